@@ -1,0 +1,40 @@
+# Two commands for a new machine: `make demo` shows the main job, `make test` proves it. `make check` is what CI runs.
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo test check lint types contracts docs lock clean
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): requirements.lock pyproject.toml .ci/setup
+	@sh .ci/setup $(VENV)
+	@touch $@
+
+demo: $(STAMP)  ## a fleet of two real processes does the main job in a throw-away folder
+	@$(BIN)/shiftbook demo $(DEMO_ARGS)
+
+test: $(STAMP)  ## the whole suite
+	@$(BIN)/python -m pytest -n 2 $(TEST_ARGS)
+
+check: lint types contracts docs test  ## what CI runs
+
+lint: $(STAMP)  ## ruff, rules and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(STAMP)  ## mypy, strict
+	@$(BIN)/mypy
+
+contracts: $(STAMP)  ## the floors, held by import-linter
+	@$(BIN)/lint-imports
+
+docs: $(STAMP)  ## every command, field and setting appears in the documents
+	@$(BIN)/python -m pytest -q tests/architecture
+
+lock: $(STAMP)  ## renew requirements.lock (needs uv)
+	uv pip compile pyproject.toml --all-extras --group dev --python-version 3.11 --universal --generate-hashes \
+	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock
+
+clean:  ## remove what make made
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
