@@ -1,0 +1,1 @@
+"""What is a mission? Pure values and rules: no files, no processes, no clock of their own."""

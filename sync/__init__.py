@@ -1,0 +1,1 @@
+"""How do bytes travel between machines? Nothing in here reads what it carries."""

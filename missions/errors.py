@@ -1,0 +1,29 @@
+"""What can be wrong with a mission?"""
+
+
+class MissionError(Exception):
+    """Root of everything that this package raises."""
+
+
+class BadName(MissionError):
+    """A mission's name must keep at least one letter or digit when it is slugged."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"{name!r} leaves no letter or digit for a mission's name")
+
+
+class BadClaim(MissionError):
+    """A claim's text is not one that this version can read."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(f"unreadable claim: {why}")
+
+
+class BadTransition(MissionError):
+    """A mission in this state cannot make this step."""
+
+    def __init__(self, status: str, event: str) -> None:
+        self.status, self.event = status, event
+        super().__init__(f"a mission that is {status} cannot be {event}")

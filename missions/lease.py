@@ -1,0 +1,140 @@
+"""Who holds a mission, and when may somebody else take it?
+
+A claim is a small text in a commit. Its fencing epoch only grows over the mission's life, its nonce makes two claims
+of one moment two objects (trap A), and it names the mission's blob that was claimed. No function here reads a clock:
+`now` is the caller's own monotonic time in seconds, and no two machines' clocks are ever compared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+
+from missions.errors import BadClaim
+from missions.mission import Mission
+
+
+class Hold(StrEnum):
+    """What a claim says of its mission."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    RELEASED = "released"
+
+
+CLOSED = frozenset({Hold.DONE, Hold.FAILED, Hold.CANCELLED, Hold.RELEASED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One state of one claim. `log` is the commit on the node's own log ref that carries what a closed claim brought."""
+
+    mission: str
+    blob: str
+    node: str
+    boot: str
+    epoch: int
+    attempt: int
+    nonce: str
+    state: Hold = Hold.RUNNING
+    log: str | None = None
+    reason: str = ""
+
+    @property
+    def closed(self) -> bool:
+        """Nobody works on it any more; it waits to be folded into the branch."""
+        return self.state in CLOSED
+
+    def print(self) -> bytes:
+        """The text that the claim's commit carries: sorted JSON, one line."""
+        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+
+def read_claim(data: bytes) -> Claim:
+    """Reads what Claim.print wrote. Raises BadClaim."""
+    try:
+        fields = json.loads(data)
+        claim = Claim(**{**fields, "state": Hold(fields["state"])})
+    except (ValueError, TypeError, KeyError) as error:
+        raise BadClaim(str(error)) from error
+    if not (isinstance(claim.epoch, int) and isinstance(claim.attempt, int) and claim.epoch > 0 < claim.attempt):
+        raise BadClaim("epoch and attempt must be whole numbers above zero")
+    return claim
+
+
+def grant(mission: Mission, *, blob: str, node: str, boot: str, nonce: str) -> Claim:
+    """A first claim on an open mission: the next epoch after the last one that the branch has folded."""
+    return Claim(
+        mission=mission.name,
+        blob=blob,
+        node=node,
+        boot=boot,
+        epoch=mission.epoch + 1,
+        attempt=mission.attempt + 1,
+        nonce=nonce,
+    )
+
+
+def take_over(old: Claim, *, node: str, boot: str, nonce: str) -> Claim:
+    """The next holder's claim after a lease ran out: a new epoch fences the old holder, and the attempt counts."""
+    return replace(
+        old, node=node, boot=boot, nonce=nonce, epoch=old.epoch + 1, attempt=old.attempt + 1, state=Hold.RUNNING
+    )
+
+
+def close(held: Claim, *, state: Hold, nonce: str, log: str | None, reason: str = "") -> Claim:
+    """The same claim, ended. The text changes, so the ref moves, and only the holder of the newest one can move it (trap B)."""
+    return replace(held, state=state, nonce=nonce, log=log, reason=reason)
+
+
+def follows(old: Claim, new: Claim, *, folded_epoch: int) -> bool:
+    """Whether `new`, which does not descend from `old`, may still be followed (trap C).
+
+    Only if the branch has folded the old claim (so it was deleted by the rule) and the new one has a later epoch.
+    Anything else is a stale holder's forced push or a rewritten ref.
+    """
+    return folded_epoch >= old.epoch and new.epoch > old.epoch
+
+
+@dataclass(kw_only=True)
+class LeaseWatch:
+    """Times, for one observer, how long each holder has been silent.
+
+    Feed it every *successful* fetch. A pause between two fetches longer than `roof` seconds proves nothing about
+    the others (the observer itself was cut off or asleep), so every running count starts again after one.
+    """
+
+    lease: float
+    roof: float
+    _since: dict[str, tuple[object, float]] = field(default_factory=dict)
+    _last: float | None = None
+
+    def observe(self, signs: Mapping[str, object], now: float) -> None:
+        """Takes in one fetch. `signs` maps each running claim's mission to what moves while its holder lives."""
+        gap = self._last is not None and now - self._last > self.roof
+        self._last = now
+        self._since = {
+            name: (sign, now if gap or name not in self._since or self._since[name][0] != sign else self._since[name][1])
+            for name, sign in signs.items()
+        }
+
+    def silent_for(self, mission: str) -> float:
+        """Seconds for which that mission's holder has shown no sign, as of the last fetch that was fed."""
+        known = self._since.get(mission)
+        return 0.0 if known is None or self._last is None else self._last - known[1]
+
+    def expired(self, missions: Iterable[str]) -> list[str]:
+        """Those of `missions` whose lease has run out."""
+        return [name for name in missions if self.silent_for(name) >= self.lease]
+
+
+def fenced(last_accepted_beat: float | None, *, lease: float, margin: float, now: float) -> bool:
+    """Whether a holder must stop its own work: its last accepted beat is too old for it to be sure of its lease.
+
+    The margin covers the time between the moment the server took the beat and the moment the answer came back.
+    """
+    return last_accepted_beat is not None and now - last_accepted_beat > lease - margin

@@ -1,0 +1,104 @@
+"""What is a mission, as a value?"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from missions.errors import BadName
+
+NAME_ROOF = 80
+"""Longest slug, in characters: it must fit a file name and a ref name together with a node's name."""
+
+
+class Status(StrEnum):
+    """Where a mission stands. The words are what people read in the file and in every list."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    REVIEW = "review"
+    DONE = "done"
+    FAILED = "failed"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+    QUARANTINED = "quarantined"
+    UNTRUSTED = "untrusted"
+
+
+OPEN = frozenset({Status.QUEUED, Status.FAILED})
+"""States from which a node may claim a mission."""
+
+FINISHED = frozenset({Status.DONE, Status.CANCELLED})
+"""States in which a mission leaves `missions/` for its archive. A dead one stays: a person has to look at it."""
+
+TASKS = ("general_task", "coding_task")
+AGENTS = ("builtin", "command", "claude", "codex", "gemini", "opencode", "aider", "goose")
+PAID_AGENTS = frozenset({"claude", "codex", "gemini", "opencode", "aider", "goose"})
+APPROVALS = ("policy", "always", "auto")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mission:
+    """A mission file as it was read: what the person wrote, then what nodes added.
+
+    `name` is the identity (the slug of the file name). Times are aware UTC datetimes, durations seconds, money USD.
+    """
+
+    name: str
+    title: str
+    body: str
+    task: str = "general_task"
+    project: str | None = None
+    priority: int = 1
+    agent: str = "builtin"
+    run: str | None = None
+    to: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    not_before: datetime | None = None
+    timeout_seconds: int = 3600
+    max_retries: int = 3
+    budget_usd: float | None = None
+    scope: tuple[str, ...] = ()
+    approve: str = "policy"
+
+    status: Status = Status.QUEUED
+    node: str | None = None
+    attempt: int = 0
+    epoch: int = 0
+    retry_at: datetime | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
+    branch: str | None = None
+    cost_usd: float | None = None
+
+    @property
+    def attempts_allowed(self) -> int:
+        """How many attempts there are in all; a mission runs at least once."""
+        return max(1, self.max_retries)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quarantined:
+    """A file among the missions that cannot be read as one: shown with its reason, never skipped, never lost."""
+
+    name: str
+    path: str
+    reason: str
+    line: int | None = None
+    hint: str = field(default="mend the file and push: it runs as soon as it can be read")
+
+
+def slug(name: str) -> str:
+    """The identity that a file name or a title stands for.
+
+    Lower-case ASCII letters and digits joined by single hyphens, at most NAME_ROOF characters, so that it is a safe
+    file name and a safe part of a ref name everywhere. Raises BadName when nothing is left.
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    found = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:NAME_ROOF].strip("-")
+    if not found:
+        raise BadName(name)
+    return found

@@ -1,0 +1,166 @@
+"""What does the orchestrator ask of the things that it can exchange: agents, models, sandboxes?
+
+Values that cross these ports, then one protocol each. Adapters live in `agents/`, `models/` and `sandbox/`; only
+`wiring.py` names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from missions.mission import Mission
+
+
+class Stop(Protocol):
+    """A flag that a running job looks at: set means end now (cancelled, fenced, or the node is stopping)."""
+
+    def is_set(self) -> bool:
+        """Whether the job must end."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits at most `timeout` seconds for the flag; returns whether it is set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What a run took. Tokens are the model's own count, money USD, times seconds."""
+
+    model: str = ""
+    backend: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+    first_token_seconds: float | None = None
+    seconds: float = 0.0
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of one attempt. `summary` is one sentence for a colleague; `error` is empty when it went well."""
+
+    ok: bool
+    summary: str
+    answer: str = ""
+    diff: str = ""
+    output: str = ""
+    exit_code: int | None = None
+    error: str = ""
+    base: str | None = None
+    branch: str | None = None
+    files: tuple[str, ...] = ()
+    cancelled: bool = False
+    sandbox: str = ""
+    notes: tuple[str, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """A project that missions may name: where its repository is and what its own checks are."""
+
+    name: str
+    url: str
+    branch: str = "main"
+    test: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One attempt at one mission, as an agent gets it. `context` is the assembled handoff."""
+
+    mission: Mission
+    attempt: int
+    project: Project | None
+    context: str
+    folder: Path
+    """An empty folder of the attempt's own, kept until the result is accepted."""
+    say: Callable[[str], None]
+    """Takes one line of progress for people who watch."""
+
+
+class Agent(Protocol):
+    """Something that can do a mission."""
+
+    name: str
+
+    def missing(self) -> str | None:
+        """Why this agent cannot work here, in words with the next step; None when it can."""
+
+    def run(self, job: Job, stop: Stop) -> Outcome:
+        """Does one attempt and returns what came of it; a failure of the work is an outcome, not an exception.
+
+        Ends within 5 s of `stop`, leaving no process behind. Raises OrchestratorError only for what is wrong with
+        this node.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One turn given to a model. `role` is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generation:
+    """A model's answer. `finish` is stop, length or cancelled."""
+
+    text: str
+    finish: str
+    usage: Usage
+
+
+class Model(Protocol):
+    """A backend that continues a conversation."""
+
+    name: str
+    backend: str
+    context_tokens: int
+
+    def missing(self) -> str | None:
+        """Why it cannot answer here, in words with the next step; None when it can. Loads nothing."""
+
+    def count(self, text: str) -> int:
+        """How many tokens `text` is for this model."""
+
+    def generate(
+        self, messages: Sequence[Message], *, max_tokens: int, on_text: Callable[[str], None], stop: Stop
+    ) -> Generation:
+        """Answers, passing each piece of text on as it comes. Raises ContextTooLong, ModelUnavailable."""
+
+    def close(self) -> None:
+        """Lets go of memory and processes. Closing twice is no error."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confinement:
+    """What a command may touch. Paths are absolute; everything that is not named is read-only or hidden."""
+
+    writable: Path
+    protected: tuple[Path, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    network: bool = False
+    memory_mib: int = 4096
+    processes: int = 512
+    file_mib: int = 2048
+    cpu_seconds: int | None = None
+
+
+class Sandbox(Protocol):
+    """A way to run somebody else's command so that it can do no harm outside its workspace."""
+
+    name: str
+
+    def missing(self) -> str | None:
+        """Why it does not work on this machine, found by trying it; None when it does."""
+
+    def command(self, argv: Sequence[str], confinement: Confinement) -> list[str]:
+        """The command line that runs `argv` confined, with `confinement.writable` as its working folder.
+
+        When the process that starts this command line dies, by SIGKILL too, so does everything inside.
+        """

@@ -1,0 +1,86 @@
+"""What can go wrong while bytes travel?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class SyncError(Exception):
+    """Root of everything that this package raises."""
+
+
+class GitError(SyncError):
+    """A git command failed."""
+
+    def __init__(self, command: Sequence[str], code: int, stderr: str) -> None:
+        self.command, self.code, self.stderr = tuple(command), code, stderr.strip()
+        lines = self.stderr.splitlines()
+        said = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1] if lines else "no message")
+        super().__init__(f"git {self.command[0] if self.command else ''} failed ({code}): {said}")
+
+
+class GitTimeout(GitError):
+    """A git command did not end in time; what it has done is not known."""
+
+    def __init__(self, command: Sequence[str], seconds: float) -> None:
+        super().__init__(command, -1, f"no answer within {seconds:.0f} s")
+
+
+class RemoteUnreachable(SyncError):
+    """The remote cannot be reached, or does not answer as a Git repository."""
+
+    def __init__(self, url: str, why: str) -> None:
+        self.url, self.why = url, why
+        super().__init__(f"cannot reach {url}: {why}")
+
+
+class PushUncertain(RemoteUnreachable):
+    """A push ended without a verdict: it may or may not have been taken. Fetch to find out."""
+
+
+class PushRefused(SyncError):
+    """The remote refused a push for a reason of its own (a hook, a permission, a protected ref)."""
+
+    def __init__(self, ref: str, why: str) -> None:
+        self.ref, self.why = ref, why
+        super().__init__(f"the remote refused {ref}: {why}")
+
+
+class BranchMissing(SyncError):
+    """The remote has no such branch yet."""
+
+    def __init__(self, url: str, branch: str) -> None:
+        self.url, self.branch = url, branch
+        super().__init__(f"{url} has no branch {branch}: run `shiftbook init` there first")
+
+
+class HistoryRewritten(SyncError):
+    """A branch moved to a commit that does not descend from the one last seen. It is not followed."""
+
+    def __init__(self, ref: str, old: str, new: str) -> None:
+        self.ref, self.old, self.new = ref, old, new
+        super().__init__(f"{ref} was rewritten: {new[:12]} does not descend from {old[:12]}, which was seen before")
+
+
+class ObjectMissing(SyncError):
+    """An object that a ref or another object names is not there."""
+
+    def __init__(self, oid: str) -> None:
+        self.oid = oid
+        super().__init__(f"object {oid} is missing")
+
+
+class SigningFailed(SyncError):
+    """ssh-keygen could not make or read a key or a signature."""
+
+    def __init__(self, what: str, why: str) -> None:
+        self.what, self.why = what, why
+        super().__init__(f"{what}: {why}")
+
+
+class TooManyRaces(SyncError):
+    """Every try to publish lost the race to somebody else."""
+
+    def __init__(self, tries: int) -> None:
+        self.tries = tries
+        super().__init__(f"gave up after {tries} tries: others kept pushing first")

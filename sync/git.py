@@ -1,0 +1,151 @@
+"""How is git called? The one file of this program that runs it.
+
+Every call has its environment scrubbed of GIT_*, hooks and prompts switched off, output that is meant for programs
+(-z, --porcelain), and a typed error. Objects are read through GitPython's long-lived `cat-file --batch`, because a
+process for each read would dominate everything the bus does.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import git as gitpython
+from gitdb.base import IStream
+from gitdb.db import LooseObjectDB
+from gitdb.util import hex_to_bin
+
+from sync.errors import GitError, GitTimeout, ObjectMissing
+from sync.remote import Oid
+
+QUIET = (
+    ("core.hooksPath", os.devnull),  # a hook in somebody's repository must not run because we touched it
+    ("core.fsmonitor", "false"),  # may name a program, too
+    ("commit.gpgSign", "false"),  # we sign where we mean to; a person's global setting would prompt
+    ("push.gpgSign", "false"),
+    ("gc.auto", "0"),  # a surprise gc in the middle of a race costs seconds; the node collects when it is idle
+    ("maintenance.auto", "false"),
+    ("advice.detachedHead", "false"),
+    ("protocol.ext.allow", "never"),  # `ext::` URLs run commands
+)
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment for git: ours without GIT_* (a caller's GIT_DIR would redirect us), never prompting, in English."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    kept = {key: os.environ[key] for key in ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO") if key in os.environ}
+    return env | kept | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"} | dict(extra or {})
+
+
+class Git:
+    """git in one folder: a work tree or a bare repository."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(
+        self,
+        *args: str,
+        stdin: bytes = b"",
+        timeout: float = 120.0,
+        codes: Sequence[int] = (0,),
+        env: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Standard output of one command. Raises GitError for an exit code not in `codes`, GitTimeout in seconds."""
+        return self.call(*args, stdin=stdin, timeout=timeout, codes=codes, env=env)[1]
+
+    def call(
+        self,
+        *args: str,
+        stdin: bytes = b"",
+        timeout: float = 120.0,
+        codes: Sequence[int] = (0,),
+        env: Mapping[str, str] | None = None,
+    ) -> tuple[int, bytes, str]:
+        """Exit code, standard output and standard error of one command. Raises as `run` does."""
+        settings = [word for key, value in QUIET for word in ("-c", f"{key}={value}")]
+        process = subprocess.Popen(
+            ["git", *settings, *args],
+            cwd=self.folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(env),
+            start_new_session=True,  # so that a time-out ends its helpers (ssh, http) with it
+        )
+        try:
+            out, err = process.communicate(stdin, timeout=timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise GitTimeout(args, timeout) from None
+        if process.returncode not in codes:
+            raise GitError(args, process.returncode, err.decode("utf-8", "replace"))
+        return process.returncode, out, err.decode("utf-8", "replace")
+
+    def text(self, *args: str, codes: Sequence[int] = (0,)) -> str:
+        """Standard output as stripped text."""
+        return self.run(*args, codes=codes).decode("utf-8", "replace").strip()
+
+    def refs(self, *prefixes: str) -> dict[str, Oid]:
+        """Refs below the given prefixes, by full name."""
+        out = self.text("for-each-ref", "--format=%(objectname) %(refname)", *prefixes)
+        return {name: oid for oid, name in (line.split(" ", 1) for line in out.splitlines())}
+
+    def config(self, settings: Mapping[str, str]) -> None:
+        """Writes settings into this repository's own configuration, each only if it differs."""
+        for key, value in settings.items():
+            if self.text("config", "--local", "--get", key, codes=(0, 1)) != value:
+                self.run("config", "--local", key, value)
+
+
+class GitStore:
+    """The objects of one repository on disk. Safe to use from several threads."""
+
+    def __init__(self, folder: Path) -> None:
+        self._git = Git(folder)
+        self._lock = threading.Lock()
+        self._reader = gitpython.Git(str(folder))
+        self._loose = LooseObjectDB(str(folder / "objects"))
+
+    def get(self, oid: Oid) -> bytes:
+        """An object's content. Raises ObjectMissing."""
+        with self._lock:
+            try:
+                return self._reader.get_object_data(oid)[3]
+            except (ValueError, IndexError) as error:
+                raise ObjectMissing(oid) from error
+
+    def size(self, oid: Oid) -> int:
+        """An object's length in bytes without reading it. Raises ObjectMissing."""
+        with self._lock:
+            try:
+                return int(self._reader.get_object_header(oid)[2])
+            except (ValueError, IndexError) as error:
+                raise ObjectMissing(oid) from error
+
+    def put(self, kind: str, data: bytes) -> Oid:
+        """Stores a loose object and returns its name."""
+        from io import BytesIO
+
+        with self._lock:
+            stored = self._loose.store(IStream(kind, len(data), BytesIO(data)))
+        return stored.hexsha.decode()  # type: ignore[no-any-return]  # gitdb is untyped
+
+    def history(self, tip: Oid, path: str) -> Iterator[Oid]:
+        """The commits that changed `path`, newest first."""
+        out = self._git.text("log", "--format=%H", tip, "--", f":(literal){path}")
+        yield from out.split()
+
+    def descends(self, new: Oid, old: Oid) -> bool:
+        """Whether `old` is `new` or one of its ancestors. False, too, when `old` is not in this repository."""
+        return self._git.call("merge-base", "--is-ancestor", old, new, codes=(0, 1, 128))[0] == 0
+
+    def close(self) -> None:
+        """Ends the reader processes."""
+        with self._lock:
+            self._reader.clear_cache()

@@ -1,0 +1,72 @@
+"""What must a remote promise so that exactly one of many machines can win?
+
+Two ports. `Remote` moves refs, each with an expectation and a verdict of its own: that is the compare-and-swap on
+which everything above rests. `Store` holds the objects that refs point to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+Oid = str
+"""Hexadecimal SHA-1 name of a Git object."""
+
+Refs = Mapping[str, Oid]
+
+
+class Verdict(StrEnum):
+    """What became of one update."""
+
+    ACCEPTED = "accepted"
+    STALE = "stale"
+    UNCHANGED = "unchanged"
+    """The remote already had exactly this value. It was not moved, so nobody won anything by it (trap A)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Update:
+    """Move `ref` from `expect` (None: it must not exist) to `new` (None: delete it)."""
+
+    ref: str
+    expect: Oid | None
+    new: Oid | None
+
+
+class Remote(Protocol):
+    """A set of refs that many machines share."""
+
+    def fetch(self) -> Refs:
+        """All refs of the ledger as the remote has them now, with their objects in the store.
+
+        Raises RemoteUnreachable; BranchMissing when there is no ledger yet; HistoryRewritten when the default
+        branch no longer descends from what was seen before.
+        """
+
+    def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
+        """Moves refs, each only from its expected value; with `atomic`, all or none. One verdict per ref.
+
+        ACCEPTED means that this very push moved the ref. Raises PushUncertain when no verdict came back,
+        PushRefused when the remote declines for a reason of its own, RemoteUnreachable when it was never reached.
+        """
+
+
+class Store(Protocol):
+    """Objects by name, as Git keeps them: blobs, trees and commits. What was put is never changed."""
+
+    def get(self, oid: Oid) -> bytes:
+        """An object's content. Raises ObjectMissing."""
+
+    def size(self, oid: Oid) -> int:
+        """An object's length in bytes without reading it. Raises ObjectMissing."""
+
+    def put(self, kind: str, data: bytes) -> Oid:
+        """Stores an object (`blob`, `tree` or `commit`) and returns its name. Putting it twice is no error."""
+
+    def history(self, tip: Oid, path: str) -> Iterator[Oid]:
+        """The commits that changed `path`, newest first, as `git log -- path` finds them."""
+
+    def descends(self, new: Oid, old: Oid) -> bool:
+        """Whether `old` is `new` or one of its ancestors."""
