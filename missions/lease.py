@@ -31,7 +31,7 @@ CLOSED = frozenset({Hold.DONE, Hold.FAILED, Hold.CANCELLED, Hold.RELEASED})
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """One state of one claim. `log` is the commit on the node's own log ref that carries what a closed claim brought."""
+    """One state of one claim. `log` is the commit on the node's log ref that carries what a closed claim brought."""
 
     mission: str
     blob: str
@@ -87,7 +87,7 @@ def take_over(old: Claim, *, node: str, boot: str, nonce: str) -> Claim:
 
 
 def close(held: Claim, *, state: Hold, nonce: str, log: str | None, reason: str = "") -> Claim:
-    """The same claim, ended. The text changes, so the ref moves, and only the holder of the newest one can move it (trap B)."""
+    """The same claim, ended. The text changes, so the ref must move, and only the newest holder can move it (trap B)."""
     return replace(held, state=state, nonce=nonce, log=log, reason=reason)
 
 
@@ -117,8 +117,9 @@ class LeaseWatch:
         """Takes in one fetch. `signs` maps each running claim's mission to what moves while its holder lives."""
         gap = self._last is not None and now - self._last > self.roof
         self._last = now
+        before = {} if gap else self._since
         self._since = {
-            name: (sign, now if gap or name not in self._since or self._since[name][0] != sign else self._since[name][1])
+            name: before[name] if name in before and before[name][0] == sign else (sign, now)
             for name, sign in signs.items()
         }
 

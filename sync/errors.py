@@ -14,8 +14,8 @@ class GitError(SyncError):
 
     def __init__(self, command: Sequence[str], code: int, stderr: str) -> None:
         self.command, self.code, self.stderr = tuple(command), code, stderr.strip()
-        lines = self.stderr.splitlines()
-        said = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1] if lines else "no message")
+        lines = self.stderr.splitlines() or ["no message"]
+        said = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1])
         super().__init__(f"git {self.command[0] if self.command else ''} failed ({code}): {said}")
 
 

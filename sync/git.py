@@ -12,12 +12,12 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 
 import git as gitpython
 from gitdb.base import IStream
 from gitdb.db import LooseObjectDB
-from gitdb.util import hex_to_bin
 
 from sync.errors import GitError, GitTimeout, ObjectMissing
 from sync.remote import Oid
@@ -35,7 +35,7 @@ QUIET = (
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment for git: ours without GIT_* (a caller's GIT_DIR would redirect us), never prompting, in English."""
+    """Our environment without GIT_* (a caller's GIT_DIR would redirect us), never prompting, in English."""
     env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     kept = {key: os.environ[key] for key in ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO") if key in os.environ}
     return env | kept | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"} | dict(extra or {})
@@ -130,8 +130,6 @@ class GitStore:
 
     def put(self, kind: str, data: bytes) -> Oid:
         """Stores a loose object and returns its name."""
-        from io import BytesIO
-
         with self._lock:
             stored = self._loose.store(IStream(kind, len(data), BytesIO(data)))
         return stored.hexsha.decode()  # type: ignore[no-any-return]  # gitdb is untyped

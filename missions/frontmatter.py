@@ -1,0 +1,159 @@
+"""Where in a Markdown file does the front matter stand, and what does it say on which line?
+
+The one module that knows the format. python-frontmatter decides what counts as front matter; PyYAML's node tree gives
+the lines, so that an error can name one and a write can change one value and leave every other byte as it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import yaml
+from frontmatter.default_handlers import YAMLHandler
+
+Scalar = str | int | float | bool | None
+
+
+class Malformed(Exception):
+    """The front matter cannot be read."""
+
+    def __init__(self, reason: str, line: int | None) -> None:
+        self.reason, self.line = reason, line
+        super().__init__(reason)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A file in its parts. `head` is the YAML text between the fences, `start` its offset in the text."""
+
+    text: str
+    head: str
+    start: int
+    body_start: int
+    fields: Mapping[str, object]
+    lines: Mapping[str, int]
+    spans: Mapping[str, tuple[int, int, int, int]]
+    """Per key: offsets in `head` of the value's first and last character, and of its lines' start and end."""
+
+    @property
+    def body(self) -> str:
+        """What follows the front matter."""
+        return self.text[self.body_start :]
+
+
+def split(text: str) -> Block:
+    """Reads a file's front matter; a file without any has empty fields. Raises Malformed with a line number."""
+    handler = YAMLHandler()
+    if not handler.detect(text):
+        return Block(text=text, head="", start=0, body_start=0, fields={}, lines={}, spans={})
+    boundary = handler.FM_BOUNDARY
+    opening = boundary.match(text)
+    assert opening is not None  # detect() matched the same expression
+    start = text.index("\n", opening.start()) + 1 if "\n" in text else len(text)
+    closing = boundary.search(text, start)
+    if closing is None:
+        raise Malformed("the front matter opens with --- and is never closed by a second ---", 1)
+    head = text[start : closing.start()]
+    after = text.find("\n", closing.start())
+    body_start = len(text) if after < 0 else after + 1
+    fields, lines, spans = _compose(head)
+    return Block(text=text, head=head, start=start, body_start=body_start, fields=fields, lines=lines, spans=spans)
+
+
+def _compose(head: str) -> tuple[dict[str, object], dict[str, int], dict[str, tuple[int, int, int, int]]]:
+    try:
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(head)):
+            raise Malformed("YAML aliases (*name) are not allowed in front matter", None)  # they can expand without end
+        root = yaml.compose(head, Loader=yaml.SafeLoader)
+        fields = yaml.safe_load(head)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise Malformed(f"the YAML cannot be read: {error.problem}", mark.line + 2 if mark else None) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise Malformed(f"the YAML cannot be read: {str(error).splitlines()[0]}", None) from error
+    if root is None:
+        return {}, {}, {}
+    if not isinstance(root, yaml.MappingNode):
+        raise Malformed("the front matter must be `key: value` lines", 2)
+    return fields, *_places(head, root)
+
+
+def _places(head: str, root: yaml.MappingNode) -> tuple[dict[str, int], dict[str, tuple[int, int, int, int]]]:
+    lines: dict[str, int] = {}
+    spans: dict[str, tuple[int, int, int, int]] = {}
+    for key, value in root.value:
+        name, line = str(key.value), key.start_mark.line + 2  # the fence is line 1
+        if not isinstance(key, yaml.ScalarNode):
+            raise Malformed("a key in the front matter must be a plain word", line)
+        if name in lines:
+            raise Malformed(f"“{name}” stands twice, on lines {lines[name]} and {line}", line)
+        lines[name] = line
+        first = head.rfind("\n", 0, key.start_mark.index) + 1
+        end = head.find("\n", value.end_mark.index)
+        spans[name] = (value.start_mark.index, value.end_mark.index, first, len(head) if end < 0 else end + 1)
+    return lines, spans
+
+
+def newline_of(text: str) -> str:
+    """The line ending that a file uses, by its first line."""
+    first = text.partition("\n")[0]
+    return "\r\n" if first.endswith("\r") else "\n"
+
+
+def print_scalar(value: Scalar) -> str:
+    """A value as YAML on one line: bare where that reads back as the same value, else in JSON's quotes."""
+    if isinstance(value, str):
+        bare = value and value.isascii() and all(c.isalnum() or c in " _./:-" for c in value)
+        if bare and value == value.strip() and not value.endswith(":") and ": " not in value and _reads_as(value):
+            return value
+        return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value)
+
+
+def _reads_as(value: str) -> bool:
+    try:
+        return bool(yaml.safe_load(f"key: {value}") == {"key": value})
+    except (yaml.YAMLError, ValueError):
+        return False
+
+
+def write(text: str, changes: Mapping[str, Scalar]) -> str:
+    """The file with some scalar fields set (None removes one). Every other byte stays as it was. Raises Malformed."""
+    block = split(text)
+    newline = newline_of(text)
+    if not block.start and not block.head:
+        wanted = {key: value for key, value in changes.items() if value is not None}
+        if not wanted:
+            return text
+        head = "".join(f"{key}: {print_scalar(value)}{newline}" for key, value in wanted.items())
+        return f"---{newline}{head}---{newline}{text}"
+    head = _rewrite(block, changes, newline)
+    new = text[: block.start] + head + text[block.start + len(block.head) :]
+    if split(new).fields == _expected(block.fields, changes):
+        return new
+    # A shape that cannot be edited by line (`{a: 1}` on one line, or an unusual indent): write the block anew.
+    dumped = yaml.safe_dump(_expected(block.fields, changes), allow_unicode=True, sort_keys=False, width=1_000_000)
+    return text[: block.start] + dumped.replace("\n", newline) + text[block.start + len(block.head) :]
+
+
+def _expected(fields: Mapping[str, object], changes: Mapping[str, Scalar]) -> dict[str, object]:
+    merged = {**fields, **changes}
+    return {key: value for key, value in merged.items() if not (key in changes and value is None)}
+
+
+def _rewrite(block: Block, changes: Mapping[str, Scalar], newline: str) -> str:
+    """Edits from the last line to the first, so that offsets stay right; new keys go to the end."""
+    head = block.head
+    for key in sorted((k for k in changes if k in block.spans), key=lambda k: block.spans[k][0], reverse=True):
+        value, (start, end, first, last) = changes[key], block.spans[key]
+        if value is None:
+            head = head[:first] + head[last:]
+        else:
+            space = "" if head[start - 1 : start].isspace() else " "
+            head = head[:start] + space + print_scalar(value) + head[end:]
+    if head and not head.endswith("\n"):
+        head += newline
+    fresh = [(key, value) for key, value in changes.items() if key not in block.spans and value is not None]
+    return head + "".join(f"{key}: {print_scalar(value)}{newline}" for key, value in fresh)

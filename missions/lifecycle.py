@@ -1,0 +1,69 @@
+"""What happens to a mission when an attempt ends? The one table of its states."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from missions.errors import BadTransition
+from missions.lease import Claim, Hold
+from missions.mission import Mission, Status
+from missions.selection import backoff
+
+TRANSITIONS: dict[tuple[Status, str], Status] = {
+    (Status.QUEUED, "claimed"): Status.RUNNING,
+    (Status.FAILED, "claimed"): Status.RUNNING,
+    (Status.RUNNING, "taken over"): Status.RUNNING,
+    (Status.RUNNING, "released"): Status.QUEUED,
+    (Status.RUNNING, "failed"): Status.FAILED,
+    (Status.RUNNING, "failed for good"): Status.DEAD,
+    (Status.RUNNING, "done"): Status.DONE,
+    (Status.RUNNING, "held for review"): Status.REVIEW,
+    (Status.RUNNING, "cancelled"): Status.CANCELLED,
+    (Status.QUEUED, "cancelled"): Status.CANCELLED,
+    (Status.FAILED, "cancelled"): Status.CANCELLED,
+    (Status.REVIEW, "approved"): Status.DONE,
+    (Status.REVIEW, "rejected"): Status.QUEUED,
+    (Status.REVIEW, "cancelled"): Status.CANCELLED,
+    (Status.DEAD, "retried"): Status.QUEUED,
+    (Status.DEAD, "cancelled"): Status.CANCELLED,
+}
+
+
+def step(status: Status, event: str) -> Status:
+    """The state after an event. Raises BadTransition for a step that the table does not have."""
+    try:
+        return TRANSITIONS[status, event]
+    except KeyError:
+        raise BadTransition(status, event) from None
+
+
+def event_of(mission: Mission, claim: Claim) -> str:
+    """What a closed claim means for its mission: retries spent make a failure final, `approve: always` holds it."""
+    match claim.state:
+        case Hold.DONE:
+            return "held for review" if mission.approve == "always" else "done"
+        case Hold.FAILED:
+            return "failed for good" if claim.attempt >= mission.attempts_allowed else "failed"
+        case Hold.CANCELLED:
+            return "cancelled"
+        case Hold.RELEASED:
+            return "released"
+    raise BadTransition(Status.RUNNING, claim.state)
+
+
+def after(mission: Mission, claim: Claim, *, started: datetime | None, finished: datetime) -> Mission:
+    """The mission as the branch must show it once this closed claim is folded. A released attempt does not count."""
+    event = event_of(mission, claim)
+    status = step(Status.RUNNING, event)
+    attempt = claim.attempt - 1 if event == "released" else claim.attempt
+    return replace(
+        mission,
+        status=status,
+        node=claim.node,
+        attempt=attempt,
+        epoch=claim.epoch,
+        started=started,
+        finished=finished,
+        retry_at=finished + backoff(attempt) if status is Status.FAILED else None,
+    )

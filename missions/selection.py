@@ -1,0 +1,99 @@
+"""Which missions may a node take now, and which first? Why does one have to wait?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from missions.mission import OPEN, Mission, Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """What a node can do: its name, role, capabilities, agents and task types."""
+
+    node: str
+    role: str
+    capabilities: frozenset[str] = frozenset()
+    agents: frozenset[str] = frozenset()
+    projects: frozenset[str] = frozenset()
+
+
+BACKOFF_FIRST = timedelta(seconds=2)
+BACKOFF_ROOF = timedelta(minutes=10)
+
+
+def backoff(attempt: int) -> timedelta:
+    """How long a mission rests after its n-th failed attempt: 2 s, doubled each time, 10 minutes at most."""
+    doublings: int = 2 ** min(max(attempt, 1) - 1, 20)
+    return min(BACKOFF_FIRST * doublings, BACKOFF_ROOF)
+
+
+def waits_for(mission: Mission, finished: Collection[str], known: Collection[str], now: datetime) -> str | None:
+    """Why nobody may start this mission yet, in words; None when anybody may.
+
+    `finished` and `known` are mission names: those done, and all that are open or archived. `now` is UTC. A rest
+    after a failure is bounded by its own length, so a node whose clock is a day ahead cannot park a mission.
+    """
+    if mission.status not in OPEN:
+        return f"it is {mission.status}"
+    for name in mission.depends_on:
+        if name not in finished:
+            return f"waits for {name}" if name in known else f"waits for {name}, which does not exist yet"
+    if mission.not_before is not None and now < mission.not_before:
+        return f"not before {mission.not_before:%Y-%m-%d %H:%M} UTC"
+    if mission.retry_at is not None and timedelta(0) < mission.retry_at - now <= backoff(mission.attempt):
+        return f"rests until {mission.retry_at:%H:%M:%S} UTC after a failed attempt"
+    return None
+
+
+def unsuited(mission: Mission, offer: Offer) -> str | None:
+    """Why this node cannot take this mission, in words; None when it can."""
+    if mission.agent not in offer.agents:
+        return f"{offer.node} has no agent {mission.agent}"
+    if mission.task == "coding_task" and mission.agent == "builtin":
+        return "a coding_task needs an agent that can change files (agent: command, claude, codex, …)"
+    for word in mission.to:
+        if word not in {offer.node, offer.role} and word not in offer.capabilities:
+            return f"meant for {', '.join(mission.to)}"
+    return None
+
+
+def choose(
+    missions: Sequence[Mission],
+    offer: Offer,
+    *,
+    slots: int,
+    finished: Collection[str],
+    known: Collection[str],
+    now: datetime,
+) -> list[Mission]:
+    """The missions that this node should claim now: highest priority first, then by name, at most `slots`."""
+    fit = [m for m in missions if waits_for(m, finished, known, now) is None and unsuited(m, offer) is None]
+    return sorted(fit, key=lambda m: (-m.priority, m.name))[: max(0, slots)]
+
+
+def cycles(missions: Mapping[str, Mission]) -> dict[str, tuple[str, ...]]:
+    """Missions that wait for themselves, each with the way round: {a: (a, b, a)}. A finished one breaks a cycle."""
+    found: dict[str, tuple[str, ...]] = {}
+    for start in missions:
+        way = _way_back(start, missions)
+        if way:
+            found[start] = way
+    return found
+
+
+def _way_back(start: str, missions: Mapping[str, Mission]) -> tuple[str, ...] | None:
+    paths: list[tuple[str, ...]] = [(start,)]
+    seen = {start}
+    while paths:
+        path = paths.pop()
+        node = missions.get(path[-1])
+        for name in node.depends_on if node and node.status is not Status.DONE else ():
+            if name == start:
+                return (*path, start)
+            if name not in seen:
+                seen.add(name)
+                paths.append((*path, name))
+    return None

@@ -1,0 +1,116 @@
+"""A remote that is any plain Git server: a folder, git://, ssh or HTTP."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sync.errors import (
+    BranchMissing,
+    GitError,
+    GitTimeout,
+    HistoryRewritten,
+    PushRefused,
+    PushUncertain,
+    RemoteUnreachable,
+)
+from sync.git import Git, GitStore
+from sync.remote import Refs, Update, Verdict
+
+SEEN = "refs/seen/"
+"""Where this clone keeps what it last saw of the remote: refs/heads/main is refs/seen/heads/main here."""
+
+LOST_RACE = re.compile(
+    r"stale info|atomic push failed|atomic transaction failed|cannot lock ref|failed to update ref|already exists"
+    r"|reference already|incorrect old value|fetch first|non-fast-forward|remote ref updated|failed to lock"
+)
+"""What git says when somebody else moved the ref first, on either side of the wire. Everything else is a refusal."""
+
+
+class GitRemote:
+    """Refs of the repository at `url`, with their objects in a private bare clone at `folder`."""
+
+    def __init__(self, url: str, folder: Path, *, branch: str = "main", timeout: float = 60.0) -> None:
+        self.url, self.branch, self.timeout = url, branch, timeout
+        if not (folder / "HEAD").exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            Git(folder).run("init", "--quiet", "--bare", ".")
+        self._git = Git(folder)
+        self.store = GitStore(folder)
+
+    def fetch(self) -> Refs:
+        """All refs of the ledger, as Remote.fetch promises."""
+        before = self._git.refs(f"{SEEN}heads/{self.branch}").get(f"{SEEN}heads/{self.branch}")
+        specs = (f"+refs/heads/{self.branch}:{SEEN}heads/{self.branch}", f"+refs/shiftbook/*:{SEEN}shiftbook/*")
+        options = (
+            "--quiet",
+            "--no-tags",
+            "--prune",
+            "--no-write-fetch-head",
+            "--no-auto-gc",
+            "--no-recurse-submodules",
+        )
+        try:
+            self._git.run("fetch", *options, "--", self.url, *specs, timeout=self.timeout)
+        except GitError as error:
+            if "couldn't find remote ref" in error.stderr:
+                raise BranchMissing(self.url, self.branch) from error
+            raise RemoteUnreachable(self.url, str(error)) from error
+        refs = {"refs/" + name.removeprefix(SEEN): oid for name, oid in self._git.refs(SEEN).items()}
+        self._refuse_rewrite(before, refs[f"refs/heads/{self.branch}"])
+        return refs
+
+    def _refuse_rewrite(self, before: str | None, now: str) -> None:
+        """A branch that lost commits is not followed: the old tip is put back, so that a restart is alarmed again."""
+        if before in (None, now) or self.store.descends(now, before or ""):
+            return
+        self._git.run("update-ref", f"{SEEN}heads/{self.branch}", before or "")
+        raise HistoryRewritten(f"refs/heads/{self.branch}", before or "", now)
+
+    def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
+        """Moves refs, as Remote.push promises."""
+        leases = [f"--force-with-lease={u.ref}:{u.expect or ''}" for u in updates]
+        specs = [f"{u.new or ''}:{u.ref}" for u in updates]
+        words = ["push", "--porcelain", "--no-verify", "--no-recurse-submodules", *(["--atomic"] if atomic else [])]
+        try:
+            code, out, err = self._git.call(
+                *words, *leases, "--", self.url, *specs, timeout=self.timeout, codes=range(256)
+            )
+        except GitTimeout as error:
+            raise PushUncertain(self.url, str(error)) from error
+        verdicts = _verdicts(out.decode("utf-8", "replace"))
+        missing = [u.ref for u in updates if u.ref not in verdicts]
+        if missing:
+            why = str(GitError(words, code, err or out.decode("utf-8", "replace")))
+            raise PushUncertain(self.url, why) if _reached(err) else RemoteUnreachable(self.url, why)
+        return verdicts
+
+    def close(self) -> None:
+        """Ends the reader processes."""
+        self.store.close()
+
+
+def _reached(stderr: str) -> bool:
+    """Whether the remote may have taken the push before the connection broke."""
+    return "unexpected disconnect" in stderr or "hung up" in stderr or "unpack" in stderr or "RPC failed" in stderr
+
+
+def _verdicts(porcelain: str) -> dict[str, Verdict]:
+    """One verdict for each `flag<TAB>from:to<TAB>summary (reason)` line. Raises PushRefused."""
+    found: dict[str, Verdict] = {}
+    for line in porcelain.splitlines():
+        flag, tab, rest = line.partition("\t")
+        if not tab or len(flag) != 1:
+            continue
+        ref = rest.partition("\t")[0].rpartition(":")[2]
+        summary = rest.partition("\t")[2]
+        if flag == "=":
+            found[ref] = Verdict.UNCHANGED
+        elif flag != "!":
+            found[ref] = Verdict.ACCEPTED
+        elif LOST_RACE.search(summary):
+            found[ref] = Verdict.STALE
+        else:
+            raise PushRefused(ref, summary.partition("(")[2].rstrip(")") or summary)
+    return found

@@ -1,0 +1,119 @@
+"""A remote in memory, for tests and simulation: the same promises as a Git server, without a server.
+
+Several MemoryRemote views share one MemoryServer, as several nodes share one repository.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sync.errors import BranchMissing, HistoryRewritten, ObjectMissing
+from sync.objects import find, object_id, read_commit
+from sync.remote import Oid, Refs, Update, Verdict
+
+
+@dataclass
+class MemoryStore:
+    """Objects by name in a dictionary."""
+
+    objects: dict[Oid, bytes] = field(default_factory=dict)
+
+    def get(self, oid: Oid) -> bytes:
+        """An object's content. Raises ObjectMissing."""
+        try:
+            return self.objects[oid]
+        except KeyError:
+            raise ObjectMissing(oid) from None
+
+    def size(self, oid: Oid) -> int:
+        """An object's length in bytes. Raises ObjectMissing."""
+        return len(self.get(oid))
+
+    def put(self, kind: str, data: bytes) -> Oid:
+        """Stores an object and returns its name."""
+        oid = object_id(kind, data)
+        self.objects[oid] = data
+        return oid
+
+    def history(self, tip: Oid, path: str) -> Iterator[Oid]:
+        """The commits that changed `path`, newest first. A merge follows the first parent that has the same file."""
+        here: Oid | None = tip
+        while here is not None:
+            commit = read_commit(self.get(here))
+            mine = find(self, commit.tree, path)
+            theirs = {p: find(self, read_commit(self.get(p)).tree, path) for p in commit.parents}
+            same = next((p for p, entry in theirs.items() if entry == mine), None)
+            if same is None and (mine is not None or commit.parents):
+                yield here
+            here = same or next(iter(commit.parents), None)
+
+    def descends(self, new: Oid, old: Oid) -> bool:
+        """Whether `old` is `new` or one of its ancestors."""
+        waiting, seen = [new], set[Oid]()
+        while waiting:
+            oid = waiting.pop()
+            if oid == old:
+                return True
+            if oid not in seen:
+                seen.add(oid)
+                waiting.extend(read_commit(self.get(oid)).parents)
+        return False
+
+
+@dataclass
+class MemoryServer:
+    """The shared side: one set of refs, moved under one lock."""
+
+    store: MemoryStore = field(default_factory=MemoryStore)
+    refs: dict[str, Oid] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def move(self, updates: Sequence[Update], *, atomic: bool) -> dict[str, Verdict]:
+        """Compare-and-swap of each ref; with `atomic`, all or none."""
+        with self.lock:
+            verdicts = {u.ref: self._judge(u) for u in updates}
+            if atomic and Verdict.STALE in verdicts.values():
+                return dict.fromkeys(verdicts, Verdict.STALE)
+            for update in updates:
+                if verdicts[update.ref] is not Verdict.ACCEPTED:
+                    continue
+                if update.new is None:
+                    del self.refs[update.ref]
+                else:
+                    self.refs[update.ref] = update.new
+            return verdicts
+
+    def _judge(self, update: Update) -> Verdict:
+        here = self.refs.get(update.ref)
+        if here == update.new:
+            return Verdict.UNCHANGED
+        return Verdict.ACCEPTED if here == update.expect else Verdict.STALE
+
+
+class MemoryRemote:
+    """One machine's view of a MemoryServer."""
+
+    def __init__(self, server: MemoryServer, *, branch: str = "main") -> None:
+        self.server, self.branch, self.store = server, branch, server.store
+        self._seen: Oid | None = None
+
+    def fetch(self) -> Refs:
+        """All refs, as Remote.fetch promises."""
+        with self.server.lock:
+            refs = dict(self.server.refs)
+        tip = refs.get(f"refs/heads/{self.branch}")
+        if tip is None:
+            raise BranchMissing("memory", self.branch)
+        if self._seen not in (None, tip) and not self.store.descends(tip, self._seen or ""):
+            raise HistoryRewritten(f"refs/heads/{self.branch}", self._seen or "", tip)
+        self._seen = tip
+        return refs
+
+    def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
+        """Moves refs, as Remote.push promises."""
+        return self.server.move(updates, atomic=atomic)
+
+    def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,46 @@
+"""How does a change reach a branch that others push to as well?
+
+Fetch, apply the change to what is there now, push; when somebody was faster, do all of it again. The change is a
+function of the newest state, so a lost race costs a recomputation and never an edit.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from sync.errors import PushUncertain, TooManyRaces
+from sync.remote import Refs, Remote, Update, Verdict
+
+Plan = Callable[[Refs], Sequence[Update]]
+"""Looks at the remote's refs and says what to move; nothing to move ends the publishing."""
+
+
+def settle(remote: Remote, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
+    """Pushes, and when no verdict comes back finds out by fetching what was taken.
+
+    Sound because every object we push is ours alone (nonces, timestamps): a ref that shows it was moved by us.
+    Raises what `fetch` raises while it stays unknown.
+    """
+    try:
+        return remote.push(updates, atomic=atomic)
+    except PushUncertain:
+        refs = remote.fetch()
+        return {u.ref: Verdict.ACCEPTED if refs.get(u.ref) == u.new else Verdict.STALE for u in updates}
+
+
+def publish(remote: Remote, plan: Plan, *, tries: int = 30, pause: float = 0.05) -> Sequence[Update]:
+    """Carries a plan out, all or nothing, against the newest state. Returns what was moved (empty: nothing to do).
+
+    Waits a random, growing time after each lost race. Raises TooManyRaces after `tries`, and what the remote raises.
+    """
+    for attempt in range(tries):
+        updates = plan(remote.fetch())
+        if not updates:
+            return ()
+        verdicts = settle(remote, updates, atomic=True)
+        if all(verdict is not Verdict.STALE for verdict in verdicts.values()):
+            return updates
+        time.sleep(random.uniform(0, pause * min(2**attempt, 32)))  # noqa: S311  # spreads racers, guards nothing
+    raise TooManyRaces(tries)

@@ -1,0 +1,136 @@
+"""Who signed this, and what may they do?
+
+SSH signatures, made and checked by ssh-keygen, exactly as `git commit -S` with gpg.format=ssh does it. Principals and
+their rights stand in the ledger's `allowed_signers` (format: ssh-keygen(1), ALLOWED SIGNERS); a right is one more
+principal of the same line, written `role=admin`, `role=author` or `role=node`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sync.errors import SigningFailed
+
+ROLES = frozenset({"admin", "author", "node"})
+NAMESPACE = "git"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal:
+    """One line of `allowed_signers`."""
+
+    name: str
+    roles: frozenset[str]
+    key: str
+    """Key type and base64 key, as in a .pub file without its comment."""
+
+    @property
+    def line(self) -> str:
+        """The line in `allowed_signers`."""
+        rights = ",".join([self.name, *(f"role={role}" for role in sorted(self.roles))])
+        return f'{rights} namespaces="{NAMESPACE}" {self.key}'
+
+
+def read_signers(text: str) -> dict[str, Principal]:
+    """Principals by key. Lines that cannot be read, and roles that do not exist, grant nothing."""
+    found: dict[str, Principal] = {}
+    for line in text.splitlines():
+        words = line.split()
+        at = next((i for i, word in enumerate(words) if word.startswith(("ssh-", "ecdsa-", "sk-"))), 0)
+        if line.startswith("#") or at == 0 or at + 1 >= len(words):
+            continue
+        names = words[0].split(",")
+        roles = frozenset(name.removeprefix("role=") for name in names if name.startswith("role=")) & ROLES
+        key = f"{words[at]} {words[at + 1]}"
+        found[key] = Principal(name=names[0], roles=roles, key=key)
+    return found
+
+
+def signing_key(signature: str) -> str | None:
+    """The public key inside an armoured SSH signature (PROTOCOL.sshsig: MAGIC, version, string publickey, …)."""
+    body = "".join(line for line in signature.splitlines() if line and not line.startswith("-----"))
+    try:
+        raw = base64.b64decode(body, validate=True)
+    except binascii.Error:
+        return None
+    if raw[:6] != b"SSHSIG" or len(raw) < 14:
+        return None
+    length = int.from_bytes(raw[10:14], "big")
+    blob = raw[14 : 14 + length]
+    kind_length = int.from_bytes(blob[:4], "big")
+    kind = blob[4 : 4 + kind_length].decode("ascii", "replace")
+    return f"{kind} {base64.b64encode(blob).decode()}"
+
+
+class Verifier:
+    """Checks signatures against one version of `allowed_signers`. Remembers what it has checked."""
+
+    def __init__(self, allowed_signers: str) -> None:
+        self.text = allowed_signers
+        self.principals: Mapping[str, Principal] = read_signers(allowed_signers)
+        self._known: dict[tuple[bytes, str], Principal | None] = {}
+
+    def signer(self, payload: bytes, signature: str | None) -> Principal | None:
+        """The principal whose key made this signature over this payload; None when nobody listed did."""
+        if signature is None:
+            return None
+        if (payload, signature) not in self._known:
+            self._known[payload, signature] = self._check(payload, signature)
+        return self._known[payload, signature]
+
+    def _check(self, payload: bytes, signature: str) -> Principal | None:
+        principal = self.principals.get(signing_key(signature) or "")
+        if principal is None:
+            return None
+        with tempfile.TemporaryDirectory(prefix="shiftbook-") as folder:
+            signers, sig = Path(folder, "signers"), Path(folder, "sig")
+            signers.write_text(self.text, encoding="utf-8")
+            sig.write_text(signature.strip() + "\n", encoding="utf-8")
+            words = ["-Y", "verify", "-f", str(signers), "-I", principal.name, "-n", NAMESPACE, "-s", str(sig)]
+            return principal if _ssh_keygen(words, payload).returncode == 0 else None
+
+
+@dataclass(frozen=True)
+class Key:
+    """A private key on this machine's disk."""
+
+    path: Path
+
+    @property
+    def public(self) -> str:
+        """Key type and base64 key, without the comment. Raises SigningFailed."""
+        try:
+            words = self.path.with_suffix(".pub").read_text(encoding="utf-8").split()
+        except OSError as error:
+            raise SigningFailed(str(self.path), "the key's .pub file cannot be read") from error
+        return " ".join(words[:2])
+
+    def sign(self, payload: bytes) -> str:
+        """The armoured signature over `payload`. Raises SigningFailed."""
+        done = _ssh_keygen(["-q", "-Y", "sign", "-n", NAMESPACE, "-f", str(self.path)], payload)
+        if done.returncode != 0:
+            raise SigningFailed(str(self.path), done.stderr.decode("utf-8", "replace").strip())
+        return done.stdout.decode()
+
+
+def make_key(path: Path, comment: str) -> Key:
+    """The ed25519 key at `path`, made without a passphrase if it is not there yet. Raises SigningFailed."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        done = _ssh_keygen(["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)], b"")
+        if done.returncode != 0:
+            raise SigningFailed(str(path), done.stderr.decode("utf-8", "replace").strip())
+    return Key(path)
+
+
+def _ssh_keygen(words: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(["ssh-keygen", *words], input=data, capture_output=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SigningFailed("ssh-keygen", f"{error}: install openssh-client") from error
