@@ -52,7 +52,7 @@ def event_of(mission: Mission, claim: Claim) -> str:
     raise BadTransition(Status.RUNNING, claim.state)
 
 
-def after(mission: Mission, claim: Claim, *, started: datetime | None, finished: datetime) -> Mission:
+def after(mission: Mission, claim: Claim, *, finished: datetime) -> Mission:
     """The mission as the branch must show it once this closed claim is folded. A released attempt does not count."""
     event = event_of(mission, claim)
     status = step(Status.RUNNING, event)
@@ -63,7 +63,6 @@ def after(mission: Mission, claim: Claim, *, started: datetime | None, finished:
         node=claim.node,
         attempt=attempt,
         epoch=claim.epoch,
-        started=started,
         finished=finished,
         retry_at=finished + backoff(attempt) if status is Status.FAILED else None,
     )

@@ -137,9 +137,17 @@ class Model(Protocol):
         """Lets go of memory and processes. Closing twice is no error."""
 
 
+RUN_MARK = "SHIFTBOOK_RUN"
+"""The variable that tells a run's processes from everybody else's; every sandbox lets it through."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Confinement:
-    """What a command may touch. Paths are absolute; everything that is not named is read-only or hidden."""
+    """What a command may touch. Paths are absolute; everything that is not named is read-only or hidden.
+
+    `memory_mib` bounds each process's writable memory, `file_mib` each file; a limit of 0 is none. `HOME`, if
+    `environment` names one, is an empty folder that is thrown away.
+    """
 
     writable: Path
     protected: tuple[Path, ...] = ()
@@ -162,5 +170,7 @@ class Sandbox(Protocol):
     def command(self, argv: Sequence[str], confinement: Confinement) -> list[str]:
         """The command line that runs `argv` confined, with `confinement.writable` as its working folder.
 
+        Start it with `confinement.environment` (and RUN_MARK) as its whole environment: on a command line, keys could
+        be read by every user of the machine. It takes away any other variable that this process has.
         When the process that starts this command line dies, by SIGKILL too, so does everything inside.
         """

@@ -1,0 +1,57 @@
+"""What may a mission touch?"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable
+
+
+def outside_scope(paths: Iterable[str], scope: Iterable[str]) -> list[str]:
+    """Those of `paths` that no pattern of `scope` covers, in their order. An empty scope covers everything.
+
+    Paths are relative to the project's root and compared by case. Patterns are those of .gitignore, without negation:
+    one with a slash is anchored at the root, one without matches at any depth, a folder covers what is in it, `*` and
+    `?` do not cross a slash, `**` does. A path that is absolute or has `.`, `..` or nothing between two slashes is
+    outside of any scope, the empty one too: whoever sends such a path means to leave.
+    """
+    patterns = [_compile(pattern) for pattern in scope if pattern.strip()]
+    return [path for path in paths if _leaves(path) or (patterns and not any(each.match(path) for each in patterns))]
+
+
+def _leaves(path: str) -> bool:
+    return any(part in ("", ".", "..") for part in path.split("/"))
+
+
+@functools.lru_cache(maxsize=256)
+def _compile(pattern: str) -> re.Pattern[str]:
+    """The regular expression of one pattern. A trailing slash leaves only what is below."""
+    body = pattern.strip().removeprefix("./")
+    below = "/.+" if body.endswith("/") else "(?:/.*)?"
+    body = body.rstrip("/")
+    anywhere = "" if "/" in body else "(?:.*/)?"
+    return re.compile(anywhere + _translate(body.lstrip("/")) + below + r"\Z", re.DOTALL)
+
+
+TOKEN = re.compile(
+    r"(?P<folders>(?:(?<=/)|\A)\*\*/)|(?P<all>(?:(?<=/)|\A)\*\*\Z)|(?P<some>\*+)|(?P<one>\?)|\\(?P<quoted>.)|(?P<set>\[[!^]?\]?[^\]/]*\])",
+    re.DOTALL,
+)
+
+
+def _translate(body: str) -> str:
+    found, last = [], 0
+    for token in TOKEN.finditer(body):
+        found += [re.escape(body[last : token.start()]), _expression(token)]
+        last = token.end()
+    return "".join(found) + re.escape(body[last:])
+
+
+def _expression(token: re.Match[str]) -> str:
+    if token["quoted"]:
+        return re.escape(token["quoted"])
+    if token["set"]:
+        negated = token["set"][1] in "!^"
+        members = token["set"][2 if negated else 1 : -1].replace("\\", r"\\").replace("[", r"\[").replace("]", r"\]")
+        return f"(?!/)[{'^' if negated else ''}{members}]"
+    return {"folders": "(?:.*/)?", "all": ".+", "some": "[^/]*", "one": "[^/]"}[str(token.lastgroup)]

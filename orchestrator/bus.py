@@ -1,0 +1,50 @@
+"""With what does a node speak on the bus? Its name, its key, its clock, the remote, and the names of the refs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sync.objects import Signer, edit_tree, write_commit
+from sync.remote import Oid, Remote, Store
+
+CLAIM, BEAT, LOG, LATE = "refs/shiftbook/claim/", "refs/shiftbook/beat/", "refs/shiftbook/log/", "refs/shiftbook/late/"
+
+
+def late_name(mission: str, epoch: int, node: str) -> str:
+    """The ref that keeps what a fenced holder brought."""
+    return f"{LATE}{mission}-{epoch}-{node}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bus:
+    """One speaker: a node, or a person at the command line. `boot` names this run of the process."""
+
+    remote: Remote
+    store: Store
+    name: str
+    boot: str
+    sign: Signer | None
+    now: Callable[[], datetime]
+    nonce: Callable[[], str]
+    branch: str = "main"
+
+    @property
+    def main(self) -> str:
+        """The full name of the ledger's branch."""
+        return f"refs/heads/{self.branch}"
+
+    def commit(self, files: Mapping[str, bytes | None], message: str, *, onto: Oid | None, tree: Oid | None) -> Oid:
+        """A signed commit: `files` written over `tree`, with `onto` as its parent (None: a root)."""
+        new = edit_tree(self.store, tree, files) or self.store.put("tree", b"")
+        return write_commit(
+            self.store,
+            tree=new,
+            parents=(onto,) if onto else (),
+            name=self.name,
+            email=f"{self.name}@shiftbook.invalid",
+            when=int(self.now().timestamp()),
+            message=message,
+            sign=self.sign,
+        )

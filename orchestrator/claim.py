@@ -1,0 +1,137 @@
+"""How does a node win a mission, keep it, and hand it back, when others may try the same at any moment?
+
+Each step is one compare-and-swap on the mission's claim ref. Traps A to D are described in ARCHITECTURE.md; the line
+that guards each one is marked here, and tests/orchestrator/test_traps.py fails when it is taken out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from missions import lease
+from missions.lease import Claim, Hold
+from orchestrator.bus import CLAIM, LOG, Bus, late_name
+from orchestrator.ledger import CLAIM_FILE, Filed, Held, Ledger
+from orchestrator.record import Record, read_record
+from sync.errors import HistoryRewritten, TooManyRaces
+from sync.objects import read_commit
+from sync.publish import settle
+from sync.remote import Oid, Refs, Update, Verdict
+
+
+def claim(bus: Bus, wanted: Sequence[Filed]) -> list[Held]:
+    """Tries to claim missions, all in one push, each judged on its own. Returns those that this node won."""
+    asked = [lease.grant(f.mission, blob=f.blob, node=bus.name, boot=bus.boot, nonce=bus.nonce()) for f in wanted]
+    held = [Held(claim=c, oid=_commit(bus, c, onto=None)) for c in asked]
+    if not held:
+        return []
+    verdicts = settle(bus.remote, [Update(ref=CLAIM + h.claim.mission, expect=None, new=h.oid) for h in held])
+    # Trap A: only a ref that this push moved is a win. An exit code of 0 proves nothing.
+    return [h for h in held if verdicts[CLAIM + h.claim.mission] is Verdict.ACCEPTED]
+
+
+def confirm(bus: Bus, held: Iterable[Held], now: Ledger) -> list[Held]:
+    """Those of this node's fresh claims that may start, judged on a fetch made *after* they were won (trap D).
+
+    Once a mission is folded its claim ref is gone, so a node with an old view can win it again. Such a claim is
+    withdrawn.
+    """
+    good = []
+    for mine in held:
+        filed = now.open.get(mine.claim.mission)
+        if filed is not None and filed.mission.epoch + 1 == mine.claim.epoch:
+            good.append(mine)
+        else:
+            bus.remote.push([Update(ref=CLAIM + mine.claim.mission, expect=mine.oid, new=None)])
+    return good
+
+
+def take_over(bus: Bus, old: Held) -> Held | None:
+    """The next epoch of a claim whose holder is silent (or was this node before a restart). None: another was faster."""
+    new = lease.take_over(old.claim, node=bus.name, boot=bus.boot, nonce=bus.nonce())
+    oid = _commit(bus, new, onto=old.oid)
+    verdict = settle(bus.remote, [Update(ref=CLAIM + new.mission, expect=old.oid, new=oid)])[CLAIM + new.mission]
+    return Held(claim=new, oid=oid) if verdict is Verdict.ACCEPTED else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """What became of an attempt's record: accepted, or kept as late work under `late`."""
+
+    accepted: bool
+    late: str | None = None
+
+
+def complete(bus: Bus, held: Held, record: Record, *, state: Hold, reason: str = "", tries: int = 20) -> Ended:
+    """Ends an attempt: ONE atomic push moves the claim and this node's log, so that a fenced holder is refused whole.
+
+    Trap B: the claim moves in the same push; git never sends an unchanged ref, so an unmoved one would guard nothing.
+    Raises RemoteUnreachable; calling it again with the same arguments is safe.
+    """
+    name = CLAIM + held.claim.mission
+    for _ in range(tries):
+        refs = bus.remote.fetch()
+        if refs.get(name) != held.oid:
+            return _already_or_late(bus, held, record, refs)
+        parent = refs.get(LOG + bus.name)
+        log = bus.commit(record.files(), f"{held.claim.mission}: {state}", onto=parent, tree=None)
+        closed = lease.close(held.claim, state=state, nonce=bus.nonce(), log=log, reason=reason)
+        moves = [
+            Update(ref=name, expect=held.oid, new=_commit(bus, closed, onto=held.oid)),
+            Update(ref=LOG + bus.name, expect=parent, new=log),
+        ]
+        verdicts = settle(bus.remote, moves, atomic=True)
+        if verdicts[name] is Verdict.ACCEPTED:
+            return Ended(accepted=True)
+    raise TooManyRaces(tries)
+
+
+def _already_or_late(bus: Bus, held: Held, record: Record, refs: Refs) -> Ended:
+    """The claim is not ours as we hold it: either our own earlier push went through, or we were fenced."""
+    if _in_log(bus, refs.get(LOG + bus.name), held.claim):
+        return Ended(accepted=True)
+    return Ended(accepted=False, late=keep_late(bus, held.claim, record))
+
+
+def _in_log(bus: Bus, tip: Oid | None, claim: Claim, roof: int = 200) -> bool:
+    """Whether this node's log holds this attempt. It moves only together with the claim, so that proves acceptance."""
+    for _ in range(roof):
+        if tip is None:
+            return False
+        record = read_record(bus.store, tip)
+        if (record.mission, record.epoch) == (claim.mission, claim.epoch):
+            return True
+        tip = next(iter(read_commit(bus.store.get(tip)).parents), None)
+    return False
+
+
+def keep_late(bus: Bus, claim: Claim, record: Record) -> str:
+    """Keeps what a fenced holder did, for a person to look at. Returns the ref's name. Keeping it twice is no error."""
+    ref = late_name(claim.mission, claim.epoch, claim.node)
+    log = bus.commit(record.files(), f"{claim.mission}: late work of epoch {claim.epoch}", onto=None, tree=None)
+    settle(bus.remote, [Update(ref=ref, expect=None, new=log)])
+    return ref
+
+
+@dataclass
+class Witness:
+    """Remembers each claim as last seen and raises the alarm when a ref moves as no honest node moves it (trap C)."""
+
+    bus: Bus
+    _seen: Mapping[str, Held] = field(default_factory=dict)
+
+    def check(self, ledger: Ledger) -> None:
+        """Takes in one fetch. Raises HistoryRewritten."""
+        for name, now in ledger.claims.items():
+            old = self._seen.get(name)
+            if old is None or old.oid == now.oid or self.bus.store.descends(now.oid, old.oid):
+                continue
+            if not lease.follows(old.claim, now.claim, folded_epoch=ledger.folded_epoch(name)):
+                raise HistoryRewritten(CLAIM + name, old.oid, now.oid)
+        self._seen = dict(ledger.claims)
+
+
+def _commit(bus: Bus, claim: Claim, *, onto: Oid | None) -> Oid:
+    message = f"{claim.mission}: {claim.state} by {claim.node}, epoch {claim.epoch}"
+    return bus.commit({CLAIM_FILE: claim.print()}, message, onto=onto, tree=None)

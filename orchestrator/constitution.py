@@ -1,0 +1,86 @@
+"""Which version of `allowed_signers` and `fleet.toml` counts?
+
+Whoever may push could write their own key into `allowed_signers`. So a node remembers the commit at which it first
+trusted the ledger (trust on first use, at `init` and `join`), and follows later changes of these two files only if an
+admin of the version before signed them. What is not followed is reported, and the version before stays in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from orchestrator import charter
+from orchestrator.charter import Charter
+from orchestrator.errors import BrokenLedger
+from sync.objects import find, read_commit
+from sync.remote import Oid, Store
+from sync.signatures import Verifier
+
+SIGNERS = "allowed_signers"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InForce:
+    """What counts at one tip, and what was left out of it, in words."""
+
+    signers: str
+    charter: Charter
+    alarms: tuple[str, ...] = ()
+
+
+@dataclass
+class Constitution:
+    """Follows the two files from the pinned commit on. `pin` gives the anchor; the first tip it sees becomes it."""
+
+    store: Store
+    pin: Callable[[Oid], Oid]
+    _known: dict[tuple[Oid | None, Oid | None], InForce] = field(default_factory=dict)
+
+    def in_force(self, tip: Oid) -> InForce:
+        """What counts at `tip`. Raises BrokenLedger when there is no usable `fleet.toml` at all."""
+        tree = read_commit(self.store.get(tip)).tree
+        key = (self._blob(tree, SIGNERS), self._blob(tree, charter.PATH))
+        if key not in self._known:
+            self._known = {key: self._follow(tip)}  # only the newest: a rare change costs one walk
+        return self._known[key]
+
+    def _follow(self, tip: Oid) -> InForce:
+        anchor = self.pin(tip)
+        signers, alarms = self._signers(tip, anchor)
+        verifier = Verifier(signers)
+        refused: list[str] = []
+        for commit in self.store.history(tip, charter.PATH):
+            if self.store.descends(anchor, commit) or self._by_admin(commit, verifier):
+                return self._charter(commit, signers, (*alarms, *refused))
+            refused.append(f"fleet.toml: commit {commit[:10]} is not signed by an admin; the version before stays")
+        raise BrokenLedger(f"{charter.PATH} is missing on the ledger's branch: run `shiftbook init` in a clone of it")
+
+    def _charter(self, commit: Oid, signers: str, alarms: tuple[str, ...]) -> InForce:
+        data = self._content(commit, charter.PATH)
+        return InForce(signers=signers, charter=charter.read(data), alarms=alarms)
+
+    def _signers(self, tip: Oid, anchor: Oid) -> tuple[str, tuple[str, ...]]:
+        """The signers in force, following admins' changes one by one from the anchor's version."""
+        since = [c for c in self.store.history(tip, SIGNERS) if not self.store.descends(anchor, c)]
+        text = (self._content(anchor, SIGNERS) or b"").decode("utf-8", "replace")
+        alarms = []
+        for commit in reversed(since):
+            if self._by_admin(commit, Verifier(text)):
+                text = (self._content(commit, SIGNERS) or b"").decode("utf-8", "replace")
+            else:
+                alarms.append(f"{SIGNERS}: commit {commit[:10]} is not signed by an admin; the version before stays")
+        return text, tuple(alarms)
+
+    def _by_admin(self, commit: Oid, verifier: Verifier) -> bool:
+        read = read_commit(self.store.get(commit))
+        principal = verifier.signer(read.payload, read.signature)
+        return principal is not None and "admin" in principal.roles
+
+    def _content(self, commit: Oid, path: str) -> bytes | None:
+        blob = self._blob(read_commit(self.store.get(commit)).tree, path)
+        return self.store.get(blob) if blob else None
+
+    def _blob(self, tree: Oid, path: str) -> Oid | None:
+        entry = find(self.store, tree, path)
+        return entry.oid if entry else None

@@ -1,0 +1,166 @@
+"""How do ended attempts get from the log refs into the branch that people read?
+
+By group commit: all that has ended since the last fold goes into one commit, in the same atomic push that deletes the
+folded claims under lease. What is written is a function of the branch and the claims alone, so any node may do it, two
+may race, and the loser finds nothing left to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from handoff import log
+from handoff.entry import parse_log
+from missions import document, lifecycle
+from missions.frontmatter import Scalar
+from missions.lease import Claim
+from missions.mission import FINISHED, Mission, Quarantined, Status
+from orchestrator.bus import CLAIM, Bus
+from orchestrator.ledger import ARCHIVE, MISSIONS, Filed, Held, Ledger, Reader
+from orchestrator.record import Record, read_record
+from orchestrator.trust import Trust
+from sync.errors import ObjectMissing
+from sync.objects import read_commit
+from sync.publish import publish
+from sync.remote import Oid, Refs, Update
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folded:
+    """What one fold did: each mission with the state it is in now."""
+
+    missions: Mapping[str, Status]
+
+
+def duty(ledger: Ledger) -> bool:
+    """Whether there is anything to fold."""
+    return any(held.claim.closed for held in ledger.claims.values()) or bool(settled_by_hand(ledger))
+
+
+def settled_by_hand(ledger: Ledger) -> list[Filed]:
+    """Open files that a person marked done or cancelled, and that nobody works on."""
+    return [f for f in ledger.open.values() if f.mission.status in FINISHED and f.mission.name not in ledger.claims]
+
+
+def fold(bus: Bus, reader: Reader, trust: Trust) -> Folded:
+    """Folds everything that can be folded. Raises what the remote raises, and TooManyRaces."""
+    done: dict[str, Status] = {}
+
+    def plan(refs: Refs) -> list[Update]:
+        done.clear()
+        ledger = reader.read(refs)
+        if not duty(ledger):
+            return []
+        draft = Draft(ledger)
+        ended = [(h, _record(bus, ledger, trust, h)) for _, h in sorted(ledger.claims.items()) if h.claim.closed]
+        gone = [(held, record) for held, record in ended if record is not None]
+        for held, record in gone:
+            done.update(draft.take(held.claim, record))
+        for filed in settled_by_hand(ledger):
+            done[filed.mission.name] = draft.settle(filed)
+        deletions = [Update(ref=CLAIM + h.claim.mission, expect=h.oid, new=None) for h, _ in gone]
+        if not draft.files:
+            return deletions
+        commit = bus.commit(draft.files, _message(done), onto=ledger.tip, tree=ledger.tree)
+        return [Update(ref=bus.main, expect=ledger.tip, new=commit), *deletions]
+
+    publish(bus.remote, plan)
+    return Folded(missions=dict(done))
+
+
+def _record(bus: Bus, ledger: Ledger, trust: Trust, held: Held) -> Record | None:
+    """What an ended attempt brought; None unless the very node that the claim names signed both claim and record."""
+    claim = held.claim
+    if claim.log is None or not all(_by_holder(bus, ledger, trust, claim, oid) for oid in (held.oid, claim.log)):
+        return None
+    try:
+        record = read_record(bus.store, claim.log)
+    except (ObjectMissing, KeyError, ValueError, TypeError):
+        return None
+    return record if (record.mission, record.epoch) == (claim.mission, claim.epoch) else None
+
+
+def _by_holder(bus: Bus, ledger: Ledger, trust: Trust, claim: Claim, commit: Oid) -> bool:
+    if bus.sign is None:
+        return True  # a ledger without signatures: the in-memory remote of simulations
+    principal = trust.signer(ledger, commit)
+    return principal is not None and "node" in principal.roles and principal.name == claim.node
+
+
+def _message(done: Mapping[str, Status]) -> str:
+    if len(done) == 1:
+        name, status = next(iter(done.items()))
+        return f"{name}: {status}"
+    lines = "\n".join(f"{name}: {status}" for name, status in sorted(done.items()))
+    return f"{len(done)} missions\n\n{lines}"
+
+
+class Draft:
+    """The files that one fold writes, on top of what the branch has."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.files: dict[str, bytes | None] = {}
+
+    def take(self, claim: Claim, record: Record) -> dict[str, Status]:
+        """Folds one closed claim. Returns the mission's new state; nothing for a claim that the branch is past."""
+        here = self.ledger.open.get(claim.mission) or self.ledger.archived(claim.mission)
+        if here is not None and here.mission.epoch >= claim.epoch:
+            return {}
+        mission = here.mission if here else self._as_claimed(claim)
+        new = lifecycle.after(mission, claim, finished=datetime.fromisoformat(record.finished))
+        path = here.path if here else self._broken_path(claim.mission)
+        text = self._text(here.blob if here else claim.blob) if here or path is None else self.ledger.text(path)
+        if here is not None and here.path.startswith(ARCHIVE):  # archived by hand while it ran: their word stands
+            new, target = replace(new, status=here.mission.status), here.path
+        else:
+            target = self._target(claim.mission, path, new.status, record)
+        self._write(path, target, text, new, record)
+        self._journal(record)
+        return {claim.mission: new.status}
+
+    def settle(self, filed: Filed) -> Status:
+        """Archives a mission that a person marked done or cancelled."""
+        tip = read_commit(self.ledger.store.get(self.ledger.tip))
+        # The branch's own time: a clock of this node would make the fold depend on who does it.
+        month = f"{filed.mission.finished or datetime.fromtimestamp(tip.committed, UTC):%Y-%m}"
+        self.files |= {f"{ARCHIVE}/{month}/{filed.mission.name}.md": self._text(filed.blob).encode(), filed.path: None}
+        return filed.mission.status
+
+    def _target(self, name: str, path: str | None, status: Status, record: Record) -> str:
+        """Where the mission's file goes: finished ones to the month's archive, others stay where they are."""
+        return f"{ARCHIVE}/{record.month}/{name}.md" if status in FINISHED else path or f"{MISSIONS}/{name}.md"
+
+    def _write(self, path: str | None, target: str, text: str, new: Mission, record: Record) -> None:
+        retry = f"{new.retry_at:%Y-%m-%dT%H:%M:%SZ}" if new.retry_at else None
+        state: dict[str, Scalar] = {"status": new.status.value, "node": new.node, "attempt": new.attempt}
+        fields = state | {"epoch": new.epoch, "retry_at": retry} | dict(record.fields)
+        self.files[target] = document.with_attempt(document.with_fields(text, fields), record.section).encode()
+        if path is not None and path != target:
+            self.files[path] = None
+        folder = f"{ARCHIVE}/{record.month}/{record.mission}"
+        ending = "" if new.status in FINISHED else f".{new.attempt}"  # an attempt that will be followed by others
+        for kind, content in record.artifacts.items():
+            self.files[f"{folder}{ending}.{kind}"] = content.encode()
+
+    def _journal(self, record: Record) -> None:
+        if record.entry:
+            before = self.files.get(record.log_path) or self.ledger.read(record.log_path) or b""
+            entries = parse_log(record.entry).entries
+            self.files[record.log_path] = log.append_many(before.decode("utf-8", "replace"), entries).encode()
+        if record.memo:
+            self.files[record.memo_path] = record.memo.encode()
+
+    def _as_claimed(self, claim: Claim) -> Mission:
+        """The mission as it was when it was claimed: its file was deleted, or cannot be read any more."""
+        found = document.read(f"{claim.mission}.md", self.ledger.store.get(claim.blob))
+        return Mission(name=claim.mission, title=claim.mission, body="") if isinstance(found, Quarantined) else found
+
+    def _broken_path(self, name: str) -> str | None:
+        """Where a file that broke while it ran stands; None when the file was deleted."""
+        return next((q.path for q in self.ledger.quarantined if q.name == name), None)
+
+    def _text(self, blob: Oid) -> str:
+        return self.ledger.store.get(blob).decode("utf-8", "replace")

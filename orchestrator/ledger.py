@@ -1,0 +1,236 @@
+"""What does the shared repository say right now? One fetch's refs, read into values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from missions import document
+from missions.errors import BadClaim
+from missions.lease import Claim, read_claim
+from missions.mission import Mission, Quarantined, Status
+from missions.selection import cycles
+from orchestrator.bus import BEAT, CLAIM, LATE
+from orchestrator.charter import Charter
+from orchestrator.constitution import Constitution
+from sync.objects import EXECUTABLE, FILE, FOLDER, SUBMODULE, SYMLINK, TreeEntry, find, read_commit, read_tree
+from sync.remote import Oid, Refs, Store
+
+MISSIONS, ARCHIVE = "missions", "missions/archive"
+CLAIM_FILE = "claim.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A claim as the remote holds it."""
+
+    claim: Claim
+    oid: Oid
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filed:
+    """A mission file that can be read: its value, its path and its blob."""
+
+    mission: Mission
+    path: str
+    blob: Oid
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ledger:
+    """Everything that one fetch showed."""
+
+    store: Store
+    refs: Refs
+    tip: Oid
+    tree: Oid
+    charter: Charter
+    signers: str
+    alarms: tuple[str, ...]
+    """What stands on the branch and is not followed, in words."""
+    open: Mapping[str, Filed]
+    quarantined: tuple[Quarantined, ...]
+    claims: Mapping[str, Held]
+    junk_claims: Mapping[str, str]
+    """Claim refs that cannot be read, with the reason."""
+
+    @property
+    def beats(self) -> dict[str, Oid]:
+        """Where each node's beat stands."""
+        return {ref.removeprefix(BEAT): oid for ref, oid in self.refs.items() if ref.startswith(BEAT)}
+
+    @property
+    def late(self) -> dict[str, Oid]:
+        """Late work by its ref's last part."""
+        return {ref.removeprefix(LATE): oid for ref, oid in self.refs.items() if ref.startswith(LATE)}
+
+    def read(self, path: str) -> bytes | None:
+        """A file on the branch; None when there is none."""
+        entry = find(self.store, self.tree, path)
+        return self.store.get(entry.oid) if entry and entry.mode in (FILE, EXECUTABLE) else None
+
+    def text(self, path: str) -> str:
+        """A document's text; empty when there is none."""
+        return (self.read(path) or b"").decode("utf-8", "replace")
+
+    def months(self) -> list[tuple[str, Oid]]:
+        """The archive's folders, newest month first."""
+        entry = find(self.store, self.tree, ARCHIVE)
+        if entry is None or entry.mode != FOLDER:
+            return []
+        folders = read_tree(self.store.get(entry.oid)).items()
+        return sorted(((name, e.oid) for name, e in folders if e.mode == FOLDER), reverse=True)
+
+    def archived(self, name: str) -> Filed | None:
+        """A finished mission by name. Searches the folders' bytes: parsing ten thousand names costs more."""
+        needle = b" " + name.encode() + b".md\0"
+        for month, oid in self.months():
+            data = self.store.get(oid)
+            at = data.find(needle)
+            if at >= 0:
+                start = at + len(needle)
+                blob = data[start : start + 20].hex()
+                path = f"{ARCHIVE}/{month}/{name}.md"
+                found = document.read(path, self.store.get(blob))
+                if isinstance(found, Mission):
+                    return Filed(mission=found, path=path, blob=blob)
+        return None
+
+    def every_archived(self) -> Iterator[Filed | Quarantined]:
+        """All finished missions, newest month first."""
+        for month, oid in self.months():
+            for name, entry in read_tree(self.store.get(oid)).items():
+                if name.endswith(".md"):
+                    path = f"{ARCHIVE}/{month}/{name}"
+                    found = document.read(path, self.store.get(entry.oid))
+                    if isinstance(found, Mission):
+                        yield Filed(mission=found, path=path, blob=entry.oid)
+                    else:
+                        yield found
+
+    def folded_epoch(self, name: str) -> int:
+        """The last epoch of a mission that the branch knows the end of; 0 when there is none."""
+        filed = self.open.get(name) or self.archived(name)
+        return filed.mission.epoch if filed else 0
+
+    def finished(self, names: Iterable[str]) -> set[str]:
+        """Those of `names` that are archived as done."""
+        found = ((name, self.archived(name)) for name in names)
+        return {name for name, filed in found if filed and filed.mission.status is Status.DONE}
+
+
+@dataclass
+class Reader:
+    """Reads ledgers, keeping what it has parsed: blobs and commits never change, so their meaning doesn't either."""
+
+    store: Store
+    constitution: Constitution
+    branch: str = "main"
+    _documents: dict[tuple[str, Oid], Mission | Quarantined] = field(default_factory=dict)
+    _claims: dict[Oid, Claim | str] = field(default_factory=dict)
+
+    def read(self, refs: Refs) -> Ledger:
+        """The ledger behind these refs. Raises BrokenLedger when `fleet.toml` is missing or wrong."""
+        tip = refs[f"refs/heads/{self.branch}"]
+        tree = read_commit(self.store.get(tip)).tree
+        held, junk = self._read_claims(refs)
+        in_force = self.constitution.in_force(tip)
+        ledger = Ledger(
+            store=self.store,
+            refs=refs,
+            tip=tip,
+            tree=tree,
+            charter=in_force.charter,
+            signers=in_force.signers,
+            alarms=in_force.alarms,
+            open={},
+            quarantined=(),
+            claims=held,
+            junk_claims=junk,
+        )
+        return self._with_missions(ledger)
+
+    def _read_claims(self, refs: Refs) -> tuple[dict[str, Held], dict[str, str]]:
+        held: dict[str, Held] = {}
+        junk: dict[str, str] = {}
+        now = {ref.removeprefix(CLAIM): oid for ref, oid in refs.items() if ref.startswith(CLAIM)}
+        self._claims = {oid: self._claims.get(oid) or self._read_claim(oid) for oid in now.values()}
+        for name, oid in now.items():
+            claim = self._claims[oid]
+            if isinstance(claim, Claim) and claim.mission == name:
+                held[name] = Held(claim=claim, oid=oid)
+            else:
+                junk[name] = claim if isinstance(claim, str) else f"it is a claim on {claim.mission}"
+        return held, junk
+
+    def _read_claim(self, oid: Oid) -> Claim | str:
+        try:
+            entry = find(self.store, read_commit(self.store.get(oid)).tree, CLAIM_FILE)
+            return read_claim(self.store.get(entry.oid)) if entry else f"it has no {CLAIM_FILE}"
+        except (BadClaim, KeyError, ValueError) as error:
+            return str(error)
+
+    def _with_missions(self, ledger: Ledger) -> Ledger:
+        entry = find(self.store, ledger.tree, MISSIONS)
+        names = read_tree(self.store.get(entry.oid)) if entry and entry.mode == FOLDER else {}
+        found: list[tuple[str, Oid, Mission | Quarantined]] = []
+        for name in sorted(names, key=lambda n: (n != n.lower(), n)):  # the plainest spelling of a name comes first
+            read = self._file(name, names[name])
+            if read is not None:
+                found.append((f"{MISSIONS}/{name}", names[name].oid, read))
+        self._documents = {(path, oid): read for path, oid, read in found}
+        return _judge(ledger, found)
+
+    def _file(self, name: str, entry: TreeEntry) -> Mission | Quarantined | None:
+        """One entry of `missions/`: a mission, the reason why not, or None for what is none of our business."""
+        path = f"{MISSIONS}/{name}"
+        stem, _, ending = name.rpartition(".")
+        if name.startswith(".") or ending.lower() not in {"md", "markdown", "txt"} or name.lower() == "readme.md":
+            return None
+        kind = {SYMLINK: "a symbolic link", FOLDER: "a folder", SUBMODULE: "a submodule"}.get(entry.mode)
+        if kind:
+            hint = "put the mission's text into the file itself"
+            return Quarantined(name=stem, path=path, reason=f"this is {kind}, not a file", hint=hint)
+        if ending.lower() != "md":
+            return Quarantined(name=stem, path=path, reason="a mission's file name ends with .md", hint="rename it")
+        size = self.store.size(entry.oid)
+        if size > document.SIZE_ROOF:
+            reason = f"the file has {size:,} bytes; a mission has at most {document.SIZE_ROOF:,}"
+            return Quarantined(name=stem, path=path, reason=reason)
+        known = self._documents.get((path, entry.oid))
+        return known or document.read(path, self.store.get(entry.oid))
+
+
+def _judge(ledger: Ledger, found: list[tuple[str, Oid, Mission | Quarantined]]) -> Ledger:
+    """Sorts what was found into missions and quarantine: names, projects and cycles need the whole view."""
+    opened: dict[str, Filed] = {}
+    bad = [read for _, _, read in found if isinstance(read, Quarantined)]
+    for path, blob, read in found:
+        if not isinstance(read, Mission):
+            continue
+        wrong = _misplaced(read, ledger, opened)
+        if wrong:
+            bad.append(Quarantined(name=read.name, path=path, reason=wrong[0], hint=wrong[1]))
+        else:
+            opened[read.name] = Filed(mission=read, path=path, blob=blob)
+    for name, way in cycles({n: f.mission for n, f in opened.items()}).items():
+        filed = opened.pop(name)
+        reason = f"“depends_on” goes round in a circle: {' → '.join(way)}"
+        bad.append(Quarantined(name=name, path=filed.path, reason=reason, hint="take one of them out"))
+    return replace(ledger, open=opened, quarantined=tuple(bad))
+
+
+def _misplaced(mission: Mission, ledger: Ledger, opened: Mapping[str, Filed]) -> tuple[str, str] | None:
+    """Why a readable mission cannot be taken in as it is, and what to do."""
+    if mission.name in opened:
+        other = opened[mission.name].path
+        return f"its name is the same mission as {other} ({mission.name})", "rename one of the two files"
+    if mission.project is not None and mission.project not in ledger.charter.projects:
+        known = ", ".join(sorted(ledger.charter.projects)) or "none yet"
+        return f"unknown project “{mission.project}”: fleet.toml has {known}", "correct the name or add the project"
+    if mission.status is Status.QUEUED and mission.epoch == 0:
+        done = ledger.archived(mission.name)
+        if done is not None:
+            return f"a finished mission has this name: {done.path}", "give the file another name"
+    return None

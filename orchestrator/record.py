@@ -1,0 +1,68 @@
+"""What does one ended attempt hand over? The files in a commit on the node's own log ref.
+
+The fold copies them into the branch as they are, so two nodes that fold the same record write the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from missions.frontmatter import Scalar
+from sync.objects import find, read_commit
+from sync.remote import Oid, Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """An attempt's texts. `fields` are the node fields for the mission's front matter; times are UTC text.
+
+    `section` goes under the mission's `## Result`, `entry` into the session log at `log_path`, `memo` to `memo_path`,
+    `artifacts` (diff, output) beside the archived mission, by their ending.
+    """
+
+    mission: str
+    epoch: int
+    fields: Mapping[str, Scalar]
+    finished: str
+    section: str
+    entry: str
+    log_path: str
+    memo: str = ""
+    memo_path: str = ""
+    artifacts: Mapping[str, str] = field(default_factory=dict)
+
+    def files(self) -> dict[str, bytes | None]:
+        """The record as files of a commit."""
+        meta = {
+            key: value for key, value in asdict(self).items() if key not in {"section", "entry", "memo", "artifacts"}
+        }
+        texts = {"section.md": self.section, "entry.md": self.entry, "memo.md": self.memo}
+        parts = texts | {f"artifacts/{ending}": text for ending, text in self.artifacts.items()}
+        meta_text = json.dumps(meta, sort_keys=True, ensure_ascii=False, indent=1) + "\n"
+        return {"record.json": meta_text.encode()} | {path: text.encode() for path, text in parts.items() if text}
+
+    @property
+    def month(self) -> str:
+        """The archive's folder: the month in which the attempt ended."""
+        return self.finished[:7]
+
+
+def read_record(store: Store, commit: Oid) -> Record:
+    """Reads what a log commit carries. Raises KeyError, ValueError or ObjectMissing for one that is not a record."""
+    tree = read_commit(store.get(commit)).tree
+
+    def text(path: str) -> str:
+        entry = find(store, tree, path)
+        return store.get(entry.oid).decode("utf-8", "replace") if entry else ""
+
+    endings = ("diff", "output.txt")
+    artifacts = {ending: text(f"artifacts/{ending}") for ending in endings}
+    return Record(
+        **json.loads(text("record.json")),
+        section=text("section.md"),
+        entry=text("entry.md"),
+        memo=text("memo.md"),
+        artifacts={ending: content for ending, content in artifacts.items() if content},
+    )

@@ -1,0 +1,28 @@
+"""What does each role do? The table of SPEC 3, as far as this version goes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """A node's role. The word is what FACTORY_ROLE takes."""
+
+    HEADQUARTERS = "HEADQUARTERS"
+    LOCAL_WORKER = "LOCAL_WORKER"
+    STANDALONE_NODE = "STANDALONE_NODE"
+
+    @classmethod
+    def read(cls, word: str) -> Role:
+        """The role that a word names. An unknown word is LOCAL_WORKER, the least privileged."""
+        return cls.__members__.get(word.strip().upper(), cls.LOCAL_WORKER)
+
+    @property
+    def folds_at_once(self) -> bool:
+        """Whether this role writes results into the branch without waiting for another node to do it."""
+        return self is not Role.LOCAL_WORKER
+
+    @property
+    def label(self) -> str:
+        """How people see it."""
+        return {"HEADQUARTERS": "HQ", "LOCAL_WORKER": "worker", "STANDALONE_NODE": "standalone"}[self.value]
