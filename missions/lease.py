@@ -79,15 +79,14 @@ def grant(mission: Mission, *, blob: str, node: str, boot: str, nonce: str) -> C
     )
 
 
-def take_over(old: Claim, *, node: str, boot: str, nonce: str) -> Claim:
+def take_over(old: Claim, *, blob: str, node: str, boot: str, nonce: str) -> Claim:
     """The next holder's claim after a lease ran out: a new epoch fences the old holder, and the attempt counts."""
-    return replace(
-        old, node=node, boot=boot, nonce=nonce, epoch=old.epoch + 1, attempt=old.attempt + 1, state=Hold.RUNNING
-    )
+    mine = replace(old, blob=blob, node=node, boot=boot, nonce=nonce, state=Hold.RUNNING)
+    return replace(mine, epoch=old.epoch + 1, attempt=old.attempt + 1)
 
 
 def close(held: Claim, *, state: Hold, nonce: str, log: str | None, reason: str = "") -> Claim:
-    """The same claim, ended. The text changes, so the ref must move, and only the newest holder can move it (trap B)."""
+    """The same claim, ended. Its text changes, so its ref must move, which only the newest holder can do (trap B)."""
     return replace(held, state=state, nonce=nonce, log=log, reason=reason)
 
 

@@ -15,7 +15,7 @@ def outside_scope(paths: Iterable[str], scope: Iterable[str]) -> list[str]:
     `?` do not cross a slash, `**` does. A path that is absolute or has `.`, `..` or nothing between two slashes is
     outside of any scope, the empty one too: whoever sends such a path means to leave.
     """
-    patterns = [_compile(pattern) for pattern in scope if pattern.strip()]
+    patterns = [_compile(pattern) for pattern in scope]
     return [path for path in paths if _leaves(path) or (patterns and not any(each.match(path) for each in patterns))]
 
 
@@ -25,7 +25,7 @@ def _leaves(path: str) -> bool:
 
 @functools.lru_cache(maxsize=256)
 def _compile(pattern: str) -> re.Pattern[str]:
-    """The regular expression of one pattern. A trailing slash leaves only what is below."""
+    """The regular expression of one pattern. A trailing slash leaves only what is below; nonsense covers nothing."""
     body = pattern.strip().removeprefix("./")
     below = "/.+" if body.endswith("/") else "(?:/.*)?"
     body = body.rstrip("/")

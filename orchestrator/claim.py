@@ -47,9 +47,12 @@ def confirm(bus: Bus, held: Iterable[Held], now: Ledger) -> list[Held]:
     return good
 
 
-def take_over(bus: Bus, old: Held) -> Held | None:
-    """The next epoch of a claim whose holder is silent (or was this node before a restart). None: another was faster."""
-    new = lease.take_over(old.claim, node=bus.name, boot=bus.boot, nonce=bus.nonce())
+def take_over(bus: Bus, old: Held, *, blob: Oid) -> Held | None:
+    """The next epoch of a claim whose holder is silent, or was this node before a restart. None: another was faster.
+
+    `blob` is the mission's text as it is now.
+    """
+    new = lease.take_over(old.claim, blob=blob, node=bus.name, boot=bus.boot, nonce=bus.nonce())
     oid = _commit(bus, new, onto=old.oid)
     verdict = settle(bus.remote, [Update(ref=CLAIM + new.mission, expect=old.oid, new=oid)])[CLAIM + new.mission]
     return Held(claim=new, oid=oid) if verdict is Verdict.ACCEPTED else None

@@ -1,7 +1,7 @@
 """What has been written to a file that another process still writes to: line by line, and in the end as one text?
 
 Keeps the first and the last half of `keep` bytes. A command that writes more than that has its file emptied as it
-goes, so that a flood fills neither the memory nor the disk; how much was cut is counted and written where it is missing.
+goes, so that a flood fills neither the memory nor the disk; how much was cut is written where it is missing.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -34,11 +35,32 @@ QUIET = (
 )
 
 
+LOOKS = 0.3
+"""Seconds between two looks at whether a long command was stopped."""
+
+
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Our environment without GIT_* (a caller's GIT_DIR would redirect us), never prompting, in English."""
     env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     kept = {key: os.environ[key] for key in ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO") if key in os.environ}
     return env | kept | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"} | dict(extra or {})
+
+
+def _communicate(
+    process: subprocess.Popen[bytes], stdin: bytes, timeout: float, stopped: Callable[[], bool] | None
+) -> tuple[bytes, bytes]:
+    """Feeds and drains a process, looking every LOOKS seconds whether it has been stopped."""
+    if stopped is None:
+        return process.communicate(stdin, timeout=timeout)
+    over = time.monotonic() + timeout
+    rest: bytes | None = stdin
+    while True:
+        try:
+            return process.communicate(rest, timeout=LOOKS)
+        except subprocess.TimeoutExpired:
+            rest = None  # communicate remembers what it has not yet written
+            if stopped() or time.monotonic() >= over:
+                raise
 
 
 class Git:
@@ -54,9 +76,10 @@ class Git:
         timeout: float = 120.0,
         codes: Sequence[int] = (0,),
         env: Mapping[str, str] | None = None,
+        stopped: Callable[[], bool] | None = None,
     ) -> bytes:
         """Standard output of one command. Raises GitError for an exit code not in `codes`, GitTimeout in seconds."""
-        return self.call(*args, stdin=stdin, timeout=timeout, codes=codes, env=env)[1]
+        return self.call(*args, stdin=stdin, timeout=timeout, codes=codes, env=env, stopped=stopped)[1]
 
     def call(
         self,
@@ -65,8 +88,12 @@ class Git:
         timeout: float = 120.0,
         codes: Sequence[int] = (0,),
         env: Mapping[str, str] | None = None,
+        stopped: Callable[[], bool] | None = None,
     ) -> tuple[int, bytes, str]:
-        """Exit code, standard output and standard error of one command. Raises as `run` does."""
+        """Exit code, standard output and standard error of one command. Raises as `run` does.
+
+        Ends within half a second, as if its time were over, once `stopped` says so.
+        """
         settings = [word for key, value in QUIET for word in ("-c", f"{key}={value}")]
         process = subprocess.Popen(
             ["git", *settings, *args],
@@ -78,7 +105,7 @@ class Git:
             start_new_session=True,  # so that a time-out ends its helpers (ssh, http) with it
         )
         try:
-            out, err = process.communicate(stdin, timeout=timeout)
+            out, err = _communicate(process, stdin, timeout, stopped)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()

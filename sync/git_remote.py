@@ -70,6 +70,8 @@ class GitRemote:
 
     def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
         """Moves refs, as Remote.push promises."""
+        if not updates:
+            return {}
         leases = [f"--force-with-lease={u.ref}:{u.expect or ''}" for u in updates]
         specs = [f"{u.new or ''}:{u.ref}" for u in updates]
         words = ["push", "--porcelain", "--no-verify", "--no-recurse-submodules", *(["--atomic"] if atomic else [])]

@@ -1,0 +1,143 @@
+"""What did an attempt change, told without running anything that it left behind?
+
+git's settings are written anew first, those of the system and of the person do not apply, and the tree's attributes can
+name no filter. Repositories that the attempt made inside its tree lose their `.git` (it is moved beside, not deleted):
+git would else run in them, with their settings.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sync.git import Git
+
+SECONDS = 600.0
+LOCAL = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_ATTR_NOSYSTEM": "1"}
+"""No settings but ours: a person's `filter.lfs.process` would run on what a hostile repository says."""
+
+SETTINGS = """[core]
+\trepositoryFormatVersion = 0
+\tbare = false
+\tworktree = ../tree
+\tautocrlf = false
+\tquotePath = false
+"""
+ATTRIBUTES = "* !filter !diff !merge !ident\n"
+"""Stands above the tree's own .gitattributes: nothing is filtered, and no change can hide as `-diff`."""
+
+DIFF = ("diff-tree", "-r", "--no-commit-id", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
+LARGE = 64 * 1024 * 1024
+"""Bytes of changed files beyond which the diff no longer holds those over 1 MiB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What an attempt did. `patch` is the diff, byte by byte; `commit` is the base when nothing changed."""
+
+    commit: str
+    files: tuple[str, ...] = ()
+    patch: bytes = b""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repository:
+    """An attempt's git folder and its tree, used with no settings but ours."""
+
+    folder: Path
+    tree: Path
+    branch: str
+    base: str
+
+    def check_out(self, *, stopped: Callable[[], bool]) -> None:
+        """Starts the branch at the base and fills the tree. Raises GitError."""
+        self._run("update-ref", f"refs/heads/{self.branch}", self.base)
+        self._run("reset", "--quiet", "--hard", stopped=stopped)
+
+    def harvest(self, *, node: str, message: str, aside: Path) -> Work:
+        """Commits the tree as it is, whatever the attempt did with git, onto the base. Raises GitError, OSError."""
+        scrub(self.folder, self.branch)
+        notes = set_aside(self.tree, aside)
+        if self._call("add", "--all", "--ignore-errors", "--", ".")[0]:
+            notes += ("some files could not be read: they are not in the diff",)
+        made = self._text("write-tree")
+        if made == self._text("rev-parse", f"{self.base}^{{tree}}"):
+            return Work(commit=self.base, notes=notes)
+        commit = self._commit(made, node=node, message=message)
+        files = self._files(commit)
+        patch, note = self._patch(commit, files)
+        return Work(commit=commit, files=files, patch=patch, notes=notes + note)
+
+    def _commit(self, made: str, *, node: str, message: str) -> str:
+        """Plumbing, so that no hook has a say."""
+        who = {"NAME": node, "EMAIL": f"{node}@shiftbook.invalid"}
+        env = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()}
+        text = message.replace("\0", "").encode()
+        commit = self._run("commit-tree", made, "-p", self.base, "-F", "-", stdin=text, env=env).decode().strip()
+        self._run("update-ref", f"refs/heads/{self.branch}", commit)
+        return commit
+
+    def _files(self, commit: str) -> tuple[str, ...]:
+        """Every path that is touched; of a rename both."""
+        out = self._run(*DIFF, "--no-renames", "--name-only", "-z", self.base, commit)
+        return tuple(name.decode("utf-8", "replace") for name in out.split(b"\0") if name)
+
+    def _patch(self, commit: str, files: tuple[str, ...]) -> tuple[bytes, tuple[str, ...]]:
+        size = sum(path.lstat().st_size for path in (self.tree / name for name in files) if os.path.lexists(path))
+        if size <= LARGE:
+            return self._run(*DIFF, "-p", "-M", "--binary", "--full-index", self.base, commit), ()
+        words = ("-c", "core.bigFileThreshold=1m", *DIFF, "-p", "-M", self.base, commit)
+        return self._run(*words), (f"{size:,} bytes were changed: files over 1 MiB are on the branch, not in the diff",)
+
+    def _run(
+        self,
+        *args: str,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        stopped: Callable[[], bool] | None = None,
+    ) -> bytes:
+        where = (f"--git-dir={self.folder}", f"--work-tree={self.tree}")
+        settings = {**LOCAL, **(env or {})}
+        return Git(self.tree).run(*where, *args, stdin=stdin, timeout=SECONDS, env=settings, stopped=stopped)
+
+    def _call(self, *args: str) -> tuple[int, bytes, str]:
+        where = (f"--git-dir={self.folder}", f"--work-tree={self.tree}")
+        return Git(self.tree).call(*where, *args, timeout=SECONDS, codes=(0, 1), env=LOCAL)
+
+    def _text(self, *args: str) -> str:
+        return self._run(*args).decode("utf-8", "replace").strip()
+
+
+def scrub(folder: Path, branch: str) -> None:
+    """Writes a git folder's settings, attributes and HEAD anew and removes all else that could run or mislead."""
+    for name in ("hooks", "info", "worktrees", "modules"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in ("config", "config.worktree", "commondir", "gitdir", "HEAD", "index.lock", "objects/info/alternates"):
+        (folder / name).unlink(missing_ok=True)
+    (folder / "info").mkdir()
+    (folder / "info" / "attributes").write_text(ATTRIBUTES)
+    (folder / "config").write_text(SETTINGS)
+    (folder / "HEAD").write_text(f"ref: refs/heads/{branch}\n")
+
+
+def set_aside(tree: Path, aside: Path) -> tuple[str, ...]:
+    """Moves every `.git` below the top of `tree` out of it, so that its files count as files; says which."""
+    notes = []
+    for number, path in enumerate(list(_embedded(tree))):
+        aside.mkdir(exist_ok=True)
+        path.rename(aside / str(number))
+        where = path.parent.relative_to(tree)
+        notes.append(f"{where} was a repository of its own: its files are in the diff, its history is not")
+    return tuple(notes)
+
+
+def _embedded(tree: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(tree):
+        found = [name for name in (*folders, *names) if name.lower() == ".git"]
+        folders[:] = [name for name in folders if name not in found]
+        if Path(folder) != tree:
+            yield from (Path(folder, name) for name in found)

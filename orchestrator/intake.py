@@ -1,0 +1,131 @@
+"""Which missions does this node take on now: queued ones, a silent holder's, its own from before a restart?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from missions.lease import LeaseWatch
+from missions.mission import Mission
+from missions.selection import Offer, choose, unsuited
+from orchestrator import claim as claims
+from orchestrator.bus import Bus
+from orchestrator.journal import duration
+from orchestrator.ledger import Filed, Held, Ledger, Reader
+from orchestrator.trust import Trust
+
+Tell = Callable[..., None]
+"""Takes (event, sentence, **facts): one line of this node's shift. With `once=True` the same line is told once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """A claim that this node now holds. `end` is empty for work to start, else why it ends without any."""
+
+    held: Held
+    mission: Mission
+    ledger: Ledger
+    remark: str = ""
+    end: str = ""
+    deleted: bool = False
+
+
+@dataclass(kw_only=True)
+class Intake:
+    """Takes missions for one node."""
+
+    bus: Bus
+    reader: Reader
+    trust: Trust
+    offer: Offer
+    tell: Tell
+    watch: LeaseWatch = field(default_factory=lambda: LeaseWatch(lease=180.0, roof=180.0))
+
+    def observe(self, ledger: Ledger, now: float) -> None:
+        """Takes in one fetch: who of the others still moves. `now` is this node's monotonic time."""
+        bus = ledger.charter.bus
+        self.watch.lease, self.watch.roof = bus.lease, max(2 * bus.poll_seconds[1], bus.lease)
+        beats = ledger.beats
+        others = {n: h for n, h in ledger.claims.items() if not h.claim.closed and h.claim.node != self.bus.name}
+        self.watch.observe({n: (h.oid, beats.get(h.claim.node)) for n, h in others.items()}, now)
+
+    def resume(self, ledger: Ledger, free: int) -> list[Taken]:
+        """What this node held when it was stopped the last time: its own, so it need not wait for the lease."""
+        taken: list[Taken] = []
+        for held in ledger.claims.values():
+            mine = held.claim.node == self.bus.name and held.claim.boot != self.bus.boot
+            if mine and not held.claim.closed:
+                remark = f"this node was stopped during attempt {held.claim.attempt} and started again"
+                taken += self._take(ledger, held, remark, free - len(taken))
+        return taken
+
+    def take_over(self, ledger: Ledger, free: int) -> list[Taken]:
+        """What silent holders let go of."""
+        taken: list[Taken] = []
+        for name in self.watch.expired(list(ledger.claims)):
+            held = ledger.claims[name]
+            remark = f"took over from {held.claim.node} after {duration(self.watch.silent_for(name))} of silence"
+            taken += self._take(ledger, held, remark, free - len(taken))
+        return taken
+
+    def claim(self, ledger: Ledger, free: int) -> list[Taken]:
+        """What is queued, best first: all claims in one push, then a second look before anything starts (trap D)."""
+        wanted = self._eligible(ledger, free) if free > 0 else []
+        won = claims.claim(self.bus, wanted)
+        if not won:
+            return []
+        now = self.reader.read(self.bus.remote.fetch())
+        return [
+            Taken(held=held, mission=now.open[held.claim.mission].mission, ledger=now)
+            for held in claims.confirm(self.bus, won, now)
+        ]
+
+    def _take(self, ledger: Ledger, held: Held, remark: str, free: int) -> list[Taken]:
+        """Takes one claim whose holder is gone, if this node may and can; one with no attempts left it only ends."""
+        name = held.claim.mission
+        filed = ledger.open.get(name)
+        if filed is None and not self.deleted(ledger, name):
+            return []  # its file broke: it waits until the file is mended
+        spent = filed is not None and held.claim.attempt >= filed.mission.attempts_allowed
+        if filed is not None and not spent and not self._may(ledger, filed, free):
+            return []
+        mine = claims.take_over(self.bus, held, blob=filed.blob if filed else held.claim.blob)
+        if mine is None:
+            return []
+        mission = filed.mission if filed else Mission(name=name, title=name, body="")
+        self.tell("took over", f"{mission.title}: {remark}", mission=name, holder=held.claim.node)
+        end = f"{remark}; all {mission.attempts_allowed} attempts are spent" if spent else ""
+        end = end or ("" if filed else f"{remark}; its file was deleted meanwhile")
+        return [Taken(held=mine, mission=mission, ledger=ledger, remark=remark, end=end, deleted=filed is None)]
+
+    def _may(self, ledger: Ledger, filed: Filed, free: int) -> bool:
+        return free > 0 and unsuited(filed.mission, self.offer) is None and self.trust.word(ledger, filed).trusted
+
+    def deleted(self, ledger: Ledger, name: str) -> bool:
+        """Whether a mission that was claimed has no file any more: neither open, nor broken, nor archived."""
+        broken = any(bad.name == name for bad in ledger.quarantined)
+        return name not in ledger.open and not broken and ledger.archived(name) is None
+
+    def _eligible(self, ledger: Ledger, free: int) -> list[Filed]:
+        taken = ledger.claims.keys() | ledger.junk_claims.keys()
+        candidates = [filed.mission for name, filed in ledger.open.items() if name not in taken]
+        needed = {name for mission in candidates for name in mission.depends_on}
+        ready = choose(
+            candidates,
+            self.offer,
+            slots=len(candidates),
+            finished=ledger.finished(needed),
+            known=needed,  # the words for an unknown one are for people; nobody reads them here
+            now=self.bus.now(),
+        )
+        chosen: list[Filed] = []
+        for mission in ready:
+            filed = ledger.open[mission.name]
+            word = self.trust.word(ledger, filed)
+            if word.trusted:
+                chosen.append(filed)
+            else:
+                self.tell("untrusted", f"{filed.path} is not run: {word.why}", once=True, mission=mission.name)
+            if len(chosen) == free:
+                break
+        return chosen

@@ -1,0 +1,248 @@
+"""What does a node do, all day long? Fetch, take over, claim, work, hand back, fold; sleep until something moves."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from missions.mission import Mission, Status
+from orchestrator import journal
+from orchestrator.bus import BEAT
+from orchestrator.claim import Witness
+from orchestrator.delivery import Delivery
+from orchestrator.errors import Refused
+from orchestrator.fold import duty, fold
+from orchestrator.intake import Intake, Taken
+from orchestrator.ledger import Held, Ledger
+from orchestrator.pulse import Pulse
+from orchestrator.roles import Role
+from orchestrator.work import Reason, Stopper, Workshop
+from sync.errors import HistoryRewritten, SyncError
+from sync.remote import Update
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A mission that this node works on now."""
+
+    held: Held
+    mission: Mission
+    thread: threading.Thread
+    stopper: Stopper
+
+
+@dataclass(kw_only=True)
+class Node:
+    """One node. `clock` is monotonic seconds that go on while the machine sleeps."""
+
+    intake: Intake
+    delivery: Delivery
+    workshop: Workshop
+    pulse: Pulse
+    role: Role
+    clock: Callable[[], float]
+    record_usage: Callable[[journal.Attempt], None]
+    slots: int = 1
+    wake: threading.Event = field(default_factory=threading.Event)
+    draining: bool = False
+    jobs: dict[str, Job] = field(default_factory=dict)
+    online: bool = True
+    _fold_due: float | None = None
+    _pause: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.bus, self.reader, self.trust, self.tell = (
+            self.intake.bus,
+            self.intake.reader,
+            self.intake.trust,
+            self.intake.tell,
+        )
+        self._witness = Witness(self.bus)
+
+    def run(self, *, once: bool = False) -> None:
+        """Works until drained; with `once`, until nothing is left that this node can do now.
+
+        Raises HistoryRewritten when the remote was tampered with, Refused when this node may not work here, and
+        SyncError when the remote cannot be reached at the start.
+        """
+        ledger = self.reader.read(self.bus.remote.fetch())
+        self._admitted(ledger)
+        self.pulse.interval, self.pulse.lease = ledger.charter.bus.beat_seconds, ledger.charter.bus.lease
+        self.pulse.start()
+        self._resume()
+        try:
+            while self._goes_on(moved=self.step(), once=once):
+                self.wake.wait(self._pause)
+                self.wake.clear()
+        finally:
+            self.stop_jobs(Reason.STOPPING)
+            for job in list(self.jobs.values()):
+                job.thread.join(timeout=30)
+            self.pulse.stop()
+        self._leave()
+
+    def drain(self) -> None:
+        """Takes nothing new; ends when the running work is done. (First SIGTERM.)"""
+        self.draining = True
+        self.wake.set()
+
+    def stop_jobs(self, reason: str) -> None:
+        """Tells everything that runs to end now. (Second SIGTERM, and self-fencing.)"""
+        for job in list(self.jobs.values()):
+            job.stopper.stop(reason)
+        self.wake.set()
+
+    def step(self) -> bool:
+        """One round. Returns whether something was done, so that another round makes sense at once."""
+        if self.pulse.doubled:
+            name = self.bus.name
+            raise Refused(f"another node runs under the name {name}: give one of them another SHIFTBOOK_NODE_ID")
+        try:
+            ledger = self.reader.read(self.bus.remote.fetch())
+            moved = self._round(ledger)
+        except HistoryRewritten:
+            raise
+        except (SyncError, OSError) as error:
+            self._trouble(str(error))
+            return False
+        if not self.online:
+            self.online = True
+            self.tell("remote", "reachable again")
+        self._pause = 0.0 if moved else self._calmer(ledger)
+        return moved
+
+    def _round(self, ledger: Ledger) -> bool:
+        self._witness.check(ledger)
+        self._report(ledger)
+        self.pulse.interval, self.pulse.lease = ledger.charter.bus.beat_seconds, ledger.charter.bus.lease
+        self.intake.observe(ledger, self.clock())
+        moved = self._hand_back()
+        self._call_off(ledger)
+        if not self.draining and not self.pulse.fenced:
+            taken = self.intake.take_over(ledger, self._free())
+            self._begin(taken)
+            fresh = self.intake.claim(ledger, self._free())
+            self._begin(fresh)
+            moved = moved or bool(taken or fresh)
+        return self._fold(ledger) or moved
+
+    def _free(self) -> int:
+        return self.slots - len(self.jobs)
+
+    def _trouble(self, why: str) -> None:
+        """The remote or the disk does not answer: said once, tried again, and nothing is thrown away."""
+        self.online = False
+        self.tell("remote", f"{why}; trying again", once=True)
+        self._pause = min(max(self._pause * 2, 1.0), 30.0)
+
+    def _calmer(self, ledger: Ledger) -> float:
+        """Seconds until the next fetch if nothing wakes us: short after something moved, longer while all is calm."""
+        low, high = ledger.charter.bus.poll_seconds
+        pause = low if self._pause <= 0 else min(self._pause * 1.5, high)
+        due = max(0.05, self._fold_due - self.clock()) if self._fold_due is not None else high
+        watching = ledger.charter.bus.beat_seconds if ledger.claims else high  # a lease is timed by fetches
+        return min(pause, due, watching)
+
+    def _admitted(self, ledger: Ledger) -> None:
+        """Whether the fleet knows this node's key. Raises Refused."""
+        nodes = sorted(p.name for p in self.trust.verifier(ledger).principals.values() if "node" in p.roles)
+        if self.bus.sign is not None and self.bus.name not in nodes:
+            raise Refused(
+                f"{self.bus.name} is not a node of this fleet (it has: {', '.join(nodes) or 'none'}). An admin lets it "
+                f"in with `shiftbook fleet admit {self.bus.name} --role node --key '{self._public_key()}'`"
+            )
+
+    def _public_key(self) -> str:
+        return getattr(getattr(self.bus.sign, "__self__", None), "public", "")
+
+    def _report(self, ledger: Ledger) -> None:
+        """Says once what a person should know: files that cannot be read, words that do not count."""
+        for bad in ledger.quarantined:
+            where = f"{bad.path}, line {bad.line}" if bad.line else bad.path
+            self.tell("quarantined", f"{where}: {bad.reason}", once=True, mission=bad.name)
+        for alarm in ledger.alarms:
+            self.tell("alarm", alarm, once=True)
+        for name, why in ledger.junk_claims.items():
+            self.tell("alarm", f"the claim on {name} cannot be read: {why}", once=True)
+
+    def _resume(self) -> None:
+        """After a restart: hands back what was ready, then takes again what this node held when it died."""
+        self.delivery.reload()
+        self._hand_back()
+        self._begin(self.intake.resume(self.reader.read(self.bus.remote.fetch()), self.slots))
+
+    def _begin(self, taken: list[Taken]) -> None:
+        for one in taken:
+            if one.end:
+                self.delivery.end(one)
+                self.wake.set()
+            else:
+                self._start(one)
+
+    def _start(self, taken: Taken) -> None:
+        stopper, claim, mission = Stopper(), taken.held.claim, taken.mission
+        remarks = (taken.remark,) if taken.remark else ()
+
+        def work() -> None:
+            attempt = self.workshop.attempt(taken.ledger, mission, claim, stopper, remarks)
+            self.delivery.post(taken.held, attempt, stopper.reason)
+            self.record_usage(attempt)
+            self.wake.set()
+
+        thread = threading.Thread(target=work, name=f"work-{mission.name}", daemon=True)
+        self.jobs[mission.name] = Job(held=taken.held, mission=mission, thread=thread, stopper=stopper)
+        self.tell("started", f"{mission.title}, attempt {claim.attempt}", mission=mission.name, attempt=claim.attempt)
+        thread.start()
+
+    def _call_off(self, ledger: Ledger) -> None:
+        """Stops work that a person cancelled: by `status: cancelled`, or by deleting the file."""
+        for name, job in self.jobs.items():
+            filed = ledger.open.get(name)
+            if filed.mission.status is Status.CANCELLED if filed else self.intake.deleted(ledger, name):
+                job.stopper.stop(Reason.CANCELLED)
+
+    def _hand_back(self) -> bool:
+        done = self.delivery.hand_back()
+        for letter in done:
+            self.workshop.clear(letter.held.claim)
+            self.jobs.pop(letter.held.claim.mission, None)
+        return bool(done)
+
+    def _fold(self, ledger: Ledger) -> bool:
+        """Folds at once where it is this role's duty; elsewhere after a random wait, in case nobody else does."""
+        if not duty(ledger):
+            self._fold_due = None
+            return False
+        if self._fold_due is None:
+            beat = min(ledger.charter.bus.beat_seconds, 5.0)
+            wait = 0.0 if self.role.folds_at_once else random.uniform(0.5, 1.5) * beat  # noqa: S311  # spreads racers
+            self._fold_due = self.clock() + wait
+        if self.clock() < self._fold_due:
+            return False
+        self._fold_due = None
+        return self._fold_now()
+
+    def _fold_now(self) -> bool:
+        folded = fold(self.bus, self.reader, self.trust).missions
+        for name, status in folded.items():
+            self.tell("folded", f"{name} is {status} on the branch", mission=name, status=status.value)
+        return bool(folded)
+
+    def _goes_on(self, *, moved: bool, once: bool) -> bool:
+        """Whether there is more to do. Offline, a draining node does not wait: its outbox keeps what is ready."""
+        busy = any(job.thread.is_alive() for job in self.jobs.values())
+        undelivered = self.online and (self.delivery.waiting or bool(self.jobs))
+        return not (self.draining or once) or busy or moved or undelivered
+
+    def _leave(self) -> None:
+        """Hands back what is left, folds it, and takes the beat down: a node that left is not a node that died."""
+        try:
+            self._hand_back()
+            self._fold_now()
+            ref = BEAT + self.bus.name
+            here = self.bus.remote.fetch().get(ref)
+            self.bus.remote.push([Update(ref=ref, expect=here, new=None)] if here else [])
+        except (SyncError, OSError) as error:
+            self.tell("remote", f"could not say goodbye: {error}; nothing is lost, the next start hands back the rest")

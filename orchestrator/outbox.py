@@ -1,0 +1,72 @@
+"""What if a result is ready and the remote cannot be reached, or the process is killed just then?
+
+Each ended attempt is written to disk before it is pushed and removed when it was accepted or kept as late work. A
+restarted node pushes what it finds. Doing so twice is safe: claim.complete recognises what the log already holds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from missions.lease import Claim, Hold, read_claim
+from orchestrator.ledger import Held
+from orchestrator.record import Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """One ended attempt, ready to be handed back."""
+
+    held: Held
+    state: Hold
+    record: Record
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """Letters on disk, one file each."""
+
+    folder: Path
+
+    def put(self, letter: Letter) -> None:
+        """Writes a letter so that it survives a crash at any moment."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        claim = json.loads(letter.held.claim.print())
+        text = json.dumps(
+            {
+                "claim": claim,
+                "oid": letter.held.oid,
+                "state": letter.state,
+                "reason": letter.reason,
+                "record": asdict(letter.record),
+            }
+        )
+        path = self._path(letter.held.claim)
+        with path.with_suffix(".new").open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        path.with_suffix(".new").replace(path)
+
+    def remove(self, letter: Letter) -> None:
+        """Takes a letter out. It need not be there."""
+        self._path(letter.held.claim).unlink(missing_ok=True)
+
+    def __iter__(self) -> Iterator[Letter]:
+        for path in sorted(self.folder.glob("*.json")):
+            found = json.loads(path.read_text(encoding="utf-8"))
+            claim = read_claim(json.dumps(found["claim"]).encode())
+            yield Letter(
+                held=Held(claim=claim, oid=found["oid"]),
+                state=Hold(found["state"]),
+                reason=found["reason"],
+                record=Record(**found["record"]),
+            )
+
+    def _path(self, claim: Claim) -> Path:
+        return self.folder / f"{claim.mission}-{claim.epoch}.json"

@@ -1,0 +1,66 @@
+"""How does a node keep proving that it lives while it is busy, and notice when it no longer can?
+
+A thread of its own, so that a model call of an hour cannot stop it. When its beats have not been accepted for almost a
+lease, others may already have taken its missions: it tells the node to stop working (self-fencing).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from missions.lease import fenced
+from sync.beat import Beat
+from sync.errors import SyncError
+
+MARGIN = 0.2
+"""The part of a lease that a holder keeps back for the way of a beat to the server and of its answer."""
+
+
+class Pulse:
+    """Beats until it is stopped. `interval` and `lease` are seconds and may be changed while it runs."""
+
+    def __init__(
+        self, beat: Beat, *, interval: float, lease: float, clock: Callable[[], float], on_fence: Callable[[], None]
+    ) -> None:
+        self.beat, self.interval, self.lease, self.clock, self.on_fence = beat, interval, lease, clock, on_fence
+        self.doubled = False
+        """Somebody else beats under this node's name."""
+        self.trouble = ""
+        self._accepted: float | None = None
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+
+    def start(self) -> None:
+        """Beats once, so that the node is seen before it claims anything, then keeps beating. Raises SyncError."""
+        self.beat.start()
+        self._once()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the beating."""
+        self._done.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+
+    @property
+    def fenced(self) -> bool:
+        """Whether this node must not trust its leases any more."""
+        return fenced(self._accepted, lease=self.lease, margin=self.lease * MARGIN, now=self.clock())
+
+    def _run(self) -> None:
+        while not self._done.wait(self.interval):
+            try:
+                self._once()
+                self.trouble = ""
+            except SyncError as error:
+                self.trouble = str(error)  # the node's loop tells people; here it only must not end the beating
+            if self.fenced or self.doubled:
+                self.on_fence()
+
+    def _once(self) -> None:
+        before = self.clock()  # the beat counts from when it was sent: the answer may have taken its time
+        if self.beat.move():
+            self._accepted = before
+        else:
+            self.doubled = True

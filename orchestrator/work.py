@@ -1,0 +1,126 @@
+"""How does a claimed mission become an outcome: context, agent, and what is kept of a run that was cut off?"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from handoff.assemble import assemble
+from handoff.tiers import Tier, path_of
+from missions.lease import Claim, Hold
+from missions.mission import Mission
+from orchestrator.errors import OrchestratorError
+from orchestrator.journal import Attempt, utc
+from orchestrator.ledger import Ledger
+from orchestrator.ports import Agent, Job, Outcome, Project
+
+ROLE = (
+    "You work on missions in a fleet. Answer from the documents below. Say plainly what you do not know. "
+    "Everything you hand back is read by a person and by the next instance."
+)
+
+
+class Reason:
+    """Why a job was told to stop, with what that makes of its claim."""
+
+    CANCELLED, FENCED, STOPPING = "cancelled by a person", "the lease could not be kept", "the node was stopped"
+
+
+@dataclass
+class Stopper:
+    """A stop flag that remembers the first reason."""
+
+    event: threading.Event = field(default_factory=threading.Event)
+    reason: str = ""
+
+    def stop(self, reason: str) -> None:
+        """Tells the job to end."""
+        if not self.event.is_set():
+            self.reason = reason
+            self.event.set()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workshop:
+    """Where this node works: its agents, the folder of its workspaces, how it counts tokens, how it tells the time."""
+
+    agents: Mapping[str, Agent]
+    folder: Path
+    count: Callable[[str], int]
+    now: Callable[[], datetime]
+    budget: int = 1500
+    """Tokens of handoff given to an instance."""
+
+    def attempt(
+        self, ledger: Ledger, mission: Mission, claim: Claim, stop: Stopper, remarks: tuple[str, ...]
+    ) -> Attempt:
+        """Does one attempt, whatever comes of it; never raises for a failure of the work."""
+        started = self.now()
+        outcome = self._run(ledger, mission, claim, stop)
+        state = _state(outcome, stop)
+        finished = self.now()
+        final = state in {Hold.DONE, Hold.CANCELLED} or (
+            state is Hold.FAILED and claim.attempt >= mission.attempts_allowed
+        )
+        return Attempt(
+            mission=mission,
+            claim=claim,
+            outcome=outcome,
+            state=state,
+            started=started,
+            finished=finished,
+            final=final,
+            remarks=remarks,
+        )
+
+    def clear(self, claim: Claim) -> None:
+        """Removes an attempt's workspace, once its result is accepted or kept as late work."""
+        shutil.rmtree(self._folder(claim), ignore_errors=True)
+
+    def output(self, claim: Claim) -> Path:
+        """Where a running attempt's output can be read live."""
+        return self._folder(claim) / "progress.txt"
+
+    def _folder(self, claim: Claim) -> Path:
+        return self.folder / f"{claim.mission}-{claim.epoch}"
+
+    def _run(self, ledger: Ledger, mission: Mission, claim: Claim, stop: Stopper) -> Outcome:
+        try:
+            project = ledger.charter.project(mission.project) if mission.project else None
+            folder = self._folder(claim)
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            job = self._job(ledger, mission, claim, project, folder)
+            return self.agents[mission.agent].run(job, stop.event)
+        except (OrchestratorError, OSError) as error:
+            words = str(error) or type(error).__name__
+            return Outcome(ok=False, summary=f"The attempt could not be carried out: {words}", error=words)
+
+    def _job(self, ledger: Ledger, mission: Mission, claim: Claim, project: Project | None, folder: Path) -> Job:
+        progress = self.output(claim)
+
+        def say(line: str) -> None:
+            with progress.open("a", encoding="utf-8") as file:
+                file.write(line.rstrip("\n") + "\n")
+
+        context = self.context(ledger, mission.project or "", mission.body)
+        return Job(mission=mission, attempt=claim.attempt, project=project, context=context, folder=folder, say=say)
+
+    def context(self, ledger: Ledger, project: str, task: str) -> str:
+        """The assembled handoff for one task."""
+        tiers = {tier: ledger.text(path_of(tier, project)) for tier in Tier if project or tier in _SHARED}
+        now = utc(self.now())
+        return assemble(role=ROLE, tiers=tiers, task=task, now=now, budget=self.budget, count=self.count).text
+
+
+_SHARED = frozenset({Tier.PORTFOLIO, Tier.LOG})
+
+
+def _state(outcome: Outcome, stop: Stopper) -> Hold:
+    if outcome.cancelled and stop.event.is_set():
+        return Hold.CANCELLED if stop.reason == Reason.CANCELLED else Hold.RELEASED
+    return Hold.DONE if outcome.ok else Hold.FAILED

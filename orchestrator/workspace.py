@@ -1,0 +1,123 @@
+"""Where does an attempt at a project work?
+
+It gets a fresh clone whose git folder lies *beside* the work tree, so that an agent that may write the tree cannot
+write a hook or a setting; a `.git` file in the tree leads the agent's own git there, read-only. Objects come from a
+clone kept per project, as hard links, which outlive whatever is later done to that clone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from missions.mission import slug
+from orchestrator.errors import WorkspaceFailed
+from orchestrator.filelock import locked
+from orchestrator.harvest import LOCAL, Repository, Work, scrub
+from orchestrator.ports import Project, Stop
+from sync.errors import GitError
+from sync.git import Git
+
+FETCH_SECONDS = 1800.0
+PUSH_SECONDS = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """One attempt's clone in `folder`: `tree` is the agent's, `git` ours. `base` is the commit that it started from."""
+
+    folder: Path
+    url: str
+    branch: str
+    base: str
+
+    @property
+    def tree(self) -> Path:
+        """The work tree, where the agent may write."""
+        return self.folder / "tree"
+
+    @property
+    def protected(self) -> tuple[Path, ...]:
+        """What the agent may read but not write."""
+        return (self.tree / ".git", self.folder / "git")
+
+    @property
+    def repository(self) -> Repository:
+        """The clone as we use it."""
+        return Repository(folder=self.folder / "git", tree=self.tree, branch=self.branch, base=self.base)
+
+    def finish(self, *, node: str, mission: str, attempt: int, title: str) -> Work:
+        """Commits all that was changed, as `node`, and takes the diff. Nothing of the attempt may still be running.
+
+        Raises WorkspaceFailed.
+        """
+        message = f"{title}\n\nShiftbook-Mission: {mission}\nShiftbook-Attempt: {attempt}\n"
+        try:
+            return self.repository.harvest(node=node, message=message, aside=self.folder / "embedded")
+        except (GitError, OSError) as error:
+            raise WorkspaceFailed(f"what was done in {self.tree} cannot be read: {error}") from error
+
+    def push(self, commit: str, *, stop: Stop) -> str | None:
+        """Pushes `commit` as this attempt's branch. Returns why it could not, or None."""
+        target = f"{commit}:refs/heads/{self.branch}"
+        words = ("push", "--no-verify", "--quiet", "--", self.url, target)
+        try:
+            Git(self.folder / "git").run(*words, timeout=PUSH_SECONDS, stopped=stop.is_set)
+        except GitError as error:
+            return _without_password(f"the branch {self.branch} was not pushed: {error}")
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspaces:
+    """Makes workspaces. `cache` keeps a clone per project; it may be deleted at any time."""
+
+    cache: Path
+
+    def open(self, project: Project, *, mission: str, attempt: int, folder: Path, stop: Stop) -> Workspace:
+        """A fresh clone of the project's default branch as its server has it now. Raises WorkspaceFailed."""
+        kept = self._kept(project)
+        try:
+            with locked(kept.with_suffix(".lock"), give_up=stop.is_set):
+                base = _fetch(kept, project, stop)
+                _clone(kept, folder / "git", project.branch, stop)
+            workspace = Workspace(folder=folder, url=project.url, branch=f"shiftbook/{mission}/{attempt}", base=base)
+            _lay_out(workspace, stop)
+        except (GitError, OSError) as error:
+            why = "stopped" if stop.is_set() else str(error)
+            where = f"project {project.name} ({project.branch} of {project.url})"
+            raise WorkspaceFailed(_without_password(f"no workspace for {where}: {why}")) from error
+        return workspace
+
+    def _kept(self, project: Project) -> Path:
+        return self.cache / f"{slug(project.name)}-{hashlib.sha256(project.url.encode()).hexdigest()[:12]}.git"
+
+
+def _fetch(kept: Path, project: Project, stop: Stop) -> str:
+    """Brings the project's kept clone up to date; returns the tip of the default branch."""
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    Git(kept.parent).run("init", "--quiet", "--bare", "--template=", "--", str(kept), env=LOCAL)
+    ref = f"refs/heads/{project.branch}"
+    git = Git(kept)  # with the person's own settings: they know how to reach the server
+    words = ("fetch", "--quiet", "--no-write-fetch-head", "--no-recurse-submodules", "--", project.url, f"+{ref}:{ref}")
+    git.run(*words, timeout=FETCH_SECONDS, stopped=stop.is_set)
+    return git.text("rev-parse", "--verify", f"{ref}^{{commit}}")
+
+
+def _clone(kept: Path, folder: Path, branch: str, stop: Stop) -> None:
+    words = ("clone", "--quiet", "--bare", "--local", "--template=", "--single-branch", "--branch", branch, "--")
+    Git(kept.parent).run(*words, str(kept), str(folder), timeout=FETCH_SECONDS, env=LOCAL, stopped=stop.is_set)
+
+
+def _lay_out(workspace: Workspace, stop: Stop) -> None:
+    """Fills the tree. No submodule is initialised, no filter runs."""
+    scrub(workspace.folder / "git", workspace.branch)
+    workspace.tree.mkdir()
+    workspace.repository.check_out(stopped=stop.is_set)
+    (workspace.tree / ".git").write_text("gitdir: ../git\n")
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"(?<=://)[^/@\s]*@", "", text)
