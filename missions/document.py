@@ -67,6 +67,7 @@ class _Fields(BaseModel):
     budget_usd: Annotated[float, Field(ge=0)] | None = None
     scope: Words = ()
     approve: str = "policy"
+    trusted_by: str | None = None
 
     status: Literal["queued", "running", "review", "done", "failed", "dead", "cancelled"] = "queued"
     node: str | None = None
@@ -145,7 +146,7 @@ def _mission(name: str, fields: _Fields, body: str) -> Mission:
     if not body.strip() and not fields.run and not fields.title:
         raise Malformed("the file is empty: write what is to be done", None)
     retries = fields.max_retries if fields.max_retries is not None else (1 if agent in PAID_AGENTS else 3)
-    values = fields.model_dump(exclude={"agent", "title", "max_retries", "status"})
+    values = fields.model_dump(exclude={"agent", "title", "max_retries", "status", "trusted_by"})
     return Mission(
         name=name,
         title=title,

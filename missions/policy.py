@@ -30,11 +30,20 @@ def _compile(pattern: str) -> re.Pattern[str]:
     below = "/.+" if body.endswith("/") else "(?:/.*)?"
     body = body.rstrip("/")
     anywhere = "" if "/" in body else "(?:.*/)?"
-    return re.compile(anywhere + _translate(body.lstrip("/")) + below + r"\Z", re.DOTALL)
+    try:
+        return re.compile(anywhere + _translate(body.lstrip("/")) + below + r"\Z", re.DOTALL)
+    except re.error:  # `[]`, or a range that runs backwards
+        return NOTHING
 
 
+NOTHING = re.compile(r"(?!)")
 TOKEN = re.compile(
-    r"(?P<folders>(?:(?<=/)|\A)\*\*/)|(?P<all>(?:(?<=/)|\A)\*\*\Z)|(?P<some>\*+)|(?P<one>\?)|\\(?P<quoted>.)|(?P<set>\[[!^]?\]?[^\]/]*\])",
+    r"(?P<folders>(?:(?<=/)|\A)\*\*/)"
+    r"|(?P<all>(?:(?<=/)|\A)\*\*\Z)"
+    r"|(?P<some>\*+)"
+    r"|(?P<one>\?)"
+    r"|\\(?P<quoted>.)"
+    r"|(?P<set>\[[!^]?\]?[^\]/]*\])",
     re.DOTALL,
 )
 

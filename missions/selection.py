@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from missions.mission import OPEN, Mission, Status
+from missions.mission import OPEN, TASKS, Mission, Status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,7 @@ class Offer:
     role: str
     capabilities: frozenset[str] = frozenset()
     agents: frozenset[str] = frozenset()
-    projects: frozenset[str] = frozenset()
+    tasks: frozenset[str] = frozenset(TASKS)
 
 
 BACKOFF_FIRST = timedelta(seconds=2)
@@ -52,6 +52,8 @@ def unsuited(mission: Mission, offer: Offer) -> str | None:
     """Why this node cannot take this mission, in words; None when it can."""
     if mission.agent not in offer.agents:
         return f"{offer.node} has no agent {mission.agent}"
+    if mission.task not in offer.tasks:
+        return f"{offer.node} takes no {mission.task}"
     if mission.task == "coding_task" and mission.agent == "builtin":
         return "a coding_task needs an agent that can change files (agent: command, claude, codex, …)"
     for word in mission.to:

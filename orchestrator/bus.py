@@ -29,6 +29,8 @@ class Bus:
     now: Callable[[], datetime]
     nonce: Callable[[], str]
     branch: str = "main"
+    key: str = ""
+    """The public key that `sign` signs with."""
 
     @property
     def main(self) -> str:

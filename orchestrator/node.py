@@ -16,6 +16,7 @@ from orchestrator.errors import Refused
 from orchestrator.fold import duty, fold
 from orchestrator.intake import Intake, Taken
 from orchestrator.ledger import Held, Ledger
+from orchestrator.presence import Sightings, announce, page
 from orchestrator.pulse import Pulse
 from orchestrator.roles import Role
 from orchestrator.work import Reason, Stopper, Workshop
@@ -49,6 +50,7 @@ class Node:
     draining: bool = False
     jobs: dict[str, Job] = field(default_factory=dict)
     online: bool = True
+    sightings: Sightings | None = None
     _fold_due: float | None = None
     _pause: float = 0.0
 
@@ -60,6 +62,7 @@ class Node:
             self.intake.tell,
         )
         self._witness = Witness(self.bus)
+        self.pulse.on_fence = lambda: self.stop_jobs(Reason.FENCED)
 
     def run(self, *, once: bool = False) -> None:
         """Works until drained; with `once`, until nothing is left that this node can do now.
@@ -71,6 +74,7 @@ class Node:
         self._admitted(ledger)
         self.pulse.interval, self.pulse.lease = ledger.charter.bus.beat_seconds, ledger.charter.bus.lease
         self.pulse.start()
+        announce(self.bus, self.reader, page(self.intake.offer, self.role))
         self._resume()
         try:
             while self._goes_on(moved=self.step(), once=once):
@@ -113,11 +117,17 @@ class Node:
         self._pause = 0.0 if moved else self._calmer(ledger)
         return moved
 
+    def close(self) -> None:
+        """Lets go of processes and memory."""
+        self.bus.remote.close()
+
     def _round(self, ledger: Ledger) -> bool:
         self._witness.check(ledger)
         self._report(ledger)
         self.pulse.interval, self.pulse.lease = ledger.charter.bus.beat_seconds, ledger.charter.bus.lease
         self.intake.observe(ledger, self.clock())
+        if self.sightings is not None:
+            self.sightings.update(ledger.beats, self.bus.now())
         moved = self._hand_back()
         self._call_off(ledger)
         if not self.draining and not self.pulse.fenced:
@@ -151,11 +161,8 @@ class Node:
         if self.bus.sign is not None and self.bus.name not in nodes:
             raise Refused(
                 f"{self.bus.name} is not a node of this fleet (it has: {', '.join(nodes) or 'none'}). An admin lets it "
-                f"in with `shiftbook fleet admit {self.bus.name} --role node --key '{self._public_key()}'`"
+                f"in with `shiftbook fleet admit {self.bus.name} --role node --key '{self.bus.key}'`"
             )
-
-    def _public_key(self) -> str:
-        return getattr(getattr(self.bus.sign, "__self__", None), "public", "")
 
     def _report(self, ledger: Ledger) -> None:
         """Says once what a person should know: files that cannot be read, words that do not count."""

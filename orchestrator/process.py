@@ -72,6 +72,7 @@ def run(
     mark = uuid.uuid4().hex
     started = time.monotonic()
     # O_APPEND, so that the file may be emptied beneath a command that floods it: its next write lands at the new end.
+    output.write_bytes(b"")
     with output.open("ab", buffering=0) as sink, output.open("r+b", buffering=0) as source:
         tail = Tail(source, say=say, keep=keep)
         process = _start(argv, folder=folder, environment={**environment, RUN_MARK: mark}, sink=sink)

@@ -20,10 +20,11 @@ MARGIN = 0.2
 class Pulse:
     """Beats until it is stopped. `interval` and `lease` are seconds and may be changed while it runs."""
 
-    def __init__(
-        self, beat: Beat, *, interval: float, lease: float, clock: Callable[[], float], on_fence: Callable[[], None]
-    ) -> None:
-        self.beat, self.interval, self.lease, self.clock, self.on_fence = beat, interval, lease, clock, on_fence
+    def __init__(self, beat: Beat, *, clock: Callable[[], float]) -> None:
+        self.beat, self.clock = beat, clock
+        self.interval, self.lease = 60.0, 180.0
+        self.on_fence: Callable[[], None] = lambda: None
+        """Called when this node must stop working."""
         self.doubled = False
         """Somebody else beats under this node's name."""
         self.trouble = ""

@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     node_id: str = Field(default="", validation_alias=AliasChoices("SHIFTBOOK_NODE_ID"))
     home: Path = Field(default_factory=default_home, validation_alias=AliasChoices("SHIFTBOOK_HOME"))
     ledger: str = Field(default="", validation_alias=AliasChoices("SHIFTBOOK_LEDGER"))
+    branch: str = Field(default="main", validation_alias=AliasChoices("SHIFTBOOK_BRANCH"))
     database_url: str = Field(default="", validation_alias=AliasChoices("SHIFTBOOK_DATABASE_URL"))
     model: str = Field(default="", validation_alias=AliasChoices("SHIFTBOOK_MODEL"))
     slots: int = Field(default=1, ge=1, le=64, validation_alias=AliasChoices("SHIFTBOOK_SLOTS"))

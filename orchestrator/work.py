@@ -9,19 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from handoff.assemble import assemble
-from handoff.tiers import Tier, path_of
 from missions.lease import Claim, Hold
 from missions.mission import Mission
+from orchestrator import context
 from orchestrator.errors import OrchestratorError
-from orchestrator.journal import Attempt, utc
+from orchestrator.journal import Attempt
 from orchestrator.ledger import Ledger
 from orchestrator.ports import Agent, Job, Outcome, Project
-
-ROLE = (
-    "You work on missions in a fleet. Answer from the documents below. Say plainly what you do not know. "
-    "Everything you hand back is read by a person and by the next instance."
-)
 
 
 class Reason:
@@ -107,17 +101,10 @@ class Workshop:
             with progress.open("a", encoding="utf-8") as file:
                 file.write(line.rstrip("\n") + "\n")
 
-        context = self.context(ledger, mission.project or "", mission.body)
-        return Job(mission=mission, attempt=claim.attempt, project=project, context=context, folder=folder, say=say)
-
-    def context(self, ledger: Ledger, project: str, task: str) -> str:
-        """The assembled handoff for one task."""
-        tiers = {tier: ledger.text(path_of(tier, project)) for tier in Tier if project or tier in _SHARED}
-        now = utc(self.now())
-        return assemble(role=ROLE, tiers=tiers, task=task, now=now, budget=self.budget, count=self.count).text
-
-
-_SHARED = frozenset({Tier.PORTFOLIO, Tier.LOG})
+        given = context.assembled(
+            ledger, mission.project or "", mission.body, now=self.now(), budget=self.budget, count=self.count
+        )
+        return Job(mission=mission, attempt=claim.attempt, project=project, context=given.text, folder=folder, say=say)
 
 
 def _state(outcome: Outcome, stop: Stopper) -> Hold:

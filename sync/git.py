@@ -66,8 +66,10 @@ def _communicate(
 class Git:
     """git in one folder: a work tree or a bare repository."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, as_person: bool = False) -> None:
+        """`as_person` leaves the settings of the person and the repository in force: hooks run, commits are signed."""
         self.folder = folder
+        self._settings = [] if as_person else [word for key, value in QUIET for word in ("-c", f"{key}={value}")]
 
     def run(
         self,
@@ -94,9 +96,8 @@ class Git:
 
         Ends within half a second, as if its time were over, once `stopped` says so.
         """
-        settings = [word for key, value in QUIET for word in ("-c", f"{key}={value}")]
         process = subprocess.Popen(
-            ["git", *settings, *args],
+            ["git", *self._settings, *args],
             cwd=self.folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

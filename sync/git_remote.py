@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from filelock import FileLock
+
 from sync.errors import (
     BranchMissing,
     GitError,
@@ -37,10 +39,15 @@ class GitRemote:
             folder.mkdir(parents=True, exist_ok=True)
             Git(folder).run("init", "--quiet", "--bare", ".")
         self._git = Git(folder)
+        self._turn = FileLock(folder / "shiftbook-fetch.lock")
         self.store = GitStore(folder)
 
     def fetch(self) -> Refs:
-        """All refs of the ledger, as Remote.fetch promises."""
+        """All refs of the ledger, as Remote.fetch promises. Threads and processes that share the clone take turns."""
+        with self._turn:
+            return self._fetch()
+
+    def _fetch(self) -> Refs:
         before = self._git.refs(f"{SEEN}heads/{self.branch}").get(f"{SEEN}heads/{self.branch}")
         specs = (f"+refs/heads/{self.branch}:{SEEN}heads/{self.branch}", f"+refs/shiftbook/*:{SEEN}shiftbook/*")
         options = (
@@ -57,9 +64,13 @@ class GitRemote:
             if "couldn't find remote ref" in error.stderr:
                 raise BranchMissing(self.url, self.branch) from error
             raise RemoteUnreachable(self.url, str(error)) from error
-        refs = {"refs/" + name.removeprefix(SEEN): oid for name, oid in self._git.refs(SEEN).items()}
+        refs = self.seen()
         self._refuse_rewrite(before, refs[f"refs/heads/{self.branch}"])
         return refs
+
+    def seen(self) -> Refs:
+        """The refs as they were last fetched."""
+        return {"refs/" + name.removeprefix(SEEN): oid for name, oid in self._git.refs(SEEN).items()}
 
     def _refuse_rewrite(self, before: str | None, now: str) -> None:
         """A branch that lost commits is not followed: the old tip is put back, so that a restart is alarmed again."""

@@ -98,6 +98,7 @@ class MemoryRemote:
     def __init__(self, server: MemoryServer, *, branch: str = "main") -> None:
         self.server, self.branch, self.store = server, branch, server.store
         self._seen: Oid | None = None
+        self._refs: Refs = {}
 
     def fetch(self) -> Refs:
         """All refs, as Remote.fetch promises."""
@@ -108,8 +109,12 @@ class MemoryRemote:
             raise BranchMissing("memory", self.branch)
         if self._seen not in (None, tip) and not self.store.descends(tip, self._seen or ""):
             raise HistoryRewritten(f"refs/heads/{self.branch}", self._seen or "", tip)
-        self._seen = tip
+        self._seen, self._refs = tip, refs
         return refs
+
+    def seen(self) -> Refs:
+        """The refs as they were last fetched."""
+        return self._refs
 
     def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
         """Moves refs, as Remote.push promises."""

@@ -45,12 +45,19 @@ class Remote(Protocol):
         branch no longer descends from what was seen before.
         """
 
+    def seen(self) -> Refs:
+        """The refs as they were last fetched, without asking the remote; empty when they never were."""
+
     def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
         """Moves refs, each only from its expected value; with `atomic`, all or none. One verdict per ref.
 
         ACCEPTED means that this very push moved the ref. Raises PushUncertain when no verdict came back,
         PushRefused when the remote declines for a reason of its own, RemoteUnreachable when it was never reached.
         """
+
+
+    def close(self) -> None:
+        """Lets go of processes and connections. Closing twice is no error."""
 
 
 class Store(Protocol):

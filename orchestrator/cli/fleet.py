@@ -1,0 +1,79 @@
+"""shiftbook fleet"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from orchestrator import settings, wiring
+from orchestrator.cli import paper
+from orchestrator.cli.mission import warn_offline
+from orchestrator.errors import WrongSetting
+from orchestrator.journal import duration
+from orchestrator.presence import Presence
+from orchestrator.roles import Role
+
+
+@click.group("fleet", invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the nodes as JSON.")
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """See the nodes; let people and machines in, and out again."""
+    if ctx.invoked_subcommand is not None:
+        return
+    fleet = wiring.fleet(settings.load())
+    nodes = fleet.nodes()
+    warn_offline(fleet)
+    if as_json:
+        paper.print_json([asdict(node) for node in nodes])
+        return
+    if not nodes:
+        click.echo("No node has announced itself yet. Start one with `shiftbook node run`.")
+        return
+    paper.console().print(paper.shift_lines(_row(node) for node in nodes))
+
+
+def _row(node: Presence) -> tuple[str, str, str, str]:
+    role = Role.read(node.role).label if node.role else "unknown role"
+    works = f"works on {', '.join(node.works_on)}" if node.works_on else "idle"
+    seen = f"moved {duration((datetime.now(UTC) - node.moved).total_seconds())} ago" if node.moved else ""
+    facts = [works, ", ".join(node.agents), ", ".join(node.capabilities), seen]
+    return "", f"{node.name} · {role}", " · ".join(fact for fact in facts if fact), node.state
+
+
+@command.command("admit")
+@click.argument("name")
+@click.option("--role", "roles", multiple=True, required=True, help="admin, author or node; repeatable.")
+@click.option("--key", required=True, metavar="KEY", help="The public key, or the path of a .pub file.")
+def admit(name: str, roles: tuple[str, ...], key: str) -> None:
+    """Lets a person or a machine in: adds its key to allowed_signers. You must be an admin."""
+    path = Path(key).expanduser()
+    try:
+        text = path.read_text(encoding="utf-8") if path.suffix == ".pub" else key
+    except OSError as error:
+        raise WrongSetting("--key", f"{path} cannot be read: {error.strerror}") from error
+    wiring.fleet(settings.load()).admit(name, frozenset(roles), text)
+    click.echo(f"{name} is in: {', '.join(sorted(roles))}")
+
+
+@command.command("revoke")
+@click.argument("name")
+def revoke(name: str) -> None:
+    """Takes a person's or a machine's keys out of allowed_signers. You must be an admin."""
+    wiring.fleet(settings.load()).revoke(name)
+    click.echo(f"{name} is out: nothing that its key signed counts from now on")
+
+
+@command.command("who")
+@click.option("--json", "as_json", is_flag=True, help="Print the principals as JSON.")
+def who(as_json: bool) -> None:
+    """Who may do what."""
+    people = wiring.fleet(settings.load()).principals()
+    if as_json:
+        paper.print_json([{"name": p.name, "roles": sorted(p.roles), "key": p.key} for p in people])
+        return
+    for person in people:
+        click.echo(f"{person.name:<20} {', '.join(sorted(person.roles)):<20} {person.key[:60]}…")

@@ -1,0 +1,180 @@
+"""shiftbook mission"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import click
+from rich.syntax import Syntax
+
+from orchestrator import settings, wiring
+from orchestrator.cli import paper
+from orchestrator.errors import WrongSetting
+from orchestrator.fleet import Detail, Fleet
+from orchestrator.journal import duration
+from orchestrator.views import MissionView
+
+ENDED = {"done", "cancelled", "dead", "review", "quarantined", "untrusted"}
+
+
+@click.group("mission")
+def command() -> None:
+    """File missions and follow them."""
+
+
+def warn_offline(fleet: Fleet) -> None:
+    """Says that what is shown is what was last seen, and why."""
+    if fleet.offline:
+        click.echo(f"shiftbook: {fleet.offline}; showing what was last seen", err=True)
+
+
+@command.command("new")
+@click.argument("text", nargs=-1)
+@click.option("--name", default="", help="The file's name; made from the title or the text if missing.")
+@click.option("--title")
+@click.option("--task", help="general_task or coding_task.")
+@click.option("--project", help="A project from fleet.toml.")
+@click.option("--priority", type=click.IntRange(0, 9), help="Higher first; 1 if missing.")
+@click.option("--agent", help="builtin, command, claude, codex, gemini, opencode, aider or goose.")
+@click.option("--run", "run_line", help="The command line of a mission for `--agent command`.")
+@click.option("--to", multiple=True, help="A node, a role or a capability; may be given several times.")
+@click.option("--after", "depends_on", multiple=True, help="A mission that must be done before.")
+@click.option("--scope", multiple=True, help="Paths that may change, as in .gitignore; may be given several times.")
+@click.option("--timeout", "timeout_seconds", type=click.IntRange(1), help="Seconds.")
+@click.option("--max-retries", type=click.IntRange(0), help="Attempts in all.")
+@click.option("--json", "as_json", is_flag=True, help="Print the name as JSON.")
+def new(text: tuple[str, ...], name: str, run_line: str | None, as_json: bool, **fields: object) -> None:
+    """Files a mission that says TEXT (or what stands on standard input), signed by you."""
+    body = " ".join(text) or ("" if sys.stdin.isatty() else sys.stdin.read())
+    given = {key: list(value) if isinstance(value, tuple) else value for key, value in fields.items()}
+    if run_line:
+        given |= {"agent": fields.get("agent") or "command", "run": run_line}
+    if not body.strip() and not run_line:
+        raise WrongSetting("TEXT", "say what is to be done, for example: shiftbook mission new Fix the log-in")
+    made = wiring.fleet(settings.load()).new(body, given, name=name)  # type: ignore[arg-type]  # click gives scalars
+    if as_json:
+        paper.print_json({"name": made, "path": f"missions/{made}.md"})
+    else:
+        click.echo(f"filed missions/{made}.md; follow it with `shiftbook mission watch {made}`")
+
+
+@command.command("list")
+@click.option("--status", multiple=True, help="Only these states, for example queued, running, dead, quarantined.")
+@click.option("--all", "everything", is_flag=True, help="Archived missions, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the missions as JSON.")
+def list_(status: tuple[str, ...], everything: bool, as_json: bool) -> None:
+    """Lists missions: what waits for somebody first, then what runs, then what is queued."""
+    fleet = wiring.fleet(settings.load())
+    archived = everything or bool({"done", "cancelled"} & set(status))
+    views = [view for view in fleet.missions(archived=archived) if not status or view.status in status]
+    views.sort(key=_order)
+    warn_offline(fleet)
+    if as_json:
+        paper.print_json([view.json() for view in views])
+    elif not views:
+        click.echo("Nothing to show. File a mission with `shiftbook mission new`, or look at all with --all.")
+    else:
+        paper.console().print(paper.shift_lines(row(view) for view in views))
+
+
+def _order(view: MissionView) -> tuple[int, float, str]:
+    first = ["quarantined", "untrusted", "dead", "review", "running", "failed", "queued", "done", "cancelled"]
+    when = view.finished.timestamp() if view.finished else 0.0
+    return first.index(view.status), -view.priority if not when else -when, view.name
+
+
+def row(view: MissionView) -> tuple[str, str, str, str]:
+    """A mission as a shift line: the sentence a colleague would write."""
+    if view.status in {"quarantined", "untrusted"}:
+        where = f"line {view.line}: " if view.line else ""
+        return "", view.title, f"{where}{view.reason}\n{view.hint}", view.status
+    who = f"{view.agent} on {view.node}" if view.node else view.agent
+    facts = [view.project, who, f"attempt {view.attempt}" if view.attempt else "", _took(view)]
+    cost = f"${view.cost_usd:.2f}" if view.cost_usd else ""
+    facts += [cost, view.reason]
+    detail = " · ".join(fact for fact in facts if fact)
+    return paper.clock_time(view.finished or view.started), view.title, detail, view.status
+
+
+def _took(view: MissionView) -> str:
+    return duration((view.finished - view.started).total_seconds()) if view.started and view.finished else ""
+
+
+@command.command("show")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def show(name: str, as_json: bool) -> None:
+    """Shows one mission: its file with the result, the diff, the memo, late work."""
+    fleet = wiring.fleet(settings.load())
+    detail = fleet.mission(name)
+    warn_offline(fleet)
+    if as_json:
+        parts = {key: getattr(detail, key) for key in ("text", "diff", "output", "memo", "memo_path", "late")}
+        paper.print_json(detail.view.json() | parts)
+    else:
+        print_detail(detail)
+
+
+def print_detail(detail: Detail) -> None:
+    """One mission for people."""
+    out = paper.console()
+    out.print(paper.shift_lines([row(detail.view)]))
+    for late in detail.late:
+        out.print(f"\nlate work is kept at refs/shiftbook/late/{late}")
+    if detail.text:
+        out.print("\n" + detail.text.rstrip())
+    if detail.diff:
+        out.print("\nDiff")
+        out.print(Syntax(detail.diff.rstrip(), "diff", theme="ansi_dark", background_color="default", word_wrap=True))
+    if detail.memo:
+        out.print(f"\nMemo ({detail.memo_path})\n\n{detail.memo.rstrip()}")
+
+
+@command.command("watch")
+@click.argument("name")
+@click.option("--timeout", type=float, default=0.0, help="Give up after so many seconds; 0: never.")
+@click.option("--json", "as_json", is_flag=True, help="Print each change as JSON, one object a line.")
+def watch(name: str, timeout: float, as_json: bool) -> None:
+    """Follows one mission until it ends. Exit code 0 if it is done, 1 if not."""
+    now = settings.load()
+    fleet = wiring.fleet(now)
+    deadline = time.monotonic() + timeout if timeout else float("inf")
+    before, printed, view = "", 0, fleet.mission(name).view
+    while True:
+        state = f"{view.status} {view.node} {view.attempt} {view.reason}"
+        if state != before:
+            _print_change(view, as_json)
+            before = state
+        if view.status in ENDED or time.monotonic() > deadline:
+            break
+        printed = _print_progress(now.home / "work" / f"{view.name}-{view.epoch}" / "progress.txt", printed, as_json)
+        time.sleep(1.0)
+        view = fleet.mission(name).view
+    sys.exit(0 if view.status in {"done", "review"} else 1)
+
+
+def _print_change(view: MissionView, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(view.json(), ensure_ascii=False))
+    else:
+        paper.console().print(paper.shift_lines([row(view)]))
+
+
+def _print_progress(path: Path, printed: int, as_json: bool) -> int:
+    """What the running attempt says, if it runs on this machine. Returns how many characters were shown so far."""
+    if as_json or not path.exists():
+        return printed
+    text = path.read_text(encoding="utf-8", errors="replace")
+    click.echo(text[printed:], nl=False)
+    return len(text)
+
+
+@command.command("trust")
+@click.argument("name")
+def trust(name: str) -> None:
+    """Vouches for an untrusted mission: you sign its text as it is, and it runs."""
+    view = wiring.fleet(settings.load()).vouch(name)
+    click.echo(f"{view.name} is trusted on your word; it is {view.status}")

@@ -1,0 +1,73 @@
+"""How does Shiftbook look in a terminal? A log book: the time in the gutter, one red margin rule, the entry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+RULE = "#d9674e"
+INK = {
+    "queued": "#8b877d",
+    "running": "#4f78cf",
+    "review": "#b0720c",
+    "done": "#2e9d5f",
+    "failed": "#c8473a",
+    "dead": "#c8473a",
+    "quarantined": "#c8473a",
+    "untrusted": "#c8473a",
+    "cancelled": "#8b877d",
+    "took over": "#9a6fc9",
+    "late": "#9a6fc9",
+    "live": "#2e9d5f",
+    "stale": "#b0720c",
+    "offline": "#c8473a",
+}
+WORDS = {"review": "waits for you", "dead": "gave up"}
+"""States in the words of a colleague where ours are jargon."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console for people: colours only on a terminal, no markup in texts that others wrote."""
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+def pill(status: str) -> Text:
+    """A status in plain words and its colour."""
+    return Text(WORDS.get(status, status), style=f"bold {INK.get(status, '')}".strip())
+
+
+def shift_lines(rows: Iterable[tuple[str, str, str, str]]) -> Table:
+    """The signature of the house: (time, title, detail, status) as entries beside the margin rule."""
+    table = Table.grid(padding=(0, 1), expand=True)
+    table.add_column(justify="right", style="dim", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1, overflow="fold")
+    table.add_column(justify="right", no_wrap=True)
+    for when, title, detail, status in rows:
+        entry = Text(title, style="bold")
+        if detail:
+            entry.append("\n" + detail, style="not bold dim")
+        lines = 1 + (1 + detail.count("\n") if detail else 0)
+        table.add_row(when, Text("\n".join(["│"] * lines), style=RULE), entry, pill(status))
+    return table
+
+
+def clock_time(when: datetime | None) -> str:
+    """A time in the gutter: local, hours and minutes; the day for what is older."""
+    if when is None:
+        return ""
+    local = when.astimezone()
+    today = datetime.now().astimezone().date()
+    return f"{local:%H:%M}" if local.date() == today else f"{local:%d %b}"
+
+
+def print_json(data: Any) -> None:
+    """Data for programs, on standard output."""
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))

@@ -1,0 +1,164 @@
+"""Which adapter serves which port? The one file that names them."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from missions.mission import TASKS
+from missions.selection import Offer
+from orchestrator import founding
+from orchestrator.agents.builtin import BuiltinAgent
+from orchestrator.agents.command import CommandAgent
+from orchestrator.bus import BEAT, Bus
+from orchestrator.constitution import Constitution
+from orchestrator.delivery import Delivery
+from orchestrator.errors import WrongSetting
+from orchestrator.fleet import Fleet
+from orchestrator.intake import Intake, Tell
+from orchestrator.ledger import Reader
+from orchestrator.models.embedded import embedded_model
+from orchestrator.node import Node
+from orchestrator.outbox import Outbox
+from orchestrator.ports import Agent, Model, Sandbox
+from orchestrator.presence import Sightings
+from orchestrator.pulse import Pulse
+from orchestrator.sandbox.bubblewrap import Bubblewrap
+from orchestrator.sandbox.none import NoSandbox
+from orchestrator.settings import Settings
+from orchestrator.store.database import Database
+from orchestrator.store.usage import record as record_usage
+from orchestrator.trust import Trust
+from orchestrator.work import Workshop
+from orchestrator.workspace import Workspaces
+from sync.beat import Beat
+from sync.git import Git
+from sync.git_remote import GitRemote
+from sync.remote import Oid
+from sync.signatures import Key
+
+
+def now() -> datetime:
+    """The wall clock, UTC."""
+    return datetime.now(UTC)
+
+
+def clock() -> float:
+    """Monotonic seconds that go on while the machine sleeps, where the system offers that."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+def remote(settings: Settings) -> GitRemote:
+    """The ledger's remote. Raises WrongSetting when no ledger is set."""
+    if not settings.ledger:
+        raise WrongSetting(
+            "SHIFTBOOK_LEDGER", "no ledger is set: run `shiftbook init` or `shiftbook join URL` first, or set it"
+        )
+    return GitRemote(settings.ledger, settings.home / "ledger.git", branch=settings.branch)
+
+
+def pin(settings: Settings) -> Callable[[Oid], Oid]:
+    """The commit at which this machine first trusted its ledger; the first tip that is seen becomes it."""
+    path = settings.home / "pin.json"
+
+    def anchor(tip: Oid) -> Oid:
+        pins: dict[str, Oid] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if settings.ledger not in pins:
+            pins[settings.ledger] = tip
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(pins, indent=1) + "\n", encoding="utf-8")
+        return pins[settings.ledger]
+
+    return anchor
+
+
+def bus(settings: Settings, link: GitRemote, *, name: str, key: Key) -> Bus:
+    """A speaker on the bus who signs with `key`."""
+    return Bus(
+        remote=link,
+        store=link.store,
+        name=name,
+        boot=secrets.token_hex(8),
+        sign=key.sign,
+        key=key.public,
+        now=now,
+        nonce=lambda: secrets.token_hex(16),
+        branch=settings.branch,
+    )
+
+
+def reader(settings: Settings, link: GitRemote) -> Reader:
+    """Reads the ledger as this machine trusts it."""
+    return Reader(link.store, Constitution(link.store, pin(settings)), settings.branch)
+
+
+def fleet(settings: Settings) -> Fleet:
+    """The door for the person at this machine. Raises WrongSetting when no ledger is set."""
+    link = remote(settings)
+    person = founding.person_name(Git(Path.cwd()))
+    key, _ = founding.keys(settings, person)
+    return Fleet(
+        bus=bus(settings, link, name=person, key=key),
+        reader=reader(settings, link),
+        trust=Trust(link.store),
+        sightings=Sightings(settings.home / "seen.json"),
+        now=now,
+    )
+
+
+def model(settings: Settings) -> Model:
+    """The model that this machine answers with. Loads nothing yet."""
+    return embedded_model(settings.home / "models", path=settings.model)
+
+
+def sandbox(*, required: bool) -> Sandbox:
+    """What confines commands: bubblewrap; nothing only where the fleet allows that and bubblewrap does not work."""
+    bubblewrap = Bubblewrap()
+    return bubblewrap if required or bubblewrap.missing() is None else NoSandbox()
+
+
+def agents(settings: Settings, answers: Model, *, required: bool) -> dict[str, Agent]:
+    """The agents that work on this machine, by name."""
+    if not settings.accept_delegations:
+        return {}
+    command = CommandAgent(
+        sandbox=sandbox(required=required), workspaces=Workspaces(cache=settings.home / "cache"), node=settings.node
+    )
+    found: list[Agent] = [BuiltinAgent(model=answers), command]
+    return {agent.name: agent for agent in found if agent.missing() is None}
+
+
+def node(settings: Settings, tell: Tell) -> Node:
+    """This machine's node, ready to run. Raises WrongSetting, BrokenLedger and SyncError."""
+    link = remote(settings)
+    reads = reader(settings, link)
+    charter = reads.read(link.fetch()).charter
+    link.timeout = max(5.0, min(60.0, charter.bus.lease / 3))
+    _, key = founding.keys(settings, settings.node)
+    speaker = bus(settings, link, name=settings.node, key=key)
+    answers = model(settings)
+    workers = agents(settings, answers, required=charter.trust.sandbox == "required")
+    tasks = frozenset(TASKS if settings.enable_vp_coder else ("general_task",))
+    offer = Offer(
+        node=settings.node,
+        role=settings.role.value,
+        capabilities=settings.capabilities,
+        agents=frozenset(workers),
+        tasks=tasks,
+    )
+    database = Database(settings.store_url)
+    return Node(
+        intake=Intake(bus=speaker, reader=reads, trust=Trust(link.store), offer=offer, tell=tell),
+        delivery=Delivery(bus=speaker, outbox=Outbox(settings.home / "outbox"), tell=tell),
+        workshop=Workshop(agents=workers, folder=settings.home / "work", count=answers.count, now=now),
+        pulse=Pulse(Beat(link, link.store, BEAT + settings.node), clock=clock),
+        role=settings.role,
+        clock=clock,
+        record_usage=lambda attempt: record_usage(database, attempt),
+        slots=settings.slots,
+        sightings=Sightings(settings.home / "seen.json"),
+    )
