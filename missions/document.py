@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 from missions import frontmatter
 from missions.errors import BadName
@@ -37,15 +46,24 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-def _utc(value: Any) -> Any:
-    """YAML reads a time without a zone as naive: a mission's times are UTC."""
+def _zoned(value: Any) -> Any:
+    """YAML reads a time without a zone as naive: a mission's times are UTC. A bare number is no time."""
     if isinstance(value, datetime) and value.tzinfo is None:
         return value.replace(tzinfo=UTC)
+    if not isinstance(value, (datetime, str)) or (isinstance(value, str) and value.strip().isdigit()):
+        raise ValueError("write a time such as 2026-12-01T08:00:00Z")
     return value
 
 
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("this time is outside of the calendar") from error
+
+
 Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-Time = Annotated[AwareDatetime, BeforeValidator(_utc)]
+Time = Annotated[AwareDatetime, BeforeValidator(_zoned), AfterValidator(_in_utc)]
 
 
 class _Fields(BaseModel):
@@ -124,7 +142,7 @@ def read(path: str, data: bytes) -> Mission | Quarantined:
     try:
         name = slug(stem)
         text = decode(data)
-        block = frontmatter.split(text.removeprefix("\ufeff"))
+        block = frontmatter.split(text.removeprefix(frontmatter.MARK))
         fields = _Fields.model_validate(dict(block.fields))
         return _mission(name, fields, body_of(block.body))
     except BadName as error:
@@ -176,6 +194,19 @@ def decode(data: bytes) -> str:
         raise Malformed(f"byte {data[error.start]:#04x} is not UTF-8 text", line) from error
 
 
+EXPECTED = {
+    "priority": "a whole number from 0 to 9",
+    "timeout_seconds": "a whole number of seconds, a week at most",
+    "max_retries": "a whole number from 0 to 100",
+    "budget_usd": "an amount in dollars, such as 2.50",
+    "not_before": "a time, such as 2026-12-01T08:00:00Z",
+    "to": "a list of words, such as [gpu, desktop]",
+    "depends_on": "a list of missions, such as [add-login]",
+    "scope": 'a list of paths, such as ["src/**"]',
+    "status": "queued, running, review, done, failed, dead or cancelled",
+}
+
+
 def explain(error: ValidationError, lines: Mapping[str, int]) -> tuple[str, int | None]:
     """The first thing wrong, in words, and its line. The text names the field and what was found there."""
     first = error.errors(include_url=False, include_context=False)[0]
@@ -184,6 +215,8 @@ def explain(error: ValidationError, lines: Mapping[str, int]) -> tuple[str, int 
     if first["type"] == "extra_forbidden":
         return f"unknown field “{key}”", line
     found = first.get("input")
+    if key in EXPECTED and first["type"] != "value_error":
+        return f"“{key}” must be {EXPECTED[key]}, not {_shown(found)}", line
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error":
         return f"“{key}”: {message}", line
@@ -191,7 +224,11 @@ def explain(error: ValidationError, lines: Mapping[str, int]) -> tuple[str, int 
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        text = f"“{value}”" if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    except TypeError:  # a mapping whose keys are not text
+        text = str(value)
+    text = text.encode("utf-8", "backslashreplace").decode()  # half a character, which no terminal can show
     return text if len(text) <= 60 else text[:59] + "…"
 
 
@@ -206,11 +243,20 @@ def essence(data: bytes) -> str | None:
     None for a file that cannot be read. Whoever changed the essence last is who must be trusted.
     """
     try:
-        block = frontmatter.split(decode(data).removeprefix("\ufeff"))
+        block = frontmatter.split(decode(data).removeprefix(frontmatter.MARK))
     except Malformed:
         return None
     fields = {key: value for key, value in block.fields.items() if key not in NODE_FIELDS}
-    return json.dumps([fields, body_of(block.body)], sort_keys=True, default=str)
+    return json.dumps([_canonical(fields), body_of(block.body)], sort_keys=True)
+
+
+def _canonical(value: object) -> object:
+    """A YAML value as JSON that tells apart what YAML tells apart: keys and values may be dates, bytes, null."""
+    if isinstance(value, dict):
+        return {f"{type(key).__name__} {key}": _canonical(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_canonical(inner) for inner in value]
+    return value if value is None or isinstance(value, (str, int, float)) else f"{type(value).__name__} {value}"
 
 
 def with_fields(text: str, changes: Mapping[str, Scalar]) -> str:
@@ -226,9 +272,19 @@ def with_fields(text: str, changes: Mapping[str, Scalar]) -> str:
 def with_attempt(text: str, section: str) -> str:
     """The file with one attempt's section added under `## Result`. Earlier attempts stay."""
     newline = frontmatter.newline_of(text)
-    head, mark, tail = text.partition(RESULT_MARK)
+    start = _body_start(text)
+    head, mark, tail = text[start:].partition(RESULT_MARK)
     if not mark:
-        head = head.rstrip() + newline * 2
+        head = head.rstrip("\r\n") + newline * 2  # what else ends the body is the person's
         tail = f"{newline}## Result{newline}"
     section = section.replace("\r\n", "\n").strip("\n").replace("\n", newline)
-    return head + RESULT_MARK + tail.rstrip() + newline * 2 + section + newline
+    return text[:start] + head + RESULT_MARK + tail.rstrip() + newline * 2 + section + newline
+
+
+def _body_start(text: str) -> int:
+    """Where the body begins; a file whose front matter cannot be read is all body."""
+    skipped = len(text) - len(text.removeprefix(frontmatter.MARK))
+    try:
+        return skipped + frontmatter.split(text[skipped:]).body_start
+    except Malformed:
+        return 0

@@ -15,6 +15,9 @@ from frontmatter.default_handlers import YAMLHandler
 
 Scalar = str | int | float | bool | None
 
+MARK = "\ufeff"
+"""The byte-order mark that some editors put before a text. It stays where it is."""
+
 
 class Malformed(Exception):
     """The front matter cannot be read."""
@@ -108,8 +111,20 @@ def print_scalar(value: Scalar) -> str:
         bare = value and value.isascii() and all(c.isalnum() or c in " _./:-" for c in value)
         if bare and value == value.strip() and not value.endswith(":") and ": " not in value and _reads_as(value):
             return value
-        return json.dumps(value, ensure_ascii=False)
+        return _quoted(value)
+    if isinstance(value, float):
+        return str(yaml.safe_dump(value)).partition("\n")[0]  # YAML 1.1 reads JSON's 1e-07 as text
     return json.dumps(value)
+
+
+def _quoted(value: str) -> str:
+    """Double-quoted YAML: JSON with what YAML does not allow, or folds, as escapes (U+0085, U+2028, U+FEFF, …)."""
+    return "".join(c if c.isprintable() else _escaped(c) for c in json.dumps(value, ensure_ascii=False))
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    return f"\\U{code:08x}" if code > 0xFFFF else f"\\u{code:04x}"
 
 
 def _reads_as(value: str) -> bool:
@@ -121,6 +136,8 @@ def _reads_as(value: str) -> bool:
 
 def write(text: str, changes: Mapping[str, Scalar]) -> str:
     """The file with some scalar fields set (None removes one). Every other byte stays as it was. Raises Malformed."""
+    if text.startswith(MARK):
+        return MARK + write(text.removeprefix(MARK), changes)
     block = split(text)
     newline = newline_of(text)
     if not block.start and not block.head:
@@ -131,11 +148,18 @@ def write(text: str, changes: Mapping[str, Scalar]) -> str:
         return f"---{newline}{head}---{newline}{text}"
     head = _rewrite(block, changes, newline)
     new = text[: block.start] + head + text[block.start + len(block.head) :]
-    if split(new).fields == _expected(block.fields, changes):
+    if _fields_of(new) == _expected(block.fields, changes):
         return new
-    # A shape that cannot be edited by line (`{a: 1}` on one line, or an unusual indent): write the block anew.
+    # A shape that cannot be edited by line (`{a: 1}` on one line, or a closing `...`): write the block anew.
     dumped = yaml.safe_dump(_expected(block.fields, changes), allow_unicode=True, sort_keys=False, width=1_000_000)
     return text[: block.start] + dumped.replace("\n", newline) + text[block.start + len(block.head) :]
+
+
+def _fields_of(text: str) -> Mapping[str, object] | None:
+    try:
+        return split(text).fields
+    except Malformed:
+        return None
 
 
 def _expected(fields: Mapping[str, object], changes: Mapping[str, Scalar]) -> dict[str, object]:
@@ -144,8 +168,10 @@ def _expected(fields: Mapping[str, object], changes: Mapping[str, Scalar]) -> di
 
 
 def _rewrite(block: Block, changes: Mapping[str, Scalar], newline: str) -> str:
-    """Edits from the last line to the first, so that offsets stay right; new keys go to the end."""
+    """Edits from the last line to the first, so that offsets stay right; new keys go to the end, indented as the rest."""
     head = block.head
+    first_line = head[min((span[2] for span in block.spans.values()), default=0) :]
+    indent = " " * (len(first_line) - len(first_line.lstrip(" ")))
     for key in sorted((k for k in changes if k in block.spans), key=lambda k: block.spans[k][0], reverse=True):
         value, (start, end, first, last) = changes[key], block.spans[key]
         if value is None:
@@ -156,4 +182,4 @@ def _rewrite(block: Block, changes: Mapping[str, Scalar], newline: str) -> str:
     if head and not head.endswith("\n"):
         head += newline
     fresh = [(key, value) for key, value in changes.items() if key not in block.spans and value is not None]
-    return head + "".join(f"{key}: {print_scalar(value)}{newline}" for key, value in fresh)
+    return head + "".join(f"{indent}{key}: {print_scalar(value)}{newline}" for key, value in fresh)

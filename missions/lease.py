@@ -90,13 +90,14 @@ def close(held: Claim, *, state: Hold, nonce: str, log: str | None, reason: str 
     return replace(held, state=state, nonce=nonce, log=log, reason=reason)
 
 
-def follows(old: Claim, new: Claim, *, folded_epoch: int) -> bool:
-    """Whether `new`, which does not descend from `old`, may still be followed (trap C).
+def may_give_way(old: Claim, *, folded_epoch: int) -> bool:
+    """Whether a claim that does not descend from `old` may stand in its place (trap C).
 
-    Only if the branch has folded the old claim (so it was deleted by the rule) and the new one has a later epoch.
-    Anything else is a stale holder's forced push or a rewritten ref.
+    Only if the branch has folded the old claim, so that it was deleted by the rule. Anything else is a stale holder's
+    forced push or a rewritten ref. The new claim's epoch does not matter here: one that is not above `folded_epoch`
+    was won from an old view, is withdrawn by its holder, and can neither be started (trap D) nor folded.
     """
-    return folded_epoch >= old.epoch and new.epoch > old.epoch
+    return folded_epoch >= old.epoch
 
 
 @dataclass(kw_only=True)

@@ -130,7 +130,7 @@ class Witness:
             old = self._seen.get(name)
             if old is None or old.oid == now.oid or self.bus.store.descends(now.oid, old.oid):
                 continue
-            if not lease.follows(old.claim, now.claim, folded_epoch=ledger.folded_epoch(name)):
+            if not lease.may_give_way(old.claim, folded_epoch=ledger.folded_epoch(name)):
                 raise HistoryRewritten(CLAIM + name, old.oid, now.oid)
         self._seen = dict(ledger.claims)
 

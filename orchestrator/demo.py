@@ -122,7 +122,9 @@ class Stage:
     def environment(self, node: str) -> dict[str, str]:
         """A clean environment: nothing of this machine's own Shiftbook or Git settings gets in."""
         kept = {
-            key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "SHIFTBOOK_", "FACTORY_", "ACCEPT_", "ENABLE_"))
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("GIT_", "SHIFTBOOK_", "FACTORY_", "ACCEPT_", "ENABLE_"))
         }
         role = "HEADQUARTERS" if node == "hq" else "LOCAL_WORKER"
         own = {

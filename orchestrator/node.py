@@ -44,7 +44,10 @@ class Node:
     pulse: Pulse
     role: Role
     clock: Callable[[], float]
-    record_usage: Callable[[journal.Attempt], None]
+    book: Callable[[journal.Attempt], None]
+    """Notes what an attempt took."""
+    let_go: tuple[Callable[[], None], ...] = ()
+    """What ends processes and frees memory at the end."""
     slots: int = 1
     wake: threading.Event = field(default_factory=threading.Event)
     draining: bool = False
@@ -119,7 +122,8 @@ class Node:
 
     def close(self) -> None:
         """Lets go of processes and memory."""
-        self.bus.remote.close()
+        for end in self.let_go:
+            end()
 
     def _round(self, ledger: Ledger) -> bool:
         self._witness.check(ledger)
@@ -195,13 +199,20 @@ class Node:
         def work() -> None:
             attempt = self.workshop.attempt(taken.ledger, mission, claim, stopper, remarks)
             self.delivery.post(taken.held, attempt, stopper.reason)
-            self.record_usage(attempt)
+            self._note(attempt)
             self.wake.set()
 
         thread = threading.Thread(target=work, name=f"work-{mission.name}", daemon=True)
         self.jobs[mission.name] = Job(held=taken.held, mission=mission, thread=thread, stopper=stopper)
         self.tell("started", f"{mission.title}, attempt {claim.attempt}", mission=mission.name, attempt=claim.attempt)
         thread.start()
+
+    def _note(self, attempt: journal.Attempt) -> None:
+        """Usage is for people to look at: a database that cannot be written must not cost a result."""
+        try:
+            self.book(attempt)
+        except Exception as error:  # whatever the database's driver raises
+            self.tell("usage", f"what {attempt.mission.name} took could not be noted: {error}")
 
     def _call_off(self, ledger: Ledger) -> None:
         """Stops work that a person cancelled: by `status: cancelled`, or by deleting the file."""

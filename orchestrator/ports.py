@@ -40,7 +40,10 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of one attempt. `summary` is one sentence for a colleague; `error` is empty when it went well."""
+    """What came of one attempt. `summary` is one sentence for a colleague; `error` is empty when it went well.
+
+    `branch` names a branch that is on the project's server; without one, `diff` is all that there is.
+    """
 
     ok: bool
     summary: str
@@ -85,7 +88,9 @@ class Job:
 class Agent(Protocol):
     """Something that can do a mission."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What a mission's `agent:` calls it."""
 
     def missing(self) -> str | None:
         """Why this agent cannot work here, in words with the next step; None when it can."""
@@ -118,9 +123,17 @@ class Generation:
 class Model(Protocol):
     """A backend that continues a conversation."""
 
-    name: str
-    backend: str
-    context_tokens: int
+    @property
+    def name(self) -> str:
+        """The model's name, as people know it."""
+
+    @property
+    def backend(self) -> str:
+        """What runs it."""
+
+    @property
+    def context_tokens(self) -> int:
+        """The longest prompt and answer together that it holds."""
 
     def missing(self) -> str | None:
         """Why it cannot answer here, in words with the next step; None when it can. Loads nothing."""
@@ -162,7 +175,9 @@ class Confinement:
 class Sandbox(Protocol):
     """A way to run somebody else's command so that it can do no harm outside its workspace."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called in a result."""
 
     def missing(self) -> str | None:
         """Why it does not work on this machine, found by trying it; None when it does."""

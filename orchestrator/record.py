@@ -33,7 +33,7 @@ class Record:
     memo_path: str = ""
     artifacts: Mapping[str, str] = field(default_factory=dict)
 
-    def files(self) -> dict[str, bytes | None]:
+    def files(self) -> Mapping[str, bytes | None]:
         """The record as files of a commit."""
         meta = {
             key: value for key, value in asdict(self).items() if key not in {"section", "entry", "memo", "artifacts"}

@@ -7,7 +7,10 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+
+from sqlalchemy import Engine
 
 from missions.mission import TASKS
 from missions.selection import Offer
@@ -20,8 +23,10 @@ from orchestrator.delivery import Delivery
 from orchestrator.errors import WrongSetting
 from orchestrator.fleet import Fleet
 from orchestrator.intake import Intake, Tell
+from orchestrator.journal import Attempt
 from orchestrator.ledger import Reader
-from orchestrator.models.embedded import embedded_model
+from orchestrator.models.embedded import EmbeddedModel, ModelFile
+from orchestrator.models.xllamacpp import XLlamaCpp
 from orchestrator.node import Node
 from orchestrator.outbox import Outbox
 from orchestrator.ports import Agent, Model, Sandbox
@@ -30,8 +35,8 @@ from orchestrator.pulse import Pulse
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.sandbox.none import NoSandbox
 from orchestrator.settings import Settings
-from orchestrator.store.database import Database
-from orchestrator.store.usage import record as record_usage
+from orchestrator.store import usage
+from orchestrator.store.database import open_database
 from orchestrator.trust import Trust
 from orchestrator.work import Workshop
 from orchestrator.workspace import Workspaces
@@ -112,7 +117,8 @@ def fleet(settings: Settings) -> Fleet:
 
 def model(settings: Settings) -> Model:
     """The model that this machine answers with. Loads nothing yet."""
-    return embedded_model(settings.home / "models", path=settings.model)
+    chosen = ModelFile(path=Path(settings.model).expanduser()) if settings.model else None
+    return XLlamaCpp(chosen or EmbeddedModel(cache=settings.home / "models"))
 
 
 def sandbox(*, required: bool) -> Sandbox:
@@ -130,6 +136,20 @@ def agents(settings: Settings, answers: Model, *, required: bool) -> dict[str, A
     )
     found: list[Agent] = [BuiltinAgent(model=answers), command]
     return {agent.name: agent for agent in found if agent.missing() is None}
+
+
+def _book(database: Engine, attempt: Attempt) -> None:
+    """Notes what an attempt took."""
+    mission, claim = attempt.mission, attempt.claim
+    run = usage.Run(
+        node=claim.node,
+        mission=mission.name,
+        epoch=claim.epoch,
+        attempt=claim.attempt,
+        agent=mission.agent,
+        project=mission.project or "",
+    )
+    usage.record(database, run, attempt.outcome.usage, when=attempt.finished)
 
 
 def node(settings: Settings, tell: Tell) -> Node:
@@ -150,15 +170,16 @@ def node(settings: Settings, tell: Tell) -> Node:
         agents=frozenset(workers),
         tasks=tasks,
     )
-    database = Database(settings.store_url)
+    database = open_database(settings.store_url)
     return Node(
         intake=Intake(bus=speaker, reader=reads, trust=Trust(link.store), offer=offer, tell=tell),
         delivery=Delivery(bus=speaker, outbox=Outbox(settings.home / "outbox"), tell=tell),
-        workshop=Workshop(agents=workers, folder=settings.home / "work", count=answers.count, now=now),
+        workshop=Workshop(agents=workers, folder=settings.home / "work", counts={"builtin": answers.count}, now=now),
         pulse=Pulse(Beat(link, link.store, BEAT + settings.node), clock=clock),
         role=settings.role,
         clock=clock,
-        record_usage=lambda attempt: record_usage(database, attempt),
+        book=partial(_book, database),
+        let_go=(link.close, answers.close, database.dispose),
         slots=settings.slots,
         sightings=Sightings(settings.home / "seen.json"),
     )

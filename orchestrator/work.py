@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,7 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.journal import Attempt
 from orchestrator.ledger import Ledger
 from orchestrator.ports import Agent, Job, Outcome, Project
+from sync.errors import SyncError
 
 
 class Reason:
@@ -40,11 +42,12 @@ class Stopper:
 
 @dataclass(frozen=True, kw_only=True)
 class Workshop:
-    """Where this node works: its agents, the folder of its workspaces, how it counts tokens, how it tells the time."""
+    """Where this node works: its agents, the folder of its workspaces, how it tells the time."""
 
     agents: Mapping[str, Agent]
     folder: Path
-    count: Callable[[str], int]
+    counts: Mapping[str, Callable[[str], int]]
+    """How an agent's model counts tokens, by agent; the others get an estimate."""
     now: Callable[[], datetime]
     budget: int = 1500
     """Tokens of handoff given to an instance."""
@@ -90,9 +93,11 @@ class Workshop:
             folder.mkdir(parents=True)
             job = self._job(ledger, mission, claim, project, folder)
             return self.agents[mission.agent].run(job, stop.event)
-        except (OrchestratorError, OSError) as error:
-            words = str(error) or type(error).__name__
-            return Outcome(ok=False, summary=f"The attempt could not be carried out: {words}", error=words)
+        except (OrchestratorError, SyncError, OSError) as error:
+            return Outcome(ok=False, summary="The attempt could not be carried out.", error=str(error) or repr(error))
+        except Exception as error:  # a mistake of ours must end the attempt, not the thread that would report it
+            trace = traceback.format_exc()
+            return Outcome(ok=False, summary="The node made a mistake.", error=f"internal: {error!r}", output=trace)
 
     def _job(self, ledger: Ledger, mission: Mission, claim: Claim, project: Project | None, folder: Path) -> Job:
         progress = self.output(claim)
@@ -102,9 +107,15 @@ class Workshop:
                 file.write(line.rstrip("\n") + "\n")
 
         given = context.assembled(
-            ledger, mission.project or "", mission.body, now=self.now(), budget=self.budget, count=self.count
+            ledger,
+            mission.project or "",
+            mission.body,
+            now=self.now(),
+            budget=self.budget,
+            count=self.counts.get(mission.agent, context.estimate),
         )
-        return Job(mission=mission, attempt=claim.attempt, project=project, context=given.text, folder=folder, say=say)
+        known = given.head + given.log  # the task itself goes where the agent wants it
+        return Job(mission=mission, attempt=claim.attempt, project=project, context=known, folder=folder, say=say)
 
 
 def _state(outcome: Outcome, stop: Stopper) -> Hold:

@@ -24,7 +24,7 @@ SEEN = "refs/seen/"
 """Where this clone keeps what it last saw of the remote: refs/heads/main is refs/seen/heads/main here."""
 
 LOST_RACE = re.compile(
-    r"stale info|atomic push failed|atomic transaction failed|cannot lock ref|failed to update ref|already exists"
+    r"stale info|atomic push fail|atomic transaction failed|cannot lock ref|failed to update ref|already exists"
     r"|reference already|incorrect old value|fetch first|non-fast-forward|remote ref updated|failed to lock"
 )
 """What git says when somebody else moved the ref first, on either side of the wire. Everything else is a refusal."""

@@ -87,7 +87,7 @@ class MemoryServer:
 
     def _judge(self, update: Update) -> Verdict:
         here = self.refs.get(update.ref)
-        if here == update.new:
+        if here == update.new and here is not None:
             return Verdict.UNCHANGED
         return Verdict.ACCEPTED if here == update.expect else Verdict.STALE
 

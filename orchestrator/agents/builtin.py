@@ -9,7 +9,6 @@ from orchestrator.errors import ContextTooLong, ModelUnavailable
 from orchestrator.ports import Generation, Job, Message, Model, Outcome, Stop
 
 ANSWER_TOKENS = 1024
-ROLE = "You are a worker of a fleet. Answer the task below in plain words. What the fleet knows:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +36,12 @@ class BuiltinAgent:
         except (ModelUnavailable, ContextTooLong) as error:
             return Outcome(ok=False, summary="The model gave no answer.", error=str(error))
         lines.close()
-        return _outcome(made)
+        return outcome_of(made)
 
 
 def messages(job: Job) -> list[Message]:
     """What the model is given: what stays the same from mission to mission first, so that its prompt cache holds."""
-    known = f"{ROLE}\n\n{job.context}" if job.context else ROLE
-    return [Message(role="system", content=known), Message(role="user", content=_task(job.mission))]
+    return [Message(role="system", content=job.context), Message(role="user", content=_task(job.mission))]
 
 
 def _task(mission: Mission) -> str:
@@ -51,7 +49,8 @@ def _task(mission: Mission) -> str:
     return body if not title or body.startswith(title) else f"{title}\n\n{body}".strip()
 
 
-def _outcome(made: Generation) -> Outcome:
+def outcome_of(made: Generation) -> Outcome:
+    """What an answer is worth: nothing said is nothing done."""
     text = made.text.strip()
     cancelled = made.finish == "cancelled"
     error = "stopped before it ended" if cancelled else "" if text else "the model answered nothing"

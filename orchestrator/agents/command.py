@@ -36,7 +36,7 @@ class CommandAgent:
         return self.sandbox.missing()
 
     def run(self, job: Job, stop: Stop) -> Outcome:
-        """One attempt. The branch of a command that failed is pushed, too; not one that left its scope or was stopped."""
+        """One attempt. A failed command's branch is pushed, too; not one that left its scope or was stopped."""
         if not job.mission.run:
             return _refused("a mission for the agent `command` needs a `run:` line")
         if job.mission.project and not job.project:

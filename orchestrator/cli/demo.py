@@ -68,7 +68,7 @@ def _teller() -> Callable[[str, dict[str, Any]], None]:
         line.append(f"{who:<7}", style="bold")
         line.append(f"{event['event']} ", style=paper.INK.get(event["event"], ""))
         line.append(event["text"], style="dim")
-        out.print(line)
+        out.print(line, soft_wrap=True)
 
     return tell
 

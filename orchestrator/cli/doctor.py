@@ -6,6 +6,7 @@ import sys
 from dataclasses import asdict
 
 import click
+from rich.table import Table
 from rich.text import Text
 
 from orchestrator import checkup, settings
@@ -28,14 +29,13 @@ def command(as_json: bool) -> None:
 
 
 def _print(findings: list[checkup.Finding]) -> None:
-    out = paper.console()
+    rows = Table(box=paper.MARGIN, show_header=False, show_edge=False, border_style=paper.RULE, padding=(0, 1))
+    rows.add_column(justify="right", style="dim", no_wrap=True)
+    rows.add_column()
     for finding in findings:
-        line = Text(f"{finding.what:>10} ", style="dim")
-        line.append("│ ", style=paper.RULE)
-        line.append(f"{finding.health.value:<7}", style=f"bold {INK[finding.health]}")
-        line.append(finding.says)
-        out.print(line)
+        line = Text(f"{finding.health.value:<7}", style=f"bold {INK[finding.health]}")
+        line.append(finding.says, style="not bold default")
         if finding.remedy:
-            out.print(
-                Text("           ", style="dim").append("│ ", style=paper.RULE).append(f"       → {finding.remedy}")
-            )
+            line.append(f"\n→ {finding.remedy}", style="not bold default")
+        rows.add_row(finding.what, line)
+    paper.console().print(rows)

@@ -7,6 +7,7 @@ import click
 from orchestrator import settings, wiring
 from orchestrator.cli import paper
 from orchestrator.cli.mission import warn_offline
+from orchestrator.context import estimate
 
 
 @click.group("handoff")
@@ -24,7 +25,7 @@ def show(project: str, task: str, budget: int, as_json: bool) -> None:
     now = settings.load()
     fleet, model = wiring.fleet(now), wiring.model(now)
     exact = model.missing() is None
-    count = model.count if exact else (lambda text: (len(text) + 3) // 4)
+    count = model.count if exact else estimate
     try:
         made = fleet.handoff(project, task, budget=budget, count=count)
     finally:
@@ -32,8 +33,8 @@ def show(project: str, task: str, budget: int, as_json: bool) -> None:
     warn_offline(fleet)
     if as_json:
         counted = model.name if exact else "estimate: four characters a token"
-        parts = [vars(part) | {"tier": part.tier.name} for part in made.parts]
-        cuts = [vars(cut) | {"tier": cut.tier.name} for cut in made.cut]
+        parts = [vars(part) | {"tier": part.tier.name if part.tier else ""} for part in made.parts]
+        cuts = [vars(cut) | {"tier": cut.tier.name if cut.tier else ""} for cut in made.cut]
         paper.print_json(
             {"text": made.text, "tokens": made.tokens, "counted_with": counted, "parts": parts, "cut": cuts}
         )
@@ -41,4 +42,5 @@ def show(project: str, task: str, budget: int, as_json: bool) -> None:
     click.echo(made.text)
     click.echo(f"{made.tokens} tokens of {budget}", err=True)
     for cut in made.cut:
-        click.echo(f"cut: {cut.tier.name.lower()} · {cut.title} · {cut.tokens} tokens · {cut.why}", err=True)
+        size = f" · {cut.tokens} tokens" if cut.tokens is not None else ""
+        click.echo(f"cut: {cut.name} · {cut.title}{size} · {cut.why}", err=True)

@@ -100,7 +100,8 @@ def row(view: MissionView) -> tuple[str, str, str, str]:
 
 
 def _took(view: MissionView) -> str:
-    return duration((view.finished - view.started).total_seconds()) if view.started and view.finished else ""
+    seconds = (view.finished - view.started).total_seconds() if view.started and view.finished else 0.0
+    return duration(seconds) if seconds >= 1 else ""  # the file keeps whole seconds
 
 
 @command.command("show")

@@ -91,6 +91,6 @@ def teller(as_json: bool) -> Callable[..., None]:
         line.append("│ ", style=paper.RULE)
         line.append(f"{event} ", style=f"bold {paper.INK.get(event, '')}".strip())
         line.append(sentence)
-        out.print(line)
+        out.print(line, soft_wrap=True)
 
     return tell

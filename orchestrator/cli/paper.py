@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 import click
-from rich.console import Console
+from rich.box import Box
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -43,19 +44,21 @@ def pill(status: str) -> Text:
     return Text(WORDS.get(status, status), style=f"bold {INK.get(status, '')}".strip())
 
 
+MARGIN = Box("    \n  │ \n    \n  │ \n    \n    \n  │ \n    \n")
+"""No lines but the one between the gutter and the entries."""
+
+
 def shift_lines(rows: Iterable[tuple[str, str, str, str]]) -> Table:
     """The signature of the house: (time, title, detail, status) as entries beside the margin rule."""
-    table = Table.grid(padding=(0, 1), expand=True)
-    table.add_column(justify="right", style="dim", no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(ratio=1, overflow="fold")
-    table.add_column(justify="right", no_wrap=True)
+    table = Table(box=MARGIN, show_header=False, show_edge=False, border_style=RULE, padding=(0, 1), expand=True)
+    table.add_column(justify="right", style="dim", no_wrap=True, min_width=6)
+    table.add_column(ratio=1)
     for when, title, detail, status in rows:
-        entry = Text(title, style="bold")
-        if detail:
-            entry.append("\n" + detail, style="not bold dim")
-        lines = 1 + (1 + detail.count("\n") if detail else 0)
-        table.add_row(when, Text("\n".join(["│"] * lines), style=RULE), entry, pill(status))
+        head = Table.grid(expand=True)
+        head.add_column(ratio=1, overflow="ellipsis", no_wrap=True)
+        head.add_column(justify="right", no_wrap=True)
+        head.add_row(Text(title, style="bold"), pill(status))
+        table.add_row(when, Group(head, Text(detail, style="dim")) if detail else head)
     return table
 
 

@@ -49,6 +49,26 @@ class EmbeddedModel:
         return target
 
 
+@dataclass(frozen=True, kw_only=True)
+class ModelFile:
+    """A GGUF file that the person chose."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The file's name without its ending."""
+        return self.path.stem
+
+    def missing(self) -> str | None:
+        """Why it cannot be used."""
+        return None if self.path.is_file() else f"SHIFTBOOK_MODEL names {self.path}, which is not there"
+
+    def file(self) -> Path:
+        """The file as it is."""
+        return self.path
+
+
 def _make(source: Path, target: Path) -> None:
     """Writes beside and renames, so that nobody ever opens half a file."""
     number, name = tempfile.mkstemp(dir=target.parent, suffix=".part")

@@ -119,7 +119,7 @@ def read_layout(data: mmap.mmap) -> Layout:
         numbers = dict(_number(reader) for _ in range(values))
         values_end = reader.at
         table = tuple(_tensor(reader) for _ in range(tensors))
-    except (struct.error, KeyError) as error:
+    except (struct.error, KeyError, OverflowError, MemoryError) as error:
         raise NotGguf(f"damaged: {error}") from error
     at = numbers.get(ALIGNMENT)
     alignment = 32 if at is None else struct.unpack_from("<I", data, at)[0]

@@ -131,12 +131,10 @@ class XLlamaCpp:
     def _answer(self, call: _Call, body: Mapping[str, Any]) -> None:
         """The library's thread: from loading the model to the last chunk."""
         try:
-            server = self._load()
             if not call.abandoned.is_set():
-                server.handle_chat_completions(body, call.take)
-            del server  # the last reference unloads: it must not outlive the turn
+                self._load().handle_chat_completions(body, call.take)  # no name for it: the last reference unloads
             call.events.put(None)
-        except BaseException as error:  # noqa: BLE001  # handed to the caller, whatever it is
+        except BaseException as error:  # handed to the caller, whatever it is
             call.events.put(error)
         finally:
             self._turn.release()
@@ -149,8 +147,10 @@ class XLlamaCpp:
                 event = call.events.get(timeout=LOOKS)
                 if event is None:
                     return answer.end(call.started, model=self._loaded)
+                if isinstance(event, ModelUnavailable):
+                    raise event
                 if isinstance(event, BaseException):
-                    raise _failure(self.name, event) from event
+                    raise ModelUnavailable(f"{self.name} failed: {event}") from event
                 if text := answer.take(event, time.monotonic() - call.started):
                     on_text(text)
         answer.finish = "cancelled"
@@ -210,7 +210,7 @@ class _Answer:
         if error := chunk.get("error"):
             raise _refusal(error)
         self._counts(chunk)
-        choice = next(iter(chunk.get("choices") or ()), {})
+        choice: Mapping[str, Any] = next(iter(chunk.get("choices") or ()), {})
         self.finish = choice.get("finish_reason") or self.finish
         text = str((choice.get("delta") or {}).get("content") or "")
         if text and self.usage.first_token_seconds is None:
@@ -236,7 +236,3 @@ def _refusal(error: Mapping[str, Any]) -> ContextTooLong | ModelUnavailable:
     if error.get("type") == "exceed_context_size_error":
         return ContextTooLong(int(error["n_prompt_tokens"]), int(error["n_ctx"]))
     return ModelUnavailable(str(error.get("message", error)))
-
-
-def _failure(name: str, error: BaseException) -> BaseException:
-    return error if isinstance(error, ModelUnavailable) else ModelUnavailable(f"{name} failed: {error}")

@@ -1,0 +1,48 @@
+"""What does a rule of the check look at, and how does it say what it found?"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from handoff.documents import TIERS, Document
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that is wrong: where, by which rule, how that shows, and what a person or an instance should do."""
+
+    file: str
+    line: int
+    rule: str
+    why: str
+    what_to_do: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Documents:
+    """Everything a rule may look at."""
+
+    read: tuple[Document, ...]
+    files: frozenset[str]
+    today: datetime.date
+    budgets: Mapping[str, int]
+    encodings: Mapping[str, str]
+
+    @cached_property
+    def sound(self) -> tuple[Document, ...]:
+        """The documents that mean what they say: all but templates."""
+        return tuple(document for document in self.read if not document.is_template)
+
+    @cached_property
+    def tiers(self) -> tuple[Document, ...]:
+        """The documents of the four tiers, higher tiers first."""
+        named = [document for document in self.sound if document.name in TIERS]
+        return tuple(sorted(named, key=lambda document: (document.folder, TIERS.index(document.name))))
+
+
+def finding(file: str, line: int, rule: str, why: str, what_to_do: str) -> Finding:
+    """A finding, with its values in the order in which they are read aloud."""
+    return Finding(file=file, line=line, rule=rule, why=why, what_to_do=what_to_do)

@@ -1,0 +1,210 @@
+"""What should the fleet remember of one finished mission, in a file that a person can read and mend?
+
+Each fact stands in one place only: names, flags and lists of names in the front matter, sentences in the body. Values
+in the front matter are written as JSON, which is also valid YAML: any tool reads them, and this module needs none.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from handoff.entry import IDENTIFIER, TIME
+from handoff.errors import BadId, BadTime, MemoUnreadable
+from handoff.markdown import fences, headings, quoted, tidy, unquoted
+
+SUMMARY_LENGTH = 400  # characters; three plain sentences fit
+
+_TEXTS = ("memo_id", "node", "mission", "task", "created")
+_GOOD = ("done", "success")
+_LISTS = ("artifacts", "promotion_tags")
+_FIELD = re.compile(r"([a-z_]+):[ \t]*(.*)")
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")  # YAML reads these only as escapes
+_SENTENCE_END = re.compile(r"[.!?…][\"')\]]*(?=\s|\Z)")
+_BULLET = re.compile(r"(?:[-*+]|\d+[.)])[ \t]+(.*)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memo:
+    """An executive memo; `created` is UTC text. Findings and lessons are one line each."""
+
+    memo_id: str
+    node: str
+    mission: str
+    task: str
+    summary: str
+    key_findings: tuple[str, ...] = ()
+    lessons_learned: tuple[str, ...] = ()
+    artifacts: tuple[str, ...] = ()
+    promotion_candidate: bool = False
+    promotion_tags: tuple[str, ...] = ()
+    created: str
+
+
+def memo_path(memo: Memo) -> str:
+    """Where the ledger keeps it: `memos/<yyyy-mm>/<id>.md`; raises BadId and BadTime."""
+    _checked(memo)
+    return f"memos/{memo.created[:7]}/{memo.memo_id}.md"
+
+
+def render_memo(memo: Memo) -> str:
+    """The memo as a file; white space in findings and lessons is folded. Raises BadId and BadTime."""
+    _checked(memo)
+    front = {name: getattr(memo, name) for name in (*_TEXTS, *_LISTS, "promotion_candidate")}
+    lines = ["---", *(f"{name}: {_json(value)}" for name, value in front.items()), "---", "", "## Summary", ""]
+    lines += [quoted(tidy(memo.summary)), ""]
+    for title, items in (("Key findings", memo.key_findings), ("Lessons learned", memo.lessons_learned)):
+        folded = [" ".join(item.split()) for item in items]
+        lines += [f"## {title}", "", *(f"- {item}" for item in folded if item), ""]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def parse_memo(text: str) -> Memo:
+    """The memo in a file, also one that a person has edited; raises MemoUnreadable with the line."""
+    lines = text.splitlines()
+    if not lines or lines[0].strip() != "---":
+        raise MemoUnreadable(line=1, reason="it does not begin with ---")
+    end = next((number for number, line in enumerate(lines[1:], 1) if line.strip() == "---"), 0)
+    if not end:
+        raise MemoUnreadable(line=len(lines), reason="the front matter does not end with ---")
+    front = dict(_field(number, line) for number, line in enumerate(lines[1:end], 2) if line.strip())
+    texts = {name: _text(front, name) for name in _TEXTS}
+    body = _sections("\n".join(lines[end + 1 :]))
+    memo = Memo(
+        **texts,
+        summary=unquoted(tidy(body.get("summary", ""))),
+        key_findings=_bullets(body.get("key findings", "")),
+        lessons_learned=_bullets(body.get("lessons learned", "")),
+        artifacts=_names(front.get("artifacts", [])),
+        promotion_candidate=front.get("promotion_candidate") in (True, "yes", "True"),
+        promotion_tags=_names(front.get("promotion_tags", [])),
+    )
+    try:
+        return _checked(memo)
+    except (BadId, BadTime) as error:
+        raise MemoUnreadable(line=1, reason=str(error)) from error
+
+
+def memo_from_result(
+    *,
+    memo_id: str,
+    node: str,
+    mission: str,
+    title: str,
+    task: str,
+    outcome: str,
+    answer: str,
+    created: str,
+    artifacts: Sequence[str] = (),
+    promotion_tags: Sequence[str] = (),
+) -> Memo:
+    """The memo of a mission that ended as `outcome`: the answer's first sentences, and the findings it lists.
+
+    Findings and lessons are the bullet points under headings that say so; nothing is made up. What did not succeed
+    says so first, because an agent's own words often claim more than was reached.
+    """
+    said = _sections(answer)
+    sentences = _first_sentences(_prose(answer)) or f"{title.strip() or mission}: {outcome}."
+    if outcome.casefold() not in _GOOD:
+        sentences = f"{outcome.strip().capitalize()}: {sentences}"
+    return Memo(
+        memo_id=memo_id,
+        node=node,
+        mission=mission,
+        task=task,
+        summary=sentences,
+        key_findings=_bullets(said.get("key findings", "") or said.get("findings", "")),
+        lessons_learned=_bullets(said.get("lessons learned", "") or said.get("lessons", "")),
+        artifacts=tuple(artifacts),
+        promotion_tags=tuple(promotion_tags),
+        created=created,
+    )
+
+
+def shortened(text: str, length: int) -> str:
+    """The text in at most `length` characters, ending after a whole word and an ellipsis if words are left out."""
+    if len(text) <= length:
+        return text
+    head = text[: length - 1]
+    if not text[length - 1].isspace():
+        head = head.rsplit(None, 1)[0] if len(head.split()) > 1 else head
+    return head.rstrip() + "…"
+
+
+def _checked(memo: Memo) -> Memo:
+    if not IDENTIFIER.fullmatch(memo.memo_id):
+        raise BadId(given=memo.memo_id)
+    if not TIME.fullmatch(memo.created):
+        raise BadTime(when=memo.created)
+    return memo
+
+
+def _json(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _field(number: int, line: str) -> tuple[str, object]:
+    found = _FIELD.fullmatch(line.rstrip())
+    if not found:
+        raise MemoUnreadable(line=number, reason="it is not `name: value`")
+    try:
+        return found[1], json.loads(found[2])
+    except ValueError:
+        return found[1], found[2].strip("'")  # a plain YAML word that a person wrote
+
+
+def _text(front: Mapping[str, object], name: str) -> str:
+    value = front.get(name, "")
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _names(value: object) -> tuple[str, ...]:
+    if isinstance(value, list):
+        return tuple(str(item) for item in value)
+    return tuple(name for part in str(value).strip("[]").split(",") if (name := part.strip(" '\"")))
+
+
+def _sections(text: str) -> dict[str, str]:
+    """The text under each heading, by the heading in lower case; what stands before the first is under ""."""
+    heads = headings(text)
+    stops = [head.start for head in heads] + [len(text)]
+    found = {"": text[: stops[0]]}
+    for head, stop in zip(heads, stops[1:], strict=True):
+        found.setdefault(head.title.rstrip(" #:").casefold(), text[head.end : stop])
+    return found
+
+
+def _bullets(text: str) -> tuple[str, ...]:
+    """One string for each bullet point; lines without a bullet continue the one before."""
+    items: list[str] = []
+    for line in filter(None, map(str.strip, tidy(text).split("\n"))):
+        bullet = _BULLET.match(line)
+        if bullet:
+            items.append(bullet[1].strip())
+        elif items:
+            items[-1] += f" {line}"
+        else:
+            items.append(line)
+    return tuple(filter(None, items))
+
+
+def _prose(answer: str) -> str:
+    """The answer's paragraphs on one line, without headings, fenced blocks and bullet marks."""
+    for start, end in reversed(fences(answer)):
+        answer = answer[:start] + answer[end:]
+    lines = (line.strip() for line in answer.splitlines())
+    return _on_one_line(_BULLET.sub(r"\1", line) for line in lines if not line.startswith(("#", "```", "~~~")))
+
+
+def _on_one_line(lines: Iterable[str]) -> str:
+    return " ".join(" ".join(lines).split())
+
+
+def _first_sentences(prose: str) -> str:
+    """The first three sentences, or as many of them as fit; one that is too long is shortened."""
+    ends = [found.end() for found in _SENTENCE_END.finditer(prose)][:3] or [len(prose)]
+    fitting = [end for end in ends if end <= SUMMARY_LENGTH]
+    return prose[: fitting[-1]] if fitting else shortened(prose[: ends[0]], SUMMARY_LENGTH)

@@ -1,0 +1,180 @@
+"""Real fleets for acceptance tests: real processes, real git, one bare repository, everything below one folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+OURS = ("GIT_", "SHIFTBOOK_", "FACTORY_", "ACCEPT_", "ENABLE_")
+
+
+@dataclass
+class Fleet:
+    """A ledger with a person's clone of it, and nodes with a home each."""
+
+    folder: Path
+    beat: float = 1.0
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def clone(self) -> Path:
+        return self.folder / "ledger"
+
+    @property
+    def bare(self) -> Path:
+        return self.folder / "ledger.git"
+
+    def environment(self, node: str, **extra: str) -> dict[str, str]:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
+        own = {
+            "HOME": str(self.folder / "home"),
+            "XDG_CONFIG_HOME": str(self.folder / "home"),
+            "SHIFTBOOK_HOME": str(self.folder / node),
+            "SHIFTBOOK_NODE_ID": node,
+            "PYTHONWARNINGS": "default",
+        }
+        return kept | own | extra
+
+    def found(self, *nodes: str) -> Fleet:
+        """Makes the ledger as the first node's person, and lets the other nodes in."""
+        home = self.folder / "home"
+        home.mkdir(parents=True)
+        (home / ".gitconfig").write_text("[user]\n\tname = ada\n\temail = ada@shiftbook.invalid\n", encoding="utf-8")
+        self.shiftbook("init", str(self.clone), node=nodes[0])
+        text = (self.clone / "fleet.toml").read_text(encoding="utf-8")
+        text = text.replace("beat_seconds = 60 ", f"beat_seconds = {self.beat} ").replace("[5, 30]", "[0.3, 1.0]")
+        self.commit({"fleet.toml": text}, "Settings for a test")
+        for node in nodes[1:]:
+            self.shiftbook("join", str(self.bare), str(self.folder / f"clone-{node}"), node=node)
+            key = self.folder / node / "keys" / "node.pub"
+            self.shiftbook("fleet", "admit", node, "--role", "node", "--key", str(key), node=nodes[0])
+        self.first = nodes[0]
+        return self
+
+    def run(self, *words: str, node: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command, whatever comes of it."""
+        return subprocess.run(
+            [sys.executable, "-m", "orchestrator", *words],
+            cwd=self.clone if self.clone.exists() else self.folder,
+            env=self.environment(node, **extra),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def shiftbook(self, *words: str, node: str, **extra: str) -> str:
+        """Runs a command that must succeed."""
+        done = self.run(*words, node=node, **extra)
+        assert done.returncode == 0, f"shiftbook {' '.join(words)}: {done.returncode}\n{done.stderr}"
+        return done.stdout
+
+    def git(self, *words: str, folder: Path | None = None) -> str:
+        """Plain git, as a person runs it."""
+        done = subprocess.run(
+            ["git", *words],
+            cwd=folder or self.clone,
+            env=self.environment("nobody"),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, f"git {' '.join(words)}: {done.stderr}"
+        return done.stdout.strip()
+
+    def commit(self, files: dict[str, str | bytes | None], message: str = "A person's change") -> None:
+        """Writes (or, with None, deletes) files, commits and pushes with plain git; again when somebody was faster."""
+        self.git("pull", "--quiet", "--rebase") if self.git("rev-list", "--all", "-n1") else None
+        for path, data in files.items():
+            target = self.clone / path
+            if data is None:
+                target.unlink(missing_ok=True)
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data.encode() if isinstance(data, str) else data)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "-m", message)
+        for _ in range(20):
+            done = subprocess.run(
+                ["git", "push", "--quiet"], cwd=self.clone, env=self.environment("nobody"), capture_output=True, check=False
+            )
+            if done.returncode == 0:
+                return
+            self.git("pull", "--quiet", "--rebase")
+        raise AssertionError("could not push")
+
+    def start(self, node: str, **extra: str) -> subprocess.Popen[bytes]:
+        """Starts a node's process; its words go to <folder>/<node>.jsonl and .err."""
+        with (self.folder / f"{node}.jsonl").open("ab") as out, (self.folder / f"{node}.err").open("ab") as err:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "orchestrator", "node", "run", "--json"],
+                cwd=self.folder,
+                env=self.environment(node, **extra),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+            )
+        self.running[node] = process
+        return process
+
+    def kill(self, node: str) -> None:
+        """SIGKILL."""
+        process = self.running.pop(node)
+        process.kill()
+        process.wait()
+
+    def stop(self, node: str, *, timeout: float = 30) -> int:
+        """SIGTERM, and waits; returns the exit code."""
+        process = self.running.pop(node)
+        process.send_signal(signal.SIGTERM)
+        return process.wait(timeout=timeout)
+
+    def close(self) -> None:
+        """Ends every process that was started here."""
+        for process in self.running.values():
+            process.kill()
+            process.wait()
+
+    def events(self, node: str) -> list[dict[str, Any]]:
+        """What a node has told."""
+        path = self.folder / f"{node}.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def missions(self, *words: str) -> dict[str, dict[str, Any]]:
+        """`mission list --json` by name."""
+        out = self.shiftbook("mission", "list", "--all", "--json", *words, node=self.first)
+        return {mission["name"]: mission for mission in json.loads(out)}
+
+    def show(self, name: str) -> dict[str, Any]:
+        """`mission show --json`."""
+        shown: dict[str, Any] = json.loads(self.shiftbook("mission", "show", name, "--json", node=self.first))
+        return shown
+
+    def words(self) -> str:
+        """Everything that the nodes have said, for a failing test's message."""
+        files = sorted([*self.folder.glob("*.err"), *self.folder.glob("*.jsonl")])
+        return "\n".join(f"--- {file.name}\n{file.read_text(encoding='utf-8')[-3000:]}" for file in files)
+
+    def wait(self, what: str, test: Callable[[], bool], *, seconds: float = 60) -> None:
+        """Waits until something is true."""
+        deadline = time.monotonic() + seconds
+        while not test():
+            assert time.monotonic() < deadline, f"{what}: not within {seconds} s\n{self.words()}"
+            time.sleep(0.2)
+
+
+def command(run: str, **fields: object) -> str:
+    """A mission that runs a command."""
+    head = "".join(f"{key}: {json.dumps(value)}\n" for key, value in {"agent": "command", "run": run, **fields}.items())
+    return f"---\n{head}---\nDo it.\n"

@@ -1,0 +1,238 @@
+"""Does the check find what is wrong with handoff documents, and nothing that is right?"""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handoff.check import check
+from handoff.encoding import decode
+
+REAL = Path(os.environ.get("SHIFTBOOK_SHARED") or Path(__file__).parents[3] / "shared") / "data" / "handoff-real"
+TODAY = "2026-11-21"
+WORDS = "This project turns pages into sheets for print shops, and it is sold to them.\n"
+CONTEXT = f"# Context\n\n{WORDS}\n**Version:** 0.4.1\n**License:** MIT\n"
+BRIEFING = f"# Briefing\n\n{WORDS}\n**Version:** 0.4.1\n"
+LOG = f"# Log\n\n{WORDS}"
+
+
+def rules(
+    context: str = CONTEXT, briefing: str = BRIEFING, log: str = LOG, files: tuple[str, ...] = (), **others: str
+) -> list[tuple[str, int, str]]:
+    """(file, line, rule) of every finding in a project with these documents."""
+    documents = {"PROJECT_CONTEXT.md": context, "SESSION_BRIEFING.md": briefing, "SESSION_LOG.md": log}
+    documents = {file: text for file, text in (documents | others).items() if text}
+    found = check(documents, files={*documents, *files}, today=TODAY)
+    return [(one.file, one.line, one.rule) for one in found]
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real documents are not at hand")
+def test_the_real_documents_have_exactly_these_problems() -> None:
+    """Read with our own eyes, this is what is wrong in the documents of another team; all else there is right."""
+    read = {str(path.relative_to(REAL)): decode(path.read_bytes()) for path in REAL.rglob("*.md")}
+    found = check(
+        {file: text for file, (text, _) in read.items()},
+        files=[str(path.relative_to(REAL)) for path in REAL.rglob("*") if path.is_file()],
+        today="2025-12-20",
+        encodings={file: encoding for file, (_, encoding) in read.items()},
+    )
+    context = "projects/imposer/PROJECT_CONTEXT.md"
+    assert [(one.file, one.line, one.rule) for one in found] == [
+        ("PORTFOLIO_CONTEXT.md", 1, "missing-tier"),  # the log says that it was written; the folder lacks it
+        ("SESSION_LOG.md", 139, "untaken-step"),  # "Test with real projects", which two later sessions did not take
+        (context, 1, "encoding"),  # UTF-16
+        (context, 39, "machine-path"),  # C:\Users\leond\…
+        (context, 78, "contradiction"),  # "Current Features (v0.4.0-beta)" under "Current Version: 0.4.1-beta"
+        (context, 185, "log-in-wrong-tier"),  # four sessions in the context, none of them in the log
+        (context, 272, "out-of-date"),  # "Last Updated: December 4", and a section of December 5 below
+        (context, 272, "repeated"),  # the lines of 269 and 270 again
+        (context, 273, "out-of-date"),  # the next milestone is v0.4.0, the version is 0.4.1
+    ]
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real documents are not at hand")
+def test_a_year_later_the_real_briefing_is_out_of_date_too() -> None:
+    """A briefing that says what is current in December 2025 does not do so in November 2026."""
+    text = decode((REAL / "projects/imposer/SESSION_BRIEFING.md").read_bytes())[0]
+    found = check({"SESSION_BRIEFING.md": text}, files=["SESSION_BRIEFING.md"], today=TODAY)
+    assert ("SESSION_BRIEFING.md", 1, "out-of-date") in [(one.file, one.line, one.rule) for one in found]
+
+
+def test_sound_documents_have_no_findings() -> None:
+    """Three plain documents that agree are right."""
+    assert rules() == []
+
+
+def test_every_finding_says_why_and_what_to_do() -> None:
+    """A finding without a way out is of no use in a commit hook."""
+    for one in check({"PROJECT_CONTEXT.md": ""}, files=[], today=TODAY):
+        assert one.why
+        assert one.what_to_do
+
+
+def test_missing_and_empty_tiers() -> None:
+    """A project's sister documents are wanted; a document of headings only is empty; none at all is said once."""
+    assert rules(briefing="") == [("SESSION_BRIEFING.md", 1, "missing-tier")]
+    assert rules(log="") == [("SESSION_LOG.md", 1, "missing-tier")]
+    assert rules(briefing="# Briefing\n\n## Now\n") == [("SESSION_BRIEFING.md", 1, "empty-tier")]
+    assert [one.rule for one in check({}, files=[], today=TODAY)] == ["missing-tier"]
+    projects = {
+        "projects/a/PROJECT_CONTEXT.md": CONTEXT,
+        "projects/a/SESSION_BRIEFING.md": BRIEFING,
+        "SESSION_LOG.md": LOG,
+    }
+    assert [one.file for one in check(projects, files=projects, today=TODAY)] == ["PORTFOLIO_CONTEXT.md"]
+
+
+def test_over_budget_counts_four_characters_a_token() -> None:
+    """The default budget of a briefing is 2,000 tokens; the caller may set another."""
+    long = BRIEFING + "\n".join(f"- point {number} of many" for number in range(500))
+    assert ("SESSION_BRIEFING.md", 1, "over-budget") in rules(briefing=long)
+    documents = {"PROJECT_CONTEXT.md": CONTEXT, "SESSION_BRIEFING.md": long, "SESSION_LOG.md": LOG}
+    assert check(documents, files=documents, today=TODAY, budgets={"SESSION_BRIEFING.md": 9999}) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("## Current state (2026-08-01)", True),
+        ("## Status as of August 1, 2026", True),
+        ("## Current state (2026-11-01)", False),
+        ("## Moved to Electron (2026-08-01)", False),
+        ("Current since 2026-08-01", False),
+        ("```\n## Current state (2020-08-01)\n```", False),
+        ("### Session: December 2, 2025 - Current state", False),
+    ],
+)
+def test_a_current_section_of_long_ago_is_out_of_date(line: str, found: bool) -> None:
+    """Only a heading that says that it is about now, outside examples and entries, can be out of date."""
+    assert ("out-of-date" in [rule for *_, rule in rules(briefing=f"{BRIEFING}\n{line}\n\n- x\n")]) is found
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("See `src/gone.py`.", True),
+        ("See src/gone.py for more", True),
+        ("`src/gone.py:12` raises", True),
+        ("See `src/main.py` and `main.py`.", False),
+        ("`src/*.py`, `<name>/x.py`, `~/x.py`, `/etc/x.py`, `https://x.io/a/b.py`", False),
+        ("`npm run build.js`, and Node.js, e.g. React.createElement, v1.2.md", False),
+        ("either and/or, his/her.", False),
+        ("```\nsrc/gone.py\n```", False),
+    ],
+)
+def test_a_named_path_must_exist(line: str, found: bool) -> None:
+    """Only what clearly is a path of this repository is judged."""
+    context = f"{CONTEXT}\nCode is in `src/main.py`, `src/page.py` and `docs/use.md`.\n\n{line}\n"
+    files = ("src/main.py", "src/page.py", "docs/use.md")
+    assert ("missing-path" in [rule for *_, rule in rules(context, files=files)]) is found
+
+
+def test_paths_of_another_repository_are_not_judged() -> None:
+    """Where most of the named paths are missing, the document speaks of files that are kept elsewhere."""
+    context = f"{CONTEXT}\nSee `src/a.py`, `src/b.py`, `src/c.py` and `README.md`.\n"
+    assert rules(context, files=("README.md",)) == []
+
+
+@pytest.mark.parametrize(
+    ("link", "found"),
+    [
+        ("[a](docs/gone.md)", True),
+        ("[a](./docs/use.md#part)", False),
+        ("[a](docs/)", False),
+        ("[a](https://x.io/gone.md) [b](#here) [c](mailto:a@b.c)", False),
+        ("`[a](docs/gone.md)`", False),
+        ('![pic](docs/gone.png "title")', True),
+    ],
+)
+def test_a_relative_link_must_lead_somewhere(link: str, found: bool) -> None:
+    """Files and folders count, addresses and anchors are not looked at."""
+    assert ("broken-link" in [rule for *_, rule in rules(f"{CONTEXT}\n{link}\n", files=("docs/use.md",))]) is found
+
+
+@pytest.mark.parametrize(
+    ("briefing", "found"),
+    [
+        ("**Version:** 0.3.0", True),
+        ("Version: v0.4.1", False),
+        ("**Current Version:** 0.4.1-beta", True),
+        ("**License:** Proprietary", True),
+        ("**License:** MIT (since 2024)", False),
+        ("**License:** MIT for the core, proprietary for the rest", False),
+        ("## Current Features (v0.4.0)\n\n- x", True),
+        ("## Features (v0.4.0)\n\n- x", False),
+        ("**Next milestone:** 0.4.0 - new look", True),
+        ("**Next milestone:** 0.5.0 - new look", False),
+        ("```\n**Version:** 0.3.0\n```", False),
+    ],
+)
+def test_two_values_for_one_fact(briefing: str, found: bool) -> None:
+    """Short values that exclude each other, and versions, are held against those of the context."""
+    assert bool(rules(briefing=f"# Briefing\n\n{WORDS}\n{briefing}\n")) is found
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("Working on [Project Name] now", True),
+        ("- **Version:** X.Y.Z", True),
+        ("[1-2 sentence summary of the status]", True),
+        ("- [ ] open", False),
+        ("- [x] done, see [the notes](https://x.io)", False),
+        ("`git add [files]`", False),
+        ("see [12] and [What it does](https://x.io)", False),
+    ],
+)
+def test_a_placeholder_left_unfilled(line: str, found: bool) -> None:
+    """What a template left to be filled in is found; brackets of other kinds stay in peace."""
+    assert ("placeholder" in [rule for *_, rule in rules(briefing=f"# Briefing\n\n{WORDS}\n{line}\n")]) is found
+
+
+def test_a_template_is_not_a_tier() -> None:
+    """A file that calls itself a template may hold placeholders, old dates and dead links."""
+    template = "# Template: SESSION_BRIEFING.md\n\n## Current state (2020-01-01)\n\n[Project Name] [a](gone.md)\n"
+    assert rules(**{"SESSION_BRIEFING.template.md": template, "docs/SESSION_BRIEFING.md": template}) == []
+
+
+def test_steps_that_later_sessions_did_not_take() -> None:
+    """Two later entries must have passed; work, and a file of that name, take a step."""
+    log = """# Log
+
+### Session: November 1, 2026 - Instance #1 (Start)
+
+**Next Steps:**
+1. Test on a real printer
+2. Write the release notes
+3. Create USER_GUIDE
+
+### Session: November 2, 2026 - Instance #2 (Notes)
+
+**What We Accomplished:**
+- Wrote the release notes
+
+### Session: November 3, 2026 - Instance #3 (More)
+
+**What We Accomplished:**
+- Mended the preview
+"""
+    assert rules(log=log, files=("docs/USER_GUIDE.md",)) == [("SESSION_LOG.md", 6, "untaken-step")]
+
+
+def test_text_that_lost_characters() -> None:
+    """NUL and U+FFFD stand where a wrong decoding was saved; another encoding is named by the caller."""
+    assert rules(context=CONTEXT + "\n\nbro\ufffdken\n") == [("PROJECT_CONTEXT.md", 9, "encoding")]
+    text, encoding = decode(CONTEXT.encode("utf-16"))
+    assert (text, encoding) == (CONTEXT, "utf-16")
+    assert decode("naïve".encode("latin-1")) == ("naïve", "windows-1252")
+    assert decode(b"\xef\xbb\xbfx") == ("x", "utf-8-sig")
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.dictionaries(st.sampled_from(["PROJECT_CONTEXT.md", "SESSION_LOG.md", "a/b.md"]), st.text(max_size=200)))
+def test_any_text_can_be_checked(documents: dict[str, str]) -> None:
+    """No text makes the check fail, and it says the same every time."""
+    found = check(documents, files=list(documents), today=TODAY)
+    assert found == check(documents, files=list(documents), today=TODAY)

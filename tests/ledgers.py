@@ -1,0 +1,396 @@
+"""How do tests make a ledger, the nodes that share it, and the commits that people push to it?"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from handoff.entry import Entry, render_entry
+from missions.frontmatter import Scalar
+from missions.lease import Hold
+from missions.selection import Offer
+from orchestrator import claim as claims
+from orchestrator.bus import Bus
+from orchestrator.constitution import Constitution
+from orchestrator.delivery import Delivery
+from orchestrator.fold import Folded, fold
+from orchestrator.intake import Intake
+from orchestrator.ledger import Held, Ledger, Reader
+from orchestrator.node import Node
+from orchestrator.outbox import Outbox
+from orchestrator.ports import Job, Outcome, Stop
+from orchestrator.pulse import Pulse
+from orchestrator.record import Record
+from orchestrator.roles import Role
+from orchestrator.trust import Trust
+from orchestrator.work import Workshop
+from sync.beat import Beat
+from sync.errors import PushUncertain, RemoteUnreachable
+from sync.git_remote import GitRemote
+from sync.memory_remote import MemoryRemote, MemoryServer
+from sync.objects import Signer, read_commit, read_tree
+from sync.publish import publish
+from sync.remote import Oid, Refs, Remote, Store, Update, Verdict
+from sync.signatures import Key, Principal, make_key
+from tests.orchestrator.repositories import git
+
+FLEET = """\
+[bus]
+beat_seconds = 10
+lease_beats = 3
+poll_seconds = [1, 5]
+[trust]
+missions = "{trust}"
+[projects.shop]
+url = "/srv/shop.git"
+"""
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+ROOT = {"fleet.toml": FLEET.format(trust="remote"), "SESSION_LOG.md": "# Session log\n"}
+AGENTS = frozenset({"builtin", "command"})
+
+Files = Mapping[str, "str | bytes | None"]
+
+
+@dataclass
+class Clock:
+    """A time of day that only moves when a test moves it."""
+
+    at: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def forward(self, seconds: float) -> None:
+        """Lets time pass."""
+        self.at += timedelta(seconds=seconds)
+
+
+@dataclass
+class Line:
+    """A remote behind a line that can be cut, and on which others can be quicker: what networks do."""
+
+    remote: Remote
+    before_push: list[Callable[[], object]] = field(default_factory=list)
+    """Each is called once, before one push."""
+    cut: bool = False
+    lose_answers: int = 0
+    """So many pushes arrive, but their answers do not."""
+    lose_pushes: int = 0
+    """So many pushes do not arrive, and nobody can tell."""
+    cut_after_push: bool = False
+
+    def fetch(self) -> Refs:
+        """All refs, unless the line is cut."""
+        if self.cut:
+            raise RemoteUnreachable("line", "cut")
+        return self.remote.fetch()
+
+    def seen(self) -> Refs:
+        """The refs as they were last fetched."""
+        return self.remote.seen()
+
+    def close(self) -> None:
+        """Lets go of the remote."""
+        self.remote.close()
+
+    def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
+        """Moves refs, unless something happens on the way."""
+        if self.cut:
+            raise RemoteUnreachable("line", "cut")
+        while self.before_push:
+            self.before_push.pop(0)()
+        if self.lose_pushes:
+            self.lose_pushes -= 1
+            raise PushUncertain("line", "hung up")
+        verdicts = self.remote.push(updates, atomic=atomic)
+        self.cut = self.cut or self.cut_after_push
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise PushUncertain("line", "hung up")
+        return verdicts
+
+
+@dataclass(kw_only=True)
+class Peer:
+    """A node, or a person, with its own view of one ledger."""
+
+    bus: Bus
+    reader: Reader
+    trust: Trust
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.bus.name
+
+    @property
+    def line(self) -> Line:
+        """Its line to the remote."""
+        assert isinstance(self.bus.remote, Line)
+        return self.bus.remote
+
+    def ledger(self) -> Ledger:
+        """What the remote says now."""
+        return self.reader.read(self.bus.remote.fetch())
+
+    def push(self, files: Files, message: str = "a commit") -> Oid:
+        """Commits files onto the branch and pushes them; returns the commit."""
+
+        def plan(refs: Refs) -> list[Update]:
+            tip = refs[self.bus.main]
+            tree = read_commit(self.bus.store.get(tip)).tree
+            return [Update(ref=self.bus.main, expect=tip, new=self.commit(files, message, onto=tip, tree=tree))]
+
+        return str(publish(self.bus.remote, plan)[0].new)
+
+    def commit(self, files: Files, message: str = "a commit", *, onto: Oid | None, tree: Oid | None) -> Oid:
+        """A commit that is not pushed."""
+        return self.bus.commit(in_bytes(files), message, onto=onto, tree=tree)
+
+    def claim(self, *names: str) -> list[Held]:
+        """Tries to win missions that are open now."""
+        ledger = self.ledger()
+        return claims.claim(self.bus, [ledger.open[name] for name in names])
+
+    def hold(self, name: str) -> Held:
+        """Wins one mission, or fails the test."""
+        won = self.claim(name)
+        assert len(won) == 1
+        return won[0]
+
+    def end(self, held: Held, state: Hold = Hold.DONE, **facts: object) -> claims.Ended:
+        """Hands back an attempt with a record."""
+        return claims.complete(self.bus, held, record(held, **facts), state=state)
+
+    def attempt(self, name: str, state: Hold = Hold.DONE, **facts: object) -> Held:
+        """Claims and ends a mission without folding it."""
+        held = self.hold(name)
+        assert self.end(held, state, **facts).accepted
+        return held
+
+    def fold(self) -> Folded:
+        """Folds what can be folded."""
+        return fold(self.bus, self.reader, self.trust)
+
+    def text(self, path: str) -> str:
+        """A file on the branch as text."""
+        data = self.ledger().read(path)
+        assert data is not None, f"{path} is missing: {self.paths()}"
+        return data.decode()
+
+    def paths(self) -> list[str]:
+        """Every file on the branch."""
+        return sorted(all_files(self.bus.store, self.ledger().tree))
+
+
+def in_bytes(files: Files) -> dict[str, bytes | None]:
+    """The same files, texts encoded."""
+    return {path: data.encode() if isinstance(data, str) else data for path, data in files.items()}
+
+
+def all_files(store: Store, tree: Oid, under: str = "") -> dict[str, Oid]:
+    """Every file below a tree, by path."""
+    found: dict[str, Oid] = {}
+    for name, entry in read_tree(store.get(tree)).items():
+        path = f"{under}{name}"
+        found |= all_files(store, entry.oid, f"{path}/") if entry.mode == "40000" else {path: entry.oid}
+    return found
+
+
+def record(
+    held: Held,
+    *,
+    section: str = "### Attempt\n\nworked",
+    finished: str = "2026-11-21T12:05:00Z",
+    fields: Mapping[str, Scalar] | None = None,
+    entry: bool = True,
+    memo: str = "",
+    artifacts: Mapping[str, str] | None = None,
+) -> Record:
+    """What an attempt hands over, short but whole."""
+    claim = held.claim
+    said = Entry(
+        entry_id=f"{claim.mission}-{claim.epoch}",
+        when=finished,
+        node=claim.node,
+        mission=claim.mission,
+        sections=(("Work Accomplished", f"by {claim.node}"),),
+    )
+    return Record(
+        mission=claim.mission,
+        epoch=claim.epoch,
+        fields=fields if fields is not None else {"finished": finished},
+        finished=finished,
+        section=section,
+        entry=render_entry(said) if entry else "",
+        log_path="SESSION_LOG.md",
+        memo=memo,
+        memo_path=f"memos/2026-11/{claim.mission}-{claim.epoch}.md" if memo else "",
+        artifacts=artifacts or {},
+    )
+
+
+class Town:
+    """One ledger and everybody who shares it; in memory unless `folder` is given, then a real bare repository."""
+
+    def __init__(self, files: Files | None = None, *, folder: Path | None = None, signers: str = "") -> None:
+        self.clock = Clock()
+        self.folder = folder
+        self.server = MemoryServer()
+        self._nonces = (f"nonce-{n}" for n in itertools.count())
+        self._remotes: list[GitRemote] = []
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            git(folder, "init", "--quiet", "--bare", "--initial-branch=main", "server.git")
+        founder = self.peer("founder")
+        root = founder.commit(ROOT | dict(files or {}), "the ledger", onto=None, tree=None)
+        founder.line.remote.push([Update(ref="refs/heads/main", expect=None, new=root)])
+        self.root = root
+
+    @property
+    def bare(self) -> Path:
+        """The real repository's folder."""
+        assert self.folder is not None
+        return self.folder / "server.git"
+
+    def peer(self, name: str, *, key: Key | None = None, boot: str = "boot-1", pin: Oid | None = None) -> Peer:
+        """Somebody new with a view of their own. `pin` is the commit they first trusted (default: the root)."""
+        if self.folder is None:
+            plain: MemoryRemote | GitRemote = MemoryRemote(self.server)
+        else:
+            plain = GitRemote(str(self.bare), self.folder / f"views/{name}-{len(self._remotes)}.git")
+            self._remotes.append(plain)
+        sign: Signer | None = key.sign if key else None
+        bus = Bus(
+            remote=Line(plain),
+            store=plain.store,
+            name=name,
+            boot=boot,
+            sign=sign,
+            now=self.clock,
+            nonce=lambda: next(self._nonces),
+        )
+        reader = Reader(plain.store, Constitution(plain.store, lambda tip: pin or getattr(self, "root", tip)))
+        return Peer(bus=bus, reader=reader, trust=Trust(plain.store))
+
+    def close(self) -> None:
+        """Ends the reader processes."""
+        for remote in self._remotes:
+            remote.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keys:
+    """Real ssh keys by name, and the `allowed_signers` that lists them."""
+
+    folder: Path
+    keys: dict[str, Key] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Key:
+        if name not in self.keys:
+            self.keys[name] = make_key(self.folder / name, name)
+        return self.keys[name]
+
+    def line(self, name: str, *roles: str) -> str:
+        """A principal's line."""
+        return Principal(name=name, roles=frozenset(roles), key=self[name].public).line
+
+    def signers(self, **roles: Iterable[str]) -> str:
+        """`allowed_signers` with these principals and their roles."""
+        return "".join(self.line(name, *rights) + "\n" for name, rights in roles.items())
+
+
+@dataclass
+class Scripted:
+    """An agent that does what the test wrote for it."""
+
+    does: Callable[[Job, Stop], Outcome] = lambda _job, _stop: Outcome(ok=True, summary="Done.", answer="42")
+    name: str = "builtin"
+    jobs: list[Job] = field(default_factory=list)
+
+    def missing(self) -> str | None:
+        """Nothing is missing."""
+        return None
+
+    def run(self, job: Job, stop: Stop) -> Outcome:
+        """Does it."""
+        self.jobs.append(job)
+        return self.does(job, stop)
+
+
+@dataclass
+class Ticks:
+    """Monotonic seconds that only move when a test moves them."""
+
+    at: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+@dataclass(kw_only=True)
+class Working:
+    """A whole node with its agent, its clock and what it told."""
+
+    peer: Peer
+    node: Node
+    agent: Scripted
+    ticks: Ticks
+    told: list[tuple[str, str]]
+
+    def step(self) -> bool:
+        """One round, and the end of what it started."""
+        moved = self.node.step()
+        for job in list(self.node.jobs.values()):
+            job.thread.join(timeout=10)
+        return moved
+
+    def settle(self, rounds: int = 8) -> None:
+        """Rounds until nothing moves."""
+        for _ in range(rounds):
+            if not self.step():
+                return
+
+
+def intake_of(peer: Peer, told: list[tuple[str, str]] | None = None) -> Intake:
+    """What takes missions on for a peer."""
+    said: list[tuple[str, str]] = [] if told is None else told
+    offer = Offer(node=peer.name, role="LOCAL_WORKER", agents=AGENTS)
+
+    def tell(event: str, words: str, **_facts: object) -> None:
+        said.append((event, words))
+
+    return Intake(bus=peer.bus, reader=peer.reader, trust=peer.trust, offer=offer, tell=tell)
+
+
+def working(peer: Peer, folder: Path, *, slots: int = 1, role: Role = Role.HEADQUARTERS) -> Working:
+    """A node that works for this peer's name. Its pulse does not run by itself: call `pulse.beat` as the test needs."""
+    told: list[tuple[str, str]] = []
+    agent, ticks = Scripted(), Ticks()
+    intake = intake_of(peer, told)
+    beat = Beat(peer.bus.remote, peer.bus.store, f"refs/shiftbook/beat/{peer.name}")
+    workshop = Workshop(
+        agents={"builtin": agent}, folder=folder / "work", count=lambda text: len(text.split()), now=peer.bus.now
+    )
+    node = Node(
+        intake=intake,
+        delivery=Delivery(bus=peer.bus, outbox=Outbox(folder / "outbox"), tell=intake.tell),
+        workshop=workshop,
+        pulse=Pulse(beat, clock=ticks),
+        role=role,
+        clock=ticks,
+        record_usage=lambda _attempt: None,
+        slots=slots,
+    )
+    return Working(peer=peer, node=node, agent=agent, ticks=ticks, told=told)
+
+
+def shuffled(items: Iterable[str], seed: int) -> list[str]:
+    """The items in an order that depends on the seed only."""
+    found = list(items)
+    random.Random(seed).shuffle(found)
+    return found

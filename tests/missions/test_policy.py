@@ -1,0 +1,83 @@
+"""Facts about what a mission may touch."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from missions.policy import outside_scope
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("src/auth/**", "src/auth/token.py"),
+        ("src/auth/**", "src/auth/deep/er/token.py"),
+        ("**/*.md", "README.md"),
+        ("**/*.md", "docs/a/b.md"),
+        ("*.md", "docs/a/b.md"),
+        ("/README.md", "README.md"),
+        ("src", "src/app.py"),
+        ("src/", "src/app.py"),
+        ("src/*", "src/deep/app.py"),
+        ("a/**/b", "a/b"),
+        ("a/**/b", "a/x/y/b"),
+        ("**", "any/thing"),
+        ("test_?.py", "test_a.py"),
+        ("[ab].txt", "a.txt"),
+        ("[!ab].txt", "c.txt"),
+        (r"\*.txt", "*.txt"),
+        ("./src/a.py", "src/a.py"),
+        ("a.b", "a.b"),
+    ],
+)
+def test_inside(pattern: str, path: str) -> None:
+    """A path that git would say is matched is inside."""
+    assert outside_scope([path], [pattern]) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("src/auth/**", "src/authority.py"),
+        ("src/auth/**", "src/auth"),
+        ("src/auth/**", "lib/src/auth/x"),
+        ("src/auth/**", "SRC/auth/x"),
+        ("src/*.py", "src/deep/app.py"),
+        ("/README.md", "docs/README.md"),
+        ("src/", "src"),
+        ("a?c", "a/c"),
+        ("a[!x]c", "a/c"),
+        ("a.b", "aXb"),
+        ("[z-a]", "z"),
+        ("", "anything"),
+        ("!src/**", "src/app.py"),
+        ("../**", "../x"),
+        ("**", "../x"),
+        ("**", "/etc/passwd"),
+        ("**", "a/../../x"),
+        ("**", "a//b"),
+        ("**", "./a"),
+        ("**", ""),
+    ],
+)
+def test_outside(pattern: str, path: str) -> None:
+    """Everything else is outside, and so is every path that leaves the project."""
+    assert outside_scope([path], [pattern]) == [path]
+
+
+def test_no_scope() -> None:
+    """A mission without a scope may touch the whole project, and nothing beyond it."""
+    assert outside_scope(["a", "../b", "c"], []) == ["../b"]
+
+
+def test_any_pattern() -> None:
+    """One pattern that covers a path is enough; the rest come back in their order."""
+    assert outside_scope(["z", "docs/a", "src/b", "a"], ["docs/**", "src/**"]) == ["z", "a"]
+
+
+@given(st.text(alphabet="ab*?[]!^-/\\.", max_size=12), st.text(alphabet="ab/.", max_size=12))
+def test_total(pattern: str, path: str) -> None:
+    """No pattern and no path is an error."""
+    assert outside_scope([path], [pattern]) in ([], [path])

@@ -1,0 +1,61 @@
+"""How do tests make a project's server and look into it?"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")} | {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    **{f"GIT_{role}_{key}": f"t@{key}" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")},
+}
+
+
+def git(folder: Path, *args: str, stdin: str = "") -> str:
+    """git's standard output, stripped; a failure fails the test."""
+    done = subprocess.run(
+        ["git", *args], cwd=folder, env=CLEAN, input=stdin, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A project's bare repository, with the clone that a person pushes from."""
+
+    folder: Path
+    person: Path
+
+    @classmethod
+    def make(cls, tmp: Path) -> Server:
+        """A server with one commit on main."""
+        folder, person = tmp / "server.git", tmp / "person"
+        git(tmp, "init", "--quiet", "--bare", "--initial-branch=main", str(folder))
+        git(tmp, "clone", "--quiet", str(folder), str(person))
+        git(person, "checkout", "--quiet", "-B", "main")
+        made = cls(folder=folder, person=person)
+        made.push({"README.md": "hello\n", "src/app.py": "print('hello')\n" * 30, "src/old.py": "x = 1\n" * 30})
+        return made
+
+    def push(self, files: dict[str, str], *, branch: str = "main") -> str:
+        """Commits files and pushes them; returns the commit."""
+        for name, text in files.items():
+            (self.person / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.person / name).write_text(text)
+        git(self.person, "add", "--all")
+        git(self.person, "commit", "--quiet", "-m", "a person's commit")
+        git(self.person, "push", "--quiet", "origin", f"HEAD:{branch}")
+        return git(self.person, "rev-parse", "HEAD")
+
+    def refs(self) -> dict[str, str]:
+        """Every branch with its commit."""
+        lines = git(self.folder, "for-each-ref", "--format=%(refname:short) %(objectname)").splitlines()
+        return dict(line.split(" ", 1) for line in lines)
+
+    def show(self, revision: str) -> str:
+        """What git says of an object."""
+        return git(self.folder, "show", revision)

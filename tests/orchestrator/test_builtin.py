@@ -1,0 +1,104 @@
+"""Facts about missions that the node's own model does."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from missions.mission import Mission
+from orchestrator.agents.builtin import BuiltinAgent, messages, outcome_of
+from orchestrator.models.embedded import EmbeddedModel, ModelFile
+from orchestrator.models.xllamacpp import XLlamaCpp
+from orchestrator.ports import Generation, Job, Usage
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    """A small question."""
+    mission = Mission(name="ask", title="Say where the hammer is", body="Where is the hammer? One sentence.")
+    context = "The hammer is in drawer 3."
+    return Job(mission=mission, attempt=1, project=None, context=context, folder=tmp_path, say=lambda line: None)
+
+
+@pytest.mark.model
+def test_answers(embedded: XLlamaCpp, job: Job) -> None:
+    """The answer, its first sentence and what it took come back, and lines are told on the way."""
+    said: list[str] = []
+    outcome = BuiltinAgent(model=embedded, answer_tokens=40).run(replace(job, say=said.append), threading.Event())
+    assert outcome.ok
+    assert outcome.answer
+    assert outcome.answer.startswith(outcome.summary.rstrip(".…"))
+    assert "\n".join(said).strip() == outcome.answer
+    assert outcome.usage.tokens_out > 0
+    assert outcome.usage.backend == "xllamacpp"
+
+
+def test_messages(job: Job) -> None:
+    """The handoff stands in the system message, before what changes from mission to mission."""
+    system, user = messages(job)
+    assert (system.role, user.role) == ("system", "user")
+    assert system.content.endswith("The hammer is in drawer 3.")
+    assert user.content == "Say where the hammer is\n\nWhere is the hammer? One sentence."
+    same = replace(job, mission=replace(job.mission, title="Where?", body="Where? Now."))
+    assert messages(same)[1].content == "Where? Now."
+
+
+def test_no_coding(job: Job, tmp_path: Path) -> None:
+    """A coding mission is refused, with what to do about it, and without loading the model."""
+    agent = BuiltinAgent(model=XLlamaCpp(EmbeddedModel(cache=tmp_path / "none")))
+    outcome = agent.run(replace(job, mission=replace(job.mission, task="coding_task")), threading.Event())
+    assert not outcome.ok
+    assert "agent: command" in outcome.error
+    assert not (tmp_path / "none").exists()
+
+
+def test_stopped(job: Job, tmp_path: Path) -> None:
+    """A mission that was cancelled says so."""
+    stop = threading.Event()
+    stop.set()
+    outcome = BuiltinAgent(model=XLlamaCpp(EmbeddedModel(cache=tmp_path / "none"))).run(job, stop)
+    assert outcome.cancelled
+    assert not outcome.ok
+
+
+@pytest.mark.model
+def test_stopped_on_the_way(embedded: XLlamaCpp, job: Job) -> None:
+    """A stop while the model works is a cancelled attempt, not a done one."""
+    stop = threading.Event()
+    long = replace(job.mission, body="Tell me a very long story. Use many lines and many words.")
+    timer = threading.Timer(0.15, stop.set)
+    timer.start()
+    outcome = BuiltinAgent(model=embedded).run(replace(job, mission=long), stop)
+    timer.join()
+    assert outcome.cancelled
+    assert not outcome.ok
+
+
+def test_says_nothing() -> None:
+    """A model that answers nothing has not done the mission; one that was cut off has, and a note says so."""
+    nothing = outcome_of(Generation(text=" \n", finish="stop", usage=Usage()))
+    assert (nothing.ok, nothing.error) == (False, "the model answered nothing")
+    cut = outcome_of(Generation(text="It is in drawer 3. Then", finish="length", usage=Usage()))
+    assert (cut.ok, cut.summary) == (True, "It is in drawer 3.")
+    assert "token limit" in cut.notes[0]
+
+
+@pytest.mark.model
+def test_too_long(embedded: XLlamaCpp, job: Job) -> None:
+    """A handoff that does not fit is a failed attempt that names both numbers."""
+    outcome = BuiltinAgent(model=embedded).run(replace(job, context="word " * 3000), threading.Event())
+    assert not outcome.ok
+    assert "the model holds 2048" in outcome.error
+
+
+def test_no_model(job: Job, tmp_path: Path) -> None:
+    """A model that cannot be loaded is a failed attempt that says why."""
+
+    gone = XLlamaCpp(ModelFile(path=tmp_path / "gone.gguf"))
+    outcome = BuiltinAgent(model=gone).run(job, threading.Event())
+    assert not outcome.ok
+    assert "gone.gguf cannot be loaded" in outcome.error
+    assert "gone.gguf" in (BuiltinAgent(model=gone).missing() or "")
