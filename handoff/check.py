@@ -40,7 +40,7 @@ def check(
     """All findings, by file and line. `documents` and `files` are named from the repository's root, `today` is an ISO
     day, `encodings` says in which encoding a document was found (`encoding.decode`)."""
     given = Documents(
-        read=tuple(Document(file, text.replace("\r\n", "\n")) for file, text in sorted(documents.items())),
+        read=tuple(Document(file=file, text=text.replace("\r\n", "\n")) for file, text in sorted(documents.items())),
         files=frozenset(files),
         today=datetime.date.fromisoformat(today[:10]),
         budgets=budgets,

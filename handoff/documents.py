@@ -40,7 +40,7 @@ class Line:
     now: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Document:
     """A file of the repository with its text; `name` is one of `TIERS` for a tier's document."""
 

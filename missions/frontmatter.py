@@ -168,7 +168,7 @@ def _expected(fields: Mapping[str, object], changes: Mapping[str, Scalar]) -> di
 
 
 def _rewrite(block: Block, changes: Mapping[str, Scalar], newline: str) -> str:
-    """Edits from the last line to the first, so that offsets stay right; new keys go to the end, indented as the rest."""
+    """Edits from the last line to the first, so that offsets stay right; new keys go to the end, indented alike."""
     head = block.head
     first_line = head[min((span[2] for span in block.spans.values()), default=0) :]
     indent = " " * (len(first_line) - len(first_line.lstrip(" ")))

@@ -13,7 +13,6 @@ from pathlib import Path
 from orchestrator import wiring
 from orchestrator.errors import OrchestratorError
 from orchestrator.ledger import Ledger
-from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.settings import Settings
 from sync.errors import SyncError
 from sync.git import Git
@@ -73,7 +72,7 @@ def _program(name: str, package: str, why: str) -> Finding:
 
 
 def _sandbox() -> Finding:
-    why = Bubblewrap().missing()
+    why = wiring.sandbox(required=True).missing()
     if why is None:
         return Finding(what="sandbox", health=Health.GOOD, says="bubblewrap works: commands run confined")
     remedy = 'install bubblewrap; or set trust.sandbox = "optional" in fleet.toml to run commands without one'

@@ -211,17 +211,12 @@ def cases(draw: st.DrawFn) -> tuple[str, list[Delta]]:
         item, words, cites = draw(st.sampled_from(items)), draw(WORDS), draw(CITES)
         item_id = draw(st.sampled_from([item.item_id, "a", "b", "new"]))
         section = draw(st.sampled_from([item.section, "Now", "Standing rules", "Fresh", "Sub"]))
-        deltas.append(
-            draw(
-                st.sampled_from(
-                    [
-                        Add(item_id=item_id, section=section, text=words, cites=cites),
-                        Update(item_id=item_id, was=item.text, text=words, cites=cites),
-                        Resolve(item_id=item_id, was=item.text, cites=cites),
-                    ]
-                )
-            )
-        )
+        choice: list[Delta] = [
+            Add(item_id=item_id, section=section, text=words, cites=cites),
+            Update(item_id=item_id, was=item.text, text=words, cites=cites),
+            Resolve(item_id=item_id, was=item.text, cites=cites),
+        ]
+        deltas.append(draw(st.sampled_from(choice)))
     return text, deltas
 
 

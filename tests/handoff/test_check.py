@@ -1,6 +1,7 @@
 """Does the check find what is wrong with handoff documents, and nothing that is right?"""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,19 @@ WORDS = "This project turns pages into sheets for print shops, and it is sold to
 CONTEXT = f"# Context\n\n{WORDS}\n**Version:** 0.4.1\n**License:** MIT\n"
 BRIEFING = f"# Briefing\n\n{WORDS}\n**Version:** 0.4.1\n"
 LOG = f"# Log\n\n{WORDS}"
+NONE: Mapping[str, str] = {}
 
 
 def rules(
-    context: str = CONTEXT, briefing: str = BRIEFING, log: str = LOG, files: tuple[str, ...] = (), **others: str
+    context: str = CONTEXT,
+    briefing: str = BRIEFING,
+    log: str = LOG,
+    files: tuple[str, ...] = (),
+    others: Mapping[str, str] = NONE,
 ) -> list[tuple[str, int, str]]:
     """(file, line, rule) of every finding in a project with these documents."""
     documents = {"PROJECT_CONTEXT.md": context, "SESSION_BRIEFING.md": briefing, "SESSION_LOG.md": log}
-    documents = {file: text for file, text in (documents | others).items() if text}
+    documents = {file: text for file, text in (documents | dict(others)).items() if text}
     found = check(documents, files={*documents, *files}, today=TODAY)
     return [(one.file, one.line, one.rule) for one in found]
 
@@ -194,7 +200,7 @@ def test_a_placeholder_left_unfilled(line: str, found: bool) -> None:
 def test_a_template_is_not_a_tier() -> None:
     """A file that calls itself a template may hold placeholders, old dates and dead links."""
     template = "# Template: SESSION_BRIEFING.md\n\n## Current state (2020-01-01)\n\n[Project Name] [a](gone.md)\n"
-    assert rules(**{"SESSION_BRIEFING.template.md": template, "docs/SESSION_BRIEFING.md": template}) == []
+    assert rules(others={"SESSION_BRIEFING.template.md": template, "docs/SESSION_BRIEFING.md": template}) == []
 
 
 def test_steps_that_later_sessions_did_not_take() -> None:

@@ -1,0 +1,318 @@
+"""Does a mission file mean what the person wrote, does a broken one say why, and do nodes leave the person's part alone?"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from missions import document
+from missions.document import NODE_FIELDS, RESULT_MARK, SIZE_ROOF, body_of, essence, read, with_attempt, with_fields
+from missions.mission import PAID_AGENTS, Mission, Quarantined, Status
+from tests.missions.matters import Written, matters
+
+PATH = "missions/Fix the bug.md"
+
+
+def mission(text: str) -> Mission:
+    """The mission that a text is, or a failure with the reason."""
+    found = read(PATH, text.encode())
+    assert isinstance(found, Mission), found
+    return found
+
+
+def refused(text: str | bytes) -> Quarantined:
+    """The quarantined file that a text is."""
+    found = read(PATH, text.encode() if isinstance(text, str) else text)
+    assert isinstance(found, Quarantined), found
+    return found
+
+
+def front(lines: str, body: str = "do it\n") -> str:
+    """A file with this front matter."""
+    return f"---\n{lines}\n---\n{body}"
+
+
+def test_a_sentence_is_a_mission() -> None:
+    """Everything but the body is optional."""
+    found = mission("Fix the log-in.\nIt fails.\n")
+    assert (found.name, found.title, found.body) == ("fix-the-bug", "Fix the log-in.", "Fix the log-in.\nIt fails.")
+    assert (found.task, found.priority, found.agent, found.approve) == ("general_task", 1, "builtin", "policy")
+    assert (found.status, found.attempt, found.epoch) == (Status.QUEUED, 0, 0)
+
+
+def test_the_example_of_the_specification_is_read_whole() -> None:
+    """Every field of SPEC 1."""
+    found = mission(
+        """---
+task: coding_task          # task type; default general_task
+title: Fix the auth bug
+project: shop              # a name from fleet.toml
+priority: 5                # 0..9, higher first; default 1
+agent: claude              # claude, codex, gemini, opencode, aider, goose, builtin, command
+to: desktop                # a node, a role, or capabilities: [gpu, local-files]
+depends_on: [add-login]
+not_before: 2026-12-01T08:00:00Z
+timeout_seconds: 3600
+max_retries: 3             # default 3; 1 for agents that cost money
+budget_usd: 2.00
+scope: ["src/auth/**", "tests/**"]
+approve: policy            # policy (default), always (a person must), auto (nobody needs to)
+---
+Log-in fails when the token has expired. Reproduce, fix, add a test.
+"""
+    )
+    assert found == Mission(
+        name="fix-the-bug",
+        title="Fix the auth bug",
+        body="Log-in fails when the token has expired. Reproduce, fix, add a test.",
+        task="coding_task",
+        project="shop",
+        priority=5,
+        agent="claude",
+        to=("desktop",),
+        depends_on=("add-login",),
+        not_before=datetime(2026, 12, 1, 8, tzinfo=UTC),
+        timeout_seconds=3600,
+        max_retries=3,
+        budget_usd=2.0,
+        scope=("src/auth/**", "tests/**"),
+    )
+
+
+@pytest.mark.parametrize("agent", sorted(PAID_AGENTS))
+def test_agents_that_cost_money_try_once(agent: str) -> None:
+    """max_retries is 1 for them and 3 for the others, unless the file says so."""
+    assert mission(front(f"agent: {agent}")).max_retries == 1
+    assert mission(front(f"agent: {agent}\nmax_retries: 2")).max_retries == 2
+    assert mission("do it").max_retries == 3
+
+
+def test_a_command_is_an_agent_of_its_own() -> None:
+    """`run:` alone is enough; it does not go with another agent, and `agent: command` not without it."""
+    found = mission(front("run: make test", body=""))
+    assert (found.agent, found.run, found.title) == ("command", "make test", "fix-the-bug")
+    assert "run" in refused(front("agent: command")).reason
+    assert "run" in refused(front("agent: builtin\nrun: ls")).reason
+
+
+def test_one_word_is_a_list_of_one() -> None:
+    """`to`, `depends_on` and `scope` take a word or a list; names are slugged and may end in .md."""
+    found = mission(front("to: gpu\ndepends_on: Add Login.md\nscope: src/**"))
+    assert (found.to, found.depends_on, found.scope) == (("gpu",), ("add-login",), ("src/**",))
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2026-12-01T08:00:00Z", datetime(2026, 12, 1, 8, tzinfo=UTC)),
+        ("2026-12-01 08:00:00", datetime(2026, 12, 1, 8, tzinfo=UTC)),
+        ("2026-12-01T08:00:00+02:00", datetime(2026, 12, 1, 6, tzinfo=UTC)),
+        ("'2026-12-01T08:00:00-05:00'", datetime(2026, 12, 1, 13, tzinfo=UTC)),
+    ],
+)
+def test_times_are_utc(written: str, meant: datetime) -> None:
+    """A time with another zone is the same moment in UTC; one without a zone is UTC."""
+    found = mission(front(f"not_before: {written}")).not_before
+    assert found == meant
+    assert found is not None
+    assert found.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    "value", ["20261201", "'20261201'", "5", "1.5", "true", "0001-01-01T00:00:00+10:00", "soon", "[1]"]
+)
+def test_what_is_no_time_is_not_taken_for_one(value: str) -> None:
+    """A number is not read as seconds since 1970, which would start the mission at once."""
+    bad = refused(front(f"not_before: {value}"))
+    assert "not_before" in bad.reason
+    assert bad.line == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("---\ntitle: x\npriorty: 5\n---\nx", 3, "unknown field “priorty”"),
+        ("---\n\n# c\npriority: 11\n---\nx", 4, "priority"),
+        ("---\npriority: high\n---\nx", 2, "priority"),
+        ("---\npriority: 5.0\n---\nx", 2, "priority"),
+        ("---\npriority: true\n---\nx", 2, "priority"),
+        ("---\ntask: cooking\n---\nx", 2, "unknown task type 'cooking'"),
+        ("---\nagent: hal\n---\nx", 2, "unknown agent 'hal'"),
+        ("---\napprove: never\n---\nx", 2, "approve"),
+        ("---\nstatus: started\n---\nx", 2, "status"),
+        ("---\ntimeout_seconds: 0\n---\nx", 2, "timeout_seconds"),
+        ("---\nbudget_usd: -1\n---\nx", 2, "budget_usd"),
+        ("---\nbudget_usd: .nan\n---\nx", 2, "budget_usd"),
+        ("---\nscope: ['../other']\n---\nx", 2, "leaves the project"),
+        ("---\nscope: /etc\n---\nx", 2, "leaves the project"),
+        ("---\ndepends_on: ['???']\n---\nx", 2, "depends_on"),
+        ("---\nto: {1: a, b: c}\n---\nx", 2, "to"),
+        ("---\nto: {2026-01-01: a}\n---\nx", 2, "to"),
+        ("---\n1: x\nb: y\n---\nx", 2, "1"),
+        ("---\n2026-01-01: x\n---\nx", None, "2026"),
+        ('---\ntitle: "\\ud800"\n---\nx', 2, "title"),
+        ("---\ntitle: [a\n---\nx", 3, "cannot be read"),
+        ("---\ntitle: x\nx", 1, "never closed"),
+        ("", None, "empty"),
+        ("   \n\n", None, "empty"),
+        ("---\npriority: 3\n---\n", None, "empty"),
+        (f"{RESULT_MARK}\n\n## Result\n", None, "empty"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_why_and_where(text: str, line: int | None, words: str) -> None:
+    """Quarantine names the reason and the line, in a text that every terminal can show."""
+    bad = refused(text)
+    assert words in bad.reason
+    assert bad.line == line
+    assert (bad.name, bad.path) == ("fix-the-bug", PATH)
+    assert (bad.reason + bad.hint).encode()
+
+
+def test_bytes_that_are_no_text_are_quarantined() -> None:
+    """Binary, other encodings (with the line), and files that are too large."""
+    assert "binary" in refused(b"PK\x03\x04\0\0").reason
+    bad = refused("one\ntwo\ncafé".encode("latin-1"))
+    assert (bad.line, "0xe9" in bad.reason) == (3, True)
+    assert "262,144" in refused(b"x" * (SIZE_ROOF + 1)).reason
+    assert isinstance(read(PATH, b"x" * SIZE_ROOF), Mission)
+
+
+def test_a_name_that_leaves_nothing_is_quarantined() -> None:
+    """A file whose name has no letter or digit has no identity; the hint says what to do."""
+    found = read("missions/???.md", b"do it")
+    assert isinstance(found, Quarantined)
+    assert (found.name, found.hint) == ("???", "rename the file")
+
+
+def test_windows_files_are_read_like_others() -> None:
+    """A byte-order mark and CRLF change nothing."""
+    text = "---\ntitle: x\npriority: 5\n---\ndo it\n"
+    assert read(PATH, ("\ufeff" + text.replace("\n", "\r\n")).encode()) == mission(text)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.one_of(st.binary(max_size=80), st.text(max_size=80).map(lambda t: t.encode("utf-8", "surrogatepass"))))
+def test_no_bytes_make_the_reader_fail(data: bytes) -> None:
+    """Any bytes are a mission or quarantined; the same for the essence."""
+    found = read(PATH, data)
+    assert isinstance(found, (Mission, Quarantined))
+    assert essence(data) is None or isinstance(essence(data), str)
+
+
+KEYS = st.one_of(st.sampled_from([*NODE_FIELDS, "title", "run", "to", "scope", "1", "2026-01-01", "~", "on", "!!binary aGk="]))
+YAMLS = st.sampled_from(
+    ["x", "1", "1.5", "{1: a, b: c}", "{2026-01-01: a}", "[1, [2]]", "!!set {a, b}", "!!binary aGk=", ".nan", "~", "on"]
+    + ["2026-01-01", "2026-01-01T00:00:00Z", "!!omap [a: 1]", "|\n  x", "0001-01-01T00:00:00+10:00", '"\\ud800"']
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.tuples(KEYS, YAMLS), max_size=4))
+def test_no_yaml_makes_the_reader_fail(pairs: list[tuple[str, str]]) -> None:
+    """Whatever types the front matter has as keys and values, the file is a mission or quarantined with a reason."""
+    data = front("\n".join(f"{key}: {value}" for key, value in pairs)).encode()
+    found = read(PATH, data)
+    assert isinstance(found, Mission) or (found.reason.encode() and found.path == PATH)
+    essence(data)
+
+
+FIELDS = st.dictionaries(
+    st.sampled_from(NODE_FIELDS), st.one_of(st.none(), st.text(max_size=10), st.integers(), st.booleans()), max_size=5
+)
+SECTIONS = st.text(alphabet="ab #\n\r-<>!", max_size=40).map(lambda text: f"### Attempt\n{text}")
+
+
+@settings(deadline=None, max_examples=200)
+@given(matters(), FIELDS, st.lists(SECTIONS, max_size=3))
+def test_what_nodes_write_never_changes_what_the_person_asks_for(
+    written: Written, changes: dict[str, str | int | None], sections: list[str]
+) -> None:
+    """The essence, which decides whom to trust, is the same after any node fields and any number of attempts."""
+    text = written.text
+    before = essence(text.encode())
+    assert before is not None
+    for section in ["", *sections]:
+        text = with_fields(with_attempt(text, section), changes) if section else with_fields(text, changes)
+        assert essence(text.encode()) == before
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.text(alphabet="ab \t\n\r-#\ufeff", max_size=30), SECTIONS)
+def test_a_plain_text_keeps_its_meaning_too(text: str, section: str) -> None:
+    """The same for files without front matter, also with spaces at the end, or a byte-order mark."""
+    before = essence(text.encode())
+    if before is not None:
+        assert essence(with_attempt(with_fields(text, {"status": "failed"}), section).encode()) == before
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "  \n", " \t", "\n\n\n", "\r\n", "  \r\n  \r\n"])
+def test_spaces_at_the_end_are_the_persons(ending: str) -> None:
+    """An attempt written below does not strip what ends the body: the mission would count as changed by the node."""
+    text = f"do it{ending}"
+    assert essence(with_attempt(text, "### Attempt 1").encode()) == essence(text.encode())
+
+
+def test_attempts_stand_one_below_the_other() -> None:
+    """Each attempt adds its section under one `## Result`; the person's text above and notes below stay."""
+    one = with_attempt("do it\n", "### Attempt 1\n\nfailed\n")
+    assert one == f"do it\n\n{RESULT_MARK}\n## Result\n\n### Attempt 1\n\nfailed\n"
+    noted = one + "\nA person's note.\n"
+    assert with_attempt(noted, "### Attempt 2") == noted + "\n### Attempt 2\n"
+
+
+def test_an_attempt_is_written_in_the_files_own_line_breaks() -> None:
+    """A CRLF file stays one."""
+    new = with_attempt("---\r\ntitle: x\r\n---\r\ndo it\r\n", "### Attempt 1\n\nfine")
+    assert "\n" not in new.replace("\r\n", "")
+
+
+def test_the_mark_in_a_title_is_no_mark() -> None:
+    """A front matter that quotes the mark does not hide the body, nor swallow results."""
+    text = front(f"title: '{RESULT_MARK}'")
+    new = with_attempt(text, "### Attempt 1")
+    assert essence(new.encode()) == essence(text.encode())
+    assert body_of(new.rpartition("---\n")[2]) == "do it"
+
+
+def test_essence_tells_apart_what_is_asked() -> None:
+    """Another body, field or type of value is another essence; node fields, comments and order are not."""
+    base = essence(front("title: x\npriority: 2").encode())
+    assert essence(front("# c\npriority: 2\ntitle: 'x'\nstatus: done\nepoch: 3").encode()) == base
+    others = ["title: y\npriority: 2", "title: x\npriority: '2'", "title: x", "title: x\npriority: 2\nrun: ls"]
+    found = {essence(front(lines).encode()) for lines in others} | {essence(front("title: x\npriority: 2", "b").encode())}
+    assert len(found) == 5
+    assert base not in found
+    assert essence(front("title: 2026-01-01").encode()) != essence(front("title: '2026-01-01'").encode())
+
+
+def test_essence_of_what_cannot_be_read_is_none() -> None:
+    """So a broken file is never the same as another."""
+    assert essence(b"---\nx") is None
+    assert essence(b"\0") is None
+
+
+def test_fields_on_a_broken_file_keep_every_word_of_it() -> None:
+    """The person's text is all there, and the node's words can be read."""
+    text = "---\ntitle: [a\n---\ndo it\n"
+    new = with_fields(text, {"status": "done", "epoch": 2})
+    assert text in new
+    found = read(PATH, new.encode())
+    assert isinstance(found, Mission)
+    assert (found.status, found.epoch) == (Status.DONE, 2)
+
+
+def test_reasons_name_the_field_as_it_stands_in_the_file() -> None:
+    """Every field that can be wrong is explained in words, with what was found."""
+    for key in ("priority", "timeout_seconds", "max_retries", "budget_usd", "to", "depends_on", "scope", "title"):
+        reason = refused(front(f"{key}: {{a: 1}}")).reason
+        assert f"“{key}”" in reason
+        assert json.dumps({"a": 1}) in reason
+
+
+def test_every_node_field_is_a_field_of_the_mission() -> None:
+    """What nodes may write can be read back."""
+    assert set(NODE_FIELDS) <= set(document._Fields.model_fields)
