@@ -7,6 +7,7 @@ the lines, so that an error can name one and a write can change one value and le
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -183,3 +184,18 @@ def _rewrite(block: Block, changes: Mapping[str, Scalar], newline: str) -> str:
         head += newline
     fresh = [(key, value) for key, value in changes.items() if key not in block.spans and value is not None]
     return head + "".join(f"{indent}{key}: {print_scalar(value)}{newline}" for key, value in fresh)
+
+
+def write_broken(text: str, changes: Mapping[str, Scalar]) -> str:
+    """The same for a block that cannot be read: its first lines, in place of earlier ones of these fields.
+
+    They count as soon as a person has mended the rest.
+    """
+    newline = newline_of(text)
+    fence, _, rest = text.partition("\n")
+    closing = YAMLHandler.FM_BOUNDARY.search(rest)
+    head, tail = (rest[: closing.start()], rest[closing.start() :]) if closing else ("", rest)
+    names = "|".join(map(re.escape, changes))
+    kept = re.sub(rf"^(?:{names}):.*\n", "", head, flags=re.MULTILINE)
+    fresh = [f"{key}: {print_scalar(value)}{newline}" for key, value in changes.items() if value is not None]
+    return fence + "\n" + "".join(fresh) + kept + tail

@@ -8,6 +8,7 @@ of one moment two objects (trap A), and it names the mission's blob that was cla
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -25,6 +26,9 @@ class Hold(StrEnum):
     CANCELLED = "cancelled"
     RELEASED = "released"
 
+
+OBJECT = re.compile(r"[0-9a-f]{40}")
+"""A Git object's name, and nothing else that git would take for one."""
 
 CLOSED = frozenset({Hold.DONE, Hold.FAILED, Hold.CANCELLED, Hold.RELEASED})
 
@@ -59,10 +63,15 @@ def read_claim(data: bytes) -> Claim:
     try:
         fields = json.loads(data)
         claim = Claim(**{**fields, "state": Hold(fields["state"])})
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise BadClaim(str(error)) from error
-    if not (isinstance(claim.epoch, int) and isinstance(claim.attempt, int) and claim.epoch > 0 < claim.attempt):
+    if not (type(claim.epoch) is int and type(claim.attempt) is int and claim.epoch > 0 < claim.attempt):
         raise BadClaim("epoch and attempt must be whole numbers above zero")
+    texts = (claim.mission, claim.blob, claim.node, claim.boot, claim.nonce, claim.reason, claim.log or "")
+    if not all(isinstance(text, str) for text in texts):
+        raise BadClaim("all but epoch and attempt must be text")
+    if not all(OBJECT.fullmatch(oid) for oid in (claim.blob, claim.log or claim.blob)):
+        raise BadClaim("blob and log must be names of objects")
     return claim
 
 

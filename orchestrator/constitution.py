@@ -49,28 +49,38 @@ class Constitution:
         anchor = self.pin(tip)
         signers, alarms = self._signers(tip, anchor)
         verifier = Verifier(signers)
-        refused: list[str] = []
+        refused: dict[Oid, str] = {}
         for commit in self.store.history(tip, charter.PATH):
-            if self.store.descends(anchor, commit) or self._by_admin(commit, verifier):
-                return self._charter(commit, signers, (*alarms, *refused))
-            refused.append(f"fleet.toml: commit {commit[:10]} is not signed by an admin; the version before stays")
-        raise BrokenLedger(f"{charter.PATH} is missing on the ledger's branch: run `shiftbook init` in a clone of it")
-
-    def _charter(self, commit: Oid, signers: str, alarms: tuple[str, ...]) -> InForce:
-        data = self._content(commit, charter.PATH)
-        return InForce(signers=signers, charter=charter.read(data), alarms=alarms)
+            if not (self.store.descends(anchor, commit) or self._by_admin(commit, verifier)):
+                refused[commit] = "is not signed by an admin"
+                continue
+            data = self._content(commit, charter.PATH)
+            try:
+                found = charter.read(data)
+            except BrokenLedger as error:
+                refused[commit] = f"cannot be used: {error}"
+                continue
+            told = [
+                _alarm(charter.PATH, c, why) for c, why in refused.items() if self._content(c, charter.PATH) != data
+            ]
+            return InForce(signers=signers, charter=found, alarms=(*alarms, *told))
+        raise BrokenLedger("; ".join(_alarm(charter.PATH, c, why) for c, why in refused.items()) or MISSING)
 
     def _signers(self, tip: Oid, anchor: Oid) -> tuple[str, tuple[str, ...]]:
         """The signers in force, following admins' changes one by one from the anchor's version."""
         since = [c for c in self.store.history(tip, SIGNERS) if not self.store.descends(anchor, c)]
-        text = (self._content(anchor, SIGNERS) or b"").decode("utf-8", "replace")
-        alarms = []
+        text = self._text(anchor)
+        refused = []
         for commit in reversed(since):
             if self._by_admin(commit, Verifier(text)):
-                text = (self._content(commit, SIGNERS) or b"").decode("utf-8", "replace")
+                text = self._text(commit)
             else:
-                alarms.append(f"{SIGNERS}: commit {commit[:10]} is not signed by an admin; the version before stays")
-        return text, tuple(alarms)
+                refused.append(commit)
+        told = [_alarm(SIGNERS, c, "is not signed by an admin") for c in refused if self._text(c) != text]
+        return text, tuple(told)
+
+    def _text(self, commit: Oid) -> str:
+        return (self._content(commit, SIGNERS) or b"").decode("utf-8", "replace")
 
     def _by_admin(self, commit: Oid, verifier: Verifier) -> bool:
         read = read_commit(self.store.get(commit))
@@ -84,3 +94,10 @@ class Constitution:
     def _blob(self, tree: Oid, path: str) -> Oid | None:
         entry = find(self.store, tree, path)
         return entry.oid if entry else None
+
+
+MISSING = f"{charter.PATH} is missing on the ledger's branch: run `shiftbook init` in a clone of it"
+
+
+def _alarm(path: str, commit: Oid, why: str) -> str:
+    return f"{path}: commit {commit[:10]} {why}; the version before stays"

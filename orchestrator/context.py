@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from handoff.assemble import Assembly, assemble, remembering
 from handoff.tiers import Tier, path_of
+from orchestrator import logs
 from orchestrator.journal import utc
 from orchestrator.ledger import Ledger
 
@@ -24,9 +26,47 @@ def estimate(text: str) -> int:
     return (len(text) + 3) // 4
 
 
+Recall = Callable[[Ledger, str, str], Sequence[tuple[str, str]]]
+"""Takes ledger, project and task; returns what earlier sessions said about it: (entry id, text)."""
+
+
+
+def nothing(_ledger: Ledger, _project: str, _task: str) -> Sequence[tuple[str, str]]:
+    """Recalls nothing: where there is no index."""
+    return ()
+
+
+_remembering = lru_cache(maxsize=4)(remembering)
+"""One memory for each way of counting, so that a tokenizer sees a document once and not once a mission."""
+
+
 def assembled(
-    ledger: Ledger, project: str, task: str, *, now: datetime, budget: int, count: Callable[[str], int]
+    ledger: Ledger,
+    project: str,
+    task: str,
+    *,
+    now: datetime,
+    budget: int,
+    count: Callable[[str], int],
+    recall: Recall = nothing,
 ) -> Assembly:
-    """The four tiers for one task, in at most `budget` tokens as `count` counts them."""
+    """The four tiers for one task, and what is recalled for it, in at most `budget` tokens as `count` counts them."""
     tiers = {tier: ledger.text(path_of(tier, project)) for tier in Tier if project or tier in SHARED}
-    return assemble(role=ROLE, tiers=tiers, task=task, now=utc(now), budget=budget, count=remembering(count))
+    journal = logs.recent(ledger, project)
+
+    def given(recalled: Sequence[str]) -> Assembly:
+        return assemble(
+            role=ROLE,
+            tiers=tiers,
+            task=task,
+            now=utc(now),
+            budget=budget,
+            count=_remembering(count),
+            recalled=recalled,
+            log=journal,
+        )
+
+    plain = given(())
+    found = recall(ledger, project, task) if task.strip() else ()
+    lines = [line for entry_id, line in found if f"<!-- entry: {entry_id} -->" not in plain.log]
+    return given(lines) if lines else plain

@@ -49,6 +49,8 @@ class Fleet:
     now: Callable[[], datetime]
     offline: str = ""
     """Why the remote could not be reached the last time; what is shown is then what was last seen."""
+    recall: context.Recall = context.nothing
+    """What this machine's index of the journal knows about a task."""
     _last: Refs | None = None
 
     def ledger(self) -> Ledger:
@@ -175,7 +177,7 @@ class Fleet:
         if project and project not in ledger.charter.projects:
             known = ", ".join(sorted(ledger.charter.projects)) or "none yet"
             raise NotFound(f"unknown project {project!r}: fleet.toml has {known}")
-        return context.assembled(ledger, project, task, now=self.now(), budget=budget, count=count)
+        return context.assembled(ledger, project, task, now=self.now(), budget=budget, count=count, recall=self.recall)
 
     # -- how it looks from here ---------------------------------------------------------------------------------
 

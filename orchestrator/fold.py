@@ -18,7 +18,7 @@ from missions.frontmatter import Scalar
 from missions.lease import Claim
 from missions.mission import FINISHED, Mission, Quarantined, Status
 from orchestrator.bus import CLAIM, Bus
-from orchestrator.ledger import ARCHIVE, MISSIONS, Filed, Held, Ledger, Reader
+from orchestrator.ledger import ARCHIVE, Filed, Held, Ledger, Reader
 from orchestrator.record import Record, read_record
 from orchestrator.trust import Trust
 from sync.errors import ObjectMissing
@@ -110,34 +110,50 @@ class Draft:
         if here is not None and here.mission.epoch >= claim.epoch:
             return {}
         mission = here.mission if here else self._as_claimed(claim)
-        new = lifecycle.after(mission, claim, finished=datetime.fromisoformat(record.finished))
         path = here.path if here else self._broken_path(claim.mission)
-        text = self._text(here.blob if here else claim.blob) if here or path is None else self.ledger.text(path)
-        if here is not None and here.path.startswith(ARCHIVE):  # archived by hand while it ran: their word stands
-            new, target = replace(new, status=here.mission.status), here.path
-        else:
-            target = self._target(claim.mission, path, new.status, record)
-        self._write(path, target, text, new, record)
+        new = lifecycle.after(mission, claim, finished=datetime.fromisoformat(record.finished))
+        new = self._as_the_person_left_it(new, here, path)
+        text = _decoded(self.ledger.read(path) if path else self._claimed(claim))
+        self._write(path, self._target(path, new, record), text, new, self._remarked(claim, text, record))
         self._journal(record)
         return {claim.mission: new.status}
+
+    def _as_the_person_left_it(self, new: Mission, here: Filed | None, path: str | None) -> Mission:
+        """A file that a person deleted or archived while it ran is not put back to run again."""
+        if here is not None and here.path.startswith(ARCHIVE) and here.mission.status in FINISHED:
+            return replace(new, status=here.mission.status, retry_at=None)
+        withdrawn = path is None or path.startswith(ARCHIVE)
+        return replace(new, status=Status.CANCELLED, retry_at=None) if withdrawn and new.status not in FINISHED else new
+
+    def _remarked(self, claim: Claim, text: str, record: Record) -> Record:
+        """The record, with a word if the attempt worked from another text than what the file asks for now."""
+        if document.essence(_encoded(text)) == document.essence(self._claimed(claim)):
+            return record
+        remark = f"- the file was changed during this attempt, which worked from `git cat-file blob {claim.blob[:10]}`"
+        return replace(record, section=f"{record.section.rstrip()}\n\n{remark}")
 
     def settle(self, filed: Filed) -> Status:
         """Archives a mission that a person marked done or cancelled."""
         tip = read_commit(self.ledger.store.get(self.ledger.tip))
         # The branch's own time: a clock of this node would make the fold depend on who does it.
         month = f"{filed.mission.finished or datetime.fromtimestamp(tip.committed, UTC):%Y-%m}"
-        self.files |= {f"{ARCHIVE}/{month}/{filed.mission.name}.md": self._text(filed.blob).encode(), filed.path: None}
+        self.files |= {
+            f"{ARCHIVE}/{month}/{filed.mission.name}.md": self.ledger.store.get(filed.blob),
+            filed.path: None,
+        }
         return filed.mission.status
 
-    def _target(self, name: str, path: str | None, status: Status, record: Record) -> str:
+    def _target(self, path: str | None, new: Mission, record: Record) -> str:
         """Where the mission's file goes: finished ones to the month's archive, others stay where they are."""
-        return f"{ARCHIVE}/{record.month}/{name}.md" if status in FINISHED else path or f"{MISSIONS}/{name}.md"
+        if path is not None and (path.startswith(ARCHIVE) or new.status not in FINISHED):
+            return path
+        return f"{ARCHIVE}/{record.month}/{new.name}.md"
 
     def _write(self, path: str | None, target: str, text: str, new: Mission, record: Record) -> None:
         retry = f"{new.retry_at:%Y-%m-%dT%H:%M:%SZ}" if new.retry_at else None
         state: dict[str, Scalar] = {"status": new.status.value, "node": new.node, "attempt": new.attempt}
         fields = state | {"epoch": new.epoch, "retry_at": retry} | dict(record.fields)
-        self.files[target] = document.with_attempt(document.with_fields(text, fields), record.section).encode()
+        self.files[target] = _encoded(document.with_attempt(document.with_fields(text, fields), record.section))
         if path is not None and path != target:
             self.files[path] = None
         folder = f"{ARCHIVE}/{record.month}/{record.mission}"
@@ -149,18 +165,31 @@ class Draft:
         if record.entry:
             before = self.files.get(record.log_path) or self.ledger.read(record.log_path) or b""
             entries = parse_log(record.entry).entries
-            self.files[record.log_path] = log.append_many(before.decode("utf-8", "replace"), entries).encode()
+            self.files[record.log_path] = _encoded(log.append_many(_decoded(before), entries))
         if record.memo:
             self.files[record.memo_path] = record.memo.encode()
 
     def _as_claimed(self, claim: Claim) -> Mission:
         """The mission as it was when it was claimed: its file was deleted, or cannot be read any more."""
-        found = document.read(f"{claim.mission}.md", self.ledger.store.get(claim.blob))
+        found = document.read(f"{claim.mission}.md", self._claimed(claim))
         return Mission(name=claim.mission, title=claim.mission, body="") if isinstance(found, Quarantined) else found
+
+    def _claimed(self, claim: Claim) -> bytes:
+        """The file as it was claimed; empty when the claim names no object that is there."""
+        try:
+            return self.ledger.store.get(claim.blob)
+        except ObjectMissing:
+            return b""
 
     def _broken_path(self, name: str) -> str | None:
         """Where a file that broke while it ran stands; None when the file was deleted."""
         return next((q.path for q in self.ledger.quarantined if q.name == name), None)
 
-    def _text(self, blob: Oid) -> str:
-        return self.ledger.store.get(blob).decode("utf-8", "replace")
+
+def _decoded(data: bytes | None) -> str:
+    """A file's text. Bytes that are no UTF-8 go through it unchanged: what a person wrote is not ours to replace."""
+    return (data or b"").decode("utf-8", "surrogateescape")
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

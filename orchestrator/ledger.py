@@ -13,6 +13,7 @@ from missions.selection import cycles
 from orchestrator.bus import BEAT, CLAIM, LATE
 from orchestrator.charter import Charter
 from orchestrator.constitution import Constitution
+from sync.errors import ObjectMissing
 from sync.objects import EXECUTABLE, FILE, FOLDER, SUBMODULE, SYMLINK, TreeEntry, find, read_commit, read_tree
 from sync.remote import Oid, Refs, Store
 
@@ -84,12 +85,11 @@ class Ledger:
 
     def archived(self, name: str) -> Filed | None:
         """A finished mission by name. Searches the folders' bytes: parsing ten thousand names costs more."""
-        needle = b" " + name.encode() + b".md\0"
         for month, oid in self.months():
             data = self.store.get(oid)
-            at = data.find(needle)
-            if at >= 0:
-                start = at + len(needle)
+            needle = next((n for n in _needles(name) if n in data), None)
+            if needle is not None:
+                start = data.find(needle) + len(needle)
                 blob = data[start : start + 20].hex()
                 path = f"{ARCHIVE}/{month}/{name}.md"
                 found = document.read(path, self.store.get(blob))
@@ -118,6 +118,11 @@ class Ledger:
         """Those of `names` that are archived as done."""
         found = ((name, self.archived(name)) for name in names)
         return {name for name, filed in found if filed and filed.mission.status is Status.DONE}
+
+
+def _needles(name: str) -> Iterator[bytes]:
+    """What a file of that name looks like in a folder's bytes. With its mode: `add login.md` is not `login.md`."""
+    return (f"{mode} {name}.md\0".encode() for mode in (FILE, EXECUTABLE))
 
 
 @dataclass
@@ -168,8 +173,8 @@ class Reader:
         try:
             entry = find(self.store, read_commit(self.store.get(oid)).tree, CLAIM_FILE)
             return read_claim(self.store.get(entry.oid)) if entry else f"it has no {CLAIM_FILE}"
-        except (BadClaim, KeyError, ValueError) as error:
-            return str(error)
+        except (BadClaim, LookupError, ValueError, ObjectMissing) as error:
+            return str(error) or type(error).__name__
 
     def _with_missions(self, ledger: Ledger) -> Ledger:
         entry = find(self.store, ledger.tree, MISSIONS)

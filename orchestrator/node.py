@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from missions.mission import Mission, Status
 from orchestrator import journal
@@ -16,7 +17,7 @@ from orchestrator.errors import Refused
 from orchestrator.fold import duty, fold
 from orchestrator.intake import Intake, Taken
 from orchestrator.ledger import Held, Ledger
-from orchestrator.presence import Sightings, announce, page
+from orchestrator.presence import Sightings, announce, page, presences
 from orchestrator.pulse import Pulse
 from orchestrator.roles import Role
 from orchestrator.work import Reason, Stopper, Workshop
@@ -56,6 +57,8 @@ class Node:
     sightings: Sightings | None = None
     _fold_due: float | None = None
     _pause: float = 0.0
+    _once: bool = False
+    _moved: Mapping[str, datetime | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.bus, self.reader, self.trust, self.tell = (
@@ -73,6 +76,7 @@ class Node:
         Raises HistoryRewritten when the remote was tampered with, Refused when this node may not work here, and
         SyncError when the remote cannot be reached at the start.
         """
+        self._once = once
         ledger = self.reader.read(self.bus.remote.fetch())
         self._admitted(ledger)
         self.pulse.interval, self.pulse.lease = ledger.charter.bus.beat_seconds, ledger.charter.bus.lease
@@ -80,7 +84,7 @@ class Node:
         announce(self.bus, self.reader, page(self.intake.offer, self.role))
         self._resume()
         try:
-            while self._goes_on(moved=self.step(), once=once):
+            while self._goes_on(moved=self.step()):
                 self.wake.wait(self._pause)
                 self.wake.clear()
         finally:
@@ -131,7 +135,7 @@ class Node:
         self.pulse.interval, self.pulse.lease = ledger.charter.bus.beat_seconds, ledger.charter.bus.lease
         self.intake.observe(ledger, self.clock())
         if self.sightings is not None:
-            self.sightings.update(ledger.beats, self.bus.now())
+            self._moved = self.sightings.update(ledger.beats, self.bus.now())
         moved = self._hand_back()
         self._call_off(ledger)
         if not self.draining and not self.pulse.fenced:
@@ -229,18 +233,25 @@ class Node:
         return bool(done)
 
     def _fold(self, ledger: Ledger) -> bool:
-        """Folds at once where it is this role's duty; elsewhere after a random wait, in case nobody else does."""
+        """Folds at once where it is this role's duty; elsewhere after a random wait, in case somebody else does."""
         if not duty(ledger):
             self._fold_due = None
             return False
         if self._fold_due is None:
-            beat = min(ledger.charter.bus.beat_seconds, 5.0)
-            wait = 0.0 if self.role.folds_at_once else random.uniform(0.5, 1.5) * beat  # noqa: S311  # spreads racers
-            self._fold_due = self.clock() + wait
+            self._fold_due = self.clock() + self._fold_wait(ledger)
         if self.clock() < self._fold_due:
             return False
         self._fold_due = None
         return self._fold_now()
+
+    def _fold_wait(self, ledger: Ledger) -> float:
+        """Seconds: none for HQ, long while HQ is alive and will do it, short and random where there is no HQ."""
+        if self.role.folds_at_once or self._once:
+            return 0.0
+        here = presences(ledger, self._moved, self.bus.now())
+        headquarters = any(p.role == Role.HEADQUARTERS and p.state in {"live", "unknown"} for p in here)
+        roof = min(ledger.charter.bus.lease, 10.0) if headquarters else 1.0
+        return random.uniform(0.5, 1.0) * roof  # noqa: S311  # spreads racers, guards nothing
 
     def _fold_now(self) -> bool:
         folded = fold(self.bus, self.reader, self.trust).missions
@@ -248,11 +259,11 @@ class Node:
             self.tell("folded", f"{name} is {status} on the branch", mission=name, status=status.value)
         return bool(folded)
 
-    def _goes_on(self, *, moved: bool, once: bool) -> bool:
+    def _goes_on(self, *, moved: bool) -> bool:
         """Whether there is more to do. Offline, a draining node does not wait: its outbox keeps what is ready."""
         busy = any(job.thread.is_alive() for job in self.jobs.values())
         undelivered = self.online and (self.delivery.waiting or bool(self.jobs))
-        return not (self.draining or once) or busy or moved or undelivered
+        return not (self.draining or self._once) or busy or moved or undelivered
 
     def _leave(self) -> None:
         """Hands back what is left, folds it, and takes the beat down: a node that left is not a node that died."""

@@ -78,15 +78,19 @@ class Trust:
         return Word(trusted=True, who=principal.name, why=f"signed by {principal.name} in commit {commit[:10]}")
 
     def _last_change(self, tip: Oid, path: str) -> Oid | None:
-        """The newest commit that changed what the person asks for at `path`."""
+        """The newest commit that changed what the person asks for at `path`.
+
+        A merge that keeps the newest of its sides changes nothing; one that brings an older text back does.
+        """
+        wanted, merge = self._essence(tip, path), None
         for commit in self.store.history(tip, path):
-            read = read_commit(self.store.get(commit))
-            mine = self._essence(read.tree, path)
-            before = [self._essence(read_commit(self.store.get(p)).tree, path) for p in read.parents]
-            if mine is None or mine not in before:
-                return commit
+            mine, parents = self._essence(commit, path), read_commit(self.store.get(commit)).parents
+            if mine is None or mine not in [self._essence(parent, path) for parent in parents]:
+                return commit if mine == wanted else merge
+            if len(parents) > 1 and mine == wanted:
+                merge = merge or commit
         return None
 
-    def _essence(self, tree: Oid, path: str) -> str | None:
-        entry = find(self.store, tree, path)
+    def _essence(self, commit: Oid, path: str) -> str | None:
+        entry = find(self.store, read_commit(self.store.get(commit)).tree, path)
         return document.essence(self.store.get(entry.oid)) if entry else None

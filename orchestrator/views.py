@@ -120,9 +120,11 @@ def plain(mission: Mission, path: str) -> MissionView:
 
 def _claimed(view: MissionView, mission: Mission, held: Held) -> MissionView:
     claim = held.claim
-    status = step(Status.RUNNING, event_of(mission, claim)) if claim.closed else Status.RUNNING
-    reason = "handed back; not yet written into the branch" if claim.closed else ""
-    return replace(view, status=status.value, node=claim.node, attempt=claim.attempt, epoch=claim.epoch, reason=reason)
+    ended = step(Status.RUNNING, event_of(mission, claim)) if claim.closed else None
+    reason = f"handed back as {ended}; not yet written into the branch" if ended else ""
+    return replace(
+        view, status=Status.RUNNING.value, node=claim.node, attempt=claim.attempt, epoch=claim.epoch, reason=reason
+    )
 
 
 def broken(bad: Quarantined, held: Held | None) -> MissionView:

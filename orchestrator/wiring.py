@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -29,6 +27,7 @@ from orchestrator.models.embedded import EmbeddedModel, ModelFile
 from orchestrator.models.xllamacpp import XLlamaCpp
 from orchestrator.node import Node
 from orchestrator.outbox import Outbox
+from orchestrator.pins import Pins
 from orchestrator.ports import Agent, Model, Sandbox
 from orchestrator.presence import Sightings
 from orchestrator.pulse import Pulse
@@ -43,7 +42,6 @@ from orchestrator.workspace import Workspaces
 from sync.beat import Beat
 from sync.git import Git
 from sync.git_remote import GitRemote
-from sync.remote import Oid
 from sync.signatures import Key
 
 
@@ -66,21 +64,6 @@ def remote(settings: Settings) -> GitRemote:
     return GitRemote(settings.ledger, settings.home / "ledger.git", branch=settings.branch)
 
 
-def pin(settings: Settings) -> Callable[[Oid], Oid]:
-    """The commit at which this machine first trusted its ledger; the first tip that is seen becomes it."""
-    path = settings.home / "pin.json"
-
-    def anchor(tip: Oid) -> Oid:
-        pins: dict[str, Oid] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        if settings.ledger not in pins:
-            pins[settings.ledger] = tip
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(pins, indent=1) + "\n", encoding="utf-8")
-        return pins[settings.ledger]
-
-    return anchor
-
-
 def bus(settings: Settings, link: GitRemote, *, name: str, key: Key) -> Bus:
     """A speaker on the bus who signs with `key`."""
     return Bus(
@@ -98,7 +81,11 @@ def bus(settings: Settings, link: GitRemote, *, name: str, key: Key) -> Bus:
 
 def reader(settings: Settings, link: GitRemote) -> Reader:
     """Reads the ledger as this machine trusts it."""
-    return Reader(link.store, Constitution(link.store, pin(settings)), settings.branch)
+    return Reader(
+        link.store,
+        Constitution(link.store, partial(Pins(settings.home / "pin.json").anchor, settings.ledger)),
+        settings.branch,
+    )
 
 
 def fleet(settings: Settings) -> Fleet:

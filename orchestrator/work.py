@@ -51,6 +51,8 @@ class Workshop:
     now: Callable[[], datetime]
     budget: int = 1500
     """Tokens of handoff given to an instance."""
+    recall: context.Recall = context.nothing
+    """What this machine's index of the journal knows about a task."""
 
     def attempt(
         self, ledger: Ledger, mission: Mission, claim: Claim, stop: Stopper, remarks: tuple[str, ...]
@@ -113,8 +115,10 @@ class Workshop:
             now=self.now(),
             budget=self.budget,
             count=self.counts.get(mission.agent, context.estimate),
+            recall=self.recall,
         )
-        known = given.head + given.log  # the task itself goes where the agent wants it
+        recalled = given.tail.partition("<shiftbook:task>")[0]
+        known = given.head + given.log + recalled  # the task itself goes where the agent wants it
         return Job(mission=mission, attempt=claim.attempt, project=project, context=known, folder=folder, say=say)
 
 

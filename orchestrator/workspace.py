@@ -12,9 +12,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from missions.mission import slug
 from orchestrator.errors import WorkspaceFailed
-from orchestrator.filelock import locked
 from orchestrator.harvest import LOCAL, Repository, Work, scrub
 from orchestrator.ports import Project, Stop
 from sync.errors import GitError
@@ -80,12 +81,13 @@ class Workspaces:
         """A fresh clone of the project's default branch as its server has it now. Raises WorkspaceFailed."""
         kept = self._kept(project)
         try:
-            with locked(kept.with_suffix(".lock"), give_up=stop.is_set):
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(kept.with_suffix(".lock")).acquire(cancel_check=stop.is_set):
                 base = _fetch(kept, project, stop)
                 _clone(kept, folder / "git", project.branch, stop)
             workspace = Workspace(folder=folder, url=project.url, branch=f"shiftbook/{mission}/{attempt}", base=base)
             _lay_out(workspace, stop)
-        except (GitError, OSError) as error:
+        except (GitError, OSError, Timeout) as error:
             why = "stopped" if stop.is_set() else str(error)
             where = f"project {project.name} ({project.branch} of {project.url})"
             raise WorkspaceFailed(_without_password(f"no workspace for {where}: {why}")) from error

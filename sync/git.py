@@ -164,7 +164,10 @@ class GitStore:
 
     def history(self, tip: Oid, path: str) -> Iterator[Oid]:
         """The commits that changed `path`, newest first."""
-        out = self._git.text("log", "--format=%H", tip, "--", f":(literal){path}")
+        # By default git follows only that side of a merge from which the file was taken, so that merging an old commit
+        # would hide every change since (git-log(1), HISTORY SIMPLIFICATION).
+        sides = ("--full-history", "--topo-order")
+        out = self._git.text("log", "--format=%H", *sides, tip, "--", f":(literal){path}")
         yield from out.split()
 
     def descends(self, new: Oid, old: Oid) -> bool:

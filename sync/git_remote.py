@@ -35,11 +35,12 @@ class GitRemote:
 
     def __init__(self, url: str, folder: Path, *, branch: str = "main", timeout: float = 60.0) -> None:
         self.url, self.branch, self.timeout = url, branch, timeout
-        if not (folder / "HEAD").exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            Git(folder).run("init", "--quiet", "--bare", ".")
+        folder.mkdir(parents=True, exist_ok=True)
         self._git = Git(folder)
         self._turn = FileLock(folder / "shiftbook-fetch.lock")
+        with self._turn:
+            if not (folder / "HEAD").exists():
+                self._git.run("init", "--quiet", "--bare", ".")
         self.store = GitStore(folder)
 
     def fetch(self) -> Refs:

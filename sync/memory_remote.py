@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sync.errors import BranchMissing, HistoryRewritten, ObjectMissing
-from sync.objects import find, object_id, read_commit
+from sync.objects import Commit, find, object_id, read_commit
 from sync.remote import Oid, Refs, Update, Verdict
 
 
@@ -38,16 +38,27 @@ class MemoryStore:
         return oid
 
     def history(self, tip: Oid, path: str) -> Iterator[Oid]:
-        """The commits that changed `path`, newest first. A merge follows the first parent that has the same file."""
-        here: Oid | None = tip
-        while here is not None:
-            commit = read_commit(self.get(here))
-            mine = find(self, commit.tree, path)
-            theirs = {p: find(self, read_commit(self.get(p)).tree, path) for p in commit.parents}
-            same = next((p for p, entry in theirs.items() if entry == mine), None)
-            if same is None and (mine is not None or commit.parents):
-                yield here
-            here = same or next(iter(commit.parents), None)
+        """The commits that changed `path`, newest first."""
+        commits = self._ancestry(tip)
+        entries = {oid: find(self, commit.tree, path) for oid, commit in commits.items()}
+        for oid, commit in commits.items():
+            before = [entries[parent] for parent in commit.parents] or [None]
+            if any(entry != entries[oid] for entry in before):
+                yield oid
+
+    def _ancestry(self, tip: Oid) -> dict[Oid, Commit]:
+        """A commit and its ancestors, every one before its parents."""
+        found: dict[Oid, Commit] = {}
+        ordered: dict[Oid, None] = {}
+        waiting = [tip]
+        while waiting:
+            oid = waiting[-1]
+            if oid not in found:
+                found[oid] = read_commit(self.get(oid))
+                waiting += [parent for parent in found[oid].parents if parent not in found]
+            else:
+                ordered[waiting.pop()] = None  # all that it descends from stands before it
+        return {oid: found[oid] for oid in reversed(ordered)}
 
     def descends(self, new: Oid, old: Oid) -> bool:
         """Whether `old` is `new` or one of its ancestors."""

@@ -7,6 +7,7 @@ shares every line of it. Format: git's Documentation, gitformat and hash-object;
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -65,18 +66,20 @@ def edit_tree(store: Store, tree: Oid | None, changes: Mapping[str, bytes | None
         if slash:
             below.setdefault(head, {})[rest] = data
         elif data is None:
-            entries.pop(head, None)
+            if head in entries and entries[head].mode != FOLDER:
+                del entries[head]
         else:
             kept = entries.get(head)
             mode = kept.mode if kept and kept.mode in (FILE, EXECUTABLE) else FILE
             entries[head] = TreeEntry(mode, store.put("blob", data))
     for folder, inner in below.items():
         old = entries.get(folder)
-        new = edit_tree(store, old.oid if old and old.mode == FOLDER else None, inner)
-        if new is None:
-            entries.pop(folder, None)
-        else:
+        here = old.oid if old and old.mode == FOLDER else None
+        new = edit_tree(store, here, inner)
+        if new is not None:
             entries[folder] = TreeEntry(FOLDER, new)
+        elif here is not None:
+            del entries[folder]
     return store.put("tree", print_tree(entries)) if entries else None
 
 
@@ -116,12 +119,12 @@ def read_commit(data: bytes) -> Commit:
         if key != "gpgsig":
             payload.append(raw)
     author = fields.get("author", [""])[0]
-    when = fields.get("committer", ["0 +0000"])[0].rsplit(" ", 2)[-2]
+    when = re.search(r"> (\d{1,15}) [+-]\d{4}$", fields.get("committer", [""])[0])
     return Commit(
         tree=fields["tree"][0],
         parents=tuple(fields.get("parent", [])),
         author=author.partition(" <")[0],
-        committed=int(when),
+        committed=int(when[1]) if when else 0,  # a server without fsck takes in commits that say nothing of the kind
         message=message.decode("utf-8", "replace"),
         signature=fields["gpgsig"][0] if "gpgsig" in fields else None,
         payload=b"\n".join(payload) + b"\n\n" + message,
@@ -138,7 +141,7 @@ def _headers(head: bytes) -> Iterator[tuple[str, str, bytes]]:
         if lines:
             key, _, first = lines[0].partition(b" ")
             value = b"\n".join([first, *(more[1:] for more in lines[1:])])
-            yield key.decode(), value.decode("utf-8", "replace"), b"\n".join(lines)
+            yield key.decode("utf-8", "replace"), value.decode("utf-8", "replace"), b"\n".join(lines)
         lines = [line]
 
 

@@ -55,7 +55,6 @@ class Remote(Protocol):
         PushRefused when the remote declines for a reason of its own, RemoteUnreachable when it was never reached.
         """
 
-
     def close(self) -> None:
         """Lets go of processes and connections. Closing twice is no error."""
 
@@ -73,7 +72,7 @@ class Store(Protocol):
         """Stores an object (`blob`, `tree` or `commit`) and returns its name. Putting it twice is no error."""
 
     def history(self, tip: Oid, path: str) -> Iterator[Oid]:
-        """The commits that changed `path`, newest first, as `git log -- path` finds them."""
+        """The commits whose `path` differs from that of a parent, on all sides of merges, children before parents."""
 
     def descends(self, new: Oid, old: Oid) -> bool:
         """Whether `old` is `new` or one of its ancestors."""

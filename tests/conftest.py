@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.models.embedded import EmbeddedModel
 from orchestrator.models.xllamacpp import XLlamaCpp
+from tests.ledgers import Keys
 
 REQUIRED = os.environ.get("SHIFTBOOK_REQUIRE_SERVICES") == "1"
 
@@ -38,3 +39,10 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[XLlamaCpp]:
         lacking(why)
     yield model
     model.close()
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """Real ssh keys, made when a test first names them."""
+    require_program("ssh-keygen")
+    return Keys(folder=tmp_path_factory.mktemp("keys"))

@@ -374,7 +374,7 @@ def working(peer: Peer, folder: Path, *, slots: int = 1, role: Role = Role.HEADQ
     intake = intake_of(peer, told)
     beat = Beat(peer.bus.remote, peer.bus.store, f"refs/shiftbook/beat/{peer.name}")
     workshop = Workshop(
-        agents={"builtin": agent}, folder=folder / "work", count=lambda text: len(text.split()), now=peer.bus.now
+        agents={"builtin": agent}, folder=folder / "work", counts={}, now=peer.bus.now
     )
     node = Node(
         intake=intake,
@@ -383,7 +383,7 @@ def working(peer: Peer, folder: Path, *, slots: int = 1, role: Role = Role.HEADQ
         pulse=Pulse(beat, clock=ticks),
         role=role,
         clock=ticks,
-        record_usage=lambda _attempt: None,
+        book=lambda _attempt: None,
         slots=slots,
     )
     return Working(peer=peer, node=node, agent=agent, ticks=ticks, told=told)

@@ -20,7 +20,11 @@ VERBS = {
     "node": "run this machine's node",
     "mission": "file missions and follow them",
     "fleet": "see the nodes and who may do what",
-    "handoff": "see what a fresh instance is given",
+    "handoff": "see what a fresh instance is given, and check the documents",
+    "log": "write into the journal, search it, export it",
+    "memo": "read memos, and make lessons known to all",
+    "review": "keep the briefings true to the log",
+    "bench": "measure what is promised, on this machine",
 }
 
 

@@ -19,7 +19,9 @@ from rich.text import Text
 from orchestrator import demo
 from orchestrator.cli import paper
 from orchestrator.cli.mission import row
+from orchestrator.stage import DemoFailed, Stage, staged
 from orchestrator.views import MissionView
+from sync.errors import SyncError
 
 
 @click.command("demo")
@@ -33,14 +35,14 @@ def command(as_json: bool, keep: bool) -> None:
     """
     folder, began = Path(tempfile.mkdtemp(prefix="shiftbook-demo-")), time.monotonic()
     try:
-        with demo.staged(folder, _silent if as_json else _teller()) as stage:
-            steps = demo.play(stage)
+        with staged(folder, _silent if as_json else _teller()) as made:
+            steps = demo.play(made)
             ok, seconds = all(step.ok for step in steps), round(time.monotonic() - began, 1)
             if as_json:
                 paper.print_json({"ok": ok, "seconds": seconds, "steps": [asdict(step) for step in steps]})
             else:
-                _results(stage, steps, seconds)
-    except demo.DemoFailed as error:
+                _results(made, steps, seconds)
+    except (DemoFailed, SyncError) as error:
         ok = False
         if as_json:
             failed = {"name": "demo", "ok": False, "detail": str(error)}
@@ -73,7 +75,7 @@ def _teller() -> Callable[[str, dict[str, Any]], None]:
     return tell
 
 
-def _results(stage: demo.Stage, steps: list[demo.Step], seconds: float) -> None:
+def _results(stage: Stage, steps: list[demo.Step], seconds: float) -> None:
     """What a person would look at the next morning."""
     out = paper.console()
     fields = MissionView.__dataclass_fields__

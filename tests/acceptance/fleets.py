@@ -23,6 +23,8 @@ class Fleet:
     folder: Path
     beat: float = 1.0
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    begun: dict[str, int] = field(default_factory=dict)
+    first: str = ""
 
     @property
     def clone(self) -> Path:
@@ -79,8 +81,14 @@ class Fleet:
         return done.stdout
 
     def git(self, *words: str, folder: Path | None = None) -> str:
-        """Plain git, as a person runs it."""
-        done = subprocess.run(
+        """Plain git, as a person runs it; it must succeed."""
+        done = self.try_git(*words, folder=folder)
+        assert done.returncode == 0, f"git {' '.join(words)}: {done.stderr}"
+        return done.stdout.strip()
+
+    def try_git(self, *words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Plain git, whatever comes of it."""
+        return subprocess.run(
             ["git", *words],
             cwd=folder or self.clone,
             env=self.environment("nobody"),
@@ -89,8 +97,6 @@ class Fleet:
             timeout=60,
             check=False,
         )
-        assert done.returncode == 0, f"git {' '.join(words)}: {done.stderr}"
-        return done.stdout.strip()
 
     def commit(self, files: dict[str, str | bytes | None], message: str = "A person's change") -> None:
         """Writes (or, with None, deletes) files, commits and pushes with plain git; again when somebody was faster."""
@@ -106,7 +112,11 @@ class Fleet:
         self.git("commit", "--quiet", "-m", message)
         for _ in range(20):
             done = subprocess.run(
-                ["git", "push", "--quiet"], cwd=self.clone, env=self.environment("nobody"), capture_output=True, check=False
+                ["git", "push", "--quiet"],
+                cwd=self.clone,
+                env=self.environment("nobody"),
+                capture_output=True,
+                check=False,
             )
             if done.returncode == 0:
                 return
@@ -115,6 +125,7 @@ class Fleet:
 
     def start(self, node: str, **extra: str) -> subprocess.Popen[bytes]:
         """Starts a node's process; its words go to <folder>/<node>.jsonl and .err."""
+        self.begun[node] = self._readies(node)
         with (self.folder / f"{node}.jsonl").open("ab") as out, (self.folder / f"{node}.err").open("ab") as err:
             process = subprocess.Popen(
                 [sys.executable, "-m", "orchestrator", "node", "run", "--json"],
@@ -126,6 +137,15 @@ class Fleet:
             )
         self.running[node] = process
         return process
+
+    def ready(self, node: str) -> None:
+        """Waits until a node that was started has told that it is ready."""
+        process, begun = self.running[node], self.begun[node]
+        self.wait(f"{node} is ready", lambda: process.poll() is not None or self._readies(node) > begun)
+        assert process.poll() is None, f"{node} ended with {process.poll()}\n{self.words()}"
+
+    def _readies(self, node: str) -> int:
+        return sum(event["event"] == "ready" for event in self.events(node))
 
     def kill(self, node: str) -> None:
         """SIGKILL."""

@@ -41,12 +41,15 @@ def test_thirty_missions_survive_three_nodes_that_are_killed_again_and_again(fle
 
     fleet.wait(f"all missions end (seed {seed}, {kills} kills)", finished, seconds=150)
     for node in NODES:
+        fleet.ready(node)
         assert fleet.stop(node) == 0, fleet.words()
 
     missions = fleet.missions()
     assert {name: missions[name]["status"] for name in names} == dict.fromkeys(names, "done"), fleet.words()
     texts = {name: fleet.show(name)["text"] for name in names}
-    accepted = Counter({name: len(re.findall(r"^### Attempt \d+ · done ·", text, re.M)) for name, text in texts.items()})
+    accepted = Counter(
+        {name: len(re.findall(r"^### Attempt \d+ · done ·", text, re.M)) for name, text in texts.items()}
+    )
     assert accepted == dict.fromkeys(names, 1)
     log = fleet.git("show", "main:SESSION_LOG.md", folder=fleet.bare)
     done = Counter(re.findall(r"<!-- entry: (job-\d\d)-\d+ -->", log))

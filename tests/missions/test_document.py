@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from missions import document
 from missions.document import NODE_FIELDS, RESULT_MARK, SIZE_ROOF, body_of, essence, read, with_attempt, with_fields
+from missions.fields import Fields
 from missions.mission import PAID_AGENTS, Mission, Quarantined, Status
 from tests.missions.matters import Written, matters
 
@@ -315,4 +315,4 @@ def test_reasons_name_the_field_as_it_stands_in_the_file() -> None:
 
 def test_every_node_field_is_a_field_of_the_mission() -> None:
     """What nodes may write can be read back."""
-    assert set(NODE_FIELDS) <= set(document._Fields.model_fields)
+    assert set(NODE_FIELDS) <= set(Fields.model_fields)

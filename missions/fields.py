@@ -1,0 +1,153 @@
+"""What may stand in a mission's front matter, and how is a wrong value explained?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
+
+from missions.errors import BadName
+from missions.mission import AGENTS, APPROVALS, TASKS, slug
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _zoned(value: Any) -> Any:
+    """YAML reads a time without a zone as naive: a mission's times are UTC. A bare number is no time."""
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    if not isinstance(value, (datetime, str)) or (isinstance(value, str) and value.strip().isdigit()):
+        raise ValueError("write a time such as 2026-12-01T08:00:00Z")
+    return value
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("this time is outside of the calendar") from error
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Time = Annotated[AwareDatetime, BeforeValidator(_zoned), AfterValidator(_in_utc)]
+
+
+class Fields(BaseModel):
+    """The front matter as it may be written. Field names are the words in the file."""
+
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+
+    task: str = "general_task"
+    title: str | None = Field(default=None, max_length=300)
+    project: str | None = None
+    priority: Annotated[int, Field(ge=0, le=9, strict=True)] = 1
+    agent: str | None = None
+    run: str | None = Field(default=None, max_length=20_000)
+    to: Words = ()
+    depends_on: Words = ()
+    not_before: Time | None = None
+    timeout_seconds: Annotated[int, Field(gt=0, le=7 * 86_400, strict=True)] = 3600
+    max_retries: Annotated[int, Field(ge=0, le=100, strict=True)] | None = None
+    budget_usd: Annotated[float, Field(ge=0)] | None = None
+    scope: Words = ()
+    approve: str = "policy"
+    trusted_by: str | None = None
+
+    status: Literal["queued", "running", "review", "done", "failed", "dead", "cancelled"] = "queued"
+    node: str | None = None
+    attempt: Annotated[int, Field(ge=0, strict=True)] = 0
+    epoch: Annotated[int, Field(ge=0, strict=True)] = 0
+    retry_at: Time | None = None
+    started: Time | None = None
+    finished: Time | None = None
+    branch: str | None = None
+    cost_usd: float | None = None
+
+    @field_validator("task")
+    @classmethod
+    def _known_task(cls, value: str) -> str:
+        return _one_of(value, TASKS, "task type")
+
+    @field_validator("agent")
+    @classmethod
+    def _known_agent(cls, value: str | None) -> str | None:
+        return None if value is None else _one_of(value, AGENTS, "agent")
+
+    @field_validator("approve")
+    @classmethod
+    def _known_approval(cls, value: str) -> str:
+        return _one_of(value, APPROVALS, "value")
+
+    @field_validator("scope")
+    @classmethod
+    def _inside(cls, globs: tuple[str, ...]) -> tuple[str, ...]:
+        for glob in globs:
+            if glob.startswith("/") or ".." in glob.split("/") or "\\" in glob:
+                raise ValueError(f"{glob!r} leaves the project: write paths relative to its root, without '..'")
+        return globs
+
+    @field_validator("depends_on")
+    @classmethod
+    def _slugged(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(slug(name.removesuffix(".md")) for name in names)
+        except BadName as error:
+            raise ValueError(str(error)) from error
+
+
+def _one_of(value: str, known: tuple[str, ...], what: str) -> str:
+    if value not in known:
+        raise ValueError(f"unknown {what} {value!r}: one of {', '.join(known)}")
+    return value
+
+
+EXPECTED = {
+    "priority": "a whole number from 0 to 9",
+    "timeout_seconds": "a whole number of seconds, a week at most",
+    "max_retries": "a whole number from 0 to 100",
+    "budget_usd": "an amount in dollars, such as 2.50",
+    "not_before": "a time, such as 2026-12-01T08:00:00Z",
+    "to": "a list of words, such as [gpu, desktop]",
+    "depends_on": "a list of missions, such as [add-login]",
+    "scope": 'a list of paths, such as ["src/**"]',
+    "status": "queued, running, review, done, failed, dead or cancelled",
+}
+
+
+def explain(error: ValidationError, lines: Mapping[str, int]) -> tuple[str, int | None]:
+    """The first thing wrong, in words, and its line. The text names the field and what was found there."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    key = str(first["loc"][0]) if first["loc"] else ""
+    line = lines.get(key)
+    if first["type"] == "extra_forbidden":
+        return f"unknown field “{key}”", line
+    found = first.get("input")
+    if key in EXPECTED and first["type"] != "value_error":
+        return f"“{key}” must be {EXPECTED[key]}, not {_shown(found)}", line
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error":
+        return f"“{key}”: {message}", line
+    return f"“{key}” cannot be {_shown(found)}: {message[0].lower()}{message[1:]}", line
+
+
+def _shown(value: object) -> str:
+    try:
+        text = f"“{value}”" if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    except TypeError:  # a mapping whose keys are not text
+        text = str(value)
+    text = text.encode("utf-8", "backslashreplace").decode()  # half a character, which no terminal can show
+    return text if len(text) <= 60 else text[:59] + "…"

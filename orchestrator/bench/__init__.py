@@ -1,0 +1,1 @@
+"""Which promises of speed does this program keep on this machine? One module for each benchmark, with `measure()`."""

@@ -1,0 +1,68 @@
+"""shiftbook bench"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import asdict
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.bench.result import Result, machine
+from orchestrator.cli import paper
+
+BENCHES = {
+    "handoff": "10,000 log entries: assembling, recall, a review of 200",
+}
+"""Each is a module of `orchestrator.bench` with `measure() -> list[Result]`."""
+
+
+class Benches(click.Group):
+    """Loads a benchmark only when it is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The benchmarks."""
+        return list(BENCHES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One benchmark as a command; None for a word that is none."""
+        return _command(cmd_name) if cmd_name in BENCHES else None
+
+
+@click.group("bench", cls=Benches)
+def command() -> None:
+    """Measures what Shiftbook promises, on this machine."""
+
+
+def _command(name: str) -> click.Command:
+    @click.command(name, help=f"Measures {BENCHES[name]}. Exit code 1 if a bar is not met.", short_help=BENCHES[name])
+    @click.option("--json", "as_json", is_flag=True, help="Print the machine and the results as JSON.")
+    def run(as_json: bool) -> None:
+        results: list[Result] = importlib.import_module(f"orchestrator.bench.{name}").measure()
+        if as_json:
+            paper.print_json({"machine": machine(), "results": [asdict(result) for result in results]})
+        else:
+            _print(results)
+        sys.exit(0 if all(result.met for result in results) else 1)
+
+    return run
+
+
+def _print(results: list[Result]) -> None:
+    rows = Table(box=paper.MARGIN, show_header=False, show_edge=False, border_style=paper.RULE, padding=(0, 1))
+    rows.add_column(justify="right", no_wrap=True)
+    rows.add_column()
+    for result in results:
+        line = Text(
+            "met    " if result.met else "MISSED ", style=f"bold {paper.INK['done' if result.met else 'failed']}"
+        )
+        line.append(f"{result.name}: {result.bar}", style="not bold default")
+        if result.baseline is not None and result.ratio is not None:
+            line.append(f" · {result.ratio:.2f} × {result.baseline:g} {result.unit}", style="not bold dim")
+        rows.add_row(f"{result.value:g} {result.unit}", line)
+    out = paper.console()
+    out.print(rows)
+    told = machine()
+    out.print(Text(" · ".join(f"{key} {value}" for key, value in told.items()), style="dim"))

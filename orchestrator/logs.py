@@ -1,0 +1,111 @@
+"""Which files hold the fleet's journal, and which entries are in them?
+
+The running log takes what is appended; older months lie beside it in `log/<yyyy-mm>.md`. Text is read in whatever
+encoding it was saved, and parsed once for as long as it stays the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from handoff.encoding import decode
+from handoff.entry import Entry, ParsedLog, parse_log
+from handoff.tiers import Tier, path_of
+from orchestrator.ledger import Ledger
+from sync.objects import EXECUTABLE, FILE, FOLDER, TreeEntry, find, read_tree
+from sync.remote import Oid, Store
+
+RECENT = 40
+"""Entries that a fresh instance may look back on; a running log with fewer is read together with older months."""
+
+_MONTH = re.compile(r"\d{4}-\d\d\.md")
+_parsed = lru_cache(maxsize=64)(parse_log)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogFile:
+    """One file of the journal. `project` is "" for the fleet's own log, `month` is "" for the running one."""
+
+    path: str
+    project: str
+    month: str
+    oid: Oid
+
+
+def month_path(project: str, month: str) -> str:
+    """Where a log's older month lies."""
+    return f"{_folder(project)}log/{month}.md"
+
+
+def files(store: Store, tree: Oid) -> list[LogFile]:
+    """Every file of the journal in a tree: the fleet's log first, then the projects', months before running logs."""
+    found = []
+    for project in ("", *_projects(store, tree)):
+        folder = _entries(store, tree, f"{_folder(project)}log")
+        months = sorted((name[:-3], entry.oid) for name, entry in folder.items() if _MONTH.fullmatch(name))
+        found += [
+            LogFile(path=month_path(project, month), project=project, month=month, oid=oid) for month, oid in months
+        ]
+        running = find(store, tree, path_of(Tier.LOG, project))
+        if running is not None and running.mode in (FILE, EXECUTABLE):
+            found.append(LogFile(path=path_of(Tier.LOG, project), project=project, month="", oid=running.oid))
+    return found
+
+
+def parsed(store: Store, file: LogFile) -> ParsedLog:
+    """A file of the journal in pieces."""
+    return _parsed(decode(store.get(file.oid))[0])
+
+
+def text(store: Store, oid: Oid) -> str:
+    """A log's text."""
+    return decode(store.get(oid))[0]
+
+
+def entries(store: Store, tree: Oid, project: str | None = None) -> Iterator[tuple[LogFile, Entry]]:
+    """Every entry with its file, oldest month first and then as they were appended; of one project, or of all."""
+    seen: set[tuple[str, str]] = set()
+    for file in files(store, tree):
+        if project is not None and file.project != project:
+            continue
+        for entry in parsed(store, file).entries:
+            if (file.project, entry.entry_id) not in seen:  # a month that is moved may stand in both files for a while
+                seen.add((file.project, entry.entry_id))
+                yield file, entry
+
+
+def recent(ledger: Ledger, project: str) -> ParsedLog:
+    """The running log, with as many older months before it as it takes to look back on RECENT entries."""
+    texts: list[str] = []
+    count = 0
+    for file in reversed([file for file in files(ledger.store, ledger.tree) if file.project == project]):
+        if count >= RECENT:
+            break
+        count += len(parsed(ledger.store, file).entries)
+        texts.insert(0, text(ledger.store, file.oid))
+    return _joined(tuple(texts))
+
+
+@lru_cache(maxsize=16)
+def _joined(texts: tuple[str, ...]) -> ParsedLog:
+    logs = [_parsed(text) for text in texts]
+    if len(logs) == 1:
+        return logs[0]
+    every = [pair for log in logs for pair in zip(log.entries, log.gaps, strict=True)]
+    return ParsedLog(preamble="", entries=tuple(entry for entry, _ in every), gaps=tuple(gap for _, gap in every))
+
+
+def _folder(project: str) -> str:
+    return f"projects/{project}/" if project else ""
+
+
+def _projects(store: Store, tree: Oid) -> list[str]:
+    return sorted(name for name, entry in _entries(store, tree, "projects").items() if entry.mode == FOLDER)
+
+
+def _entries(store: Store, tree: Oid, path: str) -> dict[str, TreeEntry]:
+    found = find(store, tree, path)
+    return read_tree(store.get(found.oid)) if found is not None and found.mode == FOLDER else {}

@@ -1,0 +1,166 @@
+"""What does this machine remember of the journal, so that a search does not read every log?
+
+A SQLite file in the node's home folder. It is a cache of the ledger: entries that are new are added, and it is made
+again from nothing when it is missing, cannot be read, is of another ledger or holds what the logs no longer say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from handoff import recall
+from handoff.entry import Entry
+from orchestrator import logs
+from orchestrator.errors import WrongSetting
+from orchestrator.ledger import Ledger
+
+VERSION = "1"
+"""Of the tables. A file of another version is made again."""
+LINES = 6
+"""Matches that a fresh instance is given for its task."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS made (what TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS source (path TEXT PRIMARY KEY, oid TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS place (entry_id TEXT, path TEXT, project TEXT, digest TEXT, PRIMARY KEY (entry_id, path))
+    WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A part of an entry that answers a query, and where the entry stands. Neighbours of a match have `neighbour`."""
+
+    entry_id: str
+    when: str
+    heading: str
+    text: str
+    score: float
+    neighbour: bool
+    project: str
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recollection:
+    """The index at `path`, of the ledger that is called `of`."""
+
+    path: Path
+    of: str
+
+    def search(self, ledger: Ledger, query: str, *, projects: Sequence[str] | None = None, limit: int = 5) -> list[Found]:
+        """The best matches in the logs of these projects ("" is the fleet's own log), or of all, with neighbours."""
+        with self._current(ledger) as conn:
+            roof = limit if projects is None else recall.MAX_MATCHES
+            return list(_within(_found(conn, recall.search(conn, query, roof)), projects, limit))
+
+    def lines(self, ledger: Ledger, project: str, task: str) -> list[tuple[str, str]]:
+        """What earlier sessions of the project, or of the fleet, said that bears on a task: (entry id, text)."""
+        found = self.search(ledger, task, projects=("", project), limit=LINES)
+        return [(one.entry_id, f"{one.when[:10]} · {one.heading}\n{one.text}".strip(" ·")) for one in found]
+
+    def _current(self, ledger: Ledger) -> closing[sqlite3.Connection]:
+        """The index as the logs are now. A file that is no database is thrown away. Raises WrongSetting."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                return closing(self._updated(ledger))
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError:
+                self.path.unlink(missing_ok=True)
+                return closing(self._updated(ledger))
+        except (sqlite3.OperationalError, OSError) as error:
+            raise WrongSetting("SHIFTBOOK_HOME", f"the index {self.path} cannot be used: {error}") from error
+
+    def _updated(self, ledger: Ledger) -> sqlite3.Connection:
+        conn = self._open()
+        try:
+            self._update(conn, ledger)
+        except BaseException:
+            conn.close()
+            raise
+        return conn
+
+    def _open(self) -> sqlite3.Connection:
+        """A connection in which we say where a transaction begins and ends."""
+        return sqlite3.connect(self.path, timeout=30, isolation_level=None)
+
+    def _update(self, conn: sqlite3.Connection, ledger: Ledger) -> None:
+        files = logs.files(ledger.store, ledger.tree)
+        conn.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in _TABLES.split(";"):
+                conn.execute(statement)
+            made = conn.execute("SELECT what FROM made").fetchall()
+            known = dict(conn.execute("SELECT path, oid FROM source").fetchall())
+            if made != [(self._name(),)] or not _added(conn, ledger, files, known):
+                self._rebuild(conn, ledger, files)
+            conn.execute("COMMIT")
+        except BaseException:
+            if conn.in_transaction:
+                conn.execute("ROLLBACK")
+            raise
+
+    def _rebuild(self, conn: sqlite3.Connection, ledger: Ledger, files: Sequence[logs.LogFile]) -> None:
+        for table in ("made", "source", "place"):
+            conn.execute(f"DELETE FROM {table}")  # noqa: S608  # three words of ours
+        recall.rebuild(conn, [])
+        _added(conn, ledger, files, {})
+        conn.execute("INSERT INTO made VALUES (?)", (self._name(),))
+
+    def _name(self) -> str:
+        return f"{VERSION} {self.of}"
+
+
+def _added(
+    conn: sqlite3.Connection, ledger: Ledger, files: Sequence[logs.LogFile], known: dict[str, str]
+) -> bool:
+    """Takes in the files that changed; False when they changed what was taken in before."""
+    changed = [file for file in files if known.get(file.path) != file.oid]
+    gone = [path for path in known if path not in {file.path for file in files}]
+    before: dict[str, str] = {}
+    for path in (*gone, *(file.path for file in changed)):
+        before |= dict(conn.execute("SELECT entry_id, digest FROM place WHERE path = ?", (path,)).fetchall())
+        conn.execute("DELETE FROM place WHERE path = ?", (path,))
+        conn.execute("DELETE FROM source WHERE path = ?", (path,))
+    for file in changed:
+        entries = logs.parsed(ledger.store, file).entries
+        digests = {entry.entry_id: _digest(entry) for entry in entries}
+        if any(before.get(entry_id, digest) != digest for entry_id, digest in digests.items()):
+            return False
+        rows = [(entry_id, file.path, file.project, digest) for entry_id, digest in digests.items()]
+        conn.executemany("INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?)", rows)
+        conn.execute("INSERT INTO source VALUES (?, ?)", (file.path, file.oid))
+        recall.index(conn, entries)
+    lost = "SELECT 1 FROM recall_entry WHERE entry_id NOT IN (SELECT entry_id FROM place) LIMIT 1"
+    return not changed or not conn.execute(lost).fetchall()
+
+
+def _digest(entry: Entry) -> str:
+    words = entry.raw.replace("\r\n", "\n").encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(words, digest_size=8).hexdigest()
+
+
+def _found(conn: sqlite3.Connection, hits: Sequence[recall.Hit]) -> Iterator[Found]:
+    for hit in hits:
+        place = conn.execute("SELECT project, path FROM place WHERE entry_id = ?", (hit.entry_id,)).fetchone()
+        project, path = place or ("", "")
+        yield Found(**vars(hit), project=project, path=path)
+
+
+def _within(found: Iterator[Found], projects: Sequence[str] | None, limit: int) -> Iterator[Found]:
+    """Matches of the wanted logs, each with those of its neighbours that stand in the same project's log."""
+    match: Found | None = None
+    taken = 0
+    for one in found:
+        if not one.neighbour:
+            match = one if projects is None or one.project in projects else None
+            taken += match is not None
+        if match is not None and taken <= limit and one.project == match.project:
+            yield one

@@ -1,0 +1,138 @@
+"""One node as a process: signals, restarts, what a person sees."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+
+from tests.acceptance.fleets import Fleet, command
+
+
+def _running(fleet: Fleet, name: str) -> bool:
+    return fleet.missions().get(name, {}).get("status") == "running"
+
+
+def test_the_first_sigterm_lets_the_work_end(fleet: Fleet) -> None:
+    """A draining node hands its running mission back and takes no other."""
+    fleet.found("desk")
+    fleet.commit({"missions/one.md": command("sleep 3; echo one", priority=5)})
+    fleet.start("desk")
+    fleet.wait("it runs", lambda: _running(fleet, "one"))
+    fleet.commit({"missions/two.md": command("echo two")})
+    assert fleet.stop("desk") == 0
+    missions = fleet.missions()
+    assert (missions["one"]["status"], missions["two"]["status"]) == ("done", "queued")
+
+
+def test_the_second_sigterm_cancels_and_nothing_is_lost(fleet: Fleet) -> None:
+    """The running mission goes back into the queue, its attempt does not count, and its processes are gone in 5 s."""
+    fleet.found("desk")
+    fleet.commit({"missions/long.md": command("sleep 100; echo never", max_retries=1)})
+    process = fleet.start("desk")
+    fleet.wait("it runs", lambda: _running(fleet, "long"))
+    time.sleep(1)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    asked = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0
+    assert time.monotonic() - asked < 8
+    fleet.running.pop("desk")
+    mission = fleet.missions()["long"]
+    assert (mission["status"], mission["attempt"], mission["epoch"]) == ("queued", 0, 1)
+
+
+def test_a_killed_node_takes_its_own_work_up_again(fleet: Fleet) -> None:
+    """After SIGKILL and a restart the mission is done at once by the same node, without waiting for the lease."""
+    fleet.beat = 20.0  # a lease of a minute: nobody could have waited for it
+    fleet.found("desk")
+    fleet.commit({"missions/again.md": command("sleep 2; echo again")})
+    fleet.start("desk")
+    fleet.wait("it runs", lambda: _running(fleet, "again"))
+    fleet.kill("desk")
+    fleet.start("desk")
+    fleet.wait("it is done", lambda: fleet.missions()["again"]["status"] == "done", seconds=30)
+    text = fleet.show("again")["text"]
+    assert "this node was stopped during attempt 1 and started again" in text
+    assert text.count("· done ·") == 1
+
+
+def test_one_process_for_each_home(fleet: Fleet) -> None:
+    """A second node in the same home is refused with exit code 4 and says why."""
+    fleet.found("desk")
+    fleet.start("desk")
+    fleet.ready("desk")
+    second = fleet.run("node", "run", "--once", node="desk")
+    assert second.returncode == 4
+    assert "one process for each home folder" in second.stderr
+
+
+def test_a_node_that_nobody_admitted_is_refused(fleet: Fleet) -> None:
+    """It exits with 4 and prints the very command that lets it in; with that, it works."""
+    fleet.found("desk")
+    fleet.shiftbook("join", str(fleet.bare), str(fleet.folder / "clone"), node="stranger")
+    refused = fleet.run("node", "run", "--once", node="stranger")
+    assert refused.returncode == 4
+    words = refused.stderr.partition("`shiftbook ")[2].rpartition("`")[0]
+    name, key = words.split()[2], words.partition("--key '")[2].rstrip("'")
+    fleet.shiftbook("fleet", "admit", name, "--role", "node", "--key", key, node="desk")
+    fleet.commit({"missions/hello.md": command("echo hello")})
+    fleet.shiftbook("node", "run", "--once", node="stranger")
+    assert fleet.missions()["hello"]["node"] == "stranger"
+
+
+def test_once_does_what_can_be_done_and_exits(fleet: Fleet) -> None:
+    """`node run --once` finishes a chain of missions, leaves what must wait, and stops by itself."""
+    fleet.found("desk")
+    fleet.commit(
+        {
+            "missions/first.md": command("echo first"),
+            "missions/second.md": command("echo second", depends_on=["first"]),
+            "missions/later.md": command("echo later", not_before="2099-01-01T00:00:00Z"),
+            "missions/elsewhere.md": command("echo elsewhere", to=["nowhere"]),
+        }
+    )
+    fleet.shiftbook("node", "run", "--once", node="desk")
+    missions = fleet.missions()
+    status = {name: missions[name]["status"] for name in ("first", "second", "later", "elsewhere")}
+    assert status == {"first": "done", "second": "done", "later": "queued", "elsewhere": "queued"}
+    assert missions["later"]["reason"].startswith("not before 2099")
+
+
+def test_a_person_cancels_a_running_mission_by_an_edit(fleet: Fleet) -> None:
+    """`status: cancelled` ends the work within seconds and archives the mission with what was done."""
+    fleet.found("desk")
+    fleet.commit({"missions/long.md": command("echo begun; sleep 100")})
+    fleet.start("desk")
+    fleet.wait("it runs", lambda: _running(fleet, "long"))
+    time.sleep(1)
+    text = (fleet.clone / "missions" / "long.md").read_text(encoding="utf-8")
+    fleet.commit({"missions/long.md": text.replace("---\nDo it", "status: cancelled\n---\nDo it")})
+    fleet.wait("it is cancelled", lambda: fleet.missions()["long"]["status"] == "cancelled", seconds=20)
+    shown = fleet.show("long")
+    assert shown["path"].startswith("missions/archive/")
+    assert "begun" in shown["text"]
+
+
+def test_deleting_the_file_of_a_running_mission_cancels_it(fleet: Fleet) -> None:
+    """The work ends, and the mission's text is kept in the archive with what was done: nothing is lost."""
+    fleet.found("desk")
+    fleet.commit({"missions/long.md": command("echo begun; sleep 100")})
+    fleet.start("desk")
+    fleet.wait("it runs", lambda: _running(fleet, "long"))
+    time.sleep(1)
+    fleet.commit({"missions/long.md": None})
+    fleet.wait("it is cancelled", lambda: fleet.missions().get("long", {}).get("status") == "cancelled", seconds=20)
+    assert "Do it." in fleet.show("long")["text"]
+
+
+def test_json_events_are_one_object_a_line(fleet: Fleet) -> None:
+    """`node run --json` writes nothing else to standard output."""
+    fleet.found("desk")
+    fleet.commit({"missions/hello.md": command("echo hello")})
+    out = fleet.shiftbook("node", "run", "--once", "--json", node="desk")
+    events = [json.loads(line)["event"] for line in out.splitlines()]
+    assert events[0] == "ready"
+    assert events[-1] == "stopped"
+    assert {"started", "done", "folded"} <= set(events)

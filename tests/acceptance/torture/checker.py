@@ -1,0 +1,324 @@
+"""Did the fleet keep its promises? Reads a history and names every promise that was broken, with the evidence.
+
+Pure: the same function judges real processes over a real server and simulated ones in memory. Each rule is a function
+of its own; tests/acceptance/test_checker.py shows a good and a bad history for every one of them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+from missions.lease import Claim, Hold
+from tests.acceptance.torture.history import CLAIM, LOG, BranchCommit, History, Move, Push, Work
+
+TOLERANCE = 1.0
+"""Seconds by which two machines' work may seem to overlap: records tell whole seconds only."""
+
+OF_NODES = ("heartbeats/", "memos/", "log/", "knowledge/", "conflicts/", "missions/archive/")
+"""Where a node may write without being asked; besides the journal and the missions' own pages."""
+
+OVER = {"done", "cancelled"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Violation:
+    """One broken promise."""
+
+    rule: str
+    what: str
+    at: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.what} (at {self.at:.3f})"
+
+
+def check(history: History, *, tolerance: float = TOLERANCE) -> list[Violation]:
+    """Every violation in a history; none means that it kept every promise."""
+    rules = (forward, linear, once, unfenced, told, kept, cancelled, started, lost)
+    found = [violation for rule in rules for violation in rule(history)]
+    return found + list(overlap(history, tolerance))
+
+
+def forward(history: History) -> Iterator[Violation]:
+    """The branch only moves forward."""
+    for push, move in history.moves(history.main):
+        if push.attack or (move.old is None and move.new is not None):
+            continue
+        if move.new is None or history.between(move.old, move.new) is None:
+            yield Violation(rule="forward", what=f"the branch went from {move.old} to {move.new}", at=push.at)
+
+
+def linear(history: History) -> Iterator[Violation]:
+    """A claim is created as a root, grows by children of what was there, and goes only when the branch is past it."""
+    folded: dict[str, int] = {}
+    working = {(work.mission, work.epoch, work.node) for work in history.works}
+    for push in history.pushes:
+        _learn(history, push, folded)
+        for move in push.moves:
+            if push.attack or not move.ref.startswith(CLAIM):
+                continue
+            name = move.ref.removeprefix(CLAIM)
+            why = _bent(history, move, folded.get(name, 0), working)
+            if why:
+                yield Violation(rule="linear", what=f"the claim on {name} {why}", at=push.at)
+
+
+def _learn(history: History, push: Push, folded: dict[str, int]) -> None:
+    """Notes which epochs the branch is past after this push."""
+    move = push.move(history.main)
+    if move is not None and move.new is not None:
+        folded.update({name: page.epoch for name, page in history.commits[move.new].pages.items()})
+
+
+def _bent(history: History, move: Move, folded: int, working: set[tuple[str, int, str]]) -> str | None:
+    """What is wrong with one move of a claim's ref, in words."""
+    new = history.claims.get(move.new) if move.new else None
+    old = history.claims.get(move.old) if move.old else None
+    if move.new is None:
+        claim = old.claim if old else None
+        if claim is None or claim.epoch <= folded:
+            return None
+        if claim.closed:
+            return f"was deleted before its epoch {claim.epoch} was folded"
+        started = (claim.mission, claim.epoch, claim.node) in working
+        return f"was withdrawn by {claim.node}, which works on it" if started else None
+    if new is None or new.claim is None:
+        return f"cannot be read ({move.new})"
+    if move.old is None:
+        return None if not new.parents else "was created with a parent"
+    if old is None or old.claim is None:
+        return f"followed one that cannot be read ({move.old})"
+    if new.parents != (move.old,):
+        return f"was rewritten: {new.claim.node}'s epoch {new.claim.epoch} is no child of what was there"
+    return _not_next(old.claim, new.claim)
+
+
+def _not_next(old: Claim, new: Claim) -> str | None:
+    """Why a claim cannot follow another."""
+    if old.closed:
+        return f"moved on from {old.state}"
+    if new.closed:
+        same = (old.mission, old.node, old.boot, old.epoch, old.attempt)
+        return None if same == (new.mission, new.node, new.boot, new.epoch, new.attempt) else "was closed by another"
+    if (new.epoch, new.attempt) != (old.epoch + 1, old.attempt + 1):
+        return f"went from epoch {old.epoch} to {new.epoch}, from attempt {old.attempt} to {new.attempt}"
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A record that the server took in on a node's log. `closing` is the claim that was closed with it."""
+
+    mission: str
+    epoch: int
+    node: str
+    log: str
+    push: Push
+    closing: Claim | None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a result: a claim that was put back has none."""
+        return self.closing is None or self.closing.state is not Hold.RELEASED
+
+
+def results(history: History) -> list[Result]:
+    """Every record on every node's log, in the order in which the server took them in."""
+    found: list[Result] = []
+    for push, move in history.moves(LOG):
+        here, new = move.new, list[str]()
+        while here is not None and here != move.old:
+            new.append(here)
+            here = next(iter(history.logs[here].parents), None)
+        node = move.ref.removeprefix(LOG)
+        for oid in reversed(new):
+            said = history.logs[oid]
+            closing = _closed_with(history, push, said.mission, oid)
+            found.append(
+                Result(mission=said.mission, epoch=said.epoch, node=node, log=oid, push=push, closing=closing)
+            )
+    return found
+
+
+def _closed_with(history: History, push: Push, mission: str, log: str) -> Claim | None:
+    move = push.move(CLAIM + mission)
+    commit = history.claims.get(move.new) if move and move.new else None
+    claim = commit.claim if commit else None
+    return claim if claim and claim.closed and claim.log == log else None
+
+
+def once(history: History) -> Iterator[Violation]:
+    """At most one accepted result for each epoch of a mission, epochs in order, and one success in all."""
+    last: dict[str, int] = {}
+    done: Counter[str] = Counter()
+    for result in results(history):
+        if result.push.attack:
+            continue
+        name = result.mission
+        if result.epoch <= last.get(name, 0):
+            what = f"{result.node}'s result of {name}, epoch {result.epoch}, was accepted after epoch {last[name]}'s"
+            yield Violation(rule="once", what=what, at=result.push.at)
+        last[name] = max(result.epoch, last.get(name, 0))
+        done[name] += result.closing is not None and result.closing.state is Hold.DONE
+        if done[name] == 2:
+            yield Violation(rule="once", what=f"{name} was done twice", at=result.push.at)
+
+
+def unfenced(history: History) -> Iterator[Violation]:
+    """A result is accepted only with its claim, and only while no later epoch was granted: also on the branch."""
+    granted: dict[str, int] = defaultdict(int)
+    beaten: set[tuple[str, int]] = set()
+    by_push: dict[int, list[Result]] = defaultdict(list)
+    for result in results(history):
+        by_push[id(result.push)].append(result)
+    for push in history.pushes:
+        for result in by_push[id(push)]:
+            name, epoch = result.mission, result.epoch
+            if result.closing is None and not push.attack:
+                what = f"{result.node}'s result of {name}, epoch {epoch}, did not move its claim"
+                yield Violation(rule="unfenced", what=what, at=push.at)
+            if epoch < granted[name]:
+                beaten.add((name, epoch))
+                if not push.attack:
+                    what = f"{result.node}'s result of {name}, epoch {epoch}, came after epoch {granted[name]}"
+                    yield Violation(rule="unfenced", what=what, at=push.at)
+        for move in push.moves:
+            commit = history.claims.get(move.new or "") if move.ref.startswith(CLAIM) else None
+            if commit and commit.claim:
+                granted[commit.claim.mission] = max(granted[commit.claim.mission], commit.claim.epoch)
+        yield from _fenced_on_branch(history, push, beaten)
+
+
+def _fenced_on_branch(history: History, push: Push, beaten: set[tuple[str, int]]) -> Iterator[Violation]:
+    for old, new in _steps(history, push):
+        for name, page in new.pages.items():
+            before = old.pages.get(name)
+            if new.by_node and (name, page.epoch) in beaten and (before is None or before.epoch != page.epoch):
+                what = f"the branch took in {name}, epoch {page.epoch}, which had been fenced"
+                yield Violation(rule="unfenced", what=what, at=push.at)
+
+
+def _steps(history: History, push: Push) -> Iterator[tuple[BranchCommit, BranchCommit]]:
+    """Each commit that one push brought to the branch, with the one before it."""
+    move = push.move(history.main)
+    if move is None or move.old is None or move.new is None:
+        return
+    chain = history.between(move.old, move.new) or []
+    for old, new in zip([move.old, *chain], chain, strict=False):
+        yield history.commits[old], history.commits[new]
+
+
+def told(history: History) -> Iterator[Violation]:
+    """The branch tells each accepted result exactly once, and the epoch in a mission's page only grows."""
+    accepted: dict[str, list[Result]] = defaultdict(list)
+    for result in results(history):
+        accepted[result.mission].append(result)
+    for push in history.pushes:
+        for old, new in _steps(history, push):
+            for name, page in new.pages.items():
+                before = old.pages.get(name)
+                if new.by_node and before is not None and page.epoch < before.epoch:
+                    what = f"{name} went back from epoch {before.epoch} to {page.epoch}"
+                    yield Violation(rule="told", what=what, at=push.at)
+    final = history.final()
+    for name, page in (final.pages if final and history.settled else {}).items():
+        yield from _unlike(name, [_line(r) for r in accepted[name]], [_said(a) for a in page.attempts])
+
+
+def _line(result: Result) -> str:
+    claim = result.closing
+    return f"attempt {claim.attempt} · {claim.state} · {claim.node}" if claim else f"epoch {result.epoch}"
+
+
+def _said(attempt: object) -> str:
+    return "attempt {number} · {state} · {node}".format(**vars(attempt))
+
+
+def _unlike(name: str, accepted: list[str], page: list[str]) -> Iterator[Violation]:
+    missing, extra = Counter(accepted) - Counter(page), Counter(page) - Counter(accepted)
+    for line, count in missing.items():
+        yield Violation(rule="told", what=f"{name}: {line} was accepted, and {count} of it are not on its page")
+    for line in extra:
+        yield Violation(rule="told", what=f"{name}: its page tells {line}, which nobody accepted (or not twice)")
+
+
+def kept(history: History) -> Iterator[Violation]:
+    """What people wrote stays: nodes write their own fields and their own places, and add to the journal."""
+    for push in history.pushes:
+        for old, new in _steps(history, push) if not push.attack else ():
+            if new.by_node:
+                for what in _reverted(old, new):
+                    yield Violation(rule="kept", what=what, at=push.at)
+
+
+def _reverted(old: BranchCommit, new: BranchCommit) -> Iterator[str]:
+    for name, page in old.pages.items():
+        now = new.pages.get(name)
+        if now is None:
+            yield f"a node took {name} away"
+        elif now.essence != page.essence and page.essence is not None:
+            yield f"a node changed what a person asks for in {name}"
+    for path in sorted(old.others.keys() | new.others.keys()):
+        if old.others.get(path) != new.others.get(path) and not path.startswith(OF_NODES):
+            yield f"a node changed {path}"
+    if not new.journal.startswith(old.journal.rstrip("\n")):
+        yield "a node took something out of the journal"
+
+
+def cancelled(history: History) -> Iterator[Violation]:
+    """A mission that a person cancelled is not put back to work by a node."""
+    stopped: set[str] = set()
+    for push in history.pushes:
+        for old, new in _steps(history, push):
+            for name, page in new.pages.items():
+                before = old.pages.get(name)
+                if not new.by_node and page.status == "cancelled":
+                    stopped.add(name)
+                elif not new.by_node and before is not None and before.status != page.status:
+                    stopped.discard(name)
+                elif name in stopped and page.status not in OVER:
+                    what = f"{name} was cancelled by a person and is {page.status} again"
+                    yield Violation(rule="cancelled", what=what, at=push.at)
+                    stopped.discard(name)
+
+
+def started(history: History) -> Iterator[Violation]:
+    """Nobody starts an epoch that somebody started already."""
+    first: dict[tuple[str, int], Work] = {}
+    for work in history.works:
+        other = first.setdefault((work.mission, work.epoch), work)
+        if other is not work:
+            what = f"{work.mission}, epoch {work.epoch}, was started by {other.node} and again by {work.node}"
+            yield Violation(rule="started", what=what, at=work.start)
+
+
+def overlap(history: History, tolerance: float) -> Iterator[Violation]:
+    """Two never work on one mission at the same time, unless one of them stood still and could not know."""
+    by_mission: dict[str, list[Work]] = defaultdict(list)
+    for work in history.works:
+        if not work.excused and work.end is not None:
+            by_mission[work.mission].append(work)
+    for name, works in by_mission.items():
+        for one, other in combinations(sorted(works, key=lambda w: (w.start, w.epoch)), 2):
+            over = (one.end or 0.0) - other.start
+            if one.epoch != other.epoch and over > tolerance:
+                what = f"{name}: {one.node} (epoch {one.epoch}) worked on for {over:.2f} s beside {other.node}"
+                yield Violation(rule="overlap", what=what, at=other.start)
+
+
+def lost(history: History) -> Iterator[Violation]:
+    """In the end every mission that was filed is over, or waits for a person who must look at it, or was deleted."""
+    final = history.final()
+    if not history.settled or final is None:
+        return
+    for name in sorted(history.filed):
+        page = final.pages.get(name)
+        if page is None and name not in history.withdrawn:
+            yield Violation(rule="lost", what=f"{name} is gone from the branch")
+        elif page is not None and page.status != "dead" and not (page.archived and page.status in OVER):
+            yield Violation(rule="lost", what=f"{name} was never finished: it is {page.status} at {page.path}")
+    for ref in history.left_over(CLAIM):
+        yield Violation(rule="lost", what=f"{ref} was never folded")

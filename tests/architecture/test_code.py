@@ -1,0 +1,37 @@
+"""What the import contracts cannot say about the code."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("missions", "sync", "handoff", "orchestrator", "mobile-bridge/mobile_bridge")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+
+def test_a_module_is_one_idea() -> None:
+    """No module has more than 300 lines."""
+    assert {str(p.relative_to(ROOT)): n for p in MODULES if (n := len(p.read_text().splitlines())) > 300} == {}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_git_is_called_in_one_file_only(path: Path) -> None:
+    """No other module imports GitPython or names git as a program to run."""
+    if path == ROOT / "sync" / "git.py":
+        return
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            assert not {name.partition(".")[0] for name in names} & {"git", "gitdb"}, f"line {node.lineno}"
+        if isinstance(node, ast.List) and node.elts and isinstance(node.elts[0], ast.Constant):
+            assert node.elts[0].value != "git", f"line {node.lineno}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_opens_with_its_sentence(path: Path) -> None:
+    """Every module that holds code has a docstring."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert not tree.body or ast.get_docstring(tree)

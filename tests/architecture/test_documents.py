@@ -1,0 +1,82 @@
+"""The documents name everything that a person can type, write or set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from missions.fields import Fields
+from orchestrator.charter import BusPart, Charter, FleetPart, ProjectPart, TrustPart
+from orchestrator.cli import cli
+from orchestrator.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = {path.name: path.read_text(encoding="utf-8") for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]}
+
+
+def _commands(command: click.Command, words: tuple[str, ...], ctx: click.Context) -> Iterator[tuple[str, ...]]:
+    if isinstance(command, click.Group):
+        for name in command.list_commands(ctx):
+            inner = command.get_command(ctx, name)
+            assert inner is not None
+            yield from _commands(inner, (*words, name), ctx)
+    if not isinstance(command, click.Group) or command.invoke_without_command:
+        yield words
+
+
+COMMANDS = list(_commands(cli, ("shiftbook",), click.Context(cli)))
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_is_in_the_documents(words: tuple[str, ...]) -> None:
+    """docs/commands.md shows each command by its full name."""
+    assert f"`{' '.join(words)}" in DOCUMENTS["commands.md"]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_says_what_it_is_for(words: tuple[str, ...]) -> None:
+    """--help has a sentence for each command and for each of its options."""
+    command: click.Command = cli
+    for word in words[1:]:
+        assert isinstance(command, click.Group)
+        found = command.get_command(click.Context(cli), word)
+        assert found is not None
+        command = found
+    assert command.help
+    undocumented = [p.name for p in command.params if isinstance(p, click.Option) and not p.help and p.name != "title"]
+    assert undocumented == []
+
+
+def test_every_setting_is_in_the_documents() -> None:
+    """docs/settings.md has a row for each environment variable."""
+    names = [str(choice) for f in Settings.model_fields.values() for choice in f.validation_alias.choices]  # type: ignore[union-attr]
+    assert [name for name in names if f"| `{name}` |" not in DOCUMENTS["settings.md"]] == []
+
+
+def test_every_field_of_a_mission_is_in_the_documents() -> None:
+    """docs/missions.md names each front-matter field."""
+    assert [name for name in Fields.model_fields if f"`{name}`" not in DOCUMENTS["missions.md"]] == []
+
+
+def test_every_key_of_the_fleets_file_is_in_the_documents() -> None:
+    """docs/settings.md names each key of fleet.toml, with its table."""
+    parts = {name: field.annotation for name, field in Charter.model_fields.items() if name != "projects"}
+    keys = [f"{table}.{key}" for table, part in parts.items() for key in part.model_fields]  # type: ignore[union-attr]
+    keys += [f"projects.NAME.{key}" for key in ProjectPart.model_fields]
+    assert {FleetPart, BusPart, TrustPart} <= set(parts.values())
+    assert [key for key in keys if f"`{key}`" not in DOCUMENTS["settings.md"]] == []
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    """Every relative link in the README and the other documents names a file that is there."""
+    import re
+
+    broken = []
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+            if not (path.parent / target).exists():
+                broken.append(f"{path.name}: {target}")
+    assert broken == []

@@ -1,0 +1,353 @@
+"""Are the objects that we write the ones that git would have written, and do we read git's?"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sync.errors import ObjectMissing
+from sync.git import GitStore
+from sync.memory_remote import MemoryStore
+from sync.objects import (
+    EXECUTABLE,
+    FILE,
+    FOLDER,
+    SYMLINK,
+    TreeEntry,
+    edit_tree,
+    find,
+    object_id,
+    print_tree,
+    read_commit,
+    read_tree,
+    write_commit,
+)
+from sync.remote import Oid, Store
+from tests.ledgers import Keys, all_files
+from tests.orchestrator.repositories import CLEAN, git
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """An empty bare repository."""
+    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", "bare.git")
+    return tmp_path / "bare.git"
+
+
+@pytest.fixture
+def store(bare: Path) -> Iterator[GitStore]:
+    """Its objects."""
+    store = GitStore(bare)
+    yield store
+    store.close()
+
+
+def raw(folder: Path, oid: Oid, kind: str) -> bytes:
+    """An object as git gives it."""
+    words = ["git", "cat-file", kind, oid]
+    return subprocess.run(words, cwd=folder, env=CLEAN, capture_output=True, check=True).stdout
+
+
+def committed(store: Store, tree: Oid, *parents: Oid, message: str = "a commit", when: int = 1_795_000_000) -> Oid:
+    """A commit of a tree."""
+    return write_commit(
+        store, tree=tree, parents=parents, name="Anna Ä", email="a@x", when=when, message=message, sign=None
+    )
+
+
+def tree_of(store: Store, files: Mapping[str, bytes | None], onto: Oid | None = None) -> Oid:
+    """A tree that has something in it."""
+    tree = edit_tree(store, onto, files)
+    assert tree is not None
+    return tree
+
+
+NAMES = st.sampled_from(["a", "a.md", "a-b", "a0", "b", "ä.md", "x y.txt"])
+PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
+EDITS = st.lists(st.dictionaries(PATHS, st.one_of(st.none(), st.binary(max_size=20)), max_size=5), max_size=4)
+
+
+def apply(files: dict[str, bytes], edit: Mapping[str, bytes | None]) -> dict[str, bytes]:
+    """What an edit means, on a plain dictionary: what is written replaces files above and below it."""
+    found = dict(files)
+    for path in (p for p, data in edit.items() if data is None):
+        found.pop(path, None)
+    for path, data in edit.items():
+        if data is not None:
+            found = {p: d for p, d in found.items() if not p.startswith(f"{path}/") and not path.startswith(f"{p}/")}
+            found[path] = data
+    return found
+
+
+def clashes(edit: Mapping[str, bytes | None]) -> bool:
+    """Whether an edit names a path and something below it, which means nothing."""
+    return any(a != b and b.startswith(f"{a}/") for a in edit for b in edit)
+
+
+@settings(deadline=None, max_examples=150)
+@given(EDITS)
+def test_editing_trees_is_editing_files(edits: list[dict[str, bytes | None]]) -> None:
+    """After any edits the tree holds exactly the files that a plain dictionary would; an empty one is None."""
+    store, tree, files = MemoryStore(), None, dict[str, bytes]()
+    for edit in edits:
+        if clashes(edit):
+            continue
+        tree, files = edit_tree(store, tree, edit), apply(files, edit)
+        found = {path: store.get(oid) for path, oid in all_files(store, tree).items()} if tree else {}
+        assert found == files
+        assert (tree is None) == (not files)
+
+
+@settings(deadline=None, max_examples=100)
+@given(EDITS)
+def test_the_same_files_are_the_same_tree_whatever_the_way(edits: list[dict[str, bytes | None]]) -> None:
+    """A tree's name depends on what is in it, not on how it came to be."""
+    store, tree, files = MemoryStore(), None, dict[str, bytes]()
+    for edit in edits:
+        if not clashes(edit):
+            tree, files = edit_tree(store, tree, edit), apply(files, edit)
+    assert edit_tree(store, None, files) == tree
+
+
+def test_git_makes_the_same_trees(tmp_path: Path, bare: Path, store: GitStore) -> None:
+    """Our tree of some files has the name that `git write-tree` gives it: order, folders, modes, names that sort oddly."""
+    files = {
+        "a": b"1",
+        "a.md": b"2",
+        "a-b/c": b"3",
+        "a0": b"4",
+        "b/a": b"5",
+        "b.c/d/e": b"6",
+        "ä/ö.md": b"7",
+        "empty": b"",
+        "z\nnewline": b"8",
+    }
+    work = tmp_path / "work"
+    git(tmp_path, "init", "--quiet", "work")
+    for path, data in files.items():
+        (work / path).parent.mkdir(parents=True, exist_ok=True)
+        (work / path).write_bytes(data)
+    git(work, "add", "--all")
+    assert tree_of(store, files) == git(work, "write-tree")
+    (work / "b/a").unlink()
+    (work / "a-b/c").write_bytes(b"changed")
+    git(work, "add", "--all")
+    assert tree_of(store, {"b/a": None, "a-b/c": b"changed"}, tree_of(store, files)) == git(work, "write-tree")
+    assert bare.exists()
+
+
+def test_an_edit_keeps_what_it_does_not_name(store: GitStore) -> None:
+    """Executable files stay executable, links and other folders stay what they are."""
+    old = print_tree(
+        {
+            "run": TreeEntry(EXECUTABLE, store.put("blob", b"#!")),
+            "link": TreeEntry(SYMLINK, store.put("blob", b"run")),
+            "far": TreeEntry(FOLDER, tree_of(store, {"x": b"x"})),
+        }
+    )
+    new = read_tree(store.get(tree_of(store, {"run": b"#!!", "n": b"n"}, store.put("tree", old))))
+    assert {name: entry.mode for name, entry in new.items()} == {
+        "far": FOLDER,
+        "link": SYMLINK,
+        "n": FILE,
+        "run": EXECUTABLE,
+    }
+    assert new["far"] == read_tree(old)["far"]
+
+
+def test_writing_over_a_link_makes_it_a_file(store: GitStore) -> None:
+    """A file's text never goes into a link's target."""
+    old = store.put("tree", print_tree({"link": TreeEntry(SYMLINK, store.put("blob", b"/etc/passwd"))}))
+    assert read_tree(store.get(tree_of(store, {"link": b"text"}, old)))["link"].mode == FILE
+
+
+def test_git_finds_nothing_wrong_with_what_we_write(bare: Path, store: GitStore, keys: Keys) -> None:
+    """fsck --strict, on blobs, trees, commits, signed commits and merges."""
+    root = committed(store, tree_of(store, {"a/b/c.md": b"x", "a-b": b"y", "a.b": b"z"}))
+    tree = tree_of(store, {"a/b/c.md": None, "new": b"n"}, read_commit(store.get(root)).tree)
+    left, right = committed(store, tree, root), committed(store, tree, root, message="b")
+    merge = write_commit(
+        store,
+        tree=tree,
+        parents=(left, right),
+        name="n1",
+        email="n1@x",
+        when=1,
+        message="m",
+        sign=keys["n1"].sign,
+    )
+    git(bare, "update-ref", "refs/heads/main", merge)
+    assert git(bare, "fsck", "--strict", "--full", "--no-dangling") == ""
+    assert git(bare, "rev-list", "--count", "main") == "4"
+
+
+def test_git_verifies_our_signatures_and_we_read_gits(tmp_path: Path, keys: Keys) -> None:
+    """A commit that we signed passes `git verify-commit`; one that `git commit -S` made has the payload we check."""
+    git(tmp_path, "init", "--quiet", "--initial-branch=main", "work")
+    work, signers = tmp_path / "work", tmp_path / "signers"
+    signers.write_text(keys.signers(anna=("author",)))
+    options = ("-c", "gpg.format=ssh", "-c", f"gpg.ssh.allowedSignersFile={signers}")
+    (work / "a").write_text("x")
+    git(work, "add", "a")
+    key = f"user.signingkey={keys['anna'].path}.pub"
+    git(work, *options, "-c", key, "commit", "--quiet", "-S", "-m", "Größe\n\nmore")
+    store = GitStore(work / ".git")
+    head = git(work, "rev-parse", "HEAD")
+    theirs = read_commit(store.get(head))
+    assert theirs.signature is not None
+    assert theirs.message == "Größe\n\nmore\n"
+    unsigned = git(work, "cat-file", "commit", "HEAD").replace("gpgsig", "\0").split("\0")[0]
+    assert theirs.payload.decode().startswith(unsigned)
+    ours = write_commit(
+        store,
+        tree=theirs.tree,
+        parents=(head,),
+        name="anna",
+        email="a@x",
+        when=1_795_000_000,
+        message="ours",
+        sign=keys["anna"].sign,
+    )
+    git(work, *options, "verify-commit", ours)
+    assert read_commit(store.get(ours)).payload == read_commit(store.get(ours)).payload
+    store.close()
+
+
+def test_a_commit_reads_back_as_it_was_written(bare: Path, store: GitStore) -> None:
+    """Tree, parents, author, time and message; git shows the same."""
+    tree = tree_of(store, {"a": b"x"})
+    root = committed(store, tree)
+    oid = committed(store, tree, root, message="Subject\n\nBody ü\n")
+    read = read_commit(store.get(oid))
+    assert (read.tree, read.parents, read.author, read.committed) == (tree, (root,), "Anna Ä", 1_795_000_000)
+    assert (read.message, read.signature) == ("Subject\n\nBody ü\n", None)
+    assert read.payload == raw(bare, oid, "commit")
+    assert git(bare, "show", "--no-patch", "--format=%T %P %an %ct %s", oid) == (
+        f"{tree} {root} Anna Ä 1795000000 Subject"
+    )
+
+
+def test_headers_that_we_do_not_know_stay_in_the_payload() -> None:
+    """An encoding, a merged tag: everything but the signature is what the signature covers."""
+    data = b"tree %s\nauthor A <a> 5 +0100\ncommitter C <c> 6 -0200\nmergetag object x\n type commit\n \n tagger y\n"
+    data = data % (b"1" * 40) + b"encoding latin-1\ngpgsig -----BEGIN\n abc\n -----END\n\nm\xfc\n"
+    read = read_commit(data)
+    assert read.signature == "-----BEGIN\nabc\n-----END"
+    assert read.payload == data.replace(b"gpgsig -----BEGIN\n abc\n -----END\n", b"")
+    assert (read.author, read.committed) == ("A", 6)
+
+
+@pytest.mark.parametrize("kind", ["blob", "tree", "commit"])
+def test_names_are_gits_names(bare: Path, store: GitStore, kind: str) -> None:
+    """object_id, both stores and `git hash-object` agree, and git reads back what we put."""
+    data = {"blob": b"hello\0\xff", "tree": b"", "commit": b"tree " + b"4b825dc642cb6eb9a060e54bf8d69288fbee4904"}[kind]
+    if kind == "commit":
+        data += b"\nauthor A <a> 1 +0000\ncommitter A <a> 1 +0000\n\nx\n"
+    oid = store.put(kind, data)
+    assert oid == object_id(kind, data) == MemoryStore().put(kind, data)
+    assert raw(bare, oid, kind) == data
+    assert (store.get(oid), store.size(oid)) == (data, len(data))
+    assert store.put(kind, data) == oid
+
+
+@pytest.mark.parametrize("oid", ["0" * 40, "1234567890" * 4])
+def test_a_missing_object_is_said_to_be_missing(store: GitStore, oid: Oid) -> None:
+    """By both stores, for the content as for the size; the next read works."""
+    for each in (store, MemoryStore()):
+        with pytest.raises(ObjectMissing):
+            each.get(oid)
+        with pytest.raises(ObjectMissing):
+            each.size(oid)
+        blob = each.put("blob", b"x")
+        assert each.get(blob) == b"x"
+
+
+def test_what_git_packed_is_read_too(bare: Path, store: GitStore) -> None:
+    """After a gc, and while the reader was open before it."""
+    oid = store.put("blob", b"loose at first")
+    commit = committed(store, tree_of(store, {"a": b"loose at first"}))
+    assert store.get(oid) == b"loose at first"
+    git(bare, "update-ref", "refs/heads/main", commit)
+    git(bare, "gc", "--quiet", "--prune=now")
+    assert store.get(oid) == b"loose at first"
+    assert store.get(commit)
+
+
+def test_find_walks_folders_only(store: GitStore) -> None:
+    """A path through a file, or to nothing, is None; the empty path is the tree itself."""
+    tree = tree_of(store, {"a/b.md": b"x"})
+    entry = find(store, tree, "a/b.md")
+    assert entry is not None
+    assert store.get(entry.oid) == b"x"
+    assert [find(store, tree, path) for path in ("a/c", "a/b.md/c", "b")] == [None] * 3
+    assert find(store, tree, "") == TreeEntry(FOLDER, tree)
+
+
+def test_names_that_are_no_unicode_survive(store: GitStore) -> None:
+    """A folder with a Latin-1 name is edited without changing that name."""
+    old = b"100644 caf\xe9\0" + b"\x11" * 20
+    new = store.get(tree_of(store, {"b": b"x"}, store.put("tree", old)))
+    assert old in new
+
+
+def histories(store: Store) -> dict[str, Oid]:
+    """A history with a side branch, a merge that takes one side, and one that joins two edits."""
+    trees = {name: tree_of(store, {"m": name.encode(), "o": b"o"}) for name in "abc"}
+    other = tree_of(store, {"m": b"a", "o": b"p"})
+    made = {"root": committed(store, tree_of(store, {"o": b"o"}), when=1)}
+    made["add"] = committed(store, trees["a"], made["root"], when=2)
+    made["touch"] = committed(store, other, made["add"], when=3, message="another file")
+    made["side"] = committed(store, trees["b"], made["add"], when=4, message="side")
+    made["taken"] = committed(store, tree_of(store, {"m": b"b", "o": b"p"}), made["touch"], made["side"], when=5)
+    made["left"] = committed(store, trees["c"], made["taken"], when=6, message="left")
+    made["gone"] = committed(store, tree_of(store, {"o": b"o"}), made["left"], when=7)
+    made["back"] = committed(store, trees["a"], made["gone"], when=8, message="back")
+    return made
+
+
+@pytest.mark.parametrize("tip", ["root", "add", "touch", "side", "taken", "left", "gone", "back"])
+@pytest.mark.parametrize("path", ["m", "o", "none"])
+def test_both_stores_tell_the_same_history(store: GitStore, tip: str, path: str) -> None:
+    """The commits that changed a path, newest first: git's log and the one in memory agree, merges included."""
+    memory = MemoryStore()
+    ours, theirs = histories(memory), histories(store)
+    assert ours == theirs
+    assert list(memory.history(ours[tip], path)) == list(store.history(theirs[tip], path))
+
+
+def test_both_stores_agree_on_descent(store: GitStore) -> None:
+    """A commit descends from itself and its ancestors through every parent, not from its children or strangers."""
+    memory = MemoryStore()
+    made = histories(memory)
+    assert histories(store) == made
+    for new in made.values():
+        for old in made.values():
+            assert memory.descends(new, old) == store.descends(new, old)
+    assert store.descends(made["taken"], made["side"])
+    assert not store.descends(made["side"], made["taken"])
+    assert not store.descends(made["taken"], "1" * 40)
+    assert not memory.descends(made["taken"], "1" * 40)
+
+
+def test_a_path_with_gits_magic_is_a_path(store: GitStore) -> None:
+    """`:(glob)*` or a leading dash in a file's name is not taken for an order."""
+    for path in (":(glob)*", "*", "-x", "[a]"):
+        root = committed(store, tree_of(store, {"other": b"x"}))
+        oid = committed(store, tree_of(store, {"other": b"y", path: b"x"}), root)
+        tip = committed(store, tree_of(store, {"other": b"z", path: b"x"}), oid)
+        assert list(store.history(tip, path)) == [oid]
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.binary(max_size=120))
+def test_no_bytes_of_a_commit_are_a_surprise(data: bytes) -> None:
+    """What is not a commit raises KeyError (it has no tree), and nothing else."""
+    try:
+        assert read_commit(data).tree is not None
+    except KeyError as error:
+        assert error.args == ("tree",)
