@@ -8,7 +8,7 @@ admin of the version before signed them. What is not followed is reported, and t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from orchestrator import charter
 from orchestrator.charter import Charter
@@ -35,15 +35,30 @@ class Constitution:
 
     store: Store
     pin: Callable[[Oid], Oid]
-    _known: dict[tuple[Oid | None, Oid | None], InForce] = field(default_factory=dict)
+    _last: tuple[Oid, InForce] | None = None
 
     def in_force(self, tip: Oid) -> InForce:
         """What counts at `tip`. Raises BrokenLedger when there is no usable `fleet.toml` at all."""
-        tree = read_commit(self.store.get(tip)).tree
-        key = (self._blob(tree, SIGNERS), self._blob(tree, charter.PATH))
-        if key not in self._known:
-            self._known = {key: self._follow(tip)}  # only the newest: a rare change costs one walk
-        return self._known[key]
+        if self._last is None or not self._untouched_since(self._last[0], tip):
+            self._last = (tip, self._follow(tip))  # a rare change costs one walk
+        self._last = (tip, self._last[1])
+        return self._last[1]
+
+    def _untouched_since(self, seen: Oid, tip: Oid, roof: int = 500) -> bool:
+        """Whether every commit since `seen` left both files alone. Comparing the two ends would not do: what an admin
+        changed, somebody else may have put back before we looked."""
+        for _ in range(roof):
+            if tip == seen:
+                return True
+            parents = read_commit(self.store.get(tip)).parents
+            if len(parents) != 1 or self._both(tip) != self._both(parents[0]):
+                return False
+            tip = parents[0]
+        return False
+
+    def _both(self, commit: Oid) -> tuple[Oid | None, Oid | None]:
+        tree = read_commit(self.store.get(commit)).tree
+        return self._blob(tree, SIGNERS), self._blob(tree, charter.PATH)
 
     def _follow(self, tip: Oid) -> InForce:
         anchor = self.pin(tip)

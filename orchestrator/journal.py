@@ -52,7 +52,7 @@ def utc(when: datetime) -> str:
 
 def duration(seconds: float) -> str:
     """A length of time as a person would say it."""
-    if seconds < 10:
+    if seconds < 10 and seconds != int(seconds):
         return f"{seconds:.1f} s"
     if seconds < 90:
         return f"{seconds:.0f} s"

@@ -66,7 +66,9 @@ class Logbook:
         def draft(ledger: Ledger) -> Draft:
             known_project(ledger, project)
             text = decode(ledger.read(path) or b"")[0]
-            return Draft(files={path: append_many(text, parse_log(clean.text).entries).encode()}, message=_subject(entry))
+            return Draft(
+                files={path: append_many(text, parse_log(clean.text).entries).encode()}, message=_subject(entry)
+            )
 
         commit = land(self.bus, self.reader, draft)
         return Written(entry_id=entry.entry_id, path=path, commit=commit, redacted=len(clean.found))
@@ -114,7 +116,11 @@ def sections_of(text: str) -> dict[str, str]:
     """What a person typed, by section: `### Decisions` and its like head one; all else is work accomplished."""
     read = parse_log(f"## undated\n\n{text}")
     known = {"", *SECTIONS}
-    whole = len(read.entries) == 1 and not read.trailer.strip() and all(name in known for name, _ in read.entries[0].sections)
+    whole = (
+        len(read.entries) == 1
+        and not read.trailer.strip()
+        and all(name in known for name, _ in read.entries[0].sections)
+    )
     if not whole:
         return {"Work Accomplished": text}
     named = {name: read.entries[0].section(name) for name, _ in read.entries[0].sections}

@@ -53,7 +53,9 @@ class Recollection:
     path: Path
     of: str
 
-    def search(self, ledger: Ledger, query: str, *, projects: Sequence[str] | None = None, limit: int = 5) -> list[Found]:
+    def search(
+        self, ledger: Ledger, query: str, *, projects: Sequence[str] | None = None, limit: int = 5
+    ) -> list[Found]:
         """The best matches in the logs of these projects ("" is the fleet's own log), or of all, with neighbours."""
         with self._current(ledger) as conn:
             roof = limit if projects is None else recall.MAX_MATCHES
@@ -118,9 +120,7 @@ class Recollection:
         return f"{VERSION} {self.of}"
 
 
-def _added(
-    conn: sqlite3.Connection, ledger: Ledger, files: Sequence[logs.LogFile], known: dict[str, str]
-) -> bool:
+def _added(conn: sqlite3.Connection, ledger: Ledger, files: Sequence[logs.LogFile], known: dict[str, str]) -> bool:
     """Takes in the files that changed; False when they changed what was taken in before."""
     changed = [file for file in files if known.get(file.path) != file.oid]
     gone = [path for path in known if path not in {file.path for file in files}]

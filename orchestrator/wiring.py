@@ -23,6 +23,7 @@ from orchestrator.fleet import Fleet
 from orchestrator.intake import Intake, Tell
 from orchestrator.journal import Attempt
 from orchestrator.ledger import Reader
+from orchestrator.logbook import Logbook
 from orchestrator.models.embedded import EmbeddedModel, ModelFile
 from orchestrator.models.xllamacpp import XLlamaCpp
 from orchestrator.node import Node
@@ -31,6 +32,7 @@ from orchestrator.pins import Pins
 from orchestrator.ports import Agent, Model, Sandbox
 from orchestrator.presence import Sightings
 from orchestrator.pulse import Pulse
+from orchestrator.recollection import Recollection
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.sandbox.none import NoSandbox
 from orchestrator.settings import Settings
@@ -99,7 +101,19 @@ def fleet(settings: Settings) -> Fleet:
         trust=Trust(link.store),
         sightings=Sightings(settings.home / "seen.json"),
         now=now,
+        recall=recollection(settings).lines,
     )
+
+
+def recollection(settings: Settings) -> Recollection:
+    """This machine's index of the journal."""
+    return Recollection(path=settings.home / "recall.db", of=settings.ledger)
+
+
+def logbook(settings: Settings, door: Fleet | None = None) -> Logbook:
+    """The journal, for the person at this machine. Raises WrongSetting when no ledger is set."""
+    door = door or fleet(settings)
+    return Logbook(bus=door.bus, reader=door.reader, ledger=door.ledger, recollection=recollection(settings))
 
 
 def model(settings: Settings) -> Model:
@@ -161,7 +175,13 @@ def node(settings: Settings, tell: Tell) -> Node:
     return Node(
         intake=Intake(bus=speaker, reader=reads, trust=Trust(link.store), offer=offer, tell=tell),
         delivery=Delivery(bus=speaker, outbox=Outbox(settings.home / "outbox"), tell=tell),
-        workshop=Workshop(agents=workers, folder=settings.home / "work", counts={"builtin": answers.count}, now=now),
+        workshop=Workshop(
+            agents=workers,
+            folder=settings.home / "work",
+            counts={"builtin": answers.count},
+            now=now,
+            recall=recollection(settings).lines,
+        ),
         pulse=Pulse(Beat(link, link.store, BEAT + settings.node), clock=clock),
         role=settings.role,
         clock=clock,

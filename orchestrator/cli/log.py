@@ -2,9 +2,120 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+
 import click
+
+from handoff.errors import HandoffError
+from orchestrator import logbook, settings, wiring
+from orchestrator.cli import paper
+from orchestrator.cli.mission import warn_offline
+from orchestrator.errors import WrongSetting
+from orchestrator.recollection import Found
+
+FLAGS = {
+    "start": "Starting Context",
+    "did": "Work Accomplished",
+    "decided": "Decisions",
+    "changed": "Code Changes",
+    "blocked": "Blockers",
+    "learned": "Lessons",
+    "next": "For Next Instance",
+    "tests": "Test Status",
+}
 
 
 @click.group("log")
 def command() -> None:
-    """(being written)"""
+    """Write into the journal, search it, take it away."""
+
+
+@command.command("add")
+@click.argument("text", nargs=-1)
+@click.option("--project", default="", help="A project from fleet.toml; the fleet's own log if missing.")
+@click.option("--title", default="", help="A few words for the entry's heading.")
+@click.option("--mission", default="", help="The mission that it is about.")
+@click.option("--start", help="What you found when you began.")
+@click.option("--did", help="What was done (the same as TEXT).")
+@click.option("--decided", multiple=True, help="What was decided and why; may be given several times.")
+@click.option("--changed", multiple=True, help="A file that was changed; may be given several times.")
+@click.option("--blocked", multiple=True, help="What is in the way; may be given several times.")
+@click.option("--learned", multiple=True, help="A lesson; may be given several times.")
+@click.option("--next", multiple=True, help="What comes next; may be given several times.")
+@click.option("--tests", help="How the tests stand.")
+@click.option("--json", "as_json", is_flag=True, help="Print the entry's id and place as JSON.")
+def add(
+    text: tuple[str, ...], project: str, title: str, mission: str, as_json: bool, **flags: str | tuple[str, ...] | None
+) -> None:
+    """Appends an entry, signed by you. TEXT, or what stands on standard input, is what was done.
+
+    On standard input, headings such as `### Decisions` head sections. Secrets are taken out before anything is written.
+    """
+    given = {FLAGS[name]: _points(value) for name, value in flags.items() if value}
+    typed = " ".join(text) or ("" if given or sys.stdin.isatty() else sys.stdin.read())
+    said = logbook.sections_of(typed) if typed.strip() else {}
+    both = {name: "\n\n".join(part for part in (said.get(name), given.get(name)) if part) for name in {*said, *given}}
+    book = wiring.logbook(settings.load())
+    try:
+        made = book.add(both, project=project, title=title, mission=mission)
+    except HandoffError as error:
+        raise WrongSetting("TEXT", str(error)) from error
+    if as_json:
+        paper.print_json(vars(made))
+        return
+    click.echo(f"added {made.entry_id} to {made.path}")
+    if made.redacted:
+        click.echo(f"{made.redacted} secret{'s' * (made.redacted != 1)} taken out before it was written", err=True)
+
+
+def _points(value: str | tuple[str, ...]) -> str:
+    return value if isinstance(value, str) else "\n".join(f"- {point}" for point in value)
+
+
+@command.command("search")
+@click.argument("query", nargs=-1, required=True)
+@click.option("--project", help="Only this project's log.")
+@click.option("--limit", default=5, show_default=True, type=click.IntRange(1, 100), help="Matches at most.")
+@click.option("--json", "as_json", is_flag=True, help="Print matches and their neighbours as JSON.")
+def search(query: tuple[str, ...], project: str | None, limit: int, as_json: bool) -> None:
+    """Finds what earlier sessions said, in all logs, older months included. Exit code 1 if there is nothing."""
+    fleet = wiring.fleet(settings.load())
+    found = wiring.logbook(settings.load(), fleet).search(" ".join(query), project=project, limit=limit)
+    warn_offline(fleet)
+    if as_json:
+        paper.print_json([vars(one) for one in found])
+    elif not found:
+        click.echo("Nothing in the logs says that.", err=True)
+    else:
+        paper.console().print(paper.shift_lines(_row(one) for one in found if not one.neighbour))
+    sys.exit(0 if found else 1)
+
+
+def _row(found: Found) -> tuple[str, str, str, str]:
+    when = datetime.fromisoformat(found.when) if found.when else None
+    title = found.heading or found.entry_id
+    return paper.clock_time(when), title, f"{found.text}\n{found.path} · {found.entry_id}", found.project
+
+
+@command.command("export")
+@click.option("--format", "shape", type=click.Choice(["chat-jsonl"]), default="chat-jsonl", help="chat-jsonl.")
+@click.option("--project", help="Only this project's log.")
+@click.option("--since", default="", metavar="DAY", help="Only entries from this day on, such as 2026-11-01.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write here instead.")
+def export(shape: str, project: str | None, since: str, output: Path | None) -> None:
+    """Prints the journal as a fine-tuning set: one conversation a line, with entry, log and commit; always JSON.
+
+    Secrets are taken out. Entries that record no answer are left out.
+    """
+    try:
+        day = datetime.fromisoformat(since).date().isoformat() if since else ""
+    except ValueError as error:
+        raise WrongSetting("--since", f"{since!r} is not a day, such as 2026-11-01") from error
+    count = 0
+    with click.open_file(str(output or "-"), "w", encoding="utf-8") as file:
+        for count, line in enumerate(wiring.logbook(settings.load()).export(project=project, since=day), 1):
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    click.echo(f"{count} conversations", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -313,11 +314,25 @@ def histories(store: Store) -> dict[str, Oid]:
 @pytest.mark.parametrize("tip", ["root", "add", "touch", "side", "taken", "left", "gone", "back"])
 @pytest.mark.parametrize("path", ["m", "o", "none"])
 def test_both_stores_tell_the_same_history(store: GitStore, tip: str, path: str) -> None:
-    """The commits that changed a path, newest first: git's log and the one in memory agree, merges included."""
+    """The commits that changed a path, on all sides of a merge, and each before its parents, in git and in memory."""
     memory = MemoryStore()
-    ours, theirs = histories(memory), histories(store)
-    assert ours == theirs
-    assert list(memory.history(ours[tip], path)) == list(store.history(theirs[tip], path))
+    made = histories(memory)
+    assert made == histories(store)
+    found = list(memory.history(made[tip], path))
+    assert sorted(found) == sorted(store.history(made[tip], path))
+    for listed in (found, list(store.history(made[tip], path))):
+        for new, old in itertools.combinations(listed, 2):
+            assert not store.descends(old, new)
+
+
+def test_merging_an_old_commit_does_not_hide_what_came_after(store: GitStore) -> None:
+    """By default `git log` would follow only the side that has the file as the merge has it."""
+    for each in (store, MemoryStore()):
+        made = histories(each)
+        replay = committed(each, read_commit(each.get(made["add"])).tree, made["gone"], made["add"], when=9)
+        found = list(each.history(replay, "m"))
+        assert found[0] == replay
+        assert {made[name] for name in ("gone", "left", "side", "add")} < set(found)
 
 
 def test_both_stores_agree_on_descent(store: GitStore) -> None:

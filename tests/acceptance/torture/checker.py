@@ -137,9 +137,7 @@ def results(history: History) -> list[Result]:
         for oid in reversed(new):
             said = history.logs[oid]
             closing = _closed_with(history, push, said.mission, oid)
-            found.append(
-                Result(mission=said.mission, epoch=said.epoch, node=node, log=oid, push=push, closing=closing)
-            )
+            found.append(Result(mission=said.mission, epoch=said.epoch, node=node, log=oid, push=push, closing=closing))
     return found
 
 

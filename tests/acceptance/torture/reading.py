@@ -1,0 +1,128 @@
+"""What do a repository's objects say? Turns ref moves and the store behind them into a history."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from missions import document
+from missions.errors import BadClaim
+from missions.lease import Claim, read_claim
+from missions.mission import Mission
+from orchestrator.ledger import CLAIM_FILE
+from orchestrator.record import read_record
+from sync.objects import FOLDER, find, read_commit, read_tree
+from sync.remote import Oid, Store
+from tests.acceptance.torture.history import (
+    CLAIM,
+    LOG,
+    Attempt,
+    BranchCommit,
+    ClaimCommit,
+    History,
+    LogCommit,
+    Page,
+    Push,
+    Work,
+)
+
+ATTEMPT = re.compile(r"^### Attempt (\d+) · (\w+) · (\S+) ·", re.MULTILINE)
+JOURNAL = "SESSION_LOG.md"
+
+
+@dataclass
+class Archive:
+    """Reads commits once each. `nodes` are the names under which nodes commit."""
+
+    store: Store
+    nodes: frozenset[str]
+    claims: dict[Oid, ClaimCommit] = field(default_factory=dict)
+    logs: dict[Oid, LogCommit] = field(default_factory=dict)
+    commits: dict[Oid, BranchCommit] = field(default_factory=dict)
+    _pages: dict[tuple[str, Oid], Page] = field(default_factory=dict)
+
+    def history(
+        self, pushes: Sequence[Push], works: Iterable[Work], *, filed: set[str], withdrawn: set[str], settled: bool
+    ) -> History:
+        """The whole history of these pushes."""
+        for push in pushes:
+            for move in push.moves:
+                for oid in filter(None, (move.old, move.new)):
+                    self._take(move.ref, oid)
+        return History(
+            pushes=pushes,
+            claims=self.claims,
+            logs=self.logs,
+            commits=self.commits,
+            works=tuple(works),
+            filed=frozenset(filed),
+            withdrawn=frozenset(withdrawn),
+            settled=settled,
+        )
+
+    def _take(self, ref: str, oid: Oid) -> None:
+        if ref.startswith(CLAIM):
+            self.claims.setdefault(oid, self._claim(oid))
+        elif ref.startswith(LOG):
+            self._walk(self.logs, oid, self._log)
+        elif ref == "refs/heads/main":
+            self._walk(self.commits, oid, self._commit)
+
+    def _walk[T: (LogCommit, BranchCommit)](self, known: dict[Oid, T], oid: Oid, read: Callable[[Oid], T]) -> None:
+        here: Oid | None = oid
+        while here is not None and here not in known:
+            known[here] = read(here)
+            here = next(iter(known[here].parents), None)
+
+    def _claim(self, oid: Oid) -> ClaimCommit:
+        commit = read_commit(self.store.get(oid))
+        entry = find(self.store, commit.tree, CLAIM_FILE)
+        claim: Claim | None = None
+        try:
+            claim = read_claim(self.store.get(entry.oid)) if entry else None
+        except BadClaim:
+            claim = None
+        return ClaimCommit(claim=claim, parents=commit.parents)
+
+    def _log(self, oid: Oid) -> LogCommit:
+        record = read_record(self.store, oid)
+        parents = read_commit(self.store.get(oid)).parents
+        return LogCommit(mission=record.mission, epoch=record.epoch, parents=parents)
+
+    def _commit(self, oid: Oid) -> BranchCommit:
+        commit = read_commit(self.store.get(oid))
+        files = dict(self._files(commit.tree, ""))
+        pages = {name: page for path, blob in files.items() for name, page in self._page(path, blob)}
+        journal = self.store.get(files[JOURNAL]).decode() if JOURNAL in files else ""
+        others = {p: b for p, b in files.items() if p != JOURNAL and not (p.startswith("missions/") and p.endswith(".md"))}
+        return BranchCommit(
+            parents=commit.parents, by_node=commit.author in self.nodes, pages=pages, journal=journal, others=others
+        )
+
+    def _files(self, tree: Oid, under: str) -> Iterable[tuple[str, Oid]]:
+        for name, entry in read_tree(self.store.get(tree)).items():
+            if entry.mode == FOLDER:
+                yield from self._files(entry.oid, f"{under}{name}/")
+            else:
+                yield under + name, entry.oid
+
+    def _page(self, path: str, blob: Oid) -> Iterable[tuple[str, Page]]:
+        if not (path.startswith("missions/") and path.endswith(".md")):
+            return
+        if (path, blob) not in self._pages:
+            self._pages[path, blob] = page(path, self.store.get(blob))
+        yield path.rpartition("/")[2].removesuffix(".md"), self._pages[path, blob]
+
+
+def page(path: str, data: bytes) -> Page:
+    """A mission's file as the checker sees it."""
+    read = document.read(path, data)
+    text = data.decode("utf-8", "replace")
+    below = text.partition(document.RESULT_MARK)[2]
+    attempts = tuple(Attempt(number=int(n), state=state, node=node) for n, state, node in ATTEMPT.findall(below))
+    if not isinstance(read, Mission):
+        return Page(path=path, status="quarantined", attempts=attempts, essence=document.essence(data))
+    return Page(
+        path=path, status=read.status.value, epoch=read.epoch, attempts=attempts, essence=document.essence(data)
+    )
