@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator import wiring
 from orchestrator.stage import Stage
 
 TICKS = 8
@@ -90,6 +91,10 @@ def _build(stage: Stage) -> None:
     settings = stage.ledger / "fleet.toml"
     text = settings.read_text(encoding="utf-8")
     text = text.replace("beat_seconds = 60  ", "beat_seconds = 1   ").replace("[5, 30]   ", "[0.5, 2.0]")
+    why = wiring.sandbox(required=True).missing()
+    if why is not None:
+        text = text.replace('sandbox = "required"', 'sandbox = "optional"')
+        stage.tell("you", {"event": "sandbox", "text": f"commands run without one: {why}"})
     url = stage.folder / "project.git"
     settings.write_text(f'{text}\n[projects.{stage.project}]\nurl = "{url}"\n', encoding="utf-8")
     _documents(stage)

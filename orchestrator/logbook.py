@@ -47,31 +47,29 @@ class Logbook:
 
     def add(self, sections: Mapping[str, str], *, project: str = "", title: str = "", mission: str = "") -> Written:
         """Appends a person's entry, signed by the person. Raises NotFound for an unknown project, WrongSetting."""
-        said = tuple((heading, sections[heading]) for heading in SECTIONS if sections.get(heading, "").strip())
+        said = [(heading, sections[heading]) for heading in SECTIONS if sections.get(heading, "").strip()]
         if not said:
             raise WrongSetting("TEXT", 'say something, for example: shiftbook log add --decided "use SQLite"')
-        now = self.bus.now()
+        now, clean = self.bus.now(), [redact(text) for text in (title, *(text for _, text in said))]
         entry = Entry(
-            entry_id=f"{self.bus.name}-{now:%Y%m%dT%H%M%SZ}-{self.bus.nonce()[:6]}",
+            entry_id=f"{self.bus.name}-{now:%Y-%m-%d-%H%M%S}-{self.bus.nonce()[:4]}",
             when=utc(now),
             node=self.bus.name,
             agent="person",
             mission=mission,
-            title=title,
-            sections=said,
+            title=clean[0].text,
+            sections=tuple((heading, one.text) for (heading, _), one in zip(said, clean[1:], strict=True)),
         )
-        clean = redact(render_entry(entry))
+        written = parse_log(render_entry(entry)).entries
         path = path_of(Tier.LOG, project)
 
         def draft(ledger: Ledger) -> Draft:
             known_project(ledger, project)
             text = decode(ledger.read(path) or b"")[0]
-            return Draft(
-                files={path: append_many(text, parse_log(clean.text).entries).encode()}, message=_subject(entry)
-            )
+            return Draft(files={path: append_many(text, written).encode()}, message=_subject(entry))
 
         commit = land(self.bus, self.reader, draft)
-        return Written(entry_id=entry.entry_id, path=path, commit=commit, redacted=len(clean.found))
+        return Written(entry_id=entry.entry_id, path=path, commit=commit, redacted=sum(len(one.found) for one in clean))
 
     def search(self, query: str, *, project: str | None = None, limit: int = 5) -> list[Found]:
         """The best matches over all logs, older months included, or over one project's. Raises NotFound."""
@@ -130,7 +128,7 @@ def sections_of(text: str) -> dict[str, str]:
 
 def _subject(entry: Entry) -> str:
     first = entry.title or next(line for _, body in entry.sections for line in body.splitlines() if line.strip())
-    line = redact(" ".join(first.split())).text
+    line = " ".join(first.split())
     return f"Log: {line if len(line) <= 60 else line[:59] + '…'}"
 
 

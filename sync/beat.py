@@ -6,11 +6,14 @@ moved a million times costs the repository less than 7 MiB (research: 6.6 MiB at
 
 from __future__ import annotations
 
-from sync.publish import settle
+from sync.errors import PushUncertain, RemoteUnreachable
 from sync.remote import Oid, Remote, Store, Update, Verdict
 
 RING = 1440
 """Blobs in the ring: one day at a beat a minute. An observer that misses exactly a whole lap sees no move."""
+
+TRIES = 3
+"""Pushes for one beat, when the answers get lost."""
 
 
 class Beat:
@@ -20,6 +23,8 @@ class Beat:
         self.remote, self.store, self.ref = remote, store, ref
         self._at: Oid | None = None
         self._step = 0
+        self._unsure: set[Oid] = set()
+        """What this node has pushed since its last accepted beat without learning what became of it."""
 
     def start(self) -> None:
         """Finds where the ref stands. Raises what Remote.fetch raises."""
@@ -35,8 +40,31 @@ class Beat:
         """
         self._step = (self._step + 1) % RING
         new = self.store.put("blob", b"shiftbook beat %d\n" % self._step)
-        verdict = settle(self.remote, [Update(ref=self.ref, expect=self._at, new=new)])[self.ref]
-        if verdict is Verdict.STALE:
-            return False
+        for _ in range(TRIES):
+            verdict = self._push(new)
+            if verdict is Verdict.ACCEPTED:
+                return self._stands(new)
+            if verdict is Verdict.UNCHANGED and new not in self._unsure:
+                return False  # trap A: a double in step with us had moved it there already
+            here = self.remote.fetch().get(self.ref)
+            if here == new and new in self._unsure:
+                return self._stands(new)
+            if here != self._at and here not in self._unsure:
+                return False
+            self._at = here  # an earlier beat of ours, whose answer was lost
+        raise RemoteUnreachable(self.ref, f"no answer to {TRIES} beats")
+
+    def _push(self, new: Oid) -> Verdict | None:
+        """The verdict; None when none came back. Raises RemoteUnreachable."""
+        try:
+            return self.remote.push([Update(ref=self.ref, expect=self._at, new=new)])[self.ref]
+        except RemoteUnreachable as error:
+            self._unsure.add(new)  # it may have arrived, or still arrive
+            if isinstance(error, PushUncertain):
+                return None
+            raise
+
+    def _stands(self, new: Oid) -> bool:
         self._at = new
+        self._unsure.clear()
         return True

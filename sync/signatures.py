@@ -8,7 +8,6 @@ principal of the same line, written `role=admin`, `role=author` or `role=node`.
 from __future__ import annotations
 
 import base64
-import binascii
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -57,7 +56,7 @@ def signing_key(signature: str) -> str | None:
     body = "".join(line for line in signature.splitlines() if line and not line.startswith("-----"))
     try:
         raw = base64.b64decode(body, validate=True)
-    except binascii.Error:
+    except ValueError:  # not base64, or not even ASCII
         return None
     if raw[:6] != b"SSHSIG" or len(raw) < 14:
         return None
@@ -106,7 +105,7 @@ class Key:
     def public(self) -> str:
         """Key type and base64 key, without the comment. Raises SigningFailed."""
         try:
-            words = self.path.with_suffix(".pub").read_text(encoding="utf-8").split()
+            words = self.path.with_name(f"{self.path.name}.pub").read_text(encoding="utf-8").split()
         except OSError as error:
             raise SigningFailed(str(self.path), "the key's .pub file cannot be read") from error
         return " ".join(words[:2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from missions import document
 from missions.errors import BadClaim
@@ -29,6 +30,7 @@ from tests.acceptance.torture.history import (
 
 ATTEMPT = re.compile(r"^### Attempt (\d+) · (\w+) · (\S+) ·", re.MULTILINE)
 JOURNAL = "SESSION_LOG.md"
+Kind = TypeVar("Kind", LogCommit, BranchCommit)
 
 
 @dataclass
@@ -69,7 +71,7 @@ class Archive:
         elif ref == "refs/heads/main":
             self._walk(self.commits, oid, self._commit)
 
-    def _walk[T: (LogCommit, BranchCommit)](self, known: dict[Oid, T], oid: Oid, read: Callable[[Oid], T]) -> None:
+    def _walk(self, known: dict[Oid, Kind], oid: Oid, read: Callable[[Oid], Kind]) -> None:
         here: Oid | None = oid
         while here is not None and here not in known:
             known[here] = read(here)

@@ -1,0 +1,170 @@
+"""Has anybody changed or removed what the journal already said?
+
+A log is append-only. Each commit on the branch is compared with each of its parents, merges too, because a merge that
+takes one side's file is how journals have been eaten. What is found stays reported until the entry is back as it was,
+or until an admin owns up to it: a signed commit whose message has a line `Alters-Log: ENTRY…` (a secret that had to be
+taken out, for example). A file in the home folder remembers how far this machine has looked; it may be deleted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from handoff.entry import Entry
+from orchestrator import charter, logs
+from orchestrator.ledger import Ledger
+from orchestrator.logs import LogFile
+from orchestrator.trust import Trust
+from sync.objects import Commit, find, read_commit
+from sync.remote import Oid, Store
+
+TRAILER = "Alters-Log:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alteration:
+    """An entry that a commit changed or removed. `digest` is of its words as they were in `before`."""
+
+    entry_id: str
+    project: str
+    commit: Oid
+    before: Oid
+    author: str
+    digest: str
+
+    @property
+    def says(self) -> str:
+        """What happened, in words."""
+        log = f"{self.project}'s log" if self.project else "the fleet's log"
+        return f"commit {self.commit[:10]} by {self.author} changed or removed entry {self.entry_id} of {log}"
+
+    @property
+    def remedy(self) -> str:
+        """What a person may do."""
+        return (
+            f"`git show {self.before[:10]}` has it as it was: put it back, or own up with `{TRAILER} {self.entry_id}`"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Custody:
+    """Watches the logs of the ledger that is called `of`; `path` is its memory."""
+
+    path: Path
+    of: str
+
+    def look(self, ledger: Ledger, trust: Trust) -> list[Alteration]:
+        """What was changed and is not yet put right. Costs nothing while the branch stands still."""
+        tip, known = self._recall()
+        if tip == ledger.tip:
+            return known
+        found = {(one.entry_id, one.project): one for one in known}
+        for one in _altered(ledger, trust, since=tip):
+            found.setdefault((one.entry_id, one.project), one)
+        there = _words_there(ledger, {project for _, project in found}) if found else set()
+        open_ = [one for one in found.values() if (one.project, one.digest) not in there]
+        self._remember(ledger.tip, open_)
+        return open_
+
+    def _recall(self) -> tuple[Oid | None, list[Alteration]]:
+        try:
+            kept = json.loads(self.path.read_text(encoding="utf-8"))
+            altered = [Alteration(**one) for one in kept["altered"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None, []
+        return (kept["tip"], altered) if kept.get("of") == self.of else (None, [])
+
+    def _remember(self, tip: Oid, altered: list[Alteration]) -> None:
+        text = json.dumps({"of": self.of, "tip": tip, "altered": [asdict(one) for one in altered]}, indent=1)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        new = self.path.with_suffix(".new")
+        new.write_text(text + "\n", encoding="utf-8")
+        new.replace(self.path)
+
+
+def _altered(ledger: Ledger, trust: Trust, *, since: Oid | None) -> Iterator[Alteration]:
+    """What the commits that came after `since` changed, the newest first."""
+    store, waiting, seen = ledger.store, [ledger.tip], {since}
+    files = _Files(store)
+    while waiting:
+        oid = waiting.pop()
+        if oid in seen:
+            continue
+        seen.add(oid)
+        if since is not None and store.descends(since, oid):
+            continue
+        commit = read_commit(store.get(oid))
+        owned = _owned(ledger, trust, oid, commit)
+        for before in commit.parents:
+            tree = read_commit(store.get(before)).tree
+            if find(store, tree, charter.PATH) is None:
+                continue  # before this repository was a ledger
+            waiting.append(before)
+            for entry_id, project, digest in _lost(store, files.of(tree), files.of(commit.tree)):
+                if entry_id not in owned:
+                    yield Alteration(
+                        entry_id=entry_id,
+                        project=project,
+                        commit=oid,
+                        before=before,
+                        author=commit.author,
+                        digest=digest,
+                    )
+
+
+def _owned(ledger: Ledger, trust: Trust, oid: Oid, commit: Commit) -> frozenset[str]:
+    """The entries whose change an admin's signed commit names."""
+    named = [line.removeprefix(TRAILER) for line in commit.message.splitlines() if line.startswith(TRAILER)]
+    if not named:
+        return frozenset()
+    principal = trust.signer(ledger, oid)
+    return (
+        frozenset(" ".join(named).replace(",", " ").split())
+        if principal and "admin" in principal.roles
+        else frozenset()
+    )
+
+
+def _lost(store: Store, before: Mapping[str, LogFile], after: Mapping[str, LogFile]) -> Iterator[tuple[str, str, str]]:
+    """Entries of the files that changed whose words are nowhere in the same log any more: id, project, digest."""
+    changed = [file for path, file in before.items() if path not in after or after[path].oid != file.oid]
+    for file in changed:
+        now = after.get(file.path)
+        if now is not None and logs.text(store, now.oid).startswith(logs.text(store, file.oid)):
+            continue
+        own = [other for other in after.values() if other.project == file.project]
+        kept = {(entry.entry_id, _digest(entry)) for other in own for entry in logs.parsed(store, other).entries}
+        ids = {entry_id for entry_id, _ in kept}
+        for entry in logs.parsed(store, file).entries:
+            aside = any(other.startswith(f"{entry.entry_id}~") for other in ids)  # a merge kept both wordings
+            if (entry.entry_id, _digest(entry)) not in kept and not aside:
+                yield entry.entry_id, file.project, _digest(entry)
+
+
+def _words_there(ledger: Ledger, projects: set[str]) -> set[tuple[str, str]]:
+    pairs = logs.entries(ledger.store, ledger.tree)
+    return {(file.project, _digest(entry)) for file, entry in pairs if file.project in projects}
+
+
+def _digest(entry: Entry) -> str:
+    words = entry.raw.replace("\r\n", "\n").encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(words, digest_size=8).hexdigest()
+
+
+class _Files:
+    """The logs of each tree, looked up once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[Oid, dict[str, LogFile]] = {}
+
+    def of(self, tree: Oid) -> dict[str, LogFile]:
+        if tree not in self._known:
+            if len(self._known) > 256:
+                self._known.clear()
+            self._known[tree] = {file.path: file for file in logs.files(self._store, tree)}
+        return self._known[tree]

@@ -1,0 +1,150 @@
+"""Is a signature worth something only if a listed key made it, over these bytes, for this purpose?"""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sync.errors import SigningFailed
+from sync.signatures import Key, Principal, Verifier, make_key, read_signers, signing_key
+from tests.ledgers import Keys
+
+PAYLOAD = b"tree 1\n\na commit\n"
+
+
+@pytest.fixture
+def verifier(keys: Keys) -> Verifier:
+    """Knows anna, an admin, and n1, a node."""
+    return Verifier(keys.signers(anna=("admin", "author"), n1=("node",)))
+
+
+def test_a_listed_key_is_recognised_with_its_rights(verifier: Verifier, keys: Keys) -> None:
+    """Name, roles and key of the line in allowed_signers."""
+    found = verifier.signer(PAYLOAD, keys["anna"].sign(PAYLOAD))
+    assert found == Principal(name="anna", roles=frozenset({"admin", "author"}), key=keys["anna"].public)
+    node = verifier.signer(PAYLOAD, keys["n1"].sign(PAYLOAD))
+    assert node is not None
+    assert node.roles == {"node"}
+
+
+def test_other_bytes_under_the_same_signature_count_for_nothing(verifier: Verifier, keys: Keys) -> None:
+    """One flipped bit, or one added byte, and nobody signed it."""
+    signature = keys["anna"].sign(PAYLOAD)
+    for tampered in (PAYLOAD[:-2] + b"T\n", PAYLOAD + b"\n", b""):
+        assert verifier.signer(tampered, signature) is None
+    assert verifier.signer(PAYLOAD, signature) is not None
+
+
+def test_a_key_that_is_not_listed_counts_for_nothing(verifier: Verifier, keys: Keys) -> None:
+    """However sound its signature is."""
+    assert verifier.signer(PAYLOAD, keys["eve"].sign(PAYLOAD)) is None
+
+
+def test_a_key_that_was_taken_out_counts_no_more(keys: Keys) -> None:
+    """The signature that was good yesterday is nobody's today."""
+    signature = keys["anna"].sign(PAYLOAD)
+    assert Verifier(keys.signers(anna=("admin",))).signer(PAYLOAD, signature) is not None
+    assert Verifier(keys.signers(n1=("node",))).signer(PAYLOAD, signature) is None
+    assert Verifier("").signer(PAYLOAD, signature) is None
+
+
+def test_a_signature_made_for_something_else_counts_for_nothing(verifier: Verifier, keys: Keys, tmp_path: Path) -> None:
+    """Namespace `file` (what `ssh-keygen -Y sign` is used for elsewhere) is not `git`."""
+    (tmp_path / "x").write_bytes(PAYLOAD)
+    words = ["ssh-keygen", "-q", "-Y", "sign", "-n", "file", "-f", str(keys["anna"].path), str(tmp_path / "x")]
+    subprocess.run(words, check=True, capture_output=True)
+    assert verifier.signer(PAYLOAD, (tmp_path / "x.sig").read_text()) is None
+
+
+def test_a_line_for_another_namespace_grants_nothing(keys: Keys) -> None:
+    """An allowed_signers line that is meant for files does not let anybody sign commits."""
+    line = f'anna,role=admin namespaces="file" {keys["anna"].public}\n'
+    assert Verifier(line).signer(PAYLOAD, keys["anna"].sign(PAYLOAD)) is None
+
+
+def test_an_expired_line_grants_nothing(keys: Keys) -> None:
+    """`valid-before` is ssh-keygen's to judge, and it is asked."""
+    key = keys["anna"].public
+    signature = keys["anna"].sign(PAYLOAD)
+    expired = Verifier(f'anna,role=admin namespaces="git",valid-before="20200101" {key}\n')
+    valid = Verifier(f'anna,role=admin namespaces="git",valid-before="20991231" {key}\n')
+    assert expired.signer(PAYLOAD, signature) is None
+    assert valid.signer(PAYLOAD, signature) is not None
+
+
+def test_a_listed_key_inside_a_foreign_signature_counts_for_nothing(verifier: Verifier, keys: Keys) -> None:
+    """Whoever writes anna's public key into their own signature is found out."""
+    mine = keys["eve"].sign(PAYLOAD)
+    raw = base64.b64decode("".join(line for line in mine.splitlines() if not line.startswith("-----")))
+    blobs = [base64.b64decode(keys[name].public.split()[1]) for name in ("eve", "anna")]
+    forged = base64.b64encode(raw.replace(blobs[0], blobs[1])).decode()
+    armoured = f"-----BEGIN SSH SIGNATURE-----\n{forged}\n-----END SSH SIGNATURE-----\n"
+    assert signing_key(armoured) == keys["anna"].public
+    assert verifier.signer(PAYLOAD, armoured) is None
+
+
+@pytest.mark.parametrize(
+    "signature", [None, "", "-----BEGIN PGP SIGNATURE-----\n\nwsB\n-----END PGP SIGNATURE-----", "U1NIU0lH", "ü", "=" * 9]
+)
+def test_what_is_no_ssh_signature_is_nobodys(verifier: Verifier, signature: str | None) -> None:
+    """Unsigned, GPG, truncated, nonsense."""
+    assert verifier.signer(PAYLOAD, signature) is None
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.one_of(st.text(max_size=60), st.binary(max_size=60).map(lambda b: base64.b64encode(b"SSHSIG" + b).decode())))
+def test_reading_the_key_of_any_text_never_fails(text: str) -> None:
+    """Signatures come from whoever may push."""
+    found = signing_key(text)
+    assert found is None or " " in found
+
+
+def test_lines_are_read_as_ssh_reads_them(keys: Keys) -> None:
+    """Comments, options, unknown roles and broken lines; a line without roles is a name without rights."""
+    key = keys["anna"].public
+    other = keys["n1"].public
+    text = f"# {key}\n\n  \nbroken\nssh-ed25519\nanna,role=admin,role=king namespaces=\"git\" {key} a comment\nbert {other}\n"
+    assert read_signers(text) == {
+        key: Principal(name="anna", roles=frozenset({"admin"}), key=key),
+        other: Principal(name="bert", roles=frozenset(), key=other),
+    }
+
+
+def test_a_principals_line_reads_back(keys: Keys) -> None:
+    """What `line` writes is what read_signers reads, and what git accepts."""
+    principal = Principal(name="anna", roles=frozenset({"author", "admin"}), key=keys["anna"].public)
+    assert read_signers(principal.line + "\n") == {principal.key: principal}
+    assert Verifier(principal.line).signer(PAYLOAD, keys["anna"].sign(PAYLOAD)) == principal
+
+
+def test_a_key_is_made_once(tmp_path: Path) -> None:
+    """The second call returns the first key; only its owner can read it."""
+    path = tmp_path / "keys/n1"
+    first = make_key(path, "n1")
+    assert make_key(path, "n1").public == first.public
+    assert path.stat().st_mode & 0o077 == 0
+    assert path.parent.stat().st_mode & 0o077 == 0
+
+
+def test_a_key_with_a_dot_in_its_name_is_a_key(tmp_path: Path) -> None:
+    """The public half stands beside it under the same name with .pub."""
+    key = make_key(tmp_path / "anna.work", "anna")
+    assert Verifier(f"anna {key.public}\n").signer(PAYLOAD, key.sign(PAYLOAD)) is not None
+
+
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    """No key, or one that is not a key: SigningFailed names the file."""
+    for name, text in (("none", None), ("junk", "no key\n")):
+        path = tmp_path / name
+        if text:
+            path.write_text(text)
+        with pytest.raises(SigningFailed) as raised:
+            Key(path).sign(PAYLOAD)
+        assert name in str(raised.value)
+    with pytest.raises(SigningFailed):
+        _ = Key(tmp_path / "none").public
