@@ -43,3 +43,9 @@ class MemoUnreadable(HandoffError):
 
     line: int
     reason: str
+
+
+class ProposalUnreadable(HandoffError):
+    """A change in this review proposal cannot be read any more; take its line out."""
+
+    line: int

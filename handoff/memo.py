@@ -56,8 +56,8 @@ def render_memo(memo: Memo) -> str:
     lines = ["---", *(f"{name}: {_json(value)}" for name, value in front.items()), "---", "", "## Summary", ""]
     lines += [quoted(tidy(memo.summary)), ""]
     for title, items in (("Key findings", memo.key_findings), ("Lessons learned", memo.lessons_learned)):
-        folded = [" ".join(item.split()) for item in items]
-        lines += [f"## {title}", "", *(f"- {item}" for item in folded if item), ""]
+        folded = [f"- {' '.join(item.split())}" for item in items if item.strip()]
+        lines += [f"## {title}", "", *folded, ""] if folded else []
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

@@ -134,7 +134,7 @@ def _lost(store: Store, before: Mapping[str, LogFile], after: Mapping[str, LogFi
     changed = [file for path, file in before.items() if path not in after or after[path].oid != file.oid]
     for file in changed:
         now = after.get(file.path)
-        if now is not None and logs.text(store, now.oid).startswith(logs.text(store, file.oid)):
+        if now is not None and _appended(logs.text(store, file.oid), logs.text(store, now.oid)):
             continue
         own = [other for other in after.values() if other.project == file.project]
         kept = {(entry.entry_id, _digest(entry)) for other in own for entry in logs.parsed(store, other).entries}
@@ -143,6 +143,12 @@ def _lost(store: Store, before: Mapping[str, LogFile], after: Mapping[str, LogFi
             aside = any(other.startswith(f"{entry.entry_id}~") for other in ids)  # a merge kept both wordings
             if (entry.entry_id, _digest(entry)) not in kept and not aside:
                 yield entry.entry_id, file.project, _digest(entry)
+
+
+def _appended(before: str, after: str) -> bool:
+    """Whether plainly nothing but new entries were added; most commits are told by that without parsing a log."""
+    added = after[len(before) :] if after.startswith(before) else ""
+    return added.lstrip().startswith("## ") and (before.endswith("\n") or added.startswith(("\n", "\r\n")))
 
 
 def _words_there(ledger: Ledger, projects: set[str]) -> set[tuple[str, str]]:

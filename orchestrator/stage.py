@@ -82,6 +82,7 @@ class Stage:
             "SHIFTBOOK_HOME": str(self.folder / node),
             "SHIFTBOOK_NODE_ID": node,
             "FACTORY_ROLE": role,
+            "SHIFTBOOK_SLOTS": "2",
         }
         return kept | own
 

@@ -1,0 +1,240 @@
+"""Do `allowed_signers` and `fleet.toml` change only by an admin's word, and is every other try reported?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.constitution import Constitution
+from orchestrator.errors import BrokenLedger
+from orchestrator.ledger import Ledger
+from sync.objects import read_commit
+from sync.remote import Oid, Update
+from tests.ledgers import FLEET, Keys, Peer, Town
+from tests.orchestrator.repositories import git
+
+SIGNED, REMOTE = FLEET.format(trust="signed"), FLEET.format(trust="remote")
+
+
+@pytest.fixture
+def signers(keys: Keys) -> str:
+    """anna administers, bert files missions, n1 works."""
+    return keys.signers(anna=("admin", "author"), bert=("author",), n1=("node",))
+
+
+@pytest.fixture
+def town(signers: str) -> Town:
+    """A ledger with these two files."""
+    return Town({"fleet.toml": SIGNED, "allowed_signers": signers})
+
+
+def look(town: Town) -> Ledger:
+    """What a node that trusted the root sees now."""
+    return town.peer("n1").ledger()
+
+
+def by(town: Town, keys: Keys, name: str) -> Peer:
+    """Somebody who pushes with their own key, or with none."""
+    return town.peer(name or "nobody", key=keys[name] if name else None)
+
+
+OTHERS = ["", "bert", "n1", "eve"]
+
+
+@pytest.mark.parametrize("who", OTHERS)
+def test_signers_changed_by_no_admin_are_not_followed(town: Town, keys: Keys, signers: str, who: str) -> None:
+    """Unsigned, by an author, a node, or a stranger who adds themselves: the version before stays, and it is reported."""
+    evil = keys.signers(anna=("admin",), eve=("admin", "author"))
+    commit = by(town, keys, who).push({"allowed_signers": evil})
+    ledger = look(town)
+    assert ledger.signers == signers
+    assert [commit[:10] in alarm for alarm in ledger.alarms] == [True]
+
+
+@pytest.mark.parametrize("who", OTHERS)
+def test_a_charter_changed_by_no_admin_is_not_followed(town: Town, keys: Keys, who: str) -> None:
+    """Nobody turns trust off, or points a project elsewhere, by pushing."""
+    commit = by(town, keys, who).push({"fleet.toml": REMOTE})
+    ledger = look(town)
+    assert ledger.charter.trust.missions == "signed"
+    assert [commit[:10] in alarm for alarm in ledger.alarms] == [True]
+
+
+def test_an_admins_changes_are_followed(town: Town, keys: Keys) -> None:
+    """Both files, without an alarm."""
+    new = keys.signers(anna=("admin", "author"), n2=("node",))
+    by(town, keys, "anna").push({"allowed_signers": new})
+    by(town, keys, "anna").push({"fleet.toml": REMOTE})
+    ledger = look(town)
+    assert (ledger.signers, ledger.charter.trust.missions, ledger.alarms) == (new, "remote", ())
+
+
+def test_a_change_on_top_of_a_refused_one_counts_by_its_own_signature(town: Town, keys: Keys) -> None:
+    """eve's version is passed over; anna's next one is in force, whole."""
+    by(town, keys, "eve").push({"fleet.toml": REMOTE})
+    by(town, keys, "anna").push({"fleet.toml": SIGNED + '[fleet]\nname = "shop"\n'})
+    ledger = look(town)
+    assert (ledger.charter.fleet.name, ledger.charter.trust.missions) == ("shop", "signed")
+
+
+def test_an_admin_whom_an_admin_made_may_change_it(town: Town, keys: Keys) -> None:
+    """Rights follow the chain of changes from the first trusted commit on."""
+    both = keys.signers(anna=("admin",), carl=("admin",))
+    by(town, keys, "anna").push({"allowed_signers": both})
+    alone = keys.signers(carl=("admin",))
+    by(town, keys, "carl").push({"allowed_signers": alone})
+    assert look(town).signers == alone
+
+
+def test_a_key_taken_out_counts_no_more(town: Town, keys: Keys) -> None:
+    """An admin who was removed cannot come back by their own signature."""
+    alone = keys.signers(carl=("admin",))
+    by(town, keys, "anna").push({"allowed_signers": alone})
+    by(town, keys, "anna").push({"allowed_signers": keys.signers(anna=("admin",)), "fleet.toml": REMOTE})
+    ledger = look(town)
+    assert (ledger.signers, ledger.charter.trust.missions) == (alone, "signed")
+    assert len(ledger.alarms) == 2
+
+
+def test_somebody_who_makes_themselves_admin_cannot_sign_with_it(town: Town, keys: Keys, signers: str) -> None:
+    """A commit is judged by the version before it, not by its own."""
+    by(town, keys, "eve").push({"allowed_signers": keys.signers(eve=("admin",))})
+    by(town, keys, "eve").push({"allowed_signers": keys.signers(eve=("admin", "author")), "fleet.toml": REMOTE})
+    ledger = look(town)
+    assert (ledger.signers, ledger.charter.trust.missions) == (signers, "signed")
+
+
+def test_deleting_a_file_is_a_change_like_others(town: Town, keys: Keys, signers: str) -> None:
+    """Nobody gets rid of the rules by removing them."""
+    by(town, keys, "eve").push({"allowed_signers": None, "fleet.toml": None})
+    ledger = look(town)
+    assert (ledger.signers, ledger.charter.trust.missions) == (signers, "signed")
+    assert len(ledger.alarms) == 2
+
+
+def test_an_admins_slip_does_not_stop_the_fleet(town: Town, keys: Keys) -> None:
+    """A fleet.toml with a typing error, or a deleted one: the version before stays in force, with an alarm that says
+    what is wrong; the next good one is followed."""
+    anna = by(town, keys, "anna")
+    for broken, words in (("[bus\n", "fleet.toml"), ("[bus]\nbeat_seconds = -1\n", "beat_seconds"), (None, "missing")):
+        anna.push({"fleet.toml": broken})
+        ledger = look(town)
+        assert ledger.charter.trust.missions == "signed"
+        assert words in ledger.alarms[0]
+    anna.push({"fleet.toml": REMOTE})
+    assert (look(town).charter.trust.missions, look(town).alarms) == ("remote", ())
+
+
+@pytest.mark.parametrize("files", [{"fleet.toml": None}, {"fleet.toml": "[bus\n"}, {"fleet.toml": b"\xff"}])
+def test_a_ledger_that_never_had_a_charter_cannot_be_worked_in(files: dict[str, str | bytes | None]) -> None:
+    """BrokenLedger says what is wrong with it."""
+    with pytest.raises(BrokenLedger) as raised:
+        look(Town(files))
+    assert "fleet.toml" in str(raised.value)
+
+
+def test_what_stood_at_the_first_look_is_trusted(keys: Keys) -> None:
+    """Trust on first use: nobody signed the founding commit, and a node that joins late trusts what it finds."""
+    town = Town({"fleet.toml": SIGNED, "allowed_signers": keys.signers(anna=("admin",))})
+    later = by(town, keys, "eve").push({"fleet.toml": REMOTE})
+    assert town.peer("late", pin=later).ledger().charter.trust.missions == "remote"
+    assert look(town).charter.trust.missions == "signed"
+
+
+def merged(town: Town, *, keep: Oid, drop: Oid) -> None:
+    """An unsigned merge of two commits that has the files of one, pushed."""
+    peer = town.peer("nobody")
+    tree = read_commit(peer.bus.store.get(keep)).tree
+    made = peer.bus.store.get(peer.commit({"note": "merged"}, "merge", onto=keep, tree=tree)).decode()
+    oid = peer.bus.store.put("commit", made.replace(f"parent {keep}", f"parent {drop}\nparent {keep}").encode())
+    peer.line.push([Update(ref=peer.bus.main, expect=peer.bus.remote.fetch()[peer.bus.main], new=oid)])
+
+
+def test_merging_an_old_commit_does_not_bring_a_key_back(town: Town, keys: Keys) -> None:
+    """Somebody without any key merges a commit from before the revocation: it stays in force, and it is reported."""
+    alone = keys.signers(anna=("admin",))
+    revoked = by(town, keys, "anna").push({"allowed_signers": alone})
+    merged(town, keep=town.root, drop=revoked)
+    ledger = look(town)
+    assert (ledger.read("allowed_signers") or b"").decode() != alone  # it stands on the branch …
+    assert ledger.signers == alone  # … and does not count
+    assert len(ledger.alarms) == 1
+
+
+def test_merging_an_old_commit_does_not_bring_old_rules_back(keys: Keys) -> None:
+    """The same for fleet.toml: trust that an admin has narrowed is not widened again."""
+    town = Town({"fleet.toml": REMOTE, "allowed_signers": keys.signers(anna=("admin",))})
+    narrowed = by(town, keys, "anna").push({"fleet.toml": SIGNED})
+    merged(town, keep=town.root, drop=narrowed)
+    ledger = look(town)
+    assert ledger.charter.trust.missions == "signed"
+    assert len(ledger.alarms) == 1
+
+
+def test_merging_an_admins_change_from_a_branch_is_no_alarm(town: Town, keys: Keys) -> None:
+    """A pull request with anna's signed change, merged by somebody without a key: it is anna's word."""
+    anna = by(town, keys, "anna")
+    base = anna.ledger()
+    side = anna.commit({"fleet.toml": REMOTE}, onto=base.tip, tree=base.tree)
+    main = town.peer("nobody").push({"other.md": "meanwhile"})
+    merged(town, keep=side, drop=main)
+    ledger = look(town)
+    assert (ledger.charter.trust.missions, ledger.alarms) == ("remote", ())
+
+
+def test_a_revocation_that_was_put_back_before_anybody_looked_is_in_force(town: Town, keys: Keys, signers: str) -> None:
+    """A node that had read the old version sees only that the same bytes stand there; it looks at the history."""
+    node = town.peer("n1")
+    assert node.ledger().signers == signers
+    alone = keys.signers(anna=("admin",))
+    by(town, keys, "anna").push({"allowed_signers": alone})
+    town.peer("nobody").push({"allowed_signers": signers})
+    assert node.ledger().signers == alone
+    assert len(node.ledger().alarms) == 1
+
+
+def test_an_alarm_stays_until_an_admin_settles_it(town: Town, keys: Keys) -> None:
+    """Other commits on top do not hush it; an admin's next version does."""
+    node = town.peer("n1")
+    by(town, keys, "eve").push({"fleet.toml": REMOTE})
+    assert len(node.ledger().alarms) == 1
+    for number in range(3):
+        town.peer("anybody").push({"notes.md": str(number)})
+        assert len(node.ledger().alarms) == 1
+    by(town, keys, "anna").push({"fleet.toml": SIGNED + "\n# looked at\n"})
+    assert node.ledger().alarms == ()
+
+
+def test_the_files_are_not_followed_again_for_every_commit(town: Town) -> None:
+    """While both are untouched a new tip costs no walk through the history."""
+    peer = town.peer("n1")
+    walks: list[Oid] = []
+
+    class Counting(Constitution):
+        def _follow(self, tip: Oid) -> object:
+            walks.append(tip)
+            return super()._follow(tip)
+
+    constitution = Counting(peer.bus.store, lambda _tip: town.root)
+    for number in range(5):
+        constitution.in_force(peer.push({"notes.md": str(number)}))
+    assert len(walks) == 1
+    constitution.in_force(peer.push({"fleet.toml": REMOTE}))
+    assert len(walks) == 2
+
+
+def test_real_git_replays_nothing_either(tmp_path: Path, keys: Keys, signers: str) -> None:
+    """`git merge -s ours` over a real repository: the revocation stays in force."""
+    town = Town({"fleet.toml": SIGNED, "allowed_signers": signers}, folder=tmp_path)
+    alone = keys.signers(anna=("admin",))
+    by(town, keys, "anna").push({"allowed_signers": alone})
+    git(tmp_path, "clone", "--quiet", str(town.bare), "clone")
+    clone = tmp_path / "clone"
+    git(clone, "checkout", "--quiet", "-b", "back", town.root)
+    git(clone, "merge", "--quiet", "-s", "ours", "-m", "oops", "main")
+    git(clone, "push", "--quiet", "origin", "back:main")
+    ledger = look(town)
+    assert (ledger.read("allowed_signers") or b"").decode() == signers
+    assert ledger.signers == alone
+    town.close()

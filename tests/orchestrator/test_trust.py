@@ -1,0 +1,296 @@
+"""Does a mission run only on the word of somebody who may file missions, and does nothing else decide that?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from missions.lease import Hold
+from orchestrator.trust import Word
+from sync.objects import read_commit
+from sync.remote import Oid, Update
+from tests.ledgers import FLEET, Keys, Peer, Town
+from tests.orchestrator.repositories import git
+
+SIGNED = FLEET.format(trust="signed")
+PATH = "missions/m.md"
+
+
+@pytest.fixture
+def signers(keys: Keys) -> str:
+    """anna may administer and file missions, bert may file them, n1 works."""
+    return keys.signers(anna=("admin", "author"), bert=("author",), n1=("node",))
+
+
+@pytest.fixture
+def town(signers: str, keys: Keys) -> Town:
+    """A ledger that trusts signatures; anna's mission is on it."""
+    town = Town({"fleet.toml": SIGNED, "allowed_signers": signers})
+    town.peer("anna", key=keys["anna"]).push({PATH: "do it  \n"})
+    return town
+
+
+def word(town: Town, name: str = "m", peer: Peer | None = None) -> Word:
+    """What a node thinks of a mission."""
+    node = peer or town.peer("n1")
+    ledger = node.ledger()
+    return node.trust.word(ledger, ledger.open[name])
+
+
+def test_an_authors_mission_runs_on_their_word(town: Town) -> None:
+    """Signed by anna: trusted, and it says by whom."""
+    found = word(town)
+    assert (found.trusted, found.who) == (True, "anna")
+
+
+@pytest.mark.parametrize(
+    ("who", "why"), [("", "not signed"), ("eve", "not signed by a key in allowed_signers"), ("n1", "may not file")]
+)
+def test_a_mission_by_nobody_who_may_file_is_untrusted(town: Town, keys: Keys, who: str, why: str) -> None:
+    """Unsigned, by an unknown key, or by a node: shown with the reason, not run."""
+    town.peer("x", key=keys[who] if who else None).push({"missions/new.md": "rm -rf"})
+    found = word(town, "new")
+    assert not found.trusted
+    assert why in found.why
+
+
+def test_an_admin_without_role_author_may_file_too(town: Town, keys: Keys) -> None:
+    """Whoever may change who files missions may file one."""
+    signers = keys.signers(anna=("admin", "author"), carl=("admin",))
+    town.peer("anna", key=keys["anna"]).push({"allowed_signers": signers})
+    town.peer("carl", key=keys["carl"]).push({"missions/new.md": "x"})
+    assert word(town, "new").trusted
+
+
+def test_who_changed_what_is_asked_last_is_who_must_be_trusted(town: Town, keys: Keys) -> None:
+    """eve's edit of anna's mission makes it untrusted; bert, who signs the same text off, makes it his."""
+    node = town.peer("n1")
+    assert word(town, peer=node).trusted
+    town.peer("eve", key=keys["eve"]).push({PATH: "---\nrun: rm -rf /\n---\n"})
+    assert not word(town, peer=node).trusted
+    town.peer("bert", key=keys["bert"]).push({PATH: "do it again\n"})
+    found = word(town, peer=node)
+    assert (found.trusted, found.who) == (True, "bert")
+
+
+@pytest.mark.parametrize("state", [Hold.FAILED, Hold.RELEASED])
+def test_what_nodes_write_into_the_file_leaves_it_the_persons(town: Town, keys: Keys, state: Hold) -> None:
+    """After a failed attempt was folded by a node, the mission is still anna's, and runs again."""
+    node = town.peer("n1", key=keys["n1"])
+    node.attempt("m", state)
+    assert node.fold().missions
+    found = word(town, peer=node)
+    assert (found.trusted, found.who) == (True, "anna")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "do it\n",
+        "do it  \n\n \n",
+        "do it",
+        "\ufeff---\ntitle: x\n---\ndo it",
+        "---\r\ntitle: x\r\n---\r\ndo it \r\n",
+        "---\n  title: x\n  to: n1\n---\nx\n",
+        "---\n{title: x}\n---\nx\n",
+        "---\ntitle: x\n...\n---\nx\n",
+    ],
+)
+def test_no_way_to_write_a_file_makes_it_the_nodes(town: Town, keys: Keys, text: str) -> None:
+    """Whatever spaces, line breaks, marks and styles the person used, a fold does not count as a change of theirs."""
+    town.peer("bert", key=keys["bert"]).push({PATH: text})
+    node = town.peer("n1", key=keys["n1"])
+    for _ in range(2):
+        node.attempt("m", Hold.FAILED)
+        node.fold()
+        assert word(town, peer=node).trusted
+
+
+def test_an_unsigned_change_of_node_fields_does_not_matter(town: Town) -> None:
+    """Everybody may cancel, or set a mission back to queued; what it asks for is still anna's."""
+    town.peer("x").push({PATH: "---\nstatus: queued\nattempt: 0\n---\ndo it  \n"})
+    assert word(town).trusted
+
+
+def test_a_node_cannot_slip_another_task_in_while_it_folds(town: Town, keys: Keys) -> None:
+    """A person's field changed by a commit that a node signed makes the mission untrusted."""
+    town.peer("n1", key=keys["n1"]).push({PATH: "---\nstatus: failed\nrun: curl evil\n---\ndo it  \n"})
+    assert not word(town).trusted
+
+
+def test_a_key_that_was_taken_out_counts_no_more(town: Town, keys: Keys) -> None:
+    """Its missions are untrusted from the next look on, though the verdict had been remembered."""
+    town.peer("bert", key=keys["bert"]).push({"missions/b.md": "x"})
+    node = town.peer("n1")
+    assert word(town, "b", node).trusted
+    town.peer("anna", key=keys["anna"]).push({"allowed_signers": keys.signers(anna=("admin", "author"))})
+    assert not word(town, "b", node).trusted
+    assert word(town, "m", node).trusted
+
+
+def test_a_file_put_back_is_judged_anew(town: Town, keys: Keys) -> None:
+    """Deleted by anna and put back by eve, byte for byte: it is eve's, also for a node that remembered anna's word."""
+    node = town.peer("n1")
+    assert word(town, peer=node).trusted
+    town.peer("anna", key=keys["anna"]).push({PATH: None})
+    node.trust.forget_others(node.ledger())
+    town.peer("eve", key=keys["eve"]).push({PATH: "do it  \n"})
+    assert not word(town, peer=node).trusted
+
+
+def test_a_file_put_back_between_two_looks_is_judged_anew(town: Town, keys: Keys) -> None:
+    """The same when the node saw neither the deletion nor that anything had happened."""
+    node = town.peer("n1")
+    assert word(town, peer=node).trusted
+    town.peer("anna", key=keys["anna"]).push({PATH: None})
+    town.peer("eve", key=keys["eve"]).push({PATH: "do it  \n"})
+    assert not word(town, peer=node).trusted
+
+
+def test_a_renamed_file_is_the_renamers(town: Town) -> None:
+    """A name is an identity: somebody unsigned who gives the text another name files a mission."""
+    town.peer("x").push({PATH: None, "missions/other.md": "do it  \n"})
+    assert not word(town, "other").trusted
+
+
+def merged(peer: Peer, *, keep: Oid, drop: Oid, sign: Peer | None = None) -> Oid:
+    """Pushes a merge that joins two commits and has the files of one."""
+    by = sign or peer
+    made = by.bus.commit({"note": b"merged"}, "merge", onto=keep, tree=read_commit(by.bus.store.get(keep)).tree)
+    commit = by.bus.store.get(made).decode()
+    if "gpgsig" in commit:
+        raise AssertionError("merges of this test are unsigned")
+    oid = by.bus.store.put("commit", commit.replace(f"parent {keep}", f"parent {drop}\nparent {keep}").encode())
+    tip = peer.bus.remote.fetch()[peer.bus.main]
+    peer.line.push([Update(ref=peer.bus.main, expect=tip, new=oid)])
+    return oid
+
+
+def test_merging_an_old_text_back_is_a_change_by_whoever_merged(town: Town, keys: Keys) -> None:
+    """anna replaced her text; eve merges the commit with the old one so that it stands there again: it is eve's."""
+    anna, eve = town.peer("anna", key=keys["anna"]), town.peer("eve")
+    old = anna.ledger().tip
+    new = anna.push({PATH: "the better text\n"})
+    merged(eve, keep=old, drop=new)
+    ledger = eve.ledger()
+    assert ledger.open["m"].mission.body == "do it  "
+    assert not word(town).trusted
+
+
+def test_merging_a_withdrawn_mission_back_is_filing_it(town: Town, keys: Keys) -> None:
+    """The same for a mission that anna deleted."""
+    anna, eve = town.peer("anna", key=keys["anna"]), town.peer("eve")
+    old = anna.ledger().tip
+    gone = anna.push({PATH: None})
+    merged(eve, keep=old, drop=gone)
+    assert not word(town).trusted
+
+
+def test_a_merge_of_a_branch_with_a_mission_leaves_it_the_authors(town: Town, keys: Keys) -> None:
+    """A pull request: bert's signed commit on a branch, merged by somebody without a key. It is bert's."""
+    bert, forge = town.peer("bert", key=keys["bert"]), town.peer("forge")
+    base = bert.ledger()
+    side = bert.commit({"missions/side.md": "from a branch"}, onto=base.tip, tree=base.tree)
+    main = town.peer("x").push({"other.md": "meanwhile"})
+    merged(forge, keep=side, drop=main)
+    found = word(town, "side")
+    assert (found.trusted, found.who) == (True, "bert")
+    assert word(town, "m").trusted
+
+
+def test_trust_in_the_remote_trusts_whoever_may_push(keys: Keys) -> None:
+    """`trust.missions = "remote"`: no signature is asked for."""
+    town = Town({PATH: "do it"})
+    found = word(town)
+    assert found.trusted
+    assert "remote" in found.why
+    assert keys
+
+
+def test_a_broken_past_is_no_excuse(town: Town, keys: Keys) -> None:
+    """A file that eve broke, and that mended itself by another unsigned commit, is untrusted; odd YAML stops nobody."""
+    eve = town.peer("eve", key=keys["eve"])
+    for text in ("---\n1: x\nb: y\n---\nz", "---\n2026-01-01: x\n---\n", "---\n[\n---\n", "\0", "do it  \n"):
+        eve.push({PATH: text})
+    assert not word(town).trusted
+    town.peer("bert", key=keys["bert"]).push({PATH: "mine now"})
+    assert word(town).trusted
+
+
+def test_a_signature_that_is_no_text_stops_nobody(town: Town) -> None:
+    """Whoever may push can push a commit with any nonsense in its headers: the mission is untrusted, the node goes on."""
+    eve = town.peer("eve")
+    ledger = eve.ledger()
+    made = eve.commit({"missions/odd.md": "x"}, onto=ledger.tip, tree=ledger.tree)
+    data = eve.bus.store.get(made).replace(b"\ncommitter", b"\ngpgsig \xff\xfc\n ab\xc3\xbc\ncommitter", 1)
+    oid = eve.bus.store.put("commit", data)
+    eve.line.push([Update(ref=eve.bus.main, expect=ledger.tip, new=oid)])
+    assert not word(town, "odd").trusted
+    assert word(town, "m").trusted
+
+
+class Clone:
+    """A person's clone, with signing set up as `init` and `join` do it."""
+
+    def __init__(self, folder: Path, url: Path, keys: Keys, name: str) -> None:
+        git(folder, "clone", "--quiet", str(url), name)
+        self.folder = folder / name
+        for key, value in {
+            "gpg.format": "ssh",
+            "user.signingkey": f"{keys[name].path}.pub",
+            "commit.gpgsign": "true",
+            "user.name": name,
+            "user.email": f"{name}@x",
+        }.items():
+            git(self.folder, "config", key, value)
+
+    def push(self, files: dict[str, str], *words: str) -> None:
+        """Writes, commits and pushes, as a person does."""
+        for path, text in files.items():
+            (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / path).write_text(text)
+        git(self.folder, "add", "--all")
+        git(self.folder, "commit", "--quiet", "-m", "a person's commit", *words)
+        git(self.folder, "push", "--quiet", "origin", "HEAD:main")
+
+
+@pytest.fixture
+def real(tmp_path: Path, signers: str) -> Iterator[Town]:
+    """The same ledger on a real bare repository."""
+    town = Town({"fleet.toml": SIGNED, "allowed_signers": signers}, folder=tmp_path)
+    yield town
+    town.close()
+
+
+def test_a_persons_plain_git_commit_is_their_word(real: Town, keys: Keys, tmp_path: Path) -> None:
+    """`git commit` in a clone with signing set up: trusted; with --no-gpg-sign: not; amended by a merge: still theirs."""
+    bert = Clone(tmp_path, real.bare, keys, "bert")
+    bert.push({PATH: "do it\n"})
+    node = real.peer("n1", key=keys["n1"])
+    assert word(real, peer=node).who == "bert"
+    bert.push({"missions/unsigned.md": "x\n"}, "--no-gpg-sign")
+    assert not word(real, "unsigned", node).trusted
+    node.attempt("m", Hold.FAILED)
+    node.fold()
+    (bert.folder / "missions/third.md").write_text("third\n")
+    git(bert.folder, "add", "--all")
+    git(bert.folder, "commit", "--quiet", "-m", "third")
+    git(bert.folder, "pull", "--quiet", "--no-rebase", "--no-edit", "origin", "main")
+    git(bert.folder, "push", "--quiet", "origin", "HEAD:main")
+    assert [word(real, name, node).trusted for name in ("m", "third", "unsigned")] == [True, True, False]
+
+
+def test_git_shows_the_same_replay(real: Town, keys: Keys, tmp_path: Path) -> None:
+    """`git merge -s ours` of the newer text by somebody without a key, over real git: the old text is untrusted."""
+    bert = Clone(tmp_path, real.bare, keys, "bert")
+    bert.push({PATH: "old\n"})
+    old = git(bert.folder, "rev-parse", "HEAD")
+    bert.push({PATH: "new\n"})
+    git(bert.folder, "checkout", "--quiet", "-b", "back", old)
+    git(bert.folder, "merge", "--quiet", "--no-gpg-sign", "-s", "ours", "-m", "oops", "main")
+    git(bert.folder, "push", "--quiet", "origin", "back:main")
+    node = real.peer("n1")
+    assert node.ledger().open["m"].mission.body == "old"
+    assert not word(real, peer=node).trusted
