@@ -49,3 +49,10 @@ class ProposalUnreadable(HandoffError):
     """A change in this review proposal cannot be read any more; take its line out."""
 
     line: int
+
+
+class KnowledgeUnreadable(HandoffError):
+    """This file is not a lesson."""
+
+    line: int
+    reason: str

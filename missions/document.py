@@ -54,7 +54,9 @@ def read(path: str, data: bytes) -> Mission | Quarantined:
 
 
 def _mission(name: str, fields: Fields, body: str) -> Mission:
-    agent = fields.agent or ("command" if fields.run else "builtin")
+    agent = fields.agent or ("command" if fields.run else "review" if fields.task == "review" else "builtin")
+    if (agent == "review") != (fields.task == "review"):
+        raise Malformed("“task: review” and “agent: review” go together: nothing else reviews the logs", None)
     if agent == "command" and not fields.run:
         raise Malformed("“agent: command” needs “run:”, the command to run", None)
     if fields.run and agent != "command":

@@ -137,8 +137,11 @@ def _reads_as(value: str) -> bool:
 
 def write(text: str, changes: Mapping[str, Scalar]) -> str:
     """The file with some scalar fields set (None removes one). Every other byte stays as it was. Raises Malformed."""
-    if text.startswith(MARK):
-        return MARK + write(text.removeprefix(MARK), changes)
+    rest = text.removeprefix(MARK)
+    return text[: len(text) - len(rest)] + _write(rest, changes)
+
+
+def _write(text: str, changes: Mapping[str, Scalar]) -> str:
     block = split(text)
     newline = newline_of(text)
     if not block.start and not block.head:

@@ -99,14 +99,17 @@ def close(held: Claim, *, state: Hold, nonce: str, log: str | None, reason: str 
     return replace(held, state=state, nonce=nonce, log=log, reason=reason)
 
 
-def may_give_way(old: Claim, *, folded_epoch: int) -> bool:
+def may_give_way(old: Claim, new: Claim, *, folded_epoch: int | None) -> bool:
     """Whether a claim that does not descend from `old` may stand in its place (trap C).
 
     Only if the branch has folded the old claim, so that it was deleted by the rule. Anything else is a stale holder's
     forced push or a rewritten ref. The new claim's epoch does not matter here: one that is not above `folded_epoch`
     was won from an old view, is withdrawn by its holder, and can neither be started (trap D) nor folded.
+
+    `folded_epoch` is None where the branch cannot tell, because a person deleted the mission's file or broke it. Then
+    a later epoch is believed: whoever claimed it had seen the earlier one folded, which no stale holder has.
     """
-    return folded_epoch >= old.epoch
+    return new.epoch > old.epoch if folded_epoch is None else folded_epoch >= old.epoch
 
 
 @dataclass(kw_only=True)

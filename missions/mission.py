@@ -34,8 +34,8 @@ OPEN = frozenset({Status.QUEUED, Status.FAILED})
 FINISHED = frozenset({Status.DONE, Status.CANCELLED})
 """States in which a mission leaves `missions/` for its archive. A dead one stays: a person has to look at it."""
 
-TASKS = ("general_task", "coding_task")
-AGENTS = ("builtin", "command", "claude", "codex", "gemini", "opencode", "aider", "goose")
+TASKS = ("general_task", "coding_task", "review")
+AGENTS = ("builtin", "command", "review", "claude", "codex", "gemini", "opencode", "aider", "goose")
 PAID_AGENTS = frozenset({"claude", "codex", "gemini", "opencode", "aider", "goose"})
 APPROVALS = ("policy", "always", "auto")
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from orchestrator import cron
 from orchestrator.errors import BrokenLedger
 from orchestrator.ports import Project
 
@@ -51,6 +52,28 @@ class TrustPart(_Part):
     sandbox: Literal["required", "optional"] = "required"
 
 
+class ReviewPart(_Part):
+    """`[review]`. `cron` is five fields, in `timezone`; empty: only by hand. `words` says who words new items."""
+
+    cron: str = ""
+    timezone: str = "UTC"
+    approve: bool = False
+    words: Literal["plain", "model"] = "plain"
+
+    @model_validator(mode="after")
+    def _readable(self) -> ReviewPart:
+        if self.cron:
+            cron.trigger(self.cron, self.timezone)  # raises ValueError
+        return self
+
+
+class HandoffPart(_Part):
+    """`[handoff]`: when a lesson becomes known to all. 0 switches that way off."""
+
+    promote_missions: Annotated[int, Field(ge=0, le=1000)] = 2
+    promote_projects: Annotated[int, Field(ge=0, le=1000)] = 2
+
+
 class ProjectPart(_Part):
     """`[projects.NAME]`."""
 
@@ -72,6 +95,8 @@ class Charter(_Part):
     fleet: FleetPart = FleetPart()
     bus: BusPart = BusPart()
     trust: TrustPart = TrustPart()
+    review: ReviewPart = ReviewPart()
+    handoff: HandoffPart = HandoffPart()
     projects: dict[str, ProjectPart] = {}
 
     def project(self, name: str) -> Project:

@@ -7,14 +7,14 @@ that guards each one is marked here, and tests/orchestrator/test_traps.py fails 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from missions import lease
 from missions.lease import Claim, Hold
 from orchestrator.bus import CLAIM, LOG, Bus, late_name
 from orchestrator.ledger import CLAIM_FILE, Filed, Held, Ledger
 from orchestrator.record import Record, read_record
-from sync.errors import HistoryRewritten, TooManyRaces
+from sync.errors import HistoryRewritten, ObjectMissing, TooManyRaces
 from sync.objects import read_commit
 from sync.publish import settle
 from sync.remote import Oid, Refs, Update, Verdict
@@ -22,13 +22,22 @@ from sync.remote import Oid, Refs, Update, Verdict
 
 def claim(bus: Bus, wanted: Sequence[Filed]) -> list[Held]:
     """Tries to claim missions, all in one push, each judged on its own. Returns those that this node won."""
+    return win(bus, ask(bus, wanted))
+
+
+def ask(bus: Bus, wanted: Sequence[Filed]) -> list[Held]:
+    """First claims on missions, made and not yet pushed."""
     asked = [lease.grant(f.mission, blob=f.blob, node=bus.name, boot=bus.boot, nonce=bus.nonce()) for f in wanted]
-    held = [Held(claim=c, oid=_commit(bus, c, onto=None)) for c in asked]
-    if not held:
+    return [Held(claim=c, oid=_commit(bus, c, onto=None)) for c in asked]
+
+
+def win(bus: Bus, asked: Sequence[Held]) -> list[Held]:
+    """Pushes first claims. Returns those that won; after SyncError, and after a time-out, others may still arrive."""
+    if not asked:
         return []
-    verdicts = settle(bus.remote, [Update(ref=CLAIM + h.claim.mission, expect=None, new=h.oid) for h in held])
+    verdicts = settle(bus.remote, [Update(ref=CLAIM + h.claim.mission, expect=None, new=h.oid) for h in asked])
     # Trap A: only a ref that this push moved is a win. An exit code of 0 proves nothing.
-    return [h for h in held if verdicts[CLAIM + h.claim.mission] is Verdict.ACCEPTED]
+    return [h for h in asked if verdicts[CLAIM + h.claim.mission] is Verdict.ACCEPTED]
 
 
 def confirm(bus: Bus, held: Iterable[Held], now: Ledger) -> list[Held]:
@@ -40,10 +49,10 @@ def confirm(bus: Bus, held: Iterable[Held], now: Ledger) -> list[Held]:
     good = []
     for mine in held:
         filed = now.open.get(mine.claim.mission)
-        if filed is not None and filed.mission.epoch + 1 == mine.claim.epoch:
+        if filed is not None and filed.mission.epoch < mine.claim.epoch:
             good.append(mine)
         else:
-            bus.remote.push([Update(ref=CLAIM + mine.claim.mission, expect=mine.oid, new=None)])
+            settle(bus.remote, [Update(ref=CLAIM + mine.claim.mission, expect=mine.oid, new=None)])
     return good
 
 
@@ -52,10 +61,20 @@ def take_over(bus: Bus, old: Held, *, blob: Oid) -> Held | None:
 
     `blob` is the mission's text as it is now.
     """
+    mine = succeed(bus, old, blob=blob)
+    return mine if replaced(bus, old, mine) else None
+
+
+def succeed(bus: Bus, old: Held, *, blob: Oid) -> Held:
+    """The next epoch of a claim, made and not yet pushed."""
     new = lease.take_over(old.claim, blob=blob, node=bus.name, boot=bus.boot, nonce=bus.nonce())
-    oid = _commit(bus, new, onto=old.oid)
-    verdict = settle(bus.remote, [Update(ref=CLAIM + new.mission, expect=old.oid, new=oid)])[CLAIM + new.mission]
-    return Held(claim=new, oid=oid) if verdict is Verdict.ACCEPTED else None
+    return Held(claim=new, oid=_commit(bus, new, onto=old.oid))
+
+
+def replaced(bus: Bus, old: Held, mine: Held) -> bool:
+    """Pushes the next epoch over the old one. Returns whether it stands; after a time-out it may still arrive."""
+    ref = CLAIM + mine.claim.mission
+    return settle(bus.remote, [Update(ref=ref, expect=old.oid, new=mine.oid)])[ref] is Verdict.ACCEPTED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,29 +111,42 @@ def complete(bus: Bus, held: Held, record: Record, *, state: Hold, reason: str =
 
 def _already_or_late(bus: Bus, held: Held, record: Record, refs: Refs) -> Ended:
     """The claim is not ours as we hold it: either our own earlier push went through, or we were fenced."""
-    if _in_log(bus, refs.get(LOG + bus.name), held.claim):
+    if _in_log(bus, refs.get(LOG + bus.name), record):
         return Ended(accepted=True)
     return Ended(accepted=False, late=keep_late(bus, held.claim, record))
 
 
-def _in_log(bus: Bus, tip: Oid | None, claim: Claim, roof: int = 200) -> bool:
-    """Whether this node's log holds this attempt. It moves only together with the claim, so that proves acceptance."""
+def _in_log(bus: Bus, tip: Oid | None, record: Record, roof: int = 200) -> bool:
+    """Whether this node's log holds this record. It moves only together with the claim, so that proves acceptance."""
     for _ in range(roof):
         if tip is None:
             return False
-        record = read_record(bus.store, tip)
-        if (record.mission, record.epoch) == (claim.mission, claim.epoch):
+        if _holds(bus, tip, record):
             return True
         tip = next(iter(read_commit(bus.store.get(tip)).parents), None)
     return False
 
 
+def _holds(bus: Bus, commit: Oid, record: Record) -> bool:
+    """By its words, not by mission and epoch alone: a person who reverts a fold sets the epoch back."""
+    try:
+        found = read_record(bus.store, commit)
+    except (ObjectMissing, KeyError, ValueError, TypeError):
+        return False
+    return replace(found, artifacts={}) == replace(record, fields=dict(record.fields), artifacts={})
+
+
 def keep_late(bus: Bus, claim: Claim, record: Record) -> str:
     """Keeps what a fenced holder did, for a person to look at. Returns the ref's name. Keeping it twice is no error."""
-    ref = late_name(claim.mission, claim.epoch, claim.node)
+    name = late_name(claim.mission, claim.epoch, claim.node)
     log = bus.commit(record.files(), f"{claim.mission}: late work of epoch {claim.epoch}", onto=None, tree=None)
-    settle(bus.remote, [Update(ref=ref, expect=None, new=log)])
-    return ref
+    for ref in (name, f"{name}-{log[:10]}"):  # the name may be another work's: `a-1-b` of epoch 2 is `a` of epoch 1-b-2
+        if settle(bus.remote, [Update(ref=ref, expect=None, new=log)])[ref] is Verdict.ACCEPTED:
+            return ref
+        there = bus.remote.fetch().get(ref)
+        if there is not None and _holds(bus, there, record):
+            return ref
+    raise TooManyRaces(2)
 
 
 @dataclass
@@ -130,7 +162,8 @@ class Witness:
             old = self._seen.get(name)
             if old is None or old.oid == now.oid or self.bus.store.descends(now.oid, old.oid):
                 continue
-            if not lease.may_give_way(old.claim, folded_epoch=ledger.folded_epoch(name)):
+            filed = ledger.open.get(name) or ledger.archived(name)
+            if not lease.may_give_way(old.claim, now.claim, folded_epoch=filed.mission.epoch if filed else None):
                 raise HistoryRewritten(CLAIM + name, old.oid, now.oid)
         self._seen = dict(ledger.claims)
 

@@ -30,7 +30,6 @@ Recall = Callable[[Ledger, str, str], Sequence[tuple[str, str]]]
 """Takes ledger, project and task; returns what earlier sessions said about it: (entry id, text)."""
 
 
-
 def nothing(_ledger: Ledger, _project: str, _task: str) -> Sequence[tuple[str, str]]:
     """Recalls nothing: where there is no index."""
     return ()

@@ -32,8 +32,16 @@ class Delivery:
         with self._lock:
             return bool(self._ready)
 
+    @property
+    def missions(self) -> set[str]:
+        """Those whose attempts wait to be handed back."""
+        with self._lock:
+            return {letter.held.claim.mission for letter in self._ready}
+
     def reload(self) -> None:
         """Takes up what an earlier run of this node left in its outbox."""
+        for path in self.outbox.unreadable():
+            self.tell("disk", f"{path} cannot be read as a result that waits to be handed back; it stays there")
         with self._lock:
             self._ready.extend(self.outbox)
 
@@ -73,15 +81,21 @@ class Delivery:
         try:
             for letter in ready:
                 ended = claims.complete(self.bus, letter.held, letter.record, state=letter.state, reason=letter.reason)
-                self._told(letter, ended)
-                self.outbox.remove(letter)
                 done.append(letter)
-        except SyncError:
+                self._told(letter, ended)
+                self._forget(letter)
+        except (SyncError, OSError):
             with self._lock:
                 self._ready = [letter for letter in ready if letter not in done] + self._ready
             if not done:
                 raise
         return done
+
+    def _forget(self, letter: Letter) -> None:
+        try:
+            self.outbox.remove(letter)
+        except OSError as error:  # the next start hands it back once more, which changes nothing
+            self.tell("disk", f"{letter.record.mission} is handed back, but its file cannot be removed: {error}")
 
     def _told(self, letter: Letter, ended: claims.Ended) -> None:
         claim = letter.held.claim

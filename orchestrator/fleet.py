@@ -13,9 +13,10 @@ from missions.errors import BadName
 from missions.frontmatter import Scalar
 from missions.mission import Quarantined, slug
 from orchestrator import context, views
+from orchestrator.archive import ARCHIVE
 from orchestrator.bus import Bus
 from orchestrator.errors import NotFound, Refused, WrongSetting
-from orchestrator.ledger import ARCHIVE, MISSIONS, Ledger, Reader
+from orchestrator.ledger import MISSIONS, Ledger, Reader
 from orchestrator.presence import Presence, Sightings, presences
 from orchestrator.trust import Trust
 from orchestrator.views import MissionView
@@ -51,6 +52,8 @@ class Fleet:
     """Why the remote could not be reached the last time; what is shown is then what was last seen."""
     recall: context.Recall = context.nothing
     """What this machine's index of the journal knows about a task."""
+    alarms: tuple[str, ...] = ()
+    """What stood on the branch the last time and is not followed."""
     _last: Refs | None = None
 
     def ledger(self) -> Ledger:
@@ -63,7 +66,9 @@ class Fleet:
             if not self._last:
                 raise
             self.offline = str(error)
-        return self.reader.read(self._last)
+        ledger = self.reader.read(self._last)
+        self.alarms = ledger.alarms
+        return ledger
 
     # -- missions -----------------------------------------------------------------------------------------------
 

@@ -17,8 +17,9 @@ from missions import document, lifecycle
 from missions.frontmatter import Scalar
 from missions.lease import Claim
 from missions.mission import FINISHED, Mission, Quarantined, Status
+from orchestrator.archive import ARCHIVE
 from orchestrator.bus import CLAIM, Bus
-from orchestrator.ledger import ARCHIVE, Filed, Held, Ledger, Reader
+from orchestrator.ledger import Filed, Held, Ledger, Reader
 from orchestrator.record import Record, read_record
 from orchestrator.trust import Trust
 from sync.errors import ObjectMissing
@@ -119,10 +120,11 @@ class Draft:
         return {claim.mission: new.status}
 
     def _as_the_person_left_it(self, new: Mission, here: Filed | None, path: str | None) -> Mission:
-        """A file that a person deleted or archived while it ran is not put back to run again."""
+        """A file that a person cancelled, deleted or archived while it ran is not put back to run again."""
         if here is not None and here.path.startswith(ARCHIVE) and here.mission.status in FINISHED:
             return replace(new, status=here.mission.status, retry_at=None)
-        withdrawn = path is None or path.startswith(ARCHIVE)
+        called_off = here is not None and here.mission.status is Status.CANCELLED
+        withdrawn = path is None or path.startswith(ARCHIVE) or called_off
         return replace(new, status=Status.CANCELLED, retry_at=None) if withdrawn and new.status not in FINISHED else new
 
     def _remarked(self, claim: Claim, text: str, record: Record) -> Record:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from missions.lease import LeaseWatch
@@ -13,6 +14,7 @@ from orchestrator.bus import Bus
 from orchestrator.journal import duration
 from orchestrator.ledger import Filed, Held, Ledger, Reader
 from orchestrator.trust import Trust
+from sync.remote import Oid
 
 Tell = Callable[..., None]
 """Takes (event, sentence, **facts): one line of this node's shift. With `once=True` the same line is told once."""
@@ -40,6 +42,8 @@ class Intake:
     offer: Offer
     tell: Tell
     watch: LeaseWatch = field(default_factory=lambda: LeaseWatch(lease=180.0, roof=180.0))
+    _asked: deque[Oid] = field(default_factory=lambda: deque(maxlen=1000))
+    """The claims that this very process has pushed. A machine that was cloned while it ran shares all but these."""
 
     def observe(self, ledger: Ledger, now: float) -> None:
         """Takes in one fetch: who of the others still moves. `now` is this node's monotonic time."""
@@ -49,14 +53,38 @@ class Intake:
         others = {n: h for n, h in ledger.claims.items() if not h.claim.closed and h.claim.node != self.bus.name}
         self.watch.observe({n: (h.oid, beats.get(h.claim.node)) for n, h in others.items()}, now)
 
-    def resume(self, ledger: Ledger, free: int) -> list[Taken]:
-        """What this node held when it was stopped the last time: its own, so it need not wait for the lease."""
+    def resume(self, ledger: Ledger, free: int, busy: Collection[str] = ()) -> list[Taken]:
+        """What this node held when it was stopped the last time: its own, so it need not wait for the lease.
+
+        Nobody else takes it over while this node beats, so what did not work out, or found no free slot, is tried again
+        in every round. `busy` are the missions whose results of that earlier run wait to be handed back.
+        """
         taken: list[Taken] = []
-        for held in ledger.claims.values():
+        for name, held in ledger.claims.items():
             mine = held.claim.node == self.bus.name and held.claim.boot != self.bus.boot
-            if mine and not held.claim.closed:
+            if mine and not held.claim.closed and name not in busy:
                 remark = f"this node was stopped during attempt {held.claim.attempt} and started again"
                 taken += self._take(ledger, held, remark, free - len(taken))
+        return taken
+
+    def pick_up(self, ledger: Ledger, free: int, busy: Collection[str]) -> list[Taken]:
+        """What this run of the node won without hearing of it: the line broke between the push and the second look,
+        or the push arrived after all when this node had given it up.
+
+        `busy` are the missions that it works on or is about to hand back. Nobody else would ever take the others
+        over, because this node beats.
+        """
+        taken: list[Taken] = []
+        for name, held in ledger.claims.items():
+            if held.oid not in self._asked or held.claim.closed or name in busy:
+                continue
+            filed = ledger.open.get(name)
+            if filed is not None and held.claim.epoch <= filed.mission.epoch:
+                claims.confirm(self.bus, [held], ledger)  # withdraws it
+            elif filed is not None or (not self._over(ledger, held) and self.deleted(ledger, name)):
+                spent = filed is not None and held.claim.attempt > filed.mission.attempts_allowed
+                if spent or filed is None or self._may(ledger, filed, free - len(taken)):
+                    taken.append(self._taken(ledger, held, "", filed, spent=spent))
         return taken
 
     def take_over(self, ledger: Ledger, free: int) -> list[Taken]:
@@ -71,7 +99,9 @@ class Intake:
     def claim(self, ledger: Ledger, free: int) -> list[Taken]:
         """What is queued, best first: all claims in one push, then a second look before anything starts (trap D)."""
         wanted = self._eligible(ledger, free) if free > 0 else []
-        won = claims.claim(self.bus, wanted)
+        asked = claims.ask(self.bus, wanted)
+        self._asked.extend(held.oid for held in asked)
+        won = claims.win(self.bus, asked)
         if not won:
             return []
         now = self.reader.read(self.bus.remote.fetch())
@@ -84,22 +114,39 @@ class Intake:
         """Takes one claim whose holder is gone, if this node may and can; one with no attempts left it only ends."""
         name = held.claim.mission
         filed = ledger.open.get(name)
-        if filed is None and not self.deleted(ledger, name):
+        if filed is None and (self._over(ledger, held) or not self.deleted(ledger, name)):
             return []  # its file broke: it waits until the file is mended
         spent = filed is not None and held.claim.attempt >= filed.mission.attempts_allowed
         if filed is not None and not spent and not self._may(ledger, filed, free):
             return []
-        mine = claims.take_over(self.bus, held, blob=filed.blob if filed else held.claim.blob)
-        if mine is None:
+        mine = claims.succeed(self.bus, held, blob=filed.blob if filed else held.claim.blob)
+        self._asked.append(mine.oid)
+        if not claims.replaced(self.bus, held, mine):
             return []
+        taken = self._taken(ledger, mine, remark, filed, spent=spent)
+        self.tell("took over", f"{taken.mission.title}: {remark}", mission=name, holder=held.claim.node)
+        return [taken]
+
+    def _taken(self, ledger: Ledger, mine: Held, remark: str, filed: Filed | None, *, spent: bool) -> Taken:
+        name = mine.claim.mission
         mission = filed.mission if filed else Mission(name=name, title=name, body="")
-        self.tell("took over", f"{mission.title}: {remark}", mission=name, holder=held.claim.node)
-        end = f"{remark}; all {mission.attempts_allowed} attempts are spent" if spent else ""
-        end = end or ("" if filed else f"{remark}; its file was deleted meanwhile")
-        return [Taken(held=mine, mission=mission, ledger=ledger, remark=remark, end=end, deleted=filed is None)]
+        why = f"all {mission.attempts_allowed} attempts are spent" if spent else ""
+        why = why if filed else "its file was deleted meanwhile"
+        end = f"{remark}; {why}" if remark and why else why
+        return Taken(held=mine, mission=mission, ledger=ledger, remark=remark, end=end, deleted=filed is None)
 
     def _may(self, ledger: Ledger, filed: Filed, free: int) -> bool:
         return free > 0 and unsuited(filed.mission, self.offer) is None and self.trust.word(ledger, filed).trusted
+
+    def _over(self, ledger: Ledger, held: Held) -> bool:
+        """Withdraws a claim on an archived mission, on which nobody works; returns whether it was one.
+
+        It was won from an old view (trap D), or its holder died after a person had archived the file.
+        """
+        over = held.claim.mission not in ledger.open and ledger.archived(held.claim.mission) is not None
+        if over:
+            claims.confirm(self.bus, [held], ledger)
+        return over
 
     def deleted(self, ledger: Ledger, name: str) -> bool:
         """Whether a mission that was claimed has no file any more: neither open, nor broken, nor archived."""

@@ -10,6 +10,7 @@ from missions.errors import BadClaim
 from missions.lease import Claim, read_claim
 from missions.mission import Mission, Quarantined, Status
 from missions.selection import cycles
+from orchestrator.archive import Archive, Librarian
 from orchestrator.bus import BEAT, CLAIM, LATE
 from orchestrator.charter import Charter
 from orchestrator.constitution import Constitution
@@ -17,7 +18,7 @@ from sync.errors import ObjectMissing
 from sync.objects import EXECUTABLE, FILE, FOLDER, SUBMODULE, SYMLINK, TreeEntry, find, read_commit, read_tree
 from sync.remote import Oid, Refs, Store
 
-MISSIONS, ARCHIVE = "missions", "missions/archive"
+MISSIONS = "missions"
 CLAIM_FILE = "claim.json"
 
 
@@ -55,6 +56,7 @@ class Ledger:
     claims: Mapping[str, Held]
     junk_claims: Mapping[str, str]
     """Claim refs that cannot be read, with the reason."""
+    archive: Archive
 
     @property
     def beats(self) -> dict[str, Oid]:
@@ -75,39 +77,17 @@ class Ledger:
         """A document's text; empty when there is none."""
         return (self.read(path) or b"").decode("utf-8", "replace")
 
-    def months(self) -> list[tuple[str, Oid]]:
-        """The archive's folders, newest month first."""
-        entry = find(self.store, self.tree, ARCHIVE)
-        if entry is None or entry.mode != FOLDER:
-            return []
-        folders = read_tree(self.store.get(entry.oid)).items()
-        return sorted(((name, e.oid) for name, e in folders if e.mode == FOLDER), reverse=True)
-
     def archived(self, name: str) -> Filed | None:
-        """A finished mission by name. Searches the folders' bytes: parsing ten thousand names costs more."""
-        for month, oid in self.months():
-            data = self.store.get(oid)
-            needle = next((n for n in _needles(name) if n in data), None)
-            if needle is not None:
-                start = data.find(needle) + len(needle)
-                blob = data[start : start + 20].hex()
-                path = f"{ARCHIVE}/{month}/{name}.md"
-                found = document.read(path, self.store.get(blob))
-                if isinstance(found, Mission):
-                    return Filed(mission=found, path=path, blob=blob)
-        return None
+        """A finished mission by name."""
+        place = self.archive.find(name)
+        found = document.read(place[0], self.store.get(place[1])) if place else None
+        return Filed(mission=found, path=place[0], blob=place[1]) if place and isinstance(found, Mission) else None
 
     def every_archived(self) -> Iterator[Filed | Quarantined]:
         """All finished missions, newest month first."""
-        for month, oid in self.months():
-            for name, entry in read_tree(self.store.get(oid)).items():
-                if name.endswith(".md"):
-                    path = f"{ARCHIVE}/{month}/{name}"
-                    found = document.read(path, self.store.get(entry.oid))
-                    if isinstance(found, Mission):
-                        yield Filed(mission=found, path=path, blob=entry.oid)
-                    else:
-                        yield found
+        for path, blob in self.archive:
+            found = document.read(path, self.store.get(blob))
+            yield Filed(mission=found, path=path, blob=blob) if isinstance(found, Mission) else found
 
     def folded_epoch(self, name: str) -> int:
         """The last epoch of a mission that the branch knows the end of; 0 when there is none."""
@@ -120,11 +100,6 @@ class Ledger:
         return {name for name, filed in found if filed and filed.mission.status is Status.DONE}
 
 
-def _needles(name: str) -> Iterator[bytes]:
-    """What a file of that name looks like in a folder's bytes. With its mode: `add login.md` is not `login.md`."""
-    return (f"{mode} {name}.md\0".encode() for mode in (FILE, EXECUTABLE))
-
-
 @dataclass
 class Reader:
     """Reads ledgers, keeping what it has parsed: blobs and commits never change, so their meaning doesn't either."""
@@ -134,6 +109,9 @@ class Reader:
     branch: str = "main"
     _documents: dict[tuple[str, Oid], Mission | Quarantined] = field(default_factory=dict)
     _claims: dict[Oid, Claim | str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._librarian = Librarian(self.store)
 
     def read(self, refs: Refs) -> Ledger:
         """The ledger behind these refs. Raises BrokenLedger when `fleet.toml` is missing or wrong."""
@@ -153,6 +131,7 @@ class Reader:
             quarantined=(),
             claims=held,
             junk_claims=junk,
+            archive=self._librarian.read(tree),
         )
         return self._with_missions(ledger)
 

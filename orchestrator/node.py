@@ -20,6 +20,7 @@ from orchestrator.ledger import Held, Ledger
 from orchestrator.presence import Sightings, announce, page, presences
 from orchestrator.pulse import Pulse
 from orchestrator.roles import Role
+from orchestrator.upkeep import Upkeep
 from orchestrator.work import Reason, Stopper, Workshop
 from sync.errors import HistoryRewritten, SyncError
 from sync.remote import Update
@@ -55,6 +56,7 @@ class Node:
     jobs: dict[str, Job] = field(default_factory=dict)
     online: bool = True
     sightings: Sightings | None = None
+    upkeep: Upkeep | None = None
     _fold_due: float | None = None
     _pause: float = 0.0
     _once: bool = False
@@ -136,15 +138,23 @@ class Node:
         self.intake.observe(ledger, self.clock())
         if self.sightings is not None:
             self._moved = self.sightings.update(ledger.beats, self.bus.now())
+        busy = self.jobs.keys() | self.delivery.missions  # as of this ledger: what is handed back now was open then
         moved = self._hand_back()
         self._call_off(ledger)
         if not self.draining and not self.pulse.fenced:
-            taken = self.intake.take_over(ledger, self._free())
+            taken = self.intake.resume(ledger, self._free(), busy)
             self._begin(taken)
+            found = self.intake.pick_up(ledger, self._free(), busy)
+            self._begin(found)
+            taken += found
+            more = self.intake.take_over(ledger, self._free())
+            self._begin(more)
+            taken += more
             fresh = self.intake.claim(ledger, self._free())
             self._begin(fresh)
             moved = moved or bool(taken or fresh)
-        return self._fold(ledger) or moved
+        moved = self._fold(ledger) or moved
+        return (self.upkeep is not None and not self.draining and self.upkeep.step(ledger)) or moved
 
     def _free(self) -> int:
         return self.slots - len(self.jobs)

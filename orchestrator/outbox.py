@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from missions.errors import BadClaim
 from missions.lease import Claim, Hold, read_claim
 from orchestrator.ledger import Held
 from orchestrator.record import Record
@@ -58,15 +59,26 @@ class Outbox:
         self._path(letter.held.claim).unlink(missing_ok=True)
 
     def __iter__(self) -> Iterator[Letter]:
+        """Every letter that can be read, by name."""
         for path in sorted(self.folder.glob("*.json")):
-            found = json.loads(path.read_text(encoding="utf-8"))
-            claim = read_claim(json.dumps(found["claim"]).encode())
-            yield Letter(
-                held=Held(claim=claim, oid=found["oid"]),
-                state=Hold(found["state"]),
-                reason=found["reason"],
-                record=Record(**found["record"]),
-            )
+            letter = _read(path)
+            if letter is not None:
+                yield letter
+
+    def unreadable(self) -> list[Path]:
+        """Files that are no letters, or another version's: they stay where they are, for a person."""
+        return [path for path in sorted(self.folder.glob("*.json")) if _read(path) is None]
 
     def _path(self, claim: Claim) -> Path:
         return self.folder / f"{claim.mission}-{claim.epoch}.json"
+
+
+def _read(path: Path) -> Letter | None:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        claim = read_claim(json.dumps(found["claim"]).encode())
+        held = Held(claim=claim, oid=found["oid"])
+        record = Record(**found["record"])
+        return Letter(held=held, state=Hold(found["state"]), reason=found["reason"], record=record)
+    except (ValueError, TypeError, KeyError, BadClaim):
+        return None

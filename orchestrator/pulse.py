@@ -30,19 +30,24 @@ class Pulse:
         self.trouble = ""
         self._accepted: float | None = None
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._run, name="pulse", daemon=True),
+            threading.Thread(target=self._guard, name="fence", daemon=True),
+        ]
 
     def start(self) -> None:
         """Beats once, so that the node is seen before it claims anything, then keeps beating. Raises SyncError."""
         self.beat.start()
         self._once()
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """Ends the beating."""
         self._done.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=10)
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(timeout=10)
 
     @property
     def fenced(self) -> bool:
@@ -54,10 +59,22 @@ class Pulse:
             try:
                 self._once()
                 self.trouble = ""
-            except SyncError as error:
+            except (SyncError, OSError) as error:  # a full disk, or no process to be had, as well
                 self.trouble = str(error)  # the node's loop tells people; here it only must not end the beating
             if self.fenced or self.doubled:
                 self.on_fence()
+
+    def _guard(self) -> None:
+        """Looks at the lease on its own: a beat that hangs in the network must not keep the fence from closing."""
+        while not self._done.wait(self._left()):
+            if self.fenced:
+                self.on_fence()
+
+    def _left(self) -> float:
+        """Seconds until the fence closes; until the next look where it is closed already."""
+        sure = self.lease * (1 - MARGIN)
+        left = sure - (self.clock() - (self._accepted or 0.0))
+        return left + 0.01 if left > 0 else self.interval
 
     def _once(self) -> None:
         before = self.clock()  # the beat counts from when it was sent: the answer may have taken its time

@@ -38,10 +38,11 @@ class Record:
         meta = {
             key: value for key, value in asdict(self).items() if key not in {"section", "entry", "memo", "artifacts"}
         }
-        texts = {"section.md": self.section, "entry.md": self.entry, "memo.md": self.memo}
-        parts = texts | {f"artifacts/{ending}": text for ending, text in self.artifacts.items()}
+        parts = {"section.md": self.section, "entry.md": self.entry, "memo.md": self.memo}
+        parts |= {f"artifacts/{ending}": text for ending, text in self.artifacts.items()}
         meta_text = json.dumps(meta, sort_keys=True, ensure_ascii=False, indent=1) + "\n"
-        return {"record.json": meta_text.encode()} | {path: text.encode() for path, text in parts.items() if text}
+        texts = {"record.json": meta_text} | {path: text for path, text in parts.items() if text}
+        return {path: text.encode("utf-8", "replace") for path, text in texts.items()}
 
     @property
     def month(self) -> str:

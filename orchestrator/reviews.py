@@ -8,13 +8,11 @@ state: a deleted mark is found again in the last review's commit message.
 
 from __future__ import annotations
 
-import re
 import textwrap
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from handoff.briefing import Add, apply, parse
-from handoff.entry import Entry
 from handoff.errors import ProposalUnreadable
 from handoff.facts import Dropped
 from handoff.proposal import counts, read_page, remarks, render_page, said
@@ -27,30 +25,12 @@ from orchestrator.journal import utc
 from orchestrator.landing import Draft, land
 from orchestrator.ledger import Ledger, Reader
 from orchestrator.ports import Project
-from sync.errors import ObjectMissing
-from sync.objects import read_commit
+from orchestrator.reading import TRAILER, Position, proposal_path, reviewable, unread, with_mark, without_mark
 from sync.remote import Oid
-
-TRAILER = "Reviewed:"
-_MARK = re.compile(
-    r"<!-- shiftbook: reviewed (?P<at>[0-9a-f]{40}); (?P<when>[^;]*Z); (?P<entries>\d+) read, (?P<changes>\d+) changes -->"
-    r"(?:\r?\n)*"
-)
-_TITLE = re.compile(r"\A\ufeff?(?:[ \t]*\r?\n)*#[ \t][^\n]*\n(?:\r?\n)*")
 
 
 class BadProposal(OrchestratorError):
     """A proposal that a person edited cannot be read."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Position:
-    """Where a review stopped: the ledger's commit that it had read, when, how much, and what came of it."""
-
-    at: Oid
-    when: str
-    entries: int
-    changes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +78,7 @@ class Reviews:
         def draft(ledger: Ledger) -> Draft | None:
             made[:] = [self._reviewed(ledger, name) for name in _chosen(ledger, project)]
             fresh = [one for one in made if one.entries]
-            files = {path: text.encode() for one in fresh for path, text in self._files(ledger, one).items()}
+            files = {path: data for one in fresh for path, data in self._files(ledger, one).items()}
             return Draft(files=files, message=_message(fresh, ledger.tip)) if fresh and not dry_run else None
 
         commit = land(self.bus, self.reader, draft)
@@ -117,6 +97,8 @@ class Reviews:
                 page = read_page(text)
             except ProposalUnreadable as error:
                 raise BadProposal(f"{path}: {error}") from error
+            if not page.upto:
+                raise BadProposal(f"{path}: the line “shiftbook: proposal up to …” is gone; run the review again")
             wanted = page.wanted if accept else ()
             proposal = replace(NOTHING, deltas=wanted)
             one = Reviewed(
@@ -127,7 +109,7 @@ class Reviews:
                 awaits=False,
             )
             made[:] = [one]
-            mark = Position(at=page.upto or ledger.tip, when=utc(self.bus.now()), entries=0, changes=len(wanted))
+            mark = Position(at=page.upto, when=utc(self.bus.now()), entries=len(one.entries), changes=len(wanted))
             files = {target: with_mark(one.briefing, mark).encode(), path: None}
             return Draft(files=files, message=_message([one], mark.at))
 
@@ -141,26 +123,25 @@ class Reviews:
             return Reviewed(project=name, entries=(), proposal=NOTHING, briefing=text, awaits=False)
         project = ledger.charter.project(name) if name in ledger.charter.projects else None
         known = self.paths(project) if project else ()
-        proposal = review(fresh, text, known_paths=known, wording=self._wording())
+        asks = self._words if self.wording is not None and ledger.charter.review.words == "model" else None
+        proposal = review(fresh, text, known_paths=known, wording=asks)
         proposal = _without_old_news(ledger, name, text, proposal)
         return Reviewed(
             project=name,
             entries=tuple(entry.entry_id for entry in fresh),
             proposal=proposal,
             briefing=apply(text, proposal.deltas),
-            awaits=ledger.charter.review.approve,
+            awaits=ledger.charter.review.approve and bool(proposal.deltas),
         )
-
-    def _wording(self) -> Wording | None:
-        return self._words if self.wording is not None else None
 
     def _words(self, text: str) -> str:
         if text not in self.remembered and self.wording is not None:
             self.remembered[text] = self.wording(text)
         return self.remembered[text]
 
-    def _files(self, ledger: Ledger, one: Reviewed) -> Mapping[str, str]:
+    def _files(self, ledger: Ledger, one: Reviewed) -> Mapping[str, bytes | None]:
         """What the review writes: the briefing, or a proposal that keeps the ticks of the one it replaces."""
+        path = proposal_path(one.project)
         if not one.awaits:
             mark = Position(
                 at=ledger.tip,
@@ -168,80 +149,20 @@ class Reviews:
                 entries=len(one.entries),
                 changes=len(one.proposal.deltas),
             )
-            return {path_of(Tier.BRIEFING, one.project): with_mark(one.briefing, mark)}
-        path = proposal_path(one.project)
+            return {path_of(Tier.BRIEFING, one.project): with_mark(one.briefing, mark).encode(), path: None}
         try:
             before = read_page(ledger.text(path))
         except ProposalUnreadable:
             before = read_page("")
         # The commit that the entries stand in, not the newest one: the page stays the same while nothing new is read.
         upto = _last_log_commit(ledger, one.project)
-        page = render_page(
-            one.proposal, name=one.project, upto=upto, entries=one.entries, unwanted=before.unwanted
-        )
-        return {path: page}
+        page = render_page(one.proposal, name=one.project, upto=upto, entries=one.entries, unwanted=before.unwanted)
+        return {path: page.encode()}
 
 
 NOTHING = Proposal(
     deltas=(), repeated_blockers=(), reversed_decisions=(), untaken_steps=(), stale=(), dropped_with_reason=()
 )
-
-
-def proposal_path(project: str) -> str:
-    """Where a review waits for a person."""
-    return f"projects/{project}/REVIEW_PROPOSAL.md"
-
-
-def position(ledger: Ledger, project: str) -> Position | None:
-    """Where the last review of a project stopped; None before the first."""
-    path = path_of(Tier.BRIEFING, project)
-    found = _MARK.search(ledger.text(path))
-    if found:
-        return Position(at=found["at"], when=found["when"], entries=int(found["entries"]), changes=int(found["changes"]))
-    for oid in ledger.store.history(ledger.tip, path):
-        message = read_commit(ledger.store.get(oid)).message
-        if told := re.search(rf"^{TRAILER} {re.escape(project)} ([0-9a-f]{{40}})$", message, re.MULTILINE):
-            return Position(at=told[1], when="", entries=0, changes=0)
-    return None
-
-
-def unread(ledger: Ledger, project: str) -> list[Entry]:
-    """The entries that no review of this project has read, oldest first."""
-    last = position(ledger, project)
-    known: set[str] = set()
-    if last is not None:
-        try:
-            tree = read_commit(ledger.store.get(last.at)).tree
-            known = {entry.entry_id for _, entry in logs.entries(ledger.store, tree, project)}
-        except (ObjectMissing, KeyError, ValueError):
-            known = set()  # a mark that somebody mistyped: reading all again changes nothing that is there already
-    found: dict[str, Entry] = {}
-    for file in logs.files(ledger.store, ledger.tree):
-        if file.project == project:
-            found |= {e.entry_id: e for e in logs.parsed(ledger.store, file).chronological if e.entry_id not in known}
-    return list(found.values())
-
-
-def reviewable(ledger: Ledger) -> list[str]:
-    """The projects that have a log."""
-    return sorted({file.project for file in logs.files(ledger.store, ledger.tree)} - {""})
-
-
-def without_mark(text: str) -> str:
-    """A briefing without the review's mark."""
-    return _MARK.sub("", text)
-
-
-def with_mark(text: str, mark: Position) -> str:
-    """A briefing with the mark below its title, where people seldom edit and a renderer hides it."""
-    line_break = "\r\n" if "\r\n" in text else "\n"
-    words = (
-        f"<!-- shiftbook: reviewed {mark.at}; {mark.when}; {mark.entries} read, {mark.changes} changes -->"
-        + line_break * 2
-    )
-    title = _TITLE.match(text)
-    head = title[0].rstrip("\r\n") + line_break * 2 if title else ""
-    return head + words + text[title.end() if title else 0 :]
 
 
 def _chosen(ledger: Ledger, project: str) -> list[str]:
@@ -283,9 +204,6 @@ def _message(fresh: Sequence[Reviewed], upto: Oid) -> str:
     blocks = [f"Review of {names}: {read}" if len(names) < 50 else f"Review of {len(fresh)} projects: {read}"]
     blocks += ["\n".join([one.says, *(f"- {line}" for line in one.lines)]) for one in fresh]
     sources = textwrap.wrap(f"Sources: {', '.join(ids)}", 100, break_long_words=False, break_on_hyphens=False)
-    return "\n\n".join([*blocks, "\n".join(sources), "\n".join(f"{TRAILER} {one.project} {upto}" for one in fresh)])
-
-
-def entries_of(ledger: Ledger, project: str) -> Iterator[Entry]:
-    """All entries of a project's log, as they were appended."""
-    return (entry for _, entry in logs.entries(ledger.store, ledger.tree, project))
+    return "\n\n".join(
+        [*blocks, "\n".join(sources), "\n".join(f"{TRAILER} {one.project} {upto}" for one in fresh if not one.awaits)]
+    ).rstrip()

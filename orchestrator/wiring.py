@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from datetime import UTC, datetime
 from functools import partial
@@ -15,8 +16,10 @@ from missions.selection import Offer
 from orchestrator import founding
 from orchestrator.agents.builtin import BuiltinAgent
 from orchestrator.agents.command import CommandAgent
+from orchestrator.agents.review import ReviewAgent, Words
 from orchestrator.bus import BEAT, Bus
 from orchestrator.constitution import Constitution
+from orchestrator.custody import Custody
 from orchestrator.delivery import Delivery
 from orchestrator.errors import WrongSetting
 from orchestrator.fleet import Fleet
@@ -24,21 +27,25 @@ from orchestrator.intake import Intake, Tell
 from orchestrator.journal import Attempt
 from orchestrator.ledger import Reader
 from orchestrator.logbook import Logbook
+from orchestrator.memos import Memos
 from orchestrator.models.embedded import EmbeddedModel, ModelFile
 from orchestrator.models.xllamacpp import XLlamaCpp
 from orchestrator.node import Node
 from orchestrator.outbox import Outbox
 from orchestrator.pins import Pins
-from orchestrator.ports import Agent, Model, Sandbox
+from orchestrator.ports import Agent, Model, Project, Sandbox
 from orchestrator.presence import Sightings
 from orchestrator.pulse import Pulse
 from orchestrator.recollection import Recollection
+from orchestrator.reviews import Reviews
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.sandbox.none import NoSandbox
+from orchestrator.schedule import Schedule
 from orchestrator.settings import Settings
 from orchestrator.store import usage
 from orchestrator.store.database import open_database
 from orchestrator.trust import Trust
+from orchestrator.upkeep import Upkeep
 from orchestrator.work import Workshop
 from orchestrator.workspace import Workspaces
 from sync.beat import Beat
@@ -116,6 +123,27 @@ def logbook(settings: Settings, door: Fleet | None = None) -> Logbook:
     return Logbook(bus=door.bus, reader=door.reader, ledger=door.ledger, recollection=recollection(settings))
 
 
+def memos(speaker: Bus, reads: Reader, trust: Trust) -> Memos:
+    """What the fleet has learned, for one speaker on the bus."""
+    return Memos(bus=speaker, reader=reads, trust=trust, ledger=lambda: reads.read(speaker.remote.fetch()))
+
+
+def reviews(settings: Settings, speaker: Bus, reads: Reader, answers: Model, *, clone: bool) -> Reviews:
+    """The review of the logs. Without `clone` a project's files are only looked at where a clone of it is here."""
+    never = threading.Event()
+    workspaces = Workspaces(cache=settings.home / "cache")
+
+    def paths(project: Project) -> frozenset[str]:
+        return workspaces.files(project, never, clone=clone)
+
+    return Reviews(bus=speaker, reader=reads, paths=paths, wording=Words(model=answers, stop=never))
+
+
+def custody(settings: Settings) -> Custody:
+    """What this machine knows of changes to old entries."""
+    return Custody(path=settings.home / "journal.json", of=settings.ledger)
+
+
 def model(settings: Settings) -> Model:
     """The model that this machine answers with. Loads nothing yet."""
     chosen = ModelFile(path=Path(settings.model).expanduser()) if settings.model else None
@@ -163,7 +191,13 @@ def node(settings: Settings, tell: Tell) -> Node:
     speaker = bus(settings, link, name=settings.node, key=key)
     answers = model(settings)
     workers = agents(settings, answers, required=charter.trust.sandbox == "required")
-    tasks = frozenset(TASKS if settings.enable_vp_coder else ("general_task",))
+    if settings.accept_delegations:  # with eyes of its own: it works in a thread beside the node's loop
+        own = reader(settings, link)
+        review = ReviewAgent(
+            reviews=reviews(settings, speaker, own, answers, clone=True), memos=memos(speaker, own, Trust(link.store))
+        )
+        workers[review.name] = review
+    tasks = frozenset(TASKS) - (set() if settings.enable_vp_coder else {"coding_task"})
     offer = Offer(
         node=settings.node,
         role=settings.role.value,
@@ -172,8 +206,19 @@ def node(settings: Settings, tell: Tell) -> Node:
         tasks=tasks,
     )
     database = open_database(settings.store_url)
+    wake, trust = threading.Event(), Trust(link.store)
+    upkeep = Upkeep(
+        bus=speaker,
+        reader=reads,
+        trust=trust,
+        tell=tell,
+        role=settings.role,
+        clock=clock,
+        custody=custody(settings),
+        schedule=Schedule(wake=wake.set, now=now),
+    )
     return Node(
-        intake=Intake(bus=speaker, reader=reads, trust=Trust(link.store), offer=offer, tell=tell),
+        intake=Intake(bus=speaker, reader=reads, trust=trust, offer=offer, tell=tell),
         delivery=Delivery(bus=speaker, outbox=Outbox(settings.home / "outbox"), tell=tell),
         workshop=Workshop(
             agents=workers,
@@ -186,7 +231,9 @@ def node(settings: Settings, tell: Tell) -> Node:
         role=settings.role,
         clock=clock,
         book=partial(_book, database),
-        let_go=(link.close, answers.close, database.dispose),
+        let_go=(upkeep.schedule.close, link.close, answers.close, database.dispose),
         slots=settings.slots,
         sightings=Sightings(settings.home / "seen.json"),
+        wake=wake,
+        upkeep=upkeep,
     )

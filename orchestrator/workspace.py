@@ -93,6 +93,22 @@ class Workspaces:
             raise WorkspaceFailed(_without_password(f"no workspace for {where}: {why}")) from error
         return workspace
 
+    def files(self, project: Project, stop: Stop, *, clone: bool) -> frozenset[str]:
+        """The paths of the project's default branch; none where its server does not answer, or, without `clone`,
+        where no earlier attempt has left a clone here.
+        """
+        kept = self._kept(project)
+        if not clone and not kept.exists():
+            return frozenset()
+        try:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(kept.with_suffix(".lock")).acquire(cancel_check=stop.is_set):
+                tip = _fetch(kept, project, stop)
+                out = Git(kept).run("ls-tree", "-r", "-z", "--name-only", tip)
+        except (GitError, OSError, Timeout):
+            return frozenset()
+        return frozenset(out.decode("utf-8", "replace").split("\0")) - {""}
+
     def _kept(self, project: Project) -> Path:
         return self.cache / f"{slug(project.name)}-{hashlib.sha256(project.url.encode()).hexdigest()[:12]}.git"
 

@@ -373,9 +373,7 @@ def working(peer: Peer, folder: Path, *, slots: int = 1, role: Role = Role.HEADQ
     agent, ticks = Scripted(), Ticks()
     intake = intake_of(peer, told)
     beat = Beat(peer.bus.remote, peer.bus.store, f"refs/shiftbook/beat/{peer.name}")
-    workshop = Workshop(
-        agents={"builtin": agent}, folder=folder / "work", counts={}, now=peer.bus.now
-    )
+    workshop = Workshop(agents={"builtin": agent}, folder=folder / "work", counts={}, now=peer.bus.now)
     node = Node(
         intake=intake,
         delivery=Delivery(bus=peer.bus, outbox=Outbox(folder / "outbox"), tell=intake.tell),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from missions.policy import outside_scope
+from orchestrator import agents_file
 from orchestrator.errors import WorkspaceFailed
 from orchestrator.harvest import Work
 from orchestrator.ports import Confinement, Job, Outcome, Sandbox, Stop, Usage
@@ -50,7 +51,9 @@ class CommandAgent:
         workspace = self._open(job, stop)
         tree = workspace.tree if workspace else _empty(job.folder / "tree")
         protected = workspace.protected if workspace else ()
+        laid = agents_file.lay(tree, job.context) if workspace else ()
         ran = self._run(job, line, tree, protected, stop)
+        agents_file.take_out(laid)
         work = self._work(job, workspace) if workspace else Work(commit="", files=_produced(tree))
         (job.folder / "diff.patch").write_bytes(work.patch)
         outside = self.scope(work.files, job.mission.scope)

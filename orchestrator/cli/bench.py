@@ -14,6 +14,7 @@ from orchestrator.bench.result import Result, machine
 from orchestrator.cli import paper
 
 BENCHES = {
+    "bus": "claims, folds, wake-up, idle cost and growth, beside plain Git",
     "handoff": "10,000 log entries: assembling, recall, a review of 200",
 }
 """Each is a module of `orchestrator.bench` with `measure() -> list[Result]`."""

@@ -10,7 +10,7 @@ import click
 
 from orchestrator import settings, wiring
 from orchestrator.cli import paper
-from orchestrator.cli.mission import warn_offline
+from orchestrator.cli.mission import warn
 from orchestrator.errors import WrongSetting
 from orchestrator.journal import duration
 from orchestrator.presence import Presence
@@ -26,7 +26,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
         return
     fleet = wiring.fleet(settings.load())
     nodes = fleet.nodes()
-    warn_offline(fleet)
+    warn(fleet)
     if as_json:
         paper.print_json([asdict(node) for node in nodes])
         return

@@ -6,7 +6,7 @@ import click
 
 from orchestrator import settings, wiring
 from orchestrator.cli import paper
-from orchestrator.cli.mission import warn_offline
+from orchestrator.cli.mission import warn
 from orchestrator.context import estimate
 
 
@@ -30,7 +30,7 @@ def show(project: str, task: str, budget: int, as_json: bool) -> None:
         made = fleet.handoff(project, task, budget=budget, count=count)
     finally:
         model.close()
-    warn_offline(fleet)
+    warn(fleet)
     if as_json:
         counted = model.name if exact else "estimate: four characters a token"
         parts = [vars(part) | {"tier": part.tier.name if part.tier else ""} for part in made.parts]

@@ -12,7 +12,7 @@ import click
 from handoff.errors import HandoffError
 from orchestrator import logbook, settings, wiring
 from orchestrator.cli import paper
-from orchestrator.cli.mission import warn_offline
+from orchestrator.cli.mission import warn
 from orchestrator.errors import WrongSetting
 from orchestrator.recollection import Found
 
@@ -84,7 +84,7 @@ def search(query: tuple[str, ...], project: str | None, limit: int, as_json: boo
     """Finds what earlier sessions said, in all logs, older months included. Exit code 1 if there is nothing."""
     fleet = wiring.fleet(settings.load())
     found = wiring.logbook(settings.load(), fleet).search(" ".join(query), project=project, limit=limit)
-    warn_offline(fleet)
+    warn(fleet)
     if as_json:
         paper.print_json([vars(one) for one in found])
     elif not found:
@@ -116,6 +116,7 @@ def export(shape: str, project: str | None, since: str, output: Path | None) -> 
         raise WrongSetting("--since", f"{since!r} is not a day, such as 2026-11-01") from error
     count = 0
     with click.open_file(str(output or "-"), "w", encoding="utf-8") as file:
-        for count, line in enumerate(wiring.logbook(settings.load()).export(project=project, since=day), 1):
+        for line in wiring.logbook(settings.load()).export(project=project, since=day):
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            count += 1
     click.echo(f"{count} conversations", err=True)

@@ -2,9 +2,134 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
 import click
+
+from handoff.memo import render_memo
+from handoff.promotion import Lesson, Standing
+from orchestrator import settings, wiring
+from orchestrator.cli import paper
+from orchestrator.memos import Filed, Memos
+
+PILLS = {
+    Standing.DUE: "queued",
+    Standing.KNOWN: "done",
+    Standing.CONTESTED: "review",
+    Standing.CANDIDATE: "",
+    Standing.REJECTED: "cancelled",
+}
+"""In which of the missions' colours a standing is shown."""
 
 
 @click.group("memo")
 def command() -> None:
-    """(being written)"""
+    """Read memos, and decide which lessons the whole fleet knows."""
+
+
+@command.command("list")
+@click.option("--project", help="Only this project's memos.")
+@click.option("--lessons", "as_lessons", is_flag=True, help="The lessons in them, with how they stand.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Lines at most.")
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+def list_(project: str | None, as_lessons: bool, limit: int, as_json: bool) -> None:
+    """Lists memos, the newest first, or the lessons that they teach, the most often seen first."""
+    memos = _memos()
+    if as_lessons:
+        taught = memos.teaching()
+        found = [one for one in taught.lessons if project is None or project in one.projects][:limit]
+        if as_json:
+            paper.print_json({"lessons": [plain(one) for one in found], "unreadable": taught.unreadable})
+            return
+        for bad in taught.unreadable:
+            click.echo(f"shiftbook: {bad}", err=True)
+        rows = [lesson_row(one) for one in found]
+    else:
+        filed = memos.every(project)[:limit]
+        if as_json:
+            paper.print_json([asdict(one.memo) | {"path": one.path, "project": one.project} for one in filed])
+            return
+        rows = [_row(one) for one in filed]
+    if rows:
+        paper.console().print(paper.shift_lines(rows))
+    else:
+        click.echo("Nothing to show: a finished mission leaves a memo, and a memo may teach lessons.")
+
+
+@command.command("show")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def show(name: str, as_json: bool) -> None:
+    """Shows a memo by its id, or a lesson by its name with everything that was said for and against it."""
+    found = _memos().find(name)
+    if isinstance(found, Filed):
+        told = asdict(found.memo) | {"path": found.path, "project": found.project}
+        paper.print_json(told) if as_json else click.echo(render_memo(found.memo), nl=False)
+    elif as_json:
+        paper.print_json(plain(found))
+    else:
+        paper.console().print(paper.shift_lines([lesson_row(found)]))
+        for one in found.mentions:
+            click.echo(f"  for: {one.text} ({one.memo_id}{f', {one.project}' if one.project else ''})")
+        for slug in found.against:
+            click.echo(f"  against: {slug}")
+
+
+@command.command("promote")
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print what changed as JSON.")
+def promote(name: str | None, as_json: bool) -> None:
+    """Makes a lesson known to all: one by its name, all of a memo by its id.
+
+    Without NAME the fleet's rule decides: what was seen in enough missions or projects (`[handoff]` in fleet.toml) or
+    marked in its memo becomes known, what is contradicted is contested. The scheduled review does that, too.
+    """
+    memos = _memos()
+    done = memos.decide(name, keep=True) if name else []
+    _tell([*done, *memos.settle()], as_json)
+
+
+@command.command("reject")
+@click.argument("name")
+@click.option("--why", default="", help="The reason, kept with the lesson.")
+@click.option("--json", "as_json", is_flag=True, help="Print what changed as JSON.")
+def reject(name: str, why: str, as_json: bool) -> None:
+    """Keeps a lesson from becoming known, now and in whatever words it comes again."""
+    memos = _memos()
+    _tell([*memos.decide(name, keep=False, why=why), *memos.settle()], as_json)
+
+
+def lesson_row(one: Lesson) -> tuple[str, str, str, str]:
+    """A lesson as a shift line."""
+    missions = f"{len(one.missions)} mission{'s' * (len(one.missions) != 1)}"
+    where = f" in {', '.join(one.projects)}" if one.projects else ""
+    against = f"\ncontradicted by {', '.join(one.against)}" if one.against else ""
+    said = "seen once" if one.standing is Standing.CANDIDATE else one.standing.value
+    return "", one.text, f"{one.slug} · {said} · {missions}{where}{against}", PILLS[one.standing]
+
+
+def plain(one: Lesson) -> dict[str, Any]:
+    """A lesson as plain data."""
+    return asdict(one) | {"missions": one.missions, "projects": one.projects}
+
+
+def _row(one: Filed) -> tuple[str, str, str, str]:
+    memo = one.memo
+    facts = [memo.memo_id, one.project, f"on {memo.node}", f"{len(memo.lessons_learned)} lessons"]
+    detail = " · ".join(fact for fact in facts if fact and not fact.startswith("0 "))
+    return paper.clock_time(datetime.fromisoformat(memo.created)), memo.summary, detail, ""
+
+
+def _memos() -> Memos:
+    fleet = wiring.fleet(settings.load())
+    return wiring.memos(fleet.bus, fleet.reader, fleet.trust)
+
+
+def _tell(done: list[str], as_json: bool) -> None:
+    if as_json:
+        paper.print_json({"changed": done})
+        return
+    for line in done or ["nothing to change"]:
+        click.echo(line)

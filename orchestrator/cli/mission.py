@@ -25,10 +25,12 @@ def command() -> None:
     """File missions and follow them."""
 
 
-def warn_offline(fleet: Fleet) -> None:
-    """Says that what is shown is what was last seen, and why."""
+def warn(fleet: Fleet) -> None:
+    """Says what is wrong with what is shown: it is old, or something on the branch is not followed."""
     if fleet.offline:
         click.echo(f"shiftbook: {fleet.offline}; showing what was last seen", err=True)
+    for alarm in fleet.alarms:
+        click.echo(f"shiftbook: {alarm}", err=True)
 
 
 @command.command("new")
@@ -71,7 +73,7 @@ def list_(status: tuple[str, ...], everything: bool, as_json: bool) -> None:
     archived = everything or bool({"done", "cancelled"} & set(status))
     views = [view for view in fleet.missions(archived=archived) if not status or view.status in status]
     views.sort(key=_order)
-    warn_offline(fleet)
+    warn(fleet)
     if as_json:
         paper.print_json([view.json() for view in views])
     elif not views:
@@ -111,7 +113,7 @@ def show(name: str, as_json: bool) -> None:
     """Shows one mission: its file with the result, the diff, the memo, late work."""
     fleet = wiring.fleet(settings.load())
     detail = fleet.mission(name)
-    warn_offline(fleet)
+    warn(fleet)
     if as_json:
         parts = {key: getattr(detail, key) for key in ("text", "diff", "output", "memo", "memo_path", "late")}
         paper.print_json(detail.view.json() | parts)

@@ -82,15 +82,28 @@ def test_a_missions_name_is_never_a_path(fleet: Fleet, name: str) -> None:
         assert "Traceback" not in done.stderr
 
 
-def test_a_ledger_without_its_settings_is_named(fleet: Fleet) -> None:
-    """Without fleet.toml every command says so in one line with the next step, and exits with 2."""
+def test_a_repository_without_settings_is_no_ledger(fleet: Fleet) -> None:
+    """Where there never was a fleet.toml every command says so in one line with the next step, and exits with 2."""
     fleet.found("desk")
-    fleet.commit({"fleet.toml": None})
+    plain = fleet.folder / "plain"
+    fleet.git("init", "--quiet", "--initial-branch=main", str(plain), folder=fleet.folder)
+    fleet.git("commit", "--quiet", "--allow-empty", "-m", "Nothing", folder=plain)
     for words in (["mission", "list"], ["node", "run", "--once"], ["fleet"]):
-        done = fleet.run(*words, node="desk")
+        done = fleet.run(*words, node="desk", SHIFTBOOK_LEDGER=str(plain), SHIFTBOOK_HOME=str(fleet.folder / "new"))
         assert done.returncode == 2, words
         assert "fleet.toml is missing" in done.stderr
         assert "shiftbook init" in done.stderr
+
+
+def test_a_ledger_that_loses_its_settings_goes_on(fleet: Fleet) -> None:
+    """When fleet.toml is deleted the version before stays in force, and every command says so."""
+    fleet.found("desk")
+    fleet.commit({"fleet.toml": None, "missions/hello.md": command("echo hello")})
+    fleet.shiftbook("node", "run", "--once", node="desk")
+    listed = fleet.run("mission", "list", "--all", node="desk")
+    assert "fleet.toml" in listed.stderr
+    assert "the version before stays" in listed.stderr
+    assert fleet.missions()["hello"]["status"] == "done"
 
 
 def test_a_remote_that_refuses_pushes_is_named(fleet: Fleet) -> None:

@@ -62,9 +62,7 @@ def commit(store: Store, text: str, *parents: Oid) -> Oid:
     tree = edit_tree(store, None, {"text": text.encode()})
     assert tree is not None
     when = 1_795_000_000
-    return write_commit(
-        store, tree=tree, parents=parents, name="t", email="t@x", when=when, message=text, sign=None
-    )
+    return write_commit(store, tree=tree, parents=parents, name="t", email="t@x", when=when, message=text, sign=None)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +128,7 @@ def race(pushes: Sequence[Callable[[], Mapping[str, Verdict]]]) -> list[Mapping[
         gate.wait()
         try:
             found[index] = pushes[index]()
-        except BaseException as error:  # noqa: BLE001  # shown by the assertion below
+        except BaseException as error:  # shown by the assertion below
             found[index] = error
 
     threads = [threading.Thread(target=run, args=(index,)) for index in range(len(pushes))]
@@ -320,9 +318,7 @@ def test_the_branch_and_the_refs_move_in_one_atomic_push(place: Place) -> None:
     one.push([new(A, held)])
     two.fetch()
     mine, theirs = commit(one.store, "mine", root), commit(two.store, "theirs", root)
-    folds = [
-        [Update(ref=MAIN, expect=root, new=oid), Update(ref=A, expect=held, new=None)] for oid in (mine, theirs)
-    ]
+    folds = [[Update(ref=MAIN, expect=root, new=oid), Update(ref=A, expect=held, new=None)] for oid in (mine, theirs)]
     assert one.push(folds[0], atomic=True) == {MAIN: ACCEPTED, A: ACCEPTED}
     assert two.push(folds[1], atomic=True)[MAIN] is STALE
     assert two.fetch()[MAIN] == mine

@@ -1,4 +1,4 @@
-"""Does a mission file mean what the person wrote, does a broken one say why, and do nodes leave the person's part alone?"""
+"""Does a mission file mean what the person wrote, does a broken one say why, and do nodes leave their part alone?"""
 
 from __future__ import annotations
 
@@ -203,7 +203,9 @@ def test_no_bytes_make_the_reader_fail(data: bytes) -> None:
     assert essence(data) is None or isinstance(essence(data), str)
 
 
-KEYS = st.one_of(st.sampled_from([*NODE_FIELDS, "title", "run", "to", "scope", "1", "2026-01-01", "~", "on", "!!binary aGk="]))
+KEYS = st.one_of(
+    st.sampled_from([*NODE_FIELDS, "title", "run", "to", "scope", "1", "2026-01-01", "~", "on", "!!binary aGk="])
+)
 YAMLS = st.sampled_from(
     ["x", "1", "1.5", "{1: a, b: c}", "{2026-01-01: a}", "[1, [2]]", "!!set {a, b}", "!!binary aGk=", ".nan", "~", "on"]
     + ["2026-01-01", "2026-01-01T00:00:00Z", "!!omap [a: 1]", "|\n  x", "0001-01-01T00:00:00+10:00", '"\\ud800"']
@@ -283,7 +285,9 @@ def test_essence_tells_apart_what_is_asked() -> None:
     base = essence(front("title: x\npriority: 2").encode())
     assert essence(front("# c\npriority: 2\ntitle: 'x'\nstatus: done\nepoch: 3").encode()) == base
     others = ["title: y\npriority: 2", "title: x\npriority: '2'", "title: x", "title: x\npriority: 2\nrun: ls"]
-    found = {essence(front(lines).encode()) for lines in others} | {essence(front("title: x\npriority: 2", "b").encode())}
+    found = {essence(front(lines).encode()) for lines in others} | {
+        essence(front("title: x\npriority: 2", "b").encode())
+    }
     assert len(found) == 5
     assert base not in found
     assert essence(front("title: 2026-01-01").encode()) != essence(front("title: '2026-01-01'").encode())

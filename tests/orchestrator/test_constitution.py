@@ -44,7 +44,7 @@ OTHERS = ["", "bert", "n1", "eve"]
 
 @pytest.mark.parametrize("who", OTHERS)
 def test_signers_changed_by_no_admin_are_not_followed(town: Town, keys: Keys, signers: str, who: str) -> None:
-    """Unsigned, by an author, a node, or a stranger who adds themselves: the version before stays, and it is reported."""
+    """Unsigned, by an author, a node, or a stranger who adds themselves: the version before stays, with an alarm."""
     evil = keys.signers(anna=("admin",), eve=("admin", "author"))
     commit = by(town, keys, who).push({"allowed_signers": evil})
     ledger = look(town)

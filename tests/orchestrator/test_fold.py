@@ -152,7 +152,11 @@ def test_a_fold_that_loses_the_race_against_a_person_is_done_again_on_top(town: 
     """A person who pushes first loses nothing, in the very file that is folded too."""
     node, person = town.peer("n1"), town.peer("person")
     node.attempt("m")
-    edit = {"missions/m.md": "do it, please\n", "SESSION_LOG.md": "# Session log\n\nA person's line.\n", "new.md": "x\n"}
+    edit = {
+        "missions/m.md": "do it, please\n",
+        "SESSION_LOG.md": "# Session log\n\nA person's line.\n",
+        "new.md": "x\n",
+    }
     node.line.before_push.append(lambda: person.push(edit))
     assert node.fold().missions == {"m": Status.DONE}
     assert archived(node).body == "do it, please"
@@ -325,7 +329,7 @@ def test_approve_always_stays_open_in_review() -> None:
 
 
 def test_approving_by_editing_the_file_archives_it() -> None:
-    """A person who sets `status: done` in a file in review is taken at their word, whoever folds, on the branch's time."""
+    """A person who sets `status: done` in a file in review is taken at their word."""
     town = Town({"missions/m.md": "---\napprove: always\n---\ndo it\n"})
     node = town.peer("n1")
     node.attempt("m")

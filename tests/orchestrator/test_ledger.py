@@ -9,8 +9,18 @@ import pytest
 
 from missions.mission import NAME_ROOF, Status
 from orchestrator.ledger import Ledger
-from sync.objects import FOLDER, SUBMODULE, SYMLINK, TreeEntry, edit_tree, find, print_tree, read_commit, read_tree
-from sync.objects import write_commit
+from sync.objects import (
+    FOLDER,
+    SUBMODULE,
+    SYMLINK,
+    TreeEntry,
+    edit_tree,
+    find,
+    print_tree,
+    read_commit,
+    read_tree,
+    write_commit,
+)
 from sync.remote import Oid, Store, Update
 from tests.ledgers import Files, Peer, Town
 
@@ -29,7 +39,9 @@ def reasons(ledger: Ledger) -> dict[str, str]:
 
 def test_missions_are_read_by_their_names() -> None:
     """The file's name is the identity; the archive and other folders' files are not open missions."""
-    ledger = look({"missions/Fix Bug.md": "x", "missions/b.MD": "y", "missions/archive/2026-10/c.md": "z", "notes.md": "n"})
+    ledger = look(
+        {"missions/Fix Bug.md": "x", "missions/b.MD": "y", "missions/archive/2026-10/c.md": "z", "notes.md": "n"}
+    )
     assert {name: filed.path for name, filed in ledger.open.items()} == {
         "fix-bug": "missions/Fix Bug.md",
         "b": "missions/b.MD",
@@ -75,7 +87,9 @@ def test_a_file_that_is_no_mission_is_shown_with_its_reason(
     assert set(ledger.open) == {"good"}
 
 
-@pytest.mark.parametrize("path", ["README.md", "readme.md", ".gitkeep", ".hidden.md", "picture.png", "archive/2026-01/a.md"])
+@pytest.mark.parametrize(
+    "path", ["README.md", "readme.md", ".gitkeep", ".hidden.md", "picture.png", "archive/2026-01/a.md"]
+)
 def test_what_belongs_there_is_not_reported(path: str) -> None:
     """A README, hidden files and attachments are nobody's missions."""
     ledger = look({f"missions/{path}": "x"})
@@ -96,9 +110,7 @@ def with_entry(town: Town, name: str, entry: TreeEntry) -> Peer:
 
 def commit(store: Store, tree: Oid, *parents: Oid) -> Oid:
     """A commit of a tree."""
-    return write_commit(
-        store, tree=tree, parents=parents, name="t", email="t@x", when=1, message="odd", sign=None
-    )
+    return write_commit(store, tree=tree, parents=parents, name="t", email="t@x", when=1, message="odd", sign=None)
 
 
 @pytest.mark.parametrize(("mode", "words"), [(SYMLINK, "symbolic link"), (SUBMODULE, "submodule")])

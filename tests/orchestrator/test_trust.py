@@ -135,7 +135,7 @@ def test_a_file_put_back_is_judged_anew(town: Town, keys: Keys) -> None:
     node = town.peer("n1")
     assert word(town, peer=node).trusted
     town.peer("anna", key=keys["anna"]).push({PATH: None})
-    node.trust.forget_others(node.ledger())
+    node.ledger()
     town.peer("eve", key=keys["eve"]).push({PATH: "do it  \n"})
     assert not word(town, peer=node).trusted
 
@@ -220,7 +220,7 @@ def test_a_broken_past_is_no_excuse(town: Town, keys: Keys) -> None:
 
 
 def test_a_signature_that_is_no_text_stops_nobody(town: Town) -> None:
-    """Whoever may push can push a commit with any nonsense in its headers: the mission is untrusted, the node goes on."""
+    """Whoever may push can push nonsense in a commit's headers: the mission is untrusted, the node goes on."""
     eve = town.peer("eve")
     ledger = eve.ledger()
     made = eve.commit({"missions/odd.md": "x"}, onto=ledger.tip, tree=ledger.tree)
@@ -265,7 +265,7 @@ def real(tmp_path: Path, signers: str) -> Iterator[Town]:
 
 
 def test_a_persons_plain_git_commit_is_their_word(real: Town, keys: Keys, tmp_path: Path) -> None:
-    """`git commit` in a clone with signing set up: trusted; with --no-gpg-sign: not; amended by a merge: still theirs."""
+    """`git commit` in a clone with signing set up: trusted; with --no-gpg-sign: not; after a merge: still theirs."""
     bert = Clone(tmp_path, real.bare, keys, "bert")
     bert.push({PATH: "do it\n"})
     node = real.peer("n1", key=keys["n1"])

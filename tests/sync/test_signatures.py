@@ -89,7 +89,8 @@ def test_a_listed_key_inside_a_foreign_signature_counts_for_nothing(verifier: Ve
 
 
 @pytest.mark.parametrize(
-    "signature", [None, "", "-----BEGIN PGP SIGNATURE-----\n\nwsB\n-----END PGP SIGNATURE-----", "U1NIU0lH", "ü", "=" * 9]
+    "signature",
+    [None, "", "-----BEGIN PGP SIGNATURE-----\n\nwsB\n-----END PGP SIGNATURE-----", "U1NIU0lH", "ü", "=" * 9],
 )
 def test_what_is_no_ssh_signature_is_nobodys(verifier: Verifier, signature: str | None) -> None:
     """Unsigned, GPG, truncated, nonsense."""
@@ -108,7 +109,7 @@ def test_lines_are_read_as_ssh_reads_them(keys: Keys) -> None:
     """Comments, options, unknown roles and broken lines; a line without roles is a name without rights."""
     key = keys["anna"].public
     other = keys["n1"].public
-    text = f"# {key}\n\n  \nbroken\nssh-ed25519\nanna,role=admin,role=king namespaces=\"git\" {key} a comment\nbert {other}\n"
+    text = f'# {key}\n\n  \nbroken\nssh-ed25519\nanna,role=admin,role=king namespaces="git" {key} a comment\nbert {other}\n'
     assert read_signers(text) == {
         key: Principal(name="anna", roles=frozenset({"admin"}), key=key),
         other: Principal(name="bert", roles=frozenset(), key=other),

@@ -7,12 +7,12 @@ of its own; tests/acceptance/test_checker.py shows a good and a bad history for 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
 from missions.lease import Claim, Hold
-from tests.acceptance.torture.history import CLAIM, LOG, BranchCommit, History, Move, Push, Work
+from tests.acceptance.torture.history import CLAIM, LOG, BranchCommit, History, Move, Page, Push, Work
 
 TOLERANCE = 1.0
 """Seconds by which two machines' work may seem to overlap: records tell whole seconds only."""
@@ -53,33 +53,36 @@ def forward(history: History) -> Iterator[Violation]:
 
 def linear(history: History) -> Iterator[Violation]:
     """A claim is created as a root, grows by children of what was there, and goes only when the branch is past it."""
-    folded: dict[str, int] = {}
+    pages: dict[str, Page] = {}
     working = {(work.mission, work.epoch, work.node) for work in history.works}
     for push in history.pushes:
-        _learn(history, push, folded)
+        pages |= _told_by(history, push)
         for move in push.moves:
             if push.attack or not move.ref.startswith(CLAIM):
                 continue
             name = move.ref.removeprefix(CLAIM)
-            why = _bent(history, move, folded.get(name, 0), working)
+            page = pages.get(name)
+            over = page is not None and page.archived
+            why = _bent(history, move, page.epoch if page else 0, over, working)
             if why:
                 yield Violation(rule="linear", what=f"the claim on {name} {why}", at=push.at)
 
 
-def _learn(history: History, push: Push, folded: dict[str, int]) -> None:
-    """Notes which epochs the branch is past after this push."""
+def _told_by(history: History, push: Push) -> Mapping[str, Page]:
+    """What the branch says of each mission after this push; nothing if the push did not move it."""
     move = push.move(history.main)
-    if move is not None and move.new is not None:
-        folded.update({name: page.epoch for name, page in history.commits[move.new].pages.items()})
+    return history.commits[move.new].pages if move is not None and move.new is not None else {}
 
 
-def _bent(history: History, move: Move, folded: int, working: set[tuple[str, int, str]]) -> str | None:
+def _bent(
+    history: History, move: Move, folded: int, over: bool, working: set[tuple[str, int, str]]
+) -> str | None:
     """What is wrong with one move of a claim's ref, in words."""
     new = history.claims.get(move.new) if move.new else None
     old = history.claims.get(move.old) if move.old else None
     if move.new is None:
         claim = old.claim if old else None
-        if claim is None or claim.epoch <= folded:
+        if claim is None or claim.epoch <= folded or (over and not claim.closed):
             return None
         if claim.closed:
             return f"was deleted before its epoch {claim.epoch} was folded"

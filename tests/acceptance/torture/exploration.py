@@ -10,7 +10,7 @@ import itertools
 import random
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -45,7 +45,7 @@ from sync.publish import publish
 from sync.remote import Oid, Refs, Update, Verdict
 from tests.acceptance.torture.history import CLAIM, History, Move, Push, Work
 from tests.acceptance.torture.reading import Archive
-from tests.acceptance.torture.virtual import Event, Killed, Loop, replaced, threads
+from tests.acceptance.torture.virtual import Event, Loop, replaced, threads
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 CHARTER = """\
@@ -117,6 +117,8 @@ class Line:
     loop: Loop
     world: World
     cut: bool = False
+    mute: bool = False
+    """Only what is sent gets lost: what comes still comes."""
     calm: bool = False
     views: int = 0
     """How often it has fetched."""
@@ -140,7 +142,7 @@ class Line:
         """Moves refs, if nothing happens on the way."""
         self._travel()
         fate = self.loop.chance.random() if not self.calm else 1.0
-        if self.cut or fate < self.world.lost_push:
+        if self.cut or self.mute or fate < self.world.lost_push:
             self.loop.sleep(TIMEOUT)
             raise PushUncertain("line", "no answer")
         if fate < self.world.lost_push + self.world.late_push:
@@ -350,7 +352,7 @@ class Exploration:
                     loop.sleep(chance.choice((0.1, 5.0, 60.0)))
                     self.start(name)
                 elif chance.random() < world.cuts:
-                    process.line.cut = True
+                    process.line.cut, process.line.mute = chance.choice(((True, False), (False, True)))
                     loop.spawn("mend", "nemesis", lambda line=process.line: self._mend(line))
                 elif chance.random() < world.freezes:
                     for_seconds = chance.choice((2.0, 8.0, 45.0))
@@ -359,7 +361,7 @@ class Exploration:
 
     def _mend(self, line: Line) -> None:
         self.loop.sleep(self.loop.chance.choice((3.0, 20.0, 70.0)))
-        line.cut = False
+        line.cut = line.mute = False
 
     def _excuse(self, node: str) -> None:
         """A process that stood still cannot have known; what it had begun is not held against it."""
@@ -373,7 +375,7 @@ class Exploration:
         self.loop.kill("ada")
         self.loop.run(self.loop.now)
         for process in list(self.processes.values()):
-            process.line.cut, process.line.calm = False, True
+            process.line.cut, process.line.mute, process.line.calm = False, False, True
             alive = any(actor.group == process.group for actor in self.loop.actors)
             if (process.ended or not alive) and not self.world.attack and not self.world.twins:
                 self.start(process.name)
@@ -381,8 +383,7 @@ class Exploration:
 
     def _quiet(self) -> bool:
         """Whether nothing is left to do."""
-        tip = self.server.refs["refs/heads/main"]
-        pages = Archive(self.server.store, frozenset())._commit(tip).pages.values()
+        pages = Archive(self.server.store, frozenset()).commit(self.server.refs["refs/heads/main"]).pages.values()
         return all(page.archived or page.status == "dead" for page in pages) and not any(
             ref.startswith(CLAIM) for ref in self.server.refs
         )
@@ -427,32 +428,27 @@ class Exploration:
         while True:
             self.loop.sleep(0.5)
             views = {name: process.line.views for name, process in self.processes.items()}
-            now = {n: o for n, o in self.server.refs.items() if n.startswith(CLAIM) and self._second(o)}
+            now = {n: o for n, o in self.server.refs.items() if n.startswith(CLAIM) and self._taken_over(o)}
             seen = {oid: seen.get(oid, views) for oid in now.values()}
             for ref, oid in now.items():
                 if all(views[name] >= before + 2 for name, before in seen[oid].items()):
                     self._force(ref, oid)
                     return
 
-    def _second(self, oid: Oid) -> bool:
-        claim = self._claim(oid)
-        return claim.claim.epoch > 1 and not claim.claim.closed
-
-    def _claim(self, oid: Oid) -> Held:
-        from tests.acceptance.torture.reading import Archive as Reads
-
-        commit = Reads(self.server.store, frozenset())._claim(oid)
-        assert commit.claim is not None
-        return Held(claim=commit.claim, oid=oid)
+    def _taken_over(self, oid: Oid) -> bool:
+        commit = Archive(self.server.store, frozenset()).claim(oid)
+        return bool(commit.parents) and commit.claim is not None and not commit.claim.closed
 
     def _force(self, ref: str, oid: Oid) -> None:
         self.loop.kill("nemesis")
         self.server.attacking = True
-        first = self._claim(Archive(self.server.store, frozenset())._claim(oid).parents[0])
-        bus = replace(self._bus(first.claim.node if first.claim.node in self._skew else "ada", "x", "person"))
-        object.__setattr__(bus, "name", first.claim.node)
-        self.server.move([Update(ref=ref, expect=oid, new=first.oid)], atomic=True)
-        claims.complete(bus, first, _record(first), state=Hold.DONE)
+        archive = Archive(self.server.store, frozenset())
+        before = archive.claim(oid).parents[0]
+        claim = archive.claim(before).claim
+        assert claim is not None
+        stale = Held(claim=claim, oid=before)
+        self.server.move([Update(ref=ref, expect=oid, new=before)], atomic=True)
+        claims.complete(self._bus(claim.node, claim.boot, "person"), stale, _record(stale), state=Hold.DONE)
         self.server.attacking = False
 
 
@@ -475,6 +471,3 @@ def explore(world: World, seed: int, *removed: tuple[object, str, object]) -> tu
         stack.enter_context(replaced(*removed))
         exploration = Exploration(world, seed)
         return exploration, exploration.run()
-
-
-Judge = Callable[[History], list[object]]

@@ -65,11 +65,11 @@ class Archive:
 
     def _take(self, ref: str, oid: Oid) -> None:
         if ref.startswith(CLAIM):
-            self.claims.setdefault(oid, self._claim(oid))
+            self.claims.setdefault(oid, self.claim(oid))
         elif ref.startswith(LOG):
             self._walk(self.logs, oid, self._log)
         elif ref == "refs/heads/main":
-            self._walk(self.commits, oid, self._commit)
+            self._walk(self.commits, oid, self.commit)
 
     def _walk(self, known: dict[Oid, Kind], oid: Oid, read: Callable[[Oid], Kind]) -> None:
         here: Oid | None = oid
@@ -77,7 +77,8 @@ class Archive:
             known[here] = read(here)
             here = next(iter(known[here].parents), None)
 
-    def _claim(self, oid: Oid) -> ClaimCommit:
+    def claim(self, oid: Oid) -> ClaimCommit:
+        """What a commit on a claim's ref says."""
         commit = read_commit(self.store.get(oid))
         entry = find(self.store, commit.tree, CLAIM_FILE)
         claim: Claim | None = None
@@ -92,7 +93,8 @@ class Archive:
         parents = read_commit(self.store.get(oid)).parents
         return LogCommit(mission=record.mission, epoch=record.epoch, parents=parents)
 
-    def _commit(self, oid: Oid) -> BranchCommit:
+    def commit(self, oid: Oid) -> BranchCommit:
+        """What a commit on the branch says."""
         commit = read_commit(self.store.get(oid))
         files = dict(self._files(commit.tree, ""))
         pages = {name: page for path, blob in files.items() for name, page in self._page(path, blob)}

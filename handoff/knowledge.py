@@ -1,0 +1,171 @@
+"""How does a lesson that everybody should know stand in a file, with where it comes from, and on the portfolio's page?
+
+The front matter says what the lesson is and how it stands, each value as JSON; the evidence stands between two marks
+and is written anew each time; all else in the file is a person's and stays.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from handoff.errors import KnowledgeUnreadable
+
+FOLDER = "knowledge"
+_EVIDENCE = ("<!-- shiftbook: evidence -->", "<!-- /shiftbook: evidence -->")
+_LESSONS = ("<!-- shiftbook: lessons, written from knowledge/ -->", "<!-- /shiftbook: lessons -->")
+_HEADING = "## Lessons of the fleet"
+_FIELD = re.compile(r"([a-z_]+):[ \t]*(.*)")
+
+
+class State(StrEnum):
+    """How a lesson stands, as its file says it."""
+
+    KNOWN = "known"
+    CONTESTED = "contested"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mention:
+    """One memo's words for a lesson. `when` is the memo's time, `marked` that a person marked it for promotion."""
+
+    text: str
+    memo_id: str
+    mission: str
+    project: str = ""
+    when: str = ""
+    marked: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Knowledge:
+    """A lesson on file. `by` is the person who decided, "" where the fleet's rule did; `against` are the words that
+    contradict it; `prose` is what a person wrote into the file."""
+
+    slug: str
+    lesson: str
+    state: State
+    since: str
+    by: str = ""
+    why: str = ""
+    mentions: tuple[Mention, ...] = ()
+    against: tuple[str, ...] = ()
+    prose: str = ""
+
+    @property
+    def path(self) -> str:
+        """Where the ledger keeps it."""
+        return f"{FOLDER}/{self.slug}.md"
+
+
+def slug_of(text: str, taken: Collection[str]) -> str:
+    """A file name for a lesson: its first words, numbered if another lesson has them."""
+    words = re.findall(r"[a-z0-9]+", text.casefold())[:8]
+    plain = "-".join(words)[:60].strip("-") or "lesson"
+    names = (plain if number == 1 else f"{plain}-{number}" for number in range(1, len(taken) + 2))
+    return next(name for name in names if name not in taken)
+
+
+def render_knowledge(one: Knowledge) -> str:
+    """The file."""
+    front: dict[str, object] = {
+        "lesson": one.lesson,
+        "state": one.state.value,
+        "since": one.since,
+        "by": one.by,
+        "why": one.why,
+        "missions": _names(mention.mission for mention in one.mentions),
+        "projects": _names(mention.project for mention in one.mentions),
+        "entries": _names(mention.memo_id for mention in one.mentions),
+        "memos": [vars(mention) for mention in one.mentions],
+        "against": list(one.against),
+    }
+    lines = ["---", *(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in front.items()), "---", ""]
+    prose = one.prose or f"# {_line(one.lesson)}"
+    return "\n".join([*lines, prose.strip("\n"), "", _EVIDENCE[0], "", *_evidence(one), "", _EVIDENCE[1], ""])
+
+
+def parse_knowledge(slug: str, text: str) -> Knowledge:
+    """A lesson from its file, also one that a person has edited; raises KnowledgeUnreadable with the line."""
+    lines = text.splitlines()
+    end = next((at for at, line in enumerate(lines[1:], 1) if line.strip() == "---"), 0)
+    if not lines or lines[0].strip() != "---" or not end:
+        raise KnowledgeUnreadable(line=1, reason="the file does not begin with front matter between --- and ---")
+    front: dict[str, object] = {}
+    for number, line in enumerate(lines[1:end], 2):
+        found = _FIELD.fullmatch(line.rstrip())
+        if found:
+            front[found[1]] = _value(found[2])
+        elif line.strip():
+            raise KnowledgeUnreadable(line=number, reason="it is not `name: value`")
+    try:
+        memos = front.get("memos", [])
+        return Knowledge(
+            slug=slug,
+            lesson=str(front["lesson"]),
+            state=State(str(front.get("state", "known"))),
+            since=str(front.get("since", "")),
+            by=str(front.get("by", "")),
+            why=str(front.get("why", "")),
+            mentions=tuple(Mention(**memo) for memo in memos) if isinstance(memos, list) else (),
+            against=_texts(front.get("against")),
+            prose=_outside("\n".join(lines[end + 1 :]), _EVIDENCE),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise KnowledgeUnreadable(line=1, reason=f"the front matter lacks or mistakes something: {error}") from error
+
+
+def with_lessons(portfolio: str, known: Iterable[Knowledge]) -> str:
+    """The portfolio's page with one line for each known lesson, between marks; without a lesson there is no section."""
+    lines = [f"- {_line(one.lesson)} ({one.path})" for one in known if one.state is State.KNOWN]
+    start, end = portfolio.find(_LESSONS[0]), portfolio.find(_LESSONS[1])
+    block = "\n".join([_LESSONS[0], *lines, _LESSONS[1]])
+    if 0 <= start < end:
+        return portfolio[:start] + block + portfolio[end + len(_LESSONS[1]) :]
+    if not lines:
+        return portfolio
+    return (portfolio.rstrip("\n") or "# Portfolio context") + f"\n\n{_HEADING}\n\n{block}\n"
+
+
+def _evidence(one: Knowledge) -> Sequence[str]:
+    decided = f"{one.by} decided so" if one.by else "the fleet's rule for lessons that are seen often"
+    lines = [
+        f"{one.state.value.capitalize()} since {one.since}: {decided}.{f' {_line(one.why)}' if one.why else ''}",
+        "",
+    ]
+    for mention in one.mentions:
+        memo = f"[{mention.memo_id}](../memos/{mention.when[:7]}/{mention.memo_id}.md)"
+        where = f" in {mention.project}" if mention.project else ""
+        lines.append(f"- {memo}, mission {mention.mission}{where}: {_line(mention.text)}")
+    if one.against:
+        lines += ["", "Contradicted by:", "", *(f"- {_line(words)}" for words in one.against)]
+    return lines
+
+
+def _outside(text: str, marks: tuple[str, str]) -> str:
+    start, end = text.find(marks[0]), text.find(marks[1])
+    return (text[:start] + text[end + len(marks[1]) :] if 0 <= start < end else text).strip("\n")
+
+
+def _names(values: Iterable[str]) -> list[str]:
+    return [value for value in dict.fromkeys(values) if value]
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(str(one) for one in value) if isinstance(value, list) else ()
+
+
+def _value(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text.strip("'")  # a plain YAML word that a person wrote
+
+
+def _line(words: str) -> str:
+    """The words on one line, without anything that could end or open a comment."""
+    return " ".join(words.split()).replace("<!--", "&lt;!--").replace("-->", "--&gt;")

@@ -1,0 +1,64 @@
+"""How does a node carry out a review that is a mission: the briefings, then the lessons that all should know?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.errors import OrchestratorError
+from orchestrator.memos import Memos
+from orchestrator.ports import Job, Message, Model, Outcome, Stop
+from orchestrator.reviews import Reviews
+
+WORDS = (
+    "Say the following note in one plain sentence. Keep every number, name and negation exactly. "
+    "Add nothing. Answer with the sentence only."
+)
+SENTENCE_TOKENS = 80
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewAgent:
+    """Does what `shiftbook review run` does. What a mission's text says is not read: it cannot ask for more."""
+
+    reviews: Reviews
+    memos: Memos
+    name: str = "review"
+
+    def missing(self) -> str | None:
+        """Nothing: a review works without a model."""
+        return None
+
+    def run(self, job: Job, stop: Stop) -> Outcome:
+        """Reviews every project. An attempt that is cut off leaves nothing half done; the next one starts afresh."""
+        if stop.is_set():
+            return Outcome(ok=False, summary="Stopped.", error="stopped before it began", cancelled=True)
+        made = self.reviews.run()
+        for one in made:
+            job.say(one.says)
+        promoted = self.memos.settle()
+        for line in promoted:
+            job.say(line)
+        read = [one for one in made if one.entries]
+        summary = "; ".join(one.says for one in read) or "No log has a new entry."
+        parts = ["\n".join([f"**{one.says}**", "", *(f"- {line}" for line in one.lines)]) for one in read]
+        parts += ["\n".join(f"- {line}" for line in promoted)]
+        return Outcome(ok=True, summary=f"{summary[0].upper()}{summary[1:]}", answer="\n\n".join(filter(None, parts)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """A model that words what a review found."""
+
+    model: Model
+    stop: Stop
+
+    def __call__(self, text: str) -> str:
+        """The sentence in the model's words; "" when it has none."""
+        if self.model.missing() is not None:
+            return ""
+        asked = [Message(role="system", content=WORDS), Message(role="user", content=text)]
+        try:
+            made = self.model.generate(asked, max_tokens=SENTENCE_TOKENS, on_text=lambda _: None, stop=self.stop)
+        except OrchestratorError:
+            return ""
+        return made.text.strip()

@@ -1,0 +1,116 @@
+"""How does an agent find the handoff in the clone that it works in, and how is it kept out of what the agent hands back?
+
+Agent CLIs read `AGENTS.md`, some only `CLAUDE.md`. Before the run the handoff is put between markers into the one, and
+a line that points to it into the other; afterwards both are what they would be without it. Nothing here follows a
+symbolic link, before or after: the repository may be hostile before the run, and the tree may be after it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from handoff.agents_file import extended, pointing, removed, restored
+
+AGENTS, CLAUDE = "AGENTS.md", "CLAUDE.md"
+ROOF = 1024 * 1024
+"""Bytes; a larger file is no instruction to anybody and is left alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Laid:
+    """A file that was extended, with what it held before; None if it was not there."""
+
+    path: Path
+    before: bytes | None
+
+
+def lay(folder: Path, handoff: str) -> tuple[Laid, ...]:
+    """Puts the handoff into a folder's files; nothing if there is none. Raises OSError."""
+    if not handoff.strip():
+        return ()
+    return tuple(_change(path, change) for path, change in _wanted(folder, handoff))
+
+
+def take_out(laid: tuple[Laid, ...]) -> None:
+    """Leaves of each file what is not ours. What an agent deleted stays deleted. Raises OSError."""
+    for one in laid:
+        now = _read(one.path)
+        if now is None:
+            continue
+        data = _encoded(restored(_decoded(now), _decoded(one.before or b"")))
+        if one.before is None and not data:
+            one.path.unlink()
+        elif data != now:
+            _write(one.path, data)
+
+
+def remove(folder: Path) -> tuple[Path, ...]:
+    """Takes what is ours out of a folder's files, and deletes those that held nothing else. Returns what changed."""
+    changed = []
+    for path in (folder / AGENTS, folder / CLAUDE):
+        now = _read(path)
+        data = None if now is None else _encoded(removed(_decoded(now)))
+        if data is not None and data != now:
+            _write(path, data) if data else path.unlink()
+            changed.append(path)
+    return tuple(changed)
+
+
+def _wanted(folder: Path, handoff: str) -> Iterator[tuple[Path, Callable[[str], str]]]:
+    """Which files are changed, and how. A project may keep one of the two as a link to the other, or as a folder."""
+    agents, claude = folder / AGENTS, folder / CLAUDE
+    put = partial(extended, handoff=handoff)
+    if _usable(agents):
+        yield agents, put
+        if _usable(claude):
+            yield claude, partial(pointing, file=AGENTS)
+    elif _usable(claude):
+        yield claude, put
+
+
+def _change(path: Path, change: Callable[[str], str]) -> Laid:
+    before = _read(path)
+    data = _encoded(change(_decoded(before or b"")))
+    if data != before:
+        _write(path, data)
+    return Laid(path=path, before=before)
+
+
+def _usable(path: Path) -> bool:
+    """Whether the file is a plain one that we may change, or not there."""
+    return not os.path.lexists(path) or _read(path) is not None
+
+
+def _read(path: Path) -> bytes | None:
+    """A plain file's bytes; None for what is not there, is no plain file, or is far too large."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return None
+    with os.fdopen(handle, "rb") as file:
+        found = os.fstat(handle)
+        return file.read() if stat.S_ISREG(found.st_mode) and found.st_size <= ROOF else None
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Puts a new file in the place of the old one: what is linked to that elsewhere keeps its words."""
+    mode = path.lstat().st_mode & 0o777 if os.path.lexists(path) else 0o644
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    Path(name).chmod(mode)
+    Path(name).replace(path)
+
+
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

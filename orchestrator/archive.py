@@ -1,0 +1,51 @@
+"""Where is a finished mission? The archive's folders, one a month, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from sync.objects import EXECUTABLE, FILE, FOLDER, find, read_tree
+from sync.remote import Oid, Store
+
+ARCHIVE = "missions/archive"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """What one version of the branch holds: for each month, newest first, missions' names and blobs."""
+
+    months: tuple[tuple[str, Mapping[str, Oid]], ...] = ()
+
+    def find(self, name: str) -> tuple[str, Oid] | None:
+        """A finished mission's path and blob; the newest one of that name."""
+        for month, blobs in self.months:
+            if name in blobs:
+                return f"{ARCHIVE}/{month}/{name}.md", blobs[name]
+        return None
+
+    def __iter__(self) -> Iterator[tuple[str, Oid]]:
+        for month, blobs in self.months:
+            for name, blob in blobs.items():
+                yield f"{ARCHIVE}/{month}/{name}.md", blob
+
+
+@dataclass
+class Librarian:
+    """Reads archives. A month that is over is a folder that never changes: it is read once."""
+
+    store: Store
+    _known: dict[Oid, Mapping[str, Oid]] = field(default_factory=dict)
+
+    def read(self, tree: Oid) -> Archive:
+        """The archive in a commit's tree."""
+        entry = find(self.store, tree, ARCHIVE)
+        if entry is None or entry.mode != FOLDER:
+            return Archive()
+        folders = [(n, e.oid) for n, e in read_tree(self.store.get(entry.oid)).items() if e.mode == FOLDER]
+        self._known = {oid: self._known[oid] if oid in self._known else self._month(oid) for _, oid in folders}
+        return Archive(months=tuple((name, self._known[oid]) for name, oid in sorted(folders, reverse=True)))
+
+    def _month(self, folder: Oid) -> Mapping[str, Oid]:
+        entries = read_tree(self.store.get(folder)).items()
+        return {n.removesuffix(".md"): e.oid for n, e in entries if n.endswith(".md") and e.mode in (FILE, EXECUTABLE)}

@@ -1,0 +1,264 @@
+"""How fast and how cheap is the bus on this machine, against the plain way of doing the same with Git?
+
+Everything is real: processes, a bare repository on disk, signed claims. Each number stands beside a baseline that was
+measured in the same run, because disks and cores differ more than programs do.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+import psutil
+
+from orchestrator.bench.ground import Ground, lay
+from orchestrator.bench.result import Result, at_most, median
+from orchestrator.bus import BEAT
+from orchestrator.claim import ask, claim, win
+from orchestrator.fold import fold
+from sync.beat import RING, Beat
+from sync.git import Git
+
+NODES, CLAIMS = 8, 20
+"""As in the promise: 8 nodes, distinct missions."""
+MIB = 1024 * 1024
+
+
+def measure() -> list[Result]:
+    """The first five promises of the bus."""
+    with tempfile.TemporaryDirectory(prefix="shiftbook-bench-") as folder:
+        root = Path(folder)
+        return [
+            *_eight_nodes(root / "eight"),
+            _hundred_at_once(root / "hundred"),
+            _noticed(root / "noticed"),
+            *_idle(root / "idle"),
+            *_large_ledger(root),
+        ]
+
+
+# -- 8 nodes, distinct missions -----------------------------------------------------------------------------------
+
+
+def _eight_nodes(root: Path) -> list[Result]:
+    ours = lay(root / "claims", missions=NODES * CLAIMS)
+    theirs = lay(root / "branch", missions=NODES * CLAIMS)
+    rate, tries, latencies = _race(_claims_one_by_one, ours)
+    naive_rate, naive_tries, _ = _race(_pull_edit_commit_push, theirs)
+    p95 = statistics.quantiles(latencies, n=20)[-1] * 1000
+    ratio = rate / naive_rate
+    return [
+        Result(
+            name="8 nodes claim distinct missions",
+            value=round(rate, 1),
+            unit="claims/s",
+            baseline=round(naive_rate, 1),
+            ratio=round(ratio, 2),
+            bar=f">= 6 x pull-edit-commit-push on one branch ({naive_tries:.1f} tries each)",
+            met=ratio >= 6,
+        ),
+        Result(name="tries a claim", value=tries, unit="tries", bar="1.0", met=tries == 1.0),
+        at_most("a claim, 95th percentile", p95, "ms", 200),
+    ]
+
+
+def _race(run: Callable[[Ground, int, Barrier, str], None], ground: Ground) -> tuple[float, float, list[float]]:
+    """Lets NODES processes loose at the same moment. Returns claims a second, tries a claim, seconds of each claim."""
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(NODES)
+    outs = [str(ground.root / f"times-{n}") for n in range(NODES)]
+    workers = [context.Process(target=run, args=(ground, n, start, outs[n])) for n in range(NODES)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(timeout=300)
+    rows = [line.split() for out in outs for line in Path(out).read_text(encoding="utf-8").splitlines()]
+    began, ended = min(float(row[0]) for row in rows), max(float(row[1]) for row in rows)
+    tries = sum(int(row[2]) for row in rows) / len(rows)
+    return len(rows) / (ended - began), tries, [float(row[1]) - float(row[0]) for row in rows]
+
+
+def _claims_one_by_one(ground: Ground, node: int, start: Barrier, out: str) -> None:
+    """One node: its own clone, its own key, each claim signed and pushed create-only."""
+    bus = ground.bus(f"n{node}")
+    bus.remote.fetch()
+    mine = [ground.filed(n) for n in range(node * CLAIMS, (node + 1) * CLAIMS)]
+    rows = []
+    start.wait()
+    for filed in mine:
+        began, tries, won = time.monotonic(), 0, False
+        while not won:
+            tries += 1
+            won = bool(claim(bus, [filed]))
+        rows.append(f"{began} {time.monotonic()} {tries}")
+    Path(out).write_text("\n".join(rows), encoding="utf-8")
+
+
+def _pull_edit_commit_push(ground: Ground, node: int, start: Barrier, out: str) -> None:
+    """The plain way: every node edits the mission's file on the one branch, and tries again when it was overtaken."""
+    clone = ground.root / f"clone-{node}"
+    Git(ground.root).run("clone", "--quiet", str(ground.bare), str(clone))
+    git = Git(clone)
+    rows = []
+    start.wait()
+    for number in range(node * CLAIMS, (node + 1) * CLAIMS):
+        began, tries, pushed = time.monotonic(), 0, False
+        path = clone / "missions" / f"job-{number}.md"
+        git.run("pull", "--quiet", "--rebase")
+        path.write_text(f"---\nstatus: running\nnode: n{node}\n---\nDo it.\n", encoding="utf-8")
+        git.run("commit", "--quiet", "--all", "-m", f"n{node} takes job-{number}")
+        while not pushed:
+            tries += 1
+            pushed = git.call("push", "--quiet", codes=(0, 1))[0] == 0
+            if not pushed:
+                time.sleep(random.uniform(0, 0.05))  # noqa: S311  # spreads racers, as any sensible script would
+                git.call("pull", "--quiet", "--rebase", codes=(0, 1, 128))
+        rows.append(f"{began} {time.monotonic()} {tries}")
+    Path(out).write_text("\n".join(rows), encoding="utf-8")
+
+
+# -- 100 claims in one push ---------------------------------------------------------------------------------------
+
+
+def _hundred_at_once(root: Path, rounds: int = 9) -> Result:
+    ground = lay(root, missions=rounds * 101)
+    bus = ground.bus("n0")
+    bus.remote.fetch()
+    one, hundred = [], []
+    for turn in range(rounds):
+        first = turn * 101
+        one.append(_push_time(lambda at=first: win(bus, ask(bus, [ground.filed(at)]))))  # type: ignore[misc]
+        asked = ask(bus, [ground.filed(n) for n in range(first + 1, first + 101)])
+        hundred.append(_push_time(lambda held=asked: win(bus, held)))  # type: ignore[misc]
+    value, baseline = median(hundred) * 1000, median(one) * 1000
+    return Result(
+        name="100 claims by one node, one push",
+        value=round(value, 1),
+        unit="ms",
+        baseline=round(baseline, 1),
+        ratio=round(value / baseline, 2),
+        bar="<= 3 x one claim's push",
+        met=value <= 3 * baseline,
+    )
+
+
+def _push_time(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    assert work()
+    return time.perf_counter() - began
+
+
+# -- pushed -> claimed --------------------------------------------------------------------------------------------
+
+
+def _noticed(root: Path, rounds: int = 9) -> Result:
+    """From the moment a person's push has returned until the claim stands, beside a bare push and fetch."""
+    ground = lay(root, missions=0)
+    ours, bare = [], []
+    with ground.serving() as node:
+        for turn in range(rounds):
+            node.calm()
+            began = ground.push_mission(f"job-{turn}")
+            ours.append(node.claimed(f"job-{turn}") - began)
+    for turn in range(rounds):
+        bare.append(ground.bare_push_and_fetch(f"plain-{turn}"))
+    value, baseline = median(ours) * 1000, median(bare) * 1000
+    return Result(
+        name="mission pushed until claimed, nudged",
+        value=round(value, 1),
+        unit="ms",
+        baseline=round(baseline, 1),
+        ratio=round(value / baseline, 2),
+        bar="<= 2 x a bare push and fetch",
+        met=value <= 2 * baseline,
+    )
+
+
+# -- idle ---------------------------------------------------------------------------------------------------------
+
+
+def _idle(root: Path, seconds: float = 60.0) -> list[Result]:
+    ground = lay(root, missions=0, beat=60.0)
+    with ground.serving() as node:
+        process = psutil.Process(node.pid)
+        node.calm()
+        time.sleep(5)
+        before, began = _cpu(process), time.monotonic()
+        time.sleep(seconds)
+        used = (_cpu(process) - before) / (time.monotonic() - began) * 100
+    grown = _beats_grow(root / "beats")
+    return [
+        at_most("an idle node, its git included", used, "% of a core", 1.0),
+        at_most(f"{RING + 60} beats (a lap is {RING}), before any gc", grown, "MiB", 7.0),
+    ]
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def _beats_grow(root: Path) -> float:
+    """MiB by which the shared repository grows while one node beats a whole lap and some more."""
+    ground = lay(root, missions=0)
+    bus = ground.bus("n0")
+    beat = Beat(bus.remote, bus.store, BEAT + "n0")
+    beat.start()
+    before = _size(ground.bare)
+    for _ in range(RING + 60):
+        beat.move()
+    return (_size(ground.bare) - before) / MIB
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+
+
+# -- a ledger of 10,000 finished missions -------------------------------------------------------------------------
+
+
+def _large_ledger(root: Path) -> list[Result]:
+    empty, large = lay(root / "empty", missions=40), lay(root / "large", missions=40, finished=10_000)
+    claims = {name: median([_one_claim(g, n) for n in range(15)]) for name, g in (("empty", empty), ("large", large))}
+    folds = {name: median([_one_fold(g, n) for n in range(20, 31)]) for name, g in (("empty", empty), ("large", large))}
+    return [
+        _compared("a claim in a ledger of 10,000 finished missions", claims),
+        _compared("a fold in a ledger of 10,000 finished missions", folds),
+    ]
+
+
+def _compared(name: str, times: dict[str, float]) -> Result:
+    value, baseline = times["large"] * 1000, times["empty"] * 1000
+    return Result(
+        name=name,
+        value=round(value, 1),
+        unit="ms",
+        baseline=round(baseline, 1),
+        ratio=round(value / baseline, 2),
+        bar="<= 1.5 x the same in an empty ledger",
+        met=value <= 1.5 * baseline,
+    )
+
+
+def _one_claim(ground: Ground, number: int) -> float:
+    """What a node does for a claim: look, claim, look again."""
+    bus, reader = ground.bus("n0"), ground.reader("n0")
+    began = time.perf_counter()
+    reader.read(bus.remote.fetch())
+    claim(bus, [ground.filed(number)])
+    reader.read(bus.remote.fetch())
+    return time.perf_counter() - began
+
+
+def _one_fold(ground: Ground, number: int) -> float:
+    bus, reader, trust = ground.bus("n0"), ground.reader("n0"), ground.trust("n0")
+    ground.complete(bus, number)
+    began = time.perf_counter()
+    assert fold(bus, reader, trust).missions
+    return time.perf_counter() - began

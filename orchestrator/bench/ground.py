@@ -1,0 +1,233 @@
+"""On what ground are benchmarks run: a ledger, keys, clones and nodes below one folder?"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from handoff.log import PREAMBLE
+from missions import document
+from missions.lease import Hold
+from missions.mission import Mission
+from orchestrator import journal, settings, templates, wiring
+from orchestrator.bus import Bus
+from orchestrator.claim import claim, complete
+from orchestrator.constitution import Constitution
+from orchestrator.ledger import Filed, Reader
+from orchestrator.ports import Outcome
+from orchestrator.trust import Trust
+from sync.git import Git, GitStore
+from sync.git_remote import GitRemote
+from sync.objects import edit_tree, object_id, write_commit
+from sync.signatures import Principal, make_key
+
+TEXT = b"---\nagent: command\nrun: 'true'\n---\nDo it.\n"
+TIMEOUT = 60.0
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A ledger over a bare repository. Plain data, so that it can be handed to other processes."""
+
+    root: Path
+
+    @property
+    def bare(self) -> Path:
+        """The shared repository."""
+        return self.root / "ledger.git"
+
+    def bus(self, node: str) -> Bus:
+        """A node's speaker, with its own clone and key."""
+        return _bus(self.root, node)
+
+    def reader(self, node: str) -> Reader:
+        """Reads the ledger from the node's clone, remembering what it has read, as a node does."""
+        return _reader(self.root, node)
+
+    def trust(self, node: str) -> Trust:
+        """Judges from the node's clone."""
+        return Trust(self.bus(node).store)
+
+    def filed(self, number: int) -> Filed:
+        """One of the open missions."""
+        mission = document.read(f"job-{number}.md", TEXT)
+        assert isinstance(mission, Mission)
+        return Filed(mission=mission, path=f"missions/job-{number}.md", blob=object_id("blob", TEXT))
+
+    def complete(self, bus: Bus, number: int) -> None:
+        """Claims one mission and hands a small result back."""
+        filed = self.filed(number)
+        (held,) = claim(bus, [filed])
+        now = datetime.now(UTC)
+        done = journal.Attempt(
+            mission=filed.mission,
+            claim=held.claim,
+            outcome=Outcome(ok=True, summary="Done.", output="done\n", exit_code=0),
+            state=Hold.DONE,
+            started=now,
+            finished=now,
+            final=True,
+        )
+        assert complete(bus, held, journal.record(done), state=Hold.DONE).accepted
+
+    def clone(self) -> Git:
+        """The person's clone, signing with the person's key; made when it is first asked for."""
+        folder = self.root / "clone"
+        git = Git(folder, as_person=True)
+        if not folder.exists():
+            Git(self.root).run("clone", "--quiet", str(self.bare), str(folder))
+            key = self.root / "keys" / "person.pub"
+            git.config({"user.name": "person", "user.email": "person@shiftbook.invalid"})
+            git.config({"gpg.format": "ssh", "user.signingkey": str(key), "commit.gpgsign": "true"})
+        return git
+
+    def push_mission(self, name: str) -> float:
+        """Pushes a mission with plain git. Returns the monotonic time at which the push was through."""
+        git = self.clone()
+        git.run("pull", "--quiet", "--rebase")
+        self._commit(git, name)
+        git.run("push", "--quiet")
+        return time.monotonic()
+
+    def bare_push_and_fetch(self, name: str) -> float:
+        """Seconds that the same push takes together with one fetch of it by another clone."""
+        git, other = self.clone(), self.bus("other")
+        git.run("pull", "--quiet", "--rebase")
+        self._commit(git, name)
+        began = time.monotonic()
+        git.run("push", "--quiet")
+        other.remote.fetch()
+        return time.monotonic() - began
+
+    def _commit(self, git: Git, name: str) -> None:
+        (git.folder / "missions" / f"{name}.md").write_bytes(TEXT)
+        git.run("add", "--all")
+        git.run("commit", "--quiet", "-m", name)
+
+    @contextmanager
+    def serving(self) -> Iterator[Serving]:
+        """A node's process that works on this ledger until the block is left."""
+        log = self.root / "node.jsonl"
+        ours = ("GIT_", "SHIFTBOOK_", "FACTORY_")
+        env = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+        env |= {"SHIFTBOOK_HOME": str(self.root / "home"), "SHIFTBOOK_NODE_ID": "n0", "FACTORY_ROLE": "HEADQUARTERS"}
+        env |= {"SHIFTBOOK_LEDGER": str(self.bare)}
+        keys = self.root / "home" / "keys"
+        keys.mkdir(parents=True, exist_ok=True)
+        for ending in ("", ".pub"):
+            data = (self.root / "keys" / f"n0{ending}").read_bytes()
+            (keys / f"node{ending}").write_bytes(data)
+            (keys / f"node{ending}").chmod(0o600)
+        words = [sys.executable, "-m", "orchestrator", "node", "run", "--json"]
+        with log.open("wb") as out:
+            process = subprocess.Popen(words, cwd=self.root, env=env, stdout=out, stderr=subprocess.DEVNULL)
+        try:
+            yield Serving(self, process.pid, log)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=TIMEOUT)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A running node."""
+
+    ground: Ground
+    pid: int
+    log: Path
+
+    def calm(self) -> None:
+        """Waits until the node is ready and has nothing to do."""
+        self._until(lambda: "ready" in self._events() and not self._claims())
+        time.sleep(0.5)
+
+    def claimed(self, name: str) -> float:
+        """Waits until a mission is claimed, or was already; returns the monotonic time at which it was seen."""
+        ref = self.ground.bare / "refs" / "shiftbook" / "claim" / name
+        self._until(lambda: ref.exists() or f'"mission": "{name}"' in self.log.read_text(encoding="utf-8"), pause=0.001)
+        return time.monotonic()
+
+    def _claims(self) -> dict[str, str]:
+        return Git(self.ground.bare).refs("refs/shiftbook/claim/")
+
+    def _events(self) -> set[str]:
+        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
+        return {json.loads(line)["event"] for line in lines if line.endswith("}")}
+
+    def _until(self, test: Callable[[], bool], *, pause: float = 0.05) -> None:
+        deadline = time.monotonic() + TIMEOUT
+        while not test():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the node did not get there; its words are in {self.log}")
+            time.sleep(pause)
+
+
+@cache
+def _bus(root: Path, node: str) -> Bus:
+    link = GitRemote(str(root / "ledger.git"), root / f"{node}.git")
+    link.fetch()
+    return wiring.bus(settings.load(ledger="-"), link, name=node, key=make_key(root / "keys" / node, node))
+
+
+@cache
+def _reader(root: Path, node: str) -> Reader:
+    store = _bus(root, node).store
+    return Reader(store, Constitution(store, lambda tip: tip))
+
+
+def lay(root: Path, *, missions: int, finished: int = 0, beat: float = 1.0) -> Ground:
+    """Makes a ledger with so many open and so many finished missions (over the last twelve months)."""
+    ground = Ground(root)
+    root.mkdir(parents=True)
+    Git(root).run("init", "--quiet", "--bare", "--initial-branch=main", str(ground.bare))
+    person = make_key(root / "keys" / "person", "person")
+    lines = [Principal(name="person", roles=frozenset({"admin", "author"}), key=person.public).line]
+    for node in [f"n{number}" for number in range(8)]:
+        key = make_key(root / "keys" / node, node)
+        lines.append(Principal(name=node, roles=frozenset({"node"}), key=key.public).line)
+    charter = templates.FLEET.format(name="bench").replace('sandbox = "required"', 'sandbox = "optional"')
+    files: dict[str, bytes | None] = {
+        "fleet.toml": charter.replace("beat_seconds = 60", f"beat_seconds = {beat}").encode(),
+        "allowed_signers": "".join(line + "\n" for line in lines).encode(),
+        "SESSION_LOG.md": PREAMBLE.encode(),
+        "missions/README.md": templates.MISSIONS.encode(),
+    }
+    files |= {f"missions/job-{number}.md": TEXT for number in range(missions)}
+    files |= _finished(finished)
+    store = GitStore(ground.bare)
+    tree = edit_tree(store, None, files)
+    assert tree is not None
+    now = int(time.time())
+    tip = write_commit(
+        store, tree=tree, parents=(), name="person", email="-", when=now, message="A ledger", sign=person.sign
+    )
+    Git(ground.bare).run("update-ref", "refs/heads/main", tip)
+    store.close()
+    return ground
+
+
+def _finished(count: int) -> dict[str, bytes | None]:
+    """Archived missions and the log of the newest month, as many nodes' work leaves them."""
+    files: dict[str, bytes | None] = {}
+    entries = []
+    for number in range(count):
+        when = datetime.now(UTC) - timedelta(days=30 * (number % 12))
+        text = f"---\nstatus: done\nnode: n1\nattempt: 1\nepoch: 1\n---\nMission {number}.\n\n## Result\n\nDone.\n"
+        files[f"missions/archive/{when:%Y-%m}/old-{number}.md"] = text.encode()
+        files[f"memos/{when:%Y-%m}/old-{number}-1.md"] = f"Memo {number}.\n".encode()
+        if number % 12 == 0:
+            stamp = f"{when:%Y-%m-%dT%H:%M:%SZ}"
+            entries.append(f"## {stamp} · n1 · command · old-{number}\n<!-- entry: old-{number}-1 -->\n\nDone.\n")
+    if entries:
+        files["SESSION_LOG.md"] = (PREAMBLE + "\n".join(entries)).encode()
+    return files

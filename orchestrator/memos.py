@@ -1,0 +1,217 @@
+"""Which memos are there, what do they teach, and how does a lesson become known to the whole fleet?
+
+Nothing is kept beside the ledger: lessons are worked out from the memos and from the files in `knowledge/` each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from handoff.errors import HandoffError
+from handoff.knowledge import (
+    FOLDER,
+    Knowledge,
+    Mention,
+    State,
+    parse_knowledge,
+    render_knowledge,
+    with_lessons,
+)
+from handoff.memo import Memo, parse_memo
+from handoff.promotion import Lesson, decided, lessons, settled
+from handoff.redact import redact
+from handoff.tiers import Tier, path_of
+from orchestrator.bus import Bus
+from orchestrator.errors import NotFound, Refused
+from orchestrator.journal import utc
+from orchestrator.landing import Draft, land
+from orchestrator.ledger import Ledger, Reader
+from orchestrator.trust import MAY_FILE, Trust
+from sync.objects import FOLDER as TREE
+from sync.objects import find, read_tree
+
+PORTFOLIO = path_of(Tier.PORTFOLIO)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filed:
+    """A memo with its file and its project."""
+
+    memo: Memo
+    path: str
+    project: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teaching:
+    """Everything that has been learned: lessons with their standing, what is on file, and files nobody can read."""
+
+    lessons: tuple[Lesson, ...]
+    known: tuple[Knowledge, ...]
+    unreadable: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memos:
+    """The memos of one ledger. `ledger` gives the newest state."""
+
+    bus: Bus
+    reader: Reader
+    trust: Trust
+    ledger: Callable[[], Ledger]
+
+    def every(self, project: str | None = None) -> list[Filed]:
+        """All memos that can be read, the newest first."""
+        found = [one for one in _memos(self.ledger())[0] if project is None or one.project == project]
+        return sorted(found, key=lambda one: (one.memo.created, one.memo.memo_id), reverse=True)
+
+    def teaching(self) -> Teaching:
+        """What the fleet has learned."""
+        return _teaching(self.ledger())
+
+    def find(self, name: str) -> Filed | Lesson:
+        """A memo by its id, or a lesson by its name. Raises NotFound."""
+        ledger = self.ledger()
+        memo = next((one for one in _memos(ledger)[0] if one.memo.memo_id == name), None)
+        found = memo or _lesson(_teaching(ledger), name)
+        if found is None:
+            raise NotFound(
+                f"no memo and no lesson is called {name!r}: see `shiftbook memo list` and `memo list --lessons`"
+            )
+        return found
+
+    def settle(self) -> list[str]:
+        """Makes known what is due, and contests what is contradicted, by the fleet's rule. Returns what it did."""
+        done: list[str] = []
+
+        def draft(ledger: Ledger) -> Draft | None:
+            taught = _teaching(ledger)
+            changes = settled(taught.lessons, taught.known, now=utc(self.bus.now()))
+            done[:] = _words(changes, taught.known)
+            return _draft(ledger, taught.known, changes, "Lessons: " + ("; ".join(done) or "more evidence"))
+
+        land(self.bus, self.reader, draft)
+        return done
+
+    def decide(self, name: str, *, keep: bool, why: str = "") -> list[str]:
+        """A person's word on a lesson, or on all lessons of a memo. Raises NotFound and Refused."""
+        done: list[str] = []
+
+        def draft(ledger: Ledger) -> Draft | None:
+            person = self._person(ledger)
+            taught = _teaching(ledger)
+            known = {one.slug: one for one in taught.known}
+            for lesson in _meant(taught, name):
+                args = {"by": person, "now": utc(self.bus.now()), "keep": keep, "why": redact(why).text}
+                new = decided(lesson, taught.lessons, list(known.values()), **args)  # type: ignore[arg-type]
+                known |= {one.slug: one for one in new}
+            changes = [one for slug, one in known.items() if one not in taught.known]
+            done[:] = _words(changes, taught.known)
+            return _draft(ledger, taught.known, changes, f"Lessons: {'; '.join(done)}")
+
+        land(self.bus, self.reader, draft)
+        return done
+
+    def _person(self, ledger: Ledger) -> str:
+        principal = self.trust.verifier(ledger).principals.get(self.bus.key)
+        if principal is not None and principal.roles & MAY_FILE:
+            return principal.name
+        if ledger.charter.trust.missions == "remote":
+            return self.bus.name
+        raise Refused("only who may file missions decides what the fleet knows (role=author in allowed_signers)")
+
+
+def _memos(ledger: Ledger) -> tuple[list[Filed], list[str]]:
+    """Every memo, and the paths of those that cannot be read, with the reason."""
+    found, bad = [], []
+    for path, text in _files(ledger, "memos"):
+        try:
+            memo = parse_memo(text)
+        except HandoffError as error:
+            bad.append(f"{path}: {error}")
+            continue
+        filed = ledger.open.get(memo.mission) or (ledger.archived(memo.mission) if memo.mission else None)
+        found.append(Filed(memo=memo, path=path, project=(filed.mission.project or "") if filed else ""))
+    return found, bad
+
+
+def _teaching(ledger: Ledger) -> Teaching:
+    memos, bad = _memos(ledger)
+    known = []
+    for path, text in _files(ledger, FOLDER):
+        try:
+            known.append(parse_knowledge(path.rpartition("/")[2].removesuffix(".md"), text))
+        except HandoffError as error:
+            bad.append(f"{path}: {error}")
+    bars = ledger.charter.handoff
+    mentions = [mention for one in memos for mention in _mentions(one)]
+    found = lessons(mentions, known, missions=bars.promote_missions, projects=bars.promote_projects)
+    return Teaching(lessons=tuple(found), known=tuple(known), unreadable=tuple(bad))
+
+
+def _mentions(filed: Filed) -> Iterator[Mention]:
+    """A memo's lessons. What it quotes is somebody else's words and teaches nothing."""
+    memo = filed.memo
+    for text in memo.lessons_learned:
+        if text.startswith(">"):
+            continue
+        yield Mention(
+            text=redact(text).text,
+            memo_id=memo.memo_id,
+            mission=memo.mission,
+            project=filed.project,
+            when=memo.created,
+            marked=memo.promotion_candidate,
+        )
+
+
+def _files(ledger: Ledger, folder: str) -> Iterator[tuple[str, str]]:
+    """Markdown files in a folder and the folders in it, by path."""
+    entry = find(ledger.store, ledger.tree, folder)
+    if entry is None or entry.mode != TREE:
+        return
+    for name, inner in sorted(read_tree(ledger.store.get(entry.oid)).items()):
+        if inner.mode == TREE:
+            yield from _files(ledger, f"{folder}/{name}")
+        elif name.endswith(".md") and name.lower() != "readme.md":
+            yield f"{folder}/{name}", ledger.text(f"{folder}/{name}")
+
+
+def _lesson(taught: Teaching, name: str) -> Lesson | None:
+    return next((one for one in taught.lessons if one.slug == name.removesuffix(".md")), None)
+
+
+def _meant(taught: Teaching, name: str) -> list[Lesson]:
+    """The lesson of that name, or all those that the memo of that id teaches."""
+    named = _lesson(taught, name)
+    found = [named] if named else [one for one in taught.lessons if name in {m.memo_id for m in one.mentions}]
+    if not found:
+        raise NotFound(
+            f"no lesson is called {name!r}, and no memo of that id has one: see `shiftbook memo list --lessons`"
+        )
+    return found
+
+
+def _words(changes: Sequence[Knowledge], before: Sequence[Knowledge]) -> list[str]:
+    """What changed in the standing of lessons; new evidence alone is not told."""
+    was = {one.slug: one.state for one in before}
+    verbs = {State.KNOWN: "known to all", State.CONTESTED: "contested", State.REJECTED: "rejected"}
+    return [f"“{one.lesson}” is {verbs[one.state]}" for one in changes if was.get(one.slug) is not one.state]
+
+
+def _draft(ledger: Ledger, known: Sequence[Knowledge], changes: Sequence[Knowledge], message: str) -> Draft | None:
+    if not changes:
+        return None
+    after = {one.slug: one for one in known} | {one.slug: one for one in changes}
+    page = with_lessons(ledger.text(PORTFOLIO), sorted(after.values(), key=lambda one: one.slug))
+    files: dict[str, bytes | None] = {one.path: render_knowledge(_clean(one)).encode() for one in changes}
+    if page != ledger.text(PORTFOLIO):
+        files[PORTFOLIO] = page.encode()
+    first, *rest = message.split("; ")
+    subject = first if len(first) <= 90 else first[:89] + "…"
+    return Draft(files=files, message="\n\n".join([subject, "\n".join(rest)]) if rest else subject)
+
+
+def _clean(one: Knowledge) -> Knowledge:
+    return replace(one, lesson=redact(one.lesson).text)

@@ -1,0 +1,130 @@
+"""What does a ledger need now and then, that whichever node comes first may do?
+
+Older months of the logs move to files of their own, a review that is due is filed as a mission, and what is wrong with
+the journal is told. Each is a function of the branch alone: two nodes that do it at once write it once.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from handoff.entry import parse_log
+from handoff.errors import HandoffError
+from handoff.log import append_many, rotate, union
+from orchestrator import logs
+from orchestrator.bus import Bus
+from orchestrator.custody import Custody
+from orchestrator.errors import OrchestratorError
+from orchestrator.health import troubles
+from orchestrator.intake import Tell
+from orchestrator.landing import Draft, land
+from orchestrator.ledger import Ledger, Reader
+from orchestrator.roles import Role
+from orchestrator.schedule import Schedule, missing, mission, mission_name
+from orchestrator.trust import Trust
+from sync.objects import read_commit
+
+LOOKS = 600.0
+"""Seconds after which a look is taken although nothing moved: a review can become late by waiting."""
+
+
+@dataclass(kw_only=True)
+class Upkeep:
+    """One node's part in keeping the ledger in order. `clock` is monotonic seconds."""
+
+    bus: Bus
+    reader: Reader
+    trust: Trust
+    tell: Tell
+    role: Role
+    clock: Callable[[], float]
+    custody: Custody
+    schedule: Schedule
+    _tip: str = ""
+    _looked: float = 0.0
+    _filed: datetime | None = None
+    """The last time of the schedule that is seen to."""
+    _turns: dict[str, float] = field(default_factory=dict)
+
+    def step(self, ledger: Ledger) -> bool:
+        """One round; returns whether the branch was changed. Raises SyncError when the remote does not answer."""
+        try:
+            return self._rotate(ledger) or self._file_review(ledger) or self._look(ledger)
+        except (OrchestratorError, HandoffError) as error:
+            self.tell("upkeep", str(error), once=True)
+            return False
+
+    def _rotate(self, ledger: Ledger) -> bool:
+        if ledger.tip == self._tip or rotated(ledger) is None or not self._my_turn(ledger, "rotate"):
+            return False
+        moved = land(self.bus, self.reader, rotated) is not None
+        if moved:
+            self.tell("rotated", "older months of the logs have files of their own now")
+        return moved
+
+    def _file_review(self, ledger: Ledger) -> bool:
+        due = self.schedule.last_due(ledger.charter.review)
+        if due is None or due == self._filed:
+            return False
+        if not missing(ledger, due):
+            self._filed = due
+            return False
+        if not self._my_turn(ledger, mission_name(due)):
+            return False
+        filed = land(self.bus, self.reader, lambda newest: mission(newest, due)) is not None
+        self._filed = due
+        if filed:
+            self.tell("filed", f"{mission_name(due)}: the review of the logs is due", mission=mission_name(due))
+        return filed
+
+    def _look(self, ledger: Ledger) -> bool:
+        """Tells what a person should know, each thing once."""
+        if ledger.tip == self._tip and self.clock() < self._looked + LOOKS:
+            return False
+        self._looked = self.clock()
+        for one in self.custody.look(ledger, self.trust):
+            self.tell("alarm", f"{one.says}; {one.remedy}", once=True)
+        for words in troubles(ledger, self.bus.now()):
+            self.tell("review", words, once=True)
+        if not self._turns:
+            self._tip = ledger.tip
+        return False
+
+    def _my_turn(self, ledger: Ledger, what: str) -> bool:
+        """At once for a role that folds at once; the others wait a random time, in case one of those is there."""
+        if self.role.folds_at_once:
+            return True
+        beat = ledger.charter.bus.beat_seconds
+        wait = random.uniform(0.5, 1.5) * min(beat, 60.0)  # noqa: S311  # spreads racers, guards nothing
+        if self.clock() < self._turns.setdefault(what, self.clock() + wait):
+            return False
+        del self._turns[what]
+        return True
+
+
+def rotated(ledger: Ledger) -> Draft | None:
+    """The logs without the months before the branch's newest commit, each month in its file; None if there is none."""
+    committed = read_commit(ledger.store.get(ledger.tip)).committed
+    keep = f"{datetime.fromtimestamp(committed, UTC):%Y-%m}"  # the branch's own time, the same for every node
+    files: dict[str, bytes | None] = {}
+    for file in logs.files(ledger.store, ledger.tree):
+        if file.month or not any(e.when and e.when[:7] < keep for e in logs.parsed(ledger.store, file).entries):
+            continue
+        rest, months = rotate(logs.text(ledger.store, file.oid), keep)
+        files[file.path] = rest.encode()
+        for month, text in months.items():
+            path = logs.month_path(file.project, month)
+            files[path] = _together(ledger.text(path), text).encode()
+    return Draft(files=files, message=f"Logs: older months than {keep} have their own files") if files else None
+
+
+def _together(there: str, more: str) -> str:
+    """A month's file with more entries. If an id stands for different words in the two, both are kept."""
+    known = {entry.entry_id: entry.raw.strip() for entry in parse_log(there).entries}
+    entries = parse_log(more).entries
+    if any(known.get(entry.entry_id, entry.raw.strip()) != entry.raw.strip() for entry in entries):
+        return union("", there, more)
+    return append_many(there, entries)
