@@ -142,10 +142,11 @@ def print_log(log: ParsedLog) -> str:
     return log.preamble + "".join(entry.raw + gap for entry, gap in zip(log.entries, log.gaps, strict=True))
 
 
-def render_entry(entry: Entry) -> str:
+def render_entry(entry: Entry, *, evidence: bool = False) -> str:
     """The entry in our own shape, ending in a line break; raises BadId and BadTime.
 
     Line breaks of every kind become "\\n", blank lines around a body are dropped, white space in headings is folded.
+    With `evidence` every body is a block quote, whatever it says: the words of somebody who is not of the fleet.
     """
     if not IDENTIFIER.fullmatch(entry.entry_id):
         raise BadId(given=entry.entry_id)
@@ -156,7 +157,7 @@ def render_entry(entry: Entry) -> str:
         if heading or place:
             blocks.append(f"### {_written(heading)}")
         if text := tidy(body):
-            blocks.append(quoted(text))
+            blocks.append(quoted(text, always=evidence))
     return "\n\n".join(blocks) + "\n"
 
 

@@ -32,10 +32,10 @@ def tidy(body: str) -> str:
     return "\n".join(lines).rstrip()
 
 
-def quoted(body: str) -> str:
+def quoted(body: str, *, always: bool = False) -> str:
     """The body, as a block quote if any of its lines could be taken for structure; `unquoted` takes it back."""
     lines = body.split("\n")
-    if not any(_STRUCTURE.match(line) for line in lines):
+    if not (always or any(_STRUCTURE.match(line) for line in lines)):
         return body
     return "\n".join(f"> {line}" if line else ">" for line in lines)
 

@@ -50,7 +50,7 @@ def read(path: str, data: bytes) -> Mission | Quarantined:
         return Quarantined(name=slug(stem), path=path, reason=error.reason, line=error.line)
     except ValidationError as error:
         reason, line = explain(error, block.lines)
-        return Quarantined(name=name, path=path, reason=reason, line=line)
+        return Quarantined(name=name, path=path, reason=frontmatter.printable(reason), line=line)
 
 
 def _mission(name: str, fields: Fields, body: str) -> Mission:

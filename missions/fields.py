@@ -149,5 +149,4 @@ def _shown(value: object) -> str:
         text = f"“{value}”" if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     except TypeError:  # a mapping whose keys are not text
         text = str(value)
-    text = text.encode("utf-8", "backslashreplace").decode()  # half a character, which no terminal can show
     return text if len(text) <= 60 else text[:59] + "…"

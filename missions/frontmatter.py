@@ -19,13 +19,29 @@ Scalar = str | int | float | bool | None
 MARK = "\ufeff"
 """The byte-order mark that some editors put before a text. It stays where it is."""
 
+HEAD_ROOF, DEPTH_ROOF = 64 * 1024, 20
+"""Most characters of a front matter, and most levels of lists in lists."""
+
+OPENING = (
+    yaml.FlowSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.BlockMappingStartToken,
+)
+CLOSING = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken, yaml.BlockEndToken)
+
 
 class Malformed(Exception):
     """The front matter cannot be read."""
 
     def __init__(self, reason: str, line: int | None) -> None:
-        self.reason, self.line = reason, line
-        super().__init__(reason)
+        self.reason, self.line = printable(reason), line
+        super().__init__(self.reason)
+
+
+def printable(text: str) -> str:
+    """The text with what no terminal and no file takes (half a character) as an escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +84,7 @@ def split(text: str) -> Block:
 
 def _compose(head: str) -> tuple[dict[str, object], dict[str, int], dict[str, tuple[int, int, int, int]]]:
     try:
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(head)):
-            raise Malformed("YAML aliases (*name) are not allowed in front matter", None)  # they can expand without end
+        _refuse_bombs(head)
         root = yaml.compose(head, Loader=yaml.SafeLoader)
         fields = yaml.safe_load(head)
     except yaml.MarkedYAMLError as error:
@@ -82,6 +97,19 @@ def _compose(head: str) -> tuple[dict[str, object], dict[str, int], dict[str, tu
     if not isinstance(root, yaml.MappingNode):
         raise Malformed("the front matter must be `key: value` lines", 2)
     return fields, *_places(head, root)
+
+
+def _refuse_bombs(head: str) -> None:
+    """What takes PyYAML minutes, or all memory, is refused before it is read. Raises Malformed and yaml.YAMLError."""
+    if len(head) > HEAD_ROOF:
+        raise Malformed(f"the front matter has {len(head):,} characters; it has at most {HEAD_ROOF:,}", None)
+    depth = 0
+    for token in yaml.scan(head):
+        if isinstance(token, yaml.AliasToken):
+            raise Malformed("YAML aliases (*name) are not allowed in front matter", None)  # they can expand without end
+        depth += isinstance(token, OPENING) - isinstance(token, CLOSING)
+        if depth > DEPTH_ROOF:
+            raise Malformed("the YAML cannot be read: it is nested too deeply", token.start_mark.line + 2)
 
 
 def _places(head: str, root: yaml.MappingNode) -> tuple[dict[str, int], dict[str, tuple[int, int, int, int]]]:

@@ -67,10 +67,18 @@ def read_claim(data: bytes) -> Claim:
         raise BadClaim(str(error)) from error
     if not (type(claim.epoch) is int and type(claim.attempt) is int and claim.epoch > 0 < claim.attempt):
         raise BadClaim("epoch and attempt must be whole numbers above zero")
-    texts = (claim.mission, claim.blob, claim.node, claim.boot, claim.nonce, claim.reason, claim.log or "")
+    texts = (
+        claim.mission,
+        claim.blob,
+        claim.node,
+        claim.boot,
+        claim.nonce,
+        claim.reason,
+        "" if claim.log is None else claim.log,
+    )
     if not all(isinstance(text, str) for text in texts):
         raise BadClaim("all but epoch and attempt must be text")
-    if not all(OBJECT.fullmatch(oid) for oid in (claim.blob, claim.log or claim.blob)):
+    if not all(OBJECT.fullmatch(oid) for oid in (claim.blob, claim.log) if oid is not None):
         raise BadClaim("blob and log must be names of objects")
     return claim
 

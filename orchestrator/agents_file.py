@@ -1,4 +1,4 @@
-"""How does an agent find the handoff in the clone that it works in, and how is it kept out of what the agent hands back?
+"""How does an agent find the handoff in the clone where it works, and how does that stay out of what it hands back?
 
 Agent CLIs read `AGENTS.md`, some only `CLAUDE.md`. Before the run the handoff is put between markers into the one, and
 a line that points to it into the other; afterwards both are what they would be without it. Nothing here follows a
@@ -24,10 +24,11 @@ ROOF = 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Laid:
-    """A file that was extended, with what it held before; None if it was not there."""
+    """A file that was looked at, with what it held before; None if it was not there."""
 
     path: Path
     before: bytes | None
+    changed: bool
 
 
 def lay(folder: Path, handoff: str) -> tuple[Laid, ...]:
@@ -50,7 +51,7 @@ def take_out(laid: tuple[Laid, ...]) -> None:
             _write(one.path, data)
 
 
-def remove(folder: Path) -> tuple[Path, ...]:
+def remove(folder: Path) -> list[Path]:
     """Takes what is ours out of a folder's files, and deletes those that held nothing else. Returns what changed."""
     changed = []
     for path in (folder / AGENTS, folder / CLAUDE):
@@ -59,7 +60,7 @@ def remove(folder: Path) -> tuple[Path, ...]:
         if data is not None and data != now:
             _write(path, data) if data else path.unlink()
             changed.append(path)
-    return tuple(changed)
+    return changed
 
 
 def _wanted(folder: Path, handoff: str) -> Iterator[tuple[Path, Callable[[str], str]]]:
@@ -79,7 +80,7 @@ def _change(path: Path, change: Callable[[str], str]) -> Laid:
     data = _encoded(change(_decoded(before or b"")))
     if data != before:
         _write(path, data)
-    return Laid(path=path, before=before)
+    return Laid(path=path, before=before, changed=data != before)
 
 
 def _usable(path: Path) -> bool:

@@ -10,9 +10,12 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from handoff.promotion import Standing
 from orchestrator import wiring
 from orchestrator.errors import OrchestratorError
+from orchestrator.health import standings, troubles
 from orchestrator.ledger import Ledger
+from orchestrator.memos import teaching
 from orchestrator.settings import Settings
 from sync.errors import SyncError
 from sync.git import Git
@@ -156,4 +159,43 @@ def _alarms(settings: Settings, ledger: Ledger) -> Finding:
     return Finding(what="trust", health=Health.BROKEN, says="; ".join(ledger.alarms), remedy=remedy)
 
 
-CHECKS: tuple[Callable[[Settings, Ledger], Finding], ...] = (_keys, _clock, _files, _alarms)
+def _journal(settings: Settings, ledger: Ledger) -> Finding:
+    altered = wiring.custody(settings).look(ledger, wiring.fleet(settings).trust)
+    if not altered:
+        return Finding(what="journal", health=Health.GOOD, says="no old entry was changed or removed")
+    more = f" (and {len(altered) - 1} more)" if len(altered) > 1 else ""
+    return Finding(what="journal", health=Health.BROKEN, says=altered[0].says + more, remedy=altered[0].remedy)
+
+
+def _reviews(settings: Settings, ledger: Ledger) -> Finding:
+    wrong = troubles(ledger, datetime.now(UTC))
+    if not wrong:
+        said = "; ".join(f"{one.project}: {one.says}" for one in standings(ledger, datetime.now(UTC)))
+        return Finding(what="reviews", health=Health.GOOD, says=said or "no project has a log yet")
+    remedy = "`shiftbook review status` tells more; `shiftbook review run` holds one now"
+    return Finding(what="reviews", health=Health.POOR, says="; ".join(wrong), remedy=remedy)
+
+
+def _lessons(settings: Settings, ledger: Ledger) -> Finding:
+    taught = teaching(ledger)
+    if taught.unreadable:
+        return Finding(
+            what="lessons", health=Health.POOR, says="; ".join(taught.unreadable[:3]), remedy="mend the file and push"
+        )
+    contested = [one.slug for one in taught.lessons if one.standing is Standing.CONTESTED]
+    if contested:
+        remedy = "`shiftbook memo show NAME`, then `memo promote` the one that is true and `memo reject` the other"
+        return Finding(what="lessons", health=Health.POOR, says=f"contested: {', '.join(contested[:5])}", remedy=remedy)
+    known = sum(one.standing is Standing.KNOWN for one in taught.lessons)
+    return Finding(what="lessons", health=Health.GOOD, says=f"{known} known to all, none contested")
+
+
+CHECKS: tuple[Callable[[Settings, Ledger], Finding], ...] = (
+    _keys,
+    _clock,
+    _files,
+    _alarms,
+    _journal,
+    _reviews,
+    _lessons,
+)

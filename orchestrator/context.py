@@ -17,8 +17,10 @@ ROLE = (
     "Everything you hand back is read by a person and by the next instance."
 )
 
-SHARED = frozenset({Tier.PORTFOLIO, Tier.LOG})
-"""The tiers that exist without a project."""
+TIERS = (Tier.PORTFOLIO, Tier.PROJECT, Tier.BRIEFING)
+"""The tiers that are read as a whole; the log is read by its entries."""
+SHARED = frozenset({Tier.PORTFOLIO})
+"""Those of them that exist without a project."""
 
 
 def estimate(text: str) -> int:
@@ -50,7 +52,7 @@ def assembled(
     recall: Recall = nothing,
 ) -> Assembly:
     """The four tiers for one task, and what is recalled for it, in at most `budget` tokens as `count` counts them."""
-    tiers = {tier: ledger.text(path_of(tier, project)) for tier in Tier if project or tier in SHARED}
+    tiers = {tier: ledger.text(path_of(tier, project)) for tier in TIERS if project or tier in SHARED}
     journal = logs.recent(ledger, project)
 
     def given(recalled: Sequence[str]) -> Assembly:

@@ -11,19 +11,20 @@ from handoff.assemble import Assembly
 from missions import document, frontmatter
 from missions.errors import BadName
 from missions.frontmatter import Scalar
-from missions.mission import Quarantined, slug
+from missions.mission import Mission, Quarantined, Status, slug
 from orchestrator import context, views
 from orchestrator.archive import ARCHIVE
 from orchestrator.bus import Bus
 from orchestrator.errors import NotFound, Refused, WrongSetting
+from orchestrator.landing import Draft, land
 from orchestrator.ledger import MISSIONS, Ledger, Reader
+from orchestrator.membership import Membership
 from orchestrator.presence import Presence, Sightings, presences
 from orchestrator.trust import Trust
 from orchestrator.views import MissionView
 from sync.errors import RemoteUnreachable
-from sync.publish import publish
-from sync.remote import Refs, Update
-from sync.signatures import ROLES, Principal, read_signers
+from sync.remote import Refs
+from sync.signatures import Principal, read_signers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,43 +87,58 @@ class Fleet:
         near = sorted(n for n in ledger.open if wanted in n or n in wanted)
         raise NotFound(f"no mission {wanted!r}" + (f"; did you mean {', '.join(near[:3])}?" if near else ""))
 
-    def new(self, body: str, fields: Mapping[str, Scalar | Sequence[str]], *, name: str = "") -> str:
-        """Files a mission, signed by the person. Returns its name. Raises WrongSetting when it could not run."""
+    def new(self, body: str, fields: Mapping[str, Scalar | Sequence[str]], *, name: str = "", by: str = "") -> str:
+        """Files a mission, signed by the person. Returns its name. Raises WrongSetting when it could not run.
+
+        `by` is who asked for it on the person's behalf; it stands in the commit's message.
+        """
         wanted = self._slug(name or str(fields.get("title") or "") or body[:60])
         made = ""
 
-        def plan(refs: Refs) -> list[Update]:
+        def draft(ledger: Ledger) -> Draft:
             nonlocal made
-            ledger = self.reader.read(refs)
-            made = _free_name(ledger, wanted) if not name else wanted
-            path = f"{MISSIONS}/{made}.md"
-            text = _mission_text(body, fields)
+            made = wanted if name else _free_name(ledger, wanted)
+            path, text = f"{MISSIONS}/{made}.md", _mission_text(body, fields)
             self._must_run(ledger, path, text)
-            commit = self.bus.commit({path: text.encode()}, f"Mission: {made}", onto=ledger.tip, tree=ledger.tree)
-            return [Update(ref=self.bus.main, expect=ledger.tip, new=commit)]
+            asked = f"\n\nAsked-By: {by}" if by else ""
+            return Draft(files={path: text.encode()}, message=f"Mission: {made}{asked}")
 
-        publish(self.bus.remote, plan)
+        land(self.bus, self.reader, draft)
         return made
 
     def vouch(self, name: str) -> MissionView:
         """Trusts an untrusted mission: the person signs its text as it is. Raises NotFound and Refused."""
+        return self._order(name, "Trust", lambda mission, me: {"trusted_by": me.name})
+
+    def cancel(self, name: str) -> MissionView:
+        """Calls a mission off; work on it ends within seconds. Raises NotFound and Refused."""
+        return self._order(name, "Cancel", lambda mission, me: {"status": "cancelled"})
+
+    def retry(self, name: str) -> MissionView:
+        """Puts a dead or failed mission back into the queue with all its attempts. Raises NotFound and Refused."""
+
+        def again(mission: Mission, me: Principal) -> Mapping[str, Scalar]:
+            if mission.status not in {Status.DEAD, Status.FAILED}:
+                raise Refused(
+                    f"{mission.name} is {mission.status}; only a mission that is dead or failed can be retried"
+                )
+            return {"status": "queued", "attempt": 0, "retry_at": None}
+
+        return self._order(name, "Retry", again)
+
+    def _order(self, name: str, verb: str, change: Callable[[Mission, Principal], Mapping[str, Scalar]]) -> MissionView:
+        """A person's word on an open mission, as a signed change of its front matter."""
         wanted = self._slug(name)
 
-        def plan(refs: Refs) -> list[Update]:
-            ledger = self.reader.read(refs)
+        def draft(ledger: Ledger) -> Draft:
             filed = ledger.open.get(wanted)
             if filed is None:
                 raise NotFound(f"no open mission {wanted!r}")
-            me = self._me(ledger)
-            if not me.roles & {"author", "admin"}:
-                raise Refused(f"{me.name} may not file missions: an admin grants role=author in allowed_signers")
-            signed = frontmatter.write(ledger.text(filed.path), {"trusted_by": me.name})
-            commit = self.bus.commit(
-                {filed.path: signed.encode()}, f"Trust {wanted}", onto=ledger.tip, tree=ledger.tree
-            )
-            return [Update(ref=self.bus.main, expect=ledger.tip, new=commit)]
+            me = self.membership.me(ledger, "author", "admin")
+            text = frontmatter.write(ledger.text(filed.path), change(filed.mission, me))
+            return Draft(files={filed.path: text.encode()}, message=f"{verb} {wanted}")
 
-        publish(self.bus.remote, plan)
+        land(self.bus, self.reader, draft)
         return self.mission(wanted).view
 
     # -- the fleet ----------------------------------------------------------------------------------------------
@@ -133,46 +149,14 @@ class Fleet:
         now = self.now()
         return presences(ledger, self.sightings.update(ledger.beats, now), now)
 
+    @property
+    def membership(self) -> Membership:
+        """Who may do what, and the changes of that."""
+        return Membership(bus=self.bus, reader=self.reader, trust=self.trust)
+
     def principals(self) -> list[Principal]:
-        """Who may do what."""
+        """Everybody who may do something."""
         return list(read_signers(self.ledger().signers).values())
-
-    def admit(self, name: str, roles: frozenset[str], key: str) -> None:
-        """Adds a key to `allowed_signers`, signed by the person, who must be an admin. Raises Refused, WrongSetting."""
-        words = key.split()
-        if len(words) < 2 or not words[0].startswith(("ssh-", "ecdsa-", "sk-")):
-            raise WrongSetting("--key", "that is not a public SSH key (it starts with ssh-ed25519, for example)")
-        unknown = roles - ROLES
-        if unknown or not roles:
-            raise WrongSetting(
-                "--role", f"one of {', '.join(sorted(ROLES))}, not {', '.join(sorted(unknown)) or 'none'}"
-            )
-        line = Principal(name=self._slug(name), roles=roles, key=" ".join(words[:2])).line
-        self._change_signers(lambda text: text if line in text else text.rstrip("\n") + f"\n{line}\n", f"Admit {name}")
-
-    def revoke(self, name: str) -> None:
-        """Takes every key of a principal out of `allowed_signers`. Raises NotFound and Refused."""
-
-        def without(text: str) -> str:
-            gone = {p.key for p in read_signers(text).values() if p.name == name}
-            if not gone:
-                raise NotFound(f"nobody called {name!r} is in allowed_signers")
-            return "".join(line for line in text.splitlines(True) if not any(key in line for key in gone))
-
-        self._change_signers(without, f"Revoke {name}")
-
-    def _change_signers(self, change: Callable[[str], str], message: str) -> None:
-        def plan(refs: Refs) -> list[Update]:
-            ledger = self.reader.read(refs)
-            if "admin" not in self._me(ledger).roles:
-                raise Refused("only an admin's signature changes allowed_signers")
-            after = change(ledger.signers)
-            if after == ledger.signers:
-                return []
-            commit = self.bus.commit({"allowed_signers": after.encode()}, message, onto=ledger.tip, tree=ledger.tree)
-            return [Update(ref=self.bus.main, expect=ledger.tip, new=commit)]
-
-        publish(self.bus.remote, plan)
 
     # -- the handoff --------------------------------------------------------------------------------------------
 
@@ -185,13 +169,6 @@ class Fleet:
         return context.assembled(ledger, project, task, now=self.now(), budget=budget, count=count, recall=self.recall)
 
     # -- how it looks from here ---------------------------------------------------------------------------------
-
-    def _me(self, ledger: Ledger) -> Principal:
-        principal = self.trust.verifier(ledger).principals.get(self.bus.key)
-        if principal is None:
-            add = f"shiftbook fleet admit NAME --role author --key '{self.bus.key}'"
-            raise Refused(f"this machine's key is not in allowed_signers; an admin adds it with: {add}")
-        return principal
 
     def _slug(self, name: str) -> str:
         if "/" in name or "\\" in name or name.startswith("."):
@@ -216,8 +193,7 @@ class Fleet:
         month = stem.removeprefix(ARCHIVE + "/").partition("/")[0] if stem.startswith(ARCHIVE) else ""
         memo_path = f"memos/{month}/{view.name}-{view.epoch}.md"
         late = tuple(name for name in ledger.late if name.startswith(view.name + "-"))
-        attempts = [f"{stem}.{n}" for n in range(view.attempt, 0, -1)] if not month else []
-        found = [stem, *attempts]
+        found = [stem] if month else [_attempt_stem(view, number) for number in range(view.attempt, 0, -1)]
         return Detail(
             view=view,
             text=ledger.text(view.path),
@@ -227,6 +203,12 @@ class Fleet:
             memo_path=memo_path if month and ledger.read(memo_path) else "",
             late=late,
         )
+
+
+def _attempt_stem(view: MissionView, number: int) -> str:
+    """Where the diff and the output of an attempt that did not end its mission are kept."""
+    month = f"{view.finished:%Y-%m}" if view.finished else ""
+    return f"{ARCHIVE}/{month}/{view.name}.{number}"
 
 
 def _first(ledger: Ledger, stems: Sequence[str], ending: str) -> str:

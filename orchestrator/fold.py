@@ -7,7 +7,7 @@ may race, and the loser finds nothing left to do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -45,13 +45,17 @@ def settled_by_hand(ledger: Ledger) -> list[Filed]:
     return [f for f in ledger.open.values() if f.mission.status in FINISHED and f.mission.name not in ledger.claims]
 
 
-def fold(bus: Bus, reader: Reader, trust: Trust) -> Folded:
-    """Folds everything that can be folded. Raises what the remote raises, and TooManyRaces."""
+def fold(bus: Bus, reader: Reader, trust: Trust, check: Callable[[Ledger], None] = lambda _ledger: None) -> Folded:
+    """Folds everything that can be folded. Raises what the remote raises, and TooManyRaces.
+
+    `check` looks at the very ledger that is folded, and raises if it must not be (trap C).
+    """
     done: dict[str, Status] = {}
 
     def plan(refs: Refs) -> list[Update]:
         done.clear()
         ledger = reader.read(refs)
+        check(ledger)
         if not duty(ledger):
             return []
         draft = Draft(ledger)

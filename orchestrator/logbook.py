@@ -37,6 +37,15 @@ class Written:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Outsider:
+    """An agent that is not run by the fleet, at one of its nodes: what it says is written down as a quotation."""
+
+    agent: str
+    node: str
+    model: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Logbook:
     """The journal as one person reaches it. `ledger` gives the newest state."""
 
@@ -45,22 +54,32 @@ class Logbook:
     ledger: Callable[[], Ledger]
     recollection: Recollection
 
-    def add(self, sections: Mapping[str, str], *, project: str = "", title: str = "", mission: str = "") -> Written:
-        """Appends a person's entry, signed by the person. Raises NotFound for an unknown project, WrongSetting."""
+    def add(
+        self,
+        sections: Mapping[str, str],
+        *,
+        project: str = "",
+        title: str = "",
+        mission: str = "",
+        by: Outsider | None = None,
+    ) -> Written:
+        """Appends an entry of the person at this machine, or of an outsider. Raises NotFound for an unknown project,
+        and WrongSetting."""
         said = [(heading, sections[heading]) for heading in SECTIONS if sections.get(heading, "").strip()]
         if not said:
             raise WrongSetting("TEXT", 'say something, for example: shiftbook log add --decided "use SQLite"')
-        now, clean = self.bus.now(), [redact(text) for text in (title, *(text for _, text in said))]
+        now, clean = self.bus.now(), [redact(text) for text in (title, mission, *(text for _, text in said))]
         entry = Entry(
             entry_id=f"{self.bus.name}-{now:%Y-%m-%d-%H%M%S}-{self.bus.nonce()[:4]}",
             when=utc(now),
-            node=self.bus.name,
-            agent="person",
-            mission=mission,
+            node=by.node if by else self.bus.name,
+            agent=by.agent if by else "person",
+            model=redact(by.model).text if by else "",
+            mission=clean[1].text,
             title=clean[0].text,
-            sections=tuple((heading, one.text) for (heading, _), one in zip(said, clean[1:], strict=True)),
+            sections=tuple((heading, one.text) for (heading, _), one in zip(said, clean[2:], strict=True)),
         )
-        written = parse_log(render_entry(entry)).entries
+        written = parse_log(render_entry(entry, evidence=by is not None)).entries
         path = path_of(Tier.LOG, project)
 
         def draft(ledger: Ledger) -> Draft:

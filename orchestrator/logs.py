@@ -7,9 +7,8 @@ encoding it was saved, and parsed once for as long as it stays the same.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from handoff.encoding import decode
 from handoff.entry import Entry, ParsedLog, parse_log
@@ -22,7 +21,9 @@ RECENT = 40
 """Entries that a fresh instance may look back on; a running log with fewer is read together with older months."""
 
 _MONTH = re.compile(r"\d{4}-\d\d\.md")
-_parsed = lru_cache(maxsize=64)(parse_log)
+KEPT = 64
+"""Logs that stay parsed; their blobs never change, so neither does what they mean."""
+_known: dict[tuple[Oid, ...], ParsedLog] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,7 @@ def files(store: Store, tree: Oid) -> list[LogFile]:
 
 def parsed(store: Store, file: LogFile) -> ParsedLog:
     """A file of the journal in pieces."""
-    return _parsed(decode(store.get(file.oid))[0])
+    return _kept((file.oid,), lambda: parse_log(text(store, file.oid)))
 
 
 def text(store: Store, oid: Oid) -> str:
@@ -79,21 +80,24 @@ def entries(store: Store, tree: Oid, project: str | None = None) -> Iterator[tup
 
 def recent(ledger: Ledger, project: str) -> ParsedLog:
     """The running log, with as many older months before it as it takes to look back on RECENT entries."""
-    texts: list[str] = []
-    count = 0
+    found: dict[Oid, ParsedLog] = {}
     for file in reversed([file for file in files(ledger.store, ledger.tree) if file.project == project]):
-        if count >= RECENT:
+        if sum(len(log.entries) for log in found.values()) >= RECENT:
             break
-        count += len(parsed(ledger.store, file).entries)
-        texts.insert(0, text(ledger.store, file.oid))
-    return _joined(tuple(texts))
+        found[file.oid] = parsed(ledger.store, file)
+    return _kept(tuple(found), lambda: _joined(list(reversed(found.values()))))
 
 
-@lru_cache(maxsize=16)
-def _joined(texts: tuple[str, ...]) -> ParsedLog:
-    logs = [_parsed(text) for text in texts]
-    if len(logs) == 1:
-        return logs[0]
+def _kept(oids: tuple[Oid, ...], read: Callable[[], ParsedLog]) -> ParsedLog:
+    """The log of these blobs, read only if it was not read lately."""
+    log = _known.pop(oids, None) or read()
+    _known[oids] = log
+    for old in list(_known)[:-KEPT]:
+        _known.pop(old, None)
+    return log
+
+
+def _joined(logs: list[ParsedLog]) -> ParsedLog:
     every = [pair for log in logs for pair in zip(log.entries, log.gaps, strict=True)]
     return ParsedLog(preamble="", entries=tuple(entry for entry, _ in every), gaps=tuple(gap for _, gap in every))
 

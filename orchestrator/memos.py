@@ -68,13 +68,13 @@ class Memos:
 
     def teaching(self) -> Teaching:
         """What the fleet has learned."""
-        return _teaching(self.ledger())
+        return teaching(self.ledger())
 
     def find(self, name: str) -> Filed | Lesson:
         """A memo by its id, or a lesson by its name. Raises NotFound."""
         ledger = self.ledger()
         memo = next((one for one in _memos(ledger)[0] if one.memo.memo_id == name), None)
-        found = memo or _lesson(_teaching(ledger), name)
+        found = memo or _lesson(teaching(ledger), name)
         if found is None:
             raise NotFound(
                 f"no memo and no lesson is called {name!r}: see `shiftbook memo list` and `memo list --lessons`"
@@ -86,7 +86,7 @@ class Memos:
         done: list[str] = []
 
         def draft(ledger: Ledger) -> Draft | None:
-            taught = _teaching(ledger)
+            taught = teaching(ledger)
             changes = settled(taught.lessons, taught.known, now=utc(self.bus.now()))
             done[:] = _words(changes, taught.known)
             return _draft(ledger, taught.known, changes, "Lessons: " + ("; ".join(done) or "more evidence"))
@@ -100,7 +100,7 @@ class Memos:
 
         def draft(ledger: Ledger) -> Draft | None:
             person = self._person(ledger)
-            taught = _teaching(ledger)
+            taught = teaching(ledger)
             known = {one.slug: one for one in taught.known}
             for lesson in _meant(taught, name):
                 args = {"by": person, "now": utc(self.bus.now()), "keep": keep, "why": redact(why).text}
@@ -136,7 +136,8 @@ def _memos(ledger: Ledger) -> tuple[list[Filed], list[str]]:
     return found, bad
 
 
-def _teaching(ledger: Ledger) -> Teaching:
+def teaching(ledger: Ledger) -> Teaching:
+    """What the memos and the lessons on file say, and which of them cannot be read."""
     memos, bad = _memos(ledger)
     known = []
     for path, text in _files(ledger, FOLDER):

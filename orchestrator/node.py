@@ -264,7 +264,7 @@ class Node:
         return random.uniform(0.5, 1.0) * roof  # noqa: S311  # spreads racers, guards nothing
 
     def _fold_now(self) -> bool:
-        folded = fold(self.bus, self.reader, self.trust).missions
+        folded = fold(self.bus, self.reader, self.trust, self._witness.check).missions
         for name, status in folded.items():
             self.tell("folded", f"{name} is {status} on the branch", mission=name, status=status.value)
         return bool(folded)

@@ -13,11 +13,11 @@ from missions.document import with_fields
 from missions.frontmatter import Malformed, split
 from missions.selection import Offer
 from orchestrator.bus import Bus
+from orchestrator.landing import Draft, land
 from orchestrator.ledger import Ledger, Reader
 from orchestrator.roles import Role
 from sync.objects import find, read_tree
-from sync.publish import publish
-from sync.remote import Oid, Refs, Update
+from sync.remote import Oid
 
 FOLDER = "heartbeats"
 STALE, OFFLINE = timedelta(minutes=5), timedelta(minutes=15)
@@ -54,16 +54,8 @@ def page(offer: Offer, role: Role) -> str:
 
 def announce(bus: Bus, reader: Reader, text: str) -> bool:
     """Writes this node's page if it says something new, and returns whether. Raises what the remote raises."""
-    path = f"{FOLDER}/{bus.name}.md"
-
-    def plan(refs: Refs) -> list[Update]:
-        ledger = reader.read(refs)
-        if ledger.text(path) == text:
-            return []
-        commit = bus.commit({path: text.encode()}, f"{bus.name} is here", onto=ledger.tip, tree=ledger.tree)
-        return [Update(ref=bus.main, expect=ledger.tip, new=commit)]
-
-    return bool(publish(bus.remote, plan))
+    draft = Draft(files={f"{FOLDER}/{bus.name}.md": text.encode()}, message=f"{bus.name} is here")
+    return land(bus, reader, lambda ledger: draft) is not None
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -110,6 +111,12 @@ def fleet(settings: Settings) -> Fleet:
         now=now,
         recall=recollection(settings).lines,
     )
+
+
+def agents_fleet(settings: Settings, door: Fleet, agent: str) -> Fleet:
+    """The same door for an agent from outside: what it writes is in its own name, signed by the node."""
+    _, key = founding.keys(settings, door.bus.name)
+    return replace(door, bus=replace(door.bus, name=agent, sign=key.sign, key=key.public))
 
 
 def recollection(settings: Settings) -> Recollection:

@@ -24,6 +24,7 @@ VERBS = {
     "log": "write into the journal, search it, export it",
     "memo": "read memos, and make lessons known to all",
     "review": "keep the briefings true to the log",
+    "mcp": "serve the fleet to an agent's client, over standard input and output",
     "bench": "measure what is promised, on this machine",
 }
 

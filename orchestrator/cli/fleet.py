@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from rich.text import Text
 
 from orchestrator import settings, wiring
 from orchestrator.cli import paper
 from orchestrator.cli.mission import warn
 from orchestrator.errors import WrongSetting
+from orchestrator.health import troubles
 from orchestrator.journal import duration
 from orchestrator.presence import Presence
 from orchestrator.roles import Role
@@ -30,10 +32,13 @@ def command(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         paper.print_json([asdict(node) for node in nodes])
         return
-    if not nodes:
+    out = paper.console()
+    if nodes:
+        out.print(paper.shift_lines(_row(node) for node in nodes))
+    else:
         click.echo("No node has announced itself yet. Start one with `shiftbook node run`.")
-        return
-    paper.console().print(paper.shift_lines(_row(node) for node in nodes))
+    for words in troubles(fleet.ledger(), fleet.now()):
+        out.print(Text(f"review: {words}", style=paper.INK["review"]))
 
 
 def _row(node: Presence) -> tuple[str, str, str, str]:
@@ -55,7 +60,7 @@ def admit(name: str, roles: tuple[str, ...], key: str) -> None:
         text = path.read_text(encoding="utf-8") if path.suffix == ".pub" else key
     except OSError as error:
         raise WrongSetting("--key", f"{path} cannot be read: {error.strerror}") from error
-    wiring.fleet(settings.load()).admit(name, frozenset(roles), text)
+    wiring.fleet(settings.load()).membership.admit(name, frozenset(roles), text)
     click.echo(f"{name} is in: {', '.join(sorted(roles))}")
 
 
@@ -63,7 +68,7 @@ def admit(name: str, roles: tuple[str, ...], key: str) -> None:
 @click.argument("name")
 def revoke(name: str) -> None:
     """Takes a person's or a machine's keys out of allowed_signers. You must be an admin."""
-    wiring.fleet(settings.load()).revoke(name)
+    wiring.fleet(settings.load()).membership.revoke(name)
     click.echo(f"{name} is out: nothing that its key signed counts from now on")
 
 

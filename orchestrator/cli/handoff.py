@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
 import click
 
-from orchestrator import settings, wiring
-from orchestrator.cli import paper
+from orchestrator import inspection, settings, wiring
+from orchestrator.cli import agents_file, paper
 from orchestrator.cli.mission import warn
 from orchestrator.context import estimate
 
 
 @click.group("handoff")
 def command() -> None:
-    """See what a fresh instance is given."""
+    """See what a fresh instance is given, and check the documents that it is given."""
+
+
+command.add_command(agents_file.command)
 
 
 @command.command("show")
@@ -44,3 +51,27 @@ def show(project: str, task: str, budget: int, as_json: bool) -> None:
     for cut in made.cut:
         size = f" · {cut.tokens} tokens" if cut.tokens is not None else ""
         click.echo(f"cut: {cut.name} · {cut.title}{size} · {cut.why}", err=True)
+
+
+@command.command("check")
+@click.argument(
+    "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=Path(), metavar="[DIR]"
+)
+@click.option("--today", type=click.DateTime(["%Y-%m-%d"]), help="Judge what is out of date as of this day.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def check(folder: Path, today: datetime | None, as_json: bool) -> None:
+    """Checks the handoff documents of any folder, a ledger or not. Exit code 1 if something is wrong.
+
+    Looks at PORTFOLIO_CONTEXT.md, PROJECT_CONTEXT.md, SESSION_BRIEFING.md and SESSION_LOG.md wherever they stand:
+    missing or empty tiers, over budget, out of date, paths that are gone, contradictions, steps that nobody took,
+    broken links, encodings that Git cannot merge. Works as a pre-commit hook and as a CI step.
+    """
+    day: date = today.date() if today else datetime.now(UTC).date()
+    found = inspection.look(folder, today=day.isoformat())
+    if as_json:
+        paper.print_json([vars(one) for one in found])
+    else:
+        for one in found:
+            click.echo(f"{one.file}:{one.line}: {one.rule}: {one.why} → {one.what_to_do}")
+        click.echo(f"{len(found)} finding{'s' * (len(found) != 1)}" if found else "nothing is wrong", err=True)
+    sys.exit(1 if found else 0)

@@ -181,3 +181,20 @@ def trust(name: str) -> None:
     """Vouches for an untrusted mission: you sign its text as it is, and it runs."""
     view = wiring.fleet(settings.load()).vouch(name)
     click.echo(f"{view.name} is trusted on your word; it is {view.status}")
+
+
+@command.command("cancel")
+@click.argument("name")
+def cancel(name: str) -> None:
+    """Calls a mission off. A node that works on it stops within seconds; what it did is kept."""
+    fleet = wiring.fleet(settings.load())
+    fleet.cancel(name)
+    click.echo(f"{name} is called off")
+
+
+@command.command("retry")
+@click.argument("name")
+def retry(name: str) -> None:
+    """Puts a dead or failed mission back into the queue, with all its attempts."""
+    view = wiring.fleet(settings.load()).retry(name)
+    click.echo(f"{view.name} is {view.status} again")

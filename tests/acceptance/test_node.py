@@ -47,7 +47,7 @@ def test_a_killed_node_takes_its_own_work_up_again(fleet: Fleet) -> None:
     """After SIGKILL and a restart the mission is done at once by the same node, without waiting for the lease."""
     fleet.beat = 20.0  # a lease of a minute: nobody could have waited for it
     fleet.found("desk")
-    fleet.commit({"missions/again.md": command("sleep 2; echo again")})
+    fleet.commit({"missions/again.md": command("sleep 7; echo again")})
     fleet.start("desk")
     fleet.wait("it runs", lambda: _running(fleet, "again"))
     fleet.kill("desk")
@@ -136,3 +136,21 @@ def test_json_events_are_one_object_a_line(fleet: Fleet) -> None:
     assert events[0] == "ready"
     assert events[-1] == "stopped"
     assert {"started", "done", "folded"} <= set(events)
+
+
+def test_a_dead_mission_is_listed_and_can_be_retried(fleet: Fleet) -> None:
+    """After its attempts are spent it is a dead letter with its history; `mission retry` puts it back."""
+    fleet.found("desk")
+    fleet.commit({"missions/flaky.md": command("test -e /nowhere || { echo no; exit 3; }", max_retries=1)})
+    fleet.shiftbook("node", "run", "--once", node="desk")
+    assert set(fleet.missions("--status", "dead")) == {"flaky"}
+    shown = fleet.show("flaky")
+    assert "exit code 3" in shown["text"]
+    assert "no" in shown["output"]
+    fleet.shiftbook("mission", "retry", "flaky", node="desk")
+    again = fleet.missions()["flaky"]
+    assert (again["status"], again["attempt"]) == ("queued", 0)
+    assert fleet.run("mission", "retry", "flaky", node="desk").returncode == 4
+    fleet.shiftbook("mission", "cancel", "flaky", node="desk")
+    fleet.shiftbook("node", "run", "--once", node="desk")
+    assert fleet.missions()["flaky"]["status"] == "cancelled"

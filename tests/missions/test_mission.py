@@ -15,7 +15,7 @@ from orchestrator.bus import CLAIM
 from tests.orchestrator.repositories import git
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=200)
 @given(st.text(max_size=200))
 def test_a_name_is_safe_or_refused(text: str) -> None:
     """Lower-case letters, digits and single hyphens inside, at most NAME_ROOF; slugging it again changes nothing."""

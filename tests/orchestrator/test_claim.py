@@ -401,7 +401,11 @@ def test_a_claim_from_an_old_view_is_withdrawn_when_it_is_found(town: Town, node
     other = town.peer("other")
     other.attempt("m", Hold.FAILED)
     other.fold()
-    assert len(claims.claim(node.peer.bus, [view.open["m"]])) == 1
+    node.peer.line.cut_after_push = True
+    with pytest.raises(RemoteUnreachable):
+        node.node.intake.claim(view, 1)
+    node.peer.line.cut = node.peer.line.cut_after_push = False
+    assert node.peer.ledger().claims["m"].claim.epoch == 1
     node.step()
     claim = node.peer.ledger().claims.get("m")
     assert claim is None or claim.claim.epoch == 2

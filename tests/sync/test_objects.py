@@ -91,7 +91,7 @@ def clashes(edit: Mapping[str, bytes | None]) -> bool:
     return any(a != b and b.startswith(f"{a}/") for a in edit for b in edit)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(EDITS)
 def test_editing_trees_is_editing_files(edits: list[dict[str, bytes | None]]) -> None:
     """After any edits the tree holds exactly the files that a plain dictionary would; an empty one is None."""
@@ -105,7 +105,7 @@ def test_editing_trees_is_editing_files(edits: list[dict[str, bytes | None]]) ->
         assert (tree is None) == (not files)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=60)
 @given(EDITS)
 def test_the_same_files_are_the_same_tree_whatever_the_way(edits: list[dict[str, bytes | None]]) -> None:
     """A tree's name depends on what is in it, not on how it came to be."""
@@ -359,7 +359,7 @@ def test_a_path_with_gits_magic_is_a_path(store: GitStore) -> None:
         assert list(store.history(tip, path)) == [oid]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(st.binary(max_size=120))
 def test_no_bytes_of_a_commit_are_a_surprise(data: bytes) -> None:
     """What is not a commit raises KeyError (it has no tree), and nothing else."""

@@ -120,8 +120,6 @@ class Line:
     mute: bool = False
     """Only what is sent gets lost: what comes still comes."""
     calm: bool = False
-    views: int = 0
-    """How often it has fetched."""
 
     def fetch(self) -> Refs:
         """All refs, if the line holds."""
@@ -130,7 +128,6 @@ class Line:
             self.loop.sleep(TIMEOUT)
             raise RemoteUnreachable("line", "cut")
         refs = self.remote.fetch()
-        self.views += 1
         self._travel()
         return refs
 
@@ -204,6 +201,18 @@ class Worker:
         if chance.random() < 0.1:
             return Outcome(ok=False, summary="Failed.", error="bad luck")
         return Outcome(ok=True, summary="Done.", answer=f"by {self.node}")
+
+
+@dataclass(kw_only=True)
+class Watching(Intake):
+    """An intake that counts the ledgers that its node has looked at, and found sound."""
+
+    views: int = 0
+
+    def observe(self, ledger: Ledger, now: float) -> None:
+        """Takes in one fetch."""
+        self.views += 1
+        super().observe(ledger, now)
 
 
 @dataclass
@@ -299,7 +308,7 @@ class Exploration:
 
         home = self.folder / name
         node = Node(
-            intake=Intake(bus=bus, reader=Reader(store, constitution), trust=Trust(store), offer=offer, tell=tell),
+            intake=Watching(bus=bus, reader=Reader(store, constitution), trust=Trust(store), offer=offer, tell=tell),
             delivery=Delivery(bus=bus, outbox=Outbox(home / "outbox"), tell=tell),
             workshop=Workshop(agents={"builtin": Worker(self, called)}, folder=home / "work", counts={}, now=bus.now),
             pulse=Pulse(Beat(line, store, BEAT + called), clock=lambda: self.loop.now),
@@ -427,7 +436,7 @@ class Exploration:
         seen: dict[str, dict[str, int]] = {}
         while True:
             self.loop.sleep(0.5)
-            views = {name: process.line.views for name, process in self.processes.items()}
+            views = {n: p.node.intake.views for n, p in self.processes.items() if isinstance(p.node.intake, Watching)}
             now = {n: o for n, o in self.server.refs.items() if n.startswith(CLAIM) and self._taken_over(o)}
             seen = {oid: seen.get(oid, views) for oid in now.values()}
             for ref, oid in now.items():

@@ -1,0 +1,120 @@
+"""How long do assembling, recall and a review take with 10,000 entries in the log?"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+
+from handoff import recall
+from handoff.briefing import apply
+from handoff.entry import Entry
+from handoff.log import append_many
+from handoff.review import review
+from handoff.tiers import Tier, path_of
+from orchestrator import context
+from orchestrator.bench.result import Result, at_most, median, milliseconds
+from orchestrator.bus import Bus
+from orchestrator.charter import PATH
+from orchestrator.constitution import Constitution
+from orchestrator.ledger import Ledger, Reader
+from sync.memory_remote import MemoryRemote, MemoryServer
+from sync.remote import Update
+
+ENTRIES, NEW = 10_000, 200
+SEED = 20261121
+PROJECT = "shop"
+BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
+SYLLABLES = "ba be bi bo bu ca ce co da de di do fa fi fo ga go ka ke ki la le li lo ma me mi mo na ne no pa pe".split()
+
+
+def measure() -> list[Result]:
+    """Assembling (warm), recall (median) and a review of new entries, on generated entries of fixed chance."""
+    chance = random.Random(SEED)  # noqa: S311  # the same entries on every machine
+    entries = tuple(_entries(chance, ENTRIES))
+    ledger = _ledger(entries)
+    task = "Why was the cache changed, and what was decided about the port?"
+
+    def assemble() -> None:
+        context.assembled(ledger, PROJECT, task, now=BEGAN, budget=4000, count=context.estimate)
+
+    assemble()  # the first time reads the log; every later one finds it read
+    warm = median(milliseconds(assemble, runs=51))
+    return [
+        at_most(f"handoff assembled from {ENTRIES:,} entries, warm", warm, "ms", 20),
+        at_most(f"recall over {ENTRIES:,} entries, p50", _recall(chance, entries), "ms", 1),
+        at_most(f"review of {NEW} new entries without a model", _review(entries), "s", 5),
+    ]
+
+
+def _recall(chance: random.Random, entries: tuple[Entry, ...]) -> float:
+    conn = sqlite3.connect(":memory:")
+    try:
+        recall.rebuild(conn, entries)
+        words = _vocabulary(random.Random(SEED))  # noqa: S311
+        queries = iter([f"what did we decide about {' '.join(chance.choices(words, k=4))}" for _ in range(201)])
+        return median(milliseconds(lambda: recall.search(conn, next(queries)), runs=201))
+    finally:
+        conn.close()
+
+
+def _review(entries: tuple[Entry, ...]) -> float:
+    briefing = _briefing()
+    took = milliseconds(lambda: apply(briefing, review(entries[-NEW:], briefing, known_paths=()).deltas), runs=3)
+    return median(took) / 1000
+
+
+def _ledger(entries: tuple[Entry, ...]) -> Ledger:
+    files: dict[str, bytes | None] = {
+        PATH: b'[projects.shop]\nurl = "/srv/shop.git"\n',
+        path_of(Tier.PORTFOLIO): b"# Portfolio\n\n## Standing rules\n\n- Say what you do not know.\n",
+        path_of(Tier.PROJECT, PROJECT): b"# Shop\n\n" + b"".join(b"- Part %d does its part.\n" % n for n in range(60)),
+        path_of(Tier.BRIEFING, PROJECT): _briefing().encode(),
+        path_of(Tier.LOG, PROJECT): append_many("", entries).encode(),
+    }
+    link = MemoryRemote(MemoryServer())
+    bus = Bus(
+        remote=link, store=link.store, name="bench", boot="1", sign=None, now=lambda: BEGAN, nonce=lambda: "nonce"
+    )
+    root = bus.commit(files, "a ledger", onto=None, tree=None)
+    link.push([Update(ref=bus.main, expect=None, new=root)])
+    return Reader(link.store, Constitution(link.store, lambda tip: tip)).read(link.fetch())
+
+
+def _briefing() -> str:
+    facts = "".join(f"- Setting {number}: {number * 7}\n" for number in range(60))
+    return f"# Briefing\n\n## Standing rules\n\n- Never push to main.\n\n## Facts\n\n{facts}\n## Next steps\n"
+
+
+def _entries(chance: random.Random, count: int) -> Iterator[Entry]:
+    """Entries as nodes write them: some words are everywhere, most are rare."""
+    words = _vocabulary(random.Random(SEED))  # noqa: S311
+    weights = list(accumulate(1 / (rank + 3) for rank in range(len(words))))
+    for number in range(count):
+        when = BEGAN + timedelta(minutes=number * 4)
+
+        def said(length: int) -> str:
+            return " ".join(chance.choices(words, cum_weights=weights, k=length)).capitalize()
+
+        sections = (
+            ("Starting Context", said(12)),
+            ("Work Accomplished", f"{said(30)}.\n\nSetting {number % 60}: {number}"),
+            ("Decisions", f"- Use {said(5)} instead of {said(2)}"),
+            ("Blockers", f"- {said(8)}" if number % 9 == 0 else "None."),
+            ("For Next Instance", f"- Check {said(6)}"),
+        )
+        entry_id = f"mission-{number}-1"
+        yield Entry(
+            entry_id=entry_id,
+            when=f"{when:%Y-%m-%dT%H:%M:%SZ}",
+            node="desktop",
+            agent="builtin",
+            mission=f"mission-{number}",
+            sections=sections,
+        )
+
+
+def _vocabulary(chance: random.Random) -> list[str]:
+    return sorted({"".join(chance.choices(SYLLABLES, k=3)) for _ in range(6000)})

@@ -1,0 +1,55 @@
+"""shiftbook handoff agents-file"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from handoff.agents_file import extended
+from orchestrator import agents_file, settings, wiring
+from orchestrator.cli import paper
+from orchestrator.cli.mission import warn
+from orchestrator.context import estimate
+from orchestrator.errors import WrongSetting
+
+FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
+
+
+@click.command("agents-file")
+@click.option("--project", default="", help="A project from fleet.toml.")
+@click.option("--budget", default=4000, show_default=True, type=click.IntRange(100), help="Tokens at most.")
+@click.option("--write", "folder", type=FOLDER, metavar="DIR", help="Write into this folder's files instead.")
+@click.option("--remove", is_flag=True, help="With --write: take the handoff out of them again.")
+@click.option("--json", "as_json", is_flag=True, help="Print the text, or what was written, as JSON.")
+def command(project: str, budget: int, folder: Path | None, remove: bool, as_json: bool) -> None:
+    """Prints the handoff as an AGENTS.md, for agents that are not run by the fleet.
+
+    With --write it goes between markers into DIR/AGENTS.md, and a line that points there into DIR/CLAUDE.md; what
+    stands outside the markers is not touched. Do it again whenever the handoff has changed.
+    """
+    if remove:
+        if folder is None:
+            raise WrongSetting("--remove", "say where, with --write DIR")
+        _tell(agents_file.remove(folder), as_json)
+        return
+    fleet = wiring.fleet(settings.load())
+    made = fleet.handoff(project, "", budget=budget, count=estimate)
+    warn(fleet)
+    handoff = made.head + made.log  # without the date and the task, so that it only changes when the handoff does
+    if folder is not None:
+        _tell([one.path for one in agents_file.lay(folder, handoff) if one.changed], as_json)
+    elif as_json:
+        paper.print_json({"text": extended("", handoff), "tokens": made.tokens})
+    else:
+        click.echo(extended("", handoff), nl=False)
+
+
+def _tell(paths: list[Path], as_json: bool) -> None:
+    if as_json:
+        paper.print_json({"written": [str(path) for path in paths]})
+        return
+    for path in paths:
+        click.echo(f"wrote {path}")
+    if not paths:
+        click.echo("nothing to change")

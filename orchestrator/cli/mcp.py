@@ -1,0 +1,48 @@
+"""shiftbook mcp"""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib.metadata import version
+from importlib.util import find_spec
+
+import click
+
+from orchestrator import settings, wiring
+from orchestrator.errors import WrongSetting
+from orchestrator.mcp.desk import Desk
+
+
+@click.command("mcp")
+@click.option("--project", default="", help="The project that is meant when a call names none.")
+@click.option("--agent", default="", help="What to call the agent in the log; what its client calls itself if missing.")
+@click.option(
+    "--missions",
+    type=click.Choice(["run", "wait"]),
+    default="run",
+    show_default=True,
+    help="run: missions that the agent files are on your word. wait: they run once somebody trusts them.",
+)
+def command(project: str, agent: str, missions: str) -> None:
+    """Serves the fleet to an agent's client (Claude Code, Codex, …) over standard input and output.
+
+    The agent reads the handoff, searches the log, appends to it in its own name, files missions and follows them. It
+    changes no rule, approves nothing and trusts nothing. Have your client start this command; it prints no data.
+    """
+    if find_spec("mcp") is None:
+        raise WrongSetting("mcp", "the official SDK is not installed: pip install 'shiftbook[mcp]'")
+    from orchestrator.mcp.server import serve
+
+    now = settings.load()
+    fleet = wiring.fleet(now)
+    fleet.handoff(project, "", budget=100, count=len)  # a wrong ledger or project is told before anything is served
+    desk = Desk(
+        fleet=fleet,
+        logbook=partial(wiring.logbook, now),
+        memos=wiring.memos(fleet.bus, fleet.reader, fleet.trust),
+        in_name_of=partial(wiring.agents_fleet, now, fleet),
+        node=now.node,
+        project=project,
+        wait=missions == "wait",
+    )
+    serve(desk, agent=agent, version=version("shiftbook"))

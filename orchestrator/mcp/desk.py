@@ -1,0 +1,177 @@
+"""What may an agent from outside ask of the fleet, and what becomes of the words that it hands over?
+
+It reads what any instance of the fleet reads. What it writes is redacted, carries its own name (`mcp-…`, which no
+person has), and stands in the log as a quotation. There is no way from here to a document of rules, to `fleet.toml`, to
+an approval or to anybody's trust.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from typing import Any
+
+from handoff.redact import redact
+from missions.document import RESULT_MARK
+from missions.errors import BadName
+from missions.frontmatter import Scalar
+from missions.mission import Status, slug
+from orchestrator.context import estimate
+from orchestrator.errors import WrongSetting
+from orchestrator.fleet import Detail, Fleet
+from orchestrator.logbook import Logbook, Outsider
+from orchestrator.memos import Memos
+from orchestrator.views import MissionView
+
+SHOWN = 20_000
+"""Characters of a diff or an output that are handed to an agent; the ledger has all of it."""
+
+MOVING = frozenset({Status.QUEUED.value, Status.RUNNING.value, Status.FAILED.value})
+"""States that change without anybody's doing."""
+
+LISTED = ("name", "title", "status", "reason", "hint", "project", "agent", "priority", "node", "attempt", "finished")
+FINISHED = frozenset({Status.DONE.value, Status.CANCELLED.value})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """One person's fleet, as agents at this machine reach it; several may ask at once.
+
+    `in_name_of` gives the door by which an agent's own words go in. With `wait` a mission of an agent's is filed
+    without the person's word: it is shown and does not run until somebody trusts it.
+    """
+
+    fleet: Fleet
+    logbook: Callable[[Fleet], Logbook]
+    memos: Memos
+    in_name_of: Callable[[str], Fleet]
+    node: str
+    project: str = ""
+    wait: bool = False
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def handoff(self, project: str | None, task: str, budget: int) -> str:
+        """What a fresh instance is given, with what was left out. Raises NotFound for an unknown project."""
+        with self._lock:
+            made = self.fleet.handoff(self._project(project), task, budget=budget, count=estimate)
+            notes = [f"left out: {cut.name} · {cut.title} · {cut.why}" for cut in made.cut]
+            notes += [f"{self.fleet.offline}; this is what was last seen"] if self.fleet.offline else []
+        return "\n".join([made.text.rstrip(), *(f"[{note}]" for note in notes)])
+
+    def search(self, query: str, limit: int) -> list[dict[str, Any]]:
+        """What earlier sessions said, best first, each match with its neighbours in the log."""
+        with self._lock:
+            return [_told(asdict(one)) for one in self.logbook(self.fleet).search(query, limit=limit)]
+
+    def append(
+        self, agent: str, sections: Mapping[str, str], *, project: str | None, title: str, mission: str, model: str
+    ) -> dict[str, Any]:
+        """Appends an entry in the agent's name. Raises NotFound for an unknown project, and WrongSetting."""
+        if not any(text.strip() for text in sections.values()):
+            raise WrongSetting("sections", "say something in one of them, for example in work_accomplished")
+        name = outsider(agent)
+        with self._lock:
+            book = self.logbook(self.in_name_of(name))
+            by = Outsider(agent=name, node=self.node, model=model)
+            made = book.add(sections, project=self._project(project), title=title, mission=mission, by=by)
+        return {"entry_id": made.entry_id, "path": made.path, "author": name, "secrets_taken_out": made.redacted}
+
+    def file(self, agent: str, text: str, fields: Mapping[str, Scalar | Sequence[str]], *, name: str) -> dict[str, Any]:
+        """Files a mission in the agent's words. Raises WrongSetting when it could not run."""
+        clean, who = redact(_harmless(text)), outsider(agent)
+        given = {key: _without_secrets(value) for key, value in fields.items()}
+        # With a title there is front matter of ours, so that none in the agent's text counts.
+        given["title"] = given.get("title") or _first_line(clean.text)
+        given["project"] = self._project(_word(given.get("project")))
+        with self._lock:
+            door = self.in_name_of(who) if self.wait else self.fleet
+            made = door.new(clean.text, given, name=name or self._spare_name(str(given["title"]), who), by=who)
+            view = self.fleet.mission(made).view
+        return _row(view) | {"path": view.path, "secrets_taken_out": len(clean.found)}
+
+    def mission(self, name: str) -> dict[str, Any]:
+        """How a mission stands and what came of it. Raises NotFound."""
+        with self._lock:
+            return _whole(self.fleet.mission(name))
+
+    def missions(self, status: str | None, limit: int) -> list[dict[str, Any]]:
+        """Missions that need somebody; finished ones when they are asked for. Raises WrongSetting."""
+        if status and status not in [one.value for one in Status]:
+            raise WrongSetting("status", f"one of {', '.join(Status)}, not {status!r}")
+        with self._lock:
+            views = self.fleet.missions(archived=status in FINISHED)
+        return [_row(view) for view in islice((v for v in views if not status or v.status == status), limit)]
+
+    def memo_list(self, project: str | None, limit: int) -> list[dict[str, Any]]:
+        """The memos of finished missions, the newest first."""
+        with self._lock:
+            found = self.memos.every(project)[:limit]
+        return [_told(asdict(one.memo) | {"path": one.path, "project": one.project}) for one in found]
+
+    def _spare_name(self, title: str, who: str) -> str:
+        """A name for a mission whose title makes none, being in another script; "" where the title makes one."""
+        return "" if _named(title) else f"{who}-{self.fleet.bus.nonce()[:6]}"
+
+    def _project(self, given: str | None) -> str:
+        return self.project if given is None else given
+
+
+def outsider(agent: str) -> str:
+    """The name that an agent's words carry: never a person's."""
+    return f"mcp-{_named(redact(agent).text)[:40].strip('-') or 'agent'}"
+
+
+def _named(text: str) -> str:
+    """The text as a name; "" when it makes none."""
+    try:
+        return slug(text)
+    except BadName:
+        return ""
+
+
+def _harmless(text: str) -> str:
+    """The text without the line below which only nodes write."""
+    return text.replace(RESULT_MARK, RESULT_MARK.replace("<", "&lt;"))
+
+
+def _without_secrets(value: Scalar | Sequence[str]) -> Scalar | Sequence[str]:
+    if isinstance(value, str):
+        return redact(value).text
+    return [redact(str(one)).text for one in value] if isinstance(value, Sequence) else value
+
+
+def _word(value: Scalar | Sequence[str]) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _first_line(text: str) -> str:
+    line = next((line.strip(" #\t") for line in text.splitlines() if any(map(str.isalnum, line))), "")
+    return line if len(line) <= 80 else line[:79] + "…"
+
+
+def _row(view: MissionView) -> dict[str, Any]:
+    return {key: value for key, value in view.json().items() if key in LISTED and value not in (None, "")}
+
+
+def _whole(detail: Detail) -> dict[str, Any]:
+    asked, _, result = detail.text.partition(RESULT_MARK)
+    parts = {
+        "file": asked.rstrip(),
+        "result": result.strip(),
+        "diff": _shortened(detail.diff),
+        "output": _shortened(detail.output),
+        "memo": detail.memo,
+        "late": list(detail.late),
+    }
+    told = {key: value for key, value in detail.view.json().items() if value not in (None, "")}
+    return told | {key: value for key, value in parts.items() if value}
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}\n[… {len(text) - SHOWN:,} more characters]"
+
+
+def _told(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value not in (None, "", False, ())}

@@ -1,0 +1,64 @@
+"""How is a person or a machine let into the fleet, and out again?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from orchestrator.bus import Bus
+from orchestrator.errors import NotFound, Refused, WrongSetting
+from orchestrator.landing import Draft, land
+from orchestrator.ledger import Ledger, Reader
+from orchestrator.trust import Trust
+from sync.signatures import ROLES, Principal, read_signers
+
+PATH = "allowed_signers"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Membership:
+    """`allowed_signers` as one person changes it. Every change is a commit with their signature."""
+
+    bus: Bus
+    reader: Reader
+    trust: Trust
+
+    def me(self, ledger: Ledger, *rights: str) -> Principal:
+        """The person at this machine, who must have one of `rights` if any are given. Raises Refused."""
+        principal = self.trust.verifier(ledger).principals.get(self.bus.key)
+        if principal is None:
+            add = f"shiftbook fleet admit NAME --role author --key '{self.bus.key}'"
+            raise Refused(f"this machine's key is not in {PATH}; an admin adds it with: {add}")
+        if rights and not principal.roles & set(rights):
+            has = ", ".join(sorted(principal.roles)) or "no role"
+            raise Refused(f"{principal.name} has {has}; this takes role={' or role='.join(rights)}")
+        return principal
+
+    def admit(self, name: str, roles: frozenset[str], key: str) -> None:
+        """Adds a key. Raises WrongSetting for what is no key or role, Refused for who is no admin."""
+        words = key.split()
+        if len(words) < 2 or not words[0].startswith(("ssh-", "ecdsa-", "sk-")):
+            raise WrongSetting("--key", "that is not a public SSH key (it starts with ssh-ed25519, for example)")
+        unknown = ", ".join(sorted(roles - ROLES)) or ("" if roles else "none")
+        if unknown:
+            raise WrongSetting("--role", f"one of {', '.join(sorted(ROLES))}, not {unknown}")
+        line = Principal(name=name, roles=roles, key=" ".join(words[:2])).line
+        self._change(lambda text: text if line in text else text.rstrip("\n") + f"\n{line}\n", f"Admit {name}")
+
+    def revoke(self, name: str) -> None:
+        """Takes every key of a principal out. Raises NotFound, and Refused for who is no admin."""
+
+        def without(text: str) -> str:
+            gone = {p.key for p in read_signers(text).values() if p.name == name}
+            if not gone:
+                raise NotFound(f"nobody called {name!r} is in {PATH}")
+            return "".join(line for line in text.splitlines(True) if not any(key in line for key in gone))
+
+        self._change(without, f"Revoke {name}")
+
+    def _change(self, change: Callable[[str], str], message: str) -> None:
+        def draft(ledger: Ledger) -> Draft:
+            self.me(ledger, "admin")
+            return Draft(files={PATH: change(ledger.signers).encode()}, message=message)
+
+        land(self.bus, self.reader, draft)

@@ -1,0 +1,97 @@
+"""What happens without a guard? Each guard of the protocol, the world in which it matters, and how it is taken out.
+
+Nothing in the product can switch a guard off: here its function is replaced while one exploration runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from missions.lease import Claim
+from orchestrator import claim as claims
+from orchestrator import pulse
+from orchestrator.bus import Bus
+from orchestrator.claim import Witness
+from orchestrator.ledger import Held, Ledger
+from sync.publish import settle
+from sync.remote import Oid, Remote, Update, Verdict
+from tests.acceptance.torture.exploration import Exploration, World
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """One guard. `removed` is what stands in its place, `broken` the rules of which one must be broken without it."""
+
+    name: str
+    world: World
+    removed: tuple[tuple[object, str, object], ...]
+    broken: frozenset[str]
+
+
+def _same_nonce(_exploration: Exploration) -> str:
+    return "always the same"
+
+
+def _exit_code_counts(remote: Remote, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
+    found = settle(remote, updates, atomic=atomic)
+    return {ref: Verdict.ACCEPTED if verdict is Verdict.UNCHANGED else verdict for ref, verdict in found.items()}
+
+
+_commit = claims._commit
+
+
+def _unmoved(bus: Bus, claim: Claim, *, onto: Oid | None) -> Oid:
+    """A result leaves the claim where it is, as git would let it: it does not even send a ref that stays the same."""
+    return onto if claim.closed and onto else _commit(bus, claim, onto=onto)
+
+
+def _no_look(_witness: Witness, _ledger: Ledger) -> None:
+    return None
+
+
+def _no_second_look(_bus: Bus, held: Iterable[Held], now: Ledger) -> list[Held]:
+    return [mine for mine in held if mine.claim.mission in now.open]
+
+
+def _never_fenced(_accepted: float | None, *, lease: float, margin: float, now: float) -> bool:
+    return False
+
+
+BUSY = World(length=(0.05, 2.0), slow=0.08, late_push=0.04, kills=0.01, cuts=0.01, missions=14, trouble=60, rest=600)
+LONG = World(length=(20, 120), kills=0.0, freezes=0.0, cuts=0.03, trouble=120, rest=1500, edits=False)
+CLONED = World(
+    twins=True, missions=20, length=(0.1, 2), lost_push=0.1, slow=0.1, kills=0, cuts=0, freezes=0, trouble=30, rest=0,
+    edits=False,
+)
+FORCED = World(attack=True, length=(1, 60), kills=0, cuts=0.03, freezes=0.02, trouble=240, rest=0, edits=False)
+
+GUARDS = (
+    Guard(
+        name="nonce", world=CLONED, removed=((Exploration, "nonce", _same_nonce),), broken=frozenset({"started", "once"})
+    ),
+    Guard(
+        name="moved claim ref",
+        world=LONG,
+        removed=((claims, "_commit", _unmoved), (claims, "settle", _exit_code_counts)),
+        broken=frozenset({"once", "unfenced"}),
+    ),
+    Guard(
+        name="descent check",
+        world=FORCED,
+        removed=((Witness, "check", _no_look),),
+        broken=frozenset({"unfenced"}),
+    ),
+    Guard(
+        name="fetch after the claim",
+        world=BUSY,
+        removed=((claims, "confirm", _no_second_look),),
+        broken=frozenset({"started", "once"}),
+    ),
+    Guard(
+        name="self-fencing",
+        world=LONG,
+        removed=((pulse, "fenced", _never_fenced),),
+        broken=frozenset({"overlap"}),
+    ),
+)
