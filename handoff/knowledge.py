@@ -84,16 +84,16 @@ def render_knowledge(one: Knowledge) -> str:
         "memos": [vars(mention) for mention in one.mentions],
         "against": list(one.against),
     }
-    lines = ["---", *(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in front.items()), "---", ""]
+    lines = ["---", *(f"{key}: {_json(value)}" for key, value in front.items()), "---", ""]
     prose = one.prose or f"# {_line(one.lesson)}"
     return "\n".join([*lines, prose.strip("\n"), "", _EVIDENCE[0], "", *_evidence(one), "", _EVIDENCE[1], ""])
 
 
 def parse_knowledge(slug: str, text: str) -> Knowledge:
     """A lesson from its file, also one that a person has edited; raises KnowledgeUnreadable with the line."""
-    lines = text.splitlines()
+    lines = text.replace("\r\n", "\n").split("\n")
     end = next((at for at, line in enumerate(lines[1:], 1) if line.strip() == "---"), 0)
-    if not lines or lines[0].strip() != "---" or not end:
+    if lines[0].strip() != "---" or not end:
         raise KnowledgeUnreadable(line=1, reason="the file does not begin with front matter between --- and ---")
     front: dict[str, object] = {}
     for number, line in enumerate(lines[1:end], 2):
@@ -164,6 +164,12 @@ def _value(text: str) -> object:
         return json.loads(text)
     except ValueError:
         return text.strip("'")  # a plain YAML word that a person wrote
+
+
+def _json(value: object) -> str:
+    """JSON that is YAML, too: what YAML would take for a line end, or refuses, is escaped."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() and ord(c) < 0xFFFF else json.dumps(c)[1:-1] for c in text)
 
 
 def _line(words: str) -> str:

@@ -69,7 +69,7 @@ def read_page(text: str) -> Page:
     """The page, also one that a person has edited; raises ProposalUnreadable with the line."""
     wanted: list[Delta] = []
     unwanted = set()
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         found = _CHANGE.fullmatch(line)
         if found is None and "<!-- change:" in line:
             raise ProposalUnreadable(line=number)
@@ -123,7 +123,7 @@ def _safe(words: str) -> str:
 
 def _json(delta: Delta) -> str:
     kind = next(name for name, known in _KINDS.items() if isinstance(delta, known))
-    return json.dumps({"kind": kind, **vars(delta)}, ensure_ascii=False).replace("--", "\\u002d\\u002d")
+    return json.dumps({"kind": kind, **vars(delta)}).replace("--", "\\u002d\\u002d")
 
 
 def _delta(text: str, line: int) -> Delta:

@@ -62,9 +62,8 @@ class Custody:
         tip, known = self._recall()
         if tip == ledger.tip:
             return known
-        found = {(one.entry_id, one.project): one for one in known}
-        for one in _altered(ledger, trust, since=tip):
-            found.setdefault((one.entry_id, one.project), one)
+        every = [*_altered(ledger, trust, since=tip), *known]  # the oldest comes last and counts: it had the true words
+        found = {(one.entry_id, one.project): one for one in every}
         there = _words_there(ledger, {project for _, project in found}) if found else set()
         open_ = [one for one in found.values() if (one.project, one.digest) not in there]
         self._remember(ledger.tip, open_)

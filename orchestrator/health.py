@@ -80,15 +80,19 @@ def _late(ledger: Ledger, waiting: list[str], now: datetime) -> str:
         old = [when for when in waiting if when and when < utc(now - UNSCHEDULED)]
         if not old:
             return ""
-        return f"{len(old)} entries are older than a week and unread, and no `review.cron` is set in fleet.toml"
+        return f"{_entries(len(old))} older than a week unread, and no `review.cron` is set in fleet.toml"
     due = cron.last_due(cron.trigger(part.cron, part.timezone), now)
     missed = [when for when in waiting if due is not None and when <= utc(due.astimezone(UTC))]
     if due is None or not missed or now < due + GRACE:
         return ""
-    return f"the review of {due.astimezone(UTC):%Y-%m-%d %H:%M} UTC is late, {len(missed)} entries are unread"
+    return f"the review of {due.astimezone(UTC):%Y-%m-%d %H:%M} UTC is late, {_entries(len(missed))} unread"
 
 
 def _empty(last: Position | None) -> str:
     if last is None or last.changes or last.entries < MANY:
         return ""
-    return f"the last review read {last.entries} entries and changed nothing"
+    return f"the last review read {_entries(last.entries)} and changed nothing"
+
+
+def _entries(count: int) -> str:
+    return f"{count} {'entry' if count == 1 else 'entries'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from handoff.entry import Entry, render_entry
@@ -62,9 +63,9 @@ def reviews(peer: Peer) -> Reviews:
     return Reviews(bus=peer.bus, reader=peer.reader)
 
 
-def memos(peer: Peer) -> Memos:
-    """Memos, as this peer reads them."""
-    return Memos(bus=peer.bus, reader=peer.reader, trust=peer.trust, ledger=peer.ledger)
+def memos(peer: Peer, key: str = "") -> Memos:
+    """Memos, as this peer reads them; `key` is the public key that it signs with."""
+    return Memos(bus=replace(peer.bus, key=key), reader=peer.reader, trust=peer.trust, ledger=peer.ledger)
 
 
 def upkeep(peer: Peer, folder: Path, told: list[tuple[str, str]], *, role: Role = Role.HEADQUARTERS) -> Upkeep:

@@ -150,3 +150,24 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
         assert name in str(raised.value)
     with pytest.raises(SigningFailed):
         _ = Key(tmp_path / "none").public
+
+
+@settings(deadline=None, max_examples=20)
+@given(payload=st.binary(max_size=300))
+def test_our_signature_is_the_one_that_ssh_keygen_makes(tmp_path_factory: pytest.TempPathFactory, payload: bytes) -> None:
+    """ed25519 signatures are deterministic, so the two must be equal to the last byte."""
+    key = make_key(tmp_path_factory.getbasetemp() / "same" / "key", "same")
+    path = tmp_path_factory.mktemp("payload") / "x"
+    path.write_bytes(payload)
+    words = ["ssh-keygen", "-q", "-Y", "sign", "-n", "git", "-f", str(key.path), str(path)]
+    subprocess.run(words, check=True, capture_output=True)
+    assert key.sign(payload) == path.with_suffix(".sig").read_text(encoding="utf-8")
+
+
+def test_a_key_with_a_passphrase_is_refused_with_a_reason(tmp_path: Path) -> None:
+    """No prompt can hang a node: the error names the key."""
+    path = tmp_path / "locked"
+    words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret words", "-f", str(path)]
+    subprocess.run(words, check=True, capture_output=True)
+    with pytest.raises(SigningFailed, match="locked"):
+        Key(path).sign(b"x")

@@ -74,9 +74,7 @@ def _told_by(history: History, push: Push) -> Mapping[str, Page]:
     return history.commits[move.new].pages if move is not None and move.new is not None else {}
 
 
-def _bent(
-    history: History, move: Move, folded: int, over: bool, working: set[tuple[str, int, str]]
-) -> str | None:
+def _bent(history: History, move: Move, folded: int, over: bool, working: set[tuple[str, int, str]]) -> str | None:
     """What is wrong with one move of a claim's ref, in words."""
     new = history.claims.get(move.new) if move.new else None
     old = history.claims.get(move.old) if move.old else None

@@ -5,7 +5,7 @@ Nothing in the product can switch a guard off: here its function is replaced whi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from missions.lease import Claim
@@ -13,7 +13,8 @@ from orchestrator import claim as claims
 from orchestrator import pulse
 from orchestrator.bus import Bus
 from orchestrator.claim import Witness
-from orchestrator.ledger import Held, Ledger
+from orchestrator.intake import Intake, Taken
+from orchestrator.ledger import Ledger
 from sync.publish import settle
 from sync.remote import Oid, Remote, Update, Verdict
 from tests.acceptance.torture.exploration import Exploration, World
@@ -50,25 +51,44 @@ def _no_look(_witness: Witness, _ledger: Ledger) -> None:
     return None
 
 
-def _no_second_look(_bus: Bus, held: Iterable[Held], now: Ledger) -> list[Held]:
-    return [mine for mine in held if mine.claim.mission in now.open]
+def _no_second_look(intake: Intake, ledger: Ledger, free: int) -> list[Taken]:
+    """Starts on the word of the push alone."""
+    wanted = intake._eligible(ledger, free) if free > 0 else []
+    won = claims.claim(intake.bus, wanted)
+    return [Taken(held=held, mission=ledger.open[held.claim.mission].mission, ledger=ledger) for held in won]
 
 
 def _never_fenced(_accepted: float | None, *, lease: float, margin: float, now: float) -> bool:
     return False
 
 
-BUSY = World(length=(0.05, 2.0), slow=0.08, late_push=0.04, kills=0.01, cuts=0.01, missions=14, trouble=60, rest=600)
+BUSY = World(
+    length=(0.05, 1.0), slow=0.1, late_push=0.04, kills=0.0, cuts=0.0, freezes=0.1, missions=20, trouble=60, rest=600
+)
 LONG = World(length=(20, 120), kills=0.0, freezes=0.0, cuts=0.03, trouble=120, rest=1500, edits=False)
 CLONED = World(
-    twins=True, missions=20, length=(0.1, 2), lost_push=0.1, slow=0.1, kills=0, cuts=0, freezes=0, trouble=30, rest=0,
+    nodes=("west", "east"),
+    twins=True,
+    missions=20,
+    length=(0.1, 2),
+    lost_push=0.35,
+    lost_answer=0.35,
+    slow=0.0,
+    kills=0,
+    cuts=0,
+    freezes=0,
+    trouble=30,
+    rest=0,
     edits=False,
 )
 FORCED = World(attack=True, length=(1, 60), kills=0, cuts=0.03, freezes=0.02, trouble=240, rest=0, edits=False)
 
 GUARDS = (
     Guard(
-        name="nonce", world=CLONED, removed=((Exploration, "nonce", _same_nonce),), broken=frozenset({"started", "once"})
+        name="nonce",
+        world=CLONED,
+        removed=((Exploration, "nonce", _same_nonce),),
+        broken=frozenset({"started", "once"}),
     ),
     Guard(
         name="moved claim ref",
@@ -85,7 +105,7 @@ GUARDS = (
     Guard(
         name="fetch after the claim",
         world=BUSY,
-        removed=((claims, "confirm", _no_second_look),),
+        removed=((Intake, "claim", _no_second_look),),
         broken=frozenset({"started", "once"}),
     ),
     Guard(

@@ -99,7 +99,9 @@ class Archive:
         files = dict(self._files(commit.tree, ""))
         pages = {name: page for path, blob in files.items() for name, page in self._page(path, blob)}
         journal = self.store.get(files[JOURNAL]).decode() if JOURNAL in files else ""
-        others = {p: b for p, b in files.items() if p != JOURNAL and not (p.startswith("missions/") and p.endswith(".md"))}
+        others = {
+            p: b for p, b in files.items() if p != JOURNAL and not (p.startswith("missions/") and p.endswith(".md"))
+        }
         return BranchCommit(
             parents=commit.parents, by_node=commit.author in self.nodes, pages=pages, journal=journal, others=others
         )

@@ -1,0 +1,196 @@
+"""Which lessons become known, which contradict each other, and what does a person's word change?"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handoff.errors import KnowledgeUnreadable
+from handoff.knowledge import Knowledge, Mention, State, parse_knowledge, render_knowledge, slug_of, with_lessons
+from handoff.promotion import Lesson, Standing, contradict, decided, lessons, same, settled
+
+NOW, LATER = "2026-11-21T12:00:00Z", "2026-11-22T12:00:00Z"
+CACHE = "Clear the build cache before a release"
+
+
+def mention(
+    text: str, number: int, *, mission: str = "", project: str = "", when: str = "", marked: bool = False
+) -> Mention:
+    """A memo's lesson."""
+    return Mention(
+        text=text,
+        memo_id=f"m{number}",
+        mission=mission or f"m{number}",
+        project=project,
+        when=when or f"2026-11-{number:02}T08:00:00Z",
+        marked=marked,
+    )
+
+
+def of(*mentions: Mention, known: tuple[Knowledge, ...] = (), missions: int = 2, projects: int = 2) -> list[Lesson]:
+    return lessons(mentions, known, missions=missions, projects=projects)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (CACHE, "Always clear the build cache before each release."),
+        ("Run `pytest -n 2` in CI", "In CI run `pytest -n 2`"),
+        ("The parser needs UTF-8 files", "Parser needs its files in UTF-8"),
+    ],
+)
+def test_near_duplicates_are_one_lesson(one: str, other: str) -> None:
+    """Order, small words and endings do not matter."""
+    assert same(one, other)
+    assert not contradict(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (CACHE, "Do not clear the build cache before a release"),
+        ("A timeout of 30 seconds is enough for the build", "A timeout of 90 seconds is enough for the build"),
+        ("Enable the cache in CI builds", "Disable the cache in CI builds"),
+        ("Always squash commits before merging", "Never squash commits before merging"),
+    ],
+)
+def test_contradictions_are_seen_from_either_side(one: str, other: str) -> None:
+    """A negation, a number or an opposite tells two lessons apart that are otherwise the same."""
+    assert contradict(one, other)
+    assert contradict(other, one)
+    assert not same(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (CACHE, "The licence server is down on Mondays"),
+        ("Use tabs", "Use 4 spaces in YAML"),
+        ("Use port 80", "Retry 3 times"),
+    ],
+)
+def test_lessons_about_other_things_are_neither(one: str, other: str) -> None:
+    """Few common words: two lessons."""
+    assert not same(one, other)
+    assert not contradict(one, other)
+
+
+def test_a_lesson_is_due_when_enough_missions_or_projects_saw_it_or_a_person_marked_it() -> None:
+    """Twice in one mission is once; the bars are settings."""
+    once = [mention(CACHE, 1), mention(CACHE, 2, mission="m1")]
+    assert [one.standing for one in of(*once)] == [Standing.CANDIDATE]
+    assert [one.standing for one in of(*once, mention(CACHE, 3))] == [Standing.DUE]
+    assert [one.standing for one in of(*once, mention(CACHE, 3), missions=3, projects=0)] == [Standing.CANDIDATE]
+    two_projects = [mention(CACHE, 1, mission="x", project="a"), mention(CACHE, 2, mission="x", project="b")]
+    assert [one.standing for one in of(*two_projects, missions=9)] == [Standing.DUE]
+    assert [one.standing for one in of(mention(CACHE, 1, marked=True))] == [Standing.DUE]
+
+
+def test_a_due_lesson_becomes_known_with_its_provenance_and_stays_so() -> None:
+    """Settling twice changes nothing more."""
+    said = [mention(CACHE, 1, project="a"), mention(f"{CACHE}.", 2, project="b")]
+    (known,) = settled(of(*said), [], now=NOW)
+    assert (known.state, known.lesson, known.since, known.by) == (State.KNOWN, CACHE, NOW, "")
+    assert [one.memo_id for one in known.mentions] == ["m1", "m2"]
+    assert settled(of(*said, known=(known,)), [known], now=LATER) == []
+    assert [one.standing for one in of(*said, known=(known,))] == [Standing.KNOWN]
+
+
+def test_contradictions_are_not_both_kept_as_true() -> None:
+    """Neither side becomes known by itself, however often it was said; each names the other."""
+    against = "Do not clear the build cache before a release"
+    said = [mention(CACHE, 1), mention(CACHE, 2), mention(against, 3), mention(against, 4)]
+    found = of(*said)
+    assert [one.standing for one in found] == [Standing.CONTESTED] * 2
+    assert {one.slug: one.against for one in found} == {
+        found[0].slug: (found[1].slug,),
+        found[1].slug: (found[0].slug,),
+    }
+    assert settled(found, [], now=NOW) == []
+
+
+def test_a_known_lesson_is_contested_when_it_is_contradicted_later_and_known_again_when_that_is_rejected() -> None:
+    """Demotion and return; what was said before the lesson became known does not count."""
+    said = [mention(CACHE, 1), mention(CACHE, 2)]
+    (known,) = settled(of(*said), [], now="2026-11-10T00:00:00Z")
+    before = mention("Never clear the build cache before a release", 9)
+    assert settled(of(*said, before, known=(known,)), [known], now=NOW) == []
+    after = mention("Never clear the build cache before a release", 12)
+    found = of(*said, after, known=(known,))
+    (contested,) = settled(found, [known], now=NOW)
+    assert (contested.state, contested.against) == (State.CONTESTED, (after.text,))
+    other = next(one for one in found if one.text == after.text)
+    (rejected,) = decided(other, found, [contested], by="ada", now=NOW, keep=False, why="it breaks builds")
+    assert (rejected.state, rejected.by, rejected.why) == (State.REJECTED, "ada", "it breaks builds")
+    files = (contested, rejected)
+    (again,) = settled(of(*said, after, known=files), files, now=LATER)
+    assert (again.slug, again.state, again.against) == (known.slug, State.KNOWN, ())
+
+
+def test_a_rejected_lesson_stays_rejected_in_other_words() -> None:
+    """It comes again from other missions and becomes neither known nor a contradiction."""
+    found = of(mention(CACHE, 1))
+    (rejected,) = decided(found[0], found, [], by="ada", now=NOW, keep=False)
+    again = of(mention("Clear build caches before the release", 22), mention(CACHE, 23), known=(rejected,))
+    assert [(one.standing, one.slug) for one in again] == [(Standing.REJECTED, rejected.slug)]
+
+
+def test_a_persons_word_for_one_side_contests_the_other_for_good() -> None:
+    """Promoting what contradicts a known lesson takes that one off the page, and settling does not bring it back."""
+    old = [mention(CACHE, 1), mention(CACHE, 2)]
+    (known,) = settled(of(*old), [], now="2026-11-10T00:00:00Z")
+    said = [*old, mention("Do not clear the build cache before a release", 5)]
+    found = of(*said, known=(known,))
+    other = next(one for one in found if one.slug != known.slug)
+    changed = decided(other, found, [known], by="ada", now=NOW, keep=True)
+    assert {one.slug: one.state for one in changed} == {other.slug: State.KNOWN, known.slug: State.CONTESTED}
+    files = tuple({known.slug: known} | {one.slug: one for one in changed} | {} for _ in (0,))[0]
+    kept = tuple(files.values())
+    assert {one.state for one in settled(of(*said, known=kept), kept, now=LATER)} <= {State.CONTESTED}
+
+
+def test_a_lesson_on_file_reads_back_and_keeps_what_a_person_wrote() -> None:
+    """Front matter and evidence are written anew, the prose stays."""
+    one = Knowledge(
+        slug="x",
+        lesson=CACHE,
+        state=State.KNOWN,
+        since=NOW,
+        mentions=(mention(CACHE, 1, project="a"),),
+        against=("no",),
+    )
+    text = render_knowledge(one)
+    assert "[m1](../memos/2026-11/m1.md), mission m1 in a" in text
+    assert "\nmemos: [{" in text
+    read = parse_knowledge("x", text.replace(f"# {CACHE}", f"# {CACHE}\n\nAna's words."))
+    assert read.prose == f"# {CACHE}\n\nAna's words."
+    assert parse_knowledge("x", render_knowledge(read)) == read
+    with pytest.raises(KnowledgeUnreadable):
+        parse_knowledge("x", "# No front matter\n")
+    with pytest.raises(KnowledgeUnreadable, match="line=3"):
+        parse_knowledge("x", "---\nlesson: a\n???\n---\n")
+
+
+def test_the_portfolio_page_changes_between_its_marks_only() -> None:
+    """One line for each known lesson; contested and rejected ones leave; all else stays byte for byte."""
+    page = "# Portfolio\n\n## Standing rules\n\n- Be plain.\n"
+    known = Knowledge(slug="x", lesson="Use\n## tabs <!-- item: r -->", state=State.KNOWN, since=NOW)
+    with_one = with_lessons(page, [known])
+    assert with_one.startswith(page)
+    assert "- Use ## tabs &lt;!-- item: r --&gt; (knowledge/x.md)\n" in with_one
+    person = with_one + "\n## Projects\n\n- shop\n"
+    gone = with_lessons(person, [Knowledge(slug="x", lesson="Use tabs", state=State.CONTESTED, since=NOW)])
+    assert "knowledge/x.md" not in gone
+    assert gone.endswith("\n## Projects\n\n- shop\n")
+    assert with_lessons(gone, [known]) == person
+    assert with_lessons(page, []) == page
+
+
+@given(st.text(max_size=80), st.sampled_from(State), st.text(max_size=40))
+def test_any_lesson_survives_its_file(words: str, state: State, prose: str) -> None:
+    """Whatever a memo says, the file can be read again and says the same."""
+    one = Knowledge(slug="x", lesson=words, state=state, since=NOW, why=words, mentions=(mention(words, 1),))
+    read = parse_knowledge("x", render_knowledge(one))
+    assert (read.lesson, read.state, read.why, read.mentions) == (words, state, words, one.mentions)
+    assert "\n" not in slug_of(prose, set())
