@@ -84,7 +84,11 @@ def fit_document(document: Document, room: int, count: Count) -> Built:
         note = f"{text.rstrip()}\n\n{LEFT_OUT}\n" if cuts else text
         return block(document.name, note, document.label) if text.strip() else ""
 
-    cuts = bisect_left(range(len(order)), True, key=lambda number: count(cut_down(number)) <= room)
+    def fits(cuts: int) -> bool:
+        return count(cut_down(cuts)) <= room
+
+    # The first cut adds the note that something is left out: it may be longer than what was cut.
+    cuts = 0 if fits(0) else bisect_left(range(len(order)), True, lo=min(1, len(order)), key=fits)
     text, name = cut_down(cuts), document.label or document.name
     kept = sum(not item.level for item in items) - cuts
     part = Part(name=name, tier=document.tier, tokens=count(text), kept=kept, cut=cuts)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from handoff.errors import KnowledgeUnreadable
+from handoff.tiers import split
 
 FOLDER = "knowledge"
 _EVIDENCE = ("<!-- shiftbook: evidence -->", "<!-- /shiftbook: evidence -->")
@@ -120,15 +121,28 @@ def parse_knowledge(slug: str, text: str) -> Knowledge:
 
 
 def with_lessons(portfolio: str, known: Iterable[Knowledge]) -> str:
-    """The portfolio's page with one line for each known lesson, between marks; without a lesson there is no section."""
+    """The portfolio's page with one line for each known lesson, between marks; without a lesson there is no section.
+
+    Lessons come from agents, so they never stand among the rules: marks that do are taken out, and a page that ends in
+    rules gets a heading that ends them.
+    """
     lines = [f"- {_line(one.lesson)} ({one.path})" for one in known if one.state is State.KNOWN]
-    start, end = portfolio.find(_LESSONS[0]), portfolio.find(_LESSONS[1])
     block = "\n".join([_LESSONS[0], *lines, _LESSONS[1]])
+    start, end = portfolio.find(_LESSONS[0]), portfolio.find(_LESSONS[1])
     if 0 <= start < end:
-        return portfolio[:start] + block + portfolio[end + len(_LESSONS[1]) :]
+        before, after = portfolio[:start], portfolio[end + len(_LESSONS[1]) :]
+        if not _among_rules(before + block + after):
+            return before + block + after
+        portfolio = before.rstrip().removesuffix(_HEADING).rstrip() + "\n" + after
     if not lines:
         return portfolio
-    return (portfolio.rstrip("\n") or "# Portfolio context") + f"\n\n{_HEADING}\n\n{block}\n"
+    page = (portfolio.rstrip("\n") or "# Portfolio context") + f"\n\n{_HEADING}\n\n{block}\n"
+    return page.replace(f"\n{_HEADING}\n", f"\n{_HEADING[1:]}\n") if _among_rules(page) else page
+
+
+def _among_rules(page: str) -> bool:
+    """Whether the lessons would be read as standing rules."""
+    return any(item.standing and _LESSONS[0] in item.text for item in split(page))
 
 
 def _evidence(one: Knowledge) -> Sequence[str]:

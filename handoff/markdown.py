@@ -11,7 +11,7 @@ from dataclasses import dataclass
 _MARK = re.compile(
     r"^(?: {0,3}(?P<fence>`{3,}|~{3,})(?P<info>[^\n]*)|(?P<hashes>#{1,6})[ \t]+(?P<title>[^\n]*))$", re.MULTILINE
 )
-_STRUCTURE = re.compile(r"\s*(?:#|>|<|`{3}|~{3}|=+\s*$|-{2,}\s*$|\*{3,}\s*$|_{3,}\s*$)")
+_STRUCTURE = re.compile(r"\s*(?:#|>|<|`{3}|~{3}|=+\s*$|-{2,}\s*$|\*{3,}\s*$|_{3,}\s*$|\*\*[^*]+\*\*:?\s*$)")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -27,7 +27,9 @@ def _listed(value: Any) -> Any:
 
 
 def _zoned(value: Any) -> Any:
-    """YAML reads a time without a zone as naive: a mission's times are UTC. A bare number is no time."""
+    """YAML reads a time without a zone as naive: a mission's times are UTC. A day begins at midnight. A bare number is no time."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
     if isinstance(value, datetime) and value.tzinfo is None:
         return value.replace(tzinfo=UTC)
     if not isinstance(value, (datetime, str)) or (isinstance(value, str) and value.strip().isdigit()):

@@ -193,7 +193,7 @@ class Fleet:
         month = stem.removeprefix(ARCHIVE + "/").partition("/")[0] if stem.startswith(ARCHIVE) else ""
         memo_path = f"memos/{month}/{view.name}-{view.epoch}.md"
         late = tuple(name for name in ledger.late if name.startswith(view.name + "-"))
-        found = [stem] if month else [_attempt_stem(view, number) for number in range(view.attempt, 0, -1)]
+        found = [_attempt_stem(view, number) for number in range(view.attempt, 0, -1)]
         return Detail(
             view=view,
             text=ledger.text(view.path),
@@ -225,7 +225,7 @@ def _free_name(ledger: Ledger, wanted: str) -> str:
 def _mission_text(body: str, fields: Mapping[str, Scalar | Sequence[str]]) -> str:
     lines = [f"{key}: {_value(value)}" for key, value in fields.items() if value not in (None, "", (), [])]
     head = "---\n" + "\n".join(lines) + "\n---\n" if lines else ""
-    return head + body.strip("\n") + "\n"
+    return head + (body.strip("\n") + "\n" if body.strip() else "")
 
 
 def _value(value: Scalar | Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from missions.mission import FINISHED, Mission, Quarantined, Status
 from orchestrator.archive import ARCHIVE
 from orchestrator.bus import CLAIM, Bus
 from orchestrator.ledger import Filed, Held, Ledger, Reader
-from orchestrator.record import Record, read_record
+from orchestrator.record import Record, artifact_path, read_record
 from orchestrator.trust import Trust
 from sync.errors import ObjectMissing
 from sync.objects import read_commit
@@ -120,6 +120,7 @@ class Draft:
         new = self._as_the_person_left_it(new, here, path)
         text = _decoded(self.ledger.read(path) if path else self._claimed(claim))
         self._write(path, self._target(path, new, record), text, new, self._remarked(claim, text, record))
+        self._keep(claim, record)
         self._journal(record)
         return {claim.mission: new.status}
 
@@ -162,10 +163,11 @@ class Draft:
         self.files[target] = _encoded(document.with_attempt(document.with_fields(text, fields), record.section))
         if path is not None and path != target:
             self.files[path] = None
-        folder = f"{ARCHIVE}/{record.month}/{record.mission}"
-        ending = "" if new.status in FINISHED else f".{new.attempt}"  # an attempt that will be followed by others
+
+    def _keep(self, claim: Claim, record: Record) -> None:
+        """The attempt's diff and output, beside the place where its mission ends."""
         for kind, content in record.artifacts.items():
-            self.files[f"{folder}{ending}.{kind}"] = content.encode()
+            self.files[artifact_path(claim, record.month, kind)] = content.encode()
 
     def _journal(self, record: Record) -> None:
         if record.entry:

@@ -17,7 +17,7 @@ from missions.frontmatter import Scalar
 from missions.lease import Claim, Hold
 from missions.mission import Mission
 from orchestrator.ports import Outcome
-from orchestrator.record import Record
+from orchestrator.record import Record, artifact_path
 
 OUTPUT_LINES = 40
 ARTIFACT_ROOF = 1024 * 1024
@@ -110,15 +110,15 @@ def _section(attempt: Attempt, memo: str | None) -> str:
 
 
 def _facts(attempt: Attempt, memo: str | None) -> list[str]:
-    outcome, name = attempt.outcome, attempt.mission.name
+    outcome = attempt.outcome
     facts = [*attempt.remarks, *outcome.notes]
     if outcome.error:
         facts.append(f"error: {outcome.error}")
-    if outcome.exit_code is not None:
+    elif outcome.exit_code is not None:
         facts.append(f"exit code {outcome.exit_code}")
     if outcome.files:
-        stem = name if attempt.final else f"{name}.{attempt.claim.attempt}"
-        where = f"{len(outcome.files)} file{'s' * (len(outcome.files) != 1)} changed: [{stem}.diff]({stem}.diff)"
+        path = artifact_path(attempt.claim, utc(attempt.finished)[:7], "diff")
+        where = f"{len(outcome.files)} file{'s' * (len(outcome.files) != 1)} changed: `{path}`"
         facts.append(where if outcome.diff.strip() else ", ".join(f"`{path}`" for path in outcome.files[:20]))
     if outcome.branch:
         facts.append(f"branch `{outcome.branch}` from `{(outcome.base or '')[:10]}`")

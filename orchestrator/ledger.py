@@ -10,7 +10,7 @@ from missions.errors import BadClaim
 from missions.lease import Claim, read_claim
 from missions.mission import Mission, Quarantined, Status
 from missions.selection import cycles
-from orchestrator.archive import Archive, Librarian
+from orchestrator.archive import ARCHIVE, Archive, Librarian
 from orchestrator.bus import BEAT, CLAIM, LATE
 from orchestrator.charter import Charter
 from orchestrator.constitution import Constitution
@@ -170,6 +170,9 @@ class Reader:
         """One entry of `missions/`: a mission, the reason why not, or None for what is none of our business."""
         path = f"{MISSIONS}/{name}"
         stem, _, ending = name.rpartition(".")
+        if entry.mode == FOLDER and path != ARCHIVE and self._holds_missions(entry):
+            hint = "move them into missions/ itself"
+            return Quarantined(name=name, path=path, reason="missions in a folder of their own are not read", hint=hint)
         if name.startswith(".") or ending.lower() not in {"md", "markdown", "txt"} or name.lower() == "readme.md":
             return None
         kind = {SYMLINK: "a symbolic link", FOLDER: "a folder", SUBMODULE: "a submodule"}.get(entry.mode)
@@ -184,6 +187,9 @@ class Reader:
             return Quarantined(name=stem, path=path, reason=reason)
         known = self._documents.get((path, entry.oid))
         return known or document.read(path, self.store.get(entry.oid))
+
+    def _holds_missions(self, folder: TreeEntry) -> bool:
+        return any(name.endswith(".md") for name in read_tree(self.store.get(folder.oid)))
 
 
 def _judge(ledger: Ledger, found: list[tuple[str, Oid, Mission | Quarantined]]) -> Ledger:

@@ -10,8 +10,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from missions.frontmatter import Scalar
+from missions.lease import Claim
+from orchestrator.archive import ARCHIVE
 from sync.objects import find, read_commit
 from sync.remote import Oid, Store
+
+
+def artifact_path(claim: Claim, month: str, kind: str) -> str:
+    """Where an attempt's diff or output is kept, whether or not its mission ends with it."""
+    return f"{ARCHIVE}/{month}/{claim.mission}.{claim.attempt}.{kind}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,14 +1,15 @@
 """When is a review due, who sees to it, and what if nobody was there at the time?
 
-A due review is an ordinary mission, `missions/review-<day>-<time>.md` with `task: review`, named after the time at which
-it was due. That is why there is no leader and no lock of its own: filing it is a compare-and-swap on the branch, which
-the first node wins and the others find done; claiming it is the bus's race, and a node that dies in it is taken over.
+A due review is an ordinary mission, `missions/review-<day>-<time>.md` with `task: review`, named after the time at
+which it was due. That is why there is no leader and no lock of its own: filing it is a compare-and-swap on the branch,
+which the first node wins and the others find done; claiming it is the bus's race, and a node that dies in it is taken
+over.
 
 It is also why APScheduler keeps its job in memory. What has to survive a restart is which review was due last and
 whether it was held; a job store on one node's disk would know that for this node only, and would forget it with the
 disk. The ledger knows it for all: the mission is there, or it is not. So a node that starts looks once, and if the last
-time that cron names has passed without a mission, while entries from before it wait to be read, it files that one: missed
-reviews are caught up once, however many there were. APScheduler computes the times and wakes the node at the next one.
+time that cron names has passed without a mission, while entries from before it wait to be read, it files that one:
+missed reviews are caught up once, however many there were. APScheduler computes the times and wakes the node.
 """
 
 from __future__ import annotations

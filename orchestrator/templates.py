@@ -24,6 +24,14 @@ poll_seconds = [5, 30]    # how often a node looks for news, when busy and when 
 missions = "signed"       # signed: only listed authors' missions run; remote: whoever may push
 sandbox = "required"      # required: commands run only where a sandbox works; optional: anywhere
 
+# When the session logs are reviewed, and how often a lesson must be seen to become known to all:
+# [review]
+# cron = "0 3 * * *"        # minute hour day month week day
+# timezone = "Europe/Berlin"
+# approve = true            # a person accepts each review (`shiftbook review accept`)
+# [handoff]
+# promote_missions = 2
+
 # Projects that missions may name:
 # [projects.shop]
 # url = "git@example.com:me/shop.git"

@@ -27,7 +27,7 @@ ENTRIES, NEW = 10_000, 200
 SEED = 20261121
 PROJECT = "shop"
 BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
-SYLLABLES = "ba be bi bo bu ca ce co da de di do fa fi fo ga go ka ke ki la le li lo ma me mi mo na ne no pa pe".split()
+WORDS = "ba be bi bo bu ca ce co da de di do fa fi fo ga go ka ke ki la le li lo ma me mi mo na ne no pa pe"
 
 
 def measure() -> list[Result]:
@@ -117,4 +117,5 @@ def _entries(chance: random.Random, count: int) -> Iterator[Entry]:
 
 
 def _vocabulary(chance: random.Random) -> list[str]:
-    return sorted({"".join(chance.choices(SYLLABLES, k=3)) for _ in range(6000)})
+    syllables = WORDS.split()
+    return sorted({"".join(chance.choices(syllables, k=3)) for _ in range(6000)})

@@ -30,7 +30,14 @@ def test_every_kind_of_bad_file_is_quarantined_with_its_reason(fleet: Fleet) -> 
     fleet.found("desk")
     files: dict[str, str | bytes | None] = {path: data for path, data, _, _ in BAD.values()}
     (fleet.clone / "missions" / "link.md").symlink_to("/etc/passwd")
-    fleet.commit({**files, "missions/good.md": command("echo good"), "missions/Good!.md": "The same name.\n"})
+    fleet.commit(
+        {
+            **files,
+            "missions/good.md": command("echo good"),
+            "missions/sub/x.md": "Do it.\n",
+            "missions/Good!.md": "The same name.\n",
+        }
+    )
     fleet.shiftbook("node", "run", "--once", node="desk")
     missions = fleet.missions()
     assert missions["good"]["status"] == "done"
@@ -39,6 +46,7 @@ def test_every_kind_of_bad_file_is_quarantined_with_its_reason(fleet: Fleet) -> 
         assert reason in missions[name]["reason"], name
         assert (missions[name]["line"], missions[name]["path"]) == (line, path)
     assert "symbolic link" in missions["link"]["reason"]
+    assert "folder of their own" in missions["sub"]["reason"]
     kept = fleet.git("ls-tree", "-r", "--name-only", "main", "--", "missions", folder=fleet.bare).splitlines()
     assert set(files) <= set(kept)
 

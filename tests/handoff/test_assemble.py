@@ -99,7 +99,7 @@ def test_the_parts_stand_in_the_order_of_how_rarely_they_change() -> None:
 
 def test_every_cut_is_reported() -> None:
     """Each list point of the documents is in the text or in the report, with its tokens and a reason."""
-    made = given_out(700)
+    made = given_out(500)
     titles = {cut.title for cut in made.cut}
     for tier, words in ((Tier.PROJECT, "decision {}"), (Tier.BRIEFING, "item {} is")):
         points = [line for line in TIERS[tier].splitlines() if line.startswith("- ")]
@@ -109,6 +109,14 @@ def test_every_cut_is_reported() -> None:
     assert all(one.tokens and one.why for one in made.cut if one.tier is not Tier.LOG)
     assert any("entries up to 2026-01-01T00:0" in title for title in titles)
     assert sum(part.cut for part in made.parts) == sum(one.items for one in made.cut)
+
+
+def test_what_fits_is_not_cut() -> None:
+    """A short document is given whole, though it would be longer with one item cut and the note that says so."""
+    brief = "# Now\n\n## Rules\n\n- a\n\n## Facts\n\n- b\n- c\n"
+    made = assemble(role="", tiers={Tier.BRIEFING: brief}, task="", now="", budget=10_000, count=len)
+    assert brief.strip() in made.head
+    assert made.cut == ()
 
 
 def test_the_oldest_items_are_cut_first() -> None:

@@ -145,8 +145,7 @@ def test_a_persons_word_for_one_side_contests_the_other_for_good() -> None:
     other = next(one for one in found if one.slug != known.slug)
     changed = decided(other, found, [known], by="ada", now=NOW, keep=True)
     assert {one.slug: one.state for one in changed} == {other.slug: State.KNOWN, known.slug: State.CONTESTED}
-    files = tuple({known.slug: known} | {one.slug: one for one in changed} | {} for _ in (0,))[0]
-    kept = tuple(files.values())
+    kept = tuple(({known.slug: known} | {one.slug: one for one in changed}).values())
     assert {one.state for one in settled(of(*said, known=kept), kept, now=LATER)} <= {State.CONTESTED}
 
 

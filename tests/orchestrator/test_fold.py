@@ -58,9 +58,9 @@ def test_a_finished_mission_is_archived_with_all_it_brought(town: Town) -> None:
         "SESSION_LOG.md",
         "fleet.toml",
         "memos/2026-11/m-1.md",
-        "missions/archive/2026-11/m.diff",
+        "missions/archive/2026-11/m.1.diff",
+        "missions/archive/2026-11/m.1.output.txt",
         "missions/archive/2026-11/m.md",
-        "missions/archive/2026-11/m.output.txt",
     ]
     assert [entry.entry_id for entry in parse_log(node.text("SESSION_LOG.md")).entries] == ["m-1"]
     assert node.ledger().claims == {}

@@ -63,7 +63,7 @@ def test_a_sound_folder_is_right_and_a_missing_one_is_wrong_use(tmp_path: Path) 
 
 
 def test_what_git_ignores_is_not_looked_at(tmp_path: Path) -> None:
-    """In a repository only files that are tracked or would be added count; elsewhere well-known folders are left out."""
+    """In a repository files that Git would show count; elsewhere well-known folders are left out."""
     for folder in ("old", "node_modules/x"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "PROJECT_CONTEXT.md").write_text("# Context\n")

@@ -46,7 +46,7 @@ def test_wrong_use_is_refused(tmp_path: Path) -> None:
     ada = Town().peer("ada")
     with pytest.raises(WrongSetting):
         logbook(ada, tmp_path).add({"Decisions": "  \n"})
-    with pytest.raises(NotFound, match="fleet.toml has shop"):
+    with pytest.raises(NotFound, match="has shop"):
         logbook(ada, tmp_path).add({"Decisions": "x"}, project="shpo")
     assert "person" not in ada.text("SESSION_LOG.md")
 

@@ -22,7 +22,7 @@ def mission(name: str, project: str) -> dict[str, str]:
 
 
 def test_a_lesson_seen_twice_becomes_known_in_one_commit() -> None:
-    """knowledge/<slug>.md names missions, entries and memos; the portfolio's page has one line; doing it again is nothing."""
+    """knowledge/<slug>.md names missions, entries and memos; the portfolio's page has one line; twice is once."""
     files = (
         memo(1, CACHE) | memo(2, f"{CACHE}!", "Only once") | mission("m1", "shop") | {"PORTFOLIO_CONTEXT.md": PORTFOLIO}
     )

@@ -152,7 +152,16 @@ def test_an_admin_may_own_up_to_a_change(tmp_path: Path) -> None:
     assert [one.entry_id for one in custody.look(ada.ledger(), ada.trust)] == ["two"]
 
 
-FLEET = '[review]\ncron = "0 3 * * *"\n[trust]\nmissions = "{trust}"\n[bus]\npoll_seconds = [1, 5]\n[projects.shop]\nurl = "/srv/shop.git"\n'
+FLEET = """\
+[review]
+cron = "0 3 * * *"
+[trust]
+missions = "{trust}"
+[bus]
+poll_seconds = [1, 5]
+[projects.shop]
+url = "/srv/shop.git"
+"""
 
 
 def test_missed_reviews_are_caught_up_once(tmp_path: Path) -> None:

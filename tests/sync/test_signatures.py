@@ -154,7 +154,9 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
 
 @settings(deadline=None, max_examples=20)
 @given(payload=st.binary(max_size=300))
-def test_our_signature_is_the_one_that_ssh_keygen_makes(tmp_path_factory: pytest.TempPathFactory, payload: bytes) -> None:
+def test_our_signature_is_the_one_that_ssh_keygen_makes(
+    tmp_path_factory: pytest.TempPathFactory, payload: bytes
+) -> None:
     """ed25519 signatures are deterministic, so the two must be equal to the last byte."""
     key = make_key(tmp_path_factory.getbasetemp() / "same" / "key", "same")
     path = tmp_path_factory.mktemp("payload") / "x"

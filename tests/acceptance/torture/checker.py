@@ -313,11 +313,25 @@ def lost(history: History) -> Iterator[Violation]:
     final = history.final()
     if not history.settled or final is None:
         return
-    for name in sorted(history.filed):
+    filed, deleted = _of_people(history)
+    for name in sorted(filed):
         page = final.pages.get(name)
-        if page is None and name not in history.withdrawn:
+        if page is None and name not in deleted:
             yield Violation(rule="lost", what=f"{name} is gone from the branch")
         elif page is not None and page.status != "dead" and not (page.archived and page.status in OVER):
             yield Violation(rule="lost", what=f"{name} was never finished: it is {page.status} at {page.path}")
     for ref in history.left_over(CLAIM):
         yield Violation(rule="lost", what=f"{ref} was never folded")
+
+
+def _of_people(history: History) -> tuple[set[str], set[str]]:
+    """The missions that were ever on the branch, and those whose file a person deleted."""
+    filed = {name for commit in history.commits.values() for name in commit.pages}
+    deleted = {
+        name
+        for push in history.pushes
+        for old, new in _steps(history, push)
+        if not new.by_node
+        for name in old.pages.keys() - new.pages.keys()
+    }
+    return filed, deleted

@@ -234,8 +234,6 @@ class Exploration:
     seed: int
     processes: dict[str, Process] = field(default_factory=dict)
     works: list[Work] = field(default_factory=list)
-    filed: set[str] = field(default_factory=set)
-    withdrawn: set[str] = field(default_factory=set)
     told: list[tuple[float, str, str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -268,7 +266,6 @@ class Exploration:
         root = {"fleet.toml": CHARTER.encode(), "SESSION_LOG.md": b"# Session log\n"}
         for number in range(self.world.missions):
             name = f"m{number}"
-            self.filed.add(name)
             retries = f"---\nmax_retries: 50\npriority: {self.loop.chance.randint(0, 9)}\n---\n"
             root[f"missions/{name}.md"] = f"{retries}Do {name}.\n".encode()
         tip = person.commit(root, "the ledger", onto=None, tree=None)
@@ -286,9 +283,7 @@ class Exploration:
         while self.loop.now < ends and not self._quiet():
             self.loop.run(min(ends, self.loop.now + 10))
         archive = Archive(self.server.store, frozenset(self.world.nodes))
-        return archive.history(
-            self.server.pushes, self.works, filed=self.filed, withdrawn=self.withdrawn, settled=self.world.rest > 0
-        )
+        return archive.history(self.server.pushes, self.works, settled=self.world.rest > 0)
 
     def start(self, name: str) -> None:
         """Starts a node's process as `shiftbook node run` does."""
@@ -417,7 +412,6 @@ class Exploration:
 
     def _edit(self, ledger: Ledger, what: str, number: int) -> dict[str, bytes | None]:
         if what == "add":
-            self.filed.add(f"new{number}")
             return {f"missions/new{number}.md": f"---\nmax_retries: 50\n---\nDo new{number}.\n".encode()}
         names = sorted(ledger.open)
         if not names:
@@ -425,7 +419,6 @@ class Exploration:
         filed = ledger.open[names[number % len(names)]]
         text = ledger.store.get(filed.blob).decode()
         if what == "delete":
-            self.withdrawn.add(filed.mission.name)
             return {filed.path: None}
         if what == "cancel":
             return {filed.path: with_fields(text, {"status": "cancelled"}).encode()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from missions.lease import Claim
 from sync.remote import Oid
@@ -110,10 +110,6 @@ class History:
     logs: Mapping[Oid, LogCommit]
     commits: Mapping[Oid, BranchCommit]
     works: Sequence[Work] = ()
-    filed: frozenset[str] = frozenset()
-    """Every mission that was ever filed."""
-    withdrawn: frozenset[str] = frozenset()
-    """Those whose file a person deleted."""
     settled: bool = True
     """Whether the run was given the time to finish everything."""
     main: str = "refs/heads/main"
@@ -145,7 +141,3 @@ class History:
             else:
                 refs[move.ref] = move.new
         return refs
-
-    def without(self, count: int) -> History:
-        """The same history without its last pushes, for looking at how a run got where it is."""
-        return replace(self, pushes=self.pushes[: len(self.pushes) - count], settled=False)

@@ -44,9 +44,7 @@ class Archive:
     commits: dict[Oid, BranchCommit] = field(default_factory=dict)
     _pages: dict[tuple[str, Oid], Page] = field(default_factory=dict)
 
-    def history(
-        self, pushes: Sequence[Push], works: Iterable[Work], *, filed: set[str], withdrawn: set[str], settled: bool
-    ) -> History:
+    def history(self, pushes: Sequence[Push], works: Iterable[Work], *, settled: bool) -> History:
         """The whole history of these pushes."""
         for push in pushes:
             for move in push.moves:
@@ -58,8 +56,6 @@ class Archive:
             logs=self.logs,
             commits=self.commits,
             works=tuple(works),
-            filed=frozenset(filed),
-            withdrawn=frozenset(withdrawn),
             settled=settled,
         )
 

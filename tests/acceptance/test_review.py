@@ -1,0 +1,101 @@
+"""A review dies, runs twice, or meets a person's edit: nothing is lost and nothing counts twice."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+
+from tests.acceptance.fleets import Fleet
+from tests.journals import BRIEFING, BRIEFING_PATH, RULES, SHOP_LOG, entry, log
+
+SHOP = '\n[projects.shop]\nurl = "/nowhere/shop.git"\n'
+COUNT = 250
+
+
+def many(count: int) -> str:
+    """A log in which each entry states a fact of its own, and a step."""
+    said = (f"Setting {number}: {number * 7}" for number in range(count))
+    return log(
+        *(
+            entry(f"e{n}", f"2026-11-0{1 + n % 3}T08:00:00Z", did=text, next_=f"- Check rack {n}")
+            for n, text in enumerate(said)
+        )
+    )
+
+
+def prepare(fleet: Fleet, *, cron: str = "", count: int = COUNT) -> None:
+    """A ledger with one project, its briefing and a long log."""
+    settings = (fleet.clone / "fleet.toml").read_text(encoding="utf-8")
+    schedule = f'\n[review]\ncron = "{cron}"\n' if cron else ""
+    fleet.commit({"fleet.toml": settings + SHOP + schedule, BRIEFING_PATH: BRIEFING, SHOP_LOG: many(count)})
+
+
+def briefing(fleet: Fleet) -> str:
+    """The briefing on the branch."""
+    return fleet.git("show", f"main:{BRIEFING_PATH}", folder=fleet.bare)
+
+
+def sound(fleet: Fleet, count: int) -> None:
+    """Every fact once, the rules and the log as they were, the repository whole."""
+    text = briefing(fleet)
+    facts = Counter(re.findall(r"^- (Setting \d+): \d+", text, re.M))
+    assert facts == Counter({f"Setting {number}": 1 for number in range(count)}), fleet.words()
+    ids = Counter(re.findall(r"<!-- item: (\S+?)[; ]", text))
+    assert set(ids.values()) == {1}
+    assert RULES in text
+    assert fleet.git("show", f"main:{SHOP_LOG}", folder=fleet.bare).split() == many(count).split()
+    assert fleet.git("fsck", "--strict", "--no-dangling", folder=fleet.bare) == ""
+
+
+def test_a_review_that_is_killed_is_done_once_by_the_next_node(fleet: Fleet) -> None:
+    """SIGKILL in the middle of a due review: another node takes the mission over, and each item is there once."""
+    fleet.found("hq", "worker")
+    prepare(fleet, cron="* * * * *")
+    fleet.start("hq", FACTORY_ROLE="HEADQUARTERS")
+    name = r"review-\d{4}-\d\d-\d\d-\d{4}"
+    fleet.wait("the review starts", lambda: any(e["event"] == "started" for e in fleet.events("hq")))
+    time.sleep(0.3)
+    fleet.kill("hq")
+    assert "reviewed" not in briefing(fleet)
+    fleet.start("worker", FACTORY_ROLE="LOCAL_WORKER")
+
+    def done() -> bool:
+        archive = fleet.git("ls-tree", "-r", "--name-only", "main", "--", "missions/archive", folder=fleet.bare)
+        return bool(re.search(rf"{name}\.md", archive))
+
+    fleet.wait("the review is done", done, seconds=90)
+    assert fleet.stop("worker") == 0
+    sound(fleet, COUNT)
+    reviews = [m for m in fleet.missions().values() if re.fullmatch(name, m["name"])]
+    assert [(m["status"], m["node"], m["attempt"]) for m in reviews] == [("done", "worker", 2)], fleet.words()
+    messages = fleet.git("log", "--format=%s", "main", "--", BRIEFING_PATH, folder=fleet.bare).splitlines()
+    assert sum(line.startswith("Review of shop") for line in messages) == 1
+
+
+def test_reviews_at_once_and_a_person_who_edits_meanwhile(fleet: Fleet) -> None:
+    """Three people review at the same time while one of them edits the briefing with plain git, again and again."""
+    fleet.found("ada", "bob")
+    prepare(fleet, count=60)
+    command = [sys.executable, "-m", "orchestrator", "review", "run", "--json"]
+    pipe = subprocess.PIPE
+    running = [
+        subprocess.Popen(command, cwd=fleet.clone, env=fleet.environment(node), stdout=pipe, stderr=pipe, text=True)
+        for node in ("ada", "bob", "ada")
+    ]
+    for number in range(6):
+        fleet.git("pull", "--quiet", "--rebase")
+        text = (fleet.clone / BRIEFING_PATH).read_text(encoding="utf-8")
+        fleet.commit({BRIEFING_PATH: text.rstrip("\n") + f"\n- A person's line {number}\n"})
+    outs = [process.communicate(timeout=60) for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0], outs
+    told = [json.loads(out) for out, _ in outs]
+    assert sum(bool(one["entries"]) for each in told for one in each) == 1
+    fleet.git("pull", "--quiet", "--rebase")
+    text = briefing(fleet)
+    for number in range(6):
+        assert text.count(f"A person's line {number}") == 1
+    sound(fleet, 60)
