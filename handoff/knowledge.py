@@ -45,7 +45,7 @@ class Mention:
 @dataclass(frozen=True, kw_only=True)
 class Knowledge:
     """A lesson on file. `by` is the person who decided, "" where the fleet's rule did; `against` are the words that
-    contradict it; `prose` is what a person wrote into the file."""
+    contradict it, `over` those that the person overruled; `prose` is what a person wrote into the file."""
 
     slug: str
     lesson: str
@@ -55,6 +55,7 @@ class Knowledge:
     why: str = ""
     mentions: tuple[Mention, ...] = ()
     against: tuple[str, ...] = ()
+    over: tuple[str, ...] = ()
     prose: str = ""
 
     @property
@@ -84,6 +85,7 @@ def render_knowledge(one: Knowledge) -> str:
         "entries": _names(mention.memo_id for mention in one.mentions),
         "memos": [vars(mention) for mention in one.mentions],
         "against": list(one.against),
+        "over": list(one.over),
     }
     lines = ["---", *(f"{key}: {_json(value)}" for key, value in front.items()), "---", ""]
     prose = one.prose or f"# {_line(one.lesson)}"
@@ -114,6 +116,7 @@ def parse_knowledge(slug: str, text: str) -> Knowledge:
             why=str(front.get("why", "")),
             mentions=tuple(Mention(**memo) for memo in memos) if isinstance(memos, list) else (),
             against=_texts(front.get("against")),
+            over=_texts(front.get("over")),
             prose=_outside("\n".join(lines[end + 1 :]), _EVIDENCE),
         )
     except (KeyError, ValueError, TypeError) as error:

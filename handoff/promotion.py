@@ -2,8 +2,9 @@
 
 A lesson is what memos say under "Lessons learned". Two that share most of their words are one, unless a number, a
 negation or a word with an opposite tells them apart: then they contradict each other, and neither becomes known until a
-person has decided. A lesson that is known is contested as soon as a later memo contradicts it. What a person rejected
-stays rejected, in whatever words it comes again.
+person has decided. A lesson that is known is contested as soon as a later memo contradicts it. What a person rejected or
+overruled stays so, in whatever words it comes again. No clock decides: a lesson becomes known only while nothing
+contradicts it, so whatever does afterwards came later.
 """
 
 from __future__ import annotations
@@ -54,10 +55,6 @@ class Lesson:
         """The projects in which it was learned."""
         return tuple(dict.fromkeys(one.project for one in self.mentions if one.project))
 
-    def newest(self) -> str:
-        """When it was last said."""
-        return max(one.when for one in self.mentions)
-
 
 def lessons(mentions: Iterable[Mention], known: Sequence[Knowledge], *, missions: int, projects: int) -> list[Lesson]:
     """Every lesson with its standing, the most often seen first. A bar of 0 is one that nothing reaches."""
@@ -74,11 +71,10 @@ def settled(found: Sequence[Lesson], known: Sequence[Knowledge], *, now: str) ->
     for old in known:
         lesson = by_slug.get(old.slug)
         mentions = lesson.mentions if lesson else old.mentions
-        against = lesson.against if lesson and old.state is not State.REJECTED else ()
-        state = old.state
-        if state is not State.REJECTED:
-            state = State.CONTESTED if against else State.KNOWN
-        words = tuple(by_slug[slug].text for slug in against if slug in by_slug)
+        state, words = old.state, old.against
+        if lesson and state is not State.REJECTED and lesson.standing is not Standing.REJECTED:
+            state = State.CONTESTED if lesson.against else State.KNOWN
+            words = tuple(by_slug[slug].text for slug in lesson.against if slug in by_slug)
         new = replace(old, state=state, mentions=_joined(old.mentions, mentions), against=words)
         changes += [new] if new != old else []
     return changes
@@ -91,10 +87,12 @@ def decided(
     old = next((one for one in known if one.slug == lesson.slug), None)
     mine = _taught(lesson, State.KNOWN if keep else State.REJECTED, now, by=by)
     prose, text = (old.prose, old.lesson) if old else ("", mine.lesson)
-    changes = [replace(mine, prose=prose, lesson=text, why=why)]
-    if keep:
-        losers = [one for one in known if one.state is State.KNOWN and contradict(one.lesson, lesson.text)]
-        changes += [replace(one, state=State.CONTESTED, against=(lesson.text,)) for one in losers]
+    over = tuple(one.text for one in found if keep and contradict(one.text, lesson.text))
+    changes = [replace(mine, prose=prose, lesson=text, why=why, over=over)]
+    for other in known if keep else ():
+        if other.state is State.KNOWN and contradict(other.lesson, lesson.text):
+            left = tuple(words for words in other.over if not same(words, lesson.text))
+            changes.append(replace(other, state=State.CONTESTED, against=(lesson.text,), over=left))
     return changes
 
 
@@ -155,7 +153,8 @@ def _judged(
     lesson: Lesson, every: Sequence[Lesson], known: Sequence[Knowledge], missions: int, projects: int
 ) -> Lesson:
     mine = next((one for one in known if one.slug == lesson.slug), None)
-    if mine is not None and mine.state is State.REJECTED:
+    overruled = any(same(lesson.text, words) for one in known if one.state is State.KNOWN for words in one.over)
+    if overruled or (mine is not None and mine.state is State.REJECTED):
         return replace(lesson, standing=Standing.REJECTED)
     against = tuple(_against(lesson, mine, every, known))
     if against:
@@ -170,14 +169,13 @@ def _judged(
 def _against(
     lesson: Lesson, mine: Knowledge | None, every: Sequence[Lesson], known: Sequence[Knowledge]
 ) -> Iterator[str]:
-    """The lessons that contradict this one and are not settled: rejected ones don't count, nor what was said before
-    this one became known."""
+    """The lessons that contradict this one; rejected ones don't count, nor what a person overruled for this one."""
     rejected = {one.slug for one in known if one.state is State.REJECTED}
-    decided_at = {one.slug: one.since for one in known if one.state is State.KNOWN}
+    over = mine.over if mine is not None else ()
     for other in every:
         if other.slug == lesson.slug or other.slug in rejected or not contradict(lesson.text, other.text):
             continue
-        if mine is None or max(other.newest(), decided_at.get(other.slug, "")) > mine.since:
+        if not any(same(other.text, words) for words in over):
             yield other.slug
 
 

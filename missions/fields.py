@@ -27,7 +27,7 @@ def _listed(value: Any) -> Any:
 
 
 def _zoned(value: Any) -> Any:
-    """YAML reads a time without a zone as naive: a mission's times are UTC. A day begins at midnight. A bare number is no time."""
+    """A mission's times are UTC, which YAML leaves out where no zone is given; a day is its midnight."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     if isinstance(value, datetime) and value.tzinfo is None:

@@ -62,8 +62,14 @@ class Recollection:
             return list(_within(_found(conn, recall.search(conn, query, roof)), projects, limit))
 
     def lines(self, ledger: Ledger, project: str, task: str) -> list[tuple[str, str]]:
-        """What earlier sessions of the project, or of the fleet, said that bears on a task: (entry id, text)."""
-        found = self.search(ledger, task, projects=("", project), limit=LINES)
+        """What earlier sessions of the project, or of the fleet, said that bears on a task: (entry id, text).
+
+        Nothing where the index cannot be used: a mission must not fail for want of a memory of others.
+        """
+        try:
+            found = self.search(ledger, task, projects=("", project), limit=LINES)
+        except (WrongSetting, sqlite3.Error):
+            return []
         return [(one.entry_id, f"{one.when[:10]} · {one.heading}\n{one.text}".strip(" ·")) for one in found]
 
     def _current(self, ledger: Ledger) -> closing[sqlite3.Connection]:

@@ -27,6 +27,8 @@ from orchestrator.schedule import Schedule, missing, mission, mission_name
 from orchestrator.trust import Trust
 from sync.objects import read_commit
 
+PAUSE = 60.0
+"""Seconds at least between two looks at the logs, which cost a second each where a month has ten thousand entries."""
 LOOKS = 600.0
 """Seconds after which a look is taken although nothing moved: a review can become late by waiting."""
 
@@ -44,21 +46,23 @@ class Upkeep:
     custody: Custody
     schedule: Schedule
     _tip: str = ""
-    _looked: float = 0.0
+    _looked: float = float("-inf")
     _filed: datetime | None = None
     """The last time of the schedule that is seen to."""
     _turns: dict[str, float] = field(default_factory=dict)
 
     def step(self, ledger: Ledger) -> bool:
         """One round; returns whether the branch was changed. Raises SyncError when the remote does not answer."""
+        since = self.clock() - self._looked
+        fresh = bool(self._turns) or since >= LOOKS or (ledger.tip != self._tip and since >= PAUSE)
         try:
-            return self._rotate(ledger) or self._file_review(ledger) or self._look(ledger)
+            return (fresh and self._rotate(ledger)) or self._file_review(ledger) or (fresh and self._look(ledger))
         except (OrchestratorError, HandoffError) as error:
             self.tell("upkeep", str(error), once=True)
             return False
 
     def _rotate(self, ledger: Ledger) -> bool:
-        if ledger.tip == self._tip or rotated(ledger) is None or not self._my_turn(ledger, "rotate"):
+        if rotated(ledger) is None or not self._my_turn(ledger, "rotate"):
             return False
         moved = land(self.bus, self.reader, rotated) is not None
         if moved:
@@ -82,8 +86,6 @@ class Upkeep:
 
     def _look(self, ledger: Ledger) -> bool:
         """Tells what a person should know, each thing once."""
-        if ledger.tip == self._tip and self.clock() < self._looked + LOOKS:
-            return False
         self._looked = self.clock()
         for one in self.custody.look(ledger, self.trust):
             self.tell("alarm", f"{one.says}; {one.remedy}", once=True)

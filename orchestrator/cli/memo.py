@@ -117,9 +117,13 @@ def plain(one: Lesson) -> dict[str, Any]:
 
 def _row(one: Filed) -> tuple[str, str, str, str]:
     memo = one.memo
-    facts = [memo.memo_id, one.project, f"on {memo.node}", f"{len(memo.lessons_learned)} lessons"]
-    detail = " · ".join(fact for fact in facts if fact and not fact.startswith("0 "))
+    facts = [memo.memo_id, one.project, f"on {memo.node}", _count(len(memo.lessons_learned))]
+    detail = " · ".join(fact for fact in facts if fact)
     return paper.clock_time(datetime.fromisoformat(memo.created)), memo.summary, detail, ""
+
+
+def _count(lessons: int) -> str:
+    return f"{lessons} lesson{'s' * (lessons != 1)}" if lessons else ""
 
 
 def _memos() -> Memos:

@@ -165,3 +165,28 @@ def test_a_short_running_log_is_read_together_with_older_months() -> None:
     assert seen[0] == "e8-0"
     assert seen[-1] == "now"
     assert len(seen) == 61
+
+
+def test_a_fresh_instance_recalls_what_the_log_above_does_not_show(tmp_path: Path) -> None:
+    """Lines of older entries stand before the task; an index that cannot be used is no reason to fail."""
+    from orchestrator import context
+
+    old = [entry(f"old-{n}", f"2026-10-{1 + n % 28:02}T08:00:00Z", did="Nothing. " * 60) for n in range(60)]
+    zebra = entry("zebra-1", "2026-10-01T07:00:00Z", did="The zebra cache must be cold at night")
+    ada = Town({SHOP_LOG: log(zebra, *old)}).peer("ada")
+    index = logbook(ada, tmp_path).recollection
+
+    def given(task: str) -> str:
+        made = context.assembled(
+            ada.ledger(), "shop", task, now=ada.bus.now(), budget=2000, count=context.estimate, recall=index.lines
+        )
+        return made.tail
+
+    assert (
+        "The zebra cache must be cold at night"
+        in given("How warm is the zebra cache?").partition("<shiftbook:task>")[0]
+    )
+    assert "shiftbook:recalled" not in given("What is it?")
+    (tmp_path / "recall.db").unlink()
+    (tmp_path / "recall.db").mkdir()
+    assert "shiftbook:recalled" not in given("How warm is the zebra cache?")

@@ -88,6 +88,7 @@ def test_a_change_of_an_old_entry_is_told_until_it_is_put_right(tmp_path: Path, 
     keeper.step(ada.ledger())
     assert told == []
     bad = eve.push({SHOP_LOG: after})
+    town.clock.forward(61)
     keeper.step(ada.ledger())
     keeper.step(ada.ledger())
     alarms = [words for event, words in told if event == "alarm"]
@@ -109,6 +110,7 @@ def test_appending_moving_months_and_reordering_are_no_alteration(tmp_path: Path
     keeper.step(ada.ledger())
     ada.push({SHOP_LOG: log(entry("nov"), entry("more"))})
     ada.push({SHOP_LOG: log(entry("more"), entry("nov")).replace("\n", "\r\n")})
+    town.clock.forward(61)
     keeper.step(ada.ledger())
     assert [event for event, _ in told if event != "review"] == ["rotated"]
 

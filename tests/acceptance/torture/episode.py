@@ -1,0 +1,310 @@
+"""How is a fleet of real processes tormented? One episode: a seed, a fleet behind proxies, a nemesis, a person."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from types import TracebackType
+
+import psutil
+
+from missions.document import with_fields
+from sync.git import GitStore
+from sync.remote import Oid
+from tests.acceptance.fleets import Fleet, command
+from tests.acceptance.torture import recorder
+from tests.acceptance.torture.history import CLAIM, History
+from tests.acceptance.torture.proxy import Proxy, Weather
+from tests.acceptance.torture.reading import Archive
+from tests.servers import git_daemon
+
+NODES = ("north", "south", "west")
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+BEAT = 2.0
+LEASE = 3 * BEAT
+TOLERANCE = 3.0
+"""Seconds: records tell whole ones, an agent may take a while to die, and two cores carry all of this."""
+
+
+@dataclass
+class Episode:
+    """A fleet under torture. Use it in a `with`; every process that it starts is gone afterwards."""
+
+    folder: Path
+    seed: int
+    missions: int = 12
+    skewed: bool = True
+    disk: str = ""
+    """The node whose home lies on a disk of its own, of 64 MiB, that the nemesis fills."""
+
+    def __post_init__(self) -> None:
+        self.chance = Random(self.seed)
+        self.fleet = Fleet(self.folder, beat=BEAT)
+        self.skew = {node: timedelta(0) for node in NODES}
+        if self.skewed and FAKETIME:
+            self.skew = {node: timedelta(hours=self.chance.randint(-120, 120)) for node in NODES}
+        self.asleep: list[tuple[str, float, float]] = []
+        self.did: Counter[str] = Counter()
+        self.attacks: set[tuple[str, Oid]] = set()
+        self._stack = ExitStack()
+        self._over = threading.Event()
+        self._added = 0
+
+    def __enter__(self) -> Episode:
+        self.fleet.found(*NODES)
+        recorder.install(self.fleet.bare)
+        url = self._stack.enter_context(git_daemon(self.folder))
+        port = int(url.rpartition(":")[2])
+        self.proxies = {node: Proxy(port, Random(self.chance.random())) for node in NODES}
+        self._file({f"m{n:02d}": self._text(n) for n in range(self.missions)})
+        for node in NODES:
+            self.start(node)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._over.set()
+        for node in NODES:
+            self._wake(node)
+            if node in self.fleet.running:
+                self.kill(node)
+        for proxy in self.proxies.values():
+            proxy.close()
+        self._stack.close()
+
+    def start(self, node: str) -> None:
+        """Starts a node, behind its proxy, with its own idea of the time."""
+        url = f"git://127.0.0.1:{self.proxies[node].port}/{self.fleet.bare.name}"
+        extra = {"SHIFTBOOK_LEDGER": url, "SHIFTBOOK_SLOTS": "2", "FACTORY_ROLE": "LOCAL_WORKER"}
+        if node == NODES[0]:
+            extra["FACTORY_ROLE"] = "HEADQUARTERS"
+        if self.skew[node] and FAKETIME:
+            hours = self.skew[node].total_seconds() / 3600
+            extra |= {
+                "LD_PRELOAD": str(FAKETIME),
+                "FAKETIME": f"{hours:+.0f}h",
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                "NO_FAKE_STAT": "1",
+                "PYTHONPATH": str(Path(__file__).with_name("skew")),
+            }
+        words = [sys.executable, "-m", "orchestrator", "node", "run", "--json"]
+        if node == self.disk:
+            words = [*_on_small_disk(self.folder / node), *words]
+        with (self.folder / f"{node}.jsonl").open("ab") as out, (self.folder / f"{node}.err").open("ab") as err:
+            self.fleet.running[node] = subprocess.Popen(
+                words,
+                cwd=self.folder,
+                env=self.fleet.environment(node, **extra),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+
+    def kill(self, node: str) -> None:
+        """SIGKILL of the node's own process; what it had started dies with it or is left to itself, as in life."""
+        children = self._tree(node)[1:]
+        self.fleet.kill(node)
+        for child in children:  # a machine that loses power takes all of it down
+            with suppress(psutil.Error):
+                child.kill()
+
+    def _tree(self, node: str) -> list[psutil.Process]:
+        with suppress(psutil.Error):
+            root = psutil.Process(self.fleet.running[node].pid)
+            return [root, *root.children(recursive=True)]
+        return []
+
+    def _freeze(self, node: str, seconds: float) -> None:
+        """The lid is closed: everything that the node runs stands still."""
+        began = time.time()
+        for process in self._tree(node):
+            with suppress(psutil.Error):
+                process.suspend()
+        self._over.wait(seconds)
+        self._wake(node)
+        self.asleep.append((node, began, time.time()))
+
+    def _wake(self, node: str) -> None:
+        for process in self._tree(node) if node in self.fleet.running else []:
+            with suppress(psutil.Error):
+                process.resume()
+
+    def torment(self, seconds: float) -> None:
+        """The nemesis and the person do their worst for so long; then everything works again."""
+        person = threading.Thread(target=self._person, args=(Random(self.chance.random()),), name="ada", daemon=True)
+        person.start()
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            time.sleep(self.chance.uniform(0.3, 1.5))
+            self._harm(self.chance.choice(NODES))
+        self._over.set()
+        person.join(timeout=60)
+        for proxy in self.proxies.values():
+            proxy.weather = Weather.FAIR
+        self._empty_disk()
+        self._revive()
+
+    def _harm(self, node: str) -> None:
+        what = self.chance.choice(("kill", "kill", "freeze", "weather", "weather", "weather", "weather", "disk"))
+        if what == "kill" or self.fleet.running[node].poll() is not None:
+            if self.fleet.running[node].poll() is None:
+                self.kill(node)
+            self.did["kill"] += 1
+            time.sleep(self.chance.uniform(0, 1.5))
+            self.start(node)
+        elif what == "freeze":
+            self.did["freeze"] += 1
+            self._freeze(node, self.chance.choice((1.0, LEASE + 2)))
+        elif what == "disk" and self.disk:
+            self.did["full disk"] += 1
+            self._fill_disk()
+            time.sleep(self.chance.uniform(1, 4))
+            self._empty_disk()
+        else:
+            self._storm(node)
+
+    def _storm(self, node: str) -> None:
+        weather = self.chance.choice([one for one in Weather if one is not Weather.FAIR])
+        self.did[weather.value] += 1
+        self.proxies[node].weather = weather
+        lasts = self.chance.choice((0.5, 3.0, LEASE + 3))
+
+        def clear() -> None:
+            time.sleep(lasts)
+            self.proxies[node].weather = Weather.FAIR
+
+        threading.Thread(target=clear, daemon=True).start()
+
+    def _revive(self) -> None:
+        """Starts whoever is down: a service manager would."""
+        for node in NODES:
+            if self.fleet.running[node].poll() is not None:
+                self.start(node)
+
+    def settle(self, seconds: float) -> bool:
+        """Waits until nothing is left to do. Returns whether that came true."""
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            if self._quiet():
+                return True
+            self._revive()
+            time.sleep(0.5)
+        return False
+
+    def _quiet(self) -> bool:
+        bare = self.fleet.bare
+        tip = self.fleet.git("rev-parse", "main", folder=bare)
+        listed = self.fleet.git("ls-tree", "--name-only", tip, "missions/", folder=bare).splitlines()
+        names = {path for path in listed if path.endswith(".md")}
+        dead = self.fleet.try_git("grep", "-l", "^status: dead", tip, "--", "missions/*.md", folder=bare).stdout
+        return names <= {line.partition(":")[2] for line in dead.splitlines()} and not self.fleet.git(
+            "for-each-ref", CLAIM, folder=bare
+        )
+
+    def _text(self, number: int) -> str:
+        length = self.chance.choice((0.1, 0.5, 1.0, 3.0, 8.0))
+        priority = self.chance.randint(0, 9)
+        return command(f"sleep {length}; echo {number}", max_retries=50, priority=priority)
+
+    def _file(self, texts: dict[str, str]) -> None:
+        self._change(lambda: {f"missions/{name}.md": text for name, text in texts.items()}, "missions")
+
+    def _change(self, edit: Callable[[], dict[str, str | None]], message: str) -> None:
+        """A person's commit on what is there now; done again from the start when somebody was faster."""
+        for _ in range(40):
+            self.fleet.git("fetch", "--quiet")
+            self.fleet.git("reset", "--quiet", "--hard", "origin/main")
+            files = edit()
+            for path, text in files.items():
+                target = self.fleet.clone / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.unlink() if text is None else target.write_text(text, encoding="utf-8")
+            if not files:
+                return
+            self.fleet.git("add", "--all")
+            self.fleet.git("commit", "--quiet", "--allow-empty", "-m", message)
+            if self.fleet.try_git("push", "--quiet").returncode == 0:
+                return
+        raise AssertionError("a person could not push in 40 tries")
+
+    def _person(self, chance: Random) -> None:
+        while not self._over.wait(chance.uniform(0.5, 2.5)):
+            what = chance.choice(("add", "edit", "edit", "cancel", "delete"))
+            self.did[what] += 1
+            self._change(lambda what=what: self._edit(what, chance), what)
+
+    def _edit(self, what: str, chance: Random) -> dict[str, str | None]:
+        if what == "add":
+            self._added += 1
+            return {f"missions/new{self._added:02d}.md": command("sleep 0.5; echo new", max_retries=50)}
+        here = sorted((self.fleet.clone / "missions").glob("*.md"))
+        if not here:
+            return {}
+        path = chance.choice(here)
+        name, text = f"missions/{path.name}", path.read_text(encoding="utf-8")
+        if what == "delete":
+            return {name: None}
+        if what == "cancel":
+            return {name: with_fields(text, {"status": "cancelled"})}
+        return {name: text.replace("Do it", f"Do it well ({chance.randint(0, 999)})", 1)}
+
+    def _home(self) -> Path | None:
+        """The small disk as seen from outside of the node's own mounts."""
+        tree = self._tree(self.disk) if self.disk in self.fleet.running else []
+        return Path(f"/proc/{tree[0].pid}/root{self.folder / self.disk}") if tree else None
+
+    def _fill_disk(self) -> None:
+        home = self._home()
+        with suppress(OSError):
+            if home is not None:
+                with (home / "filler").open("wb") as file:
+                    while True:
+                        file.write(b"\0" * 65536)
+                        file.flush()
+
+    def _empty_disk(self) -> None:
+        home = self._home() if self.disk else None
+        with suppress(OSError):
+            if home is not None:
+                (home / "filler").unlink(missing_ok=True)
+
+    def history(self, *, settled: bool) -> History:
+        """Everything that happened."""
+        store = GitStore(self.fleet.bare)
+        try:
+            taken = recorder.pushes(self.fleet.bare, self.attacks)
+            diary = recorder.Diary(store=store, skew=self.skew, asleep=self.asleep)
+            return Archive(store, frozenset(NODES)).history(taken, diary.works(taken), settled=settled)
+        finally:
+            store.close()
+
+
+def _on_small_disk(home: Path) -> list[str]:
+    """Runs what follows with its home on a disk of 64 MiB, in name spaces of its own; what is there is copied in."""
+    seedling = home.with_name(f"{home.name}.before")
+    if not seedling.exists():
+        shutil.copytree(home, seedling, symlinks=True)
+    script = 'mount -t tmpfs -o size=64m tmpfs "$1" && cp -a "$2/." "$1" && shift 2 && exec "$@"'
+    return ["unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh", str(home), str(seedling)]
+
+
+def small_disks() -> bool:
+    """Whether this machine lets us make one."""
+    words = ["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    return shutil.which("unshare") is not None and subprocess.run(words, capture_output=True, check=False).returncode == 0
+
+
+__all__ = ["BEAT", "NODES", "TOLERANCE", "Episode", "json", "os", "signal", "small_disks"]
