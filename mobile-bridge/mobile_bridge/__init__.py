@@ -1,1 +1,1 @@
-"""The phone's door: announcement, pairing, sealed transport, device sync. It opens with the device work; see CHANGELOG.md."""
+"""The phone's door: announcement, pairing, sealed transport, device sync. It opens with the device work."""

@@ -208,7 +208,7 @@ class Episode:
         bare = self.fleet.bare
         tip = self.fleet.git("rev-parse", "main", folder=bare)
         listed = self.fleet.git("ls-tree", "--name-only", tip, "missions/", folder=bare).splitlines()
-        names = {path for path in listed if path.endswith(".md")}
+        names = {path for path in listed if path.endswith(".md") and not path.endswith("README.md")}
         dead = self.fleet.try_git("grep", "-l", "^status: dead", tip, "--", "missions/*.md", folder=bare).stdout
         return names <= {line.partition(":")[2] for line in dead.splitlines()} and not self.fleet.git(
             "for-each-ref", CLAIM, folder=bare
@@ -250,7 +250,7 @@ class Episode:
         if what == "add":
             self._added += 1
             return {f"missions/new{self._added:02d}.md": command("sleep 0.5; echo new", max_retries=50)}
-        here = sorted((self.fleet.clone / "missions").glob("*.md"))
+        here = sorted(path for path in (self.fleet.clone / "missions").glob("*.md") if path.name != "README.md")
         if not here:
             return {}
         path = chance.choice(here)
@@ -304,7 +304,9 @@ def _on_small_disk(home: Path) -> list[str]:
 def small_disks() -> bool:
     """Whether this machine lets us make one."""
     words = ["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
-    return shutil.which("unshare") is not None and subprocess.run(words, capture_output=True, check=False).returncode == 0
+    return (
+        shutil.which("unshare") is not None and subprocess.run(words, capture_output=True, check=False).returncode == 0
+    )
 
 
 __all__ = ["BEAT", "NODES", "TOLERANCE", "Episode", "json", "os", "signal", "small_disks"]

@@ -95,9 +95,7 @@ class Archive:
         files = dict(self._files(commit.tree, ""))
         pages = {name: page for path, blob in files.items() for name, page in self._page(path, blob)}
         journal = self.store.get(files[JOURNAL]).decode() if JOURNAL in files else ""
-        others = {
-            p: b for p, b in files.items() if p != JOURNAL and not (p.startswith("missions/") and p.endswith(".md"))
-        }
+        others = {p: b for p, b in files.items() if p != JOURNAL and not is_mission(p)}
         return BranchCommit(
             parents=commit.parents, by_node=commit.author in self.nodes, pages=pages, journal=journal, others=others
         )
@@ -110,7 +108,7 @@ class Archive:
                 yield under + name, entry.oid
 
     def _page(self, path: str, blob: Oid) -> Iterable[tuple[str, Page]]:
-        if not (path.startswith("missions/") and path.endswith(".md")):
+        if not is_mission(path):
             return
         if (path, blob) not in self._pages:
             self._pages[path, blob] = page(path, self.store.get(blob))
@@ -128,3 +126,8 @@ def page(path: str, data: bytes) -> Page:
     return Page(
         path=path, status=read.status.value, epoch=read.epoch, attempts=attempts, essence=document.essence(data)
     )
+
+
+def is_mission(path: str) -> bool:
+    """Whether a file on the branch is a mission's."""
+    return path.startswith("missions/") and path.endswith(".md") and not path.endswith("/README.md")

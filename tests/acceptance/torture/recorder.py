@@ -29,7 +29,9 @@ def install(bare: Path) -> None:
     hook.write_text(HOOK, encoding="utf-8")
     hook.chmod(0o755)
     with (bare / "config").open("a", encoding="utf-8") as file:
-        file.write("[receive]\n\tautogc = false\n\tfsckObjects = true\n[gc]\n\tauto = 0\n[core]\n\tlogAllRefUpdates = false\n")
+        file.write(
+            "[receive]\n\tautogc = false\n\tfsckObjects = true\n[gc]\n\tauto = 0\n[core]\n\tlogAllRefUpdates = false\n"
+        )
 
 
 def pushes(bare: Path, attacks: Collection[tuple[str, Oid]] = ()) -> list[Push]:
