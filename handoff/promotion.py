@@ -2,8 +2,8 @@
 
 A lesson is what memos say under "Lessons learned". Two that share most of their words are one, unless a number, a
 negation or a word with an opposite tells them apart: then they contradict each other, and neither becomes known until a
-person has decided. A lesson that is known is contested as soon as a later memo contradicts it. What a person rejected or
-overruled stays so, in whatever words it comes again. No clock decides: a lesson becomes known only while nothing
+person has decided. A lesson that is known is contested as soon as a later memo contradicts it. What a person rejected
+or overruled stays so, in whatever words it comes again. No clock decides: a lesson becomes known only while nothing
 contradicts it, so whatever does afterwards came later.
 """
 

@@ -1,8 +1,8 @@
 """Who signed this, and what may they do?
 
 SSH signatures, exactly as `git commit -S` with gpg.format=ssh makes them; ssh-keygen checks them. Principals and their
-rights stand in the ledger's `allowed_signers` (format: ssh-keygen(1), ALLOWED SIGNERS). A right is one more principal on
-the same line: `role=admin`, `role=author` or `role=node`.
+rights stand in the ledger's `allowed_signers` (format: ssh-keygen(1), ALLOWED SIGNERS). A right is one more principal
+on the same line: `role=admin`, `role=author` or `role=node`.
 """
 
 from __future__ import annotations
