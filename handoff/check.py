@@ -19,6 +19,7 @@ from handoff.findings import Documents, Finding, finding
 from handoff.paths import is_missing, joined, link_targets, named_paths
 from handoff.statements import statements
 from handoff.support import stems
+from handoff.symbols import named_symbols
 from handoff.undertakings import step_changes
 
 BUDGETS: Mapping[str, int] = {PORTFOLIO: 4000, PROJECT: 4000, BRIEFING: 2000}
@@ -36,15 +37,18 @@ def check(
     today: str,
     budgets: Mapping[str, int] = BUDGETS,
     encodings: Mapping[str, str] | None = None,
+    symbols: Collection[str] | None = None,
 ) -> list[Finding]:
     """All findings, by file and line. `documents` and `files` are named from the repository's root, `today` is an ISO
-    day, `encodings` says in which encoding a document was found (`encoding.decode`)."""
+    day, `encodings` says in which encoding a document was found (`encoding.decode`), `symbols` which of the names in
+    the documents the sources hold (`symbols.wanted`, `symbols.present`)."""
     given = Documents(
         read=tuple(Document(file=file, text=text.replace("\r\n", "\n")) for file, text in sorted(documents.items())),
         files=frozenset(files),
         today=datetime.date.fromisoformat(today[:10]),
         budgets=budgets,
         encodings=encodings or {},
+        symbols=None if symbols is None else frozenset(symbols),
     )
     found = {one for rule in _RULES for one in rule(given)}
     return sorted(found, key=lambda one: (one.file, one.line, one.rule, one.why))
@@ -122,6 +126,24 @@ def missing_paths(given: Documents) -> Iterator[Finding]:
                 yield finding(document.file, number, "missing-path", why, "name where it is now, or take it out")
 
 
+def missing_symbols(given: Documents) -> Iterator[Finding]:
+    """Nor to functions and classes that are gone; judged as paths are, where most of what is named is there."""
+    for document in given.tiers:
+        if document.name == LOG or given.symbols is None:
+            continue
+        named = [(line.number, name) for line in document.lines if line.now for name in named_symbols(line.text)]
+        names = {name for _, name in named}
+        missing = names - given.symbols
+        if len(missing) * 2 > len(names):
+            continue
+        for number, name in named:
+            if name in missing:
+                why = f"it names {name}, and no source file has that"
+                yield finding(
+                    document.file, number, "missing-symbol", why, "name what it is called now, or take it out"
+                )
+
+
 def broken_links(given: Documents) -> Iterator[Finding]:
     """A relative link must lead to a file or folder of the repository."""
     folders = {parent for file in given.files for parent in _parents(file)}
@@ -170,6 +192,7 @@ _RULES: tuple[Callable[[Documents], Iterator[Finding]], ...] = (
     over_budget,
     unreadable,
     missing_paths,
+    missing_symbols,
     broken_links,
     untaken_steps,
     *consistency.RULES,

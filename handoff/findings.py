@@ -30,6 +30,8 @@ class Documents:
     today: datetime.date
     budgets: Mapping[str, int]
     encodings: Mapping[str, str]
+    symbols: frozenset[str] | None = None
+    """Names that the sources hold; None where nobody looked."""
 
     @cached_property
     def sound(self) -> tuple[Document, ...]:

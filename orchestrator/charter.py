@@ -68,10 +68,11 @@ class ReviewPart(_Part):
 
 
 class HandoffPart(_Part):
-    """`[handoff]`: when a lesson becomes known to all. 0 switches that way off."""
+    """`[handoff]`: when a lesson becomes known to all (0 switches that way off), and who words memos."""
 
     promote_missions: Annotated[int, Field(ge=0, le=1000)] = 2
     promote_projects: Annotated[int, Field(ge=0, le=1000)] = 2
+    memo_words: Literal["plain", "model"] = "plain"
 
 
 class ProjectPart(_Part):

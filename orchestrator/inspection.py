@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from handoff.check import check
 from handoff.documents import TIERS
 from handoff.encoding import decode
 from handoff.findings import Finding
+from handoff.symbols import present, wanted
 from sync.errors import GitError
 from sync.git import Git
 
@@ -17,6 +18,15 @@ ELSEWHERE = frozenset({".git", ".hg", ".venv", "venv", "node_modules", "__pycach
 """Folders that hold other people's files, where a folder is not a Git repository that would say so itself."""
 SIZE_ROOF = 16 * 1024 * 1024
 """Bytes; nothing larger is read as a document."""
+SOURCES = frozenset(
+    f".{ending}"
+    for ending in (
+        *("c", "cc", "cpp", "cs", "go", "h", "hpp", "java", "js", "jsx", "kt", "mjs", "php", "py", "rb", "rs", "sh"),
+        *("sql", "svelte", "swift", "ts", "tsx", "vue"),
+    )
+)
+SOURCE_ROOF = 1024 * 1024
+"""Bytes; a larger source file is generated, or data."""
 
 
 def look(folder: Path, *, today: str) -> list[Finding]:
@@ -25,7 +35,20 @@ def look(folder: Path, *, today: str) -> list[Finding]:
     read = {name: decode((folder / name).read_bytes()) for name in files if _is_document(folder, name)}
     texts = {name: text for name, (text, _) in read.items()}
     encodings = {name: encoding for name, (_, encoding) in read.items()}
-    return check(texts, files=frozenset(files), today=today, encodings=encodings)
+    return check(
+        texts, files=frozenset(files), today=today, encodings=encodings, symbols=_symbols(folder, files, texts)
+    )
+
+
+def _symbols(folder: Path, files: list[str], texts: Mapping[str, str]) -> frozenset[str] | None:
+    """Which of the names in the documents the sources hold; None where there are no sources to look at."""
+    names, found, looked = wanted(texts), frozenset[str](), False
+    for name in files:
+        path = folder / name
+        if path.suffix in SOURCES and path.is_file() and path.stat().st_size <= SOURCE_ROOF and found != names:
+            found |= present(path.read_text(encoding="utf-8", errors="replace"), names)
+            looked = True
+    return found if looked else None
 
 
 def _is_document(folder: Path, name: str) -> bool:

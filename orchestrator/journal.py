@@ -36,6 +36,8 @@ class Attempt:
     finished: datetime
     final: bool
     """Whether the mission ends with this attempt."""
+    words: str = ""
+    """The summary for the memo in a model's words; empty: the plain one."""
     remarks: tuple[str, ...] = ()
     """What a colleague should know besides: who was taken over, that the file changed meanwhile."""
 
@@ -182,7 +184,7 @@ def _memo(attempt: Attempt) -> Memo:
         title=mission.title,
         task=mission.task,
         outcome=attempt.state.value,
-        answer=outcome.answer or outcome.summary,
+        answer=outcome.answer or attempt.words or outcome.summary,
         created=utc(attempt.finished),
         artifacts=outcome.files,
     )

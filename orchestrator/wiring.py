@@ -231,6 +231,7 @@ def node(settings: Settings, tell: Tell) -> Node:
             agents=workers,
             folder=settings.home / "work",
             counts={"builtin": answers.count},
+            words=Words(model=answers, stop=threading.Event()),
             now=now,
             recall=recollection(settings).lines,
         ),

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from handoff.redact import redact
+from handoff.support import disagreement
 from missions.lease import Claim, Hold
 from missions.mission import Mission
 from orchestrator import context
@@ -51,6 +53,8 @@ class Workshop:
     now: Callable[[], datetime]
     budget: int = 1500
     """Tokens of handoff given to an instance."""
+    words: Callable[[str], str] = lambda text: ""
+    """A model that says in a sentence what was done; "" when it has none."""
     recall: context.Recall = context.nothing
     """What this machine's index of the journal knows about a task."""
 
@@ -73,8 +77,17 @@ class Workshop:
             started=started,
             finished=finished,
             final=final,
+            words=self._words(ledger, outcome) if final else "",
             remarks=remarks,
         )
+
+    def _words(self, ledger: Ledger, outcome: Outcome) -> str:
+        """The memo's summary in a model's words, if the fleet wants that and what was done bears them out."""
+        if ledger.charter.handoff.memo_words != "model" or outcome.answer:
+            return ""  # an answer is in a model's words already
+        told = "\n".join([outcome.summary, *outcome.files, *outcome.output.splitlines()[-20:]])
+        said = " ".join(self.words(redact(told).text).split())
+        return "" if disagreement(said, [told]) else said
 
     def clear(self, claim: Claim) -> None:
         """Removes an attempt's workspace, once its result is accepted or kept as late work."""

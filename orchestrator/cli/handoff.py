@@ -26,10 +26,11 @@ command.add_command(agents_file.command)
 @click.option("--project", default="", help="A project from fleet.toml.")
 @click.option("--task", default="", help="The task that the instance would be given.")
 @click.option("--budget", default=4000, show_default=True, help="Tokens at most.")
+@click.option("--model", "model_file", default="", metavar="FILE", help="Count with this GGUF file's tokenizer.")
 @click.option("--json", "as_json", is_flag=True, help="Print text, parts and cuts as JSON.")
-def show(project: str, task: str, budget: int, as_json: bool) -> None:
+def show(project: str, task: str, budget: int, model_file: str, as_json: bool) -> None:
     """Prints the assembled handoff; what was cut is said on standard error."""
-    now = settings.load()
+    now = settings.load(model=model_file) if model_file else settings.load()
     fleet, model = wiring.fleet(now), wiring.model(now)
     exact = model.missing() is None
     count = model.count if exact else estimate

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from handoff import symbols
 from handoff.check import check
 from handoff.encoding import decode
 
@@ -242,3 +243,18 @@ def test_any_text_can_be_checked(documents: dict[str, str]) -> None:
     """No text makes the check fail, and it says the same every time."""
     found = check(documents, files=list(documents), today=TODAY)
     assert found == check(documents, files=list(documents), today=TODAY)
+
+
+def test_a_symbol_that_is_gone_is_reported_where_most_are_there() -> None:
+    """Calls, snake_case and CamelCase in backticks are looked up in the sources; plain words never are."""
+    text = "# Shop\n\nUse `Cart.total()`, `add_item` and `OrderBook`; `drop_cart` is gone. Say `hello` to the `cart`.\n"
+    documents = {"PROJECT_CONTEXT.md": text, "SESSION_BRIEFING.md": "# Now\n\nNothing special is happening.\n"}
+    source = "class OrderBook:\n    def add_item(self): ...\n    def total(self): ...\n"
+    held = symbols.present(source, symbols.wanted(documents))
+    found = check(documents, files={"shop.py"}, today="2026-11-21", symbols=held)
+    assert [(one.line, one.why) for one in found if one.rule == "missing-symbol"] == [
+        (3, "it names drop_cart, and no source file has that")
+    ]
+    for unknown in (None, frozenset[str]()):  # nobody looked; or it speaks of other code altogether
+        silent = check(documents, files={"shop.py"}, today="2026-11-21", symbols=unknown)
+        assert not any(one.rule == "missing-symbol" for one in silent)

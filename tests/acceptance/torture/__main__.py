@@ -1,0 +1,92 @@
+"""`make torture`: episodes with real processes and explorations in memory, seed after seed, until the time is over.
+
+Every seed is printed before it is used. A broken promise ends the run with exit code 1, and the folder is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.acceptance.torture.checker import Violation, check
+from tests.acceptance.torture.episode import FAKETIME, NODES, TOLERANCE, Episode, small_disks
+from tests.acceptance.torture.exploration import World, explore
+from tests.acceptance.torture.guards import GUARDS
+
+WORLDS = {"plain": World()} | {guard.name: guard.world for guard in GUARDS}
+SHARE = 0.3
+"""The part of the time that explorations get."""
+
+
+def main() -> int:
+    """Runs until the time is over. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="make torture", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="the first seed")
+    parser.add_argument("--episode", type=float, default=45.0, help="seconds of torment in one episode")
+    parser.add_argument("--only", choices=("episodes", "explorations"))
+    told = parser.parse_args()
+    if not FAKETIME:
+        print("no clocks are skewed: libfaketime is not installed (apt-get install faketime)")
+    ends, found, counts = time.monotonic() + told.seconds, list[str](), {"episodes": 0, "explorations": 0}
+    for seed in itertools.count(told.seed):
+        if time.monotonic() >= ends or found:
+            break
+        if told.only != "explorations":
+            found += _episode(seed, told.episode)
+            counts["episodes"] += 1
+        if told.only != "episodes":
+            share = told.episode * SHARE if told.only is None else told.seconds
+            for name, tried in _explorations(seed, min(ends, time.monotonic() + share), found):
+                counts["explorations"] += tried
+                print(f"  {tried} explorations of {name} from seed {seed * 1000}", flush=True)
+    print(f"{counts['episodes']} episodes, {counts['explorations']} explorations, {len(found)} broken promises")
+    for line in found:
+        print(line)
+    return 1 if found else 0
+
+
+def _episode(seed: int, seconds: float) -> list[str]:
+    folder = Path(tempfile.mkdtemp(prefix="shiftbook-torture-"))
+    disk = NODES[seed % len(NODES)] if seed % 2 and small_disks() else ""
+    print(f"episode {seed}" + (f", {disk} on a small disk" if disk else ""), flush=True)
+    with Episode(folder, seed, disk=disk) as episode:
+        episode.torment(seconds)
+        settled = episode.settle(120)
+        words = episode.fleet.words()
+    history = episode.history(settled=settled)
+    did = ", ".join(f"{count} {what}" for what, count in episode.did.most_common())
+    print(f"  {len(history.pushes)} ref transactions, {len(history.works)} attempts; {did}", flush=True)
+    broken = [f"episode {seed}: {violation}" for violation in check(history, tolerance=TOLERANCE)]
+    broken += [] if settled else [f"episode {seed}: it did not come to rest\n{words}"]
+    if broken:
+        print(f"  kept in {folder}")
+    else:
+        shutil.rmtree(folder)
+    return broken
+
+
+def _explorations(seed: int, ends: float, found: list[str]) -> list[tuple[str, int]]:
+    """Plays each world in turn, seed after seed; returns how often each was played."""
+    played = dict.fromkeys(WORLDS, 0)
+    for number, (name, world) in enumerate(itertools.cycle(WORLDS.items())):
+        if time.monotonic() >= ends or found:
+            break
+        this = seed * 1000 + number // len(WORLDS)
+        _, history = explore(world, this)
+        found += [f"{name}, seed {this}: {violation}" for violation in _judged(history)]
+        played[name] += 1
+    return list(played.items())
+
+
+def _judged(history: object) -> list[Violation]:
+    return check(history, tolerance=0.6)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
