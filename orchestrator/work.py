@@ -15,6 +15,7 @@ from handoff.support import disagreement
 from missions.lease import Claim, Hold
 from missions.mission import Mission
 from orchestrator import context
+from orchestrator.charter import Charter
 from orchestrator.errors import OrchestratorError
 from orchestrator.journal import Attempt
 from orchestrator.ledger import Ledger
@@ -77,13 +78,13 @@ class Workshop:
             started=started,
             finished=finished,
             final=final,
-            words=self._words(ledger, outcome) if final else "",
+            words=self.words_of(ledger.charter, outcome) if final else "",
             remarks=remarks,
         )
 
-    def _words(self, ledger: Ledger, outcome: Outcome) -> str:
+    def words_of(self, rules: Charter, outcome: Outcome) -> str:
         """The memo's summary in a model's words, if the fleet wants that and what was done bears them out."""
-        if ledger.charter.handoff.memo_words != "model" or outcome.answer:
+        if rules.handoff.memo_words != "model" or outcome.answer:
             return ""  # an answer is in a model's words already
         told = "\n".join([outcome.summary, *outcome.files, *outcome.output.splitlines()[-20:]])
         said = " ".join(self.words(redact(told).text).split())

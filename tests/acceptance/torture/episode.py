@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -69,7 +66,8 @@ class Episode:
         url = self._stack.enter_context(git_daemon(self.folder))
         port = int(url.rpartition(":")[2])
         self.proxies = {node: Proxy(port, Random(self.chance.random())) for node in NODES}
-        self._file({f"m{n:02d}": self._text(n) for n in range(self.missions)})
+        if self.missions:
+            self.file({f"m{n:02d}": self._text(n) for n in range(self.missions)})
         for node in NODES:
             self.start(node)
         return self
@@ -219,7 +217,8 @@ class Episode:
         priority = self.chance.randint(0, 9)
         return command(f"sleep {length}; echo {number}", max_retries=50, priority=priority)
 
-    def _file(self, texts: dict[str, str]) -> None:
+    def file(self, texts: dict[str, str]) -> None:
+        """A person files missions."""
         self._change(lambda: {f"missions/{name}.md": text for name, text in texts.items()}, "missions")
 
     def _change(self, edit: Callable[[], dict[str, str | None]], message: str) -> None:
@@ -307,6 +306,3 @@ def small_disks() -> bool:
     return (
         shutil.which("unshare") is not None and subprocess.run(words, capture_output=True, check=False).returncode == 0
     )
-
-
-__all__ = ["BEAT", "NODES", "TOLERANCE", "Episode", "json", "os", "signal", "small_disks"]

@@ -1,0 +1,95 @@
+"""Real nodes over a real server, and a nemesis between them: is every promise kept? `make torture` does it for longer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.torture.checker import check
+from tests.acceptance.torture.episode import FAKETIME, NODES, TOLERANCE, Episode
+from tests.acceptance.torture.history import CLAIM
+from tests.conftest import lacking
+
+SEED = 20261121
+
+
+@pytest.fixture
+def quiet(tmp_path: Path) -> Iterator[Episode]:
+    """Three nodes that have joined and have nothing to do."""
+    with Episode(tmp_path, SEED, missions=0, skewed=False) as episode:
+        episode.fleet.wait("all are there", lambda: len(_beats(episode)) == len(NODES))
+        yield episode
+
+
+def _beats(episode: Episode) -> list[str]:
+    return episode.fleet.git("for-each-ref", "refs/shiftbook/beat", folder=episode.fleet.bare).splitlines()
+
+
+def _ended(episode: Episode, *nodes: str) -> bool:
+    return all(episode.fleet.running[node].poll() is not None for node in nodes)
+
+
+def _words(episode: Episode, node: str) -> str:
+    return (episode.folder / f"{node}.err").read_text(encoding="utf-8")
+
+
+def test_every_promise_is_kept_under_torture(tmp_path: Path) -> None:
+    """Killed, frozen, cut off, with clocks days apart, while a person edits: one result each, nothing lost."""
+    if not FAKETIME:
+        lacking("libfaketime is not installed: no clocks would be skewed")
+    with Episode(tmp_path, SEED) as episode:
+        episode.torment(10)
+        settled = episode.settle(90)
+        words = episode.fleet.words()
+    history = episode.history(settled=settled)
+    assert settled, f"seed {SEED}: it did not come to rest\n{words}"
+    assert check(history, tolerance=TOLERANCE) == [], f"seed {SEED}\n{words}"
+    assert len(history.works) > 3
+
+
+def test_nodes_stop_with_an_alarm_when_the_branch_is_rewritten(quiet: Episode) -> None:
+    """A branch that lost commits stops every node that knew them, again after a restart; nobody builds on it."""
+    fleet = quiet.fleet
+    tip = fleet.git("rev-parse", "main", folder=fleet.bare)
+    old = fleet.git("rev-parse", "main~1", folder=fleet.bare)
+    fleet.git("update-ref", "refs/heads/main", old, folder=fleet.bare)
+    fleet.wait("all have stopped", lambda: _ended(quiet, *NODES), seconds=20)
+    for node in NODES:
+        assert fleet.running[node].returncode == 1
+        assert "refs/heads/main was rewritten" in _words(quiet, node)
+    quiet.start("west")
+    fleet.wait("it stops again", lambda: _ended(quiet, "west"), seconds=20)
+    assert fleet.git("rev-parse", "main", folder=fleet.bare) == old
+    fleet.git("update-ref", "refs/heads/main", tip, folder=fleet.bare)
+    quiet.start("west")
+    fleet.wait("it works again", lambda: "ready" in [event["event"] for event in fleet.events("west")[-2:]], seconds=20)
+    assert fleet.running["west"].poll() is None
+
+
+def test_nodes_stop_with_an_alarm_when_a_claim_is_forced_back(quiet: Episode) -> None:
+    """A stale holder's claim over a newer one stops every node that knew the newer, and is never folded."""
+    fleet = quiet.fleet
+    ref = f"{CLAIM}long"
+
+    def claim() -> str:
+        return fleet.try_git("rev-parse", "--verify", "--quiet", ref, folder=fleet.bare).stdout.strip()
+
+    quiet.file({"long": "---\nrun: sleep 60\n---\nDo it.\n"})
+    fleet.wait("it is claimed", lambda: bool(claim()))
+    first = claim()
+    holder = fleet.git("log", "-1", "--format=%an", first, folder=fleet.bare)
+    quiet.kill(holder)
+    fleet.wait("it is taken over", lambda: claim() != first, seconds=30)
+    second = claim()
+    others = [node for node in NODES if node != holder]
+    moved = _beats(quiet)
+    fleet.wait("everybody has looked", lambda: not set(_beats(quiet)) & {b for b in moved if holder not in b})
+    quiet.attacks.add((ref, first))
+    fleet.git("update-ref", ref, first, second, folder=fleet.bare)
+    fleet.wait("all have stopped", lambda: _ended(quiet, *others), seconds=20)
+    for node in others:
+        assert f"{ref} was rewritten" in _words(quiet, node)
+    assert claim() == first
+    assert check(quiet.history(settled=False)) == []
