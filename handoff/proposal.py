@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from handoff.briefing import Add, Delta, Resolve, Update
 from handoff.errors import ProposalUnreadable
+from handoff.memo import shortened
 from handoff.review import Proposal
 
 _KINDS: Mapping[str, type[Add] | type[Update] | type[Resolve]] = {"add": Add, "update": Update, "resolve": Resolve}
@@ -106,7 +107,8 @@ def remarks(proposal: Proposal) -> Iterator[str]:
     for item in proposal.stale:
         yield f"no longer fits: {_safe(item.text)}: {item.why}"
     for left in proposal.dropped_with_reason:
-        yield f"left out: {_safe(left.text)}: {left.reason}"
+        # A small model can go on for pages: what it said is shown in short, the reason is what counts.
+        yield f"left out: {_safe(shortened(left.text, 100))}: {shortened(left.reason, 160)}"
 
 
 def counts(proposal: Proposal) -> str:
