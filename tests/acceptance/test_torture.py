@@ -1,4 +1,4 @@
-"""Real nodes over a real server, and a nemesis between them: is every promise kept? `make torture` does it for longer."""
+"""Real nodes, a real server, a nemesis between them: is every promise kept? `make torture` does it for longer."""
 
 from __future__ import annotations
 

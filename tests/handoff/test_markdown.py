@@ -46,6 +46,6 @@ def test_a_fence_that_is_never_closed_hides_nothing() -> None:
 
 def test_a_flood_of_open_fences_is_read_in_linear_time() -> None:
     """Twenty thousand fences that nobody closes are read in seconds; a search for each end would take minutes."""
-    began = time.perf_counter()
+    began = time.process_time()
     headings("```python\n" * 20_000)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 20

@@ -399,18 +399,17 @@ HOSTILE = [
 ]
 
 
+QUADRATIC = 20.0
+"""Seconds of processor time. A pattern that backtracks takes minutes or for ever; all of them need about one second."""
+
+
 @pytest.mark.parametrize("piece", HOSTILE)
-def test_a_hostile_line_of_a_megabyte_takes_less_than_a_second(piece: str) -> None:
-    """No pattern backtracks over a long line; the best of three runs counts, since the machine may be busy."""
+def test_no_pattern_backtracks_over_a_hostile_line_of_a_megabyte(piece: str) -> None:
+    """The work grows with the line's length, not with its square."""
     line = (piece * (1_000_000 // len(piece) + 1))[:1_000_000]
-    best = float("inf")
-    for _ in range(3):
-        start = time.perf_counter()
-        redact(line)
-        best = min(best, time.perf_counter() - start)
-        if best < 1:
-            break
-    assert best < 1
+    began = time.process_time()
+    redact(line)
+    assert time.process_time() - began < QUADRATIC
 
 
 def test_a_text_that_is_all_secrets_takes_time_in_proportion() -> None:
@@ -421,9 +420,9 @@ def test_a_text_that_is_all_secrets_takes_time_in_proportion() -> None:
         text = secret * count
         runs = []
         for _ in range(3):
-            start = time.perf_counter()
+            start = time.process_time()
             redact(text)
-            runs.append(time.perf_counter() - start)
+            runs.append(time.process_time() - start)
         return min(runs)
 
     assert seconds(8000) < 10 * seconds(2000)
