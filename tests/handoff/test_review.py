@@ -253,7 +253,7 @@ def test_every_delta_cites_an_entry_that_was_reviewed() -> None:
 
 
 def test_200_entries_become_changes_that_a_person_can_read() -> None:
-    """The promise of `shiftbook bench handoff`, with blockers, decisions, steps and facts in every entry."""
+    """With blockers, decisions, steps and facts in every entry; `shiftbook bench handoff` measures the same."""
     chance = random.Random(5)
     pool = [
         f"{verb} the {thing} {part}"

@@ -1,4 +1,4 @@
-"""What did the server take in, and what did the nodes do? Reads a bare repository's own hook, its objects, and events."""
+"""What did the server take in, and what did the nodes do? Read from the repository's own hook, objects, and events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loaded by nodes that run under libfaketime, which makes time.sleep fail (EINVAL) where only the wall clock is faked."""
+"""Loaded by nodes under libfaketime, which makes time.sleep fail (EINVAL) where only the wall clock is faked."""
 
 from __future__ import annotations
 
