@@ -125,6 +125,8 @@ class Fleet:
 
     def start(self, node: str, **extra: str) -> subprocess.Popen[bytes]:
         """Starts a node's process; its words go to <folder>/<node>.jsonl and .err."""
+        if node in self.running:
+            self.kill(node)  # left by a test that failed
         self.begun[node] = self._readies(node)
         with (self.folder / f"{node}.jsonl").open("ab") as out, (self.folder / f"{node}.err").open("ab") as err:
             process = subprocess.Popen(

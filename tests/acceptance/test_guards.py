@@ -10,8 +10,9 @@ import time
 import pytest
 
 from tests.acceptance.torture.checker import check
-from tests.acceptance.torture.exploration import World, explore
+from tests.acceptance.torture.exploration import explore
 from tests.acceptance.torture.guards import GUARDS, Guard
+from tests.acceptance.torture.world import World
 
 TOLERANCE = 0.6
 """Virtual seconds in which a worker of the exploration notices that it must stop."""

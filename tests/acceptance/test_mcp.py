@@ -120,7 +120,8 @@ def test_a_mission_from_filing_to_its_memo(shop: Fleet) -> None:
 
     async def act(agent: Agent) -> None:
         filed = await agent("file_mission", text="Count the lines.", run="wc -l README.md", project="shop")
-        assert (filed["status"], filed["project"], filed["path"]) == ("queued", "shop", "missions/count-the-lines.md")
+        assert (filed["project"], filed["path"]) == ("shop", "missions/count-the-lines.md")
+        assert filed["status"] in {"queued", "running"}  # the node may have been faster than the answer
         ended = await agent("follow_mission", name=filed["name"], wait_seconds=60)
         assert (ended["status"], ended["output"].split()) == ("done", ["1", "README.md"])
         assert "### Attempt 1 · done · desk" in ended["result"]

@@ -15,12 +15,32 @@ from tests.conftest import lacking
 SEED = 20261121
 
 
-@pytest.fixture
-def quiet(tmp_path: Path) -> Iterator[Episode]:
-    """Three nodes that have joined and have nothing to do."""
-    with Episode(tmp_path, SEED, missions=0, skewed=False) as episode:
-        episode.fleet.wait("all are there", lambda: len(_beats(episode)) == len(NODES))
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Episode]:
+    """Three nodes that have joined."""
+    with Episode(tmp_path_factory.mktemp("fleet"), SEED, missions=0, skewed=False) as episode:
+        episode.fleet.wait("all are there", lambda: len(_pages(episode)) == len(NODES))
         yield episode
+
+
+@pytest.fixture
+def quiet(founded: Episode) -> Episode:
+    """Three nodes that run, have looked at the ledger and have nothing to do."""
+    founded.revive()
+    founded.fleet.wait("all beat", lambda: len(_beats(founded)) == len(NODES))
+    _all_look(founded)
+    return founded
+
+
+def _pages(episode: Episode) -> list[str]:
+    return episode.fleet.git("ls-tree", "--name-only", "main", "heartbeats/", folder=episode.fleet.bare).splitlines()
+
+
+def _all_look(episode: Episode, dead: str = "-") -> None:
+    """Waits until every node that lives has beaten twice: meanwhile it has fetched more than once."""
+    for _ in range(2):
+        before = {line for line in _beats(episode) if dead not in line}
+        episode.fleet.wait("everybody has looked", lambda before=before: not before & set(_beats(episode)), seconds=20)
 
 
 def _beats(episode: Episode) -> list[str]:
@@ -84,8 +104,7 @@ def test_nodes_stop_with_an_alarm_when_a_claim_is_forced_back(quiet: Episode) ->
     fleet.wait("it is taken over", lambda: claim() != first, seconds=30)
     second = claim()
     others = [node for node in NODES if node != holder]
-    moved = _beats(quiet)
-    fleet.wait("everybody has looked", lambda: not set(_beats(quiet)) & {b for b in moved if holder not in b})
+    _all_look(quiet, dead=holder)
     quiet.attacks.add((ref, first))
     fleet.git("update-ref", ref, first, second, folder=fleet.bare)
     fleet.wait("all have stopped", lambda: _ended(quiet, *others), seconds=20)

@@ -13,10 +13,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.acceptance.torture.checker import Violation, check
-from tests.acceptance.torture.episode import FAKETIME, NODES, TOLERANCE, Episode, small_disks
-from tests.acceptance.torture.exploration import World, explore
+from tests.acceptance.torture import disk
+from tests.acceptance.torture.checker import check
+from tests.acceptance.torture.episode import FAKETIME, NODES, TOLERANCE, Episode
+from tests.acceptance.torture.exploration import explore
 from tests.acceptance.torture.guards import GUARDS
+from tests.acceptance.torture.world import World
 
 WORLDS = {"plain": World()} | {guard.name: guard.world for guard in GUARDS}
 SHARE = 0.3
@@ -53,9 +55,9 @@ def main() -> int:
 
 def _episode(seed: int, seconds: float) -> list[str]:
     folder = Path(tempfile.mkdtemp(prefix="shiftbook-torture-"))
-    disk = NODES[seed % len(NODES)] if seed % 2 and small_disks() else ""
-    print(f"episode {seed}" + (f", {disk} on a small disk" if disk else ""), flush=True)
-    with Episode(folder, seed, disk=disk) as episode:
+    small = NODES[seed % len(NODES)] if seed % 2 and disk.possible() else ""
+    print(f"episode {seed}" + (f", {small} on a small disk" if small else ""), flush=True)
+    with Episode(folder, seed, small=small) as episode:
         episode.torment(seconds)
         settled = episode.settle(120)
         words = episode.fleet.words()
@@ -79,13 +81,9 @@ def _explorations(seed: int, ends: float, found: list[str]) -> list[tuple[str, i
             break
         this = seed * 1000 + number // len(WORLDS)
         _, history = explore(world, this)
-        found += [f"{name}, seed {this}: {violation}" for violation in _judged(history)]
+        found += [f"{name}, seed {this}: {violation}" for violation in check(history, tolerance=0.6)]
         played[name] += 1
     return list(played.items())
-
-
-def _judged(history: object) -> list[Violation]:
-    return check(history, tolerance=0.6)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from missions.lease import Claim, Hold
-from tests.acceptance.torture.history import CLAIM, LOG, BranchCommit, History, Move, Page, Push, Work
+from tests.acceptance.torture.history import CLAIM, BranchCommit, History, Move, Page, Push, Work
+from tests.acceptance.torture.results import Result, results
 
 TOLERANCE = 1.0
 """Seconds by which two machines' work may seem to overlap: records tell whole seconds only."""
@@ -107,46 +108,6 @@ def _not_next(old: Claim, new: Claim) -> str | None:
     if (new.epoch, new.attempt) != (old.epoch + 1, old.attempt + 1):
         return f"went from epoch {old.epoch} to {new.epoch}, from attempt {old.attempt} to {new.attempt}"
     return None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """A record that the server took in on a node's log. `closing` is the claim that was closed with it."""
-
-    mission: str
-    epoch: int
-    node: str
-    log: str
-    push: Push
-    closing: Claim | None
-
-    @property
-    def counts(self) -> bool:
-        """Whether it is a result: a claim that was put back has none."""
-        return self.closing is None or self.closing.state is not Hold.RELEASED
-
-
-def results(history: History) -> list[Result]:
-    """Every record on every node's log, in the order in which the server took them in."""
-    found: list[Result] = []
-    for push, move in history.moves(LOG):
-        here, new = move.new, list[str]()
-        while here is not None and here != move.old:
-            new.append(here)
-            here = next(iter(history.logs[here].parents), None)
-        node = move.ref.removeprefix(LOG)
-        for oid in reversed(new):
-            said = history.logs[oid]
-            closing = _closed_with(history, push, said.mission, oid)
-            found.append(Result(mission=said.mission, epoch=said.epoch, node=node, log=oid, push=push, closing=closing))
-    return found
-
-
-def _closed_with(history: History, push: Push, mission: str, log: str) -> Claim | None:
-    move = push.move(CLAIM + mission)
-    commit = history.claims.get(move.new) if move and move.new else None
-    claim = commit.claim if commit else None
-    return claim if claim and claim.closed and claim.log == log else None
 
 
 def once(history: History) -> Iterator[Violation]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import threading
@@ -22,7 +21,7 @@ from missions.document import with_fields
 from sync.git import GitStore
 from sync.remote import Oid
 from tests.acceptance.fleets import Fleet, command
-from tests.acceptance.torture import recorder
+from tests.acceptance.torture import disk, recorder
 from tests.acceptance.torture.history import CLAIM, History
 from tests.acceptance.torture.proxy import Proxy, Weather
 from tests.acceptance.torture.reading import Archive
@@ -44,7 +43,7 @@ class Episode:
     seed: int
     missions: int = 12
     skewed: bool = True
-    disk: str = ""
+    small: str = ""
     """The node whose home lies on a disk of its own, of 64 MiB, that the nemesis fills."""
 
     def __post_init__(self) -> None:
@@ -98,8 +97,8 @@ class Episode:
                 "PYTHONPATH": str(Path(__file__).with_name("skew")),
             }
         words = [sys.executable, "-m", "orchestrator", "node", "run", "--json"]
-        if node == self.disk:
-            words = [*_on_small_disk(self.folder / node), *words]
+        if node == self.small:
+            words = [*disk.on_small_disk(self.folder / node), *words]
         with (self.folder / f"{node}.jsonl").open("ab") as out, (self.folder / f"{node}.err").open("ab") as err:
             self.fleet.running[node] = subprocess.Popen(
                 words,
@@ -152,8 +151,7 @@ class Episode:
         person.join(timeout=60)
         for proxy in self.proxies.values():
             proxy.weather = Weather.FAIR
-        self._empty_disk()
-        self._revive()
+        self.revive()
 
     def _harm(self, node: str) -> None:
         what = self.chance.choice(("kill", "kill", "freeze", "weather", "weather", "weather", "weather", "disk"))
@@ -166,11 +164,11 @@ class Episode:
         elif what == "freeze":
             self.did["freeze"] += 1
             self._freeze(node, self.chance.choice((1.0, LEASE + 2)))
-        elif what == "disk" and self.disk:
+        elif what == "disk" and node == self.small:
             self.did["full disk"] += 1
-            self._fill_disk()
+            disk.fill(self.fleet.running[node].pid, self.folder / node)
             time.sleep(self.chance.uniform(1, 4))
-            self._empty_disk()
+            disk.empty(self.fleet.running[node].pid, self.folder / node)
         else:
             self._storm(node)
 
@@ -186,7 +184,7 @@ class Episode:
 
         threading.Thread(target=clear, daemon=True).start()
 
-    def _revive(self) -> None:
+    def revive(self) -> None:
         """Starts whoever is down: a service manager would."""
         for node in NODES:
             if self.fleet.running[node].poll() is not None:
@@ -198,7 +196,7 @@ class Episode:
         while time.monotonic() < ends:
             if self._quiet():
                 return True
-            self._revive()
+            self.revive()
             time.sleep(0.5)
         return False
 
@@ -260,26 +258,6 @@ class Episode:
             return {name: with_fields(text, {"status": "cancelled"})}
         return {name: text.replace("Do it", f"Do it well ({chance.randint(0, 999)})", 1)}
 
-    def _home(self) -> Path | None:
-        """The small disk as seen from outside of the node's own mounts."""
-        tree = self._tree(self.disk) if self.disk in self.fleet.running else []
-        return Path(f"/proc/{tree[0].pid}/root{self.folder / self.disk}") if tree else None
-
-    def _fill_disk(self) -> None:
-        home = self._home()
-        with suppress(OSError):
-            if home is not None:
-                with (home / "filler").open("wb") as file:
-                    while True:
-                        file.write(b"\0" * 65536)
-                        file.flush()
-
-    def _empty_disk(self) -> None:
-        home = self._home() if self.disk else None
-        with suppress(OSError):
-            if home is not None:
-                (home / "filler").unlink(missing_ok=True)
-
     def history(self, *, settled: bool) -> History:
         """Everything that happened."""
         store = GitStore(self.fleet.bare)
@@ -289,20 +267,3 @@ class Episode:
             return Archive(store, frozenset(NODES)).history(taken, diary.works(taken), settled=settled)
         finally:
             store.close()
-
-
-def _on_small_disk(home: Path) -> list[str]:
-    """Runs what follows with its home on a disk of 64 MiB, in name spaces of its own; what is there is copied in."""
-    seedling = home.with_name(f"{home.name}.before")
-    if not seedling.exists():
-        shutil.copytree(home, seedling, symlinks=True)
-    script = 'mount -t tmpfs -o size=64m tmpfs "$1" && cp -a "$2/." "$1" && shift 2 && exec "$@"'
-    return ["unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh", str(home), str(seedling)]
-
-
-def small_disks() -> bool:
-    """Whether this machine lets us make one."""
-    words = ["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
-    return (
-        shutil.which("unshare") is not None and subprocess.run(words, capture_output=True, check=False).returncode == 0
-    )

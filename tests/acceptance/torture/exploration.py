@@ -10,17 +10,13 @@ import itertools
 import random
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
-from missions.document import with_fields
-from missions.lease import Hold
 from missions.selection import Offer
-from orchestrator import claim as claims
 from orchestrator import node as node_module
 from orchestrator import pulse as pulse_module
 from orchestrator.bus import BEAT, Bus
@@ -28,147 +24,25 @@ from orchestrator.constitution import Constitution
 from orchestrator.delivery import Delivery
 from orchestrator.errors import OrchestratorError
 from orchestrator.intake import Intake
-from orchestrator.ledger import Held, Ledger, Reader
+from orchestrator.ledger import Ledger, Reader
 from orchestrator.node import Node
 from orchestrator.outbox import Outbox
 from orchestrator.ports import Job, Outcome, Stop
 from orchestrator.pulse import Pulse
-from orchestrator.record import Record
 from orchestrator.roles import Role
 from orchestrator.trust import Trust
 from orchestrator.work import Workshop
 from sync import publish as publish_module
 from sync.beat import Beat
-from sync.errors import PushUncertain, RemoteUnreachable, SyncError
-from sync.memory_remote import MemoryRemote, MemoryServer
-from sync.publish import publish
-from sync.remote import Oid, Refs, Update, Verdict
-from tests.acceptance.torture.history import CLAIM, History, Move, Push, Work
+from sync.errors import SyncError
+from sync.memory_remote import MemoryRemote
+from sync.remote import Update
+from tests.acceptance.torture.history import CLAIM, History, Work
+from tests.acceptance.torture.intruder import Intruder
+from tests.acceptance.torture.person import Person
 from tests.acceptance.torture.reading import Archive
 from tests.acceptance.torture.virtual import Event, Loop, replaced, threads
-
-NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-CHARTER = """\
-[bus]
-beat_seconds = 10
-lease_beats = 3
-poll_seconds = [1, 5]
-[trust]
-missions = "remote"
-sandbox = "optional"
-"""
-TIMEOUT = 10.0
-"""Virtual seconds after which a call to a remote that does not answer is given up; wiring: a third of the lease."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class World:
-    """What one exploration is made of. Chances are for each call to the remote; times are virtual seconds."""
-
-    nodes: tuple[str, ...] = ("hq", "east", "west")
-    twins: bool = False
-    """Two of the nodes are one machine that was cloned while it ran: same name, same boot."""
-    missions: int = 8
-    length: tuple[float, float] = (0.2, 20.0)
-    """How long the work on a mission takes."""
-    lost_push: float = 0.02
-    lost_answer: float = 0.02
-    late_push: float = 0.01
-    slow: float = 0.03
-    kills: float = 0.02
-    cuts: float = 0.02
-    freezes: float = 0.02
-    """Chances for each second of trouble."""
-    trouble: float = 120.0
-    """So long the nemesis goes on."""
-    rest: float = 900.0
-    """So long everything then has to come to an end; 0: the run is cut off."""
-    edits: bool = True
-    attack: bool = False
-    """A stale holder forces its old claim back, and its result with it, after everybody has seen the newer one."""
-
-
-class Recorder(MemoryServer):
-    """A server in memory that writes down what it takes in."""
-
-    def __init__(self, loop: Loop) -> None:
-        super().__init__()
-        self.loop = loop
-        self.pushes: list[Push] = []
-        self.attacking = False
-
-    def move(self, updates: Sequence[Update], *, atomic: bool) -> dict[str, Verdict]:
-        """Moves refs as the server does."""
-        before = dict(self.refs)
-        verdicts = super().move(updates, atomic=atomic)
-        moves = tuple(
-            Move(ref=u.ref, old=before.get(u.ref), new=u.new) for u in updates if verdicts[u.ref] is Verdict.ACCEPTED
-        )
-        if moves:
-            self.pushes.append(Push(at=self.loop.now, moves=moves, attack=self.attacking))
-        return verdicts
-
-
-@dataclass
-class Line:
-    """One process' way to the server."""
-
-    remote: MemoryRemote
-    loop: Loop
-    world: World
-    cut: bool = False
-    mute: bool = False
-    """Only what is sent gets lost: what comes still comes."""
-    calm: bool = False
-
-    def fetch(self) -> Refs:
-        """All refs, if the line holds."""
-        self._travel()
-        if self.cut:
-            self.loop.sleep(TIMEOUT)
-            raise RemoteUnreachable("line", "cut")
-        refs = self.remote.fetch()
-        self._travel()
-        return refs
-
-    def seen(self) -> Refs:
-        """The refs as they were last fetched."""
-        return self.remote.seen()
-
-    def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
-        """Moves refs, if nothing happens on the way."""
-        self._travel()
-        fate = self.loop.chance.random() if not self.calm else 1.0
-        if self.cut or self.mute or fate < self.world.lost_push:
-            self.loop.sleep(TIMEOUT)
-            raise PushUncertain("line", "no answer")
-        if fate < self.world.lost_push + self.world.late_push:
-            self._deliver_later(updates, atomic)
-            self.loop.sleep(TIMEOUT)
-            raise PushUncertain("line", "no answer")
-        verdicts = self.remote.push(updates, atomic=atomic)
-        self._travel()
-        if fate > 1.0 - self.world.lost_answer and not self.calm:
-            self.loop.sleep(TIMEOUT)
-            raise PushUncertain("line", "no answer")
-        return verdicts
-
-    def close(self) -> None:
-        """Nothing to let go of."""
-
-    def _travel(self) -> None:
-        slow = not self.calm and self.loop.chance.random() < self.world.slow
-        self.loop.sleep(self.loop.chance.uniform(1, 8) if slow else self.loop.chance.uniform(0.005, 0.05))
-
-    def _deliver_later(self, updates: Sequence[Update], atomic: bool) -> None:
-        """The server had all of it, and took its time; whoever sent it gave up meanwhile, or died."""
-        delay = self.loop.chance.uniform(0.5, 3 * TIMEOUT)
-
-        def arrive() -> None:
-            self.loop.sleep(delay)
-            self.remote.server.move(updates, atomic=atomic)
-
-        self.loop.spawn("late push", "network", arrive)
+from tests.acceptance.torture.world import CHARTER, NOON, Line, Recorder, World
 
 
 @dataclass
@@ -274,9 +148,10 @@ class Exploration:
             self.start(name)
         self.loop.spawn("nemesis", "nemesis", self._nemesis)
         if self.world.edits:
-            self.loop.spawn("ada", "ada", lambda: self._edits(person))
+            self.loop.spawn("ada", "ada", Person(self.loop, person).run)
         if self.world.attack:
-            self.loop.spawn("attack", "attack", self._attack)
+            intruder = Intruder(self.loop, self.server, self._views, lambda name, boot: self._bus(name, boot, "person"))
+            self.loop.spawn("intruder", "intruder", intruder.run)
         self.loop.run(self.world.trouble)
         self._calm()
         ends = self.loop.now + self.world.rest
@@ -338,6 +213,10 @@ class Exploration:
             nonce=self.nonce,
         )
 
+    def _views(self) -> dict[str, int]:
+        intakes = {name: process.node.intake for name, process in self.processes.items()}
+        return {name: intake.views for name, intake in intakes.items() if isinstance(intake, Watching)}
+
     def nonce(self) -> str:
         """What makes two claims two objects."""
         return f"nonce-{next(self._nonces)}"
@@ -391,80 +270,6 @@ class Exploration:
         return all(page.archived or page.status == "dead" for page in pages) and not any(
             ref.startswith(CLAIM) for ref in self.server.refs
         )
-
-    def _edits(self, person: Bus) -> None:
-        """A person adds, edits, cancels and deletes missions while all this goes on."""
-        chance = self.loop.chance
-        for number in range(20):
-            self.loop.sleep(chance.uniform(2, 12))
-            what = chance.choice(("add", "edit", "edit", "cancel", "delete"))
-            reader = Reader(person.store, Constitution(person.store, lambda tip: tip))
-
-            def plan(refs: Refs, what: str = what, number: int = number, reader: Reader = reader) -> list[Update]:
-                ledger = reader.read(refs)
-                files = self._edit(ledger, what, number)
-                if not files:
-                    return []
-                commit = person.commit(files, f"ada: {what}", onto=ledger.tip, tree=ledger.tree)
-                return [Update(ref=person.main, expect=ledger.tip, new=commit)]
-
-            publish(person.remote, plan)
-
-    def _edit(self, ledger: Ledger, what: str, number: int) -> dict[str, bytes | None]:
-        if what == "add":
-            return {f"missions/new{number}.md": f"---\nmax_retries: 50\n---\nDo new{number}.\n".encode()}
-        names = sorted(ledger.open)
-        if not names:
-            return {}
-        filed = ledger.open[names[number % len(names)]]
-        text = ledger.store.get(filed.blob).decode()
-        if what == "delete":
-            return {filed.path: None}
-        if what == "cancel":
-            return {filed.path: with_fields(text, {"status": "cancelled"}).encode()}
-        return {filed.path: text.replace("Do ", f"Do ({number}) ", 1).encode()}
-
-    def _attack(self) -> None:
-        """Waits for a mission that was taken over, and for everybody to have seen that; then forces the old claim."""
-        seen: dict[str, dict[str, int]] = {}
-        while True:
-            self.loop.sleep(0.5)
-            views = {n: p.node.intake.views for n, p in self.processes.items() if isinstance(p.node.intake, Watching)}
-            now = {n: o for n, o in self.server.refs.items() if n.startswith(CLAIM) and self._taken_over(o)}
-            seen = {oid: seen.get(oid, views) for oid in now.values()}
-            for ref, oid in now.items():
-                if all(views[name] >= before + 2 for name, before in seen[oid].items()):
-                    self._force(ref, oid)
-                    return
-
-    def _taken_over(self, oid: Oid) -> bool:
-        commit = Archive(self.server.store, frozenset()).claim(oid)
-        return bool(commit.parents) and commit.claim is not None and not commit.claim.closed
-
-    def _force(self, ref: str, oid: Oid) -> None:
-        self.loop.kill("nemesis")
-        self.server.attacking = True
-        archive = Archive(self.server.store, frozenset())
-        before = archive.claim(oid).parents[0]
-        claim = archive.claim(before).claim
-        assert claim is not None
-        stale = Held(claim=claim, oid=before)
-        self.server.move([Update(ref=ref, expect=oid, new=before)], atomic=True)
-        claims.complete(self._bus(claim.node, claim.boot, "person"), stale, _record(stale), state=Hold.DONE)
-        self.server.attacking = False
-
-
-def _record(held: Held) -> Record:
-    claim = held.claim
-    return Record(
-        mission=claim.mission,
-        epoch=claim.epoch,
-        fields={"finished": "2026-11-21T12:05:00Z"},
-        finished="2026-11-21T12:05:00Z",
-        section=f"### Attempt {claim.attempt} · done · {claim.node} · 1 s\n\nforced",
-        entry="",
-        log_path="SESSION_LOG.md",
-    )
 
 
 def explore(world: World, seed: int, *removed: tuple[object, str, object]) -> tuple[Exploration, History]:

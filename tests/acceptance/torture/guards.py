@@ -17,7 +17,8 @@ from orchestrator.intake import Intake, Taken
 from orchestrator.ledger import Ledger
 from sync.publish import settle
 from sync.remote import Oid, Remote, Update, Verdict
-from tests.acceptance.torture.exploration import Exploration, World
+from tests.acceptance.torture.exploration import Exploration
+from tests.acceptance.torture.world import World
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,20 +48,24 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._over = False
-        threading.Thread(target=self._serve, name="proxy", daemon=True).start()
+        self._server = threading.Thread(target=self._serve, name="proxy", daemon=True)
+        self._server.start()
 
     def close(self) -> None:
         """Stops serving; what is under way breaks."""
         self._over = True
+        with suppress(OSError):  # wakes the thread: it must be out of accept() before the listener's number is free
+            socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+        self._server.join(timeout=5)
         self._listener.close()
         for one in list(self.open):
             _close(one)
 
     def _serve(self) -> None:
-        while not self._over:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
+        while True:
+            client, _ = self._listener.accept()
+            if self._over:
+                client.close()
                 return
             self.open.append(client)
             threading.Thread(target=self._carry, args=(client, self.weather), daemon=True).start()

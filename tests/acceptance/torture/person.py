@@ -1,0 +1,58 @@
+"""What does a person do while the nodes work? Adds, edits, cancels and deletes missions, in the branch, by the seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from missions.document import with_fields
+from orchestrator.bus import Bus
+from orchestrator.constitution import Constitution
+from orchestrator.ledger import Ledger, Reader
+from sync.publish import publish
+from sync.remote import Refs, Update
+from tests.acceptance.torture.virtual import Loop
+
+CHANGES = 20
+
+
+@dataclass
+class Person:
+    """Somebody with a clone of the ledger in memory."""
+
+    loop: Loop
+    bus: Bus
+
+    def run(self) -> None:
+        """Makes one change after the other."""
+        chance = self.loop.chance
+        for number in range(CHANGES):
+            self.loop.sleep(chance.uniform(2, 12))
+            self._change(chance.choice(("add", "edit", "edit", "cancel", "delete")), number)
+
+    def _change(self, what: str, number: int) -> None:
+        reader = Reader(self.bus.store, Constitution(self.bus.store, lambda tip: tip))
+
+        def plan(refs: Refs) -> list[Update]:
+            ledger = reader.read(refs)
+            files = _edit(ledger, what, number)
+            if not files:
+                return []
+            commit = self.bus.commit(files, f"ada: {what}", onto=ledger.tip, tree=ledger.tree)
+            return [Update(ref=self.bus.main, expect=ledger.tip, new=commit)]
+
+        publish(self.bus.remote, plan)
+
+
+def _edit(ledger: Ledger, what: str, number: int) -> dict[str, bytes | None]:
+    if what == "add":
+        return {f"missions/new{number}.md": f"---\nmax_retries: 50\n---\nDo new{number}.\n".encode()}
+    names = sorted(ledger.open)
+    if not names:
+        return {}
+    filed = ledger.open[names[number % len(names)]]
+    text = ledger.store.get(filed.blob).decode()
+    if what == "delete":
+        return {filed.path: None}
+    if what == "cancel":
+        return {filed.path: with_fields(text, {"status": "cancelled"}).encode()}
+    return {filed.path: text.replace("Do ", f"Do ({number}) ", 1).encode()}

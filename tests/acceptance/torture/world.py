@@ -1,0 +1,136 @@
+"""What is an exploration made of? Parameters, a server in memory that writes everything down, lines that break."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sync.errors import PushUncertain, RemoteUnreachable
+from sync.memory_remote import MemoryRemote, MemoryServer
+from sync.remote import Refs, Update, Verdict
+from tests.acceptance.torture.history import Move, Push
+from tests.acceptance.torture.virtual import Loop
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+CHARTER = """\
+[bus]
+beat_seconds = 10
+lease_beats = 3
+poll_seconds = [1, 5]
+[trust]
+missions = "remote"
+sandbox = "optional"
+"""
+TIMEOUT = 10.0
+"""Virtual seconds after which a call to a remote that does not answer is given up; wiring: a third of the lease."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """What one exploration is made of. Chances are for each call to the remote; times are virtual seconds."""
+
+    nodes: tuple[str, ...] = ("hq", "east", "west")
+    twins: bool = False
+    """Two of the nodes are one machine that was cloned while it ran: same name, same boot."""
+    missions: int = 8
+    length: tuple[float, float] = (0.2, 20.0)
+    """How long the work on a mission takes."""
+    lost_push: float = 0.02
+    lost_answer: float = 0.02
+    late_push: float = 0.01
+    slow: float = 0.03
+    kills: float = 0.02
+    cuts: float = 0.02
+    freezes: float = 0.02
+    """Chances for each second of trouble."""
+    trouble: float = 120.0
+    """So long the nemesis goes on."""
+    rest: float = 900.0
+    """So long everything then has to come to an end; 0: the run is cut off."""
+    edits: bool = True
+    attack: bool = False
+    """A stale holder forces its old claim back, and its result with it, after everybody has seen the newer one."""
+
+
+class Recorder(MemoryServer):
+    """A server in memory that writes down what it takes in."""
+
+    def __init__(self, loop: Loop) -> None:
+        super().__init__()
+        self.loop = loop
+        self.pushes: list[Push] = []
+        self.attacking = False
+
+    def move(self, updates: Sequence[Update], *, atomic: bool) -> dict[str, Verdict]:
+        """Moves refs as the server does."""
+        before = dict(self.refs)
+        verdicts = super().move(updates, atomic=atomic)
+        moves = tuple(
+            Move(ref=u.ref, old=before.get(u.ref), new=u.new) for u in updates if verdicts[u.ref] is Verdict.ACCEPTED
+        )
+        if moves:
+            self.pushes.append(Push(at=self.loop.now, moves=moves, attack=self.attacking))
+        return verdicts
+
+
+@dataclass
+class Line:
+    """One process' way to the server."""
+
+    remote: MemoryRemote
+    loop: Loop
+    world: World
+    cut: bool = False
+    mute: bool = False
+    """Only what is sent gets lost: what comes still comes."""
+    calm: bool = False
+
+    def fetch(self) -> Refs:
+        """All refs, if the line holds."""
+        self._travel()
+        if self.cut:
+            self.loop.sleep(TIMEOUT)
+            raise RemoteUnreachable("line", "cut")
+        refs = self.remote.fetch()
+        self._travel()
+        return refs
+
+    def seen(self) -> Refs:
+        """The refs as they were last fetched."""
+        return self.remote.seen()
+
+    def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
+        """Moves refs, if nothing happens on the way."""
+        self._travel()
+        fate = self.loop.chance.random() if not self.calm else 1.0
+        if self.cut or self.mute or fate < self.world.lost_push:
+            self.loop.sleep(TIMEOUT)
+            raise PushUncertain("line", "no answer")
+        if fate < self.world.lost_push + self.world.late_push:
+            self._deliver_later(updates, atomic)
+            self.loop.sleep(TIMEOUT)
+            raise PushUncertain("line", "no answer")
+        verdicts = self.remote.push(updates, atomic=atomic)
+        self._travel()
+        if fate > 1.0 - self.world.lost_answer and not self.calm:
+            self.loop.sleep(TIMEOUT)
+            raise PushUncertain("line", "no answer")
+        return verdicts
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def _travel(self) -> None:
+        slow = not self.calm and self.loop.chance.random() < self.world.slow
+        self.loop.sleep(self.loop.chance.uniform(1, 8) if slow else self.loop.chance.uniform(0.005, 0.05))
+
+    def _deliver_later(self, updates: Sequence[Update], atomic: bool) -> None:
+        """The server had all of it, and took its time; whoever sent it gave up meanwhile, or died."""
+        delay = self.loop.chance.uniform(0.5, 3 * TIMEOUT)
+
+        def arrive() -> None:
+            self.loop.sleep(delay)
+            self.remote.server.move(updates, atomic=atomic)
+
+        self.loop.spawn("late push", "network", arrive)
