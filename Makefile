@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check lint types contracts docs lock clean
+.PHONY: help demo test torture check lint types contracts docs lock clean
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -16,6 +16,10 @@ demo: $(STAMP)  ## a fleet of two real processes does the main job in a throw-aw
 
 test: $(STAMP)  ## the whole suite
 	@$(BIN)/python -m pytest -n 2 $(TEST_ARGS)
+
+TORTURE_SECONDS ?= 600
+torture: $(STAMP)  ## real nodes under a nemesis, and explorations of every interleaving, seed after seed (TORTURE_SECONDS=600)
+	@$(BIN)/python -m tests.acceptance.torture --seconds $(TORTURE_SECONDS) $(TORTURE_ARGS)
 
 check: lint types contracts docs test  ## what CI runs
 

@@ -74,6 +74,7 @@ def test_nodes_stop_with_an_alarm_when_the_branch_is_rewritten(quiet: Episode) -
     fleet = quiet.fleet
     tip = fleet.git("rev-parse", "main", folder=fleet.bare)
     old = fleet.git("rev-parse", "main~1", folder=fleet.bare)
+    quiet.attacks |= {("refs/heads/main", old), ("refs/heads/main", tip)}
     fleet.git("update-ref", "refs/heads/main", old, folder=fleet.bare)
     fleet.wait("all have stopped", lambda: _ended(quiet, *NODES), seconds=20)
     for node in NODES:

@@ -1,6 +1,6 @@
 """How does a node get a disk of its own that can be filled, without rights that a test does not have?
 
-A small tmpfs in a user and mount name space. What is on it is gone when the node is killed, as if the disk had died too.
+A small tmpfs in a user and mount name space. What is on it is gone when the node is killed: its disk died with it.
 """
 
 from __future__ import annotations
