@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +32,8 @@ class Bus:
     branch: str = "main"
     key: str = ""
     """The public key that `sign` signs with."""
+    sleep: Callable[[float], None] = time.sleep
+    """How it waits after a lost race. A simulation's time is its own."""
 
     @property
     def main(self) -> str:

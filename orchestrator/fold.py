@@ -71,7 +71,7 @@ def fold(bus: Bus, reader: Reader, trust: Trust, check: Callable[[Ledger], None]
         commit = bus.commit(draft.files, _message(done), onto=ledger.tip, tree=ledger.tree)
         return [Update(ref=bus.main, expect=ledger.tip, new=commit), *deletions]
 
-    publish(bus.remote, plan)
+    publish(bus.remote, plan, sleep=bus.sleep)
     return Folded(missions=dict(done))
 
 

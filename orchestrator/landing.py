@@ -38,5 +38,5 @@ def land(bus: Bus, reader: Reader, draft: Callable[[Ledger], Draft | None]) -> O
         commit = bus.commit(changes, made.message, onto=ledger.tip, tree=ledger.tree)
         return [Update(ref=bus.main, expect=ledger.tip, new=commit)]
 
-    moved = publish(bus.remote, plan)
+    moved = publish(bus.remote, plan, sleep=bus.sleep)
     return moved[0].new if moved else None

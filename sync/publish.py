@@ -30,7 +30,9 @@ def settle(remote: Remote, updates: Sequence[Update], *, atomic: bool = False) -
         return {u.ref: Verdict.ACCEPTED if refs.get(u.ref) == u.new else Verdict.STALE for u in updates}
 
 
-def publish(remote: Remote, plan: Plan, *, tries: int = 30, pause: float = 0.05) -> Sequence[Update]:
+def publish(
+    remote: Remote, plan: Plan, *, tries: int = 30, pause: float = 0.05, sleep: Callable[[float], None] = time.sleep
+) -> Sequence[Update]:
     """Carries a plan out, all or nothing, against the newest state. Returns what was moved (empty: nothing to do).
 
     Waits a random, growing time after each lost race. Raises TooManyRaces after `tries`, and what the remote raises.
@@ -42,5 +44,5 @@ def publish(remote: Remote, plan: Plan, *, tries: int = 30, pause: float = 0.05)
         verdicts = settle(remote, updates, atomic=True)
         if all(verdict is not Verdict.STALE for verdict in verdicts.values()):
             return updates
-        time.sleep(random.uniform(0, pause * min(2**attempt, 32)))  # noqa: S311  # spreads racers, guards nothing
+        sleep(random.uniform(0, pause * min(2**attempt, 32)))  # noqa: S311  # spreads racers, guards nothing
     raise TooManyRaces(tries)

@@ -60,7 +60,7 @@ def test_every_promise_is_kept_under_torture(tmp_path: Path) -> None:
     if not FAKETIME:
         lacking("libfaketime is not installed: no clocks would be skewed")
     with Episode(tmp_path, SEED) as episode:
-        episode.torment(10)
+        episode.torment(8)
         settled = episode.settle(90)
         words = episode.fleet.words()
     history = episode.history(settled=settled)

@@ -14,7 +14,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 from missions.selection import Offer
 from orchestrator import node as node_module
@@ -32,7 +31,6 @@ from orchestrator.pulse import Pulse
 from orchestrator.roles import Role
 from orchestrator.trust import Trust
 from orchestrator.work import Workshop
-from sync import publish as publish_module
 from sync.beat import Beat
 from sync.errors import SyncError
 from sync.memory_remote import MemoryRemote
@@ -123,12 +121,10 @@ class Exploration:
         """Plays the world. The history is settled if the nodes were given the time to finish."""
         random.seed(self.seed)  # publish and the fold's wait draw from it
         shim = threads(self.loop)
-        pause = SimpleNamespace(sleep=self.loop.sleep)
         try:
             with replaced(
                 (node_module, "threading", shim),
                 (pulse_module, "threading", shim),
-                (publish_module, "time", pause),
             ):
                 return self._play()
         finally:
@@ -211,6 +207,7 @@ class Exploration:
             sign=None,
             now=lambda: NOON + skew + timedelta(seconds=self.loop.now),
             nonce=self.nonce,
+            sleep=self.loop.sleep,
         )
 
     def _views(self) -> dict[str, int]:

@@ -40,7 +40,7 @@ class Person:
             commit = self.bus.commit(files, f"ada: {what}", onto=ledger.tip, tree=ledger.tree)
             return [Update(ref=self.bus.main, expect=ledger.tip, new=commit)]
 
-        publish(self.bus.remote, plan)
+        publish(self.bus.remote, plan, sleep=self.bus.sleep)
 
 
 def _edit(ledger: Ledger, what: str, number: int) -> dict[str, bytes | None]:
