@@ -85,8 +85,10 @@ def split(text: str) -> Block:
 def _compose(head: str) -> tuple[dict[str, object], dict[str, int], dict[str, tuple[int, int, int, int]]]:
     try:
         _refuse_bombs(head)
-        root = yaml.compose(head, Loader=yaml.SafeLoader)
-        fields = yaml.safe_load(head)
+        loader = yaml.SafeLoader(head)  # one pass for the places and the values: YAML is most of what reading costs
+        root = loader.get_single_node()
+        pairs = list(root.value) if isinstance(root, yaml.MappingNode) else []  # constructing resolves `<<` in place
+        fields: dict[str, object] = loader.construct_document(root) if root is not None else {}
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise Malformed(f"the YAML cannot be read: {error.problem}", mark.line + 2 if mark else None) from error
@@ -96,7 +98,7 @@ def _compose(head: str) -> tuple[dict[str, object], dict[str, int], dict[str, tu
         return {}, {}, {}
     if not isinstance(root, yaml.MappingNode):
         raise Malformed("the front matter must be `key: value` lines", 2)
-    return fields, *_places(head, root)
+    return fields, *_places(head, pairs)
 
 
 def _refuse_bombs(head: str) -> None:
@@ -112,10 +114,12 @@ def _refuse_bombs(head: str) -> None:
             raise Malformed("the YAML cannot be read: it is nested too deeply", token.start_mark.line + 2)
 
 
-def _places(head: str, root: yaml.MappingNode) -> tuple[dict[str, int], dict[str, tuple[int, int, int, int]]]:
+def _places(
+    head: str, pairs: list[tuple[yaml.Node, yaml.Node]]
+) -> tuple[dict[str, int], dict[str, tuple[int, int, int, int]]]:
     lines: dict[str, int] = {}
     spans: dict[str, tuple[int, int, int, int]] = {}
-    for key, value in root.value:
+    for key, value in pairs:
         name, line = str(key.value), key.start_mark.line + 2  # the fence is line 1
         if not isinstance(key, yaml.ScalarNode):
             raise Malformed("a key in the front matter must be a plain word", line)
