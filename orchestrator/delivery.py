@@ -13,7 +13,7 @@ from orchestrator.intake import Taken, Tell
 from orchestrator.ledger import Held
 from orchestrator.outbox import Letter, Outbox
 from orchestrator.ports import Outcome
-from sync.errors import SyncError
+from sync.errors import RemoteUnreachable, SyncError
 
 
 @dataclass(kw_only=True)
@@ -71,24 +71,30 @@ class Delivery:
         self.post(taken.held, attempt, taken.end)
 
     def hand_back(self) -> list[Letter]:
-        """Pushes what is ready. Returns what is settled: accepted, or kept as late work. Raises SyncError.
+        """Pushes what is ready. Returns what is settled: accepted, or kept as late work.
 
-        What could not be pushed stays ready.
+        What could not be pushed stays ready. One letter that the remote refuses holds up none of the others. Raises
+        SyncError or OSError when nothing at all was settled because of it.
         """
         with self._lock:
             ready, self._ready = self._ready, []
         done: list[Letter] = []
-        try:
-            for letter in ready:
+        trouble: SyncError | OSError | None = None
+        for letter in ready:
+            if isinstance(trouble, RemoteUnreachable):  # the next one would only wait for the same time-out
+                break
+            try:
                 ended = claims.complete(self.bus, letter.held, letter.record, state=letter.state, reason=letter.reason)
-                done.append(letter)
-                self._told(letter, ended)
-                self._forget(letter)
-        except (SyncError, OSError):
-            with self._lock:
-                self._ready = [letter for letter in ready if letter not in done] + self._ready
-            if not done:
-                raise
+            except (SyncError, OSError) as error:
+                trouble = error
+                continue
+            done.append(letter)
+            self._told(letter, ended)
+            self._forget(letter)
+        with self._lock:
+            self._ready = [letter for letter in ready if letter not in done] + self._ready
+        if trouble is not None and not done:
+            raise trouble
         return done
 
     def _forget(self, letter: Letter) -> None:

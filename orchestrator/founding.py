@@ -78,7 +78,7 @@ def init(folder: Path, settings: Settings, *, remote: str = "") -> Founded:
         git.run("push", "--quiet", "--no-verify", "--set-upstream", "origin", branch)
         done.append(f"pushed {branch} to {url}")
     done += _remember(settings, url, branch)
-    Pins(settings.home / "pin.json").anchor(url, git.text("rev-parse", "HEAD"))
+    Pins(path=settings.home / "pin.json", ledger=url).anchor(git.text("rev-parse", "HEAD"))
     return _founded(folder, url, branch, person, mine, done)
 
 
@@ -99,7 +99,7 @@ def join(url: str, folder: Path, settings: Settings) -> Founded:
     mine, _ = keys(settings, person)
     _sign_here(git, folder, settings, person)
     done += _remember(settings, origin, branch)
-    Pins(settings.home / "pin.json").anchor(origin, git.text("rev-parse", "HEAD"))
+    Pins(path=settings.home / "pin.json", ledger=origin).anchor(git.text("rev-parse", "HEAD"))
     return _founded(folder, origin, branch, person, mine, done)
 
 

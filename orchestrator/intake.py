@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
@@ -19,6 +19,9 @@ from sync.remote import Oid
 Tell = Callable[..., None]
 """Takes (event, sentence, **facts): one line of this node's shift. With `once=True` the same line is told once."""
 
+REMEMBERED = 1000
+"""Claims of its own that a process remembers; more can never be open at once."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
@@ -30,6 +33,8 @@ class Taken:
     remark: str = ""
     end: str = ""
     deleted: bool = False
+    breaks: int = 0
+    """How often this node's beats had been interrupted when it asked for the claim."""
 
 
 @dataclass(kw_only=True)
@@ -42,8 +47,11 @@ class Intake:
     offer: Offer
     tell: Tell
     watch: LeaseWatch = field(default_factory=lambda: LeaseWatch(lease=180.0, roof=180.0))
-    _asked: deque[Oid] = field(default_factory=lambda: deque(maxlen=1000))
-    """The claims that this very process has pushed. A machine that was cloned while it ran shares all but these."""
+    breaks: Callable[[], int] = lambda: 0
+    """How often this node's beats have been interrupted for so long that a lease may have run out."""
+    _asked: OrderedDict[Oid, int] = field(default_factory=OrderedDict)
+    """The claims that this very process has pushed, each with `breaks` of that moment. A machine that was cloned while
+    it ran shares all but these."""
 
     def observe(self, ledger: Ledger, now: float) -> None:
         """Takes in one fetch: who of the others still moves. `now` is this node's monotonic time."""
@@ -100,15 +108,20 @@ class Intake:
         """What is queued, best first: all claims in one push, then a second look before anything starts (trap D)."""
         wanted = self._eligible(ledger, free) if free > 0 else []
         asked = claims.ask(self.bus, wanted)
-        self._asked.extend(held.oid for held in asked)
+        self._asking(*(held.oid for held in asked))
         won = claims.win(self.bus, asked)
         if not won:
             return []
         now = self.reader.read(self.bus.remote.fetch())
         return [
-            Taken(held=held, mission=now.open[held.claim.mission].mission, ledger=now)
-            for held in claims.confirm(self.bus, won, now)
+            Taken(held=h, mission=now.open[h.claim.mission].mission, ledger=now, breaks=self._asked[h.oid])
+            for h in claims.confirm(self.bus, won, now)
         ]
+
+    def _asking(self, *oids: Oid) -> None:
+        self._asked.update(dict.fromkeys(oids, self.breaks()))
+        while len(self._asked) > REMEMBERED:
+            self._asked.popitem(last=False)
 
     def _take(self, ledger: Ledger, held: Held, remark: str, free: int) -> list[Taken]:
         """Takes one claim whose holder is gone, if this node may and can; one with no attempts left it only ends."""
@@ -120,7 +133,7 @@ class Intake:
         if filed is not None and not spent and not self._may(ledger, filed, free):
             return []
         mine = claims.succeed(self.bus, held, blob=filed.blob if filed else held.claim.blob)
-        self._asked.append(mine.oid)
+        self._asking(mine.oid)
         if not claims.replaced(self.bus, held, mine):
             return []
         taken = self._taken(ledger, mine, remark, filed, spent=spent)
@@ -133,7 +146,10 @@ class Intake:
         why = f"all {mission.attempts_allowed} attempts are spent" if spent else ""
         why = why if filed else "its file was deleted meanwhile"
         end = f"{remark}; {why}" if remark and why else why
-        return Taken(held=mine, mission=mission, ledger=ledger, remark=remark, end=end, deleted=filed is None)
+        breaks = self._asked[mine.oid]
+        return Taken(
+            held=mine, mission=mission, ledger=ledger, remark=remark, end=end, deleted=filed is None, breaks=breaks
+        )
 
     def _may(self, ledger: Ledger, filed: Filed, free: int) -> bool:
         return free > 0 and unsuited(filed.mission, self.offer) is None and self.trust.word(ledger, filed).trusted

@@ -71,6 +71,7 @@ class Node:
         )
         self._witness = Witness(self.bus)
         self.pulse.on_fence = lambda: self.stop_jobs(Reason.FENCED)
+        self.intake.breaks = lambda: self.pulse.breaks
 
     def run(self, *, once: bool = False) -> None:
         """Works until drained; with `once`, until nothing is left that this node can do now.
@@ -218,7 +219,11 @@ class Node:
 
         thread = threading.Thread(target=work, name=f"work-{mission.name}", daemon=True)
         self.jobs[mission.name] = Job(held=taken.held, mission=mission, thread=thread, stopper=stopper)
-        self.tell("started", f"{mission.title}, attempt {claim.attempt}", mission=mission.name, attempt=claim.attempt)
+        if self.pulse.fenced or self.pulse.breaks != taken.breaks:
+            stopper.stop(Reason.FENCED)  # it stood still since it asked for this claim: given back at once
+        else:
+            told = f"{mission.title}, attempt {claim.attempt}"
+            self.tell("started", told, mission=mission.name, attempt=claim.attempt)
         thread.start()
 
     def _note(self, attempt: journal.Attempt) -> None:

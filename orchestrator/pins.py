@@ -1,25 +1,60 @@
-"""At which commit did this machine first trust its ledger?"""
+"""Where does this machine stand in its ledger's history of rules, while no process runs?"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from filelock import FileLock
+
+from orchestrator.constitution import Refusal, Stand
 from sync.remote import Oid
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pins:
-    """One pinned commit for each ledger, in a file of the home folder. `init` and `join` set it."""
+    """A stand for each ledger, in a file of the home folder. `init` and `join` set the commit that it begins at."""
 
     path: Path
+    ledger: str
 
-    def anchor(self, ledger: str, tip: Oid) -> Oid:
-        """The pinned commit; `tip` becomes it when there is none yet (trust on first use)."""
-        pins: dict[str, Oid] = json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else {}
-        if ledger not in pins:
-            pins[ledger] = tip
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(json.dumps(pins, indent=1) + "\n", encoding="utf-8")
-        return pins[ledger]
+    def anchor(self, tip: Oid) -> Oid:
+        """The commit at which this machine first trusted the ledger; `tip` becomes it when there is none yet."""
+        with self._open() as pins:
+            kept = pins.setdefault(self.ledger, tip)
+            self._write(pins)
+        return kept if isinstance(kept, str) else str(kept["commit"])
+
+    def load(self) -> Stand | None:
+        """The stand as it was kept last."""
+        kept = self._read().get(self.ledger)
+        if kept is None or isinstance(kept, str):
+            return None
+        return Stand(**{**kept, "refused": tuple(Refusal(**each) for each in kept["refused"])})
+
+    def keep(self, stand: Stand, later: Callable[[Oid], bool]) -> None:
+        """Keeps a stand, unless another process has kept one that `later` does not call an earlier one."""
+        with self._open() as pins:
+            kept = pins.get(self.ledger)
+            if isinstance(kept, dict) and not later(kept["commit"]):
+                return
+            self._write(pins | {self.ledger: asdict(stand)})
+
+    @contextmanager
+    def _open(self) -> Iterator[dict[str, Any]]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.path.with_suffix(".lock")):
+            yield self._read()
+
+    def _read(self) -> dict[str, Any]:
+        return json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else {}
+
+    def _write(self, pins: dict[str, Any]) -> None:
+        """Writes beside and renames: half a file would be a machine that trusts nothing, or anything."""
+        part = self.path.with_suffix(".part")
+        part.write_text(json.dumps(pins, indent=1) + "\n", encoding="utf-8")
+        part.replace(self.path)

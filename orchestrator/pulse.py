@@ -25,6 +25,9 @@ class Pulse:
         self.interval, self.lease = 60.0, 180.0
         self.on_fence: Callable[[], None] = lambda: None
         """Called when this node must stop working."""
+        self.breaks = 0
+        """How often the beats were interrupted for so long that a lease may have run out. What was claimed before the
+        last break may be somebody else's by now, also where that node's push is still on its way."""
         self.doubled = False
         """Somebody else beats under this node's name."""
         self.trouble = ""
@@ -52,7 +55,14 @@ class Pulse:
     @property
     def fenced(self) -> bool:
         """Whether this node must not trust its leases any more."""
-        return fenced(self._accepted, lease=self.lease, margin=self.lease * MARGIN, now=self.clock())
+        return self._late(self.clock())
+
+    def _late(self, now: float) -> bool:
+        return fenced(self._accepted, lease=self.lease, margin=self.lease * MARGIN, now=now)
+
+    def _break(self) -> None:
+        self.breaks += 1
+        self.on_fence()
 
     def _run(self) -> None:
         while not self._done.wait(self.interval):
@@ -62,13 +72,13 @@ class Pulse:
             except (SyncError, OSError) as error:  # a full disk, or no process to be had, as well
                 self.trouble = str(error)  # the node's loop tells people; here it only must not end the beating
             if self.fenced or self.doubled:
-                self.on_fence()
+                self._break()
 
     def _guard(self) -> None:
         """Looks at the lease on its own: a beat that hangs in the network must not keep the fence from closing."""
         while not self._done.wait(self._left()):
             if self.fenced:
-                self.on_fence()
+                self._break()
 
     def _left(self) -> float:
         """Seconds until the fence closes; until the next look where it is closed already."""
@@ -79,6 +89,8 @@ class Pulse:
     def _once(self) -> None:
         before = self.clock()  # the beat counts from when it was sent: the answer may have taken its time
         if self.beat.move():
+            if self._accepted is not None and self._late(before):
+                self._break()  # this process stood still for a lease and beats again before anybody else has looked
             self._accepted = before
         else:
             self.doubled = True

@@ -91,11 +91,8 @@ def bus(settings: Settings, link: GitRemote, *, name: str, key: Key) -> Bus:
 
 def reader(settings: Settings, link: GitRemote) -> Reader:
     """Reads the ledger as this machine trusts it."""
-    return Reader(
-        link.store,
-        Constitution(link.store, partial(Pins(settings.home / "pin.json").anchor, settings.ledger)),
-        settings.branch,
-    )
+    pins = Pins(path=settings.home / "pin.json", ledger=settings.ledger)
+    return Reader(link.store, Constitution(link.store, pins.anchor, pins), settings.branch)
 
 
 def fleet(settings: Settings) -> Fleet:

@@ -162,13 +162,18 @@ class GitStore:
             stored = self._loose.store(IStream(kind, len(data), BytesIO(data)))
         return stored.hexsha.decode()  # type: ignore[no-any-return]  # gitdb is untyped
 
-    def history(self, tip: Oid, path: str) -> Iterator[Oid]:
-        """The commits that changed `path`, newest first."""
+    def history(self, tip: Oid, path: str, *, since: Oid | None = None) -> Iterator[Oid]:
+        """The commits that changed `path`, newest first; with `since`, those that it does not have."""
         # By default git follows only that side of a merge from which the file was taken, so that merging an old commit
         # would hide every change since (git-log(1), HISTORY SIMPLIFICATION).
         sides = ("--full-history", "--topo-order")
-        out = self._git.text("log", "--format=%H", *sides, tip, "--", f":(literal){path}")
+        out = self._git.text("log", "--format=%H", *sides, *_range(tip, since), "--", f":(literal){path}")
         yield from out.split()
+
+    def between(self, tip: Oid, since: Oid | None) -> dict[Oid, tuple[Oid, ...]]:
+        """The commits of `tip` that `since` (None: nobody) does not have, with their parents; children before parents."""
+        out = self._git.text("rev-list", "--topo-order", "--parents", *_range(tip, since), "--")
+        return {words[0]: tuple(words[1:]) for words in (line.split() for line in out.splitlines())}
 
     def descends(self, new: Oid, old: Oid) -> bool:
         """Whether `old` is `new` or one of its ancestors. False, too, when `old` is not in this repository."""
@@ -178,3 +183,7 @@ class GitStore:
         """Ends the reader processes."""
         with self._lock:
             self._reader.clear_cache()
+
+
+def _range(tip: Oid, since: Oid | None) -> list[str]:
+    return [tip, f"^{since}"] if since else [tip]

@@ -37,14 +37,20 @@ class MemoryStore:
         self.objects[oid] = data
         return oid
 
-    def history(self, tip: Oid, path: str) -> Iterator[Oid]:
-        """The commits that changed `path`, newest first."""
+    def history(self, tip: Oid, path: str, *, since: Oid | None = None) -> Iterator[Oid]:
+        """The commits that changed `path`, newest first; with `since`, those that it does not have."""
         commits = self._ancestry(tip)
+        left_out = self._ancestry(since) if since else {}
         entries = {oid: find(self, commit.tree, path) for oid, commit in commits.items()}
         for oid, commit in commits.items():
             before = [entries[parent] for parent in commit.parents] or [None]
-            if any(entry != entries[oid] for entry in before):
+            if oid not in left_out and any(entry != entries[oid] for entry in before):
                 yield oid
+
+    def between(self, tip: Oid, since: Oid | None) -> dict[Oid, tuple[Oid, ...]]:
+        """The commits of `tip` that `since` (None: nobody) does not have, with their parents; children before parents."""
+        left_out = self._ancestry(since) if since else {}
+        return {oid: commit.parents for oid, commit in self._ancestry(tip).items() if oid not in left_out}
 
     def _ancestry(self, tip: Oid) -> dict[Oid, Commit]:
         """A commit and its ancestors, every one before its parents."""

@@ -71,8 +71,14 @@ class Store(Protocol):
     def put(self, kind: str, data: bytes) -> Oid:
         """Stores an object (`blob`, `tree` or `commit`) and returns its name. Putting it twice is no error."""
 
-    def history(self, tip: Oid, path: str) -> Iterator[Oid]:
-        """The commits whose `path` differs from that of a parent, on all sides of merges, children before parents."""
+    def history(self, tip: Oid, path: str, *, since: Oid | None = None) -> Iterator[Oid]:
+        """The commits whose `path` differs from that of a parent, on all sides of merges, children before parents.
+
+        With `since`, without that commit and its ancestors.
+        """
+
+    def between(self, tip: Oid, since: Oid | None) -> dict[Oid, tuple[Oid, ...]]:
+        """The commits of `tip` that `since` (None: nobody) does not have, with their parents; children before parents."""
 
     def descends(self, new: Oid, old: Oid) -> bool:
         """Whether `old` is `new` or one of its ancestors."""

@@ -11,7 +11,7 @@ import pytest
 
 from tests.acceptance.torture.checker import check
 from tests.acceptance.torture.exploration import explore
-from tests.acceptance.torture.guards import GUARDS, Guard
+from tests.acceptance.torture.guards import FORCED, GUARDS, Guard
 from tests.acceptance.torture.world import World
 
 TOLERANCE = 0.6
@@ -46,3 +46,12 @@ def test_without_a_guard_the_checker_finds_a_broken_promise_within_a_minute(guar
     for kept in range(max(0, seed - 3), seed):
         exploration, history = explore(guard.world, kept)
         assert check(history, tolerance=TOLERANCE) == [], exploration.told
+
+
+def test_a_node_that_stood_still_after_a_claim_gives_it_back() -> None:
+    """Frozen between winning and starting, it beat again before it looked; its successor was on the way by then.
+
+    The seed found it (an overlap of 11 s); whatever was claimed before a break of the beats is handed back unworked.
+    """
+    _, history = explore(FORCED, 1795240249000)
+    assert check(history, tolerance=TOLERANCE) == []

@@ -9,7 +9,10 @@ import pytest
 from orchestrator.constitution import Constitution
 from orchestrator.errors import BrokenLedger
 from orchestrator.ledger import Ledger
-from sync.objects import read_commit
+from orchestrator.pins import Pins
+from orchestrator.succession import by_key
+from sync.errors import HistoryRewritten
+from sync.objects import read_commit, write_commit
 from sync.remote import Oid, Update
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.repositories import git
@@ -238,3 +241,143 @@ def test_real_git_replays_nothing_either(tmp_path: Path, keys: Keys, signers: st
     assert (ledger.read("allowed_signers") or b"").decode() == signers
     assert ledger.signers == alone
     town.close()
+
+
+# -- a key that was taken out stays out -----------------------------------------------------------------------------
+
+
+def side_change(peer: Peer, onto: Oid, files: dict[str, str | bytes | None]) -> Oid:
+    """A commit that forks from `onto`, in the peer's store."""
+    return peer.commit(files, onto=onto, tree=read_commit(peer.bus.store.get(onto)).tree)
+
+
+def test_a_revoked_admin_cannot_come_back_from_before_the_revocation(town: Town, keys: Keys) -> None:
+    """anna's key was stolen and carl took it out. The thief forks from before that, and merges with that side first:
+    a machine that has seen the revocation judges whatever is new by who is in force now."""
+    both = keys.signers(carl=("admin",), anna=("admin",))
+    start = by(town, keys, "anna").push({"allowed_signers": both})
+    alone = keys.signers(carl=("admin",))
+    node = town.peer("n1")
+    revoked = by(town, keys, "carl").push({"allowed_signers": alone})
+    assert node.ledger().signers == alone
+    thief = by(town, keys, "anna")
+    stolen = side_change(thief, start, {"allowed_signers": keys.signers(anna=("admin",), eve=("admin",))})
+    merged(town, keep=stolen, drop=revoked)
+    ledger = node.ledger()
+    assert ledger.signers == alone
+    assert len(ledger.alarms) == 1
+
+
+def test_a_fork_from_before_the_revocation_does_not_win_where_both_are_news(town: Town, keys: Keys) -> None:
+    """A machine that slept through both: the revocation was by the senior, and it is judged first."""
+    both = keys.signers(carl=("admin",), anna=("admin",))
+    start = by(town, keys, "anna").push({"allowed_signers": both})
+    sleeper = town.peer("n2", pin=start)
+    alone = keys.signers(carl=("admin",))
+    revoked = by(town, keys, "carl").push({"allowed_signers": alone})
+    evil = keys.signers(anna=("admin",), eve=("admin",))
+    stolen = side_change(by(town, keys, "anna"), start, {"allowed_signers": evil, "fleet.toml": REMOTE})
+    merged(town, keep=stolen, drop=revoked)
+    ledger = sleeper.ledger()
+    assert (ledger.signers, ledger.charter.trust.missions) == (alone, "signed")
+
+
+def test_an_innocent_change_beside_a_revocation_undoes_nothing(town: Town, keys: Keys) -> None:
+    """bert, an admin, adds a machine in a clone that has not seen the revocation; a merge brings both together."""
+    three = keys.signers(carl=("admin",), anna=("admin",), bert=("admin",))
+    start = by(town, keys, "anna").push({"allowed_signers": three})
+    node = town.peer("n3", pin=start)
+    revoked = by(town, keys, "carl").push({"allowed_signers": keys.signers(carl=("admin",), bert=("admin",))})
+    wider = keys.signers(carl=("admin",), anna=("admin",), bert=("admin",), n1=("node",))
+    added = side_change(by(town, keys, "bert"), start, {"allowed_signers": wider})
+    merged(town, keep=added, drop=revoked)
+    ledger = node.ledger()
+    assert by_key(ledger.signers) == by_key(keys.signers(carl=("admin",), bert=("admin",), n1=("node",)))
+    assert len(ledger.alarms) == 1, "the branch itself has anna again, and that is said"
+
+
+def test_an_admins_automatic_merge_vouches_for_nothing(town: Town, keys: Keys) -> None:
+    """`git pull` signs the merge with the admin's key; what eve had pushed is on the branch now, and not in force."""
+    start = town.root
+    evil = by(town, keys, "eve").push({"fleet.toml": REMOTE})
+    anna = by(town, keys, "anna")
+    local = side_change(anna, start, {"notes.md": "mine"})
+    tree = read_commit(anna.bus.store.get(evil)).tree
+    merge = write_commit(
+        anna.bus.store,
+        tree=tree,
+        parents=(local, evil),
+        name="anna",
+        email="anna@x",
+        when=0,
+        message="Merge",
+        sign=anna.bus.sign,
+    )
+    anna.line.push([Update(ref=anna.bus.main, expect=evil, new=merge)])
+    assert look(town).charter.trust.missions == "signed"
+
+
+def test_replacing_ones_key_keeps_the_rules_in_force(town: Town, keys: Keys) -> None:
+    """anna rotates: her new key goes in, the old one out. fleet.toml as she signed it before stays, without alarm."""
+    node = town.peer("n1")
+    by(town, keys, "anna").push({"fleet.toml": REMOTE})
+    assert node.ledger().charter.trust.missions == "remote"
+    by(town, keys, "anna").push({"allowed_signers": keys.signers(carl=("admin",))})
+    ledger = node.ledger()
+    assert (ledger.charter.trust.missions, ledger.alarms) == ("remote", ())
+
+
+# -- what a machine remembers ---------------------------------------------------------------------------------------
+
+
+def test_a_stand_survives_the_process(town: Town, keys: Keys, tmp_path: Path) -> None:
+    """The next process goes on where this one stood: by the keys in force there, and with its alarms."""
+    pins = Pins(path=tmp_path / "pin.json", ledger="ledger")
+    peer = town.peer("n1")
+
+    def fresh() -> Constitution:
+        return Constitution(peer.bus.store, pins.anchor, pins)
+
+    fresh().in_force(town.root)
+    alone = keys.signers(carl=("admin",))
+    fresh().in_force(by(town, keys, "anna").push({"allowed_signers": alone}))
+    found = fresh().in_force(by(town, keys, "anna").push({"fleet.toml": REMOTE}))
+    assert (found.signers, found.charter.trust.missions, len(found.alarms)) == (alone, "signed", 1)
+    assert fresh().in_force(peer.push({"notes.md": "on top"})).alarms == found.alarms
+
+
+def test_a_slow_process_does_not_turn_the_memory_back(town: Town, keys: Keys, tmp_path: Path) -> None:
+    """Two processes of one machine: what the faster one has judged is not judged again by an older stand."""
+    pins = Pins(path=tmp_path / "pin.json", ledger="ledger")
+    peer = town.peer("n1")
+    slow, fast = (Constitution(peer.bus.store, pins.anchor, pins) for _ in range(2))
+    old = by(town, keys, "anna").push({"notes.md": "old"})
+    slow.in_force(town.root)
+    new = by(town, keys, "anna").push({"allowed_signers": keys.signers(carl=("admin",))})
+    fast.in_force(new)
+    slow.in_force(old)
+    kept = pins.load()
+    assert kept is not None
+    assert kept.commit == new
+
+
+def test_a_pin_of_the_first_version_is_read(town: Town, tmp_path: Path) -> None:
+    """It was a commit alone; the stand begins there."""
+    path = tmp_path / "pin.json"
+    path.write_text(f'{{"ledger": "{town.root}"}}\n')
+    pins = Pins(path=path, ledger="ledger")
+    Constitution(town.peer("n1").bus.store, pins.anchor, pins).in_force(town.root)
+    kept = pins.load()
+    assert kept is not None
+    assert (kept.commit, kept.charter) == (town.root, SIGNED)
+
+
+def test_a_branch_that_lost_what_was_judged_is_not_followed(town: Town, keys: Keys, tmp_path: Path) -> None:
+    """Even where this process has not seen it: the file remembers. (A rewritten branch.)"""
+    pins = Pins(path=tmp_path / "pin.json", ledger="ledger")
+    peer = town.peer("n1")
+    seen = by(town, keys, "anna").push({"allowed_signers": keys.signers(carl=("admin",))})
+    Constitution(peer.bus.store, pins.anchor, pins).in_force(seen)
+    other = side_change(peer, town.root, {"notes.md": "another history"})
+    with pytest.raises(HistoryRewritten):
+        Constitution(peer.bus.store, pins.anchor, pins).in_force(other)
