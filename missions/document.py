@@ -28,6 +28,8 @@ NODE_FIELDS = (
     "finished",
     "branch",
     "cost_usd",
+    "adopted_by",
+    "adopted_from",
 )
 """What nodes may write into the front matter. Everything else is a person's."""
 
@@ -110,15 +112,15 @@ def essence(data: bytes) -> str | None:
     except Malformed:
         return None
     fields = {key: value for key, value in block.fields.items() if key not in NODE_FIELDS}
-    return json.dumps([_canonical(fields), body_of(block.body)], sort_keys=True)
+    return json.dumps([canonical(fields), body_of(block.body)], sort_keys=True)
 
 
-def _canonical(value: object) -> object:
+def canonical(value: object) -> object:
     """A YAML value as JSON that tells apart what YAML tells apart: keys and values may be dates, bytes, null."""
     if isinstance(value, dict):
-        return {f"{type(key).__name__} {key}": _canonical(inner) for key, inner in value.items()}
+        return {f"{type(key).__name__} {key}": canonical(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_canonical(inner) for inner in value]
+        return [canonical(inner) for inner in value]
     return value if value is None or isinstance(value, (str, int, float)) else f"{type(value).__name__} {value}"
 
 

@@ -78,6 +78,8 @@ class Fields(BaseModel):
     finished: Time | None = None
     branch: str | None = None
     cost_usd: float | None = None
+    adopted_by: str | None = None
+    adopted_from: str | None = None
 
     @field_validator("task")
     @classmethod

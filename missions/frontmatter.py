@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import yaml
@@ -89,6 +89,7 @@ def _compose(head: str) -> tuple[dict[str, object], dict[str, int], dict[str, tu
         root = loader.get_single_node()
         pairs = list(root.value) if isinstance(root, yaml.MappingNode) else []  # constructing resolves `<<` in place
         fields: dict[str, object] = loader.construct_document(root) if root is not None else {}
+        repr(fields)  # 0xFFF… may be a number that Python reads and then refuses to print, wherever that is tried
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise Malformed(f"the YAML cannot be read: {error.problem}", mark.line + 2 if mark else None) from error
@@ -148,6 +149,16 @@ def print_scalar(value: Scalar) -> str:
     if isinstance(value, float):
         return str(yaml.safe_dump(value)).partition("\n")[0]  # YAML 1.1 reads JSON's 1e-07 as text
     return json.dumps(value)
+
+
+def print_list(values: Iterable[Scalar]) -> str:
+    """Values as a YAML list on one line."""
+    return f"[{', '.join(_print_item(value) for value in values)}]"
+
+
+def _print_item(value: Scalar) -> str:
+    plain = print_scalar(value)  # what is bare on a line of its own may hold what a list ends with
+    return _quoted(value) if isinstance(value, str) and not re.fullmatch(r"[A-Za-z0-9_./-]+", plain) else plain
 
 
 def _quoted(value: str) -> str:

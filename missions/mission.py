@@ -73,6 +73,9 @@ class Mission:
     finished: datetime | None = None
     branch: str | None = None
     cost_usd: float | None = None
+    adopted_by: str | None = None
+    adopted_from: str | None = None
+    """The last part of the late ref whose work a person took as the result."""
 
     @property
     def attempts_allowed(self) -> int:

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from handoff.promotion import Standing
 from orchestrator import wiring
+from orchestrator.conflicts import listed
 from orchestrator.errors import OrchestratorError
 from orchestrator.health import standings, troubles
 from orchestrator.ledger import Ledger
-from orchestrator.memos import teaching
+from orchestrator.memos import memo_count, teaching
 from orchestrator.settings import Settings
+from orchestrator.sizing import Disk, excesses, summary
 from sync.errors import SyncError
 from sync.git import Git
 from sync.objects import read_commit
@@ -25,6 +27,8 @@ OLDEST_GIT = (2, 34)
 """SSH signatures with `gpg.ssh.allowedSignersFile` came with Git 2.34."""
 LEAST_DISK = 2 * 1024**3
 """Bytes. Clones, a model and a build need room; below this a mission is likely to fail for want of it."""
+MANY_MEMOS = 10_000
+"""Memos that are read in a second or two."""
 
 
 class Health(StrEnum):
@@ -121,6 +125,18 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
         yield Finding(what="remote", health=Health.GOOD, says=f"{settings.ledger} answers")
     for check in CHECKS:
         yield check(settings, ledger)
+    yield from _size(settings, ledger)
+
+
+def _size(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
+    """How large the ledger is here, and at the server where that is a folder of this machine."""
+    disks = [Disk.of("this machine's clone", settings.home / "ledger.git")]
+    server = Path(settings.ledger.removeprefix("file://"))
+    if server.is_dir():
+        disks.append(Disk.of("the server", server))
+    yield Finding(what="size", health=Health.GOOD, says=summary(ledger, disks))
+    for one in excesses(ledger, disks):
+        yield Finding(what="size", health=Health.POOR, says=one.says, remedy=one.remedy)
 
 
 def _keys(settings: Settings, ledger: Ledger) -> Finding:
@@ -150,6 +166,15 @@ def _files(settings: Settings, ledger: Ledger) -> Finding:
     return Finding(what="missions", health=Health.POOR, says=f"quarantined: {names}", remedy=remedy)
 
 
+def _conflicts(settings: Settings, ledger: Ledger) -> Finding:
+    waiting = listed(ledger.store, ledger.tree)
+    if not waiting:
+        return Finding(what="conflicts", health=Health.GOOD, says="merges kept everything")
+    names = ", ".join(sorted({one.mission for one in waiting})[:5])
+    remedy = "`shiftbook conflicts list` shows both values of each; you decide"
+    return Finding(what="conflicts", health=Health.POOR, says=f"values not kept in {names}", remedy=remedy)
+
+
 def _alarms(settings: Settings, ledger: Ledger) -> Finding:
     if not ledger.alarms:
         return Finding(
@@ -177,6 +202,10 @@ def _reviews(settings: Settings, ledger: Ledger) -> Finding:
 
 
 def _lessons(settings: Settings, ledger: Ledger) -> Finding:
+    count = memo_count(ledger)
+    if count > MANY_MEMOS:
+        says = f"{count:,} memos are too many to read here; `shiftbook memo list --lessons` does"
+        return Finding(what="lessons", health=Health.GOOD, says=says)
     taught = teaching(ledger)
     if taught.unreadable:
         return Finding(
@@ -194,6 +223,7 @@ CHECKS: tuple[Callable[[Settings, Ledger], Finding], ...] = (
     _keys,
     _clock,
     _files,
+    _conflicts,
     _alarms,
     _journal,
     _reviews,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,13 +13,17 @@ from missions.errors import BadName
 from missions.frontmatter import Scalar
 from missions.mission import Mission, Quarantined, Status, slug
 from orchestrator import context, views
+from orchestrator.adoption import Adoption, Late, late_work
 from orchestrator.archive import ARCHIVE
 from orchestrator.bus import Bus
+from orchestrator.conflicts import Dispute, listed
+from orchestrator.editing import Editing
 from orchestrator.errors import NotFound, Refused, WrongSetting
 from orchestrator.landing import Draft, land
 from orchestrator.ledger import MISSIONS, Ledger, Reader
 from orchestrator.membership import Membership
 from orchestrator.presence import Presence, Sightings, presences
+from orchestrator.resolution import Resolution
 from orchestrator.trust import Trust
 from orchestrator.views import MissionView
 from sync.errors import RemoteUnreachable
@@ -37,7 +41,9 @@ class Detail:
     output: str
     memo: str
     memo_path: str
-    late: tuple[str, ...]
+    late: tuple[Late, ...]
+    disputes: tuple[Dispute, ...] = ()
+    """What merges of this mission's file could not keep."""
 
 
 @dataclass
@@ -73,9 +79,14 @@ class Fleet:
 
     # -- missions -----------------------------------------------------------------------------------------------
 
-    def missions(self, *, archived: bool = False) -> list[MissionView]:
-        """Every mission that needs somebody: open, running, quarantined; with `archived` the finished ones, too."""
-        return list(views.every(self.ledger(), self.trust, self.now(), archived=archived))
+    def missions(self, *, archived: bool = False, statuses: Collection[str] = (), limit: int = 0) -> list[MissionView]:
+        """Every mission that needs somebody: open, running, quarantined; with `archived` the finished ones, too.
+
+        `statuses` and `limit` are for the finished ones: only these states, only so many of the newest (0: all).
+        """
+        return list(
+            views.every(self.ledger(), self.trust, self.now(), archived=archived, statuses=statuses, limit=limit)
+        )
 
     def mission(self, name: str) -> Detail:
         """One mission. Raises NotFound."""
@@ -125,6 +136,28 @@ class Fleet:
             return {"status": "queued", "attempt": 0, "retry_at": None}
 
         return self._order(name, "Retry", again)
+
+    def source(self, name: str) -> bytes:
+        """An open mission's file as it is, also one that cannot be read. Raises NotFound."""
+        return self._editing.source(self._slug(name))
+
+    def edit(self, name: str, base: bytes, mine: bytes) -> list[Dispute]:
+        """Lands a person's text, made of `base`; see Editing.edit."""
+        return self._editing.edit(self._slug(name), base, mine)
+
+    @property
+    def _editing(self) -> Editing:
+        return Editing(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger)
+
+    @property
+    def adoption(self) -> Adoption:
+        """Late work, and how it becomes a result."""
+        return Adoption(bus=self.bus, reader=self.reader, trust=self.trust)
+
+    @property
+    def resolution(self) -> Resolution:
+        """What merges could not keep, and how a person decides."""
+        return Resolution(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger)
 
     def _order(self, name: str, verb: str, change: Callable[[Mission, Principal], Mapping[str, Scalar]]) -> MissionView:
         """A person's word on an open mission, as a signed change of its front matter."""
@@ -191,8 +224,9 @@ class Fleet:
     def _detail(self, ledger: Ledger, view: MissionView) -> Detail:
         stem = view.path.removesuffix(".md")
         month = stem.removeprefix(ARCHIVE + "/").partition("/")[0] if stem.startswith(ARCHIVE) else ""
-        memo_path = f"memos/{month}/{view.name}-{view.epoch}.md"
-        late = tuple(name for name in ledger.late if name.startswith(view.name + "-"))
+        epoch = view.adopted_from.partition("-")[0] or view.epoch
+        memo_path = f"memos/{month}/{view.name}-{epoch}.md"
+        late = tuple(late_work(ledger, self.trust, view.name, signed=self.bus.sign is not None))
         found = [_attempt_stem(view, number) for number in range(view.attempt, 0, -1)]
         return Detail(
             view=view,
@@ -202,6 +236,7 @@ class Fleet:
             memo=ledger.text(memo_path) if month else "",
             memo_path=memo_path if month and ledger.read(memo_path) else "",
             late=late,
+            disputes=tuple(one for one in listed(ledger.store, ledger.tree) if one.mission == view.name),
         )
 
 

@@ -8,19 +8,21 @@ may race, and the loser finds nothing left to do.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from handoff import log
 from handoff.entry import parse_log
 from missions import document, lifecycle
+from missions.differences import overwritten
 from missions.frontmatter import Scalar
 from missions.lease import Claim
 from missions.mission import FINISHED, Mission, Quarantined, Status
+from orchestrator import conflicts
 from orchestrator.archive import ARCHIVE
 from orchestrator.bus import CLAIM, Bus
 from orchestrator.ledger import Filed, Held, Ledger, Reader
-from orchestrator.record import Record, artifact_path, read_record
+from orchestrator.record import Record, artifact_path, flaw, read_record
 from orchestrator.trust import Trust
 from sync.errors import ObjectMissing
 from sync.objects import read_commit
@@ -30,9 +32,10 @@ from sync.remote import Oid, Refs, Update
 
 @dataclass(frozen=True, kw_only=True)
 class Folded:
-    """What one fold did: each mission with the state it is in now."""
+    """What one fold did: each mission with the state it is in now, and why some results were not taken."""
 
     missions: Mapping[str, Status]
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 def duty(ledger: Ledger) -> bool:
@@ -51,16 +54,19 @@ def fold(bus: Bus, reader: Reader, trust: Trust, check: Callable[[Ledger], None]
     `check` looks at the very ledger that is folded, and raises if it must not be (trap C).
     """
     done: dict[str, Status] = {}
+    odd: dict[str, str] = {}
 
     def plan(refs: Refs) -> list[Update]:
         done.clear()
+        odd.clear()
         ledger = reader.read(refs)
         check(ledger)
         if not duty(ledger):
             return []
         draft = Draft(ledger)
         ended = [(h, _record(bus, ledger, trust, h)) for _, h in sorted(ledger.claims.items()) if h.claim.closed]
-        gone = [(held, record) for held, record in ended if record is not None]
+        gone = [(held, record) for held, record in ended if isinstance(record, Record)]
+        odd.update({held.claim.mission: why for held, why in ended if isinstance(why, str)})
         for held, record in gone:
             done.update(draft.take(held.claim, record))
         for filed in settled_by_hand(ledger):
@@ -72,19 +78,22 @@ def fold(bus: Bus, reader: Reader, trust: Trust, check: Callable[[Ledger], None]
         return [Update(ref=bus.main, expect=ledger.tip, new=commit), *deletions]
 
     publish(bus.remote, plan, sleep=bus.sleep)
-    return Folded(missions=dict(done))
+    return Folded(missions=dict(done), refused=odd)
 
 
-def _record(bus: Bus, ledger: Ledger, trust: Trust, held: Held) -> Record | None:
-    """What an ended attempt brought; None unless the very node that the claim names signed both claim and record."""
+def _record(bus: Bus, ledger: Ledger, trust: Trust, held: Held) -> Record | str:
+    """What an ended attempt brought, or why it is not taken: the very node that the claim names must have signed both,
+    and it must bring nothing but a result of this mission."""
     claim = held.claim
     if claim.log is None or not all(_by_holder(bus, ledger, trust, claim, oid) for oid in (held.oid, claim.log)):
-        return None
+        return f"it is not signed by {claim.node}"
     try:
         record = read_record(bus.store, claim.log)
-    except (ObjectMissing, KeyError, ValueError, TypeError):
-        return None
-    return record if (record.mission, record.epoch) == (claim.mission, claim.epoch) else None
+    except (ObjectMissing, KeyError, ValueError, TypeError) as error:
+        return f"its record cannot be read: {error}"
+    if (record.mission, record.epoch) != (claim.mission, claim.epoch):
+        return "its record is another attempt's"
+    return flaw(record, claim.mission) or record
 
 
 def _by_holder(bus: Bus, ledger: Ledger, trust: Trust, claim: Claim, commit: Oid) -> bool:
@@ -119,10 +128,46 @@ class Draft:
         new = lifecycle.after(mission, claim, finished=datetime.fromisoformat(record.finished))
         new = self._as_the_person_left_it(new, here, path)
         text = _decoded(self.ledger.read(path) if path else self._claimed(claim))
-        self._write(path, self._target(path, new, record), text, new, self._remarked(claim, text, record))
+        target = self._target(path, new, record)
+        self._write(path, target, text, new, self._remarked(claim, text, record))
+        if path is not None:
+            self._dispute(claim, path, text, target, record)
         self._keep(claim, record)
         self._journal(record)
         return {claim.mission: new.status}
+
+    def adopt(self, here: Filed, record: Record, *, node: str, by: str, late: str) -> str:
+        """Makes late work the mission's result, on a person's word; returns the mission's new path.
+
+        What it was before stays as an earlier attempt.
+        """
+        attempt, epoch = here.mission.attempt + 1, max(here.mission.epoch, record.epoch)
+        new = replace(here.mission, status=Status.DONE, node=node, attempt=attempt, epoch=epoch, retry_at=None)
+        claim = Claim(mission=new.name, blob=here.blob, node=node, boot="", epoch=epoch, attempt=attempt, nonce="")
+        fields = dict(record.fields) | {"adopted_by": by, "adopted_from": late}
+        record = replace(record, fields=fields)
+        text = _decoded(self.ledger.store.get(here.blob))
+        target = self._target(here.path, new, record)
+        self._write(here.path, target, text, new, record)
+        self._keep(claim, record)
+        self._journal(record)
+        return target
+
+    def _dispute(self, claim: Claim, path: str, text: str, target: str, record: Record) -> None:
+        """What a person wrote into the node's fields while it ran, and which the node's own word replaces."""
+        if _encoded(text) == self._claimed(claim):
+            return
+        lost = overwritten(self._claimed(claim), _encoded(text), self.files[target] or b"")
+        ends = {f.part for f in lost if f.part == "status" and {f.kept, f.lost} <= {s.value for s in FINISHED}}
+        lost = tuple(one for one in lost if one.part not in ends)  # it is over either way
+        if not lost:
+            return
+        commit = next(iter(self.ledger.store.history(self.ledger.tip, path)), "")
+        author = read_commit(self.ledger.store.get(commit)).author if commit else ""
+        for one in lost:
+            whose = replace(one, kept_by=(0, 0, claim.node), lost_by=(0, 0, author))
+            found = conflicts.dispute(claim.mission, whose, month=record.month, kept_in=claim.log or "", lost_in=commit)
+            self.files[found.path] = conflicts.render(found)
 
     def _as_the_person_left_it(self, new: Mission, here: Filed | None, path: str | None) -> Mission:
         """A file that a person cancelled, deleted or archived while it ran is not put back to run again."""
@@ -159,7 +204,8 @@ class Draft:
     def _write(self, path: str | None, target: str, text: str, new: Mission, record: Record) -> None:
         retry = f"{new.retry_at:%Y-%m-%dT%H:%M:%SZ}" if new.retry_at else None
         state: dict[str, Scalar] = {"status": new.status.value, "node": new.node, "attempt": new.attempt}
-        fields = state | {"epoch": new.epoch, "retry_at": retry} | dict(record.fields)
+        anew: dict[str, Scalar] = {"adopted_by": None, "adopted_from": None}
+        fields = state | {"epoch": new.epoch, "retry_at": retry} | anew | dict(record.fields)
         self.files[target] = _encoded(document.with_attempt(document.with_fields(text, fields), record.section))
         if path is not None and path != target:
             self.files[path] = None

@@ -6,17 +6,20 @@ Both steps may be repeated at any time: what is there already is left as it is.
 from __future__ import annotations
 
 import getpass
+import re
+import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from missions.mission import slug
-from orchestrator import templates
+from orchestrator import gitmerge, templates
 from orchestrator.errors import NotFound, WrongSetting
 from orchestrator.pins import Pins
 from orchestrator.settings import Settings
 from sync.errors import GitError
-from sync.git import Git
+from sync.git import Git, bearer
 from sync.signatures import Key, Principal, make_key, read_signers
 
 
@@ -61,7 +64,9 @@ def init(folder: Path, settings: Settings, *, remote: str = "") -> Founded:
         git.run("init", "--quiet", "--initial-branch=main", ".")
         done.append(f"made the repository {folder}")
     branch = git.text("symbolic-ref", "--short", "HEAD")
+    _without_password(remote)
     url = _remote(git, folder, remote, branch, done)
+    git = Git(folder, env=bearer(url, settings.git_token.get_secret_value()))
     person = person_name(git)
     mine, node = keys(settings, person)
     _sign_here(git, folder, settings, person)
@@ -88,7 +93,9 @@ def join(url: str, folder: Path, settings: Settings) -> Founded:
     done: list[str] = []
     if not (folder / ".git").exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        Git(folder.parent).run("clone", "--quiet", "--", url, str(folder))
+        _without_password(url)
+        shown = bearer(url, settings.git_token.get_secret_value())
+        Git(folder.parent, env=shown).run("clone", "--quiet", "--", url, str(folder))
         done.append(f"cloned {url} into {folder}")
     git = Git(folder)
     if not (folder / "fleet.toml").exists():
@@ -101,6 +108,14 @@ def join(url: str, folder: Path, settings: Settings) -> Founded:
     done += _remember(settings, origin, branch)
     Pins(path=settings.home / "pin.json", ledger=origin).anchor(git.text("rev-parse", "HEAD"))
     return _founded(folder, origin, branch, person, mine, done)
+
+
+def _without_password(url: str) -> None:
+    """Raises WrongSetting for a URL that holds a password: git would write it into the clone's settings."""
+    if re.match(r"https?://[^/@]*:[^/@]+@", url):
+        raise WrongSetting(
+            "URL", "it holds a password; leave it out, and set SHIFTBOOK_GIT_TOKEN or use git's credential helper"
+        )
 
 
 def _remote(git: Git, folder: Path, wanted: str, branch: str, done: list[str]) -> str:
@@ -130,6 +145,8 @@ def _sign_here(git: Git, folder: Path, settings: Settings, person: str) -> None:
             "commit.gpgsign": "true",
             "gpg.ssh.allowedSignersFile": str(folder / "allowed_signers"),
             "pull.rebase": "true",
+            # -P: the ledger's folder, where Git runs the driver, must not be where Python looks for modules
+            **gitmerge.settings(f"{shlex.quote(sys.executable)} -P -m orchestrator"),
         }
     )
 
@@ -150,6 +167,10 @@ def _settle_with_remote(git: Git, branch: str) -> None:
 def _wanted(folder: Path, person: tuple[str, Key], node: tuple[str, Key]) -> dict[str, str]:
     """The ledger's files that are missing or must be completed, with their text."""
     files = {path: text for path, text in templates.ledger(folder.name).items() if not (folder / path).exists()}
+    attributes = folder / ".gitattributes"
+    there = attributes.read_text(encoding="utf-8") if attributes.exists() else ""
+    if f"merge={gitmerge.NAME}" not in there:
+        files[".gitattributes"] = there + ("\n" if there and not there.endswith("\n") else "") + gitmerge.ATTRIBUTES
     path = folder / "allowed_signers"
     before = path.read_text(encoding="utf-8") if path.exists() else templates.SIGNERS
     if not path.exists():  # later lines are added by `shiftbook fleet admit`, in the open

@@ -56,6 +56,16 @@ class Membership:
 
         self._change(without, f"Revoke {name}")
 
+    def replace(self, old: str, new: str) -> None:
+        """Puts a new key in an old one's place, on its line. Raises NotFound, and Refused for who is no admin."""
+
+        def instead(text: str) -> str:
+            if old not in read_signers(text):
+                raise NotFound(f"that key is not in {PATH}")
+            return "".join(line.replace(old, new) for line in text.splitlines(True))
+
+        self._change(instead, "Replace a key")
+
     def _change(self, change: Callable[[str], str], message: str) -> None:
         def draft(ledger: Ledger) -> Draft:
             self.me(ledger, "admin")

@@ -269,10 +269,12 @@ class Node:
         return random.uniform(0.5, 1.0) * roof  # noqa: S311  # spreads racers, guards nothing
 
     def _fold_now(self) -> bool:
-        folded = fold(self.bus, self.reader, self.trust, self._witness.check).missions
-        for name, status in folded.items():
+        folded = fold(self.bus, self.reader, self.trust, self._witness.check)
+        for name, status in folded.missions.items():
             self.tell("folded", f"{name} is {status} on the branch", mission=name, status=status.value)
-        return bool(folded)
+        for name, why in folded.refused.items():
+            self.tell("alarm", f"the result of {name} is not taken: {why}", once=True, mission=name)
+        return bool(folded.missions)
 
     def _goes_on(self, *, moved: bool) -> bool:
         """Whether there is more to do. Offline, a draining node does not wait: its outbox keeps what is ready."""

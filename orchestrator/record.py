@@ -6,14 +6,22 @@ The fold copies them into the branch as they are, so two nodes that fold the sam
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 
+from handoff.tiers import Tier, path_of
+from missions.errors import BadName
 from missions.frontmatter import Scalar
 from missions.lease import Claim
+from missions.mission import slug
 from orchestrator.archive import ARCHIVE
 from sync.objects import find, read_commit
 from sync.remote import Oid, Store
+
+FIELDS = frozenset({"started", "finished", "branch", "cost_usd"})
+"""The node fields that a record may bring; the others follow from its claim."""
 
 
 def artifact_path(claim: Claim, month: str, kind: str) -> str:
@@ -74,3 +82,25 @@ def read_record(store: Store, commit: Oid) -> Record:
         memo=text("memo.md"),
         artifacts={ending: content for ending, content in artifacts.items() if content},
     )
+
+
+def flaw(record: Record, mission: str) -> str:
+    """What a record brings that no attempt at this mission may bring; empty if nothing. Its node may be hostile."""
+    try:
+        when = datetime.fromisoformat(record.finished)
+    except (ValueError, TypeError):
+        return "its time cannot be read"
+    memo = f"memos/{when:%Y-%m}/{mission}-{record.epoch}.md"
+    if record.finished[:7] != f"{when:%Y-%m}" or not _is_log(record.log_path) or record.memo_path not in ("", memo):
+        return "it would write where no result of this mission belongs"
+    extra = ", ".join(sorted(set(record.fields) - FIELDS))
+    return f"it sets fields that no record may set: {extra}" if extra else ""
+
+
+def _is_log(path: str) -> bool:
+    """Whether a path is a session log: the ledger's own, or a project's (that fleet.toml may no longer have)."""
+    found = re.fullmatch(r"projects/([^/]+)/.*", path)
+    try:
+        return path == path_of(Tier.LOG, slug(found[1]) if found else "")
+    except BadName:
+        return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -38,6 +38,8 @@ class MissionView:
     finished: datetime | None = None
     branch: str | None = None
     cost_usd: float | None = None
+    adopted_by: str = ""
+    adopted_from: str = ""
     author: str = ""
 
     def json(self) -> dict[str, Any]:
@@ -45,7 +47,9 @@ class MissionView:
         return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in asdict(self).items()}
 
 
-def every(ledger: Ledger, trust: Trust, now: datetime, *, archived: bool) -> Iterator[MissionView]:
+def every(
+    ledger: Ledger, trust: Trust, now: datetime, *, archived: bool, statuses: Collection[str] = (), limit: int = 0
+) -> Iterator[MissionView]:
     """Every mission that needs somebody: open, running, quarantined; with `archived` the finished ones, too."""
     for filed in ledger.open.values():
         yield of(ledger, trust, filed, now)
@@ -54,7 +58,7 @@ def every(ledger: Ledger, trust: Trust, now: datetime, *, archived: bool) -> Ite
     for name, held in ledger.claims.items():
         if not _has_file(ledger, name):
             yield orphan(held)
-    for found in ledger.every_archived() if archived else ():
+    for found in ledger.every_archived(statuses=statuses, limit=limit) if archived else ():
         yield plain(found.mission, found.path) if isinstance(found, Filed) else broken(found, None)
 
 
@@ -115,6 +119,8 @@ def plain(mission: Mission, path: str) -> MissionView:
         finished=mission.finished,
         branch=mission.branch,
         cost_usd=mission.cost_usd,
+        adopted_by=mission.adopted_by or "",
+        adopted_from=mission.adopted_from or "",
     )
 
 

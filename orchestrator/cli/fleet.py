@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from orchestrator import settings, wiring
+from orchestrator import rotation, settings, wiring
 from orchestrator.cli import paper
 from orchestrator.cli.mission import warn
 from orchestrator.errors import WrongSetting
@@ -37,6 +37,10 @@ def command(ctx: click.Context, as_json: bool) -> None:
         out.print(paper.shift_lines(_row(node) for node in nodes))
     else:
         click.echo("No node has announced itself yet. Start one with `shiftbook node run`.")
+    waiting = len(fleet.resolution.every())
+    if waiting:
+        words = f"{waiting} {'value was' if waiting == 1 else 'values were'} not kept: `shiftbook conflicts list`"
+        out.print(Text(f"conflicts: {words}", style=paper.INK["review"]))
     for words in troubles(fleet.ledger(), fleet.now()):
         out.print(Text(f"review: {words}", style=paper.INK["review"]))
 
@@ -70,6 +74,24 @@ def revoke(name: str) -> None:
     """Takes a person's or a machine's keys out of allowed_signers. You must be an admin."""
     wiring.fleet(settings.load()).membership.revoke(name)
     click.echo(f"{name} is out: nothing that its key signed counts from now on")
+
+
+@command.command("rotate")
+@click.option("--node", is_flag=True, help="The node's key instead of yours.")
+def rotate(node: bool) -> None:
+    """Replaces this machine's key with a new one, in allowed_signers and here. You must be an admin.
+
+    What only the old key has signed counts no more; the missions that this concerns are listed. A node that runs goes
+    on with its old key: start it again.
+    """
+    chosen = settings.load()
+    path = chosen.home / "keys" / ("node" if node else "person")
+    done = rotation.rotate(wiring.fleet(chosen), path, now=wiring.now())
+    click.echo(f"{done.name} has a new key; the old one is kept at {done.old}")
+    for name in done.orphans:
+        click.echo(f"{name} was signed by the old key and is untrusted now: shiftbook mission trust {name}")
+    if node:
+        click.echo("start this machine's node again: it signs with the old key until then")
 
 
 @command.command("who")

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
+from typing import IO
 
 import click
 from rich.syntax import Syntax
 
 from orchestrator import settings, wiring
 from orchestrator.cli import paper
-from orchestrator.errors import WrongSetting
+from orchestrator.errors import OrchestratorError, WrongSetting
 from orchestrator.fleet import Detail, Fleet
 from orchestrator.journal import duration
 from orchestrator.views import MissionView
+from sync.errors import SyncError
 
 ENDED = {"done", "cancelled", "dead", "review", "quarantined", "untrusted"}
 
@@ -66,14 +69,18 @@ def new(text: tuple[str, ...], name: str, run_line: str | None, as_json: bool, *
 @command.command("list")
 @click.option("--status", multiple=True, help="Only these states, for example queued, running, dead, quarantined.")
 @click.option("--all", "everything", is_flag=True, help="Archived missions, too.")
+@click.option("--limit", type=click.IntRange(0), default=500, help="Finished missions at most, the newest; 0: all.")
 @click.option("--json", "as_json", is_flag=True, help="Print the missions as JSON.")
-def list_(status: tuple[str, ...], everything: bool, as_json: bool) -> None:
+def list_(status: tuple[str, ...], everything: bool, limit: int, as_json: bool) -> None:
     """Lists missions: what waits for somebody first, then what runs, then what is queued."""
     fleet = wiring.fleet(settings.load())
     archived = everything or bool({"done", "cancelled"} & set(status))
-    views = [view for view in fleet.missions(archived=archived) if not status or view.status in status]
+    found = fleet.missions(archived=archived, statuses=status, limit=limit)
+    views = [view for view in found if not status or view.status in status]
     views.sort(key=_order)
     warn(fleet)
+    if archived and limit and sum(view.path.startswith("missions/archive/") for view in views) >= limit:
+        click.echo(f"shiftbook: of the finished missions only the newest {limit}; --limit 0 lists all", err=True)
     if as_json:
         paper.print_json([view.json() for view in views])
     elif not views:
@@ -115,8 +122,13 @@ def show(name: str, as_json: bool) -> None:
     detail = fleet.mission(name)
     warn(fleet)
     if as_json:
-        parts = {key: getattr(detail, key) for key in ("text", "diff", "output", "memo", "memo_path", "late")}
-        paper.print_json(detail.view.json() | parts)
+        parts = {key: getattr(detail, key) for key in ("text", "diff", "output", "memo", "memo_path")}
+        late = [
+            {"name": one.name, "ref": one.ref, "which": one.which, "node": one.node, "wrong": one.wrong}
+            for one in detail.late
+        ]
+        disputes = [asdict(one) for one in detail.disputes]
+        paper.print_json(detail.view.json() | parts | {"late": late, "conflicts": disputes})
     else:
         print_detail(detail)
 
@@ -126,7 +138,12 @@ def print_detail(detail: Detail) -> None:
     out = paper.console()
     out.print(paper.shift_lines([row(detail.view)]))
     for late in detail.late:
-        out.print(f"\nlate work is kept at refs/shiftbook/late/{late}")
+        adopt = f"`shiftbook mission adopt {detail.view.name} --late {late.which}` makes it the result"
+        kept = f"late work of {late.node}" if late.node else "late work"
+        words = f"\n{kept} is kept at {late.ref}\n{late.wrong or adopt}"
+        out.print(words, soft_wrap=True)
+    for one in detail.disputes:
+        out.print(f"\nnot kept: {one.says}\n`shiftbook conflicts show {one.ident}`", soft_wrap=True)
     if detail.text:
         out.print("\n" + detail.text.rstrip())
     if detail.diff:
@@ -181,6 +198,58 @@ def trust(name: str) -> None:
     """Vouches for an untrusted mission: you sign its text as it is, and it runs."""
     view = wiring.fleet(settings.load()).vouch(name)
     click.echo(f"{view.name} is trusted on your word; it is {view.status}")
+
+
+@command.command("adopt")
+@click.argument("name")
+@click.option("--late", "which", default="", metavar="EPOCH-NODE", help="Which late work; needed if there is more.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was adopted as JSON.")
+def adopt(name: str, which: str, as_json: bool) -> None:
+    """Makes late work the mission's result, on your word. Exit code 3 if there is none, 4 if it may not be."""
+    fleet = wiring.fleet(settings.load())
+    wanted = fleet.mission(name).view.name
+    late = fleet.adoption.adopt(wanted, which)
+    view = fleet.mission(wanted).view
+    if as_json:
+        paper.print_json(view.json() | {"adopted": late is not None})
+    elif late is None:
+        click.echo(f"{wanted} has this result already: late work {view.adopted_from}, adopted by {view.adopted_by}")
+    else:
+        click.echo(f"the late work of {late.node} is {wanted}'s result now; the earlier ones stand above it")
+
+
+@command.command("edit")
+@click.argument("name")
+@click.option("--file", "source", type=click.File("rb"), help="Take the new text from this file (-: standard input).")
+@click.option("--json", "as_json", is_flag=True, help="Print what could not be kept as JSON.")
+def edit(name: str, source: IO[bytes] | None, as_json: bool) -> None:
+    """Opens a mission in your editor and lands what you saved, merged with what others changed meanwhile."""
+    now = settings.load()
+    fleet = wiring.fleet(now)
+    base = fleet.source(name)
+    mine = source.read() if source else _in_editor(base)
+    if mine == base:
+        click.echo("nothing was changed", err=True)
+        return
+    try:
+        disputes = fleet.edit(name, base, mine)
+    except (OrchestratorError, SyncError):
+        path = now.home / "unsent" / f"{Path(name).name}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(mine)
+        click.echo(f"shiftbook: your text is kept in {path}", err=True)
+        raise
+    if as_json:
+        paper.print_json([asdict(one) for one in disputes])
+        return
+    click.echo(f"{name} is changed")
+    for one in disputes:
+        click.echo(f"not kept: {one.says}; `shiftbook conflicts show {one.ident}`")
+
+
+def _in_editor(base: bytes) -> bytes:
+    text = click.edit(base.decode("utf-8", "surrogateescape"), extension=".md")
+    return base if text is None else text.encode("utf-8", "surrogateescape")
 
 
 @command.command("cancel")

@@ -161,6 +161,35 @@ def test_a_revoked_keys_missions_do_not_run(fleet: Fleet) -> None:
     assert fleet.missions()["sneaky"]["status"] == "done"
 
 
+def test_a_key_is_rotated_and_the_fleet_goes_on(fleet: Fleet) -> None:
+    """An admin's own key: the new one signs from then on, the old one no longer counts, and what hung on it is told."""
+    fleet.found("desk")
+    fleet.shiftbook("mission", "new", "--name", "before", "--run", "echo before", node="desk")
+    told = fleet.shiftbook("fleet", "rotate", node="desk")
+    assert "before was signed by the old key and is untrusted now: shiftbook mission trust before" in told
+    assert len(list((fleet.folder / "desk" / "keys").glob("person.until-*"))) == 2
+    fleet.shiftbook("fleet", "rotate", "--node", node="desk")
+    fleet.shiftbook("mission", "new", "--name", "after", "--run", "echo after", node="desk")
+    fleet.shiftbook("mission", "trust", "before", node="desk")
+    fleet.shiftbook("node", "run", "--once", node="desk")
+    assert {fleet.missions("--all")[name]["status"] for name in ("before", "after")} == {"done"}
+
+
+def test_who_is_no_admin_is_told_what_an_admin_must_type(fleet: Fleet) -> None:
+    """The new key is kept; once an admin has listed it, the same command puts it in place."""
+    fleet.found("desk")
+    fleet.shiftbook("join", str(fleet.bare), str(fleet.folder / "clone-bert"), node="bert")
+    keys = fleet.folder / "bert" / "keys"
+    fleet.shiftbook("fleet", "admit", "bert", "--role", "author", "--key", str(keys / "person.pub"), node="desk")
+    refused = fleet.run("fleet", "rotate", node="bert")
+    assert refused.returncode == 4
+    assert "shiftbook fleet admit bert --role author --key 'ssh-ed25519" in refused.stderr
+    new = (keys / "person.new.pub").read_text(encoding="utf-8")
+    fleet.shiftbook("fleet", "admit", "bert", "--role", "author", "--key", new, node="desk")
+    fleet.shiftbook("fleet", "rotate", node="bert")
+    assert (keys / "person.pub").read_text(encoding="utf-8") == new
+
+
 def test_an_unsigned_commit_cannot_make_machines_act(fleet: Fleet) -> None:
     """Neither a mission nor a key that was pushed without a listed signature has any effect."""
     fleet.found("desk")

@@ -317,3 +317,11 @@ def test_reasons_name_the_field_as_it_stands_in_the_file() -> None:
 def test_every_node_field_is_a_field_of_the_mission() -> None:
     """What nodes may write can be read back."""
     assert set(NODE_FIELDS) <= set(Fields.model_fields)
+
+
+@pytest.mark.parametrize("field", ["priority", "note", "not_before", "budget_usd"])
+def test_a_number_that_cannot_be_printed_is_quarantined(field: str) -> None:
+    """Python reads a hexadecimal number of any length and raises when it is printed: no fold may stop at that."""
+    data = front(f"{field}: 0x{'F' * 5000}").encode()
+    assert isinstance(read("m.md", data), Quarantined)
+    assert essence(data) is None

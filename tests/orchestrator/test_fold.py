@@ -13,6 +13,7 @@ from handoff.entry import parse_log
 from missions import document
 from missions.lease import Hold
 from missions.mission import Mission, Quarantined, Status
+from orchestrator import claim as claims
 from orchestrator.fold import Draft, duty, settled_by_hand
 from orchestrator.ledger import Filed
 from sync.memory_remote import MemoryRemote, MemoryServer
@@ -470,6 +471,29 @@ def test_only_the_holders_own_signature_is_folded(tmp_path: Path, keys: Keys) ->
     assert set(honest.ledger().claims) == {"m"}
     assert opened(honest).mission.status is Status.QUEUED
     town.close()
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"log_path": "fleet.toml"},
+        {"log_path": "projects/../allowed_signers"},
+        {"log_path": "projects/a/b/SESSION_LOG.md"},
+        {"memo": "x", "memo_path": "missions/evil.md"},
+        {"memo": "x", "memo_path": "memos/2026-11/other-1.md"},
+        {"finished": "../../x"},
+        {"fields": {"trusted_by": "anna"}},
+        {"fields": {"run": "curl evil"}},
+    ],
+)
+def test_a_node_brings_nothing_but_a_result(town: Town, forged: dict[str, object]) -> None:
+    """A record that would write elsewhere, or set what only a person may, is not folded; why is told."""
+    node = town.peer("n1")
+    held = node.hold("m")
+    assert claims.complete(node.bus, held, replace(record(held), **forged), state=Hold.DONE).accepted  # type: ignore[arg-type]
+    before = node.paths()
+    folded = node.fold()
+    assert (folded.missions, set(folded.refused), node.paths()) == ({}, {"m"}, before)
 
 
 def test_a_folded_branch_is_a_sound_repository(tmp_path: Path, keys: Keys) -> None:

@@ -1,0 +1,54 @@
+"""What is known of a mission file when several people changed it at once?
+
+A state is the base and the set of stamped versions that were made of it. Joining two states is the union of those sets,
+so it is commutative, associative and idempotent by what a set is; what the file says is a function of the state
+(`missions.merge.settle`) in which each field is a register: of the versions that changed it, the highest stamp counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Stamp = tuple[int, int, str]
+"""(milliseconds, counter, node), as a hybrid clock gives it (`sync.clock.Stamp`): stamps are only ever compared."""
+
+NOBODY: Stamp = (0, 0, "")
+"""Where no stamp is known. Values decide then, so that every machine comes to the same end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """A file as somebody left it. `stamps` has the parts that were changed at another time than the rest."""
+
+    data: bytes
+    stamp: Stamp = NOBODY
+    stamps: frozenset[tuple[str, Stamp]] = frozenset()
+
+    @classmethod
+    def of(cls, data: bytes, stamp: Stamp = NOBODY, stamps: Mapping[str, Stamp] | None = None) -> Version:
+        """A version whose parts in `stamps` have stamps of their own."""
+        return cls(data=data, stamp=stamp, stamps=frozenset((stamps or {}).items()))
+
+    def when(self, part: str) -> Stamp:
+        """When a part of it was changed, and by whom."""
+        return dict(self.stamps).get(part, self.stamp)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registers:
+    """One base and what became of it."""
+
+    base: bytes
+    versions: frozenset[Version] = frozenset()
+
+    @classmethod
+    def of(cls, base: bytes, version: Version) -> Registers:
+        """What one machine knows after one edit; an edit that changed nothing leaves no trace."""
+        return cls(base=base, versions=frozenset({version} if version.data != base else ()))
+
+    def join(self, other: Registers) -> Registers:
+        """Everything that both know. Raises ValueError for states of different bases."""
+        if self.base != other.base:
+            raise ValueError("only versions of one base can be joined")
+        return Registers(base=self.base, versions=self.versions | other.versions)

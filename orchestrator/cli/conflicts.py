@@ -1,0 +1,88 @@
+"""shiftbook conflicts"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from orchestrator import settings, wiring
+from orchestrator.cli import paper
+from orchestrator.cli.mission import warn
+from orchestrator.conflicts import NOTHING, Dispute
+from orchestrator.errors import WrongSetting
+from orchestrator.resolution import Resolution
+
+
+@click.group("conflicts")
+def command() -> None:
+    """See what merges could not keep, and decide which value stands."""
+
+
+@command.command("list")
+@click.option("--mission", default="", help="Only this mission's.")
+@click.option("--json", "as_json", is_flag=True, help="Print the conflicts as JSON.")
+def list_(mission: str, as_json: bool) -> None:
+    """Lists values that two people, or a person and a node, changed at once, and of which one was kept."""
+    found = _door().every(mission)
+    if as_json:
+        paper.print_json([asdict(one) for one in found])
+    elif not found:
+        click.echo("Nothing to decide: every merge kept both edits.")
+    else:
+        paper.console().print(paper.shift_lines(("", one.ident, one.says, "review") for one in found))
+
+
+@command.command("show")
+@click.argument("ident", metavar="NAME")
+@click.option("--json", "as_json", is_flag=True, help="Print the conflict as JSON.")
+def show(ident: str, as_json: bool) -> None:
+    """Shows one conflict: both values, whose each is, in which commit."""
+    one = _door().find(ident)
+    if as_json:
+        paper.print_json(asdict(one))
+        return
+    click.echo(f"{one.mission}: {one.part}\n")
+    click.echo(f"kept{_whose(one.kept_by, one.kept_in)}:\n{_indented(one.kept)}\n")
+    click.echo(f"not kept{_whose(one.lost_by, one.lost_in)}:\n{_indented(one.lost)}\n")
+    click.echo(f"`shiftbook conflicts resolve {one.ident}` with --kept, --lost or --text VALUE")
+
+
+@command.command("resolve")
+@click.argument("ident", metavar="NAME")
+@click.option("--kept", is_flag=True, help="What was kept stays.")
+@click.option("--lost", is_flag=True, help="What was not kept takes its place.")
+@click.option("--text", help="This takes its place.")
+@click.option("--json", "as_json", is_flag=True, help="Print the conflict as JSON.")
+def resolve(ident: str, kept: bool, lost: bool, text: str | None, as_json: bool) -> None:
+    """Decides a conflict, signed by you: the mission is changed if you say so, and the conflict goes away."""
+    if sum((kept, lost, text is not None)) != 1:
+        raise WrongSetting("resolve", "say one of --kept, --lost and --text VALUE")
+    door = _door()
+    one = door.keep(ident) if kept else door.put(ident, lambda dispute: dispute.lost if lost else text)
+    if as_json:
+        paper.print_json(asdict(one))
+    else:
+        click.echo(f"{one.ident} is decided: {_chosen(one, kept, lost)}")
+
+
+def _chosen(one: Dispute, kept: bool, lost: bool) -> str:
+    if kept:
+        return "what was kept stays"
+    whose = f"as {one.lost_by or 'the other side'} had it" if lost else "as you said"
+    return f"“{one.part}” is {whose}"
+
+
+def _door() -> Resolution:
+    fleet = wiring.fleet(settings.load())
+    fleet.ledger()
+    warn(fleet)
+    return fleet.resolution
+
+
+def _whose(name: str, commit: str) -> str:
+    return f"{f' by {name}' if name else ''}{f' in {commit[:10]}' if commit else ''}"
+
+
+def _indented(text: str | None) -> str:
+    return "\n".join(f"    {line}" for line in (NOTHING if text is None else text).splitlines() or [""])

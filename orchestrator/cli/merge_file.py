@@ -1,0 +1,38 @@
+"""shiftbook merge-file"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from orchestrator import gitmerge
+from orchestrator.errors import WrongSetting
+
+
+@click.command("merge-file")
+@click.argument("base", type=click.Path(path_type=Path))
+@click.argument("ours", type=click.Path(path_type=Path))
+@click.argument("theirs", type=click.Path(path_type=Path))
+@click.argument("path")
+def command(base: Path, ours: Path, theirs: Path, path: str) -> None:
+    """Merges BASE, OURS and THEIRS of the ledger's file PATH into OURS. Git calls it: `shiftbook join` sees to that.
+
+    Exit code 4: something could not be kept. It is in conflicts/ of the work tree, for the commit that ends the merge.
+    """
+    try:
+        texts = [each.read_bytes() for each in (base, ours, theirs)]
+    except OSError as error:
+        raise WrongSetting(str(error.filename), f"it cannot be read: {error.strerror}") from error
+    top = Path.cwd()
+    sides = [gitmerge.side(top, path, data) for data in texts[1:]]
+    done = gitmerge.settled(path, texts[0], sides[0], sides[1], month=f"{datetime.now(UTC):%Y-%m}")
+    gitmerge.leave(top, done.disputes)
+    ours.write_bytes(done.data)
+    for one in done.disputes:
+        click.echo(f"shiftbook: {path}: {one.says}; see {one.path}", err=True)
+    if done.disputes:
+        click.echo("shiftbook: look at it, `git add -A`, then go on (`git rebase --continue`, `git commit`)", err=True)
+        sys.exit(gitmerge.UNDECIDED)

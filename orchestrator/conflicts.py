@@ -1,0 +1,176 @@
+"""Where is what a merge could not keep, until a person has looked at it?
+
+One document for each value, in `conflicts/<yyyy-mm>/`: readable by people, and by `shiftbook conflicts`. Its name is
+made of what it says, so that two machines that come to the same merge write the same file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from handoff.redact import redact
+from missions import frontmatter
+from missions.differences import FILE, Conflict
+from missions.errors import BadName
+from missions.frontmatter import Malformed
+from missions.mission import slug
+from sync.objects import EXECUTABLE, FOLDER, find, read_tree
+from sync.objects import FILE as PLAIN
+from sync.remote import Oid, Store
+
+PLACE = "conflicts"
+ROOF = 1024 * 1024
+"""Characters of a value that are written down; Git's history has the rest."""
+NOTHING = "(taken out)"
+
+_MONTH = re.compile(r"\d{4}-\d\d")
+_VALUES = re.compile(r"^(`{3,})text\n(.*?)\n\1$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dispute:
+    """One value that was not kept. `kept_in` and `lost_in` are commits, empty where none is known."""
+
+    ident: str
+    mission: str
+    part: str
+    kept: str | None
+    lost: str | None
+    kept_by: str = ""
+    kept_in: str = ""
+    lost_by: str = ""
+    lost_in: str = ""
+    path: str = ""
+    """Where this document is."""
+
+    @property
+    def says(self) -> str:
+        """What happened, in words."""
+        what = "two versions of the file" if self.part == FILE else f"two versions of “{self.part}”"
+        who = " and ".join(name for name in (self.kept_by, self.lost_by) if name)
+        return f"{what}{f', by {who}' if who else ''}: {_short(self.kept)} is kept, {_short(self.lost)} is not"
+
+
+def mission_of(path: str) -> str:
+    """The mission that a file's path stands for; a name of its own where it stands for none."""
+    stem = path.rsplit("/", 1)[-1]
+    try:
+        return slug(stem[:-3] if stem.lower().endswith(".md") else stem)
+    except BadName:
+        return "unnamed"
+
+
+def dispute(mission: str, found: Conflict, *, month: str, kept_in: str = "", lost_in: str = "") -> Dispute:
+    """A merge's conflict as it goes into the ledger: without secrets, under a name made of what it says."""
+    kept, lost = _clean(found.kept), _clean(found.lost)
+    said = "\0".join([mission, found.part, *(f"={text}" if text is not None else "" for text in (kept, lost))])
+    ident = f"{mission}-{hashlib.sha256(said.encode('utf-8', 'replace')).hexdigest()[:8]}"
+    return Dispute(
+        ident=ident,
+        mission=mission,
+        part=found.part,
+        kept=kept,
+        lost=lost,
+        kept_by=found.kept_by[2],
+        kept_in=kept_in,
+        lost_by=found.lost_by[2],
+        lost_in=lost_in,
+        path=f"{PLACE}/{month}/{ident}.md",
+    )
+
+
+def render(one: Dispute) -> bytes:
+    """The document."""
+    facts = {
+        "mission": one.mission,
+        "part": one.part,
+        "kept_by": one.kept_by,
+        "kept_in": one.kept_in,
+        "lost_by": one.lost_by,
+        "lost_in": one.lost_in,
+        "kept_nothing": one.kept is None or None,
+        "lost_nothing": one.lost is None or None,
+    }
+    head = frontmatter.write("", {key: value for key, value in facts.items() if value})
+    resolve = f"shiftbook conflicts resolve {one.ident}"
+    words = [
+        f"# {one.mission}: two versions of “{one.part}”",
+        f"Kept{_whose(one.kept_by, one.kept_in)}:",
+        _fenced(one.kept),
+        f"Not kept{_whose(one.lost_by, one.lost_in)}:",
+        _fenced(one.lost),
+        f"`{resolve} --kept` leaves it so, `{resolve} --lost` puts the other one in.",
+    ]
+    return redact(head + "\n\n".join(words) + "\n").text.encode("utf-8", "replace")
+
+
+def read(path: str, data: bytes) -> Dispute | None:
+    """Reads what `render` wrote; None for what is no such document."""
+    text = data.decode("utf-8", "replace")
+    try:
+        block = frontmatter.split(text)
+        mission = slug(str(block.fields.get("mission", "")))
+    except (Malformed, BadName):
+        return None
+    values = [found[2] for found in _VALUES.finditer(block.body)]
+    if len(values) != 2:
+        return None
+    facts = {key: str(block.fields.get(key, "")) for key in ("part", "kept_by", "kept_in", "lost_by", "lost_in")}
+    gone = [bool(block.fields.get(f"{side}_nothing")) for side in ("kept", "lost")]
+    kept, lost = (None if none else value for none, value in zip(gone, values, strict=True))
+    ident = path.rsplit("/", 1)[-1].removesuffix(".md")
+    return Dispute(ident=ident, mission=mission, kept=kept, lost=lost, path=path, **facts)
+
+
+def listed(store: Store, tree: Oid) -> list[Dispute]:
+    """Everything in a tree that waits for a person, the newest month first; each once."""
+    found: dict[str, Dispute] = {}
+    for path, oid in _files(store, tree):
+        one = read(path, store.get(oid))
+        if one is not None:
+            found.setdefault(one.ident, one)
+    return list(found.values())
+
+
+def paths(store: Store, tree: Oid) -> list[str]:
+    """The documents of all conflicts in a tree."""
+    return [path for path, _ in _files(store, tree)]
+
+
+def _files(store: Store, tree: Oid) -> Iterator[tuple[str, Oid]]:
+    folder = find(store, tree, PLACE)
+    if folder is None or folder.mode != FOLDER:
+        return
+    for month, entry in sorted(read_tree(store.get(folder.oid)).items(), reverse=True):
+        if entry.mode != FOLDER or not _MONTH.fullmatch(month):
+            continue
+        for name, file in sorted(read_tree(store.get(entry.oid)).items()):
+            if name.endswith(".md") and file.mode in (PLAIN, EXECUTABLE):
+                yield f"{PLACE}/{month}/{name}", file.oid
+
+
+def _clean(text: str | None) -> str | None:
+    if text is None:
+        return None
+    over = f"\n[… {len(text) - ROOF:,} more characters are in Git's history]" if len(text) > ROOF else ""
+    return redact(text[:ROOF] + over).text.replace("\r\n", "\n").rstrip("\n")
+
+
+def _fenced(text: str | None) -> str:
+    shown = NOTHING if text is None else text
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", shown)), default=0))
+    return f"{fence}text\n{shown}\n{fence}"
+
+
+def _whose(name: str, commit: str) -> str:
+    return f"{f', by {name}' if name else ''}{f', in commit {commit[:10]}' if commit else ''}"
+
+
+def _short(text: str | None) -> str:
+    if text is None:
+        return "leaving it out"
+    line = " ".join(text.split())
+    return f"“{line if len(line) <= 60 else line[:59] + '…'}”"

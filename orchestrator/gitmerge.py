@@ -1,0 +1,124 @@
+"""What does Git do with two versions of one file of the ledger that it cannot merge itself? The merge driver.
+
+Git hands over three files and a path (gitattributes(5), DEFINING A CUSTOM MERGE DRIVER) and nothing of who wrote which
+side or when. So no stamps decide here but the values themselves, and every clone comes to the same end; the history
+only says whose they are. What could not be kept is written below `conflicts/` in the work tree, for the commit that
+ends the merge.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from handoff.log import union
+from missions.differences import Conflict, stands
+from missions.merge import merge
+from missions.registers import Version
+from orchestrator import conflicts
+from orchestrator.conflicts import Dispute
+from orchestrator.errors import Refused
+from sync.errors import GitError
+from sync.git import Git
+from sync.objects import object_id
+from sync.remote import Oid
+
+NAME = "shiftbook"
+UNDECIDED = 4
+"""The command's exit code for a merge that a person has to look at. Anything but this and 0 means that it failed."""
+
+_LOG = re.compile(r"(?:.*/)?(?:SESSION_LOG|log/\d{4}-\d\d)\.md")
+
+ATTRIBUTES = """\
+# Two people's edits are merged by field and by entry where `shiftbook join` set the driver up, else by line.
+missions/**/*.md merge=shiftbook
+SESSION_LOG.md merge=shiftbook
+log/*.md merge=shiftbook
+projects/*/log/*.md merge=shiftbook
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """One merged file, and what of it a person has to look at."""
+
+    data: bytes
+    disputes: tuple[Dispute, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """Whose one version is, as far as the clone's history tells."""
+
+    data: bytes
+    author: str = ""
+    commit: Oid = ""
+
+
+def side(top: Path, path: str, data: bytes) -> Side:
+    """The version with the commit that brought it, if others have that commit: one that may be rebased is not named."""
+    words = (
+        "--all",
+        "--reverse",
+        "--format=%H %an",
+        f"--find-object={object_id('blob', data)}",
+        "--",
+        f":(top,literal){path}",
+    )
+    try:
+        git = Git(top)
+        commit, _, author = git.text("log", *words).partition("\n")[0].partition(" ")
+        shared = bool(commit) and bool(git.text("for-each-ref", "--contains", commit, "refs/remotes"))
+    except GitError:
+        return Side(data=data)
+    return Side(data=data, author=author, commit=commit if shared else "")
+
+
+def settled(path: str, base: bytes, ours: Side, theirs: Side, *, month: str) -> Settled:
+    """The merged file for the path in the ledger. Which side is called ours does not matter."""
+    if _LOG.fullmatch(path):
+        texts = [data.decode("utf-8", "surrogateescape") for data in (base, ours.data, theirs.data)]
+        return Settled(data=union(*texts).encode("utf-8", "surrogateescape"))
+    merged = merge(base, Version.of(ours.data), Version.of(theirs.data))
+    mission = conflicts.mission_of(path)
+    return Settled(
+        data=merged.data, disputes=tuple(_told(mission, one, (ours, theirs), month) for one in merged.conflicts)
+    )
+
+
+def _told(mission: str, one: Conflict, sides: tuple[Side, Side], month: str) -> Dispute:
+    """The conflict with whose each value is, where only one side has it."""
+    kept, lost = (_whose(one.part, value, sides) for value in (one.kept, one.lost))
+    found = replace(one, kept_by=(0, 0, kept.author), lost_by=(0, 0, lost.author))
+    return conflicts.dispute(mission, found, month=month, kept_in=kept.commit, lost_in=lost.commit)
+
+
+def _whose(part: str, value: str | None, sides: tuple[Side, Side]) -> Side:
+    there = [one for one in sides if stands(one.data, part, value)]
+    return there[0] if len(there) == 1 else Side(data=b"")
+
+
+def leave(top: Path, disputes: tuple[Dispute, ...]) -> None:
+    """Writes conflicts into a work tree. Raises Refused where that would lead out of it."""
+    for one in disputes:
+        path = top / one.path
+        for folder in (path.parent.parent, path.parent, path):
+            if folder.is_symlink():  # a link that somebody pushed
+                raise Refused(f"{folder} is a symbolic link: the conflict is not written through it")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(conflicts.render(one))
+
+
+def settings(command: str) -> Mapping[str, str]:
+    """What a clone's configuration says of the driver. `command` runs Shiftbook, quoted for a shell.
+
+    A driver that is gone, or that fails, must not leave one side's text as the result: then Git's own merge decides.
+    """
+    run = f"{command} merge-file %O %A %B %P"
+    fall_back = "git merge-file -L ours -L base -L theirs %A %O %B"
+    return {
+        f"merge.{NAME}.name": "missions by field, logs by entry",
+        f"merge.{NAME}.driver": f"{run}; case $? in 0) ;; {UNDECIDED}) exit 1 ;; *) {fall_back} ;; esac",
+    }

@@ -1,0 +1,122 @@
+"""How does a person decide between two values of which a merge could keep one?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from missions import document
+from missions.anatomy import with_value, with_words
+from missions.differences import FILE, HEAD, RESULT, TEXT
+from missions.frontmatter import Malformed
+from missions.mission import Quarantined
+from orchestrator import conflicts
+from orchestrator.bus import Bus
+from orchestrator.conflicts import Dispute
+from orchestrator.errors import NotFound, Refused, WrongSetting
+from orchestrator.landing import Draft, land
+from orchestrator.ledger import Filed, Ledger, Reader
+from orchestrator.membership import Membership
+from orchestrator.trust import Trust
+
+Choice = Callable[[Dispute], str | None]
+"""Which value a person wants, of the two or a third one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolution:
+    """The ledger's conflicts as one person looks at them. `ledger` gives the newest state."""
+
+    bus: Bus
+    reader: Reader
+    trust: Trust
+    ledger: Callable[[], Ledger]
+
+    def every(self, mission: str = "") -> list[Dispute]:
+        """What waits for a person, on one mission or on all."""
+        ledger = self.ledger()
+        return [one for one in conflicts.listed(ledger.store, ledger.tree) if mission in ("", one.mission)]
+
+    def find(self, ident: str) -> Dispute:
+        """One conflict by its name, or by the end of it. Raises NotFound."""
+        return _find(self.ledger(), ident)
+
+    def keep(self, ident: str) -> Dispute:
+        """Leaves the mission as it is. Raises NotFound and Refused."""
+        return self._resolve(ident, None)
+
+    def put(self, ident: str, choice: Choice) -> Dispute:
+        """Puts another value in the place of the one that was kept.
+
+        Raises NotFound, Refused for what a person must do by hand, and WrongSetting for what cannot stand there.
+        """
+        return self._resolve(ident, choice)
+
+    def _resolve(self, ident: str, choice: Choice | None) -> Dispute:
+        done: list[Dispute] = []
+
+        def draft(ledger: Ledger) -> Draft:
+            one = _find(ledger, ident)
+            Membership(bus=self.bus, reader=self.reader, trust=self.trust).me(ledger, "author", "admin")
+            files: dict[str, bytes | None] = dict.fromkeys(_paths(ledger, one))
+            if choice is not None:
+                self._must_be_signed(ledger, one)
+                filed = _open(ledger, one)
+                word = self.trust.word(ledger, filed)
+                if not word.trusted:  # the change would put this person's name under all of it
+                    hint = f"read it, then `shiftbook mission trust {one.mission}`"
+                    raise Refused(f"{filed.path} is not trusted: {word.why}; {hint}")
+                files[filed.path] = _amended(ledger, filed, one, choice(one))
+            done[:] = [one]
+            which = "as it is" if choice is None else "the other way"
+            return Draft(files=files, message=f"Resolve {one.ident}: {which}")
+
+        land(self.bus, self.reader, draft)
+        return done[0]
+
+    def _must_be_signed(self, ledger: Ledger, one: Dispute) -> None:
+        """Whoever may push may write a conflict that never was; a person must not sign its value unawares."""
+        if self.bus.sign is None or ledger.charter.trust.missions == "remote":
+            return
+        commits = list(ledger.store.history(ledger.tip, one.path))
+        if not commits or any(self.trust.signer(ledger, commit) is None for commit in commits):
+            raise Refused(f"{one.path} was not written by anybody in allowed_signers: edit the mission by hand instead")
+
+
+def _find(ledger: Ledger, ident: str) -> Dispute:
+    every = conflicts.listed(ledger.store, ledger.tree)
+    found = [one for one in every if one.ident == ident] or [one for one in every if one.ident.endswith(f"-{ident}")]
+    if len(found) != 1:
+        raise NotFound(f"no conflict {ident!r}: `shiftbook conflicts list` names them")
+    return found[0]
+
+
+def _paths(ledger: Ledger, one: Dispute) -> list[str]:
+    """Every file of that name: two clones that merged in different months each wrote one."""
+    return [path for path in conflicts.paths(ledger.store, ledger.tree) if path.endswith(f"/{one.ident}.md")]
+
+
+def _open(ledger: Ledger, one: Dispute) -> Filed:
+    filed = ledger.open.get(one.mission)
+    if filed is None:
+        raise Refused(f"{one.mission} is no open mission any more; `--kept` puts the conflict away")
+    return filed
+
+
+def _amended(ledger: Ledger, filed: Filed, one: Dispute, value: str | None) -> bytes:
+    data = ledger.store.get(filed.blob)
+    if one.part in (HEAD, RESULT):
+        raise Refused(f"{one.part} of {filed.path} is changed by hand; then `--kept` puts the conflict away")
+    try:
+        if one.part == FILE:
+            new = ((value or "").rstrip("\n") + "\n").encode()
+        elif one.part == TEXT:
+            new = with_words(data, one.kept, value)
+        else:
+            new = with_value(data, one.part, value)
+    except Malformed as error:
+        raise Refused(f"{filed.path}: {error.reason}; change it by hand, then `--kept`") from error
+    read = document.read(filed.path, new)
+    if isinstance(read, Quarantined):
+        raise WrongSetting(one.part, f"with this value {filed.path} could not be read: {read.reason}")
+    return new

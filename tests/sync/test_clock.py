@@ -1,0 +1,81 @@
+"""Does a hybrid clock order events, run only forwards, and stay unmoved by clocks that are wrong?"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.clock import COUNTER_ROOF, DRIFT, Clock, Stamp, believed, read_stamp
+from sync.errors import BadStamp, StampAhead
+
+NODES = st.text(alphabet="abc-.1", min_size=1, max_size=5)
+STAMPS = st.builds(Stamp, st.integers(0, 10**15 - 1), st.integers(0, COUNTER_ROOF), NODES)
+NOW = 1_763_706_185_123
+
+
+@given(STAMPS)
+def test_a_stamp_reads_back_as_what_it_was(stamp: Stamp) -> None:
+    """The text has all of it."""
+    assert read_stamp(stamp.text) == stamp
+
+
+@given(STAMPS, STAMPS)
+def test_the_texts_sort_as_the_stamps_do(one: Stamp, other: Stamp) -> None:
+    """Whoever only has the texts comes to the same winner."""
+    assert (one < other) == (one.text < other.text)
+
+
+@pytest.mark.parametrize("text", ["", "1-2-a", f"{NOW:015d}-00001-", f"{NOW:015d}-00001-a b", "x" * 500])
+def test_what_is_no_stamp_is_refused(text: str) -> None:
+    """A text of another shape is told, not guessed at."""
+    with pytest.raises(BadStamp):
+        read_stamp(text)
+
+
+@given(st.lists(st.one_of(st.integers(0, 5000), STAMPS.map(lambda s: s._replace(wall=s.wall % 5000)))))
+def test_stamps_only_grow_whatever_the_machines_time_does(events: list[int | Stamp]) -> None:
+    """Time that jumps back, or stands still, and stamps of others: each own stamp is later than all before."""
+    clock, seen = Clock.of("me"), Stamp(0, 0, "")
+    for event in events:
+        if isinstance(event, Stamp):
+            clock, seen = clock.observe(event, 5000), max(seen, event)
+        else:
+            clock = clock.tick(event)
+            assert clock.last > seen
+            seen = clock.last
+
+
+def test_what_follows_an_edit_is_later_on_a_slow_machine_too() -> None:
+    """A machine an hour behind that has seen an edit stamps its own one after it."""
+    theirs = Clock.of("ann").tick(NOW).last
+    mine = (
+        Clock.of(
+            "ben",
+        )
+        .observe(theirs, NOW - DRIFT)
+        .tick(NOW - DRIFT)
+        .last
+    )
+    assert mine > theirs
+
+
+def test_a_clock_from_the_future_does_not_drag_ours() -> None:
+    """A stamp beyond the drift is refused with its distance; ours goes on from its own time."""
+    clock = Clock.of("me").tick(NOW)
+    with pytest.raises(StampAhead, match="365 s ahead"):
+        clock.observe(Stamp(NOW + 365_000, 0, "liar"), NOW)
+    assert clock.tick(NOW + 1).last == Stamp(NOW + 1, 0, "me")
+
+
+def test_a_stamp_from_the_future_counts_as_made_now() -> None:
+    """It does not win until its time has come; one within the drift is believed as it is."""
+    assert believed(Stamp(NOW + DRIFT + 1, 7, "liar"), NOW) == Stamp(NOW, 0, "liar")
+    honest = Stamp(NOW + DRIFT, 7, "ann")
+    assert believed(honest, NOW) == honest
+
+
+def test_a_full_counter_borrows_from_the_next_millisecond() -> None:
+    """The text form never gets longer, so it goes on sorting."""
+    clock = Clock(node="me", last=Stamp(NOW, COUNTER_ROOF, "me")).tick(NOW)
+    assert clock.last == Stamp(NOW + 1, 0, "me")
