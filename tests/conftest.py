@@ -5,13 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.models.embedded import EmbeddedModel
+from orchestrator.models.embedded import EmbeddedModel, ModelFile
 from orchestrator.models.xllamacpp import XLlamaCpp
+from tests import databases
 from tests.ledgers import Keys
 
+if TYPE_CHECKING:
+    from orchestrator.models.llamacpp import LlamaCpp
+    from tests.llama_server import Llama
+    from tests.ollama_shim import Shim
+
+os.environ.setdefault("LLM_PROVIDER_OVERRIDE", "xllamacpp")  # an Ollama on this machine is none of the tests' business
 REQUIRED = os.environ.get("SHIFTBOOK_REQUIRE_SERVICES") == "1"
 
 
@@ -42,7 +51,64 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[XLlamaCpp]:
 
 
 @pytest.fixture(scope="session")
+def llamacpp(gguf: Path) -> Iterator[LlamaCpp]:
+    """The same model through llama-cpp-python, which is built from source."""
+    from orchestrator.models.llamacpp import LlamaCpp
+
+    model = LlamaCpp(ModelFile(path=gguf), context_tokens=2048)
+    why = model.missing()
+    if why:
+        lacking(why)
+    yield model
+    model.close()
+
+
+@pytest.fixture(scope="session")
+def gguf(embedded: XLlamaCpp) -> Path:
+    """The embedded model's file."""
+    return embedded._weights.file()
+
+
+@pytest.fixture(scope="session")
+def llama(gguf: Path) -> Iterator[Llama]:
+    """A real llama.cpp server with the embedded model."""
+    from tests.llama_server import llama_server
+
+    with llama_server(gguf) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def llama_vectors(gguf: Path) -> Iterator[Llama]:
+    """The same for embeddings: llama.cpp does one or the other well."""
+    from tests.llama_server import llama_server
+
+    with llama_server(gguf, embedding=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def shim(llama: Llama, llama_vectors: Llama) -> Iterator[Shim]:
+    """A stand-in for Ollama in front of both."""
+    from tests.ollama_shim import ollama_shim
+
+    with ollama_shim(llama, llama_vectors) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
     """Real ssh keys, made when a test first names them."""
     require_program("ssh-keygen")
     return Keys(folder=tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[databases.Server]:
+    """A real PostgreSQL, started when a test first names it."""
+    found = databases.programs()
+    if found is None:
+        lacking("postgresql is not installed")
+    assert found is not None
+    with databases.postgresql(found) as server:
+        yield server

@@ -16,16 +16,16 @@ import pytest
 from orchestrator.errors import ModelUnavailable
 from orchestrator.models.embedded import ModelFile
 from orchestrator.models.xllamacpp import XLlamaCpp
-from orchestrator.ports import Message
+from orchestrator.ports import Message, Prompt
 
-HELLO = [Message(role="user", content="Say hello.")]
+HELLO = Prompt(messages=(Message(role="user", content="Say hello."),), max_tokens=2)
 
 
 @pytest.mark.model
 def test_port_is_shut(embedded: XLlamaCpp) -> None:
     """Nobody else on the machine can use the port that the library opens."""
     embedded.count("load")
-    address = urlsplit(embedded._server.listening_address)
+    address = urlsplit(embedded._load().server.listening_address)
     assert address.hostname == "127.0.0.1"
     for method, path in (
         ("POST", "/completion"),
@@ -42,7 +42,7 @@ def test_port_is_shut(embedded: XLlamaCpp) -> None:
 @pytest.mark.model
 def test_says_which_weights(embedded: XLlamaCpp) -> None:
     """An answer names the file that it came from, with its quantisation."""
-    made = embedded.generate(HELLO, max_tokens=2, on_text=lambda text: None, stop=threading.Event())
+    made = embedded.generate(HELLO, on_text=lambda text: None, stop=threading.Event())
     assert made.usage.model == "SmolLM2-135M-Instruct.Q8_0"
 
 
@@ -55,7 +55,7 @@ def test_not_a_model(tmp_path: Path) -> None:
     assert model.missing() is None
     for _ in range(2):
         with pytest.raises(ModelUnavailable, match=r"broken\.gguf"):
-            model.generate(HELLO, max_tokens=2, on_text=lambda text: None, stop=threading.Event())
+            model.generate(HELLO, on_text=lambda text: None, stop=threading.Event())
     with pytest.raises(ModelUnavailable):
         model.count("x")
     model.close()
@@ -68,12 +68,13 @@ from pathlib import Path
 from orchestrator.models.embedded import EmbeddedModel
 from orchestrator.models.embedded import ModelFile
 from orchestrator.models.xllamacpp import XLlamaCpp
-from orchestrator.ports import Message
+from orchestrator.ports import Message, Prompt
 model = XLlamaCpp(EmbeddedModel(cache=Path(sys.argv[1])), context_tokens=1024)
 stop = threading.Event()
-call = dict(max_tokens=int(sys.argv[3]), on_text=lambda text: first.set(), stop=stop)
+call = dict(on_text=lambda text: first.set(), stop=stop)
 first = threading.Event()
-work = lambda: model.generate([Message(role="user", content="Tell me a story.")], **call)
+asked = Prompt(messages=(Message(role="user", content="Tell me a story."),), max_tokens=int(sys.argv[3]))
+work = lambda: model.generate(asked, **call)
 if sys.argv[2] == "busy":
     threading.Thread(target=work, daemon=True).start()
     first.wait(60)

@@ -1,0 +1,245 @@
+"""What of a node cannot be made again, and how does it come back?
+
+A backup holds the database, as a consistent copy, and everything in the home folder but what can be fetched or made
+again. It is taken while the node runs. A restore never mixes: the home folder becomes what the backup holds, and what
+was there is kept beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from orchestrator import bundle, wiring
+from orchestrator import settings as setup
+from orchestrator.bundle import Manifest, Say
+from orchestrator.errors import BackupFailed, NotFound, Refused, WrongSetting
+from orchestrator.settings import Settings
+from orchestrator.stores import Stores
+
+DATABASE, HOME = "database.db", "home/"
+REMADE = (
+    *("ledger.git", "cache", "models", "work", "chats", "prompts"),  # clones, workspaces, what is computed again
+    *("shiftbook.db", "shiftbook.db-*"),  # copied through the database itself
+    *("recall.db", "recall.db-*", "seen.json"),  # indexes of the ledger
+    *("*.lock", "*.new", "*.tmp", "http.json", "http.log", "http.err", "nudge", "gate"),  # a running process's own
+)
+"""What lies in the home folder and is in no backup, as patterns of names. Anything else is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """A backup that was made. `skipped` are things in the home folder that are no files, such as sockets."""
+
+    path: Path
+    manifest: Manifest
+    rows: int
+    skipped: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restored:
+    """A backup that was put back. `aside` are where what was there before is kept."""
+
+    home: Path
+    manifest: Manifest
+    rows: int
+    database: str
+    aside: tuple[Path, ...]
+
+
+def save(settings: Settings, target: Path, say: Say) -> Saved:
+    """Writes a backup to the file `target`, or into it if it is a folder; a node may run meanwhile.
+
+    Raises NotFound without a home, WrongSetting, Refused when the file is there, BackupFailed, StoreFailed.
+    """
+    home = settings.home
+    if not home.is_dir():
+        raise NotFound(f"there is no node's home at {home}: SHIFTBOOK_HOME says where it is")
+    now = wiring.now()
+    path = _target(target.absolute(), home, f"shiftbook-{settings.node}-{now:%Y%m%dT%H%M%SZ}.tar.gz")
+    stores = wiring.stores(settings)
+    try:
+        with _room_for(path), tempfile.TemporaryDirectory(prefix=".shiftbook-backup-", dir=path.parent) as name:
+            stage = Path(name)
+            rows = stores.copies.save(stage / DATABASE)
+            skipped = tuple(_copy(home, stage / HOME, settings))
+            about = Manifest(
+                version=version("shiftbook"),
+                schema_revision=stores.copies.schema,
+                node=settings.node,
+                made=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+            )
+            manifest = bundle.pack(stage, path, about, say)
+    finally:
+        stores.close()
+    return Saved(path=path, manifest=manifest, rows=rows, skipped=skipped)
+
+
+def restore(settings: Settings, file: Path, say: Say, *, force: bool) -> Restored:
+    """Makes the home folder and the database what the backup holds.
+
+    Raises NotFound, WrongSetting for a file that is no whole backup, and Refused while a node runs there, or when
+    something is there already and `force` is not set. Until all of the backup was read and checked nothing is changed.
+    """
+    if not file.is_file():
+        raise NotFound(f"there is no backup {file}")
+    home, stamp = settings.home, f"{wiring.now():%Y%m%dT%H%M%SZ}"
+    home.parent.mkdir(parents=True, exist_ok=True)
+    stage = Path(tempfile.mkdtemp(prefix=f".{home.name}.restore-", dir=home.parent))
+    try:
+        manifest = bundle.unpack(file, stage, _wanted, say)
+        if not (stage / DATABASE).is_file():
+            raise WrongSetting(file.name, "it is no backup of a node: it holds no database")
+        (stage / HOME).mkdir(mode=0o700, exist_ok=True)
+        with _alone(home):
+            return _put_back(settings, stage, manifest, stamp, force=force)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _target(target: Path, home: Path, name: str) -> Path:
+    path = target / name if target.is_dir() else target
+    if not path.parent.is_dir():
+        raise NotFound(f"there is no folder {path.parent}")
+    if path.resolve().is_relative_to(home.resolve()):
+        raise WrongSetting("FILE", f"{path} lies in the node's home {home}, which may be lost with it: write elsewhere")
+    if path.exists():
+        raise Refused(f"{path} is there already: a backup never replaces another one")
+    return path
+
+
+@contextmanager
+def _room_for(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError as error:
+        raise Refused(str(error)) from error
+    except OSError as error:
+        raise BackupFailed(f"no backup was written: {error.filename or path}: {error.strerror or error}") from error
+
+
+def _remade(name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in REMADE)
+
+
+def _wanted(name: str) -> bool:
+    """Whether a part is one that `save` writes: a foreign backup may not bring a clone with hooks, for example."""
+    top = name.removeprefix(HOME).partition("/")[0]
+    return name == DATABASE or (name.startswith(HOME) and not _remade(top))
+
+
+def _copy(home: Path, folder: Path, settings: Settings) -> Iterator[str]:
+    """Copies what cannot be made again; yields what is no file."""
+    own = settings.store_url.removeprefix("sqlite:///")
+    databases = {own, f"{own}-wal", f"{own}-shm"}
+    for top in sorted(home.iterdir()):
+        if not _remade(top.name):
+            yield from _copy_one(top, folder / top.name, top.name, databases)
+
+
+def _copy_one(source: Path, target: Path, name: str, databases: set[str]) -> Iterator[str]:
+    if str(source) in databases:
+        return
+    if source.is_dir() and not source.is_symlink():
+        for inner in sorted(source.iterdir()):
+            yield from _copy_one(inner, target / inner.name, f"{name}/{inner.name}", databases)
+    elif source.is_file() and bundle.is_inside(name):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.write_bytes(source.read_bytes())
+        except FileNotFoundError:
+            return  # a letter that was delivered in this moment
+    elif os.path.lexists(source):
+        yield name
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Keeps nodes from starting in `home`. Raises Refused where one runs."""
+    if not home.is_dir():
+        yield
+        return
+    lock = FileLock(home / "node.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise Refused(f"a node runs in {home}: stop it first") from error
+    try:
+        server = _server(home)
+        if server is not None:
+            raise Refused(f"`shiftbook serve` runs in {home} (process {server}): stop it first")
+        yield
+    finally:
+        lock.release()
+
+
+def _server(home: Path) -> int | None:
+    """The process that serves this home over HTTP without a node, if one does."""
+    try:
+        pid = int(json.loads((home / "http.json").read_text(encoding="utf-8"))["pid"])
+        words = psutil.Process(pid).cmdline()
+    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        return None
+    return pid if any("orchestrator" in word or "shiftbook" in word for word in words) else None
+
+
+def _put_back(settings: Settings, stage: Path, manifest: Manifest, stamp: str, *, force: bool) -> Restored:
+    home, new = settings.home, stage / HOME
+    after = setup.load(home=new)  # the restored `.env` may name another database
+    elsewhere = bool(after.database_url)
+    stores = wiring.stores(after)
+    kept = [home.with_name(f"{home.name}.before-{stamp}")] if _occupied(home) else []
+    try:
+        full = elsewhere and not stores.copies.empty()
+        if (kept or full) and not force:
+            what = home if kept else f"the database {stores.copies.place}"
+            raise Refused(
+                f"{what} is in use already: --force puts the backup in its place and keeps the old one beside"
+            )
+        if full:
+            kept.append(_keep(stores, home.with_name(f"{home.name}.database-before-{stamp}.db")))
+        rows = stores.copies.load(stage / DATABASE)
+        place = stores.copies.place if elsewhere else str(home / "shiftbook.db")
+    finally:
+        stores.close()
+    _swap(home, new, kept[0] if _occupied(home) else None)
+    return Restored(home=home, manifest=manifest, rows=rows, database=place, aside=tuple(kept))
+
+
+def _occupied(home: Path) -> bool:
+    return home.is_dir() and any(path.name != "node.lock" for path in home.iterdir())
+
+
+def _keep(stores: Stores, path: Path) -> Path:
+    stores.copies.save(path)
+    return path
+
+
+def _swap(home: Path, new: Path, aside: Path | None) -> None:
+    """Two renamings; if the second one fails the first is taken back."""
+    if aside is None:
+        shutil.rmtree(home, ignore_errors=True)  # nothing but a lock
+        new.rename(home)
+        return
+    try:
+        home.rename(aside)
+    except OSError as error:
+        why = f"it cannot be moved aside ({error.strerror}); restore into another folder and mount that"
+        raise WrongSetting("SHIFTBOOK_HOME", f"{home}: {why}") from error
+    try:
+        new.rename(home)
+    except OSError:
+        aside.rename(home)
+        raise

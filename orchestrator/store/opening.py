@@ -1,0 +1,31 @@
+"""How are a node's stores opened?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from orchestrator.store.admission import KeptDevices, KeptRegistrations, KeptTokens
+from orchestrator.store.conversations import KeptConversations, KeptToolCalls
+from orchestrator.store.copies import DatabaseCopies
+from orchestrator.store.database import open_database
+from orchestrator.store.exchange import KeptOutgoing, KeptSyncOps
+from orchestrator.store.usage import KeptUsage
+from orchestrator.stores import Stores
+
+
+def open_stores(url: str, *, now: Callable[[], datetime], new_id: Callable[[], str]) -> Stores:
+    """All stores in the database at `url`; close them. Raises WrongSetting, StoreFailed."""
+    database = open_database(url)
+    return Stores(
+        conversations=KeptConversations(database=database, now=now, new_id=new_id),
+        tool_calls=KeptToolCalls(database=database, now=now),
+        tokens=KeptTokens(database=database, now=now),
+        devices=KeptDevices(database=database),
+        registrations=KeptRegistrations(database=database, now=now),
+        sync_ops=KeptSyncOps(database=database),
+        outgoing=KeptOutgoing(database=database),
+        usage=KeptUsage(database=database),
+        copies=DatabaseCopies(database=database),
+        close=database.close,
+    )

@@ -1,0 +1,124 @@
+"""How do tests reach a real PostgreSQL? One server for each test session, on loopback and a socket of its own."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from tests.servers import free_port
+
+USER, PASSWORD = "shiftbook", "only-for-tests"
+START_SECONDS = 60.0
+
+
+def programs() -> Path | None:
+    """The folder of PostgreSQL's programs; Debian keeps them off the path."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    there = shutil.which("initdb")
+    return found[-1].parent if found else Path(there).resolve().parent if there else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A running server."""
+
+    port: int
+    sockets: Path
+    process: subprocess.Popen[bytes]
+
+    def url(self, database: str, *, password: str = PASSWORD, scheme: str = "postgresql") -> str:
+        """The URL of a database, over TCP."""
+        return f"{scheme}://{USER}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def socket_url(self, database: str) -> str:
+        """The URL of a database, over the socket."""
+        return f"postgresql://{USER}@/{database}?host={self.sockets}&port={self.port}"
+
+    def run(self, *statements: str, database: str = "postgres") -> list[Any]:
+        """Runs statements, each by itself; returns the rows of the last."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            for statement in statements:
+                cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    @contextmanager
+    def database(self, name: str) -> Iterator[str]:
+        """A new, empty database; yields its URL."""
+        self.run(f'CREATE DATABASE "{name}"')
+        try:
+            yield self.url(name)
+        finally:
+            self.run(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def postgresql(bin_folder: Path) -> Iterator[Server]:
+    """Starts a server in a folder of its own, as a user who is not root, and stops it by its pid."""
+    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        somebody = _unprivileged(folder)
+        secret = folder / "password"
+        secret.write_text(PASSWORD)
+        words = [f"--username={USER}", f"--pwfile={secret}", "--auth-local=trust", "--auth-host=scram-sha-256"]
+        made = [str(bin_folder / "initdb"), "-D", str(folder / "data"), *words, "--encoding=UTF8", "--locale=C", "-N"]
+        secret.chmod(0o644)
+        done = subprocess.run(made, capture_output=True, check=False, cwd=folder, **somebody)
+        assert done.returncode == 0, done.stderr.decode()
+        server = _start(bin_folder, folder, somebody)
+        try:
+            yield server
+        finally:
+            server.process.send_signal(signal.SIGINT)  # "fast shutdown"
+            try:
+                server.process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                server.process.send_signal(signal.SIGQUIT)
+                server.process.wait(timeout=20)
+
+
+def _unprivileged(folder: Path) -> dict[str, Any]:
+    """PostgreSQL will not run as root: the words that make a process somebody else's, who owns `folder`."""
+    if os.getuid() != 0:
+        return {}
+    known = {entry.pw_name: entry for entry in pwd.getpwall()}
+    entry = known.get("postgres") or known["nobody"]
+    os.chown(folder, entry.pw_uid, entry.pw_gid)
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+def _start(bin_folder: Path, folder: Path, somebody: dict[str, Any]) -> Server:
+    port = free_port()
+    settings = ["listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off", "max_connections=60"]
+    words = [str(bin_folder / "postgres"), "-D", str(folder / "data"), "-p", str(port)]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*words, *(word for each in settings for word in ("-c", each))],
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            start_new_session=True,
+            **somebody,
+        )
+    server = Server(port=port, sockets=folder, process=process)
+    over = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            server.run("SELECT 1")
+        except psycopg.OperationalError:
+            assert process.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < over, (folder / "log").read_text()
+            time.sleep(0.05)
+        else:
+            return server
