@@ -143,6 +143,13 @@ def with_lessons(portfolio: str, known: Iterable[Knowledge]) -> str:
     return page.replace(f"\n{_HEADING}\n", f"\n{_HEADING[1:]}\n") if _among_rules(page) else page
 
 
+def without_lessons(portfolio: str) -> str:
+    """The same page without that section: what people wrote."""
+    before, start, rest = portfolio.partition(_LESSONS[0])
+    after = rest.partition(_LESSONS[1])[2] if start else ""
+    return before.rstrip().removesuffix(_HEADING).removesuffix(_HEADING[1:]).rstrip() + after if start else portfolio
+
+
 def _among_rules(page: str) -> bool:
     """Whether the lessons would be read as standing rules."""
     return any(item.standing and _LESSONS[0] in item.text for item in split(page))

@@ -49,5 +49,37 @@ class ContextTooLong(OrchestratorError):
         super().__init__(f"the prompt has {tokens} tokens, the model holds {roof}")
 
 
+class WrongPrompt(OrchestratorError):
+    """A model cannot be asked like this: a schema that it cannot follow, a parameter that it does not know."""
+
+    exit_code = 2
+
+
 class WorkspaceFailed(OrchestratorError):
     """A workspace for an attempt could not be made or read."""
+
+
+class AlreadyDone(OrchestratorError):
+    """It was done or decided before, or somebody else is at it."""
+
+    exit_code = 4
+
+
+class QueueFull(OrchestratorError):
+    """So many wait for the model that no more are taken. `retry_after` is in seconds."""
+
+    def __init__(self, waiting: int, retry_after: int) -> None:
+        self.waiting, self.retry_after = waiting, retry_after
+        super().__init__(f"{waiting} wait for the model already: come again in {retry_after} s")
+
+
+class StoreFailed(OrchestratorError):
+    """The node's database cannot be used now. `passing` failures may be over in a minute."""
+
+    def __init__(self, place: str, why: str, *, passing: bool = False) -> None:
+        self.place, self.why, self.passing = place, why, passing
+        super().__init__(f"the database {place}: {why}")
+
+
+class BackupFailed(OrchestratorError):
+    """A backup could not be written; nothing is left of the attempt."""

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from orchestrator import wiring
-from orchestrator.errors import Refused
+from orchestrator import nudges, wiring
+from orchestrator.drafts import FOLDERS
+from orchestrator.errors import OrchestratorError, Refused
 from orchestrator.intake import Tell
 from orchestrator.node import Node
+from orchestrator.nudges import Listener
 from orchestrator.settings import Settings
+from orchestrator.supervisor import WebServer
+from orchestrator.watching import Watching
 from orchestrator.work import Reason
-from sync.watch import watch_refs
+from sync.watch import TreeWatch, watch_file, watch_refs
 
 
 def serve(settings: Settings, tell: Tell, *, once: bool) -> None:
@@ -34,14 +39,25 @@ def serve(settings: Settings, tell: Tell, *, once: bool) -> None:
 
 def _run(settings: Settings, tell: Tell, *, once: bool) -> None:
     node = wiring.node(settings, tell)
-    _obey_signals(node, tell)
-    unwatch = _watch(settings.ledger, node.wake.set)
+    web = WebServer(settings.home, tell) if settings.http is not None and not once else None
+    _obey_signals(node, tell, web)
+    stops = [_watch(settings.ledger, node.wake.set)]
+    stops.append(watch_file(settings.home / nudges.FILE, node.wake.set))
+    if settings.hq_url and not once:
+        ear = Listener(settings.hq_url, settings.hq_token.get_secret_value(), node.wake.set, tell)
+        stops.append(ear.start())
+    if web is not None:
+        web.start()
+        stops.append(web.stop)
     agents = ", ".join(sorted(node.intake.offer.agents)) or "no agent"
     tell("ready", f"{settings.node} ({settings.role.label}) works for {settings.ledger} with {agents}")
     try:
+        if settings.watch is not None and not once:
+            stops.append(_watch_clone(settings, settings.watch, tell, node.wake.set))
         node.run(once=once)
     finally:
-        unwatch()
+        for stop in stops:
+            stop()
         node.close()
     tell("stopped", f"{settings.node} is gone; nothing is left undone")
 
@@ -53,14 +69,63 @@ def _watch(ledger: str, nudge: Callable[[], None]) -> Callable[[], None]:
     return watch_refs(bare, nudge) if (bare / "refs").is_dir() else lambda: None
 
 
-def _obey_signals(node: Node, tell: Tell) -> None:
+def watch(settings: Settings, folder: Path, tell: Tell) -> None:
+    """Commits and pushes edits in a person's clone until SIGTERM or SIGINT. Raises WrongSetting and Refused."""
+    watching, stopped = wiring.watching(settings, folder, tell), threading.Event()
+
+    def stop(number: int, frame: object) -> None:
+        stopped.set()
+        watching.wake.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    _watch_until(watching, stopped)
+
+
+def _watch_clone(settings: Settings, folder: Path, tell: Tell, sent: Callable[[], None]) -> Callable[[], None]:
+    """The same in a thread beside the node. Returns what stops it."""
+    watching, stopped = wiring.watching(settings, folder, tell, sent), threading.Event()
+
+    def run() -> None:
+        try:
+            _watch_until(watching, stopped)
+        except OrchestratorError as error:
+            tell("watch", str(error))
+
+    thread = threading.Thread(target=run, name="watch", daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        stopped.set()
+        watching.wake.set()
+        thread.join(timeout=30)
+
+    return stop
+
+
+def _watch_until(watching: Watching, stopped: threading.Event) -> None:
+    tree = watching.tree
+    eyes = TreeWatch(tree.folder, FOLDERS, watching.moved)
+    watching.tell("watching", f"edits in {tree.folder} are committed after {watching.quiet:g} quiet seconds")
+    try:
+        watching.run(eyes.refresh, stopped)
+    finally:
+        eyes.close()
+        tree.close()
+
+
+def _obey_signals(node: Node, tell: Tell, web: WebServer | None) -> None:
     def obey(number: int, frame: object) -> None:
         if node.draining:
             tell("cancelling", "ending the running work now; it goes back into the queue")
             node.stop_jobs(Reason.STOPPING)
+            if web is not None:
+                web.cut()
         else:
             tell("draining", "taking nothing new; once more to cancel what runs")
             node.drain()
+            if web is not None:
+                web.drain()
 
     signal.signal(signal.SIGTERM, obey)
     signal.signal(signal.SIGINT, obey)

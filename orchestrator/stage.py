@@ -83,6 +83,7 @@ class Stage:
             "SHIFTBOOK_NODE_ID": node,
             "FACTORY_ROLE": role,
             "SHIFTBOOK_SLOTS": "2",
+            "SHIFTBOOK_HTTP": "off",
         }
         return kept | own
 

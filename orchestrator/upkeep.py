@@ -22,6 +22,7 @@ from orchestrator.health import troubles
 from orchestrator.intake import Tell
 from orchestrator.landing import Draft, land
 from orchestrator.ledger import Ledger, Reader
+from orchestrator.patrol import Patrol
 from orchestrator.roles import Role
 from orchestrator.schedule import Schedule, missing, mission, mission_name
 from orchestrator.trust import Trust
@@ -45,6 +46,9 @@ class Upkeep:
     clock: Callable[[], float]
     custody: Custody
     schedule: Schedule
+    patrol: Patrol | None = None
+    tidy: Callable[[], None] = lambda: None
+    """Keeps this machine's clone of the ledger fast to read."""
     _tip: str = ""
     _looked: float = float("-inf")
     _filed: datetime | None = None
@@ -87,8 +91,11 @@ class Upkeep:
     def _look(self, ledger: Ledger) -> bool:
         """Tells what a person should know, each thing once."""
         self._looked = self.clock()
+        self.tidy()
         for one in self.custody.look(ledger, self.trust):
             self.tell("alarm", f"{one.says}; {one.remedy}", once=True)
+        for trespass in self.patrol.look(ledger, self.trust) if self.patrol else ():
+            self.tell("alarm", trespass, once=True)
         for words in troubles(ledger, self.bus.now()):
             self.tell("review", words, once=True)
         if not self._turns:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-
-from sqlalchemy import Engine
 
 from missions.mission import TASKS
 from missions.selection import Offer
@@ -22,6 +21,7 @@ from orchestrator.bus import BEAT, Bus
 from orchestrator.constitution import Constitution
 from orchestrator.custody import Custody
 from orchestrator.delivery import Delivery
+from orchestrator.drafts import WATCHED, merger
 from orchestrator.errors import WrongSetting
 from orchestrator.fleet import Fleet
 from orchestrator.intake import Intake, Tell
@@ -29,30 +29,36 @@ from orchestrator.journal import Attempt
 from orchestrator.ledger import Reader
 from orchestrator.logbook import Logbook
 from orchestrator.memos import Memos
-from orchestrator.models.embedded import EmbeddedModel, ModelFile
-from orchestrator.models.xllamacpp import XLlamaCpp
+from orchestrator.models.candidates import candidates
+from orchestrator.models.shelf import Shelf
 from orchestrator.node import Node
 from orchestrator.outbox import Outbox
+from orchestrator.patrol import Patrol
 from orchestrator.pins import Pins
 from orchestrator.ports import Agent, Model, Project, Sandbox
 from orchestrator.presence import Sightings
 from orchestrator.pulse import Pulse
 from orchestrator.recollection import Recollection
 from orchestrator.reviews import Reviews
+from orchestrator.routing import Routed, Router
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.sandbox.none import NoSandbox
 from orchestrator.schedule import Schedule
 from orchestrator.settings import Settings
-from orchestrator.store import usage
-from orchestrator.store.database import open_database
+from orchestrator.store.opening import open_stores
+from orchestrator.stores import Run, Stores, UsageBook
 from orchestrator.trust import Trust
 from orchestrator.upkeep import Upkeep
+from orchestrator.watching import Watching
 from orchestrator.work import Workshop
 from orchestrator.workspace import Workspaces
 from sync.beat import Beat
+from sync.errors import GitError
 from sync.git import Git
 from sync.git_remote import GitRemote
 from sync.signatures import Key
+from sync.upstream import Upstream
+from sync.worktree import WorkTree
 
 
 def now() -> datetime:
@@ -71,7 +77,8 @@ def remote(settings: Settings) -> GitRemote:
         raise WrongSetting(
             "SHIFTBOOK_LEDGER", "no ledger is set: run `shiftbook init` or `shiftbook join URL` first, or set it"
         )
-    return GitRemote(settings.ledger, settings.home / "ledger.git", branch=settings.branch)
+    token = settings.git_token.get_secret_value()
+    return GitRemote(settings.ledger, settings.home / "ledger.git", branch=settings.branch, token=token)
 
 
 def bus(settings: Settings, link: GitRemote, *, name: str, key: Key) -> Bus:
@@ -148,10 +155,24 @@ def custody(settings: Settings) -> Custody:
     return Custody(path=settings.home / "journal.json", of=settings.ledger)
 
 
+def stores(settings: Settings) -> Stores:
+    """What this node keeps in its own database. Raises WrongSetting, StoreFailed."""
+    return open_stores(settings.store_url, now=now, new_id=lambda: secrets.token_hex(16))
+
+
+def router(settings: Settings) -> Router:
+    """What chooses who answers on this machine. Looks for nobody yet."""
+    return Router(candidates(settings), clock=clock)
+
+
 def model(settings: Settings) -> Model:
-    """The model that this machine answers with. Loads nothing yet."""
-    chosen = ModelFile(path=Path(settings.model).expanduser()) if settings.model else None
-    return XLlamaCpp(chosen or EmbeddedModel(cache=settings.home / "models"))
+    """The model that this machine answers with: whatever its router chooses. Loads nothing yet."""
+    return Routed(router(settings), context_tokens=settings.context)
+
+
+def shelf(settings: Settings) -> Shelf:
+    """The models of this machine."""
+    return Shelf(settings=settings, router=router(settings))
 
 
 def sandbox(*, required: bool) -> Sandbox:
@@ -171,10 +192,29 @@ def agents(settings: Settings, answers: Model, *, required: bool) -> dict[str, A
     return {agent.name: agent for agent in found if agent.missing() is None}
 
 
-def _book(database: Engine, attempt: Attempt) -> None:
+def watching(settings: Settings, folder: Path, tell: Tell, sent: Callable[[], None] = lambda: None) -> Watching:
+    """What turns edits in a person's clone into commits. Raises WrongSetting when `folder` is no clone of a ledger."""
+    try:
+        tree = WorkTree(folder, settings.branch, WATCHED)
+    except (GitError, OSError) as error:
+        raise WrongSetting("SHIFTBOOK_WATCH", f"{folder} is not a clone of a ledger ({error})") from error
+    if not (tree.folder / "fleet.toml").is_file():
+        raise WrongSetting("SHIFTBOOK_WATCH", f"{tree.folder} is not a clone of a ledger: it has no fleet.toml")
+    return Watching(
+        tree=tree,
+        upstream=Upstream(tree, merger(tree.merged)),
+        tell=tell,
+        clock=clock,
+        quiet=settings.watch_quiet,
+        pull=settings.watch_pull,
+        sent=sent,
+    )
+
+
+def _book(book: UsageBook, attempt: Attempt) -> None:
     """Notes what an attempt took."""
     mission, claim = attempt.mission, attempt.claim
-    run = usage.Run(
+    run = Run(
         node=claim.node,
         mission=mission.name,
         epoch=claim.epoch,
@@ -182,7 +222,7 @@ def _book(database: Engine, attempt: Attempt) -> None:
         agent=mission.agent,
         project=mission.project or "",
     )
-    usage.record(database, run, attempt.outcome.usage, when=attempt.finished)
+    book.record(run, attempt.outcome.usage, when=attempt.finished)
 
 
 def node(settings: Settings, tell: Tell) -> Node:
@@ -209,7 +249,7 @@ def node(settings: Settings, tell: Tell) -> Node:
         agents=frozenset(workers),
         tasks=tasks,
     )
-    database = open_database(settings.store_url)
+    kept = stores(settings)
     wake, trust = threading.Event(), Trust(link.store)
     upkeep = Upkeep(
         bus=speaker,
@@ -219,7 +259,9 @@ def node(settings: Settings, tell: Tell) -> Node:
         role=settings.role,
         clock=clock,
         custody=custody(settings),
+        patrol=Patrol(path=settings.home / "patrol.json", of=settings.ledger),
         schedule=Schedule(wake=wake.set, now=now),
+        tidy=link.store.tidy,
     )
     return Node(
         intake=Intake(bus=speaker, reader=reads, trust=trust, offer=offer, tell=tell),
@@ -235,8 +277,8 @@ def node(settings: Settings, tell: Tell) -> Node:
         pulse=Pulse(Beat(link, link.store, BEAT + settings.node), clock=clock),
         role=settings.role,
         clock=clock,
-        book=partial(_book, database),
-        let_go=(upkeep.schedule.close, link.close, answers.close, database.dispose),
+        book=partial(_book, kept.usage),
+        let_go=(upkeep.schedule.close, link.close, answers.close, kept.close),
         slots=settings.slots,
         sightings=Sightings(settings.home / "seen.json"),
         wake=wake,

@@ -84,3 +84,19 @@ class TooManyRaces(SyncError):
     def __init__(self, tries: int) -> None:
         self.tries = tries
         super().__init__(f"gave up after {tries} tries: others kept pushing first")
+
+
+class BadStamp(SyncError):
+    """A text is no stamp of a hybrid clock."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        super().__init__(f"{text[:80]!r} is no stamp of a clock")
+
+
+class StampAhead(SyncError):
+    """A stamp lies further in the future than clocks may differ; it was not taken over."""
+
+    def __init__(self, stamp: str, ahead: int) -> None:
+        self.stamp, self.ahead = stamp, ahead
+        super().__init__(f"{stamp} is {ahead / 1000:.0f} s ahead of this clock: one of the two clocks is wrong")

@@ -8,6 +8,7 @@ process for each read would dominate everything the bus does.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -34,6 +35,8 @@ QUIET = (
     ("protocol.ext.allow", "never"),  # `ext::` URLs run commands
 )
 
+LOOSE = 6700
+"""Loose objects from which git itself would collect (gc.auto): each is a file that every listing goes through."""
 
 LOOKS = 0.3
 """Seconds between two looks at whether a long command was stopped."""
@@ -66,9 +69,12 @@ def _communicate(
 class Git:
     """git in one folder: a work tree or a bare repository."""
 
-    def __init__(self, folder: Path, *, as_person: bool = False) -> None:
-        """`as_person` leaves the settings of the person and the repository in force: hooks run, commits are signed."""
-        self.folder = folder
+    def __init__(self, folder: Path, *, as_person: bool = False, env: Mapping[str, str] | None = None) -> None:
+        """`as_person` leaves the settings of the person and the repository in force: hooks run, commits are signed.
+
+        `env` is added to the environment of every call.
+        """
+        self.folder, self._env = folder, dict(env or {})
         self._settings = [] if as_person else [word for key, value in QUIET for word in ("-c", f"{key}={value}")]
 
     def run(
@@ -102,7 +108,7 @@ class Git:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment(env),
+            env=environment({**self._env, **(env or {})}),
             start_new_session=True,  # so that a time-out ends its helpers (ssh, http) with it
         )
         try:
@@ -119,10 +125,36 @@ class Git:
         """Standard output as stripped text."""
         return self.run(*args, codes=codes).decode("utf-8", "replace").strip()
 
+    def lines(self, *args: str) -> Iterator[str]:
+        """Lines of standard output as they come; whoever stops reading ends the command. Raises GitError."""
+        process = subprocess.Popen(
+            ["git", *self._settings, *args],
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(self._env),
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        try:
+            yield from (line.decode("utf-8", "replace").rstrip("\n") for line in process.stdout)
+            err = process.communicate()[1]
+            if process.returncode != 0:
+                raise GitError(args, process.returncode, err.decode("utf-8", "replace"))
+        finally:
+            process.kill()
+            process.communicate()
+
     def refs(self, *prefixes: str) -> dict[str, Oid]:
         """Refs below the given prefixes, by full name."""
         out = self.text("for-each-ref", "--format=%(objectname) %(refname)", *prefixes)
         return {name: oid for oid, name in (line.split(" ", 1) for line in out.splitlines())}
+
+    def counted(self) -> dict[str, int]:
+        """What git-count-objects(1) says: loose objects (count), packed ones (in-pack), packs, KiB of each (size)."""
+        lines = (line.split(": ") for line in self.text("count-objects", "-v").splitlines())
+        return {key: int(value) for key, value in lines if value.isdigit()}
 
     def config(self, settings: Mapping[str, str]) -> None:
         """Writes settings into this repository's own configuration, each only if it differs."""
@@ -134,10 +166,11 @@ class Git:
 class GitStore:
     """The objects of one repository on disk. Safe to use from several threads."""
 
-    def __init__(self, folder: Path) -> None:
-        self._git = Git(folder)
+    def __init__(self, folder: Path, *, env: Mapping[str, str] | None = None) -> None:
+        self._git = Git(folder, env=env)
         self._lock = threading.Lock()
         self._reader = gitpython.Git(str(folder))
+        self._reader.update_environment(**(env or {}))
         self._loose = LooseObjectDB(str(folder / "objects"))
 
     def get(self, oid: Oid) -> bytes:
@@ -163,12 +196,14 @@ class GitStore:
         return stored.hexsha.decode()  # type: ignore[no-any-return]  # gitdb is untyped
 
     def history(self, tip: Oid, path: str, *, since: Oid | None = None) -> Iterator[Oid]:
-        """The commits that changed `path`, newest first; with `since`, those that it does not have."""
+        """The commits that changed `path`, newest first; with `since`, those that it does not have.
+
+        With a commit-graph (`tidy`) git walks no further back than is read here: 8 ms for the newest of 20,000 commits.
+        """
         # By default git follows only that side of a merge from which the file was taken, so that merging an old commit
         # would hide every change since (git-log(1), HISTORY SIMPLIFICATION).
         sides = ("--full-history", "--topo-order")
-        out = self._git.text("log", "--format=%H", *sides, *_range(tip, since), "--", f":(literal){path}")
-        yield from out.split()
+        yield from self._git.lines("log", "--format=%H", *sides, *_range(tip, since), "--", f":(literal){path}")
 
     def between(self, tip: Oid, since: Oid | None) -> dict[Oid, tuple[Oid, ...]]:
         """The commits of `tip` that `since` (None: nobody) does not have, with their parents; children before parents."""
@@ -179,10 +214,76 @@ class GitStore:
         """Whether `old` is `new` or one of its ancestors. False, too, when `old` is not in this repository."""
         return self._git.call("merge-base", "--is-ancestor", old, new, codes=(0, 1, 128))[0] == 0
 
+    def tidy(self, *, loose: int = LOOSE) -> None:
+        """Keeps reading fast: a commit-graph of all refs, and packs for loose objects when there are too many.
+
+        Nothing that somebody may still want is dropped, and others may read and write meanwhile.
+        """
+        self._git.run("commit-graph", "write", "--reachable", "--split", "--no-progress")
+        if self._git.counted()["count"] > loose:
+            self._git.run("maintenance", "run", "--quiet", "--task=loose-objects", timeout=600)
+            self._git.run("prune-packed", "--quiet")
+
+    def ref(self, name: str) -> Oid | None:
+        """Where a ref of this repository stands; `name` in full."""
+        return self._git.refs(name).get(name)
+
+    def changes(self, commit: Oid) -> list[tuple[str, str, Oid, str, Oid]]:
+        """What a commit changed against its first parent: path, mode and blob before, mode and blob after.
+
+        A mode of 000000 stands for no file.
+        """
+        raw = ("--raw", "-r", "-z", "--root", "--no-commit-id", "--no-renames", "--no-abbrev")
+        out = self._git.run("diff-tree", *raw, "--diff-merges=first-parent", commit)
+        words = out.decode("utf-8", "surrogateescape").split("\0")[:-1]
+        found = [(*meta.lstrip(":").split(" "), path) for meta, path in zip(words[::2], words[1::2], strict=True)]
+        return [(path, before, old, after, new) for before, after, old, new, _, path in found]
+
     def close(self) -> None:
         """Ends the reader processes."""
         with self._lock:
             self._reader.clear_cache()
+
+
+def quarantine(environ: Mapping[str, str]) -> dict[str, str]:
+    """Where git keeps what a push brought until its hook has judged it (git-receive-pack(1), "Quarantine")."""
+    names = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH")
+    return {name: environ[name] for name in names if name in environ}
+
+
+def bearer(url: str, token: str) -> dict[str, str]:
+    """What makes git show a token to the server of an http(s) URL, and to no other; nothing for other URLs.
+
+    In the environment (git-config(1), GIT_CONFIG_COUNT), because everybody on the machine can read a command line.
+    """
+    found = re.match(r"https?://[^/]+", url)
+    if not token or not found:
+        return {}
+    key, value = f"http.{found[0]}/.extraHeader", f"Authorization: Bearer {token}"
+    return {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": key, "GIT_CONFIG_VALUE_0": value}
+
+
+def http_backend(repository: Path, variables: Mapping[str, str], *, roof: int) -> subprocess.Popen[bytes]:
+    """Starts git's own CGI program (git-http-backend(1)) on one repository. What it says on stderr goes to ours.
+
+    `roof` is the largest push in bytes, unpacked from what HTTP may have packed.
+    """
+    settings = {
+        "core.hooksPath": str(repository / "hooks"),  # a person's own setting must not take the gate away
+        "http.receivepack": "true",  # who may push was asked before; without this it takes no HTTP push
+        "http.uploadpack": "true",
+        "receive.maxInputSize": str(roof),
+        "http.getanyfile": "false",  # the dumb protocol reads files, by path
+    }
+    words = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
+    return subprocess.Popen(
+        ["git", *words, "http-backend"],
+        cwd=repository,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment({"GIT_PROJECT_ROOT": str(repository), "GIT_HTTP_EXPORT_ALL": "1", **variables}),
+        start_new_session=True,
+    )
 
 
 def _range(tip: Oid, since: Oid | None) -> list[str]:

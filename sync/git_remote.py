@@ -17,11 +17,14 @@ from sync.errors import (
     PushUncertain,
     RemoteUnreachable,
 )
-from sync.git import Git, GitStore
+from sync.git import Git, GitStore, bearer
 from sync.remote import Refs, Update, Verdict
 
 SEEN = "refs/seen/"
 """Where this clone keeps what it last saw of the remote: refs/heads/main is refs/seen/heads/main here."""
+
+FIRST_FETCH = 1800.0
+"""Seconds for the first fetch, which brings the whole ledger: years of work over a slow line."""
 
 LOST_RACE = re.compile(
     r"stale info|atomic push fail|atomic transaction failed|cannot lock ref|failed to update ref|already exists"
@@ -33,10 +36,11 @@ LOST_RACE = re.compile(
 class GitRemote:
     """Refs of the repository at `url`, with their objects in a private bare clone at `folder`."""
 
-    def __init__(self, url: str, folder: Path, *, branch: str = "main", timeout: float = 60.0) -> None:
+    def __init__(self, url: str, folder: Path, *, branch: str = "main", timeout: float = 60.0, token: str = "") -> None:
+        """`token` is shown to the server of an http(s) URL, and kept nowhere."""
         self.url, self.branch, self.timeout = url, branch, timeout
         folder.mkdir(parents=True, exist_ok=True)
-        self._git = Git(folder)
+        self._git = Git(folder, env=bearer(url, token))
         self._turn = FileLock(folder / "shiftbook-fetch.lock")
         with self._turn:
             if not (folder / "HEAD").exists():
@@ -59,12 +63,15 @@ class GitRemote:
             "--no-auto-gc",
             "--no-recurse-submodules",
         )
+        timeout = self.timeout if before else max(self.timeout, FIRST_FETCH)
         try:
-            self._git.run("fetch", *options, "--", self.url, *specs, timeout=self.timeout)
+            self._git.run("fetch", *options, "--", self.url, *specs, timeout=timeout)
         except GitError as error:
             if "couldn't find remote ref" in error.stderr:
                 raise BranchMissing(self.url, self.branch) from error
             raise RemoteUnreachable(self.url, str(error)) from error
+        if before is None:
+            self.store.tidy()  # a fresh clone has no commit-graph
         refs = self.seen()
         self._refuse_rewrite(before, refs[f"refs/heads/{self.branch}"])
         return refs

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sync.remote import Oid, Store
 
@@ -19,9 +20,8 @@ Signer = Callable[[bytes], str]
 """Signs a commit's bytes and returns the armoured signature."""
 
 
-@dataclass(frozen=True)
-class TreeEntry:
-    """One name in a folder."""
+class TreeEntry(NamedTuple):
+    """One name in a folder. A tuple: a view of a busy ledger makes thousands of them."""
 
     mode: str
     oid: Oid
@@ -32,26 +32,41 @@ def object_id(kind: str, data: bytes) -> Oid:
     return hashlib.sha1(b"%s %d\0%s" % (kind.encode(), len(data), data), usedforsecurity=False).hexdigest()
 
 
+_ENTRY = re.compile(rb"([0-7]+) ([^\0]+)\0(.{20})", re.DOTALL)
+_LINE = re.compile(rb"[0-7]+ [^\0]+\0.{20}", re.DOTALL)
+"""One entry of a tree. Matched from the first byte on, without a gap: an oid may hold what looks like a name."""
+_RUN = re.compile(rb"(?:[0-7]+ [^\0]+\0.{20})*+", re.DOTALL)
+_HEAD = re.compile(rb"(?:100644|100755|120000|40000|160000) [^\0]+\0")
+_NEAR = 512
+"""Bytes within which a place in a large tree is looked for entry by entry."""
+_LARGE = 4096
+"""Bytes of a tree from which on a change is spliced in, instead of writing every entry anew."""
+
+
 def read_tree(data: bytes) -> dict[str, TreeEntry]:
-    """A tree object's entries by name."""
-    entries, at = {}, 0
-    while at < len(data):
-        space, zero = data.index(b" ", at), data.index(b"\0", at)
-        name = data[space + 1 : zero].decode("utf-8", "surrogateescape")
-        entries[name] = TreeEntry(data[at:space].decode(), data[zero + 1 : zero + 21].hex())
-        at = zero + 21
-    return entries
+    """A tree object's entries by name. Raises ValueError for what is no tree."""
+    found = _ENTRY.findall(data)
+    if sum([len(mode) + len(name) for mode, name, _ in found]) + 22 * len(found) != len(data):
+        raise ValueError("this is not a tree object")
+    return {name.decode("utf-8", "surrogateescape"): TreeEntry(mode.decode(), oid.hex()) for mode, name, oid in found}
 
 
 def print_tree(entries: Mapping[str, TreeEntry]) -> bytes:
     """The same as bytes, in Git's order: a folder sorts as if its name ended with a slash."""
+    lines: list[bytes] = [_line(name, entry) for name, entry in entries.items()]
+    lines.sort(key=_order)
+    return b"".join(lines)
 
-    def line(name: str, entry: TreeEntry) -> tuple[bytes, bytes]:
-        raw = name.encode("utf-8", "surrogateescape")
-        key = raw + b"/" if entry.mode == FOLDER else raw
-        return key, entry.mode.encode() + b" " + raw + b"\0" + bytes.fromhex(entry.oid)
 
-    return b"".join(text for _, text in sorted(line(name, entry) for name, entry in entries.items()))
+def _line(name: str, entry: TreeEntry) -> bytes:
+    raw = name.encode("utf-8", "surrogateescape")
+    return b"%s %s\0%s" % (entry.mode.encode(), raw, bytes.fromhex(entry.oid))
+
+
+def _order(line: bytes) -> bytes:
+    """What one entry of a tree is sorted by."""
+    mode, _, name = line[:-21].partition(b" ")
+    return name + b"/" if mode == FOLDER.encode() else name
 
 
 def edit_tree(store: Store, tree: Oid | None, changes: Mapping[str, bytes | None]) -> Oid | None:
@@ -59,28 +74,78 @@ def edit_tree(store: Store, tree: Oid | None, changes: Mapping[str, bytes | None
 
     Only the folders on the way to a change are read and written, so the cost does not grow with the repository.
     """
-    entries = read_tree(store.get(tree)) if tree else {}
+    data = store.get(tree) if tree else b""
+    touched = _named(data, {path.partition("/")[0] for path in changes}) if len(data) >= _LARGE else None
+    entries = read_tree(data if touched is None else b"".join(touched))
     below: dict[str, dict[str, bytes | None]] = {}
-    for path, data in changes.items():
+    for path, content in changes.items():
         head, slash, rest = path.partition("/")
         if slash:
-            below.setdefault(head, {})[rest] = data
-        elif data is None:
+            below.setdefault(head, {})[rest] = content
+        elif content is None:
             if head in entries and entries[head].mode != FOLDER:
                 del entries[head]
         else:
             kept = entries.get(head)
             mode = kept.mode if kept and kept.mode in (FILE, EXECUTABLE) else FILE
-            entries[head] = TreeEntry(mode, store.put("blob", data))
+            entries[head] = TreeEntry(mode, store.put("blob", content))
     for folder, inner in below.items():
-        old = entries.get(folder)
-        here = old.oid if old and old.mode == FOLDER else None
-        new = edit_tree(store, here, inner)
-        if new is not None:
-            entries[folder] = TreeEntry(FOLDER, new)
-        elif here is not None:
-            del entries[folder]
-    return store.put("tree", print_tree(entries)) if entries else None
+        _edit_folder(store, entries, folder, inner)
+    made = print_tree(entries) if touched is None else _spliced(data, set(touched), entries)
+    return store.put("tree", made) if made else None
+
+
+def _edit_folder(store: Store, entries: dict[str, TreeEntry], folder: str, inner: Mapping[str, bytes | None]) -> None:
+    old = entries.get(folder)
+    here = old.oid if old and old.mode == FOLDER else None
+    new = edit_tree(store, here, inner)
+    if new is not None:
+        entries[folder] = TreeEntry(FOLDER, new)
+    elif here is not None:
+        del entries[folder]
+
+
+def _named(data: bytes, names: Collection[str]) -> list[bytes]:
+    """Those entries of a large tree that have one of these names."""
+    wanted = {name.encode("utf-8", "surrogateescape") for name in names}
+    if not any(b" %s\0" % name in data for name in wanted):
+        return []
+    return [line for line in _lines(data) if line[:-21].partition(b" ")[2] in wanted]
+
+
+def _spliced(data: bytes, gone: Collection[bytes], entries: Mapping[str, TreeEntry]) -> bytes:
+    """A tree without some of its entries, and with others in their places."""
+    data = b"".join(line for line in _lines(data) if line not in gone) if gone else data
+    for name, entry in entries.items():
+        line = _line(name, entry)
+        at = _place(data, _order(line))
+        data = data[:at] + line + data[at:]
+    return data
+
+
+def _place(data: bytes, key: bytes) -> int:
+    """Where an entry with this key belongs: found by halving, then checked from the first byte on."""
+    low, high = 0, len(data)
+    while high - low > _NEAR:
+        middle = (low + high) // 2
+        found = _HEAD.search(data, middle, high)
+        if found is not None and _order(data[found.start() : found.end() + 20]) < key:
+            low = found.start()
+        else:
+            high = middle
+    if not _RUN.fullmatch(data, 0, low):
+        low = 0  # it only looked like an entry
+    for found in _LINE.finditer(data, low):
+        if _order(found[0]) >= key:
+            return found.start()
+    return len(data)
+
+
+def _lines(data: bytes) -> list[bytes]:
+    lines: list[bytes] = _LINE.findall(data)
+    if sum(map(len, lines)) != len(data):
+        raise ValueError("this is not a tree object")
+    return lines
 
 
 def find(store: Store, tree: Oid, path: str) -> TreeEntry | None:
@@ -89,7 +154,10 @@ def find(store: Store, tree: Oid, path: str) -> TreeEntry | None:
     for part in path.split("/") if path else []:
         if entry.mode != FOLDER:
             return None
-        found = read_tree(store.get(entry.oid)).get(part)
+        data = store.get(entry.oid)
+        if b" %s\0" % part.encode("utf-8", "surrogateescape") not in data:
+            return None  # told without reading the rest: it may be a month's archive
+        found = read_tree(data).get(part)
         if found is None:
             return None
         entry = found

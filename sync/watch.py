@@ -1,12 +1,17 @@
-"""How does a node learn at once that a repository on its own disk has moved?"""
+"""How does a node learn at once that something on its own disk has moved: a repository's refs, files of a work tree?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
+from watchdog.observers.api import ObservedWatch
+
+SILENT = frozenset({"opened", "closed_no_write"})
+"""Events of somebody who only looked."""
 
 
 class _Moved(FileSystemEventHandler):
@@ -16,7 +21,7 @@ class _Moved(FileSystemEventHandler):
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Every change of a ref counts but a beat: beats would wake every node of the fleet all the time."""
         path = str(event.dest_path or event.src_path)
-        if event.event_type in {"opened", "closed_no_write"} or self._ignore in path or path.endswith(".lock"):
+        if event.event_type in SILENT or self._ignore in path or path.endswith(".lock"):
             return
         self._nudge()
 
@@ -29,6 +34,89 @@ def watch_refs(
     handler = _Moved(nudge, ignore)
     observer.schedule(handler, str(repository / "refs"), recursive=True)
     observer.schedule(handler, str(repository), recursive=False)  # packed-refs
+    observer.start()
+
+    def stop() -> None:
+        observer.stop()
+        observer.join(timeout=5)
+
+    return stop
+
+
+class TreeWatch:
+    """Reports the paths that move in a work tree: below some of its folders, and among the files of its root.
+
+    Nothing else is watched: `.git` moves all the time, and a folder of dependencies may have more files than the
+    system grants watches. `moved` is called from a thread, with a path relative to the root.
+    """
+
+    def __init__(self, root: Path, folders: Sequence[str], moved: Callable[[str], None]) -> None:
+        self._root, self._folders = root, folders
+        self._handler = _Paths(root, moved)
+        self._observer = Observer()
+        self._watches: dict[str, tuple[int, ObservedWatch]] = {}
+        self._observer.start()
+
+    def refresh(self) -> bool:
+        """Watches the folders that came to be since the last call, and returns whether there were any.
+
+        Raises OSError when the system grants no more watches.
+        """
+        found = {name: self._inode(name) for name in ("", *self._folders)}
+        for name, (inode, watch) in list(self._watches.items()):
+            if found[name] != inode:
+                self._observer.unschedule(watch)
+                del self._watches[name]
+        fresh = {name: inode for name, inode in found.items() if inode and name not in self._watches}
+        for name, inode in fresh.items():
+            watch = self._observer.schedule(self._handler, str(self._root / name), recursive=bool(name))
+            self._watches[name] = (inode, watch)
+        return bool(fresh)
+
+    def close(self) -> None:
+        """Ends the watching."""
+        self._observer.stop()
+        self._observer.join(timeout=5)
+
+    def _inode(self, name: str) -> int:
+        """Which folder stands there, 0 for none: one that was deleted and made again is another one."""
+        path = self._root / name
+        return path.stat().st_ino if path.is_dir() and not path.is_symlink() else 0
+
+
+class _Paths(FileSystemEventHandler):
+    def __init__(self, root: Path, moved: Callable[[str], None]) -> None:
+        self._root, self._moved = root, moved
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        """A folder's own change only says that something in it changed, which is told of that, too."""
+        if event.event_type in SILENT or (event.is_directory and event.event_type == "modified"):
+            return
+        for place in (event.src_path, event.dest_path):
+            if place:
+                path = Path(os.fsdecode(place)).relative_to(self._root).as_posix()
+                if path != "." and path.partition("/")[0] != ".git":
+                    self._moved(path)
+
+
+class _Touched(FileSystemEventHandler):
+    def __init__(self, path: Path, nudge: Callable[[], None]) -> None:
+        self._path, self._nudge = str(path), nudge
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        """Whatever writes, touches or replaces the file counts; reading it does not."""
+        paths = {str(event.src_path), str(event.dest_path)}
+        if self._path in paths and event.event_type not in {"opened", "closed_no_write", "deleted"}:
+            self._nudge()
+
+
+def watch_file(path: Path, nudge: Callable[[], None]) -> Callable[[], None]:
+    """Calls `nudge` (from a thread) whenever a file is touched or written. Its folder must be there; it need not be.
+
+    Returns what stops the watching.
+    """
+    observer = Observer()
+    observer.schedule(_Touched(path, nudge), str(path.parent), recursive=False)
     observer.start()
 
     def stop() -> None:

@@ -1,14 +1,16 @@
 """How do tests reach a bare repository the way real remotes are reached: git:// and smart HTTP, on loopback?
 
-For tests only: neither server asks who is there.
+`git_daemon` and `smart_http` are for tests only: neither asks who is there. `shiftbook_serve` is the real thing.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -128,3 +130,38 @@ def smart_http(folder: Path) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join(timeout=10)
+
+
+@contextmanager
+def shiftbook_serve(home: Path, bare: Path, **extra: str) -> Iterator[str]:
+    """Serves a bare repository with a `shiftbook serve` process of its own. Yields the repository's URL."""
+    kept = {key: value for key, value in CLEAN.items() if not key.startswith(("SHIFTBOOK_", "FACTORY_"))}
+    own = {
+        "SHIFTBOOK_HOME": str(home),
+        "SHIFTBOOK_LEDGER": str(bare),
+        "SHIFTBOOK_SERVE_GIT": "1",
+        "SHIFTBOOK_HTTP": "127.0.0.1:0",
+        "FACTORY_ROLE": "HEADQUARTERS",
+    }
+    record = home / "http.json"
+    record.unlink(missing_ok=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "orchestrator", "serve"], env=kept | own | extra, start_new_session=True, cwd=bare.parent
+    )
+    try:
+        over = time.monotonic() + 30
+        while not record.exists():
+            assert process.poll() is None, f"shiftbook serve ended with {process.returncode}"
+            assert time.monotonic() < over, "shiftbook serve does not listen"
+            time.sleep(0.02)
+        url = str(json.loads(record.read_text(encoding="utf-8"))["url"])
+        _listening(int(url.rpartition(":")[2]))
+        yield f"{url}/git/{bare.name}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(timeout=10)
+            raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from importlib.metadata import version
 
@@ -10,10 +11,39 @@ from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.info import Info
 from flask_openapi.openapi import OpenAPI
 
-from orchestrator.api import health, problems
+from orchestrator.api import (
+    access,
+    chat,
+    description,
+    devices,
+    events,
+    gate,
+    git,
+    health,
+    hooks,
+    metrics,
+    openai,
+    problems,
+    streams,
+    sync,
+    tokens,
+    usage,
+)
 from orchestrator.api.house import KEY, House
 
-NOUNS: tuple[Callable[[House], APIBlueprint], ...] = (health.blueprint,)
+NOUNS: tuple[Callable[[House], APIBlueprint], ...] = (
+    health.blueprint,
+    tokens.blueprint,
+    events.blueprint,
+    hooks.blueprint,
+    git.blueprint,
+    chat.blueprint,
+    openai.blueprint,
+    devices.blueprint,
+    sync.blueprint,
+    usage.blueprint,
+    description.blueprint,
+)
 """Each makes its routes for a house; a house without a door (a role, a setting) leaves them out in `gate`."""
 
 
@@ -30,7 +60,13 @@ def create_app(doors: House) -> OpenAPI:
     )
     app.openapi_version = "3.1.0"
     app.extensions[KEY] = doors
+    app.url_map.merge_slashes = False  # a redirect would answer before the gate does
+    app.json = problems.Json(app)
     problems.tell_errors(app)
+    streams.install(app, doors.settings.streams)
+    metrics.install(app)
+    access.install(app)
+    gate.guard(app, time.monotonic)
     for noun in NOUNS:
         app.register_api(noun(doors))
     return app

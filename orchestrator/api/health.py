@@ -1,12 +1,14 @@
-"""Is this node alive, and is it ready to answer?"""
+"""Is this node alive, is it ready to answer, and how busy is it?"""
 
 from __future__ import annotations
 
 from flask import Response, jsonify
 from flask_openapi.blueprint import APIBlueprint
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from orchestrator.api.gate import needs
 from orchestrator.api.house import House, house
+from orchestrator.api.metrics import metrics
 
 
 class Health(BaseModel):
@@ -17,13 +19,41 @@ class Health(BaseModel):
     role: str
 
 
+class Part(BaseModel):
+    """One thing that answers depend on."""
+
+    ok: bool
+    why: str = Field("", description="What is wrong with it")
+
+
+class Ready(BaseModel):
+    """Whether this node can do its work now."""
+
+    ready: bool
+    parts: dict[str, Part]
+
+
 def blueprint(_: House) -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("health", __name__)
 
     @routes.get("/health", summary="A sign of life", responses={200: Health})
+    @needs("open", always=True)
     def health() -> Response:
         settings = house().settings
         return jsonify(Health(node=settings.node, role=settings.role.value).model_dump())
+
+    @routes.get("/ready", summary="Whether it can work now", responses={200: Ready, 503: Ready})
+    @needs("open")
+    def ready() -> tuple[Response, int]:
+        found = {name: probe.why() for name, probe in house().probes.items()}
+        parts = {name: Part(ok=not why, why=why) for name, why in found.items()}
+        well = not any(found.values())
+        return jsonify(Ready(ready=well, parts=parts).model_dump()), 200 if well else 503
+
+    @routes.get("/metrics", summary="Numbers for Prometheus", responses={200: {"content": {"text/plain": {}}}})
+    @needs("ops", loopback=True)
+    def numbers() -> Response:
+        return metrics().told()
 
     return routes

@@ -1,16 +1,22 @@
-"""Which doors does the HTTP surface open onto? What `wiring.house` hands to the app, and routes find by `house()`."""
+"""Which doors does the HTTP surface open onto? What `doors.open_house` makes, and routes find by `house()`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
 from flask import current_app
 
+from orchestrator.chatroom import Chatroom
 from orchestrator.fleet import Fleet
+from orchestrator.gitdoor import GitDoor
+from orchestrator.nudges import Bell
+from orchestrator.probe import Probe
 from orchestrator.settings import Settings
+from orchestrator.stores import Stores
+from orchestrator.tokens import Doorkeeper
 
 KEY = "shiftbook"
 
@@ -23,6 +29,20 @@ class House:
     now: Callable[[], datetime]
     fleet: Callable[[], Fleet]
     """A door of the caller's own: a Fleet remembers what it saw last, so two requests do not share one."""
+    door: Doorkeeper
+    """Tells who comes, by the token that they show."""
+    probes: Mapping[str, Probe] = field(default_factory=dict)
+    """What `/ready` looks at, by name."""
+    git: GitDoor | None = None
+    """The ledger as this machine serves it to git, if it does."""
+    bell: Bell = field(default_factory=Bell)
+    """Rings when the ledger moved."""
+    chats: Chatroom | None = None
+    """The chats of this node."""
+    stores: Stores | None = None
+    """What this node keeps of devices, what they sync, and what was used."""
+    drain: tuple[Callable[[], None], ...] = field(default=())
+    """Called when the server is told to end: what would keep a stream from ever ending. Calling again does nothing."""
     close: tuple[Callable[[], None], ...] = field(default=())
 
 

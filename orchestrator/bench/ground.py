@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from missions import document
 from missions.lease import Hold
 from missions.mission import Mission
 from orchestrator import journal, settings, templates, wiring
+from orchestrator.bench.history import import_finished
 from orchestrator.bus import Bus
 from orchestrator.claim import claim, complete
 from orchestrator.constitution import Constitution
@@ -28,8 +29,8 @@ from orchestrator.ports import Outcome
 from orchestrator.trust import Trust
 from sync.git import Git, GitStore
 from sync.git_remote import GitRemote
-from sync.objects import edit_tree, object_id, write_commit
-from sync.signatures import Principal, make_key
+from sync.objects import edit_tree, object_id, read_commit, write_commit
+from sync.signatures import Key, Principal, make_key
 
 TEXT = b"---\nagent: command\nrun: 'true'\n---\nDo it.\n"
 TIMEOUT = 60.0
@@ -121,7 +122,7 @@ class Ground:
         ours = ("GIT_", "SHIFTBOOK_", "FACTORY_")
         env = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
         env |= {"SHIFTBOOK_HOME": str(self.root / "home"), "SHIFTBOOK_NODE_ID": "n0", "FACTORY_ROLE": "HEADQUARTERS"}
-        env |= {"SHIFTBOOK_LEDGER": str(self.bare)}
+        env |= {"SHIFTBOOK_LEDGER": str(self.bare), "SHIFTBOOK_HTTP": "off"}
         keys = self.root / "home" / "keys"
         keys.mkdir(parents=True, exist_ok=True)
         for ending in ("", ".pub"):
@@ -202,32 +203,28 @@ def lay(root: Path, *, missions: int, finished: int = 0, beat: float = 1.0) -> G
         "SESSION_LOG.md": PREAMBLE.encode(),
         "missions/README.md": templates.MISSIONS.encode(),
     }
-    files |= {f"missions/job-{number}.md": TEXT for number in range(missions)}
-    files |= _finished(finished)
     store = GitStore(ground.bare)
-    tree = edit_tree(store, None, files)
-    assert tree is not None
-    now = int(time.time())
-    tip = write_commit(
-        store, tree=tree, parents=(), name="person", email="-", when=now, message="A ledger", sign=person.sign
-    )
-    Git(ground.bare).run("update-ref", "refs/heads/main", tip)
+    tip = _commit(store, None, files, person)
+    _publish(ground, tip)
+    if finished:
+        import_finished(ground.bare, finished)
+        tip = Git(ground.bare).text("rev-parse", "refs/heads/main")
+    if missions:
+        _publish(ground, _commit(store, tip, {f"missions/job-{number}.md": TEXT for number in range(missions)}, person))
     store.close()
     return ground
 
 
-def _finished(count: int) -> dict[str, bytes | None]:
-    """Archived missions and the log of the newest month, as many nodes' work leaves them."""
-    files: dict[str, bytes | None] = {}
-    entries = []
-    for number in range(count):
-        when = datetime.now(UTC) - timedelta(days=30 * (number % 12))
-        text = f"---\nstatus: done\nnode: n1\nattempt: 1\nepoch: 1\n---\nMission {number}.\n\n## Result\n\nDone.\n"
-        files[f"missions/archive/{when:%Y-%m}/old-{number}.md"] = text.encode()
-        files[f"memos/{when:%Y-%m}/old-{number}-1.md"] = f"Memo {number}.\n".encode()
-        if number % 12 == 0:
-            stamp = f"{when:%Y-%m-%dT%H:%M:%SZ}"
-            entries.append(f"## {stamp} · n1 · command · old-{number}\n<!-- entry: old-{number}-1 -->\n\nDone.\n")
-    if entries:
-        files["SESSION_LOG.md"] = (PREAMBLE + "\n".join(entries)).encode()
-    return files
+def _commit(store: GitStore, onto: str | None, files: dict[str, bytes | None], person: Key) -> str:
+    before = read_commit(store.get(onto)).tree if onto else None
+    tree = edit_tree(store, before, files)
+    assert tree is not None
+    parents = (onto,) if onto else ()
+    now = int(time.time())
+    return write_commit(
+        store, tree=tree, parents=parents, name="person", email="-", when=now, message="A ledger", sign=person.sign
+    )
+
+
+def _publish(ground: Ground, tip: str) -> None:
+    Git(ground.bare).run("update-ref", "refs/heads/main", tip)

@@ -18,15 +18,27 @@ VERBS = {
     "doctor": "say what is missing on this machine, and how to mend it",
     "demo": "a fleet of two processes does the main job in a throw-away folder",
     "node": "run this machine's node",
+    "watch": "commit and push what you edit in a clone of the ledger",
     "mission": "file missions and follow them",
+    "chat": "talk with this node's model, from what the fleet knows",
+    "usage": "see what was used here, in tokens, time and money",
+    "conflicts": "see what merges could not keep, and decide",
     "fleet": "see the nodes and who may do what",
     "handoff": "see what a fresh instance is given, and check the documents",
     "log": "write into the journal, search it, export it",
     "memo": "read memos, and make lessons known to all",
     "review": "keep the briefings true to the log",
+    "merge-file": "merge two versions of a mission or a log; Git calls it",
+    "token": "let programs and devices use the HTTP API",
+    "backup": "save what of this node cannot be made again",
+    "restore": "bring a backup back",
+    "models": "see, fetch and choose the models that this machine answers with",
     "mcp": "serve the fleet to an agent's client, over standard input and output",
     "bench": "measure what is promised, on this machine",
 }
+
+HIDDEN = frozenset({"gatehouse", "serve"})
+"""Verbs that programs call and nobody types."""
 
 
 class Verbs(click.Group):
@@ -38,9 +50,9 @@ class Verbs(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """One verb; None for a word that is none."""
-        if cmd_name not in VERBS:
+        if cmd_name not in VERBS and cmd_name not in HIDDEN:
             return None
-        command = importlib.import_module(f"orchestrator.cli.{cmd_name}").command
+        command = importlib.import_module(f"orchestrator.cli.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -42,6 +42,7 @@ class Fleet:
             "SHIFTBOOK_HOME": str(self.folder / node),
             "SHIFTBOOK_NODE_ID": node,
             "PYTHONWARNINGS": "default",
+            "SHIFTBOOK_HTTP": "off",
         }
         return kept | own | extra
 

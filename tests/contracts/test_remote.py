@@ -16,12 +16,12 @@ from sync.memory_remote import MemoryRemote, MemoryServer
 from sync.objects import edit_tree, write_commit
 from sync.remote import Oid, Store, Update, Verdict
 from tests.orchestrator.repositories import git
-from tests.servers import free_port, git_daemon, smart_http
+from tests.servers import free_port, git_daemon, shiftbook_serve, smart_http
 
 MAIN, A, B, C = "refs/heads/main", "refs/shiftbook/claim/a", "refs/shiftbook/claim/b", "refs/shiftbook/claim/c"
 ACCEPTED, STALE, UNCHANGED = Verdict.ACCEPTED, Verdict.STALE, Verdict.UNCHANGED
 
-GIT = ("file", "daemon", "http")
+GIT = ("file", "daemon", "http", "own")
 COUNTER = itertools.count()
 
 
@@ -85,21 +85,58 @@ def http(shelf: Path) -> Iterator[str]:
         yield url
 
 
+@dataclass(frozen=True, kw_only=True)
+class Own:
+    """The repository that our own server serves; one address for all tests."""
+
+    bare: Path
+    url: str
+    gate: str
+
+    def anew(self) -> Own:
+        """An empty repository behind the same gate; what an earlier test still pushes goes on into the old one."""
+        self.bare.rename(self.bare.with_name(f"old{next(COUNTER)}.git"))
+        git(self.bare.parent, "init", "--quiet", "--bare", "--initial-branch=main", self.bare.name)
+        hook = self.bare / "hooks" / "pre-receive"
+        hook.write_text(self.gate)
+        hook.chmod(0o755)
+        return self
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Own]:
+    """A real `shiftbook serve` process before a repository of its own."""
+    folder = tmp_path_factory.mktemp("own")
+    git(folder, "init", "--quiet", "--bare", "--initial-branch=main", "ledger.git")
+    with shiftbook_serve(folder / "home", folder / "ledger.git") as url:
+        hook = folder / "ledger.git" / "hooks" / "pre-receive"
+        yield Own(bare=folder / "ledger.git", url=url, gate=hook.read_text())
+
+
 def _place(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     if kind == "memory":
         server = MemoryServer()
         yield Place(lambda: MemoryRemote(server))
         return
+    bare, url = _own(request) if kind == "own" else _shelved(kind, request)
+    numbers = itertools.count()
+    place = Place(lambda: GitRemote(url, tmp_path / f"view{next(numbers)}.git", timeout=30), bare=bare)
+    yield place
+    for view in place.views:
+        view.close()
+
+
+def _own(request: pytest.FixtureRequest) -> tuple[Path, str]:
+    found: Own = request.getfixturevalue("own").anew()
+    return found.bare, found.url
+
+
+def _shelved(kind: str, request: pytest.FixtureRequest) -> tuple[Path, str]:
     shelf: Path = request.getfixturevalue("shelf")
     name = f"r{next(COUNTER)}.git"
     git(shelf, "init", "--quiet", "--bare", "--initial-branch=main", name)
     git(shelf / name, "config", "http.receivepack", "true")
-    url = str(shelf / name) if kind == "file" else f"{request.getfixturevalue(kind)}/{name}"
-    numbers = itertools.count()
-    place = Place(lambda: GitRemote(url, tmp_path / f"view{next(numbers)}.git", timeout=30), bare=shelf / name)
-    yield place
-    for view in place.views:
-        view.close()
+    return shelf / name, str(shelf / name) if kind == "file" else f"{request.getfixturevalue(kind)}/{name}"
 
 
 @pytest.fixture(params=["memory", *GIT])

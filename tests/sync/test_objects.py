@@ -116,6 +116,49 @@ def test_the_same_files_are_the_same_tree_whatever_the_way(edits: list[dict[str,
     assert edit_tree(store, None, files) == tree
 
 
+FEW = st.lists(st.tuples(st.integers(0, 320), st.sampled_from(["", "-", "/x"]), st.booleans()), max_size=4)
+
+
+@settings(deadline=None, max_examples=80)
+@given(FEW)
+def test_a_large_folder_is_edited_like_a_small_one(few: list[tuple[int, str, bool]]) -> None:
+    """What is spliced into a folder of hundreds is what writing it anew gives: new names, old ones, folders, gone."""
+    store = MemoryStore()
+    files = {f"f{number:03}" + ("/x" if number % 7 == 0 else ""): b"1" for number in range(0, 300, 2)}
+    large = tree_of(store, files)
+    assert len(store.get(large)) > 4096
+    edit = {f"f{number:03}{ending}": b"2" if written else None for number, ending, written in few}
+    if not clashes(edit):
+        assert edit_tree(store, large, edit) == edit_tree(store, None, apply(files, edit))
+
+
+def test_what_looks_like_an_entry_inside_an_oid_is_none(store: GitStore) -> None:
+    """A submodule may name any 20 bytes: one that spells an entry neither hides a file nor passes for one."""
+    bait = b"40000 f150\0" + b"7" * 9
+    lines = [b"100644 f%03d\0" % number + b"\x11" * 20 for number in range(0, 300, 2)]
+    lines[100] = b"160000 f200\0" + bait
+    data = b"".join(lines)
+    old = store.put("tree", data)
+    assert read_tree(data)["f150"].mode == FILE
+    for name in ("f149", "f150", "f151", "f199", "f201"):
+        new = read_tree(store.get(tree_of(store, {name: b"x"}, old)))
+        assert new == dict(sorted((read_tree(data) | {name: TreeEntry(FILE, store.put("blob", b"x"))}).items()))
+        assert list(new) == sorted(new)
+    assert find(store, old, "f150") == TreeEntry(FILE, "11" * 20)
+    assert find(store, store.put("tree", b"160000 a\0" + bait + b""), "f150") is None
+
+
+@pytest.mark.parametrize("data", [b"100644 a", b"100644 a\0short", b"a\0" + b"1" * 20, b"100644 a\0" + b"1" * 21])
+def test_what_is_no_tree_is_not_read(data: bytes) -> None:
+    """ValueError, from a small folder as from a large one."""
+    with pytest.raises(ValueError, match="not a tree"):
+        read_tree(data)
+    store = MemoryStore()
+    large = b"".join(b"100644 g%03d\0" % number + b"\x11" * 20 for number in range(300))
+    with pytest.raises(ValueError, match="not a tree"):
+        edit_tree(store, store.put("tree", large + data), {"g001": None})
+
+
 def test_git_makes_the_same_trees(tmp_path: Path, bare: Path, store: GitStore) -> None:
     """Our tree has the name that `git write-tree` gives it: order, folders, names that sort oddly."""
     files = {

@@ -1,0 +1,73 @@
+"""Has the caller hung up, though nothing is being written to them?
+
+A server notices that only at its next write, and while a model reads a prompt there is none. One thread watches the
+connections of all who wait, through the kernel (epoll); where there is no epoll, the ping each second has to do.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from flask import request
+
+SOCKET = "gunicorn.socket"
+
+
+class Hangups:
+    """Calls back when a connection is closed from the other side."""
+
+    def __init__(self) -> None:
+        self._calls: dict[int, Callable[[], None]] = {}
+        self._lock = threading.Lock()
+        self._poll: select.epoll | None = None
+
+    @contextmanager
+    def watching(self, connection: socket.socket | None, gone: Callable[[], None]) -> Iterator[None]:
+        """Calls `gone` once if the connection is closed meanwhile. Without a connection nothing is watched."""
+        number = self._add(connection, gone) if connection is not None and hasattr(select, "epoll") else None
+        try:
+            yield
+        finally:
+            if number is not None:
+                self._remove(number)
+
+    def _add(self, connection: socket.socket, gone: Callable[[], None]) -> int:
+        with self._lock:
+            if self._poll is None:  # after the fork: a thread of the parent's would not be here
+                self._poll = select.epoll()
+                threading.Thread(target=self._look, args=(self._poll,), name="hangups", daemon=True).start()
+            number = connection.fileno()
+            self._calls[number] = gone
+            self._poll.register(number, select.EPOLLRDHUP | select.EPOLLONESHOT)
+        return number
+
+    def _remove(self, number: int) -> None:
+        with self._lock:
+            self._calls.pop(number, None)
+            try:
+                if self._poll is not None:
+                    self._poll.unregister(number)
+            except (OSError, ValueError):
+                return  # it was closed meanwhile, which takes it out
+
+    def _look(self, poll: select.epoll) -> None:
+        while True:
+            for number, _ in poll.poll():
+                with self._lock:
+                    gone = self._calls.pop(number, None)
+                if gone:
+                    gone()
+
+
+HANGUPS = Hangups()
+"""Of this process."""
+
+
+def connection() -> socket.socket | None:
+    """The connection of the request that is served; None where the server does not tell."""
+    found = request.environ.get(SOCKET)
+    return found if isinstance(found, socket.socket) and found.fileno() >= 0 else None

@@ -1,0 +1,55 @@
+"""How does a process of its own serve this node's HTTP side, and when does it refuse to?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from orchestrator import gitdoor, wiring
+from orchestrator.api import access, server
+from orchestrator.api.app import create_app
+from orchestrator.api.doors import open_house
+from orchestrator.errors import WrongSetting
+from orchestrator.settings import Settings
+from orchestrator.tokens import anyone
+
+RECORD = "http.json"
+"""Where it is written, in the home folder, at which address this node serves and with which process."""
+
+
+def run(settings: Settings, *, parent: int | None = None) -> None:
+    """Serves until SIGTERM and ends the process. Raises WrongSetting for what can be known before it begins."""
+    if settings.http is None:
+        raise WrongSetting("SHIFTBOOK_HTTP", "it is off: set it to host:port to serve")
+    settings.home.mkdir(parents=True, exist_ok=True)
+    _refuse_open_door(settings)
+    gitdoor.open_door(settings)
+    plan = server.Plan(make=lambda: _served(settings), streams=settings.streams, record=settings.home / RECORD)
+    bound = server.listen(settings.http, plan)
+    access.to_file(settings.home / "http.log")
+    server.serve(bound, plan, parent=parent)
+
+
+def _refuse_open_door(settings: Settings) -> None:
+    """Others reach this address, and nobody could be told from anybody."""
+    assert settings.http is not None
+    if settings.http.loopback:
+        return
+    stores = wiring.stores(settings)
+    try:
+        if not anyone(stores.tokens, wiring.now()):
+            why = "others can reach it and no token is in force: type `shiftbook token new NAME --scope chat`"
+            raise WrongSetting("SHIFTBOOK_HTTP", why)
+    finally:
+        stores.close()
+
+
+def _served(settings: Settings) -> server.Served:
+    house = open_house(settings)
+    return server.Served(
+        app=create_app(house), drain=lambda: _call(house.drain), close=lambda: _call(house.drain + house.close)
+    )
+
+
+def _call(each: tuple[Callable[[], None], ...]) -> None:
+    for one in each:
+        one()

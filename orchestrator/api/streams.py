@@ -1,0 +1,78 @@
+"""How many answers may be told as they come, all at once? Each holds a thread until its caller has it or is gone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import cast
+
+from flask import Flask, Response, current_app
+from werkzeug.exceptions import ServiceUnavailable
+
+SEATS = "shiftbook_seats"
+RETRY_SECONDS = 2
+"""When somebody who found no seat should ask again; most answers take longer than a second and less than ten."""
+
+
+class Seats:
+    """So many streams at a time; past that a caller is sent away before anything is streamed."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._taken = 0
+        self._lock = threading.Lock()
+
+    @property
+    def taken(self) -> int:
+        """How many streams there are now."""
+        return self._taken
+
+    def take(self) -> Seat:
+        """A seat. Raises ServiceUnavailable (503 with Retry-After) when there is none."""
+        with self._lock:
+            if self._taken >= self.limit:
+                raise ServiceUnavailable("all streams of this node are taken", retry_after=RETRY_SECONDS)
+            self._taken += 1
+        return Seat(self)
+
+    def _give_back(self) -> None:
+        with self._lock:
+            self._taken -= 1
+
+
+class Seat:
+    """One stream's seat, to be left once; leaving again does nothing."""
+
+    def __init__(self, seats: Seats) -> None:
+        self._seats: Seats | None = seats
+        self._lock = threading.Lock()
+
+    def leave(self) -> None:
+        """Gives it back."""
+        with self._lock:
+            seats, self._seats = self._seats, None
+        if seats is not None:
+            seats._give_back()
+
+
+def seats() -> Seats:
+    """The seats of the app that serves this request."""
+    return cast(Seats, current_app.extensions[SEATS])
+
+
+def install(app: Flask, limit: int) -> None:
+    """Gives an app its seats."""
+    app.extensions[SEATS] = Seats(limit)
+
+
+def seated(words: Iterable[bytes] | Iterable[str], *, seat: Seat | None = None) -> Response:
+    """A stream of server-sent events that holds a seat until it has ended or its caller is gone.
+
+    Take the seat first (`seats().take()`) where making `words` is already work. A generator's `finally` is not run
+    when the caller leaves before the first word; `call_on_close` is run always, so what must happen belongs there.
+    Raises ServiceUnavailable when no seat is free.
+    """
+    seat = seat or seats().take()
+    answer = Response(words, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    answer.call_on_close(seat.leave)
+    return answer

@@ -1,0 +1,165 @@
+"""How does a node learn at once that the ledger moved, when it cannot watch it itself?
+
+Headquarters has an event stream: it rings when a webhook came, when the served repository was pushed to, and when its
+own node saw the remote move. A worker behind NAT keeps one connection to it open, outwards, and looks at the ledger
+whenever it rings. A nudge says nothing but “look”: a false one costs a fetch, a lost one is made good by polling.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from orchestrator.intake import Tell
+from sync.watch import watch_file, watch_refs
+
+FILE = "nudge"
+"""In the home folder: touched by whoever wants this machine's node to look."""
+PING = 15.0
+"""Seconds of silence after which the stream says that it is still there."""
+GIVES_UP = 3 * PING
+"""Seconds without a word after which a listener takes its connection for dead."""
+FIRST, LONGEST = 1.0, 60.0
+"""Seconds before a listener calls again: after the first failure, and at most."""
+SETTLE = 0.05
+"""Seconds in which several rings become one event: a push moves more than one ref."""
+LINE_ROOF = 4096
+"""Bytes of one line of the stream; ours have some twenty."""
+
+
+def nudge(home: Path) -> None:
+    """Wakes the node of this home folder, whichever process asks."""
+    home.mkdir(parents=True, exist_ok=True)
+    (home / FILE).touch()
+
+
+@dataclass
+class Bell:
+    """Rings for everybody who waits. How often it rang is the id of the event."""
+
+    rang: int = 0
+    closed: bool = False
+    _moved: threading.Condition = field(default_factory=threading.Condition)
+
+    def ring(self) -> None:
+        """Something moved."""
+        with self._moved:
+            self.rang += 1
+            self._moved.notify_all()
+
+    def close(self) -> None:
+        """Nobody waits any longer."""
+        with self._moved:
+            self.closed = True
+            self._moved.notify_all()
+
+    def after(self, heard: int, seconds: float) -> int:
+        """How often it has rung, as soon as that is more than `heard`, it is closed, or `seconds` have passed."""
+        with self._moved:
+            self._moved.wait_for(lambda: self.rang != heard or self.closed, timeout=seconds)
+            return self.rang
+
+
+@dataclass
+class Listener:
+    """A worker's ear at headquarters. `wake` may be called at any time, from a thread."""
+
+    url: str
+    token: str
+    wake: Callable[[], None]
+    tell: Tell
+    _over: threading.Event = field(default_factory=threading.Event)
+    _client: httpx.Client | None = None
+
+    def start(self) -> Callable[[], None]:
+        """Listens until what this returns is called."""
+        thread = threading.Thread(target=self._listen, name="nudges", daemon=True)
+        thread.start()
+
+        def stop() -> None:
+            self._over.set()
+            thread.join(timeout=2)  # it may sit in a read; it holds nothing, and the process does not wait for it
+
+        return stop
+
+    def _listen(self) -> None:
+        pause = FIRST
+        while not self._over.is_set():
+            why = self._call()
+            if not why:
+                pause = FIRST  # it was connected: this is a new failure
+            else:
+                self.tell("hq", f"{why}; trying again, and looking at the ledger in the usual intervals", once=True)
+            self._over.wait(random.uniform(0.5, 1.0) * pause)  # noqa: S311  # spreads callers, guards nothing
+            pause = min(pause * 2, LONGEST)
+
+    def _call(self) -> str:
+        """One connection, for as long as it holds. Returns why there was none; empty if there was one."""
+        connected = False
+        headers = {"Accept": "text/event-stream"} | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
+        timeout = httpx.Timeout(10.0, read=GIVES_UP)
+        address = self.url.rstrip("/") + "/api/v1/events"
+        try:
+            with (
+                httpx.Client(timeout=timeout, follow_redirects=False) as client,
+                client.stream("GET", address, headers=headers) as answer,
+            ):
+                why = _wrong(answer, self.url)
+                if why:
+                    return why
+                connected = True
+                self.tell("hq", f"listening to {self.url}: it says when the ledger moves")
+                self.wake()  # what happened while nobody listened
+                for line in _lines(answer):
+                    if self._over.is_set():
+                        return ""
+                    if line.startswith(b"event:"):
+                        self.wake()
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+            if not connected:
+                return f"cannot hear headquarters at {self.url}: {type(error).__name__}"
+        return ""
+
+
+def _wrong(answer: httpx.Response, url: str) -> str:
+    if answer.status_code in (401, 403):
+        return f"{url} does not take the token (SHIFTBOOK_HQ_TOKEN; it needs the scope missions)"
+    if answer.status_code != 200 or not answer.headers.get("content-type", "").startswith("text/event-stream"):
+        return f"{url} has no event stream (answer {answer.status_code}): is SHIFTBOOK_HQ_URL headquarters' address?"
+    return ""
+
+
+def _lines(answer: httpx.Response) -> Iterator[bytes]:
+    """Whole lines. Raises ValueError for one that no event stream of ours has."""
+    rest = b""
+    for piece in answer.iter_raw():
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from whole
+        if len(rest) > LINE_ROOF:
+            raise ValueError("this is no event stream")
+
+
+def listen_here(home: Path, ledger: str, ring: Callable[[], None]) -> Callable[[], None]:
+    """Rings when this machine has reason to think that the ledger moved. Returns what ends it.
+
+    Reasons: somebody touched the nudge file, this machine's clone took in a change, or a push came into a ledger on
+    this disk.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    stops = [watch_file(home / FILE, ring)]
+    clone, there = home / "ledger.git", Path(ledger.removeprefix("file://"))
+    if (clone / "refs").is_dir():
+        stops.append(watch_refs(clone, ring, ignore="/refs/seen/shiftbook/beat"))
+    if ledger and (there / "refs").is_dir():
+        stops.append(watch_refs(there, ring))
+
+    def stop() -> None:
+        for end in stops:
+            end()
+
+    return stop

@@ -1,0 +1,269 @@
+"""Who may write what into the ledger? The table of SPEC 1, as a function of who it is and what would change.
+
+The served repository's hook asks before it takes a push in (`gatehouse`). People may change every document; the two
+files that say whose word counts are judged by `constitution`, and never here. A node may change what nodes write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from handoff.encoding import decode
+from handoff.entry import parse_log
+from handoff.knowledge import without_lessons
+from missions import document
+from missions.lease import Claim
+from orchestrator.bus import BEAT, CLAIM, LATE, LOG
+from sync.remote import Oid
+
+Read = Callable[[Oid], bytes]
+"""A blob's content."""
+
+PEOPLE = frozenset({"admin", "author"})
+RESULTS = "refs/heads/shiftbook/"
+"""Branches with the results of attempts, where the ledger is a project's own repository."""
+OURS = "refs/shiftbook/"
+
+_LOG = re.compile(r"(?P<of>projects/[^/]+/)?(?:SESSION_LOG\.md|log/[^/]+\.md)")
+_ARCHIVED = re.compile(r"missions/archive/\d{4}-\d\d/(?P<name>[^/]+)\.md")
+_ARTIFACT = re.compile(r"missions/archive/\d{4}-\d\d/[^/]+\.(?:diff|output\.txt)")
+_MISSION = re.compile(r"missions/(?P<name>[^/]+)\.md", re.IGNORECASE)
+_MEMO = re.compile(r"memos/\d{4}-\d\d/[^/]+\.md")
+_REVIEWED = re.compile(r"projects/[^/]+/(?:SESSION_BRIEFING|REVIEW_PROPOSAL)\.md|knowledge/[^/]+\.md")
+_CONFLICT = re.compile(r"conflicts/.+")
+_LATE_TWIN = re.compile(r"-[0-9a-f]{10}\Z")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Who:
+    """Who wants a change: a name (empty: nobody known, someone with the repository on their disk) and its roles."""
+
+    name: str = ""
+    roles: frozenset[str] = frozenset()
+
+    @property
+    def person(self) -> bool:
+        """Listed, and allowed more than a node."""
+        return bool(self.roles & PEOPLE)
+
+    @property
+    def node(self) -> bool:
+        """Listed as a node and nothing else."""
+        return "node" in self.roles and not self.person
+
+    @property
+    def stranger(self) -> bool:
+        """Somebody with a name that `allowed_signers` does not have."""
+        return bool(self.name) and not self.roles
+
+
+NOBODY = Who()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """A ref that a push wants to move. `forward`: what it has now is in the history of what it shall have."""
+
+    ref: str
+    old: Oid | None
+    new: Oid | None
+    forward: bool = True
+    signer: Who = NOBODY
+    """Who signed the commit that it shall point to."""
+    before: Claim | None = None
+    after: Claim | None = None
+    """What a claim ref says before and after; None where that cannot be read."""
+    folded: int = 0
+    """The last epoch of the claim's mission whose end the branch tells, with this push taken in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One path that a commit changes; None stands for no file. `plain`: what is written is an ordinary file."""
+
+    path: str
+    old: Oid | None
+    new: Oid | None
+    plain: bool = True
+
+
+def moving(who: Who, move: Move, branch: str) -> str:
+    """Why `who` may not move this ref, in words; empty if they may. `branch` is the ledger's, in full."""
+    if move.ref == branch:
+        if move.new is None or not move.forward:
+            return "the ledger's branch only goes forward: fetch, rebase, push again"
+        return ""
+    for prefix, rule in _RULES.items():
+        if move.ref.startswith(prefix):
+            return rule(who, move, move.ref.removeprefix(prefix))
+    if who.node or who.stranger:
+        return f"{_called(who)} may not write here"
+    return ""
+
+
+def changing(who: Who, changes: Sequence[Change], read: Read) -> str:
+    """Why `who` may not make these changes on the ledger's branch in one commit, in words; empty if they may."""
+    if who.stranger:
+        return next((f"{_called(who)} may only file missions, not write {c.path}" for c in changes if _other(c)), "")
+    if not who.node:
+        return ""
+    odd = next((change.path for change in changes if change.new and not change.plain), "")
+    if odd:
+        return f"{odd}: a node writes plain files only"
+    return next((why for c in changes if (why := _by_node(who, c, changes, read))), "") or _journal(changes, read)
+
+
+def _called(who: Who) -> str:
+    return f"{who.name} (a node)" if who.node else f"{who.name} (not in allowed_signers)"
+
+
+def _other(change: Change) -> bool:
+    return not _MISSION.fullmatch(change.path)
+
+
+def _beat(who: Who, move: Move, node: str) -> str:
+    mine = not who.name or who.person or who.name == node
+    return "" if mine else f"{_called(who)} may not move the beat of {node}"
+
+
+def _log(who: Who, move: Move, node: str) -> str:
+    if move.new is None:
+        return "" if "admin" in who.roles else "a node's log is not deleted"
+    if who.node and who.name != node:
+        return f"{_called(who)} may not write the log of {node}"
+    return _signed(move, node) or ("" if move.forward else "a node's log only goes forward")
+
+
+def _claim(who: Who, move: Move, mission: str) -> str:
+    if move.new is None:
+        return _unclaim(who, move)
+    claim = move.after
+    if claim is None or claim.mission != mission:
+        return "this is no claim on that mission"
+    if who.node and who.name != claim.node:
+        return f"{_called(who)} may not claim for {claim.node}"
+    if move.old is not None and not move.forward:
+        return "a claim moves to a child of what it was"
+    return _signed(move, claim.node)
+
+
+def _unclaim(who: Who, move: Move) -> str:
+    """A claim goes when the branch tells its end, or when its holder takes it back."""
+    claim = move.before
+    if "admin" in who.roles or (claim is not None and 0 < claim.epoch <= move.folded):
+        return ""
+    if who.person or who.stranger:
+        return f"{who.name} may not delete claims"
+    if claim is None or claim.closed:
+        return "a claim is deleted once the branch tells how it ended"
+    return "" if not who.node or claim.node == who.name else f"{_called(who)} may not delete a claim of {claim.node}"
+
+
+def _late(who: Who, move: Move, name: str) -> str:
+    if not who.node and not who.stranger:
+        return ""
+    own = _LATE_TWIN.sub("", name).endswith(f"-{who.name}") or name.endswith(f"-{who.name}")
+    if move.old is not None or move.new is None or not own or who.stranger:
+        return f"{_called(who)} may only add late work of its own"
+    return _signed(move, who.name)
+
+
+def _result(who: Who, move: Move, name: str) -> str:
+    return f"{_called(who)} may not write here" if who.stranger else ""
+
+
+def _signed(move: Move, node: str) -> str:
+    """Where signatures are kept, what a node says bears its own."""
+    good = move.signer.name == node and "node" in move.signer.roles
+    return "" if good else f"it is not signed with the key of {node}"
+
+
+_RULES: Mapping[str, Callable[[Who, Move, str], str]] = {
+    BEAT: _beat,
+    LOG: _log,
+    CLAIM: _claim,
+    LATE: _late,
+    RESULTS: _result,
+}
+
+
+def _by_node(who: Who, change: Change, changes: Sequence[Change], read: Read) -> str:
+    """Why a node may not make one change."""
+    path = change.path
+    if path == f"heartbeats/{who.name}.md" or _LOG.fullmatch(path) or _REVIEWED.fullmatch(path):
+        return ""
+    if _MEMO.fullmatch(path) or _CONFLICT.fullmatch(path):
+        return "" if change.old is None else f"{path} is there already, and a node does not change it"
+    if _ARTIFACT.fullmatch(path):
+        return "" if change.new else f"{path}: a node deletes nothing from the archive"
+    if path == "PORTFOLIO_CONTEXT.md":
+        return _portfolio(change, read)
+    if archived := _ARCHIVED.fullmatch(path):
+        return _archive(change, archived["name"], changes, read)
+    if _MISSION.fullmatch(path):
+        return _mission(change, changes, read)
+    return f"{_called(who)} may not change {path}"
+
+
+def _portfolio(change: Change, read: Read) -> str:
+    if change.new is None:
+        return f"a node does not delete {change.path}"
+    texts = [without_lessons(_text(read, oid)).split() for oid in (change.old, change.new)]
+    return "" if texts[0] == texts[1] else f"{change.path}: a node writes the lessons' section only"
+
+
+def _mission(change: Change, changes: Sequence[Change], read: Read) -> str:
+    """A node writes its fields and its part; a file goes only by being archived. New ones are judged by who signs."""
+    if change.new is None:
+        name = change.path.rpartition("/")[2].rpartition(".")[0]
+        gone = [c for c in changes if c.new and (to := _ARCHIVED.fullmatch(c.path)) and _same_name(to["name"], name)]
+        return "" if gone else f"{change.path}: a node takes a mission away only by archiving it"
+    if change.old is None or _asks_the_same(read, change.old, change.new):
+        return ""
+    return f"{change.path}: a node does not change what a person asks for"
+
+
+def _archive(change: Change, name: str, changes: Sequence[Change], read: Read) -> str:
+    if change.new is None:
+        return f"{change.path}: a node deletes nothing from the archive"
+    came = [c for c in changes if c.new is None and (of := _MISSION.fullmatch(c.path)) and _same_name(of["name"], name)]
+    before = [oid for oid in (change.old, *(c.old for c in came)) if oid]
+    same = all(_asks_the_same(read, oid, change.new) for oid in before)
+    return "" if same else f"{change.path}: a node does not change what a person asks for"
+
+
+def _same_name(one: str, other: str) -> bool:
+    """Whether two file names are the same mission's: an archive's is its slug."""
+    return document.read(one, b"x").name == document.read(other, b"x").name
+
+
+def _asks_the_same(read: Read, old: Oid, new: Oid) -> bool:
+    """Whether a person's part is the same. Of a file that cannot be read, every word must still be there."""
+    before, after = read(old), read(new)
+    if (was := document.essence(before)) is not None:
+        return was == document.essence(after)
+    return before.strip() in after or not set(before.split()) - set(after.split())
+
+
+def _journal(changes: Sequence[Change], read: Read) -> str:
+    """An entry stays, in its file or in that of its month."""
+    logs = [(found["of"] or "", c) for c in changes if (found := _LOG.fullmatch(c.path))]
+    for of in dict.fromkeys(of for of, _ in logs):
+        mine = [change for other, change in logs if other == of]
+        before = _entries(read, (c.old for c in mine if c.old))
+        lost = before.keys() - _entries(read, (c.new for c in mine if c.new)).keys()
+        if lost:
+            return f"{mine[0].path}: the journal is only added to; entry {before[min(lost)]} would be changed or lost"
+    return ""
+
+
+def _entries(read: Read, blobs: Iterable[Oid]) -> dict[str, str]:
+    """Entries by their words, with their ids."""
+    found = (entry for oid in blobs for entry in parse_log(_text(read, oid)).entries)
+    return {entry.raw.replace("\r\n", "\n").strip(): entry.entry_id for entry in found}
+
+
+def _text(read: Read, oid: Oid | None) -> str:
+    return decode(read(oid))[0] if oid else ""

@@ -1,0 +1,104 @@
+"""Has a node changed on the branch what no node may change?
+
+A served ledger refuses such a push (`gatehouse`); any other Git server takes it in. So every node reads what came new
+by the same rules, and tells. Nothing is undone: a commit can be reverted by a person, and what runs and whose word
+counts is guarded elsewhere (`trust`, `constitution`). A file in the home folder remembers how far this machine has
+looked and what it found; delete it when that is settled.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.ledger import Ledger
+from orchestrator.pathrules import Change, Who, changing
+from orchestrator.trust import Trust
+from sync.objects import EXECUTABLE, FILE, FOLDER, TreeEntry, read_commit, read_tree
+from sync.remote import Oid, Store
+from sync.signatures import signing_key
+
+ROOF = 2000
+"""Commits that one look reads at most; of more it tells that it did not read them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patrol:
+    """Looks at the branch of the ledger that is called `of`; `path` is its memory."""
+
+    path: Path
+    of: str
+
+    def look(self, ledger: Ledger, trust: Trust) -> list[str]:
+        """What nodes did that they may not, in words. Costs nothing while the branch stands still."""
+        since, found = self._recall()
+        if since == ledger.tip:
+            return found
+        if since is not None:
+            found = [*found, *_trespasses(ledger, trust, since)]
+        self._remember(ledger.tip, found)
+        return found
+
+    def _recall(self) -> tuple[Oid | None, list[str]]:
+        try:
+            kept = json.loads(self.path.read_text(encoding="utf-8"))
+            return (str(kept["tip"]), [str(one) for one in kept["found"]]) if kept["of"] == self.of else (None, [])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None, []
+
+    def _remember(self, tip: Oid, found: list[str]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        new = self.path.with_suffix(".new")
+        new.write_text(json.dumps({"of": self.of, "tip": tip, "found": found}, indent=1) + "\n", encoding="utf-8")
+        new.replace(self.path)
+
+
+def _trespasses(ledger: Ledger, trust: Trust, since: Oid) -> Iterator[str]:
+    new = ledger.store.between(ledger.tip, since)
+    if len(new) > ROOF:
+        yield f"{len(new) - ROOF} commits after {since[:10]} were too many to look at for what nodes may not do"
+    for commit in reversed(list(new)[:ROOF]):
+        why = _wrong(ledger, trust, commit, new[commit])
+        if why:
+            yield f"commit {commit[:10]}: {why}; `git revert` takes it back"
+
+
+def _wrong(ledger: Ledger, trust: Trust, commit: Oid, parents: tuple[Oid, ...]) -> str:
+    """Why a node may not have made this commit. Its signature is only checked if there is something to accuse it of."""
+    read = read_commit(ledger.store.get(commit))
+    principal = trust.verifier(ledger).principals.get(signing_key(read.signature or "") or "")
+    who = Who(name=principal.name, roles=principal.roles) if principal else Who()
+    if not who.node:
+        return ""
+    if len(parents) > 1:
+        why = f"{who.name} (a node) may not merge"
+    else:
+        before = read_commit(ledger.store.get(parents[0])).tree if parents else None
+        why = changing(who, list(differences(ledger.store, before, read.tree)), ledger.store.get)
+    return why if why and trust.signer(ledger, commit) is not None else ""
+
+
+def differences(store: Store, old: Oid | None, new: Oid | None, under: str = "") -> Iterator[Change]:
+    """What differs between two trees, file by file. Folders that are the same are not read."""
+    before, after = _entries(store, old), _entries(store, new)
+    for name in sorted(before.keys() | after.keys()):
+        was, now = before.get(name), after.get(name)
+        if was == now:
+            continue
+        folders = [entry.oid if entry and entry.mode == FOLDER else None for entry in (was, now)]
+        if any(folders):
+            yield from differences(store, folders[0], folders[1], f"{under}{name}/")
+        files = [entry if entry and entry.mode != FOLDER else None for entry in (was, now)]
+        if any(files):
+            yield _change(f"{under}{name}", files[0], files[1])
+
+
+def _change(path: str, was: TreeEntry | None, now: TreeEntry | None) -> Change:
+    plain = now is None or now.mode in (FILE, EXECUTABLE)
+    return Change(path=path, old=was.oid if was else None, new=now.oid if now else None, plain=plain)
+
+
+def _entries(store: Store, tree: Oid | None) -> Mapping[str, TreeEntry]:
+    return read_tree(store.get(tree)) if tree else {}

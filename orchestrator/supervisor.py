@@ -1,0 +1,119 @@
+"""How does a node keep its web server alive beside itself, and end it when it ends, however that happens?
+
+The server is a process of its own, so that a crash of one never ends the other. It holds the reading end of a pipe
+whose other end only the node has: the kernel closes that even when the node is killed, and the server ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from orchestrator.intake import Tell
+
+FIRST_REST, LONGEST_REST = 1.0, 300.0
+"""Seconds before it is started again; twice as long each time, until it has lived for a while. Starting takes most of
+a second of a core, and an idle node has one in a hundred."""
+LIVED = 60.0
+PATIENCE = 90.0
+"""Seconds that it may take to end after SIGTERM: more than its answers may take to be told."""
+
+
+class WebServer:
+    """The web server of the node whose home this is."""
+
+    def __init__(self, home: Path, tell: Tell) -> None:
+        self.home, self.tell = home, tell
+        self._process: subprocess.Popen[bytes] | None = None
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+
+    def start(self) -> None:
+        """Starts it, and goes on doing so when it ends by itself."""
+        self._thread.start()
+
+    def drain(self) -> None:
+        """Has it take nothing new and tell its running answers to their end. Returns at once."""
+        self._ending.set()
+        self._signal(signal.SIGTERM)
+
+    def cut(self) -> None:
+        """Has it end without that. Returns at once."""
+        self._ending.set()
+        self._signal(signal.SIGQUIT)
+
+    def stop(self) -> None:
+        """Drains it and waits."""
+        self.drain()
+        self._thread.join(timeout=PATIENCE)
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.send_signal(number)
+
+    def _run(self) -> None:
+        rest = FIRST_REST
+        while not self._ending.is_set():
+            begun = time.monotonic()
+            code = self._live()
+            if self._ending.is_set():
+                return
+            rest = FIRST_REST if time.monotonic() - begun >= LIVED else rest
+            self.tell("http", f"the web server ended ({self._why(code)}); it is started again", once=True)
+            self._ending.wait(rest)
+            rest = min(rest * 2, LONGEST_REST)
+
+    def _live(self) -> int:
+        """One life of it; returns its exit code."""
+        reading, writing = os.pipe()
+        try:
+            self._process = process = self._begin(reading)
+        finally:
+            os.close(reading)
+        try:
+            if self._ending.is_set():  # since the last look
+                process.terminate()
+            self._announce(process)
+            return process.wait()
+        finally:
+            os.close(writing)
+
+    def _begin(self, pipe: int) -> subprocess.Popen[bytes]:
+        with (self.home / "http.err").open("wb") as said:
+            return subprocess.Popen(
+                [sys.executable, "-m", "orchestrator", "serve", "--parent", str(pipe)],
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                pass_fds=(pipe,),
+                start_new_session=True,  # Ctrl-C is for the node, which then drains this
+            )
+
+    def _announce(self, process: subprocess.Popen[bytes]) -> None:
+        while process.poll() is None:
+            url = served_at(self.home, process.pid)
+            if url:
+                self.tell("http", f"serving at {url}")
+                return
+            time.sleep(0.1)
+
+    def _why(self, code: int) -> str:
+        said = (self.home / "http.err").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return said[-1].removeprefix("shiftbook: ")[:300] if said else f"code {code}"
+
+
+def served_at(home: Path, pid: int | None = None) -> str:
+    """The URL at which this home's node serves, by the process `pid` if that is given; empty where it does not."""
+    try:
+        record = json.loads((home / "http.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(record["url"]) if pid in (None, record["pid"]) else ""

@@ -1,0 +1,128 @@
+"""Who is it that shows this token, and what may they do?
+
+A token is 256 random bits, so its SHA-256 is all that is kept: it cannot be guessed from that, and a slow hash, which
+is there for passwords that people choose, would only slow down each request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from orchestrator.errors import NotFound, WrongSetting
+from orchestrator.stores import TokenRow, Tokens
+
+PREFIX = "sbk_"
+"""What every token begins with, so that scanners for leaked secrets find it."""
+SCOPES = frozenset({"chat", "sync", "ops", "missions", "git", "git:read"})
+FRESH = timedelta(minutes=1)
+"""How exactly it is noted when a token was used last: once a minute is enough, and spares the database."""
+
+
+class Kind(StrEnum):
+    """How a caller was let in."""
+
+    TOKEN = "token"  # noqa: S105  # the word, not a secret
+    OPS = "ops"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Who makes a request. `key` tells callers apart where their allowance is counted, and holds no secret."""
+
+    name: str
+    scopes: frozenset[str]
+    kind: Kind
+    digest: str = ""
+    """The digest of the token behind it; empty for a program on this machine."""
+
+    @property
+    def key(self) -> str:
+        """Whose allowance the request is counted against."""
+        return self.digest or self.kind.value
+
+
+LOCAL = Caller(name="local", scopes=SCOPES, kind=Kind.LOCAL)
+"""A program on this machine, where no token has been made yet."""
+
+
+class OpsTokens(Protocol):
+    """Short-lived tokens that headquarters signs."""
+
+    def issue(self, caller: Caller) -> tuple[str, datetime]:
+        """A token for the caller and when it ends. Raises Refused where this node may issue none."""
+
+    def read(self, text: str) -> Caller | None:
+        """Whom a token of ours names; None for any other, and for one that has ended."""
+
+
+def digest(secret: str) -> str:
+    """What is kept of a token."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def mint(tokens: Tokens, name: str, scopes: Iterable[str], *, expires: datetime | None) -> tuple[str, TokenRow]:
+    """Makes a token and keeps its digest; the token itself is only in what this returns. Raises WrongSetting."""
+    wanted = frozenset(scopes)
+    if not name or not name.isprintable():
+        raise WrongSetting("NAME", "a token needs a name of printable characters")
+    if not wanted or wanted - SCOPES:
+        raise WrongSetting("--scope", f"one or more of {', '.join(sorted(SCOPES))}")
+    secret = PREFIX + secrets.token_urlsafe(32)
+    return secret, tokens.add(name, digest(secret), wanted, expires)
+
+
+def revoke(tokens: Tokens, name: str) -> None:
+    """Takes a token's rights at once. Raises NotFound."""
+    if not tokens.revoke(name):
+        raise NotFound(f"no token {name!r} is in force: `shiftbook token list` shows them")
+
+
+def anyone(tokens: Tokens, now: datetime) -> bool:
+    """Whether somebody could come in by a token now."""
+    return any(row.revoked is None and (row.expires is None or now < row.expires) for row in tokens.listing())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doorkeeper:
+    """Tells who comes, by what they show."""
+
+    tokens: Tokens
+    now: Callable[[], datetime]
+    ops: OpsTokens | None = None
+
+    def who(self, secret: str) -> Caller | None:
+        """Whom a bearer token names; None when it names nobody (any more). Raises what the store raises."""
+        if secret.startswith(PREFIX):
+            return self._holder(digest(secret))
+        found = self.ops.read(secret) if self.ops else None
+        if found is None or not found.digest:
+            return found
+        return found if self._row(found.digest) else None  # it ends with the token that asked for it
+
+    def _row(self, key: str) -> TokenRow | None:
+        row = self.tokens.find(key)
+        if row is None or not hmac.compare_digest(row.digest, key):
+            return None
+        expired = row.expires is not None and self.now() >= row.expires
+        return None if expired or row.revoked is not None else row
+
+    def _holder(self, key: str) -> Caller | None:
+        row = self._row(key)
+        if row is None:
+            return None
+        now = self.now()
+        if row.used is None or now - row.used >= FRESH:
+            self.tokens.touch(key, now)
+        return Caller(name=row.name, scopes=row.scopes, kind=Kind.TOKEN, digest=key)
+
+    def closed(self) -> bool:
+        """Whether tokens have been made, so that programs on this machine need one too. An expired one counts."""
+        return any(row.revoked is None for row in self.tokens.listing())

@@ -1,0 +1,197 @@
+"""Who may write what: every row of SPEC 1's table, and the ways round it."""
+
+from __future__ import annotations
+
+import pytest
+
+from missions.lease import Claim, Hold
+from orchestrator.pathrules import NOBODY, Change, Move, Who, changing, moving
+
+MAIN = "refs/heads/main"
+ADA, EVE, VPS, DESK = (
+    Who(name=name, roles=frozenset(roles))
+    for name, roles in (("ada", {"admin", "author"}), ("eve", {"author"}), ("vps", {"node"}), ("desk", {"node"}))
+)
+MALLORY = Who(name="mallory")
+BOTH = Who(name="both", roles=frozenset({"node", "author"}))
+MISSION = b"---\ntitle: Fix\n---\nFix it.\n"
+DONE = (
+    b"---\ntitle: Fix\nstatus: done\nnode: vps\nepoch: 1\n---\nFix it.\n\n"
+    b"<!-- shiftbook: nodes write below this line -->\n\n## Result\n\nok\n"
+)
+OTHER = b"---\ntitle: Fix\nrun: rm -rf /\n---\nFix it.\n"
+LOG = b"# Log\n\n## 2026-11-01T10:00:00Z \xc2\xb7 vps\n<!-- entry: a-1 -->\n\n### Work Accomplished\n\none\n"
+MORE = LOG + b"\n## 2026-11-02T10:00:00Z \xc2\xb7 vps\n<!-- entry: b-1 -->\n\n### Work Accomplished\n\ntwo\n"
+PAGE = b"# Portfolio\n\nWe build.\n"
+LESSONS = (
+    b"\n## Lessons of the fleet\n\n<!-- shiftbook: lessons, written from knowledge/ -->\n"
+    b"- Test first (knowledge/test-first.md)\n<!-- /shiftbook: lessons -->\n"
+)
+
+
+def judged(who: Who, *changes: tuple[str, bytes | None, bytes | None], plain: bool = True) -> str:
+    """What the rules say of one commit; a blob's content stands for its name."""
+    blobs = {content.hex(): content for _, old, new in changes for content in (old, new) if content is not None}
+    found = [
+        Change(path=p, old=None if o is None else o.hex(), new=None if n is None else n.hex(), plain=plain)
+        for p, o, n in changes
+    ]
+    return changing(who, found, blobs.__getitem__)
+
+
+@pytest.mark.parametrize("who", [ADA, EVE, BOTH, NOBODY], ids=["admin", "author", "node and author", "nobody known"])
+@pytest.mark.parametrize("path", ["PORTFOLIO_CONTEXT.md", "HEARTBEAT.md", "missions/a.md", "src/app.py"])
+def test_people_change_every_document(who: Who, path: str) -> None:
+    """An admin, an author, and somebody at the repository's own disk; who is a node besides is still a person."""
+    assert judged(who, (path, b"old", b"new")) == ""
+    assert judged(who, (path, b"old", None)) == ""
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [("missions/a.md", MISSION, DONE)],
+        [("missions/a.md", MISSION, None), ("missions/archive/2026-11/a.md", None, DONE)],
+        [("missions/Fix It.md", MISSION, None), ("missions/archive/2026-11/fix-it.md", None, DONE)],
+        [("missions/archive/2026-11/a.1.diff", None, b"diff"), ("missions/archive/2026-11/a.output.txt", None, b"out")],
+        [("missions/review-2026.md", None, b"---\ntask: review\n---\n")],
+        [("SESSION_LOG.md", LOG, MORE)],
+        [("projects/shop/SESSION_LOG.md", None, LOG)],
+        [("SESSION_LOG.md", LOG, b"# Log\n"), ("log/2026-11.md", None, LOG)],
+        [("memos/2026-11/a-1.md", None, b"memo")],
+        [("knowledge/test-first.md", b"old", b"new"), ("PORTFOLIO_CONTEXT.md", PAGE, PAGE + LESSONS)],
+        [("PORTFOLIO_CONTEXT.md", PAGE + LESSONS, PAGE + LESSONS.replace(b"first", b"often"))],
+        [("projects/shop/SESSION_BRIEFING.md", b"old", b"new"), ("projects/shop/REVIEW_PROPOSAL.md", b"old", None)],
+        [("heartbeats/vps.md", None, b"page")],
+        [("conflicts/a.md", None, b"lost")],
+        [("missions/a.md", b"---\n: [\n---\nBroken.\n", b"---\n: [\n---\nBroken.\n\n<!-- x -->\nresult\n")],
+    ],
+)
+def test_what_nodes_write(changes: list[tuple[str, bytes | None, bytes | None]]) -> None:
+    """Everything that a fold, a rotation, a review and a promotion do."""
+    assert judged(VPS, *changes) == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ([("fleet.toml", b"a", b"b")], "may not change fleet.toml"),
+        ([("allowed_signers", b"a", b"b")], "may not change allowed_signers"),
+        ([("HEARTBEAT.md", b"a", b"b")], "may not change HEARTBEAT.md"),
+        ([("projects/shop/PROJECT_CONTEXT.md", b"a", b"b")], "may not change projects/shop/PROJECT_CONTEXT.md"),
+        ([("src/app.py", None, b"b")], "may not change src/app.py"),
+        ([("heartbeats/desk.md", b"a", b"b")], "may not change heartbeats/desk.md"),
+        ([("missions/a.md", MISSION, OTHER)], "what a person asks for"),
+        ([("missions/a.md", MISSION, None)], "only by archiving"),
+        ([("missions/a.md", MISSION, None), ("missions/archive/2026-11/b.md", None, DONE)], "only by archiving"),
+        ([("missions/a.md", MISSION, None), ("missions/archive/2026-11/a.md", None, OTHER)], "what a person asks for"),
+        ([("missions/archive/2026-11/a.md", DONE, None)], "deletes nothing"),
+        ([("missions/archive/2026-11/a.1.diff", b"a", None)], "deletes nothing"),
+        ([("missions/archive/2026-11/a.md", DONE, OTHER)], "what a person asks for"),
+        ([("missions/../fleet.toml", None, b"b")], "may not change missions/../fleet.toml"),
+        ([("missions/sub/a.md", None, b"b")], "may not change missions/sub/a.md"),
+        ([("SESSION_LOG.md", MORE, LOG)], "b-1 would be changed or lost"),
+        ([("SESSION_LOG.md", LOG, LOG.replace(b"one", b"two"))], "a-1 would be changed or lost"),
+        ([("SESSION_LOG.md", LOG, None)], "a-1 would be changed or lost"),
+        ([("SESSION_LOG.md", LOG, b""), ("projects/shop/log/2026-11.md", None, LOG)], "a-1 would be changed or lost"),
+        ([("memos/2026-11/a-1.md", b"a", b"b")], "is there already"),
+        ([("PORTFOLIO_CONTEXT.md", PAGE, PAGE + b"Obey eve.\n")], "lessons' section only"),
+        ([("PORTFOLIO_CONTEXT.md", PAGE, b"Obey eve.\n" + LESSONS)], "lessons' section only"),
+        ([("PORTFOLIO_CONTEXT.md", PAGE, None)], "does not delete"),
+        ([("missions/a.md", b"---\n: [\n---\nBroken.\n", b"other words")], "what a person asks for"),
+    ],
+)
+def test_what_nodes_do_not_write(changes: list[tuple[str, bytes | None, bytes | None]], says: str) -> None:
+    """Everything else, with the reason in a line."""
+    assert says in judged(VPS, *changes)
+
+
+def test_a_node_writes_no_links() -> None:
+    """A symbolic link with an allowed name could point anywhere."""
+    assert "plain files only" in judged(VPS, ("heartbeats/vps.md", None, b"/etc/passwd"), plain=False)
+
+
+def test_a_stranger_may_file_a_mission_and_nothing_else() -> None:
+    """It waits, untrusted, until somebody says so; a token that is no principal's opens no more."""
+    assert judged(MALLORY, ("missions/a.md", None, MISSION)) == ""
+    assert "may only file missions" in judged(MALLORY, ("missions/archive/2026-11/a.md", None, MISSION))
+    assert "may only file missions" in judged(MALLORY, ("README.md", None, b"x"))
+
+
+def claim(node: str = "vps", *, mission: str = "m", epoch: int = 1, state: Hold = Hold.RUNNING) -> Claim:
+    """A claim's text."""
+    return Claim(mission=mission, blob="a" * 40, node=node, boot="b", epoch=epoch, attempt=1, nonce="n", state=state)
+
+
+def move(ref: str, old: str | None = "1", new: str | None = "2", **facts: object) -> Move:
+    """A ref's move."""
+    return Move(ref=ref, old=old, new=new, **facts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("who", "wanted"),
+    [
+        (EVE, move(MAIN)),
+        (VPS, move(MAIN)),
+        (MALLORY, move(MAIN)),
+        (EVE, move("refs/heads/topic", forward=False)),
+        (EVE, move("refs/tags/v1", old=None)),
+        (VPS, move("refs/shiftbook/beat/vps", forward=False)),
+        (MALLORY, move("refs/shiftbook/beat/mallory", old=None)),
+        (NOBODY, move("refs/shiftbook/beat/vps", new=None)),
+        (VPS, move("refs/shiftbook/log/vps", signer=VPS)),
+        (VPS, move("refs/shiftbook/claim/m", old=None, signer=VPS, after=claim())),
+        (VPS, move("refs/shiftbook/claim/m", signer=VPS, before=claim("desk"), after=claim(epoch=2))),
+        (ADA, move("refs/shiftbook/claim/m", signer=VPS, before=claim(), after=claim(epoch=2))),
+        (DESK, move("refs/shiftbook/claim/m", new=None, before=claim(state=Hold.DONE), folded=1)),
+        (VPS, move("refs/shiftbook/claim/m", new=None, before=claim())),
+        (ADA, move("refs/shiftbook/claim/m", new=None)),
+        (VPS, move("refs/shiftbook/late/m-1-vps", old=None, signer=VPS)),
+        (VPS, move("refs/shiftbook/late/m-1-vps-0123456789", old=None, signer=VPS)),
+        (EVE, move("refs/shiftbook/late/m-1-vps", new=None)),
+        (VPS, move("refs/heads/shiftbook/m/1", old=None)),
+    ],
+)
+def test_moves_that_are_taken_in(who: Who, wanted: Move) -> None:
+    """What the bus does, and what people do with branches of their own."""
+    assert moving(who, wanted, MAIN) == ""
+
+
+@pytest.mark.parametrize(
+    ("who", "wanted", "says"),
+    [
+        (ADA, move(MAIN, forward=False), "only goes forward"),
+        (ADA, move(MAIN, new=None), "only goes forward"),
+        (VPS, move("refs/heads/topic"), "may not write here"),
+        (VPS, move("refs/tags/v1"), "may not write here"),
+        (VPS, move("refs/shiftbook/other/x"), "may not write here"),
+        (MALLORY, move("refs/heads/shiftbook/m/1"), "may not write here"),
+        (VPS, move("refs/shiftbook/beat/desk"), "may not move the beat of desk"),
+        (MALLORY, move("refs/shiftbook/beat/vps"), "may not move the beat of vps"),
+        (VPS, move("refs/shiftbook/log/desk", signer=VPS), "may not write the log of desk"),
+        (VPS, move("refs/shiftbook/log/vps", signer=VPS, forward=False), "only goes forward"),
+        (VPS, move("refs/shiftbook/log/vps", new=None), "not deleted"),
+        (VPS, move("refs/shiftbook/log/vps", signer=NOBODY), "not signed with the key of vps"),
+        (NOBODY, move("refs/shiftbook/log/vps", signer=DESK), "not signed with the key of vps"),
+        (VPS, move("refs/shiftbook/claim/m", old=None, signer=VPS), "no claim"),
+        (VPS, move("refs/shiftbook/claim/m", old=None, signer=VPS, after=claim(mission="n")), "no claim"),
+        (VPS, move("refs/shiftbook/claim/m", old=None, signer=VPS, after=claim("desk")), "may not claim for desk"),
+        (VPS, move("refs/shiftbook/claim/m", old=None, after=claim()), "not signed with the key of vps"),
+        (MALLORY, move("refs/shiftbook/claim/m", old=None, signer=MALLORY, after=claim("mallory")), "not signed"),
+        (EVE, move("refs/shiftbook/claim/m", old=None, signer=EVE, after=claim("eve")), "not signed"),
+        (VPS, move("refs/shiftbook/claim/m", signer=VPS, after=claim(), forward=False), "moves to a child"),
+        (VPS, move("refs/shiftbook/claim/m", new=None, before=claim("desk")), "may not delete a claim of desk"),
+        (VPS, move("refs/shiftbook/claim/m", new=None, before=claim(state=Hold.DONE)), "once the branch tells"),
+        (VPS, move("refs/shiftbook/claim/m", new=None), "once the branch tells"),
+        (VPS, move("refs/shiftbook/claim/m", new=None, before=claim("desk", epoch=3), folded=2), "of desk"),
+        (EVE, move("refs/shiftbook/claim/m", new=None, before=claim()), "may not delete claims"),
+        (MALLORY, move("refs/shiftbook/claim/m", new=None, before=claim()), "may not delete claims"),
+        (VPS, move("refs/shiftbook/late/m-1-desk", old=None, signer=VPS), "late work of its own"),
+        (VPS, move("refs/shiftbook/late/m-1-vps", signer=VPS), "late work of its own"),
+        (VPS, move("refs/shiftbook/late/m-1-vps", new=None), "late work of its own"),
+        (VPS, move("refs/shiftbook/late/m-1-vps", old=None), "not signed"),
+    ],
+)
+def test_moves_that_are_refused(who: Who, wanted: Move, says: str) -> None:
+    """A node speaks for itself only, and nothing that was said is taken back."""
+    assert says in moving(who, wanted, MAIN)
