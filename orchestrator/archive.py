@@ -4,11 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from sync.objects import EXECUTABLE, FILE, FOLDER, find, read_tree
 from sync.remote import Oid, Store
 
 ARCHIVE = "missions/archive"
+
+
+@dataclass(frozen=True)
+class Month(Mapping[str, Oid]):
+    """One month's folder: missions' names and blobs. Its tree is read when something in it is wanted."""
+
+    tree: bytes
+
+    def __getitem__(self, name: str) -> Oid:
+        return self._blobs[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._blobs)
+
+    def __len__(self) -> int:
+        return len(self._blobs)
+
+    def __contains__(self, name: object) -> bool:
+        """Most questions are about a mission of no or of another month; its bytes tell that without reading them."""
+        there = f" {name}.md\0".encode("utf-8", "surrogateescape") in self.tree
+        return there and name in self._blobs
+
+    @cached_property
+    def _blobs(self) -> Mapping[str, Oid]:
+        entries = read_tree(self.tree).items()
+        files = (FILE, EXECUTABLE)
+        return {n.removesuffix(".md"): e.oid for n, e in entries if n.endswith(".md") and e.mode in files}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,5 +75,4 @@ class Librarian:
         return Archive(months=tuple((name, self._known[oid]) for name, oid in sorted(folders, reverse=True)))
 
     def _month(self, folder: Oid) -> Mapping[str, Oid]:
-        entries = read_tree(self.store.get(folder)).items()
-        return {n.removesuffix(".md"): e.oid for n, e in entries if n.endswith(".md") and e.mode in (FILE, EXECUTABLE)}
+        return Month(self.store.get(folder))

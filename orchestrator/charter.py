@@ -13,6 +13,8 @@ from orchestrator.errors import BrokenLedger
 from orchestrator.ports import Project
 
 PATH = "fleet.toml"
+TOOLS = ("search", "read", "write", "run", "shell", "git")
+"""What chats can do in their workspaces."""
 
 
 class _Part(BaseModel):
@@ -75,6 +77,22 @@ class HandoffPart(_Part):
     memo_words: Literal["plain", "model"] = "plain"
 
 
+class ToolsPart(_Part):
+    """`[tools]`: what a chat's tools must ask a person for, and what they may not do. `git` means all its verbs."""
+
+    ask: list[str] = ["git add", "git commit"]
+    deny: list[str] = []
+
+    @field_validator("ask", "deny")
+    @classmethod
+    def _known(cls, value: list[str]) -> list[str]:
+        for act in value:
+            tool, _, verb = act.partition(" ")
+            if tool not in TOOLS or (verb and tool != "git"):
+                raise ValueError(f"there are {', '.join(TOOLS)}, and verbs of git such as `git commit`, not {act!r}")
+        return value
+
+
 class ProjectPart(_Part):
     """`[projects.NAME]`."""
 
@@ -98,6 +116,7 @@ class Charter(_Part):
     trust: TrustPart = TrustPart()
     review: ReviewPart = ReviewPart()
     handoff: HandoffPart = HandoffPart()
+    tools: ToolsPart = ToolsPart()
     projects: dict[str, ProjectPart] = {}
 
     def project(self, name: str) -> Project:

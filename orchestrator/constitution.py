@@ -8,7 +8,7 @@ was taken out counts no more, wherever in the history its holder puts a change. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -245,7 +245,7 @@ class _Walk:
 
 
 def _in_order(
-    between: Mapping[Oid, tuple[Oid, ...]], touched: set[Oid], seniority: Callable[[Oid], int]
+    between: dict[Oid, tuple[Oid, ...]], touched: set[Oid], seniority: Callable[[Oid], int]
 ) -> Iterator[Oid]:
     """The commits of `touched`, each after those that it builds on; beside each other, the more senior signer first.
 

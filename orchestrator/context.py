@@ -50,6 +50,7 @@ def assembled(
     budget: int,
     count: Callable[[str], int],
     recall: Recall = nothing,
+    role: str = ROLE,
 ) -> Assembly:
     """The four tiers for one task, and what is recalled for it, in at most `budget` tokens as `count` counts them."""
     tiers = {tier: ledger.text(path_of(tier, project)) for tier in TIERS if project or tier in SHARED}
@@ -57,7 +58,7 @@ def assembled(
 
     def given(recalled: Sequence[str]) -> Assembly:
         return assemble(
-            role=ROLE,
+            role=role,
             tiers=tiers,
             task=task,
             now=utc(now),

@@ -3,7 +3,8 @@
 A log is append-only. Each commit on the branch is compared with each of its parents, merges too, because a merge that
 takes one side's file is how journals have been eaten. What is found stays reported until the entry is back as it was,
 or until an admin owns up to it: a signed commit whose message has a line `Alters-Log: ENTRY…` (a secret that had to be
-taken out, for example). A file in the home folder remembers how far this machine has looked; it may be deleted.
+taken out, for example). A file in the home folder remembers how far this machine has looked; it may be deleted. The
+first look goes back 2,000 commits.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from sync.objects import Commit, find, read_commit
 from sync.remote import Oid, Store
 
 TRAILER = "Alters-Log:"
+FIRST_LOOK = 2000
+"""Commits that a machine which has never looked goes back: others have told of what was altered before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +92,7 @@ def _altered(ledger: Ledger, trust: Trust, *, since: Oid | None) -> Iterator[Alt
     """What the commits that came after `since` changed, the newest first."""
     store, waiting, seen = ledger.store, [ledger.tip], {since}
     files = _Files(store)
-    while waiting:
+    while waiting and (since is not None or len(seen) <= FIRST_LOOK):
         oid = waiting.pop()
         if oid in seen:
             continue

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from missions import document
@@ -83,11 +84,21 @@ class Ledger:
         found = document.read(place[0], self.store.get(place[1])) if place else None
         return Filed(mission=found, path=place[0], blob=place[1]) if place and isinstance(found, Mission) else None
 
-    def every_archived(self) -> Iterator[Filed | Quarantined]:
-        """All finished missions, newest month first."""
-        for path, blob in self.archive:
-            found = document.read(path, self.store.get(blob))
-            yield Filed(mission=found, path=path, blob=blob) if isinstance(found, Mission) else found
+    def every_archived(self, *, statuses: Collection[str] = (), limit: int = 0) -> Iterator[Filed | Quarantined]:
+        """Finished missions, newest month first: all, or those of some states; with `limit`, so many of the newest."""
+        left = limit
+        for month, blobs in self.archive.months:
+            files = ((f"{ARCHIVE}/{month}/{name}.md", blob, self.store.get(blob)) for name, blob in blobs.items())
+            for path, blob, data in sorted(files, key=_finished, reverse=True) if limit else files:
+                if statuses and _said(_STATUS, data).decode() not in {"", *statuses}:
+                    continue
+                found = document.read(path, data)
+                if isinstance(found, Mission) and statuses and found.status.value not in statuses:
+                    continue
+                yield Filed(mission=found, path=path, blob=blob) if isinstance(found, Mission) else found
+                left -= 1
+                if left == 0:
+                    return
 
     def folded_epoch(self, name: str) -> int:
         """The last epoch of a mission that the branch knows the end of; 0 when there is none."""
@@ -98,6 +109,21 @@ class Ledger:
         """Those of `names` that are archived as done."""
         found = ((name, self.archived(name)) for name in names)
         return {name for name, filed in found if filed and filed.mission.status is Status.DONE}
+
+
+_STATUS = re.compile(rb"^status: ([a-z]+)\r?$", re.MULTILINE)
+_FINISHED = re.compile(rb"^finished: (\S+)\r?$", re.MULTILINE)
+"""As nodes write them: what can be told by these lines need not be parsed."""
+
+
+def _said(line: re.Pattern[bytes], data: bytes) -> bytes:
+    """What such a line says in the front matter; empty when there is none, or it is written in another way."""
+    found = line.search(data, 0, max(0, data.find(b"\n---", 3) + 1)) if data.startswith(b"---") else None
+    return found[1] if found else b""
+
+
+def _finished(file: tuple[str, Oid, bytes]) -> bytes:
+    return _said(_FINISHED, file[2])
 
 
 @dataclass

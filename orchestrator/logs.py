@@ -21,8 +21,9 @@ RECENT = 40
 """Entries that a fresh instance may look back on; a running log with fewer is read together with older months."""
 
 _MONTH = re.compile(r"\d{4}-\d\d\.md")
-KEPT = 64
-"""Logs that stay parsed; their blobs never change, so neither does what they mean."""
+KEPT, KEPT_ENTRIES = 64, 50_000
+"""Logs that stay parsed, and entries in them; their blobs never change, so neither does what they mean. A busy month's
+running log is another blob after each fold, and has ten thousand entries at its end."""
 _known: dict[tuple[Oid, ...], ParsedLog] = {}
 
 
@@ -92,8 +93,11 @@ def _kept(oids: tuple[Oid, ...], read: Callable[[], ParsedLog]) -> ParsedLog:
     """The log of these blobs, read only if it was not read lately."""
     log = _known.pop(oids, None) or read()
     _known[oids] = log
-    for old in list(_known)[:-KEPT]:
-        _known.pop(old, None)
+    entries = sum(len(kept.entries) for kept in list(_known.values()))
+    for old in list(_known)[:-2]:
+        if len(_known) > KEPT or entries > KEPT_ENTRIES:
+            gone = _known.pop(old, None)
+            entries -= len(gone.entries) if gone else 0
     return log
 
 

@@ -28,8 +28,9 @@ from orchestrator.journal import utc
 from orchestrator.landing import Draft, land
 from orchestrator.ledger import Ledger, Reader
 from orchestrator.trust import MAY_FILE, Trust
+from sync.objects import EXECUTABLE, FILE, find, read_tree
 from sync.objects import FOLDER as TREE
-from sync.objects import find, read_tree
+from sync.remote import Oid, Store
 
 PORTFOLIO = path_of(Tier.PORTFOLIO)
 
@@ -122,8 +123,8 @@ class Memos:
         raise Refused("only who may file missions decides what the fleet knows (role=author in allowed_signers)")
 
 
-def _memos(ledger: Ledger) -> tuple[list[Filed], list[str]]:
-    """Every memo, and the paths of those that cannot be read, with the reason."""
+def _memos(ledger: Ledger, *, teaching: bool = False) -> tuple[list[Filed], list[str]]:
+    """Every memo, or those with lessons; and the paths of those that cannot be read, with the reason."""
     found, bad = [], []
     for path, text in _files(ledger, "memos"):
         try:
@@ -131,14 +132,23 @@ def _memos(ledger: Ledger) -> tuple[list[Filed], list[str]]:
         except HandoffError as error:
             bad.append(f"{path}: {error}")
             continue
+        if teaching and not memo.lessons_learned:
+            continue
         filed = ledger.open.get(memo.mission) or (ledger.archived(memo.mission) if memo.mission else None)
         found.append(Filed(memo=memo, path=path, project=(filed.mission.project or "") if filed else ""))
     return found, bad
 
 
+def memo_count(ledger: Ledger) -> int:
+    """How many memos there are, without reading one."""
+    entry = find(ledger.store, ledger.tree, "memos")
+    months = read_tree(ledger.store.get(entry.oid)).values() if entry and entry.mode == TREE else ()
+    return sum(len(read_tree(ledger.store.get(month.oid))) for month in months if month.mode == TREE)
+
+
 def teaching(ledger: Ledger) -> Teaching:
     """What the memos and the lessons on file say, and which of them cannot be read."""
-    memos, bad = _memos(ledger)
+    memos, bad = _memos(ledger, teaching=True)
     known = []
     for path, text in _files(ledger, FOLDER):
         try:
@@ -170,13 +180,17 @@ def _mentions(filed: Filed) -> Iterator[Mention]:
 def _files(ledger: Ledger, folder: str) -> Iterator[tuple[str, str]]:
     """Markdown files in a folder and the folders in it, by path."""
     entry = find(ledger.store, ledger.tree, folder)
-    if entry is None or entry.mode != TREE:
-        return
-    for name, inner in sorted(read_tree(ledger.store.get(entry.oid)).items()):
+    if entry is not None and entry.mode == TREE:
+        yield from _below(ledger.store, entry.oid, folder)
+
+
+def _below(store: Store, tree: Oid, folder: str) -> Iterator[tuple[str, str]]:
+    """The same in one tree: a month of ten thousand memos is read once, not once for each."""
+    for name, inner in sorted(read_tree(store.get(tree)).items()):
         if inner.mode == TREE:
-            yield from _files(ledger, f"{folder}/{name}")
-        elif name.endswith(".md") and name.lower() != "readme.md":
-            yield f"{folder}/{name}", ledger.text(f"{folder}/{name}")
+            yield from _below(store, inner.oid, f"{folder}/{name}")
+        elif name.endswith(".md") and name.lower() != "readme.md" and inner.mode in (FILE, EXECUTABLE):
+            yield f"{folder}/{name}", store.get(inner.oid).decode("utf-8", "replace")
 
 
 def _lesson(taught: Teaching, name: str) -> Lesson | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from missions.mission import Mission
-from orchestrator.errors import ContextTooLong, ModelUnavailable
-from orchestrator.ports import Generation, Job, Message, Model, Outcome, Stop
+from orchestrator.errors import ContextTooLong, ModelUnavailable, WrongPrompt
+from orchestrator.ports import Generation, Job, Message, Model, Outcome, Prompt, Stop
 
 ANSWER_TOKENS = 1024
 
@@ -32,16 +32,17 @@ class BuiltinAgent:
             return Outcome(ok=False, summary="Stopped.", error="stopped before it began", cancelled=True)
         lines = _Lines(job)
         try:
-            made = self.model.generate(messages(job), max_tokens=self.answer_tokens, on_text=lines.take, stop=stop)
-        except (ModelUnavailable, ContextTooLong) as error:
+            asked = Prompt(messages=messages(job), max_tokens=self.answer_tokens)
+            made = self.model.generate(asked, on_text=lines.take, stop=stop)
+        except (ModelUnavailable, ContextTooLong, WrongPrompt) as error:
             return Outcome(ok=False, summary="The model gave no answer.", error=str(error))
         lines.close()
         return outcome_of(made)
 
 
-def messages(job: Job) -> list[Message]:
+def messages(job: Job) -> tuple[Message, ...]:
     """What the model is given: what stays the same from mission to mission first, so that its prompt cache holds."""
-    return [Message(role="system", content=job.context), Message(role="user", content=_task(job.mission))]
+    return Message(role="system", content=job.context), Message(role="user", content=_task(job.mission))
 
 
 def _task(mission: Mission) -> str:
@@ -60,7 +61,10 @@ def outcome_of(made: Generation) -> Outcome:
         answer=text,
         error=error,
         cancelled=cancelled,
-        notes=("the answer ends where its token limit was reached",) if made.finish == "length" else (),
+        notes=(
+            *made.notes,
+            *(("the answer ends where its token limit was reached",) if made.finish == "length" else ()),
+        ),
         usage=made.usage,
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.memos import Memos
-from orchestrator.ports import Job, Message, Model, Outcome, Stop
+from orchestrator.ports import Job, Message, Model, Outcome, Prompt, Stop
 from orchestrator.reviews import Reviews
 
 WORDS = (
@@ -56,9 +56,10 @@ class Words:
         """The sentence in the model's words; "" when it has none."""
         if self.model.missing() is not None:
             return ""
-        asked = [Message(role="system", content=WORDS), Message(role="user", content=text)]
+        messages = Message(role="system", content=WORDS), Message(role="user", content=text)
+        asked = Prompt(messages=messages, max_tokens=SENTENCE_TOKENS)
         try:
-            made = self.model.generate(asked, max_tokens=SENTENCE_TOKENS, on_text=lambda _: None, stop=self.stop)
+            made = self.model.generate(asked, on_text=lambda _: None, stop=self.stop)
         except OrchestratorError:
             return ""
         return made.text.strip()

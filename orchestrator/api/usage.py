@@ -45,7 +45,7 @@ def blueprint(_: House) -> APIBlueprint:
     routes = APIBlueprint("usage", __name__)
 
     @routes.get("/api/v1/usage", summary="What was used on this node", responses={200: Used})
-    @needs("chat", "ops", "missions")
+    @needs("ops", "chat", "missions")
     def usage(query: Span) -> Response:
         since, book = house().now() - timedelta(days=query.days), stores().usage
         projects, missions = book.by_project(since=since), book.by_mission(since=since)

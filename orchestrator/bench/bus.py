@@ -18,10 +18,10 @@ from pathlib import Path
 import psutil
 
 from orchestrator.bench.ground import Ground, lay
+from orchestrator.bench.growth import first_look, large_ledger
 from orchestrator.bench.result import Result, at_most, median
 from orchestrator.bus import BEAT
 from orchestrator.claim import ask, claim, win
-from orchestrator.fold import fold
 from sync.beat import RING, Beat
 from sync.git import Git
 
@@ -30,8 +30,11 @@ NODES, CLAIMS = 8, 20
 MIB = 1024 * 1024
 
 
-def measure() -> list[Result]:
-    """The first five promises of the bus."""
+def measure(finished: int = 0) -> list[Result]:
+    """The first five promises of the bus; with `finished`, only how a ledger with so many finished missions does."""
+    if finished:
+        with tempfile.TemporaryDirectory(prefix="shiftbook-bench-") as folder:
+            return [*large_ledger(Path(folder), finished, bar=2.0), *first_look(Path(folder) / "large")]
     with tempfile.TemporaryDirectory(prefix="shiftbook-bench-") as folder:
         root = Path(folder)
         return [
@@ -39,7 +42,7 @@ def measure() -> list[Result]:
             _hundred_at_once(root / "hundred"),
             _noticed(root / "noticed"),
             *_idle(root / "idle"),
-            *_large_ledger(root),
+            *large_ledger(root),
         ]
 
 
@@ -218,47 +221,3 @@ def _beats_grow(root: Path) -> float:
 
 def _size(folder: Path) -> int:
     return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
-
-
-# -- a ledger of 10,000 finished missions -------------------------------------------------------------------------
-
-
-def _large_ledger(root: Path) -> list[Result]:
-    empty, large = lay(root / "empty", missions=40), lay(root / "large", missions=40, finished=10_000)
-    claims = {name: median([_one_claim(g, n) for n in range(15)]) for name, g in (("empty", empty), ("large", large))}
-    folds = {name: median([_one_fold(g, n) for n in range(20, 31)]) for name, g in (("empty", empty), ("large", large))}
-    return [
-        _compared("a claim in a ledger of 10,000 finished missions", claims),
-        _compared("a fold in a ledger of 10,000 finished missions", folds),
-    ]
-
-
-def _compared(name: str, times: dict[str, float]) -> Result:
-    value, baseline = times["large"] * 1000, times["empty"] * 1000
-    return Result(
-        name=name,
-        value=round(value, 1),
-        unit="ms",
-        baseline=round(baseline, 1),
-        ratio=round(value / baseline, 2),
-        bar="<= 1.5 x the same in an empty ledger",
-        met=value <= 1.5 * baseline,
-    )
-
-
-def _one_claim(ground: Ground, number: int) -> float:
-    """What a node does for a claim: look, claim, look again."""
-    bus, reader = ground.bus("n0"), ground.reader("n0")
-    began = time.perf_counter()
-    reader.read(bus.remote.fetch())
-    claim(bus, [ground.filed(number)])
-    reader.read(bus.remote.fetch())
-    return time.perf_counter() - began
-
-
-def _one_fold(ground: Ground, number: int) -> float:
-    bus, reader, trust = ground.bus("n0"), ground.reader("n0"), ground.trust("n0")
-    ground.complete(bus, number)
-    began = time.perf_counter()
-    assert fold(bus, reader, trust).missions
-    return time.perf_counter() - began

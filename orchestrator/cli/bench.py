@@ -15,9 +15,17 @@ from orchestrator.cli import paper
 
 BENCHES = {
     "bus": "claims, folds, wake-up, idle cost and growth, beside plain Git",
+    "chat": "tokens a second through the API, the second turn's first word, 400 streams at once",
     "handoff": "10,000 log entries: assembling, recall, a review of 200",
 }
 """Each is a module of `orchestrator.bench` with `measure() -> list[Result]`."""
+
+FINISHED = click.option(
+    "--finished",
+    type=click.IntRange(0, 1_000_000),
+    default=0,
+    help="Only how a ledger with so many finished missions does, beside an empty one.",
+)
 
 
 class Benches(click.Group):
@@ -25,10 +33,12 @@ class Benches(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The benchmarks."""
-        return list(BENCHES)
+        return [*BENCHES, "simulate"]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """One benchmark as a command; None for a word that is none."""
+        if cmd_name == "simulate":
+            return importlib.import_module("orchestrator.cli.simulate").command  # type: ignore[no-any-return]
         return _command(cmd_name) if cmd_name in BENCHES else None
 
 
@@ -40,15 +50,15 @@ def command() -> None:
 def _command(name: str) -> click.Command:
     @click.command(name, help=f"Measures {BENCHES[name]}. Exit code 1 if a bar is not met.", short_help=BENCHES[name])
     @click.option("--json", "as_json", is_flag=True, help="Print the machine and the results as JSON.")
-    def run(as_json: bool) -> None:
-        results: list[Result] = importlib.import_module(f"orchestrator.bench.{name}").measure()
+    def run(as_json: bool, **given: int) -> None:
+        results: list[Result] = importlib.import_module(f"orchestrator.bench.{name}").measure(**given)
         if as_json:
             paper.print_json({"machine": machine(), "results": [asdict(result) for result in results]})
         else:
             _print(results)
         sys.exit(0 if all(result.met for result in results) else 1)
 
-    return run
+    return FINISHED(run) if name == "bus" else run
 
 
 def _print(results: list[Result]) -> None:

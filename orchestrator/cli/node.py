@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 from rich.text import Text
@@ -21,14 +22,20 @@ def command() -> None:
 
 @command.command("run")
 @click.option("--once", is_flag=True, help="Do what can be done now, then exit.")
+@click.option(
+    "--watch",
+    type=click.Path(path_type=Path),
+    help="A clone of the ledger whose edits are committed and pushed; also SHIFTBOOK_WATCH.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Say what happens as JSON, one object a line.")
-def run(once: bool, as_json: bool) -> None:
+def run(once: bool, watch: Path | None, as_json: bool) -> None:
     """Claims missions and works on them until it is told to stop.
 
     The first SIGTERM (or Ctrl-C) lets the running work end, the second cancels it. Killing it loses nothing: the
     work is taken over, by this node when it starts again or by another when the lease has run out.
     """
-    service.serve(settings.load(), teller(as_json), once=once)
+    given = {"watch": watch} if watch else {}
+    service.serve(settings.load(**given), teller(as_json), once=once)
 
 
 def teller(as_json: bool) -> Callable[..., None]:

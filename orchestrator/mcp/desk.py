@@ -163,7 +163,7 @@ def _whole(detail: Detail) -> dict[str, Any]:
         "diff": _shortened(detail.diff),
         "output": _shortened(detail.output),
         "memo": detail.memo,
-        "late": list(detail.late),
+        "late": [late.name for late in detail.late],
     }
     told = {key: value for key, value in detail.view.json().items() if value not in (None, "")}
     return told | {key: value for key, value in parts.items() if value}

@@ -32,6 +32,11 @@ class EmbeddedModel:
         """Why there is no such file here; makes nothing."""
         return None if _shipped() else f"the embedded model is not installed: {INSTALL}"
 
+    def source(self) -> Path | None:
+        """The file that is there now: as it was made here, else as it was shipped; makes nothing."""
+        made = next(iter(self.cache.glob("SmolLM2-135M-Instruct.Q8_0.gguf")), None)
+        return made or _shipped()
+
     def file(self) -> Path:
         """The model as Q8_0; as it was shipped (Q4_1) where that cannot be made, for example on a full disk.
 
@@ -65,6 +70,10 @@ class ModelFile:
     def missing(self) -> str | None:
         """Why it cannot be used."""
         return None if self.path.is_file() else f"SHIFTBOOK_MODEL names {self.path}, which is not there"
+
+    def source(self) -> Path | None:
+        """The file, where it is there."""
+        return self.path if self.path.is_file() else None
 
     def file(self) -> Path:
         """The file as it is."""

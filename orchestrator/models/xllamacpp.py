@@ -1,86 +1,62 @@
 """How does the model answer that runs inside this process, with nothing to install beside it?
 
 xllamacpp is llama.cpp's server in a library. Each call runs in a thread of its own, so that a stop is heeded at once,
-also while the model reads a prompt: the caller goes on, and the thread ends at its next sign of progress. One call at a
-time; the next one waits for that. The library opens a port on loopback that cannot be switched off: a random key shuts
-all of it but `/health`.
+also while the model reads a prompt: the caller goes on, and the thread ends at its next sign of progress. A few calls
+at a time, one in each slot; a conversation finds its slot as it left it, or fetches what it left from disk.
 """
 
 from __future__ import annotations
 
 import atexit
-import http.client
+import importlib.metadata
 import importlib.util
-import json
-import os
-import queue
-import secrets
+import shutil
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from typing import Any
 
-from orchestrator.errors import ContextTooLong, ModelUnavailable
-from orchestrator.ports import Generation, Message, Stop, Usage
+from orchestrator.errors import ModelUnavailable
+from orchestrator.models import states
+from orchestrator.models import xllamacpp_words as words
+from orchestrator.models.answer import Answer, refusal
+from orchestrator.models.aside import listen
+from orchestrator.models.slots import Place, Slots
+from orchestrator.models.states import Note, States
+from orchestrator.models.weights import Weights, threads_here
+from orchestrator.models.xllamacpp_server import EMBED_TOKENS, Engine, Start, start
+from orchestrator.ports import Embedder, Generation, Keeper, Message, Prompt, Stop, Usage
 
-LOOKS = 0.05
-"""Seconds between two looks at the stop flag."""
-BATCH = 128
-"""Tokens of a prompt between two signs of progress: what a stopped call still costs. Larger ones are no faster."""
-CACHE_MIB = 64
-"""For prompts of earlier calls; the library's own default is 8 GiB."""
-SAMPLING = {"temperature": 0.3, "repeat_penalty": 1.1}
 ENDING_SECONDS = 30.0
-QUIET = -1
-
-
-class Weights(Protocol):
-    """A model's file, found or made when it is needed."""
-
-    @property
-    def name(self) -> str:
-        """What people call the model."""
-
-    def missing(self) -> str | None:
-        """Why there is no such file, in words with the next step."""
-
-    def file(self) -> Path:
-        """Where it is. Raises ModelUnavailable."""
-
-
-@dataclass(kw_only=True)
-class _Call:
-    """One answer on its way from the library's thread to the caller."""
-
-    started: float
-    events: queue.SimpleQueue[Mapping[str, Any] | BaseException | None] = field(default_factory=queue.SimpleQueue)
-    abandoned: threading.Event = field(default_factory=threading.Event)
-
-    def take(self, chunk: Mapping[str, Any]) -> bool:
-        """Called by the library for every chunk; true ends the generation."""
-        self.events.put(chunk)
-        return self.abandoned.is_set()
 
 
 class XLlamaCpp:
-    """A GGUF file in this process. `threads` defaults to all cores but one: a busy neighbour else halves the speed."""
+    """A GGUF file in this process, with `slots` answers at a time, each with `context_tokens` of its own."""
 
     backend = "xllamacpp"
 
-    def __init__(self, weights: Weights, *, context_tokens: int = 8192, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        weights: Weights,
+        *,
+        context_tokens: int = 8192,
+        threads: int | None = None,
+        slots: int = 2,
+        scratch: Path | None = None,
+    ) -> None:
         self.name, self.context_tokens = weights.name, context_tokens
-        self._weights = weights
-        self._threads = threads or max(1, (os.cpu_count() or 2) - 1)
-        self._key = secrets.token_urlsafe(32)
-        self._server: Any = None
-        self._loaded = ""
+        self.embedder: Embedder | None = self
+        self.keeper: Keeper | None = self
+        self._weights, self._count = weights, slots
+        self._threads = threads or threads_here()
+        self._engine: Engine | None = None
+        self._vectors: Engine | None = None
+        self._identity = self._loaded = ""
         self._loading = threading.Lock()
-        self._turn = threading.Lock()
-        self._call: _Call | None = None
+        self._embedding = threading.Lock()
+        self._slots, self._states = Slots(slots), States(scratch)
+        self._calls: set[threading.Event] = set()
 
     def missing(self) -> str | None:
         """Why it cannot answer here; loads nothing."""
@@ -90,149 +66,156 @@ class XLlamaCpp:
 
     def count(self, text: str) -> int:
         """How many tokens `text` is, by the model's own tokenizer. Raises ModelUnavailable."""
-        address = urlsplit(self._load().listening_address)
-        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30)
-        try:
-            headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
-            connection.request("POST", "/tokenize", json.dumps({"content": text, "add_special": False}), headers)
-            return len(json.loads(connection.getresponse().read())["tokens"])
-        except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
-            raise ModelUnavailable(f"{self.name} does not count: {error}") from error
-        finally:
-            connection.close()
+        status, found = self._load().ask("/tokenize", {"content": text, "add_special": False})
+        if status != 200:
+            raise ModelUnavailable(f"{self.name} does not count: {found}")
+        return len(found["tokens"])
 
-    def generate(
-        self, messages: Sequence[Message], *, max_tokens: int, on_text: Callable[[str], None], stop: Stop
-    ) -> Generation:
-        """Answers; returns within 0.2 s of a stop, with what there is. Raises ContextTooLong, ModelUnavailable."""
-        started = time.monotonic()
-        while not self._turn.acquire(timeout=LOOKS):
-            if stop.is_set():
-                return Generation(text="", finish="cancelled", usage=Usage(model=self.name, backend=self.backend))
-        call = self._call = _Call(started=started)
-        body = _body(messages, max_tokens)
-        threading.Thread(target=self._answer, args=(call, body), name="xllamacpp", daemon=True).start()
+    def generate(self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop) -> Generation:
+        """Answers; returns within 0.2 s of a stop, with what there is. Raises as the port says, and WrongPrompt."""
+        answer = Answer(usage=Usage(model=self._loaded or self.name, backend=self.backend), on_text=on_text)
+        place = self._slots.take(prompt.conversation, stop)
+        if place is None:
+            return answer.end(cancelled=True)
+        left = threading.Event()
+        self._calls.add(left)
+
+        def work(heard: Callable[[Mapping[str, Any]], bool]) -> None:
+            try:
+                self._answer(place, prompt, heard, left)
+            except ValueError as error:
+                raise words.wrong(error, prompt) from error
+            except (RuntimeError, OSError) as error:
+                raise ModelUnavailable(f"{self.name} failed: {error}") from error
+            finally:
+                self._calls.discard(left)
+                self._slots.give(place)
+
+        def take(chunk: Mapping[str, Any]) -> None:
+            words.take(chunk, answer, self.context_tokens)
+
+        ended = listen(work, take, stop, left=left, name="xllamacpp")
+        answer.usage = replace(answer.usage, model=self._loaded or self.name)
+        return answer.end(cancelled=not ended)
+
+    def embed(self, texts: Sequence[str]) -> tuple[tuple[float, ...], ...]:
+        """Means of the last layer, of length 1: demo grade for a model that was not made for it."""
+        with self._embedding:
+            if self._vectors is None:
+                path = self._weights.file()
+                what = Start(path=path, context=EMBED_TOKENS, threads=self._threads, embedding=True)
+                self._vectors = start(what)
+                atexit.register(self.close)
+            found = self._vectors.embeddings([text or " " for text in texts]) if texts else {"data": []}
+        if "error" in found:
+            raise refusal(400, found, asked=0, roof=EMBED_TOKENS)
+        rows = sorted(found["data"], key=lambda each: int(each["index"]))
+        return tuple(tuple(each["embedding"]) for each in rows)
+
+    def warm(self, messages: Sequence[Message], conversation: str = "") -> Usage:
+        """Reads `messages` and keeps that for every call that begins with the same first message."""
+        prompt = Prompt(messages=tuple(messages), max_tokens=1, conversation=conversation)
+        return self.generate(prompt, on_text=lambda _: None, stop=threading.Event()).usage
+
+    def save(self, path: Path, conversation: str = "") -> bool:
+        """Writes a conversation's state to a file that a later process can load. Raises ModelUnavailable, OSError."""
+        place = self._slots.take(conversation, threading.Event())
+        assert place
         try:
-            return self._collect(call, on_text, stop)
+            if place.holds == conversation and place.tokens:
+                self._put_away(place, conversation)
         finally:
-            call.abandoned.set()  # also when `on_text` raised
+            self._slots.give(place)
+        note = self._states.note(conversation)
+        if note:
+            states.export(self._states.path(conversation), path, note)
+        return note is not None
+
+    def load(self, path: Path, conversation: str = "") -> bool:
+        """Takes up a saved state; it is read when a call needs it. Raises ModelUnavailable, OSError."""
+        self._load()
+        note = states.read_note(path, self._identity)
+        if note is None:
+            return False
+        shutil.copyfile(path, self._states.path(conversation))
+        self._states.keep(conversation, note)
+        return True
 
     def close(self) -> None:
-        """Ends the call that runs and unloads the model. Without it, an exit during a call would crash the process."""
-        if self._call:
-            self._call.abandoned.set()
-        if not self._turn.acquire(timeout=ENDING_SECONDS):
+        """Ends the calls that run and unloads the model. Without it, an exit during a call would crash the process."""
+        for left in list(self._calls):
+            left.set()
+        if not self._slots.drained(ENDING_SECONDS):
             return
-        with self._loading:
-            self._server = None
-        self._turn.release()
+        with self._loading, self._embedding:
+            self._engine = self._vectors = None
+        self._slots.forget()
+        self._states.close()
         atexit.unregister(self.close)
 
-    def _answer(self, call: _Call, body: Mapping[str, Any]) -> None:
+    def _answer(
+        self, place: Place, prompt: Prompt, heard: Callable[[Mapping[str, Any]], bool], left: threading.Event
+    ) -> None:
         """The library's thread: from loading the model to the last chunk."""
+        engine, beginning = self._load(), states.head(prompt.messages)
+        self._set_up(engine, place, prompt.conversation, beginning)
+        place.holds, place.head, place.tokens = prompt.conversation, beginning, 0
+        if left.is_set():
+            return
+
+        def progress(chunk: Mapping[str, Any]) -> bool:
+            place.tokens = words.held(chunk) or place.tokens
+            return heard(chunk)
+
+        engine.chat(words.body_of(prompt) | {"id_slot": place.number}, progress)
+        if place.tokens >= states.LEAST_TOKENS and not self._states.donor("", beginning) and not left.is_set():
+            self._write(engine, place, f"head {beginning}")  # so that no other conversation has to read it again
+
+    def _set_up(self, engine: Engine, place: Place, conversation: str, beginning: str) -> None:
+        """Puts what a conversation had read before into its place, after putting away what was there."""
+        if place.holds == conversation and place.head == beginning:
+            return
+        if place.holds:
+            self._put_away(place, place.holds)
+        donor = self._states.donor(conversation, beginning)
+        if donor is None or (place.head == beginning and donor != conversation):
+            return
+        status, _ = engine.ask(f"/slots/{place.number}?action=restore", {"filename": self._states.file(donor)})
+        if status != 200:
+            self._states.drop(donor)
+
+    def _put_away(self, place: Place, conversation: str) -> None:
+        if self._engine and place.tokens >= states.LEAST_TOKENS:
+            self._write(self._engine, place, conversation)
+
+    def _write(self, engine: Engine, place: Place, key: str) -> None:
+        """Writes a place to disk. A full disk costs time later, nothing now."""
         try:
-            if not call.abandoned.is_set():
-                self._load().handle_chat_completions(body, call.take)  # no name for it: the last reference unloads
-            call.events.put(None)
-        except BaseException as error:  # handed to the caller, whatever it is
-            call.events.put(error)
-        finally:
-            self._turn.release()
+            status, found = engine.ask(f"/slots/{place.number}?action=save", {"filename": self._states.file(key)})
+            size = self._states.path(key).stat().st_size if status == 200 else 0
+        except (OSError, ModelUnavailable):
+            size = 0
+        if not size:
+            self._states.drop(key)
+            return
+        note = Note(model=self._identity, head=place.head, tokens=int(found["n_saved"]), size=size)
+        self._states.keep(key, note)
 
-    def _collect(self, call: _Call, on_text: Callable[[str], None], stop: Stop) -> Generation:
-        """Gathers chunks until the last one, or until the stop."""
-        answer = _Answer(usage=Usage(model=self._loaded or self.name, backend=self.backend))
-        while not stop.is_set():
-            with suppress(queue.Empty):
-                event = call.events.get(timeout=LOOKS)
-                if event is None:
-                    return answer.end(call.started, model=self._loaded)
-                if isinstance(event, ModelUnavailable):
-                    raise event
-                if isinstance(event, BaseException):
-                    raise ModelUnavailable(f"{self.name} failed: {event}") from event
-                if text := answer.take(event, time.monotonic() - call.started):
-                    on_text(text)
-        answer.finish = "cancelled"
-        return answer.end(call.started, model=self._loaded)
-
-    def _load(self) -> Any:
+    def _load(self) -> Engine:
         """The library's server; loads the model the first time. Raises ModelUnavailable."""
         with self._loading:
-            if self._server is None:
+            if self._engine is None:
                 path = self._weights.file()
-                self._server = _start(path, self._key, threads=self._threads, context=self.context_tokens)
-                self._loaded = path.stem
+                self._engine = start(
+                    Start(
+                        path=path,
+                        context=self.context_tokens,
+                        slots=self._count,
+                        threads=self._threads,
+                        states=self._states.folder,
+                    )
+                )
+                library = f"{self.backend} {importlib.metadata.version('xllamacpp')}"
+                self._loaded, self._identity = path.stem, states.identity(path, library)
                 atexit.register(self.close)
-            return self._server
-
-
-def _start(path: Path, key: str, *, threads: int, context: int) -> Any:
-    # Threads that spin while they wait make the model a hundred times slower beside a busy neighbour.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
-    try:
-        import xllamacpp
-    except ImportError as error:
-        raise ModelUnavailable(f"xllamacpp cannot be loaded: {error}") from error
-    params = xllamacpp.CommonParams()
-    params.model.path, params.api_keys = str(path), [key]
-    params.n_ctx, params.n_parallel, params.n_batch, params.cache_ram_mib = context, 1, BATCH, CACHE_MIB
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
-    params.verbosity, params.warmup, params.ui, params.endpoint_slots = QUIET, False, False, False
-    try:
-        return xllamacpp.Server(params)
-    except RuntimeError as error:
-        raise ModelUnavailable(f"{path} cannot be loaded: {error}") from error
-
-
-def _body(messages: Sequence[Message], max_tokens: int) -> dict[str, Any]:
-    return {
-        "messages": [{"role": each.role, "content": each.content} for each in messages],
-        "max_tokens": max_tokens,
-        "stream": True,
-        "return_progress": True,  # without it nothing is heard, and nothing can be stopped, while a prompt is read
-        "timings_per_token": True,
-        **SAMPLING,
-    }
-
-
-@dataclass(kw_only=True)
-class _Answer:
-    """What has come so far."""
-
-    usage: Usage
-    finish: str = "stop"
-    parts: list[str] = field(default_factory=list)
-
-    def take(self, chunk: Mapping[str, Any], seconds: float) -> str:
-        """Takes in one chunk; returns its text. Raises ContextTooLong, ModelUnavailable."""
-        if error := chunk.get("error"):
-            raise _refusal(error)
-        self._counts(chunk)
-        choice: Mapping[str, Any] = next(iter(chunk.get("choices") or ()), {})
-        self.finish = choice.get("finish_reason") or self.finish
-        text = str((choice.get("delta") or {}).get("content") or "")
-        if text and self.usage.first_token_seconds is None:
-            self.usage = replace(self.usage, first_token_seconds=seconds)
-        self.parts.append(text)
-        return text
-
-    def _counts(self, chunk: Mapping[str, Any]) -> None:
-        """The server's own counts; they come with every chunk, so that a cancelled answer has them too."""
-        if timings := chunk.get("timings"):
-            known = {"tokens_cached": timings["cache_n"], "tokens_out": timings["predicted_n"]}
-            self.usage = replace(self.usage, tokens_in=timings["cache_n"] + timings["prompt_n"], **known)
-        if progress := chunk.get("prompt_progress"):
-            self.usage = replace(self.usage, tokens_in=progress["total"])
-
-    def end(self, started: float, *, model: str) -> Generation:
-        """The answer as a value."""
-        usage = replace(self.usage, model=model or self.usage.model, seconds=time.monotonic() - started)
-        return Generation(text="".join(self.parts), finish=self.finish, usage=usage)
-
-
-def _refusal(error: Mapping[str, Any]) -> ContextTooLong | ModelUnavailable:
-    if error.get("type") == "exceed_context_size_error":
-        return ContextTooLong(int(error["n_prompt_tokens"]), int(error["n_ctx"]))
-    return ModelUnavailable(str(error.get("message", error)))
+            return self._engine

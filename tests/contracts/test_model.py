@@ -124,7 +124,8 @@ def test_streams(model: Model) -> None:
 
 def test_counts(model: Model) -> None:
     """Usage names the model and the backend, and holds the model's own counts and the times in seconds."""
-    made = ask(model, "Count from one to a hundred.", max_tokens=8)
+    long = {"type": "array", "items": {"type": "integer"}, "minItems": 100}  # so that it cannot end by itself
+    made = ask(model, "Count from one to a hundred.", max_tokens=8, schema=long)
     usage = made.usage
     assert made.finish == "length"
     assert usage.model

@@ -1,0 +1,89 @@
+"""Is what stands in an edited file ready to be committed, and may others' change of it be taken in unread?
+
+An editor's temporary files and half-written text wait; so does whatever Git itself left for a person to settle.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable
+
+from handoff.log import union
+from missions import document, frontmatter
+from orchestrator.charter import PATH as CHARTER
+from orchestrator.constitution import SIGNERS
+from orchestrator.ledger import MISSIONS
+
+FOLDERS = (MISSIONS, "projects", "knowledge")
+DOCUMENTS = ("HEARTBEAT.md", "PORTFOLIO_CONTEXT.md", "SESSION_LOG.md", CHARTER, SIGNERS)
+WATCHED = (*FOLDERS, *DOCUMENTS)
+"""What is committed when it is edited: folders, and files at the top of the ledger."""
+SIZE_ROOF = 16 * 1024 * 1024
+"""Bytes; nothing larger is a text that a person wrote."""
+
+_TEMPORARY = re.compile(
+    r"\.|#.*#\Z|4913\Z|.*~\Z|.*\.(sw[a-z]|tmp|temp|part|partial|crdownload|bak|orig|rej|kate-swp|un~)\Z|.*___jb_\w+___\Z",
+    re.IGNORECASE,
+)
+"""Names that editors, browsers and merge tools give to files of a moment."""
+_CONFLICT = re.compile(rb"^<{7} .*?^={7}\r?$.*?^>{7} ", re.MULTILINE | re.DOTALL)
+_LOG = re.compile(r"(projects/[^/]+/)?(SESSION_LOG\.md|log/\d{4}-\d\d\.md)\Z")
+
+
+def concerns(path: str) -> bool:
+    """Whether an edit of this path is ours to commit."""
+    head, slash, _ = path.partition("/")
+    watched = head in FOLDERS if slash else path in WATCHED
+    return watched and not any(_TEMPORARY.match(part) for part in path.split("/"))
+
+
+def unready(path: str, data: bytes) -> str:
+    """Why a file is not committed as it is, in words; empty when it is ready."""
+    if not data.strip():
+        return "it is empty"
+    if len(data) > SIZE_ROOF:
+        return f"it has {len(data):,} bytes"
+    if _CONFLICT.search(data):
+        return "it has conflict markers"
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return "it is not UTF-8 text"
+    if path == CHARTER:
+        return _broken_charter(text)
+    return _half_written(text) if path.startswith((f"{MISSIONS}/", "knowledge/")) else ""
+
+
+def _broken_charter(text: str) -> str:
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return f"it is not TOML yet: {error}"
+    return ""
+
+
+def _half_written(text: str) -> str:
+    """Front matter that was begun and not ended. One that is wrong otherwise is committed, and shown as quarantined."""
+    lines = text.lstrip(frontmatter.MARK).lstrip().splitlines()
+    opened = lines[0].rstrip() == "---"
+    closed = any(line.rstrip() == "---" for line in lines[1:])
+    return "its front matter is opened by --- and not closed" if opened and not closed else ""
+
+
+def merger(text_merge: Callable[[bytes, bytes, bytes], bytes | None]) -> Callable[..., bytes | None]:
+    """How two changes of one file become one that the person here signs unread: see `sync.upstream.Merge`."""
+
+    def merge(path: str, mine: bytes, before: bytes, theirs: bytes) -> bytes | None:
+        if path in (CHARTER, SIGNERS):
+            return None  # who may do what is never merged by a machine
+        if _LOG.fullmatch(path):
+            texts = [data.decode("utf-8", "surrogateescape") for data in (before, mine, theirs)]
+            return union(*texts).encode("utf-8", "surrogateescape")
+        # Others' words in a mission would run on this person's signature; what a node wrote into it may go along.
+        if path.startswith(f"{MISSIONS}/") and document.essence(theirs) != document.essence(before):
+            return None
+        both = text_merge(mine, before, theirs)
+        return None if both is None or unready(path, both) else both
+
+    return merge

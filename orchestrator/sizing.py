@@ -1,0 +1,123 @@
+"""How large has the ledger grown, and from when on is something to be done about it?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator import logs
+from orchestrator.bus import CLAIM, LATE
+from orchestrator.ledger import Ledger
+from sync.git import LOOSE, Git
+
+REFS, PACKS, STORE_MIB, OPEN, LOG_MIB, MONTH = 1000, 50, 2048, 1000, 8, 20_000
+"""Live refs, packs and MiB of a repository, open missions, MiB of a running log, missions in one month: up to here a
+claim, a fold and a look cost about what they cost in a young ledger (docs/operating.md has the measurements)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Excess:
+    """Something above its limit, and what to do."""
+
+    says: str
+    remedy: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disk:
+    """What one repository takes. `where` says whose it is."""
+
+    where: str
+    folder: Path
+    loose: int
+    packed: int
+    packs: int
+    mib: float
+
+    @classmethod
+    def of(cls, where: str, folder: Path) -> Disk:
+        """Counts. Raises GitError when the folder is no repository."""
+        found = Git(folder).counted()
+        mib = (found["size"] + found["size-pack"]) / 1024
+        return cls(
+            where=where, folder=folder, loose=found["count"], packed=found["in-pack"], packs=found["packs"], mib=mib
+        )
+
+    @property
+    def says(self) -> str:
+        """In words."""
+        return f"{self.where} {self.mib:,.1f} MiB in {self.loose:,} loose objects and {self.packs:,} packs"
+
+
+def summary(ledger: Ledger, disks: list[Disk]) -> str:
+    """The ledger in one line."""
+    months = _months(ledger)
+    finished, newest = sum(months.values()), max(months.values(), default=0)
+    parts = [
+        f"{len(ledger.open):,} open and {finished:,} finished missions",
+        f"{len(months)} months, the largest {newest:,}" if months else "",
+        f"{len(ledger.refs):,} refs",
+        f"journal {sum(_logs(ledger).values()):,.1f} MiB",
+        *(disk.says for disk in disks),
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def excesses(ledger: Ledger, disks: list[Disk]) -> Iterator[Excess]:
+    """Everything that is above its limit."""
+    for disk in disks:
+        yield from _disk(disk)
+    yield from _refs(ledger)
+    if len(ledger.open) > OPEN:
+        yield Excess(
+            says=f"{len(ledger.open):,} open missions: every node reads them all at every change",
+            remedy="`shiftbook mission list` shows what waits; cancel what nobody wants any more",
+        )
+    for path, mib in _logs(ledger).items():
+        if mib > LOG_MIB and "/log/" not in f"/{path}":
+            yield Excess(
+                says=f"{path} has {mib:,.1f} MiB, which each fold writes anew",
+                remedy="nodes move older months to log/ by themselves; is one running (`shiftbook fleet`)?",
+            )
+    for month, count in _months(ledger).items():
+        if count > MONTH:
+            yield Excess(
+                says=f"{month} has {count:,} finished missions: each fold of that month writes the list of them anew",
+                remedy="nothing to do: it ends with the month; a ledger for each team keeps months smaller",
+            )
+
+
+def _disk(disk: Disk) -> Iterator[Excess]:
+    if disk.loose > LOOSE or disk.packs > PACKS:
+        yield Excess(
+            says=f"{disk.where} has {disk.loose:,} loose objects and {disk.packs:,} packs",
+            remedy=f"`git -C {disk.folder} gc`; it may be done while nodes work",
+        )
+    if disk.mib > STORE_MIB:
+        yield Excess(
+            says=f"{disk.where} takes {disk.mib:,.0f} MiB",
+            remedy=f"`git -C {disk.folder} gc`, then look for large diffs and outputs in missions/archive/",
+        )
+
+
+def _refs(ledger: Ledger) -> Iterator[Excess]:
+    if len(ledger.refs) <= REFS:
+        return
+    kinds = Counter("late" if ref.startswith(LATE) else "claim" if ref.startswith(CLAIM) else "" for ref in ledger.refs)
+    if kinds["late"] >= kinds["claim"]:
+        remedy = "late work that was looked at goes with `git push URL --delete refs/shiftbook/late/NAME`"
+    else:
+        remedy = "claims go when they are folded: is a node running that does it (`shiftbook fleet`)?"
+    yield Excess(says=f"{len(ledger.refs):,} live refs, which every fetch lists", remedy=remedy)
+
+
+def _months(ledger: Ledger) -> dict[str, int]:
+    return {month: len(blobs) for month, blobs in ledger.archive.months}
+
+
+def _logs(ledger: Ledger) -> dict[str, float]:
+    """MiB of each file of the journal."""
+    files = logs.files(ledger.store, ledger.tree)
+    return {file.path: ledger.store.size(file.oid) / 2**20 for file in files}

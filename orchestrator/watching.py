@@ -1,0 +1,243 @@
+"""When do edits in a person's clone of the ledger become commits, and when do these go out?
+
+An edit is committed when nothing watched has moved for a quiet time. One loop does everything, in a thread of the node
+or on its own; each round looks at what moved, what is still, and what waits to be sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from orchestrator.drafts import concerns, unready
+from orchestrator.errors import Refused
+from orchestrator.intake import Tell
+from sync.errors import RemoteUnreachable, SyncError
+from sync.remote import Oid
+from sync.upstream import Upstream
+from sync.worktree import Changes, WorkTree
+
+SCAN = 300.0
+"""Seconds between two looks at everything, for what the system did not tell of."""
+PATIENCE = 10
+"""After so many quiet times what is still is committed, although something else moves all the time."""
+RETRY = 5.0, 60.0
+"""Shortest and longest pause, in seconds, before a remote that does not answer is asked again."""
+
+Print = tuple[int, int, str]
+"""Size, time of change and digest of a file: the same twice means that nobody wrote in between."""
+
+
+@dataclass
+class _Edit:
+    print: Print | None
+    since: float
+    first: float
+
+
+@dataclass(kw_only=True)
+class Watching:
+    """One clone that is watched. `clock` is monotonic seconds, `quiet` how long an edit must rest."""
+
+    tree: WorkTree
+    upstream: Upstream
+    tell: Tell
+    clock: Callable[[], float]
+    quiet: float = 2.0
+    pull: bool = False
+    """Whether clean files follow what others push."""
+    sent: Callable[[], None] = lambda: None
+    """Called after a push, so that a node in this process looks at once."""
+    wake: threading.Event = field(default_factory=threading.Event)
+    _edits: dict[str, _Edit] = field(default_factory=dict)
+    _moved: set[str] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _scanned: float = float("-inf")
+    _retry: float = float("-inf")
+    _pause: float = RETRY[0]
+    _pulled: float = float("-inf")
+
+    def moved(self, path: str) -> None:
+        """Takes in, from any thread, that something happened to a path."""
+        if concerns(path):
+            with self._lock:
+                self._moved.add(path)
+            self.wake.set()
+
+    def run(self, refresh: Callable[[], bool], stopped: threading.Event) -> None:
+        """Works until stopped. `refresh` sees to the watches, and says whether there are new ones.
+
+        Raises Refused when this clone is watched already.
+        """
+        lock = FileLock(self.tree.git_dir / "shiftbook-watch.lock")
+        try:
+            with lock.acquire(timeout=0):
+                while not stopped.is_set():
+                    self.wake.wait(self._round(refresh))
+                    self.wake.clear()
+        except Timeout as error:
+            raise Refused(f"{self.tree.folder} is watched by another process already") from error
+
+    def _round(self, refresh: Callable[[], bool]) -> float:
+        try:
+            if refresh():
+                self._scanned = float("-inf")
+        except OSError as error:
+            self.tell("watch", f"{error}; looking every {SCAN:.0f} s instead", once=True)
+        try:
+            return self.step()
+        except (SyncError, OSError) as error:
+            self.tell("watch", f"{error}; nothing was changed, trying again", once=True)
+            return self.quiet * 5
+
+    def step(self) -> float:
+        """One round. Returns the seconds after which the next one makes sense. Raises SyncError and OSError."""
+        self._notice()
+        resting = self._resting()
+        if self._edits or self._outgoing() or self.pull:
+            why = self.tree.busy() or ("" if self.tree.settle() else "the index is locked")
+            if why:
+                self.tell("watch", f"{self.tree.folder}: edits wait while {why}", once=True)
+                return self.quiet
+        if resting:
+            self._commit(resting)
+        self._send()
+        if self.pull:
+            self._forward()
+        return self._next()
+
+    def _notice(self) -> None:
+        """What moved since the last round, and now and then everything."""
+        now = self.clock()
+        with self._lock:
+            moved, self._moved = self._moved, set()
+        if now - self._scanned >= SCAN:
+            self._scanned = now
+            moved |= set(self._changes().open)
+        for path in moved:
+            self._edits.setdefault(path, _Edit(None, now, now))
+        for path, edit in self._edits.items():
+            seen = _print(self.tree.folder / path)
+            if seen != edit.print or path in moved:
+                edit.print, edit.since = seen, now
+
+    def _resting(self) -> list[str]:
+        """What has not moved for the quiet time, once nothing moves or patience is over."""
+        now = self.clock()
+        still = [path for path, edit in self._edits.items() if now - edit.since >= self.quiet]
+        waited = max((now - edit.first for edit in self._edits.values()), default=0.0)
+        return still if len(still) == len(self._edits) or waited >= PATIENCE * self.quiet else []
+
+    def _changes(self, paths: list[str] | None = None) -> Changes:
+        found = self.tree.changes(paths or ())
+        for path in found.staged:
+            if concerns(path):
+                self.tell("watch", f"{path} is staged: it is left to your own `git commit`", once=True)
+        return Changes(open=tuple(path for path in found.open if concerns(path)), staged=found.staged)
+
+    def _commit(self, resting: list[str]) -> None:
+        now, files = self.clock(), dict[str, bytes | None]()
+        prints = {path: self._edits.pop(path).print for path in resting}
+        for path in self._changes(resting).open:
+            if path not in prints:  # below a folder that was moved here, or on a list too long to ask for
+                self._edits.setdefault(path, _Edit(_print(self.tree.folder / path), now, now))
+            else:
+                self._take(path, prints[path], files)
+        if not files:
+            return
+        try:
+            made = self.tree.commit(files, _message(files))
+        except (SyncError, OSError):
+            for path in files:
+                self._edits[path] = _Edit(prints[path], now, now)
+            raise
+        if made:
+            self._retry = float("-inf")
+            self.tell("committed", f"{_message(files)} ({made[:10]})", commit=made, paths=sorted(files))
+
+    def _take(self, path: str, before: Print | None, files: dict[str, bytes | None]) -> None:
+        """Adds a file's content to `files` if it may be committed; says why not, once."""
+        place = self.tree.folder / path
+        if not os.path.lexists(place):
+            files[path] = None
+            return
+        data = place.read_bytes() if place.is_file() and not place.is_symlink() else None
+        why = "it is not a plain file" if data is None else unready(path, data)
+        if data is not None and _print(place, data) != before:
+            self.moved(path)  # written again since it was found at rest
+        elif why:
+            self.tell("watch", f"{path} is not committed: {why}", once=True)
+        else:
+            files[path] = data
+
+    def _outgoing(self) -> list[Oid]:
+        return self.upstream.waiting()
+
+    def _send(self) -> None:
+        if self.clock() < self._retry or not self._outgoing():
+            return
+        try:
+            done = self.upstream.send()
+        except RemoteUnreachable as error:
+            self._retry, self._pause = self.clock() + self._pause, min(self._pause * 2, RETRY[1])
+            self.tell("watch", f"{error}; the commits go out later", once=True)
+            return
+        self._pause = RETRY[0]
+        if not done.commits:
+            self._retry = self.clock() + RETRY[1]
+        if done.held:
+            self.tell("watch", done.held, once=True)
+        if done.commits:
+            self.tell("pushed", f"{done.commits} commit{'s' * (done.commits > 1)}")
+            self.sent()
+
+    def _forward(self) -> None:
+        """Clean files follow what others pushed, while nothing here waits."""
+        now = self.clock()
+        if self._edits or now - self._pulled < RETRY[0]:
+            return
+        self._pulled = now
+        try:
+            self.upstream.fetch()
+        except RemoteUnreachable as error:
+            self.tell("watch", str(error), once=True)
+            return
+        to = self.upstream.ahead()
+        if to is None:
+            return
+        if self.tree.forward(to):
+            self.tell("pulled", f"{self.tree.folder} is at {to[:10]}")
+        else:
+            self.tell("watch", f"{to[:10]} is not pulled: it changes files that have edits here", once=True)
+
+    def _next(self) -> float:
+        if self._edits:
+            return self.quiet / 4
+        waits = SCAN if not self._outgoing() else max(0.1, self._retry - self.clock())
+        return min(waits, RETRY[0] if self.pull else SCAN)
+
+
+def _print(path: Path, data: bytes | None = None) -> Print | None:
+    """None for what is not there or no plain file."""
+    try:
+        found = path.lstat()
+        if path.is_symlink() or not path.is_file():
+            return None
+        content = path.read_bytes() if data is None else data
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns, hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _message(files: dict[str, bytes | None]) -> str:
+    if len(files) == 1:
+        path, data = next(iter(files.items()))
+        return f"{'Delete' if data is None else 'Edit'} {path}"
+    lines = "\n".join(f"{'delete' if data is None else 'edit'} {path}" for path, data in sorted(files.items())[:50])
+    return f"Edit {len(files)} files\n\n{lines}"

@@ -1,0 +1,145 @@
+"""How do tests make a ledger with a person's clone of it, and let a second person push there?"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.drafts import FOLDERS, WATCHED, merger
+from orchestrator.watching import Watching
+from sync.upstream import Upstream
+from sync.watch import TreeWatch
+from sync.worktree import WorkTree
+
+CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+CLEAN |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+QUIET = 0.3
+
+
+def git(folder: Path, *words: str, stdin: str = "", codes: tuple[int, ...] = (0,)) -> str:
+    """git as a person runs it in a shell; standard output as it is."""
+    done = subprocess.run(
+        ["git", *words], cwd=folder, env=CLEAN, input=stdin.encode(), capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode in codes, f"git {words}: {done.stderr.decode()}"
+    return done.stdout.decode("utf-8", "surrogateescape")
+
+
+@dataclass
+class Clones:
+    """A bare ledger, ada's clone, which is watched, and bob's, who pushes as well."""
+
+    folder: Path
+    told: list[tuple[str, str]] = field(default_factory=list)
+
+    @classmethod
+    def make(cls, folder: Path) -> Clones:
+        """A ledger with one mission, one project and some documents."""
+        made = cls(folder)
+        git(folder, "init", "--quiet", "--bare", "--initial-branch=main", "ledger.git")
+        for name in ("ada", "bob"):
+            git(folder, "clone", "--quiet", "ledger.git", name)
+            clone = folder / name
+            git(clone, "checkout", "--quiet", "-B", "main")
+            for key, value in (
+                ("user.name", name),
+                ("user.email", f"{name}@shiftbook.invalid"),
+                ("pull.rebase", "true"),
+            ):
+                git(clone, "config", key, value)
+            if name == "ada":
+                files = {
+                    "fleet.toml": "[fleet]\nname = 'x'\n",
+                    "missions/m.md": "one\n\ntwo\n\nthree\n",
+                    "README.md": "r\n",
+                }
+                made.push(clone, files | {"HEARTBEAT.md": "# beat\n", "projects/shop/PROJECT_CONTEXT.md": "# shop\n"})
+        return made
+
+    @property
+    def bare(self) -> Path:
+        return self.folder / "ledger.git"
+
+    @property
+    def ada(self) -> Path:
+        return self.folder / "ada"
+
+    @property
+    def bob(self) -> Path:
+        return self.folder / "bob"
+
+    def push(self, clone: Path, files: dict[str, str | None]) -> str:
+        """A person's plain commit and push."""
+        if git(self.bare, "for-each-ref"):
+            git(clone, "pull", "--quiet", "--rebase", "origin", "main")
+        write(clone, files)
+        git(clone, "add", "--all")
+        git(clone, "commit", "--quiet", "-m", "by hand")
+        git(clone, "push", "--quiet", "-u", "origin", "main")
+        return git(clone, "rev-parse", "HEAD").strip()
+
+    def watching(self, *, quiet: float = QUIET, pull: bool = False) -> Watching:
+        """What watches ada's clone; told things land in `told`."""
+        tree = WorkTree(self.ada, "main", WATCHED)
+
+        def tell(event: str, words: str, *, once: bool = False, **_facts: object) -> None:
+            if not once or (event, words) not in self.told:
+                self.told.append((event, words))
+
+        upstream = Upstream(tree, merger(tree.merged))
+        return Watching(tree=tree, upstream=upstream, tell=tell, clock=time.monotonic, quiet=quiet, pull=pull)
+
+    @contextmanager
+    def watched(self, *, quiet: float = QUIET, pull: bool = False) -> Iterator[Watching]:
+        """Ada's clone is watched, by a real watchdog in a thread, until the block is left."""
+        one = self.watching(quiet=quiet, pull=pull)
+        eyes, stopped = TreeWatch(one.tree.folder, FOLDERS, one.moved), threading.Event()
+        thread = threading.Thread(target=one.run, args=(eyes.refresh, stopped))
+        thread.start()
+        try:
+            until(lambda: one._scanned > 0)  # the watches stand and the first look is over
+            yield one
+        finally:
+            stopped.set()
+            one.wake.set()
+            thread.join(timeout=20)
+            eyes.close()
+            one.tree.close()
+
+    def log(self, clone: Path | None = None, ref: str = "main") -> list[str]:
+        """Subjects of the branch, newest first."""
+        return git(clone or self.bare, "log", "--format=%s", ref).splitlines()
+
+    def upstream(self, path: str) -> str | None:
+        """A file of the shared branch."""
+        found = git(self.bare, "ls-tree", "main", path)
+        return git(self.bare, "show", f"main:{path}") if found else None
+
+    def says(self, words: str) -> bool:
+        """Whether something like this was told."""
+        return any(words in said for _, said in self.told)
+
+
+def write(folder: Path, files: dict[str, str | None]) -> None:
+    """Writes files; None deletes."""
+    for path, text in files.items():
+        target = folder / path
+        if text is None:
+            target.unlink()
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def until(test: Callable[[], object], *, seconds: float = 20) -> None:
+    """Waits until something is true; fails the test when it does not become so."""
+    deadline = time.monotonic() + seconds
+    while not test():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.02)
