@@ -1,0 +1,107 @@
+"""shiftbook models"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from orchestrator import settings, wiring
+from orchestrator.cli import paper
+
+
+@click.group("models")
+def command() -> None:
+    """See which models this machine can answer with, fetch others, and choose one."""
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+def list_(as_json: bool) -> None:
+    """Lists the models of every backend that can be reached, with size, context and quantisation."""
+    shelf = wiring.shelf(settings.load())
+    listed, lacking = shelf.listing()
+    backend, name, why = shelf.in_use()
+    if as_json:
+        rows = [asdict(one) | {"in_use": (one.backend, one.name) == (backend, name)} for one in listed]
+        paper.print_json(
+            {"models": rows, "in_use": {"backend": backend, "model": name, "why": why}, "lacking": lacking}
+        )
+        return
+    for one in listed:
+        mark = "●" if (one.backend, one.name) == (backend, name) else " "
+        facts = [f"{one.size / 1e6:.0f} MB" if one.size else "", one.parameters, one.quantisation]
+        told = " · ".join(filter(None, [*facts, f"{one.context_tokens} tokens"]))
+        click.echo(f"{mark} {one.name}  {one.backend} · {told}")
+    click.echo(f"{name or 'No model'} answers: {why}." if name else f"No model answers: {why}.", err=True)
+    for line in lacking:
+        click.echo(line, err=True)
+
+
+@command.command("pull")
+@click.argument("name", metavar="MODEL")
+@click.option("--sha256", default="", metavar="HASH", help="What the file must come to.")
+@click.option("--use", "use_it", is_flag=True, help="Answer with it from now on.")
+@click.option("--json", "as_json", is_flag=True, help="Print what is here now as JSON.")
+def pull(name: str, sha256: str, use_it: bool, as_json: bool) -> None:
+    """Fetches a model: an Ollama tag, the address of a GGUF file, or hf:owner/repository/file.gguf.
+
+    A download that was broken off goes on where it stopped; a file gets its name only when its hash is right.
+    """
+    shelf = wiring.shelf(settings.load())
+    with _progress() as tell:
+        pulled = shelf.pull(name, sha256=sha256, tell=tell)
+    if use_it:
+        shelf.use(pulled.use)
+    if as_json:
+        paper.print_json({"model": pulled.use, "path": pulled.path, "sha256": pulled.sha256, "in_use": use_it})
+        return
+    click.echo(f"{pulled.use} is here{f' ({pulled.path})' if pulled.path else ''}.")
+    if pulled.sha256:
+        click.echo(f"sha256 {pulled.sha256}", err=True)
+    click.echo("It is in use." if use_it else f"Answer with it: shiftbook models use {pulled.use}", err=True)
+
+
+@command.command("use")
+@click.argument("name", metavar="MODEL")
+@click.option("--json", "as_json", is_flag=True, help="Print the setting as JSON.")
+def use(name: str, as_json: bool) -> None:
+    """Answers with another model from now on: a listed one, a GGUF file, or `embedded`.
+
+    Writes SHIFTBOOK_MODEL into the home folder's .env; other lines there stay. A node that runs takes it up when it is
+    started again.
+    """
+    now = settings.load()
+    shelf = wiring.shelf(now)
+    value = shelf.use(name)
+    if as_json:
+        paper.print_json({"SHIFTBOOK_MODEL": value, "written": now.home / ".env", "overridden": shelf.overridden()})
+    else:
+        click.echo(f"SHIFTBOOK_MODEL={value} ({now.home / '.env'})" if value else "The embedded model answers.")
+    if shelf.overridden():
+        click.echo("shiftbook: the environment sets SHIFTBOOK_MODEL too, and wins", err=True)
+
+
+@contextmanager
+def _progress() -> Iterator[_Bar]:
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield _Bar(progress)
+
+
+class _Bar:
+    """One line of progress for each thing that is fetched."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, int] = {}
+
+    def __call__(self, what: str, done: int, of: int) -> None:
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task(what, total=of or None)
+        self._progress.update(self._tasks[what], completed=done, total=of or None)  # type: ignore[arg-type]  # a TaskID

@@ -1,0 +1,100 @@
+"""What has come of an answer so far, and what did a backend mean by an error?"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from orchestrator.errors import ContextTooLong, ModelUnavailable, OrchestratorError, WrongPrompt
+from orchestrator.ports import Generation, Prompt, Usage
+
+CHARACTERS_PER_TOKEN = 4
+"""What is taken where a backend does not count: the usual mean for English text and code."""
+TOO_LONG = re.compile(
+    r"context (?:length|size|window)|context_length|exceed_context|too large to process", re.IGNORECASE
+)
+ROOF = re.compile(r"(?:context (?:length|size|window)|batch size)\D{0,20}(\d+)", re.IGNORECASE)
+NUMBER = re.compile(r"\b\d{2,}\b")
+
+
+@dataclass(kw_only=True)
+class Answer:
+    """Pieces of text, passed on as they come, and their counts. Seconds are counted from `started`, monotonic."""
+
+    usage: Usage
+    on_text: Callable[[str], None]
+    started: float = field(default_factory=time.monotonic)
+    finish: str = "stop"
+    parts: list[str] = field(default_factory=list)
+
+    def say(self, text: str) -> None:
+        """Takes one piece; an empty one is none."""
+        if not text:
+            return
+        if self.usage.first_token_seconds is None:
+            self.usage = replace(self.usage, first_token_seconds=time.monotonic() - self.started)
+        self.parts.append(text)
+        self.on_text(text)
+
+    def counts(self, **known: int) -> None:
+        """Notes what the backend counted."""
+        self.usage = replace(self.usage, **known)  # type: ignore[arg-type]  # only counts are passed
+
+    def end(self, *, cancelled: bool = False) -> Generation:
+        """The answer as a value."""
+        usage = replace(self.usage, seconds=time.monotonic() - self.started)
+        return Generation(text="".join(self.parts), finish="cancelled" if cancelled else self.finish, usage=usage)
+
+
+@dataclass(kw_only=True)
+class Rate:
+    """Counts tokens where a backend does not: by its own counts of earlier prompts, rather too many than too few."""
+
+    per_character: float = 1 / CHARACTERS_PER_TOKEN
+
+    def count(self, text: str) -> int:
+        """About how many tokens a text is."""
+        return round(len(text) * self.per_character) if text else 0
+
+    def learn(self, prompt: Prompt, tokens: int) -> None:
+        """Takes in what a prompt came to. A backend that counts only what was not cached teaches nothing wrong."""
+        if characters := length(prompt):
+            self.per_character = max(self.per_character, min(1.0, tokens / characters))
+
+
+def length(prompt: Prompt) -> int:
+    """A prompt's characters."""
+    return sum(len(each.content) for each in prompt.messages)
+
+
+def refusal(status: int, body: Mapping[str, Any] | str, *, asked: int, roof: int) -> OrchestratorError:
+    """What an error of a model server means.
+
+    Servers say "too long" in many ways: llama.cpp with two fields, others in a sentence with two numbers, Ollama in one
+    without any. Where they are missing, `asked` and `roof` (tokens, as counted here) stand for them. Other complaints
+    about the request are WrongPrompt; everything else is ModelUnavailable.
+    """
+    error = body.get("error", body) if isinstance(body, Mapping) else body
+    fields: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
+    words = str(fields.get("message") or fields.get("detail") or fields.get("title") or error).strip()
+    if status in (400, 413, 422, 500) and TOO_LONG.search(f"{fields.get('type')} {fields.get('code')} {words}"):
+        return _too_long(fields, words, asked=asked, roof=roof)
+    if status in (400, 413, 422):
+        return WrongPrompt(f"the model cannot be asked like this: {words[:300]}")
+    if status in (401, 403):
+        return ModelUnavailable(f"the server refuses the key ({status}): check the key that is set for it")
+    return ModelUnavailable(f"the server answers {status}: {words[:300]}")
+
+
+def _too_long(fields: Mapping[str, Any], words: str, *, asked: int, roof: int) -> ContextTooLong:
+    if "n_prompt_tokens" in fields and "n_ctx" in fields:
+        return ContextTooLong(int(fields["n_prompt_tokens"]), int(fields["n_ctx"]))
+    if {"tokens", "roof"} <= fields.keys():  # another node of a fleet
+        return ContextTooLong(int(fields["tokens"]), int(fields["roof"]))
+    named = ROOF.search(words)
+    roof = int(named[1]) if named else roof
+    most = max([int(each) for each in NUMBER.findall(words)], default=0)
+    return ContextTooLong(most if most > roof else max(asked, roof + 1), roof)

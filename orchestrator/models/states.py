@@ -1,0 +1,153 @@
+"""Where are prompts kept that a model has read, and which of them serves a new call?
+
+A state is a file as llama.cpp writes it, with a note beside it: which model and library it belongs to, how long it is,
+and a hash of the first message that it begins with. Nothing is taken up whose note does not fit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from orchestrator.ports import Message
+
+ROOM = 512 * 1024 * 1024
+"""Bytes that the states of a process may take on disk; the one that was used longest ago goes first."""
+LEAST_TOKENS = 256
+"""What is shorter is read anew faster than it is fetched."""
+PROBE = 1024 * 1024
+PREFIX = "shiftbook-states-"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """What stands beside a state. `model` is the identity of model and library, `head` the hash of its beginning."""
+
+    model: str
+    head: str
+    tokens: int
+    size: int
+
+
+def identity(path: Path, library: str) -> str:
+    """What tells a model file, and the library that reads it, from others."""
+    with path.open("rb") as file:
+        start = file.read(PROBE)
+    return hashlib.sha256(f"{library} {path.stat().st_size} ".encode() + start).hexdigest()
+
+
+def head(messages: Sequence[Message]) -> str:
+    """The hash of what a prompt begins with: its first message."""
+    return hashlib.sha256(f"{messages[0].role}\n{messages[0].content}".encode()).hexdigest() if messages else ""
+
+
+def beside(path: Path) -> Path:
+    """Where a state's note is."""
+    return path.with_name(path.name + ".json")
+
+
+def read_note(path: Path, model: str) -> Note | None:
+    """The note of a state that is whole and belongs to `model`."""
+    try:
+        note = Note(**json.loads(beside(path).read_text(encoding="utf-8")))
+        whole = path.stat().st_size == note.size and note.model == model
+    except (OSError, ValueError, TypeError):
+        return None
+    return note if whole else None
+
+
+def export(source: Path, target: Path, note: Note) -> None:
+    """Copies a state to where it outlives the process, readable by its owner only. Raises OSError."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    number, name = tempfile.mkstemp(dir=target.parent, suffix=".part")
+    os.close(number)
+    part = Path(name)
+    try:
+        shutil.copyfile(source, part)
+        beside(target).unlink(missing_ok=True)  # a state without a note is none, whatever happens now
+        part.replace(target)
+        beside(target).write_text(json.dumps(asdict(note)), encoding="utf-8")
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class States:
+    """The states of one process, in a folder of its own that goes with it."""
+
+    def __init__(self, parent: Path | None = None, *, room: int = ROOM) -> None:
+        self._parent, self._room = parent or Path(tempfile.gettempdir()), room
+        self._folder: Path | None = None
+        self._notes: OrderedDict[str, Note] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are; only this user may look. Made when first asked; what dead processes left goes then."""
+        with self._lock:
+            if self._folder is None:
+                self._parent.mkdir(parents=True, exist_ok=True)
+                for old in self._parent.glob(f"{PREFIX}*"):
+                    process = old.name.removeprefix(PREFIX).partition("-")[0]
+                    if process.isdecimal() and not psutil.pid_exists(int(process)):
+                        shutil.rmtree(old, ignore_errors=True)
+                self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=self._parent))
+            return self._folder
+
+    def file(self, key: str) -> str:
+        """A file's name in the folder."""
+        return hashlib.sha256(key.encode()).hexdigest()[:32] + ".state"
+
+    def path(self, key: str) -> Path:
+        """A file's place."""
+        return self.folder / self.file(key)
+
+    def note(self, key: str) -> Note | None:
+        """What is known of a state; it counts as used."""
+        with self._lock:
+            if key in self._notes:
+                self._notes.move_to_end(key)
+            return self._notes.get(key)
+
+    def keep(self, key: str, note: Note) -> None:
+        """Takes in a file that was written; older ones go when there is no room."""
+        with self._lock:
+            self._notes[key] = note
+            self._notes.move_to_end(key)
+            while len(self._notes) > 1 and sum(each.size for each in self._notes.values()) > self._room:
+                gone, _ = self._notes.popitem(last=False)
+                self._unlink(gone)
+
+    def drop(self, key: str) -> None:
+        """Forgets a state."""
+        with self._lock:
+            self._notes.pop(key, None)
+            self._unlink(key)
+
+    def donor(self, key: str, beginning: str) -> str | None:
+        """The state to start from: the conversation's own, else the newest with the same beginning."""
+        with self._lock:
+            if key in self._notes and self._notes[key].head == beginning:
+                return key
+            return next((each for each, note in reversed(self._notes.items()) if note.head == beginning), None)
+
+    def close(self) -> None:
+        """Removes the folder; another use makes a new one."""
+        with self._lock:
+            if self._folder:
+                shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+            self._notes.clear()
+
+    def _unlink(self, key: str) -> None:
+        if self._folder:
+            (self._folder / self.file(key)).unlink(missing_ok=True)

@@ -1,0 +1,64 @@
+"""How is a model's server called so that the call can be dropped at any moment?
+
+A blocking read cannot be interrupted, and a server that is not hung up on goes on generating. So each call runs in an
+event loop of its own, in the caller's thread: cancelling its task closes the connection, whatever it waits for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import cache
+from ssl import SSLContext
+from typing import Any
+
+import httpx
+
+from orchestrator.models import reach
+from orchestrator.models.aside import LOOKS
+from orchestrator.ports import Stop
+
+SILENCE_SECONDS = 600.0
+"""The longest wait between two bytes of an answer: a server may have to load the model first."""
+HANG_UP_SECONDS = 1.0
+
+
+def until(work: Callable[[], Coroutine[Any, Any, None]], stop: Stop) -> bool:
+    """Does `work` until it ends or until the stop; returns whether it ended by itself. Raises what it raises.
+
+    Not to be called where an event loop runs already.
+    """
+    if stop.is_set():
+        return False
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(_watched(work(), stop))
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()  # unlike asyncio.run, it does not wait for a name that is still being looked up
+
+
+async def _watched(work: Coroutine[Any, Any, None], stop: Stop) -> bool:
+    task = asyncio.ensure_future(work)
+    while not (await asyncio.wait({task}, timeout=LOOKS))[0]:
+        if stop.is_set():
+            task.cancel()
+            await asyncio.wait({task}, timeout=HANG_UP_SECONDS)
+            return False
+    task.result()
+    return True
+
+
+def options(url: str, *, silence: float = SILENCE_SECONDS) -> dict[str, Any]:
+    """What an httpx client for `url` is made with."""
+    return {
+        "timeout": httpx.Timeout(silence, connect=reach.patience(url)),
+        "verify": _certificates(),
+        "trust_env": not reach.nearby(url),  # a proxy for the internet has no business with a server in the house
+    }
+
+
+@cache
+def _certificates() -> SSLContext:
+    """Reading them takes longer than a call to a neighbour, so it is done once."""
+    return httpx.create_ssl_context()
