@@ -117,9 +117,10 @@ class Clones:
         return git(clone or self.bare, "log", "--format=%s", ref).splitlines()
 
     def upstream(self, path: str) -> str | None:
-        """A file of the shared branch."""
-        found = git(self.bare, "ls-tree", "main", path)
-        return git(self.bare, "show", f"main:{path}") if found else None
+        """A file of the shared branch, which may move between two looks at it."""
+        tip = git(self.bare, "rev-parse", "main").strip()
+        found = git(self.bare, "ls-tree", tip, path)
+        return git(self.bare, "show", f"{tip}:{path}") if found else None
 
     def says(self, words: str) -> bool:
         """Whether something like this was told."""

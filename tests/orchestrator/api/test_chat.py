@@ -27,6 +27,7 @@ from tests.orchestrator.conversation.conftest import ScriptedModel, Talk, stores
 
 __all__ = ["stores", "talk"]  # fixtures of the domain's tests
 
+
 @dataclass
 class OneModel:
     """A stand-in for a backend: offers one scripted model."""
