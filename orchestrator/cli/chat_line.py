@@ -1,0 +1,174 @@
+"""Who answers in the terminal: the node that runs here, over HTTP, or this process itself?"""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import httpx
+
+from orchestrator import wiring
+from orchestrator.chatroom import Chatroom, open_chatroom
+from orchestrator.conversation.values import Event, Request
+from orchestrator.errors import NotFound, OrchestratorError, Refused
+from orchestrator.settings import Settings
+
+RECORD = "http.json"
+SILENCE = 30.0
+"""Seconds without a word after which a node is taken for dead; it sends a ping each second."""
+
+
+class Line(Protocol):
+    """A way to a chat."""
+
+    where: str
+    """What the person is told about it."""
+
+    def ask(self, request: Request) -> Generator[Event, None, None]:
+        """The events of one answer. Closing it ends the answer. Raises OrchestratorError."""
+
+    def decide(self, question: str, *, allow: bool) -> None:
+        """A word on a question. Raises OrchestratorError."""
+
+    def last(self, device: str) -> Mapping[str, Any] | None:
+        """The conversation that was used last on this device, with its turns."""
+
+
+@contextmanager
+def open_line(settings: Settings, token: str) -> Iterator[Line]:
+    """The running node where there is one, else this process. Closes it."""
+    url = _running(settings, token)
+    if url:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        with httpx.Client(base_url=url, headers=headers, timeout=SILENCE, trust_env=False) as client:
+            yield Remote(client=client, where=f"{settings.node} · {url.removeprefix('http://')}")
+        return
+    stores = wiring.stores(settings)
+    room = open_chatroom(settings, stores)
+    try:
+        yield Here(room=room, where=f"{settings.node} · in this process")
+    finally:
+        room.close()
+        stores.close()
+
+
+def _running(settings: Settings, token: str) -> str:
+    """Where this node serves; "" where it does not, or serves no chats."""
+    try:
+        url = str(json.loads((settings.home / RECORD).read_text(encoding="utf-8"))["url"])
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        answer = httpx.get(f"{url}/chat/approvals", headers=headers, timeout=5, trust_env=False)
+    except (OSError, ValueError, KeyError, httpx.HTTPError):
+        return ""
+    if answer.status_code == 401:
+        raise Refused("the node here asks for a token: --token, or SHIFTBOOK_TOKEN (`shiftbook token new NAME`)")
+    return url if answer.status_code == 200 else ""
+
+
+@dataclass(kw_only=True)
+class Remote:
+    """A node over HTTP."""
+
+    client: httpx.Client
+    where: str
+
+    def ask(self, request: Request) -> Generator[Event, None, None]:
+        """The events, as they come."""
+        body = {
+            "message": request.message,
+            "device_id": request.device,
+            "conversation_id": request.conversation,
+            "project": request.project,
+            "model": request.model,
+            "tools": list(request.tools),
+            "trim": request.trim,
+        }
+        try:
+            with self.client.stream("POST", "/chat/stream", json=body) as answer:
+                if answer.status_code != 200:
+                    answer.read()
+                    raise _refusal(answer)
+                yield from _events(answer.iter_lines())
+        except httpx.HTTPError as error:
+            raise Refused(f"the node does not answer any more: {error}") from error
+
+    def decide(self, question: str, *, allow: bool) -> None:
+        """A word on a question."""
+        answer = self.client.post(f"/chat/approvals/{question}", json={"allow": allow})
+        if answer.status_code != 200:
+            raise _refusal(answer)
+
+    def last(self, device: str) -> Mapping[str, Any] | None:
+        """The conversation that was used last."""
+        found = self.client.get("/chat/conversations", params={"device_id": device, "limit": 1}).json()["conversations"]
+        if not found:
+            return None
+        whole: Mapping[str, Any] = self.client.get(f"/chat/conversations/{found[0]['id']}").json()
+        return whole
+
+
+def _events(lines: Iterator[str]) -> Iterator[Event]:
+    kind = ""
+    for line in lines:
+        if line.startswith("event: "):
+            kind = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield Event(kind=kind, data=json.loads(line.removeprefix("data: ")))
+
+
+def _refusal(answer: httpx.Response) -> OrchestratorError:
+    try:
+        problem = answer.json()
+        said = f"{problem['title']}: {problem['detail']}" if problem.get("detail") else str(problem["title"])
+    except (ValueError, KeyError):
+        said = f"the node answered {answer.status_code}"
+    return NotFound(said) if answer.status_code == 404 else Refused(said)
+
+
+@dataclass(kw_only=True)
+class Here:
+    """Chats in this process."""
+
+    room: Chatroom
+    where: str
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def ask(self, request: Request) -> Generator[Event, None, None]:
+        """The events, as they come; the work goes on in a thread, which ends with this."""
+        stop, events = threading.Event(), queue.SimpleQueue[Event | BaseException | None]()
+
+        def work() -> None:
+            try:
+                self.room.chat.answer(request, events.put, stop)
+                events.put(None)
+            except BaseException as error:  # raised again in the caller's thread
+                events.put(error)
+
+        thread = threading.Thread(target=work, name="answer", daemon=True)
+        thread.start()
+        try:
+            while (event := events.get()) is not None:
+                if isinstance(event, BaseException):
+                    raise event
+                yield event
+        finally:
+            stop.set()
+            thread.join(10)
+
+    def decide(self, question: str, *, allow: bool) -> None:
+        """A word on a question."""
+        self.room.chat.approvals.decide(question, allow=allow)
+
+    def last(self, device: str) -> Mapping[str, Any] | None:
+        """The conversation that was used last."""
+        with suppress(NotFound):
+            for found in self.room.stores.conversations.listing(device=device, limit=1):
+                turns = self.room.stores.conversations.turns(found.id)
+                messages = [{"role": turn.role, "content": turn.content} for turn in turns]
+                return {"id": found.id, "project": found.project, "title": found.title, "messages": messages}
+        return None

@@ -1,0 +1,86 @@
+"""What waits for a person's word, and what did they say?
+
+A question lives as long as the answer that needs it: it is decided once, its time runs out, or who asked is gone.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.errors import AlreadyDone, NotFound
+from orchestrator.ports import Stop
+
+SECONDS = 600.0
+"""How long a person has."""
+LOOKS = 0.2
+KEPT = 200
+"""Decided questions that are remembered, so that a second word on one can be told from a wrong id."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A call that policy holds back."""
+
+    id: str
+    conversation: str
+    act: str
+    arguments: Mapping[str, Any]
+    when: str
+
+
+@dataclass
+class _Open:
+    question: Question
+    decided: threading.Event = field(default_factory=threading.Event)
+    allow: bool = False
+
+
+class Approvals:
+    """The questions of this process."""
+
+    def __init__(self, *, new_id: Callable[[], str], clock: Callable[[], float] = time.monotonic) -> None:
+        self._new_id, self._clock = new_id, clock
+        self._open: dict[str, _Open] = {}
+        self._over: dict[str, None] = {}
+        self._lock = threading.Lock()
+
+    def ask(self, conversation: str, act: str, arguments: Mapping[str, Any], *, when: str) -> Question:
+        """Puts a question."""
+        question = Question(id=self._new_id(), conversation=conversation, act=act, arguments=arguments, when=when)
+        with self._lock:
+            self._open[question.id] = _Open(question)
+        return question
+
+    def wait(self, question: Question, stop: Stop, *, seconds: float = SECONDS) -> bool:
+        """Whether it is allowed; no word in time, and a stop, are a no."""
+        held = self._open[question.id]
+        over = self._clock() + seconds
+        while not held.decided.wait(LOOKS) and not stop.is_set() and self._clock() < over:
+            pass
+        with self._lock:
+            self._open.pop(question.id, None)
+            self._over[question.id] = None
+            for old in list(self._over)[:-KEPT]:
+                del self._over[old]
+            return held.allow
+
+    def decide(self, question_id: str, *, allow: bool) -> Question:
+        """A person's word. Raises NotFound, and AlreadyDone where there was one or where it comes too late."""
+        with self._lock:
+            held = self._open.get(question_id)
+            if question_id in self._over or (held and held.decided.is_set()):
+                raise AlreadyDone("this was decided already, or its time is over")
+            if held is None:
+                raise NotFound("there is no such question")
+            held.allow = allow
+            held.decided.set()
+            return held.question
+
+    def waiting(self) -> tuple[Question, ...]:
+        """What nobody has said a word on yet."""
+        with self._lock:
+            return tuple(held.question for held in self._open.values() if not held.decided.is_set())

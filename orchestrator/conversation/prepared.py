@@ -1,0 +1,68 @@
+"""What is held for a message between taking it in and answering it?"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.conversation import known as knowledge
+from orchestrator.conversation import prompt
+from orchestrator.conversation.known import Known
+from orchestrator.conversation.turnstile import Ticket
+from orchestrator.conversation.values import Answer, Event, Request
+from orchestrator.conversation.voice import Voice
+from orchestrator.stores import Conversation, Turn
+from orchestrator.tools.tool import Toolbox
+
+
+@dataclass(kw_only=True)
+class Prepared:
+    """A message that is about to be answered, and all that is held for it."""
+
+    request: Request
+    conversation: Conversation
+    asked: Turn
+    voice: Voice
+    known: Known
+    fitted: prompt.Fitted
+    ticket: Ticket
+    notes: tuple[str, ...] = ()
+    box: Toolbox | None = None
+    held: ExitStack = field(default_factory=ExitStack)
+
+    def start(self, node: str) -> Event:
+        """What can be said before the first word."""
+        told = {
+            "conversation_id": self.conversation.id,
+            "turn": self.asked.seq,
+            "model": self.voice.model.name,
+            "backend": self.voice.model.backend,
+            "node": node,
+            "why": self.voice.choice.why,
+            "tried": list(self.voice.tried),
+            "tokens_in": self.fitted.tokens,
+            "tiers": [vars(tier) for tier in self.known.tiers],
+            "cut": self.cut,
+            "notes": list(self.notes),
+        }
+        return Event(kind="start", data=told)
+
+    @property
+    def cut(self) -> list[dict[str, Any]]:
+        """Everything that was left out."""
+        return [*(knowledge.cut_json(cut) for cut in self.known.cut), *self.fitted.cut]
+
+
+@dataclass(kw_only=True)
+class Repeated:
+    """A message that was answered before."""
+
+    answer: Answer
+    held: ExitStack = field(default_factory=ExitStack)
+
+    def start(self, node: str) -> Event:
+        """What was said before the first word then."""
+        told = self.answer.json()
+        names = ("conversation_id", "model", "backend", "node", "why", "tried", "tiers", "cut", "notes", "repeated")
+        return Event(kind="start", data={name: told[name] for name in names} | {"turn": self.answer.seq - 1})

@@ -1,0 +1,64 @@
+"""In which folder do the tools of a conversation work?
+
+With a project in a clone of its own, whose git folder lies beside the tree; without one in an empty folder. It stays
+for as long as the conversation does, so that the next turn finds what the last one wrote.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.harvest import scrub
+from orchestrator.ports import Project, Stop
+from orchestrator.workspace import Workspaces
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """A folder that is there. `git` is the git folder beside the tree; None without a project."""
+
+    folder: Path
+    git: Path | None = None
+
+    @property
+    def tree(self) -> Path:
+        """What tools may write."""
+        return self.folder / "tree"
+
+    @property
+    def protected(self) -> tuple[Path, ...]:
+        """What a command may read but not write."""
+        return (self.tree / ".git", self.git) if self.git else ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grounds:
+    """The workspaces of conversations, below `folder`."""
+
+    folder: Path
+    workspaces: Workspaces
+
+    def open(self, conversation: str, project: Project | None, stop: Stop) -> Ground:
+        """The conversation's workspace, made the first time. Raises WorkspaceFailed."""
+        folder, branch = self.folder / conversation, f"shiftbook/chat-{conversation}/1"
+        if project is None:
+            (folder / "tree").mkdir(parents=True, exist_ok=True)
+            return Ground(folder=folder)
+        if not (folder / "tree" / ".git").exists():
+            shutil.rmtree(folder, ignore_errors=True)  # half of one: nothing was ever done in it
+            folder.mkdir(parents=True)
+            self.workspaces.open(project, mission=f"chat-{conversation}", attempt=1, folder=folder, stop=stop)
+        else:
+            scrub(folder / "git", branch)  # settings are ours again, whatever was done without a sandbox
+        return Ground(folder=folder, git=folder / "git")
+
+    def drop(self, conversation: str) -> None:
+        """Removes a conversation's workspace."""
+        shutil.rmtree(self.folder / conversation, ignore_errors=True)
+
+
+Open = Callable[[str, Project | None, Stop], Ground]
+"""How a conversation's workspace is opened."""

@@ -1,0 +1,116 @@
+"""A served node for tests of chats: one `shiftbook serve` process over a real ledger, with the embedded model."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.acceptance.fleets import Fleet
+
+FLEET = """
+[projects.shop]
+url = "{url}"
+"""
+CONTEXT = "# Shop\n\nA shop for books.\n\n" + "".join(
+    f"- The service number {n} listens on port {8000 + n} and writes to table t{n % 7}.\n" for n in range(40)
+)
+BRIEFING = "# Briefing: shop\n\n## Facts\n\n- The port is 8080.\n"
+
+
+@dataclass
+class Desk:
+    """One node that serves."""
+
+    fleet: Fleet
+    extra: dict[str, str]
+    token: str
+    """For chats; OpenAI's clients always send a key, so the node has one to know."""
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def home(self) -> Path:
+        """The node's home."""
+        return self.fleet.folder / "desk"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What its commands are run with."""
+        own = {"SHIFTBOOK_HTTP": "127.0.0.1:0", "FACTORY_ROLE": "HEADQUARTERS", "SHIFTBOOK_TOKEN": self.token}
+        own |= self.extra
+        return self.fleet.environment("desk", **own)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return str(json.loads((self.home / "http.json").read_text(encoding="utf-8"))["url"])
+
+    def client(self) -> httpx.Client:
+        """A client with a long breath."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return httpx.Client(base_url=self.url, timeout=180, trust_env=False, headers=headers)
+
+    def start(self) -> None:
+        """Starts the server and waits until it answers."""
+        with (self.fleet.folder / "serve.err").open("ab") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "orchestrator", "serve"],
+                cwd=self.fleet.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=err,
+                stderr=err,
+            )
+        self.fleet.wait("it serves", self._answers)
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.fleet.words()
+        try:
+            return httpx.get(f"{self.url}/health", timeout=2, trust_env=False).status_code == 200
+        except (OSError, ValueError, httpx.HTTPError):
+            return False
+
+    def stop(self) -> None:
+        """SIGTERM, and waits."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(timeout=60)
+            self.process = None
+
+    def chat(self, message: str, **more: object) -> dict[str, Any]:
+        """One message, answered."""
+        with self.client() as client:
+            answer = client.post("/chat", json={"message": message, "device_id": "phone", **more})
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+    def until(self, what: str, test: Any, *, seconds: float = 60) -> None:
+        """Waits until something is true."""
+        over = time.monotonic() + seconds
+        while not test():
+            assert time.monotonic() < over, what
+            time.sleep(0.05)
+
+
+def found(folder: Path, **extra: str) -> Desk:
+    """A fleet with one project, and a node that is not started yet."""
+    fleet = Fleet(folder).found("desk")
+    text = (fleet.clone / "fleet.toml").read_text(encoding="utf-8")
+    fleet.commit(
+        {
+            "fleet.toml": text + FLEET.format(url=fleet.bare),
+            "projects/shop/PROJECT_CONTEXT.md": CONTEXT,
+            "projects/shop/SESSION_BRIEFING.md": BRIEFING,
+        },
+        "A project",
+    )
+    token = fleet.shiftbook("token", "new", "tests", "--scope", "chat", "--scope", "ops", node="desk").strip()
+    return Desk(fleet=fleet, extra=extra, token=token)

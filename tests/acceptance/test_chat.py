@@ -1,0 +1,298 @@
+"""Chats as processes: a served node with the embedded model, real clients, disconnects, restarts, a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from tests.acceptance import desks
+from tests.acceptance.desks import Desk
+from tests.conftest import REQUIRED, lacking
+
+pytestmark = pytest.mark.model
+
+CLIENTS = Path(os.environ.get("SHIFTBOOK_CLIENTS", Path.home() / ".cache" / "shiftbook-clients"))
+"""Where real clients are installed, each in an environment of its own: they pin versions that ours does not."""
+WEATHER: Any = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "parameters": {"type": "object", "properties": {"town": {"type": "string"}}, "required": ["town"]},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A node that serves, for all tests that leave it as it is."""
+    made = desks.found(tmp_path_factory.mktemp("desk"))
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def sdk(desk: Desk) -> Iterator[openai.OpenAI]:
+    """OpenAI's own client."""
+    with openai.OpenAI(base_url=f"{desk.url}/v1", api_key=desk.token, timeout=180, max_retries=0) as client:
+        yield client
+
+
+def ask(*words: str) -> Any:
+    """Messages."""
+    return [{"role": "user", "content": " ".join(words)}]
+
+
+def test_the_second_turn_comes_from_the_prompt_cache(desk: Desk) -> None:
+    """The handoff and the first turn are not read again; usage says how much that was, and so does the sum."""
+    one = desk.chat("Which port does the shop use?", project="shop")
+    two = desk.chat("And which table?", conversation_id=one["conversation_id"])
+    assert one["usage"]["tokens_in"] > 600
+    assert two["usage"]["tokens_cached"] > 0.8 * one["usage"]["tokens_in"]
+    assert [tier["name"] for tier in two["tiers"]][:2] == ["portfolio", "project"]
+    with desk.client() as client:
+        used = client.get("/api/v1/usage").json()["missions"][one["conversation_id"]]
+    assert used["tokens_cached"] == one["usage"]["tokens_cached"] + two["usage"]["tokens_cached"]
+
+
+def test_a_conversation_goes_on_after_a_restart_from_what_was_read(tmp_path: Path) -> None:
+    """Another process, another device: the turns are there, and the prompt's state was saved and is taken up."""
+    desk = desks.found(tmp_path)
+    desk.start()
+    one = desk.chat("My cat is called Ada. Which port does the shop use?", project="shop", device_id="phone")
+    desk.stop()
+    assert list((desk.home / "prompts").glob("*.state"))
+    desk.start()
+    try:
+        two = desk.chat("What is my cat called?", conversation_id=one["conversation_id"], device_id="laptop")
+        with desk.client() as client:
+            whole = client.get(f"/chat/conversations/{one['conversation_id']}").json()
+    finally:
+        desk.stop()
+    assert two["usage"]["tokens_cached"] > 0.8 * one["usage"]["tokens_in"]
+    assert [turn["device"] for turn in whole["messages"] if turn["role"] == "user"] == ["phone", "laptop"]
+
+
+def test_tools_are_constrained_and_what_was_done_is_in_the_log(desk: Desk) -> None:
+    """A small model's calls are all well formed; if one changed something, the session log has an entry."""
+    told = desk.chat("Write the word hello into the file hello.txt.", tools=["write"])
+    assert all(set(call["arguments"]) <= {"path", "content", "old"} for call in told["tools"])
+    if any(call["changed"] for call in told["tools"]):
+        assert told["journal"]
+        desk.fleet.git("pull", "--quiet", "--rebase")
+        assert told["journal"] in (desk.fleet.clone / "SESSION_LOG.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("words", [3, 1500], ids=["while it answers", "while it reads"])
+def test_who_hangs_up_ends_the_answer(desk: Desk, words: int) -> None:
+    """What came is stored as cancelled, long before the answer would have been whole; the node answers others."""
+    message = "Tell a very long story. " + "word " * words
+    with (
+        desk.client() as client,
+        client.stream("POST", "/chat/stream", json={"message": message, "device_id": "gone"}) as answer,
+    ):
+        assert answer.status_code == 200
+        lines = answer.iter_lines()
+        wanted = "event: token" if words == 3 else "event: start"
+        assert any(line == wanted for line in lines)
+    last: dict[str, Any] = {}
+
+    def stored() -> bool:
+        with desk.client() as client:
+            found = client.get("/chat/conversations", params={"device_id": "gone", "limit": 1}).json()["conversations"]
+            turns = client.get(f"/chat/conversations/{found[0]['id']}").json()["messages"]
+        last.update(turns[-1])
+        return bool(turns[-1]["role"] == "assistant")
+
+    desk.until("the cancelled answer is stored", stored)
+    assert last["answer"]["finish"] == "cancelled"
+    assert desk.chat("Hello?", model="xllamacpp")["text"]
+
+
+def test_the_official_client_gets_a_completion(sdk: openai.OpenAI) -> None:
+    """In one piece and as a stream with usage."""
+    whole = sdk.chat.completions.create(model="", messages=ask("Say hello."), max_tokens=12, temperature=0, seed=1)
+    assert whole.choices[0].message.content
+    assert whole.usage is not None
+    assert whole.usage.completion_tokens <= 12
+    stream = sdk.chat.completions.create(
+        model="",
+        messages=ask("Say hello."),
+        max_tokens=12,
+        temperature=0,
+        seed=1,
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    chunks = list(stream)
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert text == whole.choices[0].message.content
+    assert chunks[-1].usage is not None
+    assert chunks[-1].usage.prompt_tokens == whole.usage.prompt_tokens
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_official_client_gets_a_call_of_a_function(sdk: openai.OpenAI, stream: bool) -> None:
+    """Well formed, whatever the model is, also while streaming."""
+    how: Any = {"model": "", "messages": ask("Weather in Ulm?"), "tools": [WEATHER], "tool_choice": "required"}
+    if stream:
+        pieces = [chunk.choices[0] for chunk in sdk.chat.completions.create(**how, stream=True)]
+        (call,) = next(piece.delta.tool_calls for piece in pieces if piece.delta.tool_calls)
+        finish = pieces[-1].finish_reason
+    else:
+        made = sdk.chat.completions.create(**how)
+        (call,) = made.choices[0].message.tool_calls or ()
+        finish = made.choices[0].finish_reason
+    assert finish == "tool_calls"
+    assert call.function.name == "weather"
+    assert isinstance(json.loads(call.function.arguments)["town"], str)
+
+
+def test_the_official_client_gets_the_format_that_it_asks_for(sdk: openai.OpenAI) -> None:
+    """json_schema."""
+    schema = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
+    made = sdk.chat.completions.create(
+        model="",
+        messages=ask("How old is Ada? 7."),
+        response_format={"type": "json_schema", "json_schema": {"name": "age", "schema": schema}},
+    )
+    assert isinstance(json.loads(made.choices[0].message.content or "")["age"], int)
+
+
+def test_the_official_client_gets_models_vectors_and_errors(sdk: openai.OpenAI) -> None:
+    """Each as its own types and exceptions."""
+    (first, *_) = sdk.models.list().data
+    assert first.context_length == 8192  # type: ignore[attr-defined]
+    assert sdk.models.retrieve(first.id).id == first.id
+    vectors = sdk.embeddings.create(model=first.id, input=["one", "two"]).data
+    assert len(vectors) == 2
+    assert len(vectors[0].embedding) == len(vectors[1].embedding) > 100
+    with pytest.raises(openai.BadRequestError) as caught:
+        sdk.chat.completions.create(model="", messages=ask("word " * 9000))
+    assert caught.value.code == "context_length_exceeded"
+    with pytest.raises(openai.NotFoundError):
+        sdk.chat.completions.create(model="nosuch", messages=ask("x"))
+
+
+def client_program(name: str, package: str) -> str:
+    """A client from the registry, in an environment of its own that is kept between runs."""
+    program = CLIENTS / name / "bin" / name
+    if not program.exists():
+        if not REQUIRED:
+            lacking(f"{name} is not in {CLIENTS} (python -m venv {CLIENTS / name}; pip install {package} there)")
+        subprocess.run([sys.executable, "-m", "venv", str(CLIENTS / name)], check=True, timeout=120)
+        pip = CLIENTS / name / "bin" / "pip"
+        subprocess.run([str(pip), "install", "--quiet", package], check=True, timeout=280)
+    return str(program)
+
+
+def test_the_llm_command(desk: Desk, tmp_path: Path) -> None:
+    """`llm`, with this node as one of its models: it streams an answer and exits with 0."""
+    program = client_program("llm", "llm")
+    (tmp_path / "extra-openai-models.yaml").write_text(
+        f"- model_id: desk\n  model_name: smollm2-135m-instruct\n  api_base: {desk.url}/v1\n  api_key_name: desk\n"
+    )
+    (tmp_path / "keys.json").write_text(json.dumps({"desk": desk.token}))
+    done = subprocess.run(
+        [program, "-m", "desk", "-o", "max_tokens", "12", "Say hello."],
+        env=os.environ | {"LLM_USER_PATH": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_aider(desk: Desk, tmp_path: Path) -> None:
+    """aider sends its long prompt, gets an answer and counts tokens. (What a model of this size writes is no edit.)"""
+    program = client_program("aider", "aider-chat")
+    (tmp_path / "hello.py").write_text("print('hello')\n")
+    words = ("--message", "Say hello.", "--yes-always", "--no-git", "--no-pretty", "--no-check-update", "--stream")
+    quiet = ("--analytics-disable", "--no-show-model-warnings", "--map-tokens", "0", "--edit-format", "ask")
+    done = subprocess.run(
+        [program, "--model", "openai/smollm2-135m-instruct", *words, *quiet, "hello.py"],
+        cwd=tmp_path,
+        env=os.environ | {"OPENAI_API_BASE": f"{desk.url}/v1", "OPENAI_API_KEY": desk.token, "HOME": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Tokens:" in done.stdout, done.stdout
+
+
+def test_the_command_asks_the_node_that_runs(desk: Desk) -> None:
+    """One message as JSON, through the node; the next goes on with that conversation."""
+    env = desk.environment | {"SHIFTBOOK_HTTP": "off"}  # so that it cannot serve; it finds the node by http.json
+    words = [sys.executable, "-m", "orchestrator", "chat", "--json"]
+    told = [
+        json.loads(subprocess.run([*words, *more], env=env, capture_output=True, timeout=120, check=True).stdout)
+        for more in (["Hello?"], ["--continue", "Again?"])
+    ]
+    assert told[0]["conversation_id"] == told[1]["conversation_id"]
+    assert (told[0]["seq"], told[1]["seq"]) == (2, 4)
+    with desk.client() as client:
+        assert client.get(f"/chat/conversations/{told[0]['conversation_id']}").json()["device"] == "terminal"
+
+
+def test_ctrl_c_stops_the_answer_and_not_the_program(desk: Desk) -> None:
+    """In a real terminal: an interrupt while it answers, another message, then the end of input."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, [sys.executable, "-m", "orchestrator", "chat"], desk.environment)
+    seen = Screen(terminal)
+    try:
+        seen.until("/help")
+        os.write(terminal, b"Tell a very long story about a dog and a cat and a mouse.\n")
+        seen.until("a mouse.")
+        with desk.client() as client:
+            desk.until("it answers", lambda: "shiftbook_streams 1.0" in client.get("/metrics").text)
+        time.sleep(0.3)
+        os.kill(pid, signal.SIGINT)
+        seen.until("stopped")
+        os.write(terminal, b"/new\n")
+        seen.until("a new conversation")
+        os.write(terminal, b"\x04")
+        _, status = os.waitpid(pid, 0)
+        pid = 0
+        assert os.waitstatus_to_exitcode(status) == 0
+    finally:
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        os.close(terminal)
+
+
+class Screen:
+    """What a terminal has shown."""
+
+    def __init__(self, terminal: int) -> None:
+        self.terminal, self.shown = terminal, ""
+
+    def until(self, text: str, *, seconds: float = 60) -> None:
+        """Waits until it shows some text that it did not show before."""
+        over = time.monotonic() + seconds
+        os.set_blocking(self.terminal, False)
+        while text not in self.shown:
+            assert time.monotonic() < over, f"{text!r} is not shown: {self.shown}"
+            try:
+                self.shown += os.read(self.terminal, 4096).decode("utf-8", "replace")
+            except BlockingIOError:
+                time.sleep(0.02)
+        self.shown = self.shown.partition(text)[2]
