@@ -8,20 +8,26 @@ was taken out counts no more, wherever in the history its holder puts a change. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Protocol
 
 from orchestrator import charter
 from orchestrator.charter import Charter
 from orchestrator.errors import BrokenLedger
+from orchestrator.lineage import foreign, in_order, signed_by_admins
 from orchestrator.succession import by_key, changed
 from sync.errors import HistoryRewritten
-from sync.objects import find, read_commit
+from sync.objects import EXECUTABLE, FILE, Commit, find, read_commit
 from sync.remote import Oid, Store
-from sync.signatures import Verifier
+from sync.signatures import read_signers
 
 SIGNERS = "allowed_signers"
+TOLD = 10
+"""Refused changes of one file that are told at a time."""
+VOUCHED = 50
+"""Versions of fleet.toml whose digests a machine keeps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +52,8 @@ class Stand:
     signers: str
     charter: str
     refused: tuple[Refusal, ...] = ()
+    vouched: tuple[str, ...] = ()
+    """Digests of the newest versions of fleet.toml that were ever in force: an admin's merge may build on them."""
 
 
 class Memory(Protocol):
@@ -109,16 +117,11 @@ class Constitution:
     def _follow(self, tip: Oid) -> Stand:
         """The stand at `tip`, a change at a time."""
         stand = self._start(tip)
-        if not self.store.descends(tip, stand.commit):
-            raise HistoryRewritten("the ledger's branch", stand.commit, tip)
-        between = self.store.between(tip, stand.commit)
-        touched = {
-            commit for path in (SIGNERS, charter.PATH) for commit in self.store.history(tip, path, since=stand.commit)
-        }
-        walk = _Walk(self, stand, tip)
-        for commit in _in_order(between, touched, walk.seniority):
-            walk.judge(commit, between[commit])
-        return walk.stand()
+        if self.store.descends(tip, stand.commit):
+            return _Walk(self, stand, tip).go()
+        if self.store.descends(stand.commit, tip):
+            return stand  # another process of this machine has seen more; its judgement holds for what was before, too
+        raise HistoryRewritten("the ledger's branch", stand.commit, tip)
 
     def _start(self, tip: Oid) -> Stand:
         """The latest stand of this machine: another process of it may have seen more, and judged by that."""
@@ -160,9 +163,9 @@ class Constitution:
         return None
 
     def text(self, commit: Oid, path: str) -> str:
-        """A file as a commit has it; empty where it has none."""
-        blob = self._blob(read_commit(self.store.get(commit)).tree, path)
-        data = self.store.get(blob) if blob else b""
+        """A file as a commit has it; empty where it has none, or a link or a submodule in its place."""
+        entry = find(self.store, read_commit(self.store.get(commit)).tree, path)
+        data = self.store.get(entry.oid) if entry and entry.mode in (FILE, EXECUTABLE) else b""
         return data.decode("utf-8", "surrogateescape")
 
     def _blob(self, tree: Oid, path: str) -> Oid | None:
@@ -175,34 +178,76 @@ class _Walk:
 
     def __init__(self, of: Constitution, start: Stand, tip: Oid) -> None:
         self.of, self.start, self.tip = of, start, tip
-        self.signers, self.verifier = start.signers, Verifier(start.signers)
-        self.charters: dict[Oid, str] = {}
+        self.signers = start.signers
+        self.charters = {start.commit: start.charter}
         """The admins' versions of fleet.toml that no later one of them builds on, in the order of the walk."""
-        self.vouched = {start.charter}
+        self.vouched = [*start.vouched, _digest(start.charter)]
         self.refused = list(start.refused)
+        self.seen: set[bytes] = set()
+        """What was signed by commits that were judged before."""
 
-    def seniority(self, commit: Oid) -> int:
-        """Where the signer stands in the list of those in force. Of two who take each other out at the same time the
-        one who was there first wins, on every machine."""
-        keys = list(self.verifier.principals)
-        signer = self._admin(commit)
-        return keys.index(signer) if signer else len(keys)
+    def go(self) -> Stand:
+        """Judges what is new, and stands at the tip."""
+        between = self.of.store.between(self.tip, self.start.commit)
+        touched: dict[Oid, list[str]] = {}
+        for path in (SIGNERS, charter.PATH):
+            for commit in self.of.store.history(self.tip, path, since=self.start.commit):
+                touched.setdefault(commit, []).append(path)
+        others = foreign(between)
+        read = {commit: read_commit(self.of.store.get(commit)) for commit in touched if commit not in others}
+        signed = signed_by_admins(read, self.signers, lambda commit: self.of.text(commit, SIGNERS))
+        self._refuse({c: paths for c, paths in touched.items() if c in others}, "comes from another ledger")
+        unsigned = {c: paths for c, paths in touched.items() if c in read and c not in signed}
+        self._refuse(unsigned, "is not signed by an admin")
+        old = any(parent not in between and parent != self.start.commit for c in signed for parent in read[c].parents)
+        self.seen = set(self._signed_before()) if old else set()
+        for commit in in_order(between, signed, lambda c: self._seniority(signed[c])):
+            self._judge(commit, read[commit], signed[commit])
+        return self._stand()
 
-    def judge(self, commit: Oid, parents: tuple[Oid, ...]) -> None:
+    def _signed_before(self) -> Iterator[bytes]:
+        """What stands in the history that is judged already. A commit's name covers its signature's armour and its
+        signature does not: anybody can make a commit with another name and the same signature out of an old one."""
+        for path in (SIGNERS, charter.PATH):
+            for commit in self.of.store.history(self.start.commit, path):
+                yield sha256(read_commit(self.of.store.get(commit)).payload).digest()
+
+    def _seniority(self, key: str) -> int:
+        """Where a key stands in the list of those in force. Of two who take each other out at the same time the one
+        who was there first wins, on every machine."""
+        keys = list(by_key(self.signers))
+        return keys.index(key) if key in keys else len(keys)
+
+    def _refuse(self, commits: Mapping[Oid, Sequence[str]], why: str) -> None:
+        """Notes what nobody with the right has signed: the newest few, for it may be thousands."""
+        for path in (SIGNERS, charter.PATH):
+            newest = [commit for commit, paths in commits.items() if path in paths and self._changed(commit, path)]
+            self.refused += [Refusal(path=path, commit=commit, why=why) for commit in reversed(newest[:TOLD])]
+
+    def _changed(self, commit: Oid, path: str) -> bool:
+        parents = read_commit(self.of.store.get(commit)).parents
+        return self.of.text(commit, path) not in [self.of.text(parent, path) for parent in parents]
+
+    def _judge(self, commit: Oid, read: Commit, key: str) -> None:
         """Follows what this commit changed, or notes why not."""
-        admin = self._admin(commit) is not None
+        said = sha256(read.payload).digest()
+        copy = said in self.seen
+        self.seen.add(said)
+        person = read_signers(self.signers).get(key)
+        admin = person is not None and "admin" in person.roles
         for path, follow in ((SIGNERS, self._succeed), (charter.PATH, self._recharter)):
-            before = [self.of.text(parent, path) for parent in parents]
+            before = [self.of.text(parent, path) for parent in read.parents]
             after = self.of.text(commit, path)
             if after in before or (not before and not after):
                 continue
-            why = follow(commit, before, after) if admin else "is not signed by an admin"
+            why = "is a copy of an older one" if copy else None if admin else "is not signed by an admin"
+            why = why or follow(commit, before, after)
             if why is None:
                 self.refused = [refusal for refusal in self.refused if refusal.path != path]
             else:
                 self.refused.append(Refusal(path=path, commit=commit, why=why))
 
-    def stand(self) -> Stand:
+    def _stand(self) -> Stand:
         """Where this walk ends."""
         in_force = self._charter()
         tip_signers, tip_charter = self.of.text(self.tip, SIGNERS), self.of.text(self.tip, charter.PATH)
@@ -210,59 +255,41 @@ class _Walk:
         told = [r for r in self.refused if self._differs(r, in_force)]
         silent = [path for path, differs in odd.items() if differs and path not in {r.path for r in told}]
         told += [Refusal(path=path, commit=self.tip, why="brings back what was changed since") for path in silent]
-        return Stand(commit=self.tip, signers=self.signers, charter=in_force, refused=tuple(told))
-
-    def _admin(self, commit: Oid) -> str | None:
-        """The key of the admin who signed a commit."""
-        read = read_commit(self.of.store.get(commit))
-        principal = self.verifier.signer(read.payload, read.signature)
-        return principal.key if principal is not None and "admin" in principal.roles else None
+        return Stand(
+            commit=self.tip,
+            signers=self.signers,
+            charter=in_force,
+            refused=tuple(told[-2 * TOLD :]),
+            vouched=tuple(dict.fromkeys(self.vouched))[-VOUCHED:],
+        )
 
     def _succeed(self, _commit: Oid, before: list[str], after: str) -> None:
         self.signers = changed(self.signers, before, after)
-        self.verifier = Verifier(self.signers)
 
     def _recharter(self, commit: Oid, before: list[str], after: str) -> str | None:
-        if len(before) > 1 and not self.vouched.issuperset(before):
+        if len(before) > 1 and not {_digest(text) for text in before} <= set(self.vouched):
             return "merges what no admin has signed"
         why = self.of.usable(after)
         if why is not None:
             return f"cannot be used: {why}"
         self.charters = {c: text for c, text in self.charters.items() if not self.of.store.descends(commit, c)}
         self.charters[commit] = after
-        self.vouched.add(after)
+        self.vouched.append(_digest(after))
         return None
 
     def _charter(self) -> str:
         """Of several versions that admins made beside each other the one that was merged, else the last."""
         merged = self.of.text(self.tip, charter.PATH)
         found = list(self.charters.values())
-        return merged if merged in found else found[-1] if found else self.start.charter
+        return merged if merged in found else found[-1]
 
     def _differs(self, refusal: Refusal, in_force: str) -> bool:
         said = self.of.text(refusal.commit, refusal.path)
         return by_key(said) != by_key(self.signers) if refusal.path == SIGNERS else said != in_force
 
 
-def _in_order(
-    between: dict[Oid, tuple[Oid, ...]], touched: set[Oid], seniority: Callable[[Oid], int]
-) -> Iterator[Oid]:
-    """The commits of `touched`, each after those that it builds on; beside each other, the more senior signer first.
-
-    `between` has every commit after its children. Asked for the next one only when the one before is judged.
-    """
-    below: dict[Oid, frozenset[Oid]] = {}
-    for commit, parents in reversed(between.items()):
-        found = [below[parent] | ({parent} & touched) for parent in parents if parent in below]
-        below[commit] = frozenset().union(*found)
-    waiting = sorted(touched & between.keys())
-    done: set[Oid] = set()
-    while waiting:
-        ready = [commit for commit in waiting if below[commit] <= done]
-        commit = min(ready, key=seniority)
-        waiting.remove(commit)
-        done.add(commit)
-        yield commit
+def _digest(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 MISSING = f"{charter.PATH} is missing on the ledger's branch: run `shiftbook init` in a clone of it"

@@ -43,7 +43,16 @@ class Membership:
         if unknown:
             raise WrongSetting("--role", f"one of {', '.join(sorted(ROLES))}, not {unknown}")
         line = Principal(name=name, roles=roles, key=" ".join(words[:2])).line
+        if line in self._refused_lines():
+            # It was pushed by somebody who may not. A change counts for what it adds, so it is taken out first.
+            self._change(lambda text: text, f"Take out what is not in force, before {name} is admitted")
         self._change(lambda text: text if line in text else text.rstrip("\n") + f"\n{line}\n", f"Admit {name}")
+
+    def _refused_lines(self) -> set[str]:
+        """Lines that stand on the branch and are not in force."""
+        ledger = self.reader.read(self.bus.remote.fetch())
+        there = (ledger.read(PATH) or b"").decode("utf-8", "surrogateescape")
+        return set(there.splitlines()) - set(ledger.signers.splitlines())
 
     def revoke(self, name: str) -> None:
         """Takes every key of a principal out. Raises NotFound, and Refused for who is no admin."""
@@ -69,6 +78,7 @@ class Membership:
     def _change(self, change: Callable[[str], str], message: str) -> None:
         def draft(ledger: Ledger) -> Draft:
             self.me(ledger, "admin")
-            return Draft(files={PATH: change(ledger.signers).encode()}, message=message)
+            text = change(ledger.signers).encode("utf-8", "surrogateescape")
+            return Draft(files={PATH: text}, message=message)
 
         land(self.bus, self.reader, draft)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ from typing import Any
 from filelock import FileLock
 
 from orchestrator.constitution import Refusal, Stand
+from orchestrator.errors import WrongSetting
 from sync.remote import Oid
 
 
@@ -34,7 +36,8 @@ class Pins:
         kept = self._read().get(self.ledger)
         if kept is None or isinstance(kept, str):
             return None
-        return Stand(**{**kept, "refused": tuple(Refusal(**each) for each in kept["refused"])})
+        refused = tuple(Refusal(**each) for each in kept["refused"])
+        return Stand(**{**kept, "refused": refused, "vouched": tuple(kept.get("vouched", ()))})
 
     def keep(self, stand: Stand, later: Callable[[Oid], bool]) -> None:
         """Keeps a stand, unless another process has kept one that `later` does not call an earlier one."""
@@ -51,10 +54,18 @@ class Pins:
             yield self._read()
 
     def _read(self) -> dict[str, Any]:
-        return json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else {}
+        """Raises WrongSetting for a damaged file: to trust anew is for a person to decide."""
+        try:
+            return json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else {}
+        except ValueError as error:
+            why = f"{self.path} is damaged ({error}): restore it from a backup, or delete it to trust the ledger anew"
+            raise WrongSetting("pin.json", why) from error
 
     def _write(self, pins: dict[str, Any]) -> None:
         """Writes beside and renames: half a file would be a machine that trusts nothing, or anything."""
         part = self.path.with_suffix(".part")
-        part.write_text(json.dumps(pins, indent=1) + "\n", encoding="utf-8")
+        with part.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(pins, indent=1) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         part.replace(self.path)

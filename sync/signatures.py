@@ -96,7 +96,7 @@ class Verifier:
             return None
         with tempfile.TemporaryDirectory(prefix="shiftbook-") as folder:
             signers, sig = Path(folder, "signers"), Path(folder, "sig")
-            signers.write_text(self.text, encoding="utf-8")
+            signers.write_bytes(self.text.encode("utf-8", "surrogateescape"))  # a comment may be in any encoding
             sig.write_text(signature.strip() + "\n", encoding="utf-8")
             words = ["-Y", "verify", "-f", str(signers), "-I", principal.name, "-n", NAMESPACE, "-s", str(sig)]
             return principal if _ssh_keygen(words, payload).returncode == 0 else None

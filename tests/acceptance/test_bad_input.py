@@ -175,6 +175,23 @@ def test_a_key_is_rotated_and_the_fleet_goes_on(fleet: Fleet) -> None:
     assert {fleet.missions("--all")[name]["status"] for name in ("before", "after")} == {"done"}
 
 
+def test_a_line_that_somebody_pushed_unasked_can_still_be_admitted(fleet: Fleet) -> None:
+    """The very bytes stand on the branch already, unsigned; the admin's word puts them in force all the same."""
+    fleet.found("desk")
+    fleet.shiftbook("join", str(fleet.bare), str(fleet.folder / "clone-eve"), node="eve")
+    key = fleet.folder / "eve" / "keys" / "person.pub"
+    words = key.read_text(encoding="utf-8").split()
+    rogue = fleet.folder / "rogue"
+    fleet.git("clone", "--quiet", str(fleet.bare), str(rogue), folder=fleet.folder)
+    with (rogue / "allowed_signers").open("a", encoding="utf-8") as file:
+        file.write(f'eve,role=author namespaces="git" {words[0]} {words[1]}\n')
+    fleet.git("-c", "commit.gpgsign=false", "commit", "--quiet", "-am", "let me in", folder=rogue)
+    fleet.git("push", "--quiet", folder=rogue)
+    assert "eve" not in fleet.shiftbook("fleet", "who", node="desk")
+    fleet.shiftbook("fleet", "admit", "eve", "--role", "author", "--key", str(key), node="desk")
+    assert "eve" in fleet.shiftbook("fleet", "who", node="desk")
+
+
 def test_who_is_no_admin_is_told_what_an_admin_must_type(fleet: Fleet) -> None:
     """The new key is kept; once an admin has listed it, the same command puts it in place."""
     fleet.found("desk")

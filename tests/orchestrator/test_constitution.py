@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from orchestrator.constitution import Constitution
-from orchestrator.errors import BrokenLedger
+from orchestrator.errors import BrokenLedger, WrongSetting
 from orchestrator.ledger import Ledger
 from orchestrator.pins import Pins
 from orchestrator.succession import by_key
 from sync.errors import HistoryRewritten
-from sync.objects import read_commit, write_commit
+from sync.objects import SUBMODULE, SYMLINK, TreeEntry, print_tree, read_commit, read_tree, write_commit
 from sync.remote import Oid, Update
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.repositories import git
@@ -381,3 +382,167 @@ def test_a_branch_that_lost_what_was_judged_is_not_followed(town: Town, keys: Ke
     other = side_change(peer, town.root, {"notes.md": "another history"})
     with pytest.raises(HistoryRewritten):
         Constitution(peer.bus.store, pins.anchor, pins).in_force(other)
+
+
+# -- what looks new and is not --------------------------------------------------------------------------------------
+
+
+def second_header(data: bytes) -> bytes:
+    """A commit under another name: a second signature, which no reader looks at."""
+    head, _, body = data.partition(b"\n\n")
+    return head + b"\ngpgsig again\n\n" + body
+
+
+def rewrapped(data: bytes) -> bytes:
+    """The same, by breaking the signature's lines elsewhere."""
+    head, _, body = data.partition(b"\n\n")
+    lines = head.split(b"\n")
+    at = next(n for n, line in enumerate(lines) if line.startswith(b"gpgsig ")) + 1
+    lines[at : at + 1] = [lines[at][:31], b" " + lines[at][31:]]
+    return b"\n".join(lines) + b"\n\n" + body
+
+
+@pytest.mark.parametrize("how", [second_header, rewrapped])
+@pytest.mark.parametrize("asleep", [False, True])
+def test_an_old_admins_commit_counts_once(
+    keys: Keys, how: Callable[[bytes], bytes], asleep: bool, tmp_path: Path
+) -> None:
+    """A commit's name covers its signature's armour, the signature does not: a twin with another name is no news."""
+    town = Town({"fleet.toml": REMOTE, "allowed_signers": keys.signers(anna=("admin",))}, folder=tmp_path)
+    anna, node = by(town, keys, "anna"), town.peer("n1")
+    admitted = anna.push({"allowed_signers": keys.signers(anna=("admin",), eve=("admin",))})
+    alone = keys.signers(anna=("admin",))
+    anna.push({"allowed_signers": alone, "fleet.toml": SIGNED})
+    if not asleep:
+        assert node.ledger().signers == alone
+    thief = town.peer("nobody")
+    tip = thief.ledger().tip
+    store = thief.bus.store
+    twin = store.put("commit", how(store.get(admitted)))
+    assert twin != admitted
+    tree = read_commit(store.get(tip)).tree
+    merge = write_commit(
+        store, tree=tree, parents=(tip, twin), name="x", email="x@x", when=0, message="merge", sign=None
+    )
+    thief.line.push([Update(ref=thief.bus.main, expect=tip, new=merge)])
+    ledger = node.ledger()
+    assert (ledger.signers, ledger.charter.trust.missions) == (alone, "signed")
+    town.close()
+
+
+def test_another_ledgers_history_says_nothing_here(town: Town, keys: Keys, signers: str) -> None:
+    """anna administers a second ledger with the same key; somebody merges its root into this one."""
+    node, anna = town.peer("n1"), by(town, keys, "anna")
+    files = {"allowed_signers": keys.signers(eve=("admin",)), "fleet.toml": REMOTE}
+    other = anna.commit(files, onto=None, tree=None)
+    merged(town, keep=other, drop=node.ledger().tip)
+    ledger = node.ledger()
+    assert (ledger.signers, ledger.charter.trust.missions) == (signers, "signed")
+    assert all("another ledger" in alarm for alarm in ledger.alarms)
+
+
+@pytest.mark.parametrize("junior", ["", "dave"])
+def test_a_seniors_revocation_is_judged_first_whatever_lies_below_it(town: Town, keys: Keys, junior: str) -> None:
+    """Junk, or a junior's innocent change, that the revocation is built on does not let the thief go first."""
+    three = keys.signers(carl=("admin",), anna=("admin",), dave=("admin",))
+    start = by(town, keys, "anna").push({"allowed_signers": three})
+    sleeper = town.peer("n2", pin=start)
+    by(town, keys, junior).push({"fleet.toml": SIGNED + "\n# below\n"})
+    rest = keys.signers(carl=("admin",), dave=("admin",))
+    revoked = by(town, keys, "carl").push({"allowed_signers": rest})
+    evil = keys.signers(anna=("admin",), eve=("admin",))
+    merged(town, keep=side_change(by(town, keys, "anna"), start, {"allowed_signers": evil}), drop=revoked)
+    assert by_key(sleeper.ledger().signers) == by_key(rest)
+
+
+@pytest.mark.parametrize("path", ["allowed_signers", "fleet.toml"])
+@pytest.mark.parametrize("mode", [SUBMODULE, SYMLINK])
+def test_what_is_no_file_is_no_file(town: Town, keys: Keys, signers: str, path: str, mode: str) -> None:
+    """A submodule or a link in its place stops nobody: the version before stays, and an admin can mend it."""
+    node, peer = town.peer("n1"), town.peer("nobody")
+    tip = node.ledger().tip
+    entries = dict(read_tree(peer.bus.store.get(read_commit(peer.bus.store.get(tip)).tree)))
+    target = "1" * 40 if mode == SUBMODULE else peer.bus.store.put("blob", b"elsewhere")
+    tree = peer.bus.store.put("tree", print_tree(entries | {path: TreeEntry(mode, target)}))
+    odd = write_commit(
+        peer.bus.store, tree=tree, parents=(tip,), name="x", email="x@x", when=0, message="odd", sign=None
+    )
+    peer.line.push([Update(ref=peer.bus.main, expect=tip, new=odd)])
+    assert (node.ledger().signers, node.ledger().charter.trust.missions) == (signers, "signed")
+    assert len(node.ledger().alarms) == 1
+    by(town, keys, "anna").push({path: signers + "# mended\n" if path == "allowed_signers" else REMOTE})
+    assert node.ledger().alarms == ()
+
+
+def test_machines_that_were_awake_and_asleep_end_with_the_same_rules(town: Town, keys: Keys) -> None:
+    """A merge keeps anna's later version over the one that she made beside it."""
+    anna = by(town, keys, "anna")
+    awake, asleep = (Constitution(anna.bus.store, lambda _tip: town.root) for _ in range(2))
+    side = side_change(anna, town.root, {"fleet.toml": SIGNED + "\n# beside\n"})
+    later = anna.push({"fleet.toml": SIGNED + "\n# later\n"})
+    awake.in_force(later)
+    merged(town, keep=later, drop=side)
+    tip = anna.bus.remote.fetch()[anna.bus.main]
+    assert awake.in_force(tip) == asleep.in_force(tip)
+    assert awake.in_force(tip).alarms == ()
+
+
+def test_an_admins_merge_may_build_on_versions_that_were_in_force(town: Town, keys: Keys) -> None:
+    """Also on a machine that has seen them long ago."""
+    anna = by(town, keys, "anna")
+    awake, asleep = (Constitution(anna.bus.store, lambda _tip: town.root) for _ in range(2))
+    side = side_change(anna, town.root, {"notes.md": "beside"})
+    later = anna.push({"fleet.toml": SIGNED + "\n# later\n"})
+    awake.in_force(later)
+    edited = side_change(anna, later, {"fleet.toml": REMOTE})
+    merge = write_commit(
+        anna.bus.store,
+        tree=read_commit(anna.bus.store.get(edited)).tree,
+        parents=(side, later),
+        name="anna",
+        email="anna@x",
+        when=0,
+        message="Merge, and edit",
+        sign=anna.bus.sign,
+    )
+    for machine in (awake, asleep):
+        found = machine.in_force(merge)
+        assert (found.charter.trust.missions, found.alarms) == ("remote", ())
+
+
+def test_a_comment_in_another_encoding_stops_nobody(town: Town, keys: Keys, signers: str) -> None:
+    """An admin's editor wrote latin-1; keys are compared as bytes that ssh-keygen gets unchanged."""
+    node, anna = town.peer("n1"), by(town, keys, "anna")
+    anna.push({"allowed_signers": signers.encode() + "# Jürgen\n".encode("latin-1")})
+    node.ledger()
+    anna.push({"fleet.toml": REMOTE})
+    assert node.ledger().charter.trust.missions == "remote"
+
+
+def test_junk_by_the_hundred_is_looked_at_once_and_told_in_part(town: Town) -> None:
+    """Whoever may push can make nodes neither remember nor tell of thousands of refused changes."""
+    peer = town.peer("nobody")
+    for number in range(60):
+        peer.push({"fleet.toml": SIGNED + f"\n# {number % 2}\n"})
+    constitution = Constitution(peer.bus.store, lambda _tip: town.root)
+    assert len(constitution.in_force(peer.ledger().tip).alarms) == 10
+
+
+def test_an_older_view_than_another_process_had_is_no_rewritten_branch(town: Town, keys: Keys, tmp_path: Path) -> None:
+    """A process whose fetch was a moment earlier than what is kept: it goes by what is kept."""
+    pins = Pins(path=tmp_path / "pin.json", ledger="ledger")
+    store = town.peer("n1").bus.store
+    old = by(town, keys, "anna").push({"notes.md": "old"})
+    alone = keys.signers(anna=("admin",))
+    new = by(town, keys, "anna").push({"allowed_signers": alone})
+    Constitution(store, pins.anchor, pins).in_force(old)
+    Constitution(store, pins.anchor, pins).in_force(new)
+    assert Constitution(store, pins.anchor, pins).in_force(old).signers == alone
+
+
+def test_a_damaged_pin_is_told(tmp_path: Path) -> None:
+    """It is not taken for none: that would be to trust anew."""
+    path = tmp_path / "pin.json"
+    path.write_text("")
+    with pytest.raises(WrongSetting, match="damaged"):
+        Pins(path=path, ledger="ledger").load()
