@@ -230,9 +230,9 @@ def _served(home: Path, what: str, *, ledger: str = "", **extra: str) -> Iterato
     env = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
     own = {"SHIFTBOOK_HOME": str(home), "SHIFTBOOK_NODE_ID": "bench", "SHIFTBOOK_HTTP": "127.0.0.1:0"}
     own |= {"FACTORY_ROLE": "HEADQUARTERS", "SHIFTBOOK_LEDGER": ledger, "LLM_PROVIDER_OVERRIDE": "xllamacpp"}
-    words = ["-m", "orchestrator", "serve"] if what == "serve" else ["-m", what]
-    safe = [sys.executable, "-P", *words]  # not what lies in the folder that this is run from
-    process = subprocess.Popen(safe, env=env | own | extra, stdin=subprocess.DEVNULL)
+    words = ["-P", "-m", "orchestrator", "serve"] if what == "serve" else ["-P", "-m", what]
+    command = [sys.executable, *words]  # -P: not what lies in the folder that this is run from
+    process = subprocess.Popen(command, env=env | own | extra, stdin=subprocess.DEVNULL)
     try:
         with httpx.Client(base_url=_url(home, process), timeout=STARTING, trust_env=False) as client:
             yield client

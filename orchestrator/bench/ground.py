@@ -129,7 +129,7 @@ class Ground:
             data = (self.root / "keys" / f"n0{ending}").read_bytes()
             (keys / f"node{ending}").write_bytes(data)
             (keys / f"node{ending}").chmod(0o600)
-        words = [sys.executable, "-m", "orchestrator", "node", "run", "--json"]
+        words = [sys.executable, "-P", "-m", "orchestrator", "node", "run", "--json"]
         with log.open("wb") as out:
             process = subprocess.Popen(words, cwd=self.root, env=env, stdout=out, stderr=subprocess.DEVNULL)
         try:

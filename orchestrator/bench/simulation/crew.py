@@ -1,0 +1,271 @@
+"""Who takes part in the simulation? The product's own nodes, whose work takes virtual time instead of threads."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+from missions.lease import Hold, LeaseWatch
+from missions.selection import Offer
+from orchestrator import journal
+from orchestrator.bench.simulation.host import Link, Server
+from orchestrator.bench.simulation.scenario import Scenario
+from orchestrator.bench.simulation.shelf import Archivist
+from orchestrator.bus import BEAT, Bus
+from orchestrator.delivery import Delivery
+from orchestrator.intake import Intake, Taken, Tell
+from orchestrator.ledger import Held, Ledger, Reader
+from orchestrator.node import Job, Node
+from orchestrator.outbox import Letter, Outbox
+from orchestrator.ports import Outcome
+from orchestrator.pulse import Pulse
+from orchestrator.roles import Role
+from orchestrator.trust import Trust
+from orchestrator.work import Stopper, Workshop
+from sync.beat import Beat
+from sync.memory_remote import MemoryRemote
+from sync.remote import Refs
+
+BEGINNING = datetime(2026, 11, 1, tzinfo=UTC)
+AGENTS = frozenset({"builtin"})
+VIEWS = 8
+Overdue = Mapping[str, tuple[Held, float]]
+"""Running claims whose holders have been silent for a lease, each with the last moment at which one of them moved."""
+
+
+@dataclass(frozen=True)
+class Pocket(Outbox):
+    """An outbox that needs no disk: a simulated node whose power fails has lost it, as one whose disk died."""
+
+    letters: dict[str, Letter] = field(default_factory=dict)
+
+    def put(self, letter: Letter) -> None:
+        """Keeps a letter."""
+        self.letters[letter.held.oid] = letter
+
+    def remove(self, letter: Letter) -> None:
+        """Takes it out."""
+        self.letters.pop(letter.held.oid, None)
+
+    def __iter__(self) -> Iterator[Letter]:
+        return iter(list(self.letters.values()))
+
+
+@dataclass
+class SharedReader(Reader):
+    """One reader for all: what a view says is the same for everybody, so it is read once and not a thousand times."""
+
+    folded: Collection[str] = field(default_factory=set)
+    """All missions of which some attempt was ever folded."""
+    _views: OrderedDict[int, Ledger] = field(default_factory=OrderedDict)
+
+    def __post_init__(self) -> None:
+        self._librarian = Archivist(self.store, folded=self.folded)
+
+    def read(self, refs: Refs) -> Ledger:
+        """The ledger behind these refs; the last few are kept."""
+        known = self._views.get(id(refs))
+        if known is None or known.refs is not refs:
+            known = self._views[id(refs)] = super().read(refs)
+            while len(self._views) > VIEWS:
+                self._views.popitem(last=False)
+        return known
+
+
+@dataclass(kw_only=True)
+class Observer(Intake):
+    """An intake that looks back instead of looking on: who has moved is asked only when somebody may be overdue.
+
+    It then shows its lease watch, for the overdue claims, every fetch that this node has made, in turn. For the others
+    the watch would say that they moved less than a lease ago.
+    """
+
+    overdue: Callable[[], Overdue]
+    clock: Callable[[], float]
+    fetches: deque[float] = field(default_factory=deque)
+    """When this node has fetched, for as long as it matters."""
+
+    def fetched(self, ledger: Ledger) -> None:
+        """Notes a fetch."""
+        now, bus = self.clock(), ledger.charter.bus
+        self.fetches.append(now)
+        while self.fetches[0] < now - 2 * bus.lease - 2 * bus.poll_seconds[1]:
+            self.fetches.popleft()
+
+    def observe(self, ledger: Ledger, now: float) -> None:
+        """Takes in one fetch."""
+        bus = ledger.charter.bus
+        overdue = {name: held for name, held in self.overdue().items() if held[0].claim.node != self.bus.name}
+        self.watch = LeaseWatch(lease=bus.lease, roof=max(2 * bus.poll_seconds[1], bus.lease))
+        for at in self.fetches if overdue else ():
+            self.watch.observe({name: (held.oid, since <= at) for name, (held, since) in overdue.items()}, at)
+
+
+class Heart(Pulse):
+    """A pulse without threads: the simulation says when it beats."""
+
+    def __init__(self, beat: Beat, *, clock: Callable[[], float]) -> None:
+        super().__init__(beat, clock=lambda: clock() if self._sent is None else self._sent)
+        self._sent: float | None = None
+
+    def begin(self) -> None:
+        """Finds where its ref stands."""
+        self.beat.start()
+
+    def throb(self, sent: float) -> None:
+        """One beat, which arrives now."""
+        self._sent = sent
+        self._once()
+        self._sent = None
+
+    @property
+    def closes(self) -> float:
+        """Seconds until the fence closes if no other beat is accepted."""
+        return self._left()
+
+
+@dataclass(kw_only=True)
+class Crewman(Node):
+    """A node that tells the simulation when it begins some work, and is told when it is done."""
+
+    intake: Observer
+    begin: Callable[[Crewman, Taken], None]
+    link: Link
+    heart: Heart
+    chance: Random
+    number: int
+    fold_wait: float
+    up: bool = True
+    fresh: bool = True
+    """It has just started, and does not know yet what it held before."""
+    busy: bool = False
+    """A fetch or a round is under way."""
+    nudged: bool = False
+    ticket: int = 0
+    """The only entry of the agenda that counts for its next poll."""
+    work: dict[str, tuple[Taken, float]] = field(default_factory=dict)
+    """What it works on, and since when."""
+
+    def _start(self, taken: Taken) -> None:
+        name = taken.mission.name
+        self.jobs[name] = Job(held=taken.held, mission=taken.mission, thread=threading.Thread(), stopper=Stopper())
+        self.work[name] = (taken, self.clock())
+        self.begin(self, taken)
+
+    def _fold_wait(self, ledger: Ledger) -> float:
+        """As a node waits that knows HQ to be alive: the presence pages are not simulated."""
+        roof = min(ledger.charter.bus.lease, self.fold_wait)
+        return 0.0 if self.role.folds_at_once else self.chance.uniform(0.5, 1.0) * roof
+
+    def wants(self, ledger: Ledger, *, ready: bool, duty: bool) -> bool:
+        """Whether a round would do anything: it costs a thousand times as much as this."""
+        if (ready and self.slots > len(self.jobs)) or self.delivery.waiting or not self.online:
+            return True
+        if self.intake.overdue():
+            self.intake.observe(ledger, self.clock())
+            if self.intake.watch.expired(list(ledger.claims)):
+                return True
+        if not duty:
+            self._fold_due = None
+            return False
+        if self._fold_due is None:
+            self._fold_due = self.clock() + self._fold_wait(ledger)
+        return self.clock() >= self._fold_due
+
+    def rest(self, ledger: Ledger) -> float:
+        """Seconds until its next poll after one that brought nothing to do."""
+        self._pause = self._calmer(ledger)
+        return self._pause
+
+    @property
+    def pause(self) -> float:
+        """Seconds until its next poll after a round."""
+        return self._pause
+
+    def finish(self, name: str, *, ok: bool) -> float:
+        """The work on a mission ends: hands what came of it to the delivery, as the worker's thread would.
+
+        Returns how many seconds it took.
+        """
+        taken, began = self.work.pop(name)
+        now, claim, stopped = self.clock(), taken.held.claim, self.jobs[name].stopper.reason
+        outcome = _outcome(ok=ok and not stopped, stopped=stopped)
+        attempt = journal.Attempt(
+            mission=taken.mission,
+            claim=claim,
+            outcome=outcome,
+            state=Hold.RELEASED if stopped else Hold.DONE if ok else Hold.FAILED,
+            started=BEGINNING + timedelta(seconds=began),
+            finished=BEGINNING + timedelta(seconds=now),
+            final=not stopped and (ok or claim.attempt >= taken.mission.attempts_allowed),
+        )
+        self.delivery.post(taken.held, attempt, stopped)
+        return now - began
+
+
+def _outcome(*, ok: bool, stopped: str) -> Outcome:
+    if ok:
+        return Outcome(ok=True, summary="Done.", answer="42")
+    return Outcome(ok=False, summary="Stopped." if stopped else "It did not work out.", error=stopped or "bad luck")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What all nodes share."""
+
+    server: Server
+    reader: Reader
+    clock: Callable[[], float]
+    overdue: Callable[[], Overdue]
+    begin: Callable[[Crewman, Taken], None]
+    chance: Random
+    tell: Callable[[str], Tell]
+    """Gives each node, by name, somebody to whom it tells its shift."""
+
+
+def speaker(name: str, boot: str, link: Link) -> Bus:
+    """A voice on the bus whose time is virtual."""
+    nonces = itertools.count()
+    return Bus(
+        remote=link,
+        store=link.store,
+        name=name,
+        boot=boot,
+        sign=None,
+        now=lambda: BEGINNING + timedelta(seconds=link.now()),
+        nonce=lambda: f"{boot}-{next(nonces)}",
+        sleep=link.sleep,
+    )
+
+
+def crewman(number: int, boot: str, plan: Scenario, link: Link, around: Surroundings) -> Crewman:
+    """The fleet's node of that number: HQ is number 0."""
+    name, clock = f"node-{number}", around.clock
+    bus, tell = speaker(name, boot, link), around.tell(name)
+    offer = Offer(node=name, role="LOCAL_WORKER", agents=AGENTS)
+    trust = Trust(link.store)
+    heart = Heart(Beat(MemoryRemote(around.server), link.store, BEAT + name), clock=clock)
+    return Crewman(
+        intake=Observer(
+            bus=bus, reader=around.reader, trust=trust, offer=offer, tell=tell, overdue=around.overdue, clock=clock
+        ),
+        delivery=Delivery(bus=bus, outbox=Pocket(Path()), tell=tell),
+        workshop=Workshop(agents={}, folder=Path("/nonexistent"), counts={}, now=bus.now),
+        pulse=heart,
+        heart=heart,
+        role=Role.HEADQUARTERS if number == 0 else Role.LOCAL_WORKER,
+        clock=clock,
+        book=lambda _attempt: None,
+        slots=plan.slots,
+        fold_wait=plan.fold_wait,
+        begin=around.begin,
+        link=link,
+        chance=around.chance,
+        number=number,
+    )

@@ -1,0 +1,70 @@
+"""What does the repository mean for all nodes at this moment? Worked out once, and not by each of a thousand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from missions.mission import OPEN, Status
+from orchestrator.bench.simulation.crew import Overdue, SharedReader
+from orchestrator.bench.simulation.host import Server
+from orchestrator.fold import duty
+from orchestrator.ledger import Held, Ledger
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What one view means, by the functions that each node would ask."""
+
+    ready: bool
+    """Some mission may be claimed."""
+    duty: bool
+    """Something waits to be folded."""
+    running: Mapping[str, Sequence[Held]]
+    """The running claims of each holder."""
+
+
+@dataclass(kw_only=True)
+class Outlook:
+    """The newest view of the repository. `lease` is seconds."""
+
+    server: Server
+    reader: SharedReader
+    clock: Callable[[], float]
+    lease: float
+    _known: tuple[int, Facts] | None = None
+
+    def ledger(self) -> Ledger:
+        """What the repository says now."""
+        return self.reader.read(self.server.view())
+
+    def facts(self) -> Facts:
+        """What that means."""
+        if self._known is None or self._known[0] != self.server.version:
+            self._known = (self.server.version, _mean(self.ledger()))
+        return self._known[1]
+
+    def overdue(self) -> Overdue:
+        """The running claims whose holders have not moved for a lease."""
+        found: dict[str, tuple[Held, float]] = {}
+        running = self.facts().running
+        for node, beat in self.server.beats.items():
+            if self.clock() - beat < self.lease:
+                break
+            for held in running.get(node, ()):
+                found[held.claim.mission] = (held, max(beat, self.server.since[held.claim.mission]))
+        return found
+
+    def nothing_open(self) -> bool:
+        """Whether all missions that were filed have ended."""
+        ledger = self.ledger()
+        return not ledger.claims and all(f.mission.status is Status.DEAD for f in ledger.open.values())
+
+
+def _mean(ledger: Ledger) -> Facts:
+    running: dict[str, list[Held]] = {}
+    for held in ledger.claims.values():
+        if not held.claim.closed:
+            running.setdefault(held.claim.node, []).append(held)
+    ready = any(f.mission.status in OPEN for name, f in ledger.open.items() if name not in ledger.claims)
+    return Facts(ready=ready, duty=duty(ledger), running=running)
