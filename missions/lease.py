@@ -97,8 +97,11 @@ def grant(mission: Mission, *, blob: str, node: str, boot: str, nonce: str) -> C
 
 
 def take_over(old: Claim, *, blob: str, node: str, boot: str, nonce: str) -> Claim:
-    """The next holder's claim after a lease ran out: a new epoch fences the old holder, and the attempt counts."""
-    mine = replace(old, blob=blob, node=node, boot=boot, nonce=nonce, state=Hold.RUNNING)
+    """The next holder's claim after a lease ran out: a new epoch fences the old holder, and the attempt counts.
+
+    `old` may be closed, by a node whose word does not count: what it brought is not taken along.
+    """
+    mine = replace(old, blob=blob, node=node, boot=boot, nonce=nonce, state=Hold.RUNNING, log=None, reason="")
     return replace(mine, epoch=old.epoch + 1, attempt=old.attempt + 1)
 
 

@@ -12,11 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from handoff.redact import redact
-from missions import document
 from missions.mission import Mission
 from orchestrator.archive import ARCHIVE
 from orchestrator.bus import LATE, Bus
-from orchestrator.errors import NotFound, Refused, WrongSetting
+from orchestrator.errors import NotFound, Refused, Unfit, WrongSetting
 from orchestrator.fold import Draft
 from orchestrator.ledger import Filed, Ledger, Reader
 from orchestrator.membership import Membership
@@ -59,7 +58,7 @@ def _read(ledger: Ledger, trust: Trust, mission: str, name: str, oid: Oid, *, si
     which = name.removeprefix(f"{mission}-")
     try:
         record = read_record(ledger.store, oid)
-    except (ObjectMissing, KeyError, ValueError, TypeError) as error:
+    except (ObjectMissing, KeyError, ValueError) as error:
         wrong = f"it cannot be read: {error}"
         return Late(name=name, which=which, oid=oid, node="", record=None, wrong=wrong)
     rest = which.removeprefix(f"{record.epoch}-")
@@ -148,12 +147,12 @@ def _files(ledger: Ledger, here: Filed, late: Late, by: str) -> dict[str, bytes 
     remark = f"- adopted by {by} from `{late.ref}`"
     record = replace(record, section=f"{record.section.rstrip()}\n\n{remark}")
     draft = Draft(ledger)
-    path = draft.adopt(here, record, node=late.node, by=by, late=late.which)
+    try:
+        draft.adopt(here, record, node=late.node, by=by, late=late.which)
+    except Unfit as error:
+        raise Refused(str(error)) from error
     if record.memo and (ledger.read(record.memo_path) or record.memo.encode()) != record.memo.encode():
         raise Refused(f"{record.memo_path} is another attempt's memo: move it away first")
-    read = document.read(path, draft.files[path] or b"")
-    if not isinstance(read, Mission):
-        raise Refused(f"with this result {path} could not be read: {read.reason}")
     return draft.files
 
 

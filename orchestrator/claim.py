@@ -131,7 +131,7 @@ def _holds(bus: Bus, commit: Oid, record: Record) -> bool:
     """By its words, not by mission and epoch alone: a person who reverts a fold sets the epoch back."""
     try:
         found = read_record(bus.store, commit)
-    except (ObjectMissing, KeyError, ValueError, TypeError):
+    except (ObjectMissing, KeyError, ValueError):
         return False
     return replace(found, artifacts={}) == replace(record, fields=dict(record.fields), artifacts={})
 

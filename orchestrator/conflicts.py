@@ -24,10 +24,12 @@ from sync.remote import Oid, Store
 PLACE = "conflicts"
 ROOF = 1024 * 1024
 """Characters of a value that are written down; Git's history has the rest."""
+LARGEST = 10 * ROOF
+"""Bytes of a document that is read: two values of four bytes a character, and what stands around them."""
 NOTHING = "(taken out)"
 
 _MONTH = re.compile(r"\d{4}-\d\d")
-_VALUES = re.compile(r"^(`{3,})text\n(.*?)\n\1$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"(`{3,})text")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,13 +111,15 @@ def render(one: Dispute) -> bytes:
 
 def read(path: str, data: bytes) -> Dispute | None:
     """Reads what `render` wrote; None for what is no such document."""
+    if len(data) > LARGEST:
+        return None
     text = data.decode("utf-8", "replace")
     try:
         block = frontmatter.split(text)
         mission = slug(str(block.fields.get("mission", "")))
     except (Malformed, BadName):
         return None
-    values = [found[2] for found in _VALUES.finditer(block.body)]
+    values = list(_values(block.body))
     if len(values) != 2:
         return None
     facts = {key: str(block.fields.get(key, "")) for key in ("part", "kept_by", "kept_in", "lost_by", "lost_in")}
@@ -163,6 +167,19 @@ def _fenced(text: str | None) -> str:
     shown = NOTHING if text is None else text
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", shown)), default=0))
     return f"{fence}text\n{shown}\n{fence}"
+
+
+def _values(body: str) -> Iterator[str]:
+    """What stands between the fences that `_fenced` wrote, in one pass: anybody may have written this file."""
+    fence, lines = "", list[str]()
+    for line in body.split("\n"):
+        if fence and line == fence:
+            yield "\n".join(lines)
+            fence = ""
+        elif fence:
+            lines.append(line)
+        elif opening := _FENCE.fullmatch(line):
+            fence, lines = opening[1], []
 
 
 def _whose(name: str, commit: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from missions.lease import Hold
@@ -13,7 +15,11 @@ from orchestrator.intake import Taken, Tell
 from orchestrator.ledger import Held
 from orchestrator.outbox import Letter, Outbox
 from orchestrator.ports import Outcome
-from sync.errors import RemoteUnreachable, SyncError
+from sync.errors import BranchMissing, HistoryRewritten, RemoteUnreachable, SyncError
+from sync.remote import Oid
+
+REST, LONGEST_REST = 30.0, 3600.0
+"""Seconds for which a letter rests that the remote refused: twice as long each time, up to the longest."""
 
 
 @dataclass(kw_only=True)
@@ -23,20 +29,36 @@ class Delivery:
     bus: Bus
     outbox: Outbox
     tell: Tell
+    clock: Callable[[], float] = time.monotonic
+    """Monotonic seconds."""
     _ready: list[Letter] = field(default_factory=list)
+    _rests: dict[Oid, tuple[float, float]] = field(default_factory=dict)
+    """By the claim of a letter that was refused: until when it rests, and for how many seconds."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def waiting(self) -> bool:
-        """Whether something is ready that the remote has not taken yet."""
+        """Whether something is ready that the remote has not taken yet, and that it did not refuse a while ago."""
         with self._lock:
-            return bool(self._ready)
+            return any(self._due(letter) for letter in self._ready)
+
+    @property
+    def refused(self) -> list[Letter]:
+        """What the remote has refused and this node keeps."""
+        with self._lock:
+            return [letter for letter in self._ready if letter.held.oid in self._rests]
 
     @property
     def missions(self) -> set[str]:
         """Those whose attempts wait to be handed back."""
         with self._lock:
             return {letter.held.claim.mission for letter in self._ready}
+
+    def pending(self, held: Mapping[str, Held]) -> set[str]:
+        """Those of the missions that are held whose very claim waits here to be ended: nobody need work on them."""
+        with self._lock:
+            mine = {letter.held.oid for letter in self._ready}
+        return {name for name, now in held.items() if now.oid in mine}
 
     def reload(self) -> None:
         """Takes up what an earlier run of this node left in its outbox."""
@@ -73,11 +95,11 @@ class Delivery:
     def hand_back(self) -> list[Letter]:
         """Pushes what is ready. Returns what is settled: accepted, or kept as late work.
 
-        What could not be pushed stays ready. One letter that the remote refuses holds up none of the others. Raises
-        SyncError or OSError when nothing at all was settled because of it.
+        What could not be pushed stays ready. One letter that the remote refuses rests, and holds up nothing else.
+        Raises RemoteUnreachable, BranchMissing, HistoryRewritten or OSError when nothing was settled because of it.
         """
         with self._lock:
-            ready, self._ready = self._ready, []
+            ready = [letter for letter in self._ready if self._due(letter)]
         done: list[Letter] = []
         trouble: SyncError | OSError | None = None
         for letter in ready:
@@ -85,17 +107,37 @@ class Delivery:
                 break
             try:
                 ended = claims.complete(self.bus, letter.held, letter.record, state=letter.state, reason=letter.reason)
-            except (SyncError, OSError) as error:
+            except (RemoteUnreachable, BranchMissing, HistoryRewritten, OSError) as error:
                 trouble = error
                 continue
+            except SyncError as error:  # a hook, a limit on sizes: it will be the same in the next round
+                self._let_rest(letter, error)
+                continue
             done.append(letter)
-            self._told(letter, ended)
-            self._forget(letter)
-        with self._lock:
-            self._ready = [letter for letter in ready if letter not in done] + self._ready
+            self._settle(letter, ended)
         if trouble is not None and not done:
             raise trouble
         return done
+
+    def _due(self, letter: Letter) -> bool:
+        until, _ = self._rests.get(letter.held.oid, (self.clock(), 0.0))
+        return self.clock() >= until
+
+    def _let_rest(self, letter: Letter, why: SyncError) -> None:
+        claim = letter.held.claim
+        with self._lock:
+            _, before = self._rests.get(letter.held.oid, (0.0, REST / 2))
+            rest = min(2 * before, LONGEST_REST)
+            self._rests[letter.held.oid] = (self.clock() + rest, rest)
+        told = f"{claim.mission}, attempt {claim.attempt}: {why}; the result stays in this node's outbox"
+        self.tell("refused", told, once=True, mission=claim.mission)
+
+    def _settle(self, letter: Letter, ended: claims.Ended) -> None:
+        with self._lock:
+            self._ready = [other for other in self._ready if other is not letter]
+            self._rests.pop(letter.held.oid, None)
+        self._told(letter, ended)
+        self._forget(letter)
 
     def _forget(self, letter: Letter) -> None:
         try:

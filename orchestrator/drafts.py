@@ -27,7 +27,12 @@ _TEMPORARY = re.compile(
     re.IGNORECASE,
 )
 """Names that editors, browsers and merge tools give to files of a moment."""
-_CONFLICT = re.compile(rb"^<{7} .*?^={7}\r?$.*?^>{7} ", re.MULTILINE | re.DOTALL)
+_MARKERS = (
+    re.compile(rb"^<{7} ", re.MULTILINE),
+    re.compile(rb"^={7}\r?$", re.MULTILINE),
+    re.compile(rb"^>{7} ", re.MULTILINE),
+)
+"""What git writes around and between two versions, in this order."""
 _LOG = re.compile(r"(projects/[^/]+/)?(SESSION_LOG\.md|log/\d{4}-\d\d\.md)\Z")
 
 
@@ -44,7 +49,7 @@ def unready(path: str, data: bytes) -> str:
         return "it is empty"
     if len(data) > SIZE_ROOF:
         return f"it has {len(data):,} bytes"
-    if _CONFLICT.search(data):
+    if _conflicting(data):
         return "it has conflict markers"
     try:
         text = data.decode("utf-8")
@@ -87,3 +92,14 @@ def merger(text_merge: Callable[[bytes, bytes, bytes], bytes | None]) -> Callabl
         return None if both is None or unready(path, both) else both
 
     return merge
+
+
+def _conflicting(data: bytes) -> bool:
+    """Whether git's markers stand in a text one after the other. Each search begins where the last one ended."""
+    at = 0
+    for marker in _MARKERS:
+        found = marker.search(data, at)
+        if found is None:
+            return False
+        at = found.end()
+    return True

@@ -31,6 +31,10 @@ class Refused(OrchestratorError):
     exit_code = 4
 
 
+class Unfit(OrchestratorError):
+    """What an attempt brought cannot become its mission's result."""
+
+
 class BrokenLedger(OrchestratorError):
     """The ledger lacks something that no node can work without."""
 

@@ -21,13 +21,17 @@ from missions.mission import FINISHED, Mission, Quarantined, Status
 from orchestrator import conflicts
 from orchestrator.archive import ARCHIVE
 from orchestrator.bus import CLAIM, Bus
+from orchestrator.errors import Unfit
 from orchestrator.ledger import Filed, Held, Ledger, Reader
 from orchestrator.record import Record, artifact_path, flaw, read_record
 from orchestrator.trust import Trust
 from sync.errors import ObjectMissing
 from sync.objects import read_commit
 from sync.publish import publish
-from sync.remote import Oid, Refs, Update
+from sync.remote import Refs, Update
+
+SECTION_ROOF = 20_000
+"""Characters of an attempt's section that stand in a mission which could not hold all of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,14 +68,18 @@ def fold(bus: Bus, reader: Reader, trust: Trust, check: Callable[[Ledger], None]
         if not duty(ledger):
             return []
         draft = Draft(ledger)
-        ended = [(h, _record(bus, ledger, trust, h)) for _, h in sorted(ledger.claims.items()) if h.claim.closed]
-        gone = [(held, record) for held, record in ended if isinstance(record, Record)]
-        odd.update({held.claim.mission: why for held, why in ended if isinstance(why, str)})
-        for held, record in gone:
-            done.update(draft.take(held.claim, record))
+        gone: list[Held] = []
+        for name, held in sorted(ledger.claims.items()):
+            if not held.claim.closed:
+                continue
+            try:
+                done.update(draft.take(held.claim, _record(bus, ledger, trust, held)))
+                gone.append(held)
+            except Unfit as error:
+                odd[name] = str(error)
         for filed in settled_by_hand(ledger):
             done[filed.mission.name] = draft.settle(filed)
-        deletions = [Update(ref=CLAIM + h.claim.mission, expect=h.oid, new=None) for h, _ in gone]
+        deletions = [Update(ref=CLAIM + h.claim.mission, expect=h.oid, new=None) for h in gone]
         if not draft.files:
             return deletions
         commit = bus.commit(draft.files, _message(done), onto=ledger.tip, tree=ledger.tree)
@@ -81,26 +89,23 @@ def fold(bus: Bus, reader: Reader, trust: Trust, check: Callable[[Ledger], None]
     return Folded(missions=dict(done), refused=odd)
 
 
-def _record(bus: Bus, ledger: Ledger, trust: Trust, held: Held) -> Record | str:
-    """What an ended attempt brought, or why it is not taken: the very node that the claim names must have signed both,
-    and it must bring nothing but a result of this mission."""
+def _record(bus: Bus, ledger: Ledger, trust: Trust, held: Held) -> Record:
+    """What an ended attempt brought. Raises Unfit: the very node that the claim names must have signed both, and it
+    must bring nothing but a result of this mission."""
     claim = held.claim
-    if claim.log is None or not all(_by_holder(bus, ledger, trust, claim, oid) for oid in (held.oid, claim.log)):
-        return f"it is not signed by {claim.node}"
+    signed = bus.sign is not None  # a ledger without signatures is the in-memory remote of simulations
+    if claim.log is None or (signed and not all(trust.by_holder(ledger, held, oid) for oid in (held.oid, claim.log))):
+        raise Unfit(f"it is not signed by {claim.node}")
     try:
         record = read_record(bus.store, claim.log)
-    except (ObjectMissing, KeyError, ValueError, TypeError) as error:
-        return f"its record cannot be read: {error}"
+    except (ObjectMissing, KeyError, ValueError) as error:
+        raise Unfit(f"its record cannot be read: {error}") from error
     if (record.mission, record.epoch) != (claim.mission, claim.epoch):
-        return "its record is another attempt's"
-    return flaw(record, claim.mission) or record
-
-
-def _by_holder(bus: Bus, ledger: Ledger, trust: Trust, claim: Claim, commit: Oid) -> bool:
-    if bus.sign is None:
-        return True  # a ledger without signatures: the in-memory remote of simulations
-    principal = trust.signer(ledger, commit)
-    return principal is not None and "node" in principal.roles and principal.name == claim.node
+        raise Unfit("its record is another attempt's")
+    wrong = flaw(record, claim.mission)
+    if wrong:
+        raise Unfit(wrong)
+    return record
 
 
 def _message(done: Mapping[str, Status]) -> str:
@@ -119,7 +124,10 @@ class Draft:
         self.files: dict[str, bytes | None] = {}
 
     def take(self, claim: Claim, record: Record) -> dict[str, Status]:
-        """Folds one closed claim. Returns the mission's new state; nothing for a claim that the branch is past."""
+        """Folds one closed claim. Returns the mission's new state; nothing for a claim that the branch is past.
+
+        Raises Unfit, and writes nothing, for a record with which the mission could not be read any more.
+        """
         here = self.ledger.open.get(claim.mission) or self.ledger.archived(claim.mission)
         if here is not None and here.mission.epoch >= claim.epoch:
             return {}
@@ -139,7 +147,7 @@ class Draft:
     def adopt(self, here: Filed, record: Record, *, node: str, by: str, late: str) -> str:
         """Makes late work the mission's result, on a person's word; returns the mission's new path.
 
-        What it was before stays as an earlier attempt.
+        What it was before stays as an earlier attempt. Raises Unfit as `take` does.
         """
         attempt, epoch = here.mission.attempt + 1, max(here.mission.epoch, record.epoch)
         new = replace(here.mission, status=Status.DONE, node=node, attempt=attempt, epoch=epoch, retry_at=None)
@@ -205,8 +213,8 @@ class Draft:
         retry = f"{new.retry_at:%Y-%m-%dT%H:%M:%SZ}" if new.retry_at else None
         state: dict[str, Scalar] = {"status": new.status.value, "node": new.node, "attempt": new.attempt}
         anew: dict[str, Scalar] = {"adopted_by": None, "adopted_from": None}
-        fields = state | {"epoch": new.epoch, "retry_at": retry} | anew | dict(record.fields)
-        self.files[target] = _encoded(document.with_attempt(document.with_fields(text, fields), record.section))
+        fields = state | {"epoch": new.epoch, "retry_at": retry} | anew
+        self.files[target] = _readable(target, document.with_fields(text, fields), record)
         if path is not None and path != target:
             self.files[path] = None
 
@@ -238,6 +246,29 @@ class Draft:
     def _broken_path(self, name: str) -> str | None:
         """Where a file that broke while it ran stands; None when the file was deleted."""
         return next((q.path for q in self.ledger.quarantined if q.name == name), None)
+
+
+def _readable(target: str, text: str, record: Record) -> bytes:
+    """The mission's file with what the record brings. A section that no mission can hold is told in short.
+
+    Raises Unfit where the file could be read without the record, and cannot with it.
+    """
+    broken = isinstance(document.read(target, _encoded(text)), Quarantined)
+    fields, why = document.with_fields(text, record.fields), ""
+    for section in (record.section, _plain(record.section)):
+        data = _encoded(document.with_attempt(fields, section))
+        read = document.read(target, data)
+        if broken or isinstance(read, Mission):
+            return data
+        why = read.reason
+    raise Unfit(f"with this result {target} could not be read: {why}")
+
+
+def _plain(section: str) -> str:
+    """A section as short text: the whole of it is in the node's log."""
+    text = section.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    left_out = len(text) - SECTION_ROOF
+    return f"{text[:SECTION_ROOF]}\n\n[… {left_out:,} more characters are in the node's log]" if left_out > 0 else text
 
 
 def _decoded(data: bytes | None) -> str:

@@ -27,7 +27,7 @@ from orchestrator.settings import Settings
 from sync.errors import HistoryRewritten, SyncError
 from sync.git import GitStore, quarantine
 from sync.objects import EXECUTABLE, FILE, find, read_commit
-from sync.remote import Oid
+from sync.remote import MOVED, Oid
 from sync.signatures import Verifier
 
 PUSHER = "SHIFTBOOK_PUSHER"
@@ -72,6 +72,9 @@ class Gatehouse:
         self._verifier = Verifier(before.signers)
         self._open = before.charter.trust.missions == "remote"
         who = self._named(pusher)
+        # A client may say what it likes of where the branch was. git then leaves the branch alone, but moves the rest.
+        if any(one.ref == self.branch and one.old != self.tip for one in asked):
+            return f"{self.branch}: {MOVED}"
         after = next((one.new for one in asked if one.ref == self.branch), self.tip)
         for one in asked:
             why = moving(who, self._move(one, after), self.branch)

@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +28,11 @@ HEAD_ROOF = 16 * 1024
 """Bytes of headers that git's program may say before its answer."""
 AT_ONCE = 16
 """Programs that run at the same time; who comes then waits PATIENCE seconds for a place."""
+SHARE = 4
+"""Of these, the most that work for one caller: who sends bodies that never end keeps nobody else out."""
 PATIENCE = 20.0
+LONGEST = 3600.0
+"""Seconds after which a program is ended, whatever it is at: a large push over a slow line takes minutes."""
 
 
 class Crowded(OrchestratorError):
@@ -82,9 +87,12 @@ class Ask:
 class Reply:
     """What git's program answers. Close it, whatever happens: that ends the program and gives the place back."""
 
-    def __init__(self, process: subprocess.Popen[bytes], body: Body, done: Callable[[], None]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], body: Body, done: Callable[[], None], longest: float) -> None:
         self._process, self._done, self._lock = process, done, threading.Lock()
         self._problem: Exception | None = None
+        self._over = threading.Timer(longest, self._expire)
+        self._over.daemon = True
+        self._over.start()
         self._pump = threading.Thread(target=self._feed, args=(body,), name="git-body", daemon=True)
         self._pump.start()
         try:
@@ -105,8 +113,7 @@ class Reply:
 
     def close(self) -> None:
         """Ends the program if it still runs. Closing twice is no error."""
-        with self._lock:
-            done, self._done = self._done, lambda: None
+        self._over.cancel()
         if self._process.poll() is None:
             try:
                 self._process.wait(timeout=0.5)  # it has said its last word and is about to end by itself
@@ -115,6 +122,18 @@ class Reply:
                 self._process.wait()
         assert self._process.stdout is not None
         self._process.stdout.close()
+        self._give_back()
+
+    def _expire(self) -> None:
+        """Ends the program and gives the place back, also while both ends of the line stand still."""
+        self._problem = Broken("this took too long")
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._give_back()
+
+    def _give_back(self) -> None:
+        with self._lock:
+            done, self._done = self._done, lambda: None
         done()
 
     def _feed(self, body: Body) -> None:
@@ -149,13 +168,38 @@ class Reply:
         return status, [(name, value) for name, _, value in fields if name != "Status"]
 
 
+class _Places:
+    """Who runs how many programs."""
+
+    def __init__(self) -> None:
+        self._held: Counter[str] = Counter()
+        self._changed = threading.Condition()
+
+    def take(self, caller: str) -> bool:
+        """Takes a place for a caller; False when there was none for PATIENCE seconds."""
+        with self._changed:
+            free = self._changed.wait_for(lambda: self._free(caller), PATIENCE)
+            self._held[caller] += free
+            return free
+
+    def give(self, caller: str) -> None:
+        """Gives one back."""
+        with self._changed:
+            self._held -= Counter([caller])  # keeps no name that holds none
+            self._changed.notify_all()
+
+    def _free(self, caller: str) -> bool:
+        return self._held.total() < AT_ONCE and self._held[caller] < SHARE
+
+
 @dataclass(frozen=True, kw_only=True)
 class GitDoor:
     """The bare repository that is served, and the name it has in the URL."""
 
     bare: Path
     push_bytes: int
-    _places: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(AT_ONCE))
+    longest: float = LONGEST
+    _places: _Places = field(default_factory=_Places)
 
     @property
     def name(self) -> str:
@@ -164,14 +208,15 @@ class GitDoor:
 
     def ask(self, ask: Ask, body: Body) -> Reply:
         """Git's answer. Raises Crowded, Broken, and what reading the body raises."""
-        if not self._places.acquire(timeout=PATIENCE):
+        caller = ask.who or ask.near
+        if not self._places.take(caller):
             raise Crowded("too many pushes and fetches at the moment: try again")
         try:
             process = http_backend(self.bare, ask.variables, roof=self.push_bytes)
         except BaseException:
-            self._places.release()
+            self._places.give(caller)
             raise
-        return Reply(process, body, self._places.release)
+        return Reply(process, body, lambda: self._places.give(caller), self.longest)
 
 
 def open_door(settings: Settings) -> GitDoor | None:

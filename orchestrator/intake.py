@@ -57,9 +57,10 @@ class Intake:
         """Takes in one fetch: who of the others still moves. `now` is this node's monotonic time."""
         bus = ledger.charter.bus
         self.watch.lease, self.watch.roof = bus.lease, max(2 * bus.poll_seconds[1], bus.lease)
-        beats = ledger.beats
-        others = {n: h for n, h in ledger.claims.items() if not h.claim.closed and h.claim.node != self.bus.name}
-        self.watch.observe({n: (h.oid, beats.get(h.claim.node)) for n, h in others.items()}, now)
+        listed = {p.name for p in self.trust.verifier(ledger).principals.values() if "node" in p.roles}
+        beats = {node: beat for node, beat in ledger.beats.items() if self.bus.sign is None or node in listed}
+        others = {n: h for n, h in ledger.claims.items() if h.claim.closed or h.claim.node != self.bus.name}
+        self.watch.observe({n: (h.oid, h.claim.closed or beats.get(h.claim.node)) for n, h in others.items()}, now)
 
     def resume(self, ledger: Ledger, free: int, busy: Collection[str] = ()) -> list[Taken]:
         """What this node held when it was stopped the last time: its own, so it need not wait for the lease.
@@ -96,11 +97,14 @@ class Intake:
         return taken
 
     def take_over(self, ledger: Ledger, free: int) -> list[Taken]:
-        """What silent holders let go of."""
+        """What silent holders let go of, and what a node ended that was taken out of the fleet before the fold."""
         taken: list[Taken] = []
         for name in self.watch.expired(list(ledger.claims)):
             held = ledger.claims[name]
-            remark = f"took over from {held.claim.node} after {duration(self.watch.silent_for(name))} of silence"
+            if held.claim.closed and not self._orphaned(ledger, held):
+                continue
+            ended = f"; its word on {held.claim.state} does not count" if held.claim.closed else ""
+            remark = f"took over from {held.claim.node} after {duration(self.watch.silent_for(name))} of silence{ended}"
             taken += self._take(ledger, held, remark, free - len(taken))
         return taken
 
@@ -150,6 +154,11 @@ class Intake:
         return Taken(
             held=mine, mission=mission, ledger=ledger, remark=remark, end=end, deleted=filed is None, breaks=breaks
         )
+
+    def _orphaned(self, ledger: Ledger, held: Held) -> bool:
+        """Whether a closed claim will never be folded, because whoever signed it is not the node that it names now."""
+        known = self.bus.sign is None or self.trust.by_holder(ledger, held, held.oid)
+        return not known and ledger.archived(held.claim.mission) is None
 
     def _may(self, ledger: Ledger, filed: Filed, free: int) -> bool:
         return free > 0 and unsuited(filed.mission, self.offer) is None and self.trust.word(ledger, filed).trusted

@@ -72,6 +72,7 @@ class Node:
         self._witness = Witness(self.bus)
         self.pulse.on_fence = lambda: self.stop_jobs(Reason.FENCED)
         self.intake.breaks = lambda: self.pulse.breaks
+        self.delivery.clock = self.clock
 
     def run(self, *, once: bool = False) -> None:
         """Works until drained; with `once`, until nothing is left that this node can do now.
@@ -139,7 +140,7 @@ class Node:
         self.intake.observe(ledger, self.clock())
         if self.sightings is not None:
             self._moved = self.sightings.update(ledger.beats, self.bus.now())
-        busy = self.jobs.keys() | self.delivery.missions  # as of this ledger: what is handed back now was open then
+        busy = self.jobs.keys() | self.delivery.pending(ledger.claims)  # as of now: some is handed back in a moment
         moved = self._hand_back()
         self._call_off(ledger)
         if not self.draining and not self.pulse.fenced:
@@ -197,7 +198,8 @@ class Node:
         """After a restart: hands back what was ready, then takes again what this node held when it died."""
         self.delivery.reload()
         self._hand_back()
-        self._begin(self.intake.resume(self.reader.read(self.bus.remote.fetch()), self.slots))
+        now = self.reader.read(self.bus.remote.fetch())
+        self._begin(self.intake.resume(now, self.slots, self.delivery.pending(now.claims)))
 
     def _begin(self, taken: list[Taken]) -> None:
         for one in taken:
@@ -244,7 +246,10 @@ class Node:
         done = self.delivery.hand_back()
         for letter in done:
             self.workshop.clear(letter.held.claim)
-            self.jobs.pop(letter.held.claim.mission, None)
+        for letter in (*done, *self.delivery.refused):  # what was refused waits without a slot
+            job = self.jobs.get(letter.held.claim.mission)
+            if job is not None and job.held.oid == letter.held.oid:
+                del self.jobs[letter.held.claim.mission]
         return bool(done)
 
     def _fold(self, ledger: Ledger) -> bool:

@@ -25,6 +25,8 @@ PEOPLE = frozenset({"admin", "author"})
 RESULTS = "refs/heads/shiftbook/"
 """Branches with the results of attempts, where the ledger is a project's own repository."""
 OURS = "refs/shiftbook/"
+KNOWN = ("refs/heads/", "refs/tags/", OURS)
+"""Where refs of a ledger stand. Others mean something to git: refs/replace/ puts one object in another's place."""
 
 _LOG = re.compile(r"(?P<of>projects/[^/]+/)?(?:SESSION_LOG\.md|log/[^/]+\.md)")
 _ARCHIVED = re.compile(r"missions/archive/\d{4}-\d\d/(?P<name>[^/]+)\.md")
@@ -100,13 +102,15 @@ def moving(who: Who, move: Move, branch: str) -> str:
             return rule(who, move, move.ref.removeprefix(prefix))
     if who.node or who.stranger:
         return f"{_called(who)} may not write here"
+    if move.new is not None and not move.ref.startswith(KNOWN):
+        return f"a ledger has {', '.join(f'{prefix}*' for prefix in KNOWN)} and no other refs"
     return ""
 
 
 def changing(who: Who, changes: Sequence[Change], read: Read) -> str:
     """Why `who` may not make these changes on the ledger's branch in one commit, in words; empty if they may."""
     if who.stranger:
-        return next((f"{_called(who)} may only file missions, not write {c.path}" for c in changes if _other(c)), "")
+        return next((why for c in changes if (why := _by_stranger(who, c))), "")
     if not who.node:
         return ""
     odd = next((change.path for change in changes if change.new and not change.plain), "")
@@ -119,8 +123,12 @@ def _called(who: Who) -> str:
     return f"{who.name} (a node)" if who.node else f"{who.name} (not in allowed_signers)"
 
 
-def _other(change: Change) -> bool:
-    return not _MISSION.fullmatch(change.path)
+def _by_stranger(who: Who, change: Change) -> str:
+    if not _MISSION.fullmatch(change.path):
+        return f"{_called(who)} may only file missions, not write {change.path}"
+    if change.old is not None or not change.plain:
+        return f"{_called(who)} may only file new missions, not change {change.path}"
+    return ""
 
 
 def _beat(who: Who, move: Move, node: str) -> str:

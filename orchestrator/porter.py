@@ -8,6 +8,7 @@ error), or 75: nobody answers, judge it some other way.
 import json
 import os
 import socket
+import stat
 import sys
 
 NAMES = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH", "SHIFTBOOK_PUSHER")
@@ -18,7 +19,10 @@ SECONDS = 120.0
 
 
 def ask(address: str, question: dict[str, object]) -> str:
-    """The answer of the process that listens at a socket. Raises OSError."""
+    """The answer of the process that listens at a socket. Raises OSError, also where others could have put it."""
+    folder = os.lstat(os.path.dirname(address))  # noqa: PTH120  # pathlib takes as long as all the rest
+    if not stat.S_ISDIR(folder.st_mode) or folder.st_uid != os.geteuid() or folder.st_mode & 0o022:
+        raise PermissionError(address)  # after a crash anybody may have made a folder of that name
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(SECONDS)
         line.connect(address)

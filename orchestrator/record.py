@@ -11,8 +11,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from handoff.tiers import Tier, path_of
 from missions.errors import BadName
+from missions.fields import Fields, explain
 from missions.frontmatter import Scalar
 from missions.lease import Claim
 from missions.mission import slug
@@ -22,6 +25,8 @@ from sync.remote import Oid, Store
 
 FIELDS = frozenset({"started", "finished", "branch", "cost_usd"})
 """The node fields that a record may bring; the others follow from its claim."""
+LAST_YEAR = 9000
+"""A rest after a failed attempt must not lead out of the calendar."""
 
 
 def artifact_path(claim: Claim, month: str, kind: str) -> str:
@@ -65,6 +70,19 @@ class Record:
         return self.finished[:7]
 
 
+class _Meta(BaseModel):
+    """`record.json` as it may be written, by whatever node."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    mission: str
+    epoch: int
+    fields: dict[str, str | int | float | bool | None]
+    finished: str
+    log_path: str
+    memo_path: str = ""
+
+
 def read_record(store: Store, commit: Oid) -> Record:
     """Reads what a log commit carries. Raises KeyError, ValueError or ObjectMissing for one that is not a record."""
     tree = read_commit(store.get(commit)).tree
@@ -75,8 +93,14 @@ def read_record(store: Store, commit: Oid) -> Record:
 
     endings = ("diff", "output.txt")
     artifacts = {ending: text(f"artifacts/{ending}") for ending in endings}
+    try:
+        meta = _Meta.model_validate_json(text("record.json"))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(str(part) for part in ("record.json", *first["loc"]))
+        raise ValueError(_line(f"{where}: {first['msg']}")) from error
     return Record(
-        **json.loads(text("record.json")),
+        **meta.model_dump(),
         section=text("section.md"),
         entry=text("entry.md"),
         memo=text("memo.md"),
@@ -90,11 +114,30 @@ def flaw(record: Record, mission: str) -> str:
         when = datetime.fromisoformat(record.finished)
     except (ValueError, TypeError):
         return "its time cannot be read"
+    if when.tzinfo is None or when.year > LAST_YEAR:
+        return "its time is no time of this calendar in UTC"
     memo = f"memos/{when:%Y-%m}/{mission}-{record.epoch}.md"
     if record.finished[:7] != f"{when:%Y-%m}" or not _is_log(record.log_path) or record.memo_path not in ("", memo):
         return "it would write where no result of this mission belongs"
+    if record.memo and not record.memo_path:
+        return "its memo has no place"
     extra = ", ".join(sorted(set(record.fields) - FIELDS))
-    return f"it sets fields that no record may set: {extra}" if extra else ""
+    return f"it sets fields that no record may set: {_line(extra)}" if extra else _odd_value(record.fields)
+
+
+def _line(text: str) -> str:
+    """What a hostile node wrote, fit to be told in one line."""
+    return "".join(char if char.isprintable() else " " for char in text[:200])
+
+
+def _odd_value(fields: Mapping[str, Scalar]) -> str:
+    try:
+        Fields.model_validate(dict(fields))
+    except ValidationError as error:
+        return f"it sets what no mission can have: {_line(explain(error, {})[0])}"
+    except OverflowError as error:  # a whole number that no float can be
+        return f"it sets what no mission can have: {error}"
+    return ""
 
 
 def _is_log(path: str) -> bool:

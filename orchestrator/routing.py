@@ -121,15 +121,20 @@ class Router:
         return (at for at, each in enumerate(self._candidates) if peers or not each.peer)
 
     def _match(self, at: int, wanted: str) -> str | None:
-        """What `wanted` is called at this backend; None when it means another one."""
+        """What `wanted` is called at this backend; None when it means another one, or one that is not listed.
+
+        Only of a backend that lists nothing any model is believed: a wrong name would count as the backend's failure.
+        """
         own = self._candidates[at].backend.backend
         if wanted in ("", own):
             return None if self._candidates[at].named and not wanted else ""
         backend, _, rest = wanted.partition("/")
         name = rest if backend == own and rest else wanted
         self._seen(at)
+        self._renew(at)
         names = {each.name for each in self._known[at].listed}
-        return next((each for each in (name, f"{name}:latest") if each in names), name if name != wanted else None)
+        unlisted = name if name != wanted and not names else None
+        return next((each for each in (name, f"{name}:latest") if each in names), unlisted)
 
     def _trouble(self, at: int) -> str:
         """Why it is not to be used now; "" when it is."""

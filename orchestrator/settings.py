@@ -1,7 +1,7 @@
 """What does the environment say this node is and may do?
 
-Read from environment variables, then `.env` in the working folder, then `.env` in the home folder. A value that
-cannot be used is one line that names the variable, and exit code 2.
+Read from environment variables, then `.env` in the home folder, then `.env` in the working folder, unless that folder
+lies in a Git work tree. A value that cannot be used is one line that names the variable, and exit code 2.
 """
 
 from __future__ import annotations
@@ -9,11 +9,17 @@ from __future__ import annotations
 import platform
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import platformdirs
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from missions.errors import BadName
 from missions.mission import slug
@@ -90,6 +96,17 @@ class Settings(BaseSettings):
     hq_token: SecretStr = Field(default=SecretStr(""), validation_alias=AliasChoices("SHIFTBOOK_HQ_TOKEN"))
     device_sync: bool = Field(default=False, validation_alias=AliasChoices("SHIFTBOOK_DEVICE_SYNC"))
 
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource, **named: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only code uses the fields' own names: $HOME, $BRANCH or $MODEL in the environment mean something else."""
+        found = (*sources, *named.values())
+        for source in found:
+            if isinstance(source, EnvSettingsSource):
+                source.env_vars = {key: value for key, value in source.env_vars.items() if key.upper() in _VARIABLES}
+        return found
+
     @field_validator("role", mode="before")
     @classmethod
     def _role(cls, value: Any) -> Role:
@@ -153,13 +170,28 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.home / 'shiftbook.db'}"
 
 
+_VARIABLES = frozenset(
+    name for field in Settings.model_fields.values() for name in cast(AliasChoices, field.validation_alias).choices
+)
+
+
 def load(**overrides: Any) -> Settings:
     """The settings in force. Raises WrongSetting, which names the variable."""
+    here = _working_env()
     try:
-        home = Settings(_env_file=".env", **overrides).home  # type: ignore[call-arg]  # pydantic-settings' own word
-        return Settings(_env_file=(home / ".env", ".env"), **overrides)  # type: ignore[call-arg]
+        home = Settings(_env_file=here, **overrides).home  # type: ignore[call-arg]  # pydantic-settings' own word
+        return Settings(_env_file=(*here, home / ".env"), **overrides)  # type: ignore[call-arg]  # the last one wins
     except ValidationError as error:
         first = error.errors()[0]
         message = first["msg"].removeprefix("Value error, ")
         name = str(first["loc"][0])
         raise WrongSetting(name, f"{message[0].lower()}{message[1:]}, not {first.get('input')!r}") from error
+
+
+def _working_env() -> tuple[Path, ...]:
+    """The `.env` of the working folder, if that is nobody else's word.
+
+    What a work tree holds came from whoever may push there: a `.env` in it could send this machine's tokens elsewhere.
+    """
+    here = Path.cwd()
+    return () if any((folder / ".git").exists() for folder in (here, *here.parents)) else (here / ".env",)

@@ -90,7 +90,7 @@ class Stage:
     def shiftbook(self, *words: str, node: str = "hq") -> str:
         """Runs one command as a person would. Raises DemoFailed with what it said."""
         done = subprocess.run(
-            [sys.executable, "-m", "orchestrator", *words],
+            [sys.executable, "-P", "-m", "orchestrator", *words],
             cwd=self.ledger if self.ledger.exists() else self.folder,
             env=self.environment(node),
             capture_output=True,
@@ -113,7 +113,7 @@ class Stage:
         log = self.folder / f"{node}.jsonl"
         with log.open("ab") as out, (self.folder / f"{node}.err").open("ab") as err:
             process = subprocess.Popen(
-                [sys.executable, "-m", "orchestrator", "node", "run", "--json"],
+                [sys.executable, "-P", "-m", "orchestrator", "node", "run", "--json"],
                 cwd=self.folder,
                 env=self.environment(node),
                 stdin=subprocess.DEVNULL,

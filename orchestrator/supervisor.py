@@ -89,7 +89,7 @@ class WebServer:
     def _begin(self, pipe: int) -> subprocess.Popen[bytes]:
         with (self.home / "http.err").open("wb") as said:
             return subprocess.Popen(
-                [sys.executable, "-m", "orchestrator", "serve", "--parent", str(pipe)],
+                [sys.executable, "-P", "-m", "orchestrator", "serve", "--parent", str(pipe)],
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,

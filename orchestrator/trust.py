@@ -1,15 +1,15 @@
 """Who asked for this, and may they?
 
 A mission runs only if whoever last changed what it asks for may file missions. Nodes change their own fields in the
-same file, so the search goes back through the file's history to the last commit that changed the person's part.
+same file, so what counts is the last commit that changed the person's part (`provenance`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from missions import document
-from orchestrator.ledger import MISSIONS, Filed, Ledger
+from orchestrator.ledger import MISSIONS, Filed, Held, Ledger
+from orchestrator.provenance import Provenance
 from sync.objects import FOLDER, find, read_commit, read_tree
 from sync.remote import Oid, Store
 from sync.signatures import Principal, Verifier
@@ -48,6 +48,11 @@ class Trust:
         """Who signed a commit, if it is somebody listed."""
         read = read_commit(self.store.get(commit))
         return self.verifier(ledger).signer(read.payload, read.signature)
+
+    def by_holder(self, ledger: Ledger, held: Held, commit: Oid) -> bool:
+        """Whether the very node that a claim names signed this commit, and is a node of the fleet by now."""
+        principal = self.signer(ledger, commit)
+        return principal is not None and "node" in principal.roles and principal.name == held.claim.node
 
     def word(self, ledger: Ledger, filed: Filed) -> Word:
         """Whether this mission may run."""
@@ -88,9 +93,14 @@ class Trust:
         return {(name, entry.oid) for name, entry in read_tree(self.store.get(folder.oid)).items()}
 
     def _judge(self, ledger: Ledger, filed: Filed) -> Word:
-        commit = self._last_change(ledger.tip, filed.path)
-        if commit is None:
-            return Word(trusted=False, who="", why="no commit that wrote it was found")
+        words = [
+            self._said_in(ledger, filed, commit) for commit in Provenance(self.store, ledger.tip, filed.path).deciding()
+        ]
+        untold = Word(trusted=False, who="", why="no commit that wrote it was found")
+        return next((word for word in words if word.trusted), words[0] if words else untold)
+
+    def _said_in(self, ledger: Ledger, filed: Filed, commit: Oid) -> Word:
+        """Whether a mission may run on the word of whoever signed this commit."""
         author = read_commit(self.store.get(commit)).author
         principal = self.signer(ledger, commit)
         if principal is None:
@@ -105,21 +115,3 @@ class Trust:
             )
             return Word(trusted=False, who=principal.name, why=why)
         return Word(trusted=True, who=principal.name, why=f"signed by {principal.name} in commit {commit[:10]}")
-
-    def _last_change(self, tip: Oid, path: str) -> Oid | None:
-        """The newest commit that changed what the person asks for at `path`.
-
-        A merge that keeps the newest of its sides changes nothing; one that brings an older text back does.
-        """
-        wanted, merge = self._essence(tip, path), None
-        for commit in self.store.history(tip, path):
-            mine, parents = self._essence(commit, path), read_commit(self.store.get(commit)).parents
-            if mine is None or mine not in [self._essence(parent, path) for parent in parents]:
-                return commit if mine == wanted else merge
-            if len(parents) > 1 and mine == wanted:
-                merge = merge or commit
-        return None
-
-    def _essence(self, commit: Oid, path: str) -> str | None:
-        entry = find(self.store, read_commit(self.store.get(commit)).tree, path)
-        return document.essence(self.store.get(entry.oid)) if entry else None

@@ -43,10 +43,13 @@ LOOKS = 0.3
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Our environment without GIT_* (a caller's GIT_DIR would redirect us), never prompting, in English."""
+    """Our environment without GIT_* (a caller's GIT_DIR would redirect us), never prompting, in English.
+
+    Every object is what its name says: whoever may push refs/replace/ could have git read another in its place.
+    """
     env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     kept = {key: os.environ[key] for key in ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO") if key in os.environ}
-    return env | kept | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"} | dict(extra or {})
+    return env | kept | {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_REPLACE_OBJECTS": "1", "LC_ALL": "C"} | dict(extra or {})
 
 
 def _communicate(
@@ -170,7 +173,7 @@ class GitStore:
         self._git = Git(folder, env=env)
         self._lock = threading.Lock()
         self._reader = gitpython.Git(str(folder))
-        self._reader.update_environment(**(env or {}))
+        self._reader.update_environment(**{**_here(folder.absolute()), **(env or {})})
         self._loose = LooseObjectDB(str(folder / "objects"))
 
     def get(self, oid: Oid) -> bytes:
@@ -206,7 +209,7 @@ class GitStore:
         yield from self._git.lines("log", "--format=%H", *sides, *_range(tip, since), "--", f":(literal){path}")
 
     def between(self, tip: Oid, since: Oid | None) -> dict[Oid, tuple[Oid, ...]]:
-        """The commits of `tip` that `since` (None: nobody) does not have, with their parents; children before parents."""
+        """The commits of `tip` that `since` (None: nobody) does not have, with parents; children before parents."""
         out = self._git.text("rev-list", "--topo-order", "--parents", *_range(tip, since), "--")
         return {words[0]: tuple(words[1:]) for words in (line.split() for line in out.splitlines())}
 
@@ -243,6 +246,13 @@ class GitStore:
         """Ends the reader processes."""
         with self._lock:
             self._reader.clear_cache()
+
+
+def _here(folder: Path) -> dict[str, str]:
+    """What keeps GitPython's processes, which inherit our environment, at one repository and its true objects."""
+    places = {"GIT_DIR": folder, "GIT_COMMON_DIR": folder, "GIT_OBJECT_DIRECTORY": folder / "objects"}
+    none = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": ""}
+    return {name: str(place) for name, place in places.items()} | none | {"GIT_NO_REPLACE_OBJECTS": "1"}
 
 
 def quarantine(environ: Mapping[str, str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from sync.errors import (
     RemoteUnreachable,
 )
 from sync.git import Git, GitStore, bearer
-from sync.remote import Refs, Update, Verdict
+from sync.remote import MOVED, Refs, Update, Verdict
 
 SEEN = "refs/seen/"
 """Where this clone keeps what it last saw of the remote: refs/heads/main is refs/seen/heads/main here."""
@@ -100,7 +100,7 @@ class GitRemote:
             )
         except GitTimeout as error:
             raise PushUncertain(self.url, str(error)) from error
-        verdicts = _verdicts(out.decode("utf-8", "replace"))
+        verdicts = _verdicts(out.decode("utf-8", "replace"), raced=MOVED in err)
         missing = [u.ref for u in updates if u.ref not in verdicts]
         if missing:
             why = str(GitError(words, code, err or out.decode("utf-8", "replace")))
@@ -117,8 +117,11 @@ def _reached(stderr: str) -> bool:
     return "unexpected disconnect" in stderr or "hung up" in stderr or "unpack" in stderr or "RPC failed" in stderr
 
 
-def _verdicts(porcelain: str) -> dict[str, Verdict]:
-    """One verdict for each `flag<TAB>from:to<TAB>summary (reason)` line. Raises PushRefused."""
+def _verdicts(porcelain: str, *, raced: bool = False) -> dict[str, Verdict]:
+    """One verdict for each `flag<TAB>from:to<TAB>summary (reason)` line. Raises PushRefused.
+
+    `raced`: the remote's hook said that what it declined had only come too late.
+    """
     found: dict[str, Verdict] = {}
     for line in porcelain.splitlines():
         flag, tab, rest = line.partition("\t")
@@ -130,7 +133,7 @@ def _verdicts(porcelain: str) -> dict[str, Verdict]:
             found[ref] = Verdict.UNCHANGED
         elif flag != "!":
             found[ref] = Verdict.ACCEPTED
-        elif LOST_RACE.search(summary):
+        elif LOST_RACE.search(summary) or (raced and "hook declined" in summary):
             found[ref] = Verdict.STALE
         else:
             raise PushRefused(ref, summary.partition("(")[2].rstrip(")") or summary)

@@ -16,6 +16,9 @@ Oid = str
 
 Refs = Mapping[str, Oid]
 
+MOVED = "it has moved meanwhile: fetch first"
+"""What a served ledger's gate says where git itself cannot say any more that somebody else moved the ref first."""
+
 
 class Verdict(StrEnum):
     """What became of one update."""
@@ -78,7 +81,7 @@ class Store(Protocol):
         """
 
     def between(self, tip: Oid, since: Oid | None) -> dict[Oid, tuple[Oid, ...]]:
-        """The commits of `tip` that `since` (None: nobody) does not have, with their parents; children before parents."""
+        """The commits of `tip` that `since` (None: nobody) does not have, with parents; children before parents."""
 
     def descends(self, new: Oid, old: Oid) -> bool:
         """Whether `old` is `new` or one of its ancestors."""

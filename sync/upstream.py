@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from sync.errors import GitError, RemoteUnreachable, TooManyRaces
 from sync.git_remote import LOST_RACE
 from sync.objects import FOLDER, edit_tree, find, read_commit
-from sync.remote import Oid
-from sync.worktree import NO_BLOB, TRAILER, WorkTree
+from sync.remote import MOVED, Oid
+from sync.worktree import NO_BLOB, WorkTree
 
 SENT = "refs/shiftbook/watch/"
 """Where this clone notes up to which of its commits the changes are upstream."""
@@ -62,7 +62,8 @@ class Upstream:
                 return Sent()
             if own is not None:
                 return Sent(
-                    held=f"commit {own[:10]} is your own and not pushed: `git push` sends it with all that follow"
+                    held=f"commit {own[:10]} was not made by the watch and is not pushed:"
+                    " look at it, `git push` sends it with all that follow"
                 )
             try:
                 tip = self._carried(waiting)
@@ -71,6 +72,7 @@ class Upstream:
             refused = self._push(tip) if tip else ""
             if refused == "":
                 self._git.run("update-ref", self._mark, waiting[-1])
+                self._tree.made.forget()
                 return Sent(commits=len(waiting))
             if refused != "stale":
                 return Sent(held=f"the remote refused the push: {refused}")
@@ -106,7 +108,7 @@ class Upstream:
 
     def _made_here(self, oid: Oid) -> bool:
         commit = read_commit(self._tree.store.get(oid))
-        return len(commit.parents) == 1 and TRAILER in commit.message.splitlines()
+        return len(commit.parents) == 1 and self._tree.made.has(oid)
 
     def _carried(self, waiting: list[Oid]) -> Oid | None:
         """The commit to push: the branch's own where upstream is in it, else its changes on top of upstream.
@@ -164,4 +166,4 @@ class Upstream:
         flagged = next((line for line in out.decode("utf-8", "replace").splitlines() if line.startswith("!")), "")
         if not flagged:
             raise RemoteUnreachable(self.remote, str(GitError(words, code, err)))
-        return "stale" if LOST_RACE.search(flagged) else flagged.split("\t")[-1]
+        return "stale" if LOST_RACE.search(flagged) or MOVED in err else flagged.split("\t")[-1]

@@ -15,11 +15,12 @@ from typing import Any
 
 from sync.errors import GitError, SigningFailed
 from sync.git import Git, GitStore
+from sync.made import Made
 from sync.objects import EXECUTABLE, FILE, edit_tree, find, read_commit
 from sync.remote import Oid
 
 TRAILER = "Committed-By: shiftbook watch"
-"""The line of a message by which commits that were made here are known, also after a rebase."""
+"""The line that tells people how a commit came to be. Nothing is decided by it: `made` knows which were made here."""
 NO_BLOB = "0" * 40
 UNDER_WAY = {
     "MERGE_HEAD": "a merge",
@@ -58,6 +59,7 @@ class WorkTree:
         self.git_dir = Path(self._git.text("rev-parse", "--absolute-git-dir"))
         self.store = GitStore(self.folder / self._git.text("rev-parse", "--git-common-dir"))
         self._intent = self.git_dir / "shiftbook-watch.json"
+        self.made = Made(self._git, self.git_dir / "shiftbook-made.json")
 
     @property
     def git(self) -> Git:
@@ -108,6 +110,7 @@ class WorkTree:
         new = self.commit_tree(tree, head, f"{message}\n\n{TRAILER}\n")
         entries = {path: (_entry(self.store, before, path), _entry(self.store, tree, path)) for path in files}
         self._plan({"commit": new, "entries": entries})
+        self.made.note(new)
         self._git.run("update-ref", "-m", f"shiftbook watch: {message.splitlines()[0]}", self.ref, new, head)
         self.settle()
         return new

@@ -6,7 +6,8 @@ import io
 from typing import Any
 
 from flask import Request
-from werkzeug.exceptions import RequestEntityTooLarge
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 
 class Roofed(io.RawIOBase):
@@ -21,8 +22,11 @@ class Roofed(io.RawIOBase):
         return True
 
     def readinto(self, into: Any) -> int:
-        """Reads some bytes. Raises RequestEntityTooLarge at the first byte above the roof."""
-        data = self._inner.read(min(len(into), self._left + 1))
+        """Reads some bytes. Raises RequestEntityTooLarge at the first byte above the roof, BadRequest for no chunks."""
+        try:
+            data = self._inner.read(min(len(into), self._left + 1))
+        except ParseException as error:
+            raise BadRequest("the chunks of the body cannot be read") from error
         if len(data) > self._left:
             raise too_large(self._roof)
         self._left -= len(data)

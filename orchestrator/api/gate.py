@@ -35,8 +35,10 @@ ALLOWANCE = "shiftbook_allowance"
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 ALLOWED = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
 """The headers that a page of an allowed origin may send."""
-FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
-"""What proxies add. A request that has one does not come from this machine, whatever its address says."""
+FORWARDED = ("Forwarded", "Via", "X-Real-IP", "True-Client-IP", "X-Client-IP", "X-Cluster-Client-IP", "CDN-Loop")
+FORWARDING = ("x-forwarded-", "x-original-", "x-envoy-", "cf-")
+"""What proxies add, and how the names of more of that begin. A request that has one does not come from this machine,
+whatever its address says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,11 +173,18 @@ def _identify(need: Need) -> Caller:
 def _neighbour(need: Need) -> Caller | None:
     """The caller that shows nothing: a program on this machine, as long as nobody made a token."""
     http = house().settings.http
-    near = (http is None or http.loopback) and not any(name in request.headers for name in FORWARDED)
+    near = (http is None or http.loopback) and not _passed_on()
     by_name = (urlsplit(f"//{request.host}").hostname or "").rstrip(".") in LOCAL_NAMES
     if not near or not by_name:
         return None
     return LOCAL if need.loopback or not house().door.closed() else None
+
+
+def _passed_on() -> bool:
+    """Whether a proxy's hand shows. nginx adds no header by itself, but speaks HTTP/1.0 to what is behind it."""
+    if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0" or any(name in request.headers for name in FORWARDED):
+        return True
+    return any(name.lower().startswith(FORWARDING) for name in request.headers.keys())  # noqa: SIM118  # not a dict
 
 
 def _check_allowance(who: Caller) -> None:

@@ -57,10 +57,17 @@ class Hangups:
     def _look(self, poll: select.epoll) -> None:
         while True:
             for number, _ in poll.poll():
-                with self._lock:
-                    gone = self._calls.pop(number, None)
+                with self._lock:  # what was polled may be closed by now, and its number another connection's
+                    gone = self._calls.pop(number) if number in self._calls and _hung_up(number) else None
                 if gone:
                     gone()
+
+
+def _hung_up(number: int) -> bool:
+    """Whether the other side of this connection is gone now."""
+    poll = select.poll()
+    poll.register(number, select.POLLRDHUP)
+    return bool(poll.poll(0))
 
 
 HANGUPS = Hangups()

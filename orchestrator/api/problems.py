@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from missions.errors import MissionError
 from orchestrator.api.access import LOGGER
+from orchestrator.breaker import REST
 from orchestrator.errors import (
     AlreadyDone,
     ContextTooLong,
@@ -27,6 +28,8 @@ from orchestrator.errors import (
 from sync.errors import SyncError
 
 TYPE = "application/problem+json"
+DEPTH = 64
+"""Lists and objects inside one another in a body. Pydantic writes no more than 255, Python's copies fewer than 330."""
 
 
 class Problem(BaseModel):
@@ -47,9 +50,26 @@ class Json(DefaultJSONProvider):
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         """The value. Raises ValueError."""
         try:
-            return super().loads(s, **kwargs)
+            value = super().loads(s, **kwargs)
         except RecursionError as error:
             raise ValueError("nested too deeply") from error
+        if _deep(value):
+            raise ValueError("nested too deeply")
+        return value
+
+
+def _deep(value: Any) -> bool:
+    """Whether a value is nested more deeply than what copies, checks and writes it can follow, each by recursion."""
+    level = [value]
+    for _ in range(DEPTH):
+        level = [inner for each in level for inner in _inside(each) if isinstance(inner, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def problem(
@@ -110,8 +130,14 @@ def _ours(error: OrchestratorError) -> Response:
     if isinstance(error, StoreFailed):
         LOGGER.error("the store failed", exc_info=error)
         return problem(status, title, headers={"Retry-After": "5"})
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, QueueFull) else {}
-    return problem(status, title, _without_input(str(error)), headers=headers)
+    return problem(status, title, _without_input(str(error)), headers=_again(error))
+
+
+def _again(error: OrchestratorError) -> dict[str, str]:
+    """When to ask again, where that may help."""
+    if isinstance(error, QueueFull):
+        return {"Retry-After": str(error.retry_after)}
+    return {"Retry-After": str(round(REST))} if isinstance(error, ModelUnavailable) else {}
 
 
 def _mission(error: MissionError) -> Response:

@@ -142,8 +142,10 @@ class Chat(Giving):
             on_event(prepared.start(self.node))
             if isinstance(prepared, Repeated):
                 on_event(Event(kind="token", data={"text": prepared.answer.text}))
-                return self._told(prepared.answer, on_event)
-            return self._told(self._made(prepared, on_event, stop), on_event)
+                answer = prepared.answer
+            else:
+                answer = self._made(prepared, on_event, stop)
+        return self._told(answer, on_event)  # who hears `done` may send the next message at once
 
     def _made(self, prepared: Prepared, on_event: Hear, stop: Stop) -> Answer:
         if self.warmth:

@@ -28,6 +28,8 @@ class Answer:
     on_text: Callable[[str], None]
     started: float = field(default_factory=time.monotonic)
     finish: str = "stop"
+    whole: bool = False
+    """The backend said that this is the end: a connection that was cut looks like an end, too."""
     parts: list[str] = field(default_factory=list)
 
     def say(self, text: str) -> None:

@@ -22,6 +22,8 @@ from orchestrator.ports import Embedder, Generation, Keeper, Prompt, Stop, Usage
 
 CONTEXT_FIELDS = ("context_length", "max_model_len", "context_window", "max_context_length")
 """What servers call a model's context in their list (OpenRouter and Shiftbook, vLLM, Groq, LM Studio)."""
+END: Mapping[str, Any] = {"choices": [{"finish_reason": "stop"}]}
+"""What `[DONE]` says where no choice did."""
 REMEDY = "start it, or set SHIFTBOOK_OPENAI_URL to another server"
 
 
@@ -153,6 +155,8 @@ class OpenAICompatible:
                         raise refusal(response.status_code, _body(text), asked=asked, roof=self.context_tokens)
                     async for event in _events(response):
                         self._take(event, answer, asked)
+                    if not answer.whole:
+                        raise ModelUnavailable(f"{self._server.shown} broke off in the middle of an answer")
 
         try:
             ended = wire.until(work, stop)
@@ -206,6 +210,7 @@ class OpenAICompatible:
             )
         for choice in event.get("choices") or ():
             answer.finish = "length" if choice.get("finish_reason") == "length" else answer.finish
+            answer.whole = answer.whole or bool(choice.get("finish_reason"))
             if text := (choice.get("delta") or {}).get("content"):
                 answer.say(str(text))
                 answer.counts(tokens_out=len(answer.parts))
@@ -249,6 +254,7 @@ async def _events(response: httpx.Response) -> AsyncIterator[Mapping[str, Any]]:
         if name != "data":
             continue
         if value.strip() == "[DONE]":
+            yield END
             return
         found = _body(value)
         if isinstance(found, Mapping):

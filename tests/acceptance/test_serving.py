@@ -350,6 +350,11 @@ def test_callers_that_never_end_their_request_do_not_stop_the_others(
         half.close()
 
 
+CHUNKED = (
+    b"POST /chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
+
+
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
@@ -361,6 +366,8 @@ def test_callers_that_never_end_their_request_do_not_stop_the_others(
         (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"SECRET" * 3000 + b"\r\n\r\n", 431),
         (b"POST /chat HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: SECRET\r\n\r\n", 501),
         (b"POST /chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nSECRET", 400),
+        (CHUNKED + b"SECRET\r\n", 400),
+        (CHUNKED + b"6\r\nSECRETSECRET\r\n", 400),
         (b"GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421),
         (b"GET http://evil.example/health HTTP/1.1\r\nHost: localhost\r\n\r\n", None),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,13 @@ def test_a_module_opens_with_its_sentence(path: Path) -> None:
     """Every module that holds code has a docstring."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     assert not tree.body or ast.get_docstring(tree)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_this_program_starts_itself_and_not_what_lies_around(path: Path) -> None:
+    """`python -m orchestrator` takes a module of that name in the working folder first, unless it is given -P."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.List | ast.Tuple):
+            words = [each.value if isinstance(each, ast.Constant) else None for each in node.elts]
+            started = any(pair == ("-m", "orchestrator") for pair in pairwise(words))
+            assert not started or "-P" in words, f"line {node.lineno}"

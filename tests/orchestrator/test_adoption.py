@@ -274,3 +274,29 @@ def old_claim(town: Town, keys: Keys) -> Held:
     old.end(held, Hold.RELEASED)
     new.fold()
     return held
+
+
+@pytest.mark.parametrize("text", [b"[" * 200_000, b'{"mission": "m"}', b"null"])
+def test_late_work_with_a_hostile_record_is_told_and_not_adopted(town: Town, keys: Keys, text: bytes) -> None:
+    """Whatever stands in record.json: the mission can be looked at, and the adoption is refused in one line."""
+    overtaken(town, keys)
+    old = peer(town, keys, "old")
+    commit = old.bus.commit({"record.json": text}, "late", onto=None, tree=None)
+    assert old.bus.remote.push([Update(ref=late_name("m", 7, "old"), expect=None, new=commit)])
+    anna = peer(town, keys, "anna")
+    assert [late.wrong.startswith("it cannot be read") for late in late_work(anna.ledger(), anna.trust, "m")] == [
+        False,
+        True,
+    ]
+    with pytest.raises(Refused, match="cannot be read"):
+        adoption(anna).adopt("m", "7-old")
+
+
+def test_late_work_that_would_break_its_mission_is_not_adopted(town: Town, keys: Keys) -> None:
+    """A value that no mission can have is refused before anything is written."""
+    overtaken(town, keys, fields={"cost_usd": "x"})
+    anna = peer(town, keys, "anna")
+    before = anna.ledger().tip
+    with pytest.raises(Refused, match="cost_usd"):
+        adoption(anna).adopt("m")
+    assert anna.ledger().tip == before

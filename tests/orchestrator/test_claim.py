@@ -16,10 +16,12 @@ from orchestrator.claim import Witness, keep_late, take_over
 from orchestrator.ledger import Held
 from orchestrator.ports import Job, Outcome, Stop
 from orchestrator.record import read_record
+from orchestrator.roles import Role
+from sync.beat import Beat
 from sync.errors import HistoryRewritten, RemoteUnreachable, SyncError
 from sync.objects import read_commit
 from sync.remote import Update
-from tests.ledgers import Peer, Town, Working, intake_of, record, working
+from tests.ledgers import Keys, Peer, Town, Working, intake_of, record, working
 
 CLAIM = "refs/shiftbook/claim/m"
 
@@ -466,3 +468,88 @@ def test_a_watch_that_was_away_takes_nothing_over_at_once() -> None:
     watch.observe({"m": "a"}, 0.0)
     watch.observe({"m": "a"}, 500.0)
     assert watch.expired(["m"]) == []
+
+
+LEFT = "left"
+
+
+@pytest.fixture
+def signed(keys: Keys) -> Town:
+    """A ledger with signatures and two nodes, of which one will be taken out."""
+    signers = keys.signers(anna=("admin", "author"), left=("node",), n1=("node",))
+    town = Town({"allowed_signers": signers})
+    town.peer("anna", key=keys["anna"]).push({"missions/m.md": "do it\n"})
+    return town
+
+
+def taken_out(town: Town, keys: Keys, **others: tuple[str, ...]) -> None:
+    """anna takes the node out of the fleet; `others` are listed beside those that stay."""
+    signers = keys.signers(anna=("admin", "author"), n1=("node",), **others)
+    town.peer("anna", key=keys["anna"]).push({"allowed_signers": signers})
+
+
+def rounds(node: Working, count: int = 4, seconds: float = 20) -> None:
+    """So many rounds, each after a pause."""
+    for _ in range(count):
+        node.step()
+        node.ticks.at += seconds
+    node.settle()
+
+
+@pytest.mark.parametrize("state", [Hold.DONE, Hold.FAILED, Hold.RELEASED])
+def test_what_a_node_ended_that_was_taken_out_before_the_fold_is_done_again(
+    signed: Town, keys: Keys, tmp_path: Path, state: Hold
+) -> None:
+    """Its word does not count, nobody can fold it: after a lease another node takes the mission over. It is said."""
+    signed.peer(LEFT, key=keys[LEFT]).attempt("m", state, section="by the one who left")
+    taken_out(signed, keys)
+    node = working(signed.peer("n1", key=keys["n1"]), tmp_path)
+    node.step()
+    assert node.peer.ledger().claims["m"].claim.node == LEFT
+    rounds(node)
+    done = node.peer.ledger().archived("m")
+    assert done is not None
+    assert (done.mission.status, done.mission.node, done.mission.attempt) == (Status.DONE, "n1", 2)
+    text = node.peer.text("missions/archive/2026-11/m.md")
+    assert "by the one who left" not in text
+    assert f"its word on {state} does not count" in text
+
+
+def test_what_a_listed_node_ended_is_nobody_elses(signed: Town, keys: Keys, tmp_path: Path) -> None:
+    """A closed claim may wait for its fold for as long as it takes: nobody takes it over."""
+    signed.peer(LEFT, key=keys[LEFT]).attempt("m")
+    node = working(signed.peer("n1", key=keys["n1"]), tmp_path, role=Role.LOCAL_WORKER)
+    for _ in range(6):
+        now = node.peer.ledger()
+        node.node.intake.observe(now, node.ticks())
+        assert node.node.intake.take_over(now, 1) == []
+        node.ticks.at += 20
+    assert node.node.intake.watch.expired(["m"]) == ["m"]
+
+
+def test_an_end_in_anothers_name_does_not_hold_a_mission_for_ever(signed: Town, keys: Keys, tmp_path: Path) -> None:
+    """Somebody without a key closed a claim in the name of a listed node: the same."""
+    signed.peer("n1", key=keys["eve"]).attempt("m")
+    node = working(signed.peer("n1", key=keys["n1"], boot="two"), tmp_path)
+    rounds(node)
+    done = node.peer.ledger().archived("m")
+    assert done is not None
+    assert (done.mission.status, done.mission.attempt) == (Status.DONE, 2)
+
+
+def test_the_beats_of_a_node_that_was_taken_out_keep_no_lease(signed: Town, keys: Keys, tmp_path: Path) -> None:
+    """It goes on beating, since it may still push: its running claim is taken over as a silent holder's."""
+    left = signed.peer(LEFT, key=keys[LEFT])
+    left.hold("m")
+    beat = Beat(left.bus.remote, left.bus.store, f"refs/shiftbook/beat/{LEFT}")
+    beat.start()
+    node = working(signed.peer("n1", key=keys["n1"]), tmp_path)
+    for out in (False, True):
+        if out:
+            taken_out(signed, keys)
+        for _ in range(4):
+            beat.move()
+            node.step()
+            node.ticks.at += 20
+        node.settle()
+        assert (node.peer.ledger().archived("m") is not None) == out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -92,6 +94,27 @@ def test_no_secret_is_written_and_the_name_gives_none_away() -> None:
 def test_what_is_no_such_document_is_passed_over(data: bytes) -> None:
     """A person may keep notes there."""
     assert conflicts.read("conflicts/2026-11/x.md", data) is None
+
+
+def test_reading_takes_no_longer_than_the_text_is_long() -> None:
+    """Anybody may push a page of fences or of markers: 1 MB is read, where each look at the rest again took hours."""
+    script = """
+from orchestrator import conflicts
+from orchestrator.drafts import unready
+fences = b"---\\nmission: a\\n---\\n" + b"```text\\nx\\n" * 100_000
+assert conflicts.read("conflicts/2026-11/a.md", fences) is None
+assert unready("projects/x.md", b"<<<<<<< a\\n" * 50_000 + b"=======\\n" * 50_000) == ""
+assert unready("projects/x.md", b"<<<<<<< a\\nx\\n=======\\ny\\n>>>>>>> b\\n") == "it has conflict markers"
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_a_document_of_any_size_is_not_read() -> None:
+    """One that no merge can have written is passed over."""
+    one = conflicts.dispute("m", Conflict(part=TEXT, kept="a", lost="b"), month="2026-11")
+    page = conflicts.render(one)
+    assert conflicts.read(one.path, page + b"\n" * 100) == one
+    assert conflicts.read(one.path, page + b"\n" * conflicts.LARGEST) is None
 
 
 # -- where they come from ----------------------------------------------------------------------------------------------

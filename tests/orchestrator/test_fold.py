@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from handoff.entry import parse_log
-from missions import document
+from missions import document, lease
 from missions.lease import Hold
 from missions.mission import Mission, Quarantined, Status
 from orchestrator import claim as claims
+from orchestrator.bus import CLAIM, LOG
 from orchestrator.fold import Draft, duty, settled_by_hand
-from orchestrator.ledger import Filed
+from orchestrator.ledger import CLAIM_FILE, Filed
 from sync.memory_remote import MemoryRemote, MemoryServer
 from sync.objects import read_commit
 from sync.remote import Update
@@ -24,6 +27,7 @@ from tests.orchestrator.repositories import git
 
 BODY = "do it\n"
 ARCHIVED = "missions/archive/2026-11/m.md"
+MEMO = {"memo_path": "memos/2026-11/m-1.md"}
 
 
 @pytest.fixture
@@ -522,3 +526,109 @@ def test_every_view_of_a_folded_mission_says_the_same(town: Town) -> None:
     assert other.reader.read(fresh.fetch()).archived("m") == node.ledger().archived("m")
     found = document.read(ARCHIVED, node.text(ARCHIVED).encode())
     assert not isinstance(found, Quarantined)
+
+
+def hostile(town: Town, keys: Keys, facts: Mapping[str, object], state: Hold = Hold.DONE) -> Peer:
+    """A listed node ends its attempt at m with a record that it wrote itself. Returns an honest node."""
+    bad, node = town.peer("bad", key=keys["bad"]), town.peer("n1", key=keys["n1"])
+    held = bad.hold("m")
+    files = dict(record(held).files())
+    text = facts.get("text")
+    honest: dict[str, object] = json.loads(files["record.json"] or b"")
+    files["record.json"] = text if isinstance(text, bytes) else json.dumps({**honest, **MEMO, **facts}).encode()
+    files["memo.md"] = b"---\nmemo_id: m-1\n---\n"
+    log = bad.bus.commit(files, "log", onto=None, tree=None)
+    closed = lease.close(held.claim, state=state, nonce="z", log=log)
+    end = bad.bus.commit({CLAIM_FILE: closed.print()}, "end", onto=held.oid, tree=None)
+    moves = [Update(ref=CLAIM + "m", expect=held.oid, new=end), Update(ref=LOG + "bad", expect=None, new=log)]
+    assert set(bad.line.push(moves, atomic=True).values()) == {"accepted"}
+    return node
+
+
+@pytest.fixture
+def listed(keys: Keys) -> Town:
+    """A signed ledger on which one of the nodes is hostile; both missions are queued."""
+    signers = keys.signers(anna=("admin", "author"), bad=("node",), n1=("node",))
+    return Town({"allowed_signers": signers, "missions/m.md": BODY, "missions/k.md": BODY})
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"text": b"[" * 200_000},
+        {"text": b'{"mission": ' + b"[" * 200_000},
+        {"text": b"\xff\xfe"},
+        {"text": b"[]"},
+        {"fields": ["cost_usd"]},
+        {"fields": None},
+        {"fields": 5},
+        {"fields": ""},
+        {"fields": {"started": ["a"]}},
+        {"fields": {"started": {"a": 1}}},
+        {"fields": {"started": "a\nstatus: queued\nproject: shop"}},
+        {"fields": {"cost_usd": "x"}},
+        {"fields": {"a\nb\x1b[2J": "x"}},
+        {"fields": {"a\nb": []}},
+        {"fields": {"cost_usd": float("inf")}},
+        {"fields": {"cost_usd": 10**400}},
+        {"fields": {"branch": "\ud800"}},
+        {"log_path": 5},
+        {"memo_path": 5},
+        {"memo_path": ""},
+        {"mission": 5},
+        {"epoch": True},
+        {"finished": 5},
+        {"finished": "2026-11-21"},
+        {"finished": "9999-12-31T23:59:59Z"},
+        {"more": 1},
+    ],
+    ids=lambda facts: str(facts)[:40],
+)
+def test_no_record_stops_the_fold_of_the_others(listed: Town, keys: Keys, facts: dict[str, object]) -> None:
+    """Whatever a listed node writes as its record is refused in one line, and what others did is folded."""
+    node = hostile(listed, keys, facts, Hold.FAILED)
+    node.attempt("k")
+    folded = node.fold()
+    assert folded.missions == {"k": Status.DONE}
+    assert set(folded.refused) == {"m"}
+    assert folded.refused["m"].isprintable()
+    assert opened(node).mission.attempt == 0
+    assert "m" in node.ledger().claims
+
+
+def test_a_record_of_plain_values_is_taken(listed: Town, keys: Keys) -> None:
+    """What an honest node writes is what it was before, odd characters and missing values included."""
+    fields = {"started": None, "finished": "2026-11-21T12:05:00Z", "branch": "x\u2028---\n", "cost_usd": 1}
+    node = hostile(listed, keys, {"fields": fields})
+    assert node.fold().missions == {"m": Status.DONE}
+    assert archived(node).branch == fields["branch"]
+
+
+@pytest.mark.parametrize("section", ["### A\n\n\0\n", "### A\n\n" + "long\n" * 60_000])
+@pytest.mark.parametrize("state", [Hold.DONE, Hold.FAILED])
+def test_a_section_that_no_mission_can_hold_is_told_in_short(town: Town, section: str, state: Hold) -> None:
+    """A command printed zero bytes, or a model talked on and on: the mission stays one that can be read."""
+    node = town.peer("n1")
+    node.attempt("m", state, section=section)
+    assert set(node.fold().missions) == {"m"}
+    filed = node.ledger().open.get("m") or node.ledger().archived("m")
+    assert filed is not None
+    data = node.bus.store.get(filed.blob)
+    assert b"### A" in data
+    assert (b"more characters are in the node's log" in data) == ("long" in section)
+
+
+def test_a_result_that_no_mission_can_hold_waits_for_a_person(town: Town) -> None:
+    """The person's own text leaves no room: nothing of the result is written, and the others are folded."""
+    peer = town.peer("n1")
+    peer.push({"missions/m.md": "x" * (document.SIZE_ROOF - 100), "missions/k.md": BODY})
+    peer.attempt("m", artifacts={"diff": "+\n"})
+    peer.attempt("k")
+    folded = peer.fold()
+    assert folded.missions == {"k": Status.DONE}
+    assert "could not be read: the file has" in folded.refused["m"]
+    assert not [path for path in peer.paths() if path.startswith("missions/archive/2026-11/m.")]
+    assert "by n1" in peer.text("SESSION_LOG.md")
+    assert "entry: m-1" not in peer.text("SESSION_LOG.md")
+    peer.push({"missions/m.md": "x"})
+    assert peer.fold().missions == {"m": Status.DONE}

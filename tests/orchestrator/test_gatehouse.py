@@ -15,7 +15,7 @@ from orchestrator.settings import Settings
 from sync.beat import Beat
 from sync.errors import PushRefused
 from sync.git_remote import GitRemote
-from sync.remote import Update, Verdict
+from sync.remote import MOVED, Update, Verdict
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.repositories import git
 
@@ -157,6 +157,62 @@ def test_the_branch_is_not_rewritten(peer: Callable[..., Peer]) -> None:
     other = ada.commit({"c": "d"}, onto=root.tip, tree=root.tree)
     refused(ada, Update(ref=MAIN, expect=tip, new=other))
     refused(ada, Update(ref=MAIN, expect=tip, new=root.tip))
+
+
+def test_no_replaced_object_gets_a_rewrite_through(town: Town, peer: Callable[..., Peer]) -> None:
+    """The gate takes no replacement in, and reads none that is there already."""
+    eve = peer("eve", by="eve")
+    ledger = eve.ledger()
+    lost = eve.commit({"README.md": b"history lost"}, onto=None, tree=ledger.tree)
+    posing = eve.commit({"README.md": b"history lost"}, onto=ledger.tip, tree=ledger.tree)
+    swap = Update(ref=f"refs/replace/{lost}", expect=None, new=posing)
+    assert "no other refs" in refused(eve, swap)
+    assert (
+        eve.line.push([Update(ref="refs/heads/other", expect=None, new=lost)])["refs/heads/other"] is Verdict.ACCEPTED
+    )
+    assert eve.line.push([Update(ref="refs/heads/posing", expect=None, new=posing)])
+    git(town.bare, "update-ref", swap.ref, str(posing))
+    assert "only goes forward" in refused(eve, Update(ref=MAIN, expect=ledger.tip, new=lost))
+
+
+def test_a_lie_about_the_branch_deletes_no_claim(town: Town, peer: Callable[..., Peer]) -> None:
+    """A node says that the branch already was what it pushes, where the claim's end is told: git leaves the branch."""
+    held = peer("desk", by="desk").hold("m")
+    vps = peer("vps", by="vps")
+    ledger, ended = vps.ledger(), TASK.replace("---\nFix", "epoch: 7\nattempt: 7\n---\nFix")
+    lie = vps.commit({"missions/m.md": ended}, onto=ledger.tip, tree=ledger.tree)
+    remote = vps.line.remote
+    assert isinstance(remote, GitRemote)
+    words = ("pack-objects", "--stdout", "--revs", "-q")
+    pack = remote._git.run(*words, stdin=f"{lie}\n^{ledger.tip}\n".encode())
+    lines = (f"{lie} {lie} {MAIN}\0 report-status agent=x\n", f"{held.oid} {'0' * 40} {CLAIM}\n")
+    body = b"".join(b"%04x" % (len(line) + 4) + line.encode() for line in lines) + b"0000" + pack
+    done = subprocess.run(
+        ["git", "receive-pack", "--stateless-rpc", str(town.bare)], input=body, capture_output=True, check=False
+    )
+    assert f"{MAIN}: {MOVED}" in done.stderr.decode()
+    assert vps.line.fetch()[CLAIM] == held.oid
+
+
+def test_a_fold_that_comes_late_has_lost_a_race(
+    town: Town, peer: Callable[..., Peer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The branch moves between what git tells the folder and what it asks the gate: the folder tries again."""
+    vps = peer("vps", by="vps")
+    vps.end(vps.hold("m"))
+    hook = town.bare / "hooks" / "pre-receive"
+    eve = peer("eve", by="eve")
+    other = commit_on_tip(eve, {"README.md": "other"}).new
+    eve.line.push([Update(ref="refs/heads/topic", expect=None, new=other)])
+    monkeypatch.setenv(PUSHER, "vps")
+    plain = hook.read_text()
+    moves = f"env -u GIT_QUARANTINE_PATH git update-ref {MAIN} {other}\n"
+    once = f"[ -e {tmp_path}/once ] || {{ touch {tmp_path}/once; {moves} }}\n"
+    hook.write_text(plain.replace("#!/bin/sh\n", f"#!/bin/sh\n{once}"))
+    vps.fold()
+    assert (tmp_path / "once").exists()
+    assert CLAIM not in vps.line.fetch()
+    assert "status: done" in vps.text("missions/archive/2026-11/m.md")
 
 
 def test_a_node_speaks_for_itself_only(peer: Callable[..., Peer]) -> None:

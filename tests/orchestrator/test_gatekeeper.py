@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import socketserver
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +103,39 @@ def test_the_socket_is_this_users_alone(keeper: Gatekeeper, home: Path) -> None:
     socket = Path((home / "gate").read_text())
     assert socket.parent.stat().st_mode & 0o077 == 0
     assert socket.parent.stat().st_uid == os.getuid()
+
+
+def test_a_socket_that_others_could_have_put_there_is_not_asked(
+    town: Town, keys: Keys, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a crash the record names a folder that is gone, and anybody may make it: its yes counts for nothing."""
+    home.mkdir()
+    place = Path(tempfile.mkdtemp(prefix="shiftbook-"))
+    with socketserver.ThreadingUnixStreamServer(str(place / "gate"), AlwaysYes) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert porter.ask(str(place / "gate"), {}) == "yes "
+        place.chmod(0o777)
+        with pytest.raises(PermissionError):
+            porter.ask(str(place / "gate"), {})
+        (home / "gate").write_text(str(place / "gate"))
+        _both_ways(town, keys, home)
+        place.chmod(0o700)
+        (tmp_path / "link").symlink_to(place)
+        with pytest.raises(PermissionError):
+            porter.ask(str(tmp_path / "link" / "gate"), {})
+        monkeypatch.setattr(os, "geteuid", lambda: place.stat().st_uid + 1)
+        with pytest.raises(PermissionError):
+            porter.ask(str(place / "gate"), {})
+        server.shutdown()
+    shutil.rmtree(place)
+
+
+class AlwaysYes(socketserver.StreamRequestHandler):
+    """Somebody else, who takes everything in."""
+
+    def handle(self) -> None:
+        self.rfile.read()
+        self.wfile.write(b"yes ")
 
 
 def test_the_porter_imports_nothing_of_ours(tmp_path: Path) -> None:

@@ -96,6 +96,16 @@ def test_refusals(status: int, body: Any, kind: type[OrchestratorError], words: 
         ask(Server(url=url).open(""))
 
 
+def test_half_an_answer_is_none() -> None:
+    """A stream that ends without its end is an error: a server that was killed closes the connection just the same."""
+    said = b'data: {"choices": [{"index": 0, "delta": {"content": "It is"}, "finish_reason": null}]}\n\n'
+    with server(200, said) as (url, _), pytest.raises(ModelUnavailable, match="broke off"):
+        ask(Server(url=url).open(""))
+    for end in (b"data: [DONE]\n\n", b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\n'):
+        with server(200, said + end) as (url, _):
+            assert ask(Server(url=url).open("")) == "It is"
+
+
 def test_key_is_sent_to_its_server_only(caplog: pytest.LogCaptureFixture) -> None:
     """The key goes to the server that it is set for, never along a redirect, into a log, an error or a repr."""
     caplog.set_level(logging.DEBUG)
@@ -139,8 +149,8 @@ def test_nodes_say_that_they_are_nodes() -> None:
     "body", [b"data: {broken\n\ndata: 17\n\n: ping\n\nevent: x\n\ndata: {}\n\n", b"", b"\xff\xfe\n"]
 )
 def test_nonsense_in_a_stream(body: bytes) -> None:
-    """Lines that mean nothing are passed over; an answer without text is an empty answer."""
-    with server(200, body) as (url, _):
+    """Lines that mean nothing are passed over; an answer without text is an empty answer, if that is its end."""
+    with server(200, body + b"data: [DONE]\n\n") as (url, _):
         assert ask(Server(url=url).open("")) == ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,13 @@ import pytest
 
 from missions.lease import Claim, Hold
 from missions.mission import Status
+from orchestrator.claim import take_over
 from orchestrator.delivery import Delivery
 from orchestrator.ledger import Held
 from orchestrator.outbox import Letter, Outbox
-from sync.errors import RemoteUnreachable
-from tests.ledgers import Town, record, working
+from sync.errors import PushRefused, RemoteUnreachable
+from sync.remote import Update, Verdict
+from tests.ledgers import Line, Town, Working, record, working
 
 CLAIM = Claim(mission="m", blob="a" * 40, node="n1", boot="b", epoch=1, attempt=1, nonce="x")
 
@@ -130,8 +133,6 @@ def test_a_result_that_arrived_before_the_kill_is_not_delivered_twice(tmp_path: 
 
 def test_work_finished_offline_after_a_takeover_is_kept(tmp_path: Path) -> None:
     """Another node has taken the mission over meanwhile: the letter becomes late work, and leaves the outbox."""
-    from orchestrator.claim import take_over
-
     town = Town({"missions/m.md": "do it\n"})
     first = working(town.peer("n1"), tmp_path)
     first.step()
@@ -164,3 +165,114 @@ def test_a_cut_line_is_told_to_whoever_hands_back(tmp_path: Path) -> None:
     with pytest.raises(RemoteUnreachable):
         node.node.delivery.hand_back()
     assert node.node.delivery.waiting
+
+
+class Hook(Line):
+    """A server whose hook takes in no ends of some missions: what a limit on sizes or a scan for secrets does."""
+
+    names: tuple[str, ...] = ("bad",)
+    asked: int = 0
+
+    def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
+        """Refuses as GitHub does: with words of its own, and nothing moves."""
+        for one in updates:
+            if one.expect is not None and one.ref.removeprefix("refs/shiftbook/claim/") in self.names:
+                self.asked += 1
+                raise PushRefused(one.ref, "pre-receive hook declined: a file is too large")
+        return super().push(updates, atomic=atomic)
+
+
+class Late(Line):
+    """A server whose hook takes in no late work."""
+
+    def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
+        """Refuses it."""
+        for one in updates:
+            if one.ref.startswith("refs/shiftbook/late/"):
+                raise PushRefused(one.ref, "pre-receive hook declined")
+        return super().push(updates, atomic=atomic)
+
+
+def hooked(town: Town, folder: Path, *, slots: int = 1, boot: str = "one") -> tuple[Working, Hook]:
+    """A node behind that hook."""
+    node = working(town.peer("n1", boot=boot), folder, slots=slots)
+    hook = Hook(node.peer.line.remote)
+    node.peer.line.remote = hook
+    return node, hook
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_a_result_that_the_server_refuses_holds_up_nothing_else(tmp_path: Path, slots: int) -> None:
+    """The letter stays, its slot is free: what is queued then is claimed, done and folded. It is said once."""
+    town = Town({"missions/bad.md": "do bad\n"})
+    node, hook = hooked(town, tmp_path, slots=slots)
+    node.settle()
+    assert node.node.jobs == {}
+    town.peer("anna").push({"missions/good.md": "do good\n"})
+    node.settle()
+    assert node.peer.ledger().archived("good") is not None
+    assert [each.held.claim.mission for each in node.node.delivery.outbox] == ["bad"]
+    assert [words for event, words in node.told if event == "refused"] == [
+        "bad, attempt 1: the remote refused refs/shiftbook/claim/bad: pre-receive hook declined: a file is too large; "
+        "the result stays in this node's outbox"
+    ]
+    assert hook.asked == 1
+
+
+def test_a_refused_result_is_handed_back_when_the_server_takes_it(tmp_path: Path) -> None:
+    """It is tried again after a rest, which grows while the answer stays the same; nobody works on it again."""
+    town = Town({"missions/bad.md": "do bad\n"})
+    node, hook = hooked(town, tmp_path)
+    node.settle()
+    for passed, asked in ((29, 1), (1, 2), (59, 2), (1, 3), (119, 3), (1, 4)):
+        node.ticks.at += passed
+        node.settle()
+        assert hook.asked == asked
+    hook.names = ()
+    node.settle()
+    assert node.peer.ledger().archived("bad") is None
+    node.ticks.at += 240
+    node.settle()
+    assert node.peer.ledger().archived("bad") is not None
+    assert len(node.agent.jobs) == 1
+    assert list(node.node.delivery.outbox) == []
+
+
+def test_a_node_with_a_refused_result_starts_and_ends(tmp_path: Path) -> None:
+    """A restart reads it from the outbox, does not work on its mission again, and a run with `once` ends."""
+    town = Town({"missions/bad.md": "do bad\n"})
+    first, _ = hooked(town, tmp_path)
+    first.settle()
+    second, hook = hooked(town, tmp_path, boot="two")
+    town.peer("anna").push({"missions/good.md": "do good\n"})
+    second.node.run(once=True)
+    assert [job.mission.name for job in second.agent.jobs] == ["good"]
+    assert second.peer.ledger().archived("good") is not None
+    assert len(list(second.node.delivery.outbox)) == 1
+    third, hook = hooked(town, tmp_path, boot="three")
+    hook.names = ()
+    third.node.run(once=True)
+    assert third.peer.ledger().archived("bad") is not None
+    assert third.agent.jobs == []
+
+
+def test_an_old_refused_result_does_not_keep_its_mission_from_a_new_attempt(tmp_path: Path) -> None:
+    """Another node took the mission over and gave it back; this one, started again, goes on with its newer claim."""
+    town = Town({"missions/bad.md": "do bad\n"})
+    first, _ = hooked(town, tmp_path)
+    first.settle()
+    other = town.peer("n2")
+    held = other.ledger().claims["bad"]
+    taken = take_over(other.bus, held, blob=held.claim.blob)
+    assert taken is not None
+    other.end(taken, Hold.RELEASED)
+    other.fold()
+    newer = town.peer("n1", boot="one").hold("bad")
+    assert newer.claim.epoch == 3
+    second = working(town.peer("n1", boot="two"), tmp_path)
+    second.peer.line.remote = Late(second.peer.line.remote)
+    second.node._resume()
+    second.step()
+    second.settle()
+    assert second.peer.ledger().archived("bad") is not None
+    assert [each.held.claim.epoch for each in second.node.delivery.outbox] == [1]

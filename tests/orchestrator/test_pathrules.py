@@ -118,6 +118,26 @@ def test_a_stranger_may_file_a_mission_and_nothing_else() -> None:
     assert "may only file missions" in judged(MALLORY, ("README.md", None, b"x"))
 
 
+def test_a_stranger_neither_changes_nor_deletes_a_mission() -> None:
+    """Filing one is all: what others filed is not theirs, whatever would become of it."""
+    assert "not change missions/a.md" in judged(MALLORY, ("missions/a.md", MISSION, None))
+    assert "not change missions/a.md" in judged(MALLORY, ("missions/a.md", MISSION, OTHER))
+    assert "not change missions/a.md" in judged(MALLORY, ("missions/a.md", None, b"/etc/passwd"), plain=False)
+
+
+@pytest.mark.parametrize("who", [ADA, EVE, VPS, MALLORY, NOBODY], ids=["admin", "author", "node", "stranger", "disk"])
+@pytest.mark.parametrize("ref", ["refs/replace/" + "1" * 40, "refs/notes/commits", "refs/remotes/origin/main", "HEAD"])
+def test_a_ledger_has_no_refs_of_other_kinds(who: Who, ref: str) -> None:
+    """A replacement would have git, and so the gate, read another object than the one that is named."""
+    assert moving(who, Move(ref=ref, old=None, new="1" * 40), MAIN)
+
+
+def test_a_person_may_clear_such_refs_away() -> None:
+    """They may have come before the gate did."""
+    assert moving(EVE, Move(ref="refs/replace/" + "1" * 40, old="2" * 40, new=None), MAIN) == ""
+    assert moving(VPS, Move(ref="refs/replace/" + "1" * 40, old="2" * 40, new=None), MAIN) != ""
+
+
 def claim(node: str = "vps", *, mission: str = "m", epoch: int = 1, state: Hold = Hold.RUNNING) -> Claim:
     """A claim's text."""
     return Claim(mission=mission, blob="a" * 40, node=node, boot="b", epoch=epoch, attempt=1, nonce="n", state=state)

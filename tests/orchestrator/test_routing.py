@@ -122,6 +122,17 @@ def test_wanted(shim: Shim, cache: Path) -> None:
         router.choose("gpt-9")
 
 
+def test_a_name_that_nobody_has_hurts_nobody(llama: Llama) -> None:
+    """A wrong name is NotFound, however it is written: it is no failure of the backend, which answers the others."""
+    server = Candidate(backend=Server(url=llama.url, key=llama.key), why="first")
+    router = Router([server], clock=time.monotonic)
+    for number in range(5):
+        with pytest.raises(NotFound, match="models list"):
+            router.choose(f"openai/gpt-{number}")
+    assert router.choose("openai/tiny").model is router.choose("tiny").model
+    assert answer(router)[0].text
+
+
 def test_listing_tells_context(shim: Shim, cache: Path) -> None:
     """Every model is listed with its backend, context, size and quantisation; embedding models are not."""
     listed = wiring.router(machine(cache, ollama_host=shim.url)).models()

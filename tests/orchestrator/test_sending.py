@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from sync.errors import GitError, RemoteUnreachable
+from sync.remote import MOVED
 from sync.upstream import Upstream
-from sync.worktree import WorkTree
+from sync.worktree import TRAILER, WorkTree
 from tests.ledgers import Keys
 from tests.orchestrator.clones import QUIET, Clones, git, until, write
 
@@ -118,11 +119,45 @@ def test_a_persons_own_commits_are_not_pushed_for_them(clones: Clones) -> None:
     git(clones.ada, "commit", "--quiet", "--all", "-m", "my own")
     with clones.watched():
         write(clones.ada, {"missions/new.md": "Do it.\n"})
-        until(lambda: clones.says("is your own and not pushed"))
+        until(lambda: clones.says("was not made by the watch and is not pushed"))
         assert clones.log() == ["by hand"]
         assert clones.log(clones.ada)[0] == "Edit missions/new.md"
         git(clones.ada, "push", "--quiet")
     assert clones.log() == ["Edit missions/new.md", "my own", "by hand"]
+
+
+def test_what_others_marked_as_the_watchs_is_not_sent_in_this_persons_name(clones: Clones) -> None:
+    """Bob writes the watch's line himself, ada pulls his branch: neither pushed as it is, nor made again and signed."""
+    one = clones.watching(quiet=0.1)
+    write(clones.bob, {"missions/evil.md": "rm -rf\n"})
+    git(clones.bob, "add", "--all")
+    git(clones.bob, "commit", "--quiet", "-m", "x", "-m", TRAILER)
+    git(clones.bob, "push", "--quiet", "origin", "HEAD:refs/heads/topic")
+    git(clones.ada, "pull", "--quiet", "--ff-only", "origin", "topic")
+    write(clones.ada, {"missions/new.md": "Do it.\n"})
+    for stale in (False, True):
+        if stale:
+            git(clones.bob, "checkout", "--quiet", "-B", "main", "origin/main")
+            clones.push(clones.bob, {"README.md": "other\n"})
+        until(lambda: one.step() and clones.log(clones.ada)[0] == "Edit missions/new.md")
+        held = one.upstream.send()
+        assert (held.commits, "was not made by the watch" in held.held) == (0, True)
+        assert clones.upstream("missions/evil.md") is None
+    one.tree.close()
+
+
+def test_what_the_watch_made_is_known_after_a_rebase(clones: Clones) -> None:
+    """The person pulls with --rebase before it went out: the commit has another name, and goes out all the same."""
+    write(clones.ada, {"missions/m.md": "one\n\ntwo\n\nthree\n\nfour\n"})
+    one = clones.watching()
+    made = one.tree.commit({"missions/m.md": (clones.ada / "missions/m.md").read_bytes()}, "Edit missions/m.md")
+    clones.push(clones.bob, {"README.md": "other\n"})
+    git(clones.ada, "pull", "--quiet", "--rebase")
+    assert one.upstream.waiting() not in ([], [made])
+    assert one.upstream.send().commits == 1
+    assert "four" in (clones.upstream("missions/m.md") or "")
+    assert not (one.tree.git_dir / "shiftbook-made.json").exists()
+    one.tree.close()
 
 
 def test_an_unreachable_remote_loses_nothing(clones: Clones) -> None:
@@ -149,6 +184,19 @@ def test_a_refusal_is_told_in_the_servers_words(clones: Clones) -> None:
     one.tree.commit({"missions/new.md": b"x\n"}, "Edit missions/new.md")
     assert "pre-receive hook declined" in one.upstream.send().held
     one.tree.close()
+
+
+def test_a_gate_that_says_others_were_faster_is_no_refusal(clones: Clones) -> None:
+    """A served ledger's hook declines what came too late: the change is made again on top and sent."""
+    hook = clones.bare / "hooks" / "pre-receive"
+    once = clones.folder / "once"
+    hook.write_text(f"#!/bin/sh\n[ -e {once} ] && exit 0\ntouch {once}\necho 'shiftbook: x: {MOVED}' >&2\nexit 4\n")
+    hook.chmod(0o755)
+    with clones.watched():
+        write(clones.ada, {"missions/new.md": "Do it.\n"})
+        until(lambda: clones.upstream("missions/new.md") == "Do it.\n")
+    assert once.exists()
+    assert not clones.says("refused")
 
 
 def test_a_rewritten_branch_is_not_followed(clones: Clones) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from missions.lease import Hold
 from orchestrator.trust import Word
-from sync.objects import read_commit
+from sync.objects import Signer, read_commit, write_commit
 from sync.remote import Oid, Update
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.repositories import git
@@ -198,6 +198,171 @@ def test_a_merge_of_a_branch_with_a_mission_leaves_it_the_authors(town: Town, ke
     found = word(town, "side")
     assert (found.trusted, found.who) == (True, "bert")
     assert word(town, "m").trusted
+
+
+def twin(peer: Peer, commit: Oid) -> Oid:
+    """The same commit under another name: its signature's base64 is wrapped elsewhere."""
+    head, end, message = peer.bus.store.get(commit).decode().partition("\n\n")
+    first, mark, signature = head.partition("-----BEGIN SSH SIGNATURE-----\n ")
+    text = f"{first}{mark}{signature[:31]}\n {signature[31:]}{end}{message}"
+    assert mark, "twins are made of signed commits"
+    return peer.bus.store.put("commit", text.encode())
+
+
+def made(peer: Peer, tree: Oid, parents: tuple[Oid, ...], *, sign: Signer | None) -> Oid:
+    """A commit, not pushed."""
+    return write_commit(
+        peer.bus.store, tree=tree, parents=parents, name=peer.name, email="x@x", when=1, message="made", sign=sign
+    )
+
+
+def abandoned(peer: Peer, commit: Oid) -> Oid:
+    """The same change by the same signer on a branch that was given up: another commit on top of the same parent."""
+    read = read_commit(peer.bus.store.get(commit))
+    return made(peer, read.tree, read.parents, sign=peer.bus.sign)
+
+
+def joined(peer: Peer, *parents: Oid, files: Oid, sign: Peer | None = None) -> Oid:
+    """A merge of these parents with the files of one commit, not pushed; unsigned unless a signer is given."""
+    tree = read_commit(peer.bus.store.get(files)).tree
+    return made(peer, tree, parents, sign=sign.bus.sign if sign else None)
+
+
+def push(peer: Peer, commit: Oid) -> None:
+    """Moves the branch there."""
+    tip = peer.bus.remote.fetch()[peer.bus.main]
+    assert peer.line.push([Update(ref=peer.bus.main, expect=tip, new=commit)])[peer.bus.main] == "accepted"
+
+
+def old_word(town: Town, keys: Keys, since: str, how: Callable[[Peer, Oid], Oid]) -> tuple[Peer, Oid, Oid]:
+    """anna asked for x, and then something else became of it. Returns eve's view, the tip, x in another commit."""
+    anna, node, path = town.peer("anna", key=keys["anna"]), town.peer("n1", key=keys["n1"]), "missions/x.md"
+    first = anna.push({path: "delete the test database\n"})
+    again = how(anna, first)
+    if since == "done":
+        node.attempt("x")
+        node.fold()
+    else:
+        anna.push({path: None if since == "withdrawn" else "only look at it\n"})
+    tip = anna.push({"notes.md": "n"})
+    eve = town.peer("eve", key=keys["eve"])
+    eve.ledger()
+    return eve, tip, eve.bus.store.put("commit", anna.bus.store.get(again))  # all that she needs is that commit
+
+
+OLD = pytest.mark.parametrize("how", [twin, abandoned])
+SINCE = pytest.mark.parametrize("since", ["changed", "withdrawn", "done"])
+
+
+@OLD
+@SINCE
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("kind", ["town", "real"])
+def test_an_old_word_in_another_commit_is_not_said_again(
+    request: pytest.FixtureRequest, keys: Keys, how: Callable[[Peer, Oid], Oid], since: str, first: int, kind: str
+) -> None:
+    """Whoever merges it, in whatever order of the parents, brings back what anna had taken back: it is untrusted."""
+    town: Town = request.getfixturevalue(kind)
+    eve, tip, again = old_word(town, keys, since, how)
+    push(eve, joined(eve, *((tip, again) if first == 0 else (again, tip)), files=again))
+    assert "delete" in eve.ledger().open["x"].mission.body
+    assert not word(town, "x").trusted
+
+
+@OLD
+@pytest.mark.parametrize("since", ["changed", "withdrawn"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_text_put_back_is_not_vouched_for_by_an_old_word(
+    town: Town, keys: Keys, how: Callable[[Peer, Oid], Oid], since: str, first: int
+) -> None:
+    """eve writes the text herself, and merges anna's old commit of it: the merge changes nothing, and is not listed."""
+    eve, _, again = old_word(town, keys, since, how)
+    put = eve.push({"missions/x.md": "delete the test database\n"})
+    push(eve, joined(eve, *((put, again) if first == 0 else (again, put)), files=put))
+    assert not word(town, "x").trusted
+
+
+@OLD
+@pytest.mark.parametrize("first", [0, 1])
+def test_an_old_merge_is_not_made_again(town: Town, keys: Keys, how: Callable[[Peer, Oid], Oid], first: int) -> None:
+    """anna's signed merge chose a text, which she withdrew: two merges by eve, of which the last changes nothing."""
+    anna, eve = town.peer("anna", key=keys["anna"]), town.peer("eve", key=keys["eve"])
+    base = anna.push({"missions/x.md": "one\n"})
+    two = anna.push({"missions/x.md": "two\n"})
+    beside = abandoned(anna, two)
+    merge = joined(anna, two, joined(anna, base, beside, files=base, sign=anna), files=base, sign=anna)
+    push(anna, merge)
+    assert word(town, "x").trusted
+    tip = anna.push({"missions/x.md": None})
+    eve.ledger()
+    again = eve.bus.store.put("commit", anna.bus.store.get(how(anna, merge)))
+    put = joined(eve, tip, again, files=again)
+    push(eve, joined(eve, *((put, again) if first == 0 else (again, put)), files=put))
+    assert not word(town, "x").trusted
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_later_signed_choice_outweighs_an_earlier_one(town: Town, keys: Keys, first: int) -> None:
+    """anna merged for one text, then for the other; eve merges a twin of the first choice: it is eve's."""
+    anna, bert, eve = (town.peer(name, key=keys[name]) for name in ("anna", "bert", "eve"))
+    base = anna.push({"missions/x.md": "base\n"})
+    one = anna.commit({"missions/x.md": "one\n"}, onto=base, tree=read_commit(anna.bus.store.get(base)).tree)
+    bert.ledger()
+    two = bert.push({"missions/x.md": "two\n"})
+    anna.ledger()
+    chosen = joined(anna, two, one, files=one, sign=anna)
+    push(anna, chosen)
+    found = word(town, "x")
+    assert (found.trusted, found.who) == (True, "anna")
+    other = joined(anna, chosen, two, files=two, sign=anna)
+    push(anna, other)
+    assert word(town, "x").trusted
+    eve.ledger()
+    again = twin(eve, chosen)
+    push(eve, joined(eve, *((other, again) if first == 0 else (again, other)), files=again))
+    assert eve.ledger().open["x"].mission.body == "one"
+    assert not word(town, "x").trusted
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_of_two_texts_the_one_that_a_signed_merge_chose_runs(town: Town, keys: Keys, signed: bool) -> None:
+    """bert and anna changed a mission at the same time. Merged without a key it is nobody's word, with bert's his."""
+    anna, bert, forge = town.peer("anna", key=keys["anna"]), town.peer("bert", key=keys["bert"]), town.peer("forge")
+    base = bert.ledger()
+    side = bert.commit({PATH: "bert's\n"}, onto=base.tip, tree=base.tree)
+    tip = anna.push({PATH: "anna's\n"})
+    push(forge, joined(forge, tip, side, files=side, sign=bert if signed else None))
+    found = word(town)
+    assert (found.trusted, found.who) == ((True, "bert") if signed else (False, "forge"))
+
+
+def test_a_twin_of_what_stands_there_changes_nothing(town: Town, keys: Keys) -> None:
+    """Merging a twin of the very commit whose text is in force does not take the mission from its author."""
+    anna, eve = town.peer("anna", key=keys["anna"]), town.peer("eve")
+    first = anna.push({"missions/x.md": "x"})
+    tip = anna.push({"notes.md": "n"})
+    eve.ledger()
+    push(eve, joined(eve, tip, twin(eve, first), files=tip))
+    found = word(town, "x")
+    assert (found.trusted, found.who) == (True, "anna")
+
+
+def test_a_branch_that_is_merged_again_and_again_stays_its_authors(town: Town, keys: Keys) -> None:
+    """bert edits his mission on a branch, a forge without a key merges it each time: the text is bert's each time."""
+    bert, forge, node = town.peer("bert", key=keys["bert"]), town.peer("forge"), town.peer("n1", key=keys["n1"])
+    base = bert.ledger()
+    side, tip = base.tip, base.tip
+    for text in ("one\n", "two\n", "three\n"):
+        side = bert.commit({"missions/x.md": text}, onto=side, tree=read_commit(bert.bus.store.get(side)).tree)
+        tip = town.peer("x").push({"other.md": text})
+        forge.ledger()
+        merge = forge.commit({"other.md": text}, onto=side, tree=read_commit(bert.bus.store.get(side)).tree)
+        push(forge, joined(forge, tip, side, files=merge))
+        found = word(town, "x")
+        assert (found.trusted, found.who) == (True, "bert")
+    node.attempt("x", Hold.FAILED)
+    node.fold()
+    assert word(town, "x").who == "bert"
 
 
 def test_trust_in_the_remote_trusts_whoever_may_push(keys: Keys) -> None:

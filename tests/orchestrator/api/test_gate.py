@@ -140,12 +140,23 @@ def test_on_loopback_a_program_is_local_until_a_token_was_made(build: Build) -> 
     assert site.client.get("/test/ops").status_code == 401, "an expired token must not open the door again"
 
 
-@pytest.mark.parametrize("header", gate.FORWARDED)
+@pytest.mark.parametrize("header", [*gate.FORWARDED, "X-Forwarded-Proto", "X-FORWARDED-SERVER", "Cf-Connecting-Ip"])
 def test_a_proxys_request_is_not_local(build: Build, header: str) -> None:
     """What came through a proxy came from elsewhere, though it comes from this machine."""
     site = build(Role.HEADQUARTERS, noun())
     assert site.client.get("/test/ops", headers={header: "10.0.0.9"}).status_code == 401
     assert site.client.get("/metrics", headers={header: "10.0.0.9"}).status_code == 401
+
+
+def test_nginx_as_it_comes_is_not_local(build: Build) -> None:
+    """A plain `proxy_pass` adds no header and names this machine in Host; HTTP/1.0 gives it away."""
+    site = build(Role.HEADQUARTERS, noun())
+    old = {"SERVER_PROTOCOL": "HTTP/1.0"}
+    assert site.client.get("/test/ops").status_code == 200
+    assert site.client.get("/test/ops", environ_overrides=old).status_code == 401
+    assert site.client.get("/metrics", environ_overrides=old).status_code == 401
+    header = bearer(site.token("ops"))
+    assert site.client.get("/test/ops", headers=header, environ_overrides=old).status_code == 200
 
 
 def test_a_proxys_name_is_not_local(build: Build) -> None:

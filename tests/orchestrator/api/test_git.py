@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 from werkzeug.serving import make_server
 
+from orchestrator import gitdoor
 from orchestrator.api.app import create_app
-from orchestrator.errors import WrongSetting
-from orchestrator.gitdoor import GitDoor, open_door
+from orchestrator.errors import OrchestratorError, WrongSetting
+from orchestrator.gitdoor import Ask, Broken, Crowded, GitDoor, open_door
 from orchestrator.roles import Role
 from orchestrator.settings import Settings
 from tests.orchestrator.api.conftest import Build, Site, bearer
+from tests.orchestrator.clones import until
 from tests.orchestrator.repositories import CLEAN, git
 
 ROOF = 8 * 1024 * 1024
@@ -70,6 +72,57 @@ def served(build: Build, tmp_path: Path) -> Iterator[Served]:
     server.shutdown()
     thread.join(10)
     server.server_close()
+
+
+class Trickle:
+    """A body that sends a byte now and then, until it is told to end."""
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+
+    def read(self, _size: int = -1, /) -> bytes:
+        return b"" if self.ended.wait(0.05) else b"0"
+
+
+def asking(who: str) -> Ask:
+    """The start of a fetch."""
+    kind = "application/x-git-upload-pack-request"
+    path, empty = "/git-upload-pack", {"query": "", "encoding": "", "protocol": "", "near": "127.0.0.1"}
+    return Ask(method="POST", path=path, kind=kind, length=4096, who=who, **empty)
+
+
+def hold(door: GitDoor, who: str, body: Trickle, problems: list[Exception]) -> threading.Thread:
+    """A request in a thread of its own; what became of it goes to `problems`."""
+
+    def run() -> None:
+        try:
+            door.ask(asking(who), body).close()
+        except OrchestratorError as error:
+            problems.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def test_bodies_that_never_end_keep_nobody_else_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One token takes its share of the places and no more; when its time is over it gives them back."""
+    git(tmp_path, "init", "--quiet", "--bare", "l.git")
+    monkeypatch.setattr(gitdoor, "PATIENCE", 0.5)
+    door, body, problems = GitDoor(bare=tmp_path / "l.git", push_bytes=ROOF, longest=4.0), Trickle(), list[Exception]()
+    threads = [hold(door, "reader", body, problems) for _ in range(gitdoor.AT_ONCE)]
+    crowded = gitdoor.AT_ONCE - gitdoor.SHARE
+    until(lambda: len(problems) == crowded)
+    assert all(isinstance(problem, Crowded) for problem in problems)
+    other = list[Exception]()
+    mine = hold(door, "vps", body, other)
+    for thread in (*threads, mine):
+        thread.join(30)
+    assert [str(problem) for problem in problems[crowded:]] == ["this took too long"] * gitdoor.SHARE
+    assert [type(problem) for problem in other] == [Broken]  # it came in, and its time was over as well
+    monkeypatch.setattr(gitdoor, "PATIENCE", 20.0)
+    body.ended.set()
+    door.ask(asking("reader"), body).close()  # a place is free
 
 
 def test_a_clone_and_a_push_with_a_token(served: Served) -> None:

@@ -89,12 +89,13 @@ def test_each_error_has_its_status_and_none_of_its_callers_words(build: Build, k
 
 
 def test_who_must_wait_is_told_how_long(build: Build) -> None:
-    """A full queue, a full house and a database that is away name a Retry-After."""
+    """A full queue, a full house, a model and a database that are away name a Retry-After."""
     client = build(Role.HEADQUARTERS, noun()).client
     waits = {
-        kind: client.get(f"/test/raise/{kind}/x").headers.get("Retry-After") for kind in ("queue", "seats", "store")
+        kind: client.get(f"/test/raise/{kind}/x").headers.get("Retry-After")
+        for kind in ("queue", "seats", "store", "model")
     }
-    assert waits == {"queue": "7", "seats": "2", "store": "5"}
+    assert waits == {"queue": "7", "seats": "2", "store": "5", "model": "5"}
 
 
 def test_a_prompt_over_the_context_names_the_counts(build: Build) -> None:

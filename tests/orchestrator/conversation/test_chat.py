@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,22 @@ def test_a_repeated_request_is_answered_once(talk: Talk) -> None:
         talk.say("Something else", device="phone", key="k1")
     other = talk.say("Which port?", device="laptop", key="k1")
     assert other.conversation != one.conversation
+
+
+def test_a_conversation_that_goes_while_it_is_looked_through_disturbs_nobody(talk: Talk) -> None:
+    """A message with a key looks through its device's conversations; one of them is taken out at that moment."""
+    doomed = talk.say("Hello", device="phone")
+    listing = type(talk.stores.conversations).listing
+
+    class Going(type(talk.stores.conversations)):  # type: ignore[misc]  # the store's own class, whatever it is
+        def listing(self, **how: object) -> object:
+            found = listing(self, **how)  # type: ignore[arg-type]
+            self.delete(doomed.conversation)
+            return found
+
+    store = Going(**vars(talk.stores.conversations))
+    talk.chat.memory = replace(talk.chat.memory, conversations=store)
+    assert talk.say("Which port?", device="phone", key="k1").text == "It is so."
 
 
 def test_a_message_whose_process_died_is_answered_when_it_is_sent_again(talk: Talk) -> None:

@@ -1,0 +1,81 @@
+"""Where do settings come from, and where do they not? Real files, a real working folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from orchestrator import settings as setup
+from orchestrator.errors import WrongSetting
+from orchestrator.roles import Role
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder with a `.env`, beside a working folder, and nothing of this machine's own settings."""
+    for name in [name for name in os.environ if name.startswith(("SHIFTBOOK_", "FACTORY_"))]:
+        monkeypatch.delenv(name)
+    for folder in ("home", "work"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.setenv("SHIFTBOOK_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path / "work")
+    text = "SHIFTBOOK_LEDGER=https://hq.example/git/fleet.git\nSHIFTBOOK_GIT_TOKEN=sbk_secret\n"
+    (tmp_path / "home" / ".env").write_text(text)
+    return tmp_path / "home"
+
+
+def test_the_home_outranks_the_working_folder_and_the_environment_both(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a variable that several name the environment's word counts, then the home's; others are taken in."""
+    Path(".env").write_text("SHIFTBOOK_LEDGER=https://evil.example/x.git\nSHIFTBOOK_SLOTS=3\nSHIFTBOOK_BRANCH=b\n")
+    found = setup.load()
+    assert (found.ledger, found.slots, found.branch) == ("https://hq.example/git/fleet.git", 3, "b")
+    monkeypatch.setenv("SHIFTBOOK_LEDGER", "here")
+    assert setup.load().ledger == "here"
+
+
+@pytest.mark.parametrize("mark", ["a folder", "a file"])
+@pytest.mark.parametrize("below", [".", "missions/archive"])
+def test_a_work_trees_env_is_nobodys_word(home: Path, monkeypatch: pytest.MonkeyPatch, mark: str, below: str) -> None:
+    """Whoever may push put it there: it names no server for this machine's tokens and no other home, anywhere in it."""
+    monkeypatch.delenv("SHIFTBOOK_HOME")
+    monkeypatch.setenv("XDG_DATA_HOME", str(home))
+    Path(".git").mkdir() if mark == "a folder" else Path(".git").write_text("gitdir: ../elsewhere\n")
+    Path(below).mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(below)
+    Path("own").mkdir()
+    Path(".env").write_text(
+        "SHIFTBOOK_HOME=own\nSHIFTBOOK_OPENAI_URL=https://evil.example\nFACTORY_ROLE=HEADQUARTERS\n"
+    )
+    found = setup.load()
+    assert (found.home, found.openai_url, found.role) == (setup.default_home(), "", Role.LOCAL_WORKER)
+
+
+def test_a_home_in_a_work_tree_is_still_this_machines_own(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the working folder's is passed over, also where both are the same."""
+    (home / ".git").mkdir()
+    monkeypatch.chdir(home)
+    assert setup.load().git_token.get_secret_value() == "sbk_secret"
+
+
+def test_other_programs_variables_are_not_ours(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A setting has the one name that the documents give it, in the environment and in files."""
+    monkeypatch.delenv("SHIFTBOOK_HOME")
+    for name in ("HOME", "BRANCH", "MODEL", "LEDGER", "THREADS"):
+        monkeypatch.setenv(name, str(home))
+    monkeypatch.setenv("XDG_DATA_HOME", str(home))
+    Path(".env").write_text("SLOTS=7\nrate=7\nOLLAMA_HOST=there\n")
+    found = setup.load()
+    assert (found.home, found.branch, found.model, found.ledger) == (home / "shiftbook", "main", "", "")
+    assert (found.threads, found.slots, found.rate, found.ollama_host) == (0, 1, 600, "there")
+    assert setup.load(home=home).home == home
+
+
+def test_a_wrong_value_names_its_variable(home: Path) -> None:
+    """In the home's file as in the environment."""
+    (home / ".env").write_text("SHIFTBOOK_SLOTS=many\n")
+    with pytest.raises(WrongSetting, match="SHIFTBOOK_SLOTS"):
+        setup.load()

@@ -1,0 +1,31 @@
+"""Does the node start its own web server, wherever it was started? A real process."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from orchestrator.supervisor import WebServer
+
+
+def test_code_in_the_working_folder_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clone of a ledger may have a folder `orchestrator`: it is not taken for this program."""
+    planted = tmp_path / "clone" / "orchestrator" / "__main__.py"
+    planted.parent.mkdir(parents=True)
+    planted.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("SHIFTBOOK_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SHIFTBOOK_HTTP", "nonsense")  # so that the real one ends by itself, with a line that says why
+    monkeypatch.chdir(tmp_path / "clone")
+    server = WebServer(tmp_path / "home", lambda *_words, **_facts: None)
+    server.start()
+    said, over = tmp_path / "home" / "http.err", time.monotonic() + 60
+    while time.monotonic() < over and not (tmp_path / "ran").exists():
+        if said.exists() and "SHIFTBOOK_HTTP" in said.read_text(encoding="utf-8"):
+            break
+        time.sleep(0.05)
+    server.stop()
+    assert not (tmp_path / "ran").exists()
+    assert "SHIFTBOOK_HTTP" in said.read_text(encoding="utf-8")
