@@ -48,7 +48,7 @@ class MemoryStore:
                 yield oid
 
     def between(self, tip: Oid, since: Oid | None) -> dict[Oid, tuple[Oid, ...]]:
-        """The commits of `tip` that `since` (None: nobody) does not have, with their parents; children before parents."""
+        """The commits of `tip` that `since` (None: nobody) has not, with their parents; children before parents."""
         left_out = self._ancestry(since) if since else {}
         return {oid: commit.parents for oid, commit in self._ancestry(tip).items() if oid not in left_out}
 

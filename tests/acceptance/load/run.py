@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,9 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from orchestrator.api.server import SPARE
-from orchestrator.settings import Settings
-from tests.acceptance.load import devices, gauge, mischief, plan, talking
+from tests.acceptance.load import devices, gauge, mischief, plan, talking, warmup
 from tests.acceptance.load.backend import Backend
 from tests.acceptance.load.book import Book
 from tests.acceptance.load.client import Act, Client
@@ -25,8 +22,6 @@ from tests.acceptance.load.served import Served, served, until
 
 ACTS: dict[str, Act] = {**talking.ACTS, **devices.ACTS, **mischief.ACTS}
 CLIENTS = 24
-BRIM = Settings.model_fields["streams"].default + SPARE
-"""Requests that are held open at once before anything is measured: so many threads the server has, and keeps."""
 MORE_THREADS, MORE_FILES = 2, 4
 """By how many the counts may differ when all is quiet: a look at the backend or the ledger may be on its way."""
 PING_SECONDS = 0.25
@@ -65,7 +60,7 @@ class Load:
         ]
         worker, warm = node.worker, max(self.requests // 10, min(300, self.requests // 2))
         meter = Gauge(process=worker)
-        brim(node)
+        warmup.fill(node)
         self._phase(clients, range(warm), meter)
         faults = [self._quiet(node)]
         before, began = meter.look(), time.monotonic()
@@ -174,27 +169,6 @@ def completes(node: Served) -> bool:
     """Whether an answer comes through the model."""
     body = {"messages": [{"role": "user", "content": "hello"}]}
     return node.wire.ask("POST", "/v1/chat/completions", body, token=node.tokens.full).status == 200
-
-
-def brim(node: Served) -> None:
-    """So many requests at once as never again: then threads and connections are as many as they will be."""
-    body = json.dumps({"device_id": "brim", "ops": []}).encode()
-    halves = []
-    for _ in range(BRIM):
-        link = node.wire.link()
-        link.putrequest("POST", "/sync/push")
-        for name, value in {"Authorization": f"Bearer {node.tokens.full}", "Content-Type": "application/json"}.items():
-            link.putheader(name, value)
-        link.putheader("Content-Length", str(len(body)))
-        link.endheaders()
-        link.send(body[:5])
-        halves.append(link)
-    time.sleep(2)
-    for link in halves:
-        link.send(body[5:])
-    for link in halves:
-        assert link.getresponse().status == 200
-        link.close()
 
 
 def back(meter: Gauge, before: Sample) -> str:
