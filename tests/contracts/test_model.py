@@ -336,7 +336,9 @@ def gone(url: str) -> list[Model]:
 
 
 @pytest.mark.parametrize(
-    "url", [f"http://127.0.0.1:{free_port()}", "ftp://127.0.0.1", "http://[", "http://127.0.0.1:x"]
+    "url",
+    [f"http://127.0.0.1:{free_port()}", "ftp://127.0.0.1", "http://[", "http://127.0.0.1:x"],
+    ids=["closed", "ftp", "half", "letters"],
 )
 def test_nobody_there(url: str) -> None:
     """A server that is not there is ModelUnavailable everywhere, with its address and what to do."""

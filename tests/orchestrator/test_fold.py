@@ -579,7 +579,7 @@ def listed(keys: Keys) -> Town:
         {"epoch": True},
         {"finished": 5},
         {"finished": "2026-11-21"},
-        {"finished": "9999-12-31T23:59:59Z"},
+        {"finished": "9999-12-31T23:59:59Z", "memo_path": "memos/9999-12/m-1.md"},
         {"more": 1},
     ],
     ids=lambda facts: str(facts)[:40],

@@ -37,6 +37,15 @@ def test_a_device_reports_and_its_history_is_read_backwards(client: FlaskClient)
     assert client.get("/device/nosuch/history").get_json()["states"] == []
 
 
+@pytest.mark.parametrize("depth", [60, 65, 250, 500, 900])
+def test_what_is_nested_too_deeply_is_not_taken(client: FlaskClient, depth: int) -> None:
+    """Neither kept nor an accident, so that what was kept before can still be read."""
+    nested = f'{{"device_id": "phone", "state": {{"x": {"[" * depth}{"]" * depth}}}}}'
+    told = client.post("/device/state", data=nested, content_type="application/json").status_code
+    assert told == (201 if depth == 60 else 422)
+    assert client.get("/device/phone/history").status_code == 200
+
+
 def test_operations_are_taken_once_and_pulled_by_cursor(client: FlaskClient) -> None:
     """A push that is repeated changes nothing; another body under the same id is refused."""
     first = client.post("/sync/push", json={"device_id": "phone", "ops": [op(1), op(2)]}).get_json()
