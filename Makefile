@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test torture check lint types contracts docs lock clean
+.PHONY: help demo test torture load check lint types contracts docs lock clean
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -20,6 +20,10 @@ test: $(STAMP)  ## the whole suite
 TORTURE_SECONDS ?= 600
 torture: $(STAMP)  ## real nodes under a nemesis, and explorations of every interleaving, seed after seed (TORTURE_SECONDS=600)
 	@$(BIN)/python -m tests.acceptance.torture --seconds $(TORTURE_SECONDS) $(TORTURE_ARGS)
+
+LOAD_REQUESTS ?= 20000
+load: $(STAMP)  ## a served node under load from clients of every kind while its backend dies and returns (LOAD_REQUESTS=20000)
+	@$(BIN)/python -m tests.acceptance.load --requests $(LOAD_REQUESTS) $(LOAD_ARGS)
 
 check: lint types contracts docs test  ## what CI runs
 

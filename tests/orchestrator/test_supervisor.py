@@ -14,6 +14,7 @@ def test_code_in_the_working_folder_does_not_run(tmp_path: Path, monkeypatch: py
     """A clone of a ledger may have a folder `orchestrator`: it is not taken for this program."""
     planted = tmp_path / "clone" / "orchestrator" / "__main__.py"
     planted.parent.mkdir(parents=True)
+    (planted.parent / "__init__.py").touch()
     planted.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
     (tmp_path / "home").mkdir()
     monkeypatch.setenv("SHIFTBOOK_HOME", str(tmp_path / "home"))
