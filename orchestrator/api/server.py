@@ -39,9 +39,10 @@ KEEP_ALIVE = 5
 DRAIN_SECONDS = 60
 """How long running answers may go on after SIGTERM."""
 
-ARENAS = 2
-"""Heaps of the C library. It gives threads eight for each core, and of a hundred threads' much stays half empty."""
-M_ARENA_MAX = -8
+ARENAS, LARGE = 2, 128 * 1024
+"""Heaps of the C library, and from how many bytes on a block is no part of them. By itself it gives threads eight heaps
+for each core, and raises the bound to the largest body that ever came: then much of what was freed stays behind."""
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
 """malloc.h of glibc."""
 
 UNREADABLE = {
@@ -183,7 +184,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
 
     def load(self) -> Flask:
         """The app, in the worker."""
-        _few_arenas()
+        _lean_memory()
         try:
             self.served = self.plan.make()
         except Exception as error:
@@ -198,8 +199,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         draft.replace(self.plan.record)
 
 
-def _few_arenas() -> None:
-    """Holds glibc to a few heaps; other C libraries have no such call, and need none."""
+def _lean_memory() -> None:
+    """Has glibc give back what is freed; other C libraries have no such call, and need none."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(M_ARENA_MAX, ARENAS)
+        mallopt(M_MMAP_THRESHOLD, LARGE)
