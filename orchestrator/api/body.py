@@ -25,7 +25,7 @@ class Roofed(io.RawIOBase):
         """Reads some bytes. Raises RequestEntityTooLarge at the first byte above the roof, BadRequest for no chunks."""
         try:
             data = self._inner.read(min(len(into), self._left + 1))
-        except ParseException as error:
+        except (ParseException, OSError) as error:  # broken, or stopped in the middle
             raise BadRequest("the chunks of the body cannot be read") from error
         if len(data) > self._left:
             raise too_large(self._roof)

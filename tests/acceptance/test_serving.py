@@ -367,6 +367,7 @@ CHUNKED = (
         (b"POST /chat HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: SECRET\r\n\r\n", 501),
         (b"POST /chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nSECRET", 400),
         (CHUNKED + b"SECRET\r\n", 400),
+        (CHUNKED + b"60\r\nSECRET", 400),  # and no more of it
         (CHUNKED + b"6\r\nSECRETSECRET\r\n", 400),
         (b"GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421),
         (b"GET http://evil.example/health HTTP/1.1\r\nHost: localhost\r\n\r\n", None),
