@@ -7,6 +7,7 @@ was there is kept beside it.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -200,7 +201,7 @@ def _put_back(settings: Settings, stage: Path, manifest: Manifest, stamp: str, *
     after = setup.load(home=new)  # the restored `.env` may name another database
     elsewhere = bool(after.database_url)
     stores = wiring.stores(after)
-    kept = [home.with_name(f"{home.name}.before-{stamp}")] if _occupied(home) else []
+    kept = [_free(home.with_name(f"{home.name}.before-{stamp}"))] if _occupied(home) else []
     try:
         full = elsewhere and not stores.copies.empty()
         if (kept or full) and not force:
@@ -209,13 +210,19 @@ def _put_back(settings: Settings, stage: Path, manifest: Manifest, stamp: str, *
                 f"{what} is in use already: --force puts the backup in its place and keeps the old one beside"
             )
         if full:
-            kept.append(_keep(stores, home.with_name(f"{home.name}.database-before-{stamp}.db")))
+            kept.append(_keep(stores, _free(home.with_name(f"{home.name}.database-before-{stamp}.db"))))
         rows = stores.copies.load(stage / DATABASE)
         place = stores.copies.place if elsewhere else str(home / "shiftbook.db")
     finally:
         stores.close()
     _swap(home, new, kept[0] if _occupied(home) else None)
     return Restored(home=home, manifest=manifest, rows=rows, database=place, aside=tuple(kept))
+
+
+def _free(path: Path) -> Path:
+    """The path, or one beside it that nothing has: two restores may fall into one second."""
+    names = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
+    return path if not path.exists() else next(each for each in names if not each.exists())
 
 
 def _occupied(home: Path) -> bool:

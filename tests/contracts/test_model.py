@@ -132,8 +132,8 @@ def test_counts(model: Model) -> None:
     assert usage.backend == model.backend
     assert usage.tokens_out == 8
     assert usage.tokens_in > model.count(KNOWN)
-    assert usage.first_token_seconds is not None
-    assert 0 < usage.first_token_seconds <= usage.seconds
+    assert (usage.first_token_seconds is not None) is bool(made.text), "eight tokens may be no whole character yet"
+    assert 0 <= (usage.first_token_seconds or 0.0) <= usage.seconds
 
 
 def test_tokens(model: Model) -> None:
