@@ -28,6 +28,7 @@ NODE_FIELDS = (
     "finished",
     "branch",
     "cost_usd",
+    "reason",
     "adopted_by",
     "adopted_from",
 )

@@ -69,7 +69,7 @@ class Fields(BaseModel):
     approve: str = "policy"
     trusted_by: str | None = None
 
-    status: Literal["queued", "running", "review", "done", "failed", "dead", "cancelled"] = "queued"
+    status: Literal["queued", "running", "review", "parked", "done", "failed", "dead", "cancelled"] = "queued"
     node: str | None = None
     attempt: Annotated[int, Field(ge=0, strict=True)] = 0
     epoch: Annotated[int, Field(ge=0, strict=True)] = 0
@@ -78,6 +78,7 @@ class Fields(BaseModel):
     finished: Time | None = None
     branch: str | None = None
     cost_usd: float | None = None
+    reason: Annotated[str, Field(max_length=2000)] | None = None
     adopted_by: str | None = None
     adopted_from: str | None = None
 
@@ -128,7 +129,7 @@ EXPECTED = {
     "to": "a list of words, such as [gpu, desktop]",
     "depends_on": "a list of missions, such as [add-login]",
     "scope": 'a list of paths, such as ["src/**"]',
-    "status": "queued, running, review, done, failed, dead or cancelled",
+    "status": "queued, running, review, parked, done, failed, dead or cancelled",
 }
 
 

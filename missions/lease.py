@@ -25,12 +25,13 @@ class Hold(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     RELEASED = "released"
+    PARKED = "parked"
 
 
 OBJECT = re.compile(r"[0-9a-f]{40}")
 """A Git object's name, and nothing else that git would take for one."""
 
-CLOSED = frozenset({Hold.DONE, Hold.FAILED, Hold.CANCELLED, Hold.RELEASED})
+CLOSED = frozenset({Hold.DONE, Hold.FAILED, Hold.CANCELLED, Hold.RELEASED, Hold.PARKED})
 
 
 @dataclass(frozen=True, kw_only=True)

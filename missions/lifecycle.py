@@ -19,7 +19,12 @@ TRANSITIONS: dict[tuple[Status, str], Status] = {
     (Status.RUNNING, "failed for good"): Status.DEAD,
     (Status.RUNNING, "done"): Status.DONE,
     (Status.RUNNING, "held for review"): Status.REVIEW,
+    (Status.RUNNING, "parked"): Status.PARKED,
     (Status.RUNNING, "cancelled"): Status.CANCELLED,
+    (Status.QUEUED, "paused"): Status.PARKED,
+    (Status.FAILED, "paused"): Status.PARKED,
+    (Status.PARKED, "resumed"): Status.QUEUED,
+    (Status.PARKED, "cancelled"): Status.CANCELLED,
     (Status.QUEUED, "cancelled"): Status.CANCELLED,
     (Status.FAILED, "cancelled"): Status.CANCELLED,
     (Status.REVIEW, "approved"): Status.DONE,
@@ -49,14 +54,19 @@ def event_of(mission: Mission, claim: Claim) -> str:
             return "cancelled"
         case Hold.RELEASED:
             return "released"
+        case Hold.PARKED:
+            return "parked"
     raise BadTransition(Status.RUNNING, claim.state)
 
 
 def after(mission: Mission, claim: Claim, *, finished: datetime) -> Mission:
-    """The mission as the branch must show it once this closed claim is folded. A released attempt does not count."""
+    """The mission as the branch must show it once this closed claim is folded.
+
+    An attempt that was put back or parked does not count.
+    """
     event = event_of(mission, claim)
     status = step(Status.RUNNING, event)
-    attempt = claim.attempt - 1 if event == "released" else claim.attempt
+    attempt = claim.attempt - 1 if event in {"released", "parked"} else claim.attempt
     return replace(
         mission,
         status=status,

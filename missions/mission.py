@@ -20,6 +20,7 @@ class Status(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     REVIEW = "review"
+    PARKED = "parked"
     DONE = "done"
     FAILED = "failed"
     DEAD = "dead"
@@ -73,6 +74,8 @@ class Mission:
     finished: datetime | None = None
     branch: str | None = None
     cost_usd: float | None = None
+    reason: str | None = None
+    """Why it is parked or waits in review, in words."""
     adopted_by: str | None = None
     adopted_from: str | None = None
     """The last part of the late ref whose work a person took as the result."""

@@ -18,6 +18,7 @@ from orchestrator.conversation.memory import Memory
 from orchestrator.conversation.newest import Newest
 from orchestrator.conversation.turnstile import Gates
 from orchestrator.conversation.warmth import Warmth
+from orchestrator.delegation.workspace import Workspaces
 from orchestrator.errors import OrchestratorError
 from orchestrator.ledger import Ledger
 from orchestrator.ports import Project, Stop
@@ -27,7 +28,6 @@ from orchestrator.stores import Stores
 from orchestrator.tools import kit
 from orchestrator.tools.ground import Grounds
 from orchestrator.tools.tool import Policy, Toolbox
-from orchestrator.workspace import Workspaces
 from sync.errors import SyncError
 
 LANES = {"xllamacpp": 2, "llamacpp": 1}

@@ -9,40 +9,50 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from missions.mission import Mission
-
-
-class Stop(Protocol):
-    """A flag that a running job looks at: set means end now (cancelled, fenced, or the node is stopping)."""
-
-    def is_set(self) -> bool:
-        """Whether the job must end."""
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Waits at most `timeout` seconds for the flag; returns whether it is set."""
+from orchestrator.generation import Embedder as Embedder
+from orchestrator.generation import Generation as Generation
+from orchestrator.generation import Keeper as Keeper
+from orchestrator.generation import Message as Message
+from orchestrator.generation import Model as Model
+from orchestrator.generation import Prompt as Prompt
+from orchestrator.generation import Stop as Stop
+from orchestrator.generation import Usage as Usage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Usage:
-    """What a run took. Tokens are the model's own count, money USD, times seconds."""
+class Changes:
+    """What a diff does, counted from Git's own tables: a mode change and a binary file are no lines (unidiff sees 0).
 
-    model: str = ""
-    backend: str = ""
-    tokens_in: int = 0
-    tokens_out: int = 0
-    tokens_cached: int = 0
-    first_token_seconds: float | None = None
-    seconds: float = 0.0
-    cost_usd: float | None = None
+    Paths are the project's. `modes` are files whose mode changed, `executables` those that became or came executable.
+    """
+
+    added: int = 0
+    removed: int = 0
+    binaries: tuple[str, ...] = ()
+    modes: tuple[str, ...] = ()
+    executables: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    renames: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """A mission that an agent proposes: a file for `missions/`, which waits for policy or a person."""
+
+    name: str
+    text: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What came of one attempt. `summary` is one sentence for a colleague; `error` is empty when it went well.
 
-    `branch` names a branch that is on the project's server; without one, `diff` is all that there is.
+    `branch` names a branch that is on the project's server; without one, `diff` is all that there is. `parked` says
+    why only a person can help (a quota, a log-in, a budget, a full disk): such an attempt is no failure, it waits.
+    `tested` is whether the project's own test command passed; None where it has none or it was not run.
     """
 
     ok: bool
@@ -59,6 +69,39 @@ class Outcome:
     sandbox: str = ""
     notes: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
+    parked: str = ""
+    changes: Changes | None = None
+    tested: bool | None = None
+    rounds: int = 0
+    """How often the work went back to the agent because it was not right yet."""
+    denials: tuple[str, ...] = ()
+    """What the agent asked for and was refused."""
+    session: str = ""
+    """The agent's own name for the conversation, with which it can go on."""
+    program: str = ""
+    """The agent's program and its version, as it names itself."""
+    proposals: tuple[Proposal, ...] = ()
+
+
+class Meter(Protocol):
+    """Watches what an attempt takes while it runs, so that it is stopped when its budget is reached and not after."""
+
+    def note(self, usage: Usage) -> None:
+        """Takes in what the attempt has taken so far, all in all. May be called from any thread."""
+
+    def over(self) -> str:
+        """Why the attempt must end now, in words that name the budget and its limit; empty while it may go on."""
+
+
+class Unmetered:
+    """The meter of an attempt that nobody limits."""
+
+    def note(self, usage: Usage) -> None:
+        """Takes no note."""
+
+    def over(self) -> str:
+        """Never."""
+        return ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +126,11 @@ class Job:
     """An empty folder of the attempt's own, kept until the result is accepted."""
     say: Callable[[str], None]
     """Takes one line of progress for people who watch."""
+    meter: Meter = field(default_factory=Unmetered)
+    comment: str = ""
+    """What the person wrote who rejected the attempt before; empty if nobody did."""
+    rounds: int = 2
+    """How often the work may go back to the agent to be put right before the attempt has failed."""
 
 
 class Agent(Protocol):
@@ -103,104 +151,8 @@ class Agent(Protocol):
         """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Message:
-    """One turn given to a model. `role` is system, user, assistant or tool."""
-
-    role: str
-    content: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prompt:
-    """What a model is asked. What stays the same from call to call stands first: only an equal beginning is cached.
-
-    `schema` is a JSON schema that the answer must satisfy. `temperature` and `seed` are the backend's own where they
-    are None. `stop` are texts at which an answer ends (they are not part of it). `conversation` is a key: calls with
-    the same one find what they read last time still in memory, where the backend keeps such places.
-    """
-
-    messages: tuple[Message, ...]
-    max_tokens: int
-    schema: Mapping[str, Any] | None = None
-    temperature: float | None = None
-    stop: tuple[str, ...] = ()
-    seed: int | None = None
-    conversation: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Generation:
-    """A model's answer. `finish` is stop, length or cancelled; `notes` say when another model than usual gave it."""
-
-    text: str
-    finish: str
-    usage: Usage
-    notes: tuple[str, ...] = ()
-
-
-class Embedder(Protocol):
-    """Turns texts into vectors whose directions are near where meanings are."""
-
-    def embed(self, texts: Sequence[str]) -> tuple[tuple[float, ...], ...]:
-        """One vector for each text, all of one dimension. Raises ContextTooLong, ModelUnavailable."""
-
-
-class Keeper(Protocol):
-    """Keeps what a model has read of a prompt, so that the next call need not read it again."""
-
-    def warm(self, messages: Sequence[Message], conversation: str = "") -> Usage:
-        """Reads `messages` ahead for the next call that begins with them. Raises ContextTooLong, ModelUnavailable."""
-
-    def save(self, path: Path, conversation: str = "") -> bool:
-        """Writes what is in memory for a conversation to a file; False when there is nothing.
-
-        Raises ModelUnavailable, OSError.
-        """
-
-    def load(self, path: Path, conversation: str = "") -> bool:
-        """Takes up such a file for a conversation; False when it is not there, or of another model.
-
-        Raises ModelUnavailable, OSError.
-        """
-
-
-class Model(Protocol):
-    """A backend that continues a conversation. Several threads may call it at once."""
-
-    @property
-    def name(self) -> str:
-        """The model's name, as people know it."""
-
-    @property
-    def backend(self) -> str:
-        """What runs it."""
-
-    @property
-    def context_tokens(self) -> int:
-        """The longest prompt and answer together that it holds."""
-
-    @property
-    def embedder(self) -> Embedder | None:
-        """What makes vectors with this model; None where it has none."""
-
-    @property
-    def keeper(self) -> Keeper | None:
-        """What keeps prompts that were read; None where the backend does that by itself or not at all."""
-
-    def missing(self) -> str | None:
-        """Why it cannot answer here, in words with the next step; None when it can. Loads nothing."""
-
-    def count(self, text: str) -> int:
-        """How many tokens `text` is for this model; an estimate where the backend offers no count."""
-
-    def generate(self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop) -> Generation:
-        """Answers, passing each piece of text on as it comes. Raises ContextTooLong, ModelUnavailable."""
-
-    def close(self) -> None:
-        """Lets go of memory and processes. Closing twice is no error."""
-
-
+LINE_PORT = 3128
+"""Where a sandboxed run finds its line to the outside, on its own loopback."""
 RUN_MARK = "SHIFTBOOK_RUN"
 """The variable that tells a run's processes from everybody else's; every sandbox lets it through."""
 
@@ -210,11 +162,17 @@ class Confinement:
     """What a command may touch. Paths are absolute; everything that is not named is read-only or hidden.
 
     `memory_mib` bounds each process's writable memory, `file_mib` each file; a limit of 0 is none. `HOME`, if
-    `environment` names one, is an empty folder that is thrown away.
+    `environment` names one, is an empty folder that is thrown away, unless it is among `kept`. `readable` are further
+    trees that are shown read-only (an agent's own program), `kept` further folders that may be written and stay.
+    `line` is a Unix socket through which, and only through which, the network is reached (`network` stays off):
+    what runs inside finds it as an HTTP proxy on its own loopback, at LINE_PORT.
     """
 
     writable: Path
     protected: tuple[Path, ...] = ()
+    readable: tuple[Path, ...] = ()
+    kept: tuple[Path, ...] = ()
+    line: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     network: bool = False
     memory_mib: int = 4096

@@ -20,6 +20,7 @@ from orchestrator.agents.review import ReviewAgent, Words
 from orchestrator.bus import BEAT, Bus
 from orchestrator.constitution import Constitution
 from orchestrator.custody import Custody
+from orchestrator.delegation.workspace import Workspaces
 from orchestrator.delivery import Delivery
 from orchestrator.drafts import WATCHED, merger
 from orchestrator.errors import WrongSetting
@@ -51,7 +52,6 @@ from orchestrator.trust import Trust
 from orchestrator.upkeep import Upkeep
 from orchestrator.watching import Watching
 from orchestrator.work import Workshop
-from orchestrator.workspace import Workspaces
 from sync.beat import Beat
 from sync.errors import GitError
 from sync.git import Git

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from missions.policy import outside_scope
-from orchestrator import agents_file
+from orchestrator.delegation import agents_file
+from orchestrator.delegation.harvest import Work
+from orchestrator.delegation.process import Ending, Ran, run
+from orchestrator.delegation.workspace import Workspace, Workspaces
 from orchestrator.errors import WorkspaceFailed
-from orchestrator.harvest import Work
 from orchestrator.ports import Confinement, Job, Outcome, Sandbox, Stop, Usage
-from orchestrator.process import Ending, Ran, run
-from orchestrator.workspace import Workspace, Workspaces
 
 ALLOWED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
 """What a command sees of the node's own environment. Everything else may be a secret."""

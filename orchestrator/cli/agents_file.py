@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from handoff.agents_file import extended
-from orchestrator import agents_file, settings, wiring
+from orchestrator import settings, wiring
 from orchestrator.cli import paper
 from orchestrator.cli.mission import warn
 from orchestrator.context import estimate
+from orchestrator.delegation import agents_file
 from orchestrator.errors import WrongSetting
 
 FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)

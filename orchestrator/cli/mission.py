@@ -90,7 +90,7 @@ def list_(status: tuple[str, ...], everything: bool, limit: int, as_json: bool) 
 
 
 def _order(view: MissionView) -> tuple[int, float, str]:
-    first = ["quarantined", "untrusted", "dead", "review", "running", "failed", "queued", "done", "cancelled"]
+    first = ["quarantined", "untrusted", "dead", "review", "parked", "running", "failed", "queued", "done", "cancelled"]
     when = view.finished.timestamp() if view.finished else 0.0
     return first.index(view.status), -view.priority if not when else -when, view.name
 

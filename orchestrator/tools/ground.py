@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.harvest import scrub
+from orchestrator.delegation.harvest import scrub
+from orchestrator.delegation.workspace import Workspaces
 from orchestrator.ports import Project, Stop
-from orchestrator.workspace import Workspaces
 
 
 @dataclass(frozen=True, kw_only=True)

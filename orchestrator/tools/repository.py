@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from orchestrator.harvest import LOCAL, set_aside
+from orchestrator.delegation.harvest import LOCAL, set_aside
 from orchestrator.ports import Stop
 from orchestrator.tools.place import parts
 from orchestrator.tools.tool import Arguments, Result, shortened

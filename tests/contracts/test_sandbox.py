@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.delegation.process import Ran, run
 from orchestrator.ports import Confinement, Sandbox
-from orchestrator.process import Ran, run
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.sandbox.none import NoSandbox
 from tests.conftest import lacking

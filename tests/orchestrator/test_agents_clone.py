@@ -13,11 +13,11 @@ import pytest
 
 from handoff.agents_file import BEGIN, END, extended
 from missions.mission import Mission
-from orchestrator import agents_file
 from orchestrator.agents.command import CommandAgent
+from orchestrator.delegation import agents_file
+from orchestrator.delegation.workspace import Workspaces
 from orchestrator.ports import Job, Outcome, Project
 from orchestrator.sandbox.bubblewrap import Bubblewrap
-from orchestrator.workspace import Workspaces
 from tests.orchestrator.repositories import Server, git
 
 MISSION = Mission(name="fix", title="Fix the door", body="", agent="command", project="shop", timeout_seconds=20)

@@ -14,10 +14,10 @@ import pytest
 
 from missions.mission import Mission
 from orchestrator.agents.command import CommandAgent
+from orchestrator.delegation.workspace import Workspaces
 from orchestrator.ports import Job, Outcome, Project
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.sandbox.none import NoSandbox
-from orchestrator.workspace import Workspaces
 from tests.orchestrator.conftest import gone
 from tests.orchestrator.repositories import Server
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.process import Ending
+from orchestrator.delegation.process import Ending
 from tests.orchestrator.conftest import Shell, gone, living
 
 
@@ -126,7 +126,7 @@ def test_others_live(plain: Shell) -> None:
 
 def test_no_such_program(plain: Shell, tmp_path: Path) -> None:
     """A program that is not there is the caller's error, at once."""
-    from orchestrator.process import run
+    from orchestrator.delegation.process import run
 
     with pytest.raises(FileNotFoundError):
         run(
@@ -144,7 +144,7 @@ NODE = """
     import sys, threading
     from pathlib import Path
     from orchestrator.ports import Confinement
-    from orchestrator.process import run
+    from orchestrator.delegation.process import run
     from orchestrator.sandbox.bubblewrap import Bubblewrap
     from orchestrator.sandbox.none import NoSandbox
     sandbox = {"bubblewrap": Bubblewrap, "none": NoSandbox}[sys.argv[1]]()

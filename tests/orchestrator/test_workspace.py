@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.delegation.harvest import Work
+from orchestrator.delegation.workspace import Workspace, Workspaces
 from orchestrator.errors import WorkspaceFailed
-from orchestrator.harvest import Work
 from orchestrator.ports import Project
-from orchestrator.workspace import Workspace, Workspaces
 from tests.orchestrator.conftest import Shell
 from tests.orchestrator.repositories import Server, git
 

@@ -16,12 +16,12 @@ from orchestrator.api.chat import HOPS
 from orchestrator.backends import Candidate, Listed
 from orchestrator.chatroom import Chatroom
 from orchestrator.conversation.warmth import Warmth
+from orchestrator.delegation.workspace import Workspaces
 from orchestrator.errors import ModelUnavailable
 from orchestrator.models import openai as openai_backend
 from orchestrator.ports import Model
 from orchestrator.routing import Router
 from orchestrator.tools.ground import Grounds
-from orchestrator.workspace import Workspaces
 from tests.orchestrator.api.conftest import Build, Site, bearer
 from tests.orchestrator.conversation.conftest import ScriptedModel, Talk, stores, talk
 

@@ -19,6 +19,7 @@ from orchestrator.conversation.chronicle import Chronicle
 from orchestrator.conversation.memory import Memory
 from orchestrator.conversation.turnstile import Gates
 from orchestrator.conversation.values import Answer, Event, Request
+from orchestrator.delegation.workspace import Workspaces
 from orchestrator.errors import ContextTooLong
 from orchestrator.ports import Embedder, Generation, Keeper, Project, Prompt, Stop, Usage
 from orchestrator.sandbox.bubblewrap import Bubblewrap
@@ -27,7 +28,6 @@ from orchestrator.stores import Stores
 from orchestrator.tools import kit
 from orchestrator.tools.ground import Grounds
 from orchestrator.tools.tool import Policy, Toolbox
-from orchestrator.workspace import Workspaces
 from tests.journals import logbook
 from tests.ledgers import Peer, Town
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.delegation.workspace import Workspaces
 from orchestrator.errors import WrongSetting
 from orchestrator.ports import Project
 from orchestrator.sandbox.bubblewrap import Bubblewrap
@@ -17,7 +18,6 @@ from orchestrator.tools.ground import Ground, Grounds
 from orchestrator.tools.place import Place
 from orchestrator.tools.search import Search
 from orchestrator.tools.tool import Call, Policy, Toolbox, Traced
-from orchestrator.workspace import Workspaces
 from tests.conftest import require_program
 from tests.orchestrator.repositories import Server
 

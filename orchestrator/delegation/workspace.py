@@ -15,8 +15,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from missions.mission import slug
+from orchestrator.delegation.harvest import LOCAL, Repository, Work, scrub
 from orchestrator.errors import WorkspaceFailed
-from orchestrator.harvest import LOCAL, Repository, Work, scrub
 from orchestrator.ports import Project, Stop
 from sync.errors import GitError
 from sync.git import Git

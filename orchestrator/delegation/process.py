@@ -21,8 +21,8 @@ from typing import BinaryIO
 
 import psutil
 
+from orchestrator.delegation.tail import Tail
 from orchestrator.ports import RUN_MARK, Stop
-from orchestrator.tail import Tail
 
 GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL."""

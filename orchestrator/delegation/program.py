@@ -1,0 +1,121 @@
+"""What does the shared run need to know of an agent's program: how it is started, and what its output says?
+
+Each adapter in `agents/` is one such program. It starts nothing itself: workspace, sandbox, budget, verification and
+hand-over are the same for all (`delegation.attempt`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from orchestrator.ports import Usage
+
+
+class Trouble(StrEnum):
+    """What kept a program from its work. The first two need a person, and are not tried again blindly."""
+
+    LOGIN = "log-in"
+    QUOTA = "quota"
+    BUDGET = "budget"
+    TURNS = "turn limit"
+    API = "model API"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upstream:
+    """A model's API that a program may call. The node's own key goes with the call and never into the sandbox.
+
+    `url` is where it is; `base` names the variable by which the program is told another address, `key` the variable
+    that holds the key, in the node's environment and (as a placeholder) in the program's. `header` carries it.
+    """
+
+    name: str
+    url: str
+    base: str
+    key: str
+    header: str = "authorization"
+    path: str = ""
+    """What the program expects at the end of its base address (`/v1`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brief:
+    """What one round gives a program. With `session`, it goes on with that conversation of its own.
+
+    `home` is its home folder, empty in the first round and the same in all rounds of an attempt; `tree` is where it
+    works. `budget_usd` is what is left to spend; None: no limit.
+    """
+
+    prompt: str
+    tree: Path
+    home: Path
+    session: str = ""
+    model: str = ""
+    budget_usd: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """How a program is started for one round. `environment` adds to what every run gets; `readable` are its files.
+
+    `upstreams` are the APIs that it calls through the node's line, `hosts` (as host:port) others that it may reach.
+    """
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    readable: tuple[Path, ...] = ()
+    upstreams: tuple[Upstream, ...] = ()
+    hosts: tuple[str, ...] = ()
+    leaves: tuple[str, ...] = ()
+    """Globs of files that the program leaves in the tree for itself; they are no part of the work."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a program's output says so far. Success needs `ended` and no trouble, whatever the exit code is.
+
+    `usage` is of this round alone. `ended` is that the program's last event was seen (for one that has none: that its
+    output says so).
+    """
+
+    ended: bool = False
+    session: str = ""
+    answer: str = ""
+    error: str = ""
+    trouble: Trouble | None = None
+    denials: tuple[str, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+
+
+class Reading(Protocol):
+    """Reads one round's output as it comes. Unknown lines and events are no error."""
+
+    def take(self, line: str) -> str:
+        """Takes one line; returns what a person who watches should see of it ("" for nothing)."""
+
+    def told(self, exit_code: int | None) -> Told:
+        """What is known by now; `exit_code` is None while the program runs."""
+
+
+class Program(Protocol):
+    """An agent's command-line program."""
+
+    @property
+    def name(self) -> str:
+        """What a mission's `agent:` calls it."""
+
+    def missing(self) -> str | None:
+        """Why it cannot work here, in words with the next step; None when it can. Starts nothing that talks."""
+
+    def version(self) -> str:
+        """The program's name and version as it says them; "" when it does not."""
+
+    def launch(self, brief: Brief) -> Launch:
+        """How to start it for a round. May write files of its own into `brief.home`."""
+
+    def reading(self) -> Reading:
+        """A fresh reading for one round."""
