@@ -145,9 +145,10 @@ def shiftbook_serve(home: Path, bare: Path, **extra: str) -> Iterator[str]:
     }
     record = home / "http.json"
     record.unlink(missing_ok=True)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "orchestrator", "serve"], env=kept | own | extra, start_new_session=True, cwd=bare.parent
-    )
+    ours, theirs = os.pipe()  # closed with this process, by SIGKILL too: then the server ends as well
+    argv = [sys.executable, "-P", "-m", "orchestrator", "serve", "--parent", str(ours)]
+    process = subprocess.Popen(argv, env=kept | own | extra, start_new_session=True, cwd=bare.parent, pass_fds=(ours,))
+    os.close(ours)
     try:
         over = time.monotonic() + 30
         while not record.exists():
@@ -165,3 +166,5 @@ def shiftbook_serve(home: Path, bare: Path, **extra: str) -> Iterator[str]:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(timeout=10)
             raise
+        finally:
+            os.close(theirs)

@@ -12,6 +12,7 @@ from orchestrator.nudges import Bell
 from orchestrator.ops import JwtOpsTokens
 from orchestrator.probe import Probe
 from orchestrator.roles import Role
+from orchestrator.routing import Routed, Router
 from orchestrator.settings import Settings
 from orchestrator.stores import Stores
 from orchestrator.tokens import Doorkeeper
@@ -27,7 +28,11 @@ def open_house(settings: Settings) -> House:
     if settings.ledger:
         wiring.remote(settings).close()  # makes this machine's clone, if there is none yet, so that it can be watched
     deaf = nudges.listen_here(settings.home, settings.ledger, bell.ring)
-    checks = {"ledger": lambda: _ledger(settings), "store": lambda: _store(stores), "model": lambda: _model(settings)}
+    checks = {
+        "ledger": lambda: _ledger(settings),
+        "store": lambda: _store(stores),
+        "model": lambda: _model(settings, chats.router),
+    }
     return House(
         settings=settings,
         now=wiring.now,
@@ -76,5 +81,5 @@ def _store(stores: Stores) -> str:
     return ""
 
 
-def _model(settings: Settings) -> str:
-    return wiring.model(settings).missing() or ""
+def _model(settings: Settings, router: Router) -> str:
+    return Routed(router, context_tokens=settings.context).missing() or ""

@@ -148,7 +148,8 @@ class OpenAICompatible:
             self._look()
             answer.usage = _named(answer.usage, self._name)
             async with self._server.client(silence=wire.SILENCE_SECONDS) as client:
-                request = client.stream("POST", "chat/completions", json=_body_of(self._name, prompt))
+                asking = {"model": self._name, "stream_options": {"include_usage": True}, **wire.question(prompt)}
+                request = client.stream("POST", "chat/completions", json=asking)
                 async with request as response:
                     if response.status_code != 200:
                         text = (await response.aread()).decode(errors="replace")
@@ -223,26 +224,6 @@ def _named(usage: Usage, name: str) -> Usage:
 def _code(error: Any) -> int:
     code = error.get("code") if isinstance(error, Mapping) else None
     return code if isinstance(code, int) else 400
-
-
-def _body_of(name: str, prompt: Prompt) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "model": name,
-        "messages": [{"role": each.role, "content": each.content} for each in prompt.messages],
-        "max_tokens": prompt.max_tokens,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
-    if prompt.temperature is not None:
-        body["temperature"] = prompt.temperature
-    if prompt.seed is not None:
-        body["seed"] = prompt.seed
-    if prompt.stop:
-        body["stop"] = list(prompt.stop)
-    if prompt.schema is not None:
-        named = {"name": "answer", "schema": prompt.schema, "strict": True}
-        body["response_format"] = {"type": "json_schema", "json_schema": named}
-    return body
 
 
 async def _events(response: httpx.Response) -> AsyncIterator[Mapping[str, Any]]:

@@ -16,7 +16,7 @@ import httpx
 
 from orchestrator.models import reach
 from orchestrator.models.aside import LOOKS
-from orchestrator.ports import Stop
+from orchestrator.ports import Prompt, Stop
 
 SILENCE_SECONDS = 600.0
 """The longest wait between two bytes of an answer: a server may have to load the model first."""
@@ -62,3 +62,22 @@ def options(url: str, *, silence: float = SILENCE_SECONDS) -> dict[str, Any]:
 def _certificates() -> SSLContext:
     """Reading them takes longer than a call to a neighbour, so it is done once."""
     return httpx.create_ssl_context()
+
+
+def question(prompt: Prompt) -> dict[str, Any]:
+    """A prompt as a chat completion of OpenAI's API asks it, streamed. What is None is left to the server."""
+    body: dict[str, Any] = {
+        "messages": [{"role": each.role, "content": each.content} for each in prompt.messages],
+        "max_tokens": prompt.max_tokens,
+        "stream": True,
+    }
+    if prompt.temperature is not None:
+        body["temperature"] = prompt.temperature
+    if prompt.seed is not None:
+        body["seed"] = prompt.seed
+    if prompt.stop:
+        body["stop"] = list(prompt.stop)
+    if prompt.schema is not None:
+        named = {"name": "answer", "schema": prompt.schema, "strict": True}
+        body["response_format"] = {"type": "json_schema", "json_schema": named}
+    return body

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.errors import ModelUnavailable, OrchestratorError, WrongPrompt
+from orchestrator.models import wire
 from orchestrator.models.answer import Answer, refusal
 from orchestrator.ports import Prompt
 
@@ -13,24 +14,9 @@ SAMPLING = {"temperature": 0.3, "repeat_penalty": 1.1}
 
 
 def body_of(prompt: Prompt) -> dict[str, Any]:
-    """A question, as the server takes it."""
-    body: dict[str, Any] = {
-        "messages": [{"role": each.role, "content": each.content} for each in prompt.messages],
-        "max_tokens": prompt.max_tokens,
-        "stream": True,
-        "return_progress": True,  # without it nothing is heard, and nothing can be stopped, while a prompt is read
-        "timings_per_token": True,
-        **SAMPLING,
-    }
-    if prompt.temperature is not None:
-        body["temperature"] = prompt.temperature
-    if prompt.seed is not None:
-        body["seed"] = prompt.seed
-    if prompt.stop:
-        body["stop"] = list(prompt.stop)
-    if prompt.schema is not None:
-        body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": prompt.schema}}
-    return body
+    """A question, as the server takes it. Without `return_progress` nothing is heard, and nothing can be stopped,
+    while a prompt is read."""
+    return {**SAMPLING, **wire.question(prompt), "return_progress": True, "timings_per_token": True}
 
 
 def take(chunk: Mapping[str, Any], answer: Answer, roof: int) -> None:
