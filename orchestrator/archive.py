@@ -12,11 +12,16 @@ from sync.remote import Oid, Store
 ARCHIVE = "missions/archive"
 
 
-@dataclass(frozen=True)
+OFTEN = 20
+"""Questions after which a month is read for good: looking through its bytes costs a thousandth of that, each time."""
+
+
+@dataclass
 class Month(Mapping[str, Oid]):
-    """One month's folder: missions' names and blobs. Its tree is read when something in it is wanted."""
+    """One month's folder: missions' names and blobs. Its tree is read once something is wanted, or often asked for."""
 
     tree: bytes
+    _asked: int = 0
 
     def __getitem__(self, name: str) -> Oid:
         return self._blobs[name]
@@ -29,6 +34,9 @@ class Month(Mapping[str, Oid]):
 
     def __contains__(self, name: object) -> bool:
         """Most questions are about a mission of no or of another month; its bytes tell that without reading them."""
+        self._asked += 1
+        if self._asked > OFTEN:
+            return name in self._blobs
         there = f" {name}.md\0".encode("utf-8", "surrogateescape") in self.tree
         return there and name in self._blobs
 
