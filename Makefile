@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test torture load check lint types contracts docs lock clean
+.PHONY: help demo test torture load cancels tidy agents check lint types contracts docs lock clean
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -24,6 +24,17 @@ torture: $(STAMP)  ## real nodes under a nemesis, and explorations of every inte
 LOAD_REQUESTS ?= 20000
 load: $(STAMP)  ## a served node under load from clients of every kind while its backend dies and returns (LOAD_REQUESTS=20000)
 	@$(BIN)/python -m tests.acceptance.load --requests $(LOAD_REQUESTS) $(LOAD_ARGS)
+
+CANCELS ?= 100
+MISSIONS ?= 200
+cancels: $(STAMP)  ## a hundred running missions cancelled, each until nothing of it is left, with the seconds it took
+	@SHIFTBOOK_CANCELS=$(CANCELS) $(BIN)/python -m pytest -q tests/acceptance/test_cancelling.py
+
+tidy: $(STAMP)  ## two hundred missions through two nodes, and the disk back to where it was
+	@SHIFTBOOK_MISSIONS=$(MISSIONS) $(BIN)/python -m pytest -q tests/acceptance/test_tidiness.py
+
+agents: $(STAMP)  ## the real agents' programs, installed by .ci/agents, against a stand-in for their models
+	@PATH="$$(bash .ci/agents):$$PATH" SHIFTBOOK_REQUIRE_SERVICES=1 $(BIN)/python -m pytest -n 2 tests/agents $(TEST_ARGS)
 
 check: lint types contracts docs test  ## what CI runs
 

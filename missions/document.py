@@ -13,7 +13,7 @@ from missions import frontmatter
 from missions.errors import BadName
 from missions.fields import Fields, explain
 from missions.frontmatter import Malformed, Scalar
-from missions.mission import FINISHED, PAID_AGENTS, Mission, Quarantined, Status, slug
+from missions.mission import AUTO, FINISHED, NO_PROJECT, PAID_AGENTS, Mission, Quarantined, Status, slug
 
 SIZE_ROOF = 256 * 1024
 """Bytes. A mission is a page that a person wrote; anything larger is a file that landed in the wrong folder."""
@@ -29,6 +29,17 @@ NODE_FIELDS = (
     "branch",
     "cost_usd",
     "reason",
+    "kept_on",
+    "matched_project",
+    "chosen_agent",
+    "commit",
+    "decision",
+    "decided_by",
+    "decided",
+    "rejections",
+    "retries",
+    "on_approval",
+    "merged",
     "adopted_by",
     "adopted_from",
 )
@@ -57,7 +68,7 @@ def read(path: str, data: bytes) -> Mission | Quarantined:
 
 
 def _mission(name: str, fields: Fields, body: str) -> Mission:
-    agent = fields.agent or ("command" if fields.run else "review" if fields.task == "review" else "builtin")
+    agent = fields.agent or _agent_for(fields)
     if (agent == "review") != (fields.task == "review"):
         raise Malformed("“task: review” and “agent: review” go together: nothing else reviews the logs", None)
     if agent == "command" and not fields.run:
@@ -67,17 +78,26 @@ def _mission(name: str, fields: Fields, body: str) -> Mission:
     title = fields.title or _first_line(body) or name
     if not body.strip() and not fields.run and not fields.title:
         raise Malformed("the file is empty: write what is to be done", None)
-    retries = fields.max_retries if fields.max_retries is not None else (1 if agent in PAID_AGENTS else 3)
-    values = fields.model_dump(exclude={"agent", "title", "max_retries", "status", "trusted_by"})
+    retries = fields.max_retries if fields.max_retries is not None else (1 if agent in PAID_AGENTS | {AUTO} else 3)
+    values = fields.model_dump(exclude={"agent", "title", "project", "max_retries", "status", "trusted_by"})
     return Mission(
         name=name,
         title=title,
         body=body,
         agent=agent,
+        project=None if fields.project == NO_PROJECT else fields.project,
+        projectless=fields.project == NO_PROJECT,
         max_retries=retries,
         status=Status(fields.status),
         **values,
     )
+
+
+def _agent_for(fields: Fields) -> str:
+    """Who works on a mission that names no agent."""
+    if fields.run:
+        return "command"
+    return {"review": "review", "coding_task": AUTO}.get(fields.task, "builtin")
 
 
 def _first_line(body: str) -> str:

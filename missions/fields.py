@@ -19,7 +19,10 @@ from pydantic import (
 )
 
 from missions.errors import BadName
-from missions.mission import AGENTS, APPROVALS, TASKS, slug
+from missions.mission import AGENTS, APPROVALS, DELIVERIES, TASKS, slug
+
+COMMENT_ROOF = 8000
+"""Characters of a rejection's comment."""
 
 
 def _listed(value: Any) -> Any:
@@ -67,6 +70,9 @@ class Fields(BaseModel):
     budget_usd: Annotated[float, Field(ge=0)] | None = None
     scope: Words = ()
     approve: str = "policy"
+    patch: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    parent: str | None = None
+    comment: Annotated[str, Field(max_length=COMMENT_ROOF)] | None = None
     trusted_by: str | None = None
 
     status: Literal["queued", "running", "review", "parked", "done", "failed", "dead", "cancelled"] = "queued"
@@ -79,6 +85,17 @@ class Fields(BaseModel):
     branch: str | None = None
     cost_usd: float | None = None
     reason: Annotated[str, Field(max_length=2000)] | None = None
+    kept_on: str | None = None
+    matched_project: Annotated[str, Field(max_length=200)] | None = None
+    chosen_agent: Annotated[str, Field(max_length=40)] | None = None
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    decision: Literal["approved", "rejected"] | None = None
+    decided_by: Annotated[str, Field(max_length=200)] | None = None
+    decided: Time | None = None
+    rejections: Annotated[int, Field(ge=0, le=1000, strict=True)] = 0
+    retries: Annotated[int, Field(ge=0, le=1000, strict=True)] = 0
+    on_approval: str | None = None
+    merged: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
     adopted_by: str | None = None
     adopted_from: str | None = None
 
@@ -96,6 +113,11 @@ class Fields(BaseModel):
     @classmethod
     def _known_approval(cls, value: str) -> str:
         return _one_of(value, APPROVALS, "value")
+
+    @field_validator("on_approval")
+    @classmethod
+    def _known_delivery(cls, value: str | None) -> str | None:
+        return None if value is None else _one_of(value, DELIVERIES, "value")
 
     @field_validator("scope")
     @classmethod

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 
-from missions.errors import BadClaim
-from missions.mission import Mission
+from missions.errors import BadClaim, BadName
+from missions.mission import Mission, slug
 
 
 class Hold(StrEnum):
@@ -28,8 +28,14 @@ class Hold(StrEnum):
     PARKED = "parked"
 
 
+PAUSED = "paused by a person"
+"""The reason of a claim that ended because a person paused its mission: the file says whether it is still paused."""
+
 OBJECT = re.compile(r"[0-9a-f]{40}")
 """A Git object's name, and nothing else that git would take for one."""
+
+COUNT_ROOF = 10**9
+"""Most epochs and attempts: a number that a hostile node wrote must fit into a file's name."""
 
 CLOSED = frozenset({Hold.DONE, Hold.FAILED, Hold.CANCELLED, Hold.RELEASED, Hold.PARKED})
 
@@ -66,8 +72,9 @@ def read_claim(data: bytes) -> Claim:
         claim = Claim(**{**fields, "state": Hold(fields["state"])})
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise BadClaim(str(error)) from error
-    if not (type(claim.epoch) is int and type(claim.attempt) is int and claim.epoch > 0 < claim.attempt):
-        raise BadClaim("epoch and attempt must be whole numbers above zero")
+    counts = (claim.epoch, claim.attempt)
+    if not all(type(count) is int and 0 < count <= COUNT_ROOF for count in counts):
+        raise BadClaim(f"epoch and attempt must be whole numbers above zero, {COUNT_ROOF:,} at most")
     texts = (
         claim.mission,
         claim.blob,
@@ -81,7 +88,16 @@ def read_claim(data: bytes) -> Claim:
         raise BadClaim("all but epoch and attempt must be text")
     if not all(OBJECT.fullmatch(oid) for oid in (claim.blob, claim.log) if oid is not None):
         raise BadClaim("blob and log must be names of objects")
+    if not _is_name(claim.mission):
+        raise BadClaim("mission must be the name of one")  # it becomes a part of paths
     return claim
+
+
+def _is_name(text: str) -> bool:
+    try:
+        return slug(text) == text
+    except BadName:
+        return False
 
 
 def grant(mission: Mission, *, blob: str, node: str, boot: str, nonce: str) -> Claim:

@@ -29,6 +29,7 @@ TRANSITIONS: dict[tuple[Status, str], Status] = {
     (Status.FAILED, "cancelled"): Status.CANCELLED,
     (Status.REVIEW, "approved"): Status.DONE,
     (Status.REVIEW, "rejected"): Status.QUEUED,
+    (Status.DONE, "not merged"): Status.REVIEW,
     (Status.REVIEW, "cancelled"): Status.CANCELLED,
     (Status.DEAD, "retried"): Status.QUEUED,
     (Status.DEAD, "cancelled"): Status.CANCELLED,
@@ -43,11 +44,17 @@ def step(status: Status, event: str) -> Status:
         raise BadTransition(status, event) from None
 
 
-def event_of(mission: Mission, claim: Claim) -> str:
-    """What a closed claim means for its mission: retries spent make a failure final, `approve: always` holds it."""
+def event_of(mission: Mission, claim: Claim, *, held: bool | None = None) -> str:
+    """What a closed claim means for its mission: retries spent make a failure final, `approve: always` holds it.
+
+    `held` is what the policy says of the result; None where nobody was asked.
+    """
+    if mission.status is Status.REVIEW and claim.state is not Hold.FAILED:
+        return "held for review"  # a person wrote that into the file while it ran: only people take it out again
     match claim.state:
         case Hold.DONE:
-            return "held for review" if mission.approve == "always" else "done"
+            waits = mission.approve == "always" if held is None else held
+            return "held for review" if waits else "done"
         case Hold.FAILED:
             return "failed for good" if claim.attempt >= mission.attempts_allowed else "failed"
         case Hold.CANCELLED:
@@ -59,12 +66,12 @@ def event_of(mission: Mission, claim: Claim) -> str:
     raise BadTransition(Status.RUNNING, claim.state)
 
 
-def after(mission: Mission, claim: Claim, *, finished: datetime) -> Mission:
+def after(mission: Mission, claim: Claim, *, finished: datetime, held: bool | None = None) -> Mission:
     """The mission as the branch must show it once this closed claim is folded.
 
-    An attempt that was put back or parked does not count.
+    An attempt that was put back or parked does not count. `held` is as for `event_of`.
     """
-    event = event_of(mission, claim)
+    event = event_of(mission, claim, held=held)
     status = step(Status.RUNNING, event)
     attempt = claim.attempt - 1 if event in {"released", "parked"} else claim.attempt
     return replace(

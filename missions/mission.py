@@ -36,9 +36,15 @@ FINISHED = frozenset({Status.DONE, Status.CANCELLED})
 """States in which a mission leaves `missions/` for its archive. A dead one stays: a person has to look at it."""
 
 TASKS = ("general_task", "coding_task", "review")
-AGENTS = ("builtin", "command", "review", "claude", "codex", "gemini", "opencode", "aider", "goose")
+AGENTS = ("builtin", "command", "review", "claude", "codex", "gemini", "opencode", "aider", "goose", "auto")
+NO_PROJECT = "none"
+"""What `project:` says of a mission that belongs to none, so that none is looked for."""
+AUTO = "auto"
+"""Whichever agent fits best: the node that takes the mission chooses, and says which and why."""
 PAID_AGENTS = frozenset({"claude", "codex", "gemini", "opencode", "aider", "goose"})
 APPROVALS = ("policy", "always", "auto")
+DELIVERIES = ("nothing", "push", "merge")
+"""What an approval can do with the branch that was approved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +59,8 @@ class Mission:
     body: str
     task: str = "general_task"
     project: str | None = None
+    projectless: bool = False
+    """Whether the person said that it belongs to no project."""
     priority: int = 1
     agent: str = "builtin"
     run: str | None = None
@@ -64,6 +72,12 @@ class Mission:
     budget_usd: float | None = None
     scope: tuple[str, ...] = ()
     approve: str = "policy"
+    patch: str | None = None
+    """The blob in the ledger's `missions/patches/` that the workspace starts from."""
+    parent: str | None = None
+    """The mission whose agent proposed this one."""
+    comment: str | None = None
+    """What the person wrote who rejected the last attempt: the next one reads it."""
 
     status: Status = Status.QUEUED
     node: str | None = None
@@ -76,14 +90,45 @@ class Mission:
     cost_usd: float | None = None
     reason: str | None = None
     """Why it is parked or waits in review, in words."""
+    kept_on: str | None = None
+    """The node that keeps the workspace of the attempt that was parked last, and may go on in it."""
+    matched_project: str | None = None
+    """The project that the last attempt worked on, where the person named none."""
+    chosen_agent: str | None = None
+    """The agent that did the last attempt, where the person left the choice (`auto`)."""
+    commit: str | None = None
+    """The commit that the last attempt handed back: what a person looks at is what is merged."""
+    decision: str | None = None
+    """`approved` or `rejected`; None while nobody has said."""
+    decided_by: str | None = None
+    decided: datetime | None = None
+    rejections: int = 0
+    retries: int = 0
+    """How often a person had it tried again after its attempts were spent. Attempts are counted on: each has a branch
+    and files of its own."""
+    on_approval: str | None = None
+    """What the approval does with the branch, where whoever decided said so; None: what the project says."""
+    merged: str | None = None
+    """The commit on the project's default branch that brought it in."""
     adopted_by: str | None = None
     adopted_from: str | None = None
     """The last part of the late ref whose work a person took as the result."""
 
     @property
+    def about(self) -> str | None:
+        """The project it is about: the person's word, else what the last attempt worked on."""
+        return self.project or self.matched_project
+
+    @property
+    def worker(self) -> str:
+        """The agent it is for: the person's word, else who did the last attempt."""
+        return self.chosen_agent or self.agent if self.agent == AUTO else self.agent
+
+    @property
     def attempts_allowed(self) -> int:
-        """How many attempts there are in all; a mission runs at least once."""
-        return max(1, self.max_retries)
+        """How many attempts there are in all; a mission runs at least once, and as often again after a rejection or
+        a person's order to try it again."""
+        return max(1, self.max_retries) * (1 + self.rejections + self.retries)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,9 +49,18 @@ TOKEN = re.compile(
 
 
 def _translate(body: str) -> str:
-    found, last = [], 0
-    for token in TOKEN.finditer(body):
-        found += [re.escape(body[last : token.start()]), _expression(token)]
+    """The expression. What stands between two `**/` is taken where it comes first: that is enough, and a path that a
+    hostile node made of it over and over is looked through once and not once for each way to part it."""
+    tokens = list(TOKEN.finditer(body))
+    gaps = sum(token.lastgroup == "folders" for token in tokens)
+    found, last, seen = [], 0, 0
+    for token in tokens:
+        found.append(re.escape(body[last : token.start()]))
+        if token.lastgroup == "folders":
+            found.append(f"{')' if seen else ''}{'(?>(?:.*?/)??' if seen + 1 < gaps else '(?:.*/)?'}")
+            seen += 1
+        else:
+            found.append(_expression(token))
         last = token.end()
     return "".join(found) + re.escape(body[last:])
 
@@ -63,4 +72,4 @@ def _expression(token: re.Match[str]) -> str:
         negated = token["set"][1] in "!^"
         members = token["set"][2 if negated else 1 : -1].replace("\\", r"\\").replace("[", r"\[").replace("]", r"\]")
         return f"(?!/)[{'^' if negated else ''}{members}]"
-    return {"folders": "(?:.*/)?", "all": ".+", "some": "[^/]*", "one": "[^/]"}[str(token.lastgroup)]
+    return {"all": ".+", "some": "[^/]*", "one": "[^/]"}[str(token.lastgroup)]

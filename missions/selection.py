@@ -18,6 +18,8 @@ class Offer:
     capabilities: frozenset[str] = frozenset()
     agents: frozenset[str] = frozenset()
     tasks: frozenset[str] = frozenset(TASKS)
+    answering: frozenset[str] = frozenset()
+    """Those of its agents that change no files, because there is no sandbox for it."""
 
 
 BACKOFF_FIRST = timedelta(seconds=2)
@@ -54,8 +56,8 @@ def unsuited(mission: Mission, offer: Offer) -> str | None:
         return f"{offer.node} has no agent {mission.agent}"
     if mission.task not in offer.tasks:
         return f"{offer.node} takes no {mission.task}"
-    if mission.task == "coding_task" and mission.agent == "builtin":
-        return "a coding_task needs an agent that can change files (agent: command, claude, codex, …)"
+    if mission.task == "coding_task" and mission.agent in offer.answering:
+        return f"{offer.node} has no sandbox in which {mission.agent} could change files"
     for word in mission.to:
         if word not in {offer.node, offer.role} and word not in offer.capabilities:
             return f"meant for {', '.join(mission.to)}"

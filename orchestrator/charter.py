@@ -8,13 +8,16 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from missions.approval import Rules
 from orchestrator import cron
 from orchestrator.errors import BrokenLedger
 from orchestrator.ports import Project
+from orchestrator.rules.lines import line_of
+from orchestrator.rules.parts import TOOLS as TOOLS
+from orchestrator.rules.parts import PolicyPart, rules
+from orchestrator.telling.parts import NotifyPart
 
 PATH = "fleet.toml"
-TOOLS = ("search", "read", "write", "run", "shell", "git")
-"""What chats can do in their workspaces."""
 
 
 class _Part(BaseModel):
@@ -93,12 +96,45 @@ class ToolsPart(_Part):
         return value
 
 
+Usd = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+"""An amount that may be spent. 0: nothing at all."""
+
+
+class BudgetPart(_Part):
+    """`[budget]`: what may be spent before work is stopped. Without a line there is no limit. Days are UTC's."""
+
+    mission_usd: Usd | None = None
+    day_usd: Usd | None = None
+
+
+class WorkspacesPart(_Part):
+    """`[workspaces]`: how long a node keeps what nobody needs any more, and how much disk that may take."""
+
+    keep_days: Annotated[float, Field(ge=0, le=3650, allow_inf_nan=False)] = 1.0
+    disk_gib: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] = 10.0
+    free_gib: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] = 0.5
+
+
+Rounds = Annotated[int, Field(ge=0, le=10, strict=True)]
+
+
+class DelegationPart(_Part):
+    """`[delegation]`: how often work that is not right goes back to its agent before the attempt has failed."""
+
+    verify_rounds: Rounds = 2
+
+
 class ProjectPart(_Part):
     """`[projects.NAME]`."""
 
     url: str
+    aliases: list[Annotated[str, Field(min_length=2, max_length=60)]] = []
     branch: str = "main"
     test: str | None = None
+    verify_rounds: Rounds | None = None
+    on_approval: Literal["merge", "push", "nothing"] = "nothing"
+    budget_usd: Usd | None = None
+    policy: PolicyPart | None = None
 
     @field_validator("url")
     @classmethod
@@ -117,6 +153,11 @@ class Charter(_Part):
     review: ReviewPart = ReviewPart()
     handoff: HandoffPart = HandoffPart()
     tools: ToolsPart = ToolsPart()
+    policy: PolicyPart = PolicyPart()
+    budget: BudgetPart = BudgetPart()
+    workspaces: WorkspacesPart = WorkspacesPart()
+    delegation: DelegationPart = DelegationPart()
+    notify: NotifyPart = NotifyPart()
     projects: dict[str, ProjectPart] = {}
 
     def project(self, name: str) -> Project:
@@ -124,16 +165,28 @@ class Charter(_Part):
         part = self.projects[name]
         return Project(name=name, url=part.url, branch=part.branch, test=part.test)
 
+    def verify_rounds(self, project: str | None) -> int:
+        """How often work on a project may go back to its agent."""
+        part = self.projects.get(project or "")
+        return part.verify_rounds if part and part.verify_rounds is not None else self.delegation.verify_rounds
+
+    def rules(self, project: str | None, task: str) -> Rules:
+        """The policy for one kind of work in one project; the fleet's own where there is no such project."""
+        part = self.projects.get(project or "")
+        return rules(task, self.policy, part.policy if part else None, part.on_approval if part else "nothing")
+
 
 def read(data: bytes | None) -> Charter:
     """Reads `fleet.toml`. Raises BrokenLedger with the line (TOML) or the key (meaning) that is wrong."""
     if data is None:
         raise BrokenLedger(f"{PATH} is missing on the ledger's branch: run `shiftbook init` in a clone of it")
     try:
-        return Charter.model_validate(tomllib.loads(data.decode("utf-8")))
+        text = data.decode("utf-8")
+        return Charter.model_validate(tomllib.loads(text))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BrokenLedger(f"{PATH}: {error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BrokenLedger(f"{PATH}: {where}: {first['msg'].removeprefix('Value error, ')}") from error
+        first = error.errors(include_url=False, include_input=False)[0]
+        where, line = ".".join(str(part) for part in first["loc"]), line_of(text, first["loc"])
+        place = f"{PATH}, line {line}" if line else PATH
+        raise BrokenLedger(f"{place}: {where}: {first['msg'].removeprefix('Value error, ')}") from error

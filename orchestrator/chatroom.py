@@ -20,6 +20,8 @@ from orchestrator.conversation.turnstile import Gates
 from orchestrator.conversation.warmth import Warmth
 from orchestrator.delegation.workspace import Workspaces
 from orchestrator.errors import OrchestratorError
+from orchestrator.fleet import Fleet
+from orchestrator.handover.exchange import Exchange
 from orchestrator.ledger import Ledger
 from orchestrator.ports import Project, Stop
 from orchestrator.routing import Router
@@ -94,7 +96,7 @@ def open_chatroom(settings: Settings, stores: Stores) -> Chatroom:
     """The chats of this machine. Loads no model yet."""
     gates = Gates(lanes=LANES, waiting=settings.streams)
     router = wiring.router(settings)
-    grounds = Grounds(folder=settings.home / "chats", workspaces=Workspaces(cache=settings.home / "cache"))
+    places = grounds(settings)
     newest = Newest(fleet=lambda: wiring.fleet(settings), clock=wiring.clock) if settings.ledger else None
     chat = Chat(
         memory=Memory(conversations=stores.conversations, tool_calls=stores.tool_calls, usage=stores.usage),
@@ -105,12 +107,22 @@ def open_chatroom(settings: Settings, stores: Stores) -> Chatroom:
         gates=gates,
         ledger=newest,
         recall=wiring.recollection(settings).lines,
-        boxes=partial(_boxes, settings, grounds),
+        boxes=partial(_boxes, settings, places),
         chronicle=Chronicle(logbook=lambda: wiring.logbook(settings), node=settings.node) if newest else None,
     )
     warmth = Warmth(folder=settings.home / "prompts", gates=gates, head=chat.head)
     chat.warmth = warmth
-    return Chatroom(chat=chat, router=router, gates=gates, grounds=grounds, warmth=warmth, stores=stores, newest=newest)
+    return Chatroom(chat=chat, router=router, gates=gates, grounds=places, warmth=warmth, stores=stores, newest=newest)
+
+
+def grounds(settings: Settings) -> Grounds:
+    """The workspaces of this machine's chats."""
+    return Grounds(folder=settings.home / "chats", workspaces=Workspaces(cache=settings.home / "cache"))
+
+
+def exchange(settings: Settings, kept: Stores, door: Fleet) -> Exchange:
+    """What makes missions of this machine's chats, and chats of missions, for whoever the door speaks for."""
+    return Exchange(fleet=door, conversations=kept.conversations, grounds=grounds(settings), node=settings.node)
 
 
 def _boxes(

@@ -13,10 +13,14 @@ from pathlib import Path
 from handoff.promotion import Standing
 from orchestrator import wiring
 from orchestrator.conflicts import listed
-from orchestrator.errors import OrchestratorError
+from orchestrator.delegation import survey
+from orchestrator.errors import OrchestratorError, StoreFailed, WrongSetting
 from orchestrator.health import standings, troubles
 from orchestrator.ledger import Ledger
 from orchestrator.memos import memo_count, teaching
+from orchestrator.notices.speaker import line
+from orchestrator.notices.standing import standing
+from orchestrator.presence import announced
 from orchestrator.settings import Settings
 from orchestrator.sizing import Disk, excesses, summary
 from sync.errors import SyncError
@@ -55,6 +59,7 @@ def look(settings: Settings) -> Iterator[Finding]:
     yield _git()
     yield _program("ssh-keygen", "openssh-client", "nothing can be signed or checked without it")
     yield _sandbox()
+    yield from _agents()
     yield _model(settings)
     yield _disk(settings.home)
     yield from _ledger(settings)
@@ -82,10 +87,21 @@ def _sandbox() -> Finding:
     why = wiring.sandbox(required=True).missing()
     if why is None:
         return Finding(what="sandbox", health=Health.GOOD, says="bubblewrap works: commands run confined")
-    remedy = 'install bubblewrap; or set trust.sandbox = "optional" in fleet.toml to run commands without one'
+    remedy = 'install bubblewrap; or set trust.sandbox = "optional" in fleet.toml to run what is trusted most'
     return Finding(
         what="sandbox", health=Health.POOR, says=f"{why}; missions with commands are not run here", remedy=remedy
     )
+
+
+def _agents() -> Iterator[Finding]:
+    """Each agent's program, with its path and version, or why it does not work here. None is needed."""
+    for program in wiring.programs():
+        why = program.missing()
+        what = f"agent {program.name}"
+        if why is None:
+            yield Finding(what=what, health=Health.GOOD, says=f"{program.version()}, {shutil.which(program.name)}")
+        else:
+            yield Finding(what=what, health=Health.GOOD, says=f"not offered: {why}")
 
 
 def _model(settings: Settings) -> Finding:
@@ -100,7 +116,7 @@ def _model(settings: Settings) -> Finding:
 def _disk(home: Path) -> Finding:
     here = next(folder for folder in (home, *home.parents) if folder.exists())
     free = shutil.disk_usage(here).free
-    says = f"{free / 1024**3:.1f} GiB free at {here}"
+    says = f"{here}: {survey.disk(home).says}"
     if free >= LEAST_DISK:
         return Finding(what="disk", health=Health.GOOD, says=says)
     remedy = f"free some space, or move SHIFTBOOK_HOME ({home}) to a larger disk"
@@ -219,6 +235,32 @@ def _lessons(settings: Settings, ledger: Ledger) -> Finding:
     return Finding(what="lessons", health=Health.GOOD, says=f"{known} known to all, none contested")
 
 
+def _notices(settings: Settings, ledger: Ledger) -> Finding:
+    try:
+        carries = wiring.courier(settings)
+        stores = wiring.stores(settings)
+    except (WrongSetting, StoreFailed) as error:
+        return Finding(what="notices", health=Health.BROKEN, says=str(error), remedy="correct it, then run this again")
+    try:
+        stand = standing(stores.outgoing)
+    finally:
+        stores.close()
+    order = line(ledger, settings.node if carries else "")
+    if stand.trouble:
+        remedy = "`shiftbook notify test` shows which address fails; `notify retry` sends what was given up"
+        says = f"{stand.trouble} ({stand.error or 'no reason is known'})"
+        return Finding(what="notices", health=Health.POOR, says=says, remedy=remedy)
+    if not order:
+        says = "nobody is told what happens: no node has SHIFTBOOK_NOTIFY"
+        return Finding(what="notices", health=Health.GOOD, says=says)
+    if order[0] not in announced(ledger):
+        remedy = "correct `notify.by` in fleet.toml, or start that node"
+        says = f"{order[0]} tells people, and is no node"
+        return Finding(what="notices", health=Health.POOR, says=says, remedy=remedy)
+    here = f" by {len(carries.channels)} address{'es' * (len(carries.channels) != 1)}" if carries else ""
+    return Finding(what="notices", health=Health.GOOD, says=f"{order[0]} tells people{here}; nothing failed")
+
+
 CHECKS: tuple[Callable[[Settings, Ledger], Finding], ...] = (
     _keys,
     _clock,
@@ -228,4 +270,5 @@ CHECKS: tuple[Callable[[Settings, Ledger], Finding], ...] = (
     _journal,
     _reviews,
     _lessons,
+    _notices,
 )

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from missions.lease import Hold
+from missions.lease import PAUSED, Hold
 from orchestrator import claim as claims
 from orchestrator import journal
 from orchestrator.bus import Bus
@@ -78,19 +78,20 @@ class Delivery:
             self._ready.append(letter)
 
     def end(self, taken: Taken) -> None:
-        """Ends a claim without working on it: its attempts are spent, or its file is gone."""
-        now = self.bus.now()
-        outcome = Outcome(ok=False, summary=f"{taken.end[0].upper()}{taken.end[1:]}.", error=taken.end)
+        """Ends a claim without working on it: its attempts are spent, its file is gone, or a person said so."""
+        now, paused = self.bus.now(), taken.state is Hold.PARKED
+        summary = f"{taken.end[0].upper()}{taken.end[1:]}."
+        outcome = Outcome(ok=False, summary=summary, error=taken.end, cancelled=paused)
         attempt = journal.Attempt(
             mission=taken.mission,
             claim=taken.held.claim,
             outcome=outcome,
-            state=Hold.CANCELLED if taken.deleted else Hold.FAILED,
+            state=taken.state,
             started=now,
             finished=now,
-            final=True,
+            final=not paused,
         )
-        self.post(taken.held, attempt, taken.end)
+        self.post(taken.held, attempt, PAUSED if paused else taken.end)
 
     def hand_back(self) -> list[Letter]:
         """Pushes what is ready. Returns what is settled: accepted, or kept as late work.

@@ -53,6 +53,14 @@ Count slowly, and write the result down.
 """
 
 
+POLICY = """\
+on_approval = "merge"
+[projects.{project}.policy]
+auto_approve = {{max_lines = 5, paths = ["COUNT.txt"], tests = "any", tier = "untried"}}
+"""
+"""What the long count writes may pass without a person; everything else waits for one."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """One thing that was shown."""
@@ -76,9 +84,19 @@ def play(stage: Stage) -> list[Step]:
     stage.push("count-the-files", CHANGE.format(project=stage.project))
     stage.push("what-is-this", QUESTION.format(project=stage.project))
     stage.push("a-typo", BROKEN)
+    stage.wait("a result waits for a person", lambda: stage.missions()["count-the-files"]["status"] == "review")
+    said = stage.shiftbook("mission", "approve", "count-the-files", "-m", "as I wanted it").strip()
+    stage.tell("you", {"event": "approved", "text": said})
     wanted = ("count-the-files", "what-is-this", "a-long-count")
     stage.wait("three missions are done", lambda: all(_status(stage, name) == "done" for name in wanted))
-    return [_changed(stage), _answered(stage), _quarantined(stage), _taken_over(stage), _clean(stage)]
+    return [
+        _changed(stage),
+        _decided(stage),
+        _answered(stage),
+        _quarantined(stage),
+        _taken_over(stage),
+        _clean(stage),
+    ]
 
 
 def _build(stage: Stage) -> None:
@@ -96,7 +114,8 @@ def _build(stage: Stage) -> None:
         text = text.replace('sandbox = "required"', 'sandbox = "optional"')
         stage.tell("you", {"event": "sandbox", "text": f"commands run without one: {why}"})
     url = stage.folder / "project.git"
-    settings.write_text(f'{text}\n[projects.{stage.project}]\nurl = "{url}"\n', encoding="utf-8")
+    policy = POLICY.format(project=stage.project)
+    settings.write_text(f'{text}\n[projects.{stage.project}]\nurl = "{url}"\n{policy}', encoding="utf-8")
     _documents(stage)
     stage.git("add", "--all")
     stage.git("commit", "--quiet", "-m", "The fleet's settings and documents")
@@ -177,6 +196,19 @@ def _changed(stage: Stage) -> Step:
     return _step(
         "a command mission changes files", checks, f"{shown['diff'].count('diff --git')} files, {shown['branch']}"
     )
+
+
+def _decided(stage: Stage) -> Step:
+    project = stage.folder / "project.git"
+    mine, counted = stage.show("count-the-files"), stage.show("a-long-count")
+    main = stage.git("ls-tree", "--name-only", "main", folder=project).splitlines()
+    checks = {
+        "a person approved one result": (mine["decision"], mine["decided_by"]) == ("approved", "you"),
+        "a rule accepted the other": (counted["decision"], counted["decided_by"]) == ("approved", "policy"),
+        "both are merged": bool(mine["merged"] and counted["merged"]) and {"INVENTORY.md", "COUNT.txt"} <= set(main),
+    }
+    detail = f"you: {mine['merged'][:10]}, by the rule: {counted['merged'][:10]}"
+    return _step("results are merged when a person or a rule says so", checks, detail)
 
 
 def _answered(stage: Stage) -> Step:

@@ -6,19 +6,23 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from handoff.assemble import Assembly
 from missions import document, frontmatter
 from missions.errors import BadName
 from missions.frontmatter import Scalar
-from missions.mission import Mission, Quarantined, Status, slug
+from missions.mission import Quarantined, slug
 from orchestrator import context, views
+from orchestrator.accounts.door import Accounts
 from orchestrator.adoption import Adoption, Late, late_work
+from orchestrator.approval.door import Approval
 from orchestrator.archive import ARCHIVE
 from orchestrator.bus import Bus
 from orchestrator.conflicts import Dispute, listed
+from orchestrator.control.orders import Orders
 from orchestrator.editing import Editing
-from orchestrator.errors import NotFound, Refused, WrongSetting
+from orchestrator.errors import NotFound, WrongSetting
 from orchestrator.landing import Draft, land
 from orchestrator.ledger import MISSIONS, Ledger, Reader
 from orchestrator.membership import Membership
@@ -59,6 +63,8 @@ class Fleet:
     """Why the remote could not be reached the last time; what is shown is then what was last seen."""
     recall: context.Recall = context.nothing
     """What this machine's index of the journal knows about a task."""
+    cache: Path | None = None
+    """Where clones of projects go, for whoever merges; None: approvals leave that to the nodes."""
     alarms: tuple[str, ...] = ()
     """What stood on the branch the last time and is not followed."""
     _last: Refs | None = None
@@ -98,12 +104,22 @@ class Fleet:
         near = sorted(n for n in ledger.open if wanted in n or n in wanted)
         raise NotFound(f"no mission {wanted!r}" + (f"; did you mean {', '.join(near[:3])}?" if near else ""))
 
-    def new(self, body: str, fields: Mapping[str, Scalar | Sequence[str]], *, name: str = "", by: str = "") -> str:
+    def new(
+        self,
+        body: str,
+        fields: Mapping[str, Scalar | Sequence[str]],
+        *,
+        name: str = "",
+        by: str = "",
+        beside: Mapping[str, bytes] | None = None,
+    ) -> str:
         """Files a mission, signed by the person. Returns its name. Raises WrongSetting when it could not run.
 
-        `by` is who asked for it on the person's behalf; it stands in the commit's message.
+        `by` is who asked for it on the person's behalf; it stands in the commit's message. `beside` are files that it
+        starts from, for the same commit.
         """
-        wanted = self._slug(name or str(fields.get("title") or "") or body[:60])
+        said = str(fields.get("title") or "") or body[:60]  # which may speak of a path
+        wanted = self._slug(name or said.replace("/", " ").replace("\\", " ").lstrip(". "))
         made = ""
 
         def draft(ledger: Ledger) -> Draft:
@@ -112,30 +128,39 @@ class Fleet:
             path, text = f"{MISSIONS}/{made}.md", _mission_text(body, fields)
             self._must_run(ledger, path, text)
             asked = f"\n\nAsked-By: {by}" if by else ""
-            return Draft(files={path: text.encode()}, message=f"Mission: {made}{asked}")
+            return Draft(files={path: text.encode(), **(beside or {})}, message=f"Mission: {made}{asked}")
 
         land(self.bus, self.reader, draft)
         return made
 
     def vouch(self, name: str) -> MissionView:
-        """Trusts an untrusted mission: the person signs its text as it is. Raises NotFound and Refused."""
-        return self._order(name, "Trust", lambda mission, me: {"trusted_by": me.name})
+        """Trusts an untrusted mission; see Orders. All of these raise NotFound and Refused."""
+        return self._told(name, self.orders().vouch)
 
-    def cancel(self, name: str) -> MissionView:
-        """Calls a mission off; work on it ends within seconds. Raises NotFound and Refused."""
-        return self._order(name, "Cancel", lambda mission, me: {"status": "cancelled"})
+    def cancel(self, name: str, *, by: str = "") -> MissionView:
+        """Calls a mission off. `by` is who asked for it on the person's behalf."""
+        return self._told(name, self.orders(by).cancel)
+
+    def pause(self, name: str, *, by: str = "") -> MissionView:
+        """Lets it rest."""
+        return self._told(name, self.orders(by).pause)
+
+    def resume(self, name: str, *, by: str = "") -> MissionView:
+        """Has it go on."""
+        return self._told(name, self.orders(by).resume)
 
     def retry(self, name: str) -> MissionView:
-        """Puts a dead or failed mission back into the queue with all its attempts. Raises NotFound and Refused."""
+        """Puts a dead or failed one back into the queue."""
+        return self._told(name, self.orders().retry)
 
-        def again(mission: Mission, me: Principal) -> Mapping[str, Scalar]:
-            if mission.status not in {Status.DEAD, Status.FAILED}:
-                raise Refused(
-                    f"{mission.name} is {mission.status}; only a mission that is dead or failed can be retried"
-                )
-            return {"status": "queued", "attempt": 0, "retry_at": None}
+    def orders(self, by: str = "") -> Orders:
+        """What a person may say about an open mission, by its slug."""
+        return Orders(bus=self.bus, reader=self.reader, trust=self.trust, by=by)
 
-        return self._order(name, "Retry", again)
+    def _told(self, name: str, order: Callable[[str], None]) -> MissionView:
+        wanted = self._slug(name)
+        order(wanted)
+        return self.mission(wanted).view
 
     def source(self, name: str) -> bytes:
         """An open mission's file as it is, also one that cannot be read. Raises NotFound."""
@@ -155,24 +180,14 @@ class Fleet:
         return Adoption(bus=self.bus, reader=self.reader, trust=self.trust)
 
     @property
+    def approval(self) -> Approval:
+        """Results that wait in review, and how a person decides; missions by their slug."""
+        return Approval(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger, cache=self.cache)
+
+    @property
     def resolution(self) -> Resolution:
         """What merges could not keep, and how a person decides."""
         return Resolution(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger)
-
-    def _order(self, name: str, verb: str, change: Callable[[Mission, Principal], Mapping[str, Scalar]]) -> MissionView:
-        """A person's word on an open mission, as a signed change of its front matter."""
-        wanted = self._slug(name)
-
-        def draft(ledger: Ledger) -> Draft:
-            filed = ledger.open.get(wanted)
-            if filed is None:
-                raise NotFound(f"no open mission {wanted!r}")
-            me = self.membership.me(ledger, "author", "admin")
-            text = frontmatter.write(ledger.text(filed.path), change(filed.mission, me))
-            return Draft(files={filed.path: text.encode()}, message=f"{verb} {wanted}")
-
-        land(self.bus, self.reader, draft)
-        return self.mission(wanted).view
 
     # -- the fleet ----------------------------------------------------------------------------------------------
 
@@ -181,6 +196,11 @@ class Fleet:
         ledger = self.ledger()
         now = self.now()
         return presences(ledger, self.sightings.update(ledger.beats, now), now)
+
+    @property
+    def accounts(self) -> Accounts:
+        """What the fleet has spent, as its nodes tell it."""
+        return Accounts(ledger=self.ledger, now=self.now)
 
     @property
     def membership(self) -> Membership:

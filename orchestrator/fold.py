@@ -16,22 +16,21 @@ from handoff.entry import parse_log
 from missions import document, lifecycle
 from missions.differences import overwritten
 from missions.frontmatter import Scalar
-from missions.lease import Claim
+from missions.lease import PAUSED, Claim, Hold
 from missions.mission import FINISHED, Mission, Quarantined, Status
 from orchestrator import conflicts
 from orchestrator.archive import ARCHIVE
 from orchestrator.bus import CLAIM, Bus
 from orchestrator.errors import Unfit
 from orchestrator.ledger import Filed, Held, Ledger, Reader
-from orchestrator.record import Record, artifact_path, flaw, read_record
+from orchestrator.policy import children
+from orchestrator.policy.ruling import ANEW, ENDING, Judge, awaits, told
+from orchestrator.record import Record, artifact_path, decoded, encoded, flaw, inscribed, read_record
 from orchestrator.trust import Trust
 from sync.errors import ObjectMissing
 from sync.objects import read_commit
 from sync.publish import publish
 from sync.remote import Refs, Update
-
-SECTION_ROOF = 20_000
-"""Characters of an attempt's section that stand in a mission which could not hold all of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +47,9 @@ def duty(ledger: Ledger) -> bool:
 
 
 def settled_by_hand(ledger: Ledger) -> list[Filed]:
-    """Open files that a person marked done or cancelled, and that nobody works on."""
-    return [f for f in ledger.open.values() if f.mission.status in FINISHED and f.mission.name not in ledger.claims]
+    """Open files that a person marked done or cancelled, that nobody works on, and whose branch goes nowhere."""
+    over = (f for f in ledger.open.values() if f.mission.status in FINISHED and f.mission.name not in ledger.claims)
+    return [filed for filed in over if not awaits(ledger.charter, filed.mission)]
 
 
 def fold(bus: Bus, reader: Reader, trust: Trust, check: Callable[[Ledger], None] = lambda _ledger: None) -> Folded:
@@ -67,7 +67,7 @@ def fold(bus: Bus, reader: Reader, trust: Trust, check: Callable[[Ledger], None]
         check(ledger)
         if not duty(ledger):
             return []
-        draft = Draft(ledger)
+        draft = Draft(ledger, trust.judge(ledger, signed=bus.sign is not None))
         gone: list[Held] = []
         for name, held in sorted(ledger.claims.items()):
             if not held.claim.closed:
@@ -119,8 +119,9 @@ def _message(done: Mapping[str, Status]) -> str:
 class Draft:
     """The files that one fold writes, on top of what the branch has."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, judge: Judge | None = None) -> None:
         self.ledger = ledger
+        self.judge = judge or Judge(ledger=ledger)
         self.files: dict[str, bytes | None] = {}
 
     def take(self, claim: Claim, record: Record) -> dict[str, Status]:
@@ -133,13 +134,21 @@ class Draft:
             return {}
         mission = here.mission if here else self._as_claimed(claim)
         path = here.path if here else self._broken_path(claim.mission)
-        new = lifecycle.after(mission, claim, finished=datetime.fromisoformat(record.finished))
+        ruling = self.judge.ruling(mission, record, here) if claim.state is Hold.DONE else None
+        held = ruling.verdict.held if ruling else None
+        new = lifecycle.after(mission, claim, finished=datetime.fromisoformat(record.finished), held=held)
         new = self._as_the_person_left_it(new, here, path)
-        text = _decoded(self.ledger.read(path) if path else self._claimed(claim))
+        new = _parked(new, here, claim)
+        new = ruling.onto(new, record) if ruling else new
+        text = decoded(self.ledger.read(path) if path else self._claimed(claim))
         target = self._target(path, new, record)
-        self._write(path, target, text, new, self._remarked(claim, text, record))
+        record = _summed(self._remarked(claim, text, record), here.mission if here else None)
+        record = self._with_children(claim, mission, record)
+        self._write(path, target, text, new, told(record, claim, new, ruling))
         if path is not None:
             self._dispute(claim, path, text, target, record)
+        if ruling:
+            self.files[artifact_path(claim, record.month, ENDING)] = ruling.print()
         self._keep(claim, record)
         self._journal(record)
         return {claim.mission: new.status}
@@ -151,10 +160,11 @@ class Draft:
         """
         attempt, epoch = here.mission.attempt + 1, max(here.mission.epoch, record.epoch)
         new = replace(here.mission, status=Status.DONE, node=node, attempt=attempt, epoch=epoch, retry_at=None)
+        new = replace(new, reason=None, kept_on=None, commit=None, merged=None)
         claim = Claim(mission=new.name, blob=here.blob, node=node, boot="", epoch=epoch, attempt=attempt, nonce="")
-        fields = dict(record.fields) | {"adopted_by": by, "adopted_from": late}
-        record = replace(record, fields=fields)
-        text = _decoded(self.ledger.store.get(here.blob))
+        fields = {**record.fields, **ANEW, "adopted_by": by, "adopted_from": late}
+        record = _summed(replace(record, fields=fields), here.mission)
+        text = decoded(self.ledger.store.get(here.blob))
         target = self._target(here.path, new, record)
         self._write(here.path, target, text, new, record)
         self._keep(claim, record)
@@ -163,11 +173,13 @@ class Draft:
 
     def _dispute(self, claim: Claim, path: str, text: str, target: str, record: Record) -> None:
         """What a person wrote into the node's fields while it ran, and which the node's own word replaces."""
-        if _encoded(text) == self._claimed(claim):
+        if encoded(text) == self._claimed(claim):
             return
-        lost = overwritten(self._claimed(claim), _encoded(text), self.files[target] or b"")
+        lost = overwritten(self._claimed(claim), encoded(text), self.files[target] or b"")
         ends = {f.part for f in lost if f.part == "status" and {f.kept, f.lost} <= {s.value for s in FINISHED}}
         lost = tuple(one for one in lost if one.part not in ends)  # it is over either way
+        if any(f.part == "status" and f.lost == Status.PARKED for f in lost):  # a pause that came too late
+            lost = tuple(one for one in lost if one.part not in {"status", "reason"})
         if not lost:
             return
         commit = next(iter(self.ledger.store.history(self.ledger.tip, path)), "")
@@ -187,25 +199,38 @@ class Draft:
 
     def _remarked(self, claim: Claim, text: str, record: Record) -> Record:
         """The record, with a word if the attempt worked from another text than what the file asks for now."""
-        if document.essence(_encoded(text)) == document.essence(self._claimed(claim)):
+        if document.essence(encoded(text)) == document.essence(self._claimed(claim)):
             return record
         remark = f"- the file was changed during this attempt, which worked from `git cat-file blob {claim.blob[:10]}`"
         return replace(record, section=f"{record.section.rstrip()}\n\n{remark}")
 
+    def _with_children(self, claim: Claim, parent: Mission, record: Record) -> Record:
+        """The record, with a line on each mission that the agent proposed; those that can be are filed."""
+        if claim.state is not Hold.DONE or not record.proposals:
+            return record
+        filing = children.filed(self.ledger, parent, record.proposals, self.files)
+        self.files |= filing.files
+        return replace(record, section="\n".join([record.section.rstrip() + "\n", *filing.remarks]))
+
     def settle(self, filed: Filed) -> Status:
-        """Archives a mission that a person marked done or cancelled."""
+        """Archives a mission that a person marked done or cancelled. Where it takes a person to say so and nobody has
+        who may, it waits again."""
         tip = read_commit(self.ledger.store.get(self.ledger.tip))
         # The branch's own time: a clock of this node would make the fold depend on who does it.
         month = f"{filed.mission.finished or datetime.fromtimestamp(tip.committed, UTC):%Y-%m}"
-        self.files |= {
-            f"{ARCHIVE}/{month}/{filed.mission.name}.md": self.ledger.store.get(filed.blob),
-            filed.path: None,
-        }
+        said = self.judge.settled(filed)
+        data = self.ledger.store.get(filed.blob)
+        data = encoded(document.with_fields(decoded(data), said)) if said else data
+        if "status" in said:
+            self.files[filed.path] = data
+            return Status(str(said["status"]))
+        self.files |= {f"{ARCHIVE}/{month}/{filed.mission.name}.md": data, filed.path: None}
         return filed.mission.status
 
     def _target(self, path: str | None, new: Mission, record: Record) -> str:
         """Where the mission's file goes: finished ones to the month's archive, others stay where they are."""
-        if path is not None and (path.startswith(ARCHIVE) or new.status not in FINISHED):
+        stays = new.status not in FINISHED or awaits(self.ledger.charter, new)
+        if path is not None and (path.startswith(ARCHIVE) or stays):
             return path
         return f"{ARCHIVE}/{record.month}/{new.name}.md"
 
@@ -213,8 +238,9 @@ class Draft:
         retry = f"{new.retry_at:%Y-%m-%dT%H:%M:%SZ}" if new.retry_at else None
         state: dict[str, Scalar] = {"status": new.status.value, "node": new.node, "attempt": new.attempt}
         anew: dict[str, Scalar] = {"adopted_by": None, "adopted_from": None}
+        anew |= {"reason": new.reason, "kept_on": new.kept_on}
         fields = state | {"epoch": new.epoch, "retry_at": retry} | anew
-        self.files[target] = _readable(target, document.with_fields(text, fields), record)
+        self.files[target] = inscribed(target, document.with_fields(text, fields), record)
         if path is not None and path != target:
             self.files[path] = None
 
@@ -227,8 +253,8 @@ class Draft:
         if record.entry:
             before = self.files.get(record.log_path) or self.ledger.read(record.log_path) or b""
             entries = parse_log(record.entry).entries
-            self.files[record.log_path] = _encoded(log.append_many(_decoded(before), entries))
-        if record.memo:
+            self.files[record.log_path] = encoded(log.append_many(decoded(before), entries))
+        if record.memo and self.ledger.read(record.memo_path) is None:  # what is there already is nobody's to replace
             self.files[record.memo_path] = record.memo.encode()
 
     def _as_claimed(self, claim: Claim) -> Mission:
@@ -248,33 +274,24 @@ class Draft:
         return next((q.path for q in self.ledger.quarantined if q.name == name), None)
 
 
-def _readable(target: str, text: str, record: Record) -> bytes:
-    """The mission's file with what the record brings. A section that no mission can hold is told in short.
+def _parked(new: Mission, here: Filed | None, claim: Claim) -> Mission:
+    """What a person's pause makes of an end that would have the mission run again, and who keeps its workspace.
 
-    Raises Unfit where the file could be read without the record, and cannot with it.
+    A pause is the person's word, so the file says whether it still holds: it may have been resumed meanwhile.
     """
-    broken = isinstance(document.read(target, _encoded(text)), Quarantined)
-    fields, why = document.with_fields(text, record.fields), ""
-    for section in (record.section, _plain(record.section)):
-        data = _encoded(document.with_attempt(fields, section))
-        read = document.read(target, data)
-        if broken or isinstance(read, Mission):
-            return data
-        why = read.reason
-    raise Unfit(f"with this result {target} could not be read: {why}")
+    paused = here is not None and here.mission.status is Status.PARKED
+    if paused and new.status in {Status.QUEUED, Status.FAILED}:
+        new = replace(new, status=Status.PARKED, retry_at=None)
+    elif not paused and new.status is Status.PARKED and claim.reason == PAUSED:
+        new = replace(new, status=Status.QUEUED)
+    reason = new.reason if new.status is Status.REVIEW or (new.status is Status.PARKED and paused) else None
+    parked = claim.state is Hold.PARKED and new.status in {Status.PARKED, Status.QUEUED}
+    return replace(new, reason=reason, kept_on=claim.node if parked else None)
 
 
-def _plain(section: str) -> str:
-    """A section as short text: the whole of it is in the node's log."""
-    text = section.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    left_out = len(text) - SECTION_ROOF
-    return f"{text[:SECTION_ROOF]}\n\n[… {left_out:,} more characters are in the node's log]" if left_out > 0 else text
-
-
-def _decoded(data: bytes | None) -> str:
-    """A file's text. Bytes that are no UTF-8 go through it unchanged: what a person wrote is not ours to replace."""
-    return (data or b"").decode("utf-8", "surrogateescape")
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+def _summed(record: Record, before: Mission | None) -> Record:
+    """The record with what the mission has cost in all: an attempt tells what it has cost itself."""
+    cost, earlier = record.fields.get("cost_usd"), before.cost_usd if before else None
+    if earlier is None or not isinstance(cost, int | float | None):
+        return record
+    return replace(record, fields=dict(record.fields) | {"cost_usd": round(earlier + (cost or 0.0), 6)})

@@ -20,13 +20,17 @@ class Stop(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """What a run took. Tokens are the model's own count, money USD, times seconds."""
+    """What a run took. Tokens are the model's own count, money USD, times seconds.
+
+    `tokens_in` is all that was read; `tokens_cached` of it came from a cache, `tokens_written` of it went into one.
+    """
 
     model: str = ""
     backend: str = ""
     tokens_in: int = 0
     tokens_out: int = 0
     tokens_cached: int = 0
+    tokens_written: int = 0
     first_token_seconds: float | None = None
     seconds: float = 0.0
     cost_usd: float | None = None

@@ -6,19 +6,23 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from missions.lease import LeaseWatch
-from missions.mission import Mission
-from missions.selection import Offer, choose, unsuited
+from missions.lease import PAUSED, Claim, Hold, LeaseWatch
+from missions.mission import OPEN, Mission, Status
+from missions.selection import Offer, choose
 from orchestrator import claim as claims
 from orchestrator.bus import Bus
 from orchestrator.journal import duration
 from orchestrator.ledger import Filed, Held, Ledger, Reader
+from orchestrator.matching.fitting import Fitting
 from orchestrator.trust import Trust
 from sync.remote import Oid
 
 Tell = Callable[..., None]
 """Takes (event, sentence, **facts): one line of this node's shift. With `once=True` the same line is told once."""
 
+GOES_ON = 2
+"""So often more than its attempts allow may a mission that a restart cut off go on in its folder: one whose work ends
+its node each time must not do so for ever."""
 REMEMBERED = 1000
 """Claims of its own that a process remembers; more can never be open at once."""
 
@@ -32,7 +36,8 @@ class Taken:
     ledger: Ledger
     remark: str = ""
     end: str = ""
-    deleted: bool = False
+    state: Hold = Hold.FAILED
+    """As what it ends then."""
     breaks: int = 0
     """How often this node's beats had been interrupted when it asked for the claim."""
 
@@ -49,9 +54,22 @@ class Intake:
     watch: LeaseWatch = field(default_factory=lambda: LeaseWatch(lease=180.0, roof=180.0))
     breaks: Callable[[], int] = lambda: 0
     """How often this node's beats have been interrupted for so long that a lease may have run out."""
+    continues: Callable[[str, int], bool] = lambda mission, epoch: False
+    """Whether a mission's attempt that was cut off in that epoch can go on here, in its agent's own session."""
+    afford: Callable[[Ledger, Mission], str] = lambda ledger, mission: ""
+    """Why there is no money for a mission today, in words."""
+    barred: Callable[[Ledger, Mission], str] = lambda ledger, mission: ""
+    """Why a mission must not run on this node, whatever agents it has: it has no sandbox."""
+    fitting: Fitting = field(init=False)
+    """Fills in what missions leave open: the project, the agent."""
+    _left: LeaseWatch = field(default_factory=lambda: LeaseWatch(lease=180.0, roof=180.0))
+    """For how long resumed missions have waited for the nodes that keep their workspaces."""
     _asked: OrderedDict[Oid, int] = field(default_factory=OrderedDict)
     """The claims that this very process has pushed, each with `breaks` of that moment. A machine that was cloned while
     it ran shares all but these."""
+
+    def __post_init__(self) -> None:
+        self.fitting = Fitting(offer=self.offer)
 
     def observe(self, ledger: Ledger, now: float) -> None:
         """Takes in one fetch: who of the others still moves. `now` is this node's monotonic time."""
@@ -61,6 +79,10 @@ class Intake:
         beats = {node: beat for node, beat in ledger.beats.items() if self.bus.sign is None or node in listed}
         others = {n: h for n, h in ledger.claims.items() if h.claim.closed or h.claim.node != self.bus.name}
         self.watch.observe({n: (h.oid, h.claim.closed or beats.get(h.claim.node)) for n, h in others.items()}, now)
+        self.fitting.observe(ledger, now)
+        self._left.lease, self._left.roof = self.watch.lease, self.watch.roof
+        kept = {n: f.mission for n, f in ledger.open.items() if f.mission.kept_on and f.mission.status in OPEN}
+        self._left.observe({n: (m.epoch, m.kept_on) for n, m in kept.items() if m.kept_on in ledger.beats}, now)
 
     def resume(self, ledger: Ledger, free: int, busy: Collection[str] = ()) -> list[Taken]:
         """What this node held when it was stopped the last time: its own, so it need not wait for the lease.
@@ -91,9 +113,9 @@ class Intake:
             if filed is not None and held.claim.epoch <= filed.mission.epoch:
                 claims.confirm(self.bus, [held], ledger)  # withdraws it
             elif filed is not None or (not self._over(ledger, held) and self.deleted(ledger, name)):
-                spent = filed is not None and held.claim.attempt > filed.mission.attempts_allowed
-                if spent or filed is None or self._may(ledger, filed, free - len(taken)):
-                    taken.append(self._taken(ledger, held, "", filed, spent=spent))
+                why, state = self._ends(filed, held.claim, begun=False)
+                if why or filed is None or self._may(ledger, filed, free - len(taken)):
+                    taken.append(self._taken(ledger, held, "", filed, why, state))
         return taken
 
     def take_over(self, ledger: Ledger, free: int) -> list[Taken]:
@@ -117,10 +139,12 @@ class Intake:
         if not won:
             return []
         now = self.reader.read(self.bus.remote.fetch())
-        return [
-            Taken(held=h, mission=now.open[h.claim.mission].mission, ledger=now, breaks=self._asked[h.oid])
-            for h in claims.confirm(self.bus, won, now)
-        ]
+        return [self._won(now, held) for held in claims.confirm(self.bus, won, now)]
+
+    def _won(self, now: Ledger, held: Held) -> Taken:
+        one = self.fitting.won(now, now.open[held.claim.mission].mission)
+        remark, breaks = "; ".join(one.remarks), self._asked[held.oid]
+        return Taken(held=held, mission=one.mission, ledger=now, remark=remark, breaks=breaks)
 
     def _asking(self, *oids: Oid) -> None:
         self._asked.update(dict.fromkeys(oids, self.breaks()))
@@ -133,27 +157,40 @@ class Intake:
         filed = ledger.open.get(name)
         if filed is None and (self._over(ledger, held) or not self.deleted(ledger, name)):
             return []  # its file broke: it waits until the file is mended
-        spent = filed is not None and held.claim.attempt >= filed.mission.attempts_allowed
-        if filed is not None and not spent and not self._may(ledger, filed, free):
+        why, state = self._ends(filed, held.claim, begun=True)
+        if filed is not None and not why and not self._may(ledger, filed, free):
             return []
         mine = claims.succeed(self.bus, held, blob=filed.blob if filed else held.claim.blob)
         self._asking(mine.oid)
         if not claims.replaced(self.bus, held, mine):
             return []
-        taken = self._taken(ledger, mine, remark, filed, spent=spent)
+        taken = self._taken(ledger, mine, remark, filed, why, state)
         self.tell("took over", f"{taken.mission.title}: {remark}", mission=name, holder=held.claim.node)
         return [taken]
 
-    def _taken(self, ledger: Ledger, mine: Held, remark: str, filed: Filed | None, *, spent: bool) -> Taken:
+    def _ends(self, filed: Filed | None, claim: Claim, *, begun: bool) -> tuple[str, Hold]:
+        """Why a claim that is taken only has to be ended, and as what: its file is gone, a person called it off or
+        paused it, or no attempt is left after the one that was `begun`. What can go on here has some more.
+        """
+        if filed is None:
+            return "its file was deleted meanwhile", Hold.CANCELLED
+        mission = filed.mission
+        if mission.status in {Status.CANCELLED, Status.PARKED}:
+            off = mission.status is Status.CANCELLED
+            return ("cancelled by a person", Hold.CANCELLED) if off else (PAUSED, Hold.PARKED)
+        left = claim.node == self.bus.name and self.continues(mission.name, claim.epoch - (not begun))
+        spent = claim.attempt + begun > mission.attempts_allowed + (GOES_ON if left else 0)
+        return (f"all {mission.attempts_allowed} attempts are spent" if spent else ""), Hold.FAILED
+
+    def _taken(self, ledger: Ledger, mine: Held, remark: str, filed: Filed | None, why: str, state: Hold) -> Taken:
         name = mine.claim.mission
         mission = filed.mission if filed else Mission(name=name, title=name, body="")
-        why = f"all {mission.attempts_allowed} attempts are spent" if spent else ""
-        why = why if filed else "its file was deleted meanwhile"
+        if filed and not why:
+            one = self.fitting.won(ledger, mission)
+            mission, remark = one.mission, "; ".join(filter(None, (remark, *one.remarks)))
         end = f"{remark}; {why}" if remark and why else why
         breaks = self._asked[mine.oid]
-        return Taken(
-            held=mine, mission=mission, ledger=ledger, remark=remark, end=end, deleted=filed is None, breaks=breaks
-        )
+        return Taken(held=mine, mission=mission, ledger=ledger, remark=remark, end=end, state=state, breaks=breaks)
 
     def _orphaned(self, ledger: Ledger, held: Held) -> bool:
         """Whether a closed claim will never be folded, because whoever signed it is not the node that it names now."""
@@ -161,7 +198,7 @@ class Intake:
         return not known and ledger.archived(held.claim.mission) is None
 
     def _may(self, ledger: Ledger, filed: Filed, free: int) -> bool:
-        return free > 0 and unsuited(filed.mission, self.offer) is None and self.trust.word(ledger, filed).trusted
+        return free > 0 and self.fitting.fits(ledger, filed.mission) and self.trust.word(ledger, filed).trusted
 
     def _over(self, ledger: Ledger, held: Held) -> bool:
         """Withdraws a claim on an archived mission, on which nobody works; returns whether it was one.
@@ -180,7 +217,7 @@ class Intake:
 
     def _eligible(self, ledger: Ledger, free: int) -> list[Filed]:
         taken = ledger.claims.keys() | ledger.junk_claims.keys()
-        candidates = [filed.mission for name, filed in ledger.open.items() if name not in taken]
+        candidates = [self.fitting.sketch(f.mission) for name, f in ledger.open.items() if name not in taken]
         needed = {name for mission in candidates for name in mission.depends_on}
         ready = choose(
             candidates,
@@ -194,10 +231,30 @@ class Intake:
         for mission in ready:
             filed = ledger.open[mission.name]
             word = self.trust.word(ledger, filed)
-            if word.trusted:
-                chosen.append(filed)
-            else:
+            if not word.trusted:
                 self.tell("untrusted", f"{filed.path} is not run: {word.why}", once=True, mission=mission.name)
+            elif not self._waits(ledger, mission):
+                chosen.append(filed)
             if len(chosen) == free:
                 break
         return chosen
+
+    def _left_to_another(self, ledger: Ledger, mission: Mission) -> bool:
+        """Whether a resumed mission is left, for a lease, to the node that keeps its workspace and is there."""
+        elsewhere = mission.kept_on not in (None, self.bus.name) and mission.kept_on in ledger.beats
+        return elsewhere and not self._left.expired([mission.name])
+
+    def _waits(self, ledger: Ledger, mission: Mission) -> bool:
+        """Whether a mission that this node may take is not asked for now."""
+        if self._left_to_another(ledger, mission) or self._too_dear(ledger, mission):
+            return True
+        why = self.barred(ledger, mission) or self.fitting.holds_back(ledger, ledger.open[mission.name].mission)
+        if why:
+            self.tell("waits", f"{mission.name}: {why}", once=True, mission=mission.name)
+        return bool(why)
+
+    def _too_dear(self, ledger: Ledger, mission: Mission) -> bool:
+        why = self.afford(ledger, mission)
+        if why:
+            self.tell("budget", f"{mission.name} waits: {why}", once=True, mission=mission.name)
+        return bool(why)

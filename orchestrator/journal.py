@@ -13,15 +13,24 @@ from handoff.entry import Entry, render_entry
 from handoff.memo import Memo, memo_from_result, memo_path, render_memo
 from handoff.redact import redact
 from handoff.tiers import Tier, path_of
+from missions.approval import Facts
 from missions.frontmatter import Scalar
-from missions.lease import Claim, Hold
+from missions.lease import OBJECT, Claim, Hold
 from missions.mission import Mission
-from orchestrator.ports import Outcome
-from orchestrator.record import Record, artifact_path
+from orchestrator.ports import Changes, Outcome
+from orchestrator.record import PATH_ROOF, PROPOSALS, Record, artifact_path
 
 OUTPUT_LINES = 40
 ARTIFACT_ROOF = 1024 * 1024
 """Characters of a diff or an output that the ledger keeps; the project's branch has the whole diff."""
+
+
+REASON_ROOF = 500
+"""Characters of a reason in a mission's front matter."""
+FEW = 10
+"""Most paths or refusals of one kind that a section names."""
+FACTS_ROOF = 5000
+"""Paths of one kind that a record lists; of more it says nothing, and a person looks at them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +75,7 @@ def duration(seconds: float) -> str:
 def record(attempt: Attempt) -> Record:
     """The attempt as the record that goes on the node's log."""
     mission, claim, outcome = attempt.mission, attempt.claim, attempt.outcome
-    tells = attempt.state is not Hold.RELEASED  # an attempt that was put back leaves no history but its section
+    tells = attempt.state not in {Hold.RELEASED, Hold.PARKED}  # put back or parked: its section is its history
     memo = _memo(attempt) if attempt.final and tells else None
     texts = {"diff": outcome.diff, "output.txt": outcome.output}
     return Record(
@@ -80,7 +89,48 @@ def record(attempt: Attempt) -> Record:
         memo=_clean(render_memo(memo)) if memo else "",
         memo_path=memo_path(memo) if memo else "",
         artifacts={ending: _clean(_shortened(text)) for ending, text in texts.items() if text.strip()},
+        facts=facts(outcome),
+        proposals={_file_name(one.name): _clean(one.text) for one in outcome.proposals[:PROPOSALS]},
     )
+
+
+def facts(outcome: Outcome) -> Facts:
+    """What policy is asked about. What the outcome does not say is not known; what used no model cost nothing."""
+    changes, usage = outcome.changes, outcome.usage
+    free = not usage.model and not usage.tokens_in and not usage.tokens_out
+    return Facts(
+        files=_few(outcome.files),
+        added=changes.added if changes else None,
+        removed=changes.removed if changes else None,
+        binaries=_few(changes.binaries) if changes else None,
+        modes=_few(changes.modes) if changes else None,
+        executables=_few(changes.executables) if changes else None,
+        links=_few(changes.links) if changes else None,
+        cost_usd=0.0 if free and usage.cost_usd is None else usage.cost_usd,
+        tested=outcome.tested,
+        denials=outcome.denials[:FACTS_ROOF],
+        commit=_object(outcome.commit) if outcome.branch else None,
+        base=_object(outcome.base) if outcome.branch else None,
+    )
+
+
+def _few(paths: tuple[str, ...]) -> tuple[str, ...] | None:
+    short = all(len(path) <= PATH_ROOF for path in paths)
+    return paths if short and len(paths) <= FACTS_ROOF else None
+
+
+def _object(oid: str | None) -> str | None:
+    return oid if oid and OBJECT.fullmatch(oid) else None
+
+
+def _file_name(name: str) -> str:
+    """A proposal's name as a file's: what it is called in the end is the fold's to say."""
+    return "".join(char if char.isalnum() or char in "-_ ." else "-" for char in name)[:100].strip(". ") or "proposal"
+
+
+def kept(text: str) -> str:
+    """A diff or an output as the ledger keeps it."""
+    return _clean(_shortened(text))
 
 
 def _clean(text: str) -> str:
@@ -95,12 +145,22 @@ def _shortened(text: str) -> str:
 
 def _fields(attempt: Attempt) -> dict[str, Scalar]:
     outcome = attempt.outcome
-    return {
+    fields: dict[str, Scalar] = {
         "started": utc(attempt.started),
         "finished": utc(attempt.finished),
         "branch": outcome.branch,
         "cost_usd": outcome.usage.cost_usd,
     }
+    mission = attempt.mission
+    chosen = {"matched_project": mission.matched_project, "chosen_agent": mission.chosen_agent}
+    fields |= {key: value for key, value in chosen.items() if value}
+    return fields | ({"reason": reason(attempt)} if reason(attempt) else {})
+
+
+def reason(attempt: Attempt) -> str:
+    """Why an attempt waits for a person, in one line; empty for one that does not, and for one that a person paused."""
+    why = attempt.outcome.parked if attempt.state is Hold.PARKED and not attempt.outcome.cancelled else ""
+    return " ".join(_clean(why).split())[:REASON_ROOF]
 
 
 def _section(attempt: Attempt, memo: str | None) -> str:
@@ -114,6 +174,8 @@ def _section(attempt: Attempt, memo: str | None) -> str:
 def _facts(attempt: Attempt, memo: str | None) -> list[str]:
     outcome = attempt.outcome
     facts = [*attempt.remarks, *outcome.notes]
+    if outcome.parked:
+        facts.append(f"waits for a person: {outcome.parked}")
     if outcome.error:
         facts.append(f"error: {outcome.error}")
     elif outcome.exit_code is not None:
@@ -122,10 +184,12 @@ def _facts(attempt: Attempt, memo: str | None) -> list[str]:
         path = artifact_path(attempt.claim, utc(attempt.finished)[:7], "diff")
         where = f"{len(outcome.files)} file{'s' * (len(outcome.files) != 1)} changed: `{path}`"
         facts.append(where if outcome.diff.strip() else ", ".join(f"`{path}`" for path in outcome.files[:20]))
+    facts += _done(outcome)
     if outcome.branch:
         facts.append(f"branch `{outcome.branch}` from `{(outcome.base or '')[:10]}`")
-    if outcome.sandbox:
-        facts.append(f"sandbox: {outcome.sandbox}")
+    if outcome.program or outcome.sandbox:
+        words = ((outcome.program, "done by"), (outcome.sandbox, "sandbox:"))
+        facts.append(" · ".join(f"{how} {what}" for what, how in words if what))
     if outcome.usage.model:
         facts.append(usage_line(outcome))
     if memo:
@@ -133,12 +197,49 @@ def _facts(attempt: Attempt, memo: str | None) -> list[str]:
     return facts
 
 
+def _done(outcome: Outcome) -> list[str]:
+    """What was counted of the work, how it was checked, and what its agent was refused."""
+    more = len(outcome.denials) - FEW
+    told = [changes_line(outcome.changes) if outcome.changes else "", _tests(outcome), _rounds(outcome)]
+    refused = [f"refused: {each}" for each in outcome.denials[:FEW]]
+    return [*filter(None, told), *refused, *([f"refused: {more} more"] if more > 0 else [])]
+
+
+def _rounds(outcome: Outcome) -> str:
+    times = f"{outcome.rounds} time{'s' * (outcome.rounds != 1)}"
+    return f"went back to its agent {times} because it was not right yet" if outcome.rounds else ""
+
+
+def _tests(outcome: Outcome) -> str:
+    how = {True: "passed", False: "did not pass", None: ""}[outcome.tested]
+    return f"the project's tests {how}" if how else ""
+
+
+def changes_line(changes: Changes) -> str:
+    """What a diff does, in one line: what is no line of text by name."""
+    named = (
+        ("binary", changes.binaries),
+        ("other mode", changes.modes),
+        ("new executable", changes.executables),
+        ("link", changes.links),
+    )
+    parts = [f"+{changes.added} −{changes.removed} lines"]
+    if changes.renames:
+        parts.append(f"{changes.renames} renamed")
+    for what, paths in named:
+        if paths:
+            rest = f" and {len(paths) - FEW} more" if len(paths) > FEW else ""
+            parts.append(f"{what}: " + ", ".join(f"`{path}`" for path in paths[:FEW]) + rest)
+    return " · ".join(parts)
+
+
 def usage_line(outcome: Outcome) -> str:
-    """Who answered, and what it took."""
+    """Who answered, what it took, and what that cost."""
     usage = outcome.usage
+    cost = f" · ${usage.cost_usd:.4f}" if usage.cost_usd is not None else ""
     first = f" · first word after {duration(usage.first_token_seconds)}" if usage.first_token_seconds else ""
     tokens = f"{usage.tokens_in} tokens in ({usage.tokens_cached} cached), {usage.tokens_out} out"
-    return f"{usage.model} on {usage.backend}: {tokens}{first}"
+    return f"{usage.model}{f' on {usage.backend}' if usage.backend else ''}: {tokens}{cost}{first}"
 
 
 def _last_lines(output: str) -> str:
@@ -154,7 +255,11 @@ def _last_lines(output: str) -> str:
 def _entry(attempt: Attempt) -> Entry:
     mission, claim, outcome = attempt.mission, attempt.claim, attempt.outcome
     changes = "\n".join(f"- {path}" for path in outcome.files)
-    tests = f"`{mission.run}` ended with exit code {outcome.exit_code}." if outcome.exit_code is not None else ""
+    if outcome.changes:
+        changes = f"{changes_line(outcome.changes)}\n\n{changes}"
+    ended = mission.run is not None and outcome.exit_code is not None
+    tests = [f"`{mission.run}` ended with exit code {outcome.exit_code}."] if ended else []
+    tests += [f"{said.capitalize()}." for said in (_tests(outcome), _rounds(outcome)) if said]
     waits = {Hold.DONE: "", Hold.FAILED: "Read the error before the next attempt.", Hold.CANCELLED: ""}
     sections = {
         "Starting Context": "\n".join([f"{mission.title} (attempt {claim.attempt})", *attempt.remarks]),
@@ -162,7 +267,7 @@ def _entry(attempt: Attempt) -> Entry:
         "Code Changes": changes,
         "Blockers": outcome.error,
         "For Next Instance": waits.get(attempt.state, ""),
-        "Test Status": tests,
+        "Test Status": "\n".join(tests),
     }
     return Entry(
         entry_id=f"{mission.name}-{claim.epoch}",

@@ -8,32 +8,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from missions.mission import Mission, Status
 from orchestrator import journal
 from orchestrator.bus import BEAT
 from orchestrator.claim import Witness
+from orchestrator.control.jobs import Job, call_off
+from orchestrator.control.lookout import rest
+from orchestrator.control.muster import admitted, report
+from orchestrator.delegation.clearance import Clearance
 from orchestrator.delivery import Delivery
 from orchestrator.errors import Refused
 from orchestrator.fold import duty, fold
 from orchestrator.intake import Intake, Taken
-from orchestrator.ledger import Held, Ledger
-from orchestrator.presence import Sightings, announce, page, presences
+from orchestrator.ledger import Ledger
+from orchestrator.notices.herald import Herald
+from orchestrator.presence import Bulletin, Sightings, announce, page, presences
 from orchestrator.pulse import Pulse
 from orchestrator.roles import Role
 from orchestrator.upkeep import Upkeep
 from orchestrator.work import Reason, Stopper, Workshop
 from sync.errors import HistoryRewritten, SyncError
 from sync.remote import Update
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """A mission that this node works on now."""
-
-    held: Held
-    mission: Mission
-    thread: threading.Thread
-    stopper: Stopper
 
 
 @dataclass(kw_only=True)
@@ -57,9 +51,17 @@ class Node:
     online: bool = True
     sightings: Sightings | None = None
     upkeep: Upkeep | None = None
+    clearance: Clearance | None = None
+    """Removes what attempts have left; None: each folder goes as soon as its result is taken."""
+    bulletin: Bulletin | None = None
+    """Keeps this node's page true; None: it is written at the start, and says only what never changes."""
+    herald: Herald | None = None
+    """Looks for what people should be told; None where nobody is."""
     _fold_due: float | None = None
     _pause: float = 0.0
     _once: bool = False
+    _tip: str = ""
+    """Where the branch stood at the last look."""
     _moved: Mapping[str, datetime | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -72,6 +74,7 @@ class Node:
         self._witness = Witness(self.bus)
         self.pulse.on_fence = lambda: self.stop_jobs(Reason.FENCED)
         self.intake.breaks = lambda: self.pulse.breaks
+        self.intake.continues = self.workshop.continues
         self.delivery.clock = self.clock
 
     def run(self, *, once: bool = False) -> None:
@@ -81,22 +84,28 @@ class Node:
         SyncError when the remote cannot be reached at the start.
         """
         self._once = once
+        if once:
+            self.intake.fitting.deference = None  # what can be done now is done now
         ledger = self.reader.read(self.bus.remote.fetch())
-        self._admitted(ledger)
+        admitted(self.bus, self.trust, ledger)
         self.pulse.interval, self.pulse.lease = ledger.charter.bus.beat_seconds, ledger.charter.bus.lease
         self.pulse.start()
-        announce(self.bus, self.reader, page(self.intake.offer, self.role))
+        if self.bulletin is not None:
+            self.bulletin.announce()
+        else:
+            announce(self.bus, self.reader, page(self.intake.offer, self.role))
         self._resume()
         try:
             while self._goes_on(moved=self.step()):
-                self.wake.wait(self._pause)
-                self.wake.clear()
+                rest(self.wake, self._pause, busy=self._works, remote=self.bus.remote, tip=self._tip)
         finally:
             self.stop_jobs(Reason.STOPPING)
             for job in list(self.jobs.values()):
                 job.thread.join(timeout=30)
             self.pulse.stop()
         self._leave()
+        if self.clearance is not None:
+            self.clearance.wait()
 
     def drain(self) -> None:
         """Takes nothing new; ends when the running work is done. (First SIGTERM.)"""
@@ -135,14 +144,17 @@ class Node:
 
     def _round(self, ledger: Ledger) -> bool:
         self._witness.check(ledger)
-        self._report(ledger)
+        self._tip = ledger.tip
+        if self.clearance is not None:
+            self.clearance.step(ledger)
+        report(ledger, self.tell)
+        call_off(self.jobs, ledger, self.intake.deleted)
         self.pulse.interval, self.pulse.lease = ledger.charter.bus.beat_seconds, ledger.charter.bus.lease
         self.intake.observe(ledger, self.clock())
         if self.sightings is not None:
             self._moved = self.sightings.update(ledger.beats, self.bus.now())
         busy = self.jobs.keys() | self.delivery.pending(ledger.claims)  # as of now: some is handed back in a moment
         moved = self._hand_back()
-        self._call_off(ledger)
         if not self.draining and not self.pulse.fenced:
             taken = self.intake.resume(ledger, self._free(), busy)
             self._begin(taken)
@@ -152,11 +164,19 @@ class Node:
             more = self.intake.take_over(ledger, self._free())
             self._begin(more)
             taken += more
-            fresh = self.intake.claim(ledger, self._free())
+            room = self.clearance is None or self.clearance.admits(ledger)
+            fresh = self.intake.claim(ledger, self._free() if room else 0)
             self._begin(fresh)
             moved = moved or bool(taken or fresh)
         moved = self._fold(ledger) or moved
+        if self.herald is not None:
+            self.herald.post(ledger)
+        if self.bulletin is not None and not self.draining:
+            self.bulletin.step(ledger)
         return (self.upkeep is not None and not self.draining and self.upkeep.step(ledger)) or moved
+
+    def _works(self) -> bool:
+        return bool(self.jobs) and self.online
 
     def _free(self) -> int:
         return self.slots - len(self.jobs)
@@ -174,25 +194,6 @@ class Node:
         due = max(0.05, self._fold_due - self.clock()) if self._fold_due is not None else high
         watching = ledger.charter.bus.beat_seconds if ledger.claims else high  # a lease is timed by fetches
         return min(pause, due, watching)
-
-    def _admitted(self, ledger: Ledger) -> None:
-        """Whether the fleet knows this node's key. Raises Refused."""
-        nodes = sorted(p.name for p in self.trust.verifier(ledger).principals.values() if "node" in p.roles)
-        if self.bus.sign is not None and self.bus.name not in nodes:
-            raise Refused(
-                f"{self.bus.name} is not a node of this fleet (it has: {', '.join(nodes) or 'none'}). An admin lets it "
-                f"in with `shiftbook fleet admit {self.bus.name} --role node --key '{self.bus.key}'`"
-            )
-
-    def _report(self, ledger: Ledger) -> None:
-        """Says once what a person should know: files that cannot be read, words that do not count."""
-        for bad in ledger.quarantined:
-            where = f"{bad.path}, line {bad.line}" if bad.line else bad.path
-            self.tell("quarantined", f"{where}: {bad.reason}", once=True, mission=bad.name)
-        for alarm in ledger.alarms:
-            self.tell("alarm", alarm, once=True)
-        for name, why in ledger.junk_claims.items():
-            self.tell("alarm", f"the claim on {name} cannot be read: {why}", once=True)
 
     def _resume(self) -> None:
         """After a restart: hands back what was ready, then takes again what this node held when it died."""
@@ -217,6 +218,7 @@ class Node:
             attempt = self.workshop.attempt(taken.ledger, mission, claim, stopper, remarks)
             self.delivery.post(taken.held, attempt, stopper.reason)
             self._note(attempt)
+            self.workshop.settle(claim)
             self.wake.set()
 
         thread = threading.Thread(target=work, name=f"work-{mission.name}", daemon=True)
@@ -235,17 +237,12 @@ class Node:
         except Exception as error:  # whatever the database's driver raises
             self.tell("usage", f"what {attempt.mission.name} took could not be noted: {error}")
 
-    def _call_off(self, ledger: Ledger) -> None:
-        """Stops work that a person cancelled: by `status: cancelled`, or by deleting the file."""
-        for name, job in self.jobs.items():
-            filed = ledger.open.get(name)
-            if filed.mission.status is Status.CANCELLED if filed else self.intake.deleted(ledger, name):
-                job.stopper.stop(Reason.CANCELLED)
-
     def _hand_back(self) -> bool:
         done = self.delivery.hand_back()
         for letter in done:
-            self.workshop.clear(letter.held.claim)
+            self.workshop.handed_back(letter, keep=self.clearance is not None)
+        if done and self.clearance is not None:
+            self.clearance.soon()
         for letter in (*done, *self.delivery.refused):  # what was refused waits without a slot
             job = self.jobs.get(letter.held.claim.mission)
             if job is not None and job.held.oid == letter.held.oid:
@@ -293,7 +290,10 @@ class Node:
             self._hand_back()
             self._fold_now()
             ref = BEAT + self.bus.name
-            here = self.bus.remote.fetch().get(ref)
+            refs = self.bus.remote.fetch()
+            here = refs.get(ref)
             self.bus.remote.push([Update(ref=ref, expect=here, new=None)] if here else [])
+            if self.herald is not None:
+                self.herald.post(self.reader.read(refs))
         except (SyncError, OSError) as error:
             self.tell("remote", f"could not say goodbye: {error}; nothing is lost, the next start hands back the rest")

@@ -15,7 +15,7 @@ from pathlib import Path
 from missions.errors import BadClaim
 from missions.lease import Claim, Hold, read_claim
 from orchestrator.ledger import Held
-from orchestrator.record import Record
+from orchestrator.record import Record, read_facts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,8 @@ def _read(path: Path) -> Letter | None:
         found = json.loads(path.read_text(encoding="utf-8"))
         claim = read_claim(json.dumps(found["claim"]).encode())
         held = Held(claim=claim, oid=found["oid"])
-        record = Record(**found["record"])
+        facts = read_facts(found["record"].get("facts", {}))  # a letter of an earlier version has none
+        record = Record(**{**found["record"], "facts": facts})
         return Letter(held=held, state=Hold(found["state"]), reason=found["reason"], record=record)
     except (ValueError, TypeError, KeyError, BadClaim):
         return None

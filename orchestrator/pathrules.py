@@ -16,6 +16,7 @@ from handoff.knowledge import without_lessons
 from missions import document
 from missions.lease import Claim
 from orchestrator.bus import BEAT, CLAIM, LATE, LOG
+from orchestrator.rules.decided import forged, in_review
 from sync.remote import Oid
 
 Read = Callable[[Oid], bytes]
@@ -30,7 +31,7 @@ KNOWN = ("refs/heads/", "refs/tags/", OURS)
 
 _LOG = re.compile(r"(?P<of>projects/[^/]+/)?(?:SESSION_LOG\.md|log/[^/]+\.md)")
 _ARCHIVED = re.compile(r"missions/archive/\d{4}-\d\d/(?P<name>[^/]+)\.md")
-_ARTIFACT = re.compile(r"missions/archive/\d{4}-\d\d/[^/]+\.(?:diff|output\.txt)")
+_ARTIFACT = re.compile(r"missions/archive/\d{4}-\d\d/(?P<name>[^/.]+)[^/]*\.(?:diff|output\.txt|verdict\.json)")
 _MISSION = re.compile(r"missions/(?P<name>[^/]+)\.md", re.IGNORECASE)
 _MEMO = re.compile(r"memos/\d{4}-\d\d/[^/]+\.md")
 _REVIEWED = re.compile(r"projects/[^/]+/(?:SESSION_BRIEFING|REVIEW_PROPOSAL)\.md|knowledge/[^/]+\.md")
@@ -204,8 +205,8 @@ def _by_node(who: Who, change: Change, changes: Sequence[Change], read: Read) ->
         return ""
     if _MEMO.fullmatch(path) or _CONFLICT.fullmatch(path):
         return "" if change.old is None else f"{path} is there already, and a node does not change it"
-    if _ARTIFACT.fullmatch(path):
-        return "" if change.new else f"{path}: a node deletes nothing from the archive"
+    if artifact := _ARTIFACT.fullmatch(path):
+        return _artifact(change, artifact["name"], changes, read)
     if path == "PORTFOLIO_CONTEXT.md":
         return _portfolio(change, read)
     if archived := _ARCHIVED.fullmatch(path):
@@ -228,9 +229,22 @@ def _mission(change: Change, changes: Sequence[Change], read: Read) -> str:
         name = change.path.rpartition("/")[2].rpartition(".")[0]
         gone = [c for c in changes if c.new and (to := _ARCHIVED.fullmatch(c.path)) and _same_name(to["name"], name)]
         return "" if gone else f"{change.path}: a node takes a mission away only by archiving it"
-    if change.old is None or _asks_the_same(read, change.old, change.new):
+    if change.old is not None and not _asks_the_same(read, change.old, change.new):
+        return f"{change.path}: a node does not change what a person asks for"
+    why = forged(read(change.old) if change.old else None, read(change.new))
+    return f"{change.path}: {why}" if why else ""
+
+
+def _artifact(change: Change, name: str, changes: Sequence[Change], read: Read) -> str:
+    """What an attempt left is written over by another attempt's end only, and by none while people look at it."""
+    if change.new is None:
+        return f"{change.path}: a node deletes nothing from the archive"
+    if change.old is None:
         return ""
-    return f"{change.path}: a node does not change what a person asks for"
+    found = ((c, _MISSION.fullmatch(c.path) or _ARCHIVED.fullmatch(c.path)) for c in changes)
+    told = [c for c, of in found if of and _same_name(of["name"], name)]
+    waits = any(c.old and in_review(read(c.old)) for c in told)
+    return "" if told and not waits else f"{change.path} is there already, and a node does not change it by itself"
 
 
 def _archive(change: Change, name: str, changes: Sequence[Change], read: Read) -> str:
@@ -238,8 +252,11 @@ def _archive(change: Change, name: str, changes: Sequence[Change], read: Read) -
         return f"{change.path}: a node deletes nothing from the archive"
     came = [c for c in changes if c.new is None and (of := _MISSION.fullmatch(c.path)) and _same_name(of["name"], name)]
     before = [oid for oid in (change.old, *(c.old for c in came)) if oid]
-    same = all(_asks_the_same(read, oid, change.new) for oid in before)
-    return "" if same else f"{change.path}: a node does not change what a person asks for"
+    if not all(_asks_the_same(read, oid, change.new) for oid in before):
+        return f"{change.path}: a node does not change what a person asks for"
+    texts: list[bytes | None] = [read(oid) for oid in before]
+    why = next((said for text in texts or [None] if (said := forged(text, read(change.new)))), "")
+    return f"{change.path}: {why}" if why else ""
 
 
 def _same_name(one: str, other: str) -> bool:

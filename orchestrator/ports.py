@@ -64,6 +64,8 @@ class Outcome:
     error: str = ""
     base: str | None = None
     branch: str | None = None
+    commit: str | None = None
+    """What the branch points to: the commit that a person looks at, and nothing else, is what an approval merges."""
     files: tuple[str, ...] = ()
     cancelled: bool = False
     sandbox: str = ""
@@ -123,10 +125,17 @@ class Job:
     project: Project | None
     context: str
     folder: Path
-    """An empty folder of the attempt's own, kept until the result is accepted."""
+    """The attempt's own folder, kept until the result is accepted. Empty, unless the attempt goes on."""
     say: Callable[[str], None]
     """Takes one line of progress for people who watch."""
     meter: Meter = field(default_factory=Unmetered)
+    goes_on: bool = False
+    """The folder has what an earlier run of this mission left when it was parked or cut off: its tree, its home and
+    the `session.json` of its agent's conversation. Without that file every attempt gets an empty folder."""
+    patch: bytes = b""
+    """What the workspace starts from beyond the project's default branch, as a diff."""
+    tools: tuple[str, ...] | None = None
+    """What policy lets this agent use here (search, read, write, run, shell, git); None: it does not say."""
     comment: str = ""
     """What the person wrote who rejected the attempt before; empty if nobody did."""
     rounds: int = 2
@@ -161,15 +170,18 @@ RUN_MARK = "SHIFTBOOK_RUN"
 class Confinement:
     """What a command may touch. Paths are absolute; everything that is not named is read-only or hidden.
 
-    `memory_mib` bounds each process's writable memory, `file_mib` each file; a limit of 0 is none. `HOME`, if
+    `memory_mib` bounds each process's writable memory, `file_mib` each file; a limit of 0 is none. What bounds all of
+    a run together is watched by the node while it runs: `processes`, `all_memory_mib`, `disk_mib`, `files`. `HOME`, if
     `environment` names one, is an empty folder that is thrown away, unless it is among `kept`. `readable` are further
     trees that are shown read-only (an agent's own program), `kept` further folders that may be written and stay.
     `line` is a Unix socket through which, and only through which, the network is reached (`network` stays off):
-    what runs inside finds it as an HTTP proxy on its own loopback, at LINE_PORT.
+    what runs inside finds it as an HTTP proxy on its own loopback, at LINE_PORT. `hidden` are paths in the workspace
+    that look empty to it, where they are there.
     """
 
     writable: Path
     protected: tuple[Path, ...] = ()
+    hidden: tuple[Path, ...] = ()
     readable: tuple[Path, ...] = ()
     kept: tuple[Path, ...] = ()
     line: Path | None = None
@@ -179,6 +191,9 @@ class Confinement:
     processes: int = 512
     file_mib: int = 2048
     cpu_seconds: int | None = None
+    all_memory_mib: int = 8192
+    disk_mib: int = 20480
+    files: int = 2_000_000
 
 
 class Sandbox(Protocol):

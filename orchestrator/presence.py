@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,14 +14,25 @@ from missions.document import with_fields
 from missions.frontmatter import Malformed, split
 from missions.selection import Offer
 from orchestrator.bus import Bus
+from orchestrator.costs import table
+from orchestrator.delegation.clearance import disk
+from orchestrator.errors import OrchestratorError
+from orchestrator.intake import Tell
+from orchestrator.journal import utc
 from orchestrator.landing import Draft, land
 from orchestrator.ledger import Ledger, Reader
 from orchestrator.roles import Role
-from sync.objects import find, read_tree
+from orchestrator.shipments import Spend
+from sync.objects import EXECUTABLE, FILE, find, read_tree
+from sync.objects import FOLDER as TREE
 from sync.remote import Oid
 
 FOLDER = "heartbeats"
 STALE, OFFLINE = timedelta(minutes=5), timedelta(minutes=15)
+MOVING = frozenset({"load", "disk", "reported"})
+"""Fields of a page that change all the time."""
+PAGE, WORDS = 512 * 1024, 2000
+"""Bytes of a page, and characters of a field of it, that are read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +48,18 @@ class Presence:
     """live, stale, offline, stopped, or unknown when this machine has not watched long enough."""
     moved: datetime | None
     works_on: tuple[str, ...]
+    notifies: bool = False
+    """Whether it can tell people what happens."""
+    load: str = ""
+    disk: str = ""
+    """How busy it was and what room it had when it last wrote its page, in words."""
 
 
-def page(offer: Offer, role: Role) -> str:
-    """A node's own page. It says only what seldom changes, so that it is seldom written."""
+def page(offer: Offer, role: Role, *, notifies: bool = False, state: Mapping[str, str] | None = None) -> str:
+    """A node's own page. It says only what seldom changes, so that it is seldom written.
+
+    `state` are fields that change all the time: they are written along with others, never for themselves.
+    """
     agents, capabilities = ", ".join(sorted(offer.agents)), ", ".join(sorted(offer.capabilities))
     fields = {
         "node": offer.node,
@@ -48,14 +68,91 @@ def page(offer: Offer, role: Role) -> str:
         "agents": agents,
         "capabilities": capabilities,
     }
+    fields |= ({"notifies": "yes"} if notifies else {}) | dict(state or {})
     can = f"It can run: {agents or 'nothing yet'}."
     return with_fields(f"\n# {offer.node}\n\nA {role.label} node. {can}\n", fields)
 
 
-def announce(bus: Bus, reader: Reader, text: str) -> bool:
+def announced(ledger: Ledger) -> dict[str, Presence]:
+    """Every node that has a page, as that page says; whoever wrote it may be hostile."""
+    return {name: _presence(ledger, name, None, datetime.min) for name in sorted(_pages(ledger))}
+
+
+def _pages(ledger: Ledger) -> set[str]:
+    folder = find(ledger.store, ledger.tree, FOLDER)
+    entries = read_tree(ledger.store.get(folder.oid)) if folder and folder.mode == TREE else {}
+    return {name.removesuffix(".md") for name in entries if name.endswith(".md")}
+
+
+def announce(bus: Bus, reader: Reader, text: str, why: str = "") -> bool:
     """Writes this node's page if it says something new, and returns whether. Raises what the remote raises."""
-    draft = Draft(files={f"{FOLDER}/{bus.name}.md": text.encode()}, message=f"{bus.name} is here")
+    draft = Draft(files={f"{FOLDER}/{bus.name}.md": text.encode()}, message=why or f"{bus.name} is here")
     return land(bus, reader, lambda ledger: draft) is not None
+
+
+def state(home: Path) -> dict[str, str]:
+    """What a node's page tells along of how it is just now."""
+    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return {"load": f"{busy:.1f} on {os.cpu_count() or 1} cores", "disk": disk(home).says}
+
+
+@dataclass(kw_only=True)
+class Bulletin:
+    """Keeps a node's page true: what it is, what it spent, and, along with that, how busy it is. `clock` is monotonic.
+
+    Every change is a commit, so pages are written only when something lasting changed, and not often.
+    """
+
+    bus: Bus
+    reader: Reader
+    offer: Offer
+    role: Role
+    tell: Tell
+    clock: Callable[[], float]
+    spent: Callable[[datetime], Iterable[Spend]]
+    """What this node spent since a moment."""
+    state: Callable[[], Mapping[str, str]] = dict
+    """Fields that change all the time."""
+    notifies: bool = False
+    pause: float = 600.0
+    """Seconds at least between two changes of the page."""
+    _next: float = 0.0
+
+    def text(self, there: str) -> str:
+        """The page as it is now; of what was spent what `there` says already, where the database does not answer."""
+        state = dict(self.state()) | {"reported": utc(self.bus.now())}
+        text, spent = page(self.offer, self.role, notifies=self.notifies, state=state), table.render(self._rows(there))
+        return f"{text}\n{spent}" if spent else text
+
+    def announce(self) -> None:
+        """Writes the page at the start, unless it says the same already. Raises what the remote raises."""
+        self._next = self.clock() + self.pause
+        self._write(self.reader.read(self.bus.remote.fetch()), "")
+
+    def step(self, ledger: Ledger) -> bool:
+        """Writes the page if it is time and something lasting changed. Raises what the remote raises."""
+        if self.clock() < self._next:
+            return False
+        self._next = self.clock() + self.pause
+        return self._write(ledger, f"{self.bus.name}: what it spent")
+
+    def _write(self, ledger: Ledger, why: str) -> bool:
+        there = text_of(ledger, self.bus.name)
+        fresh = self.text(there)
+        return without(there, MOVING) != without(fresh, MOVING) and announce(self.bus, self.reader, fresh, why)
+
+    def _rows(self, there: str) -> Iterable[Spend]:
+        today = self.bus.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        try:
+            return self.spent(today - timedelta(days=table.DAYS - 1))
+        except OrchestratorError as error:
+            self.tell("usage", f"what was spent cannot be told: {error}", once=True)
+            return table.read(there, self.bus.name, today.date()).rows
+
+
+def without(text: str, fields: Collection[str]) -> str:
+    """A page without those lines of its front matter that hold these fields."""
+    return "\n".join(line for line in text.splitlines() if line.partition(":")[0] not in fields)
 
 
 @dataclass
@@ -86,31 +183,54 @@ class Sightings:
 
 def presences(ledger: Ledger, moved: Mapping[str, datetime | None], now: datetime) -> list[Presence]:
     """Every node that has a page or a beat."""
-    folder = find(ledger.store, ledger.tree, FOLDER)
-    pages = {name.removesuffix(".md") for name in read_tree(ledger.store.get(folder.oid))} if folder else set[str]()
-    return [_presence(ledger, name, moved.get(name), now) for name in sorted(pages | ledger.beats.keys())]
+    names = sorted(_pages(ledger) | ledger.beats.keys())
+    return [_presence(ledger, name, moved.get(name), now) for name in names]
 
 
 def _presence(ledger: Ledger, name: str, moved: datetime | None, now: datetime) -> Presence:
     try:
-        fields = split(ledger.text(f"{FOLDER}/{name}.md")).fields
+        fields = split(text_of(ledger, name)).fields
     except Malformed:
         fields = {}
     works_on = sorted(n for n, held in ledger.claims.items() if held.claim.node == name and not held.claim.closed)
 
+    def word(key: str) -> str:
+        return _word(fields.get(key, ""))
+
     def words(key: str) -> tuple[str, ...]:
-        return tuple(word for word in str(fields.get(key, "")).split(", ") if word)
+        return tuple(each for each in word(key).split(", ") if each)
 
     return Presence(
         name=name,
-        role=str(fields.get("role", "")),
+        role=word("role"),
         capabilities=words("capabilities"),
         agents=words("agents"),
-        version=str(fields.get("version", "")),
+        version=word("version"),
         state=_state(name in ledger.beats, moved, now),
         moved=moved,
         works_on=tuple(works_on),
+        notifies=word("notifies") == "yes",
+        load=word("load"),
+        disk=word("disk"),
     )
+
+
+def _word(value: object) -> str:
+    """A field's value as one line. YAML reads a plain `yes` as true, and 0.1 as a number."""
+    if value is True:
+        return "yes"
+    if isinstance(value, int | float) and abs(value) < 1e15:
+        return str(value)
+    text = value[:WORDS] if isinstance(value, str) else ""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def text_of(ledger: Ledger, name: str) -> str:
+    """A node's page; empty where it has none, or one that no node of ours would have written so large."""
+    entry = find(ledger.store, ledger.tree, f"{FOLDER}/{name}.md")
+    if entry is None or entry.mode not in (FILE, EXECUTABLE) or ledger.store.size(entry.oid) > PAGE:
+        return ""
+    return ledger.store.get(entry.oid).decode("utf-8", "replace")
 
 
 def _state(beating: bool, moved: datetime | None, now: datetime) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from orchestrator import nudges, wiring
+from orchestrator import nudges, station, wiring
 from orchestrator.drafts import FOLDERS
 from orchestrator.errors import OrchestratorError, Refused
 from orchestrator.intake import Tell
@@ -38,7 +38,7 @@ def serve(settings: Settings, tell: Tell, *, once: bool) -> None:
 
 
 def _run(settings: Settings, tell: Tell, *, once: bool) -> None:
-    node = wiring.node(settings, tell)
+    node = station.node(settings, tell)
     web = WebServer(settings.home, tell) if settings.http is not None and not once else None
     _obey_signals(node, tell, web)
     stops = [_watch(settings.ledger, node.wake.set)]

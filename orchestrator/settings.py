@@ -94,6 +94,7 @@ class Settings(BaseSettings):
     hook_secret: SecretStr = Field(default=SecretStr(""), validation_alias=AliasChoices("SHIFTBOOK_HOOK_SECRET"))
     hq_url: str = Field(default="", validation_alias=AliasChoices("SHIFTBOOK_HQ_URL"))
     hq_token: SecretStr = Field(default=SecretStr(""), validation_alias=AliasChoices("SHIFTBOOK_HQ_TOKEN"))
+    notify: SecretStr = Field(default=SecretStr(""), validation_alias=AliasChoices("SHIFTBOOK_NOTIFY"))
     device_sync: bool = Field(default=False, validation_alias=AliasChoices("SHIFTBOOK_DEVICE_SYNC"))
 
     @classmethod

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -71,6 +71,10 @@ class Parcel:
     tries: int = 0
     error: str = ""
     """Why the last try failed."""
+    due: datetime | None = None
+    """When it is tried next; None on what the store returns: it was given up, or it went out. Set by the store."""
+    sent: datetime | None = None
+    """When it went out. Set by the store."""
 
 
 class Outgoing(Protocol):
@@ -88,8 +92,21 @@ class Outgoing(Protocol):
     def failed(self, key: str, error: str, again: datetime | None) -> None:
         """It did not; it is due again at `again`, or given up where that is None."""
 
-    def listing(self, *, limit: int = 100) -> tuple[Parcel, ...]:
-        """What was not sent yet, given up or not, the oldest first."""
+    def amend(self, key: str, body: Json) -> None:
+        """Replaces what is in a parcel that was not sent yet."""
+
+    def listing(self, *, limit: int = 100, sent: bool = False) -> tuple[Parcel, ...]:
+        """What was not sent yet, given up or not, the oldest first; or what was sent, the newest first."""
+
+
+class Marks(Protocol):
+    """How far something has been read, by a name; what a restart must not forget."""
+
+    def get(self, name: str) -> str:
+        """The mark; empty when there is none."""
+
+    def put(self, name: str, value: str) -> None:
+        """Sets it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +123,7 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Totals:
-    """Sums over the runs of one project or mission. `unpriced` runs have no known cost."""
+    """Sums over some runs. `unpriced` runs have no known cost."""
 
     runs: int
     tokens_in: int
@@ -115,6 +132,18 @@ class Totals:
     seconds: float
     cost_usd: float
     unpriced: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spend:
+    """What one node spent in one day (UTC) on one project with one agent and model; empty words are none."""
+
+    day: date
+    node: str
+    project: str
+    agent: str
+    model: str
+    totals: Totals
 
 
 class UsageBook(Protocol):
@@ -128,6 +157,9 @@ class UsageBook(Protocol):
 
     def by_mission(self, *, since: datetime) -> Mapping[str, Totals]:
         """Totals by mission, over all its attempts on all nodes that this database knows of."""
+
+    def spent(self, *, since: datetime) -> tuple[Spend, ...]:
+        """Totals by day, node, project, agent and model, in that order."""
 
 
 class Copies(Protocol):

@@ -16,11 +16,13 @@ from typing import Protocol
 
 from orchestrator.shipments import Copies as Copies
 from orchestrator.shipments import Json as Json
+from orchestrator.shipments import Marks as Marks
 from orchestrator.shipments import Outgoing as Outgoing
 from orchestrator.shipments import Parcel as Parcel
 from orchestrator.shipments import Pulled as Pulled
 from orchestrator.shipments import Pushed as Pushed
 from orchestrator.shipments import Run as Run
+from orchestrator.shipments import Spend as Spend
 from orchestrator.shipments import SyncOp as SyncOp
 from orchestrator.shipments import SyncOps as SyncOps
 from orchestrator.shipments import Totals as Totals
@@ -224,6 +226,7 @@ class Stores:
     registrations: Registrations
     sync_ops: SyncOps
     outgoing: Outgoing
+    marks: Marks
     usage: UsageBook
     copies: Copies
     close: Callable[[], None]

@@ -37,6 +37,7 @@ sandbox = "required"      # required: commands run only where a sandbox works; o
 # url = "git@example.com:me/shop.git"
 # branch = "main"
 # test = "pytest -q"
+# on_approval = "merge"     # what an approval does with a result's branch: merge, push or nothing
 """
 
 PORTFOLIO = """\

@@ -20,7 +20,7 @@ from orchestrator.stores import TokenRow, Tokens
 
 PREFIX = "sbk_"
 """What every token begins with, so that scanners for leaked secrets find it."""
-SCOPES = frozenset({"chat", "sync", "ops", "missions", "git", "git:read"})
+SCOPES = frozenset({"chat", "sync", "ops", "missions", "approvals", "git", "git:read"})
 FRESH = timedelta(minutes=1)
 """How exactly it is noted when a token was used last: once a minute is enough, and spares the database."""
 

@@ -7,8 +7,13 @@ same file, so what counts is the last commit that changed the person's part (`pr
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
+from orchestrator.charter import Charter
 from orchestrator.ledger import MISSIONS, Filed, Held, Ledger
+from orchestrator.policy.children import given
+from orchestrator.policy.past import Past
+from orchestrator.policy.ruling import Judge
 from orchestrator.provenance import Provenance
 from sync.objects import FOLDER, find, read_commit, read_tree
 from sync.remote import Oid, Store
@@ -33,9 +38,12 @@ class Trust:
     """Judges missions of one ledger; remembers its verdicts while file and signers stay the same."""
 
     store: Store
+    past: Past = field(default_factory=Past)
+    """What agents did before, by the same verdicts on signatures."""
     _verifier: Verifier = field(default_factory=lambda: Verifier(""))
     _words: dict[tuple[str, Oid], Word] = field(default_factory=dict)
     _tip: Oid | None = None
+    _charter: Charter | None = None
 
     def verifier(self, ledger: Ledger) -> Verifier:
         """Checks signatures against the ledger's `allowed_signers` as they are now: a key taken out counts no more."""
@@ -59,17 +67,34 @@ class Trust:
         if ledger.charter.trust.missions == "remote":
             return Word(trusted=True, who="", why="fleet.toml trusts whoever may push (trust.missions = remote)")
         self.verifier(ledger)
-        self._catch_up(ledger.tip)
+        self._catch_up(ledger)
         key = (filed.path, filed.blob)
         if key not in self._words:
             self._words[key] = self._judge(ledger, filed)
         return self._words[key]
 
-    def _catch_up(self, tip: Oid) -> None:
+    def judge(self, ledger: Ledger, *, signed: bool) -> Judge:
+        """Who judges results on this ledger. Without signatures whoever writes is believed."""
+        self._catch_up(ledger)
+        if not signed or ledger.charter.trust.missions == "remote":
+            return Judge(ledger=ledger, past=self.past)
+
+        def doubt(filed: Filed) -> str:
+            word = self.word(ledger, filed)
+            return "" if word.trusted else word.why
+
+        return Judge(ledger=ledger, signer=partial(self.signer, ledger), doubt=doubt, past=self.past)
+
+    def _catch_up(self, ledger: Ledger) -> None:
         """Drops verdicts on files that any commit since the last look has touched: the bytes that stand there now may
-        have been taken away, and put back by somebody else."""
+        have been taken away, and put back by somebody else. Other rules may let other children in."""
+        tip = ledger.tip
+        if self._charter is not ledger.charter:
+            self._words = self._words if self._charter == ledger.charter else {}
+            self._charter = ledger.charter
         if tip != self._tip:
             touched = self._touched_since(self._tip, tip)
+            self.past.forget(touched)
             kept = {} if touched is None else {key: word for key, word in self._words.items() if key[0] not in touched}
             self._words, self._tip = kept, tip
 
@@ -109,9 +134,17 @@ class Trust:
         if filed.mission.agent == REVIEW and "node" in principal.roles:
             why = f"a review asks for nothing but what every node may do; {principal.name} filed it when it was due"
             return Word(trusted=True, who=principal.name, why=why)
+        if not principal.roles & MAY_FILE and "node" in principal.roles and filed.mission.parent:
+            who, why = given(ledger, filed, commit, lambda tip, path: self._asked(ledger, tip, path))
+            return Word(trusted=bool(who), who=who or principal.name, why=why)
         if not principal.roles & MAY_FILE:
             why = (
                 f"{principal.name}, who signed commit {commit[:10]}, may not file missions (role=author or role=admin)"
             )
             return Word(trusted=False, who=principal.name, why=why)
         return Word(trusted=True, who=principal.name, why=f"signed by {principal.name} in commit {commit[:10]}")
+
+    def _asked(self, ledger: Ledger, tip: Oid, path: str) -> str:
+        """Who asked for what stands at a path in an earlier commit, if it is somebody who may."""
+        signers = (self.signer(ledger, commit) for commit in Provenance(self.store, tip, path).deciding())
+        return next((each.name for each in signers if each and each.roles & MAY_FILE), "")

@@ -49,6 +49,8 @@ class Upkeep:
     patrol: Patrol | None = None
     tidy: Callable[[], None] = lambda: None
     """Keeps this machine's clone of the ledger fast to read."""
+    finish: Callable[[Ledger], bool] = lambda ledger: False
+    """Merges or pushes what was approved; returns whether the branch may change soon."""
     _tip: str = ""
     _looked: float = float("-inf")
     _filed: datetime | None = None
@@ -57,6 +59,8 @@ class Upkeep:
 
     def step(self, ledger: Ledger) -> bool:
         """One round; returns whether the branch was changed. Raises SyncError when the remote does not answer."""
+        if self.finish(ledger):
+            return True
         since = self.clock() - self._looked
         fresh = bool(self._turns) or since >= LOOKS or (ledger.tip != self._tip and since >= PAUSE)
         try:

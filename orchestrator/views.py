@@ -12,6 +12,8 @@ from missions.lifecycle import event_of, step
 from missions.mission import Mission, Quarantined, Status, slug
 from missions.selection import waits_for
 from orchestrator.ledger import Filed, Held, Ledger
+from orchestrator.matching.assignment import waits
+from orchestrator.policy.ruling import PARTICIPLES, awaits
 from orchestrator.trust import Trust
 
 
@@ -38,6 +40,16 @@ class MissionView:
     finished: datetime | None = None
     branch: str | None = None
     cost_usd: float | None = None
+    kept_on: str = ""
+    """The node that keeps a parked attempt's workspace."""
+    commit: str = ""
+    """What the last attempt handed back: a decision is about this commit."""
+    decision: str = ""
+    decided_by: str = ""
+    decided: datetime | None = None
+    comment: str = ""
+    merged: str = ""
+    parent: str = ""
     adopted_by: str = ""
     adopted_from: str = ""
     author: str = ""
@@ -87,13 +99,21 @@ def of(ledger: Ledger, trust: Trust, filed: Filed, now: datetime) -> MissionView
     word = trust.word(ledger, filed)
     view = replace(view, author=word.who)
     if mission.status not in {Status.QUEUED, Status.FAILED}:
-        return view
+        return replace(view, reason=_told(ledger, mission))
     if not word.trusted:
         hint = f"read it, then `shiftbook mission trust {mission.name}`"
         return replace(view, status=Status.UNTRUSTED.value, reason=word.why, hint=hint)
     finished = ledger.finished(mission.depends_on)
     known = {*ledger.open, *(b.name for b in ledger.quarantined), *finished}
-    return replace(view, reason=waits_for(mission, finished, known, now) or "")
+    return replace(view, reason=waits_for(mission, finished, known, now) or waits(ledger, mission))
+
+
+def _told(ledger: Ledger, mission: Mission) -> str:
+    """Why a mission that is no longer in the queue is still open."""
+    how = awaits(ledger.charter, mission)
+    if how:
+        return f"approved by {mission.decided_by or 'hand'}; its branch has still to be {PARTICIPLES[how]}"
+    return mission.reason or ""
 
 
 def _has_file(ledger: Ledger, name: str) -> bool:
@@ -108,9 +128,9 @@ def plain(mission: Mission, path: str) -> MissionView:
         title=mission.title,
         status=mission.status.value,
         path=path,
-        project=mission.project,
+        project=mission.about,
         task=mission.task,
-        agent=mission.agent,
+        agent=mission.worker,
         priority=mission.priority,
         node=mission.node,
         attempt=mission.attempt,
@@ -119,6 +139,15 @@ def plain(mission: Mission, path: str) -> MissionView:
         finished=mission.finished,
         branch=mission.branch,
         cost_usd=mission.cost_usd,
+        reason=mission.reason or "",
+        kept_on=mission.kept_on or "",
+        commit=mission.commit or "",
+        decision=mission.decision or "",
+        decided_by=mission.decided_by or "",
+        decided=mission.decided,
+        comment=mission.comment or "",
+        merged=mission.merged or "",
+        parent=mission.parent or "",
         adopted_by=mission.adopted_by or "",
         adopted_from=mission.adopted_from or "",
     )
@@ -127,10 +156,16 @@ def plain(mission: Mission, path: str) -> MissionView:
 def _claimed(view: MissionView, mission: Mission, held: Held) -> MissionView:
     claim = held.claim
     ended = step(Status.RUNNING, event_of(mission, claim)) if claim.closed else None
-    reason = f"handed back as {ended}; not yet written into the branch" if ended else ""
+    reason = f"handed back as {ended}; not yet written into the branch" if ended else _heard(mission)
     return replace(
         view, status=Status.RUNNING.value, node=claim.node, attempt=claim.attempt, epoch=claim.epoch, reason=reason
     )
+
+
+def _heard(mission: Mission) -> str:
+    """What a person has said meanwhile to the node that works on it."""
+    said = {Status.PARKED: "paused", Status.CANCELLED: "called off"}.get(mission.status)
+    return f"{said}; the node is told to stop" if said else ""
 
 
 def broken(bad: Quarantined, held: Held | None) -> MissionView:

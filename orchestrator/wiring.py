@@ -1,58 +1,47 @@
-"""Which adapter serves which port? The one file that names them."""
+"""Which adapter serves which port? The one file that names them.
+
+What takes long to load and few commands need (the database, agents, couriers) is loaded where it is asked for.
+"""
 
 from __future__ import annotations
 
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
-from missions.mission import TASKS
-from missions.selection import Offer
 from orchestrator import founding
-from orchestrator.agents.builtin import BuiltinAgent
-from orchestrator.agents.command import CommandAgent
 from orchestrator.agents.review import ReviewAgent, Words
-from orchestrator.bus import BEAT, Bus
+from orchestrator.bus import Bus
 from orchestrator.constitution import Constitution
 from orchestrator.custody import Custody
+from orchestrator.delegation.program import Program
 from orchestrator.delegation.workspace import Workspaces
-from orchestrator.delivery import Delivery
 from orchestrator.drafts import WATCHED, merger
 from orchestrator.errors import WrongSetting
 from orchestrator.fleet import Fleet
-from orchestrator.intake import Intake, Tell
-from orchestrator.journal import Attempt
+from orchestrator.intake import Tell
 from orchestrator.ledger import Reader
 from orchestrator.logbook import Logbook
 from orchestrator.memos import Memos
 from orchestrator.models.candidates import candidates
 from orchestrator.models.shelf import Shelf
-from orchestrator.node import Node
-from orchestrator.outbox import Outbox
-from orchestrator.patrol import Patrol
+from orchestrator.notices.courier import Courier
 from orchestrator.pins import Pins
 from orchestrator.ports import Agent, Model, Project, Sandbox
 from orchestrator.presence import Sightings
-from orchestrator.pulse import Pulse
 from orchestrator.recollection import Recollection
 from orchestrator.reviews import Reviews
 from orchestrator.routing import Routed, Router
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.sandbox.none import NoSandbox
-from orchestrator.schedule import Schedule
 from orchestrator.settings import Settings
-from orchestrator.store.opening import open_stores
-from orchestrator.stores import Run, Stores, UsageBook
+from orchestrator.stores import Stores
 from orchestrator.trust import Trust
-from orchestrator.upkeep import Upkeep
 from orchestrator.watching import Watching
-from orchestrator.work import Workshop
-from sync.beat import Beat
 from sync.errors import GitError
 from sync.git import Git
 from sync.git_remote import GitRemote
@@ -114,13 +103,14 @@ def fleet(settings: Settings) -> Fleet:
         sightings=Sightings(settings.home / "seen.json"),
         now=now,
         recall=recollection(settings).lines,
+        cache=settings.home / "cache",
     )
 
 
 def agents_fleet(settings: Settings, door: Fleet, agent: str) -> Fleet:
     """The same door for an agent from outside: what it writes is in its own name, signed by the node."""
     _, key = founding.keys(settings, door.bus.name)
-    return replace(door, bus=replace(door.bus, name=agent, sign=key.sign, key=key.public))
+    return replace(door, bus=replace(door.bus, name=agent, sign=key.sign, key=key.public), cache=None)
 
 
 def recollection(settings: Settings) -> Recollection:
@@ -150,6 +140,18 @@ def reviews(settings: Settings, speaker: Bus, reads: Reader, answers: Model, *, 
     return Reviews(bus=speaker, reader=reads, paths=paths, wording=Words(model=answers, stop=never))
 
 
+def reviewer(settings: Settings, speaker: Bus, link: GitRemote, answers: Model) -> ReviewAgent:
+    """The agent of reviews, with eyes of its own: it works in a thread beside the node's loop."""
+    own = reader(settings, link)
+    held = reviews(settings, speaker, own, answers, clone=True)
+    return ReviewAgent(reviews=held, memos=memos(speaker, own, Trust(link.store)))
+
+
+def words(answers: Model) -> Callable[[str], str]:
+    """A model as what words a sentence."""
+    return Words(model=answers, stop=threading.Event())
+
+
 def custody(settings: Settings) -> Custody:
     """What this machine knows of changes to old entries."""
     return Custody(path=settings.home / "journal.json", of=settings.ledger)
@@ -157,6 +159,8 @@ def custody(settings: Settings) -> Custody:
 
 def stores(settings: Settings) -> Stores:
     """What this node keeps in its own database. Raises WrongSetting, StoreFailed."""
+    from orchestrator.store.opening import open_stores
+
     return open_stores(settings.store_url, now=now, new_id=lambda: secrets.token_hex(16))
 
 
@@ -181,14 +185,29 @@ def sandbox(*, required: bool) -> Sandbox:
     return bubblewrap if required or bubblewrap.missing() is None else NoSandbox()
 
 
-def agents(settings: Settings, answers: Model, *, required: bool) -> dict[str, Agent]:
-    """The agents that work on this machine, by name."""
+def programs() -> tuple[Program, ...]:
+    """The agents' programs that are known, whether or not they are installed."""
+    from orchestrator.agents.programs import programs as known
+
+    return tuple(known())
+
+
+def agents(settings: Settings, answers: Model, *, required: bool, held: Iterable[str] = ()) -> dict[str, Agent]:
+    """The agents that work on this machine, by name. `held` is what the built-in one's tools may not do."""
+    from orchestrator.agents.builtin import BuiltinAgent
+    from orchestrator.agents.coding import CodingAgent
+    from orchestrator.agents.command import CommandAgent
+    from orchestrator.agents.tooled import ALONE
+    from orchestrator.delegation.attempt import Attempts
+
     if not settings.accept_delegations:
         return {}
-    command = CommandAgent(
-        sandbox=sandbox(required=required), workspaces=Workspaces(cache=settings.home / "cache"), node=settings.node
-    )
-    found: list[Agent] = [BuiltinAgent(model=answers), command]
+    confined, spaces = sandbox(required=required), Workspaces(cache=settings.home / "cache")
+    attempts = Attempts(sandbox=confined, workspaces=spaces, node=settings.node)
+    command = CommandAgent(sandbox=confined, workspaces=spaces, node=settings.node)
+    coding = [CodingAgent(program=each, attempts=attempts) for each in programs()]
+    policy = replace(ALONE, denies=ALONE.denies.union(held))
+    found: list[Agent] = [BuiltinAgent(model=answers, attempts=attempts, policy=policy), command, *coding]
     return {agent.name: agent for agent in found if agent.missing() is None}
 
 
@@ -211,76 +230,11 @@ def watching(settings: Settings, folder: Path, tell: Tell, sent: Callable[[], No
     )
 
 
-def _book(book: UsageBook, attempt: Attempt) -> None:
-    """Notes what an attempt took."""
-    mission, claim = attempt.mission, attempt.claim
-    run = Run(
-        node=claim.node,
-        mission=mission.name,
-        epoch=claim.epoch,
-        attempt=claim.attempt,
-        agent=mission.agent,
-        project=mission.project or "",
-    )
-    book.record(run, attempt.outcome.usage, when=attempt.finished)
+def courier(settings: Settings) -> Courier | None:
+    """What carries messages to people; None where no address is set. Raises WrongSetting."""
+    urls = settings.notify.get_secret_value()
+    if not urls.strip():
+        return None
+    from orchestrator.couriers.apprise import AppriseCourier
 
-
-def node(settings: Settings, tell: Tell) -> Node:
-    """This machine's node, ready to run. Raises WrongSetting, BrokenLedger and SyncError."""
-    link = remote(settings)
-    reads = reader(settings, link)
-    charter = reads.read(link.fetch()).charter
-    link.timeout = max(5.0, min(60.0, charter.bus.lease / 3))
-    _, key = founding.keys(settings, settings.node)
-    speaker = bus(settings, link, name=settings.node, key=key)
-    answers = model(settings)
-    workers = agents(settings, answers, required=charter.trust.sandbox == "required")
-    if settings.accept_delegations:  # with eyes of its own: it works in a thread beside the node's loop
-        own = reader(settings, link)
-        review = ReviewAgent(
-            reviews=reviews(settings, speaker, own, answers, clone=True), memos=memos(speaker, own, Trust(link.store))
-        )
-        workers[review.name] = review
-    tasks = frozenset(TASKS) - (set() if settings.enable_vp_coder else {"coding_task"})
-    offer = Offer(
-        node=settings.node,
-        role=settings.role.value,
-        capabilities=settings.capabilities,
-        agents=frozenset(workers),
-        tasks=tasks,
-    )
-    kept = stores(settings)
-    wake, trust = threading.Event(), Trust(link.store)
-    upkeep = Upkeep(
-        bus=speaker,
-        reader=reads,
-        trust=trust,
-        tell=tell,
-        role=settings.role,
-        clock=clock,
-        custody=custody(settings),
-        patrol=Patrol(path=settings.home / "patrol.json", of=settings.ledger),
-        schedule=Schedule(wake=wake.set, now=now),
-        tidy=link.store.tidy,
-    )
-    return Node(
-        intake=Intake(bus=speaker, reader=reads, trust=trust, offer=offer, tell=tell),
-        delivery=Delivery(bus=speaker, outbox=Outbox(settings.home / "outbox"), tell=tell),
-        workshop=Workshop(
-            agents=workers,
-            folder=settings.home / "work",
-            counts={"builtin": answers.count},
-            words=Words(model=answers, stop=threading.Event()),
-            now=now,
-            recall=recollection(settings).lines,
-        ),
-        pulse=Pulse(Beat(link, link.store, BEAT + settings.node), clock=clock),
-        role=settings.role,
-        clock=clock,
-        book=partial(_book, kept.usage),
-        let_go=(upkeep.schedule.close, link.close, answers.close, kept.close),
-        slots=settings.slots,
-        sightings=Sightings(settings.home / "seen.json"),
-        wake=wake,
-        upkeep=upkeep,
-    )
+    return AppriseCourier(urls=urls)

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from handoff.redact import redact
 from handoff.support import disagreement
-from missions.lease import Claim, Hold
+from missions.lease import PAUSED, Claim, Hold
 from missions.mission import Mission
 from orchestrator import context
 from orchestrator.charter import Charter
+from orchestrator.delegation.folders import Folders, Label
+from orchestrator.delegation.meter import BudgetMeter, Purse
+from orchestrator.delegation.starting import brought
 from orchestrator.errors import OrchestratorError
 from orchestrator.journal import Attempt
 from orchestrator.ledger import Ledger
-from orchestrator.ports import Agent, Job, Outcome, Project
+from orchestrator.outbox import Letter
+from orchestrator.ports import Agent, Job, Outcome, Project, Unmetered
 from sync.errors import SyncError
+
+HELD = frozenset({"claude", "builtin", "command", "review"})
+"""Agents that keep to the tools which policy names, or have none to choose."""
+FULL = re.compile(r"No space left on device|Disk quota exceeded|\[Errno (?:28|122)\]")
+"""How programs say that the disk is full (ENOSPC, EDQUOT)."""
 
 
 class Reason:
     """Why a job was told to stop, with what that makes of its claim."""
 
     CANCELLED, FENCED, STOPPING = "cancelled by a person", "the lease could not be kept", "the node was stopped"
+    PAUSED = PAUSED
 
 
 @dataclass
@@ -58,6 +69,21 @@ class Workshop:
     """A model that says in a sentence what was done; "" when it has none."""
     recall: context.Recall = context.nothing
     """What this machine's index of the journal knows about a task."""
+    purse: Purse | None = None
+    """Watches the budgets; None: nobody limits what is spent."""
+    tools: Callable[[Ledger, Mission], tuple[str, ...] | None] = lambda ledger, mission: None
+    """What policy lets a mission's agent use; None: it does not say."""
+    room: Callable[[Ledger], str] = lambda ledger: ""
+    """Why there is no room on the disk for an attempt; empty if there is."""
+    barred: Callable[[Ledger, Mission], str] = lambda ledger, mission: ""
+    """Why a mission must not run on this node, whatever agents it has; asked again before anything starts."""
+
+    _meters: dict[tuple[str, int], BudgetMeter] = field(default_factory=dict)
+
+    @cached_property
+    def folders(self) -> Folders:
+        """The folders of attempts."""
+        return Folders(self.folder)
 
     def attempt(
         self, ledger: Ledger, mission: Mission, claim: Claim, stop: Stopper, remarks: tuple[str, ...]
@@ -79,8 +105,14 @@ class Workshop:
             finished=finished,
             final=final,
             words=self.words_of(ledger.charter, outcome) if final else "",
-            remarks=remarks,
+            remarks=(*remarks, *self._unheld(ledger, mission)),
         )
+
+    def _unheld(self, ledger: Ledger, mission: Mission) -> tuple[str, ...]:
+        """A word where policy names tools and the agent's program cannot be held to them."""
+        if mission.worker in HELD or self.tools(ledger, mission) is None:
+            return ()
+        return (f"policy.tools could not be enforced on {mission.worker}: the sandbox alone held it",)
 
     def words_of(self, rules: Charter, outcome: Outcome) -> str:
         """The memo's summary in a model's words, if the fleet wants that and what was done bears them out."""
@@ -90,33 +122,65 @@ class Workshop:
         said = " ".join(self.words(redact(told).text).split())
         return "" if disagreement(said, [told]) else said
 
-    def clear(self, claim: Claim) -> None:
-        """Removes an attempt's workspace, once its result is accepted or kept as late work."""
-        shutil.rmtree(self._folder(claim), ignore_errors=True)
+    def settle(self, claim: Claim) -> None:
+        """What the attempt took is noted in the node's database: its meter is not needed any more."""
+        meter = self._meters.pop((claim.mission, claim.epoch), None)
+        if self.purse is not None and meter is not None:
+            self.purse.settle(meter)
 
-    def output(self, claim: Claim) -> Path:
-        """Where a running attempt's output can be read live."""
-        return self._folder(claim) / "progress.txt"
+    def handed_back(self, letter: Letter, *, keep: bool) -> None:
+        """Labels an attempt's folder once its result is accepted or kept as late work. Policy says whether it goes.
 
-    def _folder(self, claim: Claim) -> Path:
-        return self.folder / f"{claim.mission}-{claim.epoch}"
+        Without a policy (`keep`) it goes now, unless the mission may go on in it.
+        """
+        claim, record = letter.held.claim, letter.record
+        unpushed = "diff" in record.artifacts and not record.fields.get("branch")
+        try:
+            self.folders.ended(claim.mission, claim.epoch, letter.state, unpushed=unpushed, when=self.now())
+        except OSError:  # a full disk: without the label it counts as cut off, and is kept for as long
+            self.folders.leave(claim.mission, claim.epoch)
+        if not keep and self.folders.left(claim.mission, claim.epoch) is None:
+            self.folders.remove(self.folders.of(claim.mission, claim.epoch))
+
+    def continues(self, mission: str, epoch: int) -> bool:
+        """Whether what an attempt of that epoch left can be gone on with here, in its agent's own session."""
+        return self.folders.left(mission, epoch) is not None
 
     def _run(self, ledger: Ledger, mission: Mission, claim: Claim, stop: Stopper) -> Outcome:
         try:
-            project = ledger.charter.project(mission.project) if mission.project else None
-            folder = self._folder(claim)
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            job = self._job(ledger, mission, claim, project, folder)
-            return self.agents[mission.agent].run(job, stop.event)
+            outcome = self._closed(ledger, mission, claim) or self._work(ledger, mission, claim, stop)
         except (OrchestratorError, SyncError, OSError) as error:
-            return Outcome(ok=False, summary="The attempt could not be carried out.", error=str(error) or repr(error))
+            said = str(error) or repr(error)
+            outcome = Outcome(ok=False, summary="The attempt could not be carried out.", error=said)
         except Exception as error:  # a mistake of ours must end the attempt, not the thread that would report it
             trace = traceback.format_exc()
             return Outcome(ok=False, summary="The node made a mistake.", error=f"internal: {error!r}", output=trace)
+        return self._told_of_the_disk(outcome, ledger, claim)
+
+    def _closed(self, ledger: Ledger, mission: Mission, claim: Claim) -> Outcome | None:
+        """What comes of an attempt that is not even begun: not allowed here, a full disk, no money left."""
+        meter = self.purse.meter(ledger, mission) if self.purse is not None else None
+        if meter is not None:
+            self._meters[claim.mission, claim.epoch] = meter
+        why = self.barred(ledger, mission) or self.room(ledger) or (meter.over() if meter is not None else "")
+        return Outcome(ok=False, summary=f"Not started: {why}.", parked=why) if why else None
+
+    def _work(self, ledger: Ledger, mission: Mission, claim: Claim, stop: Stopper) -> Outcome:
+        project = ledger.charter.project(mission.project) if mission.project else None
+        label = Label(mission=claim.mission, epoch=claim.epoch, attempt=claim.attempt)
+        folder, goes_on = self.folders.open(label)
+        job = self._job(ledger, mission, claim, project, folder)
+        return self.agents[mission.agent].run(replace(job, goes_on=goes_on), stop.event)
+
+    def _told_of_the_disk(self, outcome: Outcome, ledger: Ledger, claim: Claim) -> Outcome:
+        """An attempt that failed for want of space has not failed: trying it again would only do the same."""
+        if outcome.ok or outcome.cancelled or outcome.parked:
+            return outcome
+        full = f"the disk of {claim.node} is full" if FULL.search(outcome.error) else self.room(ledger)
+        return replace(outcome, parked=full) if full else outcome
 
     def _job(self, ledger: Ledger, mission: Mission, claim: Claim, project: Project | None, folder: Path) -> Job:
-        progress = self.output(claim)
+        progress = folder / "progress.txt"
 
         def say(line: str) -> None:
             with progress.open("a", encoding="utf-8") as file:
@@ -133,10 +197,25 @@ class Workshop:
         )
         recalled = given.tail.partition("<shiftbook:task>")[0]
         known = given.head + given.log + recalled  # the task itself goes where the agent wants it
-        return Job(mission=mission, attempt=claim.attempt, project=project, context=known, folder=folder, say=say)
+        meter = self._meters.get((claim.mission, claim.epoch)) or Unmetered()
+        return Job(
+            mission=mission,
+            attempt=claim.attempt,
+            project=project,
+            context=known,
+            folder=folder,
+            say=say,
+            meter=meter,
+            tools=self.tools(ledger, mission),
+            comment=mission.comment or "",
+            rounds=ledger.charter.verify_rounds(mission.project),
+            patch=brought(ledger, mission.patch) if mission.patch else b"",
+        )
 
 
 def _state(outcome: Outcome, stop: Stopper) -> Hold:
     if outcome.cancelled and stop.event.is_set():
-        return Hold.CANCELLED if stop.reason == Reason.CANCELLED else Hold.RELEASED
+        return {Reason.CANCELLED: Hold.CANCELLED, Reason.PAUSED: Hold.PARKED}.get(stop.reason, Hold.RELEASED)
+    if outcome.parked and not outcome.ok:
+        return Hold.PARKED
     return Hold.DONE if outcome.ok else Hold.FAILED

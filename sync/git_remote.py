@@ -18,13 +18,16 @@ from sync.errors import (
     RemoteUnreachable,
 )
 from sync.git import Git, GitStore, bearer
-from sync.remote import MOVED, Refs, Update, Verdict
+from sync.remote import MOVED, Oid, Refs, Update, Verdict
 
 SEEN = "refs/seen/"
 """Where this clone keeps what it last saw of the remote: refs/heads/main is refs/seen/heads/main here."""
 
 FIRST_FETCH = 1800.0
 """Seconds for the first fetch, which brings the whole ledger: years of work over a slow line."""
+
+TIP_SECONDS = 10.0
+"""Seconds for a look at one ref: whoever looks that often must not wait longer than that."""
 
 LOST_RACE = re.compile(
     r"stale info|atomic push fail|atomic transaction failed|cannot lock ref|failed to update ref|already exists"
@@ -79,6 +82,16 @@ class GitRemote:
     def seen(self) -> Refs:
         """The refs as they were last fetched."""
         return {"refs/" + name.removeprefix(SEEN): oid for name, oid in self._git.refs(SEEN).items()}
+
+    def tip(self) -> Oid | None:
+        """Where the branch stands at the remote, as Remote.tip promises."""
+        ref = f"refs/heads/{self.branch}"
+        try:
+            out = self._git.run("ls-remote", "--quiet", "--", self.url, ref, timeout=min(self.timeout, TIP_SECONDS))
+        except GitError as error:
+            raise RemoteUnreachable(self.url, str(error)) from error
+        lines = (line.split("\t") for line in out.decode("utf-8", "replace").splitlines())
+        return next((oid for oid, name in lines if name == ref), None)
 
     def _refuse_rewrite(self, before: str | None, now: str) -> None:
         """A branch that lost commits is not followed: the old tip is put back, so that a restart is alarmed again."""

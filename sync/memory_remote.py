@@ -133,6 +133,11 @@ class MemoryRemote:
         """The refs as they were last fetched."""
         return self._refs
 
+    def tip(self) -> Oid | None:
+        """Where the branch stands, as Remote.tip promises."""
+        with self.server.lock:
+            return self.server.refs.get(f"refs/heads/{self.branch}")
+
     def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
         """Moves refs, as Remote.push promises."""
         return self.server.move(updates, atomic=atomic)

@@ -51,6 +51,12 @@ class Remote(Protocol):
     def seen(self) -> Refs:
         """The refs as they were last fetched, without asking the remote; empty when they never were."""
 
+    def tip(self) -> Oid | None:
+        """Where the ledger's branch stands at the remote now. Cheap: one ref is asked for and nothing is brought.
+
+        Raises RemoteUnreachable.
+        """
+
     def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
         """Moves refs, each only from its expected value; with `atomic`, all or none. One verdict per ref.
 

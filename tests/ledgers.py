@@ -93,6 +93,12 @@ class Line:
         """The refs as they were last fetched."""
         return self.remote.seen()
 
+    def tip(self) -> Oid | None:
+        """Where the branch stands, unless the line is cut."""
+        if self.cut:
+            raise RemoteUnreachable("line", "cut")
+        return self.remote.tip()
+
     def close(self) -> None:
         """Lets go of the remote."""
         self.remote.close()

@@ -5,18 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from missions.mission import Mission
+from orchestrator.agents.tooled import ALONE, SMALL, Tooled
+from orchestrator.delegation import letters
+from orchestrator.delegation.attempt import Attempts
+from orchestrator.delegation.result import first_sentence
 from orchestrator.errors import ContextTooLong, ModelUnavailable, WrongPrompt
 from orchestrator.ports import Generation, Job, Message, Model, Outcome, Prompt, Stop
+from orchestrator.tools.tool import Policy
 
 ANSWER_TOKENS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltinAgent:
-    """Answers general tasks with the node's model. It has no tools yet, so it refuses to change code."""
+    """Answers with the node's model; changes files with it and our tools, in a sandbox.
+
+    `attempts` is how work in a workspace is carried out; None: this agent only answers.
+    """
 
     model: Model
     answer_tokens: int = ANSWER_TOKENS
+    attempts: Attempts | None = None
+    policy: Policy = ALONE
     name: str = "builtin"
 
     def missing(self) -> str | None:
@@ -24,12 +34,28 @@ class BuiltinAgent:
         return self.model.missing()
 
     def run(self, job: Job, stop: Stop) -> Outcome:
-        """One answer. Its lines are told as they come."""
-        if job.mission.task == "coding_task":
-            why = "the built-in agent cannot change code yet: name another agent in the mission (`agent: command`)"
-            return Outcome(ok=False, summary="Not started.", error=why)
+        """One attempt: an answer, whose lines are told as they come, or work with tools."""
         if stop.is_set():
             return Outcome(ok=False, summary="Stopped.", error="stopped before it began", cancelled=True)
+        if self._needs_tools(job):
+            return self._work(job, stop)
+        return self._answer(job, stop)
+
+    def _needs_tools(self, job: Job) -> bool:
+        """A coding task does; a question about a project where the model holds enough to look around in it."""
+        able = self.attempts is not None and not self.attempts.sandbox.missing()
+        asks = job.project is not None and able and self.model.context_tokens >= SMALL
+        return job.mission.task == "coding_task" or asks
+
+    def _work(self, job: Job, stop: Stop) -> Outcome:
+        if self.attempts is None or (why := self.attempts.sandbox.missing()):
+            why = "it only answers here" if self.attempts is None else why
+            error = f"the built-in agent changes files in a sandbox only: {why}"
+            return Outcome(ok=False, summary="Not started.", error=error)
+        worker = Tooled(model=self.model, sandbox=self.attempts.sandbox, node=self.attempts.node, policy=self.policy)
+        return self.attempts.carry_out(job, stop, worker)
+
+    def _answer(self, job: Job, stop: Stop) -> Outcome:
         lines = _Lines(job)
         try:
             asked = Prompt(messages=messages(job), max_tokens=self.answer_tokens)
@@ -42,7 +68,8 @@ class BuiltinAgent:
 
 def messages(job: Job) -> tuple[Message, ...]:
     """What the model is given: what stays the same from mission to mission first, so that its prompt cache holds."""
-    return Message(role="system", content=job.context), Message(role="user", content=_task(job.mission))
+    asked = "\n\n".join(part for part in (_task(job.mission), letters.comment(job)) if part)
+    return Message(role="system", content=job.context), Message(role="user", content=asked)
 
 
 def _task(mission: Mission) -> str:
@@ -57,7 +84,7 @@ def outcome_of(made: Generation) -> Outcome:
     error = "stopped before it ended" if cancelled else "" if text else "the model answered nothing"
     return Outcome(
         ok=not error,
-        summary=_first_sentence(text) or "No answer.",
+        summary=first_sentence(text) or "No answer.",
         answer=text,
         error=error,
         cancelled=cancelled,
@@ -67,13 +94,6 @@ def outcome_of(made: Generation) -> Outcome:
         ),
         usage=made.usage,
     )
-
-
-def _first_sentence(text: str) -> str:
-    line = text.partition("\n")[0].strip()
-    sentence = line.partition(". ")[0]
-    shown = line if sentence == line else sentence + "."
-    return shown if len(shown) <= 200 else shown[:199] + "…"
 
 
 class _Lines:

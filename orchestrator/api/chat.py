@@ -42,6 +42,7 @@ class Ask(BaseModel):
     tools: bool | list[str] = Field(False, description="true for all tools, or the names of those that may be used")
     idempotency_key: str = Field("", max_length=100, description="A repeated request with the same key is the same one")
     trim: bool = Field(False, description="Leave out the oldest turns, and say so, where all are too long")
+    match: bool = Field(True, description="Look for the project that a new conversation means if it names none")
 
 
 class Told(BaseModel):
@@ -54,6 +55,7 @@ class Told(BaseModel):
     model: str
     backend: str
     node: str
+    project: str = Field(description="What the conversation is about; `notes` say why if nobody named it")
     why: str
     tried: list[str]
     usage: dict[str, Any]
@@ -255,6 +257,7 @@ def _request(body: Ask) -> Request:
         key=body.idempotency_key or request.headers.get("Idempotency-Key", "")[:100],
         peers=not request.headers.get(HOPS),
         trim=body.trim,
+        match=body.match,
     )
 
 

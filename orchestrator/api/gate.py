@@ -28,7 +28,7 @@ from orchestrator.limits import Allowance
 from orchestrator.roles import Role
 from orchestrator.tokens import LOCAL, Caller, Kind
 
-Scope = Literal["open", "chat", "sync", "ops", "missions", "git", "git:read"]
+Scope = Literal["open", "chat", "sync", "ops", "missions", "approvals", "git", "git:read"]
 View = TypeVar("View", bound=Callable[..., object])
 MARK = "shiftbook_need"
 ALLOWANCE = "shiftbook_allowance"

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from orchestrator.api.gate import needs
 from orchestrator.api.house import House, house
 from orchestrator.api.metrics import metrics
+from orchestrator.notices.standing import standing
 
 
 class Health(BaseModel):
@@ -48,6 +49,10 @@ def blueprint(_: House) -> APIBlueprint:
     def ready() -> tuple[Response, int]:
         found = {name: probe.why() for name, probe in house().probes.items()}
         parts = {name: Part(ok=not why, why=why) for name, why in found.items()}
+        stores = house().stores
+        if stores is not None and not found.get("store"):
+            untold = standing(stores.outgoing).trouble  # worth a look, but no reason to send nobody here
+            parts["notices"] = Part(ok=not untold, why=untold)
         well = not any(found.values())
         return jsonify(Ready(ready=well, parts=parts).model_dump()), 200 if well else 503
 

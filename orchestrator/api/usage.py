@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 
 from flask import Response, jsonify
 from flask_openapi.blueprint import APIBlueprint
@@ -12,6 +11,7 @@ from pydantic import BaseModel, Field
 from orchestrator.api.devices import stores
 from orchestrator.api.gate import needs
 from orchestrator.api.house import House, house
+from orchestrator.costs import sums
 
 
 class Totals(BaseModel):
@@ -27,17 +27,56 @@ class Totals(BaseModel):
 
 
 class Used(BaseModel):
-    """By project ("" is none), and by mission or conversation."""
+    """By project ("" is none), by mission or conversation, and by more. Days are those of UTC."""
 
     days: int
     projects: dict[str, Totals]
     missions: dict[str, Totals]
+    by_day: dict[str, Totals]
+    by_node: dict[str, Totals]
+    by_agent: dict[str, Totals]
+    by_model: dict[str, Totals]
+
+
+class Outlook(BaseModel):
+    """Where spending leads, for a project or ("") the whole fleet. Null: too little is known, or there is no budget."""
+
+    what: str
+    today_usd: float
+    month_usd: float
+    budget_usd: float | None
+    reached: datetime | None
+    month_end_usd: float | None
+    days: int
+    runs: int
+    unpriced: int
+    says: list[str]
+
+
+class Spent(BaseModel):
+    """What the whole fleet spent since a day, as its nodes' pages tell it. `remarks`: what is missing in it."""
+
+    since: date
+    total: Totals
+    by_day: dict[str, Totals]
+    by_node: dict[str, Totals]
+    by_project: dict[str, Totals]
+    by_agent: dict[str, Totals]
+    by_model: dict[str, Totals]
+    forecasts: list[Outlook]
+    remarks: list[str]
 
 
 class Span(BaseModel):
     """How far back."""
 
     days: int = Field(30, ge=1, le=3660)
+
+
+class FirstDay(BaseModel):
+    """From which day on; this month where none is given."""
+
+    since: date | None = None
 
 
 def blueprint(_: House) -> APIBlueprint:
@@ -48,11 +87,23 @@ def blueprint(_: House) -> APIBlueprint:
     @needs("ops", "chat", "missions")
     def usage(query: Span) -> Response:
         since, book = house().now() - timedelta(days=query.days), stores().usage
-        projects, missions = book.by_project(since=since), book.by_mission(since=since)
-        told = {"projects": projects, "missions": missions}
-        return jsonify(
-            {"days": query.days}
-            | {name: {key: asdict(sums) for key, sums in each.items()} for name, each in told.items()}
+        told = {"projects": book.by_project(since=since), "missions": book.by_mission(since=since)}
+        rows = book.spent(since=since)
+        told |= {f"by_{key}": sums.by(rows, key) for key in ("day", "node", "agent", "model")}
+        return jsonify({"days": query.days} | {name: sums.json(each) for name, each in told.items()})
+
+    @routes.get("/api/v1/usage/fleet", summary="What the fleet spent, and where that leads", responses={200: Spent})
+    @needs("ops", "missions")
+    def fleet(query: FirstDay) -> Response:
+        fleet = house().fleet()
+        account = fleet.accounts.since(query.since)
+        told = Spent(
+            since=account.since,
+            total=Totals(**vars(sums.total(account.rows))),
+            **{f"by_{key}": sums.json(sums.by(account.rows, key)) for key in sums.BY},  # type: ignore[arg-type]
+            forecasts=[Outlook(**vars(each) | {"says": list(each.says)}) for each in account.forecasts],
+            remarks=list(account.remarks),
         )
+        return jsonify(told.model_dump(mode="json"))
 
     return routes

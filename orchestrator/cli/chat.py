@@ -37,11 +37,20 @@ HELP = """\
 @click.option("--model", default="", metavar="NAME", help="A model, a backend, or backend/model.")
 @click.option("--tools", is_flag=True, help="Let it search, read, write, run, use a shell and git in its workspace.")
 @click.option("--continue", "go_on", is_flag=True, help="Go on with the conversation that was used last here.")
+@click.option("--conversation", default="", metavar="ID", help="Go on with this conversation.")
 @click.option("--trim", is_flag=True, help="Leave out the oldest turns, and say so, where all are too long.")
 @click.option("--token", default="", envvar="SHIFTBOOK_TOKEN", help="For a node that asks for one (SHIFTBOOK_TOKEN).")
 @click.option("--json", "as_json", is_flag=True, help="With MESSAGE: print the answer as JSON.")
 def command(
-    message: str | None, project: str, model: str, tools: bool, go_on: bool, trim: bool, token: str, as_json: bool
+    message: str | None,
+    project: str,
+    model: str,
+    tools: bool,
+    go_on: bool,
+    conversation: str,
+    trim: bool,
+    token: str,
+    as_json: bool,
 ) -> None:
     """Talks with this node's model, from what the fleet knows.
 
@@ -50,7 +59,15 @@ def command(
     """
     now = settings.load()
     chosen = TOOLS if tools else ()
-    request = Request(message="", device=DEVICE, project=project, model=model, tools=chosen, trim=trim)
+    request = Request(
+        message="",
+        device=DEVICE,
+        conversation=conversation,
+        project=project,
+        model=model,
+        tools=chosen,
+        trim=trim,
+    )
     with open_line(now, token) as line:
         talk = Talk(line=line, page=Page(sys.stderr if as_json else sys.stdout), request=request)
         if go_on:
@@ -152,7 +169,7 @@ class Talk:
         """A word to the terminal."""
         word, _, rest = typed.partition(" ")
         orders: dict[str, Callable[[str], None]] = {
-            "/new": lambda _: self._anew(self.request.project),
+            "/new": lambda _: self._anew(self.request.project, match=True),
             "/project": self._anew,
             "/model": self._choose,
             "/tools": self._allow,
@@ -164,8 +181,8 @@ class Talk:
         else:
             order(rest.strip())
 
-    def _anew(self, project: str) -> None:
-        self.request = replace(self.request, conversation="", project=project)
+    def _anew(self, project: str, *, match: bool = False) -> None:
+        self.request = replace(self.request, conversation="", project=project, match=match)
         self.page.note(f"a new conversation{f' about {project}' if project else ''}")
 
     def _choose(self, name: str) -> None:

@@ -87,6 +87,7 @@ class Remote:
             "model": request.model,
             "tools": list(request.tools),
             "trim": request.trim,
+            "match": request.match,
         }
         try:
             with self.client.stream("POST", "/chat/stream", json=body) as answer:

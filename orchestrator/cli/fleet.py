@@ -11,22 +11,33 @@ from rich.text import Text
 
 from orchestrator import rotation, settings, wiring
 from orchestrator.cli import paper
+from orchestrator.cli.cost import show
 from orchestrator.cli.mission import warn
-from orchestrator.errors import WrongSetting
+from orchestrator.costs.sums import BY
+from orchestrator.errors import StoreFailed, WrongSetting
 from orchestrator.health import troubles
 from orchestrator.journal import duration
+from orchestrator.notices.standing import standing
 from orchestrator.presence import Presence
 from orchestrator.roles import Role
+from orchestrator.settings import Settings
 
 
 @click.group("fleet", invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="Print the nodes as JSON.")
+@click.option("--cost", is_flag=True, help="What the fleet spent, and where that leads.")
+@click.option("--since", default="", metavar="DAY", help="With --cost: from this day on (default: this month).")
+@click.option("--by", "keys", multiple=True, type=click.Choice(BY), help="With --cost: only this table; repeatable.")
+@click.option("--json", "as_json", is_flag=True, help="Print the nodes, or with --cost the sums, as JSON.")
 @click.pass_context
-def command(ctx: click.Context, as_json: bool) -> None:
+def command(ctx: click.Context, cost: bool, since: str, keys: tuple[str, ...], as_json: bool) -> None:
     """See the nodes; let people and machines in, and out again."""
     if ctx.invoked_subcommand is not None:
         return
-    fleet = wiring.fleet(settings.load())
+    chosen = settings.load()
+    fleet = wiring.fleet(chosen)
+    if cost:
+        show(chosen, fleet, since, keys, as_json=as_json)
+        return
     nodes = fleet.nodes()
     warn(fleet)
     if as_json:
@@ -43,13 +54,29 @@ def command(ctx: click.Context, as_json: bool) -> None:
         out.print(Text(f"conflicts: {words}", style=paper.INK["review"]))
     for words in troubles(fleet.ledger(), fleet.now()):
         out.print(Text(f"review: {words}", style=paper.INK["review"]))
+    untold = _untold(chosen)
+    if untold:
+        out.print(Text(f"notices: {untold}: `shiftbook notify list`", style=paper.INK["review"]))
+
+
+def _untold(chosen: Settings) -> str:
+    """What this machine could not tell people; a database that does not answer is `doctor`'s to name."""
+    try:
+        stores = wiring.stores(chosen)
+    except (StoreFailed, WrongSetting):
+        return ""
+    try:
+        return standing(stores.outgoing).trouble
+    finally:
+        stores.close()
 
 
 def _row(node: Presence) -> tuple[str, str, str, str]:
     role = Role.read(node.role).label if node.role else "unknown role"
     works = f"works on {', '.join(node.works_on)}" if node.works_on else "idle"
     seen = f"moved {duration((datetime.now(UTC) - node.moved).total_seconds())} ago" if node.moved else ""
-    facts = [works, ", ".join(node.agents), ", ".join(node.capabilities), seen]
+    disk = node.disk.partition(";")[0]
+    facts = [works, ", ".join(node.agents), ", ".join(node.capabilities), seen, disk, node.version]
     return "", f"{node.name} · {role}", " · ".join(fact for fact in facts if fact), node.state
 
 

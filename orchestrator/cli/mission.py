@@ -13,14 +13,16 @@ import click
 from rich.syntax import Syntax
 
 from orchestrator import settings, wiring
-from orchestrator.cli import paper
+from orchestrator.cli import decisions, handover, mission_orders, mission_project, paper
+from orchestrator.cli.decisions import warn as warn
+from orchestrator.delegation.folders import Folders
 from orchestrator.errors import OrchestratorError, WrongSetting
-from orchestrator.fleet import Detail, Fleet
+from orchestrator.fleet import Detail
 from orchestrator.journal import duration
 from orchestrator.views import MissionView
 from sync.errors import SyncError
 
-ENDED = {"done", "cancelled", "dead", "review", "quarantined", "untrusted"}
+ENDED = {"done", "cancelled", "dead", "review", "parked", "quarantined", "untrusted"}
 
 
 @click.group("mission")
@@ -28,12 +30,8 @@ def command() -> None:
     """File missions and follow them."""
 
 
-def warn(fleet: Fleet) -> None:
-    """Says what is wrong with what is shown: it is old, or something on the branch is not followed."""
-    if fleet.offline:
-        click.echo(f"shiftbook: {fleet.offline}; showing what was last seen", err=True)
-    for alarm in fleet.alarms:
-        click.echo(f"shiftbook: {alarm}", err=True)
+for each in (*mission_orders.COMMANDS, decisions.diff, decisions.approve, decisions.reject, *handover.COMMANDS):
+    command.add_command(each)
 
 
 @command.command("new")
@@ -41,9 +39,10 @@ def warn(fleet: Fleet) -> None:
 @click.option("--name", default="", help="The file's name; made from the title or the text if missing.")
 @click.option("--title")
 @click.option("--task", help="general_task or coding_task.")
-@click.option("--project", help="A project from fleet.toml.")
+@click.option("--project", help="A project from fleet.toml; without it, the one that the text means.")
+@click.option("--no-project", is_flag=True, help="It belongs to no project; none is looked for.")
 @click.option("--priority", type=click.IntRange(0, 9), help="Higher first; 1 if missing.")
-@click.option("--agent", help="builtin, command, claude, codex, gemini, opencode, aider or goose.")
+@click.option("--agent", help="builtin, command, claude, codex, gemini, opencode, aider, goose or auto.")
 @click.option("--run", "run_line", help="The command line of a mission for `--agent command`.")
 @click.option("--to", multiple=True, help="A node, a role or a capability; may be given several times.")
 @click.option("--after", "depends_on", multiple=True, help="A mission that must be done before.")
@@ -51,7 +50,9 @@ def warn(fleet: Fleet) -> None:
 @click.option("--timeout", "timeout_seconds", type=click.IntRange(1), help="Seconds.")
 @click.option("--max-retries", type=click.IntRange(0), help="Attempts in all.")
 @click.option("--json", "as_json", is_flag=True, help="Print the name as JSON.")
-def new(text: tuple[str, ...], name: str, run_line: str | None, as_json: bool, **fields: object) -> None:
+def new(
+    text: tuple[str, ...], name: str, run_line: str | None, no_project: bool, as_json: bool, **fields: object
+) -> None:
     """Files a mission that says TEXT (or what stands on standard input), signed by you."""
     body = " ".join(text) or ("" if sys.stdin.isatty() else sys.stdin.read())
     given = {key: list(value) if isinstance(value, tuple) else value for key, value in fields.items()}
@@ -59,7 +60,11 @@ def new(text: tuple[str, ...], name: str, run_line: str | None, as_json: bool, *
         given |= {"agent": fields.get("agent") or "command", "run": run_line}
     if not body.strip() and not run_line:
         raise WrongSetting("TEXT", "say what is to be done, for example: shiftbook mission new Fix the log-in")
-    made = wiring.fleet(settings.load()).new(body, given, name=name)  # type: ignore[arg-type]  # click gives scalars
+    fleet = wiring.fleet(settings.load())
+    anywhere = run_line and fields["task"] != "coding_task"  # a line runs where its author says, which may be nowhere
+    if no_project or not (anywhere or fields["project"] or fields["task"] == "review" or body.startswith("---")):
+        given["project"] = mission_project.found(fleet.ledger, body, fields, none=no_project)
+    made = fleet.new(body, given, name=name)  # type: ignore[arg-type]  # click gives scalars
     if as_json:
         paper.print_json({"name": made, "path": f"missions/{made}.md"})
     else:
@@ -115,12 +120,16 @@ def _took(view: MissionView) -> str:
 
 @command.command("show")
 @click.argument("name")
+@click.option("--why", is_flag=True, help="Only each rule that fired, and how far its agent is trusted.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def show(name: str, as_json: bool) -> None:
+def show(name: str, why: bool, as_json: bool) -> None:
     """Shows one mission: its file with the result, the diff, the memo, late work."""
     fleet = wiring.fleet(settings.load())
     detail = fleet.mission(name)
     warn(fleet)
+    if why:
+        decisions.told(fleet.approval.why(detail.view.name), as_json=as_json)
+        return
     if as_json:
         parts = {key: getattr(detail, key) for key in ("text", "diff", "output", "memo", "memo_path")}
         late = [
@@ -170,7 +179,8 @@ def watch(name: str, timeout: float, as_json: bool) -> None:
             before = state
         if view.status in ENDED or time.monotonic() > deadline:
             break
-        printed = _print_progress(now.home / "work" / f"{view.name}-{view.epoch}" / "progress.txt", printed, as_json)
+        said = Folders(now.home / "work").of(view.name, view.epoch) / "progress.txt"
+        printed = _print_progress(said, printed, as_json)
         time.sleep(1.0)
         view = fleet.mission(name).view
     sys.exit(0 if view.status in {"done", "review"} else 1)
@@ -190,14 +200,6 @@ def _print_progress(path: Path, printed: int, as_json: bool) -> int:
     text = path.read_text(encoding="utf-8", errors="replace")
     click.echo(text[printed:], nl=False)
     return len(text)
-
-
-@command.command("trust")
-@click.argument("name")
-def trust(name: str) -> None:
-    """Vouches for an untrusted mission: you sign its text as it is, and it runs."""
-    view = wiring.fleet(settings.load()).vouch(name)
-    click.echo(f"{view.name} is trusted on your word; it is {view.status}")
 
 
 @command.command("adopt")
@@ -250,20 +252,3 @@ def edit(name: str, source: IO[bytes] | None, as_json: bool) -> None:
 def _in_editor(base: bytes) -> bytes:
     text = click.edit(base.decode("utf-8", "surrogateescape"), extension=".md")
     return base if text is None else text.encode("utf-8", "surrogateescape")
-
-
-@command.command("cancel")
-@click.argument("name")
-def cancel(name: str) -> None:
-    """Calls a mission off. A node that works on it stops within seconds; what it did is kept."""
-    fleet = wiring.fleet(settings.load())
-    fleet.cancel(name)
-    click.echo(f"{name} is called off")
-
-
-@command.command("retry")
-@click.argument("name")
-def retry(name: str) -> None:
-    """Puts a dead or failed mission back into the queue, with all its attempts."""
-    view = wiring.fleet(settings.load()).retry(name)
-    click.echo(f"{view.name} is {view.status} again")

@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import timedelta
 
 import click
 
 from orchestrator import settings, wiring
 from orchestrator.cli import paper
+from orchestrator.costs import sums
 from orchestrator.journal import duration
 from orchestrator.stores import Totals
 
 
 @click.command("usage")
 @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3660), help="How far back.")
+@click.option("--by", "key", default="project", show_default=True, type=click.Choice(sums.BY), help="What to sum by.")
 @click.option("--json", "as_json", is_flag=True, help="Print the sums as JSON, with every mission and conversation.")
-def command(days: int, as_json: bool) -> None:
-    """Shows what this node used, by project: tokens, how many of them came from the prompt cache, time, money."""
+def command(days: int, key: str, as_json: bool) -> None:
+    """Shows what was used here, by project: tokens, how many of them came from the prompt cache, time, money."""
     now = settings.load()
     stores = wiring.stores(now)
     try:
         since = wiring.now() - timedelta(days=days)
-        projects, missions = stores.usage.by_project(since=since), stores.usage.by_mission(since=since)
+        told = {"projects": stores.usage.by_project(since=since), "missions": stores.usage.by_mission(since=since)}
+        rows = stores.usage.spent(since=since)
     finally:
         stores.close()
     if as_json:
-        told = {"projects": projects, "missions": missions}
-        sums = {name: {key: asdict(each) for key, each in found.items()} for name, found in told.items()}
-        paper.print_json({"days": days, **sums})
+        told |= {f"by_{word}": sums.by(rows, word) for word in sums.BY if word != "project"}
+        paper.print_json({"days": days, **{name: sums.json(found) for name, found in told.items()}})
         return
-    rows = [("", name or "no project", _line(sums), "") for name, sums in sorted(projects.items())]
-    paper.console().print(paper.shift_lines(rows) if rows else "nothing was used yet")
+    shown = [("", word or f"no {key}", _line(each), "") for word, each in sums.by(rows, key).items()]
+    paper.console().print(paper.shift_lines(shown) if shown else "nothing was used yet")
 
 
-def _line(sums: Totals) -> str:
-    share = f" ({100 * sums.tokens_cached // sums.tokens_in} %)" if sums.tokens_in else ""
-    cost = f"{sums.cost_usd:.2f} USD" if sums.unpriced < sums.runs else "no price known"
-    runs = f"{sums.runs} run{'s' * (sums.runs != 1)}"
-    tokens = f"{sums.tokens_in:,} tokens in, {sums.tokens_cached:,} cached{share}, {sums.tokens_out:,} out"
-    return f"{runs} · {tokens} · {duration(sums.seconds)} · {cost}"
+def _line(each: Totals) -> str:
+    share = f" ({100 * each.tokens_cached // each.tokens_in} %)" if each.tokens_in else ""
+    cost = f"{each.cost_usd:.2f} USD" if each.unpriced < each.runs else "no price known"
+    runs = f"{each.runs} run{'s' * (each.runs != 1)}"
+    tokens = f"{each.tokens_in:,} tokens in, {each.tokens_cached:,} cached{share}, {each.tokens_out:,} out"
+    return f"{runs} · {tokens} · {duration(each.seconds)} · {cost}"

@@ -15,6 +15,7 @@ from handoff.redact import redact
 from orchestrator.conversation.alone import Alone
 from orchestrator.conversation.approvals import Approvals
 from orchestrator.conversation.chronicle import Chronicle
+from orchestrator.conversation.finding import Found, found
 from orchestrator.conversation.giving import Giving, role_of
 from orchestrator.conversation.memory import Memory
 from orchestrator.conversation.prepared import Prepared, Repeated
@@ -69,11 +70,13 @@ class Chat(Giving):
             raise WrongSetting("message", f"1 to {MESSAGE_ROOF:,} characters")
         clean = redact(request.message)
         request = replace(request, message=clean.text)
-        notes = (f"{len(clean.found)} secrets were taken out of the message",) if clean.found else ()
+        notes: tuple[str, ...] = (f"{len(clean.found)} secrets were taken out of the message",) if clean.found else ()
         with ExitStack() as held:
             if request.key:
                 held.enter_context(self.alone.hold(f"key {request.device} {request.key}"))
-            conversation = self.memory.conversation(request)
+            about = found(self.ledger()[0] if self.ledger and not request.conversation else None, request)
+            conversation = self.memory.conversation(request, about.project)
+            notes += about.notes
             begun = held.enter_context(ExitStack())
             if not request.conversation:
                 begun.callback(self.memory.forget, conversation)  # unless its first message is taken in
@@ -102,6 +105,7 @@ class Chat(Giving):
         ledger, why_old = self.ledger() if self.ledger else (None, "this node has joined no fleet: no handoff")
         if project and (ledger is None or project not in ledger.charter.projects):
             raise NotFound(f"fleet.toml has no project {project!r}"[:160])
+        later = found(ledger, request, project) if turns else Found()
         choice = self.chooser.choose(request.model, peers=request.peers)
         box = self._box(request, project, ledger, conversation.id, stop)
         known, fitted = self.fitted(request, turns, project, ledger, choice.model, box)
@@ -116,7 +120,7 @@ class Chat(Giving):
             known=known,
             fitted=fitted,
             ticket=ticket,
-            notes=(*notes, *([why_old] if why_old else [])),
+            notes=(*notes, *later.notes, *([why_old] if why_old else [])),
             box=box,
         )
 
@@ -194,6 +198,7 @@ class Chat(Giving):
             finish=said.finish,
             usage=said.usage,
             node=self.node,
+            project=prepared.conversation.project,
             why=prepared.voice.choice.why,
             tried=prepared.voice.tried,
             queued_seconds=said.queued_seconds,

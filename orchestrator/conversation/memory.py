@@ -32,15 +32,18 @@ class Memory:
     tool_calls: ToolCalls
     usage: UsageBook
 
-    def conversation(self, request: Request) -> Conversation:
-        """The one that is gone on with, or a new one. Raises NotFound, and WrongSetting for another project."""
+    def conversation(self, request: Request, project: str = "") -> Conversation:
+        """The one that is gone on with, or a new one, about `project` where none is named.
+
+        Raises NotFound, and WrongSetting for another project.
+        """
         if request.conversation:
             found = self.conversations.get(request.conversation)
             if request.project and request.project != found.project:
                 raise WrongSetting("project", "a conversation keeps its project: start a new one for another")
             return found
         begun = self._begun(request) if request.key else None
-        return begun or self.conversations.create(request.project, request.device, _title(request.message))
+        return begun or self.conversations.create(request.project or project, request.device, _title(request.message))
 
     def forget(self, conversation: Conversation) -> None:
         """Takes a conversation out in which nothing was said."""
@@ -54,7 +57,7 @@ class Memory:
                 first = self.conversations.turns(each.id, limit=1)
             except NotFound:
                 continue  # it was taken out since it was listed
-            if first and first[0].idempotency_key == request.key and each.project == request.project:
+            if first and first[0].idempotency_key == request.key and request.project in ("", each.project):
                 return each
         return None
 
@@ -132,7 +135,7 @@ class _Notes:
 def _read(conversation_id: str, turn: Turn) -> Answer:
     """An answer as it was stored."""
     told: Mapping[str, Any] = turn.trace.get("answer", {})
-    kept = {name: told.get(name, "") for name in ("node", "why", "finish", "journal", "error")}
+    kept = {name: told.get(name, "") for name in ("node", "project", "why", "finish", "journal", "error")}
     return Answer(
         conversation=conversation_id,
         seq=turn.seq,

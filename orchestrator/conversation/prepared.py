@@ -39,6 +39,7 @@ class Prepared:
             "model": self.voice.model.name,
             "backend": self.voice.model.backend,
             "node": node,
+            "project": self.conversation.project,
             "why": self.voice.choice.why,
             "tried": list(self.voice.tried),
             "tokens_in": self.fitted.tokens,
@@ -64,5 +65,17 @@ class Repeated:
     def start(self, node: str) -> Event:
         """What was said before the first word then."""
         told = self.answer.json()
-        names = ("conversation_id", "model", "backend", "node", "why", "tried", "tiers", "cut", "notes", "repeated")
+        names = (
+            "conversation_id",
+            "model",
+            "backend",
+            "node",
+            "project",
+            "why",
+            "tried",
+            "tiers",
+            "cut",
+            "notes",
+            "repeated",
+        )
         return Event(kind="start", data={name: told[name] for name in names} | {"turn": self.answer.seq - 1})

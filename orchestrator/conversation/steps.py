@@ -73,6 +73,9 @@ class Stepping:
     approvals: Approvals
     notes: Notes
     when: Callable[[], str]
+    temperature: float | None = None
+    paths: tuple[str, ...] = ()
+    """The only files that may be written, for a model that invents others; empty: any."""
     tally: Tally = field(default_factory=Tally)
     heard: list[str] = field(default_factory=list)
     """The text that was passed on so far: what is kept of an answer that fails midway."""
@@ -107,9 +110,13 @@ class Stepping:
             self.queued += self.turnstile.clock() - began
             if not entered:
                 return Generation(text="", finish="cancelled", usage=Usage())
-            schema = answer_schema(self.box, last=last) if self.box else None
+            schema = answer_schema(self.box, last=last, paths=self.paths) if self.box else None
             prompt = Prompt(
-                messages=tuple(self.messages), max_tokens=max(1, tokens), schema=schema, conversation=self.conversation
+                messages=tuple(self.messages),
+                max_tokens=max(1, tokens),
+                schema=schema,
+                temperature=self.temperature,
+                conversation=self.conversation,
             )
             made = self.voice.generate(prompt, on_text=self._listener(), stop=self.stop)
         self.tally.add(made.usage)

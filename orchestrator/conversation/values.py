@@ -26,6 +26,8 @@ class Request:
     """Whether another node may answer; not for a request that came from one."""
     trim: bool = False
     """Whether old turns may be left out (which is said) where all of them are too long for the model."""
+    match: bool = True
+    """Whether a project is looked for where a new conversation names none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,8 @@ class Answer:
     finish: str
     usage: Usage
     node: str
+    project: str = ""
+    """What the conversation is about."""
     why: str = ""
     tried: tuple[str, ...] = ()
     queued_seconds: float = 0.0

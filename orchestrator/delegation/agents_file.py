@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -51,10 +51,10 @@ def take_out(laid: tuple[Laid, ...]) -> None:
             _write(one.path, data)
 
 
-def remove(folder: Path) -> list[Path]:
+def remove(folder: Path, names: Iterable[str] = (AGENTS, CLAUDE)) -> list[Path]:
     """Takes what is ours out of a folder's files, and deletes those that held nothing else. Returns what changed."""
     changed = []
-    for path in (folder / AGENTS, folder / CLAUDE):
+    for path in (folder / name for name in names):
         now = _read(path)
         data = None if now is None else _encoded(removed(_decoded(now)))
         if data is not None and data != now:

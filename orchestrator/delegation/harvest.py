@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.delegation.changes import counted
+from orchestrator.delegation.trees import entries
+from orchestrator.ports import Changes
 from sync.git import Git
 
 SECONDS = 600.0
@@ -29,7 +33,8 @@ SETTINGS = """[core]
 ATTRIBUTES = "* !filter !diff !merge !ident\n"
 """Stands above the tree's own .gitattributes: nothing is filtered, and no change can hide as `-diff`."""
 
-DIFF = ("diff-tree", "-r", "--no-commit-id", "--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
+DIFF = ("diff-tree", "-r", "--no-commit-id", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
+LFS_FILTER, LFS_POINTER = "filter=lfs", "version https://git-lfs.github.com/spec/v1"
 LARGE = 64 * 1024 * 1024
 """Bytes of changed files beyond which the diff no longer holds those over 1 MiB."""
 
@@ -41,6 +46,16 @@ class Work:
     commit: str
     files: tuple[str, ...] = ()
     patch: bytes = b""
+    notes: tuple[str, ...] = ()
+    changes: Changes | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """What a tree holds at one moment, as Git's object `tree`; `files` are the paths that differ from the base."""
+
+    tree: str
+    files: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -58,19 +73,58 @@ class Repository:
         self._run("update-ref", f"refs/heads/{self.branch}", self.base)
         self._run("reset", "--quiet", "--hard", stopped=stopped)
 
-    def harvest(self, *, node: str, message: str, aside: Path) -> Work:
-        """Commits the tree as it is, whatever the attempt did with git, onto the base. Raises GitError, OSError."""
-        scrub(self.folder, self.branch)
+    def snapshot(self, *, aside: Path, leaves: Sequence[str] = ()) -> Snapshot:
+        """The tree as it is, whatever the attempt did with git; new files that match `leaves` are no part of it.
+
+        Raises GitError, OSError.
+        """
+        scrub(self.folder, self.branch, leaves)
         notes = set_aside(self.tree, aside)
         if self._call("add", "--all", "--ignore-errors", "--", ".")[0]:
             notes += ("some files could not be read: they are not in the diff",)
         made = self._text("write-tree")
-        if made == self._text("rev-parse", f"{self.base}^{{tree}}"):
-            return Work(commit=self.base, notes=notes)
-        commit = self._commit(made, node=node, message=message)
-        files = self._files(commit)
-        patch, note = self._patch(commit, files)
-        return Work(commit=commit, files=files, patch=patch, notes=notes + note)
+        return Snapshot(tree=made, files=self._files(made), notes=notes)
+
+    def restore(self, *, but: Sequence[str] | None = None) -> None:
+        """Makes the tree what it was at the last snapshot. What is ignored stays; if `but` is given, what matches one
+        of those globs and nothing else. Raises GitError.
+        """
+        words = () if but is None else ("-x", *(f"--exclude={glob}" for glob in but))
+        self._run("checkout-index", "--force", "--all")
+        self._run("clean", "-f", "-f", "-d", *words, "--quiet")
+
+    def settle(self, seen: Snapshot, *, node: str, message: str) -> Work:
+        """Commits a snapshot onto the base, and tells what it changed. Raises GitError, OSError."""
+        if not seen.files:
+            return Work(commit=self.base, notes=seen.notes)
+        commit = self._commit(seen.tree, node=node, message=message)
+        patch, note = self._patch(commit, seen.files)
+        changes = counted(self._run(*DIFF, "--raw", "--numstat", "-M", "-z", "--abbrev=40", self.base, commit))
+        return Work(commit=commit, files=seen.files, patch=patch, notes=seen.notes + note, changes=changes)
+
+    def harvest(self, *, node: str, message: str, aside: Path) -> Work:
+        """Commits the tree as it is onto the base. Raises GitError, OSError."""
+        return self.settle(self.snapshot(aside=aside), node=node, message=message)
+
+    def submodules(self) -> tuple[str, ...]:
+        """Where the base has other repositories, which are not fetched. Raises GitError."""
+        rows = self._run("ls-tree", "-r", "-z", self.base).split(b"\0")
+        return tuple(row.partition(b"\t")[2].decode("utf-8", "replace") for row in rows if row.startswith(b"160000 "))
+
+    def pointers(self) -> tuple[str, ...]:
+        """The base's files that only point to their content in Git LFS, which is not fetched. Raises GitError."""
+        found = self._found(LFS_FILTER, "*.gitattributes")
+        return self._found(LFS_POINTER, ".") if found else ()
+
+    def holds(self, words: str, path: str) -> bool:
+        """Whether the base has a text in a file. Raises GitError."""
+        return bool(self._found(words, path))
+
+    def _found(self, words: str, where: str) -> tuple[str, ...]:
+        """The base's files that hold a text."""
+        search = ("grep", "-l", "-z", "-I", "-F", "--max-count=1", "-e", words, self.base, "--", where)
+        names = self._call(*search)[1].split(b"\0")
+        return tuple(name.decode("utf-8", "replace").partition(":")[2] for name in names if name)
 
     def _commit(self, made: str, *, node: str, message: str) -> str:
         """Plumbing, so that no hook has a say."""
@@ -81,9 +135,9 @@ class Repository:
         self._run("update-ref", f"refs/heads/{self.branch}", commit)
         return commit
 
-    def _files(self, commit: str) -> tuple[str, ...]:
-        """Every path that is touched; of a rename both."""
-        out = self._run(*DIFF, "--no-renames", "--name-only", "-z", self.base, commit)
+    def _files(self, made: str) -> tuple[str, ...]:
+        """Every path in which a tree differs from the base; of a rename both."""
+        out = self._run(*DIFF, "--no-renames", "--name-only", "-z", self.base, made)
         return tuple(name.decode("utf-8", "replace") for name in out.split(b"\0") if name)
 
     def _patch(self, commit: str, files: tuple[str, ...]) -> tuple[bytes, tuple[str, ...]]:
@@ -112,14 +166,18 @@ class Repository:
         return self._run(*args).decode("utf-8", "replace").strip()
 
 
-def scrub(folder: Path, branch: str) -> None:
-    """Writes a git folder's settings, attributes and HEAD anew and removes all else that could run or mislead."""
+def scrub(folder: Path, branch: str, leaves: Sequence[str] = ()) -> None:
+    """Writes a git folder's settings, attributes and HEAD anew and removes all else that could run or mislead.
+
+    New files that match `leaves` are ignored, besides what the project ignores.
+    """
     for name in ("hooks", "info", "worktrees", "modules"):
         shutil.rmtree(folder / name, ignore_errors=True)
     for name in ("config", "config.worktree", "commondir", "gitdir", "HEAD", "index.lock", "objects/info/alternates"):
         (folder / name).unlink(missing_ok=True)
     (folder / "info").mkdir()
     (folder / "info" / "attributes").write_text(ATTRIBUTES)
+    (folder / "info" / "exclude").write_text("".join(f"{glob}\n" for glob in leaves))
     (folder / "config").write_text(SETTINGS)
     (folder / "HEAD").write_text(f"ref: refs/heads/{branch}\n")
 
@@ -127,17 +185,20 @@ def scrub(folder: Path, branch: str) -> None:
 def set_aside(tree: Path, aside: Path) -> tuple[str, ...]:
     """Moves every `.git` below the top of `tree` out of it, so that its files count as files; says which."""
     notes = []
-    for number, path in enumerate(list(_embedded(tree))):
+    for path in list(embedded(tree)):
         aside.mkdir(exist_ok=True)
-        path.rename(aside / str(number))
+        path.rename(aside / uuid.uuid4().hex)
         where = path.parent.relative_to(tree)
         notes.append(f"{where} was a repository of its own: its files are in the diff, its history is not")
     return tuple(notes)
 
 
-def _embedded(tree: Path) -> Iterator[Path]:
-    for folder, folders, names in os.walk(tree):
-        found = [name for name in (*folders, *names) if name.lower() == ".git"]
-        folders[:] = [name for name in folders if name not in found]
-        if Path(folder) != tree:
-            yield from (Path(folder, name) for name in found)
+def embedded(tree: Path) -> Iterator[Path]:
+    """Every `.git` below the top of a tree, however it is written."""
+    inside = ""
+    for each in entries(tree):
+        if inside and each.path.startswith(inside):
+            continue
+        if each.name.lower() == ".git" and Path(each.path).parent != tree:
+            inside = f"{each.path}/"
+            yield Path(each.path)

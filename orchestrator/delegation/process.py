@@ -21,8 +21,9 @@ from typing import BinaryIO
 
 import psutil
 
+from orchestrator.delegation.footprint import Excess, Footprint
 from orchestrator.delegation.tail import Tail
-from orchestrator.ports import RUN_MARK, Stop
+from orchestrator.ports import RUN_MARK, Confinement, Stop
 
 GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -38,6 +39,10 @@ class Ending(StrEnum):
     EXIT = "exit"
     TIMEOUT = "timeout"
     STOPPED = "stopped"
+    LIMIT = "limit"
+    """It took more of the machine than it may: `Ran.why` says of what."""
+    DISK = "disk"
+    """The machine has no more room on its disk, whoever took it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +54,8 @@ class Ran:
     seconds: float
     ending: Ending
     cut_bytes: int = 0
+    why: str = ""
+    """What it took too much of."""
 
 
 def run(
@@ -61,25 +68,30 @@ def run(
     stop: Stop,
     say: Callable[[str], None],
     keep: int = KEEP,
+    whole: bool = False,
+    confinement: Confinement | None = None,
 ) -> Ran:
     """Runs `argv` in `folder` until it exits, `timeout` seconds are over or `stop` is set; then ends all it started.
 
     `environment` is its whole environment, `output` the file that standard output and error go to, `say` gets each
-    line as it comes. Returns within 5 s of the time-out or the stop. Must be called in the thread that lives as long
-    as the command does: that thread's death is what a sandbox's die-with-parent notices. Raises OSError when the
-    program cannot be started.
+    line as it comes, and all of it if `whole`. Returns within 5 s of the time-out or the stop. Must be called in the
+    thread that lives as long as the command does: that thread's death is what a sandbox's die-with-parent notices.
+    With `confinement`, what bounds the run as a whole is watched, too. Raises OSError when the program cannot be
+    started.
     """
     mark = uuid.uuid4().hex
     started = time.monotonic()
     # O_APPEND, so that the file may be emptied beneath a command that floods it: its next write lands at the new end.
     output.write_bytes(b"")
     with output.open("ab", buffering=0) as sink, output.open("r+b", buffering=0) as source:
-        tail = Tail(source, say=say, keep=keep)
+        tail = Tail(source, say=say, keep=keep, whole=whole)
         process = _start(argv, folder=folder, environment={**environment, RUN_MARK: mark}, sink=sink)
+        ending, excess = Ending.EXIT, None
+        footprint = Footprint(confinement, process.pid) if confinement else None
         try:
-            ending = _watch(process, tail, deadline=started + timeout, stop=stop)
+            ending, excess = _watch(process, tail, deadline=started + timeout, stop=stop, footprint=footprint)
         finally:
-            end(process, mark)
+            end(process, mark, politely=not excess)
         text, cut = tail.close()
     return Ran(
         exit_code=_shell_code(process.returncode),
@@ -87,6 +99,7 @@ def run(
         seconds=time.monotonic() - started,
         ending=ending,
         cut_bytes=cut,
+        why=excess.why if excess else "",
     )
 
 
@@ -104,22 +117,28 @@ def _start(
     )
 
 
-def _watch(process: subprocess.Popen[bytes], tail: Tail, *, deadline: float, stop: Stop) -> Ending:
+def _watch(
+    process: subprocess.Popen[bytes], tail: Tail, *, deadline: float, stop: Stop, footprint: Footprint | None
+) -> tuple[Ending, Excess | None]:
     """Waits for the end, passing on what is written meanwhile."""
     pause = 0.005
     while process.poll() is None:
         tail.read()
         if stop.wait(pause):
-            return Ending.STOPPED
+            return Ending.STOPPED, None
         if time.monotonic() >= deadline:
-            return Ending.TIMEOUT
+            return Ending.TIMEOUT, None
+        if footprint and (excess := footprint.excess()):
+            return Ending.DISK if excess.crowded else Ending.LIMIT, excess
         pause = min(LOOKS, pause * 1.5)
-    return Ending.EXIT
+    return Ending.EXIT, None
 
 
-def end(process: subprocess.Popen[bytes], mark: str) -> None:
+def end(process: subprocess.Popen[bytes], mark: str, *, politely: bool = True) -> None:
     """Ends a command and all that it started: SIGTERM, SIGKILL after GRACE seconds, until none is left."""
-    if found := _family(process, mark):
+    if not politely:
+        process.kill()  # what floods the machine is asked nothing: a sandbox dies whole with its first process
+    if (found := _family(process, mark)) and politely:
         _signal(_politely(found, process), signal.SIGTERM)
         _await(found, process, seconds=GRACE)
     for _ in range(20):  # killing races forking: look again until a look finds nothing

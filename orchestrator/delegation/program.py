@@ -56,6 +56,8 @@ class Brief:
     session: str = ""
     model: str = ""
     budget_usd: float | None = None
+    tools: tuple[str, ...] | None = None
+    """What policy lets it use, in the words of `ports.Job.tools`; None: policy does not say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +74,8 @@ class Launch:
     hosts: tuple[str, ...] = ()
     leaves: tuple[str, ...] = ()
     """Globs of files that the program leaves in the tree for itself; they are no part of the work."""
+    hidden: tuple[str, ...] = ()
+    """Paths in the tree that the sandbox shows empty, because the program would do what the project says there."""
 
 
 @dataclass(frozen=True, kw_only=True)

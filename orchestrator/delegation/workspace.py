@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from missions.mission import slug
-from orchestrator.delegation.harvest import LOCAL, Repository, Work, scrub
+from orchestrator.delegation.harvest import LOCAL, Repository, Snapshot, Work, scrub
 from orchestrator.errors import WorkspaceFailed
 from orchestrator.ports import Project, Stop
 from sync.errors import GitError
@@ -23,6 +24,8 @@ from sync.git import Git
 
 FETCH_SECONDS = 1800.0
 PUSH_SECONDS = 120.0
+LISTED = 10
+"""Most paths that a note names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,8 @@ class Workspace:
     url: str
     branch: str
     base: str
+    notes: tuple[str, ...] = ()
+    """What is not in it, though the project names it."""
 
     @property
     def tree(self) -> Path:
@@ -49,16 +54,40 @@ class Workspace:
         """The clone as we use it."""
         return Repository(folder=self.folder / "git", tree=self.tree, branch=self.branch, base=self.base)
 
+    def snapshot(self, *, leaves: tuple[str, ...] = ()) -> Snapshot:
+        """What was done so far; new files that match `leaves` are no part of it. Nothing may be running in the tree.
+
+        Raises WorkspaceFailed.
+        """
+        try:
+            return self.repository.snapshot(aside=self.folder / "embedded", leaves=leaves)
+        except (GitError, OSError) as error:
+            raise WorkspaceFailed(f"what was done in {self.tree} cannot be read: {error}") from error
+
+    def restore(self, *, but: tuple[str, ...] | None = None) -> None:
+        """Takes back what was done in the tree since the last snapshot. What the project ignores stays; if `but` is
+        given, only what matches one of those globs. Raises WorkspaceFailed.
+        """
+        try:
+            self.repository.restore(but=but)
+        except (GitError, OSError) as error:
+            raise WorkspaceFailed(f"{self.tree} cannot be put back to what was done there: {error}") from error
+
+    def settle(self, seen: Snapshot, *, node: str, title: str, trailers: Mapping[str, str]) -> Work:
+        """Commits a snapshot as `node` and takes the diff. Raises WorkspaceFailed."""
+        lines = "".join(f"{key}: {' '.join(value.split())}\n" for key, value in trailers.items() if value.strip())
+        try:
+            return self.repository.settle(seen, node=node, message=f"{title}\n\n{lines}")
+        except (GitError, OSError) as error:
+            raise WorkspaceFailed(f"what was done in {self.tree} cannot be read: {error}") from error
+
     def finish(self, *, node: str, mission: str, attempt: int, title: str) -> Work:
         """Commits all that was changed, as `node`, and takes the diff. Nothing of the attempt may still be running.
 
         Raises WorkspaceFailed.
         """
-        message = f"{title}\n\nShiftbook-Mission: {mission}\nShiftbook-Attempt: {attempt}\n"
-        try:
-            return self.repository.harvest(node=node, message=message, aside=self.folder / "embedded")
-        except (GitError, OSError) as error:
-            raise WorkspaceFailed(f"what was done in {self.tree} cannot be read: {error}") from error
+        trailers = {"Shiftbook-Mission": mission, "Shiftbook-Attempt": str(attempt)}
+        return self.settle(self.snapshot(), node=node, title=title, trailers=trailers)
 
     def push(self, commit: str, *, stop: Stop) -> str | None:
         """Pushes `commit` as this attempt's branch. Returns why it could not, or None."""
@@ -87,11 +116,16 @@ class Workspaces:
                 _clone(kept, folder / "git", project.branch, stop)
             workspace = Workspace(folder=folder, url=project.url, branch=f"shiftbook/{mission}/{attempt}", base=base)
             _lay_out(workspace, stop)
+            workspace = replace(workspace, notes=_lacking(workspace.repository))
         except (GitError, OSError, Timeout) as error:
             why = "stopped" if stop.is_set() else str(error)
             where = f"project {project.name} ({project.branch} of {project.url})"
             raise WorkspaceFailed(_without_password(f"no workspace for {where}: {why}")) from error
         return workspace
+
+    def has(self, project: Project) -> bool:
+        """Whether a clone of the project is kept here already."""
+        return self._kept(project).exists()
 
     def files(self, project: Project, stop: Stop, *, clone: bool) -> frozenset[str]:
         """The paths of the project's default branch; none where its server does not answer, or, without `clone`,
@@ -135,6 +169,19 @@ def _lay_out(workspace: Workspace, stop: Stop) -> None:
     workspace.tree.mkdir()
     workspace.repository.check_out(stopped=stop.is_set)
     (workspace.tree / ".git").write_text("gitdir: ../git\n")
+
+
+def _lacking(repository: Repository) -> tuple[str, ...]:
+    """What the project names and the workspace has not."""
+    found = (
+        (repository.submodules(), "submodules are not fetched: their folders are empty"),
+        (repository.pointers(), "files are in Git LFS and not fetched: they are pointers here"),
+    )
+    return tuple(f"{words} ({_listed(paths)})" for paths, words in found if paths)
+
+
+def _listed(paths: tuple[str, ...]) -> str:
+    return ", ".join(paths[:LISTED]) + (f" and {len(paths) - LISTED} more" if len(paths) > LISTED else "")
 
 
 def _without_password(text: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 from orchestrator.ports import Confinement
-from orchestrator.sandbox.bubblewrap import foreign, limits
+from orchestrator.sandbox import relay
+from orchestrator.sandbox.bubblewrap import expendable, foreign, limits, relayed
 
 LACKS = (
     "no sandbox: the command can read and write what the node's user can, and use the network",
@@ -25,10 +27,16 @@ class NoSandbox:
         return None
 
     def command(self, argv: Sequence[str], confinement: Confinement) -> list[str]:
-        """`argv` under its resource limits; start it with `confinement.environment` as its environment."""
+        """`argv` under its resource limits; start it with `confinement.environment` as its environment.
+
+        Its line is offered to it and nothing more: it can reach the network beside it. The line's port is another one
+        for each run; the relay writes it into the environment and `argv`, not into files.
+        """
+        line = relayed(Path(relay.__file__), confinement.line, "shared") if confinement.line else ()
         dying = shutil.which("setpriv")  # prctl in a preexec function is not safe in a program with threads
         bounds = limits(confinement) if shutil.which("prlimit") else []
         scrubbed = [word for name in foreign(confinement.environment) for word in ("-u", name)]
         clean = [shutil.which("env") or "env", *scrubbed]
         there = ["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(confinement.writable)]
-        return [*([dying, "--pdeathsig", "KILL", "--"] if dying else []), *bounds, *clean, *there, *argv]
+        ends = [dying, "--pdeathsig", "KILL", "--"] if dying else []
+        return [*expendable(), *ends, *bounds, *clean, *there, *line, *argv]

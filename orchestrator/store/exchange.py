@@ -17,6 +17,8 @@ from orchestrator.store.database import Database, Table
 from orchestrator.stores import Json, Parcel, Pulled, Pushed, SyncOp
 
 GENERATION = "generation"
+MARK = "mark "
+"""What the name of a mark begins with among the facts."""
 
 
 class FactRow(Table):
@@ -134,16 +136,39 @@ class KeptOutgoing:
         """It did not."""
         self._note(key, due=again, error=error)
 
-    def listing(self, *, limit: int = 100) -> tuple[Parcel, ...]:
-        """What was not sent yet."""
-        wanted = select(ParcelRow).where(ParcelRow.sent.is_(None)).order_by(ParcelRow.id).limit(within(limit))
+    def amend(self, key: str, body: Json) -> None:
+        """Replaces what is in it."""
+        self._note(key, body=body)
+
+    def listing(self, *, limit: int = 100, sent: bool = False) -> tuple[Parcel, ...]:
+        """What was not sent yet, or what was."""
+        wanted = select(ParcelRow).where(ParcelRow.sent.is_not(None) if sent else ParcelRow.sent.is_(None))
+        order = (ParcelRow.sent.desc(), ParcelRow.id.desc()) if sent else (ParcelRow.id,)
         with self.database.reading() as session:
-            return tuple(_parcel(row) for row in session.scalars(wanted))
+            return tuple(_parcel(row) for row in session.scalars(wanted.order_by(*order).limit(within(limit))))
 
     def _note(self, key: str, **values: object) -> None:
         with self.database.writing() as session:
             unsent = (ParcelRow.key == key, ParcelRow.sent.is_(None))
             session.execute(update(ParcelRow).where(*unsent).values(**values))
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptMarks:
+    """stores.Marks in a database."""
+
+    database: Database
+
+    def get(self, name: str) -> str:
+        """The mark."""
+        with self.database.reading() as session:
+            return session.scalar(select(FactRow.value).where(FactRow.name == MARK + name)) or ""
+
+    def put(self, name: str, value: str) -> None:
+        """Sets it."""
+        with self.database.writing() as session:
+            self.database.hold(session, MARK + name)
+            session.merge(FactRow(name=MARK + name, value=value))
 
 
 def _cursor(text: str) -> tuple[str, int]:
@@ -160,4 +185,5 @@ def _op(row: SyncOpRow) -> SyncOp:
 
 
 def _parcel(row: ParcelRow) -> Parcel:
-    return Parcel(key=row.key, kind=row.kind, body=row.body, tries=row.tries, error=row.error)
+    due = None if row.sent else row.due
+    return Parcel(key=row.key, kind=row.kind, body=row.body, tries=row.tries, error=row.error, due=due, sent=row.sent)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "migrations"
 FIRST = "0001"
-HEAD = "0002"
+HEAD = "0003"
 """The newest step; here so that a database that is up to date is opened without loading Alembic."""
 VERSIONS = "alembic_version"
 FIRST_COLUMNS = frozenset({"when", "node", "mission", "project", "attempt", "epoch", "agent", "cost_usd"})

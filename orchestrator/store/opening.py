@@ -9,7 +9,7 @@ from orchestrator.store.admission import KeptDevices, KeptRegistrations, KeptTok
 from orchestrator.store.conversations import KeptConversations, KeptToolCalls
 from orchestrator.store.copies import DatabaseCopies
 from orchestrator.store.database import open_database
-from orchestrator.store.exchange import KeptOutgoing, KeptSyncOps
+from orchestrator.store.exchange import KeptMarks, KeptOutgoing, KeptSyncOps
 from orchestrator.store.usage import KeptUsage
 from orchestrator.stores import Stores
 
@@ -25,6 +25,7 @@ def open_stores(url: str, *, now: Callable[[], datetime], new_id: Callable[[], s
         registrations=KeptRegistrations(database=database, now=now),
         sync_ops=KeptSyncOps(database=database),
         outgoing=KeptOutgoing(database=database),
+        marks=KeptMarks(database=database),
         usage=KeptUsage(database=database),
         copies=DatabaseCopies(database=database),
         close=database.close,

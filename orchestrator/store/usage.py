@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Double, UniqueConstraint, func, select
+from sqlalchemy import ColumnElement, Double, String, UniqueConstraint, func, select, type_coerce
 from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.ports import Usage
 from orchestrator.store.columns import Moment, Name
 from orchestrator.store.database import Database, Table
-from orchestrator.stores import Run, Totals
+from orchestrator.stores import Run, Spend, Totals
 
+DAY = len("2026-11-21")
 MODEL = 200
 """So many characters of a model's name are kept: it may be a path."""
 
@@ -39,6 +41,7 @@ class UsageRow(Table):
     first_token_seconds: Mapped[float | None] = mapped_column(Double)
     seconds: Mapped[float] = mapped_column(Double)
     cost_usd: Mapped[float | None] = mapped_column(Double)
+    tokens_written: Mapped[int] = mapped_column(server_default="0")
 
 
 SUMMED = (UsageRow.tokens_in, UsageRow.tokens_out, UsageRow.tokens_cached, UsageRow.seconds, UsageRow.cost_usd)
@@ -64,15 +67,27 @@ class KeptUsage:
         """Totals by mission."""
         return self._totals(UsageRow.mission, since)
 
+    def spent(self, *, since: datetime) -> tuple[Spend, ...]:
+        """Totals by day, node, project, agent and model."""
+        day = func.substr(type_coerce(UsageRow.when, String), 1, DAY).label("day")
+        keys = (day, UsageRow.node, UsageRow.project, UsageRow.agent, UsageRow.model)
+        wanted = select(*keys, *_numbers()).where(UsageRow.when >= since).group_by(*keys).order_by(*keys)
+        with self.database.reading() as session:
+            return tuple(_spend(*row) for row in session.execute(wanted))
+
     def _totals(self, key: Mapped[str], since: datetime) -> dict[str, Totals]:
-        unpriced = func.count() - func.count(UsageRow.cost_usd)
-        wanted = (
-            select(key, func.count(), *(_sum(each) for each in SUMMED), unpriced)
-            .where(UsageRow.when >= since)
-            .group_by(key)
-        )
+        wanted = select(key, *_numbers()).where(UsageRow.when >= since).group_by(key)
         with self.database.reading() as session:
             return {name: _read(numbers) for name, *numbers in session.execute(wanted)}
+
+
+def _numbers() -> tuple[ColumnElement[Any], ...]:
+    return func.count(), *(_sum(each) for each in SUMMED), func.count() - func.count(UsageRow.cost_usd)
+
+
+def _spend(day: str, node: str, project: str, agent: str, model: str, *numbers: float) -> Spend:
+    words = {"node": node, "project": project, "agent": agent, "model": model}
+    return Spend(day=date.fromisoformat(day), **words, totals=_read([*numbers]))
 
 
 def _sum(column: Mapped[int] | Mapped[float] | Mapped[float | None]) -> ColumnElement[float]:

@@ -54,6 +54,7 @@ class Bench:
                 stop=stop,
                 say=lambda line: None,
                 keep=256 * 1024,
+                confinement=confinement,
             )
         return _told(ran)
 
@@ -116,6 +117,8 @@ def _told(ran: Ran) -> Result:
         Ending.EXIT: f"exit code {ran.exit_code}",
         Ending.TIMEOUT: f"ended after {ran.seconds:.0f} s: its time was over",
         Ending.STOPPED: "stopped",
+        Ending.LIMIT: f"ended: {ran.why}",
+        Ending.DISK: f"ended: {ran.why}",
     }[ran.ending]
     ok = ran.ending is Ending.EXIT and ran.exit_code == 0
     return Result(text=f"{shortened(ran.output.rstrip())}\n[{how}]".lstrip("\n"), ok=ok, changed=True)

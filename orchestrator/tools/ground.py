@@ -12,8 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.delegation.harvest import scrub
-from orchestrator.delegation.workspace import Workspaces
+from orchestrator.delegation.workspace import Workspace, Workspaces
 from orchestrator.ports import Project, Stop
+from sync.git import Git
+
+
+def branch_of(conversation: str) -> str:
+    """The branch that a conversation's workspace is on."""
+    return f"shiftbook/chat-{conversation}/1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,17 +49,23 @@ class Grounds:
 
     def open(self, conversation: str, project: Project | None, stop: Stop) -> Ground:
         """The conversation's workspace, made the first time. Raises WorkspaceFailed."""
-        folder, branch = self.folder / conversation, f"shiftbook/chat-{conversation}/1"
+        folder, branch = self.folder / conversation, branch_of(conversation)
         if project is None:
-            (folder / "tree").mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (folder / "tree").mkdir(exist_ok=True)
             return Ground(folder=folder)
         if not (folder / "tree" / ".git").exists():
             shutil.rmtree(folder, ignore_errors=True)  # half of one: nothing was ever done in it
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, mode=0o700)
             self.workspaces.open(project, mission=f"chat-{conversation}", attempt=1, folder=folder, stop=stop)
         else:
             scrub(folder / "git", branch)  # settings are ours again, whatever was done without a sandbox
         return Ground(folder=folder, git=folder / "git")
+
+    def workspace(self, ground: Ground, conversation: str, project: Project) -> Workspace:
+        """The workspace of a conversation about a project as it was just made."""
+        base = Git(ground.folder / "git").text("rev-parse", "--verify", f"refs/heads/{project.branch}^{{commit}}")
+        return Workspace(folder=ground.folder, url=project.url, branch=branch_of(conversation), base=base)
 
     def drop(self, conversation: str) -> None:
         """Removes a conversation's workspace."""

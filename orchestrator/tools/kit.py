@@ -51,11 +51,24 @@ def told(box: Toolbox) -> str:
     return HOW + "".join(f"- {tool.name}: {tool.says}\n" for tool in box.tools)
 
 
-def answer_schema(box: Toolbox, *, last: bool = False) -> dict[str, Any]:
-    """What one step of the model must look like: a call of one of the tools, or the answer; the answer if `last`."""
+def answer_schema(box: Toolbox, *, last: bool = False, paths: Sequence[str] = ()) -> dict[str, Any]:
+    """What one step of the model must look like: a call of one of the tools, or the answer; the answer if `last`.
+
+    With `paths`, only these can be written: a small model invents others.
+    """
     answer = _record({"answer": {"type": "string"}})
-    calls = [_record({"tool": {"const": tool.name}, "arguments": plain_schema(tool.takes)}) for tool in box.tools]
+    calls = [
+        _record({"tool": {"const": tool.name}, "arguments": _arguments(tool, paths if tool.name == "write" else ())})
+        for tool in box.tools
+    ]
     return answer if last or not calls else {"anyOf": [*calls, answer]}
+
+
+def _arguments(tool: Tool, paths: Sequence[str]) -> dict[str, Any]:
+    schema = plain_schema(tool.takes)
+    if paths:
+        schema["properties"]["path"] = {"enum": list(paths)}
+    return schema
 
 
 def _record(properties: dict[str, Any]) -> dict[str, Any]:

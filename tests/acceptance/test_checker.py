@@ -226,6 +226,13 @@ def put_back(story: Story) -> None:
     story.push({MAIN: story.commit(replace(QUEUED, status="failed"))})
 
 
+def woken(story: Story) -> None:
+    """A node queues a mission again that a person has paused."""
+    story.filed()
+    story.push({MAIN: story.commit(replace(QUEUED, status="parked"), by_node=False)})
+    story.push({MAIN: story.commit(replace(QUEUED, status="queued"))})
+
+
 def started_twice(story: Story) -> None:
     """Two work on one epoch."""
     story.filed().taken().ended().folded().works.extend([work(2, "south", 2.0, 2.5), work(2, "west", 3.0, 4.0)])
@@ -265,6 +272,7 @@ def gone(story: Story) -> None:
         (meddled, "kept"),
         (forgetful, "kept"),
         (put_back, "cancelled"),
+        (woken, "paused"),
         (started_twice, "started"),
         (side_by_side, "overlap"),
         (never_finished, "lost"),

@@ -283,7 +283,7 @@ def test_an_agent_in_the_fleet_finds_the_handoff(shop: Fleet) -> None:
     """A mission's command sees its project's rules in AGENTS.md, and hands back its own change only."""
     shop.commit({"missions/look.md": command("grep integers AGENTS.md && echo new > new", project="shop")})
     shop.start("desk")
-    shop.wait("it is done", lambda: shop.missions()["look"]["status"] == "done")
+    shop.wait("it waits for a person", lambda: shop.missions()["look"]["status"] == "review")
     assert shop.stop("desk") == 0
     shown = shop.show("look")
     assert shown["output"].strip() == "- Prices are integers."

@@ -381,6 +381,18 @@ def test_what_was_seen_is_what_was_fetched_last(place: Place) -> None:
     assert one.fetch() == one.seen() != before
 
 
+def test_a_look_tells_where_the_branch_stands_and_brings_nothing(place: Place) -> None:
+    """`tip` sees a move at once and leaves what was seen as it was; a branch that is not there is None."""
+    assert place.view().tip() is None
+    one, two = place.ready(), place.ready()
+    root = one.fetch()[MAIN]
+    assert two.tip() == root
+    made = commit(one.store, "next", root)
+    one.push([Update(ref=MAIN, expect=root, new=made)])
+    assert two.tip() == made
+    assert two.seen()[MAIN] == root
+
+
 def test_a_rewritten_branch_raises_and_keeps_raising(place: Place) -> None:
     """A branch that lost commits is followed by nobody who has seen them, however often they look."""
     one, two = place.ready(), place.ready()

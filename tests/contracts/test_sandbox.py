@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from orchestrator.delegation.process import Ran, run
-from orchestrator.ports import Confinement, Sandbox
+from orchestrator.delegation.egress import listening
+from orchestrator.delegation.process import Ending, Ran, run
+from orchestrator.ports import LINE_PORT, Confinement, Sandbox
+from orchestrator.sandbox import bubblewrap as confining
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.sandbox.none import NoSandbox
 from tests.conftest import lacking
@@ -26,16 +32,24 @@ def shell(sandbox: Sandbox, folder: Path) -> Shell:
     tree = folder / "tree"
     tree.mkdir()
 
-    def call(line: str, *, environment: dict[str, str] | None = None, timeout: float = 20, **rest: object) -> Ran:
+    def call(
+        script: str,
+        /,
+        *,
+        environment: dict[str, str] | None = None,
+        timeout: float = 20,
+        stop: threading.Event | None = None,
+        **rest: object,
+    ) -> Ran:
         env = {"PATH": "/usr/bin:/bin", **(environment or {})}
         confinement = Confinement(writable=tree, environment=env, **rest)  # type: ignore[arg-type]
         return run(
-            sandbox.command(["/bin/sh", "-c", line], confinement),
+            sandbox.command(["/bin/sh", "-c", script], confinement),
             folder=folder,
             environment=env,
             output=folder / "output.log",
             timeout=timeout,
-            stop=threading.Event(),
+            stop=stop or threading.Event(),
             say=lambda line: None,
         )
 
@@ -230,6 +244,19 @@ def test_no_other_processes(inside: Shell) -> None:
     assert "CapEff:\t0000000000000000" in ran.output
 
 
+def test_kernel_settings(inside: Shell) -> None:
+    """The kernel's settings can be read and not written, by root either, who needs no capability for that."""
+    ran = inside("cat /proc/sys/kernel/ostype; find /proc/sys -type f -writable | head; echo x > /proc/self/comm")
+    assert ran.output.splitlines()[0] == "Linux"
+    assert "Read-only" in ran.output
+    assert len(ran.output.splitlines()) == 2
+
+
+def test_no_further_namespace(inside: Shell) -> None:
+    """No user namespace can be made inside, in which a command would have all capabilities again."""
+    assert inside("unshare --user --map-root-user true").exit_code != 0
+
+
 def test_readable(tmp_path: Path) -> None:
     """A tool's own folder can be shown, read-only."""
     (tmp_path / "tool").mkdir()
@@ -249,3 +276,194 @@ def test_processes(inside: Shell) -> None:
 def test_what_none_lacks() -> None:
     """The one that confines nothing says so."""
     assert any("no sandbox" in each for each in NoSandbox().lacks)
+
+
+def test_readable_and_kept(inside: Shell, tmp_path: Path) -> None:
+    """Further folders are shown read-only, or may be written and stay; neither hides the other."""
+    for each in ("tool/data", "tool/mine/note", "state/old", "state/settings"):
+        (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / each).write_text("old")
+    line = f"cd {tmp_path}; cat tool/data state/old; echo new > state/new; echo x > tool/data; echo x > state/settings"
+    ran = inside(
+        f"{line}; echo new > tool/mine/note",
+        readable=(tmp_path / "tool", tmp_path / "not-there"),
+        kept=(tmp_path / "tool" / "mine", tmp_path / "state"),
+        protected=(tmp_path / "state" / "settings",),
+    )
+    assert ran.output.startswith("oldold")
+    assert (tmp_path / "state" / "new").read_text() == "new\n"
+    assert (tmp_path / "tool" / "mine" / "note").read_text() == "new\n"
+    assert (tmp_path / "tool" / "data").read_text() == (tmp_path / "state" / "settings").read_text() == "old"
+
+
+def test_home_is_kept(inside: Shell, tmp_path: Path) -> None:
+    """A home that is among what is kept is the real one, with room for more than what lies in memory."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "session").write_text("one")
+    line = "cat $HOME/session; echo two > $HOME/session; head -c 3000000 /dev/zero > $HOME/large; stat -f -c %T $HOME"
+    ran = inside(line, environment={"HOME": str(home)}, kept=(home,), memory_mib=4)
+    assert ran.output.startswith("one")
+    assert "tmpfs" not in ran.output
+    assert (home / "session").read_text() == "two\n"
+    assert (home / "large").stat().st_size == 3_000_000
+
+
+ECHO = "import socket; s = socket.create_connection(('127.0.0.1', {port}), 5); "
+
+
+@pytest.fixture
+def echo(tmp_path: Path) -> Iterator[Path]:
+    """A Unix socket that sends back what it gets, in capitals."""
+
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            while data := connection.recv(65536):
+                connection.sendall(data.upper())
+
+    def take(server: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+    with listening(tmp_path / "line.sock") as server:
+        server.setblocking(True)
+        threading.Thread(target=take, args=(server,), daemon=True).start()
+        yield tmp_path / "line.sock"
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def asking(port: str, more: str) -> str:
+    """A shell line that speaks to the line."""
+    return f"/usr/bin/python3 -c {shlex.quote(ECHO.format(port=port) + more)}"
+
+
+WORDS = "s.sendall(b'hello'); s.shutdown(1); print(s.makefile().read())"
+LARGE = """
+import threading
+n = 5_000_000
+threading.Thread(target=lambda: (s.sendall(b'x' * n), s.shutdown(1))).start()
+print(len(s.makefile('rb').read()) == n)
+"""
+
+
+def test_line(anywhere: Shell, echo: Path) -> None:
+    """What runs finds its line on its own loopback, at the address that its environment says, in both directions."""
+    port = "int(__import__('os').environ['WAY'].rpartition(':')[2])"
+    way = {"WAY": f"http://127.0.0.1:{LINE_PORT}"}
+    assert anywhere(asking(port, WORDS), line=echo, environment=way).output == "HELLO\n"
+    assert anywhere(asking(port, LARGE), line=echo, environment=way).output == "True\n"
+
+
+def test_line_for_many(anywhere: Shell, echo: Path) -> None:
+    """Many connections at once are served."""
+    port = "int(__import__('os').environ['WAY'].rpartition(':')[2])"
+    line = f"for i in $(seq 30); do {asking(port, WORDS)} & done; wait"
+    ran = anywhere(line, line=echo, environment={"WAY": f"http://127.0.0.1:{LINE_PORT}"}, timeout=60)
+    assert ran.output.split() == ["HELLO"] * 30
+
+
+def test_line_changes_nothing_else(anywhere: Shell, echo: Path) -> None:
+    """With a line a command's words, exit code and end by a signal are its own, and it has no child that it knows."""
+    assert anywhere("exit 7", line=echo).exit_code == 7
+    assert anywhere("kill -SEGV $$", line=echo).exit_code == 128 + signal.SIGSEGV
+    assert anywhere("cat; echo done", line=echo).output == "done\n"
+    children = "import os\ntry: os.wait()\nexcept ChildProcessError: print('none')"
+    assert anywhere(f"exec /usr/bin/python3 -c {shlex.quote(children)}", line=echo).output == "none\n"
+
+
+def test_no_such_program(tmp_path: Path, echo: Path) -> None:
+    """A program that is not there ends with 127, with a line, too."""
+    for name in ("bubblewrap", "none"):
+        command = adapter(name).command(["no-such-program"], Confinement(writable=tmp_path, line=echo))
+        done = subprocess.run(command, capture_output=True, check=False, env={"PATH": "/usr/bin:/bin"})
+        assert done.returncode == 127
+        assert b"no-such-program" in done.stderr
+
+
+def test_line_ends_politely(anywhere: Shell, echo: Path, tmp_path: Path) -> None:
+    """A command that is asked to end can still use its line, and the relay does not hold up its end."""
+    (tmp_path / "tree" / "ask").write_text(asking("int(__import__('os').environ['WAY'].rpartition(':')[2])", WORDS))
+    stop = threading.Event()
+    threading.Timer(0.7, stop.set).start()
+    ran = anywhere(
+        "trap '/bin/sh ask; exit 5' TERM; while :; do sleep 0.05; done",
+        line=echo,
+        environment={"WAY": f"http://127.0.0.1:{LINE_PORT}"},
+        stop=stop,
+    )
+    assert (ran.ending, ran.exit_code) == (Ending.STOPPED, 5)
+    assert ran.output.endswith("HELLO\n")
+    assert ran.seconds < 15
+
+
+@pytest.mark.skipif(os.getuid() != 0 or not shutil.which("setpriv"), reason="only root can be another user")
+def test_line_is_nobody_elses(tmp_path: Path, echo: Path) -> None:
+    """On a loopback that all users share, no other one can use a run's line."""
+    program = "import os, time; print(os.environ['WAY'], flush=True); time.sleep(30)"
+    way = f"http://127.0.0.1:{LINE_PORT}"
+    confinement = Confinement(writable=tmp_path, line=echo, environment={"WAY": way, "PATH": "/usr/bin:/bin"})
+    command = adapter("none").command(["/usr/bin/python3", "-c", program], confinement)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(confinement.environment)) as process:
+        try:
+            assert process.stdout
+            port = process.stdout.readline().strip().rpartition(":")[2]
+            ask = ["/usr/bin/python3", "-c", ECHO.format(port=port) + WORDS]
+            other = ["setpriv", "--reuid=65534", "--clear-groups", *ask]
+            assert subprocess.run(ask, capture_output=True, check=False).stdout == b"HELLO\n"
+            assert b"HELLO" not in subprocess.run(other, capture_output=True, check=False).stdout
+        finally:
+            process.kill()
+
+
+def test_line_leaves_nothing(anywhere: Shell, echo: Path) -> None:
+    """The relay ends with its run."""
+    anywhere("true", line=echo)
+    over = time.monotonic() + 5
+    while any(str(echo) in _command(each) or str(confining.LINE) in _command(each) for each in Path("/proc").iterdir()):
+        assert time.monotonic() < over
+        time.sleep(0.02)
+
+
+def _command(process: Path) -> str:
+    try:
+        return (process / "cmdline").read_text() if process.name.isdigit() else ""
+    except OSError:
+        return ""
+
+
+def test_line_is_all(inside: Shell, listener: int, echo: Path) -> None:
+    """With a line the machine's own loopback is still out of reach."""
+    assert inside(CONNECT.format(port=listener), line=echo).exit_code != 0
+
+
+def test_without_a_line(inside: Shell, echo: Path) -> None:
+    """Without one there is nobody at its port."""
+    assert inside(asking(str(LINE_PORT), WORDS)).exit_code != 0
+
+
+def test_python_in_a_home(tmp_path: Path, echo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node whose Python lies in somebody's home shows the sandbox that Python and nothing else of the home."""
+    base = Path(sys.base_prefix)
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    home, library = tmp_path / "person" / "pythons" / "one", base / "lib" / version
+    if not (library / "os.py").exists():
+        pytest.skip("this Python's library is not where most have it")
+    (home / "bin").mkdir(parents=True)
+    shutil.copy2(confining.interpreter(), home / "bin" / version)
+    skipped = shutil.ignore_patterns("site-packages", "dist-packages", "test", "__pycache__", "config-*", "idlelib")
+    shutil.copytree(library, home / "lib" / version, ignore=skipped, symlinks=True)
+    (tmp_path / "person" / "secret").write_text("sesame")
+    (home / "secret").write_text("sesame")
+    adapter("bubblewrap")
+    monkeypatch.setattr(sys, "_base_executable", str(home / "bin" / version))
+    monkeypatch.setattr(confining.sysconfig, "get_path", lambda name: str(home / "lib" / version))
+    call = shell(Bubblewrap(), tmp_path)
+    ran = call(f"{asking(str(LINE_PORT), WORDS)}; cat {tmp_path}/person/secret {home}/secret; ls {home}", line=echo)
+    assert ran.output.startswith("HELLO\n")
+    assert "sesame" not in ran.output
+    assert ran.output.split()[-2:] == ["bin", "lib"]
+    assert "secret\n" not in ran.output.splitlines()[-2:]

@@ -21,7 +21,7 @@ OIDS = st.text("0123456789abcdef", min_size=40, max_size=40)
 
 CLAIMS = st.builds(
     Claim,
-    mission=WORDS,
+    mission=st.from_regex(r"[a-z0-9]{1,9}(-[a-z0-9]{1,9}){0,3}", fullmatch=True),
     blob=OIDS,
     node=WORDS,
     boot=WORDS,

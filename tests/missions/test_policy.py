@@ -81,3 +81,11 @@ def test_any_pattern() -> None:
 def test_total(pattern: str, path: str) -> None:
     """No pattern and no path is an error."""
     assert outside_scope([path], [pattern]) in ([], [path])
+
+
+def test_a_path_made_to_keep_a_pattern_busy_is_looked_through_once() -> None:
+    """Each `**/` more would take as long again as the path has places for it; this one has 2,000."""
+    path = "tests/" * 2_000 + "end"
+    pattern = "**/tests/" * 8 + "**/*.py"
+    assert outside_scope([path], [pattern]) == [path]
+    assert outside_scope([f"{path}/a.py"], [pattern]) == []

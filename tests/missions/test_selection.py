@@ -72,7 +72,7 @@ def test_rests_double_up_to_ten_minutes() -> None:
         ({"to": ("vps",)}, False),
         ({"agent": "claude"}, False),
         ({"agent": "command", "run": "ls", "task": "coding_task"}, True),
-        ({"task": "coding_task"}, False),
+        ({"task": "coding_task"}, True),
     ],
 )
 def test_a_node_takes_what_it_can_do_and_is_meant_for(changes: dict[str, object], fits: bool) -> None:
@@ -86,6 +86,13 @@ def test_a_node_without_coding_takes_no_coding_task() -> None:
     """ENABLE_VP_CODER off."""
     mission = replace(PLAIN, agent="command", run="ls", task="coding_task")
     assert unsuited(mission, replace(OFFER, tasks=frozenset({"general_task"}))) is not None
+
+
+def test_an_agent_without_a_sandbox_only_answers() -> None:
+    """A node whose model may not change files leaves coding to others, and takes questions."""
+    offer = replace(OFFER, answering=frozenset({"builtin"}))
+    assert "has no sandbox" in (unsuited(replace(PLAIN, task="coding_task"), offer) or "")
+    assert unsuited(PLAIN, offer) is None
 
 
 MISSIONS = st.lists(

@@ -170,7 +170,7 @@ def test_with_several_a_person_says_which(town: Town, keys: Keys) -> None:
     """Exit code 2 names the choice; a choice is taken."""
     held = overtaken(town, keys)
     old, anna = peer(town, keys, "old"), peer(town, keys, "anna")
-    keep(old, late_name("m", 7, "old"), replace(record(held, section="seven"), epoch=7))
+    keep(old, late_name("m", 7, "old"), replace(record(held, section="seven", entry=False), epoch=7))
     with pytest.raises(WrongSetting, match="choose among 1-old, 7-old"):
         adoption(anna).adopt("m")
     assert adoption(anna).adopt("m", "7-old") is not None

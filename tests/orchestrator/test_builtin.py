@@ -10,9 +10,12 @@ import pytest
 
 from missions.mission import Mission
 from orchestrator.agents.builtin import BuiltinAgent, messages, outcome_of
+from orchestrator.delegation.attempt import Attempts
+from orchestrator.delegation.workspace import Workspaces
 from orchestrator.models.embedded import EmbeddedModel, ModelFile
 from orchestrator.models.xllamacpp import XLlamaCpp
 from orchestrator.ports import Generation, Job, Usage
+from orchestrator.sandbox.bubblewrap import Bubblewrap
 
 
 @pytest.fixture
@@ -44,14 +47,20 @@ def test_messages(job: Job) -> None:
     assert user.content == "Say where the hammer is\n\nWhere is the hammer? One sentence."
     same = replace(job, mission=replace(job.mission, title="Where?", body="Where? Now."))
     assert messages(same)[1].content == "Where? Now."
+    again = messages(replace(same, comment="Be brief."))[1].content
+    assert again.startswith("Where? Now.\n\n# Why the last attempt was rejected\n\n> Be brief.")
 
 
 def test_no_coding(job: Job, tmp_path: Path) -> None:
-    """A coding mission is refused, with what to do about it, and without loading the model."""
-    agent = BuiltinAgent(model=XLlamaCpp(EmbeddedModel(cache=tmp_path / "none")))
-    outcome = agent.run(replace(job, mission=replace(job.mission, task="coding_task")), threading.Event())
+    """A coding mission is refused where there is no sandbox, with the reason, and without loading the model."""
+    model = XLlamaCpp(EmbeddedModel(cache=tmp_path / "none"))
+    workspaces = Workspaces(cache=tmp_path / "cache")
+    attempts = Attempts(sandbox=Bubblewrap(program="no-such-bwrap"), workspaces=workspaces, node="desk")
+    coding = replace(job, mission=replace(job.mission, task="coding_task"))
+    outcome = BuiltinAgent(model=model, attempts=attempts).run(coding, threading.Event())
     assert not outcome.ok
-    assert "agent: command" in outcome.error
+    assert "bubblewrap is not installed" in outcome.error
+    assert "only answers" in BuiltinAgent(model=model).run(coding, threading.Event()).error
     assert not (tmp_path / "none").exists()
 
 

@@ -18,10 +18,11 @@ from orchestrator.bench.simulation.host import Link, Server
 from orchestrator.bench.simulation.scenario import Scenario
 from orchestrator.bench.simulation.shelf import Archivist
 from orchestrator.bus import BEAT, Bus
+from orchestrator.control.jobs import Job
 from orchestrator.delivery import Delivery
 from orchestrator.intake import Intake, Taken, Tell
 from orchestrator.ledger import Held, Ledger, Reader
-from orchestrator.node import Job, Node
+from orchestrator.node import Node
 from orchestrator.outbox import Letter, Outbox
 from orchestrator.ports import Outcome
 from orchestrator.pulse import Pulse

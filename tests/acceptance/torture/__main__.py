@@ -20,7 +20,7 @@ from tests.acceptance.torture.exploration import explore
 from tests.acceptance.torture.guards import GUARDS
 from tests.acceptance.torture.world import World
 
-WORLDS = {"plain": World()} | {guard.name: guard.world for guard in GUARDS}
+WORLDS = {"plain": World(), "resting": World(parks=0.15)} | {guard.name: guard.world for guard in GUARDS}
 SHARE = 0.3
 """The part of the time that explorations get."""
 

@@ -38,7 +38,7 @@ class Violation:
 
 def check(history: History, *, tolerance: float = TOLERANCE) -> list[Violation]:
     """Every violation in a history; none means that it kept every promise."""
-    rules = (forward, linear, once, unfenced, told, kept, cancelled, started, lost)
+    rules = (forward, linear, once, unfenced, told, kept, cancelled, paused, started, lost)
     found = [violation for rule in rules for violation in rule(history)]
     return found + list(overlap(history, tolerance))
 
@@ -243,6 +243,20 @@ def cancelled(history: History) -> Iterator[Violation]:
                     what = f"{name} was cancelled by a person and is {page.status} again"
                     yield Violation(rule="cancelled", what=what, at=push.at)
                     stopped.discard(name)
+
+
+def paused(history: History) -> Iterator[Violation]:
+    """A mission that a person lets rest is not put back into the queue by a node; only its end goes before that."""
+    resting: set[str] = set()
+    for push in history.pushes:
+        for old, new in _steps(history, push):
+            for name, page in new.pages.items():
+                before = old.pages.get(name)
+                if not new.by_node and before is not None and before.status != page.status:
+                    (resting.add if page.status == "parked" else resting.discard)(name)
+                elif new.by_node and name in resting and page.status in {"queued", "failed", "running"}:
+                    yield Violation(rule="paused", what=f"{name} was paused and is {page.status} again", at=push.at)
+                    resting.discard(name)
 
 
 def started(history: History) -> Iterator[Violation]:

@@ -61,6 +61,8 @@ class Episode:
 
     def __enter__(self) -> Episode:
         self.fleet.found(*NODES)
+        text = (self.fleet.clone / "fleet.toml").read_text(encoding="utf-8")
+        self.fleet.commit({"fleet.toml": f"{text}\n[workspaces]\nfree_gib = 0\n"})  # a small disk is small when empty
         recorder.install(self.fleet.bare)
         url = self._stack.enter_context(git_daemon(self.folder))
         port = int(url.rpartition(":")[2])
@@ -197,6 +199,7 @@ class Episode:
             if self._quiet():
                 return True
             self.revive()
+            self._change(self._resumed, "resume")
             time.sleep(0.5)
         return False
 
@@ -239,11 +242,20 @@ class Episode:
 
     def _person(self, chance: Random) -> None:
         while not self._over.wait(chance.uniform(0.5, 2.5)):
-            what = chance.choice(("add", "edit", "edit", "cancel", "delete"))
+            what = chance.choice(("add", "edit", "edit", "cancel", "delete", "pause", "resume"))
             self.did[what] += 1
             self._change(lambda what=what: self._edit(what, chance), what)
 
+    def _resumed(self) -> dict[str, str | None]:
+        """Every parked mission, back in the queue."""
+        here = [path for path in (self.fleet.clone / "missions").glob("*.md") if path.name != "README.md"]
+        texts = {f"missions/{path.name}": path.read_text(encoding="utf-8") for path in here}
+        parked = {name: text for name, text in texts.items() if "\nstatus: parked\n" in text}
+        return {name: with_fields(text, {"status": "queued", "reason": None}) for name, text in parked.items()}
+
     def _edit(self, what: str, chance: Random) -> dict[str, str | None]:
+        if what == "resume":
+            return self._resumed()
         if what == "add":
             self._added += 1
             return {f"missions/new{self._added:02d}.md": command("sleep 0.5; echo new", max_retries=50)}
@@ -254,6 +266,9 @@ class Episode:
         name, text = f"missions/{path.name}", path.read_text(encoding="utf-8")
         if what == "delete":
             return {name: None}
+        if what == "pause":
+            rests = any(f"\nstatus: {status}\n" in text for status in ("cancelled", "dead", "parked"))
+            return {} if rests else {name: with_fields(text, {"status": "parked", "reason": "paused by ada"})}
         if what == "cancel":
             return {name: with_fields(text, {"status": "cancelled"})}
         return {name: text.replace("Do it", f"Do it well ({chance.randint(0, 999)})", 1)}

@@ -70,6 +70,8 @@ class Worker:
             self.fleet.works[at] = replace(self.fleet.works[at], end=loop.now)
         if stop.is_set():
             return Outcome(ok=False, summary="Stopped.", cancelled=True)
+        if self.fleet.world.parks and chance.random() < self.fleet.world.parks:
+            return Outcome(ok=False, summary="Waits.", parked="a quota")
         if chance.random() < 0.1:
             return Outcome(ok=False, summary="Failed.", error="bad luck")
         return Outcome(ok=True, summary="Done.", answer=f"by {self.node}")
@@ -144,12 +146,14 @@ class Exploration:
             self.start(name)
         self.loop.spawn("nemesis", "nemesis", self._nemesis)
         if self.world.edits:
-            self.loop.spawn("ada", "ada", Person(self.loop, person).run)
+            self.loop.spawn("ada", "ada", Person(self.loop, person, rests=self.world.parks > 0).run)
         if self.world.attack:
             intruder = Intruder(self.loop, self.server, self._views, lambda name, boot: self._bus(name, boot, "person"))
             self.loop.spawn("intruder", "intruder", intruder.run)
         self.loop.run(self.world.trouble)
         self._calm()
+        if self.world.parks:
+            self.loop.spawn("ada", "ada", Person(self.loop, person).let_go_on)
         ends = self.loop.now + self.world.rest
         while self.loop.now < ends and not self._quiet():
             self.loop.run(min(ends, self.loop.now + 10))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from missions.document import with_fields
+from missions.mission import OPEN, Status
 from orchestrator.bus import Bus
 from orchestrator.constitution import Constitution
 from orchestrator.ledger import Ledger, Reader
@@ -21,13 +22,22 @@ class Person:
 
     loop: Loop
     bus: Bus
+    rests: bool = False
+    """Whether missions are paused and resumed as well."""
 
     def run(self) -> None:
         """Makes one change after the other."""
         chance = self.loop.chance
+        more = ("pause", "pause", "resume", "resume") if self.rests else ()
         for number in range(CHANGES):
             self.loop.sleep(chance.uniform(2, 12))
-            self._change(chance.choice(("add", "edit", "edit", "cancel", "delete")), number)
+            self._change(chance.choice(("add", "edit", "edit", "cancel", "delete", *more)), number)
+
+    def let_go_on(self) -> None:
+        """Resumes whatever is parked, again and again."""
+        while True:
+            self._change("resume", 0)
+            self.loop.sleep(10)
 
     def _change(self, what: str, number: int) -> None:
         reader = Reader(self.bus.store, Constitution(self.bus.store, lambda tip: tip))
@@ -49,10 +59,17 @@ def _edit(ledger: Ledger, what: str, number: int) -> dict[str, bytes | None]:
     names = sorted(ledger.open)
     if not names:
         return {}
+    if what == "resume":
+        parked = [f for f in ledger.open.values() if f.mission.status is Status.PARKED]
+        texts = {f.path: ledger.store.get(f.blob).decode() for f in parked}
+        return {path: with_fields(text, {"status": "queued", "reason": None}).encode() for path, text in texts.items()}
     filed = ledger.open[names[number % len(names)]]
     text = ledger.store.get(filed.blob).decode()
     if what == "delete":
         return {filed.path: None}
+    if what == "pause":
+        paused = with_fields(text, {"status": "parked", "reason": "paused by ada"}).encode()
+        return {filed.path: paused} if filed.mission.status in OPEN else {}
     if what == "cancel":
         return {filed.path: with_fields(text, {"status": "cancelled"}).encode()}
     return {filed.path: text.replace("Do ", f"Do ({number}) ", 1).encode()}

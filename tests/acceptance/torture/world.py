@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sync.errors import PushUncertain, RemoteUnreachable
 from sync.memory_remote import MemoryRemote, MemoryServer
-from sync.remote import Refs, Update, Verdict
+from sync.remote import Oid, Refs, Update, Verdict
 from tests.acceptance.torture.history import Move, Push
 from tests.acceptance.torture.virtual import Loop
 
@@ -49,6 +49,8 @@ class World:
     rest: float = 900.0
     """So long everything then has to come to an end; 0: the run is cut off."""
     edits: bool = True
+    parks: float = 0.0
+    """The chance that an attempt waits for a person in the end; if there is one, the person pauses and resumes, too."""
     attack: bool = False
     """A stale holder forces its old claim back, and its result with it, after everybody has seen the newer one."""
 
@@ -99,6 +101,14 @@ class Line:
     def seen(self) -> Refs:
         """The refs as they were last fetched."""
         return self.remote.seen()
+
+    def tip(self) -> Oid | None:
+        """Where the branch stands, if the line holds."""
+        self._travel()
+        if self.cut:
+            self.loop.sleep(TIMEOUT)
+            raise RemoteUnreachable("line", "cut")
+        return self.remote.tip()
 
     def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
         """Moves refs, if nothing happens on the way."""

@@ -44,6 +44,15 @@ def test_every_operation_says_who_may_and_what_may_be_answered(build: Build) -> 
     assert list(body["422"]["content"]) == ["application/problem+json"]
 
 
+def test_no_two_bodies_have_one_name() -> None:
+    """Bodies become schemas by their class's name: two of one name would be described as the same."""
+    sources = (ROOT / "orchestrator" / "api").glob("*.py")
+    found = (re.findall(r"^class (\w+)\(.*BaseModel", path.read_text(), re.MULTILINE) for path in sources)
+    names = [name for each in found for name in each]
+    assert len(names) > 40
+    assert sorted(names) == sorted(set(names))
+
+
 def test_a_worker_describes_nothing_that_it_does_not_serve(build: Build) -> None:
     """With device sync the description is not served either; there is nothing to leak."""
     site = build(Role.LOCAL_WORKER, noun(), device_sync=True)

@@ -13,7 +13,7 @@ from orchestrator.api.gate import caller, need_of, needs
 from orchestrator.roles import Role
 from tests.orchestrator.api.conftest import Build, Site, bearer
 
-SCOPES = ("chat", "sync", "ops", "missions")
+SCOPES = ("chat", "sync", "ops", "missions", "approvals")
 LAN = {"http": "0.0.0.0:8823"}
 """A node that others can reach."""
 

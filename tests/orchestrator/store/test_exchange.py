@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -151,3 +152,46 @@ def test_many_takers_share_the_parcels(stores: Stores) -> None:
     for taker in takers:
         taker.join()
     assert sorted(taken) == sorted(f"k{n}" for n in range(40))
+
+
+def test_a_parcel_tells_when_it_is_due_and_when_it_went_out(stores: Stores) -> None:
+    """Waiting ones and sent ones are listed apart, the sent ones newest first."""
+    for n in range(3):
+        stores.outgoing.put(Parcel(key=f"k{n}", kind="mail", body={}), NOON)
+    stores.outgoing.sent("k0", NOON + timedelta(seconds=1))
+    stores.outgoing.sent("k1", NOON + timedelta(seconds=2))
+    stores.outgoing.failed("k2", "refused", None)
+    assert [(each.key, each.due) for each in stores.outgoing.listing()] == [("k2", None)]
+    sent = stores.outgoing.listing(sent=True)
+    assert [(each.key, each.due, each.sent) for each in sent] == [
+        ("k1", None, NOON + timedelta(seconds=2)),
+        ("k0", None, NOON + timedelta(seconds=1)),
+    ]
+
+
+def test_what_is_in_a_parcel_is_replaced_until_it_is_sent(stores: Stores) -> None:
+    """Who delivers in steps notes how far it came; what went out stays as it went."""
+    stores.outgoing.put(Parcel(key="k", kind="mail", body={"reached": []}), NOON)
+    stores.outgoing.amend("k", {"reached": ["a"]})
+    assert stores.outgoing.listing()[0].body == {"reached": ["a"]}
+    stores.outgoing.sent("k", NOON)
+    stores.outgoing.amend("k", {})
+    assert stores.outgoing.listing(sent=True)[0].body == {"reached": ["a"]}
+
+
+def test_a_mark_stays_until_it_is_set_anew(stores: Stores) -> None:
+    """No mark is the empty one; any words can be one."""
+    assert stores.marks.get("notices") == ""
+    for words in ("one", "two \0 \ud800", ""):
+        stores.marks.put("notices", words)
+        assert stores.marks.get("notices") == words
+    assert stores.marks.get("other") == ""
+
+
+def test_a_mark_goes_with_the_copy(stores: Stores, tmp_path: Path) -> None:
+    """A restored node goes on from where the backup was."""
+    stores.marks.put("notices", "here")
+    stores.copies.save(tmp_path / "copy.db")
+    stores.marks.put("notices", "later")
+    stores.copies.load(tmp_path / "copy.db")
+    assert stores.marks.get("notices") == "here"

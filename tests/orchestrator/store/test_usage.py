@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta, timezone
 
 from orchestrator.ports import Usage
@@ -50,3 +51,23 @@ def test_a_long_path_of_a_model_is_cut(stores: Stores) -> None:
     """A model may be called by its path; usage is noted all the same, on either database."""
     assert stores.usage.record(run(), Usage(model="/x" * 300, backend="b" * 90), when=NOON)
     assert not stores.usage.record(run(), Usage(), when=NOON)
+
+
+def test_what_was_spent_by_day_node_project_agent_and_model(stores: Stores) -> None:
+    """Each combination is one row; days are those of UTC; runs from before `since` are left out."""
+    late = NOON.replace(hour=23, minute=59, second=59)
+    stores.usage.record(run("a"), USED, when=late)
+    stores.usage.record(run("b"), USED, when=NOON)
+    stores.usage.record(run("c"), replace(USED, cost_usd=None), when=late + timedelta(seconds=1))
+    stores.usage.record(run("d", node="vps"), replace(USED, model="n"), when=NOON)
+    stores.usage.record(run("old"), USED, when=NOON - timedelta(days=2))
+    found = stores.usage.spent(since=NOON - timedelta(days=1))
+    assert [(f"{s.day}", s.node, s.project, s.agent, s.model, s.totals.runs) for s in found] == [
+        ("2026-11-21", "desk", "shop", "builtin", "m", 2),
+        ("2026-11-21", "vps", "shop", "builtin", "n", 1),
+        ("2026-11-22", "desk", "shop", "builtin", "m", 1),
+    ]
+    assert found[0].totals == Totals(
+        runs=2, tokens_in=20, tokens_out=10, tokens_cached=4, seconds=3.0, cost_usd=0.5, unpriced=0
+    )
+    assert found[2].totals.unpriced == 1

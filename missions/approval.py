@@ -1,0 +1,212 @@
+"""Does a result have to wait for a person? One function of the rules, of what was done, and of who did it.
+
+A fact that is not known, or is no sensible number, never allows anything. Every rule that was asked is in the verdict,
+so that a person can be told why.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from missions.policy import outside_scope
+from missions.standing import Scale, Standing, Tier
+
+SHOWN = 5
+"""Paths that a sentence names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a result changes in its project. None: not known. Money is USD; paths are the project's.
+
+    `links` are symbolic links and other repositories (submodules) that were made, changed or taken away; `executables`
+    what became, or came, executable; `commit` is on the project's server, as a child of `base`.
+    """
+
+    files: tuple[str, ...] | None = None
+    added: int | None = None
+    removed: int | None = None
+    binaries: tuple[str, ...] | None = None
+    modes: tuple[str, ...] | None = None
+    executables: tuple[str, ...] | None = None
+    links: tuple[str, ...] | None = None
+    cost_usd: float | None = None
+    tested: bool | None = None
+    denials: tuple[str, ...] | None = None
+    commit: str | None = None
+    base: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Auto:
+    """When nobody has to look. A limit that is None is not asked for; `paths` is never empty."""
+
+    max_lines: int
+    paths: tuple[str, ...]
+    max_files: int | None = None
+    max_cost_usd: float | None = None
+    tests: Literal["passed", "any"] = "passed"
+    tier: Tier = Tier.TRUSTED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Children:
+    """What missions that an agent proposes may do without a person: at most `max` of them, together for `share` of
+    their parent's budget."""
+
+    max: int = 0
+    share: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What holds for one kind of work in one project."""
+
+    auto: Auto | None = None
+    auto_word: bool = True
+    """Whether `approve: auto` in a mission counts."""
+    scope: tuple[str, ...] = ()
+    """What may be changed at all without a person; empty: anything."""
+    tools: Mapping[Tier, tuple[str, ...]] = field(default_factory=dict)
+    """What an agent of a tier may use; a tier that is missing has what the one below it has."""
+    scale: Scale = field(default_factory=Scale)
+    children: Children = field(default_factory=Children)
+    on_approval: str = "nothing"
+
+    def allowed(self, tier: Tier) -> tuple[str, ...] | None:
+        """The tools of an agent of this tier; None where the rules name none."""
+        known = [each for each in Tier if each.rank <= tier.rank and each in self.tools]
+        return self.tools[known[-1]] if known else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fired:
+    """One rule that was asked: its name in fleet.toml or the mission, whether it let the result pass, and why."""
+
+    rule: str
+    passed: bool
+    says: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What becomes of a result."""
+
+    held: bool
+    """Whether it waits for a person."""
+    rules: tuple[Fired, ...]
+
+    @property
+    def reason(self) -> str:
+        """Why it waits, in one line."""
+        return "; ".join(fired.says for fired in self.rules if not fired.passed)
+
+
+def decide(
+    rules: Rules, facts: Facts, standing: Standing, *, approve: str, doubt: str = "", scope: tuple[str, ...] = ()
+) -> Verdict:
+    """Whether a result that changed a project's files waits for a person.
+
+    `approve` and `scope` are the mission's own words; `doubt` says why its text, and so these words, are nobody's who
+    may file missions. Its node has looked at the scope, too: here it need not be believed.
+    """
+    if doubt:
+        return _verdict([Fired(rule="trust", passed=False, says=f"the mission's own word is in doubt: {doubt}")])
+    if approve == "always":
+        return _verdict([Fired(rule="approve", passed=False, says="the mission says approve: always")])
+    certain = [*_certain(rules, facts), *([_among("mission.scope", facts.files, scope)] if scope else [])]
+    if approve == "auto" and rules.auto_word:
+        return _verdict([Fired(rule="approve", passed=True, says="the mission says approve: auto"), *certain])
+    said = []
+    if approve == "auto":
+        said = [Fired(rule="policy.auto_word", passed=True, says="approve: auto does not count in this fleet")]
+    if rules.auto is None:
+        none = "no auto_approve rule accepts it: a person looks at it"
+        return _verdict([*said, *certain, Fired(rule="auto_approve", passed=False, says=none)])
+    return _verdict([*said, *certain, *_auto(rules.auto, facts, standing)])
+
+
+def _verdict(fired: list[Fired]) -> Verdict:
+    return Verdict(held=not all(each.passed for each in fired), rules=tuple(fired))
+
+
+def _certain(rules: Rules, facts: Facts) -> Iterator[Fired]:
+    """What must be true whoever says that nobody needs to look."""
+    known = bool(facts.files)
+    yield Fired(
+        rule="facts", passed=known, says="what was changed is known" if known else "what was changed is unknown"
+    )
+    there = bool(facts.commit) and bool(facts.base)
+    told = "the branch is on the project's server" if there else "its branch is not on the project's server"
+    yield Fired(rule="branch", passed=there, says=told)
+    if rules.scope:
+        yield _among("scope", facts.files, rules.scope)
+
+
+def _auto(auto: Auto, facts: Facts, standing: Standing) -> Iterator[Fired]:
+    """Each condition of an auto_approve rule."""
+    tier = standing.tier.rank >= auto.tier.rank
+    yield Fired(rule="auto_approve.tier", passed=tier, says=f"the agent is {standing.says}; this takes {auto.tier}")
+    if auto.max_cost_usd is not None:
+        yield _at_most("auto_approve.max_cost_usd", facts.cost_usd, auto.max_cost_usd, "cost {}", "${:.2f}")
+    yield _at_most("auto_approve.max_lines", _lines(facts), auto.max_lines, "{} changed", "{} lines")
+    if auto.max_files is not None:
+        count = None if facts.files is None else len(facts.files)
+        yield _at_most("auto_approve.max_files", count, auto.max_files, "{} changed", "{} files")
+    yield _among("auto_approve.paths", facts.files, auto.paths)
+    if auto.tests == "passed":
+        words = {True: "the project's tests passed", False: "the project's tests failed", None: "no test was run"}
+        tested = facts.tested if facts.tested in (True, False) else None
+        yield Fired(rule="auto_approve.tests", passed=facts.tested is True, says=words[tested])
+    yield _none("binaries", facts.binaries, "binary files")
+    yield _none("modes", facts.modes, "changed modes")
+    yield _none("executables", facts.executables, "new executables")
+    yield _none("links", facts.links, "links or submodules")
+    yield _none("denials", facts.denials, "refused requests of the agent")
+
+
+def _lines(facts: Facts) -> int | None:
+    """Lines added and removed; None unless both are counts."""
+    if not (_count(facts.added) and _count(facts.removed)):
+        return None
+    assert facts.added is not None
+    assert facts.removed is not None
+    return facts.added + facts.removed
+
+
+def _count(value: float | None) -> bool:
+    return value is not None and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+
+
+def _at_most(rule: str, value: float | None, roof: float, sentence: str, unit: str) -> Fired:
+    if not _count(value):
+        return Fired(rule=rule, passed=False, says=f"{rule.rpartition('.')[2]}: the number is not known")
+    assert value is not None
+    told = sentence.format(unit.format(value))
+    if value <= roof:
+        return Fired(rule=rule, passed=True, says=f"{told}, {unit.format(roof)} may pass")
+    return Fired(rule=rule, passed=False, says=f"{told}, at most {unit.format(roof)} may pass unseen")
+
+
+def _among(rule: str, files: tuple[str, ...] | None, paths: tuple[str, ...]) -> Fired:
+    if not files:
+        return Fired(rule=rule, passed=False, says=f"{rule.rpartition('.')[2]}: the changed files are not known")
+    outside = outside_scope(files, paths)
+    if outside:
+        return Fired(rule=rule, passed=False, says=f"{_some(outside)} outside of {', '.join(paths)}")
+    return Fired(rule=rule, passed=True, says=f"every file is within {', '.join(paths)}")
+
+
+def _none(what: str, found: tuple[str, ...] | None, words: str) -> Fired:
+    rule = f"auto_approve.{what}"
+    if found is None:
+        return Fired(rule=rule, passed=False, says=f"whether there are {words} is not known")
+    return Fired(rule=rule, passed=not found, says=f"{words}: {_some(found)}" if found else f"no {words}")
+
+
+def _some(names: tuple[str, ...] | list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

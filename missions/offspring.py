@@ -1,0 +1,65 @@
+"""What may a mission that an agent proposed ask for, so that nobody has to say yes to it?
+
+Nothing beyond its parent's project, scope, share of the budget, agent, machines and time. What only a person may write
+is not taken over at all.
+"""
+
+from __future__ import annotations
+
+from missions.approval import Children
+from missions.mission import Mission
+
+PROPOSABLE = (
+    "title",
+    "task",
+    "project",
+    "priority",
+    "agent",
+    "to",
+    "depends_on",
+    "not_before",
+    "timeout_seconds",
+    "max_retries",
+    "budget_usd",
+    "scope",
+)
+"""What a proposal may set. `run`, `approve`, `trusted_by` and all that nodes write are a person's or the fold's."""
+
+TASKS = ("general_task", "coding_task")
+"""What an agent may propose."""
+
+
+def beyond(child: Mission, parent: Mission, allowed: Children) -> str:
+    """What a child asks for that its parent does not give, in words; empty if nothing."""
+    checks = {
+        f"its parent is {parent.name}, not {child.parent}": child.parent == parent.name,
+        f"it is a {child.task}, its parent a {parent.task}": child.task in {parent.task, "general_task"},
+        f"it is for the project {child.project}, its parent for {parent.project}": child.project == parent.project,
+        f"it is for the agent {child.agent}, its parent for {parent.agent}": child.agent == parent.agent,
+        "it has a command line": child.run is None,
+        f"it says approve: {child.approve}": child.approve in {"policy", "always"},
+        "it asks for other machines than its parent": child.to == parent.to,
+        "it may change more than its parent": _inside(child.scope, parent.scope),
+        "it may take longer than its parent": child.timeout_seconds <= parent.timeout_seconds,
+        "it may be tried more often than its parent": child.max_retries <= parent.max_retries,
+        "it goes before its parent": child.priority <= parent.priority,
+        "it may cost more than its share of its parent's budget": _affordable(child, parent, allowed),
+    }
+    return "; ".join(why for why, fine in checks.items() if not fine)
+
+
+def _inside(scope: tuple[str, ...], roof: tuple[str, ...]) -> bool:
+    """Whether every pattern is one of the parent's; a parent without a scope gives everything."""
+    return not roof or (bool(scope) and set(scope) <= set(roof))
+
+
+def _affordable(child: Mission, parent: Mission, allowed: Children) -> bool:
+    """Each of `allowed.max` children may take an equal part of the share; where nobody limits it, nobody does."""
+    if parent.budget_usd is None:
+        return True
+    return child.budget_usd is not None and child.budget_usd <= portion(parent.budget_usd, allowed)
+
+
+def portion(budget_usd: float, allowed: Children) -> float:
+    """What one child may cost, in USD."""
+    return budget_usd * allowed.share / max(1, allowed.max)

@@ -1,0 +1,1 @@
+"""What do the nodes' pages together tell of what the fleet has spent?"""

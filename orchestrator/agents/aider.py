@@ -1,0 +1,176 @@
+"""How does aider do a round of work?
+
+Run against version 0.86.2 (`tests/agents`). It writes text, and exits with 0 when its model's API has failed: what it
+says of tokens is its last event, and what litellm says is an error. Settings of the repository are hidden from it and
+overridden besides: `.env` there could name another API, `.aider.conf.yml` commands that it runs. It has no turn limit
+and no budget of its own, asks for no permission, and keeps its conversation in a file of the home folder.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from orchestrator.delegation.apis import ANTHROPIC, GEMINI, OPENAI, with_keys
+from orchestrator.delegation.events import MOST
+from orchestrator.delegation.installed import Installed
+from orchestrator.delegation.lent import PROMPT, put
+from orchestrator.delegation.program import Brief, Launch, Reading, Told, Trouble
+from orchestrator.delegation.troubles import one_line, trouble_of
+from orchestrator.ports import Usage
+
+PROGRAM = Installed(name="aider", install="pipx install aider-chat")
+START = (
+    'if own=$(git rev-parse --absolute-git-dir 2>/dev/null); then mkdir -p "$HOME/.aider-git/objects"; '
+    'cp "$own/index" "$HOME/.aider-git/index"; export GIT_INDEX_FILE="$HOME/.aider-git/index" '
+    'GIT_OBJECT_DIRECTORY="$HOME/.aider-git/objects" GIT_ALTERNATE_OBJECT_DIRECTORIES="$own/objects"; fi; '
+    'exec "$@" <"$0"'
+)
+"""It gives up a new file that it cannot add to git's index. The repository is read-only, so it gets an index of its own
+in its home.
+"""
+HISTORY = ".aider-chat"
+SESSION = "chat"
+GITCONFIG = "[user]\n\tname = aider\n\temail = aider@localhost\n"
+"""Without a name of its own it would write one into the repository's settings, which are not its to write."""
+LEAVES = (".aider*",)
+HIDDEN = (".aider.conf.yml", ".env", ".aider.model.settings.yml", ".aider.model.metadata.json")
+FLAGS = (
+    *("--yes-always", "--no-stream", "--no-pretty", "--no-auto-commits", "--no-dirty-commits", "--no-check-update"),
+    *("--analytics-disable", "--no-gitignore", "--no-show-model-warnings", "--no-show-release-notes"),
+    *("--no-suggest-shell-commands", "--no-auto-lint", "--no-auto-test", "--no-notifications", "--no-detect-urls"),
+    *("--disable-playwright", "--env-file", "/dev/null", "--load", "/dev/null", "--message-file", "/dev/stdin"),
+)
+QUIET = {"COLUMNS": "1000", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+MODEL = re.compile(r"(?:Main model|Model): (?P<name>\S+)")
+TOKENS = re.compile(
+    r"Tokens: (?P<sent>[\d.,]+[kM]?) sent(?:, (?P<written>[\d.,]+[kM]?) cache write)?"
+    r"(?:, (?P<cached>[\d.,]+[kM]?) cache hit)?, (?P<received>[\d.,]+[kM]?) received"
+    r"(?:.*?Cost: \$(?P<cost>[\d.]+) message)?"
+)
+FAILED = re.compile(r"\blitellm\.(?:\w+\.)?\w*(?:Error|Exception|Timeout)\b")
+RETRYING = "Retrying in "
+SAID_LINES = 6
+"""Lines of an error that are looked at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aider:
+    """`aider --message-file`."""
+
+    name: str = "aider"
+    installed: Installed = PROGRAM
+
+    def missing(self) -> str | None:
+        """What it lacks: the program, or a key."""
+        if why := self.installed.missing():
+            return why
+        if with_keys(ANTHROPIC, OPENAI, GEMINI):
+            return None
+        return "aider has no log-in: set ANTHROPIC_API_KEY, OPENAI_API_KEY or GEMINI_API_KEY"
+
+    def version(self) -> str:
+        """Its version."""
+        return self.installed.version()
+
+    def launch(self, brief: Brief) -> Launch:
+        """A round; with a session, it goes on with the conversation in its home. Raises OSError."""
+        files = ("--chat-history-file", str(brief.home / HISTORY), "--input-history-file", "/dev/null")
+        put(brief.home, ".gitconfig", GITCONFIG)
+        prompt = str(put(brief.home, PROMPT, brief.prompt))
+        words = (
+            *FLAGS,
+            *files,
+            *(("--restore-chat-history",) if brief.session else ()),
+            *(("--model", brief.model) if brief.model else ()),
+            *(() if (brief.tree / ".git").exists() else ("--no-git",)),
+            *_reads(brief.tree),
+        )
+        return Launch(
+            argv=("/bin/sh", "-c", START, prompt, *self.installed.argv(), *words),
+            environment=QUIET,
+            readable=self.installed.readable(),
+            upstreams=with_keys(ANTHROPIC, OPENAI, GEMINI),
+            leaves=LEAVES,
+            hidden=HIDDEN,
+        )
+
+    def reading(self) -> Reading:
+        """A fresh reading."""
+        return AiderReading()
+
+
+def _reads(tree: Path) -> tuple[str, ...]:
+    agents = tree / "AGENTS.md"
+    return ("--read", str(agents)) if agents.is_file() and not agents.is_symlink() else ()
+
+
+class AiderReading:
+    """Reads what aider prints."""
+
+    def __init__(self) -> None:
+        self._answered, self._answer = False, ""
+        self._said: list[str] = []
+        self._failing = False
+        self._lines: list[str] = []
+        self._usage = Usage(backend="aider")
+
+    def take(self, line: str) -> str:
+        """Takes one line."""
+        if found := MODEL.match(line):
+            self._usage = replace(self._usage, model=found["name"].rpartition("/")[2])
+        elif tokens := TOKENS.search(line):
+            self._count(tokens)
+        elif FAILED.search(line):
+            self._said, self._failing = [line], True
+        elif self._failing and len(self._said) < SAID_LINES and not line.startswith(RETRYING):
+            self._said.append(line)
+        else:
+            self._lines.append(line)
+        return line
+
+    def _count(self, found: re.Match[str]) -> None:
+        sent, written, cached, received = (_number(found[name]) for name in ("sent", "written", "cached", "received"))
+        cost = _cost(found["cost"] or "")
+        self._answered, self._failing, self._said = True, False, []
+        self._answer, self._lines = "\n".join(self._lines).strip(), []
+        self._usage = replace(
+            self._usage,
+            tokens_in=self._usage.tokens_in + sent,
+            tokens_out=self._usage.tokens_out + received,
+            tokens_cached=self._usage.tokens_cached + cached,
+            tokens_written=self._usage.tokens_written + written,
+            cost_usd=self._usage.cost_usd if cost is None else (self._usage.cost_usd or 0.0) + cost,
+        )
+
+    def told(self, exit_code: int | None) -> Told:
+        """What is known by now. It says nothing at its end, so it has not ended before it has exited."""
+        said = one_line(" ".join(self._said)) if self._failing else ""
+        trouble: Trouble | None = trouble_of(said) if said else None
+        return Told(
+            ended=self._answered and exit_code is not None,
+            session=SESSION if self._answered else "",
+            answer=self._answer,
+            error=said,
+            trouble=trouble,
+            usage=self._usage,
+        )
+
+
+def _cost(said: str) -> float | None:
+    """An amount as aider says it; None for what is none."""
+    try:
+        return found if 0 <= (found := float(said)) < 1e9 else None
+    except ValueError:
+        return None
+
+
+def _number(said: str | None) -> int:
+    """A count as aider rounds it: 812, 1.1k, 2M."""
+    scale = {"k": 1_000, "M": 1_000_000}.get((said or "")[-1:], 1)
+    digits = (said or "").rstrip("kM").replace(",", "")
+    try:
+        return round(min(float(digits) * scale, MOST))
+    except (ValueError, OverflowError):
+        return 0

@@ -1,0 +1,176 @@
+"""How does Codex do a round of work?
+
+Run against version 0.169.0 (`tests/agents`). A thread's usage is counted from its first round on, so what was spent
+before is taken off. Its own sandbox is off: it cannot be made inside of ours (no user namespace in a user namespace),
+and ours is the stricter one. It has no turn limit and knows no prices.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.delegation.apis import OPENAI, with_keys
+from orchestrator.delegation.events import Hearing, count, event, table, text
+from orchestrator.delegation.installed import Installed
+from orchestrator.delegation.lent import PROMPT, lend, put
+from orchestrator.delegation.program import Brief, Launch, Reading
+from orchestrator.delegation.troubles import one_line, trouble_of
+from orchestrator.ports import Usage
+
+PROGRAM = Installed(name="codex", install="npm install -g @openai/codex")
+LOGIN = ".codex/auth.json"
+HOSTS = ("chatgpt.com:443", "auth.openai.com:443", "api.openai.com:443")
+BEFORE = "shiftbook.before"
+"""The event by which a round's reading is told what the thread had taken before it."""
+START = 'before=$1; shift; printf "%s\\n" "$before"; exec "$@" <"$0"'
+KEYED = (
+    'before=$1; shift; printf "%s\\n" "$before"; '
+    'exec "$@" -c "model_providers.shiftbook.base_url=$OPENAI_BASE_URL" <"$0"'
+)
+PROVIDER = {
+    "name": '"OpenAI"',
+    "env_key": '"OPENAI_API_KEY"',
+    "wire_api": '"responses"',
+    "supports_websockets": "false",
+    "request_max_retries": "2",
+    "stream_max_retries": "2",
+}
+SETTINGS = (
+    'sandbox_mode="danger-full-access"',
+    'approval_policy="never"',
+    "analytics.enabled=false",
+    "check_for_update_on_startup=false",
+    'web_search="disabled"',
+)
+ROOF = 64 * 1024 * 1024
+"""Bytes of a thread's file that are looked through."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Codex:
+    """`codex exec`."""
+
+    name: str = "codex"
+    installed: Installed = PROGRAM
+
+    def missing(self) -> str | None:
+        """What it lacks: the program, or a log-in."""
+        if why := self.installed.missing():
+            return why
+        if with_keys(OPENAI) or self.installed.logged_in(LOGIN):
+            return None
+        return "codex has no log-in: set OPENAI_API_KEY, or run `codex login` once"
+
+    def version(self) -> str:
+        """Its version."""
+        return self.installed.version()
+
+    def launch(self, brief: Brief) -> Launch:
+        """A round; with a session, it goes on with that thread. Raises OSError."""
+        keys = with_keys(OPENAI)
+        lent = not keys and lend(brief.home, LOGIN)
+        settings = [*SETTINGS, *(_provider() if keys else ())]
+        words = (
+            *("exec", *(("resume",) if brief.session else ()), "--json", "--skip-git-repo-check", "--ignore-rules"),
+            *(word for each in settings for word in ("-c", each)),
+            *(("-m", brief.model) if brief.model else ()),
+            *((brief.session,) if brief.session else ()),
+            "-",
+        )
+        before = json.dumps({"type": BEFORE, "usage": spent(brief.home, brief.session)})
+        prompt = str(put(brief.home, PROMPT, brief.prompt))
+        return Launch(
+            argv=("/bin/sh", "-c", KEYED if keys else START, prompt, before, *self.installed.argv(), *words),
+            readable=self.installed.readable(),
+            upstreams=keys,
+            hosts=HOSTS if lent else (),
+        )
+
+    def reading(self) -> Reading:
+        """A fresh reading."""
+        return CodexReading()
+
+
+def _provider() -> Iterator[str]:
+    """Another provider than its own, because that one speaks through a web socket first and to one host only."""
+    yield 'model_provider="shiftbook"'
+    for name, value in PROVIDER.items():
+        yield f"model_providers.shiftbook.{name}={value}"
+
+
+def spent(home: Path, session: str) -> dict[str, Any]:
+    """What a thread has taken so far, from the file that codex keeps of it; empty for a new one."""
+    folder = home / ".codex" / "sessions"
+    files = sorted(folder.glob(f"*/*/*/rollout-*-{session}.jsonl")) if session.replace("-", "").isalnum() else []
+    found: dict[str, Any] = {}
+    for file in files[-1:]:
+        if file.is_symlink() or not file.is_file() or file.stat().st_size > ROOF:
+            continue
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                found = table(event(line), "payload", "info", "total_token_usage") or found
+    return found
+
+
+class CodexReading(Hearing):
+    """Reads `--json`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._before: dict[str, Any] = {}
+
+    def hear(self, found: dict[str, Any]) -> str:
+        """Takes one event."""
+        match text(found, "type"):
+            case "shiftbook.before":
+                self._before = self._before or table(found, "usage")
+            case "thread.started":
+                self.session = text(found, "thread_id")
+            case "turn.completed":
+                self.ended, self.error, self.trouble = True, "", None
+                self.usage = _usage(table(found, "usage"), self._before)
+            case "turn.failed":
+                self.ended = True
+                return self._failed(text(found, "error", "message"))
+            case "error":
+                return self._failed(text(found, "message"))
+            case "item.started" | "item.completed":
+                return self._item(table(found, "item"), done=text(found, "type") == "item.completed")
+        return ""
+
+    def _failed(self, said: str) -> str:
+        """An error; one that it got over is forgotten when the turn is completed."""
+        self.error = one_line(said)
+        self.trouble = trouble_of(said)
+        return f"[{self.trouble}: {self.error}]"
+
+    def _item(self, item: dict[str, Any], *, done: bool) -> str:
+        match text(item, "type"):
+            case "agent_message" if done:
+                self.answer = text(item, "text")
+                return self.answer
+            case "command_execution" if not done:
+                return f"[{one_line(text(item, 'command'))}]"
+            case "command_execution" | "file_change" if text(item, "status") == "declined":
+                self.deny(one_line(text(item, "command")) or "a change of files")
+            case "file_change" if done:
+                paths = [text(each, "path") for each in item.get("changes") or () if isinstance(each, dict)]
+                return f"[{text(item, 'status')}: {', '.join(paths)}]"
+        return ""
+
+
+def _usage(now: dict[str, Any], before: dict[str, Any]) -> Usage:
+    def more(name: str) -> int:
+        return max(0, count(now, name) - count(before, name))
+
+    return Usage(
+        backend="codex",
+        tokens_in=more("input_tokens"),
+        tokens_out=more("output_tokens"),
+        tokens_cached=more("cached_input_tokens"),
+        tokens_written=more("cache_write_input_tokens"),
+    )

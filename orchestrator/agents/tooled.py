@@ -1,0 +1,274 @@
+"""How does a model work in a workspace: with our tools, a step at a time, as a chat does?"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from orchestrator.backends import Choice
+from orchestrator.conversation.approvals import Approvals
+from orchestrator.conversation.steps import Limits, Said, Stepping
+from orchestrator.conversation.turnstile import Turnstile
+from orchestrator.conversation.values import Event, Tally
+from orchestrator.conversation.voice import Voice
+from orchestrator.delegation import letters
+from orchestrator.delegation.process import Ending
+from orchestrator.delegation.program import Told
+from orchestrator.delegation.site import Site
+from orchestrator.delegation.turn import Turn
+from orchestrator.delegation.watch import Bounds, Watch
+from orchestrator.errors import ContextTooLong, ModelUnavailable, WrongPrompt
+from orchestrator.ports import Job, Message, Model, Sandbox, Usage
+from orchestrator.tools import kit
+from orchestrator.tools.ground import Ground
+from orchestrator.tools.tool import Call, Leave, Policy, Toolbox, Traced
+
+TRANSCRIPT = "transcript.json"
+"""The conversation so far, in the attempt's folder: what a model has for a session."""
+ALONE = Policy(asks=frozenset(), denies=frozenset({"git add", "git commit"}))
+"""Nobody is there to be asked; the node commits."""
+SHOWN = 200
+SMALL = 16_384
+"""Tokens of context below which a model is led by the hand: shown examples, given no choice of what to name files."""
+
+
+def _held(policy: Policy, job: Job) -> Policy:
+    """The policy without the tools that the fleet does not let this agent use."""
+    if job.tools is None:
+        return policy
+    return replace(policy, denies=policy.denies | (frozenset(kit.NAMES) - set(job.tools)))
+
+
+def _example(task: str, path: str, line: str) -> tuple[Message, ...]:
+    call = json.dumps({"tool": "write", "arguments": {"path": path, "content": f"{line}\n"}})
+    return (
+        Message(role="user", content=f"# Your task\n\n{task}"),
+        Message(role="assistant", content=call),
+        Message(role="user", content="new: 1 lines"),
+        Message(role="assistant", content=json.dumps({"answer": f"I wrote {path}."})),
+    )
+
+
+EXAMPLES = (
+    *_example("Write the file COLOUR with this line: dark green", "COLOUR", "dark green"),
+    *_example("Put this line into src/names.txt: Hedy Lamarr", "src/names.txt", "Hedy Lamarr"),
+    *_example("Make list.md that says: Buy milk.", "list.md", "Buy milk."),
+)
+"""What a model of 135 million parameters must have seen to do it: without them it searches for ever."""
+NAMED = re.compile(r"(?<![\w/.~-])(?:[\w-]+/)*(?:[\w-]*\.[A-Za-z][A-Za-z0-9]{0,7}|[A-Z][A-Z0-9_]{3,})(?![\w/])")
+"""What looks like a file's path in a text: `src/names.txt`, `Makefile.am`, `VERSION`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tooled:
+    """A model as one who works in rounds. What was said in earlier rounds it is given again."""
+
+    model: Model
+    sandbox: Sandbox
+    node: str
+    policy: Policy = ALONE
+    limits: Limits = field(default_factory=Limits)
+    name: str = "builtin"
+    repeats: bool = True
+
+    def version(self) -> str:
+        """The model's name: there is no program."""
+        return ""
+
+    def begin(self, job: Job) -> str:
+        """The task; the handoff stands above it. A small model is not told what will be run: it would answer that."""
+        return letters.short(job, tests=not self._small)
+
+    @property
+    def _small(self) -> bool:
+        return self.model.context_tokens < SMALL
+
+    def work(self, prompt: str, site: Site, bounds: Bounds) -> Turn:
+        """One round. What the model lacks is the round's error."""
+        ground = Ground(folder=site.job.folder, git=site.workspace.folder / "git" if site.workspace else None)
+        box = kit.toolbox(ground, sandbox=self.sandbox, policy=_held(self.policy, site.job), node=self.node)
+        transcript = _Transcript(site.job.folder / TRANSCRIPT)
+        start = [_head(site.job, box), *(EXAMPLES if self._small else ())]
+        messages = [*start, *transcript.read(site), Message(role="user", content=prompt)]
+        watch = bounds.watch(timed=True)
+        heard, tally = _Heard(site.job.say), _Metered(tell=bounds.bill.tell)
+        stepping = self._stepping(site.job, messages, box, heard, watch, tally)
+        began, said, error = time.monotonic(), None, ""
+        try:
+            said = stepping.go()
+            messages.append(Message(role="assistant", content=said.raw or said.text))
+        except (ModelUnavailable, ContextTooLong, WrongPrompt) as caught:
+            error = str(caught)
+        heard.close()
+        transcript.write(messages[len(start) :])
+        site.remember(TRANSCRIPT)
+        made = _Made(said=said, error=error, seconds=time.monotonic() - began, calls=stepping.calls)
+        ending = made.ending(bounds, watch)
+        return Turn(
+            told=made.told(tally.usage, ended=ending is Ending.EXIT),
+            says=f"{self.model.name} worked for {made.seconds:.1f} s with {len(made.calls)} calls of tools",
+            ending=ending,
+            output=heard.text,
+            seconds=made.seconds,
+            parked=watch.over if ending is Ending.STOPPED and not bounds.stop.is_set() else "",
+            notes=(f"all of its {self.limits.steps} calls of tools were used",) if made.finish == "steps" else (),
+        )
+
+    def _stepping(
+        self, job: Job, messages: list[Message], box: Toolbox, heard: _Heard, watch: Watch, tally: Tally
+    ) -> Stepping:
+        choice, failed = Choice(model=self.model, why="this attempt's"), list[str]()
+        only = _Only(choice, failed)
+        return Stepping(
+            voice=Voice(chooser=only, wanted="", peers=False, choice=choice, failed=failed),
+            conversation=f"mission-{job.mission.name}-{job.attempt}",
+            messages=messages,
+            count=self.model.count,
+            turnstile=Turnstile(),
+            ticket=None,
+            hear=heard.hear,
+            stop=watch,
+            limits=self.limits,
+            box=box,
+            approvals=Approvals(new_id=lambda: ""),
+            notes=_Silent(),
+            when=lambda: "",
+            temperature=0.0 if self._small else None,
+            paths=named(f"{job.mission.title}\n{job.mission.body}") if self._small else (),
+            tally=tally,
+        )
+
+
+def named(text: str) -> tuple[str, ...]:
+    """The paths that a text names."""
+    return tuple(dict.fromkeys(NAMED.findall(text)))
+
+
+def _head(job: Job, box: Toolbox) -> Message:
+    return Message(role="system", content="\n\n".join(part for part in (job.context.strip(), kit.told(box)) if part))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Made:
+    """What came of a round's steps. Without `said`, the model failed with `error`."""
+
+    said: Said | None
+    error: str
+    seconds: float
+    calls: tuple[Traced, ...]
+
+    @property
+    def finish(self) -> str:
+        return self.said.finish if self.said else ""
+
+    def ending(self, bounds: Bounds, watch: Watch) -> Ending:
+        if bounds.stop.is_set() or (self.finish == "cancelled" and watch.over):
+            return Ending.STOPPED
+        return Ending.TIMEOUT if self.finish == "cancelled" else Ending.EXIT
+
+    def told(self, usage: Usage, *, ended: bool) -> Told:
+        whole = self.said is not None and self.finish != "length"
+        cut = "its answer was cut off: the model's context or its tokens for one step were used up"
+        refused = (f"{call.act} {_short(call.arguments)}" for call in self.calls if call.leave == Leave.DENY.value)
+        return Told(
+            ended=ended and whole,
+            session=TRANSCRIPT,
+            answer=self.said.text.strip() if self.said and whole else "",
+            error=self.error or ("" if whole else cut),
+            denials=tuple(dict.fromkeys(refused)),
+            usage=usage,
+        )
+
+
+def _short(arguments: object) -> str:
+    text = " ".join(json.dumps(arguments, ensure_ascii=False, default=str).split())
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+@dataclass(frozen=True)
+class _Only:
+    """Chooses the one that there is. What it is chosen again for is a failure, which is passed on."""
+
+    choice: Choice
+    failed: list[str]
+
+    def choose(self, wanted: str = "", *, peers: bool = True) -> Choice:
+        raise ModelUnavailable("; ".join(self.failed))
+
+
+class _Silent:
+    """Calls are told as events; nothing is stored of them."""
+
+    def begin(self, call: Call, state: str) -> int:
+        return 0
+
+    def finish(self, number: int, traced: Traced) -> None:
+        return
+
+
+@dataclass
+class _Metered(Tally):
+    """A tally whose sum is told while it grows."""
+
+    tell: Callable[[Usage], None] = lambda usage: None
+
+    def add(self, step: Usage) -> None:
+        super().add(step)
+        self.tell(self.usage)
+
+
+@dataclass
+class _Heard:
+    """What people are shown: calls with their results, and the answer's lines."""
+
+    say: Callable[[str], None]
+    lines: list[str] = field(default_factory=list)
+    rest: str = ""
+
+    def hear(self, event: Event) -> None:
+        if event.kind == "token":
+            *lines, self.rest = (self.rest + str(event.data["text"])).split("\n")
+            self._show(lines)
+        elif event.kind == "tool" and event.data["state"] in ("done", "failed"):
+            result = str(event.data["result"]).strip()
+            self._show([f"[{event.data['act']} {_short(event.data['arguments'])}]", *result.splitlines()])
+
+    def close(self) -> None:
+        self._show([self.rest] if self.rest else [])
+        self.rest = ""
+
+    def _show(self, lines: list[str]) -> None:
+        for line in lines:
+            self.lines.append(line)
+            self.say(line)
+
+    @property
+    def text(self) -> str:
+        return "".join(f"{line}\n" for line in self.lines)
+
+
+@dataclass(frozen=True)
+class _Transcript:
+    """A conversation in a file, whole or not at all."""
+
+    path: Path
+
+    def read(self, site: Site) -> list[Message]:
+        """What was said before; nothing where nothing can be read or the attempt is new."""
+        if not site.kept.session:
+            return []
+        try:
+            read: list[dict[str, Any]] = json.loads(self.path.read_text(encoding="utf-8"))
+            return [Message(role=str(each["role"]), content=str(each["content"])) for each in read]
+        except (OSError, ValueError, TypeError, KeyError):
+            return []
+
+    def write(self, messages: list[Message]) -> None:
+        beside = self.path.with_suffix(".part")
+        beside.write_text(json.dumps([vars(each) for each in messages], ensure_ascii=False), encoding="utf-8")
+        beside.replace(self.path)

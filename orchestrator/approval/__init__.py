@@ -1,0 +1,1 @@
+"""How a person decides on a result, and what an approval then does with its branch."""

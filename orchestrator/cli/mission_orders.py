@@ -1,0 +1,69 @@
+"""What one may say about a mission on the command line: cancel, pause, resume, retry, trust."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from orchestrator import nudges, settings, wiring
+from orchestrator.fleet import Fleet
+from orchestrator.views import MissionView
+
+
+def _door() -> Fleet:
+    return wiring.fleet(settings.load())
+
+
+def _said(view: MissionView, words: str, as_json: bool) -> None:
+    """Says what became of it, and has a node of this machine look at once."""
+    nudges.nudge(settings.load().home)
+    click.echo(json.dumps(view.json(), ensure_ascii=False) if as_json else words)
+
+
+@click.command("cancel")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print the mission as JSON.")
+def cancel(name: str, as_json: bool) -> None:
+    """Calls a mission off. A node that works on it stops within seconds; what it did is kept."""
+    view = _door().cancel(name)
+    _said(view, f"{view.name} is called off", as_json)
+
+
+@click.command("pause")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print the mission as JSON.")
+def pause(name: str, as_json: bool) -> None:
+    """Lets a mission rest. What runs is stopped within seconds and keeps its workspace; no attempt is counted."""
+    view = _door().pause(name)
+    running = "; its node stops and keeps the workspace" if view.status == "running" else ""
+    _said(view, f"{view.name} is paused{running}. `shiftbook mission resume {view.name}` has it go on", as_json)
+
+
+@click.command("resume")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print the mission as JSON.")
+def resume(name: str, as_json: bool) -> None:
+    """Puts a parked mission back into the queue; it goes on where it was if the node that ran it takes it."""
+    view = _door().resume(name)
+    kept = f"; {view.kept_on} keeps its workspace and is waited for" if view.kept_on else ""
+    _said(view, f"{view.name} is {view.status} again{kept}", as_json)
+
+
+@click.command("retry")
+@click.argument("name")
+def retry(name: str) -> None:
+    """Puts a dead or failed mission back into the queue, with all its attempts."""
+    view = _door().retry(name)
+    _said(view, f"{view.name} is {view.status} again", False)
+
+
+@click.command("trust")
+@click.argument("name")
+def trust(name: str) -> None:
+    """Vouches for an untrusted mission: you sign its text as it is, and it runs."""
+    view = _door().vouch(name)
+    _said(view, f"{view.name} is trusted on your word; it is {view.status}", False)
+
+
+COMMANDS = (cancel, pause, resume, retry, trust)

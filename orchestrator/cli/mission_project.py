@@ -1,0 +1,60 @@
+"""What does `shiftbook mission new` do about a mission that names no project?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+
+import click
+
+from missions.mission import NO_PROJECT
+from orchestrator.errors import WrongSetting
+from orchestrator.ledger import Ledger
+from orchestrator.matching.acquaintance import looked_up
+from orchestrator.matching.assignment import CODING
+from orchestrator.matching.match import Verdict
+
+NONE = "none"
+HOW = "say --project NAME, or --no-project"
+
+
+def found(look: Callable[[], Ledger], body: str, fields: Mapping[str, object], *, none: bool) -> str | None:
+    """The project that a mission means; None where nothing points at any. Says why on standard error.
+
+    `none` is the person's word that it has none. Where it is not sure it asks on a terminal; off one it raises
+    WrongSetting with what it could be.
+    """
+    needs = fields.get("task") == CODING
+    if none and (needs or fields.get("project")):
+        raise WrongSetting("--no-project", "not together with --project or a coding_task, which needs one")
+    if none:
+        return NO_PROJECT
+    ledger, scope = look(), fields.get("scope")
+    patterns = tuple(map(str, scope)) if isinstance(scope, tuple) else ()
+    verdict = looked_up(ledger, f"{fields.get('title') or ''}\n\n{body}", needs=needs, scope=patterns)
+    if verdict.project:
+        click.echo(f"this looks like {verdict.looks}; --project says otherwise", err=True)
+        return verdict.project
+    if not needs and not verdict.candidates:
+        return None
+    names = [candidate.project for candidate in verdict.candidates] or sorted(ledger.charter.projects)
+    if sys.stdin.isatty():
+        return _asked(verdict, names, needs=needs)
+    raise WrongSetting("--project", _unsure(verdict, names, needs=needs))
+
+
+def _asked(verdict: Verdict, names: list[str], *, needs: bool) -> str:
+    for candidate in verdict.candidates:
+        click.echo(f"it could be {candidate.project} (because {candidate.because})", err=True)
+    if not names:
+        raise WrongSetting("--project", _unsure(verdict, names, needs=needs))
+    choices = names if needs else [*names, NO_PROJECT]
+    return str(click.prompt("which project?", type=click.Choice(choices), default=names[0], err=True))
+
+
+def _unsure(verdict: Verdict, names: list[str], *, needs: bool) -> str:
+    how = "say --project NAME" if needs else "say --project NAME, or --no-project"
+    if verdict.candidates:
+        return f"none is named; {verdict.could_be}: {how}"
+    known = ", ".join(names) or "none yet (`shiftbook project add`)"
+    return f"a coding_task needs one, and nothing in this one points at any; fleet.toml has {known}: {how}"

@@ -1,0 +1,101 @@
+"""shiftbook notify"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from typing import Any
+
+import click
+
+from orchestrator import settings, wiring
+from orchestrator.cli import paper
+from orchestrator.errors import WrongSetting
+from orchestrator.notices.courier import MINE, Courier, NotDelivered
+from orchestrator.notices.standing import retry, standing
+from orchestrator.stores import Parcel
+from orchestrator.telling.message import Message
+
+UNSET = "no address is set: write apprise's URLs into it, such as ntfy://… or mailto://… (docs/notifications.md)"
+
+
+@click.group("notify")
+def command() -> None:
+    """Tell people what happens: where to, what waits, what failed."""
+
+
+@command.command("test")
+@click.option("--json", "as_json", is_flag=True, help="Print what became of each address as JSON.")
+def test(as_json: bool) -> None:
+    """Sends a message to every address of SHIFTBOOK_NOTIFY now. Exit code 1 if one was not reached."""
+    now = settings.load()
+    carries = wiring.courier(now)
+    if carries is None:
+        raise WrongSetting("SHIFTBOOK_NOTIFY", UNSET)
+    found = {channel.name: _sent(carries, number, now.node) for number, channel in enumerate(carries.channels)}
+    if as_json:
+        paper.print_json([{"channel": name, "ok": not why, "why": why} for name, why in found.items()])
+    else:
+        rows = [("", name, why, "failed" if why else "done") for name, why in found.items()]
+        paper.console().print(paper.shift_lines(rows))
+    sys.exit(1 if any(found.values()) else 0)
+
+
+def _sent(carries: Courier, number: int, node: str) -> str:
+    """Why a message did not reach the address of that number; empty if it did."""
+    body = f"This is {node}. What happens in your fleet will be told here."
+    message = Message(key=f"test-{secrets.token_hex(6)}", title="Shiftbook can reach you", body=body)
+    try:
+        carries.send(carries.channels[number], message)
+    except NotDelivered as error:
+        return str(error)
+    return ""
+
+
+@command.command("list")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many that went out.")
+@click.option("--json", "as_json", is_flag=True, help="Print the notices as JSON.")
+def listing(limit: int, as_json: bool) -> None:
+    """Shows what waits to be told, what failed and why, and what was told last."""
+    now = settings.load()
+    stores = wiring.stores(now)
+    try:
+        stand = standing(stores.outgoing)
+        told = [parcel for parcel in stores.outgoing.listing(limit=limit, sent=True) if parcel.kind == MINE]
+    finally:
+        stores.close()
+    groups = {"given up": stand.given_up, "failed": stand.resting, "waiting": stand.waiting, "told": tuple(told)}
+    rows = [(state, parcel) for state, parcels in groups.items() for parcel in parcels]
+    if as_json:
+        paper.print_json([_json(state, parcel) for state, parcel in rows])
+    elif rows:
+        paper.console().print(paper.shift_lines(_row(state, parcel) for state, parcel in rows))
+    else:
+        set_up = bool(now.notify.get_secret_value().strip())
+        click.echo("nothing waits to be told, and nothing was told yet" if set_up else f"SHIFTBOOK_NOTIFY: {UNSET}")
+
+
+@command.command("retry")
+def again() -> None:
+    """Has everything that failed tried again at once, what was given up too. The node that runs here does it."""
+    stores = wiring.stores(settings.load())
+    try:
+        count = retry(stores.outgoing, wiring.now())
+    finally:
+        stores.close()
+    click.echo(f"{count} notice{'s' * (count != 1)} will be tried again by this machine's node")
+
+
+def _row(state: str, parcel: Parcel) -> tuple[str, str, str, str]:
+    tries = f"{parcel.tries} tr{'ies' if parcel.tries != 1 else 'y'}: {parcel.error}" if parcel.error else ""
+    due = f"tried again {paper.clock_time(parcel.due)}" if parcel.due and parcel.error else ""
+    waits = f"due {paper.clock_time(parcel.due)}" if parcel.due and not parcel.error else ""
+    detail = " · ".join(part for part in (str(parcel.body.get("body", "")), tries, due, waits) if part)
+    return paper.clock_time(parcel.sent), str(parcel.body.get("title", parcel.key)), detail, state
+
+
+def _json(state: str, parcel: Parcel) -> dict[str, Any]:
+    words = {name: parcel.body.get(name, "") for name in ("kind", "title", "body", "path")}
+    times = {"due": parcel.due, "sent": parcel.sent}
+    shown = {name: moment.isoformat() if moment else None for name, moment in times.items()}
+    return {"id": parcel.key, "state": state, **words, "tries": parcel.tries, "error": parcel.error, **shown}

@@ -1,0 +1,129 @@
+"""shiftbook project"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import click
+
+from orchestrator import settings, wiring
+from orchestrator.cli import paper
+from orchestrator.cli.mission import warn
+from orchestrator.errors import NotFound, WrongSetting
+from orchestrator.fleet import Fleet
+from orchestrator.repositories.discovery import DEPTH, Repository, discover, of_folder, of_url
+from orchestrator.repositories.enrolment import Enrolment, known
+
+
+@click.group("project")
+def command() -> None:
+    """Add repositories to the fleet, and see which there are."""
+
+
+def _enrolment(fleet: Fleet) -> Enrolment:
+    return Enrolment(bus=fleet.bus, reader=fleet.reader, membership=fleet.membership)
+
+
+@command.command("add")
+@click.argument("where", metavar="URL|PATH")
+@click.option("--name", default="", help="What missions call it; made from the repository's name if missing.")
+@click.option("--alias", "aliases", multiple=True, help="Another name for it; may be given several times.")
+@click.option("--branch", default="", help="The default branch; asked of the repository if missing.")
+@click.option("--test", default="", help="Its test command; of a folder it is told from its files.")
+@click.option("--json", "as_json", is_flag=True, help="Print the project as JSON.")
+def add(where: str, name: str, aliases: tuple[str, ...], branch: str, test: str, as_json: bool) -> None:
+    """Adds a repository to fleet.toml, signed by you as an admin. A folder's clone is added by its origin."""
+    folder = Path(where).expanduser()
+    if folder.is_dir():
+        found = of_folder(folder, name=name)
+    elif where.startswith(("/", ".", "~")):
+        raise NotFound(f"{where} is no folder on this machine")
+    else:
+        found = of_url(where, name=name, branch=branch)
+    found = replace(found, branch=branch or found.branch, test=test or found.test, aliases=aliases)
+    added = _enrolment(wiring.fleet(settings.load())).add([found])
+    _told(added, as_json)
+    if not added and not as_json:
+        click.echo(f"nothing to do: {found.url} is a project already")
+
+
+@command.command("discover")
+@click.argument("folder", type=click.Path(path_type=Path), default=Path())
+@click.option("--depth", type=click.IntRange(0, 12), default=DEPTH, help="How many folders deep to look.")
+@click.option("--yes", is_flag=True, help="Add all that are found, without asking.")
+@click.option("--json", "as_json", is_flag=True, help="Print what is found as JSON; with --yes, what was added.")
+def find(folder: Path, depth: int, yes: bool, as_json: bool) -> None:
+    """Finds Git repositories under FOLDER and adds those that you say yes to, in one commit."""
+    fleet = wiring.fleet(settings.load())
+    found, wrong = discover(folder.expanduser(), depth=depth)
+    for line in wrong:
+        click.echo(f"shiftbook: {line}", err=True)
+    new = _apart(found, fleet)
+    if as_json and not yes:
+        paper.print_json([asdict(one) for one in new])
+        return
+    if not new:
+        paper.print_json([]) if as_json else click.echo(f"no repository under {folder} that is not a project already")
+        return
+    chosen = new if yes else _asked(new)
+    _told(_enrolment(fleet).add(chosen) if chosen else [], as_json)
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print the projects as JSON.")
+def list_(as_json: bool) -> None:
+    """Lists the projects of the fleet: address, branch, test command, other names."""
+    fleet = wiring.fleet(settings.load())
+    projects = fleet.ledger().charter.projects
+    warn(fleet)
+    if as_json:
+        paper.print_json([{"name": name} | part.model_dump() for name, part in sorted(projects.items())])
+        return
+    for name, part in sorted(projects.items()):
+        facts = [part.url, part.branch, f"test: {part.test}" if part.test else "no test command", *part.aliases]
+        click.echo(f"{name:<20} {' · '.join(facts)}")
+    if not projects:
+        click.echo(
+            "No project yet. Add one with `shiftbook project add URL`, or look for some with `project discover`."
+        )
+
+
+def _apart(found: Sequence[Repository], fleet: Fleet) -> list[Repository]:
+    """What is new, under names that no other project has."""
+    ledger = fleet.ledger()
+    taken = set(ledger.charter.projects)
+    new = []
+    for one in found:
+        if known(ledger, one):
+            continue
+        names = (one.name, *(f"{one.name}-{number}" for number in range(2, 1000)))
+        free = next(name for name in names if name not in taken)
+        taken.add(free)
+        new.append(replace(one, name=free))
+    return new
+
+
+def _asked(found: Sequence[Repository]) -> list[Repository]:
+    if not sys.stdin.isatty():
+        names = ", ".join(one.name for one in found)
+        raise WrongSetting("--yes", f"found {names}; say --yes to add them, or ask for them with --json first")
+    chosen = []
+    for one in found:
+        click.echo(f"{one.name}: {one.url} · {one.branch} · {one.test or 'no test command found'}")
+        if click.confirm("add it?", default=True):
+            chosen.append(one)
+    return chosen
+
+
+def _told(added: Sequence[Repository], as_json: bool) -> None:
+    if as_json:
+        paper.print_json([asdict(one) for one in added])
+        return
+    for one in added:
+        test = f", tested with `{one.test}`" if one.test else ""
+        click.echo(f"{one.name} is a project: {one.url}, branch {one.branch}{test}")
+        if one.local:
+            click.echo("its address is a path, so only nodes on this machine can work on it (`to:` one of them)")

@@ -1,0 +1,88 @@
+"""With what does a node watch its money and its disk?"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchestrator.costs import table
+from orchestrator.delegation.clearance import Clearance
+from orchestrator.delegation.folders import Folders
+from orchestrator.delegation.grounds import Chats
+from orchestrator.delegation.meter import Purse, Spent
+from orchestrator.errors import NotFound, StoreFailed
+from orchestrator.intake import Tell
+from orchestrator.ledger import Ledger
+from orchestrator.outbox import Outbox
+from orchestrator.ports import Usage
+from orchestrator.presence import announced, text_of
+from orchestrator.stores import Conversations, UsageBook
+
+Now = Callable[[], datetime]
+
+
+def purse(
+    node: str, usage: UsageBook, *, now: Now, clock: Callable[[], float], price: Callable[[Usage], float | None]
+) -> Purse:
+    """What watches the budgets: this node's database, and what the others tell on their pages."""
+
+    def booked(since: datetime) -> Spent:
+        found = defaultdict[str, float](float)
+        for row in usage.spent(since=since):
+            if row.node == node:  # a database may serve more than one
+                found[row.project] += row.totals.cost_usd
+        return found
+
+    def elsewhere(ledger: Ledger, when: datetime) -> Spent:
+        return spent_by_others(ledger, node, when)
+
+    return Purse(now=now, clock=clock, booked=booked, elsewhere=elsewhere, price=price)
+
+
+def spent_by_others(ledger: Ledger, node: str, when: datetime) -> Spent:
+    """USD by project that other nodes tell that they spent on the day (UTC) of `when`."""
+    day, found = when.astimezone(UTC).date(), defaultdict[str, float](float)
+    for name in announced(ledger).keys() - {node}:
+        for row in table.read(text_of(ledger, name), name, day).rows:
+            if row.day == day:
+                found[row.project] += row.totals.cost_usd
+    return found
+
+
+def clearance(
+    home: Path,
+    node: str,
+    *,
+    folders: Folders,
+    outbox: Outbox,
+    chats: Conversations,
+    now: Now,
+    clock: Callable[[], float],
+    tell: Tell,
+) -> Clearance:
+    """What clears the disk."""
+
+    def known(conversation: str) -> bool:
+        try:
+            chats.get(conversation)
+        except NotFound:
+            return False
+        except StoreFailed:
+            return True  # nobody can tell: it stays
+        return True
+
+    def waiting() -> Collection[tuple[str, int]]:
+        return {(letter.record.mission, letter.record.epoch) for letter in outbox}
+
+    return Clearance(
+        home=home,
+        node=node,
+        folders=folders,
+        chats=Chats(home / "chats", known),
+        waiting=waiting,
+        now=now,
+        clock=clock,
+        tell=tell,
+    )

@@ -1,0 +1,30 @@
+"""May this node work for this fleet, and what should a person hear first?"""
+
+from __future__ import annotations
+
+from orchestrator.bus import Bus
+from orchestrator.errors import Refused
+from orchestrator.intake import Tell
+from orchestrator.ledger import Ledger
+from orchestrator.trust import Trust
+
+
+def admitted(bus: Bus, trust: Trust, ledger: Ledger) -> None:
+    """Whether the fleet knows this node's key. Raises Refused."""
+    nodes = sorted(p.name for p in trust.verifier(ledger).principals.values() if "node" in p.roles)
+    if bus.sign is not None and bus.name not in nodes:
+        raise Refused(
+            f"{bus.name} is not a node of this fleet (it has: {', '.join(nodes) or 'none'}). An admin lets it "
+            f"in with `shiftbook fleet admit {bus.name} --role node --key '{bus.key}'`"
+        )
+
+
+def report(ledger: Ledger, tell: Tell) -> None:
+    """Says once what a person should know: files that cannot be read, words that do not count."""
+    for bad in ledger.quarantined:
+        where = f"{bad.path}, line {bad.line}" if bad.line else bad.path
+        tell("quarantined", f"{where}: {bad.reason}", once=True, mission=bad.name)
+    for alarm in ledger.alarms:
+        tell("alarm", alarm, once=True)
+    for name, why in ledger.junk_claims.items():
+        tell("alarm", f"the claim on {name} cannot be read: {why}", once=True)

@@ -1,0 +1,94 @@
+"""What may a person say about a mission that waits or runs: stop it, let it rest, go on, try again?
+
+Each is a signed change of the mission's file, worked out again when somebody was faster. The node that runs it sees the
+branch move and obeys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from missions import frontmatter, lifecycle
+from missions.errors import BadTransition
+from missions.frontmatter import Scalar
+from missions.mission import Mission, Status
+from orchestrator.bus import Bus
+from orchestrator.errors import AlreadyDone, NotFound, Refused
+from orchestrator.landing import Draft, land
+from orchestrator.ledger import Ledger, Reader
+from orchestrator.membership import Membership
+from orchestrator.trust import Trust
+from sync.signatures import Principal
+
+Change = Callable[[Mission, Principal], Mapping[str, Scalar]]
+"""The fields that an order sets, from what the mission is and who gives the order. Raises Refused."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orders:
+    """One person's orders. Every method raises NotFound, Refused, AlreadyDone, and what the remote raises."""
+
+    bus: Bus
+    reader: Reader
+    trust: Trust
+    by: str = ""
+    """Who asked for it on the person's behalf; it stands in the commit's message."""
+
+    def cancel(self, name: str) -> None:
+        """Calls a mission off; work on it ends within seconds, wherever it runs."""
+        self.give(name, "Cancel", lambda mission, me: {"status": Status.CANCELLED.value})
+
+    def pause(self, name: str) -> None:
+        """Lets a mission rest until somebody resumes it. What runs is stopped and keeps its workspace and session."""
+        self.give(name, "Pause", _paused)
+
+    def resume(self, name: str) -> None:
+        """Puts a parked mission back into the queue; the node that keeps its workspace goes on there."""
+        self.give(name, "Resume", _resumed)
+
+    def retry(self, name: str) -> None:
+        """Puts a dead or failed mission back into the queue with all its attempts."""
+        self.give(name, "Retry", _again)
+
+    def vouch(self, name: str) -> None:
+        """Trusts an untrusted mission: the person signs its text as it is."""
+        self.give(name, "Trust", lambda mission, me: {"trusted_by": me.name})
+
+    def give(self, name: str, verb: str, change: Change) -> None:
+        """A person's word on an open mission, as a signed change of its front matter. `name` is its slug."""
+        membership = Membership(bus=self.bus, reader=self.reader, trust=self.trust)
+
+        def draft(ledger: Ledger) -> Draft:
+            filed = ledger.open.get(name)
+            if filed is None:
+                raise NotFound(f"no open mission {name!r}")
+            me = membership.me(ledger, "author", "admin")
+            text = frontmatter.write(ledger.text(filed.path), change(filed.mission, me))
+            asked = f"\n\nAsked-By: {' '.join(self.by.split())}" if self.by else ""
+            return Draft(files={filed.path: text.encode()}, message=f"{verb} {name}{asked}")
+
+        land(self.bus, self.reader, draft)
+
+
+def _step(mission: Mission, event: str, only: str) -> str:
+    try:
+        return lifecycle.step(mission.status, event).value
+    except BadTransition:
+        why = f"{mission.name} is {mission.status}; only a mission that is {only} can be {event}"
+        raise AlreadyDone(why) from None
+
+
+def _paused(mission: Mission, me: Principal) -> Mapping[str, Scalar]:
+    status = _step(mission, "paused", "queued, running or failed")
+    return {"status": status, "reason": f"paused by {me.name}", "retry_at": None}
+
+
+def _resumed(mission: Mission, me: Principal) -> Mapping[str, Scalar]:
+    return {"status": _step(mission, "resumed", "parked"), "reason": None, "retry_at": None}
+
+
+def _again(mission: Mission, me: Principal) -> Mapping[str, Scalar]:
+    if mission.status not in {Status.DEAD, Status.FAILED}:
+        raise Refused(f"{mission.name} is {mission.status}; only a mission that is dead or failed can be retried")
+    return {"status": Status.QUEUED.value, "retries": mission.retries + 1, "retry_at": None}

@@ -1,0 +1,1 @@
+"""What has the fleet spent, and where does that lead?"""

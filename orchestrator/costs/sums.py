@@ -1,0 +1,59 @@
+"""What do many rows of spending add up to, by day, node, project, agent or model?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, replace
+from datetime import date
+
+from orchestrator.shipments import Spend, Totals
+
+BY = ("day", "node", "project", "agent", "model")
+"""What rows can be summed by."""
+NOTHING = Totals(runs=0, tokens_in=0, tokens_out=0, tokens_cached=0, seconds=0.0, cost_usd=0.0, unpriced=0)
+
+
+def added(first: Totals, second: Totals) -> Totals:
+    """Both together."""
+    return Totals(**dict(zip(vars(first), map(sum, zip(astuple(first), astuple(second), strict=True)), strict=True)))
+
+
+def total(rows: Iterable[Spend]) -> Totals:
+    """All of them together."""
+    found = NOTHING
+    for row in rows:
+        found = added(found, row.totals)
+    return found
+
+
+def by(rows: Iterable[Spend], key: str) -> dict[str, Totals]:
+    """Totals by one of `BY`, the newest day or the most expensive first. Raises KeyError for another word."""
+    found: dict[str, Totals] = {}
+    for row in rows:
+        word = {name: str(getattr(row, name)) for name in BY}[key]
+        found[word] = added(found.get(word, NOTHING), row.totals)
+    if key == "day":
+        return dict(sorted(found.items(), reverse=True))
+    return dict(sorted(found.items(), key=lambda pair: (-pair[1].cost_usd, -pair[1].tokens_in, pair[0])))
+
+
+def since(rows: Iterable[Spend], day: date) -> list[Spend]:
+    """Those of a day and later."""
+    return [row for row in rows if row.day >= day]
+
+
+def fitted(rows: Iterable[Spend], roof: int) -> list[Spend]:
+    """At most `roof` rows that add up to the same: the oldest days are told as one row each, then left out."""
+    left = sorted(rows, key=lambda row: (row.day, row.project, row.agent, row.model))
+    for day in sorted({row.day for row in left}):
+        if len(left) <= roof:
+            break
+        of_day = [row for row in left if row.day == day]
+        whole = replace(of_day[0], project="", agent="", model="", totals=total(of_day))
+        left = [whole, *(row for row in left if row.day != day)]
+    return sorted(left, key=lambda row: row.day)[-roof:]
+
+
+def json(totals: Mapping[str, Totals]) -> dict[str, dict[str, float]]:
+    """Sums as plain data."""
+    return {word: dict(vars(each)) for word, each in totals.items()}

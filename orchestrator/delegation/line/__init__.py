@@ -1,0 +1,1 @@
+"""What speaks on the line that a sandboxed run has to the outside."""

@@ -1,0 +1,90 @@
+"""How is a folder walked, and taken away, that somebody may have made so that it cannot be?
+
+A tree of a thousand levels is deeper than Python's own stack, and some are longer than the kernel's longest path; a
+folder without write permission (Go's module cache is full of them) keeps what is in it. So each folder is opened and
+made ours without following a link, and what lies below is moved to the top before it is looked at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+PLACE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+MOVED = ".removed-"
+
+
+def entries(path: Path | str) -> Iterator[os.DirEntry[str]]:
+    """Everything below a folder, an outer folder before what is in it. Links are not followed; what cannot be read, or
+    goes away meanwhile, is left out.
+    """
+    waiting = [str(path)]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as found:
+                here = sorted(found, key=lambda each: each.name)
+        except OSError:
+            continue
+        yield from here
+        waiting += (each.path for each in reversed(here) if each.is_dir(follow_symlinks=False))
+
+
+def removed(path: Path) -> bool:
+    """Takes a folder away with all that is in it; returns whether it is gone. Nothing may be running in it."""
+    with contextlib.suppress(RecursionError):  # what is left goes level by level
+        shutil.rmtree(path, ignore_errors=True)
+    if path.is_dir() and not path.is_symlink():
+        try:
+            _flattened(path)
+            path.rmdir()
+        except OSError:
+            return False
+    return not os.path.lexists(path)
+
+
+def _flattened(path: Path) -> None:
+    """Empties a folder, whatever is in it. Raises OSError."""
+    top = _opened(str(path), None)
+    try:
+        number = 0
+        while names := os.listdir(top):  # noqa: PTH208  # by handle
+            for name in names:
+                number = _emptied(name, top, number)
+    finally:
+        os.close(top)
+
+
+def _emptied(name: str, top: int, number: int) -> int:
+    """Takes away one thing at the top; the folders in it come to the top. Raises OSError."""
+    try:
+        folder = _opened(name, top)
+    except NotADirectoryError:
+        os.unlink(name, dir_fd=top)
+        return number
+    try:
+        with os.scandir(folder) as entries:
+            found = [(each.name, each.is_dir(follow_symlinks=False)) for each in entries]
+        for inner, is_folder in found:
+            if not is_folder:
+                os.unlink(inner, dir_fd=folder)
+                continue
+            os.close(_opened(inner, folder))  # a folder can be moved by nobody who may not write in it
+            number += 1
+            os.rename(inner, f"{MOVED}{number}", src_dir_fd=folder, dst_dir_fd=top)
+    finally:
+        os.close(folder)
+    os.rmdir(name, dir_fd=top)
+    return number
+
+
+def _opened(name: str, folder: int | None) -> int:
+    """A handle on a folder that this user may read and write from now on. Raises NotADirectoryError, OSError."""
+    place = os.open(name, PLACE, dir_fd=folder)
+    try:
+        os.chmod(f"/proc/self/fd/{place}", 0o700)  # noqa: PTH101  # by handle: a name may be a link
+        return os.open(f"/proc/self/fd/{place}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    finally:
+        os.close(place)

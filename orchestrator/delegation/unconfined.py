@@ -1,0 +1,27 @@
+"""May a mission run on a node where no sandbox works?
+
+Only the work of an agent that is trusted most, and a command line that a person has signed as it is: without a sandbox
+it can read and write what the node's user can.
+"""
+
+from __future__ import annotations
+
+from missions.mission import Mission
+from missions.standing import Tier
+
+HARMLESS = frozenset({"builtin", "review"})
+"""Agents that start nothing for a mission without a project: they only answer."""
+
+
+def may_run_unconfined(mission: Mission, tier: Tier) -> str:
+    """Why `mission` must not run without a sandbox, in words with the next step; "" when it may.
+
+    `tier` is how far its agent is trusted with this kind of work in this project. What an agent proposed (`parent`) is
+    no person's line, whoever trusted it since.
+    """
+    if mission.worker == "command" and mission.parent is None:
+        return ""
+    if tier is Tier.PROVEN or (mission.worker in HARMLESS and mission.about is None):
+        return ""
+    known = f"{mission.worker} is {tier} with this kind of work, and only {Tier.PROVEN} agents run without one"
+    return f"no sandbox works on this node, and {known}: install bubblewrap"

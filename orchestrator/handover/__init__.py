@@ -1,0 +1,1 @@
+"""How does work change hands between a chat and a mission?"""

@@ -1,0 +1,1 @@
+"""What happened that people should hear of, and has it been told?"""

@@ -1,0 +1,38 @@
+"""Who carries a message out of the house? The port; its adapter is in `couriers/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from orchestrator.errors import OrchestratorError
+from orchestrator.telling.message import Message
+
+MINE = "notice"
+"""What a parcel with a notice is called in the store."""
+
+
+class NotDelivered(OrchestratorError):
+    """A message did not go out, or nobody can say whether it did; the words hold no secret of the address."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channel:
+    """One address. `id` is a digest of it, `name` what a person may see of it: neither tells its secrets."""
+
+    id: str
+    name: str
+
+
+class Courier(Protocol):
+    """A way to reach people."""
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """Where it delivers to."""
+
+    def send(self, channel: Channel, message: Message) -> None:
+        """Delivers a message, within a time that is finite whatever the other side does. Raises NotDelivered.
+
+        Where the way allows it, the message's key goes along as `Idempotency-Key`.
+        """

@@ -1,0 +1,198 @@
+"""What happened since this node looked the last time, and is it this node that tells people?
+
+How far it has looked is kept in the store as a commit of the branch: a restarted node goes on from there, tells what
+came meanwhile, and, because each notice is put under a key of its own, nothing twice. It works in a thread beside the
+node's loop, which only leaves the newest ledger there: neither a database nor a mail server ever holds the node up.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from missions.lease import LeaseWatch
+from orchestrator.health import standings
+from orchestrator.intake import Tell
+from orchestrator.journal import duration
+from orchestrator.ledger import Ledger
+from orchestrator.notices.changes import Comparison
+from orchestrator.notices.postman import Postman
+from orchestrator.notices.speaker import line, members, stands_in
+from orchestrator.presence import OFFLINE
+from orchestrator.stores import Marks
+from orchestrator.telling.notice import Kind, Notice, key_of
+from orchestrator.telling.words import SENTENCE, plain
+from sync.errors import ObjectMissing
+from sync.objects import read_commit
+from sync.remote import Oid
+
+MARK, LOST = "notices", "lost nodes"
+MOST = 200
+"""Notices of one look that are told one by one; the others are told by their number."""
+TICK, PACE = 5.0, 1.0
+"""Seconds between two rounds while nothing is left here, and at least between two looks."""
+MOVED, LOOKS = 300.0, 900.0
+"""Seconds after which the logs' reviews are looked at again where the branch moved, and where it did not: one can
+become late by waiting."""
+PATIENCE = 20.0
+"""Seconds that the end of a node may wait for what is still to be told."""
+
+
+@dataclass(kw_only=True)
+class Herald:
+    """One node's eyes on what is worth telling. `clock` is monotonic seconds."""
+
+    name: str
+    of: str
+    """The ledger that this home belongs to."""
+    postman: Postman
+    marks: Marks
+    tell: Tell
+    clock: Callable[[], float]
+    wake: threading.Event = field(default_factory=threading.Event)
+    _watch: LeaseWatch = field(default_factory=lambda: LeaseWatch(lease=OFFLINE.total_seconds(), roof=300.0))
+    _left: tuple[Ledger, Mapping[str, float]] | None = None
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+    _compared: Comparison | None = None
+    _reviewed: tuple[Oid, float] = ("", float("-inf"))
+    _order: tuple[Oid, tuple[str, ...]] = ("", ())
+    """Who tells people, as of a commit of the branch."""
+    _told: set[str] = field(default_factory=set)
+    """Losses that this process has put."""
+
+    # -- the node's loop ----------------------------------------------------------------------------------------
+
+    def post(self, ledger: Ledger) -> None:
+        """Leaves what one fetch showed, for the thread to look at. Takes no time, and raises nothing."""
+        silent_after = max(OFFLINE.total_seconds(), ledger.charter.bus.lease)
+        self._watch.lease, self._watch.roof = silent_after, max(300.0, 2 * ledger.charter.bus.poll_seconds[1])
+        others = {node: beat for node, beat in ledger.beats.items() if node != self.name}
+        self._watch.observe(others, self.clock())
+        silent = {node: self._watch.silent_for(node) for node in self._watch.expired(list(others))}
+        moved = self._left is None or self._left[0].tip != ledger.tip
+        self._left = (ledger, silent)
+        if self._thread is None and not self._ended.is_set():
+            self._thread = threading.Thread(target=self._run, name="notices", daemon=True)
+            self._thread.start()
+        elif moved:
+            self.wake.set()
+
+    def close(self) -> None:
+        """Tells what is still to be told, for a while; what is left stays in the outbox for the next start."""
+        self._ended.set()
+        self.wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout=PATIENCE)
+
+    # -- the thread beside it -----------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            self.round()
+            self.wake.wait(TICK)
+            self.wake.clear()
+            self._ended.wait(PACE)
+        self.round(ahead=self.postman.charter.notify.batch_seconds)
+
+    def round(self, ahead: float = 0.0) -> None:
+        """Looks at the newest ledger, then delivers what is due within `ahead` seconds."""
+        try:
+            if self._left is not None:
+                self.look(*self._left)
+            self.postman.deliver(ahead)
+        except Exception as error:  # of a database, a disk, or ours: what comes next must still be told
+            self.tell("notify", f"nothing is told for now: {type(error).__name__}: {error}", once=True)
+
+    def look(self, ledger: Ledger, silent: Mapping[str, float]) -> None:
+        """Puts what is new into the outbox. Raises StoreFailed, and then the same is found the next time."""
+        self.postman.charter = ledger.charter
+        if self._order[0] != ledger.tip:
+            self._order = (ledger.tip, line(ledger, self.name))
+        order = self._order[1]
+        mine = order[0] == self.name
+        if mine or stands_in(order, self.name, silent):
+            heard = {node for node in members(ledger, silent) if mine or node == order[0]}
+            self._put(ledger, self._lost(ledger, {node: silent[node] for node in sorted(heard)}))
+        if mine:
+            self._put(ledger, self._reviews(ledger))
+        self._missions(ledger, mine=mine)
+
+    def _lost(self, ledger: Ledger, silent: Mapping[str, float]) -> list[Notice]:
+        """Nodes that stopped moving. A loss has one key for as long as the beat stands where it stood; it is noted
+        before it is put, so that after a crash in between it is the same loss."""
+        before = _read(self.marks.get(LOST))
+        known = {node: mark for node, mark in before.items() if mark.startswith(f"{ledger.beats.get(node)} ")}
+        now = f"{self.postman.now():%Y%m%dT%H%M%S}"
+        after = known | {node: f"{ledger.beats[node]} {now}" for node in silent.keys() - known.keys()}
+        if after != before:
+            self.marks.put(LOST, json.dumps(after))
+        keys = {node: key_of("lost", node, after[node].partition(" ")[2]) for node in silent}
+        fresh = [node for node in silent if keys[node] not in self._told]
+        self._told |= {keys[node] for node in fresh}
+        return [_loss(ledger, node, silent[node], keys[node]) for node in fresh]
+
+    def _missions(self, ledger: Ledger, *, mine: bool) -> None:
+        mark = _read(self.marks.get(MARK))
+        before = mark.get("tip", "") if mark.get("of") == self.of else ""
+        if before == ledger.tip:
+            return
+        if before and mine:
+            self._put(ledger, self._ended_since(ledger, before))
+        self.marks.put(MARK, json.dumps({"of": self.of, "tip": ledger.tip}))
+
+    def _ended_since(self, ledger: Ledger, before: Oid) -> list[Notice]:
+        if self._compared is None or self._compared.store is not ledger.store:
+            self._compared = Comparison(ledger.store)
+        try:
+            was = read_commit(ledger.store.get(before)).tree
+            found = [one for one in self._compared.notices(was, ledger.tree) if one.kind in ledger.charter.notify.kinds]
+        except ObjectMissing:
+            self.tell("notify", f"{before[:10]}, up to which people were told, is gone: it goes on from here")
+            return []
+        return found if len(found) <= MOST else [*found[:MOST], _many(ledger.tip, found[MOST:])]
+
+    def _reviews(self, ledger: Ledger) -> Iterator[Notice]:
+        """What is wrong with the reviews of the logs. Seldom: where the logs are long it takes a second."""
+        tip, looked = self._reviewed
+        if self.clock() - looked < (MOVED if tip != ledger.tip else LOOKS):
+            return
+        for one in standings(ledger, self.postman.now()):
+            if one.trouble:
+                kind = Kind.REVIEW if one.proposed else Kind.LOG_REVIEW
+                which = one.last.when[:16] if one.last else "never"
+                what = f"The review of {one.project or 'the log'}"
+                title = f"{what} {'waits for you' if one.proposed else 'needs a look'}"
+                key = key_of(kind.value, one.project, which, "proposed" if one.proposed else "late")
+                body = plain(f"{one.project or 'the log'}: {one.trouble}", SENTENCE)
+                yield Notice(key=key, kind=kind, title=plain(title), body=f"{body}.", path="/log")
+        self._reviewed = (ledger.tip, self.clock())
+
+    def _put(self, ledger: Ledger, notices: Iterator[Notice] | list[Notice]) -> None:
+        for notice in notices:
+            if notice.kind in ledger.charter.notify.kinds and self.postman.put(notice):
+                self.tell("notify", notice.title)
+
+
+def _loss(ledger: Ledger, node: str, seconds: float, key: str) -> Notice:
+    name = plain(node, 80)
+    held = sorted(mission for mission, one in ledger.claims.items() if one.claim.node == node and not one.claim.closed)
+    works = f"; it worked on {', '.join(plain(mission, 80) for mission in held[:5])}" if held else ""
+    body = f"{name} has been silent for {duration(seconds)}{works}. What it held is taken over; nothing is lost."
+    return Notice(key=key, kind=Kind.LOST, title=f"{name} went silent", body=body, path="/fleet")
+
+
+def _many(tip: Oid, rest: list[Notice]) -> Notice:
+    body = f"And {len(rest)} more missions ended since people were told the last time."
+    kind = min((notice.kind for notice in rest), key=list(Kind).index)
+    return Notice(key=key_of("more", tip[:12]), kind=kind, title=f"{len(rest)} more missions ended", body=body)
+
+
+def _read(mark: str) -> dict[str, str]:
+    try:
+        found = json.loads(mark or "{}")
+    except ValueError:
+        return {}
+    return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}

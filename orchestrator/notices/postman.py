@@ -1,0 +1,123 @@
+"""How does what waits in the outbox get out: in one message where many wait, again after a rest where it failed?
+
+A parcel is one notice; its body notes which addresses it has reached, at once after each, so that a process that is
+killed repeats at most the one message that was just under way. That message is then made of the same notices and bears
+the same key, so that a receiver that looks at `Idempotency-Key` takes it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from orchestrator.charter import Charter
+from orchestrator.intake import Tell
+from orchestrator.notices.courier import MINE, Channel, Courier, NotDelivered
+from orchestrator.stores import Outgoing, Parcel
+from orchestrator.telling import notice
+from orchestrator.telling.message import batch_key, message
+from orchestrator.telling.notice import Notice
+
+RESTS = tuple(timedelta(minutes=minutes) for minutes in (0.5, 2, 10, 30, 60, 120, 240, 480))
+"""After so many failures the rest is so long; after one more it is given up, some sixteen hours in all."""
+HOLD = 600.0
+"""Seconds for which a parcel that was taken is nobody else's: longer than every address may take."""
+MOST = 200
+"""Parcels that are taken at a time."""
+REACHED, BATCH = "reached", "batch"
+
+
+@dataclass(kw_only=True)
+class Postman:
+    """Delivers what is due. One at a time for each store."""
+
+    outgoing: Outgoing
+    courier: Courier
+    tell: Tell
+    now: Callable[[], datetime]
+    charter: Charter = field(default_factory=Charter)
+    """The newest that is known."""
+
+    def put(self, found: Notice) -> bool:
+        """Takes a notice in, once for each key ever; returns whether it is new."""
+        part = self.charter.notify
+        now = self.now()
+        due = part.due(found.kind, _window(now, part.batch_seconds))
+        return self.outgoing.put(Parcel(key=found.key, kind=MINE, body=found.json()), due)
+
+    def deliver(self, ahead: float = 0.0) -> int:
+        """Delivers what is due within `ahead` seconds; returns how many notices reached everybody."""
+        now = self.now()
+        taken = self.outgoing.take(now + timedelta(seconds=ahead), hold_seconds=HOLD, limit=MOST)
+        due = [parcel for parcel in taken if not self._put_off(parcel, now)]
+        return sum(self._send(batch) for batch in self._batches(due))
+
+    def _put_off(self, parcel: Parcel, now: datetime) -> bool:
+        """Whether it must wait for the end of quiet hours after all: fleet.toml may have changed since it was put."""
+        due = self.charter.notify.due(notice.read(parcel.key, parcel.body).kind, now)
+        if due > now:
+            self.outgoing.failed(parcel.key, parcel.error, due)
+        return due > now
+
+    def _batches(self, parcels: Iterable[Parcel]) -> list[list[Parcel]]:
+        """The parcels by message. What was under way when a process died stays one message."""
+        under_way: dict[str, list[Parcel]] = {}
+        fresh: list[Parcel] = []
+        for parcel in parcels:
+            batch = parcel.body.get(BATCH)
+            under_way.setdefault(str(batch), []).append(parcel) if batch else fresh.append(parcel)
+        key = batch_key([parcel.key for parcel in fresh]) if fresh else ""
+        marked = [self._amended(parcel, **{BATCH: key}) for parcel in fresh]
+        return [*under_way.values(), *([marked] if marked else [])]
+
+    def _send(self, batch: list[Parcel]) -> int:
+        """Sends one message to each address that some of its notices have not reached."""
+        errors: list[str] = []
+        for channel in self.courier.channels:
+            missing = [parcel for parcel in batch if channel.id not in parcel.body.get(REACHED, ())]
+            error = self._carry(channel, missing) if missing else ""
+            if error:
+                errors.append(error)
+            else:
+                here = {parcel.key: self._reached(parcel, channel) for parcel in missing}
+                batch = [here.get(parcel.key, parcel) for parcel in batch]
+        for parcel in batch:
+            self._rest(parcel, "; ".join(errors)) if errors else self.outgoing.sent(parcel.key, self.now())
+        return 0 if errors else len(batch)
+
+    def _carry(self, channel: Channel, parcels: list[Parcel]) -> str:
+        """Hands a message about these over; returns why not."""
+        key = str(parcels[0].body[BATCH])
+        part = self.charter.notify
+        notices = [notice.read(parcel.key, parcel.body) for parcel in parcels]
+        try:
+            self.courier.send(channel, message(notices, key=key, fleet=self.charter.fleet.name, link=part.link))
+        except NotDelivered as error:
+            self.tell("notify", f"{error}; it is tried again", once=True)
+            return str(error)
+        return ""
+
+    def _reached(self, parcel: Parcel, channel: Channel) -> Parcel:
+        return self._amended(parcel, **{REACHED: [*parcel.body.get(REACHED, ()), channel.id]})
+
+    def _rest(self, parcel: Parcel, error: str) -> None:
+        """Has it wait before the next try, alone or with what is due by then; or gives it up, which stays shown."""
+        self._amended(parcel, **{BATCH: ""})
+        again = None if parcel.tries > len(RESTS) else self.now() + RESTS[parcel.tries - 1]
+        due = self.charter.notify.due(notice.read(parcel.key, parcel.body).kind, again) if again else None
+        self.outgoing.failed(parcel.key, error, due)
+        if due is None:
+            self.tell("notify", f"given up: {parcel.body.get('title', parcel.key)} ({error})")
+
+    def _amended(self, parcel: Parcel, **words: object) -> Parcel:
+        body = dict(parcel.body) | words
+        self.outgoing.amend(parcel.key, body)
+        return replace(parcel, body=body)
+
+
+def _window(now: datetime, seconds: float) -> datetime:
+    """The end of the window that `now` lies in: whatever comes within one goes out in one message."""
+    if seconds <= 0:
+        return now
+    return datetime.fromtimestamp((now.timestamp() // seconds + 1) * seconds, tz=now.tzinfo)

@@ -1,0 +1,38 @@
+"""Which node tells people, so that no two tell the same?
+
+The one that `notify.by` names. Without a name: of those nodes whose page says that they can (they have
+SHIFTBOOK_NOTIFY), headquarters first, then standalone nodes, then workers, by name. Every node reads the same pages, so
+all agree; a speaker that is down stays the speaker, and tells what happened when it is back. Only that it is down is
+told by the next one in line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from orchestrator.ledger import Ledger
+from orchestrator.presence import announced
+from orchestrator.roles import Role
+from sync.signatures import read_signers
+
+RANKS = {Role.HEADQUARTERS.value: 0, Role.STANDALONE_NODE.value: 1}
+
+
+def line(ledger: Ledger, me: str = "") -> tuple[str, ...]:
+    """The nodes that can tell people, the one whose turn it is first. `me` (if given) can, whatever the pages say."""
+    pages = announced(ledger)
+    able = {name for name in members(ledger, pages) if pages[name].notifies} | ({me} if me else set())
+    ordered = sorted(able, key=lambda name: (RANKS.get(pages[name].role, 2) if name in pages else 2, name))
+    by = ledger.charter.notify.by
+    return (by, *(name for name in ordered if name != by)) if by else tuple(ordered)
+
+
+def members(ledger: Ledger, names: Collection[str]) -> set[str]:
+    """Those of `names` that are nodes of this fleet; all of them in a fleet without signatures."""
+    listed = {each.name for each in read_signers(ledger.signers).values() if "node" in each.roles}
+    return set(names) & listed if ledger.signers.strip() else set(names)
+
+
+def stands_in(order: tuple[str, ...], me: str, silent: Mapping[str, object]) -> bool:
+    """Whether `me` is the first in line of those that are not silent."""
+    return next((name for name in order if name not in silent), "") == me

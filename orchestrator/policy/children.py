@@ -1,0 +1,202 @@
+"""How does a mission that an agent proposes come into the ledger, and when may it run without a person?
+
+The fold writes it anew, with those fields only that a proposal may set, and with its parent's name. A node signs that
+commit, so it is untrusted, unless the rules let children in: then the person counts who asked for the parent, if the
+child asks for nothing beyond it (`missions.offspring`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from missions import document, frontmatter
+from missions.approval import Children
+from missions.errors import BadName
+from missions.frontmatter import Malformed, Scalar
+from missions.mission import Mission, Quarantined, slug
+from missions.offspring import PROPOSABLE, TASKS, beyond, portion
+from orchestrator.ledger import MISSIONS, Filed, Ledger
+from sync.objects import FOLDER, TreeEntry, find, read_commit, read_tree
+from sync.remote import Oid
+
+SHOWN = 8
+"""Fields that a remark names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filing:
+    """What becomes of an attempt's proposals: files for `missions/`, and a line on each for the parent's result."""
+
+    files: Mapping[str, bytes]
+    remarks: tuple[str, ...]
+
+
+def filed(ledger: Ledger, parent: Mission, proposals: Mapping[str, str], drafted: Collection[str] = ()) -> Filing:
+    """Proposals as missions, under names that nobody has, nor is about to have by the paths in `drafted`.
+
+    What an earlier attempt at the parent proposed under the same name, and is still open, is not filed again.
+    """
+    there = {_slugged(one) for one in proposals} & {
+        n for n, f in ledger.open.items() if f.mission.parent == parent.name
+    }
+    remarks = [f"- proposed, and filed before: `{MISSIONS}/{name}.md`" for name in sorted(there)]
+    proposals = {name: text for name, text in proposals.items() if _slugged(name) not in there}
+    names = _names(ledger, proposals, drafted)
+    unsaid = _inherited(parent, ledger.charter.rules(parent.project, parent.task).children)
+    files: dict[str, bytes] = {}
+    for proposed, text in proposals.items():
+        name = names.get(proposed, "")
+        try:
+            data, dropped = _rewritten(text, parent.name, {old: new for old, new in names.items() if new}, unsaid)
+        except Malformed as error:
+            remarks.append(f"- proposed, and not filed: {_plain(proposed)}: {error.reason}")
+            continue
+        path = f"{MISSIONS}/{name}.md"
+        why = _unfit(document.read(path, data)) if name else "it has no name"
+        if why:
+            remarks.append(f"- proposed, and not filed: {_plain(proposed)}: {_plain(why)}")
+            continue
+        files[path] = data
+        without = f"; left out, because a proposal may not set it: {_plain(', '.join(dropped[:SHOWN]))}"
+        remarks.append(f"- proposed: `{path}`{without if dropped else ''}")
+    return Filing(files=files, remarks=tuple(remarks))
+
+
+def _unfit(read: Mission | Quarantined) -> str:
+    """Why this is no mission that an agent may propose; empty if it is one."""
+    if isinstance(read, Quarantined):
+        return read.reason
+    return "" if read.task in TASKS else f"an agent does not propose a {read.task}"
+
+
+def _names(ledger: Ledger, proposals: Mapping[str, str], drafted: Collection[str]) -> dict[str, str]:
+    """A free name for each; "" for one that no name can be made of."""
+    taken = {*ledger.open, *(bad.name for bad in ledger.quarantined)}
+    # Whoever waits for a mission that is not there yet waits for a person's: a child must not pass for it, nor make a
+    # circle with it, which would quarantine both.
+    taken |= {name for filed in ledger.open.values() for name in filed.mission.depends_on}
+    taken |= {path.rpartition("/")[2].removesuffix(".md") for path in drafted}
+    found: dict[str, str] = {}
+    for proposed in proposals:
+        try:
+            wanted = slug(proposed.removesuffix(".md"))
+        except BadName:
+            found[proposed] = ""
+            continue
+        tries = (wanted if n == 1 else f"{wanted[:74]}-{n}" for n in range(1, 1000))
+        free = next((name for name in tries if name not in taken and ledger.archived(name) is None), "")
+        taken.add(free)
+        found[proposed] = free
+    return found
+
+
+def _inherited(parent: Mission, allowed: Children) -> Mapping[str, object]:
+    """What a child has from its parent where it says nothing itself."""
+    given: dict[str, object] = {
+        "project": parent.project,
+        "agent": None if parent.run else parent.agent,
+        "scope": list(parent.scope) or None,
+        "to": list(parent.to) or None,
+        "timeout_seconds": parent.timeout_seconds,
+        "max_retries": parent.max_retries,
+    }
+    if parent.budget_usd is not None:
+        given["budget_usd"] = portion(parent.budget_usd, allowed)
+    return given
+
+
+def _rewritten(
+    text: str, parent: str, names: Mapping[str, str], unsaid: Mapping[str, object]
+) -> tuple[bytes, list[str]]:
+    """The mission's file, and the fields that were left out. Raises Malformed for what cannot be read."""
+    block = frontmatter.split(document.decode(text.encode("utf-8", "replace")).removeprefix(frontmatter.MARK))
+    renamed = {_slugged(old): new for old, new in names.items()}
+    lines = []
+    for key in PROPOSABLE:
+        value = block.fields[key] if key in block.fields else unsaid.get(key)
+        if key == "depends_on" and value is not None:
+            value = [renamed.get(_slugged(str(one)), str(one)) for one in _listed(value)]
+        if value is not None:
+            lines.append(f"{key}: {_printed(value)}")
+    dropped = [str(key) for key in block.fields if key not in PROPOSABLE]
+    head = "\n".join([*lines, f"parent: {frontmatter.print_scalar(parent)}"])
+    return f"---\n{head}\n---\n{document.body_of(block.body)}\n".encode(), dropped
+
+
+def _listed(value: object) -> list[object]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _printed(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return frontmatter.print_list([_scalar(one) for one in value])
+    return frontmatter.print_scalar(_scalar(value))
+
+
+def _scalar(value: object) -> Scalar:
+    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
+
+
+def _slugged(name: str) -> str:
+    try:
+        return slug(name.removesuffix(".md"))
+    except BadName:
+        return name
+
+
+def _plain(text: str) -> str:
+    return frontmatter.printable(text)[:300].replace("`", "'").replace("\n", " ")
+
+
+# -- whether a child may run ------------------------------------------------------------------------------------------
+
+Said = Callable[[Oid, str], str]
+"""The person, if one who may file missions asked for what stands at a path in a commit; else empty."""
+
+
+def given(ledger: Ledger, child: Filed, commit: Oid, said: Said) -> tuple[str, str]:
+    """On whose word a child may run that a node filed in `commit`: a person's name, and why; no name: why not."""
+    parent = child.mission.parent or ""
+    rules = ledger.charter.rules(child.mission.project, child.mission.task).children
+    if rules.max == 0:
+        return "", f"an agent that worked on {parent} proposed it, and policy.children lets none in"
+    read = read_commit(ledger.store.get(commit))
+    if len(read.parents) != 1:
+        return "", "a merge brought it"
+    path = f"{MISSIONS}/{parent}.md"
+    before, after = (_open(ledger, tree) for tree in (_tree(ledger, read.parents[0]), read.tree))
+    entry = before.get(f"{parent}.md")
+    found = document.read(path, ledger.store.get(entry.oid)) if entry else None
+    if entry is None or not isinstance(found, Mission) or entry == after.get(f"{parent}.md"):
+        return "", f"it did not come with a result of {parent}"
+    who = said(read.parents[0], path)
+    why = "" if who else f"nobody who may file missions asked for {parent}"
+    return _within(ledger, child.mission, found, rules, after, who, why)
+
+
+def _within(
+    ledger: Ledger, child: Mission, parent: Mission, rules: Children, after: Mapping[str, TreeEntry], who: str, why: str
+) -> tuple[str, str]:
+    siblings = sum(1 for one in _children(ledger, after) if one.parent == parent.name)
+    if siblings > rules.max:
+        why = why or f"{parent.name} has {siblings} children, policy.children lets {rules.max} in"
+    why = why or beyond(child, parent, rules)
+    return ("", why) if why else (who, f"proposed by the agent that worked on {parent.name}, for which {who} asked")
+
+
+def _children(ledger: Ledger, entries: Mapping[str, TreeEntry]) -> Iterator[Mission]:
+    for name, entry in entries.items():
+        data = ledger.store.get(entry.oid) if name.endswith(".md") and entry.mode != FOLDER else b""
+        found = document.read(name, data) if b"\nparent:" in data else None
+        if isinstance(found, Mission):
+            yield found
+
+
+def _open(ledger: Ledger, tree: Oid) -> Mapping[str, TreeEntry]:
+    entry = find(ledger.store, tree, MISSIONS)
+    return read_tree(ledger.store.get(entry.oid)) if entry and entry.mode == FOLDER else {}
+
+
+def _tree(ledger: Ledger, commit: Oid) -> Oid:
+    return read_commit(ledger.store.get(commit)).tree

@@ -1,0 +1,82 @@
+"""What does a model's work cost?
+
+By genai-prices' table, as it was bundled with the installed release: nothing is ever fetched, so a price is as new as
+the package.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache
+from typing import TYPE_CHECKING
+
+from orchestrator.generation import Usage
+
+if TYPE_CHECKING:
+    from genai_prices import Usage as Counts
+
+
+def cost(usage: Usage, *, hour: int = 0) -> float | None:
+    """USD for what `usage` says was read and written; None for a model without a known price.
+
+    `tokens_in` includes those read from a cache (`tokens_cached`) and those written to one (`tokens_written`), of
+    which `hour` are kept for an hour, not five minutes. Each kind has its own price.
+    """
+    if not usage.model:
+        return None
+    written = min(usage.tokens_written, usage.tokens_in)
+    cached = min(usage.tokens_cached, usage.tokens_in - written)
+    from genai_prices import Usage as Counts  # takes a quarter of a second, which most commands need not wait
+
+    counts = Counts(
+        input_tokens=usage.tokens_in,
+        cache_read_tokens=cached,
+        cache_write_tokens=written,
+        cache_write_1h_tokens=min(hour, written) or None,
+        output_tokens=usage.tokens_out,
+    )
+    return next((found for ref in _names(usage.model) if (found := _priced(counts, *ref)) is not None), None)
+
+
+def total(so_far: Usage, one: Usage) -> Usage:
+    """Two usages as one. Its cost is what is known of both: a lower bound where a model has no known price."""
+    known = [each.cost_usd for each in (so_far, one) if each.cost_usd is not None]
+    return Usage(
+        model=one.model or so_far.model,
+        backend=one.backend or so_far.backend,
+        tokens_in=so_far.tokens_in + one.tokens_in,
+        tokens_out=so_far.tokens_out + one.tokens_out,
+        tokens_cached=so_far.tokens_cached + one.tokens_cached,
+        tokens_written=so_far.tokens_written + one.tokens_written,
+        first_token_seconds=so_far.first_token_seconds,
+        seconds=so_far.seconds + one.seconds,
+        cost_usd=sum(known) if known else None,
+    )
+
+
+def _names(model: str) -> list[tuple[str, str | None]]:
+    """How a model may be looked up: as it is, and as `provider/model`."""
+    provider, slash, rest = model.partition("/")
+    return [(model, None), *([(rest, provider), (rest, None)] if slash and rest else [])]
+
+
+def _priced(counts: Counts, model: str, provider: str | None) -> float | None:
+    if not _known(model, provider):
+        return None
+    from genai_prices import calc_price
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a kind of token that the table has no price for is priced as its parent
+        return float(calc_price(counts, model, provider_id=provider).total_price)
+
+
+@cache
+def _known(model: str, provider: str | None) -> bool:
+    from genai_prices import Usage as Counts
+    from genai_prices import calc_price
+
+    try:
+        calc_price(Counts(input_tokens=1, output_tokens=1), model, provider_id=provider)
+    except (LookupError, ValueError):
+        return False
+    return True

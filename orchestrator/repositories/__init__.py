@@ -1,0 +1,1 @@
+"""How do repositories become projects of the fleet?"""

@@ -1,0 +1,173 @@
+"""How is this machine's node put together: eyes, hands, memory, and what keeps them in order?"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from functools import partial
+
+from missions.mission import PAID_AGENTS, TASKS, Mission
+from missions.selection import Offer
+from orchestrator import founding, prices, wiring
+from orchestrator.approval.completion import Completion
+from orchestrator.approval.finisher import Finisher
+from orchestrator.bus import BEAT
+from orchestrator.control import keeping
+from orchestrator.delegation.unconfined import may_run_unconfined
+from orchestrator.delegation.workspace import Workspaces
+from orchestrator.delivery import Delivery
+from orchestrator.intake import Intake, Tell
+from orchestrator.journal import Attempt
+from orchestrator.ledger import Ledger
+from orchestrator.matching.deference import Deference
+from orchestrator.node import Node
+from orchestrator.notices.opening import open_herald
+from orchestrator.outbox import Outbox
+from orchestrator.patrol import Patrol
+from orchestrator.ports import Usage
+from orchestrator.presence import Bulletin, Sightings, state
+from orchestrator.pulse import Pulse
+from orchestrator.schedule import Schedule
+from orchestrator.settings import Settings
+from orchestrator.stores import Run, UsageBook
+from orchestrator.trust import Trust
+from orchestrator.upkeep import Upkeep
+from orchestrator.work import Workshop
+from sync.beat import Beat
+
+
+def node(settings: Settings, tell: Tell) -> Node:
+    """This machine's node, ready to run. Raises WrongSetting, BrokenLedger and SyncError."""
+    link = wiring.remote(settings)
+    reads = wiring.reader(settings, link)
+    charter = reads.read(link.fetch()).charter
+    link.timeout = max(5.0, min(60.0, charter.bus.lease / 3))
+    _, key = founding.keys(settings, settings.node)
+    speaker = wiring.bus(settings, link, name=settings.node, key=key)
+    answers = wiring.model(settings)
+    required, held = charter.trust.sandbox == "required", (*charter.tools.ask, *charter.tools.deny)
+    confinement = wiring.sandbox(required=required)
+    workers = wiring.agents(settings, answers, required=required, held=held)  # whom could they ask?
+    if settings.accept_delegations:
+        review = wiring.reviewer(settings, speaker, link, answers)
+        workers[review.name] = review
+    tasks = frozenset(TASKS) - (set() if settings.enable_vp_coder else {"coding_task"})
+    offer = Offer(
+        node=settings.node,
+        role=settings.role.value,
+        capabilities=settings.capabilities,
+        agents=frozenset(workers),
+        tasks=tasks,
+        answering=frozenset({"builtin"}) if confinement.missing() else frozenset(),
+    )
+    kept = wiring.stores(settings)
+    wake, trust = threading.Event(), Trust(link.store)
+    upkeep = Upkeep(
+        bus=speaker,
+        reader=reads,
+        trust=trust,
+        tell=tell,
+        role=settings.role,
+        clock=wiring.clock,
+        custody=wiring.custody(settings),
+        patrol=Patrol(path=settings.home / "patrol.json", of=settings.ledger),
+        schedule=Schedule(wake=wake.set, now=wiring.now),
+        tidy=link.store.tidy,
+        finish=Finisher(
+            completion=Completion(  # with eyes of its own: it works in a thread beside the node's loop
+                bus=speaker,
+                reader=wiring.reader(settings, link),
+                trust=Trust(link.store),
+                cache=settings.home / "cache",
+            ),
+            tell=tell,
+            clock=wiring.clock,
+            wake=wake.set,
+        ).step,
+    )
+    herald = open_herald(
+        settings.node, settings.ledger, wiring.courier(settings), kept, tell=tell, now=wiring.now, clock=wiring.clock
+    )
+    bulletin = Bulletin(
+        bus=speaker,
+        reader=reads,
+        offer=offer,
+        role=settings.role,
+        tell=tell,
+        clock=wiring.clock,
+        spent=lambda since: [row for row in kept.usage.spent(since=since) if row.node == settings.node],
+        state=partial(state, settings.home),
+        notifies=herald is not None,
+    )
+
+    def barred(ledger: Ledger, mission: Mission) -> str:
+        if confinement.name != "none":
+            return ""
+        return may_run_unconfined(mission, Trust(link.store).judge(ledger, signed=True).standing(mission).tier)
+
+    purse = keeping.purse(settings.node, kept.usage, now=wiring.now, clock=wiring.clock, price=prices.cost)
+    workshop = Workshop(
+        agents=workers,
+        folder=settings.home / "work",
+        counts={"builtin": answers.count},
+        words=wiring.words(answers),
+        now=wiring.now,
+        recall=wiring.recollection(settings).lines,
+        purse=purse,
+        tools=lambda ledger, mission: Trust(link.store).judge(ledger, signed=True).tools(mission),
+        barred=barred,
+        room=lambda ledger: clearance.room(ledger),  # which knows the workshop's folders
+    )
+    outbox = Outbox(settings.home / "outbox")
+    clearance = keeping.clearance(
+        settings.home,
+        settings.node,
+        folders=workshop.folders,
+        outbox=outbox,
+        chats=kept.conversations,
+        now=wiring.now,
+        clock=wiring.clock,
+        tell=tell,
+    )
+    intake = Intake(bus=speaker, reader=reads, trust=trust, offer=offer, tell=tell, afford=purse.shut, barred=barred)
+    clones = Workspaces(cache=settings.home / "cache")
+    intake.fitting.deference = Deference(offer=offer, warm=lambda seen, name: clones.has(seen.charter.project(name)))
+    return Node(
+        intake=intake,
+        delivery=Delivery(bus=speaker, outbox=outbox, tell=tell),
+        workshop=workshop,
+        pulse=Pulse(Beat(link, link.store, BEAT + settings.node), clock=wiring.clock),
+        role=settings.role,
+        clock=wiring.clock,
+        book=partial(_book, kept.usage),
+        let_go=(*((herald.close,) if herald else ()), upkeep.schedule.close, link.close, answers.close, kept.close),
+        slots=settings.slots,
+        sightings=Sightings(settings.home / "seen.json"),
+        wake=wake,
+        upkeep=upkeep,
+        clearance=clearance,
+        bulletin=bulletin,
+        herald=herald,
+    )
+
+
+def _book(book: UsageBook, attempt: Attempt) -> None:
+    """Notes what an attempt took."""
+    mission, claim = attempt.mission, attempt.claim
+    run = Run(
+        node=claim.node,
+        mission=mission.name,
+        epoch=claim.epoch,
+        attempt=claim.attempt,
+        agent=mission.worker,
+        project=mission.project or "",
+    )
+    used = attempt.outcome.usage
+    if used.cost_usd is None:
+        used = replace(used, cost_usd=prices.cost(used) if _costs(mission.worker, used) else 0.0)
+    book.record(run, used, when=attempt.finished)
+
+
+def _costs(agent: str, used: Usage) -> bool:
+    """Whether a run may have cost money: neither a command does nor a model on this machine, whatever it is called."""
+    return agent in PAID_AGENTS or used.backend == "openai"

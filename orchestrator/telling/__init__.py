@@ -1,0 +1,1 @@
+"""What may be told to people outside, and how does it read?"""

@@ -1,0 +1,59 @@
+"""How do one or many notices read as one message?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from orchestrator.telling.notice import Kind, Notice
+
+LINES = 20
+"""So many notices are listed in one message; of more the number is told."""
+_ORDER = {kind: number for number, kind in enumerate(Kind)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """What a courier takes. `key` is the same for the same message sent again, so that a receiver can tell."""
+
+    key: str
+    title: str
+    body: str
+    tone: str = "info"
+    """info, success, warning or failure."""
+
+
+def batch_key(keys: Sequence[str]) -> str:
+    """The key of a message about these notices: the notice's own, or a digest of them all."""
+    if len(keys) == 1:
+        return keys[0]
+    return f"{len(keys)}-{blake2b(chr(10).join(sorted(keys)).encode(), digest_size=8).hexdigest()}"
+
+
+def message(notices: Sequence[Notice], *, key: str, fleet: str, link: str) -> Message:
+    """One message about all of them, what waits for a person first."""
+    ordered = sorted(notices, key=lambda notice: _ORDER[notice.kind])
+    if len(ordered) == 1:
+        (one,) = ordered
+        return Message(key=key, title=one.title, body=f"{one.body}\n{_where(one, link)}".strip(), tone=_tone(one.kind))
+    waiting = sum(notice.kind.waits for notice in ordered)
+    count = f"{len(ordered)} things happened"
+    title = f"{fleet}: {count}, {waiting} wait{'s' * (waiting == 1)} for you" if waiting else f"{fleet}: {count}"
+    lines = [f"· {notice.body}" for notice in ordered[:LINES]]
+    more = len(ordered) - LINES
+    lines += [f"· and {more} more: `shiftbook notify list`"] if more > 0 else []
+    lines += [link] if link else []
+    return Message(key=key, title=title, body="\n".join(lines), tone=_tone(ordered[0].kind))
+
+
+def _where(notice: Notice, link: str) -> str:
+    if link:
+        return f"{link}{notice.path}"
+    name = notice.path.removeprefix("/missions/")
+    return f"shiftbook mission show {name}" if notice.path.startswith("/missions/") else ""
+
+
+def _tone(kind: Kind) -> str:
+    tones = {Kind.DONE: "success", Kind.REVIEW: "info", Kind.FAILED: "warning", Kind.PARKED: "warning"}
+    return tones.get(kind, "failure" if kind is not Kind.LOG_REVIEW else "warning")

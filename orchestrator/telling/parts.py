@@ -1,0 +1,57 @@
+"""What does `[notify]` in fleet.toml say? Never where to: addresses hold secrets, and stand in SHIFTBOOK_NOTIFY."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from orchestrator.telling import quiet
+from orchestrator.telling.notice import Kind
+
+
+class NotifyPart(BaseModel):
+    """`[notify]`: which kinds are told, by which node, when, and where their pages are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kinds: tuple[Kind, ...] = tuple(Kind)
+    by: Annotated[str, Field(max_length=80)] = ""
+    quiet: str = ""
+    timezone: str = "UTC"
+    urgent: tuple[Kind, ...] = ()
+    batch_seconds: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 20.0
+    link: Annotated[str, Field(max_length=500)] = ""
+
+    @field_validator("kinds", "urgent", mode="before")
+    @classmethod
+    def _known(cls, value: object) -> object:
+        words = value if isinstance(value, list) else []
+        for word in words:
+            if word not in set(Kind):
+                raise ValueError(f"there are {', '.join(Kind)}, not {word!r}")
+        return value
+
+    @field_validator("link")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or not value.isprintable() or " " in value:
+            raise ValueError("write the web app's address, such as https://hq.example")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("write it without a user and a password: everybody reads fleet.toml")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _readable(self) -> NotifyPart:
+        quiet.read(self.quiet, self.timezone)  # raises ValueError
+        return self
+
+    def due(self, kind: Kind, now: datetime) -> datetime:
+        """When something of this kind may be told: `now`, or the end of the quiet hours."""
+        hours = None if kind in self.urgent else quiet.read(self.quiet, self.timezone)
+        return hours.until(now) if hours else now

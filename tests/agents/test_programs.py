@@ -1,0 +1,296 @@
+"""The real programs of the agents, in the real sandbox, against a stand-in for their models' APIs.
+
+What is shown of which program; `-` is said why below the table (`CANNOT`):
+
+| case                                   | claude | codex | gemini | opencode | aider |
+|----------------------------------------|--------|-------|--------|----------|-------|
+| a mission, end to end, in two rounds   | yes    | yes   | yes    | yes      | yes   |
+| hostile settings and hooks do not run  | yes    | yes   | yes    | yes      | yes   |
+| a planted git hook does not run        | yes    | yes   | yes    | yes      | -     |
+| an answer of 1 MB                      | yes    | yes   | yes    | yes      | yes   |
+| a `setsid` child is ended              | yes    | yes   | yes    | yes      | -     |
+| API error 400                          | yes    | yes   | yes    | yes      | yes   |
+| log-in refused (401) parks             | yes    | yes   | yes    | yes      | yes   |
+| quota (429) parks                      | yes    | yes   | yes    | yes      | -     |
+| turn limit                             | yes    | -     | yes    | -        | -     |
+| budget parks                           | yes    | yes   | yes    | yes      | yes   |
+| permission denied                      | yes    | -     | yes    | yes      | -     |
+| SIGTERM: stopped, nothing left         | yes    | yes   | yes    | yes      | yes   |
+| hang after the result                  | yes    | yes   | yes    | yes      | -     |
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from missions.mission import Mission
+from orchestrator.agents.coding import CodingAgent
+from orchestrator.delegation.attempt import Attempts
+from orchestrator.delegation.program import Brief, Launch, Program, Reading
+from orchestrator.delegation.workspace import Workspaces
+from orchestrator.ports import Job, Meter, Outcome, Project, Unmetered, Usage
+from orchestrator.sandbox.bubblewrap import Bubblewrap
+from tests.agents.conftest import CACHE
+from tests.agents.hands import HANDS, Hands
+from tests.agents.hostile import git_trap, sprung, traps
+from tests.agents.standin import ModelApi, Turn
+from tests.conftest import lacking
+from tests.llama_server import eventually
+from tests.orchestrator.conftest import gone
+from tests.orchestrator.repositories import Server
+
+NODE_KEY = "the-key-of-the-node"
+CANNOT = {
+    ("codex", "turns"): "codex has no turn limit: the mission's time and budget end it",
+    ("opencode", "turns"): "opencode has no turn limit that is an error: the mission's time and budget end it",
+    ("aider", "turns"): "aider has no turn limit: the mission's time and budget end it",
+    ("codex", "denied"): "codex asks for nothing with its approvals off: the sandbox refuses",
+    ("aider", "denied"): "aider has no permissions: the sandbox refuses",
+    ("aider", "quota"): "aider tries again for a minute; its words are read in test_reading.py",
+    ("aider", "hang"): "aider says nothing at its end, so only its exit is one; the mission's time ends a hang",
+    ("aider", "child"): "aider runs no commands here",
+}
+
+
+def can(case: str) -> list[object]:
+    """Each program, skipped with the reason where it cannot show the case."""
+    why = {name: CANNOT.get((name, case)) for name in HANDS}
+    return [pytest.param(name, marks=[pytest.mark.skip(reason=text)] if (text := why[name]) else []) for name in HANDS]
+
+
+@dataclass
+class Desk:
+    """A node whose agents' programs are real."""
+
+    api: ModelApi
+    server: Server
+    sandbox: Bubblewrap
+    tmp: Path
+    setenv: Callable[[str, str], None]
+    linger: float = 30.0
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def folder(self) -> Path:
+        """The attempt's."""
+        return self.tmp / "job"
+
+    def run(
+        self,
+        hands: Hands,
+        *turns: Turn,
+        program: Program | None = None,
+        test: str | None = None,
+        stop: threading.Event | None = None,
+        meter: Meter | None = None,
+        rounds: int = 0,
+    ) -> Outcome:
+        """One attempt, with the model saying `turns`."""
+        if not (CACHE / "bin" / hands.program.name).exists():
+            lacking(f"{hands.program.name} is not installed: .ci/agents does it")
+        self.setenv(hands.upstream.key, NODE_KEY)
+        self.setenv(hands.upstream.base, self.api.url + hands.upstream.path)
+        self.api.play(*turns, all_count=hands.wide)
+        self.folder.mkdir()
+        mission = Mission(
+            name="fix",
+            title="Write new.txt",
+            body="As it should be.",
+            task="coding_task",
+            project="shop",
+            agent=hands.program.name,
+            timeout_seconds=200,
+        )
+        job = Job(
+            mission=mission,
+            attempt=1,
+            project=Project(name="shop", url=str(self.server.folder), test=test),
+            context="## Standing rules\n\n- None.\n",
+            folder=self.folder,
+            say=self.said.append,
+            meter=meter or Unmetered(),
+            rounds=rounds,
+        )
+        attempts = Attempts(
+            sandbox=self.sandbox, workspaces=Workspaces(cache=self.tmp / "cache"), node="desk", linger=self.linger
+        )
+        return CodingAgent(program=program or hands.program, attempts=attempts).run(job, stop or threading.Event())
+
+    def output(self) -> str:
+        """All that the program wrote, for the message of a test that fails."""
+        logs = sorted(self.folder.glob("output*.log*"))
+        return "\n".join(path.read_text(errors="replace")[-4000:] for path in logs)
+
+
+@pytest.fixture
+def desk(
+    api: ModelApi, server: Server, bubblewrap: Bubblewrap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Desk:
+    """A desk with nothing on it."""
+    return Desk(api=api, server=server, sandbox=bubblewrap, tmp=tmp_path, setenv=monkeypatch.setenv)
+
+
+@pytest.mark.parametrize("name", HANDS)
+def test_a_mission(desk: Desk, name: str) -> None:
+    """A mission in a hostile repository: what the project's test refuses goes back to the same conversation, and then
+    a commit comes back, with what it took; no trap of the repository worked, no process is left, no key was seen.
+    """
+    hands = HANDS[name]
+    desk.server.push(traps())
+    word, outside = f"97{abs(hash(desk.tmp)) % 10**6:06}", desk.tmp / "pwned-outside"
+    first = [hands.write("new.txt", "wrong\n"), Turn(text="Done.", tokens_cached=100)]
+    if hands.shell:
+        line = f"setsid sleep {word} >/dev/null 2>&1 & env >env.txt; {git_trap(outside)}"
+        first.insert(1, hands.shell(line))
+    last = Turn(text=" ".join(["All is well now.", *map(str, range(170_000))]))  # gemini takes repetition for a loop
+    turns = [*first, hands.write("right.txt", "right\n"), last]
+    if hands.wide:  # its edits are its answers
+        turns = [first[0], replace(turns[-2], text=f"{last.text}\n\n{turns[-2].text}")]
+    outcome = desk.run(hands, *turns, test="grep -q right right.txt", rounds=1)
+    assert (outcome.ok, outcome.error, outcome.parked) == (True, "", ""), desk.output()
+    assert (outcome.rounds, outcome.tested, outcome.branch) == (1, True, "shiftbook/fix/1")
+    assert {"new.txt", "right.txt"} <= set(outcome.files) <= {"new.txt", "right.txt", "env.txt"}
+    assert (desk.server.show("shiftbook/fix/1:new.txt"), outcome.session != "") == ("wrong", True)
+    assert outcome.program.startswith(f"{name} ")
+    assert (outcome.usage.tokens_in, outcome.usage.tokens_out) >= (2000, 100)
+    assert len(outcome.answer) > 900_000
+    assert sprung(desk.tmp) == []
+    assert gone(f"sleep {word}")
+    keys = {value for asked in desk.api.asked for value in asked.headers.values() if NODE_KEY in value}
+    assert keys <= {NODE_KEY, f"Bearer {NODE_KEY}"}
+    assert keys
+    assert NODE_KEY not in outcome.diff + desk.output()
+
+
+@pytest.mark.parametrize("name", HANDS)
+def test_api_error(desk: Desk, name: str) -> None:
+    """An error of the model's API is a failed attempt with the API's words, whatever the exit code is."""
+    outcome = desk.run(HANDS[name], Turn(status=400, error="invalid_request_error"))
+    assert (outcome.ok, outcome.parked, outcome.branch) == (False, "", None), desk.output()
+    assert "model API" in outcome.error
+    assert "was told to answer 400" in outcome.error
+
+
+@pytest.mark.parametrize("name", HANDS)
+def test_log_in(desk: Desk, name: str) -> None:
+    """A key that is refused parks the mission for a person."""
+    outcome = desk.run(HANDS[name], Turn(status=401, error="authentication_error"))
+    assert not outcome.ok
+    assert "log-in" in outcome.parked, desk.output()
+
+
+@pytest.mark.parametrize("name", can("quota"))
+def test_quota(desk: Desk, name: str) -> None:
+    """A quota that is used up parks the mission for a person."""
+    desk.linger = 0.5
+    errors = {"claude": "rate_limit_error", "codex": "insufficient_quota", "gemini": "RESOURCE_EXHAUSTED"}
+    outcome = desk.run(HANDS[name], Turn(status=429, error=errors.get(name, "rate_limit_error")))
+    assert not outcome.ok
+    assert "quota" in outcome.parked, desk.output()
+
+
+@pytest.mark.parametrize("name", can("turns"))
+def test_turn_limit(desk: Desk, name: str) -> None:
+    """A round that needs more turns than it has is a failed attempt that says so."""
+    hands = HANDS[name]
+    outcome = desk.run(hands, hands.write("new.txt", "more\n"), program=hands.limited)
+    assert (outcome.ok, outcome.parked) == (False, ""), desk.output()
+    assert "turn limit" in outcome.error
+
+
+@dataclass
+class Purse(Unmetered):
+    """A meter that is empty after so many tokens."""
+
+    limit: int
+    read: int = 0
+
+    def note(self, usage: Usage) -> None:
+        self.read = usage.tokens_in
+
+    def over(self) -> str:
+        return f"budget of the mission reached: {self.read} tokens" if self.read >= self.limit else ""
+
+
+@pytest.mark.parametrize("name", HANDS)
+def test_budget(desk: Desk, name: str) -> None:
+    """Once the budget is reached no further call is made and the round is ended; the mission is parked."""
+    hands = HANDS[name]
+    again = hands.shell("sleep 1; date") if hands.shell else hands.again
+    assert again
+    outcome = desk.run(hands, replace(again, tokens_in=2000), meter=Purse(1500))
+    assert not outcome.ok
+    assert "budget" in outcome.parked, desk.output()
+    assert len(desk.api.asked) <= 2
+    assert outcome.usage.tokens_in >= 2000
+
+
+@pytest.mark.parametrize("name", can("denied"))
+def test_denial(desk: Desk, name: str) -> None:
+    """What the program's own rules refuse is told, and such an attempt is no success."""
+    hands = HANDS[name]
+    turns = (hands.write(hands.forbidden, "{}\n"), hands.write("new.txt", "more\n"), Turn(text="Done."))
+    outcome = desk.run(hands, *turns)
+    assert outcome.denials, desk.output()
+    assert hands.forbidden.lstrip("./") in outcome.denials[0]
+    assert not outcome.ok
+
+
+@pytest.mark.parametrize("name", HANDS)
+def test_stopped(desk: Desk, name: str) -> None:
+    """A stop ends the program and all that it started, although some exit with 0 then."""
+    hands, stop, word = HANDS[name], threading.Event(), f"98{abs(hash(desk.tmp)) % 10**6:06}"
+    turn = hands.shell(f"echo begun >begun.txt; sleep {word}") if hands.shell else Turn(hang=True)
+    begun = desk.folder / "tree" / "begun.txt"
+
+    def watch() -> None:
+        eventually(lambda: begun.exists() if hands.shell else desk.api.asked, seconds=60)
+        stop.set()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    outcome = desk.run(hands, turn, Turn(text="Done."), stop=stop)
+    watcher.join(timeout=5)
+    assert (outcome.ok, outcome.cancelled) == (False, True), desk.output()
+    assert gone(f"sleep {word}")
+    assert gone(str(desk.folder))
+
+
+@dataclass(frozen=True)
+class Hanging:
+    """A program that does not exit after its real last event."""
+
+    real: Program
+
+    @property
+    def name(self) -> str:
+        return self.real.name
+
+    def missing(self) -> str | None:
+        return self.real.missing()
+
+    def version(self) -> str:
+        return self.real.version()
+
+    def launch(self, brief: Brief) -> Launch:
+        launch = self.real.launch(brief)
+        return replace(launch, argv=("/bin/sh", "-c", '"$@"; sleep 600', "hanging", *launch.argv))
+
+    def reading(self) -> Reading:
+        return self.real.reading()
+
+
+@pytest.mark.parametrize("name", can("hang"))
+def test_hang(desk: Desk, name: str) -> None:
+    """A program that hangs after its result is ended, and its work counts."""
+    desk.linger = 0.5
+    hands = HANDS[name]
+    outcome = desk.run(hands, hands.write("new.txt", "more\n"), Turn(text="Done."), program=Hanging(hands.program))
+    assert (outcome.ok, outcome.error) == (True, ""), desk.output()
+    assert any("hung after its last event" in note for note in outcome.notes)
+    assert gone(str(desk.folder))

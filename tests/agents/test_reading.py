@@ -1,0 +1,284 @@
+"""Facts about what is read from programs' output: real lines where the programs were run, and anything at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.agents.aider import Aider
+from orchestrator.agents.claude import Claude
+from orchestrator.agents.codex import Codex
+from orchestrator.agents.codex import spent as spent_before
+from orchestrator.agents.gemini import Gemini
+from orchestrator.agents.goose import Goose
+from orchestrator.agents.opencode import OpenCode
+from orchestrator.delegation.apis import with_keys
+from orchestrator.delegation.lent import lend, put
+from orchestrator.delegation.program import Brief, Program, Told, Trouble
+from orchestrator.delegation.troubles import trouble_of
+
+PROGRAMS: tuple[Program, ...] = (Claude(), Codex(), Gemini(), OpenCode(), Aider(), Goose())
+WORDS = st.sampled_from(
+    [
+        "type",
+        "result",
+        "assistant",
+        "message",
+        "usage",
+        "error",
+        "part",
+        "tokens",
+        "cache",
+        "item",
+        "subtype",
+        "modelUsage",
+        "permission_denials",
+        "is_error",
+        "errors",
+        "content",
+        "text",
+        "tool_use",
+        "tool_result",
+        "stats",
+        "models",
+        "status",
+        "sessionID",
+        "session_id",
+        "thread_id",
+        "turn.completed",
+        "turn.failed",
+        "item.completed",
+        "changes",
+        "command_execution",
+        "file_change",
+        "step_start",
+        "step_finish",
+        "reason",
+        "cost",
+        "complete",
+        "shiftbook.before",
+        "input",
+        "output",
+        "state",
+        "info",
+        "init",
+        "role",
+        "delta",
+        "input_tokens",
+        "output_tokens",
+        "costUSD",
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | WORDS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=6),
+    max_leaves=25,
+)
+EVENTS = st.dictionaries(WORDS, JSON, max_size=8).map(lambda found: json.dumps(found))
+PLAIN = st.from_regex(
+    r"(Tokens: [0-9.,kM]{0,6} sent, [0-9.,kM]{0,6} received\. Cost: \$[0-9.]{0,6} message|litellm\.\w{0,9}Error: .*|.*)"
+)
+LINES = st.lists(EVENTS | PLAIN | st.text(), max_size=8)
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
+@given(lines=LINES, code=st.none() | st.integers(-15, 255))
+def test_no_line_is_an_error(program: Program, lines: list[str], code: int | None) -> None:
+    """Whatever a program writes, reading it raises nothing and gives counts that are none below zero."""
+    reading = program.reading()
+    for line in lines:
+        assert isinstance(reading.take(line), str)
+        reading.told(None)
+    told = reading.told(code)
+    assert min(told.usage.tokens_in, told.usage.tokens_out, told.usage.tokens_cached) >= 0
+    assert told.usage.cost_usd is None or told.usage.cost_usd >= 0
+    assert all(isinstance(each, str) for each in (told.session, told.answer, told.error, *told.denials))
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
+@pytest.mark.parametrize("line", ['{"a":' * 100_000, "9" * 10_000, '{"type": ' + "9" * 10_000 + "}", "\0", "{", "[]"])
+def test_monsters(program: Program, line: str) -> None:
+    """Lines that break parsers do not break these."""
+    reading = program.reading()
+    reading.take(line)
+    assert not reading.told(None).ended
+
+
+def told(program: Program, *lines: str, code: int = 0) -> Told:
+    """What these lines tell."""
+    reading = program.reading()
+    for line in lines:
+        reading.take(line)
+    return reading.told(code)
+
+
+def test_aider_tries_again() -> None:
+    """What aider says while it tries again for a minute, and then gives up with exit code 0, is a quota (0.86.2)."""
+    lines = (
+        "Main model: anthropic/claude-sonnet-4-5 with diff edit format, infinite output",
+        'litellm.RateLimitError: AnthropicException - {"type": "error", "error": {"type":',
+        '"rate_limit_error", "message": "rate_limit_error: the stand-in was told to answer 429"}}',
+        "The API provider has rate limited you. Try again later or check your quotas.",
+        "Retrying in 32.0 seconds...",
+    )
+    found = told(Aider(), *lines)
+    assert (found.ended, found.trouble, found.usage.model) == (False, Trouble.QUOTA, "claude-sonnet-4-5")
+    spent = "Tokens: 1.1k sent, 100 cache hit, 50 received. Cost: $0.0038 message, $0.0038 session."
+    over = told(Aider(), *lines, spent)
+    assert (over.ended, over.trouble, over.error) == (True, None, "")
+    assert (over.usage.tokens_in, over.usage.tokens_cached, over.usage.tokens_out) == (1100, 100, 50)
+    assert over.usage.cost_usd == 0.0038
+
+
+def test_codex_counts_from_the_beginning() -> None:
+    """What a thread of codex had taken before is taken off (0.169.0)."""
+    then = {"input_tokens": 1007, "cached_input_tokens": 7, "output_tokens": 50}
+    before = json.dumps({"type": "shiftbook.before", "usage": then})
+    now = '{"type":"turn.completed","usage":{"input_tokens":2014,"cached_input_tokens":14,"output_tokens":100}}'
+    usage = told(Codex(), before, now).usage
+    assert (usage.tokens_in, usage.tokens_cached, usage.tokens_out) == (1007, 7, 50)
+    forged = '{"type": "shiftbook.before", "usage": {"input_tokens": 9999}}'
+    assert told(Codex(), before, forged, now).usage.tokens_in == 1007, "only the node's own line, the first, counts"
+
+
+def test_claude_errors_are_successes() -> None:
+    """An API error of claude has `subtype: success` (2.1.197)."""
+    line = (
+        '{"type":"result","subtype":"success","is_error":true,"api_error_status":401,"session_id":"s","modelUsage":{},'
+        '"result":"Failed to authenticate. API Error: 401 bad key","total_cost_usd":0,"permission_denials":[]}'
+    )
+    found = told(Claude(), line, code=1)
+    assert (found.ended, found.trouble, found.session) == (True, Trouble.LOGIN, "s")
+
+
+def test_goose_by_its_documentation() -> None:
+    """Events as goose's documentation has them: a message, then `complete`. It was never run."""
+    text = {"type": "text", "text": "Done."}
+    call = {"type": "toolRequest", "toolCall": {"value": {"name": "shell", "arguments": {"command": "make"}}}}
+    message = {"type": "message", "message": {"role": "assistant", "content": [call, text]}}
+    found = told(Goose(), json.dumps(message), '{"type": "complete", "total_tokens": 120}')
+    assert (found.ended, found.answer, found.usage.tokens_in) == (True, "Done.", 120)
+    failed = told(Goose(), '{"type": "error", "error": "Authentication failed: 401"}', code=1)
+    assert (failed.ended, failed.trouble) == (False, Trouble.LOGIN)
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "trouble"),
+    [
+        ("budget: budget of the mission reached: $1.00 of $1.00", 403, Trouble.BUDGET),
+        ("POST /v1/files is not a call that is counted, so it is not passed on", 403, Trouble.API),
+        ("Credit balance is too low", 400, Trouble.QUOTA),
+        ("exceeded retry limit, last status: 429 Too Many Requests", 0, Trouble.QUOTA),
+        ("You have hit your usage limit.", 0, Trouble.QUOTA),
+        ("Missing environment variable: `OPENAI_API_KEY`.", 0, Trouble.LOGIN),
+        ("unexpected status 401 Unauthorized", 0, Trouble.LOGIN),
+        ("no such file", 403, Trouble.LOGIN),
+        ("Overloaded", 529, Trouble.API),
+    ],
+)
+def test_troubles(said: str, status: int, trouble: Trouble) -> None:
+    """Errors as the programs word them, by kind."""
+    assert trouble_of(said, status) is trouble
+
+
+def test_missing_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A program that is not there says how to install it, one without a log-in how to log in."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for program in PROGRAMS:
+        assert f"{program.name} is not installed: " in str(program.missing())
+        assert program.version() == ""
+        there = tmp_path / program.name
+        there.write_text("#!/bin/sh\necho 1.2.3\n")
+        there.chmod(0o755)
+        assert "has no log-in: " in str(program.missing())
+    for key in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"):
+        monkeypatch.setenv(key, "k")
+    monkeypatch.setenv("GOOSE_PROVIDER", "openai")
+    monkeypatch.setenv("GOOSE_MODEL", "m")
+    assert [program.missing() for program in PROGRAMS] == [None] * len(PROGRAMS)
+    assert [program.version() for program in PROGRAMS] == [f"{program.name} 1.2.3" for program in PROGRAMS]
+
+
+@pytest.mark.parametrize("session", ["", "0b6c0a3e-1111-4222-8333-444455556666"])
+def test_launch_shows_nothing(session: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither the prompt nor a key is in a command line or in what a program's environment gets."""
+    for name in ("claude", "codex", "gemini", "opencode", "aider", "goose"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    home, tree = tmp_path / "home", tmp_path / "tree"
+    home.mkdir()
+    tree.mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    for key in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"):
+        monkeypatch.setenv(key, "the-secret")
+    monkeypatch.setenv("GOOSE_PROVIDER", "openai")
+    for program in PROGRAMS:
+        launch = program.launch(Brief(prompt="the-prompt", tree=tree, home=home, session=session))
+        assert not [word for word in launch.argv if "the-prompt" in word or "the-secret" in word]
+        assert "the-secret" not in str(dict(launch.environment))
+        assert launch.upstreams
+        assert launch.hosts == ()
+    assert "the-secret" not in "".join(path.read_text() for path in home.rglob("*") if path.is_file())
+
+
+def test_a_persons_log_in_is_lent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without a key the log-in file goes into the run's home, for this user alone, and not over a renewed one."""
+    (tmp_path / "codex").write_text("#!/bin/sh\n")
+    (tmp_path / "codex").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    person, home = Path(os.environ["HOME"]), tmp_path / "home"
+    home.mkdir()
+    (person / ".codex").mkdir()
+    (person / ".codex" / "auth.json").write_text("one")
+    assert Codex().missing() is None
+    launch = Codex().launch(Brief(prompt="p", tree=tmp_path, home=home))
+    lent = home / ".codex" / "auth.json"
+    assert (lent.read_text(), lent.stat().st_mode & 0o777, launch.upstreams) == ("one", 0o600, ())
+    assert "chatgpt.com:443" in launch.hosts
+    lent.write_text("renewed")
+    assert lend(home, ".codex/auth.json")
+    assert lent.read_text() == "renewed"
+
+
+def test_a_home_that_is_a_trap(tmp_path: Path) -> None:
+    """Nothing is written through links that an agent left in its home, and none of them stops a round."""
+    home, precious = tmp_path / "home", tmp_path / "precious"
+    home.mkdir()
+    precious.mkdir()
+    (precious / "settings.json").write_text("mine")
+    (home / ".gemini").symlink_to(precious)
+    assert put(home, ".gemini/settings.json", "new").read_text() == "new"
+    (home / "file").symlink_to(precious / "settings.json")
+    put(home, "file", "new")
+    (home / "folder").mkdir()
+    put(home, "folder", "new")
+    os.mkfifo(home / "pipe")
+    put(home, "pipe", "new")
+    assert {(home / name).read_text() for name in ("file", "folder", "pipe")} == {"new"}
+    assert (precious / "settings.json").read_text() == "mine"
+
+
+def test_a_thread_that_is_a_trap(tmp_path: Path) -> None:
+    """What a thread had taken is read from a real file of the home only."""
+    folder = tmp_path / ".codex" / "sessions" / "2026" / "01" / "02"
+    folder.mkdir(parents=True)
+    line = {"payload": {"info": {"total_token_usage": {"input_tokens": 7}}}}
+    real = folder / "rollout-x-abc.jsonl"
+    real.write_text(f"junk\n{json.dumps(line)}\n")
+    assert spent_before(tmp_path, "abc") == {"input_tokens": 7}
+    real.rename(tmp_path / "elsewhere")
+    real.symlink_to(tmp_path / "elsewhere")
+    assert spent_before(tmp_path, "abc") == {}
+    assert spent_before(tmp_path, "*") == {}
+
+
+def test_keys_that_are_empty() -> None:
+    """An empty variable is no key."""
+    from orchestrator.delegation.apis import ANTHROPIC
+
+    assert with_keys(ANTHROPIC, environ={"ANTHROPIC_API_KEY": " "}) == ()

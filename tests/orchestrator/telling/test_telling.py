@@ -1,0 +1,173 @@
+"""Are words that others wrote safe in a message, do quiet hours hold, and are keys what they promise?"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from orchestrator.telling import notice, quiet
+from orchestrator.telling.message import LINES, batch_key, message
+from orchestrator.telling.notice import KEY, Kind, Notice, key_of
+from orchestrator.telling.parts import NotifyPart
+from orchestrator.telling.words import BREAK, plain, quoted
+
+
+@pytest.mark.parametrize(
+    ("wrote", "never"),
+    [
+        ("Fix\r\nBcc: eve@evil.example\r\n\r\nhello", "\n"),
+        ("a\u2028b\u2029c\x85d\x0be", "\u2028"),
+        ("@everyone look", "@everyone"),
+        ("ping @here and @channel", "@here"),
+        ("<!channel> <@U123> <b>bold</b>", "<"),
+        ("[click here](http://evil.example)", "]("),
+        ("see http://evil.example now", "http://"),
+        ("see www.evil.example now", "www."),
+        ("abc\u202egnp.exe", "\u202e"),
+        ("bell \a and \x1b[31mred", "\x1b"),
+        ("half \ud800 a pair", "\ud800"),
+        ("token sk-ant-api03-" + "A1b2C3d4" * 12, "A1b2C3d4A1b2"),
+    ],
+)
+def test_no_markup_no_line_no_call(wrote: str, never: str) -> None:
+    """What would do something in a mail, a chat or a terminal does nothing any more."""
+    assert never not in plain(wrote)
+    assert never not in quoted(wrote)
+
+
+@given(st.text(max_size=400))
+def test_any_text_becomes_one_printable_line(text: str) -> None:
+    """Whatever is written: one line, not long, and saying it again changes no word."""
+    found = plain(text)
+    assert len(found.replace(BREAK, "")) <= 120
+    assert all(char.isprintable() or char == BREAK for char in found)
+    assert not set(found) & {"<", ">", "\n", "\r"}
+    found.encode("utf-8")
+
+
+def test_plain_words_stay_as_they_are() -> None:
+    """A harmless title is told as it was written; a long one is cut."""
+    assert (
+        plain("Fix the log-in (it fails at 3 & 4): ünïcode 日本") == "Fix the log-in (it fails at 3 & 4): ünïcode 日本"
+    )
+    assert plain("x" * 500) == "x" * 119 + "…"
+    assert quoted("say “hi”") == '“say "hi"”'
+
+
+BERLIN = "Europe/Berlin"
+
+
+@pytest.mark.parametrize(
+    ("hours", "zone", "now", "until"),
+    [
+        ("22:00-07:00", "UTC", "2026-11-21T21:59:59+00:00", "2026-11-21T21:59:59+00:00"),
+        ("22:00-07:00", "UTC", "2026-11-21T22:00:00+00:00", "2026-11-22T07:00:00+00:00"),
+        ("22:00-07:00", "UTC", "2026-11-22T06:59:00+00:00", "2026-11-22T07:00:00+00:00"),
+        ("22:00-07:00", "UTC", "2026-11-22T07:00:00+00:00", "2026-11-22T07:00:00+00:00"),
+        ("22:00-07:00", BERLIN, "2026-11-21T21:30:00+00:00", "2026-11-22T06:00:00+00:00"),
+        ("22:00-07:00", BERLIN, "2026-07-21T21:30:00+00:00", "2026-07-22T05:00:00+00:00"),
+        ("13:00-14:00", "UTC", "2026-11-21T13:30:00+00:00", "2026-11-21T14:00:00+00:00"),
+        ("13:00-14:00", "UTC", "2026-11-21T12:30:00+00:00", "2026-11-21T12:30:00+00:00"),
+        ("08:00-08:00", "UTC", "2026-11-21T08:00:00+00:00", "2026-11-21T08:00:00+00:00"),
+        # clocks go forward at 2:00 on 2026-03-29: 2:30 does not exist, and 22:00-02:30 ends all the same
+        ("22:00-02:30", BERLIN, "2026-03-29T00:30:00+00:00", "2026-03-29T01:30:00+00:00"),
+        # clocks go back at 3:00 on 2026-10-25: 2:30 comes twice, the first one counts
+        ("22:00-02:30", BERLIN, "2026-10-25T00:00:00+00:00", "2026-10-25T00:30:00+00:00"),
+    ],
+)
+def test_quiet_hours(hours: str, zone: str, now: str, until: str) -> None:
+    """Inside of them a message waits for their end, in the person's time; outside it goes."""
+    found = quiet.read(hours, zone)
+    assert found is not None
+    assert found.until(datetime.fromisoformat(now)) == datetime.fromisoformat(until)
+
+
+@given(st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC)))
+def test_quiet_hours_never_lead_back(now: datetime) -> None:
+    """On every day of the year, also those when clocks change, the next moment is not before now, nor a day away."""
+    for hours in ("22:00-07:00", "01:30-02:30", "02:30-01:30"):
+        found = quiet.read(hours, BERLIN)
+        assert found is not None
+        assert 0 <= (found.until(now) - now).total_seconds() <= 25 * 3600
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ({"quiet": "10 to 7"}, "write quiet hours such as 22:00-07:00"),
+        ({"quiet": "25:00-07:00"}, "write quiet hours such as 22:00-07:00"),
+        ({"timezone": "Europe/Berlinn"}, "unknown time zone"),
+        ({"timezone": "../../etc/passwd"}, "unknown time zone"),
+        ({"kinds": ["done", "donne"]}, "there are review, budget"),
+        ({"link": "javascript:alert(1)"}, "write the web app's address"),
+        ({"link": "https://ada:secret@hq.example"}, "without a user and a password"),
+        ({"link": "https://hq.example/\nX"}, "write the web app's address"),
+        ({"batch_seconds": -1}, "greater than or equal"),
+        ({"url": "json://secret"}, "Extra inputs"),
+    ],
+)
+def test_a_wrong_setting_says_what_would_be_right(words: dict[str, object], says: str) -> None:
+    """Each wrong value in [notify] is named; there is no key for addresses."""
+    with pytest.raises(ValidationError, match=says):
+        NotifyPart.model_validate(words)
+
+
+def test_urgent_kinds_pass_quiet_hours() -> None:
+    """Only those that the fleet names."""
+    part = NotifyPart(quiet="22:00-07:00", urgent=(Kind.LOST,))
+    night = datetime(2026, 11, 21, 23, tzinfo=UTC)
+    assert part.due(Kind.LOST, night) == night
+    assert part.due(Kind.DONE, night) == datetime(2026, 11, 22, 7, tzinfo=UTC)
+
+
+def of(kind: Kind, number: int = 0) -> Notice:
+    """A notice."""
+    return Notice(
+        key=f"m{number}-1-{kind}", kind=kind, title=f"m{number} {kind}", body=f"b{number}.", path="/missions/m"
+    )
+
+
+def test_one_notice_is_told_as_it_is_with_a_link() -> None:
+    """Its page where there is a web address, else the command that shows it."""
+    found = message([of(Kind.DONE)], key="k", fleet="shop", link="https://hq.example")
+    assert (found.title, found.body) == ("m0 done", "b0.\nhttps://hq.example/missions/m")
+    assert message([of(Kind.DONE)], key="k", fleet="shop", link="").body == "b0.\nshiftbook mission show m"
+
+
+def test_many_notices_are_one_message_with_what_waits_first() -> None:
+    """The title counts, the body lists at most twenty, and says how many more there are."""
+    found = message([*(of(Kind.DONE, n) for n in range(30)), of(Kind.REVIEW, 99)], key="k", fleet="shop", link="")
+    assert found.title == "shop: 31 things happened, 1 waits for you"
+    lines = found.body.splitlines()
+    assert lines[0] == "· b99."
+    assert len(lines) == LINES + 1
+    assert lines[-1] == "· and 11 more: `shiftbook notify list`"
+
+
+def test_a_batch_has_one_key_in_any_order() -> None:
+    """So that a message that is sent again is the same message."""
+    assert batch_key(["a"]) == "a"
+    assert batch_key(["a", "b"]) == batch_key(["b", "a"]) != batch_key(["a", "c"])
+
+
+@given(st.lists(st.one_of(st.text(max_size=120), st.integers()), min_size=1, max_size=4))
+def test_keys_fit_and_are_told_apart(parts: list[object]) -> None:
+    """Any parts make a key that the store takes, the same each time."""
+    key = key_of(*parts)
+    assert len(key) <= KEY
+    assert key.isascii()
+    assert key.isprintable()
+    assert key == key_of(*parts)
+    assert key != key_of(*parts, "more")
+
+
+@given(st.sampled_from(list(Kind)), st.text(max_size=50))
+def test_a_notice_comes_back_from_the_store(kind: Kind, words: str) -> None:
+    """What is kept is what was found; a kind of a newer version is no reason to stumble."""
+    found = Notice(key="k", kind=kind, title=words, body=words, path="/p")
+    assert notice.read("k", found.json()) == found
+    assert notice.read("k", {**found.json(), "kind": "new"}).title == words

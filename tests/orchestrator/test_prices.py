@@ -1,0 +1,85 @@
+"""Facts about what a model's work costs, against bills worked out by hand."""
+
+from __future__ import annotations
+
+import socket
+from typing import NoReturn
+
+import pytest
+
+from orchestrator import prices
+from orchestrator.ports import Usage
+
+BILLS = [
+    # $3 a million read, $0.30 from the cache, $3.75 into it, $15 written
+    (
+        Usage(
+            model="claude-sonnet-4-5-20250929",
+            tokens_in=100_000,
+            tokens_cached=60_000,
+            tokens_written=30_000,
+            tokens_out=2_000,
+        ),
+        10_000 * 3e-6 + 60_000 * 0.3e-6 + 30_000 * 3.75e-6 + 2_000 * 15e-6,
+    ),
+    # $1.25, $0.125, $10
+    (
+        Usage(model="gpt-5", tokens_in=100_000, tokens_cached=80_000, tokens_out=1_000),
+        20_000 * 1.25e-6 + 80_000 * 0.125e-6 + 1_000 * 10e-6,
+    ),
+    # $0.30, $0.03 and $2.50
+    (
+        Usage(model="gemini-2.5-flash", tokens_in=100_000, tokens_cached=40_000, tokens_out=1_000),
+        60_000 * 0.3e-6 + 40_000 * 0.03e-6 + 1_000 * 2.5e-6,
+    ),
+]
+
+
+@pytest.mark.parametrize(("usage", "bill"), BILLS, ids=lambda each: getattr(each, "model", None))
+def test_bills(usage: Usage, bill: float) -> None:
+    """Each kind of token has its own price, and what came from a cache is not paid in full as well."""
+    assert prices.cost(usage) == pytest.approx(bill, rel=1e-9)
+
+
+def test_a_providers_name() -> None:
+    """A model may be named with its provider before it."""
+    plain, named = (
+        prices.cost(Usage(model=name, tokens_in=1000, tokens_out=10))
+        for name in ("claude-sonnet-4-5", "anthropic/claude-sonnet-4-5")
+    )
+    assert plain == named
+    assert plain is not None
+
+
+@pytest.mark.parametrize("model", ["", "nobody-knows-it", "nobody/knows-it", "a/b/c", "/", "smollm2-135m"])
+def test_unknown(model: str) -> None:
+    """A model without a known price has none: nobody is told that it was free."""
+    assert prices.cost(Usage(model=model, tokens_in=1000, tokens_out=10)) is None
+
+
+def test_impossible_counts() -> None:
+    """Counts that contradict each other are no error: no more can be cached than was read."""
+    usage = Usage(model="claude-sonnet-4-5", tokens_in=10, tokens_cached=50, tokens_written=70)
+    assert prices.cost(usage, hour=90) == pytest.approx(10 * 6e-6)
+
+
+def test_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No price is ever looked up anywhere."""
+
+    def refuse(*words: object, **named: object) -> NoReturn:
+        raise AssertionError("a price was looked up")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    prices._known.cache_clear()
+    assert prices.cost(Usage(model="gpt-5", tokens_in=1000)) == pytest.approx(0.00125)
+
+
+def test_total() -> None:
+    """Two usages add up; what has no price leaves what is known."""
+    one = Usage(model="a", tokens_in=1, tokens_out=2, tokens_cached=3, tokens_written=4, seconds=5, cost_usd=6)
+    two = Usage(model="b", tokens_in=10, tokens_out=20, tokens_cached=30, tokens_written=40, seconds=50)
+    assert prices.total(one, two) == Usage(
+        model="b", tokens_in=11, tokens_out=22, tokens_cached=33, tokens_written=44, seconds=55, cost_usd=6
+    )
+    assert prices.total(two, two).cost_usd is None
