@@ -46,16 +46,22 @@ class BudgetMeter:
     project: str
     price: Callable[[Usage], float | None]
     spent: float = 0.0
+    priceless: str = ""
+    """A model that took tokens and of which nobody knows the price."""
 
     def note(self, usage: Usage) -> None:
         """Takes in what the attempt has taken so far, all in all."""
         cost = usage.cost_usd if usage.cost_usd is not None else self.price(usage)
+        if cost is None and (usage.tokens_in or usage.tokens_out):
+            self.priceless = usage.model or "its model"
         self.spent = max(self.spent, cost or 0.0)
 
     def over(self) -> str:
         """Why the attempt must end now; empty while it may go on. One that costs nothing is never stopped."""
         if not self.paid and self.spent <= 0:
             return ""
+        if self.paid and self.priceless and self.limits:
+            return f"budget of {self.limits[0].what} cannot be kept: no price is known for {self.priceless}"
         return next((why for limit in self.limits if (why := limit.reached(self.spent))), "")
 
 

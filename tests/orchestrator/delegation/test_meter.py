@@ -156,14 +156,26 @@ def test_a_project_has_a_day_of_its_own() -> None:
 
 
 def test_an_unknown_price_is_asked_for() -> None:
-    """An agent that tells tokens alone is priced; where nobody knows a price it counts as nothing."""
+    """An agent that tells tokens alone is priced."""
     here = world()
     here.purse.price = lambda usage: 1.0 if usage.model == "known" else None
     meter = here.purse.meter(here.ledger, mission())
-    meter.note(replace(cost(None), model="unknown"))
     assert (meter.spent, meter.over()) == (0.0, "")
     meter.note(replace(cost(None), model="known"))
     assert meter.over()
+
+
+def test_a_budget_is_not_trusted_to_a_model_without_a_price() -> None:
+    """A paid agent whose model nobody knows a price of would never reach its budget: it is stopped and says why."""
+    here = world()
+    meter = here.purse.meter(here.ledger, Mission(name="a", title="A", body="", agent="codex"))
+    meter.note(Usage(model="brand-new"))
+    assert meter.over() == ""
+    meter.note(Usage(model="brand-new", tokens_in=10))
+    assert meter.over() == "budget of the mission cannot be kept: no price is known for brand-new"
+    free = here.purse.meter(here.ledger, Mission(name="b", title="B", body="", agent="builtin"))
+    free.note(Usage(model="brand-new", tokens_in=10))
+    assert free.over() == ""
 
 
 def test_a_database_that_fails_does_not_open_the_purse() -> None:
