@@ -16,6 +16,7 @@ from handoff.entry import SECTIONS, parse_log
 from handoff.fit import LEFT_OUT
 from handoff.memo import parse_memo
 from handoff.tiers import Tier, path_of, split
+from missions import frontmatter
 from missions.document import RESULT_MARK
 from missions.mission import Status
 from orchestrator import context
@@ -126,6 +127,13 @@ def test_what_an_agent_hands_back(attack: str, portfolio: str, tmp_path: Path) -
         files=(attack, f"src/{attack}"),
     )
     desk.settle()
+    for (
+        name,
+        filed,
+    ) in peer.ledger().open.items():  # what changes a project waits for a person, whatever it says
+        assert filed.mission.status is Status.REVIEW
+        ada.push({filed.path: frontmatter.write(ada.text(filed.path), {"status": "done"})}, f"Accept {name}")
+    desk.settle()
     assert [f.mission.status for f in (peer.ledger().archived(n) for n in ("m1", "m2")) if f] == [Status.DONE] * 2
 
     log = parse_log(ada.text(SHOP_LOG))
@@ -199,6 +207,8 @@ def test_a_real_run_and_a_real_client(fleet: Fleet) -> None:
     missions = {"missions/read.md": command(run, project="shop")}
     fleet.commit({"fleet.toml": f'{toml}\n[projects.shop]\nurl = "{url}"\n', **documents, **missions})
     fleet.start("desk")
+    fleet.wait("it waits for a person", lambda: fleet.missions()["read"]["status"] == "review")
+    fleet.shiftbook("mission", "approve", "read", node="desk")
     fleet.wait("it is done", lambda: fleet.missions()["read"]["status"] == "done")
     assert fleet.stop("desk") == 0
 

@@ -99,7 +99,8 @@ def test_no_route_fails_or_answers_what_is_not_described(fleet: Fleet, backend: 
     url = record(home)["url"]
     program = Path(sys.executable).with_name("schemathesis")
     words = ["run", f"{url}/openapi.json", "--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing"]
-    limits = ["--max-examples", "15", "--request-timeout", "20", "--seed", "1", "--workers", "2"]
+    # one worker: two threads of Python 3.11 that parse at once confuse its parser (AST constructor recursion depth)
+    limits = ["--max-examples", "15", "--request-timeout", "20", "--seed", "1", "--workers", "1"]
     options = ["--exclude-path", ENDLESS, "--suppress-health-check", "all", "--no-color", "--continue-on-failure"]
     done = subprocess.run(
         [str(program), *words, *limits, *options],

@@ -40,7 +40,7 @@ def test_the_last_time_is_the_one_that_cron_means(line: str, last: str) -> None:
 )
 def test_a_wrong_line_is_one_clear_error(lines: str) -> None:
     """fleet.toml with a line that cannot be meant is refused, naming the table."""
-    with pytest.raises(BrokenLedger, match=r"fleet\.toml: review"):
+    with pytest.raises(BrokenLedger, match=r"fleet\.toml, line \d: review"):
         charter.read(f"[review]\n{lines}\n".encode())
 
 
