@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TextIO
 
+from orchestrator.cli import paper
 from orchestrator.journal import duration
 
 RULE = "\x1b[38;2;217;103;78m│\x1b[0m"
@@ -36,7 +37,7 @@ class Page:
 
     def write(self, text: str) -> None:
         """A piece of an answer."""
-        for char in text:
+        for char in paper.shown(text):
             if char == "\n":
                 self._put_word()
                 self._new_line()

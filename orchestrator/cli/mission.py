@@ -198,7 +198,7 @@ def _print_progress(path: Path, printed: int, as_json: bool) -> int:
     if as_json or not path.exists():
         return printed
     text = path.read_text(encoding="utf-8", errors="replace")
-    click.echo(text[printed:], nl=False)
+    click.echo(paper.shown(text[printed:]), nl=False)
     return len(text)
 
 

@@ -9,9 +9,12 @@ from typing import Any
 
 import click
 from rich.box import Box
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+from orchestrator.approval.diff import shown as shown
 
 RULE = "#d9674e"
 INK = {
@@ -34,9 +37,18 @@ WORDS = {"review": "waits for you", "dead": "gave up"}
 """States in the words of a colleague where ours are jargon."""
 
 
+class Page(Console):
+    """A console on which texts that others wrote move no cursor, set no title and turn no reading direction."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """What is printed, piece by piece; the control codes of our own styles are no text and stay."""
+        for piece in super().render(renderable, options):
+            yield piece if piece.control else Segment(shown(piece.text), piece.style)
+
+
 def console(*, stderr: bool = False) -> Console:
     """A console for people: colours only on a terminal, no markup in texts that others wrote."""
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    return Page(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
 def pill(status: str) -> Text:
