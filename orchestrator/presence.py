@@ -161,9 +161,17 @@ class Sightings:
 
     path: Path
 
+    def _read(self) -> dict[str, dict[str, str]]:
+        """What the file says; nothing where it is not there or was cut off: then every node is seen anew."""
+        try:
+            found = json.loads(self.path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
     def update(self, beats: Mapping[str, Oid], now: datetime) -> dict[str, datetime | None]:
         """Takes in one fetch; returns when each node was last seen to move (None: never yet, only found standing)."""
-        before = json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else {}
+        before = self._read()
         known = {name: before.get(name, {}) for name in beats}
         after = {
             name: {
@@ -176,7 +184,9 @@ class Sightings:
         }
         if after != before:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(json.dumps(after, indent=1) + "\n", encoding="utf-8")
+            new = self.path.with_suffix(f".{os.getpid()}.new")  # whole or not at all: a process may be killed here
+            new.write_text(json.dumps(after, indent=1) + "\n", encoding="utf-8")
+            new.replace(self.path)
         moved = {name: entry["moved"] for name, entry in after.items()}
         return {name: datetime.fromisoformat(when) if when else None for name, when in moved.items()}
 

@@ -112,9 +112,9 @@ def test_locked_folder(tmp_path: Path) -> None:
     code = f"""
 import os, sys
 sys.path[:0] = {sys.path!r}
-if os.getuid() == 0: os.setgid(65534); os.setuid(65534)
 from pathlib import Path
 from orchestrator.delegation.trees import removed
+if os.getuid() == 0: os.setgid(65534); os.setuid(65534)
 top = Path({str(tmp_path)!r}, "top"); kept = Path({str(tmp_path)!r}, "kept"); kept.mkdir(); (kept / "f").touch()
 (top / "mod" / "sub").mkdir(parents=True); (top / "mod" / "sub" / "f").touch(); (top / "link").symlink_to(kept)
 (top / "mod" / "sub").chmod(0); (top / "mod").chmod(0o555)
