@@ -343,6 +343,9 @@ def test_a_node_clears_after_its_attempts_and_counts_what_is_left(tmp_path: Path
         node.ticks.at += 31
     assert node.peer.ledger().open == {}
     assert list((here.folder / "work").iterdir()) == []
+    node.ticks.at += 3600  # it counts every hour
+    node.step()
+    node.node.clearance.wait()
     found = disk(here.folder)
     assert (found.folders, found.counted) == (0, "2026-11-21T12:00:00+00:00")
     assert found.free > 0
