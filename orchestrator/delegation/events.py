@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from abc import ABC, abstractmethod
 from typing import Any
 
 from orchestrator.delegation.program import Told, Trouble
@@ -78,7 +79,7 @@ def table(found: object, *path: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-class Hearing:
+class Hearing(ABC):
     """What a reading gathers of a round; each program's own says what its events mean (`hear`)."""
 
     def __init__(self) -> None:
@@ -95,9 +96,9 @@ class Hearing:
         found = event(line)
         return self.hear(found) if found else self.plain(line)
 
+    @abstractmethod
     def hear(self, found: dict[str, Any]) -> str:
         """Takes one event; returns what people should see of it."""
-        raise NotImplementedError
 
     def plain(self, line: str) -> str:
         """Takes a line that is no event."""

@@ -179,7 +179,7 @@ TABLE = {
     "read settings of a person": tried(READ.format(paths="[w['home'] + '/.config/shiftbook/.env']")),
     "read the node's keys": tried(READ.format(paths="[w['node'] + '/keys/node']")),
     "read the ledger": tried(READ.format(paths="[w['node'] + '/ledger.git/HEAD', w['node'] + '/shiftbook.db']")),
-    "read another attempt": tried(READ.format(paths="[w['node'] + '/work/other-1/tree/file']")),
+    "read another attempt": tried(READ.format(paths="[os.path.join(w['node'], 'work', 'other-1', 'tree', 'file')]")),
     "read the machine's secrets": tried(
         READ.format(paths="['/etc/shadow', '/etc/ssh/ssh_host_ed25519_key']"), root=True
     ),
