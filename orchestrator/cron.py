@@ -46,12 +46,6 @@ def last_due(times: CronTrigger, now: datetime) -> datetime | None:
     return None
 
 
-def next_due(times: CronTrigger, after: datetime) -> datetime | None:
-    """The first time after a moment."""
-    found: datetime | None = times.get_next_fire_time(None, after + timedelta(seconds=1))
-    return found
-
-
 def _by_name(part: str) -> str:
     found = _NUMBERS.fullmatch(part)
     if found is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import traceback
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from missions.lease import PAUSED, Claim, Hold
 from missions.mission import Mission
 from orchestrator import context
 from orchestrator.charter import Charter
+from orchestrator.delegation import disk
 from orchestrator.delegation.folders import Folders, Label
 from orchestrator.delegation.meter import BudgetMeter, Purse
 from orchestrator.delegation.starting import brought
@@ -29,8 +29,6 @@ from sync.errors import SyncError
 
 HELD = frozenset({"claude", "builtin", "command", "review"})
 """Agents that keep to the tools which policy names, or have none to choose."""
-FULL = re.compile(r"No space left on device|Disk quota exceeded|\[Errno (?:28|122)\]")
-"""How programs say that the disk is full (ENOSPC, EDQUOT)."""
 
 
 class Reason:
@@ -176,7 +174,7 @@ class Workshop:
         """An attempt that failed for want of space has not failed: trying it again would only do the same."""
         if outcome.ok or outcome.cancelled or outcome.parked:
             return outcome
-        full = f"the disk of {claim.node} is full" if FULL.search(outcome.error) else self.room(ledger)
+        full = f"the disk of {claim.node} is full" if disk.WORDS.search(outcome.error) else self.room(ledger)
         return replace(outcome, parked=full) if full else outcome
 
     def _job(self, ledger: Ledger, mission: Mission, claim: Claim, project: Project | None, folder: Path) -> Job:

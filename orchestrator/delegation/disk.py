@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import re
 import shutil
 from pathlib import Path
 
 from orchestrator.delegation.footprint import LEAST_FREE
 
-WORDS = "No space left on device"
-"""What git and others say, in the C locale."""
+WORDS = re.compile(r"No space left on device|Disk quota exceeded|\[Errno (?:28|122)\]")
+"""How git, Python and other programs say it (ENOSPC, EDQUOT), in the C locale."""
 
 
 def full(folder: Path, error: BaseException | None = None) -> str:
@@ -25,7 +26,7 @@ def full(folder: Path, error: BaseException | None = None) -> str:
 
 def _says_so(error: BaseException | None) -> bool:
     while error is not None:
-        if (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)) or WORDS in str(error):
+        if (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)) or WORDS.search(str(error)):
             return True
         error = error.__cause__ or error.__context__
     return False
