@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test torture load cancels tidy agents check lint types contracts docs lock clean
+.PHONY: help demo test torture simulate load cancels tidy agents check lint types contracts docs lock clean
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -20,6 +20,9 @@ test: $(STAMP)  ## the whole suite
 TORTURE_SECONDS ?= 600
 torture: $(STAMP)  ## real nodes under a nemesis, and explorations of every interleaving, seed after seed (TORTURE_SECONDS=600)
 	@$(BIN)/python -m tests.acceptance.torture --seconds $(TORTURE_SECONDS) $(TORTURE_ARGS)
+
+simulate: $(STAMP)  ## a fleet in virtual time, with the code that real nodes run (SIMULATE_ARGS=--help)
+	@$(BIN)/python -m tests.simulation $(SIMULATE_ARGS)
 
 LOAD_REQUESTS ?= 20000
 load: $(STAMP)  ## a served node under load from clients of every kind while its backend dies and returns (LOAD_REQUESTS=20000)

@@ -11,7 +11,8 @@ from missions.lease import PAUSED, Hold
 from orchestrator import claim as claims
 from orchestrator import journal
 from orchestrator.bus import Bus
-from orchestrator.intake import Taken, Tell
+from orchestrator.events import Tell
+from orchestrator.intake import Taken
 from orchestrator.ledger import Held
 from orchestrator.outbox import Letter, Outbox
 from orchestrator.ports import Outcome

@@ -42,7 +42,9 @@ class BrokenLedger(OrchestratorError):
 
 
 class ModelUnavailable(OrchestratorError):
-    """The model cannot be loaded or reached."""
+    """The model cannot be loaded or reached. `retry_after` is in how many seconds asking again may help."""
+
+    retry_after = 5
 
 
 class ContextTooLong(OrchestratorError):

@@ -11,14 +11,12 @@ from missions.mission import OPEN, Mission, Status
 from missions.selection import Offer, choose
 from orchestrator import claim as claims
 from orchestrator.bus import Bus
+from orchestrator.events import Tell
 from orchestrator.journal import duration
 from orchestrator.ledger import Filed, Held, Ledger, Reader
 from orchestrator.matching.fitting import Fitting
 from orchestrator.trust import Trust
 from sync.remote import Oid
-
-Tell = Callable[..., None]
-"""Takes (event, sentence, **facts): one line of this node's shift. With `once=True` the same line is told once."""
 
 GOES_ON = 2
 """So often more than its attempts allow may a mission that a restart cut off go on in its folder: one whose work ends

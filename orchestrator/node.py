@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from orchestrator import journal
+from orchestrator.announcer import Bulletin, announce
 from orchestrator.bus import BEAT
 from orchestrator.claim import Witness
 from orchestrator.control.jobs import Job, call_off
@@ -21,7 +22,7 @@ from orchestrator.fold import duty, fold
 from orchestrator.intake import Intake, Taken
 from orchestrator.ledger import Ledger
 from orchestrator.notices.herald import Herald
-from orchestrator.presence import Bulletin, Sightings, announce, page, presences
+from orchestrator.presence import Sightings, page, presences
 from orchestrator.pulse import Pulse
 from orchestrator.roles import Role
 from orchestrator.upkeep import Upkeep

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from orchestrator import nudges, station, wiring
 from orchestrator.drafts import FOLDERS
 from orchestrator.errors import OrchestratorError, Refused
-from orchestrator.intake import Tell
+from orchestrator.events import Tell
 from orchestrator.node import Node
 from orchestrator.nudges import Listener
 from orchestrator.settings import Settings

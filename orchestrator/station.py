@@ -9,6 +9,7 @@ from functools import partial
 from missions.mission import PAID_AGENTS, TASKS, Mission
 from missions.selection import Offer
 from orchestrator import founding, prices, wiring
+from orchestrator.announcer import Bulletin, state
 from orchestrator.approval.completion import Completion
 from orchestrator.approval.finisher import Finisher
 from orchestrator.bus import BEAT
@@ -16,7 +17,8 @@ from orchestrator.control import keeping
 from orchestrator.delegation.unconfined import may_run_unconfined
 from orchestrator.delegation.workspace import Workspaces
 from orchestrator.delivery import Delivery
-from orchestrator.intake import Intake, Tell
+from orchestrator.events import Tell
+from orchestrator.intake import Intake
 from orchestrator.journal import Attempt
 from orchestrator.ledger import Ledger
 from orchestrator.matching.deference import Deference
@@ -25,7 +27,7 @@ from orchestrator.notices.opening import open_herald
 from orchestrator.outbox import Outbox
 from orchestrator.patrol import Patrol
 from orchestrator.ports import Usage
-from orchestrator.presence import Bulletin, Sightings, state
+from orchestrator.presence import Sightings
 from orchestrator.pulse import Pulse
 from orchestrator.schedule import Schedule
 from orchestrator.settings import Settings

@@ -18,8 +18,8 @@ from orchestrator import logs
 from orchestrator.bus import Bus
 from orchestrator.custody import Custody
 from orchestrator.errors import OrchestratorError
+from orchestrator.events import Tell
 from orchestrator.health import troubles
-from orchestrator.intake import Tell
 from orchestrator.landing import Draft, land
 from orchestrator.ledger import Ledger, Reader
 from orchestrator.patrol import Patrol

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from orchestrator.drafts import concerns, unready
 from orchestrator.errors import Refused
-from orchestrator.intake import Tell
+from orchestrator.events import Tell
 from sync.errors import RemoteUnreachable, SyncError
 from sync.remote import Oid
 from sync.upstream import Upstream

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from orchestrator import founding
 from orchestrator.agents.review import ReviewAgent, Words
+from orchestrator.backends import Candidate
 from orchestrator.bus import Bus
 from orchestrator.constitution import Constitution
 from orchestrator.custody import Custody
@@ -22,8 +23,8 @@ from orchestrator.delegation.program import Program
 from orchestrator.delegation.workspace import Workspaces
 from orchestrator.drafts import WATCHED, merger
 from orchestrator.errors import WrongSetting
+from orchestrator.events import Tell
 from orchestrator.fleet import Fleet
-from orchestrator.intake import Tell
 from orchestrator.ledger import Reader
 from orchestrator.logbook import Logbook
 from orchestrator.memos import Memos
@@ -167,6 +168,16 @@ def stores(settings: Settings) -> Stores:
 def router(settings: Settings) -> Router:
     """What chooses who answers on this machine. Looks for nobody yet."""
     return Router(candidates(settings), clock=clock)
+
+
+def models_missing(chooser: Router) -> str:
+    """Why no model can answer now; empty where one can."""
+    return Routed(chooser, context_tokens=0).missing() or ""
+
+
+def only(candidate: Candidate) -> Router:
+    """A router with one backend to choose from."""
+    return Router([candidate], clock=clock)
 
 
 def model(settings: Settings) -> Model:

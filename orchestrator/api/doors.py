@@ -12,7 +12,6 @@ from orchestrator.nudges import Bell
 from orchestrator.ops import JwtOpsTokens
 from orchestrator.probe import Probe
 from orchestrator.roles import Role
-from orchestrator.routing import Routed, Router
 from orchestrator.settings import Settings
 from orchestrator.stores import Stores
 from orchestrator.tokens import Doorkeeper
@@ -31,7 +30,7 @@ def open_house(settings: Settings) -> House:
     checks = {
         "ledger": lambda: _ledger(settings),
         "store": lambda: _store(stores),
-        "model": lambda: _model(settings, chats.router),
+        "model": lambda: wiring.models_missing(chats.router),
     }
     return House(
         settings=settings,
@@ -79,7 +78,3 @@ def _ledger(settings: Settings) -> str:
 def _store(stores: Stores) -> str:
     stores.tokens.listing()
     return ""
-
-
-def _model(settings: Settings, router: Router) -> str:
-    return Routed(router, context_tokens=settings.context).missing() or ""

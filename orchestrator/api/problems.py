@@ -12,7 +12,6 @@ from werkzeug.exceptions import HTTPException
 
 from missions.errors import MissionError
 from orchestrator.api.access import LOGGER
-from orchestrator.breaker import REST
 from orchestrator.errors import (
     AlreadyDone,
     ContextTooLong,
@@ -135,9 +134,7 @@ def _ours(error: OrchestratorError) -> Response:
 
 def _again(error: OrchestratorError) -> dict[str, str]:
     """When to ask again, where that may help."""
-    if isinstance(error, QueueFull):
-        return {"Retry-After": str(error.retry_after)}
-    return {"Retry-After": str(round(REST))} if isinstance(error, ModelUnavailable) else {}
+    return {"Retry-After": str(error.retry_after)} if isinstance(error, QueueFull | ModelUnavailable) else {}
 
 
 def _mission(error: MissionError) -> Response:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.approval.completion import Completion, Finished
 from orchestrator.errors import OrchestratorError
-from orchestrator.intake import Tell
+from orchestrator.events import Tell
 from orchestrator.ledger import Ledger
 from sync.errors import SyncError
 

@@ -13,7 +13,6 @@ from orchestrator.backends import Candidate, Listed
 from orchestrator.context import estimate
 from orchestrator.conversation.turnstile import Gates
 from orchestrator.ports import Embedder, Generation, Keeper, Model, Prompt, Stop, Usage
-from orchestrator.routing import Router
 from orchestrator.settings import Settings
 
 WORDS = 20
@@ -69,7 +68,7 @@ def _served(now: Settings) -> server.Served:
     house = open_house(now)
     assert house.chats is not None
     chats = house.chats
-    chats.router = chats.chat.chooser = Router([Candidate(backend=Slow(), why="stub", local=True)], clock=wiring.clock)
+    chats.router = chats.chat.chooser = wiring.only(Candidate(backend=Slow(), why="stub", local=True))
     chats.gates = chats.chat.gates = Gates(lanes={}, other=now.streams, waiting=now.streams)
     return server.Served(app=create_app(replace(house)), drain=lambda: None, close=lambda: None)
 

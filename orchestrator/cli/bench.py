@@ -33,12 +33,10 @@ class Benches(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The benchmarks."""
-        return [*BENCHES, "simulate"]
+        return list(BENCHES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """One benchmark as a command; None for a word that is none."""
-        if cmd_name == "simulate":
-            return importlib.import_module("orchestrator.cli.simulate").command  # type: ignore[no-any-return]
         return _command(cmd_name) if cmd_name in BENCHES else None
 
 

@@ -11,10 +11,9 @@ import click
 from orchestrator import settings, wiring
 from orchestrator.cli import paper
 from orchestrator.errors import WrongSetting
-from orchestrator.notices.courier import MINE, Courier, NotDelivered
+from orchestrator.notices.courier import MINE, Courier, Message, NotDelivered
 from orchestrator.notices.standing import retry, standing
 from orchestrator.stores import Parcel
-from orchestrator.telling.message import Message
 
 UNSET = "no address is set: write apprise's URLs into it, such as ntfy://… or mailto://… (docs/notifications.md)"
 

@@ -13,7 +13,7 @@ from orchestrator.delegation.folders import Folders
 from orchestrator.delegation.grounds import Chats
 from orchestrator.delegation.meter import Purse, Spent
 from orchestrator.errors import NotFound, StoreFailed
-from orchestrator.intake import Tell
+from orchestrator.events import Tell
 from orchestrator.ledger import Ledger
 from orchestrator.outbox import Outbox
 from orchestrator.ports import Usage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator.bus import Bus
 from orchestrator.errors import Refused
-from orchestrator.intake import Tell
+from orchestrator.events import Tell
 from orchestrator.ledger import Ledger
 from orchestrator.trust import Trust
 

@@ -16,8 +16,7 @@ from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 from apprise.utils.parse import parse_urls
 
 from orchestrator.errors import WrongSetting
-from orchestrator.notices.courier import Channel, NotDelivered
-from orchestrator.telling.message import Message
+from orchestrator.notices.courier import Channel, Message, NotDelivered
 
 VARIABLE = "SHIFTBOOK_NOTIFY"
 SECONDS = 30.0

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.errors import OrchestratorError
-from orchestrator.telling.message import Message
 
 MINE = "notice"
 """What a parcel with a notice is called in the store."""
@@ -22,6 +21,17 @@ class Channel:
 
     id: str
     name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """What a courier takes. `key` is the same for the same message sent again, so that a receiver can tell."""
+
+    key: str
+    title: str
+    body: str
+    tone: str = "info"
+    """info, success, warning or failure."""
 
 
 class Courier(Protocol):

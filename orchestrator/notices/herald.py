@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from missions.lease import LeaseWatch
+from orchestrator.events import Tell
 from orchestrator.health import standings
-from orchestrator.intake import Tell
 from orchestrator.journal import duration
 from orchestrator.ledger import Ledger
 from orchestrator.notices.changes import Comparison

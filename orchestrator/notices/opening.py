@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from orchestrator.intake import Tell
+from orchestrator.events import Tell
 from orchestrator.notices.courier import Courier
 from orchestrator.notices.herald import Herald
 from orchestrator.notices.postman import Postman

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from orchestrator.charter import Charter
-from orchestrator.intake import Tell
+from orchestrator.events import Tell
 from orchestrator.notices.courier import MINE, Channel, Courier, NotDelivered
 from orchestrator.stores import Outgoing, Parcel
 from orchestrator.telling import notice

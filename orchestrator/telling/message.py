@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 
+from orchestrator.notices.courier import Message
 from orchestrator.telling.notice import Kind, Notice
 
 LINES = 20
 """So many notices are listed in one message; of more the number is told."""
 _ORDER = {kind: number for number, kind in enumerate(Kind)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Message:
-    """What a courier takes. `key` is the same for the same message sent again, so that a receiver can tell."""
-
-    key: str
-    title: str
-    body: str
-    tone: str = "info"
-    """info, success, warning or failure."""
 
 
 def batch_key(keys: Sequence[str]) -> str:

@@ -10,9 +10,10 @@ import pytest
 
 from missions.selection import Offer
 from orchestrator.accounts.door import Accounts, read
+from orchestrator.announcer import Bulletin
 from orchestrator.costs import sums, table
 from orchestrator.errors import StoreFailed
-from orchestrator.presence import PAGE, Bulletin, announced, presences
+from orchestrator.presence import PAGE, announced, presences
 from orchestrator.roles import Role
 from orchestrator.shipments import Spend, Totals
 from tests.ledgers import FLEET, Peer, Ticks, Town

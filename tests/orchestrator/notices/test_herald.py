@@ -11,11 +11,12 @@ import pytest
 
 from missions.lease import Hold
 from missions.mission import Mission, Status
+from orchestrator.announcer import announce
 from orchestrator.charter import Charter
 from orchestrator.notices import herald as heralds
 from orchestrator.notices.changes import KINDS, Comparison, Seen, told
 from orchestrator.notices.speaker import line, stands_in
-from orchestrator.presence import OFFLINE, announce
+from orchestrator.presence import OFFLINE
 from orchestrator.telling.notice import Kind
 from orchestrator.telling.parts import NotifyPart
 from sync.remote import Update

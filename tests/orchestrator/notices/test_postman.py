@@ -14,10 +14,9 @@ import pytest
 
 from orchestrator.couriers.apprise import AppriseCourier
 from orchestrator.errors import WrongSetting
-from orchestrator.notices.courier import NotDelivered
+from orchestrator.notices.courier import Message, NotDelivered
 from orchestrator.notices.postman import HOLD, RESTS
 from orchestrator.notices.standing import retry, standing
-from orchestrator.telling.message import Message
 from orchestrator.telling.notice import Kind
 from tests.orchestrator.notices.conftest import Desk, notice
 from tests.receivers import Hook, Mailbox

@@ -11,15 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from orchestrator.bench.simulation.agenda import Agenda, Kind
-from orchestrator.bench.simulation.crew import Crewman, SharedReader, Surroundings, crewman, speaker
-from orchestrator.bench.simulation.host import Link, MeteredStore, Queue, Server
-from orchestrator.bench.simulation.outlook import Outlook
-from orchestrator.bench.simulation.person import Person
-from orchestrator.bench.simulation.scenario import DAY, Scenario
 from orchestrator.constitution import Constitution
-from orchestrator.intake import Taken, Tell
+from orchestrator.events import Tell
+from orchestrator.intake import Taken
 from orchestrator.ledger import Held, Ledger
+from tests.simulation.agenda import Agenda, Kind
+from tests.simulation.host import Link, MeteredStore, Queue, Server
+from tests.simulation.nodes import Crewman, SharedReader, Surroundings, crewman, speaker
+from tests.simulation.person import Person
+from tests.simulation.scenario import DAY, Scenario
+from tests.simulation.shared_view import Outlook
 
 PATIENCE = 0.5 * DAY
 """Virtual seconds after the last mission was filed in which the rest must come to an end: a fleet that cannot keep up
@@ -43,7 +44,7 @@ class Simulation:
     crew: list[Crewman] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.chance = Random(self.plan.seed)  # noqa: S311  # a simulation's chance must be replayable
+        self.chance = Random(self.plan.seed)  # a simulation's chance must be replayable
         self.agenda, self.queue, self.store = Agenda(), Queue(self.plan.host), MeteredStore()
         self.server = Server(store=self.store, moved=self._nudge_hq)
         constitution = Constitution(self.store, lambda tip: tip)
@@ -249,7 +250,8 @@ class Simulation:
     def _listener(self, node: str) -> Tell:
         """Hears what a node tells, as people would."""
 
-        def tell(event: str, _sentence: str, *, mission: str = "", **_facts: object) -> None:
+        def tell(event: str, sentence: str, *, once: bool = False, **facts: object) -> None:
+            mission = str(facts.get("mission", ""))
             self.counts[event] += 1
             if (node, mission) in self._unsettled and event in {"done", "failed", "released", "late"}:
                 self.hours[event] += self._unsettled.pop((node, mission))

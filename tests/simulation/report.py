@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from orchestrator.bench.simulation import check
-from orchestrator.bench.simulation.run import Simulation
-from orchestrator.bench.simulation.scenario import DAY, HOUR
+from tests.simulation import check
+from tests.simulation.run import Simulation
+from tests.simulation.scenario import DAY, HOUR
 
 Spread = Mapping[str, float]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from orchestrator.bench.simulation.report import waits
-from orchestrator.bench.simulation.run import Simulation
-from orchestrator.bench.simulation.scenario import DAY
+from tests.simulation.report import waits
+from tests.simulation.run import Simulation
+from tests.simulation.scenario import DAY
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 720, 360, 60, 34, 46
 DECADES = (0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0, 100_000.0)

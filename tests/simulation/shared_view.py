@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from missions.mission import OPEN, Status
-from orchestrator.bench.simulation.crew import Overdue, SharedReader
-from orchestrator.bench.simulation.host import Server
 from orchestrator.fold import duty
 from orchestrator.ledger import Held, Ledger
+from tests.simulation.host import Server
+from tests.simulation.nodes import Overdue, SharedReader
 
 
 @dataclass(frozen=True, kw_only=True)

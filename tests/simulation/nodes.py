@@ -14,13 +14,11 @@ from random import Random
 from missions.lease import Hold, LeaseWatch
 from missions.selection import Offer
 from orchestrator import journal
-from orchestrator.bench.simulation.host import Link, Server
-from orchestrator.bench.simulation.scenario import Scenario
-from orchestrator.bench.simulation.shelf import Archivist
 from orchestrator.bus import BEAT, Bus
 from orchestrator.control.jobs import Job
 from orchestrator.delivery import Delivery
-from orchestrator.intake import Intake, Taken, Tell
+from orchestrator.events import Tell
+from orchestrator.intake import Intake, Taken
 from orchestrator.ledger import Held, Ledger, Reader
 from orchestrator.node import Node
 from orchestrator.outbox import Letter, Outbox
@@ -32,6 +30,9 @@ from orchestrator.work import Stopper, Workshop
 from sync.beat import Beat
 from sync.memory_remote import MemoryRemote
 from sync.remote import Refs
+from tests.simulation.archive import Archivist
+from tests.simulation.host import Link, Server
+from tests.simulation.scenario import Scenario
 
 BEGINNING = datetime(2026, 11, 1, tzinfo=UTC)
 AGENTS = frozenset({"builtin"})

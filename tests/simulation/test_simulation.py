@@ -17,18 +17,18 @@ from hypothesis import strategies as st
 
 from missions.lease import Claim, LeaseWatch
 from orchestrator.archive import Month
-from orchestrator.bench.simulation import check, plot, report
-from orchestrator.bench.simulation.advice import advise
-from orchestrator.bench.simulation.crew import Overdue
-from orchestrator.bench.simulation.fibers import Fibers
-from orchestrator.bench.simulation.host import MeteredStore, Queue
-from orchestrator.bench.simulation.run import Simulation
-from orchestrator.bench.simulation.scenario import DAY, HOUR, Host, Scenario
-from orchestrator.bench.simulation.shelf import Shelf
 from orchestrator.cli import cli
 from orchestrator.ledger import Held
 from sync.objects import edit_tree, write_commit
 from sync.remote import Oid, Update
+from tests.simulation import chart, check, report
+from tests.simulation.advice import advise
+from tests.simulation.archive import Shelf
+from tests.simulation.fibers import Fibers
+from tests.simulation.host import MeteredStore, Queue
+from tests.simulation.nodes import Overdue
+from tests.simulation.run import Simulation
+from tests.simulation.scenario import DAY, HOUR, Host, Scenario
 
 CALM = Scenario(nodes=5, missions=40, seconds=HOUR, crash_days=0, cut_days=0, fail=0, projects=2, work_seconds=60)
 ROUGH = replace(CALM, nodes=8, missions=60, crash_days=0.1, cut_days=0.1, down_seconds=600, fail=0.05, work_seconds=600)
@@ -179,7 +179,7 @@ def test_pushes_wait_for_their_turn() -> None:
 
 def test_growth_is_what_was_put_and_large_objects_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """An object counts once, also when it has been dropped from memory; small ones are never dropped."""
-    monkeypatch.setattr("orchestrator.bench.simulation.host.KEPT", 50_000)
+    monkeypatch.setattr("tests.simulation.host.KEPT", 50_000)
     store = MeteredStore()
     small = store.put("blob", b"small")
     large = [store.put("blob", bytes([number]) * 20_000) for number in range(5)]
@@ -230,9 +230,9 @@ def test_a_shelf_says_what_a_month_says() -> None:
 
 def test_the_plot_is_a_picture(calm: Simulation) -> None:
     """Well-formed SVG with a line for the claims and one for the branch, the slowest at the right."""
-    root = ET.fromstring(plot.svg(calm))
+    root = ET.fromstring(chart.svg(calm))
     lines = root.findall("{http://www.w3.org/2000/svg}polyline")
-    assert [line.get("stroke") for line in lines] == [plot.CLAIMED, plot.FOLDED]
+    assert [line.get("stroke") for line in lines] == [chart.CLAIMED, chart.FOLDED]
     across = [[float(point.split(",")[0]) for point in str(line.get("points")).split()] for line in lines]
     assert all(xs == sorted(xs) and len(xs) == 201 for xs in across)
 
@@ -274,7 +274,7 @@ def test_the_command_fails_when_the_fleet_cannot_keep_up() -> None:
 
 def test_advice_is_the_best_of_what_was_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings whose beats alone ask too much are not tried; of the quick ones the shortest lease is named."""
-    monkeypatch.setattr("orchestrator.bench.simulation.advice.SAMPLE", 15)
+    monkeypatch.setattr("tests.simulation.advice.SAMPLE", 15)
     advice = advise(replace(CALM, nodes=6, missions=300, seconds=DAY, host=Host(pushes_a_minute=10)))
     tried = [trial for trial in advice.trials if trial.figures is not None]
     assert {trial.beat_seconds for trial in advice.trials if trial.figures is None} == {60.0}

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from orchestrator.bench.simulation.fibers import Fibers
-from orchestrator.bench.simulation.host import Link
+from tests.simulation.fibers import Fibers
+from tests.simulation.host import Link
 
 
 class Kind(IntEnum):

@@ -7,11 +7,11 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.bench.simulation.scenario import Host
 from orchestrator.bus import BEAT, CLAIM, LOG
 from sync.errors import PushUncertain, RemoteUnreachable
 from sync.memory_remote import MemoryRemote, MemoryServer, MemoryStore
 from sync.remote import Oid, Refs, Update, Verdict
+from tests.simulation.scenario import Host
 
 LARGE = 2 * 1024
 """Bytes. Of larger objects (a journal, a month's folder) only the newest are kept: each fold makes new ones."""

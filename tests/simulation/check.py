@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from missions import document
 from missions.mission import Mission, Status
-from orchestrator.bench.simulation.run import Simulation
 from orchestrator.ledger import Ledger
+from tests.simulation.run import Simulation
 
 _ACCEPTED = re.compile(r"^### Attempt \d+ · done ·", re.MULTILINE)
 """The heading under which a mission's file keeps an accepted result."""

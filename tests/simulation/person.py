@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from orchestrator.bench.simulation.scenario import Scenario
 from orchestrator.bus import Bus
 from orchestrator.ledger import Reader
 from sync.errors import TooManyRaces
 from sync.publish import publish
 from sync.remote import Refs, Update
+from tests.simulation.scenario import Scenario
 
 
 @dataclass(kw_only=True)

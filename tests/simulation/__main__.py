@@ -1,4 +1,4 @@
-"""shiftbook bench simulate"""
+"""A fleet in virtual time, from the command line: `make simulate`, `python -m tests.simulation --help`."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.bench.result import machine
-from orchestrator.bench.simulation import check, plot, report
-from orchestrator.bench.simulation.advice import Advice, Trial, advise
-from orchestrator.bench.simulation.run import Simulation
-from orchestrator.bench.simulation.scenario import DAY, Host, Scenario
 from orchestrator.cli import paper
+from tests.simulation import chart, check, report
+from tests.simulation.advice import Advice, Trial, advise
+from tests.simulation.run import Simulation
+from tests.simulation.scenario import DAY, Host, Scenario
 
 USUAL = Scenario()
 SHOWN = 5
 """Problems that are told one by one."""
 
 
-@click.command("simulate")
+@click.command("python -m tests.simulation")
 @click.option(
     "--nodes", type=click.IntRange(1, 10_000), default=USUAL.nodes, show_default=True, help="HQ and the rest."
 )
@@ -146,7 +146,7 @@ def _simulate(plan: Scenario, plot_to: Path | None, *, as_json: bool) -> None:
     run.run()
     found, wrong = report.figures(run), check.problems(run)
     if plot_to is not None:
-        _write(plot_to, plot.svg(run))
+        _write(plot_to, chart.svg(run))
     if as_json:
         paper.print_json({"machine": machine(), "figures": found.as_dict(), "problems": wrong})
     else:
@@ -224,3 +224,7 @@ def _cells(trial: Trial) -> tuple[str, ...]:
         f"{found.pushes_a_minute:g}",
         f"{found.host_busy:.0%}",
     )
+
+
+if __name__ == "__main__":
+    command()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from orchestrator.bench.simulation.report import Figures, figures
-from orchestrator.bench.simulation.run import Simulation
-from orchestrator.bench.simulation.scenario import HOUR, Scenario
+from tests.simulation.report import Figures, figures
+from tests.simulation.run import Simulation
+from tests.simulation.scenario import HOUR, Scenario
 
 BEATS = (60.0, 180.0, 600.0, 1800.0, 3600.0)
 FETCHES = ((5.0, 30.0), (15.0, 60.0), (60.0, 180.0), (300.0, 600.0))

@@ -1,0 +1,96 @@
+"""What does this node write on its own page, and when: what it is, what it spent, how busy it is?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from missions.selection import Offer
+from orchestrator.bus import Bus
+from orchestrator.costs import table
+from orchestrator.delegation.clearance import disk
+from orchestrator.errors import OrchestratorError
+from orchestrator.events import Tell
+from orchestrator.journal import utc
+from orchestrator.landing import Draft, land
+from orchestrator.ledger import Ledger, Reader
+from orchestrator.presence import FOLDER, page, text_of
+from orchestrator.roles import Role
+from orchestrator.shipments import Spend
+
+MOVING = frozenset({"load", "disk", "reported"})
+"""Fields of a page that change all the time."""
+
+
+def announce(bus: Bus, reader: Reader, text: str, why: str = "") -> bool:
+    """Writes this node's page if it says something new, and returns whether. Raises what the remote raises."""
+    draft = Draft(files={f"{FOLDER}/{bus.name}.md": text.encode()}, message=why or f"{bus.name} is here")
+    return land(bus, reader, lambda ledger: draft) is not None
+
+
+def state(home: Path) -> dict[str, str]:
+    """What a node's page tells along of how it is just now."""
+    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return {"load": f"{busy:.1f} on {os.cpu_count() or 1} cores", "disk": disk(home).says}
+
+
+@dataclass(kw_only=True)
+class Bulletin:
+    """Keeps a node's page true: what it is, what it spent, and, along with that, how busy it is. `clock` is monotonic.
+
+    Every change is a commit, so pages are written only when something lasting changed, and not often.
+    """
+
+    bus: Bus
+    reader: Reader
+    offer: Offer
+    role: Role
+    tell: Tell
+    clock: Callable[[], float]
+    spent: Callable[[datetime], Iterable[Spend]]
+    """What this node spent since a moment."""
+    state: Callable[[], Mapping[str, str]] = dict
+    """Fields that change all the time."""
+    notifies: bool = False
+    pause: float = 600.0
+    """Seconds at least between two changes of the page."""
+    _next: float = 0.0
+
+    def text(self, there: str) -> str:
+        """The page as it is now; of what was spent what `there` says already, where the database does not answer."""
+        state = dict(self.state()) | {"reported": utc(self.bus.now())}
+        text, spent = page(self.offer, self.role, notifies=self.notifies, state=state), table.render(self._rows(there))
+        return f"{text}\n{spent}" if spent else text
+
+    def announce(self) -> None:
+        """Writes the page at the start, unless it says the same already. Raises what the remote raises."""
+        self._next = self.clock() + self.pause
+        self._write(self.reader.read(self.bus.remote.fetch()), "")
+
+    def step(self, ledger: Ledger) -> bool:
+        """Writes the page if it is time and something lasting changed. Raises what the remote raises."""
+        if self.clock() < self._next:
+            return False
+        self._next = self.clock() + self.pause
+        return self._write(ledger, f"{self.bus.name}: what it spent")
+
+    def _write(self, ledger: Ledger, why: str) -> bool:
+        there = text_of(ledger, self.bus.name)
+        fresh = self.text(there)
+        return without(there, MOVING) != without(fresh, MOVING) and announce(self.bus, self.reader, fresh, why)
+
+    def _rows(self, there: str) -> Iterable[Spend]:
+        today = self.bus.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        try:
+            return self.spent(today - timedelta(days=table.DAYS - 1))
+        except OrchestratorError as error:
+            self.tell("usage", f"what was spent cannot be told: {error}", once=True)
+            return table.read(there, self.bus.name, today.date()).rows
+
+
+def without(text: str, fields: Collection[str]) -> str:
+    """A page without those lines of its front matter that hold these fields."""
+    return "\n".join(line for line in text.splitlines() if line.partition(":")[0] not in fields)
