@@ -15,7 +15,7 @@ from handoff.redact import redact
 from missions.mission import Mission
 from orchestrator.archive import ARCHIVE
 from orchestrator.bus import LATE, Bus
-from orchestrator.errors import NotFound, Refused, Unfit, WrongSetting
+from orchestrator.core.errors import NotFound, Refused, Unfit, WrongSetting
 from orchestrator.fold import Draft
 from orchestrator.ledger import Filed, Ledger, Reader
 from orchestrator.membership import Membership

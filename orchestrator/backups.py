@@ -23,11 +23,11 @@ import psutil
 from filelock import FileLock, Timeout
 
 from orchestrator import bundle, wiring
-from orchestrator import settings as setup
 from orchestrator.bundle import Manifest, Say
-from orchestrator.errors import BackupFailed, NotFound, Refused, WrongSetting
-from orchestrator.settings import Settings
-from orchestrator.stores import Stores
+from orchestrator.core import settings as setup
+from orchestrator.core.errors import BackupFailed, NotFound, Refused, WrongSetting
+from orchestrator.core.ports.storage import Stores
+from orchestrator.core.settings import Settings
 
 DATABASE, HOME = "database.db", "home/"
 REMADE = (

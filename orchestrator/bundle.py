@@ -22,7 +22,7 @@ from typing import IO, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from orchestrator.errors import WrongSetting
+from orchestrator.core.errors import WrongSetting
 
 FORMAT = 1
 MANIFEST, PARTS = "manifest.json", "parts/"

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from missions.approval import Rules
-from orchestrator import cron
-from orchestrator.errors import BrokenLedger
-from orchestrator.ports import Project
+from orchestrator.core import cron
+from orchestrator.core.errors import BrokenLedger
+from orchestrator.core.ports.agent import Project
 from orchestrator.rules.lines import line_of
 from orchestrator.rules.parts import TOOLS as TOOLS
 from orchestrator.rules.parts import PolicyPart, rules

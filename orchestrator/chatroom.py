@@ -18,15 +18,15 @@ from orchestrator.conversation.memory import Memory
 from orchestrator.conversation.newest import Newest
 from orchestrator.conversation.turnstile import Gates
 from orchestrator.conversation.warmth import Warmth
+from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.ports.agent import Project, Stop
+from orchestrator.core.ports.storage import Stores
+from orchestrator.core.settings import Settings
 from orchestrator.delegation.workspace import Workspaces
-from orchestrator.errors import OrchestratorError
 from orchestrator.fleet import Fleet
 from orchestrator.handover.exchange import Exchange
 from orchestrator.ledger import Ledger
-from orchestrator.ports import Project, Stop
 from orchestrator.routing import Router
-from orchestrator.settings import Settings
-from orchestrator.stores import Stores
 from orchestrator.tools import kit
 from orchestrator.tools.ground import Grounds
 from orchestrator.tools.tool import Policy, Toolbox

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from orchestrator import charter
 from orchestrator.charter import Charter
-from orchestrator.errors import BrokenLedger
+from orchestrator.core.errors import BrokenLedger
 from orchestrator.lineage import foreign, in_order, signed_by_admins
 from orchestrator.succession import by_key, changed
 from sync.errors import HistoryRewritten

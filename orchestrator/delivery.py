@@ -11,11 +11,11 @@ from missions.lease import PAUSED, Hold
 from orchestrator import claim as claims
 from orchestrator import journal
 from orchestrator.bus import Bus
-from orchestrator.events import Tell
+from orchestrator.core.events import Tell
+from orchestrator.core.ports.agent import Outcome
 from orchestrator.intake import Taken
 from orchestrator.ledger import Held
 from orchestrator.outbox import Letter, Outbox
-from orchestrator.ports import Outcome
 from sync.errors import BranchMissing, HistoryRewritten, RemoteUnreachable, SyncError
 from sync.remote import Oid
 

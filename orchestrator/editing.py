@@ -9,7 +9,7 @@ from missions import document
 from missions.mission import Quarantined
 from orchestrator.bus import Bus
 from orchestrator.conflicts import Dispute
-from orchestrator.errors import NotFound, Refused, WrongSetting
+from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.landing import Draft, edited, land
 from orchestrator.ledger import Ledger, Reader
 from orchestrator.membership import Membership

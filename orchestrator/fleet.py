@@ -21,8 +21,8 @@ from orchestrator.archive import ARCHIVE
 from orchestrator.bus import Bus
 from orchestrator.conflicts import Dispute, listed
 from orchestrator.control.orders import Orders
+from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.editing import Editing
-from orchestrator.errors import NotFound, WrongSetting
 from orchestrator.landing import Draft, land
 from orchestrator.ledger import MISSIONS, Ledger, Reader
 from orchestrator.membership import Membership

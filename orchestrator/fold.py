@@ -21,7 +21,7 @@ from missions.mission import FINISHED, Mission, Quarantined, Status
 from orchestrator import conflicts
 from orchestrator.archive import ARCHIVE
 from orchestrator.bus import CLAIM, Bus
-from orchestrator.errors import Unfit
+from orchestrator.core.errors import Unfit
 from orchestrator.ledger import Filed, Held, Ledger, Reader
 from orchestrator.policy import children
 from orchestrator.policy.ruling import ANEW, ENDING, Judge, awaits, told

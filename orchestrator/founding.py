@@ -15,9 +15,9 @@ from pathlib import Path
 
 from missions.mission import slug
 from orchestrator import gitmerge, templates
-from orchestrator.errors import NotFound, WrongSetting
+from orchestrator.core.errors import NotFound, WrongSetting
+from orchestrator.core.settings import Settings
 from orchestrator.pins import Pins
-from orchestrator.settings import Settings
 from sync.errors import GitError
 from sync.git import Git, bearer
 from sync.signatures import Key, Principal, make_key, read_signers

@@ -19,11 +19,11 @@ from missions.lease import Claim, read_claim
 from orchestrator import porter
 from orchestrator.bus import BEAT, CLAIM
 from orchestrator.constitution import SIGNERS, Constitution, InForce, Stand
-from orchestrator.errors import BrokenLedger, WrongSetting
+from orchestrator.core.errors import BrokenLedger, WrongSetting
+from orchestrator.core.settings import Settings
 from orchestrator.ledger import CLAIM_FILE, Reader
 from orchestrator.pathrules import NOBODY, Change, Move, Who, changing, moving
 from orchestrator.pins import Pins
-from orchestrator.settings import Settings
 from sync.errors import HistoryRewritten, SyncError
 from sync.git import GitStore, quarantine
 from sync.objects import EXECUTABLE, FILE, find, read_commit

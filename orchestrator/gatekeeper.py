@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.core.settings import Settings
 from orchestrator.gatehouse import RECORD, judge
-from orchestrator.settings import Settings
 
 QUESTION_ROOF = 16 * 1024 * 1024
 """Bytes of one question: a push that moves a hundred thousand refs."""

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator.errors import OrchestratorError, WrongSetting
+from orchestrator.core.errors import OrchestratorError, WrongSetting
+from orchestrator.core.roles import Role
+from orchestrator.core.settings import Settings
 from orchestrator.gatehouse import PUSHER, fit
-from orchestrator.roles import Role
-from orchestrator.settings import Settings
 from sync.git import http_backend
 
 PIECE = 64 * 1024

@@ -19,7 +19,7 @@ from missions.merge import merge
 from missions.registers import Version
 from orchestrator import conflicts
 from orchestrator.conflicts import Dispute
-from orchestrator.errors import Refused
+from orchestrator.core.errors import Refused
 from sync.errors import GitError
 from sync.git import Git
 from sync.objects import object_id

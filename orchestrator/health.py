@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from missions.mission import Status
-from orchestrator import cron
+from orchestrator.core import cron
 from orchestrator.journal import utc
 from orchestrator.ledger import Ledger
 from orchestrator.reading import Position, position, proposal_path, reviewable, unread

@@ -11,7 +11,7 @@ from missions.mission import OPEN, Mission, Status
 from missions.selection import Offer, choose
 from orchestrator import claim as claims
 from orchestrator.bus import Bus
-from orchestrator.events import Tell
+from orchestrator.core.events import Tell
 from orchestrator.journal import duration
 from orchestrator.ledger import Filed, Held, Ledger, Reader
 from orchestrator.matching.fitting import Fitting

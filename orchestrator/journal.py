@@ -17,7 +17,7 @@ from missions.approval import Facts
 from missions.frontmatter import Scalar
 from missions.lease import OBJECT, Claim, Hold
 from missions.mission import Mission
-from orchestrator.ports import Changes, Outcome
+from orchestrator.core.ports.agent import Changes, Outcome
 from orchestrator.record import PATH_ROOF, PROPOSALS, Record, artifact_path
 
 OUTPUT_LINES = 40

@@ -14,7 +14,7 @@ from handoff.tiers import Tier, path_of
 from orchestrator import logs
 from orchestrator.bus import Bus
 from orchestrator.context import ROLE
-from orchestrator.errors import NotFound, WrongSetting
+from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.journal import utc
 from orchestrator.landing import Draft, land
 from orchestrator.ledger import Filed, Ledger, Reader

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator.bus import Bus
-from orchestrator.errors import NotFound, Refused, WrongSetting
+from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.landing import Draft, land
 from orchestrator.ledger import Ledger, Reader
 from orchestrator.trust import Trust

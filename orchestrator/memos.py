@@ -23,7 +23,7 @@ from handoff.promotion import Lesson, decided, lessons, settled
 from handoff.redact import redact
 from handoff.tiers import Tier, path_of
 from orchestrator.bus import Bus
-from orchestrator.errors import NotFound, Refused
+from orchestrator.core.errors import NotFound, Refused
 from orchestrator.journal import utc
 from orchestrator.landing import Draft, land
 from orchestrator.ledger import Ledger, Reader

@@ -15,16 +15,16 @@ from orchestrator.claim import Witness
 from orchestrator.control.jobs import Job, call_off
 from orchestrator.control.lookout import rest
 from orchestrator.control.muster import admitted, report
+from orchestrator.core.errors import Refused
+from orchestrator.core.roles import Role
 from orchestrator.delegation.clearance import Clearance
 from orchestrator.delivery import Delivery
-from orchestrator.errors import Refused
 from orchestrator.fold import duty, fold
 from orchestrator.intake import Intake, Taken
 from orchestrator.ledger import Ledger
 from orchestrator.notices.herald import Herald
 from orchestrator.presence import Sightings, page, presences
 from orchestrator.pulse import Pulse
-from orchestrator.roles import Role
 from orchestrator.upkeep import Upkeep
 from orchestrator.work import Reason, Stopper, Workshop
 from sync.errors import HistoryRewritten, SyncError

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from orchestrator.events import Tell
+from orchestrator.core.events import Tell
 from sync.watch import watch_file, watch_refs
 
 FILE = "nudge"

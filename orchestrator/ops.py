@@ -15,7 +15,7 @@ from pathlib import Path
 
 import jwt
 
-from orchestrator.errors import Refused, WrongSetting
+from orchestrator.core.errors import Refused, WrongSetting
 from orchestrator.tokens import Caller, Kind
 
 LASTS = timedelta(hours=1)

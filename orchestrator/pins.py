@@ -13,7 +13,7 @@ from typing import Any
 from filelock import FileLock
 
 from orchestrator.constitution import Refusal, Stand
-from orchestrator.errors import WrongSetting
+from orchestrator.core.errors import WrongSetting
 from sync.remote import Oid
 
 

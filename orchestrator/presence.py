@@ -13,8 +13,8 @@ from pathlib import Path
 from missions.document import with_fields
 from missions.frontmatter import Malformed, split
 from missions.selection import Offer
+from orchestrator.core.roles import Role
 from orchestrator.ledger import Ledger
-from orchestrator.roles import Role
 from sync.objects import EXECUTABLE, FILE, find, read_tree
 from sync.objects import FOLDER as TREE
 from sync.remote import Oid

@@ -16,7 +16,7 @@ from pathlib import Path
 from handoff import recall
 from handoff.entry import Entry
 from orchestrator import logs
-from orchestrator.errors import WrongSetting
+from orchestrator.core.errors import WrongSetting
 from orchestrator.ledger import Ledger
 
 VERSION = "1"

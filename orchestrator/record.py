@@ -24,7 +24,7 @@ from missions.frontmatter import Scalar
 from missions.lease import Claim
 from missions.mission import Mission, Quarantined, slug
 from orchestrator.archive import ARCHIVE
-from orchestrator.errors import Unfit
+from orchestrator.core.errors import Unfit
 from sync.objects import FOLDER, find, read_commit, read_tree
 from sync.remote import Oid, Store
 

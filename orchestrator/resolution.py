@@ -13,7 +13,7 @@ from missions.mission import Quarantined
 from orchestrator import conflicts
 from orchestrator.bus import Bus
 from orchestrator.conflicts import Dispute
-from orchestrator.errors import NotFound, Refused, WrongSetting
+from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.landing import Draft, land
 from orchestrator.ledger import Filed, Ledger, Reader
 from orchestrator.membership import Membership

@@ -20,11 +20,11 @@ from handoff.review import Proposal, Wording, review
 from handoff.tiers import Tier, path_of
 from orchestrator import logs
 from orchestrator.bus import Bus
-from orchestrator.errors import NotFound, OrchestratorError
+from orchestrator.core.errors import NotFound, OrchestratorError
+from orchestrator.core.ports.agent import Project
 from orchestrator.journal import utc
 from orchestrator.landing import Draft, land
 from orchestrator.ledger import Ledger, Reader
-from orchestrator.ports import Project
 from orchestrator.reading import TRAILER, Position, proposal_path, reviewable, unread, with_mark, without_mark
 from sync.remote import Oid
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from orchestrator.errors import Refused
+from orchestrator.core.errors import Refused
 from orchestrator.fleet import Fleet
 from sync.signatures import Key, make_key
 

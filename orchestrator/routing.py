@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from orchestrator.backends import Answered, Candidate, Choice, Health, Listed, Watched
 from orchestrator.breaker import Breaker, State
-from orchestrator.errors import ModelUnavailable, NotFound
-from orchestrator.ports import Embedder, Generation, Keeper, Model, Prompt, Stop
+from orchestrator.core.errors import ModelUnavailable, NotFound
+from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Model, Prompt, Stop
+from orchestrator.core.ports.model_backend import Answered, Candidate, Choice, Health, Listed, Watched
 
 FRESH_SECONDS = 15.0
 """How long a look at a backend counts; after that the next request has it renewed, without waiting for it."""

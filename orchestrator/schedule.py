@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from missions import frontmatter
 from missions.mission import Status
-from orchestrator import cron
 from orchestrator.charter import ReviewPart
+from orchestrator.core import cron
 from orchestrator.journal import utc
 from orchestrator.landing import Draft
 from orchestrator.ledger import MISSIONS, Ledger

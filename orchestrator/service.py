@@ -10,12 +10,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from orchestrator import nudges, station, wiring
+from orchestrator.core.errors import OrchestratorError, Refused
+from orchestrator.core.events import Tell
+from orchestrator.core.settings import Settings
 from orchestrator.drafts import FOLDERS
-from orchestrator.errors import OrchestratorError, Refused
-from orchestrator.events import Tell
 from orchestrator.node import Node
 from orchestrator.nudges import Listener
-from orchestrator.settings import Settings
 from orchestrator.supervisor import WebServer
 from orchestrator.watching import Watching
 from orchestrator.work import Reason

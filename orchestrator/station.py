@@ -8,16 +8,20 @@ from functools import partial
 
 from missions.mission import PAID_AGENTS, TASKS, Mission
 from missions.selection import Offer
-from orchestrator import founding, prices, wiring
+from orchestrator import founding, wiring
 from orchestrator.announcer import Bulletin, state
 from orchestrator.approval.completion import Completion
 from orchestrator.approval.finisher import Finisher
 from orchestrator.bus import BEAT
 from orchestrator.control import keeping
+from orchestrator.core import pricing
+from orchestrator.core.events import Tell
+from orchestrator.core.ports.agent import Usage
+from orchestrator.core.ports.storage import Run, UsageBook
+from orchestrator.core.settings import Settings
 from orchestrator.delegation.unconfined import may_run_unconfined
 from orchestrator.delegation.workspace import Workspaces
 from orchestrator.delivery import Delivery
-from orchestrator.events import Tell
 from orchestrator.intake import Intake
 from orchestrator.journal import Attempt
 from orchestrator.ledger import Ledger
@@ -26,12 +30,9 @@ from orchestrator.node import Node
 from orchestrator.notices.opening import open_herald
 from orchestrator.outbox import Outbox
 from orchestrator.patrol import Patrol
-from orchestrator.ports import Usage
 from orchestrator.presence import Sightings
 from orchestrator.pulse import Pulse
 from orchestrator.schedule import Schedule
-from orchestrator.settings import Settings
-from orchestrator.stores import Run, UsageBook
 from orchestrator.trust import Trust
 from orchestrator.upkeep import Upkeep
 from orchestrator.work import Workshop
@@ -107,7 +108,7 @@ def node(settings: Settings, tell: Tell) -> Node:
             return ""
         return may_run_unconfined(mission, Trust(link.store).judge(ledger, signed=True).standing(mission).tier)
 
-    purse = keeping.purse(settings.node, kept.usage, now=wiring.now, clock=wiring.clock, price=prices.cost)
+    purse = keeping.purse(settings.node, kept.usage, now=wiring.now, clock=wiring.clock, price=pricing.cost)
     workshop = Workshop(
         agents=workers,
         folder=settings.home / "work",
@@ -166,7 +167,7 @@ def _book(book: UsageBook, attempt: Attempt) -> None:
     )
     used = attempt.outcome.usage
     if used.cost_usd is None:
-        used = replace(used, cost_usd=prices.cost(used) if _costs(mission.worker, used) else 0.0)
+        used = replace(used, cost_usd=pricing.cost(used) if _costs(mission.worker, used) else 0.0)
     book.record(run, used, when=attempt.finished)
 
 

@@ -15,7 +15,7 @@ import threading
 import time
 from pathlib import Path
 
-from orchestrator.events import Tell
+from orchestrator.core.events import Tell
 
 FIRST_REST, LONGEST_REST = 1.0, 300.0
 """Seconds before it is started again; twice as long each time, until it has lived for a while. Starting takes most of

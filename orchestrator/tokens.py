@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from orchestrator.errors import NotFound, WrongSetting
-from orchestrator.stores import TokenRow, Tokens
+from orchestrator.core.errors import NotFound, WrongSetting
+from orchestrator.core.ports.storage import TokenRow, Tokens
 
 PREFIX = "sbk_"
 """What every token begins with, so that scanners for leaked secrets find it."""

@@ -16,14 +16,14 @@ from handoff.errors import HandoffError
 from handoff.log import append_many, rotate, union
 from orchestrator import logs
 from orchestrator.bus import Bus
+from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.events import Tell
+from orchestrator.core.roles import Role
 from orchestrator.custody import Custody
-from orchestrator.errors import OrchestratorError
-from orchestrator.events import Tell
 from orchestrator.health import troubles
 from orchestrator.landing import Draft, land
 from orchestrator.ledger import Ledger, Reader
 from orchestrator.patrol import Patrol
-from orchestrator.roles import Role
 from orchestrator.schedule import Schedule, missing, mission, mission_name
 from orchestrator.trust import Trust
 from sync.objects import read_commit

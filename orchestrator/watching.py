@@ -15,9 +15,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from orchestrator.core.errors import Refused
+from orchestrator.core.events import Tell
 from orchestrator.drafts import concerns, unready
-from orchestrator.errors import Refused
-from orchestrator.events import Tell
 from sync.errors import RemoteUnreachable, SyncError
 from sync.remote import Oid
 from sync.upstream import Upstream

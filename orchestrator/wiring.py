@@ -15,32 +15,32 @@ from pathlib import Path
 
 from orchestrator import founding
 from orchestrator.agents.review import ReviewAgent, Words
-from orchestrator.backends import Candidate
 from orchestrator.bus import Bus
 from orchestrator.constitution import Constitution
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.events import Tell
+from orchestrator.core.ports.agent import Agent, Model, Project, Sandbox
+from orchestrator.core.ports.model_backend import Candidate
+from orchestrator.core.ports.notifier import Courier
+from orchestrator.core.ports.storage import Stores
+from orchestrator.core.settings import Settings
 from orchestrator.custody import Custody
 from orchestrator.delegation.program import Program
 from orchestrator.delegation.workspace import Workspaces
 from orchestrator.drafts import WATCHED, merger
-from orchestrator.errors import WrongSetting
-from orchestrator.events import Tell
 from orchestrator.fleet import Fleet
 from orchestrator.ledger import Reader
 from orchestrator.logbook import Logbook
 from orchestrator.memos import Memos
 from orchestrator.models.candidates import candidates
 from orchestrator.models.shelf import Shelf
-from orchestrator.notices.courier import Courier
 from orchestrator.pins import Pins
-from orchestrator.ports import Agent, Model, Project, Sandbox
 from orchestrator.presence import Sightings
 from orchestrator.recollection import Recollection
 from orchestrator.reviews import Reviews
 from orchestrator.routing import Routed, Router
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.sandbox.none import NoSandbox
-from orchestrator.settings import Settings
-from orchestrator.stores import Stores
 from orchestrator.trust import Trust
 from orchestrator.watching import Watching
 from sync.errors import GitError

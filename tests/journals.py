@@ -8,13 +8,13 @@ from pathlib import Path
 from handoff.entry import Entry, render_entry
 from handoff.log import PREAMBLE
 from handoff.memo import Memo, render_memo
+from orchestrator.core.roles import Role
 from orchestrator.custody import Custody
 from orchestrator.ledger import Ledger
 from orchestrator.logbook import Logbook
 from orchestrator.memos import Memos
 from orchestrator.recollection import Recollection
 from orchestrator.reviews import Reviews
-from orchestrator.roles import Role
 from orchestrator.schedule import Schedule
 from orchestrator.upkeep import Upkeep
 from tests.ledgers import Peer

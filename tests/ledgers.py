@@ -16,16 +16,16 @@ from missions.selection import Offer
 from orchestrator import claim as claims
 from orchestrator.bus import Bus
 from orchestrator.constitution import Constitution
+from orchestrator.core.ports.agent import Job, Outcome, Stop
+from orchestrator.core.roles import Role
 from orchestrator.delivery import Delivery
 from orchestrator.fold import Folded, fold
 from orchestrator.intake import Intake
 from orchestrator.ledger import Held, Ledger, Reader
 from orchestrator.node import Node
 from orchestrator.outbox import Outbox
-from orchestrator.ports import Job, Outcome, Stop
 from orchestrator.pulse import Pulse
 from orchestrator.record import Record
-from orchestrator.roles import Role
 from orchestrator.trust import Trust
 from orchestrator.work import Workshop
 from sync.beat import Beat

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from orchestrator.core.ports.storage_outgoing import Spend
 from orchestrator.costs import sums, table
 from orchestrator.costs.forecast import Forecast, forecast
 from orchestrator.ledger import Ledger
 from orchestrator.presence import announced, text_of
-from orchestrator.shipments import Spend
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,13 +12,13 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from orchestrator.core.ports.agent import Usage
 from orchestrator.delegation.apis import ANTHROPIC, GEMINI, OPENAI, with_keys
 from orchestrator.delegation.events import MOST
 from orchestrator.delegation.installed import Installed
 from orchestrator.delegation.lent import PROMPT, put
 from orchestrator.delegation.program import Brief, Launch, Reading, Told, Trouble
 from orchestrator.delegation.troubles import one_line, trouble_of
-from orchestrator.ports import Usage
 
 PROGRAM = Installed(name="aider", install="pipx install aider-chat")
 START = (

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from missions.mission import Mission
 from orchestrator.agents.tooled import ALONE, SMALL, Tooled
+from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
+from orchestrator.core.ports.agent import Generation, Job, Message, Model, Outcome, Prompt, Stop
 from orchestrator.delegation import letters
 from orchestrator.delegation.attempt import Attempts
 from orchestrator.delegation.result import first_sentence
-from orchestrator.errors import ContextTooLong, ModelUnavailable, WrongPrompt
-from orchestrator.ports import Generation, Job, Message, Model, Outcome, Prompt, Stop
 from orchestrator.tools.tool import Policy
 
 ANSWER_TOKENS = 1024

@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from orchestrator.core.ports.agent import Job, Outcome, Stop
 from orchestrator.delegation.attempt import Attempts
 from orchestrator.delegation.program import Program
 from orchestrator.delegation.round import ProgramWorker
-from orchestrator.ports import Job, Outcome, Stop
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from missions.policy import outside_scope
+from orchestrator.core.ports.agent import Job, Outcome, Sandbox, Stop, Usage
 from orchestrator.delegation.attempt import Attempts
 from orchestrator.delegation.process import Ending, Ran, run
 from orchestrator.delegation.program import Told
@@ -13,7 +14,6 @@ from orchestrator.delegation.turn import Turn
 from orchestrator.delegation.verification import Scope
 from orchestrator.delegation.watch import Bounds
 from orchestrator.delegation.workspace import Workspaces
-from orchestrator.ports import Job, Outcome, Sandbox, Stop, Usage
 
 
 @dataclass(frozen=True, kw_only=True)

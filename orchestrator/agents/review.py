@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.errors import OrchestratorError
+from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.ports.agent import Job, Message, Model, Outcome, Prompt, Stop
 from orchestrator.memos import Memos
-from orchestrator.ports import Job, Message, Model, Outcome, Prompt, Stop
 from orchestrator.reviews import Reviews
 
 WORDS = (

@@ -10,20 +10,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.backends import Choice
 from orchestrator.conversation.approvals import Approvals
 from orchestrator.conversation.steps import Limits, Said, Stepping
 from orchestrator.conversation.turnstile import Turnstile
 from orchestrator.conversation.values import Event, Tally
 from orchestrator.conversation.voice import Voice
+from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
+from orchestrator.core.ports.agent import Job, Message, Model, Sandbox, Usage
+from orchestrator.core.ports.model_backend import Choice
 from orchestrator.delegation import letters
 from orchestrator.delegation.process import Ending
 from orchestrator.delegation.program import Told
 from orchestrator.delegation.site import Site
 from orchestrator.delegation.turn import Turn
 from orchestrator.delegation.watch import Bounds, Watch
-from orchestrator.errors import ContextTooLong, ModelUnavailable, WrongPrompt
-from orchestrator.ports import Job, Message, Model, Sandbox, Usage
 from orchestrator.tools import kit
 from orchestrator.tools.ground import Ground
 from orchestrator.tools.tool import Call, Leave, Policy, Toolbox, Traced

@@ -20,9 +20,9 @@ from orchestrator.api.problems import Problem
 from orchestrator.api.speech import Work, spoken, sse, waited
 from orchestrator.chatroom import Chatroom
 from orchestrator.conversation.values import Event, Request
-from orchestrator.errors import NotFound
-from orchestrator.ports import Stop
-from orchestrator.stores import Conversation, Turn
+from orchestrator.core.errors import NotFound
+from orchestrator.core.ports.agent import Stop
+from orchestrator.core.ports.storage import Conversation, Turn
 from orchestrator.tools.kit import NAMES
 
 HOPS = "X-Shiftbook-Hops"

@@ -13,7 +13,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from orchestrator.api.gate import needs
 from orchestrator.api.house import House, house
-from orchestrator.stores import Stores
+from orchestrator.core.ports.storage import Stores
 
 ID = r"^[A-Za-z0-9._:-]{1,100}$"
 

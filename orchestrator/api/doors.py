@@ -7,13 +7,13 @@ from functools import partial
 from orchestrator import gitdoor, nudges, wiring
 from orchestrator.api.house import House
 from orchestrator.chatroom import open_chatroom
+from orchestrator.core.ports.storage import Stores
+from orchestrator.core.roles import Role
+from orchestrator.core.settings import Settings
 from orchestrator.gatekeeper import Gatekeeper
 from orchestrator.nudges import Bell
 from orchestrator.ops import JwtOpsTokens
 from orchestrator.probe import Probe
-from orchestrator.roles import Role
-from orchestrator.settings import Settings
-from orchestrator.stores import Stores
 from orchestrator.tokens import Doorkeeper
 
 

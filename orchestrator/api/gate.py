@@ -24,8 +24,8 @@ from werkzeug.exceptions import (
 
 from orchestrator.api import body
 from orchestrator.api.house import KEY, House, house
+from orchestrator.core.roles import Role
 from orchestrator.limits import Allowance
-from orchestrator.roles import Role
 from orchestrator.tokens import LOCAL, Caller, Kind
 
 Scope = Literal["open", "chat", "sync", "ops", "missions", "approvals", "git", "git:read"]

@@ -10,12 +10,12 @@ from typing import cast
 from flask import current_app
 
 from orchestrator.chatroom import Chatroom
+from orchestrator.core.ports.storage import Stores
+from orchestrator.core.settings import Settings
 from orchestrator.fleet import Fleet
 from orchestrator.gitdoor import GitDoor
 from orchestrator.nudges import Bell
 from orchestrator.probe import Probe
-from orchestrator.settings import Settings
-from orchestrator.stores import Stores
 from orchestrator.tokens import Doorkeeper
 
 KEY = "shiftbook"

@@ -28,9 +28,9 @@ from orchestrator.conversation.prompt import size
 from orchestrator.conversation.turnstile import Ticket
 from orchestrator.conversation.values import Event
 from orchestrator.conversation.voice import Voice
-from orchestrator.errors import ContextTooLong, NotFound, WrongPrompt
-from orchestrator.ports import Generation, Prompt, Stop, Usage
-from orchestrator.stores import Run
+from orchestrator.core.errors import ContextTooLong, NotFound, WrongPrompt
+from orchestrator.core.ports.agent import Generation, Prompt, Stop, Usage
+from orchestrator.core.ports.storage import Run
 
 MOST = 4096
 """Tokens of an answer where the request names no roof."""

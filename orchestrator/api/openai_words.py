@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from handoff.fit import block
 from orchestrator.conversation.steps import read_call
-from orchestrator.errors import WrongPrompt
-from orchestrator.ports import Message, Usage
+from orchestrator.core.errors import WrongPrompt
+from orchestrator.core.ports.agent import Message, Usage
 
 HOW = (
     'You can call functions. Answer with one JSON object: {"tool": NAME, "arguments": {…}} to call one, '

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from missions.errors import MissionError
 from orchestrator.api.access import LOGGER
-from orchestrator.errors import (
+from orchestrator.core.errors import (
     AlreadyDone,
     ContextTooLong,
     ModelUnavailable,

@@ -27,10 +27,10 @@ from gunicorn.http import errors
 from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
-from orchestrator.address import Address
 from orchestrator.api.access import LOGGER
 from orchestrator.api.problems import TYPE
-from orchestrator.errors import WrongSetting
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.listen_address import Address
 
 SPARE = 32
 """Threads beyond the streams: what is short must not wait for what is long."""

@@ -8,8 +8,8 @@ from orchestrator import gitdoor, wiring
 from orchestrator.api import access, server
 from orchestrator.api.app import create_app
 from orchestrator.api.doors import open_house
-from orchestrator.errors import WrongSetting
-from orchestrator.settings import Settings
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.settings import Settings
 from orchestrator.tokens import anyone
 
 RECORD = "http.json"

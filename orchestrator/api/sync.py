@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from orchestrator.api.devices import ID, stores
 from orchestrator.api.gate import needs
 from orchestrator.api.house import House
-from orchestrator.stores import SyncOp
+from orchestrator.core.ports.storage import SyncOp
 
 PUSHED = 1000
 """Operations of one push."""

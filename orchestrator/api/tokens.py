@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from orchestrator.api.gate import caller, needs
 from orchestrator.api.house import House, house
-from orchestrator.errors import Refused
+from orchestrator.core.errors import Refused
 
 
 class OpsToken(BaseModel):

@@ -20,7 +20,7 @@ from missions.mission import Mission, Status
 from orchestrator.approval.repository import Order, Repository
 from orchestrator.archive import ARCHIVE
 from orchestrator.bus import Bus
-from orchestrator.errors import Refused
+from orchestrator.core.errors import Refused
 from orchestrator.journal import kept
 from orchestrator.landing import Draft, land
 from orchestrator.ledger import Filed, Ledger, Reader

@@ -19,7 +19,7 @@ from missions.mission import DELIVERIES, Mission, Status
 from orchestrator.approval.completion import Completion, Finished
 from orchestrator.approval.reasons import Why, why
 from orchestrator.bus import Bus
-from orchestrator.errors import AlreadyDone, NotFound, OrchestratorError, Refused, WrongSetting
+from orchestrator.core.errors import AlreadyDone, NotFound, OrchestratorError, Refused, WrongSetting
 from orchestrator.landing import Draft, land
 from orchestrator.ledger import Filed, Ledger, Reader
 from orchestrator.membership import Membership

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from orchestrator.approval.completion import Completion, Finished
-from orchestrator.errors import OrchestratorError
-from orchestrator.events import Tell
+from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.events import Tell
 from orchestrator.ledger import Ledger
 from sync.errors import SyncError
 

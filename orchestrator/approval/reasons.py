@@ -11,7 +11,7 @@ from missions.approval import Fired
 from missions.mission import OPEN, Mission, Status
 from missions.selection import waits_for
 from missions.standing import Standing
-from orchestrator.errors import NotFound
+from orchestrator.core.errors import NotFound
 from orchestrator.ledger import Filed, Ledger
 from orchestrator.policy.ruling import PARTICIPLES, Judge, awaits
 from orchestrator.trust import Trust

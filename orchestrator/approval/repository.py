@@ -17,10 +17,10 @@ from filelock import FileLock, Timeout
 
 from missions.approval import Facts
 from missions.mission import slug
+from orchestrator.core.errors import Refused, WorkspaceFailed
+from orchestrator.core.ports.agent import Project
 from orchestrator.delegation.changes import counted
 from orchestrator.delegation.harvest import LOCAL
-from orchestrator.errors import Refused, WorkspaceFailed
-from orchestrator.ports import Project
 from sync.errors import GitError
 from sync.git import Git
 

@@ -22,11 +22,12 @@ from typing import Any
 
 import httpx
 
-from orchestrator import settings, wiring
+from orchestrator import wiring
 from orchestrator.bench.chat_listeners import Held, hold
 from orchestrator.bench.ground import Ground, lay
 from orchestrator.bench.result import Result, at_most
-from orchestrator.ports import Message, Model, Prompt
+from orchestrator.core import settings
+from orchestrator.core.ports.agent import Message, Model, Prompt
 
 ROUNDS = 7
 TOKENS = 200

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from orchestrator import settings, wiring
+from orchestrator import wiring
 from orchestrator.api import server
 from orchestrator.api.app import create_app
 from orchestrator.api.doors import open_house
-from orchestrator.backends import Candidate, Listed
 from orchestrator.context import estimate
 from orchestrator.conversation.turnstile import Gates
-from orchestrator.ports import Embedder, Generation, Keeper, Model, Prompt, Stop, Usage
-from orchestrator.settings import Settings
+from orchestrator.core import settings
+from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Model, Prompt, Stop, Usage
+from orchestrator.core.ports.model_backend import Candidate, Listed
+from orchestrator.core.settings import Settings
 
 WORDS = 20
 EACH = 1.0

@@ -19,13 +19,14 @@ from handoff.log import PREAMBLE
 from missions import document
 from missions.lease import Hold
 from missions.mission import Mission
-from orchestrator import journal, settings, templates, wiring
+from orchestrator import journal, templates, wiring
 from orchestrator.bench.history import import_finished
 from orchestrator.bus import Bus
 from orchestrator.claim import claim, complete
 from orchestrator.constitution import Constitution
+from orchestrator.core import settings
+from orchestrator.core.ports.agent import Outcome
 from orchestrator.ledger import Filed, Reader
-from orchestrator.ports import Outcome
 from orchestrator.trust import Trust
 from sync.git import Git, GitStore
 from sync.git_remote import GitRemote

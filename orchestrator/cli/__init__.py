@@ -9,7 +9,7 @@ from importlib.metadata import version
 import click
 
 from missions.errors import MissionError
-from orchestrator.errors import OrchestratorError
+from orchestrator.core.errors import OrchestratorError
 from sync.errors import SyncError
 
 VERBS = {

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from handoff.agents_file import extended
-from orchestrator import settings, wiring
+from orchestrator import wiring
 from orchestrator.cli import paper
 from orchestrator.cli.mission import warn
 from orchestrator.context import estimate
+from orchestrator.core import settings
+from orchestrator.core.errors import WrongSetting
 from orchestrator.delegation import agents_file
-from orchestrator.errors import WrongSetting
 
 FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 

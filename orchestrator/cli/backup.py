@@ -10,9 +10,10 @@ import click
 from rich.filesize import decimal
 from rich.progress import Progress
 
-from orchestrator import backups, settings
+from orchestrator import backups
 from orchestrator.bundle import Say
 from orchestrator.cli import paper
+from orchestrator.core import settings
 
 
 @click.command("backup")

@@ -15,8 +15,8 @@ import httpx
 from orchestrator import wiring
 from orchestrator.chatroom import Chatroom, open_chatroom
 from orchestrator.conversation.values import Event, Request
-from orchestrator.errors import NotFound, OrchestratorError, Refused
-from orchestrator.settings import Settings
+from orchestrator.core.errors import NotFound, OrchestratorError, Refused
+from orchestrator.core.settings import Settings
 
 RECORD = "http.json"
 SILENCE = 30.0

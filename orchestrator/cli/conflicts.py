@@ -6,11 +6,12 @@ from dataclasses import asdict
 
 import click
 
-from orchestrator import settings, wiring
+from orchestrator import wiring
 from orchestrator.cli import paper
 from orchestrator.cli.mission import warn
 from orchestrator.conflicts import NOTHING, Dispute
-from orchestrator.errors import WrongSetting
+from orchestrator.core import settings
+from orchestrator.core.errors import WrongSetting
 from orchestrator.resolution import Resolution
 
 

@@ -14,11 +14,11 @@ from orchestrator import wiring
 from orchestrator.accounts.door import Account
 from orchestrator.cli import paper
 from orchestrator.cli.mission import warn
+from orchestrator.core.errors import StoreFailed, WrongSetting
+from orchestrator.core.ports.storage import Spend, Totals
+from orchestrator.core.settings import Settings
 from orchestrator.costs import sums
-from orchestrator.errors import StoreFailed, WrongSetting
 from orchestrator.fleet import Fleet
-from orchestrator.settings import Settings
-from orchestrator.stores import Spend, Totals
 
 SHOWN = ("node", "project", "model", "day")
 

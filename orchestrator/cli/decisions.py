@@ -9,12 +9,13 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from orchestrator import settings, wiring
+from orchestrator import wiring
 from orchestrator.approval import diff as diffs
 from orchestrator.approval.door import Decided
 from orchestrator.approval.reasons import Why
 from orchestrator.cli import paper
-from orchestrator.errors import NotFound
+from orchestrator.core import settings
+from orchestrator.core.errors import NotFound
 from orchestrator.fleet import Fleet
 
 INK = {"+": "#2e9d5f", "-": "#c8473a", "@": "#4f78cf"}

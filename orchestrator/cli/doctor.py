@@ -9,9 +9,10 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator import checkup, settings
+from orchestrator import checkup
 from orchestrator.checkup import Health
 from orchestrator.cli import paper
+from orchestrator.core import settings
 
 INK = {Health.GOOD: paper.INK["done"], Health.POOR: paper.INK["review"], Health.BROKEN: paper.INK["failed"]}
 

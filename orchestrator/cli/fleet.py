@@ -9,18 +9,19 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from orchestrator import rotation, settings, wiring
+from orchestrator import rotation, wiring
 from orchestrator.cli import paper
 from orchestrator.cli.cost import show
 from orchestrator.cli.mission import warn
+from orchestrator.core import settings
+from orchestrator.core.errors import StoreFailed, WrongSetting
+from orchestrator.core.roles import Role
+from orchestrator.core.settings import Settings
 from orchestrator.costs.sums import BY
-from orchestrator.errors import StoreFailed, WrongSetting
 from orchestrator.health import troubles
 from orchestrator.journal import duration
 from orchestrator.notices.standing import standing
 from orchestrator.presence import Presence
-from orchestrator.roles import Role
-from orchestrator.settings import Settings
 
 
 @click.group("fleet", invoke_without_command=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from orchestrator import gatehouse, settings
+from orchestrator import gatehouse
+from orchestrator.core import settings
 
 
 @click.command("gatehouse", hidden=True)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import click
 
-from orchestrator import inspection, settings, wiring
+from orchestrator import inspection, wiring
 from orchestrator.cli import agents_file, paper
 from orchestrator.cli.mission import warn
 from orchestrator.context import estimate
+from orchestrator.core import settings
 
 
 @click.group("handoff")

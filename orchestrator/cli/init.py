@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from orchestrator import founding, settings
+from orchestrator import founding
 from orchestrator.cli import paper
+from orchestrator.core import settings
 
 
 @click.command("init")

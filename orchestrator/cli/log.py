@@ -10,10 +10,11 @@ from pathlib import Path
 import click
 
 from handoff.errors import HandoffError
-from orchestrator import logbook, settings, wiring
+from orchestrator import logbook, wiring
 from orchestrator.cli import paper
 from orchestrator.cli.mission import warn
-from orchestrator.errors import WrongSetting
+from orchestrator.core import settings
+from orchestrator.core.errors import WrongSetting
 from orchestrator.recollection import Found
 
 FLAGS = {

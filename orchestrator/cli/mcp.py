@@ -8,8 +8,9 @@ from importlib.util import find_spec
 
 import click
 
-from orchestrator import settings, wiring
-from orchestrator.errors import WrongSetting
+from orchestrator import wiring
+from orchestrator.core import settings
+from orchestrator.core.errors import WrongSetting
 from orchestrator.mcp.desk import Desk
 
 

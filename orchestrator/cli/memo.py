@@ -10,8 +10,9 @@ import click
 
 from handoff.memo import render_memo
 from handoff.promotion import Lesson, Standing
-from orchestrator import settings, wiring
+from orchestrator import wiring
 from orchestrator.cli import paper
+from orchestrator.core import settings
 from orchestrator.memos import Filed, Memos
 
 PILLS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from orchestrator import gitmerge
-from orchestrator.errors import WrongSetting
+from orchestrator.core.errors import WrongSetting
 
 
 @click.command("merge-file")

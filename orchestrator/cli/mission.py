@@ -12,11 +12,12 @@ from typing import IO
 import click
 from rich.syntax import Syntax
 
-from orchestrator import settings, wiring
+from orchestrator import wiring
 from orchestrator.cli import decisions, handover, mission_orders, mission_project, paper
 from orchestrator.cli.decisions import warn as warn
+from orchestrator.core import settings
+from orchestrator.core.errors import OrchestratorError, WrongSetting
 from orchestrator.delegation.folders import Folders
-from orchestrator.errors import OrchestratorError, WrongSetting
 from orchestrator.fleet import Detail
 from orchestrator.journal import duration
 from orchestrator.views import MissionView

@@ -6,7 +6,8 @@ import json
 
 import click
 
-from orchestrator import nudges, settings, wiring
+from orchestrator import nudges, wiring
+from orchestrator.core import settings
 from orchestrator.fleet import Fleet
 from orchestrator.views import MissionView
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import click
 
 from missions.mission import NO_PROJECT
-from orchestrator.errors import WrongSetting
+from orchestrator.core.errors import WrongSetting
 from orchestrator.ledger import Ledger
 from orchestrator.matching.acquaintance import looked_up
 from orchestrator.matching.assignment import CODING

@@ -10,8 +10,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from orchestrator import settings, wiring
+from orchestrator import wiring
 from orchestrator.cli import paper
+from orchestrator.core import settings
 
 
 @click.group("models")

@@ -11,8 +11,9 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from orchestrator import service, settings
+from orchestrator import service
 from orchestrator.cli import paper
+from orchestrator.core import settings
 
 
 @click.group("node")

@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
-from orchestrator import settings, wiring
+from orchestrator import wiring
 from orchestrator.cli import paper
-from orchestrator.errors import WrongSetting
-from orchestrator.notices.courier import MINE, Courier, Message, NotDelivered
+from orchestrator.core import settings
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.ports.notifier import MINE, Courier, Message, NotDelivered
+from orchestrator.core.ports.storage import Parcel
 from orchestrator.notices.standing import retry, standing
-from orchestrator.stores import Parcel
 
 UNSET = "no address is set: write apprise's URLs into it, such as ntfy://… or mailto://… (docs/notifications.md)"
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import click
 
-from orchestrator import settings, wiring
+from orchestrator import wiring
 from orchestrator.cli import paper
 from orchestrator.cli.mission import warn
-from orchestrator.errors import NotFound, WrongSetting
+from orchestrator.core import settings
+from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.fleet import Fleet
 from orchestrator.repositories.discovery import DEPTH, Repository, discover, of_folder, of_url
 from orchestrator.repositories.enrolment import Enrolment, known

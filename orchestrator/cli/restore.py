@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from orchestrator import backups, settings
+from orchestrator import backups
 from orchestrator.cli import paper
 from orchestrator.cli.backup import progress
+from orchestrator.core import settings
 
 
 @click.command("restore")

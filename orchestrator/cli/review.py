@@ -7,9 +7,10 @@ from typing import Any
 import click
 from rich.text import Text
 
-from orchestrator import settings, wiring
+from orchestrator import wiring
 from orchestrator.cli import paper
 from orchestrator.cli.mission import warn
+from orchestrator.core import settings
 from orchestrator.health import Standing, failed, standings
 from orchestrator.reviews import Reviewed, Reviews
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from orchestrator import settings
 from orchestrator.api import serving
+from orchestrator.core import settings
 
 
 @click.command("serve", hidden=True)

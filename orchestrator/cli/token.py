@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from orchestrator import settings, tokens, wiring
+from orchestrator import tokens, wiring
 from orchestrator.cli import paper
-from orchestrator.stores import TokenRow
+from orchestrator.core import settings
+from orchestrator.core.ports.storage import TokenRow
 
 SCOPE = click.Choice(sorted(tokens.SCOPES))
 

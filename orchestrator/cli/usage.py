@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import click
 
-from orchestrator import settings, wiring
+from orchestrator import wiring
 from orchestrator.cli import paper
+from orchestrator.core import settings
+from orchestrator.core.ports.storage import Totals
 from orchestrator.costs import sums
 from orchestrator.journal import duration
-from orchestrator.stores import Totals
 
 
 @click.command("usage")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from orchestrator import service, settings
+from orchestrator import service
 from orchestrator.cli.node import teller
+from orchestrator.core import settings
 
 
 @click.command("watch")

@@ -7,18 +7,18 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
+from orchestrator.core.errors import NotFound, StoreFailed
+from orchestrator.core.events import Tell
+from orchestrator.core.ports.agent import Usage
+from orchestrator.core.ports.storage import Conversations, UsageBook
 from orchestrator.costs import table
 from orchestrator.delegation.clearance import Clearance
 from orchestrator.delegation.folders import Folders
 from orchestrator.delegation.grounds import Chats
 from orchestrator.delegation.meter import Purse, Spent
-from orchestrator.errors import NotFound, StoreFailed
-from orchestrator.events import Tell
 from orchestrator.ledger import Ledger
 from orchestrator.outbox import Outbox
-from orchestrator.ports import Usage
 from orchestrator.presence import announced, text_of
-from orchestrator.stores import Conversations, UsageBook
 
 Now = Callable[[], datetime]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from orchestrator.bus import Bus
-from orchestrator.errors import Refused
-from orchestrator.events import Tell
+from orchestrator.core.errors import Refused
+from orchestrator.core.events import Tell
 from orchestrator.ledger import Ledger
 from orchestrator.trust import Trust
 

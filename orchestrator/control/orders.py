@@ -14,7 +14,7 @@ from missions.errors import BadTransition
 from missions.frontmatter import Scalar
 from missions.mission import Mission, Status
 from orchestrator.bus import Bus
-from orchestrator.errors import AlreadyDone, NotFound, Refused
+from orchestrator.core.errors import AlreadyDone, NotFound, Refused
 from orchestrator.landing import Draft, land
 from orchestrator.ledger import Ledger, Reader
 from orchestrator.membership import Membership

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from orchestrator.errors import AlreadyDone
+from orchestrator.core.errors import AlreadyDone
 
 
 class Alone:

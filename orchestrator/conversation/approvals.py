@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.errors import AlreadyDone, NotFound
-from orchestrator.ports import Stop
+from orchestrator.core.errors import AlreadyDone, NotFound
+from orchestrator.core.ports.agent import Stop
 
 SECONDS = 600.0
 """How long a person has."""

@@ -24,11 +24,11 @@ from orchestrator.conversation.turnstile import Gates
 from orchestrator.conversation.values import Answer, Event, Hear, Request, usage_json
 from orchestrator.conversation.voice import Chooser, Voice
 from orchestrator.conversation.warmth import Subject, Warmth
-from orchestrator.errors import ContextTooLong, ModelUnavailable, NotFound, OrchestratorError, WrongSetting
+from orchestrator.core.errors import ContextTooLong, ModelUnavailable, NotFound, OrchestratorError, WrongSetting
+from orchestrator.core.ports.agent import Project, Stop
+from orchestrator.core.ports.storage import Conversation, Turn
 from orchestrator.journal import utc
 from orchestrator.ledger import Ledger
-from orchestrator.ports import Project, Stop
-from orchestrator.stores import Conversation, Turn
 from orchestrator.tools.tool import Toolbox
 from sync.errors import SyncError
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.conversation.values import Answer, Request
+from orchestrator.core.ports.storage import Conversation
 from orchestrator.logbook import Logbook, Outsider
-from orchestrator.stores import Conversation
 
 SHOWN = 300
 """Characters of one line."""

@@ -14,9 +14,9 @@ from orchestrator.conversation import prompt
 from orchestrator.conversation.known import Known, Wanted
 from orchestrator.conversation.values import Request
 from orchestrator.conversation.warmth import Subject
+from orchestrator.core.ports.agent import Message, Model
+from orchestrator.core.ports.storage import Turn
 from orchestrator.ledger import Ledger
-from orchestrator.ports import Message, Model
-from orchestrator.stores import Turn
 from orchestrator.tools import kit
 from orchestrator.tools.tool import Toolbox
 

@@ -12,9 +12,9 @@ from typing import Any
 from orchestrator.conversation.known import Known
 from orchestrator.conversation.steps import Notes, Said, clean
 from orchestrator.conversation.values import Answer, Request, TierUsed
-from orchestrator.errors import NotFound, Refused, WrongSetting
-from orchestrator.ports import Usage
-from orchestrator.stores import Conversation, Conversations, Run, ToolCall, ToolCalls, Turn, UsageBook
+from orchestrator.core.errors import NotFound, Refused, WrongSetting
+from orchestrator.core.ports.agent import Usage
+from orchestrator.core.ports.storage import Conversation, Conversations, Run, ToolCall, ToolCalls, Turn, UsageBook
 from orchestrator.tools.tool import Call, Traced
 
 TITLE = 80

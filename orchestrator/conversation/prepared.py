@@ -12,7 +12,7 @@ from orchestrator.conversation.known import Known
 from orchestrator.conversation.turnstile import Ticket
 from orchestrator.conversation.values import Answer, Event, Request
 from orchestrator.conversation.voice import Voice
-from orchestrator.stores import Conversation, Turn
+from orchestrator.core.ports.storage import Conversation, Turn
 from orchestrator.tools.tool import Toolbox
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
-from orchestrator.errors import ContextTooLong
-from orchestrator.ports import Message
-from orchestrator.stores import Turn
+from orchestrator.core.errors import ContextTooLong
+from orchestrator.core.ports.agent import Message
+from orchestrator.core.ports.storage import Turn
 
 LEAST = 64
 """Tokens that must be left for an answer."""

@@ -19,7 +19,7 @@ from orchestrator.conversation.prompt import LEAST, size
 from orchestrator.conversation.turnstile import Ticket, Turnstile
 from orchestrator.conversation.values import Event, Hear, Tally
 from orchestrator.conversation.voice import Voice
-from orchestrator.ports import Generation, Message, Prompt, Stop, Usage
+from orchestrator.core.ports.agent import Generation, Message, Prompt, Stop, Usage
 from orchestrator.tools.kit import answer_schema
 from orchestrator.tools.tool import Call, Leave, Toolbox, Traced
 

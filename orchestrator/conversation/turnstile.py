@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from orchestrator.errors import QueueFull
-from orchestrator.ports import Stop
+from orchestrator.core.errors import QueueFull
+from orchestrator.core.ports.agent import Stop
 
 LOOKS = 0.2
 """Seconds between two looks at the stop flag of one who waits."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from orchestrator.ports import Usage
+from orchestrator.core.ports.agent import Usage
 
 Json = Mapping[str, Any]
 

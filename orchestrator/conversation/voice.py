@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from orchestrator.backends import Choice
-from orchestrator.errors import ModelUnavailable
-from orchestrator.ports import Generation, Model, Prompt, Stop
+from orchestrator.core.errors import ModelUnavailable
+from orchestrator.core.ports.agent import Generation, Model, Prompt, Stop
+from orchestrator.core.ports.model_backend import Choice
 
 TRIES = 4
 """Backends that are tried for one step."""

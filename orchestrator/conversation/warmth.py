@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.conversation.turnstile import Gates
-from orchestrator.errors import OrchestratorError
-from orchestrator.ports import Keeper, Message, Model
+from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.ports.agent import Keeper, Message, Model
 from sync.errors import SyncError
 
 KEPT = 4

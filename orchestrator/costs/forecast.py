@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from orchestrator.core.ports.storage_outgoing import Spend
 from orchestrator.costs.sums import total
-from orchestrator.shipments import Spend
 
 LOOK_BACK = 7
 """Whole days whose mean the month's forecast rests on, at most, and"""

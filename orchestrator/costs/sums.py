@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import astuple, replace
 from datetime import date
 
-from orchestrator.shipments import Spend, Totals
+from orchestrator.core.ports.storage_outgoing import Spend, Totals
 
 BY = ("day", "node", "project", "agent", "model")
 """What rows can be summed by."""

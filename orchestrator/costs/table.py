@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from orchestrator.core.ports.storage_outgoing import Spend, Totals
 from orchestrator.costs.sums import fitted
-from orchestrator.shipments import Spend, Totals
 
 HEADING = "## Spent"
 ROWS = 300

@@ -15,8 +15,8 @@ from urllib.parse import unquote
 from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 from apprise.utils.parse import parse_urls
 
-from orchestrator.errors import WrongSetting
-from orchestrator.notices.courier import Channel, Message, NotDelivered
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.ports.notifier import Channel, Message, NotDelivered
 
 VARIABLE = "SHIFTBOOK_NOTIFY"
 SECONDS = 30.0

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from missions.policy import outside_scope
+from orchestrator.core.errors import WorkspaceFailed
+from orchestrator.core.ports.agent import Job, Outcome, Sandbox, Stop
 from orchestrator.delegation import agents_file, letters
 from orchestrator.delegation.disk import full
 from orchestrator.delegation.result import Done, outcome_of
@@ -18,8 +20,6 @@ from orchestrator.delegation.turn import Turn, Worker
 from orchestrator.delegation.verification import Scope, Verdict, verify
 from orchestrator.delegation.watch import LINGER, Bill, Bounds
 from orchestrator.delegation.workspace import Workspaces
-from orchestrator.errors import WorkspaceFailed
-from orchestrator.ports import Job, Outcome, Sandbox, Stop
 
 LEAST = 5.0
 """Seconds that must be left for another round."""

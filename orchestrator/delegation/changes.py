@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from orchestrator.ports import Changes
+from orchestrator.core.ports.agent import Changes
 
 LINK, EXECUTABLE, ABSENT = "120000", "100755", "000000"
 

@@ -19,14 +19,14 @@ from pathlib import Path
 import h11
 import httpx
 
-from orchestrator import prices
+from orchestrator.core import pricing
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.ports.agent import LINE_PORT, Usage
 from orchestrator.delegation.line.asked import Call, Fetch, Refusal, Tunnel, passed_on, read
 from orchestrator.delegation.line.gateway import Door, Gateway, client, length, send, sent
 from orchestrator.delegation.line.hosts import Hosts
 from orchestrator.delegation.line.talk import Talk
 from orchestrator.delegation.program import Upstream
-from orchestrator.errors import WrongSetting
-from orchestrator.ports import LINE_PORT, Usage
 
 NAME = "line"
 CONNECTIONS = 128
@@ -76,7 +76,7 @@ class Line:
     def _note(self, usage: Usage) -> None:
         if usage.cost_usd is None and (usage.tokens_in or usage.tokens_out):
             self.unpriced.add(usage.model)
-        self.spent = prices.total(self.spent, usage)
+        self.spent = pricing.total(self.spent, usage)
         self._told(self.spent)
 
 

@@ -11,8 +11,8 @@ import re
 from abc import ABC, abstractmethod
 from typing import Any
 
+from orchestrator.core.ports.agent import Usage
 from orchestrator.delegation.program import Told, Trouble
-from orchestrator.ports import Usage
 
 DENIALS = 100
 """Refusals that are remembered of one round."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.ports import Confinement
+from orchestrator.core.ports.agent import Confinement
 
 MIB = 1024 * 1024
 PAGE = resource.getpagesize()

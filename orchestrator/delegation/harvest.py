@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.core.ports.agent import Changes
 from orchestrator.delegation.changes import counted
 from orchestrator.delegation.trees import entries
-from orchestrator.ports import Changes
 from sync.git import Git
 
 SECONDS = 600.0

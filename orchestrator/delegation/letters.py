@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from orchestrator.core.ports.agent import Job
 from orchestrator.delegation.agents_file import AGENTS
-from orchestrator.ports import Job
 
 WITH_PROJECT = (
     "You work in a clone of the project {project}, alone and without anybody to ask: decide for yourself, and say at "

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from missions.mission import PAID_AGENTS, Mission
-from orchestrator.errors import StoreFailed
+from orchestrator.core.errors import StoreFailed
+from orchestrator.core.ports.agent import Usage
 from orchestrator.ledger import Ledger
-from orchestrator.ports import Usage
 
 Spent = Mapping[str, float]
 """USD by project; "" is none."""

@@ -21,9 +21,9 @@ from typing import BinaryIO
 
 import psutil
 
+from orchestrator.core.ports.agent import RUN_MARK, Confinement, Stop
 from orchestrator.delegation.footprint import Excess, Footprint
 from orchestrator.delegation.tail import Tail
-from orchestrator.ports import RUN_MARK, Confinement, Stop
 
 GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from missions.errors import BadName
 from missions.mission import slug
-from orchestrator.ports import Proposal
+from orchestrator.core.ports.agent import Proposal
 
 MOST = 20
 LOOKED = 2 * MOST

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.core.ports.agent import Outcome, Proposal, Sandbox, Stop
 from orchestrator.delegation.events import ANSWER
 from orchestrator.delegation.harvest import Work
 from orchestrator.delegation.process import Ending
@@ -16,7 +17,6 @@ from orchestrator.delegation.trees import entries
 from orchestrator.delegation.turn import Turn
 from orchestrator.delegation.verification import Verdict
 from orchestrator.delegation.watch import Bill
-from orchestrator.ports import Outcome, Proposal, Sandbox, Stop
 
 LISTED = 1000
 """Most files that are listed for a mission without a project."""

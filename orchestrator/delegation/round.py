@@ -10,7 +10,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from orchestrator import prices
+from orchestrator.core import pricing
+from orchestrator.core.errors import WorkspaceFailed
+from orchestrator.core.ports.agent import Job, Sandbox, Usage
 from orchestrator.delegation import letters
 from orchestrator.delegation.egress import Line, open_line
 from orchestrator.delegation.process import Ending, Ran, run
@@ -18,8 +20,6 @@ from orchestrator.delegation.program import Brief, Launch, Program, Reading, Tol
 from orchestrator.delegation.site import Site, confined
 from orchestrator.delegation.turn import Turn
 from orchestrator.delegation.watch import Bounds, Watch
-from orchestrator.errors import WorkspaceFailed
-from orchestrator.ports import Job, Sandbox, Usage
 
 PERSONS = frozenset({Trouble.LOGIN, Trouble.QUOTA, Trouble.BUDGET})
 """Trouble that trying again does not end."""
@@ -158,7 +158,7 @@ class _Heard:
         if told.usage != self._counted:
             self._counted, self._priced = told.usage, told.usage
             if told.usage.cost_usd is None and told.usage.model:
-                self._priced = replace(told.usage, cost_usd=prices.cost(told.usage))
+                self._priced = replace(told.usage, cost_usd=pricing.cost(told.usage))
         named = told.session if SESSION.fullmatch(told.session) else ""
         return replace(told, usage=self._priced, session=named)
 

@@ -14,13 +14,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from handoff.agents_file import BEGIN
+from orchestrator.core.errors import WorkspaceFailed
+from orchestrator.core.ports.agent import Confinement, Job, Sandbox, Stop
 from orchestrator.delegation.agents_file import AGENTS, CLAUDE, remove
 from orchestrator.delegation.harvest import scrub
 from orchestrator.delegation.starting import start_from
 from orchestrator.delegation.trees import removed
 from orchestrator.delegation.workspace import Workspace, Workspaces
-from orchestrator.errors import WorkspaceFailed
-from orchestrator.ports import Confinement, Job, Sandbox, Stop
 from sync.errors import GitError
 
 SESSION = "session.json"

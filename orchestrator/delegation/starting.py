@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from orchestrator.core.errors import WorkspaceFailed
+from orchestrator.core.ports.agent import Stop
 from orchestrator.delegation.harvest import DIFF, LOCAL, SECONDS, scrub
 from orchestrator.delegation.workspace import FETCH_SECONDS, Workspace
-from orchestrator.errors import WorkspaceFailed
 from orchestrator.ledger import Ledger
-from orchestrator.ports import Stop
 from sync.errors import GitError
 from sync.git import Git
 from sync.objects import find

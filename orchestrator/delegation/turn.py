@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from orchestrator.core.ports.agent import Job
 from orchestrator.delegation.process import Ending
 from orchestrator.delegation.program import Told
 from orchestrator.delegation.site import Site
 from orchestrator.delegation.watch import Bounds
-from orchestrator.ports import Job
 
 
 @dataclass(frozen=True, kw_only=True)

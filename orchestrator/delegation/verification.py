@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from orchestrator.core.ports.agent import Sandbox
 from orchestrator.delegation.harvest import Snapshot
 from orchestrator.delegation.process import Ending, Ran, run
 from orchestrator.delegation.site import Site, confined
 from orchestrator.delegation.turn import cut_off
 from orchestrator.delegation.watch import Bounds
-from orchestrator.ports import Sandbox
 
 TOLD = 6000
 """Characters of a test's output that go back to the agent, half from its beginning and half from its end."""

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from orchestrator import prices
-from orchestrator.ports import Meter, Stop, Usage
+from orchestrator.core import pricing
+from orchestrator.core.ports.agent import Meter, Stop, Usage
 
 LINGER = 30.0
 """Seconds that a program gets to exit after its last event."""
@@ -57,7 +57,7 @@ class Bill:
             return self._sum()
 
     def _sum(self) -> Usage:
-        return prices.total(self._past, more(self._told, self._line))
+        return pricing.total(self._past, more(self._told, self._line))
 
 
 class Watch:

@@ -16,9 +16,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from missions.mission import slug
+from orchestrator.core.errors import WorkspaceFailed
+from orchestrator.core.ports.agent import Project, Stop
 from orchestrator.delegation.harvest import LOCAL, Repository, Snapshot, Work, scrub
-from orchestrator.errors import WorkspaceFailed
-from orchestrator.ports import Project, Stop
 from sync.errors import GitError
 from sync.git import Git
 

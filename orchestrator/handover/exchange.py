@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 from handoff.redact import redact
 from missions.frontmatter import Scalar
+from orchestrator.core.errors import Refused, WorkspaceFailed, WrongSetting
+from orchestrator.core.ports.agent import Project, Stop
+from orchestrator.core.ports.storage import Conversation, Conversations, Turn
 from orchestrator.delegation.starting import changed, patch_path, start_at, start_from
-from orchestrator.errors import Refused, WorkspaceFailed, WrongSetting
 from orchestrator.fleet import Detail, Fleet
 from orchestrator.handover import opening
 from orchestrator.handover.summary import summary
-from orchestrator.ports import Project, Stop
-from orchestrator.stores import Conversation, Conversations, Turn
 from orchestrator.tools.ground import Ground, Grounds
 from orchestrator.tools.ground import branch_of as own_branch
 from sync.errors import GitError

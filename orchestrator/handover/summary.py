@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from missions.document import RESULT_MARK
-from orchestrator.stores import Conversation, Turn
+from orchestrator.core.ports.storage import Conversation, Turn
 
 REQUESTS, DECISIONS, FILES = 8, 10, 40
 """Lines of each kind, the newest."""

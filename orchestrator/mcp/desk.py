@@ -19,7 +19,7 @@ from missions.errors import BadName
 from missions.frontmatter import Scalar
 from missions.mission import Status, slug
 from orchestrator.context import estimate
-from orchestrator.errors import WrongSetting
+from orchestrator.core.errors import WrongSetting
 from orchestrator.fleet import Detail, Fleet
 from orchestrator.logbook import Logbook, Outsider
 from orchestrator.memos import Memos

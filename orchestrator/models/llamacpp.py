@@ -21,13 +21,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import ContextTooLong, ModelUnavailable, OrchestratorError, WrongPrompt
+from orchestrator.core.errors import ContextTooLong, ModelUnavailable, OrchestratorError, WrongPrompt
+from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Message, Prompt, Stop, Usage
 from orchestrator.models import states
 from orchestrator.models.answer import Answer
 from orchestrator.models.aside import LOOKS, listen
 from orchestrator.models.states import Note
 from orchestrator.models.weights import Weights, threads_here
-from orchestrator.ports import Embedder, Generation, Keeper, Message, Prompt, Stop, Usage
 
 BATCH = 128
 """Tokens of a prompt between two looks at the stop."""

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from orchestrator.backends import Listed
-from orchestrator.errors import ContextTooLong, ModelUnavailable
+from orchestrator.core.errors import ContextTooLong, ModelUnavailable
+from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Prompt, Stop, Usage
+from orchestrator.core.ports.model_backend import Listed
 from orchestrator.models import reach
 from orchestrator.models.answer import Answer, Rate, length, refusal
-from orchestrator.ports import Embedder, Generation, Keeper, Prompt, Stop, Usage
 
 if TYPE_CHECKING:
     import ollama

@@ -14,11 +14,11 @@ from typing import Any
 
 import httpx
 
-from orchestrator.backends import HOPS, Listed
-from orchestrator.errors import ModelUnavailable
+from orchestrator.core.errors import ModelUnavailable
+from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Prompt, Stop, Usage
+from orchestrator.core.ports.model_backend import HOPS, Listed
 from orchestrator.models import reach, wire
 from orchestrator.models.answer import Answer, Rate, refusal
-from orchestrator.ports import Embedder, Generation, Keeper, Prompt, Stop, Usage
 
 CONTEXT_FIELDS = ("context_length", "max_model_len", "context_window", "max_context_length")
 """What servers call a model's context in their list (OpenRouter and Shiftbook, vLLM, Groq, LM Studio)."""

@@ -6,7 +6,7 @@ import ipaddress
 import socket
 from urllib.parse import urlsplit
 
-from orchestrator.errors import ModelUnavailable
+from orchestrator.core.errors import ModelUnavailable
 
 CONNECT_SECONDS = 0.3
 """A server on this machine or in the same house answers within that; one that does not is down."""

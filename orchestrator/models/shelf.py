@@ -11,14 +11,14 @@ from urllib.parse import quote
 
 import dotenv
 
-from orchestrator.backends import Listed
-from orchestrator.errors import ModelUnavailable, NotFound, Refused, WrongSetting
+from orchestrator.core.errors import ModelUnavailable, NotFound, Refused, WrongSetting
+from orchestrator.core.ports.model_backend import Listed
+from orchestrator.core.settings import Settings
 from orchestrator.models.candidates import gguf_files, model_folder, ollama_server
 from orchestrator.models.card import read_card
 from orchestrator.models.gguf import NotGguf
 from orchestrator.models.ollama import tag
 from orchestrator.routing import Router
-from orchestrator.settings import Settings
 
 Tell = Callable[[str, int, int], None]
 """Takes what is being done, and of how many bytes how many are done (0: nobody says)."""

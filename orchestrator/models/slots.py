@@ -10,8 +10,8 @@ import threading
 import time
 from dataclasses import dataclass
 
+from orchestrator.core.ports.agent import Stop
 from orchestrator.models.aside import LOOKS
-from orchestrator.ports import Stop
 
 OWN_SECONDS = 0.5
 """How long a call waits for its conversation's own place: one that was stopped needs a moment to leave it."""

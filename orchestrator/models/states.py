@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from orchestrator.ports import Message
+from orchestrator.core.ports.agent import Message
 
 ROOM = 512 * 1024 * 1024
 """Bytes that the states of a process may take on disk; the one that was used longest ago goes first."""

@@ -14,9 +14,9 @@ from typing import Any
 
 import httpx
 
+from orchestrator.core.ports.agent import Prompt, Stop
 from orchestrator.models import reach
 from orchestrator.models.aside import LOOKS
-from orchestrator.ports import Prompt, Stop
 
 SILENCE_SECONDS = 600.0
 """The longest wait between two bytes of an answer: a server may have to load the model first."""

@@ -17,7 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import ModelUnavailable
+from orchestrator.core.errors import ModelUnavailable
+from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Message, Prompt, Stop, Usage
 from orchestrator.models import states
 from orchestrator.models import xllamacpp_words as words
 from orchestrator.models.answer import Answer, refusal
@@ -26,7 +27,6 @@ from orchestrator.models.slots import Place, Slots
 from orchestrator.models.states import Note, States
 from orchestrator.models.weights import Weights, threads_here
 from orchestrator.models.xllamacpp_server import EMBED_TOKENS, Engine, Start, start
-from orchestrator.ports import Embedder, Generation, Keeper, Message, Prompt, Stop, Usage
 
 ENDING_SECONDS = 30.0
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from orchestrator.errors import ModelUnavailable
+from orchestrator.core.errors import ModelUnavailable
 
 BATCH = 128
 """Tokens of a prompt between two signs of progress: what a stopped call still costs. Larger ones are no faster."""

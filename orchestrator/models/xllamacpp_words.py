@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.errors import ModelUnavailable, OrchestratorError, WrongPrompt
+from orchestrator.core.errors import ModelUnavailable, OrchestratorError, WrongPrompt
+from orchestrator.core.ports.agent import Prompt
 from orchestrator.models import wire
 from orchestrator.models.answer import Answer, refusal
-from orchestrator.ports import Prompt
 
 SAMPLING = {"temperature": 0.3, "repeat_penalty": 1.1}
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from missions.lease import LeaseWatch
-from orchestrator.events import Tell
+from orchestrator.core.events import Tell
+from orchestrator.core.ports.storage import Marks
 from orchestrator.health import standings
 from orchestrator.journal import duration
 from orchestrator.ledger import Ledger
@@ -21,7 +22,6 @@ from orchestrator.notices.changes import Comparison
 from orchestrator.notices.postman import Postman
 from orchestrator.notices.speaker import line, members, stands_in
 from orchestrator.presence import OFFLINE
-from orchestrator.stores import Marks
 from orchestrator.telling.notice import Kind, Notice, key_of
 from orchestrator.telling.words import SENTENCE, plain
 from sync.errors import ObjectMissing

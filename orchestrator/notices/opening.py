@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from orchestrator.events import Tell
-from orchestrator.notices.courier import Courier
+from orchestrator.core.events import Tell
+from orchestrator.core.ports.notifier import Courier
+from orchestrator.core.ports.storage import Stores
 from orchestrator.notices.herald import Herald
 from orchestrator.notices.postman import Postman
-from orchestrator.stores import Stores
 
 
 def open_herald(

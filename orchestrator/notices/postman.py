@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from orchestrator.charter import Charter
-from orchestrator.events import Tell
-from orchestrator.notices.courier import MINE, Channel, Courier, NotDelivered
-from orchestrator.stores import Outgoing, Parcel
+from orchestrator.core.events import Tell
+from orchestrator.core.ports.notifier import MINE, Channel, Courier, NotDelivered
+from orchestrator.core.ports.storage import Outgoing, Parcel
 from orchestrator.telling import notice
 from orchestrator.telling.message import batch_key, message
 from orchestrator.telling.notice import Notice

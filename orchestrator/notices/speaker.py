@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from orchestrator.core.roles import Role
 from orchestrator.ledger import Ledger
 from orchestrator.presence import announced
-from orchestrator.roles import Role
 from sync.signatures import read_signers
 
 RANKS = {Role.HEADQUARTERS.value: 0, Role.STANDALONE_NODE.value: 1}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.notices.courier import MINE
-from orchestrator.stores import Outgoing, Parcel
+from orchestrator.core.ports.notifier import MINE
+from orchestrator.core.ports.storage import Outgoing, Parcel
 
 LOOKED = 1000
 """So many parcels are looked at."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from missions.errors import BadName
 from missions.mission import NO_PROJECT, slug
-from orchestrator.errors import NotFound, WrongSetting
+from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.matching.profile import place, repository
 from orchestrator.repositories.checks import command_of
 from sync.errors import GitError

@@ -14,7 +14,7 @@ from handoff.tiers import Tier, path_of
 from orchestrator import charter
 from orchestrator.bus import Bus
 from orchestrator.charter import Charter
-from orchestrator.errors import BrokenLedger, Refused, WrongSetting
+from orchestrator.core.errors import BrokenLedger, Refused, WrongSetting
 from orchestrator.landing import Draft, land
 from orchestrator.ledger import Ledger, Reader
 from orchestrator.matching.profile import place

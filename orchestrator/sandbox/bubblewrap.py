@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from orchestrator.ports import LINE_PORT, RUN_MARK, Confinement
+from orchestrator.core.ports.agent import LINE_PORT, RUN_MARK, Confinement
 from orchestrator.sandbox import relay
 
 MIB = 1024 * 1024

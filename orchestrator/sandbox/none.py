@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestrator.ports import Confinement
+from orchestrator.core.ports.agent import Confinement
 from orchestrator.sandbox import relay
 from orchestrator.sandbox.bubblewrap import expendable, foreign, limits, relayed
 

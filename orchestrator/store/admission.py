@@ -10,11 +10,11 @@ from sqlalchemy import Index, UniqueConstraint, delete, func, or_, select, text,
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from orchestrator.errors import WrongSetting
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.ports.storage import DeviceState, Json, Registration, TokenRow
 from orchestrator.store.columns import Document, Moment, Name, Words, within
 from orchestrator.store.conversations import BIG
 from orchestrator.store.database import Database, Table
-from orchestrator.stores import DeviceState, Json, Registration, TokenRow
 
 KEPT_STATES = 1000
 """How many states of each device are kept."""

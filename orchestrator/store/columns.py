@@ -14,7 +14,7 @@ from sqlalchemy import String, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-from orchestrator.stores import NAME, Json
+from orchestrator.core.ports.storage import NAME, Json
 
 ESCAPE = "\x1b"
 """What a text begins with that is kept as JSON because a database could not hold it, or because it begins like that."""

@@ -11,10 +11,10 @@ from sqlalchemy import BigInteger, Double, ForeignKey, Index, Integer, UniqueCon
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from orchestrator.errors import NotFound, Refused, WrongSetting
+from orchestrator.core.errors import NotFound, Refused, WrongSetting
+from orchestrator.core.ports.storage import Conversation, Json, ToolCall, Turn
 from orchestrator.store.columns import Document, Moment, Name, Words, within
 from orchestrator.store.database import Database, Table
-from orchestrator.stores import Conversation, Json, ToolCall, Turn
 
 BIG = BigInteger().with_variant(Integer, "sqlite")
 """A number that counts up by itself on both databases."""

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy import Table as Definition
 from sqlalchemy.exc import IntegrityError
 
-from orchestrator.errors import StoreFailed, WrongSetting
+from orchestrator.core.errors import StoreFailed, WrongSetting
 from orchestrator.store import migration, trouble
 from orchestrator.store.database import WRITES, Database, open_database
 from orchestrator.store.exchange import FactRow, renew

@@ -23,7 +23,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from orchestrator.errors import StoreFailed, WrongSetting
+from orchestrator.core.errors import StoreFailed, WrongSetting
 from orchestrator.store import migration, trouble
 
 VARIABLE = "SHIFTBOOK_DATABASE_URL"

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from orchestrator.errors import WrongSetting
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.ports.storage import Json, Parcel, Pulled, Pushed, SyncOp
 from orchestrator.store.columns import Document, Moment, Name, Words, within
 from orchestrator.store.conversations import BIG
 from orchestrator.store.database import Database, Table
-from orchestrator.stores import Json, Parcel, Pulled, Pushed, SyncOp
 
 GENERATION = "generation"
 MARK = "mark "

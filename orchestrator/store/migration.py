@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from orchestrator.errors import WrongSetting
+from orchestrator.core.errors import WrongSetting
 
 if TYPE_CHECKING:
     from alembic.config import Config

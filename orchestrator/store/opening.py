@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from orchestrator.core.ports.storage import Stores
 from orchestrator.store.admission import KeptDevices, KeptRegistrations, KeptTokens
 from orchestrator.store.conversations import KeptConversations, KeptToolCalls
 from orchestrator.store.copies import DatabaseCopies
 from orchestrator.store.database import open_database
 from orchestrator.store.exchange import KeptMarks, KeptOutgoing, KeptSyncOps
 from orchestrator.store.usage import KeptUsage
-from orchestrator.stores import Stores
 
 
 def open_stores(url: str, *, now: Callable[[], datetime], new_id: Callable[[], str]) -> Stores:

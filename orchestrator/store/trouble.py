@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from orchestrator.errors import StoreFailed, WrongSetting
+from orchestrator.core.errors import StoreFailed, WrongSetting
 from orchestrator.store.columns import Unfit
 
 FULL = "the disk is full: free some space, then do it again; nothing was half written"

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Double, String, UniqueConstraint, func, select, type_coerce
 from sqlalchemy.orm import Mapped, mapped_column
 
-from orchestrator.ports import Usage
+from orchestrator.core.ports.agent import Usage
+from orchestrator.core.ports.storage import Run, Spend, Totals
 from orchestrator.store.columns import Moment, Name
 from orchestrator.store.database import Database, Table
-from orchestrator.stores import Run, Spend, Totals
 
 DAY = len("2026-11-21")
 MODEL = 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from orchestrator.notices.courier import Message
+from orchestrator.core.ports.notifier import Message
 from orchestrator.telling.notice import Kind, Notice
 
 LINES = 20

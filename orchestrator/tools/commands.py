@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pydantic import Field
 
+from orchestrator.core.errors import Refused
+from orchestrator.core.ports.agent import Confinement, Sandbox, Stop
 from orchestrator.delegation.process import Ending, Ran, run
-from orchestrator.errors import Refused
-from orchestrator.ports import Confinement, Sandbox, Stop
 from orchestrator.tools.tool import Arguments, Result, shortened
 
 SECONDS = 120

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.core.ports.agent import Project, Stop
 from orchestrator.delegation.harvest import scrub
 from orchestrator.delegation.workspace import Workspace, Workspaces
-from orchestrator.ports import Project, Stop
 from sync.git import Git
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.charter import TOOLS
-from orchestrator.errors import WrongSetting
-from orchestrator.ports import Sandbox
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.ports.agent import Sandbox
 from orchestrator.tools.commands import Bench, Run, Shell
 from orchestrator.tools.files import Read, Write
 from orchestrator.tools.ground import Ground

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from orchestrator.errors import Refused
+from orchestrator.core.errors import Refused
 
 READ_ROOF = 2 * 1024 * 1024
 """Bytes of the largest file that is read or written whole."""

@@ -13,8 +13,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from orchestrator.core.ports.agent import Stop
 from orchestrator.delegation.harvest import LOCAL, set_aside
-from orchestrator.ports import Stop
 from orchestrator.tools.place import parts
 from orchestrator.tools.tool import Arguments, Result, shortened
 from sync.errors import GitError

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from orchestrator.ports import Stop
+from orchestrator.core.ports.agent import Stop
 from orchestrator.tools.place import Place
 from orchestrator.tools.tool import Arguments, Result, shortened
 

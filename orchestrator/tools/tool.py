@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from orchestrator.errors import OrchestratorError
-from orchestrator.ports import Stop
+from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.ports.agent import Stop
 
 SHOWN = 6000
 """Characters of a result that the model is given; what is left out is said."""

@@ -23,11 +23,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from orchestrator.core.ports.agent import LINE_PORT, Confinement, Sandbox
 from orchestrator.delegation.egress import Line, open_line
 from orchestrator.delegation.folders import Folders, Label
 from orchestrator.delegation.process import Ending, Ran, run
 from orchestrator.delegation.workspace import Workspaces
-from orchestrator.ports import LINE_PORT, Confinement, Sandbox
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.sandbox.none import NoSandbox
 from orchestrator.tools.ground import Grounds

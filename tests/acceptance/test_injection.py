@@ -20,9 +20,9 @@ from missions import frontmatter
 from missions.document import RESULT_MARK
 from missions.mission import Status
 from orchestrator import context
+from orchestrator.core.ports.agent import Outcome
 from orchestrator.ledger import Ledger
 from orchestrator.logbook import Outsider
-from orchestrator.ports import Outcome
 from tests.acceptance.fleets import Fleet, command
 from tests.journals import BRIEFING, BRIEFING_PATH, SHOP_LOG, logbook, memos, reviews
 from tests.ledgers import NOON, Peer, Town, working

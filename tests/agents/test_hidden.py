@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from orchestrator.ports import Confinement
+from orchestrator.core.ports.agent import Confinement
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.core.ports.agent import LINE_PORT, Confinement, Sandbox
 from orchestrator.delegation.egress import listening
 from orchestrator.delegation.process import Ending, Ran, run
-from orchestrator.ports import LINE_PORT, Confinement, Sandbox
 from orchestrator.sandbox import bubblewrap as confining
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.sandbox.none import NoSandbox

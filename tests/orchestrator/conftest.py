@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from orchestrator.core.ports.agent import Confinement, Sandbox
 from orchestrator.delegation.process import Ran, run
-from orchestrator.ports import Confinement, Sandbox
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.sandbox.none import NoSandbox
 from tests.conftest import lacking

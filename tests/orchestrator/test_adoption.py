@@ -14,7 +14,7 @@ from missions.mission import Status
 from orchestrator.adoption import Adoption, late_work
 from orchestrator.bus import late_name
 from orchestrator.claim import take_over
-from orchestrator.errors import NotFound, Refused, WrongSetting
+from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.ledger import Held
 from orchestrator.record import Record
 from sync.objects import read_commit

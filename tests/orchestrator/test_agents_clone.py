@@ -14,9 +14,9 @@ import pytest
 from handoff.agents_file import BEGIN, END, extended
 from missions.mission import Mission
 from orchestrator.agents.command import CommandAgent
+from orchestrator.core.ports.agent import Job, Outcome, Project
 from orchestrator.delegation import agents_file
 from orchestrator.delegation.workspace import Workspaces
-from orchestrator.ports import Job, Outcome, Project
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from tests.orchestrator.repositories import Server, git
 

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from orchestrator import backups, settings, wiring
-from orchestrator.errors import NotFound, OrchestratorError, Refused, WrongSetting
-from orchestrator.stores import Turn
+from orchestrator import backups, wiring
+from orchestrator.core import settings
+from orchestrator.core.errors import NotFound, OrchestratorError, Refused, WrongSetting
+from orchestrator.core.ports.storage import Turn
 from tests.databases import Server
 from tests.orchestrator.test_bundle import archive, entry, quiet
 

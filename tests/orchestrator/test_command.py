@@ -14,8 +14,8 @@ import pytest
 
 from missions.mission import Mission
 from orchestrator.agents.command import CommandAgent
+from orchestrator.core.ports.agent import Job, Outcome, Project
 from orchestrator.delegation.workspace import Workspaces
-from orchestrator.ports import Job, Outcome, Project
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.sandbox.none import NoSandbox
 from tests.orchestrator.conftest import gone

@@ -17,7 +17,7 @@ from missions.lease import Hold
 from missions.registers import NOBODY
 from orchestrator import conflicts
 from orchestrator.conflicts import Dispute
-from orchestrator.errors import NotFound, Refused, WrongSetting
+from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.fleet import Fleet
 from orchestrator.landing import since
 from orchestrator.presence import Sightings

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.constitution import Constitution
-from orchestrator.errors import BrokenLedger, WrongSetting
+from orchestrator.core.errors import BrokenLedger, WrongSetting
 from orchestrator.ledger import Ledger
 from orchestrator.pins import Pins
 from orchestrator.succession import by_key

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.core.ports.agent import Message, Prompt, Usage
 from orchestrator.models.embedded import ModelFile
 from orchestrator.models.slots import OWN_SECONDS, Slots
 from orchestrator.models.states import PREFIX, Note, States, head
 from orchestrator.models.xllamacpp import XLlamaCpp
-from orchestrator.ports import Message, Prompt, Usage
 
 FACTS = " ".join(f"The tool number {n} is kept in drawer {n * 7 % 13}." for n in range(40))
 NEVER = threading.Event()

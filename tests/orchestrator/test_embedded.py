@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import ModelUnavailable
+from orchestrator.core.errors import ModelUnavailable
 from orchestrator.models import embedded
 from orchestrator.models.embedded import EmbeddedModel
 from orchestrator.models.gguf import NotGguf, Tensor, read_layout

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import WrongSetting
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.settings import Settings
 from orchestrator.gatehouse import PUSHER, fit
-from orchestrator.settings import Settings
 from sync.beat import Beat
 from sync.errors import PushRefused
 from sync.git_remote import GitRemote

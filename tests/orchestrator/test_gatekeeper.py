@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator import porter
+from orchestrator.core.settings import Settings
 from orchestrator.gatehouse import PUSHER, fit
 from orchestrator.gatekeeper import Gatekeeper
-from orchestrator.settings import Settings
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.repositories import git
 from tests.orchestrator.test_gatehouse import commit_on_tip, refused

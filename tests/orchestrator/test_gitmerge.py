@@ -16,9 +16,9 @@ from handoff.entry import Entry, parse_log
 from handoff.log import append
 from missions.document import with_attempt, with_fields
 from orchestrator import conflicts, gitmerge
-from orchestrator.errors import Refused
+from orchestrator.core.errors import Refused
+from orchestrator.core.settings import Settings
 from orchestrator.founding import init, join
-from orchestrator.settings import Settings
 from tests.orchestrator.repositories import CLEAN, git
 
 DRIVER = f"{shlex.quote(sys.executable)} -P -m orchestrator"

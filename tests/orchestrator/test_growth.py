@@ -11,10 +11,10 @@ from orchestrator import checkup, logs, sizing
 from orchestrator.archive import Month
 from orchestrator.bench.ground import Ground, lay
 from orchestrator.checkup import Health
+from orchestrator.core.settings import Settings
 from orchestrator.custody import Custody
 from orchestrator.ledger import Filed
 from orchestrator.memos import memo_count, teaching
-from orchestrator.settings import Settings
 from orchestrator.sizing import Disk, excesses, summary
 from sync.git import Git, GitStore
 from sync.objects import FILE, TreeEntry, print_tree

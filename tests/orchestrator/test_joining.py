@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator import founding
-from orchestrator.errors import WrongSetting
-from orchestrator.settings import Settings
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.settings import Settings
 from sync.git import bearer
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from handoff.entry import parse_log
 from orchestrator import logs
-from orchestrator.errors import NotFound, WrongSetting
+from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.logbook import sections_of
 from tests.journals import SHOP_LOG, entry, log, logbook
 from tests.ledgers import Town

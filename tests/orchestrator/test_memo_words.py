@@ -10,7 +10,7 @@ from handoff.memo import parse_memo
 from missions.lease import Claim, Hold
 from missions.mission import Mission
 from orchestrator import charter, journal
-from orchestrator.ports import Outcome
+from orchestrator.core.ports.agent import Outcome
 from orchestrator.wiring import now
 from orchestrator.work import Workshop
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from handoff.promotion import Standing
-from orchestrator.errors import NotFound, Refused
+from orchestrator.core.errors import NotFound, Refused
 from orchestrator.memos import Filed
 from tests.journals import memo, memos
 from tests.ledgers import Keys, Town

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from orchestrator.backends import HOPS
-from orchestrator.errors import ContextTooLong, ModelUnavailable, OrchestratorError, WrongPrompt
+from orchestrator.core.errors import ContextTooLong, ModelUnavailable, OrchestratorError, WrongPrompt
+from orchestrator.core.ports.agent import Message, Model, Prompt
+from orchestrator.core.ports.model_backend import HOPS
 from orchestrator.models.answer import refusal
 from orchestrator.models.ollama import OllamaServer
 from orchestrator.models.openai import Server
-from orchestrator.ports import Message, Model, Prompt
 from tests.llama_server import Llama
 from tests.ollama_shim import Shim, ollama_shim
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.errors import NotFound, OrchestratorError, Refused, WrongSetting
+from orchestrator.core.errors import NotFound, OrchestratorError, Refused, WrongSetting
 from orchestrator.models import download
 from orchestrator.models.card import read_card
 from orchestrator.models.download import DownloadFailedError, Source, fetch

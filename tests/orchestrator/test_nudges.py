@@ -13,8 +13,8 @@ from flask import Flask
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from orchestrator import nudges
+from orchestrator.core.roles import Role
 from orchestrator.nudges import Bell, Listener, listen_here, nudge
-from orchestrator.roles import Role
 from sync.beat import Beat
 from sync.git_remote import GitRemote
 from sync.watch import watch_file

@@ -11,11 +11,11 @@ import pytest
 from missions.selection import Offer
 from orchestrator.accounts.door import Accounts, read
 from orchestrator.announcer import Bulletin
+from orchestrator.core.errors import StoreFailed
+from orchestrator.core.ports.storage_outgoing import Spend, Totals
+from orchestrator.core.roles import Role
 from orchestrator.costs import sums, table
-from orchestrator.errors import StoreFailed
 from orchestrator.presence import PAGE, announced, presences
-from orchestrator.roles import Role
-from orchestrator.shipments import Spend, Totals
 from tests.ledgers import FLEET, Peer, Ticks, Town
 
 TODAY = date(2026, 11, 21)

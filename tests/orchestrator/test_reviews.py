@@ -9,9 +9,9 @@ import pytest
 
 from handoff.briefing import parse
 from orchestrator.agents.review import ReviewAgent
-from orchestrator.errors import NotFound
+from orchestrator.core.errors import NotFound
+from orchestrator.core.ports.agent import Job
 from orchestrator.health import standings, troubles
-from orchestrator.ports import Job
 from orchestrator.reading import position, proposal_path, unread, with_mark, without_mark
 from orchestrator.reviews import BadProposal
 from sync.objects import read_commit

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from orchestrator import settings as settings_of
 from orchestrator import wiring
-from orchestrator.backends import Candidate
 from orchestrator.breaker import REST
-from orchestrator.errors import ModelUnavailable, NotFound, WrongSetting
+from orchestrator.core import settings as settings_of
+from orchestrator.core.errors import ModelUnavailable, NotFound, WrongSetting
+from orchestrator.core.ports.agent import Generation, Message, Prompt
+from orchestrator.core.ports.model_backend import Candidate
+from orchestrator.core.settings import Settings
 from orchestrator.models.candidates import candidates
 from orchestrator.models.ollama import OllamaServer
 from orchestrator.models.openai import Server
-from orchestrator.ports import Generation, Message, Prompt
 from orchestrator.routing import FRESH_SECONDS, Routed, Router
-from orchestrator.settings import Settings
 from tests.llama_server import Llama, eventually, llama_server
 from tests.ollama_shim import Shim
 from tests.servers import free_port

@@ -13,14 +13,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator import address, wiring
-from orchestrator.address import Address
-from orchestrator.errors import NotFound, Refused, WrongSetting
+from orchestrator import wiring
+from orchestrator.core import listen_address
+from orchestrator.core.errors import NotFound, Refused, WrongSetting
+from orchestrator.core.listen_address import Address
+from orchestrator.core.ports.storage import Stores
+from orchestrator.core.settings import Settings
 from orchestrator.limits import KNOWN, Allowance
 from orchestrator.ops import AUDIENCE, LASTS, JwtOpsTokens
 from orchestrator.probe import Probe
-from orchestrator.settings import Settings
-from orchestrator.stores import Stores
 from orchestrator.tokens import LOCAL, PREFIX, Caller, Doorkeeper, Kind, anyone, digest, mint, revoke
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -212,13 +213,13 @@ def test_allowances_of_strangers_do_not_pile_up() -> None:
 )
 def test_an_address_is_loopback_or_not(text: str, expected: Address, loopback: bool) -> None:
     """What is not surely this machine's own is taken for reachable."""
-    assert address.read(text) == expected
+    assert listen_address.read(text) == expected
     assert expected.loopback is loopback
 
 
 def test_off_is_no_address() -> None:
     """In any case of letters."""
-    assert address.read("off") is address.read(" OFF ") is None
+    assert listen_address.read("off") is listen_address.read(" OFF ") is None
 
 
 def test_a_probe_asks_once_for_a_while_and_never_waits_long() -> None:

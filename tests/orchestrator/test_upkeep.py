@@ -9,8 +9,8 @@ import pytest
 
 from handoff.entry import parse_log
 from orchestrator import logs
+from orchestrator.core.roles import Role
 from orchestrator.custody import Custody
-from orchestrator.roles import Role
 from tests.journals import SHOP_LOG, entry, log, review_missions, upkeep
 from tests.ledgers import Keys, Peer, Town
 

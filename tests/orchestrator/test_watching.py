@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import Refused
+from orchestrator.core.errors import Refused
 from tests.orchestrator.clones import QUIET, Clones, git, until, write
 
 HALVES = ("---\ntitle: Fix it\n", "priority: 3\n---\nPlease.\n")

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.core.errors import WorkspaceFailed
+from orchestrator.core.ports.agent import Project
 from orchestrator.delegation.harvest import Work
 from orchestrator.delegation.workspace import Workspace, Workspaces
-from orchestrator.errors import WorkspaceFailed
-from orchestrator.ports import Project
 from tests.orchestrator.conftest import Shell
 from tests.orchestrator.repositories import Server, git
 

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from orchestrator.errors import ModelUnavailable
+from orchestrator.core.errors import ModelUnavailable
+from orchestrator.core.ports.agent import Message, Prompt
 from orchestrator.models.embedded import ModelFile
 from orchestrator.models.xllamacpp import XLlamaCpp
-from orchestrator.ports import Message, Prompt
 
 HELLO = Prompt(messages=(Message(role="user", content="Say hello."),), max_tokens=2)
 

@@ -16,15 +16,15 @@ from missions.selection import Offer
 from orchestrator import journal
 from orchestrator.bus import BEAT, Bus
 from orchestrator.control.jobs import Job
+from orchestrator.core.events import Tell
+from orchestrator.core.ports.agent import Outcome
+from orchestrator.core.roles import Role
 from orchestrator.delivery import Delivery
-from orchestrator.events import Tell
 from orchestrator.intake import Intake, Taken
 from orchestrator.ledger import Held, Ledger, Reader
 from orchestrator.node import Node
 from orchestrator.outbox import Letter, Outbox
-from orchestrator.ports import Outcome
 from orchestrator.pulse import Pulse
-from orchestrator.roles import Role
 from orchestrator.trust import Trust
 from orchestrator.work import Stopper, Workshop
 from sync.beat import Beat

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from orchestrator.constitution import Constitution
-from orchestrator.events import Tell
+from orchestrator.core.events import Tell
 from orchestrator.intake import Taken
 from orchestrator.ledger import Held, Ledger
 from tests.simulation.agenda import Agenda, Kind

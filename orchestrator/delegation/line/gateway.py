@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import h11
 import httpx
 
+from orchestrator.core.ports.agent import Usage
 from orchestrator.delegation.line.asked import HOP, KEYS, Call, Refusal, passed_on
 from orchestrator.delegation.line.talk import Talk
 from orchestrator.delegation.line.tally import Tally, is_events
 from orchestrator.delegation.program import Upstream
-from orchestrator.ports import Usage
 
 CONNECT_SECONDS = 20.0
 SILENCE_SECONDS = 600.0

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from orchestrator import prices
-from orchestrator.ports import Usage
+from orchestrator.core import pricing
+from orchestrator.core.ports.agent import Usage
 
 WHOLE = 32 * 1024 * 1024
 """Bytes of one answer (of one event, if it comes as events) that are read; of a longer one nothing is known."""
@@ -58,7 +58,7 @@ class Tally:
             written = max(usage.tokens_out, -(-self._text // BYTES_PER_TOKEN))
             usage = replace(usage, tokens_in=read, tokens_out=written)
         hour = _number(raw.get("cache_creation"), "ephemeral_1h_input_tokens")
-        priced = prices.cost(usage, hour=hour)
+        priced = pricing.cost(usage, hour=hour)
         return replace(usage, cost_usd=_told(raw.get("cost")) if priced is None else priced)
 
     def _take(self, data: bytes) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from orchestrator import tokens, wiring
-from orchestrator.settings import Settings
+from orchestrator.core.settings import Settings
 from tests.acceptance import desks
 from tests.acceptance.desks import Desk
 from tests.acceptance.load import words

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from orchestrator.api.server import SPARE
-from orchestrator.settings import Settings
+from orchestrator.core.settings import Settings
 from tests.acceptance.load.served import Served
 
 BRIM = Settings.model_fields["streams"].default + SPARE

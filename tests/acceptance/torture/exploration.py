@@ -20,15 +20,15 @@ from orchestrator import node as node_module
 from orchestrator import pulse as pulse_module
 from orchestrator.bus import BEAT, Bus
 from orchestrator.constitution import Constitution
+from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.ports.agent import Job, Outcome, Stop
+from orchestrator.core.roles import Role
 from orchestrator.delivery import Delivery
-from orchestrator.errors import OrchestratorError
 from orchestrator.intake import Intake
 from orchestrator.ledger import Ledger, Reader
 from orchestrator.node import Node
 from orchestrator.outbox import Outbox
-from orchestrator.ports import Job, Outcome, Stop
 from orchestrator.pulse import Pulse
-from orchestrator.roles import Role
 from orchestrator.trust import Trust
 from orchestrator.work import Workshop
 from sync.beat import Beat

@@ -17,10 +17,10 @@ from orchestrator import wiring
 from orchestrator.api.app import create_app
 from orchestrator.api.doors import doorkeeper
 from orchestrator.api.house import House
+from orchestrator.core.ports.storage import Stores
+from orchestrator.core.roles import Role
+from orchestrator.core.settings import Settings
 from orchestrator.ops import JwtOpsTokens
-from orchestrator.roles import Role
-from orchestrator.settings import Settings
-from orchestrator.stores import Stores
 from orchestrator.tokens import Doorkeeper, mint
 
 

@@ -13,13 +13,13 @@ from flask.testing import FlaskClient
 
 from orchestrator.api.app import create_app
 from orchestrator.api.chat import HOPS
-from orchestrator.backends import Candidate, Listed
 from orchestrator.chatroom import Chatroom
 from orchestrator.conversation.warmth import Warmth
+from orchestrator.core.errors import ModelUnavailable
+from orchestrator.core.ports.agent import Model
+from orchestrator.core.ports.model_backend import Candidate, Listed
 from orchestrator.delegation.workspace import Workspaces
-from orchestrator.errors import ModelUnavailable
 from orchestrator.models import openai as openai_backend
-from orchestrator.ports import Model
 from orchestrator.routing import Router
 from orchestrator.tools.ground import Grounds
 from tests.orchestrator.api.conftest import Build, Site, bearer

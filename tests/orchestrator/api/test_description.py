@@ -12,7 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from orchestrator.api import access
 from orchestrator.api.gate import needs
-from orchestrator.roles import Role
+from orchestrator.core.roles import Role
 from tests.orchestrator.api.conftest import Build, bearer
 from tests.orchestrator.api.test_gate import LAN, noun
 

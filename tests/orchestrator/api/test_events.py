@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from orchestrator.api.events import told
+from orchestrator.core.roles import Role
 from orchestrator.nudges import Bell
-from orchestrator.roles import Role
 from tests.orchestrator.api.conftest import Build, bearer
 
 LAN = {"http": "0.0.0.0:8823"}

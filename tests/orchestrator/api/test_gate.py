@@ -10,7 +10,7 @@ from werkzeug.routing import Rule
 
 from orchestrator.api import gate
 from orchestrator.api.gate import caller, need_of, needs
-from orchestrator.roles import Role
+from orchestrator.core.roles import Role
 from tests.orchestrator.api.conftest import Build, Site, bearer
 
 SCOPES = ("chat", "sync", "ops", "missions", "approvals")

@@ -15,10 +15,10 @@ from werkzeug.serving import make_server
 
 from orchestrator import gitdoor
 from orchestrator.api.app import create_app
-from orchestrator.errors import OrchestratorError, WrongSetting
+from orchestrator.core.errors import OrchestratorError, WrongSetting
+from orchestrator.core.roles import Role
+from orchestrator.core.settings import Settings
 from orchestrator.gitdoor import Ask, Broken, Crowded, GitDoor, open_door
-from orchestrator.roles import Role
-from orchestrator.settings import Settings
 from tests.orchestrator.api.conftest import Build, Site, bearer
 from tests.orchestrator.clones import until
 from tests.orchestrator.repositories import CLEAN, git

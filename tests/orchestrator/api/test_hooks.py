@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from orchestrator.roles import Role
+from orchestrator.core.roles import Role
 from tests.orchestrator.api.conftest import Build
 
 SECRET = "a secret of some length"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from orchestrator.ports import Prompt
+from orchestrator.core.ports.agent import Prompt
 from tests.orchestrator.api.conftest import Build, Site, bearer
 from tests.orchestrator.api.test_chat import at_the_site
 from tests.orchestrator.conversation.conftest import Talk, stores, talk

@@ -12,7 +12,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from missions.errors import BadName
 from orchestrator.api.gate import needs
-from orchestrator.errors import (
+from orchestrator.core.errors import (
     AlreadyDone,
     ContextTooLong,
     ModelUnavailable,
@@ -23,7 +23,7 @@ from orchestrator.errors import (
     WrongPrompt,
     WrongSetting,
 )
-from orchestrator.roles import Role
+from orchestrator.core.roles import Role
 from sync.errors import RemoteUnreachable
 from tests.orchestrator.api.conftest import Build, bearer
 

@@ -10,10 +10,10 @@ import pytest
 
 from orchestrator.api.app import create_app
 from orchestrator.api.house import House
+from orchestrator.core.ports.agent import Usage
+from orchestrator.core.ports.storage import Parcel, Run
+from orchestrator.core.ports.storage_outgoing import Spend, Totals
 from orchestrator.costs import table
-from orchestrator.ports import Usage
-from orchestrator.shipments import Spend, Totals
-from orchestrator.stores import Parcel, Run
 from tests.ledgers import FLEET, Town
 from tests.orchestrator.api.conftest import Build, Site
 

@@ -11,11 +11,11 @@ from missions.mission import Mission
 from orchestrator import claim as claims
 from orchestrator.approval.completion import Completion, Finished
 from orchestrator.approval.door import Approval
+from orchestrator.core.ports.agent import Outcome
 from orchestrator.delegation.changes import counted
 from orchestrator.delegation.harvest import DIFF
 from orchestrator.journal import facts, kept
 from orchestrator.ledger import Held
-from orchestrator.ports import Outcome
 from tests.ledgers import Keys, Peer, Town, record
 from tests.orchestrator.repositories import Server, git
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from missions.mission import Status
-from orchestrator.errors import AlreadyDone, NotFound, Refused, WrongSetting
+from orchestrator.core.errors import AlreadyDone, NotFound, Refused, WrongSetting
 from orchestrator.journal import facts
 from orchestrator.trust import Trust
 from sync.objects import read_commit

@@ -21,10 +21,10 @@ from orchestrator.agents.claude import Claude
 from orchestrator.approval import diff as diffs
 from orchestrator.approval.door import Approval
 from orchestrator.approval.finisher import REST, Finisher
+from orchestrator.core.errors import NotFound
+from orchestrator.core.ports.agent import Changes, Outcome, Usage
 from orchestrator.delegation.program import Brief
-from orchestrator.errors import NotFound
 from orchestrator.journal import facts
-from orchestrator.ports import Changes, Outcome, Usage
 from orchestrator.record import Record, read_facts, read_record
 from sync.memory_remote import MemoryServer
 from sync.objects import edit_tree, write_commit

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from orchestrator import wiring
-from orchestrator.backends import Choice
 from orchestrator.context import estimate
 from orchestrator.conversation.approvals import Approvals
 from orchestrator.conversation.chat import Chat
@@ -19,12 +18,13 @@ from orchestrator.conversation.chronicle import Chronicle
 from orchestrator.conversation.memory import Memory
 from orchestrator.conversation.turnstile import Gates
 from orchestrator.conversation.values import Answer, Event, Request
+from orchestrator.core.errors import ContextTooLong
+from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Project, Prompt, Stop, Usage
+from orchestrator.core.ports.model_backend import Choice
+from orchestrator.core.ports.storage import Stores
+from orchestrator.core.settings import Settings
 from orchestrator.delegation.workspace import Workspaces
-from orchestrator.errors import ContextTooLong
-from orchestrator.ports import Embedder, Generation, Keeper, Project, Prompt, Stop, Usage
 from orchestrator.sandbox.bubblewrap import Bubblewrap
-from orchestrator.settings import Settings
-from orchestrator.stores import Stores
 from orchestrator.tools import kit
 from orchestrator.tools.ground import Grounds
 from orchestrator.tools.tool import Policy, Toolbox

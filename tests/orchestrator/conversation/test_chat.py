@@ -13,7 +13,7 @@ from handoff.entry import parse_log
 from orchestrator.conversation.chat import Chat
 from orchestrator.conversation.memory import Memory
 from orchestrator.conversation.values import Request
-from orchestrator.errors import (
+from orchestrator.core.errors import (
     AlreadyDone,
     ContextTooLong,
     ModelUnavailable,
@@ -22,7 +22,7 @@ from orchestrator.errors import (
     Refused,
     WrongSetting,
 )
-from orchestrator.ports import Prompt
+from orchestrator.core.ports.agent import Prompt
 from tests.journals import SHOP_LOG, entry, log
 from tests.orchestrator.conversation.conftest import One, ScriptedModel, Talk
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from orchestrator.conversation.turnstile import Gates, Ticket, Turnstile
-from orchestrator.errors import QueueFull
+from orchestrator.core.errors import QueueFull
 
 LANES, WAITING = 2, 3
 

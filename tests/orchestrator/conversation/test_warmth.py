@@ -10,8 +10,8 @@ import pytest
 
 from orchestrator.conversation.turnstile import Gates
 from orchestrator.conversation.warmth import KEPT, Subject, Warmth
-from orchestrator.errors import ModelUnavailable
-from orchestrator.ports import Message, Usage
+from orchestrator.core.errors import ModelUnavailable
+from orchestrator.core.ports.agent import Message, Usage
 from tests.orchestrator.conversation.conftest import ScriptedModel, Talk
 
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.core.ports.storage_outgoing import Spend, Totals
 from orchestrator.costs import sums, table
 from orchestrator.costs.forecast import forecast
-from orchestrator.shipments import Spend, Totals
 
 TODAY = date(2026, 11, 21)
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orchestrator.core.ports.agent import Usage
 from orchestrator.delegation.program import Brief, Launch, Told, Trouble
-from orchestrator.ports import Usage
 
 
 def event(**fields: object) -> str:

@@ -15,9 +15,9 @@ import pytest
 
 from missions.mission import Mission
 from orchestrator.agents.coding import CodingAgent
+from orchestrator.core.ports.agent import Job, Outcome, Project
 from orchestrator.delegation.attempt import Attempts
 from orchestrator.delegation.workspace import Workspaces
-from orchestrator.ports import Job, Outcome, Project
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from tests.conftest import lacking
 from tests.orchestrator.conftest import gone

@@ -14,11 +14,11 @@ import pytest
 from missions.mission import Mission
 from orchestrator.agents.builtin import BuiltinAgent
 from orchestrator.agents.tooled import named
+from orchestrator.core.errors import ModelUnavailable
+from orchestrator.core.ports.agent import Generation, Job, Model, Outcome, Project, Prompt, Stop, Usage
 from orchestrator.delegation.attempt import Attempts
 from orchestrator.delegation.workspace import Workspaces
-from orchestrator.errors import ModelUnavailable
 from orchestrator.models.xllamacpp import XLlamaCpp
-from orchestrator.ports import Generation, Job, Model, Outcome, Project, Prompt, Stop, Usage
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from tests.orchestrator.delegation.scripted import Purse
 from tests.orchestrator.repositories import Server, git

@@ -15,13 +15,13 @@ from filelock import FileLock
 from missions.document import with_fields
 from missions.lease import Hold
 from orchestrator.claim import keep_late
+from orchestrator.core.ports.agent import Job, Outcome, Project, Stop
 from orchestrator.delegation import clearance, survey
 from orchestrator.delegation.clearance import Clearance
 from orchestrator.delegation.folders import Folders, Label, read
 from orchestrator.delegation.grounds import Chats
 from orchestrator.delegation.survey import Disk, count, disk
 from orchestrator.delegation.workspace import Workspaces
-from orchestrator.ports import Job, Outcome, Project, Stop
 from orchestrator.tools.ground import Grounds
 from tests.ledgers import FLEET, NOON, Peer, Scripted, Ticks, Town, record, working
 from tests.orchestrator.repositories import git

@@ -17,6 +17,7 @@ from missions.mission import Mission
 from orchestrator.agents.aider import AiderReading
 from orchestrator.agents.claude import ClaudeReading
 from orchestrator.agents.opencode import OpenCodeReading
+from orchestrator.core.ports.agent import Job, Project, Unmetered
 from orchestrator.delegation import agents_file, proposals
 from orchestrator.delegation import round as rounds
 from orchestrator.delegation.events import MOST, count, event
@@ -32,7 +33,6 @@ from orchestrator.delegation.survey import taken
 from orchestrator.delegation.trees import removed
 from orchestrator.delegation.watch import Bill, Bounds
 from orchestrator.delegation.workspace import Workspace, Workspaces
-from orchestrator.ports import Job, Project, Unmetered
 from tests.orchestrator.repositories import Server, git
 
 STOP = threading.Event()

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from missions.mission import Mission, Status
 from orchestrator import charter
 from orchestrator.control import keeping
+from orchestrator.core.errors import BrokenLedger, StoreFailed
+from orchestrator.core.ports.agent import Job, Outcome, Stop, Usage
+from orchestrator.core.ports.storage_outgoing import Spend, Totals
 from orchestrator.costs import table
 from orchestrator.delegation.meter import FRESH, BudgetMeter, Limit, Purse, Spent, dollars
-from orchestrator.errors import BrokenLedger, StoreFailed
 from orchestrator.ledger import Ledger
-from orchestrator.ports import Job, Outcome, Stop, Usage
-from orchestrator.shipments import Spend, Totals
 from tests.ledgers import FLEET, NOON, Scripted, Ticks, Town, working
 
 BUDGETS = FLEET.format(trust="remote") + "budget_usd = 2.0\n[budget]\nmission_usd = 1.0\nday_usd = 5.0\n"

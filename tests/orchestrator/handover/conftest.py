@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from orchestrator import wiring
+from orchestrator.core.ports.agent import Project
+from orchestrator.core.ports.storage import Conversation, Stores, Turn
+from orchestrator.core.settings import Settings
 from orchestrator.delegation.workspace import Workspaces
 from orchestrator.fleet import Fleet
 from orchestrator.handover.exchange import Exchange
-from orchestrator.ports import Project
 from orchestrator.presence import Sightings
-from orchestrator.settings import Settings
-from orchestrator.stores import Conversation, Stores, Turn
 from orchestrator.tools.ground import Ground, Grounds
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.repositories import Server

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from orchestrator.cli import mission_project
-from orchestrator.errors import WrongSetting
+from orchestrator.core.errors import WrongSetting
 from tests.orchestrator.matching.test_assignment import ledger_of
 
 CODING = {"task": "coding_task"}

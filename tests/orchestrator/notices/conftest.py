@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from orchestrator.charter import Charter
+from orchestrator.core.ports.notifier import Courier
+from orchestrator.core.ports.storage import Stores
 from orchestrator.couriers.apprise import AppriseCourier
-from orchestrator.notices.courier import Courier
 from orchestrator.notices.herald import Herald
 from orchestrator.notices.postman import Postman
 from orchestrator.store.opening import open_stores
-from orchestrator.stores import Stores
 from orchestrator.telling.notice import Kind, Notice
 from orchestrator.telling.parts import NotifyPart
 from tests.ledgers import Clock, Peer, Ticks

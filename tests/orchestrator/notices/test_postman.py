@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.ports.notifier import Message, NotDelivered
 from orchestrator.couriers.apprise import AppriseCourier
-from orchestrator.errors import WrongSetting
-from orchestrator.notices.courier import Message, NotDelivered
 from orchestrator.notices.postman import HOLD, RESTS
 from orchestrator.notices.standing import retry, standing
 from orchestrator.telling.notice import Kind

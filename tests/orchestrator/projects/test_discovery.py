@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import NotFound, WrongSetting
+from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.repositories import checks
 from orchestrator.repositories.discovery import discover, of_folder, of_url, without_secrets
 from tests.orchestrator.repositories import Server, git

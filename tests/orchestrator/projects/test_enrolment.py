@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator import charter
-from orchestrator.errors import Refused, WrongSetting
+from orchestrator.core.errors import Refused, WrongSetting
 from orchestrator.matching.acquaintance import profiles
 from orchestrator.membership import Membership
 from orchestrator.repositories.discovery import Repository

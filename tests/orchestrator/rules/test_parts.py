@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from missions.approval import Auto
 from missions.standing import Tier
 from orchestrator.charter import read
-from orchestrator.errors import BrokenLedger
+from orchestrator.core.errors import BrokenLedger
 from orchestrator.rules.lines import line_of
 
 WHOLE = """\

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.core.ports.storage import Stores
 from orchestrator.store.database import Database, open_database
 from orchestrator.store.opening import open_stores
-from orchestrator.stores import Stores
 from tests.databases import Server
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.errors import WrongSetting
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.ports.storage import Registration, Stores
 from orchestrator.store import admission
-from orchestrator.stores import Registration, Stores
 from tests.orchestrator.store.conftest import NOON, Clock
 
 

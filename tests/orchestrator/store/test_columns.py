@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.errors import NotFound, WrongSetting
-from orchestrator.stores import Stores, Turn
+from orchestrator.core.errors import NotFound, WrongSetting
+from orchestrator.core.ports.storage import Stores, Turn
 from tests.orchestrator.store.conftest import NOON
 
 ANY = st.text(st.characters())  # with U+0000, halves of surrogate pairs, the escape itself

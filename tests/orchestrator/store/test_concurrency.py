@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from orchestrator.stores import Stores, Turn
+from orchestrator.core.ports.storage import Stores, Turn
 
 WRITER = """
 import sys, itertools, threading
@@ -69,7 +69,7 @@ def test_reports_of_one_device_are_counted_one_by_one(stores: Stores) -> None:
 
 def test_a_name_is_given_to_one_of_many(stores: Stores) -> None:
     """Of eight who make a token of one name at once, one has it."""
-    from orchestrator.errors import WrongSetting
+    from orchestrator.core.errors import WrongSetting
 
     refused: list[str] = []
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.errors import NotFound, Refused, WrongSetting
-from orchestrator.stores import Conversation, Stores, ToolCall, Turn
+from orchestrator.core.errors import NotFound, Refused, WrongSetting
+from orchestrator.core.ports.storage import Conversation, Stores, ToolCall, Turn
 
 
 def begun(stores: Stores, *, project: str = "shop", device: str = "phone", title: str = "t") -> Conversation:

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from orchestrator.errors import WrongSetting
-from orchestrator.ports import Usage
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.ports.agent import Usage
+from orchestrator.core.ports.storage import Parcel, Registration, Run, Stores, SyncOp, ToolCall, Turn
 from orchestrator.store.database import Database
 from orchestrator.store.opening import open_stores
 from orchestrator.store.schema import DEFINITIONS
-from orchestrator.stores import Parcel, Registration, Run, Stores, SyncOp, ToolCall, Turn
 from tests.databases import Server
 from tests.orchestrator.store.conftest import NOON, Clock
 

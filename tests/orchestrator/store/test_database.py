@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event, text
 
-from orchestrator.errors import StoreFailed, WrongSetting
+from orchestrator.core.errors import StoreFailed, WrongSetting
+from orchestrator.core.ports.storage import Stores, Turn
 from orchestrator.store import database as opening
 from orchestrator.store.database import Database, open_database, read_url
-from orchestrator.stores import Stores, Turn
 from tests import databases
 from tests.databases import PASSWORD, Server
 from tests.servers import free_port

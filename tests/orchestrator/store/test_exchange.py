@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from orchestrator.errors import WrongSetting
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.ports.storage import Parcel, Stores, SyncOp
 from orchestrator.store.database import Database
-from orchestrator.stores import Parcel, Stores, SyncOp
 from tests.orchestrator.store.conftest import NOON
 
 

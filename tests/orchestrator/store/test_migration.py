@@ -14,13 +14,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
-from orchestrator.errors import WrongSetting
-from orchestrator.ports import Usage
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.ports.agent import Usage
+from orchestrator.core.ports.storage import Run
 from orchestrator.store import migration
 from orchestrator.store.database import WRITES, Database, open_database, read_url
 from orchestrator.store.opening import open_stores
 from orchestrator.store.schema import METADATA
-from orchestrator.stores import Run
 from tests.orchestrator.store.conftest import NOON, Clock
 
 FIRST_TABLE = """

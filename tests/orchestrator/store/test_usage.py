@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta, timezone
 
-from orchestrator.ports import Usage
-from orchestrator.stores import Run, Stores, Totals
+from orchestrator.core.ports.agent import Usage
+from orchestrator.core.ports.storage import Run, Stores, Totals
 from tests.orchestrator.store.conftest import NOON
 
 USED = Usage(model="m", backend="b", tokens_in=10, tokens_out=5, tokens_cached=2, seconds=1.5, cost_usd=0.25)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.ports.agent import Project
 from orchestrator.delegation.workspace import Workspaces
-from orchestrator.errors import WrongSetting
-from orchestrator.ports import Project
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.tools import kit
 from orchestrator.tools.ground import Ground, Grounds

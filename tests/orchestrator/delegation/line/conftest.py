@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from orchestrator.core.ports.agent import Usage
 from orchestrator.delegation.egress import Line, open_line
 from orchestrator.delegation.program import Upstream
-from orchestrator.ports import Usage
 from tests.orchestrator.delegation.line.upstream import KEY, Api, api
 
 ANTHROPIC = Upstream(

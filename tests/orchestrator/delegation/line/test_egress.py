@@ -17,12 +17,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.ports.agent import Usage
 from orchestrator.delegation import egress
 from orchestrator.delegation.egress import PLACEHOLDER, open_line
 from orchestrator.delegation.line import talk
 from orchestrator.delegation.line.gateway import Veil
-from orchestrator.errors import WrongSetting
-from orchestrator.ports import Usage
 from tests.orchestrator.delegation.line.conftest import ANTHROPIC, OPENAI, Opener
 from tests.orchestrator.delegation.line.test_tally import ANTHROPIC as EVENTS
 from tests.orchestrator.delegation.line.upstream import KEY, events, whole

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator import prices
+from orchestrator.core import pricing
+from orchestrator.core.ports.agent import Usage
 from orchestrator.delegation.line.tally import Tally, is_events
-from orchestrator.ports import Usage
 
 ANTHROPIC = [
     {
@@ -109,7 +109,7 @@ def test_events(name: str, newline: str) -> None:
     for step in (0, 1, 7, 1000):
         usage = counted(sse(said, newline), events=True, step=step)
         assert unpriced(usage) == unpriced(expected)
-        assert usage.cost_usd == prices.cost(expected)
+        assert usage.cost_usd == pricing.cost(expected)
         assert usage.cost_usd
 
 

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from orchestrator.ports import Usage
+from orchestrator.core.ports.agent import Usage
 
 Json = Mapping[str, Any]
 """A JSON object."""

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Protocol
 
 from missions.mission import Mission
-from orchestrator.generation import Embedder as Embedder
-from orchestrator.generation import Generation as Generation
-from orchestrator.generation import Keeper as Keeper
-from orchestrator.generation import Message as Message
-from orchestrator.generation import Model as Model
-from orchestrator.generation import Prompt as Prompt
-from orchestrator.generation import Stop as Stop
-from orchestrator.generation import Usage as Usage
+from orchestrator.core.ports.model import Embedder as Embedder
+from orchestrator.core.ports.model import Generation as Generation
+from orchestrator.core.ports.model import Keeper as Keeper
+from orchestrator.core.ports.model import Message as Message
+from orchestrator.core.ports.model import Model as Model
+from orchestrator.core.ports.model import Prompt as Prompt
+from orchestrator.core.ports.model import Stop as Stop
+from orchestrator.core.ports.model import Usage as Usage
 
 
 @dataclass(frozen=True, kw_only=True)

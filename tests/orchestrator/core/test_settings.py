@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import settings as setup
-from orchestrator.errors import WrongSetting
-from orchestrator.roles import Role
+from orchestrator.core import settings as setup
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.roles import Role
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import NoReturn
 
 import pytest
 
-from orchestrator import prices
-from orchestrator.ports import Usage
+from orchestrator.core import pricing
+from orchestrator.core.ports.agent import Usage
 
 BILLS = [
     # $3 a million read, $0.30 from the cache, $3.75 into it, $15 written
@@ -38,13 +38,13 @@ BILLS = [
 @pytest.mark.parametrize(("usage", "bill"), BILLS, ids=lambda each: getattr(each, "model", None))
 def test_bills(usage: Usage, bill: float) -> None:
     """Each kind of token has its own price, and what came from a cache is not paid in full as well."""
-    assert prices.cost(usage) == pytest.approx(bill, rel=1e-9)
+    assert pricing.cost(usage) == pytest.approx(bill, rel=1e-9)
 
 
 def test_a_providers_name() -> None:
     """A model may be named with its provider before it."""
     plain, named = (
-        prices.cost(Usage(model=name, tokens_in=1000, tokens_out=10))
+        pricing.cost(Usage(model=name, tokens_in=1000, tokens_out=10))
         for name in ("claude-sonnet-4-5", "anthropic/claude-sonnet-4-5")
     )
     assert plain == named
@@ -54,13 +54,13 @@ def test_a_providers_name() -> None:
 @pytest.mark.parametrize("model", ["", "nobody-knows-it", "nobody/knows-it", "a/b/c", "/", "smollm2-135m"])
 def test_unknown(model: str) -> None:
     """A model without a known price has none: nobody is told that it was free."""
-    assert prices.cost(Usage(model=model, tokens_in=1000, tokens_out=10)) is None
+    assert pricing.cost(Usage(model=model, tokens_in=1000, tokens_out=10)) is None
 
 
 def test_impossible_counts() -> None:
     """Counts that contradict each other are no error: no more can be cached than was read."""
     usage = Usage(model="claude-sonnet-4-5", tokens_in=10, tokens_cached=50, tokens_written=70)
-    assert prices.cost(usage, hour=90) == pytest.approx(10 * 6e-6)
+    assert pricing.cost(usage, hour=90) == pytest.approx(10 * 6e-6)
 
 
 def test_offline(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,15 +71,15 @@ def test_offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    prices._known.cache_clear()
-    assert prices.cost(Usage(model="gpt-5", tokens_in=1000)) == pytest.approx(0.00125)
+    pricing._known.cache_clear()
+    assert pricing.cost(Usage(model="gpt-5", tokens_in=1000)) == pytest.approx(0.00125)
 
 
 def test_total() -> None:
     """Two usages add up; what has no price leaves what is known."""
     one = Usage(model="a", tokens_in=1, tokens_out=2, tokens_cached=3, tokens_written=4, seconds=5, cost_usd=6)
     two = Usage(model="b", tokens_in=10, tokens_out=20, tokens_cached=30, tokens_written=40, seconds=50)
-    assert prices.total(one, two) == Usage(
+    assert pricing.total(one, two) == Usage(
         model="b", tokens_in=11, tokens_out=22, tokens_cached=33, tokens_written=44, seconds=55, cost_usd=6
     )
-    assert prices.total(two, two).cost_usd is None
+    assert pricing.total(two, two).cost_usd is None

@@ -14,19 +14,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from orchestrator.shipments import Copies as Copies
-from orchestrator.shipments import Json as Json
-from orchestrator.shipments import Marks as Marks
-from orchestrator.shipments import Outgoing as Outgoing
-from orchestrator.shipments import Parcel as Parcel
-from orchestrator.shipments import Pulled as Pulled
-from orchestrator.shipments import Pushed as Pushed
-from orchestrator.shipments import Run as Run
-from orchestrator.shipments import Spend as Spend
-from orchestrator.shipments import SyncOp as SyncOp
-from orchestrator.shipments import SyncOps as SyncOps
-from orchestrator.shipments import Totals as Totals
-from orchestrator.shipments import UsageBook as UsageBook
+from orchestrator.core.ports.storage_outgoing import Copies as Copies
+from orchestrator.core.ports.storage_outgoing import Json as Json
+from orchestrator.core.ports.storage_outgoing import Marks as Marks
+from orchestrator.core.ports.storage_outgoing import Outgoing as Outgoing
+from orchestrator.core.ports.storage_outgoing import Parcel as Parcel
+from orchestrator.core.ports.storage_outgoing import Pulled as Pulled
+from orchestrator.core.ports.storage_outgoing import Pushed as Pushed
+from orchestrator.core.ports.storage_outgoing import Run as Run
+from orchestrator.core.ports.storage_outgoing import Spend as Spend
+from orchestrator.core.ports.storage_outgoing import SyncOp as SyncOp
+from orchestrator.core.ports.storage_outgoing import SyncOps as SyncOps
+from orchestrator.core.ports.storage_outgoing import Totals as Totals
+from orchestrator.core.ports.storage_outgoing import UsageBook as UsageBook
 
 NAME = 100
 """The longest id or name of anything that is stored, in characters."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from orchestrator.errors import ContextTooLong, ModelUnavailable, WrongPrompt
-from orchestrator.ports import Embedder, Generation, Keeper, Model, Prompt, Stop
+from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
+from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Model, Prompt, Stop
 
 NODE = "node "
 """What the names of other nodes' backends begin with."""

@@ -23,10 +23,10 @@ from pydantic_settings import (
 
 from missions.errors import BadName
 from missions.mission import slug
-from orchestrator import address
-from orchestrator.address import Address
-from orchestrator.errors import WrongSetting
-from orchestrator.roles import Role
+from orchestrator.core import listen_address
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.listen_address import Address
+from orchestrator.core.roles import Role
 
 
 def default_home() -> Path:
@@ -77,7 +77,8 @@ class Settings(BaseSettings):
     accept_delegations: bool = Field(default=True, validation_alias=AliasChoices("ACCEPT_DELEGATIONS"))
     enable_vp_coder: bool = Field(default=True, validation_alias=AliasChoices("ENABLE_VP_CODER"))
     http: Annotated[Address | None, NoDecode] = Field(
-        default=Address(host="127.0.0.1", port=address.DEFAULT_PORT), validation_alias=AliasChoices("SHIFTBOOK_HTTP")
+        default=Address(host="127.0.0.1", port=listen_address.DEFAULT_PORT),
+        validation_alias=AliasChoices("SHIFTBOOK_HTTP"),
     )
     streams: int = Field(default=64, ge=1, le=4096, validation_alias=AliasChoices("SHIFTBOOK_STREAMS"))
     rate: int = Field(default=600, ge=0, validation_alias=AliasChoices("SHIFTBOOK_RATE"))
@@ -116,7 +117,7 @@ class Settings(BaseSettings):
     @field_validator("http", mode="before")
     @classmethod
     def _address(cls, value: Any) -> Any:
-        return address.read(value) if isinstance(value, str) else value
+        return listen_address.read(value) if isinstance(value, str) else value
 
     @field_validator("hq_url", mode="after")
     @classmethod

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orchestrator import charter, cron
-from orchestrator.errors import BrokenLedger
+from orchestrator import charter
+from orchestrator.core import cron
+from orchestrator.core.errors import BrokenLedger
 
 NOW = datetime(2026, 11, 21, 12, 0, 30, tzinfo=UTC)  # a Saturday
 

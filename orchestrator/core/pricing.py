@@ -10,7 +10,7 @@ import warnings
 from functools import cache
 from typing import TYPE_CHECKING
 
-from orchestrator.generation import Usage
+from orchestrator.core.ports.model import Usage
 
 if TYPE_CHECKING:
     from genai_prices import Usage as Counts
