@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 
 from handoff.redact import redact
 from missions.mission import Mission
-from orchestrator.archive import ARCHIVE
-from orchestrator.bus import LATE, Bus
 from orchestrator.core.errors import NotFound, Refused, Unfit, WrongSetting
 from orchestrator.fold import Draft
-from orchestrator.ledger import Filed, Ledger, Reader
+from orchestrator.ledger.archive import ARCHIVE
+from orchestrator.ledger.result_record import Record, flaw, read_record
+from orchestrator.ledger.snapshot import Filed, Ledger, Reader
+from orchestrator.ledger.transport import LATE, Bus
 from orchestrator.membership import Membership
-from orchestrator.record import Record, flaw, read_record
 from orchestrator.trust import Trust
 from sync.errors import ObjectMissing
 from sync.publish import publish

@@ -9,17 +9,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from missions.selection import Offer
-from orchestrator.bus import Bus
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.storage_outgoing import Spend
 from orchestrator.core.roles import Role
 from orchestrator.costs import table
 from orchestrator.delegation.clearance import disk
-from orchestrator.journal import utc
-from orchestrator.landing import Draft, land
-from orchestrator.ledger import Ledger, Reader
-from orchestrator.presence import FOLDER, page, text_of
+from orchestrator.ledger.node_pages import FOLDER, page, text_of
+from orchestrator.ledger.publish import Draft, land
+from orchestrator.ledger.result_report import utc
+from orchestrator.ledger.snapshot import Ledger, Reader
+from orchestrator.ledger.transport import Bus
 
 MOVING = frozenset({"load", "disk", "reported"})
 """Fields of a page that change all the time."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from orchestrator import wiring
-from orchestrator.charter import ToolsPart
 from orchestrator.conversation.approvals import Approvals
 from orchestrator.conversation.chat import Chat
 from orchestrator.conversation.chronicle import Chronicle
@@ -25,7 +24,8 @@ from orchestrator.core.settings import Settings
 from orchestrator.delegation.workspace import Workspaces
 from orchestrator.fleet import Fleet
 from orchestrator.handover.exchange import Exchange
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.config.fleet_toml import ToolsPart
+from orchestrator.ledger.snapshot import Ledger
 from orchestrator.routing import Router
 from orchestrator.tools import kit
 from orchestrator.tools.ground import Grounds

@@ -12,16 +12,16 @@ from pathlib import Path
 
 from handoff.promotion import Standing
 from orchestrator import wiring
-from orchestrator.conflicts import listed
 from orchestrator.core.errors import OrchestratorError, StoreFailed, WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.delegation import survey
 from orchestrator.health import standings, troubles
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.conflicts import listed
+from orchestrator.ledger.node_pages import announced
+from orchestrator.ledger.snapshot import Ledger
 from orchestrator.memos import memo_count, teaching
 from orchestrator.notices.speaker import line
 from orchestrator.notices.standing import standing
-from orchestrator.presence import announced
 from orchestrator.sizing import Disk, excesses, summary
 from sync.errors import SyncError
 from sync.git import Git

@@ -8,9 +8,9 @@ from functools import lru_cache
 
 from handoff.assemble import Assembly, assemble, remembering
 from handoff.tiers import Tier, path_of
-from orchestrator import logs
-from orchestrator.journal import utc
-from orchestrator.ledger import Ledger
+from orchestrator.ledger import session_logs
+from orchestrator.ledger.result_report import utc
+from orchestrator.ledger.snapshot import Ledger
 
 ROLE = (
     "You work on missions in a fleet. Answer from the documents below. Say plainly what you do not know. "
@@ -54,7 +54,7 @@ def assembled(
 ) -> Assembly:
     """The four tiers for one task, and what is recalled for it, in at most `budget` tokens as `count` counts them."""
     tiers = {tier: ledger.text(path_of(tier, project)) for tier in TIERS if project or tier in SHARED}
-    journal = logs.recent(ledger, project)
+    journal = session_logs.recent(ledger, project)
 
     def given(recalled: Sequence[str]) -> Assembly:
         return assemble(

@@ -16,9 +16,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from handoff.entry import Entry
-from orchestrator import charter, logs
-from orchestrator.ledger import Ledger
-from orchestrator.logs import LogFile
+from orchestrator.ledger import session_logs
+from orchestrator.ledger.config import fleet_toml
+from orchestrator.ledger.session_logs import LogFile
+from orchestrator.ledger.snapshot import Ledger
 from orchestrator.trust import Trust
 from sync.objects import Commit, find, read_commit
 from sync.remote import Oid, Store
@@ -103,7 +104,7 @@ def _altered(ledger: Ledger, trust: Trust, *, since: Oid | None) -> Iterator[Alt
         owned = _owned(ledger, trust, oid, commit)
         for before in commit.parents:
             tree = read_commit(store.get(before)).tree
-            if find(store, tree, charter.PATH) is None:
+            if find(store, tree, fleet_toml.PATH) is None:
                 continue  # before this repository was a ledger
             waiting.append(before)
             for entry_id, project, digest in _lost(store, files.of(tree), files.of(commit.tree)):
@@ -136,12 +137,14 @@ def _lost(store: Store, before: Mapping[str, LogFile], after: Mapping[str, LogFi
     changed = [file for path, file in before.items() if path not in after or after[path].oid != file.oid]
     for file in changed:
         now = after.get(file.path)
-        if now is not None and _appended(logs.text(store, file.oid), logs.text(store, now.oid)):
+        if now is not None and _appended(session_logs.text(store, file.oid), session_logs.text(store, now.oid)):
             continue
         own = [other for other in after.values() if other.project == file.project]
-        kept = {(entry.entry_id, _digest(entry)) for other in own for entry in logs.parsed(store, other).entries}
+        kept = {
+            (entry.entry_id, _digest(entry)) for other in own for entry in session_logs.parsed(store, other).entries
+        }
         ids = {entry_id for entry_id, _ in kept}
-        for entry in logs.parsed(store, file).entries:
+        for entry in session_logs.parsed(store, file).entries:
             aside = any(other.startswith(f"{entry.entry_id}~") for other in ids)  # a merge kept both wordings
             if (entry.entry_id, _digest(entry)) not in kept and not aside:
                 yield entry.entry_id, file.project, _digest(entry)
@@ -154,7 +157,7 @@ def _appended(before: str, after: str) -> bool:
 
 
 def _words_there(ledger: Ledger, projects: set[str]) -> set[tuple[str, str]]:
-    pairs = logs.entries(ledger.store, ledger.tree)
+    pairs = session_logs.entries(ledger.store, ledger.tree)
     return {(file.project, _digest(entry)) for file, entry in pairs if file.project in projects}
 
 
@@ -174,5 +177,5 @@ class _Files:
         if tree not in self._known:
             if len(self._known) > 256:
                 self._known.clear()
-            self._known[tree] = {file.path: file for file in logs.files(self._store, tree)}
+            self._known[tree] = {file.path: file for file in session_logs.files(self._store, tree)}
         return self._known[tree]

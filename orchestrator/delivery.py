@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from missions.lease import PAUSED, Hold
-from orchestrator import claim as claims
-from orchestrator import journal
-from orchestrator.bus import Bus
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Outcome
 from orchestrator.intake import Taken
-from orchestrator.ledger import Held
+from orchestrator.ledger import claims as claims
+from orchestrator.ledger import result_report
+from orchestrator.ledger.snapshot import Held
+from orchestrator.ledger.transport import Bus
 from orchestrator.outbox import Letter, Outbox
 from sync.errors import BranchMissing, HistoryRewritten, RemoteUnreachable, SyncError
 from sync.remote import Oid
@@ -68,9 +68,9 @@ class Delivery:
         with self._lock:
             self._ready.extend(self.outbox)
 
-    def post(self, held: Held, attempt: journal.Attempt, reason: str) -> None:
+    def post(self, held: Held, attempt: result_report.Attempt, reason: str) -> None:
         """Takes an ended attempt. It is on disk when this returns, or, if the disk is full, at least in memory."""
-        letter = Letter(held=held, state=attempt.state, record=journal.record(attempt), reason=reason)
+        letter = Letter(held=held, state=attempt.state, record=result_report.record(attempt), reason=reason)
         try:
             self.outbox.put(letter)
         except OSError as error:
@@ -83,7 +83,7 @@ class Delivery:
         now, paused = self.bus.now(), taken.state is Hold.PARKED
         summary = f"{taken.end[0].upper()}{taken.end[1:]}."
         outcome = Outcome(ok=False, summary=summary, error=taken.end, cancelled=paused)
-        attempt = journal.Attempt(
+        attempt = result_report.Attempt(
             mission=taken.mission,
             claim=taken.held.claim,
             outcome=outcome,

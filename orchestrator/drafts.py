@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 from handoff.log import union
 from missions import document, frontmatter
-from orchestrator.charter import PATH as CHARTER
-from orchestrator.constitution import SIGNERS
-from orchestrator.ledger import MISSIONS
+from orchestrator.ledger.config.fleet_toml import PATH as CHARTER
+from orchestrator.ledger.snapshot import MISSIONS
+from orchestrator.ledger.trust_root import SIGNERS
 
 FOLDERS = (MISSIONS, "projects", "knowledge")
 DOCUMENTS = ("HEARTBEAT.md", "PORTFOLIO_CONTEXT.md", "SESSION_LOG.md", CHARTER, SIGNERS)

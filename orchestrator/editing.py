@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from missions import document
 from missions.mission import Quarantined
-from orchestrator.bus import Bus
-from orchestrator.conflicts import Dispute
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
-from orchestrator.landing import Draft, edited, land
-from orchestrator.ledger import Ledger, Reader
+from orchestrator.ledger.conflicts import Dispute
+from orchestrator.ledger.publish import Draft, edited, land
+from orchestrator.ledger.snapshot import Ledger, Reader
+from orchestrator.ledger.transport import Bus
 from orchestrator.membership import Membership
 from orchestrator.trust import Trust
 

@@ -17,16 +17,16 @@ from orchestrator import context, views
 from orchestrator.accounts.door import Accounts
 from orchestrator.adoption import Adoption, Late, late_work
 from orchestrator.approval.door import Approval
-from orchestrator.archive import ARCHIVE
-from orchestrator.bus import Bus
-from orchestrator.conflicts import Dispute, listed
 from orchestrator.control.orders import Orders
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.editing import Editing
-from orchestrator.landing import Draft, land
-from orchestrator.ledger import MISSIONS, Ledger, Reader
+from orchestrator.ledger.archive import ARCHIVE
+from orchestrator.ledger.conflicts import Dispute, listed
+from orchestrator.ledger.node_pages import Presence, Sightings, presences
+from orchestrator.ledger.publish import Draft, land
+from orchestrator.ledger.snapshot import MISSIONS, Ledger, Reader
+from orchestrator.ledger.transport import Bus
 from orchestrator.membership import Membership
-from orchestrator.presence import Presence, Sightings, presences
 from orchestrator.resolution import Resolution
 from orchestrator.trust import Trust
 from orchestrator.views import MissionView

@@ -18,14 +18,14 @@ from missions.differences import overwritten
 from missions.frontmatter import Scalar
 from missions.lease import PAUSED, Claim, Hold
 from missions.mission import FINISHED, Mission, Quarantined, Status
-from orchestrator import conflicts
-from orchestrator.archive import ARCHIVE
-from orchestrator.bus import CLAIM, Bus
 from orchestrator.core.errors import Unfit
-from orchestrator.ledger import Filed, Held, Ledger, Reader
+from orchestrator.ledger import conflicts
+from orchestrator.ledger.archive import ARCHIVE
+from orchestrator.ledger.result_record import Record, artifact_path, decoded, encoded, flaw, inscribed, read_record
+from orchestrator.ledger.snapshot import Filed, Held, Ledger, Reader
+from orchestrator.ledger.transport import CLAIM, Bus
 from orchestrator.policy import children
 from orchestrator.policy.ruling import ANEW, ENDING, Judge, awaits, told
-from orchestrator.record import Record, artifact_path, decoded, encoded, flaw, inscribed, read_record
 from orchestrator.trust import Trust
 from sync.errors import ObjectMissing
 from sync.objects import read_commit

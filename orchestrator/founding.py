@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from missions.mission import slug
-from orchestrator import gitmerge, templates
+from orchestrator import templates
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.core.settings import Settings
-from orchestrator.pins import Pins
+from orchestrator.ledger import merge_driver
+from orchestrator.ledger.trust_pins import Pins
 from sync.errors import GitError
 from sync.git import Git, bearer
 from sync.signatures import Key, Principal, make_key, read_signers
@@ -146,7 +147,7 @@ def _sign_here(git: Git, folder: Path, settings: Settings, person: str) -> None:
             "gpg.ssh.allowedSignersFile": str(folder / "allowed_signers"),
             "pull.rebase": "true",
             # -P: the ledger's folder, where Git runs the driver, must not be where Python looks for modules
-            **gitmerge.settings(f"{shlex.quote(sys.executable)} -P -m orchestrator"),
+            **merge_driver.settings(f"{shlex.quote(sys.executable)} -P -m orchestrator"),
         }
     )
 
@@ -169,8 +170,8 @@ def _wanted(folder: Path, person: tuple[str, Key], node: tuple[str, Key]) -> dic
     files = {path: text for path, text in templates.ledger(folder.name).items() if not (folder / path).exists()}
     attributes = folder / ".gitattributes"
     there = attributes.read_text(encoding="utf-8") if attributes.exists() else ""
-    if f"merge={gitmerge.NAME}" not in there:
-        files[".gitattributes"] = there + ("\n" if there and not there.endswith("\n") else "") + gitmerge.ATTRIBUTES
+    if f"merge={merge_driver.NAME}" not in there:
+        files[".gitattributes"] = there + ("\n" if there and not there.endswith("\n") else "") + merge_driver.ATTRIBUTES
     path = folder / "allowed_signers"
     before = path.read_text(encoding="utf-8") if path.exists() else templates.SIGNERS
     if not path.exists():  # later lines are added by `shiftbook fleet admit`, in the open

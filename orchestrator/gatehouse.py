@@ -17,13 +17,13 @@ from pathlib import Path
 from missions.errors import BadClaim
 from missions.lease import Claim, read_claim
 from orchestrator import porter
-from orchestrator.bus import BEAT, CLAIM
-from orchestrator.constitution import SIGNERS, Constitution, InForce, Stand
 from orchestrator.core.errors import BrokenLedger, WrongSetting
 from orchestrator.core.settings import Settings
-from orchestrator.ledger import CLAIM_FILE, Reader
+from orchestrator.ledger.snapshot import CLAIM_FILE, Reader
+from orchestrator.ledger.transport import BEAT, CLAIM
+from orchestrator.ledger.trust_pins import Pins
+from orchestrator.ledger.trust_root import SIGNERS, Constitution, InForce, Stand
 from orchestrator.pathrules import NOBODY, Change, Move, Who, changing, moving
-from orchestrator.pins import Pins
 from sync.errors import HistoryRewritten, SyncError
 from sync.git import GitStore, quarantine
 from sync.objects import EXECUTABLE, FILE, find, read_commit

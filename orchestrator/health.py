@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from missions.mission import Status
 from orchestrator.core import cron
-from orchestrator.journal import utc
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.result_report import utc
+from orchestrator.ledger.snapshot import Ledger
 from orchestrator.reading import Position, position, proposal_path, reviewable, unread
 from orchestrator.trust import REVIEW
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from missions.lease import PAUSED, Claim, Hold, LeaseWatch
 from missions.mission import OPEN, Mission, Status
 from missions.selection import Offer, choose
-from orchestrator import claim as claims
-from orchestrator.bus import Bus
 from orchestrator.core.events import Tell
-from orchestrator.journal import duration
-from orchestrator.ledger import Filed, Held, Ledger, Reader
+from orchestrator.ledger import claims as claims
+from orchestrator.ledger.result_report import duration
+from orchestrator.ledger.snapshot import Filed, Held, Ledger, Reader
+from orchestrator.ledger.transport import Bus
 from orchestrator.matching.fitting import Fitting
 from orchestrator.trust import Trust
 from sync.remote import Oid

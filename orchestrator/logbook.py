@@ -11,13 +11,13 @@ from handoff.entry import SECTIONS, Entry, parse_log, render_entry
 from handoff.log import append_many
 from handoff.redact import redact
 from handoff.tiers import Tier, path_of
-from orchestrator import logs
-from orchestrator.bus import Bus
 from orchestrator.context import ROLE
 from orchestrator.core.errors import NotFound, WrongSetting
-from orchestrator.journal import utc
-from orchestrator.landing import Draft, land
-from orchestrator.ledger import Filed, Ledger, Reader
+from orchestrator.ledger import session_logs
+from orchestrator.ledger.publish import Draft, land
+from orchestrator.ledger.result_report import utc
+from orchestrator.ledger.snapshot import Filed, Ledger, Reader
+from orchestrator.ledger.transport import Bus
 from orchestrator.recollection import Found, Recollection
 from sync.remote import Oid
 
@@ -107,7 +107,7 @@ class Logbook:
         if project:
             known_project(ledger, project)
         finished = {f.mission.name: f for f in ledger.every_archived() if isinstance(f, Filed)}
-        for file, entry in logs.entries(ledger.store, ledger.tree, project):
+        for file, entry in session_logs.entries(ledger.store, ledger.tree, project):
             if entry.when[:10] < since[:10] or not (answer := _told(entry.sections, given=False)):
                 continue
             filed = finished.get(entry.mission)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrator.bus import Bus
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
-from orchestrator.landing import Draft, land
-from orchestrator.ledger import Ledger, Reader
+from orchestrator.ledger.publish import Draft, land
+from orchestrator.ledger.snapshot import Ledger, Reader
+from orchestrator.ledger.transport import Bus
 from orchestrator.trust import Trust
 from sync.signatures import ROLES, Principal, read_signers
 

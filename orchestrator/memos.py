@@ -22,11 +22,11 @@ from handoff.memo import Memo, parse_memo
 from handoff.promotion import Lesson, decided, lessons, settled
 from handoff.redact import redact
 from handoff.tiers import Tier, path_of
-from orchestrator.bus import Bus
 from orchestrator.core.errors import NotFound, Refused
-from orchestrator.journal import utc
-from orchestrator.landing import Draft, land
-from orchestrator.ledger import Ledger, Reader
+from orchestrator.ledger.publish import Draft, land
+from orchestrator.ledger.result_report import utc
+from orchestrator.ledger.snapshot import Ledger, Reader
+from orchestrator.ledger.transport import Bus
 from orchestrator.trust import MAY_FILE, Trust
 from sync.objects import EXECUTABLE, FILE, find, read_tree
 from sync.objects import FOLDER as TREE

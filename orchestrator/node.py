@@ -8,10 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from orchestrator import journal
 from orchestrator.announcer import Bulletin, announce
-from orchestrator.bus import BEAT
-from orchestrator.claim import Witness
 from orchestrator.control.jobs import Job, call_off
 from orchestrator.control.lookout import rest
 from orchestrator.control.muster import admitted, report
@@ -21,9 +18,12 @@ from orchestrator.delegation.clearance import Clearance
 from orchestrator.delivery import Delivery
 from orchestrator.fold import duty, fold
 from orchestrator.intake import Intake, Taken
-from orchestrator.ledger import Ledger
+from orchestrator.ledger import result_report
+from orchestrator.ledger.claims import Witness
+from orchestrator.ledger.node_pages import Sightings, page, presences
+from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.transport import BEAT
 from orchestrator.notices.herald import Herald
-from orchestrator.presence import Sightings, page, presences
 from orchestrator.pulse import Pulse
 from orchestrator.upkeep import Upkeep
 from orchestrator.work import Reason, Stopper, Workshop
@@ -41,7 +41,7 @@ class Node:
     pulse: Pulse
     role: Role
     clock: Callable[[], float]
-    book: Callable[[journal.Attempt], None]
+    book: Callable[[result_report.Attempt], None]
     """Notes what an attempt took."""
     let_go: tuple[Callable[[], None], ...] = ()
     """What ends processes and frees memory at the end."""
@@ -231,7 +231,7 @@ class Node:
             self.tell("started", told, mission=mission.name, attempt=claim.attempt)
         thread.start()
 
-    def _note(self, attempt: journal.Attempt) -> None:
+    def _note(self, attempt: result_report.Attempt) -> None:
         """Usage is for people to look at: a database that cannot be written must not cost a result."""
         try:
             self.book(attempt)

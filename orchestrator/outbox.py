@@ -14,8 +14,8 @@ from pathlib import Path
 
 from missions.errors import BadClaim
 from missions.lease import Claim, Hold, read_claim
-from orchestrator.ledger import Held
-from orchestrator.record import Record, read_facts
+from orchestrator.ledger.result_record import Record, read_facts
+from orchestrator.ledger.snapshot import Held
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from handoff.entry import parse_log
 from handoff.knowledge import without_lessons
 from missions import document
 from missions.lease import Claim
-from orchestrator.bus import BEAT, CLAIM, LATE, LOG
+from orchestrator.ledger.transport import BEAT, CLAIM, LATE, LOG
 from orchestrator.rules.decided import forged, in_review
 from sync.remote import Oid
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.snapshot import Ledger
 from orchestrator.pathrules import Change, Who, changing
 from orchestrator.trust import Trust
 from sync.objects import EXECUTABLE, FILE, FOLDER, TreeEntry, read_commit, read_tree

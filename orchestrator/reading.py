@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from handoff.entry import Entry
 from handoff.tiers import Tier, path_of
-from orchestrator import logs
-from orchestrator.ledger import Ledger
+from orchestrator.ledger import session_logs
+from orchestrator.ledger.snapshot import Ledger
 from sync.errors import ObjectMissing
 from sync.objects import read_commit
 from sync.remote import Oid
@@ -59,19 +59,21 @@ def unread(ledger: Ledger, project: str) -> list[Entry]:
     if last is not None:
         try:
             tree = read_commit(ledger.store.get(last.at)).tree
-            known = {entry.entry_id for _, entry in logs.entries(ledger.store, tree, project)}
+            known = {entry.entry_id for _, entry in session_logs.entries(ledger.store, tree, project)}
         except (ObjectMissing, KeyError, ValueError):
             known = set()  # a mark that somebody mistyped: reading all again changes nothing that is there already
     found: dict[str, Entry] = {}
-    for file in logs.files(ledger.store, ledger.tree):
+    for file in session_logs.files(ledger.store, ledger.tree):
         if file.project == project:
-            found |= {e.entry_id: e for e in logs.parsed(ledger.store, file).chronological if e.entry_id not in known}
+            found |= {
+                e.entry_id: e for e in session_logs.parsed(ledger.store, file).chronological if e.entry_id not in known
+            }
     return list(found.values())
 
 
 def reviewable(ledger: Ledger) -> list[str]:
     """The projects that have a log."""
-    return sorted({file.project for file in logs.files(ledger.store, ledger.tree)} - {""})
+    return sorted({file.project for file in session_logs.files(ledger.store, ledger.tree)} - {""})
 
 
 def without_mark(text: str) -> str:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from handoff import recall
 from handoff.entry import Entry
-from orchestrator import logs
 from orchestrator.core.errors import WrongSetting
-from orchestrator.ledger import Ledger
+from orchestrator.ledger import session_logs
+from orchestrator.ledger.snapshot import Ledger
 
 VERSION = "1"
 """Of the tables. A file of another version is made again."""
@@ -100,7 +100,7 @@ class Recollection:
         return sqlite3.connect(self.path, timeout=30, isolation_level=None)
 
     def _update(self, conn: sqlite3.Connection, ledger: Ledger) -> None:
-        files = logs.files(ledger.store, ledger.tree)
+        files = session_logs.files(ledger.store, ledger.tree)
         conn.execute("BEGIN IMMEDIATE")
         try:
             for statement in _TABLES.split(";"):
@@ -115,7 +115,7 @@ class Recollection:
                 conn.execute("ROLLBACK")
             raise
 
-    def _rebuild(self, conn: sqlite3.Connection, ledger: Ledger, files: Sequence[logs.LogFile]) -> None:
+    def _rebuild(self, conn: sqlite3.Connection, ledger: Ledger, files: Sequence[session_logs.LogFile]) -> None:
         for table in ("made", "source", "place"):
             conn.execute(f"DELETE FROM {table}")  # noqa: S608  # three words of ours
         recall.rebuild(conn, [])
@@ -126,7 +126,9 @@ class Recollection:
         return f"{VERSION} {self.of}"
 
 
-def _added(conn: sqlite3.Connection, ledger: Ledger, files: Sequence[logs.LogFile], known: dict[str, str]) -> bool:
+def _added(
+    conn: sqlite3.Connection, ledger: Ledger, files: Sequence[session_logs.LogFile], known: dict[str, str]
+) -> bool:
     """Takes in the files that changed; False when they changed what was taken in before."""
     changed = [file for file in files if known.get(file.path) != file.oid]
     gone = [path for path in known if path not in {file.path for file in files}]
@@ -136,7 +138,7 @@ def _added(conn: sqlite3.Connection, ledger: Ledger, files: Sequence[logs.LogFil
         conn.execute("DELETE FROM place WHERE path = ?", (path,))
         conn.execute("DELETE FROM source WHERE path = ?", (path,))
     for file in changed:
-        entries = logs.parsed(ledger.store, file).entries
+        entries = session_logs.parsed(ledger.store, file).entries
         digests = {entry.entry_id: _digest(entry) for entry in entries}
         if any(before.get(entry_id, digest) != digest for entry_id, digest in digests.items()):
             return False

@@ -10,12 +10,12 @@ from missions.anatomy import with_value, with_words
 from missions.differences import FILE, HEAD, RESULT, TEXT
 from missions.frontmatter import Malformed
 from missions.mission import Quarantined
-from orchestrator import conflicts
-from orchestrator.bus import Bus
-from orchestrator.conflicts import Dispute
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
-from orchestrator.landing import Draft, land
-from orchestrator.ledger import Filed, Ledger, Reader
+from orchestrator.ledger import conflicts
+from orchestrator.ledger.conflicts import Dispute
+from orchestrator.ledger.publish import Draft, land
+from orchestrator.ledger.snapshot import Filed, Ledger, Reader
+from orchestrator.ledger.transport import Bus
 from orchestrator.membership import Membership
 from orchestrator.trust import Trust
 

@@ -18,13 +18,13 @@ from handoff.facts import Dropped
 from handoff.proposal import counts, read_page, remarks, render_page, said
 from handoff.review import Proposal, Wording, review
 from handoff.tiers import Tier, path_of
-from orchestrator import logs
-from orchestrator.bus import Bus
 from orchestrator.core.errors import NotFound, OrchestratorError
 from orchestrator.core.ports.agent import Project
-from orchestrator.journal import utc
-from orchestrator.landing import Draft, land
-from orchestrator.ledger import Ledger, Reader
+from orchestrator.ledger import session_logs
+from orchestrator.ledger.publish import Draft, land
+from orchestrator.ledger.result_report import utc
+from orchestrator.ledger.snapshot import Ledger, Reader
+from orchestrator.ledger.transport import Bus
 from orchestrator.reading import TRAILER, Position, proposal_path, reviewable, unread, with_mark, without_mark
 from sync.remote import Oid
 
@@ -174,7 +174,7 @@ def _chosen(ledger: Ledger, project: str) -> list[str]:
 
 def _without_old_news(ledger: Ledger, project: str, briefing: str, proposal: Proposal) -> Proposal:
     """Drops changes whose entries came in late and are older than what the item rests on already."""
-    when = {entry.entry_id: entry.when for _, entry in logs.entries(ledger.store, ledger.tree, project)}
+    when = {entry.entry_id: entry.when for _, entry in session_logs.entries(ledger.store, ledger.tree, project)}
     cited = {item.item_id: item.cites for item in parse(briefing) if item.item_id}
 
     def newest(cites: Sequence[str]) -> str:

@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Any
 
 from missions import frontmatter
 from missions.mission import Status
-from orchestrator.charter import ReviewPart
 from orchestrator.core import cron
-from orchestrator.journal import utc
-from orchestrator.landing import Draft
-from orchestrator.ledger import MISSIONS, Ledger
+from orchestrator.ledger.config.fleet_toml import ReviewPart
+from orchestrator.ledger.publish import Draft
+from orchestrator.ledger.result_report import utc
+from orchestrator.ledger.snapshot import MISSIONS, Ledger
 from orchestrator.reading import reviewable, unread
 from orchestrator.trust import REVIEW
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import logs
-from orchestrator.bus import CLAIM, LATE
-from orchestrator.ledger import Ledger
+from orchestrator.ledger import session_logs
+from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.transport import CLAIM, LATE
 from sync.git import LOOSE, Git
 
 REFS, PACKS, STORE_MIB, OPEN, LOG_MIB, MONTH = 1000, 50, 2048, 1000, 8, 20_000
@@ -119,5 +119,5 @@ def _months(ledger: Ledger) -> dict[str, int]:
 
 def _logs(ledger: Ledger) -> dict[str, float]:
     """MiB of each file of the journal."""
-    files = logs.files(ledger.store, ledger.tree)
+    files = session_logs.files(ledger.store, ledger.tree)
     return {file.path: ledger.store.size(file.oid) / 2**20 for file in files}

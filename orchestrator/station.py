@@ -12,7 +12,6 @@ from orchestrator import founding, wiring
 from orchestrator.announcer import Bulletin, state
 from orchestrator.approval.completion import Completion
 from orchestrator.approval.finisher import Finisher
-from orchestrator.bus import BEAT
 from orchestrator.control import keeping
 from orchestrator.core import pricing
 from orchestrator.core.events import Tell
@@ -23,14 +22,15 @@ from orchestrator.delegation.unconfined import may_run_unconfined
 from orchestrator.delegation.workspace import Workspaces
 from orchestrator.delivery import Delivery
 from orchestrator.intake import Intake
-from orchestrator.journal import Attempt
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.node_pages import Sightings
+from orchestrator.ledger.result_report import Attempt
+from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.transport import BEAT
 from orchestrator.matching.deference import Deference
 from orchestrator.node import Node
 from orchestrator.notices.opening import open_herald
 from orchestrator.outbox import Outbox
 from orchestrator.patrol import Patrol
-from orchestrator.presence import Sightings
 from orchestrator.pulse import Pulse
 from orchestrator.schedule import Schedule
 from orchestrator.trust import Trust

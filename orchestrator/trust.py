@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 
-from orchestrator.charter import Charter
-from orchestrator.ledger import MISSIONS, Filed, Held, Ledger
+from orchestrator.ledger.config.fleet_toml import Charter
+from orchestrator.ledger.snapshot import MISSIONS, Filed, Held, Ledger
 from orchestrator.policy.children import given
 from orchestrator.policy.past import Past
 from orchestrator.policy.ruling import Judge

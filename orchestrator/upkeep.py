@@ -14,15 +14,15 @@ from datetime import UTC, datetime
 from handoff.entry import parse_log
 from handoff.errors import HandoffError
 from handoff.log import append_many, rotate, union
-from orchestrator import logs
-from orchestrator.bus import Bus
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Tell
 from orchestrator.core.roles import Role
 from orchestrator.custody import Custody
 from orchestrator.health import troubles
-from orchestrator.landing import Draft, land
-from orchestrator.ledger import Ledger, Reader
+from orchestrator.ledger import session_logs
+from orchestrator.ledger.publish import Draft, land
+from orchestrator.ledger.snapshot import Ledger, Reader
+from orchestrator.ledger.transport import Bus
 from orchestrator.patrol import Patrol
 from orchestrator.schedule import Schedule, missing, mission, mission_name
 from orchestrator.trust import Trust
@@ -123,13 +123,13 @@ def rotated(ledger: Ledger) -> Draft | None:
     committed = read_commit(ledger.store.get(ledger.tip)).committed
     keep = f"{datetime.fromtimestamp(committed, UTC):%Y-%m}"  # the branch's own time, the same for every node
     files: dict[str, bytes | None] = {}
-    for file in logs.files(ledger.store, ledger.tree):
-        if file.month or not any(e.when and e.when[:7] < keep for e in logs.parsed(ledger.store, file).entries):
+    for file in session_logs.files(ledger.store, ledger.tree):
+        if file.month or not any(e.when and e.when[:7] < keep for e in session_logs.parsed(ledger.store, file).entries):
             continue
-        rest, months = rotate(logs.text(ledger.store, file.oid), keep)
+        rest, months = rotate(session_logs.text(ledger.store, file.oid), keep)
         files[file.path] = rest.encode()
         for month, text in months.items():
-            path = logs.month_path(file.project, month)
+            path = session_logs.month_path(file.project, month)
             files[path] = _together(ledger.text(path), text).encode()
     return Draft(files=files, message=f"Logs: older months than {keep} have their own files") if files else None
 

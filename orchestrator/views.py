@@ -11,7 +11,7 @@ from missions.errors import BadName
 from missions.lifecycle import event_of, step
 from missions.mission import Mission, Quarantined, Status, slug
 from missions.selection import waits_for
-from orchestrator.ledger import Filed, Held, Ledger
+from orchestrator.ledger.snapshot import Filed, Held, Ledger
 from orchestrator.matching.assignment import waits
 from orchestrator.policy.ruling import PARTICIPLES, awaits
 from orchestrator.trust import Trust

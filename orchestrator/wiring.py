@@ -15,8 +15,6 @@ from pathlib import Path
 
 from orchestrator import founding
 from orchestrator.agents.review import ReviewAgent, Words
-from orchestrator.bus import Bus
-from orchestrator.constitution import Constitution
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Agent, Model, Project, Sandbox
@@ -29,13 +27,15 @@ from orchestrator.delegation.program import Program
 from orchestrator.delegation.workspace import Workspaces
 from orchestrator.drafts import WATCHED, merger
 from orchestrator.fleet import Fleet
-from orchestrator.ledger import Reader
+from orchestrator.ledger.node_pages import Sightings
+from orchestrator.ledger.snapshot import Reader
+from orchestrator.ledger.transport import Bus
+from orchestrator.ledger.trust_pins import Pins
+from orchestrator.ledger.trust_root import Constitution
 from orchestrator.logbook import Logbook
 from orchestrator.memos import Memos
 from orchestrator.models.candidates import candidates
 from orchestrator.models.shelf import Shelf
-from orchestrator.pins import Pins
-from orchestrator.presence import Sightings
 from orchestrator.recollection import Recollection
 from orchestrator.reviews import Reviews
 from orchestrator.routing import Routed, Router

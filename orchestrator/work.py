@@ -15,15 +15,15 @@ from handoff.support import disagreement
 from missions.lease import PAUSED, Claim, Hold
 from missions.mission import Mission
 from orchestrator import context
-from orchestrator.charter import Charter
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports.agent import Agent, Job, Outcome, Project, Unmetered
 from orchestrator.delegation import disk
 from orchestrator.delegation.folders import Folders, Label
 from orchestrator.delegation.meter import BudgetMeter, Purse
 from orchestrator.delegation.starting import brought
-from orchestrator.journal import Attempt
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.config.fleet_toml import Charter
+from orchestrator.ledger.result_report import Attempt
+from orchestrator.ledger.snapshot import Ledger
 from orchestrator.outbox import Letter
 from sync.errors import SyncError
 

@@ -10,7 +10,7 @@ from handoff.log import PREAMBLE
 from handoff.memo import Memo, render_memo
 from orchestrator.core.roles import Role
 from orchestrator.custody import Custody
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.snapshot import Ledger
 from orchestrator.logbook import Logbook
 from orchestrator.memos import Memos
 from orchestrator.recollection import Recollection

@@ -13,19 +13,19 @@ from handoff.entry import Entry, render_entry
 from missions.frontmatter import Scalar
 from missions.lease import Hold
 from missions.selection import Offer
-from orchestrator import claim as claims
-from orchestrator.bus import Bus
-from orchestrator.constitution import Constitution
 from orchestrator.core.ports.agent import Job, Outcome, Stop
 from orchestrator.core.roles import Role
 from orchestrator.delivery import Delivery
 from orchestrator.fold import Folded, fold
 from orchestrator.intake import Intake
-from orchestrator.ledger import Held, Ledger, Reader
+from orchestrator.ledger import claims as claims
+from orchestrator.ledger.result_record import Record
+from orchestrator.ledger.snapshot import Held, Ledger, Reader
+from orchestrator.ledger.transport import Bus
+from orchestrator.ledger.trust_root import Constitution
 from orchestrator.node import Node
 from orchestrator.outbox import Outbox
 from orchestrator.pulse import Pulse
-from orchestrator.record import Record
 from orchestrator.trust import Trust
 from orchestrator.work import Workshop
 from sync.beat import Beat

@@ -9,8 +9,8 @@ from datetime import date, datetime, timedelta
 from orchestrator.core.ports.storage_outgoing import Spend
 from orchestrator.costs import sums, table
 from orchestrator.costs.forecast import Forecast, forecast
-from orchestrator.ledger import Ledger
-from orchestrator.presence import announced, text_of
+from orchestrator.ledger.node_pages import announced, text_of
+from orchestrator.ledger.snapshot import Ledger
 
 
 @dataclass(frozen=True, kw_only=True)

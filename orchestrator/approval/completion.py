@@ -18,15 +18,15 @@ from missions.approval import Facts
 from missions.frontmatter import Scalar
 from missions.mission import Mission, Status
 from orchestrator.approval.repository import Order, Repository
-from orchestrator.archive import ARCHIVE
-from orchestrator.bus import Bus
 from orchestrator.core.errors import Refused
-from orchestrator.journal import kept
-from orchestrator.landing import Draft, land
-from orchestrator.ledger import Filed, Ledger, Reader
+from orchestrator.ledger.archive import ARCHIVE
+from orchestrator.ledger.publish import Draft, land
+from orchestrator.ledger.result_record import decoded, encoded, read_facts
+from orchestrator.ledger.result_report import kept
+from orchestrator.ledger.snapshot import Filed, Ledger, Reader
+from orchestrator.ledger.transport import Bus
 from orchestrator.policy.evidence import decision
 from orchestrator.policy.ruling import POLICY, REASON, UNDECIDED, Judge, awaits
-from orchestrator.record import decoded, encoded, read_facts
 from orchestrator.trust import Trust
 from sync.objects import read_commit
 

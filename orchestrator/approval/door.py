@@ -18,13 +18,13 @@ from missions.frontmatter import Scalar
 from missions.mission import DELIVERIES, Mission, Status
 from orchestrator.approval.completion import Completion, Finished
 from orchestrator.approval.reasons import Why, why
-from orchestrator.bus import Bus
 from orchestrator.core.errors import AlreadyDone, NotFound, OrchestratorError, Refused, WrongSetting
-from orchestrator.landing import Draft, land
-from orchestrator.ledger import Filed, Ledger, Reader
+from orchestrator.ledger.publish import Draft, land
+from orchestrator.ledger.result_record import decoded, encoded
+from orchestrator.ledger.snapshot import Filed, Ledger, Reader
+from orchestrator.ledger.transport import Bus
 from orchestrator.membership import Membership
 from orchestrator.policy.ruling import UNDECIDED, Judge, awaits
-from orchestrator.record import decoded, encoded
 from orchestrator.trust import Trust
 from sync.errors import SyncError
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from orchestrator.approval.completion import Completion, Finished
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Tell
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.snapshot import Ledger
 from sync.errors import SyncError
 
 REST, LONGEST_REST = 15.0, 1800.0

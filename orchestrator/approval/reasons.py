@@ -12,7 +12,7 @@ from missions.mission import OPEN, Mission, Status
 from missions.selection import waits_for
 from missions.standing import Standing
 from orchestrator.core.errors import NotFound
-from orchestrator.ledger import Filed, Ledger
+from orchestrator.ledger.snapshot import Filed, Ledger
 from orchestrator.policy.ruling import PARTICIPLES, Judge, awaits
 from orchestrator.trust import Trust
 

@@ -20,8 +20,8 @@ import psutil
 from orchestrator.bench.ground import Ground, lay
 from orchestrator.bench.growth import first_look, large_ledger
 from orchestrator.bench.result import Result, at_most, median
-from orchestrator.bus import BEAT
-from orchestrator.claim import ask, claim, win
+from orchestrator.ledger.claims import ask, claim, win
+from orchestrator.ledger.transport import BEAT
 from sync.beat import RING, Beat
 from sync.git import Git
 

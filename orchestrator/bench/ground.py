@@ -19,14 +19,15 @@ from handoff.log import PREAMBLE
 from missions import document
 from missions.lease import Hold
 from missions.mission import Mission
-from orchestrator import journal, templates, wiring
+from orchestrator import templates, wiring
 from orchestrator.bench.history import import_finished
-from orchestrator.bus import Bus
-from orchestrator.claim import claim, complete
-from orchestrator.constitution import Constitution
 from orchestrator.core import settings
 from orchestrator.core.ports.agent import Outcome
-from orchestrator.ledger import Filed, Reader
+from orchestrator.ledger import result_report
+from orchestrator.ledger.claims import claim, complete
+from orchestrator.ledger.snapshot import Filed, Reader
+from orchestrator.ledger.transport import Bus
+from orchestrator.ledger.trust_root import Constitution
 from orchestrator.trust import Trust
 from sync.git import Git, GitStore
 from sync.git_remote import GitRemote
@@ -71,7 +72,7 @@ class Ground:
         filed = self.filed(number)
         (held,) = claim(bus, [filed])
         now = datetime.now(UTC)
-        done = journal.Attempt(
+        done = result_report.Attempt(
             mission=filed.mission,
             claim=held.claim,
             outcome=Outcome(ok=True, summary="Done.", output="done\n", exit_code=0),
@@ -80,7 +81,7 @@ class Ground:
             finished=now,
             final=True,
         )
-        assert complete(bus, held, journal.record(done), state=Hold.DONE).accepted
+        assert complete(bus, held, result_report.record(done), state=Hold.DONE).accepted
 
     def clone(self) -> Git:
         """The person's clone, signing with the person's key; made when it is first asked for."""

@@ -16,10 +16,10 @@ from handoff.review import review
 from handoff.tiers import Tier, path_of
 from orchestrator import context
 from orchestrator.bench.result import Result, at_most, median, milliseconds
-from orchestrator.bus import Bus
-from orchestrator.charter import PATH
-from orchestrator.constitution import Constitution
-from orchestrator.ledger import Ledger, Reader
+from orchestrator.ledger.config.fleet_toml import PATH
+from orchestrator.ledger.snapshot import Ledger, Reader
+from orchestrator.ledger.transport import Bus
+from orchestrator.ledger.trust_root import Constitution
 from sync.memory_remote import MemoryRemote, MemoryServer
 from sync.remote import Update
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, TextIO
 
 from orchestrator.cli import paper
-from orchestrator.journal import duration
+from orchestrator.ledger.result_report import duration
 
 RULE = "\x1b[38;2;217;103;78m│\x1b[0m"
 DIM, PLAIN = "\x1b[2m", "\x1b[0m"

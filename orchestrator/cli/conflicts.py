@@ -9,9 +9,9 @@ import click
 from orchestrator import wiring
 from orchestrator.cli import paper
 from orchestrator.cli.mission import warn
-from orchestrator.conflicts import NOTHING, Dispute
 from orchestrator.core import settings
 from orchestrator.core.errors import WrongSetting
+from orchestrator.ledger.conflicts import NOTHING, Dispute
 from orchestrator.resolution import Resolution
 
 

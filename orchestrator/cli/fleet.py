@@ -19,9 +19,9 @@ from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 from orchestrator.costs.sums import BY
 from orchestrator.health import troubles
-from orchestrator.journal import duration
+from orchestrator.ledger.node_pages import Presence
+from orchestrator.ledger.result_report import duration
 from orchestrator.notices.standing import standing
-from orchestrator.presence import Presence
 
 
 @click.group("fleet", invoke_without_command=True)

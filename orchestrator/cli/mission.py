@@ -19,7 +19,7 @@ from orchestrator.core import settings
 from orchestrator.core.errors import OrchestratorError, WrongSetting
 from orchestrator.delegation.folders import Folders
 from orchestrator.fleet import Detail
-from orchestrator.journal import duration
+from orchestrator.ledger.result_report import duration
 from orchestrator.views import MissionView
 from sync.errors import SyncError
 

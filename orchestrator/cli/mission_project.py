@@ -9,7 +9,7 @@ import click
 
 from missions.mission import NO_PROJECT
 from orchestrator.core.errors import WrongSetting
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.snapshot import Ledger
 from orchestrator.matching.acquaintance import looked_up
 from orchestrator.matching.assignment import CODING
 from orchestrator.matching.match import Verdict

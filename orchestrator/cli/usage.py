@@ -11,7 +11,7 @@ from orchestrator.cli import paper
 from orchestrator.core import settings
 from orchestrator.core.ports.storage import Totals
 from orchestrator.costs import sums
-from orchestrator.journal import duration
+from orchestrator.ledger.result_report import duration
 
 
 @click.command("usage")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from missions.mission import Mission, Status
-from orchestrator.ledger import Held, Ledger
+from orchestrator.ledger.snapshot import Held, Ledger
 from orchestrator.work import Reason, Stopper
 
 

@@ -16,9 +16,9 @@ from orchestrator.delegation.clearance import Clearance
 from orchestrator.delegation.folders import Folders
 from orchestrator.delegation.grounds import Chats
 from orchestrator.delegation.meter import Purse, Spent
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.node_pages import announced, text_of
+from orchestrator.ledger.snapshot import Ledger
 from orchestrator.outbox import Outbox
-from orchestrator.presence import announced, text_of
 
 Now = Callable[[], datetime]
 

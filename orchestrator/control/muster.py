@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrator.bus import Bus
 from orchestrator.core.errors import Refused
 from orchestrator.core.events import Tell
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.transport import Bus
 from orchestrator.trust import Trust
 
 

@@ -13,10 +13,10 @@ from missions import frontmatter, lifecycle
 from missions.errors import BadTransition
 from missions.frontmatter import Scalar
 from missions.mission import Mission, Status
-from orchestrator.bus import Bus
 from orchestrator.core.errors import AlreadyDone, NotFound, Refused
-from orchestrator.landing import Draft, land
-from orchestrator.ledger import Ledger, Reader
+from orchestrator.ledger.publish import Draft, land
+from orchestrator.ledger.snapshot import Ledger, Reader
+from orchestrator.ledger.transport import Bus
 from orchestrator.membership import Membership
 from orchestrator.trust import Trust
 from sync.signatures import Principal

@@ -27,8 +27,8 @@ from orchestrator.conversation.warmth import Subject, Warmth
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, NotFound, OrchestratorError, WrongSetting
 from orchestrator.core.ports.agent import Project, Stop
 from orchestrator.core.ports.storage import Conversation, Turn
-from orchestrator.journal import utc
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.result_report import utc
+from orchestrator.ledger.snapshot import Ledger
 from orchestrator.tools.tool import Toolbox
 from sync.errors import SyncError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.conversation.values import Request
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.snapshot import Ledger
 from orchestrator.matching.acquaintance import looked_up
 
 

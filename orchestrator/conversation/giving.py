@@ -16,7 +16,7 @@ from orchestrator.conversation.values import Request
 from orchestrator.conversation.warmth import Subject
 from orchestrator.core.ports.agent import Message, Model
 from orchestrator.core.ports.storage import Turn
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.snapshot import Ledger
 from orchestrator.tools import kit
 from orchestrator.tools.tool import Toolbox
 

@@ -15,10 +15,11 @@ from typing import Any
 from handoff.assemble import Assembly
 from handoff.fit import NAMES, Cut, fit_recalled
 from handoff.tiers import Tier, path_of
-from orchestrator import context, logs
+from orchestrator import context
 from orchestrator.conversation.values import TierUsed
-from orchestrator.journal import utc
-from orchestrator.ledger import Ledger
+from orchestrator.ledger import session_logs
+from orchestrator.ledger.result_report import utc
+from orchestrator.ledger.snapshot import Ledger
 from sync.errors import ObjectMissing
 from sync.objects import find, read_commit
 
@@ -123,8 +124,10 @@ def _blob(ledger: Ledger, path: str) -> str:
 
 def _news(old: Ledger, ledger: Ledger, wanted: Wanted, recall: context.Recall) -> Sequence[tuple[str, str]]:
     """Entries that were appended since the pin, newest first, and what is recalled, each only once."""
-    before = {entry.entry_id for entry in logs.recent(old, wanted.project).entries} if old is not ledger else None
-    now = logs.recent(ledger, wanted.project).chronological if before is not None else ()
+    before = (
+        {entry.entry_id for entry in session_logs.recent(old, wanted.project).entries} if old is not ledger else None
+    )
+    now = session_logs.recent(ledger, wanted.project).chronological if before is not None else ()
     new = [(entry.entry_id, entry.raw.strip()) for entry in reversed(now) if entry.entry_id not in (before or ())]
     seen = set(wanted.told)
     found: list[tuple[str, str]] = []

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.snapshot import Ledger
 from sync.errors import SyncError
 
 FRESH, STALE = 10.0, 120.0

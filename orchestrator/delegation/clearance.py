@@ -17,12 +17,12 @@ from filelock import FileLock, Timeout
 
 from missions.lease import Hold
 from missions.mission import Status
-from orchestrator.charter import WorkspacesPart
 from orchestrator.delegation.folders import SESSION, Folders, Label
 from orchestrator.delegation.grounds import Chats
 from orchestrator.delegation.survey import GIB, Disk, amount, disk, free, note, taken
 from orchestrator.delegation.trees import removed
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.config.fleet_toml import WorkspacesPart
+from orchestrator.ledger.snapshot import Ledger
 
 __all__ = ["Clearance", "Disk", "disk", "needed"]
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from missions.mission import PAID_AGENTS, Mission
 from orchestrator.core.errors import StoreFailed
 from orchestrator.core.ports.agent import Usage
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.snapshot import Ledger
 
 Spent = Mapping[str, float]
 """USD by project; "" is none."""

@@ -12,7 +12,7 @@ from orchestrator.core.errors import WorkspaceFailed
 from orchestrator.core.ports.agent import Stop
 from orchestrator.delegation.harvest import DIFF, LOCAL, SECONDS, scrub
 from orchestrator.delegation.workspace import FETCH_SECONDS, Workspace
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.snapshot import Ledger
 from sync.errors import GitError
 from sync.git import Git
 from sync.objects import find

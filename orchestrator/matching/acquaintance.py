@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from handoff.tiers import Tier, path_of
-from orchestrator import logs
-from orchestrator.ledger import Ledger
+from orchestrator.ledger import session_logs
+from orchestrator.ledger.snapshot import Ledger
 from orchestrator.matching.match import Verdict, match
 from orchestrator.matching.profile import Profile, profile, said_of
 from orchestrator.matching.words import LONGEST
@@ -65,6 +65,9 @@ def _made(ledger: Ledger, name: str) -> Profile:
     part = ledger.charter.projects[name]
     plain = profile(name, part.url, part.aliases)
     portfolio = said_of(ledger.text(path_of(Tier.PORTFOLIO)), plain.forms)
-    code = [ledger.text(path_of(Tier.BRIEFING, name)), *(entry.raw for entry in logs.recent(ledger, name).entries)]
+    code = [
+        ledger.text(path_of(Tier.BRIEFING, name)),
+        *(entry.raw for entry in session_logs.recent(ledger, name).entries),
+    ]
     documents = [portfolio, ledger.text(path_of(Tier.PROJECT, name))]
     return profile(name, part.url, part.aliases, documents=documents, code=code)

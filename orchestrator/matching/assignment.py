@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from missions.mission import AUTO, Mission
 from missions.selection import Offer, unsuited
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.snapshot import Ledger
 from orchestrator.matching.acquaintance import looked_up
 from orchestrator.matching.agents import choose
 from orchestrator.matching.match import Verdict

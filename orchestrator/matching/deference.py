@@ -14,7 +14,7 @@ from pathlib import Path
 from missions.frontmatter import Malformed, split
 from missions.mission import Mission
 from missions.selection import Offer
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.snapshot import Ledger
 from orchestrator.matching.agents import choose
 from orchestrator.matching.assignment import NEVER_CHOSEN, able
 from orchestrator.matching.outcomes import past

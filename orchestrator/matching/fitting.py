@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from missions.mission import AUTO, Mission
 from missions.selection import Offer, unsuited
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.snapshot import Ledger
 from orchestrator.matching.assignment import Assigned, able, assigned
 from orchestrator.matching.deference import Deference
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from missions.mission import Mission, Status
-from orchestrator.ledger import Filed, Ledger
+from orchestrator.ledger.snapshot import Filed, Ledger
 
 KEPT = 8
 LOOK_BACK = 200

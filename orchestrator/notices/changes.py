@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from missions import document
 from missions.mission import Mission, Status
-from orchestrator.archive import ARCHIVE
-from orchestrator.journal import duration
-from orchestrator.ledger import MISSIONS
-from orchestrator.telling.notice import Kind, Notice, key_of
+from orchestrator.ledger.archive import ARCHIVE
+from orchestrator.ledger.config.notification import Kind, Notice, key_of
+from orchestrator.ledger.result_report import duration
+from orchestrator.ledger.snapshot import MISSIONS
 from orchestrator.telling.words import SENTENCE, plain, quoted
 from orchestrator.trust import REVIEW
 from sync.objects import EXECUTABLE, FILE, FOLDER, find, read_tree

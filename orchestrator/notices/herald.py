@@ -16,13 +16,13 @@ from missions.lease import LeaseWatch
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.storage import Marks
 from orchestrator.health import standings
-from orchestrator.journal import duration
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.config.notification import Kind, Notice, key_of
+from orchestrator.ledger.node_pages import OFFLINE
+from orchestrator.ledger.result_report import duration
+from orchestrator.ledger.snapshot import Ledger
 from orchestrator.notices.changes import Comparison
 from orchestrator.notices.postman import Postman
 from orchestrator.notices.speaker import line, members, stands_in
-from orchestrator.presence import OFFLINE
-from orchestrator.telling.notice import Kind, Notice, key_of
 from orchestrator.telling.words import SENTENCE, plain
 from sync.errors import ObjectMissing
 from sync.objects import read_commit

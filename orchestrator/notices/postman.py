@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from orchestrator.charter import Charter
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.notifier import MINE, Channel, Courier, NotDelivered
 from orchestrator.core.ports.storage import Outgoing, Parcel
-from orchestrator.telling import notice
+from orchestrator.ledger.config import notification
+from orchestrator.ledger.config.fleet_toml import Charter
+from orchestrator.ledger.config.notification import Notice
 from orchestrator.telling.message import batch_key, message
-from orchestrator.telling.notice import Notice
 
 RESTS = tuple(timedelta(minutes=minutes) for minutes in (0.5, 2, 10, 30, 60, 120, 240, 480))
 """After so many failures the rest is so long; after one more it is given up, some sixteen hours in all."""
@@ -55,7 +55,7 @@ class Postman:
 
     def _put_off(self, parcel: Parcel, now: datetime) -> bool:
         """Whether it must wait for the end of quiet hours after all: fleet.toml may have changed since it was put."""
-        due = self.charter.notify.due(notice.read(parcel.key, parcel.body).kind, now)
+        due = self.charter.notify.due(notification.read(parcel.key, parcel.body).kind, now)
         if due > now:
             self.outgoing.failed(parcel.key, parcel.error, due)
         return due > now
@@ -90,7 +90,7 @@ class Postman:
         """Hands a message about these over; returns why not."""
         key = str(parcels[0].body[BATCH])
         part = self.charter.notify
-        notices = [notice.read(parcel.key, parcel.body) for parcel in parcels]
+        notices = [notification.read(parcel.key, parcel.body) for parcel in parcels]
         try:
             self.courier.send(channel, message(notices, key=key, fleet=self.charter.fleet.name, link=part.link))
         except NotDelivered as error:
@@ -105,7 +105,7 @@ class Postman:
         """Has it wait before the next try, alone or with what is due by then; or gives it up, which stays shown."""
         self._amended(parcel, **{BATCH: ""})
         again = None if parcel.tries > len(RESTS) else self.now() + RESTS[parcel.tries - 1]
-        due = self.charter.notify.due(notice.read(parcel.key, parcel.body).kind, again) if again else None
+        due = self.charter.notify.due(notification.read(parcel.key, parcel.body).kind, again) if again else None
         self.outgoing.failed(parcel.key, error, due)
         if due is None:
             self.tell("notify", f"given up: {parcel.body.get('title', parcel.key)} ({error})")

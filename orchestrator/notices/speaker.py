@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from orchestrator.core.roles import Role
-from orchestrator.ledger import Ledger
-from orchestrator.presence import announced
+from orchestrator.ledger.node_pages import announced
+from orchestrator.ledger.snapshot import Ledger
 from sync.signatures import read_signers
 
 RANKS = {Role.HEADQUARTERS.value: 0, Role.STANDALONE_NODE.value: 1}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from missions import document
 from missions.mission import Mission, Status
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.snapshot import Ledger
 from sync.objects import EXECUTABLE, FILE, find, read_commit
 from sync.remote import Oid
 from sync.signatures import Principal

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from missions import document
 from missions.mission import Mission, Status
 from missions.standing import Deed, Scale, Standing, standing
-from orchestrator import logs
-from orchestrator.archive import ARCHIVE
-from orchestrator.ledger import MISSIONS, Ledger
+from orchestrator.ledger import session_logs
+from orchestrator.ledger.archive import ARCHIVE
+from orchestrator.ledger.snapshot import MISSIONS, Ledger
 from orchestrator.policy.evidence import Signer, decision
 from sync.remote import Oid
 
@@ -75,8 +75,8 @@ class Past:
 def _recent(ledger: Ledger, project: str) -> list[str]:
     """The missions of a project's newest entries, newest first, each once."""
     found: list[str] = []
-    for file in reversed([file for file in logs.files(ledger.store, ledger.tree) if file.project == project]):
-        found += reversed(_ENTRY.findall(logs.text(ledger.store, file.oid))[-WINDOW:])
+    for file in reversed([file for file in session_logs.files(ledger.store, ledger.tree) if file.project == project]):
+        found += reversed(_ENTRY.findall(session_logs.text(ledger.store, file.oid))[-WINDOW:])
         if len(found) >= WINDOW:
             break
     return list(dict.fromkeys(found[:WINDOW]))

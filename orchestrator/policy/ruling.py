@@ -16,12 +16,12 @@ from missions.frontmatter import Scalar
 from missions.lease import Claim, Hold
 from missions.mission import Mission, Status
 from missions.standing import Standing
-from orchestrator.archive import ARCHIVE
-from orchestrator.charter import Charter
-from orchestrator.ledger import MISSIONS, Filed, Ledger
+from orchestrator.ledger.archive import ARCHIVE
+from orchestrator.ledger.config.fleet_toml import Charter
+from orchestrator.ledger.result_record import Record
+from orchestrator.ledger.snapshot import MISSIONS, Filed, Ledger
 from orchestrator.policy.evidence import Signer, decision
 from orchestrator.policy.past import Past
-from orchestrator.record import Record
 
 POLICY = "policy"
 """Who decided, where nobody had to."""

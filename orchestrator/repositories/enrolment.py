@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handoff.tiers import Tier, path_of
-from orchestrator import charter
-from orchestrator.bus import Bus
-from orchestrator.charter import Charter
 from orchestrator.core.errors import BrokenLedger, Refused, WrongSetting
-from orchestrator.landing import Draft, land
-from orchestrator.ledger import Ledger, Reader
+from orchestrator.ledger.config import fleet_toml
+from orchestrator.ledger.config.fleet_toml import Charter
+from orchestrator.ledger.publish import Draft, land
+from orchestrator.ledger.snapshot import Ledger, Reader
+from orchestrator.ledger.transport import Bus
 from orchestrator.matching.profile import place
 from orchestrator.membership import Membership
 from orchestrator.repositories.discovery import Repository
@@ -54,7 +54,7 @@ class Enrolment:
             added[:] = fresh(ledger, repositories)
             if not added:
                 return None
-            files: dict[str, bytes | None] = {charter.PATH: _with(ledger, added).encode("utf-8")}
+            files: dict[str, bytes | None] = {fleet_toml.PATH: _with(ledger, added).encode("utf-8")}
             for one in added:
                 path = path_of(Tier.PROJECT, one.name)
                 if ledger.read(path) is None:
@@ -90,19 +90,19 @@ def lines(one: Repository) -> str:
 
 def _with(ledger: Ledger, added: Sequence[Repository]) -> str:
     """The file with the projects at its end. Raises WrongSetting where that would say something else."""
-    data = ledger.read(charter.PATH) or b""
-    before = charter.read(data)
+    data = ledger.read(fleet_toml.PATH) or b""
+    before = fleet_toml.read(data)
     if before != ledger.charter:
-        raise Refused(f"{charter.PATH} has a change that no admin signed: put it in order first (`shiftbook fleet`)")
+        raise Refused(f"{fleet_toml.PATH} has a change that no admin signed: put it in order first (`shiftbook fleet`)")
     old = data.decode("utf-8")
     newline = "\r\n" if "\r\n" in old else "\n"
     text = old.rstrip() + "\n\n" + "\n".join(lines(one) for one in added)
     text = text.replace("\r\n", "\n").replace("\n", newline) if newline == "\r\n" else text
     try:
-        after = charter.read(text.encode("utf-8"))
+        after = fleet_toml.read(text.encode("utf-8"))
     except BrokenLedger as error:
         why = f"its lines cannot stand at the end of the file ({error}); add them by hand"
-        raise WrongSetting(charter.PATH, why) from error
+        raise WrongSetting(fleet_toml.PATH, why) from error
     _check(before, after, added)
     return text
 
@@ -112,4 +112,4 @@ def _check(before: Charter, after: Charter, added: Sequence[Repository]) -> None
     rest = {name: part for name, part in after.projects.items() if name not in names}
     same = after.model_copy(update={"projects": rest}) == before
     if not same or any(after.projects[one.name].url != one.url for one in added):
-        raise WrongSetting(charter.PATH, "the new lines would change what it says otherwise; add them by hand")
+        raise WrongSetting(fleet_toml.PATH, "the new lines would change what it says otherwise; add them by hand")

@@ -1,1 +1,0 @@
-"""What the fleet's page of settings says about policy, and where in it something is wrong."""

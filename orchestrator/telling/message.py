@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 from orchestrator.core.ports.notifier import Message
-from orchestrator.telling.notice import Kind, Notice
+from orchestrator.ledger.config.notification import Kind, Notice
 
 LINES = 20
 """So many notices are listed in one message; of more the number is told."""

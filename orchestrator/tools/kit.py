@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from orchestrator.charter import TOOLS
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.agent import Sandbox
+from orchestrator.ledger.config.fleet_toml import TOOLS
 from orchestrator.tools.commands import Bench, Run, Shell
 from orchestrator.tools.files import Read, Write
 from orchestrator.tools.ground import Ground

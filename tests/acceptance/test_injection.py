@@ -21,7 +21,7 @@ from missions.document import RESULT_MARK
 from missions.mission import Status
 from orchestrator import context
 from orchestrator.core.ports.agent import Outcome
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.snapshot import Ledger
 from orchestrator.logbook import Outsider
 from tests.acceptance.fleets import Fleet, command
 from tests.journals import BRIEFING, BRIEFING_PATH, SHOP_LOG, logbook, memos, reviews

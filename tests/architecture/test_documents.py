@@ -9,9 +9,9 @@ import click
 import pytest
 
 from missions.fields import Fields
-from orchestrator.charter import BusPart, Charter, FleetPart, ProjectPart, TrustPart
 from orchestrator.cli import cli
 from orchestrator.core.settings import Settings
+from orchestrator.ledger.config.fleet_toml import BusPart, Charter, FleetPart, ProjectPart, TrustPart
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = {path.name: path.read_text(encoding="utf-8") for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]}

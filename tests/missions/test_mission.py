@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from missions.errors import BadName
 from missions.mission import FINISHED, NAME_ROOF, OPEN, Mission, Status, slug
-from orchestrator.bus import CLAIM
+from orchestrator.ledger.transport import CLAIM
 from tests.orchestrator.repositories import git
 
 

@@ -12,11 +12,11 @@ from handoff.entry import parse_log
 from missions.lease import Hold
 from missions.mission import Status
 from orchestrator.adoption import Adoption, late_work
-from orchestrator.bus import late_name
-from orchestrator.claim import take_over
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
-from orchestrator.ledger import Held
-from orchestrator.record import Record
+from orchestrator.ledger.claims import take_over
+from orchestrator.ledger.result_record import Record
+from orchestrator.ledger.snapshot import Held
+from orchestrator.ledger.transport import late_name
 from sync.objects import read_commit
 from sync.remote import Update
 from tests.ledgers import Keys, Peer, Town, record

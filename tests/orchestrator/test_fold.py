@@ -15,10 +15,10 @@ from handoff.entry import parse_log
 from missions import document, lease
 from missions.lease import Hold
 from missions.mission import Mission, Quarantined, Status
-from orchestrator import claim as claims
-from orchestrator.bus import CLAIM, LOG
 from orchestrator.fold import Draft, duty, settled_by_hand
-from orchestrator.ledger import CLAIM_FILE, Filed
+from orchestrator.ledger import claims as claims
+from orchestrator.ledger.snapshot import CLAIM_FILE, Filed
+from orchestrator.ledger.transport import CLAIM, LOG
 from sync.memory_remote import MemoryRemote, MemoryServer
 from sync.objects import read_commit
 from sync.remote import Update
@@ -430,7 +430,7 @@ def test_a_claim_that_the_branch_is_past_is_only_deleted(town: Town) -> None:
 
 def test_late_work_is_kept_and_not_folded(town: Town) -> None:
     """What a fenced holder did stands on a ref of its own; the branch has the accepted result only."""
-    from orchestrator.claim import take_over
+    from orchestrator.ledger.claims import take_over
 
     old, new = town.peer("old"), town.peer("new")
     held = old.hold("m")

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import checkup, logs, sizing
-from orchestrator.archive import Month
+from orchestrator import checkup, sizing
 from orchestrator.bench.ground import Ground, lay
 from orchestrator.checkup import Health
 from orchestrator.core.settings import Settings
 from orchestrator.custody import Custody
-from orchestrator.ledger import Filed
+from orchestrator.ledger import session_logs
+from orchestrator.ledger.archive import Month
+from orchestrator.ledger.snapshot import Filed
 from orchestrator.memos import memo_count, teaching
 from orchestrator.sizing import Disk, excesses, summary
 from sync.git import Git, GitStore
@@ -175,12 +176,12 @@ def test_doctor_tells_the_size_of_the_ledger(ground: Ground, tmp_path: Path, mon
 
 def test_parsed_logs_take_a_bounded_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each fold makes another version of a running log: the old ones are let go, the newest stay."""
-    monkeypatch.setattr(logs, "KEPT_ENTRIES", 100)
-    monkeypatch.setattr(logs, "_known", {})
+    monkeypatch.setattr(session_logs, "KEPT_ENTRIES", 100)
+    monkeypatch.setattr(session_logs, "_known", {})
     entries = "".join(f"## 2026-11-21T12:00:00Z · a\n<!-- entry: e{n} -->\n\nText.\n\n" for n in range(30))
     ada = Town({"SESSION_LOG.md": "# Log\n"}).peer("ada")
     for number in range(10):
         ada.push({"SESSION_LOG.md": f"# Log {number}\n\n{entries}"})
-        assert len(logs.recent(ada.ledger(), "").entries) == 30
-    kept = list(logs._known.values())
+        assert len(session_logs.recent(ada.ledger(), "").entries) == 30
+    kept = list(session_logs._known.values())
     assert 2 <= len(kept) <= 4

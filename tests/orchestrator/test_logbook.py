@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from handoff.entry import parse_log
-from orchestrator import logs
 from orchestrator.core.errors import NotFound, WrongSetting
+from orchestrator.ledger import session_logs
 from orchestrator.logbook import sections_of
 from tests.journals import SHOP_LOG, entry, log, logbook
 from tests.ledgers import Town
@@ -161,7 +161,7 @@ def test_a_short_running_log_is_read_together_with_older_months() -> None:
         for m in (7, 8, 9)
     }
     town = Town(months | {"SESSION_LOG.md": log(entry("now"))})
-    seen = [one.entry_id for one in logs.recent(town.peer("ada").ledger(), "").entries]
+    seen = [one.entry_id for one in session_logs.recent(town.peer("ada").ledger(), "").entries]
     assert seen[0] == "e8-0"
     assert seen[-1] == "now"
     assert len(seen) == 61

@@ -11,9 +11,9 @@ import pytest
 
 from missions.lease import Claim, Hold
 from missions.mission import Status
-from orchestrator.claim import take_over
 from orchestrator.delivery import Delivery
-from orchestrator.ledger import Held
+from orchestrator.ledger.claims import take_over
+from orchestrator.ledger.snapshot import Held
 from orchestrator.outbox import Letter, Outbox
 from sync.errors import PushRefused, RemoteUnreachable
 from sync.remote import Update, Verdict

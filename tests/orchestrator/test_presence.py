@@ -15,7 +15,7 @@ from orchestrator.core.errors import StoreFailed
 from orchestrator.core.ports.storage_outgoing import Spend, Totals
 from orchestrator.core.roles import Role
 from orchestrator.costs import sums, table
-from orchestrator.presence import PAGE, announced, presences
+from orchestrator.ledger.node_pages import PAGE, announced, presences
 from tests.ledgers import FLEET, Peer, Ticks, Town
 
 TODAY = date(2026, 11, 21)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from handoff.entry import parse_log
-from orchestrator import logs
 from orchestrator.core.roles import Role
 from orchestrator.custody import Custody
+from orchestrator.ledger import session_logs
 from tests.journals import SHOP_LOG, entry, log, review_missions, upkeep
 from tests.ledgers import Keys, Peer, Town
 
@@ -21,7 +21,7 @@ OLD = log(entry("sep", SEPTEMBER), entry("oct", OCTOBER), entry("nov"))
 def ids(peer: Peer) -> list[str]:
     """Every entry of the fleet, by id."""
     ledger = peer.ledger()
-    return sorted(one.entry_id for _, one in logs.entries(ledger.store, ledger.tree))
+    return sorted(one.entry_id for _, one in session_logs.entries(ledger.store, ledger.tree))
 
 
 def test_older_months_move_to_their_own_files(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_a_node_may_file_a_review_and_nothing_else(tmp_path: Path) -> None:
 
 def test_the_scheduler_wakes_the_node_when_the_line_comes_due() -> None:
     """APScheduler runs in memory, follows a changed line and is gone when it is closed."""
-    from orchestrator.charter import ReviewPart
+    from orchestrator.ledger.config.fleet_toml import ReviewPart
     from orchestrator.schedule import Schedule
 
     schedule = Schedule(wake=lambda: None, now=lambda: datetime(2026, 11, 21, 12, tzinfo=UTC))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from orchestrator.archive import Librarian
+from orchestrator.ledger.archive import Librarian
 from sync.objects import read_tree
 from sync.remote import Oid
 

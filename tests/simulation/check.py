@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from missions import document
 from missions.mission import Mission, Status
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.snapshot import Ledger
 from tests.simulation.run import Simulation
 
 _ACCEPTED = re.compile(r"^### Attempt \d+ · done ·", re.MULTILINE)

@@ -7,7 +7,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator.bus import BEAT, CLAIM, LOG
+from orchestrator.ledger.transport import BEAT, CLAIM, LOG
 from sync.errors import PushUncertain, RemoteUnreachable
 from sync.memory_remote import MemoryRemote, MemoryServer, MemoryStore
 from sync.remote import Oid, Refs, Update, Verdict

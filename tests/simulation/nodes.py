@@ -13,15 +13,15 @@ from random import Random
 
 from missions.lease import Hold, LeaseWatch
 from missions.selection import Offer
-from orchestrator import journal
-from orchestrator.bus import BEAT, Bus
 from orchestrator.control.jobs import Job
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Outcome
 from orchestrator.core.roles import Role
 from orchestrator.delivery import Delivery
 from orchestrator.intake import Intake, Taken
-from orchestrator.ledger import Held, Ledger, Reader
+from orchestrator.ledger import result_report
+from orchestrator.ledger.snapshot import Held, Ledger, Reader
+from orchestrator.ledger.transport import BEAT, Bus
 from orchestrator.node import Node
 from orchestrator.outbox import Letter, Outbox
 from orchestrator.pulse import Pulse
@@ -198,7 +198,7 @@ class Crewman(Node):
         taken, began = self.work.pop(name)
         now, claim, stopped = self.clock(), taken.held.claim, self.jobs[name].stopper.reason
         outcome = _outcome(ok=ok and not stopped, stopped=stopped)
-        attempt = journal.Attempt(
+        attempt = result_report.Attempt(
             mission=taken.mission,
             claim=claim,
             outcome=outcome,

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from orchestrator.bus import Bus
-from orchestrator.ledger import Reader
+from orchestrator.ledger.snapshot import Reader
+from orchestrator.ledger.transport import Bus
 from sync.errors import TooManyRaces
 from sync.publish import publish
 from sync.remote import Refs, Update

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from orchestrator.constitution import Constitution
 from orchestrator.core.events import Tell
 from orchestrator.intake import Taken
-from orchestrator.ledger import Held, Ledger
+from orchestrator.ledger.snapshot import Held, Ledger
+from orchestrator.ledger.trust_root import Constitution
 from tests.simulation.agenda import Agenda, Kind
 from tests.simulation.host import Link, MeteredStore, Queue, Server
 from tests.simulation.nodes import Crewman, SharedReader, Surroundings, crewman, speaker

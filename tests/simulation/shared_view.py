@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from missions.mission import OPEN, Status
 from orchestrator.fold import duty
-from orchestrator.ledger import Held, Ledger
+from orchestrator.ledger.snapshot import Held, Ledger
 from tests.simulation.host import Server
 from tests.simulation.nodes import Overdue, SharedReader
 

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from missions.lease import Claim, LeaseWatch
-from orchestrator.archive import Month
 from orchestrator.cli import cli
-from orchestrator.ledger import Held
+from orchestrator.ledger.archive import Month
+from orchestrator.ledger.snapshot import Held
 from sync.objects import edit_tree, write_commit
 from sync.remote import Oid, Update
 from tests.simulation import chart, check, report

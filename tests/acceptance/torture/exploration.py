@@ -18,14 +18,14 @@ from pathlib import Path
 from missions.selection import Offer
 from orchestrator import node as node_module
 from orchestrator import pulse as pulse_module
-from orchestrator.bus import BEAT, Bus
-from orchestrator.constitution import Constitution
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports.agent import Job, Outcome, Stop
 from orchestrator.core.roles import Role
 from orchestrator.delivery import Delivery
 from orchestrator.intake import Intake
-from orchestrator.ledger import Ledger, Reader
+from orchestrator.ledger.snapshot import Ledger, Reader
+from orchestrator.ledger.transport import BEAT, Bus
+from orchestrator.ledger.trust_root import Constitution
 from orchestrator.node import Node
 from orchestrator.outbox import Outbox
 from orchestrator.pulse import Pulse

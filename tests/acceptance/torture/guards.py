@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from missions.lease import Claim
-from orchestrator import claim as claims
 from orchestrator import pulse
-from orchestrator.bus import Bus
-from orchestrator.claim import Witness
 from orchestrator.intake import Intake, Taken
-from orchestrator.ledger import Ledger
+from orchestrator.ledger import claims as claims
+from orchestrator.ledger.claims import Witness
+from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.transport import Bus
 from sync.publish import settle
 from sync.remote import Oid, Remote, Update, Verdict
 from tests.acceptance.torture.exploration import Exploration

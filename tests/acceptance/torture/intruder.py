@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from missions.lease import Hold
-from orchestrator import claim as claims
-from orchestrator.bus import Bus
-from orchestrator.ledger import Held
-from orchestrator.record import Record
+from orchestrator.ledger import claims as claims
+from orchestrator.ledger.result_record import Record
+from orchestrator.ledger.snapshot import Held
+from orchestrator.ledger.transport import Bus
 from sync.remote import Oid, Update
 from tests.acceptance.torture.history import CLAIM
 from tests.acceptance.torture.reading import Archive

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from missions.document import with_fields
 from missions.mission import OPEN, Status
-from orchestrator.bus import Bus
-from orchestrator.constitution import Constitution
-from orchestrator.ledger import Ledger, Reader
+from orchestrator.ledger.snapshot import Ledger, Reader
+from orchestrator.ledger.transport import Bus
+from orchestrator.ledger.trust_root import Constitution
 from sync.publish import publish
 from sync.remote import Refs, Update
 from tests.acceptance.torture.virtual import Loop

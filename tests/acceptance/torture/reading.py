@@ -11,8 +11,8 @@ from missions import document
 from missions.errors import BadClaim
 from missions.lease import Claim, read_claim
 from missions.mission import Mission
-from orchestrator.ledger import CLAIM_FILE
-from orchestrator.record import read_record
+from orchestrator.ledger.result_record import read_record
+from orchestrator.ledger.snapshot import CLAIM_FILE
 from sync.objects import FOLDER, find, read_commit, read_tree
 from sync.remote import Oid, Store
 from tests.acceptance.torture.history import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from orchestrator.record import Record, read_record
+from orchestrator.ledger.result_record import Record, read_record
 from sync.git import GitStore
 from sync.objects import read_commit
 from sync.remote import Oid

@@ -12,7 +12,7 @@ from missions.mission import Status
 from orchestrator import nudges
 from orchestrator.api.house import KEY
 from orchestrator.fleet import Fleet
-from orchestrator.presence import Sightings
+from orchestrator.ledger.node_pages import Sightings
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.api.conftest import Build, Site, bearer
 

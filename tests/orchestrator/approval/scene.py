@@ -8,14 +8,14 @@ from pathlib import Path
 from missions.approval import Facts
 from missions.lease import Hold
 from missions.mission import Mission
-from orchestrator import claim as claims
 from orchestrator.approval.completion import Completion, Finished
 from orchestrator.approval.door import Approval
 from orchestrator.core.ports.agent import Outcome
 from orchestrator.delegation.changes import counted
 from orchestrator.delegation.harvest import DIFF
-from orchestrator.journal import facts, kept
-from orchestrator.ledger import Held
+from orchestrator.ledger import claims as claims
+from orchestrator.ledger.result_report import facts, kept
+from orchestrator.ledger.snapshot import Held
 from tests.ledgers import Keys, Peer, Town, record
 from tests.orchestrator.repositories import Server, git
 

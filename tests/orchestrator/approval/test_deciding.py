@@ -11,7 +11,7 @@ import pytest
 
 from missions.mission import Status
 from orchestrator.core.errors import AlreadyDone, NotFound, Refused, WrongSetting
-from orchestrator.journal import facts
+from orchestrator.ledger.result_report import facts
 from orchestrator.trust import Trust
 from sync.objects import read_commit
 from tests.ledgers import Keys

@@ -10,13 +10,13 @@ import pytest
 
 from missions.lease import Hold
 from missions.mission import Status
-from orchestrator import claim as claims
 from orchestrator.adoption import Adoption
-from orchestrator.bus import CLAIM, LOG
-from orchestrator.ledger import CLAIM_FILE
+from orchestrator.ledger import claims as claims
+from orchestrator.ledger.result_record import Record
+from orchestrator.ledger.snapshot import CLAIM_FILE
+from orchestrator.ledger.transport import CLAIM, LOG
 from orchestrator.pathrules import Change, Who, changing
 from orchestrator.policy.evidence import decision
-from orchestrator.record import Record
 from sync.objects import read_commit
 from sync.remote import Update
 from tests.ledgers import Keys, Peer, Town, all_files, record

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from missions.approval import Facts
 from missions.lease import Hold
 from missions.mission import Status
-from orchestrator import claim as claims
 from orchestrator.agents.claude import Claude
 from orchestrator.approval import diff as diffs
 from orchestrator.approval.door import Approval
@@ -24,8 +23,9 @@ from orchestrator.approval.finisher import REST, Finisher
 from orchestrator.core.errors import NotFound
 from orchestrator.core.ports.agent import Changes, Outcome, Usage
 from orchestrator.delegation.program import Brief
-from orchestrator.journal import facts
-from orchestrator.record import Record, read_facts, read_record
+from orchestrator.ledger import claims as claims
+from orchestrator.ledger.result_record import Record, read_facts, read_record
+from orchestrator.ledger.result_report import facts
 from sync.memory_remote import MemoryServer
 from sync.objects import edit_tree, write_commit
 from tests.ledgers import Ticks, Town, record, working

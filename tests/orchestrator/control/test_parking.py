@@ -14,11 +14,11 @@ import pytest
 from missions.document import with_fields
 from missions.lease import PAUSED, Hold
 from missions.mission import Mission, Status
-from orchestrator import claim as claims
 from orchestrator.control.orders import Orders
 from orchestrator.core.errors import AlreadyDone, NotFound, Refused
 from orchestrator.core.ports.agent import Job, Outcome, Stop, Usage
 from orchestrator.intake import GOES_ON
+from orchestrator.ledger import claims as claims
 from orchestrator.views import find
 from sync.signatures import make_key
 from tests.ledgers import FLEET, Keys, Peer, Scripted, Town, Working, record, working

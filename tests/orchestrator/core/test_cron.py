@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orchestrator import charter
 from orchestrator.core import cron
 from orchestrator.core.errors import BrokenLedger
+from orchestrator.ledger.config import fleet_toml
 
 NOW = datetime(2026, 11, 21, 12, 0, 30, tzinfo=UTC)  # a Saturday
 
@@ -42,7 +42,7 @@ def test_the_last_time_is_the_one_that_cron_means(line: str, last: str) -> None:
 def test_a_wrong_line_is_one_clear_error(lines: str) -> None:
     """fleet.toml with a line that cannot be meant is refused, naming the table."""
     with pytest.raises(BrokenLedger, match=r"fleet\.toml, line \d: review"):
-        charter.read(f"[review]\n{lines}\n".encode())
+        fleet_toml.read(f"[review]\n{lines}\n".encode())
 
 
 def test_a_zone_is_kept_over_the_change_of_clocks() -> None:

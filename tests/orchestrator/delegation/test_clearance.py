@@ -14,7 +14,6 @@ from filelock import FileLock
 
 from missions.document import with_fields
 from missions.lease import Hold
-from orchestrator.claim import keep_late
 from orchestrator.core.ports.agent import Job, Outcome, Project, Stop
 from orchestrator.delegation import clearance, survey
 from orchestrator.delegation.clearance import Clearance
@@ -22,6 +21,7 @@ from orchestrator.delegation.folders import Folders, Label, read
 from orchestrator.delegation.grounds import Chats
 from orchestrator.delegation.survey import Disk, count, disk
 from orchestrator.delegation.workspace import Workspaces
+from orchestrator.ledger.claims import keep_late
 from orchestrator.tools.ground import Grounds
 from tests.ledgers import FLEET, NOON, Peer, Scripted, Ticks, Town, record, working
 from tests.orchestrator.repositories import git

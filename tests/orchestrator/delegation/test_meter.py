@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from missions.mission import Mission, Status
-from orchestrator import charter
 from orchestrator.control import keeping
 from orchestrator.core.errors import BrokenLedger, StoreFailed
 from orchestrator.core.ports.agent import Job, Outcome, Stop, Usage
 from orchestrator.core.ports.storage_outgoing import Spend, Totals
 from orchestrator.costs import table
 from orchestrator.delegation.meter import FRESH, BudgetMeter, Limit, Purse, Spent, dollars
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.config import fleet_toml
+from orchestrator.ledger.snapshot import Ledger
 from tests.ledgers import FLEET, NOON, Scripted, Ticks, Town, working
 
 BUDGETS = FLEET.format(trust="remote") + "budget_usd = 2.0\n[budget]\nmission_usd = 1.0\nday_usd = 5.0\n"
@@ -208,7 +208,7 @@ def test_without_budgets_nothing_is_asked_and_nothing_is_over() -> None:
 def test_a_wrong_budget_is_told(line: str) -> None:
     """With the key that is wrong."""
     with pytest.raises(BrokenLedger, match=r"fleet.toml.*budget\."):
-        charter.read(f"[budget]\n{line}\n".encode())
+        fleet_toml.read(f"[budget]\n{line}\n".encode())
 
 
 def test_others_spending_is_read_from_their_pages_and_hostile_rows_are_not() -> None:

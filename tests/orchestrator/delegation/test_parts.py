@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from missions.lease import Claim, Hold
 from missions.mission import Mission
-from orchestrator.charter import read
 from orchestrator.core.errors import BrokenLedger, WorkspaceFailed
 from orchestrator.core.ports.agent import Changes, Job, Outcome, Usage
 from orchestrator.delegation import letters
@@ -24,7 +23,8 @@ from orchestrator.delegation.proposals import gathered
 from orchestrator.delegation.tail import WHOLE, Tail
 from orchestrator.delegation.verification import Trial, Verdict
 from orchestrator.delegation.watch import Bill, Bounds, more
-from orchestrator.journal import Attempt, record
+from orchestrator.ledger.config.fleet_toml import read
+from orchestrator.ledger.result_report import Attempt, record
 from tests.orchestrator.delegation.scripted import Purse
 
 PATHS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20).filter(

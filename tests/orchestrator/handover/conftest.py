@@ -16,7 +16,7 @@ from orchestrator.core.settings import Settings
 from orchestrator.delegation.workspace import Workspaces
 from orchestrator.fleet import Fleet
 from orchestrator.handover.exchange import Exchange
-from orchestrator.presence import Sightings
+from orchestrator.ledger.node_pages import Sightings
 from orchestrator.tools.ground import Ground, Grounds
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.repositories import Server

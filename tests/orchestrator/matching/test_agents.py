@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from missions.mission import AUTO, Mission, Status
 from missions.selection import Offer
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.snapshot import Ledger
 from orchestrator.matching.agents import choose
 from orchestrator.matching.assignment import assigned
 from orchestrator.matching.deference import Deference

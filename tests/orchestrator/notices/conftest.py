@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.charter import Charter
 from orchestrator.core.ports.notifier import Courier
 from orchestrator.core.ports.storage import Stores
 from orchestrator.couriers.apprise import AppriseCourier
+from orchestrator.ledger.config.fleet_toml import Charter
+from orchestrator.ledger.config.notification import Kind, Notice
+from orchestrator.ledger.config.notify_table import NotifyPart
 from orchestrator.notices.herald import Herald
 from orchestrator.notices.postman import Postman
 from orchestrator.store.opening import open_stores
-from orchestrator.telling.notice import Kind, Notice
-from orchestrator.telling.parts import NotifyPart
 from tests.ledgers import Clock, Peer, Ticks
 from tests.receivers import Hook, Mailbox, hook, mailbox
 

@@ -12,13 +12,13 @@ import pytest
 from missions.lease import Hold
 from missions.mission import Mission, Status
 from orchestrator.announcer import announce
-from orchestrator.charter import Charter
+from orchestrator.ledger.config.fleet_toml import Charter
+from orchestrator.ledger.config.notification import Kind
+from orchestrator.ledger.config.notify_table import NotifyPart
+from orchestrator.ledger.node_pages import OFFLINE
 from orchestrator.notices import herald as heralds
 from orchestrator.notices.changes import KINDS, Comparison, Seen, told
 from orchestrator.notices.speaker import line, stands_in
-from orchestrator.presence import OFFLINE
-from orchestrator.telling.notice import Kind
-from orchestrator.telling.parts import NotifyPart
 from sync.remote import Update
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.notices.conftest import Desk, look, notice

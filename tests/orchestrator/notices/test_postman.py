@@ -15,9 +15,9 @@ import pytest
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.notifier import Message, NotDelivered
 from orchestrator.couriers.apprise import AppriseCourier
+from orchestrator.ledger.config.notification import Kind
 from orchestrator.notices.postman import HOLD, RESTS
 from orchestrator.notices.standing import retry, standing
-from orchestrator.telling.notice import Kind
 from tests.orchestrator.notices.conftest import Desk, notice
 from tests.receivers import Hook, Mailbox
 

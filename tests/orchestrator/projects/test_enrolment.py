@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator import charter
 from orchestrator.core.errors import Refused, WrongSetting
+from orchestrator.ledger.config import fleet_toml
 from orchestrator.matching.acquaintance import profiles
 from orchestrator.membership import Membership
 from orchestrator.repositories.discovery import Repository
@@ -127,9 +127,11 @@ def test_no_value_can_become_another_setting(url: str, branch: str, test: str) -
     one = Repository(name="x", url="u" + url, branch=branch, test=test)
     text = TOML + "\n\n" + lines(one)
     try:
-        read = charter.read(text.encode("utf-8"))
-    except (charter.BrokenLedger, UnicodeEncodeError):
+        read = fleet_toml.read(text.encode("utf-8"))
+    except (fleet_toml.BrokenLedger, UnicodeEncodeError):
         return
     assert set(read.projects) == {"shop", "x"}
     assert read.projects["x"].url == "u" + url
-    assert read.model_copy(update={"projects": {}}) == charter.read(TOML.encode()).model_copy(update={"projects": {}})
+    assert read.model_copy(update={"projects": {}}) == fleet_toml.read(TOML.encode()).model_copy(
+        update={"projects": {}}
+    )

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from orchestrator.telling import notice, quiet
+from orchestrator.ledger.config import notification, quiet_hours
+from orchestrator.ledger.config.notification import KEY, Kind, Notice, key_of
+from orchestrator.ledger.config.notify_table import NotifyPart
 from orchestrator.telling.message import LINES, batch_key, message
-from orchestrator.telling.notice import KEY, Kind, Notice, key_of
-from orchestrator.telling.parts import NotifyPart
 from orchestrator.telling.words import BREAK, plain, quoted
 
 
@@ -81,7 +81,7 @@ BERLIN = "Europe/Berlin"
 )
 def test_quiet_hours(hours: str, zone: str, now: str, until: str) -> None:
     """Inside of them a message waits for their end, in the person's time; outside it goes."""
-    found = quiet.read(hours, zone)
+    found = quiet_hours.read(hours, zone)
     assert found is not None
     assert found.until(datetime.fromisoformat(now)) == datetime.fromisoformat(until)
 
@@ -90,7 +90,7 @@ def test_quiet_hours(hours: str, zone: str, now: str, until: str) -> None:
 def test_quiet_hours_never_lead_back(now: datetime) -> None:
     """On every day of the year, also those when clocks change, the next moment is not before now, nor a day away."""
     for hours in ("22:00-07:00", "01:30-02:30", "02:30-01:30"):
-        found = quiet.read(hours, BERLIN)
+        found = quiet_hours.read(hours, BERLIN)
         assert found is not None
         assert 0 <= (found.until(now) - now).total_seconds() <= 25 * 3600
 
@@ -169,5 +169,5 @@ def test_keys_fit_and_are_told_apart(parts: list[object]) -> None:
 def test_a_notice_comes_back_from_the_store(kind: Kind, words: str) -> None:
     """What is kept is what was found; a kind of a newer version is no reason to stumble."""
     found = Notice(key="k", kind=kind, title=words, body=words, path="/p")
-    assert notice.read("k", found.json()) == found
-    assert notice.read("k", {**found.json(), "kind": "new"}).title == words
+    assert notification.read("k", found.json()) == found
+    assert notification.read("k", {**found.json(), "kind": "new"}).title == words

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from missions.differences import FILE, HEAD, RESULT, TEXT, Conflict
 from missions.lease import Hold
 from missions.registers import NOBODY
-from orchestrator import conflicts
-from orchestrator.conflicts import Dispute
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.fleet import Fleet
-from orchestrator.landing import since
-from orchestrator.presence import Sightings
+from orchestrator.ledger import conflicts
+from orchestrator.ledger.conflicts import Dispute
+from orchestrator.ledger.node_pages import Sightings
+from orchestrator.ledger.publish import since
 from sync.clock import DRIFT
 from tests.ledgers import Keys, Peer, Town
 

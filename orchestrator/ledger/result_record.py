@@ -23,8 +23,8 @@ from missions.fields import Fields, explain
 from missions.frontmatter import Scalar
 from missions.lease import Claim
 from missions.mission import Mission, Quarantined, slug
-from orchestrator.archive import ARCHIVE
 from orchestrator.core.errors import Unfit
+from orchestrator.ledger.archive import ARCHIVE
 from sync.objects import FOLDER, find, read_commit, read_tree
 from sync.remote import Oid, Store
 

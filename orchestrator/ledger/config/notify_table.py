@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from orchestrator.telling import quiet
-from orchestrator.telling.notice import Kind
+from orchestrator.ledger.config import quiet_hours
+from orchestrator.ledger.config.notification import Kind
 
 
 class NotifyPart(BaseModel):
@@ -48,10 +48,10 @@ class NotifyPart(BaseModel):
 
     @model_validator(mode="after")
     def _readable(self) -> NotifyPart:
-        quiet.read(self.quiet, self.timezone)  # raises ValueError
+        quiet_hours.read(self.quiet, self.timezone)  # raises ValueError
         return self
 
     def due(self, kind: Kind, now: datetime) -> datetime:
         """When something of this kind may be told: `now`, or the end of the quiet hours."""
-        hours = None if kind in self.urgent else quiet.read(self.quiet, self.timezone)
+        hours = None if kind in self.urgent else quiet_hours.read(self.quiet, self.timezone)
         return hours.until(now) if hours else now

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from missions.differences import FILE, Conflict, changed, overwritten
 from missions.merge import merge
 from missions.registers import Version
-from orchestrator import conflicts
-from orchestrator.bus import Bus
-from orchestrator.conflicts import Dispute
-from orchestrator.ledger import MISSIONS, Ledger, Reader
+from orchestrator.ledger import conflicts
+from orchestrator.ledger.conflicts import Dispute
+from orchestrator.ledger.snapshot import MISSIONS, Ledger, Reader
+from orchestrator.ledger.transport import Bus
 from sync.clock import Clock, Stamp, believed
 from sync.errors import StampAhead
 from sync.objects import find, read_commit

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 
 from missions import lease
 from missions.lease import Claim, Hold
-from orchestrator.bus import CLAIM, LOG, Bus, late_name
-from orchestrator.ledger import CLAIM_FILE, Filed, Held, Ledger
-from orchestrator.record import Record, read_record
+from orchestrator.ledger.result_record import Record, read_record
+from orchestrator.ledger.snapshot import CLAIM_FILE, Filed, Held, Ledger
+from orchestrator.ledger.transport import CLAIM, LOG, Bus, late_name
 from sync.errors import HistoryRewritten, ObjectMissing, TooManyRaces
 from sync.objects import read_commit
 from sync.publish import settle

@@ -11,10 +11,10 @@ from missions.errors import BadClaim
 from missions.lease import Claim, read_claim
 from missions.mission import Mission, Quarantined, Status
 from missions.selection import cycles
-from orchestrator.archive import ARCHIVE, Archive, Librarian
-from orchestrator.bus import BEAT, CLAIM, LATE
-from orchestrator.charter import Charter
-from orchestrator.constitution import Constitution
+from orchestrator.ledger.archive import ARCHIVE, Archive, Librarian
+from orchestrator.ledger.config.fleet_toml import Charter
+from orchestrator.ledger.transport import BEAT, CLAIM, LATE
+from orchestrator.ledger.trust_root import Constitution
 from sync.errors import ObjectMissing
 from sync.objects import EXECUTABLE, FILE, FOLDER, SUBMODULE, SYMLINK, TreeEntry, find, read_commit, read_tree
 from sync.remote import Oid, Refs, Store

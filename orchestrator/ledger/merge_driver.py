@@ -17,9 +17,9 @@ from handoff.log import union
 from missions.differences import Conflict, stands
 from missions.merge import merge
 from missions.registers import Version
-from orchestrator import conflicts
-from orchestrator.conflicts import Dispute
 from orchestrator.core.errors import Refused
+from orchestrator.ledger import conflicts
+from orchestrator.ledger.conflicts import Dispute
 from sync.errors import GitError
 from sync.git import Git
 from sync.objects import object_id

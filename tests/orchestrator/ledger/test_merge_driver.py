@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from handoff.entry import Entry, parse_log
 from handoff.log import append
 from missions.document import with_attempt, with_fields
-from orchestrator import conflicts, gitmerge
 from orchestrator.core.errors import Refused
 from orchestrator.core.settings import Settings
 from orchestrator.founding import init, join
+from orchestrator.ledger import conflicts, merge_driver
 from tests.orchestrator.repositories import CLEAN, git
 
 DRIVER = f"{shlex.quote(sys.executable)} -P -m orchestrator"
@@ -31,10 +31,10 @@ def entry(name: str) -> Entry:
     return Entry(entry_id=name, when="2026-11-21T12:00:00Z", node=name, sections=(("Work Accomplished", name),))
 
 
-def merged(path: str, base: bytes, ours: bytes, theirs: bytes) -> gitmerge.Settled:
+def merged(path: str, base: bytes, ours: bytes, theirs: bytes) -> merge_driver.Settled:
     """Two versions that nobody knows the authors of, merged."""
-    sides = [gitmerge.Side(data=data) for data in (ours, theirs)]
-    return gitmerge.settled(path, base, sides[0], sides[1], month="2026-11")
+    sides = [merge_driver.Side(data=data) for data in (ours, theirs)]
+    return merge_driver.settled(path, base, sides[0], sides[1], month="2026-11")
 
 
 class Clone:
@@ -43,7 +43,7 @@ class Clone:
     def __init__(self, folder: Path, url: Path, *, driver: str = DRIVER) -> None:
         self.folder, self.name = folder, folder.name
         git(folder.parent, "clone", "--quiet", str(url), str(folder))
-        for key, value in gitmerge.settings(driver).items() if driver else ():
+        for key, value in merge_driver.settings(driver).items() if driver else ():
             git(folder, "config", key, value)
 
     def write(self, files: dict[str, str]) -> None:
@@ -80,7 +80,7 @@ def server(tmp_path: Path) -> Path:
     first = Clone(tmp_path / "first", bare)
     git(first.folder, "checkout", "--quiet", "-B", "main")
     log = append("# Session log\n", entry("root"))
-    first.write({PATH: MISSION, "SESSION_LOG.md": log, ".gitattributes": gitmerge.ATTRIBUTES})
+    first.write({PATH: MISSION, "SESSION_LOG.md": log, ".gitattributes": merge_driver.ATTRIBUTES})
     first.push()
     return bare
 
@@ -191,7 +191,7 @@ def test_a_conflict_is_not_written_through_a_link(tmp_path: Path, link: str) -> 
     place.parent.mkdir(parents=True)
     place.symlink_to(outside / "x" if link == "file" else outside)
     with pytest.raises(Refused, match="symbolic link"):
-        gitmerge.leave(top, (one,))
+        merge_driver.leave(top, (one,))
     assert list(outside.iterdir()) == []
 
 
@@ -224,7 +224,7 @@ def test_init_and_join_set_the_driver_up(tmp_path: Path, monkeypatch: pytest.Mon
     init(folder, where)
     join(str(tmp_path / "ledger.git"), other, where)
     assert join(str(tmp_path / "ledger.git"), other, where).done == ()
-    assert (other / ".gitattributes").read_text() == "*.png binary\n" + gitmerge.ATTRIBUTES
+    assert (other / ".gitattributes").read_text() == "*.png binary\n" + merge_driver.ATTRIBUTES
     assert git(other, "check-attr", "merge", PATH) == f"{PATH}: merge: shiftbook"
     assert git(other, "check-attr", "merge", "missions/archive/2026-11/x.md").endswith("shiftbook")
     assert git(other, "check-attr", "merge", "projects/a/SESSION_LOG.md").endswith("shiftbook")

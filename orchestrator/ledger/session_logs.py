@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from handoff.encoding import decode
 from handoff.entry import Entry, ParsedLog, parse_log
 from handoff.tiers import Tier, path_of
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.snapshot import Ledger
 from sync.objects import EXECUTABLE, FILE, FOLDER, TreeEntry, find, read_tree
 from sync.remote import Oid, Store
 

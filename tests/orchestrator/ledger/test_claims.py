@@ -10,13 +10,13 @@ import pytest
 
 from missions.lease import Hold, LeaseWatch
 from missions.mission import Status
-from orchestrator import claim as claims
-from orchestrator.bus import LOG, late_name
-from orchestrator.claim import Witness, keep_late, take_over
 from orchestrator.core.ports.agent import Job, Outcome, Stop
 from orchestrator.core.roles import Role
-from orchestrator.ledger import Held
-from orchestrator.record import read_record
+from orchestrator.ledger import claims as claims
+from orchestrator.ledger.claims import Witness, keep_late, take_over
+from orchestrator.ledger.result_record import read_record
+from orchestrator.ledger.snapshot import Held
+from orchestrator.ledger.transport import LOG, late_name
 from sync.beat import Beat
 from sync.errors import HistoryRewritten, RemoteUnreachable, SyncError
 from sync.objects import read_commit

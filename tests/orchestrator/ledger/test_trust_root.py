@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.constitution import Constitution
 from orchestrator.core.errors import BrokenLedger, WrongSetting
-from orchestrator.ledger import Ledger
-from orchestrator.pins import Pins
-from orchestrator.succession import by_key
+from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.trust_history import by_key
+from orchestrator.ledger.trust_pins import Pins
+from orchestrator.ledger.trust_root import Constitution
 from sync.errors import HistoryRewritten
 from sync.objects import SUBMODULE, SYMLINK, TreeEntry, print_tree, read_commit, read_tree, write_commit
 from sync.remote import Oid, Update

@@ -12,10 +12,10 @@ from missions.approval import Rules
 from orchestrator.core import cron
 from orchestrator.core.errors import BrokenLedger
 from orchestrator.core.ports.agent import Project
-from orchestrator.rules.lines import line_of
-from orchestrator.rules.parts import TOOLS as TOOLS
-from orchestrator.rules.parts import PolicyPart, rules
-from orchestrator.telling.parts import NotifyPart
+from orchestrator.ledger.config.notify_table import NotifyPart
+from orchestrator.ledger.config.policy_tables import TOOLS as TOOLS
+from orchestrator.ledger.config.policy_tables import PolicyPart, rules
+from orchestrator.ledger.config.toml_lines import line_of
 
 PATH = "fleet.toml"
 

@@ -13,11 +13,10 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Protocol
 
-from orchestrator import charter
-from orchestrator.charter import Charter
 from orchestrator.core.errors import BrokenLedger
-from orchestrator.lineage import foreign, in_order, signed_by_admins
-from orchestrator.succession import by_key, changed
+from orchestrator.ledger.config import fleet_toml
+from orchestrator.ledger.config.fleet_toml import Charter
+from orchestrator.ledger.trust_history import by_key, changed, foreign, in_order, signed_by_admins
 from sync.errors import HistoryRewritten
 from sync.objects import EXECUTABLE, FILE, Commit, find, read_commit
 from sync.remote import Oid, Store
@@ -112,7 +111,7 @@ class Constitution:
 
     def _both(self, commit: Oid) -> tuple[Oid | None, Oid | None]:
         tree = read_commit(self.store.get(commit)).tree
-        return self._blob(tree, SIGNERS), self._blob(tree, charter.PATH)
+        return self._blob(tree, SIGNERS), self._blob(tree, fleet_toml.PATH)
 
     def _follow(self, tip: Oid) -> Stand:
         """The stand at `tip`, a change at a time."""
@@ -132,16 +131,16 @@ class Constitution:
 
     def _first(self, commit: Oid) -> Stand:
         """What a machine finds when it trusts a ledger for the first time."""
-        for found in (commit, *self.store.history(commit, charter.PATH)):
-            text = self.text(found, charter.PATH)
+        for found in (commit, *self.store.history(commit, fleet_toml.PATH)):
+            text = self.text(found, fleet_toml.PATH)
             if self.usable(text) is None:
                 return Stand(commit=commit, signers=self.text(commit, SIGNERS), charter=text)
-        why = self.usable(self.text(commit, charter.PATH))
+        why = self.usable(self.text(commit, fleet_toml.PATH))
         return Stand(
             commit=commit,
             signers=self.text(commit, SIGNERS),
             charter="",
-            refused=(Refusal(path=charter.PATH, commit=commit, why=f"cannot be used: {why}"),),
+            refused=(Refusal(path=fleet_toml.PATH, commit=commit, why=f"cannot be used: {why}"),),
         )
 
     def _tell(self, stand: Stand) -> InForce:
@@ -149,7 +148,7 @@ class Constitution:
         alarms = tuple(refusal.alarm for refusal in reversed(stand.refused))  # the newest first
         if not stand.charter:
             raise BrokenLedger("; ".join(alarms) or MISSING)
-        found = charter.read(stand.charter.encode("utf-8", "surrogateescape"))
+        found = fleet_toml.read(stand.charter.encode("utf-8", "surrogateescape"))
         return InForce(signers=stand.signers, charter=found, alarms=alarms)
 
     # -- what a commit has ---------------------------------------------------------------------------------------
@@ -157,7 +156,7 @@ class Constitution:
     def usable(self, text: str) -> str | None:
         """Why a text cannot be the charter; None when it can."""
         try:
-            charter.read(text.encode("utf-8", "surrogateescape") if text else None)
+            fleet_toml.read(text.encode("utf-8", "surrogateescape") if text else None)
         except BrokenLedger as error:
             return str(error)
         return None
@@ -190,7 +189,7 @@ class _Walk:
         """Judges what is new, and stands at the tip."""
         between = self.of.store.between(self.tip, self.start.commit)
         touched: dict[Oid, list[str]] = {}
-        for path in (SIGNERS, charter.PATH):
+        for path in (SIGNERS, fleet_toml.PATH):
             for commit in self.of.store.history(self.tip, path, since=self.start.commit):
                 touched.setdefault(commit, []).append(path)
         others = foreign(between)
@@ -208,7 +207,7 @@ class _Walk:
     def _signed_before(self) -> Iterator[bytes]:
         """What stands in the history that is judged already. A commit's name covers its signature's armour and its
         signature does not: anybody can make a commit with another name and the same signature out of an old one."""
-        for path in (SIGNERS, charter.PATH):
+        for path in (SIGNERS, fleet_toml.PATH):
             for commit in self.of.store.history(self.start.commit, path):
                 yield sha256(read_commit(self.of.store.get(commit)).payload).digest()
 
@@ -220,7 +219,7 @@ class _Walk:
 
     def _refuse(self, commits: Mapping[Oid, Sequence[str]], why: str) -> None:
         """Notes what nobody with the right has signed: the newest few, for it may be thousands."""
-        for path in (SIGNERS, charter.PATH):
+        for path in (SIGNERS, fleet_toml.PATH):
             newest = [commit for commit, paths in commits.items() if path in paths and self._changed(commit, path)]
             self.refused += [Refusal(path=path, commit=commit, why=why) for commit in reversed(newest[:TOLD])]
 
@@ -235,7 +234,7 @@ class _Walk:
         self.seen.add(said)
         person = read_signers(self.signers).get(key)
         admin = person is not None and "admin" in person.roles
-        for path, follow in ((SIGNERS, self._succeed), (charter.PATH, self._recharter)):
+        for path, follow in ((SIGNERS, self._succeed), (fleet_toml.PATH, self._recharter)):
             before = [self.of.text(parent, path) for parent in read.parents]
             after = self.of.text(commit, path)
             if after in before or (not before and not after):
@@ -250,8 +249,8 @@ class _Walk:
     def _stand(self) -> Stand:
         """Where this walk ends."""
         in_force = self._charter()
-        tip_signers, tip_charter = self.of.text(self.tip, SIGNERS), self.of.text(self.tip, charter.PATH)
-        odd = {SIGNERS: by_key(tip_signers) != by_key(self.signers), charter.PATH: tip_charter != in_force}
+        tip_signers, tip_charter = self.of.text(self.tip, SIGNERS), self.of.text(self.tip, fleet_toml.PATH)
+        odd = {SIGNERS: by_key(tip_signers) != by_key(self.signers), fleet_toml.PATH: tip_charter != in_force}
         told = [r for r in self.refused if self._differs(r, in_force)]
         silent = [path for path, differs in odd.items() if differs and path not in {r.path for r in told}]
         told += [Refusal(path=path, commit=self.tip, why="brings back what was changed since") for path in silent]
@@ -279,7 +278,7 @@ class _Walk:
 
     def _charter(self) -> str:
         """Of several versions that admins made beside each other the one that was merged, else the last."""
-        merged = self.of.text(self.tip, charter.PATH)
+        merged = self.of.text(self.tip, fleet_toml.PATH)
         found = list(self.charters.values())
         return merged if merged in found else found[-1]
 
@@ -292,4 +291,4 @@ def _digest(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-MISSING = f"{charter.PATH} is missing on the ledger's branch: run `shiftbook init` in a clone of it"
+MISSING = f"{fleet_toml.PATH} is missing on the ledger's branch: run `shiftbook init` in a clone of it"

@@ -18,7 +18,7 @@ from missions.frontmatter import Scalar
 from missions.lease import OBJECT, Claim, Hold
 from missions.mission import Mission
 from orchestrator.core.ports.agent import Changes, Outcome
-from orchestrator.record import PATH_ROOF, PROPOSALS, Record, artifact_path
+from orchestrator.ledger.result_record import PATH_ROOF, PROPOSALS, Record, artifact_path
 
 OUTPUT_LINES = 40
 ARTIFACT_ROOF = 1024 * 1024

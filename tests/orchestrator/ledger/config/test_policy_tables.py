@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from missions.approval import Auto
 from missions.standing import Tier
-from orchestrator.charter import read
 from orchestrator.core.errors import BrokenLedger
-from orchestrator.rules.lines import line_of
+from orchestrator.ledger.config.fleet_toml import read
+from orchestrator.ledger.config.toml_lines import line_of
 
 WHOLE = """\
 [fleet]

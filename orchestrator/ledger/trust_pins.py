@@ -12,8 +12,8 @@ from typing import Any
 
 from filelock import FileLock
 
-from orchestrator.constitution import Refusal, Stand
 from orchestrator.core.errors import WrongSetting
+from orchestrator.ledger.trust_root import Refusal, Stand
 from sync.remote import Oid
 
 

@@ -14,7 +14,7 @@ from missions.document import with_fields
 from missions.frontmatter import Malformed, split
 from missions.selection import Offer
 from orchestrator.core.roles import Role
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.snapshot import Ledger
 from sync.objects import EXECUTABLE, FILE, find, read_tree
 from sync.objects import FOLDER as TREE
 from sync.remote import Oid

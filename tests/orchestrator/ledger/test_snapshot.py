@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from missions.mission import NAME_ROOF, Status
-from orchestrator.ledger import Ledger
+from orchestrator.ledger.snapshot import Ledger
 from sync.objects import (
     FOLDER,
     SUBMODULE,

@@ -14,11 +14,11 @@ import pytest
 
 from missions.lease import Claim, Hold
 from missions.mission import Status
-from orchestrator import claim as claims
-from orchestrator.bus import Bus
-from orchestrator.claim import Witness
-from orchestrator.ledger import Held, Ledger
-from orchestrator.record import read_record
+from orchestrator.ledger import claims as claims
+from orchestrator.ledger.claims import Witness
+from orchestrator.ledger.result_record import read_record
+from orchestrator.ledger.snapshot import Held, Ledger
+from orchestrator.ledger.transport import Bus
 from sync import publish as publishing
 from sync.errors import HistoryRewritten
 from sync.remote import Oid, Remote, Update, Verdict
