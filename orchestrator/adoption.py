@@ -19,8 +19,8 @@ from orchestrator.ledger.archive import ARCHIVE
 from orchestrator.ledger.result_record import Record, flaw, read_record
 from orchestrator.ledger.snapshot import Filed, Ledger, Reader
 from orchestrator.ledger.transport import LATE, Bus
-from orchestrator.membership import Membership
-from orchestrator.trust import Trust
+from orchestrator.policy.authorization import Trust
+from orchestrator.policy.membership import Membership
 from sync.errors import ObjectMissing
 from sync.publish import publish
 from sync.remote import Oid, Refs, Update

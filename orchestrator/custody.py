@@ -20,7 +20,7 @@ from orchestrator.ledger import session_logs
 from orchestrator.ledger.config import fleet_toml
 from orchestrator.ledger.session_logs import LogFile
 from orchestrator.ledger.snapshot import Ledger
-from orchestrator.trust import Trust
+from orchestrator.policy.authorization import Trust
 from sync.objects import Commit, find, read_commit
 from sync.remote import Oid, Store
 

@@ -12,8 +12,8 @@ from orchestrator.ledger.conflicts import Dispute
 from orchestrator.ledger.publish import Draft, edited, land
 from orchestrator.ledger.snapshot import Ledger, Reader
 from orchestrator.ledger.transport import Bus
-from orchestrator.membership import Membership
-from orchestrator.trust import Trust
+from orchestrator.policy.authorization import Trust
+from orchestrator.policy.membership import Membership
 
 
 @dataclass(frozen=True, kw_only=True)

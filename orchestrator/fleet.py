@@ -26,9 +26,9 @@ from orchestrator.ledger.node_pages import Presence, Sightings, presences
 from orchestrator.ledger.publish import Draft, land
 from orchestrator.ledger.snapshot import MISSIONS, Ledger, Reader
 from orchestrator.ledger.transport import Bus
-from orchestrator.membership import Membership
+from orchestrator.policy.authorization import Trust
+from orchestrator.policy.membership import Membership
 from orchestrator.resolution import Resolution
-from orchestrator.trust import Trust
 from orchestrator.views import MissionView
 from sync.errors import RemoteUnreachable
 from sync.remote import Refs

@@ -24,9 +24,9 @@ from orchestrator.ledger.archive import ARCHIVE
 from orchestrator.ledger.result_record import Record, artifact_path, decoded, encoded, flaw, inscribed, read_record
 from orchestrator.ledger.snapshot import Filed, Held, Ledger, Reader
 from orchestrator.ledger.transport import CLAIM, Bus
-from orchestrator.policy import children
-from orchestrator.policy.ruling import ANEW, ENDING, Judge, awaits, told
-from orchestrator.trust import Trust
+from orchestrator.policy import child_missions
+from orchestrator.policy.authorization import Trust
+from orchestrator.policy.verdict import ANEW, ENDING, Judge, awaits, told
 from sync.errors import ObjectMissing
 from sync.objects import read_commit
 from sync.publish import publish
@@ -208,7 +208,7 @@ class Draft:
         """The record, with a line on each mission that the agent proposed; those that can be are filed."""
         if claim.state is not Hold.DONE or not record.proposals:
             return record
-        filing = children.filed(self.ledger, parent, record.proposals, self.files)
+        filing = child_missions.filed(self.ledger, parent, record.proposals, self.files)
         self.files |= filing.files
         return replace(record, section="\n".join([record.section.rstrip() + "\n", *filing.remarks]))
 

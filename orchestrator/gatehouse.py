@@ -23,7 +23,7 @@ from orchestrator.ledger.snapshot import CLAIM_FILE, Reader
 from orchestrator.ledger.transport import BEAT, CLAIM
 from orchestrator.ledger.trust_pins import Pins
 from orchestrator.ledger.trust_root import SIGNERS, Constitution, InForce, Stand
-from orchestrator.pathrules import NOBODY, Change, Move, Who, changing, moving
+from orchestrator.policy.write_rules import NOBODY, Change, Move, Who, changing, moving
 from sync.errors import HistoryRewritten, SyncError
 from sync.git import GitStore, quarantine
 from sync.objects import EXECUTABLE, FILE, find, read_commit

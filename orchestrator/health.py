@@ -10,8 +10,8 @@ from missions.mission import Status
 from orchestrator.core import cron
 from orchestrator.ledger.result_report import utc
 from orchestrator.ledger.snapshot import Ledger
+from orchestrator.policy.authorization import REVIEW
 from orchestrator.reading import Position, position, proposal_path, reviewable, unread
-from orchestrator.trust import REVIEW
 
 GRACE = timedelta(hours=1)
 """How long after its time a review may still be on its way."""

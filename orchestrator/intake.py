@@ -15,7 +15,7 @@ from orchestrator.ledger.result_report import duration
 from orchestrator.ledger.snapshot import Filed, Held, Ledger, Reader
 from orchestrator.ledger.transport import Bus
 from orchestrator.matching.fitting import Fitting
-from orchestrator.trust import Trust
+from orchestrator.policy.authorization import Trust
 from sync.remote import Oid
 
 GOES_ON = 2

@@ -27,7 +27,7 @@ from orchestrator.ledger.publish import Draft, land
 from orchestrator.ledger.result_report import utc
 from orchestrator.ledger.snapshot import Ledger, Reader
 from orchestrator.ledger.transport import Bus
-from orchestrator.trust import MAY_FILE, Trust
+from orchestrator.policy.authorization import MAY_FILE, Trust
 from sync.objects import EXECUTABLE, FILE, find, read_tree
 from sync.objects import FOLDER as TREE
 from sync.remote import Oid, Store

@@ -16,8 +16,8 @@ from orchestrator.ledger.conflicts import Dispute
 from orchestrator.ledger.publish import Draft, land
 from orchestrator.ledger.snapshot import Filed, Ledger, Reader
 from orchestrator.ledger.transport import Bus
-from orchestrator.membership import Membership
-from orchestrator.trust import Trust
+from orchestrator.policy.authorization import Trust
+from orchestrator.policy.membership import Membership
 
 Choice = Callable[[Dispute], str | None]
 """Which value a person wants, of the two or a third one."""

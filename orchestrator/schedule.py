@@ -28,8 +28,8 @@ from orchestrator.ledger.config.fleet_toml import ReviewPart
 from orchestrator.ledger.publish import Draft
 from orchestrator.ledger.result_report import utc
 from orchestrator.ledger.snapshot import MISSIONS, Ledger
+from orchestrator.policy.authorization import REVIEW
 from orchestrator.reading import reviewable, unread
-from orchestrator.trust import REVIEW
 
 if TYPE_CHECKING:
     from apscheduler.triggers.cron import CronTrigger

@@ -18,7 +18,6 @@ from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Usage
 from orchestrator.core.ports.storage import Run, UsageBook
 from orchestrator.core.settings import Settings
-from orchestrator.delegation.unconfined import may_run_unconfined
 from orchestrator.delegation.workspace import Workspaces
 from orchestrator.delivery import Delivery
 from orchestrator.intake import Intake
@@ -30,10 +29,11 @@ from orchestrator.matching.deference import Deference
 from orchestrator.node import Node
 from orchestrator.notices.opening import open_herald
 from orchestrator.outbox import Outbox
-from orchestrator.patrol import Patrol
+from orchestrator.policy.authorization import Trust
+from orchestrator.policy.unsandboxed import may_run_unconfined
+from orchestrator.policy.write_audit import Patrol
 from orchestrator.pulse import Pulse
 from orchestrator.schedule import Schedule
-from orchestrator.trust import Trust
 from orchestrator.upkeep import Upkeep
 from orchestrator.work import Workshop
 from sync.beat import Beat

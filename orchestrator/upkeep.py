@@ -23,9 +23,9 @@ from orchestrator.ledger import session_logs
 from orchestrator.ledger.publish import Draft, land
 from orchestrator.ledger.snapshot import Ledger, Reader
 from orchestrator.ledger.transport import Bus
-from orchestrator.patrol import Patrol
+from orchestrator.policy.authorization import Trust
+from orchestrator.policy.write_audit import Patrol
 from orchestrator.schedule import Schedule, missing, mission, mission_name
-from orchestrator.trust import Trust
 from sync.objects import read_commit
 
 PAUSE = 60.0

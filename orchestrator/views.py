@@ -13,8 +13,8 @@ from missions.mission import Mission, Quarantined, Status, slug
 from missions.selection import waits_for
 from orchestrator.ledger.snapshot import Filed, Held, Ledger
 from orchestrator.matching.assignment import waits
-from orchestrator.policy.ruling import PARTICIPLES, awaits
-from orchestrator.trust import Trust
+from orchestrator.policy.authorization import Trust
+from orchestrator.policy.verdict import PARTICIPLES, awaits
 
 
 @dataclass(frozen=True, kw_only=True)

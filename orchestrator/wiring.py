@@ -36,12 +36,12 @@ from orchestrator.logbook import Logbook
 from orchestrator.memos import Memos
 from orchestrator.models.candidates import candidates
 from orchestrator.models.shelf import Shelf
+from orchestrator.policy.authorization import Trust
 from orchestrator.recollection import Recollection
 from orchestrator.reviews import Reviews
 from orchestrator.routing import Routed, Router
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.sandbox.none import NoSandbox
-from orchestrator.trust import Trust
 from orchestrator.watching import Watching
 from sync.errors import GitError
 from sync.git import Git

@@ -25,8 +25,8 @@ from orchestrator.ledger.transport import Bus
 from orchestrator.ledger.trust_root import Constitution
 from orchestrator.node import Node
 from orchestrator.outbox import Outbox
+from orchestrator.policy.authorization import Trust
 from orchestrator.pulse import Pulse
-from orchestrator.trust import Trust
 from orchestrator.work import Workshop
 from sync.beat import Beat
 from sync.errors import PushUncertain, RemoteUnreachable

@@ -25,9 +25,9 @@ from orchestrator.ledger.result_record import decoded, encoded, read_facts
 from orchestrator.ledger.result_report import kept
 from orchestrator.ledger.snapshot import Filed, Ledger, Reader
 from orchestrator.ledger.transport import Bus
-from orchestrator.policy.evidence import decision
-from orchestrator.policy.ruling import POLICY, REASON, UNDECIDED, Judge, awaits
-from orchestrator.trust import Trust
+from orchestrator.policy.authorization import Trust
+from orchestrator.policy.decision_evidence import decision
+from orchestrator.policy.verdict import POLICY, REASON, UNDECIDED, Judge, awaits
 from sync.objects import read_commit
 
 MEASURED = ("files", "added", "removed", "binaries", "modes", "executables", "links")

@@ -23,9 +23,9 @@ from orchestrator.ledger.publish import Draft, land
 from orchestrator.ledger.result_record import decoded, encoded
 from orchestrator.ledger.snapshot import Filed, Ledger, Reader
 from orchestrator.ledger.transport import Bus
-from orchestrator.membership import Membership
-from orchestrator.policy.ruling import UNDECIDED, Judge, awaits
-from orchestrator.trust import Trust
+from orchestrator.policy.authorization import Trust
+from orchestrator.policy.membership import Membership
+from orchestrator.policy.verdict import UNDECIDED, Judge, awaits
 from sync.errors import SyncError
 
 MARK = document.RESULT_MARK

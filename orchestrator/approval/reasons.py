@@ -13,8 +13,8 @@ from missions.selection import waits_for
 from missions.standing import Standing
 from orchestrator.core.errors import NotFound
 from orchestrator.ledger.snapshot import Filed, Ledger
-from orchestrator.policy.ruling import PARTICIPLES, Judge, awaits
-from orchestrator.trust import Trust
+from orchestrator.policy.authorization import Trust
+from orchestrator.policy.verdict import PARTICIPLES, Judge, awaits
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ from orchestrator.ledger.claims import claim, complete
 from orchestrator.ledger.snapshot import Filed, Reader
 from orchestrator.ledger.transport import Bus
 from orchestrator.ledger.trust_root import Constitution
-from orchestrator.trust import Trust
+from orchestrator.policy.authorization import Trust
 from sync.git import Git, GitStore
 from sync.git_remote import GitRemote
 from sync.objects import edit_tree, object_id, read_commit, write_commit

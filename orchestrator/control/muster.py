@@ -6,7 +6,7 @@ from orchestrator.core.errors import Refused
 from orchestrator.core.events import Tell
 from orchestrator.ledger.snapshot import Ledger
 from orchestrator.ledger.transport import Bus
-from orchestrator.trust import Trust
+from orchestrator.policy.authorization import Trust
 
 
 def admitted(bus: Bus, trust: Trust, ledger: Ledger) -> None:

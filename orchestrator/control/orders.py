@@ -17,8 +17,8 @@ from orchestrator.core.errors import AlreadyDone, NotFound, Refused
 from orchestrator.ledger.publish import Draft, land
 from orchestrator.ledger.snapshot import Ledger, Reader
 from orchestrator.ledger.transport import Bus
-from orchestrator.membership import Membership
-from orchestrator.trust import Trust
+from orchestrator.policy.authorization import Trust
+from orchestrator.policy.membership import Membership
 from sync.signatures import Principal
 
 Change = Callable[[Mission, Principal], Mapping[str, Scalar]]

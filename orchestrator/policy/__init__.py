@@ -1,1 +1,4 @@
-"""What the ledger says about whether a result, or a mission that an agent proposed, needs a person."""
+"""Who may do what, and what needs a person?
+
+principal · authorization · write rule · verdict.
+"""

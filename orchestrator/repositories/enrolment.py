@@ -18,7 +18,7 @@ from orchestrator.ledger.publish import Draft, land
 from orchestrator.ledger.snapshot import Ledger, Reader
 from orchestrator.ledger.transport import Bus
 from orchestrator.matching.profile import place
-from orchestrator.membership import Membership
+from orchestrator.policy.membership import Membership
 from orchestrator.repositories.discovery import Repository
 
 STUB = """\

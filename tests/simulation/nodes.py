@@ -24,8 +24,8 @@ from orchestrator.ledger.snapshot import Held, Ledger, Reader
 from orchestrator.ledger.transport import BEAT, Bus
 from orchestrator.node import Node
 from orchestrator.outbox import Letter, Outbox
+from orchestrator.policy.authorization import Trust
 from orchestrator.pulse import Pulse
-from orchestrator.trust import Trust
 from orchestrator.work import Stopper, Workshop
 from sync.beat import Beat
 from sync.memory_remote import MemoryRemote

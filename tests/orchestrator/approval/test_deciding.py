@@ -12,7 +12,7 @@ import pytest
 from missions.mission import Status
 from orchestrator.core.errors import AlreadyDone, NotFound, Refused, WrongSetting
 from orchestrator.ledger.result_report import facts
-from orchestrator.trust import Trust
+from orchestrator.policy.authorization import Trust
 from sync.objects import read_commit
 from tests.ledgers import Keys
 from tests.orchestrator.approval.scene import AUTO, Scene

@@ -15,8 +15,8 @@ from orchestrator.ledger import claims as claims
 from orchestrator.ledger.result_record import Record
 from orchestrator.ledger.snapshot import CLAIM_FILE
 from orchestrator.ledger.transport import CLAIM, LOG
-from orchestrator.pathrules import Change, Who, changing
-from orchestrator.policy.evidence import decision
+from orchestrator.policy.decision_evidence import decision
+from orchestrator.policy.write_rules import Change, Who, changing
 from sync.objects import read_commit
 from sync.remote import Update
 from tests.ledgers import Keys, Peer, Town, all_files, record

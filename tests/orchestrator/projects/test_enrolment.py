@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from orchestrator.core.errors import Refused, WrongSetting
 from orchestrator.ledger.config import fleet_toml
 from orchestrator.matching.acquaintance import profiles
-from orchestrator.membership import Membership
+from orchestrator.policy.membership import Membership
 from orchestrator.repositories.discovery import Repository
 from orchestrator.repositories.enrolment import Enrolment, lines
 from tests.ledgers import FLEET, Keys, Peer, Town

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from missions.lease import Claim, Hold
-from orchestrator.pathrules import NOBODY, Change, Move, Who, changing, moving
+from orchestrator.policy.write_rules import NOBODY, Change, Move, Who, changing, moving
 
 MAIN = "refs/heads/main"
 ADA, EVE, VPS, DESK = (

@@ -16,7 +16,7 @@ from handoff.knowledge import without_lessons
 from missions import document
 from missions.lease import Claim
 from orchestrator.ledger.transport import BEAT, CLAIM, LATE, LOG
-from orchestrator.rules.decided import forged, in_review
+from orchestrator.policy.decision_guard import forged, in_review
 from sync.remote import Oid
 
 Read = Callable[[Oid], bytes]

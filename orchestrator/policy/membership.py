@@ -9,7 +9,7 @@ from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.ledger.publish import Draft, land
 from orchestrator.ledger.snapshot import Ledger, Reader
 from orchestrator.ledger.transport import Bus
-from orchestrator.trust import Trust
+from orchestrator.policy.authorization import Trust
 from sync.signatures import ROLES, Principal, read_signers
 
 PATH = "allowed_signers"

@@ -11,10 +11,10 @@ from functools import partial
 
 from orchestrator.ledger.config.fleet_toml import Charter
 from orchestrator.ledger.snapshot import MISSIONS, Filed, Held, Ledger
-from orchestrator.policy.children import given
-from orchestrator.policy.past import Past
-from orchestrator.policy.ruling import Judge
-from orchestrator.provenance import Provenance
+from orchestrator.policy.agent_history import Past
+from orchestrator.policy.child_missions import given
+from orchestrator.policy.provenance import Provenance
+from orchestrator.policy.verdict import Judge
 from sync.objects import FOLDER, find, read_commit, read_tree
 from sync.remote import Oid, Store
 from sync.signatures import Principal, Verifier

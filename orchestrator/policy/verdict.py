@@ -20,8 +20,8 @@ from orchestrator.ledger.archive import ARCHIVE
 from orchestrator.ledger.config.fleet_toml import Charter
 from orchestrator.ledger.result_record import Record
 from orchestrator.ledger.snapshot import MISSIONS, Filed, Ledger
-from orchestrator.policy.evidence import Signer, decision
-from orchestrator.policy.past import Past
+from orchestrator.policy.agent_history import Past
+from orchestrator.policy.decision_evidence import Signer, decision
 
 POLICY = "policy"
 """Who decided, where nobody had to."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.patrol import Patrol, differences
+from orchestrator.policy.write_audit import Patrol, differences
 from sync.memory_remote import MemoryRemote, MemoryServer
 from sync.objects import edit_tree
 from tests.ledgers import FLEET, Keys, Peer, Town, all_files

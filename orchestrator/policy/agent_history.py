@@ -16,7 +16,7 @@ from missions.standing import Deed, Scale, Standing, standing
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.archive import ARCHIVE
 from orchestrator.ledger.snapshot import MISSIONS, Ledger
-from orchestrator.policy.evidence import Signer, decision
+from orchestrator.policy.decision_evidence import Signer, decision
 from sync.remote import Oid
 
 WINDOW = 200

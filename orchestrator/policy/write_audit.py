@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.ledger.snapshot import Ledger
-from orchestrator.pathrules import Change, Who, changing
-from orchestrator.trust import Trust
+from orchestrator.policy.authorization import Trust
+from orchestrator.policy.write_rules import Change, Who, changing
 from sync.objects import EXECUTABLE, FILE, FOLDER, TreeEntry, read_commit, read_tree
 from sync.remote import Oid, Store
 from sync.signatures import signing_key

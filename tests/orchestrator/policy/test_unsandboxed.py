@@ -6,7 +6,7 @@ import pytest
 
 from missions.mission import Mission
 from missions.standing import Tier
-from orchestrator.delegation.unconfined import may_run_unconfined
+from orchestrator.policy.unsandboxed import may_run_unconfined
 
 
 def mission(**fields: object) -> Mission:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from missions.lease import Hold
-from orchestrator.trust import Word
+from orchestrator.policy.authorization import Word
 from sync.objects import Signer, read_commit, write_commit
 from sync.remote import Oid, Update
 from tests.ledgers import FLEET, Keys, Peer, Town
