@@ -14,7 +14,7 @@ from orchestrator.core.events import Tell
 from orchestrator.core.ports.storage_outgoing import Spend
 from orchestrator.core.roles import Role
 from orchestrator.costs import table
-from orchestrator.delegation.clearance import disk
+from orchestrator.execution.workspace.cleanup import disk
 from orchestrator.ledger.node_pages import FOLDER, page, text_of
 from orchestrator.ledger.publish import Draft, land
 from orchestrator.ledger.result_report import utc

@@ -21,7 +21,7 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports.agent import Project, Stop
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.settings import Settings
-from orchestrator.delegation.workspace import Workspaces
+from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.fleet import Fleet
 from orchestrator.handover.exchange import Exchange
 from orchestrator.ledger.config.fleet_toml import ToolsPart

@@ -14,7 +14,7 @@ from handoff.promotion import Standing
 from orchestrator import wiring
 from orchestrator.core.errors import OrchestratorError, StoreFailed, WrongSetting
 from orchestrator.core.settings import Settings
-from orchestrator.delegation import survey
+from orchestrator.execution.workspace import disk_usage
 from orchestrator.health import standings, troubles
 from orchestrator.ledger.conflicts import listed
 from orchestrator.ledger.node_pages import announced
@@ -116,7 +116,7 @@ def _model(settings: Settings) -> Finding:
 def _disk(home: Path) -> Finding:
     here = next(folder for folder in (home, *home.parents) if folder.exists())
     free = shutil.disk_usage(here).free
-    says = f"{here}: {survey.disk(home).says}"
+    says = f"{here}: {disk_usage.disk(home).says}"
     if free >= LEAST_DISK:
         return Finding(what="disk", health=Health.GOOD, says=says)
     remedy = f"free some space, or move SHIFTBOOK_HOME ({home}) to a larger disk"

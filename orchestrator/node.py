@@ -14,8 +14,8 @@ from orchestrator.control.lookout import rest
 from orchestrator.control.muster import admitted, report
 from orchestrator.core.errors import Refused
 from orchestrator.core.roles import Role
-from orchestrator.delegation.clearance import Clearance
 from orchestrator.delivery import Delivery
+from orchestrator.execution.workspace.cleanup import Clearance
 from orchestrator.fold import duty, fold
 from orchestrator.intake import Intake, Taken
 from orchestrator.ledger import result_report

@@ -18,8 +18,8 @@ from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Usage
 from orchestrator.core.ports.storage import Run, UsageBook
 from orchestrator.core.settings import Settings
-from orchestrator.delegation.workspace import Workspaces
 from orchestrator.delivery import Delivery
+from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.intake import Intake
 from orchestrator.ledger.node_pages import Sightings
 from orchestrator.ledger.result_report import Attempt

@@ -23,9 +23,9 @@ from orchestrator.core.ports.notifier import Courier
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.settings import Settings
 from orchestrator.custody import Custody
-from orchestrator.delegation.program import Program
-from orchestrator.delegation.workspace import Workspaces
 from orchestrator.drafts import WATCHED, merger
+from orchestrator.execution.programs.port import Program
+from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.fleet import Fleet
 from orchestrator.ledger.node_pages import Sightings
 from orchestrator.ledger.snapshot import Reader
@@ -209,7 +209,7 @@ def agents(settings: Settings, answers: Model, *, required: bool, held: Iterable
     from orchestrator.agents.coding import CodingAgent
     from orchestrator.agents.command import CommandAgent
     from orchestrator.agents.tooled import ALONE
-    from orchestrator.delegation.attempt import Attempts
+    from orchestrator.execution.attempt import Attempts
 
     if not settings.accept_delegations:
         return {}

@@ -17,10 +17,10 @@ from missions.mission import Mission
 from orchestrator import context
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports.agent import Agent, Job, Outcome, Project, Unmetered
-from orchestrator.delegation import disk
-from orchestrator.delegation.folders import Folders, Label
-from orchestrator.delegation.meter import BudgetMeter, Purse
-from orchestrator.delegation.starting import brought
+from orchestrator.execution.budget import BudgetMeter, Purse
+from orchestrator.execution.process import resource_watch
+from orchestrator.execution.workspace.attempt_dirs import Folders, Label
+from orchestrator.execution.workspace.start_point import brought
 from orchestrator.ledger.config.fleet_toml import Charter
 from orchestrator.ledger.result_report import Attempt
 from orchestrator.ledger.snapshot import Ledger
@@ -174,7 +174,7 @@ class Workshop:
         """An attempt that failed for want of space has not failed: trying it again would only do the same."""
         if outcome.ok or outcome.cancelled or outcome.parked:
             return outcome
-        full = f"the disk of {claim.node} is full" if disk.WORDS.search(outcome.error) else self.room(ledger)
+        full = f"the disk of {claim.node} is full" if resource_watch.WORDS.search(outcome.error) else self.room(ledger)
         return replace(outcome, parked=full) if full else outcome
 
     def _job(self, ledger: Ledger, mission: Mission, claim: Claim, project: Project | None, folder: Path) -> Job:

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.core.ports.agent import Usage
-from orchestrator.delegation.apis import ANTHROPIC, GEMINI, OPENAI, with_keys
-from orchestrator.delegation.events import MOST
-from orchestrator.delegation.installed import Installed
-from orchestrator.delegation.lent import PROMPT, put
-from orchestrator.delegation.program import Brief, Launch, Reading, Told, Trouble
-from orchestrator.delegation.troubles import one_line, trouble_of
+from orchestrator.execution.programs.error_kinds import one_line, trouble_of
+from orchestrator.execution.programs.home_files import PROMPT, put
+from orchestrator.execution.programs.installed import Installed
+from orchestrator.execution.programs.json_events import MOST
+from orchestrator.execution.programs.model_apis import ANTHROPIC, GEMINI, OPENAI, with_keys
+from orchestrator.execution.programs.port import Brief, Launch, Reading, Told, Trouble
 
 PROGRAM = Installed(name="aider", install="pipx install aider-chat")
 START = (

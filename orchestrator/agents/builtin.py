@@ -8,9 +8,9 @@ from missions.mission import Mission
 from orchestrator.agents.tooled import ALONE, SMALL, Tooled
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
 from orchestrator.core.ports.agent import Generation, Job, Message, Model, Outcome, Prompt, Stop
-from orchestrator.delegation import letters
-from orchestrator.delegation.attempt import Attempts
-from orchestrator.delegation.result import first_sentence
+from orchestrator.execution import prompts
+from orchestrator.execution.attempt import Attempts
+from orchestrator.execution.outcome import first_sentence
 from orchestrator.tools.tool import Policy
 
 ANSWER_TOKENS = 1024
@@ -68,7 +68,7 @@ class BuiltinAgent:
 
 def messages(job: Job) -> tuple[Message, ...]:
     """What the model is given: what stays the same from mission to mission first, so that its prompt cache holds."""
-    asked = "\n\n".join(part for part in (_task(job.mission), letters.comment(job)) if part)
+    asked = "\n\n".join(part for part in (_task(job.mission), prompts.comment(job)) if part)
     return Message(role="system", content=job.context), Message(role="user", content=asked)
 
 

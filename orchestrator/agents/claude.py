@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.core.ports.agent import Usage
-from orchestrator.delegation.apis import ANTHROPIC, CLAUDE_TOKEN, with_keys
-from orchestrator.delegation.events import Hearing, count, dollars, items, table, text
-from orchestrator.delegation.installed import Installed
-from orchestrator.delegation.lent import fed, lend
-from orchestrator.delegation.program import Brief, Launch, Reading, Trouble
-from orchestrator.delegation.troubles import from_line, one_line, trouble_of
+from orchestrator.execution.programs.error_kinds import from_line, one_line, trouble_of
+from orchestrator.execution.programs.home_files import fed, lend
+from orchestrator.execution.programs.installed import Installed
+from orchestrator.execution.programs.json_events import Hearing, count, dollars, items, table, text
+from orchestrator.execution.programs.model_apis import ANTHROPIC, CLAUDE_TOKEN, with_keys
+from orchestrator.execution.programs.port import Brief, Launch, Reading, Trouble
 
 PROGRAM = Installed(name="claude", install="npm install -g @anthropic-ai/claude-code")
 TURNS = 200

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.core.ports.agent import Usage
-from orchestrator.delegation.apis import OPENAI, with_keys
-from orchestrator.delegation.events import Hearing, count, event, table, text
-from orchestrator.delegation.installed import Installed
-from orchestrator.delegation.lent import PROMPT, lend, put
-from orchestrator.delegation.program import Brief, Launch, Reading
-from orchestrator.delegation.troubles import one_line, trouble_of
+from orchestrator.execution.programs.error_kinds import one_line, trouble_of
+from orchestrator.execution.programs.home_files import PROMPT, lend, put
+from orchestrator.execution.programs.installed import Installed
+from orchestrator.execution.programs.json_events import Hearing, count, event, table, text
+from orchestrator.execution.programs.model_apis import OPENAI, with_keys
+from orchestrator.execution.programs.port import Brief, Launch, Reading
 
 PROGRAM = Installed(name="codex", install="npm install -g @openai/codex")
 LOGIN = ".codex/auth.json"

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.core.ports.agent import Job, Outcome, Stop
-from orchestrator.delegation.attempt import Attempts
-from orchestrator.delegation.program import Program
-from orchestrator.delegation.round import ProgramWorker
+from orchestrator.execution.attempt import Attempts
+from orchestrator.execution.program_round import ProgramWorker
+from orchestrator.execution.programs.port import Program
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from missions.policy import outside_scope
 from orchestrator.core.ports.agent import Job, Outcome, Sandbox, Stop, Usage
-from orchestrator.delegation.attempt import Attempts
-from orchestrator.delegation.process import Ending, Ran, run
-from orchestrator.delegation.program import Told
-from orchestrator.delegation.site import Site, confined
-from orchestrator.delegation.turn import Turn
-from orchestrator.delegation.verification import Scope
-from orchestrator.delegation.watch import Bounds
-from orchestrator.delegation.workspace import Workspaces
+from orchestrator.execution.attempt import Attempts
+from orchestrator.execution.bounds import Bounds
+from orchestrator.execution.process.runner import Ending, Ran, run
+from orchestrator.execution.programs.port import Told
+from orchestrator.execution.turn import Turn
+from orchestrator.execution.verification import Scope
+from orchestrator.execution.workspace.attempt_dir import Site, confined
+from orchestrator.execution.workspace.clone import Workspaces
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.core.ports.agent import Usage
-from orchestrator.delegation.apis import GEMINI, with_keys
-from orchestrator.delegation.events import ANSWER, Hearing, count, table, text
-from orchestrator.delegation.installed import Installed
-from orchestrator.delegation.lent import fed, lend, put
-from orchestrator.delegation.program import Brief, Launch, Reading, Trouble
-from orchestrator.delegation.troubles import one_line, trouble_of
+from orchestrator.execution.programs.error_kinds import one_line, trouble_of
+from orchestrator.execution.programs.home_files import fed, lend, put
+from orchestrator.execution.programs.installed import Installed
+from orchestrator.execution.programs.json_events import ANSWER, Hearing, count, table, text
+from orchestrator.execution.programs.model_apis import GEMINI, with_keys
+from orchestrator.execution.programs.port import Brief, Launch, Reading, Trouble
 
 PROGRAM = Installed(name="gemini", install="npm install -g @google/gemini-cli")
 TURNS = 200

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.core.ports.agent import Usage
-from orchestrator.delegation.apis import ANTHROPIC, OPENAI, with_keys
-from orchestrator.delegation.events import Hearing, count, items, table, text
-from orchestrator.delegation.installed import Installed
-from orchestrator.delegation.lent import fed
-from orchestrator.delegation.program import Brief, Launch, Reading, Upstream
-from orchestrator.delegation.troubles import one_line, trouble_of
+from orchestrator.execution.programs.error_kinds import one_line, trouble_of
+from orchestrator.execution.programs.home_files import fed
+from orchestrator.execution.programs.installed import Installed
+from orchestrator.execution.programs.json_events import Hearing, count, items, table, text
+from orchestrator.execution.programs.model_apis import ANTHROPIC, OPENAI, with_keys
+from orchestrator.execution.programs.port import Brief, Launch, Reading, Upstream
 
 PROGRAM = Installed(name="goose", install="see its project's page; it is in no package registry")
 TURNS = 200

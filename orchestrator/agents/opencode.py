@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.core.ports.agent import Usage
-from orchestrator.delegation.apis import ANTHROPIC, GEMINI, OPENAI, with_keys
-from orchestrator.delegation.events import Hearing, count, dollars, table, text
-from orchestrator.delegation.installed import Installed
-from orchestrator.delegation.lent import fed, lend
-from orchestrator.delegation.program import Brief, Launch, Reading
-from orchestrator.delegation.troubles import one_line, trouble_of
+from orchestrator.execution.programs.error_kinds import one_line, trouble_of
+from orchestrator.execution.programs.home_files import fed, lend
+from orchestrator.execution.programs.installed import Installed
+from orchestrator.execution.programs.json_events import Hearing, count, dollars, table, text
+from orchestrator.execution.programs.model_apis import ANTHROPIC, GEMINI, OPENAI, with_keys
+from orchestrator.execution.programs.port import Brief, Launch, Reading
 
 PROGRAM = Installed(name="opencode", install="npm install -g opencode-ai")
 LOGIN = ".local/share/opencode/auth.json"

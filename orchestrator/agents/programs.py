@@ -8,7 +8,7 @@ from orchestrator.agents.codex import Codex
 from orchestrator.agents.gemini import Gemini
 from orchestrator.agents.goose import Goose
 from orchestrator.agents.opencode import OpenCode
-from orchestrator.delegation.program import Program
+from orchestrator.execution.programs.port import Program
 
 
 def programs() -> tuple[Program, ...]:

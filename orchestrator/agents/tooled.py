@@ -18,12 +18,12 @@ from orchestrator.conversation.voice import Voice
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
 from orchestrator.core.ports.agent import Job, Message, Model, Sandbox, Usage
 from orchestrator.core.ports.model_backend import Choice
-from orchestrator.delegation import letters
-from orchestrator.delegation.process import Ending
-from orchestrator.delegation.program import Told
-from orchestrator.delegation.site import Site
-from orchestrator.delegation.turn import Turn
-from orchestrator.delegation.watch import Bounds, Watch
+from orchestrator.execution import prompts
+from orchestrator.execution.bounds import Bounds, Watch
+from orchestrator.execution.process.runner import Ending
+from orchestrator.execution.programs.port import Told
+from orchestrator.execution.turn import Turn
+from orchestrator.execution.workspace.attempt_dir import Site
 from orchestrator.tools import kit
 from orchestrator.tools.ground import Ground
 from orchestrator.tools.tool import Call, Leave, Policy, Toolbox, Traced
@@ -82,7 +82,7 @@ class Tooled:
 
     def begin(self, job: Job) -> str:
         """The task; the handoff stands above it. A small model is not told what will be run: it would answer that."""
-        return letters.short(job, tests=not self._small)
+        return prompts.short(job, tests=not self._small)
 
     @property
     def _small(self) -> bool:

@@ -19,8 +19,7 @@ from missions.approval import Facts
 from missions.mission import slug
 from orchestrator.core.errors import Refused, WorkspaceFailed
 from orchestrator.core.ports.agent import Project
-from orchestrator.delegation.changes import counted
-from orchestrator.delegation.harvest import LOCAL
+from orchestrator.execution.workspace.git_tree import LOCAL, counted
 from sync.errors import GitError
 from sync.git import Git
 

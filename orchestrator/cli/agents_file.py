@@ -13,7 +13,7 @@ from orchestrator.cli.mission import warn
 from orchestrator.context import estimate
 from orchestrator.core import settings
 from orchestrator.core.errors import WrongSetting
-from orchestrator.delegation import agents_file
+from orchestrator.execution.workspace import agents_md
 
 FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
@@ -33,14 +33,14 @@ def command(project: str, budget: int, folder: Path | None, remove: bool, as_jso
     if remove:
         if folder is None:
             raise WrongSetting("--remove", "say where, with --write DIR")
-        _tell(agents_file.remove(folder), as_json)
+        _tell(agents_md.remove(folder), as_json)
         return
     fleet = wiring.fleet(settings.load())
     made = fleet.handoff(project, "", budget=budget, count=estimate)
     warn(fleet)
     handoff = made.head + made.log  # without the date and the task, so that it only changes when the handoff does
     if folder is not None:
-        _tell([one.path for one in agents_file.lay(folder, handoff) if one.changed], as_json)
+        _tell([one.path for one in agents_md.lay(folder, handoff) if one.changed], as_json)
     elif as_json:
         paper.print_json({"text": extended("", handoff), "tokens": made.tokens})
     else:

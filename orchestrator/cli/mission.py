@@ -17,7 +17,7 @@ from orchestrator.cli import decisions, handover, mission_orders, mission_projec
 from orchestrator.cli.decisions import warn as warn
 from orchestrator.core import settings
 from orchestrator.core.errors import OrchestratorError, WrongSetting
-from orchestrator.delegation.folders import Folders
+from orchestrator.execution.workspace.attempt_dirs import Folders
 from orchestrator.fleet import Detail
 from orchestrator.ledger.result_report import duration
 from orchestrator.views import MissionView

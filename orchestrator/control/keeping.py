@@ -12,10 +12,10 @@ from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Usage
 from orchestrator.core.ports.storage import Conversations, UsageBook
 from orchestrator.costs import table
-from orchestrator.delegation.clearance import Clearance
-from orchestrator.delegation.folders import Folders
-from orchestrator.delegation.grounds import Chats
-from orchestrator.delegation.meter import Purse, Spent
+from orchestrator.execution.budget import Purse, Spent
+from orchestrator.execution.workspace.attempt_dirs import Folders
+from orchestrator.execution.workspace.chat_dirs import Chats
+from orchestrator.execution.workspace.cleanup import Clearance
 from orchestrator.ledger.node_pages import announced, text_of
 from orchestrator.ledger.snapshot import Ledger
 from orchestrator.outbox import Outbox

@@ -18,7 +18,7 @@ from missions.frontmatter import Scalar
 from orchestrator.core.errors import Refused, WorkspaceFailed, WrongSetting
 from orchestrator.core.ports.agent import Project, Stop
 from orchestrator.core.ports.storage import Conversation, Conversations, Turn
-from orchestrator.delegation.starting import changed, patch_path, start_at, start_from
+from orchestrator.execution.workspace.start_point import changed, patch_path, start_at, start_from
 from orchestrator.fleet import Detail, Fleet
 from orchestrator.handover import opening
 from orchestrator.handover.summary import summary

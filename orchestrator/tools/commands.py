@@ -13,7 +13,7 @@ from pydantic import Field
 
 from orchestrator.core.errors import Refused
 from orchestrator.core.ports.agent import Confinement, Sandbox, Stop
-from orchestrator.delegation.process import Ending, Ran, run
+from orchestrator.execution.process.runner import Ending, Ran, run
 from orchestrator.tools.tool import Arguments, Result, shortened
 
 SECONDS = 120

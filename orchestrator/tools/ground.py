@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.core.ports.agent import Project, Stop
-from orchestrator.delegation.harvest import scrub
-from orchestrator.delegation.workspace import Workspace, Workspaces
+from orchestrator.execution.workspace.clone import Workspace, Workspaces
+from orchestrator.execution.workspace.git_tree import scrub
 from sync.git import Git
 
 

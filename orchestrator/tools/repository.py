@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import Field
 
 from orchestrator.core.ports.agent import Stop
-from orchestrator.delegation.harvest import LOCAL, set_aside
+from orchestrator.execution.workspace.git_tree import LOCAL, set_aside
 from orchestrator.tools.place import parts
 from orchestrator.tools.tool import Arguments, Result, shortened
 from sync.errors import GitError

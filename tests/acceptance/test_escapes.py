@@ -24,16 +24,16 @@ import psutil
 import pytest
 
 from orchestrator.core.ports.agent import LINE_PORT, Confinement, Sandbox
-from orchestrator.delegation.egress import Line, open_line
-from orchestrator.delegation.folders import Folders, Label
-from orchestrator.delegation.process import Ending, Ran, run
-from orchestrator.delegation.workspace import Workspaces
+from orchestrator.execution.egress.proxy import Line, open_line
+from orchestrator.execution.process.runner import Ending, Ran, run
+from orchestrator.execution.workspace.attempt_dirs import Folders, Label
+from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.sandbox.none import NoSandbox
 from orchestrator.tools.ground import Grounds
 from tests.conftest import lacking
-from tests.orchestrator.delegation.line.conftest import ANTHROPIC
-from tests.orchestrator.delegation.line.upstream import KEY, api, whole
+from tests.orchestrator.execution.egress.conftest import ANTHROPIC
+from tests.orchestrator.execution.egress.upstream import KEY, api, whole
 
 ROOT = os.getuid() == 0
 PYTHON = "/usr/bin/python3"
@@ -396,7 +396,7 @@ def test_many_small_files(world: World, bubblewrap: Bubblewrap) -> None:
 
 def test_full_disk(world: World, bubblewrap: Bubblewrap, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run is ended before the disk is full, whoever fills it, and that is another reason than its own excess."""
-    monkeypatch.setattr("orchestrator.delegation.footprint.LEAST_FREE", 1 << 60)
+    monkeypatch.setattr("orchestrator.execution.footprint.LEAST_FREE", 1 << 60)
     ran = world.command(bubblewrap, ["sleep", "20"])
     assert ran.ending is Ending.DISK
     assert ran.why.startswith("the disk is full: ")

@@ -12,7 +12,7 @@ import os
 import pytest
 
 from missions.document import with_fields
-from orchestrator.delegation.survey import taken
+from orchestrator.execution.workspace.disk_usage import taken
 from tests.acceptance.fleets import Fleet, command
 
 MANY = int(os.environ.get("SHIFTBOOK_MISSIONS", "20"))

@@ -11,8 +11,8 @@ from orchestrator.agents.claude import Claude
 from orchestrator.agents.codex import Codex
 from orchestrator.agents.gemini import Gemini
 from orchestrator.agents.opencode import OpenCode
-from orchestrator.delegation.apis import ANTHROPIC, GEMINI, OPENAI
-from orchestrator.delegation.program import Program, Upstream
+from orchestrator.execution.programs.model_apis import ANTHROPIC, GEMINI, OPENAI
+from orchestrator.execution.programs.port import Program, Upstream
 from tests.agents.standin import Turn
 
 

@@ -31,9 +31,9 @@ import pytest
 from missions.mission import Mission
 from orchestrator.agents.coding import CodingAgent
 from orchestrator.core.ports.agent import Job, Meter, Outcome, Project, Unmetered, Usage
-from orchestrator.delegation.attempt import Attempts
-from orchestrator.delegation.program import Brief, Launch, Program, Reading
-from orchestrator.delegation.workspace import Workspaces
+from orchestrator.execution.attempt import Attempts
+from orchestrator.execution.programs.port import Brief, Launch, Program, Reading
+from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from tests.agents.conftest import CACHE
 from tests.agents.hands import HANDS, Hands

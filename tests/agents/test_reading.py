@@ -17,10 +17,10 @@ from orchestrator.agents.codex import spent as spent_before
 from orchestrator.agents.gemini import Gemini
 from orchestrator.agents.goose import Goose
 from orchestrator.agents.opencode import OpenCode
-from orchestrator.delegation.apis import with_keys
-from orchestrator.delegation.lent import lend, put
-from orchestrator.delegation.program import Brief, Program, Told, Trouble
-from orchestrator.delegation.troubles import trouble_of
+from orchestrator.execution.programs.error_kinds import trouble_of
+from orchestrator.execution.programs.home_files import lend, put
+from orchestrator.execution.programs.model_apis import with_keys
+from orchestrator.execution.programs.port import Brief, Program, Told, Trouble
 
 PROGRAMS: tuple[Program, ...] = (Claude(), Codex(), Gemini(), OpenCode(), Aider(), Goose())
 WORDS = st.sampled_from(
@@ -279,6 +279,6 @@ def test_a_thread_that_is_a_trap(tmp_path: Path) -> None:
 
 def test_keys_that_are_empty() -> None:
     """An empty variable is no key."""
-    from orchestrator.delegation.apis import ANTHROPIC
+    from orchestrator.execution.programs.model_apis import ANTHROPIC
 
     assert with_keys(ANTHROPIC, environ={"ANTHROPIC_API_KEY": " "}) == ()

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.ports.agent import LINE_PORT, Confinement, Sandbox
-from orchestrator.delegation.egress import listening
-from orchestrator.delegation.process import Ending, Ran, run
+from orchestrator.execution.egress.proxy import listening
+from orchestrator.execution.process.runner import Ending, Ran, run
 from orchestrator.sandbox import bubblewrap as confining
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.sandbox.none import NoSandbox

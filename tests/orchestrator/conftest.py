@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from orchestrator.core.ports.agent import Confinement, Sandbox
-from orchestrator.delegation.process import Ran, run
+from orchestrator.execution.process.runner import Ran, run
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.sandbox.none import NoSandbox
 from tests.conftest import lacking

@@ -11,8 +11,8 @@ import pytest
 from missions.mission import Mission
 from orchestrator.agents.builtin import BuiltinAgent, messages, outcome_of
 from orchestrator.core.ports.agent import Generation, Job, Usage
-from orchestrator.delegation.attempt import Attempts
-from orchestrator.delegation.workspace import Workspaces
+from orchestrator.execution.attempt import Attempts
+from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.models.embedded import EmbeddedModel, ModelFile
 from orchestrator.models.xllamacpp import XLlamaCpp
 from orchestrator.sandbox.bubblewrap import Bubblewrap

@@ -15,7 +15,7 @@ import pytest
 from missions.mission import Mission
 from orchestrator.agents.command import CommandAgent
 from orchestrator.core.ports.agent import Job, Outcome, Project
-from orchestrator.delegation.workspace import Workspaces
+from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.sandbox.none import NoSandbox
 from tests.orchestrator.conftest import gone

@@ -18,7 +18,7 @@ from orchestrator.conversation.warmth import Warmth
 from orchestrator.core.errors import ModelUnavailable
 from orchestrator.core.ports.agent import Model
 from orchestrator.core.ports.model_backend import Candidate, Listed
-from orchestrator.delegation.workspace import Workspaces
+from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.models import openai as openai_backend
 from orchestrator.routing import Router
 from orchestrator.tools.ground import Grounds

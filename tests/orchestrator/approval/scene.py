@@ -11,8 +11,7 @@ from missions.mission import Mission
 from orchestrator.approval.completion import Completion, Finished
 from orchestrator.approval.door import Approval
 from orchestrator.core.ports.agent import Outcome
-from orchestrator.delegation.changes import counted
-from orchestrator.delegation.harvest import DIFF
+from orchestrator.execution.workspace.git_tree import DIFF, counted
 from orchestrator.ledger import claims as claims
 from orchestrator.ledger.result_report import facts, kept
 from orchestrator.ledger.snapshot import Held

@@ -22,7 +22,7 @@ from orchestrator.approval.door import Approval
 from orchestrator.approval.finisher import REST, Finisher
 from orchestrator.core.errors import NotFound
 from orchestrator.core.ports.agent import Changes, Outcome, Usage
-from orchestrator.delegation.program import Brief
+from orchestrator.execution.programs.port import Brief
 from orchestrator.ledger import claims as claims
 from orchestrator.ledger.result_record import Record, read_facts, read_record
 from orchestrator.ledger.result_report import facts

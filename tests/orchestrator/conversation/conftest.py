@@ -23,7 +23,7 @@ from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Project,
 from orchestrator.core.ports.model_backend import Choice
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.settings import Settings
-from orchestrator.delegation.workspace import Workspaces
+from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.tools import kit
 from orchestrator.tools.ground import Grounds

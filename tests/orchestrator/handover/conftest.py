@@ -13,7 +13,7 @@ from orchestrator import wiring
 from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.storage import Conversation, Stores, Turn
 from orchestrator.core.settings import Settings
-from orchestrator.delegation.workspace import Workspaces
+from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.fleet import Fleet
 from orchestrator.handover.exchange import Exchange
 from orchestrator.ledger.node_pages import Sightings

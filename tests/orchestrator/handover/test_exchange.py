@@ -11,8 +11,8 @@ from missions.mission import Mission
 from orchestrator.core.errors import NotFound, Refused, WorkspaceFailed, WrongSetting
 from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.storage import Turn
-from orchestrator.delegation.starting import brought, changed, start_from
-from orchestrator.delegation.workspace import Workspace, Workspaces
+from orchestrator.execution.workspace.clone import Workspace, Workspaces
+from orchestrator.execution.workspace.start_point import brought, changed, start_from
 from tests.orchestrator.handover.conftest import Bench
 from tests.orchestrator.repositories import Server, git
 

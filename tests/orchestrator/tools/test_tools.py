@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.agent import Project
-from orchestrator.delegation.workspace import Workspaces
+from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.tools import kit
 from orchestrator.tools.ground import Ground, Grounds

@@ -1,0 +1,127 @@
+"""How is one attempt carried out, whoever does the work?
+
+A place is made, the handoff laid into it, and the work done in rounds: after each it is looked at and tested, and goes
+back to the same agent as long as it is not right, while rounds, time and budget allow. Then it is committed, counted
+and pushed. What only a person can put right parks the attempt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from missions.policy import outside_scope
+from orchestrator.core.errors import WorkspaceFailed
+from orchestrator.core.ports.agent import Job, Outcome, Sandbox, Stop
+from orchestrator.execution import prompts
+from orchestrator.execution.bounds import LINGER, Bill, Bounds
+from orchestrator.execution.outcome import Done, outcome_of
+from orchestrator.execution.process.resource_watch import full
+from orchestrator.execution.turn import Turn, Worker
+from orchestrator.execution.verification import Scope, Verdict, verify
+from orchestrator.execution.workspace import agents_md
+from orchestrator.execution.workspace.attempt_dir import Site, open_site
+from orchestrator.execution.workspace.clone import Workspaces
+
+LEAST = 5.0
+"""Seconds that must be left for another round."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempts:
+    """How attempts are carried out on this node. `node` is who commits; `linger` is as in `watch.LINGER`."""
+
+    sandbox: Sandbox
+    workspaces: Workspaces
+    node: str
+    scope: Scope = outside_scope
+    linger: float = LINGER
+
+    def carry_out(self, job: Job, stop: Stop, worker: Worker) -> Outcome:
+        """One attempt. A workspace that cannot be made and a full disk are outcomes, too. Raises OrchestratorError."""
+        if job.mission.project and not job.project:
+            why = f"the project {job.mission.project} is not in fleet.toml"
+            return Outcome(ok=False, summary="Not started.", error=why)
+        try:
+            outcome = _Attempt(ways=self, job=job, stop=stop, worker=worker).go()
+        except WorkspaceFailed as error:
+            parked = full(job.folder, error)
+            return Outcome(ok=False, summary="No workspace.", error=str(error), cancelled=stop.is_set(), parked=parked)
+        except OSError as error:
+            if not (parked := full(job.folder, error)):
+                raise
+            return Outcome(ok=False, summary="The attempt could not go on.", error=str(error), parked=parked)
+        failed = not (outcome.ok or outcome.cancelled or outcome.parked)
+        return replace(outcome, parked=full(job.folder)) if failed else outcome
+
+
+@dataclass(kw_only=True)
+class _Attempt:
+    """One attempt on its way."""
+
+    ways: Attempts
+    job: Job
+    stop: Stop
+    worker: Worker
+    rounds: int = 0
+
+    def go(self) -> Outcome:
+        site = open_site(self.job, self.worker.name, self.ways.workspaces, self.stop)
+        bounds = Bounds(stop=self.stop, bill=Bill(self.job.meter), deadline=site.deadline, linger=self.ways.linger)
+        program = self.worker.version()
+        turns, verdict = self._rounds(site, bounds)
+        done = Done(
+            site=site,
+            worker=self.worker.name,
+            program=program,
+            turns=tuple(turns),
+            verdict=verdict,
+            rounds=self.rounds,
+            bill=bounds.bill,
+            sandbox=self.ways.sandbox,
+        )
+        return outcome_of(done, node=self.ways.node, stop=self.stop)
+
+    def _rounds(self, site: Site, bounds: Bounds) -> tuple[list[Turn], Verdict]:
+        prompt = prompts.going_on(self.job) if site.kept.session else self.worker.begin(self.job)
+        turns = [self._turn(prompt, site, bounds)]
+        if site.resumed and turns[0].in_vain:
+            self.job.say(f"[the earlier session cannot be gone on with, so it is begun anew: {turns[0].fault}]")
+            site.forget()
+            turns = [self._turn(self.worker.begin(self.job), site, bounds)]
+        while True:
+            verdict = self._verdict(turns[-1], site, bounds)
+            if not verdict.wrong or not self._may_repeat(turns[-1], bounds):
+                return turns, verdict
+            self.rounds += 1
+            self.job.say(f"[not right yet, back to the agent, {self.rounds} of {self.job.rounds}: {verdict.wrong}]")
+            letter = verdict.letter(self.job.mission.scope)
+            again = f"{self.worker.begin(self.job)}\n\n# What is wrong so far\n\n{letter}"
+            turns.append(self._turn(letter if site.kept.session else again, site, bounds))
+
+    def _turn(self, prompt: str, site: Site, bounds: Bounds) -> Turn:
+        bounds.bill.begin()
+        laid = agents_md.lay(site.tree, self.job.context) if site.workspace else ()
+        try:
+            turn = self.worker.work(prompt, site, bounds)
+        finally:
+            agents_md.take_out(laid)
+        site.remember(turn.told.session)
+        bounds.bill.tell(replace(turn.told.usage, seconds=turn.seconds))
+        return turn
+
+    def _verdict(self, turn: Turn, site: Site, bounds: Bounds) -> Verdict:
+        if not site.workspace:
+            return Verdict(denials=turn.told.denials)
+        verdict = verify(
+            site,
+            None if turn.fault else self.ways.sandbox,
+            bounds,
+            leaves=turn.leaves,
+            scope=self.ways.scope,
+            number=self.rounds + 1,
+        )
+        return replace(verdict, denials=turn.told.denials)
+
+    def _may_repeat(self, turn: Turn, bounds: Bounds) -> bool:
+        able = self.worker.repeats and self.rounds < self.job.rounds and bounds.left >= LEAST
+        return able and not (turn.fault or self.stop.is_set() or bounds.bill.over() or full(self.job.folder))

@@ -1,0 +1,1 @@
+"""How is somebody else's program run, watched and ended?"""

@@ -1,0 +1,211 @@
+"""How is somebody else's command run, so that it is watched while it lives and nothing of it is left afterwards?
+
+Output goes to a file and is read from there: a slow reader of a pipe costs an agent the end of its answer (65,536 of
+301 KB, research/delegation.md). Descendants are found as such, by their session, and by a mark in their environment,
+because one that has called setsid and lost its parent is neither a child nor in the group. Only a PID namespace
+(sandbox) holds a process that also wipes its environment.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO
+
+import psutil
+
+from orchestrator.core.ports.agent import RUN_MARK, Confinement, Stop
+from orchestrator.execution.process.output_tail import Tail
+from orchestrator.execution.process.resource_watch import Excess, Footprint
+
+GRACE = 2.0
+"""Seconds between SIGTERM and SIGKILL."""
+LOOKS = 0.05
+"""Seconds between two looks at a running command; a short one is looked at sooner."""
+KEEP = 10 * 1024 * 1024
+"""Bytes of output that are kept, half of them from the beginning and half from the end."""
+
+
+class Ending(StrEnum):
+    """Why a command ended."""
+
+    EXIT = "exit"
+    TIMEOUT = "timeout"
+    STOPPED = "stopped"
+    LIMIT = "limit"
+    """It took more of the machine than it may: `Ran.why` says of what."""
+    DISK = "disk"
+    """The machine has no more room on its disk, whoever took it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """What a command did. `exit_code` is as a shell gives it: 128 + n when signal n ended it."""
+
+    exit_code: int
+    output: str
+    seconds: float
+    ending: Ending
+    cut_bytes: int = 0
+    why: str = ""
+    """What it took too much of."""
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    output: Path,
+    timeout: float,
+    stop: Stop,
+    say: Callable[[str], None],
+    keep: int = KEEP,
+    whole: bool = False,
+    confinement: Confinement | None = None,
+) -> Ran:
+    """Runs `argv` in `folder` until it exits, `timeout` seconds are over or `stop` is set; then ends all it started.
+
+    `environment` is its whole environment, `output` the file that standard output and error go to, `say` gets each
+    line as it comes, and all of it if `whole`. Returns within 5 s of the time-out or the stop. Must be called in the
+    thread that lives as long as the command does: that thread's death is what a sandbox's die-with-parent notices.
+    With `confinement`, what bounds the run as a whole is watched, too. Raises OSError when the program cannot be
+    started.
+    """
+    mark = uuid.uuid4().hex
+    started = time.monotonic()
+    # O_APPEND, so that the file may be emptied beneath a command that floods it: its next write lands at the new end.
+    output.write_bytes(b"")
+    with output.open("ab", buffering=0) as sink, output.open("r+b", buffering=0) as source:
+        tail = Tail(source, say=say, keep=keep, whole=whole)
+        process = _start(argv, folder=folder, environment={**environment, RUN_MARK: mark}, sink=sink)
+        ending, excess = Ending.EXIT, None
+        footprint = Footprint(confinement, process.pid) if confinement else None
+        try:
+            ending, excess = _watch(process, tail, deadline=started + timeout, stop=stop, footprint=footprint)
+        finally:
+            end(process, mark, politely=not excess)
+        text, cut = tail.close()
+    return Ran(
+        exit_code=_shell_code(process.returncode),
+        output=text,
+        seconds=time.monotonic() - started,
+        ending=ending,
+        cut_bytes=cut,
+        why=excess.why if excess else "",
+    )
+
+
+def _start(
+    argv: Sequence[str], *, folder: Path, environment: Mapping[str, str], sink: BinaryIO
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        list(argv),
+        cwd=folder,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,  # codex and others wait for ever on an open one
+        stdout=sink,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def _watch(
+    process: subprocess.Popen[bytes], tail: Tail, *, deadline: float, stop: Stop, footprint: Footprint | None
+) -> tuple[Ending, Excess | None]:
+    """Waits for the end, passing on what is written meanwhile."""
+    pause = 0.005
+    while process.poll() is None:
+        tail.read()
+        if stop.wait(pause):
+            return Ending.STOPPED, None
+        if time.monotonic() >= deadline:
+            return Ending.TIMEOUT, None
+        if footprint and (excess := footprint.excess()):
+            return Ending.DISK if excess.crowded else Ending.LIMIT, excess
+        pause = min(LOOKS, pause * 1.5)
+    return Ending.EXIT, None
+
+
+def end(process: subprocess.Popen[bytes], mark: str, *, politely: bool = True) -> None:
+    """Ends a command and all that it started: SIGTERM, SIGKILL after GRACE seconds, until none is left."""
+    if not politely:
+        process.kill()  # what floods the machine is asked nothing: a sandbox dies whole with its first process
+    if (found := _family(process, mark)) and politely:
+        _signal(_politely(found, process), signal.SIGTERM)
+        _await(found, process, seconds=GRACE)
+    for _ in range(20):  # killing races forking: look again until a look finds nothing
+        if not found:
+            break
+        found = _family(process, mark)
+        _signal(found, signal.SIGKILL)
+        _await(found, process, seconds=0.1)
+    process.wait()
+
+
+def _await(found: Sequence[psutil.Process], process: subprocess.Popen[bytes], *, seconds: float) -> None:
+    """Waits until none of `found` is alive. Not psutil's wait: it would take the exit code before Popen sees it."""
+    over = time.monotonic() + seconds
+    while time.monotonic() < over:
+        process.poll()
+        if not any(_alive(each) for each in found):
+            return
+        time.sleep(0.01)
+
+
+def _politely(found: Sequence[psutil.Process], process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """Those that SIGTERM is for: all but bubblewrap itself, whose death would SIGKILL the rest without a word."""
+    return [each for each in found if each.pid != process.pid or _name(each) != "bwrap"]
+
+
+def _family(process: subprocess.Popen[bytes], mark: str) -> list[psutil.Process]:
+    """Every living process of this run."""
+    found: set[psutil.Process] = set()
+    if process.poll() is None:
+        try:
+            leader = psutil.Process(process.pid)
+            found = {leader, *leader.children(recursive=True)}
+        except psutil.NoSuchProcess:
+            pass
+    found.update(each for each in psutil.process_iter() if _belongs(each, process.pid, mark))
+    return [each for each in found if _alive(each)]
+
+
+def _belongs(each: psutil.Process, session: int, mark: str) -> bool:
+    try:
+        return os.getsid(each.pid) == session or each.environ().get(RUN_MARK) == mark
+    except (psutil.Error, OSError):
+        return False  # gone, or somebody else's
+
+
+def _alive(each: psutil.Process) -> bool:
+    try:
+        return each.is_running() and each.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _name(each: psutil.Process) -> str:
+    try:
+        return each.name()
+    except psutil.Error:
+        return ""
+
+
+def _signal(found: Sequence[psutil.Process], number: signal.Signals) -> None:
+    for each in found:
+        try:
+            each.send_signal(number)
+        except psutil.Error:
+            continue  # it was quicker, or has changed its user: the sandbox's namespace ends that one
+
+
+def _shell_code(code: int) -> int:
+    return 128 - code if code < 0 else code

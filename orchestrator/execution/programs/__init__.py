@@ -1,0 +1,1 @@
+"""What must be known of an agent's program to run it?"""

@@ -1,0 +1,47 @@
+"""What kind of trouble is it that a program reports in its own words?"""
+
+from __future__ import annotations
+
+import re
+
+from orchestrator.execution.programs.port import Trouble
+
+LINE = re.compile(r"leads to none of this run's model APIs|is no call to|is not passed on")
+"""What our own line says to a call that it does not let through: no person's log-in mends that."""
+BUDGET = re.compile(r"\bbudget: ", re.IGNORECASE)
+QUOTA = re.compile(
+    r"quota|credit balance|billing|insufficient[_ ](?:funds|credits|balance)|payment required|usage limit"
+    r"|rate[_ -]?limit|resource_exhausted|too many requests|\b(?:402|429)\b",
+    re.IGNORECASE,
+)
+LOGIN = re.compile(
+    r"not logged in|log ?in again|please run /login|authenticat|unauthori[sz]ed|api[_ ]key|missing environment variable"
+    r"|invalid[_ ]auth|auth method|token (?:has )?expired|forbidden|permission[_ ](?:denied|error)|\b(?:401|403)\b",
+    re.IGNORECASE,
+)
+ONE_LINE = 500
+"""Characters of an error that are told."""
+
+
+def from_line(said: str) -> Trouble | None:
+    """The kind of a refusal that came from our own line, not from the API; None for any other."""
+    if BUDGET.search(said):
+        return Trouble.BUDGET
+    return Trouble.API if LINE.search(said) else None
+
+
+def trouble_of(said: str, status: int = 0) -> Trouble:
+    """The kind of an error of the model's API, from HTTP's status where the program says it, else from its words."""
+    if ours := from_line(said):
+        return ours
+    if status in {402, 429} or QUOTA.search(said):
+        return Trouble.QUOTA
+    if status in {401, 403} or (not status and LOGIN.search(said)):
+        return Trouble.LOGIN
+    return Trouble.API
+
+
+def one_line(said: str) -> str:
+    """An error as one line."""
+    line = " ".join(said.split())
+    return line if len(line) <= ONE_LINE else line[: ONE_LINE - 1] + "…"

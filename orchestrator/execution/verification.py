@@ -1,0 +1,139 @@
+"""Is the work right before it is handed back: is there any, is it within its scope, do the project's tests pass?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from orchestrator.core.ports.agent import Sandbox
+from orchestrator.execution.bounds import Bounds
+from orchestrator.execution.process.runner import Ending, Ran, run
+from orchestrator.execution.turn import cut_off
+from orchestrator.execution.workspace.attempt_dir import Site, confined
+from orchestrator.execution.workspace.git_tree import Snapshot
+
+TOLD = 6000
+"""Characters of a test's output that go back to the agent, half from its beginning and half from its end."""
+
+Scope = Callable[[Iterable[str], Iterable[str]], list[str]]
+"""Those of some paths that lie outside of a scope."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """How the project's own test command ended."""
+
+    line: str
+    passed: bool
+    how: str
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What is known of the work. `stray` are files outside of the scope, `denials` what the agent was refused.
+
+    `empty` is that there should be a change and is none.
+    """
+
+    seen: Snapshot | None = None
+    stray: tuple[str, ...] = ()
+    empty: bool = False
+    denials: tuple[str, ...] = ()
+    tests: Trial | None = None
+    cut: bool = False
+    """The project's tests were stopped: nobody knows."""
+
+    @property
+    def wrong(self) -> str:
+        """What stands against the work, in one line; "" if nothing does."""
+        return "; ".join(self._faults())
+
+    def _faults(self) -> Iterable[str]:
+        if self.stray:
+            yield "changed outside of its scope: " + ", ".join(self.stray)
+        if self.denials:
+            yield "was refused: " + "; ".join(self.denials)
+        if self.empty:
+            yield "nothing was changed, and the task is to change something"
+        if self.tests and not self.tests.passed:
+            yield f"the project's tests do not pass: `{self.tests.line}` {self.tests.how}"
+        if self.cut:
+            yield "stopped before the project's tests had ended"
+
+    def letter(self, scope: Iterable[str]) -> str:
+        """What the agent is told that is to put it right."""
+        parts = ["Your work was checked before it is handed over, and it is not right yet. Put it right now."]
+        if self.stray:
+            names = "\n".join(f"- {path}" for path in self.stray)
+            allowed = ", ".join(f"`{glob}`" for glob in scope)
+            parts.append(f"These files are outside of your scope ({allowed}). Undo your changes to them:\n{names}")
+        if self.denials:
+            names = "\n".join(f"- {each}" for each in self.denials)
+            parts.append(f"You asked for what you may not do. Finish without it, and do not ask again:\n{names}")
+        if self.empty:
+            parts.append("No file was changed. The task is to change files in the working folder.")
+        if self.tests and not self.tests.passed:
+            parts.append(f"`{self.tests.line}` {self.tests.how}. What it printed:\n\n{_quoted(self.tests.output)}")
+        return "\n\n".join(parts)
+
+
+def verify(
+    site: Site, sandbox: Sandbox | None, bounds: Bounds, *, leaves: tuple[str, ...], scope: Scope, number: int
+) -> Verdict:
+    """Looks at what was done at a site with a project and runs the project's tests on it, without network.
+
+    Without a sandbox nothing is run: the work was cut off. What the tests write is taken back: it is no part of the
+    work. Raises WorkspaceFailed, OSError.
+    """
+    assert site.workspace
+    seen = site.workspace.snapshot(leaves=leaves)
+    tests, cut = None, False
+    line = site.job.project.test if site.job.project else None
+    if line and seen.files and sandbox:
+        site.workspace.restore(but=leaves)  # only what is handed over is tested: no ignored file makes it right
+        tests = _tested(line, site, sandbox, bounds, number)
+        cut = tests is None
+        site.workspace.restore()
+    stray = scope(seen.files, site.job.mission.scope)
+    empty = site.job.mission.task == "coding_task" and not seen.files
+    return Verdict(seen=seen, stray=tuple(stray), empty=empty, tests=tests, cut=cut)
+
+
+def _tested(line: str, site: Site, sandbox: Sandbox, bounds: Bounds, number: int) -> Trial | None:
+    """How the tests ended; None if they were stopped, because then nobody knows."""
+    site.job.say(f"[the project's tests: {line}]")
+    home = site.job.folder / "test-home"
+    home.mkdir(exist_ok=True)
+    environment = site.environment(home)
+    confinement = confined(site, environment)
+    ran = run(
+        sandbox.command(["/bin/sh", "-c", line], confinement),
+        folder=site.tree,
+        environment=environment,
+        output=site.job.folder / f"test-{number}.log",
+        timeout=bounds.left,
+        stop=bounds.stop,
+        say=site.job.say,
+        confinement=confinement,
+    )
+    if ran.ending is Ending.STOPPED:
+        return None
+    passed = ran.ending is Ending.EXIT and ran.exit_code == 0
+    how = "passed" if passed else _how(ran)
+    site.job.say(f"[the project's tests {how}]")
+    return Trial(line=line, passed=passed, how=how, output=ran.output)
+
+
+def _how(ran: Ran) -> str:
+    if ran.ending is Ending.EXIT:
+        return f"ended with exit code {ran.exit_code}"
+    return cut_off(ran.ending, ran.seconds, ran.why)
+
+
+def _quoted(output: str) -> str:
+    text = output.strip() or "(nothing)"
+    if len(text) > TOLD:
+        half = TOLD // 2
+        text = f"{text[:half]}\n[… {len(text) - TOLD:,} characters are left out here …]\n{text[-half:]}"
+    return "\n".join(f"    {line}" for line in text.splitlines())

@@ -1,0 +1,1 @@
+"""Where does an attempt work, and what happens to the folder afterwards?"""

@@ -1,0 +1,169 @@
+"""Where does one attempt work, and what of it stays for an attempt that goes on with it?
+
+A folder of its own: the tree, the git folder beside it, a home for the agent, one for the project's tests, a folder for
+proposals, and `session.json`, which lies where nothing that runs in the sandbox can write.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from handoff.agents_file import BEGIN
+from orchestrator.core.errors import WorkspaceFailed
+from orchestrator.core.ports.agent import Confinement, Job, Sandbox, Stop
+from orchestrator.execution.workspace.agents_md import AGENTS, CLAUDE, remove
+from orchestrator.execution.workspace.clone import Workspace, Workspaces
+from orchestrator.execution.workspace.git_tree import scrub
+from orchestrator.execution.workspace.start_point import start_from
+from orchestrator.execution.workspace.tree_walk import removed
+from sync.errors import GitError
+
+SESSION = "session.json"
+ALLOWED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
+"""What a run sees of the node's own environment. Everything else may be a secret."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """What an attempt leaves for the next one that goes on with it."""
+
+    agent: str
+    attempt: int
+    session: str = ""
+    base: str = ""
+    branch: str = ""
+
+
+@dataclass(kw_only=True)
+class Site:
+    """An attempt's place. `kept` is its session; `resumed` says that an earlier attempt's work is still there."""
+
+    job: Job
+    workspace: Workspace | None
+    kept: Session
+    started: float
+    resumed: bool = False
+
+    @property
+    def tree(self) -> Path:
+        """Where the work is done."""
+        return self.workspace.tree if self.workspace else self.job.folder / "tree"
+
+    @property
+    def protected(self) -> tuple[Path, ...]:
+        """What may be read but not written."""
+        return self.workspace.protected if self.workspace else ()
+
+    @property
+    def home(self) -> Path:
+        """The agent's home folder."""
+        return self.job.folder / "home"
+
+    @property
+    def proposals(self) -> Path:
+        """Where missions may be proposed."""
+        return self.job.folder / "proposals"
+
+    @property
+    def deadline(self) -> float:
+        """When the attempt's time is over, on the monotonic clock."""
+        return self.started + self.job.mission.timeout_seconds
+
+    def environment(self, home: Path) -> dict[str, str]:
+        """The whole environment of a run here."""
+        allowed = {name: os.environ[name] for name in ALLOWED if name in os.environ}
+        own = {
+            "HOME": str(home),
+            "SHIFTBOOK_MISSION": self.job.mission.name,
+            "SHIFTBOOK_ATTEMPT": str(self.job.attempt),
+        }
+        return {"PATH": os.defpath, **allowed, **own}
+
+    def remember(self, session: str) -> None:
+        """Writes down the agent's session, so that an attempt which is cut off can go on. Raises OSError."""
+        if session and session != self.kept.session:
+            self.kept = replace(self.kept, session=session)
+            self._write_down()
+
+    def forget(self) -> None:
+        """The session cannot be gone on with. Raises OSError."""
+        self.kept = replace(self.kept, session="")
+        (self.job.folder / SESSION).unlink(missing_ok=True)
+
+    def _write_down(self) -> None:
+        """Whole or not at all."""
+        beside = self.job.folder / f"{SESSION}.part"
+        beside.write_text(json.dumps(asdict(self.kept)) + "\n")
+        beside.replace(self.job.folder / SESSION)
+
+
+def open_site(job: Job, agent: str, workspaces: Workspaces, stop: Stop) -> Site:
+    """The attempt's place: what an earlier one of the same agent left in its folder, else a fresh one.
+
+    Raises WorkspaceFailed, OSError.
+    """
+    started = time.monotonic()
+    if old := _left(job, agent):
+        return Site(job=job, workspace=_taken_up(job, old), kept=old, started=started, resumed=True)
+    for name in ("tree", "git", "home", "proposals", "embedded"):
+        removed(job.folder / name)
+    workspace = _workspace(job, workspaces, stop)
+    for name in ("home", "proposals", *(() if workspace else ("tree",))):
+        (job.folder / name).mkdir()
+    kept = Session(agent=agent, attempt=job.attempt)
+    if workspace:
+        kept = replace(kept, base=workspace.base, branch=workspace.branch)
+    return Site(job=job, workspace=workspace, kept=kept, started=started)
+
+
+def confined(site: Site, environment: Mapping[str, str], *, network: bool = False) -> Confinement:
+    """What a run at a site may touch: the tree and nothing else."""
+    return Confinement(writable=site.tree, protected=site.protected, environment=environment, network=network)
+
+
+def lacks(sandbox: Sandbox) -> tuple[str, ...]:
+    """What a sandbox cannot hold back, in words for the result."""
+    return tuple(getattr(sandbox, "lacks", ()))
+
+
+def _workspace(job: Job, workspaces: Workspaces, stop: Stop) -> Workspace | None:
+    if not job.project:
+        return None
+    workspace = workspaces.open(
+        job.project, mission=job.mission.name, attempt=job.attempt, folder=job.folder, stop=stop
+    )
+    if job.patch:
+        start_from(workspace, job.patch)
+    return workspace
+
+
+def _left(job: Job, agent: str) -> Session | None:
+    """What an earlier attempt of this agent left, if all that it takes to go on is there."""
+    if not job.goes_on:
+        return None
+    try:
+        read = json.loads((job.folder / SESSION).read_text())
+        found = Session(**{key: read[key] for key in ("agent", "attempt", "session", "base", "branch")})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    parts = ("home", "tree", "proposals", *(("git", "tree/.git") if job.project else ()))
+    whole = all((job.folder / part).exists() for part in parts) and bool(found.base) == bool(job.project)
+    return found if whole and found.agent == agent else None
+
+
+def _taken_up(job: Job, old: Session) -> Workspace | None:
+    if not job.project:
+        return None
+    scrub(job.folder / "git", old.branch)  # settings are ours again, whatever was done without a sandbox
+    workspace = Workspace(folder=job.folder, url=job.project.url, branch=old.branch, base=old.base)
+    try:  # a node that was killed has left the handoff in them; a block that a person committed stays
+        names = [name for name in (AGENTS, CLAUDE) if not workspace.repository.holds(BEGIN, name)]
+    except GitError as error:
+        raise WorkspaceFailed(f"what was done in {workspace.tree} cannot be read: {error}") from error
+    remove(workspace.tree, names)
+    return workspace

@@ -1,0 +1,230 @@
+"""What may be removed of all that attempts and chats leave on this machine's disk, and what may not?
+
+Never what is neither pushed nor accepted: what runs, what waits in the outbox, what a parked mission may go on with,
+late work, changes that are on no server while their mission is open, a chat's unsaved files. Of the rest a folder goes
+when it is older than the policy keeps it, and the oldest go first when all of it takes too much.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from missions.lease import Hold
+from missions.mission import Status
+from orchestrator.execution.workspace.attempt_dirs import SESSION, Folders, Label
+from orchestrator.execution.workspace.chat_dirs import Chats
+from orchestrator.execution.workspace.disk_usage import GIB, Disk, amount, disk, free, note, taken
+from orchestrator.execution.workspace.tree_walk import removed
+from orchestrator.ledger.config.fleet_toml import WorkspacesPart
+from orchestrator.ledger.snapshot import Ledger
+
+__all__ = ["Clearance", "Disk", "disk", "needed"]
+
+EVERY = 3600.0
+"""Seconds between two looks at all of it."""
+SOON = 30.0
+"""Seconds after which the folders of ended attempts are looked at again, where some must stay a while."""
+CLONE_DAYS = 30.0
+"""A project's kept clone that nobody used for so long goes; a new one is only time and traffic."""
+
+
+def needed(
+    label: Label, ledger: Ledger, node: str, waiting: Collection[tuple[str, int]], *, session: bool = False
+) -> str:
+    """Why an attempt's folder must stay, in words; empty if it may go. `waiting` are the outbox's missions and epochs.
+
+    `session`: it has its agent's conversation, to go on with. Whether it runs now is not asked here: `Folders.remove`
+    leaves such a folder alone.
+    """
+    name, epoch = label.mission, label.epoch
+    if (name, epoch) in waiting:
+        return "its result waits to be handed back"
+    held = ledger.claims.get(name)
+    if held is not None and held.claim.node == node and held.claim.epoch == epoch and not held.claim.closed:
+        return "this node holds the mission"
+    late = f"{name}-{epoch}-{node}"
+    if any(ref == late or ref.startswith(f"{late}-") for ref in ledger.late):
+        return "late work that nobody has decided about"
+    return _open_still(label, ledger, session=session)
+
+
+def _open_still(label: Label, ledger: Ledger, *, session: bool) -> str:
+    filed = ledger.open.get(label.mission)
+    broken = any(bad.name == label.mission for bad in ledger.quarantined)
+    if filed is None and not broken:
+        return ""  # finished, or deleted: accepted, or not wanted
+    newer = filed is not None and filed.mission.epoch > label.epoch
+    if label.unpushed:
+        return "its changes are on no server, and nobody has accepted them yet"
+    over = newer or (filed is not None and filed.mission.status in {Status.REVIEW, Status.DEAD})
+    if session and label.state in {Hold.PARKED.value, Hold.RELEASED.value} and not over:
+        return "the mission may go on in it"
+    return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leftover:
+    """Something that may go: its path, since when nobody uses it, how to remove it."""
+
+    path: Path
+    since: datetime
+    keep: timedelta
+    remove: Callable[[], bool]
+
+
+@dataclass(kw_only=True)
+class Clearance:
+    """One node's clean-up. `clock` is monotonic seconds, `waiting` the outbox's missions and epochs."""
+
+    home: Path
+    node: str
+    folders: Folders
+    chats: Chats
+    waiting: Callable[[], Collection[tuple[str, int]]]
+    now: Callable[[], datetime]
+    clock: Callable[[], float]
+    tell: Callable[..., None]
+    _due: float = float("-inf")
+    _ended: float = float("inf")
+    """When the folders of attempts that ended are looked at next."""
+    _shown: bool = False
+    """A mission was taken although the disk is full, so that people see one that says why."""
+    _thread: threading.Thread | None = None
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def soon(self) -> None:
+        """An attempt ended: the next round looks at whether its folder is kept."""
+        self._ended = float("-inf")
+
+    def step(self, ledger: Ledger) -> None:
+        """One round of the node's loop: at its start, every hour, and after an end. What takes long, a thread does."""
+        busy = self._thread is not None and self._thread.is_alive()
+        now, briefly = self.clock(), ledger.charter.workspaces.keep_days * 86_400 < EVERY
+        if busy or (now < self._due and (now < self._ended or not briefly)):
+            return
+        run = self._clear_all if now >= self._due else self._clear_ended
+        self._due = now + EVERY if now >= self._due else self._due
+        self._ended = float("inf")
+        self._thread = threading.Thread(target=self._run, args=(run, ledger), name="clearance", daemon=True)
+        self._thread.start()
+
+    def admits(self, ledger: Ledger) -> bool:
+        """Whether another mission may be taken. On a full disk one is, which is then parked and says why; no more."""
+        if free(self.home) >= ledger.charter.workspaces.free_gib * GIB:
+            self._shown = False
+            return True
+        first, self._shown = not self._shown, True
+        return first
+
+    def wait(self, seconds: float = 60.0) -> None:
+        """Waits for what runs."""
+        if self._thread is not None:
+            self._thread.join(timeout=seconds)
+
+    def _run(self, clear: Callable[[Ledger], None], ledger: Ledger) -> None:
+        try:
+            clear(ledger)
+        except OSError as error:
+            self.tell("disk", f"the clean-up could not be done: {error}", once=True)
+        if any(label.ended for _, label in self.folders.every()):
+            self._ended = self.clock() + SOON  # what is not folded or not decided yet
+
+    def _clear_all(self, ledger: Ledger) -> None:
+        self.clear(ledger)
+
+    def _clear_ended(self, ledger: Ledger) -> None:
+        """Only the folders of attempts, without counting anything: this is done after each attempt."""
+        with self._turn:
+            now = self.now()
+            for one in self._attempts(ledger, ledger.charter.workspaces):
+                if now - one.since >= one.keep:
+                    one.remove()
+
+    def clear(self, ledger: Ledger, *, all_of_it: bool = False) -> list[Path]:
+        """Removes what policy does not keep (`all_of_it`: all that nobody needs). Returns what went. Raises OSError."""
+        with self._turn:
+            self.folders.sweep()
+            rules = ledger.charter.workspaces
+            gone = [one.path for one in self._too_old(ledger, rules, all_of_it) if one.remove()]
+            gone += self._too_much(ledger, rules)
+            note(self.home, self.now())
+        if gone:
+            many = "workspace" if len(gone) == 1 else "workspaces"
+            self.tell("disk", f"removed {len(gone)} {many} that nobody needs any more")
+        return gone
+
+    def room(self, ledger: Ledger) -> str:
+        """Why there is no room for another attempt, after all that may go is gone; empty if there is."""
+        least = ledger.charter.workspaces.free_gib * GIB
+        if free(self.home) >= least:
+            return ""
+        self.clear(ledger, all_of_it=True)
+        left = free(self.home)
+        if left >= least:
+            return ""
+        return f"the disk of {self.node} is full: {amount(left)} free, {amount(least)} needed (workspaces.free_gib)"
+
+    def _too_old(self, ledger: Ledger, rules: WorkspacesPart, all_of_it: bool) -> Iterator[Leftover]:
+        now = self.now()
+        for one in self._leftovers(ledger, rules):
+            if all_of_it or now - one.since >= one.keep:
+                yield one
+
+    def _too_much(self, ledger: Ledger, rules: WorkspacesPart) -> Iterable[Path]:
+        """The oldest, until the rest is within the limit."""
+        total = sum(taken(self.home / name) for name in ("work", "chats", "cache"))
+        for one in sorted(self._leftovers(ledger, rules), key=lambda one: one.since):
+            if total <= rules.disk_gib * GIB:
+                return
+            size = taken(one.path)
+            if one.remove():
+                total -= size
+                yield one.path
+
+    def _attempts(self, ledger: Ledger, rules: WorkspacesPart) -> Iterator[Leftover]:
+        keep, waiting = timedelta(days=rules.keep_days), set(self.waiting())
+        for path, label in self.folders.every():
+            if not needed(label, ledger, self.node, waiting, session=(path / SESSION).is_file()):
+                remove = _bound(self.folders.remove, path)
+                yield Leftover(path=path, since=_ended(path, label), keep=keep, remove=remove)
+
+    def _leftovers(self, ledger: Ledger, rules: WorkspacesPart) -> Iterator[Leftover]:
+        yield from self._attempts(ledger, rules)
+        keep = timedelta(days=rules.keep_days)
+        for path in self.chats.idle():
+            # A day at least: a chat that is silent for a minute is not over.
+            remove = _bound(self.chats.remove, path)
+            yield Leftover(path=path, since=self.chats.used(path), keep=max(keep, timedelta(days=1)), remove=remove)
+        for path in sorted((self.home / "cache").glob("*.git")):
+            lasts = timedelta(days=max(rules.keep_days, CLONE_DAYS))
+            yield Leftover(path=path, since=_touched(path), keep=lasts, remove=_bound(_remove_clone, path))
+
+
+def _bound(remove: Callable[[Path], bool], path: Path) -> Callable[[], bool]:
+    return lambda: remove(path)
+
+
+def _ended(path: Path, label: Label) -> datetime:
+    return datetime.fromisoformat(label.ended) if label.ended else _touched(path)
+
+
+def _touched(path: Path) -> datetime:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except OSError:
+        return datetime.fromtimestamp(0, UTC)
+
+
+def _remove_clone(path: Path) -> bool:
+    """A project's kept clone, unless an attempt or a chat is being given a workspace from it."""
+    try:
+        with FileLock(path.with_suffix(".lock")).acquire(timeout=0):
+            return removed(path)
+    except Timeout:
+        return False

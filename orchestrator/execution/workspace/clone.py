@@ -1,0 +1,188 @@
+"""Where does an attempt at a project work?
+
+It gets a fresh clone whose git folder lies *beside* the work tree, so that an agent that may write the tree cannot
+write a hook or a setting; a `.git` file in the tree leads the agent's own git there, read-only. Objects come from a
+clone kept per project, as hard links, which outlive whatever is later done to that clone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from missions.mission import slug
+from orchestrator.core.errors import WorkspaceFailed
+from orchestrator.core.ports.agent import Project, Stop
+from orchestrator.execution.workspace.git_tree import LOCAL, Repository, Snapshot, Work, scrub
+from sync.errors import GitError
+from sync.git import Git
+
+FETCH_SECONDS = 1800.0
+PUSH_SECONDS = 120.0
+LISTED = 10
+"""Most paths that a note names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """One attempt's clone in `folder`: `tree` is the agent's, `git` ours. `base` is the commit that it started from."""
+
+    folder: Path
+    url: str
+    branch: str
+    base: str
+    notes: tuple[str, ...] = ()
+    """What is not in it, though the project names it."""
+
+    @property
+    def tree(self) -> Path:
+        """The work tree, where the agent may write."""
+        return self.folder / "tree"
+
+    @property
+    def protected(self) -> tuple[Path, ...]:
+        """What the agent may read but not write."""
+        return (self.tree / ".git", self.folder / "git")
+
+    @property
+    def repository(self) -> Repository:
+        """The clone as we use it."""
+        return Repository(folder=self.folder / "git", tree=self.tree, branch=self.branch, base=self.base)
+
+    def snapshot(self, *, leaves: tuple[str, ...] = ()) -> Snapshot:
+        """What was done so far; new files that match `leaves` are no part of it. Nothing may be running in the tree.
+
+        Raises WorkspaceFailed.
+        """
+        try:
+            return self.repository.snapshot(aside=self.folder / "embedded", leaves=leaves)
+        except (GitError, OSError) as error:
+            raise WorkspaceFailed(f"what was done in {self.tree} cannot be read: {error}") from error
+
+    def restore(self, *, but: tuple[str, ...] | None = None) -> None:
+        """Takes back what was done in the tree since the last snapshot. What the project ignores stays; if `but` is
+        given, only what matches one of those globs. Raises WorkspaceFailed.
+        """
+        try:
+            self.repository.restore(but=but)
+        except (GitError, OSError) as error:
+            raise WorkspaceFailed(f"{self.tree} cannot be put back to what was done there: {error}") from error
+
+    def settle(self, seen: Snapshot, *, node: str, title: str, trailers: Mapping[str, str]) -> Work:
+        """Commits a snapshot as `node` and takes the diff. Raises WorkspaceFailed."""
+        lines = "".join(f"{key}: {' '.join(value.split())}\n" for key, value in trailers.items() if value.strip())
+        try:
+            return self.repository.settle(seen, node=node, message=f"{title}\n\n{lines}")
+        except (GitError, OSError) as error:
+            raise WorkspaceFailed(f"what was done in {self.tree} cannot be read: {error}") from error
+
+    def finish(self, *, node: str, mission: str, attempt: int, title: str) -> Work:
+        """Commits all that was changed, as `node`, and takes the diff. Nothing of the attempt may still be running.
+
+        Raises WorkspaceFailed.
+        """
+        trailers = {"Shiftbook-Mission": mission, "Shiftbook-Attempt": str(attempt)}
+        return self.settle(self.snapshot(), node=node, title=title, trailers=trailers)
+
+    def push(self, commit: str, *, stop: Stop) -> str | None:
+        """Pushes `commit` as this attempt's branch. Returns why it could not, or None."""
+        target = f"{commit}:refs/heads/{self.branch}"
+        words = ("push", "--no-verify", "--quiet", "--", self.url, target)
+        try:
+            Git(self.folder / "git").run(*words, timeout=PUSH_SECONDS, stopped=stop.is_set)
+        except GitError as error:
+            return _without_password(f"the branch {self.branch} was not pushed: {error}")
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspaces:
+    """Makes workspaces. `cache` keeps a clone per project; it may be deleted at any time."""
+
+    cache: Path
+
+    def open(self, project: Project, *, mission: str, attempt: int, folder: Path, stop: Stop) -> Workspace:
+        """A fresh clone of the project's default branch as its server has it now. Raises WorkspaceFailed."""
+        kept = self._kept(project)
+        try:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(kept.with_suffix(".lock")).acquire(cancel_check=stop.is_set):
+                base = _fetch(kept, project, stop)
+                _clone(kept, folder / "git", project.branch, stop)
+            workspace = Workspace(folder=folder, url=project.url, branch=f"shiftbook/{mission}/{attempt}", base=base)
+            _lay_out(workspace, stop)
+            workspace = replace(workspace, notes=_lacking(workspace.repository))
+        except (GitError, OSError, Timeout) as error:
+            why = "stopped" if stop.is_set() else str(error)
+            where = f"project {project.name} ({project.branch} of {project.url})"
+            raise WorkspaceFailed(_without_password(f"no workspace for {where}: {why}")) from error
+        return workspace
+
+    def has(self, project: Project) -> bool:
+        """Whether a clone of the project is kept here already."""
+        return self._kept(project).exists()
+
+    def files(self, project: Project, stop: Stop, *, clone: bool) -> frozenset[str]:
+        """The paths of the project's default branch; none where its server does not answer, or, without `clone`,
+        where no earlier attempt has left a clone here.
+        """
+        kept = self._kept(project)
+        if not clone and not kept.exists():
+            return frozenset()
+        try:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(kept.with_suffix(".lock")).acquire(cancel_check=stop.is_set):
+                tip = _fetch(kept, project, stop)
+                out = Git(kept).run("ls-tree", "-r", "-z", "--name-only", tip)
+        except (GitError, OSError, Timeout):
+            return frozenset()
+        return frozenset(out.decode("utf-8", "replace").split("\0")) - {""}
+
+    def _kept(self, project: Project) -> Path:
+        return self.cache / f"{slug(project.name)}-{hashlib.sha256(project.url.encode()).hexdigest()[:12]}.git"
+
+
+def _fetch(kept: Path, project: Project, stop: Stop) -> str:
+    """Brings the project's kept clone up to date; returns the tip of the default branch."""
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    Git(kept.parent).run("init", "--quiet", "--bare", "--template=", "--", str(kept), env=LOCAL)
+    ref = f"refs/heads/{project.branch}"
+    git = Git(kept)  # with the person's own settings: they know how to reach the server
+    words = ("fetch", "--quiet", "--no-write-fetch-head", "--no-recurse-submodules", "--", project.url, f"+{ref}:{ref}")
+    git.run(*words, timeout=FETCH_SECONDS, stopped=stop.is_set)
+    return git.text("rev-parse", "--verify", f"{ref}^{{commit}}")
+
+
+def _clone(kept: Path, folder: Path, branch: str, stop: Stop) -> None:
+    words = ("clone", "--quiet", "--bare", "--local", "--template=", "--single-branch", "--branch", branch, "--")
+    Git(kept.parent).run(*words, str(kept), str(folder), timeout=FETCH_SECONDS, env=LOCAL, stopped=stop.is_set)
+
+
+def _lay_out(workspace: Workspace, stop: Stop) -> None:
+    """Fills the tree. No submodule is initialised, no filter runs."""
+    scrub(workspace.folder / "git", workspace.branch)
+    workspace.tree.mkdir()
+    workspace.repository.check_out(stopped=stop.is_set)
+    (workspace.tree / ".git").write_text("gitdir: ../git\n")
+
+
+def _lacking(repository: Repository) -> tuple[str, ...]:
+    """What the project names and the workspace has not."""
+    found = (
+        (repository.submodules(), "submodules are not fetched: their folders are empty"),
+        (repository.pointers(), "files are in Git LFS and not fetched: they are pointers here"),
+    )
+    return tuple(f"{words} ({_listed(paths)})" for paths, words in found if paths)
+
+
+def _listed(paths: tuple[str, ...]) -> str:
+    return ", ".join(paths[:LISTED]) + (f" and {len(paths) - LISTED} more" if len(paths) > LISTED else "")
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"(?<=://)[^/@\s]*@", "", text)

@@ -1,0 +1,94 @@
+"""How much of this machine's disk does a node take, and how much is left?"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchestrator.execution.workspace.attempt_dirs import Folders
+from orchestrator.execution.workspace.tree_walk import entries
+
+GIB = 1024**3
+FILE = "disk.json"
+"""In the home folder: what the last count found."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disk:
+    """What a node's folders take, in bytes, and when that was counted (UTC text; empty: never)."""
+
+    work: int = 0
+    chats: int = 0
+    clones: int = 0
+    ledger: int = 0
+    free: int = 0
+    total: int = 0
+    folders: int = 0
+    """Folders of attempts."""
+    counted: str = ""
+
+    @property
+    def says(self) -> str:
+        """In words."""
+        if not self.counted:
+            return f"{amount(self.free)} free; a node counts the rest when it starts"
+        parts = (("attempts", self.work), ("chats", self.chats), ("clones of projects", self.clones))
+        kept = ", ".join(f"{what} {amount(size)}" for what, size in parts)
+        return f"{amount(self.free)} free; {kept} ({self.folders} folder{'' if self.folders == 1 else 's'} of attempts)"
+
+
+def amount(size: float) -> str:
+    """Bytes for people."""
+    return f"{size / GIB:.1f} GiB" if size >= GIB / 10 else f"{size / 1024**2:.1f} MiB"
+
+
+def free(folder: Path) -> int:
+    """Bytes that are free where a folder is, or will be."""
+    here = next(place for place in (folder, *folder.parents) if place.exists())
+    return shutil.disk_usage(here).free
+
+
+def taken(folder: Path) -> int:
+    """Bytes on disk of a folder with all that is in it; what cannot be read counts nothing."""
+    found = 0
+    for each in entries(folder):
+        try:
+            found += each.stat(follow_symlinks=False).st_blocks * 512
+        except OSError:
+            continue
+    return found
+
+
+def count(home: Path, now: datetime) -> Disk:
+    """Counts what a home folder holds now. Takes as long as there are files."""
+    usage = shutil.disk_usage(next(place for place in (home, *home.parents) if place.exists()))
+    return Disk(
+        work=taken(home / "work"),
+        chats=taken(home / "chats"),
+        clones=taken(home / "cache"),
+        ledger=taken(home / "ledger.git"),
+        free=usage.free,
+        total=usage.total,
+        folders=sum(1 for _ in Folders(home / "work").every()),
+        counted=now.astimezone(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def disk(home: Path) -> Disk:
+    """What the node of this home folder takes, as it was last counted (at its start, and every hour); free is now."""
+    try:
+        known = Disk(**json.loads((home / FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        known = Disk()
+    usage = shutil.disk_usage(next(place for place in (home, *home.parents) if place.exists()))
+    return Disk(**{**asdict(known), "free": usage.free, "total": usage.total})
+
+
+def note(home: Path, now: datetime) -> None:
+    """Counts, and writes down what was found. Raises OSError."""
+    new = home / f"{FILE}.new"
+    new.write_text(json.dumps(asdict(count(home, now))), encoding="utf-8")
+    new.replace(home / FILE)

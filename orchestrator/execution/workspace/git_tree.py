@@ -1,0 +1,264 @@
+"""What did an attempt change, told without running anything that it left behind?
+
+git's settings are written anew first, those of the system and of the person do not apply, and the tree's attributes can
+name no filter. Repositories that the attempt made inside its tree lose their `.git` (it is moved beside, not deleted):
+git would else run in them, with their settings.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.core.ports.agent import Changes
+from orchestrator.execution.workspace.tree_walk import entries
+from sync.git import Git
+
+LINK, EXECUTABLE, ABSENT = "120000", "100755", "000000"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    """One line of `--raw`: modes before and after, what happened, and where it is now."""
+
+    before: str
+    after: str
+    what: str
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Count:
+    """One line of `--numstat`; None for lines of a binary file."""
+
+    added: int | None
+    removed: int | None
+    path: str
+
+
+def counted(table: bytes) -> Changes:
+    """Reads `git diff-tree --raw --numstat -M -z`."""
+    words = iter(table.decode("utf-8", "replace").split("\0"))
+    found = list(_read(words))
+    rows = [each for each in found if isinstance(each, _Row)]
+    counts = [each for each in found if isinstance(each, _Count)]
+    return Changes(
+        added=sum(each.added or 0 for each in counts),
+        removed=sum(each.removed or 0 for each in counts),
+        binaries=tuple(each.path for each in counts if each.added is None),
+        modes=tuple(row.path for row in rows if _changed_mode(row)),
+        executables=tuple(row.path for row in rows if row.after == EXECUTABLE != row.before),
+        links=tuple(row.path for row in rows if LINK in (row.before, row.after)),
+        renames=sum(row.what.startswith("R") for row in rows),
+    )
+
+
+def _changed_mode(row: _Row) -> bool:
+    return row.before != row.after and ABSENT not in (row.before, row.after)
+
+
+def _read(words: Iterator[str]) -> Iterator[_Row | _Count]:
+    for word in words:
+        if word.startswith(":"):
+            before, after, _, _, what = word[1:].split(" ")
+            path = next(words)
+            yield _Row(before=before, after=after, what=what, path=next(words) if what[0] in "RC" else path)
+        elif word:
+            added, removed, path = word.split("\t", 2)
+            if not path:  # a rename: both names follow
+                next(words)
+                path = next(words)
+            yield _Count(added=_number(added), removed=_number(removed), path=path)
+
+
+def _number(text: str) -> int | None:
+    return None if text == "-" else int(text)
+
+
+SECONDS = 600.0
+LOCAL = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_ATTR_NOSYSTEM": "1"}
+"""No settings but ours: a person's `filter.lfs.process` would run on what a hostile repository says."""
+
+SETTINGS = """[core]
+\trepositoryFormatVersion = 0
+\tbare = false
+\tworktree = ../tree
+\tautocrlf = false
+\tquotePath = false
+"""
+ATTRIBUTES = "* !filter !diff !merge !ident\n"
+"""Stands above the tree's own .gitattributes: nothing is filtered, and no change can hide as `-diff`."""
+
+DIFF = ("diff-tree", "-r", "--no-commit-id", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
+LFS_FILTER, LFS_POINTER = "filter=lfs", "version https://git-lfs.github.com/spec/v1"
+LARGE = 64 * 1024 * 1024
+"""Bytes of changed files beyond which the diff no longer holds those over 1 MiB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What an attempt did. `patch` is the diff, byte by byte; `commit` is the base when nothing changed."""
+
+    commit: str
+    files: tuple[str, ...] = ()
+    patch: bytes = b""
+    notes: tuple[str, ...] = ()
+    changes: Changes | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """What a tree holds at one moment, as Git's object `tree`; `files` are the paths that differ from the base."""
+
+    tree: str
+    files: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repository:
+    """An attempt's git folder and its tree, used with no settings but ours."""
+
+    folder: Path
+    tree: Path
+    branch: str
+    base: str
+
+    def check_out(self, *, stopped: Callable[[], bool]) -> None:
+        """Starts the branch at the base and fills the tree. Raises GitError."""
+        self._run("update-ref", f"refs/heads/{self.branch}", self.base)
+        self._run("reset", "--quiet", "--hard", stopped=stopped)
+
+    def snapshot(self, *, aside: Path, leaves: Sequence[str] = ()) -> Snapshot:
+        """The tree as it is, whatever the attempt did with git; new files that match `leaves` are no part of it.
+
+        Raises GitError, OSError.
+        """
+        scrub(self.folder, self.branch, leaves)
+        notes = set_aside(self.tree, aside)
+        if self._call("add", "--all", "--ignore-errors", "--", ".")[0]:
+            notes += ("some files could not be read: they are not in the diff",)
+        made = self._text("write-tree")
+        return Snapshot(tree=made, files=self._files(made), notes=notes)
+
+    def restore(self, *, but: Sequence[str] | None = None) -> None:
+        """Makes the tree what it was at the last snapshot. What is ignored stays; if `but` is given, what matches one
+        of those globs and nothing else. Raises GitError.
+        """
+        words = () if but is None else ("-x", *(f"--exclude={glob}" for glob in but))
+        self._run("checkout-index", "--force", "--all")
+        self._run("clean", "-f", "-f", "-d", *words, "--quiet")
+
+    def settle(self, seen: Snapshot, *, node: str, message: str) -> Work:
+        """Commits a snapshot onto the base, and tells what it changed. Raises GitError, OSError."""
+        if not seen.files:
+            return Work(commit=self.base, notes=seen.notes)
+        commit = self._commit(seen.tree, node=node, message=message)
+        patch, note = self._patch(commit, seen.files)
+        changes = counted(self._run(*DIFF, "--raw", "--numstat", "-M", "-z", "--abbrev=40", self.base, commit))
+        return Work(commit=commit, files=seen.files, patch=patch, notes=seen.notes + note, changes=changes)
+
+    def harvest(self, *, node: str, message: str, aside: Path) -> Work:
+        """Commits the tree as it is onto the base. Raises GitError, OSError."""
+        return self.settle(self.snapshot(aside=aside), node=node, message=message)
+
+    def submodules(self) -> tuple[str, ...]:
+        """Where the base has other repositories, which are not fetched. Raises GitError."""
+        rows = self._run("ls-tree", "-r", "-z", self.base).split(b"\0")
+        return tuple(row.partition(b"\t")[2].decode("utf-8", "replace") for row in rows if row.startswith(b"160000 "))
+
+    def pointers(self) -> tuple[str, ...]:
+        """The base's files that only point to their content in Git LFS, which is not fetched. Raises GitError."""
+        found = self._found(LFS_FILTER, "*.gitattributes")
+        return self._found(LFS_POINTER, ".") if found else ()
+
+    def holds(self, words: str, path: str) -> bool:
+        """Whether the base has a text in a file. Raises GitError."""
+        return bool(self._found(words, path))
+
+    def _found(self, words: str, where: str) -> tuple[str, ...]:
+        """The base's files that hold a text."""
+        search = ("grep", "-l", "-z", "-I", "-F", "--max-count=1", "-e", words, self.base, "--", where)
+        names = self._call(*search)[1].split(b"\0")
+        return tuple(name.decode("utf-8", "replace").partition(":")[2] for name in names if name)
+
+    def _commit(self, made: str, *, node: str, message: str) -> str:
+        """Plumbing, so that no hook has a say."""
+        who = {"NAME": node, "EMAIL": f"{node}@shiftbook.invalid"}
+        env = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()}
+        text = message.replace("\0", "").encode()
+        commit = self._run("commit-tree", made, "-p", self.base, "-F", "-", stdin=text, env=env).decode().strip()
+        self._run("update-ref", f"refs/heads/{self.branch}", commit)
+        return commit
+
+    def _files(self, made: str) -> tuple[str, ...]:
+        """Every path in which a tree differs from the base; of a rename both."""
+        out = self._run(*DIFF, "--no-renames", "--name-only", "-z", self.base, made)
+        return tuple(name.decode("utf-8", "replace") for name in out.split(b"\0") if name)
+
+    def _patch(self, commit: str, files: tuple[str, ...]) -> tuple[bytes, tuple[str, ...]]:
+        size = sum(path.lstat().st_size for path in (self.tree / name for name in files) if os.path.lexists(path))
+        if size <= LARGE:
+            return self._run(*DIFF, "-p", "-M", "--binary", "--full-index", self.base, commit), ()
+        words = ("-c", "core.bigFileThreshold=1m", *DIFF, "-p", "-M", self.base, commit)
+        return self._run(*words), (f"{size:,} bytes were changed: files over 1 MiB are on the branch, not in the diff",)
+
+    def _run(
+        self,
+        *args: str,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        stopped: Callable[[], bool] | None = None,
+    ) -> bytes:
+        where = (f"--git-dir={self.folder}", f"--work-tree={self.tree}")
+        settings = {**LOCAL, **(env or {})}
+        return Git(self.tree).run(*where, *args, stdin=stdin, timeout=SECONDS, env=settings, stopped=stopped)
+
+    def _call(self, *args: str) -> tuple[int, bytes, str]:
+        where = (f"--git-dir={self.folder}", f"--work-tree={self.tree}")
+        return Git(self.tree).call(*where, *args, timeout=SECONDS, codes=(0, 1), env=LOCAL)
+
+    def _text(self, *args: str) -> str:
+        return self._run(*args).decode("utf-8", "replace").strip()
+
+
+def scrub(folder: Path, branch: str, leaves: Sequence[str] = ()) -> None:
+    """Writes a git folder's settings, attributes and HEAD anew and removes all else that could run or mislead.
+
+    New files that match `leaves` are ignored, besides what the project ignores.
+    """
+    for name in ("hooks", "info", "worktrees", "modules"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in ("config", "config.worktree", "commondir", "gitdir", "HEAD", "index.lock", "objects/info/alternates"):
+        (folder / name).unlink(missing_ok=True)
+    (folder / "info").mkdir()
+    (folder / "info" / "attributes").write_text(ATTRIBUTES)
+    (folder / "info" / "exclude").write_text("".join(f"{glob}\n" for glob in leaves))
+    (folder / "config").write_text(SETTINGS)
+    (folder / "HEAD").write_text(f"ref: refs/heads/{branch}\n")
+
+
+def set_aside(tree: Path, aside: Path) -> tuple[str, ...]:
+    """Moves every `.git` below the top of `tree` out of it, so that its files count as files; says which."""
+    notes = []
+    for path in list(embedded(tree)):
+        aside.mkdir(exist_ok=True)
+        path.rename(aside / uuid.uuid4().hex)
+        where = path.parent.relative_to(tree)
+        notes.append(f"{where} was a repository of its own: its files are in the diff, its history is not")
+    return tuple(notes)
+
+
+def embedded(tree: Path) -> Iterator[Path]:
+    """Every `.git` below the top of a tree, however it is written."""
+    inside = ""
+    for each in entries(tree):
+        if inside and each.path.startswith(inside):
+            continue
+        if each.name.lower() == ".git" and Path(each.path).parent != tree:
+            inside = f"{each.path}/"
+            yield Path(each.path)

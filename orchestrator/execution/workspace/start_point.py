@@ -1,0 +1,96 @@
+"""How does a workspace begin with work that somebody has done already?
+
+With a patch, or with the tree of an attempt's branch. Either way what was done stands in the tree and is not committed,
+so that what is handed back later is the whole change.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestrator.core.errors import WorkspaceFailed
+from orchestrator.core.ports.agent import Stop
+from orchestrator.execution.workspace.clone import FETCH_SECONDS, Workspace
+from orchestrator.execution.workspace.git_tree import DIFF, LOCAL, SECONDS, scrub
+from orchestrator.ledger.snapshot import Ledger
+from sync.errors import GitError
+from sync.git import Git
+from sync.objects import find
+from sync.remote import Oid
+
+
+def patch_path(oid: Oid) -> str:
+    """Where the ledger keeps the work that a mission starts from. Its name is what it holds, so nobody can swap it."""
+    return f"missions/patches/{oid}.diff"
+
+
+def brought(ledger: Ledger, oid: Oid) -> bytes:
+    """The work that a mission's text names. Raises WorkspaceFailed."""
+    entry = find(ledger.store, ledger.tree, patch_path(oid))
+    if entry is None or entry.oid != oid:
+        raise WorkspaceFailed(f"the work that it should start from, {patch_path(oid)}, is not what its name says")
+    return ledger.store.get(entry.oid)
+
+
+def start_from(workspace: Workspace, patch: bytes) -> None:
+    """Applies a patch to the tree. Raises WorkspaceFailed where it does not fit any more.
+
+    git refuses paths that leave the tree, lead through a link or into `.git`.
+    """
+    try:
+        _git(workspace.folder, "apply", "--3way", "--whitespace=nowarn", "-", stdin=patch)
+    except GitError as error:
+        first = str(error).splitlines()[0][:300]
+        why = f"the work that it should start from does not fit {workspace.base[:10]} any more: {first}"
+        raise WorkspaceFailed(why) from error
+
+
+def start_at(workspace: Workspace, branch: str, default: str, stop: Stop) -> None:
+    """Fills the tree with what stands on a branch of the project's server, at the commit that it began from.
+
+    Raises WorkspaceFailed where there is no such branch, or it does not come from the default branch.
+    """
+    folder, ref = workspace.folder, f"refs/heads/{branch}"
+    words = (
+        "fetch",
+        "--quiet",
+        "--no-write-fetch-head",
+        "--no-recurse-submodules",
+        "--",
+        workspace.url,
+        f"+{ref}:{ref}",
+    )
+    try:
+        # with the person's own settings: they know how to reach the server
+        Git(folder / "git").run(*words, timeout=FETCH_SECONDS, stopped=stop.is_set)
+        base = _git(folder, "merge-base", workspace.base, ref).decode().strip()
+        _git(folder, "update-ref", f"refs/heads/{default}", base)
+        _git(folder, "reset", "--quiet", "--hard", ref)
+        _git(folder, "reset", "--quiet", "--soft", base)
+    except GitError as error:
+        raise WorkspaceFailed(f"the branch {branch} cannot be taken up: {str(error).splitlines()[0][:300]}") from error
+
+
+def changed(folder: Path, own: str, default: str) -> tuple[bytes, tuple[str, ...]]:
+    """What the workspace in a folder has beyond the default branch as it was cloned: a patch, and the paths.
+
+    `own` is the workspace's own branch. Its index is left alone, so that a chat may go on meanwhile. Raises GitError.
+    """
+    scrub(folder / "git", own)
+    index = folder / "git" / "handover.index"
+    env = {"GIT_INDEX_FILE": str(index)}
+    try:
+        base = f"refs/heads/{default}"
+        _git(folder, "read-tree", base, env=env)
+        _git(folder, "add", "--all", "--", ".", env=env)
+        made = _git(folder, "write-tree", env=env).decode().strip()
+    finally:
+        index.unlink(missing_ok=True)
+    patch = _git(folder, *DIFF, "-p", "-M", "--binary", "--full-index", base, made)
+    names = _git(folder, *DIFF, "--no-renames", "--name-only", "-z", base, made)
+    return patch, tuple(name.decode("utf-8", "replace") for name in names.split(b"\0") if name)
+
+
+def _git(folder: Path, *words: str, stdin: bytes = b"", env: dict[str, str] | None = None) -> bytes:
+    where = (f"--git-dir={folder / 'git'}", f"--work-tree={folder / 'tree'}")
+    return Git(folder / "tree").run(*where, *words, stdin=stdin, timeout=SECONDS, env={**LOCAL, **(env or {})})

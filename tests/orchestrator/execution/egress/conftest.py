@@ -1,0 +1,97 @@
+"""A line that is open, with a stand-in behind it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from orchestrator.core.ports.agent import Usage
+from orchestrator.execution.egress.proxy import Line, open_line
+from orchestrator.execution.programs.port import Upstream
+from tests.orchestrator.execution.egress.upstream import KEY, Api, api
+
+ANTHROPIC = Upstream(
+    name="anthropic",
+    url="https://api.anthropic.invalid",
+    base="ANTHROPIC_BASE_URL",
+    key="ANTHROPIC_API_KEY",
+    header="x-api-key",
+)
+OPENAI = Upstream(
+    name="openai", url="https://api.openai.invalid", base="OPENAI_BASE_URL", key="OPENAI_API_KEY", path="/v1"
+)
+
+
+@dataclass
+class Opened:
+    """An open line as a program inside finds it, and what it told the node."""
+
+    line: Line
+    api: Api
+    noted: list[Usage] = field(default_factory=list)
+    over: str = ""
+
+    @property
+    def client(self) -> httpx.Client:
+        """Speaks to the line's socket."""
+        return httpx.Client(transport=httpx.HTTPTransport(uds=str(self.line.socket)), timeout=10)
+
+    def post(self, path: str, body: object = None, **headers: str) -> httpx.Response:
+        """A call through the gateway."""
+        with self.client as client:
+            return client.post(f"http://127.0.0.1:3128{path}", json=body or {"a": 1}, headers=headers)
+
+    def raw(self, data: bytes, *, until: float = 5) -> bytes:
+        """What comes back for bytes as they are, until the line hangs up or is silent."""
+        with socket.socket(socket.AF_UNIX) as here:
+            here.settimeout(until)
+            here.connect(str(self.line.socket))
+            here.sendall(data)
+            here.shutdown(socket.SHUT_WR)
+            said = b""
+            try:
+                while got := here.recv(65536):
+                    said += got
+            except (TimeoutError, ConnectionResetError):
+                pass
+            return said
+
+
+Opener = Callable[..., Opened]
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Opener]:
+    """Opens lines, each with a stand-in for both APIs."""
+    with ExitStack() as stack:
+
+        def open_(*hosts: str, environ: dict[str, str] | None = None) -> Opened:
+            stand = stack.enter_context(api())
+            found = {
+                "ANTHROPIC_BASE_URL": stand.url,
+                "OPENAI_BASE_URL": f"{stand.url}/v1",
+                "ANTHROPIC_API_KEY": KEY,
+                "OPENAI_API_KEY": KEY,
+                **(environ or {}),
+            }
+            one: Opened
+            line = stack.enter_context(
+                open_line(
+                    tmp_path,
+                    upstreams=[ANTHROPIC, OPENAI],
+                    hosts=hosts,
+                    note=lambda usage: one.noted.append(usage),
+                    over=lambda: one.over,
+                    environ=found,
+                )
+            )
+            one = Opened(line, stand)
+            return one
+
+        yield open_

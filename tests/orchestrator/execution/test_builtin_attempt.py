@@ -1,0 +1,250 @@
+"""Facts about code that the node's own model changes, with our tools."""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from missions.mission import Mission
+from orchestrator.agents.builtin import BuiltinAgent
+from orchestrator.agents.tooled import named
+from orchestrator.core.errors import ModelUnavailable
+from orchestrator.core.ports.agent import Generation, Job, Model, Outcome, Project, Prompt, Stop, Usage
+from orchestrator.execution.attempt import Attempts
+from orchestrator.execution.workspace.clone import Workspaces
+from orchestrator.models.xllamacpp import XLlamaCpp
+from orchestrator.sandbox.bubblewrap import Bubblewrap
+from tests.orchestrator.execution.scripted import Purse
+from tests.orchestrator.repositories import Server, git
+
+LINE = "Good morning, Vienna!"
+MISSION = Mission(
+    name="greet",
+    title="Write hello.txt",
+    body=f"Write a file hello.txt with this line: {LINE}",
+    task="coding_task",
+    project="shop",
+    timeout_seconds=120,
+)
+
+
+def attempts(tmp: Path, sandbox: Bubblewrap) -> Attempts:
+    """How a node carries attempts out."""
+    return Attempts(sandbox=sandbox, workspaces=Workspaces(cache=tmp / "cache"), node="desk")
+
+
+def job_for(server: Server, tmp: Path, **fields: object) -> Job:
+    """One attempt at the mission."""
+    folder = tmp / f"job-{uuid.uuid4().hex[:6]}"
+    folder.mkdir()
+    project = Project(name="shop", url=str(server.folder), test=f"grep -qx '{LINE}' hello.txt")
+    context = "You work on missions in a fleet.\n\n- Prices are integers.\n"
+    job = Job(mission=MISSION, attempt=1, project=project, context=context, folder=folder, say=lambda line: None)
+    return replace(job, **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.model
+def test_embedded_model(embedded: XLlamaCpp, server: Server, bubblewrap: Bubblewrap, tmp_path: Path) -> None:
+    """The model of 135 million parameters does a mission that one call of a tool can do: clone to pushed commit."""
+    agent = BuiltinAgent(model=embedded, attempts=attempts(tmp_path, bubblewrap))
+    outcome = agent.run(job_for(server, tmp_path), threading.Event())
+    assert outcome.ok, (outcome.error, outcome.output)
+    assert outcome.tested
+    assert outcome.files == ("hello.txt",)
+    assert LINE in server.show("shiftbook/greet/1:hello.txt")
+    assert outcome.usage.tokens_out > 0
+
+
+@dataclass
+class Spoken:
+    """A model of the tests' own: says what it is told to, step by step, the last text over and over."""
+
+    texts: tuple[str, ...]
+    context_tokens: int = 16384
+    cost: float | None = None
+    asked: list[Prompt] = field(default_factory=list)
+    name: str = "spoken"
+    backend: str = "tests"
+    embedder: None = None
+    keeper: None = None
+    pause: float = 0.0
+
+    def missing(self) -> str | None:
+        return None
+
+    def count(self, text: str) -> int:
+        return len(text) // 4
+
+    def generate(self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop) -> Generation:
+        self.asked.append(prompt)
+        text = self.texts[min(len(self.asked), len(self.texts)) - 1]
+        if text == "!":
+            raise ModelUnavailable("the model has gone home")
+        if stop.wait(self.pause):
+            return Generation(text="", finish="cancelled", usage=Usage())
+        on_text(text)
+        usage = Usage(model=self.name, backend=self.backend, tokens_in=100, tokens_out=10, cost_usd=self.cost)
+        return Generation(text=text, finish="stop", usage=usage)
+
+    def close(self) -> None:
+        return
+
+
+def call(tool: str, **arguments: object) -> str:
+    """A step that uses a tool."""
+    return json.dumps({"tool": tool, "arguments": arguments})
+
+
+def answer(text: str) -> str:
+    """A step that ends."""
+    return json.dumps({"answer": text})
+
+
+WRITE = call("write", path="hello.txt", content=f"{LINE}\n")
+
+
+@dataclass
+class Desk:
+    """A node whose model is a stand-in."""
+
+    server: Server
+    sandbox: Bubblewrap
+    tmp: Path
+    job: Job | None = None
+
+    def run(self, model: Model, *, stop: threading.Event | None = None, **fields: object) -> Outcome:
+        """One attempt."""
+        job = fields.pop("job", None)
+        self.job = job if isinstance(job, Job) else job_for(self.server, self.tmp, **fields)
+        agent = BuiltinAgent(model=model, attempts=attempts(self.tmp, self.sandbox))
+        return agent.run(self.job, stop or threading.Event())
+
+
+@pytest.fixture
+def desk(server: Server, bubblewrap: Bubblewrap, tmp_path: Path) -> Desk:
+    """A desk with a project."""
+    return Desk(server=server, sandbox=bubblewrap, tmp=tmp_path)
+
+
+def test_tools(desk: Desk) -> None:
+    """It reads, runs and writes in the clone, and its commit is handed over like any agent's."""
+    said: list[str] = []
+    steps = (call("read", path="README.md"), call("shell", line="ls; pwd"), WRITE, answer("It is done."))
+    outcome = desk.run(Spoken(texts=steps), say=said.append)
+    assert outcome.ok, outcome.error
+    assert (outcome.answer, outcome.files, outcome.tested, outcome.rounds) == ("It is done.", ("hello.txt",), True, 0)
+    assert "with 3 calls of tools" in outcome.summary
+    assert outcome.usage.tokens_out == 40
+    assert any("1: hello" in line for line in said)
+    body = git(desk.server.folder, "show", "--no-patch", "--format=%B", "shiftbook/greet/1")
+    assert "Shiftbook-Agent: builtin\nShiftbook-Model: spoken" in body
+
+
+def test_a_second_round(desk: Desk) -> None:
+    """Work that is wrong goes back into the same conversation, with the output of the tests."""
+    model = Spoken(texts=(call("write", path="hello.txt", content="Hi\n"), answer("Done."), WRITE, answer("Now.")))
+    outcome = desk.run(model)
+    assert (outcome.ok, outcome.rounds, outcome.answer) == (True, 1, "Now.")
+    contents = [message.content for message in model.asked[2].messages]
+    assert answer("Done.") in contents
+    assert "ended with exit code 1" in contents[-1]
+
+
+def test_refused(desk: Desk) -> None:
+    """It cannot commit: nobody is there to be asked. That fails the round; the next one does without."""
+    commit = call("git", verb="commit", message="x")
+    outcome = desk.run(Spoken(texts=(WRITE, commit, answer("Done."), answer("Without."))))
+    assert (outcome.ok, outcome.rounds, outcome.answer) == (True, 1, "Without.")
+    assert outcome.denials[0].startswith("git commit ")
+
+
+def test_cannot_leave(desk: Desk) -> None:
+    """Neither the file tools nor a command reach outside of the tree."""
+    escape = call("write", path="../git/hooks/pre-commit", content="x")
+    shell = call("shell", line=f"echo x > {desk.tmp}/out; echo x > ../git/config; cat ../session.json; true")
+    outcome = desk.run(Spoken(texts=(escape, shell, WRITE, answer("Done."))))
+    assert outcome.ok
+    assert not (desk.tmp / "out").exists()
+    assert desk.job
+    assert not (desk.job.folder / "git/hooks").exists()
+
+
+def test_model_that_fails(desk: Desk) -> None:
+    """A model that is gone is a failed attempt that says so, and keeps what was done."""
+    outcome = desk.run(Spoken(texts=(WRITE, "!")))
+    assert (outcome.ok, outcome.parked, outcome.rounds) == (False, "", 0)
+    assert "the model has gone home" in outcome.error
+    assert outcome.files == ("hello.txt",)
+
+
+def test_context_that_is_full(desk: Desk) -> None:
+    """A model that holds no more is a failed attempt, not an endless one."""
+    outcome = desk.run(Spoken(texts=(call("read", path="src/app.py"),), context_tokens=1200))
+    assert not outcome.ok
+    assert "the model's context" in outcome.error
+
+
+def test_steps_are_bounded(desk: Desk) -> None:
+    """A model that only uses tools is made to answer in the end; without a change that is no success."""
+    outcome = desk.run(Spoken(texts=(call("search", pattern="x"),)), rounds=0)
+    assert not outcome.ok
+    assert any("calls of tools were used" in note for note in outcome.notes)
+
+
+def test_budget(desk: Desk) -> None:
+    """A model that costs money is stopped when the budget is reached, between two steps."""
+    model = Spoken(texts=(WRITE, call("search", pattern="x")), cost=0.02)
+    outcome = desk.run(model, meter=Purse(limit=0.05))
+    assert (outcome.ok, outcome.parked) == (False, "budget of the mission reached: $0.06 of $0.05")
+    assert len(model.asked) == 3
+
+
+def test_time(desk: Desk) -> None:
+    """A model that takes for ever is ended when the time is over; a stop ends it at once."""
+    short = replace(MISSION, timeout_seconds=1)
+    outcome = desk.run(Spoken(texts=(WRITE, answer("x")), pause=30.0), mission=short)
+    assert (outcome.ok, outcome.cancelled) == (False, False)
+    assert "its time was over" in outcome.error
+    stop = threading.Event()
+    timer = threading.Timer(1.0, stop.set)
+    timer.start()
+    stopped = desk.run(Spoken(texts=(WRITE,), pause=30.0), stop=stop)
+    timer.join()
+    assert (stopped.ok, stopped.cancelled) == (False, True)
+
+
+def test_goes_on(desk: Desk) -> None:
+    """A parked attempt goes on with its conversation and its tree."""
+    parked = desk.run(Spoken(texts=(WRITE,), cost=0.02), meter=Purse(limit=0.01))
+    assert parked.parked
+    assert desk.job
+    model = Spoken(texts=(answer("There."),))
+    outcome = desk.run(model, job=replace(desk.job, goes_on=True, meter=Purse(limit=1.0)))
+    assert (outcome.ok, outcome.files) == (True, ("hello.txt",))
+    contents = [message.content for message in model.asked[0].messages]
+    assert WRITE in contents
+    assert "Go on with the task" in contents[-1]
+
+
+def test_a_question(desk: Desk) -> None:
+    """A question about a project is answered with a look into it by a model that holds enough."""
+    question = replace(MISSION, task="general_task", body="What does README say?")
+    outcome = desk.run(Spoken(texts=(call("read", path="README.md"), answer("It says hello."))), mission=question)
+    assert (outcome.ok, outcome.answer, outcome.files) == (True, "It says hello.", ())
+    small = desk.run(Spoken(texts=("From the handoff.",), context_tokens=2048), mission=question)
+    assert (small.ok, small.answer, small.sandbox) == (True, "From the handoff.", "")
+
+
+def test_small_models_are_led() -> None:
+    """What a text names as a file is found; a version, an address and a word are none."""
+    assert named("Write hello.txt and src/a_b.py, or VERSION. See 1.4.2, https://x.org/y.html, ./z.md, a word.") == (
+        "hello.txt",
+        "src/a_b.py",
+        "VERSION",
+    )
