@@ -13,13 +13,13 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.storage_outgoing import Spend
 from orchestrator.core.roles import Role
-from orchestrator.costs import table
 from orchestrator.execution.workspace.cleanup import disk
 from orchestrator.ledger.node_pages import FOLDER, page, text_of
 from orchestrator.ledger.publish import Draft, land
 from orchestrator.ledger.result_report import utc
 from orchestrator.ledger.snapshot import Ledger, Reader
 from orchestrator.ledger.transport import Bus
+from orchestrator.workflow.spending import page_table
 
 MOVING = frozenset({"load", "disk", "reported"})
 """Fields of a page that change all the time."""
@@ -62,7 +62,10 @@ class Bulletin:
     def text(self, there: str) -> str:
         """The page as it is now; of what was spent what `there` says already, where the database does not answer."""
         state = dict(self.state()) | {"reported": utc(self.bus.now())}
-        text, spent = page(self.offer, self.role, notifies=self.notifies, state=state), table.render(self._rows(there))
+        text, spent = (
+            page(self.offer, self.role, notifies=self.notifies, state=state),
+            page_table.render(self._rows(there)),
+        )
         return f"{text}\n{spent}" if spent else text
 
     def announce(self) -> None:
@@ -85,10 +88,10 @@ class Bulletin:
     def _rows(self, there: str) -> Iterable[Spend]:
         today = self.bus.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         try:
-            return self.spent(today - timedelta(days=table.DAYS - 1))
+            return self.spent(today - timedelta(days=page_table.DAYS - 1))
         except OrchestratorError as error:
             self.tell("usage", f"what was spent cannot be told: {error}", once=True)
-            return table.read(there, self.bus.name, today.date()).rows
+            return page_table.read(there, self.bus.name, today.date()).rows
 
 
 def without(text: str, fields: Collection[str]) -> str:

@@ -22,7 +22,6 @@ from orchestrator.core.ports.agent import Project, Stop
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace.clone import Workspaces
-from orchestrator.fleet import Fleet
 from orchestrator.handover.exchange import Exchange
 from orchestrator.ledger.config.fleet_toml import ToolsPart
 from orchestrator.ledger.snapshot import Ledger
@@ -30,6 +29,7 @@ from orchestrator.routing import Router
 from orchestrator.tools import kit
 from orchestrator.tools.ground import Grounds
 from orchestrator.tools.tool import Policy, Toolbox
+from orchestrator.workflow.fleet import Fleet
 from sync.errors import SyncError
 
 LANES = {"xllamacpp": 2, "llamacpp": 1}

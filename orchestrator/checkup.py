@@ -15,14 +15,14 @@ from orchestrator import wiring
 from orchestrator.core.errors import OrchestratorError, StoreFailed, WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace import disk_usage
-from orchestrator.health import standings, troubles
 from orchestrator.ledger.conflicts import listed
 from orchestrator.ledger.node_pages import announced
 from orchestrator.ledger.snapshot import Ledger
-from orchestrator.memos import memo_count, teaching
 from orchestrator.notices.speaker import line
 from orchestrator.notices.standing import standing
 from orchestrator.sizing import Disk, excesses, summary
+from orchestrator.workflow.journal.memos import memo_count, teaching
+from orchestrator.workflow.journal.review_status import standings, troubles
 from sync.errors import SyncError
 from sync.git import Git
 from sync.objects import read_commit

@@ -14,8 +14,8 @@ from orchestrator.ledger import claims as claims
 from orchestrator.ledger.result_report import duration
 from orchestrator.ledger.snapshot import Filed, Held, Ledger, Reader
 from orchestrator.ledger.transport import Bus
-from orchestrator.matching.fitting import Fitting
 from orchestrator.policy.authorization import Trust
+from orchestrator.workflow.assignment.eligibility import Fitting
 from sync.remote import Oid
 
 GOES_ON = 2

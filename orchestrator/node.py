@@ -16,7 +16,6 @@ from orchestrator.core.errors import Refused
 from orchestrator.core.roles import Role
 from orchestrator.delivery import Delivery
 from orchestrator.execution.workspace.cleanup import Clearance
-from orchestrator.fold import duty, fold
 from orchestrator.intake import Intake, Taken
 from orchestrator.ledger import result_report
 from orchestrator.ledger.claims import Witness
@@ -27,6 +26,7 @@ from orchestrator.notices.herald import Herald
 from orchestrator.pulse import Pulse
 from orchestrator.upkeep import Upkeep
 from orchestrator.work import Reason, Stopper, Workshop
+from orchestrator.workflow.fold import duty, fold
 from sync.errors import HistoryRewritten, SyncError
 from sync.remote import Update
 

@@ -10,8 +10,6 @@ from missions.mission import PAID_AGENTS, TASKS, Mission
 from missions.selection import Offer
 from orchestrator import founding, wiring
 from orchestrator.announcer import Bulletin, state
-from orchestrator.approval.completion import Completion
-from orchestrator.approval.finisher import Finisher
 from orchestrator.control import keeping
 from orchestrator.core import pricing
 from orchestrator.core.events import Tell
@@ -25,7 +23,6 @@ from orchestrator.ledger.node_pages import Sightings
 from orchestrator.ledger.result_report import Attempt
 from orchestrator.ledger.snapshot import Ledger
 from orchestrator.ledger.transport import BEAT
-from orchestrator.matching.deference import Deference
 from orchestrator.node import Node
 from orchestrator.notices.opening import open_herald
 from orchestrator.outbox import Outbox
@@ -33,9 +30,12 @@ from orchestrator.policy.authorization import Trust
 from orchestrator.policy.unsandboxed import may_run_unconfined
 from orchestrator.policy.write_audit import Patrol
 from orchestrator.pulse import Pulse
-from orchestrator.schedule import Schedule
 from orchestrator.upkeep import Upkeep
 from orchestrator.work import Workshop
+from orchestrator.workflow.approval.delivery import Completion
+from orchestrator.workflow.approval.worker import Finisher
+from orchestrator.workflow.assignment.deferral import Deference
+from orchestrator.workflow.journal.review_schedule import Schedule
 from sync.beat import Beat
 
 

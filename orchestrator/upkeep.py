@@ -17,15 +17,15 @@ from handoff.log import append_many, rotate, union
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Tell
 from orchestrator.core.roles import Role
-from orchestrator.custody import Custody
-from orchestrator.health import troubles
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.publish import Draft, land
 from orchestrator.ledger.snapshot import Ledger, Reader
 from orchestrator.ledger.transport import Bus
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.write_audit import Patrol
-from orchestrator.schedule import Schedule, missing, mission, mission_name
+from orchestrator.workflow.journal.review_schedule import Schedule, missing, mission, mission_name
+from orchestrator.workflow.journal.review_status import troubles
+from orchestrator.workflow.journal.tamper_check import Custody
 from sync.objects import read_commit
 
 PAUSE = 60.0

@@ -22,27 +22,27 @@ from orchestrator.core.ports.model_backend import Candidate
 from orchestrator.core.ports.notifier import Courier
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.settings import Settings
-from orchestrator.custody import Custody
 from orchestrator.drafts import WATCHED, merger
 from orchestrator.execution.programs.port import Program
 from orchestrator.execution.workspace.clone import Workspaces
-from orchestrator.fleet import Fleet
 from orchestrator.ledger.node_pages import Sightings
 from orchestrator.ledger.snapshot import Reader
 from orchestrator.ledger.transport import Bus
 from orchestrator.ledger.trust_pins import Pins
 from orchestrator.ledger.trust_root import Constitution
-from orchestrator.logbook import Logbook
-from orchestrator.memos import Memos
 from orchestrator.models.candidates import candidates
 from orchestrator.models.shelf import Shelf
 from orchestrator.policy.authorization import Trust
-from orchestrator.recollection import Recollection
-from orchestrator.reviews import Reviews
 from orchestrator.routing import Routed, Router
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.sandbox.none import NoSandbox
 from orchestrator.watching import Watching
+from orchestrator.workflow.fleet import Fleet
+from orchestrator.workflow.journal.log import Logbook
+from orchestrator.workflow.journal.memos import Memos
+from orchestrator.workflow.journal.review import Reviews
+from orchestrator.workflow.journal.search_index import Recollection
+from orchestrator.workflow.journal.tamper_check import Custody
 from sync.errors import GitError
 from sync.git import Git
 from sync.git_remote import GitRemote

@@ -14,7 +14,6 @@ from handoff.redact import redact
 from handoff.support import disagreement
 from missions.lease import PAUSED, Claim, Hold
 from missions.mission import Mission
-from orchestrator import context
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports.agent import Agent, Job, Outcome, Project, Unmetered
 from orchestrator.execution.budget import BudgetMeter, Purse
@@ -25,6 +24,7 @@ from orchestrator.ledger.config.fleet_toml import Charter
 from orchestrator.ledger.result_report import Attempt
 from orchestrator.ledger.snapshot import Ledger
 from orchestrator.outbox import Letter
+from orchestrator.workflow.journal import context
 from sync.errors import SyncError
 
 HELD = frozenset({"claude", "builtin", "command", "review"})

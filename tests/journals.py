@@ -9,14 +9,14 @@ from handoff.entry import Entry, render_entry
 from handoff.log import PREAMBLE
 from handoff.memo import Memo, render_memo
 from orchestrator.core.roles import Role
-from orchestrator.custody import Custody
 from orchestrator.ledger.snapshot import Ledger
-from orchestrator.logbook import Logbook
-from orchestrator.memos import Memos
-from orchestrator.recollection import Recollection
-from orchestrator.reviews import Reviews
-from orchestrator.schedule import Schedule
 from orchestrator.upkeep import Upkeep
+from orchestrator.workflow.journal.log import Logbook
+from orchestrator.workflow.journal.memos import Memos
+from orchestrator.workflow.journal.review import Reviews
+from orchestrator.workflow.journal.review_schedule import Schedule
+from orchestrator.workflow.journal.search_index import Recollection
+from orchestrator.workflow.journal.tamper_check import Custody
 from tests.ledgers import Peer
 
 SHOP_LOG = "projects/shop/SESSION_LOG.md"

@@ -16,7 +16,6 @@ from missions.selection import Offer
 from orchestrator.core.ports.agent import Job, Outcome, Stop
 from orchestrator.core.roles import Role
 from orchestrator.delivery import Delivery
-from orchestrator.fold import Folded, fold
 from orchestrator.intake import Intake
 from orchestrator.ledger import claims as claims
 from orchestrator.ledger.result_record import Record
@@ -28,6 +27,7 @@ from orchestrator.outbox import Outbox
 from orchestrator.policy.authorization import Trust
 from orchestrator.pulse import Pulse
 from orchestrator.work import Workshop
+from orchestrator.workflow.fold import Folded, fold
 from sync.beat import Beat
 from sync.errors import PushUncertain, RemoteUnreachable
 from sync.git_remote import GitRemote

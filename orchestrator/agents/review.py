@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports.agent import Job, Message, Model, Outcome, Prompt, Stop
-from orchestrator.memos import Memos
-from orchestrator.reviews import Reviews
+from orchestrator.workflow.journal.memos import Memos
+from orchestrator.workflow.journal.review import Reviews
 
 WORDS = (
     "Say the following note in one plain sentence. Keep every number, name and negation exactly. "

@@ -17,7 +17,7 @@ from orchestrator import nudges
 from orchestrator.api.gate import caller, needs
 from orchestrator.api.house import House, house
 from orchestrator.api.problems import Problem
-from orchestrator.approval.door import Approval
+from orchestrator.workflow.approval.decide import Approval
 
 
 class JudgedPath(BaseModel):

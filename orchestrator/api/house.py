@@ -12,11 +12,11 @@ from flask import current_app
 from orchestrator.chatroom import Chatroom
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.settings import Settings
-from orchestrator.fleet import Fleet
 from orchestrator.gitdoor import GitDoor
 from orchestrator.nudges import Bell
 from orchestrator.probe import Probe
 from orchestrator.tokens import Doorkeeper
+from orchestrator.workflow.fleet import Fleet
 
 KEY = "shiftbook"
 

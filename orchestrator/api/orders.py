@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field
 from orchestrator import nudges
 from orchestrator.api.gate import caller, needs
 from orchestrator.api.house import House, house
-from orchestrator.fleet import Fleet
-from orchestrator.views import MissionView
+from orchestrator.workflow.fleet import Fleet
+from orchestrator.workflow.mission_view import MissionView
 
 
 class MissionPath(BaseModel):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from orchestrator.api.devices import stores
 from orchestrator.api.gate import needs
 from orchestrator.api.house import House, house
-from orchestrator.costs import sums
+from orchestrator.workflow.spending import totals
 
 
 class Totals(BaseModel):
@@ -89,8 +89,8 @@ def blueprint(_: House) -> APIBlueprint:
         since, book = house().now() - timedelta(days=query.days), stores().usage
         told = {"projects": book.by_project(since=since), "missions": book.by_mission(since=since)}
         rows = book.spent(since=since)
-        told |= {f"by_{key}": sums.by(rows, key) for key in ("day", "node", "agent", "model")}
-        return jsonify({"days": query.days} | {name: sums.json(each) for name, each in told.items()})
+        told |= {f"by_{key}": totals.by(rows, key) for key in ("day", "node", "agent", "model")}
+        return jsonify({"days": query.days} | {name: totals.json(each) for name, each in told.items()})
 
     @routes.get("/api/v1/usage/fleet", summary="What the fleet spent, and where that leads", responses={200: Spent})
     @needs("ops", "missions")
@@ -99,8 +99,8 @@ def blueprint(_: House) -> APIBlueprint:
         account = fleet.accounts.since(query.since)
         told = Spent(
             since=account.since,
-            total=Totals(**vars(sums.total(account.rows))),
-            **{f"by_{key}": sums.json(sums.by(account.rows, key)) for key in sums.BY},  # type: ignore[arg-type]
+            total=Totals(**vars(totals.total(account.rows))),
+            **{f"by_{key}": totals.json(totals.by(account.rows, key)) for key in totals.BY},  # type: ignore[arg-type]
             forecasts=[Outlook(**vars(each) | {"says": list(each.says)}) for each in account.forecasts],
             remarks=list(account.remarks),
         )

@@ -9,12 +9,12 @@ from orchestrator import wiring
 from orchestrator.api import server
 from orchestrator.api.app import create_app
 from orchestrator.api.doors import open_house
-from orchestrator.context import estimate
 from orchestrator.conversation.turnstile import Gates
 from orchestrator.core import settings
 from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Model, Prompt, Stop, Usage
 from orchestrator.core.ports.model_backend import Candidate, Listed
 from orchestrator.core.settings import Settings
+from orchestrator.workflow.journal.context import estimate
 
 WORDS = 20
 EACH = 1.0

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from orchestrator.bench.ground import Ground, lay
 from orchestrator.bench.result import Result, at_most, median
-from orchestrator.fold import fold
 from orchestrator.ledger.claims import claim
 from orchestrator.ledger.snapshot import Reader
+from orchestrator.workflow.fold import fold
 from sync.git_remote import GitRemote
 
 ROUNDS = 15

@@ -14,12 +14,12 @@ from handoff.entry import Entry
 from handoff.log import append_many
 from handoff.review import review
 from handoff.tiers import Tier, path_of
-from orchestrator import context
 from orchestrator.bench.result import Result, at_most, median, milliseconds
 from orchestrator.ledger.config.fleet_toml import PATH
 from orchestrator.ledger.snapshot import Ledger, Reader
 from orchestrator.ledger.transport import Bus
 from orchestrator.ledger.trust_root import Constitution
+from orchestrator.workflow.journal import context
 from sync.memory_remote import MemoryRemote, MemoryServer
 from sync.remote import Update
 

@@ -10,10 +10,10 @@ from handoff.agents_file import extended
 from orchestrator import wiring
 from orchestrator.cli import paper
 from orchestrator.cli.mission import warn
-from orchestrator.context import estimate
 from orchestrator.core import settings
 from orchestrator.core.errors import WrongSetting
 from orchestrator.execution.workspace import agents_md
+from orchestrator.workflow.journal.context import estimate
 
 FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 

@@ -12,7 +12,7 @@ from orchestrator.cli.mission import warn
 from orchestrator.core import settings
 from orchestrator.core.errors import WrongSetting
 from orchestrator.ledger.conflicts import NOTHING, Dispute
-from orchestrator.resolution import Resolution
+from orchestrator.workflow.conflict_resolution import Resolution
 
 
 @click.group("conflicts")

@@ -11,14 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator import wiring
-from orchestrator.accounts.door import Account
 from orchestrator.cli import paper
 from orchestrator.cli.mission import warn
 from orchestrator.core.errors import StoreFailed, WrongSetting
 from orchestrator.core.ports.storage import Spend, Totals
 from orchestrator.core.settings import Settings
-from orchestrator.costs import sums
-from orchestrator.fleet import Fleet
+from orchestrator.workflow.fleet import Fleet
+from orchestrator.workflow.spending import totals
+from orchestrator.workflow.spending.report import Account
 
 SHOWN = ("node", "project", "model", "day")
 
@@ -40,7 +40,7 @@ def show(chosen: Settings, fleet: Fleet, since: str, keys: Iterable[str], *, as_
         return
     out = paper.console()
     for key in tuple(keys) or SHOWN:
-        out.print(_table(key, sums.by(account.rows, key), account))
+        out.print(_table(key, totals.by(account.rows, key), account))
     for words in (*(words for each in account.forecasts for words in each.says), *account.remarks):
         click.echo(words)
 
@@ -63,7 +63,7 @@ def _table(key: str, found: dict[str, Totals], account: Account) -> Table:
     table.add_column(key)
     for head in ("runs", "tokens in", "cached", "out", "USD"):
         table.add_column(head, justify="right")
-    whole = sums.total(account.rows)
+    whole = totals.total(account.rows)
     for word, each in found.items():
         table.add_row(*_cells(Text(word or f"no {key}"), each))
     if len(found) > 1:
@@ -79,8 +79,8 @@ def _cells(name: Text, each: Totals) -> tuple[Text | str, ...]:
 def _json(account: Account) -> dict[str, object]:
     return {
         "since": account.since.isoformat(),
-        "total": asdict(sums.total(account.rows)),
-        **{f"by_{key}": sums.json(sums.by(account.rows, key)) for key in sums.BY},
+        "total": asdict(totals.total(account.rows)),
+        **{f"by_{key}": totals.json(totals.by(account.rows, key)) for key in totals.BY},
         "rows": [asdict(row) for row in account.rows],
         "forecasts": [asdict(each) for each in account.forecasts],
         "remarks": account.remarks,

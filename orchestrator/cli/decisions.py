@@ -10,13 +10,13 @@ from rich.console import Console
 from rich.text import Text
 
 from orchestrator import wiring
-from orchestrator.approval import diff as diffs
-from orchestrator.approval.door import Decided
-from orchestrator.approval.reasons import Why
 from orchestrator.cli import paper
 from orchestrator.core import settings
 from orchestrator.core.errors import NotFound
-from orchestrator.fleet import Fleet
+from orchestrator.workflow.approval import diff_view as diffs
+from orchestrator.workflow.approval.decide import Decided
+from orchestrator.workflow.approval.explain import Why
+from orchestrator.workflow.fleet import Fleet
 
 INK = {"+": "#2e9d5f", "-": "#c8473a", "@": "#4f78cf"}
 """The colours of the design's diffs, bright enough on a dark terminal and dark enough on a light one."""

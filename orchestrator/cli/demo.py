@@ -20,7 +20,7 @@ from orchestrator import demo
 from orchestrator.cli import paper
 from orchestrator.cli.mission import row
 from orchestrator.stage import DemoFailed, Stage, staged
-from orchestrator.views import MissionView
+from orchestrator.workflow.mission_view import MissionView
 from sync.errors import SyncError
 
 

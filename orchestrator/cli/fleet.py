@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from orchestrator import rotation, wiring
+from orchestrator import wiring
 from orchestrator.cli import paper
 from orchestrator.cli.cost import show
 from orchestrator.cli.mission import warn
@@ -17,11 +17,12 @@ from orchestrator.core import settings
 from orchestrator.core.errors import StoreFailed, WrongSetting
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
-from orchestrator.costs.sums import BY
-from orchestrator.health import troubles
 from orchestrator.ledger.node_pages import Presence
 from orchestrator.ledger.result_report import duration
 from orchestrator.notices.standing import standing
+from orchestrator.workflow import key_rotation
+from orchestrator.workflow.journal.review_status import troubles
+from orchestrator.workflow.spending.totals import BY
 
 
 @click.group("fleet", invoke_without_command=True)
@@ -114,7 +115,7 @@ def rotate(node: bool) -> None:
     """
     chosen = settings.load()
     path = chosen.home / "keys" / ("node" if node else "person")
-    done = rotation.rotate(wiring.fleet(chosen), path, now=wiring.now())
+    done = key_rotation.rotate(wiring.fleet(chosen), path, now=wiring.now())
     click.echo(f"{done.name} has a new key; the old one is kept at {done.old}")
     for name in done.orphans:
         click.echo(f"{name} was signed by the old key and is untrusted now: shiftbook mission trust {name}")

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 
-from orchestrator import inspection, wiring
+from orchestrator import wiring
 from orchestrator.cli import agents_file, paper
 from orchestrator.cli.mission import warn
-from orchestrator.context import estimate
 from orchestrator.core import settings
+from orchestrator.workflow.journal import document_check
+from orchestrator.workflow.journal.context import estimate
 
 
 @click.group("handoff")
@@ -69,7 +70,7 @@ def check(folder: Path, today: datetime | None, as_json: bool) -> None:
     broken links, encodings that Git cannot merge. Works as a pre-commit hook and as a CI step.
     """
     day: date = today.date() if today else datetime.now(UTC).date()
-    found = inspection.look(folder, today=day.isoformat())
+    found = document_check.look(folder, today=day.isoformat())
     if as_json:
         paper.print_json([vars(one) for one in found])
     else:

@@ -10,12 +10,13 @@ from pathlib import Path
 import click
 
 from handoff.errors import HandoffError
-from orchestrator import logbook, wiring
+from orchestrator import wiring
 from orchestrator.cli import paper
 from orchestrator.cli.mission import warn
 from orchestrator.core import settings
 from orchestrator.core.errors import WrongSetting
-from orchestrator.recollection import Found
+from orchestrator.workflow.journal import log
+from orchestrator.workflow.journal.search_index import Found
 
 FLAGS = {
     "start": "Starting Context",
@@ -57,7 +58,7 @@ def add(
     """
     given = {FLAGS[name]: _points(value) for name, value in flags.items() if value}
     typed = " ".join(text) or ("" if given or sys.stdin.isatty() else sys.stdin.read())
-    said = logbook.sections_of(typed) if typed.strip() else {}
+    said = log.sections_of(typed) if typed.strip() else {}
     both = {name: "\n\n".join(part for part in (said.get(name), given.get(name)) if part) for name in {*said, *given}}
     book = wiring.logbook(settings.load())
     try:

@@ -13,7 +13,7 @@ from handoff.promotion import Lesson, Standing
 from orchestrator import wiring
 from orchestrator.cli import paper
 from orchestrator.core import settings
-from orchestrator.memos import Filed, Memos
+from orchestrator.workflow.journal.memos import Filed, Memos
 
 PILLS = {
     Standing.DUE: "queued",

@@ -18,9 +18,9 @@ from orchestrator.cli.decisions import warn as warn
 from orchestrator.core import settings
 from orchestrator.core.errors import OrchestratorError, WrongSetting
 from orchestrator.execution.workspace.attempt_dirs import Folders
-from orchestrator.fleet import Detail
 from orchestrator.ledger.result_report import duration
-from orchestrator.views import MissionView
+from orchestrator.workflow.fleet import Detail
+from orchestrator.workflow.mission_view import MissionView
 from sync.errors import SyncError
 
 ENDED = {"done", "cancelled", "dead", "review", "parked", "quarantined", "untrusted"}

@@ -8,8 +8,8 @@ import click
 
 from orchestrator import nudges, wiring
 from orchestrator.core import settings
-from orchestrator.fleet import Fleet
-from orchestrator.views import MissionView
+from orchestrator.workflow.fleet import Fleet
+from orchestrator.workflow.mission_view import MissionView
 
 
 def _door() -> Fleet:

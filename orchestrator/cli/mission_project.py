@@ -10,9 +10,9 @@ import click
 from missions.mission import NO_PROJECT
 from orchestrator.core.errors import WrongSetting
 from orchestrator.ledger.snapshot import Ledger
-from orchestrator.matching.acquaintance import looked_up
-from orchestrator.matching.assignment import CODING
-from orchestrator.matching.match import Verdict
+from orchestrator.workflow.assignment.assign import CODING
+from orchestrator.workflow.assignment.project_match import Verdict
+from orchestrator.workflow.assignment.project_profiles import looked_up
 
 NONE = "none"
 HOW = "say --project NAME, or --no-project"

@@ -14,7 +14,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.approval.diff import shown as shown
+from orchestrator.workflow.approval.diff_view import shown as shown
 
 RULE = "#d9674e"
 INK = {

@@ -14,9 +14,9 @@ from orchestrator.cli import paper
 from orchestrator.cli.mission import warn
 from orchestrator.core import settings
 from orchestrator.core.errors import NotFound, WrongSetting
-from orchestrator.fleet import Fleet
-from orchestrator.repositories.discovery import DEPTH, Repository, discover, of_folder, of_url
-from orchestrator.repositories.enrolment import Enrolment, known
+from orchestrator.workflow.fleet import Fleet
+from orchestrator.workflow.projects.discovery import DEPTH, Repository, discover, of_folder, of_url
+from orchestrator.workflow.projects.enrol import Enrolment, known
 
 
 @click.group("project")

@@ -11,8 +11,8 @@ from orchestrator import wiring
 from orchestrator.cli import paper
 from orchestrator.cli.mission import warn
 from orchestrator.core import settings
-from orchestrator.health import Standing, failed, standings
-from orchestrator.reviews import Reviewed, Reviews
+from orchestrator.workflow.journal.review import Reviewed, Reviews
+from orchestrator.workflow.journal.review_status import Standing, failed, standings
 
 
 @click.group("review")

@@ -10,13 +10,13 @@ from orchestrator import wiring
 from orchestrator.cli import paper
 from orchestrator.core import settings
 from orchestrator.core.ports.storage import Totals
-from orchestrator.costs import sums
 from orchestrator.ledger.result_report import duration
+from orchestrator.workflow.spending import totals
 
 
 @click.command("usage")
 @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3660), help="How far back.")
-@click.option("--by", "key", default="project", show_default=True, type=click.Choice(sums.BY), help="What to sum by.")
+@click.option("--by", "key", default="project", show_default=True, type=click.Choice(totals.BY), help="What to sum by.")
 @click.option("--json", "as_json", is_flag=True, help="Print the sums as JSON, with every mission and conversation.")
 def command(days: int, key: str, as_json: bool) -> None:
     """Shows what was used here, by project: tokens, how many of them came from the prompt cache, time, money."""
@@ -29,10 +29,10 @@ def command(days: int, key: str, as_json: bool) -> None:
     finally:
         stores.close()
     if as_json:
-        told |= {f"by_{word}": sums.by(rows, word) for word in sums.BY if word != "project"}
-        paper.print_json({"days": days, **{name: sums.json(found) for name, found in told.items()}})
+        told |= {f"by_{word}": totals.by(rows, word) for word in totals.BY if word != "project"}
+        paper.print_json({"days": days, **{name: totals.json(found) for name, found in told.items()}})
         return
-    shown = [("", word or f"no {key}", _line(each), "") for word, each in sums.by(rows, key).items()]
+    shown = [("", word or f"no {key}", _line(each), "") for word, each in totals.by(rows, key).items()]
     paper.console().print(paper.shift_lines(shown) if shown else "nothing was used yet")
 
 

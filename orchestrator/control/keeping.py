@@ -11,7 +11,6 @@ from orchestrator.core.errors import NotFound, StoreFailed
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Usage
 from orchestrator.core.ports.storage import Conversations, UsageBook
-from orchestrator.costs import table
 from orchestrator.execution.budget import Purse, Spent
 from orchestrator.execution.workspace.attempt_dirs import Folders
 from orchestrator.execution.workspace.chat_dirs import Chats
@@ -19,6 +18,7 @@ from orchestrator.execution.workspace.cleanup import Clearance
 from orchestrator.ledger.node_pages import announced, text_of
 from orchestrator.ledger.snapshot import Ledger
 from orchestrator.outbox import Outbox
+from orchestrator.workflow.spending import page_table
 
 Now = Callable[[], datetime]
 
@@ -45,7 +45,7 @@ def spent_by_others(ledger: Ledger, node: str, when: datetime) -> Spent:
     """USD by project that other nodes tell that they spent on the day (UTC) of `when`."""
     day, found = when.astimezone(UTC).date(), defaultdict[str, float](float)
     for name in announced(ledger).keys() - {node}:
-        for row in table.read(text_of(ledger, name), name, day).rows:
+        for row in page_table.read(text_of(ledger, name), name, day).rows:
             if row.day == day:
                 found[row.project] += row.totals.cost_usd
     return found

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.conversation.values import Answer, Request
 from orchestrator.core.ports.storage import Conversation
-from orchestrator.logbook import Logbook, Outsider
+from orchestrator.workflow.journal.log import Logbook, Outsider
 
 SHOWN = 300
 """Characters of one line."""

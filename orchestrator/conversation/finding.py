@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from orchestrator.conversation.values import Request
 from orchestrator.ledger.snapshot import Ledger
-from orchestrator.matching.acquaintance import looked_up
+from orchestrator.workflow.assignment.project_profiles import looked_up
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 
-from orchestrator import context
 from orchestrator.conversation import known as knowledge
 from orchestrator.conversation import prompt
 from orchestrator.conversation.known import Known, Wanted
@@ -19,6 +18,7 @@ from orchestrator.core.ports.storage import Turn
 from orchestrator.ledger.snapshot import Ledger
 from orchestrator.tools import kit
 from orchestrator.tools.tool import Toolbox
+from orchestrator.workflow.journal import context
 
 HANDOFF_SHARE = 0.4
 HANDOFF_ROOF = 6000

@@ -15,11 +15,11 @@ from typing import Any
 from handoff.assemble import Assembly
 from handoff.fit import NAMES, Cut, fit_recalled
 from handoff.tiers import Tier, path_of
-from orchestrator import context
 from orchestrator.conversation.values import TierUsed
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.result_report import utc
 from orchestrator.ledger.snapshot import Ledger
+from orchestrator.workflow.journal import context
 from sync.errors import ObjectMissing
 from sync.objects import find, read_commit
 

@@ -19,11 +19,11 @@ from orchestrator.core.errors import Refused, WorkspaceFailed, WrongSetting
 from orchestrator.core.ports.agent import Project, Stop
 from orchestrator.core.ports.storage import Conversation, Conversations, Turn
 from orchestrator.execution.workspace.start_point import changed, patch_path, start_at, start_from
-from orchestrator.fleet import Detail, Fleet
 from orchestrator.handover import opening
 from orchestrator.handover.summary import summary
 from orchestrator.tools.ground import Ground, Grounds
 from orchestrator.tools.ground import branch_of as own_branch
+from orchestrator.workflow.fleet import Detail, Fleet
 from sync.errors import GitError
 
 PATCH_ROOF = 1024 * 1024

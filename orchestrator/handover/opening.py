@@ -9,7 +9,7 @@ from missions import frontmatter
 from missions.document import RESULT_MARK, body_of
 from missions.frontmatter import Malformed
 from orchestrator.core.ports.storage import Turn
-from orchestrator.fleet import Detail
+from orchestrator.workflow.fleet import Detail
 
 ASKED, CAME = 3000, 2500
 """Characters of the mission's text, and of what came of it, the last ones."""

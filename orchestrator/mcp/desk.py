@@ -18,12 +18,12 @@ from missions.document import RESULT_MARK
 from missions.errors import BadName
 from missions.frontmatter import Scalar
 from missions.mission import Status, slug
-from orchestrator.context import estimate
 from orchestrator.core.errors import WrongSetting
-from orchestrator.fleet import Detail, Fleet
-from orchestrator.logbook import Logbook, Outsider
-from orchestrator.memos import Memos
-from orchestrator.views import MissionView
+from orchestrator.workflow.fleet import Detail, Fleet
+from orchestrator.workflow.journal.context import estimate
+from orchestrator.workflow.journal.log import Logbook, Outsider
+from orchestrator.workflow.journal.memos import Memos
+from orchestrator.workflow.mission_view import MissionView
 
 SHOWN = 20_000
 """Characters of a diff or an output that are handed to an agent; the ledger has all of it."""

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from missions.lease import LeaseWatch
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.storage import Marks
-from orchestrator.health import standings
 from orchestrator.ledger.config.notification import Kind, Notice, key_of
 from orchestrator.ledger.node_pages import OFFLINE
 from orchestrator.ledger.result_report import duration
@@ -24,6 +23,7 @@ from orchestrator.notices.changes import Comparison
 from orchestrator.notices.postman import Postman
 from orchestrator.notices.speaker import line, members, stands_in
 from orchestrator.telling.words import SENTENCE, plain
+from orchestrator.workflow.journal.review_status import standings
 from sync.errors import ObjectMissing
 from sync.objects import read_commit
 from sync.remote import Oid

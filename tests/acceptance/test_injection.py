@@ -19,10 +19,10 @@ from handoff.tiers import Tier, path_of, split
 from missions import frontmatter
 from missions.document import RESULT_MARK
 from missions.mission import Status
-from orchestrator import context
 from orchestrator.core.ports.agent import Outcome
 from orchestrator.ledger.snapshot import Ledger
-from orchestrator.logbook import Outsider
+from orchestrator.workflow.journal import context
+from orchestrator.workflow.journal.log import Outsider
 from tests.acceptance.fleets import Fleet, command
 from tests.journals import BRIEFING, BRIEFING_PATH, SHOP_LOG, logbook, memos, reviews
 from tests.ledgers import NOON, Peer, Town, working

@@ -11,12 +11,12 @@ from orchestrator import checkup, sizing
 from orchestrator.bench.ground import Ground, lay
 from orchestrator.checkup import Health
 from orchestrator.core.settings import Settings
-from orchestrator.custody import Custody
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.archive import Month
 from orchestrator.ledger.snapshot import Filed
-from orchestrator.memos import memo_count, teaching
 from orchestrator.sizing import Disk, excesses, summary
+from orchestrator.workflow.journal.memos import memo_count, teaching
+from orchestrator.workflow.journal.tamper_check import Custody
 from sync.git import Git, GitStore
 from sync.objects import FILE, TreeEntry, print_tree
 from tests.ledgers import Town
@@ -112,7 +112,7 @@ def test_the_newest_finished_missions_come_first_and_no_more_than_asked_for(tmp_
 
 def test_the_first_look_at_the_journal_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that joins looks so far back and no further; from then on it sees every commit."""
-    monkeypatch.setattr("orchestrator.custody.FIRST_LOOK", 5)
+    monkeypatch.setattr("orchestrator.workflow.journal.tamper_check.FIRST_LOOK", 5)
     entry = "## 2026-11-2{0}T12:00:00Z · a\n<!-- entry: e{0} -->\n\nText {0}.\n\n"
     town = Town({"SESSION_LOG.md": "# Log\n\n" + entry.format(1) + entry.format(2)})
     ada = town.peer("ada")

@@ -9,13 +9,13 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from missions.selection import Offer
-from orchestrator.accounts.door import Accounts, read
 from orchestrator.announcer import Bulletin
 from orchestrator.core.errors import StoreFailed
 from orchestrator.core.ports.storage_outgoing import Spend, Totals
 from orchestrator.core.roles import Role
-from orchestrator.costs import sums, table
 from orchestrator.ledger.node_pages import PAGE, announced, presences
+from orchestrator.workflow.spending import page_table, totals
+from orchestrator.workflow.spending.report import Accounts, read
 from tests.ledgers import FLEET, Peer, Ticks, Town
 
 TODAY = date(2026, 11, 21)
@@ -102,7 +102,7 @@ def test_a_database_that_does_not_answer_leaves_the_page_as_it_is() -> None:
     books.broken = True
     bulletin(ada, books, ticks).announce()
     assert commits(ada) == before
-    assert sums.total(read(ada.ledger(), TODAY)[0]).cost_usd == 3.0
+    assert totals.total(read(ada.ledger(), TODAY)[0]).cost_usd == 3.0
 
 
 def test_days_that_are_long_past_leave_the_page() -> None:
@@ -117,7 +117,9 @@ def test_days_that_are_long_past_leave_the_page() -> None:
 
 def page_of(name: str, rows: Iterable[Spend]) -> dict[str, str]:
     """A node's page."""
-    return {f"heartbeats/{name}.md": f"---\nnode: {name}\nrole: LOCAL_WORKER\n---\n\n# {name}\n\n{table.render(rows)}"}
+    return {
+        f"heartbeats/{name}.md": f"---\nnode: {name}\nrole: LOCAL_WORKER\n---\n\n# {name}\n\n{page_table.render(rows)}"
+    }
 
 
 BUDGETS = FLEET.format(trust="remote") + "budget_usd = 2.0\n[budget]\nday_usd = 20.0\n"
@@ -131,16 +133,16 @@ def test_the_fleets_accounts() -> None:
     ada = Town(pages | {"fleet.toml": BUDGETS}).peer("ada")
     door = Accounts(ledger=ada.ledger, now=lambda: datetime(2026, 11, 21, 12, tzinfo=UTC))
     account = door.since()
-    assert sums.total(account.rows).cost_usd == 5.0
-    assert {name: each.cost_usd for name, each in sums.by(account.rows, "node").items()} == {"ada": 4.0, "vps": 1.0}
+    assert totals.total(account.rows).cost_usd == 5.0
+    assert {name: each.cost_usd for name, each in totals.by(account.rows, "node").items()} == {"ada": 4.0, "vps": 1.0}
     assert [(each.what, each.today_usd, each.budget_usd) for each in account.forecasts] == [
         ("", 5.0, 20.0),
         ("shop", 4.0, 2.0),
     ]
     assert "shop: the day's budget is reached: $4.00 of the day's $2.00" in account.forecasts[1].says
     newer = door.since(name="ada", mine=(row(6.0),))
-    assert sums.total(newer.rows).cost_usd == 7.0
-    assert sums.total(door.since(date(2026, 10, 30)).rows).cost_usd == 14.0
+    assert totals.total(newer.rows).cost_usd == 7.0
+    assert totals.total(door.since(date(2026, 10, 30)).rows).cost_usd == 14.0
     assert any("35 days back" in words for words in door.since(date(2026, 1, 1)).remarks)
 
 
@@ -166,5 +168,5 @@ def test_a_hostile_page_harms_nobody(data: bytes) -> None:
         assert words.isprintable()
         assert len(words) <= 2000
     rows, remarks = read(ledger, TODAY)
-    assert sums.total(rows).cost_usd == 1.0
+    assert totals.total(rows).cost_usd == 1.0
     assert len(remarks) == (1 if b"NaN" in data else 0)

@@ -9,8 +9,8 @@ import pytest
 
 from handoff.entry import parse_log
 from orchestrator.core.roles import Role
-from orchestrator.custody import Custody
 from orchestrator.ledger import session_logs
+from orchestrator.workflow.journal.tamper_check import Custody
 from tests.journals import SHOP_LOG, entry, log, review_missions, upkeep
 from tests.ledgers import Keys, Peer, Town
 
@@ -220,7 +220,7 @@ def test_a_node_may_file_a_review_and_nothing_else(tmp_path: Path) -> None:
 def test_the_scheduler_wakes_the_node_when_the_line_comes_due() -> None:
     """APScheduler runs in memory, follows a changed line and is gone when it is closed."""
     from orchestrator.ledger.config.fleet_toml import ReviewPart
-    from orchestrator.schedule import Schedule
+    from orchestrator.workflow.journal.review_schedule import Schedule
 
     schedule = Schedule(wake=lambda: None, now=lambda: datetime(2026, 11, 21, 12, tzinfo=UTC))
     assert schedule.last_due(ReviewPart()) is None

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from missions.mission import OPEN, Status
-from orchestrator.fold import duty
 from orchestrator.ledger.snapshot import Held, Ledger
+from orchestrator.workflow.fold import duty
 from tests.simulation.host import Server
 from tests.simulation.nodes import Overdue, SharedReader
 

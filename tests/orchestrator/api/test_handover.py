@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.api.app import create_app
-from orchestrator.fleet import Fleet
 from orchestrator.ledger.node_pages import Sightings
+from orchestrator.workflow.fleet import Fleet
 from tests.orchestrator.api.conftest import Build, Site, bearer
 from tests.orchestrator.api.test_chat import at_the_site
 from tests.orchestrator.conversation.conftest import Talk, stores, talk

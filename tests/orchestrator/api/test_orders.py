@@ -11,8 +11,8 @@ import pytest
 from missions.mission import Status
 from orchestrator import nudges
 from orchestrator.api.house import KEY
-from orchestrator.fleet import Fleet
 from orchestrator.ledger.node_pages import Sightings
+from orchestrator.workflow.fleet import Fleet
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.api.conftest import Build, Site, bearer
 

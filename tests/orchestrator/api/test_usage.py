@@ -13,7 +13,7 @@ from orchestrator.api.house import House
 from orchestrator.core.ports.agent import Usage
 from orchestrator.core.ports.storage import Parcel, Run
 from orchestrator.core.ports.storage_outgoing import Spend, Totals
-from orchestrator.costs import table
+from orchestrator.workflow.spending import page_table
 from tests.ledgers import FLEET, Town
 from tests.orchestrator.api.conftest import Build, Site
 
@@ -50,7 +50,7 @@ def test_what_the_fleet_spent(build: Build, tmp_path: Path) -> None:
     now = datetime.now(UTC)
     totals = Totals(runs=1, tokens_in=9, tokens_out=5, tokens_cached=2, seconds=1.5, cost_usd=3.0, unpriced=0)
     rows = [Spend(day=now.date(), node="vps", project="shop", agent="claude", model="m", totals=totals)]
-    page = f"---\nnode: vps\n---\n\n# vps\n\n{table.render(rows)}"
+    page = f"---\nnode: vps\n---\n\n# vps\n\n{page_table.render(rows)}"
     toml = FLEET.format(trust="remote") + "[budget]\nday_usd = 2.0\n"
     town = Town({"heartbeats/vps.md": page, "fleet.toml": toml}, folder=tmp_path / "town")
     try:

@@ -14,12 +14,12 @@ import pytest
 from missions.document import with_fields
 from missions.lease import PAUSED, Hold
 from missions.mission import Mission, Status
-from orchestrator.control.orders import Orders
 from orchestrator.core.errors import AlreadyDone, NotFound, Refused
 from orchestrator.core.ports.agent import Job, Outcome, Stop, Usage
 from orchestrator.intake import GOES_ON
 from orchestrator.ledger import claims as claims
-from orchestrator.views import find
+from orchestrator.workflow.mission_view import find
+from orchestrator.workflow.orders import Orders
 from sync.signatures import make_key
 from tests.ledgers import FLEET, Keys, Peer, Scripted, Town, Working, record, working
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from orchestrator import wiring
-from orchestrator.context import estimate
 from orchestrator.conversation.approvals import Approvals
 from orchestrator.conversation.chat import Chat
 from orchestrator.conversation.chronicle import Chronicle
@@ -28,6 +27,7 @@ from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.tools import kit
 from orchestrator.tools.ground import Grounds
 from orchestrator.tools.tool import Policy, Toolbox
+from orchestrator.workflow.journal.context import estimate
 from tests.journals import logbook
 from tests.ledgers import Peer, Town
 

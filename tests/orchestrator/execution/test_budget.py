@@ -16,10 +16,10 @@ from orchestrator.control import keeping
 from orchestrator.core.errors import BrokenLedger, StoreFailed
 from orchestrator.core.ports.agent import Job, Outcome, Stop, Usage
 from orchestrator.core.ports.storage_outgoing import Spend, Totals
-from orchestrator.costs import table
 from orchestrator.execution.budget import FRESH, BudgetMeter, Limit, Purse, Spent, dollars
 from orchestrator.ledger.config import fleet_toml
 from orchestrator.ledger.snapshot import Ledger
+from orchestrator.workflow.spending import page_table
 from tests.ledgers import FLEET, NOON, Scripted, Ticks, Town, working
 
 BUDGETS = FLEET.format(trust="remote") + "budget_usd = 2.0\n[budget]\nmission_usd = 1.0\nday_usd = 5.0\n"
@@ -221,7 +221,7 @@ def test_others_spending_is_read_from_their_pages_and_hostile_rows_are_not() -> 
         )
 
     def page(node: str, *rows: Spend) -> str:
-        return f"---\nnode: {node}\n---\n\n# {node}\n\n{table.render(rows)}"
+        return f"---\nnode: {node}\n---\n\n# {node}\n\n{page_table.render(rows)}"
 
     pages = {
         "heartbeats/n1.md": page("n1", row("n1", NOON, 100.0)),

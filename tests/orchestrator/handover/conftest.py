@@ -14,10 +14,10 @@ from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.storage import Conversation, Stores, Turn
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace.clone import Workspaces
-from orchestrator.fleet import Fleet
 from orchestrator.handover.exchange import Exchange
 from orchestrator.ledger.node_pages import Sightings
 from orchestrator.tools.ground import Ground, Grounds
+from orchestrator.workflow.fleet import Fleet
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.repositories import Server
 

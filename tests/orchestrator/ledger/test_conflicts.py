@@ -16,11 +16,11 @@ from missions.differences import FILE, HEAD, RESULT, TEXT, Conflict
 from missions.lease import Hold
 from missions.registers import NOBODY
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
-from orchestrator.fleet import Fleet
 from orchestrator.ledger import conflicts
 from orchestrator.ledger.conflicts import Dispute
 from orchestrator.ledger.node_pages import Sightings
 from orchestrator.ledger.publish import since
+from orchestrator.workflow.fleet import Fleet
 from sync.clock import DRIFT
 from tests.ledgers import Keys, Peer, Town
 

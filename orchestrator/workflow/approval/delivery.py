@@ -1,0 +1,183 @@
+"""What becomes of an approved branch? It is merged or pushed as the project says, once, by whoever comes first.
+
+The decision stands on the ledger before anything is done, so a crash in between loses nothing: any node does the rest.
+Nobody is taken at their word: who decided is looked up by signature, and the branch is measured and compared with what
+its node said of it, before a byte of it goes anywhere. What cannot be done goes back to review with the reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from missions import document
+from missions.approval import Facts
+from missions.frontmatter import Scalar
+from missions.mission import Mission, Status
+from orchestrator.core.errors import Refused
+from orchestrator.ledger.archive import ARCHIVE
+from orchestrator.ledger.publish import Draft, land
+from orchestrator.ledger.result_record import decoded, encoded, read_facts
+from orchestrator.ledger.result_report import kept
+from orchestrator.ledger.snapshot import Filed, Ledger, Reader
+from orchestrator.ledger.transport import Bus
+from orchestrator.policy.authorization import Trust
+from orchestrator.policy.decision_evidence import decision
+from orchestrator.policy.verdict import POLICY, REASON, UNDECIDED, Judge, awaits
+from orchestrator.workflow.approval.project_repository import Order, Repository
+from sync.objects import read_commit
+
+MEASURED = ("files", "added", "removed", "binaries", "modes", "executables", "links")
+"""Facts that anybody can find on the branch; the others only its node knows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """What became of one approved mission: `oid` was merged or pushed, or `refused` says why not."""
+
+    mission: str
+    oid: str = ""
+    refused: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completion:
+    """Carries decisions out. `cache` is where clones of projects are kept; they may be deleted at any time."""
+
+    bus: Bus
+    reader: Reader
+    trust: Trust
+    cache: Path
+
+    def due(self, ledger: Ledger) -> list[Filed]:
+        """Approved missions whose branch has still to go somewhere."""
+        return [filed for filed in ledger.open.values() if awaits(ledger.charter, filed.mission)]
+
+    def finish(self, name: str) -> Finished | None:
+        """Does what is due for one mission; None if nothing is, or somebody else was faster.
+
+        Raises WorkspaceFailed where the project's server does not answer, and what the ledger's remote raises: it stays
+        due then.
+        """
+        ledger = self.reader.read(self.bus.remote.fetch())
+        filed = ledger.open.get(name)
+        if filed is None or not awaits(ledger.charter, filed.mission):
+            return None
+        try:
+            said = self._who(ledger, filed)
+            oid = self._carry_out(ledger, filed, str(said["decided_by"]))
+            done = Finished(mission=name, oid=oid)
+        except Refused as error:
+            said, done = {}, Finished(mission=name, refused=str(error))
+        landed = land(self.bus, self.reader, lambda newest: self._draft(newest, filed, said, done))
+        return done if landed else None
+
+    def _judge(self, ledger: Ledger) -> Judge:
+        return self.trust.judge(ledger, signed=self.bus.sign is not None)
+
+    def _who(self, ledger: Ledger, filed: Filed) -> dict[str, Scalar]:
+        """Who decided, as fields. Raises Refused where nobody did who may."""
+        mission = filed.mission
+        if mission.decided_by == POLICY:
+            if mission.on_approval or not self._judge(ledger).by_policy(filed):
+                raise Refused("no node's fold says that policy let it pass")
+            return {"decided_by": POLICY}
+        said = self._judge(ledger).settled(filed)
+        if "status" in said:
+            raise Refused(str(said["reason"]))
+        return said
+
+    def _carry_out(self, ledger: Ledger, filed: Filed, by: str) -> str:
+        mission = filed.mission
+        assert mission.about is not None  # awaits() looked
+        assert mission.branch is not None
+        assert mission.commit is not None
+        if not re.fullmatch(rf"shiftbook/{re.escape(mission.name)}/\d+", mission.branch):
+            raise Refused("its branch is none of this mission's attempts")
+        project = ledger.charter.project(mission.about)
+        order = Order(
+            mission=mission.name,
+            title=mission.title,
+            project=project,
+            branch=mission.branch,
+            commit=mission.commit,
+            by=by,
+            node=self.bus.name,
+        )
+        with Repository.open(self.cache, project) as repository:
+            how = awaits(ledger.charter, mission)
+            done = repository.merged(order.commit) if how == "merge" else ""
+            if done:  # whoever did it was stopped before the ledger heard of it
+                return done
+            repository.reviewed(order.branch, order.commit)
+            self._verify(ledger, filed, repository)
+            return repository.merge(order) if how == "merge" else repository.publish(order)
+
+    def _verify(self, ledger: Ledger, filed: Filed, repository: Repository) -> None:
+        """Compares the branch with what was said of it, and asks policy again if it was policy that decided."""
+        judge, mission = self._judge(ledger), filed.mission
+        # As they stood when it was decided: what was written over them since, nobody has looked at.
+        said = decision(ledger, filed.path, judge.signer)
+        then = replace(ledger, tree=read_commit(ledger.store.get(said.commit)).tree) if said else ledger
+        told = _told(replace(judge, ledger=then), mission)
+        if told.commit != mission.commit or told.base is None or mission.commit is None:
+            raise Refused("what its node said of this branch is not kept beside its diff")
+        seen = repository.measured(told.base, mission.commit)
+        wrong = [name for name in MEASURED if _set(getattr(told, name)) != _set(getattr(seen, name))]
+        if wrong:
+            raise Refused(f"the branch is not what its node said of it: {', '.join(wrong)} differ")
+        shown = then.text(_artifact(mission, "diff"))
+        same = shown == kept(repository.patch(told.base, mission.commit))
+        if not same and not repository.gives(told.base, shown, mission.commit):
+            raise Refused("the diff that was shown is not what is on the branch")
+        if mission.decided_by == POLICY:
+            rest = {name: getattr(told, name) for name in ("cost_usd", "tested", "denials")}
+            ruling = judge.judge(mission, replace(seen, **rest), filed)
+            if ruling.verdict.held:
+                raise Refused(f"policy lets it pass no longer: {ruling.verdict.reason}")
+
+    def _draft(self, ledger: Ledger, was: Filed, said: Mapping[str, Scalar], done: Finished) -> Draft | None:
+        """The ledger's side of it; None where somebody else wrote it first."""
+        filed = ledger.open.get(was.mission.name)
+        if filed is None or not awaits(ledger.charter, filed.mission) or filed.mission.commit != was.mission.commit:
+            return None
+        now = f"{self.bus.now():%Y-%m-%d %H:%M} UTC"
+        text = decoded(ledger.store.get(filed.blob))
+        if done.refused:
+            fields = {**UNDECIDED, "status": Status.REVIEW.value, "reason": done.refused[:REASON]}
+            section = f"### Back in review · {now}\n\n{_line(done.refused)}"
+            data = encoded(document.with_attempt(document.with_fields(text, fields), section))
+            return Draft(files={filed.path: data}, message=f"{was.mission.name}: back in review")
+        how = awaits(ledger.charter, filed.mission)
+        words = {"merge": f"Merged as `{done.oid}`", "push": f"Pushed as `approved/{was.mission.name}`"}[how]
+        fields = {**said, "reason": None, **({"merged": done.oid} if how == "merge" else {})}
+        section = f"### {words} · {now}"
+        data = encoded(document.with_attempt(document.with_fields(text, fields), section))
+        month = f"{filed.mission.finished or datetime.fromtimestamp(0, UTC):%Y-%m}"
+        target = f"{ARCHIVE}/{month}/{filed.mission.name}.md"
+        return Draft(files={target: data, filed.path: None}, message=f"{was.mission.name}: done")
+
+
+def _told(judge: Judge, mission: Mission) -> Facts:
+    """What a mission's node said of its last attempt; nothing where that is not kept or cannot be read."""
+    verdict = judge.verdict(mission)
+    try:
+        return read_facts(verdict.get("facts") if verdict else None)
+    except ValueError:
+        return Facts()
+
+
+def _artifact(mission: Mission, ending: str) -> str:
+    month = f"{mission.finished:%Y-%m}" if mission.finished else ""
+    return f"{ARCHIVE}/{month}/{mission.name}.{mission.attempt}.{ending}"
+
+
+def _set(value: object) -> object:
+    return sorted(map(str, value)) if isinstance(value, tuple) else value
+
+
+def _line(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -1,0 +1,87 @@
+"""What does a mission leave open, and how does a node fill that in before it takes the mission?
+
+A project where the file names none, an agent where it leaves the choice. The person's file is not changed: what was
+chosen is told in the result, and a mission that nobody can be sure about waits with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from missions.mission import AUTO, Mission
+from missions.selection import Offer, unsuited
+from orchestrator.ledger.snapshot import Ledger
+from orchestrator.workflow.assignment.agent_choice import choose
+from orchestrator.workflow.assignment.agent_record import past
+from orchestrator.workflow.assignment.project_match import Verdict
+from orchestrator.workflow.assignment.project_profiles import looked_up
+
+CODING = "coding_task"
+NEVER_CHOSEN = frozenset({"command", "review", AUTO})
+"""Agents that a person must ask for."""
+NAMED = 6
+"""Projects that are listed where nothing points at any."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assigned:
+    """A mission as a node would work on it. `waits` says why nobody may start it; `remarks` what was chosen."""
+
+    mission: Mission
+    remarks: tuple[str, ...] = ()
+    waits: str = ""
+
+
+def verdict(ledger: Ledger, mission: Mission) -> Verdict:
+    """Which project a mission means that names none."""
+    text = f"{mission.title}\n\n{mission.body}" if mission.title not in mission.body else mission.body
+    return looked_up(ledger, text, needs=mission.task == CODING, scope=mission.scope)
+
+
+def waits(ledger: Ledger, mission: Mission) -> str:
+    """Why a mission cannot start until somebody names its project; empty where it can."""
+    if not _open(mission) or mission.task != CODING:
+        return ""
+    found = verdict(ledger, mission)
+    if found.project:
+        return ""
+    names = sorted(ledger.charter.projects)
+    known = f"fleet.toml has {', '.join(names[:NAMED])}{', …' * (len(names) > NAMED)}" if names else "there is none yet"
+    return f"names no project; {found.could_be or known}: add `project: NAME` to the file"
+
+
+def assigned(ledger: Ledger, mission: Mission, offer: Offer) -> Assigned:
+    """The mission with what it leaves open filled in, as a node with this offer would work on it."""
+    why = waits(ledger, mission)
+    if why:
+        return Assigned(mission=mission, waits=why)
+    remarks: tuple[str, ...] = ()
+    if _open(mission):
+        found = verdict(ledger, mission)
+        if found.project:
+            mission = replace(mission, project=found.project, matched_project=found.project)
+            remarks = (f"names no project; worked on {found.looks}",)
+    if mission.agent != AUTO:
+        return Assigned(mission=mission, remarks=remarks)
+    agents = able(mission, offer)
+    if mission.kept_on == offer.node and mission.chosen_agent in agents:  # it goes on where it was parked
+        return Assigned(mission=replace(mission, agent=mission.chosen_agent), remarks=remarks)
+    chosen = choose(mission, agents, past(ledger, mission.task))
+    if chosen is None:
+        return Assigned(mission=mission, waits=f"{offer.node} has no agent for a {mission.task}")
+    mission = replace(mission, agent=chosen.agent, chosen_agent=chosen.agent)
+    return Assigned(mission=mission, remarks=(*remarks, f"agent: {chosen.agent} was chosen ({chosen.because})"))
+
+
+def able(mission: Mission, offer: Offer, agents: Collection[str] | None = None) -> frozenset[str]:
+    """Those of a node's agents that may be chosen for a mission."""
+    there = (offer.agents if agents is None else frozenset(agents)) - NEVER_CHOSEN
+    offer = replace(offer, agents=there)
+    return frozenset(agent for agent in there if unsuited(replace(mission, agent=agent), offer) is None)
+
+
+def _open(mission: Mission) -> bool:
+    """Whether a project may be found for it: a command line runs where its author said, which may be nowhere."""
+    said = mission.project is not None or mission.projectless or mission.run is not None
+    return not said and mission.agent not in ("command", "review")

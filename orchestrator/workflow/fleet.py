@@ -1,0 +1,290 @@
+"""What can people ask of the fleet and tell it? The one door that the command line and every other surface use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from handoff.assemble import Assembly
+from missions import document, frontmatter
+from missions.errors import BadName
+from missions.frontmatter import Scalar
+from missions.mission import Quarantined, slug
+from orchestrator.core.errors import NotFound, WrongSetting
+from orchestrator.ledger.archive import ARCHIVE
+from orchestrator.ledger.conflicts import Dispute, listed
+from orchestrator.ledger.node_pages import Presence, Sightings, presences
+from orchestrator.ledger.publish import Draft, land
+from orchestrator.ledger.snapshot import MISSIONS, Ledger, Reader
+from orchestrator.ledger.transport import Bus
+from orchestrator.policy.authorization import Trust
+from orchestrator.policy.membership import Membership
+from orchestrator.workflow import mission_view
+from orchestrator.workflow.approval.decide import Approval
+from orchestrator.workflow.conflict_resolution import Resolution
+from orchestrator.workflow.edit import Editing
+from orchestrator.workflow.journal import context
+from orchestrator.workflow.late_results import Adoption, Late, late_work
+from orchestrator.workflow.mission_view import MissionView
+from orchestrator.workflow.orders import Orders
+from orchestrator.workflow.spending.report import Accounts
+from sync.errors import RemoteUnreachable
+from sync.remote import Refs
+from sync.signatures import Principal, read_signers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detail:
+    """One mission with everything that belongs to it. `text` is the file as it is."""
+
+    view: MissionView
+    text: str
+    diff: str
+    output: str
+    memo: str
+    memo_path: str
+    late: tuple[Late, ...]
+    disputes: tuple[Dispute, ...] = ()
+    """What merges of this mission's file could not keep."""
+
+
+@dataclass
+class Fleet:
+    """The fleet as one person at this machine reaches it. Every method looks at the newest state of the remote."""
+
+    bus: Bus
+    reader: Reader
+    trust: Trust
+    sightings: Sightings
+    now: Callable[[], datetime]
+    offline: str = ""
+    """Why the remote could not be reached the last time; what is shown is then what was last seen."""
+    recall: context.Recall = context.nothing
+    """What this machine's index of the journal knows about a task."""
+    cache: Path | None = None
+    """Where clones of projects go, for whoever merges; None: approvals leave that to the nodes."""
+    alarms: tuple[str, ...] = ()
+    """What stood on the branch the last time and is not followed."""
+    _last: Refs | None = None
+
+    def ledger(self) -> Ledger:
+        """The ledger now. Raises RemoteUnreachable when it was never reached."""
+        try:
+            self._last = self.bus.remote.fetch()
+            self.offline = ""
+        except RemoteUnreachable as error:
+            self._last = self._last or self.bus.remote.seen()
+            if not self._last:
+                raise
+            self.offline = str(error)
+        ledger = self.reader.read(self._last)
+        self.alarms = ledger.alarms
+        return ledger
+
+    # -- missions -----------------------------------------------------------------------------------------------
+
+    def missions(self, *, archived: bool = False, statuses: Collection[str] = (), limit: int = 0) -> list[MissionView]:
+        """Every mission that needs somebody: open, running, quarantined; with `archived` the finished ones, too.
+
+        `statuses` and `limit` are for the finished ones: only these states, only so many of the newest (0: all).
+        """
+        return list(
+            mission_view.every(self.ledger(), self.trust, self.now(), archived=archived, statuses=statuses, limit=limit)
+        )
+
+    def mission(self, name: str) -> Detail:
+        """One mission. Raises NotFound."""
+        ledger = self.ledger()
+        wanted = self._slug(name)
+        view = mission_view.find(ledger, self.trust, wanted, self.now())
+        if view is not None:
+            return self._detail(ledger, view)
+        near = sorted(n for n in ledger.open if wanted in n or n in wanted)
+        raise NotFound(f"no mission {wanted!r}" + (f"; did you mean {', '.join(near[:3])}?" if near else ""))
+
+    def new(
+        self,
+        body: str,
+        fields: Mapping[str, Scalar | Sequence[str]],
+        *,
+        name: str = "",
+        by: str = "",
+        beside: Mapping[str, bytes] | None = None,
+    ) -> str:
+        """Files a mission, signed by the person. Returns its name. Raises WrongSetting when it could not run.
+
+        `by` is who asked for it on the person's behalf; it stands in the commit's message. `beside` are files that it
+        starts from, for the same commit.
+        """
+        said = str(fields.get("title") or "") or body[:60]  # which may speak of a path
+        wanted = self._slug(name or said.replace("/", " ").replace("\\", " ").lstrip(". "))
+        made = ""
+
+        def draft(ledger: Ledger) -> Draft:
+            nonlocal made
+            made = wanted if name else _free_name(ledger, wanted)
+            path, text = f"{MISSIONS}/{made}.md", _mission_text(body, fields)
+            self._must_run(ledger, path, text)
+            asked = f"\n\nAsked-By: {by}" if by else ""
+            return Draft(files={path: text.encode(), **(beside or {})}, message=f"Mission: {made}{asked}")
+
+        land(self.bus, self.reader, draft)
+        return made
+
+    def vouch(self, name: str) -> MissionView:
+        """Trusts an untrusted mission; see Orders. All of these raise NotFound and Refused."""
+        return self._told(name, self.orders().vouch)
+
+    def cancel(self, name: str, *, by: str = "") -> MissionView:
+        """Calls a mission off. `by` is who asked for it on the person's behalf."""
+        return self._told(name, self.orders(by).cancel)
+
+    def pause(self, name: str, *, by: str = "") -> MissionView:
+        """Lets it rest."""
+        return self._told(name, self.orders(by).pause)
+
+    def resume(self, name: str, *, by: str = "") -> MissionView:
+        """Has it go on."""
+        return self._told(name, self.orders(by).resume)
+
+    def retry(self, name: str) -> MissionView:
+        """Puts a dead or failed one back into the queue."""
+        return self._told(name, self.orders().retry)
+
+    def orders(self, by: str = "") -> Orders:
+        """What a person may say about an open mission, by its slug."""
+        return Orders(bus=self.bus, reader=self.reader, trust=self.trust, by=by)
+
+    def _told(self, name: str, order: Callable[[str], None]) -> MissionView:
+        wanted = self._slug(name)
+        order(wanted)
+        return self.mission(wanted).view
+
+    def source(self, name: str) -> bytes:
+        """An open mission's file as it is, also one that cannot be read. Raises NotFound."""
+        return self._editing.source(self._slug(name))
+
+    def edit(self, name: str, base: bytes, mine: bytes) -> list[Dispute]:
+        """Lands a person's text, made of `base`; see Editing.edit."""
+        return self._editing.edit(self._slug(name), base, mine)
+
+    @property
+    def _editing(self) -> Editing:
+        return Editing(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger)
+
+    @property
+    def adoption(self) -> Adoption:
+        """Late work, and how it becomes a result."""
+        return Adoption(bus=self.bus, reader=self.reader, trust=self.trust)
+
+    @property
+    def approval(self) -> Approval:
+        """Results that wait in review, and how a person decides; missions by their slug."""
+        return Approval(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger, cache=self.cache)
+
+    @property
+    def resolution(self) -> Resolution:
+        """What merges could not keep, and how a person decides."""
+        return Resolution(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger)
+
+    # -- the fleet ----------------------------------------------------------------------------------------------
+
+    def nodes(self) -> list[Presence]:
+        """Every node that has ever announced itself."""
+        ledger = self.ledger()
+        now = self.now()
+        return presences(ledger, self.sightings.update(ledger.beats, now), now)
+
+    @property
+    def accounts(self) -> Accounts:
+        """What the fleet has spent, as its nodes tell it."""
+        return Accounts(ledger=self.ledger, now=self.now)
+
+    @property
+    def membership(self) -> Membership:
+        """Who may do what, and the changes of that."""
+        return Membership(bus=self.bus, reader=self.reader, trust=self.trust)
+
+    def principals(self) -> list[Principal]:
+        """Everybody who may do something."""
+        return list(read_signers(self.ledger().signers).values())
+
+    # -- the handoff --------------------------------------------------------------------------------------------
+
+    def handoff(self, project: str, task: str, *, budget: int, count: Callable[[str], int]) -> Assembly:
+        """What a fresh instance would be given. Raises NotFound for an unknown project."""
+        ledger = self.ledger()
+        if project and project not in ledger.charter.projects:
+            known = ", ".join(sorted(ledger.charter.projects)) or "none yet"
+            raise NotFound(f"unknown project {project!r}: fleet.toml has {known}")
+        return context.assembled(ledger, project, task, now=self.now(), budget=budget, count=count, recall=self.recall)
+
+    # -- how it looks from here ---------------------------------------------------------------------------------
+
+    def _slug(self, name: str) -> str:
+        if "/" in name or "\\" in name or name.startswith("."):
+            raise WrongSetting("NAME", f"{name!r} is a path: a mission's name is one word, such as fix-the-login")
+        try:
+            return slug(name.removesuffix(".md"))
+        except BadName as error:
+            raise WrongSetting("NAME", str(error)) from error
+
+    def _must_run(self, ledger: Ledger, path: str, text: str) -> None:
+        read = document.read(path, text.encode())
+        if isinstance(read, Quarantined):
+            raise WrongSetting(path, f"line {read.line}: {read.reason}" if read.line else read.reason)
+        if read.project is not None and read.project not in ledger.charter.projects:
+            known = ", ".join(sorted(ledger.charter.projects)) or "none yet"
+            raise WrongSetting("--project", f"unknown project {read.project!r}: fleet.toml has {known}")
+        if read.name in ledger.open or ledger.archived(read.name) is not None:
+            raise WrongSetting("--name", f"there is a mission {read.name} already")
+
+    def _detail(self, ledger: Ledger, view: MissionView) -> Detail:
+        stem = view.path.removesuffix(".md")
+        month = stem.removeprefix(ARCHIVE + "/").partition("/")[0] if stem.startswith(ARCHIVE) else ""
+        epoch = view.adopted_from.partition("-")[0] or view.epoch
+        memo_path = f"memos/{month}/{view.name}-{epoch}.md"
+        late = tuple(late_work(ledger, self.trust, view.name, signed=self.bus.sign is not None))
+        found = [_attempt_stem(view, number) for number in range(view.attempt, 0, -1)]
+        return Detail(
+            view=view,
+            text=ledger.text(view.path),
+            diff=_first(ledger, found, "diff"),
+            output=_first(ledger, found, "output.txt"),
+            memo=ledger.text(memo_path) if month else "",
+            memo_path=memo_path if month and ledger.read(memo_path) else "",
+            late=late,
+            disputes=tuple(one for one in listed(ledger.store, ledger.tree) if one.mission == view.name),
+        )
+
+
+def _attempt_stem(view: MissionView, number: int) -> str:
+    """Where the diff and the output of an attempt that did not end its mission are kept."""
+    month = f"{view.finished:%Y-%m}" if view.finished else ""
+    return f"{ARCHIVE}/{month}/{view.name}.{number}"
+
+
+def _first(ledger: Ledger, stems: Sequence[str], ending: str) -> str:
+    return next((text for stem in stems if (text := ledger.text(f"{stem}.{ending}"))), "")
+
+
+def _free_name(ledger: Ledger, wanted: str) -> str:
+    """The wanted name, or the first of wanted-2, wanted-3, … that nobody has."""
+    taken = {*ledger.open, *(b.name for b in ledger.quarantined)}
+    names = (wanted if n == 1 else f"{wanted}-{n}" for n in range(1, 10_000))
+    return next(name for name in names if name not in taken and ledger.archived(name) is None)
+
+
+def _mission_text(body: str, fields: Mapping[str, Scalar | Sequence[str]]) -> str:
+    lines = [f"{key}: {_value(value)}" for key, value in fields.items() if value not in (None, "", (), [])]
+    head = "---\n" + "\n".join(lines) + "\n---\n" if lines else ""
+    return head + (body.strip("\n") + "\n" if body.strip() else "")
+
+
+def _value(value: Scalar | Sequence[str]) -> str:
+    if value is None or isinstance(value, str | int | float | bool):
+        return frontmatter.print_scalar(value)
+    return json.dumps(list(value), ensure_ascii=False)

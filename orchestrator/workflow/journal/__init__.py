@@ -1,0 +1,1 @@
+"""How do log, memos and review keep what a shift learned?"""

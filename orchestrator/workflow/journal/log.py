@@ -1,0 +1,162 @@
+"""How do people write into the journal, look something up in it, and take it away to train a model on?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from handoff.encoding import decode
+from handoff.entry import SECTIONS, Entry, parse_log, render_entry
+from handoff.log import append_many
+from handoff.redact import redact
+from handoff.tiers import Tier, path_of
+from orchestrator.core.errors import NotFound, WrongSetting
+from orchestrator.ledger import session_logs
+from orchestrator.ledger.publish import Draft, land
+from orchestrator.ledger.result_report import utc
+from orchestrator.ledger.snapshot import Filed, Ledger, Reader
+from orchestrator.ledger.transport import Bus
+from orchestrator.workflow.journal.context import ROLE
+from orchestrator.workflow.journal.search_index import Found, Recollection
+from sync.remote import Oid
+
+GIVEN = ("Starting Context",)
+"""What a session was given; the other sections are what it answered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """An entry that is in the journal now."""
+
+    entry_id: str
+    path: str
+    commit: Oid | None
+    redacted: int
+    """How many secrets were taken out before it was written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outsider:
+    """An agent that is not run by the fleet, at one of its nodes: what it says is written down as a quotation."""
+
+    agent: str
+    node: str
+    model: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logbook:
+    """The journal as one person reaches it. `ledger` gives the newest state."""
+
+    bus: Bus
+    reader: Reader
+    ledger: Callable[[], Ledger]
+    recollection: Recollection
+
+    def add(
+        self,
+        sections: Mapping[str, str],
+        *,
+        project: str = "",
+        title: str = "",
+        mission: str = "",
+        by: Outsider | None = None,
+    ) -> Written:
+        """Appends an entry of the person at this machine, or of an outsider. Raises NotFound for an unknown project,
+        and WrongSetting."""
+        said = [(heading, sections[heading]) for heading in SECTIONS if sections.get(heading, "").strip()]
+        if not said:
+            raise WrongSetting("TEXT", 'say something, for example: shiftbook log add --decided "use SQLite"')
+        now, clean = self.bus.now(), [redact(text) for text in (title, mission, *(text for _, text in said))]
+        entry = Entry(
+            entry_id=f"{self.bus.name}-{now:%Y-%m-%d-%H%M%S}-{self.bus.nonce()[:4]}",
+            when=utc(now),
+            node=by.node if by else self.bus.name,
+            agent=by.agent if by else "person",
+            model=redact(by.model).text if by else "",
+            mission=clean[1].text,
+            title=clean[0].text,
+            sections=tuple((heading, one.text) for (heading, _), one in zip(said, clean[2:], strict=True)),
+        )
+        written = parse_log(render_entry(entry, evidence=by is not None)).entries
+        path = path_of(Tier.LOG, project)
+
+        def draft(ledger: Ledger) -> Draft:
+            known_project(ledger, project)
+            text = decode(ledger.read(path) or b"")[0]
+            return Draft(files={path: append_many(text, written).encode()}, message=_subject(entry))
+
+        commit = land(self.bus, self.reader, draft)
+        return Written(entry_id=entry.entry_id, path=path, commit=commit, redacted=sum(len(one.found) for one in clean))
+
+    def search(self, query: str, *, project: str | None = None, limit: int = 5) -> list[Found]:
+        """The best matches over all logs, older months included, or over one project's. Raises NotFound."""
+        ledger = self.ledger()
+        if project:
+            known_project(ledger, project)
+        return self.recollection.search(ledger, query, projects=None if project is None else (project,), limit=limit)
+
+    def export(self, *, project: str | None = None, since: str = "") -> Iterator[dict[str, Any]]:
+        """The journal as a fine-tuning set: one conversation an entry, redacted, with where it comes from.
+
+        `since` is an ISO day; undated entries are left out where one is given. An entry that only says what it was
+        given teaches nothing and is left out. Raises NotFound.
+        """
+        ledger = self.ledger()
+        if project:
+            known_project(ledger, project)
+        finished = {f.mission.name: f for f in ledger.every_archived() if isinstance(f, Filed)}
+        for file, entry in session_logs.entries(ledger.store, ledger.tree, project):
+            if entry.when[:10] < since[:10] or not (answer := _told(entry.sections, given=False)):
+                continue
+            filed = finished.get(entry.mission)
+            asked = [_mission_words(filed) if filed else entry.title, _told(entry.sections, given=True)]
+            question = "\n\n".join(part for part in asked if part) or "Say what was done in this session."
+            turns = (("system", ROLE), ("user", question), ("assistant", answer))
+            source = {"entry": entry.entry_id, "log": file.path, "commit": ledger.tip, "when": entry.when}
+            yield {
+                "messages": [{"role": role, "content": redact(text).text} for role, text in turns],
+                "source": source | {"project": file.project, "mission": entry.mission, "model": entry.model},
+            }
+
+
+def known_project(ledger: Ledger, project: str) -> None:
+    """Raises NotFound for a project that is neither in `fleet.toml` nor has a log. "" is the fleet's own log."""
+    if not project or project in ledger.charter.projects or ledger.read(path_of(Tier.LOG, project)) is not None:
+        return
+    known = ", ".join(sorted(ledger.charter.projects)) or "none yet"
+    raise NotFound(f"unknown project {project!r}: fleet.toml has {known}")
+
+
+def sections_of(text: str) -> dict[str, str]:
+    """What a person typed, by section: `### Decisions` and its like head one; all else is work accomplished."""
+    read = parse_log(f"## undated\n\n{text}")
+    known = {"", *SECTIONS}
+    whole = (
+        len(read.entries) == 1
+        and not read.trailer.strip()
+        and all(name in known for name, _ in read.entries[0].sections)
+    )
+    if not whole:
+        return {"Work Accomplished": text}
+    named = {name: read.entries[0].section(name) for name, _ in read.entries[0].sections}
+    work = "\n\n".join(part for part in (named.pop("", ""), named.get("Work Accomplished", "")) if part)
+    return named | ({"Work Accomplished": work} if work else {})
+
+
+def _subject(entry: Entry) -> str:
+    first = entry.title or next(line for _, body in entry.sections for line in body.splitlines() if line.strip())
+    line = " ".join(first.split())
+    return f"Log: {line if len(line) <= 60 else line[:59] + '…'}"
+
+
+def _told(sections: Sequence[tuple[str, str]], *, given: bool) -> str:
+    """The sections that the session was given, or those that it answered; what it was given needs no headings."""
+    said = [(name, body.strip()) for name, body in sections if (name in GIVEN) == given and body.strip()]
+    return "\n\n".join(body if given or not name else f"### {name}\n\n{body}" for name, body in said)
+
+
+def _mission_words(filed: Filed) -> str:
+    title, body = filed.mission.title.strip(), filed.mission.body.strip()
+    return body if body.startswith(title) else f"{title}\n\n{body}".strip()

@@ -1,0 +1,113 @@
+"""When is a review due, who sees to it, and what if nobody was there at the time?
+
+A due review is an ordinary mission, `missions/review-<day>-<time>.md` with `task: review`, named after the time at
+which it was due. That is why there is no leader and no lock of its own: filing it is a compare-and-swap on the branch,
+which the first node wins and the others find done; claiming it is the bus's race, and a node that dies in it is taken
+over.
+
+It is also why APScheduler keeps its job in memory. What has to survive a restart is which review was due last and
+whether it was held; a job store on one node's disk would know that for this node only, and would forget it with the
+disk. The ledger knows it for all: the mission is there, or it is not. So a node that starts looks once, and if the last
+time that cron names has passed without a mission, while entries from before it wait to be read, it files that one:
+missed reviews are caught up once, however many there were. APScheduler computes the times and wakes the node.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from missions import frontmatter
+from missions.mission import Status
+from orchestrator.core import cron
+from orchestrator.ledger.config.fleet_toml import ReviewPart
+from orchestrator.ledger.publish import Draft
+from orchestrator.ledger.result_report import utc
+from orchestrator.ledger.snapshot import MISSIONS, Ledger
+from orchestrator.policy.authorization import REVIEW
+from orchestrator.workflow.journal.review_cursor import reviewable, unread
+
+if TYPE_CHECKING:
+    from apscheduler.triggers.cron import CronTrigger
+
+STANDS = frozenset({Status.QUEUED, Status.RUNNING, Status.FAILED})
+"""A review in one of these states is still to come: another one need not be filed."""
+
+
+def mission_name(due: datetime) -> str:
+    """The name of the review that is due then."""
+    return f"review-{due.astimezone(UTC):%Y-%m-%d-%H%M}"
+
+
+def missing(ledger: Ledger, due: datetime) -> bool:
+    """Whether the review that was due then was never filed, although there was something to read."""
+    if due_since(ledger, due) is None or any(
+        filed.mission.task == REVIEW and filed.mission.status in STANDS for filed in ledger.open.values()
+    ):
+        return False
+    name = mission_name(due)
+    known = name in ledger.open or any(bad.name == name for bad in ledger.quarantined)
+    return not known and name not in ledger.claims and ledger.archived(name) is None
+
+
+def due_since(ledger: Ledger, due: datetime) -> str | None:
+    """The oldest entry's time among those that the review due then should have read; None when there is none."""
+    waiting = [entry.when for name in reviewable(ledger) for entry in unread(ledger, name)]
+    return min((when for when in waiting if when <= utc(due.astimezone(UTC))), default=None)
+
+
+def mission(ledger: Ledger, due: datetime) -> Draft | None:
+    """The mission as it is filed; None if somebody has filed it meanwhile."""
+    if not missing(ledger, due):
+        return None
+    name = mission_name(due)
+    title = frontmatter.print_scalar(f"Review of the session logs, due {due.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
+    line = f'fleet.toml asks for it: `review.cron = "{ledger.charter.review.cron}"`.'
+    text = f"---\ntask: {REVIEW}\ntitle: {title}\n---\n{line} It reads the new entries and keeps the briefings true.\n"
+    return Draft(files={f"{MISSIONS}/{name}.md": text.encode()}, message=f"Mission: {name}")
+
+
+@dataclass(kw_only=True)
+class Schedule:
+    """The fleet's cron line, followed as it changes. `wake` is called from a thread when it comes due."""
+
+    wake: Callable[[], None]
+    now: Callable[[], datetime]
+    _part: ReviewPart = field(default_factory=ReviewPart)
+    _times: CronTrigger | None = None
+    _runner: Any = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def last_due(self, part: ReviewPart) -> datetime | None:
+        """When a review was due last; None without a schedule. Follows a changed line from now on."""
+        with self._lock:
+            if part != self._part:
+                self._follow(part)
+        return cron.last_due(self._times, self.now()) if self._times is not None else None
+
+    def close(self) -> None:
+        """Ends the scheduler's thread."""
+        with self._lock:
+            self._stop()
+
+    def _follow(self, part: ReviewPart) -> None:
+        self._stop()
+        self._part, self._times = part, cron.trigger(part.cron, part.timezone) if part.cron else None
+        if self._times is None:
+            return
+        from apscheduler.schedulers.background import BackgroundScheduler  # a second's work at start, seldom needed
+
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # the node says what happens
+        self._runner = BackgroundScheduler(timezone=UTC, daemon=True)
+        # A wake-up that came late (the machine slept) still counts, and several that were missed count as one.
+        self._runner.add_job(self.wake, self._times, id=REVIEW, coalesce=True, misfire_grace_time=None)
+        self._runner.start()
+
+    def _stop(self) -> None:
+        if self._runner is not None:
+            self._runner.shutdown(wait=False)
+            self._runner = None

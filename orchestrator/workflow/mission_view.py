@@ -1,0 +1,205 @@
+"""How does a mission look to a person: its file, its claim, its trust and its wait as one row?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from missions.errors import BadName
+from missions.lifecycle import event_of, step
+from missions.mission import Mission, Quarantined, Status, slug
+from missions.selection import waits_for
+from orchestrator.ledger.snapshot import Filed, Held, Ledger
+from orchestrator.policy.authorization import Trust
+from orchestrator.policy.verdict import PARTICIPLES, awaits
+from orchestrator.workflow.assignment.assign import waits
+
+
+@dataclass(frozen=True, kw_only=True)
+class MissionView:
+    """A mission as people see it: its file, its claim and its trust in one."""
+
+    name: str
+    title: str
+    status: str
+    path: str
+    reason: str = ""
+    """Why it is quarantined, untrusted or waiting; empty when there is nothing to explain."""
+    line: int | None = None
+    hint: str = ""
+    project: str | None = None
+    task: str = ""
+    agent: str = ""
+    priority: int = 1
+    node: str | None = None
+    attempt: int = 0
+    epoch: int = 0
+    started: datetime | None = None
+    finished: datetime | None = None
+    branch: str | None = None
+    cost_usd: float | None = None
+    kept_on: str = ""
+    """The node that keeps a parked attempt's workspace."""
+    commit: str = ""
+    """What the last attempt handed back: a decision is about this commit."""
+    decision: str = ""
+    decided_by: str = ""
+    decided: datetime | None = None
+    comment: str = ""
+    merged: str = ""
+    parent: str = ""
+    adopted_by: str = ""
+    adopted_from: str = ""
+    author: str = ""
+
+    def json(self) -> dict[str, Any]:
+        """Plain data, times as ISO UTC text."""
+        return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in asdict(self).items()}
+
+
+def every(
+    ledger: Ledger, trust: Trust, now: datetime, *, archived: bool, statuses: Collection[str] = (), limit: int = 0
+) -> Iterator[MissionView]:
+    """Every mission that needs somebody: open, running, quarantined; with `archived` the finished ones, too."""
+    for filed in ledger.open.values():
+        yield of(ledger, trust, filed, now)
+    for bad in ledger.quarantined:
+        yield broken(bad, ledger.claims.get(bad.name))
+    for name, held in ledger.claims.items():
+        if not _has_file(ledger, name):
+            yield orphan(held)
+    for found in ledger.every_archived(statuses=statuses, limit=limit) if archived else ():
+        yield plain(found.mission, found.path) if isinstance(found, Filed) else broken(found, None)
+
+
+def find(ledger: Ledger, trust: Trust, name: str, now: datetime) -> MissionView | None:
+    """One mission by its name, wherever it is."""
+    filed = ledger.open.get(name)
+    if filed is not None:
+        return of(ledger, trust, filed, now)
+    bad = next((b for b in ledger.quarantined if name in {b.name, _stem_slug(b.path)}), None)
+    if bad is not None:
+        return broken(bad, ledger.claims.get(name))
+    done = ledger.archived(name)
+    if done is not None:
+        return plain(done.mission, done.path)
+    return orphan(ledger.claims[name]) if name in ledger.claims else None
+
+
+def of(ledger: Ledger, trust: Trust, filed: Filed, now: datetime) -> MissionView:
+    """An open mission."""
+    mission = filed.mission
+    view, held = plain(mission, filed.path), ledger.claims.get(mission.name)
+    if held is not None:
+        return _claimed(view, mission, held)
+    if mission.name in ledger.junk_claims:
+        return replace(view, reason=f"its claim cannot be read: {ledger.junk_claims[mission.name]}")
+    word = trust.word(ledger, filed)
+    view = replace(view, author=word.who)
+    if mission.status not in {Status.QUEUED, Status.FAILED}:
+        return replace(view, reason=_told(ledger, mission))
+    if not word.trusted:
+        hint = f"read it, then `shiftbook mission trust {mission.name}`"
+        return replace(view, status=Status.UNTRUSTED.value, reason=word.why, hint=hint)
+    finished = ledger.finished(mission.depends_on)
+    known = {*ledger.open, *(b.name for b in ledger.quarantined), *finished}
+    return replace(view, reason=waits_for(mission, finished, known, now) or waits(ledger, mission))
+
+
+def _told(ledger: Ledger, mission: Mission) -> str:
+    """Why a mission that is no longer in the queue is still open."""
+    how = awaits(ledger.charter, mission)
+    if how:
+        return f"approved by {mission.decided_by or 'hand'}; its branch has still to be {PARTICIPLES[how]}"
+    return mission.reason or ""
+
+
+def _has_file(ledger: Ledger, name: str) -> bool:
+    broken_names = {bad.name for bad in ledger.quarantined}
+    return name in ledger.open or name in broken_names or ledger.archived(name) is not None
+
+
+def plain(mission: Mission, path: str) -> MissionView:
+    """What the file alone says."""
+    return MissionView(
+        name=mission.name,
+        title=mission.title,
+        status=mission.status.value,
+        path=path,
+        project=mission.about,
+        task=mission.task,
+        agent=mission.worker,
+        priority=mission.priority,
+        node=mission.node,
+        attempt=mission.attempt,
+        epoch=mission.epoch,
+        started=mission.started,
+        finished=mission.finished,
+        branch=mission.branch,
+        cost_usd=mission.cost_usd,
+        reason=mission.reason or "",
+        kept_on=mission.kept_on or "",
+        commit=mission.commit or "",
+        decision=mission.decision or "",
+        decided_by=mission.decided_by or "",
+        decided=mission.decided,
+        comment=mission.comment or "",
+        merged=mission.merged or "",
+        parent=mission.parent or "",
+        adopted_by=mission.adopted_by or "",
+        adopted_from=mission.adopted_from or "",
+    )
+
+
+def _claimed(view: MissionView, mission: Mission, held: Held) -> MissionView:
+    claim = held.claim
+    ended = step(Status.RUNNING, event_of(mission, claim)) if claim.closed else None
+    reason = f"handed back as {ended}; not yet written into the branch" if ended else _heard(mission)
+    return replace(
+        view, status=Status.RUNNING.value, node=claim.node, attempt=claim.attempt, epoch=claim.epoch, reason=reason
+    )
+
+
+def _heard(mission: Mission) -> str:
+    """What a person has said meanwhile to the node that works on it."""
+    said = {Status.PARKED: "paused", Status.CANCELLED: "called off"}.get(mission.status)
+    return f"{said}; the node is told to stop" if said else ""
+
+
+def broken(bad: Quarantined, held: Held | None) -> MissionView:
+    """A file that cannot be read as a mission."""
+    view = MissionView(
+        name=bad.name,
+        title=bad.path.rsplit("/", 1)[-1],
+        status=Status.QUARANTINED.value,
+        path=bad.path,
+        reason=bad.reason,
+        line=bad.line,
+        hint=bad.hint,
+    )
+    return replace(view, node=held.claim.node, attempt=held.claim.attempt) if held else view
+
+
+def orphan(held: Held) -> MissionView:
+    """A claim whose file was deleted."""
+    claim = held.claim
+    return MissionView(
+        name=claim.mission,
+        title=claim.mission,
+        status=Status.RUNNING.value,
+        path="",
+        reason="its file was deleted; the node is told to stop",
+        node=claim.node,
+        attempt=claim.attempt,
+        epoch=claim.epoch,
+    )
+
+
+def _stem_slug(path: str) -> str:
+    stem = path.rsplit("/", 1)[-1].rpartition(".")[0]
+    try:
+        return slug(stem)
+    except BadName:
+        return stem

@@ -1,0 +1,184 @@
+"""Which Git repositories lie under a folder, and what would each be as a project?
+
+Nothing of them is run: git is only asked for settings and refs, with hooks off, and files are read. Links are not
+followed, hidden folders and those of dependencies are left out, and the search is bounded in depth and number.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from missions.errors import BadName
+from missions.mission import NO_PROJECT, slug
+from orchestrator.core.errors import NotFound, WrongSetting
+from orchestrator.workflow.assignment.project_profile import place, repository
+from orchestrator.workflow.projects.test_command import command_of
+from sync.errors import GitError
+from sync.git import Git
+
+DEPTH = 4
+FOLDERS = 20_000
+"""Most folders that one search looks into."""
+SECONDS = 30.0
+LEFT_OUT = frozenset({"node_modules", "venv", "__pycache__", "site-packages", "vendor", "target", "dist", "build"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repository:
+    """A repository as it may become a project. `here` is where it lies on this machine, if it does.
+
+    `local`: its address is a path, which other machines do not have.
+    """
+
+    name: str
+    url: str
+    branch: str = "main"
+    test: str = ""
+    here: str = ""
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def local(self) -> bool:
+        """Whether only this machine can reach it."""
+        return self.url.startswith("/")
+
+
+def discover(folder: Path, *, depth: int = DEPTH) -> tuple[list[Repository], list[str]]:
+    """The repositories under a folder, by name, and in words what could not be read. Raises NotFound."""
+    if not folder.is_dir():
+        raise NotFound(f"{folder} is no folder")
+    found: dict[str, Repository] = {}
+    wrong: list[str] = []
+    for each in _repositories(folder.resolve(), depth):
+        try:
+            made = of_folder(each)
+        except (GitError, WrongSetting) as error:
+            wrong.append(f"{each}: {' '.join(str(error).split())[:200]}")
+            continue
+        found.setdefault(place(made.url), made)  # two clones, or a work tree beside its clone, are one project
+    return sorted(_renamed(found).values(), key=lambda one: one.name), wrong
+
+
+def of_folder(folder: Path, *, name: str = "") -> Repository:
+    """A clone, or a bare repository, on this machine: by the address of its `origin`, else by its path.
+
+    Raises GitError, and WrongSetting where it has no commit or no name can be made of it.
+    """
+    folder = folder.resolve()
+    git = Git(folder)
+    origin = without_secrets(git.text("config", "--get", "remote.origin.url", codes=(0, 1)))
+    url = _absolute(origin, folder) or str(folder)
+    branch = _branch(git)
+    return Repository(
+        name=project_name(name or repository(url)),
+        url=url,
+        branch=branch,
+        test=command_of(folder),
+        here=str(folder),
+    )
+
+
+def of_url(url: str, *, name: str = "", branch: str = "") -> Repository:
+    """A repository by its address; asks its server for the default branch where none is given. Raises WrongSetting."""
+    clean = without_secrets(url)
+    if clean != url:
+        raise WrongSetting("URL", "it holds a password or a token; leave it out, and use git's credential helper")
+    if url.startswith("-") or re.match(r"^[A-Za-z0-9+.-]+::", url):
+        raise WrongSetting("URL", "not a Git URL or a path that may be cloned")
+    return Repository(name=project_name(name or repository(url)), url=url, branch=branch or _remote_branch(url))
+
+
+def project_name(text: str) -> str:
+    """A project's name made of a word. Raises WrongSetting."""
+    try:
+        name = slug(text)
+    except BadName as error:
+        raise WrongSetting("--name", str(error)) from error
+    if name == NO_PROJECT:
+        raise WrongSetting("--name", f"“{NO_PROJECT}” means no project in a mission's file; give another name")
+    return name
+
+
+def without_secrets(url: str) -> str:
+    """The address without a password or a token. The name of a user stays where it is needed to reach it: ssh."""
+    found = re.match(r"(?P<scheme>[a-z+]+://)(?P<user>[^/@]*)@(?P<rest>.*)", url, re.IGNORECASE | re.DOTALL)
+    if found is None:
+        return url
+    user = found["user"].partition(":")[0] + "@" if found["scheme"].lower().endswith("ssh://") else ""
+    return f"{found['scheme']}{user}{found['rest']}"
+
+
+def _repositories(top: Path, depth: int) -> Iterator[Path]:
+    """Folders that are repositories, the nearest first; what lies inside of one is its own business."""
+    level, seen = [top], 0
+    for _ in range(depth + 1):
+        below: list[Path] = []
+        for folder in level:
+            seen += 1
+            if seen > FOLDERS:
+                return
+            if (folder / ".git").exists() or _bare(folder):
+                yield folder
+            else:
+                below += _folders(folder)
+        level = below
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+    return [folder / name for name in sorted(names) if not name.startswith(".") and name not in LEFT_OUT]
+
+
+def _bare(folder: Path) -> bool:
+    return (folder / "HEAD").is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir()
+
+
+def _absolute(url: str, folder: Path) -> str:
+    """A relative path as it is seen from elsewhere; any other address as it is."""
+    if not url or re.match(r"[A-Za-z0-9+.-]+://", url) or re.match(r"[^/]+:", url):
+        return url
+    return str((folder / url).resolve())
+
+
+def _branch(git: Git) -> str:
+    """The default branch: the server's, as the clone knows it, else what is checked out. Raises WrongSetting."""
+    said = git.text("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD", codes=(0, 1, 128))
+    here = git.text("symbolic-ref", "--quiet", "--short", "HEAD", codes=(0, 1, 128))
+    branches = [said.removeprefix("origin/"), "main", "master", here]
+    refs = git.refs("refs/heads/", "refs/remotes/origin/")
+    found = next((b for b in branches if b and {f"refs/heads/{b}", f"refs/remotes/origin/{b}"} & refs.keys()), "")
+    if not found:
+        raise WrongSetting("PATH", f"{git.folder} has no commit on any branch yet")
+    return found
+
+
+def _remote_branch(url: str) -> str:
+    try:
+        out = Git(Path("/")).run("ls-remote", "--symref", "--", url, "HEAD", timeout=SECONDS).decode("utf-8", "replace")
+    except (GitError, OSError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise WrongSetting(
+            "URL", f"it cannot be reached ({without_secrets(why)}); --branch adds it all the same"
+        ) from error
+    found = re.search(r"^ref: refs/heads/(\S+)\tHEAD$", out, re.MULTILINE)
+    if found is None:
+        raise WrongSetting("URL", "it has no default branch yet; name one with --branch")
+    return found[1]
+
+
+def _renamed(found: Mapping[str, Repository]) -> dict[str, Repository]:
+    """Two repositories of one name get the name of the folder or owner above them, too."""
+    names = [one.name for one in found.values()]
+    made: dict[str, Repository] = {}
+    for key, one in found.items():
+        owner = re.split(r"[/:]", key)[-2] if names.count(one.name) > 1 and "/" in key else ""
+        made[key] = Repository(**{**vars(one), "name": slug(f"{owner}-{one.name}") if owner else one.name})
+    return made

@@ -1,0 +1,115 @@
+"""How does a repository get its lines in `fleet.toml`?
+
+Lines are added at the end and nothing else is touched: comments, order and spacing stay as people left them. What comes
+out is read again before it is signed, and must say what it said before and the new project besides.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from handoff.tiers import Tier, path_of
+from orchestrator.core.errors import BrokenLedger, Refused, WrongSetting
+from orchestrator.ledger.config import fleet_toml
+from orchestrator.ledger.config.fleet_toml import Charter
+from orchestrator.ledger.publish import Draft, land
+from orchestrator.ledger.snapshot import Ledger, Reader
+from orchestrator.ledger.transport import Bus
+from orchestrator.policy.membership import Membership
+from orchestrator.workflow.assignment.project_profile import place
+from orchestrator.workflow.projects.discovery import Repository
+
+STUB = """\
+# {name}
+
+What this project is, how it is built and why. Every instance that works on it reads this page; keep it short.
+
+## Architecture
+
+## Decisions
+
+## Constraints
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enrolment:
+    """`[projects.…]` as one admin adds to it. Every change is one commit with their signature."""
+
+    bus: Bus
+    reader: Reader
+    membership: Membership
+
+    def add(self, repositories: Sequence[Repository]) -> list[Repository]:
+        """Adds projects, and a page for each that has none; returns those that were not there yet.
+
+        Raises WrongSetting for a name that another repository has, and Refused for who is no admin.
+        """
+        added: list[Repository] = []
+
+        def draft(ledger: Ledger) -> Draft | None:
+            self.membership.me(ledger, "admin")
+            added[:] = fresh(ledger, repositories)
+            if not added:
+                return None
+            files: dict[str, bytes | None] = {fleet_toml.PATH: _with(ledger, added).encode("utf-8")}
+            for one in added:
+                path = path_of(Tier.PROJECT, one.name)
+                if ledger.read(path) is None:
+                    files[path] = STUB.format(name=one.name).encode()
+            return Draft(files=files, message=f"Projects: {', '.join(one.name for one in added)}")
+
+        land(self.bus, self.reader, draft)
+        return added
+
+
+def fresh(ledger: Ledger, repositories: Sequence[Repository]) -> list[Repository]:
+    """Those that the fleet does not have. Raises WrongSetting for a name that is another repository's."""
+    there = ledger.charter.projects
+    new = [one for one in repositories if not known(ledger, one)]
+    taken = next((one for one in new if one.name in there), None)
+    if taken is not None:
+        other = there[taken.name].url
+        raise WrongSetting("--name", f"{taken.name} is a project already ({other}): give this one another name")
+    return new
+
+
+def known(ledger: Ledger, one: Repository) -> bool:
+    """Whether the fleet has this repository, under whatever name and by whatever way it is reached."""
+    return place(one.url) in {place(part.url) for part in ledger.charter.projects.values()}
+
+
+def lines(one: Repository) -> str:
+    """A project's lines in TOML."""
+    parts = {"url": one.url, "aliases": list(one.aliases), "branch": one.branch, "test": one.test}
+    body = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in parts.items() if value)
+    return f"[projects.{one.name}]\n{body}"
+
+
+def _with(ledger: Ledger, added: Sequence[Repository]) -> str:
+    """The file with the projects at its end. Raises WrongSetting where that would say something else."""
+    data = ledger.read(fleet_toml.PATH) or b""
+    before = fleet_toml.read(data)
+    if before != ledger.charter:
+        raise Refused(f"{fleet_toml.PATH} has a change that no admin signed: put it in order first (`shiftbook fleet`)")
+    old = data.decode("utf-8")
+    newline = "\r\n" if "\r\n" in old else "\n"
+    text = old.rstrip() + "\n\n" + "\n".join(lines(one) for one in added)
+    text = text.replace("\r\n", "\n").replace("\n", newline) if newline == "\r\n" else text
+    try:
+        after = fleet_toml.read(text.encode("utf-8"))
+    except BrokenLedger as error:
+        why = f"its lines cannot stand at the end of the file ({error}); add them by hand"
+        raise WrongSetting(fleet_toml.PATH, why) from error
+    _check(before, after, added)
+    return text
+
+
+def _check(before: Charter, after: Charter, added: Sequence[Repository]) -> None:
+    names = {one.name for one in added}
+    rest = {name: part for name, part in after.projects.items() if name not in names}
+    same = after.model_copy(update={"projects": rest}) == before
+    if not same or any(after.projects[one.name].url != one.url for one in added):
+        raise WrongSetting(fleet_toml.PATH, "the new lines would change what it says otherwise; add them by hand")

@@ -1,0 +1,192 @@
+"""Does the journal take what people write, find it again, and give it away as a fine-tuning set?"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from handoff.entry import parse_log
+from orchestrator.core.errors import NotFound, WrongSetting
+from orchestrator.ledger import session_logs
+from orchestrator.workflow.journal.log import sections_of
+from tests.journals import SHOP_LOG, entry, log, logbook
+from tests.ledgers import Town
+
+AWS = "AKIAQ3EGRLR7ZCW5JT2K"
+
+
+def test_an_entry_is_appended_to_the_project_and_to_the_fleets_log(tmp_path: Path) -> None:
+    """What was there stays byte for byte; the entry names the person, and its secrets are gone."""
+    town = Town({SHOP_LOG: log(entry("old"))})
+    ada = town.peer("ada")
+    before = ada.text(SHOP_LOG)
+    made = logbook(ada, tmp_path).add({"Decisions": "- Use tabs", "Lessons": f"the key is {AWS}"}, project="shop")
+    assert ada.text(SHOP_LOG).startswith(before)
+    (old, new) = parse_log(ada.text(SHOP_LOG)).entries
+    assert (old.entry_id, new.entry_id, new.node, new.agent) == ("old", made.entry_id, "ada", "person")
+    assert made.redacted == 1
+    assert AWS not in ada.text(SHOP_LOG)
+    logbook(ada, tmp_path).add({"Work Accomplished": "Moved house"})
+    assert "Moved house" in ada.text("SESSION_LOG.md")
+
+
+def test_two_people_write_at_once_and_neither_entry_is_lost(tmp_path: Path) -> None:
+    """The slower push is worked out again on the log that the faster one left."""
+    town = Town()
+    ada, bob = town.peer("ada"), town.peer("bob")
+    ada.line.before_push.append(lambda: logbook(bob, tmp_path).add({"Work Accomplished": "Bob was here"}))
+    logbook(ada, tmp_path).add({"Work Accomplished": "Ada was here"})
+    assert [one.node for one in parse_log(ada.text("SESSION_LOG.md")).entries] == ["bob", "ada"]
+
+
+def test_wrong_use_is_refused(tmp_path: Path) -> None:
+    """Nothing to say and an unknown project are errors, and nothing is written."""
+    ada = Town().peer("ada")
+    with pytest.raises(WrongSetting):
+        logbook(ada, tmp_path).add({"Decisions": "  \n"})
+    with pytest.raises(NotFound, match="has shop"):
+        logbook(ada, tmp_path).add({"Decisions": "x"}, project="shpo")
+    assert "person" not in ada.text("SESSION_LOG.md")
+
+
+@pytest.mark.parametrize(
+    ("text", "sections"),
+    [
+        ("Fixed it", {"Work Accomplished": "Fixed it"}),
+        ("Fixed it\n\n### Decisions\n\n- tabs", {"Work Accomplished": "Fixed it", "Decisions": "- tabs"}),
+        ("### Lessons\n\nnone", {"Lessons": "none"}),
+        ("### My heading\n\nx", {"Work Accomplished": "### My heading\n\nx"}),
+        ("# Top\n\n### Decisions\n\nx", {"Work Accomplished": "# Top\n\n### Decisions\n\nx"}),
+        ("## 2026-11-01T00:00:00Z\n\nx", {"Work Accomplished": "## 2026-11-01T00:00:00Z\n\nx"}),
+    ],
+)
+def test_headings_of_our_own_head_sections(text: str, sections: dict[str, str]) -> None:
+    """What a person types with our headings is cut there; any other text is work accomplished as a whole."""
+    assert sections_of(text) == sections
+
+
+def test_search_looks_into_older_months_and_knows_where_it_found_something(tmp_path: Path) -> None:
+    """All logs of root and projects are searched; a project narrows it down."""
+    town = Town(
+        {
+            SHOP_LOG: log(entry("new", did="The zebra cache is warm")),
+            "projects/shop/log/2026-09.md": log(entry("older", "2026-09-03T08:00:00Z", did="A zebra was bought")),
+            "log/2026-08.md": log(entry("oldest", "2026-08-03T08:00:00Z", did="The zebra farm opened")),
+        }
+    )
+    book = logbook(town.peer("ada"), tmp_path)
+    found = book.search("where are zebras", limit=9)
+    assert {one.entry_id: one.path for one in found} == {
+        "new": SHOP_LOG,
+        "older": "projects/shop/log/2026-09.md",
+        "oldest": "log/2026-08.md",
+    }
+    assert {one.entry_id for one in book.search("zebra", project="shop")} == {"new", "older"}
+    assert {one.entry_id for one in book.search("zebra", project="")} == {"oldest"}
+    assert book.search("what is it") == []
+
+
+def test_the_index_is_kept_up_and_is_only_a_cache(tmp_path: Path) -> None:
+    """New entries are added, moved ones found where they are now, changed ones not found in their old words; a
+    broken file, a missing one and one of another ledger are made again."""
+    town = Town({SHOP_LOG: log(entry("one", did="alpha"), entry("two", did="beta"))})
+    ada = town.peer("ada")
+    book = logbook(ada, tmp_path)
+    assert [one.entry_id for one in book.search("alpha", limit=1) if not one.neighbour] == ["one"]
+    ada.push(
+        {
+            SHOP_LOG: log(entry("two", did="beta"), entry("three", did="gamma")),
+            "projects/shop/log/2026-10.md": log(entry("one", did="alpha")),
+        }
+    )
+    assert book.search("alpha")[0].path == "projects/shop/log/2026-10.md"
+    assert [one.entry_id for one in book.search("gamma") if not one.neighbour] == ["three"]
+    ada.push({SHOP_LOG: log(entry("two", did="delta"))})
+    assert book.search("beta") == []
+    assert book.search("gamma") == []
+    (tmp_path / "recall.db").write_bytes(b"no database at all" * 99)
+    assert book.search("delta")[0].entry_id == "two"
+    (tmp_path / "recall.db").unlink()
+    assert book.search("delta")[0].entry_id == "two"
+    other = logbook(Town({SHOP_LOG: log(entry("else", did="delta"))}).peer("eve"), tmp_path)
+    assert [one.entry_id for one in other.search("delta") if not one.neighbour] == ["else"]
+
+
+def test_an_index_that_did_not_change_is_not_written(tmp_path: Path) -> None:
+    """A second search reads the index and adds nothing."""
+    book = logbook(Town({SHOP_LOG: log(entry("one", did="alpha"))}).peer("ada"), tmp_path)
+    book.search("alpha")
+    with sqlite3.connect(tmp_path / "recall.db") as conn:
+        before = conn.execute("SELECT count(*), max(rowid) FROM recall_row").fetchall()
+    book.search("alpha")
+    with sqlite3.connect(tmp_path / "recall.db") as conn:
+        assert conn.execute("SELECT count(*), max(rowid) FROM recall_row").fetchall() == before
+    conn.close()
+
+
+def test_the_export_is_a_conversation_for_each_entry_that_answers(tmp_path: Path) -> None:
+    """Messages in order, redacted, with entry, log and commit; filters; entries without an answer are left out."""
+    mission = "---\nstatus: done\nproject: shop\n---\nMend the door\n"
+    town = Town(
+        {
+            SHOP_LOG: log(
+                entry("mend-1", did=f"Mended it with {AWS}", decided="- Use glue"),
+                entry("mute", "2026-11-21T08:00:00Z", did=" "),
+            ),
+            "log/2026-08.md": log(entry("oldest", "2026-08-03T08:00:00Z", did="Opened")),
+            "missions/archive/2026-11/mend-1.md": mission,
+        }
+    )
+    ada = town.peer("ada")
+    book = logbook(ada, tmp_path)
+    every = list(book.export())
+    assert [one["source"]["entry"] for one in every] == ["oldest", "mend-1"]
+    (one,) = book.export(project="shop", since="2026-11-01")
+    assert [turn["role"] for turn in one["messages"]] == ["system", "user", "assistant"]
+    assert one["messages"][1]["content"].startswith("Mend the door")
+    assert "Use glue" in one["messages"][2]["content"]
+    assert AWS not in str(one)
+    assert one["source"]["log"] == SHOP_LOG
+    assert one["source"]["commit"] == ada.ledger().tip
+    with pytest.raises(NotFound):
+        list(book.export(project="nope"))
+
+
+def test_a_short_running_log_is_read_together_with_older_months() -> None:
+    """On the first of a month a fresh instance still sees what was done last month."""
+    months = {
+        f"log/2026-{m:02}.md": log(*(entry(f"e{m}-{n}", f"2026-{m:02}-03T08:00:00Z") for n in range(30)))
+        for m in (7, 8, 9)
+    }
+    town = Town(months | {"SESSION_LOG.md": log(entry("now"))})
+    seen = [one.entry_id for one in session_logs.recent(town.peer("ada").ledger(), "").entries]
+    assert seen[0] == "e8-0"
+    assert seen[-1] == "now"
+    assert len(seen) == 61
+
+
+def test_a_fresh_instance_recalls_what_the_log_above_does_not_show(tmp_path: Path) -> None:
+    """Lines of older entries stand before the task; an index that cannot be used is no reason to fail."""
+    from orchestrator.workflow.journal import context
+
+    old = [entry(f"old-{n}", f"2026-10-{1 + n % 28:02}T08:00:00Z", did="Nothing. " * 60) for n in range(60)]
+    zebra = entry("zebra-1", "2026-10-01T07:00:00Z", did="The zebra cache must be cold at night")
+    ada = Town({SHOP_LOG: log(zebra, *old)}).peer("ada")
+    index = logbook(ada, tmp_path).recollection
+
+    def given(task: str) -> str:
+        made = context.assembled(
+            ada.ledger(), "shop", task, now=ada.bus.now(), budget=2000, count=context.estimate, recall=index.lines
+        )
+        return made.tail
+
+    assert (
+        "The zebra cache must be cold at night"
+        in given("How warm is the zebra cache?").partition("<shiftbook:task>")[0]
+    )
+    assert "shiftbook:recalled" not in given("What is it?")
+    (tmp_path / "recall.db").unlink()
+    (tmp_path / "recall.db").mkdir()
+    assert "shiftbook:recalled" not in given("How warm is the zebra cache?")

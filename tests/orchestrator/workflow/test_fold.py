@@ -1,0 +1,634 @@
+"""Does what nodes hand back reach the branch once, the same from everybody, and without losing a person's word?"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from handoff.entry import parse_log
+from missions import document, lease
+from missions.lease import Hold
+from missions.mission import Mission, Quarantined, Status
+from orchestrator.ledger import claims as claims
+from orchestrator.ledger.snapshot import CLAIM_FILE, Filed
+from orchestrator.ledger.transport import CLAIM, LOG
+from orchestrator.workflow.fold import Draft, duty, settled_by_hand
+from sync.memory_remote import MemoryRemote, MemoryServer
+from sync.objects import read_commit
+from sync.remote import Update
+from tests.ledgers import Keys, Peer, Town, record, shuffled
+from tests.orchestrator.repositories import git
+
+BODY = "do it\n"
+ARCHIVED = "missions/archive/2026-11/m.md"
+MEMO = {"memo_path": "memos/2026-11/m-1.md"}
+
+
+@pytest.fixture
+def town() -> Town:
+    """A ledger with one mission, in memory."""
+    return Town({"missions/m.md": BODY})
+
+
+def archived(peer: Peer, name: str = "m") -> Mission:
+    """A finished mission, or a failure."""
+    filed = peer.ledger().archived(name)
+    assert filed is not None, peer.paths()
+    return filed.mission
+
+
+def opened(peer: Peer, name: str = "m") -> Filed:
+    """An open mission, or a failure."""
+    return peer.ledger().open[name]
+
+
+def test_a_finished_mission_is_archived_with_all_it_brought(town: Town) -> None:
+    """One commit holds the file with its result, the journal entry, the memo and the artifacts; the claim is gone."""
+    node = town.peer("n1")
+    fields = {"finished": "2026-11-21T12:05:00Z", "branch": "shiftbook/m/1", "cost_usd": 0.5}
+    node.attempt("m", fields=fields, memo="---\nmemo_id: m-1\n---\n", artifacts={"diff": "+x\n", "output.txt": "ok\n"})
+    assert duty(node.ledger())
+    assert node.fold().missions == {"m": Status.DONE}
+    done = archived(node)
+    assert (done.status, done.node, done.attempt, done.epoch) == (Status.DONE, "n1", 1, 1)
+    assert (done.branch, done.cost_usd, done.body) == ("shiftbook/m/1", 0.5, "do it")
+    assert "worked" in node.text(ARCHIVED)
+    assert node.paths() == [
+        "SESSION_LOG.md",
+        "fleet.toml",
+        "memos/2026-11/m-1.md",
+        "missions/archive/2026-11/m.1.diff",
+        "missions/archive/2026-11/m.1.output.txt",
+        "missions/archive/2026-11/m.md",
+    ]
+    assert [entry.entry_id for entry in parse_log(node.text("SESSION_LOG.md")).entries] == ["m-1"]
+    assert node.ledger().claims == {}
+    assert not duty(node.ledger())
+
+
+def test_nothing_to_fold_commits_nothing(town: Town) -> None:
+    """A fold without duty leaves the branch where it is; a running claim is no duty."""
+    node = town.peer("n1")
+    node.hold("m")
+    before = node.bus.remote.fetch()
+    assert node.fold().missions == {}
+    assert node.bus.remote.fetch() == before
+
+
+def test_several_missions_go_into_one_commit() -> None:
+    """Group commit: all that ended since the last fold."""
+    town = Town({f"missions/m{number}.md": BODY for number in range(5)})
+    node = town.peer("n1")
+    for held in node.claim(*[f"m{number}" for number in range(5)]):
+        node.end(held)
+    node.fold()
+    commit = read_commit(node.bus.store.get(node.ledger().tip))
+    assert commit.parents == (town.root,)
+    assert commit.message.startswith("5 missions")
+    assert len(parse_log(node.text("SESSION_LOG.md")).entries) == 5
+
+
+def copied(town: Town) -> Town:
+    """The same ledger on another server, as another node sees it at the same moment."""
+    twin = Town({"missions/m.md": BODY})
+    twin.root = town.root
+    twin.server = MemoryServer(store=town.server.store, refs=dict(town.server.refs))
+    return twin
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_two_nodes_that_fold_the_same_state_write_the_same_tree(seed: int) -> None:
+    """Whoever folds, whenever, in whatever order the refs came: the same files, byte for byte."""
+    ends = {"a": Hold.DONE, "b": Hold.FAILED, "c": Hold.CANCELLED, "d": Hold.RELEASED, "e": Hold.DONE}
+    town = Town(
+        {f"missions/{name}.md": "---\r\npriority: 2\r\n---\r\ndo it  \r\n" for name in ends}
+        | {"missions/by-hand.md": "---\nstatus: cancelled\n---\nno longer\n"}
+    )
+    for name, state in ends.items():
+        peer = town.peer(f"node-{name}")
+        peer.attempt(name, state, memo=f"# {name}\n", artifacts={"diff": "+\n"})
+    town.peer("person").push({"missions/e.md": "---\npriority: 9\n---\nsomething else\n"})
+    trees = []
+    for name in ("n1", "n2"):
+        twin = copied(town)
+        order = shuffled(twin.server.refs, seed if name == "n1" else seed + 100)
+        twin.server.refs = {ref: twin.server.refs[ref] for ref in order}
+        twin.clock.forward(86_400 * 40 if name == "n2" else 0)
+        peer = twin.peer(name)
+        assert len(peer.fold().missions) == 6
+        trees.append(peer.ledger().tree)
+    assert trees[0] == trees[1]
+
+
+@pytest.mark.parametrize("where", ["memory", "git"])
+def test_racing_folds_write_everything_once(where: str, tmp_path: Path) -> None:
+    """Of nodes that fold at one moment one commits; the others find nothing left to do, and nobody fails."""
+    files = {f"missions/m{number}.md": BODY for number in range(4)}
+    town = Town(files, folder=tmp_path if where == "git" else None)
+    worker = town.peer("worker")
+    for held in worker.claim(*[f"m{number}" for number in range(4)]):
+        worker.end(held)
+    peers = [town.peer(f"n{number}") for number in range(4)]
+    found: list[int] = []
+    gate = threading.Barrier(len(peers))
+
+    def fold(peer: Peer) -> None:
+        gate.wait()
+        found.append(len(peer.fold().missions))
+
+    threads = [threading.Thread(target=fold, args=(peer,)) for peer in peers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [0, 0, 0, 4]
+    assert read_commit(worker.bus.store.get(worker.ledger().tip)).parents == (town.root,)
+    assert len(parse_log(worker.text("SESSION_LOG.md")).entries) == 4
+    town.close()
+
+
+def test_a_fold_that_loses_the_race_against_a_person_is_done_again_on_top(town: Town) -> None:
+    """A person who pushes first loses nothing, in the very file that is folded too."""
+    node, person = town.peer("n1"), town.peer("person")
+    node.attempt("m")
+    edit = {
+        "missions/m.md": "do it, please\n",
+        "SESSION_LOG.md": "# Session log\n\nA person's line.\n",
+        "new.md": "x\n",
+    }
+    node.line.before_push.append(lambda: person.push(edit))
+    assert node.fold().missions == {"m": Status.DONE}
+    assert archived(node).body == "do it, please"
+    assert "A person's line." in node.text("SESSION_LOG.md")
+    assert node.text("new.md") == "x\n"
+
+
+def test_a_lost_answer_does_not_fold_twice(town: Town) -> None:
+    """A fold whose push arrived without an answer counts as done; one whose push did not arrive is repeated."""
+    node = town.peer("n1")
+    node.attempt("m")
+    node.line.lose_pushes, node.line.lose_answers = 1, 1
+    node.fold()
+    assert read_commit(node.bus.store.get(node.ledger().tip)).parents == (town.root,)
+    assert len(parse_log(node.text("SESSION_LOG.md")).entries) == 1
+
+
+def test_a_persons_edit_while_it_ran_is_kept_and_reported(town: Town) -> None:
+    """The archived file has the person's new words, and a word that the attempt worked from others."""
+    node, person = town.peer("n1"), town.peer("anna")
+    held = node.hold("m")
+    person.push({"missions/m.md": "---\npriority: 7\n---\ndo it with care\n"})
+    node.end(held)
+    node.fold()
+    done = archived(node)
+    assert (done.body, done.priority) == ("do it with care", 7)
+    assert "changed during this attempt" in node.text(ARCHIVED)
+    assert held.claim.blob[:10] in node.text(ARCHIVED)
+
+
+def test_an_unchanged_file_is_not_reported_as_changed(town: Town) -> None:
+    """Nor is one in which only node fields moved."""
+    node, person = town.peer("n1"), town.peer("anna")
+    held = node.hold("m")
+    person.push({"missions/m.md": "---\nnode: x\n---\ndo it\n"})
+    node.end(held)
+    node.fold()
+    assert "changed during" not in node.text(ARCHIVED)
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        (Hold.DONE, Status.DONE),
+        (Hold.FAILED, Status.CANCELLED),
+        (Hold.RELEASED, Status.CANCELLED),
+        (Hold.CANCELLED, Status.CANCELLED),
+    ],
+)
+def test_a_file_deleted_while_it_ran_is_archived_and_never_runs_again(town: Town, state: Hold, status: Status) -> None:
+    """What was done is kept with the mission's text; an attempt that would be repeated is not: it was withdrawn."""
+    node = town.peer("n1")
+    held = node.hold("m")
+    town.peer("anna").push({"missions/m.md": None})
+    node.end(held, state)
+    assert node.fold().missions == {"m": status}
+    assert node.ledger().open == {}
+    assert (archived(node).status, archived(node).body, archived(node).retry_at) == (status, "do it", None)
+
+
+def test_a_file_broken_while_it_ran_is_archived_whole_when_it_is_done(town: Town) -> None:
+    """Every word of it is in the archive, readable as done, so that what depends on it goes on."""
+    broken = "---\ntitle: [never closed\n---\ndo it\n"
+    node = town.peer("n1")
+    held = node.hold("m")
+    town.peer("anna").push({"missions/m.md": broken})
+    node.end(held)
+    assert node.fold().missions == {"m": Status.DONE}
+    assert broken.strip() in node.text(ARCHIVED)
+    assert archived(node).status is Status.DONE
+    assert node.ledger().quarantined == ()
+
+
+BROKEN = [
+    "---\ntitle: [never closed\nrun: rm -rf x\n---\ndo it\n",
+    "---\r\ntitle: [never closed\r\nstatus: queued\r\n---\r\ndo it\r\n",
+    "---\ntitle: x\ndo it, fence forgotten\n",
+    "---\npriorty: 5\n---\ndo it\n",
+    "---\nproject: unheard-of\n---\ndo it\n",
+    "---\ndepends_on: [m]\n---\ndo it\n",
+    "",
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize("state", [Hold.FAILED, Hold.RELEASED])
+def test_a_file_broken_while_it_ran_stays_quarantined_until_it_is_mended(town: Town, broken: str, state: Hold) -> None:
+    """A failed attempt does not turn broken text into a mission that runs with another meaning."""
+    node, anna = town.peer("n1"), town.peer("anna")
+    held = node.hold("m")
+    anna.push({"missions/m.md": broken})
+    node.end(held, state)
+    node.fold()
+    ledger = node.ledger()
+    assert ledger.open == {}
+    assert [bad.name for bad in ledger.quarantined] == ["m"]
+    text = node.text("missions/m.md")
+    for line in broken.splitlines():
+        assert line in text or line.startswith("status:")
+    assert "### Attempt" in text
+
+
+def test_a_broken_file_that_is_mended_goes_on_where_it_was(town: Town) -> None:
+    """Attempt and epoch were written into it while it could not be read; the history of two attempts is there."""
+    node, anna = town.peer("n1"), town.peer("anna")
+    held = node.hold("m")
+    anna.push({"missions/m.md": "---\ntitle: [a\n---\ndo it\n"})
+    node.end(held, Hold.FAILED)
+    node.fold()
+    anna.push({"missions/m.md": node.text("missions/m.md").replace("[a", "a")})
+    mended = opened(node).mission
+    assert (mended.status, mended.attempt, mended.epoch, mended.title) == (Status.FAILED, 1, 1, "a")
+    held = node.hold("m")
+    anna.push({"missions/m.md": node.text("missions/m.md").replace("title: a", "title: [a")})
+    node.end(held, Hold.FAILED)
+    node.fold()
+    anna.push({"missions/m.md": node.text("missions/m.md").replace("[a", "a")})
+    mended = opened(node).mission
+    assert (mended.status, mended.attempt, mended.epoch) == (Status.FAILED, 2, 2)
+
+
+def test_bytes_that_are_no_text_are_kept_as_they_are(town: Town) -> None:
+    """A file or a log that somebody saved in another encoding loses no byte when a node writes into it."""
+    node, anna = town.peer("n1"), town.peer("anna")
+    held = node.hold("m")
+    anna.push({"missions/m.md": "do it, caf\u00e9\n".encode("latin-1"), "SESSION_LOG.md": b"# Log\n\n\xfcber\n"})
+    node.end(held, Hold.FAILED)
+    node.fold()
+    ledger = node.ledger()
+    assert b"do it, caf\xe9\n" in (ledger.read("missions/m.md") or b"")
+    assert (ledger.read("SESSION_LOG.md") or b"").startswith(b"# Log\n\n\xfcber\n")
+    assert [bad.name for bad in ledger.quarantined] == ["m"]
+
+
+@pytest.mark.parametrize(
+    ("written", "state", "status"),
+    [
+        ("status: done", Hold.FAILED, Status.DONE),
+        ("status: cancelled", Hold.DONE, Status.CANCELLED),
+        ("title: x", Hold.DONE, Status.DONE),
+        ("title: x", Hold.FAILED, Status.CANCELLED),
+        ("title: x", Hold.RELEASED, Status.CANCELLED),
+    ],
+)
+def test_a_file_archived_by_hand_while_it_ran_stays_archived(
+    town: Town, written: str, state: Hold, status: Status
+) -> None:
+    """Where the person put it, with their word if they left one, and with the result under it."""
+    node, path = town.peer("n1"), "missions/archive/2026-10/m.md"
+    held = node.hold("m")
+    town.peer("anna").push({"missions/m.md": None, path: f"---\n{written}\n---\ndo it\n"})
+    node.end(held, state)
+    assert node.fold().missions == {"m": status}
+    assert archived(node).status is status
+    assert "worked" in node.text(path)
+    assert [p for p in node.paths() if p.startswith("missions/")] == [path]
+    assert node.ledger().open == {}
+
+
+def test_approve_always_stays_open_in_review() -> None:
+    """A person has to look at it; the result stands in the file, artifacts of the attempt in the archive."""
+    town = Town({"missions/m.md": "---\napprove: always\n---\ndo it\n"})
+    node = town.peer("n1")
+    node.attempt("m", artifacts={"diff": "+x\n"})
+    assert node.fold().missions == {"m": Status.REVIEW}
+    assert opened(node).mission.status is Status.REVIEW
+    assert "worked" in node.text("missions/m.md")
+    assert "missions/archive/2026-11/m.1.diff" in node.paths()
+    assert not duty(node.ledger())
+
+
+def test_approving_by_editing_the_file_archives_it() -> None:
+    """A person who sets `status: done` in a file in review is taken at their word."""
+    town = Town({"missions/m.md": "---\napprove: always\n---\ndo it\n"})
+    node = town.peer("n1")
+    node.attempt("m")
+    node.fold()
+    town.peer("anna").push({"missions/m.md": node.text("missions/m.md").replace("review", "done")})
+    assert [f.mission.name for f in settled_by_hand(node.ledger())] == ["m"]
+    assert node.fold().missions == {"m": Status.DONE}
+    assert "worked" in node.text(ARCHIVED)
+    assert node.ledger().open == {}
+
+
+def test_a_mission_that_was_never_run_is_settled_in_the_branchs_month(town: Town) -> None:
+    """Cancelled before anybody took it: the month is that of the branch's newest commit, not of the folding clock."""
+    town.peer("anna").push({"missions/m.md": "---\nstatus: cancelled\n---\ndo it\n"})
+    town.clock.forward(86_400 * 60)
+    node = town.peer("n1")
+    assert node.fold().missions == {"m": Status.CANCELLED}
+    assert node.ledger().archived("m") is not None
+    assert ARCHIVED in node.paths()
+
+
+def test_a_running_mission_that_a_person_cancels_waits_for_its_holder(town: Town) -> None:
+    """It is not archived under the holder's hands; when the holder hands back, their word stands."""
+    node = town.peer("n1")
+    held = node.hold("m")
+    town.peer("anna").push({"missions/m.md": "---\nstatus: cancelled\n---\ndo it\n"})
+    assert node.fold().missions == {}
+    node.end(held, Hold.CANCELLED)
+    assert node.fold().missions == {"m": Status.CANCELLED}
+    assert archived(node).status is Status.CANCELLED
+
+
+def test_a_failed_attempt_is_queued_again_after_a_rest(town: Town) -> None:
+    """It stays open with `retry_at`, a growing back-off after each attempt, and its history."""
+    node = town.peer("n1")
+    rests = []
+    for number in (1, 2):
+        node.attempt("m", Hold.FAILED, section=f"### Attempt {number}")
+        assert node.fold().missions == {"m": Status.FAILED}
+        mission = opened(node).mission
+        assert (mission.attempt, mission.epoch) == (number, number)
+        assert mission.retry_at is not None
+        rests.append(mission.retry_at - datetime.fromisoformat("2026-11-21T12:05:00Z"))
+    assert rests == [timedelta(seconds=2), timedelta(seconds=4)]
+    assert "### Attempt 1" in node.text("missions/m.md")
+    assert "### Attempt 2" in node.text("missions/m.md")
+
+
+def test_a_mission_whose_attempts_are_spent_is_dead_and_stays_in_sight(town: Town) -> None:
+    """After max_retries attempts nobody claims it; it stays in `missions/` with its history."""
+    node = town.peer("n1")
+    for _ in range(3):
+        node.attempt("m", Hold.FAILED)
+        node.fold()
+    mission = opened(node).mission
+    assert (mission.status, mission.attempt, mission.retry_at) == (Status.DEAD, 3, None)
+    assert len(parse_log(node.text("SESSION_LOG.md")).entries) == 3
+
+
+def test_a_retry_after_success_has_no_rest_left_in_the_file(town: Town) -> None:
+    """`retry_at` of the failed attempt is taken out when the next one is done."""
+    node = town.peer("n1")
+    node.attempt("m", Hold.FAILED)
+    node.fold()
+    node.attempt("m")
+    node.fold()
+    assert archived(node).retry_at is None
+    assert "retry_at" not in node.text(ARCHIVED)
+
+
+def test_a_released_attempt_does_not_count(town: Town) -> None:
+    """A node that was stopped puts the mission back: queued, same attempts, a later epoch."""
+    node = town.peer("n1")
+    node.attempt("m", Hold.RELEASED)
+    assert node.fold().missions == {"m": Status.QUEUED}
+    mission = opened(node).mission
+    assert (mission.attempt, mission.epoch) == (0, 1)
+
+
+def test_a_claim_that_the_branch_is_past_is_only_deleted(town: Town) -> None:
+    """Folding the same end twice, say after a restored backup of the server's refs, writes nothing a second time."""
+    node = town.peer("n1")
+    held = node.attempt("m")
+    closed = node.ledger().claims["m"]
+    node.fold()
+    tip = node.ledger().tip
+    node.line.push([Update(ref="refs/shiftbook/claim/m", expect=None, new=closed.oid)])
+    assert node.fold().missions == {}
+    assert node.ledger().tip == tip
+    assert node.ledger().claims == {}
+    assert held.claim.epoch == 1
+
+
+def test_late_work_is_kept_and_not_folded(town: Town) -> None:
+    """What a fenced holder did stands on a ref of its own; the branch has the accepted result only."""
+    from orchestrator.ledger.claims import take_over
+
+    old, new = town.peer("old"), town.peer("new")
+    held = old.hold("m")
+    taken = take_over(new.bus, new.ledger().claims["m"], blob=held.claim.blob)
+    assert taken is not None
+    late = old.end(held, section="the old one's work")
+    new.end(taken, section="the new one's work")
+    new.fold()
+    assert late.late == "refs/shiftbook/late/m-1-old"
+    assert set(new.ledger().late) == {"m-1-old"}
+    assert "the new one's work" in new.text(ARCHIVED)
+    assert "the old one's work" not in new.text(ARCHIVED)
+    assert archived(new).node == "new"
+
+
+def test_a_message_names_what_was_folded(town: Town) -> None:
+    """One mission is named in the subject."""
+    node = town.peer("n1")
+    node.attempt("m")
+    node.fold()
+    assert read_commit(node.bus.store.get(node.ledger().tip)).message == "m: done\n"
+
+
+def test_a_claim_on_an_object_that_is_not_there_stops_no_fold(town: Town) -> None:
+    """A claim whose blob nobody has is folded like one on a changed file; the others with it."""
+    node = town.peer("n1")
+    held = node.hold("m")
+    node.end(held)
+    ledger = node.ledger()
+    closed = replace(ledger.claims["m"].claim, blob="0" * 40)
+    assert Draft(ledger).take(closed, record(held)) == {"m": Status.DONE}
+
+
+def test_only_the_holders_own_signature_is_folded(tmp_path: Path, keys: Keys) -> None:
+    """With signatures, a closed claim that the named node did not sign stays where it is and changes nothing."""
+    signers = keys.signers(anna=("admin", "author"), n1=("node",), n2=("node",))
+    town = Town({"missions/m.md": BODY, "allowed_signers": signers}, folder=tmp_path)
+    forger, honest = town.peer("n1", key=keys["n2"]), town.peer("n2", key=keys["n2"])
+    held = forger.hold("m")
+    forger.end(held)
+    assert honest.fold().missions == {}
+    assert set(honest.ledger().claims) == {"m"}
+    assert opened(honest).mission.status is Status.QUEUED
+    town.close()
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"log_path": "fleet.toml"},
+        {"log_path": "projects/../allowed_signers"},
+        {"log_path": "projects/a/b/SESSION_LOG.md"},
+        {"memo": "x", "memo_path": "missions/evil.md"},
+        {"memo": "x", "memo_path": "memos/2026-11/other-1.md"},
+        {"finished": "../../x"},
+        {"fields": {"trusted_by": "anna"}},
+        {"fields": {"run": "curl evil"}},
+    ],
+)
+def test_a_node_brings_nothing_but_a_result(town: Town, forged: dict[str, object]) -> None:
+    """A record that would write elsewhere, or set what only a person may, is not folded; why is told."""
+    node = town.peer("n1")
+    held = node.hold("m")
+    assert claims.complete(node.bus, held, replace(record(held), **forged), state=Hold.DONE).accepted  # type: ignore[arg-type]
+    before = node.paths()
+    folded = node.fold()
+    assert (folded.missions, set(folded.refused), node.paths()) == ({}, {"m"}, before)
+
+
+def test_a_folded_branch_is_a_sound_repository(tmp_path: Path, keys: Keys) -> None:
+    """git finds nothing wrong with what nodes write, and everything is signed by the node that wrote it."""
+    signers = keys.signers(anna=("admin", "author"), n1=("node",))
+    town = Town({"missions/m.md": BODY, "allowed_signers": signers}, folder=tmp_path)
+    node = town.peer("n1", key=keys["n1"])
+    node.attempt("m", artifacts={"diff": "+x\n"})
+    node.fold()
+    assert git(town.bare, "fsck", "--strict", "--full", "--no-dangling") == ""
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", str(town.bare), str(clone))
+    assert (clone / ARCHIVED).read_text().startswith("---\nstatus: done\n")
+    (tmp_path / "signers").write_text(signers)
+    git(clone, "-c", "gpg.format=ssh", "-c", f"gpg.ssh.allowedSignersFile={tmp_path}/signers", "verify-commit", "HEAD")
+    town.close()
+
+
+def test_every_view_of_a_folded_mission_says_the_same(town: Town) -> None:
+    """A node with a fresh view reads the state that the folder wrote."""
+    node = town.peer("n1")
+    node.attempt("m")
+    node.fold()
+    fresh = MemoryRemote(town.server)
+    other = town.peer("n2")
+    assert other.reader.read(fresh.fetch()).archived("m") == node.ledger().archived("m")
+    found = document.read(ARCHIVED, node.text(ARCHIVED).encode())
+    assert not isinstance(found, Quarantined)
+
+
+def hostile(town: Town, keys: Keys, facts: Mapping[str, object], state: Hold = Hold.DONE) -> Peer:
+    """A listed node ends its attempt at m with a record that it wrote itself. Returns an honest node."""
+    bad, node = town.peer("bad", key=keys["bad"]), town.peer("n1", key=keys["n1"])
+    held = bad.hold("m")
+    files = dict(record(held).files())
+    text = facts.get("text")
+    honest: dict[str, object] = json.loads(files["record.json"] or b"")
+    files["record.json"] = text if isinstance(text, bytes) else json.dumps({**honest, **MEMO, **facts}).encode()
+    files["memo.md"] = b"---\nmemo_id: m-1\n---\n"
+    log = bad.bus.commit(files, "log", onto=None, tree=None)
+    closed = lease.close(held.claim, state=state, nonce="z", log=log)
+    end = bad.bus.commit({CLAIM_FILE: closed.print()}, "end", onto=held.oid, tree=None)
+    moves = [Update(ref=CLAIM + "m", expect=held.oid, new=end), Update(ref=LOG + "bad", expect=None, new=log)]
+    assert set(bad.line.push(moves, atomic=True).values()) == {"accepted"}
+    return node
+
+
+@pytest.fixture
+def listed(keys: Keys) -> Town:
+    """A signed ledger on which one of the nodes is hostile; both missions are queued."""
+    signers = keys.signers(anna=("admin", "author"), bad=("node",), n1=("node",))
+    return Town({"allowed_signers": signers, "missions/m.md": BODY, "missions/k.md": BODY})
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"text": b"[" * 200_000},
+        {"text": b'{"mission": ' + b"[" * 200_000},
+        {"text": b"\xff\xfe"},
+        {"text": b"[]"},
+        {"fields": ["cost_usd"]},
+        {"fields": None},
+        {"fields": 5},
+        {"fields": ""},
+        {"fields": {"started": ["a"]}},
+        {"fields": {"started": {"a": 1}}},
+        {"fields": {"started": "a\nstatus: queued\nproject: shop"}},
+        {"fields": {"cost_usd": "x"}},
+        {"fields": {"a\nb\x1b[2J": "x"}},
+        {"fields": {"a\nb": []}},
+        {"fields": {"cost_usd": float("inf")}},
+        {"fields": {"cost_usd": 10**400}},
+        {"fields": {"branch": "\ud800"}},
+        {"log_path": 5},
+        {"memo_path": 5},
+        {"memo_path": ""},
+        {"mission": 5},
+        {"epoch": True},
+        {"finished": 5},
+        {"finished": "2026-11-21"},
+        {"finished": "9999-12-31T23:59:59Z", "memo_path": "memos/9999-12/m-1.md"},
+        {"more": 1},
+    ],
+    ids=lambda facts: str(facts)[:40],
+)
+def test_no_record_stops_the_fold_of_the_others(listed: Town, keys: Keys, facts: dict[str, object]) -> None:
+    """Whatever a listed node writes as its record is refused in one line, and what others did is folded."""
+    node = hostile(listed, keys, facts, Hold.FAILED)
+    node.attempt("k")
+    folded = node.fold()
+    assert folded.missions == {"k": Status.DONE}
+    assert set(folded.refused) == {"m"}
+    assert folded.refused["m"].isprintable()
+    assert opened(node).mission.attempt == 0
+    assert "m" in node.ledger().claims
+
+
+def test_a_record_of_plain_values_is_taken(listed: Town, keys: Keys) -> None:
+    """What an honest node writes is what it was before, odd characters and missing values included."""
+    fields = {"started": None, "finished": "2026-11-21T12:05:00Z", "branch": "x\u2028---\n", "cost_usd": 1}
+    node = hostile(listed, keys, {"fields": fields})
+    assert node.fold().missions == {"m": Status.DONE}
+    assert archived(node).branch == fields["branch"]
+
+
+@pytest.mark.parametrize("section", ["### A\n\n\0\n", "### A\n\n" + "long\n" * 60_000])
+@pytest.mark.parametrize("state", [Hold.DONE, Hold.FAILED])
+def test_a_section_that_no_mission_can_hold_is_told_in_short(town: Town, section: str, state: Hold) -> None:
+    """A command printed zero bytes, or a model talked on and on: the mission stays one that can be read."""
+    node = town.peer("n1")
+    node.attempt("m", state, section=section)
+    assert set(node.fold().missions) == {"m"}
+    filed = node.ledger().open.get("m") or node.ledger().archived("m")
+    assert filed is not None
+    data = node.bus.store.get(filed.blob)
+    assert b"### A" in data
+    assert (b"more characters are in the node's log" in data) == ("long" in section)
+
+
+def test_a_result_that_no_mission_can_hold_waits_for_a_person(town: Town) -> None:
+    """The person's own text leaves no room: nothing of the result is written, and the others are folded."""
+    peer = town.peer("n1")
+    peer.push({"missions/m.md": "x" * (document.SIZE_ROOF - 100), "missions/k.md": BODY})
+    peer.attempt("m", artifacts={"diff": "+\n"})
+    peer.attempt("k")
+    folded = peer.fold()
+    assert folded.missions == {"k": Status.DONE}
+    assert "could not be read: the file has" in folded.refused["m"]
+    assert not [path for path in peer.paths() if path.startswith("missions/archive/2026-11/m.")]
+    assert "by n1" in peer.text("SESSION_LOG.md")
+    assert "entry: m-1" not in peer.text("SESSION_LOG.md")
+    peer.push({"missions/m.md": "x"})
+    assert peer.fold().missions == {"m": Status.DONE}
