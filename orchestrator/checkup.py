@@ -18,8 +18,8 @@ from orchestrator.execution.workspace import disk_usage
 from orchestrator.ledger.conflicts import listed
 from orchestrator.ledger.node_pages import announced
 from orchestrator.ledger.snapshot import Ledger
-from orchestrator.notices.speaker import line
-from orchestrator.notices.standing import standing
+from orchestrator.node.notifications.elected_node import line
+from orchestrator.node.notifications.outbox_status import standing
 from orchestrator.sizing import Disk, excesses, summary
 from orchestrator.workflow.journal.memos import memo_count, teaching
 from orchestrator.workflow.journal.review_status import standings, troubles

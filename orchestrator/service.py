@@ -9,16 +9,17 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from orchestrator import nudges, station, wiring
+from orchestrator import station, wiring
 from orchestrator.core.errors import OrchestratorError, Refused
 from orchestrator.core.events import Tell
 from orchestrator.core.settings import Settings
-from orchestrator.drafts import FOLDERS
-from orchestrator.node import Node
-from orchestrator.nudges import Listener
+from orchestrator.node import wakeups
+from orchestrator.node.clone_watch import Watching
+from orchestrator.node.commit_rules import FOLDERS
+from orchestrator.node.executor import Reason
+from orchestrator.node.loop import Node
+from orchestrator.node.wakeups import Listener
 from orchestrator.supervisor import WebServer
-from orchestrator.watching import Watching
-from orchestrator.work import Reason
 from sync.watch import TreeWatch, watch_file, watch_refs
 
 
@@ -42,7 +43,7 @@ def _run(settings: Settings, tell: Tell, *, once: bool) -> None:
     web = WebServer(settings.home, tell) if settings.http is not None and not once else None
     _obey_signals(node, tell, web)
     stops = [_watch(settings.ledger, node.wake.set)]
-    stops.append(watch_file(settings.home / nudges.FILE, node.wake.set))
+    stops.append(watch_file(settings.home / wakeups.FILE, node.wake.set))
     if settings.hq_url and not once:
         ear = Listener(settings.hq_url, settings.hq_token.get_secret_value(), node.wake.set, tell)
         stops.append(ear.start())

@@ -9,29 +9,29 @@ from functools import partial
 from missions.mission import PAID_AGENTS, TASKS, Mission
 from missions.selection import Offer
 from orchestrator import founding, wiring
-from orchestrator.announcer import Bulletin, state
-from orchestrator.control import keeping
 from orchestrator.core import pricing
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Usage
 from orchestrator.core.ports.storage import Run, UsageBook
 from orchestrator.core.settings import Settings
-from orchestrator.delivery import Delivery
 from orchestrator.execution.workspace.clone import Workspaces
-from orchestrator.intake import Intake
 from orchestrator.ledger.node_pages import Sightings
 from orchestrator.ledger.result_report import Attempt
 from orchestrator.ledger.snapshot import Ledger
 from orchestrator.ledger.transport import BEAT
-from orchestrator.node import Node
-from orchestrator.notices.opening import open_herald
-from orchestrator.outbox import Outbox
+from orchestrator.node import budget_and_disk
+from orchestrator.node.announcer import Bulletin, state
+from orchestrator.node.executor import Workshop
+from orchestrator.node.handback import Delivery
+from orchestrator.node.heartbeat import Pulse
+from orchestrator.node.loop import Node
+from orchestrator.node.maintenance import Upkeep
+from orchestrator.node.notifications.publisher import open_herald
+from orchestrator.node.outbox import Outbox
+from orchestrator.node.scheduler import Intake
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.unsandboxed import may_run_unconfined
 from orchestrator.policy.write_audit import Patrol
-from orchestrator.pulse import Pulse
-from orchestrator.upkeep import Upkeep
-from orchestrator.work import Workshop
 from orchestrator.workflow.approval.delivery import Completion
 from orchestrator.workflow.approval.worker import Finisher
 from orchestrator.workflow.assignment.deferral import Deference
@@ -108,7 +108,7 @@ def node(settings: Settings, tell: Tell) -> Node:
             return ""
         return may_run_unconfined(mission, Trust(link.store).judge(ledger, signed=True).standing(mission).tier)
 
-    purse = keeping.purse(settings.node, kept.usage, now=wiring.now, clock=wiring.clock, price=pricing.cost)
+    purse = budget_and_disk.purse(settings.node, kept.usage, now=wiring.now, clock=wiring.clock, price=pricing.cost)
     workshop = Workshop(
         agents=workers,
         folder=settings.home / "work",
@@ -122,7 +122,7 @@ def node(settings: Settings, tell: Tell) -> Node:
         room=lambda ledger: clearance.room(ledger),  # which knows the workshop's folders
     )
     outbox = Outbox(settings.home / "outbox")
-    clearance = keeping.clearance(
+    clearance = budget_and_disk.clearance(
         settings.home,
         settings.node,
         folders=workshop.folders,

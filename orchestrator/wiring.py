@@ -22,7 +22,6 @@ from orchestrator.core.ports.model_backend import Candidate
 from orchestrator.core.ports.notifier import Courier
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.settings import Settings
-from orchestrator.drafts import WATCHED, merger
 from orchestrator.execution.programs.port import Program
 from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.ledger.node_pages import Sightings
@@ -32,11 +31,12 @@ from orchestrator.ledger.trust_pins import Pins
 from orchestrator.ledger.trust_root import Constitution
 from orchestrator.models.candidates import candidates
 from orchestrator.models.shelf import Shelf
+from orchestrator.node.clone_watch import Watching
+from orchestrator.node.commit_rules import WATCHED, merger
 from orchestrator.policy.authorization import Trust
 from orchestrator.routing import Routed, Router
 from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.sandbox.none import NoSandbox
-from orchestrator.watching import Watching
 from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.journal.log import Logbook
 from orchestrator.workflow.journal.memos import Memos

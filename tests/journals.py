@@ -10,7 +10,7 @@ from handoff.log import PREAMBLE
 from handoff.memo import Memo, render_memo
 from orchestrator.core.roles import Role
 from orchestrator.ledger.snapshot import Ledger
-from orchestrator.upkeep import Upkeep
+from orchestrator.node.maintenance import Upkeep
 from orchestrator.workflow.journal.log import Logbook
 from orchestrator.workflow.journal.memos import Memos
 from orchestrator.workflow.journal.review import Reviews

@@ -15,18 +15,18 @@ from missions.lease import Hold
 from missions.selection import Offer
 from orchestrator.core.ports.agent import Job, Outcome, Stop
 from orchestrator.core.roles import Role
-from orchestrator.delivery import Delivery
-from orchestrator.intake import Intake
 from orchestrator.ledger import claims as claims
 from orchestrator.ledger.result_record import Record
 from orchestrator.ledger.snapshot import Held, Ledger, Reader
 from orchestrator.ledger.transport import Bus
 from orchestrator.ledger.trust_root import Constitution
-from orchestrator.node import Node
-from orchestrator.outbox import Outbox
+from orchestrator.node.executor import Workshop
+from orchestrator.node.handback import Delivery
+from orchestrator.node.heartbeat import Pulse
+from orchestrator.node.loop import Node
+from orchestrator.node.outbox import Outbox
+from orchestrator.node.scheduler import Intake
 from orchestrator.policy.authorization import Trust
-from orchestrator.pulse import Pulse
-from orchestrator.work import Workshop
 from orchestrator.workflow.fold import Folded, fold
 from sync.beat import Beat
 from sync.errors import PushUncertain, RemoteUnreachable

@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from missions.fields import COMMENT_ROOF
 from missions.mission import slug
-from orchestrator import nudges
 from orchestrator.api.gate import caller, needs
 from orchestrator.api.house import House, house
 from orchestrator.api.problems import Problem
+from orchestrator.node import wakeups
 from orchestrator.workflow.approval.decide import Approval
 
 
@@ -108,7 +108,7 @@ def blueprint(_: House) -> APIBlueprint:
                 said = asked.reject(name, body.comment, commit=body.commit, by=by)
             else:
                 said = asked.approve(name, how=body.on_approval, comment=body.comment, commit=body.commit, by=by)
-        nudges.nudge(house().settings.home)  # this machine's node does the rest
+        wakeups.nudge(house().settings.home)  # this machine's node does the rest
         told = MissionDecision(mission=name, state=body.state, by=said.by, on_approval=said.how)
         return jsonify(told.model_dump(mode="json"))
 

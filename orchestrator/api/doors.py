@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 
-from orchestrator import gitdoor, nudges, wiring
+from orchestrator import gitdoor, wiring
 from orchestrator.api.house import House
 from orchestrator.chatroom import open_chatroom
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 from orchestrator.gatekeeper import Gatekeeper
-from orchestrator.nudges import Bell
+from orchestrator.node import wakeups
+from orchestrator.node.wakeups import Bell
 from orchestrator.ops import JwtOpsTokens
 from orchestrator.probe import Probe
 from orchestrator.tokens import Doorkeeper
@@ -26,7 +27,7 @@ def open_house(settings: Settings) -> House:
     closes = [Gatekeeper(settings=settings, bare=git.bare).open()] if git else []
     if settings.ledger:
         wiring.remote(settings).close()  # makes this machine's clone, if there is none yet, so that it can be watched
-    deaf = nudges.listen_here(settings.home, settings.ledger, bell.ring)
+    deaf = wakeups.listen_here(settings.home, settings.ledger, bell.ring)
     checks = {
         "ledger": lambda: _ledger(settings),
         "store": lambda: _store(stores),

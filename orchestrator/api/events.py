@@ -11,7 +11,7 @@ from flask_openapi.blueprint import APIBlueprint
 from orchestrator.api.gate import needs
 from orchestrator.api.house import House
 from orchestrator.api.streams import seated
-from orchestrator.nudges import PING, SETTLE, Bell
+from orchestrator.node.wakeups import PING, SETTLE, Bell
 
 RETRY = 2000
 """Milliseconds after which a browser connects again by itself."""

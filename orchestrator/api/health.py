@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from orchestrator.api.gate import needs
 from orchestrator.api.house import House, house
 from orchestrator.api.metrics import metrics
-from orchestrator.notices.standing import standing
+from orchestrator.node.notifications.outbox_status import standing
 
 
 class Health(BaseModel):

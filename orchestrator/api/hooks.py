@@ -9,10 +9,10 @@ from flask import Response, request
 from flask_openapi.blueprint import APIBlueprint
 from werkzeug.exceptions import Forbidden, TooManyRequests
 
-from orchestrator import nudges
 from orchestrator.api.gate import needs
 from orchestrator.api.house import House
 from orchestrator.limits import Allowance
+from orchestrator.node import wakeups
 
 BODY_BYTES = 1024 * 1024
 """Of a webhook. It is not read for what it says, only to check who signed it."""
@@ -37,7 +37,7 @@ def blueprint(doors: House) -> APIBlueprint:
             raise TooManyRequests(retry_after=max(1, round(wait + 0.5)))
         if not signed(secret, request.get_data(cache=False)):
             raise Forbidden
-        nudges.nudge(doors.settings.home)
+        wakeups.nudge(doors.settings.home)
         return Response(status=202)
 
     return routes

@@ -13,7 +13,7 @@ from orchestrator.chatroom import Chatroom
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.settings import Settings
 from orchestrator.gitdoor import GitDoor
-from orchestrator.nudges import Bell
+from orchestrator.node.wakeups import Bell
 from orchestrator.probe import Probe
 from orchestrator.tokens import Doorkeeper
 from orchestrator.workflow.fleet import Fleet

@@ -8,9 +8,9 @@ from flask import Response, jsonify
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
-from orchestrator import nudges
 from orchestrator.api.gate import caller, needs
 from orchestrator.api.house import House, house
+from orchestrator.node import wakeups
 from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.mission_view import MissionView
 
@@ -63,5 +63,5 @@ def _ordered(order: Callable[[Fleet, str], MissionView]) -> Response:
         view = order(fleet, caller().name)
     finally:
         fleet.bus.remote.close()
-    nudges.nudge(house().settings.home)  # this machine's node looks at once
+    wakeups.nudge(house().settings.home)  # this machine's node looks at once
     return jsonify({name: getattr(view, name) for name in Standing.model_fields})

@@ -19,7 +19,7 @@ from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 from orchestrator.ledger.node_pages import Presence
 from orchestrator.ledger.result_report import duration
-from orchestrator.notices.standing import standing
+from orchestrator.node.notifications.outbox_status import standing
 from orchestrator.workflow import key_rotation
 from orchestrator.workflow.journal.review_status import troubles
 from orchestrator.workflow.spending.totals import BY

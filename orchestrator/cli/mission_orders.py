@@ -6,8 +6,9 @@ import json
 
 import click
 
-from orchestrator import nudges, wiring
+from orchestrator import wiring
 from orchestrator.core import settings
+from orchestrator.node import wakeups
 from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.mission_view import MissionView
 
@@ -18,7 +19,7 @@ def _door() -> Fleet:
 
 def _said(view: MissionView, words: str, as_json: bool) -> None:
     """Says what became of it, and has a node of this machine look at once."""
-    nudges.nudge(settings.load().home)
+    wakeups.nudge(settings.load().home)
     click.echo(json.dumps(view.json(), ensure_ascii=False) if as_json else words)
 
 

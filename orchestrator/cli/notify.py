@@ -14,7 +14,7 @@ from orchestrator.core import settings
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.notifier import MINE, Courier, Message, NotDelivered
 from orchestrator.core.ports.storage import Parcel
-from orchestrator.notices.standing import retry, standing
+from orchestrator.node.notifications.outbox_status import retry, standing
 
 UNSET = "no address is set: write apprise's URLs into it, such as ntfy://… or mailto://… (docs/notifications.md)"
 

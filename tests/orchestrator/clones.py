@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.drafts import FOLDERS, WATCHED, merger
-from orchestrator.watching import Watching
+from orchestrator.node.clone_watch import Watching
+from orchestrator.node.commit_rules import FOLDERS, WATCHED, merger
 from sync.upstream import Upstream
 from sync.watch import TreeWatch
 from sync.worktree import WorkTree

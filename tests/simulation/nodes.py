@@ -13,20 +13,20 @@ from random import Random
 
 from missions.lease import Hold, LeaseWatch
 from missions.selection import Offer
-from orchestrator.control.jobs import Job
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Outcome
 from orchestrator.core.roles import Role
-from orchestrator.delivery import Delivery
-from orchestrator.intake import Intake, Taken
 from orchestrator.ledger import result_report
 from orchestrator.ledger.snapshot import Held, Ledger, Reader
 from orchestrator.ledger.transport import BEAT, Bus
-from orchestrator.node import Node
-from orchestrator.outbox import Letter, Outbox
+from orchestrator.node.executor import Stopper, Workshop
+from orchestrator.node.handback import Delivery
+from orchestrator.node.heartbeat import Pulse
+from orchestrator.node.jobs import Job
+from orchestrator.node.loop import Node
+from orchestrator.node.outbox import Letter, Outbox
+from orchestrator.node.scheduler import Intake, Taken
 from orchestrator.policy.authorization import Trust
-from orchestrator.pulse import Pulse
-from orchestrator.work import Stopper, Workshop
 from sync.beat import Beat
 from sync.memory_remote import MemoryRemote
 from sync.remote import Refs

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from random import Random
 
 from orchestrator.core.events import Tell
-from orchestrator.intake import Taken
 from orchestrator.ledger.snapshot import Held, Ledger
 from orchestrator.ledger.trust_root import Constitution
+from orchestrator.node.scheduler import Taken
 from tests.simulation.agenda import Agenda, Kind
 from tests.simulation.host import Link, MeteredStore, Queue, Server
 from tests.simulation.nodes import Crewman, SharedReader, Surroundings, crewman, speaker

@@ -16,21 +16,21 @@ from datetime import timedelta
 from pathlib import Path
 
 from missions.selection import Offer
-from orchestrator import node as node_module
-from orchestrator import pulse as pulse_module
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports.agent import Job, Outcome, Stop
 from orchestrator.core.roles import Role
-from orchestrator.delivery import Delivery
-from orchestrator.intake import Intake
 from orchestrator.ledger.snapshot import Ledger, Reader
 from orchestrator.ledger.transport import BEAT, Bus
 from orchestrator.ledger.trust_root import Constitution
-from orchestrator.node import Node
-from orchestrator.outbox import Outbox
+from orchestrator.node import heartbeat as pulse_module
+from orchestrator.node import loop as node_module
+from orchestrator.node.executor import Workshop
+from orchestrator.node.handback import Delivery
+from orchestrator.node.heartbeat import Pulse
+from orchestrator.node.loop import Node
+from orchestrator.node.outbox import Outbox
+from orchestrator.node.scheduler import Intake
 from orchestrator.policy.authorization import Trust
-from orchestrator.pulse import Pulse
-from orchestrator.work import Workshop
 from sync.beat import Beat
 from sync.errors import SyncError
 from sync.memory_remote import MemoryRemote

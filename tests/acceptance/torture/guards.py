@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from missions.lease import Claim
-from orchestrator import pulse
-from orchestrator.intake import Intake, Taken
 from orchestrator.ledger import claims as claims
 from orchestrator.ledger.claims import Witness
 from orchestrator.ledger.snapshot import Ledger
 from orchestrator.ledger.transport import Bus
+from orchestrator.node import heartbeat
+from orchestrator.node.scheduler import Intake, Taken
 from sync.publish import settle
 from sync.remote import Oid, Remote, Update, Verdict
 from tests.acceptance.torture.exploration import Exploration
@@ -112,7 +112,7 @@ GUARDS = (
     Guard(
         name="self-fencing",
         world=LONG,
-        removed=((pulse, "fenced", _never_fenced),),
+        removed=((heartbeat, "fenced", _never_fenced),),
         broken=frozenset({"overlap"}),
     ),
 )

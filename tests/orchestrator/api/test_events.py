@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.api.events import told
 from orchestrator.core.roles import Role
-from orchestrator.nudges import Bell
+from orchestrator.node.wakeups import Bell
 from tests.orchestrator.api.conftest import Build, bearer
 
 LAN = {"http": "0.0.0.0:8823"}

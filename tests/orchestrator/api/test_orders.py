@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from missions.mission import Status
-from orchestrator import nudges
 from orchestrator.api.house import KEY
 from orchestrator.ledger.node_pages import Sightings
+from orchestrator.node import wakeups
 from orchestrator.workflow.fleet import Fleet
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.api.conftest import Build, Site, bearer
@@ -64,7 +64,7 @@ def test_a_mission_is_paused_resumed_and_cancelled(site: Site, reader: list[Peer
         assert answer.json["status"] == status.value  # type: ignore[attr-defined]
         assert reader[0].ledger().open["m"].mission.status is status
     assert b"Asked-By: phone" in reader[0].bus.store.get(reader[0].ledger().tip)
-    assert (site.house.settings.home / nudges.FILE).exists()
+    assert (site.house.settings.home / wakeups.FILE).exists()
 
 
 def test_an_order_that_does_not_fit_is_a_conflict(site: Site) -> None:

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from missions.mission import Mission, Status
-from orchestrator.control import keeping
 from orchestrator.core.errors import BrokenLedger, StoreFailed
 from orchestrator.core.ports.agent import Job, Outcome, Stop, Usage
 from orchestrator.core.ports.storage_outgoing import Spend, Totals
 from orchestrator.execution.budget import FRESH, BudgetMeter, Limit, Purse, Spent, dollars
 from orchestrator.ledger.config import fleet_toml
 from orchestrator.ledger.snapshot import Ledger
+from orchestrator.node import budget_and_disk
 from orchestrator.workflow.spending import page_table
 from tests.ledgers import FLEET, NOON, Scripted, Ticks, Town, working
 
@@ -231,7 +231,7 @@ def test_others_spending_is_read_from_their_pages_and_hostile_rows_are_not() -> 
         "heartbeats/n5.md": "\0 no page at all",
     }
     ledger = Town(pages).peer("n1").ledger()
-    assert keeping.spent_by_others(ledger, "n1", NOON) == {"shop": 1.75}
+    assert budget_and_disk.spent_by_others(ledger, "n1", NOON) == {"shop": 1.75}
 
 
 def test_a_running_attempt_is_parked_when_its_budget_is_reached(tmp_path: Path) -> None:

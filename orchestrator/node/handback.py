@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from missions.lease import PAUSED, Hold
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Outcome
-from orchestrator.intake import Taken
 from orchestrator.ledger import claims as claims
 from orchestrator.ledger import result_report
 from orchestrator.ledger.snapshot import Held
 from orchestrator.ledger.transport import Bus
-from orchestrator.outbox import Letter, Outbox
+from orchestrator.node.outbox import Letter, Outbox
+from orchestrator.node.scheduler import Taken
 from sync.errors import BranchMissing, HistoryRewritten, RemoteUnreachable, SyncError
 from sync.remote import Oid
 

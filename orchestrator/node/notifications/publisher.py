@@ -11,22 +11,42 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from missions.lease import LeaseWatch
 from orchestrator.core.events import Tell
-from orchestrator.core.ports.storage import Marks
+from orchestrator.core.ports.notifier import Courier
+from orchestrator.core.ports.storage import Marks, Stores
 from orchestrator.ledger.config.notification import Kind, Notice, key_of
 from orchestrator.ledger.node_pages import OFFLINE
 from orchestrator.ledger.result_report import duration
 from orchestrator.ledger.snapshot import Ledger
-from orchestrator.notices.changes import Comparison
-from orchestrator.notices.postman import Postman
-from orchestrator.notices.speaker import line, members, stands_in
-from orchestrator.telling.words import SENTENCE, plain
+from orchestrator.node.notifications.dispatcher import Postman
+from orchestrator.node.notifications.elected_node import line, members, stands_in
+from orchestrator.node.notifications.mission_events import Comparison
+from orchestrator.node.notifications.safe_text import SENTENCE, plain
 from orchestrator.workflow.journal.review_status import standings
 from sync.errors import ObjectMissing
 from sync.objects import read_commit
 from sync.remote import Oid
+
+
+def open_herald(
+    name: str,
+    of: str,
+    courier: Courier | None,
+    kept: Stores,
+    *,
+    tell: Tell,
+    now: Callable[[], datetime],
+    clock: Callable[[], float],
+) -> Herald | None:
+    """The herald of the node `name` in the ledger `of`; None where nothing carries messages."""
+    if courier is None:
+        return None
+    postman = Postman(outgoing=kept.outgoing, courier=courier, tell=tell, now=now)
+    return Herald(name=name, of=of, postman=postman, marks=kept.marks, tell=tell, clock=clock)
+
 
 MARK, LOST = "notices", "lost nodes"
 MOST = 200

@@ -11,10 +11,10 @@ import pytest
 
 from missions.lease import Claim, Hold
 from missions.mission import Status
-from orchestrator.delivery import Delivery
 from orchestrator.ledger.claims import take_over
 from orchestrator.ledger.snapshot import Held
-from orchestrator.outbox import Letter, Outbox
+from orchestrator.node.handback import Delivery
+from orchestrator.node.outbox import Letter, Outbox
 from sync.errors import PushRefused, RemoteUnreachable
 from sync.remote import Update, Verdict
 from tests.ledgers import Line, Town, Working, record, working

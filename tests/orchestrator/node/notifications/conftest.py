@@ -16,8 +16,8 @@ from orchestrator.couriers.apprise import AppriseCourier
 from orchestrator.ledger.config.fleet_toml import Charter
 from orchestrator.ledger.config.notification import Kind, Notice
 from orchestrator.ledger.config.notify_table import NotifyPart
-from orchestrator.notices.herald import Herald
-from orchestrator.notices.postman import Postman
+from orchestrator.node.notifications.dispatcher import Postman
+from orchestrator.node.notifications.publisher import Herald
 from orchestrator.store.opening import open_stores
 from tests.ledgers import Clock, Peer, Ticks
 from tests.receivers import Hook, Mailbox, hook, mailbox

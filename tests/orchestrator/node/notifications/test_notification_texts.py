@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from orchestrator.ledger.config import notification, quiet_hours
 from orchestrator.ledger.config.notification import KEY, Kind, Notice, key_of
 from orchestrator.ledger.config.notify_table import NotifyPart
-from orchestrator.telling.message import LINES, batch_key, message
-from orchestrator.telling.words import BREAK, plain, quoted
+from orchestrator.node.notifications.message import LINES, batch_key, message
+from orchestrator.node.notifications.safe_text import BREAK, plain, quoted
 
 
 @pytest.mark.parametrize(

@@ -8,24 +8,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from orchestrator.announcer import Bulletin, announce
-from orchestrator.control.jobs import Job, call_off
-from orchestrator.control.lookout import rest
-from orchestrator.control.muster import admitted, report
 from orchestrator.core.errors import Refused
 from orchestrator.core.roles import Role
-from orchestrator.delivery import Delivery
 from orchestrator.execution.workspace.cleanup import Clearance
-from orchestrator.intake import Intake, Taken
 from orchestrator.ledger import result_report
 from orchestrator.ledger.claims import Witness
 from orchestrator.ledger.node_pages import Sightings, page, presences
 from orchestrator.ledger.snapshot import Ledger
 from orchestrator.ledger.transport import BEAT
-from orchestrator.notices.herald import Herald
-from orchestrator.pulse import Pulse
-from orchestrator.upkeep import Upkeep
-from orchestrator.work import Reason, Stopper, Workshop
+from orchestrator.node.admission import admitted, report
+from orchestrator.node.announcer import Bulletin, announce
+from orchestrator.node.executor import Reason, Stopper, Workshop
+from orchestrator.node.handback import Delivery
+from orchestrator.node.heartbeat import Pulse
+from orchestrator.node.idle_wait import rest
+from orchestrator.node.jobs import Job, call_off
+from orchestrator.node.maintenance import Upkeep
+from orchestrator.node.notifications.publisher import Herald
+from orchestrator.node.scheduler import Intake, Taken
 from orchestrator.workflow.fold import duty, fold
 from sync.errors import HistoryRewritten, SyncError
 from sync.remote import Update

@@ -16,8 +16,8 @@ from missions.lease import PAUSED, Hold
 from missions.mission import Mission, Status
 from orchestrator.core.errors import AlreadyDone, NotFound, Refused
 from orchestrator.core.ports.agent import Job, Outcome, Stop, Usage
-from orchestrator.intake import GOES_ON
 from orchestrator.ledger import claims as claims
+from orchestrator.node.scheduler import GOES_ON
 from orchestrator.workflow.mission_view import find
 from orchestrator.workflow.orders import Orders
 from sync.signatures import make_key

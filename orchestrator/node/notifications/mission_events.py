@@ -15,8 +15,8 @@ from orchestrator.ledger.archive import ARCHIVE
 from orchestrator.ledger.config.notification import Kind, Notice, key_of
 from orchestrator.ledger.result_report import duration
 from orchestrator.ledger.snapshot import MISSIONS
+from orchestrator.node.notifications.safe_text import SENTENCE, plain, quoted
 from orchestrator.policy.authorization import REVIEW
-from orchestrator.telling.words import SENTENCE, plain, quoted
 from sync.objects import EXECUTABLE, FILE, FOLDER, find, read_tree
 from sync.remote import Oid, Store
 

@@ -12,8 +12,8 @@ from missions.mission import Mission
 from orchestrator.core.ports.agent import Outcome
 from orchestrator.ledger import result_report
 from orchestrator.ledger.config import fleet_toml
+from orchestrator.node.executor import Workshop
 from orchestrator.wiring import now
-from orchestrator.work import Workshop
 
 PLAIN = "3 of 3 tests passed, 2 files changed."
 

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from orchestrator.core.errors import Refused
 from orchestrator.core.events import Tell
-from orchestrator.drafts import concerns, unready
+from orchestrator.node.commit_rules import concerns, unready
 from sync.errors import RemoteUnreachable, SyncError
 from sync.remote import Oid
 from sync.upstream import Upstream

@@ -16,9 +16,9 @@ from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.notifier import Message, NotDelivered
 from orchestrator.couriers.apprise import AppriseCourier
 from orchestrator.ledger.config.notification import Kind
-from orchestrator.notices.postman import HOLD, RESTS
-from orchestrator.notices.standing import retry, standing
-from tests.orchestrator.notices.conftest import Desk, notice
+from orchestrator.node.notifications.dispatcher import HOLD, RESTS
+from orchestrator.node.notifications.outbox_status import retry, standing
+from tests.orchestrator.node.notifications.conftest import Desk, notice
 from tests.receivers import Hook, Mailbox
 
 PLAIN = Message(key="k1", title="a title", body="a body\nin two lines")

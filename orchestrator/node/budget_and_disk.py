@@ -17,7 +17,7 @@ from orchestrator.execution.workspace.chat_dirs import Chats
 from orchestrator.execution.workspace.cleanup import Clearance
 from orchestrator.ledger.node_pages import announced, text_of
 from orchestrator.ledger.snapshot import Ledger
-from orchestrator.outbox import Outbox
+from orchestrator.node.outbox import Outbox
 from orchestrator.workflow.spending import page_table
 
 Now = Callable[[], datetime]

@@ -9,11 +9,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from missions.selection import Offer
-from orchestrator.announcer import Bulletin
 from orchestrator.core.errors import StoreFailed
 from orchestrator.core.ports.storage_outgoing import Spend, Totals
 from orchestrator.core.roles import Role
 from orchestrator.ledger.node_pages import PAGE, announced, presences
+from orchestrator.node.announcer import Bulletin
 from orchestrator.workflow.spending import page_table, totals
 from orchestrator.workflow.spending.report import Accounts, read
 from tests.ledgers import FLEET, Peer, Ticks, Town

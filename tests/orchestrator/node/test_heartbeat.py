@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from orchestrator.pulse import Pulse
+from orchestrator.node.heartbeat import Pulse
 from sync.beat import Beat
 from tests.ledgers import Town
 

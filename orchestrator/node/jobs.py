@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from missions.mission import Mission, Status
 from orchestrator.ledger.snapshot import Held, Ledger
-from orchestrator.work import Reason, Stopper
+from orchestrator.node.executor import Reason, Stopper
 
 
 @dataclass(frozen=True, kw_only=True)

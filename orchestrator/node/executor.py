@@ -23,7 +23,7 @@ from orchestrator.execution.workspace.start_point import brought
 from orchestrator.ledger.config.fleet_toml import Charter
 from orchestrator.ledger.result_report import Attempt
 from orchestrator.ledger.snapshot import Ledger
-from orchestrator.outbox import Letter
+from orchestrator.node.outbox import Letter
 from orchestrator.workflow.journal import context
 from sync.errors import SyncError
 

@@ -12,9 +12,9 @@ import pytest
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from orchestrator import nudges
 from orchestrator.core.roles import Role
-from orchestrator.nudges import Bell, Listener, listen_here, nudge
+from orchestrator.node import wakeups
+from orchestrator.node.wakeups import Bell, Listener, listen_here, nudge
 from sync.beat import Beat
 from sync.git_remote import GitRemote
 from sync.watch import watch_file
@@ -111,7 +111,7 @@ def test_headquarters_that_comes_later_is_found_and_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Until then one line says why, once, however often it is tried."""
-    monkeypatch.setattr(nudges, "FIRST", 0.05)
+    monkeypatch.setattr(wakeups, "FIRST", 0.05)
     port = free_port()
     listen(f"http://127.0.0.1:{port}", hq.token("missions", name="vps"))
     told.until("cannot hear headquarters")
@@ -180,7 +180,7 @@ def test_a_line_without_an_end_fills_no_memory(
     listen: Callable[..., None], told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection is given up; another is tried after a pause."""
-    monkeypatch.setattr(nudges, "FIRST", 0.05)
+    monkeypatch.setattr(wakeups, "FIRST", 0.05)
     _Elsewhere.shown.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Elsewhere)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -17,7 +17,7 @@ from orchestrator.core.ports.storage import Outgoing, Parcel
 from orchestrator.ledger.config import notification
 from orchestrator.ledger.config.fleet_toml import Charter
 from orchestrator.ledger.config.notification import Notice
-from orchestrator.telling.message import batch_key, message
+from orchestrator.node.notifications.message import batch_key, message
 
 RESTS = tuple(timedelta(minutes=minutes) for minutes in (0.5, 2, 10, 30, 60, 120, 240, 480))
 """After so many failures the rest is so long; after one more it is given up, some sixteen hours in all."""

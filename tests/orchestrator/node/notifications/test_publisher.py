@@ -11,17 +11,17 @@ import pytest
 
 from missions.lease import Hold
 from missions.mission import Mission, Status
-from orchestrator.announcer import announce
 from orchestrator.ledger.config.fleet_toml import Charter
 from orchestrator.ledger.config.notification import Kind
 from orchestrator.ledger.config.notify_table import NotifyPart
 from orchestrator.ledger.node_pages import OFFLINE
-from orchestrator.notices import herald as heralds
-from orchestrator.notices.changes import KINDS, Comparison, Seen, told
-from orchestrator.notices.speaker import line, stands_in
+from orchestrator.node.announcer import announce
+from orchestrator.node.notifications import publisher as heralds
+from orchestrator.node.notifications.elected_node import line, stands_in
+from orchestrator.node.notifications.mission_events import KINDS, Comparison, Seen, told
 from sync.remote import Update
 from tests.ledgers import FLEET, Keys, Peer, Town
-from tests.orchestrator.notices.conftest import Desk, look, notice
+from tests.orchestrator.node.notifications.conftest import Desk, look, notice
 from tests.receivers import Hook, Mailbox
 
 FIX = {"missions/fix.md": "---\ntitle: Fix the log-in\nproject: shop\n---\nFix it.\n"}
