@@ -10,25 +10,25 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from orchestrator import wiring
-from orchestrator.conversation.approvals import Approvals
-from orchestrator.conversation.chat import Chat
-from orchestrator.conversation.chronicle import Chronicle
-from orchestrator.conversation.memory import Memory
-from orchestrator.conversation.newest import Newest
-from orchestrator.conversation.turnstile import Gates
-from orchestrator.conversation.warmth import Warmth
+from orchestrator.chat.handover.exchange import Exchange
+from orchestrator.chat.history import Memory
+from orchestrator.chat.ledger_cache import Newest
+from orchestrator.chat.log_entry import Chronicle
+from orchestrator.chat.prompt_cache import Warmth
+from orchestrator.chat.queue import Gates
+from orchestrator.chat.service import Chat
+from orchestrator.chat.tool_approvals import Approvals
+from orchestrator.chat.tools import toolbox
+from orchestrator.chat.tools.tool import Policy, Toolbox
+from orchestrator.chat.tools.workspace import Grounds
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports.agent import Project, Stop
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace.clone import Workspaces
-from orchestrator.handover.exchange import Exchange
 from orchestrator.ledger.config.fleet_toml import ToolsPart
 from orchestrator.ledger.snapshot import Ledger
 from orchestrator.routing import Router
-from orchestrator.tools import kit
-from orchestrator.tools.ground import Grounds
-from orchestrator.tools.tool import Policy, Toolbox
 from orchestrator.workflow.fleet import Fleet
 from sync.errors import SyncError
 
@@ -141,4 +141,4 @@ def _boxes(
     open_air = frozenset({"run", "shell"}) if sandbox.name == "none" else frozenset[str]()
     rules = ledger.charter.tools if ledger else ToolsPart()
     policy = Policy(asks=open_air | set(rules.ask), denies=frozenset(rules.deny))
-    return kit.toolbox(ground, sandbox=sandbox, policy=policy, node=settings.node, wanted=wanted)
+    return toolbox.toolbox(ground, sandbox=sandbox, policy=policy, node=settings.node, wanted=wanted)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from missions.mission import Mission
 from orchestrator.agents.tooled import ALONE, SMALL, Tooled
+from orchestrator.chat.tools.tool import Policy
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
 from orchestrator.core.ports.agent import Generation, Job, Message, Model, Outcome, Prompt, Stop
 from orchestrator.execution import prompts
 from orchestrator.execution.attempt import Attempts
 from orchestrator.execution.outcome import first_sentence
-from orchestrator.tools.tool import Policy
 
 ANSWER_TOKENS = 1024
 

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.conversation.approvals import Approvals
-from orchestrator.conversation.steps import Limits, Said, Stepping
-from orchestrator.conversation.turnstile import Turnstile
-from orchestrator.conversation.values import Event, Tally
-from orchestrator.conversation.voice import Voice
+from orchestrator.chat.failover import Voice
+from orchestrator.chat.queue import Turnstile
+from orchestrator.chat.tool_approvals import Approvals
+from orchestrator.chat.tool_loop import Limits, Said, Stepping
+from orchestrator.chat.tools import toolbox
+from orchestrator.chat.tools.tool import Call, Leave, Policy, Toolbox, Traced
+from orchestrator.chat.tools.workspace import Ground
+from orchestrator.chat.values import Event, Tally
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
 from orchestrator.core.ports.agent import Job, Message, Model, Sandbox, Usage
 from orchestrator.core.ports.model_backend import Choice
@@ -24,9 +27,6 @@ from orchestrator.execution.process.runner import Ending
 from orchestrator.execution.programs.port import Told
 from orchestrator.execution.turn import Turn
 from orchestrator.execution.workspace.attempt_dir import Site
-from orchestrator.tools import kit
-from orchestrator.tools.ground import Ground
-from orchestrator.tools.tool import Call, Leave, Policy, Toolbox, Traced
 
 TRANSCRIPT = "transcript.json"
 """The conversation so far, in the attempt's folder: what a model has for a session."""
@@ -41,7 +41,7 @@ def _held(policy: Policy, job: Job) -> Policy:
     """The policy without the tools that the fleet does not let this agent use."""
     if job.tools is None:
         return policy
-    return replace(policy, denies=policy.denies | (frozenset(kit.NAMES) - set(job.tools)))
+    return replace(policy, denies=policy.denies | (frozenset(toolbox.NAMES) - set(job.tools)))
 
 
 def _example(task: str, path: str, line: str) -> tuple[Message, ...]:
@@ -91,7 +91,7 @@ class Tooled:
     def work(self, prompt: str, site: Site, bounds: Bounds) -> Turn:
         """One round. What the model lacks is the round's error."""
         ground = Ground(folder=site.job.folder, git=site.workspace.folder / "git" if site.workspace else None)
-        box = kit.toolbox(ground, sandbox=self.sandbox, policy=_held(self.policy, site.job), node=self.node)
+        box = toolbox.toolbox(ground, sandbox=self.sandbox, policy=_held(self.policy, site.job), node=self.node)
         transcript = _Transcript(site.job.folder / TRANSCRIPT)
         start = [_head(site.job, box), *(EXAMPLES if self._small else ())]
         messages = [*start, *transcript.read(site), Message(role="user", content=prompt)]
@@ -150,7 +150,9 @@ def named(text: str) -> tuple[str, ...]:
 
 
 def _head(job: Job, box: Toolbox) -> Message:
-    return Message(role="system", content="\n\n".join(part for part in (job.context.strip(), kit.told(box)) if part))
+    return Message(
+        role="system", content="\n\n".join(part for part in (job.context.strip(), toolbox.told(box)) if part)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from flask import Response, current_app, stream_with_context
 
 from orchestrator.api.hangups import HANGUPS, connection
 from orchestrator.api.streams import Seat, seated, seats
-from orchestrator.conversation.values import Event
+from orchestrator.chat.values import Event
 from orchestrator.core.ports.agent import Stop
 
 PING_SECONDS = 1.0

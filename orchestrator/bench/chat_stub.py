@@ -9,7 +9,7 @@ from orchestrator import wiring
 from orchestrator.api import server
 from orchestrator.api.app import create_app
 from orchestrator.api.doors import open_house
-from orchestrator.conversation.turnstile import Gates
+from orchestrator.chat.queue import Gates
 from orchestrator.core import settings
 from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Model, Prompt, Stop, Usage
 from orchestrator.core.ports.model_backend import Candidate, Listed

@@ -12,10 +12,10 @@ from types import ModuleType
 
 import click
 
+from orchestrator.chat.values import Event, Request
 from orchestrator.cli import chat_page, paper
 from orchestrator.cli.chat_line import Line, open_line
 from orchestrator.cli.chat_page import Page
-from orchestrator.conversation.values import Event, Request
 from orchestrator.core import settings
 from orchestrator.core.errors import NotFound, OrchestratorError
 from orchestrator.ledger.config.fleet_toml import TOOLS

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import httpx
 
 from orchestrator import wiring
+from orchestrator.chat.values import Event, Request
 from orchestrator.chatroom import Chatroom, open_chatroom
-from orchestrator.conversation.values import Event, Request
 from orchestrator.core.errors import NotFound, OrchestratorError, Refused
 from orchestrator.core.settings import Settings
 

@@ -11,10 +11,10 @@ from dataclasses import asdict
 import click
 
 from orchestrator import wiring
+from orchestrator.chat.handover.exchange import Exchange
 from orchestrator.chatroom import exchange
 from orchestrator.cli import paper
 from orchestrator.core import settings
-from orchestrator.handover.exchange import Exchange
 
 DEVICE = "terminal"
 

@@ -13,17 +13,17 @@ from flask.testing import FlaskClient
 
 from orchestrator.api.app import create_app
 from orchestrator.api.chat import HOPS
+from orchestrator.chat.prompt_cache import Warmth
+from orchestrator.chat.tools.workspace import Grounds
 from orchestrator.chatroom import Chatroom
-from orchestrator.conversation.warmth import Warmth
 from orchestrator.core.errors import ModelUnavailable
 from orchestrator.core.ports.agent import Model
 from orchestrator.core.ports.model_backend import Candidate, Listed
 from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.models import openai as openai_backend
 from orchestrator.routing import Router
-from orchestrator.tools.ground import Grounds
 from tests.orchestrator.api.conftest import Build, Site, bearer
-from tests.orchestrator.conversation.conftest import ScriptedModel, Talk, stores, talk
+from tests.orchestrator.chat.conftest import ScriptedModel, Talk, stores, talk
 
 __all__ = ["stores", "talk"]  # fixtures of the domain's tests
 

@@ -12,7 +12,7 @@ from orchestrator.ledger.node_pages import Sightings
 from orchestrator.workflow.fleet import Fleet
 from tests.orchestrator.api.conftest import Build, Site, bearer
 from tests.orchestrator.api.test_chat import at_the_site
-from tests.orchestrator.conversation.conftest import Talk, stores, talk
+from tests.orchestrator.chat.conftest import Talk, stores, talk
 
 __all__ = ["stores", "talk"]  # fixtures of the domain's tests
 

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from orchestrator.core.ports.agent import Prompt
 from tests.orchestrator.api.conftest import Build, Site, bearer
 from tests.orchestrator.api.test_chat import at_the_site
-from tests.orchestrator.conversation.conftest import Talk, stores, talk
+from tests.orchestrator.chat.conftest import Talk, stores, talk
 
 __all__ = ["stores", "talk"]
 

@@ -14,6 +14,7 @@ from filelock import FileLock
 
 from missions.document import with_fields
 from missions.lease import Hold
+from orchestrator.chat.tools.workspace import Grounds
 from orchestrator.core.ports.agent import Job, Outcome, Project, Stop
 from orchestrator.execution.workspace import cleanup, disk_usage
 from orchestrator.execution.workspace.attempt_dirs import Folders, Label, read
@@ -22,7 +23,6 @@ from orchestrator.execution.workspace.cleanup import Clearance
 from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.execution.workspace.disk_usage import Disk, count, disk
 from orchestrator.ledger.claims import keep_late
-from orchestrator.tools.ground import Grounds
 from tests.ledgers import FLEET, NOON, Peer, Scripted, Ticks, Town, record, working
 from tests.orchestrator.repositories import git
 

@@ -1,0 +1,219 @@
+"""How does a model come to its answer: one step without tools, or calls of tools until it has one?
+
+Each step waits its turn with the model on its own, so that nobody waits behind a command that runs or a person who
+thinks an approval over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from handoff.fit import block
+from handoff.redact import redact
+from orchestrator.chat.failover import Voice
+from orchestrator.chat.partial_answer import AnswerText
+from orchestrator.chat.prompt_fit import LEAST, size
+from orchestrator.chat.queue import Ticket, Turnstile
+from orchestrator.chat.tool_approvals import Approvals
+from orchestrator.chat.tools.tool import Call, Leave, Toolbox, Traced
+from orchestrator.chat.tools.toolbox import answer_schema
+from orchestrator.chat.values import Event, Hear, Tally
+from orchestrator.core.ports.agent import Generation, Message, Prompt, Stop, Usage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one answer may take: calls of tools, and tokens of one step and of all together."""
+
+    steps: int = 12
+    step_tokens: int = 1024
+    tokens: int = 8192
+
+
+class Notes(Protocol):
+    """Where calls are noted, before they are done and after."""
+
+    def begin(self, call: Call, state: str) -> int:
+        """Notes a call; returns its number."""
+
+    def finish(self, number: int, traced: Traced) -> None:
+        """Notes what came of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What came of it. `raw` is the last step as the model wrote it, `steps` the ones before, for the next turn."""
+
+    text: str
+    raw: str
+    finish: str
+    usage: Usage
+    steps: tuple[Mapping[str, str], ...] = ()
+    calls: tuple[Traced, ...] = ()
+    queued_seconds: float = 0.0
+
+
+@dataclass(kw_only=True)
+class Stepping:
+    """One answer on its way."""
+
+    voice: Voice
+    conversation: str
+    messages: list[Message]
+    count: Callable[[str], int]
+    turnstile: Turnstile
+    ticket: Ticket | None
+    hear: Hear
+    stop: Stop
+    limits: Limits
+    box: Toolbox | None
+    approvals: Approvals
+    notes: Notes
+    when: Callable[[], str]
+    temperature: float | None = None
+    paths: tuple[str, ...] = ()
+    """The only files that may be written, for a model that invents others; empty: any."""
+    tally: Tally = field(default_factory=Tally)
+    heard: list[str] = field(default_factory=list)
+    """The text that was passed on so far: what is kept of an answer that fails midway."""
+    queued: float = 0.0
+    _steps: list[Mapping[str, str]] = field(default_factory=list)
+    _calls: list[Traced] = field(default_factory=list)
+
+    def go(self) -> Said:
+        """The whole answer. Raises ContextTooLong, ModelUnavailable and what the listener raises."""
+        for number in range(self.limits.steps + 1):
+            last = number == self.limits.steps or self.tally.usage.tokens_out >= self.limits.tokens
+            room = self._room()
+            if number and room < LEAST:
+                return self._said("", "length")
+            made = self._step(min(self.limits.step_tokens, room), last=last)
+            call = read_call(made.text) if self.box and not last and made.finish == "stop" else None
+            if call is None:
+                return self._said(made.text, "steps" if last and self.box and made.finish == "stop" else made.finish)
+            self._take(made.text, self._use(call))
+            if self.stop.is_set():
+                return self._said("", "cancelled")
+        raise AssertionError("the last step is an answer")
+
+    def _room(self) -> int:
+        return self.voice.model.context_tokens - size(self.messages, self.count)
+
+    def _step(self, tokens: int, *, last: bool) -> Generation:
+        """One call of the model, when it is its turn."""
+        ticket, self.ticket = self.ticket or self.turnstile.join(admitted=True), None
+        began = self.turnstile.clock()
+        with self.turnstile.turn(ticket, self._place, self.stop) as entered:
+            self.queued += self.turnstile.clock() - began
+            if not entered:
+                return Generation(text="", finish="cancelled", usage=Usage())
+            schema = answer_schema(self.box, last=last, paths=self.paths) if self.box else None
+            prompt = Prompt(
+                messages=tuple(self.messages),
+                max_tokens=max(1, tokens),
+                schema=schema,
+                temperature=self.temperature,
+                conversation=self.conversation,
+            )
+            made = self.voice.generate(prompt, on_text=self._listener(), stop=self.stop)
+        self.tally.add(made.usage)
+        return made
+
+    def _listener(self) -> Callable[[str], None]:
+        """Passes on what is answered; with tools that is one string inside the JSON."""
+        text = AnswerText() if self.box else None
+
+        def take(piece: str) -> None:
+            if said := text.take(piece) if text else piece:
+                self.heard.append(said)
+                self.hear(Event(kind="token", data={"text": said}))
+
+        return take
+
+    def _place(self, place: int) -> None:
+        self.hear(Event(kind="position", data={"position": place}))
+
+    def _use(self, call: Call) -> Traced:
+        """One call of a tool: what policy says, what a person says, what came of it."""
+        assert self.box
+        leave = self.box.leave(call)
+        shown = {"tool": call.tool, "arguments": clean(call.arguments)}
+        number = self.notes.begin(call, "held" if leave is Leave.ASK else "running")
+        word = leave.value
+        if leave is Leave.ASK:
+            word = Leave.ALLOW.value if self._allowed(call, shown) else Leave.DENY.value
+        self.hear(Event(kind="tool", data={**shown, "state": "running"}))
+        traced = self.box.use(call, word, self.stop)
+        self.notes.finish(number, traced)
+        self._calls.append(traced)
+        told = traced.json() | {"arguments": shown["arguments"], "result": redact(traced.json()["result"]).text}
+        self.hear(Event(kind="tool", data={**told, "state": "done" if traced.ok else "failed"}))
+        return traced
+
+    def _allowed(self, call: Call, shown: Mapping[str, Any]) -> bool:
+        assert self.box
+        question = self.approvals.ask(self.conversation, self.box.act(call), shown["arguments"], when=self.when())
+        self.hear(Event(kind="approval", data={"id": question.id, "act": question.act, **shown}))
+        return self.approvals.wait(question, self.stop)
+
+    def _take(self, said: str, traced: Traced) -> None:
+        result = block("result", redact(traced.result).text, traced.tool)
+        self._steps.append({"said": said, "result": result})
+        self.messages += [Message(role="assistant", content=said), Message(role="user", content=result)]
+
+    def _said(self, raw: str, finish: str) -> Said:
+        text = "".join(self.heard)
+        if self.box and raw and not text and finish != "cancelled":
+            text = _answer(raw)
+        return Said(
+            text=text,
+            raw=raw,
+            finish=finish,
+            usage=self.tally.usage,
+            steps=tuple(self._steps),
+            calls=tuple(self._calls),
+            queued_seconds=self.queued,
+        )
+
+    @property
+    def calls(self) -> tuple[Traced, ...]:
+        """The calls so far."""
+        return tuple(self._calls)
+
+    @property
+    def steps(self) -> tuple[Mapping[str, str], ...]:
+        """The steps so far."""
+        return tuple(self._steps)
+
+
+def read_call(text: str) -> Call | None:
+    """The call of a tool that a model wrote; None for an answer, and for what is neither."""
+    try:
+        read = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(read, dict) or not isinstance(read.get("tool"), str):
+        return None
+    arguments = read.get("arguments", {})
+    return Call(tool=read["tool"], arguments=arguments if isinstance(arguments, dict) else {})
+
+
+def _answer(raw: str) -> str:
+    """The text of an answer whose form is not the one that was asked for: all of it."""
+    try:
+        read = json.loads(raw)
+    except ValueError:
+        return raw
+    return str(read["answer"]) if isinstance(read, dict) and "answer" in read else raw
+
+
+def clean(value: Any) -> Any:
+    """Arguments without secrets, as they are shown and kept."""
+    if isinstance(value, str):
+        return redact(value).text
+    if isinstance(value, Mapping):
+        return {str(key): clean(each) for key, each in value.items()}
+    return [clean(each) for each in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,97 @@
+"""What may a model ask of git in its workspace, and what may it commit there?
+
+The git folder lies beside the work tree, where no command of the model can write; its settings are ours, no hook, no
+filter, no external diff runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from orchestrator.chat.tools.paths import parts
+from orchestrator.chat.tools.tool import Arguments, Result, shortened
+from orchestrator.core.ports.agent import Stop
+from orchestrator.execution.workspace.git_tree import LOCAL, set_aside
+from sync.errors import GitError
+from sync.git import Git
+
+SECONDS = 60.0
+_PLAIN = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
+WORDS: dict[str, tuple[str, ...]] = {
+    "status": ("status", "--short", "--branch", "--ignore-submodules=all"),
+    "diff": ("diff", *_PLAIN),
+    "log": ("log", "--no-show-signature", "--format=%h %ad %an: %s", "--date=short", "-n", "50"),
+    "show": ("show", "--no-show-signature", *_PLAIN),
+    "blame": ("blame", "--date=short"),
+    "files": ("ls-files",),
+    "add": ("add", "--"),
+    "commit": ("commit", "--quiet", "--no-verify", "--no-gpg-sign", "--cleanup=verbatim"),
+}
+CHANGING = frozenset({"add", "commit"})
+REVISION = r"^[A-Za-z0-9_][A-Za-z0-9._/~^@{}-]{0,99}$"
+"""A revision can begin with no dash, so that it is no option, and holds no colon and no range of paths."""
+
+
+class GitArguments(Arguments):
+    """`revision` is for log, diff, show and blame; `paths` are files or folders; `message` is for commit."""
+
+    verb: Literal["status", "diff", "log", "show", "blame", "files", "add", "commit"]
+    revision: str = Field("", pattern=rf"^$|{REVISION}")
+    paths: list[str] = Field(default_factory=list, max_length=100)
+    message: str = Field("", max_length=10_000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repository:
+    """git with the verbs that read, and `add` and `commit`. `node` is who commits; `aside` takes embedded clones."""
+
+    tree: Path
+    folder: Path
+    node: str
+    name: str = "git"
+    says: str = "ask git (status, diff, log, show, blame, files) or add and commit: verb, revision, paths, message"
+    takes: type[Arguments] = GitArguments
+
+    def act(self, given: GitArguments) -> str:
+        """`git` and the verb."""
+        return f"{self.name} {given.verb}"
+
+    def use(self, given: GitArguments, stop: Stop) -> Result:
+        """What git printed. Raises OutOfPlace."""
+        if given.verb in CHANGING:
+            set_aside(self.tree, self.folder.parent / "embedded")
+        try:
+            out = self._git(self._words(given), given.message, stop)
+        except GitError as error:
+            return Result(text=shortened(str(error)), ok=False)
+        text = shortened(out.decode("utf-8", "replace").rstrip()) or "done, nothing to show"
+        return Result(text=text, changed=given.verb in CHANGING)
+
+    def _words(self, given: GitArguments) -> Sequence[str]:
+        paths = [f":(literal){'/'.join(parts(path))}" for path in given.paths]
+        if given.verb == "add":
+            return [*WORDS["add"], *(paths or ["."])]
+        if given.verb == "commit":
+            return [*WORDS["commit"], "--file=-"]
+        if given.verb == "blame":  # the one verb that wants a plain path
+            paths = ["/".join(parts(path)) for path in given.paths]
+        revision = [given.revision] if given.revision and given.verb not in ("status", "files") else []
+        return [*WORDS[given.verb], *revision, "--", *paths]
+
+    def _git(self, words: Sequence[str], stdin: str, stop: Stop) -> bytes:
+        where = (f"--git-dir={self.folder}", f"--work-tree={self.tree}", "--no-pager", "--no-optional-locks")
+        who = {"NAME": self.node, "EMAIL": f"{self.node}@shiftbook.invalid"}
+        author = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()}
+        return Git(self.tree).run(
+            *where,
+            *words,
+            stdin=stdin.replace("\0", "").encode(),
+            timeout=SECONDS,
+            env={**LOCAL, **author},
+            stopped=stop.is_set,
+        )

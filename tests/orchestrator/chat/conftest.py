@@ -1,0 +1,167 @@
+"""What do the tests of chats share: a real store, a ledger, and a stand-in for a model at the backend port?"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from orchestrator import wiring
+from orchestrator.chat.history import Memory
+from orchestrator.chat.log_entry import Chronicle
+from orchestrator.chat.queue import Gates
+from orchestrator.chat.service import Chat
+from orchestrator.chat.tool_approvals import Approvals
+from orchestrator.chat.tools import toolbox
+from orchestrator.chat.tools.tool import Policy, Toolbox
+from orchestrator.chat.tools.workspace import Grounds
+from orchestrator.chat.values import Answer, Event, Request
+from orchestrator.core.errors import ContextTooLong
+from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Project, Prompt, Stop, Usage
+from orchestrator.core.ports.model_backend import Choice
+from orchestrator.core.ports.storage import Stores
+from orchestrator.core.settings import Settings
+from orchestrator.execution.workspace.clone import Workspaces
+from orchestrator.sandbox.bubblewrap import Bubblewrap
+from orchestrator.workflow.journal.context import estimate
+from tests.journals import logbook
+from tests.ledgers import Peer, Town
+
+DOCUMENTS = {
+    "PORTFOLIO_CONTEXT.md": "# Portfolio\n\nOne shop.\n",
+    "projects/shop/PROJECT_CONTEXT.md": "# Shop\n\nPython, SQLite.\n",
+    "projects/shop/SESSION_BRIEFING.md": "# Briefing: shop\n\n## Facts\n\n- Port: 8080\n",
+}
+
+Says = Callable[[Prompt], str]
+
+
+@dataclass
+class ScriptedModel:
+    """A stand-in at the backend port: says what the test wrote, in pieces of three characters, and keeps prompts."""
+
+    says: Says | Sequence[str] = "It is so."
+    name: str = "scripted"
+    backend: str = "stand-in"
+    context_tokens: int = 4000
+    prompts: list[Prompt] = field(default_factory=list)
+    meanwhile: Callable[[], object] = lambda: None
+    """Called before each piece."""
+    embedder: Embedder | None = None
+    keeper: Keeper | None = None
+
+    def missing(self) -> str | None:
+        """Nothing is missing."""
+        return None
+
+    def count(self, text: str) -> int:
+        """Four characters a token."""
+        return estimate(text)
+
+    def generate(self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop) -> Generation:
+        """The next text of the script, until it is stopped. Raises ContextTooLong."""
+        self.prompts.append(prompt)
+        tokens = sum(self.count(each.content) for each in prompt.messages)
+        if tokens > self.context_tokens:
+            raise ContextTooLong(tokens, self.context_tokens)
+        text, said = self._text(prompt), ""
+        for at in range(0, len(text), 3):
+            self.meanwhile()
+            if stop.is_set():
+                return self._made(said, "cancelled", tokens)
+            said += text[at : at + 3]
+            on_text(text[at : at + 3])
+        return self._made(said, "stop", tokens)
+
+    def _text(self, prompt: Prompt) -> str:
+        if callable(self.says):
+            return self.says(prompt)
+        return self.says if isinstance(self.says, str) else self.says[len(self.prompts) - 1]
+
+    def _made(self, text: str, finish: str, tokens: int) -> Generation:
+        usage = Usage(model=self.name, backend=self.backend, tokens_in=tokens, tokens_out=self.count(text), seconds=0.1)
+        return Generation(text=text, finish=finish, usage=usage)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+@dataclass
+class One:
+    """A chooser with one model."""
+
+    model: ScriptedModel
+    why: str = "it is the only one"
+
+    def choose(self, wanted: str = "", *, peers: bool = True) -> Choice:
+        """That one."""
+        return Choice(model=self.model, why=self.why)
+
+
+@dataclass
+class Talk:
+    """A chat with all that a test wants to look at."""
+
+    chat: Chat
+    model: ScriptedModel
+    stores: Stores
+    town: Town
+    ada: Peer
+    events: list[Event] = field(default_factory=list)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def say(self, message: str, **how: object) -> Answer:
+        """One message, answered."""
+        return self.chat.answer(Request(message=message, **how), self.events.append, self.stop)  # type: ignore[arg-type]
+
+    def heard(self, kind: str) -> list[Event]:
+        """The events of one kind."""
+        return [event for event in self.events if event.kind == kind]
+
+    @property
+    def text(self) -> str:
+        """All text that was streamed."""
+        return "".join(event.data["text"] for event in self.heard("token"))
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Iterator[Stores]:
+    """A real SQLite database."""
+    made = wiring.stores(Settings(home=tmp_path / "home"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def talk(tmp_path: Path, stores: Stores, bubblewrap: Bubblewrap) -> Talk:
+    """A node's chat, over a ledger in memory."""
+    town = Town(DOCUMENTS)
+    ada = town.peer("ada")
+    model = ScriptedModel()
+    numbers = itertools.count(1)
+
+    def boxes(
+        conversation: str, project: Project | None, _ledger: object, wanted: Sequence[str], stop: Stop
+    ) -> Toolbox:
+        grounds = Grounds(folder=tmp_path / "chats", workspaces=Workspaces(cache=tmp_path / "cache"))
+        ground = grounds.open(conversation, None, stop)
+        return toolbox.toolbox(
+            ground, sandbox=bubblewrap, policy=Policy(asks=frozenset({"shell"})), node="desk", wanted=wanted
+        )
+
+    chat = Chat(
+        memory=Memory(conversations=stores.conversations, tool_calls=stores.tool_calls, usage=stores.usage),
+        chooser=One(model),
+        node="desk",
+        now=town.clock,
+        approvals=Approvals(new_id=lambda: f"q{next(numbers)}"),
+        gates=Gates(lanes={"stand-in": 1}, waiting=2),
+        ledger=lambda: (ada.ledger(), ""),
+        boxes=boxes,
+        chronicle=Chronicle(logbook=lambda: logbook(ada, tmp_path), node="desk"),
+    )
+    return Talk(chat=chat, model=model, stores=stores, town=town, ada=ada)

@@ -1,0 +1,54 @@
+"""Is a chat's project found once, told, and never changed afterwards?"""
+
+from __future__ import annotations
+
+from tests.orchestrator.chat.conftest import Talk
+
+
+def test_a_new_conversation_finds_its_project_and_says_so(talk: Talk) -> None:
+    """It has the project's documents from the first message on; start and answer tell project and reason."""
+    answer = talk.say("Which port does the shop repo use?")
+    assert answer.project == "shop"
+    assert answer.notes[0].startswith("about shop (because it names “shop”")
+    assert talk.events[0].data["project"] == "shop"
+    assert "Port: 8080" in talk.model.prompts[0].messages[0].content
+    assert talk.stores.conversations.get(answer.conversation).project == "shop"
+
+
+def test_a_general_question_stays_without(talk: Talk) -> None:
+    """No project, no note."""
+    answer = talk.say("What is the capital of France?")
+    assert (answer.project, answer.notes) == ("", ())
+
+
+def test_an_unsure_one_is_told_what_it_could_be(talk: Talk) -> None:
+    """It is answered for no project, and a note says which it may be."""
+    answer = talk.say("Fix the bug of my shop")
+    assert answer.project == ""
+    assert answer.notes == ("about no project; it could be shop (shop: it names “shop”)",)
+
+
+def test_a_conversation_is_never_switched(talk: Talk) -> None:
+    """Neither one that has none, which is told, nor one that has one."""
+    one = talk.say("What is the capital of France?")
+    two = talk.say("And what is in the shop repo?", conversation=one.conversation)
+    assert two.project == ""
+    assert two.notes[0].startswith("this looks like shop (because it names “shop”")
+    assert talk.stores.conversations.get(one.conversation).project == ""
+    about = talk.say("Which port?", project="shop")
+    assert talk.say("What is the capital of France?", conversation=about.conversation).project == "shop"
+
+
+def test_who_says_none_gets_none(talk: Talk) -> None:
+    """`match` off: nothing is looked for."""
+    answer = talk.say("Which port does the shop repo use?", match=False)
+    assert (answer.project, answer.notes) == ("", ())
+
+
+def test_a_repeated_request_is_the_same_one_with_its_project(talk: Talk) -> None:
+    """The same key finds the conversation that it began, whatever project that was found for."""
+    one = talk.say("Which port does the shop repo use?", device="phone", key="k1")
+    other = '[projects.other]\nurl = "/srv/o.git"\n[projects.shop]\nurl = "/srv/s.git"\n'
+    talk.ada.push({"fleet.toml": f'[trust]\nmissions = "remote"\n{other}'})
+    two = talk.say("Which port does the shop repo use?", device="phone", key="k1")
+    assert (two.conversation, two.repeated, two.project) == (one.conversation, True, "shop")

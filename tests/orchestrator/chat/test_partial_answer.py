@@ -1,0 +1,92 @@
+"""Is the answer inside a JSON object heard piece by piece, whatever the pieces are?"""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.chat.partial_answer import AnswerText
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs",)))
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def pieces(text: str, cuts: list[int]) -> list[str]:
+    """The text cut at these places."""
+    at = sorted({cut % (len(text) + 1) for cut in cuts} | {0, len(text)})
+    return [text[a:b] for a, b in pairwise(at)]
+
+
+@given(
+    before=st.dictionaries(TEXTS.filter(lambda key: key != "answer"), VALUES, max_size=3),
+    answer=TEXTS,
+    after=st.dictionaries(TEXTS.filter(lambda key: key != "answer"), VALUES, max_size=2),
+    cuts=st.lists(st.integers(min_value=0), max_size=12),
+    plain=st.booleans(),
+    indent=st.sampled_from([None, 2]),
+)
+def test_the_answer_is_heard_whole_in_any_pieces(
+    before: dict[str, object], answer: str, after: dict[str, object], cuts: list[int], plain: bool, indent: int | None
+) -> None:
+    """The pieces make up exactly what json.loads reads; what else stands in the object is never heard."""
+    text = json.dumps({**before, "answer": answer, **after}, ensure_ascii=plain, indent=indent)
+    reader = AnswerText()
+    assert "".join(reader.take(piece) for piece in pieces(text, cuts)) == answer
+
+
+@given(before=st.dictionaries(TEXTS, VALUES, max_size=3), answer=TEXTS.filter(bool), cut=st.integers(min_value=0))
+def test_what_was_heard_never_has_to_be_taken_back(before: dict[str, object], answer: str, cut: int) -> None:
+    """From any beginning of the JSON a beginning of the answer is heard."""
+    before.pop("answer", None)
+    text = json.dumps({**before, "answer": answer})
+    heard = AnswerText().take(text[: cut % (len(text) + 1)])
+    assert answer.startswith(heard)
+
+
+@given(value=VALUES.filter(lambda value: not isinstance(value, str)))
+def test_only_a_string_is_an_answer(value: object) -> None:
+    """An answer that is an object, a list or a number is not heard, nor are strings inside it."""
+    assert AnswerText().take(json.dumps({"answer": value, "x": "y"})) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"tool":"read","arguments":{"answer":"no"}}',
+        '["answer","no"]',
+        '"answer"',
+        "plain words",
+        "",
+        '{"answer" "no"}',
+    ],
+)
+def test_a_call_of_a_tool_says_nothing(text: str) -> None:
+    """Neither an answer deeper inside nor what is no object is heard."""
+    assert AnswerText().take(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "heard"),
+    [
+        (r'{"answer":"\ud83d\ude00"}', "😀"),
+        (r'{"answer":"\ud83d"}', "\ufffd"),
+        (r'{"answer":"\ude00x"}', "\ufffdx"),
+        (r'{"answer":"\ud83dx\u00e9"}', "\ufffdxé"),
+        (r'{"answer":"\ud83d\ud83d\ude00"}', "\ufffd😀"),
+        (r'{"answer":"\ud83d\n"}', "\ufffd\n"),
+        (r'{"answer":"\uzzzz."}', "\ufffd."),
+    ],
+)
+def test_halves_of_characters(text: str, heard: str) -> None:
+    """Two halves are one character; a half alone is the mark for what is lost, and can be stored."""
+    reader = AnswerText()
+    assert "".join(reader.take(char) for char in text) == heard
+    heard.encode()
