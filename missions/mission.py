@@ -36,12 +36,12 @@ FINISHED = frozenset({Status.DONE, Status.CANCELLED})
 """States in which a mission leaves `missions/` for its archive. A dead one stays: a person has to look at it."""
 
 TASKS = ("general_task", "coding_task", "review")
-AGENTS = ("builtin", "command", "review", "claude", "codex", "gemini", "opencode", "aider", "goose", "auto")
+AGENTS = ("builtin", "command", "review", "claude", "codex", "gemini", "opencode", "aider", "auto")
 NO_PROJECT = "none"
 """What `project:` says of a mission that belongs to none, so that none is looked for."""
 AUTO = "auto"
 """Whichever agent fits best: the node that takes the mission chooses, and says which and why."""
-PAID_AGENTS = frozenset({"claude", "codex", "gemini", "opencode", "aider", "goose"})
+PAID_AGENTS = frozenset({"claude", "codex", "gemini", "opencode", "aider"})
 APPROVALS = ("policy", "always", "auto")
 DELIVERIES = ("nothing", "push", "merge")
 """What an approval can do with the branch that was approved."""

@@ -6,11 +6,10 @@ from orchestrator.agents.aider import Aider
 from orchestrator.agents.claude import Claude
 from orchestrator.agents.codex import Codex
 from orchestrator.agents.gemini import Gemini
-from orchestrator.agents.goose import Goose
 from orchestrator.agents.opencode import OpenCode
 from orchestrator.execution.programs.port import Program
 
 
 def programs() -> tuple[Program, ...]:
     """All that are known, found here or not."""
-    return Claude(), Codex(), Gemini(), OpenCode(), Aider(), Goose()
+    return Claude(), Codex(), Gemini(), OpenCode(), Aider()

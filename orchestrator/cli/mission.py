@@ -43,7 +43,7 @@ for each in (*mission_orders.COMMANDS, decisions.diff, decisions.approve, decisi
 @click.option("--project", help="A project from fleet.toml; without it, the one that the text means.")
 @click.option("--no-project", is_flag=True, help="It belongs to no project; none is looked for.")
 @click.option("--priority", type=click.IntRange(0, 9), help="Higher first; 1 if missing.")
-@click.option("--agent", help="builtin, command, claude, codex, gemini, opencode, aider, goose or auto.")
+@click.option("--agent", help="builtin, command, claude, codex, gemini, opencode, aider or auto.")
 @click.option("--run", "run_line", help="The command line of a mission for `--agent command`.")
 @click.option("--to", multiple=True, help="A node, a role or a capability; may be given several times.")
 @click.option("--after", "depends_on", multiple=True, help="A mission that must be done before.")

@@ -16,7 +16,7 @@ __all__ = ["bubblewrap", "server"]
 CACHE = Path(os.environ.get("SHIFTBOOK_CI_AGENTS", Path.home() / ".cache" / "shiftbook-ci" / "agents"))
 KEYS = (
     *("ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN", "OPENAI_API_KEY", "GEMINI_API_KEY", "ANTHROPIC_BASE_URL"),
-    *("OPENAI_BASE_URL", "GOOGLE_GEMINI_BASE_URL", "GOOSE_PROVIDER", "GOOSE_MODEL"),
+    *("OPENAI_BASE_URL", "GOOGLE_GEMINI_BASE_URL"),
 )
 
 

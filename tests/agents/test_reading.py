@@ -15,14 +15,13 @@ from orchestrator.agents.claude import Claude
 from orchestrator.agents.codex import Codex
 from orchestrator.agents.codex import spent as spent_before
 from orchestrator.agents.gemini import Gemini
-from orchestrator.agents.goose import Goose
 from orchestrator.agents.opencode import OpenCode
 from orchestrator.execution.programs.error_kinds import trouble_of
 from orchestrator.execution.programs.home_files import lend, put
 from orchestrator.execution.programs.model_apis import with_keys
 from orchestrator.execution.programs.port import Brief, Program, Told, Trouble
 
-PROGRAMS: tuple[Program, ...] = (Claude(), Codex(), Gemini(), OpenCode(), Aider(), Goose())
+PROGRAMS: tuple[Program, ...] = (Claude(), Codex(), Gemini(), OpenCode(), Aider())
 WORDS = st.sampled_from(
     [
         "type",
@@ -156,17 +155,6 @@ def test_claude_errors_are_successes() -> None:
     assert (found.ended, found.trouble, found.session) == (True, Trouble.LOGIN, "s")
 
 
-def test_goose_by_its_documentation() -> None:
-    """Events as goose's documentation has them: a message, then `complete`. It was never run."""
-    text = {"type": "text", "text": "Done."}
-    call = {"type": "toolRequest", "toolCall": {"value": {"name": "shell", "arguments": {"command": "make"}}}}
-    message = {"type": "message", "message": {"role": "assistant", "content": [call, text]}}
-    found = told(Goose(), json.dumps(message), '{"type": "complete", "total_tokens": 120}')
-    assert (found.ended, found.answer, found.usage.tokens_in) == (True, "Done.", 120)
-    failed = told(Goose(), '{"type": "error", "error": "Authentication failed: 401"}', code=1)
-    assert (failed.ended, failed.trouble) == (False, Trouble.LOGIN)
-
-
 @pytest.mark.parametrize(
     ("said", "status", "trouble"),
     [
@@ -198,8 +186,6 @@ def test_missing_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         assert "has no log-in: " in str(program.missing())
     for key in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"):
         monkeypatch.setenv(key, "k")
-    monkeypatch.setenv("GOOSE_PROVIDER", "openai")
-    monkeypatch.setenv("GOOSE_MODEL", "m")
     assert [program.missing() for program in PROGRAMS] == [None] * len(PROGRAMS)
     assert [program.version() for program in PROGRAMS] == [f"{program.name} 1.2.3" for program in PROGRAMS]
 
@@ -207,7 +193,7 @@ def test_missing_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 @pytest.mark.parametrize("session", ["", "0b6c0a3e-1111-4222-8333-444455556666"])
 def test_launch_shows_nothing(session: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Neither the prompt nor a key is in a command line or in what a program's environment gets."""
-    for name in ("claude", "codex", "gemini", "opencode", "aider", "goose"):
+    for name in ("claude", "codex", "gemini", "opencode", "aider"):
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)
     home, tree = tmp_path / "home", tmp_path / "tree"
@@ -216,7 +202,6 @@ def test_launch_shows_nothing(session: str, monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     for key in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"):
         monkeypatch.setenv(key, "the-secret")
-    monkeypatch.setenv("GOOSE_PROVIDER", "openai")
     for program in PROGRAMS:
         launch = program.launch(Brief(prompt="the-prompt", tree=tree, home=home, session=session))
         assert not [word for word in launch.argv if "the-prompt" in word or "the-secret" in word]

@@ -52,7 +52,7 @@ task: coding_task          # task type; default general_task
 title: Fix the auth bug
 project: shop              # a name from fleet.toml
 priority: 5                # 0..9, higher first; default 1
-agent: claude              # claude, codex, gemini, opencode, aider, goose, builtin, command
+agent: claude              # claude, codex, gemini, opencode, aider, builtin, command
 to: desktop                # a node, a role, or capabilities: [gpu, local-files]
 depends_on: [add-login]
 not_before: 2026-12-01T08:00:00Z
