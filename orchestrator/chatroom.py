@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from orchestrator import wiring
+from orchestrator.adapters.models.router import Router
 from orchestrator.chat.handover.exchange import Exchange
 from orchestrator.chat.history import Memory
 from orchestrator.chat.ledger_cache import Newest
@@ -28,7 +29,6 @@ from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.ledger.config.fleet_toml import ToolsPart
 from orchestrator.ledger.snapshot import Ledger
-from orchestrator.routing import Router
 from orchestrator.workflow.fleet import Fleet
 from sync.errors import SyncError
 

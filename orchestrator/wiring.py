@@ -14,7 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator import founding
-from orchestrator.agents.review import ReviewAgent, Words
+from orchestrator.adapters.agents.log_review import ReviewAgent, Words
+from orchestrator.adapters.models.configured import candidates
+from orchestrator.adapters.models.manager import Shelf
+from orchestrator.adapters.models.router import Routed, Router
+from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
+from orchestrator.adapters.sandbox.none import NoSandbox
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Agent, Model, Project, Sandbox
@@ -29,14 +34,9 @@ from orchestrator.ledger.snapshot import Reader
 from orchestrator.ledger.transport import Bus
 from orchestrator.ledger.trust_pins import Pins
 from orchestrator.ledger.trust_root import Constitution
-from orchestrator.models.candidates import candidates
-from orchestrator.models.shelf import Shelf
 from orchestrator.node.clone_watch import Watching
 from orchestrator.node.commit_rules import WATCHED, merger
 from orchestrator.policy.authorization import Trust
-from orchestrator.routing import Routed, Router
-from orchestrator.sandbox.bubblewrap import Bubblewrap
-from orchestrator.sandbox.none import NoSandbox
 from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.journal.log import Logbook
 from orchestrator.workflow.journal.memos import Memos
@@ -160,7 +160,7 @@ def custody(settings: Settings) -> Custody:
 
 def stores(settings: Settings) -> Stores:
     """What this node keeps in its own database. Raises WrongSetting, StoreFailed."""
-    from orchestrator.store.opening import open_stores
+    from orchestrator.adapters.database.factory import open_stores
 
     return open_stores(settings.store_url, now=now, new_id=lambda: secrets.token_hex(16))
 
@@ -198,17 +198,17 @@ def sandbox(*, required: bool) -> Sandbox:
 
 def programs() -> tuple[Program, ...]:
     """The agents' programs that are known, whether or not they are installed."""
-    from orchestrator.agents.programs import programs as known
+    from orchestrator.adapters.agents import programs as known
 
     return tuple(known())
 
 
 def agents(settings: Settings, answers: Model, *, required: bool, held: Iterable[str] = ()) -> dict[str, Agent]:
     """The agents that work on this machine, by name. `held` is what the built-in one's tools may not do."""
-    from orchestrator.agents.builtin import BuiltinAgent
-    from orchestrator.agents.coding import CodingAgent
-    from orchestrator.agents.command import CommandAgent
-    from orchestrator.agents.tooled import ALONE
+    from orchestrator.adapters.agents.builtin import BuiltinAgent
+    from orchestrator.adapters.agents.command import CommandAgent
+    from orchestrator.adapters.agents.program_agent import CodingAgent
+    from orchestrator.adapters.agents.tool_worker import ALONE
     from orchestrator.execution.attempt import Attempts
 
     if not settings.accept_delegations:
@@ -246,6 +246,6 @@ def courier(settings: Settings) -> Courier | None:
     urls = settings.notify.get_secret_value()
     if not urls.strip():
         return None
-    from orchestrator.couriers.apprise import AppriseCourier
+    from orchestrator.adapters.notifiers.apprise import AppriseCourier
 
     return AppriseCourier(urls=urls)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.models.embedded import EmbeddedModel, ModelFile
-from orchestrator.models.xllamacpp import XLlamaCpp
+from orchestrator.adapters.models.model_file import EmbeddedModel, ModelFile
+from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from tests import databases
 from tests.ledgers import Keys
 
 if TYPE_CHECKING:
-    from orchestrator.models.llamacpp import LlamaCpp
+    from orchestrator.adapters.models.llamacpp import LlamaCpp
     from tests.llama_server import Llama
     from tests.ollama_shim import Shim
 
@@ -53,7 +53,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[XLlamaCpp]:
 @pytest.fixture(scope="session")
 def llamacpp(gguf: Path) -> Iterator[LlamaCpp]:
     """The same model through llama-cpp-python, which is built from source."""
-    from orchestrator.models.llamacpp import LlamaCpp
+    from orchestrator.adapters.models.llamacpp import LlamaCpp
 
     model = LlamaCpp(ModelFile(path=gguf), context_tokens=2048)
     why = model.missing()

@@ -23,14 +23,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
+from orchestrator.adapters.sandbox.none import NoSandbox
 from orchestrator.chat.tools.workspace import Grounds
 from orchestrator.core.ports.agent import LINE_PORT, Confinement, Sandbox
 from orchestrator.execution.egress.proxy import Line, open_line
 from orchestrator.execution.process.runner import Ending, Ran, run
 from orchestrator.execution.workspace.attempt_dirs import Folders, Label
 from orchestrator.execution.workspace.clone import Workspaces
-from orchestrator.sandbox.bubblewrap import Bubblewrap
-from orchestrator.sandbox.none import NoSandbox
 from tests.conftest import lacking
 from tests.orchestrator.execution.egress.conftest import ANTHROPIC
 from tests.orchestrator.execution.egress.upstream import KEY, api, whole

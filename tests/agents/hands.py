@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrator.agents.aider import Aider
-from orchestrator.agents.claude import Claude
-from orchestrator.agents.codex import Codex
-from orchestrator.agents.gemini import Gemini
-from orchestrator.agents.opencode import OpenCode
+from orchestrator.adapters.agents.aider import Aider
+from orchestrator.adapters.agents.claude import Claude
+from orchestrator.adapters.agents.codex import Codex
+from orchestrator.adapters.agents.gemini import Gemini
+from orchestrator.adapters.agents.opencode import OpenCode
 from orchestrator.execution.programs.model_apis import ANTHROPIC, GEMINI, OPENAI
 from orchestrator.execution.programs.port import Program, Upstream
 from tests.agents.standin import Turn

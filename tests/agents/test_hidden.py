@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.core.ports.agent import Confinement
-from orchestrator.sandbox.bubblewrap import Bubblewrap
 
 
 def run(sandbox: Bubblewrap, tree: Path, line: str, *hidden: str) -> str:

@@ -29,12 +29,12 @@ from pathlib import Path
 import pytest
 
 from missions.mission import Mission
-from orchestrator.agents.coding import CodingAgent
+from orchestrator.adapters.agents.program_agent import CodingAgent
+from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.core.ports.agent import Job, Meter, Outcome, Project, Unmetered, Usage
 from orchestrator.execution.attempt import Attempts
 from orchestrator.execution.programs.port import Brief, Launch, Program, Reading
 from orchestrator.execution.workspace.clone import Workspaces
-from orchestrator.sandbox.bubblewrap import Bubblewrap
 from tests.agents.conftest import CACHE
 from tests.agents.hands import HANDS, Hands
 from tests.agents.hostile import git_trap, sprung, traps

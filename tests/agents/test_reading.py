@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.agents.aider import Aider
-from orchestrator.agents.claude import Claude
-from orchestrator.agents.codex import Codex
-from orchestrator.agents.codex import spent as spent_before
-from orchestrator.agents.gemini import Gemini
-from orchestrator.agents.opencode import OpenCode
+from orchestrator.adapters.agents.aider import Aider
+from orchestrator.adapters.agents.claude import Claude
+from orchestrator.adapters.agents.codex import Codex
+from orchestrator.adapters.agents.codex import spent as spent_before
+from orchestrator.adapters.agents.gemini import Gemini
+from orchestrator.adapters.agents.opencode import OpenCode
 from orchestrator.execution.programs.error_kinds import trouble_of
 from orchestrator.execution.programs.home_files import lend, put
 from orchestrator.execution.programs.model_apis import with_keys

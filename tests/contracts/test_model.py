@@ -14,13 +14,13 @@ from typing import Any
 import jsonschema
 import pytest
 
+from orchestrator.adapters.models.llamacpp import LlamaCpp
+from orchestrator.adapters.models.model_file import ModelFile
+from orchestrator.adapters.models.ollama import OllamaServer
+from orchestrator.adapters.models.openai import Server
+from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
 from orchestrator.core.ports.agent import Embedder, Generation, Message, Model, Prompt
-from orchestrator.models.embedded import ModelFile
-from orchestrator.models.llamacpp import LlamaCpp
-from orchestrator.models.ollama import OllamaServer
-from orchestrator.models.openai import Server
-from orchestrator.models.xllamacpp import XLlamaCpp
 from tests.llama_server import Llama
 from tests.ollama_shim import Shim
 from tests.servers import free_port

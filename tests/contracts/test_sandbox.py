@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.adapters.sandbox import bubblewrap as confining
+from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
+from orchestrator.adapters.sandbox.none import NoSandbox
 from orchestrator.core.ports.agent import LINE_PORT, Confinement, Sandbox
 from orchestrator.execution.egress.proxy import listening
 from orchestrator.execution.process.runner import Ending, Ran, run
-from orchestrator.sandbox import bubblewrap as confining
-from orchestrator.sandbox.bubblewrap import Bubblewrap
-from orchestrator.sandbox.none import NoSandbox
 from tests.conftest import lacking
 
 Shell = Callable[..., Ran]

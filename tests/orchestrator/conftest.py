@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
+from orchestrator.adapters.sandbox.none import NoSandbox
 from orchestrator.core.ports.agent import Confinement, Sandbox
 from orchestrator.execution.process.runner import Ran, run
-from orchestrator.sandbox.bubblewrap import Bubblewrap
-from orchestrator.sandbox.none import NoSandbox
 from tests.conftest import lacking
 from tests.orchestrator.repositories import Server
 

@@ -17,11 +17,10 @@ from typing import Any
 
 import pytest
 
+from orchestrator.adapters.models import download
+from orchestrator.adapters.models.download import DownloadFailedError, Source, fetch
+from orchestrator.adapters.models.gguf import NotGguf, read_card
 from orchestrator.core.errors import NotFound, OrchestratorError, Refused, WrongSetting
-from orchestrator.models import download
-from orchestrator.models.card import read_card
-from orchestrator.models.download import DownloadFailedError, Source, fetch
-from orchestrator.models.gguf import NotGguf
 from tests.ollama_shim import Shim
 from tests.servers import free_port
 

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from orchestrator.adapters.models import openai as openai_backend
+from orchestrator.adapters.models.router import Router
 from orchestrator.api.app import create_app
 from orchestrator.api.chat import HOPS
 from orchestrator.chat.prompt_cache import Warmth
@@ -20,8 +22,6 @@ from orchestrator.core.errors import ModelUnavailable
 from orchestrator.core.ports.agent import Model
 from orchestrator.core.ports.model_backend import Candidate, Listed
 from orchestrator.execution.workspace.clone import Workspaces
-from orchestrator.models import openai as openai_backend
-from orchestrator.routing import Router
 from tests.orchestrator.api.conftest import Build, Site, bearer
 from tests.orchestrator.chat.conftest import ScriptedModel, Talk, stores, talk
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import wiring
+from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.chat.history import Memory
 from orchestrator.chat.log_entry import Chronicle
 from orchestrator.chat.queue import Gates
@@ -26,7 +27,6 @@ from orchestrator.core.ports.model_backend import Choice
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace.clone import Workspaces
-from orchestrator.sandbox.bubblewrap import Bubblewrap
 from orchestrator.workflow.journal.context import estimate
 from tests.journals import logbook
 from tests.ledgers import Peer, Town

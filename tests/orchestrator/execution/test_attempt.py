@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from missions.mission import Mission
-from orchestrator.agents.coding import CodingAgent
+from orchestrator.adapters.agents.program_agent import CodingAgent
+from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.core.ports.agent import Job, Outcome, Project
 from orchestrator.execution.attempt import Attempts
 from orchestrator.execution.workspace.clone import Workspaces
-from orchestrator.sandbox.bubblewrap import Bubblewrap
 from tests.conftest import lacking
 from tests.orchestrator.conftest import gone
 from tests.orchestrator.execution.scripted import BEGIN, END, Purse, Scripted, event, spent

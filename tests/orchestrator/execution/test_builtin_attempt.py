@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from missions.mission import Mission
-from orchestrator.agents.builtin import BuiltinAgent
-from orchestrator.agents.tooled import named
+from orchestrator.adapters.agents.builtin import BuiltinAgent
+from orchestrator.adapters.agents.tool_worker import named
+from orchestrator.adapters.models.xllamacpp import XLlamaCpp
+from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.core.errors import ModelUnavailable
 from orchestrator.core.ports.agent import Generation, Job, Model, Outcome, Project, Prompt, Stop, Usage
 from orchestrator.execution.attempt import Attempts
 from orchestrator.execution.workspace.clone import Workspaces
-from orchestrator.models.xllamacpp import XLlamaCpp
-from orchestrator.sandbox.bubblewrap import Bubblewrap
 from tests.orchestrator.execution.scripted import Purse
 from tests.orchestrator.repositories import Server, git
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from missions.mission import Mission
-from orchestrator.agents.aider import AiderReading
-from orchestrator.agents.claude import ClaudeReading
-from orchestrator.agents.opencode import OpenCodeReading
+from orchestrator.adapters.agents.aider import AiderReading
+from orchestrator.adapters.agents.claude import ClaudeReading
+from orchestrator.adapters.agents.opencode import OpenCodeReading
 from orchestrator.core.ports.agent import Job, Project, Unmetered
 from orchestrator.execution import program_round as rounds
 from orchestrator.execution import proposals

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.chat.tools import toolbox
 from orchestrator.chat.tools.paths import Place
 from orchestrator.chat.tools.search import Search
@@ -17,7 +18,6 @@ from orchestrator.chat.tools.workspace import Ground, Grounds
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.agent import Project
 from orchestrator.execution.workspace.clone import Workspaces
-from orchestrator.sandbox.bubblewrap import Bubblewrap
 from tests.conftest import require_program
 from tests.orchestrator.repositories import Server
 

@@ -13,11 +13,11 @@ import pytest
 
 from handoff.agents_file import BEGIN, END, extended
 from missions.mission import Mission
-from orchestrator.agents.command import CommandAgent
+from orchestrator.adapters.agents.command import CommandAgent
+from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.core.ports.agent import Job, Outcome, Project
 from orchestrator.execution.workspace import agents_md
 from orchestrator.execution.workspace.clone import Workspaces
-from orchestrator.sandbox.bubblewrap import Bubblewrap
 from tests.orchestrator.repositories import Server, git
 
 MISSION = Mission(name="fix", title="Fix the door", body="", agent="command", project="shop", timeout_seconds=20)

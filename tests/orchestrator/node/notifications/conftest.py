@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.adapters.database.factory import open_stores
+from orchestrator.adapters.notifiers.apprise import AppriseCourier
 from orchestrator.core.ports.notifier import Courier
 from orchestrator.core.ports.storage import Stores
-from orchestrator.couriers.apprise import AppriseCourier
 from orchestrator.ledger.config.fleet_toml import Charter
 from orchestrator.ledger.config.notification import Kind, Notice
 from orchestrator.ledger.config.notify_table import NotifyPart
 from orchestrator.node.notifications.dispatcher import Postman
 from orchestrator.node.notifications.publisher import Herald
-from orchestrator.store.opening import open_stores
 from tests.ledgers import Clock, Peer, Ticks
 from tests.receivers import Hook, Mailbox, hook, mailbox
 

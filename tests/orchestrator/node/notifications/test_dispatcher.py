@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from orchestrator.adapters.notifiers.apprise import AppriseCourier
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.notifier import Message, NotDelivered
-from orchestrator.couriers.apprise import AppriseCourier
 from orchestrator.ledger.config.notification import Kind
 from orchestrator.node.notifications.dispatcher import HOLD, RESTS
 from orchestrator.node.notifications.outbox_status import retry, standing

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from missions.approval import Facts
 from missions.lease import Hold
 from missions.mission import Status
-from orchestrator.agents.claude import Claude
+from orchestrator.adapters.agents.claude import Claude
 from orchestrator.core.errors import NotFound
 from orchestrator.core.ports.agent import Changes, Outcome, Usage
 from orchestrator.execution.programs.port import Brief

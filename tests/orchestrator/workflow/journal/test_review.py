@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from handoff.briefing import parse
-from orchestrator.agents.review import ReviewAgent
+from orchestrator.adapters.agents.log_review import ReviewAgent
 from orchestrator.core.errors import NotFound
 from orchestrator.core.ports.agent import Job
 from orchestrator.workflow.journal.review import BadProposal

@@ -1,0 +1,112 @@
+"""How does the model of this node do a mission by itself?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from missions.mission import Mission
+from orchestrator.adapters.agents.tool_worker import ALONE, SMALL, Tooled
+from orchestrator.chat.tools.tool import Policy
+from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
+from orchestrator.core.ports.agent import Generation, Job, Message, Model, Outcome, Prompt, Stop
+from orchestrator.execution import prompts
+from orchestrator.execution.attempt import Attempts
+from orchestrator.execution.outcome import first_sentence
+
+ANSWER_TOKENS = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltinAgent:
+    """Answers with the node's model; changes files with it and our tools, in a sandbox.
+
+    `attempts` is how work in a workspace is carried out; None: this agent only answers.
+    """
+
+    model: Model
+    answer_tokens: int = ANSWER_TOKENS
+    attempts: Attempts | None = None
+    policy: Policy = ALONE
+    name: str = "builtin"
+
+    def missing(self) -> str | None:
+        """What its model lacks."""
+        return self.model.missing()
+
+    def run(self, job: Job, stop: Stop) -> Outcome:
+        """One attempt: an answer, whose lines are told as they come, or work with tools."""
+        if stop.is_set():
+            return Outcome(ok=False, summary="Stopped.", error="stopped before it began", cancelled=True)
+        if self._needs_tools(job):
+            return self._work(job, stop)
+        return self._answer(job, stop)
+
+    def _needs_tools(self, job: Job) -> bool:
+        """A coding task does; a question about a project where the model holds enough to look around in it."""
+        able = self.attempts is not None and not self.attempts.sandbox.missing()
+        asks = job.project is not None and able and self.model.context_tokens >= SMALL
+        return job.mission.task == "coding_task" or asks
+
+    def _work(self, job: Job, stop: Stop) -> Outcome:
+        if self.attempts is None or (why := self.attempts.sandbox.missing()):
+            why = "it only answers here" if self.attempts is None else why
+            error = f"the built-in agent changes files in a sandbox only: {why}"
+            return Outcome(ok=False, summary="Not started.", error=error)
+        worker = Tooled(model=self.model, sandbox=self.attempts.sandbox, node=self.attempts.node, policy=self.policy)
+        return self.attempts.carry_out(job, stop, worker)
+
+    def _answer(self, job: Job, stop: Stop) -> Outcome:
+        lines = _Lines(job)
+        try:
+            asked = Prompt(messages=messages(job), max_tokens=self.answer_tokens)
+            made = self.model.generate(asked, on_text=lines.take, stop=stop)
+        except (ModelUnavailable, ContextTooLong, WrongPrompt) as error:
+            return Outcome(ok=False, summary="The model gave no answer.", error=str(error))
+        lines.close()
+        return outcome_of(made)
+
+
+def messages(job: Job) -> tuple[Message, ...]:
+    """What the model is given: what stays the same from mission to mission first, so that its prompt cache holds."""
+    asked = "\n\n".join(part for part in (_task(job.mission), prompts.comment(job)) if part)
+    return Message(role="system", content=job.context), Message(role="user", content=asked)
+
+
+def _task(mission: Mission) -> str:
+    title, body = mission.title.strip(), mission.body.strip()
+    return body if not title or body.startswith(title) else f"{title}\n\n{body}".strip()
+
+
+def outcome_of(made: Generation) -> Outcome:
+    """What an answer is worth: nothing said is nothing done."""
+    text = made.text.strip()
+    cancelled = made.finish == "cancelled"
+    error = "stopped before it ended" if cancelled else "" if text else "the model answered nothing"
+    return Outcome(
+        ok=not error,
+        summary=first_sentence(text) or "No answer.",
+        answer=text,
+        error=error,
+        cancelled=cancelled,
+        notes=(
+            *made.notes,
+            *(("the answer ends where its token limit was reached",) if made.finish == "length" else ()),
+        ),
+        usage=made.usage,
+    )
+
+
+class _Lines:
+    """Gathers pieces of text into the lines that people are told."""
+
+    def __init__(self, job: Job) -> None:
+        self._say, self._rest = job.say, ""
+
+    def take(self, text: str) -> None:
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._say(line)
+
+    def close(self) -> None:
+        if self._rest:
+            self._say(self._rest)

@@ -1,0 +1,269 @@
+"""What was said, and what did a model's tools do meanwhile?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Double, ForeignKey, Index, Integer, UniqueConstraint, delete, select, tuple_
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from orchestrator.adapters.database.column_types import Document, Moment, Name, Words, within
+from orchestrator.adapters.database.engine import Database, Table
+from orchestrator.core.errors import NotFound, Refused, WrongSetting
+from orchestrator.core.ports.storage import Conversation, Json, ToolCall, Turn
+
+BIG = BigInteger().with_variant(Integer, "sqlite")
+"""A number that counts up by itself on both databases."""
+
+
+class ConversationRow(Table):
+    """A conversation; `turns` is the seq of its last message, counted under this row's lock."""
+
+    __tablename__ = "conversations"
+    __table_args__ = (Index(None, "updated", "id"),)
+
+    id: Mapped[str] = mapped_column(Name(), primary_key=True)
+    project: Mapped[str] = mapped_column(Name(), index=True)
+    device: Mapped[str] = mapped_column(Name(), index=True)
+    title: Mapped[str] = mapped_column(Words())
+    created: Mapped[datetime] = mapped_column(Moment())
+    updated: Mapped[datetime] = mapped_column(Moment())
+    turns: Mapped[int]
+
+
+class MessageRow(Table):
+    """One turn."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("conversation_id", "seq"),
+        UniqueConstraint("conversation_id", "idempotency_key"),
+    )
+
+    id: Mapped[int] = mapped_column(BIG, primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(Name(), ForeignKey("conversations.id", ondelete="CASCADE"))
+    seq: Mapped[int]
+    role: Mapped[str] = mapped_column(Name())
+    content: Mapped[str] = mapped_column(Words())
+    device: Mapped[str] = mapped_column(Name())
+    usage: Mapped[Json] = mapped_column(Document())
+    trace: Mapped[Json] = mapped_column(Document())
+    idempotency_key: Mapped[str | None] = mapped_column(Name())
+    created: Mapped[datetime] = mapped_column(Moment())
+
+
+class ToolCallRow(Table):
+    """One call of a tool."""
+
+    __tablename__ = "tool_calls"
+
+    id: Mapped[int] = mapped_column(BIG, primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(Name(), ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(Name())
+    arguments: Mapped[Json] = mapped_column(Document())
+    state: Mapped[str] = mapped_column(Name())
+    result: Mapped[Json] = mapped_column(Document())
+    seconds: Mapped[float] = mapped_column(Double)
+    begun: Mapped[datetime] = mapped_column(Moment())
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptConversations:
+    """stores.Conversations in a database."""
+
+    database: Database
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+
+    def create(self, project: str, device: str, title: str) -> Conversation:
+        """A new, empty conversation."""
+        now = self.now()
+        row = ConversationRow(
+            id=self.new_id(), project=project, device=device, title=title, created=now, updated=now, turns=0
+        )
+        with self.database.writing() as session:
+            session.add(row)
+        return _conversation(row)
+
+    def get(self, conversation_id: str) -> Conversation:
+        """One conversation. Raises NotFound."""
+        with self.database.reading() as session:
+            return _conversation(_there(session.get(ConversationRow, conversation_id), conversation_id))
+
+    def append(self, conversation_id: str, turn: Turn) -> Turn:
+        """Adds a turn. Raises NotFound, Refused."""
+        with self.database.writing() as session:
+            row = _there(session.get(ConversationRow, conversation_id, with_for_update=True), conversation_id)
+            if turn.idempotency_key and (before := _with_key(session, conversation_id, turn.idempotency_key)):
+                return _the_same(before, turn)
+            row.turns += 1
+            row.updated = self.now()
+            new = replace(turn, seq=row.turns, created=row.updated, repeated=False)
+            session.add(_message(conversation_id, new))
+        return new
+
+    def turns(self, conversation_id: str, after_seq: int = 0, limit: int = 500) -> tuple[Turn, ...]:
+        """Turns in order. Raises NotFound."""
+        wanted = (
+            select(MessageRow)
+            .where(MessageRow.conversation_id == conversation_id, MessageRow.seq > within(after_seq))
+            .order_by(MessageRow.seq)
+            .limit(within(limit))
+        )
+        with self.database.reading() as session:
+            _there(session.get(ConversationRow, conversation_id), conversation_id)
+            return tuple(_turn(row) for row in session.scalars(wanted))
+
+    def listing(
+        self, *, device: str = "", project: str = "", limit: int = 50, before: str = ""
+    ) -> tuple[Conversation, ...]:
+        """The conversations that were used last."""
+        place = tuple_(ConversationRow.updated, ConversationRow.id)
+        wanted = (
+            select(ConversationRow)
+            .order_by(ConversationRow.updated.desc(), ConversationRow.id.desc())
+            .limit(within(limit))
+        )
+        if device:
+            wanted = wanted.where(ConversationRow.device == device)
+        if project:
+            wanted = wanted.where(ConversationRow.project == project)
+        if before:
+            wanted = wanted.where(place < tuple_(*_cursor(before)))
+        with self.database.reading() as session:
+            return tuple(_conversation(row) for row in session.scalars(wanted))
+
+    def delete(self, conversation_id: str) -> bool:
+        """Takes a conversation out with everything that hangs on it."""
+        with self.database.writing() as session:
+            gone = delete(ConversationRow).where(ConversationRow.id == conversation_id).returning(ConversationRow.id)
+            return session.scalar(gone) is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptToolCalls:
+    """stores.ToolCalls in a database."""
+
+    database: Database
+    now: Callable[[], datetime]
+
+    def begin(self, call: ToolCall) -> ToolCall:
+        """Notes a call before it is done. Raises NotFound."""
+        row = ToolCallRow(**{name: value for name, value in vars(call).items() if name not in {"id", "begun"}})
+        row.begun = self.now()
+        try:
+            with self.database.writing() as session:
+                session.add(row)
+        except IntegrityError as error:  # the one constraint that a new row can break is that of its conversation
+            raise NotFound(f"no conversation {call.conversation_id!r}") from error
+        return _call(row)
+
+    def finish(self, call_id: int, *, state: str, result: Json, seconds: float) -> None:
+        """Notes what came of it. Raises NotFound."""
+        with self.database.writing() as session:
+            row = _known(session.get(ToolCallRow, within(call_id)), call_id)
+            row.state, row.result, row.seconds = state, result, seconds
+
+    def get(self, call_id: int) -> ToolCall:
+        """One call. Raises NotFound."""
+        with self.database.reading() as session:
+            return _call(_known(session.get(ToolCallRow, within(call_id)), call_id))
+
+    def listing(self, conversation_id: str, after_id: int = 0, limit: int = 500) -> tuple[ToolCall, ...]:
+        """A conversation's calls in order."""
+        wanted = (
+            select(ToolCallRow)
+            .where(ToolCallRow.conversation_id == conversation_id, ToolCallRow.id > within(after_id))
+            .order_by(ToolCallRow.id)
+            .limit(within(limit))
+        )
+        with self.database.reading() as session:
+            return tuple(_call(row) for row in session.scalars(wanted))
+
+
+def _there(row: ConversationRow | None, conversation_id: str) -> ConversationRow:
+    if row is None:
+        raise NotFound(f"no conversation {conversation_id!r}")
+    return row
+
+
+def _known(row: ToolCallRow | None, call_id: int) -> ToolCallRow:
+    if row is None:
+        raise NotFound(f"no tool call {call_id}")
+    return row
+
+
+def _with_key(session: Session, conversation_id: str, key: str) -> MessageRow | None:
+    here = MessageRow.conversation_id == conversation_id
+    return session.scalar(select(MessageRow).where(here, MessageRow.idempotency_key == key))
+
+
+def _the_same(before: MessageRow, turn: Turn) -> Turn:
+    if (before.role, before.content) != (turn.role, turn.content):
+        raise Refused(f"the idempotency key of turn {before.seq} was used for something else: take a new one")
+    return replace(_turn(before), repeated=True)
+
+
+def _cursor(text: str) -> tuple[Any, str]:
+    moment, _, conversation_id = text.partition("~")
+    try:
+        when = datetime.fromisoformat(moment)
+        return Moment().process_bind_param(when, None), conversation_id  # type: ignore[arg-type]  # every dialect alike
+    except ValueError as error:
+        raise WrongSetting("before", "the cursor of a conversation from this listing") from error
+
+
+def _conversation(row: ConversationRow) -> Conversation:
+    return Conversation(
+        id=row.id,
+        project=row.project,
+        device=row.device,
+        title=row.title,
+        created=row.created,
+        updated=row.updated,
+        turns=row.turns,
+    )
+
+
+def _message(conversation_id: str, turn: Turn) -> MessageRow:
+    return MessageRow(
+        conversation_id=conversation_id,
+        seq=turn.seq,
+        role=turn.role,
+        content=turn.content,
+        device=turn.device,
+        usage=turn.usage,
+        trace=turn.trace,
+        idempotency_key=turn.idempotency_key or None,
+        created=turn.created,
+    )
+
+
+def _turn(row: MessageRow) -> Turn:
+    return Turn(
+        role=row.role,
+        content=row.content,
+        device=row.device,
+        usage=row.usage,
+        trace=row.trace,
+        idempotency_key=row.idempotency_key or "",
+        seq=row.seq,
+        created=row.created,
+    )
+
+
+def _call(row: ToolCallRow) -> ToolCall:
+    return ToolCall(
+        id=row.id,
+        conversation_id=row.conversation_id,
+        name=row.name,
+        arguments=row.arguments,
+        state=row.state,
+        result=row.result,
+        seconds=row.seconds,
+        begun=row.begun,
+    )

@@ -1,0 +1,16 @@
+"""What does Alembic run its steps on? The connection that `store.migration` hands over, in the transaction it is in."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from orchestrator.adapters.database.schema import METADATA
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=METADATA,
+    transactional_ddl=True,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,11 @@
+"""Which tables are there? Importing this names them all, for Alembic and for copies."""
+
+from __future__ import annotations
+
+from orchestrator.adapters.database import conversations, sync_and_outbox, tokens_and_devices, usage
+from orchestrator.adapters.database.engine import Table
+
+MODULES = (tokens_and_devices, conversations, sync_and_outbox, usage)
+METADATA = Table.metadata
+DEFINITIONS = tuple(METADATA.sorted_tables)
+"""Every table, after those that it points to."""

@@ -1,0 +1,216 @@
+"""Which tokens and which devices are let in, and what did the devices say of themselves?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Index, UniqueConstraint, delete, func, or_, select, text, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from orchestrator.adapters.database.column_types import Document, Moment, Name, Words, within
+from orchestrator.adapters.database.conversations import BIG
+from orchestrator.adapters.database.engine import Database, Table
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.ports.storage import DeviceState, Json, Registration, TokenRow
+
+KEPT_STATES = 1000
+"""How many states of each device are kept."""
+IN_FORCE = text("revoked IS NULL")
+
+
+class Token(Table):
+    """A bearer token's digest. A name is taken for as long as the token is not revoked."""
+
+    __tablename__ = "tokens"
+    __table_args__ = (
+        Index("tokens_name_in_force", "name", unique=True, sqlite_where=IN_FORCE, postgresql_where=IN_FORCE),
+    )
+
+    id: Mapped[int] = mapped_column(BIG, primary_key=True)
+    name: Mapped[str] = mapped_column(Name())
+    digest: Mapped[str] = mapped_column(Name(), unique=True)
+    scopes: Mapped[str] = mapped_column(Words())
+    created: Mapped[datetime] = mapped_column(Moment())
+    expires: Mapped[datetime | None] = mapped_column(Moment())
+    used: Mapped[datetime | None] = mapped_column(Moment())
+    revoked: Mapped[datetime | None] = mapped_column(Moment())
+
+
+class RegistrationRow(Table):
+    """A device that was let in."""
+
+    __tablename__ = "registrations"
+
+    device: Mapped[str] = mapped_column(Name(), primary_key=True)
+    name: Mapped[str] = mapped_column(Name())
+    kind: Mapped[str] = mapped_column(Name())
+    public_key: Mapped[str] = mapped_column(Words())
+    scopes: Mapped[str] = mapped_column(Words())
+    details: Mapped[Json] = mapped_column(Document())
+    created: Mapped[datetime] = mapped_column(Moment())
+    seen: Mapped[datetime | None] = mapped_column(Moment())
+    revoked: Mapped[datetime | None] = mapped_column(Moment())
+
+
+class DeviceStateRow(Table):
+    """One report of a device."""
+
+    __tablename__ = "device_state"
+    __table_args__ = (UniqueConstraint("device", "seq"),)
+
+    id: Mapped[int] = mapped_column(BIG, primary_key=True)
+    device: Mapped[str] = mapped_column(Name())
+    seq: Mapped[int]
+    state: Mapped[Json] = mapped_column(Document())
+    when: Mapped[datetime] = mapped_column(Moment())
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptTokens:
+    """stores.Tokens in a database."""
+
+    database: Database
+    now: Callable[[], datetime]
+
+    def add(self, name: str, digest: str, scopes: Iterable[str], expires: datetime | None = None) -> TokenRow:
+        """Stores a token. Raises WrongSetting."""
+        row = Token(name=name, digest=digest, scopes=_joined(scopes), created=self.now(), expires=expires)
+        try:
+            with self.database.writing() as session:
+                session.add(row)
+        except IntegrityError as error:
+            raise WrongSetting("NAME", f"a token {name!r} is in force already: revoke it first") from error
+        return _token(row)
+
+    def find(self, digest: str) -> TokenRow | None:
+        """The token that counts now."""
+        with self.database.reading() as session:
+            row = session.scalar(select(Token).where(Token.digest == digest, Token.revoked.is_(None)))
+            return None if row is None or (row.expires and row.expires <= self.now()) else _token(row)
+
+    def listing(self) -> tuple[TokenRow, ...]:
+        """Every token ever."""
+        with self.database.reading() as session:
+            return tuple(_token(row) for row in session.scalars(select(Token).order_by(Token.name, Token.id)))
+
+    def revoke(self, name: str) -> bool:
+        """Ends a token."""
+        ended = update(Token).where(Token.name == name, Token.revoked.is_(None)).values(revoked=self.now())
+        with self.database.writing() as session:
+            return session.scalar(ended.returning(Token.id)) is not None
+
+    def touch(self, digest: str, when: datetime) -> None:
+        """Notes when a token was used; an earlier moment changes nothing."""
+        later = or_(Token.used.is_(None), Token.used < when)
+        with self.database.writing() as session:
+            session.execute(update(Token).where(Token.digest == digest, later).values(used=when))
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptRegistrations:
+    """stores.Registrations in a database."""
+
+    database: Database
+    now: Callable[[], datetime]
+
+    def add(self, registration: Registration) -> Registration:
+        """Lets a device in."""
+        new = replace(registration, created=self.now(), revoked=None)
+        row = RegistrationRow(**vars(new) | {"scopes": _joined(new.scopes)})
+        with self.database.writing() as session:
+            self.database.hold(session, f"registration {new.device}")
+            session.merge(row)
+        return new
+
+    def find(self, device_id: str) -> Registration | None:
+        """The device if it is let in now."""
+        with self.database.reading() as session:
+            row = session.get(RegistrationRow, device_id)
+            return None if row is None or row.revoked else _registration(row)
+
+    def list(self) -> tuple[Registration, ...]:
+        """Every device that was ever let in."""
+        wanted = select(RegistrationRow).order_by(RegistrationRow.name, RegistrationRow.device)
+        with self.database.reading() as session:
+            return tuple(_registration(row) for row in session.scalars(wanted))
+
+    def revoke(self, device_id: str) -> bool:
+        """Shuts a device out."""
+        here = (RegistrationRow.device == device_id, RegistrationRow.revoked.is_(None))
+        ended = update(RegistrationRow).where(*here).values(revoked=self.now()).returning(RegistrationRow.device)
+        with self.database.writing() as session:
+            return session.scalar(ended) is not None
+
+    def touch(self, device_id: str, when: datetime) -> None:
+        """Notes when a device was last heard of; an earlier moment changes nothing."""
+        later = or_(RegistrationRow.seen.is_(None), RegistrationRow.seen < when)
+        with self.database.writing() as session:
+            session.execute(update(RegistrationRow).where(RegistrationRow.device == device_id, later).values(seen=when))
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptDevices:
+    """stores.Devices in a database."""
+
+    database: Database
+
+    def put_state(self, device_id: str, state: Json, when: datetime) -> DeviceState:
+        """Adds a state, and lets go of the oldest."""
+        mine = DeviceStateRow.device == device_id
+        with self.database.writing() as session:
+            self.database.hold(session, f"device {device_id}")
+            last = session.scalar(select(func.max(DeviceStateRow.seq)).where(mine)) or 0
+            row = DeviceStateRow(device=device_id, seq=last + 1, state=state, when=when)
+            session.add(row)
+            session.execute(delete(DeviceStateRow).where(mine, DeviceStateRow.seq <= row.seq - KEPT_STATES))
+        return _state(row)
+
+    def state(self, device_id: str) -> DeviceState | None:
+        """The newest state."""
+        return next(iter(self.history(device_id, 1)), None)
+
+    def history(self, device_id: str, limit: int = 50, before: int | None = None) -> tuple[DeviceState, ...]:
+        """States, newest first."""
+        wanted = select(DeviceStateRow).where(DeviceStateRow.device == device_id)
+        if before is not None:
+            wanted = wanted.where(DeviceStateRow.seq < within(before))
+        with self.database.reading() as session:
+            found = session.scalars(wanted.order_by(DeviceStateRow.seq.desc()).limit(within(limit)))
+            return tuple(_state(row) for row in found)
+
+
+def _joined(scopes: Iterable[str]) -> str:
+    return " ".join(sorted(set(scopes)))
+
+
+def _token(row: Token) -> TokenRow:
+    return TokenRow(
+        name=row.name,
+        digest=row.digest,
+        scopes=frozenset(row.scopes.split()),
+        created=row.created,
+        expires=row.expires,
+        used=row.used,
+        revoked=row.revoked,
+    )
+
+
+def _registration(row: RegistrationRow) -> Registration:
+    return Registration(
+        device=row.device,
+        name=row.name,
+        kind=row.kind,
+        public_key=row.public_key,
+        scopes=frozenset(row.scopes.split()),
+        details=row.details,
+        created=row.created,
+        seen=row.seen,
+        revoked=row.revoked,
+    )
+
+
+def _state(row: DeviceStateRow) -> DeviceState:
+    return DeviceState(device=row.device, seq=row.seq, state=row.state, when=row.when)

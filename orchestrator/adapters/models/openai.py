@@ -1,0 +1,261 @@
+"""How does a server answer that speaks the OpenAI protocol: llama.cpp, vLLM, a hosted service, another node?
+
+httpx and not the `openai` SDK: ollama's client brings httpx already, the protocol is one POST and lines of `data:`,
+and the fields that servers add (how much was cached, how large the context is) would get lost in the SDK's types.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from orchestrator.adapters.models import http, server_probe
+from orchestrator.adapters.models.answer import Answer, Rate, refusal
+from orchestrator.core.errors import ModelUnavailable
+from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Prompt, Stop, Usage
+from orchestrator.core.ports.model_backend import HOPS, Listed
+
+CONTEXT_FIELDS = ("context_length", "max_model_len", "context_window", "max_context_length")
+"""What servers call a model's context in their list (OpenRouter and Shiftbook, vLLM, Groq, LM Studio)."""
+END: Mapping[str, Any] = {"choices": [{"finish_reason": "stop"}]}
+"""What `[DONE]` says where no choice did."""
+REMEDY = "start it, or set SHIFTBOOK_OPENAI_URL to another server"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """Where it is and how to be let in. `key` is never shown; `context_tokens` holds where the server names none."""
+
+    url: str
+    backend: str = "openai"
+    key: str = field(default="", repr=False)
+    context_tokens: int = 8192
+    chosen: str = ""
+    """The model to answer with; "" is the first that it lists."""
+    peer: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The URL as it may be shown."""
+        return server_probe.address(self.url)
+
+    def client(self, *, silence: float) -> httpx.AsyncClient:
+        """A client for one call. A redirect is not followed: the key is for this server only."""
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        headers |= {HOPS: "1"} if self.peer else {}
+        base = self.url.rstrip("/") + "/"
+        return httpx.AsyncClient(base_url=base, headers=headers, **http.options(self.url, silence=silence))
+
+    def probe(self) -> str | None:
+        """Why it cannot be used, with the next step; None when it can. Takes at most a few seconds."""
+        try:
+            self.models()
+        except ModelUnavailable as error:
+            return str(error)
+        return None
+
+    def models(self) -> tuple[Listed, ...]:
+        """What it offers. Raises ModelUnavailable."""
+        server_probe.knock(self.url, REMEDY)
+        found = self.get("models").get("data")
+        listed = (
+            [each for each in found if isinstance(each, dict) and each.get("id")] if isinstance(found, list) else []
+        )
+        return tuple(sorted((self._listed(each) for each in listed), key=lambda each: each.name != self.chosen))
+
+    def open(self, name: str) -> OpenAICompatible:
+        """A model of it; "" is the chosen one."""
+        return OpenAICompatible(self, name or self.chosen)
+
+    def get(self, path: str) -> dict[str, Any]:
+        """A small JSON document. Raises ModelUnavailable."""
+        try:
+            headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+            options = http.options(self.url, silence=server_probe.QUICK_SECONDS)
+            answer = httpx.get(f"{self.url.rstrip('/')}/{path}", headers=headers, **options)
+            if answer.status_code == 200:
+                found = answer.json()
+                return found if isinstance(found, dict) else {}
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            raise self.unreachable(error) from error
+        raise ModelUnavailable(str(refusal(answer.status_code, _body(answer.text), asked=0, roof=0)))
+
+    def unreachable(self, error: Exception) -> ModelUnavailable:
+        """The error for a server that is not there."""
+        why = str(error) or type(error).__name__
+        return ModelUnavailable(f"{self.shown} does not answer ({why}): {REMEDY}")
+
+    def _listed(self, entry: Mapping[str, Any]) -> Listed:
+        meta = entry.get("meta")
+        known: Mapping[str, Any] = meta if isinstance(meta, dict) else {}  # llama.cpp's own word on its file
+        named = next((entry[each] for each in CONTEXT_FIELDS if isinstance(entry.get(each), int)), None)
+        parameters = known.get("n_params")
+        return Listed(
+            name=str(entry["id"]),
+            backend=self.backend,
+            context_tokens=int(named or known.get("n_ctx") or self.context_tokens),
+            size=int(known.get("size") or 0),
+            quantisation=str(known.get("ftype") or ""),
+            parameters=f"{parameters / 1e9:.2g}B" if isinstance(parameters, int) else "",
+        )
+
+
+class OpenAICompatible:
+    """One model of such a server. The server counts tokens; before it has, and when a call was stopped, an estimate."""
+
+    keeper: Keeper | None = None
+
+    def __init__(self, server: Server, name: str = "") -> None:
+        self._server, self._name, self._context = server, name, 0
+        self._rate = Rate()
+        self.backend = server.backend
+        self.embedder: Embedder | None = self
+
+    @property
+    def name(self) -> str:
+        """What was asked for; else what the server lists first, looked up once, in a few seconds at most."""
+        if not self._name:
+            with suppress(ModelUnavailable):
+                self._look()
+        return self._name or self._server.shown
+
+    @property
+    def context_tokens(self) -> int:
+        """What the server's list says; else what is set. Looked up once, in a few seconds at most."""
+        with suppress(ModelUnavailable):
+            self._look()
+        return self._context or self._server.context_tokens
+
+    def missing(self) -> str | None:
+        """Why it cannot answer; asks the server for its list."""
+        return self._server.probe()
+
+    def count(self, text: str) -> int:
+        """An estimate: the protocol has no way to count."""
+        return self._rate.count(text)
+
+    def generate(self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop) -> Generation:
+        """Answers; a stop hangs up at once. Raises ContextTooLong, ModelUnavailable, WrongPrompt."""
+        asked = sum(self.count(each.content) for each in prompt.messages)
+        answer = Answer(usage=Usage(model=self._name, backend=self.backend, tokens_in=asked), on_text=on_text)
+
+        async def work() -> None:
+            self._look()
+            answer.usage = _named(answer.usage, self._name)
+            async with self._server.client(silence=http.SILENCE_SECONDS) as client:
+                asking = {"model": self._name, "stream_options": {"include_usage": True}, **http.question(prompt)}
+                request = client.stream("POST", "chat/completions", json=asking)
+                async with request as response:
+                    if response.status_code != 200:
+                        text = (await response.aread()).decode(errors="replace")
+                        raise refusal(response.status_code, _body(text), asked=asked, roof=self.context_tokens)
+                    async for event in _events(response):
+                        self._take(event, answer, asked)
+                    if not answer.whole:
+                        raise ModelUnavailable(f"{self._server.shown} broke off in the middle of an answer")
+
+        try:
+            ended = http.until(work, stop)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._server.unreachable(error) from error
+        if ended:
+            self._rate.learn(prompt, answer.usage.tokens_in)
+        return answer.end(cancelled=not ended)
+
+    def embed(self, texts: Sequence[str]) -> tuple[tuple[float, ...], ...]:
+        """Vectors, in the order of `texts`. Raises ContextTooLong, ModelUnavailable."""
+        if not texts:
+            return ()
+        self._look()
+        asked = max((self.count(each) for each in texts), default=0)
+        body = {"model": self._name, "input": list(texts), "encoding_format": "float"}
+        headers = {"Authorization": f"Bearer {self._server.key}"} if self._server.key else {}
+        try:
+            url = f"{self._server.url.rstrip('/')}/embeddings"
+            answer = httpx.post(url, json=body, headers=headers, **http.options(self._server.url))
+        except httpx.HTTPError as error:
+            raise self._server.unreachable(error) from error
+        if answer.status_code != 200:
+            raise refusal(answer.status_code, _body(answer.text), asked=asked, roof=self.context_tokens)
+        return _vectors(answer.text, len(texts))
+
+    def close(self) -> None:
+        """Nothing is held between two calls."""
+
+    def _look(self) -> None:
+        """Finds out, once, which model is meant and how much it holds. Raises ModelUnavailable."""
+        if self._context:
+            return
+        listed = self._server.models()
+        found = next((each for each in listed if not self._name or each.name == self._name), None)
+        if not found and not self._name and not self._server.peer:
+            raise ModelUnavailable(f"{self._server.shown} lists no model: set SHIFTBOOK_MODEL to one that it has")
+        self._name = self._name or (found.name if found else "")
+        self._context = found.context_tokens if found else self._server.context_tokens
+
+    def _take(self, event: Mapping[str, Any], answer: Answer, asked: int) -> None:
+        """Takes in one event of the stream."""
+        if event.get("error"):
+            raise refusal(int(_code(event["error"])), event, asked=asked, roof=self.context_tokens)
+        if usage := event.get("usage"):
+            details = usage.get("prompt_tokens_details") or {}
+            answer.counts(
+                tokens_in=int(usage.get("prompt_tokens") or asked),
+                tokens_out=int(usage.get("completion_tokens") or len(answer.parts)),
+                tokens_cached=int(details.get("cached_tokens") or (event.get("timings") or {}).get("cache_n") or 0),
+            )
+        for choice in event.get("choices") or ():
+            answer.finish = "length" if choice.get("finish_reason") == "length" else answer.finish
+            answer.whole = answer.whole or bool(choice.get("finish_reason"))
+            if text := (choice.get("delta") or {}).get("content"):
+                answer.say(str(text))
+                answer.counts(tokens_out=len(answer.parts))
+
+
+def _named(usage: Usage, name: str) -> Usage:
+    return Usage(model=name, backend=usage.backend, tokens_in=usage.tokens_in)
+
+
+def _code(error: Any) -> int:
+    code = error.get("code") if isinstance(error, Mapping) else None
+    return code if isinstance(code, int) else 400
+
+
+async def _events(response: httpx.Response) -> AsyncIterator[Mapping[str, Any]]:
+    """The JSON of each `data:` line until `[DONE]`; comments and other fields are passed over."""
+    async for line in response.aiter_lines():
+        name, _, value = line.partition(":")
+        if name == "error":  # llama.cpp's word for an error inside a stream
+            yield {"error": _body(value)}
+        if name != "data":
+            continue
+        if value.strip() == "[DONE]":
+            yield END
+            return
+        found = _body(value)
+        if isinstance(found, Mapping):
+            yield found
+
+
+def _body(text: str) -> Mapping[str, Any] | str:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    return found if isinstance(found, dict) else text
+
+
+def _vectors(text: str, count: int) -> tuple[tuple[float, ...], ...]:
+    try:
+        rows = sorted(json.loads(text)["data"], key=lambda each: int(each["index"]))
+        vectors = tuple(tuple(float(number) for number in each["embedding"]) for each in rows)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelUnavailable(f"the server's vectors cannot be read: {error}") from error
+    if len(vectors) != count:
+        raise ModelUnavailable(f"the server sent {len(vectors)} vectors for {count} texts")
+    return vectors

@@ -1,0 +1,264 @@
+"""Which backend answers, and why that one?
+
+In order of preference; each with a circuit breaker. A backend that is not in this process is looked for once when the
+first request needs it (at most a third of a second if nothing is there), after that only beside the requests: one that
+is known to be dead costs a request nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from orchestrator.adapters.models.circuit_breaker import Breaker, State
+from orchestrator.core.errors import ModelUnavailable, NotFound
+from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Model, Prompt, Stop
+from orchestrator.core.ports.model_backend import Answered, Candidate, Choice, Health, Listed, Watched
+
+FRESH_SECONDS = 15.0
+"""How long a look at a backend counts; after that the next request has it renewed, without waiting for it."""
+
+
+@dataclass(kw_only=True)
+class _Known:
+    """What was seen of one candidate."""
+
+    breaker: Breaker = field(default_factory=Breaker)
+    looked: float | None = None
+    listed: tuple[Listed, ...] = ()
+    trouble: str = ""
+    looking: bool = False
+    opened: dict[str, Model] = field(default_factory=dict)
+    first: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Router:
+    """Chooses; keeps what it saw. Any number of threads may use it. `clock` is monotonic seconds."""
+
+    def __init__(self, candidates: Sequence[Candidate], *, clock: Callable[[], float]) -> None:
+        self._candidates = tuple(candidates)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known = [_Known() for _ in self._candidates]
+
+    def choose(self, wanted: str = "", *, peers: bool = True) -> Choice:
+        """Who answers now. `wanted` is a model, a backend, or `backend/model`; `peers` whether another node may be.
+
+        Raises ModelUnavailable when nobody can, NotFound when nobody has what is wanted.
+        """
+        tried: list[str] = []
+        for at in self._order(peers):
+            name = self._match(at, wanted)
+            if name is None:
+                continue
+            if trouble := self._trouble(at):
+                tried.append(f"{self._candidates[at].backend.backend}: {trouble}")
+                continue
+            return Choice(model=self._open(at, name), why=self._why(at, wanted, tried), tried=tuple(tried))
+        if wanted and not tried:
+            raise NotFound(f"no backend has a model {wanted!r}: `shiftbook models list` shows what there is")
+        raise ModelUnavailable("no model can answer: " + ("; ".join(tried) or "no backend is set"))
+
+    def generate(
+        self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop, wanted: str = "", peers: bool = True
+    ) -> Answered:
+        """Answers; goes on to the next backend when one fails before it said a word. Raises like Model.generate."""
+        said = False
+
+        def heard(text: str) -> None:
+            nonlocal said
+            said = True
+            on_text(text)
+
+        failed: list[str] = []
+        while True:
+            choice = self.choose(wanted, peers=peers)
+            try:
+                made = choice.model.generate(prompt, on_text=heard, stop=stop)
+            except ModelUnavailable as error:
+                failed.append(f"{choice.model.backend}: {error}")
+                if said or len(failed) > 2 * len(self._candidates):
+                    raise
+                continue
+            tried = tuple(dict.fromkeys([*failed, *choice.tried]))
+            whole = Choice(model=choice.model, why=choice.why, tried=tried)
+            return Answered(generation=made, choice=whole, failed=tuple(failed))
+
+    def models(self, *, peers: bool = False) -> tuple[Listed, ...]:
+        """What the backends offer, as last seen. One that was never looked for is waited for once, all at a time."""
+        order = list(self._order(peers))
+        unseen = [at for at in order if self._known[at].looked is None]
+        threads = [threading.Thread(target=self._seen, args=(at,), daemon=True) for at in unseen]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        for at in order:
+            self._renew(at)
+        return tuple(dict.fromkeys(each for at in order for each in self._known[at].listed))
+
+    def health(self) -> tuple[Health, ...]:
+        """How every backend stands, as last seen; looks for none."""
+        now = self._clock()
+        found = []
+        for candidate, known in zip(self._candidates, self._known, strict=True):
+            state = known.breaker.state(now)
+            reachable = None if known.looked is None else state is State.CLOSED
+            says = known.trouble if state is not State.CLOSED else ""
+            found.append(Health(backend=candidate.backend.backend, state=state.value, reachable=reachable, says=says))
+        return tuple(found)
+
+    def close(self) -> None:
+        """Closes every model that was opened."""
+        with self._lock:
+            opened = [model for known in self._known for model in known.opened.values()]
+        for model in opened:
+            model.close()
+
+    def _order(self, peers: bool) -> Iterator[int]:
+        return (at for at, each in enumerate(self._candidates) if peers or not each.peer)
+
+    def _match(self, at: int, wanted: str) -> str | None:
+        """What `wanted` is called at this backend; None when it means another one, or one that is not listed.
+
+        Only of a backend that lists nothing any model is believed: a wrong name would count as the backend's failure.
+        """
+        own = self._candidates[at].backend.backend
+        if wanted in ("", own):
+            return None if self._candidates[at].named and not wanted else ""
+        backend, _, rest = wanted.partition("/")
+        name = rest if backend == own and rest else wanted
+        self._seen(at)
+        self._renew(at)
+        names = {each.name for each in self._known[at].listed}
+        unlisted = name if name != wanted and not names else None
+        return next((each for each in (name, f"{name}:latest") if each in names), unlisted)
+
+    def _trouble(self, at: int) -> str:
+        """Why it is not to be used now; "" when it is."""
+        self._seen(at)
+        self._renew(at)
+        known, now = self._known[at], self._clock()
+        with self._lock:
+            if self._candidates[at].local and known.breaker.allows(now):  # nobody looks for it: a request tries it out
+                known.breaker = known.breaker.begun(now)
+            elif known.breaker.state(now) is not State.CLOSED:
+                return known.trouble or "it failed a moment ago"
+        return ""
+
+    def _why(self, at: int, wanted: str, tried: Iterable[str]) -> str:
+        why = f"asked for {wanted}" if wanted else self._candidates[at].why
+        first = ", ".join(each.partition(":")[0] for each in tried)
+        return f"{why}; {first} could not" if first else why
+
+    def _open(self, at: int, name: str) -> Model:
+        known = self._known[at]
+        with self._lock:
+            if name not in known.opened:
+                known.opened[name] = Watched(self._candidates[at].backend.open(name), partial(self._heard, at))
+            return known.opened[name]
+
+    def _renew(self, at: int) -> None:
+        """Has a look taken beside the requests when the last one is old, or when a dead backend has rested."""
+        known, now = self._known[at], self._clock()
+        with self._lock:
+            resting = known.breaker.state(now) is State.OPEN
+            fresh = known.looked is None or now - known.looked < FRESH_SECONDS
+            due = not known.looking and not self._candidates[at].local
+            due = due and not resting and (not fresh or known.breaker.state(now) is State.HALF_OPEN)
+            known.looking = known.looking or due
+        if due:
+            threading.Thread(target=self._look, args=(at,), name="look for a backend", daemon=True).start()
+
+    def _seen(self, at: int) -> None:
+        """Looks for a backend that nobody looked for yet; whoever comes meanwhile waits for that one look."""
+        with self._known[at].first:
+            if self._known[at].looked is None:
+                self._look(at)
+
+    def _look(self, at: int) -> None:
+        known = self._known[at]
+        try:
+            listed, trouble = self._candidates[at].backend.models(), ""
+        except ModelUnavailable as error:
+            listed, trouble = (), str(error)
+        with self._lock:
+            now = self._clock()
+            known.looked, known.looking, known.trouble = now, False, trouble or known.trouble
+            if trouble:
+                known.breaker = known.breaker.down(now)
+            else:
+                known.listed, known.breaker = listed, known.breaker.succeeded()
+
+    def _heard(self, at: int, error: ModelUnavailable | None) -> None:
+        """Takes in how a call went."""
+        known, now = self._known[at], self._clock()
+        with self._lock:
+            known.breaker = known.breaker.failed(now) if error else known.breaker.succeeded()
+            known.trouble = str(error) if error else ""
+
+
+class Routed:
+    """Whatever the router chooses, as one model: what agents use. Falls back as it does; usage says who answered."""
+
+    def __init__(self, router: Router, *, context_tokens: int) -> None:
+        self._router, self._context = router, context_tokens
+
+    @property
+    def name(self) -> str:
+        """The name of who would answer now."""
+        chosen = self._chosen()
+        return chosen.name if chosen else "no model"
+
+    @property
+    def backend(self) -> str:
+        """What would answer now."""
+        chosen = self._chosen()
+        return chosen.backend if chosen else "none"
+
+    @property
+    def context_tokens(self) -> int:
+        """What that one holds."""
+        chosen = self._chosen()
+        return chosen.context_tokens if chosen else self._context
+
+    @property
+    def embedder(self) -> Embedder | None:
+        """That one's."""
+        chosen = self._chosen()
+        return chosen.embedder if chosen else None
+
+    @property
+    def keeper(self) -> Keeper | None:
+        """That one's."""
+        chosen = self._chosen()
+        return chosen.keeper if chosen else None
+
+    def missing(self) -> str | None:
+        """Why nobody can answer; looks for backends that nobody looked for yet."""
+        try:
+            self._router.choose()
+        except ModelUnavailable as error:
+            return str(error)
+        return None
+
+    def count(self, text: str) -> int:
+        """As that one counts. Raises ModelUnavailable."""
+        return self._router.choose().model.count(text)
+
+    def generate(self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop) -> Generation:
+        """Answers. Raises ContextTooLong, ModelUnavailable, WrongPrompt."""
+        made = self._router.generate(prompt, on_text=on_text, stop=stop)
+        return replace(made.generation, notes=made.notes)
+
+    def close(self) -> None:
+        """Closes every model."""
+        self._router.close()
+
+    def _chosen(self) -> Model | None:
+        try:
+            return self._router.choose().model
+        except ModelUnavailable:
+            return None

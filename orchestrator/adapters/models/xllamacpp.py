@@ -1,0 +1,221 @@
+"""How does the model answer that runs inside this process, with nothing to install beside it?
+
+xllamacpp is llama.cpp's server in a library. Each call runs in a thread of its own, so that a stop is heeded at once,
+also while the model reads a prompt: the caller goes on, and the thread ends at its next sign of progress. A few calls
+at a time, one in each slot; a conversation finds its slot as it left it, or fetches what it left from disk.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib.metadata
+import importlib.util
+import shutil
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from orchestrator.adapters.models import kv_cache_files
+from orchestrator.adapters.models import xllamacpp_server as words
+from orchestrator.adapters.models.answer import Answer, refusal
+from orchestrator.adapters.models.blocking_call import listen
+from orchestrator.adapters.models.kv_cache_files import Note, States
+from orchestrator.adapters.models.model_file import Weights, threads_here
+from orchestrator.adapters.models.slots import Place, Slots
+from orchestrator.adapters.models.xllamacpp_server import EMBED_TOKENS, Engine, Start, start
+from orchestrator.core.errors import ModelUnavailable
+from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Message, Prompt, Stop, Usage
+
+ENDING_SECONDS = 30.0
+
+
+class XLlamaCpp:
+    """A GGUF file in this process, with `slots` answers at a time, each with `context_tokens` of its own."""
+
+    backend = "xllamacpp"
+
+    def __init__(
+        self,
+        weights: Weights,
+        *,
+        context_tokens: int = 8192,
+        threads: int | None = None,
+        slots: int = 2,
+        scratch: Path | None = None,
+    ) -> None:
+        self.name, self.context_tokens = weights.name, context_tokens
+        self.embedder: Embedder | None = self
+        self.keeper: Keeper | None = self
+        self._weights, self._count = weights, slots
+        self._threads = threads or threads_here()
+        self._engine: Engine | None = None
+        self._vectors: Engine | None = None
+        self._identity = self._loaded = ""
+        self._loading = threading.Lock()
+        self._embedding = threading.Lock()
+        self._slots, self._states = Slots(slots), States(scratch)
+        self._calls: set[threading.Event] = set()
+
+    def missing(self) -> str | None:
+        """Why it cannot answer here; loads nothing."""
+        if not importlib.util.find_spec("xllamacpp"):
+            return "xllamacpp is not installed: pip install xllamacpp"
+        return self._weights.missing()
+
+    def count(self, text: str) -> int:
+        """How many tokens `text` is, by the model's own tokenizer. Raises ModelUnavailable."""
+        status, found = self._load().ask("/tokenize", {"content": text, "add_special": False})
+        if status != 200:
+            raise ModelUnavailable(f"{self.name} does not count: {found}")
+        return len(found["tokens"])
+
+    def generate(self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop) -> Generation:
+        """Answers; returns within 0.2 s of a stop, with what there is. Raises as the port says, and WrongPrompt."""
+        answer = Answer(usage=Usage(model=self._loaded or self.name, backend=self.backend), on_text=on_text)
+        place = self._slots.take(prompt.conversation, stop)
+        if place is None:
+            return answer.end(cancelled=True)
+        left = threading.Event()
+        self._calls.add(left)
+
+        def work(heard: Callable[[Mapping[str, Any]], bool]) -> None:
+            try:
+                self._answer(place, prompt, heard, left)
+            except ValueError as error:
+                raise words.wrong(error, prompt) from error
+            except (RuntimeError, OSError) as error:
+                raise ModelUnavailable(f"{self.name} failed: {error}") from error
+            finally:
+                self._calls.discard(left)
+                self._slots.give(place)
+
+        def take(chunk: Mapping[str, Any]) -> None:
+            words.take(chunk, answer, self.context_tokens)
+
+        ended = listen(work, take, stop, left=left, name="xllamacpp")
+        answer.usage = replace(answer.usage, model=self._loaded or self.name)
+        return answer.end(cancelled=not ended)
+
+    def embed(self, texts: Sequence[str]) -> tuple[tuple[float, ...], ...]:
+        """Means of the last layer, of length 1: demo grade for a model that was not made for it."""
+        with self._embedding:
+            if self._vectors is None:
+                path = self._weights.file()
+                what = Start(path=path, context=EMBED_TOKENS, threads=self._threads, embedding=True)
+                self._vectors = start(what)
+                atexit.register(self.close)
+            found = self._vectors.embeddings([text or " " for text in texts]) if texts else {"data": []}
+        if "error" in found:
+            raise refusal(400, found, asked=0, roof=EMBED_TOKENS)
+        rows = sorted(found["data"], key=lambda each: int(each["index"]))
+        return tuple(tuple(each["embedding"]) for each in rows)
+
+    def warm(self, messages: Sequence[Message], conversation: str = "") -> Usage:
+        """Reads `messages` and keeps that for every call that begins with the same first message."""
+        prompt = Prompt(messages=tuple(messages), max_tokens=1, conversation=conversation)
+        return self.generate(prompt, on_text=lambda _: None, stop=threading.Event()).usage
+
+    def save(self, path: Path, conversation: str = "") -> bool:
+        """Writes a conversation's state to a file that a later process can load. Raises ModelUnavailable, OSError."""
+        place = self._slots.take(conversation, threading.Event())
+        assert place
+        try:
+            if place.holds == conversation and place.tokens:
+                self._put_away(place, conversation)
+        finally:
+            self._slots.give(place)
+        note = self._states.note(conversation)
+        if note:
+            kv_cache_files.export(self._states.path(conversation), path, note)
+        return note is not None
+
+    def load(self, path: Path, conversation: str = "") -> bool:
+        """Takes up a saved state; it is read when a call needs it. Raises ModelUnavailable, OSError."""
+        self._load()
+        note = kv_cache_files.read_note(path, self._identity)
+        if note is None:
+            return False
+        shutil.copyfile(path, self._states.path(conversation))
+        self._states.keep(conversation, note)
+        return True
+
+    def close(self) -> None:
+        """Ends the calls that run and unloads the model. Without it, an exit during a call would crash the process."""
+        for left in list(self._calls):
+            left.set()
+        if not self._slots.drained(ENDING_SECONDS):
+            return
+        with self._loading, self._embedding:
+            self._engine = self._vectors = None
+        self._slots.forget()
+        self._states.close()
+        atexit.unregister(self.close)
+
+    def _answer(
+        self, place: Place, prompt: Prompt, heard: Callable[[Mapping[str, Any]], bool], left: threading.Event
+    ) -> None:
+        """The library's thread: from loading the model to the last chunk."""
+        engine, beginning = self._load(), kv_cache_files.head(prompt.messages)
+        self._set_up(engine, place, prompt.conversation, beginning)
+        place.holds, place.head, place.tokens = prompt.conversation, beginning, 0
+        if left.is_set():
+            return
+
+        def progress(chunk: Mapping[str, Any]) -> bool:
+            place.tokens = words.held(chunk) or place.tokens
+            return heard(chunk)
+
+        engine.chat(words.body_of(prompt) | {"id_slot": place.number}, progress)
+        if place.tokens >= kv_cache_files.LEAST_TOKENS and not self._states.donor("", beginning) and not left.is_set():
+            self._write(engine, place, f"head {beginning}")  # so that no other conversation has to read it again
+
+    def _set_up(self, engine: Engine, place: Place, conversation: str, beginning: str) -> None:
+        """Puts what a conversation had read before into its place, after putting away what was there."""
+        if place.holds == conversation and place.head == beginning:
+            return
+        if place.holds:
+            self._put_away(place, place.holds)
+        donor = self._states.donor(conversation, beginning)
+        if donor is None or (place.head == beginning and donor != conversation):
+            return
+        status, _ = engine.ask(f"/slots/{place.number}?action=restore", {"filename": self._states.file(donor)})
+        if status != 200:
+            self._states.drop(donor)
+
+    def _put_away(self, place: Place, conversation: str) -> None:
+        if self._engine and place.tokens >= kv_cache_files.LEAST_TOKENS:
+            self._write(self._engine, place, conversation)
+
+    def _write(self, engine: Engine, place: Place, key: str) -> None:
+        """Writes a place to disk. A full disk costs time later, nothing now."""
+        try:
+            status, found = engine.ask(f"/slots/{place.number}?action=save", {"filename": self._states.file(key)})
+            size = self._states.path(key).stat().st_size if status == 200 else 0
+        except (OSError, ModelUnavailable):
+            size = 0
+        if not size:
+            self._states.drop(key)
+            return
+        note = Note(model=self._identity, head=place.head, tokens=int(found["n_saved"]), size=size)
+        self._states.keep(key, note)
+
+    def _load(self) -> Engine:
+        """The library's server; loads the model the first time. Raises ModelUnavailable."""
+        with self._loading:
+            if self._engine is None:
+                path = self._weights.file()
+                self._engine = start(
+                    Start(
+                        path=path,
+                        context=self.context_tokens,
+                        slots=self._count,
+                        threads=self._threads,
+                        states=self._states.folder,
+                    )
+                )
+                library = f"{self.backend} {importlib.metadata.version('xllamacpp')}"
+                self._loaded, self._identity = path.stem, kv_cache_files.identity(path, library)
+                atexit.register(self.close)
+            return self._engine

@@ -1,0 +1,246 @@
+"""How is a command confined on Linux, without a container daemon?
+
+bubblewrap builds a root of its own: system folders read-only, no home, no other user's files, an empty /tmp, its own
+PID, IPC, UTS and (where the kernel allows it) user namespace, no network unless asked for, no capabilities. Only the
+workspace is writable, less what is protected in it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from orchestrator.adapters.sandbox import relay
+from orchestrator.core.ports.agent import LINE_PORT, RUN_MARK, Confinement
+
+MIB = 1024 * 1024
+PROBE_SECONDS = 10.0
+LINE = Path("/run/shiftbook/line")
+"""Where the line's socket is inside."""
+RELAY = Path("/run/shiftbook/relay.py")
+NOTHING = Path(__file__).with_name("nothing.json")
+"""What a hidden file holds: `{}`, because programs refuse settings that are no object. (And /dev/null would not do: no
+device can be opened where it is bound.)"""
+
+ETC = (
+    *("alternatives", "bash.bashrc", "ca-certificates*", "crypto-policies", "fonts", "gai.conf", "group"),
+    *("host.conf", "hosts", "inputrc", "java*", "ld.so.*", "locale.alias", "localtime", "magic", "maven", "mime.types"),
+    *(
+        "nsswitch.conf",
+        "os-release",
+        "passwd",
+        "perl",
+        "pki/tls/certs",
+        "profile",
+        "profile.d",
+        "protocols",
+        "python3*",
+    ),
+    *("resolv.conf", "services", "shells", "ssl/certs", "ssl/openssl.cnf", "terminfo", "timezone"),
+)
+"""What is shown of /etc, name by name: a sandbox whose node runs as root could else read shadow and ssh keys there."""
+
+
+class Bubblewrap:
+    """The sandbox of Linux nodes. `readable` names further trees (a tool's own folder) that are shown read-only.
+
+    What it cannot do: limit the number of processes of a node that runs as root (the kernel exempts root from
+    RLIMIT_NPROC, in a user namespace too), and filter which hosts are reached once the network is on.
+    """
+
+    name = "bubblewrap"
+
+    def __init__(self, *, readable: Sequence[Path] = (), program: str = "bwrap") -> None:
+        self._readable = tuple(readable)
+        self._program = program
+
+    @functools.cached_property
+    def _found(self) -> str | None:
+        return shutil.which(self._program)
+
+    @functools.cached_property
+    def _users(self) -> tuple[str, ...]:
+        """A user namespace in which no further one can be made (in it a command would be root again, and could mount);
+        where the system cannot promise that, whatever it can.
+        """
+        strict = ("--unshare-user", "--disable-userns")
+        tried = [self._found or self._program, *strict, "--ro-bind", "/", "/", "--proc", "/proc", "--", "/bin/true"]
+        return strict if _try(tried) is None else ("--unshare-user-try",)
+
+    @functools.cached_property
+    def _why_not(self) -> str | None:
+        if not self._found:
+            return "bubblewrap is not installed: apt-get install bubblewrap"
+        if not shutil.which("prlimit"):
+            return "prlimit is not installed: apt-get install util-linux"
+        with tempfile.TemporaryDirectory() as folder:
+            line = Path(folder, "line")
+            line.touch()
+            return _try(self.command(["/bin/sh", "-c", "exit 0"], Confinement(writable=Path(folder), line=line)))
+
+    def missing(self) -> str | None:
+        """Why it does not work here; tried once by running it."""
+        return self._why_not
+
+    def command(self, argv: Sequence[str], confinement: Confinement) -> list[str]:
+        """The bwrap command line. Start it with `confinement.environment` as its environment: values such as keys
+        would else stand in a command line that every user of the machine can read. Any other variable is taken away.
+        """
+        return [
+            *expendable(),
+            self._found or self._program,
+            *self._users,
+            *_namespaces(confinement),
+            *_root(),
+            *_scratch(confinement),
+            *_line(confinement),
+            *_mounts(confinement, self._readable),
+            # /proc, because the kernel's settings in it are root's to write without any capability
+            *("--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/"),
+            *("--chdir", str(confinement.writable)),
+            *(word for name in foreign(confinement.environment) for word in ("--unsetenv", name)),
+            *("--", *limits(confinement), *(relayed(RELAY, LINE, "alone") if confinement.line else ()), *argv),
+        ]
+
+
+def relayed(script: Path, socket: Path, how: str) -> list[str]:
+    """What stands before a command so that it finds its line: our relay, run by the Python that this node runs on."""
+    return [str(interpreter()), "-I", "-S", "-B", str(script), str(socket), str(LINE_PORT), how]
+
+
+def interpreter() -> Path:
+    """The real program of this Python, not a virtual environment's link to it."""
+    return Path(getattr(sys, "_base_executable", None) or sys.executable).resolve()
+
+
+def python() -> list[Path]:
+    """What of this node's Python a sandbox must show: its program, library and shared object, and no more of the
+    folder that they lie in, which may be somebody's home.
+    """
+    kept = [interpreter(), *(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib"))]
+    shared = Path(sysconfig.get_config_var("LIBDIR") or "/usr/lib").glob("libpython3*.so*")
+    return [path for path in dict.fromkeys((*kept, *sorted(shared))) if not path.is_relative_to("/usr")]
+
+
+def _line(confinement: Confinement) -> list[str]:
+    """The one line to the outside, and the relay to it. Connecting writes nothing: read-only is enough."""
+    if not confinement.line:
+        return []
+    shown = ((confinement.line, LINE), (Path(relay.__file__), RELAY))
+    return [word for source, target in shown for word in ("--ro-bind", str(source), str(target))]
+
+
+def _mounts(confinement: Confinement, readable: Sequence[Path]) -> list[str]:
+    """The folders that are shown, outer before inner, so that none hides another; of one path the strictest last."""
+    shown = (*readable, *confinement.readable, *(python() if confinement.line else ()))
+    ways = (
+        ("--ro-bind-try", shown),
+        ("--bind", (*confinement.kept, confinement.writable)),
+        ("--ro-bind", confinement.protected),
+    )
+    ordered = sorted(
+        (len(path.parts), rank, how, path) for rank, (how, paths) in enumerate(ways) for path in dict.fromkeys(paths)
+    )
+    return [*(word for _, _, how, path in ordered for word in (how, str(path), str(path))), *_hidden(confinement)]
+
+
+def _hidden(confinement: Confinement) -> Iterator[str]:
+    """Empties what must not be seen. Where a link leads out of the workspace there is nothing to see anyway."""
+    work = confinement.writable.resolve()
+    for path in dict.fromkeys(each.resolve() for each in confinement.hidden):
+        if path == work or not path.is_relative_to(work):
+            continue
+        if path.is_dir():
+            yield from ("--tmpfs", str(path), "--remount-ro", str(path))
+        elif path.exists():
+            yield from ("--ro-bind", str(NOTHING), str(path))
+
+
+def foreign(allowed: Mapping[str, str]) -> list[str]:
+    """The variables of this process that a command must not see."""
+    return sorted(os.environ.keys() - allowed.keys() - {RUN_MARK})
+
+
+def expendable() -> list[str]:
+    """What makes a command the first that dies when the machine runs out of memory, and not the node."""
+    program = shutil.which("choom")
+    return [program, "-n", "1000", "--"] if program else []
+
+
+def limits(confinement: Confinement) -> list[str]:
+    """The prlimit prefix for a confinement.
+
+    RLIMIT_DATA, not RLIMIT_AS: V8, Go and Java reserve many gigabytes of addresses that they never use, and die at
+    start under an address limit; data counts what is really writable. Zero means no limit.
+    """
+    wanted = (
+        ("data", confinement.memory_mib * MIB),
+        ("nproc", confinement.processes),
+        ("fsize", confinement.file_mib * MIB),
+        ("cpu", confinement.cpu_seconds or 0),
+    )
+    program = shutil.which("prlimit") or "prlimit"
+    return [program, "--core=0", *(f"--{name}={value}" for name, value in wanted if value), "--"]
+
+
+def _namespaces(confinement: Confinement) -> list[str]:
+    return [
+        "--die-with-parent",
+        "--new-session",  # no way to type into the person's terminal (TIOCSTI)
+        *("--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"),
+        *(() if confinement.network else ("--unshare-net",)),
+        *("--cap-drop", "ALL", "--hostname", "sandbox"),
+    ]
+
+
+def _root() -> list[str]:
+    """System folders, read-only; /bin and its like as the links that they are on a merged system."""
+    words = ["--ro-bind", "/usr", "/usr"]
+    for path in (Path("/", name) for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32")):
+        if path.is_symlink():
+            words += ["--symlink", str(path.readlink()), str(path)]
+        elif path.is_dir():
+            words += ["--ro-bind", str(path), str(path)]
+    return words + _bind("--ro-bind-try", [path for glob in ETC for path in sorted(Path("/etc").glob(glob))])
+
+
+def _scratch(confinement: Confinement) -> list[str]:
+    """What every program expects and nobody keeps: /proc, /dev, empty temporary folders and an empty home.
+
+    They lie in memory, and hold together no more than one process may.
+    """
+    home = Path(confinement.environment.get("HOME", "/"))
+    shares = {"/tmp": 2, "/dev/shm": 4}  # noqa: S108  # the sandbox's own ones
+    if home.is_absolute() and home != Path("/") and home not in confinement.kept:
+        shares[str(home)] = 4
+    sized = (word for path, share in shares.items() for word in (*_roof(confinement, share), "--tmpfs", path))
+    return ["--proc", "/proc", "--dev", "/dev", *sized, "--symlink", "/tmp", "/var/tmp"]  # noqa: S108
+
+
+def _roof(confinement: Confinement, share: int) -> tuple[str, ...]:
+    sizes = [size for size in (confinement.file_mib, confinement.memory_mib // share) if size]
+    return ("--size", str(min(sizes) * MIB)) if sizes else ()
+
+
+def _bind(how: str, paths: Iterable[Path]) -> list[str]:
+    return [word for path in paths for word in (how, str(path), str(path))]
+
+
+def _try(command: Sequence[str]) -> str | None:
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PROBE_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"bubblewrap does not run here: {error}"
+    if done.returncode == 0:
+        return None
+    said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    return f"bubblewrap does not work here: {said[-1] if said else f'exit code {done.returncode}'}"

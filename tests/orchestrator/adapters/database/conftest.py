@@ -1,0 +1,84 @@
+"""What do the tests of the stores share? Every one of them runs on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from orchestrator.adapters.database.engine import Database, open_database
+from orchestrator.adapters.database.factory import open_stores
+from orchestrator.core.ports.storage import Stores
+from tests.databases import Server
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+NUMBERS = itertools.count(1)
+
+
+@dataclass
+class Clock:
+    """A clock that moves by a second whenever it is read, and when it is told to."""
+
+    moment: datetime = NOON
+
+    def __call__(self) -> datetime:
+        self.moment += timedelta(seconds=1)
+        return self.moment
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """The database that a test runs on."""
+    return str(request.param)
+
+
+@pytest.fixture
+def new_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], str]]:
+    """Makes URLs of empty databases."""
+    opened = []
+
+    def make() -> str:
+        name = f"db{next(NUMBERS)}"
+        if backend == "sqlite":
+            return f"sqlite:///{tmp_path}/{name}/shiftbook.db"
+        server: Server = request.getfixturevalue("postgresql_server")
+        context = server.database(name)
+        opened.append(context)
+        return context.__enter__()
+
+    yield make
+    for context in opened:
+        context.__exit__(None, None, None)
+
+
+@pytest.fixture
+def url(new_url: Callable[[], str]) -> str:
+    """An empty database."""
+    return new_url()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The clock of the stores."""
+    return Clock()
+
+
+@pytest.fixture
+def stores(url: str, clock: Clock) -> Iterator[Stores]:
+    """All stores, in an empty database."""
+    ids = itertools.count(1)
+    opened = open_stores(url, now=clock, new_id=lambda: f"id-{next(ids)}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    """The database behind `stores`."""
+    opened = open_database(url)
+    yield opened
+    opened.close()

@@ -1,0 +1,103 @@
+"""Facts about many who write at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from orchestrator.core.ports.storage import Stores, Turn
+
+WRITER = """
+import sys, itertools, threading
+from datetime import UTC, datetime
+from orchestrator.store.opening import open_stores
+from orchestrator.stores import Turn
+url, conversation, name, threads, turns = *sys.argv[1:4], int(sys.argv[4]), int(sys.argv[5])
+stores = open_stores(url, now=lambda: datetime.now(UTC), new_id=str)
+failed = []
+def write(thread):
+    try:
+        for n in range(turns):
+            key = f"shared-{n}" if n % 5 == 0 else f"{name}-{thread}-{n}"
+            stores.conversations.append(conversation, Turn(role="user", content=f"turn {n}", idempotency_key=key))
+    except Exception as error:
+        failed.append(repr(error))
+workers = [threading.Thread(target=write, args=(k,)) for k in range(threads)]
+for worker in workers: worker.start()
+for worker in workers: worker.join()
+stores.close()
+sys.exit("\\n".join(failed) or 0)
+"""
+
+
+def test_many_append_to_one_conversation(stores: Stores, url: str) -> None:
+    """Three processes of four threads each: no gap, no number twice, every shared key once, nobody is turned away."""
+    here = stores.conversations.create("", "", "").id
+    started = [
+        subprocess.Popen([sys.executable, "-c", WRITER, url, here, name, "4", "20"], stderr=subprocess.PIPE)
+        for name in ("a", "b", "c")
+    ]
+    said = [each.communicate(timeout=120)[1].decode() for each in started]
+    assert [each.returncode for each in started] == [0, 0, 0], said
+    turns = stores.conversations.turns(here)
+    assert [turn.seq for turn in turns] == list(range(1, len(turns) + 1))
+    keys = [turn.idempotency_key for turn in turns]
+    assert len(keys) == len(set(keys)) == 3 * 4 * 16 + 4
+    assert stores.conversations.get(here).turns == len(turns)
+
+
+def test_reports_of_one_device_are_counted_one_by_one(stores: Stores) -> None:
+    """Eight threads that report for a device use each number once."""
+    from tests.orchestrator.adapters.database.conftest import NOON
+
+    seqs: list[int] = []
+
+    def report() -> None:
+        for n in range(10):
+            seqs.append(stores.devices.put_state("p1", {"n": n}, NOON).seq)
+
+    threads = [threading.Thread(target=report) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(seqs) == list(range(1, 81))
+
+
+def test_a_name_is_given_to_one_of_many(stores: Stores) -> None:
+    """Of eight who make a token of one name at once, one has it."""
+    from orchestrator.core.errors import WrongSetting
+
+    refused: list[str] = []
+
+    def add(n: int) -> None:
+        try:
+            stores.tokens.add("laptop", f"digest {n}", ["chat"])
+        except WrongSetting as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=add, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(stores.tokens.listing()), len(refused)) == (1, 7)
+
+
+@pytest.mark.parametrize("readers", [6])
+def test_readers_never_wait_for_a_writer(stores: Stores, readers: int, database: object) -> None:
+    """While a transaction writes, others read what was there before."""
+    from sqlalchemy import text
+
+    from orchestrator.adapters.database.engine import Database
+
+    assert isinstance(database, Database)
+    here = stores.conversations.create("", "", "before").id
+    with database.writing() as session:
+        session.execute(text("UPDATE conversations SET title = 'after'"))
+        assert [stores.conversations.get(here).title for _ in range(readers)] == ["before"] * readers
+    assert stores.conversations.get(here).title == "after"
+    assert stores.conversations.append(here, Turn(role="user", content="x")).seq == 1

@@ -1,0 +1,97 @@
+"""Facts about the model that runs inside this process."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from orchestrator.adapters.models.model_file import ModelFile
+from orchestrator.adapters.models.xllamacpp import XLlamaCpp
+from orchestrator.core.errors import ModelUnavailable
+from orchestrator.core.ports.agent import Message, Prompt
+
+HELLO = Prompt(messages=(Message(role="user", content="Say hello."),), max_tokens=2)
+
+
+@pytest.mark.model
+def test_port_is_shut(embedded: XLlamaCpp) -> None:
+    """Nobody else on the machine can use the port that the library opens."""
+    embedded.count("load")
+    address = urlsplit(embedded._load().server.listening_address)
+    assert address.hostname == "127.0.0.1"
+    for method, path in (
+        ("POST", "/completion"),
+        ("POST", "/v1/chat/completions"),
+        ("GET", "/slots"),
+        ("GET", "/props"),
+    ):
+        connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=10)
+        connection.request(method, path, json.dumps({"prompt": "x"}) if method == "POST" else None)
+        assert connection.getresponse().status == 401
+        connection.close()
+
+
+@pytest.mark.model
+def test_says_which_weights(embedded: XLlamaCpp) -> None:
+    """An answer names the file that it came from, with its quantisation."""
+    made = embedded.generate(HELLO, on_text=lambda text: None, stop=threading.Event())
+    assert made.usage.model == "SmolLM2-135M-Instruct.Q8_0"
+
+
+def test_not_a_model(tmp_path: Path) -> None:
+    """A file that is no model is a model that is unavailable, with its path; asking what is missing loads nothing."""
+    path = tmp_path / "broken.gguf"
+    assert "not there" in (XLlamaCpp(ModelFile(path=path)).missing() or "")
+    path.write_bytes(b"GGUF nonsense")
+    model = XLlamaCpp(ModelFile(path=path))
+    assert model.missing() is None
+    for _ in range(2):
+        with pytest.raises(ModelUnavailable, match=r"broken\.gguf"):
+            model.generate(HELLO, on_text=lambda text: None, stop=threading.Event())
+    with pytest.raises(ModelUnavailable):
+        model.count("x")
+    model.close()
+    model.close()
+
+
+PROGRAM = """
+import sys, threading, time
+from pathlib import Path
+from orchestrator.models.embedded import EmbeddedModel
+from orchestrator.models.embedded import ModelFile
+from orchestrator.models.xllamacpp import XLlamaCpp
+from orchestrator.ports import Message, Prompt
+model = XLlamaCpp(EmbeddedModel(cache=Path(sys.argv[1])), context_tokens=1024)
+stop = threading.Event()
+call = dict(on_text=lambda text: first.set(), stop=stop)
+first = threading.Event()
+asked = Prompt(messages=(Message(role="user", content="Tell me a story."),), max_tokens=int(sys.argv[3]))
+work = lambda: model.generate(asked, **call)
+if sys.argv[2] == "busy":
+    threading.Thread(target=work, daemon=True).start()
+    first.wait(60)
+else:
+    work()
+if sys.argv[2] == "closed":
+    model.close(); model.close()
+    stop.clear(); work()
+"""
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(("how", "tokens"), [("busy", 500), ("left", 4), ("closed", 4)])
+def test_exit(how: str, tokens: int, embedded: XLlamaCpp) -> None:
+    """A program ends cleanly and without a word, whether its model was closed, left open or still answering."""
+    cache = str(embedded._weights.cache)  # type: ignore[attr-defined]
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", PROGRAM, cache, how, str(tokens)], capture_output=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert time.monotonic() - started < 60
