@@ -18,9 +18,9 @@ from orchestrator.api.metrics import KEY as METRICS
 from orchestrator.api.metrics import metrics
 from orchestrator.api.problems import Problem
 from orchestrator.api.speech import Work, spoken, sse, waited
+from orchestrator.app.chat_factory import Chatroom
 from orchestrator.chat.tools.toolbox import NAMES
 from orchestrator.chat.values import Event, Request
-from orchestrator.chatroom import Chatroom
 from orchestrator.core.errors import NotFound
 from orchestrator.core.ports.agent import Stop
 from orchestrator.core.ports.storage import Conversation, Turn

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from orchestrator import gitdoor, wiring
+from orchestrator import gitdoor
 from orchestrator.api.house import House
-from orchestrator.chatroom import open_chatroom
+from orchestrator.app import wiring
+from orchestrator.app.chat_factory import open_chatroom
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings

@@ -13,8 +13,8 @@ from orchestrator.api.chat import ID, room
 from orchestrator.api.gate import caller, needs
 from orchestrator.api.house import House, house
 from orchestrator.api.orders import MissionPath
+from orchestrator.app.chat_factory import exchange
 from orchestrator.chat.handover.exchange import Exchange
-from orchestrator.chatroom import exchange
 
 
 class ConversationPath(BaseModel):

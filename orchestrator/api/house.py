@@ -9,7 +9,7 @@ from typing import cast
 
 from flask import current_app
 
-from orchestrator.chatroom import Chatroom
+from orchestrator.app.chat_factory import Chatroom
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.settings import Settings
 from orchestrator.gitdoor import GitDoor

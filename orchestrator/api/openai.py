@@ -22,12 +22,12 @@ from orchestrator.api.house import House
 from orchestrator.api.openai_errors import ERRORS, in_their_shape
 from orchestrator.api.openai_words import Completion, Embedding
 from orchestrator.api.speech import Work, spoken, waited
+from orchestrator.app.chat_factory import Chatroom
 from orchestrator.chat.failover import Voice
 from orchestrator.chat.partial_answer import AnswerText
 from orchestrator.chat.prompt_fit import size
 from orchestrator.chat.queue import Ticket
 from orchestrator.chat.values import Event
-from orchestrator.chatroom import Chatroom
 from orchestrator.core.errors import ContextTooLong, NotFound, WrongPrompt
 from orchestrator.core.ports.agent import Generation, Prompt, Stop, Usage
 from orchestrator.core.ports.storage import Run

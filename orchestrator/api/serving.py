@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from orchestrator import gitdoor, wiring
+from orchestrator import gitdoor
 from orchestrator.api import access, server
 from orchestrator.api.app import create_app
 from orchestrator.api.doors import open_house
+from orchestrator.app import wiring
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.tokens import anyone

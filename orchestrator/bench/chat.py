@@ -22,7 +22,7 @@ from typing import Any
 
 import httpx
 
-from orchestrator import wiring
+from orchestrator.app import wiring
 from orchestrator.bench.chat_listeners import Held, hold
 from orchestrator.bench.ground import Ground, lay
 from orchestrator.bench.result import Result, at_most

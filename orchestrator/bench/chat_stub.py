@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from orchestrator import wiring
 from orchestrator.api import server
 from orchestrator.api.app import create_app
 from orchestrator.api.doors import open_house
+from orchestrator.app import wiring
 from orchestrator.chat.queue import Gates
 from orchestrator.core import settings
 from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Model, Prompt, Stop, Usage

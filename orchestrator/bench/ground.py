@@ -19,7 +19,7 @@ from handoff.log import PREAMBLE
 from missions import document
 from missions.lease import Hold
 from missions.mission import Mission
-from orchestrator import templates, wiring
+from orchestrator.app import ledger_templates, wiring
 from orchestrator.bench.history import import_finished
 from orchestrator.core import settings
 from orchestrator.core.ports.agent import Outcome
@@ -198,12 +198,12 @@ def lay(root: Path, *, missions: int, finished: int = 0, beat: float = 1.0) -> G
     for node in [f"n{number}" for number in range(8)]:
         key = make_key(root / "keys" / node, node)
         lines.append(Principal(name=node, roles=frozenset({"node"}), key=key.public).line)
-    charter = templates.FLEET.format(name="bench").replace('sandbox = "required"', 'sandbox = "optional"')
+    charter = ledger_templates.FLEET.format(name="bench").replace('sandbox = "required"', 'sandbox = "optional"')
     files: dict[str, bytes | None] = {
         "fleet.toml": charter.replace("beat_seconds = 60", f"beat_seconds = {beat}").encode(),
         "allowed_signers": "".join(line + "\n" for line in lines).encode(),
         "SESSION_LOG.md": PREAMBLE.encode(),
-        "missions/README.md": templates.MISSIONS.encode(),
+        "missions/README.md": ledger_templates.MISSIONS.encode(),
     }
     store = GitStore(ground.bare)
     tip = _commit(store, None, files, person)

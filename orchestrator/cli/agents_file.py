@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from handoff.agents_file import extended
-from orchestrator import wiring
+from orchestrator.app import wiring
 from orchestrator.cli import paper
 from orchestrator.cli.mission import warn
 from orchestrator.core import settings

@@ -10,8 +10,8 @@ import click
 from rich.filesize import decimal
 from rich.progress import Progress
 
-from orchestrator import backups
-from orchestrator.bundle import Say
+from orchestrator.app import backup
+from orchestrator.app.backup_archive import Say
 from orchestrator.cli import paper
 from orchestrator.core import settings
 
@@ -25,7 +25,7 @@ def command(target: Path, as_json: bool) -> None:
     The node may go on running. The file holds private keys: keep it where you would keep those.
     """
     with progress("saving") as say:
-        saved = backups.save(settings.load(), target, say)
+        saved = backup.save(settings.load(), target, say)
     parts = saved.manifest.parts
     if as_json:
         told = {"file": str(saved.path), "bytes": saved.path.stat().st_size, "rows": saved.rows}

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 import httpx
 
-from orchestrator import wiring
+from orchestrator.app import wiring
+from orchestrator.app.chat_factory import Chatroom, open_chatroom
 from orchestrator.chat.values import Event, Request
-from orchestrator.chatroom import Chatroom, open_chatroom
 from orchestrator.core.errors import NotFound, OrchestratorError, Refused
 from orchestrator.core.settings import Settings
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from orchestrator import wiring
+from orchestrator.app import wiring
 from orchestrator.cli import paper
 from orchestrator.cli.mission import warn
 from orchestrator.core import settings

@@ -10,7 +10,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator import wiring
+from orchestrator.app import wiring
 from orchestrator.cli import paper
 from orchestrator.cli.mission import warn
 from orchestrator.core.errors import StoreFailed, WrongSetting

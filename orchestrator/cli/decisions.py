@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from orchestrator import wiring
+from orchestrator.app import wiring
 from orchestrator.cli import paper
 from orchestrator.core import settings
 from orchestrator.core.errors import NotFound

@@ -16,10 +16,10 @@ import click
 from rich.syntax import Syntax
 from rich.text import Text
 
-from orchestrator import demo
+from orchestrator.app import demo
+from orchestrator.app.demo_fleet import DemoFailed, Stage, staged
 from orchestrator.cli import paper
 from orchestrator.cli.mission import row
-from orchestrator.stage import DemoFailed, Stage, staged
 from orchestrator.workflow.mission_view import MissionView
 from sync.errors import SyncError
 

@@ -9,8 +9,8 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator import checkup
-from orchestrator.checkup import Health
+from orchestrator.app import doctor
+from orchestrator.app.doctor import Health
 from orchestrator.cli import paper
 from orchestrator.core import settings
 
@@ -21,7 +21,7 @@ INK = {Health.GOOD: paper.INK["done"], Health.POOR: paper.INK["review"], Health.
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def command(as_json: bool) -> None:
     """Says what is missing on this machine and how to mend it. Exit code 1 if something is broken."""
-    findings = list(checkup.look(settings.load()))
+    findings = list(doctor.look(settings.load()))
     if as_json:
         paper.print_json([asdict(finding) for finding in findings])
     else:
@@ -29,7 +29,7 @@ def command(as_json: bool) -> None:
     sys.exit(1 if any(finding.health is Health.BROKEN for finding in findings) else 0)
 
 
-def _print(findings: list[checkup.Finding]) -> None:
+def _print(findings: list[doctor.Finding]) -> None:
     rows = Table(box=paper.MARGIN, show_header=False, show_edge=False, border_style=paper.RULE, padding=(0, 1))
     rows.add_column(justify="right", style="dim", no_wrap=True)
     rows.add_column()

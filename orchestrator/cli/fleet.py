@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from orchestrator import wiring
+from orchestrator.app import wiring
 from orchestrator.cli import paper
 from orchestrator.cli.cost import show
 from orchestrator.cli.mission import warn

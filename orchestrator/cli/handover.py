@@ -10,9 +10,9 @@ from dataclasses import asdict
 
 import click
 
-from orchestrator import wiring
+from orchestrator.app import wiring
+from orchestrator.app.chat_factory import exchange
 from orchestrator.chat.handover.exchange import Exchange
-from orchestrator.chatroom import exchange
 from orchestrator.cli import paper
 from orchestrator.core import settings
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from orchestrator import founding
+from orchestrator.app import setup
 from orchestrator.cli import paper
 from orchestrator.core import settings
 
@@ -21,10 +21,10 @@ def command(folder: Path, remote: str, as_json: bool) -> None:
 
     A ledger is an ordinary Git repository. FOLDER may be a project's own repository. Running it twice changes nothing.
     """
-    report(founding.init(folder, settings.load(), remote=remote), as_json)
+    report(setup.init(folder, settings.load(), remote=remote), as_json)
 
 
-def report(made: founding.Founded, as_json: bool) -> None:
+def report(made: setup.Founded, as_json: bool) -> None:
     """Says what was done and what comes next; init and join end alike."""
     if as_json:
         paper.print_json({key: str(value) if isinstance(value, Path) else value for key, value in asdict(made).items()})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from orchestrator import founding
+from orchestrator.app import setup
 from orchestrator.cli.init import report
 from orchestrator.core import settings
 
@@ -19,4 +19,4 @@ from orchestrator.core import settings
 def command(url: str, folder: Path | None, as_json: bool) -> None:
     """Clones the ledger at URL into FOLDER, set up so that a plain `git commit` and `git push` just work."""
     name = re.sub(r"\.git$", "", url.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1]) or "ledger"
-    report(founding.join(url, folder or Path(name), settings.load()), as_json)
+    report(setup.join(url, folder or Path(name), settings.load()), as_json)

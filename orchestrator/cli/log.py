@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from handoff.errors import HandoffError
-from orchestrator import wiring
+from orchestrator.app import wiring
 from orchestrator.cli import paper
 from orchestrator.cli.mission import warn
 from orchestrator.core import settings

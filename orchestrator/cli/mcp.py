@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 import click
 
-from orchestrator import wiring
+from orchestrator.app import wiring
 from orchestrator.core import settings
 from orchestrator.core.errors import WrongSetting
 from orchestrator.mcp.desk import Desk

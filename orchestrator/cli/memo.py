@@ -10,7 +10,7 @@ import click
 
 from handoff.memo import render_memo
 from handoff.promotion import Lesson, Standing
-from orchestrator import wiring
+from orchestrator.app import wiring
 from orchestrator.cli import paper
 from orchestrator.core import settings
 from orchestrator.workflow.journal.memos import Filed, Memos

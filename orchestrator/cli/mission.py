@@ -12,7 +12,7 @@ from typing import IO
 import click
 from rich.syntax import Syntax
 
-from orchestrator import wiring
+from orchestrator.app import wiring
 from orchestrator.cli import decisions, handover, mission_orders, mission_project, paper
 from orchestrator.cli.decisions import warn as warn
 from orchestrator.core import settings

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from orchestrator import wiring
+from orchestrator.app import wiring
 from orchestrator.core import settings
 from orchestrator.node import wakeups
 from orchestrator.workflow.fleet import Fleet

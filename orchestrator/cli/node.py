@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from orchestrator import service
+from orchestrator.app import node_process
 from orchestrator.cli import paper
 from orchestrator.core import settings
 
@@ -36,7 +36,7 @@ def run(once: bool, watch: Path | None, as_json: bool) -> None:
     work is taken over, by this node when it starts again or by another when the lease has run out.
     """
     given = {"watch": watch} if watch else {}
-    service.serve(settings.load(**given), teller(as_json), once=once)
+    node_process.serve(settings.load(**given), teller(as_json), once=once)
 
 
 def teller(as_json: bool) -> Callable[..., None]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from orchestrator import wiring
+from orchestrator.app import wiring
 from orchestrator.cli import paper
 from orchestrator.core import settings
 from orchestrator.core.errors import WrongSetting

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from orchestrator import backups
+from orchestrator.app import backup
 from orchestrator.cli import paper
 from orchestrator.cli.backup import progress
 from orchestrator.core import settings
@@ -22,7 +22,7 @@ def command(file: Path, force: bool, as_json: bool) -> None:
     Stop the node first. Everything is read and checked before anything is changed.
     """
     with progress("restoring") as say:
-        done = backups.restore(settings.load(), file, say, force=force)
+        done = backup.restore(settings.load(), file, say, force=force)
     if as_json:
         told = {"home": str(done.home), "database": done.database, "rows": done.rows}
         paper.print_json(told | {"aside": [str(path) for path in done.aside], **done.manifest.model_dump()})

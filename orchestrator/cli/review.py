@@ -7,7 +7,7 @@ from typing import Any
 import click
 from rich.text import Text
 
-from orchestrator import wiring
+from orchestrator.app import wiring
 from orchestrator.cli import paper
 from orchestrator.cli.mission import warn
 from orchestrator.core import settings

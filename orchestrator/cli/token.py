@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from orchestrator import tokens, wiring
+from orchestrator import tokens
+from orchestrator.app import wiring
 from orchestrator.cli import paper
 from orchestrator.core import settings
 from orchestrator.core.ports.storage import TokenRow

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import click
 
-from orchestrator import wiring
+from orchestrator.app import wiring
 from orchestrator.cli import paper
 from orchestrator.core import settings
 from orchestrator.core.ports.storage import Totals

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator import wiring
+from orchestrator.app import wiring
 from orchestrator.core import listen_address
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.core.listen_address import Address

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from orchestrator import tokens, wiring
+from orchestrator import tokens
+from orchestrator.app import wiring
 from orchestrator.core.settings import Settings
 from tests.acceptance import desks
 from tests.acceptance.desks import Desk

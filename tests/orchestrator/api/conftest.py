@@ -13,10 +13,10 @@ from flask.testing import FlaskClient
 from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.openapi import OpenAPI
 
-from orchestrator import wiring
 from orchestrator.api.app import create_app
 from orchestrator.api.doors import doorkeeper
 from orchestrator.api.house import House
+from orchestrator.app import wiring
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings

@@ -15,9 +15,9 @@ from orchestrator.adapters.models import openai as openai_backend
 from orchestrator.adapters.models.router import Router
 from orchestrator.api.app import create_app
 from orchestrator.api.chat import HOPS
+from orchestrator.app.chat_factory import Chatroom
 from orchestrator.chat.prompt_cache import Warmth
 from orchestrator.chat.tools.workspace import Grounds
-from orchestrator.chatroom import Chatroom
 from orchestrator.core.errors import ModelUnavailable
 from orchestrator.core.ports.agent import Model
 from orchestrator.core.ports.model_backend import Candidate, Listed

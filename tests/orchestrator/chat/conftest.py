@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import wiring
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
+from orchestrator.app import wiring
 from orchestrator.chat.history import Memory
 from orchestrator.chat.log_entry import Chronicle
 from orchestrator.chat.queue import Gates

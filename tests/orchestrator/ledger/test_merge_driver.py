@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from handoff.entry import Entry, parse_log
 from handoff.log import append
 from missions.document import with_attempt, with_fields
+from orchestrator.app.setup import init, join
 from orchestrator.core.errors import Refused
 from orchestrator.core.settings import Settings
-from orchestrator.founding import init, join
 from orchestrator.ledger import conflicts, merge_driver
 from tests.orchestrator.repositories import CLEAN, git
 

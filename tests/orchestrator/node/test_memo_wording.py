@@ -9,11 +9,11 @@ import pytest
 from handoff.memo import parse_memo
 from missions.lease import Claim, Hold
 from missions.mission import Mission
+from orchestrator.app.wiring import now
 from orchestrator.core.ports.agent import Outcome
 from orchestrator.ledger import result_report
 from orchestrator.ledger.config import fleet_toml
 from orchestrator.node.executor import Workshop
-from orchestrator.wiring import now
 
 PLAIN = "3 of 3 tests passed, 2 files changed."
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.wiring import now
+from orchestrator.app.wiring import now
 from orchestrator.workflow.key_rotation import _mend, _swap
 from sync.signatures import Key, Verifier, make_key
 

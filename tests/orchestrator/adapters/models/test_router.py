@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from orchestrator import wiring
 from orchestrator.adapters.models.circuit_breaker import REST
 from orchestrator.adapters.models.configured import candidates
 from orchestrator.adapters.models.ollama import OllamaServer
 from orchestrator.adapters.models.openai import Server
 from orchestrator.adapters.models.router import FRESH_SECONDS, Routed, Router
+from orchestrator.app import wiring
 from orchestrator.core import settings as settings_of
 from orchestrator.core.errors import ModelUnavailable, NotFound, WrongSetting
 from orchestrator.core.ports.agent import Generation, Message, Prompt

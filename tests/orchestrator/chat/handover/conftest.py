@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import wiring
+from orchestrator.app import wiring
 from orchestrator.chat.handover.exchange import Exchange
 from orchestrator.chat.tools.workspace import Ground, Grounds
 from orchestrator.core.ports.agent import Project

@@ -11,7 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from handoff.promotion import Standing
-from orchestrator import wiring
+from orchestrator.app import wiring
+from orchestrator.app.ledger_size import Disk, excesses, summary
 from orchestrator.core.errors import OrchestratorError, StoreFailed, WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace import disk_usage
@@ -20,7 +21,6 @@ from orchestrator.ledger.node_pages import announced
 from orchestrator.ledger.snapshot import Ledger
 from orchestrator.node.notifications.elected_node import line
 from orchestrator.node.notifications.outbox_status import standing
-from orchestrator.sizing import Disk, excesses, summary
 from orchestrator.workflow.journal.memos import memo_count, teaching
 from orchestrator.workflow.journal.review_status import standings, troubles
 from sync.errors import SyncError

@@ -22,8 +22,8 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from orchestrator import bundle, wiring
-from orchestrator.bundle import Manifest, Say
+from orchestrator.app import backup_archive, wiring
+from orchestrator.app.backup_archive import Manifest, Say
 from orchestrator.core import settings as setup
 from orchestrator.core.errors import BackupFailed, NotFound, Refused, WrongSetting
 from orchestrator.core.ports.storage import Stores
@@ -82,7 +82,7 @@ def save(settings: Settings, target: Path, say: Say) -> Saved:
                 node=settings.node,
                 made=f"{now:%Y-%m-%dT%H:%M:%SZ}",
             )
-            manifest = bundle.pack(stage, path, about, say)
+            manifest = backup_archive.pack(stage, path, about, say)
     finally:
         stores.close()
     return Saved(path=path, manifest=manifest, rows=rows, skipped=skipped)
@@ -100,7 +100,7 @@ def restore(settings: Settings, file: Path, say: Say, *, force: bool) -> Restore
     home.parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{home.name}.restore-", dir=home.parent))
     try:
-        manifest = bundle.unpack(file, stage, _wanted, say)
+        manifest = backup_archive.unpack(file, stage, _wanted, say)
         if not (stage / DATABASE).is_file():
             raise WrongSetting(file.name, "it is no backup of a node: it holds no database")
         (stage / HOME).mkdir(mode=0o700, exist_ok=True)
@@ -156,7 +156,7 @@ def _copy_one(source: Path, target: Path, name: str, databases: set[str]) -> Ite
     if source.is_dir() and not source.is_symlink():
         for inner in sorted(source.iterdir()):
             yield from _copy_one(inner, target / inner.name, f"{name}/{inner.name}", databases)
-    elif source.is_file() and bundle.is_inside(name):
+    elif source.is_file() and backup_archive.is_inside(name):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             target.write_bytes(source.read_bytes())

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import wiring
-from orchestrator.stage import Stage
+from orchestrator.app import wiring
+from orchestrator.app.demo_fleet import Stage
 
 TICKS = 8
 """Seconds that the long mission runs; its worker is killed half-way."""
@@ -129,7 +129,7 @@ def _build(stage: Stage) -> None:
 
 def _project(stage: Stage) -> None:
     """The project that the missions work on: this program's own repository, or a small one when it is not at hand."""
-    source = Path(__file__).resolve().parents[1]
+    source = Path(__file__).resolve().parents[2]
     bare = stage.folder / "project.git"
     if (source / ".git").exists() and (source / "pyproject.toml").exists():
         stage.git("clone", "--quiet", "--bare", str(source), str(bare), folder=stage.folder)

@@ -8,7 +8,7 @@ from functools import partial
 
 from missions.mission import PAID_AGENTS, TASKS, Mission
 from missions.selection import Offer
-from orchestrator import founding, wiring
+from orchestrator.app import setup, wiring
 from orchestrator.core import pricing
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Usage
@@ -45,7 +45,7 @@ def node(settings: Settings, tell: Tell) -> Node:
     reads = wiring.reader(settings, link)
     charter = reads.read(link.fetch()).charter
     link.timeout = max(5.0, min(60.0, charter.bus.lease / 3))
-    _, key = founding.keys(settings, settings.node)
+    _, key = setup.keys(settings, settings.node)
     speaker = wiring.bus(settings, link, name=settings.node, key=key)
     answers = wiring.model(settings)
     required, held = charter.trust.sandbox == "required", (*charter.tools.ask, *charter.tools.deny)

@@ -13,13 +13,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestrator import founding
 from orchestrator.adapters.agents.log_review import ReviewAgent, Words
 from orchestrator.adapters.models.configured import candidates
 from orchestrator.adapters.models.manager import Shelf
 from orchestrator.adapters.models.router import Routed, Router
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.adapters.sandbox.none import NoSandbox
+from orchestrator.app import setup
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Agent, Model, Project, Sandbox
@@ -95,8 +95,8 @@ def reader(settings: Settings, link: GitRemote) -> Reader:
 def fleet(settings: Settings) -> Fleet:
     """The door for the person at this machine. Raises WrongSetting when no ledger is set."""
     link = remote(settings)
-    person = founding.person_name(Git(Path.cwd()))
-    key, _ = founding.keys(settings, person)
+    person = setup.person_name(Git(Path.cwd()))
+    key, _ = setup.keys(settings, person)
     return Fleet(
         bus=bus(settings, link, name=person, key=key),
         reader=reader(settings, link),
@@ -110,7 +110,7 @@ def fleet(settings: Settings) -> Fleet:
 
 def agents_fleet(settings: Settings, door: Fleet, agent: str) -> Fleet:
     """The same door for an agent from outside: what it writes is in its own name, signed by the node."""
-    _, key = founding.keys(settings, door.bus.name)
+    _, key = setup.keys(settings, door.bus.name)
     return replace(door, bus=replace(door.bus, name=agent, sign=key.sign, key=key.public), cache=None)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from orchestrator import station, wiring
+from orchestrator.app import node_factory, wiring
+from orchestrator.app.web_process import WebServer
 from orchestrator.core.errors import OrchestratorError, Refused
 from orchestrator.core.events import Tell
 from orchestrator.core.settings import Settings
@@ -19,7 +20,6 @@ from orchestrator.node.commit_rules import FOLDERS
 from orchestrator.node.executor import Reason
 from orchestrator.node.loop import Node
 from orchestrator.node.wakeups import Listener
-from orchestrator.supervisor import WebServer
 from sync.watch import TreeWatch, watch_file, watch_refs
 
 
@@ -39,7 +39,7 @@ def serve(settings: Settings, tell: Tell, *, once: bool) -> None:
 
 
 def _run(settings: Settings, tell: Tell, *, once: bool) -> None:
-    node = station.node(settings, tell)
+    node = node_factory.node(settings, tell)
     web = WebServer(settings.home, tell) if settings.http is not None and not once else None
     _obey_signals(node, tell, web)
     stops = [_watch(settings.ledger, node.wake.set)]

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from orchestrator import wiring
 from orchestrator.adapters.models.router import Router
+from orchestrator.app import wiring
 from orchestrator.chat.handover.exchange import Exchange
 from orchestrator.chat.history import Memory
 from orchestrator.chat.ledger_cache import Newest

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.supervisor import WebServer
+from orchestrator.app.web_process import WebServer
 
 
 def test_code_in_the_working_folder_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

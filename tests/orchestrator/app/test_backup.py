@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from orchestrator import backups, wiring
+from orchestrator.app import backup, wiring
 from orchestrator.core import settings
 from orchestrator.core.errors import NotFound, OrchestratorError, Refused, WrongSetting
 from orchestrator.core.ports.storage import Turn
 from tests.databases import Server
-from tests.orchestrator.test_bundle import archive, entry, quiet
+from tests.orchestrator.app.test_backup_archive import archive, entry, quiet
 
 FILES = {
     ".env": "SHIFTBOOK_LEDGER=/somewhere\n",
@@ -98,13 +98,13 @@ def shelf(tmp_path: Path) -> Path:
 def test_what_cannot_be_made_again_comes_back(place: Place, shelf: Path, tmp_path: Path) -> None:
     """Keys, pins, letters and every row are as they were on another machine; clones and caches are not carried."""
     here = place.fill()
-    saved = backups.save(place.settings, shelf, quiet)
+    saved = backup.save(place.settings, shelf, quiet)
     assert saved.path.parent == shelf
     assert saved.path.name.startswith("shiftbook-desk-2")
     assert [*shelf.iterdir()] == [saved.path]
     assert saved.path.stat().st_mode & 0o777 == 0o600
     place.home = tmp_path / "other" / "home"
-    done = backups.restore(place.settings, saved.path, quiet, force=False)
+    done = backup.restore(place.settings, saved.path, quiet, force=False)
     assert (done.rows, done.aside) == (saved.rows, ())
     assert place.files() == FILES
     assert place.turns(here) == 1
@@ -116,16 +116,16 @@ def test_what_cannot_be_made_again_comes_back(place: Place, shelf: Path, tmp_pat
 def test_a_home_in_use_is_kept_aside(place: Place, shelf: Path) -> None:
     """Without --force it is refused and untouched; with it what was there is beside it, whole."""
     here = place.fill()
-    saved = backups.save(place.settings, shelf / "mine.tar.gz", quiet)
+    saved = backup.save(place.settings, shelf / "mine.tar.gz", quiet)
     (place.home / "keys" / "node").write_text("changed")
     stores = wiring.stores(place.settings)
     stores.conversations.append(here, Turn(role="user", content="after"))
     stores.close()
     before = place.files()
     with pytest.raises(Refused, match="--force"):
-        backups.restore(place.settings, saved.path, quiet, force=False)
+        backup.restore(place.settings, saved.path, quiet, force=False)
     assert place.files() | {"node.lock": ""} == before | {"node.lock": ""}
-    done = backups.restore(place.settings, saved.path, quiet, force=True)
+    done = backup.restore(place.settings, saved.path, quiet, force=True)
     assert place.files() == FILES
     assert place.turns(here) == 1
     (aside,) = done.aside
@@ -139,19 +139,19 @@ def test_a_home_in_use_is_kept_aside(place: Place, shelf: Path) -> None:
 def test_a_restore_waits_for_no_running_node(place: Place, shelf: Path) -> None:
     """While a node, or a server alone, lives in the home it is refused, --force or not."""
     place.fill()
-    saved = backups.save(place.settings, shelf, quiet)
+    saved = backup.save(place.settings, shelf, quiet)
     with FileLock(place.home / "node.lock"), pytest.raises(Refused, match="a node runs in"):
-        backups.restore(place.settings, saved.path, quiet, force=True)
+        backup.restore(place.settings, saved.path, quiet, force=True)
     code = "import time; time.sleep(60)  # shiftbook serve"
     server = subprocess.Popen([sys.executable, "-c", code])
     try:
         (place.home / "http.json").write_text(json.dumps({"url": "http://127.0.0.1:1", "pid": server.pid}))
         with pytest.raises(Refused, match=rf"process {server.pid}"):
-            backups.restore(place.settings, saved.path, quiet, force=True)
+            backup.restore(place.settings, saved.path, quiet, force=True)
     finally:
         server.kill()
         server.wait()
-    assert backups.restore(place.settings, saved.path, quiet, force=True).aside
+    assert backup.restore(place.settings, saved.path, quiet, force=True).aside
 
 
 def test_a_backup_is_taken_while_others_write(place: Place, shelf: Path, tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_backup_is_taken_while_others_write(place: Place, shelf: Path, tmp_pat
         for writer in writers:
             writer.start()
         try:
-            saved = [backups.save(place.settings, shelf / f"{n}.tar.gz", quiet) for n in range(3)]
+            saved = [backup.save(place.settings, shelf / f"{n}.tar.gz", quiet) for n in range(3)]
         finally:
             done.set()
             for writer in writers:
@@ -176,7 +176,7 @@ def test_a_backup_is_taken_while_others_write(place: Place, shelf: Path, tmp_pat
             stores.close()
     for n, each in enumerate(saved):
         place.home = tmp_path / f"again{n}"
-        backups.restore(place.settings, each.path, quiet, force=False)
+        backup.restore(place.settings, each.path, quiet, force=False)
         stores = wiring.stores(place.settings)
         turns = stores.conversations.turns(here, limit=100_000)
         assert [turn.seq for turn in turns] == list(range(1, len(turns) + 1))
@@ -195,7 +195,7 @@ def test_letters_that_go_meanwhile_are_no_trouble(place: Place, shelf: Path, mon
         return read(path)
 
     monkeypatch.setattr(Path, "read_bytes", vanish)
-    saved = backups.save(place.settings, shelf, quiet)
+    saved = backup.save(place.settings, shelf, quiet)
     assert "home/outbox/fix-1.json" not in {part.name for part in saved.manifest.parts}
 
 
@@ -208,9 +208,9 @@ def test_what_is_no_file_is_said(place: Place, shelf: Path) -> None:
     (place.home / "keys" / "person").symlink_to(shelf / "vault")
     with socket.socket(socket.AF_UNIX) as ear:
         ear.bind(str(place.home / "ear"))
-        saved = backups.save(place.settings, shelf, quiet)
+        saved = backup.save(place.settings, shelf, quiet)
     assert saved.skipped == ("ear", "gone", "loop")
-    backups.restore(place.settings, saved.path, quiet, force=True)
+    backup.restore(place.settings, saved.path, quiet, force=True)
     assert (place.home / "keys" / "person").read_text() == "vaulted"
     assert not (place.home / "keys" / "person").is_symlink()
 
@@ -228,12 +228,12 @@ def test_where_a_backup_may_not_go(place: Place, shelf: Path) -> None:
         (shelf / "nowhere" / "b.tar.gz", NotFound),
     ):
         with pytest.raises(error) as caught:
-            backups.save(place.settings, target, quiet)
+            backup.save(place.settings, target, quiet)
         assert isinstance(caught.value, OrchestratorError)
     assert (shelf / "taken").read_text() == "mine"
     place.home = shelf / "nohome"
     with pytest.raises(NotFound, match="SHIFTBOOK_HOME"):
-        backups.save(place.settings, shelf, quiet)
+        backup.save(place.settings, shelf, quiet)
 
 
 HOSTILE = ["ledger.git/hooks/update", "cache/x/.git/hooks/post-checkout", "models/m.gguf", "node.lock", "shiftbook.db"]
@@ -244,7 +244,7 @@ def test_a_foreign_backup_brings_nothing_that_runs(place: Place, shelf: Path, na
     """Only what `backup` itself writes is taken: no clone with hooks, no model, no second database."""
     bad = archive(shelf / "bad", [(entry("parts/database.db"), b"x"), (entry(f"parts/{name}"), b"evil")])
     with pytest.raises(WrongSetting, match="bad: "):
-        backups.restore(place.settings, bad, quiet, force=True)
+        backup.restore(place.settings, bad, quiet, force=True)
     assert not place.home.exists()
     assert [*place.home.parent.iterdir()] == []
 
@@ -252,18 +252,18 @@ def test_a_foreign_backup_brings_nothing_that_runs(place: Place, shelf: Path, na
 def test_a_broken_backup_changes_nothing(place: Place, shelf: Path) -> None:
     """One without a database, with a broken one, or cut off: the home stays as it is and nothing lies around."""
     place.fill()
-    whole = backups.save(place.settings, shelf, quiet).path
+    whole = backup.save(place.settings, shelf, quiet).path
     (shelf / "cut").write_bytes(whole.read_bytes()[:-2000])
     archive(shelf / "empty", [(entry("parts/home/pin.json"), b"{}")])
     archive(shelf / "odd", [(entry("parts/database.db"), b"no database")])
     before = place.files()
     for name in ("cut", "empty", "odd"):
         with pytest.raises(WrongSetting):
-            backups.restore(place.settings, shelf / name, quiet, force=True)
+            backup.restore(place.settings, shelf / name, quiet, force=True)
         assert {**place.files(), "node.lock": ""} == {**before, "node.lock": ""}
         assert [path.name for path in place.home.parent.iterdir()] == ["home"]
     with pytest.raises(NotFound):
-        backups.restore(place.settings, shelf / "missing", quiet, force=True)
+        backup.restore(place.settings, shelf / "missing", quiet, force=True)
 
 
 @pytest.fixture
@@ -278,15 +278,15 @@ def test_postgresql_is_saved_and_put_back(place: Place, shelf: Path, url: str) -
     place.monkeypatch.setenv("SHIFTBOOK_DATABASE_URL", url)
     here = place.fill()
     assert not (place.home / "shiftbook.db").exists()
-    saved = backups.save(place.settings, shelf, quiet)
+    saved = backup.save(place.settings, shelf, quiet)
     stores = wiring.stores(place.settings)
     stores.conversations.append(here, Turn(role="user", content="after"))
     stores.close()
     place.home = place.home.with_name("fresh")
     with pytest.raises(Refused, match="backups at 127"):
-        backups.restore(place.settings, saved.path, quiet, force=False)
+        backup.restore(place.settings, saved.path, quiet, force=False)
     assert place.turns(here) == 2
-    done = backups.restore(place.settings, saved.path, quiet, force=True)
+    done = backup.restore(place.settings, saved.path, quiet, force=True)
     assert place.turns(here) == 1
     assert done.database.startswith("backups at 127.0.0.1")
     (aside,) = done.aside
@@ -300,14 +300,14 @@ def test_postgresql_is_saved_and_put_back(place: Place, shelf: Path, url: str) -
 def test_a_backup_moves_between_databases(place: Place, shelf: Path, url: str) -> None:
     """Saved from SQLite, put back into PostgreSQL, saved from there, put back into SQLite: the same rows."""
     here = place.fill()
-    first = backups.save(place.settings, shelf / "1", quiet)
+    first = backup.save(place.settings, shelf / "1", quiet)
     place.monkeypatch.setenv("SHIFTBOOK_DATABASE_URL", url)
-    backups.restore(place.settings, first.path, quiet, force=True)
+    backup.restore(place.settings, first.path, quiet, force=True)
     assert not (place.home / "shiftbook.db").exists()
     assert place.turns(here) == 1
-    second = backups.save(place.settings, shelf / "2", quiet)
+    second = backup.save(place.settings, shelf / "2", quiet)
     place.monkeypatch.delenv("SHIFTBOOK_DATABASE_URL")
-    done = backups.restore(place.settings, second.path, quiet, force=True)
+    done = backup.restore(place.settings, second.path, quiet, force=True)
     assert (place.turns(here), done.rows) == (1, first.rows)
     assert place.files() == FILES
 
@@ -319,12 +319,12 @@ def test_the_restored_settings_name_the_database(place: Place, shelf: Path, url:
     stores = wiring.stores(place.settings)
     here = stores.conversations.create("", "", "").id
     stores.close()
-    saved = backups.save(place.settings, shelf, quiet)
+    saved = backup.save(place.settings, shelf, quiet)
     stores = wiring.stores(place.settings)
     stores.conversations.delete(here)
     stores.close()
     place.home = place.home.with_name("fresh")
-    done = backups.restore(place.settings, saved.path, quiet, force=False)
+    done = backup.restore(place.settings, saved.path, quiet, force=False)
     assert done.database.startswith("backups at")
     assert place.turns(here) == 0
     assert not (place.home / "shiftbook.db").exists()

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import checkup, sizing
+from orchestrator.app import doctor, ledger_size
+from orchestrator.app.doctor import Health
+from orchestrator.app.ledger_size import Disk, excesses, summary
 from orchestrator.bench.ground import Ground, lay
-from orchestrator.checkup import Health
 from orchestrator.core.settings import Settings
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.archive import Month
 from orchestrator.ledger.snapshot import Filed
-from orchestrator.sizing import Disk, excesses, summary
 from orchestrator.workflow.journal.memos import memo_count, teaching
 from orchestrator.workflow.journal.tamper_check import Custody
 from sync.git import Git, GitStore
@@ -146,7 +146,7 @@ def test_a_repository_that_needs_packing_is_told(facts: dict[str, int], word: st
 def test_refs_missions_logs_and_months_above_their_limits_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each once, with what to do; late work and claims need different things."""
     for name, limit in (("OPEN", 1), ("LOG_MIB", 0), ("MONTH", 1), ("REFS", 3)):
-        monkeypatch.setattr(sizing, name, limit)
+        monkeypatch.setattr(ledger_size, name, limit)
     archived = {f"missions/archive/2026-11/d{n}.md": DONE.format(status="done", when="x") for n in range(2)}
     ledger = Town(archived | {f"missions/m{n}.md": "x" for n in range(2)}).peer("ada").ledger()
     refs = dict(ledger.refs) | {f"refs/shiftbook/late/{n}": OID for n in range(4)}
@@ -165,9 +165,9 @@ def test_refs_missions_logs_and_months_above_their_limits_are_told(monkeypatch: 
 
 def test_doctor_tells_the_size_of_the_ledger(ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Here and at a server on this disk; too many memos are not read, and that is said."""
-    monkeypatch.setattr(checkup, "MANY_MEMOS", 299)
+    monkeypatch.setattr(doctor, "MANY_MEMOS", 299)
     settings = Settings(home=tmp_path / "home", ledger=str(ground.bare), node_id="n1")
-    found = {one.what: one for one in checkup.look(settings)}
+    found = {one.what: one for one in doctor.look(settings)}
     assert found["size"].health is Health.GOOD
     for words in ("2 open and 300 finished missions", "12 months", "this machine's clone", "the server"):
         assert words in found["size"].says

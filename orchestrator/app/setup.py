@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from missions.mission import slug
-from orchestrator import templates
+from orchestrator.app import ledger_templates
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.ledger import merge_driver
@@ -167,13 +167,13 @@ def _settle_with_remote(git: Git, branch: str) -> None:
 
 def _wanted(folder: Path, person: tuple[str, Key], node: tuple[str, Key]) -> dict[str, str]:
     """The ledger's files that are missing or must be completed, with their text."""
-    files = {path: text for path, text in templates.ledger(folder.name).items() if not (folder / path).exists()}
+    files = {path: text for path, text in ledger_templates.ledger(folder.name).items() if not (folder / path).exists()}
     attributes = folder / ".gitattributes"
     there = attributes.read_text(encoding="utf-8") if attributes.exists() else ""
     if f"merge={merge_driver.NAME}" not in there:
         files[".gitattributes"] = there + ("\n" if there and not there.endswith("\n") else "") + merge_driver.ATTRIBUTES
     path = folder / "allowed_signers"
-    before = path.read_text(encoding="utf-8") if path.exists() else templates.SIGNERS
+    before = path.read_text(encoding="utf-8") if path.exists() else ledger_templates.SIGNERS
     if not path.exists():  # later lines are added by `shiftbook fleet admit`, in the open
         lines = [
             Principal(name=person[0], roles=frozenset({"admin", "author"}), key=person[1].public).line,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import founding
+from orchestrator.app import setup
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.settings import Settings
 from sync.git import bearer
@@ -17,8 +17,8 @@ def test_a_url_with_a_password_is_refused(tmp_path: Path, url: str) -> None:
     """git would write it into the clone's settings; the message does not repeat it, and nothing was made."""
     settings = Settings(home=tmp_path / "home")
     for begin in (
-        lambda: founding.join(url, tmp_path / "clone", settings),
-        lambda: founding.init(tmp_path / "clone", settings, remote=url),
+        lambda: setup.join(url, tmp_path / "clone", settings),
+        lambda: setup.init(tmp_path / "clone", settings, remote=url),
     ):
         with pytest.raises(WrongSetting, match="holds a password") as raised:
             begin()

@@ -1,0 +1,4 @@
+"""How is it installed, put together, started, checked and saved?
+
+wiring and factories (who builds whom) · setup · doctor · backup · demo. The only room that names adapters.
+"""
