@@ -1,1 +1,4 @@
-"""The Flask app: one file a noun, each speaking to the doors that `house.House` holds."""
+"""How do programs and devices come in over HTTP?
+
+route · token and scope · problem (RFC 9457) · stream.
+"""

@@ -11,28 +11,24 @@ from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.info import Info
 from flask_openapi.openapi import OpenAPI
 
-from orchestrator.api import (
-    access,
+from orchestrator.api.routes import (
     chat,
     decisions,
     description,
     devices,
     events,
-    gate,
     git,
     handover,
     health,
     hooks,
-    metrics,
     openai,
     orders,
-    problems,
-    streams,
     sync,
     tokens,
     usage,
 )
-from orchestrator.api.house import KEY, House
+from orchestrator.api.web import access_log, auth_gate, metrics, problems, stream_slots
+from orchestrator.api.web.context import KEY, House
 
 NOUNS: tuple[Callable[[House], APIBlueprint], ...] = (
     health.blueprint,
@@ -69,10 +65,10 @@ def create_app(doors: House) -> OpenAPI:
     app.url_map.merge_slashes = False  # a redirect would answer before the gate does
     app.json = problems.Json(app)
     problems.tell_errors(app)
-    streams.install(app, doors.settings.streams)
+    stream_slots.install(app, doors.settings.streams)
     metrics.install(app)
-    access.install(app)
-    gate.guard(app, time.monotonic)
+    access_log.install(app)
+    auth_gate.guard(app, time.monotonic)
     for noun in NOUNS:
         app.register_api(noun(doors))
     return app

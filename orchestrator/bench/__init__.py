@@ -1,1 +1,4 @@
-"""Which promises of speed does this program keep on this machine? One module for each benchmark, with `measure()`."""
+"""Which promises of speed does this program keep on this machine?
+
+result (value, baseline, bar).
+"""

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import psutil
 
-from orchestrator.bench.ground import Ground, lay
 from orchestrator.bench.growth import first_look, large_ledger
 from orchestrator.bench.result import Result, at_most, median
+from orchestrator.bench.testbed import Ground, lay
 from orchestrator.ledger.claims import ask, claim, win
 from orchestrator.ledger.transport import BEAT
 from sync.beat import RING, Beat

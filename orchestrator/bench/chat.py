@@ -24,8 +24,8 @@ import httpx
 
 from orchestrator.app import wiring
 from orchestrator.bench.chat_listeners import Held, hold
-from orchestrator.bench.ground import Ground, lay
 from orchestrator.bench.result import Result, at_most
+from orchestrator.bench.testbed import Ground, lay
 from orchestrator.core import settings
 from orchestrator.core.ports.agent import Message, Model, Prompt
 

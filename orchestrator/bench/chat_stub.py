@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from orchestrator.api import server
+from orchestrator.api import gunicorn_server
 from orchestrator.api.app import create_app
-from orchestrator.api.doors import open_house
+from orchestrator.api.factory import open_house
 from orchestrator.app import wiring
 from orchestrator.chat.queue import Gates
 from orchestrator.core import settings
@@ -61,17 +61,17 @@ class Slow:
 def serve(now: Settings) -> None:
     """Serves as `shiftbook serve` does, but for the backend."""
     assert now.http is not None
-    plan = server.Plan(make=lambda: _served(now), streams=now.streams, record=now.home / "http.json")
-    server.serve(server.listen(now.http, plan), plan)
+    plan = gunicorn_server.Plan(make=lambda: _served(now), streams=now.streams, record=now.home / "http.json")
+    gunicorn_server.serve(gunicorn_server.listen(now.http, plan), plan)
 
 
-def _served(now: Settings) -> server.Served:
+def _served(now: Settings) -> gunicorn_server.Served:
     house = open_house(now)
     assert house.chats is not None
     chats = house.chats
     chats.router = chats.chat.chooser = wiring.only(Candidate(backend=Slow(), why="stub", local=True))
     chats.gates = chats.chat.gates = Gates(lanes={}, other=now.streams, waiting=now.streams)
-    return server.Served(app=create_app(replace(house)), drain=lambda: None, close=lambda: None)
+    return gunicorn_server.Served(app=create_app(replace(house)), drain=lambda: None, close=lambda: None)
 
 
 if __name__ == "__main__":

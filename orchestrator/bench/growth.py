@@ -6,8 +6,8 @@ import shutil
 import time
 from pathlib import Path
 
-from orchestrator.bench.ground import Ground, lay
 from orchestrator.bench.result import Result, at_most, median
+from orchestrator.bench.testbed import Ground, lay
 from orchestrator.ledger.claims import claim
 from orchestrator.ledger.snapshot import Reader
 from orchestrator.workflow.fold import fold

@@ -39,6 +39,9 @@ VERBS = {
     "bench": "measure what is promised, on this machine",
 }
 
+MODULES = {"chat": "chat.command", "mission": "mission.base"}
+"""Where a verb is that does not have a file of its own name."""
+
 HIDDEN = frozenset({"gatehouse", "serve"})
 """Verbs that programs call and nobody types."""
 
@@ -54,7 +57,8 @@ class Verbs(click.Group):
         """One verb; None for a word that is none."""
         if cmd_name not in VERBS and cmd_name not in HIDDEN:
             return None
-        command = importlib.import_module(f"orchestrator.cli.{cmd_name.replace('-', '_')}").command
+        module = MODULES.get(cmd_name, cmd_name.replace("-", "_"))
+        command = importlib.import_module(f"orchestrator.cli.{module}").command
         assert isinstance(command, click.Command)
         return command
 

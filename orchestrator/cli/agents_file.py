@@ -8,8 +8,8 @@ import click
 
 from handoff.agents_file import extended
 from orchestrator.app import wiring
-from orchestrator.cli import paper
-from orchestrator.cli.mission import warn
+from orchestrator.cli import terminal
+from orchestrator.cli.mission.base import warn
 from orchestrator.core import settings
 from orchestrator.core.errors import WrongSetting
 from orchestrator.execution.workspace import agents_md
@@ -42,14 +42,14 @@ def command(project: str, budget: int, folder: Path | None, remove: bool, as_jso
     if folder is not None:
         _tell([one.path for one in agents_md.lay(folder, handoff) if one.changed], as_json)
     elif as_json:
-        paper.print_json({"text": extended("", handoff), "tokens": made.tokens})
+        terminal.print_json({"text": extended("", handoff), "tokens": made.tokens})
     else:
         click.echo(extended("", handoff), nl=False)
 
 
 def _tell(paths: list[Path], as_json: bool) -> None:
     if as_json:
-        paper.print_json({"written": [str(path) for path in paths]})
+        terminal.print_json({"written": [str(path) for path in paths]})
         return
     for path in paths:
         click.echo(f"wrote {path}")

@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from orchestrator.app import backup
 from orchestrator.app.backup_archive import Say
-from orchestrator.cli import paper
+from orchestrator.cli import terminal
 from orchestrator.core import settings
 
 
@@ -29,7 +29,7 @@ def command(target: Path, as_json: bool) -> None:
     parts = saved.manifest.parts
     if as_json:
         told = {"file": str(saved.path), "bytes": saved.path.stat().st_size, "rows": saved.rows}
-        paper.print_json(told | {"skipped": saved.skipped, **saved.manifest.model_dump()})
+        terminal.print_json(told | {"skipped": saved.skipped, **saved.manifest.model_dump()})
         return
     for name in saved.skipped:
         click.echo(f"shiftbook: {name} is no file and was left out", err=True)
@@ -41,7 +41,7 @@ def command(target: Path, as_json: bool) -> None:
 @contextmanager
 def progress(what: str) -> Iterator[Say]:
     """A bar on a terminal; nothing elsewhere."""
-    out = paper.console(stderr=True)
+    out = terminal.console(stderr=True)
     with Progress(console=out, transient=True, disable=not out.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, of: bar.update(task, completed=done, total=of)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.bench.result import Result, machine
-from orchestrator.cli import paper
+from orchestrator.cli import terminal
 
 BENCHES = {
     "bus": "claims, folds, wake-up, idle cost and growth, beside plain Git",
@@ -51,7 +51,7 @@ def _command(name: str) -> click.Command:
     def run(as_json: bool, **given: int) -> None:
         results: list[Result] = importlib.import_module(f"orchestrator.bench.{name}").measure(**given)
         if as_json:
-            paper.print_json({"machine": machine(), "results": [asdict(result) for result in results]})
+            terminal.print_json({"machine": machine(), "results": [asdict(result) for result in results]})
         else:
             _print(results)
         sys.exit(0 if all(result.met for result in results) else 1)
@@ -60,18 +60,18 @@ def _command(name: str) -> click.Command:
 
 
 def _print(results: list[Result]) -> None:
-    rows = Table(box=paper.MARGIN, show_header=False, show_edge=False, border_style=paper.RULE, padding=(0, 1))
+    rows = Table(box=terminal.MARGIN, show_header=False, show_edge=False, border_style=terminal.RULE, padding=(0, 1))
     rows.add_column(justify="right", no_wrap=True)
     rows.add_column()
     for result in results:
         line = Text(
-            "met    " if result.met else "MISSED ", style=f"bold {paper.INK['done' if result.met else 'failed']}"
+            "met    " if result.met else "MISSED ", style=f"bold {terminal.INK['done' if result.met else 'failed']}"
         )
         line.append(f"{result.name}: {result.bar}", style="not bold default")
         if result.baseline is not None and result.ratio is not None:
             line.append(f" · {result.ratio:.2f} × {result.baseline:g} {result.unit}", style="not bold dim")
         rows.add_row(f"{result.value:g} {result.unit}", line)
-    out = paper.console()
+    out = terminal.console()
     out.print(rows)
     told = machine()
     out.print(Text(" · ".join(f"{key} {value}" for key, value in told.items()), style="dim"))

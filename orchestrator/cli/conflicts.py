@@ -7,8 +7,8 @@ from dataclasses import asdict
 import click
 
 from orchestrator.app import wiring
-from orchestrator.cli import paper
-from orchestrator.cli.mission import warn
+from orchestrator.cli import terminal
+from orchestrator.cli.mission.base import warn
 from orchestrator.core import settings
 from orchestrator.core.errors import WrongSetting
 from orchestrator.ledger.conflicts import NOTHING, Dispute
@@ -27,11 +27,11 @@ def list_(mission: str, as_json: bool) -> None:
     """Lists values that two people, or a person and a node, changed at once, and of which one was kept."""
     found = _door().every(mission)
     if as_json:
-        paper.print_json([asdict(one) for one in found])
+        terminal.print_json([asdict(one) for one in found])
     elif not found:
         click.echo("Nothing to decide: every merge kept both edits.")
     else:
-        paper.console().print(paper.shift_lines(("", one.ident, one.says, "review") for one in found))
+        terminal.console().print(terminal.shift_lines(("", one.ident, one.says, "review") for one in found))
 
 
 @command.command("show")
@@ -41,7 +41,7 @@ def show(ident: str, as_json: bool) -> None:
     """Shows one conflict: both values, whose each is, in which commit."""
     one = _door().find(ident)
     if as_json:
-        paper.print_json(asdict(one))
+        terminal.print_json(asdict(one))
         return
     click.echo(f"{one.mission}: {one.part}\n")
     click.echo(f"kept{_whose(one.kept_by, one.kept_in)}:\n{_indented(one.kept)}\n")
@@ -62,7 +62,7 @@ def resolve(ident: str, kept: bool, lost: bool, text: str | None, as_json: bool)
     door = _door()
     one = door.keep(ident) if kept else door.put(ident, lambda dispute: dispute.lost if lost else text)
     if as_json:
-        paper.print_json(asdict(one))
+        terminal.print_json(asdict(one))
     else:
         click.echo(f"{one.ident} is decided: {_chosen(one, kept, lost)}")
 

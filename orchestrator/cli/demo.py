@@ -18,8 +18,8 @@ from rich.text import Text
 
 from orchestrator.app import demo
 from orchestrator.app.demo_fleet import DemoFailed, Stage, staged
-from orchestrator.cli import paper
-from orchestrator.cli.mission import row
+from orchestrator.cli import terminal
+from orchestrator.cli.mission.base import row
 from orchestrator.workflow.mission_view import MissionView
 from sync.errors import SyncError
 
@@ -39,14 +39,14 @@ def command(as_json: bool, keep: bool) -> None:
             steps = demo.play(made)
             ok, seconds = all(step.ok for step in steps), round(time.monotonic() - began, 1)
             if as_json:
-                paper.print_json({"ok": ok, "seconds": seconds, "steps": [asdict(step) for step in steps]})
+                terminal.print_json({"ok": ok, "seconds": seconds, "steps": [asdict(step) for step in steps]})
             else:
                 _results(made, steps, seconds)
     except (DemoFailed, SyncError) as error:
         ok = False
         if as_json:
             failed = {"name": "demo", "ok": False, "detail": str(error)}
-            paper.print_json({"ok": False, "seconds": round(time.monotonic() - began, 1), "steps": [failed]})
+            terminal.print_json({"ok": False, "seconds": round(time.monotonic() - began, 1), "steps": [failed]})
         else:
             click.echo(f"shiftbook: {error}", err=True)
         keep = True
@@ -62,13 +62,13 @@ def _silent(who: str, event: dict[str, Any]) -> None:
 
 
 def _teller() -> Callable[[str, dict[str, Any]], None]:
-    out = paper.console()
+    out = terminal.console()
 
     def tell(who: str, event: dict[str, Any]) -> None:
         line = Text(f"{datetime.now().astimezone():%H:%M:%S} ", style="dim")
-        line.append("│ ", style=paper.RULE)
+        line.append("│ ", style=terminal.RULE)
         line.append(f"{who:<7}", style="bold")
-        line.append(f"{event['event']} ", style=paper.INK.get(event["event"], ""))
+        line.append(f"{event['event']} ", style=terminal.INK.get(event["event"], ""))
         line.append(event["text"], style="dim")
         out.print(line, soft_wrap=True)
 
@@ -77,11 +77,11 @@ def _teller() -> Callable[[str, dict[str, Any]], None]:
 
 def _results(stage: Stage, steps: list[demo.Step], seconds: float) -> None:
     """What a person would look at the next morning."""
-    out = paper.console()
+    out = terminal.console()
     fields = MissionView.__dataclass_fields__
     views = [MissionView(**{k: _typed(k, v) for k, v in m.items() if k in fields}) for m in stage.missions().values()]
     out.rule("The missions", style="dim")
-    out.print(paper.shift_lines(row(view) for view in views))
+    out.print(terminal.shift_lines(row(view) for view in views))
     shown = stage.show("count-the-files")
     out.rule("A diff that was handed back", style="dim")
     out.print(Syntax(shown["diff"].rstrip(), "diff", theme="ansi_dark", background_color="default"))
@@ -93,7 +93,7 @@ def _results(stage: Stage, steps: list[demo.Step], seconds: float) -> None:
     out.print("## " + log.rsplit("\n## ", 1)[-1].rstrip())
     out.rule("What was shown", style="dim")
     words = {True: "done", False: "failed"}
-    out.print(paper.shift_lines(("", step.name, step.detail, words[step.ok]) for step in steps))
+    out.print(terminal.shift_lines(("", step.name, step.detail, words[step.ok]) for step in steps))
     out.print(f"\n{seconds:.0f} seconds. Run `shiftbook demo --keep` to look around in the folder.")
 
 

@@ -11,10 +11,10 @@ from rich.text import Text
 
 from orchestrator.app import doctor
 from orchestrator.app.doctor import Health
-from orchestrator.cli import paper
+from orchestrator.cli import terminal
 from orchestrator.core import settings
 
-INK = {Health.GOOD: paper.INK["done"], Health.POOR: paper.INK["review"], Health.BROKEN: paper.INK["failed"]}
+INK = {Health.GOOD: terminal.INK["done"], Health.POOR: terminal.INK["review"], Health.BROKEN: terminal.INK["failed"]}
 
 
 @click.command("doctor")
@@ -23,14 +23,14 @@ def command(as_json: bool) -> None:
     """Says what is missing on this machine and how to mend it. Exit code 1 if something is broken."""
     findings = list(doctor.look(settings.load()))
     if as_json:
-        paper.print_json([asdict(finding) for finding in findings])
+        terminal.print_json([asdict(finding) for finding in findings])
     else:
         _print(findings)
     sys.exit(1 if any(finding.health is Health.BROKEN for finding in findings) else 0)
 
 
 def _print(findings: list[doctor.Finding]) -> None:
-    rows = Table(box=paper.MARGIN, show_header=False, show_edge=False, border_style=paper.RULE, padding=(0, 1))
+    rows = Table(box=terminal.MARGIN, show_header=False, show_edge=False, border_style=terminal.RULE, padding=(0, 1))
     rows.add_column(justify="right", style="dim", no_wrap=True)
     rows.add_column()
     for finding in findings:
@@ -39,4 +39,4 @@ def _print(findings: list[doctor.Finding]) -> None:
         if finding.remedy:
             line.append(f"\n→ {finding.remedy}", style="not bold default")
         rows.add_row(finding.what, line)
-    paper.console().print(rows)
+    terminal.console().print(rows)

@@ -10,9 +10,9 @@ import click
 from rich.text import Text
 
 from orchestrator.app import wiring
-from orchestrator.cli import paper
-from orchestrator.cli.cost import show
-from orchestrator.cli.mission import warn
+from orchestrator.cli import terminal
+from orchestrator.cli.fleet_cost import show
+from orchestrator.cli.mission.base import warn
 from orchestrator.core import settings
 from orchestrator.core.errors import StoreFailed, WrongSetting
 from orchestrator.core.roles import Role
@@ -43,22 +43,22 @@ def command(ctx: click.Context, cost: bool, since: str, keys: tuple[str, ...], a
     nodes = fleet.nodes()
     warn(fleet)
     if as_json:
-        paper.print_json([asdict(node) for node in nodes])
+        terminal.print_json([asdict(node) for node in nodes])
         return
-    out = paper.console()
+    out = terminal.console()
     if nodes:
-        out.print(paper.shift_lines(_row(node) for node in nodes))
+        out.print(terminal.shift_lines(_row(node) for node in nodes))
     else:
         click.echo("No node has announced itself yet. Start one with `shiftbook node run`.")
     waiting = len(fleet.resolution.every())
     if waiting:
         words = f"{waiting} {'value was' if waiting == 1 else 'values were'} not kept: `shiftbook conflicts list`"
-        out.print(Text(f"conflicts: {words}", style=paper.INK["review"]))
+        out.print(Text(f"conflicts: {words}", style=terminal.INK["review"]))
     for words in troubles(fleet.ledger(), fleet.now()):
-        out.print(Text(f"review: {words}", style=paper.INK["review"]))
+        out.print(Text(f"review: {words}", style=terminal.INK["review"]))
     untold = _untold(chosen)
     if untold:
-        out.print(Text(f"notices: {untold}: `shiftbook notify list`", style=paper.INK["review"]))
+        out.print(Text(f"notices: {untold}: `shiftbook notify list`", style=terminal.INK["review"]))
 
 
 def _untold(chosen: Settings) -> str:
@@ -129,7 +129,7 @@ def who(as_json: bool) -> None:
     """Who may do what."""
     people = wiring.fleet(settings.load()).principals()
     if as_json:
-        paper.print_json([{"name": p.name, "roles": sorted(p.roles), "key": p.key} for p in people])
+        terminal.print_json([{"name": p.name, "roles": sorted(p.roles), "key": p.key} for p in people])
         return
     for person in people:
         click.echo(f"{person.name:<20} {', '.join(sorted(person.roles)):<20} {person.key[:60]}…")

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from orchestrator.app import wiring
-from orchestrator.cli import agents_file, paper
-from orchestrator.cli.mission import warn
+from orchestrator.cli import agents_file, terminal
+from orchestrator.cli.mission.base import warn
 from orchestrator.core import settings
 from orchestrator.workflow.journal import document_check
 from orchestrator.workflow.journal.context import estimate
@@ -45,7 +45,7 @@ def show(project: str, task: str, budget: int, model_file: str, as_json: bool) -
         counted = model.name if exact else "estimate: four characters a token"
         parts = [vars(part) | {"tier": part.tier.name if part.tier else ""} for part in made.parts]
         cuts = [vars(cut) | {"tier": cut.tier.name if cut.tier else ""} for cut in made.cut]
-        paper.print_json(
+        terminal.print_json(
             {"text": made.text, "tokens": made.tokens, "counted_with": counted, "parts": parts, "cut": cuts}
         )
         return
@@ -72,7 +72,7 @@ def check(folder: Path, today: datetime | None, as_json: bool) -> None:
     day: date = today.date() if today else datetime.now(UTC).date()
     found = document_check.look(folder, today=day.isoformat())
     if as_json:
-        paper.print_json([vars(one) for one in found])
+        terminal.print_json([vars(one) for one in found])
     else:
         for one in found:
             click.echo(f"{one.file}:{one.line}: {one.rule}: {one.why} → {one.what_to_do}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from orchestrator.app import setup
-from orchestrator.cli import paper
+from orchestrator.cli import terminal
 from orchestrator.core import settings
 
 
@@ -27,7 +27,9 @@ def command(folder: Path, remote: str, as_json: bool) -> None:
 def report(made: setup.Founded, as_json: bool) -> None:
     """Says what was done and what comes next; init and join end alike."""
     if as_json:
-        paper.print_json({key: str(value) if isinstance(value, Path) else value for key, value in asdict(made).items()})
+        terminal.print_json(
+            {key: str(value) if isinstance(value, Path) else value for key, value in asdict(made).items()}
+        )
         return
     for line in made.done:
         click.echo(line)

@@ -11,8 +11,8 @@ import click
 
 from handoff.errors import HandoffError
 from orchestrator.app import wiring
-from orchestrator.cli import paper
-from orchestrator.cli.mission import warn
+from orchestrator.cli import terminal
+from orchestrator.cli.mission.base import warn
 from orchestrator.core import settings
 from orchestrator.core.errors import WrongSetting
 from orchestrator.workflow.journal import log
@@ -66,7 +66,7 @@ def add(
     except HandoffError as error:
         raise WrongSetting("TEXT", str(error)) from error
     if as_json:
-        paper.print_json(vars(made))
+        terminal.print_json(vars(made))
         return
     click.echo(f"added {made.entry_id} to {made.path}")
     if made.redacted:
@@ -88,18 +88,18 @@ def search(query: tuple[str, ...], project: str | None, limit: int, as_json: boo
     found = wiring.logbook(settings.load(), fleet).search(" ".join(query), project=project, limit=limit)
     warn(fleet)
     if as_json:
-        paper.print_json([vars(one) for one in found])
+        terminal.print_json([vars(one) for one in found])
     elif not found:
         click.echo("Nothing in the logs says that.", err=True)
     else:
-        paper.console().print(paper.shift_lines(_row(one) for one in found if not one.neighbour))
+        terminal.console().print(terminal.shift_lines(_row(one) for one in found if not one.neighbour))
     sys.exit(0 if found else 1)
 
 
 def _row(found: Found) -> tuple[str, str, str, str]:
     when = datetime.fromisoformat(found.when) if found.when else None
     title = found.heading or found.entry_id
-    return paper.clock_time(when), title, f"{found.text}\n{found.path} · {found.entry_id}", found.project
+    return terminal.clock_time(when), title, f"{found.text}\n{found.path} · {found.entry_id}", found.project
 
 
 @command.command("export")

@@ -11,7 +11,7 @@ import click
 from orchestrator.app import wiring
 from orchestrator.core import settings
 from orchestrator.core.errors import WrongSetting
-from orchestrator.mcp.desk import Desk
+from orchestrator.mcp.service import Desk
 
 
 @click.command("mcp")

@@ -11,7 +11,7 @@ import click
 from handoff.memo import render_memo
 from handoff.promotion import Lesson, Standing
 from orchestrator.app import wiring
-from orchestrator.cli import paper
+from orchestrator.cli import terminal
 from orchestrator.core import settings
 from orchestrator.workflow.journal.memos import Filed, Memos
 
@@ -42,7 +42,7 @@ def list_(project: str | None, as_lessons: bool, limit: int, as_json: bool) -> N
         taught = memos.teaching()
         found = [one for one in taught.lessons if project is None or project in one.projects][:limit]
         if as_json:
-            paper.print_json({"lessons": [plain(one) for one in found], "unreadable": taught.unreadable})
+            terminal.print_json({"lessons": [plain(one) for one in found], "unreadable": taught.unreadable})
             return
         for bad in taught.unreadable:
             click.echo(f"shiftbook: {bad}", err=True)
@@ -50,11 +50,11 @@ def list_(project: str | None, as_lessons: bool, limit: int, as_json: bool) -> N
     else:
         filed = memos.every(project)[:limit]
         if as_json:
-            paper.print_json([asdict(one.memo) | {"path": one.path, "project": one.project} for one in filed])
+            terminal.print_json([asdict(one.memo) | {"path": one.path, "project": one.project} for one in filed])
             return
         rows = [_row(one) for one in filed]
     if rows:
-        paper.console().print(paper.shift_lines(rows))
+        terminal.console().print(terminal.shift_lines(rows))
     else:
         click.echo("Nothing to show: a finished mission leaves a memo, and a memo may teach lessons.")
 
@@ -67,11 +67,11 @@ def show(name: str, as_json: bool) -> None:
     found = _memos().find(name)
     if isinstance(found, Filed):
         told = asdict(found.memo) | {"path": found.path, "project": found.project}
-        paper.print_json(told) if as_json else click.echo(render_memo(found.memo), nl=False)
+        terminal.print_json(told) if as_json else click.echo(render_memo(found.memo), nl=False)
     elif as_json:
-        paper.print_json(plain(found))
+        terminal.print_json(plain(found))
     else:
-        paper.console().print(paper.shift_lines([lesson_row(found)]))
+        terminal.console().print(terminal.shift_lines([lesson_row(found)]))
         for one in found.mentions:
             click.echo(f"  for: {one.text} ({one.memo_id}{f', {one.project}' if one.project else ''})")
         for slug in found.against:
@@ -120,7 +120,7 @@ def _row(one: Filed) -> tuple[str, str, str, str]:
     memo = one.memo
     facts = [memo.memo_id, one.project, f"on {memo.node}", _count(len(memo.lessons_learned))]
     detail = " · ".join(fact for fact in facts if fact)
-    return paper.clock_time(datetime.fromisoformat(memo.created)), memo.summary, detail, ""
+    return terminal.clock_time(datetime.fromisoformat(memo.created)), memo.summary, detail, ""
 
 
 def _count(lessons: int) -> str:
@@ -134,7 +134,7 @@ def _memos() -> Memos:
 
 def _tell(done: list[str], as_json: bool) -> None:
     if as_json:
-        paper.print_json({"changed": done})
+        terminal.print_json({"changed": done})
         return
     for line in done or ["nothing to change"]:
         click.echo(line)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from orchestrator.app import wiring
-from orchestrator.cli import paper
+from orchestrator.cli import terminal
 from orchestrator.core import settings
 
 
@@ -29,7 +29,7 @@ def list_(as_json: bool) -> None:
     backend, name, why = shelf.in_use()
     if as_json:
         rows = [asdict(one) | {"in_use": (one.backend, one.name) == (backend, name)} for one in listed]
-        paper.print_json(
+        terminal.print_json(
             {"models": rows, "in_use": {"backend": backend, "model": name, "why": why}, "lacking": lacking}
         )
         return
@@ -59,7 +59,7 @@ def pull(name: str, sha256: str, use_it: bool, as_json: bool) -> None:
     if use_it:
         shelf.use(pulled.use)
     if as_json:
-        paper.print_json({"model": pulled.use, "path": pulled.path, "sha256": pulled.sha256, "in_use": use_it})
+        terminal.print_json({"model": pulled.use, "path": pulled.path, "sha256": pulled.sha256, "in_use": use_it})
         return
     click.echo(f"{pulled.use} is here{f' ({pulled.path})' if pulled.path else ''}.")
     if pulled.sha256:
@@ -80,7 +80,7 @@ def use(name: str, as_json: bool) -> None:
     shelf = wiring.shelf(now)
     value = shelf.use(name)
     if as_json:
-        paper.print_json({"SHIFTBOOK_MODEL": value, "written": now.home / ".env", "overridden": shelf.overridden()})
+        terminal.print_json({"SHIFTBOOK_MODEL": value, "written": now.home / ".env", "overridden": shelf.overridden()})
     else:
         click.echo(f"SHIFTBOOK_MODEL={value} ({now.home / '.env'})" if value else "The embedded model answers.")
     if shelf.overridden():

@@ -12,7 +12,7 @@ import click
 from rich.text import Text
 
 from orchestrator.app import node_process
-from orchestrator.cli import paper
+from orchestrator.cli import terminal
 from orchestrator.core import settings
 
 
@@ -42,7 +42,7 @@ def run(once: bool, watch: Path | None, as_json: bool) -> None:
 def teller(as_json: bool) -> Callable[..., None]:
     """What a node says while it works: one shift line an event on standard error, or JSON on standard output."""
     said: set[tuple[str, str]] = set()
-    out = paper.console(stderr=True)
+    out = terminal.console(stderr=True)
 
     def tell(event: str, sentence: str, *, once: bool = False, **facts: object) -> None:
         if once and (event, sentence) in said:
@@ -54,8 +54,8 @@ def teller(as_json: bool) -> Callable[..., None]:
             sys.stdout.flush()
             return
         line = Text(f"{datetime.now().astimezone():%H:%M:%S} ", style="dim")
-        line.append("│ ", style=paper.RULE)
-        line.append(f"{event} ", style=f"bold {paper.INK.get(event, '')}".strip())
+        line.append("│ ", style=terminal.RULE)
+        line.append(f"{event} ", style=f"bold {terminal.INK.get(event, '')}".strip())
         line.append(sentence)
         out.print(line, soft_wrap=True)
 

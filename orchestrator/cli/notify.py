@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from orchestrator.app import wiring
-from orchestrator.cli import paper
+from orchestrator.cli import terminal
 from orchestrator.core import settings
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.notifier import MINE, Courier, Message, NotDelivered
@@ -34,10 +34,10 @@ def test(as_json: bool) -> None:
         raise WrongSetting("SHIFTBOOK_NOTIFY", UNSET)
     found = {channel.name: _sent(carries, number, now.node) for number, channel in enumerate(carries.channels)}
     if as_json:
-        paper.print_json([{"channel": name, "ok": not why, "why": why} for name, why in found.items()])
+        terminal.print_json([{"channel": name, "ok": not why, "why": why} for name, why in found.items()])
     else:
         rows = [("", name, why, "failed" if why else "done") for name, why in found.items()]
-        paper.console().print(paper.shift_lines(rows))
+        terminal.console().print(terminal.shift_lines(rows))
     sys.exit(1 if any(found.values()) else 0)
 
 
@@ -67,9 +67,9 @@ def listing(limit: int, as_json: bool) -> None:
     groups = {"given up": stand.given_up, "failed": stand.resting, "waiting": stand.waiting, "told": tuple(told)}
     rows = [(state, parcel) for state, parcels in groups.items() for parcel in parcels]
     if as_json:
-        paper.print_json([_json(state, parcel) for state, parcel in rows])
+        terminal.print_json([_json(state, parcel) for state, parcel in rows])
     elif rows:
-        paper.console().print(paper.shift_lines(_row(state, parcel) for state, parcel in rows))
+        terminal.console().print(terminal.shift_lines(_row(state, parcel) for state, parcel in rows))
     else:
         set_up = bool(now.notify.get_secret_value().strip())
         click.echo("nothing waits to be told, and nothing was told yet" if set_up else f"SHIFTBOOK_NOTIFY: {UNSET}")
@@ -88,10 +88,10 @@ def again() -> None:
 
 def _row(state: str, parcel: Parcel) -> tuple[str, str, str, str]:
     tries = f"{parcel.tries} tr{'ies' if parcel.tries != 1 else 'y'}: {parcel.error}" if parcel.error else ""
-    due = f"tried again {paper.clock_time(parcel.due)}" if parcel.due and parcel.error else ""
-    waits = f"due {paper.clock_time(parcel.due)}" if parcel.due and not parcel.error else ""
+    due = f"tried again {terminal.clock_time(parcel.due)}" if parcel.due and parcel.error else ""
+    waits = f"due {terminal.clock_time(parcel.due)}" if parcel.due and not parcel.error else ""
     detail = " · ".join(part for part in (str(parcel.body.get("body", "")), tries, due, waits) if part)
-    return paper.clock_time(parcel.sent), str(parcel.body.get("title", parcel.key)), detail, state
+    return terminal.clock_time(parcel.sent), str(parcel.body.get("title", parcel.key)), detail, state
 
 
 def _json(state: str, parcel: Parcel) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from orchestrator.app import wiring
-from orchestrator.cli import paper
-from orchestrator.cli.mission import warn
+from orchestrator.cli import terminal
+from orchestrator.cli.mission.base import warn
 from orchestrator.core import settings
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.workflow.fleet import Fleet
@@ -64,10 +64,12 @@ def find(folder: Path, depth: int, yes: bool, as_json: bool) -> None:
         click.echo(f"shiftbook: {line}", err=True)
     new = _apart(found, fleet)
     if as_json and not yes:
-        paper.print_json([asdict(one) for one in new])
+        terminal.print_json([asdict(one) for one in new])
         return
     if not new:
-        paper.print_json([]) if as_json else click.echo(f"no repository under {folder} that is not a project already")
+        terminal.print_json([]) if as_json else click.echo(
+            f"no repository under {folder} that is not a project already"
+        )
         return
     chosen = new if yes else _asked(new)
     _told(_enrolment(fleet).add(chosen) if chosen else [], as_json)
@@ -81,7 +83,7 @@ def list_(as_json: bool) -> None:
     projects = fleet.ledger().charter.projects
     warn(fleet)
     if as_json:
-        paper.print_json([{"name": name} | part.model_dump() for name, part in sorted(projects.items())])
+        terminal.print_json([{"name": name} | part.model_dump() for name, part in sorted(projects.items())])
         return
     for name, part in sorted(projects.items()):
         facts = [part.url, part.branch, f"test: {part.test}" if part.test else "no test command", *part.aliases]
@@ -121,7 +123,7 @@ def _asked(found: Sequence[Repository]) -> list[Repository]:
 
 def _told(added: Sequence[Repository], as_json: bool) -> None:
     if as_json:
-        paper.print_json([asdict(one) for one in added])
+        terminal.print_json([asdict(one) for one in added])
         return
     for one in added:
         test = f", tested with `{one.test}`" if one.test else ""

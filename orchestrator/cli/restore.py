@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from orchestrator.app import backup
-from orchestrator.cli import paper
+from orchestrator.cli import terminal
 from orchestrator.cli.backup import progress
 from orchestrator.core import settings
 
@@ -25,7 +25,7 @@ def command(file: Path, force: bool, as_json: bool) -> None:
         done = backup.restore(settings.load(), file, say, force=force)
     if as_json:
         told = {"home": str(done.home), "database": done.database, "rows": done.rows}
-        paper.print_json(told | {"aside": [str(path) for path in done.aside], **done.manifest.model_dump()})
+        terminal.print_json(told | {"aside": [str(path) for path in done.aside], **done.manifest.model_dump()})
         return
     made = f"{done.manifest.node}'s backup of {done.manifest.made}"
     click.echo(f"{done.home} is as in {made}, with {done.rows:,} rows in {done.database}")

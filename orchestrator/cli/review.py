@@ -8,8 +8,8 @@ import click
 from rich.text import Text
 
 from orchestrator.app import wiring
-from orchestrator.cli import paper
-from orchestrator.cli.mission import warn
+from orchestrator.cli import terminal
+from orchestrator.cli.mission.base import warn
 from orchestrator.core import settings
 from orchestrator.workflow.journal.review import Reviewed, Reviews
 from orchestrator.workflow.journal.review_status import Standing, failed, standings
@@ -59,14 +59,14 @@ def status(as_json: bool) -> None:
     warn(fleet)
     if as_json:
         told = [vars(one) | {"last": vars(one.last) if one.last else None, "says": one.says} for one in found]
-        paper.print_json({"projects": told, "failed": broken})
+        terminal.print_json({"projects": told, "failed": broken})
         return
     if not found:
         click.echo("No project has a log yet.")
-    out = paper.console()
-    out.print(paper.shift_lines(row(one) for one in found))
+    out = terminal.console()
+    out.print(terminal.shift_lines(row(one) for one in found))
     for words in broken:
-        out.print(Text(words, style=paper.INK["failed"]))
+        out.print(Text(words, style=terminal.INK["failed"]))
 
 
 def row(one: Standing) -> tuple[str, str, str, str]:
@@ -83,7 +83,7 @@ def _reviews() -> Reviews:
 
 def _tell(made: list[Reviewed], as_json: bool, *, dry_run: bool = False) -> None:
     if as_json:
-        paper.print_json([_plain(one) for one in made])
+        terminal.print_json([_plain(one) for one in made])
         return
     if not made:
         click.echo("No project has a log yet.")

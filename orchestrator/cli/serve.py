@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from orchestrator.api import serving
+from orchestrator.api import process
 from orchestrator.core import settings
 
 
@@ -12,4 +12,4 @@ from orchestrator.core import settings
 @click.option("--parent", type=int, metavar="FD", help="End when this file descriptor is closed.")
 def command(parent: int | None) -> None:
     """Serves the HTTP API without a node, at SHIFTBOOK_HTTP, until SIGTERM; running answers are told to their end."""
-    serving.run(settings.load(), parent=parent)
+    process.run(settings.load(), parent=parent)

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from orchestrator import tokens
+from orchestrator.api.auth import tokens
 from orchestrator.app import wiring
-from orchestrator.cli import paper
+from orchestrator.cli import terminal
 from orchestrator.core import settings
 from orchestrator.core.ports.storage import TokenRow
 
@@ -35,7 +35,7 @@ def new(name: str, scopes: tuple[str, ...], days: int | None, as_json: bool) -> 
     finally:
         stores.close()
     if as_json:
-        paper.print_json({"token": secret, **_data(row)})
+        terminal.print_json({"token": secret, **_data(row)})
         return
     click.echo(secret)
     click.echo(f"{_sentence(row)}; it is shown only now", err=True)
@@ -51,7 +51,7 @@ def listing(as_json: bool) -> None:
     finally:
         stores.close()
     if as_json:
-        paper.print_json([_data(row) for row in rows])
+        terminal.print_json([_data(row) for row in rows])
         return
     for row in rows:
         click.echo(_sentence(row))

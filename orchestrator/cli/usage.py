@@ -7,7 +7,7 @@ from datetime import timedelta
 import click
 
 from orchestrator.app import wiring
-from orchestrator.cli import paper
+from orchestrator.cli import terminal
 from orchestrator.core import settings
 from orchestrator.core.ports.storage import Totals
 from orchestrator.ledger.result_report import duration
@@ -30,10 +30,10 @@ def command(days: int, key: str, as_json: bool) -> None:
         stores.close()
     if as_json:
         told |= {f"by_{word}": totals.by(rows, word) for word in totals.BY if word != "project"}
-        paper.print_json({"days": days, **{name: totals.json(found) for name, found in told.items()}})
+        terminal.print_json({"days": days, **{name: totals.json(found) for name, found in told.items()}})
         return
     shown = [("", word or f"no {key}", _line(each), "") for word, each in totals.by(rows, key).items()]
-    paper.console().print(paper.shift_lines(shown) if shown else "nothing was used yet")
+    terminal.console().print(terminal.shift_lines(shown) if shown else "nothing was used yet")
 
 
 def _line(each: Totals) -> str:

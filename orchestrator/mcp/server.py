@@ -22,7 +22,7 @@ from pydantic import Field, ValidationError
 from handoff.errors import HandoffError
 from missions.errors import MissionError
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.mcp.desk import MOVING, Desk
+from orchestrator.mcp.service import MOVING, Desk
 from sync.errors import SyncError
 
 INSTRUCTIONS = (

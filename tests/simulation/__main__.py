@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.bench.result import machine
-from orchestrator.cli import paper
+from orchestrator.cli import terminal
 from tests.simulation import chart, check, report
 from tests.simulation.advice import Advice, Trial, advise
 from tests.simulation.run import Simulation
@@ -148,7 +148,7 @@ def _simulate(plan: Scenario, plot_to: Path | None, *, as_json: bool) -> None:
     if plot_to is not None:
         _write(plot_to, chart.svg(run))
     if as_json:
-        paper.print_json({"machine": machine(), "figures": found.as_dict(), "problems": wrong})
+        terminal.print_json({"machine": machine(), "figures": found.as_dict(), "problems": wrong})
     else:
         _print(found.as_dict())
     for line in wrong[:SHOWN]:
@@ -166,12 +166,12 @@ def _write(path: Path, text: str) -> None:
 
 
 def _print(figures: dict[str, Any]) -> None:
-    rows = Table(box=paper.MARGIN, show_header=False, show_edge=False, border_style=paper.RULE, padding=(0, 1))
+    rows = Table(box=terminal.MARGIN, show_header=False, show_edge=False, border_style=terminal.RULE, padding=(0, 1))
     rows.add_column(justify="right", no_wrap=True)
     rows.add_column()
     for name, value in figures.items():
         rows.add_row(name.replace("_", " "), _shown(value))
-    paper.console().print(rows)
+    terminal.console().print(rows)
 
 
 def _shown(value: object) -> str:
@@ -185,7 +185,7 @@ def _shown(value: object) -> str:
 def _recommend(plan: Scenario, *, as_json: bool) -> None:
     advice = advise(plan, _said)
     if as_json:
-        paper.print_json({"machine": machine(), **_as_dict(advice)})
+        terminal.print_json({"machine": machine(), **_as_dict(advice)})
     else:
         _print_trials(advice)
     sys.exit(0 if advice.best else 1)
@@ -200,13 +200,13 @@ def _as_dict(advice: Advice) -> dict[str, object]:
 
 
 def _print_trials(advice: Advice) -> None:
-    table = Table(box=paper.MARGIN, show_edge=False, border_style=paper.RULE, padding=(0, 1))
+    table = Table(box=terminal.MARGIN, show_edge=False, border_style=terminal.RULE, padding=(0, 1))
     for head in ("beat s", "fetch s", "claimed p95", "on the branch p95", "pushes/min", "server", ""):
         table.add_column(head, justify="right" if head else "left", no_wrap=bool(head))
     for trial in advice.trials:
         mark = "recommended" if trial is advice.best else trial.why_not
         table.add_row(*_cells(trial), mark)
-    out = paper.console()
+    out = terminal.console()
     out.print(table)
     out.print(Text(advice.reason))
 

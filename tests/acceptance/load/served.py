@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from orchestrator import tokens
+from orchestrator.api.auth import tokens
 from orchestrator.app import wiring
 from orchestrator.core.settings import Settings
 from tests.acceptance import desks

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from orchestrator.api.server import SPARE
+from orchestrator.api.gunicorn_server import SPARE
 from orchestrator.core.settings import Settings
 from tests.acceptance.load.served import Served
 

@@ -10,7 +10,7 @@ import pytest
 from orchestrator.app import doctor, ledger_size
 from orchestrator.app.doctor import Health
 from orchestrator.app.ledger_size import Disk, excesses, summary
-from orchestrator.bench.ground import Ground, lay
+from orchestrator.bench.testbed import Ground, lay
 from orchestrator.core.settings import Settings
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.archive import Month

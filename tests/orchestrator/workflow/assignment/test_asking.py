@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from orchestrator.cli import mission_project
+from orchestrator.cli.mission import project
 from orchestrator.core.errors import WrongSetting
 from tests.orchestrator.workflow.assignment.test_assign import ledger_of
 
@@ -25,9 +25,9 @@ def asked(
 
     @click.command()
     def ask() -> None:
-        found.append(mission_project.found(lambda: ledger, body, fields, none=False))
+        found.append(project.found(lambda: ledger, body, fields, none=False))
 
-    monkeypatch.setattr(mission_project, "sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
+    monkeypatch.setattr(project, "sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
     done = CliRunner().invoke(ask, input=typed)
     assert done.exception is None, done.output
     return found[0], done.output
@@ -62,10 +62,10 @@ def test_off_a_terminal_it_refuses_with_what_it_could_be() -> None:
     """Exit code 2, the candidates, and what to say."""
     ledger = ledger_of({}).ledger()
     with pytest.raises(WrongSetting, match=r"it could be kestrel or shop .*: say --project NAME$") as raised:
-        mission_project.found(lambda: ledger, "Compare shop with kestrel and fix the build", CODING, none=False)
+        project.found(lambda: ledger, "Compare shop with kestrel and fix the build", CODING, none=False)
     assert raised.value.exit_code == 2
     with pytest.raises(WrongSetting, match="or --no-project"):
-        mission_project.found(lambda: ledger, "Fix the bug of my shop", {}, none=False)
+        project.found(lambda: ledger, "Fix the bug of my shop", {}, none=False)
     with pytest.raises(WrongSetting, match="--no-project"):
-        mission_project.found(lambda: ledger, "Fix it", CODING, none=True)
-    assert mission_project.found(lambda: ledger, "Fix the bug of my shop", {}, none=True) == "none"
+        project.found(lambda: ledger, "Fix it", CODING, none=True)
+    assert project.found(lambda: ledger, "Fix the bug of my shop", {}, none=True) == "none"

@@ -1,1 +1,0 @@
-"""What do the nodes' pages together tell of what the fleet has spent?"""

@@ -1,0 +1,92 @@
+"""Which short-lived token lets somebody steer the fleet for an hour? A JWT that headquarters signs and reads itself.
+
+Nobody else has to check one, so it is HS256 with a key that never leaves headquarters' home. It ends after an hour,
+with the token that asked for it, or when the key file is removed.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import jwt
+
+from orchestrator.api.auth.tokens import Caller, Kind
+from orchestrator.core.errors import Refused, WrongSetting
+
+LASTS = timedelta(hours=1)
+AUDIENCE = "shiftbook-ops"
+ALGORITHM = "HS256"
+REQUIRED = ["iss", "aud", "sub", "iat", "exp", "by"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JwtOpsTokens:
+    """Ops tokens of one node. `issues` is whether its role may issue any; where it may not, it accepts none."""
+
+    node: str
+    key_file: Path
+    now: Callable[[], datetime]
+    issues: bool
+
+    def issue(self, caller: Caller) -> tuple[str, datetime]:
+        """A token for the caller and when it ends. Raises Refused, and WrongSetting for a key that others can read."""
+        if not self.issues:
+            raise Refused("only headquarters issues ops tokens (FACTORY_ROLE=HEADQUARTERS)")
+        if caller.kind is Kind.OPS:
+            raise Refused("an ops token cannot ask for another: that would never end")
+        begun = self.now().astimezone(UTC).replace(microsecond=0)
+        claims = {
+            "iss": self.node,
+            "aud": AUDIENCE,
+            "sub": caller.name,
+            "iat": begun,
+            "exp": begun + LASTS,
+            "jti": secrets.token_hex(8),
+            "by": caller.digest,
+        }
+        return jwt.encode(claims, self._key(), algorithm=ALGORITHM), begun + LASTS
+
+    def read(self, text: str) -> Caller | None:
+        """Whom a token of ours names; None for any other, and for one that has ended."""
+        if not self.issues:
+            return None
+        try:
+            claims = jwt.decode(
+                text,
+                self._key(),
+                algorithms=[ALGORITHM],
+                audience=AUDIENCE,
+                issuer=self.node,
+                options={"require": REQUIRED, "verify_exp": False, "verify_iat": False},  # by our own clock, below
+            )
+        except jwt.InvalidTokenError:
+            return None
+        if not all(isinstance(claims[name], int) for name in ("iat", "exp")):
+            return None
+        if not claims["iat"] <= self.now().timestamp() < claims["exp"]:
+            return None
+        return Caller(name=claims["sub"], scopes=frozenset({"ops"}), kind=Kind.OPS, digest=claims["by"])
+
+    def _key(self) -> bytes:
+        if not self.key_file.exists():
+            self._make()
+        if self.key_file.stat().st_mode & 0o077 and os.name == "posix":
+            raise WrongSetting("SHIFTBOOK_HOME", f"others can read {self.key_file}: chmod 600 it, or remove it")
+        return self.key_file.read_bytes()
+
+    def _make(self) -> None:
+        self.key_file.parent.mkdir(parents=True, exist_ok=True)
+        draft = self.key_file.with_name(f".{self.key_file.name}.{secrets.token_hex(4)}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(32))
+        try:
+            os.link(draft, self.key_file)
+        except FileExistsError:
+            pass  # another process was faster: its key is the one
+        finally:
+            draft.unlink()

@@ -1,0 +1,207 @@
+"""How does the app become a server? gunicorn: one process that holds the address, one worker with a thread a request.
+
+One worker, because a model is loaded once; threads, because most of them wait. Measured in research/inference.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from gunicorn import util
+from gunicorn.app.base import BaseApplication
+from gunicorn.http import errors
+from gunicorn.http.errors import ParseException
+from gunicorn.workers.gthread import ThreadWorker
+
+from orchestrator.api.web.access_log import LOGGER
+from orchestrator.api.web.problems import TYPE
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.listen_address import Address
+
+SPARE = 32
+"""Threads beyond the streams: what is short must not wait for what is long."""
+IDLE_CONNECTIONS = 512
+KEEP_ALIVE = 5
+DRAIN_SECONDS = 60
+"""How long running answers may go on after SIGTERM."""
+
+ARENAS, LARGE = 2, 128 * 1024
+"""Heaps of the C library, and from how many bytes on a block is no part of them. By itself it gives threads eight heaps
+for each core, and raises the bound to the largest body that ever came: then much of what was freed stays behind."""
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
+"""malloc.h of glibc."""
+
+UNREADABLE = {
+    errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+    errors.UnsupportedTransferCoding: HTTPStatus.NOT_IMPLEMENTED,
+}
+"""Of what is no HTTP, or not one that is spoken here: the status where it is not 400."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """What is served."""
+
+    app: Flask
+    drain: Callable[[], None] = lambda: None
+    """Called at SIGTERM: ends streams that would never end by themselves."""
+    close: Callable[[], None] = lambda: None
+    """Called when the last answer is told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How to serve. Times are whole seconds."""
+
+    make: Callable[[], Served]
+    """Called in the worker, after the fork."""
+    streams: int
+    record: Path
+    """Where it is written where this listens."""
+    receive: int = 20
+    """A caller that sends nothing for so long is cut off: it holds a thread."""
+    send: int = 30
+    """One that takes nothing for so long, too: it holds a thread and a seat."""
+    drain: int = DRAIN_SECONDS
+
+
+def listen(address: Address, plan: Plan) -> socket.socket:
+    """A socket that listens there. Raises WrongSetting when the address is taken or is none of this machine's."""
+    try:
+        kind, _, _, _, where = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(kind, socket.SOCK_STREAM)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", plan.receive, 0))
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", plan.send, 0))
+            bound.bind(where)
+            bound.listen(1024)
+        except OSError:
+            bound.close()
+            raise
+    except OSError as error:
+        why = f"cannot listen on {address.host}:{address.port} ({error.strerror}): take another port, or off"
+        raise WrongSetting("SHIFTBOOK_HTTP", why) from error
+    return bound
+
+
+def serve(bound: socket.socket, plan: Plan, *, parent: int | None = None) -> None:
+    """Serves until SIGTERM, and then until running answers are told. Ends the process.
+
+    With `parent`, a file descriptor, it also ends when that is closed: the process that started it is gone.
+    """
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent,), name="parent", daemon=True).start()
+    Server(bound, plan).run()
+
+
+def _follow(parent: int) -> None:
+    while os.read(parent, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn's, which lets go of the address as soon as it drains: the next server need not wait for the last one."""
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """SIGTERM."""
+        super().handle_exit(sig, frame)
+        self.method_queue.defer(self._hang_up)
+
+    def is_parent_alive(self) -> bool:
+        """Whether the process that holds the address is there; if not, this drains."""
+        alive = bool(super().is_parent_alive())
+        if not alive:
+            self._hang_up()
+        return alive
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        """Answers what is no HTTP, and what failed outside of the app; gunicorn's own page repeats the request."""
+        status = next((status for kind, status in UNREADABLE.items() if isinstance(exc, kind)), HTTPStatus.BAD_REQUEST)
+        if not isinstance(exc, ParseException):
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+        LOGGER.warning("unreadable", exc_info=exc, extra={"facts": {"from": addr[0] if addr else "", "status": status}})
+        body = json.dumps({"type": "about:blank", "title": status.phrase, "status": status})
+        head = f"HTTP/1.1 {status} {status.phrase}\r\nConnection: close\r\nContent-Type: {TYPE}\r\n"
+        with contextlib.suppress(OSError):  # who sent that may be gone
+            util.write_nonblock(client, f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+
+    def _hang_up(self) -> None:
+        self.set_accept_enabled(False)
+        for listener in self.sockets:
+            listener.close()
+        served = self.app.served
+        if served is not None:
+            served.drain()
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn with our settings only: no file, no environment variable and no argument of its own is read."""
+
+    def __init__(self, bound: socket.socket, plan: Plan) -> None:
+        self.bound, self.plan = bound, plan
+        self.served: Served | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Sets gunicorn up."""
+        threads = self.plan.streams + SPARE
+        for name, value in {
+            "bind": f"fd://{self.bound.detach()}",
+            "worker_class": Worker,
+            "workers": 1,
+            "threads": threads,
+            "worker_connections": threads + IDLE_CONNECTIONS,
+            "keepalive": KEEP_ALIVE,
+            "graceful_timeout": self.plan.drain,
+            "timeout": 120,
+            "control_socket_disable": True,
+            "forwarder_headers": "",  # no caller says under which path this is mounted
+            "loglevel": "warning",
+            "proc_name": "shiftbook",
+            "when_ready": self._ready,
+            "worker_exit": lambda arbiter, worker: self.served.close() if self.served else None,
+            "on_exit": lambda arbiter: self.plan.record.unlink(missing_ok=True),
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """The app, in the worker."""
+        _lean_memory()
+        try:
+            self.served = self.plan.make()
+        except Exception as error:
+            sys.stderr.write(f"shiftbook: the web server cannot start: {error}\n")
+            raise
+        return self.served.app
+
+    def _ready(self, arbiter: Any) -> None:
+        host, port = arbiter.LISTENERS[0].sock.getsockname()[:2]
+        draft = self.plan.record.with_suffix(".new")
+        draft.write_text(json.dumps({"url": Address(host=host, port=port).url, "pid": os.getpid()}), encoding="utf-8")
+        draft.replace(self.plan.record)
+
+
+def _lean_memory() -> None:
+    """Has glibc give back what is freed; other C libraries have no such call, and need none."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_ARENA_MAX, ARENAS)
+        mallopt(M_MMAP_THRESHOLD, LARGE)

@@ -1,0 +1,285 @@
+"""How does a person talk with a node over HTTP, from any device, and go on where they left?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, cast
+
+from flask import Response, jsonify, request
+from flask_openapi.blueprint import APIBlueprint
+from pydantic import BaseModel, ConfigDict, Field
+from werkzeug.exceptions import ServiceUnavailable
+
+from orchestrator.api.web.auth_gate import needs
+from orchestrator.api.web.context import House, house
+from orchestrator.api.web.metrics import KEY as METRICS
+from orchestrator.api.web.metrics import metrics
+from orchestrator.api.web.problems import Problem
+from orchestrator.api.web.streaming import Work, spoken, sse, waited
+from orchestrator.app.chat_factory import Chatroom
+from orchestrator.chat.tools.toolbox import NAMES
+from orchestrator.chat.values import Event, Request
+from orchestrator.core.errors import NotFound
+from orchestrator.core.ports.agent import Stop
+from orchestrator.core.ports.storage import Conversation, Turn
+
+HOPS = "X-Shiftbook-Hops"
+"""Says that another node asks: this one must not ask a third."""
+ID = r"^[A-Za-z0-9._:-]{1,100}$"
+
+
+class Ask(BaseModel):
+    """One message."""
+
+    model_config = ConfigDict(extra="forbid")
+    message: str = Field(min_length=1, max_length=200_000)
+    device_id: str = Field(pattern=ID, description="Which device it comes from")
+    conversation_id: str = Field("", max_length=100, description="The conversation to go on with; empty: a new one")
+    project: str = Field("", max_length=100, description="A project of the fleet; only for a new conversation")
+    model: str = Field("", max_length=200, description="A model, a backend, or `backend/model`; empty: the node's")
+    tools: bool | list[str] = Field(False, description="true for all tools, or the names of those that may be used")
+    idempotency_key: str = Field("", max_length=100, description="A repeated request with the same key is the same one")
+    trim: bool = Field(False, description="Leave out the oldest turns, and say so, where all are too long")
+    match: bool = Field(True, description="Look for the project that a new conversation means if it names none")
+
+
+class Told(BaseModel):
+    """An answer, with who gave it, from what, and what it took."""
+
+    conversation_id: str
+    seq: int
+    text: str
+    finish: str = Field(description="stop, length, steps, cancelled or error")
+    model: str
+    backend: str
+    node: str
+    project: str = Field(description="What the conversation is about; `notes` say why if nobody named it")
+    why: str
+    tried: list[str]
+    usage: dict[str, Any]
+    tiers: list[dict[str, Any]]
+    cut: list[dict[str, Any]]
+    tools: list[dict[str, Any]]
+    notes: list[str]
+    journal: str
+    repeated: bool
+
+
+class Talk(BaseModel):
+    """A conversation without its turns."""
+
+    id: str
+    project: str
+    device: str
+    title: str
+    created: datetime
+    updated: datetime
+    turns: int
+
+
+class Talks(BaseModel):
+    """Conversations, newest first. `next` goes into `before` for more."""
+
+    conversations: list[Talk]
+    next: str = ""
+
+
+class Said(BaseModel):
+    """One turn."""
+
+    seq: int
+    role: str
+    content: str
+    device: str
+    created: datetime | None
+    answer: dict[str, Any] = Field(default_factory=dict, description="Of an answer: as it was told")
+
+
+class WholeTalk(Talk):
+    """A conversation with a page of its turns."""
+
+    messages: list[Said]
+
+
+class Listing(BaseModel):
+    """Which conversations."""
+
+    device_id: str = Field("", max_length=100)
+    project: str = Field("", max_length=100)
+    limit: int = Field(50, ge=1, le=200)
+    before: str = Field("", max_length=300)
+
+
+class TalkPath(BaseModel):
+    """A conversation's id."""
+
+    conversation_id: str = Field(max_length=100)
+
+
+class Page(BaseModel):
+    """Which turns."""
+
+    after: int = Field(0, ge=0, le=2**31 - 1, description="Turns that come after this one")
+    limit: int = Field(200, ge=1, le=500)
+
+
+class Question(BaseModel):
+    """A call of a tool that waits for a person's word."""
+
+    id: str
+    conversation: str
+    act: str
+    arguments: dict[str, Any]
+    when: str
+
+
+class Questions(BaseModel):
+    """What waits."""
+
+    approvals: list[Question]
+
+
+class QuestionPath(BaseModel):
+    """A question's id."""
+
+    approval_id: str = Field(max_length=100)
+
+
+class Word(BaseModel):
+    """A person's word."""
+
+    model_config = ConfigDict(extra="forbid")
+    allow: bool
+
+
+BUSY: Any = {409: Problem}
+
+
+def room() -> Chatroom:
+    """The chats of this node. Raises ServiceUnavailable where it has none."""
+    found = house().chats
+    if found is None:
+        raise ServiceUnavailable("this node holds no chats")
+    return found
+
+
+def counted(model: str, backend: str, tokens: int) -> None:
+    """Adds what was generated to the numbers of this app."""
+    metrics().tokens.labels(model, backend).inc(tokens)
+
+
+def blueprint(doors: House) -> APIBlueprint:
+    """The routes of this noun."""
+    routes = APIBlueprint("chat", __name__)
+    if doors.chats is not None:
+        gates = doors.chats.gates
+        routes.record_once(lambda setup: setup.app.extensions[METRICS].queue.set_function(lambda: gates.waiting))
+
+    @routes.post("/chat", summary="Answers a message", responses={200: Told, **BUSY})
+    @needs("chat")
+    def chat(body: Ask) -> Response:
+        asked = _request(body)
+        answer = waited(lambda stop: room().chat.answer(asked, lambda event: None, stop))
+        counted(answer.usage.model, answer.usage.backend, 0 if answer.repeated else answer.usage.tokens_out)
+        return jsonify(answer.json())
+
+    @routes.post("/chat/stream", summary="Answers a message, as it is made", responses={200: _STREAM, **BUSY})
+    @needs("chat")
+    def stream(body: Ask) -> Response:
+        """Server-sent events: start, position, token, tool, approval, usage, done, error; `: ping` in between."""
+        return spoken(_begin(room(), _request(body)), _render)
+
+    @routes.get("/chat/conversations", summary="The conversations, newest first", responses={200: Talks})
+    @needs("chat")
+    def conversations(query: Listing) -> Response:
+        found = room().stores.conversations.listing(
+            device=query.device_id, project=query.project, limit=query.limit, before=query.before
+        )
+        more = found[-1].cursor if len(found) == query.limit else ""
+        return jsonify(Talks(conversations=[_talk(each) for each in found], next=more).model_dump(mode="json"))
+
+    @routes.get("/chat/conversations/<conversation_id>", summary="One conversation", responses={200: WholeTalk})
+    @needs("chat")
+    def conversation(path: TalkPath, query: Page) -> Response:
+        kept = room().stores.conversations
+        found = kept.get(path.conversation_id)
+        turns = kept.turns(path.conversation_id, after_seq=query.after, limit=query.limit)
+        whole = WholeTalk(**_talk(found).model_dump(), messages=[_said(turn) for turn in turns])
+        return jsonify(whole.model_dump(mode="json"))
+
+    @routes.delete(
+        "/chat/conversations/<conversation_id>", summary="Takes a conversation out", responses={204: None, **BUSY}
+    )
+    @needs("chat")
+    def delete(path: TalkPath) -> Response:
+        """With its turns, its workspace and what the model had read of it."""
+        if not room().forget(path.conversation_id):
+            raise NotFound("no such conversation")
+        return Response(status=204)
+
+    @routes.get("/chat/approvals", summary="What waits for a person's word", responses={200: Questions})
+    @needs("chat")
+    def approvals() -> Response:
+        waiting = [Question(**asdict(each)) for each in room().chat.approvals.waiting()]
+        return jsonify(Questions(approvals=waiting).model_dump(mode="json"))
+
+    @routes.post(
+        "/chat/approvals/<approval_id>", summary="A person's word on a call", responses={200: Question, **BUSY}
+    )
+    @needs("chat")
+    def approve(path: QuestionPath, body: Word) -> Response:
+        """Decides once; a second word is 409."""
+        return jsonify(asdict(room().chat.approvals.decide(path.approval_id, allow=body.allow)))
+
+    return routes
+
+
+_STREAM: Any = {"description": "A stream of events", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+
+
+def _render(event: Event) -> Iterator[str]:
+    if event.kind == "done" and not event.data["repeated"]:
+        counted(event.data["model"], event.data["backend"], event.data["usage"]["tokens_out"])
+    yield sse(event.kind, event.data)
+
+
+def _request(body: Ask) -> Request:
+    tools = NAMES if body.tools is True else tuple(body.tools or ())
+    return Request(
+        message=body.message,
+        device=body.device_id,
+        conversation=body.conversation_id,
+        project=body.project,
+        model=body.model,
+        tools=tools,
+        key=body.idempotency_key or request.headers.get("Idempotency-Key", "")[:100],
+        peers=not request.headers.get(HOPS),
+        trim=body.trim,
+        match=body.match,
+    )
+
+
+def _begin(chats: Chatroom, asked: Request) -> Any:
+    def begin(stop: Stop) -> Work:
+        prepared = chats.chat.prepare(asked, stop)
+        return lambda hear, ended: chats.chat.run(prepared, hear, ended)
+
+    return begin
+
+
+def _talk(each: Conversation) -> Talk:
+    return Talk(**asdict(each))
+
+
+def _said(turn: Turn) -> Said:
+    told = cast(Mapping[str, Any], turn.trace.get("answer", {}))
+    return Said(
+        seq=turn.seq,
+        role=turn.role,
+        content=turn.content,
+        device=turn.device,
+        created=turn.created,
+        answer={name: value for name, value in told.items() if name != "text"},
+    )

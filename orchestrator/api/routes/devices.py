@@ -1,0 +1,84 @@
+"""What does a device say of itself, and what did it say before?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from flask import Response, jsonify
+from flask_openapi.blueprint import APIBlueprint
+from pydantic import BaseModel, ConfigDict, Field
+from werkzeug.exceptions import ServiceUnavailable
+
+from orchestrator.api.web.auth_gate import needs
+from orchestrator.api.web.context import House, house
+from orchestrator.core.ports.storage import Stores
+
+ID = r"^[A-Za-z0-9._:-]{1,100}$"
+
+
+class Report(BaseModel):
+    """What a device says of itself: any JSON object."""
+
+    model_config = ConfigDict(extra="forbid")
+    device_id: str = Field(pattern=ID)
+    state: dict[str, Any]
+
+
+class State(BaseModel):
+    """One report. `seq` counts a device's reports from 1."""
+
+    device: str
+    seq: int
+    state: dict[str, Any]
+    when: datetime
+
+
+class History(BaseModel):
+    """Reports, newest first. `next` goes into `before` for older ones."""
+
+    states: list[State]
+    next: int | None = None
+
+
+class DevicePath(BaseModel):
+    """A device."""
+
+    device_id: str = Field(max_length=100)
+
+
+class Older(BaseModel):
+    """Which reports."""
+
+    limit: int = Field(50, ge=1, le=500)
+    before: int | None = Field(None, ge=1, le=2**31 - 1)
+
+
+def stores() -> Stores:
+    """This node's stores. Raises ServiceUnavailable where it has none."""
+    found = house().stores
+    if found is None:
+        raise ServiceUnavailable("this node keeps nothing of devices")
+    return found
+
+
+def blueprint(_: House) -> APIBlueprint:
+    """The routes of this noun."""
+    routes = APIBlueprint("devices", __name__)
+
+    @routes.post("/device/state", summary="A device says how it is", responses={201: State})
+    @needs("sync", "chat")
+    def report(body: Report) -> tuple[Response, int]:
+        kept = stores().devices.put_state(body.device_id, body.state, house().now())
+        return jsonify(State(**asdict(kept)).model_dump(mode="json")), 201
+
+    @routes.get("/device/<device_id>/history", summary="What a device said, newest first", responses={200: History})
+    @needs("sync", "chat")
+    def history(path: DevicePath, query: Older) -> Response:
+        found = stores().devices.history(path.device_id, limit=query.limit, before=query.before)
+        more = found[-1].seq if len(found) == query.limit and found[-1].seq > 1 else None
+        states = [State(**asdict(each)) for each in found]
+        return jsonify(History(states=states, next=more).model_dump(mode="json"))
+
+    return routes

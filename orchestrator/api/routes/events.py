@@ -1,0 +1,43 @@
+"""When should a worker look at the ledger? A stream of server-sent events that rings when it moved."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from flask import Response
+from flask_openapi.blueprint import APIBlueprint
+
+from orchestrator.api.web.auth_gate import needs
+from orchestrator.api.web.context import House
+from orchestrator.api.web.stream_slots import seated
+from orchestrator.node.wakeups import PING, SETTLE, Bell
+
+RETRY = 2000
+"""Milliseconds after which a browser connects again by itself."""
+
+
+def blueprint(doors: House) -> APIBlueprint:
+    """The routes of this noun."""
+    routes = APIBlueprint("events", __name__)
+
+    @routes.get("/api/v1/events", summary="Rings when the ledger moved")
+    @needs("missions", "ops")
+    def events() -> Response:
+        """A stream of `ledger` events. A `Last-Event-ID` is not needed: whoever connects looks at the ledger once."""
+        return seated(told(doors.bell, PING))
+
+    return routes
+
+
+def told(bell: Bell, ping: float) -> Iterator[str]:
+    """The stream for one listener: an event when the bell rang (several rings at once are one), a ping in between."""
+    heard = bell.rang
+    yield f"retry: {RETRY}\n: listening\n\n"
+    while not bell.closed:
+        now = bell.after(heard, ping)
+        if now != heard:
+            time.sleep(SETTLE)
+            now = bell.rang
+        yield f"id: {now}\nevent: ledger\ndata: {{}}\n\n" if now != heard else ": ping\n\n"
+        heard = now

@@ -1,0 +1,98 @@
+"""How does a program make a mission of a chat at this node, or a chat of a mission?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from flask import Response, jsonify
+from flask_openapi.blueprint import APIBlueprint
+from pydantic import BaseModel, ConfigDict, Field
+from werkzeug.exceptions import Forbidden, ServiceUnavailable
+
+from orchestrator.api.routes.chat import ID, room
+from orchestrator.api.routes.orders import MissionPath
+from orchestrator.api.web.auth_gate import caller, needs
+from orchestrator.api.web.context import House, house
+from orchestrator.app.chat_factory import exchange
+from orchestrator.chat.handover.exchange import Exchange
+
+
+class ConversationPath(BaseModel):
+    """A conversation's id."""
+
+    conversation_id: str = Field(max_length=100)
+
+
+class Asked(BaseModel):
+    """What the mission shall be; what is left out follows from the chat."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field("", max_length=100)
+    title: str = Field("", max_length=300)
+    task: str = Field("", max_length=40)
+    agent: str = Field("", max_length=40)
+    project: str = Field("", max_length=100)
+    priority: int | None = Field(None, ge=0, le=9)
+
+
+class Became(BaseModel):
+    """The mission that a chat became, and the files that it starts from."""
+
+    name: str
+    project: str
+    conversation: str
+    files: list[str]
+
+
+class Takes(BaseModel):
+    """Who takes it over."""
+
+    model_config = ConfigDict(extra="forbid")
+    device_id: str = Field(pattern=ID, description="Which device it will be talked on first")
+
+
+class TakenOver(BaseModel):
+    """The chat in which a mission goes on. `node` is where it lives; `resumed`: it was there already."""
+
+    conversation: str
+    mission: str
+    project: str
+    begins: str
+    resumed: bool
+    node: str
+
+
+def blueprint(_: House) -> APIBlueprint:
+    """The routes of this noun."""
+    routes = APIBlueprint("handover", __name__)
+
+    @routes.post(
+        "/api/v1/conversations/<conversation_id>/mission", summary="Makes a mission of a chat", responses={200: Became}
+    )
+    @needs("missions")
+    def mission(path: ConversationPath, body: Asked) -> Response:
+        """Its text is made of the chat, without a model; what the chat changed is what it starts from."""
+        room()
+        fields = body.model_dump(exclude={"name"})
+        filed = _exchange().file(path.conversation_id, fields, name=body.name, by=caller().name)
+        return jsonify(asdict(filed))
+
+    @routes.post("/api/v1/missions/<name>/chat", summary="Takes a mission over as a chat", responses={200: TakenOver})
+    @needs("missions")
+    def chat(path: MissionPath, body: Takes) -> Response:
+        """What runs is paused first, which takes seconds. The chat is at this node, with the mission's work."""
+        room()
+        made = _exchange().take_over(path.name, device=body.device_id)
+        return jsonify(asdict(made) | {"node": house().settings.node})
+
+    return routes
+
+
+def _exchange() -> Exchange:
+    """For a caller that may read chats, too: a mission tells what was said in one."""
+    if "chat" not in caller().scopes:
+        raise Forbidden("this takes a token with the scopes missions and chat")
+    found = house()
+    if found.stores is None:
+        raise ServiceUnavailable("this node keeps no conversations")
+    return exchange(found.settings, found.stores, found.fleet())

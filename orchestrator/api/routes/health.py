@@ -1,0 +1,64 @@
+"""Is this node alive, is it ready to answer, and how busy is it?"""
+
+from __future__ import annotations
+
+from flask import Response, jsonify
+from flask_openapi.blueprint import APIBlueprint
+from pydantic import BaseModel, Field
+
+from orchestrator.api.web.auth_gate import needs
+from orchestrator.api.web.context import House, house
+from orchestrator.api.web.metrics import metrics
+from orchestrator.node.notifications.outbox_status import standing
+
+
+class Health(BaseModel):
+    """A sign of life. It asks nothing of anybody else, so it is fast whatever else is slow."""
+
+    status: str = "ok"
+    node: str
+    role: str
+
+
+class Part(BaseModel):
+    """One thing that answers depend on."""
+
+    ok: bool
+    why: str = Field("", description="What is wrong with it")
+
+
+class Ready(BaseModel):
+    """Whether this node can do its work now."""
+
+    ready: bool
+    parts: dict[str, Part]
+
+
+def blueprint(_: House) -> APIBlueprint:
+    """The routes of this noun."""
+    routes = APIBlueprint("health", __name__)
+
+    @routes.get("/health", summary="A sign of life", responses={200: Health})
+    @needs("open", always=True)
+    def health() -> Response:
+        settings = house().settings
+        return jsonify(Health(node=settings.node, role=settings.role.value).model_dump())
+
+    @routes.get("/ready", summary="Whether it can work now", responses={200: Ready, 503: Ready})
+    @needs("open")
+    def ready() -> tuple[Response, int]:
+        found = {name: probe.why() for name, probe in house().probes.items()}
+        parts = {name: Part(ok=not why, why=why) for name, why in found.items()}
+        stores = house().stores
+        if stores is not None and not found.get("store"):
+            untold = standing(stores.outgoing).trouble  # worth a look, but no reason to send nobody here
+            parts["notices"] = Part(ok=not untold, why=untold)
+        well = not any(found.values())
+        return jsonify(Ready(ready=well, parts=parts).model_dump()), 200 if well else 503
+
+    @routes.get("/metrics", summary="Numbers for Prometheus", responses={200: {"content": {"text/plain": {}}}})
+    @needs("ops", loopback=True)
+    def numbers() -> Response:
+        return metrics().told()
+
+    return routes

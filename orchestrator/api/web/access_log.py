@@ -1,0 +1,65 @@
+"""What is written down of each request? One line of JSON: who, which route, what came of it, how long it took.
+
+Never what was said: no body, no query, no path as it was typed, no header, and of an error only its kind and place,
+because its words may quote a message.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from flask import Flask, Response, g, request
+
+from orchestrator.api.web.metrics import route_of, since_begun
+
+LOGGER = logging.getLogger("shiftbook.http")
+LOGGER.addHandler(logging.NullHandler())  # without a handler Python prints errors with their words
+KEPT_BYTES, KEPT_FILES = 5 * 1024 * 1024, 3
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's facts; of an exception its kind and the places that it passed."""
+        when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        told: dict[str, object] = {"time": when, "level": record.levelname.lower(), "event": record.getMessage()}
+        told |= getattr(record, "facts", {})
+        if record.exc_info and record.exc_info[0]:
+            frames = traceback.extract_tb(record.exc_info[2])
+            told["error"] = record.exc_info[0].__name__
+            told["at"] = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+        return json.dumps(told, ensure_ascii=False)
+
+
+def to_file(path: Path) -> None:
+    """Sends the log to a file that is turned over at 5 MiB; two older ones are kept."""
+    handler = RotatingFileHandler(path, maxBytes=KEPT_BYTES, backupCount=KEPT_FILES - 1, encoding="utf-8")
+    handler.setFormatter(JsonLines())
+    LOGGER.handlers[:] = [handler]
+    LOGGER.setLevel(logging.INFO)
+    LOGGER.propagate = False
+
+
+def install(app: Flask) -> None:
+    """Writes a line for every request, when its last byte is out. After `metrics.install`."""
+
+    @app.after_request
+    def note(answer: Response) -> Response:
+        caller = g.get("caller")
+        facts: dict[str, object] = {"method": request.method[:16], "route": route_of(), "from": request.remote_addr}
+        if caller is not None:
+            facts |= {"caller": caller.name, "kind": caller.kind.value}
+        done = since_begun()
+
+        def write() -> None:
+            ms = round(done() * 1000, 1)
+            LOGGER.info("request", extra={"facts": {**facts, "status": answer.status_code, "ms": ms}})
+
+        answer.call_on_close(write)
+        return answer

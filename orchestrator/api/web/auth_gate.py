@@ -1,0 +1,213 @@
+"""Who may come in, and for what? The one check before every route: host, role, caller, scope, allowance, size.
+
+A route says what it needs with `@needs(...)`, written below its `@routes.get(...)`. A route that says nothing is
+served to nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeVar, cast
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, current_app, g, request
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import (
+    Forbidden,
+    HTTPException,
+    InternalServerError,
+    NotFound,
+    TooManyRequests,
+    Unauthorized,
+)
+
+from orchestrator.api.auth.tokens import LOCAL, Caller, Kind
+from orchestrator.api.web import body_limit
+from orchestrator.api.web.context import KEY, House, house
+from orchestrator.api.web.rate_limit import Allowance
+from orchestrator.core.roles import Role
+
+Scope = Literal["open", "chat", "sync", "ops", "missions", "approvals", "git", "git:read"]
+View = TypeVar("View", bound=Callable[..., object])
+MARK = "shiftbook_need"
+ALLOWANCE = "shiftbook_allowance"
+LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+ALLOWED = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
+"""The headers that a page of an allowed origin may send."""
+FORWARDED = ("Forwarded", "Via", "X-Real-IP", "True-Client-IP", "X-Client-IP", "X-Cluster-Client-IP", "CDN-Loop")
+FORWARDING = ("x-forwarded-", "x-original-", "x-envoy-", "cf-")
+"""What proxies add, and how the names of more of that begin. A request that has one does not come from this machine,
+whatever its address says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Need:
+    """What one route asks for."""
+
+    scope: Scope
+    more: tuple[Scope, ...] = ()
+    """Scopes that open it just as well."""
+    always: bool = False
+    """Served whatever the role is."""
+    loopback: bool = False
+    """On a loopback address no token is asked for, even where some have been made."""
+    basic: bool = False
+    """A token may come as the password of HTTP Basic, for clients that know nothing else (git)."""
+    body_bytes: int = 0
+    """The largest body; 0: what SHIFTBOOK_BODY_BYTES says."""
+
+
+class Misdirected(HTTPException):
+    """The Host header is not a name of this node: a page elsewhere may have had its own name point here."""
+
+    code = 421
+    description = (
+        "this node is not known by that name; SHIFTBOOK_HOSTS lists the names under which a proxy may reach it"
+    )
+
+
+def needs(
+    scope: Scope, *more: Scope, always: bool = False, loopback: bool = False, basic: bool = False, body_bytes: int = 0
+) -> Callable[[View], View]:
+    """Marks a route with what it asks for; "open" asks for nobody's word (its route checks by itself, if at all).
+
+    Of the marked routes a LOCAL_WORKER serves those with `always`, and those of chat and sync if
+    SHIFTBOOK_DEVICE_SYNC=1 (SPEC 3); every other role serves all.
+    """
+    need = Need(scope=scope, more=more, always=always, loopback=loopback, basic=basic, body_bytes=body_bytes)
+
+    def mark(view: View) -> View:
+        setattr(view, MARK, need)
+        return view
+
+    return mark
+
+
+def caller() -> Caller:
+    """Who makes this request. Only for routes with a scope."""
+    return cast(Caller, g.caller)
+
+
+def need_of(app: Flask, endpoint: str | None) -> Need | None:
+    """What the route of this endpoint asks for; None where it does not say."""
+    return getattr(app.view_functions.get(endpoint or ""), MARK, None)
+
+
+def served(need: Need, role: Role, *, device_sync: bool) -> bool:
+    """Whether a node of this role serves such a route: the row "HTTP surface" of SPEC 3."""
+    if need.always or role is not Role.LOCAL_WORKER:
+        return True
+    return device_sync and need.scope in {"chat", "sync"}
+
+
+def guard(app: Flask, clock: Callable[[], float]) -> None:
+    """Puts the gate before every route of this app."""
+    doors: House = app.extensions[KEY]
+    app.extensions[ALLOWANCE] = Allowance(doors.settings.rate, clock)
+    app.before_request(_admit)
+    app.after_request(_finish)
+
+
+def _admit() -> Response | None:
+    _check_host()
+    if request.url_rule is None:
+        return None  # Flask answers 404 or 405 itself
+    need = need_of(current_app, request.endpoint)
+    if need is None:
+        raise InternalServerError
+    settings = house().settings
+    if not served(need, settings.role, device_sync=settings.device_sync):
+        raise NotFound(f"a {settings.role.value} does not serve this")
+    _check_origin()
+    if request.method == "OPTIONS":
+        return Response(status=204, headers={"Allow": ", ".join(sorted(request.url_rule.methods or ()))})
+    body_limit.limit(request, need.body_bytes or settings.body_bytes)
+    if need.scope != "open":
+        g.caller = _identify(need)
+        _check_allowance(g.caller)
+        if not {need.scope, *need.more} & g.caller.scopes:
+            raise Forbidden(f"this takes a token with the scope {need.scope}")
+    return None
+
+
+def _check_host() -> None:
+    """On loopback only: elsewhere there is no request without a token, and a page has none to send."""
+    settings = house().settings
+    if settings.http is None or settings.http.loopback:
+        name = (urlsplit(f"//{request.host}").hostname or "").rstrip(".") if request.host else ""
+        if name not in LOCAL_NAMES | settings.hosts:
+            raise Misdirected
+
+
+def _check_origin() -> None:
+    """A page of another site may make a browser send requests; it must not have them obeyed."""
+    origin = request.headers.get("Origin")
+    if origin is not None:
+        ours = origin in house().settings.cors or origin == request.host_url.rstrip("/")
+    else:  # what a page merely embeds comes without an origin, but browsers say that it comes from elsewhere
+        elsewhere = request.headers.get("Sec-Fetch-Site") == "cross-site"
+        ours = not elsewhere or request.headers.get("Sec-Fetch-Mode") == "navigate"
+    if not ours:
+        raise Forbidden("pages of that origin may not use this node; SHIFTBOOK_CORS lists those that may")
+
+
+def _identify(need: Need) -> Caller:
+    shown = request.authorization
+    secret = shown.token if shown and shown.type == "bearer" else None
+    if need.basic and shown and shown.type == "basic":
+        secret = shown.password
+    if shown is None and "Authorization" not in request.headers:
+        found = _neighbour(need)
+    else:
+        found = house().door.who(secret) if secret else None
+    if found is None:
+        way = "basic" if need.basic else "bearer"
+        raise Unauthorized(
+            "send `Authorization: Bearer TOKEN`; `shiftbook token new NAME` makes one",
+            www_authenticate=WWWAuthenticate(way, {"realm": "shiftbook"}),
+        )
+    return found
+
+
+def _neighbour(need: Need) -> Caller | None:
+    """The caller that shows nothing: a program on this machine, as long as nobody made a token."""
+    http = house().settings.http
+    near = (http is None or http.loopback) and not _passed_on()
+    by_name = (urlsplit(f"//{request.host}").hostname or "").rstrip(".") in LOCAL_NAMES
+    if not near or not by_name:
+        return None
+    return LOCAL if need.loopback or not house().door.closed() else None
+
+
+def _passed_on() -> bool:
+    """Whether a proxy's hand shows. nginx adds no header by itself, but speaks HTTP/1.0 to what is behind it."""
+    if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0" or any(name in request.headers for name in FORWARDED):
+        return True
+    return any(name.lower().startswith(FORWARDING) for name in request.headers.keys())  # noqa: SIM118  # not a dict
+
+
+def _check_allowance(who: Caller) -> None:
+    if who.kind is Kind.LOCAL:
+        return
+    wait = cast(Allowance, current_app.extensions[ALLOWANCE]).take(who.key)
+    if wait > 0:
+        raise TooManyRequests("this token was used too often", retry_after=max(1, round(wait + 0.5)))
+
+
+def _finish(answer: Response) -> Response:
+    answer.headers.setdefault("X-Content-Type-Options", "nosniff")
+    answer.headers.setdefault("Referrer-Policy", "no-referrer")
+    answer.headers.setdefault("Cache-Control", "no-store")
+    answer.vary.add("Origin")
+    origin = request.headers.get("Origin")
+    if origin and origin in house().settings.cors:
+        answer.headers["Access-Control-Allow-Origin"] = origin
+        answer.headers["Access-Control-Expose-Headers"] = "Retry-After"
+        if request.method == "OPTIONS":
+            answer.headers["Access-Control-Allow-Methods"] = answer.headers.get("Allow", "")
+            answer.headers["Access-Control-Allow-Headers"] = ALLOWED
+            answer.headers["Access-Control-Max-Age"] = "600"
+            if request.headers.get("Access-Control-Request-Private-Network") == "true":
+                answer.headers["Access-Control-Allow-Private-Network"] = "true"
+    return answer

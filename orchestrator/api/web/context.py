@@ -1,0 +1,51 @@
+"""Which doors does the HTTP surface open onto? What `doors.open_house` makes, and routes find by `house()`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import cast
+
+from flask import current_app
+
+from orchestrator.api.auth.tokens import Doorkeeper
+from orchestrator.api.web.readiness import Probe
+from orchestrator.app.chat_factory import Chatroom
+from orchestrator.core.ports.storage import Stores
+from orchestrator.core.settings import Settings
+from orchestrator.git_server.http_backend import GitDoor
+from orchestrator.node.wakeups import Bell
+from orchestrator.workflow.fleet import Fleet
+
+KEY = "shiftbook"
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """Everything that routes may speak to. A request runs in a thread of its own: what stands here bears that."""
+
+    settings: Settings
+    now: Callable[[], datetime]
+    fleet: Callable[[], Fleet]
+    """A door of the caller's own: a Fleet remembers what it saw last, so two requests do not share one."""
+    door: Doorkeeper
+    """Tells who comes, by the token that they show."""
+    probes: Mapping[str, Probe] = field(default_factory=dict)
+    """What `/ready` looks at, by name."""
+    git: GitDoor | None = None
+    """The ledger as this machine serves it to git, if it does."""
+    bell: Bell = field(default_factory=Bell)
+    """Rings when the ledger moved."""
+    chats: Chatroom | None = None
+    """The chats of this node."""
+    stores: Stores | None = None
+    """What this node keeps of devices, what they sync, and what was used."""
+    drain: tuple[Callable[[], None], ...] = field(default=())
+    """Called when the server is told to end: what would keep a stream from ever ending. Calling again does nothing."""
+    close: tuple[Callable[[], None], ...] = field(default=())
+
+
+def house() -> House:
+    """The doors of the app that serves this request."""
+    return cast(House, current_app.extensions[KEY])

@@ -1,0 +1,1 @@
+"""How does a person talk with a model in a terminal?"""

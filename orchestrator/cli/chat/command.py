@@ -1,0 +1,225 @@
+"""shiftbook chat"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+
+import click
+
+from orchestrator.chat.values import Event, Request
+from orchestrator.cli import terminal
+from orchestrator.cli.chat import page
+from orchestrator.cli.chat.backend import Line, open_line
+from orchestrator.cli.chat.page import Page
+from orchestrator.core import settings
+from orchestrator.core.errors import NotFound, OrchestratorError
+from orchestrator.ledger.config.fleet_toml import TOOLS
+
+DEVICE = "terminal"
+HELP = """\
+/new             a new conversation
+/project [NAME]  a new conversation about a project (without a name: about none)
+/model [NAME]    who answers: a model, a backend, or backend/model (without a name: the node's choice)
+/tools [on|off]  whether tools may be used, or which: /tools search read
+/history         what was said so far
+/quit            leaves (so does Ctrl-D); Ctrl-C stops an answer
+"""
+
+
+@click.command("chat")
+@click.argument("message", required=False)
+@click.option("--project", default="", metavar="NAME", help="What it is about: a project of the fleet.")
+@click.option("--model", default="", metavar="NAME", help="A model, a backend, or backend/model.")
+@click.option("--tools", is_flag=True, help="Let it search, read, write, run, use a shell and git in its workspace.")
+@click.option("--continue", "go_on", is_flag=True, help="Go on with the conversation that was used last here.")
+@click.option("--conversation", default="", metavar="ID", help="Go on with this conversation.")
+@click.option("--trim", is_flag=True, help="Leave out the oldest turns, and say so, where all are too long.")
+@click.option("--token", default="", envvar="SHIFTBOOK_TOKEN", help="For a node that asks for one (SHIFTBOOK_TOKEN).")
+@click.option("--json", "as_json", is_flag=True, help="With MESSAGE: print the answer as JSON.")
+def command(
+    message: str | None,
+    project: str,
+    model: str,
+    tools: bool,
+    go_on: bool,
+    conversation: str,
+    trim: bool,
+    token: str,
+    as_json: bool,
+) -> None:
+    """Talks with this node's model, from what the fleet knows.
+
+    With MESSAGE it answers that and ends. It goes through the node that runs here, or answers in this process where
+    none runs; conversations are the same either way.
+    """
+    now = settings.load()
+    chosen = TOOLS if tools else ()
+    request = Request(
+        message="",
+        device=DEVICE,
+        conversation=conversation,
+        project=project,
+        model=model,
+        tools=chosen,
+        trim=trim,
+    )
+    with open_line(now, token) as line:
+        talk = Talk(line=line, page=Page(sys.stderr if as_json else sys.stdout), request=request)
+        if go_on:
+            talk.go_on()
+        if message is None:
+            _history(now.home / "chat-history", talk.loop)
+        else:
+            _once(talk, message, as_json)
+
+
+def _once(talk: Talk, message: str, as_json: bool) -> None:
+    if not as_json:
+        talk.say(message)
+        return
+    for event in talk.line.ask(replace(talk.request, message=message)):
+        if event.kind == "approval":
+            talk.line.decide(event.data["id"], allow=False)  # nobody is there to be asked
+        if event.kind == "error":
+            raise OrchestratorError(str(event.data.get("detail") or event.data["title"]))
+        if event.kind == "done":
+            terminal.print_json(event.data)
+
+
+@dataclass
+class Talk:
+    """A person at a terminal."""
+
+    line: Line
+    page: Page
+    request: Request
+
+    def loop(self) -> None:
+        """Asks for messages until the person leaves."""
+        self.page.note(f"{self.line.where} · /help")
+        while True:
+            try:
+                typed = input(self.page.prompt if sys.stdin.isatty() else "").strip()
+            except EOFError:
+                print()
+                return
+            except KeyboardInterrupt:
+                print()
+                continue
+            if typed in ("/quit", "/exit"):
+                return
+            try:
+                self.obey(typed) if typed.startswith("/") else self.say(typed)
+            except OrchestratorError as error:
+                self.page.note(str(error))
+
+    def go_on(self) -> None:
+        """Takes up the last conversation. Raises NotFound."""
+        found = self.line.last(DEVICE)
+        if found is None:
+            raise NotFound("no conversation was begun here yet")
+        self.request = replace(self.request, conversation=found["id"], project="")
+        self.page.note(f"going on with “{found['title']}”, {len(found['messages'])} turns")
+
+    def say(self, message: str) -> None:
+        """One message and its answer. Ctrl-C ends the answer; what came is kept."""
+        if not message:
+            return
+        with closing(self.line.ask(replace(self.request, message=message))) as events:
+            try:
+                for event in events:
+                    self._hear(event)
+            except KeyboardInterrupt:
+                self.page.note("stopped")
+
+    def _hear(self, event: Event) -> None:
+        data = event.data
+        if event.kind == "start":
+            self.request = replace(self.request, conversation=data["conversation_id"], project="")
+            for note in data["notes"]:
+                self.page.note(note)
+        elif event.kind == "token":
+            self.page.write(data["text"])
+        elif event.kind == "position":
+            self.page.note(f"waiting · place {data['position']}")
+        elif event.kind == "tool" and data["state"] != "running":
+            self.page.note(page.tool(data))
+        elif event.kind == "approval":
+            self._decide(event)
+        elif event.kind == "error":
+            raise OrchestratorError(str(data.get("detail") or data["title"]))
+        elif event.kind == "done":
+            self.page.note(page.who(data))
+
+    def _decide(self, event: Event) -> None:
+        arguments = " ".join(f"{name}={value!r}" for name, value in event.data["arguments"].items())
+        self.page.note(f"it asks to use {event.data['act']}: {arguments[:400]}")
+        allow = False
+        if sys.stdin.isatty():
+            with suppress(EOFError):
+                allow = input("      │ allow? [y/N] ").strip().lower() in ("y", "yes")
+        self.line.decide(event.data["id"], allow=allow)
+
+    def obey(self, typed: str) -> None:
+        """A word to the terminal."""
+        word, _, rest = typed.partition(" ")
+        orders: dict[str, Callable[[str], None]] = {
+            "/new": lambda _: self._anew(self.request.project, match=True),
+            "/project": self._anew,
+            "/model": self._choose,
+            "/tools": self._allow,
+            "/history": lambda _: self._remind(),
+        }
+        order = orders.get(word)
+        if order is None:
+            print(HELP, end="")
+        else:
+            order(rest.strip())
+
+    def _anew(self, project: str, *, match: bool = False) -> None:
+        self.request = replace(self.request, conversation="", project=project, match=match)
+        self.page.note(f"a new conversation{f' about {project}' if project else ''}")
+
+    def _choose(self, name: str) -> None:
+        self.request = replace(self.request, model=name)
+        self.page.note(f"{name or 'the node’s choice'} answers")
+
+    def _allow(self, names: str) -> None:
+        chosen = TOOLS if names in ("", "on") else () if names == "off" else tuple(names.split())
+        if unknown := [name for name in chosen if name not in TOOLS]:
+            self.page.note(f"there is no tool {unknown[0]}: {', '.join(TOOLS)}")
+            return
+        self.request = replace(self.request, tools=chosen)
+        self.page.note(f"tools: {', '.join(chosen) or 'none'}")
+
+    def _remind(self) -> None:
+        found = self.line.last(DEVICE) if self.request.conversation else None
+        for turn in found["messages"] if found else ():
+            if turn["role"] == "user":
+                self.page.note(turn["content"])
+            else:
+                self.page.write(turn["content"])
+                self.page.end()
+
+
+def _history(path: Path, loop: Callable[[], None]) -> None:
+    """Runs the loop with what was typed before at hand, where the system has readline."""
+    try:
+        lines: ModuleType = importlib.import_module("readline")
+    except ImportError:
+        loop()
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    lines.read_history_file(str(path))
+    lines.set_history_length(1000)
+    try:
+        loop()
+    finally:
+        lines.write_history_file(str(path))

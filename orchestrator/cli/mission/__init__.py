@@ -1,0 +1,1 @@
+"""`shiftbook mission`: one module a family of its commands."""

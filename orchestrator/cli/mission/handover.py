@@ -1,0 +1,71 @@
+"""shiftbook mission from-chat, shiftbook mission chat"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import click
+
+from orchestrator.app import wiring
+from orchestrator.app.chat_factory import exchange
+from orchestrator.chat.handover.exchange import Exchange
+from orchestrator.cli import terminal
+from orchestrator.core import settings
+
+DEVICE = "terminal"
+
+
+@contextmanager
+def _exchange() -> Iterator[Exchange]:
+    """This machine's chats and the fleet, as the person here reaches them."""
+    now = settings.load()
+    stores = wiring.stores(now)
+    try:
+        yield exchange(now, stores, wiring.fleet(now))
+    finally:
+        stores.close()
+
+
+@click.command("from-chat")
+@click.argument("conversation")
+@click.option("--name", default="", help="The mission's name; made from the last request if missing.")
+@click.option("--title")
+@click.option("--task", help="general_task or coding_task; a chat that changed files is a coding_task.")
+@click.option("--agent", help="Who works on it; of a coding_task whoever fits best, if missing.")
+@click.option("--run", help="The command line, for a mission that is one.")
+@click.option("--project", help="A project from fleet.toml; the chat's, if missing.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was filed as JSON.")
+def from_chat(conversation: str, name: str, as_json: bool, **fields: str | None) -> None:
+    """Makes a mission of a chat on this machine: what it asks for, and what its workspace has changed already."""
+    with _exchange() as here:
+        filed = here.file(conversation, fields, name=name)
+    if as_json:
+        terminal.print_json(asdict(filed))
+        return
+    click.echo(f"filed missions/{filed.name}.md; follow it with `shiftbook mission watch {filed.name}`")
+    if filed.files:
+        click.echo(f"it starts from what the chat changed: {', '.join(filed.files[:10])}")
+
+
+@click.command("chat")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print the conversation as JSON, and begin no talk.")
+def take_over(name: str, as_json: bool) -> None:
+    """Takes a mission over as a chat on this machine, with its words, its result and its work. It is paused first."""
+    with _exchange() as here:
+        made = here.take_over(name, device=DEVICE)
+    if as_json:
+        terminal.print_json(asdict(made))
+        return
+    click.echo(f"{'going on with' if made.resumed else 'took over'} {made.mission}. {made.begins}")
+    click.echo(f"shiftbook chat --tools --conversation {made.conversation}")
+    if sys.stdin.isatty():
+        words = (sys.executable, "-P", "-m", "orchestrator", "chat", "--tools", "--conversation", made.conversation)
+        sys.exit(subprocess.call(words))
+
+
+COMMANDS = (from_chat, take_over)

@@ -1,0 +1,74 @@
+"""How is a push judged without starting a process that first learns everything? In the one that serves, over a socket.
+
+The socket is this user's alone, and only questions about the served repository are answered (`porter` asks them).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socketserver
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.core.settings import Settings
+from orchestrator.git_server.pre_receive import RECORD, judge
+
+QUESTION_ROOF = 16 * 1024 * 1024
+"""Bytes of one question: a push that moves a hundred thousand refs."""
+
+
+class _Socket(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+
+    def __init__(self, address: str, answer: Callable[[bytes], str]) -> None:
+        self.answer = answer
+        super().__init__(address, _Question)
+
+
+class _Question(socketserver.StreamRequestHandler):
+    timeout = 120
+
+    def handle(self) -> None:
+        """Answers one question. One that cannot be judged here gets no answer, so that it is judged elsewhere."""
+        assert isinstance(self.server, _Socket)
+        self.wfile.write(self.server.answer(self.rfile.read(QUESTION_ROOF)).encode())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gatekeeper:
+    """Judges pushes to `bare` for as long as it is open."""
+
+    settings: Settings
+    bare: Path
+
+    def open(self) -> Callable[[], None]:
+        """Listens, and writes down where. Returns what ends it."""
+        folder = Path(tempfile.mkdtemp(prefix="shiftbook-"))  # 0700; a home's path may be too long for a socket
+        server = _Socket(str(folder / "gate"), self.answer)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.5}, daemon=True)
+        thread.start()
+        record = self.settings.home / RECORD
+        new = record.with_suffix(".new")
+        new.write_text(str(folder / "gate"), encoding="utf-8")
+        new.replace(record)
+
+        def close() -> None:
+            server.shutdown()
+            server.server_close()
+            thread.join(timeout=5)
+            record.unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+
+        return close
+
+    def answer(self, question: bytes) -> str:
+        """`yes`, or `no` with the reason; empty for what is not asked about this repository."""
+        asked = json.loads(question)
+        if not Path(asked["folder"]).samefile(self.bare):
+            return ""
+        why = judge(self.settings, self.bare, asked["lines"], asked["told"])
+        return f"no {why}" if why else "yes "

@@ -1,1 +1,0 @@
-"""What may be told to people outside, and how does it read?"""

@@ -1,0 +1,82 @@
+"""Do devices hand over their state and their operations, once each, and get them back by cursor?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from flask.testing import FlaskClient
+
+from orchestrator.api.app import create_app
+from tests.orchestrator.api.routes.conftest import Build
+
+
+@pytest.fixture
+def client(build: Build) -> FlaskClient:
+    """A headquarters with a real store."""
+    site = build()
+    return create_app(replace(site.house, stores=site.stores)).test_client()
+
+
+def op(number: int, **more: object) -> dict[str, object]:
+    """An operation."""
+    return {"op_id": f"o{number}", "hlc": f"{number:013}-0-phone", "kind": "note", "body": {"n": number}, **more}
+
+
+def test_a_device_reports_and_its_history_is_read_backwards(client: FlaskClient) -> None:
+    """Newest first, in pages."""
+    for level in (90, 80, 70):
+        made = client.post("/device/state", json={"device_id": "phone", "state": {"battery": level}})
+        assert made.status_code == 201
+    assert made.get_json()["seq"] == 3
+    page = client.get("/device/phone/history?limit=2").get_json()
+    assert [each["state"]["battery"] for each in page["states"]] == [70, 80]
+    rest = client.get(f"/device/phone/history?limit=2&before={page['next']}").get_json()
+    assert [each["state"]["battery"] for each in rest["states"]] == [90]
+    assert rest["next"] is None
+    assert client.get("/device/nosuch/history").get_json()["states"] == []
+
+
+@pytest.mark.parametrize("depth", [60, 65, 250, 500, 900])
+def test_what_is_nested_too_deeply_is_not_taken(client: FlaskClient, depth: int) -> None:
+    """Neither kept nor an accident, so that what was kept before can still be read."""
+    nested = f'{{"device_id": "phone", "state": {{"x": {"[" * depth}{"]" * depth}}}}}'
+    told = client.post("/device/state", data=nested, content_type="application/json").status_code
+    assert told == (201 if depth == 60 else 422)
+    assert client.get("/device/phone/history").status_code == 200
+
+
+def test_operations_are_taken_once_and_pulled_by_cursor(client: FlaskClient) -> None:
+    """A push that is repeated changes nothing; another body under the same id is refused."""
+    first = client.post("/sync/push", json={"device_id": "phone", "ops": [op(1), op(2)]}).get_json()
+    assert first == {"accepted": ["o1", "o2"], "duplicates": [], "refused": []}
+    again = client.post("/sync/push", json={"device_id": "phone", "ops": [op(2), op(3), op(1, body={})]}).get_json()
+    assert again == {"accepted": ["o3"], "duplicates": ["o2"], "refused": ["o1"]}
+    page = client.get("/sync/pull?limit=2").get_json()
+    assert [each["op_id"] for each in page["ops"]] == ["o1", "o2"]
+    assert page["more"] is True
+    rest = client.get("/sync/pull", query_string={"after": page["cursor"]}).get_json()
+    assert [each["op_id"] for each in rest["ops"]] == ["o3"]
+    assert rest["more"] is False
+    assert client.get("/sync/pull", query_string={"after": rest["cursor"]}).get_json()["ops"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/sync/push", {"device_id": "phone", "ops": [{"op_id": "x"}]}),
+        ("/sync/push", {"device_id": "phone", "ops": [op(n) for n in range(1001)]}),
+        ("/sync/push", {"ops": []}),
+        ("/device/state", {"device_id": "phone", "state": [1]}),
+        ("/device/state", {"device_id": "a/b", "state": {}}),
+    ],
+)
+def test_wrong_bodies_are_refused(client: FlaskClient, path: str, body: object) -> None:
+    """422, and nothing is kept."""
+    assert client.post(path, json=body).status_code == 422
+    assert client.get("/sync/pull").get_json()["ops"] == []
+
+
+def test_a_wrong_cursor_is_refused(client: FlaskClient) -> None:
+    """It is told, not taken for the beginning."""
+    assert client.get("/sync/pull?after=nonsense").status_code == 422

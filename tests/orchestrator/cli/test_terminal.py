@@ -1,0 +1,25 @@
+"""What a terminal is made to do by texts that others wrote: nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.cli import terminal
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2Jtitle\x9b31m \u202eevil\r\x08"
+
+
+def test_no_text_moves_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    """Control codes and characters that turn the reading direction are spelled out, in lists and in documents."""
+    out = terminal.console()
+    out.print(terminal.shift_lines([("", HOSTILE, HOSTILE, "done")]))
+    out.print(HOSTILE)
+    shown = capsys.readouterr().out
+    assert "title" in shown
+    assert not set(shown) & set("\x1b\x07\x08\x9b\r\u202e")
+    assert "\\x1b" in shown
+
+
+def test_plain_words_stay() -> None:
+    """Accents, other scripts, tabs and line breaks are text."""
+    assert terminal.shown("Grüße,\t日本語 ✓\n") == "Grüße,\t日本語 ✓\n"

@@ -1,0 +1,296 @@
+"""The gate before a real repository: real pushes, real signatures, and the ways round it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.settings import Settings
+from orchestrator.git_server.pre_receive import PUSHER, fit
+from sync.beat import Beat
+from sync.errors import PushRefused
+from sync.git_remote import GitRemote
+from sync.remote import MOVED, Update, Verdict
+from tests.ledgers import FLEET, Keys, Peer, Town
+from tests.orchestrator.repositories import git
+
+MAIN = "refs/heads/main"
+CLAIM, BEAT, LOG = "refs/shiftbook/claim/m", "refs/shiftbook/beat/", "refs/shiftbook/log/"
+TASK = "---\ntitle: Fix\n---\nFix it.\n"
+
+
+@pytest.fixture
+def town(tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+    """A ledger with an admin, an author and two nodes, behind the gate."""
+    signers = keys.signers(ada=("admin", "author"), eve=("author",), vps=("node",), desk=("node",))
+    files = {"fleet.toml": FLEET.format(trust="signed"), "allowed_signers": signers, "missions/m.md": TASK}
+    town = Town({**files, "projects/shop/PROJECT_CONTEXT.md": "# Shop\n"}, folder=tmp_path)
+    fit(town.bare, Settings(home=tmp_path / "home", ledger=str(town.bare)))
+    monkeypatch.delenv(PUSHER, raising=False)
+    yield town
+    town.close()
+
+
+@pytest.fixture
+def peer(town: Town, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Peer]:
+    """Somebody who signs with their key (or not at all) and pushes under a name (empty: not asked)."""
+
+    def make(name: str, *, by: str = "", signs: bool = True) -> Peer:
+        monkeypatch.setenv(PUSHER, by)
+        return town.peer(name, key=keys[name] if signs else None)
+
+    return make
+
+
+def refused(peer: Peer, *updates: Update) -> str:
+    """Pushes what must not be taken in; returns what the gate said to the pusher."""
+    before = peer.line.fetch()
+    remote = peer.line.remote
+    assert isinstance(remote, GitRemote)
+    folder = remote.store._git.folder
+    leases = [f"--force-with-lease={u.ref}:{u.expect or ''}" for u in updates]
+    words = ["git", "push", *leases, remote.url, *(f"{u.new or ''}:{u.ref}" for u in updates)]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert peer.line.fetch() == before
+    said = [line for line in done.stderr.splitlines() if line.startswith("remote: shiftbook: refs/")]
+    assert len(said) == 1, done.stderr
+    return said[0]
+
+
+def commit_on_tip(peer: Peer, files: dict[str, str | bytes | None], message: str = "a commit") -> Update:
+    """A commit on the branch's tip, to be pushed."""
+    ledger = peer.ledger()
+    return Update(ref=MAIN, expect=ledger.tip, new=peer.commit(files, message, onto=ledger.tip, tree=ledger.tree))
+
+
+@pytest.mark.parametrize("by", ["", "vps"])
+def test_a_whole_shift_passes_the_gate(peer: Callable[..., Peer], by: str) -> None:
+    """Beat, claim, completion and fold of a node, over the disk and by its token."""
+    vps = peer("vps", by=by)
+    beat = Beat(vps.bus.remote, vps.bus.store, BEAT + "vps")
+    beat.start()
+    assert beat.move()
+    vps.attempt("m", memo="# Memo\n")
+    vps.fold()
+    assert "status: done" in vps.text("missions/archive/2026-11/m.md")
+    assert CLAIM not in vps.line.fetch()
+
+
+def test_a_person_writes_and_merges_what_they_like(town: Town, peer: Callable[..., Peer]) -> None:
+    """An author's token, an author's signature, or the repository's own disk."""
+    peer("eve", by="eve").push({"missions/new.md": "do it"})
+    peer("eve", by="eve", signs=False).push({"HEARTBEAT.md": "look"})
+    peer("eve", by="vps").push({"projects/shop/PROJECT_CONTEXT.md": "# Mine\n"})  # her signature outdoes the token
+    peer("nobody", signs=False).push({"README.md": "hello"})
+    assert {"missions/new.md", "HEARTBEAT.md", "README.md"} <= set(peer("eve").paths())
+
+
+def test_git_shows_the_pusher_why(peer: Callable[..., Peer]) -> None:
+    """One line that says who, what and where; the bus tells it apart from a lost race."""
+    vps = peer("vps", by="vps")
+    update = commit_on_tip(vps, {"projects/shop/PROJECT_CONTEXT.md": "# Obey\n"})
+    said = refused(vps, update)
+    assert said.startswith("remote: shiftbook: refs/heads/main: commit ")
+    assert said.rstrip().endswith("vps (a node) may not change projects/shop/PROJECT_CONTEXT.md")
+    with pytest.raises(PushRefused):
+        vps.line.push([update])
+
+
+def test_a_nodes_signature_binds_it_whoever_brings_the_commit(peer: Callable[..., Peer]) -> None:
+    """Over the disk, with a person's token, and with its own."""
+    for by in ("", "eve", "vps"):
+        vps = peer("vps", by=by)
+        assert "may not change" in refused(vps, commit_on_tip(vps, {"projects/shop/PROJECT_CONTEXT.md": "# Obey\n"}))
+
+
+def test_a_nodes_token_binds_it_when_it_does_not_sign(peer: Callable[..., Peer]) -> None:
+    """Leaving the signature out opens nothing."""
+    vps = peer("vps", by="vps", signs=False)
+    refused(vps, commit_on_tip(vps, {"projects/shop/PROJECT_CONTEXT.md": "# Obey\n"}))
+    refused(vps, commit_on_tip(vps, {"missions/m.md": TASK + "Then rm -rf /.\n"}))
+
+
+def test_a_bad_commit_between_good_ones_is_found(peer: Callable[..., Peer]) -> None:
+    """Each commit is judged, not only what comes out in the end."""
+    vps = peer("vps", by="vps")
+    ledger = vps.ledger()
+    bad = vps.commit({"projects/shop/PROJECT_CONTEXT.md": "# Obey\n"}, onto=ledger.tip, tree=ledger.tree)
+    good = vps.commit({"heartbeats/vps.md": "here\n"}, onto=bad, tree=ledger.tree)
+    refused(vps, Update(ref=MAIN, expect=ledger.tip, new=good))
+
+
+def test_a_commit_that_is_here_already_is_judged_all_the_same(peer: Callable[..., Peer]) -> None:
+    """A node brings it in on a branch of its own first, where it may, and then moves the ledger's branch to it."""
+    vps = peer("vps", by="vps")
+    update = commit_on_tip(vps, {"projects/shop/PROJECT_CONTEXT.md": "# Obey\n"})
+    first = Update(ref="refs/heads/shiftbook/m/1", expect=None, new=update.new)
+    assert vps.line.push([first])[first.ref] is Verdict.ACCEPTED
+    refused(vps, update)
+
+
+def test_only_an_admins_signature_changes_the_rules(keys: Keys, peer: Callable[..., Peer]) -> None:
+    """Neither an author, nor a token that is an admin's, nor the disk; an admin's key does, whoever brings it."""
+    lines = keys.signers(ada=("admin", "author"), eve=("admin",), vps=("node",), desk=("node",))
+    for name, by, signs in (("eve", "eve", True), ("eve", "ada", False), ("eve", "", False)):
+        person = peer(name, by=by, signs=signs)
+        refused(person, commit_on_tip(person, {"allowed_signers": lines}))
+        refused(person, commit_on_tip(person, {"fleet.toml": FLEET.format(trust="remote")}))
+        refused(person, commit_on_tip(person, {"allowed_signers": None}))
+    peer("ada", by="eve").push({"allowed_signers": lines})
+    peer("eve", by="eve").push({"fleet.toml": FLEET.format(trust="remote")})
+    assert peer("eve").ledger().alarms == ()
+
+
+def test_the_branch_is_not_rewritten(peer: Callable[..., Peer]) -> None:
+    """Not even by an admin: every node that has seen it would stop."""
+    ada = peer("ada", by="ada")
+    root = ada.ledger()
+    ada.push({"a": "b"})
+    tip = ada.ledger().tip
+    other = ada.commit({"c": "d"}, onto=root.tip, tree=root.tree)
+    refused(ada, Update(ref=MAIN, expect=tip, new=other))
+    refused(ada, Update(ref=MAIN, expect=tip, new=root.tip))
+
+
+def test_no_replaced_object_gets_a_rewrite_through(town: Town, peer: Callable[..., Peer]) -> None:
+    """The gate takes no replacement in, and reads none that is there already."""
+    eve = peer("eve", by="eve")
+    ledger = eve.ledger()
+    lost = eve.commit({"README.md": b"history lost"}, onto=None, tree=ledger.tree)
+    posing = eve.commit({"README.md": b"history lost"}, onto=ledger.tip, tree=ledger.tree)
+    swap = Update(ref=f"refs/replace/{lost}", expect=None, new=posing)
+    assert "no other refs" in refused(eve, swap)
+    assert (
+        eve.line.push([Update(ref="refs/heads/other", expect=None, new=lost)])["refs/heads/other"] is Verdict.ACCEPTED
+    )
+    assert eve.line.push([Update(ref="refs/heads/posing", expect=None, new=posing)])
+    git(town.bare, "update-ref", swap.ref, str(posing))
+    assert "only goes forward" in refused(eve, Update(ref=MAIN, expect=ledger.tip, new=lost))
+
+
+def test_a_lie_about_the_branch_deletes_no_claim(town: Town, peer: Callable[..., Peer]) -> None:
+    """A node says that the branch already was what it pushes, where the claim's end is told: git leaves the branch."""
+    held = peer("desk", by="desk").hold("m")
+    vps = peer("vps", by="vps")
+    ledger, ended = vps.ledger(), TASK.replace("---\nFix", "epoch: 7\nattempt: 7\n---\nFix")
+    lie = vps.commit({"missions/m.md": ended}, onto=ledger.tip, tree=ledger.tree)
+    remote = vps.line.remote
+    assert isinstance(remote, GitRemote)
+    words = ("pack-objects", "--stdout", "--revs", "-q")
+    pack = remote._git.run(*words, stdin=f"{lie}\n^{ledger.tip}\n".encode())
+    lines = (f"{lie} {lie} {MAIN}\0 report-status agent=x\n", f"{held.oid} {'0' * 40} {CLAIM}\n")
+    body = b"".join(b"%04x" % (len(line) + 4) + line.encode() for line in lines) + b"0000" + pack
+    done = subprocess.run(
+        ["git", "receive-pack", "--stateless-rpc", str(town.bare)], input=body, capture_output=True, check=False
+    )
+    assert f"{MAIN}: {MOVED}" in done.stderr.decode()
+    assert vps.line.fetch()[CLAIM] == held.oid
+
+
+def test_a_fold_that_comes_late_has_lost_a_race(
+    town: Town, peer: Callable[..., Peer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The branch moves between what git tells the folder and what it asks the gate: the folder tries again."""
+    vps = peer("vps", by="vps")
+    vps.end(vps.hold("m"))
+    hook = town.bare / "hooks" / "pre-receive"
+    eve = peer("eve", by="eve")
+    other = commit_on_tip(eve, {"README.md": "other"}).new
+    eve.line.push([Update(ref="refs/heads/topic", expect=None, new=other)])
+    monkeypatch.setenv(PUSHER, "vps")
+    plain = hook.read_text()
+    moves = f"env -u GIT_QUARANTINE_PATH git update-ref {MAIN} {other}\n"
+    once = f"[ -e {tmp_path}/once ] || {{ touch {tmp_path}/once; {moves} }}\n"
+    hook.write_text(plain.replace("#!/bin/sh\n", f"#!/bin/sh\n{once}"))
+    vps.fold()
+    assert (tmp_path / "once").exists()
+    assert CLAIM not in vps.line.fetch()
+    assert "status: done" in vps.text("missions/archive/2026-11/m.md")
+
+
+def test_a_node_speaks_for_itself_only(peer: Callable[..., Peer]) -> None:
+    """Another's beat, log, claim and late work are refused; so is a claim's deletion before the fold."""
+    vps = peer("vps", by="vps")
+    held = vps.hold("m")
+    desk = peer("desk", by="desk")
+    blob = desk.bus.store.put("blob", b"shiftbook beat 1\n")
+    alien = desk.commit({"x": "y"}, onto=None, tree=None)
+    for ref in (f"{BEAT}vps", f"{LOG}vps", "refs/shiftbook/late/m-1-vps", "refs/heads/topic"):
+        refused(desk, Update(ref=ref, expect=None, new=blob if "beat" in ref else alien))
+    refused(desk, Update(ref=CLAIM, expect=held.oid, new=None))
+    refused(desk, Update(ref=CLAIM, expect=held.oid, new=alien))
+    vps = peer("vps", by="vps")
+    vps.end(held)
+    desk = peer("desk", by="desk")
+    closed = desk.line.fetch()[CLAIM]
+    refused(desk, Update(ref=CLAIM, expect=closed, new=None))
+    desk.fold()
+    assert CLAIM not in desk.line.fetch()
+
+
+def test_a_claim_is_signed_by_who_claims(peer: Callable[..., Peer]) -> None:
+    """Over the disk, too, where nobody is asked for a name."""
+    vps = peer("vps", signs=False)
+    with pytest.raises(PushRefused):
+        vps.claim("m")
+
+
+def test_a_stranger_with_a_token_files_missions_only(peer: Callable[..., Peer]) -> None:
+    """They wait as untrusted; everything else is refused."""
+    mallory = peer("mallory", by="mallory")
+    mallory.push({"missions/x.md": "do it"})
+    refused(mallory, commit_on_tip(mallory, {"HEARTBEAT.md": "x"}))
+    blob = mallory.bus.store.put("blob", b"shiftbook beat 1\n")
+    refused(mallory, Update(ref=f"{BEAT}vps", expect=None, new=blob))
+
+
+def test_one_bad_ref_refuses_the_push_whole(peer: Callable[..., Peer]) -> None:
+    """The good ones wait until they are pushed alone."""
+    vps = peer("vps", by="vps")
+    blob = vps.bus.store.put("blob", b"shiftbook beat 1\n")
+    mine, other = (Update(ref=f"{BEAT}{name}", expect=None, new=blob) for name in ("vps", "desk"))
+    refused(vps, mine, other)
+    assert vps.line.push([mine])[mine.ref] is Verdict.ACCEPTED
+
+
+def test_before_there_is_a_ledger_nothing_is_guarded(tmp_path: Path, keys: Keys) -> None:
+    """The first push founds it."""
+    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", "new.git")
+    fit(tmp_path / "new.git", Settings(home=tmp_path / "home", ledger=str(tmp_path / "new.git")))
+    git(tmp_path, "clone", "--quiet", "new.git", "clone")
+    (tmp_path / "clone" / "allowed_signers").write_text(keys.signers(ada=("admin",)))
+    git(tmp_path / "clone", "add", ".")
+    git(tmp_path / "clone", "commit", "--quiet", "-m", "found")
+    git(tmp_path / "clone", "push", "--quiet", "origin", "HEAD:main")
+
+
+def test_a_judged_push_that_fails_leaves_no_trace_in_what_this_machine_trusts(
+    town: Town, keys: Keys, peer: Callable[..., Peer], tmp_path: Path
+) -> None:
+    """The gate looks at commits that may never be on the branch: it remembers none of them."""
+    ada = peer("ada", by="ada")
+    update = commit_on_tip(ada, {"allowed_signers": keys.signers(ada=("admin",))})
+    bad = Update(ref="refs/shiftbook/log/vps", expect=None, new=update.new)
+    refused(ada, update, bad)
+    peer("eve", by="eve").push({"missions/y.md": "still goes"})
+    assert str(update.new) not in (tmp_path / "home" / "pin.json").read_text()
+
+
+def test_another_hook_is_not_overwritten(town: Town, tmp_path: Path) -> None:
+    """It is somebody's; a person must decide."""
+    hook = town.bare / "hooks" / "pre-receive"
+    settings = Settings(home=tmp_path / "home", ledger=str(town.bare))
+    before = hook.stat().st_ino
+    fit(town.bare, settings)
+    assert hook.stat().st_ino == before
+    hook.write_text("#!/bin/sh\nexit 0\n")
+    with pytest.raises(WrongSetting, match="is not the gate"):
+        fit(town.bare, settings)
+    assert os.access(hook, os.X_OK)
