@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from missions.policy import outside_scope
-from missions.standing import Scale, Standing, Tier
+from missions.agent_trust import Scale, Standing, Tier
+from missions.path_scope import outside_scope
 
 SHOWN = 5
 """Paths that a sentence names."""

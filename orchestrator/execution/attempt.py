@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from missions.policy import outside_scope
+from missions.path_scope import outside_scope
 from orchestrator.core.errors import WorkspaceFailed
 from orchestrator.core.ports.agent import Job, Outcome, Sandbox, Stop
 from orchestrator.execution import prompts

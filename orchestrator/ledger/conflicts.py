@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from handoff.redact import redact
 from missions import frontmatter
-from missions.differences import FILE, Conflict
 from missions.errors import BadName
 from missions.frontmatter import Malformed
+from missions.merging.file_diff import FILE, Conflict
 from missions.mission import slug
 from sync.objects import EXECUTABLE, FOLDER, find, read_tree
 from sync.objects import FILE as PLAIN

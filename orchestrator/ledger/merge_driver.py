@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from handoff.log import union
-from missions.differences import Conflict, stands
-from missions.merge import merge
-from missions.registers import Version
+from missions.merging.file_diff import Conflict, stands
+from missions.merging.merge import merge
+from missions.merging.merge_state import Version
 from orchestrator.core.errors import Refused
 from orchestrator.ledger import conflicts
 from orchestrator.ledger.conflicts import Dispute

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from missions.differences import FILE, Conflict, changed, overwritten
-from missions.merge import merge
-from missions.registers import Version
+from missions.merging.file_diff import FILE, Conflict, changed, overwritten
+from missions.merging.merge import merge
+from missions.merging.merge_state import Version
 from orchestrator.ledger import conflicts
 from orchestrator.ledger.conflicts import Dispute
 from orchestrator.ledger.snapshot import MISSIONS, Ledger, Reader

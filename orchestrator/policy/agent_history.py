@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from missions import document
+from missions.agent_trust import Deed, Scale, Standing, standing
 from missions.mission import Mission, Status
-from missions.standing import Deed, Scale, Standing, standing
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.archive import ARCHIVE
 from orchestrator.ledger.snapshot import MISSIONS, Ledger

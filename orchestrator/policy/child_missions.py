@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from missions import document, frontmatter
 from missions.approval import Children
+from missions.child_limits import PROPOSABLE, TASKS, beyond, portion
 from missions.errors import BadName
 from missions.frontmatter import Malformed, Scalar
 from missions.mission import Mission, Quarantined, slug
-from missions.offspring import PROPOSABLE, TASKS, beyond, portion
 from orchestrator.ledger.snapshot import MISSIONS, Filed, Ledger
 from sync.objects import FOLDER, TreeEntry, find, read_commit, read_tree
 from sync.remote import Oid

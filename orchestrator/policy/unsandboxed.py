@@ -6,8 +6,8 @@ it can read and write what the node's user can.
 
 from __future__ import annotations
 
+from missions.agent_trust import Tier
 from missions.mission import Mission
-from missions.standing import Tier
 
 HARMLESS = frozenset({"builtin", "review"})
 """Agents that start nothing for a mission without a project: they only answer."""

@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from missions.agent_trust import Standing
 from missions.approval import Facts, Rules, Verdict, decide
 from missions.frontmatter import Scalar
 from missions.lease import Claim, Hold
 from missions.mission import Mission, Status
-from missions.standing import Standing
 from orchestrator.ledger.archive import ARCHIVE
 from orchestrator.ledger.config.fleet_toml import Charter
 from orchestrator.ledger.result_record import Record

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from missions import document
-from missions.anatomy import with_value, with_words
-from missions.differences import FILE, HEAD, RESULT, TEXT
 from missions.frontmatter import Malformed
+from missions.merging.file_diff import FILE, HEAD, RESULT, TEXT
+from missions.merging.parsed_file import with_value, with_words
 from missions.mission import Quarantined
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.ledger import conflicts

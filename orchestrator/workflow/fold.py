@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from handoff import log
 from handoff.entry import parse_log
 from missions import document, lifecycle
-from missions.differences import overwritten
 from missions.frontmatter import Scalar
 from missions.lease import PAUSED, Claim, Hold
+from missions.merging.file_diff import overwritten
 from missions.mission import FINISHED, Mission, Quarantined, Status
 from orchestrator.core.errors import Unfit
 from orchestrator.ledger import conflicts

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from missions.agent_trust import Deed, Scale, Standing, Tier, standing
 from missions.approval import Auto, Facts, Rules, decide
-from missions.standing import Deed, Scale, Standing, Tier, standing
 
 AUTO = Auto(max_lines=40, paths=("docs/**", "*.md"), max_files=3, max_cost_usd=0.5)
 RULES = Rules(auto=AUTO, scope=("docs/**", "src/**", "*.md"))

@@ -7,7 +7,7 @@ from itertools import permutations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from missions.weave import ROOF, Hunk, hunks, lines_of, weave
+from missions.merging.line_merge import ROOF, Hunk, hunks, lines_of, weave
 
 LINES = st.lists(st.sampled_from(["a\n", "b\n", "c\n", "\n"]), max_size=8).map(tuple)
 

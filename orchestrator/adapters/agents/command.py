@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from missions.policy import outside_scope
+from missions.path_scope import outside_scope
 from orchestrator.core.ports.agent import Job, Outcome, Sandbox, Stop, Usage
 from orchestrator.execution.attempt import Attempts
 from orchestrator.execution.bounds import Bounds

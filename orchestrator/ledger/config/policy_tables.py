@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from missions.agent_trust import Scale, Tier
 from missions.approval import Auto, Children, Rules
 from missions.mission import TASKS
-from missions.standing import Scale, Tier
 
 TOOLS = ("search", "read", "write", "run", "shell", "git")
 """What chats and agents can do in their workspaces."""

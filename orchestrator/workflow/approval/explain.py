@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from missions.agent_trust import Standing
 from missions.approval import Fired
 from missions.mission import OPEN, Mission, Status
 from missions.selection import waits_for
-from missions.standing import Standing
 from orchestrator.core.errors import NotFound
 from orchestrator.ledger.snapshot import Filed, Ledger
 from orchestrator.policy.authorization import Trust

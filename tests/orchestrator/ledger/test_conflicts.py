@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from missions.differences import FILE, HEAD, RESULT, TEXT, Conflict
 from missions.lease import Hold
-from missions.registers import NOBODY
+from missions.merging.file_diff import FILE, HEAD, RESULT, TEXT, Conflict
+from missions.merging.merge_state import NOBODY
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.ledger import conflicts
 from orchestrator.ledger.conflicts import Dispute

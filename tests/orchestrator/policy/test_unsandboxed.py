@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from missions.agent_trust import Tier
 from missions.mission import Mission
-from missions.standing import Tier
 from orchestrator.policy.unsandboxed import may_run_unconfined
 
 

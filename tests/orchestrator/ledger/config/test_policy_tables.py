@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from missions.agent_trust import Tier
 from missions.approval import Auto
-from missions.standing import Tier
 from orchestrator.core.errors import BrokenLedger
 from orchestrator.ledger.config.fleet_toml import read
 from orchestrator.ledger.config.toml_lines import line_of

@@ -14,7 +14,7 @@ from itertools import pairwise
 from missions import frontmatter
 from missions.document import RESULT_MARK, canonical, decode
 from missions.frontmatter import Block, Malformed, Scalar
-from missions.weave import lines_of
+from missions.merging.line_merge import lines_of
 
 KEY = "\0"
 """Begins the line in a skeleton that stands for a field. No mission file has this character."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from missions.anatomy import Anatomy, Chunk, dissect
 from missions.frontmatter import Malformed
-from missions.registers import NOBODY, Stamp
+from missions.merging.merge_state import NOBODY, Stamp
+from missions.merging.parsed_file import Anatomy, Chunk, dissect
 
 TEXT, RESULT, HEAD, FILE = "text", "result", "front matter", "file"
 """What a conflict is about when it is not about a field."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from missions.policy import outside_scope
+from missions.path_scope import outside_scope
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from missions.anatomy import Chunk
 from missions.document import canonical
 from missions.frontmatter import Scalar, newline_of, print_list
-from missions.registers import Stamp
+from missions.merging.merge_state import Stamp
+from missions.merging.parsed_file import Chunk
 
 Edit = tuple[tuple[int, int, Stamp, str], Chunk | None]
 """A version's rank, and the field in it; None: it was taken out."""

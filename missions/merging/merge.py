@@ -17,13 +17,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from missions.anatomy import KEY, Anatomy, Chunk
-from missions.chunks import Loser, settled
-from missions.differences import FILE, HEAD, RESULT, TEXT, Conflict, changed, dissected, shown
 from missions.document import NODE_FIELDS
+from missions.merging.field_merge import Loser, settled
+from missions.merging.file_diff import FILE, HEAD, RESULT, TEXT, Conflict, changed, dissected, shown
+from missions.merging.line_merge import hunks, lines_of, weave
+from missions.merging.merge_state import Registers, Stamp, Version
+from missions.merging.parsed_file import KEY, Anatomy, Chunk
 from missions.mission import FINISHED
-from missions.registers import Registers, Stamp, Version
-from missions.weave import hunks, lines_of, weave
 
 Rank = tuple[int, int, Stamp, str]
 

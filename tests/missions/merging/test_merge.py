@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from missions import frontmatter
-from missions.anatomy import dissect
-from missions.differences import FILE, HEAD, TEXT, changed, overwritten, stands
 from missions.document import RESULT_MARK, SIZE_ROOF, with_attempt, with_fields
 from missions.frontmatter import Malformed
-from missions.merge import Merged, merge, settle
-from missions.registers import NOBODY, Registers, Stamp, Version
+from missions.merging.file_diff import FILE, HEAD, TEXT, changed, overwritten, stands
+from missions.merging.merge import Merged, merge, settle
+from missions.merging.merge_state import NOBODY, Registers, Stamp, Version
+from missions.merging.parsed_file import dissect
 from tests.missions.matters import matters
 
 BASE = """\

@@ -1,0 +1,1 @@
+"""How do two edits of one mission become one file?"""
