@@ -15,8 +15,8 @@ from typing import Any
 
 from sync.errors import GitError, SigningFailed
 from sync.git import Git, GitStore
-from sync.made import Made
 from sync.objects import EXECUTABLE, FILE, edit_tree, find, read_commit
+from sync.own_commits import Made
 from sync.remote import Oid
 
 TRAILER = "Committed-By: shiftbook watch"

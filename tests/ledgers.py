@@ -28,9 +28,9 @@ from orchestrator.node.outbox import Outbox
 from orchestrator.node.scheduler import Intake
 from orchestrator.policy.authorization import Trust
 from orchestrator.workflow.fold import Folded, fold
-from sync.beat import Beat
 from sync.errors import PushUncertain, RemoteUnreachable
 from sync.git_remote import GitRemote
+from sync.heartbeat import Beat
 from sync.memory_remote import MemoryRemote, MemoryServer
 from sync.objects import Signer, read_commit, read_tree
 from sync.publish import publish

@@ -36,7 +36,7 @@ from orchestrator.workflow.approval.delivery import Completion
 from orchestrator.workflow.approval.worker import Finisher
 from orchestrator.workflow.assignment.deferral import Deference
 from orchestrator.workflow.journal.review_schedule import Schedule
-from sync.beat import Beat
+from sync.heartbeat import Beat
 
 
 def node(settings: Settings, tell: Tell) -> Node:

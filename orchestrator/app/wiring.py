@@ -43,11 +43,11 @@ from orchestrator.workflow.journal.memos import Memos
 from orchestrator.workflow.journal.review import Reviews
 from orchestrator.workflow.journal.search_index import Recollection
 from orchestrator.workflow.journal.tamper_check import Custody
+from sync.clone_push import Upstream
 from sync.errors import GitError
 from sync.git import Git
 from sync.git_remote import GitRemote
 from sync.signatures import Key
-from sync.upstream import Upstream
 from sync.worktree import WorkTree
 
 

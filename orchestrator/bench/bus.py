@@ -22,8 +22,8 @@ from orchestrator.bench.result import Result, at_most, median
 from orchestrator.bench.testbed import Ground, lay
 from orchestrator.ledger.claims import ask, claim, win
 from orchestrator.ledger.transport import BEAT
-from sync.beat import RING, Beat
 from sync.git import Git
+from sync.heartbeat import RING, Beat
 
 NODES, CLAIMS = 8, 20
 """As in the promise: 8 nodes, distinct missions."""

@@ -17,8 +17,8 @@ from orchestrator.ledger import conflicts
 from orchestrator.ledger.conflicts import Dispute
 from orchestrator.ledger.snapshot import MISSIONS, Ledger, Reader
 from orchestrator.ledger.transport import Bus
-from sync.clock import Clock, Stamp, believed
 from sync.errors import StampAhead
+from sync.hybrid_clock import Clock, Stamp, believed
 from sync.objects import find, read_commit
 from sync.publish import publish
 from sync.remote import Oid, Refs, Update

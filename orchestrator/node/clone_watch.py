@@ -18,9 +18,9 @@ from filelock import FileLock, Timeout
 from orchestrator.core.errors import Refused
 from orchestrator.core.events import Tell
 from orchestrator.node.commit_rules import concerns, unready
+from sync.clone_push import Upstream
 from sync.errors import RemoteUnreachable, SyncError
 from sync.remote import Oid
-from sync.upstream import Upstream
 from sync.worktree import Changes, WorkTree
 
 SCAN = 300.0

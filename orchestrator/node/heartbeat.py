@@ -10,8 +10,8 @@ import threading
 from collections.abc import Callable
 
 from missions.lease import fenced
-from sync.beat import Beat
 from sync.errors import SyncError
+from sync.heartbeat import Beat
 
 MARGIN = 0.2
 """The part of a lease that a holder keeps back for the way of a beat to the server and of its answer."""

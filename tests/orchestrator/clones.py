@@ -13,7 +13,7 @@ from pathlib import Path
 
 from orchestrator.node.clone_watch import Watching
 from orchestrator.node.commit_rules import FOLDERS, WATCHED, merger
-from sync.upstream import Upstream
+from sync.clone_push import Upstream
 from sync.watch import TreeWatch
 from sync.worktree import WorkTree
 

@@ -27,7 +27,7 @@ from orchestrator.node.loop import Node
 from orchestrator.node.outbox import Letter, Outbox
 from orchestrator.node.scheduler import Intake, Taken
 from orchestrator.policy.authorization import Trust
-from sync.beat import Beat
+from sync.heartbeat import Beat
 from sync.memory_remote import MemoryRemote
 from sync.remote import Refs
 from tests.simulation.archive import Archivist

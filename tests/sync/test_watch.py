@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sync.beat import Beat
+from sync.heartbeat import Beat
 from sync.remote import Update
 from sync.watch import watch_refs
 from tests.ledgers import Peer, Town

@@ -31,8 +31,8 @@ from orchestrator.node.loop import Node
 from orchestrator.node.outbox import Outbox
 from orchestrator.node.scheduler import Intake
 from orchestrator.policy.authorization import Trust
-from sync.beat import Beat
 from sync.errors import SyncError
+from sync.heartbeat import Beat
 from sync.memory_remote import MemoryRemote
 from sync.remote import Update
 from tests.acceptance.torture.history import CLAIM, History, Work

@@ -12,9 +12,9 @@ import pytest
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.git_server.pre_receive import PUSHER, fit
-from sync.beat import Beat
 from sync.errors import PushRefused
 from sync.git_remote import GitRemote
+from sync.heartbeat import Beat
 from sync.remote import MOVED, Update, Verdict
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.repositories import git

@@ -17,8 +17,8 @@ from orchestrator.ledger.claims import Witness, keep_late, take_over
 from orchestrator.ledger.result_record import read_record
 from orchestrator.ledger.snapshot import Held
 from orchestrator.ledger.transport import LOG, late_name
-from sync.beat import Beat
 from sync.errors import HistoryRewritten, RemoteUnreachable, SyncError
+from sync.heartbeat import Beat
 from sync.objects import read_commit
 from sync.remote import Update
 from tests.ledgers import Keys, Peer, Town, Working, intake_of, record, working

@@ -21,7 +21,7 @@ from orchestrator.ledger.conflicts import Dispute
 from orchestrator.ledger.node_pages import Sightings
 from orchestrator.ledger.publish import since
 from orchestrator.workflow.fleet import Fleet
-from sync.clock import DRIFT
+from sync.hybrid_clock import DRIFT
 from tests.ledgers import Keys, Peer, Town
 
 PATH = "missions/m.md"

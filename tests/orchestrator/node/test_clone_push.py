@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from sync.clone_push import Upstream
 from sync.errors import GitError, RemoteUnreachable
 from sync.remote import MOVED
-from sync.upstream import Upstream
 from sync.worktree import TRAILER, WorkTree
 from tests.ledgers import Keys
 from tests.orchestrator.clones import QUIET, Clones, git, until, write

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from orchestrator.node.heartbeat import Pulse
-from sync.beat import Beat
+from sync.heartbeat import Beat
 from tests.ledgers import Town
 
 REF = "refs/shiftbook/beat/n1"

@@ -15,8 +15,8 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from orchestrator.core.roles import Role
 from orchestrator.node import wakeups
 from orchestrator.node.wakeups import Bell, Listener, listen_here, nudge
-from sync.beat import Beat
 from sync.git_remote import GitRemote
+from sync.heartbeat import Beat
 from sync.watch import watch_file
 from tests.ledgers import Town
 from tests.orchestrator.api.routes.conftest import Build, Site, build  # noqa: F401  # the fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sync import beat as beats
-from sync.beat import RING, Beat
+from sync import heartbeat as beats
 from sync.errors import RemoteUnreachable
+from sync.heartbeat import RING, Beat
 from sync.memory_remote import MemoryStore
 from sync.remote import Oid, Update
 from tests.ledgers import Peer, Town

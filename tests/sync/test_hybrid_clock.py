@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.clock import COUNTER_ROOF, DRIFT, Clock, Stamp, believed, read_stamp
 from sync.errors import BadStamp, StampAhead
+from sync.hybrid_clock import COUNTER_ROOF, DRIFT, Clock, Stamp, believed, read_stamp
 
 NODES = st.text(alphabet="abc-.1", min_size=1, max_size=5)
 STAMPS = st.builds(Stamp, st.integers(0, 10**15 - 1), st.integers(0, COUNTER_ROOF), NODES)
