@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from handoff.evidence_check import disagreement, is_negated, overlap, stems
 from handoff.knowledge import Knowledge, Mention, State, slug_of
-from handoff.support import disagreement, is_negated, overlap, stems
 
 SAME = 0.6
 """Share of common words above which two lessons are about the same thing."""

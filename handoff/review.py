@@ -18,17 +18,11 @@ from dataclasses import dataclass, replace
 
 from handoff.briefing import Add, Delta, Item, Resolve, Update, parse
 from handoff.entry import Entry
+from handoff.evidence_check import disagreement
 from handoff.facts import Dropped, fact_changes, superseded
+from handoff.open_items import Recurring, Reversal, blocker_changes, decision_changes, step_changes
 from handoff.paths import is_missing, named_paths
 from handoff.statements import FACT, WITHDRAWAL, Statement, own_words, statements
-from handoff.support import disagreement
-from handoff.undertakings import (
-    Recurring,
-    Reversal,
-    blocker_changes,
-    decision_changes,
-    step_changes,
-)
 
 Wording = Callable[[str], str]
 

@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from handoff.entry import SECTIONS, Entry
+from handoff.evidence_check import stem
 from handoff.markdown import fences, open_fence
-from handoff.support import stem
 
 FACT, WITHDRAWAL, DECISION, BLOCKER, STEP, DONE = "fact", "withdrawal", "decision", "blocker", "step", "done"
 

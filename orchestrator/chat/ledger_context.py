@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from handoff.assemble import Assembly
-from handoff.fit import NAMES, Cut, fit_recalled
+from handoff.budget_fit import NAMES, Cut, fit_recalled
+from handoff.context_builder import Assembly
 from handoff.tiers import Tier, path_of
 from orchestrator.chat.values import Request, TierUsed
 from orchestrator.ledger import session_logs

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
-from handoff.redact import redact
+from handoff.secrets.redact import redact
 from orchestrator.chat.failover import Chooser, Voice
 from orchestrator.chat.history import Memory
 from orchestrator.chat.ledger_context import Found, found

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from handoff.fit import block
-from handoff.redact import redact
+from handoff.budget_fit import block
+from handoff.secrets.redact import redact
 from orchestrator.chat.failover import Voice
 from orchestrator.chat.partial_answer import AnswerText
 from orchestrator.chat.prompt_fit import LEAST, size

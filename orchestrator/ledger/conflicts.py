@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from handoff.redact import redact
+from handoff.secrets.redact import redact
 from missions import frontmatter
 from missions.errors import BadName
 from missions.frontmatter import Malformed

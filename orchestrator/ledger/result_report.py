@@ -11,7 +11,7 @@ from datetime import datetime
 
 from handoff.entry import Entry, render_entry
 from handoff.memo import Memo, memo_from_result, memo_path, render_memo
-from handoff.redact import redact
+from handoff.secrets.redact import redact
 from handoff.tiers import Tier, path_of
 from missions.approval import Facts
 from missions.frontmatter import Scalar

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
 
-from handoff.redact import redact
+from handoff.secrets.redact import redact
 from missions.document import RESULT_MARK
 from missions.errors import BadName
 from missions.frontmatter import Scalar

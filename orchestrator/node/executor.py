@@ -10,8 +10,8 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from handoff.redact import redact
-from handoff.support import disagreement
+from handoff.evidence_check import disagreement
+from handoff.secrets.redact import redact
 from missions.lease import PAUSED, Claim, Hold
 from missions.mission import Mission
 from orchestrator.core.errors import OrchestratorError

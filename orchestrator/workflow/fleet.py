@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from handoff.assemble import Assembly
+from handoff.context_builder import Assembly
 from missions import document, frontmatter
 from missions.errors import BadName
 from missions.frontmatter import Scalar

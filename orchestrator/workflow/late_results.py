@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from handoff.redact import redact
+from handoff.secrets.redact import redact
 from missions.mission import Mission
 from orchestrator.core.errors import NotFound, Refused, Unfit, WrongSetting
 from orchestrator.ledger.archive import ARCHIVE

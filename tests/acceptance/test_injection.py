@@ -12,8 +12,8 @@ import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 
 from handoff.agents_file import BEGIN, END, extended, removed
+from handoff.budget_fit import LEFT_OUT
 from handoff.entry import SECTIONS, parse_log
-from handoff.fit import LEFT_OUT
 from handoff.memo import parse_memo
 from handoff.tiers import Tier, path_of, split
 from missions import frontmatter

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from handoff.briefing import Add, Delta, Resolve, Update
 from handoff.errors import ProposalUnreadable
 from handoff.facts import Dropped
+from handoff.open_items import Recurring, Reversal
 from handoff.proposal import counts, read_page, remarks, render_page
 from handoff.review import Proposal, Stale
-from handoff.undertakings import Recurring, Reversal
 
 UPTO = "ab" * 20
 DELTAS: tuple[Delta, ...] = (

@@ -7,8 +7,8 @@ import pytest
 from handoff.briefing import Add, Resolve, Update, apply, parse
 from handoff.entry import Entry, parse_log, render_entry
 from handoff.facts import Dropped
+from handoff.open_items import Recurring
 from handoff.review import Proposal, review
-from handoff.undertakings import Recurring
 
 RULES = """## Standing rules
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from handoff.fit import block
+from handoff.budget_fit import block
 from orchestrator.chat.tool_loop import read_call
 from orchestrator.core.errors import WrongPrompt
 from orchestrator.core.ports.agent import Message, Usage

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from handoff.redact import redact
+from handoff.secrets.redact import redact
 from missions.frontmatter import Scalar
 from orchestrator.chat.handover import summary
 from orchestrator.chat.tools.workspace import Ground, Grounds

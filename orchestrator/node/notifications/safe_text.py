@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from handoff.redact import redact
+from handoff.secrets.redact import redact
 
 TITLE, SENTENCE = 120, 400
 """The longest title and sentence, in characters."""

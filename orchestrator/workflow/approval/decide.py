@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from handoff.redact import redact
+from handoff.secrets.redact import redact
 from missions import document
 from missions.fields import COMMENT_ROOF
 from missions.frontmatter import Scalar

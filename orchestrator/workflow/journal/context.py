@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 
-from handoff.assemble import Assembly, assemble, remembering
+from handoff.context_builder import Assembly, assemble, remembering
 from handoff.tiers import Tier, path_of
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.result_report import utc

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from handoff.check import check
+from handoff.checking.check import check
+from handoff.checking.findings import Finding
 from handoff.documents import TIERS
 from handoff.encoding import decode
-from handoff.findings import Finding
 from handoff.symbols import present, wanted
 from sync.errors import GitError
 from sync.git import Git

@@ -9,7 +9,7 @@ from typing import Any
 from handoff.encoding import decode
 from handoff.entry import SECTIONS, Entry, parse_log, render_entry
 from handoff.log import append_many
-from handoff.redact import redact
+from handoff.secrets.redact import redact
 from handoff.tiers import Tier, path_of
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.ledger import session_logs

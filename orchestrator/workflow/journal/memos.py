@@ -20,7 +20,7 @@ from handoff.knowledge import (
 )
 from handoff.memo import Memo, parse_memo
 from handoff.promotion import Lesson, decided, lessons, settled
-from handoff.redact import redact
+from handoff.secrets.redact import redact
 from handoff.tiers import Tier, path_of
 from orchestrator.core.errors import NotFound, Refused
 from orchestrator.ledger.publish import Draft, land

@@ -23,9 +23,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from handoff.assignments import in_assignments
-from handoff.secret_formats import FORMATS, KEY_BLOCK, KEY_LINES, PUTTY_KEY
-from handoff.secret_values import is_placeholder
+from handoff.secrets.assignments import in_assignments
+from handoff.secrets.formats import FORMATS, KEY_BLOCK, KEY_LINES, PUTTY_KEY
+from handoff.secrets.values import is_placeholder
 
 _OPAQUE = "\x1f"  # stands for what was taken out already: no pattern's run may cross it
 

@@ -12,7 +12,7 @@ entry ids look like that.
 import re
 from collections.abc import Iterator
 
-from handoff.secret_values import is_mixed, is_numbered_name, is_words, looks_random, may_hold
+from handoff.secrets.values import is_mixed, is_numbered_name, is_words, looks_random, may_hold
 
 _WORD = (
     r"(?P<word>secret|token|passw(?:or)?d|passphrase|api[_ -]?key|access[_-]?key|private|credentials?|auth[_-]?key"

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handoff import symbols
-from handoff.check import check
+from handoff.checking.check import check
 from handoff.encoding import decode
 
-REAL = Path(os.environ.get("SHIFTBOOK_SHARED") or Path(__file__).parents[3] / "shared") / "data" / "handoff-real"
+REAL = Path(os.environ.get("SHIFTBOOK_SHARED") or Path(__file__).parents[4] / "shared") / "data" / "handoff-real"
 TODAY = "2026-11-21"
 WORDS = "This project turns pages into sheets for print shops, and it is sold to them.\n"
 CONTEXT = f"# Context\n\n{WORDS}\n**Version:** 0.4.1\n**License:** MIT\n"

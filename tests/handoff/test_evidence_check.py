@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handoff.support import coverage, disagreement, is_negated, overlap, stem, stems
+from handoff.evidence_check import coverage, disagreement, is_negated, overlap, stem, stems
 
 SOURCE = """We moved the queue to Redis 7.2 because SQLite locked under 8 workers.
 The installer does not sign on Windows. Uploads no longer retry.

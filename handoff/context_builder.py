@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from handoff.budget_fit import NAMES, Built, Count, Cut, Document, Part, block, fit_document, fit_log, fit_recalled
 from handoff.entry import ParsedLog, parse_log
-from handoff.fit import NAMES, Built, Count, Cut, Document, Part, block, fit_document, fit_log, fit_recalled
 from handoff.tiers import DOCUMENTS_SHARE, SHARES, TASK_SHARE, Tier
 
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from handoff.checking.findings import Documents, Finding, finding
 from handoff.documents import BRIEFING, LOG, PROJECT, Document, Line, dates
-from handoff.findings import Documents, Finding, finding
 from handoff.statements import key_of
 
 STALE_DAYS = 60

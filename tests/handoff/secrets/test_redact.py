@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handoff.redact import KINDS, Finding, redact
-from handoff.secret_formats import FORMATS
+from handoff.secrets.formats import FORMATS
+from handoff.secrets.redact import KINDS, Finding, redact
 
-REAL = Path(os.environ.get("SHIFTBOOK_SHARED") or Path(__file__).parents[3] / "shared") / "data" / "handoff-real"
+REAL = Path(os.environ.get("SHIFTBOOK_SHARED") or Path(__file__).parents[4] / "shared") / "data" / "handoff-real"
 RANDOM = random.Random(20261121)
 HEX, LOWER, UPPER = "0123456789abcdef", string.ascii_lowercase + string.digits, string.ascii_uppercase + string.digits
 WORD = string.ascii_letters + string.digits

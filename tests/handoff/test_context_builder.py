@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handoff.assemble import Assembly, assemble, remembering
+from handoff.context_builder import Assembly, assemble, remembering
 from handoff.entry import Entry, parse_log, render_entry
 from handoff.log import append_many
 from handoff.tiers import Tier

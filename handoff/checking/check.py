@@ -13,14 +13,14 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Collection, Iterator, Mapping
 
-from handoff import consistency
+from handoff.checking import consistency
+from handoff.checking.findings import Documents, Finding, finding
 from handoff.documents import BRIEFING, LOG, PORTFOLIO, PROJECT, TIERS, Document
-from handoff.findings import Documents, Finding, finding
+from handoff.evidence_check import stems
+from handoff.open_items import step_changes
 from handoff.paths import is_missing, joined, link_targets, named_paths
 from handoff.statements import statements
-from handoff.support import stems
 from handoff.symbols import named_symbols
-from handoff.undertakings import step_changes
 
 BUDGETS: Mapping[str, int] = {PORTFOLIO: 4000, PROJECT: 4000, BRIEFING: 2000}
 """Tokens a tier may have by default, at four characters a token; the log has none, it is cut from its old end."""

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from handoff.briefing import Add, Delta, Item, Resolve, Update, derived_id
+from handoff.evidence_check import coverage, is_negated, overlap, stems
 from handoff.statements import BLOCKER, DECISION, DONE, STEP, Statement
-from handoff.support import coverage, is_negated, overlap, stems
 
 SAME = 0.6  # share of common words above which two statements are one
 PATIENCE = 2  # later entries after which a step that nobody took is reported

@@ -1,0 +1,1 @@
+"""Is what the documents say still true?"""

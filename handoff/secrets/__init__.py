@@ -1,0 +1,1 @@
+"""What is a secret in a text, and how is it taken out?"""
