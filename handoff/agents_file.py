@@ -27,7 +27,7 @@ _FENCE = re.compile(r" {0,3}(?P<fence>`{3,}|~{3,})(?P<info>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Block:
+class _HandoffBlock:
     """Where ours stands: from its first marker to the end of the last one's line; `text` is all of it."""
 
     start: int
@@ -40,22 +40,22 @@ class _Block:
         return not self.text.endswith("\n")
 
 
-def extended(text: str, handoff: str) -> str:
+def insert_handoff(text: str, handoff: str) -> str:
     """The text with the handoff between the markers: in the place where it stands already, else at the end."""
-    return _placed(text, f"{INTRODUCTION}\n\n{handoff.strip()}" if handoff.strip() else INTRODUCTION)
+    return _insert_block(text, f"{INTRODUCTION}\n\n{handoff.strip()}" if handoff.strip() else INTRODUCTION)
 
 
-def pointing(text: str, file: str) -> str:
+def insert_import(text: str, file: str) -> str:
     """The text with a line that imports another file, as `CLAUDE.md` does it; unchanged if it has one already."""
-    without = removed(text)
+    without = remove_handoff(text)
     if re.search(rf"(?m)^[ \t]*@(?:\./)?{re.escape(file)}\b", without):
         return without
-    return _placed(text, f"@{file}")
+    return _insert_block(text, f"@{file}")
 
 
-def removed(text: str) -> str:
+def remove_handoff(text: str) -> str:
     """The text without what is ours."""
-    for block in reversed(_scan(text)[0]):
+    for block in reversed(_find_blocks(text)[0]):
         before = text[: block.start]
         if block.ends_open:
             before = before[: -2 if before.endswith("\r\n") else -1]
@@ -63,47 +63,47 @@ def removed(text: str) -> str:
     return text
 
 
-def restored(now: str, before: str) -> str:
+def restore_original(now: str, before: str) -> str:
     """`now` as if ours had never been put into `before`: just `before`, unless something outside the markers changed.
 
     A block that `before` had of its own, committed by a person, comes back with the words it had.
     """
-    if removed(now) == removed(before):
+    if remove_handoff(now) == remove_handoff(before):
         return before
-    old, new = _scan(before)[0], _scan(now)[0]
+    old, new = _find_blocks(before)[0], _find_blocks(now)[0]
     if old and new:
         words = old[0].text.rstrip("\r\n")
-        return _replaced(now, new, words + ("" if new[0].ends_open else _line_break(now)))
-    return removed(now)
+        return _replace_blocks(now, new, words + ("" if new[0].ends_open else _line_break(now)))
+    return remove_handoff(now)
 
 
-def _placed(text: str, words: str) -> str:
+def _insert_block(text: str, words: str) -> str:
     line_break = _line_break(text)
-    safe = _closed(_FORGED.sub("&lt;", re.sub(r"\r+\n|\r", "\n", words)))
+    safe = _close_fence(_FORGED.sub("&lt;", re.sub(r"\r+\n|\r", "\n", words)))
     block = "\n".join([BEGIN, safe, END]).replace("\n", line_break)
-    found, hidden = _scan(text)
+    found, hidden = _find_blocks(text)
     if found:
-        return _replaced(text, found, block + ("" if found[0].ends_open else line_break))
+        return _replace_blocks(text, found, block + ("" if found[0].ends_open else line_break))
     if hidden or text.endswith("\r"):  # a bare carriage return and our line break would become one
         return block + line_break + text
     return text + (line_break + block if text and not text.endswith("\n") else block + line_break)
 
 
-def _replaced(text: str, found: list[_Block], block: str) -> str:
+def _replace_blocks(text: str, found: list[_HandoffBlock], block: str) -> str:
     """The text with `block` in place of the first of ours; a merge may have left others, which go."""
     first = found[0]
-    return text[: first.start] + block + removed(text[first.end :])
+    return text[: first.start] + block + remove_handoff(text[first.end :])
 
 
-def _closed(words: str) -> str:
+def _close_fence(words: str) -> str:
     """The words with an end to the fenced block that they end in, if they do."""
-    fence = _scan(words)[1]
+    fence = _find_blocks(words)[1]
     return f"{words.rstrip()}\n{fence}" if fence else words
 
 
-def _scan(text: str) -> tuple[list[_Block], str]:
+def _find_blocks(text: str) -> tuple[list[_HandoffBlock], str]:
     """What is ours in the text, and the fence that is still open at its end ("" if none)."""
-    found: list[_Block] = []
+    found: list[_HandoffBlock] = []
     begun, fence = -1, ""
     for start, line in _lines(text):
         marked = _FENCE.match(line.rstrip("\r\n"))
@@ -116,7 +116,7 @@ def _scan(text: str) -> tuple[list[_Block], str]:
             begun = start
         elif line.rstrip() == END and begun >= 0:
             end = start + len(line)
-            found.append(_Block(start=begun, end=end, text=text[begun:end]))
+            found.append(_HandoffBlock(start=begun, end=end, text=text[begun:end]))
             begun = -1
     return found, fence
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 
 from handoff.entry import IDENTIFIER
 from handoff.markdown import quoted
-from handoff.tiers import Item as Piece
+from handoff.tiers import DocumentItem as Piece
 from handoff.tiers import split
 
 _ID = IDENTIFIER.pattern
@@ -34,7 +34,7 @@ _FIELD_LINE = re.compile(r"\*\*[^*\n]{1,60}(?::\*\*|\*\*:)[ \t]*\S")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Item:
+class BriefingItem:
     """A heading (`item_id` is "") or an item; `text` has neither list marker nor comment, `raw` is its source."""
 
     item_id: str
@@ -77,20 +77,20 @@ class Resolve:
 Delta = Add | Update | Resolve
 
 
-def parse(text: str) -> tuple[Item, ...]:
+def parse(text: str) -> tuple[BriefingItem, ...]:
     """Headings and items of any Markdown text, in order; no text is refused, none is lost."""
-    items: list[Item] = []
+    items: list[BriefingItem] = []
     section = ""
     for piece in split(text):
         if title := _title(piece):
             section = title
-            items.append(Item(item_id="", text=title, section=title, standing=piece.standing, raw=piece.text))
+            items.append(BriefingItem(item_id="", text=title, section=title, standing=piece.standing, raw=piece.text))
         else:
             items += [_item(raw, section, standing=piece.standing) for raw in _lines_of_fields(piece.text)]
     return tuple(items)
 
 
-def print_briefing(items: Iterable[Item]) -> str:
+def print_briefing(items: Iterable[BriefingItem]) -> str:
     """The text that the items were read from, byte for byte."""
     return "".join(item.raw for item in items)
 
@@ -105,9 +105,9 @@ def apply(text: str, deltas: Iterable[Delta]) -> str:
 
 def _all_at_once(text: str, deltas: Sequence[Delta]) -> str:
     """The text with the deltas carried out, "" if anything in it would read differently from what they mean."""
-    meant: Sequence[Item] = parse(text)
+    meant: Sequence[BriefingItem] = parse(text)
     for delta in deltas:
-        meant = tuple(_with(meant, delta, "\r\n" if "\r\n" in text else "\n"))
+        meant = tuple(_apply_delta(meant, delta, "\r\n" if "\r\n" in text else "\n"))
     after = print_briefing(meant)
     return after if [_identity(item) for item in parse(after)] == [_identity(item) for item in meant] else ""
 
@@ -150,7 +150,7 @@ def _lines_of_fields(text: str) -> list[str]:
     return pieces
 
 
-def _item(raw: str, section: str, *, standing: bool) -> Item:
+def _item(raw: str, section: str, *, standing: bool) -> BriefingItem:
     words = raw.strip()
     first, line_break, rest = words.partition("\n")
     marked = _COMMENT.search(first)
@@ -158,7 +158,7 @@ def _item(raw: str, section: str, *, standing: bool) -> Item:
         words = first[: marked.start()] + line_break + rest
     if marker := _MARKER.match(words):
         words = words[marker.end() :]
-    return Item(
+    return BriefingItem(
         item_id=marked["id"] if marked else derived_id("h", section, words.strip()),
         text=words.strip(),
         section=section,
@@ -168,51 +168,51 @@ def _item(raw: str, section: str, *, standing: bool) -> Item:
     )
 
 
-def _with(items: Sequence[Item], delta: Delta, line_break: str) -> Iterator[Item]:
+def _apply_delta(items: Sequence[BriefingItem], delta: Delta, line_break: str) -> Iterator[BriefingItem]:
     """The items with the delta carried out, whatever that would do to the others."""
     if isinstance(delta, Add):
-        return _added(items, delta, line_break)
+        return _add_item(items, delta, line_break)
     if isinstance(delta, Update):
-        return (_updated(item, delta) if _meant(item, delta) else item for item in items)
-    return _without(items, delta)
+        return (_update_item(item, delta) if _is_target(item, delta) else item for item in items)
+    return _remove_item(items, delta)
 
 
-def _meant(item: Item, delta: Update | Resolve) -> bool:
+def _is_target(item: BriefingItem, delta: Update | Resolve) -> bool:
     return item.item_id == delta.item_id and item.text == delta.was.strip() and not item.standing
 
 
-def _updated(item: Item, delta: Update) -> Item:
+def _update_item(item: BriefingItem, delta: Update) -> BriefingItem:
     text = _one_line(delta.text)
     words = item.raw.strip()
     lead, tail = item.raw[: item.raw.find(words)], item.raw[item.raw.find(words) + len(words) :]
     if text == _one_line(item.text):
         cites = tuple(dict.fromkeys([*item.cites, *delta.cites]))
-        return item if cites == item.cites else _cited(item, cites, lead, tail)
+        return item if cites == item.cites else _add_citations(item, cites, lead, tail)
     marker = _MARKER.match(words)
-    line = _line(marker[0] if marker else "", item.item_id, text, delta.cites)
+    line = _item_line(marker[0] if marker else "", item.item_id, text, delta.cites)
     if _item(line, item.section, standing=False).text != text or (not marker and quoted(text) != text):
-        line = _line("- ", item.item_id, text, delta.cites)
+        line = _item_line("- ", item.item_id, text, delta.cites)
     return replace(item, text=text, cites=delta.cites, raw=lead + line + tail)
 
 
-def _cited(item: Item, cites: tuple[str, ...], lead: str, tail: str) -> Item:
+def _add_citations(item: BriefingItem, cites: tuple[str, ...], lead: str, tail: str) -> BriefingItem:
     """The same words with more citations."""
     first, line_break, rest = item.raw.strip().partition("\n")
     line_end = first[len(first.rstrip()) :]
-    first = _line("", item.item_id, _COMMENT.sub("", first).rstrip(), cites)
+    first = _item_line("", item.item_id, _COMMENT.sub("", first).rstrip(), cites)
     return replace(item, cites=cites, raw=lead + first + line_end + line_break + rest + tail)
 
 
-def _line(marker: str, item_id: str, text: str, cites: tuple[str, ...]) -> str:
+def _item_line(marker: str, item_id: str, text: str, cites: tuple[str, ...]) -> str:
     log = f"; log: {', '.join(cites)}" if cites else ""
     return f"{marker}{text} <!-- item: {item_id}{log} -->"
 
 
-def _added(items: Sequence[Item], delta: Add, line_break: str) -> Iterator[Item]:
+def _add_item(items: Sequence[BriefingItem], delta: Add, line_break: str) -> Iterator[BriefingItem]:
     if any(item.item_id == delta.item_id for item in items) or is_standing(delta.section):
         return iter(items)
     section, text = _one_line(delta.section), _one_line(delta.text)
-    places = [place for place, item in enumerate(items) if _is_in(item, section)]
+    places = [place for place, item in enumerate(items) if _is_in_section(item, section)]
     before = list(items[: places[-1] + 1] if places else items)
     after, gap = items[len(before) :], line_break
     if before:
@@ -222,22 +222,22 @@ def _added(items: Sequence[Item], delta: Add, line_break: str) -> Iterator[Item]
         before[-1] = replace(before[-1], raw=body + line_break * (1 if follows_point else 2))
     if not places:
         heading = f"## {section}{line_break * 2}"
-        before.append(Item(item_id="", text=section, section=section, standing=False, raw=heading))
+        before.append(BriefingItem(item_id="", text=section, section=section, standing=False, raw=heading))
     named = before[-1].section
-    line = _line("- ", delta.item_id, text, delta.cites) + gap
-    added = Item(item_id=delta.item_id, text=text, section=named, standing=False, raw=line, cites=delta.cites)
+    line = _item_line("- ", delta.item_id, text, delta.cites) + gap
+    added = BriefingItem(item_id=delta.item_id, text=text, section=named, standing=False, raw=line, cites=delta.cites)
     return iter([*before, added, *after])
 
 
-def _is_in(item: Item, section: str) -> bool:
+def _is_in_section(item: BriefingItem, section: str) -> bool:
     return item.section.casefold() == section.casefold() and not item.standing
 
 
-def _without(items: Sequence[Item], delta: Resolve) -> Iterator[Item]:
+def _remove_item(items: Sequence[BriefingItem], delta: Resolve) -> Iterator[BriefingItem]:
     """The blank lines after a removed item stay, so that what stood around it does not grow together."""
-    kept: list[Item] = []
+    kept: list[BriefingItem] = []
     for item in items:
-        if not _meant(item, delta):
+        if not _is_target(item, delta):
             kept.append(item)
         elif kept:
             body = kept[-1].raw.rstrip()
@@ -246,7 +246,7 @@ def _without(items: Sequence[Item], delta: Resolve) -> Iterator[Item]:
     return iter(kept)
 
 
-def _identity(item: Item) -> tuple[str, str, str, bool, tuple[str, ...]]:
+def _identity(item: BriefingItem) -> tuple[str, str, str, bool, tuple[str, ...]]:
     return item.item_id, item.text, item.section, item.standing, item.cites
 
 

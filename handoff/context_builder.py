@@ -12,7 +12,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from handoff.budget_fit import NAMES, Built, Count, Cut, Document, Part, block, fit_document, fit_log, fit_recalled
+from handoff.budget_fit import (
+    TIER_NAMES,
+    CountTokens,
+    Cut,
+    FittedText,
+    PromptDocument,
+    PromptPart,
+    block,
+    fit_document,
+    fit_log,
+    fit_recalled,
+)
 from handoff.entry import ParsedLog, parse_log
 from handoff.tiers import DOCUMENTS_SHARE, SHARES, TASK_SHARE, Tier
 
@@ -26,7 +37,7 @@ class Assembly:
     tail: str
     tokens: int
     budget: int
-    parts: tuple[Part, ...]
+    parts: tuple[PromptPart, ...]
     cut: tuple[Cut, ...]
 
     @property
@@ -47,7 +58,7 @@ def assemble(
     task: str,
     now: str,
     budget: int,
-    count: Count,
+    count: CountTokens,
     recalled: Sequence[str] = (),
     project_docs: Mapping[str, str] | None = None,
     log: ParsedLog | str | None = None,
@@ -62,7 +73,7 @@ def assemble(
     goal = block("task", f"Now: {now}\n\n{task}")
     source = tiers.get(Tier.LOG, "") if log is None else log
     journal = parse_log(source) if isinstance(source, str) else source
-    newest = fit_log(journal, _log_room(left, budget, goal, count), count)
+    newest = fit_log(journal, _log_budget(left, budget, goal, count), count)
     left -= count(newest.text) + count(goal)
     memory = fit_recalled(recalled, newest.text, left, count)
     return Assembly(
@@ -71,36 +82,38 @@ def assemble(
         tail=memory.text + goal,
         tokens=budget - left + count(memory.text),
         budget=budget,
-        parts=(*head.parts, *newest.parts, *memory.parts, _whole("task", goal, count)),
+        parts=(*head.parts, *newest.parts, *memory.parts, _uncut_part("task", goal, count)),
         cut=head.cut + newest.cut + memory.cut,
     )
 
 
-def remembering(count: Count, texts: int = 2048) -> Count:
+def memoised(count: CountTokens, texts: int = 2048) -> CountTokens:
     """The counter, with the counts of that many texts remembered: keep it for as long as the tokenizer is the same."""
     return lru_cache(maxsize=texts)(count)
 
 
-def _head(role: str, tiers: Mapping[Tier, str], project_docs: Mapping[str, str], budget: int, count: Count) -> Built:
+def _head(
+    role: str, tiers: Mapping[Tier, str], project_docs: Mapping[str, str], budget: int, count: CountTokens
+) -> FittedText:
     """The part that stays the same, byte for byte, until a document in it changes."""
     opening = role.rstrip() + "\n\n" if role.strip() else ""
     documents = [
-        Document(name="document", tier=None, text=text, share=DOCUMENTS_SHARE / len(project_docs), label=name)
+        PromptDocument(name="document", tier=None, text=text, share=DOCUMENTS_SHARE / len(project_docs), label=name)
         for name, text in sorted(project_docs.items())
     ]
     for tier in (Tier.PORTFOLIO, Tier.PROJECT, Tier.BRIEFING):
-        documents.append(Document(name=NAMES[tier], tier=tier, text=tiers.get(tier, ""), share=SHARES[tier]))
+        documents.append(PromptDocument(name=TIER_NAMES[tier], tier=tier, text=tiers.get(tier, ""), share=SHARES[tier]))
     documents = [document for document in documents if document.text.strip()]
-    rooms = _rooms(documents, budget - count(opening), count)
+    rooms = _token_budgets(documents, budget - count(opening), count)
     built = [fit_document(document, room, count) for document, room in zip(documents, rooms, strict=True)]
-    return Built(
+    return FittedText(
         text=opening + "".join(one.text for one in built),
-        parts=(_whole("role", opening, count), *(part for one in built for part in one.parts)),
+        parts=(_uncut_part("role", opening, count), *(part for one in built for part in one.parts)),
         cut=tuple(cut for one in built for cut in one.cut),
     )
 
 
-def _rooms(documents: Sequence[Document], budget: int, count: Count) -> list[int]:
+def _token_budgets(documents: Sequence[PromptDocument], budget: int, count: CountTokens) -> list[int]:
     """How many tokens each document may take: its share, and then what others leave, first for the later tiers."""
     needed = [count(block(document.name, document.text, document.label)) for document in documents]
     shares = [int(budget * document.share) for document in documents]
@@ -111,12 +124,12 @@ def _rooms(documents: Sequence[Document], budget: int, count: Count) -> list[int
     return rooms
 
 
-def _log_room(left: int, budget: int, goal: str, count: Count) -> int:
+def _log_budget(left: int, budget: int, goal: str, count: CountTokens) -> int:
     """What the log may take: it gives way to a long task in steps, so that other tasks do not move its beginning."""
     step = max(1, int(budget * TASK_SHARE))
     return left - step * max(1, -(-count(goal) // step))
 
 
-def _whole(name: str, text: str, count: Count) -> Part:
+def _uncut_part(name: str, text: str, count: CountTokens) -> PromptPart:
     """A part that is never cut."""
-    return Part(name=name, tier=None, tokens=count(text), kept=int(bool(text)), cut=0)
+    return PromptPart(name=name, tier=None, tokens=count(text), kept=int(bool(text)), cut=0)

@@ -32,7 +32,7 @@ _SESSION_HEADING = re.compile(r"(?i)\bsession(?:s| log)?\b")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class DocumentLine:
     """A line outside fenced blocks; `number` counts from 1, `now` is False inside a session's entry."""
 
     number: int
@@ -41,7 +41,7 @@ class Line:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Document:
+class HandoffDocument:
     """A file of the repository with its text; `name` is one of `TIERS` for a tier's document."""
 
     file: str
@@ -73,14 +73,14 @@ class Document:
         return tuple(headings(self.text))
 
     @cached_property
-    def lines(self) -> tuple[Line, ...]:
+    def lines(self) -> tuple[DocumentLine, ...]:
         """Its lines outside fenced blocks."""
         hidden, then = fences(self.text), [*self._entries(), *self._session_sections()]
         lines, at = [], 0
         for number, text in enumerate(self.text.split("\n"), 1):
             if not any(start <= at < end for start, end in hidden):
                 now = not any(start <= at < end for start, end in then)
-                lines.append(Line(number=number, text=text.rstrip(), now=now))
+                lines.append(DocumentLine(number=number, text=text.rstrip(), now=now))
             at += len(text) + 1
         return tuple(lines)
 

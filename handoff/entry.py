@@ -31,7 +31,7 @@ SECTIONS = (
 )
 
 # What other people call these sections, without the words in brackets and in lower case.
-_KNOWN_AS: Mapping[str, str] = {name.casefold(): name for name in SECTIONS} | {
+_SECTION_ALIASES: Mapping[str, str] = {name.casefold(): name for name in SECTIONS} | {
     "what we accomplished": "Work Accomplished",
     "decisions made": "Decisions",
     "code changes summary": "Code Changes",
@@ -111,7 +111,7 @@ class ParsedLog:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Start:
+class _EntryHeading:
     """What an entry's heading line says."""
 
     own: bool
@@ -126,9 +126,9 @@ class _Start:
 def parse_log(text: str) -> ParsedLog:
     """Cut a log of any known shape into entries and the text around them; no text is refused, none is lost."""
     heads = headings(text)
-    found = [(head, start) for head in heads if (start := _recognised(head))]
+    found = [(head, start) for head in heads if (start := _parse_heading(head))]
     begins = [head.start for head, _ in found] + [len(text)]
-    ends = _ends(heads, begins)
+    ends = _entry_ends(heads, begins)
     entries, gaps = [], []
     for (head, start), end, following in zip(found, ends, begins[1:], strict=True):
         raw = _without_trailing_rules(text[head.start : end])
@@ -155,13 +155,13 @@ def render_entry(entry: Entry, *, evidence: bool = False) -> str:
     blocks = [f"{_heading_line(entry)}\n<!-- entry: {entry.entry_id} -->"]
     for place, (heading, body) in enumerate(entry.sections):
         if heading or place:
-            blocks.append(f"### {_written(heading)}")
+            blocks.append(f"### {_escape_field(heading)}")
         if text := tidy(body):
             blocks.append(quoted(text, always=evidence))
     return "\n\n".join(blocks) + "\n"
 
 
-def _ends(heads: Sequence[Heading], begins: Sequence[int]) -> list[int]:
+def _entry_ends(heads: Sequence[Heading], begins: Sequence[int]) -> list[int]:
     """Where each entry ends at the latest: at the next entry or the next heading of level 1 or 2."""
     high = [head.start for head in heads if head.level <= 2]
     ends, place = [], 0
@@ -172,31 +172,31 @@ def _ends(heads: Sequence[Heading], begins: Sequence[int]) -> list[int]:
     return ends
 
 
-def _recognised(head: Heading) -> _Start | None:
+def _parse_heading(head: Heading) -> _EntryHeading | None:
     if head.level == 2 and (own := _OWN.fullmatch(head.title)):
-        return _own_start(own)
+        return _parse_own_heading(own)
     if 2 <= head.level <= 4 and (foreign := _SESSION.fullmatch(head.title) or _TEMPLATE.fullmatch(head.title)):
-        return _Start(
+        return _EntryHeading(
             own=False, when=_day(foreign["date"]), agent=foreign["who"] or "", title=foreign["title"] or head.title
         )
     return None
 
 
-def _own_start(own: re.Match[str]) -> _Start:
+def _parse_own_heading(own: re.Match[str]) -> _EntryHeading:
     fields = [*own["rest"].split(" · ", 4)[1:], "", "", "", ""]
     who = _WHO.fullmatch(fields[1])
-    return _Start(
+    return _EntryHeading(
         own=True,
         when="" if own["when"] == "undated" else own["when"],
-        node=_read(fields[0]),
-        agent=_read(who["agent"] if who else fields[1]),
-        model=_read(who["model"] if who else ""),
-        mission=_read(fields[2]),
-        title=_read(fields[3]),
+        node=_unescape_field(fields[0]),
+        agent=_unescape_field(who["agent"] if who else fields[1]),
+        model=_unescape_field(who["model"] if who else ""),
+        mission=_unescape_field(fields[2]),
+        title=_unescape_field(fields[3]),
     )
 
 
-def _entry(start: _Start, raw: str) -> Entry:
+def _entry(start: _EntryHeading, raw: str) -> Entry:
     body = raw.find("\n") + 1 or len(raw)
     marked = _OWN_ID.match(raw, body) if start.own else None
     return Entry(
@@ -218,8 +218,8 @@ def _derived_id(raw: str) -> str:
 
 
 def _own_sections(raw: str, body: int) -> tuple[tuple[str, str], ...]:
-    marks = [(head.start, head.end, _read(head.title)) for head in headings(raw) if head.level == 3]
-    return tuple((name, unquoted(tidy(text))) for name, text in _between(raw, body, marks))
+    marks = [(head.start, head.end, _unescape_field(head.title)) for head in headings(raw) if head.level == 3]
+    return tuple((name, unquoted(tidy(text))) for name, text in _split_at_marks(raw, body, marks))
 
 
 def _foreign_sections(raw: str, body: int) -> tuple[tuple[str, str], ...]:
@@ -228,10 +228,10 @@ def _foreign_sections(raw: str, body: int) -> tuple[tuple[str, str], ...]:
     for bold in _BOLD.finditer(raw, body):
         if not any(start <= bold.start() < end for start, end in hidden):
             marks.append((bold.start(), bold.start("same_line"), bold["name"]))
-    return tuple((_known(name), tidy(text)) for name, text in _between(raw, body, sorted(marks)))
+    return tuple((_section_name(name), tidy(text)) for name, text in _split_at_marks(raw, body, sorted(marks)))
 
 
-def _between(raw: str, body: int, marks: Sequence[tuple[int, int, str]]) -> Iterator[tuple[str, str]]:
+def _split_at_marks(raw: str, body: int, marks: Sequence[tuple[int, int, str]]) -> Iterator[tuple[str, str]]:
     """The text before the first mark, if there is any, under "", then each mark's name and the text after it."""
     stops = [start for start, _, _ in marks] + [len(raw)]
     if raw[body : stops[0]].strip():
@@ -240,9 +240,9 @@ def _between(raw: str, body: int, marks: Sequence[tuple[int, int, str]]) -> Iter
         yield name, raw[end:stop]
 
 
-def _known(name: str) -> str:
+def _section_name(name: str) -> str:
     name = name.strip().rstrip(":")
-    return _KNOWN_AS.get(name.partition("(")[0].strip().casefold(), name)
+    return _SECTION_ALIASES.get(name.partition("(")[0].strip().casefold(), name)
 
 
 def _day(text: str) -> str:
@@ -264,18 +264,18 @@ def _without_trailing_rules(text: str) -> str:
 
 
 def _heading_line(entry: Entry) -> str:
-    who = _written(entry.agent).replace("(", "&#40;")
+    who = _escape_field(entry.agent).replace("(", "&#40;")
     if entry.model:
-        who += f" ({_written(entry.model)})"
-    fields = [entry.when or "undated", _written(entry.node), who, _written(entry.mission)]
-    return "## " + " · ".join(fields + ([_written(entry.title)] if entry.title.strip() else []))
+        who += f" ({_escape_field(entry.model)})"
+    fields = [entry.when or "undated", _escape_field(entry.node), who, _escape_field(entry.mission)]
+    return "## " + " · ".join(fields + ([_escape_field(entry.title)] if entry.title.strip() else []))
 
 
-def _written(words: str) -> str:
+def _escape_field(words: str) -> str:
     """The words on one line, so that they cannot be taken for two fields; "-" stands for none."""
     words = " ".join(words.split()).replace("&", "&amp;").replace("·", "&middot;").replace("<", "&lt;")
     return {"": "-", "-": "&#45;"}.get(words, words)
 
 
-def _read(words: str) -> str:
+def _unescape_field(words: str) -> str:
     return "" if words.strip() == "-" else html.unescape(words.strip())

@@ -53,8 +53,8 @@ def disagreement(text: str, sources: Iterable[str]) -> str:
     """Why the sources don't support the text, or "" if they do."""
     source = "\n".join(sources)
     for what, missing in (
-        ("number", _missing(_numbers(text), _numbers(source))),
-        ("name", _missing(_names(text), _all_words(source))),
+        ("number", _missing_words(_numbers(text), _numbers(source))),
+        ("name", _missing_words(_names(text), _all_words(source))),
         ("opposite", _opposites(text, source)),
     ):
         if missing:
@@ -126,7 +126,7 @@ def _all_words(text: str) -> set[str]:
 _PATH_END = re.compile(r"[^\w/]+$")
 
 
-def _missing(wanted: set[str], given: set[str]) -> str:
+def _missing_words(wanted: set[str], given: set[str]) -> str:
     return ", ".join(sorted(wanted - given))
 
 

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from handoff.briefing import Add, Delta, Item, Resolve, Update, derived_id
+from handoff.briefing import Add, BriefingItem, Delta, Resolve, Update, derived_id
 from handoff.statements import WITHDRAWAL, Statement, fact_of, key_of
 
 SECTION = "Facts"
-_LONGEST_VALUE = 8  # words
+_MAX_VALUE_WORDS = 8  # words
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dropped:
+class DroppedChange:
     """A change that was not proposed: its words, the entries it rested on, and why not."""
 
     text: str
@@ -26,22 +26,22 @@ class Dropped:
     reason: str
 
 
-def fact_changes(said: Sequence[Statement], items: Sequence[Item]) -> Iterator[Delta | Dropped]:
+def fact_changes(said: Sequence[Statement], items: Sequence[BriefingItem]) -> Iterator[Delta | DroppedChange]:
     """What the facts and withdrawals, oldest first, change in the briefing."""
     by_key: dict[str, list[Statement]] = {}
     for statement in said:
         by_key.setdefault(statement.key, []).append(statement)
-    named = _named(items)
+    named = _facts_by_key(items)
     for key, history in by_key.items():
-        yield from _settled(history, named.get(key, []))
+        yield from _fact_change(history, named.get(key, []))
 
 
-def superseded(said: Sequence[Statement], items: Sequence[Item]) -> Iterator[tuple[Item, str]]:
+def superseded(said: Sequence[Statement], items: Sequence[BriefingItem]) -> Iterator[tuple[BriefingItem, str]]:
     """Items of running text that still hold a value which the entries replaced, and why they look stale."""
     values: dict[str, list[Statement]] = {}
     for statement in said:
         values.setdefault(statement.key, []).append(statement)
-    for key, facts in _named(items).items():
+    for key, facts in _facts_by_key(items).items():
         history = values.get(key, [])
         if not history or len(facts) != 1:
             continue
@@ -53,29 +53,33 @@ def superseded(said: Sequence[Statement], items: Sequence[Item]) -> Iterator[tup
                 yield item, f"it still says {old}; entry {new.entry_id} says: {new.text}"
 
 
-def _named(items: Sequence[Item]) -> dict[str, list[tuple[Item, str]]]:
+def _facts_by_key(items: Sequence[BriefingItem]) -> dict[str, list[tuple[BriefingItem, str]]]:
     """The briefing's facts by key, as (item, value)."""
-    named: dict[str, list[tuple[Item, str]]] = {}
+    named: dict[str, list[tuple[BriefingItem, str]]] = {}
     for item in items:
         if item.item_id and "\n" not in item.text and (fact := fact_of(item.text)):
             named.setdefault(key_of(fact[0]), []).append((item, fact[1]))
     return named
 
 
-def _settled(history: Sequence[Statement], known: Sequence[tuple[Item, str]]) -> Iterator[Delta | Dropped]:
+def _fact_change(
+    history: Sequence[Statement], known: Sequence[tuple[BriefingItem, str]]
+) -> Iterator[Delta | DroppedChange]:
     last = history[-1]
     cites = _latest_run(history)
     if any(item.standing for item, _ in known):
-        yield Dropped(text=last.text, cites=cites, reason="a standing rule has this name; only a person changes it")
+        yield DroppedChange(
+            text=last.text, cites=cites, reason="a standing rule has this name; only a person changes it"
+        )
         return
     own = [pair for pair in known if pair[0].cites] or list(known)
     if last.kind == WITHDRAWAL:
         yield from (Resolve(item_id=item.item_id, was=item.text, cites=cites) for item, _ in own)
     elif len(own) > 1:
-        yield Dropped(text=last.text, cites=cites, reason=f"{len(own)} items of the briefing have this name")
+        yield DroppedChange(text=last.text, cites=cites, reason=f"{len(own)} items of the briefing have this name")
     elif own:
-        yield from _renewed(*own[0], last, cites)
-    elif len(last.value.split()) <= _LONGEST_VALUE:
+        yield from _update_value(*own[0], last, cites)
+    elif len(last.value.split()) <= _MAX_VALUE_WORDS:
         text = f"{last.name}: {last.value}"
         yield Add(item_id=derived_id("f", last.key), section=SECTION, text=text, cites=cites)
 
@@ -90,7 +94,7 @@ def _latest_run(history: Sequence[Statement]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(run))
 
 
-def _renewed(item: Item, value: str, last: Statement, cites: tuple[str, ...]) -> Iterator[Delta]:
+def _update_value(item: BriefingItem, value: str, last: Statement, cites: tuple[str, ...]) -> Iterator[Delta]:
     """The item with the new value in its own shape; one that is right and cited needs nothing."""
     if value == last.value and item.cites:
         return

@@ -22,7 +22,7 @@ _HEADING = "## Lessons of the fleet"
 _FIELD = re.compile(r"([a-z_]+):[ \t]*(.*)")
 
 
-class State(StrEnum):
+class LessonState(StrEnum):
     """How a lesson stands, as its file says it."""
 
     KNOWN = "known"
@@ -31,7 +31,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mention:
+class LessonMention:
     """One memo's words for a lesson. `when` is the memo's time, `marked` that a person marked it for promotion."""
 
     text: str
@@ -49,11 +49,11 @@ class Knowledge:
 
     slug: str
     lesson: str
-    state: State
+    state: LessonState
     since: str
     by: str = ""
     why: str = ""
-    mentions: tuple[Mention, ...] = ()
+    mentions: tuple[LessonMention, ...] = ()
     against: tuple[str, ...] = ()
     over: tuple[str, ...] = ()
     prose: str = ""
@@ -80,15 +80,15 @@ def render_knowledge(one: Knowledge) -> str:
         "since": one.since,
         "by": one.by,
         "why": one.why,
-        "missions": _names(mention.mission for mention in one.mentions),
-        "projects": _names(mention.project for mention in one.mentions),
-        "entries": _names(mention.memo_id for mention in one.mentions),
+        "missions": _unique_names(mention.mission for mention in one.mentions),
+        "projects": _unique_names(mention.project for mention in one.mentions),
+        "entries": _unique_names(mention.memo_id for mention in one.mentions),
         "memos": [vars(mention) for mention in one.mentions],
         "against": list(one.against),
         "over": list(one.over),
     }
     lines = ["---", *(f"{key}: {_json(value)}" for key, value in front.items()), "---", ""]
-    prose = one.prose or f"# {_line(one.lesson)}"
+    prose = one.prose or f"# {_one_line(one.lesson)}"
     return "\n".join([*lines, prose.strip("\n"), "", _EVIDENCE[0], "", *_evidence(one), "", _EVIDENCE[1], ""])
 
 
@@ -102,7 +102,7 @@ def parse_knowledge(slug: str, text: str) -> Knowledge:
     for number, line in enumerate(lines[1:end], 2):
         found = _FIELD.fullmatch(line.rstrip())
         if found:
-            front[found[1]] = _value(found[2])
+            front[found[1]] = _parse_value(found[2])
         elif line.strip():
             raise KnowledgeUnreadable(line=number, reason="it is not `name: value`")
     try:
@@ -110,14 +110,14 @@ def parse_knowledge(slug: str, text: str) -> Knowledge:
         return Knowledge(
             slug=slug,
             lesson=str(front["lesson"]),
-            state=State(str(front.get("state", "known"))),
+            state=LessonState(str(front.get("state", "known"))),
             since=str(front.get("since", "")),
             by=str(front.get("by", "")),
             why=str(front.get("why", "")),
-            mentions=tuple(Mention(**memo) for memo in memos) if isinstance(memos, list) else (),
-            against=_texts(front.get("against")),
-            over=_texts(front.get("over")),
-            prose=_outside("\n".join(lines[end + 1 :]), _EVIDENCE),
+            mentions=tuple(LessonMention(**memo) for memo in memos) if isinstance(memos, list) else (),
+            against=_string_tuple(front.get("against")),
+            over=_string_tuple(front.get("over")),
+            prose=_text_outside("\n".join(lines[end + 1 :]), _EVIDENCE),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise KnowledgeUnreadable(line=1, reason=f"the front matter lacks or mistakes something: {error}") from error
@@ -129,7 +129,7 @@ def with_lessons(portfolio: str, known: Iterable[Knowledge]) -> str:
     Lessons come from agents, so they never stand among the rules: marks that do are taken out, and a page that ends in
     rules gets a heading that ends them.
     """
-    lines = [f"- {_line(one.lesson)} ({one.path})" for one in known if one.state is State.KNOWN]
+    lines = [f"- {_one_line(one.lesson)} ({one.path})" for one in known if one.state is LessonState.KNOWN]
     block = "\n".join([_LESSONS[0], *lines, _LESSONS[1]])
     start, end = portfolio.find(_LESSONS[0]), portfolio.find(_LESSONS[1])
     if 0 <= start < end:
@@ -158,32 +158,32 @@ def _among_rules(page: str) -> bool:
 def _evidence(one: Knowledge) -> Sequence[str]:
     decided = f"{one.by} decided so" if one.by else "the fleet's rule for lessons that are seen often"
     lines = [
-        f"{one.state.value.capitalize()} since {one.since}: {decided}.{f' {_line(one.why)}' if one.why else ''}",
+        f"{one.state.value.capitalize()} since {one.since}: {decided}.{f' {_one_line(one.why)}' if one.why else ''}",
         "",
     ]
     for mention in one.mentions:
         memo = f"[{mention.memo_id}](../memos/{mention.when[:7]}/{mention.memo_id}.md)"
         where = f" in {mention.project}" if mention.project else ""
-        lines.append(f"- {memo}, mission {mention.mission}{where}: {_line(mention.text)}")
+        lines.append(f"- {memo}, mission {mention.mission}{where}: {_one_line(mention.text)}")
     if one.against:
-        lines += ["", "Contradicted by:", "", *(f"- {_line(words)}" for words in one.against)]
+        lines += ["", "Contradicted by:", "", *(f"- {_one_line(words)}" for words in one.against)]
     return lines
 
 
-def _outside(text: str, marks: tuple[str, str]) -> str:
+def _text_outside(text: str, marks: tuple[str, str]) -> str:
     start, end = text.find(marks[0]), text.find(marks[1])
     return (text[:start] + text[end + len(marks[1]) :] if 0 <= start < end else text).strip("\n")
 
 
-def _names(values: Iterable[str]) -> list[str]:
+def _unique_names(values: Iterable[str]) -> list[str]:
     return [value for value in dict.fromkeys(values) if value]
 
 
-def _texts(value: object) -> tuple[str, ...]:
+def _string_tuple(value: object) -> tuple[str, ...]:
     return tuple(str(one) for one in value) if isinstance(value, list) else ()
 
 
-def _value(text: str) -> object:
+def _parse_value(text: str) -> object:
     try:
         return json.loads(text)
     except ValueError:
@@ -196,6 +196,6 @@ def _json(value: object) -> str:
     return "".join(c if c.isprintable() and ord(c) < 0xFFFF else json.dumps(c)[1:-1] for c in text)
 
 
-def _line(words: str) -> str:
+def _one_line(words: str) -> str:
     """The words on one line, without anything that could end or open a comment."""
     return " ".join(words.split()).replace("<!--", "&lt;!--").replace("-->", "--&gt;")

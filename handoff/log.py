@@ -36,11 +36,11 @@ def append(text: str, entry: Entry) -> str:
 
 def append_many(text: str, entries: Iterable[Entry]) -> str:
     """The log with those of the entries whose ids it does not hold yet, in the order given."""
-    fresh = {entry.entry_id: _source(entry) for entry in reversed(tuple(entries))}
+    fresh = {entry.entry_id: _entry_source(entry) for entry in reversed(tuple(entries))}
     if not all(_surely_new(entry_id, source, text) for entry_id, source in fresh.items()):
         known = {entry.entry_id for entry in parse_log(text).entries}
         fresh = {entry_id: source for entry_id, source in fresh.items() if entry_id not in known}
-    return _with(text, reversed(fresh.values())) if fresh else text
+    return _append_sources(text, reversed(fresh.values())) if fresh else text
 
 
 def _surely_new(entry_id: str, source: str, text: str) -> bool:
@@ -53,29 +53,31 @@ def union(base: str, ours: str, theirs: str) -> str:
     """The one log that both sides lead to, whichever is called ours; see the cases above."""
     if ours == theirs:
         return ours
-    old, *sides = (_Side.of(text) for text in (base, ours, theirs))
-    merged = _Text(line_break=_line_break(ours + theirs))
-    merged.add(_three_way(old.preamble, *(side.preamble for side in sides)))
+    old, *sides = (_LogVersion.of(text) for text in (base, ours, theirs))
+    merged = _LogBuilder(line_break=_line_break(ours + theirs))
+    merged.add(_merge_gap(old.preamble, *(side.preamble for side in sides)))
     added: dict[str, Entry] = {}
     for entry_id, entry in old.entries.items():
-        winner, losers = _settled(entry, [side.entries.get(entry_id, entry) for side in sides])
+        winner, losers = _resolve_entry(entry, [side.entries.get(entry_id, entry) for side in sides])
         gap = old.gaps[entry_id]
-        merged.add_entry(winner.raw, _three_way(gap, *(side.gaps.get(entry_id, gap) for side in sides)))
+        merged.add_entry(winner.raw, _merge_gap(gap, *(side.gaps.get(entry_id, gap) for side in sides)))
         added |= {loser.entry_id: loser for loser in losers}
     for entry_id in {*sides[0].entries, *sides[1].entries} - {*old.entries}:
-        winner, losers = _settled(None, [side.entries[entry_id] for side in sides if entry_id in side.entries])
+        winner, losers = _resolve_entry(None, [side.entries[entry_id] for side in sides if entry_id in side.entries])
         added |= {entry.entry_id: entry for entry in (winner, *losers)}
     for entry in sorted(added.values(), key=lambda one: (one.when, one.entry_id)):
         if entry.entry_id not in old.entries:
             gaps = [side.gaps.get(entry.entry_id, "") for side in sides]
-            merged.add_entry(entry.raw, _three_way("", *gaps))
+            merged.add_entry(entry.raw, _merge_gap("", *gaps))
     return merged.finished()
 
 
-def altered(old: str, new: str) -> list[str]:
+def altered_entries(old: str, new: str) -> list[str]:
     """The ids of entries whose words were changed or that are gone: empty if the log was only appended to."""
-    kept = {entry.entry_id: _words(entry.raw) for entry in parse_log(new).entries}
-    return [entry.entry_id for entry in parse_log(old).entries if kept.get(entry.entry_id) != _words(entry.raw)]
+    kept = {entry.entry_id: _with_plain_breaks(entry.raw) for entry in parse_log(new).entries}
+    return [
+        entry.entry_id for entry in parse_log(old).entries if kept.get(entry.entry_id) != _with_plain_breaks(entry.raw)
+    ]
 
 
 def rotate(text: str, keep_month: str) -> tuple[str, dict[str, str]]:
@@ -87,20 +89,20 @@ def rotate(text: str, keep_month: str) -> tuple[str, dict[str, str]]:
     if not re.fullmatch(r"\d{4}-\d\d", keep_month):
         raise BadMonth(month=keep_month)
     log = parse_log(text)
-    kept, months = _Text(line_break=_line_break(text)), dict[str, list[str]]()
+    kept, months = _LogBuilder(line_break=_line_break(text)), dict[str, list[str]]()
     kept.add(log.preamble)
     for entry, gap in zip(log.entries, log.gaps, strict=True):
         if entry.when and entry.when[:7] < keep_month:
             months.setdefault(entry.when[:7], []).append(entry.raw)
-            kept.add(gap if _says_something(gap) else "")
+            kept.add(gap if _has_content(gap) else "")
         else:
             kept.add_entry(entry.raw, gap)
     if not months:
         return text, {}
-    return kept.finished(), {month: _with("", sources) for month, sources in sorted(months.items())}
+    return kept.finished(), {month: _append_sources("", sources) for month, sources in sorted(months.items())}
 
 
-class _Text:
+class _LogBuilder:
     """A text under construction, in which each entry begins after a blank line."""
 
     def __init__(self, *, line_break: str) -> None:
@@ -121,7 +123,7 @@ class _Text:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Side:
+class _LogVersion:
     """One version of a log: its entries and the gaps behind them by id, in their order."""
 
     preamble: str
@@ -129,35 +131,35 @@ class _Side:
     gaps: Mapping[str, str]
 
     @classmethod
-    def of(cls, text: str) -> _Side:
+    def of(cls, text: str) -> _LogVersion:
         """Two entries of one id in one file: the second is dropped if it says the same, else renamed as in case 4."""
         log = parse_log(text)
         entries: dict[str, Entry] = {}
         gaps: dict[str, str] = {}
         for read, gap in zip(log.entries, log.gaps, strict=True):
             first = entries.get(read.entry_id)
-            if first and _words(first.raw) == _words(read.raw):
-                gaps[read.entry_id] += gap if _says_something(gap) else ""
+            if first and _with_plain_breaks(first.raw) == _with_plain_breaks(read.raw):
+                gaps[read.entry_id] += gap if _has_content(gap) else ""
                 continue
-            entry = _renamed(read) if first else read
+            entry = _with_digest_id(read) if first else read
             entries[entry.entry_id], gaps[entry.entry_id] = entry, gap
         return cls(preamble=log.preamble, entries=entries, gaps=gaps)
 
 
-def _settled(base: Entry | None, versions: list[Entry]) -> tuple[Entry, list[Entry]]:
+def _resolve_entry(base: Entry | None, versions: list[Entry]) -> tuple[Entry, list[Entry]]:
     """Case 2 and 4: which words keep the id, and the others under ids of their own."""
-    by_words = {_words(entry.raw): entry for entry in sorted(versions, key=lambda one: one.raw)}
+    by_words = {_with_plain_breaks(entry.raw): entry for entry in sorted(versions, key=lambda one: one.raw)}
     if base is not None:
-        by_words.pop(_words(base.raw), None)
+        by_words.pop(_with_plain_breaks(base.raw), None)
     if not by_words:
         return base or versions[0], []
-    winner, *others = sorted(by_words.values(), key=lambda one: _words(one.raw), reverse=True)
-    return winner, [_renamed(entry) for entry in others]
+    winner, *others = sorted(by_words.values(), key=lambda one: _with_plain_breaks(one.raw), reverse=True)
+    return winner, [_with_digest_id(entry) for entry in others]
 
 
-def _renamed(entry: Entry) -> Entry:
+def _with_digest_id(entry: Entry) -> Entry:
     """The entry under an id made of its own and a digest of its words, the same on every machine."""
-    digest = hashlib.sha256(_words(entry.raw).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    digest = hashlib.sha256(_with_plain_breaks(entry.raw).encode("utf-8", "surrogatepass")).hexdigest()[:8]
     new_id = f"{entry.entry_id[:119]}~{digest}"
     marker = f"<!-- entry: {entry.entry_id} -->"
     if marker not in entry.raw:  # a foreign entry, whose derived id somebody else has used
@@ -165,17 +167,17 @@ def _renamed(entry: Entry) -> Entry:
     return parse_log(entry.raw.replace(marker, f"<!-- entry: {new_id} -->", 1)).entries[0]
 
 
-def _source(entry: Entry) -> str:
+def _entry_source(entry: Entry) -> str:
     """The text to append: as it was read if that still says the same, else rendered (a redacted copy, for one)."""
     read = parse_log(entry.raw).entries if entry.raw else ()
     return entry.raw if len(read) == 1 and read[0] == entry else render_entry(entry)
 
 
-def _with(text: str, sources: Iterable[str]) -> str:
+def _append_sources(text: str, sources: Iterable[str]) -> str:
     """The text and the sources after it, a blank line before each, in the line breaks that the text has."""
     line_break = _line_break(text)
     text = text or PREAMBLE
-    pieces = [_words(source).rstrip("\n").replace("\n", line_break) + line_break for source in sources]
+    pieces = [_with_plain_breaks(source).rstrip("\n").replace("\n", line_break) + line_break for source in sources]
     return text + _missing_breaks(text, line_break) + line_break.join(pieces)
 
 
@@ -190,26 +192,26 @@ def _line_break(text: str) -> str:
     return "\r\n" if "\r\n" in text else "\n"
 
 
-def _three_way(base: str, ours: str, theirs: str) -> str:
+def _merge_gap(base: str, ours: str, theirs: str) -> str:
     """The text between entries: the side that changed it; both sides if both did, a forgotten fence closed."""
     changed = sorted({ours, theirs} - {base}, key=lambda one: (len(one), one), reverse=True)
     if not changed:
         return base
     kept = changed[0]
     if len(changed) > 1 and changed[1].strip() not in kept:
-        kept = _closed(kept)
+        kept = _close_fence(kept)
         kept += _missing_breaks(kept, _line_break(kept)) + changed[1]
-    return _closed(kept)
+    return _close_fence(kept)
 
 
-def _closed(text: str) -> str:
+def _close_fence(text: str) -> str:
     fence = open_fence(text)
     return f"{text.rstrip()}\n{fence}\n" if fence else text
 
 
-def _words(raw: str) -> str:
+def _with_plain_breaks(raw: str) -> str:
     return raw.replace("\r\n", "\n")
 
 
-def _says_something(gap: str) -> bool:
+def _has_content(gap: str) -> bool:
     return bool(gap.strip(" \t\r\n-*_"))

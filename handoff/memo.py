@@ -15,11 +15,11 @@ from handoff.entry import IDENTIFIER, TIME
 from handoff.errors import BadId, BadTime, MemoUnreadable
 from handoff.markdown import fences, headings, quoted, tidy, unquoted
 
-SUMMARY_LENGTH = 400  # characters; three plain sentences fit
+MAX_SUMMARY_CHARS = 400  # characters; three plain sentences fit
 
-_TEXTS = ("memo_id", "node", "mission", "task", "created")
-_GOOD = ("done", "success")
-_LISTS = ("artifacts", "promotion_tags")
+_TEXT_FIELDS = ("memo_id", "node", "mission", "task", "created")
+_SUCCESS_OUTCOMES = ("done", "success")
+_LIST_FIELDS = ("artifacts", "promotion_tags")
 _FIELD = re.compile(r"([a-z_]+):[ \t]*(.*)")
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")  # YAML reads these only as escapes
 _SENTENCE_END = re.compile(r"[.!?…][\"')\]]*(?=\s|\Z)")
@@ -45,14 +45,14 @@ class Memo:
 
 def memo_path(memo: Memo) -> str:
     """Where the ledger keeps it: `memos/<yyyy-mm>/<id>.md`; raises BadId and BadTime."""
-    _checked(memo)
+    _validate(memo)
     return f"memos/{memo.created[:7]}/{memo.memo_id}.md"
 
 
 def render_memo(memo: Memo) -> str:
     """The memo as a file; white space in findings and lessons is folded. Raises BadId and BadTime."""
-    _checked(memo)
-    front = {name: getattr(memo, name) for name in (*_TEXTS, *_LISTS, "promotion_candidate")}
+    _validate(memo)
+    front = {name: getattr(memo, name) for name in (*_TEXT_FIELDS, *_LIST_FIELDS, "promotion_candidate")}
     lines = ["---", *(f"{name}: {_json(value)}" for name, value in front.items()), "---", "", "## Summary", ""]
     lines += [quoted(tidy(memo.summary)), ""]
     for title, items in (("Key findings", memo.key_findings), ("Lessons learned", memo.lessons_learned)):
@@ -69,20 +69,20 @@ def parse_memo(text: str) -> Memo:
     end = next((number for number, line in enumerate(lines[1:], 1) if line.strip() == "---"), 0)
     if not end:
         raise MemoUnreadable(line=len(lines), reason="the front matter does not end with ---")
-    front = dict(_field(number, line) for number, line in enumerate(lines[1:end], 2) if line.strip())
-    texts = {name: _text(front, name) for name in _TEXTS}
+    front = dict(_parse_field(number, line) for number, line in enumerate(lines[1:end], 2) if line.strip())
+    texts = {name: _text_field(front, name) for name in _TEXT_FIELDS}
     body = _sections("\n".join(lines[end + 1 :]))
     memo = Memo(
         **texts,
         summary=unquoted(tidy(body.get("summary", ""))),
         key_findings=_bullets(body.get("key findings", "")),
         lessons_learned=_bullets(body.get("lessons learned", "")),
-        artifacts=_names(front.get("artifacts", [])),
+        artifacts=_name_list(front.get("artifacts", [])),
         promotion_candidate=front.get("promotion_candidate") in (True, "yes", "True"),
-        promotion_tags=_names(front.get("promotion_tags", [])),
+        promotion_tags=_name_list(front.get("promotion_tags", [])),
     )
     try:
-        return _checked(memo)
+        return _validate(memo)
     except (BadId, BadTime) as error:
         raise MemoUnreadable(line=1, reason=str(error)) from error
 
@@ -107,7 +107,7 @@ def memo_from_result(
     """
     said = _sections(answer)
     sentences = _first_sentences(_prose(answer)) or f"{title.strip() or mission}: {outcome}."
-    if outcome.casefold() not in _GOOD:
+    if outcome.casefold() not in _SUCCESS_OUTCOMES:
         sentences = f"{outcome.strip().capitalize()}: {sentences}"
     return Memo(
         memo_id=memo_id,
@@ -123,7 +123,7 @@ def memo_from_result(
     )
 
 
-def shortened(text: str, length: int) -> str:
+def shorten(text: str, length: int) -> str:
     """The text in at most `length` characters, ending after a whole word and an ellipsis if words are left out."""
     if len(text) <= length:
         return text
@@ -133,7 +133,7 @@ def shortened(text: str, length: int) -> str:
     return head.rstrip() + "…"
 
 
-def _checked(memo: Memo) -> Memo:
+def _validate(memo: Memo) -> Memo:
     if not IDENTIFIER.fullmatch(memo.memo_id):
         raise BadId(given=memo.memo_id)
     if not TIME.fullmatch(memo.created):
@@ -146,7 +146,7 @@ def _json(value: object) -> str:
     return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def _field(number: int, line: str) -> tuple[str, object]:
+def _parse_field(number: int, line: str) -> tuple[str, object]:
     found = _FIELD.fullmatch(line.rstrip())
     if not found:
         raise MemoUnreadable(line=number, reason="it is not `name: value`")
@@ -156,12 +156,12 @@ def _field(number: int, line: str) -> tuple[str, object]:
         return found[1], found[2].strip("'")  # a plain YAML word that a person wrote
 
 
-def _text(front: Mapping[str, object], name: str) -> str:
+def _text_field(front: Mapping[str, object], name: str) -> str:
     value = front.get(name, "")
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _names(value: object) -> tuple[str, ...]:
+def _name_list(value: object) -> tuple[str, ...]:
     if isinstance(value, list):
         return tuple(str(item) for item in value)
     return tuple(name for part in str(value).strip("[]").split(",") if (name := part.strip(" '\"")))
@@ -206,5 +206,5 @@ def _on_one_line(lines: Iterable[str]) -> str:
 def _first_sentences(prose: str) -> str:
     """The first three sentences, or as many of them as fit; one that is too long is shortened."""
     ends = [found.end() for found in _SENTENCE_END.finditer(prose)][:3] or [len(prose)]
-    fitting = [end for end in ends if end <= SUMMARY_LENGTH]
-    return prose[: fitting[-1]] if fitting else shortened(prose[: ends[0]], SUMMARY_LENGTH)
+    fitting = [end for end in ends if end <= MAX_SUMMARY_CHARS]
+    return prose[: fitting[-1]] if fitting else shorten(prose[: ends[0]], MAX_SUMMARY_CHARS)

@@ -11,16 +11,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from handoff.briefing import Add, Delta, Item, Resolve, Update, derived_id
+from handoff.briefing import Add, BriefingItem, Delta, Resolve, Update, derived_id
 from handoff.evidence_check import coverage, is_negated, overlap, stems
 from handoff.statements import BLOCKER, DECISION, DONE, STEP, Statement
 
-SAME = 0.6  # share of common words above which two statements are one
-PATIENCE = 2  # later entries after which a step that nobody took is reported
-RECENT = 3  # entries whose open steps are worth a line in the briefing
+MIN_STATEMENT_OVERLAP = 0.6  # share of common words above which two statements are one
+UNTAKEN_AFTER_ENTRIES = 2  # later entries after which a step that nobody took is reported
+RECENT_ENTRIES = 3  # entries whose open steps are worth a line in the briefing
 
-_SETTLING = frozenset({"fix", "resolv", "unblock", "solv", "clos", "clear", "repair", "overcom"})
-_REJECTED = re.compile(r"(?i)\b(?:instead of|rather than|and not|not|over|replac(?:es|ing))\b")
+_SETTLING_STEMS = frozenset({"fix", "resolv", "unblock", "solv", "clos", "clear", "repair", "overcom"})
+_REJECTING = re.compile(r"(?i)\b(?:instead of|rather than|and not|not|over|replac(?:es|ing))\b")
 _REVERSING = re.compile(r"(?i)\b(?:revert|revers|undo|drop|abandon|withdraw|no longer|back (?:to|from)|stop|cancel)")
 _VERB = re.compile(r"(?i)^(?:we |to )?\w+")
 
@@ -44,40 +44,42 @@ class Reversal:
 
 
 @dataclass
-class _Group:
+class _StatementGroup:
     """Statements that are one: their common words are those of the first."""
 
     first: str
     words: frozenset[str]
     cites: list[str] = field(default_factory=list)
     last_at: int = -1
-    item: Item | None = None
+    item: BriefingItem | None = None
 
 
-def _grouped(
-    items: Sequence[Item],
+def _group_statements(
+    items: Sequence[BriefingItem],
     said: Sequence[tuple[int, Statement]],
     *,
-    same: float = SAME,
+    same: float = MIN_STATEMENT_OVERLAP,
     words_of: Callable[[str], frozenset[str]] = stems,
-) -> list[_Group]:
+) -> list[_StatementGroup]:
     """The items and statements, alike ones together. Words lead to groups, so that not every pair is compared."""
-    groups: list[_Group] = []
+    groups: list[_StatementGroup] = []
     places: dict[str, list[int]] = {}
     for item in items:
-        _new_group(groups, places, _Group(first=item.text, words=words_of(item.text), item=item, cites=[*item.cites]))
+        _add_group(
+            groups, places, _StatementGroup(first=item.text, words=words_of(item.text), item=item, cites=[*item.cites])
+        )
     for at, statement in said:
         words = words_of(statement.text)
         shared = Counter(place for word in words for place in places.get(word, ()))
         likest = max(shared, key=lambda place: shared[place] / len(words | groups[place].words), default=-1)
         if likest < 0 or overlap(words, groups[likest].words) < same:
-            likest = _new_group(groups, places, _Group(first=statement.text, words=words))
+            likest = _add_group(groups, places, _StatementGroup(first=statement.text, words=words))
         groups[likest].cites.append(statement.entry_id)
         groups[likest].last_at = at
     return groups
 
 
-def _new_group(groups: list[_Group], places: dict[str, list[int]], group: _Group) -> int:
+def _add_group(groups: list[_StatementGroup], places: dict[str, list[int]], group: _StatementGroup) -> int:
     for word in group.words:
         places.setdefault(word, []).append(len(groups))
     groups.append(group)
@@ -90,40 +92,48 @@ def of_kind(said: Sequence[tuple[int, Statement]], kind: str) -> list[tuple[int,
 
 
 def blocker_changes(
-    said: Sequence[tuple[int, Statement]], items: Sequence[Item], section: str
+    said: Sequence[tuple[int, Statement]], items: Sequence[BriefingItem], section: str
 ) -> tuple[list[Delta], list[Recurring]]:
     """Open blockers as deltas, and those that at least two entries hit."""
     deltas: list[Delta] = []
     repeated = []
-    done = [(at, stems(one.text), one) for at, one in of_kind(said, DONE) if stems(one.text) & _SETTLING]
-    for group in _grouped(items, of_kind(said, BLOCKER)):
+    done = [(at, stems(one.text), one) for at, one in of_kind(said, DONE) if stems(one.text) & _SETTLING_STEMS]
+    for group in _group_statements(items, of_kind(said, BLOCKER)):
         cites = tuple(dict.fromkeys(group.cites))
         if len(cites) > 1 and group.last_at >= 0:
             repeated.append(Recurring(text=group.first, cites=cites))
-        settled = [one for at, words, one in done if at >= group.last_at and coverage(group.words, words) >= SAME]
-        deltas += _open_or_settled(group, "k", section, cites, settled)
+        settled = [
+            one
+            for at, words, one in done
+            if at >= group.last_at and coverage(group.words, words) >= MIN_STATEMENT_OVERLAP
+        ]
+        deltas += _group_delta(group, "k", section, cites, settled)
     return deltas, repeated
 
 
 def step_changes(
-    said: Sequence[tuple[int, Statement]], items: Sequence[Item], section: str, count: int
+    said: Sequence[tuple[int, Statement]], items: Sequence[BriefingItem], section: str, count: int
 ) -> tuple[list[Delta], list[Recurring]]:
     """Open steps of the newest of `count` entries as deltas, and steps that nobody took for `PATIENCE` entries."""
     deltas: list[Delta] = []
     untaken = []
     done = [(at, stems(one.text), one) for at, one in of_kind(said, DONE)]
-    for group in _grouped(items, of_kind(said, STEP), same=0.75):
+    for group in _group_statements(items, of_kind(said, STEP), same=0.75):
         cites = tuple(dict.fromkeys(group.cites))
-        taken = [one for at, words, one in done if at > group.last_at and coverage(group.words, words) >= SAME]
-        if not taken and group.cites and count - 1 - max(group.last_at, -1) >= PATIENCE:
+        taken = [
+            one
+            for at, words, one in done
+            if at > group.last_at and coverage(group.words, words) >= MIN_STATEMENT_OVERLAP
+        ]
+        if not taken and group.cites and count - 1 - max(group.last_at, -1) >= UNTAKEN_AFTER_ENTRIES:
             untaken.append(Recurring(text=group.first, cites=cites))
-        if taken or group.item or group.last_at >= count - RECENT:
-            deltas += _open_or_settled(group, "s", section, cites, taken)
+        if taken or group.item or group.last_at >= count - RECENT_ENTRIES:
+            deltas += _group_delta(group, "s", section, cites, taken)
     return deltas, untaken
 
 
-def _open_or_settled(
-    group: _Group, prefix: str, section: str, cites: tuple[str, ...], settled: Sequence[Statement]
+def _group_delta(
+    group: _StatementGroup, prefix: str, section: str, cites: tuple[str, ...], settled: Sequence[Statement]
 ) -> Iterator[Delta]:
     if settled and group.item:
         yield Resolve(item_id=group.item.item_id, was=group.item.text, cites=(settled[-1].entry_id,))
@@ -134,13 +144,13 @@ def _open_or_settled(
 
 
 def decision_changes(
-    said: Sequence[tuple[int, Statement]], items: Sequence[Item], section: str
+    said: Sequence[tuple[int, Statement]], items: Sequence[BriefingItem], section: str
 ) -> tuple[list[Delta], list[Reversal]]:
     """Decisions that stand as deltas, and those that a later one took back."""
     deltas: list[Delta] = []
     reversals = []
-    groups = _grouped(items, of_kind(said, DECISION), same=0.85, words_of=_choice)
-    turning = [(place, group) for place, group in enumerate(groups) if _may_turn(group.first)]
+    groups = _group_statements(items, of_kind(said, DECISION), same=0.85, words_of=_decision_stems)
+    turning = [(place, group) for place, group in enumerate(groups) if _may_reverse(group.first)]
     for place, group in enumerate(groups):
         cites = tuple(dict.fromkeys(group.cites))
         candidates = enumerate(groups) if is_negated(group.first) else turning
@@ -152,27 +162,27 @@ def decision_changes(
             if group.item:
                 deltas.append(Resolve(item_id=group.item.item_id, was=group.item.text, cites=after_cites))
             continue
-        deltas += _open_or_settled(group, "d", section, cites, ())
+        deltas += _group_delta(group, "d", section, cites, ())
     return deltas, reversals
 
 
-def _choice(text: str) -> frozenset[str]:
+def _decision_stems(text: str) -> frozenset[str]:
     """The words of a decision, those it rejects marked: "A instead of B" and "B instead of A" are two decisions."""
-    chosen, *rejected = _REJECTED.split(text, maxsplit=1)
+    chosen, *rejected = _REJECTING.split(text, maxsplit=1)
     return stems(chosen) | {f"not {word}" for word in stems("".join(rejected))}
 
 
-def _may_turn(text: str) -> bool:
+def _may_reverse(text: str) -> bool:
     """Whether the decision rejects, takes back or denies anything at all."""
-    return bool(_REJECTED.search(text) or _REVERSING.search(text)) or is_negated(text)
+    return bool(_REJECTING.search(text) or _REVERSING.search(text)) or is_negated(text)
 
 
 def _reverses(after: str, before: str) -> bool:
     """Whether the later decision rejects what the earlier one chose, takes it back, or denies it."""
-    chosen = stems(_VERB.sub("", _REJECTED.split(before)[0])) or stems(before)
-    _, found, rejected = after.partition(match[0]) if (match := _REJECTED.search(after)) else (after, "", "")
+    chosen = stems(_VERB.sub("", _REJECTING.split(before)[0])) or stems(before)
+    _, found, rejected = after.partition(match[0]) if (match := _REJECTING.search(after)) else (after, "", "")
     if found and chosen & stems(rejected) and coverage(chosen, stems(after)) >= 0.5:
-        return not chosen <= stems(_REJECTED.split(after)[0])
+        return not chosen <= stems(_REJECTING.split(after)[0])
     if _REVERSING.search(after) and not _REVERSING.search(before):
-        return coverage(chosen, stems(after)) >= SAME
-    return is_negated(after) != is_negated(before) and overlap(stems(after), stems(before)) >= SAME
+        return coverage(chosen, stems(after)) >= MIN_STATEMENT_OVERLAP
+    return is_negated(after) != is_negated(before) and overlap(stems(after), stems(before)) >= MIN_STATEMENT_OVERLAP

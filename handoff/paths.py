@@ -38,12 +38,12 @@ def link_targets(text: str) -> Iterator[str]:
 
 def is_missing(path: str, files: Collection[str], folder: str = "") -> bool:
     """Whether neither the path nor, seen from the folder or anywhere below, a file of that name is there."""
-    if path in files or joined(folder, path) in files:
+    if path in files or resolve_path(folder, path) in files:
         return False
     return not any(file.endswith(f"/{path}") for file in files)
 
 
-def joined(folder: str, path: str) -> str:
+def resolve_path(folder: str, path: str) -> str:
     """The path seen from the folder, with `..` and `.` worked out."""
     parts: list[str] = []
     for part in f"{folder}/{path}".split("/"):

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from handoff.briefing import Add, Delta, Resolve, Update
 from handoff.errors import ProposalUnreadable
-from handoff.memo import shortened
-from handoff.review import Proposal
+from handoff.memo import shorten
+from handoff.review import BriefingProposal
 
 _KINDS: Mapping[str, type[Add] | type[Update] | type[Resolve]] = {"add": Add, "update": Update, "resolve": Resolve}
 _HEAD = re.compile(r"<!-- shiftbook: proposal up to (?P<upto>[0-9a-f]{40}) -->")
@@ -40,7 +40,7 @@ Each line is taken as its comment says it; mend words in the briefing afterwards
 
 
 @dataclass(frozen=True, kw_only=True)
-class Page:
+class ProposalPage:
     """A proposal as it was read: what is ticked, the ids of what is not, and the commit up to which it was made."""
 
     upto: str
@@ -49,11 +49,11 @@ class Page:
 
 
 def render_page(
-    proposal: Proposal, *, name: str, upto: str, entries: Sequence[str], unwanted: Collection[str] = ()
+    proposal: BriefingProposal, *, name: str, upto: str, entries: Sequence[str], unwanted: Collection[str] = ()
 ) -> str:
     """The page; `entries` are the ids that were read, `unwanted` the ids of changes whose tick was taken out before."""
     changes = [
-        f"- [{' ' if delta.item_id in unwanted else 'x'}] {said(delta)} <!-- change: {_json(delta)} -->"
+        f"- [{' ' if delta.item_id in unwanted else 'x'}] {describe_delta(delta)} <!-- change: {_json(delta)} -->"
         for delta in proposal.deltas
     ]
     notes = [f"- {note}" for note in remarks(proposal)]
@@ -66,7 +66,7 @@ def render_page(
     )
 
 
-def read_page(text: str) -> Page:
+def read_page(text: str) -> ProposalPage:
     """The page, also one that a person has edited; raises ProposalUnreadable with the line."""
     wanted: list[Delta] = []
     unwanted = set()
@@ -74,51 +74,51 @@ def read_page(text: str) -> Page:
         found = _CHANGE.fullmatch(line)
         if found is None and "<!-- change:" in line:
             raise ProposalUnreadable(line=number)
-        delta = _delta(found["json"], number) if found else None
+        delta = _parse_delta(found["json"], number) if found else None
         if found and delta:
             if found["tick"] == " ":
                 unwanted.add(delta.item_id)
             else:
                 wanted.append(delta)
     head = _HEAD.search(text)
-    return Page(upto=head["upto"] if head else "", wanted=tuple(wanted), unwanted=frozenset(unwanted))
+    return ProposalPage(upto=head["upto"] if head else "", wanted=tuple(wanted), unwanted=frozenset(unwanted))
 
 
-def said(delta: Delta) -> str:
+def describe_delta(delta: Delta) -> str:
     """One change in words."""
     cites = f" ({', '.join(delta.cites)})" if delta.cites else ""
     if isinstance(delta, Add):
-        return f"add to {_safe(delta.section)}: {_safe(delta.text)}{cites}"
+        return f"add to {_one_line(delta.section)}: {_one_line(delta.text)}{cites}"
     if isinstance(delta, Resolve):
-        return f"settled: {_safe(delta.was)}{cites}"
+        return f"settled: {_one_line(delta.was)}{cites}"
     if delta.text.split() == delta.was.split():
-        return f"said again: {_safe(delta.text)}{cites}"
-    return f"update: {_safe(delta.was)} → {_safe(delta.text)}{cites}"
+        return f"said again: {_one_line(delta.text)}{cites}"
+    return f"update: {_one_line(delta.was)} → {_one_line(delta.text)}{cites}"
 
 
-def remarks(proposal: Proposal) -> Iterator[str]:
+def remarks(proposal: BriefingProposal) -> Iterator[str]:
     """What a review found besides changes, and what it left out, each in a line."""
     for one in proposal.repeated_blockers:
-        yield f"blocked again and again: {_safe(one.text)} ({', '.join(one.cites)})"
+        yield f"blocked again and again: {_one_line(one.text)} ({', '.join(one.cites)})"
     for turn in proposal.reversed_decisions:
-        yield f"decided otherwise: {_safe(turn.before)} → {_safe(turn.after)} ({', '.join(turn.after_cites)})"
+        yield f"decided otherwise: {_one_line(turn.before)} → {_one_line(turn.after)} ({', '.join(turn.after_cites)})"
     for one in proposal.untaken_steps:
-        yield f"nobody took this step: {_safe(one.text)} ({', '.join(one.cites)})"
+        yield f"nobody took this step: {_one_line(one.text)} ({', '.join(one.cites)})"
     for item in proposal.stale:
-        yield f"no longer fits: {_safe(item.text)}: {item.why}"
+        yield f"no longer fits: {_one_line(item.text)}: {item.why}"
     for left in proposal.dropped_with_reason:
         # A small model can go on for pages: what it said is shown in short, the reason is what counts.
-        yield f"left out: {_safe(shortened(left.text, 100))}: {shortened(left.reason, 160)}"
+        yield f"left out: {_one_line(shorten(left.text, 100))}: {shorten(left.reason, 160)}"
 
 
-def counts(proposal: Proposal) -> str:
+def describe_counts(proposal: BriefingProposal) -> str:
     """How many changes of which kind, in words."""
     kinds = [(sum(isinstance(one, kind) for one in proposal.deltas), f"{name}d") for name, kind in _KINDS.items()]
     kinds[0] = (kinds[0][0], "added")
     return ", ".join(f"{number} {name}" for number, name in kinds if number) or "nothing to change"
 
 
-def _safe(words: str) -> str:
+def _one_line(words: str) -> str:
     """The words on one line, without anything that could end or open a comment."""
     return " ".join(words.split()).replace("<!--", "&lt;!--").replace("-->", "--&gt;")
 
@@ -128,7 +128,7 @@ def _json(delta: Delta) -> str:
     return json.dumps({"kind": kind, **vars(delta)}).replace("--", "\\u002d\\u002d")
 
 
-def _delta(text: str, line: int) -> Delta:
+def _parse_delta(text: str, line: int) -> Delta:
     try:
         given = json.loads(text)
         kind = _KINDS[given.pop("kind")]

@@ -18,8 +18,8 @@ from handoff.entry import TIME, Entry
 
 Value = str | int | float | None
 
-MAX_WORDS = 24  # of a query; a pasted page would otherwise be one search for each of its words
-ROW_LENGTH = 1200  # characters; a longer entry is cut at a line end into several rows
+MAX_QUERY_WORDS = 24  # of a query; a pasted page would otherwise be one search for each of its words
+MAX_ROW_CHARS = 1200  # characters; a longer entry is cut at a line end into several rows
 MAX_MATCHES = 500  # rows to rank for one query, at about 1.5 µs each
 
 _SCHEMA = (
@@ -31,7 +31,7 @@ _COLUMNS = "rowid, entry_id, moment, heading, text"
 _MONTHS = "January,February,March,April,May,June,July,August,September,October,November,December"
 _WORD = re.compile(r"\w+")
 # Words that a question is made of and that say nothing about what it asks for.
-_STOP = frozenset(
+_STOP_WORDS = frozenset(
     _WORD.findall(
         """
         a about after all also am an and any are as at be because been before being but by can could did do does doing
@@ -101,7 +101,7 @@ def search(conn: Connection, query: str, limit: int = 5) -> list[Hit]:
     word is too common to rank by, the newest rows with the rarest of them are found, at score 0.
     """
     _prepare(conn)
-    words, ranked = _telling(conn, _words(query))
+    words, ranked = _rarest_words(conn, _query_words(query))
     if not words or limit < 1:
         return []
     score, order = ("-rank", "rank") if ranked else ("0.0", "rowid DESC")
@@ -128,15 +128,15 @@ def _prepare(conn: Connection) -> None:
 def _rows(entry: Entry) -> Iterator[tuple[str, str, str, str, str]]:
     """The rows of one entry: day, heading, text, entry id, time."""
     label = " · ".join(filter(None, (entry.title, entry.mission, entry.node, entry.agent)))
-    for text in _portions(entry):
+    for text in _row_texts(entry):
         yield _day(entry.when), label, text, entry.entry_id, entry.when
 
 
-def _portions(entry: Entry) -> Iterator[str]:
+def _row_texts(entry: Entry) -> Iterator[str]:
     """The sections, each under its heading, as many to a portion as fit."""
     portion = ""
     for line in _lines(entry):
-        if portion and len(portion) + len(line) > ROW_LENGTH:
+        if portion and len(portion) + len(line) > MAX_ROW_CHARS:
             yield portion.rstrip()
             portion = ""
         portion += line + "\n"
@@ -158,21 +158,21 @@ def _day(when: str) -> str:
     return f"{when[:10]} {int(day)} {_MONTHS.split(',')[(int(month) - 1) % 12]} {year}"
 
 
-def _words(query: str) -> list[str]:
+def _query_words(query: str) -> list[str]:
     words = dict.fromkeys(_WORD.findall(query.casefold()))
-    return [word for word in words if word not in _STOP][:MAX_WORDS]
+    return [word for word in words if word not in _STOP_WORDS][:MAX_QUERY_WORDS]
 
 
-def _telling(conn: Connection, words: Sequence[str]) -> tuple[list[str], bool]:
+def _rarest_words(conn: Connection, words: Sequence[str]) -> tuple[list[str], bool]:
     """The words in the fewest rows, as many as may be ranked together, and whether that is so of any."""
-    counted = sorted((_matches(conn, word), word) for word in words)
+    counted = sorted((_count_matches(conn, word), word) for word in words)
     present = [(matches, word) for matches, word in counted if matches]
     totals = accumulate(matches for matches, _ in present)
     chosen = [word for total, (_, word) in zip(totals, present, strict=True) if total <= MAX_MATCHES]
     return (chosen, True) if chosen else ([word for _, word in present[:1]], False)
 
 
-def _matches(conn: Connection, word: str) -> int:
+def _count_matches(conn: Connection, word: str) -> int:
     """In how many rows the word is; one more than may be ranked is enough to know."""
     found = conn.execute(
         "SELECT count(*) FROM (SELECT 1 FROM recall_row WHERE recall_row MATCH ? LIMIT ?)",

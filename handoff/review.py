@@ -16,15 +16,15 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from handoff.briefing import Add, Delta, Item, Resolve, Update, parse
+from handoff.briefing import Add, BriefingItem, Delta, Resolve, Update, parse
 from handoff.entry import Entry
 from handoff.evidence_check import disagreement
-from handoff.facts import Dropped, fact_changes, superseded
+from handoff.facts import DroppedChange, fact_changes, superseded
 from handoff.open_items import Recurring, Reversal, blocker_changes, decision_changes, step_changes
 from handoff.paths import is_missing, named_paths
 from handoff.statements import FACT, WITHDRAWAL, Statement, own_words, statements
 
-Wording = Callable[[str], str]
+Reword = Callable[[str], str]
 
 _SECTIONS = {
     "Blockers": re.compile(r"(?i)(?:\w+ )?blockers?\b.*"),
@@ -34,7 +34,7 @@ _SECTIONS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stale:
+class StaleItem:
     """An item of the briefing that no longer fits, and why; a person decides what becomes of it."""
 
     item_id: str
@@ -43,15 +43,15 @@ class Stale:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Proposal:
+class BriefingProposal:
     """What a review found; `deltas` is what `briefing.apply` takes, the rest is for the report."""
 
     deltas: tuple[Delta, ...]
     repeated_blockers: tuple[Recurring, ...]
     reversed_decisions: tuple[Reversal, ...]
     untaken_steps: tuple[Recurring, ...]
-    stale: tuple[Stale, ...]
-    dropped_with_reason: tuple[Dropped, ...]
+    stale: tuple[StaleItem, ...]
+    dropped_with_reason: tuple[DroppedChange, ...]
 
 
 def review(
@@ -59,8 +59,8 @@ def review(
     briefing_text: str,
     *,
     known_paths: Collection[str],
-    wording: Wording | None = None,
-) -> Proposal:
+    wording: Reword | None = None,
+) -> BriefingProposal:
     """Propose changes from the entries, oldest first. No known path at all means that paths are not judged."""
     items = parse(briefing_text)
     said = [(at, one) for at, entry in enumerate(entries_since) for one in statements(entry)]
@@ -68,62 +68,64 @@ def review(
     blockers, repeated = blocker_changes(said, *_in_section(items, "Blockers"))
     decisions, reversed_ = decision_changes(said, *_in_section(items, "Decisions"))
     steps, untaken = step_changes(said, *_in_section(items, "Next steps"), len(entries_since))
-    sources = {entry.entry_id: _words_of(entry) for entry in entries_since}
-    checked = list(_checked([*fact_changes(facts, items), *blockers, *decisions, *steps], sources, wording))
-    return Proposal(
-        deltas=tuple(one for one in checked if not isinstance(one, Dropped)),
+    sources = {entry.entry_id: _entry_text(entry) for entry in entries_since}
+    checked = list(_verify_changes([*fact_changes(facts, items), *blockers, *decisions, *steps], sources, wording))
+    return BriefingProposal(
+        deltas=tuple(one for one in checked if not isinstance(one, DroppedChange)),
         repeated_blockers=tuple(repeated),
         reversed_decisions=tuple(reversed_),
         untaken_steps=tuple(untaken),
-        stale=tuple(_stale(items, facts, known_paths)),
-        dropped_with_reason=tuple(one for one in checked if isinstance(one, Dropped)),
+        stale=tuple(_stale_items(items, facts, known_paths)),
+        dropped_with_reason=tuple(one for one in checked if isinstance(one, DroppedChange)),
     )
 
 
-def _in_section(items: Sequence[Item], name: str) -> tuple[list[Item], str]:
+def _in_section(items: Sequence[BriefingItem], name: str) -> tuple[list[BriefingItem], str]:
     """The items of the briefing's own section of that kind, and what the briefing calls it."""
     found = [item for item in items if not item.standing and _SECTIONS[name].fullmatch(item.section)]
     section = found[0].section if found else name
     return [item for item in found if item.item_id], section
 
 
-def _words_of(entry: Entry) -> str:
+def _entry_text(entry: Entry) -> str:
     return "\n".join([entry.title, *(f"{heading}\n{own_words(body)}" for heading, body in entry.sections)])
 
 
-def _checked(
-    proposed: Iterable[Delta | Dropped], sources: Mapping[str, str], wording: Wording | None
-) -> Iterator[Delta | Dropped]:
+def _verify_changes(
+    proposed: Iterable[Delta | DroppedChange], sources: Mapping[str, str], wording: Reword | None
+) -> Iterator[Delta | DroppedChange]:
     """Each change if its entries support it, in better words if a model has some that they support too."""
     for one in proposed:
-        if isinstance(one, (Dropped, Resolve)):
+        if isinstance(one, (DroppedChange, Resolve)):
             yield one
             continue
         cited = [sources[entry_id] for entry_id in one.cites if entry_id in sources]
         if isinstance(one, Update) and one.text != one.was:
             cited.append(one.was)  # the item keeps its shape, so its own words stand around the new value
         if reason := disagreement(one.text, cited):
-            yield Dropped(text=one.text, cites=one.cites, reason=reason)
+            yield DroppedChange(text=one.text, cites=one.cites, reason=reason)
             continue
-        yield from _worded(one, cited, wording)
+        yield from _reword(one, cited, wording)
 
 
-def _worded(one: Delta, cited: Sequence[str], wording: Wording | None) -> Iterator[Delta | Dropped]:
+def _reword(one: Delta, cited: Sequence[str], wording: Reword | None) -> Iterator[Delta | DroppedChange]:
     if wording is None or not isinstance(one, Add) or one.item_id.startswith("f"):
         yield one
         return
     text = " ".join(wording(one.text).split())
     reason = disagreement(text, cited) or disagreement(one.text, [text]) if text else "the model gave no words"
     if reason:
-        yield Dropped(text=text, cites=one.cites, reason=f"the model's words: {reason}")
+        yield DroppedChange(text=text, cites=one.cites, reason=f"the model's words: {reason}")
     yield one if reason else replace(one, text=text)
 
 
-def _stale(items: Sequence[Item], facts: Sequence[Statement], known_paths: Collection[str]) -> Iterator[Stale]:
+def _stale_items(
+    items: Sequence[BriefingItem], facts: Sequence[Statement], known_paths: Collection[str]
+) -> Iterator[StaleItem]:
     for item, why in superseded(facts, items):
-        yield Stale(item_id=item.item_id, text=item.text, why=why)
+        yield StaleItem(item_id=item.item_id, text=item.text, why=why)
     known = frozenset(known_paths)
     for item in items if known else ():
         missing = [path for path in named_paths(item.text) if is_missing(path, known)]
         if item.item_id and missing:
-            yield Stale(item_id=item.item_id, text=item.text, why=f"no such file: {', '.join(missing)}")
+            yield StaleItem(item_id=item.item_id, text=item.text, why=f"no such file: {', '.join(missing)}")

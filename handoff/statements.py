@@ -78,7 +78,7 @@ def statements(entry: Entry) -> Iterator[Statement]:
         told = heading not in SECTIONS
         for line, is_point, numbered, nested in _lines(own_words(body)):
             step = heading == "For Next Instance" and is_point and _begins_with_verb(line)
-            known = None if step or _RESULT.match(line) else _about_a_fact(line, entry.entry_id)
+            known = None if step or _RESULT.match(line) else _parse_fact(line, entry.entry_id)
             if known:
                 if not told:
                     yield known
@@ -117,7 +117,7 @@ def fact_of(line: str) -> tuple[str, str] | None:
     return found["key"].strip(), found["value"].strip().rstrip(".")
 
 
-def _about_a_fact(line: str, entry_id: str) -> Statement | None:
+def _parse_fact(line: str, entry_id: str) -> Statement | None:
     gone = _WITHDRAWN_FIRST.match(line) or _WITHDRAWN_SENTENCE.match(line)
     stated = None if gone else fact_of(line)
     if stated and _WITHDRAWN_VALUE.match(stated[1]):

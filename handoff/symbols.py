@@ -23,11 +23,11 @@ def named_symbols(text: str) -> Iterator[str]:
             yield name
 
 
-def wanted(documents: Mapping[str, str]) -> frozenset[str]:
+def wanted_symbols(documents: Mapping[str, str]) -> frozenset[str]:
     """Every name that any of the documents holds: what the sources have to be searched for."""
     return frozenset(name for text in documents.values() for name in named_symbols(text))
 
 
-def present(source: str, names: Iterable[str]) -> frozenset[str]:
+def present_symbols(source: str, names: Iterable[str]) -> frozenset[str]:
     """Those of the names that a source file holds, anywhere in it."""
     return frozenset(_WORD.findall(source)) & frozenset(names)

@@ -34,7 +34,7 @@ _FILES: Mapping[Tier, str] = {
     Tier.BRIEFING: "SESSION_BRIEFING.md",
     Tier.LOG: "SESSION_LOG.md",
 }
-_TITLE_LENGTH = 60
+_MAX_TITLE_CHARS = 60
 _PARAGRAPH = 0
 _BOLD_HEADING = 7  # a line in bold that stands alone heads what follows it, below every real heading
 _HEADING = re.compile(r"(#{1,6})[ \t]+(.*)")
@@ -47,7 +47,7 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Item:
+class DocumentItem:
     """A piece of a document; `level` is 0 unless it is a heading. `day` is the newest date in it, or in its heading.
 
     `standing` marks a standing rule, which is never cut; `lead` the first words of the document, which are cut last.
@@ -76,11 +76,11 @@ def budgets(total: int) -> dict[Tier, int]:
 
 
 @lru_cache(maxsize=64)
-def split(text: str) -> tuple[Item, ...]:
+def split(text: str) -> tuple[DocumentItem, ...]:
     """The document's items, whose texts joined are the document again."""
     pieces = [_item(piece) for piece in _pieces(text)]
-    items: list[Item] = []
-    above: list[Item] = []  # the headings that the current item stands under
+    items: list[DocumentItem] = []
+    above: list[DocumentItem] = []  # the headings that the current item stands under
     led = False
     for place, item in enumerate(pieces):
         if item.level:
@@ -97,13 +97,13 @@ def split(text: str) -> tuple[Item, ...]:
     return tuple(items)
 
 
-def cut_order(items: tuple[Item, ...]) -> list[int]:
+def cut_order(items: tuple[DocumentItem, ...]) -> list[int]:
     """Which items may be cut, by their places, first the one to go first: oldest day, then nearest to the top."""
     cuttable = [place for place, item in enumerate(items) if not item.level and not item.standing]
     return sorted(cuttable, key=lambda place: (items[place].lead, items[place].day, place))
 
 
-def joined(items: tuple[Item, ...], without: Set[int]) -> str:
+def joined(items: tuple[DocumentItem, ...], without: Set[int]) -> str:
     """The document without the items at those places, and without headings that nothing is left under."""
     kept: list[str] = []
     wanted = 0  # a heading of a lower level than this has something left under it
@@ -127,7 +127,7 @@ def _pieces(text: str) -> Iterator[str]:
         while fenced and fenced[-1][1] <= offset:
             fenced.pop()
         inside = bool(fenced) and fenced[-1][0] < offset
-        if not inside and line.strip() and piece.strip() and _begins(line, piece, after_blank):
+        if not inside and line.strip() and piece.strip() and _begins_piece(line, piece, after_blank):
             yield piece
             piece = ""
         piece += line
@@ -137,7 +137,7 @@ def _pieces(text: str) -> Iterator[str]:
         yield piece
 
 
-def _begins(line: str, piece: str, after_blank: bool) -> bool:
+def _begins_piece(line: str, piece: str, after_blank: bool) -> bool:
     """Whether a line outside fences begins a new piece."""
     if _UNDERLINE.fullmatch(line) and not after_blank and _may_be_underlined(piece):
         return False
@@ -164,15 +164,15 @@ def _heading_of(piece: str) -> tuple[int, str] | None:
     return (_BOLD_HEADING, bold[1].strip()) if bold else None
 
 
-def _item(piece: str) -> Item:
+def _item(piece: str) -> DocumentItem:
     level, title = _heading_of(piece) or (
         _PARAGRAPH,
         piece.strip().partition("\n")[0].replace("**", "").strip(" \t\r#>_`*-"),
     )
-    if len(title) > _TITLE_LENGTH:
-        title = title[: _TITLE_LENGTH - 1] + "…"
-    return Item(text=piece, title=title, level=level, day=max(_DAY.findall(piece), default=""))
+    if len(title) > _MAX_TITLE_CHARS:
+        title = title[: _MAX_TITLE_CHARS - 1] + "…"
+    return DocumentItem(text=piece, title=title, level=level, day=max(_DAY.findall(piece), default=""))
 
 
-def _is_childless(item: Item, following: list[Item]) -> bool:
+def _is_childless(item: DocumentItem, following: list[DocumentItem]) -> bool:
     return not following or 0 < following[0].level <= item.level

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Tier(StrEnum):
+class TrustTier(StrEnum):
     """How far an agent is trusted. The words are what people read."""
 
     UNTRIED = "untried"
@@ -22,11 +22,11 @@ class Tier(StrEnum):
     @property
     def rank(self) -> int:
         """Higher is more."""
-        return list(Tier).index(self)
+        return list(TrustTier).index(self)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scale:
+class TrustWeights:
     """What outcomes count, and from how many points on a tier begins. `look_back` is in missions."""
 
     trusted: int = 3
@@ -37,7 +37,7 @@ class Scale:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deed:
+class MissionOutcome:
     """What became of one mission: whether a person accepted it, and how often it was rejected or failed before."""
 
     mission: str
@@ -47,10 +47,10 @@ class Deed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class TrustScore:
     """Where an agent stands with one kind of work in one project, with the evidence."""
 
-    tier: Tier = Tier.UNTRIED
+    tier: TrustTier = TrustTier.UNTRIED
     points: int = 0
     accepted: int = 0
     rejected: int = 0
@@ -68,14 +68,20 @@ class Standing:
         return f"{self.tier}: {self.points} points from the last {count} ({outcomes})"
 
 
-def standing(deeds: Sequence[Deed], scale: Scale) -> Standing:
+def score_trust(deeds: Sequence[MissionOutcome], scale: TrustWeights) -> TrustScore:
     """Where these deeds, newest first, lead. Only the newest `scale.look_back` count."""
     counted = deeds[: max(0, scale.look_back)]
     points = 0
     for deed in reversed(counted):  # a rejection costs at most what was earned before it
         points = max(0, points - scale.rejected * deed.rejected - scale.failed * deed.failed) + deed.accepted
-    tier = Tier.PROVEN if points >= scale.proven else Tier.TRUSTED if points >= scale.trusted else Tier.UNTRIED
-    return Standing(
+    tier = (
+        TrustTier.PROVEN
+        if points >= scale.proven
+        else TrustTier.TRUSTED
+        if points >= scale.trusted
+        else TrustTier.UNTRIED
+    )
+    return TrustScore(
         tier=tier,
         points=points,
         accepted=sum(deed.accepted for deed in counted),

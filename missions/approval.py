@@ -11,15 +11,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from missions.agent_trust import Scale, Standing, Tier
+from missions.agent_trust import TrustScore, TrustTier, TrustWeights
 from missions.path_scope import outside_scope
 
-SHOWN = 5
+MAX_NAMED_PATHS = 5
 """Paths that a sentence names."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class ChangeFacts:
     """What a result changes in its project. None: not known. Money is USD; paths are the project's.
 
     `links` are symbolic links and other repositories (submodules) that were made, changed or taken away; `executables`
@@ -41,7 +41,7 @@ class Facts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Auto:
+class AutoApproveRule:
     """When nobody has to look. A limit that is None is not asked for; `paths` is never empty."""
 
     max_lines: int
@@ -49,11 +49,11 @@ class Auto:
     max_files: int | None = None
     max_cost_usd: float | None = None
     tests: Literal["passed", "any"] = "passed"
-    tier: Tier = Tier.TRUSTED
+    tier: TrustTier = TrustTier.TRUSTED
 
 
 @dataclass(frozen=True, kw_only=True)
-class Children:
+class ChildLimits:
     """What missions that an agent proposes may do without a person: at most `max` of them, together for `share` of
     their parent's budget."""
 
@@ -62,28 +62,28 @@ class Children:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rules:
+class ApprovalRules:
     """What holds for one kind of work in one project."""
 
-    auto: Auto | None = None
+    auto: AutoApproveRule | None = None
     auto_word: bool = True
     """Whether `approve: auto` in a mission counts."""
     scope: tuple[str, ...] = ()
     """What may be changed at all without a person; empty: anything."""
-    tools: Mapping[Tier, tuple[str, ...]] = field(default_factory=dict)
+    tools: Mapping[TrustTier, tuple[str, ...]] = field(default_factory=dict)
     """What an agent of a tier may use; a tier that is missing has what the one below it has."""
-    scale: Scale = field(default_factory=Scale)
-    children: Children = field(default_factory=Children)
+    scale: TrustWeights = field(default_factory=TrustWeights)
+    children: ChildLimits = field(default_factory=ChildLimits)
     on_approval: str = "nothing"
 
-    def allowed(self, tier: Tier) -> tuple[str, ...] | None:
+    def allowed(self, tier: TrustTier) -> tuple[str, ...] | None:
         """The tools of an agent of this tier; None where the rules name none."""
-        known = [each for each in Tier if each.rank <= tier.rank and each in self.tools]
+        known = [each for each in TrustTier if each.rank <= tier.rank and each in self.tools]
         return self.tools[known[-1]] if known else None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fired:
+class RuleResult:
     """One rule that was asked: its name in fleet.toml or the mission, whether it let the result pass, and why."""
 
     rule: str
@@ -92,12 +92,12 @@ class Fired:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class ApprovalVerdict:
     """What becomes of a result."""
 
     held: bool
     """Whether it waits for a person."""
-    rules: tuple[Fired, ...]
+    rules: tuple[RuleResult, ...]
 
     @property
     def reason(self) -> str:
@@ -106,107 +106,118 @@ class Verdict:
 
 
 def decide(
-    rules: Rules, facts: Facts, standing: Standing, *, approve: str, doubt: str = "", scope: tuple[str, ...] = ()
-) -> Verdict:
+    rules: ApprovalRules,
+    facts: ChangeFacts,
+    standing: TrustScore,
+    *,
+    approve: str,
+    doubt: str = "",
+    scope: tuple[str, ...] = (),
+) -> ApprovalVerdict:
     """Whether a result that changed a project's files waits for a person.
 
     `approve` and `scope` are the mission's own words; `doubt` says why its text, and so these words, are nobody's who
     may file missions. Its node has looked at the scope, too: here it need not be believed.
     """
     if doubt:
-        return _verdict([Fired(rule="trust", passed=False, says=f"the mission's own word is in doubt: {doubt}")])
+        return _verdict([RuleResult(rule="trust", passed=False, says=f"the mission's own word is in doubt: {doubt}")])
     if approve == "always":
-        return _verdict([Fired(rule="approve", passed=False, says="the mission says approve: always")])
-    certain = [*_certain(rules, facts), *([_among("mission.scope", facts.files, scope)] if scope else [])]
+        return _verdict([RuleResult(rule="approve", passed=False, says="the mission says approve: always")])
+    certain = [
+        *_check_required_facts(rules, facts),
+        *([_check_paths("mission.scope", facts.files, scope)] if scope else []),
+    ]
     if approve == "auto" and rules.auto_word:
-        return _verdict([Fired(rule="approve", passed=True, says="the mission says approve: auto"), *certain])
+        return _verdict([RuleResult(rule="approve", passed=True, says="the mission says approve: auto"), *certain])
     said = []
     if approve == "auto":
-        said = [Fired(rule="policy.auto_word", passed=True, says="approve: auto does not count in this fleet")]
+        said = [RuleResult(rule="policy.auto_word", passed=True, says="approve: auto does not count in this fleet")]
     if rules.auto is None:
         none = "no auto_approve rule accepts it: a person looks at it"
-        return _verdict([*said, *certain, Fired(rule="auto_approve", passed=False, says=none)])
-    return _verdict([*said, *certain, *_auto(rules.auto, facts, standing)])
+        return _verdict([*said, *certain, RuleResult(rule="auto_approve", passed=False, says=none)])
+    return _verdict([*said, *certain, *_check_auto_approve(rules.auto, facts, standing)])
 
 
-def _verdict(fired: list[Fired]) -> Verdict:
-    return Verdict(held=not all(each.passed for each in fired), rules=tuple(fired))
+def _verdict(fired: list[RuleResult]) -> ApprovalVerdict:
+    return ApprovalVerdict(held=not all(each.passed for each in fired), rules=tuple(fired))
 
 
-def _certain(rules: Rules, facts: Facts) -> Iterator[Fired]:
+def _check_required_facts(rules: ApprovalRules, facts: ChangeFacts) -> Iterator[RuleResult]:
     """What must be true whoever says that nobody needs to look."""
     known = bool(facts.files)
-    yield Fired(
+    yield RuleResult(
         rule="facts", passed=known, says="what was changed is known" if known else "what was changed is unknown"
     )
     there = bool(facts.commit) and bool(facts.base)
     told = "the branch is on the project's server" if there else "its branch is not on the project's server"
-    yield Fired(rule="branch", passed=there, says=told)
+    yield RuleResult(rule="branch", passed=there, says=told)
     if rules.scope:
-        yield _among("scope", facts.files, rules.scope)
+        yield _check_paths("scope", facts.files, rules.scope)
 
 
-def _auto(auto: Auto, facts: Facts, standing: Standing) -> Iterator[Fired]:
+def _check_auto_approve(auto: AutoApproveRule, facts: ChangeFacts, standing: TrustScore) -> Iterator[RuleResult]:
     """Each condition of an auto_approve rule."""
     tier = standing.tier.rank >= auto.tier.rank
-    yield Fired(rule="auto_approve.tier", passed=tier, says=f"the agent is {standing.says}; this takes {auto.tier}")
+    yield RuleResult(
+        rule="auto_approve.tier", passed=tier, says=f"the agent is {standing.says}; this takes {auto.tier}"
+    )
     if auto.max_cost_usd is not None:
-        yield _at_most("auto_approve.max_cost_usd", facts.cost_usd, auto.max_cost_usd, "cost {}", "${:.2f}")
-    yield _at_most("auto_approve.max_lines", _lines(facts), auto.max_lines, "{} changed", "{} lines")
+        yield _check_limit("auto_approve.max_cost_usd", facts.cost_usd, auto.max_cost_usd, "cost {}", "${:.2f}")
+    yield _check_limit("auto_approve.max_lines", _changed_lines(facts), auto.max_lines, "{} changed", "{} lines")
     if auto.max_files is not None:
         count = None if facts.files is None else len(facts.files)
-        yield _at_most("auto_approve.max_files", count, auto.max_files, "{} changed", "{} files")
-    yield _among("auto_approve.paths", facts.files, auto.paths)
+        yield _check_limit("auto_approve.max_files", count, auto.max_files, "{} changed", "{} files")
+    yield _check_paths("auto_approve.paths", facts.files, auto.paths)
     if auto.tests == "passed":
         words = {True: "the project's tests passed", False: "the project's tests failed", None: "no test was run"}
         tested = facts.tested if facts.tested in (True, False) else None
-        yield Fired(rule="auto_approve.tests", passed=facts.tested is True, says=words[tested])
-    yield _none("binaries", facts.binaries, "binary files")
-    yield _none("modes", facts.modes, "changed modes")
-    yield _none("executables", facts.executables, "new executables")
-    yield _none("links", facts.links, "links or submodules")
-    yield _none("denials", facts.denials, "refused requests of the agent")
+        yield RuleResult(rule="auto_approve.tests", passed=facts.tested is True, says=words[tested])
+    yield _check_absent("binaries", facts.binaries, "binary files")
+    yield _check_absent("modes", facts.modes, "changed modes")
+    yield _check_absent("executables", facts.executables, "new executables")
+    yield _check_absent("links", facts.links, "links or submodules")
+    yield _check_absent("denials", facts.denials, "refused requests of the agent")
 
 
-def _lines(facts: Facts) -> int | None:
+def _changed_lines(facts: ChangeFacts) -> int | None:
     """Lines added and removed; None unless both are counts."""
-    if not (_count(facts.added) and _count(facts.removed)):
+    if not (_is_count(facts.added) and _is_count(facts.removed)):
         return None
     assert facts.added is not None
     assert facts.removed is not None
     return facts.added + facts.removed
 
 
-def _count(value: float | None) -> bool:
+def _is_count(value: float | None) -> bool:
     return value is not None and not isinstance(value, bool) and math.isfinite(value) and value >= 0
 
 
-def _at_most(rule: str, value: float | None, roof: float, sentence: str, unit: str) -> Fired:
-    if not _count(value):
-        return Fired(rule=rule, passed=False, says=f"{rule.rpartition('.')[2]}: the number is not known")
+def _check_limit(rule: str, value: float | None, roof: float, sentence: str, unit: str) -> RuleResult:
+    if not _is_count(value):
+        return RuleResult(rule=rule, passed=False, says=f"{rule.rpartition('.')[2]}: the number is not known")
     assert value is not None
     told = sentence.format(unit.format(value))
     if value <= roof:
-        return Fired(rule=rule, passed=True, says=f"{told}, {unit.format(roof)} may pass")
-    return Fired(rule=rule, passed=False, says=f"{told}, at most {unit.format(roof)} may pass unseen")
+        return RuleResult(rule=rule, passed=True, says=f"{told}, {unit.format(roof)} may pass")
+    return RuleResult(rule=rule, passed=False, says=f"{told}, at most {unit.format(roof)} may pass unseen")
 
 
-def _among(rule: str, files: tuple[str, ...] | None, paths: tuple[str, ...]) -> Fired:
+def _check_paths(rule: str, files: tuple[str, ...] | None, paths: tuple[str, ...]) -> RuleResult:
     if not files:
-        return Fired(rule=rule, passed=False, says=f"{rule.rpartition('.')[2]}: the changed files are not known")
+        return RuleResult(rule=rule, passed=False, says=f"{rule.rpartition('.')[2]}: the changed files are not known")
     outside = outside_scope(files, paths)
     if outside:
-        return Fired(rule=rule, passed=False, says=f"{_some(outside)} outside of {', '.join(paths)}")
-    return Fired(rule=rule, passed=True, says=f"every file is within {', '.join(paths)}")
+        return RuleResult(rule=rule, passed=False, says=f"{_join_paths(outside)} outside of {', '.join(paths)}")
+    return RuleResult(rule=rule, passed=True, says=f"every file is within {', '.join(paths)}")
 
 
-def _none(what: str, found: tuple[str, ...] | None, words: str) -> Fired:
+def _check_absent(what: str, found: tuple[str, ...] | None, words: str) -> RuleResult:
     rule = f"auto_approve.{what}"
     if found is None:
-        return Fired(rule=rule, passed=False, says=f"whether there are {words} is not known")
-    return Fired(rule=rule, passed=not found, says=f"{words}: {_some(found)}" if found else f"no {words}")
+        return RuleResult(rule=rule, passed=False, says=f"whether there are {words} is not known")
+    return RuleResult(rule=rule, passed=not found, says=f"{words}: {_join_paths(found)}" if found else f"no {words}")
 
 
-def _some(names: tuple[str, ...] | list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+def _join_paths(names: tuple[str, ...] | list[str]) -> str:
+    more = f" and {len(names) - MAX_NAMED_PATHS} more" if len(names) > MAX_NAMED_PATHS else ""
+    return ", ".join(names[:MAX_NAMED_PATHS]) + more

@@ -6,10 +6,10 @@ is not taken over at all.
 
 from __future__ import annotations
 
-from missions.approval import Children
+from missions.approval import ChildLimits
 from missions.mission import Mission
 
-PROPOSABLE = (
+PROPOSABLE_FIELDS = (
     "title",
     "task",
     "project",
@@ -25,11 +25,11 @@ PROPOSABLE = (
 )
 """What a proposal may set. `run`, `approve`, `trusted_by` and all that nodes write are a person's or the fold's."""
 
-TASKS = ("general_task", "coding_task")
+PROPOSABLE_TASKS = ("general_task", "coding_task")
 """What an agent may propose."""
 
 
-def beyond(child: Mission, parent: Mission, allowed: Children) -> str:
+def exceeds_parent(child: Mission, parent: Mission, allowed: ChildLimits) -> str:
     """What a child asks for that its parent does not give, in words; empty if nothing."""
     checks = {
         f"its parent is {parent.name}, not {child.parent}": child.parent == parent.name,
@@ -39,27 +39,27 @@ def beyond(child: Mission, parent: Mission, allowed: Children) -> str:
         "it has a command line": child.run is None,
         f"it says approve: {child.approve}": child.approve in {"policy", "always"},
         "it asks for other machines than its parent": child.to == parent.to,
-        "it may change more than its parent": _inside(child.scope, parent.scope),
+        "it may change more than its parent": _is_within_scope(child.scope, parent.scope),
         "it may take longer than its parent": child.timeout_seconds <= parent.timeout_seconds,
         "it may be tried more often than its parent": child.max_retries <= parent.max_retries,
         "it goes before its parent": child.priority <= parent.priority,
-        "it may cost more than its share of its parent's budget": _affordable(child, parent, allowed),
+        "it may cost more than its share of its parent's budget": _is_within_budget(child, parent, allowed),
     }
     return "; ".join(why for why, fine in checks.items() if not fine)
 
 
-def _inside(scope: tuple[str, ...], roof: tuple[str, ...]) -> bool:
+def _is_within_scope(scope: tuple[str, ...], roof: tuple[str, ...]) -> bool:
     """Whether every pattern is one of the parent's; a parent without a scope gives everything."""
     return not roof or (bool(scope) and set(scope) <= set(roof))
 
 
-def _affordable(child: Mission, parent: Mission, allowed: Children) -> bool:
+def _is_within_budget(child: Mission, parent: Mission, allowed: ChildLimits) -> bool:
     """Each of `allowed.max` children may take an equal part of the share; where nobody limits it, nobody does."""
     if parent.budget_usd is None:
         return True
-    return child.budget_usd is not None and child.budget_usd <= portion(parent.budget_usd, allowed)
+    return child.budget_usd is not None and child.budget_usd <= budget_share(parent.budget_usd, allowed)
 
 
-def portion(budget_usd: float, allowed: Children) -> float:
+def budget_share(budget_usd: float, allowed: ChildLimits) -> float:
     """What one child may cost, in USD."""
     return budget_usd * allowed.share / max(1, allowed.max)

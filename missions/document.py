@@ -11,11 +11,11 @@ from pydantic import (
 
 from missions import frontmatter
 from missions.errors import BadName
-from missions.fields import Fields, explain
+from missions.fields import MissionFields, explain
 from missions.frontmatter import Malformed, Scalar
 from missions.mission import AUTO, FINISHED, NO_PROJECT, PAID_AGENTS, Mission, Quarantined, Status, slug
 
-SIZE_ROOF = 256 * 1024
+MAX_FILE_BYTES = 256 * 1024
 """Bytes. A mission is a page that a person wrote; anything larger is a file that landed in the wrong folder."""
 
 NODE_FIELDS = (
@@ -55,9 +55,9 @@ def read(path: str, data: bytes) -> Mission | Quarantined:
     try:
         name = slug(stem)
         text = decode(data)
-        block = frontmatter.split(text.removeprefix(frontmatter.MARK))
-        fields = Fields.model_validate(dict(block.fields))
-        return _mission(name, fields, body_of(block.body))
+        block = frontmatter.split(text.removeprefix(frontmatter.BYTE_ORDER_MARK))
+        fields = MissionFields.model_validate(dict(block.fields))
+        return _build_mission(name, fields, body_of(block.body))
     except BadName as error:
         return Quarantined(name=stem, path=path, reason=str(error), hint="rename the file")
     except Malformed as error:
@@ -67,8 +67,8 @@ def read(path: str, data: bytes) -> Mission | Quarantined:
         return Quarantined(name=name, path=path, reason=frontmatter.printable(reason), line=line)
 
 
-def _mission(name: str, fields: Fields, body: str) -> Mission:
-    agent = fields.agent or _agent_for(fields)
+def _build_mission(name: str, fields: MissionFields, body: str) -> Mission:
+    agent = fields.agent or _default_agent(fields)
     if (agent == "review") != (fields.task == "review"):
         raise Malformed("“task: review” and “agent: review” go together: nothing else reviews the logs", None)
     if agent == "command" and not fields.run:
@@ -93,7 +93,7 @@ def _mission(name: str, fields: Fields, body: str) -> Mission:
     )
 
 
-def _agent_for(fields: Fields) -> str:
+def _default_agent(fields: MissionFields) -> str:
     """Who works on a mission that names no agent."""
     if fields.run:
         return "command"
@@ -107,8 +107,8 @@ def _first_line(body: str) -> str:
 
 def decode(data: bytes) -> str:
     """A file's text. Raises Malformed for what no mission can be: too large, binary, not UTF-8."""
-    if len(data) > SIZE_ROOF:
-        raise Malformed(f"the file has {len(data):,} bytes; a mission has at most {SIZE_ROOF:,}", None)
+    if len(data) > MAX_FILE_BYTES:
+        raise Malformed(f"the file has {len(data):,} bytes; a mission has at most {MAX_FILE_BYTES:,}", None)
     if b"\0" in data:
         raise Malformed("this is a binary file, not Markdown", None)
     try:
@@ -123,13 +123,13 @@ def body_of(body: str) -> str:
     return body.partition(RESULT_MARK)[0].strip("\r\n")
 
 
-def essence(data: bytes) -> str | None:
+def requested_content(data: bytes) -> str | None:
     """A person's part of a mission file in a canonical form: two files with the same essence ask for the same thing.
 
     None for a file that cannot be read. Whoever changed the essence last is who must be trusted.
     """
     try:
-        block = frontmatter.split(decode(data).removeprefix(frontmatter.MARK))
+        block = frontmatter.split(decode(data).removeprefix(frontmatter.BYTE_ORDER_MARK))
     except Malformed:
         return None
     fields = {key: value for key, value in block.fields.items() if key not in NODE_FIELDS}
@@ -159,7 +159,7 @@ def with_fields(text: str, changes: Mapping[str, Scalar]) -> str:
         return frontmatter.write_broken(text, changes)
 
 
-def with_attempt(text: str, section: str) -> str:
+def append_result(text: str, section: str) -> str:
     """The file with one attempt's section added under `## Result`. Earlier attempts stay."""
     newline = frontmatter.newline_of(text)
     start = _body_start(text)
@@ -173,7 +173,7 @@ def with_attempt(text: str, section: str) -> str:
 
 def _body_start(text: str) -> int:
     """Where the body begins; a file whose front matter cannot be read is all body."""
-    skipped = len(text) - len(text.removeprefix(frontmatter.MARK))
+    skipped = len(text) - len(text.removeprefix(frontmatter.BYTE_ORDER_MARK))
     try:
         return skipped + frontmatter.split(text[skipped:]).body_start
     except Malformed:

@@ -21,15 +21,15 @@ from pydantic import (
 from missions.errors import BadName
 from missions.mission import AGENTS, APPROVALS, DELIVERIES, TASKS, slug
 
-COMMENT_ROOF = 8000
+MAX_COMMENT_CHARS = 8000
 """Characters of a rejection's comment."""
 
 
-def _listed(value: Any) -> Any:
+def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-def _zoned(value: Any) -> Any:
+def _with_time_zone(value: Any) -> Any:
     """A mission's times are UTC, which YAML leaves out where no zone is given; a day is its midnight."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
@@ -47,11 +47,11 @@ def _in_utc(value: datetime) -> datetime:
         raise ValueError("this time is outside of the calendar") from error
 
 
-Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-Time = Annotated[AwareDatetime, BeforeValidator(_zoned), AfterValidator(_in_utc)]
+StringList = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+UtcTime = Annotated[AwareDatetime, BeforeValidator(_with_time_zone), AfterValidator(_in_utc)]
 
 
-class Fields(BaseModel):
+class MissionFields(BaseModel):
     """The front matter as it may be written. Field names are the words in the file."""
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
@@ -62,26 +62,26 @@ class Fields(BaseModel):
     priority: Annotated[int, Field(ge=0, le=9, strict=True)] = 1
     agent: str | None = None
     run: str | None = Field(default=None, max_length=20_000)
-    to: Words = ()
-    depends_on: Words = ()
-    not_before: Time | None = None
+    to: StringList = ()
+    depends_on: StringList = ()
+    not_before: UtcTime | None = None
     timeout_seconds: Annotated[int, Field(gt=0, le=7 * 86_400, strict=True)] = 3600
     max_retries: Annotated[int, Field(ge=0, le=100, strict=True)] | None = None
     budget_usd: Annotated[float, Field(ge=0)] | None = None
-    scope: Words = ()
+    scope: StringList = ()
     approve: str = "policy"
     patch: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
     parent: str | None = None
-    comment: Annotated[str, Field(max_length=COMMENT_ROOF)] | None = None
+    comment: Annotated[str, Field(max_length=MAX_COMMENT_CHARS)] | None = None
     trusted_by: str | None = None
 
     status: Literal["queued", "running", "review", "parked", "done", "failed", "dead", "cancelled"] = "queued"
     node: str | None = None
     attempt: Annotated[int, Field(ge=0, strict=True)] = 0
     epoch: Annotated[int, Field(ge=0, strict=True)] = 0
-    retry_at: Time | None = None
-    started: Time | None = None
-    finished: Time | None = None
+    retry_at: UtcTime | None = None
+    started: UtcTime | None = None
+    finished: UtcTime | None = None
     branch: str | None = None
     cost_usd: float | None = None
     reason: Annotated[str, Field(max_length=2000)] | None = None
@@ -91,7 +91,7 @@ class Fields(BaseModel):
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
     decision: Literal["approved", "rejected"] | None = None
     decided_by: Annotated[str, Field(max_length=200)] | None = None
-    decided: Time | None = None
+    decided: UtcTime | None = None
     rejections: Annotated[int, Field(ge=0, le=1000, strict=True)] = 0
     retries: Annotated[int, Field(ge=0, le=1000, strict=True)] = 0
     on_approval: str | None = None
@@ -142,7 +142,7 @@ def _one_of(value: str, known: tuple[str, ...], what: str) -> str:
     return value
 
 
-EXPECTED = {
+EXPECTED_VALUES = {
     "priority": "a whole number from 0 to 9",
     "timeout_seconds": "a whole number of seconds, a week at most",
     "max_retries": "a whole number from 0 to 100",
@@ -163,15 +163,15 @@ def explain(error: ValidationError, lines: Mapping[str, int]) -> tuple[str, int 
     if first["type"] == "extra_forbidden":
         return f"unknown field “{key}”", line
     found = first.get("input")
-    if key in EXPECTED and first["type"] != "value_error":
-        return f"“{key}” must be {EXPECTED[key]}, not {_shown(found)}", line
+    if key in EXPECTED_VALUES and first["type"] != "value_error":
+        return f"“{key}” must be {EXPECTED_VALUES[key]}, not {_display_value(found)}", line
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error":
         return f"“{key}”: {message}", line
-    return f"“{key}” cannot be {_shown(found)}: {message[0].lower()}{message[1:]}", line
+    return f"“{key}” cannot be {_display_value(found)}: {message[0].lower()}{message[1:]}", line
 
 
-def _shown(value: object) -> str:
+def _display_value(value: object) -> str:
     try:
         text = f"“{value}”" if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     except TypeError:  # a mapping whose keys are not text

@@ -16,19 +16,19 @@ from frontmatter.default_handlers import YAMLHandler
 
 Scalar = str | int | float | bool | None
 
-MARK = "\ufeff"
+BYTE_ORDER_MARK = "\ufeff"
 """The byte-order mark that some editors put before a text. It stays where it is."""
 
-HEAD_ROOF, DEPTH_ROOF = 64 * 1024, 20
+MAX_HEAD_CHARS, MAX_NESTING_LEVELS = 64 * 1024, 20
 """Most characters of a front matter, and most levels of lists in lists."""
 
-OPENING = (
+OPENING_TOKENS = (
     yaml.FlowSequenceStartToken,
     yaml.FlowMappingStartToken,
     yaml.BlockSequenceStartToken,
     yaml.BlockMappingStartToken,
 )
-CLOSING = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken, yaml.BlockEndToken)
+CLOSING_TOKENS = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken, yaml.BlockEndToken)
 
 
 class Malformed(Exception):
@@ -45,7 +45,7 @@ def printable(text: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Block:
+class FrontMatter:
     """A file in its parts. `head` is the YAML text between the fences, `start` its offset in the text."""
 
     text: str
@@ -63,11 +63,11 @@ class Block:
         return self.text[self.body_start :]
 
 
-def split(text: str) -> Block:
+def split(text: str) -> FrontMatter:
     """Reads a file's front matter; a file without any has empty fields. Raises Malformed with a line number."""
     handler = YAMLHandler()
     if not handler.detect(text):
-        return Block(text=text, head="", start=0, body_start=0, fields={}, lines={}, spans={})
+        return FrontMatter(text=text, head="", start=0, body_start=0, fields={}, lines={}, spans={})
     boundary = handler.FM_BOUNDARY
     opening = boundary.match(text)
     assert opening is not None  # detect() matched the same expression
@@ -78,11 +78,13 @@ def split(text: str) -> Block:
     head = text[start : closing.start()]
     after = text.find("\n", closing.start())
     body_start = len(text) if after < 0 else after + 1
-    fields, lines, spans = _compose(head)
-    return Block(text=text, head=head, start=start, body_start=body_start, fields=fields, lines=lines, spans=spans)
+    fields, lines, spans = _parse_yaml(head)
+    return FrontMatter(
+        text=text, head=head, start=start, body_start=body_start, fields=fields, lines=lines, spans=spans
+    )
 
 
-def _compose(head: str) -> tuple[dict[str, object], dict[str, int], dict[str, tuple[int, int, int, int]]]:
+def _parse_yaml(head: str) -> tuple[dict[str, object], dict[str, int], dict[str, tuple[int, int, int, int]]]:
     try:
         _refuse_bombs(head)
         loader = yaml.SafeLoader(head)  # one pass for the places and the values: YAML is most of what reading costs
@@ -99,23 +101,23 @@ def _compose(head: str) -> tuple[dict[str, object], dict[str, int], dict[str, tu
         return {}, {}, {}
     if not isinstance(root, yaml.MappingNode):
         raise Malformed("the front matter must be `key: value` lines", 2)
-    return fields, *_places(head, pairs)
+    return fields, *_locate_keys(head, pairs)
 
 
 def _refuse_bombs(head: str) -> None:
     """What takes PyYAML minutes, or all memory, is refused before it is read. Raises Malformed and yaml.YAMLError."""
-    if len(head) > HEAD_ROOF:
-        raise Malformed(f"the front matter has {len(head):,} characters; it has at most {HEAD_ROOF:,}", None)
+    if len(head) > MAX_HEAD_CHARS:
+        raise Malformed(f"the front matter has {len(head):,} characters; it has at most {MAX_HEAD_CHARS:,}", None)
     depth = 0
     for token in yaml.scan(head):
         if isinstance(token, yaml.AliasToken):
             raise Malformed("YAML aliases (*name) are not allowed in front matter", None)  # they can expand without end
-        depth += isinstance(token, OPENING) - isinstance(token, CLOSING)
-        if depth > DEPTH_ROOF:
+        depth += isinstance(token, OPENING_TOKENS) - isinstance(token, CLOSING_TOKENS)
+        if depth > MAX_NESTING_LEVELS:
             raise Malformed("the YAML cannot be read: it is nested too deeply", token.start_mark.line + 2)
 
 
-def _places(
+def _locate_keys(
     head: str, pairs: list[tuple[yaml.Node, yaml.Node]]
 ) -> tuple[dict[str, int], dict[str, tuple[int, int, int, int]]]:
     lines: dict[str, int] = {}
@@ -143,7 +145,7 @@ def print_scalar(value: Scalar) -> str:
     """A value as YAML on one line: bare where that reads back as the same value, else in JSON's quotes."""
     if isinstance(value, str):
         bare = value and value.isascii() and all(c.isalnum() or c in " _./:-" for c in value)
-        if bare and value == value.strip() and not value.endswith(":") and ": " not in value and _reads_as(value):
+        if bare and value == value.strip() and not value.endswith(":") and ": " not in value and _round_trips(value):
             return value
         return _quoted(value)
     if isinstance(value, float):
@@ -171,7 +173,7 @@ def _escaped(char: str) -> str:
     return f"\\U{code:08x}" if code > 0xFFFF else f"\\u{code:04x}"
 
 
-def _reads_as(value: str) -> bool:
+def _round_trips(value: str) -> bool:
     try:
         return bool(yaml.safe_load(f"key: {value}") == {"key": value})
     except (yaml.YAMLError, ValueError):
@@ -180,7 +182,7 @@ def _reads_as(value: str) -> bool:
 
 def write(text: str, changes: Mapping[str, Scalar]) -> str:
     """The file with some scalar fields set (None removes one). Every other byte stays as it was. Raises Malformed."""
-    rest = text.removeprefix(MARK)
+    rest = text.removeprefix(BYTE_ORDER_MARK)
     return text[: len(text) - len(rest)] + _write(rest, changes)
 
 
@@ -193,7 +195,7 @@ def _write(text: str, changes: Mapping[str, Scalar]) -> str:
             return text
         head = "".join(f"{key}: {print_scalar(value)}{newline}" for key, value in wanted.items())
         return f"---{newline}{head}---{newline}{text}"
-    head = _rewrite(block, changes, newline)
+    head = _edit_lines(block, changes, newline)
     new = text[: block.start] + head + text[block.start + len(block.head) :]
     if _fields_of(new) == _expected(block.fields, changes):
         return new
@@ -214,7 +216,7 @@ def _expected(fields: Mapping[str, object], changes: Mapping[str, Scalar]) -> di
     return {key: value for key, value in merged.items() if not (key in changes and value is None)}
 
 
-def _rewrite(block: Block, changes: Mapping[str, Scalar], newline: str) -> str:
+def _edit_lines(block: FrontMatter, changes: Mapping[str, Scalar], newline: str) -> str:
     """Edits from the last line to the first, so that offsets stay right; new keys go to the end, indented alike."""
     head = block.head
     first_line = head[min((span[2] for span in block.spans.values()), default=0) :]

@@ -17,7 +17,7 @@ from missions.errors import BadClaim, BadName
 from missions.mission import Mission, slug
 
 
-class Hold(StrEnum):
+class ClaimState(StrEnum):
     """What a claim says of its mission."""
 
     RUNNING = "running"
@@ -28,16 +28,16 @@ class Hold(StrEnum):
     PARKED = "parked"
 
 
-PAUSED = "paused by a person"
+PAUSED_REASON = "paused by a person"
 """The reason of a claim that ended because a person paused its mission: the file says whether it is still paused."""
 
-OBJECT = re.compile(r"[0-9a-f]{40}")
+OBJECT_NAME = re.compile(r"[0-9a-f]{40}")
 """A Git object's name, and nothing else that git would take for one."""
 
-COUNT_ROOF = 10**9
+MAX_COUNT = 10**9
 """Most epochs and attempts: a number that a hostile node wrote must fit into a file's name."""
 
-CLOSED = frozenset({Hold.DONE, Hold.FAILED, Hold.CANCELLED, Hold.RELEASED, Hold.PARKED})
+CLOSED = frozenset({ClaimState.DONE, ClaimState.FAILED, ClaimState.CANCELLED, ClaimState.RELEASED, ClaimState.PARKED})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class Claim:
     epoch: int
     attempt: int
     nonce: str
-    state: Hold = Hold.RUNNING
+    state: ClaimState = ClaimState.RUNNING
     log: str | None = None
     reason: str = ""
 
@@ -69,12 +69,12 @@ def read_claim(data: bytes) -> Claim:
     """Reads what Claim.print wrote. Raises BadClaim."""
     try:
         fields = json.loads(data)
-        claim = Claim(**{**fields, "state": Hold(fields["state"])})
+        claim = Claim(**{**fields, "state": ClaimState(fields["state"])})
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise BadClaim(str(error)) from error
     counts = (claim.epoch, claim.attempt)
-    if not all(type(count) is int and 0 < count <= COUNT_ROOF for count in counts):
-        raise BadClaim(f"epoch and attempt must be whole numbers above zero, {COUNT_ROOF:,} at most")
+    if not all(type(count) is int and 0 < count <= MAX_COUNT for count in counts):
+        raise BadClaim(f"epoch and attempt must be whole numbers above zero, {MAX_COUNT:,} at most")
     texts = (
         claim.mission,
         claim.blob,
@@ -86,7 +86,7 @@ def read_claim(data: bytes) -> Claim:
     )
     if not all(isinstance(text, str) for text in texts):
         raise BadClaim("all but epoch and attempt must be text")
-    if not all(OBJECT.fullmatch(oid) for oid in (claim.blob, claim.log) if oid is not None):
+    if not all(OBJECT_NAME.fullmatch(oid) for oid in (claim.blob, claim.log) if oid is not None):
         raise BadClaim("blob and log must be names of objects")
     if not _is_name(claim.mission):
         raise BadClaim("mission must be the name of one")  # it becomes a part of paths
@@ -118,16 +118,16 @@ def take_over(old: Claim, *, blob: str, node: str, boot: str, nonce: str) -> Cla
 
     `old` may be closed, by a node whose word does not count: what it brought is not taken along.
     """
-    mine = replace(old, blob=blob, node=node, boot=boot, nonce=nonce, state=Hold.RUNNING, log=None, reason="")
+    mine = replace(old, blob=blob, node=node, boot=boot, nonce=nonce, state=ClaimState.RUNNING, log=None, reason="")
     return replace(mine, epoch=old.epoch + 1, attempt=old.attempt + 1)
 
 
-def close(held: Claim, *, state: Hold, nonce: str, log: str | None, reason: str = "") -> Claim:
+def close(held: Claim, *, state: ClaimState, nonce: str, log: str | None, reason: str = "") -> Claim:
     """The same claim, ended. Its text changes, so its ref must move, which only the newest holder can do (trap B)."""
     return replace(held, state=state, nonce=nonce, log=log, reason=reason)
 
 
-def may_give_way(old: Claim, new: Claim, *, folded_epoch: int | None) -> bool:
+def is_valid_replacement(old: Claim, new: Claim, *, folded_epoch: int | None) -> bool:
     """Whether a claim that does not descend from `old` may stand in its place (trap C).
 
     Only if the branch has folded the old claim, so that it was deleted by the rule. Anything else is a stale holder's

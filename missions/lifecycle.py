@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from missions.errors import BadTransition
-from missions.lease import Claim, Hold
+from missions.lease import Claim, ClaimState
 from missions.mission import Mission, Status
 from missions.selection import backoff
 
@@ -36,7 +36,7 @@ TRANSITIONS: dict[tuple[Status, str], Status] = {
 }
 
 
-def step(status: Status, event: str) -> Status:
+def next_status(status: Status, event: str) -> Status:
     """The state after an event. Raises BadTransition for a step that the table does not have."""
     try:
         return TRANSITIONS[status, event]
@@ -49,30 +49,30 @@ def event_of(mission: Mission, claim: Claim, *, held: bool | None = None) -> str
 
     `held` is what the policy says of the result; None where nobody was asked.
     """
-    if mission.status is Status.REVIEW and claim.state is not Hold.FAILED:
+    if mission.status is Status.REVIEW and claim.state is not ClaimState.FAILED:
         return "held for review"  # a person wrote that into the file while it ran: only people take it out again
     match claim.state:
-        case Hold.DONE:
+        case ClaimState.DONE:
             waits = mission.approve == "always" if held is None else held
             return "held for review" if waits else "done"
-        case Hold.FAILED:
+        case ClaimState.FAILED:
             return "failed for good" if claim.attempt >= mission.attempts_allowed else "failed"
-        case Hold.CANCELLED:
+        case ClaimState.CANCELLED:
             return "cancelled"
-        case Hold.RELEASED:
+        case ClaimState.RELEASED:
             return "released"
-        case Hold.PARKED:
+        case ClaimState.PARKED:
             return "parked"
     raise BadTransition(Status.RUNNING, claim.state)
 
 
-def after(mission: Mission, claim: Claim, *, finished: datetime, held: bool | None = None) -> Mission:
+def apply_closed_claim(mission: Mission, claim: Claim, *, finished: datetime, held: bool | None = None) -> Mission:
     """The mission as the branch must show it once this closed claim is folded.
 
     An attempt that was put back or parked does not count. `held` is as for `event_of`.
     """
     event = event_of(mission, claim, held=held)
-    status = step(Status.RUNNING, event)
+    status = next_status(Status.RUNNING, event)
     attempt = claim.attempt - 1 if event in {"released", "parked"} else claim.attempt
     return replace(
         mission,

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from missions.errors import BadName
 
-NAME_ROOF = 80
+MAX_NAME_CHARS = 80
 """Longest slug, in characters: it must fit a file name and a ref name together with a node's name."""
 
 
@@ -149,7 +149,7 @@ def slug(name: str) -> str:
     file name and a safe part of a ref name everywhere. Raises BadName when nothing is left.
     """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    found = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:NAME_ROOF].strip("-")
+    found = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:MAX_NAME_CHARS].strip("-")
     if not found:
         raise BadName(name)
     return found

@@ -16,10 +16,12 @@ def outside_scope(paths: Iterable[str], scope: Iterable[str]) -> list[str]:
     outside of any scope, the empty one too: whoever sends such a path means to leave.
     """
     patterns = [_compile(pattern) for pattern in scope]
-    return [path for path in paths if _leaves(path) or (patterns and not any(each.match(path) for each in patterns))]
+    return [
+        path for path in paths if _escapes_root(path) or (patterns and not any(each.match(path) for each in patterns))
+    ]
 
 
-def _leaves(path: str) -> bool:
+def _escapes_root(path: str) -> bool:
     return any(part in ("", ".", "..") for part in path.split("/"))
 
 
@@ -33,11 +35,11 @@ def _compile(pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(anywhere + _translate(body.lstrip("/")) + below + r"\Z", re.DOTALL)
     except re.error:  # `[]`, or a range that runs backwards
-        return NOTHING
+        return MATCHES_NOTHING
 
 
-NOTHING = re.compile(r"(?!)")
-TOKEN = re.compile(
+MATCHES_NOTHING = re.compile(r"(?!)")
+GLOB_TOKEN = re.compile(
     r"(?P<folders>(?:(?<=/)|\A)\*\*/)"
     r"|(?P<all>(?:(?<=/)|\A)\*\*\Z)"
     r"|(?P<some>\*+)"
@@ -51,7 +53,7 @@ TOKEN = re.compile(
 def _translate(body: str) -> str:
     """The expression. What stands between two `**/` is taken where it comes first: that is enough, and a path that a
     hostile node made of it over and over is looked through once and not once for each way to part it."""
-    tokens = list(TOKEN.finditer(body))
+    tokens = list(GLOB_TOKEN.finditer(body))
     gaps = sum(token.lastgroup == "folders" for token in tokens)
     found, last, seen = [], 0, 0
     for token in tokens:
@@ -60,12 +62,12 @@ def _translate(body: str) -> str:
             found.append(f"{')' if seen else ''}{'(?>(?:.*?/)??' if seen + 1 < gaps else '(?:.*/)?'}")
             seen += 1
         else:
-            found.append(_expression(token))
+            found.append(_translate_token(token))
         last = token.end()
     return "".join(found) + re.escape(body[last:])
 
 
-def _expression(token: re.Match[str]) -> str:
+def _translate_token(token: re.Match[str]) -> str:
     if token["quoted"]:
         return re.escape(token["quoted"])
     if token["set"]:

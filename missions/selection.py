@@ -10,7 +10,7 @@ from missions.mission import OPEN, TASKS, Mission, Status
 
 
 @dataclass(frozen=True, kw_only=True)
-class Offer:
+class NodeCapabilities:
     """What a node can do: its name, role, capabilities, agents and task types."""
 
     node: str
@@ -22,17 +22,17 @@ class Offer:
     """Those of its agents that change no files, because there is no sandbox for it."""
 
 
-BACKOFF_FIRST = timedelta(seconds=2)
-BACKOFF_ROOF = timedelta(minutes=10)
+MIN_BACKOFF = timedelta(seconds=2)
+MAX_BACKOFF = timedelta(minutes=10)
 
 
 def backoff(attempt: int) -> timedelta:
     """How long a mission rests after its n-th failed attempt: 2 s, doubled each time, 10 minutes at most."""
     doublings: int = 2 ** min(max(attempt, 1) - 1, 20)
-    return min(BACKOFF_FIRST * doublings, BACKOFF_ROOF)
+    return min(MIN_BACKOFF * doublings, MAX_BACKOFF)
 
 
-def waits_for(mission: Mission, finished: Collection[str], known: Collection[str], now: datetime) -> str | None:
+def blocked_reason(mission: Mission, finished: Collection[str], known: Collection[str], now: datetime) -> str | None:
     """Why nobody may start this mission yet, in words; None when anybody may.
 
     `finished` and `known` are mission names: those done, and all that are open or archived. `now` is UTC. A rest
@@ -50,7 +50,7 @@ def waits_for(mission: Mission, finished: Collection[str], known: Collection[str
     return None
 
 
-def unsuited(mission: Mission, offer: Offer) -> str | None:
+def ineligible_reason(mission: Mission, offer: NodeCapabilities) -> str | None:
     """Why this node cannot take this mission, in words; None when it can."""
     if mission.agent not in offer.agents:
         return f"{offer.node} has no agent {mission.agent}"
@@ -66,7 +66,7 @@ def unsuited(mission: Mission, offer: Offer) -> str | None:
 
 def choose(
     missions: Sequence[Mission],
-    offer: Offer,
+    offer: NodeCapabilities,
     *,
     slots: int,
     finished: Collection[str],
@@ -74,21 +74,23 @@ def choose(
     now: datetime,
 ) -> list[Mission]:
     """The missions that this node should claim now: highest priority first, then by name, at most `slots`."""
-    fit = [m for m in missions if waits_for(m, finished, known, now) is None and unsuited(m, offer) is None]
+    fit = [
+        m for m in missions if blocked_reason(m, finished, known, now) is None and ineligible_reason(m, offer) is None
+    ]
     return sorted(fit, key=lambda m: (-m.priority, m.name))[: max(0, slots)]
 
 
-def cycles(missions: Mapping[str, Mission]) -> dict[str, tuple[str, ...]]:
+def dependency_cycles(missions: Mapping[str, Mission]) -> dict[str, tuple[str, ...]]:
     """Missions that wait for themselves, each with the way round: {a: (a, b, a)}. A finished one breaks a cycle."""
     found: dict[str, tuple[str, ...]] = {}
     for start in missions:
-        way = _way_back(start, missions)
+        way = _cycle_through(start, missions)
         if way:
             found[start] = way
     return found
 
 
-def _way_back(start: str, missions: Mapping[str, Mission]) -> tuple[str, ...] | None:
+def _cycle_through(start: str, missions: Mapping[str, Mission]) -> tuple[str, ...] | None:
     paths: list[tuple[str, ...]] = [(start,)]
     seen = {start}
     while paths:

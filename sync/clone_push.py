@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from sync.errors import GitError, RemoteUnreachable, TooManyRaces
 from sync.git_remote import LOST_RACE
 from sync.objects import FOLDER, edit_tree, find, read_commit
-from sync.remote import MOVED, Oid
+from sync.remote import MOVED_MESSAGE, Oid
 from sync.worktree import NO_BLOB, WorkTree
 
-SENT = "refs/shiftbook/watch/"
+SENT_PREFIX = "refs/shiftbook/watch/"
 """Where this clone notes up to which of its commits the changes are upstream."""
 
 
-Merge = Callable[[str, bytes, bytes, bytes], "bytes | None"]
+MergeFile = Callable[[str, bytes, bytes, bytes], "bytes | None"]
 """Takes path, mine, before, theirs; returns what both changes make together, None when a person must settle it.
 
 It decides what is signed: a change of others that is merged in goes out in the name of the person here.
@@ -28,7 +28,7 @@ It decides what is signed: a change of others that is merged in goes out in the 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sent:
+class SendResult:
     """What a round of sending did: how many commits went out, and why the rest stays, in words."""
 
     commits: int = 0
@@ -39,45 +39,45 @@ class _Conflict(Exception):
     """Others changed the same place."""
 
 
-class Upstream:
+class UpstreamBranch:
     """The branch at the remote from which the clone's branch was taken."""
 
-    def __init__(self, tree: WorkTree, merge: Merge) -> None:
+    def __init__(self, tree: WorkTree, merge: MergeFile) -> None:
         self._tree, self._git, self._merge = tree, tree.git, merge
         self.remote = self._git.text("config", "--get", f"branch.{tree.branch}.remote", codes=(0, 1)) or "origin"
         self._there = f"refs/remotes/{self.remote}/{tree.branch}"
-        self._mark = f"{SENT}{tree.branch}"
+        self._mark = f"{SENT_PREFIX}{tree.branch}"
 
     def waiting(self) -> list[Oid]:
         """The commits here whose changes are not upstream yet as far as this clone knows, oldest first."""
         known = list(self._git.refs(self._there, self._mark).values())
         return self._git.text("rev-list", "--reverse", "--topo-order", self._tree.head(), "--not", *known).split()
 
-    def send(self, *, tries: int = 10) -> Sent:
+    def send(self, *, tries: int = 10) -> SendResult:
         """Sends what waits. Raises RemoteUnreachable, TooManyRaces and SigningFailed; calling it again is safe."""
         for _ in range(tries):
             waiting = self.waiting()
             own = next((oid for oid in waiting if not self._made_here(oid)), None)
             if not any(map(self._made_here, waiting)):
-                return Sent()
+                return SendResult()
             if own is not None:
-                return Sent(
+                return SendResult(
                     held=f"commit {own[:10]} was not made by the watch and is not pushed:"
                     " look at it, `git push` sends it with all that follow"
                 )
             try:
-                tip = self._carried(waiting)
+                tip = self._rebased_tip(waiting)
             except _Conflict as error:
-                return Sent(held=f"{error}: it stays here; settle it with `git pull`")
+                return SendResult(held=f"{error}: it stays here; settle it with `git pull`")
             refused = self._push(tip) if tip else ""
             if refused == "":
                 self._git.run("update-ref", self._mark, waiting[-1])
                 self._tree.made.forget()
-                return Sent(commits=len(waiting))
+                return SendResult(commits=len(waiting))
             if refused != "stale":
-                return Sent(held=f"the remote refused the push: {refused}")
+                return SendResult(held=f"the remote refused the push: {refused}")
             if not self.fetch():
-                return Sent(held=f"{self.remote}/{self._tree.branch} was rewritten: look at it, then `git pull`")
+                return SendResult(held=f"{self.remote}/{self._tree.branch} was rewritten: look at it, then `git pull`")
         raise TooManyRaces(tries)
 
     def fetch(self) -> bool:
@@ -110,7 +110,7 @@ class Upstream:
         commit = read_commit(self._tree.store.get(oid))
         return len(commit.parents) == 1 and self._tree.made.has(oid)
 
-    def _carried(self, waiting: list[Oid]) -> Oid | None:
+    def _rebased_tip(self, waiting: list[Oid]) -> Oid | None:
         """The commit to push: the branch's own where upstream is in it, else its changes on top of upstream.
 
         None when upstream has them all. Raises _Conflict.
@@ -166,4 +166,4 @@ class Upstream:
         flagged = next((line for line in out.decode("utf-8", "replace").splitlines() if line.startswith("!")), "")
         if not flagged:
             raise RemoteUnreachable(self.remote, str(GitError(words, code, err)))
-        return "stale" if LOST_RACE.search(flagged) or MOVED in err else flagged.split("\t")[-1]
+        return "stale" if LOST_RACE.search(flagged) or MOVED_MESSAGE in err else flagged.split("\t")[-1]

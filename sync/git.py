@@ -24,7 +24,7 @@ from gitdb.db import LooseObjectDB
 from sync.errors import GitError, GitTimeout, ObjectMissing
 from sync.remote import Oid
 
-QUIET = (
+SAFE_SETTINGS = (
     ("core.hooksPath", os.devnull),  # a hook in somebody's repository must not run because we touched it
     ("core.fsmonitor", "false"),  # may name a program, too
     ("commit.gpgSign", "false"),  # we sign where we mean to; a person's global setting would prompt
@@ -35,10 +35,10 @@ QUIET = (
     ("protocol.ext.allow", "never"),  # `ext::` URLs run commands
 )
 
-LOOSE = 6700
+MAX_LOOSE_OBJECTS = 6700
 """Loose objects from which git itself would collect (gc.auto): each is a file that every listing goes through."""
 
-LOOKS = 0.3
+STOP_POLL_SECONDS = 0.3
 """Seconds between two looks at whether a long command was stopped."""
 
 
@@ -62,7 +62,7 @@ def _communicate(
     rest: bytes | None = stdin
     while True:
         try:
-            return process.communicate(rest, timeout=LOOKS)
+            return process.communicate(rest, timeout=STOP_POLL_SECONDS)
         except subprocess.TimeoutExpired:
             rest = None  # communicate remembers what it has not yet written
             if stopped() or time.monotonic() >= over:
@@ -78,7 +78,9 @@ class Git:
         `env` is added to the environment of every call.
         """
         self.folder, self._env = folder, dict(env or {})
-        self._settings = [] if as_person else [word for key, value in QUIET for word in ("-c", f"{key}={value}")]
+        self._settings = (
+            [] if as_person else [word for key, value in SAFE_SETTINGS for word in ("-c", f"{key}={value}")]
+        )
 
     def run(
         self,
@@ -173,7 +175,7 @@ class GitStore:
         self._git = Git(folder, env=env)
         self._lock = threading.Lock()
         self._reader = gitpython.Git(str(folder))
-        self._reader.update_environment(**{**_here(folder.absolute()), **(env or {})})
+        self._reader.update_environment(**{**_repository_environment(folder.absolute()), **(env or {})})
         self._loose = LooseObjectDB(str(folder / "objects"))
 
     def get(self, oid: Oid) -> bytes:
@@ -206,18 +208,20 @@ class GitStore:
         # By default git follows only that side of a merge from which the file was taken, so that merging an old commit
         # would hide every change since (git-log(1), HISTORY SIMPLIFICATION).
         sides = ("--full-history", "--topo-order")
-        yield from self._git.lines("log", "--format=%H", *sides, *_range(tip, since), "--", f":(literal){path}")
+        yield from self._git.lines(
+            "log", "--format=%H", *sides, *_revision_range(tip, since), "--", f":(literal){path}"
+        )
 
     def between(self, tip: Oid, since: Oid | None) -> dict[Oid, tuple[Oid, ...]]:
         """The commits of `tip` that `since` (None: nobody) does not have, with parents; children before parents."""
-        out = self._git.text("rev-list", "--topo-order", "--parents", *_range(tip, since), "--")
+        out = self._git.text("rev-list", "--topo-order", "--parents", *_revision_range(tip, since), "--")
         return {words[0]: tuple(words[1:]) for words in (line.split() for line in out.splitlines())}
 
     def descends(self, new: Oid, old: Oid) -> bool:
         """Whether `old` is `new` or one of its ancestors. False, too, when `old` is not in this repository."""
         return self._git.call("merge-base", "--is-ancestor", old, new, codes=(0, 1, 128))[0] == 0
 
-    def tidy(self, *, loose: int = LOOSE) -> None:
+    def tidy(self, *, loose: int = MAX_LOOSE_OBJECTS) -> None:
         """Keeps reading fast: a commit-graph of all refs, and packs for loose objects when there are too many.
 
         Nothing that somebody may still want is dropped, and others may read and write meanwhile.
@@ -248,20 +252,20 @@ class GitStore:
             self._reader.clear_cache()
 
 
-def _here(folder: Path) -> dict[str, str]:
+def _repository_environment(folder: Path) -> dict[str, str]:
     """What keeps GitPython's processes, which inherit our environment, at one repository and its true objects."""
     places = {"GIT_DIR": folder, "GIT_COMMON_DIR": folder, "GIT_OBJECT_DIRECTORY": folder / "objects"}
     none = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": ""}
     return {name: str(place) for name, place in places.items()} | none | {"GIT_NO_REPLACE_OBJECTS": "1"}
 
 
-def quarantine(environ: Mapping[str, str]) -> dict[str, str]:
+def quarantine_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Where git keeps what a push brought until its hook has judged it (git-receive-pack(1), "Quarantine")."""
     names = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH")
     return {name: environ[name] for name in names if name in environ}
 
 
-def bearer(url: str, token: str) -> dict[str, str]:
+def bearer_environment(url: str, token: str) -> dict[str, str]:
     """What makes git show a token to the server of an http(s) URL, and to no other; nothing for other URLs.
 
     In the environment (git-config(1), GIT_CONFIG_COUNT), because everybody on the machine can read a command line.
@@ -273,7 +277,7 @@ def bearer(url: str, token: str) -> dict[str, str]:
     return {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": key, "GIT_CONFIG_VALUE_0": value}
 
 
-def http_backend(repository: Path, variables: Mapping[str, str], *, roof: int) -> subprocess.Popen[bytes]:
+def start_http_backend(repository: Path, variables: Mapping[str, str], *, roof: int) -> subprocess.Popen[bytes]:
     """Starts git's own CGI program (git-http-backend(1)) on one repository. What it says on stderr goes to ours.
 
     `roof` is the largest push in bytes, unpacked from what HTTP may have packed.
@@ -296,5 +300,5 @@ def http_backend(repository: Path, variables: Mapping[str, str], *, roof: int) -
     )
 
 
-def _range(tip: Oid, since: Oid | None) -> list[str]:
+def _revision_range(tip: Oid, since: Oid | None) -> list[str]:
     return [tip, f"^{since}"] if since else [tip]

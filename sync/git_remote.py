@@ -17,16 +17,16 @@ from sync.errors import (
     PushUncertain,
     RemoteUnreachable,
 )
-from sync.git import Git, GitStore, bearer
-from sync.remote import MOVED, Oid, Refs, Update, Verdict
+from sync.git import Git, GitStore, bearer_environment
+from sync.remote import MOVED_MESSAGE, Oid, PushVerdict, Refs, RefUpdate
 
-SEEN = "refs/seen/"
+SEEN_PREFIX = "refs/seen/"
 """Where this clone keeps what it last saw of the remote: refs/heads/main is refs/seen/heads/main here."""
 
-FIRST_FETCH = 1800.0
+FIRST_FETCH_TIMEOUT_SECONDS = 1800.0
 """Seconds for the first fetch, which brings the whole ledger: years of work over a slow line."""
 
-TIP_SECONDS = 10.0
+TIP_TIMEOUT_SECONDS = 10.0
 """Seconds for a look at one ref: whoever looks that often must not wait longer than that."""
 
 LOST_RACE = re.compile(
@@ -43,7 +43,7 @@ class GitRemote:
         """`token` is shown to the server of an http(s) URL, and kept nowhere."""
         self.url, self.branch, self.timeout = url, branch, timeout
         folder.mkdir(parents=True, exist_ok=True)
-        self._git = Git(folder, env=bearer(url, token))
+        self._git = Git(folder, env=bearer_environment(url, token))
         self._turn = FileLock(folder / "shiftbook-fetch.lock")
         with self._turn:
             if not (folder / "HEAD").exists():
@@ -56,8 +56,11 @@ class GitRemote:
             return self._fetch()
 
     def _fetch(self) -> Refs:
-        before = self._git.refs(f"{SEEN}heads/{self.branch}").get(f"{SEEN}heads/{self.branch}")
-        specs = (f"+refs/heads/{self.branch}:{SEEN}heads/{self.branch}", f"+refs/shiftbook/*:{SEEN}shiftbook/*")
+        before = self._git.refs(f"{SEEN_PREFIX}heads/{self.branch}").get(f"{SEEN_PREFIX}heads/{self.branch}")
+        specs = (
+            f"+refs/heads/{self.branch}:{SEEN_PREFIX}heads/{self.branch}",
+            f"+refs/shiftbook/*:{SEEN_PREFIX}shiftbook/*",
+        )
         options = (
             "--quiet",
             "--no-tags",
@@ -66,7 +69,7 @@ class GitRemote:
             "--no-auto-gc",
             "--no-recurse-submodules",
         )
-        timeout = self.timeout if before else max(self.timeout, FIRST_FETCH)
+        timeout = self.timeout if before else max(self.timeout, FIRST_FETCH_TIMEOUT_SECONDS)
         try:
             self._git.run("fetch", *options, "--", self.url, *specs, timeout=timeout)
         except GitError as error:
@@ -81,13 +84,15 @@ class GitRemote:
 
     def seen(self) -> Refs:
         """The refs as they were last fetched."""
-        return {"refs/" + name.removeprefix(SEEN): oid for name, oid in self._git.refs(SEEN).items()}
+        return {"refs/" + name.removeprefix(SEEN_PREFIX): oid for name, oid in self._git.refs(SEEN_PREFIX).items()}
 
     def tip(self) -> Oid | None:
         """Where the branch stands at the remote, as Remote.tip promises."""
         ref = f"refs/heads/{self.branch}"
         try:
-            out = self._git.run("ls-remote", "--quiet", "--", self.url, ref, timeout=min(self.timeout, TIP_SECONDS))
+            out = self._git.run(
+                "ls-remote", "--quiet", "--", self.url, ref, timeout=min(self.timeout, TIP_TIMEOUT_SECONDS)
+            )
         except GitError as error:
             raise RemoteUnreachable(self.url, str(error)) from error
         lines = (line.split("\t") for line in out.decode("utf-8", "replace").splitlines())
@@ -97,10 +102,10 @@ class GitRemote:
         """A branch that lost commits is not followed: the old tip is put back, so that a restart is alarmed again."""
         if before in (None, now) or self.store.descends(now, before or ""):
             return
-        self._git.run("update-ref", f"{SEEN}heads/{self.branch}", before or "")
+        self._git.run("update-ref", f"{SEEN_PREFIX}heads/{self.branch}", before or "")
         raise HistoryRewritten(f"refs/heads/{self.branch}", before or "", now)
 
-    def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
+    def push(self, updates: Sequence[RefUpdate], *, atomic: bool = False) -> Mapping[str, PushVerdict]:
         """Moves refs, as Remote.push promises."""
         if not updates:
             return {}
@@ -113,7 +118,7 @@ class GitRemote:
             )
         except GitTimeout as error:
             raise PushUncertain(self.url, str(error)) from error
-        verdicts = _verdicts(out.decode("utf-8", "replace"), raced=MOVED in err)
+        verdicts = _verdicts(out.decode("utf-8", "replace"), raced=MOVED_MESSAGE in err)
         missing = [u.ref for u in updates if u.ref not in verdicts]
         if missing:
             why = str(GitError(words, code, err or out.decode("utf-8", "replace")))
@@ -130,12 +135,12 @@ def _reached(stderr: str) -> bool:
     return "unexpected disconnect" in stderr or "hung up" in stderr or "unpack" in stderr or "RPC failed" in stderr
 
 
-def _verdicts(porcelain: str, *, raced: bool = False) -> dict[str, Verdict]:
+def _verdicts(porcelain: str, *, raced: bool = False) -> dict[str, PushVerdict]:
     """One verdict for each `flag<TAB>from:to<TAB>summary (reason)` line. Raises PushRefused.
 
     `raced`: the remote's hook said that what it declined had only come too late.
     """
-    found: dict[str, Verdict] = {}
+    found: dict[str, PushVerdict] = {}
     for line in porcelain.splitlines():
         flag, tab, rest = line.partition("\t")
         if not tab or len(flag) != 1:
@@ -143,11 +148,11 @@ def _verdicts(porcelain: str, *, raced: bool = False) -> dict[str, Verdict]:
         ref = rest.partition("\t")[0].rpartition(":")[2]
         summary = rest.partition("\t")[2]
         if flag == "=":
-            found[ref] = Verdict.UNCHANGED
+            found[ref] = PushVerdict.UNCHANGED
         elif flag != "!":
-            found[ref] = Verdict.ACCEPTED
+            found[ref] = PushVerdict.ACCEPTED
         elif LOST_RACE.search(summary) or (raced and "hook declined" in summary):
-            found[ref] = Verdict.STALE
+            found[ref] = PushVerdict.STALE
         else:
             raise PushRefused(ref, summary.partition("(")[2].rstrip(")") or summary)
     return found

@@ -7,23 +7,23 @@ moved a million times costs the repository less than 7 MiB (research: 6.6 MiB at
 from __future__ import annotations
 
 from sync.errors import PushUncertain, RemoteUnreachable
-from sync.remote import Oid, Remote, Store, Update, Verdict
+from sync.remote import LedgerRemote, ObjectStore, Oid, PushVerdict, RefUpdate
 
-RING = 1440
+RING_BLOBS = 1440
 """Blobs in the ring: one day at a beat a minute. An observer that misses exactly a whole lap sees no move."""
 
-TRIES = 3
+MAX_PUSHES = 3
 """Pushes for one beat, when the answers get lost."""
 
 
 class Beat:
     """One node's beat ref. `ref` must be this node's alone."""
 
-    def __init__(self, remote: Remote, store: Store, ref: str) -> None:
+    def __init__(self, remote: LedgerRemote, store: ObjectStore, ref: str) -> None:
         self.remote, self.store, self.ref = remote, store, ref
         self._at: Oid | None = None
         self._step = 0
-        self._unsure: set[Oid] = set()
+        self._unconfirmed: set[Oid] = set()
         """What this node has pushed since its last accepted beat without learning what became of it."""
 
     def start(self) -> None:
@@ -38,33 +38,33 @@ class Beat:
 
         Raises RemoteUnreachable when the remote cannot be reached.
         """
-        self._step = (self._step + 1) % RING
+        self._step = (self._step + 1) % RING_BLOBS
         new = self.store.put("blob", b"shiftbook beat %d\n" % self._step)
-        for _ in range(TRIES):
+        for _ in range(MAX_PUSHES):
             verdict = self._push(new)
-            if verdict is Verdict.ACCEPTED:
-                return self._stands(new)
-            if verdict is Verdict.UNCHANGED and new not in self._unsure:
+            if verdict is PushVerdict.ACCEPTED:
+                return self._accept(new)
+            if verdict is PushVerdict.UNCHANGED and new not in self._unconfirmed:
                 return False  # trap A: a double in step with us had moved it there already
             here = self.remote.fetch().get(self.ref)
-            if here == new and new in self._unsure:
-                return self._stands(new)
-            if here != self._at and here not in self._unsure:
+            if here == new and new in self._unconfirmed:
+                return self._accept(new)
+            if here != self._at and here not in self._unconfirmed:
                 return False
             self._at = here  # an earlier beat of ours, whose answer was lost
-        raise RemoteUnreachable(self.ref, f"no answer to {TRIES} beats")
+        raise RemoteUnreachable(self.ref, f"no answer to {MAX_PUSHES} beats")
 
-    def _push(self, new: Oid) -> Verdict | None:
+    def _push(self, new: Oid) -> PushVerdict | None:
         """The verdict; None when none came back. Raises RemoteUnreachable."""
         try:
-            return self.remote.push([Update(ref=self.ref, expect=self._at, new=new)])[self.ref]
+            return self.remote.push([RefUpdate(ref=self.ref, expect=self._at, new=new)])[self.ref]
         except RemoteUnreachable as error:
-            self._unsure.add(new)  # it may have arrived, or still arrive
+            self._unconfirmed.add(new)  # it may have arrived, or still arrive
             if isinstance(error, PushUncertain):
                 return None
             raise
 
-    def _stands(self, new: Oid) -> bool:
+    def _accept(self, new: Oid) -> bool:
         self._at = new
-        self._unsure.clear()
+        self._unconfirmed.clear()
         return True

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 from sync.errors import BadStamp, StampAhead
 
-COUNTER_ROOF = 99_999
+MAX_COUNTER = 99_999
 """Stamps of one node within one millisecond; after that its clock borrows from the next."""
-DRIFT = 5 * 60_000
+MAX_DRIFT_MS = 5 * 60_000
 """Milliseconds by which another machine's clock may be ahead of this one's and still be believed."""
 
-_TEXT = re.compile(r"(\d{15})-(\d{5})-([^\s\x00-\x1f]{1,200})")
+_STAMP_TEXT = re.compile(r"(\d{15})-(\d{5})-([^\s\x00-\x1f]{1,200})")
 
 
 class Stamp(NamedTuple):
@@ -36,13 +36,13 @@ class Stamp(NamedTuple):
 
 def read_stamp(text: str) -> Stamp:
     """Reads what Stamp.text wrote. Raises BadStamp."""
-    found = _TEXT.fullmatch(text)
+    found = _STAMP_TEXT.fullmatch(text)
     if found is None:
         raise BadStamp(text)
     return Stamp(int(found[1]), int(found[2]), found[3])
 
 
-def believed(seen: Stamp, now: int, *, drift: int = DRIFT) -> Stamp:
+def clamp_drift(seen: Stamp, now: int, *, drift: int = MAX_DRIFT_MS) -> Stamp:
     """A foreign stamp as far as it is believed: one from beyond the drift counts as made now.
 
     Without this a machine whose clock is a year ahead would win every field for a year.
@@ -51,26 +51,26 @@ def believed(seen: Stamp, now: int, *, drift: int = DRIFT) -> Stamp:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Clock:
+class HybridClock:
     """One node's clock. Physical time comes in as `now`, in milliseconds; each step returns the next clock."""
 
     node: str
     last: Stamp
     """The stamp that was given out or observed last."""
-    drift: int = DRIFT
+    drift: int = MAX_DRIFT_MS
 
     @classmethod
-    def of(cls, node: str) -> Clock:
+    def of(cls, node: str) -> HybridClock:
         """A clock that has seen nothing."""
         return cls(node=node, last=Stamp(0, 0, node))
 
-    def tick(self, now: int) -> Clock:
+    def tick(self, now: int) -> HybridClock:
         """The clock at an event of this node; `last` is the event's stamp, later than all before it."""
         if now > self.last.wall:
             return replace(self, last=Stamp(now, 0, self.node))
         return replace(self, last=self._after(self.last))
 
-    def observe(self, seen: Stamp, now: int) -> Clock:
+    def observe(self, seen: Stamp, now: int) -> HybridClock:
         """The clock after a foreign stamp was seen: what it gives out next is later than that.
 
         Raises StampAhead for one that is more than `drift` ahead of `now`; the clock that was is still good.
@@ -80,6 +80,6 @@ class Clock:
         return replace(self, last=self._after(seen)) if seen > self.last else self
 
     def _after(self, stamp: Stamp) -> Stamp:
-        if stamp.counter >= COUNTER_ROOF:
+        if stamp.counter >= MAX_COUNTER:
             return Stamp(stamp.wall + 1, 0, self.node)
         return Stamp(stamp.wall, stamp.counter + 1, self.node)

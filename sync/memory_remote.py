@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from sync.errors import BranchMissing, HistoryRewritten, ObjectMissing
 from sync.objects import Commit, find, object_id, read_commit
-from sync.remote import Oid, Refs, Update, Verdict
+from sync.remote import Oid, PushVerdict, Refs, RefUpdate
 
 
 @dataclass
@@ -87,14 +87,14 @@ class MemoryServer:
     refs: dict[str, Oid] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def move(self, updates: Sequence[Update], *, atomic: bool) -> dict[str, Verdict]:
+    def move(self, updates: Sequence[RefUpdate], *, atomic: bool) -> dict[str, PushVerdict]:
         """Compare-and-swap of each ref; with `atomic`, all or none."""
         with self.lock:
             verdicts = {u.ref: self._judge(u) for u in updates}
-            if atomic and Verdict.STALE in verdicts.values():
-                return dict.fromkeys(verdicts, Verdict.STALE)
+            if atomic and PushVerdict.STALE in verdicts.values():
+                return dict.fromkeys(verdicts, PushVerdict.STALE)
             for update in updates:
-                if verdicts[update.ref] is not Verdict.ACCEPTED:
+                if verdicts[update.ref] is not PushVerdict.ACCEPTED:
                     continue
                 if update.new is None:
                     del self.refs[update.ref]
@@ -102,11 +102,11 @@ class MemoryServer:
                     self.refs[update.ref] = update.new
             return verdicts
 
-    def _judge(self, update: Update) -> Verdict:
+    def _judge(self, update: RefUpdate) -> PushVerdict:
         here = self.refs.get(update.ref)
         if here == update.new and here is not None:
-            return Verdict.UNCHANGED
-        return Verdict.ACCEPTED if here == update.expect else Verdict.STALE
+            return PushVerdict.UNCHANGED
+        return PushVerdict.ACCEPTED if here == update.expect else PushVerdict.STALE
 
 
 class MemoryRemote:
@@ -138,7 +138,7 @@ class MemoryRemote:
         with self.server.lock:
             return self.server.refs.get(f"refs/heads/{self.branch}")
 
-    def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
+    def push(self, updates: Sequence[RefUpdate], *, atomic: bool = False) -> Mapping[str, PushVerdict]:
         """Moves refs, as Remote.push promises."""
         return self.server.move(updates, atomic=atomic)
 

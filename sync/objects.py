@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sync.remote import Oid, Store
+from sync.remote import ObjectStore, Oid
 
 FILE, EXECUTABLE, SYMLINK, FOLDER, SUBMODULE = "100644", "100755", "120000", "40000", "160000"
 
@@ -53,29 +53,29 @@ def read_tree(data: bytes) -> dict[str, TreeEntry]:
 
 def print_tree(entries: Mapping[str, TreeEntry]) -> bytes:
     """The same as bytes, in Git's order: a folder sorts as if its name ended with a slash."""
-    lines: list[bytes] = [_line(name, entry) for name, entry in entries.items()]
-    lines.sort(key=_order)
+    lines: list[bytes] = [_entry_line(name, entry) for name, entry in entries.items()]
+    lines.sort(key=_sort_key)
     return b"".join(lines)
 
 
-def _line(name: str, entry: TreeEntry) -> bytes:
+def _entry_line(name: str, entry: TreeEntry) -> bytes:
     raw = name.encode("utf-8", "surrogateescape")
     return b"%s %s\0%s" % (entry.mode.encode(), raw, bytes.fromhex(entry.oid))
 
 
-def _order(line: bytes) -> bytes:
+def _sort_key(line: bytes) -> bytes:
     """What one entry of a tree is sorted by."""
     mode, _, name = line[:-21].partition(b" ")
     return name + b"/" if mode == FOLDER.encode() else name
 
 
-def edit_tree(store: Store, tree: Oid | None, changes: Mapping[str, bytes | None]) -> Oid | None:
+def edit_tree(store: ObjectStore, tree: Oid | None, changes: Mapping[str, bytes | None]) -> Oid | None:
     """The tree after writing (or, with None, deleting) files by path. Returns None when nothing is left in it.
 
     Only the folders on the way to a change are read and written, so the cost does not grow with the repository.
     """
     data = store.get(tree) if tree else b""
-    touched = _named(data, {path.partition("/")[0] for path in changes}) if len(data) >= _LARGE else None
+    touched = _entries_named(data, {path.partition("/")[0] for path in changes}) if len(data) >= _LARGE else None
     entries = read_tree(data if touched is None else b"".join(touched))
     below: dict[str, dict[str, bytes | None]] = {}
     for path, content in changes.items():
@@ -91,11 +91,13 @@ def edit_tree(store: Store, tree: Oid | None, changes: Mapping[str, bytes | None
             entries[head] = TreeEntry(mode, store.put("blob", content))
     for folder, inner in below.items():
         _edit_folder(store, entries, folder, inner)
-    made = print_tree(entries) if touched is None else _spliced(data, set(touched), entries)
+    made = print_tree(entries) if touched is None else _splice_entries(data, set(touched), entries)
     return store.put("tree", made) if made else None
 
 
-def _edit_folder(store: Store, entries: dict[str, TreeEntry], folder: str, inner: Mapping[str, bytes | None]) -> None:
+def _edit_folder(
+    store: ObjectStore, entries: dict[str, TreeEntry], folder: str, inner: Mapping[str, bytes | None]
+) -> None:
     old = entries.get(folder)
     here = old.oid if old and old.mode == FOLDER else None
     new = edit_tree(store, here, inner)
@@ -105,7 +107,7 @@ def _edit_folder(store: Store, entries: dict[str, TreeEntry], folder: str, inner
         del entries[folder]
 
 
-def _named(data: bytes, names: Collection[str]) -> list[bytes]:
+def _entries_named(data: bytes, names: Collection[str]) -> list[bytes]:
     """Those entries of a large tree that have one of these names."""
     wanted = {name.encode("utf-8", "surrogateescape") for name in names}
     if not any(b" %s\0" % name in data for name in wanted):
@@ -113,30 +115,30 @@ def _named(data: bytes, names: Collection[str]) -> list[bytes]:
     return [line for line in _lines(data) if line[:-21].partition(b" ")[2] in wanted]
 
 
-def _spliced(data: bytes, gone: Collection[bytes], entries: Mapping[str, TreeEntry]) -> bytes:
+def _splice_entries(data: bytes, gone: Collection[bytes], entries: Mapping[str, TreeEntry]) -> bytes:
     """A tree without some of its entries, and with others in their places."""
     data = b"".join(line for line in _lines(data) if line not in gone) if gone else data
     for name, entry in entries.items():
-        line = _line(name, entry)
-        at = _place(data, _order(line))
+        line = _entry_line(name, entry)
+        at = _insertion_offset(data, _sort_key(line))
         data = data[:at] + line + data[at:]
     return data
 
 
-def _place(data: bytes, key: bytes) -> int:
+def _insertion_offset(data: bytes, key: bytes) -> int:
     """Where an entry with this key belongs: found by halving, then checked from the first byte on."""
     low, high = 0, len(data)
     while high - low > _NEAR:
         middle = (low + high) // 2
         found = _HEAD.search(data, middle, high)
-        if found is not None and _order(data[found.start() : found.end() + 20]) < key:
+        if found is not None and _sort_key(data[found.start() : found.end() + 20]) < key:
             low = found.start()
         else:
             high = middle
     if not _RUN.fullmatch(data, 0, low):
         low = 0  # it only looked like an entry
     for found in _LINE.finditer(data, low):
-        if _order(found[0]) >= key:
+        if _sort_key(found[0]) >= key:
             return found.start()
     return len(data)
 
@@ -148,7 +150,7 @@ def _lines(data: bytes) -> list[bytes]:
     return lines
 
 
-def find(store: Store, tree: Oid, path: str) -> TreeEntry | None:
+def find(store: ObjectStore, tree: Oid, path: str) -> TreeEntry | None:
     """What stands at `path` in a tree; None when nothing does."""
     entry = TreeEntry(FOLDER, tree)
     for part in path.split("/") if path else []:
@@ -214,7 +216,7 @@ def _headers(head: bytes) -> Iterator[tuple[str, str, bytes]]:
 
 
 def write_commit(
-    store: Store,
+    store: ObjectStore,
     *,
     tree: Oid,
     parents: tuple[Oid, ...],

@@ -16,7 +16,7 @@ from sync.git import Git
 from sync.remote import Oid
 
 
-class Made:
+class OwnCommits:
     """The notes of one clone, in a file of its Git folder that nobody can push to."""
 
     def __init__(self, git: Git, path: Path) -> None:
@@ -53,10 +53,10 @@ class Made:
         plain = ("--text", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--unified=3")
         diff = self._git.run("diff-tree", "--root", "-r", "-p", "--no-commit-id", *plain, oid)
         said = self._git.run("log", "-1", "--no-show-signature", "--format=%B", oid)
-        return hashlib.sha256(said.strip() + b"\0" + b"\n".join(_lasting(diff))).hexdigest()
+        return hashlib.sha256(said.strip() + b"\0" + b"\n".join(_rebase_stable_lines(diff))).hexdigest()
 
 
-def _lasting(diff: bytes) -> Iterator[bytes]:
+def _rebase_stable_lines(diff: bytes) -> Iterator[bytes]:
     """A diff's lines without what a rebase changes: names of blobs, and line numbers."""
     for line in diff.split(b"\n"):
         if line.startswith(b"@@"):

@@ -11,13 +11,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from sync.errors import PushUncertain, TooManyRaces
-from sync.remote import Refs, Remote, Update, Verdict
+from sync.remote import LedgerRemote, PushVerdict, Refs, RefUpdate
 
-Plan = Callable[[Refs], Sequence[Update]]
+Plan = Callable[[Refs], Sequence[RefUpdate]]
 """Looks at the remote's refs and says what to move; nothing to move ends the publishing."""
 
 
-def settle(remote: Remote, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
+def push_and_resolve(
+    remote: LedgerRemote, updates: Sequence[RefUpdate], *, atomic: bool = False
+) -> Mapping[str, PushVerdict]:
     """Pushes, and when no verdict comes back finds out by fetching what was taken.
 
     Sound because every object we push is ours alone (nonces, timestamps): a ref that shows it was moved by us.
@@ -27,12 +29,17 @@ def settle(remote: Remote, updates: Sequence[Update], *, atomic: bool = False) -
         return remote.push(updates, atomic=atomic)
     except PushUncertain:
         refs = remote.fetch()
-        return {u.ref: Verdict.ACCEPTED if refs.get(u.ref) == u.new else Verdict.STALE for u in updates}
+        return {u.ref: PushVerdict.ACCEPTED if refs.get(u.ref) == u.new else PushVerdict.STALE for u in updates}
 
 
 def publish(
-    remote: Remote, plan: Plan, *, tries: int = 30, pause: float = 0.05, sleep: Callable[[float], None] = time.sleep
-) -> Sequence[Update]:
+    remote: LedgerRemote,
+    plan: Plan,
+    *,
+    tries: int = 30,
+    pause: float = 0.05,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Sequence[RefUpdate]:
     """Carries a plan out, all or nothing, against the newest state. Returns what was moved (empty: nothing to do).
 
     Waits a random, growing time after each lost race. Raises TooManyRaces after `tries`, and what the remote raises.
@@ -41,8 +48,8 @@ def publish(
         updates = plan(remote.fetch())
         if not updates:
             return ()
-        verdicts = settle(remote, updates, atomic=True)
-        if all(verdict is not Verdict.STALE for verdict in verdicts.values()):
+        verdicts = push_and_resolve(remote, updates, atomic=True)
+        if all(verdict is not PushVerdict.STALE for verdict in verdicts.values()):
             return updates
         sleep(random.uniform(0, pause * min(2**attempt, 32)))  # noqa: S311  # spreads racers, guards nothing
     raise TooManyRaces(tries)

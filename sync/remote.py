@@ -16,11 +16,11 @@ Oid = str
 
 Refs = Mapping[str, Oid]
 
-MOVED = "it has moved meanwhile: fetch first"
+MOVED_MESSAGE = "it has moved meanwhile: fetch first"
 """What a served ledger's gate says where git itself cannot say any more that somebody else moved the ref first."""
 
 
-class Verdict(StrEnum):
+class PushVerdict(StrEnum):
     """What became of one update."""
 
     ACCEPTED = "accepted"
@@ -30,7 +30,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Update:
+class RefUpdate:
     """Move `ref` from `expect` (None: it must not exist) to `new` (None: delete it)."""
 
     ref: str
@@ -38,7 +38,7 @@ class Update:
     new: Oid | None
 
 
-class Remote(Protocol):
+class LedgerRemote(Protocol):
     """A set of refs that many machines share."""
 
     def fetch(self) -> Refs:
@@ -57,7 +57,7 @@ class Remote(Protocol):
         Raises RemoteUnreachable.
         """
 
-    def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
+    def push(self, updates: Sequence[RefUpdate], *, atomic: bool = False) -> Mapping[str, PushVerdict]:
         """Moves refs, each only from its expected value; with `atomic`, all or none. One verdict per ref.
 
         ACCEPTED means that this very push moved the ref. Raises PushUncertain when no verdict came back,
@@ -68,7 +68,7 @@ class Remote(Protocol):
         """Lets go of processes and connections. Closing twice is no error."""
 
 
-class Store(Protocol):
+class ObjectStore(Protocol):
     """Objects by name, as Git keeps them: blobs, trees and commits. What was put is never changed."""
 
     def get(self, oid: Oid) -> bytes:

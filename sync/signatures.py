@@ -124,7 +124,7 @@ class Key:
         times for each mission, and starting ssh-keygen takes longer than the rest of a claim that is not git's.
         """
         key = self._ed25519
-        return self._by_ssh_keygen(payload) if key is None else _armoured(key, self.public, payload)
+        return self._by_ssh_keygen(payload) if key is None else _armour(key, self.public, payload)
 
     @cached_property
     def _ed25519(self) -> Ed25519PrivateKey | None:
@@ -141,7 +141,7 @@ class Key:
         return done.stdout.decode()
 
 
-def _armoured(key: Ed25519PrivateKey, public: str, payload: bytes) -> str:
+def _armour(key: Ed25519PrivateKey, public: str, payload: bytes) -> str:
     """What `ssh-keygen -Y sign -n git` prints for this key (OpenSSH's PROTOCOL.sshsig, version 1, SHA-512)."""
 
     def string(data: bytes) -> bytes:

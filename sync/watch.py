@@ -10,18 +10,18 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import ObservedWatch
 
-SILENT = frozenset({"opened", "closed_no_write"})
+READ_ONLY_EVENTS = frozenset({"opened", "closed_no_write"})
 """Events of somebody who only looked."""
 
 
-class _Moved(FileSystemEventHandler):
+class _RefHandler(FileSystemEventHandler):
     def __init__(self, nudge: Callable[[], None], ignore: str) -> None:
         self._nudge, self._ignore = nudge, ignore
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Every change of a ref counts but a beat: beats would wake every node of the fleet all the time."""
         path = str(event.dest_path or event.src_path)
-        if event.event_type in SILENT or self._ignore in path or path.endswith(".lock"):
+        if event.event_type in READ_ONLY_EVENTS or self._ignore in path or path.endswith(".lock"):
             return
         self._nudge()
 
@@ -31,7 +31,7 @@ def watch_refs(
 ) -> Callable[[], None]:
     """Calls `nudge` (from a thread) whenever a ref of a bare repository moves. Returns what stops the watching."""
     observer = Observer()
-    handler = _Moved(nudge, ignore)
+    handler = _RefHandler(nudge, ignore)
     observer.schedule(handler, str(repository / "refs"), recursive=True)
     observer.schedule(handler, str(repository), recursive=False)  # packed-refs
     observer.start()
@@ -52,7 +52,7 @@ class TreeWatch:
 
     def __init__(self, root: Path, folders: Sequence[str], moved: Callable[[str], None]) -> None:
         self._root, self._folders = root, folders
-        self._handler = _Paths(root, moved)
+        self._handler = _TreeHandler(root, moved)
         self._observer = Observer()
         self._watches: dict[str, tuple[int, ObservedWatch]] = {}
         self._observer.start()
@@ -84,13 +84,13 @@ class TreeWatch:
         return path.stat().st_ino if path.is_dir() and not path.is_symlink() else 0
 
 
-class _Paths(FileSystemEventHandler):
+class _TreeHandler(FileSystemEventHandler):
     def __init__(self, root: Path, moved: Callable[[str], None]) -> None:
         self._root, self._moved = root, moved
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """A folder's own change only says that something in it changed, which is told of that, too."""
-        if event.event_type in SILENT or (event.is_directory and event.event_type == "modified"):
+        if event.event_type in READ_ONLY_EVENTS or (event.is_directory and event.event_type == "modified"):
             return
         for place in (event.src_path, event.dest_path):
             if place:
@@ -99,7 +99,7 @@ class _Paths(FileSystemEventHandler):
                     self._moved(path)
 
 
-class _Touched(FileSystemEventHandler):
+class _FileHandler(FileSystemEventHandler):
     def __init__(self, path: Path, nudge: Callable[[], None]) -> None:
         self._path, self._nudge = str(path), nudge
 
@@ -116,7 +116,7 @@ def watch_file(path: Path, nudge: Callable[[], None]) -> Callable[[], None]:
     Returns what stops the watching.
     """
     observer = Observer()
-    observer.schedule(_Touched(path, nudge), str(path.parent), recursive=False)
+    observer.schedule(_FileHandler(path, nudge), str(path.parent), recursive=False)
     observer.start()
 
     def stop() -> None:

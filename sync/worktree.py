@@ -16,13 +16,13 @@ from typing import Any
 from sync.errors import GitError, SigningFailed
 from sync.git import Git, GitStore
 from sync.objects import EXECUTABLE, FILE, edit_tree, find, read_commit
-from sync.own_commits import Made
+from sync.own_commits import OwnCommits
 from sync.remote import Oid
 
 TRAILER = "Committed-By: shiftbook watch"
 """The line that tells people how a commit came to be. Nothing is decided by it: `made` knows which were made here."""
 NO_BLOB = "0" * 40
-UNDER_WAY = {
+OPERATIONS_IN_PROGRESS = {
     "MERGE_HEAD": "a merge",
     "CHERRY_PICK_HEAD": "a cherry-pick",
     "REVERT_HEAD": "a revert",
@@ -31,16 +31,16 @@ UNDER_WAY = {
     "sequencer": "a series of picks",
     "BISECT_LOG": "a bisection",
 }
-LOOKING = {"GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": "1"}
+READ_ONLY_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_LITERAL_PATHSPECS": "1"}
 """Looking must not write the index, and a file may be called `*.md`."""
-UNATTENDED = {"SSH_ASKPASS_REQUIRE": "never"}
+NO_PROMPT_ENVIRONMENT = {"SSH_ASKPASS_REQUIRE": "never"}
 """A background process must not pop up a question for a passphrase."""
-MANY = 200
+MAX_PATH_ARGUMENTS = 200
 """Paths that fit on a command line in any case."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Changes:
+class WorkTreeStatus:
     """What differs from HEAD. `open` are files to commit, `staged` those that the person has put into the index."""
 
     open: tuple[str, ...]
@@ -59,7 +59,7 @@ class WorkTree:
         self.git_dir = Path(self._git.text("rev-parse", "--absolute-git-dir"))
         self.store = GitStore(self.folder / self._git.text("rev-parse", "--git-common-dir"))
         self._intent = self.git_dir / "shiftbook-watch.json"
-        self.made = Made(self._git, self.git_dir / "shiftbook-made.json")
+        self.made = OwnCommits(self._git, self.git_dir / "shiftbook-made.json")
 
     @property
     def git(self) -> Git:
@@ -77,7 +77,7 @@ class WorkTree:
 
     def busy(self) -> str:
         """Why nothing may be committed now, in words; empty when nothing is in the way."""
-        for name, what in UNDER_WAY.items():
+        for name, what in OPERATIONS_IN_PROGRESS.items():
             if (self.git_dir / name).exists():
                 return f"{what} is under way"
         if (self.git_dir / "index.lock").exists():
@@ -87,14 +87,16 @@ class WorkTree:
             return f"{here.removeprefix('refs/heads/') or 'a single commit'} is checked out, not {self.branch}"
         return ""
 
-    def changes(self, paths: Sequence[str] = ()) -> Changes:
+    def changes(self, paths: Sequence[str] = ()) -> WorkTreeStatus:
         """What differs from HEAD at these paths, or at all roots. What Git ignores is left out."""
-        asked = tuple(paths) if 0 < len(paths) <= MANY else self._roots
+        asked = tuple(paths) if 0 < len(paths) <= MAX_PATH_ARGUMENTS else self._roots
         words = ("--porcelain=v2", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=all")
-        out = self._git.run("status", *words, "--", *asked, env=LOOKING).decode("utf-8", "surrogateescape")
-        found = [_status(line) for line in out.split("\0") if line]
+        out = self._git.run("status", *words, "--", *asked, env=READ_ONLY_ENVIRONMENT).decode(
+            "utf-8", "surrogateescape"
+        )
+        found = [_parse_status(line) for line in out.split("\0") if line]
         staged = {path for path, in_index in found if in_index}  # one that was taken out of the index is listed twice
-        return Changes(open=tuple(path for path, _ in found if path not in staged), staged=tuple(sorted(staged)))
+        return WorkTreeStatus(open=tuple(path for path, _ in found if path not in staged), staged=tuple(sorted(staged)))
 
     def commit(self, files: Mapping[str, bytes | None], message: str) -> Oid | None:
         """Commits these bytes (None: a deletion) onto the branch, in the person's name; None if that changes nothing.
@@ -108,7 +110,9 @@ class WorkTree:
         if tree == before:
             return None
         new = self.commit_tree(tree, head, f"{message}\n\n{TRAILER}\n")
-        entries = {path: (_entry(self.store, before, path), _entry(self.store, tree, path)) for path in files}
+        entries = {
+            path: (_index_entry(self.store, before, path), _index_entry(self.store, tree, path)) for path in files
+        }
         self._plan({"commit": new, "entries": entries})
         self.made.note(new)
         self._git.run("update-ref", "-m", f"shiftbook watch: {message.splitlines()[0]}", self.ref, new, head)
@@ -121,7 +125,7 @@ class WorkTree:
         signs = person.text("config", "--type=bool", "--get", "commit.gpgSign", codes=(0, 1)) == "true"
         words = ["commit-tree", *(["-S"] if signs else []), "-p", parent, "-F", "-", tree]
         try:
-            return self._git.run(*words, stdin=message.encode(), env=UNATTENDED).decode().strip()
+            return self._git.run(*words, stdin=message.encode(), env=NO_PROMPT_ENVIRONMENT).decode().strip()
         except GitError as error:
             if signs and "tell me who you are" not in error.stderr:
                 why = " ".join(error.stderr.split()) or "no reason given"
@@ -187,20 +191,22 @@ class WorkTree:
 
     def _index(self, paths: Sequence[str]) -> Iterator[tuple[str, str]]:
         """The index's entries: path, and mode with blob."""
-        asked = paths if len(paths) <= MANY else self._roots
-        out = self._git.run("ls-files", "-z", "--stage", "--", *asked, env=LOOKING).decode("utf-8", "surrogateescape")
+        asked = paths if len(paths) <= MAX_PATH_ARGUMENTS else self._roots
+        out = self._git.run("ls-files", "-z", "--stage", "--", *asked, env=READ_ONLY_ENVIRONMENT).decode(
+            "utf-8", "surrogateescape"
+        )
         for line in filter(None, out.split("\0")):
             facts, _, path = line.partition("\t")
             mode, oid, stage = facts.split()
             yield path, f"{mode} {oid}" if stage == "0" else "unmerged"
 
 
-def _entry(store: GitStore, tree: Oid, path: str) -> str:
+def _index_entry(store: GitStore, tree: Oid, path: str) -> str:
     entry = find(store, tree, path)
     return f"{entry.mode} {entry.oid}" if entry and entry.mode in (FILE, EXECUTABLE) else ""
 
 
-def _status(line: str) -> tuple[str, bool]:
+def _parse_status(line: str) -> tuple[str, bool]:
     """One record of `status --porcelain=v2`: the path, and whether the person has a hand on it in the index."""
     kind, _, rest = line.partition(" ")
     if kind == "?":

@@ -9,14 +9,14 @@ from handoff.entry import Entry, render_entry
 from handoff.log import PREAMBLE
 from handoff.memo import Memo, render_memo
 from orchestrator.core.roles import Role
-from orchestrator.ledger.snapshot import Ledger
-from orchestrator.node.maintenance import Upkeep
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.node.maintenance import Maintenance
 from orchestrator.workflow.journal.log import Logbook
 from orchestrator.workflow.journal.memos import Memos
 from orchestrator.workflow.journal.review import Reviews
-from orchestrator.workflow.journal.review_schedule import Schedule
-from orchestrator.workflow.journal.search_index import Recollection
-from orchestrator.workflow.journal.tamper_check import Custody
+from orchestrator.workflow.journal.review_schedule import ReviewSchedule
+from orchestrator.workflow.journal.search_index import SearchIndex
+from orchestrator.workflow.journal.tamper_check import TamperCheck
 from tests.ledgers import Peer
 
 SHOP_LOG = "projects/shop/SESSION_LOG.md"
@@ -54,7 +54,7 @@ def memo(number: int, *lessons: str, mission: str = "", month: str = "2026-11", 
 
 def logbook(peer: Peer, folder: Path) -> Logbook:
     """The journal as this peer reaches it."""
-    index = Recollection(path=folder / "recall.db", of="town")
+    index = SearchIndex(path=folder / "recall.db", of="town")
     return Logbook(bus=peer.bus, reader=peer.reader, ledger=peer.ledger, recollection=index)
 
 
@@ -68,25 +68,25 @@ def memos(peer: Peer, key: str = "") -> Memos:
     return Memos(bus=replace(peer.bus, key=key), reader=peer.reader, trust=peer.trust, ledger=peer.ledger)
 
 
-def upkeep(peer: Peer, folder: Path, told: list[tuple[str, str]], *, role: Role = Role.HEADQUARTERS) -> Upkeep:
+def upkeep(peer: Peer, folder: Path, told: list[tuple[str, str]], *, role: Role = Role.HEADQUARTERS) -> Maintenance:
     """A node's upkeep, whose clock is the town's."""
 
     def tell(event: str, words: str, *, once: bool = False, **_facts: object) -> None:
         if not once or (event, words) not in told:
             told.append((event, words))
 
-    return Upkeep(
+    return Maintenance(
         bus=peer.bus,
         reader=peer.reader,
         trust=peer.trust,
         tell=tell,
         role=role,
         clock=lambda: peer.bus.now().timestamp(),
-        custody=Custody(path=folder / f"{peer.name}-journal.json", of="town"),
-        schedule=Schedule(wake=lambda: None, now=peer.bus.now),
+        custody=TamperCheck(path=folder / f"{peer.name}-journal.json", of="town"),
+        schedule=ReviewSchedule(wake=lambda: None, now=peer.bus.now),
     )
 
 
-def review_missions(ledger: Ledger) -> list[str]:
+def review_missions(ledger: LedgerSnapshot) -> list[str]:
     """The names of open reviews."""
     return sorted(name for name, filed in ledger.open.items() if filed.mission.task == "review")

@@ -11,30 +11,30 @@ from pathlib import Path
 
 from handoff.entry import Entry, render_entry
 from missions.frontmatter import Scalar
-from missions.lease import Hold
-from missions.selection import Offer
-from orchestrator.core.ports.agent import Job, Outcome, Stop
+from missions.lease import ClaimState
+from missions.selection import NodeCapabilities
+from orchestrator.core.ports.agent import AgentJob, Outcome, Stop
 from orchestrator.core.roles import Role
 from orchestrator.ledger import claims as claims
-from orchestrator.ledger.result_record import Record
-from orchestrator.ledger.snapshot import Held, Ledger, Reader
-from orchestrator.ledger.transport import Bus
-from orchestrator.ledger.trust_root import Constitution
-from orchestrator.node.executor import Workshop
-from orchestrator.node.handback import Delivery
-from orchestrator.node.heartbeat import Pulse
+from orchestrator.ledger.result_record import ResultRecord
+from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot, SnapshotReader
+from orchestrator.ledger.transport import Transport
+from orchestrator.ledger.trust_root import TrustRoot
+from orchestrator.node.executor import Executor
+from orchestrator.node.handback import Handback
+from orchestrator.node.heartbeat import Heartbeat
 from orchestrator.node.loop import Node
 from orchestrator.node.outbox import Outbox
-from orchestrator.node.scheduler import Intake
+from orchestrator.node.scheduler import Scheduler
 from orchestrator.policy.authorization import Trust
-from orchestrator.workflow.fold import Folded, fold
+from orchestrator.workflow.fold import FoldResult, fold
 from sync.errors import PushUncertain, RemoteUnreachable
 from sync.git_remote import GitRemote
 from sync.heartbeat import Beat
 from sync.memory_remote import MemoryRemote, MemoryServer
 from sync.objects import Signer, read_commit, read_tree
 from sync.publish import publish
-from sync.remote import Oid, Refs, Remote, Store, Update, Verdict
+from sync.remote import LedgerRemote, ObjectStore, Oid, PushVerdict, Refs, RefUpdate
 from sync.signatures import Key, Principal, make_key
 from tests.orchestrator.repositories import git
 
@@ -73,7 +73,7 @@ class Clock:
 class Line:
     """A remote behind a line that can be cut, and on which others can be quicker: what networks do."""
 
-    remote: Remote
+    remote: LedgerRemote
     before_push: list[Callable[[], object]] = field(default_factory=list)
     """Each is called once, before one push."""
     cut: bool = False
@@ -103,7 +103,7 @@ class Line:
         """Lets go of the remote."""
         self.remote.close()
 
-    def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
+    def push(self, updates: Sequence[RefUpdate], *, atomic: bool = False) -> Mapping[str, PushVerdict]:
         """Moves refs, unless something happens on the way."""
         if self.cut:
             raise RemoteUnreachable("line", "cut")
@@ -124,8 +124,8 @@ class Line:
 class Peer:
     """A node, or a person, with its own view of one ledger."""
 
-    bus: Bus
-    reader: Reader
+    bus: Transport
+    reader: SnapshotReader
     trust: Trust
 
     @property
@@ -139,17 +139,17 @@ class Peer:
         assert isinstance(self.bus.remote, Line)
         return self.bus.remote
 
-    def ledger(self) -> Ledger:
+    def ledger(self) -> LedgerSnapshot:
         """What the remote says now."""
         return self.reader.read(self.bus.remote.fetch())
 
     def push(self, files: Files, message: str = "a commit") -> Oid:
         """Commits files onto the branch and pushes them; returns the commit."""
 
-        def plan(refs: Refs) -> list[Update]:
+        def plan(refs: Refs) -> list[RefUpdate]:
             tip = refs[self.bus.main]
             tree = read_commit(self.bus.store.get(tip)).tree
-            return [Update(ref=self.bus.main, expect=tip, new=self.commit(files, message, onto=tip, tree=tree))]
+            return [RefUpdate(ref=self.bus.main, expect=tip, new=self.commit(files, message, onto=tip, tree=tree))]
 
         return str(publish(self.bus.remote, plan)[0].new)
 
@@ -157,28 +157,28 @@ class Peer:
         """A commit that is not pushed."""
         return self.bus.commit(in_bytes(files), message, onto=onto, tree=tree)
 
-    def claim(self, *names: str) -> list[Held]:
+    def claim(self, *names: str) -> list[HeldClaim]:
         """Tries to win missions that are open now."""
         ledger = self.ledger()
-        return claims.claim(self.bus, [ledger.open[name] for name in names])
+        return claims.claim_missions(self.bus, [ledger.open[name] for name in names])
 
-    def hold(self, name: str) -> Held:
+    def hold(self, name: str) -> HeldClaim:
         """Wins one mission, or fails the test."""
         won = self.claim(name)
         assert len(won) == 1
         return won[0]
 
-    def end(self, held: Held, state: Hold = Hold.DONE, **facts: object) -> claims.Ended:
+    def end(self, held: HeldClaim, state: ClaimState = ClaimState.DONE, **facts: object) -> claims.CompletionResult:
         """Hands back an attempt with a record."""
         return claims.complete(self.bus, held, record(held, **facts), state=state)
 
-    def attempt(self, name: str, state: Hold = Hold.DONE, **facts: object) -> Held:
+    def attempt(self, name: str, state: ClaimState = ClaimState.DONE, **facts: object) -> HeldClaim:
         """Claims and ends a mission without folding it."""
         held = self.hold(name)
         assert self.end(held, state, **facts).accepted
         return held
 
-    def fold(self) -> Folded:
+    def fold(self) -> FoldResult:
         """Folds what can be folded."""
         return fold(self.bus, self.reader, self.trust)
 
@@ -198,7 +198,7 @@ def in_bytes(files: Files) -> dict[str, bytes | None]:
     return {path: data.encode() if isinstance(data, str) else data for path, data in files.items()}
 
 
-def all_files(store: Store, tree: Oid, under: str = "") -> dict[str, Oid]:
+def all_files(store: ObjectStore, tree: Oid, under: str = "") -> dict[str, Oid]:
     """Every file below a tree, by path."""
     found: dict[str, Oid] = {}
     for name, entry in read_tree(store.get(tree)).items():
@@ -208,7 +208,7 @@ def all_files(store: Store, tree: Oid, under: str = "") -> dict[str, Oid]:
 
 
 def record(
-    held: Held,
+    held: HeldClaim,
     *,
     section: str = "### Attempt\n\nworked",
     finished: str = "2026-11-21T12:05:00Z",
@@ -216,7 +216,7 @@ def record(
     entry: bool = True,
     memo: str = "",
     artifacts: Mapping[str, str] | None = None,
-) -> Record:
+) -> ResultRecord:
     """What an attempt hands over, short but whole."""
     claim = held.claim
     said = Entry(
@@ -226,7 +226,7 @@ def record(
         mission=claim.mission,
         sections=(("Work Accomplished", f"by {claim.node}"),),
     )
-    return Record(
+    return ResultRecord(
         mission=claim.mission,
         epoch=claim.epoch,
         fields=fields if fields is not None else {"finished": finished},
@@ -254,7 +254,7 @@ class Town:
             git(folder, "init", "--quiet", "--bare", "--initial-branch=main", "server.git")
         founder = self.peer("founder")
         root = founder.commit(ROOT | dict(files or {}), "the ledger", onto=None, tree=None)
-        founder.line.remote.push([Update(ref="refs/heads/main", expect=None, new=root)])
+        founder.line.remote.push([RefUpdate(ref="refs/heads/main", expect=None, new=root)])
         self.root = root
 
     @property
@@ -271,7 +271,7 @@ class Town:
             plain = GitRemote(str(self.bare), self.folder / f"views/{name}-{len(self._remotes)}.git")
             self._remotes.append(plain)
         sign: Signer | None = key.sign if key else None
-        bus = Bus(
+        bus = Transport(
             remote=Line(plain),
             store=plain.store,
             name=name,
@@ -280,7 +280,7 @@ class Town:
             now=self.clock,
             nonce=lambda: next(self._nonces),
         )
-        reader = Reader(plain.store, Constitution(plain.store, lambda tip: pin or getattr(self, "root", tip)))
+        reader = SnapshotReader(plain.store, TrustRoot(plain.store, lambda tip: pin or getattr(self, "root", tip)))
         return Peer(bus=bus, reader=reader, trust=Trust(plain.store))
 
     def close(self) -> None:
@@ -314,15 +314,15 @@ class Keys:
 class Scripted:
     """An agent that does what the test wrote for it."""
 
-    does: Callable[[Job, Stop], Outcome] = lambda _job, _stop: Outcome(ok=True, summary="Done.", answer="42")
+    does: Callable[[AgentJob, Stop], Outcome] = lambda _job, _stop: Outcome(ok=True, summary="Done.", answer="42")
     name: str = "builtin"
-    jobs: list[Job] = field(default_factory=list)
+    jobs: list[AgentJob] = field(default_factory=list)
 
     def missing(self) -> str | None:
         """Nothing is missing."""
         return None
 
-    def run(self, job: Job, stop: Stop) -> Outcome:
+    def run(self, job: AgentJob, stop: Stop) -> Outcome:
         """Does it."""
         self.jobs.append(job)
         return self.does(job, stop)
@@ -362,15 +362,15 @@ class Working:
                 return
 
 
-def intake_of(peer: Peer, told: list[tuple[str, str]] | None = None) -> Intake:
+def intake_of(peer: Peer, told: list[tuple[str, str]] | None = None) -> Scheduler:
     """What takes missions on for a peer."""
     said: list[tuple[str, str]] = [] if told is None else told
-    offer = Offer(node=peer.name, role="LOCAL_WORKER", agents=AGENTS)
+    offer = NodeCapabilities(node=peer.name, role="LOCAL_WORKER", agents=AGENTS)
 
     def tell(event: str, words: str, **_facts: object) -> None:
         said.append((event, words))
 
-    return Intake(bus=peer.bus, reader=peer.reader, trust=peer.trust, offer=offer, tell=tell)
+    return Scheduler(bus=peer.bus, reader=peer.reader, trust=peer.trust, offer=offer, tell=tell)
 
 
 def working(peer: Peer, folder: Path, *, slots: int = 1, role: Role = Role.HEADQUARTERS) -> Working:
@@ -379,12 +379,12 @@ def working(peer: Peer, folder: Path, *, slots: int = 1, role: Role = Role.HEADQ
     agent, ticks = Scripted(), Ticks()
     intake = intake_of(peer, told)
     beat = Beat(peer.bus.remote, peer.bus.store, f"refs/shiftbook/beat/{peer.name}")
-    workshop = Workshop(agents={"builtin": agent}, folder=folder / "work", counts={}, now=peer.bus.now)
+    workshop = Executor(agents={"builtin": agent}, folder=folder / "work", counts={}, now=peer.bus.now)
     node = Node(
-        intake=intake,
-        delivery=Delivery(bus=peer.bus, outbox=Outbox(folder / "outbox"), tell=intake.tell),
-        workshop=workshop,
-        pulse=Pulse(beat, clock=ticks),
+        scheduler=intake,
+        handback=Handback(bus=peer.bus, outbox=Outbox(folder / "outbox"), tell=intake.tell),
+        executor=workshop,
+        heartbeat=Heartbeat(beat, clock=ticks),
         role=role,
         clock=ticks,
         book=lambda _attempt: None,

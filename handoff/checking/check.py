@@ -14,19 +14,19 @@ import datetime
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from handoff.checking import consistency
-from handoff.checking.findings import Documents, Finding, finding
-from handoff.documents import BRIEFING, LOG, PORTFOLIO, PROJECT, TIERS, Document
+from handoff.checking.findings import CheckInput, HandoffFinding, finding
+from handoff.documents import BRIEFING, LOG, PORTFOLIO, PROJECT, TIERS, HandoffDocument
 from handoff.evidence_check import stems
 from handoff.open_items import step_changes
-from handoff.paths import is_missing, joined, link_targets, named_paths
+from handoff.paths import is_missing, link_targets, named_paths, resolve_path
 from handoff.statements import statements
 from handoff.symbols import named_symbols
 
 BUDGETS: Mapping[str, int] = {PORTFOLIO: 4000, PROJECT: 4000, BRIEFING: 2000}
 """Tokens a tier may have by default, at four characters a token; the log has none, it is cut from its old end."""
 
-_CHARACTERS_A_TOKEN = 4
-_EMPTY = 20  # characters that are not headings; fewer say nothing
+_CHARS_PER_TOKEN = 4
+_MIN_BODY_CHARS = 20  # characters that are not headings; fewer say nothing
 _UTF8 = ("utf-8", "utf-8-sig")
 
 
@@ -38,12 +38,14 @@ def check(
     budgets: Mapping[str, int] = BUDGETS,
     encodings: Mapping[str, str] | None = None,
     symbols: Collection[str] | None = None,
-) -> list[Finding]:
+) -> list[HandoffFinding]:
     """All findings, by file and line. `documents` and `files` are named from the repository's root, `today` is an ISO
     day, `encodings` says in which encoding a document was found (`encoding.decode`), `symbols` which of the names in
     the documents the sources hold (`symbols.wanted`, `symbols.present`)."""
-    given = Documents(
-        read=tuple(Document(file=file, text=text.replace("\r\n", "\n")) for file, text in sorted(documents.items())),
+    given = CheckInput(
+        read=tuple(
+            HandoffDocument(file=file, text=text.replace("\r\n", "\n")) for file, text in sorted(documents.items())
+        ),
         files=frozenset(files),
         today=datetime.date.fromisoformat(today[:10]),
         budgets=budgets,
@@ -54,7 +56,7 @@ def check(
     return sorted(found, key=lambda one: (one.file, one.line, one.rule, one.why))
 
 
-def missing_tiers(given: Documents) -> Iterator[Finding]:
+def missing_tiers(given: CheckInput) -> Iterator[HandoffFinding]:
     """Each project needs its context, its briefing and a log; several projects need a portfolio."""
     present = {document.file for document in given.read}
     if not any(document.name in TIERS for document in given.read):
@@ -62,42 +64,42 @@ def missing_tiers(given: Documents) -> Iterator[Finding]:
             PROJECT, 1, "missing-tier", "there is no handoff document at all", f"write {PROJECT} and {BRIEFING}"
         )
         return
-    speaks_of_portfolio = any(PORTFOLIO in document.text for document in given.sound)
+    speaks_of_portfolio = any(PORTFOLIO in document.text for document in given.non_templates)
     has_projects = any(document.file.startswith("projects/") for document in given.read)
     if PORTFOLIO not in present and (speaks_of_portfolio or has_projects):
-        yield _missing(PORTFOLIO, "the documents build on it")
+        yield _missing_tier(PORTFOLIO, "the documents build on it")
     for folder in sorted({document.folder for document in given.tiers if document.name in (PROJECT, BRIEFING)}):
         for name in (PROJECT, BRIEFING):
-            if joined(folder, name) not in present:
-                yield _missing(joined(folder, name), "its sister document is there")
-        if joined(folder, LOG) not in present and LOG not in present:
-            yield _missing(joined(folder, LOG), "nothing records what the sessions did")
+            if resolve_path(folder, name) not in present:
+                yield _missing_tier(resolve_path(folder, name), "its sister document is there")
+        if resolve_path(folder, LOG) not in present and LOG not in present:
+            yield _missing_tier(resolve_path(folder, LOG), "nothing records what the sessions did")
 
 
-def _missing(file: str, because: str) -> Finding:
+def _missing_tier(file: str, because: str) -> HandoffFinding:
     return finding(file, 1, "missing-tier", f"this document is missing, although {because}", "write it, or restore it")
 
 
-def empty_tiers(given: Documents) -> Iterator[Finding]:
+def empty_tiers(given: CheckInput) -> Iterator[HandoffFinding]:
     """A tier that holds nothing but headings tells an instance nothing."""
     for document in given.tiers:
         words = "".join(line for line in document.text.split("\n") if not line.startswith("#"))
-        if len(words.strip()) < _EMPTY:
+        if len(words.strip()) < _MIN_BODY_CHARS:
             yield finding(
                 document.file, 1, "empty-tier", "there is nothing in it but headings", "fill it, or remove it"
             )
 
 
-def over_budget(given: Documents) -> Iterator[Finding]:
+def over_budget(given: CheckInput) -> Iterator[HandoffFinding]:
     """What is over its budget is cut before an instance sees it."""
     for document in given.tiers:
-        tokens, budget = len(document.text) // _CHARACTERS_A_TOKEN, given.budgets.get(document.name)
+        tokens, budget = len(document.text) // _CHARS_PER_TOKEN, given.budgets.get(document.name)
         if budget is not None and tokens > budget:
             why = f"about {tokens} tokens, and the budget is {budget}: the rest will be cut"
             yield finding(document.file, 1, "over-budget", why, "shorten it, or raise the budget")
 
 
-def unreadable(given: Documents) -> Iterator[Finding]:
+def unreadable(given: CheckInput) -> Iterator[HandoffFinding]:
     """Git can only show and merge text that it takes for text."""
     for document in given.read:
         encoding = given.encodings.get(document.file, "utf-8")
@@ -110,7 +112,7 @@ def unreadable(given: Documents) -> Iterator[Finding]:
             yield finding(document.file, document.line_at(at), "encoding", why, "restore it and save it as UTF-8")
 
 
-def missing_paths(given: Documents) -> Iterator[Finding]:
+def missing_paths(given: CheckInput) -> Iterator[HandoffFinding]:
     """A document that speaks of this repository must not send an instance to files that are gone."""
     for document in given.tiers:
         if document.name == LOG:
@@ -126,7 +128,7 @@ def missing_paths(given: Documents) -> Iterator[Finding]:
                 yield finding(document.file, number, "missing-path", why, "name where it is now, or take it out")
 
 
-def missing_symbols(given: Documents) -> Iterator[Finding]:
+def missing_symbols(given: CheckInput) -> Iterator[HandoffFinding]:
     """Nor to functions and classes that are gone; judged as paths are, where most of what is named is there."""
     for document in given.tiers:
         if document.name == LOG or given.symbols is None:
@@ -144,13 +146,13 @@ def missing_symbols(given: Documents) -> Iterator[Finding]:
                 )
 
 
-def broken_links(given: Documents) -> Iterator[Finding]:
+def broken_links(given: CheckInput) -> Iterator[HandoffFinding]:
     """A relative link must lead to a file or folder of the repository."""
     folders = {parent for file in given.files for parent in _parents(file)}
-    for document in given.sound:
+    for document in given.non_templates:
         for line in document.lines:
             for target in link_targets(line.text) if line.now else ():
-                at = joined(document.folder, target)
+                at = resolve_path(document.folder, target)
                 if at not in given.files and at not in folders:
                     why = f"the link leads to {target}, and there is no such file"
                     yield finding(document.file, line.number, "broken-link", why, "mend the link, or take it out")
@@ -162,7 +164,7 @@ def _parents(file: str) -> Iterator[str]:
         yield file
 
 
-def untaken_steps(given: Documents) -> Iterator[Finding]:
+def untaken_steps(given: CheckInput) -> Iterator[HandoffFinding]:
     """A next step that later sessions neither took nor repeated is either forgotten or no longer wanted."""
     names = [stems(file.rpartition("/")[2].partition(".")[0]) for file in given.files]
     for document in given.read:
@@ -177,7 +179,7 @@ def untaken_steps(given: Documents) -> Iterator[Finding]:
                 yield finding(document.file, at, "untaken-step", why, "take it, or log why it is no longer wanted")
 
 
-def _line_of(document: Document, entry_id: str, text: str) -> int:
+def _line_of(document: HandoffDocument, entry_id: str, text: str) -> int:
     """The line of the step in its entry, or the entry's heading where the words were put differently."""
     for entry, first in zip(document.log.entries, document.entry_lines, strict=True):
         if entry.entry_id == entry_id:
@@ -186,7 +188,7 @@ def _line_of(document: Document, entry_id: str, text: str) -> int:
     return 1
 
 
-_RULES: tuple[Callable[[Documents], Iterator[Finding]], ...] = (
+_RULES: tuple[Callable[[CheckInput], Iterator[HandoffFinding]], ...] = (
     missing_tiers,
     empty_tiers,
     over_budget,

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from handoff.checking.findings import Documents, Finding, finding
-from handoff.documents import BRIEFING, LOG, PROJECT, Document, Line, dates
+from handoff.checking.findings import CheckInput, HandoffFinding, finding
+from handoff.documents import BRIEFING, LOG, PROJECT, DocumentLine, HandoffDocument, dates
 from handoff.statements import key_of
 
 STALE_DAYS = 60
@@ -34,13 +34,13 @@ _MACHINE = re.compile(
     r"[A-Za-z]:\\Users\\[^\\\s`]+\\[^`\n]*|(?<![\w/.])/(?:home|Users)/(?!user\b|you\b|<)[\w.-]+/[\w./-]+"
 )
 _CODE = re.compile(r"`[^`\n]*`")
-_REPEATED = 40  # characters; a shorter paragraph may well stand twice
+_MIN_REPEATED_CHARS = 40  # characters; a shorter paragraph may well stand twice
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Claim:
-    document: Document
-    line: Line
+class _StatedValue:
+    document: HandoffDocument
+    line: DocumentLine
     key: str
     value: str
 
@@ -49,7 +49,7 @@ class _Claim:
         return f"{self.document.file}:{self.line.number}"
 
 
-def old_sections(given: Documents) -> Iterator[Finding]:
+def old_sections(given: CheckInput) -> Iterator[HandoffFinding]:
     """A heading that says "current" and names a day long past; one finding a document, for they are mended together."""
     for document in given.tiers:
         if document.name == LOG:
@@ -64,10 +64,12 @@ def old_sections(given: Documents) -> Iterator[Finding]:
                     break
 
 
-def old_updates(given: Documents) -> Iterator[Finding]:
+def old_updates(given: CheckInput) -> Iterator[HandoffFinding]:
     """The newest "last updated" of a document must not be older than what the document itself tells."""
-    for document in given.sound:
-        updated = [(max(dates(c.value)), c) for c in _claims(document) if _UPDATED.match(c.key) and dates(c.value)]
+    for document in given.non_templates:
+        updated = [
+            (max(dates(c.value)), c) for c in _stated_values(document) if _UPDATED.match(c.key) and dates(c.value)
+        ]
         if not updated:
             continue
         day, claim = max(updated, key=lambda pair: (pair[0], pair[1].line.number))
@@ -82,7 +84,7 @@ def old_updates(given: Documents) -> Iterator[Finding]:
             yield finding(document.file, claim.line.number, "out-of-date", why, "review it and date it anew")
 
 
-def two_versions(given: Documents) -> Iterator[Finding]:
+def two_versions(given: CheckInput) -> Iterator[HandoffFinding]:
     """One project has one current version: in its fields, and in headings that say "current"."""
     for claims in _by_folder(given):
         fields = [one for one in claims if key_of(one.key) == "version" and one.line.now and _version(one.value)]
@@ -96,7 +98,7 @@ def two_versions(given: Documents) -> Iterator[Finding]:
                 yield finding(one.document.file, one.line.number, "contradiction", why, "correct the one that is wrong")
 
 
-def passed_milestones(given: Documents) -> Iterator[Finding]:
+def passed_milestones(given: CheckInput) -> Iterator[HandoffFinding]:
     """A next milestone that the current version has reached or left behind is no plan any more; the last one counts."""
     for claims in _by_folder(given):
         version = next((one for one in claims if key_of(one.key) == "version" and one.line.now), None)
@@ -108,21 +110,22 @@ def passed_milestones(given: Documents) -> Iterator[Finding]:
                 yield finding(one.document.file, one.line.number, "out-of-date", why, "name the one that is next now")
 
 
-def two_values(given: Documents) -> Iterator[Finding]:
+def two_values(given: CheckInput) -> Iterator[HandoffFinding]:
     """A field that two documents of one project have, each once, with short values that exclude each other."""
     for claims in _by_folder(given):
-        fields: dict[str, list[_Claim]] = {}
+        fields: dict[str, list[_StatedValue]] = {}
         for one in claims:
             if one.line.now and one.key != "#" and not _CHANGING.search(one.key) and key_of(one.key) != "version":
                 fields.setdefault(key_of(one.key), []).append(one)
         for same in fields.values():
-            if len(same) == 2 and same[0].document != same[1].document and _exclude(same[0].value, same[1].value):
-                why = f"{same[1].key} is {_plain(same[1].value)} here, {_plain(same[0].value)} in {same[0].place}"
+            if len(same) == 2 and same[0].document != same[1].document and _contradict(same[0].value, same[1].value):
+                here, there = _without_markup(same[1].value), _without_markup(same[0].value)
+                why = f"{same[1].key} is {here} here, {there} in {same[0].place}"
                 file, line = same[1].document.file, same[1].line.number
                 yield finding(file, line, "contradiction", why, "correct the one that is wrong")
 
 
-def sessions_in_the_wrong_tier(given: Documents) -> Iterator[Finding]:
+def sessions_in_the_wrong_tier(given: CheckInput) -> Iterator[HandoffFinding]:
     """Entries belong in the log: elsewhere they take the room of what must always be read, and nobody finds them."""
     for document in given.tiers:
         if document.name != LOG and document.entry_lines:
@@ -130,7 +133,7 @@ def sessions_in_the_wrong_tier(given: Documents) -> Iterator[Finding]:
             yield finding(document.file, document.entry_lines[0], "log-in-wrong-tier", why, f"move them to {LOG}")
 
 
-def machine_paths(given: Documents) -> Iterator[Finding]:
+def machine_paths(given: CheckInput) -> Iterator[HandoffFinding]:
     """A path in one person's home leads nowhere on any other machine."""
     for document in given.tiers:
         for line in document.lines:
@@ -139,7 +142,7 @@ def machine_paths(given: Documents) -> Iterator[Finding]:
                 yield finding(document.file, line.number, "machine-path", why, "name it from the repository's root")
 
 
-def placeholders(given: Documents) -> Iterator[Finding]:
+def placeholders(given: CheckInput) -> Iterator[HandoffFinding]:
     """What a template left to be filled in."""
     for document in given.tiers:
         for line in document.lines:
@@ -148,22 +151,22 @@ def placeholders(given: Documents) -> Iterator[Finding]:
                 yield finding(document.file, line.number, "placeholder", why, "fill it in, or take the line out")
 
 
-def repeated_blocks(given: Documents) -> Iterator[Finding]:
+def repeated_blocks(given: CheckInput) -> Iterator[HandoffFinding]:
     """The same paragraph twice in one document: one of the two will be changed, and the other believed."""
     for document in given.tiers:
         first: dict[str, int] = {}
         for number, block in _paragraphs(document):
             words = " ".join(block.split())
-            if len(words) >= _REPEATED and words in first:
+            if len(words) >= _MIN_REPEATED_CHARS and words in first:
                 why = f"this paragraph stands on line {first[words]} already"
                 yield finding(document.file, number, "repeated", why, "keep one")
             first.setdefault(words, number)
 
 
-def _paragraphs(document: Document) -> Iterator[tuple[int, str]]:
+def _paragraphs(document: HandoffDocument) -> Iterator[tuple[int, str]]:
     """Paragraphs that are not points of a list or headings, with the number of their first line."""
-    block: list[Line] = []
-    for line in [*document.lines, Line(number=0, text="", now=True)]:
+    block: list[DocumentLine] = []
+    for line in [*document.lines, DocumentLine(number=0, text="", now=True)]:
         if line.text.strip() and (not block or line.number == block[-1].number + 1):
             block.append(line)
             continue
@@ -172,21 +175,21 @@ def _paragraphs(document: Document) -> Iterator[tuple[int, str]]:
         block = [line] if line.text.strip() else []
 
 
-def _by_folder(given: Documents) -> Iterator[list[_Claim]]:
+def _by_folder(given: CheckInput) -> Iterator[list[_StatedValue]]:
     """The claims of each project's documents, the log's excepted, in the order of the tiers."""
     for folder in sorted({document.folder for document in given.tiers}):
         documents = [one for one in given.tiers if one.folder == folder and one.name != LOG]
-        yield [claim for document in documents for claim in _claims(document)]
+        yield [claim for document in documents for claim in _stated_values(document)]
 
 
-def _claims(document: Document) -> Iterator[_Claim]:
+def _stated_values(document: HandoffDocument) -> Iterator[_StatedValue]:
     """Fields, and headings that say "current" (their key is "#")."""
     for line in document.lines:
         if field := _FIELD.fullmatch(line.text.strip()):
             key, value = field["key"] or field["bare"], field["value"] or field["rest"]
-            yield _Claim(document=document, line=line, key=key.strip(), value=value)
+            yield _StatedValue(document=document, line=line, key=key.strip(), value=value)
         elif line.text.startswith("#") and re.search(r"(?i)\bcurrent\b", line.text):
-            yield _Claim(document=document, line=line, key="#", value=line.text)
+            yield _StatedValue(document=document, line=line, key="#", value=line.text)
 
 
 def _version(value: str) -> str:
@@ -198,13 +201,13 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
-def _plain(value: str) -> str:
+def _without_markup(value: str) -> str:
     return re.sub(r"[*_`✅❌⚠️]|\(.*?\)", "", value).strip(" .")
 
 
-def _exclude(one: str, other: str) -> bool:
+def _contradict(one: str, other: str) -> bool:
     """Whether both are short and neither is a part of the other."""
-    first, second = _plain(one).casefold(), _plain(other).casefold()
+    first, second = _without_markup(one).casefold(), _without_markup(other).casefold()
     if not first or not second or dates(one) or dates(other) or max(len(first.split()), len(second.split())) > 3:
         return False
     return first not in second and second not in first

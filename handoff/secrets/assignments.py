@@ -12,7 +12,7 @@ entry ids look like that.
 import re
 from collections.abc import Iterator
 
-from handoff.secrets.values import is_mixed, is_numbered_name, is_words, looks_random, may_hold
+from handoff.secrets.values import is_mixed, is_numbered_name, is_words, looks_random, may_be_secret
 
 _WORD = (
     r"(?P<word>secret|token|passw(?:or)?d|passphrase|api[_ -]?key|access[_-]?key|private|credentials?|auth[_-]?key"
@@ -44,12 +44,12 @@ _DIGEST_NAME = re.compile(
 _IMAGE = re.compile(r"iVBORw0KGgo|/9j/|R0lGOD|UklGR|JVBERi0|PHN2Zy|AAABAA")
 
 
-def in_assignments(text: str) -> Iterator[tuple[int, int, str]]:
+def find_assigned_secrets(text: str) -> Iterator[tuple[int, int, str]]:
     """Every assigned secret as (start, end, kind)."""
     for pattern in (_KEY, _FLAG):
         at = 0
         while found := pattern.search(text, at):
-            span = _assigned(found, text)
+            span = _secret_span(found, text)
             at = span[1] if span else found.start("sep")
             if span:
                 yield *span, "assigned-secret"
@@ -59,34 +59,34 @@ def in_assignments(text: str) -> Iterator[tuple[int, int, str]]:
             yield *found.span("value"), "high-entropy"
 
 
-def _assigned(found: re.Match[str], text: str) -> tuple[int, int] | None:
+def _secret_span(found: re.Match[str], text: str) -> tuple[int, int] | None:
     """The span of the value if this assignment holds a secret."""
     group = found.lastgroup or "bare"
     quoted = group != "bare"
     value = found[group] if quoted else found[group].rstrip(_TRAILING)
     if len(value) < 4 or (not quoted and found["sep"] == ":" and is_words(value)):
         return None
-    name = _left_of(text, found.start("word")) + found["word"] + found["tail"]
-    if not _says_secret(name, found["word"].lower(), found["tail"], value):
+    name = _name_before(text, found.start("word")) + found["word"] + found["tail"]
+    if not _names_a_secret(name, found["word"].lower(), found["tail"], value):
         return None
-    if not may_hold(value, quoted=quoted) or not _clears_the_bar(name, found["sep"], value, quoted=quoted):
+    if not may_be_secret(value, quoted=quoted) or not _is_plausible_secret(name, found["sep"], value, quoted=quoted):
         return None
     return found.start(group), found.start(group) + len(value)
 
 
-def _left_of(text: str, at: int) -> str:
+def _name_before(text: str, at: int) -> str:
     window = text[max(0, at - 40) : at]
     return window[len(window.rstrip(_NAME_CHARACTERS)) :]
 
 
-def _says_secret(name: str, word: str, tail: str, value: str) -> bool:
+def _names_a_secret(name: str, word: str, tail: str, value: str) -> bool:
     """Whether the key means the secret itself, not `token_count`, `password_hint`, `public_key` or `tokenizer`."""
     other_field = _OTHER_FIELD.match(tail) or (tail[:1] in {"_", "-"} and _OTHER_FIELD.search(tail))
     other_key = word.endswith("key") and _OTHER_KEY.search(name)
     return looks_random(value) or not (other_field or other_key or tail[:1].islower())
 
 
-def _clears_the_bar(name: str, sep: str, value: str, *, quoted: bool) -> bool:
+def _is_plausible_secret(name: str, sep: str, value: str, *, quoted: bool) -> bool:
     """What the sign between key and value asks of the value; the strictest is the colon, which prose uses too."""
     if len(value) < 6:
         return False

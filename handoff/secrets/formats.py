@@ -17,22 +17,22 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Format:
+class SecretFormat:
     """One documented key format; group 1 is the secret, or the whole match where there is no group."""
 
     kind: str
     pattern: re.Pattern[str]
 
 
-def _starting(kind: str, prefix: str, body: str) -> Format:
+def _prefix_format(kind: str, prefix: str, body: str) -> SecretFormat:
     """A key that starts with a fixed text which no letter, digit or underscore may precede."""
     literal = re.escape(prefix)
     before = "[A-Za-z0-9_-]" if kind in {"openai-key", "jwt"} else "[A-Za-z0-9_]"
-    return Format(kind=kind, pattern=re.compile(f"{literal}(?<!{before}{literal}){body}"))
+    return SecretFormat(kind=kind, pattern=re.compile(f"{literal}(?<!{before}{literal}){body}"))
 
 
-def _shaped(kind: str, pattern: str) -> Format:
-    return Format(kind=kind, pattern=re.compile(pattern))
+def _pattern_format(kind: str, pattern: str) -> SecretFormat:
+    return SecretFormat(kind=kind, pattern=re.compile(pattern))
 
 
 _WORD = "[A-Za-z0-9]"
@@ -94,20 +94,20 @@ _PREFIXED = [
 ]
 
 _SHAPED = [
-    _shaped("telegram-token", r"(?<![\w:])\d{8,10}:A[A-Za-z0-9_-]{34,}"),
-    _shaped("slack-webhook", r"hooks\.slack\.com/(?:services|workflows|triggers)/([A-Za-z0-9+/]{20,})"),
-    _shaped("discord-webhook", r"discord(?:app)?\.com/api/webhooks/(\d{17,20}/[\w-]{60,})"),
-    _shaped("discord-token", r"(?<![\w.-])[MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,}"),
-    _shaped("mailchimp-key", r"(?<!\w)[0-9a-f]{32}-us\d{1,2}(?!\w)"),
-    _shaped("terraform-token", r"\.atlasv1\.[\w-]{60,}"),
-    _shaped("airtable-token", r"(?<!\w)pat[A-Za-z0-9]{14}\.[0-9a-f]{64,}"),
-    _shaped("azure-key", r"(?:AccountKey|SharedAccessKey)=([A-Za-z0-9+/]{40,}={0,2})"),
-    _shaped("azure-key", r"(?<!\w)[\w~.-]{3}8Q~[\w~.-]{31,}"),
-    _shaped("azure-key", r"[?&]sig=([A-Za-z0-9%+/]{40,}={0,2})"),
+    _pattern_format("telegram-token", r"(?<![\w:])\d{8,10}:A[A-Za-z0-9_-]{34,}"),
+    _pattern_format("slack-webhook", r"hooks\.slack\.com/(?:services|workflows|triggers)/([A-Za-z0-9+/]{20,})"),
+    _pattern_format("discord-webhook", r"discord(?:app)?\.com/api/webhooks/(\d{17,20}/[\w-]{60,})"),
+    _pattern_format("discord-token", r"(?<![\w.-])[MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,}"),
+    _pattern_format("mailchimp-key", r"(?<!\w)[0-9a-f]{32}-us\d{1,2}(?!\w)"),
+    _pattern_format("terraform-token", r"\.atlasv1\.[\w-]{60,}"),
+    _pattern_format("airtable-token", r"(?<!\w)pat[A-Za-z0-9]{14}\.[0-9a-f]{64,}"),
+    _pattern_format("azure-key", r"(?:AccountKey|SharedAccessKey)=([A-Za-z0-9+/]{40,}={0,2})"),
+    _pattern_format("azure-key", r"(?<!\w)[\w~.-]{3}8Q~[\w~.-]{31,}"),
+    _pattern_format("azure-key", r"[?&]sig=([A-Za-z0-9%+/]{40,}={0,2})"),
 ]
 
-FORMATS: tuple[Format, ...] = (
-    *(_starting(kind, prefix, body) for kind, prefixes, body in _PREFIXED for prefix in prefixes.split()),
+FORMATS: tuple[SecretFormat, ...] = (
+    *(_prefix_format(kind, prefix, body) for kind, prefixes, body in _PREFIXED for prefix in prefixes.split()),
     *_SHAPED,
 )
 

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from handoff.secrets.assignments import in_assignments
+from handoff.secrets.assignments import find_assigned_secrets
 from handoff.secrets.formats import FORMATS, KEY_BLOCK, KEY_LINES, PUTTY_KEY
 from handoff.secrets.values import is_placeholder
 
@@ -56,7 +56,7 @@ _MARKER = re.compile(rf"\[redacted:(?:{'|'.join(KINDS)}):[0-9a-f]{{6}}\]")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class RedactedSecret:
     """One secret that was taken out: its kind, and the line of the given text on which it starts (from 1)."""
 
     kind: str
@@ -68,7 +68,7 @@ class Redacted:
     """A text without its secrets, and what was found, in the order of the text."""
 
     text: str
-    found: tuple[Finding, ...]
+    found: tuple[RedactedSecret, ...]
 
 
 def redact(text: str) -> Redacted:
@@ -79,7 +79,7 @@ def redact(text: str) -> Redacted:
     pieces, found, at, line = [], [], 0, 1
     for start, end, kind in spans:
         line += text.count("\n", at, start)
-        found.append(Finding(kind=kind, start_line=line))
+        found.append(RedactedSecret(kind=kind, start_line=line))
         pieces += [text[at:start], marker(kind, text[start:end])]
         line += text.count("\n", start, end)
         at = end
@@ -96,13 +96,13 @@ def _all_spans(text: str) -> list[_Span]:
     """Search again in what is left until nothing is found: this is what makes `redact` idempotent."""
     masked = _MARKER.sub(lambda found: _OPAQUE * len(found[0]), text)
     spans: list[_Span] = []
-    while fresh := _merged(list(_search(masked))):
+    while fresh := _merge_spans(list(_search(masked))):
         spans += fresh
-        masked = _without(masked, fresh)
+        masked = _mask_spans(masked, fresh)
     return sorted(spans)
 
 
-def _without(text: str, spans: list[_Span]) -> str:
+def _mask_spans(text: str, spans: list[_Span]) -> str:
     pieces, at = [], 0
     for start, end, _ in spans:
         pieces += [text[at:start], _OPAQUE * (end - start)]
@@ -110,7 +110,7 @@ def _without(text: str, spans: list[_Span]) -> str:
     return "".join([*pieces, text[at:]])
 
 
-def _merged(spans: list[_Span]) -> list[_Span]:
+def _merge_spans(spans: list[_Span]) -> list[_Span]:
     """Overlapping spans become one that covers both and has the kind of the reader that came first."""
     merged: list[_Span] = []
     best = 0
@@ -127,13 +127,13 @@ def _merged(spans: list[_Span]) -> list[_Span]:
 
 
 def _search(text: str) -> Iterator[_Span]:
-    yield from _key_blocks(text)
-    yield from _formats(text)
-    yield from _by_syntax(text)
-    yield from in_assignments(text)
+    yield from _key_block_spans(text)
+    yield from _format_spans(text)
+    yield from _syntax_spans(text)
+    yield from find_assigned_secrets(text)
 
 
-def _key_blocks(text: str) -> Iterator[_Span]:
+def _key_block_spans(text: str) -> Iterator[_Span]:
     """A block from BEGIN to END, or from BEGIN over its lines when the end is missing."""
     ends = list(KEY_BLOCK.finditer(text))
     for this, following in zip_longest(ends, ends[1:]):
@@ -148,7 +148,7 @@ def _key_blocks(text: str) -> Iterator[_Span]:
             yield lines.start(), lines.end(), "private-key"
 
 
-def _formats(text: str) -> Iterator[_Span]:
+def _format_spans(text: str) -> Iterator[_Span]:
     for known in FORMATS:
         for found in known.pattern.finditer(text):
             group = 1 if known.pattern.groups else 0
@@ -156,7 +156,7 @@ def _formats(text: str) -> Iterator[_Span]:
                 yield found.start(group), found.end(group), known.kind
 
 
-def _by_syntax(text: str) -> Iterator[_Span]:
+def _syntax_spans(text: str) -> Iterator[_Span]:
     for kind, pattern in _SYNTAX:
         for found in pattern.finditer(text):
             if _is_credential(kind, found, text):

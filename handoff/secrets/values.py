@@ -59,7 +59,7 @@ def looks_random(value: str) -> bool:
     return len(_RUNS.findall(kinds)) - 1 >= 0.33 * (len(kinds) - 1)
 
 
-def may_hold(value: str, *, quoted: bool) -> bool:
+def may_be_secret(value: str, *, quoted: bool) -> bool:
     """Whether a key that says secret may mean this value: no placeholder, reference, code, path, date or UUID."""
     if is_placeholder(value) or _UUID.match(value):
         return False

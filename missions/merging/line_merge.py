@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Generic, TypeVar
 
-ROOF = 100_000
+MAX_LINE_PAIRS = 100_000
 """Pairs of lines beyond which texts are not compared line by line: what differs is one hunk."""
 
 Rank = TypeVar("Rank", bound=tuple[object, ...])
@@ -29,7 +29,7 @@ class Hunk:
 
 
 @dataclass(frozen=True)
-class Lost(Generic[Rank]):
+class LostHunk(Generic[Rank]):
     """A hunk that could not be taken beside that of a newer version. Ranks say whose they are."""
 
     hunk: Hunk
@@ -53,13 +53,13 @@ def hunks(base: Sequence[str], new: Sequence[str]) -> tuple[Hunk, ...]:
     old, fresh = base[head : len(base) - tail], new[head : len(new) - tail]
     if not old and not fresh:
         return ()
-    if len(old) * len(fresh) > ROOF:
+    if len(old) * len(fresh) > MAX_LINE_PAIRS:
         return (Hunk(head, head + len(old), tuple(fresh)),)
     codes = SequenceMatcher(None, old, fresh, autojunk=False).get_opcodes()
     return tuple(Hunk(head + i1, head + i2, tuple(fresh[j1:j2])) for tag, i1, i2, j1, j2 in codes if tag != "equal")
 
 
-class _Taken:
+class _AcceptedHunks:
     """The hunks that are taken, by the lines of the base that they touch."""
 
     def __init__(self) -> None:
@@ -82,15 +82,17 @@ class _Taken:
         return found[0] if found else None
 
 
-def weave(base: Sequence[str], edits: Iterable[tuple[Rank, Hunk]]) -> tuple[tuple[str, ...], list[Lost[Rank]]]:
+def merge_hunks(
+    base: Sequence[str], edits: Iterable[tuple[Rank, Hunk]]
+) -> tuple[tuple[str, ...], list[LostHunk[Rank]]]:
     """The base with every hunk that can be taken, the highest rank first, and those that cannot.
 
     The result depends on the set of edits only, not on their order.
     """
     ranks: dict[Hunk, Rank] = {}
-    taken, lost = _Taken(), list[Lost[Rank]]()
+    taken, lost = _AcceptedHunks(), list[LostHunk[Rank]]()
     every = sorted(edits, reverse=True)
-    contained = _contained({hunk for _, hunk in every if hunk.first == hunk.last})
+    contained = _redundant_insertions({hunk for _, hunk in every if hunk.first == hunk.last})
     for rank, hunk in every:
         if hunk in ranks or hunk in contained:
             continue
@@ -99,11 +101,11 @@ def weave(base: Sequence[str], edits: Iterable[tuple[Rank, Hunk]]) -> tuple[tupl
             ranks[hunk] = rank
             taken.add(hunk)
         else:
-            lost.append(Lost(hunk, rank, winner, ranks[winner]))
-    return _put_in(base, ranks), lost
+            lost.append(LostHunk(hunk, rank, winner, ranks[winner]))
+    return _apply_hunks(base, ranks), lost
 
 
-def _put_in(base: Sequence[str], ranks: Mapping[Hunk, Rank]) -> tuple[str, ...]:
+def _apply_hunks(base: Sequence[str], ranks: Mapping[Hunk, Rank]) -> tuple[str, ...]:
     woven: list[str] = []
     at = 0
     # At one place insertions come before what replaces the lines there.
@@ -113,14 +115,16 @@ def _put_in(base: Sequence[str], ranks: Mapping[Hunk, Rank]) -> tuple[str, ...]:
     return (*woven, *base[at:])
 
 
-def _contained(insertions: Iterable[Hunk]) -> set[Hunk]:
+def _redundant_insertions(insertions: Iterable[Hunk]) -> set[Hunk]:
     """Those that say nothing that a longer one at the same place does not say, in one piece."""
     places: dict[int, list[Hunk]] = {}
     for hunk in insertions:
         places.setdefault(hunk.first, []).append(hunk)
-    return {one for there in places.values() for one in there for other in there if _holds(other.lines, one.lines)}
+    return {
+        one for there in places.values() for one in there for other in there if _contains_lines(other.lines, one.lines)
+    }
 
 
-def _holds(longer: tuple[str, ...], lines: tuple[str, ...]) -> bool:
+def _contains_lines(longer: tuple[str, ...], lines: tuple[str, ...]) -> bool:
     size = len(lines)
     return size < len(longer) and any(longer[n : n + size] == lines for n in range(len(longer) - size + 1))

@@ -18,11 +18,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from missions.document import NODE_FIELDS
-from missions.merging.field_merge import Loser, settled
-from missions.merging.file_diff import FILE, HEAD, RESULT, TEXT, Conflict, changed, dissected, shown
-from missions.merging.line_merge import hunks, lines_of, weave
-from missions.merging.merge_state import Registers, Stamp, Version
-from missions.merging.parsed_file import KEY, Anatomy, Chunk
+from missions.merging.field_merge import LostValue, resolve_field
+from missions.merging.file_diff import FILE, HEAD, RESULT, TEXT, Conflict, changed_parts, display_value, try_parse_file
+from missions.merging.line_merge import hunks, lines_of, merge_hunks
+from missions.merging.merge_state import MergeState, Stamp, StampedVersion
+from missions.merging.parsed_file import FIELD_MARK, ParsedField, ParsedFile
 from missions.mission import FINISHED
 
 Rank = tuple[int, int, Stamp, str]
@@ -37,49 +37,49 @@ class Merged:
     stamps: Mapping[str, Stamp] = field(default_factory=dict)
 
 
-def merge(base: bytes | None, ours: Version, theirs: Version) -> Merged:
+def merge(base: bytes | None, ours: StampedVersion, theirs: StampedVersion) -> Merged:
     """Three-way merge; which side is called ours does not matter. Never raises."""
-    return settle(Registers.of(base or b"", ours).join(Registers.of(base or b"", theirs)))
+    return resolve_versions(MergeState.of(base or b"", ours).join(MergeState.of(base or b"", theirs)))
 
 
-def settle(state: Registers) -> Merged:
+def resolve_versions(state: MergeState) -> Merged:
     """The file that a state stands for."""
-    by_data: dict[bytes, Version] = {}
+    by_data: dict[bytes, StampedVersion] = {}
     for version in sorted(state.versions, key=lambda v: (v.stamp, sorted(v.stamps))):
         by_data[version.data] = version
     if len(by_data) < 2:
         data = next(iter(by_data), state.base)
         return Merged(data=data, stamps=_stamps(state.base, by_data.get(data)))
-    versions = sorted(by_data.values(), key=_age)
-    base, sides = dissected(state.base), [(version, dissected(version.data)) for version in versions]
+    versions = sorted(by_data.values(), key=_age_key)
+    base, sides = try_parse_file(state.base), [(version, try_parse_file(version.data)) for version in versions]
     sound = [_Side(version=version, anatomy=anatomy) for version, anatomy in sides if anatomy is not None]
     if base is None or not state.base or not sound:
-        return _whole([side.version for side in sound] or versions, versions)
+        return _take_newest_file([side.version for side in sound] or versions, versions)
     broken = [version for version, anatomy in sides if anatomy is None]
-    merged = _Parts(base=base, sides=sound).merged() if len(sound) > 1 else Merged(data=sound[0].version.data)
+    merged = _PartsMerge(base=base, sides=sound).merged() if len(sound) > 1 else Merged(data=sound[0].version.data)
     if merged is None:
-        return _whole([side.version for side in sound], versions)
+        return _take_newest_file([side.version for side in sound], versions)
     newest = sound[-1].version
-    lost = [_whole_file(merged.data, newest.stamp, version) for version in broken]
+    lost = [_file_conflict(merged.data, newest.stamp, version) for version in broken]
     return replace(merged, conflicts=(*merged.conflicts, *lost))
 
 
-def _stamps(base: bytes, version: Version | None) -> dict[str, Stamp]:
-    return {part: version.when(part) for part in changed(base, version.data)} if version else {}
+def _stamps(base: bytes, version: StampedVersion | None) -> dict[str, Stamp]:
+    return {part: version.when(part) for part in changed_parts(base, version.data)} if version else {}
 
 
-def _age(version: Version) -> tuple[Stamp, bytes]:
+def _age_key(version: StampedVersion) -> tuple[Stamp, bytes]:
     return version.stamp, version.data
 
 
-def _whole(eligible: Sequence[Version], versions: Sequence[Version]) -> Merged:
+def _take_newest_file(eligible: Sequence[StampedVersion], versions: Sequence[StampedVersion]) -> Merged:
     """Case 7: one side's whole file."""
-    winner = max(eligible, key=_age)
-    lost = (_whole_file(winner.data, winner.stamp, version) for version in versions if version is not winner)
+    winner = max(eligible, key=_age_key)
+    lost = (_file_conflict(winner.data, winner.stamp, version) for version in versions if version is not winner)
     return Merged(data=winner.data, conflicts=tuple(lost))
 
 
-def _whole_file(kept: bytes, stamp: Stamp, version: Version) -> Conflict:
+def _file_conflict(kept: bytes, stamp: Stamp, version: StampedVersion) -> Conflict:
     texts = [data.decode("utf-8", "backslashreplace") for data in (kept, version.data)]
     return Conflict(part=FILE, kept=texts[0], lost=texts[1], kept_by=stamp, lost_by=version.stamp)
 
@@ -88,8 +88,8 @@ def _whole_file(kept: bytes, stamp: Stamp, version: Version) -> Conflict:
 class _Side:
     """A version that can be read."""
 
-    version: Version
-    anatomy: Anatomy
+    version: StampedVersion
+    anatomy: ParsedFile
 
     def rank(self, part: str, tie: str = "") -> Rank:
         """How much this side's word on a part counts; see cases 4 and 5."""
@@ -102,10 +102,10 @@ class _Side:
 
 
 @dataclass(kw_only=True)
-class _Parts:
+class _PartsMerge:
     """Cases 2 to 6, for one base and two or more sides that can be read."""
 
-    base: Anatomy
+    base: ParsedFile
     sides: Sequence[_Side]
     conflicts: list[Conflict] = field(default_factory=list)
     stamps: dict[str, Stamp] = field(default_factory=dict)
@@ -117,7 +117,7 @@ class _Parts:
         text, nodes = self._woven(TEXT, lambda a: a.text), self._woven(RESULT, lambda a: a.nodes.rstrip("\r\n"))
         space = self._newest(TEXT, lambda anatomy: (anatomy.space,))[0]
         ends = self._newest(RESULT, lambda a: (a.nodes[len(a.nodes.rstrip("\r\n")) :],))[0]
-        made = Anatomy(
+        made = ParsedFile(
             mark=self._newest(HEAD, lambda anatomy: (anatomy.mark,))[0],
             opening=opening,
             skeleton=self._skeleton(chunks),
@@ -127,26 +127,30 @@ class _Parts:
             space=space,
             nodes=nodes + ends if nodes else "",
         )
-        made = _joined(made, self._fence(made))
-        read = dissected(made.print().encode())
-        if read is None or read.text != text or {k: c.says for k, c in read.chunks.items()} != _meaning(chunks):
+        made = _with_line_breaks(made, self._fence(made))
+        read = try_parse_file(made.print().encode())
+        if (
+            read is None
+            or read.text != text
+            or {k: c.says for k, c in read.chunks.items()} != _canonical_values(chunks)
+        ):
             return None
         return Merged(data=made.print().encode(), conflicts=tuple(self.conflicts), stamps=self.stamps)
 
-    def _fence(self, made: Anatomy) -> tuple[str, str]:
+    def _fence(self, made: ParsedFile) -> tuple[str, str]:
         if made.opening or not made.skeleton:
             return made.opening, made.closing
         fences = [(a.opening, a.closing) for a in (self.base, *(side.anatomy for side in self.sides)) if a.opening]
         return fences[-1]
 
-    def _newest(self, part: str, of: Callable[[Anatomy], tuple[str, ...]]) -> tuple[str, ...]:
+    def _newest(self, part: str, of: Callable[[ParsedFile], tuple[str, ...]]) -> tuple[str, ...]:
         """A small piece as a register: of the sides that changed it, the newest."""
         there = [(side.rank(part), of(side.anatomy)) for side in self.sides if of(side.anatomy) != of(self.base)]
         return max(there)[1] if there else of(self.base)
 
-    def _chunks(self) -> dict[str, Chunk]:
+    def _chunks(self) -> dict[str, ParsedField]:
         """The fields that there are, with their lines."""
-        found: dict[str, Chunk] = {}
+        found: dict[str, ParsedField] = {}
         for key in sorted({*self.base.chunks, *(key for side in self.sides for key in side.anatomy.chunks)}):
             old = self.base.chunks.get(key)
             edits = [(side.rank(key), side.anatomy.chunks.get(key)) for side in self.sides]
@@ -154,43 +158,46 @@ class _Parts:
             if not edits:
                 kept = old
             else:
-                kept, stamp, losers = settled(key, old, edits)
+                kept, stamp, losers = resolve_field(key, old, edits)
                 self.stamps[key] = stamp
-                self.conflicts += [_about(key, kept, stamp, loser) for loser in losers]
+                self.conflicts += [_field_conflict(key, kept, stamp, loser) for loser in losers]
             if kept is not None:
                 found[key] = kept
         return found
 
-    def _skeleton(self, chunks: Mapping[str, Chunk]) -> tuple[str, ...]:
+    def _skeleton(self, chunks: Mapping[str, ParsedField]) -> tuple[str, ...]:
         """Comments and fields in their order, each field that there is once."""
         edits = [
             (side.rank(HEAD), hunk) for side in self.sides for hunk in hunks(self.base.skeleton, side.anatomy.skeleton)
         ]
-        woven, lost = weave(self.base.skeleton, edits)
+        woven, lost = merge_hunks(self.base.skeleton, edits)
         for one in lost:
-            words = [line for line in one.hunk.lines if line.strip() and not line.startswith(KEY)]
+            words = [line for line in one.hunk.lines if line.strip() and not line.startswith(FIELD_MARK)]
             if words:
-                kept = "".join(line for line in one.winner.lines if not line.startswith(KEY))
+                kept = "".join(line for line in one.winner.lines if not line.startswith(FIELD_MARK))
                 self._tell(HEAD, kept, "".join(words), one.winners_rank, one.rank)
-        wanted = [*dict.fromkeys(line for line in woven if line.startswith(KEY)), *(KEY + key for key in chunks)]
+        wanted = [
+            *dict.fromkeys(line for line in woven if line.startswith(FIELD_MARK)),
+            *(FIELD_MARK + key for key in chunks),
+        ]
         places = {line: n for n, line in reversed(list(enumerate([*woven, *wanted])))}
         every = [*woven, *wanted]
         return tuple(
             line
             for n, line in enumerate(every)
-            if not line.startswith(KEY) or (line[1:] in chunks and places[line] == n)
+            if not line.startswith(FIELD_MARK) or (line[1:] in chunks and places[line] == n)
         )
 
-    def _woven(self, part: str, of: Callable[[Anatomy], str]) -> str:
+    def _woven(self, part: str, of: Callable[[ParsedFile], str]) -> str:
         """A text as all sides left it."""
         end = self.base.line_break
-        old = _ended(of(self.base), end)
-        news = [(side.rank(part), _ended(of(side.anatomy), end)) for side in self.sides]
+        old = _terminated_lines(of(self.base), end)
+        news = [(side.rank(part), _terminated_lines(of(side.anatomy), end)) for side in self.sides]
         if not old:  # each added the same first lines, which then count as there
-            old = _common([lines for _, lines in news if lines])
+            old = _common_prefix([lines for _, lines in news if lines])
             news = [(rank, lines) for rank, lines in news if lines]
         edits = [(rank, hunk) for rank, lines in news for hunk in hunks(old, lines)]
-        woven, lost = weave(old, edits)
+        woven, lost = merge_hunks(old, edits)
         for one in lost:
             self._tell(part, "".join(one.winner.lines), "".join(one.hunk.lines), one.winners_rank, one.rank)
         if edits:
@@ -202,15 +209,15 @@ class _Parts:
         self.conflicts.append(Conflict(part=part, kept=texts[0], lost=texts[1], kept_by=winner[2], lost_by=loser[2]))
 
 
-def _about(key: str, kept: Chunk | None, stamp: Stamp, loser: Loser) -> Conflict:
-    return Conflict(part=key, kept=shown(kept), lost=loser.text, kept_by=stamp, lost_by=loser.stamp)
+def _field_conflict(key: str, kept: ParsedField | None, stamp: Stamp, loser: LostValue) -> Conflict:
+    return Conflict(part=key, kept=display_value(kept), lost=loser.text, kept_by=stamp, lost_by=loser.stamp)
 
 
-def _meaning(chunks: Mapping[str, Chunk]) -> dict[str, str]:
+def _canonical_values(chunks: Mapping[str, ParsedField]) -> dict[str, str]:
     return {key: chunk.says for key, chunk in chunks.items()}
 
 
-def _joined(made: Anatomy, fence: tuple[str, str]) -> Anatomy:
+def _with_line_breaks(made: ParsedFile, fence: tuple[str, str]) -> ParsedFile:
     """The pieces with the line breaks that they need between them."""
     end = made.line_break
     opening, closing = fence
@@ -219,11 +226,11 @@ def _joined(made: Anatomy, fence: tuple[str, str]) -> Anatomy:
     return replace(made, opening=opening, closing=closing, space=space)
 
 
-def _ended(text: str, end: str) -> tuple[str, ...]:
+def _terminated_lines(text: str, end: str) -> tuple[str, ...]:
     return lines_of(text + end) if text else ()
 
 
-def _common(texts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+def _common_prefix(texts: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     if len(texts) < 2:
         return ()
     first = texts[0]

@@ -13,20 +13,20 @@ from dataclasses import dataclass
 Stamp = tuple[int, int, str]
 """(milliseconds, counter, node), as a hybrid clock gives it (`sync.clock.Stamp`): stamps are only ever compared."""
 
-NOBODY: Stamp = (0, 0, "")
+NO_STAMP: Stamp = (0, 0, "")
 """Where no stamp is known. Values decide then, so that every machine comes to the same end."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Version:
+class StampedVersion:
     """A file as somebody left it. `stamps` has the parts that were changed at another time than the rest."""
 
     data: bytes
-    stamp: Stamp = NOBODY
+    stamp: Stamp = NO_STAMP
     stamps: frozenset[tuple[str, Stamp]] = frozenset()
 
     @classmethod
-    def of(cls, data: bytes, stamp: Stamp = NOBODY, stamps: Mapping[str, Stamp] | None = None) -> Version:
+    def of(cls, data: bytes, stamp: Stamp = NO_STAMP, stamps: Mapping[str, Stamp] | None = None) -> StampedVersion:
         """A version whose parts in `stamps` have stamps of their own."""
         return cls(data=data, stamp=stamp, stamps=frozenset((stamps or {}).items()))
 
@@ -36,19 +36,19 @@ class Version:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Registers:
+class MergeState:
     """One base and what became of it."""
 
     base: bytes
-    versions: frozenset[Version] = frozenset()
+    versions: frozenset[StampedVersion] = frozenset()
 
     @classmethod
-    def of(cls, base: bytes, version: Version) -> Registers:
+    def of(cls, base: bytes, version: StampedVersion) -> MergeState:
         """What one machine knows after one edit; an edit that changed nothing leaves no trace."""
         return cls(base=base, versions=frozenset({version} if version.data != base else ()))
 
-    def join(self, other: Registers) -> Registers:
+    def join(self, other: MergeState) -> MergeState:
         """Everything that both know. Raises ValueError for states of different bases."""
         if self.base != other.base:
             raise ValueError("only versions of one base can be joined")
-        return Registers(base=self.base, versions=self.versions | other.versions)
+        return MergeState(base=self.base, versions=self.versions | other.versions)

@@ -28,9 +28,9 @@ from orchestrator.api.routes import (
     usage,
 )
 from orchestrator.api.web import access_log, auth_gate, metrics, problems, stream_slots
-from orchestrator.api.web.context import KEY, House
+from orchestrator.api.web.context import SERVICES_KEY, AppServices
 
-NOUNS: tuple[Callable[[House], APIBlueprint], ...] = (
+BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
     health.blueprint,
     tokens.blueprint,
     events.blueprint,
@@ -49,7 +49,7 @@ NOUNS: tuple[Callable[[House], APIBlueprint], ...] = (
 """Each makes its routes for a house; a house without a door (a role, a setting) leaves them out in `gate`."""
 
 
-def create_app(doors: House) -> OpenAPI:
+def create_app(doors: AppServices) -> OpenAPI:
     """The app for these doors."""
     app = OpenAPI(
         "shiftbook",
@@ -61,17 +61,17 @@ def create_app(doors: House) -> OpenAPI:
         static_folder=None,
     )
     app.openapi_version = "3.1.0"
-    app.extensions[KEY] = doors
+    app.extensions[SERVICES_KEY] = doors
     app.url_map.merge_slashes = False  # a redirect would answer before the gate does
-    app.json = problems.Json(app)
-    problems.tell_errors(app)
+    app.json = problems.BoundedJsonProvider(app)
+    problems.register_error_handlers(app)
     stream_slots.install(app, doors.settings.streams)
     metrics.install(app)
     access_log.install(app)
     auth_gate.guard(app, time.monotonic)
-    for noun in NOUNS:
+    for noun in BLUEPRINTS:
         app.register_api(noun(doors))
     return app
 
 
-_invalid: Callable[..., Response] = problems.invalid
+_invalid: Callable[..., Response] = problems.validation_problem

@@ -5,43 +5,43 @@ from __future__ import annotations
 from functools import partial
 
 from orchestrator.api.auth.ops_tokens import JwtOpsTokens
-from orchestrator.api.auth.tokens import Doorkeeper
-from orchestrator.api.web.context import House
-from orchestrator.api.web.readiness import Probe
+from orchestrator.api.auth.tokens import Authenticator
+from orchestrator.api.web.context import AppServices
+from orchestrator.api.web.readiness import ReadinessProbe
 from orchestrator.app import wiring
-from orchestrator.app.chat_factory import open_chatroom
+from orchestrator.app.chat_factory import open_chat_runtime
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 from orchestrator.git_server import http_backend
-from orchestrator.git_server.hook_server import Gatekeeper
+from orchestrator.git_server.hook_server import HookServer
 from orchestrator.node import wakeups
-from orchestrator.node.wakeups import Bell
+from orchestrator.node.wakeups import ChangeSignal
 
 
-def open_house(settings: Settings) -> House:
+def open_app_services(settings: Settings) -> AppServices:
     """The doors of a serving process. Raises WrongSetting and what opening the store raises."""
     stores = wiring.stores(settings)
-    git, bell = http_backend.open_door(settings), Bell()
-    chats = open_chatroom(settings, stores)
-    chats.follow(partial(_rang, bell))
-    closes = [Gatekeeper(settings=settings, bare=git.bare).open()] if git else []
+    git, bell = http_backend.open_http_backend(settings), ChangeSignal()
+    chats = open_chat_runtime(settings, stores)
+    chats.follow(partial(_wait_for_change, bell))
+    closes = [HookServer(settings=settings, bare=git.bare).open()] if git else []
     if settings.ledger:
         wiring.remote(settings).close()  # makes this machine's clone, if there is none yet, so that it can be watched
-    deaf = wakeups.listen_here(settings.home, settings.ledger, bell.ring)
+    deaf = wakeups.watch_locally(settings.home, settings.ledger, bell.ring)
     checks = {
-        "ledger": lambda: _ledger(settings),
-        "store": lambda: _store(stores),
+        "ledger": lambda: _check_ledger(settings),
+        "store": lambda: _check_store(stores),
         "model": lambda: wiring.models_missing(chats.router),
     }
-    return House(
+    return AppServices(
         settings=settings,
         now=wiring.now,
         fleet=lambda: wiring.fleet(settings),
-        door=doorkeeper(settings, stores),
-        probes={name: Probe(check=check, clock=wiring.clock) for name, check in checks.items()},
+        door=open_authenticator(settings, stores),
+        probes={name: ReadinessProbe(check=check, clock=wiring.clock) for name, check in checks.items()},
         git=git,
-        bell=bell,
+        change_signal=bell,
         chats=chats,
         stores=stores,
         drain=(bell.close,),
@@ -49,13 +49,13 @@ def open_house(settings: Settings) -> House:
     )
 
 
-def _rang(bell: Bell, seconds: float) -> bool:
+def _wait_for_change(bell: ChangeSignal, seconds: float) -> bool:
     """Waits until the ledger moved, at most so long; false once nobody should wait any longer."""
     bell.after(bell.rang, seconds)
     return not bell.closed
 
 
-def doorkeeper(settings: Settings, stores: Stores) -> Doorkeeper:
+def open_authenticator(settings: Settings, stores: Stores) -> Authenticator:
     """Who tells callers apart. Headquarters alone issues ops tokens, and takes them."""
     ops = JwtOpsTokens(
         node=settings.node,
@@ -63,10 +63,10 @@ def doorkeeper(settings: Settings, stores: Stores) -> Doorkeeper:
         now=wiring.now,
         issues=settings.role is Role.HEADQUARTERS,
     )
-    return Doorkeeper(tokens=stores.tokens, now=wiring.now, ops=ops)
+    return Authenticator(tokens=stores.tokens, now=wiring.now, ops=ops)
 
 
-def _ledger(settings: Settings) -> str:
+def _check_ledger(settings: Settings) -> str:
     if not settings.ledger:
         return "no ledger is set (SHIFTBOOK_LEDGER)"
     link = wiring.remote(settings)
@@ -77,6 +77,6 @@ def _ledger(settings: Settings) -> str:
     return ""
 
 
-def _store(stores: Stores) -> str:
+def _check_store(stores: Stores) -> str:
     stores.tokens.listing()
     return ""

@@ -28,14 +28,14 @@ from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
 from orchestrator.api.web.access_log import LOGGER
-from orchestrator.api.web.problems import TYPE
+from orchestrator.api.web.problems import PROBLEM_TYPE
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.listen_address import Address
+from orchestrator.core.listen_address import ListenAddress
 
-SPARE = 32
+SPARE_THREADS = 32
 """Threads beyond the streams: what is short must not wait for what is long."""
 IDLE_CONNECTIONS = 512
-KEEP_ALIVE = 5
+KEEP_ALIVE_SECONDS = 5
 DRAIN_SECONDS = 60
 """How long running answers may go on after SIGTERM."""
 
@@ -45,7 +45,7 @@ for each core, and raises the bound to the largest body that ever came: then muc
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
 """malloc.h of glibc."""
 
-UNREADABLE = {
+STATUS_BY_PARSE_ERROR = {
     errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
     errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
@@ -55,7 +55,7 @@ UNREADABLE = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Served:
+class ServedApp:
     """What is served."""
 
     app: Flask
@@ -66,10 +66,10 @@ class Served:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class ServerPlan:
     """How to serve. Times are whole seconds."""
 
-    make: Callable[[], Served]
+    make: Callable[[], ServedApp]
     """Called in the worker, after the fork."""
     streams: int
     record: Path
@@ -81,7 +81,7 @@ class Plan:
     drain: int = DRAIN_SECONDS
 
 
-def listen(address: Address, plan: Plan) -> socket.socket:
+def bind_socket(address: ListenAddress, plan: ServerPlan) -> socket.socket:
     """A socket that listens there. Raises WrongSetting when the address is taken or is none of this machine's."""
     try:
         kind, _, _, _, where = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
@@ -101,23 +101,23 @@ def listen(address: Address, plan: Plan) -> socket.socket:
     return bound
 
 
-def serve(bound: socket.socket, plan: Plan, *, parent: int | None = None) -> None:
+def serve(bound: socket.socket, plan: ServerPlan, *, parent: int | None = None) -> None:
     """Serves until SIGTERM, and then until running answers are told. Ends the process.
 
     With `parent`, a file descriptor, it also ends when that is closed: the process that started it is gone.
     """
     if parent is not None:
-        threading.Thread(target=_follow, args=(parent,), name="parent", daemon=True).start()
-    Server(bound, plan).run()
+        threading.Thread(target=_end_with_parent, args=(parent,), name="parent", daemon=True).start()
+    GunicornServer(bound, plan).run()
 
 
-def _follow(parent: int) -> None:
+def _end_with_parent(parent: int) -> None:
     while os.read(parent, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
+class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
     """gunicorn's, which lets go of the address as soon as it drains: the next server need not wait for the last one."""
 
     def handle_exit(self, sig: int, frame: Any) -> None:
@@ -134,12 +134,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         """Answers what is no HTTP, and what failed outside of the app; gunicorn's own page repeats the request."""
-        status = next((status for kind, status in UNREADABLE.items() if isinstance(exc, kind)), HTTPStatus.BAD_REQUEST)
+        status = next(
+            (status for kind, status in STATUS_BY_PARSE_ERROR.items() if isinstance(exc, kind)), HTTPStatus.BAD_REQUEST
+        )
         if not isinstance(exc, ParseException):
             status = HTTPStatus.INTERNAL_SERVER_ERROR
         LOGGER.warning("unreadable", exc_info=exc, extra={"facts": {"from": addr[0] if addr else "", "status": status}})
         body = json.dumps({"type": "about:blank", "title": status.phrase, "status": status})
-        head = f"HTTP/1.1 {status} {status.phrase}\r\nConnection: close\r\nContent-Type: {TYPE}\r\n"
+        head = f"HTTP/1.1 {status} {status.phrase}\r\nConnection: close\r\nContent-Type: {PROBLEM_TYPE}\r\n"
         with contextlib.suppress(OSError):  # who sent that may be gone
             util.write_nonblock(client, f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
 
@@ -152,24 +154,24 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
             served.drain()
 
 
-class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+class GunicornServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     """gunicorn with our settings only: no file, no environment variable and no argument of its own is read."""
 
-    def __init__(self, bound: socket.socket, plan: Plan) -> None:
+    def __init__(self, bound: socket.socket, plan: ServerPlan) -> None:
         self.bound, self.plan = bound, plan
-        self.served: Served | None = None
+        self.served: ServedApp | None = None
         super().__init__()
 
     def load_config(self) -> None:
         """Sets gunicorn up."""
-        threads = self.plan.streams + SPARE
+        threads = self.plan.streams + SPARE_THREADS
         for name, value in {
             "bind": f"fd://{self.bound.detach()}",
-            "worker_class": Worker,
+            "worker_class": DrainingWorker,
             "workers": 1,
             "threads": threads,
             "worker_connections": threads + IDLE_CONNECTIONS,
-            "keepalive": KEEP_ALIVE,
+            "keepalive": KEEP_ALIVE_SECONDS,
             "graceful_timeout": self.plan.drain,
             "timeout": 120,
             "control_socket_disable": True,
@@ -195,7 +197,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     def _ready(self, arbiter: Any) -> None:
         host, port = arbiter.LISTENERS[0].sock.getsockname()[:2]
         draft = self.plan.record.with_suffix(".new")
-        draft.write_text(json.dumps({"url": Address(host=host, port=port).url, "pid": os.getpid()}), encoding="utf-8")
+        draft.write_text(
+            json.dumps({"url": ListenAddress(host=host, port=port).url, "pid": os.getpid()}), encoding="utf-8"
+        )
         draft.replace(self.plan.record)
 
 

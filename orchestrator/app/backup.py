@@ -23,14 +23,14 @@ import psutil
 from filelock import FileLock, Timeout
 
 from orchestrator.app import backup_archive, wiring
-from orchestrator.app.backup_archive import Manifest, Say
+from orchestrator.app.backup_archive import Manifest, OnBytesDone
 from orchestrator.core import settings as setup
 from orchestrator.core.errors import BackupFailed, NotFound, Refused, WrongSetting
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.settings import Settings
 
-DATABASE, HOME = "database.db", "home/"
-REMADE = (
+DATABASE_PART, HOME_PREFIX = "database.db", "home/"
+EXCLUDED = (
     *("ledger.git", "cache", "models", "work", "chats", "prompts"),  # clones, workspaces, what is computed again
     *("shiftbook.db", "shiftbook.db-*"),  # copied through the database itself
     *("recall.db", "recall.db-*", "seen.json"),  # indexes of the ledger
@@ -40,7 +40,7 @@ REMADE = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Saved:
+class SavedBackup:
     """A backup that was made. `skipped` are things in the home folder that are no files, such as sockets."""
 
     path: Path
@@ -50,7 +50,7 @@ class Saved:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Restored:
+class RestoredBackup:
     """A backup that was put back. `aside` are where what was there before is kept."""
 
     home: Path
@@ -60,7 +60,7 @@ class Restored:
     aside: tuple[Path, ...]
 
 
-def save(settings: Settings, target: Path, say: Say) -> Saved:
+def save(settings: Settings, target: Path, say: OnBytesDone) -> SavedBackup:
     """Writes a backup to the file `target`, or into it if it is a folder; a node may run meanwhile.
 
     Raises NotFound without a home, WrongSetting, Refused when the file is there, BackupFailed, StoreFailed.
@@ -72,10 +72,13 @@ def save(settings: Settings, target: Path, say: Say) -> Saved:
     path = _target(target.absolute(), home, f"shiftbook-{settings.node}-{now:%Y%m%dT%H%M%SZ}.tar.gz")
     stores = wiring.stores(settings)
     try:
-        with _room_for(path), tempfile.TemporaryDirectory(prefix=".shiftbook-backup-", dir=path.parent) as name:
+        with (
+            _translate_write_errors(path),
+            tempfile.TemporaryDirectory(prefix=".shiftbook-backup-", dir=path.parent) as name,
+        ):
             stage = Path(name)
-            rows = stores.copies.save(stage / DATABASE)
-            skipped = tuple(_copy(home, stage / HOME, settings))
+            rows = stores.copies.save(stage / DATABASE_PART)
+            skipped = tuple(_copy(home, stage / HOME_PREFIX, settings))
             about = Manifest(
                 version=version("shiftbook"),
                 schema_revision=stores.copies.schema,
@@ -85,10 +88,10 @@ def save(settings: Settings, target: Path, say: Say) -> Saved:
             manifest = backup_archive.pack(stage, path, about, say)
     finally:
         stores.close()
-    return Saved(path=path, manifest=manifest, rows=rows, skipped=skipped)
+    return SavedBackup(path=path, manifest=manifest, rows=rows, skipped=skipped)
 
 
-def restore(settings: Settings, file: Path, say: Say, *, force: bool) -> Restored:
+def restore(settings: Settings, file: Path, say: OnBytesDone, *, force: bool) -> RestoredBackup:
     """Makes the home folder and the database what the backup holds.
 
     Raises NotFound, WrongSetting for a file that is no whole backup, and Refused while a node runs there, or when
@@ -100,11 +103,11 @@ def restore(settings: Settings, file: Path, say: Say, *, force: bool) -> Restore
     home.parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{home.name}.restore-", dir=home.parent))
     try:
-        manifest = backup_archive.unpack(file, stage, _wanted, say)
-        if not (stage / DATABASE).is_file():
+        manifest = backup_archive.unpack(file, stage, _is_backup_part, say)
+        if not (stage / DATABASE_PART).is_file():
             raise WrongSetting(file.name, "it is no backup of a node: it holds no database")
-        (stage / HOME).mkdir(mode=0o700, exist_ok=True)
-        with _alone(home):
+        (stage / HOME_PREFIX).mkdir(mode=0o700, exist_ok=True)
+        with _no_node_running(home):
             return _put_back(settings, stage, manifest, stamp, force=force)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
@@ -122,7 +125,7 @@ def _target(target: Path, home: Path, name: str) -> Path:
 
 
 @contextmanager
-def _room_for(path: Path) -> Iterator[None]:
+def _translate_write_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except FileExistsError as error:
@@ -131,14 +134,14 @@ def _room_for(path: Path) -> Iterator[None]:
         raise BackupFailed(f"no backup was written: {error.filename or path}: {error.strerror or error}") from error
 
 
-def _remade(name: str) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in REMADE)
+def _is_excluded(name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in EXCLUDED)
 
 
-def _wanted(name: str) -> bool:
+def _is_backup_part(name: str) -> bool:
     """Whether a part is one that `save` writes: a foreign backup may not bring a clone with hooks, for example."""
-    top = name.removeprefix(HOME).partition("/")[0]
-    return name == DATABASE or (name.startswith(HOME) and not _remade(top))
+    top = name.removeprefix(HOME_PREFIX).partition("/")[0]
+    return name == DATABASE_PART or (name.startswith(HOME_PREFIX) and not _is_excluded(top))
 
 
 def _copy(home: Path, folder: Path, settings: Settings) -> Iterator[str]:
@@ -146,7 +149,7 @@ def _copy(home: Path, folder: Path, settings: Settings) -> Iterator[str]:
     own = settings.store_url.removeprefix("sqlite:///")
     databases = {own, f"{own}-wal", f"{own}-shm"}
     for top in sorted(home.iterdir()):
-        if not _remade(top.name):
+        if not _is_excluded(top.name):
             yield from _copy_one(top, folder / top.name, top.name, databases)
 
 
@@ -167,7 +170,7 @@ def _copy_one(source: Path, target: Path, name: str, databases: set[str]) -> Ite
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
+def _no_node_running(home: Path) -> Iterator[None]:
     """Keeps nodes from starting in `home`. Raises Refused where one runs."""
     if not home.is_dir():
         yield
@@ -178,7 +181,7 @@ def _alone(home: Path) -> Iterator[None]:
     except Timeout as error:
         raise Refused(f"a node runs in {home}: stop it first") from error
     try:
-        server = _server(home)
+        server = _serving_process(home)
         if server is not None:
             raise Refused(f"`shiftbook serve` runs in {home} (process {server}): stop it first")
         yield
@@ -186,7 +189,7 @@ def _alone(home: Path) -> Iterator[None]:
         lock.release()
 
 
-def _server(home: Path) -> int | None:
+def _serving_process(home: Path) -> int | None:
     """The process that serves this home over HTTP without a node, if one does."""
     try:
         pid = int(json.loads((home / "http.json").read_text(encoding="utf-8"))["pid"])
@@ -196,12 +199,12 @@ def _server(home: Path) -> int | None:
     return pid if any("orchestrator" in word or "shiftbook" in word for word in words) else None
 
 
-def _put_back(settings: Settings, stage: Path, manifest: Manifest, stamp: str, *, force: bool) -> Restored:
-    home, new = settings.home, stage / HOME
+def _put_back(settings: Settings, stage: Path, manifest: Manifest, stamp: str, *, force: bool) -> RestoredBackup:
+    home, new = settings.home, stage / HOME_PREFIX
     after = setup.load(home=new)  # the restored `.env` may name another database
     elsewhere = bool(after.database_url)
     stores = wiring.stores(after)
-    kept = [_free(home.with_name(f"{home.name}.before-{stamp}"))] if _occupied(home) else []
+    kept = [_free_path(home.with_name(f"{home.name}.before-{stamp}"))] if _occupied(home) else []
     try:
         full = elsewhere and not stores.copies.empty()
         if (kept or full) and not force:
@@ -210,16 +213,18 @@ def _put_back(settings: Settings, stage: Path, manifest: Manifest, stamp: str, *
                 f"{what} is in use already: --force puts the backup in its place and keeps the old one beside"
             )
         if full:
-            kept.append(_keep(stores, _free(home.with_name(f"{home.name}.database-before-{stamp}.db"))))
-        rows = stores.copies.load(stage / DATABASE)
+            kept.append(
+                _save_database_aside(stores, _free_path(home.with_name(f"{home.name}.database-before-{stamp}.db")))
+            )
+        rows = stores.copies.load(stage / DATABASE_PART)
         place = stores.copies.place if elsewhere else str(home / "shiftbook.db")
     finally:
         stores.close()
     _swap(home, new, kept[0] if _occupied(home) else None)
-    return Restored(home=home, manifest=manifest, rows=rows, database=place, aside=tuple(kept))
+    return RestoredBackup(home=home, manifest=manifest, rows=rows, database=place, aside=tuple(kept))
 
 
-def _free(path: Path) -> Path:
+def _free_path(path: Path) -> Path:
     """The path, or one beside it that nothing has: two restores may fall into one second."""
     names = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
     return path if not path.exists() else next(each for each in names if not each.exists())
@@ -229,7 +234,7 @@ def _occupied(home: Path) -> bool:
     return home.is_dir() and any(path.name != "node.lock" for path in home.iterdir())
 
 
-def _keep(stores: Stores, path: Path) -> Path:
+def _save_database_aside(stores: Stores, path: Path) -> Path:
     stores.copies.save(path)
     return path
 

@@ -25,15 +25,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from orchestrator.core.errors import WrongSetting
 
 FORMAT = 1
-MANIFEST, PARTS = "manifest.json", "parts/"
-LONGEST_MANIFEST = 64 * 1024 * 1024
-CHUNK = 1024 * 1024
+MANIFEST_NAME, PARTS_PREFIX = "manifest.json", "parts/"
+MAX_MANIFEST_BYTES = 64 * 1024 * 1024
+CHUNK_BYTES = 1024 * 1024
 
-Say = Callable[[int, int], None]
+OnBytesDone = Callable[[int, int], None]
 """Takes how many bytes are done, of how many."""
 
 
-class Part(BaseModel):
+class BackupPart(BaseModel):
     """One file. `name` is its path below the folder, with slashes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,7 +55,7 @@ class Manifest(BaseModel):
     node: str
     made: str
     """The moment, as UTC."""
-    parts: tuple[Part, ...] = ()
+    parts: tuple[BackupPart, ...] = ()
 
     @property
     def size(self) -> int:
@@ -63,7 +63,7 @@ class Manifest(BaseModel):
         return sum(part.size for part in self.parts)
 
 
-def pack(folder: Path, target: Path, about: Manifest, say: Say) -> Manifest:
+def pack(folder: Path, target: Path, about: Manifest, say: OnBytesDone) -> Manifest:
     """Writes every file below `folder` to `target`, which appears whole, read back, for nobody else, or not at all.
 
     Raises FileExistsError, OSError.
@@ -78,23 +78,23 @@ def pack(folder: Path, target: Path, about: Manifest, say: Say) -> Manifest:
             _write(file, folder, manifest, say)
             file.flush()
             os.fsync(file.fileno())
-        with _reading(partial) as (found, parts):
+        with _open_archive(partial) as (found, parts):
             for _, stream in parts:
-                _drain(stream, None)
+                _copy_stream(stream, None)
             assert found == manifest
         partial.rename(target)
     finally:
         partial.unlink(missing_ok=True)
-    _settle(target.parent)
+    _fsync_folder(target.parent)
     return manifest
 
 
-def unpack(file: Path, folder: Path, wanted: Callable[[str], bool], say: Say) -> Manifest:
+def unpack(file: Path, folder: Path, wanted: Callable[[str], bool], say: OnBytesDone) -> Manifest:
     """Takes every part out into `folder`, which is new and empty; each must be `wanted`.
 
     Raises WrongSetting for anything but an archive as `pack` writes it, before or while it writes into `folder`.
     """
-    with _reading(file) as (manifest, parts):
+    with _open_archive(file) as (manifest, parts):
         odd = next((part.name for part in manifest.parts if not wanted(part.name)), None)
         if odd is not None:
             raise WrongSetting(file.name, f"it holds {odd!r}, which is no part of a backup")
@@ -106,7 +106,7 @@ def unpack(file: Path, folder: Path, wanted: Callable[[str], bool], say: Say) ->
             path = folder / part.name
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as out:
-                _drain(stream, out)
+                _copy_stream(stream, out)
             done += part.size
             say(done, manifest.size)
     return manifest
@@ -119,21 +119,21 @@ def is_inside(name: str) -> bool:
     return plain and "\\" not in name and name.isprintable()
 
 
-def _part(folder: Path, name: str) -> Part:
+def _part(folder: Path, name: str) -> BackupPart:
     with (folder / name).open("rb") as file:
-        return Part(
+        return BackupPart(
             name=name, size=(folder / name).stat().st_size, sha256=hashlib.file_digest(file, "sha256").hexdigest()
         )
 
 
-def _write(file: IO[bytes], folder: Path, manifest: Manifest, say: Say) -> None:
+def _write(file: IO[bytes], folder: Path, manifest: Manifest, say: OnBytesDone) -> None:
     with tarfile.open(fileobj=file, mode="w:gz", format=tarfile.PAX_FORMAT) as tar:
         first = manifest.model_dump_json(indent=1).encode()
-        tar.addfile(_entry(MANIFEST, len(first)), io.BytesIO(first))
+        tar.addfile(_entry(MANIFEST_NAME, len(first)), io.BytesIO(first))
         done = 0
         for part in manifest.parts:
             with (folder / part.name).open("rb") as content:
-                tar.addfile(_entry(PARTS + part.name, part.size), content)
+                tar.addfile(_entry(PARTS_PREFIX + part.name, part.size), content)
             done += part.size
             say(done, manifest.size)
 
@@ -145,14 +145,14 @@ def _entry(name: str, size: int) -> tarfile.TarInfo:
 
 
 @contextmanager
-def _reading(file: Path) -> Iterator[tuple[Manifest, Iterator[tuple[Part, Checked]]]]:
+def _open_archive(file: Path) -> Iterator[tuple[Manifest, Iterator[tuple[BackupPart, DigestStream]]]]:
     """The manifest, and each part with its checked bytes; the caller reads each to its end."""
     try:
         # Not by "r|gz": tarfile's own gunzip does not look at the checksum.
         with gzip.open(file) as packed, tarfile.open(fileobj=packed, mode="r|") as tar:
             manifest = _manifest(file, tar)
             yield manifest, _parts(file, tar, manifest)
-            if len(packed.read(CHUNK)) == CHUNK:  # the end of a tar is padding, a few kilobytes
+            if len(packed.read(CHUNK_BYTES)) == CHUNK_BYTES:  # the end of a tar is padding, a few kilobytes
                 raise WrongSetting(file.name, "it is damaged: it goes on after its end")
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, UnicodeError) as error:
         raise WrongSetting(file.name, f"it is damaged or no backup ({error})") from error
@@ -162,7 +162,7 @@ def _reading(file: Path) -> Iterator[tuple[Manifest, Iterator[tuple[Part, Checke
 
 def _manifest(file: Path, tar: tarfile.TarFile) -> Manifest:
     entry = tar.next()
-    if entry is None or not entry.isreg() or entry.name != MANIFEST or entry.size > LONGEST_MANIFEST:
+    if entry is None or not entry.isreg() or entry.name != MANIFEST_NAME or entry.size > MAX_MANIFEST_BYTES:
         raise WrongSetting(file.name, "it is no backup: it does not begin with a manifest")
     content = tar.extractfile(entry)
     assert content is not None
@@ -180,14 +180,14 @@ def _manifest(file: Path, tar: tarfile.TarFile) -> Manifest:
     return manifest
 
 
-def _parts(file: Path, tar: tarfile.TarFile, manifest: Manifest) -> Iterator[tuple[Part, Checked]]:
+def _parts(file: Path, tar: tarfile.TarFile, manifest: Manifest) -> Iterator[tuple[BackupPart, DigestStream]]:
     for part in manifest.parts:
         entry = tar.next()
-        if entry is None or not entry.isreg() or (entry.name, entry.size) != (PARTS + part.name, part.size):
+        if entry is None or not entry.isreg() or (entry.name, entry.size) != (PARTS_PREFIX + part.name, part.size):
             raise WrongSetting(file.name, f"it is damaged: {part.name} is not where its manifest says")
         content = tar.extractfile(entry)
         assert content is not None
-        checked = Checked(content)
+        checked = DigestStream(content)
         yield part, checked
         if checked.digest.hexdigest() != part.sha256 or checked.read(1):
             raise WrongSetting(file.name, f"it is damaged: {part.name} is not what was saved")
@@ -195,7 +195,7 @@ def _parts(file: Path, tar: tarfile.TarFile, manifest: Manifest) -> Iterator[tup
         raise WrongSetting(file.name, "it is damaged: it goes on after its last part")
 
 
-class Checked:
+class DigestStream:
     """A stream that remembers the digest of what was read from it."""
 
     def __init__(self, inner: IO[bytes]) -> None:
@@ -208,13 +208,13 @@ class Checked:
         return found
 
 
-def _drain(stream: Checked, out: IO[bytes] | None) -> None:
-    while piece := stream.read(CHUNK):
+def _copy_stream(stream: DigestStream, out: IO[bytes] | None) -> None:
+    while piece := stream.read(CHUNK_BYTES):
         if out is not None:
             out.write(piece)
 
 
-def _settle(folder: Path) -> None:
+def _fsync_folder(folder: Path) -> None:
     """Makes a renaming last through a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.app import wiring
-from orchestrator.app.demo_fleet import Stage
+from orchestrator.app.demo_fleet import DemoFleet
 
 TICKS = 8
 """Seconds that the long mission runs; its worker is killed half-way."""
 
-CHANGE = """\
+CHANGE_MISSION = """\
 ---
 title: Count the Python files
 project: {project}
@@ -28,21 +28,21 @@ scope: ["INVENTORY.md", "README.md"]
 ---
 Write down how many Python files there are.
 """
-QUESTION = """\
+QUESTION_MISSION = """\
 ---
 title: What is this project?
 project: {project}
 ---
 Say in two sentences what this project is, from its handoff documents.
 """
-BROKEN = """\
+BROKEN_MISSION = """\
 ---
 title: A mission with a typo
 priority: high
 ---
 This file stays where it is until somebody mends line 3.
 """
-LONG = """\
+LONG_MISSION = """\
 ---
 title: A long count
 project: {project}
@@ -53,7 +53,7 @@ Count slowly, and write the result down.
 """
 
 
-POLICY = """\
+POLICY_TOML = """\
 on_approval = "merge"
 [projects.{project}.policy]
 auto_approve = {{max_lines = 5, paths = ["COUNT.txt"], tests = "any", tier = "untried"}}
@@ -62,7 +62,7 @@ auto_approve = {{max_lines = 5, paths = ["COUNT.txt"], tests = "any", tier = "un
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class DemoStep:
     """One thing that was shown."""
 
     name: str
@@ -70,36 +70,36 @@ class Step:
     detail: str
 
 
-def play(stage: Stage) -> list[Step]:
+def run_demo(stage: DemoFleet) -> list[DemoStep]:
     """The whole demo. Raises DemoFailed when it cannot go on; what merely came out wrong is a Step that is not ok."""
     _build(stage)
     worker = stage.start("worker")
-    stage.push("a-long-count", LONG.format(project=stage.project, ticks=TICKS))
+    stage.push("a-long-count", LONG_MISSION.format(project=stage.project, ticks=TICKS))
     progress = stage.folder / "worker" / "work" / "a-long-count-1" / "progress.txt"
     stage.wait("the worker counts", lambda: f"tick {TICKS // 2}" in _text(progress))
     stage.start("hq")
     worker.process.kill()
     worker.process.wait()
     stage.tell("you", {"event": "killed", "text": "the worker's process, with SIGKILL, half-way through its count"})
-    stage.push("count-the-files", CHANGE.format(project=stage.project))
-    stage.push("what-is-this", QUESTION.format(project=stage.project))
-    stage.push("a-typo", BROKEN)
+    stage.push("count-the-files", CHANGE_MISSION.format(project=stage.project))
+    stage.push("what-is-this", QUESTION_MISSION.format(project=stage.project))
+    stage.push("a-typo", BROKEN_MISSION)
     stage.wait("a result waits for a person", lambda: stage.missions()["count-the-files"]["status"] == "review")
     said = stage.shiftbook("mission", "approve", "count-the-files", "-m", "as I wanted it").strip()
     stage.tell("you", {"event": "approved", "text": said})
     wanted = ("count-the-files", "what-is-this", "a-long-count")
     stage.wait("three missions are done", lambda: all(_status(stage, name) == "done" for name in wanted))
     return [
-        _changed(stage),
-        _decided(stage),
-        _answered(stage),
-        _quarantined(stage),
-        _taken_over(stage),
-        _clean(stage),
+        _check_change(stage),
+        _check_decision(stage),
+        _check_answer(stage),
+        _check_quarantine(stage),
+        _check_takeover(stage),
+        _check_clean_end(stage),
     ]
 
 
-def _build(stage: Stage) -> None:
+def _build(stage: DemoFleet) -> None:
     """The fleet: a project, a ledger with its documents, two nodes that know each other."""
     home = stage.folder / "home"
     home.mkdir(parents=True)
@@ -114,7 +114,7 @@ def _build(stage: Stage) -> None:
         text = text.replace('sandbox = "required"', 'sandbox = "optional"')
         stage.tell("you", {"event": "sandbox", "text": f"commands run without one: {why}"})
     url = stage.folder / "project.git"
-    policy = POLICY.format(project=stage.project)
+    policy = POLICY_TOML.format(project=stage.project)
     settings.write_text(f'{text}\n[projects.{stage.project}]\nurl = "{url}"\n{policy}', encoding="utf-8")
     _documents(stage)
     stage.git("add", "--all")
@@ -127,7 +127,7 @@ def _build(stage: Stage) -> None:
     stage.tell("you", {"event": "founded", "text": f"a fleet of two over {stage.bare.name}"})
 
 
-def _project(stage: Stage) -> None:
+def _project(stage: DemoFleet) -> None:
     """The project that the missions work on: this program's own repository, or a small one when it is not at hand."""
     source = Path(__file__).resolve().parents[2]
     bare = stage.folder / "project.git"
@@ -145,11 +145,11 @@ def _project(stage: Stage) -> None:
     stage.git("clone", "--quiet", "--bare", str(made), str(bare), folder=stage.folder)
 
 
-def _branch(stage: Stage, bare: Path) -> str:
+def _branch(stage: DemoFleet, bare: Path) -> str:
     return stage.git("symbolic-ref", "--short", "HEAD", folder=bare)
 
 
-def _documents(stage: Stage) -> None:
+def _documents(stage: DemoFleet) -> None:
     """The project's own handoff documents become the ledger's tiers."""
     folder = stage.ledger / "projects" / stage.project
     folder.mkdir(parents=True)
@@ -164,7 +164,7 @@ def _documents(stage: Stage) -> None:
             target.write_text(stage.git("show", f"main:{name}", folder=bare) + "\n", encoding="utf-8")
 
 
-def _status(stage: Stage, name: str) -> str:
+def _status(stage: DemoFleet, name: str) -> str:
     found = stage.missions().get(name)
     return str(found["status"]) if found and found["path"].startswith("missions/archive/") else ""
 
@@ -173,17 +173,17 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
 
-def _journal(stage: Stage, name: str) -> bool:
+def _journal(stage: DemoFleet, name: str) -> bool:
     log = stage.git("show", f"main:projects/{stage.project}/SESSION_LOG.md", folder=stage.bare)
     return f"<!-- entry: {name}-" in log
 
 
-def _step(name: str, checks: dict[str, bool], detail: str) -> Step:
+def _step(name: str, checks: dict[str, bool], detail: str) -> DemoStep:
     missing = [what for what, ok in checks.items() if not ok]
-    return Step(name=name, ok=not missing, detail=detail if not missing else f"missing: {', '.join(missing)}")
+    return DemoStep(name=name, ok=not missing, detail=detail if not missing else f"missing: {', '.join(missing)}")
 
 
-def _changed(stage: Stage) -> Step:
+def _check_change(stage: DemoFleet) -> DemoStep:
     shown = stage.show("count-the-files")
     branches = stage.git("branch", "--list", "shiftbook/*", folder=stage.folder / "project.git")
     checks = {
@@ -198,7 +198,7 @@ def _changed(stage: Stage) -> Step:
     )
 
 
-def _decided(stage: Stage) -> Step:
+def _check_decision(stage: DemoFleet) -> DemoStep:
     project = stage.folder / "project.git"
     mine, counted = stage.show("count-the-files"), stage.show("a-long-count")
     main = stage.git("ls-tree", "--name-only", "main", folder=project).splitlines()
@@ -211,7 +211,7 @@ def _decided(stage: Stage) -> Step:
     return _step("results are merged when a person or a rule says so", checks, detail)
 
 
-def _answered(stage: Stage) -> Step:
+def _check_answer(stage: DemoFleet) -> DemoStep:
     shown = stage.show("what-is-this")
     usage = re.search(r"- (.* on .*: (\d+) tokens in .*)", shown["text"])
     checks = {
@@ -222,7 +222,7 @@ def _answered(stage: Stage) -> Step:
     return _step("a question is answered by the embedded model", checks, usage[1] if usage else "")
 
 
-def _quarantined(stage: Stage) -> Step:
+def _check_quarantine(stage: DemoFleet) -> DemoStep:
     found = stage.missions().get("a-typo", {})
     checks = {
         "it is listed as quarantined": found.get("status") == "quarantined",
@@ -233,7 +233,7 @@ def _quarantined(stage: Stage) -> Step:
     return _step("a broken file is shown with its reason", checks, detail)
 
 
-def _taken_over(stage: Stage) -> Step:
+def _check_takeover(stage: DemoFleet) -> DemoStep:
     shown = stage.show("a-long-count")
     said = re.search(r"took over from worker after ([^\n]*) of silence", shown["text"])
     checks = {
@@ -245,7 +245,7 @@ def _taken_over(stage: Stage) -> Step:
     return _step("a killed worker's mission is taken over", checks, f"hq {said[0]}" if said else "")
 
 
-def _clean(stage: Stage) -> Step:
+def _check_clean_end(stage: DemoFleet) -> DemoStep:
     said = stage.git("fsck", "--strict", "--no-dangling", folder=stage.bare)
     claims = stage.git("for-each-ref", "refs/shiftbook/claim", folder=stage.bare)
     checks = {"git fsck finds nothing": "error" not in said, "no claim is left": not claims}

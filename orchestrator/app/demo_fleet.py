@@ -17,10 +17,10 @@ from typing import Any
 from orchestrator.core.errors import OrchestratorError
 from sync.git import Git
 
-PATIENCE = 90.0
+TIMEOUT_SECONDS = 90.0
 """Seconds that any one thing may take before the demo gives up."""
 
-Tell = Callable[[str, dict[str, Any]], None]
+OnNodeEvent = Callable[[str, dict[str, Any]], None]
 """Takes a node's name and one event that it told."""
 
 
@@ -29,7 +29,7 @@ class DemoFailed(OrchestratorError):
 
 
 @dataclass
-class Process:
+class NodeProcess:
     """A node's process, with what it has told so far."""
 
     name: str
@@ -49,12 +49,12 @@ class Process:
 
 
 @dataclass
-class Stage:
+class DemoFleet:
     """The throw-away folder and everything in it."""
 
     folder: Path
-    tell: Tell
-    nodes: list[Process] = field(default_factory=list)
+    tell: OnNodeEvent
+    nodes: list[NodeProcess] = field(default_factory=list)
     project: str = "shiftbook"
 
     @property
@@ -95,7 +95,7 @@ class Stage:
             env=self.environment(node),
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT_SECONDS,
             check=False,
         )
         if done.returncode != 0:
@@ -108,7 +108,7 @@ class Stage:
         out = Git(folder or self.ledger, as_person=True).run(*words, env=env)
         return out.decode("utf-8", "replace").strip()
 
-    def start(self, node: str) -> Process:
+    def start(self, node: str) -> NodeProcess:
         """Starts a node's process."""
         log = self.folder / f"{node}.jsonl"
         with log.open("ab") as out, (self.folder / f"{node}.err").open("ab") as err:
@@ -120,7 +120,7 @@ class Stage:
                 stdout=out,
                 stderr=err,
             )
-        self.nodes.append(Process(node, process, log))
+        self.nodes.append(NodeProcess(node, process, log))
         return self.nodes[-1]
 
     def push(self, name: str, text: str) -> None:
@@ -135,11 +135,11 @@ class Stage:
 
     def wait(self, what: str, test: Callable[[], bool]) -> None:
         """Waits until something is true, passing on what the nodes tell. Raises DemoFailed."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while not test():
             self.listen()
             if time.monotonic() > deadline:
-                raise DemoFailed(f"{what}: not within {PATIENCE:.0f} s. The nodes' words are in {self.folder}")
+                raise DemoFailed(f"{what}: not within {TIMEOUT_SECONDS:.0f} s. The nodes' words are in {self.folder}")
             time.sleep(0.2)
         self.listen()
 
@@ -160,9 +160,9 @@ class Stage:
 
 
 @contextmanager
-def staged(folder: Path, tell: Tell) -> Iterator[Stage]:
+def running_demo_fleet(folder: Path, tell: OnNodeEvent) -> Iterator[DemoFleet]:
     """A stage whose processes are gone when it is left, however that happens."""
-    stage = Stage(folder, tell)
+    stage = DemoFleet(folder, tell)
     try:
         yield stage
     finally:

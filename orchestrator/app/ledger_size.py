@@ -8,17 +8,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.ledger import session_logs
-from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.ledger.transport import CLAIM, LATE
-from sync.git import LOOSE, Git
+from sync.git import MAX_LOOSE_OBJECTS, Git
 
-REFS, PACKS, STORE_MIB, OPEN, LOG_MIB, MONTH = 1000, 50, 2048, 1000, 8, 20_000
+MAX_REFS, MAX_PACKS, MAX_STORE_MIB, MAX_OPEN_MISSIONS, MAX_LOG_MIB, MAX_MISSIONS_A_MONTH = (
+    1000,
+    50,
+    2048,
+    1000,
+    8,
+    20_000,
+)
 """Live refs, packs and MiB of a repository, open missions, MiB of a running log, missions in one month: up to here a
 claim, a fold and a look cost about what they cost in a young ledger (docs/operating.md has the measurements)."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Excess:
+class SizeWarning:
     """Something above its limit, and what to do."""
 
     says: str
@@ -26,7 +33,7 @@ class Excess:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Disk:
+class RepositorySize:
     """What one repository takes. `where` says whose it is."""
 
     where: str
@@ -37,7 +44,7 @@ class Disk:
     mib: float
 
     @classmethod
-    def of(cls, where: str, folder: Path) -> Disk:
+    def of(cls, where: str, folder: Path) -> RepositorySize:
         """Counts. Raises GitError when the folder is no repository."""
         found = Git(folder).counted()
         mib = (found["size"] + found["size-pack"]) / 1024
@@ -51,73 +58,73 @@ class Disk:
         return f"{self.where} {self.mib:,.1f} MiB in {self.loose:,} loose objects and {self.packs:,} packs"
 
 
-def summary(ledger: Ledger, disks: list[Disk]) -> str:
+def summary(ledger: LedgerSnapshot, disks: list[RepositorySize]) -> str:
     """The ledger in one line."""
-    months = _months(ledger)
+    months = _missions_by_month(ledger)
     finished, newest = sum(months.values()), max(months.values(), default=0)
     parts = [
         f"{len(ledger.open):,} open and {finished:,} finished missions",
         f"{len(months)} months, the largest {newest:,}" if months else "",
         f"{len(ledger.refs):,} refs",
-        f"journal {sum(_logs(ledger).values()):,.1f} MiB",
+        f"journal {sum(_log_sizes(ledger).values()):,.1f} MiB",
         *(disk.says for disk in disks),
     ]
     return " · ".join(part for part in parts if part)
 
 
-def excesses(ledger: Ledger, disks: list[Disk]) -> Iterator[Excess]:
+def size_warnings(ledger: LedgerSnapshot, disks: list[RepositorySize]) -> Iterator[SizeWarning]:
     """Everything that is above its limit."""
     for disk in disks:
-        yield from _disk(disk)
-    yield from _refs(ledger)
-    if len(ledger.open) > OPEN:
-        yield Excess(
+        yield from _repository_warnings(disk)
+    yield from _ref_warnings(ledger)
+    if len(ledger.open) > MAX_OPEN_MISSIONS:
+        yield SizeWarning(
             says=f"{len(ledger.open):,} open missions: every node reads them all at every change",
             remedy="`shiftbook mission list` shows what waits; cancel what nobody wants any more",
         )
-    for path, mib in _logs(ledger).items():
-        if mib > LOG_MIB and "/log/" not in f"/{path}":
-            yield Excess(
+    for path, mib in _log_sizes(ledger).items():
+        if mib > MAX_LOG_MIB and "/log/" not in f"/{path}":
+            yield SizeWarning(
                 says=f"{path} has {mib:,.1f} MiB, which each fold writes anew",
                 remedy="nodes move older months to log/ by themselves; is one running (`shiftbook fleet`)?",
             )
-    for month, count in _months(ledger).items():
-        if count > MONTH:
-            yield Excess(
+    for month, count in _missions_by_month(ledger).items():
+        if count > MAX_MISSIONS_A_MONTH:
+            yield SizeWarning(
                 says=f"{month} has {count:,} finished missions: each fold of that month writes the list of them anew",
                 remedy="nothing to do: it ends with the month; a ledger for each team keeps months smaller",
             )
 
 
-def _disk(disk: Disk) -> Iterator[Excess]:
-    if disk.loose > LOOSE or disk.packs > PACKS:
-        yield Excess(
+def _repository_warnings(disk: RepositorySize) -> Iterator[SizeWarning]:
+    if disk.loose > MAX_LOOSE_OBJECTS or disk.packs > MAX_PACKS:
+        yield SizeWarning(
             says=f"{disk.where} has {disk.loose:,} loose objects and {disk.packs:,} packs",
             remedy=f"`git -C {disk.folder} gc`; it may be done while nodes work",
         )
-    if disk.mib > STORE_MIB:
-        yield Excess(
+    if disk.mib > MAX_STORE_MIB:
+        yield SizeWarning(
             says=f"{disk.where} takes {disk.mib:,.0f} MiB",
             remedy=f"`git -C {disk.folder} gc`, then look for large diffs and outputs in missions/archive/",
         )
 
 
-def _refs(ledger: Ledger) -> Iterator[Excess]:
-    if len(ledger.refs) <= REFS:
+def _ref_warnings(ledger: LedgerSnapshot) -> Iterator[SizeWarning]:
+    if len(ledger.refs) <= MAX_REFS:
         return
     kinds = Counter("late" if ref.startswith(LATE) else "claim" if ref.startswith(CLAIM) else "" for ref in ledger.refs)
     if kinds["late"] >= kinds["claim"]:
         remedy = "late work that was looked at goes with `git push URL --delete refs/shiftbook/late/NAME`"
     else:
         remedy = "claims go when they are folded: is a node running that does it (`shiftbook fleet`)?"
-    yield Excess(says=f"{len(ledger.refs):,} live refs, which every fetch lists", remedy=remedy)
+    yield SizeWarning(says=f"{len(ledger.refs):,} live refs, which every fetch lists", remedy=remedy)
 
 
-def _months(ledger: Ledger) -> dict[str, int]:
+def _missions_by_month(ledger: LedgerSnapshot) -> dict[str, int]:
     return {month: len(blobs) for month, blobs in ledger.archive.months}
 
 
-def _logs(ledger: Ledger) -> dict[str, float]:
+def _log_sizes(ledger: LedgerSnapshot) -> dict[str, float]:
     """MiB of each file of the journal."""
     files = session_logs.files(ledger.store, ledger.tree)
     return {file.path: ledger.store.size(file.oid) / 2**20 for file in files}

@@ -86,7 +86,7 @@ Finished missions move to `archive/<year-month>/`. The fields of the front matte
 """
 
 
-def ledger(name: str) -> dict[str, str]:
+def ledger_files(name: str) -> dict[str, str]:
     """A new ledger's files by path."""
     return {
         "fleet.toml": FLEET.format(name=name.replace('"', "")),

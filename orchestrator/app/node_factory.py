@@ -7,46 +7,46 @@ from dataclasses import replace
 from functools import partial
 
 from missions.mission import PAID_AGENTS, TASKS, Mission
-from missions.selection import Offer
+from missions.selection import NodeCapabilities
 from orchestrator.app import setup, wiring
 from orchestrator.core import pricing
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Usage
-from orchestrator.core.ports.storage import Run, UsageBook
+from orchestrator.core.ports.storage import UsageBook, UsageOwner
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace.clone import Workspaces
-from orchestrator.ledger.node_pages import Sightings
-from orchestrator.ledger.result_report import Attempt
-from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.node_pages import LastSeenStore
+from orchestrator.ledger.result_report import EndedAttempt
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.ledger.transport import BEAT
 from orchestrator.node import budget_and_disk
-from orchestrator.node.announcer import Bulletin, state
-from orchestrator.node.executor import Workshop
-from orchestrator.node.handback import Delivery
-from orchestrator.node.heartbeat import Pulse
+from orchestrator.node.announcer import NodePagePublisher, volatile_state
+from orchestrator.node.executor import Executor
+from orchestrator.node.handback import Handback
+from orchestrator.node.heartbeat import Heartbeat
 from orchestrator.node.loop import Node
-from orchestrator.node.maintenance import Upkeep
-from orchestrator.node.notifications.publisher import open_herald
+from orchestrator.node.maintenance import Maintenance
+from orchestrator.node.notifications.publisher import open_publisher
 from orchestrator.node.outbox import Outbox
-from orchestrator.node.scheduler import Intake
+from orchestrator.node.scheduler import Scheduler
 from orchestrator.policy.authorization import Trust
-from orchestrator.policy.unsandboxed import may_run_unconfined
-from orchestrator.policy.write_audit import Patrol
-from orchestrator.workflow.approval.delivery import Completion
-from orchestrator.workflow.approval.worker import Finisher
-from orchestrator.workflow.assignment.deferral import Deference
-from orchestrator.workflow.journal.review_schedule import Schedule
+from orchestrator.policy.unsandboxed import sandbox_required_reason
+from orchestrator.policy.write_audit import WriteAudit
+from orchestrator.workflow.approval.delivery import BranchDelivery
+from orchestrator.workflow.approval.worker import DeliveryWorker
+from orchestrator.workflow.assignment.deferral import DeferralPolicy
+from orchestrator.workflow.journal.review_schedule import ReviewSchedule
 from sync.heartbeat import Beat
 
 
-def node(settings: Settings, tell: Tell) -> Node:
+def build_node(settings: Settings, tell: Tell) -> Node:
     """This machine's node, ready to run. Raises WrongSetting, BrokenLedger and SyncError."""
     link = wiring.remote(settings)
     reads = wiring.reader(settings, link)
     charter = reads.read(link.fetch()).charter
     link.timeout = max(5.0, min(60.0, charter.bus.lease / 3))
-    _, key = setup.keys(settings, settings.node)
-    speaker = wiring.bus(settings, link, name=settings.node, key=key)
+    _, key = setup.ensure_keys(settings, settings.node)
+    speaker = wiring.transport(settings, link, name=settings.node, key=key)
     answers = wiring.model(settings)
     required, held = charter.trust.sandbox == "required", (*charter.tools.ask, *charter.tools.deny)
     confinement = wiring.sandbox(required=required)
@@ -55,7 +55,7 @@ def node(settings: Settings, tell: Tell) -> Node:
         review = wiring.reviewer(settings, speaker, link, answers)
         workers[review.name] = review
     tasks = frozenset(TASKS) - (set() if settings.enable_vp_coder else {"coding_task"})
-    offer = Offer(
+    offer = NodeCapabilities(
         node=settings.node,
         role=settings.role.value,
         capabilities=settings.capabilities,
@@ -65,19 +65,19 @@ def node(settings: Settings, tell: Tell) -> Node:
     )
     kept = wiring.stores(settings)
     wake, trust = threading.Event(), Trust(link.store)
-    upkeep = Upkeep(
+    upkeep = Maintenance(
         bus=speaker,
         reader=reads,
         trust=trust,
         tell=tell,
         role=settings.role,
         clock=wiring.clock,
-        custody=wiring.custody(settings),
-        patrol=Patrol(path=settings.home / "patrol.json", of=settings.ledger),
-        schedule=Schedule(wake=wake.set, now=wiring.now),
+        custody=wiring.tamper_check(settings),
+        patrol=WriteAudit(path=settings.home / "patrol.json", of=settings.ledger),
+        schedule=ReviewSchedule(wake=wake.set, now=wiring.now),
         tidy=link.store.tidy,
-        finish=Finisher(
-            completion=Completion(  # with eyes of its own: it works in a thread beside the node's loop
+        finish=DeliveryWorker(
+            completion=BranchDelivery(  # with eyes of its own: it works in a thread beside the node's loop
                 bus=speaker,
                 reader=wiring.reader(settings, link),
                 trust=Trust(link.store),
@@ -88,10 +88,10 @@ def node(settings: Settings, tell: Tell) -> Node:
             wake=wake.set,
         ).step,
     )
-    herald = open_herald(
-        settings.node, settings.ledger, wiring.courier(settings), kept, tell=tell, now=wiring.now, clock=wiring.clock
+    herald = open_publisher(
+        settings.node, settings.ledger, wiring.notifier(settings), kept, tell=tell, now=wiring.now, clock=wiring.clock
     )
-    bulletin = Bulletin(
+    bulletin = NodePagePublisher(
         bus=speaker,
         reader=reads,
         offer=offer,
@@ -99,30 +99,32 @@ def node(settings: Settings, tell: Tell) -> Node:
         tell=tell,
         clock=wiring.clock,
         spent=lambda since: [row for row in kept.usage.spent(since=since) if row.node == settings.node],
-        state=partial(state, settings.home),
+        state=partial(volatile_state, settings.home),
         notifies=herald is not None,
     )
 
-    def barred(ledger: Ledger, mission: Mission) -> str:
+    def barred(ledger: LedgerSnapshot, mission: Mission) -> str:
         if confinement.name != "none":
             return ""
-        return may_run_unconfined(mission, Trust(link.store).judge(ledger, signed=True).standing(mission).tier)
+        return sandbox_required_reason(mission, Trust(link.store).judge(ledger, signed=True).standing(mission).tier)
 
-    purse = budget_and_disk.purse(settings.node, kept.usage, now=wiring.now, clock=wiring.clock, price=pricing.cost)
-    workshop = Workshop(
+    purse = budget_and_disk.build_budget_tracker(
+        settings.node, kept.usage, now=wiring.now, clock=wiring.clock, price=pricing.cost
+    )
+    workshop = Executor(
         agents=workers,
         folder=settings.home / "work",
         counts={"builtin": answers.count},
-        words=wiring.words(answers),
+        words=wiring.sentence_writer(answers),
         now=wiring.now,
-        recall=wiring.recollection(settings).lines,
+        recall=wiring.search_index(settings).lines,
         purse=purse,
         tools=lambda ledger, mission: Trust(link.store).judge(ledger, signed=True).tools(mission),
-        barred=barred,
+        unsafe_reason=barred,
         room=lambda ledger: clearance.room(ledger),  # which knows the workshop's folders
     )
     outbox = Outbox(settings.home / "outbox")
-    clearance = budget_and_disk.clearance(
+    clearance = budget_and_disk.cleanup(
         settings.home,
         settings.node,
         folders=workshop.folders,
@@ -132,32 +134,42 @@ def node(settings: Settings, tell: Tell) -> Node:
         clock=wiring.clock,
         tell=tell,
     )
-    intake = Intake(bus=speaker, reader=reads, trust=trust, offer=offer, tell=tell, afford=purse.shut, barred=barred)
+    intake = Scheduler(
+        bus=speaker,
+        reader=reads,
+        trust=trust,
+        offer=offer,
+        tell=tell,
+        over_budget_reason=purse.day_budget_reason,
+        unsafe_reason=barred,
+    )
     clones = Workspaces(cache=settings.home / "cache")
-    intake.fitting.deference = Deference(offer=offer, warm=lambda seen, name: clones.has(seen.charter.project(name)))
+    intake.eligibility.deference = DeferralPolicy(
+        offer=offer, warm=lambda seen, name: clones.has(seen.charter.project(name))
+    )
     return Node(
-        intake=intake,
-        delivery=Delivery(bus=speaker, outbox=outbox, tell=tell),
-        workshop=workshop,
-        pulse=Pulse(Beat(link, link.store, BEAT + settings.node), clock=wiring.clock),
+        scheduler=intake,
+        handback=Handback(bus=speaker, outbox=outbox, tell=tell),
+        executor=workshop,
+        heartbeat=Heartbeat(Beat(link, link.store, BEAT + settings.node), clock=wiring.clock),
         role=settings.role,
         clock=wiring.clock,
-        book=partial(_book, kept.usage),
-        let_go=(*((herald.close,) if herald else ()), upkeep.schedule.close, link.close, answers.close, kept.close),
+        book=partial(_record_usage, kept.usage),
+        on_close=(*((herald.close,) if herald else ()), upkeep.schedule.close, link.close, answers.close, kept.close),
         slots=settings.slots,
-        sightings=Sightings(settings.home / "seen.json"),
+        sightings=LastSeenStore(settings.home / "seen.json"),
         wake=wake,
-        upkeep=upkeep,
-        clearance=clearance,
+        maintenance=upkeep,
+        cleanup=clearance,
         bulletin=bulletin,
         herald=herald,
     )
 
 
-def _book(book: UsageBook, attempt: Attempt) -> None:
+def _record_usage(book: UsageBook, attempt: EndedAttempt) -> None:
     """Notes what an attempt took."""
     mission, claim = attempt.mission, attempt.claim
-    run = Run(
+    run = UsageOwner(
         node=claim.node,
         mission=mission.name,
         epoch=claim.epoch,
@@ -167,10 +179,10 @@ def _book(book: UsageBook, attempt: Attempt) -> None:
     )
     used = attempt.outcome.usage
     if used.cost_usd is None:
-        used = replace(used, cost_usd=pricing.cost(used) if _costs(mission.worker, used) else 0.0)
+        used = replace(used, cost_usd=pricing.cost(used) if _may_cost_money(mission.worker, used) else 0.0)
     book.record(run, used, when=attempt.finished)
 
 
-def _costs(agent: str, used: Usage) -> bool:
+def _may_cost_money(agent: str, used: Usage) -> bool:
     """Whether a run may have cost money: neither a command does nor a model on this machine, whatever it is called."""
     return agent in PAID_AGENTS or used.backend == "openai"

@@ -15,15 +15,15 @@ from orchestrator.core.errors import OrchestratorError, Refused
 from orchestrator.core.events import Tell
 from orchestrator.core.settings import Settings
 from orchestrator.node import wakeups
-from orchestrator.node.clone_watch import Watching
-from orchestrator.node.commit_rules import FOLDERS
-from orchestrator.node.executor import Reason
+from orchestrator.node.clone_watch import CloneWatch
+from orchestrator.node.commit_rules import WATCHED_FOLDERS
+from orchestrator.node.executor import StopReason
 from orchestrator.node.loop import Node
-from orchestrator.node.wakeups import Listener
+from orchestrator.node.wakeups import HqEventClient
 from sync.watch import TreeWatch, watch_file, watch_refs
 
 
-def serve(settings: Settings, tell: Tell, *, once: bool) -> None:
+def run_node(settings: Settings, tell: Tell, *, once: bool) -> None:
     """Runs this machine's node until it is drained. Raises Refused when one runs here, and what Node.run raises.
 
     The first SIGTERM or SIGINT drains, the second cancels; SIGKILL loses nothing, the next start picks it up.
@@ -39,18 +39,18 @@ def serve(settings: Settings, tell: Tell, *, once: bool) -> None:
 
 
 def _run(settings: Settings, tell: Tell, *, once: bool) -> None:
-    node = node_factory.node(settings, tell)
+    node = node_factory.build_node(settings, tell)
     web = WebServer(settings.home, tell) if settings.http is not None and not once else None
-    _obey_signals(node, tell, web)
-    stops = [_watch(settings.ledger, node.wake.set)]
-    stops.append(watch_file(settings.home / wakeups.FILE, node.wake.set))
+    _install_signal_handlers(node, tell, web)
+    stops = [_watch_ledger(settings.ledger, node.wake.set)]
+    stops.append(watch_file(settings.home / wakeups.NUDGE_FILE, node.wake.set))
     if settings.hq_url and not once:
-        ear = Listener(settings.hq_url, settings.hq_token.get_secret_value(), node.wake.set, tell)
+        ear = HqEventClient(settings.hq_url, settings.hq_token.get_secret_value(), node.wake.set, tell)
         stops.append(ear.start())
     if web is not None:
         web.start()
         stops.append(web.stop)
-    agents = ", ".join(sorted(node.intake.offer.agents)) or "no agent"
+    agents = ", ".join(sorted(node.scheduler.offer.agents)) or "no agent"
     tell("ready", f"{settings.node} ({settings.role.label}) works for {settings.ledger} with {agents}")
     try:
         if settings.watch is not None and not once:
@@ -63,7 +63,7 @@ def _run(settings: Settings, tell: Tell, *, once: bool) -> None:
     tell("stopped", f"{settings.node} is gone; nothing is left undone")
 
 
-def _watch(ledger: str, nudge: Callable[[], None]) -> Callable[[], None]:
+def _watch_ledger(ledger: str, nudge: Callable[[], None]) -> Callable[[], None]:
     """Watches a ledger that lies on this disk; any other is polled."""
     path = Path(ledger.removeprefix("file://"))
     bare = path / ".git" if (path / ".git").is_dir() else path
@@ -104,9 +104,9 @@ def _watch_clone(settings: Settings, folder: Path, tell: Tell, sent: Callable[[]
     return stop
 
 
-def _watch_until(watching: Watching, stopped: threading.Event) -> None:
+def _watch_until(watching: CloneWatch, stopped: threading.Event) -> None:
     tree = watching.tree
-    eyes = TreeWatch(tree.folder, FOLDERS, watching.moved)
+    eyes = TreeWatch(tree.folder, WATCHED_FOLDERS, watching.moved)
     watching.tell("watching", f"edits in {tree.folder} are committed after {watching.quiet:g} quiet seconds")
     try:
         watching.run(eyes.refresh, stopped)
@@ -115,11 +115,11 @@ def _watch_until(watching: Watching, stopped: threading.Event) -> None:
         tree.close()
 
 
-def _obey_signals(node: Node, tell: Tell, web: WebServer | None) -> None:
+def _install_signal_handlers(node: Node, tell: Tell, web: WebServer | None) -> None:
     def obey(number: int, frame: object) -> None:
         if node.draining:
             tell("cancelling", "ending the running work now; it goes back into the queue")
-            node.stop_jobs(Reason.STOPPING)
+            node.stop_jobs(StopReason.STOPPING)
             if web is not None:
                 web.cut()
         else:

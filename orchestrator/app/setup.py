@@ -18,14 +18,14 @@ from orchestrator.app import ledger_templates
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.ledger import merge_driver
-from orchestrator.ledger.trust_pins import Pins
+from orchestrator.ledger.trust_pins import TrustPins
 from sync.errors import GitError
-from sync.git import Git, bearer
+from sync.git import Git, bearer_environment
 from sync.signatures import Key, Principal, make_key, read_signers
 
 
 @dataclass(frozen=True, kw_only=True)
-class Founded:
+class LedgerSetup:
     """What init or join made. `done` lists what changed, in words; empty when everything was there already."""
 
     folder: Path
@@ -49,13 +49,13 @@ def person_name(git: Git) -> str:
     return slug(name or login)
 
 
-def keys(settings: Settings, person: str) -> tuple[Key, Key]:
+def ensure_keys(settings: Settings, person: str) -> tuple[Key, Key]:
     """This machine's key for the person and for the node; made when they are missing."""
     folder = settings.home / "keys"
     return make_key(folder / "person", person), make_key(folder / "node", settings.node)
 
 
-def init(folder: Path, settings: Settings, *, remote: str = "") -> Founded:
+def init(folder: Path, settings: Settings, *, remote: str = "") -> LedgerSetup:
     """Makes a ledger in `folder`, or completes the one that is there. Raises WrongSetting and GitError."""
     folder = folder.absolute()
     done: list[str] = []
@@ -67,12 +67,12 @@ def init(folder: Path, settings: Settings, *, remote: str = "") -> Founded:
     branch = git.text("symbolic-ref", "--short", "HEAD")
     _without_password(remote)
     url = _remote(git, folder, remote, branch, done)
-    git = Git(folder, env=bearer(url, settings.git_token.get_secret_value()))
+    git = Git(folder, env=bearer_environment(url, settings.git_token.get_secret_value()))
     person = person_name(git)
-    mine, node = keys(settings, person)
-    _sign_here(git, folder, settings, person)
-    _settle_with_remote(git, branch)
-    wanted = _wanted(folder, (person, mine), (settings.node, node))
+    mine, node = ensure_keys(settings, person)
+    _configure_signing(git, folder, settings, person)
+    _merge_remote_branch(git, branch)
+    wanted = _files_to_write(folder, (person, mine), (settings.node, node))
     for path, text in wanted.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
@@ -83,19 +83,19 @@ def init(folder: Path, settings: Settings, *, remote: str = "") -> Founded:
     if _unpushed(git, branch):
         git.run("push", "--quiet", "--no-verify", "--set-upstream", "origin", branch)
         done.append(f"pushed {branch} to {url}")
-    done += _remember(settings, url, branch)
-    Pins(path=settings.home / "pin.json", ledger=url).anchor(git.text("rev-parse", "HEAD"))
-    return _founded(folder, url, branch, person, mine, done)
+    done += _write_environment_file(settings, url, branch)
+    TrustPins(path=settings.home / "pin.json", ledger=url).anchor(git.text("rev-parse", "HEAD"))
+    return _setup_result(folder, url, branch, person, mine, done)
 
 
-def join(url: str, folder: Path, settings: Settings) -> Founded:
+def join(url: str, folder: Path, settings: Settings) -> LedgerSetup:
     """Clones a ledger for a person, with signing set up. Raises NotFound when there is none, and GitError."""
     folder = folder.absolute()
     done: list[str] = []
     if not (folder / ".git").exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         _without_password(url)
-        shown = bearer(url, settings.git_token.get_secret_value())
+        shown = bearer_environment(url, settings.git_token.get_secret_value())
         Git(folder.parent, env=shown).run("clone", "--quiet", "--", url, str(folder))
         done.append(f"cloned {url} into {folder}")
     git = Git(folder)
@@ -104,11 +104,11 @@ def join(url: str, folder: Path, settings: Settings) -> Founded:
     branch = git.text("symbolic-ref", "--short", "HEAD")
     origin = git.text("remote", "get-url", "origin")
     person = person_name(git)
-    mine, _ = keys(settings, person)
-    _sign_here(git, folder, settings, person)
-    done += _remember(settings, origin, branch)
-    Pins(path=settings.home / "pin.json", ledger=origin).anchor(git.text("rev-parse", "HEAD"))
-    return _founded(folder, origin, branch, person, mine, done)
+    mine, _ = ensure_keys(settings, person)
+    _configure_signing(git, folder, settings, person)
+    done += _write_environment_file(settings, origin, branch)
+    TrustPins(path=settings.home / "pin.json", ledger=origin).anchor(git.text("rev-parse", "HEAD"))
+    return _setup_result(folder, origin, branch, person, mine, done)
 
 
 def _without_password(url: str) -> None:
@@ -134,7 +134,7 @@ def _remote(git: Git, folder: Path, wanted: str, branch: str, done: list[str]) -
     return url
 
 
-def _sign_here(git: Git, folder: Path, settings: Settings, person: str) -> None:
+def _configure_signing(git: Git, folder: Path, settings: Settings, person: str) -> None:
     """Sets this one clone up so that a plain `git commit` is signed with the person's key."""
     identity = {"user.name": person, "user.email": f"{person}@shiftbook.invalid"}
     missing = {key: value for key, value in identity.items() if not git.text("config", "--get", key, codes=(0, 1))}
@@ -147,12 +147,12 @@ def _sign_here(git: Git, folder: Path, settings: Settings, person: str) -> None:
             "gpg.ssh.allowedSignersFile": str(folder / "allowed_signers"),
             "pull.rebase": "true",
             # -P: the ledger's folder, where Git runs the driver, must not be where Python looks for modules
-            **merge_driver.settings(f"{shlex.quote(sys.executable)} -P -m orchestrator"),
+            **merge_driver.driver_settings(f"{shlex.quote(sys.executable)} -P -m orchestrator"),
         }
     )
 
 
-def _settle_with_remote(git: Git, branch: str) -> None:
+def _merge_remote_branch(git: Git, branch: str) -> None:
     """Takes in what the remote has already: a ledger that somebody else made there must not be forked."""
     try:
         git.run("fetch", "--quiet", "origin")
@@ -165,12 +165,14 @@ def _settle_with_remote(git: Git, branch: str) -> None:
         git.run("merge", "--quiet", "--ff-only", f"origin/{branch}", codes=(0, 1, 128))
 
 
-def _wanted(folder: Path, person: tuple[str, Key], node: tuple[str, Key]) -> dict[str, str]:
+def _files_to_write(folder: Path, person: tuple[str, Key], node: tuple[str, Key]) -> dict[str, str]:
     """The ledger's files that are missing or must be completed, with their text."""
-    files = {path: text for path, text in ledger_templates.ledger(folder.name).items() if not (folder / path).exists()}
+    files = {
+        path: text for path, text in ledger_templates.ledger_files(folder.name).items() if not (folder / path).exists()
+    }
     attributes = folder / ".gitattributes"
     there = attributes.read_text(encoding="utf-8") if attributes.exists() else ""
-    if f"merge={merge_driver.NAME}" not in there:
+    if f"merge={merge_driver.DRIVER_NAME}" not in there:
         files[".gitattributes"] = there + ("\n" if there and not there.endswith("\n") else "") + merge_driver.ATTRIBUTES
     path = folder / "allowed_signers"
     before = path.read_text(encoding="utf-8") if path.exists() else ledger_templates.SIGNERS
@@ -188,7 +190,7 @@ def _unpushed(git: Git, branch: str) -> bool:
     return refs.get(f"refs/heads/{branch}") != refs.get(f"refs/remotes/origin/{branch}")
 
 
-def _remember(settings: Settings, url: str, branch: str) -> list[str]:
+def _write_environment_file(settings: Settings, url: str, branch: str) -> list[str]:
     """Writes into the home folder's `.env` which ledger this machine works for, unless it says so already."""
     path = settings.home / ".env"
     before = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -201,10 +203,10 @@ def _remember(settings: Settings, url: str, branch: str) -> list[str]:
     return [f"this machine's node works for {url} ({path})"]
 
 
-def _founded(folder: Path, url: str, branch: str, person: str, key: Key, done: list[str]) -> Founded:
+def _setup_result(folder: Path, url: str, branch: str, person: str, key: Key, done: list[str]) -> LedgerSetup:
     signers = read_signers((folder / "allowed_signers").read_text(encoding="utf-8"))
     listed = signers.get(key.public)
     name = listed.name if listed else person
     line = Principal(name=name, roles=frozenset({"author"}), key=key.public).line
     known = listed is not None and bool(listed.roles & {"author", "admin"})
-    return Founded(folder=folder, remote=url, branch=branch, person=name, done=tuple(done), known=known, line=line)
+    return LedgerSetup(folder=folder, remote=url, branch=branch, person=name, done=tuple(done), known=known, line=line)

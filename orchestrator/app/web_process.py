@@ -17,11 +17,11 @@ from pathlib import Path
 
 from orchestrator.core.events import Tell
 
-FIRST_REST, LONGEST_REST = 1.0, 300.0
+FIRST_RESTART_SECONDS, MAX_RESTART_SECONDS = 1.0, 300.0
 """Seconds before it is started again; twice as long each time, until it has lived for a while. Starting takes most of
 a second of a core, and an idle node has one in a hundred."""
-LIVED = 60.0
-PATIENCE = 90.0
+STABLE_SECONDS = 60.0
+STOP_TIMEOUT_SECONDS = 90.0
 """Seconds that it may take to end after SIGTERM: more than its answers may take to be told."""
 
 
@@ -51,7 +51,7 @@ class WebServer:
     def stop(self) -> None:
         """Drains it and waits."""
         self.drain()
-        self._thread.join(timeout=PATIENCE)
+        self._thread.join(timeout=STOP_TIMEOUT_SECONDS)
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -60,16 +60,16 @@ class WebServer:
             process.send_signal(number)
 
     def _run(self) -> None:
-        rest = FIRST_REST
+        rest = FIRST_RESTART_SECONDS
         while not self._ending.is_set():
             begun = time.monotonic()
             code = self._live()
             if self._ending.is_set():
                 return
-            rest = FIRST_REST if time.monotonic() - begun >= LIVED else rest
+            rest = FIRST_RESTART_SECONDS if time.monotonic() - begun >= STABLE_SECONDS else rest
             self.tell("http", f"the web server ended ({self._why(code)}); it is started again", once=True)
             self._ending.wait(rest)
-            rest = min(rest * 2, LONGEST_REST)
+            rest = min(rest * 2, MAX_RESTART_SECONDS)
 
     def _live(self) -> int:
         """One life of it; returns its exit code."""

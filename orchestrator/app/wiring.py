@@ -13,37 +13,37 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestrator.adapters.agents.log_review import ReviewAgent, Words
-from orchestrator.adapters.models.configured import candidates
-from orchestrator.adapters.models.manager import Shelf
-from orchestrator.adapters.models.router import Routed, Router
+from orchestrator.adapters.agents.log_review import ReviewAgent, SentenceWriter
+from orchestrator.adapters.models.configured import configured_candidates
+from orchestrator.adapters.models.manager import ModelManager
+from orchestrator.adapters.models.router import RoutedModel, Router
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.adapters.sandbox.none import NoSandbox
 from orchestrator.app import setup
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Agent, Model, Project, Sandbox
-from orchestrator.core.ports.model_backend import Candidate
-from orchestrator.core.ports.notifier import Courier
+from orchestrator.core.ports.model_backend import BackendCandidate
+from orchestrator.core.ports.notifier import Notifier
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.settings import Settings
 from orchestrator.execution.programs.port import Program
 from orchestrator.execution.workspace.clone import Workspaces
-from orchestrator.ledger.node_pages import Sightings
-from orchestrator.ledger.snapshot import Reader
-from orchestrator.ledger.transport import Bus
-from orchestrator.ledger.trust_pins import Pins
-from orchestrator.ledger.trust_root import Constitution
-from orchestrator.node.clone_watch import Watching
-from orchestrator.node.commit_rules import WATCHED, merger
+from orchestrator.ledger.node_pages import LastSeenStore
+from orchestrator.ledger.snapshot import SnapshotReader
+from orchestrator.ledger.transport import Transport
+from orchestrator.ledger.trust_pins import TrustPins
+from orchestrator.ledger.trust_root import TrustRoot
+from orchestrator.node.clone_watch import CloneWatch
+from orchestrator.node.commit_rules import WATCHED_PATHS, build_merge
 from orchestrator.policy.authorization import Trust
 from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.journal.log import Logbook
 from orchestrator.workflow.journal.memos import Memos
 from orchestrator.workflow.journal.review import Reviews
-from orchestrator.workflow.journal.search_index import Recollection
-from orchestrator.workflow.journal.tamper_check import Custody
-from sync.clone_push import Upstream
+from orchestrator.workflow.journal.search_index import SearchIndex
+from orchestrator.workflow.journal.tamper_check import TamperCheck
+from sync.clone_push import UpstreamBranch
 from sync.errors import GitError
 from sync.git import Git
 from sync.git_remote import GitRemote
@@ -71,9 +71,9 @@ def remote(settings: Settings) -> GitRemote:
     return GitRemote(settings.ledger, settings.home / "ledger.git", branch=settings.branch, token=token)
 
 
-def bus(settings: Settings, link: GitRemote, *, name: str, key: Key) -> Bus:
+def transport(settings: Settings, link: GitRemote, *, name: str, key: Key) -> Transport:
     """A speaker on the bus who signs with `key`."""
-    return Bus(
+    return Transport(
         remote=link,
         store=link.store,
         name=name,
@@ -86,51 +86,51 @@ def bus(settings: Settings, link: GitRemote, *, name: str, key: Key) -> Bus:
     )
 
 
-def reader(settings: Settings, link: GitRemote) -> Reader:
+def reader(settings: Settings, link: GitRemote) -> SnapshotReader:
     """Reads the ledger as this machine trusts it."""
-    pins = Pins(path=settings.home / "pin.json", ledger=settings.ledger)
-    return Reader(link.store, Constitution(link.store, pins.anchor, pins), settings.branch)
+    pins = TrustPins(path=settings.home / "pin.json", ledger=settings.ledger)
+    return SnapshotReader(link.store, TrustRoot(link.store, pins.anchor, pins), settings.branch)
 
 
 def fleet(settings: Settings) -> Fleet:
     """The door for the person at this machine. Raises WrongSetting when no ledger is set."""
     link = remote(settings)
     person = setup.person_name(Git(Path.cwd()))
-    key, _ = setup.keys(settings, person)
+    key, _ = setup.ensure_keys(settings, person)
     return Fleet(
-        bus=bus(settings, link, name=person, key=key),
+        bus=transport(settings, link, name=person, key=key),
         reader=reader(settings, link),
         trust=Trust(link.store),
-        sightings=Sightings(settings.home / "seen.json"),
+        sightings=LastSeenStore(settings.home / "seen.json"),
         now=now,
-        recall=recollection(settings).lines,
+        recall=search_index(settings).lines,
         cache=settings.home / "cache",
     )
 
 
 def agents_fleet(settings: Settings, door: Fleet, agent: str) -> Fleet:
     """The same door for an agent from outside: what it writes is in its own name, signed by the node."""
-    _, key = setup.keys(settings, door.bus.name)
+    _, key = setup.ensure_keys(settings, door.bus.name)
     return replace(door, bus=replace(door.bus, name=agent, sign=key.sign, key=key.public), cache=None)
 
 
-def recollection(settings: Settings) -> Recollection:
+def search_index(settings: Settings) -> SearchIndex:
     """This machine's index of the journal."""
-    return Recollection(path=settings.home / "recall.db", of=settings.ledger)
+    return SearchIndex(path=settings.home / "recall.db", of=settings.ledger)
 
 
 def logbook(settings: Settings, door: Fleet | None = None) -> Logbook:
     """The journal, for the person at this machine. Raises WrongSetting when no ledger is set."""
     door = door or fleet(settings)
-    return Logbook(bus=door.bus, reader=door.reader, ledger=door.ledger, recollection=recollection(settings))
+    return Logbook(bus=door.bus, reader=door.reader, ledger=door.ledger, recollection=search_index(settings))
 
 
-def memos(speaker: Bus, reads: Reader, trust: Trust) -> Memos:
+def memos(speaker: Transport, reads: SnapshotReader, trust: Trust) -> Memos:
     """What the fleet has learned, for one speaker on the bus."""
     return Memos(bus=speaker, reader=reads, trust=trust, ledger=lambda: reads.read(speaker.remote.fetch()))
 
 
-def reviews(settings: Settings, speaker: Bus, reads: Reader, answers: Model, *, clone: bool) -> Reviews:
+def reviews(settings: Settings, speaker: Transport, reads: SnapshotReader, answers: Model, *, clone: bool) -> Reviews:
     """The review of the logs. Without `clone` a project's files are only looked at where a clone of it is here."""
     never = threading.Event()
     workspaces = Workspaces(cache=settings.home / "cache")
@@ -138,24 +138,24 @@ def reviews(settings: Settings, speaker: Bus, reads: Reader, answers: Model, *, 
     def paths(project: Project) -> frozenset[str]:
         return workspaces.files(project, never, clone=clone)
 
-    return Reviews(bus=speaker, reader=reads, paths=paths, wording=Words(model=answers, stop=never))
+    return Reviews(bus=speaker, reader=reads, paths=paths, wording=SentenceWriter(model=answers, stop=never))
 
 
-def reviewer(settings: Settings, speaker: Bus, link: GitRemote, answers: Model) -> ReviewAgent:
+def reviewer(settings: Settings, speaker: Transport, link: GitRemote, answers: Model) -> ReviewAgent:
     """The agent of reviews, with eyes of its own: it works in a thread beside the node's loop."""
     own = reader(settings, link)
     held = reviews(settings, speaker, own, answers, clone=True)
     return ReviewAgent(reviews=held, memos=memos(speaker, own, Trust(link.store)))
 
 
-def words(answers: Model) -> Callable[[str], str]:
+def sentence_writer(answers: Model) -> Callable[[str], str]:
     """A model as what words a sentence."""
-    return Words(model=answers, stop=threading.Event())
+    return SentenceWriter(model=answers, stop=threading.Event())
 
 
-def custody(settings: Settings) -> Custody:
+def tamper_check(settings: Settings) -> TamperCheck:
     """What this machine knows of changes to old entries."""
-    return Custody(path=settings.home / "journal.json", of=settings.ledger)
+    return TamperCheck(path=settings.home / "journal.json", of=settings.ledger)
 
 
 def stores(settings: Settings) -> Stores:
@@ -167,27 +167,27 @@ def stores(settings: Settings) -> Stores:
 
 def router(settings: Settings) -> Router:
     """What chooses who answers on this machine. Looks for nobody yet."""
-    return Router(candidates(settings), clock=clock)
+    return Router(configured_candidates(settings), clock=clock)
 
 
 def models_missing(chooser: Router) -> str:
     """Why no model can answer now; empty where one can."""
-    return Routed(chooser, context_tokens=0).missing() or ""
+    return RoutedModel(chooser, context_tokens=0).missing() or ""
 
 
-def only(candidate: Candidate) -> Router:
+def only(candidate: BackendCandidate) -> Router:
     """A router with one backend to choose from."""
     return Router([candidate], clock=clock)
 
 
 def model(settings: Settings) -> Model:
     """The model that this machine answers with: whatever its router chooses. Loads nothing yet."""
-    return Routed(router(settings), context_tokens=settings.context)
+    return RoutedModel(router(settings), context_tokens=settings.context)
 
 
-def shelf(settings: Settings) -> Shelf:
+def model_manager(settings: Settings) -> ModelManager:
     """The models of this machine."""
-    return Shelf(settings=settings, router=router(settings))
+    return ModelManager(settings=settings, router=router(settings))
 
 
 def sandbox(*, required: bool) -> Sandbox:
@@ -207,32 +207,32 @@ def agents(settings: Settings, answers: Model, *, required: bool, held: Iterable
     """The agents that work on this machine, by name. `held` is what the built-in one's tools may not do."""
     from orchestrator.adapters.agents.builtin import BuiltinAgent
     from orchestrator.adapters.agents.command import CommandAgent
-    from orchestrator.adapters.agents.program_agent import CodingAgent
-    from orchestrator.adapters.agents.tool_worker import ALONE
-    from orchestrator.execution.attempt import Attempts
+    from orchestrator.adapters.agents.program_agent import ProgramAgent
+    from orchestrator.adapters.agents.tool_worker import UNATTENDED_POLICY
+    from orchestrator.execution.attempt import AttemptRunner
 
     if not settings.accept_delegations:
         return {}
     confined, spaces = sandbox(required=required), Workspaces(cache=settings.home / "cache")
-    attempts = Attempts(sandbox=confined, workspaces=spaces, node=settings.node)
+    attempts = AttemptRunner(sandbox=confined, workspaces=spaces, node=settings.node)
     command = CommandAgent(sandbox=confined, workspaces=spaces, node=settings.node)
-    coding = [CodingAgent(program=each, attempts=attempts) for each in programs()]
-    policy = replace(ALONE, denies=ALONE.denies.union(held))
+    coding = [ProgramAgent(program=each, attempts=attempts) for each in programs()]
+    policy = replace(UNATTENDED_POLICY, denies=UNATTENDED_POLICY.denies.union(held))
     found: list[Agent] = [BuiltinAgent(model=answers, attempts=attempts, policy=policy), command, *coding]
     return {agent.name: agent for agent in found if agent.missing() is None}
 
 
-def watching(settings: Settings, folder: Path, tell: Tell, sent: Callable[[], None] = lambda: None) -> Watching:
+def watching(settings: Settings, folder: Path, tell: Tell, sent: Callable[[], None] = lambda: None) -> CloneWatch:
     """What turns edits in a person's clone into commits. Raises WrongSetting when `folder` is no clone of a ledger."""
     try:
-        tree = WorkTree(folder, settings.branch, WATCHED)
+        tree = WorkTree(folder, settings.branch, WATCHED_PATHS)
     except (GitError, OSError) as error:
         raise WrongSetting("SHIFTBOOK_WATCH", f"{folder} is not a clone of a ledger ({error})") from error
     if not (tree.folder / "fleet.toml").is_file():
         raise WrongSetting("SHIFTBOOK_WATCH", f"{tree.folder} is not a clone of a ledger: it has no fleet.toml")
-    return Watching(
+    return CloneWatch(
         tree=tree,
-        upstream=Upstream(tree, merger(tree.merged)),
+        upstream=UpstreamBranch(tree, build_merge(tree.merged)),
         tell=tell,
         clock=clock,
         quiet=settings.watch_quiet,
@@ -241,11 +241,11 @@ def watching(settings: Settings, folder: Path, tell: Tell, sent: Callable[[], No
     )
 
 
-def courier(settings: Settings) -> Courier | None:
+def notifier(settings: Settings) -> Notifier | None:
     """What carries messages to people; None where no address is set. Raises WrongSetting."""
     urls = settings.notify.get_secret_value()
     if not urls.strip():
         return None
-    from orchestrator.adapters.notifiers.apprise import AppriseCourier
+    from orchestrator.adapters.notifiers.apprise import AppriseNotifier
 
-    return AppriseCourier(urls=urls)
+    return AppriseNotifier(urls=urls)

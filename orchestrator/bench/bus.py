@@ -18,19 +18,19 @@ from pathlib import Path
 import psutil
 
 from orchestrator.bench.growth import first_look, large_ledger
-from orchestrator.bench.result import Result, at_most, median
-from orchestrator.bench.testbed import Ground, lay
-from orchestrator.ledger.claims import ask, claim, win
+from orchestrator.bench.result import Measurement, at_most, median
+from orchestrator.bench.testbed import Testbed, make_testbed
+from orchestrator.ledger.claims import claim_missions, prepare_claims, push_claims
 from orchestrator.ledger.transport import BEAT
 from sync.git import Git
-from sync.heartbeat import RING, Beat
+from sync.heartbeat import RING_BLOBS, Beat
 
-NODES, CLAIMS = 8, 20
+NODES, CLAIMS_PER_NODE = 8, 20
 """As in the promise: 8 nodes, distinct missions."""
 MIB = 1024 * 1024
 
 
-def measure(finished: int = 0) -> list[Result]:
+def measure(finished: int = 0) -> list[Measurement]:
     """The first five promises of the bus; with `finished`, only how a ledger with so many finished missions does."""
     if finished:
         with tempfile.TemporaryDirectory(prefix="shiftbook-bench-") as folder:
@@ -49,15 +49,15 @@ def measure(finished: int = 0) -> list[Result]:
 # -- 8 nodes, distinct missions -----------------------------------------------------------------------------------
 
 
-def _eight_nodes(root: Path) -> list[Result]:
-    ours = lay(root / "claims", missions=NODES * CLAIMS)
-    theirs = lay(root / "branch", missions=NODES * CLAIMS)
+def _eight_nodes(root: Path) -> list[Measurement]:
+    ours = make_testbed(root / "claims", missions=NODES * CLAIMS_PER_NODE)
+    theirs = make_testbed(root / "branch", missions=NODES * CLAIMS_PER_NODE)
     rate, tries, latencies = _race(_claims_one_by_one, ours)
     naive_rate, naive_tries, _ = _race(_pull_edit_commit_push, theirs)
     p95 = statistics.quantiles(latencies, n=20)[-1] * 1000
     ratio = rate / naive_rate
     return [
-        Result(
+        Measurement(
             name="8 nodes claim distinct missions",
             value=round(rate, 1),
             unit="claims/s",
@@ -66,12 +66,12 @@ def _eight_nodes(root: Path) -> list[Result]:
             bar=f">= 6 x pull-edit-commit-push on one branch ({naive_tries:.1f} tries each)",
             met=ratio >= 6,
         ),
-        Result(name="tries a claim", value=tries, unit="tries", bar="1.0", met=tries == 1.0),
+        Measurement(name="tries a claim", value=tries, unit="tries", bar="1.0", met=tries == 1.0),
         at_most("a claim, 95th percentile", p95, "ms", 200),
     ]
 
 
-def _race(run: Callable[[Ground, int, Barrier, str], None], ground: Ground) -> tuple[float, float, list[float]]:
+def _race(run: Callable[[Testbed, int, Barrier, str], None], ground: Testbed) -> tuple[float, float, list[float]]:
     """Lets NODES processes loose at the same moment. Returns claims a second, tries a claim, seconds of each claim."""
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(NODES)
@@ -87,30 +87,30 @@ def _race(run: Callable[[Ground, int, Barrier, str], None], ground: Ground) -> t
     return len(rows) / (ended - began), tries, [float(row[1]) - float(row[0]) for row in rows]
 
 
-def _claims_one_by_one(ground: Ground, node: int, start: Barrier, out: str) -> None:
+def _claims_one_by_one(ground: Testbed, node: int, start: Barrier, out: str) -> None:
     """One node: its own clone, its own key, each claim signed and pushed create-only."""
     bus = ground.bus(f"n{node}")
     bus.remote.fetch()
-    mine = [ground.filed(n) for n in range(node * CLAIMS, (node + 1) * CLAIMS)]
+    mine = [ground.filed(n) for n in range(node * CLAIMS_PER_NODE, (node + 1) * CLAIMS_PER_NODE)]
     rows = []
     start.wait()
     for filed in mine:
         began, tries, won = time.monotonic(), 0, False
         while not won:
             tries += 1
-            won = bool(claim(bus, [filed]))
+            won = bool(claim_missions(bus, [filed]))
         rows.append(f"{began} {time.monotonic()} {tries}")
     Path(out).write_text("\n".join(rows), encoding="utf-8")
 
 
-def _pull_edit_commit_push(ground: Ground, node: int, start: Barrier, out: str) -> None:
+def _pull_edit_commit_push(ground: Testbed, node: int, start: Barrier, out: str) -> None:
     """The plain way: every node edits the mission's file on the one branch, and tries again when it was overtaken."""
     clone = ground.root / f"clone-{node}"
     Git(ground.root).run("clone", "--quiet", str(ground.bare), str(clone))
     git = Git(clone)
     rows = []
     start.wait()
-    for number in range(node * CLAIMS, (node + 1) * CLAIMS):
+    for number in range(node * CLAIMS_PER_NODE, (node + 1) * CLAIMS_PER_NODE):
         began, tries, pushed = time.monotonic(), 0, False
         path = clone / "missions" / f"job-{number}.md"
         git.run("pull", "--quiet", "--rebase")
@@ -129,18 +129,18 @@ def _pull_edit_commit_push(ground: Ground, node: int, start: Barrier, out: str) 
 # -- 100 claims in one push ---------------------------------------------------------------------------------------
 
 
-def _hundred_at_once(root: Path, rounds: int = 9) -> Result:
-    ground = lay(root, missions=rounds * 101)
+def _hundred_at_once(root: Path, rounds: int = 9) -> Measurement:
+    ground = make_testbed(root, missions=rounds * 101)
     bus = ground.bus("n0")
     bus.remote.fetch()
     one, hundred = [], []
     for turn in range(rounds):
         first = turn * 101
-        one.append(_push_time(lambda at=first: win(bus, ask(bus, [ground.filed(at)]))))  # type: ignore[misc]
-        asked = ask(bus, [ground.filed(n) for n in range(first + 1, first + 101)])
-        hundred.append(_push_time(lambda held=asked: win(bus, held)))  # type: ignore[misc]
+        one.append(_push_time(lambda at=first: push_claims(bus, prepare_claims(bus, [ground.filed(at)]))))  # type: ignore[misc]
+        asked = prepare_claims(bus, [ground.filed(n) for n in range(first + 1, first + 101)])
+        hundred.append(_push_time(lambda held=asked: push_claims(bus, held)))  # type: ignore[misc]
     value, baseline = median(hundred) * 1000, median(one) * 1000
-    return Result(
+    return Measurement(
         name="100 claims by one node, one push",
         value=round(value, 1),
         unit="ms",
@@ -160,9 +160,9 @@ def _push_time(work: Callable[[], object]) -> float:
 # -- pushed -> claimed --------------------------------------------------------------------------------------------
 
 
-def _noticed(root: Path, rounds: int = 9) -> Result:
+def _noticed(root: Path, rounds: int = 9) -> Measurement:
     """From the moment a person's push has returned until the claim stands, beside a bare push and fetch."""
-    ground = lay(root, missions=0)
+    ground = make_testbed(root, missions=0)
     ours, bare = [], []
     with ground.serving() as node:
         for turn in range(rounds):
@@ -172,7 +172,7 @@ def _noticed(root: Path, rounds: int = 9) -> Result:
     for turn in range(rounds):
         bare.append(ground.bare_push_and_fetch(f"plain-{turn}"))
     value, baseline = median(ours) * 1000, median(bare) * 1000
-    return Result(
+    return Measurement(
         name="mission pushed until claimed, nudged",
         value=round(value, 1),
         unit="ms",
@@ -186,8 +186,8 @@ def _noticed(root: Path, rounds: int = 9) -> Result:
 # -- idle ---------------------------------------------------------------------------------------------------------
 
 
-def _idle(root: Path, seconds: float = 60.0) -> list[Result]:
-    ground = lay(root, missions=0, beat=60.0)
+def _idle(root: Path, seconds: float = 60.0) -> list[Measurement]:
+    ground = make_testbed(root, missions=0, beat=60.0)
     with ground.serving() as node:
         process = psutil.Process(node.pid)
         node.calm()
@@ -198,7 +198,7 @@ def _idle(root: Path, seconds: float = 60.0) -> list[Result]:
     grown = _beats_grow(root / "beats")
     return [
         at_most("an idle node, its git included", used, "% of a core", 1.0),
-        at_most(f"{RING + 60} beats (a lap is {RING}), before any gc", grown, "MiB", 7.0),
+        at_most(f"{RING_BLOBS + 60} beats (a lap is {RING_BLOBS}), before any gc", grown, "MiB", 7.0),
     ]
 
 
@@ -209,12 +209,12 @@ def _cpu(process: psutil.Process) -> float:
 
 def _beats_grow(root: Path) -> float:
     """MiB by which the shared repository grows while one node beats a whole lap and some more."""
-    ground = lay(root, missions=0)
+    ground = make_testbed(root, missions=0)
     bus = ground.bus("n0")
     beat = Beat(bus.remote, bus.store, BEAT + "n0")
     beat.start()
     before = _size(ground.bare)
-    for _ in range(RING + 60):
+    for _ in range(RING_BLOBS + 60):
         beat.move()
     return (_size(ground.bare) - before) / MIB
 

@@ -23,29 +23,29 @@ from typing import Any
 import httpx
 
 from orchestrator.app import wiring
-from orchestrator.bench.chat_listeners import Held, hold
-from orchestrator.bench.result import Result, at_most
-from orchestrator.bench.testbed import Ground, lay
+from orchestrator.bench.chat_listeners import StreamListeners, listen_to_streams
+from orchestrator.bench.result import Measurement, at_most
+from orchestrator.bench.testbed import Testbed, make_testbed
 from orchestrator.core import settings
-from orchestrator.core.ports.agent import Message, Model, Prompt
+from orchestrator.core.ports.agent import Model, Prompt, PromptMessage
 
 ROUNDS = 7
 TOKENS = 200
 STREAMS = 400
-SHARE = 0.97
+MIN_THROUGHPUT_SHARE = 0.97
 TIMES_FASTER = 20
 HANGUP_MS = 200
-STARTING = 60.0
+START_TIMEOUT_SECONDS = 60.0
 PROJECTS = [f"shop{number}" for number in range(ROUNDS)]
-OURS = ("GIT_", "SHIFTBOOK_", "FACTORY_", "LLM_", "OLLAMA_")
+OWN_VARIABLE_PREFIXES = ("GIT_", "SHIFTBOOK_", "FACTORY_", "LLM_", "OLLAMA_")
 
 
-def measure() -> list[Result]:
+def measure() -> list[Measurement]:
     """All of it; takes some two minutes on two cores."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         ground = _ledger(root)
-        with _served(root / "home", "serve", ledger=str(ground.bare)) as client:
+        with _running_server(root / "home", "serve", ledger=str(ground.bare)) as client:
             found = [_rate(client, root), *_first_words(client), _hangup(client)]
         return [*found, *_streams(root)]
 
@@ -53,7 +53,7 @@ def measure() -> list[Result]:
 # -- tokens a second -------------------------------------------------------------------------------------------------
 
 
-def _rate(client: httpx.Client, root: Path) -> Result:
+def _rate(client: httpx.Client, root: Path) -> Measurement:
     """Whole answers: from the request to the last token, in tokens a second."""
     router = wiring.router(settings.load(home=root / "alone"))
     model, known = router.choose("xllamacpp").model, _facts("the shop", 40)
@@ -68,12 +68,12 @@ def _rate(client: httpx.Client, root: Path) -> Result:
         router.close()
     alone, through = median(a for a, _ in pairs), median(b for _, b in pairs)
     ratio = median(b / a for a, b in pairs)
-    return Result(
+    return Measurement(
         name="tokens a second through the API, beside the backend alone in the same rounds",
         value=round(through, 1),
         unit="tokens/s",
-        bar=f">= {SHARE} x the backend alone",
-        met=ratio >= SHARE,
+        bar=f">= {MIN_THROUGHPUT_SHARE} x the backend alone",
+        met=ratio >= MIN_THROUGHPUT_SHARE,
         baseline=round(alone, 1),
         ratio=round(ratio, 4),
     )
@@ -81,7 +81,7 @@ def _rate(client: httpx.Client, root: Path) -> Result:
 
 def _alone(model: Model, messages: list[dict[str, str]]) -> float:
     prompt = Prompt(
-        messages=tuple(Message(**each) for each in messages),
+        messages=tuple(PromptMessage(**each) for each in messages),
         max_tokens=TOKENS,
         temperature=0,
         seed=1,
@@ -105,7 +105,7 @@ def _through(client: httpx.Client, body: dict[str, Any]) -> float:
 # -- the first word --------------------------------------------------------------------------------------------------
 
 
-def _first_words(client: httpx.Client) -> list[Result]:
+def _first_words(client: httpx.Client) -> list[Measurement]:
     """Cold: the first message about a project that this process never read of. Then the second of that conversation."""
     cold, warm, tokens = [], [], []
     for project in PROJECTS:
@@ -116,7 +116,7 @@ def _first_words(client: httpx.Client) -> list[Result]:
         tokens.append(first["tokens"])
     ratio = median(b / a for a, b in zip(cold, warm, strict=True))
     return [
-        Result(
+        Measurement(
             name=f"first word of the second turn, after a handoff of {round(median(tokens)):,} tokens, beside cold",
             value=round(median(warm) * 1000, 1),
             unit="ms",
@@ -150,7 +150,7 @@ def _ask(client: httpx.Client, message: str, **more: str) -> dict[str, Any]:
 # -- hanging up ------------------------------------------------------------------------------------------------------
 
 
-def _hangup(client: httpx.Client) -> Result:
+def _hangup(client: httpx.Client) -> Measurement:
     """From closing the connection, while a long prompt is read, to when the answer is stored as stopped."""
     took = []
     for number in range(ROUNDS):
@@ -170,22 +170,22 @@ def _hangup(client: httpx.Client) -> Result:
 # -- many streams ----------------------------------------------------------------------------------------------------
 
 
-def _streams(root: Path) -> list[Result]:
+def _streams(root: Path) -> list[Measurement]:
     """The listeners are a process of their own; the sign of life is asked for from this one meanwhile."""
-    with _served(root / "stub", "orchestrator.bench.chat_stub", SHIFTBOOK_STREAMS=str(STREAMS + 40)) as client:
+    with _running_server(root / "stub", "orchestrator.bench.chat_stub", SHIFTBOOK_STREAMS=str(STREAMS + 40)) as client:
         url, took = str(client.base_url), list[float]()
-        with hold(url, STREAMS) as held:
-            held.until_all_hear(STARTING)
+        with listen_to_streams(url, STREAMS) as held:
+            held.wait_until_all_heard(START_TIMEOUT_SECONDS)
             while not held.first_ended:
                 began = time.perf_counter()
                 client.get("/health").raise_for_status()
                 took.append((time.perf_counter() - began) * 1000)
                 time.sleep(0.02)
-        counted: Held = held
+        counted: StreamListeners = held
     stubbed = "generation stubbed at the backend port"
     p99 = quantiles(took, n=100)[98]
     return [
-        Result(
+        Measurement(
             name=f"streams that ended whole of {STREAMS} held at once ({stubbed})",
             value=counted.whole,
             unit="streams",
@@ -206,9 +206,9 @@ def _facts(name: str, count: int) -> str:
     return f"# {name}\n\n" + "".join(lines)
 
 
-def _ledger(root: Path) -> Ground:
+def _ledger(root: Path) -> Testbed:
     """A ledger with a project for each round, whose handoff has some 1,600 tokens."""
-    ground = lay(root / "ground", missions=0)
+    ground = make_testbed(root / "ground", missions=0)
     clone = ground.clone()
     charter = clone.folder / "fleet.toml"
     tables = "".join(f'\n[projects.{name}]\nurl = "{ground.bare}"\n' for name in PROJECTS)
@@ -225,25 +225,25 @@ def _ledger(root: Path) -> Ground:
 
 
 @contextmanager
-def _served(home: Path, what: str, *, ledger: str = "", **extra: str) -> Iterator[httpx.Client]:
+def _running_server(home: Path, what: str, *, ledger: str = "", **extra: str) -> Iterator[httpx.Client]:
     """A server's process, and a client to it. `what` is the verb `serve`, or a module that serves."""
     home.mkdir(parents=True)
-    env = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
+    env = {key: value for key, value in os.environ.items() if not key.startswith(OWN_VARIABLE_PREFIXES)}
     own = {"SHIFTBOOK_HOME": str(home), "SHIFTBOOK_NODE_ID": "bench", "SHIFTBOOK_HTTP": "127.0.0.1:0"}
     own |= {"FACTORY_ROLE": "HEADQUARTERS", "SHIFTBOOK_LEDGER": ledger, "LLM_PROVIDER_OVERRIDE": "xllamacpp"}
     words = ["-P", "-m", "orchestrator", "serve"] if what == "serve" else ["-P", "-m", what]
     command = [sys.executable, *words]  # -P: not what lies in the folder that this is run from
     process = subprocess.Popen(command, env=env | own | extra, stdin=subprocess.DEVNULL)
     try:
-        with httpx.Client(base_url=_url(home, process), timeout=STARTING, trust_env=False) as client:
+        with httpx.Client(base_url=_url(home, process), timeout=START_TIMEOUT_SECONDS, trust_env=False) as client:
             yield client
     finally:
         process.terminate()
-        process.wait(timeout=STARTING)
+        process.wait(timeout=START_TIMEOUT_SECONDS)
 
 
 def _url(home: Path, process: subprocess.Popen[bytes]) -> str:
-    over = time.monotonic() + STARTING
+    over = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < over and process.poll() is None:
         try:
             url = str(json.loads((home / "http.json").read_text(encoding="utf-8"))["url"])

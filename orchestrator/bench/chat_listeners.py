@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from urllib.parse import urlsplit
 
-OPENING = 0.02
+OPENING_INTERVAL_SECONDS = 0.02
 """Seconds between two callers: people do not come in one millisecond."""
-LONGEST = 180.0
+MAX_LISTEN_SECONDS = 180.0
 
 
 @dataclass
-class Held:
+class StreamListeners:
     """What the listeners tell."""
 
     pipe: Connection
@@ -29,7 +29,7 @@ class Held:
     first_ended_at: float | None = None
     _over: bool = False
 
-    def until_all_hear(self, seconds: float) -> None:
+    def wait_until_all_heard(self, seconds: float) -> None:
         """Waits until every stream has had its first word. Raises TimeoutError."""
         over = time.monotonic() + seconds
         while self.heard < self.count:
@@ -63,12 +63,12 @@ class Held:
 
 
 @contextmanager
-def hold(url: str, count: int) -> Iterator[Held]:
+def listen_to_streams(url: str, count: int) -> Iterator[StreamListeners]:
     """Opens so many streams in a process of its own; when the block is left, waits for their ends."""
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_listen, args=(url, count, theirs), daemon=True)
     process.start()
-    held = Held(pipe=ours, count=count)
+    held = StreamListeners(pipe=ours, count=count)
     try:
         yield held
         held.finish()
@@ -90,14 +90,14 @@ def _listen(url: str, count: int, pipe: Connection) -> None:
     where = urlsplit(url)
     address = (str(where.hostname), int(where.port or 80))
     selector, streams = selectors.DefaultSelector(), list[_Stream]()
-    over, due = time.monotonic() + LONGEST, time.monotonic()
+    over, due = time.monotonic() + MAX_LISTEN_SECONDS, time.monotonic()
     ended = 0
     while ended < count and time.monotonic() < over:
         if len(streams) < count and time.monotonic() >= due:
             streams.append(_open(address, len(streams)))
             selector.register(streams[-1].link, selectors.EVENT_READ, streams[-1])
-            due += OPENING
-        for key, _ in selector.select(timeout=OPENING / 2):
+            due += OPENING_INTERVAL_SECONDS
+        for key, _ in selector.select(timeout=OPENING_INTERVAL_SECONDS / 2):
             stream: _Stream = key.data
             data = _read(stream.link)
             stream.text += data

@@ -7,30 +7,30 @@ from dataclasses import replace
 
 from orchestrator.api import gunicorn_server
 from orchestrator.api.app import create_app
-from orchestrator.api.factory import open_house
+from orchestrator.api.factory import open_app_services
 from orchestrator.app import wiring
-from orchestrator.chat.queue import Gates
+from orchestrator.chat.queue import BackendQueues
 from orchestrator.core import settings
-from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Model, Prompt, Stop, Usage
-from orchestrator.core.ports.model_backend import Candidate, Listed
+from orchestrator.core.ports.agent import Embedder, Generation, Model, PrefixCache, Prompt, Stop, Usage
+from orchestrator.core.ports.model_backend import BackendCandidate, ListedModel
 from orchestrator.core.settings import Settings
-from orchestrator.workflow.journal.context import estimate
+from orchestrator.workflow.journal.context import estimate_tokens
 
-WORDS = 20
-EACH = 1.0
+WORD_COUNT = 20
+SECONDS_PER_WORD = 1.0
 """Seconds between two words."""
 
 
-class Slow:
+class SlowStubBackend:
     """A stand-in at the backend port: no model, twenty words, one a second."""
 
     name, backend, context_tokens = "stub", "stub", 8192
     embedder: Embedder | None = None
-    keeper: Keeper | None = None
+    keeper: PrefixCache | None = None
 
-    def models(self) -> tuple[Listed, ...]:
+    def models(self) -> tuple[ListedModel, ...]:
         """Itself."""
-        return (Listed(name=self.name, backend=self.backend, context_tokens=self.context_tokens),)
+        return (ListedModel(name=self.name, backend=self.backend, context_tokens=self.context_tokens),)
 
     def open(self, name: str) -> Model:
         """Itself."""
@@ -42,15 +42,15 @@ class Slow:
 
     def count(self, text: str) -> int:
         """By a rule of thumb."""
-        return estimate(text)
+        return estimate_tokens(text)
 
     def generate(self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop) -> Generation:
         """Says its words."""
         said = 0
-        while said < WORDS and not stop.wait(EACH):
+        while said < WORD_COUNT and not stop.wait(SECONDS_PER_WORD):
             on_text("word ")
             said += 1
-        finish = "stop" if said == WORDS else "cancelled"
+        finish = "stop" if said == WORD_COUNT else "cancelled"
         usage = Usage(model=self.name, backend=self.backend, tokens_in=1, tokens_out=said)
         return Generation(text="word " * said, finish=finish, usage=usage)
 
@@ -61,17 +61,19 @@ class Slow:
 def serve(now: Settings) -> None:
     """Serves as `shiftbook serve` does, but for the backend."""
     assert now.http is not None
-    plan = gunicorn_server.Plan(make=lambda: _served(now), streams=now.streams, record=now.home / "http.json")
-    gunicorn_server.serve(gunicorn_server.listen(now.http, plan), plan)
+    plan = gunicorn_server.ServerPlan(
+        make=lambda: _stubbed_app(now), streams=now.streams, record=now.home / "http.json"
+    )
+    gunicorn_server.serve(gunicorn_server.bind_socket(now.http, plan), plan)
 
 
-def _served(now: Settings) -> gunicorn_server.Served:
-    house = open_house(now)
+def _stubbed_app(now: Settings) -> gunicorn_server.ServedApp:
+    house = open_app_services(now)
     assert house.chats is not None
     chats = house.chats
-    chats.router = chats.chat.chooser = wiring.only(Candidate(backend=Slow(), why="stub", local=True))
-    chats.gates = chats.chat.gates = Gates(lanes={}, other=now.streams, waiting=now.streams)
-    return gunicorn_server.Served(app=create_app(replace(house)), drain=lambda: None, close=lambda: None)
+    chats.router = chats.chat.chooser = wiring.only(BackendCandidate(backend=SlowStubBackend(), why="stub", local=True))
+    chats.queues = chats.chat.queues = BackendQueues(lanes={}, other=now.streams, waiting=now.streams)
+    return gunicorn_server.ServedApp(app=create_app(replace(house)), drain=lambda: None, close=lambda: None)
 
 
 if __name__ == "__main__":

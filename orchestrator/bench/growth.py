@@ -6,23 +6,26 @@ import shutil
 import time
 from pathlib import Path
 
-from orchestrator.bench.result import Result, at_most, median
-from orchestrator.bench.testbed import Ground, lay
-from orchestrator.ledger.claims import claim
-from orchestrator.ledger.snapshot import Reader
+from orchestrator.bench.result import Measurement, at_most, median
+from orchestrator.bench.testbed import Testbed, make_testbed
+from orchestrator.ledger.claims import claim_missions
+from orchestrator.ledger.snapshot import SnapshotReader
 from orchestrator.workflow.fold import fold
 from sync.git_remote import GitRemote
 
 ROUNDS = 15
-LOOSER = 5.0
+FETCH_BAR = 5.0
 """Bar for what contains a fetch of a moved branch: git then goes through all names of the tree once more."""
-FIRST_FETCH, FIRST_READ, NEW_WORD = 20.0, 2.0, 50.0
+FIRST_FETCH_SECONDS, FIRST_READ_SECONDS, NEW_MISSION_JUDGED_MILLISECONDS = 20.0, 2.0, 50.0
 """Bars: seconds for the first fetch and the first look, milliseconds for whose word a new mission is."""
 
 
-def large_ledger(root: Path, finished: int = 10_000, *, bar: float = 1.5) -> list[Result]:
+def large_ledger(root: Path, finished: int = 10_000, *, bar: float = 1.5) -> list[Measurement]:
     """A claim and a fold, each beside the same in an empty ledger, by turns: a busy machine slows both."""
-    both = {"empty": lay(root / "empty", missions=60), "large": lay(root / "large", missions=60, finished=finished)}
+    both = {
+        "empty": make_testbed(root / "empty", missions=60),
+        "large": make_testbed(root / "large", missions=60, finished=finished),
+    }
     claims, folds, moved = _times(), _times(), _times()
     for number in range(ROUNDS):
         for name, ground in both.items():
@@ -34,7 +37,7 @@ def large_ledger(root: Path, finished: int = 10_000, *, bar: float = 1.5) -> lis
     return [
         _compared(f"a claim in a ledger of {finished:,} finished missions", claims, bar),
         _compared(f"a fold in a ledger of {finished:,} finished missions", folds, bar),
-        _compared(f"a claim there when the branch has just moved, {finished:,} finished", moved, LOOSER),
+        _compared(f"a claim there when the branch has just moved, {finished:,} finished", moved, FETCH_BAR),
     ]
 
 
@@ -42,33 +45,33 @@ def _times() -> dict[str, list[float]]:
     return {"empty": [], "large": []}
 
 
-def first_look(root: Path) -> list[Result]:
+def first_look(root: Path) -> list[Measurement]:
     """What a machine does that joins: it fetches all there is, reads it, and looks whose word a mission is."""
-    ground, mirror = Ground(root), root / "fresh.git"
+    ground, mirror = Testbed(root), root / "fresh.git"
     began = time.perf_counter()
     link = GitRemote(str(ground.bare), mirror)
     refs = link.fetch()
     fetched = time.perf_counter()
-    reader = Reader(link.store, ground.reader("n0").constitution)
+    reader = SnapshotReader(link.store, ground.reader("n0").constitution)
     ledger = reader.read(refs)
     read = time.perf_counter()
     trust, words = ground.trust("n0"), []
     for filed in list(ledger.open.values())[:9]:
         at = time.perf_counter()
-        assert trust.word(ledger, filed).trusted
+        assert trust.authorize(ledger, filed).trusted
         words.append((time.perf_counter() - at) * 1000)
     link.close()
     shutil.rmtree(mirror)
     return [
-        at_most("the first fetch of it", fetched - began, "s", FIRST_FETCH),
-        at_most("the first look at it", read - fetched, "s", FIRST_READ),
-        at_most("whose word a new mission is", median(words), "ms", NEW_WORD),
+        at_most("the first fetch of it", fetched - began, "s", FIRST_FETCH_SECONDS),
+        at_most("the first look at it", read - fetched, "s", FIRST_READ_SECONDS),
+        at_most("whose word a new mission is", median(words), "ms", NEW_MISSION_JUDGED_MILLISECONDS),
     ]
 
 
-def _compared(name: str, times: dict[str, list[float]], bar: float) -> Result:
+def _compared(name: str, times: dict[str, list[float]], bar: float) -> Measurement:
     value, baseline = median(times["large"]) * 1000, median(times["empty"]) * 1000
-    return Result(
+    return Measurement(
         name=name,
         value=round(value, 1),
         unit="ms",
@@ -79,17 +82,17 @@ def _compared(name: str, times: dict[str, list[float]], bar: float) -> Result:
     )
 
 
-def _one_claim(ground: Ground, number: int) -> float:
+def _one_claim(ground: Testbed, number: int) -> float:
     """What a node does for a claim: look, claim, look again."""
     bus, reader = ground.bus("n0"), ground.reader("n0")
     began = time.perf_counter()
     reader.read(bus.remote.fetch())
-    claim(bus, [ground.filed(number)])
+    claim_missions(bus, [ground.filed(number)])
     reader.read(bus.remote.fetch())
     return time.perf_counter() - began
 
 
-def _one_fold(ground: Ground, number: int) -> float:
+def _one_fold(ground: Testbed, number: int) -> float:
     bus, reader, trust = ground.bus("n0"), ground.reader("n0"), ground.trust("n0")
     ground.complete(bus, number)
     began = time.perf_counter()

@@ -14,14 +14,14 @@ from handoff.entry import Entry
 from handoff.log import append_many
 from handoff.review import review
 from handoff.tiers import Tier, path_of
-from orchestrator.bench.result import Result, at_most, median, milliseconds
+from orchestrator.bench.result import Measurement, at_most, median, milliseconds
 from orchestrator.ledger.config.fleet_toml import PATH
-from orchestrator.ledger.snapshot import Ledger, Reader
-from orchestrator.ledger.transport import Bus
-from orchestrator.ledger.trust_root import Constitution
+from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
+from orchestrator.ledger.transport import Transport
+from orchestrator.ledger.trust_root import TrustRoot
 from orchestrator.workflow.journal import context
 from sync.memory_remote import MemoryRemote, MemoryServer
-from sync.remote import Update
+from sync.remote import RefUpdate
 
 ENTRIES, NEW = 10_000, 200
 SEED = 20261121
@@ -30,7 +30,7 @@ BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
 WORDS = "ba be bi bo bu ca ce co da de di do fa fi fo ga go ka ke ki la le li lo ma me mi mo na ne no pa pe"
 
 
-def measure() -> list[Result]:
+def measure() -> list[Measurement]:
     """Assembling (warm), recall (median) and a review of new entries, on generated entries of fixed chance."""
     chance = random.Random(SEED)  # noqa: S311  # the same entries on every machine
     entries = tuple(_entries(chance, ENTRIES))
@@ -38,7 +38,7 @@ def measure() -> list[Result]:
     task = "Why was the cache changed, and what was decided about the port?"
 
     def assemble() -> None:
-        context.assembled(ledger, PROJECT, task, now=BEGAN, budget=4000, count=context.estimate)
+        context.assemble_context(ledger, PROJECT, task, now=BEGAN, budget=4000, count=context.estimate_tokens)
 
     assemble()  # the first time reads the log; every later one finds it read
     warm = median(milliseconds(assemble, runs=51))
@@ -66,7 +66,7 @@ def _review(entries: tuple[Entry, ...]) -> float:
     return median(took) / 1000
 
 
-def _ledger(entries: tuple[Entry, ...]) -> Ledger:
+def _ledger(entries: tuple[Entry, ...]) -> LedgerSnapshot:
     files: dict[str, bytes | None] = {
         PATH: b'[projects.shop]\nurl = "/srv/shop.git"\n',
         path_of(Tier.PORTFOLIO): b"# Portfolio\n\n## Standing rules\n\n- Say what you do not know.\n",
@@ -75,12 +75,12 @@ def _ledger(entries: tuple[Entry, ...]) -> Ledger:
         path_of(Tier.LOG, PROJECT): append_many("", entries).encode(),
     }
     link = MemoryRemote(MemoryServer())
-    bus = Bus(
+    bus = Transport(
         remote=link, store=link.store, name="bench", boot="1", sign=None, now=lambda: BEGAN, nonce=lambda: "nonce"
     )
     root = bus.commit(files, "a ledger", onto=None, tree=None)
-    link.push([Update(ref=bus.main, expect=None, new=root)])
-    return Reader(link.store, Constitution(link.store, lambda tip: tip)).read(link.fetch())
+    link.push([RefUpdate(ref=bus.main, expect=None, new=root)])
+    return SnapshotReader(link.store, TrustRoot(link.store, lambda tip: tip)).read(link.fetch())
 
 
 def _briefing() -> str:

@@ -14,9 +14,9 @@ from handoff.log import PREAMBLE
 from handoff.memo import memo_from_result, render_memo
 from sync.git import Git
 
-MONTHS, GROUP = 12, 10
+MONTHS, MISSIONS_PER_COMMIT = 12, 10
 """So many months, the last of them this one; so many missions in one commit."""
-TIMEOUT = 600.0
+TIMEOUT_SECONDS = 600.0
 
 
 def import_finished(bare: Path, count: int) -> None:
@@ -25,13 +25,13 @@ def import_finished(bare: Path, count: int) -> None:
     for back in range(MONTHS - 1, -1, -1):
         numbers = range(count * (MONTHS - 1 - back) // MONTHS, count * (MONTHS - back) // MONTHS)
         stream = b"".join(_month(numbers, datetime.now(UTC) - timedelta(days=30.5 * back), last=back == 0))
-        git.run("fast-import", "--quiet", "--date-format=raw", stdin=stream, timeout=TIMEOUT)
+        git.run("fast-import", "--quiet", "--date-format=raw", stdin=stream, timeout=TIMEOUT_SECONDS)
 
 
 def _month(numbers: range, when: datetime, *, last: bool) -> Iterator[bytes]:
     yield b"feature done\n"
-    for first in range(numbers.start, numbers.stop, GROUP):
-        group = range(first, min(first + GROUP, numbers.stop))
+    for first in range(numbers.start, numbers.stop, MISSIONS_PER_COMMIT):
+        group = range(first, min(first + MISSIONS_PER_COMMIT, numbers.stop))
         start = b"from refs/heads/main^0\n" if first == numbers.start else b""
         yield _commit(f"Missions: old-{first} and more", when) + start
         yield from (_file(f"missions/old-{n}.md", f"Mission {n}.\n") for n in group)

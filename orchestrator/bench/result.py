@@ -13,7 +13,7 @@ import psutil
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class Measurement:
     """One number beside its promise. `ratio` is value / baseline; both are None where there is nothing to compare."""
 
     name: str
@@ -26,9 +26,9 @@ class Result:
     ratio: float | None = None
 
 
-def at_most(name: str, value: float, unit: str, roof: float) -> Result:
+def at_most(name: str, value: float, unit: str, roof: float) -> Measurement:
     """A number that must not be above `roof`."""
-    return Result(name=name, value=round(value, 3), unit=unit, bar=f"<= {roof:g} {unit}", met=value <= roof)
+    return Measurement(name=name, value=round(value, 3), unit=unit, bar=f"<= {roof:g} {unit}", met=value <= roof)
 
 
 def milliseconds(work: Callable[[], object], *, runs: int) -> list[float]:

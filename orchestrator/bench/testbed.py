@@ -17,29 +17,29 @@ from pathlib import Path
 
 from handoff.log import PREAMBLE
 from missions import document
-from missions.lease import Hold
+from missions.lease import ClaimState
 from missions.mission import Mission
 from orchestrator.app import ledger_templates, wiring
 from orchestrator.bench.history import import_finished
 from orchestrator.core import settings
 from orchestrator.core.ports.agent import Outcome
 from orchestrator.ledger import result_report
-from orchestrator.ledger.claims import claim, complete
-from orchestrator.ledger.snapshot import Filed, Reader
-from orchestrator.ledger.transport import Bus
-from orchestrator.ledger.trust_root import Constitution
+from orchestrator.ledger.claims import claim_missions, complete
+from orchestrator.ledger.snapshot import MissionFile, SnapshotReader
+from orchestrator.ledger.transport import Transport
+from orchestrator.ledger.trust_root import TrustRoot
 from orchestrator.policy.authorization import Trust
 from sync.git import Git, GitStore
 from sync.git_remote import GitRemote
 from sync.objects import edit_tree, object_id, read_commit, write_commit
 from sync.signatures import Key, Principal, make_key
 
-TEXT = b"---\nagent: command\nrun: 'true'\n---\nDo it.\n"
-TIMEOUT = 60.0
+MISSION_TEXT = b"---\nagent: command\nrun: 'true'\n---\nDo it.\n"
+TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Ground:
+class Testbed:
     """A ledger over a bare repository. Plain data, so that it can be handed to other processes."""
 
     root: Path
@@ -49,11 +49,11 @@ class Ground:
         """The shared repository."""
         return self.root / "ledger.git"
 
-    def bus(self, node: str) -> Bus:
+    def bus(self, node: str) -> Transport:
         """A node's speaker, with its own clone and key."""
         return _bus(self.root, node)
 
-    def reader(self, node: str) -> Reader:
+    def reader(self, node: str) -> SnapshotReader:
         """Reads the ledger from the node's clone, remembering what it has read, as a node does."""
         return _reader(self.root, node)
 
@@ -61,27 +61,27 @@ class Ground:
         """Judges from the node's clone."""
         return Trust(self.bus(node).store)
 
-    def filed(self, number: int) -> Filed:
+    def filed(self, number: int) -> MissionFile:
         """One of the open missions."""
-        mission = document.read(f"job-{number}.md", TEXT)
+        mission = document.read(f"job-{number}.md", MISSION_TEXT)
         assert isinstance(mission, Mission)
-        return Filed(mission=mission, path=f"missions/job-{number}.md", blob=object_id("blob", TEXT))
+        return MissionFile(mission=mission, path=f"missions/job-{number}.md", blob=object_id("blob", MISSION_TEXT))
 
-    def complete(self, bus: Bus, number: int) -> None:
+    def complete(self, bus: Transport, number: int) -> None:
         """Claims one mission and hands a small result back."""
         filed = self.filed(number)
-        (held,) = claim(bus, [filed])
+        (held,) = claim_missions(bus, [filed])
         now = datetime.now(UTC)
-        done = result_report.Attempt(
+        done = result_report.EndedAttempt(
             mission=filed.mission,
             claim=held.claim,
             outcome=Outcome(ok=True, summary="Done.", output="done\n", exit_code=0),
-            state=Hold.DONE,
+            state=ClaimState.DONE,
             started=now,
             finished=now,
             final=True,
         )
-        assert complete(bus, held, result_report.record(done), state=Hold.DONE).accepted
+        assert complete(bus, held, result_report.build_record(done), state=ClaimState.DONE).accepted
 
     def clone(self) -> Git:
         """The person's clone, signing with the person's key; made when it is first asked for."""
@@ -113,12 +113,12 @@ class Ground:
         return time.monotonic() - began
 
     def _commit(self, git: Git, name: str) -> None:
-        (git.folder / "missions" / f"{name}.md").write_bytes(TEXT)
+        (git.folder / "missions" / f"{name}.md").write_bytes(MISSION_TEXT)
         git.run("add", "--all")
         git.run("commit", "--quiet", "-m", name)
 
     @contextmanager
-    def serving(self) -> Iterator[Serving]:
+    def serving(self) -> Iterator[RunningNode]:
         """A node's process that works on this ledger until the block is left."""
         log = self.root / "node.jsonl"
         ours = ("GIT_", "SHIFTBOOK_", "FACTORY_")
@@ -135,17 +135,17 @@ class Ground:
         with log.open("wb") as out:
             process = subprocess.Popen(words, cwd=self.root, env=env, stdout=out, stderr=subprocess.DEVNULL)
         try:
-            yield Serving(self, process.pid, log)
+            yield RunningNode(self, process.pid, log)
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(timeout=TIMEOUT)
+            process.wait(timeout=TIMEOUT_SECONDS)
 
 
 @dataclass(frozen=True)
-class Serving:
+class RunningNode:
     """A running node."""
 
-    ground: Ground
+    ground: Testbed
     pid: int
     log: Path
 
@@ -168,7 +168,7 @@ class Serving:
         return {json.loads(line)["event"] for line in lines if line.endswith("}")}
 
     def _until(self, test: Callable[[], bool], *, pause: float = 0.05) -> None:
-        deadline = time.monotonic() + TIMEOUT
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while not test():
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the node did not get there; its words are in {self.log}")
@@ -176,21 +176,21 @@ class Serving:
 
 
 @cache
-def _bus(root: Path, node: str) -> Bus:
+def _bus(root: Path, node: str) -> Transport:
     link = GitRemote(str(root / "ledger.git"), root / f"{node}.git")
     link.fetch()
-    return wiring.bus(settings.load(ledger="-"), link, name=node, key=make_key(root / "keys" / node, node))
+    return wiring.transport(settings.load(ledger="-"), link, name=node, key=make_key(root / "keys" / node, node))
 
 
 @cache
-def _reader(root: Path, node: str) -> Reader:
+def _reader(root: Path, node: str) -> SnapshotReader:
     store = _bus(root, node).store
-    return Reader(store, Constitution(store, lambda tip: tip))
+    return SnapshotReader(store, TrustRoot(store, lambda tip: tip))
 
 
-def lay(root: Path, *, missions: int, finished: int = 0, beat: float = 1.0) -> Ground:
+def make_testbed(root: Path, *, missions: int, finished: int = 0, beat: float = 1.0) -> Testbed:
     """Makes a ledger with so many open and so many finished missions (over the last twelve months)."""
-    ground = Ground(root)
+    ground = Testbed(root)
     root.mkdir(parents=True)
     Git(root).run("init", "--quiet", "--bare", "--initial-branch=main", str(ground.bare))
     person = make_key(root / "keys" / "person", "person")
@@ -212,7 +212,10 @@ def lay(root: Path, *, missions: int, finished: int = 0, beat: float = 1.0) -> G
         import_finished(ground.bare, finished)
         tip = Git(ground.bare).text("rev-parse", "refs/heads/main")
     if missions:
-        _publish(ground, _commit(store, tip, {f"missions/job-{number}.md": TEXT for number in range(missions)}, person))
+        _publish(
+            ground,
+            _commit(store, tip, {f"missions/job-{number}.md": MISSION_TEXT for number in range(missions)}, person),
+        )
     store.close()
     return ground
 
@@ -228,5 +231,5 @@ def _commit(store: GitStore, onto: str | None, files: dict[str, bytes | None], p
     )
 
 
-def _publish(ground: Ground, tip: str) -> None:
+def _publish(ground: Testbed, tip: str) -> None:
     Git(ground.bare).run("update-ref", "refs/heads/main", tip)

@@ -8,27 +8,27 @@ from typing import Protocol
 
 from orchestrator.core.errors import ModelUnavailable
 from orchestrator.core.ports.agent import Generation, Model, Prompt, Stop
-from orchestrator.core.ports.model_backend import Choice
+from orchestrator.core.ports.model_backend import BackendChoice
 
-TRIES = 4
+MAX_ATTEMPTS = 4
 """Backends that are tried for one step."""
 
 
-class Chooser(Protocol):
+class ModelChooser(Protocol):
     """Chooses a backend; `routing.Router` is one."""
 
-    def choose(self, wanted: str = "", *, peers: bool = True) -> Choice:
+    def choose(self, wanted: str = "", *, peers: bool = True) -> BackendChoice:
         """Who answers now. Raises ModelUnavailable, NotFound."""
 
 
 @dataclass(kw_only=True)
-class Voice:
+class Failover:
     """The chosen backend, until it fails before it said a word: then the next one."""
 
-    chooser: Chooser
+    chooser: ModelChooser
     wanted: str
     peers: bool
-    choice: Choice
+    choice: BackendChoice
     failed: list[str] = field(default_factory=list)
 
     @property
@@ -50,7 +50,7 @@ class Voice:
             said = True
             on_text(text)
 
-        for _ in range(TRIES):
+        for _ in range(MAX_ATTEMPTS):
             try:
                 return self.model.generate(prompt, on_text=heard, stop=stop)
             except ModelUnavailable as error:

@@ -9,30 +9,38 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Any
 
-from orchestrator.chat.ledger_context import Known
-from orchestrator.chat.tool_loop import Notes, Said, clean
-from orchestrator.chat.tools.tool import Call, Traced
-from orchestrator.chat.values import Answer, Request, TierUsed
+from orchestrator.chat.ledger_context import LedgerContext
+from orchestrator.chat.tool_loop import ToolCallRecorder, ToolLoopResult, redact_arguments
+from orchestrator.chat.tools.tool import ToolRequest, ToolTrace
+from orchestrator.chat.values import ChatAnswer, ChatRequest, TierUsed
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.core.ports.agent import Usage
-from orchestrator.core.ports.storage import Conversation, Conversations, Run, ToolCall, ToolCalls, Turn, UsageBook
+from orchestrator.core.ports.storage import (
+    Conversation,
+    Conversations,
+    ConversationTurn,
+    ToolCall,
+    ToolCalls,
+    UsageBook,
+    UsageOwner,
+)
 
-TITLE = 80
-LOOKED = 30
+MAX_TITLE_CHARACTERS = 80
+MAX_CONVERSATIONS_SEARCHED = 30
 """Conversations of a device that are looked through for the beginning that a repeated request once made."""
-PAGE = 500
+TURNS_PER_PAGE = 500
 AGENT = "chat"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Memory:
+class ChatHistory:
     """What chats need of the store."""
 
     conversations: Conversations
     tool_calls: ToolCalls
     usage: UsageBook
 
-    def conversation(self, request: Request, project: str = "") -> Conversation:
+    def conversation(self, request: ChatRequest, project: str = "") -> Conversation:
         """The one that is gone on with, or a new one, about `project` where none is named.
 
         Raises NotFound, and WrongSetting for another project.
@@ -50,9 +58,9 @@ class Memory:
         if not conversation.turns:
             self.conversations.delete(conversation.id)
 
-    def _begun(self, request: Request) -> Conversation | None:
+    def _begun(self, request: ChatRequest) -> Conversation | None:
         """The conversation that an earlier sending of this request began."""
-        for each in self.conversations.listing(device=request.device, limit=LOOKED):
+        for each in self.conversations.listing(device=request.device, limit=MAX_CONVERSATIONS_SEARCHED):
             try:
                 first = self.conversations.turns(each.id, limit=1)
             except NotFound:
@@ -61,14 +69,16 @@ class Memory:
                 return each
         return None
 
-    def turns(self, conversation_id: str) -> list[Turn]:
+    def turns(self, conversation_id: str) -> list[ConversationTurn]:
         """All turns so far."""
-        found: list[Turn] = []
-        while page := self.conversations.turns(conversation_id, after_seq=found[-1].seq if found else 0, limit=PAGE):
+        found: list[ConversationTurn] = []
+        while page := self.conversations.turns(
+            conversation_id, after_seq=found[-1].seq if found else 0, limit=TURNS_PER_PAGE
+        ):
             found += page
         return found
 
-    def asked(self, conversation_id: str, request: Request, known: Known) -> Turn:
+    def asked(self, conversation_id: str, request: ChatRequest, known: LedgerContext) -> ConversationTurn:
         """Stores a person's message with what went with it to the model. Raises Refused for a key used otherwise."""
         trace = {
             "given": known.before + request.message,
@@ -78,7 +88,7 @@ class Memory:
         }
         return self.conversations.append(
             conversation_id,
-            Turn(
+            ConversationTurn(
                 role="user",
                 content=request.message,
                 device=request.device,
@@ -87,18 +97,20 @@ class Memory:
             ),
         )
 
-    def answered(self, of: Conversation, answer: Answer, said: Said, *, node: str, when: datetime) -> Answer:
+    def answered(
+        self, of: Conversation, answer: ChatAnswer, said: ToolLoopResult, *, node: str, when: datetime
+    ) -> ChatAnswer:
         """Stores the answer and what it took; returns it with its place in the conversation."""
         trace: dict[str, Any] = {"answer": answer.json()}
         if said.steps or said.raw not in ("", said.text):
             trace |= {"steps": list(said.steps), "said": said.raw or said.text}
-        turn = Turn(role="assistant", content=said.text, usage=asdict(answer.usage), trace=trace)
+        turn = ConversationTurn(role="assistant", content=said.text, usage=asdict(answer.usage), trace=trace)
         answer = replace(answer, seq=self.conversations.append(of.id, turn).seq)
-        run = Run(node=node, mission=of.id, epoch=answer.seq, attempt=1, agent=AGENT, project=of.project)
+        run = UsageOwner(node=node, mission=of.id, epoch=answer.seq, attempt=1, agent=AGENT, project=of.project)
         self.usage.record(run, answer.usage, when=when)
         return answer
 
-    def given(self, request: Request, turns: Sequence[Turn]) -> Answer | None:
+    def given(self, request: ChatRequest, turns: Sequence[ConversationTurn]) -> ChatAnswer | None:
         """The answer that this request got before; None when it got none: it is new, or its process died.
 
         Raises Refused when its key was used for another message.
@@ -107,36 +119,36 @@ class Memory:
             if request.key and asked.role == "user" and asked.idempotency_key == request.key:
                 if asked.content != request.message:
                     raise Refused("this idempotency key was used for another message")
-                return _read(request.conversation, after) if after and after.role == "assistant" else None
+                return _read_answer(request.conversation, after) if after and after.role == "assistant" else None
         return None
 
-    def notes(self, conversation_id: str) -> Notes:
+    def notes(self, conversation_id: str) -> ToolCallRecorder:
         """Where the calls of an answer are noted."""
-        return _Notes(self.tool_calls, conversation_id)
+        return _StoredToolCallRecorder(self.tool_calls, conversation_id)
 
 
 @dataclass(frozen=True)
-class _Notes:
+class _StoredToolCallRecorder:
     calls: ToolCalls
     conversation_id: str
 
-    def begin(self, call: Call, state: str) -> int:
-        arguments = clean(json.loads(json.dumps(call.arguments)))
+    def begin(self, call: ToolRequest, state: str) -> int:
+        arguments = redact_arguments(json.loads(json.dumps(call.arguments)))
         begun = ToolCall(conversation_id=self.conversation_id, name=call.tool[:40], arguments=arguments, state=state)
         return self.calls.begin(begun).id
 
-    def finish(self, number: int, traced: Traced) -> None:
+    def finish(self, number: int, traced: ToolTrace) -> None:
         state = "refused" if traced.leave == "deny" else "done" if traced.ok else "failed"
         told = traced.json()
-        result = {"act": traced.act, "changed": traced.changed, "head": clean(told["result"])}
+        result = {"act": traced.act, "changed": traced.changed, "head": redact_arguments(told["result"])}
         self.calls.finish(number, state=state, result=result, seconds=traced.seconds)
 
 
-def _read(conversation_id: str, turn: Turn) -> Answer:
+def _read_answer(conversation_id: str, turn: ConversationTurn) -> ChatAnswer:
     """An answer as it was stored."""
     told: Mapping[str, Any] = turn.trace.get("answer", {})
     kept = {name: told.get(name, "") for name in ("node", "project", "why", "finish", "journal", "error")}
-    return Answer(
+    return ChatAnswer(
         conversation=conversation_id,
         seq=turn.seq,
         text=turn.content,
@@ -154,4 +166,4 @@ def _read(conversation_id: str, turn: Turn) -> Answer:
 
 def _title(message: str) -> str:
     line = " ".join(message.split())
-    return line if len(line) <= TITLE else line[: TITLE - 1] + "…"
+    return line if len(line) <= MAX_TITLE_CHARACTERS else line[: MAX_TITLE_CHARACTERS - 1] + "…"

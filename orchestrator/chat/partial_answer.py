@@ -9,10 +9,10 @@ from __future__ import annotations
 from enum import Enum, auto
 
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_LOST = "\ufffd"
+_REPLACEMENT_CHARACTER = "\ufffd"
 
 
-class _At(Enum):
+class _ParserState(Enum):
     """Where the reader stands in the outermost object."""
 
     START = auto()
@@ -31,58 +31,58 @@ class AnswerText:
 
     def __init__(self, key: str = "answer") -> None:
         self._wanted = key
-        self._at, self._key, self._escape, self._high, self._depth = _At.START, "", "", "", 0
+        self._at, self._key, self._escape, self._high, self._depth = _ParserState.START, "", "", "", 0
 
     def take(self, text: str) -> str:
         """The new characters of the answer in this piece."""
         return "".join(map(self._step, text))
 
     def _step(self, char: str) -> str:
-        if self._at is _At.ANSWER:
+        if self._at is _ParserState.ANSWER:
             return self._in_string(char)
-        if self._at is _At.IN_KEY:
+        if self._at is _ParserState.IN_KEY:
             self._key += self._in_string(char)
-        elif self._at is _At.TEXT:
+        elif self._at is _ParserState.TEXT:
             self._in_string(char)
-        elif self._at is _At.OTHER:
+        elif self._at is _ParserState.OTHER:
             self._skip(char)
         elif not char.isspace():
             self._between(char)
         return ""
 
     def _between(self, char: str) -> None:
-        if self._at is _At.START:
-            self._at = _At.KEY if char == "{" else _At.END
-        elif self._at is _At.KEY:
+        if self._at is _ParserState.START:
+            self._at = _ParserState.KEY if char == "{" else _ParserState.END
+        elif self._at is _ParserState.KEY:
             self._begin_key(char)
-        elif self._at is _At.COLON:
-            self._at = _At.VALUE if char == ":" else _At.END
-        elif self._at is _At.VALUE:
+        elif self._at is _ParserState.COLON:
+            self._at = _ParserState.VALUE if char == ":" else _ParserState.END
+        elif self._at is _ParserState.VALUE:
             self._begin_value(char)
 
     def _begin_key(self, char: str) -> None:
         if char == '"':
-            self._at, self._key = _At.IN_KEY, ""
+            self._at, self._key = _ParserState.IN_KEY, ""
         elif char != ",":
-            self._at = _At.END
+            self._at = _ParserState.END
 
     def _begin_value(self, char: str) -> None:
         if char == '"' and self._key == self._wanted:
-            self._at = _At.ANSWER
+            self._at = _ParserState.ANSWER
             return
-        self._at, self._depth = _At.OTHER, 0
+        self._at, self._depth = _ParserState.OTHER, 0
         self._skip(char)
 
     def _skip(self, char: str) -> None:
         """A value that is not wanted: strings in it are read as such, brackets are counted."""
         if char == '"':
-            self._at = _At.TEXT
+            self._at = _ParserState.TEXT
         elif char in "{[":
             self._depth += 1
         elif self._depth and char in "}]":
             self._depth -= 1
         elif not self._depth and char in ",}":
-            self._at = _At.KEY if char == "," else _At.END
+            self._at = _ParserState.KEY if char == "," else _ParserState.END
 
     def _in_string(self, char: str) -> str:
         if self._escape:
@@ -90,10 +90,14 @@ class AnswerText:
         if char == "\\":
             self._escape = "\\"
             return ""
-        lost = _LOST if self._high else ""
+        lost = _REPLACEMENT_CHARACTER if self._high else ""
         self._high = ""
         if char == '"':
-            self._at = {_At.IN_KEY: _At.COLON, _At.ANSWER: _At.KEY, _At.TEXT: _At.OTHER}[self._at]
+            self._at = {
+                _ParserState.IN_KEY: _ParserState.COLON,
+                _ParserState.ANSWER: _ParserState.KEY,
+                _ParserState.TEXT: _ParserState.OTHER,
+            }[self._at]
             return lost
         return lost + char
 
@@ -108,7 +112,7 @@ class AnswerText:
         try:
             return self._unit(int(number, 16))
         except ValueError:
-            return self._after_high(_LOST)
+            return self._after_high(_REPLACEMENT_CHARACTER)
 
     def _unit(self, unit: int) -> str:
         """One UTF-16 unit: a character, or half of one."""
@@ -117,10 +121,10 @@ class AnswerText:
             self._high = ""
             return chr(pair)
         if 0xD800 <= unit < 0xDC00:
-            lost, self._high = (_LOST if self._high else ""), chr(unit)
+            lost, self._high = (_REPLACEMENT_CHARACTER if self._high else ""), chr(unit)
             return lost
-        return self._after_high(_LOST if 0xDC00 <= unit < 0xE000 else chr(unit))
+        return self._after_high(_REPLACEMENT_CHARACTER if 0xDC00 <= unit < 0xE000 else chr(unit))
 
     def _after_high(self, text: str) -> str:
-        lost, self._high = (_LOST if self._high else ""), ""
+        lost, self._high = (_REPLACEMENT_CHARACTER if self._high else ""), ""
         return lost + text

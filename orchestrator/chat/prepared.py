@@ -8,46 +8,46 @@ from typing import Any
 
 from orchestrator.chat import ledger_context as knowledge
 from orchestrator.chat import prompt_fit
-from orchestrator.chat.failover import Voice
-from orchestrator.chat.ledger_context import Known
-from orchestrator.chat.queue import Ticket
+from orchestrator.chat.failover import Failover
+from orchestrator.chat.ledger_context import LedgerContext
+from orchestrator.chat.queue import QueueTicket
 from orchestrator.chat.tools.tool import Toolbox
-from orchestrator.chat.values import Answer, Event, Request
-from orchestrator.core.ports.storage import Conversation, Turn
+from orchestrator.chat.values import AnswerEvent, ChatAnswer, ChatRequest
+from orchestrator.core.ports.storage import Conversation, ConversationTurn
 
 
 @dataclass(kw_only=True)
-class Prepared:
+class PreparedRequest:
     """A message that is about to be answered, and all that is held for it."""
 
-    request: Request
+    request: ChatRequest
     conversation: Conversation
-    asked: Turn
-    voice: Voice
-    known: Known
-    fitted: prompt_fit.Fitted
-    ticket: Ticket
+    asked: ConversationTurn
+    failover: Failover
+    known: LedgerContext
+    fitted: prompt_fit.FittedPrompt
+    ticket: QueueTicket
     notes: tuple[str, ...] = ()
     box: Toolbox | None = None
     held: ExitStack = field(default_factory=ExitStack)
 
-    def start(self, node: str) -> Event:
+    def start(self, node: str) -> AnswerEvent:
         """What can be said before the first word."""
         told = {
             "conversation_id": self.conversation.id,
             "turn": self.asked.seq,
-            "model": self.voice.model.name,
-            "backend": self.voice.model.backend,
+            "model": self.failover.model.name,
+            "backend": self.failover.model.backend,
             "node": node,
             "project": self.conversation.project,
-            "why": self.voice.choice.why,
-            "tried": list(self.voice.tried),
+            "why": self.failover.choice.why,
+            "tried": list(self.failover.tried),
             "tokens_in": self.fitted.tokens,
             "tiers": [vars(tier) for tier in self.known.tiers],
             "cut": self.cut,
             "notes": list(self.notes),
         }
-        return Event(kind="start", data=told)
+        return AnswerEvent(kind="start", data=told)
 
     @property
     def cut(self) -> list[dict[str, Any]]:
@@ -56,13 +56,13 @@ class Prepared:
 
 
 @dataclass(kw_only=True)
-class Repeated:
+class RepeatedRequest:
     """A message that was answered before."""
 
-    answer: Answer
+    answer: ChatAnswer
     held: ExitStack = field(default_factory=ExitStack)
 
-    def start(self, node: str) -> Event:
+    def start(self, node: str) -> AnswerEvent:
         """What was said before the first word then."""
         told = self.answer.json()
         names = (
@@ -78,4 +78,4 @@ class Repeated:
             "notes",
             "repeated",
         )
-        return Event(kind="start", data={name: told[name] for name in names} | {"turn": self.answer.seq - 1})
+        return AnswerEvent(kind="start", data={name: told[name] for name in names} | {"turn": self.answer.seq - 1})

@@ -15,21 +15,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.chat.queue import Gates
+from orchestrator.chat.queue import BackendQueues
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.core.ports.agent import Keeper, Message, Model
+from orchestrator.core.ports.agent import Model, PrefixCache, PromptMessage
 from sync.errors import SyncError
 
-KEPT = 4
+MAX_SAVED_CONVERSATIONS = 4
 """Conversations whose state is kept over a restart; each takes some 40 MB on disk."""
-HEADS = 4
+MAX_WARM_HEADS = 4
 """Heads that are kept warm: of the projects that were talked about last."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
+class PromptHeadKey:
     """What a head depends on besides the ledger."""
 
     project: str
@@ -37,14 +37,14 @@ class Subject:
 
 
 @dataclass(kw_only=True)
-class Warmth:
+class PromptCache:
     """Keeps prompts of conversations below `folder`. `head` gives the system message for a subject, as it is now."""
 
     folder: Path
-    gates: Gates
-    head: Callable[[Subject, Model], str]
-    _used: OrderedDict[str, Keeper] = field(default_factory=OrderedDict)
-    _subjects: OrderedDict[Subject, tuple[Model, str]] = field(default_factory=OrderedDict)
+    queues: BackendQueues
+    head: Callable[[PromptHeadKey, Model], str]
+    _used: OrderedDict[str, PrefixCache] = field(default_factory=OrderedDict)
+    _subjects: OrderedDict[PromptHeadKey, tuple[Model, str]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def fetch(self, model: Model, conversation: str) -> bool:
@@ -59,38 +59,38 @@ class Warmth:
             LOG.warning("a kept prompt cannot be read: %s", error)
             return False
 
-    def used(self, model: Model, conversation: str, subject: Subject, head: str) -> None:
+    def used(self, model: Model, conversation: str, subject: PromptHeadKey, head: str) -> None:
         """Notes who spoke last about what."""
         with self._lock:
             if model.keeper is not None:
                 self._used.pop(conversation, None)
                 self._used[conversation] = model.keeper
-                while len(self._used) > KEPT:
+                while len(self._used) > MAX_SAVED_CONVERSATIONS:
                     self._used.popitem(last=False)
             self._subjects.pop(subject, None)
             self._subjects[subject] = (model, head)
-            while len(self._subjects) > HEADS:
+            while len(self._subjects) > MAX_WARM_HEADS:
                 self._subjects.popitem(last=False)
 
     @property
-    def subjects(self) -> tuple[Subject, ...]:
+    def subjects(self) -> tuple[PromptHeadKey, ...]:
         """What was talked about last."""
         with self._lock:
             return tuple(self._subjects)
 
-    def refresh(self) -> list[Subject]:
+    def refresh(self) -> list[PromptHeadKey]:
         """Has every head read that says something else now, while nobody is waiting; returns whose."""
         made = []
         with self._lock:
             subjects = list(self._subjects.items())
         for subject, (model, known) in subjects:
-            if model.keeper is None or self.gates.busy:
+            if model.keeper is None or self.queues.busy:
                 continue
             try:
                 head = self.head(subject, model)
                 if head == known:
                     continue
-                model.keeper.warm((Message(role="system", content=head),))
+                model.keeper.warm((PromptMessage(role="system", content=head),))
             except (OrchestratorError, SyncError, OSError) as error:
                 LOG.warning("a head was not read ahead: %s", error)
                 continue
@@ -123,7 +123,7 @@ class Warmth:
     def _tidy(self) -> None:
         """Keeps the newest few states; each has a note beside it."""
         states = sorted(self.folder.glob("*.state"), key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in states[KEPT:]:
+        for path in states[MAX_SAVED_CONVERSATIONS:]:
             self.forget(path.stem)
 
     def _path(self, conversation: str) -> Path:

@@ -12,14 +12,14 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from orchestrator.core.errors import ContextTooLong
-from orchestrator.core.ports.agent import Message
-from orchestrator.core.ports.storage import Turn
+from orchestrator.core.ports.agent import PromptMessage
+from orchestrator.core.ports.storage import ConversationTurn
 
-LEAST = 64
+MIN_ANSWER_TOKENS = 64
 """Tokens that must be left for an answer."""
-FRAME = 8
+MESSAGE_OVERHEAD_TOKENS = 8
 """Tokens that a chat template puts around each message; a guess on the safe side, the model's own check is exact."""
-BLOCK = 4
+TRIM_DIVISOR = 4
 """Old turns are left out at least a quarter at a time, so that the next turns find the same beginning again."""
 
 
@@ -32,76 +32,76 @@ class ConversationTooLong(ContextTooLong):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Round:
+class PromptRound:
     """A question with its answer, as the model was given them."""
 
     first: int
     last: int
-    messages: tuple[Message, ...]
+    messages: tuple[PromptMessage, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fitted:
+class FittedPrompt:
     """What is given, in tokens as far as they can be counted beforehand, and what was left out."""
 
-    messages: tuple[Message, ...]
+    messages: tuple[PromptMessage, ...]
     tokens: int
     cut: tuple[dict[str, Any], ...] = ()
 
 
-def rounds(turns: Sequence[Turn]) -> Iterator[Round]:
+def prompt_rounds(turns: Sequence[ConversationTurn]) -> Iterator[PromptRound]:
     """The rounds that the model is reminded of. A message that never got a word of an answer is not one."""
     for asked, answered in pairwise(turns):
         if asked.role == "user" and answered.role == "assistant" and answered.content.strip():
-            given = Message(role="user", content=str(asked.trace.get("given") or asked.content))
-            yield Round(first=asked.seq, last=answered.seq, messages=(given, *_answer(answered)))
+            given = PromptMessage(role="user", content=str(asked.trace.get("given") or asked.content))
+            yield PromptRound(first=asked.seq, last=answered.seq, messages=(given, *_answer_messages(answered)))
 
 
-def _answer(turn: Turn) -> Iterator[Message]:
+def _answer_messages(turn: ConversationTurn) -> Iterator[PromptMessage]:
     for step in turn.trace.get("steps", ()):
-        yield Message(role="assistant", content=step["said"])
-        yield Message(role="user", content=step["result"])
-    yield Message(role="assistant", content=str(turn.trace.get("said") or turn.content))
+        yield PromptMessage(role="assistant", content=step["said"])
+        yield PromptMessage(role="user", content=step["result"])
+    yield PromptMessage(role="assistant", content=str(turn.trace.get("said") or turn.content))
 
 
-def size(messages: Sequence[Message], count: Callable[[str], int]) -> int:
+def count_message_tokens(messages: Sequence[PromptMessage], count: Callable[[str], int]) -> int:
     """Tokens of these messages, the template's own included."""
-    return sum(count(message.content) + FRAME for message in messages)
+    return sum(count(message.content) + MESSAGE_OVERHEAD_TOKENS for message in messages)
 
 
-def fit(
-    head: Message,
-    past: Sequence[Round],
-    asked: Message,
+def fit_prompt(
+    head: PromptMessage,
+    past: Sequence[PromptRound],
+    asked: PromptMessage,
     *,
     roof: int,
     count: Callable[[str], int],
     trim: bool,
-) -> Fitted:
+) -> FittedPrompt:
     """Head, past and question in a model that holds `roof` tokens. Raises ContextTooLong with both numbers."""
-    sizes = [size(each.messages, count) for each in past]
-    fixed = size((head, asked), count) + LEAST
+    sizes = [count_message_tokens(each.messages, count) for each in past]
+    fixed = count_message_tokens((head, asked), count) + MIN_ANSWER_TOKENS
     total = fixed + sum(sizes)
     if fixed > roof:
         raise ContextTooLong(fixed, roof)
     if total > roof and not trim:
         raise ConversationTooLong(total, roof)
-    dropped = _dropped(sizes, total - roof)
+    dropped = _rounds_to_drop(sizes, total - roof)
     kept = [message for each in past[dropped:] for message in each.messages]
     gone = sum(sizes[:dropped])
-    cut = [_cut(past[:dropped], gone)] if dropped else []
-    return Fitted(messages=(head, *kept, asked), tokens=total - gone - LEAST, cut=tuple(cut))
+    cut = [_describe_cut(past[:dropped], gone)] if dropped else []
+    return FittedPrompt(messages=(head, *kept, asked), tokens=total - gone - MIN_ANSWER_TOKENS, cut=tuple(cut))
 
 
-def _dropped(sizes: Sequence[int], excess: int) -> int:
+def _rounds_to_drop(sizes: Sequence[int], excess: int) -> int:
     """How many of the oldest rounds go, so that `excess` tokens are spared."""
     if excess <= 0:
         return 0
     enough = next(number for number, spared in enumerate(accumulate(sizes), 1) if spared >= excess)
-    return max(enough, -(-len(sizes) // BLOCK))
+    return max(enough, -(-len(sizes) // TRIM_DIVISOR))
 
 
-def _cut(gone: Sequence[Round], tokens: int) -> dict[str, Any]:
+def _describe_cut(gone: Sequence[PromptRound], tokens: int) -> dict[str, Any]:
     title = f"turns {gone[0].first} to {gone[-1].last}"
     why = "more than the model holds, oldest first"
     return {"name": "conversation", "tier": "", "title": title, "tokens": tokens, "why": why, "items": len(gone)}

@@ -16,7 +16,7 @@ from orchestrator.core.errors import AlreadyDone, QueueFull
 from orchestrator.core.ports.agent import Stop
 
 
-class Alone:
+class KeyedLock:
     """Lets one at a time hold each key, and turns away whoever comes meanwhile."""
 
     def __init__(self) -> None:
@@ -37,17 +37,17 @@ class Alone:
                 self._held.discard(key)
 
 
-LOOKS = 0.2
+POLL_SECONDS = 0.2
 """Seconds between two looks at the stop flag of one who waits."""
-KNOWN = 20
+MAX_DURATIONS_KEPT = 20
 """Turns whose length says how long the next one will take."""
 
 
 @dataclass(eq=False)
-class Ticket:
+class QueueTicket:
     """One who waits or is inside."""
 
-    _of: Turnstile
+    _of: FairSemaphore
     _called: threading.Event = field(default_factory=threading.Event)
     _since: float = 0.0
 
@@ -62,7 +62,7 @@ class Ticket:
             if stop.is_set():
                 self.leave()
                 return False
-            self._called.wait(LOOKS)
+            self._called.wait(POLL_SECONDS)
         self._since = self._of.clock()
         return True
 
@@ -71,46 +71,46 @@ class Ticket:
         self._of.leave(self, self._of.clock() - self._since if self._since else None)
 
 
-class Turnstile:
+class FairSemaphore:
     """Lets `lanes` through at once and `waiting` more wait."""
 
     def __init__(self, *, lanes: int = 1, waiting: int = 64, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self._lanes, self._waiting = lanes, waiting
-        self._inside: set[Ticket] = set()
-        self._queue: list[Ticket] = []
+        self._inside: set[QueueTicket] = set()
+        self._queue: list[QueueTicket] = []
         self._took: list[float] = []
         self._lock = threading.Lock()
 
-    def join(self, *, admitted: bool = False) -> Ticket:
+    def join(self, *, admitted: bool = False) -> QueueTicket:
         """Takes a place. `admitted` is for the next step of an answer that was let in. Raises QueueFull."""
-        ticket = Ticket(self)
+        ticket = QueueTicket(self)
         with self._lock:
             full = len(self._inside) >= self._lanes and len(self._queue) >= self._waiting
             if full and not admitted:
-                raise QueueFull(len(self._queue), self._patience())
+                raise QueueFull(len(self._queue), self._retry_after())
             self._queue.append(ticket)
             self._call()
         return ticket
 
     @contextmanager
-    def turn(self, ticket: Ticket, on_position: Callable[[int], None], stop: Stop) -> Iterator[bool]:
+    def turn(self, ticket: QueueTicket, on_position: Callable[[int], None], stop: Stop) -> Iterator[bool]:
         """Waits for the ticket's turn and leaves afterwards; gives False when it was stopped before."""
         try:
             yield ticket.wait(on_position, stop)
         finally:
             ticket.leave()
 
-    def place(self, ticket: Ticket) -> int:
+    def place(self, ticket: QueueTicket) -> int:
         """How many places from its turn; 0 when it is inside or gone."""
         with self._lock:
             return self._queue.index(ticket) + 1 if ticket in self._queue else 0
 
-    def leave(self, ticket: Ticket, seconds: float | None) -> None:
+    def leave(self, ticket: QueueTicket, seconds: float | None) -> None:
         """Takes a ticket out and calls the next."""
         with self._lock:
             if ticket in self._inside and seconds is not None:
-                self._took = [*self._took[-KNOWN + 1 :], seconds]
+                self._took = [*self._took[-MAX_DURATIONS_KEPT + 1 :], seconds]
             self._inside.discard(ticket)
             if ticket in self._queue:
                 self._queue.remove(ticket)
@@ -134,26 +134,26 @@ class Turnstile:
             self._inside.add(ticket)
             ticket._called.set()
 
-    def _patience(self) -> int:
+    def _retry_after(self) -> int:
         """Seconds after which a place may be free: what the queue will take, as turns took lately."""
         each = sum(self._took) / len(self._took) if self._took else 5.0
         return max(1, min(600, round(each * len(self._queue) / self._lanes / 2)))
 
 
-class Gates:
+class BackendQueues:
     """A turnstile for each backend: one in this process takes a few at a time, a server of its own more."""
 
     def __init__(self, *, lanes: Mapping[str, int], other: int = 4, waiting: int = 64) -> None:
         self._lanes, self._other, self._waiting = lanes, other, waiting
-        self._gates: dict[str, Turnstile] = {}
+        self._gates: dict[str, FairSemaphore] = {}
         self._lock = threading.Lock()
 
-    def of(self, backend: str) -> Turnstile:
+    def of(self, backend: str) -> FairSemaphore:
         """The backend's turnstile."""
         with self._lock:
             if backend not in self._gates:
                 lanes = self._lanes.get(backend, self._other)
-                self._gates[backend] = Turnstile(lanes=lanes, waiting=self._waiting)
+                self._gates[backend] = FairSemaphore(lanes=lanes, waiting=self._waiting)
             return self._gates[backend]
 
     @property

@@ -13,19 +13,19 @@ from typing import Any, Protocol
 
 from handoff.budget_fit import block
 from handoff.secrets.redact import redact
-from orchestrator.chat.failover import Voice
+from orchestrator.chat.failover import Failover
 from orchestrator.chat.partial_answer import AnswerText
-from orchestrator.chat.prompt_fit import LEAST, size
-from orchestrator.chat.queue import Ticket, Turnstile
-from orchestrator.chat.tool_approvals import Approvals
-from orchestrator.chat.tools.tool import Call, Leave, Toolbox, Traced
+from orchestrator.chat.prompt_fit import MIN_ANSWER_TOKENS, count_message_tokens
+from orchestrator.chat.queue import FairSemaphore, QueueTicket
+from orchestrator.chat.tool_approvals import ToolApprovals
+from orchestrator.chat.tools.tool import Toolbox, ToolPermission, ToolRequest, ToolTrace
 from orchestrator.chat.tools.toolbox import answer_schema
-from orchestrator.chat.values import Event, Hear, Tally
-from orchestrator.core.ports.agent import Generation, Message, Prompt, Stop, Usage
+from orchestrator.chat.values import AnswerEvent, AnswerUsage, OnAnswerEvent
+from orchestrator.core.ports.agent import Generation, Prompt, PromptMessage, Stop, Usage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class ToolLoopLimits:
     """What one answer may take: calls of tools, and tokens of one step and of all together."""
 
     steps: int = 12
@@ -33,18 +33,18 @@ class Limits:
     tokens: int = 8192
 
 
-class Notes(Protocol):
+class ToolCallRecorder(Protocol):
     """Where calls are noted, before they are done and after."""
 
-    def begin(self, call: Call, state: str) -> int:
+    def begin(self, call: ToolRequest, state: str) -> int:
         """Notes a call; returns its number."""
 
-    def finish(self, number: int, traced: Traced) -> None:
+    def finish(self, number: int, traced: ToolTrace) -> None:
         """Notes what came of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
+class ToolLoopResult:
     """What came of it. `raw` is the last step as the model wrote it, `steps` the ones before, for the next turn."""
 
     text: str
@@ -52,46 +52,46 @@ class Said:
     finish: str
     usage: Usage
     steps: tuple[Mapping[str, str], ...] = ()
-    calls: tuple[Traced, ...] = ()
+    calls: tuple[ToolTrace, ...] = ()
     queued_seconds: float = 0.0
 
 
 @dataclass(kw_only=True)
-class Stepping:
+class ToolLoop:
     """One answer on its way."""
 
-    voice: Voice
+    failover: Failover
     conversation: str
-    messages: list[Message]
+    messages: list[PromptMessage]
     count: Callable[[str], int]
-    turnstile: Turnstile
-    ticket: Ticket | None
-    hear: Hear
+    semaphore: FairSemaphore
+    ticket: QueueTicket | None
+    hear: OnAnswerEvent
     stop: Stop
-    limits: Limits
+    limits: ToolLoopLimits
     box: Toolbox | None
-    approvals: Approvals
-    notes: Notes
+    approvals: ToolApprovals
+    notes: ToolCallRecorder
     when: Callable[[], str]
     temperature: float | None = None
     paths: tuple[str, ...] = ()
     """The only files that may be written, for a model that invents others; empty: any."""
-    tally: Tally = field(default_factory=Tally)
+    tally: AnswerUsage = field(default_factory=AnswerUsage)
     heard: list[str] = field(default_factory=list)
     """The text that was passed on so far: what is kept of an answer that fails midway."""
     queued: float = 0.0
     _steps: list[Mapping[str, str]] = field(default_factory=list)
-    _calls: list[Traced] = field(default_factory=list)
+    _calls: list[ToolTrace] = field(default_factory=list)
 
-    def go(self) -> Said:
+    def go(self) -> ToolLoopResult:
         """The whole answer. Raises ContextTooLong, ModelUnavailable and what the listener raises."""
         for number in range(self.limits.steps + 1):
             last = number == self.limits.steps or self.tally.usage.tokens_out >= self.limits.tokens
             room = self._room()
-            if number and room < LEAST:
+            if number and room < MIN_ANSWER_TOKENS:
                 return self._said("", "length")
             made = self._step(min(self.limits.step_tokens, room), last=last)
-            call = read_call(made.text) if self.box and not last and made.finish == "stop" else None
+            call = parse_tool_call(made.text) if self.box and not last and made.finish == "stop" else None
             if call is None:
                 return self._said(made.text, "steps" if last and self.box and made.finish == "stop" else made.finish)
             self._take(made.text, self._use(call))
@@ -100,14 +100,14 @@ class Stepping:
         raise AssertionError("the last step is an answer")
 
     def _room(self) -> int:
-        return self.voice.model.context_tokens - size(self.messages, self.count)
+        return self.failover.model.context_tokens - count_message_tokens(self.messages, self.count)
 
     def _step(self, tokens: int, *, last: bool) -> Generation:
         """One call of the model, when it is its turn."""
-        ticket, self.ticket = self.ticket or self.turnstile.join(admitted=True), None
-        began = self.turnstile.clock()
-        with self.turnstile.turn(ticket, self._place, self.stop) as entered:
-            self.queued += self.turnstile.clock() - began
+        ticket, self.ticket = self.ticket or self.semaphore.join(admitted=True), None
+        began = self.semaphore.clock()
+        with self.semaphore.turn(ticket, self._report_position, self.stop) as entered:
+            self.queued += self.semaphore.clock() - began
             if not entered:
                 return Generation(text="", finish="cancelled", usage=Usage())
             schema = answer_schema(self.box, last=last, paths=self.paths) if self.box else None
@@ -118,7 +118,7 @@ class Stepping:
                 temperature=self.temperature,
                 conversation=self.conversation,
             )
-            made = self.voice.generate(prompt, on_text=self._listener(), stop=self.stop)
+            made = self.failover.generate(prompt, on_text=self._listener(), stop=self.stop)
         self.tally.add(made.usage)
         return made
 
@@ -129,46 +129,46 @@ class Stepping:
         def take(piece: str) -> None:
             if said := text.take(piece) if text else piece:
                 self.heard.append(said)
-                self.hear(Event(kind="token", data={"text": said}))
+                self.hear(AnswerEvent(kind="token", data={"text": said}))
 
         return take
 
-    def _place(self, place: int) -> None:
-        self.hear(Event(kind="position", data={"position": place}))
+    def _report_position(self, place: int) -> None:
+        self.hear(AnswerEvent(kind="position", data={"position": place}))
 
-    def _use(self, call: Call) -> Traced:
+    def _use(self, call: ToolRequest) -> ToolTrace:
         """One call of a tool: what policy says, what a person says, what came of it."""
         assert self.box
         leave = self.box.leave(call)
-        shown = {"tool": call.tool, "arguments": clean(call.arguments)}
-        number = self.notes.begin(call, "held" if leave is Leave.ASK else "running")
+        shown = {"tool": call.tool, "arguments": redact_arguments(call.arguments)}
+        number = self.notes.begin(call, "held" if leave is ToolPermission.ASK else "running")
         word = leave.value
-        if leave is Leave.ASK:
-            word = Leave.ALLOW.value if self._allowed(call, shown) else Leave.DENY.value
-        self.hear(Event(kind="tool", data={**shown, "state": "running"}))
+        if leave is ToolPermission.ASK:
+            word = ToolPermission.ALLOW.value if self._ask_person(call, shown) else ToolPermission.DENY.value
+        self.hear(AnswerEvent(kind="tool", data={**shown, "state": "running"}))
         traced = self.box.use(call, word, self.stop)
         self.notes.finish(number, traced)
         self._calls.append(traced)
         told = traced.json() | {"arguments": shown["arguments"], "result": redact(traced.json()["result"]).text}
-        self.hear(Event(kind="tool", data={**told, "state": "done" if traced.ok else "failed"}))
+        self.hear(AnswerEvent(kind="tool", data={**told, "state": "done" if traced.ok else "failed"}))
         return traced
 
-    def _allowed(self, call: Call, shown: Mapping[str, Any]) -> bool:
+    def _ask_person(self, call: ToolRequest, shown: Mapping[str, Any]) -> bool:
         assert self.box
         question = self.approvals.ask(self.conversation, self.box.act(call), shown["arguments"], when=self.when())
-        self.hear(Event(kind="approval", data={"id": question.id, "act": question.act, **shown}))
+        self.hear(AnswerEvent(kind="approval", data={"id": question.id, "act": question.act, **shown}))
         return self.approvals.wait(question, self.stop)
 
-    def _take(self, said: str, traced: Traced) -> None:
+    def _take(self, said: str, traced: ToolTrace) -> None:
         result = block("result", redact(traced.result).text, traced.tool)
         self._steps.append({"said": said, "result": result})
-        self.messages += [Message(role="assistant", content=said), Message(role="user", content=result)]
+        self.messages += [PromptMessage(role="assistant", content=said), PromptMessage(role="user", content=result)]
 
-    def _said(self, raw: str, finish: str) -> Said:
+    def _said(self, raw: str, finish: str) -> ToolLoopResult:
         text = "".join(self.heard)
         if self.box and raw and not text and finish != "cancelled":
-            text = _answer(raw)
-        return Said(
+            text = _answer_text(raw)
+        return ToolLoopResult(
             text=text,
             raw=raw,
             finish=finish,
@@ -179,7 +179,7 @@ class Stepping:
         )
 
     @property
-    def calls(self) -> tuple[Traced, ...]:
+    def calls(self) -> tuple[ToolTrace, ...]:
         """The calls so far."""
         return tuple(self._calls)
 
@@ -189,7 +189,7 @@ class Stepping:
         return tuple(self._steps)
 
 
-def read_call(text: str) -> Call | None:
+def parse_tool_call(text: str) -> ToolRequest | None:
     """The call of a tool that a model wrote; None for an answer, and for what is neither."""
     try:
         read = json.loads(text)
@@ -198,10 +198,10 @@ def read_call(text: str) -> Call | None:
     if not isinstance(read, dict) or not isinstance(read.get("tool"), str):
         return None
     arguments = read.get("arguments", {})
-    return Call(tool=read["tool"], arguments=arguments if isinstance(arguments, dict) else {})
+    return ToolRequest(tool=read["tool"], arguments=arguments if isinstance(arguments, dict) else {})
 
 
-def _answer(raw: str) -> str:
+def _answer_text(raw: str) -> str:
     """The text of an answer whose form is not the one that was asked for: all of it."""
     try:
         read = json.loads(raw)
@@ -210,10 +210,10 @@ def _answer(raw: str) -> str:
     return str(read["answer"]) if isinstance(read, dict) and "answer" in read else raw
 
 
-def clean(value: Any) -> Any:
+def redact_arguments(value: Any) -> Any:
     """Arguments without secrets, as they are shown and kept."""
     if isinstance(value, str):
         return redact(value).text
     if isinstance(value, Mapping):
-        return {str(key): clean(each) for key, each in value.items()}
-    return [clean(each) for each in value] if isinstance(value, list | tuple) else value
+        return {str(key): redact_arguments(each) for key, each in value.items()}
+    return [redact_arguments(each) for each in value] if isinstance(value, list | tuple) else value

@@ -12,7 +12,7 @@ Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class ChatRequest:
     """One message. `tools` names the tools that may be used; `key` makes a repeated request the same one."""
 
     message: str
@@ -31,14 +31,14 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Event:
+class AnswerEvent:
     """Something that is heard while an answer is made: position, start, token, tool, approval, usage, done, error."""
 
     kind: str
     data: Json
 
 
-Hear = Callable[[Event], None]
+OnAnswerEvent = Callable[[AnswerEvent], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class TierUsed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class ChatAnswer:
     """What came of one message. `finish` is stop, length, steps, cancelled or error."""
 
     conversation: str
@@ -105,7 +105,7 @@ def usage_json(usage: Usage) -> dict[str, Any]:
 
 
 @dataclass
-class Tally:
+class AnswerUsage:
     """Adds up what the steps of one answer took."""
 
     usage: Usage = field(default_factory=Usage)
@@ -120,13 +120,13 @@ class Tally:
             tokens_in=so_far.tokens_in + step.tokens_in,
             tokens_out=so_far.tokens_out + step.tokens_out,
             tokens_cached=so_far.tokens_cached + step.tokens_cached,
-            first_token_seconds=_first(so_far, step),
+            first_token_seconds=_first_token_seconds(so_far, step),
             seconds=so_far.seconds + step.seconds,
             cost_usd=sum(costs) if costs else None,
         )
 
 
-def _first(so_far: Usage, step: Usage) -> float | None:
+def _first_token_seconds(so_far: Usage, step: Usage) -> float | None:
     if so_far.first_token_seconds is not None:
         return so_far.first_token_seconds
     return None if step.first_token_seconds is None else so_far.seconds + step.first_token_seconds

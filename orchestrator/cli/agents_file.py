@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from handoff.agents_file import extended
+from handoff.agents_file import insert_handoff
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.cli.mission.base import warn
 from orchestrator.core import settings
 from orchestrator.core.errors import WrongSetting
 from orchestrator.execution.workspace import agents_md
-from orchestrator.workflow.journal.context import estimate
+from orchestrator.workflow.journal.context import estimate_tokens
 
 FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
@@ -33,21 +33,21 @@ def command(project: str, budget: int, folder: Path | None, remove: bool, as_jso
     if remove:
         if folder is None:
             raise WrongSetting("--remove", "say where, with --write DIR")
-        _tell(agents_md.remove(folder), as_json)
+        _print_paths(agents_md.remove_from_folder(folder), as_json)
         return
     fleet = wiring.fleet(settings.load())
-    made = fleet.handoff(project, "", budget=budget, count=estimate)
+    made = fleet.handoff(project, "", budget=budget, count=estimate_tokens)
     warn(fleet)
     handoff = made.head + made.log  # without the date and the task, so that it only changes when the handoff does
     if folder is not None:
-        _tell([one.path for one in agents_md.lay(folder, handoff) if one.changed], as_json)
+        _print_paths([one.path for one in agents_md.write_handoff(folder, handoff) if one.changed], as_json)
     elif as_json:
-        terminal.print_json({"text": extended("", handoff), "tokens": made.tokens})
+        terminal.print_json({"text": insert_handoff("", handoff), "tokens": made.tokens})
     else:
-        click.echo(extended("", handoff), nl=False)
+        click.echo(insert_handoff("", handoff), nl=False)
 
 
-def _tell(paths: list[Path], as_json: bool) -> None:
+def _print_paths(paths: list[Path], as_json: bool) -> None:
     if as_json:
         terminal.print_json({"written": [str(path) for path in paths]})
         return

@@ -11,7 +11,7 @@ from rich.filesize import decimal
 from rich.progress import Progress
 
 from orchestrator.app import backup
-from orchestrator.app.backup_archive import Say
+from orchestrator.app.backup_archive import OnBytesDone
 from orchestrator.cli import terminal
 from orchestrator.core import settings
 
@@ -39,7 +39,7 @@ def command(target: Path, as_json: bool) -> None:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Say]:
+def progress(what: str) -> Iterator[OnBytesDone]:
     """A bar on a terminal; nothing elsewhere."""
     out = terminal.console(stderr=True)
     with Progress(console=out, transient=True, disable=not out.is_terminal) as bar:

@@ -10,7 +10,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.bench.result import Result, machine
+from orchestrator.bench.result import Measurement, machine
 from orchestrator.cli import terminal
 
 BENCHES = {
@@ -49,7 +49,7 @@ def _command(name: str) -> click.Command:
     @click.command(name, help=f"Measures {BENCHES[name]}. Exit code 1 if a bar is not met.", short_help=BENCHES[name])
     @click.option("--json", "as_json", is_flag=True, help="Print the machine and the results as JSON.")
     def run(as_json: bool, **given: int) -> None:
-        results: list[Result] = importlib.import_module(f"orchestrator.bench.{name}").measure(**given)
+        results: list[Measurement] = importlib.import_module(f"orchestrator.bench.{name}").measure(**given)
         if as_json:
             terminal.print_json({"machine": machine(), "results": [asdict(result) for result in results]})
         else:
@@ -59,13 +59,16 @@ def _command(name: str) -> click.Command:
     return FINISHED(run) if name == "bus" else run
 
 
-def _print(results: list[Result]) -> None:
-    rows = Table(box=terminal.MARGIN, show_header=False, show_edge=False, border_style=terminal.RULE, padding=(0, 1))
+def _print(results: list[Measurement]) -> None:
+    rows = Table(
+        box=terminal.MARGIN, show_header=False, show_edge=False, border_style=terminal.RULE_COLOUR, padding=(0, 1)
+    )
     rows.add_column(justify="right", no_wrap=True)
     rows.add_column()
     for result in results:
         line = Text(
-            "met    " if result.met else "MISSED ", style=f"bold {terminal.INK['done' if result.met else 'failed']}"
+            "met    " if result.met else "MISSED ",
+            style=f"bold {terminal.STATUS_COLOURS['done' if result.met else 'failed']}",
         )
         line.append(f"{result.name}: {result.bar}", style="not bold default")
         if result.baseline is not None and result.ratio is not None:

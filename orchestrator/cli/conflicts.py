@@ -11,8 +11,8 @@ from orchestrator.cli import terminal
 from orchestrator.cli.mission.base import warn
 from orchestrator.core import settings
 from orchestrator.core.errors import WrongSetting
-from orchestrator.ledger.conflicts import NOTHING, Dispute
-from orchestrator.workflow.conflict_resolution import Resolution
+from orchestrator.ledger.conflicts import TAKEN_OUT, UnresolvedConflict
+from orchestrator.workflow.conflict_resolution import ConflictResolution
 
 
 @click.group("conflicts")
@@ -25,7 +25,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the conflicts as JSON.")
 def list_(mission: str, as_json: bool) -> None:
     """Lists values that two people, or a person and a node, changed at once, and of which one was kept."""
-    found = _door().every(mission)
+    found = _resolution().every(mission)
     if as_json:
         terminal.print_json([asdict(one) for one in found])
     elif not found:
@@ -39,13 +39,13 @@ def list_(mission: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the conflict as JSON.")
 def show(ident: str, as_json: bool) -> None:
     """Shows one conflict: both values, whose each is, in which commit."""
-    one = _door().find(ident)
+    one = _resolution().find(ident)
     if as_json:
         terminal.print_json(asdict(one))
         return
     click.echo(f"{one.mission}: {one.part}\n")
-    click.echo(f"kept{_whose(one.kept_by, one.kept_in)}:\n{_indented(one.kept)}\n")
-    click.echo(f"not kept{_whose(one.lost_by, one.lost_in)}:\n{_indented(one.lost)}\n")
+    click.echo(f"kept{_author_text(one.kept_by, one.kept_in)}:\n{_indented(one.kept)}\n")
+    click.echo(f"not kept{_author_text(one.lost_by, one.lost_in)}:\n{_indented(one.lost)}\n")
     click.echo(f"`shiftbook conflicts resolve {one.ident}` with --kept, --lost or --text VALUE")
 
 
@@ -59,7 +59,7 @@ def resolve(ident: str, kept: bool, lost: bool, text: str | None, as_json: bool)
     """Decides a conflict, signed by you: the mission is changed if you say so, and the conflict goes away."""
     if sum((kept, lost, text is not None)) != 1:
         raise WrongSetting("resolve", "say one of --kept, --lost and --text VALUE")
-    door = _door()
+    door = _resolution()
     one = door.keep(ident) if kept else door.put(ident, lambda dispute: dispute.lost if lost else text)
     if as_json:
         terminal.print_json(asdict(one))
@@ -67,23 +67,23 @@ def resolve(ident: str, kept: bool, lost: bool, text: str | None, as_json: bool)
         click.echo(f"{one.ident} is decided: {_chosen(one, kept, lost)}")
 
 
-def _chosen(one: Dispute, kept: bool, lost: bool) -> str:
+def _chosen(one: UnresolvedConflict, kept: bool, lost: bool) -> str:
     if kept:
         return "what was kept stays"
     whose = f"as {one.lost_by or 'the other side'} had it" if lost else "as you said"
     return f"“{one.part}” is {whose}"
 
 
-def _door() -> Resolution:
+def _resolution() -> ConflictResolution:
     fleet = wiring.fleet(settings.load())
     fleet.ledger()
     warn(fleet)
     return fleet.resolution
 
 
-def _whose(name: str, commit: str) -> str:
+def _author_text(name: str, commit: str) -> str:
     return f"{f' by {name}' if name else ''}{f' in {commit[:10]}' if commit else ''}"
 
 
 def _indented(text: str | None) -> str:
-    return "\n".join(f"    {line}" for line in (NOTHING if text is None else text).splitlines() or [""])
+    return "\n".join(f"    {line}" for line in (TAKEN_OUT if text is None else text).splitlines() or [""])

@@ -17,9 +17,9 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from orchestrator.app import demo
-from orchestrator.app.demo_fleet import DemoFailed, Stage, staged
+from orchestrator.app.demo_fleet import DemoFailed, DemoFleet, running_demo_fleet
 from orchestrator.cli import terminal
-from orchestrator.cli.mission.base import row
+from orchestrator.cli.mission.base import mission_row
 from orchestrator.workflow.mission_view import MissionView
 from sync.errors import SyncError
 
@@ -35,8 +35,8 @@ def command(as_json: bool, keep: bool) -> None:
     """
     folder, began = Path(tempfile.mkdtemp(prefix="shiftbook-demo-")), time.monotonic()
     try:
-        with staged(folder, _silent if as_json else _teller()) as made:
-            steps = demo.play(made)
+        with running_demo_fleet(folder, _ignore_event if as_json else _event_printer()) as made:
+            steps = demo.run_demo(made)
             ok, seconds = all(step.ok for step in steps), round(time.monotonic() - began, 1)
             if as_json:
                 terminal.print_json({"ok": ok, "seconds": seconds, "steps": [asdict(step) for step in steps]})
@@ -57,31 +57,31 @@ def command(as_json: bool, keep: bool) -> None:
     sys.exit(0 if ok else 1)
 
 
-def _silent(who: str, event: dict[str, Any]) -> None:
+def _ignore_event(who: str, event: dict[str, Any]) -> None:
     """Programs read the steps only."""
 
 
-def _teller() -> Callable[[str, dict[str, Any]], None]:
+def _event_printer() -> Callable[[str, dict[str, Any]], None]:
     out = terminal.console()
 
     def tell(who: str, event: dict[str, Any]) -> None:
         line = Text(f"{datetime.now().astimezone():%H:%M:%S} ", style="dim")
-        line.append("│ ", style=terminal.RULE)
+        line.append("│ ", style=terminal.RULE_COLOUR)
         line.append(f"{who:<7}", style="bold")
-        line.append(f"{event['event']} ", style=terminal.INK.get(event["event"], ""))
+        line.append(f"{event['event']} ", style=terminal.STATUS_COLOURS.get(event["event"], ""))
         line.append(event["text"], style="dim")
         out.print(line, soft_wrap=True)
 
     return tell
 
 
-def _results(stage: Stage, steps: list[demo.Step], seconds: float) -> None:
+def _results(stage: DemoFleet, steps: list[demo.DemoStep], seconds: float) -> None:
     """What a person would look at the next morning."""
     out = terminal.console()
     fields = MissionView.__dataclass_fields__
     views = [MissionView(**{k: _typed(k, v) for k, v in m.items() if k in fields}) for m in stage.missions().values()]
     out.rule("The missions", style="dim")
-    out.print(terminal.shift_lines(row(view) for view in views))
+    out.print(terminal.shift_lines(mission_row(view) for view in views))
     shown = stage.show("count-the-files")
     out.rule("A diff that was handed back", style="dim")
     out.print(Syntax(shown["diff"].rstrip(), "diff", theme="ansi_dark", background_color="default"))

@@ -18,17 +18,19 @@ from orchestrator.core.errors import StoreFailed, WrongSetting
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 from orchestrator.ledger.node_pages import Presence
-from orchestrator.ledger.result_report import duration
-from orchestrator.node.notifications.outbox_status import standing
+from orchestrator.ledger.result_report import format_duration
+from orchestrator.node.notifications.outbox_status import outbox_status
 from orchestrator.workflow import key_rotation
-from orchestrator.workflow.journal.review_status import troubles
-from orchestrator.workflow.spending.totals import BY
+from orchestrator.workflow.journal.review_status import review_problems
+from orchestrator.workflow.spending.totals import GROUP_KEYS
 
 
 @click.group("fleet", invoke_without_command=True)
 @click.option("--cost", is_flag=True, help="What the fleet spent, and where that leads.")
 @click.option("--since", default="", metavar="DAY", help="With --cost: from this day on (default: this month).")
-@click.option("--by", "keys", multiple=True, type=click.Choice(BY), help="With --cost: only this table; repeatable.")
+@click.option(
+    "--by", "keys", multiple=True, type=click.Choice(GROUP_KEYS), help="With --cost: only this table; repeatable."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the nodes, or with --cost the sums, as JSON.")
 @click.pass_context
 def command(ctx: click.Context, cost: bool, since: str, keys: tuple[str, ...], as_json: bool) -> None:
@@ -53,22 +55,22 @@ def command(ctx: click.Context, cost: bool, since: str, keys: tuple[str, ...], a
     waiting = len(fleet.resolution.every())
     if waiting:
         words = f"{waiting} {'value was' if waiting == 1 else 'values were'} not kept: `shiftbook conflicts list`"
-        out.print(Text(f"conflicts: {words}", style=terminal.INK["review"]))
-    for words in troubles(fleet.ledger(), fleet.now()):
-        out.print(Text(f"review: {words}", style=terminal.INK["review"]))
-    untold = _untold(chosen)
+        out.print(Text(f"conflicts: {words}", style=terminal.STATUS_COLOURS["review"]))
+    for words in review_problems(fleet.ledger(), fleet.now()):
+        out.print(Text(f"review: {words}", style=terminal.STATUS_COLOURS["review"]))
+    untold = _notification_trouble(chosen)
     if untold:
-        out.print(Text(f"notices: {untold}: `shiftbook notify list`", style=terminal.INK["review"]))
+        out.print(Text(f"notices: {untold}: `shiftbook notify list`", style=terminal.STATUS_COLOURS["review"]))
 
 
-def _untold(chosen: Settings) -> str:
+def _notification_trouble(chosen: Settings) -> str:
     """What this machine could not tell people; a database that does not answer is `doctor`'s to name."""
     try:
         stores = wiring.stores(chosen)
     except (StoreFailed, WrongSetting):
         return ""
     try:
-        return standing(stores.outgoing).trouble
+        return outbox_status(stores.outgoing).trouble
     finally:
         stores.close()
 
@@ -76,7 +78,7 @@ def _untold(chosen: Settings) -> str:
 def _row(node: Presence) -> tuple[str, str, str, str]:
     role = Role.read(node.role).label if node.role else "unknown role"
     works = f"works on {', '.join(node.works_on)}" if node.works_on else "idle"
-    seen = f"moved {duration((datetime.now(UTC) - node.moved).total_seconds())} ago" if node.moved else ""
+    seen = f"moved {format_duration((datetime.now(UTC) - node.moved).total_seconds())} ago" if node.moved else ""
     disk = node.disk.partition(";")[0]
     facts = [works, ", ".join(node.agents), ", ".join(node.capabilities), seen, disk, node.version]
     return "", f"{node.name} · {role}", " · ".join(fact for fact in facts if fact), node.state
@@ -115,7 +117,7 @@ def rotate(node: bool) -> None:
     """
     chosen = settings.load()
     path = chosen.home / "keys" / ("node" if node else "person")
-    done = key_rotation.rotate(wiring.fleet(chosen), path, now=wiring.now())
+    done = key_rotation.rotate_key(wiring.fleet(chosen), path, now=wiring.now())
     click.echo(f"{done.name} has a new key; the old one is kept at {done.old}")
     for name in done.orphans:
         click.echo(f"{name} was signed by the old key and is untrusted now: shiftbook mission trust {name}")

@@ -14,13 +14,13 @@ from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.cli.mission.base import warn
 from orchestrator.core.errors import StoreFailed, WrongSetting
-from orchestrator.core.ports.storage import Spend, Totals
+from orchestrator.core.ports.storage import Spend, UsageTotals
 from orchestrator.core.settings import Settings
 from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.spending import totals
-from orchestrator.workflow.spending.report import Account
+from orchestrator.workflow.spending.report import SpendingReport
 
-SHOWN = ("node", "project", "model", "day")
+DEFAULT_KEYS = ("node", "project", "model", "day")
 
 
 def read_day(text: str) -> date | None:
@@ -33,19 +33,19 @@ def read_day(text: str) -> date | None:
 
 def show(chosen: Settings, fleet: Fleet, since: str, keys: Iterable[str], *, as_json: bool) -> None:
     """Prints the accounts."""
-    account = fleet.accounts.since(read_day(since), name=chosen.node, mine=_mine(chosen, fleet))
+    account = fleet.accounts.since(read_day(since), name=chosen.node, mine=_own_rows(chosen, fleet))
     warn(fleet)
     if as_json:
         terminal.print_json(_json(account))
         return
     out = terminal.console()
-    for key in tuple(keys) or SHOWN:
-        out.print(_table(key, totals.by(account.rows, key), account))
+    for key in tuple(keys) or DEFAULT_KEYS:
+        out.print(_table(key, totals.totals_by(account.rows, key), account))
     for words in (*(words for each in account.forecasts for words in each.says), *account.remarks):
         click.echo(words)
 
 
-def _mine(chosen: Settings, fleet: Fleet) -> tuple[Spend, ...] | None:
+def _own_rows(chosen: Settings, fleet: Fleet) -> tuple[Spend, ...] | None:
     """This machine's own rows, which are newer than its page; None where its database does not answer."""
     try:
         stores = wiring.stores(chosen)
@@ -58,12 +58,12 @@ def _mine(chosen: Settings, fleet: Fleet) -> tuple[Spend, ...] | None:
     return tuple(row for row in rows if row.node == chosen.node) or None
 
 
-def _table(key: str, found: dict[str, Totals], account: Account) -> Table:
+def _table(key: str, found: dict[str, UsageTotals], account: SpendingReport) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), title_justify="left", title=f"by {key}, since {account.since}")
     table.add_column(key)
     for head in ("runs", "tokens in", "cached", "out", "USD"):
         table.add_column(head, justify="right")
-    whole = totals.total(account.rows)
+    whole = totals.sum_totals(account.rows)
     for word, each in found.items():
         table.add_row(*_cells(Text(word or f"no {key}"), each))
     if len(found) > 1:
@@ -71,16 +71,16 @@ def _table(key: str, found: dict[str, Totals], account: Account) -> Table:
     return table
 
 
-def _cells(name: Text, each: Totals) -> tuple[Text | str, ...]:
+def _cells(name: Text, each: UsageTotals) -> tuple[Text | str, ...]:
     cost = "no price known" if each.unpriced == each.runs else f"{each.cost_usd:,.2f}{'+' * (each.unpriced > 0)}"
     return name, f"{each.runs:,}", f"{each.tokens_in:,}", f"{each.tokens_cached:,}", f"{each.tokens_out:,}", cost
 
 
-def _json(account: Account) -> dict[str, object]:
+def _json(account: SpendingReport) -> dict[str, object]:
     return {
         "since": account.since.isoformat(),
-        "total": asdict(totals.total(account.rows)),
-        **{f"by_{key}": totals.json(totals.by(account.rows, key)) for key in totals.BY},
+        "total": asdict(totals.sum_totals(account.rows)),
+        **{f"by_{key}": totals.totals_json(totals.totals_by(account.rows, key)) for key in totals.GROUP_KEYS},
         "rows": [asdict(row) for row in account.rows],
         "forecasts": [asdict(each) for each in account.forecasts],
         "remarks": account.remarks,

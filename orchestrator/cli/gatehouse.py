@@ -15,7 +15,7 @@ from orchestrator.git_server import pre_receive
 @click.command("gatehouse", hidden=True)
 def command() -> None:
     """Judges the push that git describes on standard input. Exits 4, with one line for the pusher, if it is refused."""
-    why = pre_receive.judge(settings.load(), Path.cwd(), sys.stdin, os.environ)
+    why = pre_receive.check_push(settings.load(), Path.cwd(), sys.stdin, os.environ)
     if why:
         click.echo(f"shiftbook: {why}", err=True)
         sys.exit(4)

@@ -13,7 +13,7 @@ from orchestrator.cli import agents_file, terminal
 from orchestrator.cli.mission.base import warn
 from orchestrator.core import settings
 from orchestrator.workflow.journal import document_check
-from orchestrator.workflow.journal.context import estimate
+from orchestrator.workflow.journal.context import estimate_tokens
 
 
 @click.group("handoff")
@@ -35,7 +35,7 @@ def show(project: str, task: str, budget: int, model_file: str, as_json: bool) -
     now = settings.load(model=model_file) if model_file else settings.load()
     fleet, model = wiring.fleet(now), wiring.model(now)
     exact = model.missing() is None
-    count = model.count if exact else estimate
+    count = model.count if exact else estimate_tokens
     try:
         made = fleet.handoff(project, task, budget=budget, count=count)
     finally:
@@ -70,7 +70,7 @@ def check(folder: Path, today: datetime | None, as_json: bool) -> None:
     broken links, encodings that Git cannot merge. Works as a pre-commit hook and as a CI step.
     """
     day: date = today.date() if today else datetime.now(UTC).date()
-    found = document_check.look(folder, today=day.isoformat())
+    found = document_check.check_documents(folder, today=day.isoformat())
     if as_json:
         terminal.print_json([vars(one) for one in found])
     else:

@@ -24,7 +24,7 @@ def command(folder: Path, remote: str, as_json: bool) -> None:
     report(setup.init(folder, settings.load(), remote=remote), as_json)
 
 
-def report(made: setup.Founded, as_json: bool) -> None:
+def report(made: setup.LedgerSetup, as_json: bool) -> None:
     """Says what was done and what comes next; init and join end alike."""
     if as_json:
         terminal.print_json(

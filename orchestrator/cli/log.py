@@ -16,9 +16,9 @@ from orchestrator.cli.mission.base import warn
 from orchestrator.core import settings
 from orchestrator.core.errors import WrongSetting
 from orchestrator.workflow.journal import log
-from orchestrator.workflow.journal.search_index import Found
+from orchestrator.workflow.journal.search_index import SearchHit
 
-FLAGS = {
+SECTION_BY_FLAG = {
     "start": "Starting Context",
     "did": "Work Accomplished",
     "decided": "Decisions",
@@ -56,9 +56,9 @@ def add(
 
     On standard input, headings such as `### Decisions` head sections. Secrets are taken out before anything is written.
     """
-    given = {FLAGS[name]: _points(value) for name, value in flags.items() if value}
+    given = {SECTION_BY_FLAG[name]: _bullet_list(value) for name, value in flags.items() if value}
     typed = " ".join(text) or ("" if given or sys.stdin.isatty() else sys.stdin.read())
-    said = log.sections_of(typed) if typed.strip() else {}
+    said = log.parse_sections(typed) if typed.strip() else {}
     both = {name: "\n\n".join(part for part in (said.get(name), given.get(name)) if part) for name in {*said, *given}}
     book = wiring.logbook(settings.load())
     try:
@@ -73,7 +73,7 @@ def add(
         click.echo(f"{made.redacted} secret{'s' * (made.redacted != 1)} taken out before it was written", err=True)
 
 
-def _points(value: str | tuple[str, ...]) -> str:
+def _bullet_list(value: str | tuple[str, ...]) -> str:
     return value if isinstance(value, str) else "\n".join(f"- {point}" for point in value)
 
 
@@ -96,7 +96,7 @@ def search(query: tuple[str, ...], project: str | None, limit: int, as_json: boo
     sys.exit(0 if found else 1)
 
 
-def _row(found: Found) -> tuple[str, str, str, str]:
+def _row(found: SearchHit) -> tuple[str, str, str, str]:
     when = datetime.fromisoformat(found.when) if found.when else None
     title = found.heading or found.entry_id
     return terminal.clock_time(when), title, f"{found.text}\n{found.path} · {found.entry_id}", found.project

@@ -11,7 +11,7 @@ import click
 from orchestrator.app import wiring
 from orchestrator.core import settings
 from orchestrator.core.errors import WrongSetting
-from orchestrator.mcp.service import Desk
+from orchestrator.mcp.service import McpService
 
 
 @click.command("mcp")
@@ -37,7 +37,7 @@ def command(project: str, agent: str, missions: str) -> None:
     now = settings.load()
     fleet = wiring.fleet(now)
     fleet.handoff(project, "", budget=100, count=len)  # a wrong ledger or project is told before anything is served
-    desk = Desk(
+    desk = McpService(
         fleet=fleet,
         logbook=partial(wiring.logbook, now),
         memos=wiring.memos(fleet.bus, fleet.reader, fleet.trust),

@@ -9,18 +9,18 @@ from typing import Any
 import click
 
 from handoff.memo import render_memo
-from handoff.promotion import Lesson, Standing
+from handoff.promotion import Lesson, LessonStanding
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.core import settings
-from orchestrator.workflow.journal.memos import Filed, Memos
+from orchestrator.workflow.journal.memos import MemoFile, Memos
 
-PILLS = {
-    Standing.DUE: "queued",
-    Standing.KNOWN: "done",
-    Standing.CONTESTED: "review",
-    Standing.CANDIDATE: "",
-    Standing.REJECTED: "cancelled",
+PILL_BY_STANDING = {
+    LessonStanding.DUE: "queued",
+    LessonStanding.KNOWN: "done",
+    LessonStanding.CONTESTED: "review",
+    LessonStanding.CANDIDATE: "",
+    LessonStanding.REJECTED: "cancelled",
 }
 """In which of the missions' colours a standing is shown."""
 
@@ -42,7 +42,7 @@ def list_(project: str | None, as_lessons: bool, limit: int, as_json: bool) -> N
         taught = memos.teaching()
         found = [one for one in taught.lessons if project is None or project in one.projects][:limit]
         if as_json:
-            terminal.print_json({"lessons": [plain(one) for one in found], "unreadable": taught.unreadable})
+            terminal.print_json({"lessons": [lesson_json(one) for one in found], "unreadable": taught.unreadable})
             return
         for bad in taught.unreadable:
             click.echo(f"shiftbook: {bad}", err=True)
@@ -65,11 +65,11 @@ def list_(project: str | None, as_lessons: bool, limit: int, as_json: bool) -> N
 def show(name: str, as_json: bool) -> None:
     """Shows a memo by its id, or a lesson by its name with everything that was said for and against it."""
     found = _memos().find(name)
-    if isinstance(found, Filed):
+    if isinstance(found, MemoFile):
         told = asdict(found.memo) | {"path": found.path, "project": found.project}
         terminal.print_json(told) if as_json else click.echo(render_memo(found.memo), nl=False)
     elif as_json:
-        terminal.print_json(plain(found))
+        terminal.print_json(lesson_json(found))
     else:
         terminal.console().print(terminal.shift_lines([lesson_row(found)]))
         for one in found.mentions:
@@ -89,7 +89,7 @@ def promote(name: str | None, as_json: bool) -> None:
     """
     memos = _memos()
     done = memos.decide(name, keep=True) if name else []
-    _tell([*done, *memos.settle()], as_json)
+    _print_lines([*done, *memos.settle()], as_json)
 
 
 @command.command("reject")
@@ -99,7 +99,7 @@ def promote(name: str | None, as_json: bool) -> None:
 def reject(name: str, why: str, as_json: bool) -> None:
     """Keeps a lesson from becoming known, now and in whatever words it comes again."""
     memos = _memos()
-    _tell([*memos.decide(name, keep=False, why=why), *memos.settle()], as_json)
+    _print_lines([*memos.decide(name, keep=False, why=why), *memos.settle()], as_json)
 
 
 def lesson_row(one: Lesson) -> tuple[str, str, str, str]:
@@ -107,16 +107,16 @@ def lesson_row(one: Lesson) -> tuple[str, str, str, str]:
     missions = f"{len(one.missions)} mission{'s' * (len(one.missions) != 1)}"
     where = f" in {', '.join(one.projects)}" if one.projects else ""
     against = f"\ncontradicted by {', '.join(one.against)}" if one.against else ""
-    said = "seen once" if one.standing is Standing.CANDIDATE else one.standing.value
-    return "", one.text, f"{one.slug} · {said} · {missions}{where}{against}", PILLS[one.standing]
+    said = "seen once" if one.standing is LessonStanding.CANDIDATE else one.standing.value
+    return "", one.text, f"{one.slug} · {said} · {missions}{where}{against}", PILL_BY_STANDING[one.standing]
 
 
-def plain(one: Lesson) -> dict[str, Any]:
+def lesson_json(one: Lesson) -> dict[str, Any]:
     """A lesson as plain data."""
     return asdict(one) | {"missions": one.missions, "projects": one.projects}
 
 
-def _row(one: Filed) -> tuple[str, str, str, str]:
+def _row(one: MemoFile) -> tuple[str, str, str, str]:
     memo = one.memo
     facts = [memo.memo_id, one.project, f"on {memo.node}", _count(len(memo.lessons_learned))]
     detail = " · ".join(fact for fact in facts if fact)
@@ -132,7 +132,7 @@ def _memos() -> Memos:
     return wiring.memos(fleet.bus, fleet.reader, fleet.trust)
 
 
-def _tell(done: list[str], as_json: bool) -> None:
+def _print_lines(done: list[str], as_json: bool) -> None:
     if as_json:
         terminal.print_json({"changed": done})
         return

@@ -27,12 +27,12 @@ def command(base: Path, ours: Path, theirs: Path, path: str) -> None:
     except OSError as error:
         raise WrongSetting(str(error.filename), f"it cannot be read: {error.strerror}") from error
     top = Path.cwd()
-    sides = [merge_driver.side(top, path, data) for data in texts[1:]]
-    done = merge_driver.settled(path, texts[0], sides[0], sides[1], month=f"{datetime.now(UTC):%Y-%m}")
-    merge_driver.leave(top, done.disputes)
+    sides = [merge_driver.find_side(top, path, data) for data in texts[1:]]
+    done = merge_driver.merge_versions(path, texts[0], sides[0], sides[1], month=f"{datetime.now(UTC):%Y-%m}")
+    merge_driver.write_conflicts(top, done.disputes)
     ours.write_bytes(done.data)
     for one in done.disputes:
         click.echo(f"shiftbook: {path}: {one.says}; see {one.path}", err=True)
     if done.disputes:
         click.echo("shiftbook: look at it, `git add -A`, then go on (`git rebase --continue`, `git commit`)", err=True)
-        sys.exit(merge_driver.UNDECIDED)
+        sys.exit(merge_driver.EXIT_CONFLICTS)

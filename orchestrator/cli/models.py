@@ -24,7 +24,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
 def list_(as_json: bool) -> None:
     """Lists the models of every backend that can be reached, with size, context and quantisation."""
-    shelf = wiring.shelf(settings.load())
+    shelf = wiring.model_manager(settings.load())
     listed, lacking = shelf.listing()
     backend, name, why = shelf.in_use()
     if as_json:
@@ -53,7 +53,7 @@ def pull(name: str, sha256: str, use_it: bool, as_json: bool) -> None:
 
     A download that was broken off goes on where it stopped; a file gets its name only when its hash is right.
     """
-    shelf = wiring.shelf(settings.load())
+    shelf = wiring.model_manager(settings.load())
     with _progress() as tell:
         pulled = shelf.pull(name, sha256=sha256, tell=tell)
     if use_it:
@@ -77,7 +77,7 @@ def use(name: str, as_json: bool) -> None:
     started again.
     """
     now = settings.load()
-    shelf = wiring.shelf(now)
+    shelf = wiring.model_manager(now)
     value = shelf.use(name)
     if as_json:
         terminal.print_json({"SHIFTBOOK_MODEL": value, "written": now.home / ".env", "overridden": shelf.overridden()})
@@ -88,14 +88,14 @@ def use(name: str, as_json: bool) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[_Bar]:
+def _progress() -> Iterator[_ProgressBar]:
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        yield _Bar(progress)
+        yield _ProgressBar(progress)
 
 
-class _Bar:
+class _ProgressBar:
     """One line of progress for each thing that is fetched."""
 
     def __init__(self, progress: Progress) -> None:

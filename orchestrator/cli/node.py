@@ -36,10 +36,10 @@ def run(once: bool, watch: Path | None, as_json: bool) -> None:
     work is taken over, by this node when it starts again or by another when the lease has run out.
     """
     given = {"watch": watch} if watch else {}
-    node_process.serve(settings.load(**given), teller(as_json), once=once)
+    node_process.run_node(settings.load(**given), event_printer(as_json), once=once)
 
 
-def teller(as_json: bool) -> Callable[..., None]:
+def event_printer(as_json: bool) -> Callable[..., None]:
     """What a node says while it works: one shift line an event on standard error, or JSON on standard output."""
     said: set[tuple[str, str]] = set()
     out = terminal.console(stderr=True)
@@ -54,8 +54,8 @@ def teller(as_json: bool) -> Callable[..., None]:
             sys.stdout.flush()
             return
         line = Text(f"{datetime.now().astimezone():%H:%M:%S} ", style="dim")
-        line.append("│ ", style=terminal.RULE)
-        line.append(f"{event} ", style=f"bold {terminal.INK.get(event, '')}".strip())
+        line.append("│ ", style=terminal.RULE_COLOUR)
+        line.append(f"{event} ", style=f"bold {terminal.STATUS_COLOURS.get(event, '')}".strip())
         line.append(sentence)
         out.print(line, soft_wrap=True)
 

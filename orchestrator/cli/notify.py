@@ -12,11 +12,11 @@ from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.core import settings
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.notifier import MINE, Courier, Message, NotDelivered
-from orchestrator.core.ports.storage import Parcel
-from orchestrator.node.notifications.outbox_status import retry, standing
+from orchestrator.core.ports.notifier import NOTIFICATION_KIND, NotDelivered, NotificationMessage, Notifier
+from orchestrator.core.ports.storage import OutboxItem
+from orchestrator.node.notifications.outbox_status import outbox_status, retry_failed
 
-UNSET = "no address is set: write apprise's URLs into it, such as ntfy://… or mailto://… (docs/notifications.md)"
+UNSET_TEXT = "no address is set: write apprise's URLs into it, such as ntfy://… or mailto://… (docs/notifications.md)"
 
 
 @click.group("notify")
@@ -29,10 +29,10 @@ def command() -> None:
 def test(as_json: bool) -> None:
     """Sends a message to every address of SHIFTBOOK_NOTIFY now. Exit code 1 if one was not reached."""
     now = settings.load()
-    carries = wiring.courier(now)
+    carries = wiring.notifier(now)
     if carries is None:
-        raise WrongSetting("SHIFTBOOK_NOTIFY", UNSET)
-    found = {channel.name: _sent(carries, number, now.node) for number, channel in enumerate(carries.channels)}
+        raise WrongSetting("SHIFTBOOK_NOTIFY", UNSET_TEXT)
+    found = {channel.name: _send_test(carries, number, now.node) for number, channel in enumerate(carries.channels)}
     if as_json:
         terminal.print_json([{"channel": name, "ok": not why, "why": why} for name, why in found.items()])
     else:
@@ -41,10 +41,10 @@ def test(as_json: bool) -> None:
     sys.exit(1 if any(found.values()) else 0)
 
 
-def _sent(carries: Courier, number: int, node: str) -> str:
+def _send_test(carries: Notifier, number: int, node: str) -> str:
     """Why a message did not reach the address of that number; empty if it did."""
     body = f"This is {node}. What happens in your fleet will be told here."
-    message = Message(key=f"test-{secrets.token_hex(6)}", title="Shiftbook can reach you", body=body)
+    message = NotificationMessage(key=f"test-{secrets.token_hex(6)}", title="Shiftbook can reach you", body=body)
     try:
         carries.send(carries.channels[number], message)
     except NotDelivered as error:
@@ -60,8 +60,10 @@ def listing(limit: int, as_json: bool) -> None:
     now = settings.load()
     stores = wiring.stores(now)
     try:
-        stand = standing(stores.outgoing)
-        told = [parcel for parcel in stores.outgoing.listing(limit=limit, sent=True) if parcel.kind == MINE]
+        stand = outbox_status(stores.outgoing)
+        told = [
+            parcel for parcel in stores.outgoing.listing(limit=limit, sent=True) if parcel.kind == NOTIFICATION_KIND
+        ]
     finally:
         stores.close()
     groups = {"given up": stand.given_up, "failed": stand.resting, "waiting": stand.waiting, "told": tuple(told)}
@@ -72,7 +74,9 @@ def listing(limit: int, as_json: bool) -> None:
         terminal.console().print(terminal.shift_lines(_row(state, parcel) for state, parcel in rows))
     else:
         set_up = bool(now.notify.get_secret_value().strip())
-        click.echo("nothing waits to be told, and nothing was told yet" if set_up else f"SHIFTBOOK_NOTIFY: {UNSET}")
+        click.echo(
+            "nothing waits to be told, and nothing was told yet" if set_up else f"SHIFTBOOK_NOTIFY: {UNSET_TEXT}"
+        )
 
 
 @command.command("retry")
@@ -80,13 +84,13 @@ def again() -> None:
     """Has everything that failed tried again at once, what was given up too. The node that runs here does it."""
     stores = wiring.stores(settings.load())
     try:
-        count = retry(stores.outgoing, wiring.now())
+        count = retry_failed(stores.outgoing, wiring.now())
     finally:
         stores.close()
     click.echo(f"{count} notice{'s' * (count != 1)} will be tried again by this machine's node")
 
 
-def _row(state: str, parcel: Parcel) -> tuple[str, str, str, str]:
+def _row(state: str, parcel: OutboxItem) -> tuple[str, str, str, str]:
     tries = f"{parcel.tries} tr{'ies' if parcel.tries != 1 else 'y'}: {parcel.error}" if parcel.error else ""
     due = f"tried again {terminal.clock_time(parcel.due)}" if parcel.due and parcel.error else ""
     waits = f"due {terminal.clock_time(parcel.due)}" if parcel.due and not parcel.error else ""
@@ -94,7 +98,7 @@ def _row(state: str, parcel: Parcel) -> tuple[str, str, str, str]:
     return terminal.clock_time(parcel.sent), str(parcel.body.get("title", parcel.key)), detail, state
 
 
-def _json(state: str, parcel: Parcel) -> dict[str, Any]:
+def _json(state: str, parcel: OutboxItem) -> dict[str, Any]:
     words = {name: parcel.body.get(name, "") for name in ("kind", "title", "body", "path")}
     times = {"due": parcel.due, "sent": parcel.sent}
     shown = {name: moment.isoformat() if moment else None for name, moment in times.items()}

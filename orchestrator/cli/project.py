@@ -15,8 +15,14 @@ from orchestrator.cli.mission.base import warn
 from orchestrator.core import settings
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.workflow.fleet import Fleet
-from orchestrator.workflow.projects.discovery import DEPTH, Repository, discover, of_folder, of_url
-from orchestrator.workflow.projects.enrol import Enrolment, known
+from orchestrator.workflow.projects.discovery import (
+    MAX_DEPTH,
+    DiscoveredRepository,
+    discover,
+    repository_from_folder,
+    repository_from_url,
+)
+from orchestrator.workflow.projects.enrol import Enrolment, is_known
 
 
 @click.group("project")
@@ -39,21 +45,21 @@ def add(where: str, name: str, aliases: tuple[str, ...], branch: str, test: str,
     """Adds a repository to fleet.toml, signed by you as an admin. A folder's clone is added by its origin."""
     folder = Path(where).expanduser()
     if folder.is_dir():
-        found = of_folder(folder, name=name)
+        found = repository_from_folder(folder, name=name)
     elif where.startswith(("/", ".", "~")):
         raise NotFound(f"{where} is no folder on this machine")
     else:
-        found = of_url(where, name=name, branch=branch)
+        found = repository_from_url(where, name=name, branch=branch)
     found = replace(found, branch=branch or found.branch, test=test or found.test, aliases=aliases)
     added = _enrolment(wiring.fleet(settings.load())).add([found])
-    _told(added, as_json)
+    _print_added(added, as_json)
     if not added and not as_json:
         click.echo(f"nothing to do: {found.url} is a project already")
 
 
 @command.command("discover")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path())
-@click.option("--depth", type=click.IntRange(0, 12), default=DEPTH, help="How many folders deep to look.")
+@click.option("--depth", type=click.IntRange(0, 12), default=MAX_DEPTH, help="How many folders deep to look.")
 @click.option("--yes", is_flag=True, help="Add all that are found, without asking.")
 @click.option("--json", "as_json", is_flag=True, help="Print what is found as JSON; with --yes, what was added.")
 def find(folder: Path, depth: int, yes: bool, as_json: bool) -> None:
@@ -62,7 +68,7 @@ def find(folder: Path, depth: int, yes: bool, as_json: bool) -> None:
     found, wrong = discover(folder.expanduser(), depth=depth)
     for line in wrong:
         click.echo(f"shiftbook: {line}", err=True)
-    new = _apart(found, fleet)
+    new = _new_repositories(found, fleet)
     if as_json and not yes:
         terminal.print_json([asdict(one) for one in new])
         return
@@ -71,8 +77,8 @@ def find(folder: Path, depth: int, yes: bool, as_json: bool) -> None:
             f"no repository under {folder} that is not a project already"
         )
         return
-    chosen = new if yes else _asked(new)
-    _told(_enrolment(fleet).add(chosen) if chosen else [], as_json)
+    chosen = new if yes else _ask_which(new)
+    _print_added(_enrolment(fleet).add(chosen) if chosen else [], as_json)
 
 
 @command.command("list")
@@ -94,13 +100,13 @@ def list_(as_json: bool) -> None:
         )
 
 
-def _apart(found: Sequence[Repository], fleet: Fleet) -> list[Repository]:
+def _new_repositories(found: Sequence[DiscoveredRepository], fleet: Fleet) -> list[DiscoveredRepository]:
     """What is new, under names that no other project has."""
     ledger = fleet.ledger()
     taken = set(ledger.charter.projects)
     new = []
     for one in found:
-        if known(ledger, one):
+        if is_known(ledger, one):
             continue
         names = (one.name, *(f"{one.name}-{number}" for number in range(2, 1000)))
         free = next(name for name in names if name not in taken)
@@ -109,7 +115,7 @@ def _apart(found: Sequence[Repository], fleet: Fleet) -> list[Repository]:
     return new
 
 
-def _asked(found: Sequence[Repository]) -> list[Repository]:
+def _ask_which(found: Sequence[DiscoveredRepository]) -> list[DiscoveredRepository]:
     if not sys.stdin.isatty():
         names = ", ".join(one.name for one in found)
         raise WrongSetting("--yes", f"found {names}; say --yes to add them, or ask for them with --json first")
@@ -121,7 +127,7 @@ def _asked(found: Sequence[Repository]) -> list[Repository]:
     return chosen
 
 
-def _told(added: Sequence[Repository], as_json: bool) -> None:
+def _print_added(added: Sequence[DiscoveredRepository], as_json: bool) -> None:
     if as_json:
         terminal.print_json([asdict(one) for one in added])
         return

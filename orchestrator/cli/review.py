@@ -11,8 +11,8 @@ from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.cli.mission.base import warn
 from orchestrator.core import settings
-from orchestrator.workflow.journal.review import Reviewed, Reviews
-from orchestrator.workflow.journal.review_status import Standing, failed, standings
+from orchestrator.workflow.journal.review import ReviewResult, Reviews
+from orchestrator.workflow.journal.review_status import ReviewStatus, failed_reviews, review_statuses
 
 
 @click.group("review")
@@ -30,7 +30,7 @@ def run(project: str, dry_run: bool, as_json: bool) -> None:
     Every item cites its entries; standing rules and the log are never touched. With `review.approve = true` in
     fleet.toml the changes wait in projects/NAME/REVIEW_PROPOSAL.md until you accept them.
     """
-    _tell(_reviews().run(project, dry_run=dry_run), as_json, dry_run=dry_run)
+    _print_reviews(_reviews().run(project, dry_run=dry_run), as_json, dry_run=dry_run)
 
 
 @command.command("accept")
@@ -38,7 +38,7 @@ def run(project: str, dry_run: bool, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the changes and the commit as JSON.")
 def accept(project: str, as_json: bool) -> None:
     """Takes what is ticked in projects/NAME/REVIEW_PROPOSAL.md into the briefing."""
-    _tell([_reviews().settle(project, accept=True)], as_json)
+    _print_reviews([_reviews().settle(project, accept=True)], as_json)
 
 
 @command.command("reject")
@@ -46,7 +46,7 @@ def accept(project: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the commit as JSON.")
 def reject(project: str, as_json: bool) -> None:
     """Takes nothing of a proposal; the entries that it rests on count as read."""
-    _tell([_reviews().settle(project, accept=False)], as_json)
+    _print_reviews([_reviews().settle(project, accept=False)], as_json)
 
 
 @command.command("status")
@@ -55,7 +55,7 @@ def status(as_json: bool) -> None:
     """When each project was reviewed last, what waits to be read, and what is late or failed."""
     fleet = wiring.fleet(settings.load())
     ledger = fleet.ledger()
-    found, broken = standings(ledger, fleet.now()), list(failed(ledger))
+    found, broken = review_statuses(ledger, fleet.now()), list(failed_reviews(ledger))
     warn(fleet)
     if as_json:
         told = [vars(one) | {"last": vars(one.last) if one.last else None, "says": one.says} for one in found]
@@ -64,12 +64,12 @@ def status(as_json: bool) -> None:
     if not found:
         click.echo("No project has a log yet.")
     out = terminal.console()
-    out.print(terminal.shift_lines(row(one) for one in found))
+    out.print(terminal.shift_lines(review_row(one) for one in found))
     for words in broken:
-        out.print(Text(words, style=terminal.INK["failed"]))
+        out.print(Text(words, style=terminal.STATUS_COLOURS["failed"]))
 
 
-def row(one: Standing) -> tuple[str, str, str, str]:
+def review_row(one: ReviewStatus) -> tuple[str, str, str, str]:
     """One project's reviews as a shift line."""
     detail = one.says + (f"\n{one.trouble}" if one.trouble else "")
     return "", one.project, detail, "review" if one.proposed else ""
@@ -81,9 +81,9 @@ def _reviews() -> Reviews:
     return wiring.reviews(now, fleet.bus, fleet.reader, wiring.model(now), clone=False)
 
 
-def _tell(made: list[Reviewed], as_json: bool, *, dry_run: bool = False) -> None:
+def _print_reviews(made: list[ReviewResult], as_json: bool, *, dry_run: bool = False) -> None:
     if as_json:
-        terminal.print_json([_plain(one) for one in made])
+        terminal.print_json([_review_json(one) for one in made])
         return
     if not made:
         click.echo("No project has a log yet.")
@@ -98,14 +98,14 @@ def _tell(made: list[Reviewed], as_json: bool, *, dry_run: bool = False) -> None
         click.echo("nothing was written (--dry-run)")
 
 
-def _plain(one: Reviewed) -> dict[str, Any]:
+def _review_json(one: ReviewResult) -> dict[str, Any]:
     proposal = one.proposal
     changes = [{"kind": type(delta).__name__.lower()} | vars(delta) for delta in proposal.deltas]
     return {
         "project": one.project,
         "entries": one.entries,
         "commit": one.commit,
-        "awaits": one.awaits,
+        "awaits": one.needs_acceptance,
         "changes": changes,
         "repeated_blockers": [vars(each) for each in proposal.repeated_blockers],
         "reversed_decisions": [vars(each) for each in proposal.reversed_decisions],

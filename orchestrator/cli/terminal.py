@@ -14,10 +14,10 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.workflow.approval.diff_view import shown as shown
+from orchestrator.workflow.approval.diff_view import printable_diff as printable_diff
 
-RULE = "#d9674e"
-INK = {
+RULE_COLOUR = "#d9674e"
+STATUS_COLOURS = {
     "queued": "#8b877d",
     "running": "#4f78cf",
     "review": "#b0720c",
@@ -33,27 +33,27 @@ INK = {
     "stale": "#b0720c",
     "offline": "#c8473a",
 }
-WORDS = {"review": "waits for you", "dead": "gave up"}
+STATUS_LABELS = {"review": "waits for you", "dead": "gave up"}
 """States in the words of a colleague where ours are jargon."""
 
 
-class Page(Console):
+class SafeConsole(Console):
     """A console on which texts that others wrote move no cursor, set no title and turn no reading direction."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """What is printed, piece by piece; the control codes of our own styles are no text and stay."""
         for piece in super().render(renderable, options):
-            yield piece if piece.control else Segment(shown(piece.text), piece.style)
+            yield piece if piece.control else Segment(printable_diff(piece.text), piece.style)
 
 
 def console(*, stderr: bool = False) -> Console:
     """A console for people: colours only on a terminal, no markup in texts that others wrote."""
-    return Page(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    return SafeConsole(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
 def pill(status: str) -> Text:
     """A status in plain words and its colour."""
-    return Text(WORDS.get(status, status), style=f"bold {INK.get(status, '')}".strip())
+    return Text(STATUS_LABELS.get(status, status), style=f"bold {STATUS_COLOURS.get(status, '')}".strip())
 
 
 MARGIN = Box("    \n  │ \n    \n  │ \n    \n    \n  │ \n    \n")
@@ -62,7 +62,7 @@ MARGIN = Box("    \n  │ \n    \n  │ \n    \n    \n  │ \n    \n")
 
 def shift_lines(rows: Iterable[tuple[str, str, str, str]]) -> Table:
     """The signature of the house: (time, title, detail, status) as entries beside the margin rule."""
-    table = Table(box=MARGIN, show_header=False, show_edge=False, border_style=RULE, padding=(0, 1), expand=True)
+    table = Table(box=MARGIN, show_header=False, show_edge=False, border_style=RULE_COLOUR, padding=(0, 1), expand=True)
     table.add_column(justify="right", style="dim", no_wrap=True, min_width=6)
     table.add_column(ratio=1)
     for when, title, detail, status in rows:

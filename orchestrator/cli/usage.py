@@ -9,14 +9,16 @@ import click
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.core import settings
-from orchestrator.core.ports.storage import Totals
-from orchestrator.ledger.result_report import duration
+from orchestrator.core.ports.storage import UsageTotals
+from orchestrator.ledger.result_report import format_duration
 from orchestrator.workflow.spending import totals
 
 
 @click.command("usage")
 @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3660), help="How far back.")
-@click.option("--by", "key", default="project", show_default=True, type=click.Choice(totals.BY), help="What to sum by.")
+@click.option(
+    "--by", "key", default="project", show_default=True, type=click.Choice(totals.GROUP_KEYS), help="What to sum by."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the sums as JSON, with every mission and conversation.")
 def command(days: int, key: str, as_json: bool) -> None:
     """Shows what was used here, by project: tokens, how many of them came from the prompt cache, time, money."""
@@ -29,16 +31,16 @@ def command(days: int, key: str, as_json: bool) -> None:
     finally:
         stores.close()
     if as_json:
-        told |= {f"by_{word}": totals.by(rows, word) for word in totals.BY if word != "project"}
-        terminal.print_json({"days": days, **{name: totals.json(found) for name, found in told.items()}})
+        told |= {f"by_{word}": totals.totals_by(rows, word) for word in totals.GROUP_KEYS if word != "project"}
+        terminal.print_json({"days": days, **{name: totals.totals_json(found) for name, found in told.items()}})
         return
-    shown = [("", word or f"no {key}", _line(each), "") for word, each in totals.by(rows, key).items()]
+    shown = [("", word or f"no {key}", _usage_line(each), "") for word, each in totals.totals_by(rows, key).items()]
     terminal.console().print(terminal.shift_lines(shown) if shown else "nothing was used yet")
 
 
-def _line(each: Totals) -> str:
+def _usage_line(each: UsageTotals) -> str:
     share = f" ({100 * each.tokens_cached // each.tokens_in} %)" if each.tokens_in else ""
     cost = f"{each.cost_usd:.2f} USD" if each.unpriced < each.runs else "no price known"
     runs = f"{each.runs} run{'s' * (each.runs != 1)}"
     tokens = f"{each.tokens_in:,} tokens in, {each.tokens_cached:,} cached{share}, {each.tokens_out:,} out"
-    return f"{runs} · {tokens} · {duration(each.seconds)} · {cost}"
+    return f"{runs} · {tokens} · {format_duration(each.seconds)} · {cost}"

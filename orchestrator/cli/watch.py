@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from orchestrator.app import node_process
-from orchestrator.cli.node import teller
+from orchestrator.cli.node import event_printer
 from orchestrator.core import settings
 
 
@@ -22,4 +22,4 @@ def command(path: Path, pull: bool, as_json: bool) -> None:
     stays staged, half-written files wait, and nothing else is touched.
     """
     given = {"watch_pull": True} if pull else {}
-    node_process.watch(settings.load(**given), path.absolute(), teller(as_json))
+    node_process.watch(settings.load(**given), path.absolute(), event_printer(as_json))

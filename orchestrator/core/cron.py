@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _NUMBERS = re.compile(r"(?P<first>[0-7])(?:-(?P<last>[0-7])(?:/(?P<step>[1-7]))?)?")
-_BACK = tuple(timedelta(hours=hours) for hours in (1, 24, 24 * 8, 24 * 32, 24 * 367, 24 * 367 * 5))
+_LOOK_BACK_STEPS = tuple(timedelta(hours=hours) for hours in (1, 24, 24 * 8, 24 * 32, 24 * 367, 24 * 367 * 5))
 """How far back a last time is looked for, the nearest first, so that a line that is due each minute costs no more."""
 
 
@@ -34,7 +34,7 @@ def trigger(line: str, zone: str) -> CronTrigger:
 
 def last_due(times: CronTrigger, now: datetime) -> datetime | None:
     """The last time up to `now`; None if there was none within five years."""
-    for back in _BACK:
+    for back in _LOOK_BACK_STEPS:
         found: datetime | None = times.get_next_fire_time(None, now - back)
         if found is None or found > now:
             continue

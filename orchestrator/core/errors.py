@@ -31,7 +31,7 @@ class Refused(OrchestratorError):
     exit_code = 4
 
 
-class Unfit(OrchestratorError):
+class UnusableResult(OrchestratorError):
     """What an attempt brought cannot become its mission's result."""
 
 

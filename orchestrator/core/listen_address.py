@@ -9,7 +9,7 @@ DEFAULT_PORT = 8823
 
 
 @dataclass(frozen=True, kw_only=True)
-class Address:
+class ListenAddress:
     """Where to listen. Port 0 is any free one."""
 
     host: str
@@ -33,7 +33,7 @@ class Address:
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
-def read(text: str) -> Address | None:
+def read(text: str) -> ListenAddress | None:
     """The address that `host:port` names, None for `off`. Raises ValueError with what to write instead."""
     if text.strip().lower() == "off":
         return None
@@ -41,4 +41,4 @@ def read(text: str) -> Address | None:
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ValueError(f"write host:port, such as 127.0.0.1:{DEFAULT_PORT} or [::1]:{DEFAULT_PORT}, or off")
-    return Address(host=host, port=int(port))
+    return ListenAddress(host=host, port=int(port))

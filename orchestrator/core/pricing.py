@@ -35,7 +35,7 @@ def cost(usage: Usage, *, hour: int = 0) -> float | None:
         cache_write_1h_tokens=min(hour, written) or None,
         output_tokens=usage.tokens_out,
     )
-    return next((found for ref in _names(usage.model) if (found := _priced(counts, *ref)) is not None), None)
+    return next((found for ref in _lookup_names(usage.model) if (found := _price(counts, *ref)) is not None), None)
 
 
 def total(so_far: Usage, one: Usage) -> Usage:
@@ -54,14 +54,14 @@ def total(so_far: Usage, one: Usage) -> Usage:
     )
 
 
-def _names(model: str) -> list[tuple[str, str | None]]:
+def _lookup_names(model: str) -> list[tuple[str, str | None]]:
     """How a model may be looked up: as it is, and as `provider/model`."""
     provider, slash, rest = model.partition("/")
     return [(model, None), *([(rest, provider), (rest, None)] if slash and rest else [])]
 
 
-def _priced(counts: Counts, model: str, provider: str | None) -> float | None:
-    if not _known(model, provider):
+def _price(counts: Counts, model: str, provider: str | None) -> float | None:
+    if not _has_price(model, provider):
         return None
     from genai_prices import calc_price
 
@@ -71,7 +71,7 @@ def _priced(counts: Counts, model: str, provider: str | None) -> float | None:
 
 
 @cache
-def _known(model: str, provider: str | None) -> bool:
+def _has_price(model: str, provider: str | None) -> bool:
     from genai_prices import Usage as Counts
     from genai_prices import calc_price
 

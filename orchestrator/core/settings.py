@@ -25,7 +25,7 @@ from missions.errors import BadName
 from missions.mission import slug
 from orchestrator.core import listen_address
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.listen_address import Address
+from orchestrator.core.listen_address import ListenAddress
 from orchestrator.core.roles import Role
 
 
@@ -76,8 +76,8 @@ class Settings(BaseSettings):
     watch_pull: bool = Field(default=False, validation_alias=AliasChoices("SHIFTBOOK_WATCH_PULL"))
     accept_delegations: bool = Field(default=True, validation_alias=AliasChoices("ACCEPT_DELEGATIONS"))
     enable_vp_coder: bool = Field(default=True, validation_alias=AliasChoices("ENABLE_VP_CODER"))
-    http: Annotated[Address | None, NoDecode] = Field(
-        default=Address(host="127.0.0.1", port=listen_address.DEFAULT_PORT),
+    http: Annotated[ListenAddress | None, NoDecode] = Field(
+        default=ListenAddress(host="127.0.0.1", port=listen_address.DEFAULT_PORT),
         validation_alias=AliasChoices("SHIFTBOOK_HTTP"),
     )
     streams: int = Field(default=64, ge=1, le=4096, validation_alias=AliasChoices("SHIFTBOOK_STREAMS"))

@@ -11,80 +11,82 @@ from dataclasses import dataclass, replace
 
 from missions.path_scope import outside_scope
 from orchestrator.core.errors import WorkspaceFailed
-from orchestrator.core.ports.agent import Job, Outcome, Sandbox, Stop
+from orchestrator.core.ports.agent import AgentJob, Outcome, Sandbox, Stop
 from orchestrator.execution import prompts
-from orchestrator.execution.bounds import LINGER, Bill, Bounds
-from orchestrator.execution.outcome import Done, outcome_of
-from orchestrator.execution.process.resource_watch import full
-from orchestrator.execution.turn import Turn, Worker
-from orchestrator.execution.verification import Scope, Verdict, verify
+from orchestrator.execution.bounds import EXIT_GRACE_SECONDS, AttemptLimits, UsageMeter
+from orchestrator.execution.outcome import FinishedAttempt, build_outcome
+from orchestrator.execution.process.resource_watch import disk_full_reason
+from orchestrator.execution.turn import RoundResult, RoundWorker
+from orchestrator.execution.verification import ScopeCheck, WorkCheck, verify
 from orchestrator.execution.workspace import agents_md
-from orchestrator.execution.workspace.attempt_dir import Site, open_site
+from orchestrator.execution.workspace.attempt_dir import AttemptDir, open_attempt_dir
 from orchestrator.execution.workspace.clone import Workspaces
 
-LEAST = 5.0
+MIN_ROUND_SECONDS = 5.0
 """Seconds that must be left for another round."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attempts:
+class AttemptRunner:
     """How attempts are carried out on this node. `node` is who commits; `linger` is as in `watch.LINGER`."""
 
     sandbox: Sandbox
     workspaces: Workspaces
     node: str
-    scope: Scope = outside_scope
-    linger: float = LINGER
+    scope: ScopeCheck = outside_scope
+    linger: float = EXIT_GRACE_SECONDS
 
-    def carry_out(self, job: Job, stop: Stop, worker: Worker) -> Outcome:
+    def carry_out(self, job: AgentJob, stop: Stop, worker: RoundWorker) -> Outcome:
         """One attempt. A workspace that cannot be made and a full disk are outcomes, too. Raises OrchestratorError."""
         if job.mission.project and not job.project:
             why = f"the project {job.mission.project} is not in fleet.toml"
             return Outcome(ok=False, summary="Not started.", error=why)
         try:
-            outcome = _Attempt(ways=self, job=job, stop=stop, worker=worker).go()
+            outcome = _Attempt(runner=self, job=job, stop=stop, worker=worker).go()
         except WorkspaceFailed as error:
-            parked = full(job.folder, error)
+            parked = disk_full_reason(job.folder, error)
             return Outcome(ok=False, summary="No workspace.", error=str(error), cancelled=stop.is_set(), parked=parked)
         except OSError as error:
-            if not (parked := full(job.folder, error)):
+            if not (parked := disk_full_reason(job.folder, error)):
                 raise
             return Outcome(ok=False, summary="The attempt could not go on.", error=str(error), parked=parked)
         failed = not (outcome.ok or outcome.cancelled or outcome.parked)
-        return replace(outcome, parked=full(job.folder)) if failed else outcome
+        return replace(outcome, parked=disk_full_reason(job.folder)) if failed else outcome
 
 
 @dataclass(kw_only=True)
 class _Attempt:
     """One attempt on its way."""
 
-    ways: Attempts
-    job: Job
+    runner: AttemptRunner
+    job: AgentJob
     stop: Stop
-    worker: Worker
+    worker: RoundWorker
     rounds: int = 0
 
     def go(self) -> Outcome:
-        site = open_site(self.job, self.worker.name, self.ways.workspaces, self.stop)
-        bounds = Bounds(stop=self.stop, bill=Bill(self.job.meter), deadline=site.deadline, linger=self.ways.linger)
+        site = open_attempt_dir(self.job, self.worker.name, self.runner.workspaces, self.stop)
+        bounds = AttemptLimits(
+            stop=self.stop, usage_meter=UsageMeter(self.job.meter), deadline=site.deadline, linger=self.runner.linger
+        )
         program = self.worker.version()
         turns, verdict = self._rounds(site, bounds)
-        done = Done(
+        done = FinishedAttempt(
             site=site,
             worker=self.worker.name,
             program=program,
             turns=tuple(turns),
             verdict=verdict,
             rounds=self.rounds,
-            bill=bounds.bill,
-            sandbox=self.ways.sandbox,
+            usage_meter=bounds.usage_meter,
+            sandbox=self.runner.sandbox,
         )
-        return outcome_of(done, node=self.ways.node, stop=self.stop)
+        return build_outcome(done, node=self.runner.node, stop=self.stop)
 
-    def _rounds(self, site: Site, bounds: Bounds) -> tuple[list[Turn], Verdict]:
-        prompt = prompts.going_on(self.job) if site.kept.session else self.worker.begin(self.job)
+    def _rounds(self, site: AttemptDir, bounds: AttemptLimits) -> tuple[list[RoundResult], WorkCheck]:
+        prompt = prompts.resume_prompt(self.job) if site.kept.session else self.worker.begin(self.job)
         turns = [self._turn(prompt, site, bounds)]
-        if site.resumed and turns[0].in_vain:
+        if site.resumed and turns[0].did_nothing:
             self.job.say(f"[the earlier session cannot be gone on with, so it is begun anew: {turns[0].fault}]")
             site.forget()
             turns = [self._turn(self.worker.begin(self.job), site, bounds)]
@@ -94,34 +96,36 @@ class _Attempt:
                 return turns, verdict
             self.rounds += 1
             self.job.say(f"[not right yet, back to the agent, {self.rounds} of {self.job.rounds}: {verdict.wrong}]")
-            letter = verdict.letter(self.job.mission.scope)
+            letter = verdict.feedback(self.job.mission.scope)
             again = f"{self.worker.begin(self.job)}\n\n# What is wrong so far\n\n{letter}"
             turns.append(self._turn(letter if site.kept.session else again, site, bounds))
 
-    def _turn(self, prompt: str, site: Site, bounds: Bounds) -> Turn:
-        bounds.bill.begin()
-        laid = agents_md.lay(site.tree, self.job.context) if site.workspace else ()
+    def _turn(self, prompt: str, site: AttemptDir, bounds: AttemptLimits) -> RoundResult:
+        bounds.usage_meter.begin()
+        laid = agents_md.write_handoff(site.tree, self.job.context) if site.workspace else ()
         try:
             turn = self.worker.work(prompt, site, bounds)
         finally:
-            agents_md.take_out(laid)
+            agents_md.restore_files(laid)
         site.remember(turn.told.session)
-        bounds.bill.tell(replace(turn.told.usage, seconds=turn.seconds))
+        bounds.usage_meter.tell(replace(turn.told.usage, seconds=turn.seconds))
         return turn
 
-    def _verdict(self, turn: Turn, site: Site, bounds: Bounds) -> Verdict:
+    def _verdict(self, turn: RoundResult, site: AttemptDir, bounds: AttemptLimits) -> WorkCheck:
         if not site.workspace:
-            return Verdict(denials=turn.told.denials)
+            return WorkCheck(denials=turn.told.denials)
         verdict = verify(
             site,
-            None if turn.fault else self.ways.sandbox,
+            None if turn.fault else self.runner.sandbox,
             bounds,
             leaves=turn.leaves,
-            scope=self.ways.scope,
+            scope=self.runner.scope,
             number=self.rounds + 1,
         )
         return replace(verdict, denials=turn.told.denials)
 
-    def _may_repeat(self, turn: Turn, bounds: Bounds) -> bool:
-        able = self.worker.repeats and self.rounds < self.job.rounds and bounds.left >= LEAST
-        return able and not (turn.fault or self.stop.is_set() or bounds.bill.over() or full(self.job.folder))
+    def _may_repeat(self, turn: RoundResult, bounds: AttemptLimits) -> bool:
+        able = self.worker.repeats and self.rounds < self.job.rounds and bounds.left >= MIN_ROUND_SECONDS
+        return able and not (
+            turn.fault or self.stop.is_set() or bounds.usage_meter.over() or disk_full_reason(self.job.folder)
+        )

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from orchestrator.core import pricing
 from orchestrator.core.ports.agent import Meter, Stop, Usage
 
-LINGER = 30.0
+EXIT_GRACE_SECONDS = 30.0
 """Seconds that a program gets to exit after its last event."""
-LOOKS = 0.05
+POLL_SECONDS = 0.05
 
 
-class Bill:
+class UsageMeter:
     """What an attempt has taken: each round's own count, or what went over the line, whichever is more."""
 
     def __init__(self, meter: Meter) -> None:
@@ -57,21 +57,21 @@ class Bill:
             return self._sum()
 
     def _sum(self) -> Usage:
-        return pricing.total(self._past, more(self._told, self._line))
+        return pricing.total(self._past, larger_usage(self._told, self._line))
 
 
-class Watch:
+class RoundStopFlag:
     """A stop flag that knows why. `ended` says whether the last event was seen.
 
     `timed`: it is set when the attempt's time is over, too; who starts a process looks at that itself.
     """
 
-    def __init__(self, bounds: Bounds, ended: Callable[[], bool], *, timed: bool) -> None:
+    def __init__(self, bounds: AttemptLimits, ended: Callable[[], bool], *, timed: bool) -> None:
         self._bounds, self._ended, self._timed = bounds, ended, timed
         self._since: float | None = None
         self.over = ""
         """The budget that ended the round, in words."""
-        self.lingered = False
+        self.hung = False
         """Whether it was ended because it hung after its last event."""
         self.late = False
         """Whether the time was over."""
@@ -85,7 +85,7 @@ class Watch:
         clock = self._bounds.clock
         over = math.inf if timeout is None else clock() + timeout
         while True:
-            if self._bounds.stop.wait(min(LOOKS, max(0.0, over - clock()))) or self._must_end():
+            if self._bounds.stop.wait(min(POLL_SECONDS, max(0.0, over - clock()))) or self._must_end():
                 return True
             if clock() >= over:
                 return False
@@ -94,22 +94,22 @@ class Watch:
         if self._ended():
             now = self._bounds.clock()
             self._since = now if self._since is None else self._since
-            self.lingered = now - self._since >= self._bounds.linger
-            return self.lingered  # the work is done and paid for: no budget ends it now
+            self.hung = now - self._since >= self._bounds.linger
+            return self.hung  # the work is done and paid for: no budget ends it now
         self._since = None  # it went on
-        self.over = self.over or self._bounds.bill.over()
+        self.over = self.over or self._bounds.usage_meter.over()
         self.late = self.late or (self._timed and not self._bounds.left)
         return bool(self.over) or self.late
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bounds:
+class AttemptLimits:
     """What holds an attempt: who may stop it, what it may take, and until when (on `clock`, in seconds)."""
 
     stop: Stop
-    bill: Bill
+    usage_meter: UsageMeter
     deadline: float
-    linger: float = LINGER
+    linger: float = EXIT_GRACE_SECONDS
     clock: Callable[[], float] = time.monotonic
 
     @property
@@ -117,12 +117,12 @@ class Bounds:
         """Seconds until its time is over; never less than none."""
         return max(0.0, self.deadline - self.clock())
 
-    def watch(self, ended: Callable[[], bool] = lambda: False, *, timed: bool = False) -> Watch:
+    def watch(self, ended: Callable[[], bool] = lambda: False, *, timed: bool = False) -> RoundStopFlag:
         """The stop flag of one round."""
-        return Watch(self, ended, timed=timed)
+        return RoundStopFlag(self, ended, timed=timed)
 
 
-def more(one: Usage, two: Usage) -> Usage:
+def larger_usage(one: Usage, two: Usage) -> Usage:
     """Two counts of the same: of each number the larger."""
     costs = [each.cost_usd for each in (one, two) if each.cost_usd is not None]
     return replace(

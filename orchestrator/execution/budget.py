@@ -14,17 +14,17 @@ from datetime import datetime
 from missions.mission import PAID_AGENTS, Mission
 from orchestrator.core.errors import StoreFailed
 from orchestrator.core.ports.agent import Usage
-from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.snapshot import LedgerSnapshot
 
-Spent = Mapping[str, float]
+SpentByProject = Mapping[str, float]
 """USD by project; "" is none."""
-FRESH = 30.0
+SPENT_CACHE_SECONDS = 30.0
 """Seconds for which what the database said of the day is believed, while an attempt runs."""
-NOTHING: Spent = {}
+NO_SPENDING: SpentByProject = {}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limit:
+class BudgetLimit:
     """One budget. `before` says what was spent of it without the attempt that is watched."""
 
     what: str
@@ -34,63 +34,65 @@ class Limit:
     def reached(self, mine: float) -> str:
         """Why nothing more may be spent, in words; empty while there is something left."""
         spent = self.before() + mine
-        return f"budget of {self.what} reached: {dollars(spent)} of {dollars(self.usd)}" if spent >= self.usd else ""
+        return (
+            f"budget of {self.what} reached: {format_usd(spent)} of {format_usd(self.usd)}" if spent >= self.usd else ""
+        )
 
 
 @dataclass(kw_only=True)
 class BudgetMeter:
     """ports.Meter for one attempt. `paid`: its agent costs money, so that it is not even started without a budget."""
 
-    limits: tuple[Limit, ...]
+    limits: tuple[BudgetLimit, ...]
     paid: bool
     project: str
     price: Callable[[Usage], float | None]
     spent: float = 0.0
-    priceless: str = ""
+    unpriced_model: str = ""
     """A model that took tokens and of which nobody knows the price."""
 
     def note(self, usage: Usage) -> None:
         """Takes in what the attempt has taken so far, all in all."""
         cost = usage.cost_usd if usage.cost_usd is not None else self.price(usage)
         if cost is None and (usage.tokens_in or usage.tokens_out):
-            self.priceless = usage.model or "its model"
+            self.unpriced_model = usage.model or "its model"
         self.spent = max(self.spent, cost or 0.0)
 
     def over(self) -> str:
         """Why the attempt must end now; empty while it may go on. One that costs nothing is never stopped."""
         if not self.paid and self.spent <= 0:
             return ""
-        if self.paid and self.priceless and self.limits:
-            return f"budget of {self.limits[0].what} cannot be kept: no price is known for {self.priceless}"
+        if self.paid and self.unpriced_model and self.limits:
+            return f"budget of {self.limits[0].what} cannot be kept: no price is known for {self.unpriced_model}"
         return next((why for limit in self.limits if (why := limit.reached(self.spent))), "")
 
 
-def unpriced(usage: Usage) -> float | None:
+def reported_cost(usage: Usage) -> float | None:
     """Where nobody knows prices."""
     return usage.cost_usd
 
 
 @dataclass(kw_only=True)
-class Purse:
+class BudgetTracker:
     """What this node knows of the fleet's spending. `now` is UTC, `clock` monotonic seconds. Any thread may ask."""
 
     now: Callable[[], datetime]
     clock: Callable[[], float]
-    booked: Callable[[datetime], Spent] = lambda _since: NOTHING
+    booked: Callable[[datetime], SpentByProject] = lambda _since: NO_SPENDING
     """What this node's own database has of attempts that ended since a moment."""
-    elsewhere: Callable[[Ledger, datetime], Spent] = lambda _ledger, _now: NOTHING
+    elsewhere: Callable[[LedgerSnapshot, datetime], SpentByProject] = lambda _ledger, _now: NO_SPENDING
     """What the other nodes tell that they have spent on that day."""
-    price: Callable[[Usage], float | None] = unpriced
+    price: Callable[[Usage], float | None] = reported_cost
     _live: list[BudgetMeter] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _known: tuple[float, Spent] | None = None
+    _known: tuple[float, SpentByProject] | None = None
 
-    def meter(self, ledger: Ledger, mission: Mission) -> BudgetMeter:
+    def meter(self, ledger: LedgerSnapshot, mission: Mission) -> BudgetMeter:
         """The meter of an attempt that begins now. Give it to `settle` once the attempt is noted in the database."""
         meter = BudgetMeter(
             limits=(), paid=mission.worker in PAID_AGENTS, project=mission.about or "", price=self.price
         )
-        meter.limits = (*own(ledger, mission), *self._of_the_day(ledger, mission, meter))
+        meter.limits = (*mission_limits(ledger, mission), *self._day_limits(ledger, mission, meter))
         with self._lock:
             self._live.append(meter)
         return meter
@@ -101,37 +103,37 @@ class Purse:
             self._live = [one for one in self._live if one is not meter]
             self._known = None
 
-    def shut(self, ledger: Ledger, mission: Mission) -> str:
+    def day_budget_reason(self, ledger: LedgerSnapshot, mission: Mission) -> str:
         """Why a mission need not be taken now although it is queued: the day's money is spent. Empty if it may be.
 
         It stays in the queue: tomorrow is another day. A mission whose own budget is spent is parked when it is taken.
         """
         if mission.worker not in PAID_AGENTS:
             return ""
-        limits = self._of_the_day(ledger, mission, None)
+        limits = self._day_limits(ledger, mission, None)
         return next((f"the budget of {limit.what} is spent" for limit in limits if limit.reached(0.0)), "")
 
-    def _of_the_day(self, ledger: Ledger, mission: Mission, mine: BudgetMeter | None) -> Iterator[Limit]:
+    def _day_limits(self, ledger: LedgerSnapshot, mission: Mission, mine: BudgetMeter | None) -> Iterator[BudgetLimit]:
         name, day = mission.about or "", ledger.charter.budget.day_usd
         part = ledger.charter.projects.get(name)
         project = part.budget_usd if part is not None else None
-        others = self.elsewhere(ledger, self.now()) if (day, project) != (None, None) else NOTHING
+        others = self.elsewhere(ledger, self.now()) if (day, project) != (None, None) else NO_SPENDING
         if day is not None:
-            yield Limit(what="the day", usd=day, before=lambda: self._today(None, others, mine))
+            yield BudgetLimit(what="the day", usd=day, before=lambda: self._today(None, others, mine))
         if project is not None:
             what = f"{name} for the day"
-            yield Limit(what=what, usd=project, before=lambda: self._today(name, others, mine))
+            yield BudgetLimit(what=what, usd=project, before=lambda: self._today(name, others, mine))
 
-    def _today(self, project: str | None, elsewhere: Spent, mine: BudgetMeter | None) -> float:
+    def _today(self, project: str | None, elsewhere: SpentByProject, mine: BudgetMeter | None) -> float:
         """USD spent today by all but `mine`; on one project, or on all."""
         with self._lock:
             live = [(one.project, one.spent) for one in self._live if one is not mine]
             everybody = [*self._booked_today().items(), *elsewhere.items(), *live]
         return sum(usd for name, usd in everybody if project in (None, name))
 
-    def _booked_today(self) -> Spent:
+    def _booked_today(self) -> SpentByProject:
         at = self.clock()
-        if self._known is None or at - self._known[0] >= FRESH:
+        if self._known is None or at - self._known[0] >= SPENT_CACHE_SECONDS:
             midnight = self.now().replace(hour=0, minute=0, second=0, microsecond=0)
             try:
                 self._known = (at, dict(self.booked(midnight)))
@@ -141,13 +143,13 @@ class Purse:
         return self._known[1]
 
 
-def own(ledger: Ledger, mission: Mission) -> Iterator[Limit]:
+def mission_limits(ledger: LedgerSnapshot, mission: Mission) -> Iterator[BudgetLimit]:
     """The mission's own budget: what its file says, or fleet.toml for all. Earlier attempts have spent of it."""
     limit = mission.budget_usd if mission.budget_usd is not None else ledger.charter.budget.mission_usd
     if limit is not None:
-        yield Limit(what="the mission", usd=limit, before=lambda: mission.cost_usd or 0.0)
+        yield BudgetLimit(what="the mission", usd=limit, before=lambda: mission.cost_usd or 0.0)
 
 
-def dollars(usd: float) -> str:
+def format_usd(usd: float) -> str:
     """An amount for people: cents, and more places where it is less than one."""
     return f"${usd:.4f}" if 0 < usd < 0.01 else f"${usd:.2f}"

@@ -7,37 +7,37 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.core.ports.agent import Outcome, Proposal, Sandbox, Stop
-from orchestrator.execution.bounds import Bill
+from orchestrator.core.ports.agent import MissionProposal, Outcome, Sandbox, Stop
+from orchestrator.execution.bounds import UsageMeter
 from orchestrator.execution.process.runner import Ending
-from orchestrator.execution.programs.json_events import ANSWER
-from orchestrator.execution.proposals import gathered
-from orchestrator.execution.turn import Turn
-from orchestrator.execution.verification import Verdict
-from orchestrator.execution.workspace.attempt_dir import Site
-from orchestrator.execution.workspace.git_tree import Work
-from orchestrator.execution.workspace.tree_walk import entries
+from orchestrator.execution.programs.json_events import MAX_ANSWER_CHARS
+from orchestrator.execution.proposals import collect_proposals
+from orchestrator.execution.turn import RoundResult
+from orchestrator.execution.verification import WorkCheck
+from orchestrator.execution.workspace.attempt_dir import AttemptDir
+from orchestrator.execution.workspace.git_tree import CommittedWork
+from orchestrator.execution.workspace.tree_walk import walk_entries
 
-LISTED = 1000
+MAX_LISTED_FILES = 1000
 """Most files that are listed for a mission without a project."""
-SENTENCE = 200
+MAX_SENTENCE_CHARS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class Done:
+class FinishedAttempt:
     """An attempt whose rounds are over; `verdict` is of the last one."""
 
-    site: Site
+    site: AttemptDir
     worker: str
     program: str
-    turns: tuple[Turn, ...]
-    verdict: Verdict
+    turns: tuple[RoundResult, ...]
+    verdict: WorkCheck
     rounds: int
-    bill: Bill
+    usage_meter: UsageMeter
     sandbox: Sandbox
 
     @property
-    def last(self) -> Turn:
+    def last(self) -> RoundResult:
         """The round that counts."""
         return self.turns[-1]
 
@@ -50,15 +50,15 @@ class Done:
     @property
     def parked(self) -> str:
         """Why only a person can go on from here; "" if that is not so."""
-        return self.last.parked or (self.bill.over() if self.verdict.wrong else "")
+        return self.last.parked or (self.usage_meter.over() if self.verdict.wrong else "")
 
 
-def outcome_of(done: Done, *, node: str, stop: Stop) -> Outcome:
+def build_outcome(done: FinishedAttempt, *, node: str, stop: Stop) -> Outcome:
     """Commits, takes the diff, pushes what may be pushed. Raises WorkspaceFailed, OSError."""
     last, verdict, workspace = done.last, done.verdict, done.site.workspace
     cancelled = stop.is_set() and (last.ending is Ending.STOPPED or verdict.cut)
     parked = "" if cancelled else done.parked
-    work = _work(done, node)
+    work = _commit_work(done, node)
     (done.site.job.folder / "diff.patch").write_bytes(work.patch)
     branch, push_notes = (None, ()) if verdict.stray or parked else _push(done, work, stop)
     proposals, proposal_notes = _proposals(done.site)
@@ -73,8 +73,8 @@ def outcome_of(done: Done, *, node: str, stop: Stop) -> Outcome:
     return Outcome(
         ok=not (done.error or parked or cancelled),
         summary=_summary(last, work),
-        answer=_whole(last.told.answer),
-        output=_output(done),
+        answer=_truncate_answer(last.told.answer),
+        output=_combined_output(done),
         exit_code=last.exit_code,
         error=done.error or parked,
         diff=work.patch.decode("utf-8", "replace"),
@@ -85,7 +85,7 @@ def outcome_of(done: Done, *, node: str, stop: Stop) -> Outcome:
         cancelled=cancelled,
         sandbox=done.sandbox.name,
         notes=tuple(dict.fromkeys(notes)),
-        usage=done.bill.total,
+        usage=done.usage_meter.total,
         parked=parked,
         changes=work.changes,
         tested=verdict.tests.passed if verdict.tests else None,
@@ -97,9 +97,13 @@ def outcome_of(done: Done, *, node: str, stop: Stop) -> Outcome:
     )
 
 
-def _whole(text: str) -> str:
+def _truncate_answer(text: str) -> str:
     """An answer as the ledger may keep it."""
-    return text if len(text) <= ANSWER else f"{text[:ANSWER]}\n[… {len(text) - ANSWER:,} more characters …]"
+    return (
+        text
+        if len(text) <= MAX_ANSWER_CHARS
+        else f"{text[:MAX_ANSWER_CHARS]}\n[… {len(text) - MAX_ANSWER_CHARS:,} more characters …]"
+    )
 
 
 def first_sentence(text: str) -> str:
@@ -107,24 +111,24 @@ def first_sentence(text: str) -> str:
     line = text.strip().partition("\n")[0].strip()
     sentence = line.partition(". ")[0]
     shown = line if sentence == line else sentence + "."
-    return shown if len(shown) <= SENTENCE else shown[: SENTENCE - 1] + "…"
+    return shown if len(shown) <= MAX_SENTENCE_CHARS else shown[: MAX_SENTENCE_CHARS - 1] + "…"
 
 
-def _work(done: Done, node: str) -> Work:
+def _commit_work(done: FinishedAttempt, node: str) -> CommittedWork:
     workspace, job = done.site.workspace, done.site.job
     if not workspace or not done.verdict.seen:
-        return Work(commit="", files=_produced(done.site.tree))
+        return CommittedWork(commit="", files=_list_files(done.site.tree))
     trailers = {
         "Shiftbook-Mission": job.mission.name,
         "Shiftbook-Attempt": str(job.attempt),
         "Shiftbook-Agent": done.program or done.worker,
-        "Shiftbook-Model": done.bill.total.model,
+        "Shiftbook-Model": done.usage_meter.total.model,
     }
     title = " ".join((job.mission.title or job.mission.name).split())
     return workspace.settle(done.verdict.seen, node=node, title=title, trailers=trailers)
 
 
-def _push(done: Done, work: Work, stop: Stop) -> tuple[str | None, tuple[str, ...]]:
+def _push(done: FinishedAttempt, work: CommittedWork, stop: Stop) -> tuple[str | None, tuple[str, ...]]:
     """The branch if it reached the project's server, and why it did not."""
     workspace = done.site.workspace
     if not workspace or not work.files:
@@ -135,17 +139,17 @@ def _push(done: Done, work: Work, stop: Stop) -> tuple[str | None, tuple[str, ..
     return (None, (why,)) if why else (workspace.branch, ())
 
 
-def _proposals(site: Site) -> tuple[tuple[Proposal, ...], tuple[str, ...]]:
-    return gathered(site.proposals) if site.proposals.is_dir() else ((), ())
+def _proposals(site: AttemptDir) -> tuple[tuple[MissionProposal, ...], tuple[str, ...]]:
+    return collect_proposals(site.proposals) if site.proposals.is_dir() else ((), ())
 
 
-def _summary(last: Turn, work: Work) -> str:
+def _summary(last: RoundResult, work: CommittedWork) -> str:
     count = f"{len(work.files)} file{'' if len(work.files) == 1 else 's'} changed"
     said = first_sentence(last.told.answer)
     return f"{last.says}, {count}.{f' {said}' if said else ''}"
 
 
-def _output(done: Done) -> str:
+def _combined_output(done: FinishedAttempt) -> str:
     """What a person should see of all rounds, the tests last."""
     tests = done.verdict.tests
     parts: Iterable[str] = [turn.output for turn in done.turns if turn.output]
@@ -154,8 +158,8 @@ def _output(done: Done) -> str:
     return "".join(part if part.endswith("\n") or not tests else part + "\n" for part in parts)
 
 
-def _produced(tree: Path) -> tuple[str, ...]:
+def _list_files(tree: Path) -> tuple[str, ...]:
     """The files in a folder, by relative path; links are named, not followed."""
-    files = (each.path for each in entries(tree) if not each.is_dir(follow_symlinks=False))
-    names = sorted(os.path.relpath(path, tree) for path in files)[:LISTED]
+    files = (each.path for each in walk_entries(tree) if not each.is_dir(follow_symlinks=False))
+    names = sorted(os.path.relpath(path, tree) for path in files)[:MAX_LISTED_FILES]
     return tuple(os.fsencode(name).decode("utf-8", "replace") for name in names)

@@ -12,26 +12,26 @@ from pathlib import Path
 
 from orchestrator.core import pricing
 from orchestrator.core.errors import WorkspaceFailed
-from orchestrator.core.ports.agent import Job, Sandbox, Usage
+from orchestrator.core.ports.agent import AgentJob, Sandbox, Usage
 from orchestrator.execution import prompts
-from orchestrator.execution.bounds import Bounds, Watch
-from orchestrator.execution.egress.proxy import Line, open_line
-from orchestrator.execution.process.runner import Ending, Ran, run
-from orchestrator.execution.programs.port import Brief, Launch, Program, Reading, Told, Trouble
-from orchestrator.execution.turn import Turn
-from orchestrator.execution.workspace.attempt_dir import Site, confined
+from orchestrator.execution.bounds import AttemptLimits, RoundStopFlag
+from orchestrator.execution.egress.proxy import EgressProxy, open_egress_proxy
+from orchestrator.execution.process.runner import CommandResult, Ending, run
+from orchestrator.execution.programs.port import ErrorKind, Launch, OutputParser, ParsedOutput, Program, RoundRequest
+from orchestrator.execution.turn import RoundResult
+from orchestrator.execution.workspace.attempt_dir import AttemptDir, confinement_for
 
-PERSONS = frozenset({Trouble.LOGIN, Trouble.QUOTA, Trouble.BUDGET})
+NEEDS_PERSON = frozenset({ErrorKind.LOGIN, ErrorKind.QUOTA, ErrorKind.BUDGET})
 """Trouble that trying again does not end."""
-REFUSALS = 10
+MAX_LISTED_REFUSALS = 10
 """Most refusals of the network that a result names."""
-SHOWN = 2000
+MAX_SHOWN_LINE_CHARS = 2000
 """Longest line, in characters, that people who watch are shown."""
-SAID = 10 * 1024 * 1024
+MAX_LIVE_CHARS = 10 * 1024 * 1024
 """Characters of a round that people who watch are told; what they see is kept in a file."""
-SESSION = re.compile(r"[A-Za-z0-9][\w.:-]{0,199}", re.ASCII)
+SESSION_ID = re.compile(r"[A-Za-z0-9][\w.:-]{0,199}", re.ASCII)
 """What a conversation can be called: it becomes a word of the next round's command line."""
-KEPT = 1024 * 1024
+MAX_RESULT_CHARS = 1024 * 1024
 """Characters of what was shown that come back with the result, from its end; the program's own output stays whole in
 the attempt's folder, up to `process.KEEP`."""
 
@@ -55,32 +55,40 @@ class ProgramWorker:
         """The program's."""
         return self.program.version()
 
-    def begin(self, job: Job) -> str:
+    def begin(self, job: AgentJob) -> str:
         """Task, rules and handoff."""
-        return prompts.first(job)
+        return prompts.first_prompt(job)
 
-    def work(self, prompt: str, site: Site, bounds: Bounds) -> Turn:
+    def work(self, prompt: str, site: AttemptDir, bounds: AttemptLimits) -> RoundResult:
         """One round. Raises WrongSetting where the way to the model cannot be opened, OSError."""
         site.home.mkdir(exist_ok=True)
-        brief = Brief(
+        brief = RoundRequest(
             prompt=prompt,
             tree=site.tree,
             home=site.home,
             session=site.kept.session,
-            budget_usd=_left(site, bounds),
+            budget_usd=_remaining_usd(site, bounds),
             tools=site.job.tools,
         )
         launch = self.program.launch(brief)
-        if astray := [each for each in launch.hidden if _leads_away(site.tree, each)]:
+        if astray := [each for each in launch.hidden if _links_outside(site.tree, each)]:
             why = f"{astray[0]} of the project is a link, and {self.name} would do what is said where it leads"
             raise WorkspaceFailed(f"{why}: take the link out of the project")
-        heard = _Heard(self.program.reading(), site, bounds)
+        heard = _OutputCollector(self.program.reading(), site, bounds)
         watch = bounds.watch(lambda: heard.told(None).ended)
         with self._line(launch, site, bounds) as line:
             ran = self._run(launch, line, site, bounds, watch, heard)
-        return _turn(self.name, ran, heard, watch, launch, _of_the_line(line))
+        return _round_result(self.name, ran, heard, watch, launch, _proxy_notes(line))
 
-    def _run(self, launch: Launch, line: Line | None, site: Site, bounds: Bounds, watch: Watch, heard: _Heard) -> Ran:
+    def _run(
+        self,
+        launch: Launch,
+        line: EgressProxy | None,
+        site: AttemptDir,
+        bounds: AttemptLimits,
+        watch: RoundStopFlag,
+        heard: _OutputCollector,
+    ) -> CommandResult:
         environment = {
             **site.environment(site.home),
             "SHIFTBOOK_PROPOSALS": str(site.proposals),
@@ -88,7 +96,7 @@ class ProgramWorker:
             **(line.environment if line else {}),
         }
         confinement = replace(
-            confined(site, environment),
+            confinement_for(site, environment),
             readable=launch.readable,
             hidden=tuple(site.tree / each for each in launch.hidden),
             kept=(site.home, site.proposals),
@@ -98,7 +106,7 @@ class ProgramWorker:
             self.sandbox.command(launch.argv, confinement),
             folder=site.tree,
             environment=environment,
-            output=_output(site),
+            output=_next_output_path(site),
             timeout=bounds.left,
             stop=watch,
             say=heard.take,
@@ -106,24 +114,26 @@ class ProgramWorker:
             confinement=confinement,
         )
 
-    def _line(self, launch: Launch, site: Site, bounds: Bounds) -> AbstractContextManager[Line | None]:
+    def _line(
+        self, launch: Launch, site: AttemptDir, bounds: AttemptLimits
+    ) -> AbstractContextManager[EgressProxy | None]:
         """The way to the program's model; none for one that needs none."""
         if not (launch.upstreams or launch.hosts):
             return nullcontext()
-        return open_line(
+        return open_egress_proxy(
             site.job.folder,
             upstreams=launch.upstreams,
             hosts=launch.hosts,
-            note=bounds.bill.hear,
-            over=bounds.bill.over,
+            note=bounds.usage_meter.hear,
+            over=bounds.usage_meter.over,
             environ=self.environ,
         )
 
 
-class _Heard:
+class _OutputCollector:
     """What a program has said so far, kept in step with the session and the bill."""
 
-    def __init__(self, reading: Reading, site: Site, bounds: Bounds) -> None:
+    def __init__(self, reading: OutputParser, site: AttemptDir, bounds: AttemptLimits) -> None:
         self._reading, self._site, self._bounds = reading, site, bounds
         self._usage = self._counted = self._priced = Usage()
         self._shown: deque[str] = deque()
@@ -137,29 +147,29 @@ class _Heard:
         self._site.remember(told.session)
         if told.usage != self._usage:
             self._usage = told.usage
-            self._bounds.bill.tell(told.usage)
+            self._bounds.usage_meter.tell(told.usage)
 
     def _show(self, shown: str) -> None:
         """Keeps the end of it, and tells people who watch, but not without end."""
         for each in shown.splitlines():
-            self._shown.append(f"{each[:SHOWN]}\n")
+            self._shown.append(f"{each[:MAX_SHOWN_LINE_CHARS]}\n")
             self._size += len(self._shown[-1])
-        while self._size > KEPT:
+        while self._size > MAX_RESULT_CHARS:
             gone = len(self._shown.popleft())
             self._size, self._dropped = self._size - gone, self._dropped + gone
-        if self._said < SAID:
-            self._site.job.say(shown[:SHOWN])
-            self._said += min(len(shown), SHOWN) + 1
-            if self._said >= SAID:
+        if self._said < MAX_LIVE_CHARS:
+            self._site.job.say(shown[:MAX_SHOWN_LINE_CHARS])
+            self._said += min(len(shown), MAX_SHOWN_LINE_CHARS) + 1
+            if self._said >= MAX_LIVE_CHARS:
                 self._site.job.say("[more output than is shown live]")
 
-    def told(self, exit_code: int | None) -> Told:
+    def told(self, exit_code: int | None) -> ParsedOutput:
         told = self._reading.told(exit_code)
         if told.usage != self._counted:
             self._counted, self._priced = told.usage, told.usage
             if told.usage.cost_usd is None and told.usage.model:
                 self._priced = replace(told.usage, cost_usd=pricing.cost(told.usage))
-        named = told.session if SESSION.fullmatch(told.session) else ""
+        named = told.session if SESSION_ID.fullmatch(told.session) else ""
         return replace(told, usage=self._priced, session=named)
 
     @property
@@ -168,16 +178,18 @@ class _Heard:
         return head + "".join(self._shown)
 
 
-def _turn(name: str, ran: Ran, heard: _Heard, watch: Watch, launch: Launch, notes: tuple[str, ...]) -> Turn:
+def _round_result(
+    name: str, ran: CommandResult, heard: _OutputCollector, watch: RoundStopFlag, launch: Launch, notes: tuple[str, ...]
+) -> RoundResult:
     ended = heard.told(None).ended
-    hung = ended and (watch.lingered or ran.ending is Ending.TIMEOUT)
+    hung = ended and (watch.hung or ran.ending is Ending.TIMEOUT)
     code = None if hung or ran.ending is not Ending.EXIT else ran.exit_code
     told = heard.told(code)
     if hung:
         notes += (f"{name} hung after its last event and was ended",)
     if ran.cut_bytes:
         notes += (f"{ran.cut_bytes:,} bytes in the middle of the output were not kept",)
-    return Turn(
+    return RoundResult(
         told=told,
         says=f"{name} worked for {ran.seconds:.1f} s",
         ending=Ending.EXIT if hung else ran.ending,
@@ -185,29 +197,29 @@ def _turn(name: str, ran: Ran, heard: _Heard, watch: Watch, launch: Launch, note
         output=heard.text or ran.output,
         seconds=ran.seconds,
         why=ran.why,
-        parked=_parked(ran, told, watch, hung=hung),
+        parked=_parked_reason(ran, told, watch, hung=hung),
         notes=notes,
         leaves=launch.leaves,
     )
 
 
-def _parked(ran: Ran, told: Told, watch: Watch, *, hung: bool) -> str:
+def _parked_reason(ran: CommandResult, told: ParsedOutput, watch: RoundStopFlag, *, hung: bool) -> str:
     """Why only a person can go on from here."""
     if ran.ending is Ending.DISK:
         return ran.why
     if ran.ending is Ending.STOPPED and not hung and watch.over:
         return watch.over
-    if told.trouble in PERSONS:
+    if told.trouble in NEEDS_PERSON:
         return f"{told.trouble}: {told.error}" if told.error else f"{told.trouble}"
     return ""
 
 
-def _of_the_line(line: Line | None) -> tuple[str, ...]:
+def _proxy_notes(line: EgressProxy | None) -> tuple[str, ...]:
     """What went over the line, or did not, that a person should know."""
     if line is None:
         return ()
     unpriced = (f"what {model} costs is not known: it is not in the cost" for model in sorted(line.unpriced))
-    refused = line.refused[:REFUSALS]
+    refused = line.refused[:MAX_LISTED_REFUSALS]
     more = len(line.refused) - len(refused)
     return (
         *unpriced,
@@ -216,7 +228,7 @@ def _of_the_line(line: Line | None) -> tuple[str, ...]:
     )
 
 
-def _leads_away(tree: Path, name: str) -> bool:
+def _links_outside(tree: Path, name: str) -> bool:
     """Whether what must be hidden is a link to the whole tree, or to a place outside, which may be the tree again
     (`/proc/self/cwd`): neither can be shown empty.
     """
@@ -229,15 +241,15 @@ def _leads_away(tree: Path, name: str) -> bool:
     return place == work or not place.is_relative_to(work)
 
 
-def _left(site: Site, bounds: Bounds) -> float | None:
+def _remaining_usd(site: AttemptDir, bounds: AttemptLimits) -> float | None:
     """USD that are left of the mission's own budget."""
     budget = site.job.mission.budget_usd
     if budget is None:
         return None
-    return max(0.0, budget - (bounds.bill.total.cost_usd or 0.0))
+    return max(0.0, budget - (bounds.usage_meter.total.cost_usd or 0.0))
 
 
-def _output(site: Site) -> Path:
+def _next_output_path(site: AttemptDir) -> Path:
     """The first file for a round's output that is not there yet."""
     first = site.job.folder / "output.log"
     numbered = (site.job.folder / f"output-{number}.log" for number in range(2, 1000))

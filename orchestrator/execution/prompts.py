@@ -2,65 +2,73 @@
 
 from __future__ import annotations
 
-from orchestrator.core.ports.agent import Job
+from orchestrator.core.ports.agent import AgentJob
 from orchestrator.execution.workspace.agents_md import AGENTS
 
-WITH_PROJECT = (
+PROJECT_INTRO = (
     "You work in a clone of the project {project}, alone and without anybody to ask: decide for yourself, and say at "
     "the end in a few sentences what you did and what is open. Change the files; do not commit: that is done for you."
 )
-WITHOUT = (
+NO_PROJECT_INTRO = (
     "You work in an empty folder, alone and without anybody to ask: decide for yourself. What you say at the end is "
     "the result."
 )
-PROPOSE = (
+PROPOSAL_RULES = (
     "Work that you find and that is not part of this task you can propose: write a Markdown file for each such task "
     "into the folder named by $SHIFTBOOK_PROPOSALS. A person or a policy decides about it; do not do it yourself."
 )
 
 
-def first(job: Job) -> str:
+def first_prompt(job: AgentJob) -> str:
     """All that an agent needs to begin."""
-    parts = [_task(job), _place(job), _scope(job), _tests(job), PROPOSE, comment(job), _handoff(job)]
+    parts = [
+        _task(job),
+        _describe_workspace(job),
+        _scope(job),
+        _tests(job),
+        PROPOSAL_RULES,
+        quoted_comment(job),
+        _handoff(job),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
-def short(job: Job, *, tests: bool) -> str:
+def short_prompt(job: AgentJob, *, tests: bool) -> str:
     """The task and its rules in few words, for a model that is given the handoff besides."""
-    parts = [_task(job), _scope(job), _tests(job) if tests else "", comment(job)]
+    parts = [_task(job), _scope(job), _tests(job) if tests else "", quoted_comment(job)]
     return "\n\n".join(part for part in parts if part)
 
 
-def going_on(job: Job) -> str:
+def resume_prompt(job: AgentJob) -> str:
     """What an agent is told whose conversation was cut off and is there again."""
-    parts = ["You were interrupted. Go on with the task where you were, and finish it.", comment(job)]
+    parts = ["You were interrupted. Go on with the task where you were, and finish it.", quoted_comment(job)]
     return "\n\n".join(part for part in parts if part)
 
 
-def _task(job: Job) -> str:
+def _task(job: AgentJob) -> str:
     title, body = job.mission.title.strip(), job.mission.body.strip()
     text = body if not title or body.startswith(title) else f"{title}\n\n{body}".strip()
     return f"# Your task\n\n{text}"
 
 
-def _place(job: Job) -> str:
-    return WITH_PROJECT.format(project=job.project.name) if job.project else WITHOUT
+def _describe_workspace(job: AgentJob) -> str:
+    return PROJECT_INTRO.format(project=job.project.name) if job.project else NO_PROJECT_INTRO
 
 
-def _scope(job: Job) -> str:
+def _scope(job: AgentJob) -> str:
     if not job.project or not job.mission.scope:
         return ""
     globs = ", ".join(f"`{glob}`" for glob in job.mission.scope)
     return f"You may change these files only: {globs}. Any other change makes the work worthless."
 
 
-def _tests(job: Job) -> str:
+def _tests(job: AgentJob) -> str:
     if not job.project or not job.project.test:
         return ""
     return f"Your work is checked with `{job.project.test}`, which must pass, without network."
 
 
-def comment(job: Job) -> str:
+def quoted_comment(job: AgentJob) -> str:
     """What the person wrote who rejected the attempt before, quoted; "" if nobody did."""
     if not job.comment.strip():
         return ""
@@ -68,7 +76,7 @@ def comment(job: Job) -> str:
     return f"# Why the last attempt was rejected\n\n{quoted}\n\nDo it so that this no longer holds."
 
 
-def _handoff(job: Job) -> str:
+def _handoff(job: AgentJob) -> str:
     if not job.context.strip():
         return ""
     where = f" (it stands in {AGENTS}, too)" if job.project else ""

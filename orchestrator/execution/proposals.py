@@ -8,37 +8,37 @@ from pathlib import Path
 
 from missions.errors import BadName
 from missions.mission import slug
-from orchestrator.core.ports.agent import Proposal
+from orchestrator.core.ports.agent import MissionProposal
 
-MOST = 20
-LOOKED = 2 * MOST
+MAX_PROPOSALS = 20
+MAX_FILES_READ = 2 * MAX_PROPOSALS
 """Most files that are looked at, so that bad ones are not told of without end."""
-LARGEST = 64 * 1024
+MAX_PROPOSAL_BYTES = 64 * 1024
 """Bytes of one proposal."""
 
 
-def gathered(folder: Path) -> tuple[tuple[Proposal, ...], tuple[str, ...]]:
+def collect_proposals(folder: Path) -> tuple[tuple[MissionProposal, ...], tuple[str, ...]]:
     """The proposals in a folder, by name, and what was left out and why. Links are not followed. Raises OSError."""
-    found: dict[str, Proposal] = {}
+    found: dict[str, MissionProposal] = {}
     notes = []
     paths = sorted(path for path in folder.iterdir() if path.suffix == ".md")
-    if len(paths) > LOOKED:
-        notes.append(f"{len(paths)} files were proposed: only the first {LOOKED} were looked at")
-    for path in paths[:LOOKED]:
-        if len(found) == MOST:
-            notes.append(f"{len(paths)} missions were proposed: only the first {MOST} are kept")
+    if len(paths) > MAX_FILES_READ:
+        notes.append(f"{len(paths)} files were proposed: only the first {MAX_FILES_READ} were looked at")
+    for path in paths[:MAX_FILES_READ]:
+        if len(found) == MAX_PROPOSALS:
+            notes.append(f"{len(paths)} missions were proposed: only the first {MAX_PROPOSALS} are kept")
             break
-        made = _read(path)
+        made = _read_proposal(path)
         if isinstance(made, str):
-            notes.append(f"the proposal {_shown(path)} was left out: {made}")
+            notes.append(f"the proposal {_printable_name(path)} was left out: {made}")
         elif made.name in found:
-            notes.append(f"the proposal {_shown(path)} was left out: there is one called {made.name} already")
+            notes.append(f"the proposal {_printable_name(path)} was left out: there is one called {made.name} already")
         else:
             found[made.name] = made
     return tuple(found.values()), tuple(notes)
 
 
-def _read(path: Path) -> Proposal | str:
+def _read_proposal(path: Path) -> MissionProposal | str:
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
@@ -47,14 +47,14 @@ def _read(path: Path) -> Proposal | str:
         os.close(handle)
         return "it is no plain file"
     with os.fdopen(handle, "rb") as file:
-        data = file.read(LARGEST + 1)
-    if len(data) > LARGEST:
-        return f"it is larger than {LARGEST:,} bytes"
+        data = file.read(MAX_PROPOSAL_BYTES + 1)
+    if len(data) > MAX_PROPOSAL_BYTES:
+        return f"it is larger than {MAX_PROPOSAL_BYTES:,} bytes"
     try:
-        return Proposal(name=slug(path.stem), text=data.decode("utf-8"))
+        return MissionProposal(name=slug(path.stem), text=data.decode("utf-8"))
     except (BadName, UnicodeDecodeError) as error:
         return str(error)
 
 
-def _shown(path: Path) -> str:
+def _printable_name(path: Path) -> str:
     return "".join(char if char.isprintable() else "?" for char in path.name[:80])

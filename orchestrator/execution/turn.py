@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from orchestrator.core.ports.agent import Job
-from orchestrator.execution.bounds import Bounds
+from orchestrator.core.ports.agent import AgentJob
+from orchestrator.execution.bounds import AttemptLimits
 from orchestrator.execution.process.runner import Ending
-from orchestrator.execution.programs.port import Told
-from orchestrator.execution.workspace.attempt_dir import Site
+from orchestrator.execution.programs.port import ParsedOutput
+from orchestrator.execution.workspace.attempt_dir import AttemptDir
 
 
 @dataclass(frozen=True, kw_only=True)
-class Turn:
+class RoundResult:
     """One round. `says` is its summary without a full stop, `output` what a person should see of it.
 
     `ending` is TIMEOUT or STOPPED only where that cut the work off: a program that hung after its last event had
@@ -21,7 +21,7 @@ class Turn:
     only a person can help. `leaves` are globs of files that whoever worked leaves in the tree for itself.
     """
 
-    told: Told
+    told: ParsedOutput
     says: str = ""
     ending: Ending = Ending.EXIT
     exit_code: int | None = None
@@ -38,7 +38,7 @@ class Turn:
         if self.parked:
             return self.parked
         if self.ending is not Ending.EXIT:
-            return cut_off(self.ending, self.seconds, self.why)
+            return describe_cut_off(self.ending, self.seconds, self.why)
         why = f": {self.told.error}" if self.told.error else ""
         if self.told.trouble:
             return f"{self.told.trouble}{why}"
@@ -47,14 +47,14 @@ class Turn:
         return self.told.error or ("" if self.told.ended else "ended without its last event: the work may be cut off")
 
     @property
-    def in_vain(self) -> bool:
+    def did_nothing(self) -> bool:
         """Whether it ended by itself before anything was done."""
         told = self.told
         failed = self.ending is Ending.EXIT and bool(self.fault) and not self.parked
         return failed and not (told.ended or told.usage.tokens_out)
 
 
-def cut_off(ending: Ending, seconds: float, why: str) -> str:
+def describe_cut_off(ending: Ending, seconds: float, why: str) -> str:
     """What is said of something that did not end by itself."""
     if ending is Ending.STOPPED:
         return "stopped before it ended"
@@ -63,7 +63,7 @@ def cut_off(ending: Ending, seconds: float, why: str) -> str:
     return f"ended by the node: {why}"
 
 
-class Worker(Protocol):
+class RoundWorker(Protocol):
     """Does the work of an attempt, a round at a time."""
 
     @property
@@ -77,10 +77,10 @@ class Worker(Protocol):
     def version(self) -> str:
         """Its program and version; "" where there is none."""
 
-    def begin(self, job: Job) -> str:
+    def begin(self, job: AgentJob) -> str:
         """What it is told first. What it is told later follows from what was wrong."""
 
-    def work(self, prompt: str, site: Site, bounds: Bounds) -> Turn:
+    def work(self, prompt: str, site: AttemptDir, bounds: AttemptLimits) -> RoundResult:
         """One round at `site`. Ends within 5 s of a stop, leaving no process behind.
 
         Raises OrchestratorError and OSError only for what is wrong with this node.

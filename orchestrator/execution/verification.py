@@ -6,21 +6,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from orchestrator.core.ports.agent import Sandbox
-from orchestrator.execution.bounds import Bounds
-from orchestrator.execution.process.runner import Ending, Ran, run
-from orchestrator.execution.turn import cut_off
-from orchestrator.execution.workspace.attempt_dir import Site, confined
-from orchestrator.execution.workspace.git_tree import Snapshot
+from orchestrator.execution.bounds import AttemptLimits
+from orchestrator.execution.process.runner import CommandResult, Ending, run
+from orchestrator.execution.turn import describe_cut_off
+from orchestrator.execution.workspace.attempt_dir import AttemptDir, confinement_for
+from orchestrator.execution.workspace.git_tree import TreeSnapshot
 
-TOLD = 6000
+MAX_TEST_OUTPUT_CHARS = 6000
 """Characters of a test's output that go back to the agent, half from its beginning and half from its end."""
 
-Scope = Callable[[Iterable[str], Iterable[str]], list[str]]
+ScopeCheck = Callable[[Iterable[str], Iterable[str]], list[str]]
 """Those of some paths that lie outside of a scope."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
+class ProjectTestResult:
     """How the project's own test command ended."""
 
     line: str
@@ -30,17 +30,17 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class WorkCheck:
     """What is known of the work. `stray` are files outside of the scope, `denials` what the agent was refused.
 
     `empty` is that there should be a change and is none.
     """
 
-    seen: Snapshot | None = None
+    seen: TreeSnapshot | None = None
     stray: tuple[str, ...] = ()
     empty: bool = False
     denials: tuple[str, ...] = ()
-    tests: Trial | None = None
+    tests: ProjectTestResult | None = None
     cut: bool = False
     """The project's tests were stopped: nobody knows."""
 
@@ -61,7 +61,7 @@ class Verdict:
         if self.cut:
             yield "stopped before the project's tests had ended"
 
-    def letter(self, scope: Iterable[str]) -> str:
+    def feedback(self, scope: Iterable[str]) -> str:
         """What the agent is told that is to put it right."""
         parts = ["Your work was checked before it is handed over, and it is not right yet. Put it right now."]
         if self.stray:
@@ -74,13 +74,21 @@ class Verdict:
         if self.empty:
             parts.append("No file was changed. The task is to change files in the working folder.")
         if self.tests and not self.tests.passed:
-            parts.append(f"`{self.tests.line}` {self.tests.how}. What it printed:\n\n{_quoted(self.tests.output)}")
+            parts.append(
+                f"`{self.tests.line}` {self.tests.how}. What it printed:\n\n{_quote_output(self.tests.output)}"
+            )
         return "\n\n".join(parts)
 
 
 def verify(
-    site: Site, sandbox: Sandbox | None, bounds: Bounds, *, leaves: tuple[str, ...], scope: Scope, number: int
-) -> Verdict:
+    site: AttemptDir,
+    sandbox: Sandbox | None,
+    bounds: AttemptLimits,
+    *,
+    leaves: tuple[str, ...],
+    scope: ScopeCheck,
+    number: int,
+) -> WorkCheck:
     """Looks at what was done at a site with a project and runs the project's tests on it, without network.
 
     Without a sandbox nothing is run: the work was cut off. What the tests write is taken back: it is no part of the
@@ -92,21 +100,23 @@ def verify(
     line = site.job.project.test if site.job.project else None
     if line and seen.files and sandbox:
         site.workspace.restore(but=leaves)  # only what is handed over is tested: no ignored file makes it right
-        tests = _tested(line, site, sandbox, bounds, number)
+        tests = _run_tests(line, site, sandbox, bounds, number)
         cut = tests is None
         site.workspace.restore()
     stray = scope(seen.files, site.job.mission.scope)
     empty = site.job.mission.task == "coding_task" and not seen.files
-    return Verdict(seen=seen, stray=tuple(stray), empty=empty, tests=tests, cut=cut)
+    return WorkCheck(seen=seen, stray=tuple(stray), empty=empty, tests=tests, cut=cut)
 
 
-def _tested(line: str, site: Site, sandbox: Sandbox, bounds: Bounds, number: int) -> Trial | None:
+def _run_tests(
+    line: str, site: AttemptDir, sandbox: Sandbox, bounds: AttemptLimits, number: int
+) -> ProjectTestResult | None:
     """How the tests ended; None if they were stopped, because then nobody knows."""
     site.job.say(f"[the project's tests: {line}]")
     home = site.job.folder / "test-home"
     home.mkdir(exist_ok=True)
     environment = site.environment(home)
-    confinement = confined(site, environment)
+    confinement = confinement_for(site, environment)
     ran = run(
         sandbox.command(["/bin/sh", "-c", line], confinement),
         folder=site.tree,
@@ -120,20 +130,22 @@ def _tested(line: str, site: Site, sandbox: Sandbox, bounds: Bounds, number: int
     if ran.ending is Ending.STOPPED:
         return None
     passed = ran.ending is Ending.EXIT and ran.exit_code == 0
-    how = "passed" if passed else _how(ran)
+    how = "passed" if passed else _describe_failure(ran)
     site.job.say(f"[the project's tests {how}]")
-    return Trial(line=line, passed=passed, how=how, output=ran.output)
+    return ProjectTestResult(line=line, passed=passed, how=how, output=ran.output)
 
 
-def _how(ran: Ran) -> str:
+def _describe_failure(ran: CommandResult) -> str:
     if ran.ending is Ending.EXIT:
         return f"ended with exit code {ran.exit_code}"
-    return cut_off(ran.ending, ran.seconds, ran.why)
+    return describe_cut_off(ran.ending, ran.seconds, ran.why)
 
 
-def _quoted(output: str) -> str:
+def _quote_output(output: str) -> str:
     text = output.strip() or "(nothing)"
-    if len(text) > TOLD:
-        half = TOLD // 2
-        text = f"{text[:half]}\n[… {len(text) - TOLD:,} characters are left out here …]\n{text[-half:]}"
+    if len(text) > MAX_TEST_OUTPUT_CHARS:
+        half = MAX_TEST_OUTPUT_CHARS // 2
+        text = (
+            f"{text[:half]}\n[… {len(text) - MAX_TEST_OUTPUT_CHARS:,} characters are left out here …]\n{text[-half:]}"
+        )
     return "\n".join(f"    {line}" for line in text.splitlines())

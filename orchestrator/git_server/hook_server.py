@@ -15,31 +15,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.core.settings import Settings
-from orchestrator.git_server.pre_receive import RECORD, judge
+from orchestrator.git_server.pre_receive import SOCKET_RECORD, check_push
 
-QUESTION_ROOF = 16 * 1024 * 1024
+MAX_QUESTION_BYTES = 16 * 1024 * 1024
 """Bytes of one question: a push that moves a hundred thousand refs."""
 
 
-class _Socket(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+class _SocketServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
 
     def __init__(self, address: str, answer: Callable[[bytes], str]) -> None:
         self.answer = answer
-        super().__init__(address, _Question)
+        super().__init__(address, _QuestionHandler)
 
 
-class _Question(socketserver.StreamRequestHandler):
+class _QuestionHandler(socketserver.StreamRequestHandler):
     timeout = 120
 
     def handle(self) -> None:
         """Answers one question. One that cannot be judged here gets no answer, so that it is judged elsewhere."""
-        assert isinstance(self.server, _Socket)
-        self.wfile.write(self.server.answer(self.rfile.read(QUESTION_ROOF)).encode())
+        assert isinstance(self.server, _SocketServer)
+        self.wfile.write(self.server.answer(self.rfile.read(MAX_QUESTION_BYTES)).encode())
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gatekeeper:
+class HookServer:
     """Judges pushes to `bare` for as long as it is open."""
 
     settings: Settings
@@ -48,10 +48,10 @@ class Gatekeeper:
     def open(self) -> Callable[[], None]:
         """Listens, and writes down where. Returns what ends it."""
         folder = Path(tempfile.mkdtemp(prefix="shiftbook-"))  # 0700; a home's path may be too long for a socket
-        server = _Socket(str(folder / "gate"), self.answer)
+        server = _SocketServer(str(folder / "gate"), self.answer)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.5}, daemon=True)
         thread.start()
-        record = self.settings.home / RECORD
+        record = self.settings.home / SOCKET_RECORD
         new = record.with_suffix(".new")
         new.write_text(str(folder / "gate"), encoding="utf-8")
         new.replace(record)
@@ -70,5 +70,5 @@ class Gatekeeper:
         asked = json.loads(question)
         if not Path(asked["folder"]).samefile(self.bare):
             return ""
-        why = judge(self.settings, self.bare, asked["lines"], asked["told"])
+        why = check_push(self.settings, self.bare, asked["lines"], asked["told"])
         return f"no {why}" if why else "yes "

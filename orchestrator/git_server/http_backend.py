@@ -20,26 +20,26 @@ from typing import Protocol
 from orchestrator.core.errors import OrchestratorError, WrongSetting
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
-from orchestrator.git_server.pre_receive import PUSHER, fit
-from sync.git import http_backend
+from orchestrator.git_server.pre_receive import PUSHER_VARIABLE, install_hook
+from sync.git import start_http_backend
 
-PIECE = 64 * 1024
-HEAD_ROOF = 16 * 1024
+CHUNK_BYTES = 64 * 1024
+MAX_HEADER_BYTES = 16 * 1024
 """Bytes of headers that git's program may say before its answer."""
-AT_ONCE = 16
+MAX_PROCESSES = 16
 """Programs that run at the same time; who comes then waits PATIENCE seconds for a place."""
-SHARE = 4
+MAX_PROCESSES_PER_CALLER = 4
 """Of these, the most that work for one caller: who sends bodies that never end keeps nobody else out."""
-PATIENCE = 20.0
-LONGEST = 3600.0
+SLOT_WAIT_SECONDS = 20.0
+MAX_REQUEST_SECONDS = 3600.0
 """Seconds after which a program is ended, whatever it is at: a large push over a slow line takes minutes."""
 
 
-class Crowded(OrchestratorError):
+class TooManyRequests(OrchestratorError):
     """Too many pushes and fetches run at the moment; try again."""
 
 
-class Broken(OrchestratorError):
+class BrokenRequest(OrchestratorError):
     """The request's body ended early, or git could not make sense of it."""
 
 
@@ -51,7 +51,7 @@ class Body(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ask:
+class CgiRequest:
     """One request of git's, as CGI names its parts (RFC 3875). `length` is None for a body that comes in chunks."""
 
     method: str
@@ -64,11 +64,11 @@ class Ask:
     length: int | None
     who: str
     """Who pushes, for the gate; empty where nobody was asked."""
-    near: str
+    client_address: str
     """The address that it came from."""
 
     @property
-    def variables(self) -> dict[str, str]:
+    def cgi_environment(self) -> dict[str, str]:
         """The environment for git's program."""
         found = {
             "REQUEST_METHOD": self.method,
@@ -77,14 +77,14 @@ class Ask:
             "CONTENT_TYPE": self.kind,
             "HTTP_CONTENT_ENCODING": self.encoding,
             "GIT_PROTOCOL": self.protocol,
-            "REMOTE_ADDR": self.near,
+            "REMOTE_ADDR": self.client_address,
             "REMOTE_USER": self.who or "local",
-            PUSHER: self.who,
+            PUSHER_VARIABLE: self.who,
         }
         return found if self.length is None else found | {"CONTENT_LENGTH": str(self.length)}
 
 
-class Reply:
+class CgiResponse:
     """What git's program answers. Close it, whatever happens: that ends the program and gives the place back."""
 
     def __init__(self, process: subprocess.Popen[bytes], body: Body, done: Callable[[], None], longest: float) -> None:
@@ -126,7 +126,7 @@ class Reply:
 
     def _expire(self) -> None:
         """Ends the program and gives the place back, also while both ends of the line stand still."""
-        self._problem = Broken("this took too long")
+        self._problem = BrokenRequest("this took too long")
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._give_back()
@@ -140,7 +140,7 @@ class Reply:
         """Hands the body on. One that ends early ends the program: half a push must not look like a whole one."""
         assert self._process.stdin is not None
         try:
-            while piece := body.read(PIECE):
+            while piece := body.read(CHUNK_BYTES):
                 self._process.stdin.write(piece)
             self._process.stdin.close()
         except BrokenPipeError:
@@ -152,7 +152,7 @@ class Reply:
 
     def _read(self) -> bytes:
         assert self._process.stdout is not None
-        return os.read(self._process.stdout.fileno(), PIECE)
+        return os.read(self._process.stdout.fileno(), CHUNK_BYTES)
 
     def _head(self) -> tuple[int, list[tuple[str, str]]]:
         """Status and headers: CGI lines until an empty one. Raises Broken."""
@@ -161,14 +161,14 @@ class Reply:
         while not raw.endswith(b"\r\n\r\n"):
             byte = os.read(self._process.stdout.fileno(), 1)
             raw += byte
-            if not byte or len(raw) > HEAD_ROOF:
-                raise self._problem or Broken("git gave no answer to this request")
+            if not byte or len(raw) > MAX_HEADER_BYTES:
+                raise self._problem or BrokenRequest("git gave no answer to this request")
         fields = [line.partition(": ") for line in raw.decode("latin-1").split("\r\n") if line]
         status = next((int(value.split()[0]) for name, _, value in fields if name == "Status"), 200)
         return status, [(name, value) for name, _, value in fields if name != "Status"]
 
 
-class _Places:
+class _ProcessSlots:
     """Who runs how many programs."""
 
     def __init__(self) -> None:
@@ -178,7 +178,7 @@ class _Places:
     def take(self, caller: str) -> bool:
         """Takes a place for a caller; False when there was none for PATIENCE seconds."""
         with self._changed:
-            free = self._changed.wait_for(lambda: self._free(caller), PATIENCE)
+            free = self._changed.wait_for(lambda: self._free(caller), SLOT_WAIT_SECONDS)
             self._held[caller] += free
             return free
 
@@ -189,37 +189,37 @@ class _Places:
             self._changed.notify_all()
 
     def _free(self, caller: str) -> bool:
-        return self._held.total() < AT_ONCE and self._held[caller] < SHARE
+        return self._held.total() < MAX_PROCESSES and self._held[caller] < MAX_PROCESSES_PER_CALLER
 
 
 @dataclass(frozen=True, kw_only=True)
-class GitDoor:
+class GitHttpBackend:
     """The bare repository that is served, and the name it has in the URL."""
 
     bare: Path
     push_bytes: int
-    longest: float = LONGEST
-    _places: _Places = field(default_factory=_Places)
+    max_seconds: float = MAX_REQUEST_SECONDS
+    _places: _ProcessSlots = field(default_factory=_ProcessSlots)
 
     @property
     def name(self) -> str:
         """Its name in the URL: /git/<name>.git."""
         return self.bare.name.removesuffix(".git")
 
-    def ask(self, ask: Ask, body: Body) -> Reply:
+    def ask(self, ask: CgiRequest, body: Body) -> CgiResponse:
         """Git's answer. Raises Crowded, Broken, and what reading the body raises."""
-        caller = ask.who or ask.near
+        caller = ask.who or ask.client_address
         if not self._places.take(caller):
-            raise Crowded("too many pushes and fetches at the moment: try again")
+            raise TooManyRequests("too many pushes and fetches at the moment: try again")
         try:
-            process = http_backend(self.bare, ask.variables, roof=self.push_bytes)
+            process = start_http_backend(self.bare, ask.cgi_environment, roof=self.push_bytes)
         except BaseException:
             self._places.give(caller)
             raise
-        return Reply(process, body, lambda: self._places.give(caller), self.longest)
+        return CgiResponse(process, body, lambda: self._places.give(caller), self.max_seconds)
 
 
-def open_door(settings: Settings) -> GitDoor | None:
+def open_http_backend(settings: Settings) -> GitHttpBackend | None:
     """The door of this machine, with the gate before its repository; None where it serves none. Raises WrongSetting."""
     if not settings.serve_git:
         return None
@@ -231,5 +231,5 @@ def open_door(settings: Settings) -> GitDoor | None:
         raise WrongSetting("SHIFTBOOK_SERVE_GIT", why)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", bare.name):
         raise WrongSetting("SHIFTBOOK_SERVE_GIT", f"{bare.name!r} cannot stand in a web address: rename the folder")
-    fit(bare, settings)
-    return GitDoor(bare=bare, push_bytes=settings.git_bytes)
+    install_hook(bare, settings)
+    return GitHttpBackend(bare=bare, push_bytes=settings.git_bytes)

@@ -19,25 +19,32 @@ from missions.lease import Claim, read_claim
 from orchestrator.core.errors import BrokenLedger, WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.git_server import hook_client
-from orchestrator.ledger.snapshot import CLAIM_FILE, Reader
+from orchestrator.ledger.snapshot import CLAIM_FILE, SnapshotReader
 from orchestrator.ledger.transport import BEAT, CLAIM
-from orchestrator.ledger.trust_pins import Pins
-from orchestrator.ledger.trust_root import SIGNERS, Constitution, InForce, Stand
-from orchestrator.policy.write_rules import NOBODY, Change, Move, Who, changing, moving
+from orchestrator.ledger.trust_pins import TrustPins
+from orchestrator.ledger.trust_root import SIGNERS_PATH, EffectiveRules, TrustRoot, TrustState
+from orchestrator.policy.write_rules import (
+    UNKNOWN_ACTOR,
+    Actor,
+    PathChange,
+    PushedRef,
+    check_path_changes,
+    check_ref_update,
+)
 from sync.errors import HistoryRewritten, SyncError
-from sync.git import GitStore, quarantine
+from sync.git import GitStore, quarantine_environment
 from sync.objects import EXECUTABLE, FILE, find, read_commit
-from sync.remote import MOVED, Oid
+from sync.remote import MOVED_MESSAGE, Oid
 from sync.signatures import Verifier
 
-PUSHER = "SHIFTBOOK_PUSHER"
-MARK = "# shiftbook's gate"
-RECORD = "gate"
+PUSHER_VARIABLE = "SHIFTBOOK_PUSHER"
+HOOK_MARK = "# shiftbook's gate"
+SOCKET_RECORD = "gate"
 """In the home folder: where the serving process can be asked, while there is one."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class PreReceiveLine:
     """One line of what git asks the hook: a ref, what it is and what it shall be."""
 
     ref: str
@@ -45,26 +52,26 @@ class Asked:
     new: Oid | None
 
 
-def read_asked(lines: Iterable[str]) -> list[Asked]:
+def read_pre_receive(lines: Iterable[str]) -> list[PreReceiveLine]:
     """What git writes to a pre-receive hook (githooks(5)): `old new ref`, zeros for none."""
     words = [line.rstrip("\n").split(" ", 2) for line in lines]
-    return [Asked(ref=ref, old=_real(old), new=_real(new)) for old, new, ref in words]
+    return [PreReceiveLine(ref=ref, old=_oid_or_none(old), new=_oid_or_none(new)) for old, new, ref in words]
 
 
-def _real(oid: Oid) -> Oid | None:
+def _oid_or_none(oid: Oid) -> Oid | None:
     return None if set(oid) == {"0"} else oid
 
 
 @dataclass
-class Gatehouse:
+class PreReceiveCheck:
     """Judges pushes to one repository. `branch` is the ledger's, in full; `tip` is where it stands before the push."""
 
     store: GitStore
-    constitution: Constitution
+    constitution: TrustRoot
     branch: str
     tip: Oid | None
 
-    def verdict(self, asked: Sequence[Asked], pusher: str) -> str:
+    def verdict(self, asked: Sequence[PreReceiveLine], pusher: str) -> str:
         """Why this push is not taken in, in words; empty if it is."""
         before = self._in_force()
         if before is None:
@@ -74,50 +81,50 @@ class Gatehouse:
         who = self._named(pusher)
         # A client may say what it likes of where the branch was. git then leaves the branch alone, but moves the rest.
         if any(one.ref == self.branch and one.old != self.tip for one in asked):
-            return f"{self.branch}: {MOVED}"
+            return f"{self.branch}: {MOVED_MESSAGE}"
         after = next((one.new for one in asked if one.ref == self.branch), self.tip)
         for one in asked:
-            why = moving(who, self._move(one, after), self.branch)
+            why = check_ref_update(who, self._move(one, after), self.branch)
             if not why and one.ref == self.branch and one.new:
                 why = self._on_branch(one, who, before)
             if why:
                 return f"{one.ref}: {why}"
         return ""
 
-    def _in_force(self) -> InForce | None:
+    def _in_force(self) -> EffectiveRules | None:
         """What counts before the push; None while the branch is no ledger."""
-        if self.tip is None or find(self.store, read_commit(self.store.get(self.tip)).tree, SIGNERS) is None:
+        if self.tip is None or find(self.store, read_commit(self.store.get(self.tip)).tree, SIGNERS_PATH) is None:
             return None
         try:
             return self.constitution.in_force(self.tip)
         except BrokenLedger:
             return None
 
-    def _named(self, name: str) -> Who:
+    def _named(self, name: str) -> Actor:
         roles = (p.roles for p in self._verifier.principals.values() if p.name == name)
-        return self._trusted(Who(name=name, roles=frozenset[str]().union(*roles)))
+        return self._trusted(Actor(name=name, roles=frozenset[str]().union(*roles)))
 
-    def _trusted(self, who: Who) -> Who:
+    def _trusted(self, who: Actor) -> Actor:
         """Where fleet.toml trusts whoever may push, nobody who may is a stranger."""
         return replace(who, roles=frozenset({"author"})) if self._open and who.stranger else who
 
-    def _signer(self, commit: Oid) -> Who:
+    def _signer(self, commit: Oid) -> Actor:
         try:
             read = read_commit(self.store.get(commit))
         except (KeyError, ValueError):
-            return NOBODY
+            return UNKNOWN_ACTOR
         found = self._verifier.signer(read.payload, read.signature)
-        return Who(name=found.name, roles=found.roles) if found else NOBODY
+        return Actor(name=found.name, roles=found.roles) if found else UNKNOWN_ACTOR
 
-    def _move(self, one: Asked, after: Oid | None) -> Move:
+    def _move(self, one: PreReceiveLine, after: Oid | None) -> PushedRef:
         beside = one.ref.startswith("refs/shiftbook/")
         claim = one.ref.startswith(CLAIM)
-        return Move(
+        return PushedRef(
             ref=one.ref,
             old=one.old,
             new=one.new,
             forward=one.old is None or one.new is None or self.store.descends(one.new, one.old),
-            signer=self._signer(one.new) if beside and one.new and not one.ref.startswith(BEAT) else NOBODY,
+            signer=self._signer(one.new) if beside and one.new and not one.ref.startswith(BEAT) else UNKNOWN_ACTOR,
             before=self._claim(one.old) if claim else None,
             after=self._claim(one.new) if claim else None,
             folded=self._folded(after, one.ref.removeprefix(CLAIM)) if claim and one.new is None and after else 0,
@@ -131,13 +138,13 @@ class Gatehouse:
             return None
 
     def _folded(self, tip: Oid, mission: str) -> int:
-        reader = Reader(self.store, self.constitution, self.branch.removeprefix("refs/heads/"))
+        reader = SnapshotReader(self.store, self.constitution, self.branch.removeprefix("refs/heads/"))
         ledger = reader.read({self.branch: tip})
         if any(bad.name == mission for bad in ledger.quarantined):
             return sys.maxsize  # a file that broke while it ran cannot tell; what the attempt brought stands below it
         return ledger.folded_epoch(mission)
 
-    def _on_branch(self, one: Asked, pusher: Who, before: InForce) -> str:
+    def _on_branch(self, one: PreReceiveLine, pusher: Actor, before: EffectiveRules) -> str:
         assert one.new is not None
         for commit in reversed(self.store.between(one.new, one.old)):
             signed = self._signer(commit)
@@ -146,7 +153,7 @@ class Gatehouse:
                 continue
             if len(read_commit(self.store.get(commit)).parents) > 1:
                 return f"commit {commit[:10]}: {who.name} may not merge"
-            why = changing(who, list(self._changes(commit)), self.store.get)
+            why = check_path_changes(who, list(self._changes(commit)), self.store.get)
             if why:
                 return f"commit {commit[:10]}: {why}"
         try:
@@ -155,49 +162,49 @@ class Gatehouse:
             fresh = [str(error)]
         return "; ".join(fresh)
 
-    def _changes(self, commit: Oid) -> Iterator[Change]:
+    def _changes(self, commit: Oid) -> Iterator[PathChange]:
         for path, _, old, mode, new in self.store.changes(commit):
             plain = mode in (FILE, EXECUTABLE)
-            yield Change(path=path, old=_real(old), new=_real(new), plain=plain)
+            yield PathChange(path=path, old=_oid_or_none(old), new=_oid_or_none(new), plain=plain)
 
 
 @dataclass(frozen=True)
-class Kept:
+class ReadOnlyTrustStore:
     """What this machine remembers of the ledger's rules, to look at only: a push that is judged may yet fail."""
 
-    pins: Pins
+    pins: TrustPins
 
-    def load(self) -> Stand | None:
+    def load(self) -> TrustState | None:
         """The stand as it was kept last."""
         return self.pins.load()
 
-    def keep(self, stand: Stand, later: Callable[[Oid], bool]) -> None:
+    def keep(self, stand: TrustState, later: Callable[[Oid], bool]) -> None:
         """Keeps nothing."""
 
 
-def judge(settings: Settings, folder: Path, lines: Iterable[str], environ: Mapping[str, str]) -> str:
+def check_push(settings: Settings, folder: Path, lines: Iterable[str], environ: Mapping[str, str]) -> str:
     """The verdict on one push to the bare repository in `folder`: why not, or nothing."""
-    store = GitStore(folder, env=quarantine(environ))
+    store = GitStore(folder, env=quarantine_environment(environ))
     try:
         branch = f"refs/heads/{settings.branch}"
-        pins = Pins(path=settings.home / "pin.json", ledger=settings.ledger or str(folder))
-        return Gatehouse(
+        pins = TrustPins(path=settings.home / "pin.json", ledger=settings.ledger or str(folder))
+        return PreReceiveCheck(
             store=store,
-            constitution=Constitution(store, pins.anchor, Kept(pins)),
+            constitution=TrustRoot(store, pins.anchor, ReadOnlyTrustStore(pins)),
             branch=branch,
             tip=store.ref(branch),
-        ).verdict(read_asked(lines), environ.get(PUSHER, ""))
+        ).verdict(read_pre_receive(lines), environ.get(PUSHER_VARIABLE, ""))
     finally:
         store.close()
 
 
-def fit(bare: Path, settings: Settings) -> None:
+def install_hook(bare: Path, settings: Settings) -> None:
     """Puts the gate before a repository. Raises WrongSetting where another hook stands there."""
     path = bare / "hooks" / "pre-receive"
-    if path.exists() and MARK not in path.read_text(encoding="utf-8", errors="replace"):
+    if path.exists() and HOOK_MARK not in path.read_text(encoding="utf-8", errors="replace"):
         why = f"{path} is not the gate: move what it does to hooks/update, so that the gate can stand there"
         raise WrongSetting("SHIFTBOOK_SERVE_GIT", why)
-    text = _hook(settings)
+    text = _hook_script(settings)
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return
     path.parent.mkdir(exist_ok=True)
@@ -207,20 +214,20 @@ def fit(bare: Path, settings: Settings) -> None:
     new.replace(path)
 
 
-def _hook(settings: Settings) -> str:
+def _hook_script(settings: Settings) -> str:
     """The hook. A beat costs no Python: whose it is stands in the ref's name, and there is nothing else to judge."""
     known = {"SHIFTBOOK_HOME": settings.home, "SHIFTBOOK_LEDGER": settings.ledger, "SHIFTBOOK_BRANCH": settings.branch}
     exports = "\n".join(f"export {name}={shlex.quote(str(value))}" for name, value in known.items())
     python, client = shlex.quote(sys.executable), shlex.quote(hook_client.__file__)
     return f"""\
 #!/bin/sh
-{MARK}: who may write what. Written again by `shiftbook serve`.
+{HOOK_MARK}: who may write what. Written again by `shiftbook serve`.
 lines=$(cat)
 only_beats=1
 while read -r old new ref; do
   case "$ref" in
-    "{BEAT}${{{PUSHER}:-}}") ;;
-    "{BEAT}"*) [ -z "${{{PUSHER}:-}}" ] || only_beats= ;;
+    "{BEAT}${{{PUSHER_VARIABLE}:-}}") ;;
+    "{BEAT}"*) [ -z "${{{PUSHER_VARIABLE}:-}}" ] || only_beats= ;;
     *) only_beats= ;;
   esac
 done <<END
@@ -228,10 +235,10 @@ $lines
 END
 [ -n "$only_beats" ] && exit 0
 {exports}
-if [ -r {shlex.quote(str(settings.home / RECORD))} ]; then
-  printf '%s\\n' "$lines" | {python} -I -S {client} {shlex.quote(str(settings.home / RECORD))}
+if [ -r {shlex.quote(str(settings.home / SOCKET_RECORD))} ]; then
+  printf '%s\\n' "$lines" | {python} -I -S {client} {shlex.quote(str(settings.home / SOCKET_RECORD))}
   code=$?
-  [ $code -eq {hook_client.NOBODY} ] || exit $code
+  [ $code -eq {hook_client.EXIT_NO_ANSWER} ] || exit $code
 fi
 printf '%s\\n' "$lines" | {python} -P -m orchestrator gatehouse
 """

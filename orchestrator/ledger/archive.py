@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from sync.objects import EXECUTABLE, FILE, FOLDER, find, read_tree
-from sync.remote import Oid, Store
+from sync.remote import ObjectStore, Oid
 
-ARCHIVE = "missions/archive"
+ARCHIVE_FOLDER = "missions/archive"
 
 
-OFTEN = 20
+MAX_BYTE_LOOKUPS = 20
 """Questions after which a month is read for good: looking through its bytes costs a thousandth of that, each time."""
 
 
 @dataclass
-class Month(Mapping[str, Oid]):
+class ArchiveMonth(Mapping[str, Oid]):
     """One month's folder: missions' names and blobs. Its tree is read once something is wanted, or often asked for."""
 
     tree: bytes
@@ -35,7 +35,7 @@ class Month(Mapping[str, Oid]):
     def __contains__(self, name: object) -> bool:
         """Most questions are about a mission of no or of another month; its bytes tell that without reading them."""
         self._asked += 1
-        if self._asked > OFTEN:
+        if self._asked > MAX_BYTE_LOOKUPS:
             return name in self._blobs
         there = f" {name}.md\0".encode("utf-8", "surrogateescape") in self.tree
         return there and name in self._blobs
@@ -57,25 +57,25 @@ class Archive:
         """A finished mission's path and blob; the newest one of that name."""
         for month, blobs in self.months:
             if name in blobs:
-                return f"{ARCHIVE}/{month}/{name}.md", blobs[name]
+                return f"{ARCHIVE_FOLDER}/{month}/{name}.md", blobs[name]
         return None
 
     def __iter__(self) -> Iterator[tuple[str, Oid]]:
         for month, blobs in self.months:
             for name, blob in blobs.items():
-                yield f"{ARCHIVE}/{month}/{name}.md", blob
+                yield f"{ARCHIVE_FOLDER}/{month}/{name}.md", blob
 
 
 @dataclass
-class Librarian:
+class ArchiveReader:
     """Reads archives. A month that is over is a folder that never changes: it is read once."""
 
-    store: Store
+    store: ObjectStore
     _known: dict[Oid, Mapping[str, Oid]] = field(default_factory=dict)
 
     def read(self, tree: Oid) -> Archive:
         """The archive in a commit's tree."""
-        entry = find(self.store, tree, ARCHIVE)
+        entry = find(self.store, tree, ARCHIVE_FOLDER)
         if entry is None or entry.mode != FOLDER:
             return Archive()
         folders = [(n, e.oid) for n, e in read_tree(self.store.get(entry.oid)).items() if e.mode == FOLDER]
@@ -83,4 +83,4 @@ class Librarian:
         return Archive(months=tuple((name, self._known[oid]) for name, oid in sorted(folders, reverse=True)))
 
     def _month(self, folder: Oid) -> Mapping[str, Oid]:
-        return Month(self.store.get(folder))
+        return ArchiveMonth(self.store.get(folder))

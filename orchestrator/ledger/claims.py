@@ -10,37 +10,39 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from missions import lease
-from missions.lease import Claim, Hold
-from orchestrator.ledger.result_record import Record, read_record
-from orchestrator.ledger.snapshot import CLAIM_FILE, Filed, Held, Ledger
-from orchestrator.ledger.transport import CLAIM, LOG, Bus, late_name
+from missions.lease import Claim, ClaimState
+from orchestrator.ledger.result_record import ResultRecord, read_record
+from orchestrator.ledger.snapshot import CLAIM_FILE, HeldClaim, LedgerSnapshot, MissionFile
+from orchestrator.ledger.transport import CLAIM, LOG, Transport, late_ref
 from sync.errors import HistoryRewritten, ObjectMissing, TooManyRaces
 from sync.objects import read_commit
-from sync.publish import settle
-from sync.remote import Oid, Refs, Update, Verdict
+from sync.publish import push_and_resolve
+from sync.remote import Oid, PushVerdict, Refs, RefUpdate
 
 
-def claim(bus: Bus, wanted: Sequence[Filed]) -> list[Held]:
+def claim_missions(bus: Transport, wanted: Sequence[MissionFile]) -> list[HeldClaim]:
     """Tries to claim missions, all in one push, each judged on its own. Returns those that this node won."""
-    return win(bus, ask(bus, wanted))
+    return push_claims(bus, prepare_claims(bus, wanted))
 
 
-def ask(bus: Bus, wanted: Sequence[Filed]) -> list[Held]:
+def prepare_claims(bus: Transport, wanted: Sequence[MissionFile]) -> list[HeldClaim]:
     """First claims on missions, made and not yet pushed."""
     asked = [lease.grant(f.mission, blob=f.blob, node=bus.name, boot=bus.boot, nonce=bus.nonce()) for f in wanted]
-    return [Held(claim=c, oid=_commit(bus, c, onto=None)) for c in asked]
+    return [HeldClaim(claim=c, oid=_commit(bus, c, onto=None)) for c in asked]
 
 
-def win(bus: Bus, asked: Sequence[Held]) -> list[Held]:
+def push_claims(bus: Transport, asked: Sequence[HeldClaim]) -> list[HeldClaim]:
     """Pushes first claims. Returns those that won; after SyncError, and after a time-out, others may still arrive."""
     if not asked:
         return []
-    verdicts = settle(bus.remote, [Update(ref=CLAIM + h.claim.mission, expect=None, new=h.oid) for h in asked])
+    verdicts = push_and_resolve(
+        bus.remote, [RefUpdate(ref=CLAIM + h.claim.mission, expect=None, new=h.oid) for h in asked]
+    )
     # Trap A: only a ref that this push moved is a win. An exit code of 0 proves nothing.
-    return [h for h in asked if verdicts[CLAIM + h.claim.mission] is Verdict.ACCEPTED]
+    return [h for h in asked if verdicts[CLAIM + h.claim.mission] is PushVerdict.ACCEPTED]
 
 
-def confirm(bus: Bus, held: Iterable[Held], now: Ledger) -> list[Held]:
+def confirm(bus: Transport, held: Iterable[HeldClaim], now: LedgerSnapshot) -> list[HeldClaim]:
     """Those of this node's fresh claims that may start, judged on a fetch made *after* they were won (trap D).
 
     Once a mission is folded its claim ref is gone, so a node with an old view can win it again. Such a claim is
@@ -52,40 +54,42 @@ def confirm(bus: Bus, held: Iterable[Held], now: Ledger) -> list[Held]:
         if filed is not None and filed.mission.epoch < mine.claim.epoch:
             good.append(mine)
         else:
-            settle(bus.remote, [Update(ref=CLAIM + mine.claim.mission, expect=mine.oid, new=None)])
+            push_and_resolve(bus.remote, [RefUpdate(ref=CLAIM + mine.claim.mission, expect=mine.oid, new=None)])
     return good
 
 
-def take_over(bus: Bus, old: Held, *, blob: Oid) -> Held | None:
+def take_over(bus: Transport, old: HeldClaim, *, blob: Oid) -> HeldClaim | None:
     """The next epoch of a claim whose holder is silent, or was this node before a restart. None: another was faster.
 
     `blob` is the mission's text as it is now.
     """
-    mine = succeed(bus, old, blob=blob)
-    return mine if replaced(bus, old, mine) else None
+    mine = prepare_takeover(bus, old, blob=blob)
+    return mine if push_takeover(bus, old, mine) else None
 
 
-def succeed(bus: Bus, old: Held, *, blob: Oid) -> Held:
+def prepare_takeover(bus: Transport, old: HeldClaim, *, blob: Oid) -> HeldClaim:
     """The next epoch of a claim, made and not yet pushed."""
     new = lease.take_over(old.claim, blob=blob, node=bus.name, boot=bus.boot, nonce=bus.nonce())
-    return Held(claim=new, oid=_commit(bus, new, onto=old.oid))
+    return HeldClaim(claim=new, oid=_commit(bus, new, onto=old.oid))
 
 
-def replaced(bus: Bus, old: Held, mine: Held) -> bool:
+def push_takeover(bus: Transport, old: HeldClaim, mine: HeldClaim) -> bool:
     """Pushes the next epoch over the old one. Returns whether it stands; after a time-out it may still arrive."""
     ref = CLAIM + mine.claim.mission
-    return settle(bus.remote, [Update(ref=ref, expect=old.oid, new=mine.oid)])[ref] is Verdict.ACCEPTED
+    return push_and_resolve(bus.remote, [RefUpdate(ref=ref, expect=old.oid, new=mine.oid)])[ref] is PushVerdict.ACCEPTED
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended:
+class CompletionResult:
     """What became of an attempt's record: accepted, or kept as late work under `late`."""
 
     accepted: bool
     late: str | None = None
 
 
-def complete(bus: Bus, held: Held, record: Record, *, state: Hold, reason: str = "", tries: int = 20) -> Ended:
+def complete(
+    bus: Transport, held: HeldClaim, record: ResultRecord, *, state: ClaimState, reason: str = "", tries: int = 20
+) -> CompletionResult:
     """Ends an attempt: ONE atomic push moves the claim and this node's log, so that a fenced holder is refused whole.
 
     Trap B: the claim moves in the same push; git never sends an unchanged ref, so an unmoved one would guard nothing.
@@ -95,39 +99,39 @@ def complete(bus: Bus, held: Held, record: Record, *, state: Hold, reason: str =
     for _ in range(tries):
         refs = bus.remote.fetch()
         if refs.get(name) != held.oid:
-            return _already_or_late(bus, held, record, refs)
+            return _accepted_or_late(bus, held, record, refs)
         parent = refs.get(LOG + bus.name)
         log = bus.commit(record.files(), f"{held.claim.mission}: {state}", onto=parent, tree=None)
         closed = lease.close(held.claim, state=state, nonce=bus.nonce(), log=log, reason=reason)
         moves = [
-            Update(ref=name, expect=held.oid, new=_commit(bus, closed, onto=held.oid)),
-            Update(ref=LOG + bus.name, expect=parent, new=log),
+            RefUpdate(ref=name, expect=held.oid, new=_commit(bus, closed, onto=held.oid)),
+            RefUpdate(ref=LOG + bus.name, expect=parent, new=log),
         ]
-        verdicts = settle(bus.remote, moves, atomic=True)
-        if verdicts[name] is Verdict.ACCEPTED:
-            return Ended(accepted=True)
+        verdicts = push_and_resolve(bus.remote, moves, atomic=True)
+        if verdicts[name] is PushVerdict.ACCEPTED:
+            return CompletionResult(accepted=True)
     raise TooManyRaces(tries)
 
 
-def _already_or_late(bus: Bus, held: Held, record: Record, refs: Refs) -> Ended:
+def _accepted_or_late(bus: Transport, held: HeldClaim, record: ResultRecord, refs: Refs) -> CompletionResult:
     """The claim is not ours as we hold it: either our own earlier push went through, or we were fenced."""
-    if _in_log(bus, refs.get(LOG + bus.name), record):
-        return Ended(accepted=True)
-    return Ended(accepted=False, late=keep_late(bus, held.claim, record))
+    if _log_has_record(bus, refs.get(LOG + bus.name), record):
+        return CompletionResult(accepted=True)
+    return CompletionResult(accepted=False, late=keep_late(bus, held.claim, record))
 
 
-def _in_log(bus: Bus, tip: Oid | None, record: Record, roof: int = 200) -> bool:
+def _log_has_record(bus: Transport, tip: Oid | None, record: ResultRecord, roof: int = 200) -> bool:
     """Whether this node's log holds this record. It moves only together with the claim, so that proves acceptance."""
     for _ in range(roof):
         if tip is None:
             return False
-        if _holds(bus, tip, record):
+        if _commit_has_record(bus, tip, record):
             return True
         tip = next(iter(read_commit(bus.store.get(tip)).parents), None)
     return False
 
 
-def _holds(bus: Bus, commit: Oid, record: Record) -> bool:
+def _commit_has_record(bus: Transport, commit: Oid, record: ResultRecord) -> bool:
     """By its words, not by mission and epoch alone: a person who reverts a fold sets the epoch back."""
     try:
         found = read_record(bus.store, commit)
@@ -136,38 +140,40 @@ def _holds(bus: Bus, commit: Oid, record: Record) -> bool:
     return replace(found, artifacts={}) == replace(record, fields=dict(record.fields), artifacts={})
 
 
-def keep_late(bus: Bus, claim: Claim, record: Record) -> str:
+def keep_late(bus: Transport, claim: Claim, record: ResultRecord) -> str:
     """Keeps what a fenced holder did, for a person to look at. Returns the ref's name. Keeping it twice is no error."""
-    name = late_name(claim.mission, claim.epoch, claim.node)
+    name = late_ref(claim.mission, claim.epoch, claim.node)
     log = bus.commit(record.files(), f"{claim.mission}: late work of epoch {claim.epoch}", onto=None, tree=None)
     for ref in (name, f"{name}-{log[:10]}"):  # the name may be another work's: `a-1-b` of epoch 2 is `a` of epoch 1-b-2
-        if settle(bus.remote, [Update(ref=ref, expect=None, new=log)])[ref] is Verdict.ACCEPTED:
+        if push_and_resolve(bus.remote, [RefUpdate(ref=ref, expect=None, new=log)])[ref] is PushVerdict.ACCEPTED:
             return ref
         there = bus.remote.fetch().get(ref)
-        if there is not None and _holds(bus, there, record):
+        if there is not None and _commit_has_record(bus, there, record):
             return ref
     raise TooManyRaces(2)
 
 
 @dataclass
-class Witness:
+class RewriteDetector:
     """Remembers each claim as last seen and raises the alarm when a ref moves as no honest node moves it (trap C)."""
 
-    bus: Bus
-    _seen: Mapping[str, Held] = field(default_factory=dict)
+    bus: Transport
+    _seen: Mapping[str, HeldClaim] = field(default_factory=dict)
 
-    def check(self, ledger: Ledger) -> None:
+    def check(self, ledger: LedgerSnapshot) -> None:
         """Takes in one fetch. Raises HistoryRewritten."""
         for name, now in ledger.claims.items():
             old = self._seen.get(name)
             if old is None or old.oid == now.oid or self.bus.store.descends(now.oid, old.oid):
                 continue
             filed = ledger.open.get(name) or ledger.archived(name)
-            if not lease.may_give_way(old.claim, now.claim, folded_epoch=filed.mission.epoch if filed else None):
+            if not lease.is_valid_replacement(
+                old.claim, now.claim, folded_epoch=filed.mission.epoch if filed else None
+            ):
                 raise HistoryRewritten(CLAIM + name, old.oid, now.oid)
         self._seen = dict(ledger.claims)
 
 
-def _commit(bus: Bus, claim: Claim, *, onto: Oid | None) -> Oid:
+def _commit(bus: Transport, claim: Claim, *, onto: Oid | None) -> Oid:
     message = f"{claim.mission}: {claim.state} by {claim.node}, epoch {claim.epoch}"
     return bus.commit({CLAIM_FILE: claim.print()}, message, onto=onto, tree=None)

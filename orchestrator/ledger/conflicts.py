@@ -19,21 +19,21 @@ from missions.merging.file_diff import FILE, Conflict
 from missions.mission import slug
 from sync.objects import EXECUTABLE, FOLDER, find, read_tree
 from sync.objects import FILE as PLAIN
-from sync.remote import Oid, Store
+from sync.remote import ObjectStore, Oid
 
-PLACE = "conflicts"
-ROOF = 1024 * 1024
+CONFLICTS_FOLDER = "conflicts"
+MAX_VALUE_CHARS = 1024 * 1024
 """Characters of a value that are written down; Git's history has the rest."""
-LARGEST = 10 * ROOF
+MAX_DOCUMENT_BYTES = 10 * MAX_VALUE_CHARS
 """Bytes of a document that is read: two values of four bytes a character, and what stands around them."""
-NOTHING = "(taken out)"
+TAKEN_OUT = "(taken out)"
 
 _MONTH = re.compile(r"\d{4}-\d\d")
 _FENCE = re.compile(r"(`{3,})text")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dispute:
+class UnresolvedConflict:
     """One value that was not kept. `kept_in` and `lost_in` are commits, empty where none is known."""
 
     ident: str
@@ -53,7 +53,9 @@ class Dispute:
         """What happened, in words."""
         what = "two versions of the file" if self.part == FILE else f"two versions of “{self.part}”"
         who = " and ".join(name for name in (self.kept_by, self.lost_by) if name)
-        return f"{what}{f', by {who}' if who else ''}: {_short(self.kept)} is kept, {_short(self.lost)} is not"
+        return (
+            f"{what}{f', by {who}' if who else ''}: {_quote_short(self.kept)} is kept, {_quote_short(self.lost)} is not"
+        )
 
 
 def mission_of(path: str) -> str:
@@ -65,12 +67,14 @@ def mission_of(path: str) -> str:
         return "unnamed"
 
 
-def dispute(mission: str, found: Conflict, *, month: str, kept_in: str = "", lost_in: str = "") -> Dispute:
+def unresolved_conflict(
+    mission: str, found: Conflict, *, month: str, kept_in: str = "", lost_in: str = ""
+) -> UnresolvedConflict:
     """A merge's conflict as it goes into the ledger: without secrets, under a name made of what it says."""
-    kept, lost = _clean(found.kept), _clean(found.lost)
+    kept, lost = _redacted_value(found.kept), _redacted_value(found.lost)
     said = "\0".join([mission, found.part, *(f"={text}" if text is not None else "" for text in (kept, lost))])
     ident = f"{mission}-{hashlib.sha256(said.encode('utf-8', 'replace')).hexdigest()[:8]}"
-    return Dispute(
+    return UnresolvedConflict(
         ident=ident,
         mission=mission,
         part=found.part,
@@ -80,11 +84,11 @@ def dispute(mission: str, found: Conflict, *, month: str, kept_in: str = "", los
         kept_in=kept_in,
         lost_by=found.lost_by[2],
         lost_in=lost_in,
-        path=f"{PLACE}/{month}/{ident}.md",
+        path=f"{CONFLICTS_FOLDER}/{month}/{ident}.md",
     )
 
 
-def render(one: Dispute) -> bytes:
+def render(one: UnresolvedConflict) -> bytes:
     """The document."""
     facts = {
         "mission": one.mission,
@@ -100,18 +104,18 @@ def render(one: Dispute) -> bytes:
     resolve = f"shiftbook conflicts resolve {one.ident}"
     words = [
         f"# {one.mission}: two versions of “{one.part}”",
-        f"Kept{_whose(one.kept_by, one.kept_in)}:",
-        _fenced(one.kept),
-        f"Not kept{_whose(one.lost_by, one.lost_in)}:",
-        _fenced(one.lost),
+        f"Kept{_attribution(one.kept_by, one.kept_in)}:",
+        _fence_value(one.kept),
+        f"Not kept{_attribution(one.lost_by, one.lost_in)}:",
+        _fence_value(one.lost),
         f"`{resolve} --kept` leaves it so, `{resolve} --lost` puts the other one in.",
     ]
     return redact(head + "\n\n".join(words) + "\n").text.encode("utf-8", "replace")
 
 
-def read(path: str, data: bytes) -> Dispute | None:
+def read(path: str, data: bytes) -> UnresolvedConflict | None:
     """Reads what `render` wrote; None for what is no such document."""
-    if len(data) > LARGEST:
+    if len(data) > MAX_DOCUMENT_BYTES:
         return None
     text = data.decode("utf-8", "replace")
     try:
@@ -119,19 +123,19 @@ def read(path: str, data: bytes) -> Dispute | None:
         mission = slug(str(block.fields.get("mission", "")))
     except (Malformed, BadName):
         return None
-    values = list(_values(block.body))
+    values = list(_fenced_values(block.body))
     if len(values) != 2:
         return None
     facts = {key: str(block.fields.get(key, "")) for key in ("part", "kept_by", "kept_in", "lost_by", "lost_in")}
     gone = [bool(block.fields.get(f"{side}_nothing")) for side in ("kept", "lost")]
     kept, lost = (None if none else value for none, value in zip(gone, values, strict=True))
     ident = path.rsplit("/", 1)[-1].removesuffix(".md")
-    return Dispute(ident=ident, mission=mission, kept=kept, lost=lost, path=path, **facts)
+    return UnresolvedConflict(ident=ident, mission=mission, kept=kept, lost=lost, path=path, **facts)
 
 
-def listed(store: Store, tree: Oid) -> list[Dispute]:
+def list_conflicts(store: ObjectStore, tree: Oid) -> list[UnresolvedConflict]:
     """Everything in a tree that waits for a person, the newest month first; each once."""
-    found: dict[str, Dispute] = {}
+    found: dict[str, UnresolvedConflict] = {}
     for path, oid in _files(store, tree):
         one = read(path, store.get(oid))
         if one is not None:
@@ -139,13 +143,13 @@ def listed(store: Store, tree: Oid) -> list[Dispute]:
     return list(found.values())
 
 
-def paths(store: Store, tree: Oid) -> list[str]:
+def conflict_paths(store: ObjectStore, tree: Oid) -> list[str]:
     """The documents of all conflicts in a tree."""
     return [path for path, _ in _files(store, tree)]
 
 
-def _files(store: Store, tree: Oid) -> Iterator[tuple[str, Oid]]:
-    folder = find(store, tree, PLACE)
+def _files(store: ObjectStore, tree: Oid) -> Iterator[tuple[str, Oid]]:
+    folder = find(store, tree, CONFLICTS_FOLDER)
     if folder is None or folder.mode != FOLDER:
         return
     for month, entry in sorted(read_tree(store.get(folder.oid)).items(), reverse=True):
@@ -153,23 +157,27 @@ def _files(store: Store, tree: Oid) -> Iterator[tuple[str, Oid]]:
             continue
         for name, file in sorted(read_tree(store.get(entry.oid)).items()):
             if name.endswith(".md") and file.mode in (PLAIN, EXECUTABLE):
-                yield f"{PLACE}/{month}/{name}", file.oid
+                yield f"{CONFLICTS_FOLDER}/{month}/{name}", file.oid
 
 
-def _clean(text: str | None) -> str | None:
+def _redacted_value(text: str | None) -> str | None:
     if text is None:
         return None
-    over = f"\n[… {len(text) - ROOF:,} more characters are in Git's history]" if len(text) > ROOF else ""
-    return redact(text[:ROOF] + over).text.replace("\r\n", "\n").rstrip("\n")
+    over = (
+        f"\n[… {len(text) - MAX_VALUE_CHARS:,} more characters are in Git's history]"
+        if len(text) > MAX_VALUE_CHARS
+        else ""
+    )
+    return redact(text[:MAX_VALUE_CHARS] + over).text.replace("\r\n", "\n").rstrip("\n")
 
 
-def _fenced(text: str | None) -> str:
-    shown = NOTHING if text is None else text
+def _fence_value(text: str | None) -> str:
+    shown = TAKEN_OUT if text is None else text
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", shown)), default=0))
     return f"{fence}text\n{shown}\n{fence}"
 
 
-def _values(body: str) -> Iterator[str]:
+def _fenced_values(body: str) -> Iterator[str]:
     """What stands between the fences that `_fenced` wrote, in one pass: anybody may have written this file."""
     fence, lines = "", list[str]()
     for line in body.split("\n"):
@@ -182,11 +190,11 @@ def _values(body: str) -> Iterator[str]:
             fence, lines = opening[1], []
 
 
-def _whose(name: str, commit: str) -> str:
+def _attribution(name: str, commit: str) -> str:
     return f"{f', by {name}' if name else ''}{f', in commit {commit[:10]}' if commit else ''}"
 
 
-def _short(text: str | None) -> str:
+def _quote_short(text: str | None) -> str:
     if text is None:
         return "leaving it out"
     line = " ".join(text.split())

@@ -14,19 +14,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from handoff.log import union
-from missions.merging.file_diff import Conflict, stands
+from missions.merging.file_diff import Conflict, has_value
 from missions.merging.merge import merge
-from missions.merging.merge_state import Version
+from missions.merging.merge_state import StampedVersion
 from orchestrator.core.errors import Refused
 from orchestrator.ledger import conflicts
-from orchestrator.ledger.conflicts import Dispute
+from orchestrator.ledger.conflicts import UnresolvedConflict
 from sync.errors import GitError
 from sync.git import Git
 from sync.objects import object_id
 from sync.remote import Oid
 
-NAME = "shiftbook"
-UNDECIDED = 4
+DRIVER_NAME = "shiftbook"
+EXIT_CONFLICTS = 4
 """The command's exit code for a merge that a person has to look at. Anything but this and 0 means that it failed."""
 
 _LOG = re.compile(r"(?:.*/)?(?:SESSION_LOG|log/\d{4}-\d\d)\.md")
@@ -41,15 +41,15 @@ projects/*/log/*.md merge=shiftbook
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settled:
+class MergedFile:
     """One merged file, and what of it a person has to look at."""
 
     data: bytes
-    disputes: tuple[Dispute, ...] = ()
+    disputes: tuple[UnresolvedConflict, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Side:
+class MergeSide:
     """Whose one version is, as far as the clone's history tells."""
 
     data: bytes
@@ -57,7 +57,7 @@ class Side:
     commit: Oid = ""
 
 
-def side(top: Path, path: str, data: bytes) -> Side:
+def find_side(top: Path, path: str, data: bytes) -> MergeSide:
     """The version with the commit that brought it, if others have that commit: one that may be rebased is not named."""
     words = (
         "--all",
@@ -72,35 +72,38 @@ def side(top: Path, path: str, data: bytes) -> Side:
         commit, _, author = git.text("log", *words).partition("\n")[0].partition(" ")
         shared = bool(commit) and bool(git.text("for-each-ref", "--contains", commit, "refs/remotes"))
     except GitError:
-        return Side(data=data)
-    return Side(data=data, author=author, commit=commit if shared else "")
+        return MergeSide(data=data)
+    return MergeSide(data=data, author=author, commit=commit if shared else "")
 
 
-def settled(path: str, base: bytes, ours: Side, theirs: Side, *, month: str) -> Settled:
+def merge_versions(path: str, base: bytes, ours: MergeSide, theirs: MergeSide, *, month: str) -> MergedFile:
     """The merged file for the path in the ledger. Which side is called ours does not matter."""
     if _LOG.fullmatch(path):
         texts = [data.decode("utf-8", "surrogateescape") for data in (base, ours.data, theirs.data)]
-        return Settled(data=union(*texts).encode("utf-8", "surrogateescape"))
-    merged = merge(base, Version.of(ours.data), Version.of(theirs.data))
+        return MergedFile(data=union(*texts).encode("utf-8", "surrogateescape"))
+    merged = merge(base, StampedVersion.of(ours.data), StampedVersion.of(theirs.data))
     mission = conflicts.mission_of(path)
-    return Settled(
-        data=merged.data, disputes=tuple(_told(mission, one, (ours, theirs), month) for one in merged.conflicts)
+    return MergedFile(
+        data=merged.data,
+        disputes=tuple(_attributed_conflict(mission, one, (ours, theirs), month) for one in merged.conflicts),
     )
 
 
-def _told(mission: str, one: Conflict, sides: tuple[Side, Side], month: str) -> Dispute:
+def _attributed_conflict(
+    mission: str, one: Conflict, sides: tuple[MergeSide, MergeSide], month: str
+) -> UnresolvedConflict:
     """The conflict with whose each value is, where only one side has it."""
-    kept, lost = (_whose(one.part, value, sides) for value in (one.kept, one.lost))
+    kept, lost = (_side_with(one.part, value, sides) for value in (one.kept, one.lost))
     found = replace(one, kept_by=(0, 0, kept.author), lost_by=(0, 0, lost.author))
-    return conflicts.dispute(mission, found, month=month, kept_in=kept.commit, lost_in=lost.commit)
+    return conflicts.unresolved_conflict(mission, found, month=month, kept_in=kept.commit, lost_in=lost.commit)
 
 
-def _whose(part: str, value: str | None, sides: tuple[Side, Side]) -> Side:
-    there = [one for one in sides if stands(one.data, part, value)]
-    return there[0] if len(there) == 1 else Side(data=b"")
+def _side_with(part: str, value: str | None, sides: tuple[MergeSide, MergeSide]) -> MergeSide:
+    there = [one for one in sides if has_value(one.data, part, value)]
+    return there[0] if len(there) == 1 else MergeSide(data=b"")
 
 
-def leave(top: Path, disputes: tuple[Dispute, ...]) -> None:
+def write_conflicts(top: Path, disputes: tuple[UnresolvedConflict, ...]) -> None:
     """Writes conflicts into a work tree. Raises Refused where that would lead out of it."""
     for one in disputes:
         path = top / one.path
@@ -111,7 +114,7 @@ def leave(top: Path, disputes: tuple[Dispute, ...]) -> None:
         path.write_bytes(conflicts.render(one))
 
 
-def settings(command: str) -> Mapping[str, str]:
+def driver_settings(command: str) -> Mapping[str, str]:
     """What a clone's configuration says of the driver. `command` runs Shiftbook, quoted for a shell.
 
     A driver that is gone, or that fails, must not leave one side's text as the result: then Git's own merge decides.
@@ -119,6 +122,6 @@ def settings(command: str) -> Mapping[str, str]:
     run = f"{command} merge-file %O %A %B %P"
     fall_back = "git merge-file -L ours -L base -L theirs %A %O %B"
     return {
-        f"merge.{NAME}.name": "missions by field, logs by entry",
-        f"merge.{NAME}.driver": f"{run}; case $? in 0) ;; {UNDECIDED}) exit 1 ;; *) {fall_back} ;; esac",
+        f"merge.{DRIVER_NAME}.name": "missions by field, logs by entry",
+        f"merge.{DRIVER_NAME}.driver": f"{run}; case $? in 0) ;; {EXIT_CONFLICTS}) exit 1 ;; *) {fall_back} ;; esac",
     }

@@ -12,16 +12,16 @@ from pathlib import Path
 
 from missions.document import with_fields
 from missions.frontmatter import Malformed, split
-from missions.selection import Offer
+from missions.selection import NodeCapabilities
 from orchestrator.core.roles import Role
-from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from sync.objects import EXECUTABLE, FILE, find, read_tree
 from sync.objects import FOLDER as TREE
 from sync.remote import Oid
 
-FOLDER = "heartbeats"
-STALE, OFFLINE = timedelta(minutes=5), timedelta(minutes=15)
-PAGE, WORDS = 512 * 1024, 2000
+PAGES_FOLDER = "heartbeats"
+STALE_AFTER, OFFLINE_AFTER = timedelta(minutes=5), timedelta(minutes=15)
+MAX_PAGE_BYTES, MAX_FIELD_CHARS = 512 * 1024, 2000
 """Bytes of a page, and characters of a field of it, that are read."""
 
 
@@ -45,7 +45,9 @@ class Presence:
     """How busy it was and what room it had when it last wrote its page, in words."""
 
 
-def page(offer: Offer, role: Role, *, notifies: bool = False, state: Mapping[str, str] | None = None) -> str:
+def render_page(
+    offer: NodeCapabilities, role: Role, *, notifies: bool = False, state: Mapping[str, str] | None = None
+) -> str:
     """A node's own page. It says only what seldom changes, so that it is seldom written.
 
     `state` are fields that change all the time: they are written along with others, never for themselves.
@@ -63,19 +65,19 @@ def page(offer: Offer, role: Role, *, notifies: bool = False, state: Mapping[str
     return with_fields(f"\n# {offer.node}\n\nA {role.label} node. {can}\n", fields)
 
 
-def announced(ledger: Ledger) -> dict[str, Presence]:
+def announced_nodes(ledger: LedgerSnapshot) -> dict[str, Presence]:
     """Every node that has a page, as that page says; whoever wrote it may be hostile."""
-    return {name: _presence(ledger, name, None, datetime.min) for name in sorted(_pages(ledger))}
+    return {name: _presence(ledger, name, None, datetime.min) for name in sorted(_page_names(ledger))}
 
 
-def _pages(ledger: Ledger) -> set[str]:
-    folder = find(ledger.store, ledger.tree, FOLDER)
+def _page_names(ledger: LedgerSnapshot) -> set[str]:
+    folder = find(ledger.store, ledger.tree, PAGES_FOLDER)
     entries = read_tree(ledger.store.get(folder.oid)) if folder and folder.mode == TREE else {}
     return {name.removesuffix(".md") for name in entries if name.endswith(".md")}
 
 
 @dataclass
-class Sightings:
+class LastSeenStore:
     """When this machine last saw each node's beat move, on its own clock. Its processes share the file."""
 
     path: Path
@@ -110,21 +112,21 @@ class Sightings:
         return {name: datetime.fromisoformat(when) if when else None for name, when in moved.items()}
 
 
-def presences(ledger: Ledger, moved: Mapping[str, datetime | None], now: datetime) -> list[Presence]:
+def list_presences(ledger: LedgerSnapshot, moved: Mapping[str, datetime | None], now: datetime) -> list[Presence]:
     """Every node that has a page or a beat."""
-    names = sorted(_pages(ledger) | ledger.beats.keys())
+    names = sorted(_page_names(ledger) | ledger.beats.keys())
     return [_presence(ledger, name, moved.get(name), now) for name in names]
 
 
-def _presence(ledger: Ledger, name: str, moved: datetime | None, now: datetime) -> Presence:
+def _presence(ledger: LedgerSnapshot, name: str, moved: datetime | None, now: datetime) -> Presence:
     try:
-        fields = split(text_of(ledger, name)).fields
+        fields = split(page_text(ledger, name)).fields
     except Malformed:
         fields = {}
     works_on = sorted(n for n, held in ledger.claims.items() if held.claim.node == name and not held.claim.closed)
 
     def word(key: str) -> str:
-        return _word(fields.get(key, ""))
+        return _field_text(fields.get(key, ""))
 
     def words(key: str) -> tuple[str, ...]:
         return tuple(each for each in word(key).split(", ") if each)
@@ -135,7 +137,7 @@ def _presence(ledger: Ledger, name: str, moved: datetime | None, now: datetime) 
         capabilities=words("capabilities"),
         agents=words("agents"),
         version=word("version"),
-        state=_state(name in ledger.beats, moved, now),
+        state=_liveness(name in ledger.beats, moved, now),
         moved=moved,
         works_on=tuple(works_on),
         notifies=word("notifies") == "yes",
@@ -144,28 +146,28 @@ def _presence(ledger: Ledger, name: str, moved: datetime | None, now: datetime) 
     )
 
 
-def _word(value: object) -> str:
+def _field_text(value: object) -> str:
     """A field's value as one line. YAML reads a plain `yes` as true, and 0.1 as a number."""
     if value is True:
         return "yes"
     if isinstance(value, int | float) and abs(value) < 1e15:
         return str(value)
-    text = value[:WORDS] if isinstance(value, str) else ""
+    text = value[:MAX_FIELD_CHARS] if isinstance(value, str) else ""
     return "".join(char if char.isprintable() else " " for char in text)
 
 
-def text_of(ledger: Ledger, name: str) -> str:
+def page_text(ledger: LedgerSnapshot, name: str) -> str:
     """A node's page; empty where it has none, or one that no node of ours would have written so large."""
-    entry = find(ledger.store, ledger.tree, f"{FOLDER}/{name}.md")
-    if entry is None or entry.mode not in (FILE, EXECUTABLE) or ledger.store.size(entry.oid) > PAGE:
+    entry = find(ledger.store, ledger.tree, f"{PAGES_FOLDER}/{name}.md")
+    if entry is None or entry.mode not in (FILE, EXECUTABLE) or ledger.store.size(entry.oid) > MAX_PAGE_BYTES:
         return ""
     return ledger.store.get(entry.oid).decode("utf-8", "replace")
 
 
-def _state(beating: bool, moved: datetime | None, now: datetime) -> str:
+def _liveness(beating: bool, moved: datetime | None, now: datetime) -> str:
     if not beating:
         return "stopped"
     if moved is None:
         return "unknown"
     silent = now - moved
-    return "live" if silent < STALE else "stale" if silent < OFFLINE else "offline"
+    return "live" if silent < STALE_AFTER else "stale" if silent < OFFLINE_AFTER else "offline"

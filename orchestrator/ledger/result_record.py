@@ -17,34 +17,34 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from handoff.entry import parse_log
 from handoff.tiers import Tier, path_of
 from missions import document
-from missions.approval import Facts
+from missions.approval import ChangeFacts
 from missions.errors import BadName
-from missions.fields import Fields, explain
+from missions.fields import MissionFields, explain
 from missions.frontmatter import Scalar
 from missions.lease import Claim
 from missions.mission import Mission, Quarantined, slug
-from orchestrator.core.errors import Unfit
-from orchestrator.ledger.archive import ARCHIVE
+from orchestrator.core.errors import UnusableResult
+from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from sync.objects import FOLDER, find, read_commit, read_tree
-from sync.remote import Oid, Store
+from sync.remote import ObjectStore, Oid
 
-FIELDS = frozenset({"started", "finished", "branch", "cost_usd", "reason", "matched_project", "chosen_agent"})
+RECORD_FIELDS = frozenset({"started", "finished", "branch", "cost_usd", "reason", "matched_project", "chosen_agent"})
 """The node fields that a record may bring; the others follow from its claim."""
-PROPOSALS = 20
+MAX_PROPOSALS = 20
 """Missions that one attempt may propose; of more the fold knows nothing."""
-SECTION_ROOF = 20_000
+MAX_SECTION_CHARS = 20_000
 """Characters of an attempt's section that stand in a mission which could not hold all of it."""
-LAST_YEAR = 9000
+MAX_YEAR = 9000
 """A rest after a failed attempt must not lead out of the calendar."""
 
 
 def artifact_path(claim: Claim, month: str, kind: str) -> str:
     """Where an attempt's diff or output is kept, whether or not its mission ends with it."""
-    return f"{ARCHIVE}/{month}/{claim.mission}.{claim.attempt}.{kind}"
+    return f"{ARCHIVE_FOLDER}/{month}/{claim.mission}.{claim.attempt}.{kind}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class ResultRecord:
     """An attempt's texts. `fields` are the node fields for the mission's front matter; times are UTC text.
 
     `section` goes under the mission's `## Result`, `entry` into the session log at `log_path`, `memo` to `memo_path`,
@@ -62,7 +62,7 @@ class Record:
     memo: str = ""
     memo_path: str = ""
     artifacts: Mapping[str, str] = field(default_factory=dict)
-    facts: Facts = field(default_factory=Facts)
+    facts: ChangeFacts = field(default_factory=ChangeFacts)
     proposals: Mapping[str, str] = field(default_factory=dict)
 
     def files(self) -> Mapping[str, bytes | None]:
@@ -82,37 +82,37 @@ class Record:
         return self.finished[:7]
 
 
-PATH_ROOF = 1024
+MAX_PATH_CHARS = 1024
 """Characters of a path in the facts: every pattern of the rules is held against it."""
-COUNT_ROOF = 10**9
+MAX_COUNT = 10**9
 """Most lines, and most USD: what cannot be a sensible number is refused before anybody reckons with it."""
 
-Path = Annotated[str, Field(max_length=PATH_ROOF)]
-Paths = Annotated[tuple[Path, ...], Field(max_length=10_000)]
-Count = Annotated[int, Field(ge=0, le=COUNT_ROOF)]
-Object = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+BoundedPath = Annotated[str, Field(max_length=MAX_PATH_CHARS)]
+BoundedPaths = Annotated[tuple[BoundedPath, ...], Field(max_length=10_000)]
+BoundedCount = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+ObjectName = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
 
-class _Facts(BaseModel):
+class _FactsModel(BaseModel):
     """`facts` in `record.json`; see missions.approval.Facts."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
-    files: Paths | None = None
-    added: Count | None = None
-    removed: Count | None = None
-    binaries: Paths | None = None
-    modes: Paths | None = None
-    executables: Paths | None = None
-    links: Paths | None = None
-    cost_usd: Annotated[float, Field(ge=0, le=COUNT_ROOF)] | None = None
+    files: BoundedPaths | None = None
+    added: BoundedCount | None = None
+    removed: BoundedCount | None = None
+    binaries: BoundedPaths | None = None
+    modes: BoundedPaths | None = None
+    executables: BoundedPaths | None = None
+    links: BoundedPaths | None = None
+    cost_usd: Annotated[float, Field(ge=0, le=MAX_COUNT)] | None = None
     tested: bool | None = None
     denials: Annotated[tuple[str, ...], Field(max_length=10_000)] | None = None
-    commit: Object | None = None
-    base: Object | None = None
+    commit: ObjectName | None = None
+    base: ObjectName | None = None
 
 
-class _Meta(BaseModel):
+class _RecordModel(BaseModel):
     """`record.json` as it may be written, by whatever node."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -123,15 +123,15 @@ class _Meta(BaseModel):
     finished: str
     log_path: str
     memo_path: str = ""
-    facts: _Facts = _Facts()
+    facts: _FactsModel = _FactsModel()
 
 
-def read_facts(data: object) -> Facts:
+def read_facts(data: object) -> ChangeFacts:
     """Facts from plain data. Raises ValueError for what cannot be any."""
-    return Facts(**_Facts.model_validate_json(json.dumps(data)).model_dump())
+    return ChangeFacts(**_FactsModel.model_validate_json(json.dumps(data)).model_dump())
 
 
-def read_record(store: Store, commit: Oid) -> Record:
+def read_record(store: ObjectStore, commit: Oid) -> ResultRecord:
     """Reads what a log commit carries. Raises KeyError, ValueError or ObjectMissing for one that is not a record."""
     tree = read_commit(store.get(commit)).tree
 
@@ -142,15 +142,15 @@ def read_record(store: Store, commit: Oid) -> Record:
     endings = ("diff", "output.txt")
     artifacts = {ending: text(f"artifacts/{ending}") for ending in endings}
     try:
-        meta = _Meta.model_validate_json(text("record.json"))
+        meta = _RecordModel.model_validate_json(text("record.json"))
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in ("record.json", *first["loc"]))
-        raise ValueError(_line(f"{where}: {first['msg']}")) from error
-    return Record(
+        raise ValueError(_printable_line(f"{where}: {first['msg']}")) from error
+    return ResultRecord(
         **meta.model_dump(exclude={"facts"}),
-        facts=Facts(**meta.facts.model_dump()),
-        proposals={name: text(f"proposals/{name}") for name in _proposed(store, tree)},
+        facts=ChangeFacts(**meta.facts.model_dump()),
+        proposals={name: text(f"proposals/{name}") for name in _proposal_names(store, tree)},
         section=text("section.md"),
         entry=text("entry.md"),
         memo=text("memo.md"),
@@ -158,20 +158,20 @@ def read_record(store: Store, commit: Oid) -> Record:
     )
 
 
-def _proposed(store: Store, tree: Oid) -> Iterator[str]:
+def _proposal_names(store: ObjectStore, tree: Oid) -> Iterator[str]:
     """The names of the missions that an attempt proposes, the first ones."""
     entry = find(store, tree, "proposals")
     names = sorted(read_tree(store.get(entry.oid))) if entry and entry.mode == FOLDER else []
-    yield from (name for name in names[:PROPOSALS] if "/" not in name)
+    yield from (name for name in names[:MAX_PROPOSALS] if "/" not in name)
 
 
-def flaw(record: Record, mission: str) -> str:
+def reject_reason(record: ResultRecord, mission: str) -> str:
     """What a record brings that no attempt at this mission may bring; empty if nothing. Its node may be hostile."""
     try:
         when = datetime.fromisoformat(record.finished)
     except (ValueError, TypeError):
         return "its time cannot be read"
-    if when.tzinfo is None or when.year > LAST_YEAR:
+    if when.tzinfo is None or when.year > MAX_YEAR:
         return "its time is no time of this calendar in UTC"
     memo = f"memos/{when:%Y-%m}/{mission}-{record.epoch}.md"
     if record.finished[:7] != f"{when:%Y-%m}" or not _is_log(record.log_path) or record.memo_path not in ("", memo):
@@ -180,24 +180,26 @@ def flaw(record: Record, mission: str) -> str:
         return "its memo has no place"
     if any(entry.entry_id != f"{mission}-{record.epoch}" for entry in parse_log(record.entry).entries):
         return "its journal entry is another attempt's"
-    extra = ", ".join(sorted(set(record.fields) - FIELDS))
-    return f"it sets fields that no record may set: {_line(extra)}" if extra else _odd_value(record.fields)
+    extra = ", ".join(sorted(set(record.fields) - RECORD_FIELDS))
+    return (
+        f"it sets fields that no record may set: {_printable_line(extra)}" if extra else _invalid_value(record.fields)
+    )
 
 
-def _line(text: str) -> str:
+def _printable_line(text: str) -> str:
     """What a hostile node wrote, fit to be told in one line."""
     return "".join(char if char.isprintable() else " " for char in text[:200])
 
 
-def _odd_value(fields: Mapping[str, Scalar]) -> str:
+def _invalid_value(fields: Mapping[str, Scalar]) -> str:
     try:
-        Fields.model_validate(dict(fields))
+        MissionFields.model_validate(dict(fields))
     except ValidationError as error:
-        return f"it sets what no mission can have: {_line(explain(error, {})[0])}"
+        return f"it sets what no mission can have: {_printable_line(explain(error, {})[0])}"
     except OverflowError as error:  # a whole number that no float can be
         return f"it sets what no mission can have: {error}"
     cost = fields.get("cost_usd")
-    if isinstance(cost, int | float) and not 0 <= cost <= COUNT_ROOF:  # a budget would grow by what was spent
+    if isinstance(cost, int | float) and not 0 <= cost <= MAX_COUNT:  # a budget would grow by what was spent
         return f"it says that it cost {cost:g} USD"
     return ""
 
@@ -211,34 +213,38 @@ def _is_log(path: str) -> bool:
         return False
 
 
-def inscribed(target: str, text: str, record: Record) -> bytes:
+def write_result(target: str, text: str, record: ResultRecord) -> bytes:
     """The mission's file with what the record brings. A section that no mission can hold is told in short.
 
     Raises Unfit where the file could be read without the record, and cannot with it.
     """
-    broken = isinstance(document.read(target, encoded(text)), Quarantined)
+    broken = isinstance(document.read(target, encode_text(text)), Quarantined)
     fields, why = document.with_fields(text, record.fields), ""
-    for section in (record.section, _shortened(record.section)):
-        data = encoded(document.with_attempt(fields, section))
+    for section in (record.section, _truncate_section(record.section)):
+        data = encode_text(document.append_result(fields, section))
         read = document.read(target, data)
         if broken or isinstance(read, Mission):
             return data
         why = read.reason
-    raise Unfit(f"with this result {target} could not be read: {why}")
+    raise UnusableResult(f"with this result {target} could not be read: {why}")
 
 
-def _shortened(section: str) -> str:
+def _truncate_section(section: str) -> str:
     """A section as short text: the whole of it is in the node's log."""
     text = section.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    left_out = len(text) - SECTION_ROOF
-    return f"{text[:SECTION_ROOF]}\n\n[… {left_out:,} more characters are in the node's log]" if left_out > 0 else text
+    left_out = len(text) - MAX_SECTION_CHARS
+    return (
+        f"{text[:MAX_SECTION_CHARS]}\n\n[… {left_out:,} more characters are in the node's log]"
+        if left_out > 0
+        else text
+    )
 
 
-def decoded(data: bytes | None) -> str:
+def decode_text(data: bytes | None) -> str:
     """A file's text. Bytes that are no UTF-8 go through it unchanged: what a person wrote is not ours to replace."""
     return (data or b"").decode("utf-8", "surrogateescape")
 
 
-def encoded(text: str) -> bytes:
+def encode_text(text: str) -> bytes:
     """The bytes that `decoded` made this text of."""
     return text.encode("utf-8", "surrogateescape")

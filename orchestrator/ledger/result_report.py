@@ -13,34 +13,34 @@ from handoff.entry import Entry, render_entry
 from handoff.memo import Memo, memo_from_result, memo_path, render_memo
 from handoff.secrets.redact import redact
 from handoff.tiers import Tier, path_of
-from missions.approval import Facts
+from missions.approval import ChangeFacts
 from missions.frontmatter import Scalar
-from missions.lease import OBJECT, Claim, Hold
+from missions.lease import OBJECT_NAME, Claim, ClaimState
 from missions.mission import Mission
-from orchestrator.core.ports.agent import Changes, Outcome
-from orchestrator.ledger.result_record import PATH_ROOF, PROPOSALS, Record, artifact_path
+from orchestrator.core.ports.agent import DiffStat, Outcome
+from orchestrator.ledger.result_record import MAX_PATH_CHARS, MAX_PROPOSALS, ResultRecord, artifact_path
 
-OUTPUT_LINES = 40
-ARTIFACT_ROOF = 1024 * 1024
+MAX_OUTPUT_LINES = 40
+MAX_ARTIFACT_CHARS = 1024 * 1024
 """Characters of a diff or an output that the ledger keeps; the project's branch has the whole diff."""
 
 
-REASON_ROOF = 500
+MAX_REASON_CHARS = 500
 """Characters of a reason in a mission's front matter."""
-FEW = 10
+MAX_NAMED_ITEMS = 10
 """Most paths or refusals of one kind that a section names."""
-FACTS_ROOF = 5000
+MAX_FACT_PATHS = 5000
 """Paths of one kind that a record lists; of more it says nothing, and a person looks at them."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attempt:
+class EndedAttempt:
     """One ended attempt, with all that is told of it."""
 
     mission: Mission
     claim: Claim
     outcome: Outcome
-    state: Hold
+    state: ClaimState
     started: datetime
     finished: datetime
     final: bool
@@ -56,12 +56,12 @@ class Attempt:
         return (self.finished - self.started).total_seconds()
 
 
-def utc(when: datetime) -> str:
+def format_utc(when: datetime) -> str:
     """A time as it stands in every document: UTC, whole seconds."""
     return f"{when:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A length of time as a person would say it."""
     if seconds < 10 and seconds != int(seconds):
         return f"{seconds:.1f} s"
@@ -72,55 +72,58 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def record(attempt: Attempt) -> Record:
+def build_record(attempt: EndedAttempt) -> ResultRecord:
     """The attempt as the record that goes on the node's log."""
     mission, claim, outcome = attempt.mission, attempt.claim, attempt.outcome
-    tells = attempt.state not in {Hold.RELEASED, Hold.PARKED}  # put back or parked: its section is its history
+    tells = attempt.state not in {
+        ClaimState.RELEASED,
+        ClaimState.PARKED,
+    }  # put back or parked: its section is its history
     memo = _memo(attempt) if attempt.final and tells else None
     texts = {"diff": outcome.diff, "output.txt": outcome.output}
-    return Record(
+    return ResultRecord(
         mission=mission.name,
         epoch=claim.epoch,
         fields=_fields(attempt),
-        finished=utc(attempt.finished),
-        section=_clean(_section(attempt, memo_path(memo) if memo else None)),
-        entry=_clean(render_entry(_entry(attempt))) if tells else "",
+        finished=format_utc(attempt.finished),
+        section=_redacted(_section(attempt, memo_path(memo) if memo else None)),
+        entry=_redacted(render_entry(_entry(attempt))) if tells else "",
         log_path=path_of(Tier.LOG, mission.project or ""),
-        memo=_clean(render_memo(memo)) if memo else "",
+        memo=_redacted(render_memo(memo)) if memo else "",
         memo_path=memo_path(memo) if memo else "",
-        artifacts={ending: _clean(_shortened(text)) for ending, text in texts.items() if text.strip()},
-        facts=facts(outcome),
-        proposals={_file_name(one.name): _clean(one.text) for one in outcome.proposals[:PROPOSALS]},
+        artifacts={ending: _redacted(_truncate_artifact(text)) for ending, text in texts.items() if text.strip()},
+        facts=change_facts(outcome),
+        proposals={_file_name(one.name): _redacted(one.text) for one in outcome.proposals[:MAX_PROPOSALS]},
     )
 
 
-def facts(outcome: Outcome) -> Facts:
+def change_facts(outcome: Outcome) -> ChangeFacts:
     """What policy is asked about. What the outcome does not say is not known; what used no model cost nothing."""
     changes, usage = outcome.changes, outcome.usage
     free = not usage.model and not usage.tokens_in and not usage.tokens_out
-    return Facts(
-        files=_few(outcome.files),
+    return ChangeFacts(
+        files=_bounded_paths(outcome.files),
         added=changes.added if changes else None,
         removed=changes.removed if changes else None,
-        binaries=_few(changes.binaries) if changes else None,
-        modes=_few(changes.modes) if changes else None,
-        executables=_few(changes.executables) if changes else None,
-        links=_few(changes.links) if changes else None,
+        binaries=_bounded_paths(changes.binaries) if changes else None,
+        modes=_bounded_paths(changes.modes) if changes else None,
+        executables=_bounded_paths(changes.executables) if changes else None,
+        links=_bounded_paths(changes.links) if changes else None,
         cost_usd=0.0 if free and usage.cost_usd is None else usage.cost_usd,
         tested=outcome.tested,
-        denials=outcome.denials[:FACTS_ROOF],
-        commit=_object(outcome.commit) if outcome.branch else None,
-        base=_object(outcome.base) if outcome.branch else None,
+        denials=outcome.denials[:MAX_FACT_PATHS],
+        commit=_object_name(outcome.commit) if outcome.branch else None,
+        base=_object_name(outcome.base) if outcome.branch else None,
     )
 
 
-def _few(paths: tuple[str, ...]) -> tuple[str, ...] | None:
-    short = all(len(path) <= PATH_ROOF for path in paths)
-    return paths if short and len(paths) <= FACTS_ROOF else None
+def _bounded_paths(paths: tuple[str, ...]) -> tuple[str, ...] | None:
+    short = all(len(path) <= MAX_PATH_CHARS for path in paths)
+    return paths if short and len(paths) <= MAX_FACT_PATHS else None
 
 
-def _object(oid: str | None) -> str | None:
-    return oid if oid and OBJECT.fullmatch(oid) else None
+def _object_name(oid: str | None) -> str | None:
+    return oid if oid and OBJECT_NAME.fullmatch(oid) else None
 
 
 def _file_name(name: str) -> str:
@@ -128,50 +131,50 @@ def _file_name(name: str) -> str:
     return "".join(char if char.isalnum() or char in "-_ ." else "-" for char in name)[:100].strip(". ") or "proposal"
 
 
-def kept(text: str) -> str:
+def redact_artifact(text: str) -> str:
     """A diff or an output as the ledger keeps it."""
-    return _clean(_shortened(text))
+    return _redacted(_truncate_artifact(text))
 
 
-def _clean(text: str) -> str:
+def _redacted(text: str) -> str:
     return redact(text).text
 
 
-def _shortened(text: str) -> str:
-    if len(text) <= ARTIFACT_ROOF:
+def _truncate_artifact(text: str) -> str:
+    if len(text) <= MAX_ARTIFACT_CHARS:
         return text
-    return f"{text[:ARTIFACT_ROOF]}\n[… {len(text) - ARTIFACT_ROOF:,} more characters are not kept here]\n"
+    return f"{text[:MAX_ARTIFACT_CHARS]}\n[… {len(text) - MAX_ARTIFACT_CHARS:,} more characters are not kept here]\n"
 
 
-def _fields(attempt: Attempt) -> dict[str, Scalar]:
+def _fields(attempt: EndedAttempt) -> dict[str, Scalar]:
     outcome = attempt.outcome
     fields: dict[str, Scalar] = {
-        "started": utc(attempt.started),
-        "finished": utc(attempt.finished),
+        "started": format_utc(attempt.started),
+        "finished": format_utc(attempt.finished),
         "branch": outcome.branch,
         "cost_usd": outcome.usage.cost_usd,
     }
     mission = attempt.mission
     chosen = {"matched_project": mission.matched_project, "chosen_agent": mission.chosen_agent}
     fields |= {key: value for key, value in chosen.items() if value}
-    return fields | ({"reason": reason(attempt)} if reason(attempt) else {})
+    return fields | ({"reason": parked_reason(attempt)} if parked_reason(attempt) else {})
 
 
-def reason(attempt: Attempt) -> str:
+def parked_reason(attempt: EndedAttempt) -> str:
     """Why an attempt waits for a person, in one line; empty for one that does not, and for one that a person paused."""
-    why = attempt.outcome.parked if attempt.state is Hold.PARKED and not attempt.outcome.cancelled else ""
-    return " ".join(_clean(why).split())[:REASON_ROOF]
+    why = attempt.outcome.parked if attempt.state is ClaimState.PARKED and not attempt.outcome.cancelled else ""
+    return " ".join(_redacted(why).split())[:MAX_REASON_CHARS]
 
 
-def _section(attempt: Attempt, memo: str | None) -> str:
+def _section(attempt: EndedAttempt, memo: str | None) -> str:
     outcome, claim = attempt.outcome, attempt.claim
-    head = f"### Attempt {claim.attempt} · {attempt.state} · {claim.node} · {duration(attempt.seconds)}"
-    facts = [f"- {fact}" for fact in _facts(attempt, memo)]
+    head = f"### Attempt {claim.attempt} · {attempt.state} · {claim.node} · {format_duration(attempt.seconds)}"
+    facts = [f"- {fact}" for fact in _fact_lines(attempt, memo)]
     parts = [head, outcome.summary, "\n".join(facts), outcome.answer.strip(), _last_lines(outcome.output)]
     return "\n\n".join(part for part in parts if part)
 
 
-def _facts(attempt: Attempt, memo: str | None) -> list[str]:
+def _fact_lines(attempt: EndedAttempt, memo: str | None) -> list[str]:
     outcome = attempt.outcome
     facts = [*attempt.remarks, *outcome.notes]
     if outcome.parked:
@@ -181,10 +184,10 @@ def _facts(attempt: Attempt, memo: str | None) -> list[str]:
     elif outcome.exit_code is not None:
         facts.append(f"exit code {outcome.exit_code}")
     if outcome.files:
-        path = artifact_path(attempt.claim, utc(attempt.finished)[:7], "diff")
+        path = artifact_path(attempt.claim, format_utc(attempt.finished)[:7], "diff")
         where = f"{len(outcome.files)} file{'s' * (len(outcome.files) != 1)} changed: `{path}`"
         facts.append(where if outcome.diff.strip() else ", ".join(f"`{path}`" for path in outcome.files[:20]))
-    facts += _done(outcome)
+    facts += _work_lines(outcome)
     if outcome.branch:
         facts.append(f"branch `{outcome.branch}` from `{(outcome.base or '')[:10]}`")
     if outcome.program or outcome.sandbox:
@@ -197,25 +200,25 @@ def _facts(attempt: Attempt, memo: str | None) -> list[str]:
     return facts
 
 
-def _done(outcome: Outcome) -> list[str]:
+def _work_lines(outcome: Outcome) -> list[str]:
     """What was counted of the work, how it was checked, and what its agent was refused."""
-    more = len(outcome.denials) - FEW
-    told = [changes_line(outcome.changes) if outcome.changes else "", _tests(outcome), _rounds(outcome)]
-    refused = [f"refused: {each}" for each in outcome.denials[:FEW]]
+    more = len(outcome.denials) - MAX_NAMED_ITEMS
+    told = [changes_line(outcome.changes) if outcome.changes else "", _tests_line(outcome), _rounds_line(outcome)]
+    refused = [f"refused: {each}" for each in outcome.denials[:MAX_NAMED_ITEMS]]
     return [*filter(None, told), *refused, *([f"refused: {more} more"] if more > 0 else [])]
 
 
-def _rounds(outcome: Outcome) -> str:
+def _rounds_line(outcome: Outcome) -> str:
     times = f"{outcome.rounds} time{'s' * (outcome.rounds != 1)}"
     return f"went back to its agent {times} because it was not right yet" if outcome.rounds else ""
 
 
-def _tests(outcome: Outcome) -> str:
+def _tests_line(outcome: Outcome) -> str:
     how = {True: "passed", False: "did not pass", None: ""}[outcome.tested]
     return f"the project's tests {how}" if how else ""
 
 
-def changes_line(changes: Changes) -> str:
+def changes_line(changes: DiffStat) -> str:
     """What a diff does, in one line: what is no line of text by name."""
     named = (
         ("binary", changes.binaries),
@@ -228,8 +231,8 @@ def changes_line(changes: Changes) -> str:
         parts.append(f"{changes.renames} renamed")
     for what, paths in named:
         if paths:
-            rest = f" and {len(paths) - FEW} more" if len(paths) > FEW else ""
-            parts.append(f"{what}: " + ", ".join(f"`{path}`" for path in paths[:FEW]) + rest)
+            rest = f" and {len(paths) - MAX_NAMED_ITEMS} more" if len(paths) > MAX_NAMED_ITEMS else ""
+            parts.append(f"{what}: " + ", ".join(f"`{path}`" for path in paths[:MAX_NAMED_ITEMS]) + rest)
     return " · ".join(parts)
 
 
@@ -237,7 +240,7 @@ def usage_line(outcome: Outcome) -> str:
     """Who answered, what it took, and what that cost."""
     usage = outcome.usage
     cost = f" · ${usage.cost_usd:.4f}" if usage.cost_usd is not None else ""
-    first = f" · first word after {duration(usage.first_token_seconds)}" if usage.first_token_seconds else ""
+    first = f" · first word after {format_duration(usage.first_token_seconds)}" if usage.first_token_seconds else ""
     tokens = f"{usage.tokens_in} tokens in ({usage.tokens_cached} cached), {usage.tokens_out} out"
     return f"{usage.model}{f' on {usage.backend}' if usage.backend else ''}: {tokens}{cost}{first}"
 
@@ -246,21 +249,25 @@ def _last_lines(output: str) -> str:
     lines = output.rstrip().splitlines()
     if not lines:
         return ""
-    shown = lines[-OUTPUT_LINES:]
+    shown = lines[-MAX_OUTPUT_LINES:]
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", "\n".join(shown))), default=0))
     head = "Output:" if len(shown) == len(lines) else f"Output, the last {len(shown)} of {len(lines)} lines:"
     return "\n".join([head, "", f"{fence}text", *shown, fence])
 
 
-def _entry(attempt: Attempt) -> Entry:
+def _entry(attempt: EndedAttempt) -> Entry:
     mission, claim, outcome = attempt.mission, attempt.claim, attempt.outcome
     changes = "\n".join(f"- {path}" for path in outcome.files)
     if outcome.changes:
         changes = f"{changes_line(outcome.changes)}\n\n{changes}"
     ended = mission.run is not None and outcome.exit_code is not None
     tests = [f"`{mission.run}` ended with exit code {outcome.exit_code}."] if ended else []
-    tests += [f"{said.capitalize()}." for said in (_tests(outcome), _rounds(outcome)) if said]
-    waits = {Hold.DONE: "", Hold.FAILED: "Read the error before the next attempt.", Hold.CANCELLED: ""}
+    tests += [f"{said.capitalize()}." for said in (_tests_line(outcome), _rounds_line(outcome)) if said]
+    waits = {
+        ClaimState.DONE: "",
+        ClaimState.FAILED: "Read the error before the next attempt.",
+        ClaimState.CANCELLED: "",
+    }
     sections = {
         "Starting Context": "\n".join([f"{mission.title} (attempt {claim.attempt})", *attempt.remarks]),
         "Work Accomplished": "\n\n".join(part for part in (outcome.summary, outcome.answer.strip()) if part),
@@ -271,7 +278,7 @@ def _entry(attempt: Attempt) -> Entry:
     }
     return Entry(
         entry_id=f"{mission.name}-{claim.epoch}",
-        when=utc(attempt.finished),
+        when=format_utc(attempt.finished),
         node=claim.node,
         agent=mission.agent,
         model=outcome.usage.model,
@@ -280,7 +287,7 @@ def _entry(attempt: Attempt) -> Entry:
     )
 
 
-def _memo(attempt: Attempt) -> Memo:
+def _memo(attempt: EndedAttempt) -> Memo:
     mission, claim, outcome = attempt.mission, attempt.claim, attempt.outcome
     return memo_from_result(
         memo_id=f"{mission.name}-{claim.epoch}",
@@ -290,6 +297,6 @@ def _memo(attempt: Attempt) -> Memo:
         task=mission.task,
         outcome=attempt.state.value,
         answer=outcome.answer or attempt.words or outcome.summary,
-        created=utc(attempt.finished),
+        created=format_utc(attempt.finished),
         artifacts=outcome.files,
     )

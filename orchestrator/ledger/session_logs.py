@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from handoff.encoding import decode
 from handoff.entry import Entry, ParsedLog, parse_log
 from handoff.tiers import Tier, path_of
-from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from sync.objects import EXECUTABLE, FILE, FOLDER, TreeEntry, find, read_tree
-from sync.remote import Oid, Store
+from sync.remote import ObjectStore, Oid
 
-RECENT = 40
+MIN_RECENT_ENTRIES = 40
 """Entries that a fresh instance may look back on; a running log with fewer is read together with older months."""
 
 _MONTH = re.compile(r"\d{4}-\d\d\.md")
-KEPT, KEPT_ENTRIES = 64, 50_000
+MAX_CACHED_LOGS, MAX_CACHED_ENTRIES = 64, 50_000
 """Logs that stay parsed, and entries in them; their blobs never change, so neither does what they mean. A busy month's
 running log is another blob after each fold, and has ten thousand entries at its end."""
-_known: dict[tuple[Oid, ...], ParsedLog] = {}
+_parsed_logs: dict[tuple[Oid, ...], ParsedLog] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ def month_path(project: str, month: str) -> str:
     return f"{_folder(project)}log/{month}.md"
 
 
-def files(store: Store, tree: Oid) -> list[LogFile]:
+def files(store: ObjectStore, tree: Oid) -> list[LogFile]:
     """Every file of the journal in a tree: the fleet's log first, then the projects', months before running logs."""
     found = []
     for project in ("", *_projects(store, tree)):
@@ -57,17 +57,17 @@ def files(store: Store, tree: Oid) -> list[LogFile]:
     return found
 
 
-def parsed(store: Store, file: LogFile) -> ParsedLog:
+def parsed(store: ObjectStore, file: LogFile) -> ParsedLog:
     """A file of the journal in pieces."""
-    return _kept((file.oid,), lambda: parse_log(text(store, file.oid)))
+    return _cached((file.oid,), lambda: parse_log(text(store, file.oid)))
 
 
-def text(store: Store, oid: Oid) -> str:
+def text(store: ObjectStore, oid: Oid) -> str:
     """A log's text."""
     return decode(store.get(oid))[0]
 
 
-def entries(store: Store, tree: Oid, project: str | None = None) -> Iterator[tuple[LogFile, Entry]]:
+def entries(store: ObjectStore, tree: Oid, project: str | None = None) -> Iterator[tuple[LogFile, Entry]]:
     """Every entry with its file, oldest month first and then as they were appended; of one project, or of all."""
     seen: set[tuple[str, str]] = set()
     for file in files(store, tree):
@@ -79,29 +79,29 @@ def entries(store: Store, tree: Oid, project: str | None = None) -> Iterator[tup
                 yield file, entry
 
 
-def recent(ledger: Ledger, project: str) -> ParsedLog:
+def recent(ledger: LedgerSnapshot, project: str) -> ParsedLog:
     """The running log, with as many older months before it as it takes to look back on RECENT entries."""
     found: dict[Oid, ParsedLog] = {}
     for file in reversed([file for file in files(ledger.store, ledger.tree) if file.project == project]):
-        if sum(len(log.entries) for log in found.values()) >= RECENT:
+        if sum(len(log.entries) for log in found.values()) >= MIN_RECENT_ENTRIES:
             break
         found[file.oid] = parsed(ledger.store, file)
-    return _kept(tuple(found), lambda: _joined(list(reversed(found.values()))))
+    return _cached(tuple(found), lambda: _join_logs(list(reversed(found.values()))))
 
 
-def _kept(oids: tuple[Oid, ...], read: Callable[[], ParsedLog]) -> ParsedLog:
+def _cached(oids: tuple[Oid, ...], read: Callable[[], ParsedLog]) -> ParsedLog:
     """The log of these blobs, read only if it was not read lately."""
-    log = _known.pop(oids, None) or read()
-    _known[oids] = log
-    entries = sum(len(kept.entries) for kept in list(_known.values()))
-    for old in list(_known)[:-2]:
-        if len(_known) > KEPT or entries > KEPT_ENTRIES:
-            gone = _known.pop(old, None)
+    log = _parsed_logs.pop(oids, None) or read()
+    _parsed_logs[oids] = log
+    entries = sum(len(kept.entries) for kept in list(_parsed_logs.values()))
+    for old in list(_parsed_logs)[:-2]:
+        if len(_parsed_logs) > MAX_CACHED_LOGS or entries > MAX_CACHED_ENTRIES:
+            gone = _parsed_logs.pop(old, None)
             entries -= len(gone.entries) if gone else 0
     return log
 
 
-def _joined(logs: list[ParsedLog]) -> ParsedLog:
+def _join_logs(logs: list[ParsedLog]) -> ParsedLog:
     every = [pair for log in logs for pair in zip(log.entries, log.gaps, strict=True)]
     return ParsedLog(preamble="", entries=tuple(entry for entry, _ in every), gaps=tuple(gap for _, gap in every))
 
@@ -110,10 +110,10 @@ def _folder(project: str) -> str:
     return f"projects/{project}/" if project else ""
 
 
-def _projects(store: Store, tree: Oid) -> list[str]:
+def _projects(store: ObjectStore, tree: Oid) -> list[str]:
     return sorted(name for name, entry in _entries(store, tree, "projects").items() if entry.mode == FOLDER)
 
 
-def _entries(store: Store, tree: Oid, path: str) -> dict[str, TreeEntry]:
+def _entries(store: ObjectStore, tree: Oid, path: str) -> dict[str, TreeEntry]:
     found = find(store, tree, path)
     return read_tree(store.get(found.oid)) if found is not None and found.mode == FOLDER else {}

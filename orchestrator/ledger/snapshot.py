@@ -10,21 +10,21 @@ from missions import document
 from missions.errors import BadClaim
 from missions.lease import Claim, read_claim
 from missions.mission import Mission, Quarantined, Status
-from missions.selection import cycles
-from orchestrator.ledger.archive import ARCHIVE, Archive, Librarian
-from orchestrator.ledger.config.fleet_toml import Charter
+from missions.selection import dependency_cycles
+from orchestrator.ledger.archive import ARCHIVE_FOLDER, Archive, ArchiveReader
+from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.transport import BEAT, CLAIM, LATE
-from orchestrator.ledger.trust_root import Constitution
+from orchestrator.ledger.trust_root import TrustRoot
 from sync.errors import ObjectMissing
 from sync.objects import EXECUTABLE, FILE, FOLDER, SUBMODULE, SYMLINK, TreeEntry, find, read_commit, read_tree
-from sync.remote import Oid, Refs, Store
+from sync.remote import ObjectStore, Oid, Refs
 
 MISSIONS = "missions"
 CLAIM_FILE = "claim.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
+class HeldClaim:
     """A claim as the remote holds it."""
 
     claim: Claim
@@ -32,7 +32,7 @@ class Held:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Filed:
+class MissionFile:
     """A mission file that can be read: its value, its path and its blob."""
 
     mission: Mission
@@ -41,21 +41,21 @@ class Filed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ledger:
+class LedgerSnapshot:
     """Everything that one fetch showed."""
 
-    store: Store
+    store: ObjectStore
     refs: Refs
     tip: Oid
     tree: Oid
-    charter: Charter
+    charter: FleetConfig
     signers: str
     alarms: tuple[str, ...]
     """What stands on the branch and is not followed, in words."""
-    open: Mapping[str, Filed]
+    open: Mapping[str, MissionFile]
     quarantined: tuple[Quarantined, ...]
-    claims: Mapping[str, Held]
-    junk_claims: Mapping[str, str]
+    claims: Mapping[str, HeldClaim]
+    unreadable_claims: Mapping[str, str]
     """Claim refs that cannot be read, with the reason."""
     archive: Archive
 
@@ -78,24 +78,28 @@ class Ledger:
         """A document's text; empty when there is none."""
         return (self.read(path) or b"").decode("utf-8", "replace")
 
-    def archived(self, name: str) -> Filed | None:
+    def archived(self, name: str) -> MissionFile | None:
         """A finished mission by name."""
         place = self.archive.find(name)
         found = document.read(place[0], self.store.get(place[1])) if place else None
-        return Filed(mission=found, path=place[0], blob=place[1]) if place and isinstance(found, Mission) else None
+        return (
+            MissionFile(mission=found, path=place[0], blob=place[1]) if place and isinstance(found, Mission) else None
+        )
 
-    def every_archived(self, *, statuses: Collection[str] = (), limit: int = 0) -> Iterator[Filed | Quarantined]:
+    def every_archived(self, *, statuses: Collection[str] = (), limit: int = 0) -> Iterator[MissionFile | Quarantined]:
         """Finished missions, newest month first: all, or those of some states; with `limit`, so many of the newest."""
         left = limit
         for month, blobs in self.archive.months:
-            files = ((f"{ARCHIVE}/{month}/{name}.md", blob, self.store.get(blob)) for name, blob in blobs.items())
-            for path, blob, data in sorted(files, key=_finished, reverse=True) if limit else files:
-                if statuses and _said(_STATUS, data).decode() not in {"", *statuses}:
+            files = (
+                (f"{ARCHIVE_FOLDER}/{month}/{name}.md", blob, self.store.get(blob)) for name, blob in blobs.items()
+            )
+            for path, blob, data in sorted(files, key=_finished_value, reverse=True) if limit else files:
+                if statuses and _front_matter_value(_STATUS_LINE, data).decode() not in {"", *statuses}:
                     continue
                 found = document.read(path, data)
                 if isinstance(found, Mission) and statuses and found.status.value not in statuses:
                     continue
-                yield Filed(mission=found, path=path, blob=blob) if isinstance(found, Mission) else found
+                yield MissionFile(mission=found, path=path, blob=blob) if isinstance(found, Mission) else found
                 left -= 1
                 if left == 0:
                     return
@@ -111,41 +115,41 @@ class Ledger:
         return {name for name, filed in found if filed and filed.mission.status is Status.DONE}
 
 
-_STATUS = re.compile(rb"^status: ([a-z]+)\r?$", re.MULTILINE)
-_FINISHED = re.compile(rb"^finished: (\S+)\r?$", re.MULTILINE)
+_STATUS_LINE = re.compile(rb"^status: ([a-z]+)\r?$", re.MULTILINE)
+_FINISHED_LINE = re.compile(rb"^finished: (\S+)\r?$", re.MULTILINE)
 """As nodes write them: what can be told by these lines need not be parsed."""
 
 
-def _said(line: re.Pattern[bytes], data: bytes) -> bytes:
+def _front_matter_value(line: re.Pattern[bytes], data: bytes) -> bytes:
     """What such a line says in the front matter; empty when there is none, or it is written in another way."""
     found = line.search(data, 0, max(0, data.find(b"\n---", 3) + 1)) if data.startswith(b"---") else None
     return found[1] if found else b""
 
 
-def _finished(file: tuple[str, Oid, bytes]) -> bytes:
-    return _said(_FINISHED, file[2])
+def _finished_value(file: tuple[str, Oid, bytes]) -> bytes:
+    return _front_matter_value(_FINISHED_LINE, file[2])
 
 
 @dataclass
-class Reader:
+class SnapshotReader:
     """Reads ledgers, keeping what it has parsed: blobs and commits never change, so their meaning doesn't either."""
 
-    store: Store
-    constitution: Constitution
+    store: ObjectStore
+    constitution: TrustRoot
     branch: str = "main"
     _documents: dict[tuple[str, Oid], Mission | Quarantined] = field(default_factory=dict)
     _claims: dict[Oid, Claim | str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._librarian = Librarian(self.store)
+        self._librarian = ArchiveReader(self.store)
 
-    def read(self, refs: Refs) -> Ledger:
+    def read(self, refs: Refs) -> LedgerSnapshot:
         """The ledger behind these refs. Raises BrokenLedger when `fleet.toml` is missing or wrong."""
         tip = refs[f"refs/heads/{self.branch}"]
         tree = read_commit(self.store.get(tip)).tree
         held, junk = self._read_claims(refs)
         in_force = self.constitution.in_force(tip)
-        ledger = Ledger(
+        ledger = LedgerSnapshot(
             store=self.store,
             refs=refs,
             tip=tip,
@@ -156,20 +160,20 @@ class Reader:
             open={},
             quarantined=(),
             claims=held,
-            junk_claims=junk,
+            unreadable_claims=junk,
             archive=self._librarian.read(tree),
         )
         return self._with_missions(ledger)
 
-    def _read_claims(self, refs: Refs) -> tuple[dict[str, Held], dict[str, str]]:
-        held: dict[str, Held] = {}
+    def _read_claims(self, refs: Refs) -> tuple[dict[str, HeldClaim], dict[str, str]]:
+        held: dict[str, HeldClaim] = {}
         junk: dict[str, str] = {}
         now = {ref.removeprefix(CLAIM): oid for ref, oid in refs.items() if ref.startswith(CLAIM)}
         self._claims = {oid: self._claims.get(oid) or self._read_claim(oid) for oid in now.values()}
         for name, oid in now.items():
             claim = self._claims[oid]
             if isinstance(claim, Claim) and claim.mission == name:
-                held[name] = Held(claim=claim, oid=oid)
+                held[name] = HeldClaim(claim=claim, oid=oid)
             else:
                 junk[name] = claim if isinstance(claim, str) else f"it is a claim on {claim.mission}"
         return held, junk
@@ -181,7 +185,7 @@ class Reader:
         except (BadClaim, LookupError, ValueError, ObjectMissing) as error:
             return str(error) or type(error).__name__
 
-    def _with_missions(self, ledger: Ledger) -> Ledger:
+    def _with_missions(self, ledger: LedgerSnapshot) -> LedgerSnapshot:
         entry = find(self.store, ledger.tree, MISSIONS)
         names = read_tree(self.store.get(entry.oid)) if entry and entry.mode == FOLDER else {}
         found: list[tuple[str, Oid, Mission | Quarantined]] = []
@@ -190,13 +194,13 @@ class Reader:
             if read is not None:
                 found.append((f"{MISSIONS}/{name}", names[name].oid, read))
         self._documents = {(path, oid): read for path, oid, read in found}
-        return _judge(ledger, found)
+        return _sort_missions(ledger, found)
 
     def _file(self, name: str, entry: TreeEntry) -> Mission | Quarantined | None:
         """One entry of `missions/`: a mission, the reason why not, or None for what is none of our business."""
         path = f"{MISSIONS}/{name}"
         stem, _, ending = name.rpartition(".")
-        if entry.mode == FOLDER and path != ARCHIVE and self._holds_missions(entry):
+        if entry.mode == FOLDER and path != ARCHIVE_FOLDER and self._holds_missions(entry):
             hint = "move them into missions/ itself"
             return Quarantined(name=name, path=path, reason="missions in a folder of their own are not read", hint=hint)
         if name.startswith(".") or ending.lower() not in {"md", "markdown", "txt"} or name.lower() == "readme.md":
@@ -208,8 +212,8 @@ class Reader:
         if ending.lower() != "md":
             return Quarantined(name=stem, path=path, reason="a mission's file name ends with .md", hint="rename it")
         size = self.store.size(entry.oid)
-        if size > document.SIZE_ROOF:
-            reason = f"the file has {size:,} bytes; a mission has at most {document.SIZE_ROOF:,}"
+        if size > document.MAX_FILE_BYTES:
+            reason = f"the file has {size:,} bytes; a mission has at most {document.MAX_FILE_BYTES:,}"
             return Quarantined(name=stem, path=path, reason=reason)
         known = self._documents.get((path, entry.oid))
         return known or document.read(path, self.store.get(entry.oid))
@@ -218,26 +222,28 @@ class Reader:
         return any(name.endswith(".md") for name in read_tree(self.store.get(folder.oid)))
 
 
-def _judge(ledger: Ledger, found: list[tuple[str, Oid, Mission | Quarantined]]) -> Ledger:
+def _sort_missions(ledger: LedgerSnapshot, found: list[tuple[str, Oid, Mission | Quarantined]]) -> LedgerSnapshot:
     """Sorts what was found into missions and quarantine: names, projects and cycles need the whole view."""
-    opened: dict[str, Filed] = {}
+    opened: dict[str, MissionFile] = {}
     bad = [read for _, _, read in found if isinstance(read, Quarantined)]
     for path, blob, read in found:
         if not isinstance(read, Mission):
             continue
-        wrong = _misplaced(read, ledger, opened)
+        wrong = _quarantine_reason(read, ledger, opened)
         if wrong:
             bad.append(Quarantined(name=read.name, path=path, reason=wrong[0], hint=wrong[1]))
         else:
-            opened[read.name] = Filed(mission=read, path=path, blob=blob)
-    for name, way in cycles({n: f.mission for n, f in opened.items()}).items():
+            opened[read.name] = MissionFile(mission=read, path=path, blob=blob)
+    for name, way in dependency_cycles({n: f.mission for n, f in opened.items()}).items():
         filed = opened.pop(name)
         reason = f"“depends_on” goes round in a circle: {' → '.join(way)}"
         bad.append(Quarantined(name=name, path=filed.path, reason=reason, hint="take one of them out"))
     return replace(ledger, open=opened, quarantined=tuple(bad))
 
 
-def _misplaced(mission: Mission, ledger: Ledger, opened: Mapping[str, Filed]) -> tuple[str, str] | None:
+def _quarantine_reason(
+    mission: Mission, ledger: LedgerSnapshot, opened: Mapping[str, MissionFile]
+) -> tuple[str, str] | None:
     """Why a readable mission cannot be taken in as it is, and what to do."""
     if mission.name in opened:
         other = opened[mission.name].path

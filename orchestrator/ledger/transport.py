@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sync.objects import Signer, edit_tree, write_commit
-from sync.remote import Oid, Remote, Store
+from sync.remote import LedgerRemote, ObjectStore, Oid
 
 CLAIM, BEAT, LOG, LATE = "refs/shiftbook/claim/", "refs/shiftbook/beat/", "refs/shiftbook/log/", "refs/shiftbook/late/"
 
 
-def late_name(mission: str, epoch: int, node: str) -> str:
+def late_ref(mission: str, epoch: int, node: str) -> str:
     """The ref that keeps what a fenced holder brought."""
     return f"{LATE}{mission}-{epoch}-{node}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bus:
+class Transport:
     """One speaker: a node, or a person at the command line. `boot` names this run of the process."""
 
-    remote: Remote
-    store: Store
+    remote: LedgerRemote
+    store: ObjectStore
     name: str
     boot: str
     sign: Signer | None

@@ -9,7 +9,7 @@ from sync.remote import Oid
 from sync.signatures import Verifier, read_signers, signing_key
 
 
-def changed(text: str, before: Sequence[str], after: str) -> str:
+def apply_signers_change(text: str, before: Sequence[str], after: str) -> str:
     """The keys in force, which were `text`, once a change from `before` to `after` is followed.
 
     `before` has a text for each parent of the commit. The cases, by key:
@@ -20,7 +20,11 @@ def changed(text: str, before: Sequence[str], after: str) -> str:
     4 a key that every parent has and it has not: out, whatever its line says by now
     5 everything else stays as it is
     """
-    now, then, sides = by_key(text), by_key(after), [by_key(side) for side in before] or [{}]
+    now, then, sides = (
+        signer_lines_by_key(text),
+        signer_lines_by_key(after),
+        [signer_lines_by_key(side) for side in before] or [{}],
+    )
     if sides == [now]:
         return after
     known = {line for side in sides for line in side.values()}
@@ -31,12 +35,12 @@ def changed(text: str, before: Sequence[str], after: str) -> str:
     return "".join(f"{line}\n" for line in (kept | new).values())
 
 
-def by_key(text: str) -> dict[str, str]:
+def signer_lines_by_key(text: str) -> dict[str, str]:
     """The lines that name somebody, by key. Comments and lines that grant nothing are left out."""
     return {key: line for line in text.splitlines() for key in read_signers(line)}
 
 
-def foreign(between: dict[Oid, tuple[Oid, ...]]) -> set[Oid]:
+def foreign_commits(between: dict[Oid, tuple[Oid, ...]]) -> set[Oid]:
     """The commits that come from another history: below them are only roots that this ledger does not have.
 
     An admin's signature on a commit of another ledger says nothing about this one.
@@ -55,7 +59,7 @@ def signed_by_admins(commits: Mapping[Oid, Commit], signers: str, said: Callable
     more than this look. Whether the key counts is another question, asked when the commit's turn comes.
     """
     claimed = {commit: signing_key(read.signature or "") for commit, read in commits.items()}
-    lines, found = _admins(signers), dict[Oid, str]()
+    lines, found = _admin_lines(signers), dict[Oid, str]()
     fresh = set(lines)
     while fresh:
         keys, fresh = fresh, set()
@@ -64,18 +68,18 @@ def signed_by_admins(commits: Mapping[Oid, Commit], signers: str, said: Callable
             read = commits[commit]
             if Verifier(lines[key]).signer(read.payload, read.signature) is not None:
                 found[commit] = key
-                more = {k: line for k, line in _admins(said(commit)).items() if k not in lines}
+                more = {k: line for k, line in _admin_lines(said(commit)).items() if k not in lines}
                 lines |= more
                 fresh |= set(more)
     return found
 
 
-def _admins(signers: str) -> dict[str, str]:
+def _admin_lines(signers: str) -> dict[str, str]:
     people = read_signers(signers)
-    return {key: line for key, line in by_key(signers).items() if "admin" in people[key].roles}
+    return {key: line for key, line in signer_lines_by_key(signers).items() if "admin" in people[key].roles}
 
 
-def in_order(
+def in_judging_order(
     between: dict[Oid, tuple[Oid, ...]], wanted: Collection[Oid], seniority: Callable[[Oid], int]
 ) -> Iterator[Oid]:
     """The wanted commits, each after those of them that it builds on; beside each other, the more senior signer first.

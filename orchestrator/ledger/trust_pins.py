@@ -13,12 +13,12 @@ from typing import Any
 from filelock import FileLock
 
 from orchestrator.core.errors import WrongSetting
-from orchestrator.ledger.trust_root import Refusal, Stand
+from orchestrator.ledger.trust_root import RejectedChange, TrustState
 from sync.remote import Oid
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pins:
+class TrustPins:
     """A stand for each ledger, in a file of the home folder. `init` and `join` set the commit that it begins at."""
 
     path: Path
@@ -31,15 +31,15 @@ class Pins:
             self._write(pins)
         return kept if isinstance(kept, str) else str(kept["commit"])
 
-    def load(self) -> Stand | None:
+    def load(self) -> TrustState | None:
         """The stand as it was kept last."""
         kept = self._read().get(self.ledger)
         if kept is None or isinstance(kept, str):
             return None
-        refused = tuple(Refusal(**each) for each in kept["refused"])
-        return Stand(**{**kept, "refused": refused, "vouched": tuple(kept.get("vouched", ()))})
+        refused = tuple(RejectedChange(**each) for each in kept["refused"])
+        return TrustState(**{**kept, "refused": refused, "vouched": tuple(kept.get("vouched", ()))})
 
-    def keep(self, stand: Stand, later: Callable[[Oid], bool]) -> None:
+    def keep(self, stand: TrustState, later: Callable[[Oid], bool]) -> None:
         """Keeps a stand, unless another process has kept one that `later` does not call an earlier one."""
         with self._open() as pins:
             kept = pins.get(self.ledger)

@@ -22,7 +22,7 @@ from pydantic import Field, ValidationError
 from handoff.errors import HandoffError
 from missions.errors import MissionError
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.mcp.service import MOVING, Desk
+from orchestrator.mcp.service import CHANGING_STATES, McpService
 from sync.errors import SyncError
 
 INSTRUCTIONS = (
@@ -33,18 +33,20 @@ INSTRUCTIONS = (
     "instructions."
 )
 POLL_SECONDS = 1.0
-OURS = (OrchestratorError, SyncError, MissionError, HandoffError, OSError, sqlite3.Error)
+EXPECTED_ERRORS = (OrchestratorError, SyncError, MissionError, HandoffError, OSError, sqlite3.Error)
 """What says in its own words what went wrong."""
 
-READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-WRITES = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False)
+READ_ANNOTATIONS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+WRITE_ANNOTATIONS = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
+)
 
 Project = Annotated[str | None, Field(description="A project from fleet.toml; empty for the fleet itself.")]
-Words = Annotated[str, Field(max_length=20_000)]
+LongText = Annotated[str, Field(max_length=20_000)]
 Limit = Annotated[int, Field(ge=1, le=200, description="Results at most.")]
 
 
-class Server(MCPServer[Any]):
+class McpServer(MCPServer[Any]):
     """The SDK's server, whose errors are one line in our words."""
 
     async def call_tool(
@@ -54,15 +56,15 @@ class Server(MCPServer[Any]):
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
-            raise ToolError(" ".join(_says(error).split())) from None
+            raise ToolError(" ".join(_error_text(error).split())) from None
 
 
-def _says(error: ToolError) -> str:
+def _error_text(error: ToolError) -> str:
     cause = error.__cause__
     if isinstance(cause, ValidationError):
         first = cause.errors()[0]
         return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-    if isinstance(cause, OURS):
+    if isinstance(cause, EXPECTED_ERRORS):
         return str(cause) or repr(cause)
     if isinstance(error, UnexpectedToolError):
         logging.getLogger(__name__).error("a mistake of the server's own", exc_info=cause)
@@ -70,10 +72,10 @@ def _says(error: ToolError) -> str:
     return str(error)
 
 
-class Tools:
+class McpTools:
     """What the server offers. Each docstring is what an agent reads about the tool."""
 
-    def __init__(self, desk: Desk, agent: str = "") -> None:
+    def __init__(self, desk: McpService, agent: str = "") -> None:
         self._desk, self._agent = desk, agent
 
     def read_handoff(
@@ -92,14 +94,14 @@ class Tools:
     def append_entry(
         self,
         ctx: Context[Any, Any],
-        work_accomplished: Words = "",
-        starting_context: Words = "",
-        decisions: Annotated[Words, Field(description="What was decided, why, and what was rejected.")] = "",
-        code_changes: Words = "",
-        blockers: Words = "",
-        lessons: Words = "",
-        for_next_instance: Words = "",
-        test_status: Words = "",
+        work_accomplished: LongText = "",
+        starting_context: LongText = "",
+        decisions: Annotated[LongText, Field(description="What was decided, why, and what was rejected.")] = "",
+        code_changes: LongText = "",
+        blockers: LongText = "",
+        lessons: LongText = "",
+        for_next_instance: LongText = "",
+        test_status: LongText = "",
         title: Annotated[str, Field(max_length=300)] = "",
         mission: Annotated[str, Field(max_length=300, description="The mission that it is about.")] = "",
         project: Project = None,
@@ -161,7 +163,7 @@ class Tools:
         while True:
             told = await anyio.to_thread.run_sync(self._desk.mission, name)
             waited = time.monotonic() - began
-            if told["status"] not in MOVING or waited >= wait_seconds:
+            if told["status"] not in CHANGING_STATES or waited >= wait_seconds:
                 return told
             if told["status"] != before:
                 before = told["status"]
@@ -186,12 +188,12 @@ class Tools:
         return self._agent or (params.client_info.name if params else "")
 
 
-def serve(desk: Desk, *, agent: str, version: str) -> None:
+def serve(desk: McpService, *, agent: str, version: str) -> None:
     """Serves on standard input and output until the client is gone."""
-    server = Server("shiftbook", instructions=INSTRUCTIONS, version=version, log_level="ERROR")
-    tools = Tools(desk, agent)
+    server = McpServer("shiftbook", instructions=INSTRUCTIONS, version=version, log_level="ERROR")
+    tools = McpTools(desk, agent)
     for read in (tools.read_handoff, tools.search_log, tools.follow_mission, tools.list_missions, tools.list_memos):
-        server.add_tool(read, annotations=READS)
+        server.add_tool(read, annotations=READ_ANNOTATIONS)
     for write in (tools.append_entry, tools.file_mission):
-        server.add_tool(write, annotations=WRITES)
+        server.add_tool(write, annotations=WRITE_ANNOTATIONS)
     server.run("stdio")

@@ -19,24 +19,36 @@ from missions.errors import BadName
 from missions.frontmatter import Scalar
 from missions.mission import Status, slug
 from orchestrator.core.errors import WrongSetting
-from orchestrator.workflow.fleet import Detail, Fleet
-from orchestrator.workflow.journal.context import estimate
-from orchestrator.workflow.journal.log import Logbook, Outsider
+from orchestrator.workflow.fleet import Fleet, MissionDetail
+from orchestrator.workflow.journal.context import estimate_tokens
+from orchestrator.workflow.journal.log import ExternalAgent, Logbook
 from orchestrator.workflow.journal.memos import Memos
 from orchestrator.workflow.mission_view import MissionView
 
-SHOWN = 20_000
+MAX_TEXT_CHARACTERS = 20_000
 """Characters of a diff or an output that are handed to an agent; the ledger has all of it."""
 
-MOVING = frozenset({Status.QUEUED.value, Status.RUNNING.value, Status.FAILED.value})
+CHANGING_STATES = frozenset({Status.QUEUED.value, Status.RUNNING.value, Status.FAILED.value})
 """States that change without anybody's doing."""
 
-LISTED = ("name", "title", "status", "reason", "hint", "project", "agent", "priority", "node", "attempt", "finished")
-FINISHED = frozenset({Status.DONE.value, Status.CANCELLED.value})
+ROW_FIELDS = (
+    "name",
+    "title",
+    "status",
+    "reason",
+    "hint",
+    "project",
+    "agent",
+    "priority",
+    "node",
+    "attempt",
+    "finished",
+)
+ARCHIVED_STATES = frozenset({Status.DONE.value, Status.CANCELLED.value})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Desk:
+class McpService:
     """One person's fleet, as agents at this machine reach it; several may ask at once.
 
     `in_name_of` gives the door by which an agent's own words go in. With `wait` a mission of an agent's is filed
@@ -55,7 +67,7 @@ class Desk:
     def handoff(self, project: str | None, task: str, budget: int) -> str:
         """What a fresh instance is given, with what was left out. Raises NotFound for an unknown project."""
         with self._lock:
-            made = self.fleet.handoff(self._project(project), task, budget=budget, count=estimate)
+            made = self.fleet.handoff(self._project(project), task, budget=budget, count=estimate_tokens)
             notes = [f"left out: {cut.name} · {cut.title} · {cut.why}" for cut in made.cut]
             notes += [f"{self.fleet.offline}; this is what was last seen"] if self.fleet.offline else []
         return "\n".join([made.text.rstrip(), *(f"[{note}]" for note in notes)])
@@ -63,7 +75,7 @@ class Desk:
     def search(self, query: str, limit: int) -> list[dict[str, Any]]:
         """What earlier sessions said, best first, each match with its neighbours in the log."""
         with self._lock:
-            return [_told(asdict(one)) for one in self.logbook(self.fleet).search(query, limit=limit)]
+            return [_without_empty(asdict(one)) for one in self.logbook(self.fleet).search(query, limit=limit)]
 
     def append(
         self, agent: str, sections: Mapping[str, str], *, project: str | None, title: str, mission: str, model: str
@@ -71,59 +83,59 @@ class Desk:
         """Appends an entry in the agent's name. Raises NotFound for an unknown project, and WrongSetting."""
         if not any(text.strip() for text in sections.values()):
             raise WrongSetting("sections", "say something in one of them, for example in work_accomplished")
-        name = outsider(agent)
+        name = agent_author(agent)
         with self._lock:
             book = self.logbook(self.in_name_of(name))
-            by = Outsider(agent=name, node=self.node, model=model)
+            by = ExternalAgent(agent=name, node=self.node, model=model)
             made = book.add(sections, project=self._project(project), title=title, mission=mission, by=by)
         return {"entry_id": made.entry_id, "path": made.path, "author": name, "secrets_taken_out": made.redacted}
 
     def file(self, agent: str, text: str, fields: Mapping[str, Scalar | Sequence[str]], *, name: str) -> dict[str, Any]:
         """Files a mission in the agent's words. Raises WrongSetting when it could not run."""
-        clean, who = redact(_harmless(text)), outsider(agent)
+        clean, who = redact(_without_result_mark(text)), agent_author(agent)
         given = {key: _without_secrets(value) for key, value in fields.items()}
         # With a title there is front matter of ours, so that none in the agent's text counts.
         given["title"] = given.get("title") or _first_line(clean.text)
-        given["project"] = self._project(_word(given.get("project")))
+        given["project"] = self._project(_text_or_none(given.get("project")))
         with self._lock:
             door = self.in_name_of(who) if self.wait else self.fleet
             made = door.new(clean.text, given, name=name or self._spare_name(str(given["title"]), who), by=who)
             view = self.fleet.mission(made).view
-        return _row(view) | {"path": view.path, "secrets_taken_out": len(clean.found)}
+        return _mission_row(view) | {"path": view.path, "secrets_taken_out": len(clean.found)}
 
     def mission(self, name: str) -> dict[str, Any]:
         """How a mission stands and what came of it. Raises NotFound."""
         with self._lock:
-            return _whole(self.fleet.mission(name))
+            return _mission_detail(self.fleet.mission(name))
 
     def missions(self, status: str | None, limit: int) -> list[dict[str, Any]]:
         """Missions that need somebody; finished ones when they are asked for. Raises WrongSetting."""
         if status and status not in [one.value for one in Status]:
             raise WrongSetting("status", f"one of {', '.join(Status)}, not {status!r}")
         with self._lock:
-            views = self.fleet.missions(archived=status in FINISHED)
-        return [_row(view) for view in islice((v for v in views if not status or v.status == status), limit)]
+            views = self.fleet.missions(archived=status in ARCHIVED_STATES)
+        return [_mission_row(view) for view in islice((v for v in views if not status or v.status == status), limit)]
 
     def memo_list(self, project: str | None, limit: int) -> list[dict[str, Any]]:
         """The memos of finished missions, the newest first."""
         with self._lock:
             found = self.memos.every(project)[:limit]
-        return [_told(asdict(one.memo) | {"path": one.path, "project": one.project}) for one in found]
+        return [_without_empty(asdict(one.memo) | {"path": one.path, "project": one.project}) for one in found]
 
     def _spare_name(self, title: str, who: str) -> str:
         """A name for a mission whose title makes none, being in another script; "" where the title makes one."""
-        return "" if _named(title) else f"{who}-{self.fleet.bus.nonce()[:6]}"
+        return "" if _slug_or_empty(title) else f"{who}-{self.fleet.bus.nonce()[:6]}"
 
     def _project(self, given: str | None) -> str:
         return self.project if given is None else given
 
 
-def outsider(agent: str) -> str:
+def agent_author(agent: str) -> str:
     """The name that an agent's words carry: never a person's."""
-    return f"mcp-{_named(redact(agent).text)[:40].strip('-') or 'agent'}"
+    return f"mcp-{_slug_or_empty(redact(agent).text)[:40].strip('-') or 'agent'}"
 
 
-def _named(text: str) -> str:
+def _slug_or_empty(text: str) -> str:
     """The text as a name; "" when it makes none."""
     try:
         return slug(text)
@@ -131,7 +143,7 @@ def _named(text: str) -> str:
         return ""
 
 
-def _harmless(text: str) -> str:
+def _without_result_mark(text: str) -> str:
     """The text without the line below which only nodes write."""
     return text.replace(RESULT_MARK, RESULT_MARK.replace("<", "&lt;"))
 
@@ -142,7 +154,7 @@ def _without_secrets(value: Scalar | Sequence[str]) -> Scalar | Sequence[str]:
     return [redact(str(one)).text for one in value] if isinstance(value, Sequence) else value
 
 
-def _word(value: Scalar | Sequence[str]) -> str | None:
+def _text_or_none(value: Scalar | Sequence[str]) -> str | None:
     return value if isinstance(value, str) else None
 
 
@@ -151,17 +163,17 @@ def _first_line(text: str) -> str:
     return line if len(line) <= 80 else line[:79] + "…"
 
 
-def _row(view: MissionView) -> dict[str, Any]:
-    return {key: value for key, value in view.json().items() if key in LISTED and value not in (None, "")}
+def _mission_row(view: MissionView) -> dict[str, Any]:
+    return {key: value for key, value in view.json().items() if key in ROW_FIELDS and value not in (None, "")}
 
 
-def _whole(detail: Detail) -> dict[str, Any]:
+def _mission_detail(detail: MissionDetail) -> dict[str, Any]:
     asked, _, result = detail.text.partition(RESULT_MARK)
     parts = {
         "file": asked.rstrip(),
         "result": result.strip(),
-        "diff": _shortened(detail.diff),
-        "output": _shortened(detail.output),
+        "diff": _truncate(detail.diff),
+        "output": _truncate(detail.output),
         "memo": detail.memo,
         "late": [late.name for late in detail.late],
     }
@@ -169,9 +181,13 @@ def _whole(detail: Detail) -> dict[str, Any]:
     return told | {key: value for key, value in parts.items() if value}
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}\n[… {len(text) - SHOWN:,} more characters]"
+def _truncate(text: str) -> str:
+    return (
+        text
+        if len(text) <= MAX_TEXT_CHARACTERS
+        else f"{text[:MAX_TEXT_CHARACTERS]}\n[… {len(text) - MAX_TEXT_CHARACTERS:,} more characters]"
+    )
 
 
-def _told(values: Mapping[str, Any]) -> dict[str, Any]:
+def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value not in (None, "", False, ())}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from orchestrator.core.errors import Refused
 from orchestrator.core.events import Tell
-from orchestrator.ledger.snapshot import Ledger
-from orchestrator.ledger.transport import Bus
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 
 
-def admitted(bus: Bus, trust: Trust, ledger: Ledger) -> None:
+def require_admitted(bus: Transport, trust: Trust, ledger: LedgerSnapshot) -> None:
     """Whether the fleet knows this node's key. Raises Refused."""
     nodes = sorted(p.name for p in trust.verifier(ledger).principals.values() if "node" in p.roles)
     if bus.sign is not None and bus.name not in nodes:
@@ -19,12 +19,12 @@ def admitted(bus: Bus, trust: Trust, ledger: Ledger) -> None:
         )
 
 
-def report(ledger: Ledger, tell: Tell) -> None:
+def report_problems(ledger: LedgerSnapshot, tell: Tell) -> None:
     """Says once what a person should know: files that cannot be read, words that do not count."""
     for bad in ledger.quarantined:
         where = f"{bad.path}, line {bad.line}" if bad.line else bad.path
         tell("quarantined", f"{where}: {bad.reason}", once=True, mission=bad.name)
     for alarm in ledger.alarms:
         tell("alarm", alarm, once=True)
-    for name, why in ledger.junk_claims.items():
+    for name, why in ledger.unreadable_claims.items():
         tell("alarm", f"the claim on {name} cannot be read: {why}", once=True)

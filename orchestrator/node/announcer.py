@@ -8,45 +8,45 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from missions.selection import Offer
+from missions.selection import NodeCapabilities
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.storage_outgoing import Spend
 from orchestrator.core.roles import Role
-from orchestrator.execution.workspace.cleanup import disk
-from orchestrator.ledger.node_pages import FOLDER, page, text_of
-from orchestrator.ledger.publish import Draft, land
-from orchestrator.ledger.result_report import utc
-from orchestrator.ledger.snapshot import Ledger, Reader
-from orchestrator.ledger.transport import Bus
+from orchestrator.execution.workspace.disk_usage import last_disk_usage
+from orchestrator.ledger.node_pages import PAGES_FOLDER, page_text, render_page
+from orchestrator.ledger.publish import LedgerChange, commit_change
+from orchestrator.ledger.result_report import format_utc
+from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
+from orchestrator.ledger.transport import Transport
 from orchestrator.workflow.spending import page_table
 
-MOVING = frozenset({"load", "disk", "reported"})
+VOLATILE_FIELDS = frozenset({"load", "disk", "reported"})
 """Fields of a page that change all the time."""
 
 
-def announce(bus: Bus, reader: Reader, text: str, why: str = "") -> bool:
+def publish_page(bus: Transport, reader: SnapshotReader, text: str, why: str = "") -> bool:
     """Writes this node's page if it says something new, and returns whether. Raises what the remote raises."""
-    draft = Draft(files={f"{FOLDER}/{bus.name}.md": text.encode()}, message=why or f"{bus.name} is here")
-    return land(bus, reader, lambda ledger: draft) is not None
+    draft = LedgerChange(files={f"{PAGES_FOLDER}/{bus.name}.md": text.encode()}, message=why or f"{bus.name} is here")
+    return commit_change(bus, reader, lambda ledger: draft) is not None
 
 
-def state(home: Path) -> dict[str, str]:
+def volatile_state(home: Path) -> dict[str, str]:
     """What a node's page tells along of how it is just now."""
     busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    return {"load": f"{busy:.1f} on {os.cpu_count() or 1} cores", "disk": disk(home).says}
+    return {"load": f"{busy:.1f} on {os.cpu_count() or 1} cores", "disk": last_disk_usage(home).says}
 
 
 @dataclass(kw_only=True)
-class Bulletin:
+class NodePagePublisher:
     """Keeps a node's page true: what it is, what it spent, and, along with that, how busy it is. `clock` is monotonic.
 
     Every change is a commit, so pages are written only when something lasting changed, and not often.
     """
 
-    bus: Bus
-    reader: Reader
-    offer: Offer
+    bus: Transport
+    reader: SnapshotReader
+    offer: NodeCapabilities
     role: Role
     tell: Tell
     clock: Callable[[], float]
@@ -61,10 +61,10 @@ class Bulletin:
 
     def text(self, there: str) -> str:
         """The page as it is now; of what was spent what `there` says already, where the database does not answer."""
-        state = dict(self.state()) | {"reported": utc(self.bus.now())}
+        state = dict(self.state()) | {"reported": format_utc(self.bus.now())}
         text, spent = (
-            page(self.offer, self.role, notifies=self.notifies, state=state),
-            page_table.render(self._rows(there)),
+            render_page(self.offer, self.role, notifies=self.notifies, state=state),
+            page_table.render_table(self._rows(there)),
         )
         return f"{text}\n{spent}" if spent else text
 
@@ -73,27 +73,29 @@ class Bulletin:
         self._next = self.clock() + self.pause
         self._write(self.reader.read(self.bus.remote.fetch()), "")
 
-    def step(self, ledger: Ledger) -> bool:
+    def step(self, ledger: LedgerSnapshot) -> bool:
         """Writes the page if it is time and something lasting changed. Raises what the remote raises."""
         if self.clock() < self._next:
             return False
         self._next = self.clock() + self.pause
         return self._write(ledger, f"{self.bus.name}: what it spent")
 
-    def _write(self, ledger: Ledger, why: str) -> bool:
-        there = text_of(ledger, self.bus.name)
+    def _write(self, ledger: LedgerSnapshot, why: str) -> bool:
+        there = page_text(ledger, self.bus.name)
         fresh = self.text(there)
-        return without(there, MOVING) != without(fresh, MOVING) and announce(self.bus, self.reader, fresh, why)
+        return without_fields(there, VOLATILE_FIELDS) != without_fields(fresh, VOLATILE_FIELDS) and publish_page(
+            self.bus, self.reader, fresh, why
+        )
 
     def _rows(self, there: str) -> Iterable[Spend]:
         today = self.bus.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         try:
-            return self.spent(today - timedelta(days=page_table.DAYS - 1))
+            return self.spent(today - timedelta(days=page_table.MAX_DAYS - 1))
         except OrchestratorError as error:
             self.tell("usage", f"what was spent cannot be told: {error}", once=True)
-            return page_table.read(there, self.bus.name, today.date()).rows
+            return page_table.parse_table(there, self.bus.name, today.date()).rows
 
 
-def without(text: str, fields: Collection[str]) -> str:
+def without_fields(text: str, fields: Collection[str]) -> str:
     """A page without those lines of its front matter that hold these fields."""
     return "\n".join(line for line in text.splitlines() if line.partition(":")[0] not in fields)

@@ -17,36 +17,36 @@ from filelock import FileLock, Timeout
 
 from orchestrator.core.errors import Refused
 from orchestrator.core.events import Tell
-from orchestrator.node.commit_rules import concerns, unready
-from sync.clone_push import Upstream
+from orchestrator.node.commit_rules import is_watched, unready_reason
+from sync.clone_push import UpstreamBranch
 from sync.errors import RemoteUnreachable, SyncError
 from sync.remote import Oid
-from sync.worktree import Changes, WorkTree
+from sync.worktree import WorkTree, WorkTreeStatus
 
-SCAN = 300.0
+SCAN_SECONDS = 300.0
 """Seconds between two looks at everything, for what the system did not tell of."""
-PATIENCE = 10
+MAX_QUIET_PERIODS = 10
 """After so many quiet times what is still is committed, although something else moves all the time."""
-RETRY = 5.0, 60.0
+RETRY_SECONDS = 5.0, 60.0
 """Shortest and longest pause, in seconds, before a remote that does not answer is asked again."""
 
-Print = tuple[int, int, str]
+Fingerprint = tuple[int, int, str]
 """Size, time of change and digest of a file: the same twice means that nobody wrote in between."""
 
 
 @dataclass
 class _Edit:
-    print: Print | None
+    print: Fingerprint | None
     since: float
     first: float
 
 
 @dataclass(kw_only=True)
-class Watching:
+class CloneWatch:
     """One clone that is watched. `clock` is monotonic seconds, `quiet` how long an edit must rest."""
 
     tree: WorkTree
-    upstream: Upstream
+    upstream: UpstreamBranch
     tell: Tell
     clock: Callable[[], float]
     quiet: float = 2.0
@@ -60,12 +60,12 @@ class Watching:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _scanned: float = float("-inf")
     _retry: float = float("-inf")
-    _pause: float = RETRY[0]
+    _pause: float = RETRY_SECONDS[0]
     _pulled: float = float("-inf")
 
     def moved(self, path: str) -> None:
         """Takes in, from any thread, that something happened to a path."""
-        if concerns(path):
+        if is_watched(path):
             with self._lock:
                 self._moved.add(path)
             self.wake.set()
@@ -89,7 +89,7 @@ class Watching:
             if refresh():
                 self._scanned = float("-inf")
         except OSError as error:
-            self.tell("watch", f"{error}; looking every {SCAN:.0f} s instead", once=True)
+            self.tell("watch", f"{error}; looking every {SCAN_SECONDS:.0f} s instead", once=True)
         try:
             return self.step()
         except (SyncError, OSError) as error:
@@ -117,13 +117,13 @@ class Watching:
         now = self.clock()
         with self._lock:
             moved, self._moved = self._moved, set()
-        if now - self._scanned >= SCAN:
+        if now - self._scanned >= SCAN_SECONDS:
             self._scanned = now
             moved |= set(self._changes().open)
         for path in moved:
             self._edits.setdefault(path, _Edit(None, now, now))
         for path, edit in self._edits.items():
-            seen = _print(self.tree.folder / path)
+            seen = _fingerprint(self.tree.folder / path)
             if seen != edit.print or path in moved:
                 edit.print, edit.since = seen, now
 
@@ -132,44 +132,44 @@ class Watching:
         now = self.clock()
         still = [path for path, edit in self._edits.items() if now - edit.since >= self.quiet]
         waited = max((now - edit.first for edit in self._edits.values()), default=0.0)
-        return still if len(still) == len(self._edits) or waited >= PATIENCE * self.quiet else []
+        return still if len(still) == len(self._edits) or waited >= MAX_QUIET_PERIODS * self.quiet else []
 
-    def _changes(self, paths: list[str] | None = None) -> Changes:
+    def _changes(self, paths: list[str] | None = None) -> WorkTreeStatus:
         found = self.tree.changes(paths or ())
         for path in found.staged:
-            if concerns(path):
+            if is_watched(path):
                 self.tell("watch", f"{path} is staged: it is left to your own `git commit`", once=True)
-        return Changes(open=tuple(path for path in found.open if concerns(path)), staged=found.staged)
+        return WorkTreeStatus(open=tuple(path for path in found.open if is_watched(path)), staged=found.staged)
 
     def _commit(self, resting: list[str]) -> None:
         now, files = self.clock(), dict[str, bytes | None]()
         prints = {path: self._edits.pop(path).print for path in resting}
         for path in self._changes(resting).open:
             if path not in prints:  # below a folder that was moved here, or on a list too long to ask for
-                self._edits.setdefault(path, _Edit(_print(self.tree.folder / path), now, now))
+                self._edits.setdefault(path, _Edit(_fingerprint(self.tree.folder / path), now, now))
             else:
                 self._take(path, prints[path], files)
         if not files:
             return
         try:
-            made = self.tree.commit(files, _message(files))
+            made = self.tree.commit(files, _commit_message(files))
         except (SyncError, OSError):
             for path in files:
                 self._edits[path] = _Edit(prints[path], now, now)
             raise
         if made:
             self._retry = float("-inf")
-            self.tell("committed", f"{_message(files)} ({made[:10]})", commit=made, paths=sorted(files))
+            self.tell("committed", f"{_commit_message(files)} ({made[:10]})", commit=made, paths=sorted(files))
 
-    def _take(self, path: str, before: Print | None, files: dict[str, bytes | None]) -> None:
+    def _take(self, path: str, before: Fingerprint | None, files: dict[str, bytes | None]) -> None:
         """Adds a file's content to `files` if it may be committed; says why not, once."""
         place = self.tree.folder / path
         if not os.path.lexists(place):
             files[path] = None
             return
         data = place.read_bytes() if place.is_file() and not place.is_symlink() else None
-        why = "it is not a plain file" if data is None else unready(path, data)
-        if data is not None and _print(place, data) != before:
+        why = "it is not a plain file" if data is None else unready_reason(path, data)
+        if data is not None and _fingerprint(place, data) != before:
             self.moved(path)  # written again since it was found at rest
         elif why:
             self.tell("watch", f"{path} is not committed: {why}", once=True)
@@ -185,12 +185,12 @@ class Watching:
         try:
             done = self.upstream.send()
         except RemoteUnreachable as error:
-            self._retry, self._pause = self.clock() + self._pause, min(self._pause * 2, RETRY[1])
+            self._retry, self._pause = self.clock() + self._pause, min(self._pause * 2, RETRY_SECONDS[1])
             self.tell("watch", f"{error}; the commits go out later", once=True)
             return
-        self._pause = RETRY[0]
+        self._pause = RETRY_SECONDS[0]
         if not done.commits:
-            self._retry = self.clock() + RETRY[1]
+            self._retry = self.clock() + RETRY_SECONDS[1]
         if done.held:
             self.tell("watch", done.held, once=True)
         if done.commits:
@@ -200,7 +200,7 @@ class Watching:
     def _forward(self) -> None:
         """Clean files follow what others pushed, while nothing here waits."""
         now = self.clock()
-        if self._edits or now - self._pulled < RETRY[0]:
+        if self._edits or now - self._pulled < RETRY_SECONDS[0]:
             return
         self._pulled = now
         try:
@@ -219,11 +219,11 @@ class Watching:
     def _next(self) -> float:
         if self._edits:
             return self.quiet / 4
-        waits = SCAN if not self._outgoing() else max(0.1, self._retry - self.clock())
-        return min(waits, RETRY[0] if self.pull else SCAN)
+        waits = SCAN_SECONDS if not self._outgoing() else max(0.1, self._retry - self.clock())
+        return min(waits, RETRY_SECONDS[0] if self.pull else SCAN_SECONDS)
 
 
-def _print(path: Path, data: bytes | None = None) -> Print | None:
+def _fingerprint(path: Path, data: bytes | None = None) -> Fingerprint | None:
     """None for what is not there or no plain file."""
     try:
         found = path.lstat()
@@ -235,7 +235,7 @@ def _print(path: Path, data: bytes | None = None) -> Print | None:
     return found.st_size, found.st_mtime_ns, hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def _message(files: dict[str, bytes | None]) -> str:
+def _commit_message(files: dict[str, bytes | None]) -> str:
     if len(files) == 1:
         path, data = next(iter(files.items()))
         return f"{'Delete' if data is None else 'Edit'} {path}"

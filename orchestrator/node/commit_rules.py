@@ -13,54 +13,54 @@ from handoff.log import union
 from missions import document, frontmatter
 from orchestrator.ledger.config.fleet_toml import PATH as CHARTER
 from orchestrator.ledger.snapshot import MISSIONS
-from orchestrator.ledger.trust_root import SIGNERS
+from orchestrator.ledger.trust_root import SIGNERS_PATH
 
-FOLDERS = (MISSIONS, "projects", "knowledge")
-DOCUMENTS = ("HEARTBEAT.md", "PORTFOLIO_CONTEXT.md", "SESSION_LOG.md", CHARTER, SIGNERS)
-WATCHED = (*FOLDERS, *DOCUMENTS)
+WATCHED_FOLDERS = (MISSIONS, "projects", "knowledge")
+WATCHED_DOCUMENTS = ("HEARTBEAT.md", "PORTFOLIO_CONTEXT.md", "SESSION_LOG.md", CHARTER, SIGNERS_PATH)
+WATCHED_PATHS = (*WATCHED_FOLDERS, *WATCHED_DOCUMENTS)
 """What is committed when it is edited: folders, and files at the top of the ledger."""
-SIZE_ROOF = 16 * 1024 * 1024
+MAX_FILE_BYTES = 16 * 1024 * 1024
 """Bytes; nothing larger is a text that a person wrote."""
 
-_TEMPORARY = re.compile(
+_TEMPORARY_FILE = re.compile(
     r"\.|#.*#\Z|4913\Z|.*~\Z|.*\.(sw[a-z]|tmp|temp|part|partial|crdownload|bak|orig|rej|kate-swp|un~)\Z|.*___jb_\w+___\Z",
     re.IGNORECASE,
 )
 """Names that editors, browsers and merge tools give to files of a moment."""
-_MARKERS = (
+_CONFLICT_MARKERS = (
     re.compile(rb"^<{7} ", re.MULTILINE),
     re.compile(rb"^={7}\r?$", re.MULTILINE),
     re.compile(rb"^>{7} ", re.MULTILINE),
 )
 """What git writes around and between two versions, in this order."""
-_LOG = re.compile(r"(projects/[^/]+/)?(SESSION_LOG\.md|log/\d{4}-\d\d\.md)\Z")
+_LOG_PATH = re.compile(r"(projects/[^/]+/)?(SESSION_LOG\.md|log/\d{4}-\d\d\.md)\Z")
 
 
-def concerns(path: str) -> bool:
+def is_watched(path: str) -> bool:
     """Whether an edit of this path is ours to commit."""
     head, slash, _ = path.partition("/")
-    watched = head in FOLDERS if slash else path in WATCHED
-    return watched and not any(_TEMPORARY.match(part) for part in path.split("/"))
+    watched = head in WATCHED_FOLDERS if slash else path in WATCHED_PATHS
+    return watched and not any(_TEMPORARY_FILE.match(part) for part in path.split("/"))
 
 
-def unready(path: str, data: bytes) -> str:
+def unready_reason(path: str, data: bytes) -> str:
     """Why a file is not committed as it is, in words; empty when it is ready."""
     if not data.strip():
         return "it is empty"
-    if len(data) > SIZE_ROOF:
+    if len(data) > MAX_FILE_BYTES:
         return f"it has {len(data):,} bytes"
-    if _conflicting(data):
+    if _has_conflict_markers(data):
         return "it has conflict markers"
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         return "it is not UTF-8 text"
     if path == CHARTER:
-        return _broken_charter(text)
-    return _half_written(text) if path.startswith((f"{MISSIONS}/", "knowledge/")) else ""
+        return _charter_error(text)
+    return _unfinished_front_matter(text) if path.startswith((f"{MISSIONS}/", "knowledge/")) else ""
 
 
-def _broken_charter(text: str) -> str:
+def _charter_error(text: str) -> str:
     try:
         tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -68,36 +68,36 @@ def _broken_charter(text: str) -> str:
     return ""
 
 
-def _half_written(text: str) -> str:
+def _unfinished_front_matter(text: str) -> str:
     """Front matter that was begun and not ended. One that is wrong otherwise is committed, and shown as quarantined."""
-    lines = text.lstrip(frontmatter.MARK).lstrip().splitlines()
+    lines = text.lstrip(frontmatter.BYTE_ORDER_MARK).lstrip().splitlines()
     opened = lines[0].rstrip() == "---"
     closed = any(line.rstrip() == "---" for line in lines[1:])
     return "its front matter is opened by --- and not closed" if opened and not closed else ""
 
 
-def merger(text_merge: Callable[[bytes, bytes, bytes], bytes | None]) -> Callable[..., bytes | None]:
+def build_merge(text_merge: Callable[[bytes, bytes, bytes], bytes | None]) -> Callable[..., bytes | None]:
     """How two changes of one file become one that the person here signs unread: see `sync.upstream.Merge`."""
 
     def merge(path: str, mine: bytes, before: bytes, theirs: bytes) -> bytes | None:
-        if path in (CHARTER, SIGNERS):
+        if path in (CHARTER, SIGNERS_PATH):
             return None  # who may do what is never merged by a machine
-        if _LOG.fullmatch(path):
+        if _LOG_PATH.fullmatch(path):
             texts = [data.decode("utf-8", "surrogateescape") for data in (before, mine, theirs)]
             return union(*texts).encode("utf-8", "surrogateescape")
         # Others' words in a mission would run on this person's signature; what a node wrote into it may go along.
-        if path.startswith(f"{MISSIONS}/") and document.essence(theirs) != document.essence(before):
+        if path.startswith(f"{MISSIONS}/") and document.requested_content(theirs) != document.requested_content(before):
             return None
         both = text_merge(mine, before, theirs)
-        return None if both is None or unready(path, both) else both
+        return None if both is None or unready_reason(path, both) else both
 
     return merge
 
 
-def _conflicting(data: bytes) -> bool:
+def _has_conflict_markers(data: bytes) -> bool:
     """Whether git's markers stand in a text one after the other. Each search begins where the last one ended."""
     at = 0
-    for marker in _MARKERS:
+    for marker in _CONFLICT_MARKERS:
         found = marker.search(data, at)
         if found is None:
             return False

@@ -12,34 +12,34 @@ from pathlib import Path
 
 from handoff.evidence_check import disagreement
 from handoff.secrets.redact import redact
-from missions.lease import PAUSED, Claim, Hold
+from missions.lease import PAUSED_REASON, Claim, ClaimState
 from missions.mission import Mission
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.core.ports.agent import Agent, Job, Outcome, Project, Unmetered
-from orchestrator.execution.budget import BudgetMeter, Purse
+from orchestrator.core.ports.agent import Agent, AgentJob, Outcome, Project, Unmetered
+from orchestrator.execution.budget import BudgetMeter, BudgetTracker
 from orchestrator.execution.process import resource_watch
-from orchestrator.execution.workspace.attempt_dirs import Folders, Label
-from orchestrator.execution.workspace.start_point import brought
-from orchestrator.ledger.config.fleet_toml import Charter
-from orchestrator.ledger.result_report import Attempt
-from orchestrator.ledger.snapshot import Ledger
-from orchestrator.node.outbox import Letter
+from orchestrator.execution.workspace.attempt_dirs import AttemptDirs, AttemptLabel
+from orchestrator.execution.workspace.start_point import starting_patch
+from orchestrator.ledger.config.fleet_toml import FleetConfig
+from orchestrator.ledger.result_report import EndedAttempt
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.node.outbox import PendingResult
 from orchestrator.workflow.journal import context
 from sync.errors import SyncError
 
-HELD = frozenset({"claude", "builtin", "command", "review"})
+TOOL_BOUND_AGENTS = frozenset({"claude", "builtin", "command", "review"})
 """Agents that keep to the tools which policy names, or have none to choose."""
 
 
-class Reason:
+class StopReason:
     """Why a job was told to stop, with what that makes of its claim."""
 
     CANCELLED, FENCED, STOPPING = "cancelled by a person", "the lease could not be kept", "the node was stopped"
-    PAUSED = PAUSED
+    PAUSED = PAUSED_REASON
 
 
 @dataclass
-class Stopper:
+class CancelToken:
     """A stop flag that remembers the first reason."""
 
     event: threading.Event = field(default_factory=threading.Event)
@@ -53,7 +53,7 @@ class Stopper:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Workshop:
+class Executor:
     """Where this node works: its agents, the folder of its workspaces, how it tells the time."""
 
     agents: Mapping[str, Agent]
@@ -65,36 +65,36 @@ class Workshop:
     """Tokens of handoff given to an instance."""
     words: Callable[[str], str] = lambda text: ""
     """A model that says in a sentence what was done; "" when it has none."""
-    recall: context.Recall = context.nothing
+    recall: context.Recall = context.no_recall
     """What this machine's index of the journal knows about a task."""
-    purse: Purse | None = None
+    purse: BudgetTracker | None = None
     """Watches the budgets; None: nobody limits what is spent."""
-    tools: Callable[[Ledger, Mission], tuple[str, ...] | None] = lambda ledger, mission: None
+    tools: Callable[[LedgerSnapshot, Mission], tuple[str, ...] | None] = lambda ledger, mission: None
     """What policy lets a mission's agent use; None: it does not say."""
-    room: Callable[[Ledger], str] = lambda ledger: ""
+    room: Callable[[LedgerSnapshot], str] = lambda ledger: ""
     """Why there is no room on the disk for an attempt; empty if there is."""
-    barred: Callable[[Ledger, Mission], str] = lambda ledger, mission: ""
+    unsafe_reason: Callable[[LedgerSnapshot, Mission], str] = lambda ledger, mission: ""
     """Why a mission must not run on this node, whatever agents it has; asked again before anything starts."""
 
     _meters: dict[tuple[str, int], BudgetMeter] = field(default_factory=dict)
 
     @cached_property
-    def folders(self) -> Folders:
+    def folders(self) -> AttemptDirs:
         """The folders of attempts."""
-        return Folders(self.folder)
+        return AttemptDirs(self.folder)
 
     def attempt(
-        self, ledger: Ledger, mission: Mission, claim: Claim, stop: Stopper, remarks: tuple[str, ...]
-    ) -> Attempt:
+        self, ledger: LedgerSnapshot, mission: Mission, claim: Claim, stop: CancelToken, remarks: tuple[str, ...]
+    ) -> EndedAttempt:
         """Does one attempt, whatever comes of it; never raises for a failure of the work."""
         started = self.now()
         outcome = self._run(ledger, mission, claim, stop)
-        state = _state(outcome, stop)
+        state = _claim_state(outcome, stop)
         finished = self.now()
-        final = state in {Hold.DONE, Hold.CANCELLED} or (
-            state is Hold.FAILED and claim.attempt >= mission.attempts_allowed
+        final = state in {ClaimState.DONE, ClaimState.CANCELLED} or (
+            state is ClaimState.FAILED and claim.attempt >= mission.attempts_allowed
         )
-        return Attempt(
+        return EndedAttempt(
             mission=mission,
             claim=claim,
             outcome=outcome,
@@ -103,16 +103,16 @@ class Workshop:
             finished=finished,
             final=final,
             words=self.words_of(ledger.charter, outcome) if final else "",
-            remarks=(*remarks, *self._unheld(ledger, mission)),
+            remarks=(*remarks, *self._unenforced_tools(ledger, mission)),
         )
 
-    def _unheld(self, ledger: Ledger, mission: Mission) -> tuple[str, ...]:
+    def _unenforced_tools(self, ledger: LedgerSnapshot, mission: Mission) -> tuple[str, ...]:
         """A word where policy names tools and the agent's program cannot be held to them."""
-        if mission.worker in HELD or self.tools(ledger, mission) is None:
+        if mission.worker in TOOL_BOUND_AGENTS or self.tools(ledger, mission) is None:
             return ()
         return (f"policy.tools could not be enforced on {mission.worker}: the sandbox alone held it",)
 
-    def words_of(self, rules: Charter, outcome: Outcome) -> str:
+    def words_of(self, rules: FleetConfig, outcome: Outcome) -> str:
         """The memo's summary in a model's words, if the fleet wants that and what was done bears them out."""
         if rules.handoff.memo_words != "model" or outcome.answer:
             return ""  # an answer is in a model's words already
@@ -126,7 +126,7 @@ class Workshop:
         if self.purse is not None and meter is not None:
             self.purse.settle(meter)
 
-    def handed_back(self, letter: Letter, *, keep: bool) -> None:
+    def handed_back(self, letter: PendingResult, *, keep: bool) -> None:
         """Labels an attempt's folder once its result is accepted or kept as late work. Policy says whether it goes.
 
         Without a policy (`keep`) it goes now, unless the mission may go on in it.
@@ -140,11 +140,11 @@ class Workshop:
         if not keep and self.folders.left(claim.mission, claim.epoch) is None:
             self.folders.remove(self.folders.of(claim.mission, claim.epoch))
 
-    def continues(self, mission: str, epoch: int) -> bool:
+    def can_resume(self, mission: str, epoch: int) -> bool:
         """Whether what an attempt of that epoch left can be gone on with here, in its agent's own session."""
         return self.folders.left(mission, epoch) is not None
 
-    def _run(self, ledger: Ledger, mission: Mission, claim: Claim, stop: Stopper) -> Outcome:
+    def _run(self, ledger: LedgerSnapshot, mission: Mission, claim: Claim, stop: CancelToken) -> Outcome:
         try:
             outcome = self._closed(ledger, mission, claim) or self._work(ledger, mission, claim, stop)
         except (OrchestratorError, SyncError, OSError) as error:
@@ -153,50 +153,56 @@ class Workshop:
         except Exception as error:  # a mistake of ours must end the attempt, not the thread that would report it
             trace = traceback.format_exc()
             return Outcome(ok=False, summary="The node made a mistake.", error=f"internal: {error!r}", output=trace)
-        return self._told_of_the_disk(outcome, ledger, claim)
+        return self._park_on_full_disk(outcome, ledger, claim)
 
-    def _closed(self, ledger: Ledger, mission: Mission, claim: Claim) -> Outcome | None:
+    def _closed(self, ledger: LedgerSnapshot, mission: Mission, claim: Claim) -> Outcome | None:
         """What comes of an attempt that is not even begun: not allowed here, a full disk, no money left."""
         meter = self.purse.meter(ledger, mission) if self.purse is not None else None
         if meter is not None:
             self._meters[claim.mission, claim.epoch] = meter
-        why = self.barred(ledger, mission) or self.room(ledger) or (meter.over() if meter is not None else "")
+        why = self.unsafe_reason(ledger, mission) or self.room(ledger) or (meter.over() if meter is not None else "")
         return Outcome(ok=False, summary=f"Not started: {why}.", parked=why) if why else None
 
-    def _work(self, ledger: Ledger, mission: Mission, claim: Claim, stop: Stopper) -> Outcome:
+    def _work(self, ledger: LedgerSnapshot, mission: Mission, claim: Claim, stop: CancelToken) -> Outcome:
         project = ledger.charter.project(mission.project) if mission.project else None
-        label = Label(mission=claim.mission, epoch=claim.epoch, attempt=claim.attempt)
+        label = AttemptLabel(mission=claim.mission, epoch=claim.epoch, attempt=claim.attempt)
         folder, goes_on = self.folders.open(label)
         job = self._job(ledger, mission, claim, project, folder)
         return self.agents[mission.agent].run(replace(job, goes_on=goes_on), stop.event)
 
-    def _told_of_the_disk(self, outcome: Outcome, ledger: Ledger, claim: Claim) -> Outcome:
+    def _park_on_full_disk(self, outcome: Outcome, ledger: LedgerSnapshot, claim: Claim) -> Outcome:
         """An attempt that failed for want of space has not failed: trying it again would only do the same."""
         if outcome.ok or outcome.cancelled or outcome.parked:
             return outcome
-        full = f"the disk of {claim.node} is full" if resource_watch.WORDS.search(outcome.error) else self.room(ledger)
+        full = (
+            f"the disk of {claim.node} is full"
+            if resource_watch.DISK_FULL_PATTERN.search(outcome.error)
+            else self.room(ledger)
+        )
         return replace(outcome, parked=full) if full else outcome
 
-    def _job(self, ledger: Ledger, mission: Mission, claim: Claim, project: Project | None, folder: Path) -> Job:
+    def _job(
+        self, ledger: LedgerSnapshot, mission: Mission, claim: Claim, project: Project | None, folder: Path
+    ) -> AgentJob:
         progress = folder / "progress.txt"
 
         def say(line: str) -> None:
             with progress.open("a", encoding="utf-8") as file:
                 file.write(line.rstrip("\n") + "\n")
 
-        given = context.assembled(
+        given = context.assemble_context(
             ledger,
             mission.project or "",
             mission.body,
             now=self.now(),
             budget=self.budget,
-            count=self.counts.get(mission.agent, context.estimate),
+            count=self.counts.get(mission.agent, context.estimate_tokens),
             recall=self.recall,
         )
         recalled = given.tail.partition("<shiftbook:task>")[0]
         known = given.head + given.log + recalled  # the task itself goes where the agent wants it
         meter = self._meters.get((claim.mission, claim.epoch)) or Unmetered()
-        return Job(
+        return AgentJob(
             mission=mission,
             attempt=claim.attempt,
             project=project,
@@ -207,13 +213,15 @@ class Workshop:
             tools=self.tools(ledger, mission),
             comment=mission.comment or "",
             rounds=ledger.charter.verify_rounds(mission.project),
-            patch=brought(ledger, mission.patch) if mission.patch else b"",
+            patch=starting_patch(ledger, mission.patch) if mission.patch else b"",
         )
 
 
-def _state(outcome: Outcome, stop: Stopper) -> Hold:
+def _claim_state(outcome: Outcome, stop: CancelToken) -> ClaimState:
     if outcome.cancelled and stop.event.is_set():
-        return {Reason.CANCELLED: Hold.CANCELLED, Reason.PAUSED: Hold.PARKED}.get(stop.reason, Hold.RELEASED)
+        return {StopReason.CANCELLED: ClaimState.CANCELLED, StopReason.PAUSED: ClaimState.PARKED}.get(
+            stop.reason, ClaimState.RELEASED
+        )
     if outcome.parked and not outcome.ok:
-        return Hold.PARKED
-    return Hold.DONE if outcome.ok else Hold.FAILED
+        return ClaimState.PARKED
+    return ClaimState.DONE if outcome.ok else ClaimState.FAILED

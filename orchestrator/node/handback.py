@@ -7,32 +7,32 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from missions.lease import PAUSED, Hold
+from missions.lease import PAUSED_REASON, ClaimState
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Outcome
 from orchestrator.ledger import claims as claims
 from orchestrator.ledger import result_report
-from orchestrator.ledger.snapshot import Held
-from orchestrator.ledger.transport import Bus
-from orchestrator.node.outbox import Letter, Outbox
-from orchestrator.node.scheduler import Taken
+from orchestrator.ledger.snapshot import HeldClaim
+from orchestrator.ledger.transport import Transport
+from orchestrator.node.outbox import Outbox, PendingResult
+from orchestrator.node.scheduler import Assignment
 from sync.errors import BranchMissing, HistoryRewritten, RemoteUnreachable, SyncError
 from sync.remote import Oid
 
-REST, LONGEST_REST = 30.0, 3600.0
+RETRY_SECONDS, MAX_RETRY_SECONDS = 30.0, 3600.0
 """Seconds for which a letter rests that the remote refused: twice as long each time, up to the longest."""
 
 
 @dataclass(kw_only=True)
-class Delivery:
+class Handback:
     """Hands ended attempts back. `post` may be called from any thread, `hand_back` from the node's loop only."""
 
-    bus: Bus
+    bus: Transport
     outbox: Outbox
     tell: Tell
     clock: Callable[[], float] = time.monotonic
     """Monotonic seconds."""
-    _ready: list[Letter] = field(default_factory=list)
+    _ready: list[PendingResult] = field(default_factory=list)
     _rests: dict[Oid, tuple[float, float]] = field(default_factory=dict)
     """By the claim of a letter that was refused: until when it rests, and for how many seconds."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -44,7 +44,7 @@ class Delivery:
             return any(self._due(letter) for letter in self._ready)
 
     @property
-    def refused(self) -> list[Letter]:
+    def refused(self) -> list[PendingResult]:
         """What the remote has refused and this node keeps."""
         with self._lock:
             return [letter for letter in self._ready if letter.held.oid in self._rests]
@@ -55,7 +55,7 @@ class Delivery:
         with self._lock:
             return {letter.held.claim.mission for letter in self._ready}
 
-    def pending(self, held: Mapping[str, Held]) -> set[str]:
+    def pending(self, held: Mapping[str, HeldClaim]) -> set[str]:
         """Those of the missions that are held whose very claim waits here to be ended: nobody need work on them."""
         with self._lock:
             mine = {letter.held.oid for letter in self._ready}
@@ -68,9 +68,11 @@ class Delivery:
         with self._lock:
             self._ready.extend(self.outbox)
 
-    def post(self, held: Held, attempt: result_report.Attempt, reason: str) -> None:
+    def post(self, held: HeldClaim, attempt: result_report.EndedAttempt, reason: str) -> None:
         """Takes an ended attempt. It is on disk when this returns, or, if the disk is full, at least in memory."""
-        letter = Letter(held=held, state=attempt.state, record=result_report.record(attempt), reason=reason)
+        letter = PendingResult(
+            held=held, state=attempt.state, record=result_report.build_record(attempt), reason=reason
+        )
         try:
             self.outbox.put(letter)
         except OSError as error:
@@ -78,12 +80,12 @@ class Delivery:
         with self._lock:
             self._ready.append(letter)
 
-    def end(self, taken: Taken) -> None:
+    def end(self, taken: Assignment) -> None:
         """Ends a claim without working on it: its attempts are spent, its file is gone, or a person said so."""
-        now, paused = self.bus.now(), taken.state is Hold.PARKED
+        now, paused = self.bus.now(), taken.state is ClaimState.PARKED
         summary = f"{taken.end[0].upper()}{taken.end[1:]}."
         outcome = Outcome(ok=False, summary=summary, error=taken.end, cancelled=paused)
-        attempt = result_report.Attempt(
+        attempt = result_report.EndedAttempt(
             mission=taken.mission,
             claim=taken.held.claim,
             outcome=outcome,
@@ -92,9 +94,9 @@ class Delivery:
             finished=now,
             final=not paused,
         )
-        self.post(taken.held, attempt, PAUSED if paused else taken.end)
+        self.post(taken.held, attempt, PAUSED_REASON if paused else taken.end)
 
-    def hand_back(self) -> list[Letter]:
+    def hand_back(self) -> list[PendingResult]:
         """Pushes what is ready. Returns what is settled: accepted, or kept as late work.
 
         What could not be pushed stays ready. One letter that the remote refuses rests, and holds up nothing else.
@@ -102,7 +104,7 @@ class Delivery:
         """
         with self._lock:
             ready = [letter for letter in self._ready if self._due(letter)]
-        done: list[Letter] = []
+        done: list[PendingResult] = []
         trouble: SyncError | OSError | None = None
         for letter in ready:
             if isinstance(trouble, RemoteUnreachable):  # the next one would only wait for the same time-out
@@ -113,7 +115,7 @@ class Delivery:
                 trouble = error
                 continue
             except SyncError as error:  # a hook, a limit on sizes: it will be the same in the next round
-                self._let_rest(letter, error)
+                self._back_off(letter, error)
                 continue
             done.append(letter)
             self._settle(letter, ended)
@@ -121,33 +123,33 @@ class Delivery:
             raise trouble
         return done
 
-    def _due(self, letter: Letter) -> bool:
+    def _due(self, letter: PendingResult) -> bool:
         until, _ = self._rests.get(letter.held.oid, (self.clock(), 0.0))
         return self.clock() >= until
 
-    def _let_rest(self, letter: Letter, why: SyncError) -> None:
+    def _back_off(self, letter: PendingResult, why: SyncError) -> None:
         claim = letter.held.claim
         with self._lock:
-            _, before = self._rests.get(letter.held.oid, (0.0, REST / 2))
-            rest = min(2 * before, LONGEST_REST)
+            _, before = self._rests.get(letter.held.oid, (0.0, RETRY_SECONDS / 2))
+            rest = min(2 * before, MAX_RETRY_SECONDS)
             self._rests[letter.held.oid] = (self.clock() + rest, rest)
         told = f"{claim.mission}, attempt {claim.attempt}: {why}; the result stays in this node's outbox"
         self.tell("refused", told, once=True, mission=claim.mission)
 
-    def _settle(self, letter: Letter, ended: claims.Ended) -> None:
+    def _settle(self, letter: PendingResult, ended: claims.CompletionResult) -> None:
         with self._lock:
             self._ready = [other for other in self._ready if other is not letter]
             self._rests.pop(letter.held.oid, None)
         self._told(letter, ended)
         self._forget(letter)
 
-    def _forget(self, letter: Letter) -> None:
+    def _forget(self, letter: PendingResult) -> None:
         try:
             self.outbox.remove(letter)
         except OSError as error:  # the next start hands it back once more, which changes nothing
             self.tell("disk", f"{letter.record.mission} is handed back, but its file cannot be removed: {error}")
 
-    def _told(self, letter: Letter, ended: claims.Ended) -> None:
+    def _told(self, letter: PendingResult, ended: claims.CompletionResult) -> None:
         claim = letter.held.claim
         if ended.accepted:
             self.tell(letter.state.value, f"{claim.mission}, attempt {claim.attempt}", mission=claim.mission)

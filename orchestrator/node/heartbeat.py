@@ -13,11 +13,11 @@ from missions.lease import fenced
 from sync.errors import SyncError
 from sync.heartbeat import Beat
 
-MARGIN = 0.2
+LEASE_MARGIN_SHARE = 0.2
 """The part of a lease that a holder keeps back for the way of a beat to the server and of its answer."""
 
 
-class Pulse:
+class Heartbeat:
     """Beats until it is stopped. `interval` and `lease` are seconds and may be changed while it runs."""
 
     def __init__(self, beat: Beat, *, clock: Callable[[], float]) -> None:
@@ -25,10 +25,10 @@ class Pulse:
         self.interval, self.lease = 60.0, 180.0
         self.on_fence: Callable[[], None] = lambda: None
         """Called when this node must stop working."""
-        self.breaks = 0
+        self.heartbeat_gaps = 0
         """How often the beats were interrupted for so long that a lease may have run out. What was claimed before the
         last break may be somebody else's by now, also where that node's push is still on its way."""
-        self.doubled = False
+        self.duplicate_node = False
         """Somebody else beats under this node's name."""
         self.trouble = ""
         self._accepted: float | None = None
@@ -58,10 +58,10 @@ class Pulse:
         return self._late(self.clock())
 
     def _late(self, now: float) -> bool:
-        return fenced(self._accepted, lease=self.lease, margin=self.lease * MARGIN, now=now)
+        return fenced(self._accepted, lease=self.lease, margin=self.lease * LEASE_MARGIN_SHARE, now=now)
 
-    def _break(self) -> None:
-        self.breaks += 1
+    def _record_gap(self) -> None:
+        self.heartbeat_gaps += 1
         self.on_fence()
 
     def _run(self) -> None:
@@ -71,18 +71,18 @@ class Pulse:
                 self.trouble = ""
             except (SyncError, OSError) as error:  # a full disk, or no process to be had, as well
                 self.trouble = str(error)  # the node's loop tells people; here it only must not end the beating
-            if self.fenced or self.doubled:
-                self._break()
+            if self.fenced or self.duplicate_node:
+                self._record_gap()
 
     def _guard(self) -> None:
         """Looks at the lease on its own: a beat that hangs in the network must not keep the fence from closing."""
         while not self._done.wait(self._left()):
             if self.fenced:
-                self._break()
+                self._record_gap()
 
     def _left(self) -> float:
         """Seconds until the fence closes; until the next look where it is closed already."""
-        sure = self.lease * (1 - MARGIN)
+        sure = self.lease * (1 - LEASE_MARGIN_SHARE)
         left = sure - (self.clock() - (self._accepted or 0.0))
         return left + 0.01 if left > 0 else self.interval
 
@@ -90,7 +90,7 @@ class Pulse:
         before = self.clock()  # the beat counts from when it was sent: the answer may have taken its time
         if self.beat.move():
             if self._accepted is not None and self._late(before):
-                self._break()  # this process stood still for a lease and beats again before anybody else has looked
+                self._record_gap()  # this process stood still for a lease, and beats again before anybody else looked
             self._accepted = before
         else:
-            self.doubled = True
+            self.duplicate_node = True

@@ -7,31 +7,33 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from missions.mission import Mission, Status
-from orchestrator.ledger.snapshot import Held, Ledger
-from orchestrator.node.executor import Reason, Stopper
+from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot
+from orchestrator.node.executor import CancelToken, StopReason
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class RunningJob:
     """A mission that this node works on now."""
 
-    held: Held
+    held: HeldClaim
     mission: Mission
     thread: threading.Thread
-    stopper: Stopper
+    cancel_token: CancelToken
 
 
-def call_off(jobs: Mapping[str, Job], ledger: Ledger, deleted: Callable[[Ledger, str], bool]) -> None:
+def stop_called_off(
+    jobs: Mapping[str, RunningJob], ledger: LedgerSnapshot, deleted: Callable[[LedgerSnapshot, str], bool]
+) -> None:
     """Stops work that a person cancelled or paused: by the file's `status`, or by deleting the file."""
     for name, job in jobs.items():
-        reason = _called_off(name, ledger, deleted)
+        reason = _stop_reason(name, ledger, deleted)
         if reason:
-            job.stopper.stop(reason)
+            job.cancel_token.stop(reason)
 
 
-def _called_off(name: str, ledger: Ledger, deleted: Callable[[Ledger, str], bool]) -> str:
+def _stop_reason(name: str, ledger: LedgerSnapshot, deleted: Callable[[LedgerSnapshot, str], bool]) -> str:
     filed = ledger.open.get(name)
     if filed is None:
-        return Reason.CANCELLED if deleted(ledger, name) else ""
-    said = {Status.CANCELLED: Reason.CANCELLED, Status.PARKED: Reason.PAUSED}
+        return StopReason.CANCELLED if deleted(ledger, name) else ""
+    said = {Status.CANCELLED: StopReason.CANCELLED, Status.PARKED: StopReason.PAUSED}
     return said.get(filed.mission.status, "")

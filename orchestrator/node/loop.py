@@ -10,53 +10,53 @@ from datetime import datetime
 
 from orchestrator.core.errors import Refused
 from orchestrator.core.roles import Role
-from orchestrator.execution.workspace.cleanup import Clearance
+from orchestrator.execution.workspace.cleanup import Cleanup
 from orchestrator.ledger import result_report
-from orchestrator.ledger.claims import Witness
-from orchestrator.ledger.node_pages import Sightings, page, presences
-from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.claims import RewriteDetector
+from orchestrator.ledger.node_pages import LastSeenStore, list_presences, render_page
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.ledger.transport import BEAT
-from orchestrator.node.admission import admitted, report
-from orchestrator.node.announcer import Bulletin, announce
-from orchestrator.node.executor import Reason, Stopper, Workshop
-from orchestrator.node.handback import Delivery
-from orchestrator.node.heartbeat import Pulse
-from orchestrator.node.idle_wait import rest
-from orchestrator.node.jobs import Job, call_off
-from orchestrator.node.maintenance import Upkeep
-from orchestrator.node.notifications.publisher import Herald
-from orchestrator.node.scheduler import Intake, Taken
-from orchestrator.workflow.fold import duty, fold
+from orchestrator.node.admission import report_problems, require_admitted
+from orchestrator.node.announcer import NodePagePublisher, publish_page
+from orchestrator.node.executor import CancelToken, Executor, StopReason
+from orchestrator.node.handback import Handback
+from orchestrator.node.heartbeat import Heartbeat
+from orchestrator.node.idle_wait import wait_for_work
+from orchestrator.node.jobs import RunningJob, stop_called_off
+from orchestrator.node.maintenance import Maintenance
+from orchestrator.node.notifications.publisher import NotificationPublisher
+from orchestrator.node.scheduler import Assignment, Scheduler
+from orchestrator.workflow.fold import fold, has_work
 from sync.errors import HistoryRewritten, SyncError
-from sync.remote import Update
+from sync.remote import RefUpdate
 
 
 @dataclass(kw_only=True)
 class Node:
     """One node. `clock` is monotonic seconds that go on while the machine sleeps."""
 
-    intake: Intake
-    delivery: Delivery
-    workshop: Workshop
-    pulse: Pulse
+    scheduler: Scheduler
+    handback: Handback
+    executor: Executor
+    heartbeat: Heartbeat
     role: Role
     clock: Callable[[], float]
-    book: Callable[[result_report.Attempt], None]
+    book: Callable[[result_report.EndedAttempt], None]
     """Notes what an attempt took."""
-    let_go: tuple[Callable[[], None], ...] = ()
+    on_close: tuple[Callable[[], None], ...] = ()
     """What ends processes and frees memory at the end."""
     slots: int = 1
     wake: threading.Event = field(default_factory=threading.Event)
     draining: bool = False
-    jobs: dict[str, Job] = field(default_factory=dict)
+    jobs: dict[str, RunningJob] = field(default_factory=dict)
     online: bool = True
-    sightings: Sightings | None = None
-    upkeep: Upkeep | None = None
-    clearance: Clearance | None = None
+    sightings: LastSeenStore | None = None
+    maintenance: Maintenance | None = None
+    cleanup: Cleanup | None = None
     """Removes what attempts have left; None: each folder goes as soon as its result is taken."""
-    bulletin: Bulletin | None = None
+    bulletin: NodePagePublisher | None = None
     """Keeps this node's page true; None: it is written at the start, and says only what never changes."""
-    herald: Herald | None = None
+    herald: NotificationPublisher | None = None
     """Looks for what people should be told; None where nobody is."""
     _fold_due: float | None = None
     _pause: float = 0.0
@@ -67,16 +67,16 @@ class Node:
 
     def __post_init__(self) -> None:
         self.bus, self.reader, self.trust, self.tell = (
-            self.intake.bus,
-            self.intake.reader,
-            self.intake.trust,
-            self.intake.tell,
+            self.scheduler.bus,
+            self.scheduler.reader,
+            self.scheduler.trust,
+            self.scheduler.tell,
         )
-        self._witness = Witness(self.bus)
-        self.pulse.on_fence = lambda: self.stop_jobs(Reason.FENCED)
-        self.intake.breaks = lambda: self.pulse.breaks
-        self.intake.continues = self.workshop.continues
-        self.delivery.clock = self.clock
+        self._witness = RewriteDetector(self.bus)
+        self.heartbeat.on_fence = lambda: self.stop_jobs(StopReason.FENCED)
+        self.scheduler.heartbeat_gaps = lambda: self.heartbeat.heartbeat_gaps
+        self.scheduler.can_resume = self.executor.can_resume
+        self.handback.clock = self.clock
 
     def run(self, *, once: bool = False) -> None:
         """Works until drained; with `once`, until nothing is left that this node can do now.
@@ -86,27 +86,27 @@ class Node:
         """
         self._once = once
         if once:
-            self.intake.fitting.deference = None  # what can be done now is done now
+            self.scheduler.eligibility.deference = None  # what can be done now is done now
         ledger = self.reader.read(self.bus.remote.fetch())
-        admitted(self.bus, self.trust, ledger)
-        self.pulse.interval, self.pulse.lease = ledger.charter.bus.beat_seconds, ledger.charter.bus.lease
-        self.pulse.start()
+        require_admitted(self.bus, self.trust, ledger)
+        self.heartbeat.interval, self.heartbeat.lease = ledger.charter.bus.beat_seconds, ledger.charter.bus.lease
+        self.heartbeat.start()
         if self.bulletin is not None:
             self.bulletin.announce()
         else:
-            announce(self.bus, self.reader, page(self.intake.offer, self.role))
+            publish_page(self.bus, self.reader, render_page(self.scheduler.offer, self.role))
         self._resume()
         try:
             while self._goes_on(moved=self.step()):
-                rest(self.wake, self._pause, busy=self._works, remote=self.bus.remote, tip=self._tip)
+                wait_for_work(self.wake, self._pause, busy=self._works, remote=self.bus.remote, tip=self._tip)
         finally:
-            self.stop_jobs(Reason.STOPPING)
+            self.stop_jobs(StopReason.STOPPING)
             for job in list(self.jobs.values()):
                 job.thread.join(timeout=30)
-            self.pulse.stop()
+            self.heartbeat.stop()
         self._leave()
-        if self.clearance is not None:
-            self.clearance.wait()
+        if self.cleanup is not None:
+            self.cleanup.wait()
 
     def drain(self) -> None:
         """Takes nothing new; ends when the running work is done. (First SIGTERM.)"""
@@ -116,12 +116,12 @@ class Node:
     def stop_jobs(self, reason: str) -> None:
         """Tells everything that runs to end now. (Second SIGTERM, and self-fencing.)"""
         for job in list(self.jobs.values()):
-            job.stopper.stop(reason)
+            job.cancel_token.stop(reason)
         self.wake.set()
 
     def step(self) -> bool:
         """One round. Returns whether something was done, so that another round makes sense at once."""
-        if self.pulse.doubled:
+        if self.heartbeat.duplicate_node:
             name = self.bus.name
             raise Refused(f"another node runs under the name {name}: give one of them another SHIFTBOOK_NODE_ID")
         try:
@@ -135,38 +135,38 @@ class Node:
         if not self.online:
             self.online = True
             self.tell("remote", "reachable again")
-        self._pause = 0.0 if moved else self._calmer(ledger)
+        self._pause = 0.0 if moved else self._next_pause(ledger)
         return moved
 
     def close(self) -> None:
         """Lets go of processes and memory."""
-        for end in self.let_go:
+        for end in self.on_close:
             end()
 
-    def _round(self, ledger: Ledger) -> bool:
+    def _round(self, ledger: LedgerSnapshot) -> bool:
         self._witness.check(ledger)
         self._tip = ledger.tip
-        if self.clearance is not None:
-            self.clearance.step(ledger)
-        report(ledger, self.tell)
-        call_off(self.jobs, ledger, self.intake.deleted)
-        self.pulse.interval, self.pulse.lease = ledger.charter.bus.beat_seconds, ledger.charter.bus.lease
-        self.intake.observe(ledger, self.clock())
+        if self.cleanup is not None:
+            self.cleanup.step(ledger)
+        report_problems(ledger, self.tell)
+        stop_called_off(self.jobs, ledger, self.scheduler.deleted)
+        self.heartbeat.interval, self.heartbeat.lease = ledger.charter.bus.beat_seconds, ledger.charter.bus.lease
+        self.scheduler.observe(ledger, self.clock())
         if self.sightings is not None:
             self._moved = self.sightings.update(ledger.beats, self.bus.now())
-        busy = self.jobs.keys() | self.delivery.pending(ledger.claims)  # as of now: some is handed back in a moment
+        busy = self.jobs.keys() | self.handback.pending(ledger.claims)  # as of now: some is handed back in a moment
         moved = self._hand_back()
-        if not self.draining and not self.pulse.fenced:
-            taken = self.intake.resume(ledger, self._free(), busy)
+        if not self.draining and not self.heartbeat.fenced:
+            taken = self.scheduler.resume(ledger, self._free(), busy)
             self._begin(taken)
-            found = self.intake.pick_up(ledger, self._free(), busy)
+            found = self.scheduler.pick_up(ledger, self._free(), busy)
             self._begin(found)
             taken += found
-            more = self.intake.take_over(ledger, self._free())
+            more = self.scheduler.take_over(ledger, self._free())
             self._begin(more)
             taken += more
-            room = self.clearance is None or self.clearance.admits(ledger)
-            fresh = self.intake.claim(ledger, self._free() if room else 0)
+            room = self.cleanup is None or self.cleanup.has_room(ledger)
+            fresh = self.scheduler.claim(ledger, self._free() if room else 0)
             self._begin(fresh)
             moved = moved or bool(taken or fresh)
         moved = self._fold(ledger) or moved
@@ -174,7 +174,7 @@ class Node:
             self.herald.post(ledger)
         if self.bulletin is not None and not self.draining:
             self.bulletin.step(ledger)
-        return (self.upkeep is not None and not self.draining and self.upkeep.step(ledger)) or moved
+        return (self.maintenance is not None and not self.draining and self.maintenance.step(ledger)) or moved
 
     def _works(self) -> bool:
         return bool(self.jobs) and self.online
@@ -188,7 +188,7 @@ class Node:
         self.tell("remote", f"{why}; trying again", once=True)
         self._pause = min(max(self._pause * 2, 1.0), 30.0)
 
-    def _calmer(self, ledger: Ledger) -> float:
+    def _next_pause(self, ledger: LedgerSnapshot) -> float:
         """Seconds until the next fetch if nothing wakes us: short after something moved, longer while all is calm."""
         low, high = ledger.charter.bus.poll_seconds
         pause = low if self._pause <= 0 else min(self._pause * 1.5, high)
@@ -198,40 +198,40 @@ class Node:
 
     def _resume(self) -> None:
         """After a restart: hands back what was ready, then takes again what this node held when it died."""
-        self.delivery.reload()
+        self.handback.reload()
         self._hand_back()
         now = self.reader.read(self.bus.remote.fetch())
-        self._begin(self.intake.resume(now, self.slots, self.delivery.pending(now.claims)))
+        self._begin(self.scheduler.resume(now, self.slots, self.handback.pending(now.claims)))
 
-    def _begin(self, taken: list[Taken]) -> None:
+    def _begin(self, taken: list[Assignment]) -> None:
         for one in taken:
             if one.end:
-                self.delivery.end(one)
+                self.handback.end(one)
                 self.wake.set()
             else:
                 self._start(one)
 
-    def _start(self, taken: Taken) -> None:
-        stopper, claim, mission = Stopper(), taken.held.claim, taken.mission
+    def _start(self, taken: Assignment) -> None:
+        stopper, claim, mission = CancelToken(), taken.held.claim, taken.mission
         remarks = (taken.remark,) if taken.remark else ()
 
         def work() -> None:
-            attempt = self.workshop.attempt(taken.ledger, mission, claim, stopper, remarks)
-            self.delivery.post(taken.held, attempt, stopper.reason)
+            attempt = self.executor.attempt(taken.ledger, mission, claim, stopper, remarks)
+            self.handback.post(taken.held, attempt, stopper.reason)
             self._note(attempt)
-            self.workshop.settle(claim)
+            self.executor.settle(claim)
             self.wake.set()
 
         thread = threading.Thread(target=work, name=f"work-{mission.name}", daemon=True)
-        self.jobs[mission.name] = Job(held=taken.held, mission=mission, thread=thread, stopper=stopper)
-        if self.pulse.fenced or self.pulse.breaks != taken.breaks:
-            stopper.stop(Reason.FENCED)  # it stood still since it asked for this claim: given back at once
+        self.jobs[mission.name] = RunningJob(held=taken.held, mission=mission, thread=thread, cancel_token=stopper)
+        if self.heartbeat.fenced or self.heartbeat.heartbeat_gaps != taken.heartbeat_gaps:
+            stopper.stop(StopReason.FENCED)  # it stood still since it asked for this claim: given back at once
         else:
             told = f"{mission.title}, attempt {claim.attempt}"
             self.tell("started", told, mission=mission.name, attempt=claim.attempt)
         thread.start()
 
-    def _note(self, attempt: result_report.Attempt) -> None:
+    def _note(self, attempt: result_report.EndedAttempt) -> None:
         """Usage is for people to look at: a database that cannot be written must not cost a result."""
         try:
             self.book(attempt)
@@ -239,20 +239,20 @@ class Node:
             self.tell("usage", f"what {attempt.mission.name} took could not be noted: {error}")
 
     def _hand_back(self) -> bool:
-        done = self.delivery.hand_back()
+        done = self.handback.hand_back()
         for letter in done:
-            self.workshop.handed_back(letter, keep=self.clearance is not None)
-        if done and self.clearance is not None:
-            self.clearance.soon()
-        for letter in (*done, *self.delivery.refused):  # what was refused waits without a slot
+            self.executor.handed_back(letter, keep=self.cleanup is not None)
+        if done and self.cleanup is not None:
+            self.cleanup.attempt_ended()
+        for letter in (*done, *self.handback.refused):  # what was refused waits without a slot
             job = self.jobs.get(letter.held.claim.mission)
             if job is not None and job.held.oid == letter.held.oid:
                 del self.jobs[letter.held.claim.mission]
         return bool(done)
 
-    def _fold(self, ledger: Ledger) -> bool:
+    def _fold(self, ledger: LedgerSnapshot) -> bool:
         """Folds at once where it is this role's duty; elsewhere after a random wait, in case somebody else does."""
-        if not duty(ledger):
+        if not has_work(ledger):
             self._fold_due = None
             return False
         if self._fold_due is None:
@@ -262,11 +262,11 @@ class Node:
         self._fold_due = None
         return self._fold_now()
 
-    def _fold_wait(self, ledger: Ledger) -> float:
+    def _fold_wait(self, ledger: LedgerSnapshot) -> float:
         """Seconds: none for HQ, long while HQ is alive and will do it, short and random where there is no HQ."""
         if self.role.folds_at_once or self._once:
             return 0.0
-        here = presences(ledger, self._moved, self.bus.now())
+        here = list_presences(ledger, self._moved, self.bus.now())
         headquarters = any(p.role == Role.HEADQUARTERS and p.state in {"live", "unknown"} for p in here)
         roof = min(ledger.charter.bus.lease, 10.0) if headquarters else 1.0
         return random.uniform(0.5, 1.0) * roof  # noqa: S311  # spreads racers, guards nothing
@@ -282,7 +282,7 @@ class Node:
     def _goes_on(self, *, moved: bool) -> bool:
         """Whether there is more to do. Offline, a draining node does not wait: its outbox keeps what is ready."""
         busy = any(job.thread.is_alive() for job in self.jobs.values())
-        undelivered = self.online and (self.delivery.waiting or bool(self.jobs))
+        undelivered = self.online and (self.handback.waiting or bool(self.jobs))
         return not (self.draining or self._once) or busy or moved or undelivered
 
     def _leave(self) -> None:
@@ -293,7 +293,7 @@ class Node:
             ref = BEAT + self.bus.name
             refs = self.bus.remote.fetch()
             here = refs.get(ref)
-            self.bus.remote.push([Update(ref=ref, expect=here, new=None)] if here else [])
+            self.bus.remote.push([RefUpdate(ref=ref, expect=here, new=None)] if here else [])
             if self.herald is not None:
                 self.herald.post(self.reader.read(refs))
         except (SyncError, OSError) as error:

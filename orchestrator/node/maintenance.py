@@ -18,38 +18,43 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Tell
 from orchestrator.core.roles import Role
 from orchestrator.ledger import session_logs
-from orchestrator.ledger.publish import Draft, land
-from orchestrator.ledger.snapshot import Ledger, Reader
-from orchestrator.ledger.transport import Bus
+from orchestrator.ledger.publish import LedgerChange, commit_change
+from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
+from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
-from orchestrator.policy.write_audit import Patrol
-from orchestrator.workflow.journal.review_schedule import Schedule, missing, mission, mission_name
-from orchestrator.workflow.journal.review_status import troubles
-from orchestrator.workflow.journal.tamper_check import Custody
+from orchestrator.policy.write_audit import WriteAudit
+from orchestrator.workflow.journal.review_schedule import (
+    ReviewSchedule,
+    review_missing,
+    review_mission,
+    review_mission_name,
+)
+from orchestrator.workflow.journal.review_status import review_problems
+from orchestrator.workflow.journal.tamper_check import TamperCheck
 from sync.objects import read_commit
 
-PAUSE = 60.0
+MIN_CHECK_SECONDS = 60.0
 """Seconds at least between two looks at the logs, which cost a second each where a month has ten thousand entries."""
-LOOKS = 600.0
+MAX_CHECK_SECONDS = 600.0
 """Seconds after which a look is taken although nothing moved: a review can become late by waiting."""
 
 
 @dataclass(kw_only=True)
-class Upkeep:
+class Maintenance:
     """One node's part in keeping the ledger in order. `clock` is monotonic seconds."""
 
-    bus: Bus
-    reader: Reader
+    bus: Transport
+    reader: SnapshotReader
     trust: Trust
     tell: Tell
     role: Role
     clock: Callable[[], float]
-    custody: Custody
-    schedule: Schedule
-    patrol: Patrol | None = None
+    custody: TamperCheck
+    schedule: ReviewSchedule
+    patrol: WriteAudit | None = None
     tidy: Callable[[], None] = lambda: None
     """Keeps this machine's clone of the ledger fast to read."""
-    finish: Callable[[Ledger], bool] = lambda ledger: False
+    finish: Callable[[LedgerSnapshot], bool] = lambda ledger: False
     """Merges or pushes what was approved; returns whether the branch may change soon."""
     _tip: str = ""
     _looked: float = float("-inf")
@@ -57,42 +62,46 @@ class Upkeep:
     """The last time of the schedule that is seen to."""
     _turns: dict[str, float] = field(default_factory=dict)
 
-    def step(self, ledger: Ledger) -> bool:
+    def step(self, ledger: LedgerSnapshot) -> bool:
         """One round; returns whether the branch was changed. Raises SyncError when the remote does not answer."""
         if self.finish(ledger):
             return True
         since = self.clock() - self._looked
-        fresh = bool(self._turns) or since >= LOOKS or (ledger.tip != self._tip and since >= PAUSE)
+        fresh = (
+            bool(self._turns) or since >= MAX_CHECK_SECONDS or (ledger.tip != self._tip and since >= MIN_CHECK_SECONDS)
+        )
         try:
             return (fresh and self._rotate(ledger)) or self._file_review(ledger) or (fresh and self._look(ledger))
         except (OrchestratorError, HandoffError) as error:
             self.tell("upkeep", str(error), once=True)
             return False
 
-    def _rotate(self, ledger: Ledger) -> bool:
-        if rotated(ledger) is None or not self._my_turn(ledger, "rotate"):
+    def _rotate(self, ledger: LedgerSnapshot) -> bool:
+        if rotate_logs(ledger) is None or not self._my_turn(ledger, "rotate"):
             return False
-        moved = land(self.bus, self.reader, rotated) is not None
+        moved = commit_change(self.bus, self.reader, rotate_logs) is not None
         if moved:
             self.tell("rotated", "older months of the logs have files of their own now")
         return moved
 
-    def _file_review(self, ledger: Ledger) -> bool:
+    def _file_review(self, ledger: LedgerSnapshot) -> bool:
         due = self.schedule.last_due(ledger.charter.review)
         if due is None or due == self._filed:
             return False
-        if not missing(ledger, due):
+        if not review_missing(ledger, due):
             self._filed = due
             return False
-        if not self._my_turn(ledger, mission_name(due)):
+        if not self._my_turn(ledger, review_mission_name(due)):
             return False
-        filed = land(self.bus, self.reader, lambda newest: mission(newest, due)) is not None
+        filed = commit_change(self.bus, self.reader, lambda newest: review_mission(newest, due)) is not None
         self._filed = due
         if filed:
-            self.tell("filed", f"{mission_name(due)}: the review of the logs is due", mission=mission_name(due))
+            self.tell(
+                "filed", f"{review_mission_name(due)}: the review of the logs is due", mission=review_mission_name(due)
+            )
         return filed
 
-    def _look(self, ledger: Ledger) -> bool:
+    def _look(self, ledger: LedgerSnapshot) -> bool:
         """Tells what a person should know, each thing once."""
         self._looked = self.clock()
         self.tidy()
@@ -100,13 +109,13 @@ class Upkeep:
             self.tell("alarm", f"{one.says}; {one.remedy}", once=True)
         for trespass in self.patrol.look(ledger, self.trust) if self.patrol else ():
             self.tell("alarm", trespass, once=True)
-        for words in troubles(ledger, self.bus.now()):
+        for words in review_problems(ledger, self.bus.now()):
             self.tell("review", words, once=True)
         if not self._turns:
             self._tip = ledger.tip
         return False
 
-    def _my_turn(self, ledger: Ledger, what: str) -> bool:
+    def _my_turn(self, ledger: LedgerSnapshot, what: str) -> bool:
         """At once for a role that folds at once; the others wait a random time, in case one of those is there."""
         if self.role.folds_at_once:
             return True
@@ -118,7 +127,7 @@ class Upkeep:
         return True
 
 
-def rotated(ledger: Ledger) -> Draft | None:
+def rotate_logs(ledger: LedgerSnapshot) -> LedgerChange | None:
     """The logs without the months before the branch's newest commit, each month in its file; None if there is none."""
     committed = read_commit(ledger.store.get(ledger.tip)).committed
     keep = f"{datetime.fromtimestamp(committed, UTC):%Y-%m}"  # the branch's own time, the same for every node
@@ -130,11 +139,11 @@ def rotated(ledger: Ledger) -> Draft | None:
         files[file.path] = rest.encode()
         for month, text in months.items():
             path = session_logs.month_path(file.project, month)
-            files[path] = _together(ledger.text(path), text).encode()
-    return Draft(files=files, message=f"Logs: older months than {keep} have their own files") if files else None
+            files[path] = _merge_month(ledger.text(path), text).encode()
+    return LedgerChange(files=files, message=f"Logs: older months than {keep} have their own files") if files else None
 
 
-def _together(there: str, more: str) -> str:
+def _merge_month(there: str, more: str) -> str:
     """A month's file with more entries. If an id stands for different words in the two, both are kept."""
     known = {entry.entry_id: entry.raw.strip() for entry in parse_log(there).entries}
     entries = parse_log(more).entries

@@ -13,18 +13,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from missions.errors import BadClaim
-from missions.lease import Claim, Hold, read_claim
-from orchestrator.ledger.result_record import Record, read_facts
-from orchestrator.ledger.snapshot import Held
+from missions.lease import Claim, ClaimState, read_claim
+from orchestrator.ledger.result_record import ResultRecord, read_facts
+from orchestrator.ledger.snapshot import HeldClaim
 
 
 @dataclass(frozen=True, kw_only=True)
-class Letter:
+class PendingResult:
     """One ended attempt, ready to be handed back."""
 
-    held: Held
-    state: Hold
-    record: Record
+    held: HeldClaim
+    state: ClaimState
+    record: ResultRecord
     reason: str = ""
 
 
@@ -34,7 +34,7 @@ class Outbox:
 
     folder: Path
 
-    def put(self, letter: Letter) -> None:
+    def put(self, letter: PendingResult) -> None:
         """Writes a letter so that it survives a crash at any moment."""
         self.folder.mkdir(parents=True, exist_ok=True)
         claim = json.loads(letter.held.claim.print())
@@ -54,32 +54,32 @@ class Outbox:
             os.fsync(file.fileno())
         path.with_suffix(".new").replace(path)
 
-    def remove(self, letter: Letter) -> None:
+    def remove(self, letter: PendingResult) -> None:
         """Takes a letter out. It need not be there."""
         self._path(letter.held.claim).unlink(missing_ok=True)
 
-    def __iter__(self) -> Iterator[Letter]:
+    def __iter__(self) -> Iterator[PendingResult]:
         """Every letter that can be read, by name."""
         for path in sorted(self.folder.glob("*.json")):
-            letter = _read(path)
+            letter = _read_pending_result(path)
             if letter is not None:
                 yield letter
 
     def unreadable(self) -> list[Path]:
         """Files that are no letters, or another version's: they stay where they are, for a person."""
-        return [path for path in sorted(self.folder.glob("*.json")) if _read(path) is None]
+        return [path for path in sorted(self.folder.glob("*.json")) if _read_pending_result(path) is None]
 
     def _path(self, claim: Claim) -> Path:
         return self.folder / f"{claim.mission}-{claim.epoch}.json"
 
 
-def _read(path: Path) -> Letter | None:
+def _read_pending_result(path: Path) -> PendingResult | None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         claim = read_claim(json.dumps(found["claim"]).encode())
-        held = Held(claim=claim, oid=found["oid"])
+        held = HeldClaim(claim=claim, oid=found["oid"])
         facts = read_facts(found["record"].get("facts", {}))  # a letter of an earlier version has none
-        record = Record(**{**found["record"], "facts": facts})
-        return Letter(held=held, state=Hold(found["state"]), reason=found["reason"], record=record)
+        record = ResultRecord(**{**found["record"], "facts": facts})
+        return PendingResult(held=held, state=ClaimState(found["state"]), reason=found["reason"], record=record)
     except (ValueError, TypeError, KeyError, BadClaim):
         return None

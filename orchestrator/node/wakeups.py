@@ -18,28 +18,28 @@ import httpx
 from orchestrator.core.events import Tell
 from sync.watch import watch_file, watch_refs
 
-FILE = "nudge"
+NUDGE_FILE = "nudge"
 """In the home folder: touched by whoever wants this machine's node to look."""
-PING = 15.0
+PING_SECONDS = 15.0
 """Seconds of silence after which the stream says that it is still there."""
-GIVES_UP = 3 * PING
+READ_TIMEOUT_SECONDS = 3 * PING_SECONDS
 """Seconds without a word after which a listener takes its connection for dead."""
-FIRST, LONGEST = 1.0, 60.0
+RETRY_SECONDS, MAX_RETRY_SECONDS = 1.0, 60.0
 """Seconds before a listener calls again: after the first failure, and at most."""
-SETTLE = 0.05
+SETTLE_SECONDS = 0.05
 """Seconds in which several rings become one event: a push moves more than one ref."""
-LINE_ROOF = 4096
+MAX_LINE_BYTES = 4096
 """Bytes of one line of the stream; ours have some twenty."""
 
 
 def nudge(home: Path) -> None:
     """Wakes the node of this home folder, whichever process asks."""
     home.mkdir(parents=True, exist_ok=True)
-    (home / FILE).touch()
+    (home / NUDGE_FILE).touch()
 
 
 @dataclass
-class Bell:
+class ChangeSignal:
     """Rings for everybody who waits. How often it rang is the id of the event."""
 
     rang: int = 0
@@ -66,7 +66,7 @@ class Bell:
 
 
 @dataclass
-class Listener:
+class HqEventClient:
     """A worker's ear at headquarters. `wake` may be called at any time, from a thread."""
 
     url: str
@@ -88,34 +88,34 @@ class Listener:
         return stop
 
     def _listen(self) -> None:
-        pause = FIRST
+        pause = RETRY_SECONDS
         while not self._over.is_set():
             why = self._call()
             if not why:
-                pause = FIRST  # it was connected: this is a new failure
+                pause = RETRY_SECONDS  # it was connected: this is a new failure
             else:
                 self.tell("hq", f"{why}; trying again, and looking at the ledger in the usual intervals", once=True)
             self._over.wait(random.uniform(0.5, 1.0) * pause)  # noqa: S311  # spreads callers, guards nothing
-            pause = min(pause * 2, LONGEST)
+            pause = min(pause * 2, MAX_RETRY_SECONDS)
 
     def _call(self) -> str:
         """One connection, for as long as it holds. Returns why there was none; empty if there was one."""
         connected = False
         headers = {"Accept": "text/event-stream"} | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
-        timeout = httpx.Timeout(10.0, read=GIVES_UP)
+        timeout = httpx.Timeout(10.0, read=READ_TIMEOUT_SECONDS)
         address = self.url.rstrip("/") + "/api/v1/events"
         try:
             with (
                 httpx.Client(timeout=timeout, follow_redirects=False) as client,
                 client.stream("GET", address, headers=headers) as answer,
             ):
-                why = _wrong(answer, self.url)
+                why = _response_error(answer, self.url)
                 if why:
                     return why
                 connected = True
                 self.tell("hq", f"listening to {self.url}: it says when the ledger moves")
                 self.wake()  # what happened while nobody listened
-                for line in _lines(answer):
+                for line in _read_lines(answer):
                     if self._over.is_set():
                         return ""
                     if line.startswith(b"event:"):
@@ -126,7 +126,7 @@ class Listener:
         return ""
 
 
-def _wrong(answer: httpx.Response, url: str) -> str:
+def _response_error(answer: httpx.Response, url: str) -> str:
     if answer.status_code in (401, 403):
         return f"{url} does not take the token (SHIFTBOOK_HQ_TOKEN; it needs the scope missions)"
     if answer.status_code != 200 or not answer.headers.get("content-type", "").startswith("text/event-stream"):
@@ -134,24 +134,24 @@ def _wrong(answer: httpx.Response, url: str) -> str:
     return ""
 
 
-def _lines(answer: httpx.Response) -> Iterator[bytes]:
+def _read_lines(answer: httpx.Response) -> Iterator[bytes]:
     """Whole lines. Raises ValueError for one that no event stream of ours has."""
     rest = b""
     for piece in answer.iter_raw():
         *whole, rest = (rest + piece).split(b"\n")
         yield from whole
-        if len(rest) > LINE_ROOF:
+        if len(rest) > MAX_LINE_BYTES:
             raise ValueError("this is no event stream")
 
 
-def listen_here(home: Path, ledger: str, ring: Callable[[], None]) -> Callable[[], None]:
+def watch_locally(home: Path, ledger: str, ring: Callable[[], None]) -> Callable[[], None]:
     """Rings when this machine has reason to think that the ledger moved. Returns what ends it.
 
     Reasons: somebody touched the nudge file, this machine's clone took in a change, or a push came into a ledger on
     this disk.
     """
     home.mkdir(parents=True, exist_ok=True)
-    stops = [watch_file(home / FILE, ring)]
+    stops = [watch_file(home / NUDGE_FILE, ring)]
     clone, there = home / "ledger.git", Path(ledger.removeprefix("file://"))
     if (clone / "refs").is_dir():
         stops.append(watch_refs(clone, ring, ignore="/refs/seen/shiftbook/beat"))

@@ -11,20 +11,20 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from missions import document
-from missions.agent_trust import Deed, Scale, Standing, standing
+from missions.agent_trust import MissionOutcome, TrustScore, TrustWeights, score_trust
 from missions.mission import Mission, Status
 from orchestrator.ledger import session_logs
-from orchestrator.ledger.archive import ARCHIVE
-from orchestrator.ledger.snapshot import MISSIONS, Ledger
-from orchestrator.policy.decision_evidence import Signer, decision
+from orchestrator.ledger.archive import ARCHIVE_FOLDER
+from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot
+from orchestrator.policy.decision_evidence import FindSigner, find_decision
 from sync.remote import Oid
 
-WINDOW = 200
+MAX_ENTRIES = 200
 """Entries of a project's journal, the newest."""
-KNOWN = 5000
+MAX_CACHED_MISSIONS = 5000
 """Missions that a process remembers."""
 _ENTRY = re.compile(r"^<!-- entry: (\S+)-\d+ -->", re.MULTILINE)
-_TELLS = re.compile(
+_OUTCOME_LINES = re.compile(
     rb"^(?:decision: |rejections: [1-9]|attempt: (?:[2-9]|[1-9]\d)|status: (?:dead|failed))", re.MULTILINE
 )
 """Lines without which a mission says nothing about its agent: what has none of them need not be read."""
@@ -32,15 +32,17 @@ _ENDED = frozenset({Status.DONE, Status.CANCELLED, Status.REVIEW})
 
 
 @dataclass
-class Past:
+class AgentHistory:
     """Looks agents' histories up; remembers what it made of a file as long as file and signers stay the same."""
 
-    _known: dict[tuple[str, Oid], tuple[Mission, Deed] | None] = field(default_factory=dict)
+    _known: dict[tuple[str, Oid], tuple[Mission, MissionOutcome] | None] = field(default_factory=dict)
     _signers: str = ""
 
-    def standing(self, ledger: Ledger, signer: Signer | None, kind: tuple[str, str, str], scale: Scale) -> Standing:
+    def standing(
+        self, ledger: LedgerSnapshot, signer: FindSigner | None, kind: tuple[str, str, str], scale: TrustWeights
+    ) -> TrustScore:
         """Where an agent stands. `kind` is (project, task, agent)."""
-        return standing(list(self._deeds(ledger, signer, kind, scale.look_back)), scale)
+        return score_trust(list(self._deeds(ledger, signer, kind, scale.look_back)), scale)
 
     def forget(self, touched: Collection[str] | None) -> None:
         """Drops what is known of missions whose open files were touched: who said what of them may be another by now.
@@ -49,10 +51,12 @@ class Past:
         kept = {} if touched is None else {k: v for k, v in self._known.items() if k[0].rpartition("/")[2] not in names}
         self._known = kept
 
-    def _deeds(self, ledger: Ledger, signer: Signer | None, kind: tuple[str, str, str], most: int) -> Iterator[Deed]:
-        if self._signers != ledger.signers or len(self._known) > KNOWN:
+    def _deeds(
+        self, ledger: LedgerSnapshot, signer: FindSigner | None, kind: tuple[str, str, str], most: int
+    ) -> Iterator[MissionOutcome]:
+        if self._signers != ledger.signers or len(self._known) > MAX_CACHED_MISSIONS:
             self._known, self._signers = {}, ledger.signers
-        for name in _recent(ledger, kind[0]):
+        for name in _recent_missions(ledger, kind[0]):
             found = self._look(ledger, signer, name)
             if found is None or (found[0].about, found[0].task, found[0].worker) != kind:
                 continue
@@ -61,39 +65,43 @@ class Past:
             if most == 0:
                 return
 
-    def _look(self, ledger: Ledger, signer: Signer | None, name: str) -> tuple[Mission, Deed] | None:
+    def _look(
+        self, ledger: LedgerSnapshot, signer: FindSigner | None, name: str
+    ) -> tuple[Mission, MissionOutcome] | None:
         """What a mission says about its agent; None where it says nothing."""
         filed = ledger.open.get(name)
         place = (filed.path, filed.blob) if filed else ledger.archive.find(name)
         if place is None:
             return None
         if place not in self._known:
-            self._known[place] = _read(ledger, signer, name, *place)
+            self._known[place] = _read_outcome(ledger, signer, name, *place)
         return self._known[place]
 
 
-def _recent(ledger: Ledger, project: str) -> list[str]:
+def _recent_missions(ledger: LedgerSnapshot, project: str) -> list[str]:
     """The missions of a project's newest entries, newest first, each once."""
     found: list[str] = []
     for file in reversed([file for file in session_logs.files(ledger.store, ledger.tree) if file.project == project]):
-        found += reversed(_ENTRY.findall(session_logs.text(ledger.store, file.oid))[-WINDOW:])
-        if len(found) >= WINDOW:
+        found += reversed(_ENTRY.findall(session_logs.text(ledger.store, file.oid))[-MAX_ENTRIES:])
+        if len(found) >= MAX_ENTRIES:
             break
-    return list(dict.fromkeys(found[:WINDOW]))
+    return list(dict.fromkeys(found[:MAX_ENTRIES]))
 
 
-def _read(ledger: Ledger, signer: Signer | None, name: str, path: str, blob: Oid) -> tuple[Mission, Deed] | None:
+def _read_outcome(
+    ledger: LedgerSnapshot, signer: FindSigner | None, name: str, path: str, blob: Oid
+) -> tuple[Mission, MissionOutcome] | None:
     data = ledger.store.get(blob)
-    if not _TELLS.search(data):
+    if not _OUTCOME_LINES.search(data):
         return None
     mission = document.read(path, data)
     if not isinstance(mission, Mission):
         return None
     accepted = False
     if mission.decision == "approved":
-        said = decision(ledger, f"{MISSIONS}/{name}.md" if path.startswith(ARCHIVE) else path, signer)
+        said = find_decision(ledger, f"{MISSIONS}/{name}.md" if path.startswith(ARCHIVE_FOLDER) else path, signer)
         accepted = said is not None and bool(said.by) and mission.decided_by != "policy"
     ended = mission.status in _ENDED
     failed = max(0, mission.attempt - mission.rejections - ended)
-    deed = Deed(mission=name, accepted=accepted, rejected=mission.rejections, failed=failed)
+    deed = MissionOutcome(mission=name, accepted=accepted, rejected=mission.rejections, failed=failed)
     return (mission, deed) if deed.accepted or deed.rejected or deed.failed else None

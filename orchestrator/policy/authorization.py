@@ -9,23 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 
-from orchestrator.ledger.config.fleet_toml import Charter
-from orchestrator.ledger.snapshot import MISSIONS, Filed, Held, Ledger
-from orchestrator.policy.agent_history import Past
-from orchestrator.policy.child_missions import given
+from orchestrator.ledger.config.fleet_toml import FleetConfig
+from orchestrator.ledger.snapshot import MISSIONS, HeldClaim, LedgerSnapshot, MissionFile
+from orchestrator.policy.agent_history import AgentHistory
+from orchestrator.policy.child_missions import child_permission
 from orchestrator.policy.provenance import Provenance
 from orchestrator.policy.verdict import Judge
 from sync.objects import FOLDER, find, read_commit, read_tree
-from sync.remote import Oid, Store
+from sync.remote import ObjectStore, Oid
 from sync.signatures import Principal, Verifier
 
-MAY_FILE = frozenset({"author", "admin"})
+FILING_ROLES = frozenset({"author", "admin"})
 REVIEW = "review"
 """The agent that does the same whatever the file says, so that a node may ask for it, too."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Word:
+class TrustDecision:
     """Whether a mission may run, and on whose word."""
 
     trusted: bool
@@ -37,35 +37,37 @@ class Word:
 class Trust:
     """Judges missions of one ledger; remembers its verdicts while file and signers stay the same."""
 
-    store: Store
-    past: Past = field(default_factory=Past)
+    store: ObjectStore
+    past: AgentHistory = field(default_factory=AgentHistory)
     """What agents did before, by the same verdicts on signatures."""
     _verifier: Verifier = field(default_factory=lambda: Verifier(""))
-    _words: dict[tuple[str, Oid], Word] = field(default_factory=dict)
+    _words: dict[tuple[str, Oid], TrustDecision] = field(default_factory=dict)
     _tip: Oid | None = None
-    _charter: Charter | None = None
+    _charter: FleetConfig | None = None
 
-    def verifier(self, ledger: Ledger) -> Verifier:
+    def verifier(self, ledger: LedgerSnapshot) -> Verifier:
         """Checks signatures against the ledger's `allowed_signers` as they are now: a key taken out counts no more."""
         if self._verifier.text != ledger.signers:
             self._verifier = Verifier(ledger.signers)
             self._words = {}
         return self._verifier
 
-    def signer(self, ledger: Ledger, commit: Oid) -> Principal | None:
+    def signer(self, ledger: LedgerSnapshot, commit: Oid) -> Principal | None:
         """Who signed a commit, if it is somebody listed."""
         read = read_commit(self.store.get(commit))
         return self.verifier(ledger).signer(read.payload, read.signature)
 
-    def by_holder(self, ledger: Ledger, held: Held, commit: Oid) -> bool:
+    def is_signed_by_holder(self, ledger: LedgerSnapshot, held: HeldClaim, commit: Oid) -> bool:
         """Whether the very node that a claim names signed this commit, and is a node of the fleet by now."""
         principal = self.signer(ledger, commit)
         return principal is not None and "node" in principal.roles and principal.name == held.claim.node
 
-    def word(self, ledger: Ledger, filed: Filed) -> Word:
+    def authorize(self, ledger: LedgerSnapshot, filed: MissionFile) -> TrustDecision:
         """Whether this mission may run."""
         if ledger.charter.trust.missions == "remote":
-            return Word(trusted=True, who="", why="fleet.toml trusts whoever may push (trust.missions = remote)")
+            return TrustDecision(
+                trusted=True, who="", why="fleet.toml trusts whoever may push (trust.missions = remote)"
+            )
         self.verifier(ledger)
         self._catch_up(ledger)
         key = (filed.path, filed.blob)
@@ -73,19 +75,19 @@ class Trust:
             self._words[key] = self._judge(ledger, filed)
         return self._words[key]
 
-    def judge(self, ledger: Ledger, *, signed: bool) -> Judge:
+    def judge(self, ledger: LedgerSnapshot, *, signed: bool) -> Judge:
         """Who judges results on this ledger. Without signatures whoever writes is believed."""
         self._catch_up(ledger)
         if not signed or ledger.charter.trust.missions == "remote":
             return Judge(ledger=ledger, past=self.past)
 
-        def doubt(filed: Filed) -> str:
-            word = self.word(ledger, filed)
+        def doubt(filed: MissionFile) -> str:
+            word = self.authorize(ledger, filed)
             return "" if word.trusted else word.why
 
         return Judge(ledger=ledger, signer=partial(self.signer, ledger), doubt=doubt, past=self.past)
 
-    def _catch_up(self, ledger: Ledger) -> None:
+    def _catch_up(self, ledger: LedgerSnapshot) -> None:
         """Drops verdicts on files that any commit since the last look has touched: the bytes that stand there now may
         have been taken away, and put back by somebody else. Other rules may let other children in."""
         tip = ledger.tip
@@ -117,34 +119,37 @@ class Trust:
             return set()
         return {(name, entry.oid) for name, entry in read_tree(self.store.get(folder.oid)).items()}
 
-    def _judge(self, ledger: Ledger, filed: Filed) -> Word:
+    def _judge(self, ledger: LedgerSnapshot, filed: MissionFile) -> TrustDecision:
         words = [
-            self._said_in(ledger, filed, commit) for commit in Provenance(self.store, ledger.tip, filed.path).deciding()
+            self._judge_commit(ledger, filed, commit)
+            for commit in Provenance(self.store, ledger.tip, filed.path).deciding()
         ]
-        untold = Word(trusted=False, who="", why="no commit that wrote it was found")
+        untold = TrustDecision(trusted=False, who="", why="no commit that wrote it was found")
         return next((word for word in words if word.trusted), words[0] if words else untold)
 
-    def _said_in(self, ledger: Ledger, filed: Filed, commit: Oid) -> Word:
+    def _judge_commit(self, ledger: LedgerSnapshot, filed: MissionFile, commit: Oid) -> TrustDecision:
         """Whether a mission may run on the word of whoever signed this commit."""
         author = read_commit(self.store.get(commit)).author
         principal = self.signer(ledger, commit)
         if principal is None:
             why = f"commit {commit[:10]} by {author} is not signed by a key in allowed_signers"
-            return Word(trusted=False, who=author, why=why)
+            return TrustDecision(trusted=False, who=author, why=why)
         if filed.mission.agent == REVIEW and "node" in principal.roles:
             why = f"a review asks for nothing but what every node may do; {principal.name} filed it when it was due"
-            return Word(trusted=True, who=principal.name, why=why)
-        if not principal.roles & MAY_FILE and "node" in principal.roles and filed.mission.parent:
-            who, why = given(ledger, filed, commit, lambda tip, path: self._asked(ledger, tip, path))
-            return Word(trusted=bool(who), who=who or principal.name, why=why)
-        if not principal.roles & MAY_FILE:
+            return TrustDecision(trusted=True, who=principal.name, why=why)
+        if not principal.roles & FILING_ROLES and "node" in principal.roles and filed.mission.parent:
+            who, why = child_permission(ledger, filed, commit, lambda tip, path: self._asked(ledger, tip, path))
+            return TrustDecision(trusted=bool(who), who=who or principal.name, why=why)
+        if not principal.roles & FILING_ROLES:
             why = (
                 f"{principal.name}, who signed commit {commit[:10]}, may not file missions (role=author or role=admin)"
             )
-            return Word(trusted=False, who=principal.name, why=why)
-        return Word(trusted=True, who=principal.name, why=f"signed by {principal.name} in commit {commit[:10]}")
+            return TrustDecision(trusted=False, who=principal.name, why=why)
+        return TrustDecision(
+            trusted=True, who=principal.name, why=f"signed by {principal.name} in commit {commit[:10]}"
+        )
 
-    def _asked(self, ledger: Ledger, tip: Oid, path: str) -> str:
+    def _asked(self, ledger: LedgerSnapshot, tip: Oid, path: str) -> str:
         """Who asked for what stands at a path in an earlier commit, if it is somebody who may."""
         signers = (self.signer(ledger, commit) for commit in Provenance(self.store, tip, path).deciding())
-        return next((each.name for each in signers if each and each.roles & MAY_FILE), "")
+        return next((each.name for each in signers if each and each.roles & FILING_ROLES), "")

@@ -11,28 +11,30 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from missions import document, frontmatter
-from missions.approval import Children
-from missions.child_limits import PROPOSABLE, TASKS, beyond, portion
+from missions.approval import ChildLimits
+from missions.child_limits import PROPOSABLE_FIELDS, PROPOSABLE_TASKS, budget_share, exceeds_parent
 from missions.errors import BadName
 from missions.frontmatter import Malformed, Scalar
 from missions.mission import Mission, Quarantined, slug
-from orchestrator.ledger.snapshot import MISSIONS, Filed, Ledger
+from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, MissionFile
 from sync.objects import FOLDER, TreeEntry, find, read_commit, read_tree
 from sync.remote import Oid
 
-SHOWN = 8
+MAX_NAMED_FIELDS = 8
 """Fields that a remark names."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Filing:
+class FiledProposals:
     """What becomes of an attempt's proposals: files for `missions/`, and a line on each for the parent's result."""
 
     files: Mapping[str, bytes]
     remarks: tuple[str, ...]
 
 
-def filed(ledger: Ledger, parent: Mission, proposals: Mapping[str, str], drafted: Collection[str] = ()) -> Filing:
+def file_proposals(
+    ledger: LedgerSnapshot, parent: Mission, proposals: Mapping[str, str], drafted: Collection[str] = ()
+) -> FiledProposals:
     """Proposals as missions, under names that nobody has, nor is about to have by the paths in `drafted`.
 
     What an earlier attempt at the parent proposed under the same name, and is still open, is not filed again.
@@ -42,35 +44,37 @@ def filed(ledger: Ledger, parent: Mission, proposals: Mapping[str, str], drafted
     }
     remarks = [f"- proposed, and filed before: `{MISSIONS}/{name}.md`" for name in sorted(there)]
     proposals = {name: text for name, text in proposals.items() if _slugged(name) not in there}
-    names = _names(ledger, proposals, drafted)
-    unsaid = _inherited(parent, ledger.charter.rules(parent.project, parent.task).children)
+    names = _free_names(ledger, proposals, drafted)
+    unsaid = _inherited_fields(parent, ledger.charter.rules(parent.project, parent.task).children)
     files: dict[str, bytes] = {}
     for proposed, text in proposals.items():
         name = names.get(proposed, "")
         try:
-            data, dropped = _rewritten(text, parent.name, {old: new for old, new in names.items() if new}, unsaid)
+            data, dropped = _rewrite_proposal(
+                text, parent.name, {old: new for old, new in names.items() if new}, unsaid
+            )
         except Malformed as error:
-            remarks.append(f"- proposed, and not filed: {_plain(proposed)}: {error.reason}")
+            remarks.append(f"- proposed, and not filed: {_one_line(proposed)}: {error.reason}")
             continue
         path = f"{MISSIONS}/{name}.md"
-        why = _unfit(document.read(path, data)) if name else "it has no name"
+        why = _unproposable_reason(document.read(path, data)) if name else "it has no name"
         if why:
-            remarks.append(f"- proposed, and not filed: {_plain(proposed)}: {_plain(why)}")
+            remarks.append(f"- proposed, and not filed: {_one_line(proposed)}: {_one_line(why)}")
             continue
         files[path] = data
-        without = f"; left out, because a proposal may not set it: {_plain(', '.join(dropped[:SHOWN]))}"
+        without = f"; left out, because a proposal may not set it: {_one_line(', '.join(dropped[:MAX_NAMED_FIELDS]))}"
         remarks.append(f"- proposed: `{path}`{without if dropped else ''}")
-    return Filing(files=files, remarks=tuple(remarks))
+    return FiledProposals(files=files, remarks=tuple(remarks))
 
 
-def _unfit(read: Mission | Quarantined) -> str:
+def _unproposable_reason(read: Mission | Quarantined) -> str:
     """Why this is no mission that an agent may propose; empty if it is one."""
     if isinstance(read, Quarantined):
         return read.reason
-    return "" if read.task in TASKS else f"an agent does not propose a {read.task}"
+    return "" if read.task in PROPOSABLE_TASKS else f"an agent does not propose a {read.task}"
 
 
-def _names(ledger: Ledger, proposals: Mapping[str, str], drafted: Collection[str]) -> dict[str, str]:
+def _free_names(ledger: LedgerSnapshot, proposals: Mapping[str, str], drafted: Collection[str]) -> dict[str, str]:
     """A free name for each; "" for one that no name can be made of."""
     taken = {*ledger.open, *(bad.name for bad in ledger.quarantined)}
     # Whoever waits for a mission that is not there yet waits for a person's: a child must not pass for it, nor make a
@@ -91,7 +95,7 @@ def _names(ledger: Ledger, proposals: Mapping[str, str], drafted: Collection[str
     return found
 
 
-def _inherited(parent: Mission, allowed: Children) -> Mapping[str, object]:
+def _inherited_fields(parent: Mission, allowed: ChildLimits) -> Mapping[str, object]:
     """What a child has from its parent where it says nothing itself."""
     given: dict[str, object] = {
         "project": parent.project,
@@ -102,33 +106,35 @@ def _inherited(parent: Mission, allowed: Children) -> Mapping[str, object]:
         "max_retries": parent.max_retries,
     }
     if parent.budget_usd is not None:
-        given["budget_usd"] = portion(parent.budget_usd, allowed)
+        given["budget_usd"] = budget_share(parent.budget_usd, allowed)
     return given
 
 
-def _rewritten(
+def _rewrite_proposal(
     text: str, parent: str, names: Mapping[str, str], unsaid: Mapping[str, object]
 ) -> tuple[bytes, list[str]]:
     """The mission's file, and the fields that were left out. Raises Malformed for what cannot be read."""
-    block = frontmatter.split(document.decode(text.encode("utf-8", "replace")).removeprefix(frontmatter.MARK))
+    block = frontmatter.split(
+        document.decode(text.encode("utf-8", "replace")).removeprefix(frontmatter.BYTE_ORDER_MARK)
+    )
     renamed = {_slugged(old): new for old, new in names.items()}
     lines = []
-    for key in PROPOSABLE:
+    for key in PROPOSABLE_FIELDS:
         value = block.fields[key] if key in block.fields else unsaid.get(key)
         if key == "depends_on" and value is not None:
-            value = [renamed.get(_slugged(str(one)), str(one)) for one in _listed(value)]
+            value = [renamed.get(_slugged(str(one)), str(one)) for one in _as_list(value)]
         if value is not None:
-            lines.append(f"{key}: {_printed(value)}")
-    dropped = [str(key) for key in block.fields if key not in PROPOSABLE]
+            lines.append(f"{key}: {_print_value(value)}")
+    dropped = [str(key) for key in block.fields if key not in PROPOSABLE_FIELDS]
     head = "\n".join([*lines, f"parent: {frontmatter.print_scalar(parent)}"])
     return f"---\n{head}\n---\n{document.body_of(block.body)}\n".encode(), dropped
 
 
-def _listed(value: object) -> list[object]:
+def _as_list(value: object) -> list[object]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def _printed(value: object) -> str:
+def _print_value(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return frontmatter.print_list([_scalar(one) for one in value])
     return frontmatter.print_scalar(_scalar(value))
@@ -145,17 +151,17 @@ def _slugged(name: str) -> str:
         return name
 
 
-def _plain(text: str) -> str:
+def _one_line(text: str) -> str:
     return frontmatter.printable(text)[:300].replace("`", "'").replace("\n", " ")
 
 
 # -- whether a child may run ------------------------------------------------------------------------------------------
 
-Said = Callable[[Oid, str], str]
+FindRequester = Callable[[Oid, str], str]
 """The person, if one who may file missions asked for what stands at a path in a commit; else empty."""
 
 
-def given(ledger: Ledger, child: Filed, commit: Oid, said: Said) -> tuple[str, str]:
+def child_permission(ledger: LedgerSnapshot, child: MissionFile, commit: Oid, said: FindRequester) -> tuple[str, str]:
     """On whose word a child may run that a node filed in `commit`: a person's name, and why; no name: why not."""
     parent = child.mission.parent or ""
     rules = ledger.charter.rules(child.mission.project, child.mission.task).children
@@ -165,27 +171,33 @@ def given(ledger: Ledger, child: Filed, commit: Oid, said: Said) -> tuple[str, s
     if len(read.parents) != 1:
         return "", "a merge brought it"
     path = f"{MISSIONS}/{parent}.md"
-    before, after = (_open(ledger, tree) for tree in (_tree(ledger, read.parents[0]), read.tree))
+    before, after = (_open_entries(ledger, tree) for tree in (_tree(ledger, read.parents[0]), read.tree))
     entry = before.get(f"{parent}.md")
     found = document.read(path, ledger.store.get(entry.oid)) if entry else None
     if entry is None or not isinstance(found, Mission) or entry == after.get(f"{parent}.md"):
         return "", f"it did not come with a result of {parent}"
     who = said(read.parents[0], path)
     why = "" if who else f"nobody who may file missions asked for {parent}"
-    return _within(ledger, child.mission, found, rules, after, who, why)
+    return _check_limits(ledger, child.mission, found, rules, after, who, why)
 
 
-def _within(
-    ledger: Ledger, child: Mission, parent: Mission, rules: Children, after: Mapping[str, TreeEntry], who: str, why: str
+def _check_limits(
+    ledger: LedgerSnapshot,
+    child: Mission,
+    parent: Mission,
+    rules: ChildLimits,
+    after: Mapping[str, TreeEntry],
+    who: str,
+    why: str,
 ) -> tuple[str, str]:
     siblings = sum(1 for one in _children(ledger, after) if one.parent == parent.name)
     if siblings > rules.max:
         why = why or f"{parent.name} has {siblings} children, policy.children lets {rules.max} in"
-    why = why or beyond(child, parent, rules)
+    why = why or exceeds_parent(child, parent, rules)
     return ("", why) if why else (who, f"proposed by the agent that worked on {parent.name}, for which {who} asked")
 
 
-def _children(ledger: Ledger, entries: Mapping[str, TreeEntry]) -> Iterator[Mission]:
+def _children(ledger: LedgerSnapshot, entries: Mapping[str, TreeEntry]) -> Iterator[Mission]:
     for name, entry in entries.items():
         data = ledger.store.get(entry.oid) if name.endswith(".md") and entry.mode != FOLDER else b""
         found = document.read(name, data) if b"\nparent:" in data else None
@@ -193,10 +205,10 @@ def _children(ledger: Ledger, entries: Mapping[str, TreeEntry]) -> Iterator[Miss
             yield found
 
 
-def _open(ledger: Ledger, tree: Oid) -> Mapping[str, TreeEntry]:
+def _open_entries(ledger: LedgerSnapshot, tree: Oid) -> Mapping[str, TreeEntry]:
     entry = find(ledger.store, tree, MISSIONS)
     return read_tree(ledger.store.get(entry.oid)) if entry and entry.mode == FOLDER else {}
 
 
-def _tree(ledger: Ledger, commit: Oid) -> Oid:
+def _tree(ledger: LedgerSnapshot, commit: Oid) -> Oid:
     return read_commit(ledger.store.get(commit)).tree

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 
 from missions import document
 from missions.mission import Mission, Status
-from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from sync.objects import EXECUTABLE, FILE, find, read_commit
 from sync.remote import Oid
 from sync.signatures import Principal
 
-Signer = Callable[[Oid], Principal | None]
+FindSigner = Callable[[Oid], Principal | None]
 """Who signed a commit, if it is somebody listed."""
 
-MAY_DECIDE = frozenset({"author", "admin"})
-LOOK_BACK = 50
+DECIDING_ROLES = frozenset({"author", "admin"})
+MAX_COMMITS = 50
 """Commits of one file that are asked; a decision that lies further back counts as nobody's."""
 
 
@@ -37,23 +37,25 @@ class Decision:
     """When, in seconds since 1970, by the clock of whoever committed."""
 
 
-def decision(ledger: Ledger, path: str, signer: Signer | None) -> Decision | None:
+def find_decision(ledger: LedgerSnapshot, path: str, signer: FindSigner | None) -> Decision | None:
     """The newest decision in a file's history; None if there is none. Without a `signer` whoever commits may decide."""
     for number, commit in enumerate(ledger.store.history(ledger.tip, path)):
-        if number == LOOK_BACK:
+        if number == MAX_COMMITS:
             return None
         read = read_commit(ledger.store.get(commit))
-        now = _at(ledger, read.tree, path)
+        now = _mission_at(ledger, read.tree, path)
         if now is None:
             continue  # taken away, or broken: what was said before still stands
-        before = _at(ledger, read_commit(ledger.store.get(read.parents[0])).tree, path) if read.parents else None
-        if _said(now) != _said(before):
+        before = (
+            _mission_at(ledger, read_commit(ledger.store.get(read.parents[0])).tree, path) if read.parents else None
+        )
+        if _decision_fields(now) != _decision_fields(before):
             principal = signer(commit) if signer else None
             roles = principal.roles if principal else frozenset[str]()
-            by = principal.name if principal and roles & MAY_DECIDE else ""
+            by = principal.name if principal and roles & DECIDING_ROLES else ""
             return Decision(
                 by=by if signer else read.author,
-                folded=signer is None or bool(roles & {*MAY_DECIDE, "node"}),
+                folded=signer is None or bool(roles & {*DECIDING_ROLES, "node"}),
                 commit=commit,
                 mission=now,
                 committed=read.committed,
@@ -61,11 +63,11 @@ def decision(ledger: Ledger, path: str, signer: Signer | None) -> Decision | Non
     return None
 
 
-def _said(mission: Mission | None) -> tuple[object, ...]:
+def _decision_fields(mission: Mission | None) -> tuple[object, ...]:
     return (None, None, None) if mission is None else (mission.status is Status.DONE, mission.decision, mission.decided)
 
 
-def _at(ledger: Ledger, tree: Oid, path: str) -> Mission | None:
+def _mission_at(ledger: LedgerSnapshot, tree: Oid, path: str) -> Mission | None:
     entry = find(ledger.store, tree, path)
     if entry is None or entry.mode not in (FILE, EXECUTABLE):
         return None

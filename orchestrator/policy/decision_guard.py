@@ -12,13 +12,13 @@ from missions import document
 from missions.mission import Mission, Status
 
 POLICY = "policy"
-HELD = frozenset({Status.REVIEW})
-FREED = frozenset({Status.DONE, Status.QUEUED, Status.CANCELLED})
+HELD_STATUSES = frozenset({Status.REVIEW})
+RELEASED_STATUSES = frozenset({Status.DONE, Status.QUEUED, Status.CANCELLED})
 
 
-def forged(old: bytes | None, new: bytes) -> str:
+def forged_decision(old: bytes | None, new: bytes) -> str:
     """Which word of a person's a node would write itself, in words; empty if none."""
-    before, after = _read(old), _read(new)
+    before, after = _read_mission(old), _read_mission(new)
     if after is None:
         return ""  # no mission comes of it, so nobody acts on it
     if before is None:
@@ -30,18 +30,18 @@ def forged(old: bytes | None, new: bytes) -> str:
         return "a node does not count rejections, nor a person's orders to try it again"
     if after.on_approval not in (before.on_approval, None):
         return "a node does not say what becomes of an approved branch"
-    if before.status in HELD and after.status in FREED:
+    if before.status in HELD_STATUSES and after.status in RELEASED_STATUSES:
         return f"it waits in review: a node does not make it {after.status}"
-    return _decision(before, after)
+    return _forged_approval(before, after)
 
 
 def in_review(data: bytes) -> bool:
     """Whether a mission's file says that it waits for a person."""
-    read = _read(data)
-    return read is not None and read.status in HELD
+    read = _read_mission(data)
+    return read is not None and read.status in HELD_STATUSES
 
 
-def _decision(before: Mission, after: Mission) -> str:
+def _forged_approval(before: Mission, after: Mission) -> str:
     said = [(one.decision, one.decided_by) for one in (before, after)]
     if said[0] == said[1] or after.decision is None:
         return ""
@@ -50,6 +50,6 @@ def _decision(before: Mission, after: Mission) -> str:
     return "" if by_policy or carried_on else f"a node does not say that {after.decided_by} {after.decision} it"
 
 
-def _read(data: bytes | None) -> Mission | None:
+def _read_mission(data: bytes | None) -> Mission | None:
     found = document.read("m.md", data) if data is not None else None
     return found if isinstance(found, Mission) else None

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
-from orchestrator.ledger.publish import Draft, land
-from orchestrator.ledger.snapshot import Ledger, Reader
-from orchestrator.ledger.transport import Bus
+from orchestrator.ledger.publish import LedgerChange, commit_change
+from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
+from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from sync.signatures import ROLES, Principal, read_signers
 
@@ -19,11 +19,11 @@ PATH = "allowed_signers"
 class Membership:
     """`allowed_signers` as one person changes it. Every change is a commit with their signature."""
 
-    bus: Bus
-    reader: Reader
+    bus: Transport
+    reader: SnapshotReader
     trust: Trust
 
-    def me(self, ledger: Ledger, *rights: str) -> Principal:
+    def require_member(self, ledger: LedgerSnapshot, *rights: str) -> Principal:
         """The person at this machine, who must have one of `rights` if any are given. Raises Refused."""
         principal = self.trust.verifier(ledger).principals.get(self.bus.key)
         if principal is None:
@@ -76,9 +76,9 @@ class Membership:
         self._change(instead, "Replace a key")
 
     def _change(self, change: Callable[[str], str], message: str) -> None:
-        def draft(ledger: Ledger) -> Draft:
-            self.me(ledger, "admin")
+        def draft(ledger: LedgerSnapshot) -> LedgerChange:
+            self.require_member(ledger, "admin")
             text = change(ledger.signers).encode("utf-8", "surrogateescape")
-            return Draft(files={PATH: text}, message=message)
+            return LedgerChange(files={PATH: text}, message=message)
 
-        land(self.bus, self.reader, draft)
+        commit_change(self.bus, self.reader, draft)

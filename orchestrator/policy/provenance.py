@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 
 from missions import document
 from sync.objects import Commit, find, read_commit
-from sync.remote import Oid, Store
+from sync.remote import ObjectStore, Oid
 
-NEAR = 50
+MAX_LINEAR_COMMITS = 50
 """Commits that are read one by one before git is asked: 0.1 ms each, where git's process takes 5 ms."""
-ROOF = 50
+MAX_MERGES = 50
 """Merges of other texts that are looked into; whoever pushes more of them must sign the last."""
 
 
@@ -23,11 +23,11 @@ ROOF = 50
 class Provenance:
     """The history of the file at `path`, as `tip` has it."""
 
-    store: Store
+    store: ObjectStore
     tip: Oid
     path: str
     _read: dict[Oid, str | None] = field(default_factory=dict)
-    _choices: dict[Oid, bool] = field(default_factory=dict)
+    _deciding_merges: dict[Oid, bool] = field(default_factory=dict)
 
     def deciding(self) -> list[Oid]:
         """The commits on whose word the text stands, newest first: one signer of them who may file it is enough.
@@ -35,27 +35,27 @@ class Provenance:
         More than one where several merges have all that was ever said below them. Empty when none was found.
         """
         found = self._last_change()
-        if found is None or self._straight(found):
+        if found is None or self._is_linear(found):
             return [] if found is None else [found]
         touched = list(self.store.history(self.tip, self.path, since=found))
-        doubts = [commit for commit in touched if self._says_else(commit, found)]
-        return self._settled(found, doubts) if doubts else [found]
+        doubts = [commit for commit in touched if self._contradicts(commit, found)]
+        return self._covering_merges(found, doubts) if doubts else [found]
 
     def _last_change(self) -> Oid | None:
         """A commit that wrote the text which stands there now; a merge if it brought an older text back."""
-        wanted, merge = self._essence(self.tip), None
+        wanted, merge = self._requested_content(self.tip), None
         for commit in self.store.history(self.tip, self.path):
-            mine = self._essence(commit)
+            mine = self._requested_content(commit)
             if self._changes(commit):
                 return commit if mine == wanted else merge
             if len(self._commit(commit).parents) > 1 and mine == wanted:
                 merge = merge or commit
         return None
 
-    def _straight(self, found: Oid) -> bool:
+    def _is_linear(self, found: Oid) -> bool:
         """Whether there is no merge between the tip and `found`: then nothing is beside it."""
         commit = self.tip
-        for _ in range(NEAR):
+        for _ in range(MAX_LINEAR_COMMITS):
             if commit == found:
                 return True
             parents = self._commit(commit).parents
@@ -64,24 +64,24 @@ class Provenance:
             commit = parents[0]
         return False
 
-    def _says_else(self, commit: Oid, found: Oid) -> bool:
+    def _contradicts(self, commit: Oid, found: Oid) -> bool:
         """Whether a commit that `found` does not know says something of its own. A twin of `found` does not, nor does
         a merge beside it that took over what nobody there had said anything against."""
         if self._changes(commit):
             return self._commit(commit).payload != self._commit(found).payload
-        if len(self._commit(commit).parents) == 1 or self._essence(commit) == self._essence(found):
+        if len(self._commit(commit).parents) == 1 or self._requested_content(commit) == self._requested_content(found):
             return False
-        return self.store.descends(commit, found) or self._chose(commit)
+        return self.store.descends(commit, found) or self._is_deciding_merge(commit)
 
-    def _chose(self, merge: Oid) -> bool:
-        if merge not in self._choices:
-            if len(self._choices) >= ROOF:
+    def _is_deciding_merge(self, merge: Oid) -> bool:
+        if merge not in self._deciding_merges:
+            if len(self._deciding_merges) >= MAX_MERGES:
                 return True
-            self._choices[merge] = True
-            self._choices[merge] = merge in replace(self, tip=merge).deciding()
-        return self._choices[merge]
+            self._deciding_merges[merge] = True
+            self._deciding_merges[merge] = merge in replace(self, tip=merge).deciding()
+        return self._deciding_merges[merge]
 
-    def _settled(self, found: Oid, doubts: list[Oid]) -> list[Oid]:
+    def _covering_merges(self, found: Oid, doubts: list[Oid]) -> list[Oid]:
         """The merges that have the text, know `found` and all `doubts`, and are not made from such a one."""
         every = {commit: 1 << n for n, commit in enumerate([found, *doubts])}
         whole = (1 << len(every)) - 1
@@ -90,26 +90,26 @@ class Provenance:
             knows[commit] = every.get(commit, 0)
             for parent in parents:
                 knows[commit] |= knows.get(parent, 0)
-        wanted, settled = self._essence(self.tip), []
+        wanted, settled = self._requested_content(self.tip), []
         for commit, parents in between.items():
             before = [parent for parent in parents if knows.get(parent) == whole]
-            new = len(parents) > 1 and knows[commit] == whole and self._essence(commit) == wanted
-            if new and wanted not in [self._essence(parent) for parent in before]:
+            new = len(parents) > 1 and knows[commit] == whole and self._requested_content(commit) == wanted
+            if new and wanted not in [self._requested_content(parent) for parent in before]:
                 settled.append(commit)
         return settled
 
     def _changes(self, commit: Oid) -> bool:
         """Whether what it asks for is in none of its parents. Deleting the file is such a change, too."""
-        mine = self._essence(commit)
-        return mine is None or mine not in [self._essence(parent) for parent in self._commit(commit).parents]
+        mine = self._requested_content(commit)
+        return mine is None or mine not in [self._requested_content(parent) for parent in self._commit(commit).parents]
 
     def _commit(self, commit: Oid) -> Commit:
         return read_commit(self.store.get(commit))
 
-    def _essence(self, commit: Oid) -> str | None:
+    def _requested_content(self, commit: Oid) -> str | None:
         entry = find(self.store, self._commit(commit).tree, self.path)
         if entry is None:
             return None
         if entry.oid not in self._read:
-            self._read[entry.oid] = document.essence(self.store.get(entry.oid))
+            self._read[entry.oid] = document.requested_content(self.store.get(entry.oid))
         return self._read[entry.oid]

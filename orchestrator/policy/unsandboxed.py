@@ -6,14 +6,14 @@ it can read and write what the node's user can.
 
 from __future__ import annotations
 
-from missions.agent_trust import Tier
+from missions.agent_trust import TrustTier
 from missions.mission import Mission
 
-HARMLESS = frozenset({"builtin", "review"})
+ANSWERING_AGENTS = frozenset({"builtin", "review"})
 """Agents that start nothing for a mission without a project: they only answer."""
 
 
-def may_run_unconfined(mission: Mission, tier: Tier) -> str:
+def sandbox_required_reason(mission: Mission, tier: TrustTier) -> str:
     """Why `mission` must not run without a sandbox, in words with the next step; "" when it may.
 
     `tier` is how far its agent is trusted with this kind of work in this project. What an agent proposed (`parent`) is
@@ -21,7 +21,7 @@ def may_run_unconfined(mission: Mission, tier: Tier) -> str:
     """
     if mission.worker == "command" and mission.parent is None:
         return ""
-    if tier is Tier.PROVEN or (mission.worker in HARMLESS and mission.about is None):
+    if tier is TrustTier.PROVEN or (mission.worker in ANSWERING_AGENTS and mission.about is None):
         return ""
-    known = f"{mission.worker} is {tier} with this kind of work, and only {Tier.PROVEN} agents run without one"
+    known = f"{mission.worker} is {tier} with this kind of work, and only {TrustTier.PROVEN} agents run without one"
     return f"no sandbox works on this node, and {known}: install bubblewrap"

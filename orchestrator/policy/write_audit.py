@@ -13,31 +13,31 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.policy.authorization import Trust
-from orchestrator.policy.write_rules import Change, Who, changing
+from orchestrator.policy.write_rules import Actor, PathChange, check_path_changes
 from sync.objects import EXECUTABLE, FILE, FOLDER, TreeEntry, read_commit, read_tree
-from sync.remote import Oid, Store
+from sync.remote import ObjectStore, Oid
 from sync.signatures import signing_key
 
-ROOF = 2000
+MAX_COMMITS = 2000
 """Commits that one look reads at most; of more it tells that it did not read them."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patrol:
+class WriteAudit:
     """Looks at the branch of the ledger that is called `of`; `path` is its memory."""
 
     path: Path
     of: str
 
-    def look(self, ledger: Ledger, trust: Trust) -> list[str]:
+    def look(self, ledger: LedgerSnapshot, trust: Trust) -> list[str]:
         """What nodes did that they may not, in words. Costs nothing while the branch stands still."""
         since, found = self._recall()
         if since == ledger.tip:
             return found
         if since is not None:
-            found = [*found, *_trespasses(ledger, trust, since)]
+            found = [*found, *_violations(ledger, trust, since)]
         self._remember(ledger.tip, found)
         return found
 
@@ -55,32 +55,32 @@ class Patrol:
         new.replace(self.path)
 
 
-def _trespasses(ledger: Ledger, trust: Trust, since: Oid) -> Iterator[str]:
+def _violations(ledger: LedgerSnapshot, trust: Trust, since: Oid) -> Iterator[str]:
     new = ledger.store.between(ledger.tip, since)
-    if len(new) > ROOF:
-        yield f"{len(new) - ROOF} commits after {since[:10]} were too many to look at for what nodes may not do"
-    for commit in reversed(list(new)[:ROOF]):
-        why = _wrong(ledger, trust, commit, new[commit])
+    if len(new) > MAX_COMMITS:
+        yield f"{len(new) - MAX_COMMITS} commits after {since[:10]} were too many to look at for what nodes may not do"
+    for commit in reversed(list(new)[:MAX_COMMITS]):
+        why = _violation(ledger, trust, commit, new[commit])
         if why:
             yield f"commit {commit[:10]}: {why}; `git revert` takes it back"
 
 
-def _wrong(ledger: Ledger, trust: Trust, commit: Oid, parents: tuple[Oid, ...]) -> str:
+def _violation(ledger: LedgerSnapshot, trust: Trust, commit: Oid, parents: tuple[Oid, ...]) -> str:
     """Why a node may not have made this commit. Its signature is only checked if there is something to accuse it of."""
     read = read_commit(ledger.store.get(commit))
     principal = trust.verifier(ledger).principals.get(signing_key(read.signature or "") or "")
-    who = Who(name=principal.name, roles=principal.roles) if principal else Who()
+    who = Actor(name=principal.name, roles=principal.roles) if principal else Actor()
     if not who.node:
         return ""
     if len(parents) > 1:
         why = f"{who.name} (a node) may not merge"
     else:
         before = read_commit(ledger.store.get(parents[0])).tree if parents else None
-        why = changing(who, list(differences(ledger.store, before, read.tree)), ledger.store.get)
+        why = check_path_changes(who, list(tree_changes(ledger.store, before, read.tree)), ledger.store.get)
     return why if why and trust.signer(ledger, commit) is not None else ""
 
 
-def differences(store: Store, old: Oid | None, new: Oid | None, under: str = "") -> Iterator[Change]:
+def tree_changes(store: ObjectStore, old: Oid | None, new: Oid | None, under: str = "") -> Iterator[PathChange]:
     """What differs between two trees, file by file. Folders that are the same are not read."""
     before, after = _entries(store, old), _entries(store, new)
     for name in sorted(before.keys() | after.keys()):
@@ -89,16 +89,16 @@ def differences(store: Store, old: Oid | None, new: Oid | None, under: str = "")
             continue
         folders = [entry.oid if entry and entry.mode == FOLDER else None for entry in (was, now)]
         if any(folders):
-            yield from differences(store, folders[0], folders[1], f"{under}{name}/")
+            yield from tree_changes(store, folders[0], folders[1], f"{under}{name}/")
         files = [entry if entry and entry.mode != FOLDER else None for entry in (was, now)]
         if any(files):
-            yield _change(f"{under}{name}", files[0], files[1])
+            yield _path_change(f"{under}{name}", files[0], files[1])
 
 
-def _change(path: str, was: TreeEntry | None, now: TreeEntry | None) -> Change:
+def _path_change(path: str, was: TreeEntry | None, now: TreeEntry | None) -> PathChange:
     plain = now is None or now.mode in (FILE, EXECUTABLE)
-    return Change(path=path, old=was.oid if was else None, new=now.oid if now else None, plain=plain)
+    return PathChange(path=path, old=was.oid if was else None, new=now.oid if now else None, plain=plain)
 
 
-def _entries(store: Store, tree: Oid | None) -> Mapping[str, TreeEntry]:
+def _entries(store: ObjectStore, tree: Oid | None) -> Mapping[str, TreeEntry]:
     return read_tree(store.get(tree)) if tree else {}

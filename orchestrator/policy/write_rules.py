@@ -16,17 +16,17 @@ from handoff.knowledge import without_lessons
 from missions import document
 from missions.lease import Claim
 from orchestrator.ledger.transport import BEAT, CLAIM, LATE, LOG
-from orchestrator.policy.decision_guard import forged, in_review
+from orchestrator.policy.decision_guard import forged_decision, in_review
 from sync.remote import Oid
 
-Read = Callable[[Oid], bytes]
+ReadBlob = Callable[[Oid], bytes]
 """A blob's content."""
 
-PEOPLE = frozenset({"admin", "author"})
-RESULTS = "refs/heads/shiftbook/"
+PERSON_ROLES = frozenset({"admin", "author"})
+RESULT_BRANCHES = "refs/heads/shiftbook/"
 """Branches with the results of attempts, where the ledger is a project's own repository."""
-OURS = "refs/shiftbook/"
-KNOWN = ("refs/heads/", "refs/tags/", OURS)
+SHIFTBOOK_REFS = "refs/shiftbook/"
+KNOWN_REF_PREFIXES = ("refs/heads/", "refs/tags/", SHIFTBOOK_REFS)
 """Where refs of a ledger stand. Others mean something to git: refs/replace/ puts one object in another's place."""
 
 _LOG = re.compile(r"(?P<of>projects/[^/]+/)?(?:SESSION_LOG\.md|log/[^/]+\.md)")
@@ -40,7 +40,7 @@ _LATE_TWIN = re.compile(r"-[0-9a-f]{10}\Z")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Who:
+class Actor:
     """Who wants a change: a name (empty: nobody known, someone with the repository on their disk) and its roles."""
 
     name: str = ""
@@ -49,7 +49,7 @@ class Who:
     @property
     def person(self) -> bool:
         """Listed, and allowed more than a node."""
-        return bool(self.roles & PEOPLE)
+        return bool(self.roles & PERSON_ROLES)
 
     @property
     def node(self) -> bool:
@@ -62,18 +62,18 @@ class Who:
         return bool(self.name) and not self.roles
 
 
-NOBODY = Who()
+UNKNOWN_ACTOR = Actor()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Move:
+class PushedRef:
     """A ref that a push wants to move. `forward`: what it has now is in the history of what it shall have."""
 
     ref: str
     old: Oid | None
     new: Oid | None
     forward: bool = True
-    signer: Who = NOBODY
+    signer: Actor = UNKNOWN_ACTOR
     """Who signed the commit that it shall point to."""
     before: Claim | None = None
     after: Claim | None = None
@@ -83,7 +83,7 @@ class Move:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class PathChange:
     """One path that a commit changes; None stands for no file. `plain`: what is written is an ordinary file."""
 
     path: str
@@ -92,73 +92,75 @@ class Change:
     plain: bool = True
 
 
-def moving(who: Who, move: Move, branch: str) -> str:
+def check_ref_update(who: Actor, move: PushedRef, branch: str) -> str:
     """Why `who` may not move this ref, in words; empty if they may. `branch` is the ledger's, in full."""
     if move.ref == branch:
         if move.new is None or not move.forward:
             return "the ledger's branch only goes forward: fetch, rebase, push again"
         return ""
-    for prefix, rule in _RULES.items():
+    for prefix, rule in _REF_CHECKS.items():
         if move.ref.startswith(prefix):
             return rule(who, move, move.ref.removeprefix(prefix))
     if who.node or who.stranger:
-        return f"{_called(who)} may not write here"
-    if move.new is not None and not move.ref.startswith(KNOWN):
-        return f"a ledger has {', '.join(f'{prefix}*' for prefix in KNOWN)} and no other refs"
+        return f"{_describe_actor(who)} may not write here"
+    if move.new is not None and not move.ref.startswith(KNOWN_REF_PREFIXES):
+        return f"a ledger has {', '.join(f'{prefix}*' for prefix in KNOWN_REF_PREFIXES)} and no other refs"
     return ""
 
 
-def changing(who: Who, changes: Sequence[Change], read: Read) -> str:
+def check_path_changes(who: Actor, changes: Sequence[PathChange], read: ReadBlob) -> str:
     """Why `who` may not make these changes on the ledger's branch in one commit, in words; empty if they may."""
     if who.stranger:
-        return next((why for c in changes if (why := _by_stranger(who, c))), "")
+        return next((why for c in changes if (why := _check_stranger_change(who, c))), "")
     if not who.node:
         return ""
     odd = next((change.path for change in changes if change.new and not change.plain), "")
     if odd:
         return f"{odd}: a node writes plain files only"
-    return next((why for c in changes if (why := _by_node(who, c, changes, read))), "") or _journal(changes, read)
+    return next((why for c in changes if (why := _check_node_change(who, c, changes, read))), "") or _check_journal(
+        changes, read
+    )
 
 
-def _called(who: Who) -> str:
+def _describe_actor(who: Actor) -> str:
     return f"{who.name} (a node)" if who.node else f"{who.name} (not in allowed_signers)"
 
 
-def _by_stranger(who: Who, change: Change) -> str:
+def _check_stranger_change(who: Actor, change: PathChange) -> str:
     if not _MISSION.fullmatch(change.path):
-        return f"{_called(who)} may only file missions, not write {change.path}"
+        return f"{_describe_actor(who)} may only file missions, not write {change.path}"
     if change.old is not None or not change.plain:
-        return f"{_called(who)} may only file new missions, not change {change.path}"
+        return f"{_describe_actor(who)} may only file new missions, not change {change.path}"
     return ""
 
 
-def _beat(who: Who, move: Move, node: str) -> str:
+def _check_beat(who: Actor, move: PushedRef, node: str) -> str:
     mine = not who.name or who.person or who.name == node
-    return "" if mine else f"{_called(who)} may not move the beat of {node}"
+    return "" if mine else f"{_describe_actor(who)} may not move the beat of {node}"
 
 
-def _log(who: Who, move: Move, node: str) -> str:
+def _check_log(who: Actor, move: PushedRef, node: str) -> str:
     if move.new is None:
         return "" if "admin" in who.roles else "a node's log is not deleted"
     if who.node and who.name != node:
-        return f"{_called(who)} may not write the log of {node}"
-    return _signed(move, node) or ("" if move.forward else "a node's log only goes forward")
+        return f"{_describe_actor(who)} may not write the log of {node}"
+    return _check_signature(move, node) or ("" if move.forward else "a node's log only goes forward")
 
 
-def _claim(who: Who, move: Move, mission: str) -> str:
+def _check_claim(who: Actor, move: PushedRef, mission: str) -> str:
     if move.new is None:
-        return _unclaim(who, move)
+        return _check_claim_deletion(who, move)
     claim = move.after
     if claim is None or claim.mission != mission:
         return "this is no claim on that mission"
     if who.node and who.name != claim.node:
-        return f"{_called(who)} may not claim for {claim.node}"
+        return f"{_describe_actor(who)} may not claim for {claim.node}"
     if move.old is not None and not move.forward:
         return "a claim moves to a child of what it was"
-    return _signed(move, claim.node)
+    return _check_signature(move, claim.node)
 
 
-def _unclaim(who: Who, move: Move) -> str:
+def _check_claim_deletion(who: Actor, move: PushedRef) -> str:
     """A claim goes when the branch tells its end, or when its holder takes it back."""
     claim = move.before
     if "admin" in who.roles or (claim is not None and 0 < claim.epoch <= move.folded):
@@ -167,38 +169,42 @@ def _unclaim(who: Who, move: Move) -> str:
         return f"{who.name} may not delete claims"
     if claim is None or claim.closed:
         return "a claim is deleted once the branch tells how it ended"
-    return "" if not who.node or claim.node == who.name else f"{_called(who)} may not delete a claim of {claim.node}"
+    return (
+        ""
+        if not who.node or claim.node == who.name
+        else f"{_describe_actor(who)} may not delete a claim of {claim.node}"
+    )
 
 
-def _late(who: Who, move: Move, name: str) -> str:
+def _check_late_work(who: Actor, move: PushedRef, name: str) -> str:
     if not who.node and not who.stranger:
         return ""
     own = _LATE_TWIN.sub("", name).endswith(f"-{who.name}") or name.endswith(f"-{who.name}")
     if move.old is not None or move.new is None or not own or who.stranger:
-        return f"{_called(who)} may only add late work of its own"
-    return _signed(move, who.name)
+        return f"{_describe_actor(who)} may only add late work of its own"
+    return _check_signature(move, who.name)
 
 
-def _result(who: Who, move: Move, name: str) -> str:
-    return f"{_called(who)} may not write here" if who.stranger else ""
+def _check_result_branch(who: Actor, move: PushedRef, name: str) -> str:
+    return f"{_describe_actor(who)} may not write here" if who.stranger else ""
 
 
-def _signed(move: Move, node: str) -> str:
+def _check_signature(move: PushedRef, node: str) -> str:
     """Where signatures are kept, what a node says bears its own."""
     good = move.signer.name == node and "node" in move.signer.roles
     return "" if good else f"it is not signed with the key of {node}"
 
 
-_RULES: Mapping[str, Callable[[Who, Move, str], str]] = {
-    BEAT: _beat,
-    LOG: _log,
-    CLAIM: _claim,
-    LATE: _late,
-    RESULTS: _result,
+_REF_CHECKS: Mapping[str, Callable[[Actor, PushedRef, str], str]] = {
+    BEAT: _check_beat,
+    LOG: _check_log,
+    CLAIM: _check_claim,
+    LATE: _check_late_work,
+    RESULT_BRANCHES: _check_result_branch,
 }
 
 
-def _by_node(who: Who, change: Change, changes: Sequence[Change], read: Read) -> str:
+def _check_node_change(who: Actor, change: PathChange, changes: Sequence[PathChange], read: ReadBlob) -> str:
     """Why a node may not make one change."""
     path = change.path
     if path == f"heartbeats/{who.name}.md" or _LOG.fullmatch(path) or _REVIEWED.fullmatch(path):
@@ -206,36 +212,36 @@ def _by_node(who: Who, change: Change, changes: Sequence[Change], read: Read) ->
     if _MEMO.fullmatch(path) or _CONFLICT.fullmatch(path):
         return "" if change.old is None else f"{path} is there already, and a node does not change it"
     if artifact := _ARTIFACT.fullmatch(path):
-        return _artifact(change, artifact["name"], changes, read)
+        return _check_artifact(change, artifact["name"], changes, read)
     if path == "PORTFOLIO_CONTEXT.md":
-        return _portfolio(change, read)
+        return _check_portfolio(change, read)
     if archived := _ARCHIVED.fullmatch(path):
-        return _archive(change, archived["name"], changes, read)
+        return _check_archive(change, archived["name"], changes, read)
     if _MISSION.fullmatch(path):
-        return _mission(change, changes, read)
-    return f"{_called(who)} may not change {path}"
+        return _check_mission(change, changes, read)
+    return f"{_describe_actor(who)} may not change {path}"
 
 
-def _portfolio(change: Change, read: Read) -> str:
+def _check_portfolio(change: PathChange, read: ReadBlob) -> str:
     if change.new is None:
         return f"a node does not delete {change.path}"
     texts = [without_lessons(_text(read, oid)).split() for oid in (change.old, change.new)]
     return "" if texts[0] == texts[1] else f"{change.path}: a node writes the lessons' section only"
 
 
-def _mission(change: Change, changes: Sequence[Change], read: Read) -> str:
+def _check_mission(change: PathChange, changes: Sequence[PathChange], read: ReadBlob) -> str:
     """A node writes its fields and its part; a file goes only by being archived. New ones are judged by who signs."""
     if change.new is None:
         name = change.path.rpartition("/")[2].rpartition(".")[0]
         gone = [c for c in changes if c.new and (to := _ARCHIVED.fullmatch(c.path)) and _same_name(to["name"], name)]
         return "" if gone else f"{change.path}: a node takes a mission away only by archiving it"
-    if change.old is not None and not _asks_the_same(read, change.old, change.new):
+    if change.old is not None and not _requests_the_same(read, change.old, change.new):
         return f"{change.path}: a node does not change what a person asks for"
-    why = forged(read(change.old) if change.old else None, read(change.new))
+    why = forged_decision(read(change.old) if change.old else None, read(change.new))
     return f"{change.path}: {why}" if why else ""
 
 
-def _artifact(change: Change, name: str, changes: Sequence[Change], read: Read) -> str:
+def _check_artifact(change: PathChange, name: str, changes: Sequence[PathChange], read: ReadBlob) -> str:
     """What an attempt left is written over by another attempt's end only, and by none while people look at it."""
     if change.new is None:
         return f"{change.path}: a node deletes nothing from the archive"
@@ -247,15 +253,15 @@ def _artifact(change: Change, name: str, changes: Sequence[Change], read: Read) 
     return "" if told and not waits else f"{change.path} is there already, and a node does not change it by itself"
 
 
-def _archive(change: Change, name: str, changes: Sequence[Change], read: Read) -> str:
+def _check_archive(change: PathChange, name: str, changes: Sequence[PathChange], read: ReadBlob) -> str:
     if change.new is None:
         return f"{change.path}: a node deletes nothing from the archive"
     came = [c for c in changes if c.new is None and (of := _MISSION.fullmatch(c.path)) and _same_name(of["name"], name)]
     before = [oid for oid in (change.old, *(c.old for c in came)) if oid]
-    if not all(_asks_the_same(read, oid, change.new) for oid in before):
+    if not all(_requests_the_same(read, oid, change.new) for oid in before):
         return f"{change.path}: a node does not change what a person asks for"
     texts: list[bytes | None] = [read(oid) for oid in before]
-    why = next((said for text in texts or [None] if (said := forged(text, read(change.new)))), "")
+    why = next((said for text in texts or [None] if (said := forged_decision(text, read(change.new)))), "")
     return f"{change.path}: {why}" if why else ""
 
 
@@ -264,15 +270,15 @@ def _same_name(one: str, other: str) -> bool:
     return document.read(one, b"x").name == document.read(other, b"x").name
 
 
-def _asks_the_same(read: Read, old: Oid, new: Oid) -> bool:
+def _requests_the_same(read: ReadBlob, old: Oid, new: Oid) -> bool:
     """Whether a person's part is the same. Of a file that cannot be read, every word must still be there."""
     before, after = read(old), read(new)
-    if (was := document.essence(before)) is not None:
-        return was == document.essence(after)
+    if (was := document.requested_content(before)) is not None:
+        return was == document.requested_content(after)
     return before.strip() in after or not set(before.split()) - set(after.split())
 
 
-def _journal(changes: Sequence[Change], read: Read) -> str:
+def _check_journal(changes: Sequence[PathChange], read: ReadBlob) -> str:
     """An entry stays, in its file or in that of its month."""
     logs = [(found["of"] or "", c) for c in changes if (found := _LOG.fullmatch(c.path))]
     for of in dict.fromkeys(of for of, _ in logs):
@@ -284,11 +290,11 @@ def _journal(changes: Sequence[Change], read: Read) -> str:
     return ""
 
 
-def _entries(read: Read, blobs: Iterable[Oid]) -> dict[str, str]:
+def _entries(read: ReadBlob, blobs: Iterable[Oid]) -> dict[str, str]:
     """Entries by their words, with their ids."""
     found = (entry for oid in blobs for entry in parse_log(_text(read, oid)).entries)
     return {entry.raw.replace("\r\n", "\n").strip(): entry.entry_id for entry in found}
 
 
-def _text(read: Read, oid: Oid | None) -> str:
+def _text(read: ReadBlob, oid: Oid | None) -> str:
     return decode(read(oid))[0] if oid else ""

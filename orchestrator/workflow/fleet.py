@@ -14,30 +14,30 @@ from missions.errors import BadName
 from missions.frontmatter import Scalar
 from missions.mission import Quarantined, slug
 from orchestrator.core.errors import NotFound, WrongSetting
-from orchestrator.ledger.archive import ARCHIVE
-from orchestrator.ledger.conflicts import Dispute, listed
-from orchestrator.ledger.node_pages import Presence, Sightings, presences
-from orchestrator.ledger.publish import Draft, land
-from orchestrator.ledger.snapshot import MISSIONS, Ledger, Reader
-from orchestrator.ledger.transport import Bus
+from orchestrator.ledger.archive import ARCHIVE_FOLDER
+from orchestrator.ledger.conflicts import UnresolvedConflict, list_conflicts
+from orchestrator.ledger.node_pages import LastSeenStore, Presence, list_presences
+from orchestrator.ledger.publish import LedgerChange, commit_change
+from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, SnapshotReader
+from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.membership import Membership
 from orchestrator.workflow import mission_view
 from orchestrator.workflow.approval.decide import Approval
-from orchestrator.workflow.conflict_resolution import Resolution
-from orchestrator.workflow.edit import Editing
+from orchestrator.workflow.conflict_resolution import ConflictResolution
+from orchestrator.workflow.edit import MissionEditor
 from orchestrator.workflow.journal import context
-from orchestrator.workflow.late_results import Adoption, Late, late_work
+from orchestrator.workflow.late_results import Adoption, LateResult, late_results
 from orchestrator.workflow.mission_view import MissionView
 from orchestrator.workflow.orders import Orders
-from orchestrator.workflow.spending.report import Accounts
+from orchestrator.workflow.spending.report import FleetSpending
 from sync.errors import RemoteUnreachable
 from sync.remote import Refs
 from sync.signatures import Principal, read_signers
 
 
 @dataclass(frozen=True, kw_only=True)
-class Detail:
+class MissionDetail:
     """One mission with everything that belongs to it. `text` is the file as it is."""
 
     view: MissionView
@@ -46,8 +46,8 @@ class Detail:
     output: str
     memo: str
     memo_path: str
-    late: tuple[Late, ...]
-    disputes: tuple[Dispute, ...] = ()
+    late: tuple[LateResult, ...]
+    disputes: tuple[UnresolvedConflict, ...] = ()
     """What merges of this mission's file could not keep."""
 
 
@@ -55,14 +55,14 @@ class Detail:
 class Fleet:
     """The fleet as one person at this machine reaches it. Every method looks at the newest state of the remote."""
 
-    bus: Bus
-    reader: Reader
+    bus: Transport
+    reader: SnapshotReader
     trust: Trust
-    sightings: Sightings
+    sightings: LastSeenStore
     now: Callable[[], datetime]
     offline: str = ""
     """Why the remote could not be reached the last time; what is shown is then what was last seen."""
-    recall: context.Recall = context.nothing
+    recall: context.Recall = context.no_recall
     """What this machine's index of the journal knows about a task."""
     cache: Path | None = None
     """Where clones of projects go, for whoever merges; None: approvals leave that to the nodes."""
@@ -70,7 +70,7 @@ class Fleet:
     """What stood on the branch the last time and is not followed."""
     _last: Refs | None = None
 
-    def ledger(self) -> Ledger:
+    def ledger(self) -> LedgerSnapshot:
         """The ledger now. Raises RemoteUnreachable when it was never reached."""
         try:
             self._last = self.bus.remote.fetch()
@@ -92,14 +92,16 @@ class Fleet:
         `statuses` and `limit` are for the finished ones: only these states, only so many of the newest (0: all).
         """
         return list(
-            mission_view.every(self.ledger(), self.trust, self.now(), archived=archived, statuses=statuses, limit=limit)
+            mission_view.mission_views(
+                self.ledger(), self.trust, self.now(), archived=archived, statuses=statuses, limit=limit
+            )
         )
 
-    def mission(self, name: str) -> Detail:
+    def mission(self, name: str) -> MissionDetail:
         """One mission. Raises NotFound."""
         ledger = self.ledger()
         wanted = self._slug(name)
-        view = mission_view.find(ledger, self.trust, wanted, self.now())
+        view = mission_view.find_view(ledger, self.trust, wanted, self.now())
         if view is not None:
             return self._detail(ledger, view)
         near = sorted(n for n in ledger.open if wanted in n or n in wanted)
@@ -123,20 +125,20 @@ class Fleet:
         wanted = self._slug(name or said.replace("/", " ").replace("\\", " ").lstrip(". "))
         made = ""
 
-        def draft(ledger: Ledger) -> Draft:
+        def draft(ledger: LedgerSnapshot) -> LedgerChange:
             nonlocal made
             made = wanted if name else _free_name(ledger, wanted)
             path, text = f"{MISSIONS}/{made}.md", _mission_text(body, fields)
             self._must_run(ledger, path, text)
             asked = f"\n\nAsked-By: {by}" if by else ""
-            return Draft(files={path: text.encode(), **(beside or {})}, message=f"Mission: {made}{asked}")
+            return LedgerChange(files={path: text.encode(), **(beside or {})}, message=f"Mission: {made}{asked}")
 
-        land(self.bus, self.reader, draft)
+        commit_change(self.bus, self.reader, draft)
         return made
 
-    def vouch(self, name: str) -> MissionView:
+    def endorse(self, name: str) -> MissionView:
         """Trusts an untrusted mission; see Orders. All of these raise NotFound and Refused."""
-        return self._told(name, self.orders().vouch)
+        return self._told(name, self.orders().endorse)
 
     def cancel(self, name: str, *, by: str = "") -> MissionView:
         """Calls a mission off. `by` is who asked for it on the person's behalf."""
@@ -167,13 +169,13 @@ class Fleet:
         """An open mission's file as it is, also one that cannot be read. Raises NotFound."""
         return self._editing.source(self._slug(name))
 
-    def edit(self, name: str, base: bytes, mine: bytes) -> list[Dispute]:
+    def edit(self, name: str, base: bytes, mine: bytes) -> list[UnresolvedConflict]:
         """Lands a person's text, made of `base`; see Editing.edit."""
         return self._editing.edit(self._slug(name), base, mine)
 
     @property
-    def _editing(self) -> Editing:
-        return Editing(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger)
+    def _editing(self) -> MissionEditor:
+        return MissionEditor(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger)
 
     @property
     def adoption(self) -> Adoption:
@@ -186,9 +188,9 @@ class Fleet:
         return Approval(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger, cache=self.cache)
 
     @property
-    def resolution(self) -> Resolution:
+    def resolution(self) -> ConflictResolution:
         """What merges could not keep, and how a person decides."""
-        return Resolution(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger)
+        return ConflictResolution(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger)
 
     # -- the fleet ----------------------------------------------------------------------------------------------
 
@@ -196,12 +198,12 @@ class Fleet:
         """Every node that has ever announced itself."""
         ledger = self.ledger()
         now = self.now()
-        return presences(ledger, self.sightings.update(ledger.beats, now), now)
+        return list_presences(ledger, self.sightings.update(ledger.beats, now), now)
 
     @property
-    def accounts(self) -> Accounts:
+    def accounts(self) -> FleetSpending:
         """What the fleet has spent, as its nodes tell it."""
-        return Accounts(ledger=self.ledger, now=self.now)
+        return FleetSpending(ledger=self.ledger, now=self.now)
 
     @property
     def membership(self) -> Membership:
@@ -220,7 +222,9 @@ class Fleet:
         if project and project not in ledger.charter.projects:
             known = ", ".join(sorted(ledger.charter.projects)) or "none yet"
             raise NotFound(f"unknown project {project!r}: fleet.toml has {known}")
-        return context.assembled(ledger, project, task, now=self.now(), budget=budget, count=count, recall=self.recall)
+        return context.assemble_context(
+            ledger, project, task, now=self.now(), budget=budget, count=count, recall=self.recall
+        )
 
     # -- how it looks from here ---------------------------------------------------------------------------------
 
@@ -232,7 +236,7 @@ class Fleet:
         except BadName as error:
             raise WrongSetting("NAME", str(error)) from error
 
-    def _must_run(self, ledger: Ledger, path: str, text: str) -> None:
+    def _must_run(self, ledger: LedgerSnapshot, path: str, text: str) -> None:
         read = document.read(path, text.encode())
         if isinstance(read, Quarantined):
             raise WrongSetting(path, f"line {read.line}: {read.reason}" if read.line else read.reason)
@@ -242,36 +246,36 @@ class Fleet:
         if read.name in ledger.open or ledger.archived(read.name) is not None:
             raise WrongSetting("--name", f"there is a mission {read.name} already")
 
-    def _detail(self, ledger: Ledger, view: MissionView) -> Detail:
+    def _detail(self, ledger: LedgerSnapshot, view: MissionView) -> MissionDetail:
         stem = view.path.removesuffix(".md")
-        month = stem.removeprefix(ARCHIVE + "/").partition("/")[0] if stem.startswith(ARCHIVE) else ""
+        month = stem.removeprefix(ARCHIVE_FOLDER + "/").partition("/")[0] if stem.startswith(ARCHIVE_FOLDER) else ""
         epoch = view.adopted_from.partition("-")[0] or view.epoch
         memo_path = f"memos/{month}/{view.name}-{epoch}.md"
-        late = tuple(late_work(ledger, self.trust, view.name, signed=self.bus.sign is not None))
+        late = tuple(late_results(ledger, self.trust, view.name, signed=self.bus.sign is not None))
         found = [_attempt_stem(view, number) for number in range(view.attempt, 0, -1)]
-        return Detail(
+        return MissionDetail(
             view=view,
             text=ledger.text(view.path),
-            diff=_first(ledger, found, "diff"),
-            output=_first(ledger, found, "output.txt"),
+            diff=_first_text(ledger, found, "diff"),
+            output=_first_text(ledger, found, "output.txt"),
             memo=ledger.text(memo_path) if month else "",
             memo_path=memo_path if month and ledger.read(memo_path) else "",
             late=late,
-            disputes=tuple(one for one in listed(ledger.store, ledger.tree) if one.mission == view.name),
+            disputes=tuple(one for one in list_conflicts(ledger.store, ledger.tree) if one.mission == view.name),
         )
 
 
 def _attempt_stem(view: MissionView, number: int) -> str:
     """Where the diff and the output of an attempt that did not end its mission are kept."""
     month = f"{view.finished:%Y-%m}" if view.finished else ""
-    return f"{ARCHIVE}/{month}/{view.name}.{number}"
+    return f"{ARCHIVE_FOLDER}/{month}/{view.name}.{number}"
 
 
-def _first(ledger: Ledger, stems: Sequence[str], ending: str) -> str:
+def _first_text(ledger: LedgerSnapshot, stems: Sequence[str], ending: str) -> str:
     return next((text for stem in stems if (text := ledger.text(f"{stem}.{ending}"))), "")
 
 
-def _free_name(ledger: Ledger, wanted: str) -> str:
+def _free_name(ledger: LedgerSnapshot, wanted: str) -> str:
     """The wanted name, or the first of wanted-2, wanted-3, … that nobody has."""
     taken = {*ledger.open, *(b.name for b in ledger.quarantined)}
     names = (wanted if n == 1 else f"{wanted}-{n}" for n in range(1, 10_000))
@@ -279,12 +283,12 @@ def _free_name(ledger: Ledger, wanted: str) -> str:
 
 
 def _mission_text(body: str, fields: Mapping[str, Scalar | Sequence[str]]) -> str:
-    lines = [f"{key}: {_value(value)}" for key, value in fields.items() if value not in (None, "", (), [])]
+    lines = [f"{key}: {_format_value(value)}" for key, value in fields.items() if value not in (None, "", (), [])]
     head = "---\n" + "\n".join(lines) + "\n---\n" if lines else ""
     return head + (body.strip("\n") + "\n" if body.strip() else "")
 
 
-def _value(value: Scalar | Sequence[str]) -> str:
+def _format_value(value: Scalar | Sequence[str]) -> str:
     if value is None or isinstance(value, str | int | float | bool):
         return frontmatter.print_scalar(value)
     return json.dumps(list(value), ensure_ascii=False)

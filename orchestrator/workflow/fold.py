@@ -15,44 +15,54 @@ from handoff import log
 from handoff.entry import parse_log
 from missions import document, lifecycle
 from missions.frontmatter import Scalar
-from missions.lease import PAUSED, Claim, Hold
-from missions.merging.file_diff import overwritten
+from missions.lease import PAUSED_REASON, Claim, ClaimState
+from missions.merging.file_diff import overwritten_values
 from missions.mission import FINISHED, Mission, Quarantined, Status
-from orchestrator.core.errors import Unfit
+from orchestrator.core.errors import UnusableResult
 from orchestrator.ledger import conflicts
-from orchestrator.ledger.archive import ARCHIVE
-from orchestrator.ledger.result_record import Record, artifact_path, decoded, encoded, flaw, inscribed, read_record
-from orchestrator.ledger.snapshot import Filed, Held, Ledger, Reader
-from orchestrator.ledger.transport import CLAIM, Bus
+from orchestrator.ledger.archive import ARCHIVE_FOLDER
+from orchestrator.ledger.result_record import (
+    ResultRecord,
+    artifact_path,
+    decode_text,
+    encode_text,
+    read_record,
+    reject_reason,
+    write_result,
+)
+from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot, MissionFile, SnapshotReader
+from orchestrator.ledger.transport import CLAIM, Transport
 from orchestrator.policy import child_missions
 from orchestrator.policy.authorization import Trust
-from orchestrator.policy.verdict import ANEW, ENDING, Judge, awaits, told
+from orchestrator.policy.verdict import CLEARED_RESULT, VERDICT_ENDING, Judge, pending_delivery, with_ruling
 from sync.errors import ObjectMissing
 from sync.objects import read_commit
 from sync.publish import publish
-from sync.remote import Refs, Update
+from sync.remote import Refs, RefUpdate
 
 
 @dataclass(frozen=True, kw_only=True)
-class Folded:
+class FoldResult:
     """What one fold did: each mission with the state it is in now, and why some results were not taken."""
 
     missions: Mapping[str, Status]
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
-def duty(ledger: Ledger) -> bool:
+def has_work(ledger: LedgerSnapshot) -> bool:
     """Whether there is anything to fold."""
     return any(held.claim.closed for held in ledger.claims.values()) or bool(settled_by_hand(ledger))
 
 
-def settled_by_hand(ledger: Ledger) -> list[Filed]:
+def settled_by_hand(ledger: LedgerSnapshot) -> list[MissionFile]:
     """Open files that a person marked done or cancelled, that nobody works on, and whose branch goes nowhere."""
     over = (f for f in ledger.open.values() if f.mission.status in FINISHED and f.mission.name not in ledger.claims)
-    return [filed for filed in over if not awaits(ledger.charter, filed.mission)]
+    return [filed for filed in over if not pending_delivery(ledger.charter, filed.mission)]
 
 
-def fold(bus: Bus, reader: Reader, trust: Trust, check: Callable[[Ledger], None] = lambda _ledger: None) -> Folded:
+def fold(
+    bus: Transport, reader: SnapshotReader, trust: Trust, check: Callable[[LedgerSnapshot], None] = lambda _ledger: None
+) -> FoldResult:
     """Folds everything that can be folded. Raises what the remote raises, and TooManyRaces.
 
     `check` looks at the very ledger that is folded, and raises if it must not be (trap C).
@@ -60,55 +70,57 @@ def fold(bus: Bus, reader: Reader, trust: Trust, check: Callable[[Ledger], None]
     done: dict[str, Status] = {}
     odd: dict[str, str] = {}
 
-    def plan(refs: Refs) -> list[Update]:
+    def plan(refs: Refs) -> list[RefUpdate]:
         done.clear()
         odd.clear()
         ledger = reader.read(refs)
         check(ledger)
-        if not duty(ledger):
+        if not has_work(ledger):
             return []
-        draft = Draft(ledger, trust.judge(ledger, signed=bus.sign is not None))
-        gone: list[Held] = []
+        draft = FoldPlan(ledger, trust.judge(ledger, signed=bus.sign is not None))
+        gone: list[HeldClaim] = []
         for name, held in sorted(ledger.claims.items()):
             if not held.claim.closed:
                 continue
             try:
-                done.update(draft.take(held.claim, _record(bus, ledger, trust, held)))
+                done.update(draft.take(held.claim, _read_signed_record(bus, ledger, trust, held)))
                 gone.append(held)
-            except Unfit as error:
+            except UnusableResult as error:
                 odd[name] = str(error)
         for filed in settled_by_hand(ledger):
             done[filed.mission.name] = draft.settle(filed)
-        deletions = [Update(ref=CLAIM + h.claim.mission, expect=h.oid, new=None) for h in gone]
+        deletions = [RefUpdate(ref=CLAIM + h.claim.mission, expect=h.oid, new=None) for h in gone]
         if not draft.files:
             return deletions
-        commit = bus.commit(draft.files, _message(done), onto=ledger.tip, tree=ledger.tree)
-        return [Update(ref=bus.main, expect=ledger.tip, new=commit), *deletions]
+        commit = bus.commit(draft.files, _commit_message(done), onto=ledger.tip, tree=ledger.tree)
+        return [RefUpdate(ref=bus.main, expect=ledger.tip, new=commit), *deletions]
 
     publish(bus.remote, plan, sleep=bus.sleep)
-    return Folded(missions=dict(done), refused=odd)
+    return FoldResult(missions=dict(done), refused=odd)
 
 
-def _record(bus: Bus, ledger: Ledger, trust: Trust, held: Held) -> Record:
+def _read_signed_record(bus: Transport, ledger: LedgerSnapshot, trust: Trust, held: HeldClaim) -> ResultRecord:
     """What an ended attempt brought. Raises Unfit: the very node that the claim names must have signed both, and it
     must bring nothing but a result of this mission."""
     claim = held.claim
     signed = bus.sign is not None  # a ledger without signatures is the in-memory remote of simulations
-    if claim.log is None or (signed and not all(trust.by_holder(ledger, held, oid) for oid in (held.oid, claim.log))):
-        raise Unfit(f"it is not signed by {claim.node}")
+    if claim.log is None or (
+        signed and not all(trust.is_signed_by_holder(ledger, held, oid) for oid in (held.oid, claim.log))
+    ):
+        raise UnusableResult(f"it is not signed by {claim.node}")
     try:
         record = read_record(bus.store, claim.log)
     except (ObjectMissing, KeyError, ValueError) as error:
-        raise Unfit(f"its record cannot be read: {error}") from error
+        raise UnusableResult(f"its record cannot be read: {error}") from error
     if (record.mission, record.epoch) != (claim.mission, claim.epoch):
-        raise Unfit("its record is another attempt's")
-    wrong = flaw(record, claim.mission)
+        raise UnusableResult("its record is another attempt's")
+    wrong = reject_reason(record, claim.mission)
     if wrong:
-        raise Unfit(wrong)
+        raise UnusableResult(wrong)
     return record
 
 
-def _message(done: Mapping[str, Status]) -> str:
+def _commit_message(done: Mapping[str, Status]) -> str:
     if len(done) == 1:
         name, status = next(iter(done.items()))
         return f"{name}: {status}"
@@ -116,15 +128,15 @@ def _message(done: Mapping[str, Status]) -> str:
     return f"{len(done)} missions\n\n{lines}"
 
 
-class Draft:
+class FoldPlan:
     """The files that one fold writes, on top of what the branch has."""
 
-    def __init__(self, ledger: Ledger, judge: Judge | None = None) -> None:
+    def __init__(self, ledger: LedgerSnapshot, judge: Judge | None = None) -> None:
         self.ledger = ledger
         self.judge = judge or Judge(ledger=ledger)
         self.files: dict[str, bytes | None] = {}
 
-    def take(self, claim: Claim, record: Record) -> dict[str, Status]:
+    def take(self, claim: Claim, record: ResultRecord) -> dict[str, Status]:
         """Folds one closed claim. Returns the mission's new state; nothing for a claim that the branch is past.
 
         Raises Unfit, and writes nothing, for a record with which the mission could not be read any more.
@@ -134,26 +146,26 @@ class Draft:
             return {}
         mission = here.mission if here else self._as_claimed(claim)
         path = here.path if here else self._broken_path(claim.mission)
-        ruling = self.judge.ruling(mission, record, here) if claim.state is Hold.DONE else None
+        ruling = self.judge.ruling(mission, record, here) if claim.state is ClaimState.DONE else None
         held = ruling.verdict.held if ruling else None
-        new = lifecycle.after(mission, claim, finished=datetime.fromisoformat(record.finished), held=held)
-        new = self._as_the_person_left_it(new, here, path)
-        new = _parked(new, here, claim)
+        new = lifecycle.apply_closed_claim(mission, claim, finished=datetime.fromisoformat(record.finished), held=held)
+        new = self._keep_person_status(new, here, path)
+        new = _apply_pause(new, here, claim)
         new = ruling.onto(new, record) if ruling else new
-        text = decoded(self.ledger.read(path) if path else self._claimed(claim))
+        text = decode_text(self.ledger.read(path) if path else self._claimed(claim))
         target = self._target(path, new, record)
-        record = _summed(self._remarked(claim, text, record), here.mission if here else None)
+        record = _with_total_cost(self._with_change_remark(claim, text, record), here.mission if here else None)
         record = self._with_children(claim, mission, record)
-        self._write(path, target, text, new, told(record, claim, new, ruling))
+        self._write(path, target, text, new, with_ruling(record, claim, new, ruling))
         if path is not None:
             self._dispute(claim, path, text, target, record)
         if ruling:
-            self.files[artifact_path(claim, record.month, ENDING)] = ruling.print()
+            self.files[artifact_path(claim, record.month, VERDICT_ENDING)] = ruling.print()
         self._keep(claim, record)
         self._journal(record)
         return {claim.mission: new.status}
 
-    def adopt(self, here: Filed, record: Record, *, node: str, by: str, late: str) -> str:
+    def adopt(self, here: MissionFile, record: ResultRecord, *, node: str, by: str, late: str) -> str:
         """Makes late work the mission's result, on a person's word; returns the mission's new path.
 
         What it was before stays as an earlier attempt. Raises Unfit as `take` does.
@@ -162,20 +174,20 @@ class Draft:
         new = replace(here.mission, status=Status.DONE, node=node, attempt=attempt, epoch=epoch, retry_at=None)
         new = replace(new, reason=None, kept_on=None, commit=None, merged=None)
         claim = Claim(mission=new.name, blob=here.blob, node=node, boot="", epoch=epoch, attempt=attempt, nonce="")
-        fields = {**record.fields, **ANEW, "adopted_by": by, "adopted_from": late}
-        record = _summed(replace(record, fields=fields), here.mission)
-        text = decoded(self.ledger.store.get(here.blob))
+        fields = {**record.fields, **CLEARED_RESULT, "adopted_by": by, "adopted_from": late}
+        record = _with_total_cost(replace(record, fields=fields), here.mission)
+        text = decode_text(self.ledger.store.get(here.blob))
         target = self._target(here.path, new, record)
         self._write(here.path, target, text, new, record)
         self._keep(claim, record)
         self._journal(record)
         return target
 
-    def _dispute(self, claim: Claim, path: str, text: str, target: str, record: Record) -> None:
+    def _dispute(self, claim: Claim, path: str, text: str, target: str, record: ResultRecord) -> None:
         """What a person wrote into the node's fields while it ran, and which the node's own word replaces."""
-        if encoded(text) == self._claimed(claim):
+        if encode_text(text) == self._claimed(claim):
             return
-        lost = overwritten(self._claimed(claim), encoded(text), self.files[target] or b"")
+        lost = overwritten_values(self._claimed(claim), encode_text(text), self.files[target] or b"")
         ends = {f.part for f in lost if f.part == "status" and {f.kept, f.lost} <= {s.value for s in FINISHED}}
         lost = tuple(one for one in lost if one.part not in ends)  # it is over either way
         if any(f.part == "status" and f.lost == Status.PARKED for f in lost):  # a pause that came too late
@@ -186,33 +198,35 @@ class Draft:
         author = read_commit(self.ledger.store.get(commit)).author if commit else ""
         for one in lost:
             whose = replace(one, kept_by=(0, 0, claim.node), lost_by=(0, 0, author))
-            found = conflicts.dispute(claim.mission, whose, month=record.month, kept_in=claim.log or "", lost_in=commit)
+            found = conflicts.unresolved_conflict(
+                claim.mission, whose, month=record.month, kept_in=claim.log or "", lost_in=commit
+            )
             self.files[found.path] = conflicts.render(found)
 
-    def _as_the_person_left_it(self, new: Mission, here: Filed | None, path: str | None) -> Mission:
+    def _keep_person_status(self, new: Mission, here: MissionFile | None, path: str | None) -> Mission:
         """A file that a person cancelled, deleted or archived while it ran is not put back to run again."""
-        if here is not None and here.path.startswith(ARCHIVE) and here.mission.status in FINISHED:
+        if here is not None and here.path.startswith(ARCHIVE_FOLDER) and here.mission.status in FINISHED:
             return replace(new, status=here.mission.status, retry_at=None)
         called_off = here is not None and here.mission.status is Status.CANCELLED
-        withdrawn = path is None or path.startswith(ARCHIVE) or called_off
+        withdrawn = path is None or path.startswith(ARCHIVE_FOLDER) or called_off
         return replace(new, status=Status.CANCELLED, retry_at=None) if withdrawn and new.status not in FINISHED else new
 
-    def _remarked(self, claim: Claim, text: str, record: Record) -> Record:
+    def _with_change_remark(self, claim: Claim, text: str, record: ResultRecord) -> ResultRecord:
         """The record, with a word if the attempt worked from another text than what the file asks for now."""
-        if document.essence(encoded(text)) == document.essence(self._claimed(claim)):
+        if document.requested_content(encode_text(text)) == document.requested_content(self._claimed(claim)):
             return record
         remark = f"- the file was changed during this attempt, which worked from `git cat-file blob {claim.blob[:10]}`"
         return replace(record, section=f"{record.section.rstrip()}\n\n{remark}")
 
-    def _with_children(self, claim: Claim, parent: Mission, record: Record) -> Record:
+    def _with_children(self, claim: Claim, parent: Mission, record: ResultRecord) -> ResultRecord:
         """The record, with a line on each mission that the agent proposed; those that can be are filed."""
-        if claim.state is not Hold.DONE or not record.proposals:
+        if claim.state is not ClaimState.DONE or not record.proposals:
             return record
-        filing = child_missions.filed(self.ledger, parent, record.proposals, self.files)
+        filing = child_missions.file_proposals(self.ledger, parent, record.proposals, self.files)
         self.files |= filing.files
         return replace(record, section="\n".join([record.section.rstrip() + "\n", *filing.remarks]))
 
-    def settle(self, filed: Filed) -> Status:
+    def settle(self, filed: MissionFile) -> Status:
         """Archives a mission that a person marked done or cancelled. Where it takes a person to say so and nobody has
         who may, it waits again."""
         tip = read_commit(self.ledger.store.get(self.ledger.tip))
@@ -220,40 +234,40 @@ class Draft:
         month = f"{filed.mission.finished or datetime.fromtimestamp(tip.committed, UTC):%Y-%m}"
         said = self.judge.settled(filed)
         data = self.ledger.store.get(filed.blob)
-        data = encoded(document.with_fields(decoded(data), said)) if said else data
+        data = encode_text(document.with_fields(decode_text(data), said)) if said else data
         if "status" in said:
             self.files[filed.path] = data
             return Status(str(said["status"]))
-        self.files |= {f"{ARCHIVE}/{month}/{filed.mission.name}.md": data, filed.path: None}
+        self.files |= {f"{ARCHIVE_FOLDER}/{month}/{filed.mission.name}.md": data, filed.path: None}
         return filed.mission.status
 
-    def _target(self, path: str | None, new: Mission, record: Record) -> str:
+    def _target(self, path: str | None, new: Mission, record: ResultRecord) -> str:
         """Where the mission's file goes: finished ones to the month's archive, others stay where they are."""
-        stays = new.status not in FINISHED or awaits(self.ledger.charter, new)
-        if path is not None and (path.startswith(ARCHIVE) or stays):
+        stays = new.status not in FINISHED or pending_delivery(self.ledger.charter, new)
+        if path is not None and (path.startswith(ARCHIVE_FOLDER) or stays):
             return path
-        return f"{ARCHIVE}/{record.month}/{new.name}.md"
+        return f"{ARCHIVE_FOLDER}/{record.month}/{new.name}.md"
 
-    def _write(self, path: str | None, target: str, text: str, new: Mission, record: Record) -> None:
+    def _write(self, path: str | None, target: str, text: str, new: Mission, record: ResultRecord) -> None:
         retry = f"{new.retry_at:%Y-%m-%dT%H:%M:%SZ}" if new.retry_at else None
         state: dict[str, Scalar] = {"status": new.status.value, "node": new.node, "attempt": new.attempt}
         anew: dict[str, Scalar] = {"adopted_by": None, "adopted_from": None}
         anew |= {"reason": new.reason, "kept_on": new.kept_on}
         fields = state | {"epoch": new.epoch, "retry_at": retry} | anew
-        self.files[target] = inscribed(target, document.with_fields(text, fields), record)
+        self.files[target] = write_result(target, document.with_fields(text, fields), record)
         if path is not None and path != target:
             self.files[path] = None
 
-    def _keep(self, claim: Claim, record: Record) -> None:
+    def _keep(self, claim: Claim, record: ResultRecord) -> None:
         """The attempt's diff and output, beside the place where its mission ends."""
         for kind, content in record.artifacts.items():
             self.files[artifact_path(claim, record.month, kind)] = content.encode()
 
-    def _journal(self, record: Record) -> None:
+    def _journal(self, record: ResultRecord) -> None:
         if record.entry:
             before = self.files.get(record.log_path) or self.ledger.read(record.log_path) or b""
             entries = parse_log(record.entry).entries
-            self.files[record.log_path] = encoded(log.append_many(decoded(before), entries))
+            self.files[record.log_path] = encode_text(log.append_many(decode_text(before), entries))
         if record.memo and self.ledger.read(record.memo_path) is None:  # what is there already is nobody's to replace
             self.files[record.memo_path] = record.memo.encode()
 
@@ -274,7 +288,7 @@ class Draft:
         return next((q.path for q in self.ledger.quarantined if q.name == name), None)
 
 
-def _parked(new: Mission, here: Filed | None, claim: Claim) -> Mission:
+def _apply_pause(new: Mission, here: MissionFile | None, claim: Claim) -> Mission:
     """What a person's pause makes of an end that would have the mission run again, and who keeps its workspace.
 
     A pause is the person's word, so the file says whether it still holds: it may have been resumed meanwhile.
@@ -282,14 +296,14 @@ def _parked(new: Mission, here: Filed | None, claim: Claim) -> Mission:
     paused = here is not None and here.mission.status is Status.PARKED
     if paused and new.status in {Status.QUEUED, Status.FAILED}:
         new = replace(new, status=Status.PARKED, retry_at=None)
-    elif not paused and new.status is Status.PARKED and claim.reason == PAUSED:
+    elif not paused and new.status is Status.PARKED and claim.reason == PAUSED_REASON:
         new = replace(new, status=Status.QUEUED)
     reason = new.reason if new.status is Status.REVIEW or (new.status is Status.PARKED and paused) else None
-    parked = claim.state is Hold.PARKED and new.status in {Status.PARKED, Status.QUEUED}
+    parked = claim.state is ClaimState.PARKED and new.status in {Status.PARKED, Status.QUEUED}
     return replace(new, reason=reason, kept_on=claim.node if parked else None)
 
 
-def _summed(record: Record, before: Mission | None) -> Record:
+def _with_total_cost(record: ResultRecord, before: Mission | None) -> ResultRecord:
     """The record with what the mission has cost in all: an attempt tells what it has cost itself."""
     cost, earlier = record.fields.get("cost_usd"), before.cost_usd if before else None
     if earlier is None or not isinstance(cost, int | float | None):

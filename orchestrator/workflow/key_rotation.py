@@ -13,7 +13,7 @@ from sync.signatures import Key, make_key
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rotated:
+class RotatedKey:
     """What was done. `old` is where the replaced key lies now, `orphans` the missions that counted by it alone."""
 
     name: str
@@ -22,26 +22,26 @@ class Rotated:
     orphans: tuple[str, ...]
 
 
-def rotate(door: Fleet, path: Path, *, now: datetime) -> Rotated:
+def rotate_key(door: Fleet, path: Path, *, now: datetime) -> RotatedKey:
     """Makes a new key beside the one at `path`, has it listed in the old one's place, then moves it there.
 
     May be repeated after a crash at any point: a new key that is listed already is only moved. Raises Refused for who
     is no admin, with the line for an admin to type; after that it is repeated, too.
     """
-    _mend(path)
+    _finish_swap(path)
     before = {view.name for view in door.missions() if view.status != "untrusted"}
     current = Key(path)
     fresh = make_key(path.with_name(f"{path.name}.new"), path.name).public
     listed = {principal.key: principal for principal in door.principals()}
     if fresh not in listed:
-        _list(door, listed[current.public].name if current.public in listed else "", current, fresh)
+        _list_new_key(door, listed[current.public].name if current.public in listed else "", current, fresh)
         listed = {principal.key: principal for principal in door.principals()}
-    old = _swap(path, now)
+    old = _swap_key_files(path, now)
     orphans = tuple(view.name for view in door.missions() if view.name in before and view.status == "untrusted")
-    return Rotated(name=listed[fresh].name, key=fresh, old=old, orphans=orphans)
+    return RotatedKey(name=listed[fresh].name, key=fresh, old=old, orphans=orphans)
 
 
-def _list(door: Fleet, name: str, current: Key, fresh: str) -> None:
+def _list_new_key(door: Fleet, name: str, current: Key, fresh: str) -> None:
     if not name:
         raise Refused(f"the key at {current.path} is not in allowed_signers: there is nothing to rotate")
     try:
@@ -53,17 +53,17 @@ def _list(door: Fleet, name: str, current: Key, fresh: str) -> None:
         raise Refused(f"{error}. An admin lists the new key with: {add} - then run this again") from error
 
 
-def _swap(path: Path, now: datetime) -> Path:
+def _swap_key_files(path: Path, now: datetime) -> Path:
     """The old pair is kept under another name; then the private half moves, then the public one (see `_mend`)."""
     old = path.with_name(f"{path.name}.until-{now:%Y%m%dT%H%M%SZ}")
     for ending in ("", ".pub"):
         shutil.copy2(path.with_name(path.name + ending), old.with_name(old.name + ending))
     path.with_name(f"{path.name}.new").replace(path)
-    _mend(path)
+    _finish_swap(path)
     return old
 
 
-def _mend(path: Path) -> None:
+def _finish_swap(path: Path) -> None:
     """Moves a new public half whose private half is in its place already."""
     private, public = path.with_name(f"{path.name}.new"), path.with_name(f"{path.name}.new.pub")
     if public.exists() and not private.exists():

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from missions.errors import BadName
-from missions.lifecycle import event_of, step
+from missions.lifecycle import event_of, next_status
 from missions.mission import Mission, Quarantined, Status, slug
-from missions.selection import waits_for
-from orchestrator.ledger.snapshot import Filed, Held, Ledger
+from missions.selection import blocked_reason
+from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot, MissionFile
 from orchestrator.policy.authorization import Trust
-from orchestrator.policy.verdict import PARTICIPLES, awaits
-from orchestrator.workflow.assignment.assign import waits
+from orchestrator.policy.verdict import PARTICIPLES, pending_delivery
+from orchestrator.workflow.assignment.assign import missing_project_reason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,69 +59,77 @@ class MissionView:
         return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in asdict(self).items()}
 
 
-def every(
-    ledger: Ledger, trust: Trust, now: datetime, *, archived: bool, statuses: Collection[str] = (), limit: int = 0
+def mission_views(
+    ledger: LedgerSnapshot,
+    trust: Trust,
+    now: datetime,
+    *,
+    archived: bool,
+    statuses: Collection[str] = (),
+    limit: int = 0,
 ) -> Iterator[MissionView]:
     """Every mission that needs somebody: open, running, quarantined; with `archived` the finished ones, too."""
     for filed in ledger.open.values():
-        yield of(ledger, trust, filed, now)
+        yield open_mission_view(ledger, trust, filed, now)
     for bad in ledger.quarantined:
-        yield broken(bad, ledger.claims.get(bad.name))
+        yield broken_view(bad, ledger.claims.get(bad.name))
     for name, held in ledger.claims.items():
         if not _has_file(ledger, name):
-            yield orphan(held)
+            yield orphan_view(held)
     for found in ledger.every_archived(statuses=statuses, limit=limit) if archived else ():
-        yield plain(found.mission, found.path) if isinstance(found, Filed) else broken(found, None)
+        yield file_view(found.mission, found.path) if isinstance(found, MissionFile) else broken_view(found, None)
 
 
-def find(ledger: Ledger, trust: Trust, name: str, now: datetime) -> MissionView | None:
+def find_view(ledger: LedgerSnapshot, trust: Trust, name: str, now: datetime) -> MissionView | None:
     """One mission by its name, wherever it is."""
     filed = ledger.open.get(name)
     if filed is not None:
-        return of(ledger, trust, filed, now)
+        return open_mission_view(ledger, trust, filed, now)
     bad = next((b for b in ledger.quarantined if name in {b.name, _stem_slug(b.path)}), None)
     if bad is not None:
-        return broken(bad, ledger.claims.get(name))
+        return broken_view(bad, ledger.claims.get(name))
     done = ledger.archived(name)
     if done is not None:
-        return plain(done.mission, done.path)
-    return orphan(ledger.claims[name]) if name in ledger.claims else None
+        return file_view(done.mission, done.path)
+    return orphan_view(ledger.claims[name]) if name in ledger.claims else None
 
 
-def of(ledger: Ledger, trust: Trust, filed: Filed, now: datetime) -> MissionView:
+def open_mission_view(ledger: LedgerSnapshot, trust: Trust, filed: MissionFile, now: datetime) -> MissionView:
     """An open mission."""
     mission = filed.mission
-    view, held = plain(mission, filed.path), ledger.claims.get(mission.name)
+    view, held = file_view(mission, filed.path), ledger.claims.get(mission.name)
     if held is not None:
-        return _claimed(view, mission, held)
-    if mission.name in ledger.junk_claims:
-        return replace(view, reason=f"its claim cannot be read: {ledger.junk_claims[mission.name]}")
-    word = trust.word(ledger, filed)
+        return _claimed_view(view, mission, held)
+    if mission.name in ledger.unreadable_claims:
+        return replace(view, reason=f"its claim cannot be read: {ledger.unreadable_claims[mission.name]}")
+    word = trust.authorize(ledger, filed)
     view = replace(view, author=word.who)
     if mission.status not in {Status.QUEUED, Status.FAILED}:
-        return replace(view, reason=_told(ledger, mission))
+        return replace(view, reason=_open_reason(ledger, mission))
     if not word.trusted:
         hint = f"read it, then `shiftbook mission trust {mission.name}`"
         return replace(view, status=Status.UNTRUSTED.value, reason=word.why, hint=hint)
     finished = ledger.finished(mission.depends_on)
     known = {*ledger.open, *(b.name for b in ledger.quarantined), *finished}
-    return replace(view, reason=waits_for(mission, finished, known, now) or waits(ledger, mission))
+    return replace(
+        view, reason=blocked_reason(mission, finished, known, now) or missing_project_reason(ledger, mission)
+    )
 
 
-def _told(ledger: Ledger, mission: Mission) -> str:
+def _open_reason(ledger: LedgerSnapshot, mission: Mission) -> str:
     """Why a mission that is no longer in the queue is still open."""
-    how = awaits(ledger.charter, mission)
+    how = pending_delivery(ledger.charter, mission)
     if how:
         return f"approved by {mission.decided_by or 'hand'}; its branch has still to be {PARTICIPLES[how]}"
     return mission.reason or ""
 
 
-def _has_file(ledger: Ledger, name: str) -> bool:
+def _has_file(ledger: LedgerSnapshot, name: str) -> bool:
     broken_names = {bad.name for bad in ledger.quarantined}
     return name in ledger.open or name in broken_names or ledger.archived(name) is not None
 
 
-def plain(mission: Mission, path: str) -> MissionView:
+def file_view(mission: Mission, path: str) -> MissionView:
     """What the file alone says."""
     return MissionView(
         name=mission.name,
@@ -153,22 +161,22 @@ def plain(mission: Mission, path: str) -> MissionView:
     )
 
 
-def _claimed(view: MissionView, mission: Mission, held: Held) -> MissionView:
+def _claimed_view(view: MissionView, mission: Mission, held: HeldClaim) -> MissionView:
     claim = held.claim
-    ended = step(Status.RUNNING, event_of(mission, claim)) if claim.closed else None
-    reason = f"handed back as {ended}; not yet written into the branch" if ended else _heard(mission)
+    ended = next_status(Status.RUNNING, event_of(mission, claim)) if claim.closed else None
+    reason = f"handed back as {ended}; not yet written into the branch" if ended else _stop_notice(mission)
     return replace(
         view, status=Status.RUNNING.value, node=claim.node, attempt=claim.attempt, epoch=claim.epoch, reason=reason
     )
 
 
-def _heard(mission: Mission) -> str:
+def _stop_notice(mission: Mission) -> str:
     """What a person has said meanwhile to the node that works on it."""
     said = {Status.PARKED: "paused", Status.CANCELLED: "called off"}.get(mission.status)
     return f"{said}; the node is told to stop" if said else ""
 
 
-def broken(bad: Quarantined, held: Held | None) -> MissionView:
+def broken_view(bad: Quarantined, held: HeldClaim | None) -> MissionView:
     """A file that cannot be read as a mission."""
     view = MissionView(
         name=bad.name,
@@ -182,7 +190,7 @@ def broken(bad: Quarantined, held: Held | None) -> MissionView:
     return replace(view, node=held.claim.node, attempt=held.claim.attempt) if held else view
 
 
-def orphan(held: Held) -> MissionView:
+def orphan_view(held: HeldClaim) -> MissionView:
     """A claim whose file was deleted."""
     claim = held.claim
     return MissionView(

@@ -14,14 +14,14 @@ from missions.errors import BadTransition
 from missions.frontmatter import Scalar
 from missions.mission import Mission, Status
 from orchestrator.core.errors import AlreadyDone, NotFound, Refused
-from orchestrator.ledger.publish import Draft, land
-from orchestrator.ledger.snapshot import Ledger, Reader
-from orchestrator.ledger.transport import Bus
+from orchestrator.ledger.publish import LedgerChange, commit_change
+from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
+from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.membership import Membership
 from sync.signatures import Principal
 
-Change = Callable[[Mission, Principal], Mapping[str, Scalar]]
+FieldChange = Callable[[Mission, Principal], Mapping[str, Scalar]]
 """The fields that an order sets, from what the mission is and who gives the order. Raises Refused."""
 
 
@@ -29,8 +29,8 @@ Change = Callable[[Mission, Principal], Mapping[str, Scalar]]
 class Orders:
     """One person's orders. Every method raises NotFound, Refused, AlreadyDone, and what the remote raises."""
 
-    bus: Bus
-    reader: Reader
+    bus: Transport
+    reader: SnapshotReader
     trust: Trust
     by: str = ""
     """Who asked for it on the person's behalf; it stands in the commit's message."""
@@ -41,54 +41,54 @@ class Orders:
 
     def pause(self, name: str) -> None:
         """Lets a mission rest until somebody resumes it. What runs is stopped and keeps its workspace and session."""
-        self.give(name, "Pause", _paused)
+        self.give(name, "Pause", _pause_fields)
 
     def resume(self, name: str) -> None:
         """Puts a parked mission back into the queue; the node that keeps its workspace goes on there."""
-        self.give(name, "Resume", _resumed)
+        self.give(name, "Resume", _resume_fields)
 
     def retry(self, name: str) -> None:
         """Puts a dead or failed mission back into the queue with all its attempts."""
-        self.give(name, "Retry", _again)
+        self.give(name, "Retry", _retry_fields)
 
-    def vouch(self, name: str) -> None:
+    def endorse(self, name: str) -> None:
         """Trusts an untrusted mission: the person signs its text as it is."""
         self.give(name, "Trust", lambda mission, me: {"trusted_by": me.name})
 
-    def give(self, name: str, verb: str, change: Change) -> None:
+    def give(self, name: str, verb: str, change: FieldChange) -> None:
         """A person's word on an open mission, as a signed change of its front matter. `name` is its slug."""
         membership = Membership(bus=self.bus, reader=self.reader, trust=self.trust)
 
-        def draft(ledger: Ledger) -> Draft:
+        def draft(ledger: LedgerSnapshot) -> LedgerChange:
             filed = ledger.open.get(name)
             if filed is None:
                 raise NotFound(f"no open mission {name!r}")
-            me = membership.me(ledger, "author", "admin")
+            me = membership.require_member(ledger, "author", "admin")
             text = frontmatter.write(ledger.text(filed.path), change(filed.mission, me))
             asked = f"\n\nAsked-By: {' '.join(self.by.split())}" if self.by else ""
-            return Draft(files={filed.path: text.encode()}, message=f"{verb} {name}{asked}")
+            return LedgerChange(files={filed.path: text.encode()}, message=f"{verb} {name}{asked}")
 
-        land(self.bus, self.reader, draft)
+        commit_change(self.bus, self.reader, draft)
 
 
-def _step(mission: Mission, event: str, only: str) -> str:
+def _next_status(mission: Mission, event: str, only: str) -> str:
     try:
-        return lifecycle.step(mission.status, event).value
+        return lifecycle.next_status(mission.status, event).value
     except BadTransition:
         why = f"{mission.name} is {mission.status}; only a mission that is {only} can be {event}"
         raise AlreadyDone(why) from None
 
 
-def _paused(mission: Mission, me: Principal) -> Mapping[str, Scalar]:
-    status = _step(mission, "paused", "queued, running or failed")
+def _pause_fields(mission: Mission, me: Principal) -> Mapping[str, Scalar]:
+    status = _next_status(mission, "paused", "queued, running or failed")
     return {"status": status, "reason": f"paused by {me.name}", "retry_at": None}
 
 
-def _resumed(mission: Mission, me: Principal) -> Mapping[str, Scalar]:
-    return {"status": _step(mission, "resumed", "parked"), "reason": None, "retry_at": None}
+def _resume_fields(mission: Mission, me: Principal) -> Mapping[str, Scalar]:
+    return {"status": _next_status(mission, "resumed", "parked"), "reason": None, "retry_at": None}
 
 
-def _again(mission: Mission, me: Principal) -> Mapping[str, Scalar]:
+def _retry_fields(mission: Mission, me: Principal) -> Mapping[str, Scalar]:
     if mission.status not in {Status.DEAD, Status.FAILED}:
         raise Refused(f"{mission.name} is {mission.status}; only a mission that is dead or failed can be retried")
     return {"status": Status.QUEUED.value, "retries": mission.retries + 1, "retry_at": None}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from missions.lease import Claim, Hold
+from missions.lease import Claim, ClaimState
 from tests.acceptance.torture.checker import check
 from tests.acceptance.torture.history import (
     CLAIM,
@@ -94,7 +94,7 @@ class Story:
         self.push({CLAIM + "m": self.claimed(SECOND, onto=self.refs[CLAIM + "m"])})
         return self
 
-    def ended(self, claim: Claim = SECOND, *, state: Hold = Hold.DONE, attack: bool = False) -> Story:
+    def ended(self, claim: Claim = SECOND, *, state: ClaimState = ClaimState.DONE, attack: bool = False) -> Story:
         """The claim is closed together with its result."""
         log = self.record(claim.node, claim.epoch)
         closed = self.claimed(replace(claim, state=state, log=log, nonce="end"), onto=self.refs[CLAIM + "m"])
@@ -306,7 +306,7 @@ def test_a_claim_that_was_put_back_is_no_result() -> None:
     story = Story().filed()
     story.push({CLAIM + "m": story.claimed(FIRST)})
     released = Attempt(number=1, state="released", node="north")
-    story.ended(FIRST, state=Hold.RELEASED).folded(replace(QUEUED, epoch=1, attempts=(released,)))
+    story.ended(FIRST, state=ClaimState.RELEASED).folded(replace(QUEUED, epoch=1, attempts=(released,)))
     story.push({CLAIM + "m": story.claimed(replace(FIRST, node="south", epoch=2, nonce="x"))})
     done = Attempt(number=1, state="done", node="south")
     story.ended(replace(FIRST, node="south", epoch=2, nonce="x")).folded(replace(DONE, attempts=(released, done)))

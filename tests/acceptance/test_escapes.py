@@ -25,11 +25,11 @@ import pytest
 
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.adapters.sandbox.none import NoSandbox
-from orchestrator.chat.tools.workspace import Grounds
-from orchestrator.core.ports.agent import LINE_PORT, Confinement, Sandbox
-from orchestrator.execution.egress.proxy import Line, open_line
-from orchestrator.execution.process.runner import Ending, Ran, run
-from orchestrator.execution.workspace.attempt_dirs import Folders, Label
+from orchestrator.chat.tools.workspace import ChatWorkspaces
+from orchestrator.core.ports.agent import PROXY_PORT, Confinement, Sandbox
+from orchestrator.execution.egress.proxy import EgressProxy, open_egress_proxy
+from orchestrator.execution.process.runner import CommandResult, Ending, run
+from orchestrator.execution.workspace.attempt_dirs import AttemptDirs, AttemptLabel
 from orchestrator.execution.workspace.clone import Workspaces
 from tests.conftest import lacking
 from tests.orchestrator.execution.egress.conftest import ANTHROPIC
@@ -52,7 +52,7 @@ class World:
         """The run's own."""
         return self.folder / "attempt" / "tree"
 
-    def run(self, sandbox: Sandbox, program: str, *, timeout: float = 20, **rest: object) -> Ran:
+    def run(self, sandbox: Sandbox, program: str, *, timeout: float = 20, **rest: object) -> CommandResult:
         """Runs a Python program; what it must know of the world is in `w`."""
         start = "import json, os, socket, sys; w = json.loads(os.environ['WORLD'])\n"
         return self.command(sandbox, [PYTHON, "-c", start + program], timeout=timeout, **rest)
@@ -65,7 +65,7 @@ class World:
         timeout: float = 20,
         environment: Mapping[str, str] | None = None,
         **rest: object,
-    ) -> Ran:
+    ) -> CommandResult:
         """Runs a command line."""
         environment = {
             "PATH": "/usr/bin:/bin",
@@ -396,7 +396,7 @@ def test_many_small_files(world: World, bubblewrap: Bubblewrap) -> None:
 
 def test_full_disk(world: World, bubblewrap: Bubblewrap, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run is ended before the disk is full, whoever fills it, and that is another reason than its own excess."""
-    monkeypatch.setattr("orchestrator.execution.footprint.LEAST_FREE", 1 << 60)
+    monkeypatch.setattr("orchestrator.execution.process.resource_watch.MIN_FREE_BYTES", 1 << 60)
     ran = world.command(bubblewrap, ["sleep", "20"])
     assert ran.ending is Ending.DISK
     assert ran.why.startswith("the disk is full: ")
@@ -449,8 +449,10 @@ def test_set_user_id(world: World, bubblewrap: Bubblewrap) -> None:
 
 def test_set_user_id_outside(tmp_path: Path) -> None:
     """Nor outside: no other user gets into the folder in which a run leaves such a program."""
-    attempt, _ = Folders(tmp_path / "work").open(Label(mission="fix", epoch=1, attempt=1))
-    Grounds(folder=tmp_path / "chats", workspaces=Workspaces(cache=tmp_path)).open("one", None, threading.Event())
+    attempt, _ = AttemptDirs(tmp_path / "work").open(AttemptLabel(mission="fix", epoch=1, attempt=1))
+    ChatWorkspaces(folder=tmp_path / "chats", workspaces=Workspaces(cache=tmp_path)).open(
+        "one", None, threading.Event()
+    )
     for each in (attempt, tmp_path / "chats" / "one"):
         assert each.stat().st_mode & 0o077 == 0
 
@@ -480,7 +482,7 @@ BY_LINE = {
     "a call for another API": "POST /openai/v1/responses HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{{}}",
 }
 SAY = (
-    f"s = socket.create_connection(('127.0.0.1', {LINE_PORT}), 5); s.sendall(w['say'].encode('latin-1'))\n"
+    f"s = socket.create_connection(('127.0.0.1', {PROXY_PORT}), 5); s.sendall(w['say'].encode('latin-1'))\n"
     "s.settimeout(5); print(s.makefile('rb').readline().decode(), end='')"
 )
 
@@ -514,9 +516,9 @@ def test_the_line_works(world: World, bubblewrap: Bubblewrap) -> None:
         assert stand.asked[0].headers["x-api-key"] == KEY
 
 
-def _line(world: World, url: str, hosts: list[str]) -> AbstractContextManager[Line]:
+def _line(world: World, url: str, hosts: list[str]) -> AbstractContextManager[EgressProxy]:
     environ = {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": KEY}
-    return open_line(world.folder / "attempt", upstreams=[ANTHROPIC], hosts=hosts, environ=environ)
+    return open_egress_proxy(world.folder / "attempt", upstreams=[ANTHROPIC], hosts=hosts, environ=environ)
 
 
 def _nobody_left(world: World) -> None:

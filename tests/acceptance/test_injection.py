@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 
-from handoff.agents_file import BEGIN, END, extended, removed
+from handoff.agents_file import BEGIN, END, insert_handoff, remove_handoff
 from handoff.budget_fit import LEFT_OUT
 from handoff.entry import SECTIONS, parse_log
 from handoff.memo import parse_memo
@@ -20,9 +20,9 @@ from missions import frontmatter
 from missions.document import RESULT_MARK
 from missions.mission import Status
 from orchestrator.core.ports.agent import Outcome
-from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.journal import context
-from orchestrator.workflow.journal.log import Outsider
+from orchestrator.workflow.journal.log import ExternalAgent
 from tests.acceptance.fleets import Fleet, command
 from tests.journals import BRIEFING, BRIEFING_PATH, SHOP_LOG, logbook, memos, reviews
 from tests.ledgers import NOON, Peer, Town, working
@@ -85,9 +85,9 @@ def standing(text: str) -> list[str]:
     return [rule for rule in rules if rule != LEFT_OUT]
 
 
-def given(ledger: Ledger, project: str = "shop", budget: int = 100_000) -> dict[str, str]:
+def given(ledger: LedgerSnapshot, project: str = "shop", budget: int = 100_000) -> dict[str, str]:
     """What an instance is given, tier by tier."""
-    made = context.assembled(ledger, project, "Go on.", now=NOON, budget=budget, count=context.estimate)
+    made = context.assemble_context(ledger, project, "Go on.", now=NOON, budget=budget, count=context.estimate_tokens)
     found = re.findall(r"^<shiftbook:(\w+)>\n(.*?)^</shiftbook:\1>$", made.text, re.MULTILINE | re.DOTALL)
     assert [name for name, _ in found].count("log") <= 1
     return dict(found)
@@ -166,7 +166,7 @@ def test_what_an_agent_from_outside_appends(attack: str, tmp_path: Path) -> None
     ada = place.peer("ada")
     before = rules_of(ada)
     book = logbook(ada, tmp_path)
-    by = Outsider(agent="mcp-x", node="desk", model=attack)
+    by = ExternalAgent(agent="mcp-x", node="desk", model=attack)
     made = book.add(dict.fromkeys(SECTIONS, attack), project="shop", title=attack, mission=attack, by=by)
     (entry,) = parse_log(ada.text(SHOP_LOG)).entries
     assert (entry.entry_id, entry.agent, entry.node) == (made.entry_id, "mcp-x", "desk")
@@ -184,10 +184,10 @@ def test_what_goes_into_an_agents_file(attack: str) -> None:
     place = town()
     ada = place.peer("ada")
     ada.push({SHOP_LOG: f"# Session log\n\n{attack}\n"})
-    made = context.assembled(ada.ledger(), "shop", "", now=NOON, budget=9000, count=context.estimate)
-    text = extended("# Us\n", made.head + made.log)
-    assert removed(text) == "# Us\n"
-    assert extended(text, "new") == extended("# Us\n", "new")
+    made = context.assemble_context(ada.ledger(), "shop", "", now=NOON, budget=9000, count=context.estimate_tokens)
+    text = insert_handoff("# Us\n", made.head + made.log)
+    assert remove_handoff(text) == "# Us\n"
+    assert insert_handoff(text, "new") == insert_handoff("# Us\n", "new")
 
 
 def test_a_real_run_and_a_real_client(fleet: Fleet) -> None:

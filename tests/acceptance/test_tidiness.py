@@ -12,7 +12,7 @@ import os
 import pytest
 
 from missions.document import with_fields
-from orchestrator.execution.workspace.disk_usage import taken
+from orchestrator.execution.workspace.disk_usage import folder_bytes
 from tests.acceptance.fleets import Fleet, command
 
 MANY = int(os.environ.get("SHIFTBOOK_MISSIONS", "20"))
@@ -57,8 +57,8 @@ def project(fleet: Fleet) -> None:
 def used(fleet: Fleet) -> dict[str, int]:
     """Bytes of what each node keeps beside its copy of the ledger and its database."""
     folders = [(node, name) for node in NODES for name in ("work", "chats", "cache")]
-    return {f"{node}/{name}": taken(fleet.folder / node / name) for node, name in folders} | {
-        "tmp": taken(fleet.folder / "tmp")
+    return {f"{node}/{name}": folder_bytes(fleet.folder / node / name) for node, name in folders} | {
+        "tmp": folder_bytes(fleet.folder / "tmp")
     }
 
 

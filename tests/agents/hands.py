@@ -12,7 +12,7 @@ from orchestrator.adapters.agents.codex import Codex
 from orchestrator.adapters.agents.gemini import Gemini
 from orchestrator.adapters.agents.opencode import OpenCode
 from orchestrator.execution.programs.model_apis import ANTHROPIC, GEMINI, OPENAI
-from orchestrator.execution.programs.port import Program, Upstream
+from orchestrator.execution.programs.port import ModelApi, Program
 from tests.agents.standin import Turn
 
 
@@ -24,7 +24,7 @@ class Hands:
     """
 
     program: Program
-    upstream: Upstream
+    upstream: ModelApi
     write: Callable[[str, str], Turn]
     shell: Callable[[str], Turn] | None
     limited: Program | None = None

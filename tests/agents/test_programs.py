@@ -29,11 +29,11 @@ from pathlib import Path
 import pytest
 
 from missions.mission import Mission
-from orchestrator.adapters.agents.program_agent import CodingAgent
+from orchestrator.adapters.agents.program_agent import ProgramAgent
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
-from orchestrator.core.ports.agent import Job, Meter, Outcome, Project, Unmetered, Usage
-from orchestrator.execution.attempt import Attempts
-from orchestrator.execution.programs.port import Brief, Launch, Program, Reading
+from orchestrator.core.ports.agent import AgentJob, Meter, Outcome, Project, Unmetered, Usage
+from orchestrator.execution.attempt import AttemptRunner
+from orchestrator.execution.programs.port import Launch, OutputParser, Program, RoundRequest
 from orchestrator.execution.workspace.clone import Workspaces
 from tests.agents.conftest import CACHE
 from tests.agents.hands import HANDS, Hands
@@ -106,7 +106,7 @@ class Desk:
             agent=hands.program.name,
             timeout_seconds=200,
         )
-        job = Job(
+        job = AgentJob(
             mission=mission,
             attempt=1,
             project=Project(name="shop", url=str(self.server.folder), test=test),
@@ -116,10 +116,10 @@ class Desk:
             meter=meter or Unmetered(),
             rounds=rounds,
         )
-        attempts = Attempts(
+        attempts = AttemptRunner(
             sandbox=self.sandbox, workspaces=Workspaces(cache=self.tmp / "cache"), node="desk", linger=self.linger
         )
-        return CodingAgent(program=program or hands.program, attempts=attempts).run(job, stop or threading.Event())
+        return ProgramAgent(program=program or hands.program, attempts=attempts).run(job, stop or threading.Event())
 
     def output(self) -> str:
         """All that the program wrote, for the message of a test that fails."""
@@ -277,11 +277,11 @@ class Hanging:
     def version(self) -> str:
         return self.real.version()
 
-    def launch(self, brief: Brief) -> Launch:
+    def launch(self, brief: RoundRequest) -> Launch:
         launch = self.real.launch(brief)
         return replace(launch, argv=("/bin/sh", "-c", '"$@"; sleep 600', "hanging", *launch.argv))
 
-    def reading(self) -> Reading:
+    def reading(self) -> OutputParser:
         return self.real.reading()
 
 

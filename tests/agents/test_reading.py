@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from orchestrator.adapters.agents.aider import Aider
 from orchestrator.adapters.agents.claude import Claude
 from orchestrator.adapters.agents.codex import Codex
-from orchestrator.adapters.agents.codex import spent as spent_before
+from orchestrator.adapters.agents.codex import thread_usage as spent_before
 from orchestrator.adapters.agents.gemini import Gemini
 from orchestrator.adapters.agents.opencode import OpenCode
-from orchestrator.execution.programs.error_kinds import trouble_of
-from orchestrator.execution.programs.home_files import lend, put
+from orchestrator.execution.programs.error_kinds import error_kind
+from orchestrator.execution.programs.home_files import copy_login_file, write_home_file
 from orchestrator.execution.programs.model_apis import with_keys
-from orchestrator.execution.programs.port import Brief, Program, Told, Trouble
+from orchestrator.execution.programs.port import ErrorKind, ParsedOutput, Program, RoundRequest
 
 PROGRAMS: tuple[Program, ...] = (Claude(), Codex(), Gemini(), OpenCode(), Aider())
 WORDS = st.sampled_from(
@@ -108,7 +108,7 @@ def test_monsters(program: Program, line: str) -> None:
     assert not reading.told(None).ended
 
 
-def told(program: Program, *lines: str, code: int = 0) -> Told:
+def told(program: Program, *lines: str, code: int = 0) -> ParsedOutput:
     """What these lines tell."""
     reading = program.reading()
     for line in lines:
@@ -126,7 +126,7 @@ def test_aider_tries_again() -> None:
         "Retrying in 32.0 seconds...",
     )
     found = told(Aider(), *lines)
-    assert (found.ended, found.trouble, found.usage.model) == (False, Trouble.QUOTA, "claude-sonnet-4-5")
+    assert (found.ended, found.trouble, found.usage.model) == (False, ErrorKind.QUOTA, "claude-sonnet-4-5")
     spent = "Tokens: 1.1k sent, 100 cache hit, 50 received. Cost: $0.0038 message, $0.0038 session."
     over = told(Aider(), *lines, spent)
     assert (over.ended, over.trouble, over.error) == (True, None, "")
@@ -152,26 +152,26 @@ def test_claude_errors_are_successes() -> None:
         '"result":"Failed to authenticate. API Error: 401 bad key","total_cost_usd":0,"permission_denials":[]}'
     )
     found = told(Claude(), line, code=1)
-    assert (found.ended, found.trouble, found.session) == (True, Trouble.LOGIN, "s")
+    assert (found.ended, found.trouble, found.session) == (True, ErrorKind.LOGIN, "s")
 
 
 @pytest.mark.parametrize(
     ("said", "status", "trouble"),
     [
-        ("budget: budget of the mission reached: $1.00 of $1.00", 403, Trouble.BUDGET),
-        ("POST /v1/files is not a call that is counted, so it is not passed on", 403, Trouble.API),
-        ("Credit balance is too low", 400, Trouble.QUOTA),
-        ("exceeded retry limit, last status: 429 Too Many Requests", 0, Trouble.QUOTA),
-        ("You have hit your usage limit.", 0, Trouble.QUOTA),
-        ("Missing environment variable: `OPENAI_API_KEY`.", 0, Trouble.LOGIN),
-        ("unexpected status 401 Unauthorized", 0, Trouble.LOGIN),
-        ("no such file", 403, Trouble.LOGIN),
-        ("Overloaded", 529, Trouble.API),
+        ("budget: budget of the mission reached: $1.00 of $1.00", 403, ErrorKind.BUDGET),
+        ("POST /v1/files is not a call that is counted, so it is not passed on", 403, ErrorKind.API),
+        ("Credit balance is too low", 400, ErrorKind.QUOTA),
+        ("exceeded retry limit, last status: 429 Too Many Requests", 0, ErrorKind.QUOTA),
+        ("You have hit your usage limit.", 0, ErrorKind.QUOTA),
+        ("Missing environment variable: `OPENAI_API_KEY`.", 0, ErrorKind.LOGIN),
+        ("unexpected status 401 Unauthorized", 0, ErrorKind.LOGIN),
+        ("no such file", 403, ErrorKind.LOGIN),
+        ("Overloaded", 529, ErrorKind.API),
     ],
 )
-def test_troubles(said: str, status: int, trouble: Trouble) -> None:
+def test_troubles(said: str, status: int, trouble: ErrorKind) -> None:
     """Errors as the programs word them, by kind."""
-    assert trouble_of(said, status) is trouble
+    assert error_kind(said, status) is trouble
 
 
 def test_missing_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_launch_shows_nothing(session: str, monkeypatch: pytest.MonkeyPatch, tmp
     for key in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"):
         monkeypatch.setenv(key, "the-secret")
     for program in PROGRAMS:
-        launch = program.launch(Brief(prompt="the-prompt", tree=tree, home=home, session=session))
+        launch = program.launch(RoundRequest(prompt="the-prompt", tree=tree, home=home, session=session))
         assert not [word for word in launch.argv if "the-prompt" in word or "the-secret" in word]
         assert "the-secret" not in str(dict(launch.environment))
         assert launch.upstreams
@@ -221,12 +221,12 @@ def test_a_persons_log_in_is_lent(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     (person / ".codex").mkdir()
     (person / ".codex" / "auth.json").write_text("one")
     assert Codex().missing() is None
-    launch = Codex().launch(Brief(prompt="p", tree=tmp_path, home=home))
+    launch = Codex().launch(RoundRequest(prompt="p", tree=tmp_path, home=home))
     lent = home / ".codex" / "auth.json"
     assert (lent.read_text(), lent.stat().st_mode & 0o777, launch.upstreams) == ("one", 0o600, ())
     assert "chatgpt.com:443" in launch.hosts
     lent.write_text("renewed")
-    assert lend(home, ".codex/auth.json")
+    assert copy_login_file(home, ".codex/auth.json")
     assert lent.read_text() == "renewed"
 
 
@@ -237,13 +237,13 @@ def test_a_home_that_is_a_trap(tmp_path: Path) -> None:
     precious.mkdir()
     (precious / "settings.json").write_text("mine")
     (home / ".gemini").symlink_to(precious)
-    assert put(home, ".gemini/settings.json", "new").read_text() == "new"
+    assert write_home_file(home, ".gemini/settings.json", "new").read_text() == "new"
     (home / "file").symlink_to(precious / "settings.json")
-    put(home, "file", "new")
+    write_home_file(home, "file", "new")
     (home / "folder").mkdir()
-    put(home, "folder", "new")
+    write_home_file(home, "folder", "new")
     os.mkfifo(home / "pipe")
-    put(home, "pipe", "new")
+    write_home_file(home, "pipe", "new")
     assert {(home / name).read_text() for name in ("file", "folder", "pipe")} == {"new"}
     assert (precious / "settings.json").read_text() == "mine"
 

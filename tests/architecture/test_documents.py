@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 import pytest
 
-from missions.fields import Fields
+from missions.fields import MissionFields
 from orchestrator.cli import cli
 from orchestrator.core.settings import Settings
-from orchestrator.ledger.config.fleet_toml import BusPart, Charter, FleetPart, ProjectPart, TrustPart
+from orchestrator.ledger.config.fleet_toml import BusPart, FleetConfig, FleetPart, ProjectPart, TrustPart
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = {path.name: path.read_text(encoding="utf-8") for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]}
@@ -58,12 +58,12 @@ def test_every_setting_is_in_the_documents() -> None:
 
 def test_every_field_of_a_mission_is_in_the_documents() -> None:
     """docs/missions.md names each front-matter field."""
-    assert [name for name in Fields.model_fields if f"`{name}`" not in DOCUMENTS["missions.md"]] == []
+    assert [name for name in MissionFields.model_fields if f"`{name}`" not in DOCUMENTS["missions.md"]] == []
 
 
 def test_every_key_of_the_fleets_file_is_in_the_documents() -> None:
     """docs/settings.md names each key of fleet.toml, with its table."""
-    parts = {name: field.annotation for name, field in Charter.model_fields.items() if name != "projects"}
+    parts = {name: field.annotation for name, field in FleetConfig.model_fields.items() if name != "projects"}
     keys = [f"{table}.{key}" for table, part in parts.items() for key in part.model_fields]  # type: ignore[union-attr]
     keys += [f"projects.NAME.{key}" for key in ProjectPart.model_fields]
     assert {FleetPart, BusPart, TrustPart} <= set(parts.values())

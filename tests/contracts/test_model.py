@@ -17,10 +17,10 @@ import pytest
 from orchestrator.adapters.models.llamacpp import LlamaCpp
 from orchestrator.adapters.models.model_file import ModelFile
 from orchestrator.adapters.models.ollama import OllamaServer
-from orchestrator.adapters.models.openai import Server
+from orchestrator.adapters.models.openai import OpenAIServer
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
-from orchestrator.core.ports.agent import Embedder, Generation, Message, Model, Prompt
+from orchestrator.core.ports.agent import Embedder, Generation, Model, Prompt, PromptMessage
 from tests.llama_server import Llama
 from tests.ollama_shim import Shim
 from tests.servers import free_port
@@ -63,13 +63,13 @@ def keeping(request: pytest.FixtureRequest) -> Model:
 @pytest.fixture
 def openai(llama: Llama) -> Model:
     """A real llama.cpp server, by its OpenAI-compatible routes."""
-    return Server(url=llama.url, key=llama.key).open("")
+    return OpenAIServer(url=llama.url, key=llama.key).open("")
 
 
 @pytest.fixture
 def openai_vectors(llama_vectors: Llama) -> Model:
     """The same, for vectors."""
-    return Server(url=llama_vectors.url, key=llama_vectors.key).open("")
+    return OpenAIServer(url=llama_vectors.url, key=llama_vectors.key).open("")
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def ask(
     **more: Any,
 ) -> Generation:
     """One answer."""
-    messages = Message(role="system", content=known), Message(role="user", content=question)
+    messages = PromptMessage(role="system", content=known), PromptMessage(role="user", content=question)
     asked = Prompt(messages=messages, max_tokens=max_tokens, stop=stop_at, **more)
     return model.generate(asked, on_text=on_text, stop=stop or threading.Event())
 
@@ -289,7 +289,7 @@ def test_warm(keeping: Model) -> None:
     """What was read ahead is not read again by the call that begins with it."""
     known = f"Warm. {KNOWN}"
     assert keeping.keeper
-    read = keeping.keeper.warm([Message(role="system", content=known)], "talk")
+    read = keeping.keeper.warm([PromptMessage(role="system", content=known)], "talk")
     made = ask(keeping, "What is in drawer 3?", known=known, conversation="talk")
     assert read.tokens_cached < 0.1 * read.tokens_in
     assert made.usage.tokens_cached > 0.9 * made.usage.tokens_in
@@ -301,7 +301,7 @@ def test_save_and_load(keeping: Model, gguf: Path, tmp_path: Path) -> None:
     keeper = keeping.keeper
     assert keeper
     assert not keeper.load(path, "fresh")
-    keeper.warm([Message(role="system", content=known)], "saved")
+    keeper.warm([PromptMessage(role="system", content=known)], "saved")
     assert keeper.save(path, "saved")
     assert path.stat().st_mode & 0o077 == 0
     other = type(keeping)(ModelFile(path=gguf), context_tokens=2048)  # type: ignore[call-arg]  # both take a file
@@ -332,7 +332,7 @@ def test_closed_twice(embedded: Model, llamacpp: Model, openai: Model, ollama: M
 
 def gone(url: str) -> list[Model]:
     """Models whose server is not there, or not one."""
-    return [Server(url=f"{url}/v1").open("x"), OllamaServer(host=url).open("x"), OllamaServer(host=url).open("")]
+    return [OpenAIServer(url=f"{url}/v1").open("x"), OllamaServer(host=url).open("x"), OllamaServer(host=url).open("")]
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from sync.errors import BranchMissing, HistoryRewritten, PushRefused, PushUncert
 from sync.git_remote import GitRemote
 from sync.memory_remote import MemoryRemote, MemoryServer
 from sync.objects import edit_tree, write_commit
-from sync.remote import Oid, Store, Update, Verdict
+from sync.remote import ObjectStore, Oid, PushVerdict, RefUpdate
 from tests.orchestrator.repositories import git
 from tests.servers import free_port, git_daemon, shiftbook_serve, smart_http
 
 MAIN, A, B, C = "refs/heads/main", "refs/shiftbook/claim/a", "refs/shiftbook/claim/b", "refs/shiftbook/claim/c"
-ACCEPTED, STALE, UNCHANGED = Verdict.ACCEPTED, Verdict.STALE, Verdict.UNCHANGED
+ACCEPTED, STALE, UNCHANGED = PushVerdict.ACCEPTED, PushVerdict.STALE, PushVerdict.UNCHANGED
 
 GIT = ("file", "daemon", "http", "own")
 COUNTER = itertools.count()
@@ -45,7 +45,7 @@ class Place:
             view.fetch()
         except BranchMissing:
             root = commit(view.store, "root")
-            assert view.push([Update(ref=MAIN, expect=None, new=root)]) == {MAIN: ACCEPTED}
+            assert view.push([RefUpdate(ref=MAIN, expect=None, new=root)]) == {MAIN: ACCEPTED}
             view.fetch()
         return view
 
@@ -57,7 +57,7 @@ class Place:
         path.chmod(0o755)
 
 
-def commit(store: Store, text: str, *parents: Oid) -> Oid:
+def commit(store: ObjectStore, text: str, *parents: Oid) -> Oid:
     """A commit that holds one file."""
     tree = edit_tree(store, None, {"text": text.encode()})
     assert tree is not None
@@ -151,15 +151,15 @@ def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     yield from _place(request.param, request, tmp_path)
 
 
-def new(ref: str, oid: Oid) -> Update:
+def new(ref: str, oid: Oid) -> RefUpdate:
     """Create-only."""
-    return Update(ref=ref, expect=None, new=oid)
+    return RefUpdate(ref=ref, expect=None, new=oid)
 
 
-def race(pushes: Sequence[Callable[[], Mapping[str, Verdict]]]) -> list[Mapping[str, Verdict]]:
+def race(pushes: Sequence[Callable[[], Mapping[str, PushVerdict]]]) -> list[Mapping[str, PushVerdict]]:
     """Starts all pushes at one moment and returns what came of each."""
     gate = threading.Barrier(len(pushes))
-    found: list[Mapping[str, Verdict] | BaseException] = [{}] * len(pushes)
+    found: list[Mapping[str, PushVerdict] | BaseException] = [{}] * len(pushes)
 
     def run(index: int) -> None:
         gate.wait()
@@ -217,7 +217,7 @@ def test_of_two_who_move_a_ref_from_one_value_exactly_one_wins(place: Place) -> 
     for view in views:
         view.fetch()
     oids = [commit(view.store, f"by {number}", old) for number, view in enumerate(views)]
-    moves = [Update(ref=A, expect=old, new=oid) for oid in oids]
+    moves = [RefUpdate(ref=A, expect=old, new=oid) for oid in oids]
     found = race([lambda v=v, m=m: v.push([m]) for v, m in zip(views, moves, strict=True)])
     assert sorted(each[A] for each in found) == [ACCEPTED, STALE]
 
@@ -240,11 +240,11 @@ def test_a_move_from_a_value_that_is_no_longer_there_is_refused(place: Place) ->
     one, two = place.ready(), place.ready()
     old, newer, late = (commit(one.store, text) for text in ("old", "newer", "late"))
     one.push([new(A, old)])
-    assert one.push([Update(ref=A, expect=old, new=newer)]) == {A: ACCEPTED}
+    assert one.push([RefUpdate(ref=A, expect=old, new=newer)]) == {A: ACCEPTED}
     assert two.fetch()[A] == newer
     again = commit(two.store, "late")
     assert again == late
-    assert two.push([Update(ref=A, expect=old, new=late)]) == {A: STALE}
+    assert two.push([RefUpdate(ref=A, expect=old, new=late)]) == {A: STALE}
     assert one.fetch()[A] == newer
 
 
@@ -253,8 +253,8 @@ def test_a_plain_update_needs_no_descent_only_the_expectation(place: Place) -> N
     view = place.ready()
     blobs = [view.store.put("blob", b"beat %d\n" % number) for number in range(3)]
     view.push([new(A, blobs[0])])
-    assert view.push([Update(ref=A, expect=blobs[0], new=blobs[1])]) == {A: ACCEPTED}
-    assert view.push([Update(ref=A, expect=blobs[0], new=blobs[2])]) == {A: STALE}
+    assert view.push([RefUpdate(ref=A, expect=blobs[0], new=blobs[1])]) == {A: ACCEPTED}
+    assert view.push([RefUpdate(ref=A, expect=blobs[0], new=blobs[2])]) == {A: STALE}
     assert view.fetch()[A] == blobs[1]
 
 
@@ -274,7 +274,7 @@ def test_the_same_object_again_is_unchanged_and_no_win(place: Place) -> None:
     assert commit(two.store, "same") == oid
     assert one.push([new(A, oid)]) == {A: ACCEPTED}
     assert two.push([new(A, oid)]) == {A: UNCHANGED}
-    assert two.push([Update(ref=A, expect=oid, new=oid)]) == {A: UNCHANGED}
+    assert two.push([RefUpdate(ref=A, expect=oid, new=oid)]) == {A: UNCHANGED}
 
 
 def test_a_ref_is_deleted_only_from_the_expected_value(place: Place) -> None:
@@ -283,10 +283,10 @@ def test_a_ref_is_deleted_only_from_the_expected_value(place: Place) -> None:
     old, newer = commit(one.store, "old"), commit(one.store, "newer")
     one.push([new(A, old)])
     two.fetch()
-    one.push([Update(ref=A, expect=old, new=newer)])
-    assert two.push([Update(ref=A, expect=old, new=None)]) == {A: STALE}
+    one.push([RefUpdate(ref=A, expect=old, new=newer)])
+    assert two.push([RefUpdate(ref=A, expect=old, new=None)]) == {A: STALE}
     assert one.fetch()[A] == newer
-    assert one.push([Update(ref=A, expect=newer, new=None)]) == {A: ACCEPTED}
+    assert one.push([RefUpdate(ref=A, expect=newer, new=None)]) == {A: ACCEPTED}
     assert A not in one.fetch()
 
 
@@ -296,7 +296,7 @@ def test_deleting_what_is_gone_is_stale(place: Place) -> None:
     oid = commit(one.store, "x")
     one.push([new(A, oid)])
     two.fetch()
-    gone = Update(ref=A, expect=oid, new=None)
+    gone = RefUpdate(ref=A, expect=oid, new=None)
     assert one.push([gone]) == {A: ACCEPTED}
     other = commit(two.store, "y")
     assert two.push([gone]) == {A: STALE}
@@ -310,8 +310,8 @@ def test_updating_what_is_gone_is_stale(place: Place) -> None:
     oid = commit(one.store, "x")
     one.push([new(A, oid)])
     two.fetch()
-    one.push([Update(ref=A, expect=oid, new=None)])
-    assert two.push([Update(ref=A, expect=oid, new=commit(two.store, "y", oid))]) == {A: STALE}
+    one.push([RefUpdate(ref=A, expect=oid, new=None)])
+    assert two.push([RefUpdate(ref=A, expect=oid, new=commit(two.store, "y", oid))]) == {A: STALE}
     assert A not in one.fetch()
 
 
@@ -320,11 +320,11 @@ def test_an_atomic_push_is_all_or_none(place: Place) -> None:
     view = place.ready()
     first, second = commit(view.store, "1"), commit(view.store, "2")
     view.push([new(A, first), new(B, first)])
-    moves = [Update(ref=A, expect=second, new=None), Update(ref=B, expect=first, new=second), new(C, second)]
+    moves = [RefUpdate(ref=A, expect=second, new=None), RefUpdate(ref=B, expect=first, new=second), new(C, second)]
     assert view.push(moves, atomic=True) == dict.fromkeys((A, B, C), STALE)
     refs = view.fetch()
     assert (refs[A], refs[B], C in refs) == (first, first, False)
-    moves[0] = Update(ref=A, expect=first, new=None)
+    moves[0] = RefUpdate(ref=A, expect=first, new=None)
     assert view.push(moves, atomic=True) == dict.fromkeys((A, B, C), ACCEPTED)
     refs = view.fetch()
     assert (A in refs, refs[B], refs[C]) == (False, second, second)
@@ -355,7 +355,9 @@ def test_the_branch_and_the_refs_move_in_one_atomic_push(place: Place) -> None:
     one.push([new(A, held)])
     two.fetch()
     mine, theirs = commit(one.store, "mine", root), commit(two.store, "theirs", root)
-    folds = [[Update(ref=MAIN, expect=root, new=oid), Update(ref=A, expect=held, new=None)] for oid in (mine, theirs)]
+    folds = [
+        [RefUpdate(ref=MAIN, expect=root, new=oid), RefUpdate(ref=A, expect=held, new=None)] for oid in (mine, theirs)
+    ]
     assert one.push(folds[0], atomic=True) == {MAIN: ACCEPTED, A: ACCEPTED}
     assert two.push(folds[1], atomic=True)[MAIN] is STALE
     assert two.fetch()[MAIN] == mine
@@ -367,7 +369,7 @@ def test_deleted_refs_are_gone_from_the_next_fetch(place: Place) -> None:
     oid = commit(one.store, "x")
     one.push([new(A, oid), new(B, oid)])
     assert {A, B} <= set(two.fetch())
-    one.push([Update(ref=A, expect=oid, new=None)])
+    one.push([RefUpdate(ref=A, expect=oid, new=None)])
     refs = two.fetch()
     assert (A in refs, B in refs) == (False, True)
 
@@ -388,7 +390,7 @@ def test_a_look_tells_where_the_branch_stands_and_brings_nothing(place: Place) -
     root = one.fetch()[MAIN]
     assert two.tip() == root
     made = commit(one.store, "next", root)
-    one.push([Update(ref=MAIN, expect=root, new=made)])
+    one.push([RefUpdate(ref=MAIN, expect=root, new=made)])
     assert two.tip() == made
     assert two.seen()[MAIN] == root
 
@@ -398,10 +400,10 @@ def test_a_rewritten_branch_raises_and_keeps_raising(place: Place) -> None:
     one, two = place.ready(), place.ready()
     root = one.fetch()[MAIN]
     good = commit(one.store, "good", root)
-    one.push([Update(ref=MAIN, expect=root, new=good)])
+    one.push([RefUpdate(ref=MAIN, expect=root, new=good)])
     assert two.fetch()[MAIN] == good
     bad = commit(one.store, "bad", root)
-    one.push([Update(ref=MAIN, expect=good, new=bad)])
+    one.push([RefUpdate(ref=MAIN, expect=good, new=bad)])
     for _ in range(3):
         with pytest.raises(HistoryRewritten):
             two.fetch()
@@ -413,12 +415,12 @@ def test_a_branch_that_went_forward_is_followed_again_after_a_rewrite_was_undone
     one, two = place.ready(), place.ready()
     root = one.fetch()[MAIN]
     good, bad = commit(one.store, "good", root), commit(one.store, "bad", root)
-    one.push([Update(ref=MAIN, expect=root, new=good)])
+    one.push([RefUpdate(ref=MAIN, expect=root, new=good)])
     two.fetch()
-    one.push([Update(ref=MAIN, expect=good, new=bad)])
+    one.push([RefUpdate(ref=MAIN, expect=good, new=bad)])
     with pytest.raises(HistoryRewritten):
         two.fetch()
-    one.push([Update(ref=MAIN, expect=bad, new=good)])
+    one.push([RefUpdate(ref=MAIN, expect=bad, new=good)])
     assert two.fetch()[MAIN] == good
 
 
@@ -427,9 +429,9 @@ def test_a_restart_does_not_forget_what_was_seen(served: Place, tmp_path: Path) 
     one, two = served.ready(), served.ready()
     root = one.fetch()[MAIN]
     good, bad = commit(one.store, "good", root), commit(one.store, "bad", root)
-    one.push([Update(ref=MAIN, expect=root, new=good)])
+    one.push([RefUpdate(ref=MAIN, expect=root, new=good)])
     two.fetch()
-    one.push([Update(ref=MAIN, expect=good, new=bad)])
+    one.push([RefUpdate(ref=MAIN, expect=good, new=bad)])
     with pytest.raises(HistoryRewritten):
         two.fetch()
     assert isinstance(two, GitRemote)

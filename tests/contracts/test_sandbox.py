@@ -19,12 +19,12 @@ import pytest
 from orchestrator.adapters.sandbox import bubblewrap as confining
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.adapters.sandbox.none import NoSandbox
-from orchestrator.core.ports.agent import LINE_PORT, Confinement, Sandbox
-from orchestrator.execution.egress.proxy import listening
-from orchestrator.execution.process.runner import Ending, Ran, run
+from orchestrator.core.ports.agent import PROXY_PORT, Confinement, Sandbox
+from orchestrator.execution.egress.proxy import listening_socket
+from orchestrator.execution.process.runner import CommandResult, Ending, run
 from tests.conftest import lacking
 
-Shell = Callable[..., Ran]
+Shell = Callable[..., CommandResult]
 
 
 def shell(sandbox: Sandbox, folder: Path) -> Shell:
@@ -40,7 +40,7 @@ def shell(sandbox: Sandbox, folder: Path) -> Shell:
         timeout: float = 20,
         stop: threading.Event | None = None,
         **rest: object,
-    ) -> Ran:
+    ) -> CommandResult:
         env = {"PATH": "/usr/bin:/bin", **(environment or {})}
         confinement = Confinement(writable=tree, environment=env, **rest)  # type: ignore[arg-type]
         return run(
@@ -329,7 +329,7 @@ def echo(tmp_path: Path) -> Iterator[Path]:
                 return
             threading.Thread(target=serve, args=(connection,), daemon=True).start()
 
-    with listening(tmp_path / "line.sock") as server:
+    with listening_socket(tmp_path / "line.sock") as server:
         server.setblocking(True)
         threading.Thread(target=take, args=(server,), daemon=True).start()
         yield tmp_path / "line.sock"
@@ -353,7 +353,7 @@ print(len(s.makefile('rb').read()) == n)
 def test_line(anywhere: Shell, echo: Path) -> None:
     """What runs finds its line on its own loopback, at the address that its environment says, in both directions."""
     port = "int(__import__('os').environ['WAY'].rpartition(':')[2])"
-    way = {"WAY": f"http://127.0.0.1:{LINE_PORT}"}
+    way = {"WAY": f"http://127.0.0.1:{PROXY_PORT}"}
     assert anywhere(asking(port, WORDS), line=echo, environment=way).output == "HELLO\n"
     assert anywhere(asking(port, LARGE), line=echo, environment=way).output == "True\n"
 
@@ -362,7 +362,7 @@ def test_line_for_many(anywhere: Shell, echo: Path) -> None:
     """Many connections at once are served."""
     port = "int(__import__('os').environ['WAY'].rpartition(':')[2])"
     line = f"for i in $(seq 30); do {asking(port, WORDS)} & done; wait"
-    ran = anywhere(line, line=echo, environment={"WAY": f"http://127.0.0.1:{LINE_PORT}"}, timeout=60)
+    ran = anywhere(line, line=echo, environment={"WAY": f"http://127.0.0.1:{PROXY_PORT}"}, timeout=60)
     assert ran.output.split() == ["HELLO"] * 30
 
 
@@ -392,7 +392,7 @@ def test_line_ends_politely(anywhere: Shell, echo: Path, tmp_path: Path) -> None
     ran = anywhere(
         "trap '/bin/sh ask; exit 5' TERM; while :; do sleep 0.05; done",
         line=echo,
-        environment={"WAY": f"http://127.0.0.1:{LINE_PORT}"},
+        environment={"WAY": f"http://127.0.0.1:{PROXY_PORT}"},
         stop=stop,
     )
     assert (ran.ending, ran.exit_code) == (Ending.STOPPED, 5)
@@ -404,7 +404,7 @@ def test_line_ends_politely(anywhere: Shell, echo: Path, tmp_path: Path) -> None
 def test_line_is_nobody_elses(tmp_path: Path, echo: Path) -> None:
     """On a loopback that all users share, no other one can use a run's line."""
     program = "import os, time; print(os.environ['WAY'], flush=True); time.sleep(30)"
-    way = f"http://127.0.0.1:{LINE_PORT}"
+    way = f"http://127.0.0.1:{PROXY_PORT}"
     confinement = Confinement(writable=tmp_path, line=echo, environment={"WAY": way, "PATH": "/usr/bin:/bin"})
     command = adapter("none").command(["/usr/bin/python3", "-c", program], confinement)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(confinement.environment)) as process:
@@ -423,7 +423,9 @@ def test_line_leaves_nothing(anywhere: Shell, echo: Path) -> None:
     """The relay ends with its run."""
     anywhere("true", line=echo)
     over = time.monotonic() + 5
-    while any(str(echo) in _command(each) or str(confining.LINE) in _command(each) for each in Path("/proc").iterdir()):
+    while any(
+        str(echo) in _command(each) or str(confining.PROXY_SOCKET) in _command(each) for each in Path("/proc").iterdir()
+    ):
         assert time.monotonic() < over
         time.sleep(0.02)
 
@@ -442,7 +444,7 @@ def test_line_is_all(inside: Shell, listener: int, echo: Path) -> None:
 
 def test_without_a_line(inside: Shell, echo: Path) -> None:
     """Without one there is nobody at its port."""
-    assert inside(asking(str(LINE_PORT), WORDS)).exit_code != 0
+    assert inside(asking(str(PROXY_PORT), WORDS)).exit_code != 0
 
 
 def test_python_in_a_home(tmp_path: Path, echo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -462,7 +464,7 @@ def test_python_in_a_home(tmp_path: Path, echo: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(sys, "_base_executable", str(home / "bin" / version))
     monkeypatch.setattr(confining.sysconfig, "get_path", lambda name: str(home / "lib" / version))
     call = shell(Bubblewrap(), tmp_path)
-    ran = call(f"{asking(str(LINE_PORT), WORDS)}; cat {tmp_path}/person/secret {home}/secret; ls {home}", line=echo)
+    ran = call(f"{asking(str(PROXY_PORT), WORDS)}; cat {tmp_path}/person/secret {home}/secret; ls {home}", line=echo)
     assert ran.output.startswith("HELLO\n")
     assert "sesame" not in ran.output
     assert ran.output.split()[-2:] == ["bin", "lib"]

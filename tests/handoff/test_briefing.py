@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handoff.briefing import Add, Delta, Item, Resolve, Update, apply, is_standing, parse, print_briefing
+from handoff.briefing import Add, BriefingItem, Delta, Resolve, Update, apply, is_standing, parse, print_briefing
 
 REAL = Path(os.environ.get("SHIFTBOOK_SHARED") or Path(__file__).parents[3] / "shared") / "data" / "handoff-real"
 
@@ -31,7 +31,7 @@ BRIEFING = """# Briefing
 """  # noqa: W291  (a hard line break, as people write it)
 
 
-def the(text: str, words: str) -> Item:
+def the(text: str, words: str) -> BriefingItem:
     return next(item for item in parse(text) if words in item.text and item.item_id)
 
 
@@ -204,7 +204,7 @@ def cases(draw: st.DrawFn) -> tuple[str, list[Delta]]:
     """A text and deltas that mostly mean items of it."""
     text = draw(TEXTS)
     items = [item for item in parse(text) if item.item_id] or [
-        Item(item_id="a", text="x", section="S", standing=False, raw="x")
+        BriefingItem(item_id="a", text="x", section="S", standing=False, raw="x")
     ]
     deltas: list[Delta] = []
     for _ in range(draw(st.integers(0, 4))):

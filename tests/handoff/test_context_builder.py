@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handoff.context_builder import Assembly, assemble, remembering
+from handoff.context_builder import Assembly, assemble, memoised
 from handoff.entry import Entry, parse_log, render_entry
 from handoff.log import append_many
 from handoff.tiers import Tier
@@ -223,7 +223,7 @@ def test_only_what_can_fit_of_ten_thousand_entries_is_looked_at() -> None:
         asked.append(text)
         return count(text)
 
-    counter = remembering(noting)
+    counter = memoised(noting)
     assemble(role="r", tiers=TIERS, task="t0", now="n", budget=8000, count=counter, log=log)
     assert len(asked) < 1000
     asked.clear()

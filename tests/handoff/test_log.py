@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from handoff.entry import Entry, parse_log, render_entry
 from handoff.errors import BadMonth
-from handoff.log import PREAMBLE, altered, append, append_many, rotate, union
+from handoff.log import PREAMBLE, altered_entries, append, append_many, rotate, union
 
 PROSE = [
     "",
@@ -63,7 +63,7 @@ def test_appending_twice_is_appending_once(text: str, number: int) -> None:
     assert append(once, entry(number)) == once
     assert ids(once) == ids(text) | {f"e{number}"}
     assert once.startswith(text)
-    assert altered(text, once) == []
+    assert altered_entries(text, once) == []
 
 
 def test_an_empty_log_is_given_a_preamble() -> None:
@@ -176,9 +176,9 @@ def test_a_foreign_entry_is_merged_as_it_stands() -> None:
 def test_altered_names_what_was_changed_or_removed() -> None:
     """A changed word and a missing entry are named; other line breaks are no change."""
     text = append_many("", map(entry, range(4)))
-    assert altered(text, append(text, entry(9)).replace("\n", "\r\n")) == []
-    assert altered(text, text.replace("fact 2", "fact two")) == ["e2"]
-    assert altered(text, append_many("", map(entry, (0, 1, 3)))) == ["e2"]
+    assert altered_entries(text, append(text, entry(9)).replace("\n", "\r\n")) == []
+    assert altered_entries(text, text.replace("fact 2", "fact two")) == ["e2"]
+    assert altered_entries(text, append_many("", map(entry, (0, 1, 3)))) == ["e2"]
 
 
 @given(LOGS, st.sampled_from(["2026-01", "2026-05", "2027-01"]))
@@ -190,7 +190,10 @@ def test_rotation_loses_nothing(text: str, month: str) -> None:
     assert all(name < month for name in months)
     assert all(one.when[:7] == name for name, part in months.items() for one in parse_log(part).entries)
     assert rotate(kept, month) == (kept, {})
-    assert altered(text, append_many(kept, [one for part in months.values() for one in parse_log(part).entries])) == []
+    assert (
+        altered_entries(text, append_many(kept, [one for part in months.values() for one in parse_log(part).entries]))
+        == []
+    )
 
 
 def test_rotation_leaves_remarks_and_undated_entries() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from handoff.errors import BadId, BadTime, MemoUnreadable
 from handoff.markdown import tidy
-from handoff.memo import SUMMARY_LENGTH, Memo, memo_from_result, memo_path, parse_memo, render_memo, shortened
+from handoff.memo import MAX_SUMMARY_CHARS, Memo, memo_from_result, memo_path, parse_memo, render_memo, shorten
 
 ODD = st.sampled_from(
     ["## Key findings", "- x", "---", "```", "> q", "a: b", "[1, 2]", "\x85", "\u2028", "\x7f", "🏭", "ü"]
@@ -142,7 +142,7 @@ def test_no_answer_is_no_lie() -> None:
 @settings(deadline=None)
 def test_shortening_ends_after_a_whole_word(text: str, length: int) -> None:
     """A shortened text fits, begins like the text and shows that something is missing."""
-    short = shortened(text, length)
+    short = shorten(text, length)
     assert len(short) <= length
     assert text.startswith(short.removesuffix("…") if short != text else text)
     assert short == text or short.endswith("…")
@@ -152,5 +152,5 @@ def test_a_long_sentence_is_not_cut_inside_a_word() -> None:
     """What is left of a long sentence consists of whole words."""
     words = "extraordinarily " * 60
     summary = result(words).summary
-    assert len(summary) <= SUMMARY_LENGTH
+    assert len(summary) <= MAX_SUMMARY_CHARS
     assert {*summary.removesuffix("…").split()} == {"extraordinarily"}

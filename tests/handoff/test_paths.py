@@ -2,7 +2,7 @@
 
 import pytest
 
-from handoff.paths import is_missing, joined, link_targets, named_paths
+from handoff.paths import is_missing, link_targets, named_paths, resolve_path
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_a_path_is_there_if_a_file_ends_so() -> None:
     assert not is_missing("app/main.py", files)
     assert not is_missing("use.md", files, "docs")
     assert is_missing("pp/main.py", files)
-    assert joined("docs/a", "../b/./c.md") == "docs/b/c.md"
+    assert resolve_path("docs/a", "../b/./c.md") == "docs/b/c.md"

@@ -7,8 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handoff.errors import KnowledgeUnreadable
-from handoff.knowledge import Knowledge, Mention, State, parse_knowledge, render_knowledge, slug_of, with_lessons
-from handoff.promotion import Lesson, Standing, contradict, decided, lessons, same, settled
+from handoff.knowledge import (
+    Knowledge,
+    LessonMention,
+    LessonState,
+    parse_knowledge,
+    render_knowledge,
+    slug_of,
+    with_lessons,
+)
+from handoff.promotion import (
+    Lesson,
+    LessonStanding,
+    apply_decision,
+    contradict,
+    is_same_lesson,
+    lessons,
+    update_knowledge,
+)
 
 NOW, LATER = "2026-11-21T12:00:00Z", "2026-11-22T12:00:00Z"
 CACHE = "Clear the build cache before a release"
@@ -16,9 +32,9 @@ CACHE = "Clear the build cache before a release"
 
 def mention(
     text: str, number: int, *, mission: str = "", project: str = "", when: str = "", marked: bool = False
-) -> Mention:
+) -> LessonMention:
     """A memo's lesson."""
-    return Mention(
+    return LessonMention(
         text=text,
         memo_id=f"m{number}",
         mission=mission or f"m{number}",
@@ -28,7 +44,9 @@ def mention(
     )
 
 
-def of(*mentions: Mention, known: tuple[Knowledge, ...] = (), missions: int = 2, projects: int = 2) -> list[Lesson]:
+def of(
+    *mentions: LessonMention, known: tuple[Knowledge, ...] = (), missions: int = 2, projects: int = 2
+) -> list[Lesson]:
     return lessons(mentions, known, missions=missions, projects=projects)
 
 
@@ -42,7 +60,7 @@ def of(*mentions: Mention, known: tuple[Knowledge, ...] = (), missions: int = 2,
 )
 def test_near_duplicates_are_one_lesson(one: str, other: str) -> None:
     """Order, small words and endings do not matter."""
-    assert same(one, other)
+    assert is_same_lesson(one, other)
     assert not contradict(one, other)
 
 
@@ -59,7 +77,7 @@ def test_contradictions_are_seen_from_either_side(one: str, other: str) -> None:
     """A negation, a number or an opposite tells two lessons apart that are otherwise the same."""
     assert contradict(one, other)
     assert contradict(other, one)
-    assert not same(one, other)
+    assert not is_same_lesson(one, other)
 
 
 @pytest.mark.parametrize(
@@ -72,29 +90,29 @@ def test_contradictions_are_seen_from_either_side(one: str, other: str) -> None:
 )
 def test_lessons_about_other_things_are_neither(one: str, other: str) -> None:
     """Few common words: two lessons."""
-    assert not same(one, other)
+    assert not is_same_lesson(one, other)
     assert not contradict(one, other)
 
 
 def test_a_lesson_is_due_when_enough_missions_or_projects_saw_it_or_a_person_marked_it() -> None:
     """Twice in one mission is once; the bars are settings."""
     once = [mention(CACHE, 1), mention(CACHE, 2, mission="m1")]
-    assert [one.standing for one in of(*once)] == [Standing.CANDIDATE]
-    assert [one.standing for one in of(*once, mention(CACHE, 3))] == [Standing.DUE]
-    assert [one.standing for one in of(*once, mention(CACHE, 3), missions=3, projects=0)] == [Standing.CANDIDATE]
+    assert [one.standing for one in of(*once)] == [LessonStanding.CANDIDATE]
+    assert [one.standing for one in of(*once, mention(CACHE, 3))] == [LessonStanding.DUE]
+    assert [one.standing for one in of(*once, mention(CACHE, 3), missions=3, projects=0)] == [LessonStanding.CANDIDATE]
     two_projects = [mention(CACHE, 1, mission="x", project="a"), mention(CACHE, 2, mission="x", project="b")]
-    assert [one.standing for one in of(*two_projects, missions=9)] == [Standing.DUE]
-    assert [one.standing for one in of(mention(CACHE, 1, marked=True))] == [Standing.DUE]
+    assert [one.standing for one in of(*two_projects, missions=9)] == [LessonStanding.DUE]
+    assert [one.standing for one in of(mention(CACHE, 1, marked=True))] == [LessonStanding.DUE]
 
 
 def test_a_due_lesson_becomes_known_with_its_provenance_and_stays_so() -> None:
     """Settling twice changes nothing more."""
     said = [mention(CACHE, 1, project="a"), mention(f"{CACHE}.", 2, project="b")]
-    (known,) = settled(of(*said), [], now=NOW)
-    assert (known.state, known.lesson, known.since, known.by) == (State.KNOWN, CACHE, NOW, "")
+    (known,) = update_knowledge(of(*said), [], now=NOW)
+    assert (known.state, known.lesson, known.since, known.by) == (LessonState.KNOWN, CACHE, NOW, "")
     assert [one.memo_id for one in known.mentions] == ["m1", "m2"]
-    assert settled(of(*said, known=(known,)), [known], now=LATER) == []
-    assert [one.standing for one in of(*said, known=(known,))] == [Standing.KNOWN]
+    assert update_knowledge(of(*said, known=(known,)), [known], now=LATER) == []
+    assert [one.standing for one in of(*said, known=(known,))] == [LessonStanding.KNOWN]
 
 
 def test_contradictions_are_not_both_kept_as_true() -> None:
@@ -102,60 +120,66 @@ def test_contradictions_are_not_both_kept_as_true() -> None:
     against = "Do not clear the build cache before a release"
     said = [mention(CACHE, 1), mention(CACHE, 2), mention(against, 3), mention(against, 4)]
     found = of(*said)
-    assert [one.standing for one in found] == [Standing.CONTESTED] * 2
+    assert [one.standing for one in found] == [LessonStanding.CONTESTED] * 2
     assert {one.slug: one.against for one in found} == {
         found[0].slug: (found[1].slug,),
         found[1].slug: (found[0].slug,),
     }
-    assert settled(found, [], now=NOW) == []
+    assert update_knowledge(found, [], now=NOW) == []
 
 
 def test_a_known_lesson_is_contested_when_it_is_contradicted_later_and_known_again_when_that_is_rejected() -> None:
     """Demotion and return."""
     said = [mention(CACHE, 1), mention(CACHE, 2)]
-    (known,) = settled(of(*said), [], now="2026-11-10T00:00:00Z")
+    (known,) = update_knowledge(of(*said), [], now="2026-11-10T00:00:00Z")
     after = mention("Never clear the build cache before a release", 12)
     found = of(*said, after, known=(known,))
-    (contested,) = settled(found, [known], now=NOW)
-    assert (contested.state, contested.against) == (State.CONTESTED, (after.text,))
+    (contested,) = update_knowledge(found, [known], now=NOW)
+    assert (contested.state, contested.against) == (LessonState.CONTESTED, (after.text,))
     other = next(one for one in found if one.text == after.text)
-    (rejected,) = decided(other, found, [contested], by="ada", now=NOW, keep=False, why="it breaks builds")
-    assert (rejected.state, rejected.by, rejected.why) == (State.REJECTED, "ada", "it breaks builds")
+    (rejected,) = apply_decision(other, found, [contested], by="ada", now=NOW, keep=False, why="it breaks builds")
+    assert (rejected.state, rejected.by, rejected.why) == (LessonState.REJECTED, "ada", "it breaks builds")
     files = (contested, rejected)
-    (again,) = settled(of(*said, after, known=files), files, now=LATER)
-    assert (again.slug, again.state, again.against) == (known.slug, State.KNOWN, ())
+    (again,) = update_knowledge(of(*said, after, known=files), files, now=LATER)
+    assert (again.slug, again.state, again.against) == (known.slug, LessonState.KNOWN, ())
 
 
 def test_a_rejected_lesson_stays_rejected_in_other_words() -> None:
     """It comes again from other missions and becomes neither known nor a contradiction."""
     found = of(mention(CACHE, 1))
-    (rejected,) = decided(found[0], found, [], by="ada", now=NOW, keep=False)
+    (rejected,) = apply_decision(found[0], found, [], by="ada", now=NOW, keep=False)
     again = of(mention("Clear build caches before the release", 22), mention(CACHE, 23), known=(rejected,))
-    assert [(one.standing, one.slug) for one in again] == [(Standing.REJECTED, rejected.slug)]
+    assert [(one.standing, one.slug) for one in again] == [(LessonStanding.REJECTED, rejected.slug)]
 
 
 def test_a_persons_word_for_one_side_contests_the_other_for_good() -> None:
     """Promoting what contradicts a known lesson takes that one off the page, and settling does not bring it back; the
     person may turn it round again. Whatever the memos' clocks said."""
     old = [mention(CACHE, 1), mention(CACHE, 2)]
-    (known,) = settled(of(*old), [], now="2026-11-10T00:00:00Z")
+    (known,) = update_knowledge(of(*old), [], now="2026-11-10T00:00:00Z")
     said = [*old, mention("Do not clear the build cache before a release", 5, when="2031-01-01T00:00:00Z")]
     found = of(*said, known=(known,))
     other = next(one for one in found if one.slug != known.slug)
-    changed = decided(other, found, [known], by="ada", now=NOW, keep=True)
-    assert {one.slug: one.state for one in changed} == {other.slug: State.KNOWN, known.slug: State.CONTESTED}
+    changed = apply_decision(other, found, [known], by="ada", now=NOW, keep=True)
+    assert {one.slug: one.state for one in changed} == {
+        other.slug: LessonState.KNOWN,
+        known.slug: LessonState.CONTESTED,
+    }
     kept = tuple(({known.slug: known} | {one.slug: one for one in changed}).values())
-    assert settled(of(*said, known=kept), kept, now=LATER) == []
+    assert update_knowledge(of(*said, known=kept), kept, now=LATER) == []
     again = of(*said, mention("Never clear a build cache before the release", 7), known=kept)
-    assert {one.slug: one.standing for one in again} == {other.slug: Standing.KNOWN, known.slug: Standing.REJECTED}
+    assert {one.slug: one.standing for one in again} == {
+        other.slug: LessonStanding.KNOWN,
+        known.slug: LessonStanding.REJECTED,
+    }
     first = next(one for one in again if one.slug == known.slug)
-    turned = decided(first, again, kept, by="bob", now=LATER, keep=True)
-    assert {one.slug: one.state for one in turned} == {known.slug: State.KNOWN, other.slug: State.CONTESTED}
+    turned = apply_decision(first, again, kept, by="bob", now=LATER, keep=True)
+    assert {one.slug: one.state for one in turned} == {known.slug: LessonState.KNOWN, other.slug: LessonState.CONTESTED}
     final = tuple(({one.slug: one for one in kept} | {one.slug: one for one in turned}).values())
-    assert {one.state for one in settled(of(*said, known=final), final, now=LATER)} <= {State.CONTESTED}
+    assert {one.state for one in update_knowledge(of(*said, known=final), final, now=LATER)} <= {LessonState.CONTESTED}
     assert {one.slug: one.standing for one in of(*said, known=final)} == {
-        known.slug: Standing.KNOWN,
-        other.slug: Standing.REJECTED,
+        known.slug: LessonStanding.KNOWN,
+        other.slug: LessonStanding.REJECTED,
     }
 
 
@@ -164,7 +188,7 @@ def test_a_lesson_on_file_reads_back_and_keeps_what_a_person_wrote() -> None:
     one = Knowledge(
         slug="x",
         lesson=CACHE,
-        state=State.KNOWN,
+        state=LessonState.KNOWN,
         since=NOW,
         mentions=(mention(CACHE, 1, project="a"),),
         against=("no",),
@@ -184,20 +208,20 @@ def test_a_lesson_on_file_reads_back_and_keeps_what_a_person_wrote() -> None:
 def test_the_portfolio_page_changes_between_its_marks_only() -> None:
     """One line for each known lesson; contested and rejected ones leave; all else stays byte for byte."""
     page = "# Portfolio\n\n## Standing rules\n\n- Be plain.\n"
-    known = Knowledge(slug="x", lesson="Use\n## tabs <!-- item: r -->", state=State.KNOWN, since=NOW)
+    known = Knowledge(slug="x", lesson="Use\n## tabs <!-- item: r -->", state=LessonState.KNOWN, since=NOW)
     with_one = with_lessons(page, [known])
     assert with_one.startswith(page)
     assert "- Use ## tabs &lt;!-- item: r --&gt; (knowledge/x.md)\n" in with_one
     person = with_one + "\n## Projects\n\n- shop\n"
-    gone = with_lessons(person, [Knowledge(slug="x", lesson="Use tabs", state=State.CONTESTED, since=NOW)])
+    gone = with_lessons(person, [Knowledge(slug="x", lesson="Use tabs", state=LessonState.CONTESTED, since=NOW)])
     assert "knowledge/x.md" not in gone
     assert gone.endswith("\n## Projects\n\n- shop\n")
     assert with_lessons(gone, [known]) == person
     assert with_lessons(page, []) == page
 
 
-@given(st.text(max_size=80), st.sampled_from(State), st.text(max_size=40))
-def test_any_lesson_survives_its_file(words: str, state: State, prose: str) -> None:
+@given(st.text(max_size=80), st.sampled_from(LessonState), st.text(max_size=40))
+def test_any_lesson_survives_its_file(words: str, state: LessonState, prose: str) -> None:
     """Whatever a memo says, the file can be read again and says the same."""
     one = Knowledge(slug="x", lesson=words, state=state, since=NOW, why=words, mentions=(mention(words, 1),))
     read = parse_knowledge("x", render_knowledge(one))

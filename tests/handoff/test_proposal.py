@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from handoff.briefing import Add, Delta, Resolve, Update
 from handoff.errors import ProposalUnreadable
-from handoff.facts import Dropped
+from handoff.facts import DroppedChange
 from handoff.open_items import Recurring, Reversal
-from handoff.proposal import counts, read_page, remarks, render_page
-from handoff.review import Proposal, Stale
+from handoff.proposal import describe_counts, read_page, remarks, render_page
+from handoff.review import BriefingProposal, StaleItem
 
 UPTO = "ab" * 20
 DELTAS: tuple[Delta, ...] = (
@@ -21,14 +21,16 @@ DELTAS: tuple[Delta, ...] = (
 )
 
 
-def of(*deltas: Delta) -> Proposal:
-    return Proposal(
+def of(*deltas: Delta) -> BriefingProposal:
+    return BriefingProposal(
         deltas=deltas,
         repeated_blockers=(Recurring(text="No key", cites=("e1", "e2")),),
         reversed_decisions=(Reversal(before="Use A", after="Use B", before_cites=("e1",), after_cites=("e2",)),),
         untaken_steps=(Recurring(text="Write it down", cites=("e1",)),),
-        stale=(Stale(item_id="i", text="See a.py", why="no such file: a.py"),),
-        dropped_with_reason=(Dropped(text="Port: 3", cites=("e5",), reason="number not in the entries cited: 3"),),
+        stale=(StaleItem(item_id="i", text="See a.py", why="no such file: a.py"),),
+        dropped_with_reason=(
+            DroppedChange(text="Port: 3", cites=("e5",), reason="number not in the entries cited: 3"),
+        ),
     )
 
 
@@ -76,8 +78,8 @@ def test_a_line_that_was_mangled_is_named(line: str) -> None:
 
 def test_counts_are_words() -> None:
     """What changed, by kind."""
-    assert counts(of(*DELTAS)) == "1 added, 1 updated, 1 resolved"
-    assert counts(of()) == "nothing to change"
+    assert describe_counts(of(*DELTAS)) == "1 added, 1 updated, 1 resolved"
+    assert describe_counts(of()) == "nothing to change"
     assert len(list(remarks(of()))) == 5
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from handoff.briefing import Add, Resolve, Update, apply, parse
 from handoff.entry import Entry, parse_log, render_entry
-from handoff.facts import Dropped
+from handoff.facts import DroppedChange
 from handoff.open_items import Recurring
-from handoff.review import Proposal, review
+from handoff.review import BriefingProposal, review
 
 RULES = """## Standing rules
 
@@ -36,7 +36,7 @@ def entry(number: int, **sections: str) -> Entry:
     return parse_log(render_entry(written)).entries[0]
 
 
-def of(*entries: Entry, briefing: str = "# B\n", paths: tuple[str, ...] = ()) -> Proposal:
+def of(*entries: Entry, briefing: str = "# B\n", paths: tuple[str, ...] = ()) -> BriefingProposal:
     return review(entries, briefing, known_paths=paths)
 
 
@@ -219,7 +219,7 @@ def test_a_model_may_only_word_what_the_entries_say(said: str, reason: str) -> N
     proposal = review([source], "# B\n", known_paths=(), wording=lambda text: said)
     assert [delta.text for delta in proposal.deltas if isinstance(delta, Add)] == ["Signing fails 5 times on Windows"]
     (dropped,) = proposal.dropped_with_reason
-    assert isinstance(dropped, Dropped)
+    assert isinstance(dropped, DroppedChange)
     assert reason in dropped.reason
 
 

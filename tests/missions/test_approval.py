@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from missions.agent_trust import Deed, Scale, Standing, Tier, standing
-from missions.approval import Auto, Facts, Rules, decide
+from missions.agent_trust import MissionOutcome, TrustScore, TrustTier, TrustWeights, score_trust
+from missions.approval import ApprovalRules, AutoApproveRule, ChangeFacts, decide
 
-AUTO = Auto(max_lines=40, paths=("docs/**", "*.md"), max_files=3, max_cost_usd=0.5)
-RULES = Rules(auto=AUTO, scope=("docs/**", "src/**", "*.md"))
-GOOD = Facts(
+AUTO = AutoApproveRule(max_lines=40, paths=("docs/**", "*.md"), max_files=3, max_cost_usd=0.5)
+RULES = ApprovalRules(auto=AUTO, scope=("docs/**", "src/**", "*.md"))
+GOOD = ChangeFacts(
     files=("docs/a.md", "README.md"),
     added=30,
     removed=10,
@@ -29,7 +29,7 @@ GOOD = Facts(
     commit="c" * 40,
     base="b" * 40,
 )
-TRUSTED = Standing(tier=Tier.TRUSTED, points=3, accepted=3, missions=("a", "b", "c"))
+TRUSTED = TrustScore(tier=TrustTier.TRUSTED, points=3, accepted=3, missions=("a", "b", "c"))
 NAN, INF = math.nan, math.inf
 
 
@@ -111,22 +111,22 @@ def test_files_that_are_not_known_pass_no_rule() -> None:
 @pytest.mark.parametrize(
     ("tier", "needed", "passes"),
     [
-        (Tier.UNTRIED, Tier.UNTRIED, True),
-        (Tier.UNTRIED, Tier.TRUSTED, False),
-        (Tier.TRUSTED, Tier.TRUSTED, True),
-        (Tier.TRUSTED, Tier.PROVEN, False),
-        (Tier.PROVEN, Tier.TRUSTED, True),
+        (TrustTier.UNTRIED, TrustTier.UNTRIED, True),
+        (TrustTier.UNTRIED, TrustTier.TRUSTED, False),
+        (TrustTier.TRUSTED, TrustTier.TRUSTED, True),
+        (TrustTier.TRUSTED, TrustTier.PROVEN, False),
+        (TrustTier.PROVEN, TrustTier.TRUSTED, True),
     ],
 )
-def test_tiers(tier: Tier, needed: Tier, passes: bool) -> None:
+def test_tiers(tier: TrustTier, needed: TrustTier, passes: bool) -> None:
     """A rule names the lowest tier that it covers."""
     rules = replace(RULES, auto=replace(AUTO, tier=needed))
-    assert decide(rules, GOOD, Standing(tier=tier), approve="policy").held is not passes
+    assert decide(rules, GOOD, TrustScore(tier=tier), approve="policy").held is not passes
 
 
 def test_what_a_rule_does_not_limit_is_not_asked() -> None:
     """Without a limit on cost or files, what these are does not matter; neither do tests with `any`."""
-    rules = Rules(auto=Auto(max_lines=40, paths=("**",), tests="any"))
+    rules = ApprovalRules(auto=AutoApproveRule(max_lines=40, paths=("**",), tests="any"))
     facts = replace(GOOD, cost_usd=None, tested=None, files=tuple(f"{n}" for n in range(99)))
     assert not decide(rules, facts, TRUSTED, approve="policy").held
 
@@ -135,15 +135,15 @@ def test_what_a_rule_does_not_limit_is_not_asked() -> None:
     ("approve", "rules", "held", "rule"),
     [
         ("always", RULES, True, "approve"),
-        ("auto", Rules(), False, "approve"),
-        ("auto", Rules(auto_word=False), True, "auto_approve"),
+        ("auto", ApprovalRules(), False, "approve"),
+        ("auto", ApprovalRules(auto_word=False), True, "auto_approve"),
         ("auto", replace(RULES, auto_word=False), False, "policy.auto_word"),
-        ("auto", Rules(scope=("src/**",)), True, "scope"),
-        ("policy", Rules(), True, "auto_approve"),
+        ("auto", ApprovalRules(scope=("src/**",)), True, "scope"),
+        ("policy", ApprovalRules(), True, "auto_approve"),
         ("policy", RULES, False, "facts"),
     ],
 )
-def test_the_missions_own_word(approve: str, rules: Rules, held: bool, rule: str) -> None:
+def test_the_missions_own_word(approve: str, rules: ApprovalRules, held: bool, rule: str) -> None:
     """`always` always waits; `auto` is the author's word, unless the fleet forbids it or its scope is left."""
     verdict = decide(rules, GOOD, TRUSTED, approve=approve)
     assert verdict.held is held
@@ -162,7 +162,7 @@ PATHS = st.one_of(st.none(), st.lists(st.sampled_from(["docs/a", "README.md", "s
 
 @given(
     facts=st.builds(
-        Facts,
+        ChangeFacts,
         files=PATHS,
         added=NUMBERS,
         removed=NUMBERS,
@@ -177,7 +177,7 @@ PATHS = st.one_of(st.none(), st.lists(st.sampled_from(["docs/a", "README.md", "s
         base=st.sampled_from([None, "b" * 40]),
     )
 )
-def test_whatever_passes_keeps_every_limit(facts: Facts) -> None:
+def test_whatever_passes_keeps_every_limit(facts: ChangeFacts) -> None:
     """And taking any fact away from what passes keeps it back."""
     if decide(RULES, facts, TRUSTED, approve="policy").held:
         return
@@ -189,62 +189,65 @@ def test_whatever_passes_keeps_every_limit(facts: Facts) -> None:
     assert facts.cost_usd is not None
     assert 0 <= facts.cost_usd <= 0.5
     assert [facts.binaries, facts.modes, facts.executables, facts.links, facts.denials] == [()] * 5
-    for each in fields(Facts):
+    for each in fields(ChangeFacts):
         assert decide(RULES, replace(facts, **{each.name: None}), TRUSTED, approve="policy").held, each.name
 
 
 def test_tools_of_a_tier() -> None:
     """A tier that is not named has what the one below it has; without any, nothing is said."""
-    rules = Rules(tools={Tier.UNTRIED: ("read",), Tier.PROVEN: ("read", "shell")})
-    assert [rules.allowed(tier) for tier in Tier] == [("read",), ("read",), ("read", "shell")]
-    assert Rules().allowed(Tier.PROVEN) is None
-    assert Rules(tools={Tier.TRUSTED: ("read",)}).allowed(Tier.UNTRIED) is None
+    rules = ApprovalRules(tools={TrustTier.UNTRIED: ("read",), TrustTier.PROVEN: ("read", "shell")})
+    assert [rules.allowed(tier) for tier in TrustTier] == [("read",), ("read",), ("read", "shell")]
+    assert ApprovalRules().allowed(TrustTier.PROVEN) is None
+    assert ApprovalRules(tools={TrustTier.TRUSTED: ("read",)}).allowed(TrustTier.UNTRIED) is None
 
 
 # -- standing --------------------------------------------------------------------------------------------------------
 
 
-def deeds(words: str) -> list[Deed]:
+def deeds(words: str) -> list[MissionOutcome]:
     """Oldest first: accepted, rejected once and then accepted, failed once and then accepted, rejected (x)."""
-    made = {"a": Deed(mission="m", accepted=True), "r": Deed(mission="m", accepted=True, rejected=1)}
-    made |= {"f": Deed(mission="m", accepted=True, failed=1), "x": Deed(mission="m", rejected=1)}
+    made = {
+        "a": MissionOutcome(mission="m", accepted=True),
+        "r": MissionOutcome(mission="m", accepted=True, rejected=1),
+    }
+    made |= {"f": MissionOutcome(mission="m", accepted=True, failed=1), "x": MissionOutcome(mission="m", rejected=1)}
     return [made[word] for word in reversed(words)]
 
 
 @pytest.mark.parametrize(
     ("history", "points", "tier"),
     [
-        ("", 0, Tier.UNTRIED),
-        ("aa", 2, Tier.UNTRIED),
-        ("aaa", 3, Tier.TRUSTED),
-        ("aaax", 0, Tier.UNTRIED),
-        ("xaaa", 3, Tier.TRUSTED),
-        ("aaaa" + "f" * 3, 4, Tier.TRUSTED),
-        ("a" * 9, 9, Tier.TRUSTED),
-        ("a" * 10, 10, Tier.PROVEN),
-        ("a" * 10 + "x", 7, Tier.TRUSTED),
-        ("a" * 10 + "r", 8, Tier.TRUSTED),
-        ("xxxx", 0, Tier.UNTRIED),
-        ("a" * 40, 20, Tier.PROVEN),
-        ("x" * 20 + "a" * 10, 10, Tier.PROVEN),
+        ("", 0, TrustTier.UNTRIED),
+        ("aa", 2, TrustTier.UNTRIED),
+        ("aaa", 3, TrustTier.TRUSTED),
+        ("aaax", 0, TrustTier.UNTRIED),
+        ("xaaa", 3, TrustTier.TRUSTED),
+        ("aaaa" + "f" * 3, 4, TrustTier.TRUSTED),
+        ("a" * 9, 9, TrustTier.TRUSTED),
+        ("a" * 10, 10, TrustTier.PROVEN),
+        ("a" * 10 + "x", 7, TrustTier.TRUSTED),
+        ("a" * 10 + "r", 8, TrustTier.TRUSTED),
+        ("xxxx", 0, TrustTier.UNTRIED),
+        ("a" * 40, 20, TrustTier.PROVEN),
+        ("x" * 20 + "a" * 10, 10, TrustTier.PROVEN),
     ],
 )
-def test_trust_grows_and_falls(history: str, points: int, tier: Tier) -> None:
+def test_trust_grows_and_falls(history: str, points: int, tier: TrustTier) -> None:
     """One for each acceptance, three off for a rejection, one for a failure, never below none; twenty count."""
-    found = standing(deeds(history), Scale())
+    found = score_trust(deeds(history), TrustWeights())
     assert (found.points, found.tier) == (points, tier)
 
 
 @given(st.text(alphabet="arfx", max_size=30))
 def test_a_rejection_never_helps(history: str) -> None:
     """Whatever came before."""
-    before, after = standing(deeds(history), Scale()), standing(deeds(history + "x"), Scale())
+    before, after = score_trust(deeds(history), TrustWeights()), score_trust(deeds(history + "x"), TrustWeights())
     assert after.points <= before.points
     assert after.tier.rank <= before.tier.rank
 
 
 def test_the_evidence_is_told() -> None:
     """How many of what, and which missions."""
-    found = standing(deeds("aar"), Scale())
+    found = score_trust(deeds("aar"), TrustWeights())
     assert found.says == "untried: 1 points from the last 3 missions (3 accepted, 1 rejected, 0 failed)"
-    assert standing([], Scale()).says == "untried: nothing was decided yet"
+    assert score_trust([], TrustWeights()).says == "untried: nothing was decided yet"

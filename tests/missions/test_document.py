@@ -9,8 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from missions.document import NODE_FIELDS, RESULT_MARK, SIZE_ROOF, body_of, essence, read, with_attempt, with_fields
-from missions.fields import Fields
+from missions.document import (
+    MAX_FILE_BYTES,
+    NODE_FIELDS,
+    RESULT_MARK,
+    append_result,
+    body_of,
+    read,
+    requested_content,
+    with_fields,
+)
+from missions.fields import MissionFields
 from missions.mission import PAID_AGENTS, Mission, Quarantined, Status
 from tests.missions.matters import Written, matters
 
@@ -177,8 +186,8 @@ def test_bytes_that_are_no_text_are_quarantined() -> None:
     assert "binary" in refused(b"PK\x03\x04\0\0").reason
     bad = refused("one\ntwo\ncafé".encode("latin-1"))
     assert (bad.line, "0xe9" in bad.reason) == (3, True)
-    assert "262,144" in refused(b"x" * (SIZE_ROOF + 1)).reason
-    assert isinstance(read(PATH, b"x" * SIZE_ROOF), Mission)
+    assert "262,144" in refused(b"x" * (MAX_FILE_BYTES + 1)).reason
+    assert isinstance(read(PATH, b"x" * MAX_FILE_BYTES), Mission)
 
 
 def test_a_name_that_leaves_nothing_is_quarantined() -> None:
@@ -200,7 +209,7 @@ def test_no_bytes_make_the_reader_fail(data: bytes) -> None:
     """Any bytes are a mission or quarantined; the same for the essence."""
     found = read(PATH, data)
     assert isinstance(found, (Mission, Quarantined))
-    assert essence(data) is None or isinstance(essence(data), str)
+    assert requested_content(data) is None or isinstance(requested_content(data), str)
 
 
 ODD = ["1", "1.5", ".nan", "~", "on", "2026-01-01", "2026-01-01T00:00:00Z", "!!binary aGk=", '"\\ud800"']
@@ -216,7 +225,7 @@ def test_no_yaml_makes_the_reader_fail(pairs: list[tuple[str, str]]) -> None:
     data = front("\n".join(f"{key}: {value}" for key, value in pairs)).encode()
     found = read(PATH, data)
     assert isinstance(found, Mission) or (found.reason.encode() and found.path == PATH)
-    essence(data)
+    requested_content(data)
 
 
 FIELDS = st.dictionaries(
@@ -232,68 +241,70 @@ def test_what_nodes_write_never_changes_what_the_person_asks_for(
 ) -> None:
     """The essence, which decides whom to trust, is the same after any node fields and any number of attempts."""
     text = written.text
-    before = essence(text.encode())
+    before = requested_content(text.encode())
     assert before is not None
     for section in ["", *sections]:
-        text = with_fields(with_attempt(text, section), changes) if section else with_fields(text, changes)
-        assert essence(text.encode()) == before
+        text = with_fields(append_result(text, section), changes) if section else with_fields(text, changes)
+        assert requested_content(text.encode()) == before
 
 
 @settings(deadline=None, max_examples=80)
 @given(st.text(alphabet="ab \t\n\r-#\ufeff", max_size=30), SECTIONS)
 def test_a_plain_text_keeps_its_meaning_too(text: str, section: str) -> None:
     """The same for files without front matter, also with spaces at the end, or a byte-order mark."""
-    before = essence(text.encode())
+    before = requested_content(text.encode())
     if before is not None:
-        assert essence(with_attempt(with_fields(text, {"status": "failed"}), section).encode()) == before
+        assert requested_content(append_result(with_fields(text, {"status": "failed"}), section).encode()) == before
 
 
 @pytest.mark.parametrize("ending", ["", "\n", "  \n", " \t", "\n\n\n", "\r\n", "  \r\n  \r\n"])
 def test_spaces_at_the_end_are_the_persons(ending: str) -> None:
     """An attempt written below does not strip what ends the body: the mission would count as changed by the node."""
     text = f"do it{ending}"
-    assert essence(with_attempt(text, "### Attempt 1").encode()) == essence(text.encode())
+    assert requested_content(append_result(text, "### Attempt 1").encode()) == requested_content(text.encode())
 
 
 def test_attempts_stand_one_below_the_other() -> None:
     """Each attempt adds its section under one `## Result`; the person's text above and notes below stay."""
-    one = with_attempt("do it\n", "### Attempt 1\n\nfailed\n")
+    one = append_result("do it\n", "### Attempt 1\n\nfailed\n")
     assert one == f"do it\n\n{RESULT_MARK}\n## Result\n\n### Attempt 1\n\nfailed\n"
     noted = one + "\nA person's note.\n"
-    assert with_attempt(noted, "### Attempt 2") == noted + "\n### Attempt 2\n"
+    assert append_result(noted, "### Attempt 2") == noted + "\n### Attempt 2\n"
 
 
 def test_an_attempt_is_written_in_the_files_own_line_breaks() -> None:
     """A CRLF file stays one."""
-    new = with_attempt("---\r\ntitle: x\r\n---\r\ndo it\r\n", "### Attempt 1\n\nfine")
+    new = append_result("---\r\ntitle: x\r\n---\r\ndo it\r\n", "### Attempt 1\n\nfine")
     assert "\n" not in new.replace("\r\n", "")
 
 
 def test_the_mark_in_a_title_is_no_mark() -> None:
     """A front matter that quotes the mark does not hide the body, nor swallow results."""
     text = front(f"title: '{RESULT_MARK}'")
-    new = with_attempt(text, "### Attempt 1")
-    assert essence(new.encode()) == essence(text.encode())
+    new = append_result(text, "### Attempt 1")
+    assert requested_content(new.encode()) == requested_content(text.encode())
     assert body_of(new.rpartition("---\n")[2]) == "do it"
 
 
 def test_essence_tells_apart_what_is_asked() -> None:
     """Another body, field or type of value is another essence; node fields, comments and order are not."""
-    base = essence(front("title: x\npriority: 2").encode())
-    assert essence(front("# c\npriority: 2\ntitle: 'x'\nstatus: done\nepoch: 3").encode()) == base
+    base = requested_content(front("title: x\npriority: 2").encode())
+    assert requested_content(front("# c\npriority: 2\ntitle: 'x'\nstatus: done\nepoch: 3").encode()) == base
     others = ["title: y\npriority: 2", "title: x\npriority: '2'", "title: x", "title: x\npriority: 2\nrun: ls"]
-    found = {essence(front(lines).encode()) for lines in others} | {
-        essence(front("title: x\npriority: 2", "b").encode())
+    found = {requested_content(front(lines).encode()) for lines in others} | {
+        requested_content(front("title: x\npriority: 2", "b").encode())
     }
     assert len(found) == 5
     assert base not in found
-    assert essence(front("title: 2026-01-01").encode()) != essence(front("title: '2026-01-01'").encode())
+    assert requested_content(front("title: 2026-01-01").encode()) != requested_content(
+        front("title: '2026-01-01'").encode()
+    )
 
 
 def test_essence_of_what_cannot_be_read_is_none() -> None:
     """So a broken file is never the same as another."""
-    assert essence(b"---\nx") is None
-    assert essence(b"\0") is None
+    assert requested_content(b"---\nx") is None
+    assert requested_content(b"\0") is None
 
 
 def test_fields_on_a_broken_file_keep_every_word_of_it() -> None:
@@ -316,7 +327,7 @@ def test_reasons_name_the_field_as_it_stands_in_the_file() -> None:
 
 def test_every_node_field_is_a_field_of_the_mission() -> None:
     """What nodes may write can be read back."""
-    assert set(NODE_FIELDS) <= set(Fields.model_fields)
+    assert set(NODE_FIELDS) <= set(MissionFields.model_fields)
 
 
 @pytest.mark.parametrize("field", ["priority", "note", "not_before", "budget_usd"])
@@ -324,4 +335,4 @@ def test_a_number_that_cannot_be_printed_is_quarantined(field: str) -> None:
     """Python reads a hexadecimal number of any length and raises when it is printed: no fold may stop at that."""
     data = front(f"{field}: 0x{'F' * 5000}").encode()
     assert isinstance(read("m.md", data), Quarantined)
-    assert essence(data) is None
+    assert requested_content(data) is None

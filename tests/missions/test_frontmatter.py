@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from missions import frontmatter
 from missions.document import NODE_FIELDS
-from missions.frontmatter import MARK, Malformed, Scalar, newline_of, print_scalar, split, write
+from missions.frontmatter import BYTE_ORDER_MARK, Malformed, Scalar, newline_of, print_scalar, split, write
 from tests.missions.matters import Written, matters
 
 VALUES: st.SearchStrategy[Scalar] = st.one_of(
@@ -24,7 +24,7 @@ CHANGES = st.dictionaries(st.sampled_from(NODE_FIELDS), st.one_of(st.none(), VAL
 
 def fields(text: str) -> dict[str, object]:
     """What the front matter says, by a reader that is not ours."""
-    return dict(split(text.removeprefix(MARK)).fields)
+    return dict(split(text.removeprefix(BYTE_ORDER_MARK)).fields)
 
 
 def expected(text: str, changes: dict[str, Scalar]) -> dict[str, object]:
@@ -134,9 +134,9 @@ def test_a_file_without_front_matter_gets_one() -> None:
 
 def test_a_byte_order_mark_stays_in_front() -> None:
     """A file from an editor that writes one keeps its front matter."""
-    text = f"{MARK}---\ntitle: x\n---\nbody\n"
-    assert write(text, {"status": "done"}) == f"{MARK}---\ntitle: x\nstatus: done\n---\nbody\n"
-    assert write(f"{MARK}body", {"status": "done"}) == f"{MARK}---\nstatus: done\n---\nbody"
+    text = f"{BYTE_ORDER_MARK}---\ntitle: x\n---\nbody\n"
+    assert write(text, {"status": "done"}) == f"{BYTE_ORDER_MARK}---\ntitle: x\nstatus: done\n---\nbody\n"
+    assert write(f"{BYTE_ORDER_MARK}body", {"status": "done"}) == f"{BYTE_ORDER_MARK}---\nstatus: done\n---\nbody"
 
 
 def test_a_line_of_dashes_further_down_is_not_front_matter() -> None:
@@ -195,5 +195,5 @@ def test_any_text_is_read_or_refused_with_a_reason(text: str) -> None:
         split(text)
     except Malformed:
         return
-    if not text.startswith(MARK):
+    if not text.startswith(BYTE_ORDER_MARK):
         assert frontmatter.split(write(text, {"status": "done"})).fields["status"] == "done"

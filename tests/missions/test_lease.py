@@ -10,7 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from missions.errors import BadClaim
-from missions.lease import CLOSED, Claim, Hold, LeaseWatch, close, fenced, grant, may_give_way, read_claim, take_over
+from missions.lease import (
+    CLOSED,
+    Claim,
+    ClaimState,
+    LeaseWatch,
+    close,
+    fenced,
+    grant,
+    is_valid_replacement,
+    read_claim,
+    take_over,
+)
 from missions.mission import Mission
 
 BLOB, OTHER = "a" * 40, "b" * 40
@@ -28,7 +39,7 @@ CLAIMS = st.builds(
     epoch=st.integers(1, 10**9),
     attempt=st.integers(1, 10**9),
     nonce=WORDS,
-    state=st.sampled_from(Hold),
+    state=st.sampled_from(ClaimState),
     log=st.one_of(st.none(), OIDS),
     reason=WORDS,
 )
@@ -92,11 +103,11 @@ def test_a_takeover_fences_and_counts() -> None:
     held = granted()
     taken = take_over(held, blob=OTHER, node="n2", boot="c", nonce="z")
     assert (taken.epoch, taken.attempt, taken.node, taken.boot) == (6, 4, "n2", "c")
-    assert (taken.blob, taken.state, taken.mission) == (OTHER, Hold.RUNNING, "m")
+    assert (taken.blob, taken.state, taken.mission) == (OTHER, ClaimState.RUNNING, "m")
 
 
 @pytest.mark.parametrize("state", sorted(CLOSED))
-def test_ending_a_claim_changes_its_text_and_keeps_its_holder(state: Hold) -> None:
+def test_ending_a_claim_changes_its_text_and_keeps_its_holder(state: ClaimState) -> None:
     """Trap B: the ref must move, so the text must differ."""
     held = granted()
     ended = close(held, state=state, nonce="z", log=OTHER, reason="why")
@@ -107,20 +118,20 @@ def test_ending_a_claim_changes_its_text_and_keeps_its_holder(state: Hold) -> No
 
 def test_every_state_but_running_is_closed() -> None:
     """Only a running claim has a holder."""
-    assert set(Hold) - CLOSED == {Hold.RUNNING}
+    assert set(ClaimState) - CLOSED == {ClaimState.RUNNING}
 
 
 @pytest.mark.parametrize(("folded", "may"), [(0, False), (4, False), (5, True), (6, True)])
 @pytest.mark.parametrize("epoch", [4, 5, 6])
 def test_a_claim_gives_way_only_when_the_branch_has_folded_it(folded: int, may: bool, epoch: int) -> None:
     """Trap C: anything else that does not descend from it is a stale holder's push, whatever epoch it names."""
-    assert may_give_way(granted(), replace(granted(), epoch=epoch), folded_epoch=folded) is may
+    assert is_valid_replacement(granted(), replace(granted(), epoch=epoch), folded_epoch=folded) is may
 
 
 @pytest.mark.parametrize(("epoch", "may"), [(4, False), (5, False), (6, True)])
 def test_where_the_branch_cannot_tell_a_later_epoch_is_believed(epoch: int, may: bool) -> None:
     """The mission's file was deleted or broken."""
-    assert may_give_way(granted(), replace(granted(), epoch=epoch), folded_epoch=None) is may
+    assert is_valid_replacement(granted(), replace(granted(), epoch=epoch), folded_epoch=None) is may
 
 
 STEPS = st.lists(st.tuples(st.integers(1, 40), st.booleans()), min_size=1, max_size=40)

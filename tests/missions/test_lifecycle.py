@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from missions.errors import BadTransition
-from missions.lease import Claim, Hold
-from missions.lifecycle import TRANSITIONS, after, event_of, step
+from missions.lease import Claim, ClaimState
+from missions.lifecycle import TRANSITIONS, apply_closed_claim, event_of, next_status
 from missions.mission import FINISHED, OPEN, Mission, Status
 
 FINISH = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -23,7 +23,7 @@ def mission(**changes: object) -> Mission:
     return Mission(name="m", title="m", body="x", **changes)  # type: ignore[arg-type]
 
 
-def ended(state: Hold, *, attempt: int = 1, epoch: int = 1) -> Claim:
+def ended(state: ClaimState, *, attempt: int = 1, epoch: int = 1) -> Claim:
     """A claim at its end."""
     return Claim(mission="m", blob="a" * 40, node="n1", boot="b", epoch=epoch, attempt=attempt, nonce="x", state=state)
 
@@ -32,10 +32,10 @@ def ended(state: Hold, *, attempt: int = 1, epoch: int = 1) -> Claim:
 def test_the_table_is_the_only_way(status: Status, event: str) -> None:
     """A step leads where the table says; one that it does not have raises and names both."""
     if (status, event) in TRANSITIONS:
-        assert step(status, event) is TRANSITIONS[status, event]
+        assert next_status(status, event) is TRANSITIONS[status, event]
     else:
         with pytest.raises(BadTransition) as raised:
-            step(status, event)
+            next_status(status, event)
         assert (raised.value.status, raised.value.event) == (status, event)
 
 
@@ -57,21 +57,21 @@ def test_only_open_missions_are_claimed() -> None:
 @pytest.mark.parametrize(
     ("changes", "claim", "status", "attempt"),
     [
-        ({}, ended(Hold.DONE), Status.DONE, 1),
-        ({"approve": "always"}, ended(Hold.DONE), Status.REVIEW, 1),
-        ({"approve": "auto"}, ended(Hold.DONE), Status.DONE, 1),
-        ({}, ended(Hold.FAILED), Status.FAILED, 1),
-        ({}, ended(Hold.FAILED, attempt=3), Status.DEAD, 3),
-        ({"max_retries": 0}, ended(Hold.FAILED), Status.DEAD, 1),
-        ({"approve": "always"}, ended(Hold.FAILED, attempt=3), Status.DEAD, 3),
-        ({}, ended(Hold.CANCELLED), Status.CANCELLED, 1),
-        ({}, ended(Hold.RELEASED, attempt=2), Status.QUEUED, 1),
-        ({}, ended(Hold.RELEASED, attempt=3), Status.QUEUED, 2),
+        ({}, ended(ClaimState.DONE), Status.DONE, 1),
+        ({"approve": "always"}, ended(ClaimState.DONE), Status.REVIEW, 1),
+        ({"approve": "auto"}, ended(ClaimState.DONE), Status.DONE, 1),
+        ({}, ended(ClaimState.FAILED), Status.FAILED, 1),
+        ({}, ended(ClaimState.FAILED, attempt=3), Status.DEAD, 3),
+        ({"max_retries": 0}, ended(ClaimState.FAILED), Status.DEAD, 1),
+        ({"approve": "always"}, ended(ClaimState.FAILED, attempt=3), Status.DEAD, 3),
+        ({}, ended(ClaimState.CANCELLED), Status.CANCELLED, 1),
+        ({}, ended(ClaimState.RELEASED, attempt=2), Status.QUEUED, 1),
+        ({}, ended(ClaimState.RELEASED, attempt=3), Status.QUEUED, 2),
     ],
 )
 def test_what_an_end_makes_of_a_mission(changes: dict[str, object], claim: Claim, status: Status, attempt: int) -> None:
     """Retries spent make a failure final, `approve: always` waits for a person, a released attempt does not count."""
-    found = after(mission(**changes), claim, finished=FINISH)
+    found = apply_closed_claim(mission(**changes), claim, finished=FINISH)
     assert (found.status, found.attempt, found.epoch, found.node) == (status, attempt, claim.epoch, "n1")
     assert found.finished == FINISH
 
@@ -79,15 +79,15 @@ def test_what_an_end_makes_of_a_mission(changes: dict[str, object], claim: Claim
 def test_a_running_claim_is_no_end() -> None:
     """Folding one would be a mistake."""
     with pytest.raises(BadTransition):
-        event_of(mission(), ended(Hold.RUNNING))
+        event_of(mission(), ended(ClaimState.RUNNING))
 
 
 @settings(deadline=None)
-@given(st.integers(1, 30), st.integers(0, 30), st.sampled_from([h for h in Hold if h is not Hold.RUNNING]))
-def test_only_a_failed_mission_rests(attempt: int, retries: int, state: Hold) -> None:
+@given(st.integers(1, 30), st.integers(0, 30), st.sampled_from([h for h in ClaimState if h is not ClaimState.RUNNING]))
+def test_only_a_failed_mission_rests(attempt: int, retries: int, state: ClaimState) -> None:
     """With a time after its end and a rest of at most ten minutes; the person's words are as they were."""
     before = mission(max_retries=retries, priority=7)
-    found = after(before, ended(state, attempt=attempt), finished=FINISH)
+    found = apply_closed_claim(before, ended(state, attempt=attempt), finished=FINISH)
     assert (found.retry_at is not None) == (found.status is Status.FAILED)
     if found.retry_at is not None:
         assert timedelta(0) < found.retry_at - FINISH <= timedelta(minutes=10)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from missions.errors import BadName
-from missions.mission import FINISHED, NAME_ROOF, OPEN, Mission, Status, slug
+from missions.mission import FINISHED, MAX_NAME_CHARS, OPEN, Mission, Status, slug
 from orchestrator.ledger.transport import CLAIM
 from tests.orchestrator.repositories import git
 
@@ -25,7 +25,7 @@ def test_a_name_is_safe_or_refused(text: str) -> None:
         assert not re.search(r"[A-Za-z0-9]", text)
         return
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)
-    assert len(name) <= NAME_ROOF
+    assert len(name) <= MAX_NAME_CHARS
     assert slug(name) == name
     assert slug(name.upper()) == name
 

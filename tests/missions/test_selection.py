@@ -11,10 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from missions.mission import Mission, Status
-from missions.selection import BACKOFF_ROOF, Offer, backoff, choose, cycles, unsuited, waits_for
+from missions.selection import (
+    MAX_BACKOFF,
+    NodeCapabilities,
+    backoff,
+    blocked_reason,
+    choose,
+    dependency_cycles,
+    ineligible_reason,
+)
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-OFFER = Offer(
+OFFER = NodeCapabilities(
     node="desk", role="LOCAL_WORKER", capabilities=frozenset({"gpu"}), agents=frozenset({"builtin", "command"})
 )
 PLAIN = Mission(name="m", title="m", body="x")
@@ -22,7 +30,7 @@ PLAIN = Mission(name="m", title="m", body="x")
 
 def why(mission: Mission, *, finished: set[str] = frozenset(), known: set[str] = frozenset()) -> str | None:
     """Why it waits."""
-    return waits_for(mission, finished, known, NOW)
+    return blocked_reason(mission, finished, known, NOW)
 
 
 @pytest.mark.parametrize("status", sorted(Status))
@@ -59,7 +67,7 @@ def test_rests_double_up_to_ten_minutes() -> None:
     """2, 4, 8 … seconds, for any number."""
     assert [backoff(n).total_seconds() for n in (0, 1, 2, 3)] == [2, 2, 4, 8]
     assert backoff(9) == timedelta(seconds=512)
-    assert backoff(10) == backoff(10**9) == BACKOFF_ROOF
+    assert backoff(10) == backoff(10**9) == MAX_BACKOFF
 
 
 @pytest.mark.parametrize(
@@ -77,7 +85,7 @@ def test_rests_double_up_to_ten_minutes() -> None:
 )
 def test_a_node_takes_what_it_can_do_and_is_meant_for(changes: dict[str, object], fits: bool) -> None:
     """Every word of `to` must hold; an agent it has; a task that the agent can do. Else it says why."""
-    found = unsuited(replace(PLAIN, **changes), OFFER)  # type: ignore[arg-type]
+    found = ineligible_reason(replace(PLAIN, **changes), OFFER)  # type: ignore[arg-type]
     assert (found is None) is fits
     assert found is None or len(found) > 5
 
@@ -85,14 +93,14 @@ def test_a_node_takes_what_it_can_do_and_is_meant_for(changes: dict[str, object]
 def test_a_node_without_coding_takes_no_coding_task() -> None:
     """ENABLE_VP_CODER off."""
     mission = replace(PLAIN, agent="command", run="ls", task="coding_task")
-    assert unsuited(mission, replace(OFFER, tasks=frozenset({"general_task"}))) is not None
+    assert ineligible_reason(mission, replace(OFFER, tasks=frozenset({"general_task"}))) is not None
 
 
 def test_an_agent_without_a_sandbox_only_answers() -> None:
     """A node whose model may not change files leaves coding to others, and takes questions."""
     offer = replace(OFFER, answering=frozenset({"builtin"}))
-    assert "has no sandbox" in (unsuited(replace(PLAIN, task="coding_task"), offer) or "")
-    assert unsuited(PLAIN, offer) is None
+    assert "has no sandbox" in (ineligible_reason(replace(PLAIN, task="coding_task"), offer) or "")
+    assert ineligible_reason(PLAIN, offer) is None
 
 
 MISSIONS = st.lists(
@@ -151,7 +159,7 @@ def test_exactly_those_that_wait_for_themselves_are_found(graph: dict[str, list[
         for name, needs in graph.items()
     }
     open_graph = {name: [] if name in done else needs for name, needs in graph.items()}
-    found = cycles(missions)
+    found = dependency_cycles(missions)
     assert set(found) == {name for name in graph if name in reaches(open_graph, name)}
     for name, way in found.items():
         assert way[0] == way[-1] == name
@@ -162,5 +170,9 @@ def test_exactly_those_that_wait_for_themselves_are_found(graph: dict[str, list[
 def test_a_long_chain_is_no_circle_and_no_stack_overflow() -> None:
     """Thousands of missions in a row."""
     missions = {f"m{n}": replace(PLAIN, name=f"m{n}", depends_on=(f"m{n + 1}",)) for n in range(1500)}
-    assert cycles({name: missions[name] for name in list(missions)[:300]}) == {}
-    assert cycles({"m0": missions["m0"], "m1": replace(missions["m1"], depends_on=("m0",))})["m0"] == ("m0", "m1", "m0")
+    assert dependency_cycles({name: missions[name] for name in list(missions)[:300]}) == {}
+    assert dependency_cycles({"m0": missions["m0"], "m1": replace(missions["m1"], depends_on=("m0",))})["m0"] == (
+        "m0",
+        "m1",
+        "m0",
+    )

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.node.clone_watch import Watching
-from orchestrator.node.commit_rules import FOLDERS, WATCHED, merger
-from sync.clone_push import Upstream
+from orchestrator.node.clone_watch import CloneWatch
+from orchestrator.node.commit_rules import WATCHED_FOLDERS, WATCHED_PATHS, build_merge
+from sync.clone_push import UpstreamBranch
 from sync.watch import TreeWatch
 from sync.worktree import WorkTree
 
@@ -84,22 +84,22 @@ class Clones:
         git(clone, "push", "--quiet", "-u", "origin", "main")
         return git(clone, "rev-parse", "HEAD").strip()
 
-    def watching(self, *, quiet: float = QUIET, pull: bool = False) -> Watching:
+    def watching(self, *, quiet: float = QUIET, pull: bool = False) -> CloneWatch:
         """What watches ada's clone; told things land in `told`."""
-        tree = WorkTree(self.ada, "main", WATCHED)
+        tree = WorkTree(self.ada, "main", WATCHED_PATHS)
 
         def tell(event: str, words: str, *, once: bool = False, **_facts: object) -> None:
             if not once or (event, words) not in self.told:
                 self.told.append((event, words))
 
-        upstream = Upstream(tree, merger(tree.merged))
-        return Watching(tree=tree, upstream=upstream, tell=tell, clock=time.monotonic, quiet=quiet, pull=pull)
+        upstream = UpstreamBranch(tree, build_merge(tree.merged))
+        return CloneWatch(tree=tree, upstream=upstream, tell=tell, clock=time.monotonic, quiet=quiet, pull=pull)
 
     @contextmanager
-    def watched(self, *, quiet: float = QUIET, pull: bool = False) -> Iterator[Watching]:
+    def watched(self, *, quiet: float = QUIET, pull: bool = False) -> Iterator[CloneWatch]:
         """Ada's clone is watched, by a real watchdog in a thread, until the block is left."""
         one = self.watching(quiet=quiet, pull=pull)
-        eyes, stopped = TreeWatch(one.tree.folder, FOLDERS, one.moved), threading.Event()
+        eyes, stopped = TreeWatch(one.tree.folder, WATCHED_FOLDERS, one.moved), threading.Event()
         thread = threading.Thread(target=one.run, args=(eyes.refresh, stopped))
         thread.start()
         try:

@@ -14,7 +14,7 @@ import pytest
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.adapters.sandbox.none import NoSandbox
 from orchestrator.core.ports.agent import Confinement, Sandbox
-from orchestrator.execution.process.runner import Ran, run
+from orchestrator.execution.process.runner import CommandResult, run
 from tests.conftest import lacking
 from tests.orchestrator.repositories import Server
 
@@ -46,7 +46,7 @@ class Shell:
 
     def __call__(
         self, line: str, *, timeout: float = 20, environment: Mapping[str, str] | None = None, **limits: object
-    ) -> Ran:
+    ) -> CommandResult:
         env = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder / "home"), **(environment or {})}
         confinement = self.confinement(writable=self.tree, environment=env, **limits)
         return run(

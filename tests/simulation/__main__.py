@@ -166,7 +166,9 @@ def _write(path: Path, text: str) -> None:
 
 
 def _print(figures: dict[str, Any]) -> None:
-    rows = Table(box=terminal.MARGIN, show_header=False, show_edge=False, border_style=terminal.RULE, padding=(0, 1))
+    rows = Table(
+        box=terminal.MARGIN, show_header=False, show_edge=False, border_style=terminal.RULE_COLOUR, padding=(0, 1)
+    )
     rows.add_column(justify="right", no_wrap=True)
     rows.add_column()
     for name, value in figures.items():
@@ -200,7 +202,7 @@ def _as_dict(advice: Advice) -> dict[str, object]:
 
 
 def _print_trials(advice: Advice) -> None:
-    table = Table(box=terminal.MARGIN, show_edge=False, border_style=terminal.RULE, padding=(0, 1))
+    table = Table(box=terminal.MARGIN, show_edge=False, border_style=terminal.RULE_COLOUR, padding=(0, 1))
     for head in ("beat s", "fetch s", "claimed p95", "on the branch p95", "pushes/min", "server", ""):
         table.add_column(head, justify="right" if head else "left", no_wrap=bool(head))
     for trial in advice.trials:

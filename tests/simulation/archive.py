@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from orchestrator.ledger.archive import Librarian
+from orchestrator.ledger.archive import ArchiveReader
 from sync.objects import read_tree
 from sync.remote import Oid
 
@@ -36,7 +36,7 @@ class Shelf(Mapping[str, Oid]):
 
 
 @dataclass
-class Archivist(Librarian):
+class Archivist(ArchiveReader):
     """A librarian that reads nothing before it is asked."""
 
     folded: Collection[str] = field(default_factory=set)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from missions import document
 from missions.mission import Mission, Status
-from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from tests.simulation.run import Simulation
 
 _ACCEPTED = re.compile(r"^### Attempt \d+ · done ·", re.MULTILINE)
@@ -20,7 +20,7 @@ def problems(run: Simulation) -> list[str]:
     return [line for name in run.filed for line in _judged(ledger, name)]
 
 
-def _judged(ledger: Ledger, name: str) -> Iterator[str]:
+def _judged(ledger: LedgerSnapshot, name: str) -> Iterator[str]:
     filed, place = ledger.open.get(name), ledger.archive.find(name)
     if filed is not None and place is not None:
         yield f"{name} is open and archived"

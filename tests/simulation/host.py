@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from orchestrator.ledger.transport import BEAT, CLAIM, LOG
 from sync.errors import PushUncertain, RemoteUnreachable
 from sync.memory_remote import MemoryRemote, MemoryServer, MemoryStore
-from sync.remote import Oid, Refs, Update, Verdict
+from sync.remote import Oid, PushVerdict, Refs, RefUpdate
 from tests.simulation.scenario import Host
 
 LARGE = 2 * 1024
@@ -120,10 +120,10 @@ class Server(MemoryServer):
             self._view = (self.version, dict(self._plain))
         return self._view[1]
 
-    def move(self, updates: Sequence[Update], *, atomic: bool) -> dict[str, Verdict]:
+    def move(self, updates: Sequence[RefUpdate], *, atomic: bool) -> dict[str, PushVerdict]:
         """Moves refs as any server does, and takes notes."""
         verdicts = super().move(updates, atomic=atomic)
-        taken = [update for update in updates if verdicts[update.ref] is Verdict.ACCEPTED]
+        taken = [update for update in updates if verdicts[update.ref] is PushVerdict.ACCEPTED]
         ended = any(update.ref.startswith(LOG) for update in taken)
         for update in taken:
             if update.ref.startswith(BEAT):
@@ -136,7 +136,7 @@ class Server(MemoryServer):
             self.moved()
         return verdicts
 
-    def _note(self, update: Update, *, ended: bool) -> None:
+    def _note(self, update: RefUpdate, *, ended: bool) -> None:
         self.version += 1
         if update.new is None:
             del self._plain[update.ref]
@@ -192,7 +192,7 @@ class Link(MemoryRemote):
         """Lets time pass."""
         self._wait(self.now() + seconds)
 
-    def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
+    def push(self, updates: Sequence[RefUpdate], *, atomic: bool = False) -> Mapping[str, PushVerdict]:
         """Moves refs when it is this push's turn."""
         self._broken()
         kind = _kind(updates)
@@ -202,7 +202,7 @@ class Link(MemoryRemote):
         verdicts = super().push(updates, atomic=atomic)
         if self.cut:
             raise PushUncertain("the host", "the line was cut before the answer came")
-        if Verdict.STALE in verdicts.values():
+        if PushVerdict.STALE in verdicts.values():
             self.counts["refused"] += 1
             self.counts[f"{kind} pushes refused"] += 1
         return verdicts
@@ -212,7 +212,7 @@ class Link(MemoryRemote):
             raise RemoteUnreachable("the host", "the line is cut")
 
 
-def _kind(updates: Sequence[Update]) -> str:
+def _kind(updates: Sequence[RefUpdate]) -> str:
     """What a push is for."""
     refs = [update.ref for update in updates]
     if any(ref.startswith("refs/heads/") for ref in refs):

@@ -11,21 +11,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from missions.lease import Hold, LeaseWatch
-from missions.selection import Offer
+from missions.lease import ClaimState, LeaseWatch
+from missions.selection import NodeCapabilities
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Outcome
 from orchestrator.core.roles import Role
 from orchestrator.ledger import result_report
-from orchestrator.ledger.snapshot import Held, Ledger, Reader
-from orchestrator.ledger.transport import BEAT, Bus
-from orchestrator.node.executor import Stopper, Workshop
-from orchestrator.node.handback import Delivery
-from orchestrator.node.heartbeat import Pulse
-from orchestrator.node.jobs import Job
+from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot, SnapshotReader
+from orchestrator.ledger.transport import BEAT, Transport
+from orchestrator.node.executor import CancelToken, Executor
+from orchestrator.node.handback import Handback
+from orchestrator.node.heartbeat import Heartbeat
+from orchestrator.node.jobs import RunningJob
 from orchestrator.node.loop import Node
-from orchestrator.node.outbox import Letter, Outbox
-from orchestrator.node.scheduler import Intake, Taken
+from orchestrator.node.outbox import Outbox, PendingResult
+from orchestrator.node.scheduler import Assignment, Scheduler
 from orchestrator.policy.authorization import Trust
 from sync.heartbeat import Beat
 from sync.memory_remote import MemoryRemote
@@ -37,7 +37,7 @@ from tests.simulation.scenario import Scenario
 BEGINNING = datetime(2026, 11, 1, tzinfo=UTC)
 AGENTS = frozenset({"builtin"})
 VIEWS = 8
-Overdue = Mapping[str, tuple[Held, float]]
+Overdue = Mapping[str, tuple[HeldClaim, float]]
 """Running claims whose holders have been silent for a lease, each with the last moment at which one of them moved."""
 
 
@@ -45,32 +45,32 @@ Overdue = Mapping[str, tuple[Held, float]]
 class Pocket(Outbox):
     """An outbox that needs no disk: a simulated node whose power fails has lost it, as one whose disk died."""
 
-    letters: dict[str, Letter] = field(default_factory=dict)
+    letters: dict[str, PendingResult] = field(default_factory=dict)
 
-    def put(self, letter: Letter) -> None:
+    def put(self, letter: PendingResult) -> None:
         """Keeps a letter."""
         self.letters[letter.held.oid] = letter
 
-    def remove(self, letter: Letter) -> None:
+    def remove(self, letter: PendingResult) -> None:
         """Takes it out."""
         self.letters.pop(letter.held.oid, None)
 
-    def __iter__(self) -> Iterator[Letter]:
+    def __iter__(self) -> Iterator[PendingResult]:
         return iter(list(self.letters.values()))
 
 
 @dataclass
-class SharedReader(Reader):
+class SharedReader(SnapshotReader):
     """One reader for all: what a view says is the same for everybody, so it is read once and not a thousand times."""
 
     folded: Collection[str] = field(default_factory=set)
     """All missions of which some attempt was ever folded."""
-    _views: OrderedDict[int, Ledger] = field(default_factory=OrderedDict)
+    _views: OrderedDict[int, LedgerSnapshot] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
         self._librarian = Archivist(self.store, folded=self.folded)
 
-    def read(self, refs: Refs) -> Ledger:
+    def read(self, refs: Refs) -> LedgerSnapshot:
         """The ledger behind these refs; the last few are kept."""
         known = self._views.get(id(refs))
         if known is None or known.refs is not refs:
@@ -81,7 +81,7 @@ class SharedReader(Reader):
 
 
 @dataclass(kw_only=True)
-class Observer(Intake):
+class Observer(Scheduler):
     """An intake that looks back instead of looking on: who has moved is asked only when somebody may be overdue.
 
     It then shows its lease watch, for the overdue claims, every fetch that this node has made, in turn. For the others
@@ -93,14 +93,14 @@ class Observer(Intake):
     fetches: deque[float] = field(default_factory=deque)
     """When this node has fetched, for as long as it matters."""
 
-    def fetched(self, ledger: Ledger) -> None:
+    def fetched(self, ledger: LedgerSnapshot) -> None:
         """Notes a fetch."""
         now, bus = self.clock(), ledger.charter.bus
         self.fetches.append(now)
         while self.fetches[0] < now - 2 * bus.lease - 2 * bus.poll_seconds[1]:
             self.fetches.popleft()
 
-    def observe(self, ledger: Ledger, now: float) -> None:
+    def observe(self, ledger: LedgerSnapshot, now: float) -> None:
         """Takes in one fetch."""
         bus = ledger.charter.bus
         overdue = {name: held for name, held in self.overdue().items() if held[0].claim.node != self.bus.name}
@@ -109,7 +109,7 @@ class Observer(Intake):
             self.watch.observe({name: (held.oid, since <= at) for name, (held, since) in overdue.items()}, at)
 
 
-class Heart(Pulse):
+class Heart(Heartbeat):
     """A pulse without threads: the simulation says when it beats."""
 
     def __init__(self, beat: Beat, *, clock: Callable[[], float]) -> None:
@@ -136,8 +136,8 @@ class Heart(Pulse):
 class Crewman(Node):
     """A node that tells the simulation when it begins some work, and is told when it is done."""
 
-    intake: Observer
-    begin: Callable[[Crewman, Taken], None]
+    scheduler: Observer
+    begin: Callable[[Crewman, Assignment], None]
     link: Link
     heart: Heart
     chance: Random
@@ -151,27 +151,29 @@ class Crewman(Node):
     nudged: bool = False
     ticket: int = 0
     """The only entry of the agenda that counts for its next poll."""
-    work: dict[str, tuple[Taken, float]] = field(default_factory=dict)
+    work: dict[str, tuple[Assignment, float]] = field(default_factory=dict)
     """What it works on, and since when."""
 
-    def _start(self, taken: Taken) -> None:
+    def _start(self, taken: Assignment) -> None:
         name = taken.mission.name
-        self.jobs[name] = Job(held=taken.held, mission=taken.mission, thread=threading.Thread(), stopper=Stopper())
+        self.jobs[name] = RunningJob(
+            held=taken.held, mission=taken.mission, thread=threading.Thread(), cancel_token=CancelToken()
+        )
         self.work[name] = (taken, self.clock())
         self.begin(self, taken)
 
-    def _fold_wait(self, ledger: Ledger) -> float:
+    def _fold_wait(self, ledger: LedgerSnapshot) -> float:
         """As a node waits that knows HQ to be alive: the presence pages are not simulated."""
         roof = min(ledger.charter.bus.lease, self.fold_wait)
         return 0.0 if self.role.folds_at_once else self.chance.uniform(0.5, 1.0) * roof
 
-    def wants(self, ledger: Ledger, *, ready: bool, duty: bool) -> bool:
+    def wants(self, ledger: LedgerSnapshot, *, ready: bool, duty: bool) -> bool:
         """Whether a round would do anything: it costs a thousand times as much as this."""
-        if (ready and self.slots > len(self.jobs)) or self.delivery.waiting or not self.online:
+        if (ready and self.slots > len(self.jobs)) or self.handback.waiting or not self.online:
             return True
-        if self.intake.overdue():
-            self.intake.observe(ledger, self.clock())
-            if self.intake.watch.expired(list(ledger.claims)):
+        if self.scheduler.overdue():
+            self.scheduler.observe(ledger, self.clock())
+            if self.scheduler.watch.expired(list(ledger.claims)):
                 return True
         if not duty:
             self._fold_due = None
@@ -180,9 +182,9 @@ class Crewman(Node):
             self._fold_due = self.clock() + self._fold_wait(ledger)
         return self.clock() >= self._fold_due
 
-    def rest(self, ledger: Ledger) -> float:
+    def rest(self, ledger: LedgerSnapshot) -> float:
         """Seconds until its next poll after one that brought nothing to do."""
-        self._pause = self._calmer(ledger)
+        self._pause = self._next_pause(ledger)
         return self._pause
 
     @property
@@ -196,18 +198,18 @@ class Crewman(Node):
         Returns how many seconds it took.
         """
         taken, began = self.work.pop(name)
-        now, claim, stopped = self.clock(), taken.held.claim, self.jobs[name].stopper.reason
+        now, claim, stopped = self.clock(), taken.held.claim, self.jobs[name].cancel_token.reason
         outcome = _outcome(ok=ok and not stopped, stopped=stopped)
-        attempt = result_report.Attempt(
+        attempt = result_report.EndedAttempt(
             mission=taken.mission,
             claim=claim,
             outcome=outcome,
-            state=Hold.RELEASED if stopped else Hold.DONE if ok else Hold.FAILED,
+            state=ClaimState.RELEASED if stopped else ClaimState.DONE if ok else ClaimState.FAILED,
             started=BEGINNING + timedelta(seconds=began),
             finished=BEGINNING + timedelta(seconds=now),
             final=not stopped and (ok or claim.attempt >= taken.mission.attempts_allowed),
         )
-        self.delivery.post(taken.held, attempt, stopped)
+        self.handback.post(taken.held, attempt, stopped)
         return now - began
 
 
@@ -222,19 +224,19 @@ class Surroundings:
     """What all nodes share."""
 
     server: Server
-    reader: Reader
+    reader: SnapshotReader
     clock: Callable[[], float]
     overdue: Callable[[], Overdue]
-    begin: Callable[[Crewman, Taken], None]
+    begin: Callable[[Crewman, Assignment], None]
     chance: Random
     tell: Callable[[str], Tell]
     """Gives each node, by name, somebody to whom it tells its shift."""
 
 
-def speaker(name: str, boot: str, link: Link) -> Bus:
+def speaker(name: str, boot: str, link: Link) -> Transport:
     """A voice on the bus whose time is virtual."""
     nonces = itertools.count()
-    return Bus(
+    return Transport(
         remote=link,
         store=link.store,
         name=name,
@@ -250,16 +252,16 @@ def crewman(number: int, boot: str, plan: Scenario, link: Link, around: Surround
     """The fleet's node of that number: HQ is number 0."""
     name, clock = f"node-{number}", around.clock
     bus, tell = speaker(name, boot, link), around.tell(name)
-    offer = Offer(node=name, role="LOCAL_WORKER", agents=AGENTS)
+    offer = NodeCapabilities(node=name, role="LOCAL_WORKER", agents=AGENTS)
     trust = Trust(link.store)
     heart = Heart(Beat(MemoryRemote(around.server), link.store, BEAT + name), clock=clock)
     return Crewman(
-        intake=Observer(
+        scheduler=Observer(
             bus=bus, reader=around.reader, trust=trust, offer=offer, tell=tell, overdue=around.overdue, clock=clock
         ),
-        delivery=Delivery(bus=bus, outbox=Pocket(Path()), tell=tell),
-        workshop=Workshop(agents={}, folder=Path("/nonexistent"), counts={}, now=bus.now),
-        pulse=heart,
+        handback=Handback(bus=bus, outbox=Pocket(Path()), tell=tell),
+        executor=Executor(agents={}, folder=Path("/nonexistent"), counts={}, now=bus.now),
+        heartbeat=heart,
         heart=heart,
         role=Role.HEADQUARTERS if number == 0 else Role.LOCAL_WORKER,
         clock=clock,

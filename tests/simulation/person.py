@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from orchestrator.ledger.snapshot import Reader
-from orchestrator.ledger.transport import Bus
+from orchestrator.ledger.snapshot import SnapshotReader
+from orchestrator.ledger.transport import Transport
 from sync.errors import TooManyRaces
 from sync.publish import publish
-from sync.remote import Refs, Update
+from sync.remote import Refs, RefUpdate
 from tests.simulation.scenario import Scenario
 
 
@@ -18,8 +18,8 @@ from tests.simulation.scenario import Scenario
 class Person:
     """Files missions. `start` plays some work that may wait."""
 
-    bus: Bus
-    reader: Reader
+    bus: Transport
+    reader: SnapshotReader
     plan: Scenario
     chance: Random
     start: Callable[[Callable[[], None]], None]
@@ -28,11 +28,11 @@ class Person:
     pushing: bool = False
     _basket: list[str] = field(default_factory=list)
 
-    def found(self) -> Update:
+    def found(self) -> RefUpdate:
         """The ledger's first commit."""
         files = {"fleet.toml": self.plan.charter.encode(), "SESSION_LOG.md": b"# Session log\n"}
         root = self.bus.commit(files, "the ledger", onto=None, tree=None)
-        return Update(ref=self.bus.main, expect=None, new=root)
+        return RefUpdate(ref=self.bus.main, expect=None, new=root)
 
     def write(self, now: float) -> bool:
         """Writes one mission and pushes it, with all that are written while a push is under way.
@@ -61,10 +61,10 @@ class Person:
         self.pushing = False
 
     def _published(self, files: Mapping[str, bytes | None]) -> bool:
-        def plan(refs: Refs) -> list[Update]:
+        def plan(refs: Refs) -> list[RefUpdate]:
             ledger = self.reader.read(refs)
             commit = self.bus.commit(files, f"File {len(files)}", onto=ledger.tip, tree=ledger.tree)
-            return [Update(ref=self.bus.main, expect=ledger.tip, new=commit)]
+            return [RefUpdate(ref=self.bus.main, expect=ledger.tip, new=commit)]
 
         try:
             publish(self.bus.remote, plan, sleep=self.bus.sleep)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from random import Random
 
 from orchestrator.core.events import Tell
-from orchestrator.ledger.snapshot import Held, Ledger
-from orchestrator.ledger.trust_root import Constitution
-from orchestrator.node.scheduler import Taken
+from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot
+from orchestrator.ledger.trust_root import TrustRoot
+from orchestrator.node.scheduler import Assignment
 from tests.simulation.agenda import Agenda, Kind
 from tests.simulation.host import Link, MeteredStore, Queue, Server
 from tests.simulation.nodes import Crewman, SharedReader, Surroundings, crewman, speaker
@@ -47,7 +47,7 @@ class Simulation:
         self.chance = Random(self.plan.seed)  # a simulation's chance must be replayable
         self.agenda, self.queue, self.store = Agenda(), Queue(self.plan.host), MeteredStore()
         self.server = Server(store=self.store, moved=self._nudge_hq)
-        constitution = Constitution(self.store, lambda tip: tip)
+        constitution = TrustRoot(self.store, lambda tip: tip)
         self.reader = SharedReader(self.store, constitution, folded=self.server.folded)
         self.outlook = Outlook(server=self.server, reader=self.reader, clock=self.agenda.clock, lease=self.plan.lease)
         self.person = Person(
@@ -80,7 +80,7 @@ class Simulation:
         """When each mission was filed."""
         return self.person.filed
 
-    def ledger(self) -> Ledger:
+    def ledger(self) -> LedgerSnapshot:
         """What the repository says now."""
         return self.outlook.ledger()
 
@@ -161,7 +161,7 @@ class Simulation:
             self._act(member)
             return
         ledger, facts = self.ledger(), self.outlook.facts()
-        member.intake.fetched(ledger)
+        member.scheduler.fetched(ledger)
         if member.fresh or member.wants(ledger, ready=facts.ready, duty=facts.duty):
             member.fresh, member.link.view = False, ledger.refs
             self._act(member)
@@ -233,11 +233,11 @@ class Simulation:
 
     # Its work
 
-    def _begin(self, member: Crewman, taken: Taken) -> None:
+    def _begin(self, member: Crewman, taken: Assignment) -> None:
         seconds = self.chance.lognormvariate(math.log(self.plan.work_seconds), 1.0)
         self.agenda.at(self.now + seconds, Kind.DONE, (member, taken.held))
 
-    def _done(self, what: tuple[Crewman, Held]) -> None:
+    def _done(self, what: tuple[Crewman, HeldClaim]) -> None:
         member, held = what
         name = held.claim.mission
         if member.up and name in member.work and member.work[name][0].held.oid == held.oid:

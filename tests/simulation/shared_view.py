@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from missions.mission import OPEN, Status
-from orchestrator.ledger.snapshot import Held, Ledger
-from orchestrator.workflow.fold import duty
+from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot
+from orchestrator.workflow.fold import has_work
 from tests.simulation.host import Server
 from tests.simulation.nodes import Overdue, SharedReader
 
@@ -20,7 +20,7 @@ class Facts:
     """Some mission may be claimed."""
     duty: bool
     """Something waits to be folded."""
-    running: Mapping[str, Sequence[Held]]
+    running: Mapping[str, Sequence[HeldClaim]]
     """The running claims of each holder."""
 
 
@@ -34,7 +34,7 @@ class Outlook:
     lease: float
     _known: tuple[int, Facts] | None = None
 
-    def ledger(self) -> Ledger:
+    def ledger(self) -> LedgerSnapshot:
         """What the repository says now."""
         return self.reader.read(self.server.view())
 
@@ -46,7 +46,7 @@ class Outlook:
 
     def overdue(self) -> Overdue:
         """The running claims whose holders have not moved for a lease."""
-        found: dict[str, tuple[Held, float]] = {}
+        found: dict[str, tuple[HeldClaim, float]] = {}
         running = self.facts().running
         for node, beat in self.server.beats.items():
             if self.clock() - beat < self.lease:
@@ -61,10 +61,10 @@ class Outlook:
         return not ledger.claims and all(f.mission.status is Status.DEAD for f in ledger.open.values())
 
 
-def _mean(ledger: Ledger) -> Facts:
-    running: dict[str, list[Held]] = {}
+def _mean(ledger: LedgerSnapshot) -> Facts:
+    running: dict[str, list[HeldClaim]] = {}
     for held in ledger.claims.values():
         if not held.claim.closed:
             running.setdefault(held.claim.node, []).append(held)
     ready = any(f.mission.status in OPEN for name, f in ledger.open.items() if name not in ledger.claims)
-    return Facts(ready=ready, duty=duty(ledger), running=running)
+    return Facts(ready=ready, duty=has_work(ledger), running=running)

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from missions.lease import Claim, LeaseWatch
 from orchestrator.cli import cli
-from orchestrator.ledger.archive import Month
-from orchestrator.ledger.snapshot import Held
+from orchestrator.ledger.archive import ArchiveMonth
+from orchestrator.ledger.snapshot import HeldClaim
 from sync.objects import edit_tree, write_commit
-from sync.remote import Oid, Update
+from sync.remote import Oid, RefUpdate
 from tests.simulation import chart, check, report
 from tests.simulation.advice import advise
 from tests.simulation.archive import Shelf
@@ -132,7 +132,7 @@ def _pushed(run: Simulation, tree: Oid) -> None:
     """A commit on the branch, made by nobody's rule."""
     tip = run.ledger().tip
     new = write_commit(run.store, tree=tree, parents=(tip,), name="e", email="e@x", when=1, message="m", sign=None)
-    run.server.move([Update(ref="refs/heads/main", expect=tip, new=new)], atomic=True)
+    run.server.move([RefUpdate(ref="refs/heads/main", expect=tip, new=new)], atomic=True)
 
 
 def test_the_checker_sees_what_is_wrong(calm: Simulation) -> None:
@@ -155,7 +155,7 @@ MOMENTS = st.lists(st.integers(0, 2400), max_size=40).map(sorted)
 @given(fetches=MOMENTS, beats=MOMENTS)
 def test_looking_back_is_looking_on(calm: Simulation, fetches: list[int], beats: list[int]) -> None:
     """An observer that is shown its fetches afterwards finds the lease run out exactly when one that looked on does."""
-    ledger, observer = calm.ledger(), calm.crew[1].intake
+    ledger, observer = calm.ledger(), calm.crew[1].scheduler
     bus = ledger.charter.bus
     claim = Claim(mission="m", blob="b", node="other", boot="", epoch=1, attempt=1, nonce="")
     watch, seen = LeaseWatch(lease=bus.lease, roof=max(2 * bus.poll_seconds[1], bus.lease)), deque[float]()
@@ -163,7 +163,7 @@ def test_looking_back_is_looking_on(calm: Simulation, fetches: list[int], beats:
         last = max((beat for beat in beats if beat <= now), default=0)
         watch.observe({"m": last}, now)
         seen.append(now)
-        overdue: Overdue = {"m": (Held(claim=claim, oid="c"), float(last))} if now - last >= bus.lease else {}
+        overdue: Overdue = {"m": (HeldClaim(claim=claim, oid="c"), float(last))} if now - last >= bus.lease else {}
         back = replace(observer, overdue=partial(dict, overdue), fetches=seen)
         back.observe(ledger, now)
         assert back.watch.expired(["m"]) == watch.expired(["m"])
@@ -222,7 +222,7 @@ def test_a_shelf_says_what_a_month_says() -> None:
     store = MeteredStore()
     tree = edit_tree(store, None, {"a.md": b"1", "b.md": b"2", "c.1.diff": b"3"})
     assert tree is not None
-    month, shelf = Month(store.get(tree)), Shelf(folder=store.get(tree), folded={"a", "b", "x"})
+    month, shelf = ArchiveMonth(store.get(tree)), Shelf(folder=store.get(tree), folded={"a", "b", "x"})
     assert {name: shelf[name] for name in ("a", "b")} == dict(month)
     assert ("x" in shelf, "y" in shelf) == (False, False)
     assert "a" not in Shelf(folder=store.get(tree), folded={"b"})

@@ -8,9 +8,9 @@ import pytest
 
 from sync import heartbeat as beats
 from sync.errors import RemoteUnreachable
-from sync.heartbeat import RING, Beat
+from sync.heartbeat import RING_BLOBS, Beat
 from sync.memory_remote import MemoryStore
-from sync.remote import Oid, Update
+from sync.remote import Oid, RefUpdate
 from tests.ledgers import Peer, Town
 from tests.orchestrator.repositories import git
 
@@ -63,11 +63,11 @@ def test_a_ring_of_beats_creates_no_object_after_its_first_lap(town: Town) -> No
     assert isinstance(store, MemoryStore)
     before = len(store.objects)
     beat = beat_of(town.peer("n1"))
-    for _ in range(RING + 1):
+    for _ in range(RING_BLOBS + 1):
         beat.move()
     lap = len(store.objects)
-    assert lap - before <= RING
-    for _ in range(RING):
+    assert lap - before <= RING_BLOBS
+    for _ in range(RING_BLOBS):
         assert beat.move()
     assert len(store.objects) == lap
 
@@ -84,7 +84,7 @@ def test_all_nodes_share_the_rings_objects(town: Town) -> None:
 
 def test_the_server_does_not_grow_after_a_lap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same on a real bare repository, with a short ring: the number of objects there stays."""
-    monkeypatch.setattr(beats, "RING", 5)
+    monkeypatch.setattr(beats, "RING_BLOBS", 5)
     town = Town(folder=tmp_path)
     beat = beat_of(town.peer("n1"))
     counts = []
@@ -177,7 +177,7 @@ def test_a_real_double_after_a_cut_line_is_still_found_out(town: Town) -> None:
         beat.move()
     peer.line.cut = peer.line.cut_after_push = False
     other = peer.bus.store.put("blob", b"shiftbook beat 77\n")
-    town.peer("x").line.push([Update(ref=REF, expect=standing(town), new=other)])
+    town.peer("x").line.push([RefUpdate(ref=REF, expect=standing(town), new=other)])
     assert not beat.move()
 
 

@@ -29,7 +29,7 @@ from sync.objects import (
     read_tree,
     write_commit,
 )
-from sync.remote import Oid, Store
+from sync.remote import ObjectStore, Oid
 from tests.ledgers import Keys, all_files
 from tests.orchestrator.repositories import CLEAN, git
 
@@ -55,14 +55,16 @@ def raw(folder: Path, oid: Oid, kind: str) -> bytes:
     return subprocess.run(words, cwd=folder, env=CLEAN, capture_output=True, check=True).stdout
 
 
-def committed(store: Store, tree: Oid, *parents: Oid, message: str = "a commit", when: int = 1_795_000_000) -> Oid:
+def committed(
+    store: ObjectStore, tree: Oid, *parents: Oid, message: str = "a commit", when: int = 1_795_000_000
+) -> Oid:
     """A commit of a tree."""
     return write_commit(
         store, tree=tree, parents=parents, name="Anna Ä", email="a@x", when=when, message=message, sign=None
     )
 
 
-def tree_of(store: Store, files: Mapping[str, bytes | None], onto: Oid | None = None) -> Oid:
+def tree_of(store: ObjectStore, files: Mapping[str, bytes | None], onto: Oid | None = None) -> Oid:
     """A tree that has something in it."""
     tree = edit_tree(store, onto, files)
     assert tree is not None
@@ -340,7 +342,7 @@ def test_names_that_are_no_unicode_survive(store: GitStore) -> None:
     assert old in new
 
 
-def histories(store: Store) -> dict[str, Oid]:
+def histories(store: ObjectStore) -> dict[str, Oid]:
     """A history with a side branch, a merge that takes one side, and one that joins two edits."""
     trees = {name: tree_of(store, {"m": name.encode(), "o": b"o"}) for name in "abc"}
     other = tree_of(store, {"m": b"a", "o": b"p"})

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from sync.errors import PushRefused, RemoteUnreachable, TooManyRaces
-from sync.publish import publish, settle
-from sync.remote import Refs, Update, Verdict
+from sync.publish import publish, push_and_resolve
+from sync.remote import PushVerdict, Refs, RefUpdate
 from tests.ledgers import Line, Peer, Town
 
 A = "refs/shiftbook/claim/a"
@@ -23,10 +23,12 @@ def town() -> Town:
 def append(peer: Peer, word: str) -> None:
     """Adds a line to a file that everybody edits."""
 
-    def plan(refs: Refs) -> list[Update]:
+    def plan(refs: Refs) -> list[RefUpdate]:
         ledger = peer.reader.read(refs)
         files = {"list.md": ledger.text("list.md") + word + "\n"}
-        return [Update(ref=peer.bus.main, expect=ledger.tip, new=peer.commit(files, onto=ledger.tip, tree=ledger.tree))]
+        return [
+            RefUpdate(ref=peer.bus.main, expect=ledger.tip, new=peer.commit(files, onto=ledger.tip, tree=ledger.tree))
+        ]
 
     publish(peer.bus.remote, plan, pause=0.001)
 
@@ -70,9 +72,9 @@ def test_somebody_who_always_loses_is_told(town: Town) -> None:
     peer, other = town.peer("n1"), town.peer("n2")
     oids = [peer.bus.store.put("blob", b"%d" % number) for number in range(9)]
 
-    def plan(refs: Refs) -> list[Update]:
+    def plan(refs: Refs) -> list[RefUpdate]:
         peer.line.before_push = [lambda: other.push({"x": str(len(refs)) + refs[peer.bus.main]})]
-        return [Update(ref=peer.bus.main, expect=refs[peer.bus.main], new=oids[0])]
+        return [RefUpdate(ref=peer.bus.main, expect=refs[peer.bus.main], new=oids[0])]
 
     with pytest.raises(TooManyRaces):
         publish(peer.bus.remote, plan, tries=3, pause=0.001)
@@ -91,23 +93,24 @@ def test_what_the_remote_raises_is_passed_on(town: Town) -> None:
 
     peer.line.before_push.append(refuse)
     with pytest.raises(PushRefused):
-        publish(peer.bus.remote, lambda _refs: [Update(ref=A, expect=None, new=peer.bus.store.put("blob", b"x"))])
+        publish(peer.bus.remote, lambda _refs: [RefUpdate(ref=A, expect=None, new=peer.bus.store.put("blob", b"x"))])
 
 
 @pytest.mark.parametrize(
-    ("arrives", "verdicts"), [(True, (Verdict.ACCEPTED, Verdict.ACCEPTED)), (False, (Verdict.STALE, Verdict.STALE))]
+    ("arrives", "verdicts"),
+    [(True, (PushVerdict.ACCEPTED, PushVerdict.ACCEPTED)), (False, (PushVerdict.STALE, PushVerdict.STALE))],
 )
 def test_settle_judges_moves_and_deletions_by_what_is_there(
-    town: Town, arrives: bool, verdicts: tuple[Verdict, Verdict]
+    town: Town, arrives: bool, verdicts: tuple[PushVerdict, PushVerdict]
 ) -> None:
     """Without an answer, a ref that shows our object was moved by us, and one that is gone was deleted."""
     peer = town.peer("n1")
     one, two = peer.bus.store.put("blob", b"1"), peer.bus.store.put("blob", b"2")
-    peer.line.push([Update(ref=A, expect=None, new=one)])
+    peer.line.push([RefUpdate(ref=A, expect=None, new=one)])
     line = peer.line
     line.lose_answers, line.lose_pushes = int(arrives), int(not arrives)
-    moves = [Update(ref=A, expect=one, new=None), Update(ref=f"{A}2", expect=None, new=two)]
-    assert tuple(settle(line, moves, atomic=True).values()) == verdicts
+    moves = [RefUpdate(ref=A, expect=one, new=None), RefUpdate(ref=f"{A}2", expect=None, new=two)]
+    assert tuple(push_and_resolve(line, moves, atomic=True).values()) == verdicts
 
 
 def test_settle_that_cannot_find_out_says_so(town: Town) -> None:
@@ -115,4 +118,4 @@ def test_settle_that_cannot_find_out_says_so(town: Town) -> None:
     peer = town.peer("n1")
     line = Line(peer.line, lose_answers=1, cut_after_push=True)
     with pytest.raises(RemoteUnreachable):
-        settle(line, [Update(ref=A, expect=None, new=peer.bus.store.put("blob", b"x"))])
+        push_and_resolve(line, [RefUpdate(ref=A, expect=None, new=peer.bus.store.put("blob", b"x"))])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sync.heartbeat import Beat
-from sync.remote import Update
+from sync.remote import RefUpdate
 from sync.watch import watch_refs
 from tests.ledgers import Peer, Town
 from tests.orchestrator.repositories import git
@@ -54,7 +54,7 @@ def test_a_claim_and_its_deletion_nudge(town: Town, nudged: threading.Event) -> 
     held = peer.hold("m")
     assert nudged.wait(5)
     nudged.clear()
-    peer.line.push([Update(ref=CLAIM, expect=held.oid, new=None)])
+    peer.line.push([RefUpdate(ref=CLAIM, expect=held.oid, new=None)])
     assert nudged.wait(5)
 
 

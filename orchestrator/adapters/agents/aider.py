@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.core.ports.agent import Usage
-from orchestrator.execution.programs.error_kinds import one_line, trouble_of
-from orchestrator.execution.programs.home_files import PROMPT, put
-from orchestrator.execution.programs.installed import Installed
-from orchestrator.execution.programs.json_events import MOST
+from orchestrator.execution.programs.error_kinds import error_kind, error_line
+from orchestrator.execution.programs.home_files import PROMPT_FILE, write_home_file
+from orchestrator.execution.programs.installed import InstalledProgram
+from orchestrator.execution.programs.json_events import MAX_NUMBER
 from orchestrator.execution.programs.model_apis import ANTHROPIC, GEMINI, OPENAI, with_keys
-from orchestrator.execution.programs.port import Brief, Launch, Reading, Told, Trouble
+from orchestrator.execution.programs.port import ErrorKind, Launch, OutputParser, ParsedOutput, RoundRequest
 
-PROGRAM = Installed(name="aider", install="pipx install aider-chat")
-START = (
+PROGRAM = InstalledProgram(name="aider", install="pipx install aider-chat")
+START_SCRIPT = (
     'if own=$(git rev-parse --absolute-git-dir 2>/dev/null); then mkdir -p "$HOME/.aider-git/objects"; '
     'cp "$own/index" "$HOME/.aider-git/index"; export GIT_INDEX_FILE="$HOME/.aider-git/index" '
     'GIT_OBJECT_DIRECTORY="$HOME/.aider-git/objects" GIT_ALTERNATE_OBJECT_DIRECTORIES="$own/objects"; fi; '
@@ -30,11 +30,11 @@ START = (
 """It gives up a new file that it cannot add to git's index. The repository is read-only, so it gets an index of its own
 in its home.
 """
-HISTORY = ".aider-chat"
+HISTORY_FILE = ".aider-chat"
 SESSION = "chat"
 GITCONFIG = "[user]\n\tname = aider\n\temail = aider@localhost\n"
 """Without a name of its own it would write one into the repository's settings, which are not its to write."""
-LEAVES = (".aider*",)
+LEFTOVER_PATTERNS = (".aider*",)
 HIDDEN = (".aider.conf.yml", ".env", ".aider.model.settings.yml", ".aider.model.metadata.json")
 FLAGS = (
     *("--yes-always", "--no-stream", "--no-pretty", "--no-auto-commits", "--no-dirty-commits", "--no-check-update"),
@@ -42,16 +42,16 @@ FLAGS = (
     *("--no-suggest-shell-commands", "--no-auto-lint", "--no-auto-test", "--no-notifications", "--no-detect-urls"),
     *("--disable-playwright", "--env-file", "/dev/null", "--load", "/dev/null", "--message-file", "/dev/stdin"),
 )
-QUIET = {"COLUMNS": "1000", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
-MODEL = re.compile(r"(?:Main model|Model): (?P<name>\S+)")
-TOKENS = re.compile(
+ENVIRONMENT = {"COLUMNS": "1000", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+MODEL_PATTERN = re.compile(r"(?:Main model|Model): (?P<name>\S+)")
+TOKENS_PATTERN = re.compile(
     r"Tokens: (?P<sent>[\d.,]+[kM]?) sent(?:, (?P<written>[\d.,]+[kM]?) cache write)?"
     r"(?:, (?P<cached>[\d.,]+[kM]?) cache hit)?, (?P<received>[\d.,]+[kM]?) received"
     r"(?:.*?Cost: \$(?P<cost>[\d.]+) message)?"
 )
-FAILED = re.compile(r"\blitellm\.(?:\w+\.)?\w*(?:Error|Exception|Timeout)\b")
+FAILED_PATTERN = re.compile(r"\blitellm\.(?:\w+\.)?\w*(?:Error|Exception|Timeout)\b")
 RETRYING = "Retrying in "
-SAID_LINES = 6
+MAX_ERROR_LINES = 6
 """Lines of an error that are looked at."""
 
 
@@ -60,7 +60,7 @@ class Aider:
     """`aider --message-file`."""
 
     name: str = "aider"
-    installed: Installed = PROGRAM
+    installed: InstalledProgram = PROGRAM
 
     def missing(self) -> str | None:
         """What it lacks: the program, or a key."""
@@ -74,39 +74,39 @@ class Aider:
         """Its version."""
         return self.installed.version()
 
-    def launch(self, brief: Brief) -> Launch:
+    def launch(self, brief: RoundRequest) -> Launch:
         """A round; with a session, it goes on with the conversation in its home. Raises OSError."""
-        files = ("--chat-history-file", str(brief.home / HISTORY), "--input-history-file", "/dev/null")
-        put(brief.home, ".gitconfig", GITCONFIG)
-        prompt = str(put(brief.home, PROMPT, brief.prompt))
+        files = ("--chat-history-file", str(brief.home / HISTORY_FILE), "--input-history-file", "/dev/null")
+        write_home_file(brief.home, ".gitconfig", GITCONFIG)
+        prompt = str(write_home_file(brief.home, PROMPT_FILE, brief.prompt))
         words = (
             *FLAGS,
             *files,
             *(("--restore-chat-history",) if brief.session else ()),
             *(("--model", brief.model) if brief.model else ()),
             *(() if (brief.tree / ".git").exists() else ("--no-git",)),
-            *_reads(brief.tree),
+            *_read_arguments(brief.tree),
         )
         return Launch(
-            argv=("/bin/sh", "-c", START, prompt, *self.installed.argv(), *words),
-            environment=QUIET,
+            argv=("/bin/sh", "-c", START_SCRIPT, prompt, *self.installed.argv(), *words),
+            environment=ENVIRONMENT,
             readable=self.installed.readable(),
             upstreams=with_keys(ANTHROPIC, OPENAI, GEMINI),
-            leaves=LEAVES,
+            leaves=LEFTOVER_PATTERNS,
             hidden=HIDDEN,
         )
 
-    def reading(self) -> Reading:
+    def reading(self) -> OutputParser:
         """A fresh reading."""
-        return AiderReading()
+        return AiderOutputParser()
 
 
-def _reads(tree: Path) -> tuple[str, ...]:
+def _read_arguments(tree: Path) -> tuple[str, ...]:
     agents = tree / "AGENTS.md"
     return ("--read", str(agents)) if agents.is_file() and not agents.is_symlink() else ()
 
 
-class AiderReading:
+class AiderOutputParser:
     """Reads what aider prints."""
 
     def __init__(self) -> None:
@@ -118,21 +118,23 @@ class AiderReading:
 
     def take(self, line: str) -> str:
         """Takes one line."""
-        if found := MODEL.match(line):
+        if found := MODEL_PATTERN.match(line):
             self._usage = replace(self._usage, model=found["name"].rpartition("/")[2])
-        elif tokens := TOKENS.search(line):
+        elif tokens := TOKENS_PATTERN.search(line):
             self._count(tokens)
-        elif FAILED.search(line):
+        elif FAILED_PATTERN.search(line):
             self._said, self._failing = [line], True
-        elif self._failing and len(self._said) < SAID_LINES and not line.startswith(RETRYING):
+        elif self._failing and len(self._said) < MAX_ERROR_LINES and not line.startswith(RETRYING):
             self._said.append(line)
         else:
             self._lines.append(line)
         return line
 
     def _count(self, found: re.Match[str]) -> None:
-        sent, written, cached, received = (_number(found[name]) for name in ("sent", "written", "cached", "received"))
-        cost = _cost(found["cost"] or "")
+        sent, written, cached, received = (
+            _parse_count(found[name]) for name in ("sent", "written", "cached", "received")
+        )
+        cost = _parse_cost(found["cost"] or "")
         self._answered, self._failing, self._said = True, False, []
         self._answer, self._lines = "\n".join(self._lines).strip(), []
         self._usage = replace(
@@ -144,11 +146,11 @@ class AiderReading:
             cost_usd=self._usage.cost_usd if cost is None else (self._usage.cost_usd or 0.0) + cost,
         )
 
-    def told(self, exit_code: int | None) -> Told:
+    def told(self, exit_code: int | None) -> ParsedOutput:
         """What is known by now. It says nothing at its end, so it has not ended before it has exited."""
-        said = one_line(" ".join(self._said)) if self._failing else ""
-        trouble: Trouble | None = trouble_of(said) if said else None
-        return Told(
+        said = error_line(" ".join(self._said)) if self._failing else ""
+        trouble: ErrorKind | None = error_kind(said) if said else None
+        return ParsedOutput(
             ended=self._answered and exit_code is not None,
             session=SESSION if self._answered else "",
             answer=self._answer,
@@ -158,7 +160,7 @@ class AiderReading:
         )
 
 
-def _cost(said: str) -> float | None:
+def _parse_cost(said: str) -> float | None:
     """An amount as aider says it; None for what is none."""
     try:
         return found if 0 <= (found := float(said)) < 1e9 else None
@@ -166,11 +168,11 @@ def _cost(said: str) -> float | None:
         return None
 
 
-def _number(said: str | None) -> int:
+def _parse_count(said: str | None) -> int:
     """A count as aider rounds it: 812, 1.1k, 2M."""
     scale = {"k": 1_000, "M": 1_000_000}.get((said or "")[-1:], 1)
     digits = (said or "").rstrip("kM").replace(",", "")
     try:
-        return round(min(float(digits) * scale, MOST))
+        return round(min(float(digits) * scale, MAX_NUMBER))
     except (ValueError, OverflowError):
         return 0

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from missions.mission import Mission
-from orchestrator.adapters.agents.tool_worker import ALONE, SMALL, Tooled
-from orchestrator.chat.tools.tool import Policy
+from orchestrator.adapters.agents.tool_worker import SMALL_CONTEXT_TOKENS, UNATTENDED_POLICY, ToolWorker
+from orchestrator.chat.tools.tool import ToolPolicy
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
-from orchestrator.core.ports.agent import Generation, Job, Message, Model, Outcome, Prompt, Stop
+from orchestrator.core.ports.agent import AgentJob, Generation, Model, Outcome, Prompt, PromptMessage, Stop
 from orchestrator.execution import prompts
-from orchestrator.execution.attempt import Attempts
+from orchestrator.execution.attempt import AttemptRunner
 from orchestrator.execution.outcome import first_sentence
 
-ANSWER_TOKENS = 1024
+MAX_ANSWER_TOKENS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,16 +24,16 @@ class BuiltinAgent:
     """
 
     model: Model
-    answer_tokens: int = ANSWER_TOKENS
-    attempts: Attempts | None = None
-    policy: Policy = ALONE
+    answer_tokens: int = MAX_ANSWER_TOKENS
+    attempts: AttemptRunner | None = None
+    policy: ToolPolicy = UNATTENDED_POLICY
     name: str = "builtin"
 
     def missing(self) -> str | None:
         """What its model lacks."""
         return self.model.missing()
 
-    def run(self, job: Job, stop: Stop) -> Outcome:
+    def run(self, job: AgentJob, stop: Stop) -> Outcome:
         """One attempt: an answer, whose lines are told as they come, or work with tools."""
         if stop.is_set():
             return Outcome(ok=False, summary="Stopped.", error="stopped before it began", cancelled=True)
@@ -41,22 +41,24 @@ class BuiltinAgent:
             return self._work(job, stop)
         return self._answer(job, stop)
 
-    def _needs_tools(self, job: Job) -> bool:
+    def _needs_tools(self, job: AgentJob) -> bool:
         """A coding task does; a question about a project where the model holds enough to look around in it."""
         able = self.attempts is not None and not self.attempts.sandbox.missing()
-        asks = job.project is not None and able and self.model.context_tokens >= SMALL
+        asks = job.project is not None and able and self.model.context_tokens >= SMALL_CONTEXT_TOKENS
         return job.mission.task == "coding_task" or asks
 
-    def _work(self, job: Job, stop: Stop) -> Outcome:
+    def _work(self, job: AgentJob, stop: Stop) -> Outcome:
         if self.attempts is None or (why := self.attempts.sandbox.missing()):
             why = "it only answers here" if self.attempts is None else why
             error = f"the built-in agent changes files in a sandbox only: {why}"
             return Outcome(ok=False, summary="Not started.", error=error)
-        worker = Tooled(model=self.model, sandbox=self.attempts.sandbox, node=self.attempts.node, policy=self.policy)
+        worker = ToolWorker(
+            model=self.model, sandbox=self.attempts.sandbox, node=self.attempts.node, policy=self.policy
+        )
         return self.attempts.carry_out(job, stop, worker)
 
-    def _answer(self, job: Job, stop: Stop) -> Outcome:
-        lines = _Lines(job)
+    def _answer(self, job: AgentJob, stop: Stop) -> Outcome:
+        lines = _LineBuffer(job)
         try:
             asked = Prompt(messages=messages(job), max_tokens=self.answer_tokens)
             made = self.model.generate(asked, on_text=lines.take, stop=stop)
@@ -66,10 +68,10 @@ class BuiltinAgent:
         return outcome_of(made)
 
 
-def messages(job: Job) -> tuple[Message, ...]:
+def messages(job: AgentJob) -> tuple[PromptMessage, ...]:
     """What the model is given: what stays the same from mission to mission first, so that its prompt cache holds."""
-    asked = "\n\n".join(part for part in (_task(job.mission), prompts.comment(job)) if part)
-    return Message(role="system", content=job.context), Message(role="user", content=asked)
+    asked = "\n\n".join(part for part in (_task(job.mission), prompts.quoted_comment(job)) if part)
+    return PromptMessage(role="system", content=job.context), PromptMessage(role="user", content=asked)
 
 
 def _task(mission: Mission) -> str:
@@ -96,10 +98,10 @@ def outcome_of(made: Generation) -> Outcome:
     )
 
 
-class _Lines:
+class _LineBuffer:
     """Gathers pieces of text into the lines that people are told."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: AgentJob) -> None:
         self._say, self._rest = job.say, ""
 
     def take(self, text: str) -> None:

@@ -12,35 +12,47 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.core.ports.agent import Usage
-from orchestrator.execution.programs.error_kinds import from_line, one_line, trouble_of
-from orchestrator.execution.programs.home_files import fed, lend
-from orchestrator.execution.programs.installed import Installed
-from orchestrator.execution.programs.json_events import Hearing, count, dollars, items, table, text
+from orchestrator.execution.programs.error_kinds import error_kind, error_line, proxy_refusal_kind
+from orchestrator.execution.programs.home_files import copy_login_file, stdin_command
+from orchestrator.execution.programs.installed import InstalledProgram
+from orchestrator.execution.programs.json_events import (
+    JsonEventParser,
+    number_at,
+    object_at,
+    objects_at,
+    text_at,
+    usd_at,
+)
 from orchestrator.execution.programs.model_apis import ANTHROPIC, CLAUDE_TOKEN, with_keys
-from orchestrator.execution.programs.port import Brief, Launch, Reading, Trouble
+from orchestrator.execution.programs.port import ErrorKind, Launch, OutputParser, RoundRequest
 
-PROGRAM = Installed(name="claude", install="npm install -g @anthropic-ai/claude-code")
-TURNS = 200
-CALLS = 100_000
+PROGRAM = InstalledProgram(name="claude", install="npm install -g @anthropic-ai/claude-code")
+MAX_TURNS = 200
+MAX_COUNTED_MESSAGES = 100_000
 """Messages of a round that are counted apart."""
 TOOLS = "Bash,Edit,Glob,Grep,NotebookEdit,Read,Task,TodoWrite,Write"
 """What it may use, and without being asked. No web: the sandbox has none."""
-OF = {"search": ("Glob", "Grep"), "read": ("Read",), "write": ("Edit", "NotebookEdit", "Write"), "run": ("Bash",)}
+TOOL_NAMES = {
+    "search": ("Glob", "Grep"),
+    "read": ("Read",),
+    "write": ("Edit", "NotebookEdit", "Write"),
+    "run": ("Bash",),
+}
 """Its names for what policy names; `shell` is what `run` is. Its own notes it may always take."""
-LOGIN = ".claude/.credentials.json"
-HOSTS = ("api.anthropic.com:443", "console.anthropic.com:443", "platform.claude.com:443", "claude.ai:443")
-QUIET = {
+LOGIN_FILE = ".claude/.credentials.json"
+LOGIN_HOSTS = ("api.anthropic.com:443", "console.anthropic.com:443", "platform.claude.com:443", "claude.ai:443")
+ENVIRONMENT = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     "DISABLE_AUTOUPDATER": "1",
     "CLAUDE_CODE_MAX_RETRIES": "2",
 }
-CLASSES = {
-    "authentication_failed": Trouble.LOGIN,
-    "oauth_org_not_allowed": Trouble.LOGIN,
-    "billing_error": Trouble.QUOTA,
-    "rate_limit": Trouble.QUOTA,
-    "error_max_turns": Trouble.TURNS,
-    "error_max_budget_usd": Trouble.BUDGET,
+TROUBLE_BY_CODE = {
+    "authentication_failed": ErrorKind.LOGIN,
+    "oauth_org_not_allowed": ErrorKind.LOGIN,
+    "billing_error": ErrorKind.QUOTA,
+    "rate_limit": ErrorKind.QUOTA,
+    "error_max_turns": ErrorKind.TURNS,
+    "error_max_budget_usd": ErrorKind.BUDGET,
 }
 """Its own words for what went wrong."""
 
@@ -49,15 +61,15 @@ CLASSES = {
 class Claude:
     """`claude -p`. `turns` bounds a round."""
 
-    turns: int = TURNS
+    turns: int = MAX_TURNS
     name: str = "claude"
-    installed: Installed = PROGRAM
+    installed: InstalledProgram = PROGRAM
 
     def missing(self) -> str | None:
         """What it lacks: the program, or a log-in."""
         if why := self.installed.missing():
             return why
-        if with_keys(ANTHROPIC, CLAUDE_TOKEN) or self.installed.logged_in(LOGIN):
+        if with_keys(ANTHROPIC, CLAUDE_TOKEN) or self.installed.logged_in(LOGIN_FILE):
             return None
         return "claude has no log-in: set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN, or run `claude` and /login once"
 
@@ -65,39 +77,39 @@ class Claude:
         """Its version."""
         return self.installed.version()
 
-    def launch(self, brief: Brief) -> Launch:
+    def launch(self, brief: RoundRequest) -> Launch:
         """A round; with a session, it goes on with that conversation. Raises OSError."""
         keys = with_keys(ANTHROPIC, CLAUDE_TOKEN)[:1]
-        lent = not keys and lend(brief.home, LOGIN)
+        lent = not keys and copy_login_file(brief.home, LOGIN_FILE)
         session = ("--resume", brief.session) if brief.session else ("--session-id", str(uuid.uuid4()))
         model = ("--model", brief.model) if brief.model else ()
         budget = () if brief.budget_usd is None else ("--max-budget-usd", f"{max(brief.budget_usd, 0.0001):.4f}")
-        tools = TOOLS if brief.tools is None else _named(brief.tools)
+        tools = TOOLS if brief.tools is None else _tool_names(brief.tools)
         words = (
             *("-p", "--output-format", "stream-json", "--verbose", *session, *model, *budget),
             *("--max-turns", str(self.turns), "--setting-sources", "user", "--strict-mcp-config"),
             *("--permission-mode", "dontAsk", "--tools", tools, "--allowedTools", tools),
         )
         return Launch(
-            argv=fed(brief.home, brief.prompt, *self.installed.argv(), *words),
-            environment=QUIET,
+            argv=stdin_command(brief.home, brief.prompt, *self.installed.argv(), *words),
+            environment=ENVIRONMENT,
             readable=self.installed.readable(),
             upstreams=keys,
-            hosts=HOSTS if lent else (),
+            hosts=LOGIN_HOSTS if lent else (),
         )
 
-    def reading(self) -> Reading:
+    def reading(self) -> OutputParser:
         """A fresh reading."""
-        return ClaudeReading()
+        return ClaudeOutputParser()
 
 
-def _named(tools: tuple[str, ...]) -> str:
+def _tool_names(tools: tuple[str, ...]) -> str:
     """What policy lets it use, in its own names."""
     wanted = ["run" if tool == "shell" else tool for tool in tools]
-    return ",".join(dict.fromkeys(["TodoWrite", *(name for tool in wanted for name in OF.get(tool, ()))]))
+    return ",".join(dict.fromkeys(["TodoWrite", *(name for tool in wanted for name in TOOL_NAMES.get(tool, ()))]))
 
 
-class ClaudeReading(Hearing):
+class ClaudeOutputParser(JsonEventParser):
     """Reads `--output-format stream-json`."""
 
     def __init__(self) -> None:
@@ -107,8 +119,8 @@ class ClaudeReading(Hearing):
 
     def hear(self, found: dict[str, Any]) -> str:
         """Takes one event."""
-        self.session = text(found, "session_id") or self.session
-        kind = text(found, "type")
+        self.session = text_at(found, "session_id") or self.session
+        kind = text_at(found, "type")
         if kind == "result":
             return self._result(found)
         if kind == "assistant":
@@ -116,14 +128,14 @@ class ClaudeReading(Hearing):
         return ""
 
     def _assistant(self, found: dict[str, Any]) -> str:
-        self._class = text(found, "error") or self._class
-        self._count(text(found, "message", "id"), _call(table(found, "message")))
-        return "\n".join(filter(None, map(_shown, items(found, "message", "content"))))
+        self._class = text_at(found, "error") or self._class
+        self._count(text_at(found, "message", "id"), _message_usage(object_at(found, "message")))
+        return "\n".join(filter(None, map(_describe_block, objects_at(found, "message", "content"))))
 
     def _count(self, name: str, call: Usage) -> None:
         """Each message's last word counts, it is told several times."""
         before = self._asked.get(name, Usage())
-        if name not in self._asked and len(self._asked) >= CALLS:
+        if name not in self._asked and len(self._asked) >= MAX_COUNTED_MESSAGES:
             return
         self._asked[name], so_far = call, self.usage
         self.usage = Usage(
@@ -137,63 +149,68 @@ class ClaudeReading(Hearing):
 
     def _result(self, found: dict[str, Any]) -> str:
         self.ended = True
-        self.answer = text(found, "result")
-        for each in items(found, "permission_denials"):
+        self.answer = text_at(found, "result")
+        for each in objects_at(found, "permission_denials"):
             self.deny(_denial(each))
-        self.usage = _bill(found) or self.usage
-        kind = text(found, "subtype")
+        self.usage = _result_usage(found) or self.usage
+        kind = text_at(found, "subtype")
         if found.get("is_error") or kind.startswith("error"):
             said = self.answer or "; ".join(each for each in found.get("errors") or () if isinstance(each, str)) or kind
-            status = count(found, "api_error_status")
-            self.error = one_line(said)
-            self.trouble = CLASSES.get(kind) or from_line(said) or CLASSES.get(self._class) or trouble_of(said, status)
+            status = number_at(found, "api_error_status")
+            self.error = error_line(said)
+            self.trouble = (
+                TROUBLE_BY_CODE.get(kind)
+                or proxy_refusal_kind(said)
+                or TROUBLE_BY_CODE.get(self._class)
+                or error_kind(said, status)
+            )
             return f"[{self.trouble}: {self.error}]"
         return ""
 
 
-def _call(message: dict[str, Any]) -> Usage:
-    cached, written = (count(message, "usage", f"cache_{way}_input_tokens") for way in ("read", "creation"))
+def _message_usage(message: dict[str, Any]) -> Usage:
+    cached, written = (number_at(message, "usage", f"cache_{way}_input_tokens") for way in ("read", "creation"))
     return Usage(
-        model=text(message, "model"),
+        model=text_at(message, "model"),
         backend="claude",
-        tokens_in=count(message, "usage", "input_tokens") + cached + written,
-        tokens_out=count(message, "usage", "output_tokens"),
+        tokens_in=number_at(message, "usage", "input_tokens") + cached + written,
+        tokens_out=number_at(message, "usage", "output_tokens"),
         tokens_cached=cached,
         tokens_written=written,
     )
 
 
-def _bill(found: dict[str, Any]) -> Usage | None:
+def _result_usage(found: dict[str, Any]) -> Usage | None:
     """What the result says that the round took, over all models; the one that cost most gives the name."""
-    models = {name: each for name, each in table(found, "modelUsage").items() if isinstance(each, dict)}
+    models = {name: each for name, each in object_at(found, "modelUsage").items() if isinstance(each, dict)}
     if not models:
         return None
     cached, written = (
-        sum(count(each, f"cache{way}InputTokens") for each in models.values()) for way in ("Read", "Creation")
+        sum(number_at(each, f"cache{way}InputTokens") for each in models.values()) for way in ("Read", "Creation")
     )
     return Usage(
-        model=max(models, key=lambda name: (dollars(models[name], "costUSD") or 0.0, name)).partition("[")[0],
+        model=max(models, key=lambda name: (usd_at(models[name], "costUSD") or 0.0, name)).partition("[")[0],
         backend="claude",
-        tokens_in=sum(count(each, "inputTokens") for each in models.values()) + cached + written,
-        tokens_out=sum(count(each, "outputTokens") for each in models.values()),
+        tokens_in=sum(number_at(each, "inputTokens") for each in models.values()) + cached + written,
+        tokens_out=sum(number_at(each, "outputTokens") for each in models.values()),
         tokens_cached=cached,
         tokens_written=written,
-        cost_usd=dollars(found, "total_cost_usd"),
+        cost_usd=usd_at(found, "total_cost_usd"),
     )
 
 
-def _shown(block: dict[str, Any]) -> str:
-    if text(block, "type") == "text":
-        return text(block, "text")
-    if text(block, "type") == "tool_use":
-        return f"[{text(block, 'name')} {_what(table(block, 'input'))}]"
+def _describe_block(block: dict[str, Any]) -> str:
+    if text_at(block, "type") == "text":
+        return text_at(block, "text")
+    if text_at(block, "type") == "tool_use":
+        return f"[{text_at(block, 'name')} {_main_argument(object_at(block, 'input'))}]"
     return ""
 
 
 def _denial(found: dict[str, Any]) -> str:
-    return f"{text(found, 'tool_name')} {_what(table(found, 'tool_input'))}".strip()
+    return f"{text_at(found, 'tool_name')} {_main_argument(object_at(found, 'tool_input'))}".strip()
 
 
-def _what(given: dict[str, Any]) -> str:
-    said = next((text(given, key) for key in ("command", "file_path", "pattern", "path") if text(given, key)), "")
-    return one_line(said)[:200]
+def _main_argument(given: dict[str, Any]) -> str:
+    said = next((text_at(given, key) for key in ("command", "file_path", "pattern", "path") if text_at(given, key)), "")
+    return error_line(said)[:200]

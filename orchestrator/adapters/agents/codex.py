@@ -14,20 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.core.ports.agent import Usage
-from orchestrator.execution.programs.error_kinds import one_line, trouble_of
-from orchestrator.execution.programs.home_files import PROMPT, lend, put
-from orchestrator.execution.programs.installed import Installed
-from orchestrator.execution.programs.json_events import Hearing, count, event, table, text
+from orchestrator.execution.programs.error_kinds import error_kind, error_line
+from orchestrator.execution.programs.home_files import PROMPT_FILE, copy_login_file, write_home_file
+from orchestrator.execution.programs.installed import InstalledProgram
+from orchestrator.execution.programs.json_events import JsonEventParser, number_at, object_at, parse_event, text_at
 from orchestrator.execution.programs.model_apis import OPENAI, with_keys
-from orchestrator.execution.programs.port import Brief, Launch, Reading
+from orchestrator.execution.programs.port import Launch, OutputParser, RoundRequest
 
-PROGRAM = Installed(name="codex", install="npm install -g @openai/codex")
-LOGIN = ".codex/auth.json"
-HOSTS = ("chatgpt.com:443", "auth.openai.com:443", "api.openai.com:443")
-BEFORE = "shiftbook.before"
+PROGRAM = InstalledProgram(name="codex", install="npm install -g @openai/codex")
+LOGIN_FILE = ".codex/auth.json"
+LOGIN_HOSTS = ("chatgpt.com:443", "auth.openai.com:443", "api.openai.com:443")
+USAGE_BEFORE_EVENT = "shiftbook.before"
 """The event by which a round's reading is told what the thread had taken before it."""
-START = 'before=$1; shift; printf "%s\\n" "$before"; exec "$@" <"$0"'
-KEYED = (
+START_SCRIPT = 'before=$1; shift; printf "%s\\n" "$before"; exec "$@" <"$0"'
+START_WITH_KEY_SCRIPT = (
     'before=$1; shift; printf "%s\\n" "$before"; '
     'exec "$@" -c "model_providers.shiftbook.base_url=$OPENAI_BASE_URL" <"$0"'
 )
@@ -46,7 +46,7 @@ SETTINGS = (
     "check_for_update_on_startup=false",
     'web_search="disabled"',
 )
-ROOF = 64 * 1024 * 1024
+MAX_THREAD_FILE_BYTES = 64 * 1024 * 1024
 """Bytes of a thread's file that are looked through."""
 
 
@@ -55,13 +55,13 @@ class Codex:
     """`codex exec`."""
 
     name: str = "codex"
-    installed: Installed = PROGRAM
+    installed: InstalledProgram = PROGRAM
 
     def missing(self) -> str | None:
         """What it lacks: the program, or a log-in."""
         if why := self.installed.missing():
             return why
-        if with_keys(OPENAI) or self.installed.logged_in(LOGIN):
+        if with_keys(OPENAI) or self.installed.logged_in(LOGIN_FILE):
             return None
         return "codex has no log-in: set OPENAI_API_KEY, or run `codex login` once"
 
@@ -69,11 +69,11 @@ class Codex:
         """Its version."""
         return self.installed.version()
 
-    def launch(self, brief: Brief) -> Launch:
+    def launch(self, brief: RoundRequest) -> Launch:
         """A round; with a session, it goes on with that thread. Raises OSError."""
         keys = with_keys(OPENAI)
-        lent = not keys and lend(brief.home, LOGIN)
-        settings = [*SETTINGS, *(_provider() if keys else ())]
+        lent = not keys and copy_login_file(brief.home, LOGIN_FILE)
+        settings = [*SETTINGS, *(_provider_settings() if keys else ())]
         words = (
             *("exec", *(("resume",) if brief.session else ()), "--json", "--skip-git-repo-check", "--ignore-rules"),
             *(word for each in settings for word in ("-c", each)),
@@ -81,42 +81,50 @@ class Codex:
             *((brief.session,) if brief.session else ()),
             "-",
         )
-        before = json.dumps({"type": BEFORE, "usage": spent(brief.home, brief.session)})
-        prompt = str(put(brief.home, PROMPT, brief.prompt))
+        before = json.dumps({"type": USAGE_BEFORE_EVENT, "usage": thread_usage(brief.home, brief.session)})
+        prompt = str(write_home_file(brief.home, PROMPT_FILE, brief.prompt))
         return Launch(
-            argv=("/bin/sh", "-c", KEYED if keys else START, prompt, before, *self.installed.argv(), *words),
+            argv=(
+                "/bin/sh",
+                "-c",
+                START_WITH_KEY_SCRIPT if keys else START_SCRIPT,
+                prompt,
+                before,
+                *self.installed.argv(),
+                *words,
+            ),
             readable=self.installed.readable(),
             upstreams=keys,
-            hosts=HOSTS if lent else (),
+            hosts=LOGIN_HOSTS if lent else (),
         )
 
-    def reading(self) -> Reading:
+    def reading(self) -> OutputParser:
         """A fresh reading."""
-        return CodexReading()
+        return CodexOutputParser()
 
 
-def _provider() -> Iterator[str]:
+def _provider_settings() -> Iterator[str]:
     """Another provider than its own, because that one speaks through a web socket first and to one host only."""
     yield 'model_provider="shiftbook"'
     for name, value in PROVIDER.items():
         yield f"model_providers.shiftbook.{name}={value}"
 
 
-def spent(home: Path, session: str) -> dict[str, Any]:
+def thread_usage(home: Path, session: str) -> dict[str, Any]:
     """What a thread has taken so far, from the file that codex keeps of it; empty for a new one."""
     folder = home / ".codex" / "sessions"
     files = sorted(folder.glob(f"*/*/*/rollout-*-{session}.jsonl")) if session.replace("-", "").isalnum() else []
     found: dict[str, Any] = {}
     for file in files[-1:]:
-        if file.is_symlink() or not file.is_file() or file.stat().st_size > ROOF:
+        if file.is_symlink() or not file.is_file() or file.stat().st_size > MAX_THREAD_FILE_BYTES:
             continue
         with file.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
-                found = table(event(line), "payload", "info", "total_token_usage") or found
+                found = object_at(parse_event(line), "payload", "info", "total_token_usage") or found
     return found
 
 
-class CodexReading(Hearing):
+class CodexOutputParser(JsonEventParser):
     """Reads `--json`."""
 
     def __init__(self) -> None:
@@ -125,47 +133,47 @@ class CodexReading(Hearing):
 
     def hear(self, found: dict[str, Any]) -> str:
         """Takes one event."""
-        match text(found, "type"):
+        match text_at(found, "type"):
             case "shiftbook.before":
-                self._before = self._before or table(found, "usage")
+                self._before = self._before or object_at(found, "usage")
             case "thread.started":
-                self.session = text(found, "thread_id")
+                self.session = text_at(found, "thread_id")
             case "turn.completed":
                 self.ended, self.error, self.trouble = True, "", None
-                self.usage = _usage(table(found, "usage"), self._before)
+                self.usage = _usage_since(object_at(found, "usage"), self._before)
             case "turn.failed":
                 self.ended = True
-                return self._failed(text(found, "error", "message"))
+                return self._failed(text_at(found, "error", "message"))
             case "error":
-                return self._failed(text(found, "message"))
+                return self._failed(text_at(found, "message"))
             case "item.started" | "item.completed":
-                return self._item(table(found, "item"), done=text(found, "type") == "item.completed")
+                return self._item(object_at(found, "item"), done=text_at(found, "type") == "item.completed")
         return ""
 
     def _failed(self, said: str) -> str:
         """An error; one that it got over is forgotten when the turn is completed."""
-        self.error = one_line(said)
-        self.trouble = trouble_of(said)
+        self.error = error_line(said)
+        self.trouble = error_kind(said)
         return f"[{self.trouble}: {self.error}]"
 
     def _item(self, item: dict[str, Any], *, done: bool) -> str:
-        match text(item, "type"):
+        match text_at(item, "type"):
             case "agent_message" if done:
-                self.answer = text(item, "text")
+                self.answer = text_at(item, "text")
                 return self.answer
             case "command_execution" if not done:
-                return f"[{one_line(text(item, 'command'))}]"
-            case "command_execution" | "file_change" if text(item, "status") == "declined":
-                self.deny(one_line(text(item, "command")) or "a change of files")
+                return f"[{error_line(text_at(item, 'command'))}]"
+            case "command_execution" | "file_change" if text_at(item, "status") == "declined":
+                self.deny(error_line(text_at(item, "command")) or "a change of files")
             case "file_change" if done:
-                paths = [text(each, "path") for each in item.get("changes") or () if isinstance(each, dict)]
-                return f"[{text(item, 'status')}: {', '.join(paths)}]"
+                paths = [text_at(each, "path") for each in item.get("changes") or () if isinstance(each, dict)]
+                return f"[{text_at(item, 'status')}: {', '.join(paths)}]"
         return ""
 
 
-def _usage(now: dict[str, Any], before: dict[str, Any]) -> Usage:
+def _usage_since(now: dict[str, Any], before: dict[str, Any]) -> Usage:
     def more(name: str) -> int:
-        return max(0, count(now, name) - count(before, name))
+        return max(0, number_at(now, name) - number_at(before, name))
 
     return Usage(
         backend="codex",

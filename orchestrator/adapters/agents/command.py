@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from missions.path_scope import outside_scope
-from orchestrator.core.ports.agent import Job, Outcome, Sandbox, Stop, Usage
-from orchestrator.execution.attempt import Attempts
-from orchestrator.execution.bounds import Bounds
-from orchestrator.execution.process.runner import Ending, Ran, run
-from orchestrator.execution.programs.port import Told
-from orchestrator.execution.turn import Turn
-from orchestrator.execution.verification import Scope
-from orchestrator.execution.workspace.attempt_dir import Site, confined
+from orchestrator.core.ports.agent import AgentJob, Outcome, Sandbox, Stop, Usage
+from orchestrator.execution.attempt import AttemptRunner
+from orchestrator.execution.bounds import AttemptLimits
+from orchestrator.execution.process.runner import CommandResult, Ending, run
+from orchestrator.execution.programs.port import ParsedOutput
+from orchestrator.execution.turn import RoundResult
+from orchestrator.execution.verification import ScopeCheck
+from orchestrator.execution.workspace.attempt_dir import AttemptDir, confinement_for
 from orchestrator.execution.workspace.clone import Workspaces
 
 
@@ -24,25 +24,25 @@ class CommandAgent:
     workspaces: Workspaces
     node: str
     network: bool = False
-    scope: Scope = outside_scope
+    scope: ScopeCheck = outside_scope
     name: str = "command"
 
     def missing(self) -> str | None:
         """What the sandbox lacks."""
         return self.sandbox.missing()
 
-    def run(self, job: Job, stop: Stop) -> Outcome:
+    def run(self, job: AgentJob, stop: Stop) -> Outcome:
         """One attempt. A failed command's branch is pushed, too; not one that left its scope or was stopped."""
         if not job.mission.run:
             why = "a mission for the agent `command` needs a `run:` line"
             return Outcome(ok=False, summary="Not started.", error=why)
-        attempts = Attempts(sandbox=self.sandbox, workspaces=self.workspaces, node=self.node, scope=self.scope)
-        worker = _Line(line=job.mission.run, sandbox=self.sandbox, network=self.network)
+        attempts = AttemptRunner(sandbox=self.sandbox, workspaces=self.workspaces, node=self.node, scope=self.scope)
+        worker = _CommandWorker(line=job.mission.run, sandbox=self.sandbox, network=self.network)
         return attempts.carry_out(job, stop, worker)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Line:
+class _CommandWorker:
     """A command line as one who works: it has no session, so nothing goes back to it."""
 
     line: str
@@ -55,14 +55,14 @@ class _Line:
         """None."""
         return ""
 
-    def begin(self, job: Job) -> str:
+    def begin(self, job: AgentJob) -> str:
         """Nothing: nobody would read it."""
         return ""
 
-    def work(self, prompt: str, site: Site, bounds: Bounds) -> Turn:
+    def work(self, prompt: str, site: AttemptDir, bounds: AttemptLimits) -> RoundResult:
         """Runs it. Nobody reads the prompt: the handoff stands in the files that agents read."""
         environment = site.environment(site.home)
-        confinement = confined(site, environment, network=self.network)
+        confinement = confinement_for(site, environment, network=self.network)
         ran = run(
             self.sandbox.command(["/bin/sh", "-c", self.line], confinement),
             folder=site.tree,
@@ -73,25 +73,25 @@ class _Line:
             say=site.job.say,
             confinement=confinement,
         )
-        return Turn(
-            told=Told(ended=ran.ending is Ending.EXIT, usage=Usage(seconds=ran.seconds)),
-            says=_says(self.line, ran),
+        return RoundResult(
+            told=ParsedOutput(ended=ran.ending is Ending.EXIT, usage=Usage(seconds=ran.seconds)),
+            says=_describe_run(self.line, ran),
             ending=ran.ending,
             exit_code=ran.exit_code,
             output=ran.output,
             seconds=ran.seconds,
             why=ran.why,
             parked=ran.why if ran.ending is Ending.DISK else "",
-            notes=_cut(ran),
+            notes=_cut_notes(ran),
         )
 
 
-def _says(line: str, ran: Ran) -> str:
+def _describe_run(line: str, ran: CommandResult) -> str:
     first = line.strip().splitlines()[0] if line.strip() else line
     shown = first if len(first) <= 60 else first[:59] + "…"
     how = {Ending.EXIT: f"ended with {ran.exit_code}", Ending.TIMEOUT: "ran out of time", Ending.STOPPED: "was stopped"}
     return f"`{shown}` {how.get(ran.ending, 'was ended by the node')} after {ran.seconds:.1f} s"
 
 
-def _cut(ran: Ran) -> tuple[str, ...]:
+def _cut_notes(ran: CommandResult) -> tuple[str, ...]:
     return (f"{ran.cut_bytes:,} bytes in the middle of the output were not kept",) if ran.cut_bytes else ()

@@ -13,25 +13,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.core.ports.agent import Usage
-from orchestrator.execution.programs.error_kinds import one_line, trouble_of
-from orchestrator.execution.programs.home_files import fed, lend, put
-from orchestrator.execution.programs.installed import Installed
-from orchestrator.execution.programs.json_events import ANSWER, Hearing, count, table, text
+from orchestrator.execution.programs.error_kinds import error_kind, error_line
+from orchestrator.execution.programs.home_files import copy_login_file, stdin_command, write_home_file
+from orchestrator.execution.programs.installed import InstalledProgram
+from orchestrator.execution.programs.json_events import MAX_ANSWER_CHARS, JsonEventParser, number_at, object_at, text_at
 from orchestrator.execution.programs.model_apis import GEMINI, with_keys
-from orchestrator.execution.programs.port import Brief, Launch, Reading, Trouble
+from orchestrator.execution.programs.port import ErrorKind, Launch, OutputParser, RoundRequest
 
-PROGRAM = Installed(name="gemini", install="npm install -g @google/gemini-cli")
-TURNS = 200
-LOGIN = ".gemini/oauth_creds.json"
-ACCOUNTS = ".gemini/google_accounts.json"
-HOSTS = ("cloudcode-pa.googleapis.com:443", "oauth2.googleapis.com:443", "www.googleapis.com:443")
-QUIET = {
+PROGRAM = InstalledProgram(name="gemini", install="npm install -g @google/gemini-cli")
+MAX_TURNS = 200
+LOGIN_FILE = ".gemini/oauth_creds.json"
+ACCOUNTS_FILE = ".gemini/google_accounts.json"
+LOGIN_HOSTS = ("cloudcode-pa.googleapis.com:443", "oauth2.googleapis.com:443", "www.googleapis.com:443")
+ENVIRONMENT = {
     "GEMINI_CLI_TRUST_WORKSPACE": "false",
     "GEMINI_CLI_NO_RELAUNCH": "true",
     "TERM": "xterm-256color",
     "COLORTERM": "truecolor",
 }
-POLICY = """\
+POLICY_TOML = """\
 [[rule]]
 toolName = "*"
 decision = "allow"
@@ -43,23 +43,23 @@ toolName = ["ask_user", "enter_plan_mode", "exit_plan_mode", "google_web_search"
 decision = "deny"
 priority = 950
 """
-FIRST = "\n\nIf the project has a GEMINI.md or an AGENTS.md, read it before anything else.\n"
-REFUSED = {"policy_violation", "permission_denied"}
+PROMPT_SUFFIX = "\n\nIf the project has a GEMINI.md or an AGENTS.md, read it before anything else.\n"
+REFUSED_TYPES = {"policy_violation", "permission_denied"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gemini:
     """`gemini -p`. `turns` bounds a round."""
 
-    turns: int = TURNS
+    turns: int = MAX_TURNS
     name: str = "gemini"
-    installed: Installed = PROGRAM
+    installed: InstalledProgram = PROGRAM
 
     def missing(self) -> str | None:
         """What it lacks: the program, or a log-in."""
         if why := self.installed.missing():
             return why
-        if with_keys(GEMINI) or self.installed.logged_in(LOGIN):
+        if with_keys(GEMINI) or self.installed.logged_in(LOGIN_FILE):
             return None
         return "gemini has no log-in: set GEMINI_API_KEY, or run `gemini` and log in once"
 
@@ -67,31 +67,31 @@ class Gemini:
         """Its version."""
         return self.installed.version()
 
-    def launch(self, brief: Brief) -> Launch:
+    def launch(self, brief: RoundRequest) -> Launch:
         """A round; with a session, it goes on with that one. Raises OSError."""
         keys = with_keys(GEMINI)
-        lent = not keys and lend(brief.home, LOGIN)
+        lent = not keys and copy_login_file(brief.home, LOGIN_FILE)
         if lent:
-            lend(brief.home, ACCOUNTS)
-        put(
+            copy_login_file(brief.home, ACCOUNTS_FILE)
+        write_home_file(
             brief.home,
             ".gemini/settings.json",
             json.dumps(self._settings("gemini-api-key" if keys else "oauth-personal")),
         )
-        put(brief.home, ".gemini/policies/shiftbook.toml", POLICY)
+        write_home_file(brief.home, ".gemini/policies/shiftbook.toml", POLICY_TOML)
         session = ("--resume", brief.session) if brief.session else ("--session-id", str(uuid.uuid4()))
         words = (*("-o", "stream-json"), *session, *(("-m", brief.model) if brief.model else ()))
         return Launch(
-            argv=fed(brief.home, brief.prompt + FIRST, *self.installed.argv(), *words),
-            environment=QUIET,
+            argv=stdin_command(brief.home, brief.prompt + PROMPT_SUFFIX, *self.installed.argv(), *words),
+            environment=ENVIRONMENT,
             readable=self.installed.readable(),
             upstreams=keys,
-            hosts=HOSTS if lent else (),
+            hosts=LOGIN_HOSTS if lent else (),
         )
 
-    def reading(self) -> Reading:
+    def reading(self) -> OutputParser:
         """A fresh reading."""
-        return GeminiReading()
+        return GeminiOutputParser()
 
     def _settings(self, login: str) -> dict[str, Any]:
         return {
@@ -104,7 +104,7 @@ class Gemini:
         }
 
 
-class GeminiReading(Hearing):
+class GeminiOutputParser(JsonEventParser):
     """Reads `-o stream-json`."""
 
     def __init__(self) -> None:
@@ -113,15 +113,15 @@ class GeminiReading(Hearing):
 
     def hear(self, found: dict[str, Any]) -> str:
         """Takes one event."""
-        match text(found, "type"):
+        match text_at(found, "type"):
             case "init":
-                self.session = text(found, "session_id")
-            case "message" if text(found, "role") == "assistant":
-                self.answer += text(found, "content") if len(self.answer) < ANSWER else ""
-                return text(found, "content")
+                self.session = text_at(found, "session_id")
+            case "message" if text_at(found, "role") == "assistant":
+                self.answer += text_at(found, "content") if len(self.answer) < MAX_ANSWER_CHARS else ""
+                return text_at(found, "content")
             case "tool_use":
-                shown = f"{text(found, 'tool_name')} {_what(table(found, 'parameters'))}".strip()
-                self._called[text(found, "tool_id")], self.answer = shown, ""
+                shown = f"{text_at(found, 'tool_name')} {_main_argument(object_at(found, 'parameters'))}".strip()
+                self._called[text_at(found, "tool_id")], self.answer = shown, ""
                 return f"[{shown}]"
             case "tool_result":
                 return self._result_of_tool(found)
@@ -134,37 +134,41 @@ class GeminiReading(Hearing):
         return ""
 
     def _result_of_tool(self, found: dict[str, Any]) -> str:
-        if text(found, "status") != "error":
+        if text_at(found, "status") != "error":
             return ""
-        why, what = text(found, "error", "message"), self._called.get(text(found, "tool_id"), "a tool")
-        if text(found, "error", "type") in REFUSED or "denied by policy" in why or "Path not in workspace" in why:
+        why, what = text_at(found, "error", "message"), self._called.get(text_at(found, "tool_id"), "a tool")
+        if (
+            text_at(found, "error", "type") in REFUSED_TYPES
+            or "denied by policy" in why
+            or "Path not in workspace" in why
+        ):
             self.deny(what)
-        return f"[refused or failed: {one_line(why)[:200]}]"
+        return f"[refused or failed: {error_line(why)[:200]}]"
 
     def _result(self, found: dict[str, Any]) -> str:
         self.ended = True
-        self.usage = _usage(table(found, "stats"))
-        if text(found, "status") == "success":
+        self.usage = _usage(object_at(found, "stats"))
+        if text_at(found, "status") == "success":
             return ""
-        said = text(found, "error", "message") or text(found, "status") or "an error without words"
-        self.error = one_line(said)
-        limited = "TurnLimited" in text(found, "error", "type") or "max session turns" in said
-        self.trouble = Trouble.TURNS if limited else trouble_of(said)
+        said = text_at(found, "error", "message") or text_at(found, "status") or "an error without words"
+        self.error = error_line(said)
+        limited = "TurnLimited" in text_at(found, "error", "type") or "max session turns" in said
+        self.trouble = ErrorKind.TURNS if limited else error_kind(said)
         return f"[{self.trouble}: {self.error}]"
 
 
 def _usage(stats: dict[str, Any]) -> Usage:
     """Over all models, the one that wrote most gives the name."""
-    models = {name: each for name, each in table(stats, "models").items() if isinstance(each, dict)}
+    models = {name: each for name, each in object_at(stats, "models").items() if isinstance(each, dict)}
     return Usage(
-        model=max(models, key=lambda name: (count(models[name], "output_tokens"), name)) if models else "",
+        model=max(models, key=lambda name: (number_at(models[name], "output_tokens"), name)) if models else "",
         backend="gemini",
-        tokens_in=count(stats, "input_tokens"),
-        tokens_out=count(stats, "output_tokens"),
-        tokens_cached=count(stats, "cached"),
+        tokens_in=number_at(stats, "input_tokens"),
+        tokens_out=number_at(stats, "output_tokens"),
+        tokens_cached=number_at(stats, "cached"),
     )
 
 
-def _what(given: dict[str, Any]) -> str:
-    said = next((text(given, key) for key in ("command", "file_path", "pattern", "path") if text(given, key)), "")
-    return one_line(said)[:200]
+def _main_argument(given: dict[str, Any]) -> str:
+    said = next((text_at(given, key) for key in ("command", "file_path", "pattern", "path") if text_at(given, key)), "")
+    return error_line(said)[:200]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.core.ports.agent import Job, Message, Model, Outcome, Prompt, Stop
+from orchestrator.core.ports.agent import AgentJob, Model, Outcome, Prompt, PromptMessage, Stop
 from orchestrator.workflow.journal.memos import Memos
 from orchestrator.workflow.journal.review import Reviews
 
-WORDS = (
+SYSTEM_PROMPT = (
     "Say the following note in one plain sentence. Keep every number, name and negation exactly. "
     "Add nothing. Answer with the sentence only."
 )
-SENTENCE_TOKENS = 80
+MAX_SENTENCE_TOKENS = 80
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class ReviewAgent:
         """Nothing: a review works without a model."""
         return None
 
-    def run(self, job: Job, stop: Stop) -> Outcome:
+    def run(self, job: AgentJob, stop: Stop) -> Outcome:
         """Reviews every project. An attempt that is cut off leaves nothing half done; the next one starts afresh."""
         if stop.is_set():
             return Outcome(ok=False, summary="Stopped.", error="stopped before it began", cancelled=True)
@@ -46,7 +46,7 @@ class ReviewAgent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Words:
+class SentenceWriter:
     """A model that words what a review found."""
 
     model: Model
@@ -56,8 +56,8 @@ class Words:
         """The sentence in the model's words; "" when it has none."""
         if self.model.missing() is not None:
             return ""
-        messages = Message(role="system", content=WORDS), Message(role="user", content=text)
-        asked = Prompt(messages=messages, max_tokens=SENTENCE_TOKENS)
+        messages = PromptMessage(role="system", content=SYSTEM_PROMPT), PromptMessage(role="user", content=text)
+        asked = Prompt(messages=messages, max_tokens=MAX_SENTENCE_TOKENS)
         try:
             made = self.model.generate(asked, on_text=lambda _: None, stop=self.stop)
         except OrchestratorError:

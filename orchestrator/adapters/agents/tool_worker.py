@@ -10,47 +10,47 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.chat.failover import Voice
-from orchestrator.chat.queue import Turnstile
-from orchestrator.chat.tool_approvals import Approvals
-from orchestrator.chat.tool_loop import Limits, Said, Stepping
+from orchestrator.chat.failover import Failover
+from orchestrator.chat.queue import FairSemaphore
+from orchestrator.chat.tool_approvals import ToolApprovals
+from orchestrator.chat.tool_loop import ToolLoop, ToolLoopLimits, ToolLoopResult
 from orchestrator.chat.tools import toolbox
-from orchestrator.chat.tools.tool import Call, Leave, Policy, Toolbox, Traced
-from orchestrator.chat.tools.workspace import Ground
-from orchestrator.chat.values import Event, Tally
+from orchestrator.chat.tools.tool import Toolbox, ToolPermission, ToolPolicy, ToolRequest, ToolTrace
+from orchestrator.chat.tools.workspace import ChatWorkspace
+from orchestrator.chat.values import AnswerEvent, AnswerUsage
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
-from orchestrator.core.ports.agent import Job, Message, Model, Sandbox, Usage
-from orchestrator.core.ports.model_backend import Choice
+from orchestrator.core.ports.agent import AgentJob, Model, PromptMessage, Sandbox, Usage
+from orchestrator.core.ports.model_backend import BackendChoice
 from orchestrator.execution import prompts
-from orchestrator.execution.bounds import Bounds, Watch
+from orchestrator.execution.bounds import AttemptLimits, RoundStopFlag
 from orchestrator.execution.process.runner import Ending
-from orchestrator.execution.programs.port import Told
-from orchestrator.execution.turn import Turn
-from orchestrator.execution.workspace.attempt_dir import Site
+from orchestrator.execution.programs.port import ParsedOutput
+from orchestrator.execution.turn import RoundResult
+from orchestrator.execution.workspace.attempt_dir import AttemptDir
 
-TRANSCRIPT = "transcript.json"
+TRANSCRIPT_FILE = "transcript.json"
 """The conversation so far, in the attempt's folder: what a model has for a session."""
-ALONE = Policy(asks=frozenset(), denies=frozenset({"git add", "git commit"}))
+UNATTENDED_POLICY = ToolPolicy(asks=frozenset(), denies=frozenset({"git add", "git commit"}))
 """Nobody is there to be asked; the node commits."""
-SHOWN = 200
-SMALL = 16_384
+MAX_ARGUMENT_CHARACTERS = 200
+SMALL_CONTEXT_TOKENS = 16_384
 """Tokens of context below which a model is led by the hand: shown examples, given no choice of what to name files."""
 
 
-def _held(policy: Policy, job: Job) -> Policy:
+def _restricted_policy(policy: ToolPolicy, job: AgentJob) -> ToolPolicy:
     """The policy without the tools that the fleet does not let this agent use."""
     if job.tools is None:
         return policy
-    return replace(policy, denies=policy.denies | (frozenset(toolbox.NAMES) - set(job.tools)))
+    return replace(policy, denies=policy.denies | (frozenset(toolbox.TOOL_NAMES) - set(job.tools)))
 
 
-def _example(task: str, path: str, line: str) -> tuple[Message, ...]:
+def _example(task: str, path: str, line: str) -> tuple[PromptMessage, ...]:
     call = json.dumps({"tool": "write", "arguments": {"path": path, "content": f"{line}\n"}})
     return (
-        Message(role="user", content=f"# Your task\n\n{task}"),
-        Message(role="assistant", content=call),
-        Message(role="user", content="new: 1 lines"),
-        Message(role="assistant", content=json.dumps({"answer": f"I wrote {path}."})),
+        PromptMessage(role="user", content=f"# Your task\n\n{task}"),
+        PromptMessage(role="assistant", content=call),
+        PromptMessage(role="user", content="new: 1 lines"),
+        PromptMessage(role="assistant", content=json.dumps({"answer": f"I wrote {path}."})),
     )
 
 
@@ -60,19 +60,19 @@ EXAMPLES = (
     *_example("Make list.md that says: Buy milk.", "list.md", "Buy milk."),
 )
 """What a model of 135 million parameters must have seen to do it: without them it searches for ever."""
-NAMED = re.compile(r"(?<![\w/.~-])(?:[\w-]+/)*(?:[\w-]*\.[A-Za-z][A-Za-z0-9]{0,7}|[A-Z][A-Z0-9_]{3,})(?![\w/])")
+PATH_PATTERN = re.compile(r"(?<![\w/.~-])(?:[\w-]+/)*(?:[\w-]*\.[A-Za-z][A-Za-z0-9]{0,7}|[A-Z][A-Z0-9_]{3,})(?![\w/])")
 """What looks like a file's path in a text: `src/names.txt`, `Makefile.am`, `VERSION`."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tooled:
+class ToolWorker:
     """A model as one who works in rounds. What was said in earlier rounds it is given again."""
 
     model: Model
     sandbox: Sandbox
     node: str
-    policy: Policy = ALONE
-    limits: Limits = field(default_factory=Limits)
+    policy: ToolPolicy = UNATTENDED_POLICY
+    limits: ToolLoopLimits = field(default_factory=ToolLoopLimits)
     name: str = "builtin"
     repeats: bool = True
 
@@ -80,36 +80,38 @@ class Tooled:
         """The model's name: there is no program."""
         return ""
 
-    def begin(self, job: Job) -> str:
+    def begin(self, job: AgentJob) -> str:
         """The task; the handoff stands above it. A small model is not told what will be run: it would answer that."""
-        return prompts.short(job, tests=not self._small)
+        return prompts.short_prompt(job, tests=not self._small)
 
     @property
     def _small(self) -> bool:
-        return self.model.context_tokens < SMALL
+        return self.model.context_tokens < SMALL_CONTEXT_TOKENS
 
-    def work(self, prompt: str, site: Site, bounds: Bounds) -> Turn:
+    def work(self, prompt: str, site: AttemptDir, bounds: AttemptLimits) -> RoundResult:
         """One round. What the model lacks is the round's error."""
-        ground = Ground(folder=site.job.folder, git=site.workspace.folder / "git" if site.workspace else None)
-        box = toolbox.toolbox(ground, sandbox=self.sandbox, policy=_held(self.policy, site.job), node=self.node)
-        transcript = _Transcript(site.job.folder / TRANSCRIPT)
-        start = [_head(site.job, box), *(EXAMPLES if self._small else ())]
-        messages = [*start, *transcript.read(site), Message(role="user", content=prompt)]
+        ground = ChatWorkspace(folder=site.job.folder, git=site.workspace.folder / "git" if site.workspace else None)
+        box = toolbox.build_toolbox(
+            ground, sandbox=self.sandbox, policy=_restricted_policy(self.policy, site.job), node=self.node
+        )
+        transcript = _Transcript(site.job.folder / TRANSCRIPT_FILE)
+        start = [_system_message(site.job, box), *(EXAMPLES if self._small else ())]
+        messages = [*start, *transcript.read(site), PromptMessage(role="user", content=prompt)]
         watch = bounds.watch(timed=True)
-        heard, tally = _Heard(site.job.say), _Metered(tell=bounds.bill.tell)
+        heard, tally = _OutputLog(site.job.say), _ReportingUsage(tell=bounds.usage_meter.tell)
         stepping = self._stepping(site.job, messages, box, heard, watch, tally)
         began, said, error = time.monotonic(), None, ""
         try:
             said = stepping.go()
-            messages.append(Message(role="assistant", content=said.raw or said.text))
+            messages.append(PromptMessage(role="assistant", content=said.raw or said.text))
         except (ModelUnavailable, ContextTooLong, WrongPrompt) as caught:
             error = str(caught)
         heard.close()
         transcript.write(messages[len(start) :])
-        site.remember(TRANSCRIPT)
-        made = _Made(said=said, error=error, seconds=time.monotonic() - began, calls=stepping.calls)
+        site.remember(TRANSCRIPT_FILE)
+        made = _RoundOutcome(said=said, error=error, seconds=time.monotonic() - began, calls=stepping.calls)
         ending = made.ending(bounds, watch)
-        return Turn(
+        return RoundResult(
             told=made.told(tally.usage, ended=ending is Ending.EXIT),
             says=f"{self.model.name} worked for {made.seconds:.1f} s with {len(made.calls)} calls of tools",
             ending=ending,
@@ -120,66 +122,75 @@ class Tooled:
         )
 
     def _stepping(
-        self, job: Job, messages: list[Message], box: Toolbox, heard: _Heard, watch: Watch, tally: Tally
-    ) -> Stepping:
-        choice, failed = Choice(model=self.model, why="this attempt's"), list[str]()
-        only = _Only(choice, failed)
-        return Stepping(
-            voice=Voice(chooser=only, wanted="", peers=False, choice=choice, failed=failed),
+        self,
+        job: AgentJob,
+        messages: list[PromptMessage],
+        box: Toolbox,
+        heard: _OutputLog,
+        watch: RoundStopFlag,
+        tally: AnswerUsage,
+    ) -> ToolLoop:
+        choice, failed = BackendChoice(model=self.model, why="this attempt's"), list[str]()
+        only = _FixedChooser(choice, failed)
+        return ToolLoop(
+            failover=Failover(chooser=only, wanted="", peers=False, choice=choice, failed=failed),
             conversation=f"mission-{job.mission.name}-{job.attempt}",
             messages=messages,
             count=self.model.count,
-            turnstile=Turnstile(),
+            semaphore=FairSemaphore(),
             ticket=None,
             hear=heard.hear,
             stop=watch,
             limits=self.limits,
             box=box,
-            approvals=Approvals(new_id=lambda: ""),
-            notes=_Silent(),
+            approvals=ToolApprovals(new_id=lambda: ""),
+            notes=_NoRecorder(),
             when=lambda: "",
             temperature=0.0 if self._small else None,
-            paths=named(f"{job.mission.title}\n{job.mission.body}") if self._small else (),
+            paths=named_paths(f"{job.mission.title}\n{job.mission.body}") if self._small else (),
             tally=tally,
         )
 
 
-def named(text: str) -> tuple[str, ...]:
+def named_paths(text: str) -> tuple[str, ...]:
     """The paths that a text names."""
-    return tuple(dict.fromkeys(NAMED.findall(text)))
+    return tuple(dict.fromkeys(PATH_PATTERN.findall(text)))
 
 
-def _head(job: Job, box: Toolbox) -> Message:
-    return Message(
-        role="system", content="\n\n".join(part for part in (job.context.strip(), toolbox.told(box)) if part)
+def _system_message(job: AgentJob, box: Toolbox) -> PromptMessage:
+    return PromptMessage(
+        role="system",
+        content="\n\n".join(part for part in (job.context.strip(), toolbox.tool_instructions(box)) if part),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Made:
+class _RoundOutcome:
     """What came of a round's steps. Without `said`, the model failed with `error`."""
 
-    said: Said | None
+    said: ToolLoopResult | None
     error: str
     seconds: float
-    calls: tuple[Traced, ...]
+    calls: tuple[ToolTrace, ...]
 
     @property
     def finish(self) -> str:
         return self.said.finish if self.said else ""
 
-    def ending(self, bounds: Bounds, watch: Watch) -> Ending:
+    def ending(self, bounds: AttemptLimits, watch: RoundStopFlag) -> Ending:
         if bounds.stop.is_set() or (self.finish == "cancelled" and watch.over):
             return Ending.STOPPED
         return Ending.TIMEOUT if self.finish == "cancelled" else Ending.EXIT
 
-    def told(self, usage: Usage, *, ended: bool) -> Told:
+    def told(self, usage: Usage, *, ended: bool) -> ParsedOutput:
         whole = self.said is not None and self.finish != "length"
         cut = "its answer was cut off: the model's context or its tokens for one step were used up"
-        refused = (f"{call.act} {_short(call.arguments)}" for call in self.calls if call.leave == Leave.DENY.value)
-        return Told(
+        refused = (
+            f"{call.act} {_shorten(call.arguments)}" for call in self.calls if call.leave == ToolPermission.DENY.value
+        )
+        return ParsedOutput(
             ended=ended and whole,
-            session=TRANSCRIPT,
+            session=TRANSCRIPT_FILE,
             answer=self.said.text.strip() if self.said and whole else "",
             error=self.error or ("" if whole else cut),
             denials=tuple(dict.fromkeys(refused)),
@@ -187,34 +198,34 @@ class _Made:
         )
 
 
-def _short(arguments: object) -> str:
+def _shorten(arguments: object) -> str:
     text = " ".join(json.dumps(arguments, ensure_ascii=False, default=str).split())
-    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+    return text if len(text) <= MAX_ARGUMENT_CHARACTERS else text[: MAX_ARGUMENT_CHARACTERS - 1] + "…"
 
 
 @dataclass(frozen=True)
-class _Only:
+class _FixedChooser:
     """Chooses the one that there is. What it is chosen again for is a failure, which is passed on."""
 
-    choice: Choice
+    choice: BackendChoice
     failed: list[str]
 
-    def choose(self, wanted: str = "", *, peers: bool = True) -> Choice:
+    def choose(self, wanted: str = "", *, peers: bool = True) -> BackendChoice:
         raise ModelUnavailable("; ".join(self.failed))
 
 
-class _Silent:
+class _NoRecorder:
     """Calls are told as events; nothing is stored of them."""
 
-    def begin(self, call: Call, state: str) -> int:
+    def begin(self, call: ToolRequest, state: str) -> int:
         return 0
 
-    def finish(self, number: int, traced: Traced) -> None:
+    def finish(self, number: int, traced: ToolTrace) -> None:
         return
 
 
 @dataclass
-class _Metered(Tally):
+class _ReportingUsage(AnswerUsage):
     """A tally whose sum is told while it grows."""
 
     tell: Callable[[Usage], None] = lambda usage: None
@@ -225,20 +236,20 @@ class _Metered(Tally):
 
 
 @dataclass
-class _Heard:
+class _OutputLog:
     """What people are shown: calls with their results, and the answer's lines."""
 
     say: Callable[[str], None]
     lines: list[str] = field(default_factory=list)
     rest: str = ""
 
-    def hear(self, event: Event) -> None:
+    def hear(self, event: AnswerEvent) -> None:
         if event.kind == "token":
             *lines, self.rest = (self.rest + str(event.data["text"])).split("\n")
             self._show(lines)
         elif event.kind == "tool" and event.data["state"] in ("done", "failed"):
             result = str(event.data["result"]).strip()
-            self._show([f"[{event.data['act']} {_short(event.data['arguments'])}]", *result.splitlines()])
+            self._show([f"[{event.data['act']} {_shorten(event.data['arguments'])}]", *result.splitlines()])
 
     def close(self) -> None:
         self._show([self.rest] if self.rest else [])
@@ -260,17 +271,17 @@ class _Transcript:
 
     path: Path
 
-    def read(self, site: Site) -> list[Message]:
+    def read(self, site: AttemptDir) -> list[PromptMessage]:
         """What was said before; nothing where nothing can be read or the attempt is new."""
         if not site.kept.session:
             return []
         try:
             read: list[dict[str, Any]] = json.loads(self.path.read_text(encoding="utf-8"))
-            return [Message(role=str(each["role"]), content=str(each["content"])) for each in read]
+            return [PromptMessage(role=str(each["role"]), content=str(each["content"])) for each in read]
         except (OSError, ValueError, TypeError, KeyError):
             return []
 
-    def write(self, messages: list[Message]) -> None:
+    def write(self, messages: list[PromptMessage]) -> None:
         beside = self.path.with_suffix(".part")
         beside.write_text(json.dumps([vars(each) for each in messages], ensure_ascii=False), encoding="utf-8")
         beside.replace(self.path)

@@ -14,40 +14,40 @@ from sqlalchemy import String, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-from orchestrator.core.ports.storage import NAME, Json
+from orchestrator.core.ports.storage import MAX_STORED_NAME_CHARS, Json
 
-ESCAPE = "\x1b"
+ESCAPE_PREFIX = "\x1b"
 """What a text begins with that is kept as JSON because a database could not hold it, or because it begins like that."""
 
 
-MOST = 2**31 - 1
+MAX_INTEGER = 2**31 - 1
 """The highest number that an INTEGER column holds, and the most rows that are asked for."""
 
 
-class Unfit(ValueError):
+class UnstorableValue(ValueError):
     """A value that no database can hold."""
 
 
-class Name(TypeDecorator[str]):
+class NameColumn(TypeDecorator[str]):
     """An id or a name: as it is, of a bounded length."""
 
     impl = String
     cache_ok = True
 
-    def __init__(self, length: int = NAME) -> None:
+    def __init__(self, length: int = MAX_STORED_NAME_CHARS) -> None:
         self.roof = length
         super().__init__(length)
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """The value itself. Raises Unfit."""
         if value is not None and len(value) > self.roof:
-            raise Unfit(f"at most {self.roof} characters, not {len(value)}")
-        if value is not None and not _plain(value):
-            raise Unfit("without U+0000 and halves of surrogate pairs")
+            raise UnstorableValue(f"at most {self.roof} characters, not {len(value)}")
+        if value is not None and not _is_plain_text(value):
+            raise UnstorableValue("without U+0000 and halves of surrogate pairs")
         return value
 
 
-class Words(TypeDecorator[str]):
+class TextColumn(TypeDecorator[str]):
     """A text of any length and with any character."""
 
     impl = Text
@@ -55,16 +55,16 @@ class Words(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """The text itself where every database can hold it, else escaped."""
-        if value is None or (_plain(value) and not value.startswith(ESCAPE)):
+        if value is None or (_is_plain_text(value) and not value.startswith(ESCAPE_PREFIX)):
             return value
-        return ESCAPE + json.dumps(value)
+        return ESCAPE_PREFIX + json.dumps(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         """The text that was given."""
-        return json.loads(value[1:]) if value and value.startswith(ESCAPE) else value
+        return json.loads(value[1:]) if value and value.startswith(ESCAPE_PREFIX) else value
 
 
-class Document(TypeDecorator[Json]):
+class JsonColumn(TypeDecorator[Json]):
     """A JSON object, as ASCII."""
 
     impl = Text
@@ -77,14 +77,14 @@ class Document(TypeDecorator[Json]):
         try:
             return json.dumps(dict(value), allow_nan=False, separators=(",", ":"))
         except (TypeError, ValueError, RecursionError) as error:
-            raise Unfit(f"a JSON object with finite numbers ({error})") from error
+            raise UnstorableValue(f"a JSON object with finite numbers ({error})") from error
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Json | None:
         """The object."""
         return json.loads(value) if value is not None else None
 
 
-class Moment(TypeDecorator[datetime]):
+class UtcColumn(TypeDecorator[datetime]):
     """A moment, as UTC in a text that sorts, the same on every database."""
 
     impl = String
@@ -98,7 +98,7 @@ class Moment(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise Unfit("a moment with its time zone")
+            raise UnstorableValue("a moment with its time zone")
         return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
@@ -106,10 +106,10 @@ class Moment(TypeDecorator[datetime]):
         return datetime.fromisoformat(value) if value is not None else None
 
 
-def within(number: int) -> int:
+def clamp_integer(number: int) -> int:
     """The number, or the nearest one to it that a database takes where rows are counted, compared and limited."""
-    return max(0, min(number, MOST))
+    return max(0, min(number, MAX_INTEGER))
 
 
-def _plain(text: str) -> bool:
+def _is_plain_text(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text)

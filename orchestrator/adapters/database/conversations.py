@@ -11,12 +11,12 @@ from sqlalchemy import BigInteger, Double, ForeignKey, Index, Integer, UniqueCon
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from orchestrator.adapters.database.column_types import Document, Moment, Name, Words, within
+from orchestrator.adapters.database.column_types import JsonColumn, NameColumn, TextColumn, UtcColumn, clamp_integer
 from orchestrator.adapters.database.engine import Database, Table
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
-from orchestrator.core.ports.storage import Conversation, Json, ToolCall, Turn
+from orchestrator.core.ports.storage import Conversation, ConversationTurn, Json, ToolCall
 
-BIG = BigInteger().with_variant(Integer, "sqlite")
+BIG_INTEGER = BigInteger().with_variant(Integer, "sqlite")
 """A number that counts up by itself on both databases."""
 
 
@@ -26,12 +26,12 @@ class ConversationRow(Table):
     __tablename__ = "conversations"
     __table_args__ = (Index(None, "updated", "id"),)
 
-    id: Mapped[str] = mapped_column(Name(), primary_key=True)
-    project: Mapped[str] = mapped_column(Name(), index=True)
-    device: Mapped[str] = mapped_column(Name(), index=True)
-    title: Mapped[str] = mapped_column(Words())
-    created: Mapped[datetime] = mapped_column(Moment())
-    updated: Mapped[datetime] = mapped_column(Moment())
+    id: Mapped[str] = mapped_column(NameColumn(), primary_key=True)
+    project: Mapped[str] = mapped_column(NameColumn(), index=True)
+    device: Mapped[str] = mapped_column(NameColumn(), index=True)
+    title: Mapped[str] = mapped_column(TextColumn())
+    created: Mapped[datetime] = mapped_column(UtcColumn())
+    updated: Mapped[datetime] = mapped_column(UtcColumn())
     turns: Mapped[int]
 
 
@@ -44,16 +44,16 @@ class MessageRow(Table):
         UniqueConstraint("conversation_id", "idempotency_key"),
     )
 
-    id: Mapped[int] = mapped_column(BIG, primary_key=True)
-    conversation_id: Mapped[str] = mapped_column(Name(), ForeignKey("conversations.id", ondelete="CASCADE"))
+    id: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(NameColumn(), ForeignKey("conversations.id", ondelete="CASCADE"))
     seq: Mapped[int]
-    role: Mapped[str] = mapped_column(Name())
-    content: Mapped[str] = mapped_column(Words())
-    device: Mapped[str] = mapped_column(Name())
-    usage: Mapped[Json] = mapped_column(Document())
-    trace: Mapped[Json] = mapped_column(Document())
-    idempotency_key: Mapped[str | None] = mapped_column(Name())
-    created: Mapped[datetime] = mapped_column(Moment())
+    role: Mapped[str] = mapped_column(NameColumn())
+    content: Mapped[str] = mapped_column(TextColumn())
+    device: Mapped[str] = mapped_column(NameColumn())
+    usage: Mapped[Json] = mapped_column(JsonColumn())
+    trace: Mapped[Json] = mapped_column(JsonColumn())
+    idempotency_key: Mapped[str | None] = mapped_column(NameColumn())
+    created: Mapped[datetime] = mapped_column(UtcColumn())
 
 
 class ToolCallRow(Table):
@@ -61,18 +61,20 @@ class ToolCallRow(Table):
 
     __tablename__ = "tool_calls"
 
-    id: Mapped[int] = mapped_column(BIG, primary_key=True)
-    conversation_id: Mapped[str] = mapped_column(Name(), ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
-    name: Mapped[str] = mapped_column(Name())
-    arguments: Mapped[Json] = mapped_column(Document())
-    state: Mapped[str] = mapped_column(Name())
-    result: Mapped[Json] = mapped_column(Document())
+    id: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(
+        NameColumn(), ForeignKey("conversations.id", ondelete="CASCADE"), index=True
+    )
+    name: Mapped[str] = mapped_column(NameColumn())
+    arguments: Mapped[Json] = mapped_column(JsonColumn())
+    state: Mapped[str] = mapped_column(NameColumn())
+    result: Mapped[Json] = mapped_column(JsonColumn())
     seconds: Mapped[float] = mapped_column(Double)
-    begun: Mapped[datetime] = mapped_column(Moment())
+    begun: Mapped[datetime] = mapped_column(UtcColumn())
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeptConversations:
+class SqlConversations:
     """stores.Conversations in a database."""
 
     database: Database
@@ -92,30 +94,32 @@ class KeptConversations:
     def get(self, conversation_id: str) -> Conversation:
         """One conversation. Raises NotFound."""
         with self.database.reading() as session:
-            return _conversation(_there(session.get(ConversationRow, conversation_id), conversation_id))
+            return _conversation(_require_conversation(session.get(ConversationRow, conversation_id), conversation_id))
 
-    def append(self, conversation_id: str, turn: Turn) -> Turn:
+    def append(self, conversation_id: str, turn: ConversationTurn) -> ConversationTurn:
         """Adds a turn. Raises NotFound, Refused."""
         with self.database.writing() as session:
-            row = _there(session.get(ConversationRow, conversation_id, with_for_update=True), conversation_id)
+            row = _require_conversation(
+                session.get(ConversationRow, conversation_id, with_for_update=True), conversation_id
+            )
             if turn.idempotency_key and (before := _with_key(session, conversation_id, turn.idempotency_key)):
-                return _the_same(before, turn)
+                return _require_same(before, turn)
             row.turns += 1
             row.updated = self.now()
             new = replace(turn, seq=row.turns, created=row.updated, repeated=False)
             session.add(_message(conversation_id, new))
         return new
 
-    def turns(self, conversation_id: str, after_seq: int = 0, limit: int = 500) -> tuple[Turn, ...]:
+    def turns(self, conversation_id: str, after_seq: int = 0, limit: int = 500) -> tuple[ConversationTurn, ...]:
         """Turns in order. Raises NotFound."""
         wanted = (
             select(MessageRow)
-            .where(MessageRow.conversation_id == conversation_id, MessageRow.seq > within(after_seq))
+            .where(MessageRow.conversation_id == conversation_id, MessageRow.seq > clamp_integer(after_seq))
             .order_by(MessageRow.seq)
-            .limit(within(limit))
+            .limit(clamp_integer(limit))
         )
         with self.database.reading() as session:
-            _there(session.get(ConversationRow, conversation_id), conversation_id)
+            _require_conversation(session.get(ConversationRow, conversation_id), conversation_id)
             return tuple(_turn(row) for row in session.scalars(wanted))
 
     def listing(
@@ -126,14 +130,14 @@ class KeptConversations:
         wanted = (
             select(ConversationRow)
             .order_by(ConversationRow.updated.desc(), ConversationRow.id.desc())
-            .limit(within(limit))
+            .limit(clamp_integer(limit))
         )
         if device:
             wanted = wanted.where(ConversationRow.device == device)
         if project:
             wanted = wanted.where(ConversationRow.project == project)
         if before:
-            wanted = wanted.where(place < tuple_(*_cursor(before)))
+            wanted = wanted.where(place < tuple_(*_parse_cursor(before)))
         with self.database.reading() as session:
             return tuple(_conversation(row) for row in session.scalars(wanted))
 
@@ -145,7 +149,7 @@ class KeptConversations:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeptToolCalls:
+class SqlToolCalls:
     """stores.ToolCalls in a database."""
 
     database: Database
@@ -165,33 +169,33 @@ class KeptToolCalls:
     def finish(self, call_id: int, *, state: str, result: Json, seconds: float) -> None:
         """Notes what came of it. Raises NotFound."""
         with self.database.writing() as session:
-            row = _known(session.get(ToolCallRow, within(call_id)), call_id)
+            row = _require_call(session.get(ToolCallRow, clamp_integer(call_id)), call_id)
             row.state, row.result, row.seconds = state, result, seconds
 
     def get(self, call_id: int) -> ToolCall:
         """One call. Raises NotFound."""
         with self.database.reading() as session:
-            return _call(_known(session.get(ToolCallRow, within(call_id)), call_id))
+            return _call(_require_call(session.get(ToolCallRow, clamp_integer(call_id)), call_id))
 
     def listing(self, conversation_id: str, after_id: int = 0, limit: int = 500) -> tuple[ToolCall, ...]:
         """A conversation's calls in order."""
         wanted = (
             select(ToolCallRow)
-            .where(ToolCallRow.conversation_id == conversation_id, ToolCallRow.id > within(after_id))
+            .where(ToolCallRow.conversation_id == conversation_id, ToolCallRow.id > clamp_integer(after_id))
             .order_by(ToolCallRow.id)
-            .limit(within(limit))
+            .limit(clamp_integer(limit))
         )
         with self.database.reading() as session:
             return tuple(_call(row) for row in session.scalars(wanted))
 
 
-def _there(row: ConversationRow | None, conversation_id: str) -> ConversationRow:
+def _require_conversation(row: ConversationRow | None, conversation_id: str) -> ConversationRow:
     if row is None:
         raise NotFound(f"no conversation {conversation_id!r}")
     return row
 
 
-def _known(row: ToolCallRow | None, call_id: int) -> ToolCallRow:
+def _require_call(row: ToolCallRow | None, call_id: int) -> ToolCallRow:
     if row is None:
         raise NotFound(f"no tool call {call_id}")
     return row
@@ -202,17 +206,17 @@ def _with_key(session: Session, conversation_id: str, key: str) -> MessageRow | 
     return session.scalar(select(MessageRow).where(here, MessageRow.idempotency_key == key))
 
 
-def _the_same(before: MessageRow, turn: Turn) -> Turn:
+def _require_same(before: MessageRow, turn: ConversationTurn) -> ConversationTurn:
     if (before.role, before.content) != (turn.role, turn.content):
         raise Refused(f"the idempotency key of turn {before.seq} was used for something else: take a new one")
     return replace(_turn(before), repeated=True)
 
 
-def _cursor(text: str) -> tuple[Any, str]:
+def _parse_cursor(text: str) -> tuple[Any, str]:
     moment, _, conversation_id = text.partition("~")
     try:
         when = datetime.fromisoformat(moment)
-        return Moment().process_bind_param(when, None), conversation_id  # type: ignore[arg-type]  # every dialect alike
+        return UtcColumn().process_bind_param(when, None), conversation_id  # type: ignore[arg-type]  # every dialect alike
     except ValueError as error:
         raise WrongSetting("before", "the cursor of a conversation from this listing") from error
 
@@ -229,7 +233,7 @@ def _conversation(row: ConversationRow) -> Conversation:
     )
 
 
-def _message(conversation_id: str, turn: Turn) -> MessageRow:
+def _message(conversation_id: str, turn: ConversationTurn) -> MessageRow:
     return MessageRow(
         conversation_id=conversation_id,
         seq=turn.seq,
@@ -243,8 +247,8 @@ def _message(conversation_id: str, turn: Turn) -> MessageRow:
     )
 
 
-def _turn(row: MessageRow) -> Turn:
-    return Turn(
+def _turn(row: MessageRow) -> ConversationTurn:
+    return ConversationTurn(
         role=row.role,
         content=row.content,
         device=row.device,

@@ -19,14 +19,14 @@ from sqlalchemy import Table as Definition
 from sqlalchemy.exc import IntegrityError
 
 from orchestrator.adapters.database import errors, migration
-from orchestrator.adapters.database.engine import WRITES, Database, open_database
+from orchestrator.adapters.database.engine import WRITES_OPTION, Database, open_database
 from orchestrator.adapters.database.schema import DEFINITIONS
 from orchestrator.adapters.database.sync_and_outbox import FactRow, renew
 from orchestrator.core.errors import StoreFailed, WrongSetting
 
-ROWS = 500
+ROWS_PER_BATCH = 500
 """Rows that are carried over at a time."""
-HEADER = b"SQLite format 3\0"
+SQLITE_HEADER = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class DatabaseCopies:
     @property
     def schema(self) -> str:
         """The schema's revision."""
-        return migration.HEAD
+        return migration.HEAD_REVISION
 
     @property
     def place(self) -> str:
@@ -48,7 +48,7 @@ class DatabaseCopies:
     def save(self, path: Path) -> int:
         """Writes a consistent copy. Raises FileExistsError."""
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        with errors.told(self.place):
+        with errors.translate_errors(self.place):
             return self._save_file(path) if self.database.is_sqlite else self._save_rows(path)
 
     def empty(self) -> bool:
@@ -112,19 +112,19 @@ def _opened(path: Path) -> Iterator[Database]:
 
 @contextmanager
 def _writing(engine: Engine) -> Iterator[Connection]:
-    with engine.execution_options(**{WRITES: True}).begin() as connection:
+    with engine.execution_options(**{WRITES_OPTION: True}).begin() as connection:
         yield connection
 
 
 def _check(path: Path) -> None:
     """Raises WrongSetting unless `path` is a whole SQLite database that some version of ours made."""
     with path.open("rb") as file:
-        if file.read(len(HEADER)) != HEADER:
+        if file.read(len(SQLITE_HEADER)) != SQLITE_HEADER:
             raise WrongSetting(path.name, "it is no copy of a database")
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as copy:
             found = copy.execute("PRAGMA integrity_check").fetchone()[0]
-            ours = copy.execute("SELECT name FROM sqlite_master WHERE name = ?", (migration.VERSIONS,)).fetchone()
+            ours = copy.execute("SELECT name FROM sqlite_master WHERE name = ?", (migration.VERSION_TABLE,)).fetchone()
     except sqlite3.Error as error:
         raise WrongSetting(path.name, f"it is damaged: {error}") from error
     if found != "ok" or ours is None:
@@ -134,25 +134,25 @@ def _check(path: Path) -> None:
 def _replace(source: Connection, target: Connection) -> int:
     for table in reversed(DEFINITIONS):
         target.execute(text(f'DELETE FROM "{table.name}"'))  # noqa: S608  # our own definitions
-    rows = sum(_carry(table, source, target) for table in DEFINITIONS)
+    rows = sum(_copy_rows(table, source, target) for table in DEFINITIONS)
     if target.dialect.name == "postgresql":
         for table in DEFINITIONS:
-            _count_on(table, target)
+            _advance_sequence(table, target)
     return rows
 
 
-def _carry(table: Definition, source: Connection, target: Connection) -> int:
+def _copy_rows(table: Definition, source: Connection, target: Connection) -> int:
     """Copies a table's rows as they are stored; both databases store the same."""
     names = [column.name for column in table.columns]
     listed, places = ", ".join(f'"{name}"' for name in names), ", ".join(f":{name}" for name in names)
     add, count = text(f'INSERT INTO "{table.name}" ({listed}) VALUES ({places})'), 0  # noqa: S608  # our own definitions
-    for part in source.execute(text(f'SELECT {listed} FROM "{table.name}"')).mappings().partitions(ROWS):  # noqa: S608
+    for part in source.execute(text(f'SELECT {listed} FROM "{table.name}"')).mappings().partitions(ROWS_PER_BATCH):  # noqa: S608
         target.execute(add, [dict[str, Any](row) for row in part])
         count += len(part)
     return count
 
 
-def _count_on(table: Definition, target: Connection) -> None:
+def _advance_sequence(table: Definition, target: Connection) -> None:
     """Lets a PostgreSQL sequence go on after the highest number that is there."""
     column = table.autoincrement_column
     if column is None:

@@ -34,7 +34,7 @@ PRAGMAS = (f"busy_timeout={BUSY_MS}", "synchronous=FULL", "foreign_keys=ON", "tr
 SETTINGS = (f"SET lock_timeout = {BUSY_MS}", "SET client_encoding = 'UTF8'")
 CONNECT_SECONDS = 5
 """How long a server may take to let us in."""
-WRITES = "shiftbook_writes"
+WRITES_OPTION = "shiftbook_writes"
 
 
 class Table(DeclarativeBase):
@@ -60,7 +60,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A transaction that changes nothing. Raises StoreFailed, WrongSetting."""
-        with errors.told(self.place), Session(self.engine) as session:
+        with errors.translate_errors(self.place), Session(self.engine) as session:
             yield session
 
     @contextmanager
@@ -69,13 +69,13 @@ class Database:
 
         Raises StoreFailed, WrongSetting, and IntegrityError where a row breaks a constraint.
         """
-        writer = self.engine.execution_options(**{WRITES: True})
-        with errors.told(self.place), Session(writer, expire_on_commit=False) as session, session.begin():
+        writer = self.engine.execution_options(**{WRITES_OPTION: True})
+        with errors.translate_errors(self.place), Session(writer, expire_on_commit=False) as session, session.begin():
             yield session
 
     def hold(self, session: Session, what: str) -> None:
         """Lets nobody else past this line with the same word until the transaction ends."""
-        hold(session.connection(), what)
+        lock_name(session.connection(), what)
 
     def insert_new(self, session: Session, table: type[Table], **values: Any) -> bool:
         """Adds a row; False, and nothing changes, when it would break a constraint that it is unique."""
@@ -130,7 +130,7 @@ def place(url: URL) -> str:
     return f"{url.database or url.username or ''} at {where}{f':{url.port}' if url.port else ''}"
 
 
-def hold(connection: Connection, what: str) -> None:
+def lock_name(connection: Connection, what: str) -> None:
     """As Database.hold. On SQLite every writer is alone already."""
     if connection.dialect.name == "postgresql":
         number = int.from_bytes(blake2b(what.encode(), digest_size=8, person=b"shiftbook").digest(), signed=True)
@@ -140,12 +140,12 @@ def hold(connection: Connection, what: str) -> None:
 def _bring_up(engine: Engine) -> None:
     where = place(engine.url)
     try:
-        with errors.told(where):
+        with errors.translate_errors(where):
             if engine.dialect.name == "sqlite":
                 _make_file(Path(str(engine.url.database)), engine)
             if not migration.is_current(engine):
-                with engine.execution_options(**{WRITES: True}).begin() as connection:
-                    hold(connection, "schema")
+                with engine.execution_options(**{WRITES_OPTION: True}).begin() as connection:
+                    lock_name(connection, "schema")
                     migration.bring_up(connection, where)
     except (StoreFailed, IntegrityError) as error:
         engine.dispose()
@@ -193,5 +193,5 @@ def _prepare_server(connection: Any, _: object) -> None:
 
 def _begin(connection: Connection) -> None:
     """A writer waits at the very beginning: later, SQLite may not wait, and would say that the file is locked."""
-    writes = connection.get_execution_options().get(WRITES)
+    writes = connection.get_execution_options().get(WRITES_OPTION)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

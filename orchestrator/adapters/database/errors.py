@@ -10,16 +10,16 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from orchestrator.adapters.database.column_types import Unfit
+from orchestrator.adapters.database.column_types import UnstorableValue
 from orchestrator.core.errors import StoreFailed, WrongSetting
 
-FULL = "the disk is full: free some space, then do it again; nothing was half written"
-HELD = "another process holds it for too long: try again"
+DISK_FULL = "the disk is full: free some space, then do it again; nothing was half written"
+LOCKED = "another process holds it for too long: try again"
 FORBIDDEN = "this user may not do that there: grant it ALL on the database and its schema"
-SQLITE = {
-    sqlite3.SQLITE_FULL: FULL,
-    sqlite3.SQLITE_BUSY: HELD,
-    sqlite3.SQLITE_LOCKED: HELD,
+TEXT_BY_SQLITE_CODE = {
+    sqlite3.SQLITE_FULL: DISK_FULL,
+    sqlite3.SQLITE_BUSY: LOCKED,
+    sqlite3.SQLITE_LOCKED: LOCKED,
     sqlite3.SQLITE_READONLY: "it may not be written: look at who owns the file and its folder",
     sqlite3.SQLITE_PERM: "it may not be written: look at who owns the file and its folder",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: look at whether it is a file, and at who may read it and its folder",
@@ -27,21 +27,21 @@ SQLITE = {
     sqlite3.SQLITE_CORRUPT: "it is damaged: `shiftbook restore FILE` brings a backup back",
 }
 """By SQLite's primary result code (https://www.sqlite.org/rescode.html)."""
-STATES = {
-    "53100": FULL,
+TEXT_BY_SQLSTATE = {
+    "53100": DISK_FULL,
     "53300": "it has no connection free: raise max_connections there, or try again",
-    "55P03": HELD,
-    "40P01": HELD,
+    "55P03": LOCKED,
+    "40P01": LOCKED,
     "42501": FORBIDDEN,
     "3F000": FORBIDDEN,  # no schema that this user may see
 }
 """By PostgreSQL's SQLSTATE (appendix A of its manual)."""
-PASSING = {FULL, HELD, STATES["53300"]}
+TRANSIENT = {DISK_FULL, LOCKED, TEXT_BY_SQLSTATE["53300"]}
 """What has nothing to do with the setting: it may be well in a minute."""
 
 
 @contextmanager
-def told(place: str) -> Iterator[None]:
+def translate_errors(place: str) -> Iterator[None]:
     """Says what a database raises in our words. An IntegrityError passes: only who wrote the row knows what it means.
 
     Raises StoreFailed, and WrongSetting for a value that no database can hold.
@@ -51,24 +51,28 @@ def told(place: str) -> Iterator[None]:
     except IntegrityError:
         raise
     except StatementError as error:
-        if isinstance(error.orig, Unfit):
+        if isinstance(error.orig, UnstorableValue):
             raise WrongSetting("a value to be stored", str(error.orig)) from error
-        raise failure(place, error) from error
+        raise store_failure(place, error) from error
     except NoConnectionFree as error:
         raise StoreFailed(place, "every connection is busy: try again", passing=True) from error
     except sqlite3.Error as error:
-        raise failure(place, error) from error
+        raise store_failure(place, error) from error
     except OSError as error:
         full = error.errno == errno.ENOSPC
-        raise StoreFailed(place, FULL if full else str(error.strerror or error), passing=full) from error
+        raise StoreFailed(place, DISK_FULL if full else str(error.strerror or error), passing=full) from error
 
 
-def failure(place: str, error: Exception) -> StoreFailed:
+def store_failure(place: str, error: Exception) -> StoreFailed:
     """The error in words, without values: those of a statement may be secret."""
     cause = (error.orig if isinstance(error, StatementError) else None) or error
     code = getattr(cause, "sqlite_errorcode", None)
-    words = SQLITE.get(code & 0xFF) if isinstance(code, int) else STATES.get(str(getattr(cause, "sqlstate", None)))
+    words = (
+        TEXT_BY_SQLITE_CODE.get(code & 0xFF)
+        if isinstance(code, int)
+        else TEXT_BY_SQLSTATE.get(str(getattr(cause, "sqlstate", None)))
+    )
     if words is None:
         words = " ".join(str(cause).split("\n")[0].split()) or type(cause).__name__
     gone = isinstance(error, DBAPIError) and error.connection_invalidated
-    return StoreFailed(place, words, passing=words in PASSING or gone)
+    return StoreFailed(place, words, passing=words in TRANSIENT or gone)

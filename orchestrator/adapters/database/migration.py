@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 FOLDER = Path(__file__).parent / "migrations"
-FIRST = "0001"
-HEAD = "0003"
+FIRST_REVISION = "0001"
+HEAD_REVISION = "0003"
 """The newest step; here so that a database that is up to date is opened without loading Alembic."""
-VERSIONS = "alembic_version"
+VERSION_TABLE = "alembic_version"
 FIRST_COLUMNS = frozenset({"when", "node", "mission", "project", "attempt", "epoch", "agent", "cost_usd"})
 """What tells the first version's `usage` from another program's."""
 
@@ -33,7 +33,7 @@ def is_current(engine: Engine) -> bool:
     """Whether nothing is to be done."""
     with engine.connect() as connection:
         try:
-            return [*connection.scalars(text(f"SELECT version_num FROM {VERSIONS}"))] == [HEAD]  # noqa: S608  # constant
+            return [*connection.scalars(text(f"SELECT version_num FROM {VERSION_TABLE}"))] == [HEAD_REVISION]  # noqa: S608  # constant
         except (OperationalError, ProgrammingError):
             if connection.dialect.name == "postgresql":
                 connection.rollback()
@@ -51,14 +51,15 @@ def bring_up(connection: Connection, place: str) -> None:
         found = _revision(connection)
         known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
         if found is not None and found not in known:
-            why = f"{place} was made by a newer shiftbook (schema {found}, this one knows {HEAD}): update shiftbook"
+            newer = f"schema {found}, this one knows {HEAD_REVISION}"
+            why = f"{place} was made by a newer shiftbook ({newer}): update shiftbook"
             raise WrongSetting("SHIFTBOOK_DATABASE_URL", why)
         if found is None and inspect(connection).has_table("usage"):
             there = {column["name"] for column in inspect(connection).get_columns("usage")}
             if FIRST_COLUMNS - there:
                 why = f"{place} has a table `usage` that is not shiftbook's: name a database of its own"
                 raise WrongSetting("SHIFTBOOK_DATABASE_URL", why)
-            command.stamp(config, FIRST)
+            command.stamp(config, FIRST_REVISION)
         command.upgrade(config, "head")
 
 
@@ -74,7 +75,7 @@ def configuration(connection: Connection) -> Config:
 
 def _revision(connection: Connection) -> str | None:
     """The step at which the database stands; None for one that knows no steps."""
-    if not inspect(connection).has_table(VERSIONS):
+    if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    found = [*connection.scalars(text(f"SELECT version_num FROM {VERSIONS}"))]  # noqa: S608  # constant
+    found = [*connection.scalars(text(f"SELECT version_num FROM {VERSION_TABLE}"))]  # noqa: S608  # constant
     return str(found[0]) if found else None

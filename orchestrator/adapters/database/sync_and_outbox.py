@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from orchestrator.adapters.database.column_types import Document, Moment, Name, Words, within
-from orchestrator.adapters.database.conversations import BIG
+from orchestrator.adapters.database.column_types import JsonColumn, NameColumn, TextColumn, UtcColumn, clamp_integer
+from orchestrator.adapters.database.conversations import BIG_INTEGER
 from orchestrator.adapters.database.engine import Database, Table
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.storage import Json, Parcel, Pulled, Pushed, SyncOp
+from orchestrator.core.ports.storage import Json, OutboxItem, SyncOp, SyncPullResult, SyncPushResult
 
-GENERATION = "generation"
-MARK = "mark "
+GENERATION_FACT = "generation"
+CURSOR_PREFIX = "mark "
 """What the name of a mark begins with among the facts."""
 
 
@@ -26,8 +26,8 @@ class FactRow(Table):
 
     __tablename__ = "store_facts"
 
-    name: Mapped[str] = mapped_column(Name(), primary_key=True)
-    value: Mapped[str] = mapped_column(Words())
+    name: Mapped[str] = mapped_column(NameColumn(), primary_key=True)
+    value: Mapped[str] = mapped_column(TextColumn())
 
 
 class SyncOpRow(Table):
@@ -36,60 +36,62 @@ class SyncOpRow(Table):
     __tablename__ = "sync_ops"
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  # SQLAlchemy's own form
 
-    seq: Mapped[int] = mapped_column(BIG, primary_key=True)
-    op_id: Mapped[str] = mapped_column(Name(), unique=True)
-    device: Mapped[str] = mapped_column(Name())
-    hlc: Mapped[str] = mapped_column(Name())
-    kind: Mapped[str] = mapped_column(Name())
-    body: Mapped[Json] = mapped_column(Document())
+    seq: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True)
+    op_id: Mapped[str] = mapped_column(NameColumn(), unique=True)
+    device: Mapped[str] = mapped_column(NameColumn())
+    hlc: Mapped[str] = mapped_column(NameColumn())
+    kind: Mapped[str] = mapped_column(NameColumn())
+    body: Mapped[Json] = mapped_column(JsonColumn())
 
 
-class ParcelRow(Table):
+class OutboxItemRow(Table):
     """One parcel. It is due at `due`, was given up when that is empty, and went out at `sent`."""
 
     __tablename__ = "outbox"
 
-    id: Mapped[int] = mapped_column(BIG, primary_key=True)
-    key: Mapped[str] = mapped_column(Name(), unique=True)
-    kind: Mapped[str] = mapped_column(Name())
-    body: Mapped[Json] = mapped_column(Document())
-    due: Mapped[datetime | None] = mapped_column(Moment(), index=True)
-    sent: Mapped[datetime | None] = mapped_column(Moment())
+    id: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True)
+    key: Mapped[str] = mapped_column(NameColumn(), unique=True)
+    kind: Mapped[str] = mapped_column(NameColumn())
+    body: Mapped[Json] = mapped_column(JsonColumn())
+    due: Mapped[datetime | None] = mapped_column(UtcColumn(), index=True)
+    sent: Mapped[datetime | None] = mapped_column(UtcColumn())
     tries: Mapped[int]
-    error: Mapped[str] = mapped_column(Words())
+    error: Mapped[str] = mapped_column(TextColumn())
 
 
 def renew(session: Session) -> None:
     """Gives the database a new generation: cursors from before it begin anew."""
-    session.merge(FactRow(name=GENERATION, value=secrets.token_hex(8)))
+    session.merge(FactRow(name=GENERATION_FACT, value=secrets.token_hex(8)))
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeptSyncOps:
+class SqlSyncOps:
     """stores.SyncOps in a database."""
 
     database: Database
 
-    def push(self, device_id: str, ops: Iterable[SyncOp]) -> Pushed:
+    def push(self, device_id: str, ops: Iterable[SyncOp]) -> SyncPushResult:
         """Takes the operations that are new."""
         found: dict[str, list[str]] = {"accepted": [], "duplicates": [], "refused": []}
         with self.database.writing() as session:
             self.database.hold(session, "sync_ops")  # so that a reader never sees a later seq before an earlier one
             for op in ops:
                 found[self._take(session, device_id, op)].append(op.op_id)
-        return Pushed(**{name: tuple(ids) for name, ids in found.items()})
+        return SyncPushResult(**{name: tuple(ids) for name, ids in found.items()})
 
-    def pull(self, after: str = "", limit: int = 500) -> Pulled:
+    def pull(self, after: str = "", limit: int = 500) -> SyncPullResult:
         """What came after a cursor."""
-        (generation, seq), limit = _cursor(after), within(limit)
+        (generation, seq), limit = _parse_sync_cursor(after), clamp_integer(limit)
         with self.database.reading() as session:
-            now = session.scalar(select(FactRow.value).where(FactRow.name == GENERATION)) or ""
+            now = session.scalar(select(FactRow.value).where(FactRow.name == GENERATION_FACT)) or ""
             since = seq if generation == now else 0
-            wanted = select(SyncOpRow).where(SyncOpRow.seq > since).order_by(SyncOpRow.seq).limit(within(limit + 1))
+            wanted = (
+                select(SyncOpRow).where(SyncOpRow.seq > since).order_by(SyncOpRow.seq).limit(clamp_integer(limit + 1))
+            )
             rows = [*session.scalars(wanted)]
         given = rows[:limit]
         last = given[-1].seq if given else since
-        return Pulled(ops=tuple(_op(row) for row in given), cursor=f"{now}.{last}", more=len(rows) > len(given))
+        return SyncPullResult(ops=tuple(_op(row) for row in given), cursor=f"{now}.{last}", more=len(rows) > len(given))
 
     def _take(self, session: Session, device_id: str, op: SyncOp) -> str:
         words = {"op_id": op.op_id, "device": device_id, "hlc": op.hlc, "kind": op.kind, "body": op.body}
@@ -101,24 +103,24 @@ class KeptSyncOps:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeptOutgoing:
+class SqlOutgoing:
     """stores.Outgoing in a database."""
 
     database: Database
 
-    def put(self, parcel: Parcel, when: datetime) -> bool:
+    def put(self, parcel: OutboxItem, when: datetime) -> bool:
         """Adds a parcel once."""
         words = {"key": parcel.key, "kind": parcel.kind, "body": parcel.body, "due": when}
         with self.database.writing() as session:
-            return self.database.insert_new(session, ParcelRow, **words, tries=0, error="")
+            return self.database.insert_new(session, OutboxItemRow, **words, tries=0, error="")
 
-    def take(self, now: datetime, *, hold_seconds: float, limit: int = 20) -> tuple[Parcel, ...]:
+    def take(self, now: datetime, *, hold_seconds: float, limit: int = 20) -> tuple[OutboxItem, ...]:
         """Parcels that are due, for nobody else meanwhile."""
         due = (
-            select(ParcelRow)
-            .where(ParcelRow.sent.is_(None), ParcelRow.due <= now)
-            .order_by(ParcelRow.due, ParcelRow.id)
-            .limit(within(limit))
+            select(OutboxItemRow)
+            .where(OutboxItemRow.sent.is_(None), OutboxItemRow.due <= now)
+            .order_by(OutboxItemRow.due, OutboxItemRow.id)
+            .limit(clamp_integer(limit))
             .with_for_update(skip_locked=True)
         )
         with self.database.writing() as session:
@@ -126,7 +128,7 @@ class KeptOutgoing:
             for row in rows:
                 row.due = now + timedelta(seconds=hold_seconds)
                 row.tries += 1
-        return tuple(_parcel(row) for row in rows)
+        return tuple(_outbox_item(row) for row in rows)
 
     def sent(self, key: str, when: datetime) -> None:
         """It went out."""
@@ -140,21 +142,23 @@ class KeptOutgoing:
         """Replaces what is in it."""
         self._note(key, body=body)
 
-    def listing(self, *, limit: int = 100, sent: bool = False) -> tuple[Parcel, ...]:
+    def listing(self, *, limit: int = 100, sent: bool = False) -> tuple[OutboxItem, ...]:
         """What was not sent yet, or what was."""
-        wanted = select(ParcelRow).where(ParcelRow.sent.is_not(None) if sent else ParcelRow.sent.is_(None))
-        order = (ParcelRow.sent.desc(), ParcelRow.id.desc()) if sent else (ParcelRow.id,)
+        wanted = select(OutboxItemRow).where(OutboxItemRow.sent.is_not(None) if sent else OutboxItemRow.sent.is_(None))
+        order = (OutboxItemRow.sent.desc(), OutboxItemRow.id.desc()) if sent else (OutboxItemRow.id,)
         with self.database.reading() as session:
-            return tuple(_parcel(row) for row in session.scalars(wanted.order_by(*order).limit(within(limit))))
+            return tuple(
+                _outbox_item(row) for row in session.scalars(wanted.order_by(*order).limit(clamp_integer(limit)))
+            )
 
     def _note(self, key: str, **values: object) -> None:
         with self.database.writing() as session:
-            unsent = (ParcelRow.key == key, ParcelRow.sent.is_(None))
-            session.execute(update(ParcelRow).where(*unsent).values(**values))
+            unsent = (OutboxItemRow.key == key, OutboxItemRow.sent.is_(None))
+            session.execute(update(OutboxItemRow).where(*unsent).values(**values))
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeptMarks:
+class SqlCursors:
     """stores.Marks in a database."""
 
     database: Database
@@ -162,16 +166,16 @@ class KeptMarks:
     def get(self, name: str) -> str:
         """The mark."""
         with self.database.reading() as session:
-            return session.scalar(select(FactRow.value).where(FactRow.name == MARK + name)) or ""
+            return session.scalar(select(FactRow.value).where(FactRow.name == CURSOR_PREFIX + name)) or ""
 
     def put(self, name: str, value: str) -> None:
         """Sets it."""
         with self.database.writing() as session:
-            self.database.hold(session, MARK + name)
-            session.merge(FactRow(name=MARK + name, value=value))
+            self.database.hold(session, CURSOR_PREFIX + name)
+            session.merge(FactRow(name=CURSOR_PREFIX + name, value=value))
 
 
-def _cursor(text: str) -> tuple[str, int]:
+def _parse_sync_cursor(text: str) -> tuple[str, int]:
     if not text:
         return "", 0
     generation, _, seq = text.partition(".")
@@ -184,6 +188,8 @@ def _op(row: SyncOpRow) -> SyncOp:
     return SyncOp(op_id=row.op_id, hlc=row.hlc, kind=row.kind, body=row.body, device=row.device)
 
 
-def _parcel(row: ParcelRow) -> Parcel:
+def _outbox_item(row: OutboxItemRow) -> OutboxItem:
     due = None if row.sent else row.due
-    return Parcel(key=row.key, kind=row.kind, body=row.body, tries=row.tries, error=row.error, due=due, sent=row.sent)
+    return OutboxItem(
+        key=row.key, kind=row.kind, body=row.body, tries=row.tries, error=row.error, due=due, sent=row.sent
+    )

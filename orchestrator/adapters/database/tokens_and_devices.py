@@ -10,13 +10,13 @@ from sqlalchemy import Index, UniqueConstraint, delete, func, or_, select, text,
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from orchestrator.adapters.database.column_types import Document, Moment, Name, Words, within
-from orchestrator.adapters.database.conversations import BIG
+from orchestrator.adapters.database.column_types import JsonColumn, NameColumn, TextColumn, UtcColumn, clamp_integer
+from orchestrator.adapters.database.conversations import BIG_INTEGER
 from orchestrator.adapters.database.engine import Database, Table
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.storage import DeviceState, Json, Registration, TokenRow
 
-KEPT_STATES = 1000
+MAX_STATES_PER_DEVICE = 1000
 """How many states of each device are kept."""
 IN_FORCE = text("revoked IS NULL")
 
@@ -29,14 +29,14 @@ class Token(Table):
         Index("tokens_name_in_force", "name", unique=True, sqlite_where=IN_FORCE, postgresql_where=IN_FORCE),
     )
 
-    id: Mapped[int] = mapped_column(BIG, primary_key=True)
-    name: Mapped[str] = mapped_column(Name())
-    digest: Mapped[str] = mapped_column(Name(), unique=True)
-    scopes: Mapped[str] = mapped_column(Words())
-    created: Mapped[datetime] = mapped_column(Moment())
-    expires: Mapped[datetime | None] = mapped_column(Moment())
-    used: Mapped[datetime | None] = mapped_column(Moment())
-    revoked: Mapped[datetime | None] = mapped_column(Moment())
+    id: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True)
+    name: Mapped[str] = mapped_column(NameColumn())
+    digest: Mapped[str] = mapped_column(NameColumn(), unique=True)
+    scopes: Mapped[str] = mapped_column(TextColumn())
+    created: Mapped[datetime] = mapped_column(UtcColumn())
+    expires: Mapped[datetime | None] = mapped_column(UtcColumn())
+    used: Mapped[datetime | None] = mapped_column(UtcColumn())
+    revoked: Mapped[datetime | None] = mapped_column(UtcColumn())
 
 
 class RegistrationRow(Table):
@@ -44,15 +44,15 @@ class RegistrationRow(Table):
 
     __tablename__ = "registrations"
 
-    device: Mapped[str] = mapped_column(Name(), primary_key=True)
-    name: Mapped[str] = mapped_column(Name())
-    kind: Mapped[str] = mapped_column(Name())
-    public_key: Mapped[str] = mapped_column(Words())
-    scopes: Mapped[str] = mapped_column(Words())
-    details: Mapped[Json] = mapped_column(Document())
-    created: Mapped[datetime] = mapped_column(Moment())
-    seen: Mapped[datetime | None] = mapped_column(Moment())
-    revoked: Mapped[datetime | None] = mapped_column(Moment())
+    device: Mapped[str] = mapped_column(NameColumn(), primary_key=True)
+    name: Mapped[str] = mapped_column(NameColumn())
+    kind: Mapped[str] = mapped_column(NameColumn())
+    public_key: Mapped[str] = mapped_column(TextColumn())
+    scopes: Mapped[str] = mapped_column(TextColumn())
+    details: Mapped[Json] = mapped_column(JsonColumn())
+    created: Mapped[datetime] = mapped_column(UtcColumn())
+    seen: Mapped[datetime | None] = mapped_column(UtcColumn())
+    revoked: Mapped[datetime | None] = mapped_column(UtcColumn())
 
 
 class DeviceStateRow(Table):
@@ -61,15 +61,15 @@ class DeviceStateRow(Table):
     __tablename__ = "device_state"
     __table_args__ = (UniqueConstraint("device", "seq"),)
 
-    id: Mapped[int] = mapped_column(BIG, primary_key=True)
-    device: Mapped[str] = mapped_column(Name())
+    id: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True)
+    device: Mapped[str] = mapped_column(NameColumn())
     seq: Mapped[int]
-    state: Mapped[Json] = mapped_column(Document())
-    when: Mapped[datetime] = mapped_column(Moment())
+    state: Mapped[Json] = mapped_column(JsonColumn())
+    when: Mapped[datetime] = mapped_column(UtcColumn())
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeptTokens:
+class SqlTokens:
     """stores.Tokens in a database."""
 
     database: Database
@@ -77,7 +77,7 @@ class KeptTokens:
 
     def add(self, name: str, digest: str, scopes: Iterable[str], expires: datetime | None = None) -> TokenRow:
         """Stores a token. Raises WrongSetting."""
-        row = Token(name=name, digest=digest, scopes=_joined(scopes), created=self.now(), expires=expires)
+        row = Token(name=name, digest=digest, scopes=_join_scopes(scopes), created=self.now(), expires=expires)
         try:
             with self.database.writing() as session:
                 session.add(row)
@@ -110,7 +110,7 @@ class KeptTokens:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeptRegistrations:
+class SqlRegistrations:
     """stores.Registrations in a database."""
 
     database: Database
@@ -119,7 +119,7 @@ class KeptRegistrations:
     def add(self, registration: Registration) -> Registration:
         """Lets a device in."""
         new = replace(registration, created=self.now(), revoked=None)
-        row = RegistrationRow(**vars(new) | {"scopes": _joined(new.scopes)})
+        row = RegistrationRow(**vars(new) | {"scopes": _join_scopes(new.scopes)})
         with self.database.writing() as session:
             self.database.hold(session, f"registration {new.device}")
             session.merge(row)
@@ -152,7 +152,7 @@ class KeptRegistrations:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeptDevices:
+class SqlDevices:
     """stores.Devices in a database."""
 
     database: Database
@@ -165,7 +165,7 @@ class KeptDevices:
             last = session.scalar(select(func.max(DeviceStateRow.seq)).where(mine)) or 0
             row = DeviceStateRow(device=device_id, seq=last + 1, state=state, when=when)
             session.add(row)
-            session.execute(delete(DeviceStateRow).where(mine, DeviceStateRow.seq <= row.seq - KEPT_STATES))
+            session.execute(delete(DeviceStateRow).where(mine, DeviceStateRow.seq <= row.seq - MAX_STATES_PER_DEVICE))
         return _state(row)
 
     def state(self, device_id: str) -> DeviceState | None:
@@ -176,13 +176,13 @@ class KeptDevices:
         """States, newest first."""
         wanted = select(DeviceStateRow).where(DeviceStateRow.device == device_id)
         if before is not None:
-            wanted = wanted.where(DeviceStateRow.seq < within(before))
+            wanted = wanted.where(DeviceStateRow.seq < clamp_integer(before))
         with self.database.reading() as session:
-            found = session.scalars(wanted.order_by(DeviceStateRow.seq.desc()).limit(within(limit)))
+            found = session.scalars(wanted.order_by(DeviceStateRow.seq.desc()).limit(clamp_integer(limit)))
             return tuple(_state(row) for row in found)
 
 
-def _joined(scopes: Iterable[str]) -> str:
+def _join_scopes(scopes: Iterable[str]) -> str:
     return " ".join(sorted(set(scopes)))
 
 

@@ -13,15 +13,15 @@ from orchestrator.core.ports.agent import Generation, Prompt, Usage
 
 CHARACTERS_PER_TOKEN = 4
 """What is taken where a backend does not count: the usual mean for English text and code."""
-TOO_LONG = re.compile(
+TOO_LONG_PATTERN = re.compile(
     r"context (?:length|size|window)|context_length|exceed_context|too large to process", re.IGNORECASE
 )
-ROOF = re.compile(r"(?:context (?:length|size|window)|batch size)\D{0,20}(\d+)", re.IGNORECASE)
-NUMBER = re.compile(r"\b\d{2,}\b")
+CONTEXT_LIMIT_PATTERN = re.compile(r"(?:context (?:length|size|window)|batch size)\D{0,20}(\d+)", re.IGNORECASE)
+NUMBER_PATTERN = re.compile(r"\b\d{2,}\b")
 
 
 @dataclass(kw_only=True)
-class Answer:
+class StreamedAnswer:
     """Pieces of text, passed on as they come, and their counts. Seconds are counted from `started`, monotonic."""
 
     usage: Usage
@@ -52,7 +52,7 @@ class Answer:
 
 
 @dataclass(kw_only=True)
-class Rate:
+class TokenEstimator:
     """Counts tokens where a backend does not: by its own counts of earlier prompts, rather too many than too few."""
 
     per_character: float = 1 / CHARACTERS_PER_TOKEN
@@ -63,16 +63,16 @@ class Rate:
 
     def learn(self, prompt: Prompt, tokens: int) -> None:
         """Takes in what a prompt came to. A backend that counts only what was not cached teaches nothing wrong."""
-        if characters := length(prompt):
+        if characters := prompt_characters(prompt):
             self.per_character = max(self.per_character, min(1.0, tokens / characters))
 
 
-def length(prompt: Prompt) -> int:
+def prompt_characters(prompt: Prompt) -> int:
     """A prompt's characters."""
     return sum(len(each.content) for each in prompt.messages)
 
 
-def refusal(status: int, body: Mapping[str, Any] | str, *, asked: int, roof: int) -> OrchestratorError:
+def server_error(status: int, body: Mapping[str, Any] | str, *, asked: int, roof: int) -> OrchestratorError:
     """What an error of a model server means.
 
     Servers say "too long" in many ways: llama.cpp with two fields, others in a sentence with two numbers, Ollama in one
@@ -82,7 +82,7 @@ def refusal(status: int, body: Mapping[str, Any] | str, *, asked: int, roof: int
     error = body.get("error", body) if isinstance(body, Mapping) else body
     fields: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
     words = str(fields.get("message") or fields.get("detail") or fields.get("title") or error).strip()
-    if status in (400, 413, 422, 500) and TOO_LONG.search(f"{fields.get('type')} {fields.get('code')} {words}"):
+    if status in (400, 413, 422, 500) and TOO_LONG_PATTERN.search(f"{fields.get('type')} {fields.get('code')} {words}"):
         return _too_long(fields, words, asked=asked, roof=roof)
     if status in (400, 413, 422):
         return WrongPrompt(f"the model cannot be asked like this: {words[:300]}")
@@ -96,7 +96,7 @@ def _too_long(fields: Mapping[str, Any], words: str, *, asked: int, roof: int) -
         return ContextTooLong(int(fields["n_prompt_tokens"]), int(fields["n_ctx"]))
     if {"tokens", "roof"} <= fields.keys():  # another node of a fleet
         return ContextTooLong(int(fields["tokens"]), int(fields["roof"]))
-    named = ROOF.search(words)
+    named = CONTEXT_LIMIT_PATTERN.search(words)
     roof = int(named[1]) if named else roof
-    most = max([int(each) for each in NUMBER.findall(words)], default=0)
+    most = max([int(each) for each in NUMBER_PATTERN.findall(words)], default=0)
     return ContextTooLong(most if most > roof else max(asked, roof + 1), roof)

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from orchestrator.core.ports.agent import Stop
 
-LOOKS = 0.05
+POLL_SECONDS = 0.05
 """Seconds between two looks at the stop flag."""
 Event = TypeVar("Event")
 
@@ -24,7 +24,7 @@ class _Failed:
     error: BaseException
 
 
-def listen(
+def run_blocking(
     work: Callable[[Callable[[Event], bool]], None],
     heard: Callable[[Event], None],
     stop: Stop,
@@ -54,7 +54,7 @@ def listen(
     try:
         while not stop.is_set():
             try:
-                event = events.get(timeout=LOOKS)
+                event = events.get(timeout=POLL_SECONDS)
             except queue.Empty:
                 continue
             if event is None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
-FAILURES = 2
+FAILURE_THRESHOLD = 2
 """So many in a row open it: one may be chance."""
-REST, LONGEST_REST = 5.0, 300.0
-TRIAL = 60.0
+RETRY_SECONDS, MAX_RETRY_SECONDS = 5.0, 300.0
+TRIAL_TIMEOUT_SECONDS = 60.0
 """A trial of which nothing is heard for so long is given to another call."""
 
 
-class State(Enum):
+class BreakerState(Enum):
     """What the breaker says."""
 
     CLOSED = "closed"
@@ -25,7 +25,7 @@ class State(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Breaker:
+class CircuitBreaker:
     """What is known of one backend. `since` is when it opened, `tried` when a call began to try it out."""
 
     failures: int = 0
@@ -35,36 +35,36 @@ class Breaker:
     @property
     def rest(self) -> float:
         """Seconds that it rests after its failures so far."""
-        doublings = min(max(0, self.failures - FAILURES), 16)
-        return min(LONGEST_REST, REST * 2.0**doublings)
+        doublings = min(max(0, self.failures - FAILURE_THRESHOLD), 16)
+        return min(MAX_RETRY_SECONDS, RETRY_SECONDS * 2.0**doublings)
 
-    def state(self, now: float) -> State:
+    def state(self, now: float) -> BreakerState:
         """How it stands."""
         if self.since is None:
-            return State.CLOSED
-        return State.OPEN if now - self.since < self.rest else State.HALF_OPEN
+            return BreakerState.CLOSED
+        return BreakerState.OPEN if now - self.since < self.rest else BreakerState.HALF_OPEN
 
     def allows(self, now: float) -> bool:
         """Whether a call may go there now."""
         state = self.state(now)
-        trying = self.tried is not None and now - self.tried < TRIAL
-        return state is State.CLOSED or (state is State.HALF_OPEN and not trying)
+        trying = self.tried is not None and now - self.tried < TRIAL_TIMEOUT_SECONDS
+        return state is BreakerState.CLOSED or (state is BreakerState.HALF_OPEN and not trying)
 
-    def begun(self, now: float) -> Breaker:
+    def begun(self, now: float) -> CircuitBreaker:
         """A call goes there."""
-        return replace(self, tried=now) if self.state(now) is State.HALF_OPEN else self
+        return replace(self, tried=now) if self.state(now) is BreakerState.HALF_OPEN else self
 
-    def failed(self, now: float) -> Breaker:
+    def failed(self, now: float) -> CircuitBreaker:
         """A call failed. A straggler that began before it opened does not make the rest longer."""
-        if self.state(now) is State.OPEN:
+        if self.state(now) is BreakerState.OPEN:
             return self
         failures = self.failures + 1
-        return Breaker(failures=failures, since=now if failures >= FAILURES else None)
+        return CircuitBreaker(failures=failures, since=now if failures >= FAILURE_THRESHOLD else None)
 
-    def down(self, now: float) -> Breaker:
+    def down(self, now: float) -> CircuitBreaker:
         """It was looked for and is not there: no second failure is needed."""
-        return replace(self, failures=max(self.failures, FAILURES - 1)).failed(now)
+        return replace(self, failures=max(self.failures, FAILURE_THRESHOLD - 1)).failed(now)
 
-    def succeeded(self) -> Breaker:
+    def succeeded(self) -> CircuitBreaker:
         """A call went well: all is forgotten."""
-        return Breaker()
+        return CircuitBreaker()

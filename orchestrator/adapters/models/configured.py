@@ -11,28 +11,28 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator.adapters.models.gguf import NotGguf, parameters, read_card
+from orchestrator.adapters.models.gguf import NotGguf, format_parameters, read_gguf_info
 from orchestrator.adapters.models.llamacpp import LlamaCpp
-from orchestrator.adapters.models.model_file import EmbeddedModel, ModelFile, Weights
+from orchestrator.adapters.models.model_file import EmbeddedModel, ModelFile, ModelWeights
 from orchestrator.adapters.models.ollama import OllamaServer
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.core.errors import ModelUnavailable
 from orchestrator.core.ports.agent import Model
-from orchestrator.core.ports.model_backend import NODE, Backend, Candidate, Listed
+from orchestrator.core.ports.model_backend import NODE_PREFIX, Backend, BackendCandidate, ListedModel
 from orchestrator.core.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class InProcess:
+class InProcessBackend:
     """An engine in this process, with the GGUF files of this machine. `weights` is what it answers with by itself."""
 
     backend: str
-    make: Callable[[Weights, int], Model]
+    make: Callable[[ModelWeights, int], Model]
     weights: EmbeddedModel | ModelFile
     folder: Path
     context_tokens: int
 
-    def models(self) -> tuple[Listed, ...]:
+    def models(self) -> tuple[ListedModel, ...]:
         """Its own first, then what was pulled. Raises ModelUnavailable."""
         if why := self.open("").missing():
             raise ModelUnavailable(why)
@@ -50,21 +50,21 @@ class InProcess:
     def _context(self, path: Path | None) -> int:
         """No more than the model was trained for: beyond that it writes nonsense."""
         try:
-            trained = read_card(path).context_tokens if path else 0
+            trained = read_gguf_info(path).context_tokens if path else 0
         except (OSError, NotGguf):
             trained = 0
         return min(self.context_tokens, trained or self.context_tokens)
 
-    def _listed(self, name: str, path: Path | None) -> Listed:
-        found = Listed(name=name, backend=self.backend, context_tokens=self._context(path))
+    def _listed(self, name: str, path: Path | None) -> ListedModel:
+        found = ListedModel(name=name, backend=self.backend, context_tokens=self._context(path))
         try:
-            card = read_card(path) if path else None
+            card = read_gguf_info(path) if path else None
             size = path.stat().st_size if path else 0
         except (OSError, NotGguf):
             return found
         if card is None:
             return found
-        weights = parameters(card.parameters)
+        weights = format_parameters(card.parameters)
         return replace(found, size=size, quantisation=card.quantisation, parameters=weights)
 
 
@@ -78,7 +78,7 @@ def model_folder(settings: Settings) -> Path:
     return settings.home / "models"
 
 
-def file_of(settings: Settings) -> Path | None:
+def configured_model_file(settings: Settings) -> Path | None:
     """The GGUF file that SHIFTBOOK_MODEL names; None when it names something else."""
     path = Path(settings.model).expanduser()
     return path if path.suffix.lower() == ".gguf" else None
@@ -86,87 +86,93 @@ def file_of(settings: Settings) -> Path | None:
 
 def ollama_server(settings: Settings) -> OllamaServer:
     """The Ollama that OLLAMA_HOST names; else the one that may be on this machine."""
-    chosen = "" if file_of(settings) else settings.model
+    chosen = "" if configured_model_file(settings) else settings.model
     return OllamaServer(host=settings.ollama_host, context_tokens=settings.context, chosen=chosen)
 
 
-def candidates(settings: Settings) -> list[Candidate]:
+def configured_candidates(settings: Settings) -> list[BackendCandidate]:
     """Every backend, the preferred first."""
-    chosen = settings.provider or ("xllamacpp" if file_of(settings) else "openai" if settings.openai_url else "")
+    chosen = settings.provider or (
+        "xllamacpp" if configured_model_file(settings) else "openai" if settings.openai_url else ""
+    )
     why = "LLM_PROVIDER_OVERRIDE names it" if settings.provider else "SHIFTBOOK_MODEL names a file"
     why = "SHIFTBOOK_OPENAI_URL is set" if not settings.provider and chosen == "openai" else why
-    explicit = bool(settings.provider or file_of(settings))
-    found = dict(_every(settings))
+    explicit = bool(settings.provider or configured_model_file(settings))
+    found = dict(_all_candidates(settings))
     if settings.provider and settings.provider not in found:
-        found[settings.provider] = Candidate(backend=_unset(settings), why=why)
+        found[settings.provider] = BackendCandidate(backend=_unset_backend(settings), why=why)
     order = sorted(found, key=lambda name: name != chosen)
-    here = [_placed(found[name], name == chosen, why, explicit) for name in order]
+    here = [_with_rank(found[name], name == chosen, why, explicit) for name in order]
     return [*here, *_peers(settings)]
 
 
-def _placed(candidate: Candidate, chosen: bool, why: str, explicit: bool) -> Candidate:
+def _with_rank(candidate: BackendCandidate, chosen: bool, why: str, explicit: bool) -> BackendCandidate:
     if chosen:
         return replace(candidate, why=why, named=False)
     return replace(candidate, named=candidate.named or explicit)
 
 
-def _every(settings: Settings) -> Iterator[tuple[str, Candidate]]:
+def _all_candidates(settings: Settings) -> Iterator[tuple[str, BackendCandidate]]:
     """What could answer, by name, in the order without a choice."""
     if settings.openai_url:
-        from orchestrator.adapters.models.openai import Server
+        from orchestrator.adapters.models.openai import OpenAIServer
 
         key = settings.openai_key.get_secret_value()
-        chosen = "" if file_of(settings) else settings.model
-        server = Server(url=settings.openai_url, key=key, context_tokens=settings.context, chosen=chosen)
-        yield "openai", Candidate(backend=server, why="SHIFTBOOK_OPENAI_URL is set")
+        chosen = "" if configured_model_file(settings) else settings.model
+        server = OpenAIServer(url=settings.openai_url, key=key, context_tokens=settings.context, chosen=chosen)
+        yield "openai", BackendCandidate(backend=server, why="SHIFTBOOK_OPENAI_URL is set")
     ollama = ollama_server(settings)
-    yield "ollama", Candidate(backend=ollama, why="an Ollama answers here")
+    yield "ollama", BackendCandidate(backend=ollama, why="an Ollama answers here")
     yield (
         "xllamacpp",
-        Candidate(backend=_in_process(settings, "xllamacpp"), why="the embedded model needs no service", local=True),
+        BackendCandidate(
+            backend=_in_process(settings, "xllamacpp"), why="the embedded model needs no service", local=True
+        ),
     )
     built = _in_process(settings, "llama-cpp-python")
-    yield "llama-cpp-python", Candidate(backend=built, why="it is in this process", local=True, named=True)
+    yield "llama-cpp-python", BackendCandidate(backend=built, why="it is in this process", local=True, named=True)
 
 
-def _in_process(settings: Settings, backend: str) -> InProcess:
+def _in_process(settings: Settings, backend: str) -> InProcessBackend:
     folder, threads = model_folder(settings), settings.threads or None
-    path = file_of(settings)
+    path = configured_model_file(settings)
 
-    def make(weights: Weights, context: int) -> Model:
+    def make(weights: ModelWeights, context: int) -> Model:
         if backend == "xllamacpp":
             return XLlamaCpp(weights, context_tokens=context, threads=threads, scratch=folder)
         return LlamaCpp(weights, context_tokens=context, threads=threads)
 
     weights = ModelFile(path=path) if path else EmbeddedModel(cache=folder)
-    return InProcess(backend=backend, make=make, weights=weights, folder=folder, context_tokens=settings.context)
+    return InProcessBackend(backend=backend, make=make, weights=weights, folder=folder, context_tokens=settings.context)
 
 
-def _peers(settings: Settings) -> Iterator[Candidate]:
+def _peers(settings: Settings) -> Iterator[BackendCandidate]:
     if not settings.peers:
         return
-    from orchestrator.adapters.models.openai import Server
+    from orchestrator.adapters.models.openai import OpenAIServer
 
     key = settings.peers_key.get_secret_value()
     for url in settings.peers:
-        server = Server(url=url, key=key, backend="node", context_tokens=settings.context, peer=True)
-        named = replace(server, backend=f"{NODE}{server.shown}")
-        yield Candidate(backend=named, why=f"this node cannot; the one at {server.shown} can", peer=True)
+        server = OpenAIServer(url=url, key=key, backend="node", context_tokens=settings.context, peer=True)
+        named = replace(server, backend=f"{NODE_PREFIX}{server.shown}")
+        yield BackendCandidate(backend=named, why=f"this node cannot; the one at {server.shown} can", peer=True)
 
 
-def _unset(settings: Settings) -> Backend:
+def _unset_backend(settings: Settings) -> Backend:
     """For a choice that lacks a setting: it says so when it is asked."""
-    return Lacking(backend=settings.provider, why="LLM_PROVIDER_OVERRIDE=openai needs SHIFTBOOK_OPENAI_URL: set it")
+    return UnavailableBackend(
+        backend=settings.provider, why="LLM_PROVIDER_OVERRIDE=openai needs SHIFTBOOK_OPENAI_URL: set it"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lacking:
+class UnavailableBackend:
     """A backend that cannot be there."""
 
     backend: str
     why: str
 
-    def models(self) -> tuple[Listed, ...]:
+    def models(self) -> tuple[ListedModel, ...]:
         """Raises ModelUnavailable."""
         raise ModelUnavailable(self.why)
 

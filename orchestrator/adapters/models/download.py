@@ -27,26 +27,26 @@ from orchestrator.core.errors import ModelUnavailable, NotFound, OrchestratorErr
 Progress = Callable[[int, int], None]
 """Takes the bytes that are here and the bytes in all (0: the server does not say)."""
 
-CHUNK = 1024 * 1024
-SPARE = 256 * 1024 * 1024
+CHUNK_BYTES = 1024 * 1024
+MIN_FREE_BYTES = 256 * 1024 * 1024
 """Bytes of disk that a download leaves free."""
-TRIES, PAUSE_SECONDS = 5, 1.0
-REDIRECTS = 5
-SILENCE_SECONDS = 60.0
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,200}\.gguf")
-SHA256 = re.compile(r"[0-9a-f]{64}")
+MAX_ATTEMPTS, PAUSE_SECONDS = 5, 1.0
+MAX_REDIRECTS = 5
+READ_TIMEOUT_SECONDS = 60.0
+FILE_NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,200}\.gguf")
+SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
 
 
 class DownloadFailedError(ModelUnavailable):
     """A file could not be fetched; what came so far is kept where that is of use."""
 
 
-class _BrokenOff(Exception):  # never leaves this file
+class _ConnectionLost(Exception):  # never leaves this file
     """The line broke."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class DownloadSource:
     """Where a file is. `token` is sent to this host only; `sha256` is what it must come to, "" when nobody says."""
 
     url: str
@@ -57,15 +57,15 @@ class Source:
     def name(self) -> str:
         """What the file is called here. Raises WrongSetting for a URL that names no GGUF file."""
         name = unquote(urlsplit(self.url).path).rpartition("/")[2]
-        if not NAME.fullmatch(name):
+        if not FILE_NAME_PATTERN.fullmatch(name):
             raise WrongSetting(
-                server_probe.address(self.url), "the address of a model ends in a plain name such as tiny.gguf"
+                server_probe.shown_url(self.url), "the address of a model ends in a plain name such as tiny.gguf"
             )
         return name
 
 
-def fetch(
-    source: Source, folder: Path, *, progress: Progress, sleep: Callable[[float], None] = time.sleep
+def download_file(
+    source: DownloadSource, folder: Path, *, progress: Progress, sleep: Callable[[float], None] = time.sleep
 ) -> tuple[Path, str]:
     """Fetches a file into `folder`; returns where it is and its hash.
 
@@ -75,12 +75,14 @@ def fetch(
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(target.with_suffix(".lock"), timeout=0):
-            return _fetch(source, target, progress, sleep)
+            return _download(source, target, progress, sleep)
     except Timeout as error:
         raise DownloadFailedError(f"{target.name} is being fetched by another process") from error
 
 
-def _fetch(source: Source, target: Path, progress: Progress, sleep: Callable[[float], None]) -> tuple[Path, str]:
+def _download(
+    source: DownloadSource, target: Path, progress: Progress, sleep: Callable[[float], None]
+) -> tuple[Path, str]:
     if target.exists():
         found = _hash(target)
         if source.sha256 in ("", found):
@@ -89,13 +91,13 @@ def _fetch(source: Source, target: Path, progress: Progress, sleep: Callable[[fl
     while True:
         before = part.stat().st_size if part.exists() else 0
         try:
-            promised = _more(source, part, progress)
+            promised = _download_rest(source, part, progress)
             break
-        except _BrokenOff as error:
+        except _ConnectionLost as error:
             gained = part.exists() and part.stat().st_size > before
             tries = 0 if gained else tries + 1
-            if tries >= TRIES:
-                where = server_probe.address(source.url)
+            if tries >= MAX_ATTEMPTS:
+                where = server_probe.shown_url(source.url)
                 why = f"{where} breaks off ({error}): run the command again, it goes on from there"
                 raise DownloadFailedError(why) from error
             sleep(PAUSE_SECONDS * 2**tries)
@@ -104,14 +106,14 @@ def _fetch(source: Source, target: Path, progress: Progress, sleep: Callable[[fl
         _forget(part)
         raise Refused(f"{target.name} has the hash {found}, not {wanted}: it was thrown away")
     part.replace(target)
-    _note(part).unlink(missing_ok=True)
+    _etag_path(part).unlink(missing_ok=True)
     return target, found
 
 
-def _more(source: Source, part: Path, progress: Progress) -> str:
+def _download_rest(source: DownloadSource, part: Path, progress: Progress) -> str:
     """Fetches what is missing; returns the hash that the server promised. Raises _BrokenOff."""
     have = part.stat().st_size if part.exists() else 0
-    tag = _tag(part)
+    tag = _read_etag(part)
     headers = {"Range": f"bytes={have}-", "If-Range": tag} if have and tag else {}
     if not headers:
         have = 0
@@ -121,51 +123,51 @@ def _more(source: Source, part: Path, progress: Progress) -> str:
                 if response.headers.get("content-range") == f"bytes */{have}":
                     return promised
                 _forget(part)
-                raise _BrokenOff("the file changed")
-            if response.status_code == 206 and _begins(response) != have:
+                raise _ConnectionLost("the file changed")
+            if response.status_code == 206 and _range_start(response) != have:
                 _forget(part)
-                raise _BrokenOff("the server sent another piece")
+                raise _ConnectionLost("the server sent another piece")
             have = have if response.status_code == 206 else 0
             _write(response, part, have, progress)
             return promised
     except httpx.TransportError as error:
-        raise _BrokenOff(str(error) or type(error).__name__) from error
+        raise _ConnectionLost(str(error) or type(error).__name__) from error
 
 
 def _write(response: httpx.Response, part: Path, have: int, progress: Progress) -> None:
     left = int(response.headers.get("content-length") or 0)
     free = shutil.disk_usage(part.parent).free
-    if left + SPARE > free:
+    if left + MIN_FREE_BYTES > free:
         need, room = left / 1e9, free / 1e9
         raise DownloadFailedError(f"{need:.1f} GB are still to come and {room:.1f} GB are free at {part.parent}")
     tag = response.headers.get("etag", "")
-    _note(part).write_text(json.dumps({"etag": tag if not tag.startswith("W/") else ""}), encoding="utf-8")
+    _etag_path(part).write_text(json.dumps({"etag": tag if not tag.startswith("W/") else ""}), encoding="utf-8")
     with part.open("r+b" if have else "wb") as file:
         file.seek(have)
         file.truncate()
-        for chunk in response.iter_bytes(CHUNK):
+        for chunk in response.iter_bytes(CHUNK_BYTES):
             file.write(chunk)
             have += len(chunk)
             progress(have, have + max(0, left - response.num_bytes_downloaded) if left else 0)
         file.flush()
         os.fsync(file.fileno())
     if left and response.num_bytes_downloaded != left:
-        raise _BrokenOff("the answer was shorter than it said")
+        raise _ConnectionLost("the answer was shorter than it said")
 
 
 @contextmanager
-def _opened(source: Source, headers: Mapping[str, str]) -> Iterator[tuple[httpx.Response, str]]:
+def _opened(source: DownloadSource, headers: Mapping[str, str]) -> Iterator[tuple[httpx.Response, str]]:
     """The answer behind any redirects, and the hash that was promised on the way."""
     url, promised = httpx.URL(source.url), ""
     first = (url.scheme, url.host, url.port)
-    options = http.options(source.url, silence=SILENCE_SECONDS)
+    options = http.client_options(source.url, silence=READ_TIMEOUT_SECONDS)
     with httpx.Client(**options, headers={"Accept-Encoding": "identity"}) as client:
-        for _ in range(REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             mine = (url.scheme, url.host, url.port) == first
             own = {"Authorization": f"Bearer {source.token}"} if source.token and mine else {}
             with client.stream("GET", url, headers={**headers, **own}) as response:
                 linked = response.headers.get("x-linked-etag", "").strip('"')
-                promised = linked if mine and SHA256.fullmatch(linked) else promised
+                promised = linked if mine and SHA256_PATTERN.fullmatch(linked) else promised
                 if response.is_redirect:
                     url = _next(url, response)
                     continue
@@ -173,7 +175,7 @@ def _opened(source: Source, headers: Mapping[str, str]) -> Iterator[tuple[httpx.
                     raise _failed(source, response.status_code)
                 yield response, promised
                 return
-    raise Refused(f"{server_probe.address(source.url)} sends from one place to the next")
+    raise Refused(f"{server_probe.shown_url(source.url)} sends from one place to the next")
 
 
 def _next(url: httpx.URL, response: httpx.Response) -> httpx.URL:
@@ -181,14 +183,14 @@ def _next(url: httpx.URL, response: httpx.Response) -> httpx.URL:
     try:
         found = url.join(response.headers["location"])
     except (httpx.InvalidURL, KeyError) as error:
-        raise Refused(f"{server_probe.address(str(url))} sends to an address that cannot be read") from error
+        raise Refused(f"{server_probe.shown_url(str(url))} sends to an address that cannot be read") from error
     if found.scheme not in ("http", "https") or (url.scheme == "https" and found.scheme == "http"):
-        raise Refused(f"{server_probe.address(str(url))} sends to a {found.scheme}: address, which is not followed")
+        raise Refused(f"{server_probe.shown_url(str(url))} sends to a {found.scheme}: address, which is not followed")
     return found
 
 
-def _failed(source: Source, status: int) -> OrchestratorError:
-    where = server_probe.address(source.url)
+def _failed(source: DownloadSource, status: int) -> OrchestratorError:
+    where = server_probe.shown_url(source.url)
     if status == 404:
         return NotFound(f"there is no {where}")
     if status in (401, 403):
@@ -198,30 +200,30 @@ def _failed(source: Source, status: int) -> OrchestratorError:
     return DownloadFailedError(f"{where} answers {status}")
 
 
-def _begins(response: httpx.Response) -> int:
+def _range_start(response: httpx.Response) -> int:
     found = re.match(r"bytes (\d+)-", response.headers.get("content-range", ""))
     return int(found[1]) if found else -1
 
 
-def _note(part: Path) -> Path:
+def _etag_path(part: Path) -> Path:
     return part.with_name(part.name + ".json")
 
 
-def _tag(part: Path) -> str:
+def _read_etag(part: Path) -> str:
     try:
-        return str(json.loads(_note(part).read_text(encoding="utf-8"))["etag"])
+        return str(json.loads(_etag_path(part).read_text(encoding="utf-8"))["etag"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 
 
 def _forget(part: Path) -> None:
     part.unlink(missing_ok=True)
-    _note(part).unlink(missing_ok=True)
+    _etag_path(part).unlink(missing_ok=True)
 
 
 def _hash(path: Path) -> str:
     made = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
+        while chunk := file.read(CHUNK_BYTES):
             made.update(chunk)
     return made.hexdigest()

@@ -19,17 +19,17 @@ from typing import BinaryIO
 
 MAGIC = 0x46554747
 ARCHITECTURE = b"general.architecture"
-NAMES = (
+FORMAT_NAMES = (
     "F32 F16 Q4_0 Q4_1 . . . Q8_0 Q5_0 Q5_1 Q2_K Q3_K_S Q3_K_M Q3_K_L Q4_K_S Q4_K_M Q5_K_S Q5_K_M Q6_K IQ2_XXS "
     "IQ2_XS Q2_K_S IQ3_XS IQ3_XXS IQ1_S IQ4_NL IQ3_S IQ3_M IQ2_S IQ2_M IQ4_XS IQ1_M BF16"
 )
-FORMATS = dict(enumerate(NAMES.split()))
+FORMATS = dict(enumerate(FORMAT_NAMES.split()))
 """general.file_type, as the format's description numbers it."""
-INTEGERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 10: "Q", 11: "q"}
+INTEGER_FORMATS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 10: "Q", 11: "q"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Card:
+class GgufInfo:
     """`context_tokens` is 0 where the file does not say."""
 
     context_tokens: int = 0
@@ -37,48 +37,48 @@ class Card:
     parameters: int = 0
 
 
-def read_card(path: Path) -> Card:
+def read_gguf_info(path: Path) -> GgufInfo:
     """Reads the beginning of a file. Raises NotGguf, OSError."""
     state = path.stat()
-    return _read(path, state.st_size, state.st_mtime_ns)
+    return _read_cached(path, state.st_size, state.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
-def _read(path: Path, size: int, _: int) -> Card:
+def _read_cached(path: Path, size: int, _: int) -> GgufInfo:
     if size < 24:
         raise NotGguf("too short")
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        reader = Reader(data)
+        reader = GgufReader(data)
         try:
             magic, version, tensors, count = reader.take("IIQQ")
             if magic != MAGIC or version not in (2, 3):
                 raise NotGguf("not a GGUF file of version 2 or 3")
-            values = dict(_value(reader) for _ in range(count))
-            weights = sum(_weights(reader) for _ in range(tensors))
+            values = dict(_read_value(reader) for _ in range(count))
+            weights = sum(_count_weights(reader) for _ in range(tensors))
         except (struct.error, KeyError, IndexError, OverflowError, MemoryError, UnicodeDecodeError) as error:
             raise NotGguf(f"damaged: {error}") from error
     family = values.get(ARCHITECTURE.decode(), "")
     context, kind = values.get(f"{family}.context_length", 0), values.get(FILE_TYPE.decode(), -1)
-    return Card(
+    return GgufInfo(
         context_tokens=context if isinstance(context, int) else 0,
         quantisation=FORMATS.get(kind, "") if isinstance(kind, int) else "",
         parameters=weights,
     )
 
 
-def _value(reader: Reader) -> tuple[str, int | str]:
+def _read_value(reader: GgufReader) -> tuple[str, int | str]:
     """A key and its value; lists and fractions are passed over."""
     key = reader.text().decode()
     (kind,) = reader.take("I")
     if kind == STRING:
         return key, reader.text().decode(errors="replace")
-    if kind in INTEGERS:
-        return key, reader.take(INTEGERS[kind])[0]
+    if kind in INTEGER_FORMATS:
+        return key, reader.take(INTEGER_FORMATS[kind])[0]
     reader.skip(kind)
     return key, 0
 
 
-def _weights(reader: Reader) -> int:
+def _count_weights(reader: GgufReader) -> int:
     """Passes over a row of the table of tensors; returns how many numbers it is of."""
     reader.text()
     (count,) = reader.take("I")
@@ -91,7 +91,7 @@ def _weights(reader: Reader) -> int:
     return made
 
 
-def parameters(count: int) -> str:
+def format_parameters(count: int) -> str:
     """A number of weights as people say it."""
     return f"{count / 1e9:.1f}B" if count >= 1e9 else f"{count / 1e6:.0f}M" if count else ""
 
@@ -145,7 +145,7 @@ class Tensor:
         return head + struct.pack(f"<{len(self.shape)}QIQ", *self.shape, self.kind, self.at)
 
 
-class Reader:
+class GgufReader:
     """Walks the bytes of a file from front to back."""
 
     def __init__(self, data: mmap.mmap) -> None:
@@ -191,7 +191,7 @@ class Layout:
 
 def read_layout(data: mmap.mmap) -> Layout:
     """Reads all but the weights. Raises NotGguf."""
-    reader = Reader(data)
+    reader = GgufReader(data)
     try:
         magic, version, tensors, values = reader.take("IIQQ")
         if magic != 0x46554747 or version not in (2, 3):
@@ -212,7 +212,7 @@ def read_layout(data: mmap.mmap) -> Layout:
     )
 
 
-def _number(reader: Reader) -> tuple[bytes, int]:
+def _number(reader: GgufReader) -> tuple[bytes, int]:
     """Passes over a key and its value; returns the key and where the value is."""
     key = reader.text()
     (kind,) = reader.take("I")
@@ -221,7 +221,7 @@ def _number(reader: Reader) -> tuple[bytes, int]:
     return key, at
 
 
-def _tensor(reader: Reader) -> Tensor:
+def _tensor(reader: GgufReader) -> Tensor:
     name = reader.text()
     (count,) = reader.take("I")
     *shape, kind, at = reader.take(f"{count}QIQ")

@@ -15,15 +15,15 @@ from typing import Any
 import httpx
 
 from orchestrator.adapters.models import server_probe
-from orchestrator.adapters.models.blocking_call import LOOKS
+from orchestrator.adapters.models.blocking_call import POLL_SECONDS
 from orchestrator.core.ports.agent import Prompt, Stop
 
-SILENCE_SECONDS = 600.0
+READ_TIMEOUT_SECONDS = 600.0
 """The longest wait between two bytes of an answer: a server may have to load the model first."""
-HANG_UP_SECONDS = 1.0
+CANCEL_TIMEOUT_SECONDS = 1.0
 
 
-def until(work: Callable[[], Coroutine[Any, Any, None]], stop: Stop) -> bool:
+def run_until_stopped(work: Callable[[], Coroutine[Any, Any, None]], stop: Stop) -> bool:
     """Does `work` until it ends or until the stop; returns whether it ended by itself. Raises what it raises.
 
     Not to be called where an event loop runs already.
@@ -40,21 +40,21 @@ def until(work: Callable[[], Coroutine[Any, Any, None]], stop: Stop) -> bool:
 
 async def _watched(work: Coroutine[Any, Any, None], stop: Stop) -> bool:
     task = asyncio.ensure_future(work)
-    while not (await asyncio.wait({task}, timeout=LOOKS))[0]:
+    while not (await asyncio.wait({task}, timeout=POLL_SECONDS))[0]:
         if stop.is_set():
             task.cancel()
-            await asyncio.wait({task}, timeout=HANG_UP_SECONDS)
+            await asyncio.wait({task}, timeout=CANCEL_TIMEOUT_SECONDS)
             return False
     task.result()
     return True
 
 
-def options(url: str, *, silence: float = SILENCE_SECONDS) -> dict[str, Any]:
+def client_options(url: str, *, silence: float = READ_TIMEOUT_SECONDS) -> dict[str, Any]:
     """What an httpx client for `url` is made with."""
     return {
-        "timeout": httpx.Timeout(silence, connect=server_probe.patience(url)),
+        "timeout": httpx.Timeout(silence, connect=server_probe.connect_timeout(url)),
         "verify": _certificates(),
-        "trust_env": not server_probe.nearby(
+        "trust_env": not server_probe.is_nearby(
             url
         ),  # a proxy for the internet has no business with a server in the house
     }
@@ -66,7 +66,7 @@ def _certificates() -> SSLContext:
     return httpx.create_ssl_context()
 
 
-def question(prompt: Prompt) -> dict[str, Any]:
+def chat_completion_body(prompt: Prompt) -> dict[str, Any]:
     """A prompt as a chat completion of OpenAI's API asks it, streamed. What is None is left to the server."""
     body: dict[str, Any] = {
         "messages": [{"role": each.role, "content": each.content} for each in prompt.messages],

@@ -19,18 +19,18 @@ from pathlib import Path
 
 import psutil
 
-from orchestrator.core.ports.agent import Message
+from orchestrator.core.ports.agent import PromptMessage
 
-ROOM = 512 * 1024 * 1024
+MAX_STATE_BYTES = 512 * 1024 * 1024
 """Bytes that the states of a process may take on disk; the one that was used longest ago goes first."""
-LEAST_TOKENS = 256
+MIN_SAVED_TOKENS = 256
 """What is shorter is read anew faster than it is fetched."""
-PROBE = 1024 * 1024
-PREFIX = "shiftbook-states-"
+IDENTITY_BYTES = 1024 * 1024
+FOLDER_PREFIX = "shiftbook-states-"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Note:
+class KvCacheNote:
     """What stands beside a state. `model` is the identity of model and library, `head` the hash of its beginning."""
 
     model: str
@@ -39,34 +39,34 @@ class Note:
     size: int
 
 
-def identity(path: Path, library: str) -> str:
+def model_identity(path: Path, library: str) -> str:
     """What tells a model file, and the library that reads it, from others."""
     with path.open("rb") as file:
-        start = file.read(PROBE)
+        start = file.read(IDENTITY_BYTES)
     return hashlib.sha256(f"{library} {path.stat().st_size} ".encode() + start).hexdigest()
 
 
-def head(messages: Sequence[Message]) -> str:
+def head_hash(messages: Sequence[PromptMessage]) -> str:
     """The hash of what a prompt begins with: its first message."""
     return hashlib.sha256(f"{messages[0].role}\n{messages[0].content}".encode()).hexdigest() if messages else ""
 
 
-def beside(path: Path) -> Path:
+def note_path(path: Path) -> Path:
     """Where a state's note is."""
     return path.with_name(path.name + ".json")
 
 
-def read_note(path: Path, model: str) -> Note | None:
+def read_note(path: Path, model: str) -> KvCacheNote | None:
     """The note of a state that is whole and belongs to `model`."""
     try:
-        note = Note(**json.loads(beside(path).read_text(encoding="utf-8")))
+        note = KvCacheNote(**json.loads(note_path(path).read_text(encoding="utf-8")))
         whole = path.stat().st_size == note.size and note.model == model
     except (OSError, ValueError, TypeError):
         return None
     return note if whole else None
 
 
-def export(source: Path, target: Path, note: Note) -> None:
+def export_state(source: Path, target: Path, note: KvCacheNote) -> None:
     """Copies a state to where it outlives the process, readable by its owner only. Raises OSError."""
     target.parent.mkdir(parents=True, exist_ok=True)
     number, name = tempfile.mkstemp(dir=target.parent, suffix=".part")
@@ -74,20 +74,20 @@ def export(source: Path, target: Path, note: Note) -> None:
     part = Path(name)
     try:
         shutil.copyfile(source, part)
-        beside(target).unlink(missing_ok=True)  # a state without a note is none, whatever happens now
+        note_path(target).unlink(missing_ok=True)  # a state without a note is none, whatever happens now
         part.replace(target)
-        beside(target).write_text(json.dumps(asdict(note)), encoding="utf-8")
+        note_path(target).write_text(json.dumps(asdict(note)), encoding="utf-8")
     finally:
         part.unlink(missing_ok=True)
 
 
-class States:
+class KvCacheFiles:
     """The states of one process, in a folder of its own that goes with it."""
 
-    def __init__(self, parent: Path | None = None, *, room: int = ROOM) -> None:
+    def __init__(self, parent: Path | None = None, *, room: int = MAX_STATE_BYTES) -> None:
         self._parent, self._room = parent or Path(tempfile.gettempdir()), room
         self._folder: Path | None = None
-        self._notes: OrderedDict[str, Note] = OrderedDict()
+        self._notes: OrderedDict[str, KvCacheNote] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -96,11 +96,11 @@ class States:
         with self._lock:
             if self._folder is None:
                 self._parent.mkdir(parents=True, exist_ok=True)
-                for old in self._parent.glob(f"{PREFIX}*"):
-                    process = old.name.removeprefix(PREFIX).partition("-")[0]
+                for old in self._parent.glob(f"{FOLDER_PREFIX}*"):
+                    process = old.name.removeprefix(FOLDER_PREFIX).partition("-")[0]
                     if process.isdecimal() and not psutil.pid_exists(int(process)):
                         shutil.rmtree(old, ignore_errors=True)
-                self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=self._parent))
+                self._folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-", dir=self._parent))
             return self._folder
 
     def file(self, key: str) -> str:
@@ -111,14 +111,14 @@ class States:
         """A file's place."""
         return self.folder / self.file(key)
 
-    def note(self, key: str) -> Note | None:
+    def note(self, key: str) -> KvCacheNote | None:
         """What is known of a state; it counts as used."""
         with self._lock:
             if key in self._notes:
                 self._notes.move_to_end(key)
             return self._notes.get(key)
 
-    def keep(self, key: str, note: Note) -> None:
+    def keep(self, key: str, note: KvCacheNote) -> None:
         """Takes in a file that was written; older ones go when there is no room."""
         with self._lock:
             self._notes[key] = note
@@ -133,7 +133,7 @@ class States:
             self._notes.pop(key, None)
             self._unlink(key)
 
-    def donor(self, key: str, beginning: str) -> str | None:
+    def source_key(self, key: str, beginning: str) -> str | None:
         """The state to start from: the conversation's own, else the newest with the same beginning."""
         with self._lock:
             if key in self._notes and self._notes[key].head == beginning:

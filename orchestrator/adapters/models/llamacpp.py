@@ -22,23 +22,23 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.adapters.models import kv_cache_files
-from orchestrator.adapters.models.answer import Answer
-from orchestrator.adapters.models.blocking_call import LOOKS, listen
-from orchestrator.adapters.models.kv_cache_files import Note
-from orchestrator.adapters.models.model_file import Weights, threads_here
+from orchestrator.adapters.models.answer import StreamedAnswer
+from orchestrator.adapters.models.blocking_call import POLL_SECONDS, run_blocking
+from orchestrator.adapters.models.kv_cache_files import KvCacheNote
+from orchestrator.adapters.models.model_file import ModelWeights, default_threads
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, OrchestratorError, WrongPrompt
-from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Message, Prompt, Stop, Usage
+from orchestrator.core.ports.agent import Embedder, Generation, PrefixCache, Prompt, PromptMessage, Stop, Usage
 
-BATCH = 128
+BATCH_TOKENS = 128
 """Tokens of a prompt between two looks at the stop."""
-EMBED_TOKENS = 2048
+MAX_EMBED_TOKENS = 2048
 SAMPLING = {"temperature": 0.3, "repeat_penalty": 1.1}
 INSTALL = "pip install 'shiftbook[llamacpp]' (builds for some minutes, needs g++)"
-ENDING_SECONDS = 30.0
-TOO_MANY = re.compile(r"Requested tokens \((\d+)\) exceed (?:context window|batch size) of (\d+)")
+CLOSE_TIMEOUT_SECONDS = 30.0
+TOO_MANY_TOKENS_PATTERN = re.compile(r"Requested tokens \((\d+)\) exceed (?:context window|batch size) of (\d+)")
 
 
-class _LeftError(Exception):
+class _CancelledError(Exception):
     """Nobody listens any more."""
 
 
@@ -47,11 +47,11 @@ class LlamaCpp:
 
     backend = "llama-cpp-python"
 
-    def __init__(self, weights: Weights, *, context_tokens: int = 8192, threads: int | None = None) -> None:
+    def __init__(self, weights: ModelWeights, *, context_tokens: int = 8192, threads: int | None = None) -> None:
         self.name, self.context_tokens = weights.name, context_tokens
         self.embedder: Embedder | None = self
-        self.keeper: Keeper | None = self
-        self._weights, self._threads = weights, threads or threads_here()
+        self.keeper: PrefixCache | None = self
+        self._weights, self._threads = weights, threads or default_threads()
         self._llama: Any = None
         self._vectors: Any = None
         self._identity = self._loaded = ""
@@ -72,8 +72,8 @@ class LlamaCpp:
 
     def generate(self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop) -> Generation:
         """Answers; returns within 0.2 s of a stop, with what there is. Raises as the port says, and WrongPrompt."""
-        answer = Answer(usage=Usage(model=self._loaded or self.name, backend=self.backend), on_text=on_text)
-        while not self._turn.acquire(timeout=LOOKS):
+        answer = StreamedAnswer(usage=Usage(model=self._loaded or self.name, backend=self.backend), on_text=on_text)
+        while not self._turn.acquire(timeout=POLL_SECONDS):
             if stop.is_set():
                 return answer.end(cancelled=True)
         left = threading.Event()
@@ -82,15 +82,15 @@ class LlamaCpp:
         def work(heard: Callable[[Mapping[str, Any]], bool]) -> None:
             try:
                 self._answer(prompt, heard, left)
-            except _LeftError:
+            except _CancelledError:
                 pass
             except (ValueError, RuntimeError, OSError) as error:
-                raise self._meant(error) from error
+                raise self._translate_error(error) from error
             finally:
                 self._calls.discard(left)
                 self._turn.release()
 
-        ended = listen(work, lambda event: _take(event, answer), stop, left=left, name="llama-cpp-python")
+        ended = run_blocking(work, lambda event: _apply_chunk(event, answer), stop, left=left, name="llama-cpp-python")
         answer.usage = replace(answer.usage, model=self._loaded or self.name)
         return answer.end(cancelled=not ended)
 
@@ -101,14 +101,14 @@ class LlamaCpp:
         with self._turn:
             try:
                 if self._vectors is None:
-                    size = dict.fromkeys(("n_ctx", "n_batch", "n_ubatch"), EMBED_TOKENS)
+                    size = dict.fromkeys(("n_ctx", "n_batch", "n_ubatch"), MAX_EMBED_TOKENS)
                     self._vectors = self._open(embedding=True, pooling_type=1, **size)
                 found = self._vectors.embed([text or " " for text in texts], normalize=True, truncate=False)
             except (ValueError, RuntimeError) as error:
-                raise self._meant(error) from error
+                raise self._translate_error(error) from error
         return tuple(tuple(each) for each in found)
 
-    def warm(self, messages: Sequence[Message], conversation: str = "") -> Usage:
+    def warm(self, messages: Sequence[PromptMessage], conversation: str = "") -> Usage:
         """Reads `messages`: the next call that begins with them need not. Only one prompt is held at a time."""
         prompt = Prompt(messages=tuple(messages), max_tokens=1, conversation=conversation)
         return self.generate(prompt, on_text=lambda _: None, stop=threading.Event()).usage
@@ -119,17 +119,19 @@ class LlamaCpp:
             llama = self._llama
             if llama is None or not llama.n_tokens:
                 return False
-            with tempfile.TemporaryDirectory(dir=_made(path.parent)) as folder:
+            with tempfile.TemporaryDirectory(dir=_ensure_folder(path.parent)) as folder:
                 part = Path(folder) / "state"
                 tokens = (ctypes.c_int32 * llama.n_tokens)(*llama.input_ids[: llama.n_tokens].tolist())
                 size = _library().llama_state_seq_save_file(llama.ctx, str(part).encode(), 0, tokens, llama.n_tokens)
                 if not size:
                     raise OSError(f"{path} cannot be written")
-                note = Note(model=self._identity, head=self._head, tokens=llama.n_tokens, size=part.stat().st_size)
+                note = KvCacheNote(
+                    model=self._identity, head=self._head, tokens=llama.n_tokens, size=part.stat().st_size
+                )
                 part.chmod(0o600)
-                kv_cache_files.beside(path).unlink(missing_ok=True)
+                kv_cache_files.note_path(path).unlink(missing_ok=True)
                 part.replace(path)
-            kv_cache_files.beside(path).write_text(json.dumps(asdict(note)), encoding="utf-8")
+            kv_cache_files.note_path(path).write_text(json.dumps(asdict(note)), encoding="utf-8")
         return True
 
     def load(self, path: Path, conversation: str = "") -> bool:
@@ -154,7 +156,7 @@ class LlamaCpp:
         """Ends the call that runs and unloads the model."""
         for left in list(self._calls):
             left.set()
-        if not self._turn.acquire(timeout=ENDING_SECONDS):
+        if not self._turn.acquire(timeout=CLOSE_TIMEOUT_SECONDS):
             return
         try:
             for each in (self._llama, self._vectors):
@@ -169,7 +171,7 @@ class LlamaCpp:
         """The thread that does the work: from loading the model to the last piece."""
         llama = self._load()
         llama.begin(left, heard)
-        self._head = kv_cache_files.head(prompt.messages)
+        self._head = kv_cache_files.head_hash(prompt.messages)
         chunks = llama.create_chat_completion(
             messages=[{"role": each.role, "content": each.content} for each in prompt.messages],
             max_tokens=prompt.max_tokens,
@@ -188,11 +190,11 @@ class LlamaCpp:
         if self._llama is None:
             path = self._weights.file()
             try:
-                self._llama = self._open(n_ctx=self.context_tokens, n_batch=BATCH)
+                self._llama = self._open(n_ctx=self.context_tokens, n_batch=BATCH_TOKENS)
             except (ValueError, RuntimeError, OSError, AssertionError) as error:
                 raise ModelUnavailable(f"{path} cannot be loaded: {error}") from error
             library = f"{self.backend} {importlib.metadata.version('llama-cpp-python')}"
-            self._loaded, self._identity = path.stem, kv_cache_files.identity(path, library)
+            self._loaded, self._identity = path.stem, kv_cache_files.model_identity(path, library)
             atexit.register(self.close)
         return self._llama
 
@@ -201,15 +203,15 @@ class LlamaCpp:
         threads = {"n_threads": self._threads, "n_threads_batch": self._threads}
         return _interruptible()(str(path), verbose=False, **threads, **how)
 
-    def _meant(self, error: Exception) -> OrchestratorError:
+    def _translate_error(self, error: Exception) -> OrchestratorError:
         if isinstance(error, OrchestratorError):
             return error
-        if found := TOO_MANY.search(str(error)):
+        if found := TOO_MANY_TOKENS_PATTERN.search(str(error)):
             return ContextTooLong(int(found[1]), int(found[2]))
         return ModelUnavailable(f"{self.name} failed: {error}")
 
 
-def _take(event: Mapping[str, Any], answer: Answer) -> None:
+def _apply_chunk(event: Mapping[str, Any], answer: StreamedAnswer) -> None:
     answer.counts(**event.get("counts", {}))
     answer.finish = event.get("finish_reason") or answer.finish
     answer.say((event.get("delta") or {}).get("content") or "")
@@ -268,7 +270,7 @@ def _interruptible() -> Any:
                 self.heard({"counts": self.counts()})
             for at in range(0, len(tokens), self.n_batch):
                 if self.left.is_set():
-                    raise _LeftError
+                    raise _CancelledError
                 super().eval(tokens[at : at + self.n_batch])
 
     return Interruptible
@@ -284,6 +286,6 @@ def _grammar(schema: Mapping[str, Any] | None) -> Any:
         raise WrongPrompt(f"the model cannot follow this schema: {error}") from error
 
 
-def _made(folder: Path) -> Path:
+def _ensure_folder(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -12,23 +12,23 @@ from urllib.parse import quote
 import dotenv
 
 from orchestrator.adapters.models.configured import gguf_files, model_folder, ollama_server
-from orchestrator.adapters.models.gguf import NotGguf, read_card
+from orchestrator.adapters.models.gguf import NotGguf, read_gguf_info
 from orchestrator.adapters.models.ollama import tag
 from orchestrator.adapters.models.router import Router
 from orchestrator.core.errors import ModelUnavailable, NotFound, Refused, WrongSetting
-from orchestrator.core.ports.model_backend import Listed
+from orchestrator.core.ports.model_backend import ListedModel
 from orchestrator.core.settings import Settings
 
-Tell = Callable[[str, int, int], None]
+OnPullProgress = Callable[[str, int, int], None]
 """Takes what is being done, and of how many bytes how many are done (0: nobody says)."""
 
-VARIABLE = "SHIFTBOOK_MODEL"
-HUB = re.compile(r"hf:([\w.-]+)/([\w.-]+)/([\w./+-]+\.gguf)(?:@([\w./-]+))?")
+MODEL_VARIABLE = "SHIFTBOOK_MODEL"
+HUGGING_FACE_PATTERN = re.compile(r"hf:([\w.-]+)/([\w.-]+)/([\w./+-]+\.gguf)(?:@([\w./-]+))?")
 EMBEDDED = "embedded"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pulled:
+class PulledModel:
     """A model that is here now. `use` is what `models use` takes; `sha256` is empty for Ollama's own."""
 
     use: str
@@ -37,13 +37,13 @@ class Pulled:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shelf:
+class ModelManager:
     """The models of one machine."""
 
     settings: Settings
     router: Router
 
-    def listing(self) -> tuple[tuple[Listed, ...], tuple[str, ...]]:
+    def listing(self) -> tuple[tuple[ListedModel, ...], tuple[str, ...]]:
         """Every model that can be used, and why a backend has none."""
         listed = self.router.models(peers=True)
         return listed, tuple(f"{each.backend}: {each.says}" for each in self.router.health() if each.says)
@@ -56,7 +56,7 @@ class Shelf:
             return "", "", str(error)
         return choice.model.backend, choice.model.name, choice.why
 
-    def pull(self, name: str, *, sha256: str = "", tell: Tell) -> Pulled:
+    def pull(self, name: str, *, sha256: str = "", tell: OnPullProgress) -> PulledModel:
         """Fetches a model: a URL, `hf:owner/repository/file.gguf`, or an Ollama tag.
 
         Raises NotFound, Refused, ModelUnavailable, WrongSetting.
@@ -68,7 +68,7 @@ class Shelf:
         if sha256:
             raise WrongSetting("--sha256", "Ollama checks its models itself")
         self._pull(name.removeprefix("ollama:"), tell)
-        return Pulled(use=tag(name.removeprefix("ollama:")))
+        return PulledModel(use=tag(name.removeprefix("ollama:")))
 
     def use(self, name: str) -> str:
         """Makes a model the one to answer with; returns what SHIFTBOOK_MODEL is now. Raises NotFound."""
@@ -76,19 +76,19 @@ class Shelf:
         path = self.settings.home / ".env"
         path.parent.mkdir(parents=True, exist_ok=True)
         if value:
-            dotenv.set_key(path, VARIABLE, value, quote_mode="auto")
-        elif path.exists() and VARIABLE in dotenv.dotenv_values(path):
-            dotenv.unset_key(path, VARIABLE)
+            dotenv.set_key(path, MODEL_VARIABLE, value, quote_mode="auto")
+        elif path.exists() and MODEL_VARIABLE in dotenv.dotenv_values(path):
+            dotenv.unset_key(path, MODEL_VARIABLE)
         return value
 
     def overridden(self) -> bool:
         """Whether the environment says something else than the home folder's .env, and wins."""
-        return VARIABLE in os.environ
+        return MODEL_VARIABLE in os.environ
 
     def _named(self, name: str) -> str:
         """What stands for a model in SHIFTBOOK_MODEL."""
         if not name.isprintable():
-            raise WrongSetting(VARIABLE, "a model's name has no control characters")
+            raise WrongSetting(MODEL_VARIABLE, "a model's name has no control characters")
         path = Path(name).expanduser()
         if path.suffix.lower() == ".gguf" and path.is_file():
             return str(self._checked(path.absolute()))
@@ -104,19 +104,19 @@ class Shelf:
 
     def _checked(self, path: Path) -> Path:
         try:
-            read_card(path)
+            read_gguf_info(path)
         except (NotGguf, OSError) as error:
             raise Refused(f"{path} is no model that can be used: {error}") from error
         return path
 
-    def _fetch(self, name: str, sha256: str, tell: Tell) -> Pulled:
-        from orchestrator.adapters.models.download import SHA256, Source, fetch
+    def _fetch(self, name: str, sha256: str, tell: OnPullProgress) -> PulledModel:
+        from orchestrator.adapters.models.download import SHA256_PATTERN, DownloadSource, download_file
 
-        if sha256 and not SHA256.fullmatch(sha256):
+        if sha256 and not SHA256_PATTERN.fullmatch(sha256):
             raise WrongSetting("--sha256", "a SHA-256 hash is 64 hexadecimal digits")
         url, token = (self._hub(name), self.settings.hf_token.get_secret_value()) if name[:3] == "hf:" else (name, "")
-        source = Source(url=url, token=token, sha256=sha256)
-        path, found = fetch(
+        source = DownloadSource(url=url, token=token, sha256=sha256)
+        path, found = download_file(
             source, model_folder(self.settings), progress=lambda done, of: tell(f"fetching {source.name}", done, of)
         )
         try:
@@ -124,18 +124,18 @@ class Shelf:
         except Refused:
             path.unlink()
             raise
-        return Pulled(use=path.stem, path=path, sha256=found)
+        return PulledModel(use=path.stem, path=path, sha256=found)
 
     def _hub(self, name: str) -> str:
         """The address of a file in a Hugging Face repository."""
-        found = HUB.fullmatch(name)
+        found = HUGGING_FACE_PATTERN.fullmatch(name)
         if not found or ".." in name:
             raise WrongSetting(name, "write hf:owner/repository/file.gguf, with @revision behind it if you like")
         owner, repository, file, revision = found.groups()
         base = self.settings.hf_endpoint.rstrip("/")
         return f"{base}/{owner}/{repository}/resolve/{quote(revision or 'main', safe='')}/{quote(file)}"
 
-    def _pull(self, name: str, tell: Tell) -> None:
+    def _pull(self, name: str, tell: OnPullProgress) -> None:
         """Has Ollama fetch a tag. It goes on where it stopped and checks hashes by itself."""
         server = ollama_server(self.settings)
         with server.client(silence=600.0) as client:

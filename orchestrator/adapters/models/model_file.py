@@ -19,7 +19,7 @@ from orchestrator.adapters.models.gguf import NotGguf, requantise
 from orchestrator.core.errors import ModelUnavailable
 
 
-class Weights(Protocol):
+class ModelWeights(Protocol):
     """A model's file, found or made when it is needed."""
 
     @property
@@ -33,7 +33,7 @@ class Weights(Protocol):
         """Where it is. Raises ModelUnavailable."""
 
 
-def threads_here() -> int:
+def default_threads() -> int:
     """All cores but one: a busy neighbour else halves the speed."""
     return max(1, (os.cpu_count() or 2) - 1)
 

@@ -17,25 +17,25 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from orchestrator.adapters.models import server_probe
-from orchestrator.adapters.models.answer import Answer, Rate, length, refusal
+from orchestrator.adapters.models.answer import StreamedAnswer, TokenEstimator, prompt_characters, server_error
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable
-from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Prompt, Stop, Usage
-from orchestrator.core.ports.model_backend import Listed
+from orchestrator.core.ports.agent import Embedder, Generation, PrefixCache, Prompt, Stop, Usage
+from orchestrator.core.ports.model_backend import ListedModel
 
 if TYPE_CHECKING:
     import ollama
 
-    from orchestrator.adapters.models.ollama_client import Spoken
+    from orchestrator.adapters.models.ollama_client import OllamaChatPart
 
-DEFAULT = "http://127.0.0.1:11434"
-PORT = 11434
+DEFAULT_URL = "http://127.0.0.1:11434"
+DEFAULT_PORT = 11434
 REMEDY = "start it with `ollama serve`, or set OLLAMA_HOST"
 KEEP_ALIVE = "30m"
 """How long Ollama keeps the model, and what it has read, after a call."""
-LONGEST_TOKEN = 6
+MAX_TOKEN_CHARACTERS = 6
 """Characters: no common text has longer tokens on average, so a prompt has at least length / 6 tokens."""
-EMBED_SECONDS = 120.0
-EMBEDDERS = ("bert", "nomic-bert")
+EMBED_TIMEOUT_SECONDS = 120.0
+EMBEDDING_FAMILIES = ("bert", "nomic-bert")
 """Families that cannot answer."""
 
 
@@ -43,7 +43,7 @@ EMBEDDERS = ("bert", "nomic-bert")
 class OllamaServer:
     """Where it is, and the context that every model is given."""
 
-    host: str = DEFAULT
+    host: str = DEFAULT_URL
     context_tokens: int = 8192
     chosen: str = ""
     """The tag to answer with; "" is the first that the server lists and that can answer."""
@@ -52,7 +52,7 @@ class OllamaServer:
     @property
     def url(self) -> str:
         """The host as a URL. As for Ollama itself, `host:port` is enough; where it listens is where it is called."""
-        host = self.host.strip().rstrip("/") or DEFAULT
+        host = self.host.strip().rstrip("/") or DEFAULT_URL
         full = host if "://" in host else f"http://{host}"
         for everywhere, here in (("//0.0.0.0", "//127.0.0.1"), ("//[::]", "//[::1]")):
             full = full.replace(everywhere, here)
@@ -61,31 +61,31 @@ class OllamaServer:
             named = bool(parts.port) or parts.scheme == "https"
         except ValueError:
             named = True  # whoever knocks there says what is wrong
-        return full if named else f"{full}:{PORT}"
+        return full if named else f"{full}:{DEFAULT_PORT}"
 
     @contextmanager
-    def client(self, *, silence: float = server_probe.QUICK_SECONDS) -> Iterator[ollama.Client]:
+    def client(self, *, silence: float = server_probe.QUICK_TIMEOUT_SECONDS) -> Iterator[ollama.Client]:
         """A client for questions that block; its errors are ours. Raises ModelUnavailable, ollama.ResponseError."""
-        server_probe.knock(self.url, REMEDY)
+        server_probe.probe_url(self.url, REMEDY)
         import httpx
         import ollama
 
         from orchestrator.adapters.models import http
 
         try:
-            with ollama.Client(self.url, **http.options(self.url, silence=silence)) as client:
+            with ollama.Client(self.url, **http.client_options(self.url, silence=silence)) as client:
                 yield client
         except (ConnectionError, httpx.HTTPError, ValueError) as error:
-            raise ModelUnavailable(f"{server_probe.address(self.url)} does not answer ({error}): {REMEDY}") from error
+            raise ModelUnavailable(f"{server_probe.shown_url(self.url)} does not answer ({error}): {REMEDY}") from error
 
-    def models(self) -> tuple[Listed, ...]:
+    def models(self) -> tuple[ListedModel, ...]:
         """The tags that are there and can answer, the one to use first. Raises ModelUnavailable."""
         with self.client() as client:
             found = [each for each in client.list().models if each.model]
-        able = [each for each in found if not each.details or each.details.family not in EMBEDDERS]
+        able = [each for each in found if not each.details or each.details.family not in EMBEDDING_FAMILIES]
         if not able:
             raise ModelUnavailable(
-                f"Ollama at {server_probe.address(self.url)} has no model: shiftbook models pull llama3.2"
+                f"Ollama at {server_probe.shown_url(self.url)} has no model: shiftbook models pull llama3.2"
             )
         listed = [self._listed(each) for each in able]
         return tuple(sorted(listed, key=lambda each: each.name != tag(self.chosen)))
@@ -94,9 +94,9 @@ class OllamaServer:
         """A model of it by tag; "" is the chosen one."""
         return Ollama(self, name or self.chosen)
 
-    def _listed(self, each: ollama.ListResponse.Model) -> Listed:
+    def _listed(self, each: ollama.ListResponse.Model) -> ListedModel:
         details = each.details
-        return Listed(
+        return ListedModel(
             name=str(each.model),
             backend=self.backend,
             context_tokens=self.context_tokens,
@@ -114,10 +114,10 @@ def tag(name: str) -> str:
 class Ollama:
     """One of its models."""
 
-    keeper: Keeper | None = None  # it keeps what it read by itself, as long as the model is loaded
+    keeper: PrefixCache | None = None  # it keeps what it read by itself, as long as the model is loaded
 
     def __init__(self, server: OllamaServer, name: str = "") -> None:
-        self._server, self._name, self._rate = server, tag(name), Rate()
+        self._server, self._name, self._rate = server, tag(name), TokenEstimator()
         self.backend, self.context_tokens = server.backend, server.context_tokens
         self.embedder: Embedder | None = self
 
@@ -136,7 +136,7 @@ class Ollama:
         except ModelUnavailable as error:
             return str(error)
         there = not self._name or self._name in {each.name for each in listed}
-        return None if there else self._absent()
+        return None if there else self._missing_text()
 
     def count(self, text: str) -> int:
         """An estimate: Ollama has no way to count."""
@@ -146,24 +146,24 @@ class Ollama:
         """Answers; a stop hangs up at once. Raises ContextTooLong, ModelUnavailable, WrongPrompt."""
         name = self._tag()
         asked = sum(self.count(each.content) for each in prompt.messages)
-        answer = Answer(usage=Usage(model=name, backend=self.backend, tokens_in=asked), on_text=on_text)
+        answer = StreamedAnswer(usage=Usage(model=name, backend=self.backend, tokens_in=asked), on_text=on_text)
 
-        server_probe.knock(self._server.url, REMEDY)
+        server_probe.probe_url(self._server.url, REMEDY)
         import httpx
         import ollama
 
         from orchestrator.adapters.models import http
-        from orchestrator.adapters.models.ollama_client import Speaker
+        from orchestrator.adapters.models.ollama_client import OllamaChatClient
 
         async def work() -> None:
-            async with Speaker(self._server.url, **http.options(self._server.url)) as client:
-                async for part in await client.speak(self._request(name, prompt)):
+            async with OllamaChatClient(self._server.url, **http.client_options(self._server.url)) as client:
+                async for part in await client.stream_chat(self._request(name, prompt)):
                     self._take(part, answer, prompt)
 
         try:
-            ended = http.until(work, stop)
+            ended = http.run_until_stopped(work, stop)
         except httpx.HTTPError as error:
-            where = server_probe.address(self._server.url)
+            where = server_probe.shown_url(self._server.url)
             raise ModelUnavailable(f"{where} does not answer ({error or type(error).__name__}): {REMEDY}") from error
         except ollama.ResponseError as error:
             raise self._refused(error, asked) from error
@@ -176,7 +176,7 @@ class Ollama:
         if not texts:
             return ()
         asked, name = max((self.count(each) for each in texts), default=0), self._tag()
-        with self._server.client(silence=EMBED_SECONDS) as client:
+        with self._server.client(silence=EMBED_TIMEOUT_SECONDS) as client:
             import ollama
 
             try:
@@ -194,7 +194,7 @@ class Ollama:
             self._name = self._server.models()[0].name
         return self._name
 
-    def _absent(self) -> str:
+    def _missing_text(self) -> str:
         return f"Ollama has no {self._name}: shiftbook models pull {self._name}"
 
     def _options(self) -> dict[str, Any]:
@@ -216,14 +216,14 @@ class Ollama:
         }
         return body | ({"format": dict(prompt.schema)} if prompt.schema is not None else {})
 
-    def _take(self, part: Spoken, answer: Answer, prompt: Prompt) -> None:
+    def _take(self, part: OllamaChatPart, answer: StreamedAnswer, prompt: Prompt) -> None:
         if part.message.content:
             answer.say(part.message.content)
             answer.counts(tokens_out=len(answer.parts))
         if not part.done:
             return
         answer.finish = "length" if part.done_reason == "length" else "stop"
-        least = length(prompt) // LONGEST_TOKEN
+        least = prompt_characters(prompt) // MAX_TOKEN_CHARACTERS
         if part.prompt_eval_count and least > self.context_tokens > part.prompt_eval_count:
             raise ContextTooLong(least, self.context_tokens)
         cached = part.prompt_eval_cached_count or 0
@@ -235,6 +235,6 @@ class Ollama:
 
     def _refused(self, error: ollama.ResponseError, asked: int) -> Exception:
         if error.status_code == 404:
-            return ModelUnavailable(self._absent())
+            return ModelUnavailable(self._missing_text())
         status = error.status_code if error.status_code > 0 else 500  # an error inside the stream has no status
-        return refusal(status, {"error": error.error}, asked=asked, roof=self.context_tokens)
+        return server_error(status, {"error": error.error}, asked=asked, roof=self.context_tokens)

@@ -15,20 +15,20 @@ from typing import Any
 import httpx
 
 from orchestrator.adapters.models import http, server_probe
-from orchestrator.adapters.models.answer import Answer, Rate, refusal
+from orchestrator.adapters.models.answer import StreamedAnswer, TokenEstimator, server_error
 from orchestrator.core.errors import ModelUnavailable
-from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Prompt, Stop, Usage
-from orchestrator.core.ports.model_backend import HOPS, Listed
+from orchestrator.core.ports.agent import Embedder, Generation, PrefixCache, Prompt, Stop, Usage
+from orchestrator.core.ports.model_backend import HOPS_HEADER, ListedModel
 
 CONTEXT_FIELDS = ("context_length", "max_model_len", "context_window", "max_context_length")
 """What servers call a model's context in their list (OpenRouter and Shiftbook, vLLM, Groq, LM Studio)."""
-END: Mapping[str, Any] = {"choices": [{"finish_reason": "stop"}]}
+STREAM_END: Mapping[str, Any] = {"choices": [{"finish_reason": "stop"}]}
 """What `[DONE]` says where no choice did."""
 REMEDY = "start it, or set SHIFTBOOK_OPENAI_URL to another server"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Server:
+class OpenAIServer:
     """Where it is and how to be let in. `key` is never shown; `context_tokens` holds where the server names none."""
 
     url: str
@@ -42,14 +42,14 @@ class Server:
     @property
     def shown(self) -> str:
         """The URL as it may be shown."""
-        return server_probe.address(self.url)
+        return server_probe.shown_url(self.url)
 
     def client(self, *, silence: float) -> httpx.AsyncClient:
         """A client for one call. A redirect is not followed: the key is for this server only."""
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        headers |= {HOPS: "1"} if self.peer else {}
+        headers |= {HOPS_HEADER: "1"} if self.peer else {}
         base = self.url.rstrip("/") + "/"
-        return httpx.AsyncClient(base_url=base, headers=headers, **http.options(self.url, silence=silence))
+        return httpx.AsyncClient(base_url=base, headers=headers, **http.client_options(self.url, silence=silence))
 
     def probe(self) -> str | None:
         """Why it cannot be used, with the next step; None when it can. Takes at most a few seconds."""
@@ -59,9 +59,9 @@ class Server:
             return str(error)
         return None
 
-    def models(self) -> tuple[Listed, ...]:
+    def models(self) -> tuple[ListedModel, ...]:
         """What it offers. Raises ModelUnavailable."""
-        server_probe.knock(self.url, REMEDY)
+        server_probe.probe_url(self.url, REMEDY)
         found = self.get("models").get("data")
         listed = (
             [each for each in found if isinstance(each, dict) and each.get("id")] if isinstance(found, list) else []
@@ -76,26 +76,26 @@ class Server:
         """A small JSON document. Raises ModelUnavailable."""
         try:
             headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-            options = http.options(self.url, silence=server_probe.QUICK_SECONDS)
+            options = http.client_options(self.url, silence=server_probe.QUICK_TIMEOUT_SECONDS)
             answer = httpx.get(f"{self.url.rstrip('/')}/{path}", headers=headers, **options)
             if answer.status_code == 200:
                 found = answer.json()
                 return found if isinstance(found, dict) else {}
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise self.unreachable(error) from error
-        raise ModelUnavailable(str(refusal(answer.status_code, _body(answer.text), asked=0, roof=0)))
+        raise ModelUnavailable(str(server_error(answer.status_code, _body(answer.text), asked=0, roof=0)))
 
     def unreachable(self, error: Exception) -> ModelUnavailable:
         """The error for a server that is not there."""
         why = str(error) or type(error).__name__
         return ModelUnavailable(f"{self.shown} does not answer ({why}): {REMEDY}")
 
-    def _listed(self, entry: Mapping[str, Any]) -> Listed:
+    def _listed(self, entry: Mapping[str, Any]) -> ListedModel:
         meta = entry.get("meta")
         known: Mapping[str, Any] = meta if isinstance(meta, dict) else {}  # llama.cpp's own word on its file
         named = next((entry[each] for each in CONTEXT_FIELDS if isinstance(entry.get(each), int)), None)
         parameters = known.get("n_params")
-        return Listed(
+        return ListedModel(
             name=str(entry["id"]),
             backend=self.backend,
             context_tokens=int(named or known.get("n_ctx") or self.context_tokens),
@@ -108,11 +108,11 @@ class Server:
 class OpenAICompatible:
     """One model of such a server. The server counts tokens; before it has, and when a call was stopped, an estimate."""
 
-    keeper: Keeper | None = None
+    keeper: PrefixCache | None = None
 
-    def __init__(self, server: Server, name: str = "") -> None:
+    def __init__(self, server: OpenAIServer, name: str = "") -> None:
         self._server, self._name, self._context = server, name, 0
-        self._rate = Rate()
+        self._rate = TokenEstimator()
         self.backend = server.backend
         self.embedder: Embedder | None = self
 
@@ -142,25 +142,29 @@ class OpenAICompatible:
     def generate(self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop) -> Generation:
         """Answers; a stop hangs up at once. Raises ContextTooLong, ModelUnavailable, WrongPrompt."""
         asked = sum(self.count(each.content) for each in prompt.messages)
-        answer = Answer(usage=Usage(model=self._name, backend=self.backend, tokens_in=asked), on_text=on_text)
+        answer = StreamedAnswer(usage=Usage(model=self._name, backend=self.backend, tokens_in=asked), on_text=on_text)
 
         async def work() -> None:
             self._look()
-            answer.usage = _named(answer.usage, self._name)
-            async with self._server.client(silence=http.SILENCE_SECONDS) as client:
-                asking = {"model": self._name, "stream_options": {"include_usage": True}, **http.question(prompt)}
+            answer.usage = _usage_of_model(answer.usage, self._name)
+            async with self._server.client(silence=http.READ_TIMEOUT_SECONDS) as client:
+                asking = {
+                    "model": self._name,
+                    "stream_options": {"include_usage": True},
+                    **http.chat_completion_body(prompt),
+                }
                 request = client.stream("POST", "chat/completions", json=asking)
                 async with request as response:
                     if response.status_code != 200:
                         text = (await response.aread()).decode(errors="replace")
-                        raise refusal(response.status_code, _body(text), asked=asked, roof=self.context_tokens)
+                        raise server_error(response.status_code, _body(text), asked=asked, roof=self.context_tokens)
                     async for event in _events(response):
                         self._take(event, answer, asked)
                     if not answer.whole:
                         raise ModelUnavailable(f"{self._server.shown} broke off in the middle of an answer")
 
         try:
-            ended = http.until(work, stop)
+            ended = http.run_until_stopped(work, stop)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._server.unreachable(error) from error
         if ended:
@@ -177,11 +181,11 @@ class OpenAICompatible:
         headers = {"Authorization": f"Bearer {self._server.key}"} if self._server.key else {}
         try:
             url = f"{self._server.url.rstrip('/')}/embeddings"
-            answer = httpx.post(url, json=body, headers=headers, **http.options(self._server.url))
+            answer = httpx.post(url, json=body, headers=headers, **http.client_options(self._server.url))
         except httpx.HTTPError as error:
             raise self._server.unreachable(error) from error
         if answer.status_code != 200:
-            raise refusal(answer.status_code, _body(answer.text), asked=asked, roof=self.context_tokens)
+            raise server_error(answer.status_code, _body(answer.text), asked=asked, roof=self.context_tokens)
         return _vectors(answer.text, len(texts))
 
     def close(self) -> None:
@@ -198,10 +202,10 @@ class OpenAICompatible:
         self._name = self._name or (found.name if found else "")
         self._context = found.context_tokens if found else self._server.context_tokens
 
-    def _take(self, event: Mapping[str, Any], answer: Answer, asked: int) -> None:
+    def _take(self, event: Mapping[str, Any], answer: StreamedAnswer, asked: int) -> None:
         """Takes in one event of the stream."""
         if event.get("error"):
-            raise refusal(int(_code(event["error"])), event, asked=asked, roof=self.context_tokens)
+            raise server_error(int(_status_of_error(event["error"])), event, asked=asked, roof=self.context_tokens)
         if usage := event.get("usage"):
             details = usage.get("prompt_tokens_details") or {}
             answer.counts(
@@ -217,11 +221,11 @@ class OpenAICompatible:
                 answer.counts(tokens_out=len(answer.parts))
 
 
-def _named(usage: Usage, name: str) -> Usage:
+def _usage_of_model(usage: Usage, name: str) -> Usage:
     return Usage(model=name, backend=usage.backend, tokens_in=usage.tokens_in)
 
 
-def _code(error: Any) -> int:
+def _status_of_error(error: Any) -> int:
     code = error.get("code") if isinstance(error, Mapping) else None
     return code if isinstance(code, int) else 400
 
@@ -235,7 +239,7 @@ async def _events(response: httpx.Response) -> AsyncIterator[Mapping[str, Any]]:
         if name != "data":
             continue
         if value.strip() == "[DONE]":
-            yield END
+            yield STREAM_END
             return
         found = _body(value)
         if isinstance(found, Mapping):

@@ -12,22 +12,29 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from orchestrator.adapters.models.circuit_breaker import Breaker, State
+from orchestrator.adapters.models.circuit_breaker import BreakerState, CircuitBreaker
 from orchestrator.core.errors import ModelUnavailable, NotFound
-from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Model, Prompt, Stop
-from orchestrator.core.ports.model_backend import Answered, Candidate, Choice, Health, Listed, Watched
+from orchestrator.core.ports.agent import Embedder, Generation, Model, PrefixCache, Prompt, Stop
+from orchestrator.core.ports.model_backend import (
+    BackendCandidate,
+    BackendChoice,
+    BackendHealth,
+    ListedModel,
+    ReportingModel,
+    RoutedGeneration,
+)
 
 FRESH_SECONDS = 15.0
 """How long a look at a backend counts; after that the next request has it renewed, without waiting for it."""
 
 
 @dataclass(kw_only=True)
-class _Known:
+class _BackendState:
     """What was seen of one candidate."""
 
-    breaker: Breaker = field(default_factory=Breaker)
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     looked: float | None = None
-    listed: tuple[Listed, ...] = ()
+    listed: tuple[ListedModel, ...] = ()
     trouble: str = ""
     looking: bool = False
     opened: dict[str, Model] = field(default_factory=dict)
@@ -37,13 +44,13 @@ class _Known:
 class Router:
     """Chooses; keeps what it saw. Any number of threads may use it. `clock` is monotonic seconds."""
 
-    def __init__(self, candidates: Sequence[Candidate], *, clock: Callable[[], float]) -> None:
+    def __init__(self, candidates: Sequence[BackendCandidate], *, clock: Callable[[], float]) -> None:
         self._candidates = tuple(candidates)
         self._clock = clock
         self._lock = threading.Lock()
-        self._known = [_Known() for _ in self._candidates]
+        self._known = [_BackendState() for _ in self._candidates]
 
-    def choose(self, wanted: str = "", *, peers: bool = True) -> Choice:
+    def choose(self, wanted: str = "", *, peers: bool = True) -> BackendChoice:
         """Who answers now. `wanted` is a model, a backend, or `backend/model`; `peers` whether another node may be.
 
         Raises ModelUnavailable when nobody can, NotFound when nobody has what is wanted.
@@ -56,14 +63,14 @@ class Router:
             if trouble := self._trouble(at):
                 tried.append(f"{self._candidates[at].backend.backend}: {trouble}")
                 continue
-            return Choice(model=self._open(at, name), why=self._why(at, wanted, tried), tried=tuple(tried))
+            return BackendChoice(model=self._open(at, name), why=self._why(at, wanted, tried), tried=tuple(tried))
         if wanted and not tried:
             raise NotFound(f"no backend has a model {wanted!r}: `shiftbook models list` shows what there is")
         raise ModelUnavailable("no model can answer: " + ("; ".join(tried) or "no backend is set"))
 
     def generate(
         self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop, wanted: str = "", peers: bool = True
-    ) -> Answered:
+    ) -> RoutedGeneration:
         """Answers; goes on to the next backend when one fails before it said a word. Raises like Model.generate."""
         said = False
 
@@ -83,10 +90,10 @@ class Router:
                     raise
                 continue
             tried = tuple(dict.fromkeys([*failed, *choice.tried]))
-            whole = Choice(model=choice.model, why=choice.why, tried=tried)
-            return Answered(generation=made, choice=whole, failed=tuple(failed))
+            whole = BackendChoice(model=choice.model, why=choice.why, tried=tried)
+            return RoutedGeneration(generation=made, choice=whole, failed=tuple(failed))
 
-    def models(self, *, peers: bool = False) -> tuple[Listed, ...]:
+    def models(self, *, peers: bool = False) -> tuple[ListedModel, ...]:
         """What the backends offer, as last seen. One that was never looked for is waited for once, all at a time."""
         order = list(self._order(peers))
         unseen = [at for at in order if self._known[at].looked is None]
@@ -96,18 +103,20 @@ class Router:
         for each in threads:
             each.join()
         for at in order:
-            self._renew(at)
+            self._refresh_if_due(at)
         return tuple(dict.fromkeys(each for at in order for each in self._known[at].listed))
 
-    def health(self) -> tuple[Health, ...]:
+    def health(self) -> tuple[BackendHealth, ...]:
         """How every backend stands, as last seen; looks for none."""
         now = self._clock()
         found = []
         for candidate, known in zip(self._candidates, self._known, strict=True):
             state = known.breaker.state(now)
-            reachable = None if known.looked is None else state is State.CLOSED
-            says = known.trouble if state is not State.CLOSED else ""
-            found.append(Health(backend=candidate.backend.backend, state=state.value, reachable=reachable, says=says))
+            reachable = None if known.looked is None else state is BreakerState.CLOSED
+            says = known.trouble if state is not BreakerState.CLOSED else ""
+            found.append(
+                BackendHealth(backend=candidate.backend.backend, state=state.value, reachable=reachable, says=says)
+            )
         return tuple(found)
 
     def close(self) -> None:
@@ -131,7 +140,7 @@ class Router:
         backend, _, rest = wanted.partition("/")
         name = rest if backend == own and rest else wanted
         self._seen(at)
-        self._renew(at)
+        self._refresh_if_due(at)
         names = {each.name for each in self._known[at].listed}
         unlisted = name if name != wanted and not names else None
         return next((each for each in (name, f"{name}:latest") if each in names), unlisted)
@@ -139,12 +148,12 @@ class Router:
     def _trouble(self, at: int) -> str:
         """Why it is not to be used now; "" when it is."""
         self._seen(at)
-        self._renew(at)
+        self._refresh_if_due(at)
         known, now = self._known[at], self._clock()
         with self._lock:
             if self._candidates[at].local and known.breaker.allows(now):  # nobody looks for it: a request tries it out
                 known.breaker = known.breaker.begun(now)
-            elif known.breaker.state(now) is not State.CLOSED:
+            elif known.breaker.state(now) is not BreakerState.CLOSED:
                 return known.trouble or "it failed a moment ago"
         return ""
 
@@ -157,17 +166,19 @@ class Router:
         known = self._known[at]
         with self._lock:
             if name not in known.opened:
-                known.opened[name] = Watched(self._candidates[at].backend.open(name), partial(self._heard, at))
+                known.opened[name] = ReportingModel(
+                    self._candidates[at].backend.open(name), partial(self._note_result, at)
+                )
             return known.opened[name]
 
-    def _renew(self, at: int) -> None:
+    def _refresh_if_due(self, at: int) -> None:
         """Has a look taken beside the requests when the last one is old, or when a dead backend has rested."""
         known, now = self._known[at], self._clock()
         with self._lock:
-            resting = known.breaker.state(now) is State.OPEN
+            resting = known.breaker.state(now) is BreakerState.OPEN
             fresh = known.looked is None or now - known.looked < FRESH_SECONDS
             due = not known.looking and not self._candidates[at].local
-            due = due and not resting and (not fresh or known.breaker.state(now) is State.HALF_OPEN)
+            due = due and not resting and (not fresh or known.breaker.state(now) is BreakerState.HALF_OPEN)
             known.looking = known.looking or due
         if due:
             threading.Thread(target=self._look, args=(at,), name="look for a backend", daemon=True).start()
@@ -192,7 +203,7 @@ class Router:
             else:
                 known.listed, known.breaker = listed, known.breaker.succeeded()
 
-    def _heard(self, at: int, error: ModelUnavailable | None) -> None:
+    def _note_result(self, at: int, error: ModelUnavailable | None) -> None:
         """Takes in how a call went."""
         known, now = self._known[at], self._clock()
         with self._lock:
@@ -200,7 +211,7 @@ class Router:
             known.trouble = str(error) if error else ""
 
 
-class Routed:
+class RoutedModel:
     """Whatever the router chooses, as one model: what agents use. Falls back as it does; usage says who answered."""
 
     def __init__(self, router: Router, *, context_tokens: int) -> None:
@@ -231,7 +242,7 @@ class Routed:
         return chosen.embedder if chosen else None
 
     @property
-    def keeper(self) -> Keeper | None:
+    def keeper(self) -> PrefixCache | None:
         """That one's."""
         chosen = self._chosen()
         return chosen.keeper if chosen else None

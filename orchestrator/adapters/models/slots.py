@@ -10,15 +10,15 @@ import threading
 import time
 from dataclasses import dataclass
 
-from orchestrator.adapters.models.blocking_call import LOOKS
+from orchestrator.adapters.models.blocking_call import POLL_SECONDS
 from orchestrator.core.ports.agent import Stop
 
-OWN_SECONDS = 0.5
+OWN_SLOT_WAIT_SECONDS = 0.5
 """How long a call waits for its conversation's own place: one that was stopped needs a moment to leave it."""
 
 
 @dataclass(kw_only=True)
-class Place:
+class Slot:
     """One place. `holds` is the conversation that was last in it, `tokens` how much of it, `head` how it begins."""
 
     number: int
@@ -33,24 +33,24 @@ class Slots:
     """The places of one model; any number of threads may ask."""
 
     def __init__(self, count: int) -> None:
-        self._places = [Place(number=number) for number in range(count)]
+        self._places = [Slot(number=number) for number in range(count)]
         self._free = threading.Condition()
         self._turns = 0
 
-    def take(self, conversation: str, stop: Stop) -> Place | None:
+    def take(self, conversation: str, stop: Stop) -> Slot | None:
         """A place that is the caller's until it is given back; None when the stop came first."""
         started = time.monotonic()
         with self._free:
             while not stop.is_set():
-                patient = bool(conversation) and time.monotonic() - started < OWN_SECONDS
+                patient = bool(conversation) and time.monotonic() - started < OWN_SLOT_WAIT_SECONDS
                 if place := self._best(conversation, patient=patient):
                     self._turns += 1
                     place.busy, place.used = True, self._turns
                     return place
-                self._free.wait(LOOKS)
+                self._free.wait(POLL_SECONDS)
         return None
 
-    def give(self, place: Place) -> None:
+    def give(self, place: Slot) -> None:
         """Gives it back."""
         with self._free:
             place.busy = False
@@ -67,7 +67,7 @@ class Slots:
         with self._free:
             return self._free.wait_for(lambda: not any(place.busy for place in self._places), seconds)
 
-    def _best(self, conversation: str, *, patient: bool) -> Place | None:
+    def _best(self, conversation: str, *, patient: bool) -> Slot | None:
         if patient and any(place.busy and place.holds == conversation for place in self._places):
             return None
         free = [place for place in self._places if not place.busy]

@@ -19,16 +19,16 @@ from typing import Any
 
 from orchestrator.adapters.models import kv_cache_files
 from orchestrator.adapters.models import xllamacpp_server as words
-from orchestrator.adapters.models.answer import Answer, refusal
-from orchestrator.adapters.models.blocking_call import listen
-from orchestrator.adapters.models.kv_cache_files import Note, States
-from orchestrator.adapters.models.model_file import Weights, threads_here
-from orchestrator.adapters.models.slots import Place, Slots
-from orchestrator.adapters.models.xllamacpp_server import EMBED_TOKENS, Engine, Start, start
+from orchestrator.adapters.models.answer import StreamedAnswer, server_error
+from orchestrator.adapters.models.blocking_call import run_blocking
+from orchestrator.adapters.models.kv_cache_files import KvCacheFiles, KvCacheNote
+from orchestrator.adapters.models.model_file import ModelWeights, default_threads
+from orchestrator.adapters.models.slots import Slot, Slots
+from orchestrator.adapters.models.xllamacpp_server import MAX_EMBED_TOKENS, Engine, EngineOptions, start_engine
 from orchestrator.core.errors import ModelUnavailable
-from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Message, Prompt, Stop, Usage
+from orchestrator.core.ports.agent import Embedder, Generation, PrefixCache, Prompt, PromptMessage, Stop, Usage
 
-ENDING_SECONDS = 30.0
+CLOSE_TIMEOUT_SECONDS = 30.0
 
 
 class XLlamaCpp:
@@ -38,7 +38,7 @@ class XLlamaCpp:
 
     def __init__(
         self,
-        weights: Weights,
+        weights: ModelWeights,
         *,
         context_tokens: int = 8192,
         threads: int | None = None,
@@ -47,15 +47,15 @@ class XLlamaCpp:
     ) -> None:
         self.name, self.context_tokens = weights.name, context_tokens
         self.embedder: Embedder | None = self
-        self.keeper: Keeper | None = self
+        self.keeper: PrefixCache | None = self
         self._weights, self._count = weights, slots
-        self._threads = threads or threads_here()
+        self._threads = threads or default_threads()
         self._engine: Engine | None = None
         self._vectors: Engine | None = None
         self._identity = self._loaded = ""
         self._loading = threading.Lock()
         self._embedding = threading.Lock()
-        self._slots, self._states = Slots(slots), States(scratch)
+        self._slots, self._states = Slots(slots), KvCacheFiles(scratch)
         self._calls: set[threading.Event] = set()
 
     def missing(self) -> str | None:
@@ -73,7 +73,7 @@ class XLlamaCpp:
 
     def generate(self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop) -> Generation:
         """Answers; returns within 0.2 s of a stop, with what there is. Raises as the port says, and WrongPrompt."""
-        answer = Answer(usage=Usage(model=self._loaded or self.name, backend=self.backend), on_text=on_text)
+        answer = StreamedAnswer(usage=Usage(model=self._loaded or self.name, backend=self.backend), on_text=on_text)
         place = self._slots.take(prompt.conversation, stop)
         if place is None:
             return answer.end(cancelled=True)
@@ -84,7 +84,7 @@ class XLlamaCpp:
             try:
                 self._answer(place, prompt, heard, left)
             except ValueError as error:
-                raise words.wrong(error, prompt) from error
+                raise words.translate_error(error, prompt) from error
             except (RuntimeError, OSError) as error:
                 raise ModelUnavailable(f"{self.name} failed: {error}") from error
             finally:
@@ -92,9 +92,9 @@ class XLlamaCpp:
                 self._slots.give(place)
 
         def take(chunk: Mapping[str, Any]) -> None:
-            words.take(chunk, answer, self.context_tokens)
+            words.apply_chunk(chunk, answer, self.context_tokens)
 
-        ended = listen(work, take, stop, left=left, name="xllamacpp")
+        ended = run_blocking(work, take, stop, left=left, name="xllamacpp")
         answer.usage = replace(answer.usage, model=self._loaded or self.name)
         return answer.end(cancelled=not ended)
 
@@ -103,16 +103,16 @@ class XLlamaCpp:
         with self._embedding:
             if self._vectors is None:
                 path = self._weights.file()
-                what = Start(path=path, context=EMBED_TOKENS, threads=self._threads, embedding=True)
-                self._vectors = start(what)
+                what = EngineOptions(path=path, context=MAX_EMBED_TOKENS, threads=self._threads, embedding=True)
+                self._vectors = start_engine(what)
                 atexit.register(self.close)
             found = self._vectors.embeddings([text or " " for text in texts]) if texts else {"data": []}
         if "error" in found:
-            raise refusal(400, found, asked=0, roof=EMBED_TOKENS)
+            raise server_error(400, found, asked=0, roof=MAX_EMBED_TOKENS)
         rows = sorted(found["data"], key=lambda each: int(each["index"]))
         return tuple(tuple(each["embedding"]) for each in rows)
 
-    def warm(self, messages: Sequence[Message], conversation: str = "") -> Usage:
+    def warm(self, messages: Sequence[PromptMessage], conversation: str = "") -> Usage:
         """Reads `messages` and keeps that for every call that begins with the same first message."""
         prompt = Prompt(messages=tuple(messages), max_tokens=1, conversation=conversation)
         return self.generate(prompt, on_text=lambda _: None, stop=threading.Event()).usage
@@ -123,12 +123,12 @@ class XLlamaCpp:
         assert place
         try:
             if place.holds == conversation and place.tokens:
-                self._put_away(place, conversation)
+                self._save_slot(place, conversation)
         finally:
             self._slots.give(place)
         note = self._states.note(conversation)
         if note:
-            kv_cache_files.export(self._states.path(conversation), path, note)
+            kv_cache_files.export_state(self._states.path(conversation), path, note)
         return note is not None
 
     def load(self, path: Path, conversation: str = "") -> bool:
@@ -145,7 +145,7 @@ class XLlamaCpp:
         """Ends the calls that run and unloads the model. Without it, an exit during a call would crash the process."""
         for left in list(self._calls):
             left.set()
-        if not self._slots.drained(ENDING_SECONDS):
+        if not self._slots.drained(CLOSE_TIMEOUT_SECONDS):
             return
         with self._loading, self._embedding:
             self._engine = self._vectors = None
@@ -154,41 +154,45 @@ class XLlamaCpp:
         atexit.unregister(self.close)
 
     def _answer(
-        self, place: Place, prompt: Prompt, heard: Callable[[Mapping[str, Any]], bool], left: threading.Event
+        self, place: Slot, prompt: Prompt, heard: Callable[[Mapping[str, Any]], bool], left: threading.Event
     ) -> None:
         """The library's thread: from loading the model to the last chunk."""
-        engine, beginning = self._load(), kv_cache_files.head(prompt.messages)
+        engine, beginning = self._load(), kv_cache_files.head_hash(prompt.messages)
         self._set_up(engine, place, prompt.conversation, beginning)
         place.holds, place.head, place.tokens = prompt.conversation, beginning, 0
         if left.is_set():
             return
 
         def progress(chunk: Mapping[str, Any]) -> bool:
-            place.tokens = words.held(chunk) or place.tokens
+            place.tokens = words.tokens_in_slot(chunk) or place.tokens
             return heard(chunk)
 
-        engine.chat(words.body_of(prompt) | {"id_slot": place.number}, progress)
-        if place.tokens >= kv_cache_files.LEAST_TOKENS and not self._states.donor("", beginning) and not left.is_set():
+        engine.chat(words.request_body(prompt) | {"id_slot": place.number}, progress)
+        if (
+            place.tokens >= kv_cache_files.MIN_SAVED_TOKENS
+            and not self._states.source_key("", beginning)
+            and not left.is_set()
+        ):
             self._write(engine, place, f"head {beginning}")  # so that no other conversation has to read it again
 
-    def _set_up(self, engine: Engine, place: Place, conversation: str, beginning: str) -> None:
+    def _set_up(self, engine: Engine, place: Slot, conversation: str, beginning: str) -> None:
         """Puts what a conversation had read before into its place, after putting away what was there."""
         if place.holds == conversation and place.head == beginning:
             return
         if place.holds:
-            self._put_away(place, place.holds)
-        donor = self._states.donor(conversation, beginning)
+            self._save_slot(place, place.holds)
+        donor = self._states.source_key(conversation, beginning)
         if donor is None or (place.head == beginning and donor != conversation):
             return
         status, _ = engine.ask(f"/slots/{place.number}?action=restore", {"filename": self._states.file(donor)})
         if status != 200:
             self._states.drop(donor)
 
-    def _put_away(self, place: Place, conversation: str) -> None:
-        if self._engine and place.tokens >= kv_cache_files.LEAST_TOKENS:
+    def _save_slot(self, place: Slot, conversation: str) -> None:
+        if self._engine and place.tokens >= kv_cache_files.MIN_SAVED_TOKENS:
             self._write(self._engine, place, conversation)
 
-    def _write(self, engine: Engine, place: Place, key: str) -> None:
+    def _write(self, engine: Engine, place: Slot, key: str) -> None:
         """Writes a place to disk. A full disk costs time later, nothing now."""
         try:
             status, found = engine.ask(f"/slots/{place.number}?action=save", {"filename": self._states.file(key)})
@@ -198,7 +202,7 @@ class XLlamaCpp:
         if not size:
             self._states.drop(key)
             return
-        note = Note(model=self._identity, head=place.head, tokens=int(found["n_saved"]), size=size)
+        note = KvCacheNote(model=self._identity, head=place.head, tokens=int(found["n_saved"]), size=size)
         self._states.keep(key, note)
 
     def _load(self) -> Engine:
@@ -206,8 +210,8 @@ class XLlamaCpp:
         with self._loading:
             if self._engine is None:
                 path = self._weights.file()
-                self._engine = start(
-                    Start(
+                self._engine = start_engine(
+                    EngineOptions(
                         path=path,
                         context=self.context_tokens,
                         slots=self._count,
@@ -216,6 +220,6 @@ class XLlamaCpp:
                     )
                 )
                 library = f"{self.backend} {importlib.metadata.version('xllamacpp')}"
-                self._loaded, self._identity = path.stem, kv_cache_files.identity(path, library)
+                self._loaded, self._identity = path.stem, kv_cache_files.model_identity(path, library)
                 atexit.register(self.close)
             return self._engine

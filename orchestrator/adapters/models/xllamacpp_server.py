@@ -16,24 +16,24 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from orchestrator.adapters.models.answer import Answer, refusal
-from orchestrator.adapters.models.http import question
+from orchestrator.adapters.models.answer import StreamedAnswer, server_error
+from orchestrator.adapters.models.http import chat_completion_body
 from orchestrator.core.errors import ModelUnavailable, OrchestratorError, WrongPrompt
 from orchestrator.core.ports.agent import Prompt
 
 SAMPLING = {"temperature": 0.3, "repeat_penalty": 1.1}
 
 
-def body_of(prompt: Prompt) -> dict[str, Any]:
+def request_body(prompt: Prompt) -> dict[str, Any]:
     """A question, as the server takes it. Without `return_progress` nothing is heard, and nothing can be stopped,
     while a prompt is read."""
-    return {**SAMPLING, **question(prompt), "return_progress": True, "timings_per_token": True}
+    return {**SAMPLING, **chat_completion_body(prompt), "return_progress": True, "timings_per_token": True}
 
 
-def take(chunk: Mapping[str, Any], answer: Answer, roof: int) -> None:
+def apply_chunk(chunk: Mapping[str, Any], answer: StreamedAnswer, roof: int) -> None:
     """Takes in one chunk. Its counts come with every one, so that a cancelled answer has them too."""
     if error := chunk.get("error"):
-        raise refusal(int(error.get("code") or 500), chunk, asked=0, roof=roof)
+        raise server_error(int(error.get("code") or 500), chunk, asked=0, roof=roof)
     if timings := chunk.get("timings"):
         known = {"tokens_cached": timings["cache_n"], "tokens_out": timings["predicted_n"]}
         answer.counts(tokens_in=timings["cache_n"] + timings["prompt_n"], **known)
@@ -44,30 +44,30 @@ def take(chunk: Mapping[str, Any], answer: Answer, roof: int) -> None:
     answer.say(str((choice.get("delta") or {}).get("content") or ""))
 
 
-def held(chunk: Mapping[str, Any]) -> int:
+def tokens_in_slot(chunk: Mapping[str, Any]) -> int:
     """How many tokens the slot holds after this chunk."""
     if timings := chunk.get("timings"):
         return int(timings["cache_n"] + timings["prompt_n"] + timings["predicted_n"])
     return int((chunk.get("prompt_progress") or {}).get("processed") or 0)
 
 
-def wrong(error: ValueError, prompt: Prompt) -> OrchestratorError:
+def translate_error(error: ValueError, prompt: Prompt) -> OrchestratorError:
     """What it means that a question was not taken."""
     if prompt.schema is not None:
         return WrongPrompt(f"the model cannot follow this schema: {str(error)[-300:]}")
     return ModelUnavailable(f"the model cannot be asked: {str(error)[-300:]}")
 
 
-BATCH = 128
+BATCH_TOKENS = 128
 """Tokens of a prompt between two signs of progress: what a stopped call still costs. Larger ones are no faster."""
-EMBED_TOKENS = 2048
+MAX_EMBED_TOKENS = 2048
 """The longest text that is made into a vector: it has to be read in one piece."""
-QUIET = -1
-WAIT_SECONDS = 60.0
+SILENT_VERBOSITY = -1
+REQUEST_TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Start:
+class EngineOptions:
     """What a server is started with. `context` is for each of the `slots`; `states` is where slots are saved."""
 
     path: Path
@@ -99,7 +99,7 @@ class Engine:
     def ask(self, path: str, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         """Status and JSON of one of the calls that only its port offers. Raises ModelUnavailable."""
         address = urlsplit(self.server.listening_address)
-        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=WAIT_SECONDS)
+        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=REQUEST_TIMEOUT_SECONDS)
         try:
             headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
             connection.request("POST", path, json.dumps(body), headers)
@@ -111,7 +111,7 @@ class Engine:
             connection.close()
 
 
-def start(what: Start) -> Engine:
+def start_engine(what: EngineOptions) -> Engine:
     """Loads a model. Raises ModelUnavailable."""
     # Threads that spin while they wait make the model a hundred times slower beside a busy neighbour.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -123,10 +123,10 @@ def start(what: Start) -> Engine:
     key = secrets.token_urlsafe(32)
     params = xllamacpp.CommonParams()
     params.model.path, params.api_keys = str(what.path), [key]
-    params.n_ctx, params.n_parallel, params.n_batch = what.context * what.slots, what.slots, BATCH
+    params.n_ctx, params.n_parallel, params.n_batch = what.context * what.slots, what.slots, BATCH_TOKENS
     params.cache_ram_mib = 0  # slots are kept by name, see states.py; the library's own default takes 8 GiB
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = what.threads
-    params.verbosity, params.warmup, params.ui, params.endpoint_slots = QUIET, False, False, False
+    params.verbosity, params.warmup, params.ui, params.endpoint_slots = SILENT_VERBOSITY, False, False, False
     if what.states:
         params.slot_save_path = f"{what.states}{os.sep}"
     if what.embedding:

@@ -16,30 +16,30 @@ from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 from apprise.utils.parse import parse_urls
 
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.notifier import Channel, Message, NotDelivered
+from orchestrator.core.ports.notifier import Channel, NotDelivered, NotificationMessage
 
 VARIABLE = "SHIFTBOOK_NOTIFY"
-SECONDS = 30.0
+DELIVERY_TIMEOUT_SECONDS = 30.0
 """How long one delivery may take: a server that answers a byte at a time never ends by itself."""
-CONNECT, READ = 10.0, 15.0
+CONNECT_SECONDS, READ_SECONDS = 10.0, 15.0
 """Seconds for a connection and for each part of an answer, whatever the address asks for."""
-HEADER = "Idempotency-Key"
+IDEMPOTENCY_HEADER = "Idempotency-Key"
 _ERRNO = re.compile(r"\[Errno -?\d+\] ([A-Za-z ]{3,60})|(timed out|certificate verify failed)")
 _LOG = logging.getLogger("apprise")
 _LOG.propagate = False  # what it says may hold parts of addresses: it is heard here, and told without them
 
 
 @dataclass(frozen=True, kw_only=True)
-class AppriseCourier:
+class AppriseNotifier:
     """notices.courier.Courier for apprise's URLs. Raises WrongSetting for one that apprise does not know."""
 
     urls: str = field(repr=False)
-    seconds: float = SECONDS
+    seconds: float = DELIVERY_TIMEOUT_SECONDS
     _busy: dict[str, threading.Thread] = field(default_factory=dict, repr=False)
     """Deliveries that were given up and still run."""
 
     def __post_init__(self) -> None:
-        _load()
+        _load_plugins()
         if not self._addresses:
             raise WrongSetting(VARIABLE, "write apprise's URLs, separated by commas, such as mailto://… or ntfy://…")
         for number, url in enumerate(self._addresses.values(), 1):
@@ -61,7 +61,7 @@ class AppriseCourier:
         named = enumerate(self._addresses.items(), 1)
         return tuple(Channel(id=key, name=f"{number}: {_service(url)}") for number, (key, url) in named)
 
-    def send(self, channel: Channel, message: Message) -> None:
+    def send(self, channel: Channel, message: NotificationMessage) -> None:
         """Delivers in a thread of its own, which is left alone when it takes too long."""
         before = self._busy.get(channel.id)
         if before is not None and before.is_alive():
@@ -81,7 +81,7 @@ class AppriseCourier:
 class _Delivery(logging.Handler):
     """One call of a plugin, and what apprise says meanwhile in this thread."""
 
-    def __init__(self, url: str, message: Message) -> None:
+    def __init__(self, url: str, message: NotificationMessage) -> None:
         super().__init__(logging.DEBUG)
         self.url, self.message = url, message
         self.done, self.why, self._said, self._cause = False, "apprise says no more than that it failed", "", ""
@@ -104,10 +104,10 @@ class _Delivery(logging.Handler):
 
     def _notify(self) -> bool:
         plugin: Any = _plugin(self.url)
-        plugin.socket_connect_timeout = min(float(plugin.socket_connect_timeout), CONNECT)
-        plugin.socket_read_timeout = min(float(plugin.socket_read_timeout), READ)
+        plugin.socket_connect_timeout = min(float(plugin.socket_connect_timeout), CONNECT_SECONDS)
+        plugin.socket_read_timeout = min(float(plugin.socket_read_timeout), READ_SECONDS)
         if isinstance(getattr(plugin, "headers", None), dict):  # the plugins that let a header through (HTTP, mail)
-            plugin.headers = plugin.headers | {HEADER: self.message.key}
+            plugin.headers = plugin.headers | {IDEMPOTENCY_HEADER: self.message.key}
         tone = NotifyType(self.message.tone)
         words = {"title": self.message.title, "body": self.message.body}
         return bool(plugin.notify(**words, notify_type=tone, body_format=NotifyFormat.TEXT))
@@ -123,7 +123,7 @@ class _Delivery(logging.Handler):
             self._said = text
 
 
-def _load() -> None:
+def _load_plugins() -> None:
     """Has apprise read its plugins, which it does when the first address is looked at. One asks for a module of Python
     that is on its way out, and says so."""
     with warnings.catch_warnings():

@@ -18,18 +18,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.adapters.sandbox import relay
-from orchestrator.core.ports.agent import LINE_PORT, RUN_MARK, Confinement
+from orchestrator.core.ports.agent import PROXY_PORT, RUN_VARIABLE, Confinement
 
 MIB = 1024 * 1024
 PROBE_SECONDS = 10.0
-LINE = Path("/run/shiftbook/line")
+PROXY_SOCKET = Path("/run/shiftbook/line")
 """Where the line's socket is inside."""
-RELAY = Path("/run/shiftbook/relay.py")
-NOTHING = Path(__file__).with_name("nothing.json")
+RELAY_SCRIPT = Path("/run/shiftbook/relay.py")
+EMPTY_FILE = Path(__file__).with_name("nothing.json")
 """What a hidden file holds: `{}`, because programs refuse settings that are no object. (And /dev/null would not do: no
 device can be opened where it is bound.)"""
 
-ETC = (
+SHOWN_ETC = (
     *("alternatives", "bash.bashrc", "ca-certificates*", "crypto-policies", "fonts", "gai.conf", "group"),
     *("host.conf", "hosts", "inputrc", "java*", "ld.so.*", "locale.alias", "localtime", "magic", "maven", "mime.types"),
     *(
@@ -66,16 +66,16 @@ class Bubblewrap:
         return shutil.which(self._program)
 
     @functools.cached_property
-    def _users(self) -> tuple[str, ...]:
+    def _user_namespace_options(self) -> tuple[str, ...]:
         """A user namespace in which no further one can be made (in it a command would be root again, and could mount);
         where the system cannot promise that, whatever it can.
         """
         strict = ("--unshare-user", "--disable-userns")
         tried = [self._found or self._program, *strict, "--ro-bind", "/", "/", "--proc", "/proc", "--", "/bin/true"]
-        return strict if _try(tried) is None else ("--unshare-user-try",)
+        return strict if _try_command(tried) is None else ("--unshare-user-try",)
 
     @functools.cached_property
-    def _why_not(self) -> str | None:
+    def _unavailable_reason(self) -> str | None:
         if not self._found:
             return "bubblewrap is not installed: apt-get install bubblewrap"
         if not shutil.which("prlimit"):
@@ -83,36 +83,43 @@ class Bubblewrap:
         with tempfile.TemporaryDirectory() as folder:
             line = Path(folder, "line")
             line.touch()
-            return _try(self.command(["/bin/sh", "-c", "exit 0"], Confinement(writable=Path(folder), line=line)))
+            return _try_command(
+                self.command(["/bin/sh", "-c", "exit 0"], Confinement(writable=Path(folder), line=line))
+            )
 
     def missing(self) -> str | None:
         """Why it does not work here; tried once by running it."""
-        return self._why_not
+        return self._unavailable_reason
 
     def command(self, argv: Sequence[str], confinement: Confinement) -> list[str]:
         """The bwrap command line. Start it with `confinement.environment` as its environment: values such as keys
         would else stand in a command line that every user of the machine can read. Any other variable is taken away.
         """
         return [
-            *expendable(),
+            *oom_first_command(),
             self._found or self._program,
-            *self._users,
+            *self._user_namespace_options,
             *_namespaces(confinement),
             *_root(),
             *_scratch(confinement),
-            *_line(confinement),
+            *_relay_mounts(confinement),
             *_mounts(confinement, self._readable),
             # /proc, because the kernel's settings in it are root's to write without any capability
             *("--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/"),
             *("--chdir", str(confinement.writable)),
-            *(word for name in foreign(confinement.environment) for word in ("--unsetenv", name)),
-            *("--", *limits(confinement), *(relayed(RELAY, LINE, "alone") if confinement.line else ()), *argv),
+            *(word for name in foreign_variables(confinement.environment) for word in ("--unsetenv", name)),
+            *(
+                "--",
+                *prlimit_command(confinement),
+                *(relay_command(RELAY_SCRIPT, PROXY_SOCKET, "alone") if confinement.line else ()),
+                *argv,
+            ),
         ]
 
 
-def relayed(script: Path, socket: Path, how: str) -> list[str]:
+def relay_command(script: Path, socket: Path, how: str) -> list[str]:
     """What stands before a command so that it finds its line: our relay, run by the Python that this node runs on."""
-    return [str(interpreter()), "-I", "-S", "-B", str(script), str(socket), str(LINE_PORT), how]
+    return [str(interpreter()), "-I", "-S", "-B", str(script), str(socket), str(PROXY_PORT), how]
 
 
 def interpreter() -> Path:
@@ -120,7 +127,7 @@ def interpreter() -> Path:
     return Path(getattr(sys, "_base_executable", None) or sys.executable).resolve()
 
 
-def python() -> list[Path]:
+def python_paths() -> list[Path]:
     """What of this node's Python a sandbox must show: its program, library and shared object, and no more of the
     folder that they lie in, which may be somebody's home.
     """
@@ -129,17 +136,17 @@ def python() -> list[Path]:
     return [path for path in dict.fromkeys((*kept, *sorted(shared))) if not path.is_relative_to("/usr")]
 
 
-def _line(confinement: Confinement) -> list[str]:
+def _relay_mounts(confinement: Confinement) -> list[str]:
     """The one line to the outside, and the relay to it. Connecting writes nothing: read-only is enough."""
     if not confinement.line:
         return []
-    shown = ((confinement.line, LINE), (Path(relay.__file__), RELAY))
+    shown = ((confinement.line, PROXY_SOCKET), (Path(relay.__file__), RELAY_SCRIPT))
     return [word for source, target in shown for word in ("--ro-bind", str(source), str(target))]
 
 
 def _mounts(confinement: Confinement, readable: Sequence[Path]) -> list[str]:
     """The folders that are shown, outer before inner, so that none hides another; of one path the strictest last."""
-    shown = (*readable, *confinement.readable, *(python() if confinement.line else ()))
+    shown = (*readable, *confinement.readable, *(python_paths() if confinement.line else ()))
     ways = (
         ("--ro-bind-try", shown),
         ("--bind", (*confinement.kept, confinement.writable)),
@@ -160,21 +167,21 @@ def _hidden(confinement: Confinement) -> Iterator[str]:
         if path.is_dir():
             yield from ("--tmpfs", str(path), "--remount-ro", str(path))
         elif path.exists():
-            yield from ("--ro-bind", str(NOTHING), str(path))
+            yield from ("--ro-bind", str(EMPTY_FILE), str(path))
 
 
-def foreign(allowed: Mapping[str, str]) -> list[str]:
+def foreign_variables(allowed: Mapping[str, str]) -> list[str]:
     """The variables of this process that a command must not see."""
-    return sorted(os.environ.keys() - allowed.keys() - {RUN_MARK})
+    return sorted(os.environ.keys() - allowed.keys() - {RUN_VARIABLE})
 
 
-def expendable() -> list[str]:
+def oom_first_command() -> list[str]:
     """What makes a command the first that dies when the machine runs out of memory, and not the node."""
     program = shutil.which("choom")
     return [program, "-n", "1000", "--"] if program else []
 
 
-def limits(confinement: Confinement) -> list[str]:
+def prlimit_command(confinement: Confinement) -> list[str]:
     """The prlimit prefix for a confinement.
 
     RLIMIT_DATA, not RLIMIT_AS: V8, Go and Java reserve many gigabytes of addresses that they never use, and die at
@@ -208,7 +215,7 @@ def _root() -> list[str]:
             words += ["--symlink", str(path.readlink()), str(path)]
         elif path.is_dir():
             words += ["--ro-bind", str(path), str(path)]
-    return words + _bind("--ro-bind-try", [path for glob in ETC for path in sorted(Path("/etc").glob(glob))])
+    return words + _bind("--ro-bind-try", [path for glob in SHOWN_ETC for path in sorted(Path("/etc").glob(glob))])
 
 
 def _scratch(confinement: Confinement) -> list[str]:
@@ -220,11 +227,11 @@ def _scratch(confinement: Confinement) -> list[str]:
     shares = {"/tmp": 2, "/dev/shm": 4}  # noqa: S108  # the sandbox's own ones
     if home.is_absolute() and home != Path("/") and home not in confinement.kept:
         shares[str(home)] = 4
-    sized = (word for path, share in shares.items() for word in (*_roof(confinement, share), "--tmpfs", path))
+    sized = (word for path, share in shares.items() for word in (*_size_limit(confinement, share), "--tmpfs", path))
     return ["--proc", "/proc", "--dev", "/dev", *sized, "--symlink", "/tmp", "/var/tmp"]  # noqa: S108
 
 
-def _roof(confinement: Confinement, share: int) -> tuple[str, ...]:
+def _size_limit(confinement: Confinement, share: int) -> tuple[str, ...]:
     sizes = [size for size in (confinement.file_mib, confinement.memory_mib // share) if size]
     return ("--size", str(min(sizes) * MIB)) if sizes else ()
 
@@ -233,7 +240,7 @@ def _bind(how: str, paths: Iterable[Path]) -> list[str]:
     return [word for path in paths for word in (how, str(path), str(path))]
 
 
-def _try(command: Sequence[str]) -> str | None:
+def _try_command(command: Sequence[str]) -> str | None:
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PROBE_SECONDS, check=False

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.adapters.sandbox import relay
-from orchestrator.adapters.sandbox.bubblewrap import expendable, foreign, limits, relayed
+from orchestrator.adapters.sandbox.bubblewrap import (
+    foreign_variables,
+    oom_first_command,
+    prlimit_command,
+    relay_command,
+)
 from orchestrator.core.ports.agent import Confinement
 
 LACKS = (
@@ -32,11 +37,11 @@ class NoSandbox:
         Its line is offered to it and nothing more: it can reach the network beside it. The line's port is another one
         for each run; the relay writes it into the environment and `argv`, not into files.
         """
-        line = relayed(Path(relay.__file__), confinement.line, "shared") if confinement.line else ()
+        line = relay_command(Path(relay.__file__), confinement.line, "shared") if confinement.line else ()
         dying = shutil.which("setpriv")  # prctl in a preexec function is not safe in a program with threads
-        bounds = limits(confinement) if shutil.which("prlimit") else []
-        scrubbed = [word for name in foreign(confinement.environment) for word in ("-u", name)]
+        bounds = prlimit_command(confinement) if shutil.which("prlimit") else []
+        scrubbed = [word for name in foreign_variables(confinement.environment) for word in ("-u", name)]
         clean = [shutil.which("env") or "env", *scrubbed]
         there = ["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(confinement.writable)]
         ends = [dying, "--pdeathsig", "KILL", "--"] if dying else []
-        return [*expendable(), *ends, *bounds, *clean, *there, *line, *argv]
+        return [*oom_first_command(), *ends, *bounds, *clean, *there, *line, *argv]

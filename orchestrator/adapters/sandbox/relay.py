@@ -17,8 +17,8 @@ import socket
 import sys
 from pathlib import Path
 
-CHUNK = 65536
-CONNECTIONS = 128
+CHUNK_BYTES = 65536
+MAX_CONNECTIONS = 128
 CONNECT_SECONDS = 5.0
 ADDRESS = "127.0.0.1"
 
@@ -32,7 +32,7 @@ class Flow:
 
     def read(self) -> None:
         """Takes what came. Raises OSError."""
-        self.held = self.source.recv(CHUNK)
+        self.held = self.source.recv(CHUNK_BYTES)
         self.ended = not self.held
         self.write()
 
@@ -45,7 +45,7 @@ class Flow:
             self.sink.shutdown(socket.SHUT_WR)
 
 
-class Pair:
+class ConnectionPair:
     """A connection of the program and its counterpart on the line."""
 
     def __init__(self, near: socket.socket, far: socket.socket) -> None:
@@ -98,7 +98,9 @@ class Relay:
             near, peer = self._listener.accept()
         except OSError:
             return
-        if self._pairs >= CONNECTIONS or (self._mine and not own(peer[1], self._listener.getsockname()[1])):
+        if self._pairs >= MAX_CONNECTIONS or (
+            self._mine and not is_own_connection(peer[1], self._listener.getsockname()[1])
+        ):
             near.close()
             return
         far = socket.socket(socket.AF_UNIX)
@@ -109,13 +111,13 @@ class Relay:
             near.close()
             far.close()
             return
-        pair = Pair(near, far)
+        pair = ConnectionPair(near, far)
         self._pairs += 1
         for each in (near, far):
             each.setblocking(False)
             self._watch.register(each, selectors.EVENT_READ, pair)
 
-    def _move(self, pair: Pair, side: socket.socket, events: int) -> None:
+    def _move(self, pair: ConnectionPair, side: socket.socket, events: int) -> None:
         sides = (pair.flows[0].source, pair.flows[0].sink)
         if sides[0].fileno() < 0:
             return  # closed by the other half of the same look
@@ -130,7 +132,7 @@ class Relay:
         for each in sides:
             self._wait(pair, each)
 
-    def _wait(self, pair: Pair, each: socket.socket) -> None:
+    def _wait(self, pair: ConnectionPair, each: socket.socket) -> None:
         wanted, waits = pair.wanted(each), each in self._watch.get_map()
         if wanted and waits:
             self._watch.modify(each, wanted, pair)
@@ -157,7 +159,7 @@ def connect(far: socket.socket, path: str) -> None:
         os.close(folder)
 
 
-def own(port: int, listening: int) -> bool:
+def is_own_connection(port: int, listening: int) -> bool:
     """Whether the connection from `port` is one of this user's: the kernel's table names its owner."""
     for row in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
         words = row.split()
@@ -166,7 +168,7 @@ def own(port: int, listening: int) -> bool:
     return False
 
 
-def leave_behind(listener: socket.socket, path: str, *, mine: bool) -> None:
+def daemonise(listener: socket.socket, path: str, *, mine: bool) -> None:
     """Starts the relay as no child of this process, which may become a program that waits for its children."""
     try:
         program: int | None = os.pidfd_open(os.getpid())
@@ -193,13 +195,13 @@ def main(words: list[str]) -> None:
     """Leaves the relay behind and becomes the program."""
     path, port, how, *argv = words
     mine = how == "shared"
-    listener = socket.create_server((ADDRESS, 0 if mine else int(port)), backlog=CONNECTIONS)
+    listener = socket.create_server((ADDRESS, 0 if mine else int(port)), backlog=MAX_CONNECTIONS)
     environment = dict(os.environ)
     if mine:
         said, meant = f"{ADDRESS}:{port}", f"{ADDRESS}:{listener.getsockname()[1]}"
         environment = {name: value.replace(said, meant) for name, value in environment.items()}
         argv = [word.replace(said, meant) for word in argv]
-    leave_behind(listener, path, mine=mine)
+    daemonise(listener, path, mine=mine)
     try:
         os.execvpe(argv[0], argv, environment)  # noqa: S606  # no shell is wanted
     except OSError as error:

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import jwt
 
-from orchestrator.api.auth.tokens import Caller, Kind
+from orchestrator.api.auth.tokens import Caller, CallerKind
 from orchestrator.core.errors import Refused, WrongSetting
 
-LASTS = timedelta(hours=1)
+LIFETIME = timedelta(hours=1)
 AUDIENCE = "shiftbook-ops"
 ALGORITHM = "HS256"
-REQUIRED = ["iss", "aud", "sub", "iat", "exp", "by"]
+REQUIRED_CLAIMS = ["iss", "aud", "sub", "iat", "exp", "by"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class JwtOpsTokens:
         """A token for the caller and when it ends. Raises Refused, and WrongSetting for a key that others can read."""
         if not self.issues:
             raise Refused("only headquarters issues ops tokens (FACTORY_ROLE=HEADQUARTERS)")
-        if caller.kind is Kind.OPS:
+        if caller.kind is CallerKind.OPS:
             raise Refused("an ops token cannot ask for another: that would never end")
         begun = self.now().astimezone(UTC).replace(microsecond=0)
         claims = {
@@ -45,11 +45,11 @@ class JwtOpsTokens:
             "aud": AUDIENCE,
             "sub": caller.name,
             "iat": begun,
-            "exp": begun + LASTS,
+            "exp": begun + LIFETIME,
             "jti": secrets.token_hex(8),
             "by": caller.digest,
         }
-        return jwt.encode(claims, self._key(), algorithm=ALGORITHM), begun + LASTS
+        return jwt.encode(claims, self._key(), algorithm=ALGORITHM), begun + LIFETIME
 
     def read(self, text: str) -> Caller | None:
         """Whom a token of ours names; None for any other, and for one that has ended."""
@@ -62,7 +62,11 @@ class JwtOpsTokens:
                 algorithms=[ALGORITHM],
                 audience=AUDIENCE,
                 issuer=self.node,
-                options={"require": REQUIRED, "verify_exp": False, "verify_iat": False},  # by our own clock, below
+                options={
+                    "require": REQUIRED_CLAIMS,
+                    "verify_exp": False,
+                    "verify_iat": False,
+                },  # by our own clock, below
             )
         except jwt.InvalidTokenError:
             return None
@@ -70,7 +74,7 @@ class JwtOpsTokens:
             return None
         if not claims["iat"] <= self.now().timestamp() < claims["exp"]:
             return None
-        return Caller(name=claims["sub"], scopes=frozenset({"ops"}), kind=Kind.OPS, digest=claims["by"])
+        return Caller(name=claims["sub"], scopes=frozenset({"ops"}), kind=CallerKind.OPS, digest=claims["by"])
 
     def _key(self) -> bytes:
         if not self.key_file.exists():

@@ -18,14 +18,14 @@ from typing import Protocol
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.core.ports.storage import TokenRow, Tokens
 
-PREFIX = "sbk_"
+TOKEN_PREFIX = "sbk_"  # noqa: S105  # a mark, no token
 """What every token begins with, so that scanners for leaked secrets find it."""
 SCOPES = frozenset({"chat", "sync", "ops", "missions", "approvals", "git", "git:read"})
-FRESH = timedelta(minutes=1)
+TOUCH_INTERVAL = timedelta(minutes=1)
 """How exactly it is noted when a token was used last: once a minute is enough, and spares the database."""
 
 
-class Kind(StrEnum):
+class CallerKind(StrEnum):
     """How a caller was let in."""
 
     TOKEN = "token"  # noqa: S105  # the word, not a secret
@@ -39,7 +39,7 @@ class Caller:
 
     name: str
     scopes: frozenset[str]
-    kind: Kind
+    kind: CallerKind
     digest: str = ""
     """The digest of the token behind it; empty for a program on this machine."""
 
@@ -49,7 +49,7 @@ class Caller:
         return self.digest or self.kind.value
 
 
-LOCAL = Caller(name="local", scopes=SCOPES, kind=Kind.LOCAL)
+LOCAL_CALLER = Caller(name="local", scopes=SCOPES, kind=CallerKind.LOCAL)
 """A program on this machine, where no token has been made yet."""
 
 
@@ -75,7 +75,7 @@ def mint(tokens: Tokens, name: str, scopes: Iterable[str], *, expires: datetime 
         raise WrongSetting("NAME", "a token needs a name of printable characters")
     if not wanted or wanted - SCOPES:
         raise WrongSetting("--scope", f"one or more of {', '.join(sorted(SCOPES))}")
-    secret = PREFIX + secrets.token_urlsafe(32)
+    secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
     return secret, tokens.add(name, digest(secret), wanted, expires)
 
 
@@ -85,13 +85,13 @@ def revoke(tokens: Tokens, name: str) -> None:
         raise NotFound(f"no token {name!r} is in force: `shiftbook token list` shows them")
 
 
-def anyone(tokens: Tokens, now: datetime) -> bool:
+def any_token_in_force(tokens: Tokens, now: datetime) -> bool:
     """Whether somebody could come in by a token now."""
     return any(row.revoked is None and (row.expires is None or now < row.expires) for row in tokens.listing())
 
 
 @dataclass(frozen=True, kw_only=True)
-class Doorkeeper:
+class Authenticator:
     """Tells who comes, by what they show."""
 
     tokens: Tokens
@@ -100,8 +100,8 @@ class Doorkeeper:
 
     def who(self, secret: str) -> Caller | None:
         """Whom a bearer token names; None when it names nobody (any more). Raises what the store raises."""
-        if secret.startswith(PREFIX):
-            return self._holder(digest(secret))
+        if secret.startswith(TOKEN_PREFIX):
+            return self._token_caller(digest(secret))
         found = self.ops.read(secret) if self.ops else None
         if found is None or not found.digest:
             return found
@@ -114,14 +114,14 @@ class Doorkeeper:
         expired = row.expires is not None and self.now() >= row.expires
         return None if expired or row.revoked is not None else row
 
-    def _holder(self, key: str) -> Caller | None:
+    def _token_caller(self, key: str) -> Caller | None:
         row = self._row(key)
         if row is None:
             return None
         now = self.now()
-        if row.used is None or now - row.used >= FRESH:
+        if row.used is None or now - row.used >= TOUCH_INTERVAL:
             self.tokens.touch(key, now)
-        return Caller(name=row.name, scopes=row.scopes, kind=Kind.TOKEN, digest=key)
+        return Caller(name=row.name, scopes=row.scopes, kind=CallerKind.TOKEN, digest=key)
 
     def closed(self) -> bool:
         """Whether tokens have been made, so that programs on this machine need one too. An expired one counts."""

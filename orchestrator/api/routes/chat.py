@@ -13,29 +13,29 @@ from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import ServiceUnavailable
 
 from orchestrator.api.web.auth_gate import needs
-from orchestrator.api.web.context import House, house
-from orchestrator.api.web.metrics import KEY as METRICS
+from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.metrics import METRICS_KEY as METRICS
 from orchestrator.api.web.metrics import metrics
 from orchestrator.api.web.problems import Problem
-from orchestrator.api.web.streaming import Work, spoken, sse, waited
-from orchestrator.app.chat_factory import Chatroom
-from orchestrator.chat.tools.toolbox import NAMES
-from orchestrator.chat.values import Event, Request
+from orchestrator.api.web.streaming import StreamWork, sse, stream_answer, wait_for_answer
+from orchestrator.app.chat_factory import ChatRuntime
+from orchestrator.chat.tools.toolbox import TOOL_NAMES
+from orchestrator.chat.values import AnswerEvent, ChatRequest
 from orchestrator.core.errors import NotFound
 from orchestrator.core.ports.agent import Stop
-from orchestrator.core.ports.storage import Conversation, Turn
+from orchestrator.core.ports.storage import Conversation, ConversationTurn
 
-HOPS = "X-Shiftbook-Hops"
+HOPS_HEADER = "X-Shiftbook-Hops"
 """Says that another node asks: this one must not ask a third."""
-ID = r"^[A-Za-z0-9._:-]{1,100}$"
+DEVICE_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,100}$"
 
 
-class Ask(BaseModel):
+class ChatRequestBody(BaseModel):
     """One message."""
 
     model_config = ConfigDict(extra="forbid")
     message: str = Field(min_length=1, max_length=200_000)
-    device_id: str = Field(pattern=ID, description="Which device it comes from")
+    device_id: str = Field(pattern=DEVICE_ID_PATTERN, description="Which device it comes from")
     conversation_id: str = Field("", max_length=100, description="The conversation to go on with; empty: a new one")
     project: str = Field("", max_length=100, description="A project of the fleet; only for a new conversation")
     model: str = Field("", max_length=200, description="A model, a backend, or `backend/model`; empty: the node's")
@@ -45,7 +45,7 @@ class Ask(BaseModel):
     match: bool = Field(True, description="Look for the project that a new conversation means if it names none")
 
 
-class Told(BaseModel):
+class ChatAnswerBody(BaseModel):
     """An answer, with who gave it, from what, and what it took."""
 
     conversation_id: str
@@ -67,7 +67,7 @@ class Told(BaseModel):
     repeated: bool
 
 
-class Talk(BaseModel):
+class ConversationSummary(BaseModel):
     """A conversation without its turns."""
 
     id: str
@@ -79,14 +79,14 @@ class Talk(BaseModel):
     turns: int
 
 
-class Talks(BaseModel):
+class ConversationList(BaseModel):
     """Conversations, newest first. `next` goes into `before` for more."""
 
-    conversations: list[Talk]
+    conversations: list[ConversationSummary]
     next: str = ""
 
 
-class Said(BaseModel):
+class ConversationMessage(BaseModel):
     """One turn."""
 
     seq: int
@@ -97,13 +97,13 @@ class Said(BaseModel):
     answer: dict[str, Any] = Field(default_factory=dict, description="Of an answer: as it was told")
 
 
-class WholeTalk(Talk):
+class ConversationDetail(ConversationSummary):
     """A conversation with a page of its turns."""
 
-    messages: list[Said]
+    messages: list[ConversationMessage]
 
 
-class Listing(BaseModel):
+class ConversationQuery(BaseModel):
     """Which conversations."""
 
     device_id: str = Field("", max_length=100)
@@ -112,20 +112,20 @@ class Listing(BaseModel):
     before: str = Field("", max_length=300)
 
 
-class TalkPath(BaseModel):
+class ChatConversationPath(BaseModel):
     """A conversation's id."""
 
     conversation_id: str = Field(max_length=100)
 
 
-class Page(BaseModel):
+class TurnsQuery(BaseModel):
     """Which turns."""
 
     after: int = Field(0, ge=0, le=2**31 - 1, description="Turns that come after this one")
     limit: int = Field(200, ge=1, le=500)
 
 
-class Question(BaseModel):
+class PendingApproval(BaseModel):
     """A call of a tool that waits for a person's word."""
 
     id: str
@@ -135,103 +135,117 @@ class Question(BaseModel):
     when: str
 
 
-class Questions(BaseModel):
+class PendingApprovals(BaseModel):
     """What waits."""
 
-    approvals: list[Question]
+    approvals: list[PendingApproval]
 
 
-class QuestionPath(BaseModel):
+class ApprovalPath(BaseModel):
     """A question's id."""
 
     approval_id: str = Field(max_length=100)
 
 
-class Word(BaseModel):
+class ApprovalDecision(BaseModel):
     """A person's word."""
 
     model_config = ConfigDict(extra="forbid")
     allow: bool
 
 
-BUSY: Any = {409: Problem}
+BUSY_RESPONSE: Any = {409: Problem}
 
 
-def room() -> Chatroom:
+def current_chats() -> ChatRuntime:
     """The chats of this node. Raises ServiceUnavailable where it has none."""
-    found = house().chats
+    found = app_services().chats
     if found is None:
         raise ServiceUnavailable("this node holds no chats")
     return found
 
 
-def counted(model: str, backend: str, tokens: int) -> None:
+def count_generated_tokens(model: str, backend: str, tokens: int) -> None:
     """Adds what was generated to the numbers of this app."""
     metrics().tokens.labels(model, backend).inc(tokens)
 
 
-def blueprint(doors: House) -> APIBlueprint:
+def blueprint(doors: AppServices) -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("chat", __name__)
     if doors.chats is not None:
-        gates = doors.chats.gates
+        gates = doors.chats.queues
         routes.record_once(lambda setup: setup.app.extensions[METRICS].queue.set_function(lambda: gates.waiting))
 
-    @routes.post("/chat", summary="Answers a message", responses={200: Told, **BUSY})
+    @routes.post("/chat", summary="Answers a message", responses={200: ChatAnswerBody, **BUSY_RESPONSE})
     @needs("chat")
-    def chat(body: Ask) -> Response:
-        asked = _request(body)
-        answer = waited(lambda stop: room().chat.answer(asked, lambda event: None, stop))
-        counted(answer.usage.model, answer.usage.backend, 0 if answer.repeated else answer.usage.tokens_out)
+    def chat(body: ChatRequestBody) -> Response:
+        asked = _chat_request(body)
+        answer = wait_for_answer(lambda stop: current_chats().chat.answer(asked, lambda event: None, stop))
+        count_generated_tokens(
+            answer.usage.model, answer.usage.backend, 0 if answer.repeated else answer.usage.tokens_out
+        )
         return jsonify(answer.json())
 
-    @routes.post("/chat/stream", summary="Answers a message, as it is made", responses={200: _STREAM, **BUSY})
+    @routes.post("/chat/stream", summary="Answers a message, as it is made", responses={200: _STREAM, **BUSY_RESPONSE})
     @needs("chat")
-    def stream(body: Ask) -> Response:
+    def stream(body: ChatRequestBody) -> Response:
         """Server-sent events: start, position, token, tool, approval, usage, done, error; `: ping` in between."""
-        return spoken(_begin(room(), _request(body)), _render)
+        return stream_answer(_begin(current_chats(), _chat_request(body)), _render)
 
-    @routes.get("/chat/conversations", summary="The conversations, newest first", responses={200: Talks})
+    @routes.get("/chat/conversations", summary="The conversations, newest first", responses={200: ConversationList})
     @needs("chat")
-    def conversations(query: Listing) -> Response:
-        found = room().stores.conversations.listing(
+    def conversations(query: ConversationQuery) -> Response:
+        found = current_chats().stores.conversations.listing(
             device=query.device_id, project=query.project, limit=query.limit, before=query.before
         )
         more = found[-1].cursor if len(found) == query.limit else ""
-        return jsonify(Talks(conversations=[_talk(each) for each in found], next=more).model_dump(mode="json"))
+        return jsonify(
+            ConversationList(conversations=[_conversation_summary(each) for each in found], next=more).model_dump(
+                mode="json"
+            )
+        )
 
-    @routes.get("/chat/conversations/<conversation_id>", summary="One conversation", responses={200: WholeTalk})
+    @routes.get(
+        "/chat/conversations/<conversation_id>", summary="One conversation", responses={200: ConversationDetail}
+    )
     @needs("chat")
-    def conversation(path: TalkPath, query: Page) -> Response:
-        kept = room().stores.conversations
+    def conversation(path: ChatConversationPath, query: TurnsQuery) -> Response:
+        kept = current_chats().stores.conversations
         found = kept.get(path.conversation_id)
         turns = kept.turns(path.conversation_id, after_seq=query.after, limit=query.limit)
-        whole = WholeTalk(**_talk(found).model_dump(), messages=[_said(turn) for turn in turns])
+        whole = ConversationDetail(
+            **_conversation_summary(found).model_dump(), messages=[_conversation_turn(turn) for turn in turns]
+        )
         return jsonify(whole.model_dump(mode="json"))
 
     @routes.delete(
-        "/chat/conversations/<conversation_id>", summary="Takes a conversation out", responses={204: None, **BUSY}
+        "/chat/conversations/<conversation_id>",
+        summary="Takes a conversation out",
+        responses={204: None, **BUSY_RESPONSE},
     )
     @needs("chat")
-    def delete(path: TalkPath) -> Response:
+    def delete(path: ChatConversationPath) -> Response:
         """With its turns, its workspace and what the model had read of it."""
-        if not room().forget(path.conversation_id):
+        if not current_chats().forget(path.conversation_id):
             raise NotFound("no such conversation")
         return Response(status=204)
 
-    @routes.get("/chat/approvals", summary="What waits for a person's word", responses={200: Questions})
+    @routes.get("/chat/approvals", summary="What waits for a person's word", responses={200: PendingApprovals})
     @needs("chat")
     def approvals() -> Response:
-        waiting = [Question(**asdict(each)) for each in room().chat.approvals.waiting()]
-        return jsonify(Questions(approvals=waiting).model_dump(mode="json"))
+        waiting = [PendingApproval(**asdict(each)) for each in current_chats().chat.approvals.waiting()]
+        return jsonify(PendingApprovals(approvals=waiting).model_dump(mode="json"))
 
     @routes.post(
-        "/chat/approvals/<approval_id>", summary="A person's word on a call", responses={200: Question, **BUSY}
+        "/chat/approvals/<approval_id>",
+        summary="A person's word on a call",
+        responses={200: PendingApproval, **BUSY_RESPONSE},
     )
     @needs("chat")
-    def approve(path: QuestionPath, body: Word) -> Response:
+    def approve(path: ApprovalPath, body: ApprovalDecision) -> Response:
         """Decides once; a second word is 409."""
-        return jsonify(asdict(room().chat.approvals.decide(path.approval_id, allow=body.allow)))
+        return jsonify(asdict(current_chats().chat.approvals.decide(path.approval_id, allow=body.allow)))
 
     return routes
 
@@ -239,15 +253,15 @@ def blueprint(doors: House) -> APIBlueprint:
 _STREAM: Any = {"description": "A stream of events", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
 
 
-def _render(event: Event) -> Iterator[str]:
+def _render(event: AnswerEvent) -> Iterator[str]:
     if event.kind == "done" and not event.data["repeated"]:
-        counted(event.data["model"], event.data["backend"], event.data["usage"]["tokens_out"])
+        count_generated_tokens(event.data["model"], event.data["backend"], event.data["usage"]["tokens_out"])
     yield sse(event.kind, event.data)
 
 
-def _request(body: Ask) -> Request:
-    tools = NAMES if body.tools is True else tuple(body.tools or ())
-    return Request(
+def _chat_request(body: ChatRequestBody) -> ChatRequest:
+    tools = TOOL_NAMES if body.tools is True else tuple(body.tools or ())
+    return ChatRequest(
         message=body.message,
         device=body.device_id,
         conversation=body.conversation_id,
@@ -255,27 +269,27 @@ def _request(body: Ask) -> Request:
         model=body.model,
         tools=tools,
         key=body.idempotency_key or request.headers.get("Idempotency-Key", "")[:100],
-        peers=not request.headers.get(HOPS),
+        peers=not request.headers.get(HOPS_HEADER),
         trim=body.trim,
         match=body.match,
     )
 
 
-def _begin(chats: Chatroom, asked: Request) -> Any:
-    def begin(stop: Stop) -> Work:
+def _begin(chats: ChatRuntime, asked: ChatRequest) -> Any:
+    def begin(stop: Stop) -> StreamWork:
         prepared = chats.chat.prepare(asked, stop)
         return lambda hear, ended: chats.chat.run(prepared, hear, ended)
 
     return begin
 
 
-def _talk(each: Conversation) -> Talk:
-    return Talk(**asdict(each))
+def _conversation_summary(each: Conversation) -> ConversationSummary:
+    return ConversationSummary(**asdict(each))
 
 
-def _said(turn: Turn) -> Said:
+def _conversation_turn(turn: ConversationTurn) -> ConversationMessage:
     told = cast(Mapping[str, Any], turn.trace.get("answer", {}))
-    return Said(
+    return ConversationMessage(
         seq=turn.seq,
         role=turn.role,
         content=turn.content,

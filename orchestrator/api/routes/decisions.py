@@ -11,27 +11,29 @@ from flask import Response, jsonify
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
-from missions.fields import COMMENT_ROOF
+from missions.fields import MAX_COMMENT_CHARS
 from missions.mission import slug
 from orchestrator.api.web.auth_gate import caller, needs
-from orchestrator.api.web.context import House, house
+from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.api.web.problems import Problem
 from orchestrator.node import wakeups
 from orchestrator.workflow.approval.decide import Approval
 
 
-class JudgedPath(BaseModel):
+class DecisionPath(BaseModel):
     """A mission's name."""
 
     name: str = Field(max_length=200)
 
 
-class Judgement(BaseModel):
+class DecisionBody(BaseModel):
     """A person's word on a result. `commit` is what they looked at: if the result is another one by now, 409."""
 
     model_config = ConfigDict(extra="forbid")
     state: Literal["approved", "rejected"]
-    comment: str = Field("", max_length=COMMENT_ROOF, description="A rejection needs one: the next attempt reads it")
+    comment: str = Field(
+        "", max_length=MAX_COMMENT_CHARS, description="A rejection needs one: the next attempt reads it"
+    )
     on_approval: Literal["", "merge", "push", "nothing"] = Field("", description="Empty: what the project says")
     commit: str = Field("", max_length=40)
 
@@ -64,7 +66,7 @@ class AgentStanding(BaseModel):
     missions: list[str]
 
 
-class WhyReasons(BaseModel):
+class MissionExplanation(BaseModel):
     """Why a mission is where it is."""
 
     mission: str
@@ -74,41 +76,41 @@ class WhyReasons(BaseModel):
     tools: list[str] | None = None
 
 
-DECIDED: Any = {200: MissionDecision, 409: Problem}
+DECISION_RESPONSES: Any = {200: MissionDecision, 409: Problem}
 
 
 @contextmanager
-def door() -> Iterator[Approval]:
+def open_approval() -> Iterator[Approval]:
     """The door; a project's server is left to the nodes, so that no request waits for it."""
-    fleet = replace(house().fleet(), cache=None)
+    fleet = replace(app_services().fleet(), cache=None)
     try:
         yield fleet.approval
     finally:
         fleet.bus.remote.close()
 
 
-def blueprint(_: House) -> APIBlueprint:
+def blueprint(_: AppServices) -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("decisions", __name__, url_prefix="/api/v1/missions")
 
-    @routes.get("/<name>/approval", summary="Each rule that fired for a mission", responses={200: WhyReasons})
+    @routes.get("/<name>/approval", summary="Each rule that fired for a mission", responses={200: MissionExplanation})
     @needs("approvals", "missions", "ops")
-    def reasons(path: JudgedPath) -> Response:
-        with door() as asked:
+    def reasons(path: DecisionPath) -> Response:
+        with open_approval() as asked:
             told = asked.why(slug(path.name)).json()
-        return jsonify(WhyReasons.model_validate(told, strict=False).model_dump(mode="json"))
+        return jsonify(MissionExplanation.model_validate(told, strict=False).model_dump(mode="json"))
 
-    @routes.put("/<name>/approval", summary="Approves or rejects a result, once", responses=DECIDED)
+    @routes.put("/<name>/approval", summary="Approves or rejects a result, once", responses=DECISION_RESPONSES)
     @needs("approvals", "ops")
-    def decide(path: JudgedPath, body: Judgement) -> Response:
+    def decide(path: DecisionPath, body: DecisionBody) -> Response:
         """Signed by this node's person, who must have the right; the caller is named beside. A second word is 409."""
         name, by = slug(path.name), f"{caller().name} over HTTP"
-        with door() as asked:
+        with open_approval() as asked:
             if body.state == "rejected":
                 said = asked.reject(name, body.comment, commit=body.commit, by=by)
             else:
                 said = asked.approve(name, how=body.on_approval, comment=body.comment, commit=body.commit, by=by)
-        wakeups.nudge(house().settings.home)  # this machine's node does the rest
+        wakeups.nudge(app_services().settings.home)  # this machine's node does the rest
         told = MissionDecision(mission=name, state=body.state, by=said.by, on_approval=said.how)
         return jsonify(told.model_dump(mode="json"))
 

@@ -11,8 +11,8 @@ from flask_openapi.openapi import OpenAPI
 
 from orchestrator.api.web import docs_page
 from orchestrator.api.web.auth_gate import Need, need_of, needs, served
-from orchestrator.api.web.context import House, house
-from orchestrator.api.web.problems import TYPE
+from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.problems import PROBLEM_TYPE
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 SCHEMES = {
@@ -25,29 +25,29 @@ SCHEMES = {
 }
 
 
-def blueprint(_: House) -> APIBlueprint:
+def blueprint(_: AppServices) -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("description", __name__, doc_ui=False)
 
     @routes.get("/openapi.json")
     @needs("open")
     def openapi() -> Response:
-        return jsonify(described(cast(OpenAPI, current_app)))
+        return jsonify(openapi_document(cast(OpenAPI, current_app)))
 
     @routes.get("/docs")
     @needs("open")
     def docs() -> Response:
-        page = Response(docs_page.page(described(cast(OpenAPI, current_app)), node=house().settings.node))
+        page = Response(docs_page.page(openapi_document(cast(OpenAPI, current_app)), node=app_services().settings.node))
         page.headers["Content-Security-Policy"] = docs_page.POLICY
         return page
 
     return routes
 
 
-def described(app: OpenAPI) -> dict[str, Any]:
+def openapi_document(app: OpenAPI) -> dict[str, Any]:
     """The description of the routes that this node's role serves, with what the gate may answer for each."""
     settings = app.extensions["shiftbook"].settings
-    needed = _needs(app)
+    needed = _needs_by_operation(app)
     said: dict[str, Any] = {**app.api_doc, "paths": {}}
     for path, item in app.api_doc["paths"].items():
         kept = {
@@ -60,12 +60,14 @@ def described(app: OpenAPI) -> dict[str, Any]:
             said["paths"][path] = kept
     components = said.get("components", {})
     said["components"] = {**components, "securitySchemes": SCHEMES}
-    said["components"]["schemas"] = {name: _hoisted(schema) for name, schema in components["schemas"].items()}
+    said["components"]["schemas"] = {
+        name: _without_definitions(schema) for name, schema in components["schemas"].items()
+    }
     said["servers"] = [{"url": "/"}]
     return said
 
 
-def _needs(app: OpenAPI) -> dict[tuple[str, str], Need]:
+def _needs_by_operation(app: OpenAPI) -> dict[tuple[str, str], Need]:
     """What each operation asks for, by path and method as the description writes them."""
     found = {}
     for rule in app.url_map.iter_rules():
@@ -107,7 +109,7 @@ def _as_sent(answer: dict[str, Any]) -> dict[str, Any]:
     content = {}
     for kind, media in answer.get("content", {}).items():
         if media.get("schema") == PROBLEM:
-            kind = TYPE
+            kind = PROBLEM_TYPE
         content[kind] = {} if kind == "text/event-stream" else media
     return {**answer, "content": content} if content else answer
 
@@ -115,13 +117,13 @@ def _as_sent(answer: dict[str, Any]) -> dict[str, Any]:
 def _problem(status: int) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "description": HTTPStatus(status).phrase,
-        "content": {TYPE: {"schema": PROBLEM}},
+        "content": {PROBLEM_TYPE: {"schema": PROBLEM}},
     }
     if status in {429, 503}:
         answer["headers"] = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "string"}}}
     return answer
 
 
-def _hoisted(schema: dict[str, Any]) -> dict[str, Any]:
+def _without_definitions(schema: dict[str, Any]) -> dict[str, Any]:
     """A schema without the definitions that stand beside it already."""
     return {name: value for name, value in schema.items() if name != "$defs"}

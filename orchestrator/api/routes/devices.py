@@ -12,21 +12,21 @@ from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import ServiceUnavailable
 
 from orchestrator.api.web.auth_gate import needs
-from orchestrator.api.web.context import House, house
+from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.core.ports.storage import Stores
 
-ID = r"^[A-Za-z0-9._:-]{1,100}$"
+DEVICE_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,100}$"
 
 
-class Report(BaseModel):
+class DeviceReport(BaseModel):
     """What a device says of itself: any JSON object."""
 
     model_config = ConfigDict(extra="forbid")
-    device_id: str = Field(pattern=ID)
+    device_id: str = Field(pattern=DEVICE_ID_PATTERN)
     state: dict[str, Any]
 
 
-class State(BaseModel):
+class ReportedDeviceState(BaseModel):
     """One report. `seq` counts a device's reports from 1."""
 
     device: str
@@ -35,10 +35,10 @@ class State(BaseModel):
     when: datetime
 
 
-class History(BaseModel):
+class DeviceHistory(BaseModel):
     """Reports, newest first. `next` goes into `before` for older ones."""
 
-    states: list[State]
+    states: list[ReportedDeviceState]
     next: int | None = None
 
 
@@ -48,37 +48,39 @@ class DevicePath(BaseModel):
     device_id: str = Field(max_length=100)
 
 
-class Older(BaseModel):
+class DeviceHistoryQuery(BaseModel):
     """Which reports."""
 
     limit: int = Field(50, ge=1, le=500)
     before: int | None = Field(None, ge=1, le=2**31 - 1)
 
 
-def stores() -> Stores:
+def current_stores() -> Stores:
     """This node's stores. Raises ServiceUnavailable where it has none."""
-    found = house().stores
+    found = app_services().stores
     if found is None:
         raise ServiceUnavailable("this node keeps nothing of devices")
     return found
 
 
-def blueprint(_: House) -> APIBlueprint:
+def blueprint(_: AppServices) -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("devices", __name__)
 
-    @routes.post("/device/state", summary="A device says how it is", responses={201: State})
+    @routes.post("/device/state", summary="A device says how it is", responses={201: ReportedDeviceState})
     @needs("sync", "chat")
-    def report(body: Report) -> tuple[Response, int]:
-        kept = stores().devices.put_state(body.device_id, body.state, house().now())
-        return jsonify(State(**asdict(kept)).model_dump(mode="json")), 201
+    def report(body: DeviceReport) -> tuple[Response, int]:
+        kept = current_stores().devices.put_state(body.device_id, body.state, app_services().now())
+        return jsonify(ReportedDeviceState(**asdict(kept)).model_dump(mode="json")), 201
 
-    @routes.get("/device/<device_id>/history", summary="What a device said, newest first", responses={200: History})
+    @routes.get(
+        "/device/<device_id>/history", summary="What a device said, newest first", responses={200: DeviceHistory}
+    )
     @needs("sync", "chat")
-    def history(path: DevicePath, query: Older) -> Response:
-        found = stores().devices.history(path.device_id, limit=query.limit, before=query.before)
+    def history(path: DevicePath, query: DeviceHistoryQuery) -> Response:
+        found = current_stores().devices.history(path.device_id, limit=query.limit, before=query.before)
         more = found[-1].seq if len(found) == query.limit and found[-1].seq > 1 else None
-        states = [State(**asdict(each)) for each in found]
-        return jsonify(History(states=states, next=more).model_dump(mode="json"))
+        states = [ReportedDeviceState(**asdict(each)) for each in found]
+        return jsonify(DeviceHistory(states=states, next=more).model_dump(mode="json"))
 
     return routes

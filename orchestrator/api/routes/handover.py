@@ -9,12 +9,12 @@ from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import Forbidden, ServiceUnavailable
 
-from orchestrator.api.routes.chat import ID, room
+from orchestrator.api.routes.chat import DEVICE_ID_PATTERN, current_chats
 from orchestrator.api.routes.orders import MissionPath
 from orchestrator.api.web.auth_gate import caller, needs
-from orchestrator.api.web.context import House, house
-from orchestrator.app.chat_factory import exchange
-from orchestrator.chat.handover.exchange import Exchange
+from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.app.chat_factory import open_handover
+from orchestrator.chat.handover.exchange import HandoverService
 
 
 class ConversationPath(BaseModel):
@@ -23,7 +23,7 @@ class ConversationPath(BaseModel):
     conversation_id: str = Field(max_length=100)
 
 
-class Asked(BaseModel):
+class MissionFromChatBody(BaseModel):
     """What the mission shall be; what is left out follows from the chat."""
 
     model_config = ConfigDict(extra="forbid")
@@ -35,7 +35,7 @@ class Asked(BaseModel):
     priority: int | None = Field(None, ge=0, le=9)
 
 
-class Became(BaseModel):
+class MissionFromChatCreated(BaseModel):
     """The mission that a chat became, and the files that it starts from."""
 
     name: str
@@ -44,14 +44,14 @@ class Became(BaseModel):
     files: list[str]
 
 
-class Takes(BaseModel):
+class TakeoverBody(BaseModel):
     """Who takes it over."""
 
     model_config = ConfigDict(extra="forbid")
-    device_id: str = Field(pattern=ID, description="Which device it will be talked on first")
+    device_id: str = Field(pattern=DEVICE_ID_PATTERN, description="Which device it will be talked on first")
 
 
-class TakenOver(BaseModel):
+class TakeoverChat(BaseModel):
     """The chat in which a mission goes on. `node` is where it lives; `resumed`: it was there already."""
 
     conversation: str
@@ -62,37 +62,41 @@ class TakenOver(BaseModel):
     node: str
 
 
-def blueprint(_: House) -> APIBlueprint:
+def blueprint(_: AppServices) -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("handover", __name__)
 
     @routes.post(
-        "/api/v1/conversations/<conversation_id>/mission", summary="Makes a mission of a chat", responses={200: Became}
+        "/api/v1/conversations/<conversation_id>/mission",
+        summary="Makes a mission of a chat",
+        responses={200: MissionFromChatCreated},
     )
     @needs("missions")
-    def mission(path: ConversationPath, body: Asked) -> Response:
+    def mission(path: ConversationPath, body: MissionFromChatBody) -> Response:
         """Its text is made of the chat, without a model; what the chat changed is what it starts from."""
-        room()
+        current_chats()
         fields = body.model_dump(exclude={"name"})
-        filed = _exchange().file(path.conversation_id, fields, name=body.name, by=caller().name)
+        filed = _handover_service().file(path.conversation_id, fields, name=body.name, by=caller().name)
         return jsonify(asdict(filed))
 
-    @routes.post("/api/v1/missions/<name>/chat", summary="Takes a mission over as a chat", responses={200: TakenOver})
+    @routes.post(
+        "/api/v1/missions/<name>/chat", summary="Takes a mission over as a chat", responses={200: TakeoverChat}
+    )
     @needs("missions")
-    def chat(path: MissionPath, body: Takes) -> Response:
+    def chat(path: MissionPath, body: TakeoverBody) -> Response:
         """What runs is paused first, which takes seconds. The chat is at this node, with the mission's work."""
-        room()
-        made = _exchange().take_over(path.name, device=body.device_id)
-        return jsonify(asdict(made) | {"node": house().settings.node})
+        current_chats()
+        made = _handover_service().take_over(path.name, device=body.device_id)
+        return jsonify(asdict(made) | {"node": app_services().settings.node})
 
     return routes
 
 
-def _exchange() -> Exchange:
+def _handover_service() -> HandoverService:
     """For a caller that may read chats, too: a mission tells what was said in one."""
     if "chat" not in caller().scopes:
         raise Forbidden("this takes a token with the scopes missions and chat")
-    found = house()
+    found = app_services()
     if found.stores is None:
         raise ServiceUnavailable("this node keeps no conversations")
-    return exchange(found.settings, found.stores, found.fleet())
+    return open_handover(found.settings, found.stores, found.fleet())

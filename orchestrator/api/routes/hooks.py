@@ -10,32 +10,32 @@ from flask_openapi.blueprint import APIBlueprint
 from werkzeug.exceptions import Forbidden, TooManyRequests
 
 from orchestrator.api.web.auth_gate import needs
-from orchestrator.api.web.context import House
-from orchestrator.api.web.rate_limit import Allowance
+from orchestrator.api.web.context import AppServices
+from orchestrator.api.web.rate_limit import RateLimiter
 from orchestrator.node import wakeups
 
-BODY_BYTES = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 """Of a webhook. It is not read for what it says, only to check who signed it."""
-A_MINUTE = 60
+CALLS_PER_MINUTE = 60
 """Calls that are answered, from each address: a nudge costs a fetch."""
 
 
-def blueprint(doors: House) -> APIBlueprint:
+def blueprint(doors: AppServices) -> APIBlueprint:
     """The routes of this noun; none without a secret."""
     routes = APIBlueprint("hooks", __name__)
     secret = doors.settings.hook_secret.get_secret_value().encode()
     if not secret:
         return routes
-    allowance = Allowance(A_MINUTE, time.monotonic)
+    allowance = RateLimiter(CALLS_PER_MINUTE, time.monotonic)
 
     @routes.post("/hooks/git", summary="The Git server says that the ledger moved", responses={202: None})
-    @needs("open", body_bytes=BODY_BYTES)
+    @needs("open", body_bytes=MAX_BODY_BYTES)
     def hook() -> Response:
         """GitHub's, Gitea's or GitLab's webhook, with SHIFTBOOK_HOOK_SECRET as its secret."""
         wait = allowance.take(request.remote_addr or "")
         if wait > 0:
             raise TooManyRequests(retry_after=max(1, round(wait + 0.5)))
-        if not signed(secret, request.get_data(cache=False)):
+        if not has_valid_signature(secret, request.get_data(cache=False)):
             raise Forbidden
         wakeups.nudge(doors.settings.home)
         return Response(status=202)
@@ -43,7 +43,7 @@ def blueprint(doors: House) -> APIBlueprint:
     return routes
 
 
-def signed(secret: bytes, body: bytes) -> bool:
+def has_valid_signature(secret: bytes, body: bytes) -> bool:
     """Whether one of the signatures that this request bears is right."""
     made = hmac.new(secret, body, "sha256").hexdigest()
     shown = (

@@ -16,27 +16,27 @@ from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
 from orchestrator.api.routes import openai_schema as words
-from orchestrator.api.routes.chat import HOPS, counted, room
-from orchestrator.api.routes.openai_schema import Completion, Embedding
+from orchestrator.api.routes.chat import HOPS_HEADER, count_generated_tokens, current_chats
+from orchestrator.api.routes.openai_schema import CompletionRequest, EmbeddingRequest
 from orchestrator.api.web.auth_gate import needs
-from orchestrator.api.web.context import House
-from orchestrator.api.web.problems import TYPE
-from orchestrator.api.web.streaming import Work, spoken, waited
-from orchestrator.app.chat_factory import Chatroom
-from orchestrator.chat.failover import Voice
+from orchestrator.api.web.context import AppServices
+from orchestrator.api.web.problems import PROBLEM_TYPE
+from orchestrator.api.web.streaming import StreamWork, stream_answer, wait_for_answer
+from orchestrator.app.chat_factory import ChatRuntime
+from orchestrator.chat.failover import Failover
 from orchestrator.chat.partial_answer import AnswerText
-from orchestrator.chat.prompt_fit import size
-from orchestrator.chat.queue import Ticket
-from orchestrator.chat.values import Event
+from orchestrator.chat.prompt_fit import count_message_tokens
+from orchestrator.chat.queue import QueueTicket
+from orchestrator.chat.values import AnswerEvent
 from orchestrator.core.errors import ContextTooLong, NotFound, WrongPrompt
 from orchestrator.core.ports.agent import Generation, Prompt, Stop, Usage
-from orchestrator.core.ports.storage import Run
+from orchestrator.core.ports.storage import UsageOwner
 
-KINDS = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
-TOLD = (400, 401, 403, 404, 413, 421, 429, 500, 503)
+ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+ERROR_STATUSES = (400, 401, 403, 404, 413, 421, 429, 500, 503)
 
 
-class Wrong(BaseModel):
+class OpenAIErrorDetail(BaseModel):
     """What is wrong."""
 
     message: str
@@ -45,37 +45,37 @@ class Wrong(BaseModel):
     code: str | None = None
 
 
-class Error(BaseModel):
+class OpenAIError(BaseModel):
     """OpenAI's error object."""
 
-    error: Wrong
+    error: OpenAIErrorDetail
 
 
-ERRORS: Any = dict.fromkeys(TOLD, Error)
+ERROR_RESPONSES: Any = dict.fromkeys(ERROR_STATUSES, OpenAIError)
 """The answers of a route on `/v1` besides the good one."""
 
 
-def in_their_shape(answer: Response) -> Response:
+def to_openai_error(answer: Response) -> Response:
     """A problem on `/v1` as OpenAI's error; their servers say 400 for what ours call 422."""
-    if not request.path.startswith("/v1/") or answer.mimetype != TYPE:
+    if not request.path.startswith("/v1/") or answer.mimetype != PROBLEM_TYPE:
         return answer
     problem = json.loads(answer.get_data())
     status = 400 if answer.status_code == 422 else answer.status_code
-    kind = KINDS.get(status, "invalid_request_error" if status < 500 else "server_error")
+    kind = ERROR_TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
     where = next(iter(problem.get("where", ())), None) or None
     code = "context_length_exceeded" if "tokens" in problem else None
     message = problem.get("detail") or problem["title"]
-    error = Error(error=Wrong(message=message, type=kind, param=where, code=code))
+    error = OpenAIError(error=OpenAIErrorDetail(message=message, type=kind, param=where, code=code))
     answer.set_data(error.model_dump_json())
     answer.status_code, answer.content_type = status, "application/json"
     return answer
 
 
-MOST = 4096
+DEFAULT_ANSWER_TOKENS = 4096
 """Tokens of an answer where the request names no roof."""
-BATCH = 256
+MAX_EMBEDDING_TEXTS = 256
 """Texts of one request for embeddings."""
-FINISH = {"cancelled": "stop"}
+FINISH_REASONS = {"cancelled": "stop"}
 
 
 class ModelPath(BaseModel):
@@ -84,24 +84,26 @@ class ModelPath(BaseModel):
     model: str = Field(max_length=200)
 
 
-def blueprint(_: House) -> APIBlueprint:
+def blueprint(_: AppServices) -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("openai", __name__, url_prefix="/v1")
-    routes.after_app_request(in_their_shape)
+    routes.after_app_request(to_openai_error)
 
-    @routes.post("/chat/completions", summary="OpenAI: a completion", responses={200: _COMPLETION, **ERRORS})
+    @routes.post("/chat/completions", summary="OpenAI: a completion", responses={200: _COMPLETION, **ERROR_RESPONSES})
     @needs("chat")
-    def completions(body: Completion) -> Response:
+    def completions(body: CompletionRequest) -> Response:
         if not body.stream:
-            return jsonify(waited(lambda stop: _whole(_taken(room(), body), stop)))
-        return spoken(lambda _: _begin(room(), body), lambda event: iter((f"data: {_wire(event)}\n\n",)))
+            return jsonify(wait_for_answer(lambda stop: _complete(_accept(current_chats(), body), stop)))
+        return stream_answer(
+            lambda _: _begin(current_chats(), body), lambda event: iter((f"data: {_chunk_data(event)}\n\n",))
+        )
 
-    @routes.get("/models", summary="OpenAI: the models", responses={200: _OBJECT, **ERRORS})
+    @routes.get("/models", summary="OpenAI: the models", responses={200: _OBJECT, **ERROR_RESPONSES})
     @needs("chat")
     def models() -> Response:
         return jsonify({"object": "list", "data": _models()})
 
-    @routes.get("/models/<path:model>", summary="OpenAI: one model", responses={200: _OBJECT, **ERRORS})
+    @routes.get("/models/<path:model>", summary="OpenAI: one model", responses={200: _OBJECT, **ERROR_RESPONSES})
     @needs("chat")
     def model(path: ModelPath) -> Response:
         found = next((each for each in _models() if each["id"] == path.model), None)
@@ -109,10 +111,10 @@ def blueprint(_: House) -> APIBlueprint:
             raise NotFound("no backend has that model")
         return jsonify(found)
 
-    @routes.post("/embeddings", summary="OpenAI: vectors of texts", responses={200: _OBJECT, **ERRORS})
+    @routes.post("/embeddings", summary="OpenAI: vectors of texts", responses={200: _OBJECT, **ERROR_RESPONSES})
     @needs("chat")
-    def embeddings(body: Embedding) -> Response:
-        return jsonify(_embedded(room(), body))
+    def embeddings(body: EmbeddingRequest) -> Response:
+        return jsonify(_embed(current_chats(), body))
 
     return routes
 
@@ -125,64 +127,66 @@ _COMPLETION: Any = {
 
 
 @dataclass(kw_only=True)
-class Taken:
+class AcceptedCompletion:
     """A request that was taken in: who answers what, and the place in the queue."""
 
-    chats: Chatroom
-    body: Completion
-    voice: Voice
+    chats: ChatRuntime
+    body: CompletionRequest
+    failover: Failover
     prompt: Prompt
-    ticket: Ticket
+    ticket: QueueTicket
     functions: bool
     made: Generation = field(default_factory=lambda: Generation(text="", finish="cancelled", usage=Usage()))
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
 
     def answer(self, on_text: Callable[[str], None], stop: Stop) -> Generation:
         """Answers when it is its turn, and books what that took."""
-        with self.chats.gates.of(self.voice.model.backend).turn(self.ticket, lambda place: None, stop) as entered:
+        with self.chats.queues.of(self.failover.model.backend).turn(self.ticket, lambda place: None, stop) as entered:
             if not entered:
                 return self.made
-            made = self.made = self.voice.generate(self.prompt, on_text=on_text, stop=stop)
-        run = Run(node=self.chats.chat.node, mission=self.id, epoch=1, attempt=1, agent="openai")
+            made = self.made = self.failover.generate(self.prompt, on_text=on_text, stop=stop)
+        run = UsageOwner(node=self.chats.chat.node, mission=self.id, epoch=1, attempt=1, agent="openai")
         self.chats.stores.usage.record(run, made.usage, when=self.chats.chat.now())
         return made
 
     def frame(self, kind: str, **more: Any) -> dict[str, Any]:
         """An object of OpenAI's."""
         created = int(self.chats.chat.now().timestamp())
-        return {"id": self.id, "object": kind, "created": created, "model": self.voice.model.name, **more}
+        return {"id": self.id, "object": kind, "created": created, "model": self.failover.model.name, **more}
 
     def who(self, usage: Usage) -> dict[str, Any]:
         """What we say besides: who answered and why."""
-        told = {"backend": self.voice.model.backend, "node": self.chats.chat.node, "why": self.voice.choice.why}
-        return {**told, "tried": list(self.voice.tried), "first_token_seconds": usage.first_token_seconds}
+        told = {"backend": self.failover.model.backend, "node": self.chats.chat.node, "why": self.failover.choice.why}
+        return {**told, "tried": list(self.failover.tried), "first_token_seconds": usage.first_token_seconds}
 
 
-def _taken(chats: Chatroom, body: Completion) -> Taken:
+def _accept(chats: ChatRuntime, body: CompletionRequest) -> AcceptedCompletion:
     """All that can be refused. Raises WrongPrompt, NotFound, ModelUnavailable, ContextTooLong, QueueFull."""
-    functions = words.offered(body)
+    functions = words.offered_functions(body)
     messages, schema = words.messages_of(body, functions), words.schema_of(body, functions)
-    peers = not request.headers.get(HOPS)
+    peers = not request.headers.get(HOPS_HEADER)
     choice = chats.router.choose(body.model, peers=peers)
-    tokens = size(messages, chats.chat.counter(choice.model))
+    tokens = count_message_tokens(messages, chats.chat.counter(choice.model))
     room = choice.model.context_tokens - tokens
     if room < 1:
         raise ContextTooLong(tokens, choice.model.context_tokens)
     prompt = Prompt(
         messages=messages,
-        max_tokens=min(body.roof or MOST, room),
+        max_tokens=min(body.roof or DEFAULT_ANSWER_TOKENS, room),
         schema=schema,
         temperature=body.temperature,
         stop=body.stops,
         seed=body.seed,
         conversation=body.prompt_cache_key or "",
     )
-    voice = Voice(chooser=chats.router, wanted=body.model, peers=peers, choice=choice)
-    ticket = chats.gates.of(choice.model.backend).join()
-    return Taken(chats=chats, body=body, voice=voice, prompt=prompt, ticket=ticket, functions=bool(functions))
+    voice = Failover(chooser=chats.router, wanted=body.model, peers=peers, choice=choice)
+    ticket = chats.queues.of(choice.model.backend).join()
+    return AcceptedCompletion(
+        chats=chats, body=body, failover=voice, prompt=prompt, ticket=ticket, functions=bool(functions)
+    )
 
 
-def _whole(taken: Taken, stop: Stop) -> dict[str, Any]:
+def _complete(taken: AcceptedCompletion, stop: Stop) -> dict[str, Any]:
     """The answer in one piece."""
     made = taken.answer(lambda text: None, stop)
     _count(taken)
@@ -196,22 +200,22 @@ def _whole(taken: Taken, stop: Stop) -> dict[str, Any]:
     return taken.frame("chat.completion", choices=[choice], usage=usage, shiftbook=taken.who(made.usage))
 
 
-def _begin(chats: Chatroom, body: Completion) -> Work:
+def _begin(chats: ChatRuntime, body: CompletionRequest) -> StreamWork:
     """The answer in chunks."""
     with ExitStack() as undo:
-        taken = _taken(chats, body)
+        taken = _accept(chats, body)
         undo.callback(taken.ticket.leave)
         undo.pop_all()
 
-    def work(hear: Callable[[Event], None], stop: Stop) -> None:
-        for chunk in _chunks(taken, lambda chunk: hear(Event(kind="chunk", data=chunk)), stop):
-            hear(Event(kind="chunk", data=chunk))
-        hear(Event(kind="done", data={"taken": taken}))
+    def work(hear: Callable[[AnswerEvent], None], stop: Stop) -> None:
+        for chunk in _chunks(taken, lambda chunk: hear(AnswerEvent(kind="chunk", data=chunk)), stop):
+            hear(AnswerEvent(kind="chunk", data=chunk))
+        hear(AnswerEvent(kind="done", data={"taken": taken}))
 
     return work
 
 
-def _chunks(taken: Taken, hear: Callable[[dict[str, Any]], None], stop: Stop) -> Iterator[dict[str, Any]]:
+def _chunks(taken: AcceptedCompletion, hear: Callable[[dict[str, Any]], None], stop: Stop) -> Iterator[dict[str, Any]]:
     def chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         return taken.frame("chat.completion.chunk", choices=[choice])
@@ -237,15 +241,15 @@ def _chunks(taken: Taken, hear: Callable[[dict[str, Any]], None], stop: Stop) ->
         yield taken.frame("chat.completion.chunk", choices=[], usage=usage, shiftbook=taken.who(made.usage))
 
 
-def _count(taken: Taken) -> None:
-    counted(taken.voice.model.name, taken.voice.model.backend, taken.made.usage.tokens_out)
+def _count(taken: AcceptedCompletion) -> None:
+    count_generated_tokens(taken.failover.model.name, taken.failover.model.backend, taken.made.usage.tokens_out)
 
 
 def _finish(made: Generation, called: bool) -> str:
-    return "tool_calls" if called else FINISH.get(made.finish, made.finish)
+    return "tool_calls" if called else FINISH_REASONS.get(made.finish, made.finish)
 
 
-def _wire(event: Event) -> str:
+def _chunk_data(event: AnswerEvent) -> str:
     if event.kind == "done":
         _count(event.data["taken"])
         return "[DONE]"
@@ -259,21 +263,21 @@ def _wire(event: Event) -> str:
 def _models() -> list[dict[str, Any]]:
     """Each under a name of its own: where two backends offer one model, the second is asked for as backend/model."""
     told: dict[str, dict[str, Any]] = {}
-    for each in room().router.models(peers=False):
+    for each in current_chats().router.models(peers=False):
         name = each.name if each.name not in told else f"{each.backend}/{each.name}"
         shown = {"id": name, "object": "model", "created": 0, "owned_by": each.backend}
         told[name] = shown | {"context_length": each.context_tokens}
     return list(told.values())
 
 
-def _embedded(chats: Chatroom, body: Embedding) -> dict[str, Any]:
-    if not body.texts or len(body.texts) > BATCH or body.dimensions is not None:
-        raise WrongPrompt(f"1 to {BATCH} texts, in the model's own number of dimensions")
-    model = chats.router.choose(body.model, peers=not request.headers.get(HOPS)).model
+def _embed(chats: ChatRuntime, body: EmbeddingRequest) -> dict[str, Any]:
+    if not body.texts or len(body.texts) > MAX_EMBEDDING_TEXTS or body.dimensions is not None:
+        raise WrongPrompt(f"1 to {MAX_EMBEDDING_TEXTS} texts, in the model's own number of dimensions")
+    model = chats.router.choose(body.model, peers=not request.headers.get(HOPS_HEADER)).model
     if model.embedder is None:
         raise WrongPrompt("this model makes no vectors")
-    gate = chats.gates.of(f"{model.backend} vectors")
-    with gate.turn(gate.join(), lambda place: None, _Never()):
+    gate = chats.queues.of(f"{model.backend} vectors")
+    with gate.turn(gate.join(), lambda place: None, _NeverStop()):
         vectors = model.embedder.embed(body.texts)
     count = chats.chat.counter(model)
     tokens = sum(count(text) for text in body.texts)
@@ -289,7 +293,7 @@ def _encoded(vector: tuple[float, ...], form: str) -> list[float] | str:
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode() if form == "base64" else list(vector)
 
 
-class _Never:
+class _NeverStop:
     """A stop that never comes: a batch of vectors is short."""
 
     def is_set(self) -> bool:

@@ -9,7 +9,7 @@ from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
 from orchestrator.api.web.auth_gate import caller, needs
-from orchestrator.api.web.context import House, house
+from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.node import wakeups
 from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.mission_view import MissionView
@@ -21,7 +21,7 @@ class MissionPath(BaseModel):
     name: str = Field(max_length=100)
 
 
-class Standing(BaseModel):
+class MissionOrderResult(BaseModel):
     """Where a mission stands after the order. A running one still runs, for the moments until its node has heard."""
 
     name: str
@@ -32,36 +32,40 @@ class Standing(BaseModel):
     kept_on: str
 
 
-def blueprint(_: House) -> APIBlueprint:
+def blueprint(_: AppServices) -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("orders", __name__)
 
-    @routes.put("/api/v1/missions/<name>/cancellation", summary="Calls a mission off", responses={200: Standing})
+    @routes.put(
+        "/api/v1/missions/<name>/cancellation", summary="Calls a mission off", responses={200: MissionOrderResult}
+    )
     @needs("missions", "ops")
     def cancel(path: MissionPath) -> Response:
         """What runs is dead within five seconds, wherever it runs; what it did is kept."""
-        return _ordered(lambda fleet, by: fleet.cancel(path.name, by=by))
+        return _carry_out(lambda fleet, by: fleet.cancel(path.name, by=by))
 
-    @routes.put("/api/v1/missions/<name>/pause", summary="Lets a mission rest", responses={200: Standing})
+    @routes.put("/api/v1/missions/<name>/pause", summary="Lets a mission rest", responses={200: MissionOrderResult})
     @needs("missions", "ops")
     def pause(path: MissionPath) -> Response:
         """What runs is stopped and keeps its workspace; no attempt is counted."""
-        return _ordered(lambda fleet, by: fleet.pause(path.name, by=by))
+        return _carry_out(lambda fleet, by: fleet.pause(path.name, by=by))
 
-    @routes.delete("/api/v1/missions/<name>/pause", summary="Has a parked mission go on", responses={200: Standing})
+    @routes.delete(
+        "/api/v1/missions/<name>/pause", summary="Has a parked mission go on", responses={200: MissionOrderResult}
+    )
     @needs("missions", "ops")
     def resume(path: MissionPath) -> Response:
         """It goes back into the queue; the node that keeps its workspace takes it, or another after a while."""
-        return _ordered(lambda fleet, by: fleet.resume(path.name, by=by))
+        return _carry_out(lambda fleet, by: fleet.resume(path.name, by=by))
 
     return routes
 
 
-def _ordered(order: Callable[[Fleet, str], MissionView]) -> Response:
-    fleet = house().fleet()
+def _carry_out(order: Callable[[Fleet, str], MissionView]) -> Response:
+    fleet = app_services().fleet()
     try:
         view = order(fleet, caller().name)
     finally:
         fleet.bus.remote.close()
-    wakeups.nudge(house().settings.home)  # this machine's node looks at once
-    return jsonify({name: getattr(view, name) for name in Standing.model_fields})
+    wakeups.nudge(app_services().settings.home)  # this machine's node looks at once
+    return jsonify({name: getattr(view, name) for name in MissionOrderResult.model_fields})

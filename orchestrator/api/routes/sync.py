@@ -13,16 +13,16 @@ from flask import Response, jsonify
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.api.routes.devices import ID, stores
+from orchestrator.api.routes.devices import DEVICE_ID_PATTERN, current_stores
 from orchestrator.api.web.auth_gate import needs
-from orchestrator.api.web.context import House
+from orchestrator.api.web.context import AppServices
 from orchestrator.core.ports.storage import SyncOp
 
-PUSHED = 1000
+MAX_PUSHED_OPS = 1000
 """Operations of one push."""
 
 
-class Op(BaseModel):
+class SyncOpBody(BaseModel):
     """One operation. `hlc` is its hybrid logical timestamp, as text that sorts."""
 
     model_config = ConfigDict(extra="forbid")
@@ -32,15 +32,15 @@ class Op(BaseModel):
     body: dict[str, Any]
 
 
-class Push(BaseModel):
+class SyncPush(BaseModel):
     """What a device hands over."""
 
     model_config = ConfigDict(extra="forbid")
-    device_id: str = Field(pattern=ID)
-    ops: list[Op] = Field(max_length=PUSHED)
+    device_id: str = Field(pattern=DEVICE_ID_PATTERN)
+    ops: list[SyncOpBody] = Field(max_length=MAX_PUSHED_OPS)
 
 
-class Taken(BaseModel):
+class SyncPushAnswer(BaseModel):
     """What became of each, by `op_id`; `refused` ids belong to operations that say something else."""
 
     accepted: list[str]
@@ -48,43 +48,43 @@ class Taken(BaseModel):
     refused: list[str]
 
 
-class Kept(Op):
+class SyncOpOfDevice(SyncOpBody):
     """An operation with the device that it came from."""
 
     device: str
 
 
-class Pulled(BaseModel):
+class SyncPullPage(BaseModel):
     """Operations in the order in which this node took them; go on from `cursor`, at once if there is `more`."""
 
-    ops: list[Kept]
+    ops: list[SyncOpOfDevice]
     cursor: str
     more: bool
 
 
-class Since(BaseModel):
+class SyncPullQuery(BaseModel):
     """Where to go on; empty: from the beginning."""
 
     after: str = Field("", max_length=200)
-    limit: int = Field(500, ge=1, le=PUSHED)
+    limit: int = Field(500, ge=1, le=MAX_PUSHED_OPS)
 
 
-def blueprint(_: House) -> APIBlueprint:
+def blueprint(_: AppServices) -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("sync", __name__)
 
-    @routes.post("/sync/push", summary="Takes a device's operations", responses={200: Taken})
+    @routes.post("/sync/push", summary="Takes a device's operations", responses={200: SyncPushAnswer})
     @needs("sync")
-    def push(body: Push) -> Response:
+    def push(body: SyncPush) -> Response:
         """All or none are stored; pushing again changes nothing."""
         ops = [SyncOp(**op.model_dump()) for op in body.ops]
-        made = stores().sync_ops.push(body.device_id, ops)
+        made = current_stores().sync_ops.push(body.device_id, ops)
         return jsonify({name: list(ids) for name, ids in asdict(made).items()})
 
-    @routes.get("/sync/pull", summary="Operations of all devices after a cursor", responses={200: Pulled})
+    @routes.get("/sync/pull", summary="Operations of all devices after a cursor", responses={200: SyncPullPage})
     @needs("sync")
-    def pull(query: Since) -> Response:
-        found = stores().sync_ops.pull(query.after, query.limit)
+    def pull(query: SyncPullQuery) -> Response:
+        found = current_stores().sync_ops.pull(query.after, query.limit)
         return jsonify({"ops": [asdict(op) for op in found.ops], "cursor": found.cursor, "more": found.more})
 
     return routes

@@ -9,7 +9,7 @@ from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
 from orchestrator.api.web.auth_gate import caller, needs
-from orchestrator.api.web.context import House, house
+from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.core.errors import Refused
 
 
@@ -21,14 +21,14 @@ class OpsToken(BaseModel):
     scopes: list[str] = ["ops"]
 
 
-def blueprint(_: House) -> APIBlueprint:
+def blueprint(_: AppServices) -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("tokens", __name__, url_prefix="/api/v1")
 
     @routes.post("/ops-tokens", summary="A token that may steer the fleet for one hour", responses={201: OpsToken})
     @needs("ops")
     def issue() -> tuple[Response, int]:
-        door = house().door
+        door = app_services().door
         if door.ops is None:
             raise Refused("only headquarters issues ops tokens (FACTORY_ROLE=HEADQUARTERS)")
         token, expires = door.ops.issue(caller())

@@ -8,13 +8,13 @@ from flask import Response, jsonify
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
-from orchestrator.api.routes.devices import stores
+from orchestrator.api.routes.devices import current_stores
 from orchestrator.api.web.auth_gate import needs
-from orchestrator.api.web.context import House, house
+from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.workflow.spending import totals
 
 
-class Totals(BaseModel):
+class UsageFigures(BaseModel):
     """Sums. `unpriced` runs have no known cost."""
 
     runs: int
@@ -26,19 +26,19 @@ class Totals(BaseModel):
     unpriced: int
 
 
-class Used(BaseModel):
+class NodeUsage(BaseModel):
     """By project ("" is none), by mission or conversation, and by more. Days are those of UTC."""
 
     days: int
-    projects: dict[str, Totals]
-    missions: dict[str, Totals]
-    by_day: dict[str, Totals]
-    by_node: dict[str, Totals]
-    by_agent: dict[str, Totals]
-    by_model: dict[str, Totals]
+    projects: dict[str, UsageFigures]
+    missions: dict[str, UsageFigures]
+    by_day: dict[str, UsageFigures]
+    by_node: dict[str, UsageFigures]
+    by_agent: dict[str, UsageFigures]
+    by_model: dict[str, UsageFigures]
 
 
-class Outlook(BaseModel):
+class SpendingOutlook(BaseModel):
     """Where spending leads, for a project or ("") the whole fleet. Null: too little is known, or there is no budget."""
 
     what: str
@@ -53,55 +53,57 @@ class Outlook(BaseModel):
     says: list[str]
 
 
-class Spent(BaseModel):
+class FleetUsage(BaseModel):
     """What the whole fleet spent since a day, as its nodes' pages tell it. `remarks`: what is missing in it."""
 
     since: date
-    total: Totals
-    by_day: dict[str, Totals]
-    by_node: dict[str, Totals]
-    by_project: dict[str, Totals]
-    by_agent: dict[str, Totals]
-    by_model: dict[str, Totals]
-    forecasts: list[Outlook]
+    total: UsageFigures
+    by_day: dict[str, UsageFigures]
+    by_node: dict[str, UsageFigures]
+    by_project: dict[str, UsageFigures]
+    by_agent: dict[str, UsageFigures]
+    by_model: dict[str, UsageFigures]
+    forecasts: list[SpendingOutlook]
     remarks: list[str]
 
 
-class Span(BaseModel):
+class NodeUsageQuery(BaseModel):
     """How far back."""
 
     days: int = Field(30, ge=1, le=3660)
 
 
-class FirstDay(BaseModel):
+class FleetUsageQuery(BaseModel):
     """From which day on; this month where none is given."""
 
     since: date | None = None
 
 
-def blueprint(_: House) -> APIBlueprint:
+def blueprint(_: AppServices) -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("usage", __name__)
 
-    @routes.get("/api/v1/usage", summary="What was used on this node", responses={200: Used})
+    @routes.get("/api/v1/usage", summary="What was used on this node", responses={200: NodeUsage})
     @needs("ops", "chat", "missions")
-    def usage(query: Span) -> Response:
-        since, book = house().now() - timedelta(days=query.days), stores().usage
+    def usage(query: NodeUsageQuery) -> Response:
+        since, book = app_services().now() - timedelta(days=query.days), current_stores().usage
         told = {"projects": book.by_project(since=since), "missions": book.by_mission(since=since)}
         rows = book.spent(since=since)
-        told |= {f"by_{key}": totals.by(rows, key) for key in ("day", "node", "agent", "model")}
-        return jsonify({"days": query.days} | {name: totals.json(each) for name, each in told.items()})
+        told |= {f"by_{key}": totals.totals_by(rows, key) for key in ("day", "node", "agent", "model")}
+        return jsonify({"days": query.days} | {name: totals.totals_json(each) for name, each in told.items()})
 
-    @routes.get("/api/v1/usage/fleet", summary="What the fleet spent, and where that leads", responses={200: Spent})
+    @routes.get(
+        "/api/v1/usage/fleet", summary="What the fleet spent, and where that leads", responses={200: FleetUsage}
+    )
     @needs("ops", "missions")
-    def fleet(query: FirstDay) -> Response:
-        fleet = house().fleet()
+    def fleet(query: FleetUsageQuery) -> Response:
+        fleet = app_services().fleet()
         account = fleet.accounts.since(query.since)
-        told = Spent(
+        told = FleetUsage(
             since=account.since,
-            total=Totals(**vars(totals.total(account.rows))),
-            **{f"by_{key}": totals.json(totals.by(account.rows, key)) for key in totals.BY},  # type: ignore[arg-type]
-            forecasts=[Outlook(**vars(each) | {"says": list(each.says)}) for each in account.forecasts],
+            total=UsageFigures(**vars(totals.sum_totals(account.rows))),
+            **{f"by_{key}": totals.totals_json(totals.totals_by(account.rows, key)) for key in totals.GROUP_KEYS},  # type: ignore[arg-type]
+            forecasts=[SpendingOutlook(**vars(each) | {"says": list(each.says)}) for each in account.forecasts],
             remarks=list(account.remarks),
         )
         return jsonify(told.model_dump(mode="json"))

@@ -15,14 +15,14 @@ from pathlib import Path
 
 from flask import Flask, Response, g, request
 
-from orchestrator.api.web.metrics import route_of, since_begun
+from orchestrator.api.web.metrics import request_timer, route_of
 
 LOGGER = logging.getLogger("shiftbook.http")
 LOGGER.addHandler(logging.NullHandler())  # without a handler Python prints errors with their words
-KEPT_BYTES, KEPT_FILES = 5 * 1024 * 1024, 3
+MAX_LOG_BYTES, MAX_LOG_FILES = 5 * 1024 * 1024, 3
 
 
-class JsonLines(logging.Formatter):
+class JsonLineFormatter(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -37,10 +37,10 @@ class JsonLines(logging.Formatter):
         return json.dumps(told, ensure_ascii=False)
 
 
-def to_file(path: Path) -> None:
+def log_to_file(path: Path) -> None:
     """Sends the log to a file that is turned over at 5 MiB; two older ones are kept."""
-    handler = RotatingFileHandler(path, maxBytes=KEPT_BYTES, backupCount=KEPT_FILES - 1, encoding="utf-8")
-    handler.setFormatter(JsonLines())
+    handler = RotatingFileHandler(path, maxBytes=MAX_LOG_BYTES, backupCount=MAX_LOG_FILES - 1, encoding="utf-8")
+    handler.setFormatter(JsonLineFormatter())
     LOGGER.handlers[:] = [handler]
     LOGGER.setLevel(logging.INFO)
     LOGGER.propagate = False
@@ -55,7 +55,7 @@ def install(app: Flask) -> None:
         facts: dict[str, object] = {"method": request.method[:16], "route": route_of(), "from": request.remote_addr}
         if caller is not None:
             facts |= {"caller": caller.name, "kind": caller.kind.value}
-        done = since_begun()
+        done = request_timer()
 
         def write() -> None:
             ms = round(done() * 1000, 1)

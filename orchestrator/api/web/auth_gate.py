@@ -22,21 +22,21 @@ from werkzeug.exceptions import (
     Unauthorized,
 )
 
-from orchestrator.api.auth.tokens import LOCAL, Caller, Kind
+from orchestrator.api.auth.tokens import LOCAL_CALLER, Caller, CallerKind
 from orchestrator.api.web import body_limit
-from orchestrator.api.web.context import KEY, House, house
-from orchestrator.api.web.rate_limit import Allowance
+from orchestrator.api.web.context import SERVICES_KEY, AppServices, app_services
+from orchestrator.api.web.rate_limit import RateLimiter
 from orchestrator.core.roles import Role
 
 Scope = Literal["open", "chat", "sync", "ops", "missions", "approvals", "git", "git:read"]
 View = TypeVar("View", bound=Callable[..., object])
-MARK = "shiftbook_need"
-ALLOWANCE = "shiftbook_allowance"
+NEED_ATTRIBUTE = "shiftbook_need"
+RATE_LIMITER_KEY = "shiftbook_allowance"
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-ALLOWED = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
+ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
 """The headers that a page of an allowed origin may send."""
-FORWARDED = ("Forwarded", "Via", "X-Real-IP", "True-Client-IP", "X-Client-IP", "X-Cluster-Client-IP", "CDN-Loop")
-FORWARDING = ("x-forwarded-", "x-original-", "x-envoy-", "cf-")
+PROXY_HEADERS = ("Forwarded", "Via", "X-Real-IP", "True-Client-IP", "X-Client-IP", "X-Cluster-Client-IP", "CDN-Loop")
+PROXY_HEADER_PREFIXES = ("x-forwarded-", "x-original-", "x-envoy-", "cf-")
 """What proxies add, and how the names of more of that begin. A request that has one does not come from this machine,
 whatever its address says."""
 
@@ -78,7 +78,7 @@ def needs(
     need = Need(scope=scope, more=more, always=always, loopback=loopback, basic=basic, body_bytes=body_bytes)
 
     def mark(view: View) -> View:
-        setattr(view, MARK, need)
+        setattr(view, NEED_ATTRIBUTE, need)
         return view
 
     return mark
@@ -91,7 +91,7 @@ def caller() -> Caller:
 
 def need_of(app: Flask, endpoint: str | None) -> Need | None:
     """What the route of this endpoint asks for; None where it does not say."""
-    return getattr(app.view_functions.get(endpoint or ""), MARK, None)
+    return getattr(app.view_functions.get(endpoint or ""), NEED_ATTRIBUTE, None)
 
 
 def served(need: Need, role: Role, *, device_sync: bool) -> bool:
@@ -103,20 +103,20 @@ def served(need: Need, role: Role, *, device_sync: bool) -> bool:
 
 def guard(app: Flask, clock: Callable[[], float]) -> None:
     """Puts the gate before every route of this app."""
-    doors: House = app.extensions[KEY]
-    app.extensions[ALLOWANCE] = Allowance(doors.settings.rate, clock)
-    app.before_request(_admit)
-    app.after_request(_finish)
+    doors: AppServices = app.extensions[SERVICES_KEY]
+    app.extensions[RATE_LIMITER_KEY] = RateLimiter(doors.settings.rate, clock)
+    app.before_request(_authorize)
+    app.after_request(_add_response_headers)
 
 
-def _admit() -> Response | None:
+def _authorize() -> Response | None:
     _check_host()
     if request.url_rule is None:
         return None  # Flask answers 404 or 405 itself
     need = need_of(current_app, request.endpoint)
     if need is None:
         raise InternalServerError
-    settings = house().settings
+    settings = app_services().settings
     if not served(need, settings.role, device_sync=settings.device_sync):
         raise NotFound(f"a {settings.role.value} does not serve this")
     _check_origin()
@@ -124,8 +124,8 @@ def _admit() -> Response | None:
         return Response(status=204, headers={"Allow": ", ".join(sorted(request.url_rule.methods or ()))})
     body_limit.limit(request, need.body_bytes or settings.body_bytes)
     if need.scope != "open":
-        g.caller = _identify(need)
-        _check_allowance(g.caller)
+        g.caller = _authenticate(need)
+        _check_rate_limit(g.caller)
         if not {need.scope, *need.more} & g.caller.scopes:
             raise Forbidden(f"this takes a token with the scope {need.scope}")
     return None
@@ -133,7 +133,7 @@ def _admit() -> Response | None:
 
 def _check_host() -> None:
     """On loopback only: elsewhere there is no request without a token, and a page has none to send."""
-    settings = house().settings
+    settings = app_services().settings
     if settings.http is None or settings.http.loopback:
         name = (urlsplit(f"//{request.host}").hostname or "").rstrip(".") if request.host else ""
         if name not in LOCAL_NAMES | settings.hosts:
@@ -144,7 +144,7 @@ def _check_origin() -> None:
     """A page of another site may make a browser send requests; it must not have them obeyed."""
     origin = request.headers.get("Origin")
     if origin is not None:
-        ours = origin in house().settings.cors or origin == request.host_url.rstrip("/")
+        ours = origin in app_services().settings.cors or origin == request.host_url.rstrip("/")
     else:  # what a page merely embeds comes without an origin, but browsers say that it comes from elsewhere
         elsewhere = request.headers.get("Sec-Fetch-Site") == "cross-site"
         ours = not elsewhere or request.headers.get("Sec-Fetch-Mode") == "navigate"
@@ -152,15 +152,15 @@ def _check_origin() -> None:
         raise Forbidden("pages of that origin may not use this node; SHIFTBOOK_CORS lists those that may")
 
 
-def _identify(need: Need) -> Caller:
+def _authenticate(need: Need) -> Caller:
     shown = request.authorization
     secret = shown.token if shown and shown.type == "bearer" else None
     if need.basic and shown and shown.type == "basic":
         secret = shown.password
     if shown is None and "Authorization" not in request.headers:
-        found = _neighbour(need)
+        found = _local_caller(need)
     else:
-        found = house().door.who(secret) if secret else None
+        found = app_services().door.who(secret) if secret else None
     if found is None:
         way = "basic" if need.basic else "bearer"
         raise Unauthorized(
@@ -170,43 +170,43 @@ def _identify(need: Need) -> Caller:
     return found
 
 
-def _neighbour(need: Need) -> Caller | None:
+def _local_caller(need: Need) -> Caller | None:
     """The caller that shows nothing: a program on this machine, as long as nobody made a token."""
-    http = house().settings.http
-    near = (http is None or http.loopback) and not _passed_on()
+    http = app_services().settings.http
+    near = (http is None or http.loopback) and not _came_through_proxy()
     by_name = (urlsplit(f"//{request.host}").hostname or "").rstrip(".") in LOCAL_NAMES
     if not near or not by_name:
         return None
-    return LOCAL if need.loopback or not house().door.closed() else None
+    return LOCAL_CALLER if need.loopback or not app_services().door.closed() else None
 
 
-def _passed_on() -> bool:
+def _came_through_proxy() -> bool:
     """Whether a proxy's hand shows. nginx adds no header by itself, but speaks HTTP/1.0 to what is behind it."""
-    if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0" or any(name in request.headers for name in FORWARDED):
+    if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0" or any(name in request.headers for name in PROXY_HEADERS):
         return True
-    return any(name.lower().startswith(FORWARDING) for name in request.headers.keys())  # noqa: SIM118  # not a dict
+    return any(name.lower().startswith(PROXY_HEADER_PREFIXES) for name in request.headers.keys())  # noqa: SIM118  # not a dict
 
 
-def _check_allowance(who: Caller) -> None:
-    if who.kind is Kind.LOCAL:
+def _check_rate_limit(who: Caller) -> None:
+    if who.kind is CallerKind.LOCAL:
         return
-    wait = cast(Allowance, current_app.extensions[ALLOWANCE]).take(who.key)
+    wait = cast(RateLimiter, current_app.extensions[RATE_LIMITER_KEY]).take(who.key)
     if wait > 0:
         raise TooManyRequests("this token was used too often", retry_after=max(1, round(wait + 0.5)))
 
 
-def _finish(answer: Response) -> Response:
+def _add_response_headers(answer: Response) -> Response:
     answer.headers.setdefault("X-Content-Type-Options", "nosniff")
     answer.headers.setdefault("Referrer-Policy", "no-referrer")
     answer.headers.setdefault("Cache-Control", "no-store")
     answer.vary.add("Origin")
     origin = request.headers.get("Origin")
-    if origin and origin in house().settings.cors:
+    if origin and origin in app_services().settings.cors:
         answer.headers["Access-Control-Allow-Origin"] = origin
         answer.headers["Access-Control-Expose-Headers"] = "Retry-After"
         if request.method == "OPTIONS":
             answer.headers["Access-Control-Allow-Methods"] = answer.headers.get("Allow", "")
-            answer.headers["Access-Control-Allow-Headers"] = ALLOWED
+            answer.headers["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
             answer.headers["Access-Control-Max-Age"] = "600"
             if request.headers.get("Access-Control-Request-Private-Network") == "true":
                 answer.headers["Access-Control-Allow-Private-Network"] = "true"

@@ -10,7 +10,7 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 
-class Roofed(io.RawIOBase):
+class LimitedBody(io.RawIOBase):
     """A body of unknown length. Werkzeug's own stream would end at the roof as if that were all (3.1)."""
 
     def __init__(self, inner: Any, roof: int) -> None:
@@ -47,4 +47,4 @@ def limit(request: Request, roof: int) -> None:
             raise too_large(roof)
         return
     request.max_content_length = None
-    request.environ["wsgi.input"] = Roofed(request.environ["wsgi.input"], roof)
+    request.environ["wsgi.input"] = LimitedBody(request.environ["wsgi.input"], roof)

@@ -9,35 +9,35 @@ from typing import cast
 
 from flask import current_app
 
-from orchestrator.api.auth.tokens import Doorkeeper
-from orchestrator.api.web.readiness import Probe
-from orchestrator.app.chat_factory import Chatroom
+from orchestrator.api.auth.tokens import Authenticator
+from orchestrator.api.web.readiness import ReadinessProbe
+from orchestrator.app.chat_factory import ChatRuntime
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.settings import Settings
-from orchestrator.git_server.http_backend import GitDoor
-from orchestrator.node.wakeups import Bell
+from orchestrator.git_server.http_backend import GitHttpBackend
+from orchestrator.node.wakeups import ChangeSignal
 from orchestrator.workflow.fleet import Fleet
 
-KEY = "shiftbook"
+SERVICES_KEY = "shiftbook"
 
 
 @dataclass(frozen=True, kw_only=True)
-class House:
+class AppServices:
     """Everything that routes may speak to. A request runs in a thread of its own: what stands here bears that."""
 
     settings: Settings
     now: Callable[[], datetime]
     fleet: Callable[[], Fleet]
     """A door of the caller's own: a Fleet remembers what it saw last, so two requests do not share one."""
-    door: Doorkeeper
+    door: Authenticator
     """Tells who comes, by the token that they show."""
-    probes: Mapping[str, Probe] = field(default_factory=dict)
+    probes: Mapping[str, ReadinessProbe] = field(default_factory=dict)
     """What `/ready` looks at, by name."""
-    git: GitDoor | None = None
+    git: GitHttpBackend | None = None
     """The ledger as this machine serves it to git, if it does."""
-    bell: Bell = field(default_factory=Bell)
+    change_signal: ChangeSignal = field(default_factory=ChangeSignal)
     """Rings when the ledger moved."""
-    chats: Chatroom | None = None
+    chats: ChatRuntime | None = None
     """The chats of this node."""
     stores: Stores | None = None
     """What this node keeps of devices, what they sync, and what was used."""
@@ -46,6 +46,6 @@ class House:
     close: tuple[Callable[[], None], ...] = field(default=())
 
 
-def house() -> House:
+def app_services() -> AppServices:
     """The doors of the app that serves this request."""
-    return cast(House, current_app.extensions[KEY])
+    return cast(AppServices, current_app.extensions[SERVICES_KEY])

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 
 from flask import request
 
-SOCKET = "gunicorn.socket"
+SOCKET_KEY = "gunicorn.socket"
 
 
-class Hangups:
+class DisconnectWatcher:
     """Calls back when a connection is closed from the other side."""
 
     def __init__(self) -> None:
@@ -58,23 +58,23 @@ class Hangups:
         while True:
             for number, _ in poll.poll():
                 with self._lock:  # what was polled may be closed by now, and its number another connection's
-                    gone = self._calls.pop(number) if number in self._calls and _hung_up(number) else None
+                    gone = self._calls.pop(number) if number in self._calls and _is_disconnected(number) else None
                 if gone:
                     gone()
 
 
-def _hung_up(number: int) -> bool:
+def _is_disconnected(number: int) -> bool:
     """Whether the other side of this connection is gone now."""
     poll = select.poll()
     poll.register(number, select.POLLRDHUP)
     return bool(poll.poll(0))
 
 
-HANGUPS = Hangups()
+DISCONNECTS = DisconnectWatcher()
 """Of this process."""
 
 
-def connection() -> socket.socket | None:
+def request_socket() -> socket.socket | None:
     """The connection of the request that is served; None where the server does not tell."""
-    found = request.environ.get(SOCKET)
+    found = request.environ.get(SOCKET_KEY)
     return found if isinstance(found, socket.socket) and found.fileno() >= 0 else None

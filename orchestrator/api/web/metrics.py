@@ -10,18 +10,18 @@ from flask import Flask, Response, current_app, g, request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_1_0_0
 
-from orchestrator.api.web.stream_slots import SEATS, Seats
+from orchestrator.api.web.stream_slots import STREAM_SLOTS_KEY, StreamSlots
 
-KEY = "shiftbook_metrics"
+METRICS_KEY = "shiftbook_metrics"
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
-STEPS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 """Upper bounds of the latency buckets, in seconds. A stream counts until its last byte."""
 
 
 class Metrics:
     """The numbers of one app. A registry of its own: two apps in one process do not mix theirs."""
 
-    def __init__(self, seats: Seats) -> None:
+    def __init__(self, seats: StreamSlots) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "shiftbook_http_requests",
@@ -30,7 +30,11 @@ class Metrics:
             registry=self.registry,
         )
         self.seconds = Histogram(
-            "shiftbook_http_request_seconds", "Time to the last byte.", ["route"], buckets=STEPS, registry=self.registry
+            "shiftbook_http_request_seconds",
+            "Time to the last byte.",
+            ["route"],
+            buckets=LATENCY_BUCKETS,
+            registry=self.registry,
         )
         self.tokens = Counter(
             "shiftbook_tokens_generated", "Tokens by model and backend.", ["model", "backend"], registry=self.registry
@@ -46,12 +50,12 @@ class Metrics:
 
 def metrics() -> Metrics:
     """The numbers of the app that serves this request: chat counts tokens and the queue here."""
-    return cast(Metrics, current_app.extensions[KEY])
+    return cast(Metrics, current_app.extensions[METRICS_KEY])
 
 
 def install(app: Flask) -> None:
     """Counts every request of an app. After `streams.install`."""
-    counted = app.extensions[KEY] = Metrics(app.extensions[SEATS])
+    counted = app.extensions[METRICS_KEY] = Metrics(app.extensions[STREAM_SLOTS_KEY])
 
     @app.before_request
     def begin() -> None:
@@ -59,7 +63,7 @@ def install(app: Flask) -> None:
 
     @app.after_request
     def end(answer: Response) -> Response:
-        route, seconds = route_of(), since_begun()
+        route, seconds = route_of(), request_timer()
         method = request.method if request.method in METHODS else "other"
 
         def done() -> None:
@@ -70,7 +74,7 @@ def install(app: Flask) -> None:
         return answer
 
 
-def since_begun() -> Callable[[], float]:
+def request_timer() -> Callable[[], float]:
     """Tells the seconds since this request began, also when it has ended."""
     begun = g.get("begun", time.monotonic())
     return lambda: time.monotonic() - begun

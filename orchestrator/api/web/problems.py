@@ -26,8 +26,8 @@ from orchestrator.core.errors import (
 )
 from sync.errors import SyncError
 
-TYPE = "application/problem+json"
-DEPTH = 64
+PROBLEM_TYPE = "application/problem+json"
+MAX_DEPTH = 64
 """Lists and objects inside one another in a body. Pydantic writes no more than 255, Python's copies fewer than 330."""
 
 
@@ -43,7 +43,7 @@ class Problem(BaseModel):
     roof: int | None = Field(None, description="Tokens that the model holds")
 
 
-class Json(DefaultJSONProvider):
+class BoundedJsonProvider(DefaultJSONProvider):
     """Flask's JSON, for which a body nested too deeply is a wrong one, not an accident."""
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
@@ -52,22 +52,22 @@ class Json(DefaultJSONProvider):
             value = super().loads(s, **kwargs)
         except RecursionError as error:
             raise ValueError("nested too deeply") from error
-        if _deep(value):
+        if _is_too_deep(value):
             raise ValueError("nested too deeply")
         return value
 
 
-def _deep(value: Any) -> bool:
+def _is_too_deep(value: Any) -> bool:
     """Whether a value is nested more deeply than what copies, checks and writes it can follow, each by recursion."""
     level = [value]
-    for _ in range(DEPTH):
-        level = [inner for each in level for inner in _inside(each) if isinstance(inner, dict | list)]
+    for _ in range(MAX_DEPTH):
+        level = [inner for each in level for inner in _children(each) if isinstance(inner, dict | list)]
         if not level:
             return False
     return True
 
 
-def _inside(value: Any) -> Iterable[Any]:
+def _children(value: Any) -> Iterable[Any]:
     return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
@@ -77,21 +77,21 @@ def problem(
     """An answer with this problem."""
     body = Problem(status=status, title=title, detail=detail, **more)  # type: ignore[arg-type]  # pydantic checks it
     answer = jsonify(body.model_dump(exclude_none=True))
-    answer.status_code, answer.content_type = status, TYPE
+    answer.status_code, answer.content_type = status, PROBLEM_TYPE
     answer.headers.update(headers or {})
     return answer
 
 
-def tell_errors(app: Flask) -> None:
+def register_error_handlers(app: Flask) -> None:
     """Makes every error of this app a problem."""
-    app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(OrchestratorError, _ours)
-    app.register_error_handler(MissionError, _mission)
-    app.register_error_handler(SyncError, _ledger)
-    app.register_error_handler(Exception, _unforeseen)
+    app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(OrchestratorError, _orchestrator_problem)
+    app.register_error_handler(MissionError, _mission_problem)
+    app.register_error_handler(SyncError, _ledger_problem)
+    app.register_error_handler(Exception, _unexpected_problem)
 
 
-def invalid(error: ValidationError) -> Response:
+def validation_problem(error: ValidationError) -> Response:
     """422 with the places that are wrong. Pydantic's own answer holds the input; this one does not."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     places = [".".join(map(str, _place(each["type"], each["loc"]))) for each in found]
@@ -104,7 +104,7 @@ def _place(kind: str, where: tuple[int | str, ...]) -> tuple[int | str, ...]:
     return where[:-1] if kind == "extra_forbidden" else where
 
 
-STATUS: dict[type[OrchestratorError], tuple[int, str]] = {
+STATUS_BY_ERROR: dict[type[OrchestratorError], tuple[int, str]] = {
     WrongSetting: (422, "This cannot be used"),
     WrongPrompt: (422, "This cannot be asked"),
     NotFound: (404, "Not found"),
@@ -114,49 +114,58 @@ STATUS: dict[type[OrchestratorError], tuple[int, str]] = {
     QueueFull: (503, "Too many wait"),
     StoreFailed: (503, "The database does not answer"),
 }
-PLAIN = {404: "nothing is served there; /docs shows what is", 405: "not with this method; `Allow` says with which"}
+DETAIL_BY_STATUS = {
+    404: "nothing is served there; /docs shows what is",
+    405: "not with this method; `Allow` says with which",
+}
 """For what our routes did not word themselves."""
-SPOKEN = 3
+MIN_ECHO_CHARACTERS = 3
 """Words of the caller's that are shorter than this are nobody's secret."""
 
 
-def _ours(error: OrchestratorError) -> Response:
+def _orchestrator_problem(error: OrchestratorError) -> Response:
     if isinstance(error, ContextTooLong):
         return problem(400, "The prompt is too long", str(error), tokens=error.tokens, roof=error.roof)
-    status, title = next((what for kind, what in STATUS.items() if isinstance(error, kind)), (500, "It failed"))
+    status, title = next(
+        (what for kind, what in STATUS_BY_ERROR.items() if isinstance(error, kind)), (500, "It failed")
+    )
     if status == 500:
-        return _unforeseen(error)
+        return _unexpected_problem(error)
     if isinstance(error, StoreFailed):
         LOGGER.error("the store failed", exc_info=error)
         return problem(status, title, headers={"Retry-After": "5"})
-    return problem(status, title, _without_input(str(error)), headers=_again(error))
+    return problem(status, title, _without_input(str(error)), headers=_retry_headers(error))
 
 
-def _again(error: OrchestratorError) -> dict[str, str]:
+def _retry_headers(error: OrchestratorError) -> dict[str, str]:
     """When to ask again, where that may help."""
     return {"Retry-After": str(error.retry_after)} if isinstance(error, QueueFull | ModelUnavailable) else {}
 
 
-def _mission(error: MissionError) -> Response:
+def _mission_problem(error: MissionError) -> Response:
     return problem(422, "This cannot be used", _without_input(str(error)))
 
 
-def _ledger(error: SyncError) -> Response:
+def _ledger_problem(error: SyncError) -> Response:
     LOGGER.error("the ledger failed", exc_info=error)  # its words may name a URL with a password in it
     return problem(503, "The ledger does not answer", headers={"Retry-After": "10"})
 
 
-def _http(error: HTTPException) -> Response:
+def _http_problem(error: HTTPException) -> Response:
     status = error.code or 500
     if error.response is not None:
         return error.response  # type: ignore[return-value]  # made by `invalid`
-    said = error.description if error.description != type(error).description else PLAIN.get(status, error.description)
+    said = (
+        error.description
+        if error.description != type(error).description
+        else DETAIL_BY_STATUS.get(status, error.description)
+    )
     detail = "" if status == 500 else (said or "")
     headers = {name: value for name, value in error.get_headers() if name.lower() not in {"content-type", "location"}}
     return problem(status, error.name, detail, headers=headers)
 
 
-def _unforeseen(error: Exception) -> Response:
+def _unexpected_problem(error: Exception) -> Response:
     LOGGER.error("unforeseen error", exc_info=error)
     return problem(500, "Something went wrong here", "http.log in the node's home says where")
 
@@ -165,7 +174,7 @@ def _without_input(detail: str) -> str:
     """The detail, or nothing where it quotes something that the caller sent: our errors are worded for terminals."""
     heard = {str(value) for value in (request.view_args or {}).values()} | set(request.args.values())
     heard |= set(_strings(request.get_json(silent=True)))
-    return "" if any(len(word) >= SPOKEN and word in detail for word in heard) else detail
+    return "" if any(len(word) >= MIN_ECHO_CHARACTERS and word in detail for word in heard) else detail
 
 
 def _strings(body: Any) -> Iterator[str]:

@@ -7,12 +7,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-KNOWN = 10_000
+MAX_CALLERS = 10_000
 """Callers that are remembered; the one that was silent longest goes first, and would be full again by then."""
 
 
 @dataclass
-class Allowance:
+class RateLimiter:
     """So many requests a minute for each caller, and as many at once. Zero or less: no limit."""
 
     per_minute: int
@@ -31,6 +31,6 @@ class Allowance:
             left = min(float(self.per_minute), left + (now - since) * rate)
             wait = 0.0 if left >= 1 else (1 - left) / rate
             self._left[caller] = (left if wait else left - 1, now)
-            while len(self._left) > KNOWN:
+            while len(self._left) > MAX_CALLERS:
                 self._left.popitem(last=False)
         return wait

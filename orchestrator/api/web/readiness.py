@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Probe:
+class ReadinessProbe:
     """One such question. `check` returns why it does not work, or an empty text; what it raises is an answer too."""
 
     check: Callable[[], str]

@@ -9,12 +9,12 @@ from typing import cast
 from flask import Flask, Response, current_app
 from werkzeug.exceptions import ServiceUnavailable
 
-SEATS = "shiftbook_seats"
+STREAM_SLOTS_KEY = "shiftbook_seats"
 RETRY_SECONDS = 2
 """When somebody who found no seat should ask again; most answers take longer than a second and less than ten."""
 
 
-class Seats:
+class StreamSlots:
     """So many streams at a time; past that a caller is sent away before anything is streamed."""
 
     def __init__(self, limit: int) -> None:
@@ -27,24 +27,24 @@ class Seats:
         """How many streams there are now."""
         return self._taken
 
-    def take(self) -> Seat:
+    def take(self) -> StreamSlot:
         """A seat. Raises ServiceUnavailable (503 with Retry-After) when there is none."""
         with self._lock:
             if self._taken >= self.limit:
                 raise ServiceUnavailable("all streams of this node are taken", retry_after=RETRY_SECONDS)
             self._taken += 1
-        return Seat(self)
+        return StreamSlot(self)
 
     def _give_back(self) -> None:
         with self._lock:
             self._taken -= 1
 
 
-class Seat:
+class StreamSlot:
     """One stream's seat, to be left once; leaving again does nothing."""
 
-    def __init__(self, seats: Seats) -> None:
-        self._seats: Seats | None = seats
+    def __init__(self, seats: StreamSlots) -> None:
+        self._seats: StreamSlots | None = seats
         self._lock = threading.Lock()
 
     def leave(self) -> None:
@@ -55,24 +55,24 @@ class Seat:
             seats._give_back()
 
 
-def seats() -> Seats:
+def current_stream_slots() -> StreamSlots:
     """The seats of the app that serves this request."""
-    return cast(Seats, current_app.extensions[SEATS])
+    return cast(StreamSlots, current_app.extensions[STREAM_SLOTS_KEY])
 
 
 def install(app: Flask, limit: int) -> None:
     """Gives an app its seats."""
-    app.extensions[SEATS] = Seats(limit)
+    app.extensions[STREAM_SLOTS_KEY] = StreamSlots(limit)
 
 
-def seated(words: Iterable[bytes] | Iterable[str], *, seat: Seat | None = None) -> Response:
+def stream_response(words: Iterable[bytes] | Iterable[str], *, seat: StreamSlot | None = None) -> Response:
     """A stream of server-sent events that holds a seat until it has ended or its caller is gone.
 
     Take the seat first (`seats().take()`) where making `words` is already work. A generator's `finally` is not run
     when the caller leaves before the first word; `call_on_close` is run always, so what must happen belongs there.
     Raises ServiceUnavailable when no seat is free.
     """
-    seat = seat or seats().take()
+    seat = seat or current_stream_slots().take()
     answer = Response(words, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
     answer.call_on_close(seat.leave)
     return answer

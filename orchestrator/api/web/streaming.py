@@ -15,16 +15,16 @@ from typing import Any, TypeVar
 
 from flask import Response, current_app, stream_with_context
 
-from orchestrator.api.web.disconnects import HANGUPS, connection
-from orchestrator.api.web.stream_slots import Seat, seated, seats
-from orchestrator.chat.values import Event
+from orchestrator.api.web.disconnects import DISCONNECTS, request_socket
+from orchestrator.api.web.stream_slots import StreamSlot, current_stream_slots, stream_response
+from orchestrator.chat.values import AnswerEvent
 from orchestrator.core.ports.agent import Stop
 
 PING_SECONDS = 1.0
 Answer = TypeVar("Answer")
-Work = Callable[[Callable[[Event], None], Stop], object]
+StreamWork = Callable[[Callable[[AnswerEvent], None], Stop], object]
 """Makes an answer, passing on events; ends when it is stopped."""
-Render = Callable[[Event], Iterator[str]]
+RenderEvent = Callable[[AnswerEvent], Iterator[str]]
 """How an event stands in the stream."""
 
 
@@ -33,13 +33,13 @@ def sse(kind: str, data: Mapping[str, Any]) -> str:
     return f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
 
 
-def spoken(begin: Callable[[Stop], Work], render: Render) -> Response:
+def stream_answer(begin: Callable[[Stop], StreamWork], render: RenderEvent) -> Response:
     """A stream of what is made. `begin` does what can be refused, before a word is sent; its errors are plain ones.
 
     An error that comes later is an event `error` with the problem that it would have been. Raises ServiceUnavailable
     when all streams are taken.
     """
-    stop, seat = threading.Event(), seats().take()
+    stop, seat = threading.Event(), current_stream_slots().take()
     with ExitStack() as undo:
         undo.callback(seat.leave)
         work = begin(stop)
@@ -47,14 +47,14 @@ def spoken(begin: Callable[[Stop], Work], render: Render) -> Response:
     return _stream(work, render, stop, seat)
 
 
-def _stream(work: Work, render: Render, stop: threading.Event, seat: Seat) -> Response:
-    events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+def _stream(work: StreamWork, render: RenderEvent, stop: threading.Event, seat: StreamSlot) -> Response:
+    events: queue.SimpleQueue[AnswerEvent | None] = queue.SimpleQueue()
 
     def run() -> None:
         try:
             work(events.put, stop)
         except Exception as error:  # told in the stream, as the problem that it is
-            events.put(Event(kind="error", data={"error": error}))
+            events.put(AnswerEvent(kind="error", data={"error": error}))
         finally:
             events.put(None)
 
@@ -62,16 +62,16 @@ def _stream(work: Work, render: Render, stop: threading.Event, seat: Seat) -> Re
         stop.set()
         events.put(None)
 
-    watch = HANGUPS.watching(connection(), hang_up)
+    watch = DISCONNECTS.watching(request_socket(), hang_up)
     watch.__enter__()
-    answer = seated(stream_with_context(_told(events, render)), seat=seat)
+    answer = stream_response(stream_with_context(_event_lines(events, render)), seat=seat)
     answer.call_on_close(lambda: watch.__exit__(None, None, None))
     answer.call_on_close(stop.set)
     threading.Thread(target=run, name="answer", daemon=True).start()
     return answer
 
 
-def _told(events: queue.SimpleQueue[Event | None], render: Render) -> Iterator[str]:
+def _event_lines(events: queue.SimpleQueue[AnswerEvent | None], render: RenderEvent) -> Iterator[str]:
     while True:
         try:
             event = events.get(timeout=PING_SECONDS)
@@ -82,12 +82,12 @@ def _told(events: queue.SimpleQueue[Event | None], render: Render) -> Iterator[s
             return
         if event.kind == "error":
             problem = current_app.handle_user_exception(event.data["error"])
-            event = Event(kind="error", data=current_app.make_response(problem).get_json())
+            event = AnswerEvent(kind="error", data=current_app.make_response(problem).get_json())
         yield from render(event)
 
 
-def waited(work: Callable[[Stop], Answer]) -> Answer:
+def wait_for_answer(work: Callable[[Stop], Answer]) -> Answer:
     """An answer that is waited for; it is stopped when the caller hangs up."""
     stop = threading.Event()
-    with HANGUPS.watching(connection(), stop.set):
+    with DISCONNECTS.watching(request_socket(), stop.set):
         return work(stop)

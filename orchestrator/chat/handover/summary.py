@@ -14,36 +14,36 @@ from typing import Any
 from missions import frontmatter
 from missions.document import RESULT_MARK, body_of
 from missions.frontmatter import Malformed
-from orchestrator.core.ports.storage import Conversation, Turn
-from orchestrator.workflow.fleet import Detail
+from orchestrator.core.ports.storage import Conversation, ConversationTurn
+from orchestrator.workflow.fleet import MissionDetail
 
-ASKED, CAME = 3000, 2500
+MAX_MISSION_TEXT_CHARACTERS, MAX_RESULT_CHARACTERS = 3000, 2500
 """Characters of the mission's text, and of what came of it, the last ones."""
 
 
-def turns(detail: Detail, *, begins: str) -> tuple[Turn, Turn]:
+def opening_turns(detail: MissionDetail, *, begins: str) -> tuple[ConversationTurn, ConversationTurn]:
     """The first two: the mission with its result and comments, and what is ready. They are marked as nobody's words."""
     view = detail.view
     trace: Mapping[str, Any] = {"mission": view.name, "epoch": view.epoch}
-    asked = Turn(role="user", content=_told(detail), trace=trace)
+    asked = ConversationTurn(role="user", content=_describe_mission(detail), trace=trace)
     ready = f"Mission {view.name} is taken over ({view.status}). {begins} What shall be done?"
-    return asked, Turn(role="assistant", content=ready, trace=trace)
+    return asked, ConversationTurn(role="assistant", content=ready, trace=trace)
 
 
-def _told(detail: Detail) -> str:
-    view, (fields, asked, result) = detail.view, _parts(detail.text)
+def _describe_mission(detail: MissionDetail) -> str:
+    view, (fields, asked, result) = detail.view, _split_document(detail.text)
     facts = {"title": view.title, "status": view.status, "agent": view.agent, "branch": view.branch}
     facts |= {"reason": view.reason, "comment": fields.get("comment"), "decided by": fields.get("decided_by")}
     head = "\n".join(f"{key}: {value}" for key, value in facts.items() if value)
     parts = [
         f"I take over the mission {view.name}.\n\n{head}",
-        f"What it asks for:\n\n{_cut(asked, ASKED)}" if asked else "",
-        f"What came of it:\n\n{_cut(result, CAME, end=True)}" if result else "",
+        f"What it asks for:\n\n{_truncate(asked, MAX_MISSION_TEXT_CHARACTERS)}" if asked else "",
+        f"What came of it:\n\n{_truncate(result, MAX_RESULT_CHARACTERS, end=True)}" if result else "",
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def _parts(text: str) -> tuple[Mapping[str, Any], str, str]:
+def _split_document(text: str) -> tuple[Mapping[str, Any], str, str]:
     try:
         block = frontmatter.split(text)
         fields, body = block.fields, block.body
@@ -52,17 +52,17 @@ def _parts(text: str) -> tuple[Mapping[str, Any], str, str]:
     return fields, body_of(body), body.partition(RESULT_MARK)[2].strip()
 
 
-def _cut(text: str, most: int, *, end: bool = False) -> str:
+def _truncate(text: str, most: int, *, end: bool = False) -> str:
     if len(text) <= most:
         return text
     return f"[…]\n{text[-most:]}" if end else f"{text[:most]}\n[…]"
 
 
-REQUESTS, DECISIONS, FILES = 8, 10, 40
+MAX_REQUESTS, MAX_DECISIONS, MAX_FILES = 8, 10, 40
 """Lines of each kind, the newest."""
-LINE = 240
+MAX_LINE_CHARACTERS = 240
 """Characters of a line."""
-LONGEST = 20_000
+MAX_LAST_REQUEST_CHARACTERS = 20_000
 """Characters of the last request."""
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 _DECIDED = re.compile(
@@ -73,27 +73,31 @@ _DECIDED = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Summary:
+class ChatSummary:
     """A chat as a mission's text."""
 
     title: str
     body: str
 
 
-def summary(of: Conversation, turns: Sequence[Turn], files: Sequence[str], *, node: str) -> Summary:
+def summarise_chat(
+    of: Conversation, turns: Sequence[ConversationTurn], files: Sequence[str], *, node: str
+) -> ChatSummary:
     """The page. `files` are those that the chat's workspace has changed."""
     asked = [turn for turn in turns if turn.role == "user"]
     last = asked[-1].content.strip() if asked else of.title
     parts = [
-        last[:LONGEST] + (" […]" if len(last) > LONGEST else ""),
+        last[:MAX_LAST_REQUEST_CHARACTERS] + (" […]" if len(last) > MAX_LAST_REQUEST_CHARACTERS else ""),
         f"## From a chat\n\nConversation `{of.id}` at the node {node}, {len(turns)} turns, begun {of.created:%Y-%m-%d}."
         f" It is kept there: `shiftbook chat --conversation {of.id}` on that machine goes on with it.",
-        _section("Asked before", [_line(turn.content) for turn in asked[:-1]][-REQUESTS:]),
-        _section("Decided", list(dict.fromkeys(_decisions(turns)))[-DECISIONS:]),
-        _section("Files touched", [f"`{path}`" for path in _touched(turns, files)]),
+        _section("Asked before", [_one_line(turn.content) for turn in asked[:-1]][-MAX_REQUESTS:]),
+        _section("Decided", list(dict.fromkeys(_decisions(turns)))[-MAX_DECISIONS:]),
+        _section("Files touched", [f"`{path}`" for path in _files_touched(turns, files)]),
     ]
     body = "\n\n".join(part for part in parts if part)
-    return Summary(title=_line(last, 80) or of.title, body=body.replace(RESULT_MARK, RESULT_MARK.replace("<", "&lt;")))
+    return ChatSummary(
+        title=_one_line(last, 80) or of.title, body=body.replace(RESULT_MARK, RESULT_MARK.replace("<", "&lt;"))
+    )
 
 
 def _section(heading: str, lines: Sequence[str]) -> str:
@@ -101,21 +105,21 @@ def _section(heading: str, lines: Sequence[str]) -> str:
     return f"### {heading}\n\n" + "\n".join(shown) if shown else ""
 
 
-def _decisions(turns: Sequence[Turn]) -> Iterator[str]:
+def _decisions(turns: Sequence[ConversationTurn]) -> Iterator[str]:
     """Sentences in which something was settled, by whom: what a model only weighs is no decision of a person's."""
     for turn in turns:
-        for sentence in _SENTENCE.split(turn.content[:LONGEST]):
+        for sentence in _SENTENCE.split(turn.content[:MAX_LAST_REQUEST_CHARACTERS]):
             if _DECIDED.search(sentence) and not sentence.rstrip().endswith("?"):
-                yield f"{'the person' if turn.role == 'user' else 'the answer'}: {_line(sentence)}"
+                yield f"{'the person' if turn.role == 'user' else 'the answer'}: {_one_line(sentence)}"
 
 
-def _touched(turns: Sequence[Turn], files: Sequence[str]) -> list[str]:
+def _files_touched(turns: Sequence[ConversationTurn], files: Sequence[str]) -> list[str]:
     calls: list[dict[str, Any]] = [call for turn in turns for call in turn.trace.get("answer", {}).get("tools", ())]
     written = [str(call["arguments"].get("path", "")) for call in calls if call.get("changed")]
     every = list(dict.fromkeys([*files, *filter(None, written)]))
-    return every[:FILES]
+    return every[:MAX_FILES]
 
 
-def _line(text: str, most: int = LINE) -> str:
+def _one_line(text: str, most: int = MAX_LINE_CHARACTERS) -> str:
     line = " ".join(text.split()).lstrip("#> ")
     return line if len(line) <= most else line[: most - 1] + "…"

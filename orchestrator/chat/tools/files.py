@@ -6,47 +6,47 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from orchestrator.chat.tools.paths import Place
-from orchestrator.chat.tools.tool import Arguments, Result, shortened
+from orchestrator.chat.tools.paths import WorkspaceFiles
+from orchestrator.chat.tools.tool import ToolArguments, ToolResult, shorten_middle
 from orchestrator.core.ports.agent import Stop
 
-LINES = 400
+MAX_READ_LINES = 400
 """Lines that one reading gives at most."""
 
 
-class ReadArguments(Arguments):
+class ReadArguments(ToolArguments):
     """`first` is the first line, counted from 1."""
 
     path: str = Field(max_length=4096)
     first: int = Field(1, ge=1)
-    lines: int = Field(LINES, ge=1, le=LINES)
+    lines: int = Field(MAX_READ_LINES, ge=1, le=MAX_READ_LINES)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Read:
+class ReadTool:
     """Shows a text file with line numbers."""
 
-    place: Place
+    place: WorkspaceFiles
     name: str = "read"
     says: str = "read a text file: path, first line, number of lines"
-    takes: type[Arguments] = ReadArguments
+    takes: type[ToolArguments] = ReadArguments
 
     def act(self, given: ReadArguments) -> str:
         """Always the same."""
         return self.name
 
-    def use(self, given: ReadArguments, stop: Stop) -> Result:
+    def use(self, given: ReadArguments, stop: Stop) -> ToolResult:
         """The lines. Raises OutOfPlace and Absent."""
         data = self.place.read(given.path)
         if b"\0" in data[:8192]:
-            return Result(text=f"this is not text: {len(data):,} bytes", ok=False)
+            return ToolResult(text=f"this is not text: {len(data):,} bytes", ok=False)
         lines = data.decode("utf-8", "replace").splitlines()
         shown = lines[given.first - 1 : given.first - 1 + given.lines]
         rows = "\n".join(f"{given.first + number}: {line}" for number, line in enumerate(shown))
-        return Result(text=shortened(rows) + f"\n[{len(shown)} of {len(lines)} lines]")
+        return ToolResult(text=shorten_middle(rows) + f"\n[{len(shown)} of {len(lines)} lines]")
 
 
-class WriteArguments(Arguments):
+class WriteArguments(ToolArguments):
     """`content` is the whole file; with `old`, the one place where that text stands is replaced by it."""
 
     path: str = Field(max_length=4096)
@@ -55,25 +55,27 @@ class WriteArguments(Arguments):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Write:
+class WriteTool:
     """Writes a file whole, or replaces one passage of it."""
 
-    place: Place
+    place: WorkspaceFiles
     name: str = "write"
     says: str = "write a file: path and content; with old, only that passage is replaced by content"
-    takes: type[Arguments] = WriteArguments
+    takes: type[ToolArguments] = WriteArguments
 
     def act(self, given: WriteArguments) -> str:
         """Always the same."""
         return self.name
 
-    def use(self, given: WriteArguments, stop: Stop) -> Result:
+    def use(self, given: WriteArguments, stop: Stop) -> ToolResult:
         """What was written. Raises OutOfPlace and Absent."""
         text = given.content
         if given.old:
             before = self.place.read(given.path).decode("utf-8")
             if (times := before.count(given.old)) != 1:
-                return Result(text=f"the passage stands there {times} times: give one that stands there once", ok=False)
+                return ToolResult(
+                    text=f"the passage stands there {times} times: give one that stands there once", ok=False
+                )
             text = before.replace(given.old, given.content)
         new = self.place.write(given.path, text.encode())
-        return Result(text=f"{'new' if new else 'changed'}: {len(text.splitlines())} lines", changed=True)
+        return ToolResult(text=f"{'new' if new else 'changed'}: {len(text.splitlines())} lines", changed=True)

@@ -13,41 +13,41 @@ from typing import Literal
 
 from pydantic import Field
 
-from orchestrator.chat.tools.paths import parts
-from orchestrator.chat.tools.tool import Arguments, Result, shortened
+from orchestrator.chat.tools.paths import path_parts
+from orchestrator.chat.tools.tool import ToolArguments, ToolResult, shorten_middle
 from orchestrator.core.ports.agent import Stop
-from orchestrator.execution.workspace.git_tree import LOCAL, set_aside
+from orchestrator.execution.workspace.git_tree import ISOLATED_GIT_ENV, move_git_folders
 from sync.errors import GitError
 from sync.git import Git
 
-SECONDS = 60.0
-_PLAIN = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
-WORDS: dict[str, tuple[str, ...]] = {
+GIT_TIMEOUT_SECONDS = 60.0
+_DIFF_OPTIONS = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
+GIT_COMMANDS: dict[str, tuple[str, ...]] = {
     "status": ("status", "--short", "--branch", "--ignore-submodules=all"),
-    "diff": ("diff", *_PLAIN),
+    "diff": ("diff", *_DIFF_OPTIONS),
     "log": ("log", "--no-show-signature", "--format=%h %ad %an: %s", "--date=short", "-n", "50"),
-    "show": ("show", "--no-show-signature", *_PLAIN),
+    "show": ("show", "--no-show-signature", *_DIFF_OPTIONS),
     "blame": ("blame", "--date=short"),
     "files": ("ls-files",),
     "add": ("add", "--"),
     "commit": ("commit", "--quiet", "--no-verify", "--no-gpg-sign", "--cleanup=verbatim"),
 }
-CHANGING = frozenset({"add", "commit"})
-REVISION = r"^[A-Za-z0-9_][A-Za-z0-9._/~^@{}-]{0,99}$"
+CHANGING_VERBS = frozenset({"add", "commit"})
+REVISION_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9._/~^@{}-]{0,99}$"
 """A revision can begin with no dash, so that it is no option, and holds no colon and no range of paths."""
 
 
-class GitArguments(Arguments):
+class GitArguments(ToolArguments):
     """`revision` is for log, diff, show and blame; `paths` are files or folders; `message` is for commit."""
 
     verb: Literal["status", "diff", "log", "show", "blame", "files", "add", "commit"]
-    revision: str = Field("", pattern=rf"^$|{REVISION}")
+    revision: str = Field("", pattern=rf"^$|{REVISION_PATTERN}")
     paths: list[str] = Field(default_factory=list, max_length=100)
     message: str = Field("", max_length=10_000)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Repository:
+class GitTool:
     """git with the verbs that read, and `add` and `commit`. `node` is who commits; `aside` takes embedded clones."""
 
     tree: Path
@@ -55,33 +55,33 @@ class Repository:
     node: str
     name: str = "git"
     says: str = "ask git (status, diff, log, show, blame, files) or add and commit: verb, revision, paths, message"
-    takes: type[Arguments] = GitArguments
+    takes: type[ToolArguments] = GitArguments
 
     def act(self, given: GitArguments) -> str:
         """`git` and the verb."""
         return f"{self.name} {given.verb}"
 
-    def use(self, given: GitArguments, stop: Stop) -> Result:
+    def use(self, given: GitArguments, stop: Stop) -> ToolResult:
         """What git printed. Raises OutOfPlace."""
-        if given.verb in CHANGING:
-            set_aside(self.tree, self.folder.parent / "embedded")
+        if given.verb in CHANGING_VERBS:
+            move_git_folders(self.tree, self.folder.parent / "embedded")
         try:
             out = self._git(self._words(given), given.message, stop)
         except GitError as error:
-            return Result(text=shortened(str(error)), ok=False)
-        text = shortened(out.decode("utf-8", "replace").rstrip()) or "done, nothing to show"
-        return Result(text=text, changed=given.verb in CHANGING)
+            return ToolResult(text=shorten_middle(str(error)), ok=False)
+        text = shorten_middle(out.decode("utf-8", "replace").rstrip()) or "done, nothing to show"
+        return ToolResult(text=text, changed=given.verb in CHANGING_VERBS)
 
     def _words(self, given: GitArguments) -> Sequence[str]:
-        paths = [f":(literal){'/'.join(parts(path))}" for path in given.paths]
+        paths = [f":(literal){'/'.join(path_parts(path))}" for path in given.paths]
         if given.verb == "add":
-            return [*WORDS["add"], *(paths or ["."])]
+            return [*GIT_COMMANDS["add"], *(paths or ["."])]
         if given.verb == "commit":
-            return [*WORDS["commit"], "--file=-"]
+            return [*GIT_COMMANDS["commit"], "--file=-"]
         if given.verb == "blame":  # the one verb that wants a plain path
-            paths = ["/".join(parts(path)) for path in given.paths]
+            paths = ["/".join(path_parts(path)) for path in given.paths]
         revision = [given.revision] if given.revision and given.verb not in ("status", "files") else []
-        return [*WORDS[given.verb], *revision, "--", *paths]
+        return [*GIT_COMMANDS[given.verb], *revision, "--", *paths]
 
     def _git(self, words: Sequence[str], stdin: str, stop: Stop) -> bytes:
         where = (f"--git-dir={self.folder}", f"--work-tree={self.tree}", "--no-pager", "--no-optional-locks")
@@ -91,7 +91,7 @@ class Repository:
             *where,
             *words,
             stdin=stdin.replace("\0", "").encode(),
-            timeout=SECONDS,
-            env={**LOCAL, **author},
+            timeout=GIT_TIMEOUT_SECONDS,
+            env={**ISOLATED_GIT_ENV, **author},
             stopped=stop.is_set,
         )

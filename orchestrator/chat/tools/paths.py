@@ -16,22 +16,22 @@ from pathlib import Path, PurePosixPath
 
 from orchestrator.core.errors import Refused
 
-READ_ROOF = 2 * 1024 * 1024
+MAX_FILE_BYTES = 2 * 1024 * 1024
 """Bytes of the largest file that is read or written whole."""
-_LOOK = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-_FOLDER = _LOOK | getattr(os, "O_DIRECTORY", 0)
+_READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_FOLDER_FLAGS = _READ_FLAGS | getattr(os, "O_DIRECTORY", 0)
 
 
-class OutOfPlace(Refused):
+class PathRefused(Refused):
     """A path leads out of the workspace, or to something that is not a plain file."""
 
 
-class Absent(Refused):
+class PathNotFound(Refused):
     """A path leads to nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class WorkspaceFiles:
     """A workspace: `root` is its folder, `protected` are paths in it that are read but not written."""
 
     root: Path
@@ -42,9 +42,9 @@ class Place:
         with self._parent(path) as (folder, name):
             number = _open_plain(folder, name, path)
             with os.fdopen(number, "rb") as file:
-                data = file.read(READ_ROOF + 1)
-        if len(data) > READ_ROOF:
-            raise OutOfPlace(f"{_shown(path)} is larger than {READ_ROOF:,} bytes")
+                data = file.read(MAX_FILE_BYTES + 1)
+        if len(data) > MAX_FILE_BYTES:
+            raise PathRefused(f"{_quote(path)} is larger than {MAX_FILE_BYTES:,} bytes")
         return data
 
     def write(self, path: str, data: bytes) -> bool:
@@ -53,10 +53,10 @@ class Place:
         It is written beside and renamed, so that a hard link to another file is replaced and not written through.
         Raises OutOfPlace.
         """
-        if len(data) > READ_ROOF:
-            raise OutOfPlace(f"{_shown(path)} would be larger than {READ_ROOF:,} bytes")
-        if any(part.lower() in self.protected for part in parts(path)):
-            raise OutOfPlace(f"{_shown(path)} may be read, not written")
+        if len(data) > MAX_FILE_BYTES:
+            raise PathRefused(f"{_quote(path)} would be larger than {MAX_FILE_BYTES:,} bytes")
+        if any(part.lower() in self.protected for part in path_parts(path)):
+            raise PathRefused(f"{_quote(path)} may be read, not written")
         with self._parent(path, make=True) as (folder, name):
             there = _plain_mode(folder, name, path)
             beside = f".{secrets.token_hex(8)}.part"
@@ -82,19 +82,19 @@ class Place:
         with self._parent(path) as (folder, name):
             mode = _mode(folder, name)
             if mode is None:
-                raise Absent(f"there is no {_shown(path)}")
+                raise PathNotFound(f"there is no {_quote(path)}")
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                raise OutOfPlace(f"{_shown(path)} is neither a file nor a folder")
-        return str(PurePosixPath(*parts(path)))
+                raise PathRefused(f"{_quote(path)} is neither a file nor a folder")
+        return str(PurePosixPath(*path_parts(path)))
 
     @contextmanager
     def _parent(self, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
         """The open folder that holds the path's last part, and that part."""
-        *above, name = parts(path)
-        folder = os.open(self.root, _FOLDER)
+        *above, name = path_parts(path)
+        folder = os.open(self.root, _FOLDER_FLAGS)
         try:
             for part in above:
-                below = _step(folder, part, path, make=make)
+                below = _open_folder(folder, part, path, make=make)
                 os.close(folder)
                 folder = below
             yield folder, name
@@ -102,37 +102,37 @@ class Place:
             os.close(folder)
 
 
-def parts(path: str) -> tuple[str, ...]:
+def path_parts(path: str) -> tuple[str, ...]:
     """The path's parts. Raises OutOfPlace for one that is absolute, empty, or climbs."""
     pure = PurePosixPath(path.replace("\\", "/") if os.name == "nt" else path)
     if not path.strip() or "\0" in path or pure.is_absolute() or not pure.parts:
-        raise OutOfPlace(f"{_shown(path)} is not a path inside the workspace: write it relative to its root")
+        raise PathRefused(f"{_quote(path)} is not a path inside the workspace: write it relative to its root")
     if ".." in pure.parts or len(path) > 4096 or Path(path).drive:
-        raise OutOfPlace(f"{_shown(path)} leads out of the workspace")
+        raise PathRefused(f"{_quote(path)} leads out of the workspace")
     return pure.parts
 
 
-def _step(folder: int, part: str, path: str, *, make: bool) -> int:
+def _open_folder(folder: int, part: str, path: str, *, make: bool) -> int:
     if make and _mode(folder, part) is None:
         os.mkdir(part, dir_fd=folder)  # pathlib knows no dir_fd
     try:
-        return os.open(part, _FOLDER, dir_fd=folder)
+        return os.open(part, _FOLDER_FLAGS, dir_fd=folder)
     except FileNotFoundError:
-        raise Absent(f"there is no {_shown(path)}") from None
+        raise PathNotFound(f"there is no {_quote(path)}") from None
     except OSError as error:  # ELOOP or ENOTDIR: a link, or a file in the place of a folder
-        raise OutOfPlace(f"{_shown(path)}: “{part}” is not a folder (links are not followed)") from error
+        raise PathRefused(f"{_quote(path)}: “{part}” is not a folder (links are not followed)") from error
 
 
 def _open_plain(folder: int, name: str, path: str) -> int:
     if _plain_mode(folder, name, path) is None:  # before opening: opening a device can already do something
-        raise Absent(f"there is no {_shown(path)}")
+        raise PathNotFound(f"there is no {_quote(path)}")
     try:
-        number = os.open(name, _LOOK, dir_fd=folder)
+        number = os.open(name, _READ_FLAGS, dir_fd=folder)
     except OSError as error:
-        raise OutOfPlace(f"{_shown(path)} cannot be opened: {error.strerror}") from error
+        raise PathRefused(f"{_quote(path)} cannot be opened: {error.strerror}") from error
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
-        raise OutOfPlace(f"{_shown(path)} is not a plain file")
+        raise PathRefused(f"{_quote(path)} is not a plain file")
     return number
 
 
@@ -141,7 +141,7 @@ def _plain_mode(folder: int, name: str, path: str) -> int | None:
     mode = _mode(folder, name)
     if mode is not None and not stat.S_ISREG(mode):
         what = "a folder" if stat.S_ISDIR(mode) else "a link" if stat.S_ISLNK(mode) else "a device, pipe or socket"
-        raise OutOfPlace(f"{_shown(path)} is {what}, not a plain file")
+        raise PathRefused(f"{_quote(path)} is {what}, not a plain file")
     return mode
 
 
@@ -151,8 +151,8 @@ def _mode(folder: int, name: str) -> int | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise OutOfPlace(f"“{name[:60]}” cannot be looked at: {error.strerror}") from error
+        raise PathRefused(f"“{name[:60]}” cannot be looked at: {error.strerror}") from error
 
 
-def _shown(path: str) -> str:
+def _quote(path: str) -> str:
     return f"“{path if len(path) <= 80 else path[:79] + '…'}”"

@@ -11,20 +11,20 @@ from pathlib import Path
 
 from pydantic import Field
 
-from orchestrator.chat.tools.tool import Arguments, Result, shortened
+from orchestrator.chat.tools.tool import ToolArguments, ToolResult, shorten_middle
 from orchestrator.core.errors import Refused
 from orchestrator.core.ports.agent import Confinement, Sandbox, Stop
-from orchestrator.execution.process.runner import Ending, Ran, run
+from orchestrator.execution.process.runner import CommandResult, Ending, run
 
-SECONDS = 120
-KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "TZ")
+DEFAULT_TIMEOUT_SECONDS = 120
+PASSED_VARIABLES = ("LANG", "LC_ALL", "LC_CTYPE", "TZ")
 """What a command sees of the node's own environment, besides a plain PATH. Everything else may be a secret."""
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 """Programs that a sandbox shows: a virtual environment lies elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bench:
+class CommandRunner:
     """Where commands run: `tree` is theirs to write, `protected` parts of it are not, `spare` is our own folder."""
 
     sandbox: Sandbox
@@ -33,14 +33,14 @@ class Bench:
     protected: tuple[Path, ...] = ()
     network: bool = False
 
-    def run(self, argv: Sequence[str], seconds: int, stop: Stop) -> Result:
+    def run(self, argv: Sequence[str], seconds: int, stop: Stop) -> ToolResult:
         """Runs a command line. Its end, its time-out and a stop are results; raises Refused without a sandbox."""
         if why := self.sandbox.missing():
             raise Refused(f"no command is run here: {why}")
         with tempfile.TemporaryDirectory(dir=self.spare) as spare:
             home = Path(spare, "home")
             home.mkdir()
-            kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+            kept = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
             environment = {"PATH": SYSTEM_PATH, "HOME": str(home), **kept}
             confinement = Confinement(
                 writable=self.tree, protected=self.protected, environment=environment, network=self.network
@@ -56,30 +56,30 @@ class Bench:
                 keep=256 * 1024,
                 confinement=confinement,
             )
-        return _told(ran)
+        return _command_result(ran)
 
 
-class RunArguments(Arguments):
+class RunArguments(ToolArguments):
     """A Python program, run in the workspace."""
 
     code: str = Field(min_length=1, max_length=100_000)
-    seconds: int = Field(SECONDS, ge=1, le=900)
+    seconds: int = Field(DEFAULT_TIMEOUT_SECONDS, ge=1, le=900)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class RunTool:
     """Runs Python code in the sandbox."""
 
-    bench: Bench
+    bench: CommandRunner
     name: str = "run"
     says: str = "run a Python program in the workspace: code"
-    takes: type[Arguments] = RunArguments
+    takes: type[ToolArguments] = RunArguments
 
     def act(self, given: RunArguments) -> str:
         """Always the same."""
         return self.name
 
-    def use(self, given: RunArguments, stop: Stop) -> Result:
+    def use(self, given: RunArguments, stop: Stop) -> ToolResult:
         """What it printed. Raises Refused."""
         program = shutil.which("python3", path=SYSTEM_PATH)
         if not program:
@@ -87,32 +87,32 @@ class Run:
         return self.bench.run([program, "-I", "-B", "-c", given.code], given.seconds, stop)
 
 
-class ShellArguments(Arguments):
+class ShellArguments(ToolArguments):
     """One line for /bin/sh, run in the workspace."""
 
     line: str = Field(min_length=1, max_length=100_000)
-    seconds: int = Field(SECONDS, ge=1, le=900)
+    seconds: int = Field(DEFAULT_TIMEOUT_SECONDS, ge=1, le=900)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shell:
+class ShellTool:
     """Runs a shell line in the sandbox."""
 
-    bench: Bench
+    bench: CommandRunner
     name: str = "shell"
     says: str = "run a shell line in the workspace, without network: line"
-    takes: type[Arguments] = ShellArguments
+    takes: type[ToolArguments] = ShellArguments
 
     def act(self, given: ShellArguments) -> str:
         """Always the same."""
         return self.name
 
-    def use(self, given: ShellArguments, stop: Stop) -> Result:
+    def use(self, given: ShellArguments, stop: Stop) -> ToolResult:
         """What it printed. Raises Refused."""
         return self.bench.run(["/bin/sh", "-c", given.line], given.seconds, stop)
 
 
-def _told(ran: Ran) -> Result:
+def _command_result(ran: CommandResult) -> ToolResult:
     how = {
         Ending.EXIT: f"exit code {ran.exit_code}",
         Ending.TIMEOUT: f"ended after {ran.seconds:.0f} s: its time was over",
@@ -121,4 +121,4 @@ def _told(ran: Ran) -> Result:
         Ending.DISK: f"ended: {ran.why}",
     }[ran.ending]
     ok = ran.ending is Ending.EXIT and ran.exit_code == 0
-    return Result(text=f"{shortened(ran.output.rstrip())}\n[{how}]".lstrip("\n"), ok=ok, changed=True)
+    return ToolResult(text=f"{shorten_middle(ran.output.rstrip())}\n[{how}]".lstrip("\n"), ok=ok, changed=True)

@@ -13,23 +13,23 @@ from pathlib import Path
 
 from pydantic import Field
 
-from orchestrator.chat.tools.paths import Place
-from orchestrator.chat.tools.tool import Arguments, Result, shortened
+from orchestrator.chat.tools.paths import WorkspaceFiles
+from orchestrator.chat.tools.tool import ToolArguments, ToolResult, shorten_middle
 from orchestrator.core.ports.agent import Stop
 
-SECONDS = 20.0
-MATCHES = 100
-OUTPUT_ROOF = 1024 * 1024
-FILE_ROOF = 1024 * 1024
+SEARCH_TIMEOUT_SECONDS = 20.0
+MAX_MATCHES = 100
+MAX_OUTPUT_BYTES = 1024 * 1024
+MAX_FILE_BYTES = 1024 * 1024
 """Bytes of the largest file that is searched."""
-OPTIONS = (
+RIPGREP_OPTIONS = (
     *("--no-config", "--no-messages", "--no-follow", "--hidden", "--glob=!.git", "--color=never", "--no-heading"),
     *("--line-number", "--with-filename", "--sort=path", "--max-columns=300", "--max-columns-preview"),
-    f"--max-filesize={FILE_ROOF}",
+    f"--max-filesize={MAX_FILE_BYTES}",
 )
 
 
-class SearchArguments(Arguments):
+class SearchArguments(ToolArguments):
     """`pattern` is a regular expression as ripgrep knows it; `path` a file or folder to look into."""
 
     pattern: str = Field(min_length=1, max_length=1000)
@@ -37,64 +37,68 @@ class SearchArguments(Arguments):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Search:
+class SearchTool:
     """ripgrep, which honours .gitignore; where it is missing, Python, which finds plain text only."""
 
-    place: Place
+    place: WorkspaceFiles
     program: str = "rg"
     name: str = "search"
     says: str = "find lines in files by a regular expression: pattern, path"
-    takes: type[Arguments] = SearchArguments
+    takes: type[ToolArguments] = SearchArguments
 
     def act(self, given: SearchArguments) -> str:
         """Always the same."""
         return self.name
 
-    def use(self, given: SearchArguments, stop: Stop) -> Result:
+    def use(self, given: SearchArguments, stop: Stop) -> ToolResult:
         """Matches as `path:line: text`. Raises OutOfPlace and Absent."""
         where = self.place.inside(given.path)
         program = shutil.which(self.program)
-        return self._fast(program, given.pattern, where, stop) if program else self._plain(given.pattern, where, stop)
+        return (
+            self._with_ripgrep(program, given.pattern, where, stop)
+            if program
+            else self._plain(given.pattern, where, stop)
+        )
 
-    def _fast(self, program: str, pattern: str, where: str, stop: Stop) -> Result:
-        words = [program, *OPTIONS, f"--regexp={pattern}", "--", f"./{where}" if where != "." else "./"]
+    def _with_ripgrep(self, program: str, pattern: str, where: str, stop: Stop) -> ToolResult:
+        words = [program, *RIPGREP_OPTIONS, f"--regexp={pattern}", "--", f"./{where}" if where != "." else "./"]
         clean = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             quiet = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err}
             process = subprocess.Popen(words, cwd=self.place.root, env=clean, **quiet)  # type: ignore[call-overload]
-            whole = _watch(process, out.fileno(), stop)
+            whole = _wait_for_end(process, out.fileno(), stop)
             out.seek(0)
             err.seek(0)
-            lines = out.read(OUTPUT_ROOF).decode("utf-8", "replace").splitlines()
+            lines = out.read(MAX_OUTPUT_BYTES).decode("utf-8", "replace").splitlines()
             errors = err.read(2000).decode("utf-8", "replace").strip()
         if not lines and errors:
-            return Result(text=f"the pattern cannot be used: {errors.splitlines()[-1]}", ok=False)
-        return _told(lines[:MATCHES], len(lines) > MATCHES or not whole)
+            return ToolResult(text=f"the pattern cannot be used: {errors.splitlines()[-1]}", ok=False)
+        return _format_matches(lines[:MAX_MATCHES], len(lines) > MAX_MATCHES or not whole)
 
-    def _plain(self, pattern: str, where: str, stop: Stop) -> Result:
+    def _plain(self, pattern: str, where: str, stop: Stop) -> ToolResult:
         """Plain text, not an expression: one of a model's could keep Python busy for ever."""
         found: list[str] = []
-        over = time.monotonic() + SECONDS
+        over = time.monotonic() + SEARCH_TIMEOUT_SECONDS
         for path in _files(self.place.root, where):
-            if stop.is_set() or time.monotonic() > over or len(found) > MATCHES:
+            if stop.is_set() or time.monotonic() > over or len(found) > MAX_MATCHES:
                 break
             found += self._matches(path, pattern)
-        told = _told(found[:MATCHES], len(found) > MATCHES)
-        return Result(text=f"{told.text}\n[ripgrep is not installed: searched for the plain text]")
+        told = _format_matches(found[:MAX_MATCHES], len(found) > MAX_MATCHES)
+        return ToolResult(text=f"{told.text}\n[ripgrep is not installed: searched for the plain text]")
 
     def _matches(self, path: str, pattern: str) -> Iterator[str]:
         data = self.place.read(path)
-        if len(data) <= FILE_ROOF and b"\0" not in data[:8192]:
+        if len(data) <= MAX_FILE_BYTES and b"\0" not in data[:8192]:
             for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
                 if pattern in line:
                     yield f"./{path}:{number}:{line[:300]}"
 
 
-def _watch(process: subprocess.Popen[bytes], output: int, stop: Stop) -> bool:
+def _wait_for_end(process: subprocess.Popen[bytes], output: int, stop: Stop) -> bool:
     """Waits for the end; false when it was cut short by the time, by a stop, or by how much it had found."""
-    over = time.monotonic() + SECONDS
+    over = time.monotonic() + SEARCH_TIMEOUT_SECONDS
     while process.poll() is None:
-        if stop.wait(0.01) or time.monotonic() > over or os.fstat(output).st_size > OUTPUT_ROOF:
+        if stop.wait(0.01) or time.monotonic() > over or os.fstat(output).st_size > MAX_OUTPUT_BYTES:
             process.kill()
             process.wait()
             return False
@@ -109,12 +113,12 @@ def _files(root: Path, where: str) -> Iterator[str]:
     for folder, folders, names in os.walk(top):
         folders[:] = sorted(name for name in folders if name != ".git")
         for path in (Path(folder, name) for name in sorted(names)):
-            if path.is_file() and not path.is_symlink() and path.stat().st_size <= FILE_ROOF:
+            if path.is_file() and not path.is_symlink() and path.stat().st_size <= MAX_FILE_BYTES:
                 yield str(path.relative_to(root))
 
 
-def _told(lines: list[str], more: bool) -> Result:
+def _format_matches(lines: list[str], more: bool) -> ToolResult:
     if not lines:
-        return Result(text="nothing found")
+        return ToolResult(text="nothing found")
     rows = "\n".join(line.removeprefix("./") for line in lines)
-    return Result(text=shortened(rows) + (f"\n[the first {len(lines)} matches]" if more else ""))
+    return ToolResult(text=shorten_middle(rows) + (f"\n[the first {len(lines)} matches]" if more else ""))

@@ -14,13 +14,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports.agent import Stop
 
-SHOWN = 6000
+MAX_RESULT_CHARACTERS = 6000
 """Characters of a result that the model is given; what is left out is said."""
-TRACED = 2000
+MAX_TRACED_CHARACTERS = 2000
 """Characters of a result that are kept in the trace."""
 
 
-class Leave(StrEnum):
+class ToolPermission(StrEnum):
     """What policy says to a call."""
 
     ALLOW = "allow"
@@ -28,14 +28,14 @@ class Leave(StrEnum):
     DENY = "deny"
 
 
-class Arguments(BaseModel):
+class ToolArguments(BaseModel):
     """What a call is given. Unknown names are refused: a model that invents one means something else."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class ToolResult:
     """What came of a call. `text` is for the model; `changed` says whether something is different now."""
 
     text: str
@@ -55,31 +55,37 @@ class Tool(Protocol):
         """What it is for, in one line for the model."""
 
     @property
-    def takes(self) -> type[Arguments]:
+    def takes(self) -> type[ToolArguments]:
         """What a call is given."""
 
     def act(self, given: Any) -> str:
         """What policy calls this use of it: the tool's name, or a name and a verb (`git commit`)."""
 
-    def use(self, given: Any, stop: Stop) -> Result:
+    def use(self, given: Any, stop: Stop) -> ToolResult:
         """Does it. Raises OrchestratorError with what the model should know; ends within 5 s of `stop`."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Policy:
+class ToolPolicy:
     """Which uses are held back for a person (`asks`), and which are refused. A tool's name covers all its verbs."""
 
     asks: frozenset[str] = frozenset({"git add", "git commit"})
     denies: frozenset[str] = frozenset()
 
-    def leave(self, act: str) -> Leave:
+    def leave(self, act: str) -> ToolPermission:
         """What is said to one use."""
         names = {act, act.partition(" ")[0]}
-        return Leave.DENY if names & self.denies else Leave.ASK if names & self.asks else Leave.ALLOW
+        return (
+            ToolPermission.DENY
+            if names & self.denies
+            else ToolPermission.ASK
+            if names & self.asks
+            else ToolPermission.ALLOW
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class ToolRequest:
     """One use of a tool as the model asked for it."""
 
     tool: str
@@ -87,7 +93,7 @@ class Call:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Traced:
+class ToolTrace:
     """One use as it is kept: what was asked, what was said to it, what came of it, in how many seconds."""
 
     tool: str
@@ -101,7 +107,7 @@ class Traced:
 
     def json(self) -> dict[str, Any]:
         """For the store and for people; the result is cut to its head."""
-        head = self.result if len(self.result) <= TRACED else self.result[:TRACED] + "…"
+        head = self.result if len(self.result) <= MAX_TRACED_CHARACTERS else self.result[:MAX_TRACED_CHARACTERS] + "…"
         return {**vars(self), "arguments": dict(self.arguments), "result": head, "seconds": round(self.seconds, 4)}
 
 
@@ -110,7 +116,7 @@ class Toolbox:
     """The tools of one workspace, under one policy."""
 
     tools: Sequence[Tool]
-    policy: Policy
+    policy: ToolPolicy
     root: Path
     lacks: Mapping[str, str] = field(default_factory=dict)
     """Tools that cannot be used here, with the reason."""
@@ -122,7 +128,7 @@ class Toolbox:
         """What can be used, in order."""
         return tuple(tool.name for tool in self.tools)
 
-    def act(self, call: Call) -> str:
+    def act(self, call: ToolRequest) -> str:
         """What policy calls this use; the tool's name where its arguments cannot be read."""
         tool = self._find(call.tool)
         try:
@@ -130,15 +136,15 @@ class Toolbox:
         except ValidationError:
             return call.tool
 
-    def leave(self, call: Call) -> Leave:
+    def leave(self, call: ToolRequest) -> ToolPermission:
         """What policy says to this use."""
-        return self.policy.leave(self.act(call)) if self._find(call.tool) else Leave.ALLOW
+        return self.policy.leave(self.act(call)) if self._find(call.tool) else ToolPermission.ALLOW
 
-    def use(self, call: Call, leave: str, stop: Stop) -> Traced:
+    def use(self, call: ToolRequest, leave: str, stop: Stop) -> ToolTrace:
         """Does it; whatever goes wrong is the call's result, for the model to read."""
         began = time.monotonic()
-        made = self._made(call, stop) if leave != Leave.DENY.value else Result(text=REFUSED, ok=False)
-        return Traced(
+        made = self._made(call, stop) if leave != ToolPermission.DENY.value else ToolResult(text=REFUSED_TEXT, ok=False)
+        return ToolTrace(
             tool=call.tool,
             act=self.act(call),
             arguments=call.arguments,
@@ -149,27 +155,27 @@ class Toolbox:
             seconds=time.monotonic() - began,
         )
 
-    def _made(self, call: Call, stop: Stop) -> Result:
+    def _made(self, call: ToolRequest, stop: Stop) -> ToolResult:
         tool = self._find(call.tool)
         if tool is None:
             why = self.lacks.get(call.tool, f"there are {', '.join(self.names)}")
-            return Result(text=f"{self.MISSING}: {why}", ok=False)
+            return ToolResult(text=f"{self.MISSING}: {why}", ok=False)
         try:
             return tool.use(tool.takes.model_validate(call.arguments), stop)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            return Result(text=f"arguments: {'.'.join(map(str, first['loc']))}: {first['msg']}", ok=False)
+            return ToolResult(text=f"arguments: {'.'.join(map(str, first['loc']))}: {first['msg']}", ok=False)
         except (OrchestratorError, OSError) as error:
-            return Result(text=str(error), ok=False)
+            return ToolResult(text=str(error), ok=False)
 
     def _find(self, name: str) -> Tool | None:
         return next((tool for tool in self.tools if tool.name == name), None)
 
 
-REFUSED = "refused: policy or a person did not allow it. Do not try it again; say what you would have done."
+REFUSED_TEXT = "refused: policy or a person did not allow it. Do not try it again; say what you would have done."
 
 
-def shortened(text: str, roof: int = SHOWN) -> str:
+def shorten_middle(text: str, roof: int = MAX_RESULT_CHARACTERS) -> str:
     """The text, or its beginning and its end, with how much is left out between them."""
     if len(text) <= roof:
         return text
@@ -177,23 +183,25 @@ def shortened(text: str, roof: int = SHOWN) -> str:
     return f"{text[:half]}\n[… {len(text) - roof:,} characters are left out here …]\n{text[-half:]}"
 
 
-_NOT_FOR_GRAMMARS = frozenset(
+_UNSUPPORTED_KEYWORDS = frozenset(
     {"title", "default", "maxLength", "minLength", "pattern", "maxItems", "minimum", "maximum"}
 )
 
 
-def plain_schema(takes: type[BaseModel]) -> dict[str, Any]:
+def grammar_schema(takes: type[BaseModel]) -> dict[str, Any]:
     """The arguments' JSON schema without the bounds that llama.cpp's grammars choke on; those are checked by us."""
-    return _plain(takes.model_json_schema())  # type: ignore[no-any-return]
+    return _without_unsupported(takes.model_json_schema())  # type: ignore[no-any-return]
 
 
-def _plain(schema: Any) -> Any:
+def _without_unsupported(schema: Any) -> Any:
     if isinstance(schema, list):
-        return [_plain(each) for each in schema]
+        return [_without_unsupported(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    inner = {key: value for key, value in schema.items() if key not in _NOT_FOR_GRAMMARS or key == "properties"}
+    inner = {key: value for key, value in schema.items() if key not in _UNSUPPORTED_KEYWORDS or key == "properties"}
     return {
-        key: {name: _plain(each) for name, each in value.items()} if key == "properties" else _plain(value)
+        key: {name: _without_unsupported(each) for name, each in value.items()}
+        if key == "properties"
+        else _without_unsupported(value)
         for key, value in inner.items()
     }

@@ -13,17 +13,17 @@ from pathlib import Path
 
 from orchestrator.core.ports.agent import Project, Stop
 from orchestrator.execution.workspace.clone import Workspace, Workspaces
-from orchestrator.execution.workspace.git_tree import scrub
+from orchestrator.execution.workspace.git_tree import reset_git_folder
 from sync.git import Git
 
 
-def branch_of(conversation: str) -> str:
+def chat_branch(conversation: str) -> str:
     """The branch that a conversation's workspace is on."""
     return f"shiftbook/chat-{conversation}/1"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
+class ChatWorkspace:
     """A folder that is there. `git` is the git folder beside the tree; None without a project."""
 
     folder: Path
@@ -41,36 +41,36 @@ class Ground:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grounds:
+class ChatWorkspaces:
     """The workspaces of conversations, below `folder`."""
 
     folder: Path
     workspaces: Workspaces
 
-    def open(self, conversation: str, project: Project | None, stop: Stop) -> Ground:
+    def open(self, conversation: str, project: Project | None, stop: Stop) -> ChatWorkspace:
         """The conversation's workspace, made the first time. Raises WorkspaceFailed."""
-        folder, branch = self.folder / conversation, branch_of(conversation)
+        folder, branch = self.folder / conversation, chat_branch(conversation)
         if project is None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             (folder / "tree").mkdir(exist_ok=True)
-            return Ground(folder=folder)
+            return ChatWorkspace(folder=folder)
         if not (folder / "tree" / ".git").exists():
             shutil.rmtree(folder, ignore_errors=True)  # half of one: nothing was ever done in it
             folder.mkdir(parents=True, mode=0o700)
             self.workspaces.open(project, mission=f"chat-{conversation}", attempt=1, folder=folder, stop=stop)
         else:
-            scrub(folder / "git", branch)  # settings are ours again, whatever was done without a sandbox
-        return Ground(folder=folder, git=folder / "git")
+            reset_git_folder(folder / "git", branch)  # settings are ours again, whatever was done without a sandbox
+        return ChatWorkspace(folder=folder, git=folder / "git")
 
-    def workspace(self, ground: Ground, conversation: str, project: Project) -> Workspace:
+    def workspace(self, ground: ChatWorkspace, conversation: str, project: Project) -> Workspace:
         """The workspace of a conversation about a project as it was just made."""
         base = Git(ground.folder / "git").text("rev-parse", "--verify", f"refs/heads/{project.branch}^{{commit}}")
-        return Workspace(folder=ground.folder, url=project.url, branch=branch_of(conversation), base=base)
+        return Workspace(folder=ground.folder, url=project.url, branch=chat_branch(conversation), base=base)
 
     def drop(self, conversation: str) -> None:
         """Removes a conversation's workspace."""
         shutil.rmtree(self.folder / conversation, ignore_errors=True)
 
 
-Open = Callable[[str, Project | None, Stop], Ground]
+Open = Callable[[str, Project | None, Stop], ChatWorkspace]
 """How a conversation's workspace is opened."""

@@ -13,23 +13,23 @@ from typing import Any, Protocol
 import httpx
 
 from orchestrator.app import wiring
-from orchestrator.app.chat_factory import Chatroom, open_chatroom
-from orchestrator.chat.values import Event, Request
+from orchestrator.app.chat_factory import ChatRuntime, open_chat_runtime
+from orchestrator.chat.values import AnswerEvent, ChatRequest
 from orchestrator.core.errors import NotFound, OrchestratorError, Refused
 from orchestrator.core.settings import Settings
 
-RECORD = "http.json"
-SILENCE = 30.0
+RECORD_FILE = "http.json"
+READ_TIMEOUT_SECONDS = 30.0
 """Seconds without a word after which a node is taken for dead; it sends a ping each second."""
 
 
-class Line(Protocol):
+class ChatBackend(Protocol):
     """A way to a chat."""
 
     where: str
     """What the person is told about it."""
 
-    def ask(self, request: Request) -> Generator[Event, None, None]:
+    def ask(self, request: ChatRequest) -> Generator[AnswerEvent, None, None]:
         """The events of one answer. Closing it ends the answer. Raises OrchestratorError."""
 
     def decide(self, question: str, *, allow: bool) -> None:
@@ -40,18 +40,18 @@ class Line(Protocol):
 
 
 @contextmanager
-def open_line(settings: Settings, token: str) -> Iterator[Line]:
+def open_chat_backend(settings: Settings, token: str) -> Iterator[ChatBackend]:
     """The running node where there is one, else this process. Closes it."""
     url = _running(settings, token)
     if url:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        with httpx.Client(base_url=url, headers=headers, timeout=SILENCE, trust_env=False) as client:
-            yield Remote(client=client, where=f"{settings.node} · {url.removeprefix('http://')}")
+        with httpx.Client(base_url=url, headers=headers, timeout=READ_TIMEOUT_SECONDS, trust_env=False) as client:
+            yield RemoteChat(client=client, where=f"{settings.node} · {url.removeprefix('http://')}")
         return
     stores = wiring.stores(settings)
-    room = open_chatroom(settings, stores)
+    room = open_chat_runtime(settings, stores)
     try:
-        yield Here(room=room, where=f"{settings.node} · in this process")
+        yield LocalChat(room=room, where=f"{settings.node} · in this process")
     finally:
         room.close()
         stores.close()
@@ -60,7 +60,7 @@ def open_line(settings: Settings, token: str) -> Iterator[Line]:
 def _running(settings: Settings, token: str) -> str:
     """Where this node serves; "" where it does not, or serves no chats."""
     try:
-        url = str(json.loads((settings.home / RECORD).read_text(encoding="utf-8"))["url"])
+        url = str(json.loads((settings.home / RECORD_FILE).read_text(encoding="utf-8"))["url"])
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         answer = httpx.get(f"{url}/chat/approvals", headers=headers, timeout=5, trust_env=False)
     except (OSError, ValueError, KeyError, httpx.HTTPError):
@@ -71,13 +71,13 @@ def _running(settings: Settings, token: str) -> str:
 
 
 @dataclass(kw_only=True)
-class Remote:
+class RemoteChat:
     """A node over HTTP."""
 
     client: httpx.Client
     where: str
 
-    def ask(self, request: Request) -> Generator[Event, None, None]:
+    def ask(self, request: ChatRequest) -> Generator[AnswerEvent, None, None]:
         """The events, as they come."""
         body = {
             "message": request.message,
@@ -93,7 +93,7 @@ class Remote:
             with self.client.stream("POST", "/chat/stream", json=body) as answer:
                 if answer.status_code != 200:
                     answer.read()
-                    raise _refusal(answer)
+                    raise _node_error(answer)
                 yield from _events(answer.iter_lines())
         except httpx.HTTPError as error:
             raise Refused(f"the node does not answer any more: {error}") from error
@@ -102,7 +102,7 @@ class Remote:
         """A word on a question."""
         answer = self.client.post(f"/chat/approvals/{question}", json={"allow": allow})
         if answer.status_code != 200:
-            raise _refusal(answer)
+            raise _node_error(answer)
 
     def last(self, device: str) -> Mapping[str, Any] | None:
         """The conversation that was used last."""
@@ -113,16 +113,16 @@ class Remote:
         return whole
 
 
-def _events(lines: Iterator[str]) -> Iterator[Event]:
+def _events(lines: Iterator[str]) -> Iterator[AnswerEvent]:
     kind = ""
     for line in lines:
         if line.startswith("event: "):
             kind = line.removeprefix("event: ")
         elif line.startswith("data: "):
-            yield Event(kind=kind, data=json.loads(line.removeprefix("data: ")))
+            yield AnswerEvent(kind=kind, data=json.loads(line.removeprefix("data: ")))
 
 
-def _refusal(answer: httpx.Response) -> OrchestratorError:
+def _node_error(answer: httpx.Response) -> OrchestratorError:
     try:
         problem = answer.json()
         said = f"{problem['title']}: {problem['detail']}" if problem.get("detail") else str(problem["title"])
@@ -132,16 +132,16 @@ def _refusal(answer: httpx.Response) -> OrchestratorError:
 
 
 @dataclass(kw_only=True)
-class Here:
+class LocalChat:
     """Chats in this process."""
 
-    room: Chatroom
+    room: ChatRuntime
     where: str
     _threads: list[threading.Thread] = field(default_factory=list)
 
-    def ask(self, request: Request) -> Generator[Event, None, None]:
+    def ask(self, request: ChatRequest) -> Generator[AnswerEvent, None, None]:
         """The events, as they come; the work goes on in a thread, which ends with this."""
-        stop, events = threading.Event(), queue.SimpleQueue[Event | BaseException | None]()
+        stop, events = threading.Event(), queue.SimpleQueue[AnswerEvent | BaseException | None]()
 
         def work() -> None:
             try:

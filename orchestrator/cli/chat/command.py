@@ -12,16 +12,16 @@ from types import ModuleType
 
 import click
 
-from orchestrator.chat.values import Event, Request
+from orchestrator.chat.values import AnswerEvent, ChatRequest
 from orchestrator.cli import terminal
 from orchestrator.cli.chat import page
-from orchestrator.cli.chat.backend import Line, open_line
-from orchestrator.cli.chat.page import Page
+from orchestrator.cli.chat.backend import ChatBackend, open_chat_backend
+from orchestrator.cli.chat.page import ChatPage
 from orchestrator.core import settings
 from orchestrator.core.errors import NotFound, OrchestratorError
 from orchestrator.ledger.config.fleet_toml import TOOLS
 
-DEVICE = "terminal"
+DEVICE_ID = "terminal"
 HELP = """\
 /new             a new conversation
 /project [NAME]  a new conversation about a project (without a name: about none)
@@ -60,26 +60,26 @@ def command(
     """
     now = settings.load()
     chosen = TOOLS if tools else ()
-    request = Request(
+    request = ChatRequest(
         message="",
-        device=DEVICE,
+        device=DEVICE_ID,
         conversation=conversation,
         project=project,
         model=model,
         tools=chosen,
         trim=trim,
     )
-    with open_line(now, token) as line:
-        talk = Talk(line=line, page=Page(sys.stderr if as_json else sys.stdout), request=request)
+    with open_chat_backend(now, token) as line:
+        talk = TerminalChat(line=line, page=ChatPage(sys.stderr if as_json else sys.stdout), request=request)
         if go_on:
             talk.go_on()
         if message is None:
-            _history(now.home / "chat-history", talk.loop)
+            _with_input_history(now.home / "chat-history", talk.loop)
         else:
-            _once(talk, message, as_json)
+            _ask_once(talk, message, as_json)
 
 
-def _once(talk: Talk, message: str, as_json: bool) -> None:
+def _ask_once(talk: TerminalChat, message: str, as_json: bool) -> None:
     if not as_json:
         talk.say(message)
         return
@@ -93,12 +93,12 @@ def _once(talk: Talk, message: str, as_json: bool) -> None:
 
 
 @dataclass
-class Talk:
+class TerminalChat:
     """A person at a terminal."""
 
-    line: Line
-    page: Page
-    request: Request
+    line: ChatBackend
+    page: ChatPage
+    request: ChatRequest
 
     def loop(self) -> None:
         """Asks for messages until the person leaves."""
@@ -115,13 +115,13 @@ class Talk:
             if typed in ("/quit", "/exit"):
                 return
             try:
-                self.obey(typed) if typed.startswith("/") else self.say(typed)
+                self.run_command(typed) if typed.startswith("/") else self.say(typed)
             except OrchestratorError as error:
                 self.page.note(str(error))
 
     def go_on(self) -> None:
         """Takes up the last conversation. Raises NotFound."""
-        found = self.line.last(DEVICE)
+        found = self.line.last(DEVICE_ID)
         if found is None:
             raise NotFound("no conversation was begun here yet")
         self.request = replace(self.request, conversation=found["id"], project="")
@@ -134,11 +134,11 @@ class Talk:
         with closing(self.line.ask(replace(self.request, message=message))) as events:
             try:
                 for event in events:
-                    self._hear(event)
+                    self._print_event(event)
             except KeyboardInterrupt:
                 self.page.note("stopped")
 
-    def _hear(self, event: Event) -> None:
+    def _print_event(self, event: AnswerEvent) -> None:
         data = event.data
         if event.kind == "start":
             self.request = replace(self.request, conversation=data["conversation_id"], project="")
@@ -149,15 +149,15 @@ class Talk:
         elif event.kind == "position":
             self.page.note(f"waiting · place {data['position']}")
         elif event.kind == "tool" and data["state"] != "running":
-            self.page.note(page.tool(data))
+            self.page.note(page.tool_line(data))
         elif event.kind == "approval":
             self._decide(event)
         elif event.kind == "error":
             raise OrchestratorError(str(data.get("detail") or data["title"]))
         elif event.kind == "done":
-            self.page.note(page.who(data))
+            self.page.note(page.answer_footer(data))
 
-    def _decide(self, event: Event) -> None:
+    def _decide(self, event: AnswerEvent) -> None:
         arguments = " ".join(f"{name}={value!r}" for name, value in event.data["arguments"].items())
         self.page.note(f"it asks to use {event.data['act']}: {arguments[:400]}")
         allow = False
@@ -166,15 +166,15 @@ class Talk:
                 allow = input("      │ allow? [y/N] ").strip().lower() in ("y", "yes")
         self.line.decide(event.data["id"], allow=allow)
 
-    def obey(self, typed: str) -> None:
+    def run_command(self, typed: str) -> None:
         """A word to the terminal."""
         word, _, rest = typed.partition(" ")
         orders: dict[str, Callable[[str], None]] = {
-            "/new": lambda _: self._anew(self.request.project, match=True),
-            "/project": self._anew,
+            "/new": lambda _: self._start_new(self.request.project, match=True),
+            "/project": self._start_new,
             "/model": self._choose,
             "/tools": self._allow,
-            "/history": lambda _: self._remind(),
+            "/history": lambda _: self._print_history(),
         }
         order = orders.get(word)
         if order is None:
@@ -182,7 +182,7 @@ class Talk:
         else:
             order(rest.strip())
 
-    def _anew(self, project: str, *, match: bool = False) -> None:
+    def _start_new(self, project: str, *, match: bool = False) -> None:
         self.request = replace(self.request, conversation="", project=project, match=match)
         self.page.note(f"a new conversation{f' about {project}' if project else ''}")
 
@@ -198,8 +198,8 @@ class Talk:
         self.request = replace(self.request, tools=chosen)
         self.page.note(f"tools: {', '.join(chosen) or 'none'}")
 
-    def _remind(self) -> None:
-        found = self.line.last(DEVICE) if self.request.conversation else None
+    def _print_history(self) -> None:
+        found = self.line.last(DEVICE_ID) if self.request.conversation else None
         for turn in found["messages"] if found else ():
             if turn["role"] == "user":
                 self.page.note(turn["content"])
@@ -208,7 +208,7 @@ class Talk:
                 self.page.end()
 
 
-def _history(path: Path, loop: Callable[[], None]) -> None:
+def _with_input_history(path: Path, loop: Callable[[], None]) -> None:
     """Runs the loop with what was typed before at hand, where the system has readline."""
     try:
         lines: ModuleType = importlib.import_module("readline")

@@ -10,15 +10,15 @@ from datetime import datetime
 from typing import Any, TextIO
 
 from orchestrator.cli import terminal
-from orchestrator.ledger.result_report import duration
+from orchestrator.ledger.result_report import format_duration
 
 RULE = "\x1b[38;2;217;103;78m│\x1b[0m"
 DIM, PLAIN = "\x1b[2m", "\x1b[0m"
-GUTTER = 7
+GUTTER_COLUMNS = 7
 
 
 @dataclass
-class Page:
+class ChatPage:
     """Writes pieces of text beside the margin rule, whole words to a line. Colours only on a terminal."""
 
     out: TextIO = sys.stdout
@@ -33,11 +33,11 @@ class Page:
     def prompt(self) -> str:
         """What stands before what the person types. The marks tell readline what takes no room."""
         rule = f"\x01\x1b[38;2;217;103;78m\x02│\x01{PLAIN}\x02" if self._colour else "│"
-        return f"{datetime.now().astimezone():%H:%M} {rule} ".rjust(GUTTER)
+        return f"{datetime.now().astimezone():%H:%M} {rule} ".rjust(GUTTER_COLUMNS)
 
     def write(self, text: str) -> None:
         """A piece of an answer."""
-        for char in terminal.shown(text):
+        for char in terminal.printable_diff(text):
             if char == "\n":
                 self._put_word()
                 self._new_line()
@@ -65,14 +65,14 @@ class Page:
     def _put_word(self) -> None:
         word, self._word = self._word, ""
         width = max(20, shutil.get_terminal_size().columns)
-        if word and self._column > GUTTER + 2 and self._column + len(word) > width:
+        if word and self._column > GUTTER_COLUMNS + 2 and self._column + len(word) > width:
             self._new_line()
         self._put(word)
 
     def _put(self, text: str) -> None:
         if text and not self._column:
             self.out.write(self._margin())
-            self._column = GUTTER + 2
+            self._column = GUTTER_COLUMNS + 2
         self.out.write(text)
         self._column += len(text)
 
@@ -83,10 +83,10 @@ class Page:
         self._column = 0
 
     def _margin(self) -> str:
-        return " " * (GUTTER - 1) + f"{RULE if self._colour else '│'} "
+        return " " * (GUTTER_COLUMNS - 1) + f"{RULE if self._colour else '│'} "
 
 
-def who(told: Mapping[str, Any]) -> str:
+def answer_footer(told: Mapping[str, Any]) -> str:
     """The line under an answer: who gave it, and what it took."""
     usage = told["usage"]
     first = usage["first_token_seconds"]
@@ -94,7 +94,7 @@ def who(told: Mapping[str, Any]) -> str:
         f"{told['model']} on {told['backend']} at {told['node']}",
         f"{usage['tokens_in']} tokens in, {usage['tokens_cached']} cached",
         f"{usage['tokens_out']} out",
-        *([f"first word after {duration(first)}"] if first is not None else []),
+        *([f"first word after {format_duration(first)}"] if first is not None else []),
         *([f"{len(told['cut'])} parts left out"] if told["cut"] else []),
         *([f"log entry {told['journal']}"] if told["journal"] else []),
         *({"length": ["ends at its token limit"], "cancelled": ["stopped"]}.get(told["finish"], [])),
@@ -102,11 +102,11 @@ def who(told: Mapping[str, Any]) -> str:
     return " · ".join(parts)
 
 
-def tool(data: Mapping[str, Any]) -> str:
+def tool_line(data: Mapping[str, Any]) -> str:
     """One line for what a tool did."""
     arguments = " ".join(str(value) for value in data["arguments"].values() if isinstance(value, str | int))
     shown = " ".join(arguments.split())
     shown = shown if len(shown) <= 60 else shown[:59] + "…"
     result = str(data.get("result", "")).strip().splitlines()
     last = f" · {result[-1][:60]}" if result else ""
-    return f"{data['tool']} {shown} · {data['state']} · {duration(float(data.get('seconds', 0)))}{last}"
+    return f"{data['tool']} {shown} · {data['state']} · {format_duration(float(data.get('seconds', 0)))}{last}"

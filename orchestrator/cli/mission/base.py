@@ -18,13 +18,13 @@ from orchestrator.cli.mission import decisions, handover, orders, project
 from orchestrator.cli.mission.decisions import warn as warn
 from orchestrator.core import settings
 from orchestrator.core.errors import OrchestratorError, WrongSetting
-from orchestrator.execution.workspace.attempt_dirs import Folders
-from orchestrator.ledger.result_report import duration
-from orchestrator.workflow.fleet import Detail
+from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
+from orchestrator.ledger.result_report import format_duration
+from orchestrator.workflow.fleet import MissionDetail
 from orchestrator.workflow.mission_view import MissionView
 from sync.errors import SyncError
 
-ENDED = {"done", "cancelled", "dead", "review", "parked", "quarantined", "untrusted"}
+ENDED_STATES = {"done", "cancelled", "dead", "review", "parked", "quarantined", "untrusted"}
 
 
 @click.group("mission")
@@ -65,7 +65,7 @@ def new(
     fleet = wiring.fleet(settings.load())
     anywhere = run_line and fields["task"] != "coding_task"  # a line runs where its author says, which may be nowhere
     if no_project or not (anywhere or fields["project"] or fields["task"] == "review" or body.startswith("---")):
-        given["project"] = project.found(fleet.ledger, body, fields, none=no_project)
+        given["project"] = project.choose_project(fleet.ledger, body, fields, none=no_project)
     made = fleet.new(body, given, name=name)  # type: ignore[arg-type]  # click gives scalars
     if as_json:
         terminal.print_json({"name": made, "path": f"missions/{made}.md"})
@@ -93,7 +93,7 @@ def list_(status: tuple[str, ...], everything: bool, limit: int, as_json: bool) 
     elif not views:
         click.echo("Nothing to show. File a mission with `shiftbook mission new`, or look at all with --all.")
     else:
-        terminal.console().print(terminal.shift_lines(row(view) for view in views))
+        terminal.console().print(terminal.shift_lines(mission_row(view) for view in views))
 
 
 def _order(view: MissionView) -> tuple[int, float, str]:
@@ -102,22 +102,22 @@ def _order(view: MissionView) -> tuple[int, float, str]:
     return first.index(view.status), -view.priority if not when else -when, view.name
 
 
-def row(view: MissionView) -> tuple[str, str, str, str]:
+def mission_row(view: MissionView) -> tuple[str, str, str, str]:
     """A mission as a shift line: the sentence a colleague would write."""
     if view.status in {"quarantined", "untrusted"}:
         where = f"line {view.line}: " if view.line else ""
         return "", view.title, f"{where}{view.reason}\n{view.hint}", view.status
     who = f"{view.agent} on {view.node}" if view.node else view.agent
-    facts = [view.project, who, f"attempt {view.attempt}" if view.attempt else "", _took(view)]
+    facts = [view.project, who, f"attempt {view.attempt}" if view.attempt else "", _duration_text(view)]
     cost = f"${view.cost_usd:.2f}" if view.cost_usd else ""
     facts += [cost, view.reason]
     detail = " · ".join(fact for fact in facts if fact)
     return terminal.clock_time(view.finished or view.started), view.title, detail, view.status
 
 
-def _took(view: MissionView) -> str:
+def _duration_text(view: MissionView) -> str:
     seconds = (view.finished - view.started).total_seconds() if view.started and view.finished else 0.0
-    return duration(seconds) if seconds >= 1 else ""  # the file keeps whole seconds
+    return format_duration(seconds) if seconds >= 1 else ""  # the file keeps whole seconds
 
 
 @command.command("show")
@@ -130,7 +130,7 @@ def show(name: str, why: bool, as_json: bool) -> None:
     detail = fleet.mission(name)
     warn(fleet)
     if why:
-        decisions.told(fleet.approval.why(detail.view.name), as_json=as_json)
+        decisions.print_explanation(fleet.approval.why(detail.view.name), as_json=as_json)
         return
     if as_json:
         parts = {key: getattr(detail, key) for key in ("text", "diff", "output", "memo", "memo_path")}
@@ -144,10 +144,10 @@ def show(name: str, why: bool, as_json: bool) -> None:
         print_detail(detail)
 
 
-def print_detail(detail: Detail) -> None:
+def print_detail(detail: MissionDetail) -> None:
     """One mission for people."""
     out = terminal.console()
-    out.print(terminal.shift_lines([row(detail.view)]))
+    out.print(terminal.shift_lines([mission_row(detail.view)]))
     for late in detail.late:
         adopt = f"`shiftbook mission adopt {detail.view.name} --late {late.which}` makes it the result"
         kept = f"late work of {late.node}" if late.node else "late work"
@@ -179,9 +179,9 @@ def watch(name: str, timeout: float, as_json: bool) -> None:
         if state != before:
             _print_change(view, as_json)
             before = state
-        if view.status in ENDED or time.monotonic() > deadline:
+        if view.status in ENDED_STATES or time.monotonic() > deadline:
             break
-        said = Folders(now.home / "work").of(view.name, view.epoch) / "progress.txt"
+        said = AttemptDirs(now.home / "work").of(view.name, view.epoch) / "progress.txt"
         printed = _print_progress(said, printed, as_json)
         time.sleep(1.0)
         view = fleet.mission(name).view
@@ -192,7 +192,7 @@ def _print_change(view: MissionView, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(view.json(), ensure_ascii=False))
     else:
-        terminal.console().print(terminal.shift_lines([row(view)]))
+        terminal.console().print(terminal.shift_lines([mission_row(view)]))
 
 
 def _print_progress(path: Path, printed: int, as_json: bool) -> int:
@@ -200,7 +200,7 @@ def _print_progress(path: Path, printed: int, as_json: bool) -> int:
     if as_json or not path.exists():
         return printed
     text = path.read_text(encoding="utf-8", errors="replace")
-    click.echo(terminal.shown(text[printed:]), nl=False)
+    click.echo(terminal.printable_diff(text[printed:]), nl=False)
     return len(text)
 
 

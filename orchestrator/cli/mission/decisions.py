@@ -14,13 +14,13 @@ from orchestrator.cli import terminal
 from orchestrator.core import settings
 from orchestrator.core.errors import NotFound
 from orchestrator.workflow.approval import diff_view as diffs
-from orchestrator.workflow.approval.decide import Decided
-from orchestrator.workflow.approval.explain import Why
+from orchestrator.workflow.approval.decide import DecisionResult
+from orchestrator.workflow.approval.explain import Explanation
 from orchestrator.workflow.fleet import Fleet
 
-INK = {"+": "#2e9d5f", "-": "#c8473a", "@": "#4f78cf"}
+DIFF_COLOURS = {"+": "#2e9d5f", "-": "#c8473a", "@": "#4f78cf"}
 """The colours of the design's diffs, bright enough on a dark terminal and dark enough on a light one."""
-HEADERS = ("index ", "--- ", "+++ ", "old mode ", "new mode ", "new file ", "deleted file ", "rename ")
+HEADER_PREFIXES = ("index ", "--- ", "+++ ", "old mode ", "new mode ", "new file ", "deleted file ", "rename ")
 
 
 @click.command("diff")
@@ -34,7 +34,7 @@ def diff(name: str, stat: bool, as_json: bool) -> None:
     warn(fleet)
     if not detail.diff:
         raise NotFound(f"{detail.view.name} changed no files of a project")
-    found = diffs.files(detail.diff)
+    found = diffs.parse_diff(detail.diff)
     if as_json:
         files = [{"path": f.path, "added": f.added, "removed": f.removed, "notes": list(f.notes)} for f in found]
         terminal.print_json(
@@ -58,11 +58,11 @@ def _stat(found: list[diffs.FileChange]) -> Text:
     out = Text()
     wide = min(60, max((len(one.path) for one in found), default=0))
     for one in found:
-        out.append(f" {diffs.shown(one.path):<{wide}}  ")
-        out.append(f"+{one.added}", style=INK["+"])
+        out.append(f" {diffs.printable_diff(one.path):<{wide}}  ")
+        out.append(f"+{one.added}", style=DIFF_COLOURS["+"])
         out.append(" ")
-        out.append(f"−{one.removed}", style=INK["-"])
-        out.append(f"  {diffs.shown(', '.join(one.notes))}\n" if one.notes else "\n", style="bold #b0720c")
+        out.append(f"−{one.removed}", style=DIFF_COLOURS["-"])
+        out.append(f"  {diffs.printable_diff(', '.join(one.notes))}\n" if one.notes else "\n", style="bold #b0720c")
     added, removed = sum(one.added for one in found), sum(one.removed for one in found)
     out.append(f" {len(found)} file{'s' * (len(found) != 1)}, +{added} −{removed} lines", style="dim")
     return out
@@ -71,10 +71,16 @@ def _stat(found: list[diffs.FileChange]) -> Text:
 def _lines(diff: str) -> list[Text]:
     """A diff's lines in their colours. Below its first `@@` a file has no headers, whatever a line looks like."""
     found, heads = [], True
-    for line in diffs.shown(diff.rstrip("\n")).split("\n"):
+    for line in diffs.printable_diff(diff.rstrip("\n")).split("\n"):
         starts = line.startswith("diff --git ")
         heads = starts or (heads and not line.startswith("@@ "))
-        style = "bold" if starts else "dim" if heads and line.startswith(HEADERS) else INK.get(line[:1], "")
+        style = (
+            "bold"
+            if starts
+            else "dim"
+            if heads and line.startswith(HEADER_PREFIXES)
+            else DIFF_COLOURS.get(line[:1], "")
+        )
         found.append(Text(line, style=style))
     return found
 
@@ -117,11 +123,11 @@ def approve(name: str, how: str | None, message: str, as_json: bool) -> None:
     if as_json:
         terminal.print_json(decided.json())
     else:
-        click.echo(_said(decided))
+        click.echo(_describe_decision(decided))
     sys.exit(1 if decided.then and decided.then.refused else 0)
 
 
-def _said(decided: Decided) -> str:
+def _describe_decision(decided: DecisionResult) -> str:
     """What an approval came to, in one line."""
     then = decided.then
     if then and then.refused:
@@ -150,14 +156,14 @@ def reject(name: str, message: str, as_json: bool) -> None:
         click.echo(f"{decided.mission} is rejected and queued again; the next attempt reads your comment")
 
 
-def told(why: Why, *, as_json: bool) -> None:
+def print_explanation(why: Explanation, *, as_json: bool) -> None:
     """The rules that fired, as lines that a colleague would write."""
     if as_json:
         terminal.print_json(why.json())
         return
     out = terminal.console()
     for rule in why.rules:
-        mark = Text(" ✓ " if rule.passed else " ✗ ", style=INK["+"] if rule.passed else INK["-"])
+        mark = Text(" ✓ " if rule.passed else " ✗ ", style=DIFF_COLOURS["+"] if rule.passed else DIFF_COLOURS["-"])
         out.print(mark + Text(f"{rule.rule}: ", style="bold") + Text(rule.says), soft_wrap=True)
     if why.standing is not None:
         out.print(Text(f"   the agent here is {why.standing.says}", style="dim"), soft_wrap=True)

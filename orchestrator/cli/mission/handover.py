@@ -11,21 +11,21 @@ from dataclasses import asdict
 import click
 
 from orchestrator.app import wiring
-from orchestrator.app.chat_factory import exchange
-from orchestrator.chat.handover.exchange import Exchange
+from orchestrator.app.chat_factory import open_handover
+from orchestrator.chat.handover.exchange import HandoverService
 from orchestrator.cli import terminal
 from orchestrator.core import settings
 
-DEVICE = "terminal"
+DEVICE_ID = "terminal"
 
 
 @contextmanager
-def _exchange() -> Iterator[Exchange]:
+def _exchange() -> Iterator[HandoverService]:
     """This machine's chats and the fleet, as the person here reaches them."""
     now = settings.load()
     stores = wiring.stores(now)
     try:
-        yield exchange(now, stores, wiring.fleet(now))
+        yield open_handover(now, stores, wiring.fleet(now))
     finally:
         stores.close()
 
@@ -57,7 +57,7 @@ def from_chat(conversation: str, name: str, as_json: bool, **fields: str | None)
 def take_over(name: str, as_json: bool) -> None:
     """Takes a mission over as a chat on this machine, with its words, its result and its work. It is paused first."""
     with _exchange() as here:
-        made = here.take_over(name, device=DEVICE)
+        made = here.take_over(name, device=DEVICE_ID)
     if as_json:
         terminal.print_json(asdict(made))
         return

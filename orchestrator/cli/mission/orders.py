@@ -13,11 +13,11 @@ from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.mission_view import MissionView
 
 
-def _door() -> Fleet:
+def _fleet() -> Fleet:
     return wiring.fleet(settings.load())
 
 
-def _said(view: MissionView, words: str, as_json: bool) -> None:
+def _report(view: MissionView, words: str, as_json: bool) -> None:
     """Says what became of it, and has a node of this machine look at once."""
     wakeups.nudge(settings.load().home)
     click.echo(json.dumps(view.json(), ensure_ascii=False) if as_json else words)
@@ -28,8 +28,8 @@ def _said(view: MissionView, words: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the mission as JSON.")
 def cancel(name: str, as_json: bool) -> None:
     """Calls a mission off. A node that works on it stops within seconds; what it did is kept."""
-    view = _door().cancel(name)
-    _said(view, f"{view.name} is called off", as_json)
+    view = _fleet().cancel(name)
+    _report(view, f"{view.name} is called off", as_json)
 
 
 @click.command("pause")
@@ -37,9 +37,9 @@ def cancel(name: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the mission as JSON.")
 def pause(name: str, as_json: bool) -> None:
     """Lets a mission rest. What runs is stopped within seconds and keeps its workspace; no attempt is counted."""
-    view = _door().pause(name)
+    view = _fleet().pause(name)
     running = "; its node stops and keeps the workspace" if view.status == "running" else ""
-    _said(view, f"{view.name} is paused{running}. `shiftbook mission resume {view.name}` has it go on", as_json)
+    _report(view, f"{view.name} is paused{running}. `shiftbook mission resume {view.name}` has it go on", as_json)
 
 
 @click.command("resume")
@@ -47,25 +47,25 @@ def pause(name: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the mission as JSON.")
 def resume(name: str, as_json: bool) -> None:
     """Puts a parked mission back into the queue; it goes on where it was if the node that ran it takes it."""
-    view = _door().resume(name)
+    view = _fleet().resume(name)
     kept = f"; {view.kept_on} keeps its workspace and is waited for" if view.kept_on else ""
-    _said(view, f"{view.name} is {view.status} again{kept}", as_json)
+    _report(view, f"{view.name} is {view.status} again{kept}", as_json)
 
 
 @click.command("retry")
 @click.argument("name")
 def retry(name: str) -> None:
     """Puts a dead or failed mission back into the queue, with all its attempts."""
-    view = _door().retry(name)
-    _said(view, f"{view.name} is {view.status} again", False)
+    view = _fleet().retry(name)
+    _report(view, f"{view.name} is {view.status} again", False)
 
 
 @click.command("trust")
 @click.argument("name")
 def trust(name: str) -> None:
     """Vouches for an untrusted mission: you sign its text as it is, and it runs."""
-    view = _door().vouch(name)
-    _said(view, f"{view.name} is trusted on your word; it is {view.status}", False)
+    view = _fleet().endorse(name)
+    _report(view, f"{view.name} is trusted on your word; it is {view.status}", False)
 
 
 COMMANDS = (cancel, pause, resume, retry, trust)

@@ -9,29 +9,31 @@ import click
 
 from missions.mission import NO_PROJECT
 from orchestrator.core.errors import WrongSetting
-from orchestrator.ledger.snapshot import Ledger
-from orchestrator.workflow.assignment.assign import CODING
-from orchestrator.workflow.assignment.project_match import Verdict
-from orchestrator.workflow.assignment.project_profiles import looked_up
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.workflow.assignment.assign import CODING_TASK
+from orchestrator.workflow.assignment.project_match import ProjectMatch
+from orchestrator.workflow.assignment.project_profiles import find_project
 
 NONE = "none"
 HOW = "say --project NAME, or --no-project"
 
 
-def found(look: Callable[[], Ledger], body: str, fields: Mapping[str, object], *, none: bool) -> str | None:
+def choose_project(
+    look: Callable[[], LedgerSnapshot], body: str, fields: Mapping[str, object], *, none: bool
+) -> str | None:
     """The project that a mission means; None where nothing points at any. Says why on standard error.
 
     `none` is the person's word that it has none. Where it is not sure it asks on a terminal; off one it raises
     WrongSetting with what it could be.
     """
-    needs = fields.get("task") == CODING
+    needs = fields.get("task") == CODING_TASK
     if none and (needs or fields.get("project")):
         raise WrongSetting("--no-project", "not together with --project or a coding_task, which needs one")
     if none:
         return NO_PROJECT
     ledger, scope = look(), fields.get("scope")
     patterns = tuple(map(str, scope)) if isinstance(scope, tuple) else ()
-    verdict = looked_up(ledger, f"{fields.get('title') or ''}\n\n{body}", needs=needs, scope=patterns)
+    verdict = find_project(ledger, f"{fields.get('title') or ''}\n\n{body}", needs=needs, scope=patterns)
     if verdict.project:
         click.echo(f"this looks like {verdict.looks}; --project says otherwise", err=True)
         return verdict.project
@@ -39,20 +41,20 @@ def found(look: Callable[[], Ledger], body: str, fields: Mapping[str, object], *
         return None
     names = [candidate.project for candidate in verdict.candidates] or sorted(ledger.charter.projects)
     if sys.stdin.isatty():
-        return _asked(verdict, names, needs=needs)
-    raise WrongSetting("--project", _unsure(verdict, names, needs=needs))
+        return _ask_project(verdict, names, needs=needs)
+    raise WrongSetting("--project", _explain_unsure(verdict, names, needs=needs))
 
 
-def _asked(verdict: Verdict, names: list[str], *, needs: bool) -> str:
+def _ask_project(verdict: ProjectMatch, names: list[str], *, needs: bool) -> str:
     for candidate in verdict.candidates:
         click.echo(f"it could be {candidate.project} (because {candidate.because})", err=True)
     if not names:
-        raise WrongSetting("--project", _unsure(verdict, names, needs=needs))
+        raise WrongSetting("--project", _explain_unsure(verdict, names, needs=needs))
     choices = names if needs else [*names, NO_PROJECT]
     return str(click.prompt("which project?", type=click.Choice(choices), default=names[0], err=True))
 
 
-def _unsure(verdict: Verdict, names: list[str], *, needs: bool) -> str:
+def _explain_unsure(verdict: ProjectMatch, names: list[str], *, needs: bool) -> str:
     how = "say --project NAME" if needs else "say --project NAME, or --no-project"
     if verdict.candidates:
         return f"none is named; {verdict.could_be}: {how}"

@@ -14,16 +14,16 @@ from typing import Protocol
 from missions.mission import Mission
 from orchestrator.core.ports.model import Embedder as Embedder
 from orchestrator.core.ports.model import Generation as Generation
-from orchestrator.core.ports.model import Keeper as Keeper
-from orchestrator.core.ports.model import Message as Message
 from orchestrator.core.ports.model import Model as Model
+from orchestrator.core.ports.model import PrefixCache as PrefixCache
 from orchestrator.core.ports.model import Prompt as Prompt
+from orchestrator.core.ports.model import PromptMessage as PromptMessage
 from orchestrator.core.ports.model import Stop as Stop
 from orchestrator.core.ports.model import Usage as Usage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Changes:
+class DiffStat:
     """What a diff does, counted from Git's own tables: a mode change and a binary file are no lines (unidiff sees 0).
 
     Paths are the project's. `modes` are files whose mode changed, `executables` those that became or came executable.
@@ -39,7 +39,7 @@ class Changes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Proposal:
+class MissionProposal:
     """A mission that an agent proposes: a file for `missions/`, which waits for policy or a person."""
 
     name: str
@@ -72,7 +72,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
     parked: str = ""
-    changes: Changes | None = None
+    changes: DiffStat | None = None
     tested: bool | None = None
     rounds: int = 0
     """How often the work went back to the agent because it was not right yet."""
@@ -82,7 +82,7 @@ class Outcome:
     """The agent's own name for the conversation, with which it can go on."""
     program: str = ""
     """The agent's program and its version, as it names itself."""
-    proposals: tuple[Proposal, ...] = ()
+    proposals: tuple[MissionProposal, ...] = ()
 
 
 class Meter(Protocol):
@@ -117,7 +117,7 @@ class Project:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class AgentJob:
     """One attempt at one mission, as an agent gets it. `context` is the assembled handoff."""
 
     mission: Mission
@@ -152,7 +152,7 @@ class Agent(Protocol):
     def missing(self) -> str | None:
         """Why this agent cannot work here, in words with the next step; None when it can."""
 
-    def run(self, job: Job, stop: Stop) -> Outcome:
+    def run(self, job: AgentJob, stop: Stop) -> Outcome:
         """Does one attempt and returns what came of it; a failure of the work is an outcome, not an exception.
 
         Ends within 5 s of `stop`, leaving no process behind. Raises OrchestratorError only for what is wrong with
@@ -160,9 +160,9 @@ class Agent(Protocol):
         """
 
 
-LINE_PORT = 3128
+PROXY_PORT = 3128
 """Where a sandboxed run finds its line to the outside, on its own loopback."""
-RUN_MARK = "SHIFTBOOK_RUN"
+RUN_VARIABLE = "SHIFTBOOK_RUN"
 """The variable that tells a run's processes from everybody else's; every sandbox lets it through."""
 
 

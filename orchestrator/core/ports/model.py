@@ -37,7 +37,7 @@ class Usage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Message:
+class PromptMessage:
     """One turn given to a model. `role` is system, user, assistant or tool."""
 
     role: str
@@ -53,7 +53,7 @@ class Prompt:
     the same one find what they read last time still in memory, where the backend keeps such places.
     """
 
-    messages: tuple[Message, ...]
+    messages: tuple[PromptMessage, ...]
     max_tokens: int
     schema: Mapping[str, Any] | None = None
     temperature: float | None = None
@@ -79,10 +79,10 @@ class Embedder(Protocol):
         """One vector for each text, all of one dimension. Raises ContextTooLong, ModelUnavailable."""
 
 
-class Keeper(Protocol):
+class PrefixCache(Protocol):
     """Keeps what a model has read of a prompt, so that the next call need not read it again."""
 
-    def warm(self, messages: Sequence[Message], conversation: str = "") -> Usage:
+    def warm(self, messages: Sequence[PromptMessage], conversation: str = "") -> Usage:
         """Reads `messages` ahead for the next call that begins with them. Raises ContextTooLong, ModelUnavailable."""
 
     def save(self, path: Path, conversation: str = "") -> bool:
@@ -118,7 +118,7 @@ class Model(Protocol):
         """What makes vectors with this model; None where it has none."""
 
     @property
-    def keeper(self) -> Keeper | None:
+    def keeper(self) -> PrefixCache | None:
         """What keeps prompts that were read; None where the backend does that by itself or not at all."""
 
     def missing(self) -> str | None:

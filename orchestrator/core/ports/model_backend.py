@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
-from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Model, Prompt, Stop
+from orchestrator.core.ports.agent import Embedder, Generation, Model, PrefixCache, Prompt, Stop
 
-NODE = "node "
+NODE_PREFIX = "node "
 """What the names of other nodes' backends begin with."""
-HOPS = "X-Shiftbook-Hops"
+HOPS_HEADER = "X-Shiftbook-Hops"
 """The header by which a node says that a node asks: whoever gets it must not ask a third one."""
-Tell = Callable[[ModelUnavailable | None], None]
+ReportCall = Callable[[ModelUnavailable | None], None]
 """Takes how a call went: an error, or None when it went well."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listed:
+class ListedModel:
     """A model that a backend offers. `size` is in bytes, 0 where nobody says."""
 
     name: str
@@ -36,7 +36,7 @@ class Backend(Protocol):
     def backend(self) -> str:
         """What it is called in answers and in LLM_PROVIDER_OVERRIDE."""
 
-    def models(self) -> tuple[Listed, ...]:
+    def models(self) -> tuple[ListedModel, ...]:
         """What it offers, the one to use first. Takes a few seconds at most. Raises ModelUnavailable."""
 
     def open(self, name: str) -> Model:
@@ -44,7 +44,7 @@ class Backend(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class BackendChoice:
     """Who answers. `why` is one sentence for the person; `tried` says what was preferred and why it was not taken."""
 
     model: Model
@@ -53,11 +53,11 @@ class Choice:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answered:
+class RoutedGeneration:
     """An answer, and who gave it."""
 
     generation: Generation
-    choice: Choice
+    choice: BackendChoice
     failed: tuple[str, ...] = ()
     """What was asked first in this very call and failed."""
 
@@ -65,14 +65,14 @@ class Answered:
     def notes(self) -> tuple[str, ...]:
         """One sentence where somebody else answered than who was asked first, or another node did."""
         usage = self.generation.usage
-        if not self.failed and not usage.backend.startswith(NODE):
+        if not self.failed and not usage.backend.startswith(NODE_PREFIX):
             return ()
         first = "; ".join(self.failed or self.choice.tried)
         return (f"answered by {usage.model or 'its model'} on {usage.backend} ({self.choice.why}): {first}",)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidate:
+class BackendCandidate:
     """A backend in the order of preference. `why` is said when it is taken."""
 
     backend: Backend
@@ -86,7 +86,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Health:
+class BackendHealth:
     """How a backend stands. `state` is closed (in use), open (resting) or half-open."""
 
     backend: str
@@ -95,10 +95,10 @@ class Health:
     says: str
 
 
-class Watched:
+class ReportingModel:
     """A model whose calls are told to the router, so that it knows which backends work."""
 
-    def __init__(self, model: Model, tell: Tell) -> None:
+    def __init__(self, model: Model, tell: ReportCall) -> None:
         self._model, self._tell = model, tell
 
     @property
@@ -119,10 +119,10 @@ class Watched:
     @property
     def embedder(self) -> Embedder | None:
         """As the model says; how its calls go is told too."""
-        return _WatchedEmbedder(self._model.embedder, self._tell) if self._model.embedder else None
+        return _ReportingEmbedder(self._model.embedder, self._tell) if self._model.embedder else None
 
     @property
-    def keeper(self) -> Keeper | None:
+    def keeper(self) -> PrefixCache | None:
         """As the model says."""
         return self._model.keeper
 
@@ -154,9 +154,9 @@ class Watched:
 
 
 @dataclass(frozen=True)
-class _WatchedEmbedder:
+class _ReportingEmbedder:
     embedder: Embedder
-    tell: Tell
+    tell: ReportCall
 
     def embed(self, texts: Sequence[str]) -> tuple[tuple[float, ...], ...]:
         try:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from orchestrator.core.errors import OrchestratorError
 
-MINE = "notice"
+NOTIFICATION_KIND = "notice"
 """What a parcel with a notice is called in the store."""
 
 
@@ -24,7 +24,7 @@ class Channel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Message:
+class NotificationMessage:
     """What a courier takes. `key` is the same for the same message sent again, so that a receiver can tell."""
 
     key: str
@@ -34,14 +34,14 @@ class Message:
     """info, success, warning or failure."""
 
 
-class Courier(Protocol):
+class Notifier(Protocol):
     """A way to reach people."""
 
     @property
     def channels(self) -> tuple[Channel, ...]:
         """Where it delivers to."""
 
-    def send(self, channel: Channel, message: Message) -> None:
+    def send(self, channel: Channel, message: NotificationMessage) -> None:
         """Delivers a message, within a time that is finite whatever the other side does. Raises NotDelivered.
 
         Where the way allows it, the message's key goes along as `Idempotency-Key`.

@@ -15,20 +15,20 @@ from datetime import datetime
 from typing import Protocol
 
 from orchestrator.core.ports.storage_outgoing import Copies as Copies
+from orchestrator.core.ports.storage_outgoing import Cursors as Cursors
 from orchestrator.core.ports.storage_outgoing import Json as Json
-from orchestrator.core.ports.storage_outgoing import Marks as Marks
+from orchestrator.core.ports.storage_outgoing import OutboxItem as OutboxItem
 from orchestrator.core.ports.storage_outgoing import Outgoing as Outgoing
-from orchestrator.core.ports.storage_outgoing import Parcel as Parcel
-from orchestrator.core.ports.storage_outgoing import Pulled as Pulled
-from orchestrator.core.ports.storage_outgoing import Pushed as Pushed
-from orchestrator.core.ports.storage_outgoing import Run as Run
 from orchestrator.core.ports.storage_outgoing import Spend as Spend
 from orchestrator.core.ports.storage_outgoing import SyncOp as SyncOp
 from orchestrator.core.ports.storage_outgoing import SyncOps as SyncOps
-from orchestrator.core.ports.storage_outgoing import Totals as Totals
+from orchestrator.core.ports.storage_outgoing import SyncPullResult as SyncPullResult
+from orchestrator.core.ports.storage_outgoing import SyncPushResult as SyncPushResult
 from orchestrator.core.ports.storage_outgoing import UsageBook as UsageBook
+from orchestrator.core.ports.storage_outgoing import UsageOwner as UsageOwner
+from orchestrator.core.ports.storage_outgoing import UsageTotals as UsageTotals
 
-NAME = 100
+MAX_STORED_NAME_CHARS = 100
 """The longest id or name of anything that is stored, in characters."""
 
 
@@ -52,7 +52,7 @@ class Conversation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Turn:
+class ConversationTurn:
     """One message of a conversation. `seq` counts from 1 without gaps; it and `created` are set by `append`."""
 
     role: str
@@ -76,13 +76,13 @@ class Conversations(Protocol):
     def get(self, conversation_id: str) -> Conversation:
         """One conversation. Raises NotFound."""
 
-    def append(self, conversation_id: str, turn: Turn) -> Turn:
+    def append(self, conversation_id: str, turn: ConversationTurn) -> ConversationTurn:
         """Adds a turn, safe on disk when this returns; with the same idempotency key only once.
 
         Raises NotFound, and Refused when that key was used here for another role or content.
         """
 
-    def turns(self, conversation_id: str, after_seq: int = 0, limit: int = 500) -> tuple[Turn, ...]:
+    def turns(self, conversation_id: str, after_seq: int = 0, limit: int = 500) -> tuple[ConversationTurn, ...]:
         """At most `limit` turns that come after `after_seq`, in order. Raises NotFound."""
 
     def listing(
@@ -226,7 +226,7 @@ class Stores:
     registrations: Registrations
     sync_ops: SyncOps
     outgoing: Outgoing
-    marks: Marks
+    marks: Cursors
     usage: UsageBook
     copies: Copies
     close: Callable[[], None]

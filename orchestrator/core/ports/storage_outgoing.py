@@ -30,7 +30,7 @@ class SyncOp:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pushed:
+class SyncPushResult:
     """What became of each operation, by `op_id`; `refused` ids are taken by an operation that says something else."""
 
     accepted: tuple[str, ...]
@@ -39,7 +39,7 @@ class Pushed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pulled:
+class SyncPullResult:
     """Operations in the order in which this node took them; `cursor` is where to go on, `more` whether to at once."""
 
     ops: tuple[SyncOp, ...]
@@ -50,10 +50,10 @@ class Pulled:
 class SyncOps(Protocol):
     """The operations of all devices, append-only."""
 
-    def push(self, device_id: str, ops: Iterable[SyncOp]) -> Pushed:
+    def push(self, device_id: str, ops: Iterable[SyncOp]) -> SyncPushResult:
         """Takes all operations that are new, or, when this raises, none."""
 
-    def pull(self, after: str = "", limit: int = 500) -> Pulled:
+    def pull(self, after: str = "", limit: int = 500) -> SyncPullResult:
         """What came after a cursor; everything after an empty one, or one from before the database was restored.
 
         Nothing is ever missed by going on from a cursor, whoever pushes meanwhile. Raises WrongSetting for words that
@@ -62,7 +62,7 @@ class SyncOps(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parcel:
+class OutboxItem:
     """Something that must leave this node once, a notification for example. `key` is what makes it the same one."""
 
     key: str
@@ -80,10 +80,10 @@ class Parcel:
 class Outgoing(Protocol):
     """What waits to be sent. It is sent at least once, and once where the one who sends lives to say so."""
 
-    def put(self, parcel: Parcel, when: datetime) -> bool:
+    def put(self, parcel: OutboxItem, when: datetime) -> bool:
         """Adds it, due at `when`; False, and nothing changes, when that key was put before, sent or not."""
 
-    def take(self, now: datetime, *, hold_seconds: float, limit: int = 20) -> tuple[Parcel, ...]:
+    def take(self, now: datetime, *, hold_seconds: float, limit: int = 20) -> tuple[OutboxItem, ...]:
         """Parcels that are due, the oldest first; nobody else is given them for `hold_seconds`."""
 
     def sent(self, key: str, when: datetime) -> None:
@@ -95,11 +95,11 @@ class Outgoing(Protocol):
     def amend(self, key: str, body: Json) -> None:
         """Replaces what is in a parcel that was not sent yet."""
 
-    def listing(self, *, limit: int = 100, sent: bool = False) -> tuple[Parcel, ...]:
+    def listing(self, *, limit: int = 100, sent: bool = False) -> tuple[OutboxItem, ...]:
         """What was not sent yet, given up or not, the oldest first; or what was sent, the newest first."""
 
 
-class Marks(Protocol):
+class Cursors(Protocol):
     """How far something has been read, by a name; what a restart must not forget."""
 
     def get(self, name: str) -> str:
@@ -110,7 +110,7 @@ class Marks(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class UsageOwner:
     """Whose usage it is. A chat's turn is a run too: `mission` its conversation, `epoch` the turn's seq."""
 
     node: str
@@ -122,7 +122,7 @@ class Run:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Totals:
+class UsageTotals:
     """Sums over some runs. `unpriced` runs have no known cost."""
 
     runs: int
@@ -143,19 +143,19 @@ class Spend:
     project: str
     agent: str
     model: str
-    totals: Totals
+    totals: UsageTotals
 
 
 class UsageBook(Protocol):
     """What has been used, by whom, for what."""
 
-    def record(self, run: Run, usage: Usage, *, when: datetime) -> bool:
+    def record(self, run: UsageOwner, usage: Usage, *, when: datetime) -> bool:
         """Notes what a run took; returns False, and changes nothing, when that run was noted before."""
 
-    def by_project(self, *, since: datetime) -> Mapping[str, Totals]:
+    def by_project(self, *, since: datetime) -> Mapping[str, UsageTotals]:
         """Totals by project; runs without one are under an empty name."""
 
-    def by_mission(self, *, since: datetime) -> Mapping[str, Totals]:
+    def by_mission(self, *, since: datetime) -> Mapping[str, UsageTotals]:
         """Totals by mission, over all its attempts on all nodes that this database knows of."""
 
     def spent(self, *, since: datetime) -> tuple[Spend, ...]:

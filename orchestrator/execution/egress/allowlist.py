@@ -12,43 +12,43 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
-from orchestrator.execution.egress.request import Refusal, authority
+from orchestrator.execution.egress.request import RequestRefused, parse_authority
 
-RESOLVE_SECONDS = 10.0
+RESOLVE_TIMEOUT_SECONDS = 10.0
 NAT64 = IPv6Network("64:ff9b::/96")
 
 
 @dataclass(frozen=True)
-class Hosts:
+class HostAllowlist:
     """The hosts, as host:port, that a run may reach. Ports are exact; there are no patterns."""
 
     allowed: frozenset[tuple[str, int]]
 
     @classmethod
-    def of(cls, listed: Iterable[str]) -> Hosts:
+    def of(cls, listed: Iterable[str]) -> HostAllowlist:
         """Reads `host:port` lines. Raises Refusal for one that is none."""
-        return cls(frozenset(authority(each, None) for each in listed))
+        return cls(frozenset(parse_authority(each, None) for each in listed))
 
     async def address(self, host: str, port: int) -> str:
         """The address to connect to. Raises Refusal."""
         if (host, port) not in self.allowed:
-            raise Refusal(403, f"{host}:{port} is not among the hosts that this run may reach")
+            raise RequestRefused(403, f"{host}:{port} is not among the hosts that this run may reach")
         found = await _resolve(host, port)
         for address in found:
             if self.permits(address, port):
                 return address
-        raise Refusal(403, f"{host}:{port} is {', '.join(found)}, an address of this machine's own surroundings")
+        raise RequestRefused(403, f"{host}:{port} is {', '.join(found)}, an address of this machine's own surroundings")
 
     def permits(self, address: str, port: int) -> bool:
         """Whether a connection may go there: anywhere on the internet, and to what is listed as this very address."""
-        return (address, port) in self.allowed or all(map(_public, _meant(ip_address(address))))
+        return (address, port) in self.allowed or all(map(_is_public, _embedded_addresses(ip_address(address))))
 
 
-def _public(address: IPv4Address | IPv6Address) -> bool:
+def _is_public(address: IPv4Address | IPv6Address) -> bool:
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 
-def _meant(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
+def _embedded_addresses(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
     """The address, or those that an IPv6 address carries to in the end."""
     if isinstance(address, IPv4Address):
         return [address]
@@ -62,7 +62,7 @@ def _meant(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address
 async def _resolve(host: str, port: int) -> list[str]:
     try:
         loop = asyncio.get_running_loop()
-        found = await asyncio.wait_for(loop.getaddrinfo(host, port, type=socket.SOCK_STREAM), RESOLVE_SECONDS)
+        found = await asyncio.wait_for(loop.getaddrinfo(host, port, type=socket.SOCK_STREAM), RESOLVE_TIMEOUT_SECONDS)
     except (OSError, UnicodeError, TimeoutError) as error:
-        raise Refusal(502, f"{host} cannot be looked up: {error or 'no answer'}") from error
+        raise RequestRefused(502, f"{host} cannot be looked up: {error or 'no answer'}") from error
     return list(dict.fromkeys(str(each[4][0]) for each in found))

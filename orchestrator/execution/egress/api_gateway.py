@@ -15,19 +15,25 @@ import h11
 import httpx
 
 from orchestrator.core.ports.agent import Usage
-from orchestrator.execution.egress.http1 import Talk
-from orchestrator.execution.egress.request import HOP, KEYS, Call, Refusal, passed_on
-from orchestrator.execution.egress.usage_counter import Tally, is_events
-from orchestrator.execution.programs.port import Upstream
+from orchestrator.execution.egress.http1 import Http1Connection
+from orchestrator.execution.egress.request import (
+    CREDENTIAL_HEADERS,
+    HOP_BY_HOP_HEADERS,
+    ApiCall,
+    RequestRefused,
+    forwarded_headers,
+)
+from orchestrator.execution.egress.usage_counter import UsageCounter, is_event_stream
+from orchestrator.execution.programs.port import ModelApi
 
-CONNECT_SECONDS = 20.0
-SILENCE_SECONDS = 600.0
+CONNECT_TIMEOUT_SECONDS = 20.0
+READ_TIMEOUT_SECONDS = 600.0
 """The longest wait between two bytes of an answer."""
-QUIET = frozenset({b"content-length", b"content-encoding", b"set-cookie"})
+DROPPED_RESPONSE_HEADERS = frozenset({b"content-length", b"content-encoding", b"set-cookie"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Door:
+class UpstreamRoute:
     """One upstream as this node reaches it: where it is, what its programs put before each call, and the key."""
 
     name: str
@@ -37,18 +43,18 @@ class Door:
     key: bytes
 
     @classmethod
-    def of(cls, upstream: Upstream, environ: Mapping[str, str]) -> Door:
+    def of(cls, upstream: ModelApi, environ: Mapping[str, str]) -> UpstreamRoute:
         """Where the node's own environment says that it is, or its usual place. Raises Refusal for a broken setting."""
         where = environ.get(upstream.base) or upstream.url + upstream.path
         key = environ.get(upstream.key, "").strip()
         try:
             url = httpx.URL(where.rstrip("/"))
         except httpx.InvalidURL as error:
-            raise Refusal(500, f"{upstream.base}: {error}") from error
+            raise RequestRefused(500, f"{upstream.base}: {error}") from error
         if url.scheme not in {"http", "https"} or not url.host or url.query or url.userinfo:
-            raise Refusal(500, f"{upstream.base} must be an http:// or https:// address without a query")
+            raise RequestRefused(500, f"{upstream.base} must be an http:// or https:// address without a query")
         if not key.isascii() or not key.isprintable():
-            raise Refusal(500, f"{upstream.key} has letters that no key has")
+            raise RequestRefused(500, f"{upstream.key} has letters that no key has")
         return cls(
             name=upstream.name, url=url, path=upstream.path, header=upstream.header.lower().encode(), key=key.encode()
         )
@@ -65,7 +71,7 @@ class Door:
         return self.url.copy_with(raw_path=self.url.raw_path.rstrip(b"/") + target.encode("ascii"))
 
 
-class Veil:
+class SecretScrubber:
     """Blots out a secret in bytes that pass, holding back no more than what may be its beginning."""
 
     def __init__(self, secret: bytes) -> None:
@@ -87,43 +93,43 @@ class Veil:
         return held
 
 
-class Gateway:
+class ApiGateway:
     """Makes the calls of one run. `note` gets what each took when it is over, however it ended."""
 
-    def __init__(self, doors: Iterable[Door], note: Callable[[Usage], None]) -> None:
-        self._doors = {each.name: each for each in doors}
+    def __init__(self, doors: Iterable[UpstreamRoute], note: Callable[[Usage], None]) -> None:
+        self._routes = {each.name: each for each in doors}
         self._note = note
         self._clients: dict[str, httpx.AsyncClient] = {}
 
     @property
     def paths(self) -> Mapping[str, str]:
         """What programs put before each call, by upstream."""
-        return {each.name: each.path for each in self._doors.values()}
+        return {each.name: each.path for each in self._routes.values()}
 
-    async def call(self, call: Call, request: h11.Request, talk: Talk) -> bool:
+    async def call(self, call: ApiCall, request: h11.Request, talk: Http1Connection) -> bool:
         """Makes a call and passes the answer on; returns whether another may follow. Raises Refusal, OSError."""
-        door = self._doors[call.name]
+        door = self._routes[call.name]
         plain = (b"accept-encoding", b"identity")  # the answer is read on its way
-        own = [each for each in passed_on(request.headers, keys=False) if each[0] != door.header]
-        headers = [*own, *length(request), *door.credentials, plain]
+        own = [each for each in forwarded_headers(request.headers, keys=False) if each[0] != door.header]
+        headers = [*own, *content_length_header(request), *door.credentials, plain]
         asked = self._client(door).build_request(
-            call.method, door.at(call.target), headers=headers, content=sent(request, talk)
+            call.method, door.at(call.target), headers=headers, content=request_body(request, talk)
         )
-        answer = await send(self._client(door), asked, call.name)
+        answer = await send_request(self._client(door), asked, call.name)
         try:
             if answer.is_redirect:
-                raise Refusal(502, f"{call.name} leads elsewhere ({answer.status_code}), which is not followed")
+                raise RequestRefused(502, f"{call.name} leads elsewhere ({answer.status_code}), which is not followed")
             return await self._answer(call, door, answer, talk)
         finally:
             await answer.aclose()
 
-    async def _answer(self, call: Call, door: Door, answer: httpx.Response, talk: Talk) -> bool:
-        tally = Tally(events=is_events(answer.headers.get("content-type", "")))
+    async def _answer(self, call: ApiCall, door: UpstreamRoute, answer: httpx.Response, talk: Http1Connection) -> bool:
+        tally = UsageCounter(events=is_event_stream(answer.headers.get("content-type", "")))
         try:
-            await self._pass(answer, tally, Veil(door.key), talk)
+            await self._pass(answer, tally, SecretScrubber(door.key), talk)
         except (OSError, TimeoutError):  # nobody listens any more; what is whole has been paid for, and is counted
             if not tally.events:
-                await _count(answer, tally)
+                await _drain_and_count(answer, tally)
             raise
         finally:
             tally.asked = talk.read
@@ -131,16 +137,18 @@ class Gateway:
                 self._note(tally.usage())
         return await talk.end()  # only now, so that the next call finds this one counted
 
-    async def _pass(self, answer: httpx.Response, tally: Tally, veil: Veil, talk: Talk) -> None:
-        await talk.begin(answer.status_code, given_back(answer, veil))
+    async def _pass(
+        self, answer: httpx.Response, tally: UsageCounter, veil: SecretScrubber, talk: Http1Connection
+    ) -> None:
+        await talk.begin(answer.status_code, response_headers(answer, veil))
         async for data in answer.aiter_bytes():
             tally.feed(data)
-            await talk.pass_on(veil.over(data))
-        await talk.pass_on(veil.rest())
+            await talk.send_body(veil.over(data))
+        await talk.send_body(veil.rest())
 
-    def _client(self, door: Door) -> httpx.AsyncClient:
+    def _client(self, door: UpstreamRoute) -> httpx.AsyncClient:
         if door.name not in self._clients:
-            self._clients[door.name] = client(trust=not nearby(door.url.host))
+            self._clients[door.name] = build_client(trust=not is_loopback(door.url.host))
         return self._clients[door.name]
 
     async def close(self) -> None:
@@ -149,43 +157,43 @@ class Gateway:
             await each.aclose()
 
 
-def client(*, trust: bool) -> httpx.AsyncClient:
+def build_client(*, trust: bool) -> httpx.AsyncClient:
     """A client that follows nothing; `trust` has it take the node's own way to the internet."""
-    timeout = httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
+    timeout = httpx.Timeout(READ_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS)
     return httpx.AsyncClient(timeout=timeout, follow_redirects=False, trust_env=trust)
 
 
-def nearby(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """Whether a host is this machine, to which no proxy leads."""
     return host in {"localhost", "::1"} or host.startswith("127.")
 
 
-async def send(client: httpx.AsyncClient, asked: httpx.Request, name: str) -> httpx.Response:
+async def send_request(client: httpx.AsyncClient, asked: httpx.Request, name: str) -> httpx.Response:
     """Sends a request and returns the answer's head. Raises Refusal, in the program's words, when nobody answers."""
     try:
         return await client.send(asked, stream=True)
     except httpx.HTTPError as error:
-        raise Refusal(502, f"{name} does not answer: {type(error).__name__} {error}".rstrip()) from error
+        raise RequestRefused(502, f"{name} does not answer: {type(error).__name__} {error}".rstrip()) from error
 
 
-def sent(request: h11.Request, talk: Talk) -> AsyncIterator[bytes] | None:
+def request_body(request: h11.Request, talk: Http1Connection) -> AsyncIterator[bytes] | None:
     """The request's body, if it has one."""
     names = {name for name, _ in request.headers}
     return talk.body() if names & {b"content-length", b"transfer-encoding"} else None
 
 
-def length(request: h11.Request) -> list[tuple[bytes, bytes]]:
+def content_length_header(request: h11.Request) -> list[tuple[bytes, bytes]]:
     """The length that a request gave."""
     return [(name, value) for name, value in request.headers if name == b"content-length"]
 
 
-def given_back(answer: httpx.Response, veil: Veil) -> list[tuple[bytes, bytes]]:
+def response_headers(answer: httpx.Response, veil: SecretScrubber) -> list[tuple[bytes, bytes]]:
     """An answer's headers for the program inside."""
-    dropped = HOP | KEYS | QUIET
+    dropped = HOP_BY_HOP_HEADERS | CREDENTIAL_HEADERS | DROPPED_RESPONSE_HEADERS
     return [(name, veil.over(value) + veil.rest()) for name, value in answer.headers.raw if name.lower() not in dropped]
 
 
-async def _count(answer: httpx.Response, tally: Tally) -> None:
+async def _drain_and_count(answer: httpx.Response, tally: UsageCounter) -> None:
     """Reads the rest of an answer for its count alone."""
     with contextlib.suppress(httpx.HTTPError, httpx.StreamError):
         async for data in answer.aiter_bytes():

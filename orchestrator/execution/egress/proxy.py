@@ -21,35 +21,49 @@ import httpx
 
 from orchestrator.core import pricing
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.agent import LINE_PORT, Usage
-from orchestrator.execution.egress.allowlist import Hosts
-from orchestrator.execution.egress.api_gateway import Door, Gateway, client, length, send, sent
-from orchestrator.execution.egress.http1 import Talk
-from orchestrator.execution.egress.request import Call, Fetch, Refusal, Tunnel, passed_on, read
-from orchestrator.execution.programs.port import Upstream
+from orchestrator.core.ports.agent import PROXY_PORT, Usage
+from orchestrator.execution.egress.allowlist import HostAllowlist
+from orchestrator.execution.egress.api_gateway import (
+    ApiGateway,
+    UpstreamRoute,
+    build_client,
+    content_length_header,
+    request_body,
+    send_request,
+)
+from orchestrator.execution.egress.http1 import Http1Connection
+from orchestrator.execution.egress.request import (
+    ApiCall,
+    Fetch,
+    RequestRefused,
+    Tunnel,
+    forwarded_headers,
+    parse_request,
+)
+from orchestrator.execution.programs.port import ModelApi
 
-NAME = "line"
-CONNECTIONS = 128
-CALLS = 16
+SOCKET_NAME = "line"
+MAX_CONNECTIONS = 128
+MAX_CONCURRENT_CALLS = 16
 """Calls to models at the same time; more wait for their turn."""
-CONNECT_SECONDS = 15.0
-CLOSE_SECONDS = 5.0
-LAST_LOOKS = 5
-PLACEHOLDER = "shiftbook-placeholder"
+CONNECT_TIMEOUT_SECONDS = 15.0
+CLOSE_TIMEOUT_SECONDS = 5.0
+HANGUP_ROUNDS = 5
+PLACEHOLDER_KEY = "shiftbook-placeholder"
 """What a program is given for a key."""
-REMEMBERED = 100
+MAX_REFUSALS = 100
 """Different refusals that are remembered."""
-NEARBY = "127.0.0.1,localhost,::1"
+NO_PROXY_HOSTS = "127.0.0.1,localhost,::1"
 
 
-class Line:
+class EgressProxy:
     """A run's line while it is open."""
 
     def __init__(
         self,
         socket: Path,
-        doors: Iterable[Door],
-        hosts: Hosts,
+        doors: Iterable[UpstreamRoute],
+        hosts: HostAllowlist,
         environment: Mapping[str, str],
         note: Callable[[Usage], None],
     ) -> None:
@@ -61,7 +75,7 @@ class Line:
         self._refused: Counter[str] = Counter()
         self._told = note
         self.hosts = hosts
-        self.gateway = Gateway(doors, self._note)
+        self.gateway = ApiGateway(doors, self._note)
 
     @property
     def refused(self) -> tuple[str, ...]:
@@ -70,7 +84,7 @@ class Line:
 
     def refuse(self, why: str) -> None:
         """Remembers a refusal."""
-        if why in self._refused or len(self._refused) < REMEMBERED:
+        if why in self._refused or len(self._refused) < MAX_REFUSALS:
             self._refused[why] += 1
 
     def _note(self, usage: Usage) -> None:
@@ -81,15 +95,15 @@ class Line:
 
 
 @contextmanager
-def open_line(
+def open_egress_proxy(
     folder: Path,
     *,
-    upstreams: Iterable[Upstream],
+    upstreams: Iterable[ModelApi],
     hosts: Iterable[str] = (),
     note: Callable[[Usage], None] = lambda usage: None,
     over: Callable[[], str] = lambda: "",
     environ: Mapping[str, str] = os.environ,
-) -> Iterator[Line]:
+) -> Iterator[EgressProxy]:
     """Opens a run's line to `upstreams` and `hosts` (as host:port) for the time of the block.
 
     `note` gets all that was spent so far, each time that a call has ended; once `over` gives a reason, no further
@@ -98,12 +112,12 @@ def open_line(
     """
     upstreams = tuple(upstreams)
     try:
-        doors, allowed = [Door.of(each, environ) for each in upstreams], Hosts.of(hosts)
-    except Refusal as error:
+        doors, allowed = [UpstreamRoute.of(each, environ) for each in upstreams], HostAllowlist.of(hosts)
+    except RequestRefused as error:
         raise WrongSetting("line", error.why) from error
-    line = Line(folder / NAME, doors, allowed, surroundings(upstreams), note)
-    with listening(line.socket) as listener:
-        service = _Service(line, over)
+    line = EgressProxy(folder / SOCKET_NAME, doors, allowed, proxy_environment(upstreams), note)
+    with listening_socket(line.socket) as listener:
+        service = _ProxyServer(line, over)
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=_run, args=(loop, service, listener), name="shiftbook-line", daemon=True)
         thread.start()
@@ -111,21 +125,21 @@ def open_line(
             yield line
         finally:
             loop.call_soon_threadsafe(service.done.set)
-            thread.join(CLOSE_SECONDS)
+            thread.join(CLOSE_TIMEOUT_SECONDS)
 
 
-def surroundings(upstreams: Iterable[Upstream]) -> dict[str, str]:
+def proxy_environment(upstreams: Iterable[ModelApi]) -> dict[str, str]:
     """The variables by which a program finds its line."""
-    here = f"http://127.0.0.1:{LINE_PORT}"
+    here = f"http://127.0.0.1:{PROXY_PORT}"
     proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), here)
-    found = {**proxies, "NO_PROXY": NEARBY, "no_proxy": NEARBY, "NODE_USE_ENV_PROXY": "1"}
+    found = {**proxies, "NO_PROXY": NO_PROXY_HOSTS, "no_proxy": NO_PROXY_HOSTS, "NODE_USE_ENV_PROXY": "1"}
     for each in upstreams:
-        found |= {each.base: f"{here}/{each.name}{each.path}", each.key: PLACEHOLDER}
+        found |= {each.base: f"{here}/{each.name}{each.path}", each.key: PLACEHOLDER_KEY}
     return found
 
 
 @contextmanager
-def listening(path: Path) -> Iterator[socket.socket]:
+def listening_socket(path: Path) -> Iterator[socket.socket]:
     """A listening Unix socket that only this user reaches, gone afterwards. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
@@ -134,7 +148,7 @@ def listening(path: Path) -> Iterator[socket.socket]:
     try:
         listener.bind(f"/proc/self/fd/{folder}/{path.name}")  # the path itself may be longer than the kernel's 107
         path.chmod(0o600)
-        listener.listen(CONNECTIONS)
+        listener.listen(MAX_CONNECTIONS)
         listener.setblocking(False)
         yield listener
     finally:
@@ -143,29 +157,29 @@ def listening(path: Path) -> Iterator[socket.socket]:
         path.unlink(missing_ok=True)
 
 
-def _run(loop: asyncio.AbstractEventLoop, service: _Service, listener: socket.socket) -> None:
+def _run(loop: asyncio.AbstractEventLoop, service: _ProxyServer, listener: socket.socket) -> None:
     try:
         loop.run_until_complete(service.serve(listener))
     finally:
         loop.close()  # it does not wait for a name that is still being looked up
 
 
-class _Service:
+class _ProxyServer:
     """Answers the connections of one line."""
 
-    def __init__(self, line: Line, over: Callable[[], str]) -> None:
+    def __init__(self, line: EgressProxy, over: Callable[[], str]) -> None:
         self._line, self._over = line, over
         self.done = asyncio.Event()
-        self._calls = asyncio.Semaphore(CALLS)
+        self._calls = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
         self._open: set[asyncio.Task[None]] = set()
-        self._direct = client(trust=False)
+        self._direct = build_client(trust=False)
 
     async def serve(self, listener: socket.socket) -> None:
         """Answers until `done` is set, then hangs up on everybody."""
         async with await asyncio.start_unix_server(self._take, sock=listener, limit=65536):
             await self.done.wait()
             asyncio.get_running_loop().remove_reader(listener.fileno())  # nobody else is let in
-            for _ in range(LAST_LOOKS):
+            for _ in range(HANGUP_ROUNDS):
                 await self._hang_up()
         await self._line.gateway.close()
         await self._direct.aclose()
@@ -176,17 +190,17 @@ class _Service:
         for each in self._open:  # no others: a task that is cancelled before it begins closes nothing
             each.cancel()
         if others := asyncio.all_tasks() - {asyncio.current_task()}:
-            await asyncio.wait(others, timeout=CLOSE_SECONDS / 2)
+            await asyncio.wait(others, timeout=CLOSE_TIMEOUT_SECONDS / 2)
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        if self.done.is_set() or len(self._open) >= CONNECTIONS:
+        if self.done.is_set() or len(self._open) >= MAX_CONNECTIONS:
             writer.close()
             return
         self._open.add(task)
         try:
-            talk = Talk(reader, writer)
+            talk = Http1Connection(reader, writer)
             while await self._once(talk):
                 pass
         except (OSError, TimeoutError, httpx.HTTPError, h11.ProtocolError, asyncio.CancelledError):
@@ -197,7 +211,7 @@ class _Service:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    async def _once(self, talk: Talk) -> bool:
+    async def _once(self, talk: Http1Connection) -> bool:
         """One request; returns whether another may follow."""
         api = False
         try:
@@ -206,16 +220,16 @@ class _Service:
                 return False
             api = request.target.startswith(b"/")
             return await self._do(request, talk)
-        except Refusal as refusal:
+        except RequestRefused as refusal:
             if refusal.status < 500:
                 self._line.refuse(refusal.why)
             return await talk.refuse(refusal, api=api)
 
-    async def _do(self, request: h11.Request, talk: Talk) -> bool:
-        asked = read(request, self._line.gateway.paths)
+    async def _do(self, request: h11.Request, talk: Http1Connection) -> bool:
+        asked = parse_request(request, self._line.gateway.paths)
         if why := self._over():
-            raise Refusal(403, f"budget: {why}")
-        if isinstance(asked, Call):
+            raise RequestRefused(403, f"budget: {why}")
+        if isinstance(asked, ApiCall):
             async with self._calls:
                 return await self._line.gateway.call(asked, request, talk)
         address = await self._line.hosts.address(asked.host, asked.port)
@@ -224,30 +238,35 @@ class _Service:
         await self._tunnel(asked, address, talk)
         return False
 
-    async def _fetch(self, asked: Fetch, address: str, request: h11.Request, talk: Talk) -> bool:
+    async def _fetch(self, asked: Fetch, address: str, request: h11.Request, talk: Http1Connection) -> bool:
         bare = f"[{address}]" if ":" in address else address
         host = f"{asked.host}:{asked.port}".removesuffix(":80").encode()
         coding = [each for each in request.headers if each[0] == b"accept-encoding"] or [
             (b"accept-encoding", b"identity")
         ]
-        headers = [(b"host", host), *coding, *passed_on(request.headers, keys=True), *length(request)]
+        headers = [
+            (b"host", host),
+            *coding,
+            *forwarded_headers(request.headers, keys=True),
+            *content_length_header(request),
+        ]
         url = httpx.URL(f"http://{bare}:{asked.port}").copy_with(raw_path=asked.target.encode("ascii"))
-        asking = self._direct.build_request(asked.method, url, headers=headers, content=sent(request, talk))
-        answer = await send(self._direct, asking, asked.host)
+        asking = self._direct.build_request(asked.method, url, headers=headers, content=request_body(request, talk))
+        answer = await send_request(self._direct, asking, asked.host)
         try:
-            await talk.begin(answer.status_code, passed_on(answer.headers.raw, keys=True))
+            await talk.begin(answer.status_code, forwarded_headers(answer.headers.raw, keys=True))
             async for data in answer.aiter_raw():
-                await talk.pass_on(data)
+                await talk.send_body(data)
             return await talk.end()
         finally:
             await answer.aclose()
 
-    async def _tunnel(self, asked: Tunnel, address: str, talk: Talk) -> None:
+    async def _tunnel(self, asked: Tunnel, address: str, talk: Http1Connection) -> None:
         try:
             connecting = asyncio.open_connection(address, asked.port)
-            reader, writer = await asyncio.wait_for(connecting, CONNECT_SECONDS)
+            reader, writer = await asyncio.wait_for(connecting, CONNECT_TIMEOUT_SECONDS)
         except (OSError, TimeoutError) as error:
-            raise Refusal(502, f"{asked.host}:{asked.port} does not answer: {error or 'no answer'}") from error
+            raise RequestRefused(502, f"{asked.host}:{asked.port} does not answer: {error or 'no answer'}") from error
         try:
             await talk.tunnel(reader, writer)
         finally:

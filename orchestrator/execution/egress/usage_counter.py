@@ -16,14 +16,14 @@ from typing import Any
 from orchestrator.core import pricing
 from orchestrator.core.ports.agent import Usage
 
-WHOLE = 32 * 1024 * 1024
+MAX_BUFFER_BYTES = 32 * 1024 * 1024
 """Bytes of one answer (of one event, if it comes as events) that are read; of a longer one nothing is known."""
 BYTES_PER_TOKEN = 4
-MOST = 10**12
+MAX_TOKENS = 10**12
 """The largest count that is believed."""
 
 
-class Tally:
+class UsageCounter:
     """Counts one answer, which comes as `events` or whole. `asked` is how many bytes the question had."""
 
     def __init__(self, *, events: bool) -> None:
@@ -36,7 +36,7 @@ class Tally:
 
     def feed(self, data: bytes) -> None:
         """Takes the next bytes of the answer."""
-        if len(self._held) + len(data) <= WHOLE or (self.events and b"\n" in data):
+        if len(self._held) + len(data) <= MAX_BUFFER_BYTES or (self.events and b"\n" in data):
             self._held += data
         if not self.events or b"\n" not in data:
             return  # what is held is looked through once for each line, not for each byte
@@ -52,14 +52,14 @@ class Tally:
             self._take(bytes(self._held).removeprefix(b"data:"))
             self._held.clear()
         raw = self._raw
-        usage = replace(_counted(raw), model=self._model)
+        usage = replace(_parse_usage(raw), model=self._model)
         if not self._final:
             read = usage.tokens_in or -(-self.asked // BYTES_PER_TOKEN)
             written = max(usage.tokens_out, -(-self._text // BYTES_PER_TOKEN))
             usage = replace(usage, tokens_in=read, tokens_out=written)
         hour = _number(raw.get("cache_creation"), "ephemeral_1h_input_tokens")
         priced = pricing.cost(usage, hour=hour)
-        return replace(usage, cost_usd=_told(raw.get("cost")) if priced is None else priced)
+        return replace(usage, cost_usd=_reported_cost(raw.get("cost")) if priced is None else priced)
 
     def _take(self, data: bytes) -> None:
         try:
@@ -75,19 +75,19 @@ class Tally:
         model = inner.get("model") or inner.get("modelVersion")
         if isinstance(model, str):
             self._model = model
-        self._text += sum(len(each) for each in _texts(event))
+        self._text += sum(len(each) for each in _generated_texts(event))
         for usage in (inner.get("usage"), inner.get("usageMetadata"), event.get("usage")):
             if isinstance(usage, dict):
                 self._raw.update({name: value for name, value in usage.items() if value is not None})
                 self._final = event.get("type") != "message_start"
 
 
-def is_events(content_type: str) -> bool:
+def is_event_stream(content_type: str) -> bool:
     """Whether an answer comes as server-sent events."""
     return re.match(r"(?i)\s*text/event-stream\b", content_type) is not None
 
 
-def _texts(event: Mapping[str, Any]) -> Iterator[str]:
+def _generated_texts(event: Mapping[str, Any]) -> Iterator[str]:
     """Everything that a model wrote, in one event or answer, whichever API it is of."""
     waiting: list[Any] = [
         event.get(name) for name in ("delta", "choices", "content", "content_block", "candidates", "output")
@@ -99,16 +99,16 @@ def _texts(event: Mapping[str, Any]) -> Iterator[str]:
         elif isinstance(each, list):
             waiting.extend(each)
         elif isinstance(each, dict):
-            waiting.extend(value for name, value in each.items() if name in _WRITTEN)
+            waiting.extend(value for name, value in each.items() if name in _TEXT_FIELDS)
 
 
-_WRITTEN = frozenset(
+_TEXT_FIELDS = frozenset(
     {"delta", "message", "content", "text", "thinking", "partial_json", "reasoning_content", "reasoning", "parts"}
     | {"tool_calls", "function", "arguments", "functionCall", "args", "refusal"}
 )
 
 
-def _counted(raw: Mapping[str, Any]) -> Usage:
+def _parse_usage(raw: Mapping[str, Any]) -> Usage:
     """The tokens of an API's own count: what was read includes what came from a cache or went to one."""
     if "promptTokenCount" in raw or "totalTokenCount" in raw:
         return Usage(
@@ -133,7 +133,7 @@ def _counted(raw: Mapping[str, Any]) -> Usage:
     )
 
 
-def _told(cost: object) -> float | None:
+def _reported_cost(cost: object) -> float | None:
     """USD as some routers tell them."""
     known = isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < 1e6
     return float(cost) if known else None  # type: ignore[arg-type]
@@ -141,4 +141,4 @@ def _told(cost: object) -> float | None:
 
 def _number(raw: object, name: str) -> int:
     value = raw.get(name) if isinstance(raw, Mapping) else None
-    return min(value, MOST) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    return min(value, MAX_TOKENS) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

@@ -12,19 +12,19 @@ from collections import deque
 from collections.abc import Callable
 from typing import BinaryIO
 
-PIECE = 1024 * 1024
-LINE_ROOF = 4096
+CHUNK_BYTES = 1024 * 1024
+MAX_LINE_BYTES = 4096
 """Longest line, in bytes, that is passed on live; the rest of it is in the text."""
-WHOLE = 16 * 1024 * 1024
+MAX_PARSED_LINE_BYTES = 16 * 1024 * 1024
 """The same where a program reads the lines: an agent's last event can be as long as its answer. Of what is left when
 the command has ended, no more than this is passed on.
 """
-LOOK = 0.25
+MAX_READ_SECONDS = 0.25
 """Seconds after which a look ends although there is more: who floods its output must not keep the node from its watch.
 """
 
 
-class Tail:
+class OutputTail:
     """Follows one file, opened unbuffered for reading and writing; its writer must append.
 
     `whole`: every line is passed on, with WHOLE as its roof, also those that are not kept.
@@ -32,7 +32,7 @@ class Tail:
 
     def __init__(self, source: BinaryIO, *, say: Callable[[str], None], keep: int, whole: bool = False) -> None:
         self._source, self._say, self._half = source, say, keep // 2
-        self._whole, self._roof = whole, WHOLE if whole else LINE_ROOF
+        self._whole, self._roof = whole, MAX_PARSED_LINE_BYTES if whole else MAX_LINE_BYTES
         self._offset = 0
         self._head = bytearray()
         self._last: deque[bytes] = deque()
@@ -46,8 +46,8 @@ class Tail:
         if os.fstat(self._source.fileno()).st_size < self._offset:
             self._offset = 0  # the command has emptied its own output (`echo >/dev/stderr` does)
         self._source.seek(self._offset)
-        over = time.monotonic() + LOOK
-        while (piece := self._source.read(PIECE)) and time.monotonic() < over:
+        over = time.monotonic() + MAX_READ_SECONDS
+        while (piece := self._source.read(CHUNK_BYTES)) and time.monotonic() < over:
             self._offset += len(piece)
             self._take(piece)
         if self._cut and self._offset > 2 * self._half and not piece:
@@ -74,9 +74,9 @@ class Tail:
         size = os.fstat(self._source.fileno()).st_size
         self._offset = self._offset if self._offset <= size else 0
         self._source.seek(self._offset)
-        while piece := self._source.read(PIECE):
+        while piece := self._source.read(CHUNK_BYTES):
             self._offset += len(piece)
-            told = self._offset + WHOLE > size
+            told = self._offset + MAX_PARSED_LINE_BYTES > size
             if not told:
                 self._line, self._torn = bytearray(), True
             self._take(piece, told=told)

@@ -19,48 +19,50 @@ from pathlib import Path
 
 from orchestrator.core.ports.agent import Confinement
 
-WORDS = re.compile(r"No space left on device|Disk quota exceeded|\[Errno (?:28|122)\]")
+DISK_FULL_PATTERN = re.compile(r"No space left on device|Disk quota exceeded|\[Errno (?:28|122)\]")
 """How git, Python and other programs say it (ENOSPC, EDQUOT), in the C locale."""
 
 
-def full(folder: Path, error: BaseException | None = None) -> str:
+def disk_full_reason(folder: Path, error: BaseException | None = None) -> str:
     """Why the attempt in `folder` has to wait, in words for a person; "" if there is room."""
     try:
         free = shutil.disk_usage(folder).free
     except OSError:
         return ""
-    if free >= LEAST_FREE and not _says_so(error):
+    if free >= MIN_FREE_BYTES and not _is_disk_full(error):
         return ""
     return f"the disk is full: {free / 1024 / 1024:,.0f} MiB are left where {folder} is"
 
 
-def _says_so(error: BaseException | None) -> bool:
+def _is_disk_full(error: BaseException | None) -> bool:
     while error is not None:
-        if (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)) or WORDS.search(str(error)):
+        if (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)) or DISK_FULL_PATTERN.search(
+            str(error)
+        ):
             return True
         error = error.__cause__ or error.__context__
     return False
 
 
 MIB = 1024 * 1024
-PAGE = resource.getpagesize()
-SECONDS = 0.5
+PAGE_BYTES = resource.getpagesize()
+CHECK_SECONDS = 0.5
 """How often everything is looked at."""
-LEAST_FREE = 512 * MIB
+MIN_FREE_BYTES = 512 * MIB
 """Bytes on the disk below which no run goes on."""
-LEAST_FILES = 10_000
+MIN_FREE_INODES = 10_000
 """Free entries of the file system below which no run goes on; some systems have no such number."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Excess:
+class LimitExceeded:
     """Why a run must end. `crowded` is that the machine has no more room, whoever took it."""
 
     why: str
-    crowded: bool = False
+    disk_full: bool = False
 
 
-class Footprint:
+class ResourceWatch:
     """Watches the run that the process `leader` began. `clock` is in seconds."""
 
     def __init__(self, confinement: Confinement, leader: int, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -70,50 +72,52 @@ class Footprint:
         self._begun = os.statvfs(confinement.writable)
         self._measured, self._counted = 0, 0
 
-    def excess(self) -> Excess | None:
+    def exceeded_limit(self) -> LimitExceeded | None:
         """What it takes too much of; None while all is well. Costs some µs, and some ms now and then."""
         if why := self._disk():
             return why
-        if self._clock() < self._next and _tasks() - self._calm < self._may.processes:
+        if self._clock() < self._next and _task_count() - self._calm < self._may.processes:
             return None
-        self._calm, self._next = _tasks(), self._clock() + SECONDS
+        self._calm, self._next = _task_count(), self._clock() + CHECK_SECONDS
         return self._processes()
 
-    def _processes(self) -> Excess | None:
+    def _processes(self) -> LimitExceeded | None:
         found: set[int] = set()
-        for each in family(self._leader):
+        for each in process_tree(self._leader):
             found.add(each)
             if 0 < self._may.processes < len(found):
-                return Excess(why=f"it had more than {self._may.processes} processes at once")
+                return LimitExceeded(why=f"it had more than {self._may.processes} processes at once")
         most = self._may.all_memory_mib * MIB
-        if most and sum(map(_taken, found)) > most and sum(map(_exactly, found)) > most:
-            return Excess(why=f"its processes took more than {self._may.all_memory_mib:,} MiB of memory together")
+        if most and sum(map(_memory_bytes, found)) > most and sum(map(_proportional_memory_bytes, found)) > most:
+            return LimitExceeded(
+                why=f"its processes took more than {self._may.all_memory_mib:,} MiB of memory together"
+            )
         return None
 
-    def _disk(self) -> Excess | None:
+    def _disk(self) -> LimitExceeded | None:
         now = os.statvfs(self._may.writable)
         gone = (self._begun.f_bavail - now.f_bavail) * now.f_frsize
         files = self._begun.f_ffree - now.f_ffree
-        low = now.f_bavail * now.f_frsize < LEAST_FREE or (now.f_files > 0 and now.f_favail < LEAST_FILES)
+        low = now.f_bavail * now.f_frsize < MIN_FREE_BYTES or (now.f_files > 0 and now.f_favail < MIN_FREE_INODES)
         most = self._may.disk_mib * MIB
         if (most and gone - self._measured > most) or files - self._counted > self._may.files or low:
             self._measured, self._counted = gone, files  # not asked again before as much more is gone
-            return self._measure() or (_crowded(now) if low else None)
+            return self._measure() or (_low_disk(now) if low else None)
         return None
 
-    def _measure(self) -> Excess | None:
+    def _measure(self) -> LimitExceeded | None:
         """Whether it was this run that took the room."""
         size, files = 0, 0
         for each in _entries(self._places):
             size, files = size + each.st_blocks * 512, files + 1
             if size > self._may.disk_mib * MIB > 0:
-                return Excess(why=f"its files took more than {self._may.disk_mib:,} MiB of the disk")
+                return LimitExceeded(why=f"its files took more than {self._may.disk_mib:,} MiB of the disk")
             if files > self._may.files:
-                return Excess(why=f"it made more than {self._may.files:,} files")
+                return LimitExceeded(why=f"it made more than {self._may.files:,} files")
         return None
 
 
-def family(leader: int) -> Iterator[int]:
+def process_tree(leader: int) -> Iterator[int]:
     """The living processes that `leader` began, itself included, and those of its session."""
     waiting = [leader]
     seen = set(waiting)
@@ -145,32 +149,32 @@ def _session(process: int) -> int:
         return 0
 
 
-def _tasks() -> int:
+def _task_count() -> int:
     """How many processes and threads this machine has: one number, by which a flood is noticed at once."""
     return int(Path("/proc/loadavg").read_bytes().split()[3].split(b"/")[1])
 
 
-def _taken(process: int) -> int:
+def _memory_bytes(process: int) -> int:
     """Bytes of memory of a process; what several share is counted for each."""
     try:
         resident, mapped = map(int, Path(f"/proc/{process}/statm").read_bytes().split()[1:3])
-        shared = _lines(f"/proc/{process}/status", (b"RssShmem:",))
+        shared = _sum_proc_fields(f"/proc/{process}/status", (b"RssShmem:",))
     except OSError:
         return 0
-    return (resident - mapped) * PAGE + shared
+    return (resident - mapped) * PAGE_BYTES + shared
 
 
-def _exactly(process: int) -> int:
+def _proportional_memory_bytes(process: int) -> int:
     """The same, each sharer counted for its share; slow."""
     try:
-        return _lines(f"/proc/{process}/smaps_rollup", (b"Pss_Anon:", b"Pss_Shmem:"))
+        return _sum_proc_fields(f"/proc/{process}/smaps_rollup", (b"Pss_Anon:", b"Pss_Shmem:"))
     except PermissionError:
-        return _taken(process)
+        return _memory_bytes(process)
     except OSError:
         return 0
 
 
-def _lines(path: str, names: tuple[bytes, ...]) -> int:
+def _sum_proc_fields(path: str, names: tuple[bytes, ...]) -> int:
     with open(path, "rb") as lines:  # noqa: PTH123  # read for each process at each look
         return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(names))
 
@@ -189,7 +193,7 @@ def _entries(places: Iterable[Path]) -> Iterator[os.stat_result]:
             continue  # it was taken away meanwhile
 
 
-def _crowded(now: os.statvfs_result) -> Excess:
+def _low_disk(now: os.statvfs_result) -> LimitExceeded:
     left = now.f_bavail * now.f_frsize // MIB
-    why = f"{left:,} MiB are left on it" if left * MIB < LEAST_FREE else f"{now.f_favail:,} more files fit on it"
-    return Excess(why=f"the disk is full: {why}", crowded=True)
+    why = f"{left:,} MiB are left on it" if left * MIB < MIN_FREE_BYTES else f"{now.f_favail:,} more files fit on it"
+    return LimitExceeded(why=f"the disk is full: {why}", disk_full=True)

@@ -21,15 +21,15 @@ from typing import BinaryIO
 
 import psutil
 
-from orchestrator.core.ports.agent import RUN_MARK, Confinement, Stop
-from orchestrator.execution.process.output_tail import Tail
-from orchestrator.execution.process.resource_watch import Excess, Footprint
+from orchestrator.core.ports.agent import RUN_VARIABLE, Confinement, Stop
+from orchestrator.execution.process.output_tail import OutputTail
+from orchestrator.execution.process.resource_watch import LimitExceeded, ResourceWatch
 
-GRACE = 2.0
+TERM_GRACE_SECONDS = 2.0
 """Seconds between SIGTERM and SIGKILL."""
-LOOKS = 0.05
+MAX_POLL_SECONDS = 0.05
 """Seconds between two looks at a running command; a short one is looked at sooner."""
-KEEP = 10 * 1024 * 1024
+MAX_OUTPUT_BYTES = 10 * 1024 * 1024
 """Bytes of output that are kept, half of them from the beginning and half from the end."""
 
 
@@ -46,7 +46,7 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ran:
+class CommandResult:
     """What a command did. `exit_code` is as a shell gives it: 128 + n when signal n ended it."""
 
     exit_code: int
@@ -67,10 +67,10 @@ def run(
     timeout: float,
     stop: Stop,
     say: Callable[[str], None],
-    keep: int = KEEP,
+    keep: int = MAX_OUTPUT_BYTES,
     whole: bool = False,
     confinement: Confinement | None = None,
-) -> Ran:
+) -> CommandResult:
     """Runs `argv` in `folder` until it exits, `timeout` seconds are over or `stop` is set; then ends all it started.
 
     `environment` is its whole environment, `output` the file that standard output and error go to, `say` gets each
@@ -84,16 +84,16 @@ def run(
     # O_APPEND, so that the file may be emptied beneath a command that floods it: its next write lands at the new end.
     output.write_bytes(b"")
     with output.open("ab", buffering=0) as sink, output.open("r+b", buffering=0) as source:
-        tail = Tail(source, say=say, keep=keep, whole=whole)
-        process = _start(argv, folder=folder, environment={**environment, RUN_MARK: mark}, sink=sink)
+        tail = OutputTail(source, say=say, keep=keep, whole=whole)
+        process = _start(argv, folder=folder, environment={**environment, RUN_VARIABLE: mark}, sink=sink)
         ending, excess = Ending.EXIT, None
-        footprint = Footprint(confinement, process.pid) if confinement else None
+        footprint = ResourceWatch(confinement, process.pid) if confinement else None
         try:
             ending, excess = _watch(process, tail, deadline=started + timeout, stop=stop, footprint=footprint)
         finally:
-            end(process, mark, politely=not excess)
+            end_process_tree(process, mark, politely=not excess)
         text, cut = tail.close()
-    return Ran(
+    return CommandResult(
         exit_code=_shell_code(process.returncode),
         output=text,
         seconds=time.monotonic() - started,
@@ -118,8 +118,8 @@ def _start(
 
 
 def _watch(
-    process: subprocess.Popen[bytes], tail: Tail, *, deadline: float, stop: Stop, footprint: Footprint | None
-) -> tuple[Ending, Excess | None]:
+    process: subprocess.Popen[bytes], tail: OutputTail, *, deadline: float, stop: Stop, footprint: ResourceWatch | None
+) -> tuple[Ending, LimitExceeded | None]:
     """Waits for the end, passing on what is written meanwhile."""
     pause = 0.005
     while process.poll() is None:
@@ -128,29 +128,29 @@ def _watch(
             return Ending.STOPPED, None
         if time.monotonic() >= deadline:
             return Ending.TIMEOUT, None
-        if footprint and (excess := footprint.excess()):
-            return Ending.DISK if excess.crowded else Ending.LIMIT, excess
-        pause = min(LOOKS, pause * 1.5)
+        if footprint and (excess := footprint.exceeded_limit()):
+            return Ending.DISK if excess.disk_full else Ending.LIMIT, excess
+        pause = min(MAX_POLL_SECONDS, pause * 1.5)
     return Ending.EXIT, None
 
 
-def end(process: subprocess.Popen[bytes], mark: str, *, politely: bool = True) -> None:
+def end_process_tree(process: subprocess.Popen[bytes], mark: str, *, politely: bool = True) -> None:
     """Ends a command and all that it started: SIGTERM, SIGKILL after GRACE seconds, until none is left."""
     if not politely:
         process.kill()  # what floods the machine is asked nothing: a sandbox dies whole with its first process
-    if (found := _family(process, mark)) and politely:
-        _signal(_politely(found, process), signal.SIGTERM)
-        _await(found, process, seconds=GRACE)
+    if (found := _run_processes(process, mark)) and politely:
+        _signal(_sigterm_targets(found, process), signal.SIGTERM)
+        _wait_until_dead(found, process, seconds=TERM_GRACE_SECONDS)
     for _ in range(20):  # killing races forking: look again until a look finds nothing
         if not found:
             break
-        found = _family(process, mark)
+        found = _run_processes(process, mark)
         _signal(found, signal.SIGKILL)
-        _await(found, process, seconds=0.1)
+        _wait_until_dead(found, process, seconds=0.1)
     process.wait()
 
 
-def _await(found: Sequence[psutil.Process], process: subprocess.Popen[bytes], *, seconds: float) -> None:
+def _wait_until_dead(found: Sequence[psutil.Process], process: subprocess.Popen[bytes], *, seconds: float) -> None:
     """Waits until none of `found` is alive. Not psutil's wait: it would take the exit code before Popen sees it."""
     over = time.monotonic() + seconds
     while time.monotonic() < over:
@@ -160,12 +160,12 @@ def _await(found: Sequence[psutil.Process], process: subprocess.Popen[bytes], *,
         time.sleep(0.01)
 
 
-def _politely(found: Sequence[psutil.Process], process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+def _sigterm_targets(found: Sequence[psutil.Process], process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """Those that SIGTERM is for: all but bubblewrap itself, whose death would SIGKILL the rest without a word."""
     return [each for each in found if each.pid != process.pid or _name(each) != "bwrap"]
 
 
-def _family(process: subprocess.Popen[bytes], mark: str) -> list[psutil.Process]:
+def _run_processes(process: subprocess.Popen[bytes], mark: str) -> list[psutil.Process]:
     """Every living process of this run."""
     found: set[psutil.Process] = set()
     if process.poll() is None:
@@ -180,7 +180,7 @@ def _family(process: subprocess.Popen[bytes], mark: str) -> list[psutil.Process]
 
 def _belongs(each: psutil.Process, session: int, mark: str) -> bool:
     try:
-        return os.getsid(each.pid) == session or each.environ().get(RUN_MARK) == mark
+        return os.getsid(each.pid) == session or each.environ().get(RUN_VARIABLE) == mark
     except (psutil.Error, OSError):
         return False  # gone, or somebody else's
 

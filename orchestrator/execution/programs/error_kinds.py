@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from orchestrator.execution.programs.port import Trouble
+from orchestrator.execution.programs.port import ErrorKind
 
-LINE = re.compile(r"leads to none of this run's model APIs|is no call to|is not passed on")
+PROXY_REFUSAL = re.compile(r"leads to none of this run's model APIs|is no call to|is not passed on")
 """What our own line says to a call that it does not let through: no person's log-in mends that."""
 BUDGET = re.compile(r"\bbudget: ", re.IGNORECASE)
 QUOTA = re.compile(
@@ -19,29 +19,29 @@ LOGIN = re.compile(
     r"|invalid[_ ]auth|auth method|token (?:has )?expired|forbidden|permission[_ ](?:denied|error)|\b(?:401|403)\b",
     re.IGNORECASE,
 )
-ONE_LINE = 500
+MAX_ERROR_CHARS = 500
 """Characters of an error that are told."""
 
 
-def from_line(said: str) -> Trouble | None:
+def proxy_refusal_kind(said: str) -> ErrorKind | None:
     """The kind of a refusal that came from our own line, not from the API; None for any other."""
     if BUDGET.search(said):
-        return Trouble.BUDGET
-    return Trouble.API if LINE.search(said) else None
+        return ErrorKind.BUDGET
+    return ErrorKind.API if PROXY_REFUSAL.search(said) else None
 
 
-def trouble_of(said: str, status: int = 0) -> Trouble:
+def error_kind(said: str, status: int = 0) -> ErrorKind:
     """The kind of an error of the model's API, from HTTP's status where the program says it, else from its words."""
-    if ours := from_line(said):
+    if ours := proxy_refusal_kind(said):
         return ours
     if status in {402, 429} or QUOTA.search(said):
-        return Trouble.QUOTA
+        return ErrorKind.QUOTA
     if status in {401, 403} or (not status and LOGIN.search(said)):
-        return Trouble.LOGIN
-    return Trouble.API
+        return ErrorKind.LOGIN
+    return ErrorKind.API
 
 
-def one_line(said: str) -> str:
+def error_line(said: str) -> str:
     """An error as one line."""
     line = " ".join(said.split())
-    return line if len(line) <= ONE_LINE else line[: ONE_LINE - 1] + "…"
+    return line if len(line) <= MAX_ERROR_CHARS else line[: MAX_ERROR_CHARS - 1] + "…"

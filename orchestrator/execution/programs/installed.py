@@ -11,13 +11,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-VERSION_SECONDS = 30.0
-VERSION = re.compile(r"\d+\.\d+[\w.+-]*")
+VERSION_TIMEOUT_SECONDS = 30.0
+VERSION_PATTERN = re.compile(r"\d+\.\d+[\w.+-]*")
 ENV = "/usr/bin/env"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Installed:
+class InstalledProgram:
     """A program as it is found on PATH. `install` is what a person types who has not got it."""
 
     name: str
@@ -34,7 +34,7 @@ class Installed:
         if path is None:
             return f"{self.name} is not installed: {self.install}"
         interpreter = _interpreter(path)
-        if interpreter and not _found(interpreter):
+        if interpreter and not _resolve_interpreter(interpreter):
             return f"{self.name} needs {interpreter[-1]}, which is not installed"
         return None
 
@@ -45,7 +45,7 @@ class Installed:
             raise FileNotFoundError(self.missing())
         interpreter = _interpreter(path)
         if interpreter[:1] == (ENV,):
-            return (str(_found(interpreter)), str(path))
+            return (str(_resolve_interpreter(interpreter)), str(path))
         return (str(path),)
 
     def readable(self) -> tuple[Path, ...]:
@@ -53,9 +53,9 @@ class Installed:
         path = self.path()
         if path is None:
             return ()
-        kept = [_tree(path)]
-        if program := _found(_interpreter(path)):
-            kept += [_tree(program), _tree(program.resolve())]
+        kept = [_install_root(path)]
+        if program := _resolve_interpreter(_interpreter(path)):
+            kept += [_install_root(program), _install_root(program.resolve())]
         return tuple(each for each in dict.fromkeys(kept) if not each.resolve().is_relative_to("/usr"))
 
     def logged_in(self, *files: str) -> bool:
@@ -68,7 +68,7 @@ class Installed:
         if path is None:
             return ""
         try:
-            said = _version(self.argv(), path.stat().st_mtime_ns)
+            said = _query_version(self.argv(), path.stat().st_mtime_ns)
         except (OSError, subprocess.TimeoutExpired):
             said = ""  # not kept: it may only have been slow
         return f"{self.name} {said}".strip()
@@ -83,7 +83,7 @@ def _interpreter(path: Path) -> tuple[str, ...]:
     return tuple(first[2:].decode("utf-8", "replace").split()) or ()
 
 
-def _found(interpreter: tuple[str, ...]) -> Path | None:
+def _resolve_interpreter(interpreter: tuple[str, ...]) -> Path | None:
     """The program that reads a script, as it is named: a virtual environment's link must not be followed."""
     if not interpreter:
         return None
@@ -92,7 +92,7 @@ def _found(interpreter: tuple[str, ...]) -> Path | None:
     return Path(found) if found else None
 
 
-def _tree(path: Path) -> Path:
+def _install_root(path: Path) -> Path:
     """The smallest whole that a file is part of: a package with what it depends on, a virtual environment, a Python;
     else the file alone.
     """
@@ -107,7 +107,7 @@ def _tree(path: Path) -> Path:
 
 
 @functools.lru_cache(maxsize=32)
-def _version(argv: tuple[str, ...], _changed: int) -> str:
+def _query_version(argv: tuple[str, ...], _changed: int) -> str:
     """Asked once for each file that the program has been. Without keys, in an empty home.
 
     Raises OSError, TimeoutExpired.
@@ -120,8 +120,8 @@ def _version(argv: tuple[str, ...], _changed: int) -> str:
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=VERSION_SECONDS,
+            timeout=VERSION_TIMEOUT_SECONDS,
             check=False,
         )
-    found = VERSION.search(done.stdout.decode("utf-8", "replace"))
+    found = VERSION_PATTERN.search(done.stdout.decode("utf-8", "replace"))
     return found.group() if found else ""

@@ -12,74 +12,74 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from orchestrator.core.ports.agent import Usage
-from orchestrator.execution.programs.port import Told, Trouble
+from orchestrator.execution.programs.port import ErrorKind, ParsedOutput
 
-DENIALS = 100
+MAX_DENIALS = 100
 """Refusals that are remembered of one round."""
-MOST = 10**12
+MAX_NUMBER = 10**12
 """The largest count that is believed: none that is larger can be stored or priced."""
-ANSWER = 1024 * 1024
+MAX_ANSWER_CHARS = 1024 * 1024
 """Characters of an answer that are kept."""
-HALVES = re.compile(r"\\u[dD][89a-fA-F]")
+SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def event(line: str) -> dict[str, Any]:
+def parse_event(line: str) -> dict[str, Any]:
     """The object that a line is; an empty one where it is none."""
     if not line.lstrip().startswith("{"):
         return {}
     try:
         found = json.loads(line)
-        if HALVES.search(line):  # half of a character is no text that could be written anywhere
+        if SURROGATE_ESCAPE.search(line):  # half of a character is no text that could be written anywhere
             found = json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def at(found: object, *path: str) -> Any:
+def value_at(found: object, *path: str) -> Any:
     """What stands at the end of a path of keys; None where there is nothing."""
     for key in path:
         found = found.get(key) if isinstance(found, dict) else None
     return found
 
 
-def text(found: object, *path: str) -> str:
+def text_at(found: object, *path: str) -> str:
     """The text there, or ""."""
-    value = at(found, *path)
+    value = value_at(found, *path)
     return value if isinstance(value, str) else ""
 
 
-def count(found: object, *path: str) -> int:
+def number_at(found: object, *path: str) -> int:
     """The whole number there, or 0; never negative."""
-    value = at(found, *path)
+    value = value_at(found, *path)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0
     if isinstance(value, float) and not math.isfinite(value):
         return 0
-    return int(max(0, min(value, MOST)))
+    return int(max(0, min(value, MAX_NUMBER)))
 
 
-def dollars(found: object, *path: str) -> float | None:
+def usd_at(found: object, *path: str) -> float | None:
     """The amount there, or None."""
-    value = at(found, *path)
+    value = value_at(found, *path)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
         return None
     return float(value)
 
 
-def items(found: object, *path: str) -> list[dict[str, Any]]:
+def objects_at(found: object, *path: str) -> list[dict[str, Any]]:
     """The objects in the list there."""
-    value = at(found, *path)
+    value = value_at(found, *path)
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
-def table(found: object, *path: str) -> dict[str, Any]:
+def object_at(found: object, *path: str) -> dict[str, Any]:
     """The object there, or an empty one."""
-    value = at(found, *path)
+    value = value_at(found, *path)
     return value if isinstance(value, dict) else {}
 
 
-class Hearing(ABC):
+class JsonEventParser(ABC):
     """What a reading gathers of a round; each program's own says what its events mean (`hear`)."""
 
     def __init__(self) -> None:
@@ -87,13 +87,13 @@ class Hearing(ABC):
         self.session = ""
         self.answer = ""
         self.error = ""
-        self.trouble: Trouble | None = None
+        self.trouble: ErrorKind | None = None
         self.denials: list[str] = []
         self.usage = Usage()
 
     def take(self, line: str) -> str:
         """Takes one line; a line that is no event is passed on to `plain`."""
-        found = event(line)
+        found = parse_event(line)
         return self.hear(found) if found else self.plain(line)
 
     @abstractmethod
@@ -104,9 +104,9 @@ class Hearing(ABC):
         """Takes a line that is no event."""
         return line
 
-    def told(self, exit_code: int | None) -> Told:
+    def told(self, exit_code: int | None) -> ParsedOutput:
         """What is known by now."""
-        return Told(
+        return ParsedOutput(
             ended=self.ended,
             session=self.session,
             answer=self.answer,
@@ -118,5 +118,5 @@ class Hearing(ABC):
 
     def deny(self, what: str) -> None:
         """Remembers a refusal, each once."""
-        if what not in self.denials and len(self.denials) < DENIALS:
+        if what not in self.denials and len(self.denials) < MAX_DENIALS:
             self.denials.append(what)

@@ -15,7 +15,7 @@ from typing import Protocol
 from orchestrator.core.ports.agent import Usage
 
 
-class Trouble(StrEnum):
+class ErrorKind(StrEnum):
     """What kept a program from its work. The first two need a person, and are not tried again blindly."""
 
     LOGIN = "log-in"
@@ -26,7 +26,7 @@ class Trouble(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Upstream:
+class ModelApi:
     """A model's API that a program may call. The node's own key goes with the call and never into the sandbox.
 
     `url` is where it is; `base` names the variable by which the program is told another address, `key` the variable
@@ -43,7 +43,7 @@ class Upstream:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Brief:
+class RoundRequest:
     """What one round gives a program. With `session`, it goes on with that conversation of its own.
 
     `home` is its home folder, empty in the first round and the same in all rounds of an attempt; `tree` is where it
@@ -70,7 +70,7 @@ class Launch:
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     readable: tuple[Path, ...] = ()
-    upstreams: tuple[Upstream, ...] = ()
+    upstreams: tuple[ModelApi, ...] = ()
     hosts: tuple[str, ...] = ()
     leaves: tuple[str, ...] = ()
     """Globs of files that the program leaves in the tree for itself; they are no part of the work."""
@@ -79,7 +79,7 @@ class Launch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class ParsedOutput:
     """What a program's output says so far. Success needs `ended` and no trouble, whatever the exit code is.
 
     `usage` is of this round alone. `ended` is that the program's last event was seen (for one that has none: that its
@@ -90,18 +90,18 @@ class Told:
     session: str = ""
     answer: str = ""
     error: str = ""
-    trouble: Trouble | None = None
+    trouble: ErrorKind | None = None
     denials: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
 
 
-class Reading(Protocol):
+class OutputParser(Protocol):
     """Reads one round's output as it comes. Unknown lines and events are no error."""
 
     def take(self, line: str) -> str:
         """Takes one line; returns what a person who watches should see of it ("" for nothing)."""
 
-    def told(self, exit_code: int | None) -> Told:
+    def told(self, exit_code: int | None) -> ParsedOutput:
         """What is known by now; `exit_code` is None while the program runs."""
 
 
@@ -118,8 +118,8 @@ class Program(Protocol):
     def version(self) -> str:
         """The program's name and version as it says them; "" when it does not."""
 
-    def launch(self, brief: Brief) -> Launch:
+    def launch(self, brief: RoundRequest) -> Launch:
         """How to start it for a round. May write files of its own into `brief.home`."""
 
-    def reading(self) -> Reading:
+    def reading(self) -> OutputParser:
         """A fresh reading for one round."""

@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from handoff.agents_file import extended, pointing, removed, restored
+from handoff.agents_file import insert_handoff, insert_import, remove_handoff, restore_original
 
 AGENTS, CLAUDE = "AGENTS.md", "CLAUDE.md"
-ROOF = 1024 * 1024
+MAX_FILE_BYTES = 1024 * 1024
 """Bytes; a larger file is no instruction to anybody and is left alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Laid:
+class HandoffFile:
     """A file that was looked at, with what it held before; None if it was not there."""
 
     path: Path
@@ -31,64 +31,64 @@ class Laid:
     changed: bool
 
 
-def lay(folder: Path, handoff: str) -> tuple[Laid, ...]:
+def write_handoff(folder: Path, handoff: str) -> tuple[HandoffFile, ...]:
     """Puts the handoff into a folder's files; nothing if there is none. Raises OSError."""
     if not handoff.strip():
         return ()
-    return tuple(_change(path, change) for path, change in _wanted(folder, handoff))
+    return tuple(_apply_change(path, change) for path, change in _planned_changes(folder, handoff))
 
 
-def take_out(laid: tuple[Laid, ...]) -> None:
+def restore_files(laid: tuple[HandoffFile, ...]) -> None:
     """Leaves of each file what is not ours. What an agent deleted stays deleted. Raises OSError."""
     for one in laid:
-        now = _read(one.path)
+        now = _read_plain_file(one.path)
         if now is None:
             continue
-        data = _encoded(restored(_decoded(now), _decoded(one.before or b"")))
+        data = _encoded(restore_original(_decoded(now), _decoded(one.before or b"")))
         if one.before is None and not data:
             one.path.unlink()
         elif data != now:
-            _write(one.path, data)
+            _replace_file(one.path, data)
 
 
-def remove(folder: Path, names: Iterable[str] = (AGENTS, CLAUDE)) -> list[Path]:
+def remove_from_folder(folder: Path, names: Iterable[str] = (AGENTS, CLAUDE)) -> list[Path]:
     """Takes what is ours out of a folder's files, and deletes those that held nothing else. Returns what changed."""
     changed = []
     for path in (folder / name for name in names):
-        now = _read(path)
-        data = None if now is None else _encoded(removed(_decoded(now)))
+        now = _read_plain_file(path)
+        data = None if now is None else _encoded(remove_handoff(_decoded(now)))
         if data is not None and data != now:
-            _write(path, data) if data else path.unlink()
+            _replace_file(path, data) if data else path.unlink()
             changed.append(path)
     return changed
 
 
-def _wanted(folder: Path, handoff: str) -> Iterator[tuple[Path, Callable[[str], str]]]:
+def _planned_changes(folder: Path, handoff: str) -> Iterator[tuple[Path, Callable[[str], str]]]:
     """Which files are changed, and how. A project may keep one of the two as a link to the other, or as a folder."""
     agents, claude = folder / AGENTS, folder / CLAUDE
-    put = partial(extended, handoff=handoff)
-    if _usable(agents):
+    put = partial(insert_handoff, handoff=handoff)
+    if _is_usable(agents):
         yield agents, put
-        if _usable(claude):
-            yield claude, partial(pointing, file=AGENTS)
-    elif _usable(claude):
+        if _is_usable(claude):
+            yield claude, partial(insert_import, file=AGENTS)
+    elif _is_usable(claude):
         yield claude, put
 
 
-def _change(path: Path, change: Callable[[str], str]) -> Laid:
-    before = _read(path)
+def _apply_change(path: Path, change: Callable[[str], str]) -> HandoffFile:
+    before = _read_plain_file(path)
     data = _encoded(change(_decoded(before or b"")))
     if data != before:
-        _write(path, data)
-    return Laid(path=path, before=before, changed=data != before)
+        _replace_file(path, data)
+    return HandoffFile(path=path, before=before, changed=data != before)
 
 
-def _usable(path: Path) -> bool:
+def _is_usable(path: Path) -> bool:
     """Whether the file is a plain one that we may change, or not there."""
-    return not os.path.lexists(path) or _read(path) is not None
+    return not os.path.lexists(path) or _read_plain_file(path) is not None
 
 
-def _read(path: Path) -> bytes | None:
+def _read_plain_file(path: Path) -> bytes | None:
     """A plain file's bytes; None for what is not there, is no plain file, or is far too large."""
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
@@ -96,10 +96,10 @@ def _read(path: Path) -> bytes | None:
         return None
     with os.fdopen(handle, "rb") as file:
         found = os.fstat(handle)
-        return file.read() if stat.S_ISREG(found.st_mode) and found.st_size <= ROOF else None
+        return file.read() if stat.S_ISREG(found.st_mode) and found.st_size <= MAX_FILE_BYTES else None
 
 
-def _write(path: Path, data: bytes) -> None:
+def _replace_file(path: Path, data: bytes) -> None:
     """Puts a new file in the place of the old one: what is linked to that elsewhere keeps its words."""
     mode = path.lstat().st_mode & 0o777 if os.path.lexists(path) else 0o644
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -15,21 +15,21 @@ from pathlib import Path
 
 from handoff.agents_file import BEGIN
 from orchestrator.core.errors import WorkspaceFailed
-from orchestrator.core.ports.agent import Confinement, Job, Sandbox, Stop
-from orchestrator.execution.workspace.agents_md import AGENTS, CLAUDE, remove
+from orchestrator.core.ports.agent import AgentJob, Confinement, Sandbox, Stop
+from orchestrator.execution.workspace.agents_md import AGENTS, CLAUDE, remove_from_folder
 from orchestrator.execution.workspace.clone import Workspace, Workspaces
-from orchestrator.execution.workspace.git_tree import scrub
-from orchestrator.execution.workspace.start_point import start_from
-from orchestrator.execution.workspace.tree_walk import removed
+from orchestrator.execution.workspace.git_tree import reset_git_folder
+from orchestrator.execution.workspace.start_point import apply_patch
+from orchestrator.execution.workspace.tree_walk import remove_tree
 from sync.errors import GitError
 
-SESSION = "session.json"
-ALLOWED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
+SESSION_FILE = "session.json"
+ALLOWED_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
 """What a run sees of the node's own environment. Everything else may be a secret."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Session:
+class AttemptSession:
     """What an attempt leaves for the next one that goes on with it."""
 
     agent: str
@@ -40,12 +40,12 @@ class Session:
 
 
 @dataclass(kw_only=True)
-class Site:
+class AttemptDir:
     """An attempt's place. `kept` is its session; `resumed` says that an earlier attempt's work is still there."""
 
-    job: Job
+    job: AgentJob
     workspace: Workspace | None
-    kept: Session
+    kept: AttemptSession
     started: float
     resumed: bool = False
 
@@ -76,7 +76,7 @@ class Site:
 
     def environment(self, home: Path) -> dict[str, str]:
         """The whole environment of a run here."""
-        allowed = {name: os.environ[name] for name in ALLOWED if name in os.environ}
+        allowed = {name: os.environ[name] for name in ALLOWED_VARIABLES if name in os.environ}
         own = {
             "HOME": str(home),
             "SHIFTBOOK_MISSION": self.job.mission.name,
@@ -88,40 +88,40 @@ class Site:
         """Writes down the agent's session, so that an attempt which is cut off can go on. Raises OSError."""
         if session and session != self.kept.session:
             self.kept = replace(self.kept, session=session)
-            self._write_down()
+            self._save_session()
 
     def forget(self) -> None:
         """The session cannot be gone on with. Raises OSError."""
         self.kept = replace(self.kept, session="")
-        (self.job.folder / SESSION).unlink(missing_ok=True)
+        (self.job.folder / SESSION_FILE).unlink(missing_ok=True)
 
-    def _write_down(self) -> None:
+    def _save_session(self) -> None:
         """Whole or not at all."""
-        beside = self.job.folder / f"{SESSION}.part"
+        beside = self.job.folder / f"{SESSION_FILE}.part"
         beside.write_text(json.dumps(asdict(self.kept)) + "\n")
-        beside.replace(self.job.folder / SESSION)
+        beside.replace(self.job.folder / SESSION_FILE)
 
 
-def open_site(job: Job, agent: str, workspaces: Workspaces, stop: Stop) -> Site:
+def open_attempt_dir(job: AgentJob, agent: str, workspaces: Workspaces, stop: Stop) -> AttemptDir:
     """The attempt's place: what an earlier one of the same agent left in its folder, else a fresh one.
 
     Raises WorkspaceFailed, OSError.
     """
     started = time.monotonic()
-    if old := _left(job, agent):
-        return Site(job=job, workspace=_taken_up(job, old), kept=old, started=started, resumed=True)
+    if old := _earlier_session(job, agent):
+        return AttemptDir(job=job, workspace=_reopened_workspace(job, old), kept=old, started=started, resumed=True)
     for name in ("tree", "git", "home", "proposals", "embedded"):
-        removed(job.folder / name)
-    workspace = _workspace(job, workspaces, stop)
+        remove_tree(job.folder / name)
+    workspace = _new_workspace(job, workspaces, stop)
     for name in ("home", "proposals", *(() if workspace else ("tree",))):
         (job.folder / name).mkdir()
-    kept = Session(agent=agent, attempt=job.attempt)
+    kept = AttemptSession(agent=agent, attempt=job.attempt)
     if workspace:
         kept = replace(kept, base=workspace.base, branch=workspace.branch)
-    return Site(job=job, workspace=workspace, kept=kept, started=started)
+    return AttemptDir(job=job, workspace=workspace, kept=kept, started=started)
 
 
-def confined(site: Site, environment: Mapping[str, str], *, network: bool = False) -> Confinement:
+def confinement_for(site: AttemptDir, environment: Mapping[str, str], *, network: bool = False) -> Confinement:
     """What a run at a site may touch: the tree and nothing else."""
     return Confinement(writable=site.tree, protected=site.protected, environment=environment, network=network)
 
@@ -131,24 +131,24 @@ def lacks(sandbox: Sandbox) -> tuple[str, ...]:
     return tuple(getattr(sandbox, "lacks", ()))
 
 
-def _workspace(job: Job, workspaces: Workspaces, stop: Stop) -> Workspace | None:
+def _new_workspace(job: AgentJob, workspaces: Workspaces, stop: Stop) -> Workspace | None:
     if not job.project:
         return None
     workspace = workspaces.open(
         job.project, mission=job.mission.name, attempt=job.attempt, folder=job.folder, stop=stop
     )
     if job.patch:
-        start_from(workspace, job.patch)
+        apply_patch(workspace, job.patch)
     return workspace
 
 
-def _left(job: Job, agent: str) -> Session | None:
+def _earlier_session(job: AgentJob, agent: str) -> AttemptSession | None:
     """What an earlier attempt of this agent left, if all that it takes to go on is there."""
     if not job.goes_on:
         return None
     try:
-        read = json.loads((job.folder / SESSION).read_text())
-        found = Session(**{key: read[key] for key in ("agent", "attempt", "session", "base", "branch")})
+        read = json.loads((job.folder / SESSION_FILE).read_text())
+        found = AttemptSession(**{key: read[key] for key in ("agent", "attempt", "session", "base", "branch")})
     except (OSError, ValueError, KeyError, TypeError):
         return None
     parts = ("home", "tree", "proposals", *(("git", "tree/.git") if job.project else ()))
@@ -156,14 +156,14 @@ def _left(job: Job, agent: str) -> Session | None:
     return found if whole and found.agent == agent else None
 
 
-def _taken_up(job: Job, old: Session) -> Workspace | None:
+def _reopened_workspace(job: AgentJob, old: AttemptSession) -> Workspace | None:
     if not job.project:
         return None
-    scrub(job.folder / "git", old.branch)  # settings are ours again, whatever was done without a sandbox
+    reset_git_folder(job.folder / "git", old.branch)  # settings are ours again, whatever was done without a sandbox
     workspace = Workspace(folder=job.folder, url=job.project.url, branch=old.branch, base=old.base)
     try:  # a node that was killed has left the handoff in them; a block that a person committed stays
         names = [name for name in (AGENTS, CLAUDE) if not workspace.repository.holds(BEGIN, name)]
     except GitError as error:
         raise WorkspaceFailed(f"what was done in {workspace.tree} cannot be read: {error}") from error
-    remove(workspace.tree, names)
+    remove_from_folder(workspace.tree, names)
     return workspace

@@ -16,72 +16,72 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from missions.lease import Hold
-from orchestrator.execution.workspace.tree_walk import removed
+from missions.lease import ClaimState
+from orchestrator.execution.workspace.tree_walk import remove_tree
 
-LABEL, SESSION = "label.json", "session.json"
-GOES_ON = frozenset({Hold.RUNNING.value, Hold.PARKED.value, Hold.RELEASED.value})
+LABEL_FILE, SESSION_FILE = "label.json", "session.json"
+RESUMABLE_STATES = frozenset({ClaimState.RUNNING.value, ClaimState.PARKED.value, ClaimState.RELEASED.value})
 """What an attempt's folder may say for the next one to go on in it: it was cut off, parked, or put back."""
-GONE = ".gone-"
+REMOVED_PREFIX = ".gone-"
 """How the name of a folder begins that is being removed."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Label:
+class AttemptLabel:
     """Whose folder it is. `state` is how the attempt ended, or `running`; `ended` is UTC text, empty while it runs."""
 
     mission: str
     epoch: int
     attempt: int = 0
-    state: str = Hold.RUNNING.value
+    state: str = ClaimState.RUNNING.value
     ended: str = ""
     unpushed: bool = False
     """It holds changes that are on no server."""
 
 
 @dataclass(frozen=True)
-class Folders:
+class AttemptDirs:
     """The folders of attempts below `root`. Any thread may call; one process at a time (the node's)."""
 
     root: Path
     _busy: set[Path] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def open(self, label: Label) -> tuple[Path, bool]:
+    def open(self, label: AttemptLabel) -> tuple[Path, bool]:
         """The folder for an attempt that begins now, and whether it goes on with what is in it. Raises OSError."""
         with self._lock:
             left = self.left(label.mission, label.epoch - 1)
             path = left or self.root / f"{label.mission}-{label.epoch}"
             self._busy.add(path)
         if left is None:
-            removed(path)
+            remove_tree(path)
             path.mkdir(parents=True, mode=0o700)  # what runs may leave files that would run as their owner
-        _write(path, label)
+        _write_label(path, label)
         return path, left is not None
 
     def left(self, mission: str, epoch: int) -> Path | None:
         """What an attempt of that epoch left for the next to go on with: its agent's session, if it did not end."""
         for path, label in self.every():
             mine = (label.mission, label.epoch) == (mission, epoch)
-            if mine and label.state in GOES_ON and (path / SESSION).is_file() and path not in self._busy:
+            if mine and label.state in RESUMABLE_STATES and (path / SESSION_FILE).is_file() and path not in self._busy:
                 return path
         return None
 
     def of(self, mission: str, epoch: int) -> Path:
         """Where an attempt works or has worked; the folder that it would have if it is not there."""
         plain = self.root / f"{mission}-{epoch}"
-        label = read(plain)
+        label = read_label(plain)
         if label is not None and (label.mission, label.epoch) == (mission, epoch):
             return plain
         return next((p for p, one in self.every() if (one.mission, one.epoch) == (mission, epoch)), plain)
 
-    def ended(self, mission: str, epoch: int, state: Hold, *, unpushed: bool, when: datetime) -> None:
+    def ended(self, mission: str, epoch: int, state: ClaimState, *, unpushed: bool, when: datetime) -> None:
         """Notes on the folder that its attempt was handed back. It need not be there."""
         path = self.of(mission, epoch)
-        label = read(path)
+        label = read_label(path)
         if label is not None and (label.mission, label.epoch) == (mission, epoch):
             moment = when.astimezone(UTC).isoformat(timespec="seconds")
-            _write(path, replace(label, state=state.value, ended=moment, unpushed=unpushed))
+            _write_label(path, replace(label, state=state.value, ended=moment, unpushed=unpushed))
         self.leave(mission, epoch)
 
     def leave(self, mission: str, epoch: int) -> None:
@@ -89,38 +89,38 @@ class Folders:
         with self._lock:
             self._busy.discard(self.of(mission, epoch))
 
-    def every(self) -> Iterator[tuple[Path, Label]]:
+    def every(self) -> Iterator[tuple[Path, AttemptLabel]]:
         """Each folder with its label."""
         for path in sorted(self.root.iterdir()) if self.root.is_dir() else ():
-            label = read(path) if path.is_dir() and not path.name.startswith(".") else None
+            label = read_label(path) if path.is_dir() and not path.name.startswith(".") else None
             if label is not None:
                 yield path, label
 
     def remove(self, path: Path) -> bool:
         """Takes a folder away unless something runs in it; returns whether it did. Slow, and never holds up `open`."""
-        gone = self.root / f"{GONE}{uuid.uuid4().hex}"
+        gone = self.root / f"{REMOVED_PREFIX}{uuid.uuid4().hex}"
         with self._lock:
             if path in self._busy or not path.is_dir():
                 return False
             path.rename(gone)
-        return removed(gone)
+        return remove_tree(gone)
 
     def sweep(self) -> None:
         """Removes what was left of folders whose removal was cut off."""
-        for path in self.root.glob(f"{GONE}*"):
-            removed(path)
+        for path in self.root.glob(f"{REMOVED_PREFIX}*"):
+            remove_tree(path)
 
 
-def read(path: Path) -> Label | None:
+def read_label(path: Path) -> AttemptLabel | None:
     """A folder's label; for one without, what its name says. None for what is no attempt's folder."""
     try:
-        return Label(**json.loads((path / LABEL).read_text(encoding="utf-8")))
+        return AttemptLabel(**json.loads((path / LABEL_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         found = re.fullmatch(r"(?P<mission>[a-z0-9-]+)-(?P<epoch>\d+)", path.name) if path.is_dir() else None
-        return Label(mission=found["mission"], epoch=int(found["epoch"])) if found else None
+        return AttemptLabel(mission=found["mission"], epoch=int(found["epoch"])) if found else None
 
 
-def _write(path: Path, label: Label) -> None:
-    new = path / f"{LABEL}.new"
+def _write_label(path: Path, label: AttemptLabel) -> None:
+    new = path / f"{LABEL_FILE}.new"
     new.write_text(json.dumps(asdict(label)), encoding="utf-8")
-    new.replace(path / LABEL)
+    new.replace(path / LABEL_FILE)

@@ -15,27 +15,36 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from missions.lease import Hold
+from missions.lease import ClaimState
 from missions.mission import Status
-from orchestrator.execution.workspace.attempt_dirs import SESSION, Folders, Label
-from orchestrator.execution.workspace.chat_dirs import Chats
-from orchestrator.execution.workspace.disk_usage import GIB, Disk, amount, disk, free, note, taken
-from orchestrator.execution.workspace.tree_walk import removed
+from orchestrator.execution.workspace.attempt_dirs import SESSION_FILE, AttemptDirs, AttemptLabel
+from orchestrator.execution.workspace.chat_dirs import ChatDirs
+from orchestrator.execution.workspace.disk_usage import (
+    GIB,
+    folder_bytes,
+    format_bytes,
+    free_bytes,
+    write_disk_usage,
+)
+from orchestrator.execution.workspace.tree_walk import remove_tree
 from orchestrator.ledger.config.fleet_toml import WorkspacesPart
-from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.snapshot import LedgerSnapshot
 
-__all__ = ["Clearance", "Disk", "disk", "needed"]
-
-EVERY = 3600.0
+CLEANUP_SECONDS = 3600.0
 """Seconds between two looks at all of it."""
-SOON = 30.0
+RECHECK_SECONDS = 30.0
 """Seconds after which the folders of ended attempts are looked at again, where some must stay a while."""
-CLONE_DAYS = 30.0
+CLONE_KEEP_DAYS = 30.0
 """A project's kept clone that nobody used for so long goes; a new one is only time and traffic."""
 
 
-def needed(
-    label: Label, ledger: Ledger, node: str, waiting: Collection[tuple[str, int]], *, session: bool = False
+def keep_reason(
+    label: AttemptLabel,
+    ledger: LedgerSnapshot,
+    node: str,
+    waiting: Collection[tuple[str, int]],
+    *,
+    session: bool = False,
 ) -> str:
     """Why an attempt's folder must stay, in words; empty if it may go. `waiting` are the outbox's missions and epochs.
 
@@ -51,10 +60,10 @@ def needed(
     late = f"{name}-{epoch}-{node}"
     if any(ref == late or ref.startswith(f"{late}-") for ref in ledger.late):
         return "late work that nobody has decided about"
-    return _open_still(label, ledger, session=session)
+    return _open_mission_reason(label, ledger, session=session)
 
 
-def _open_still(label: Label, ledger: Ledger, *, session: bool) -> str:
+def _open_mission_reason(label: AttemptLabel, ledger: LedgerSnapshot, *, session: bool) -> str:
     filed = ledger.open.get(label.mission)
     broken = any(bad.name == label.mission for bad in ledger.quarantined)
     if filed is None and not broken:
@@ -63,13 +72,13 @@ def _open_still(label: Label, ledger: Ledger, *, session: bool) -> str:
     if label.unpushed:
         return "its changes are on no server, and nobody has accepted them yet"
     over = newer or (filed is not None and filed.mission.status in {Status.REVIEW, Status.DEAD})
-    if session and label.state in {Hold.PARKED.value, Hold.RELEASED.value} and not over:
+    if session and label.state in {ClaimState.PARKED.value, ClaimState.RELEASED.value} and not over:
         return "the mission may go on in it"
     return ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Leftover:
+class StaleDir:
     """Something that may go: its path, since when nobody uses it, how to remove it."""
 
     path: Path
@@ -79,13 +88,13 @@ class Leftover:
 
 
 @dataclass(kw_only=True)
-class Clearance:
+class Cleanup:
     """One node's clean-up. `clock` is monotonic seconds, `waiting` the outbox's missions and epochs."""
 
     home: Path
     node: str
-    folders: Folders
-    chats: Chats
+    folders: AttemptDirs
+    chats: ChatDirs
     waiting: Callable[[], Collection[tuple[str, int]]]
     now: Callable[[], datetime]
     clock: Callable[[], float]
@@ -98,25 +107,25 @@ class Clearance:
     _thread: threading.Thread | None = None
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
-    def soon(self) -> None:
+    def attempt_ended(self) -> None:
         """An attempt ended: the next round looks at whether its folder is kept."""
         self._ended = float("-inf")
 
-    def step(self, ledger: Ledger) -> None:
+    def step(self, ledger: LedgerSnapshot) -> None:
         """One round of the node's loop: at its start, every hour, and after an end. What takes long, a thread does."""
         busy = self._thread is not None and self._thread.is_alive()
-        now, briefly = self.clock(), ledger.charter.workspaces.keep_days * 86_400 < EVERY
+        now, briefly = self.clock(), ledger.charter.workspaces.keep_days * 86_400 < CLEANUP_SECONDS
         if busy or (now < self._due and (now < self._ended or not briefly)):
             return
         run = self._clear_all if now >= self._due else self._clear_ended
-        self._due = now + EVERY if now >= self._due else self._due
+        self._due = now + CLEANUP_SECONDS if now >= self._due else self._due
         self._ended = float("inf")
         self._thread = threading.Thread(target=self._run, args=(run, ledger), name="clearance", daemon=True)
         self._thread.start()
 
-    def admits(self, ledger: Ledger) -> bool:
+    def has_room(self, ledger: LedgerSnapshot) -> bool:
         """Whether another mission may be taken. On a full disk one is, which is then parked and says why; no more."""
-        if free(self.home) >= ledger.charter.workspaces.free_gib * GIB:
+        if free_bytes(self.home) >= ledger.charter.workspaces.free_gib * GIB:
             self._shown = False
             return True
         first, self._shown = not self._shown, True
@@ -127,18 +136,18 @@ class Clearance:
         if self._thread is not None:
             self._thread.join(timeout=seconds)
 
-    def _run(self, clear: Callable[[Ledger], None], ledger: Ledger) -> None:
+    def _run(self, clear: Callable[[LedgerSnapshot], None], ledger: LedgerSnapshot) -> None:
         try:
             clear(ledger)
         except OSError as error:
             self.tell("disk", f"the clean-up could not be done: {error}", once=True)
         if any(label.ended for _, label in self.folders.every()):
-            self._ended = self.clock() + SOON  # what is not folded or not decided yet
+            self._ended = self.clock() + RECHECK_SECONDS  # what is not folded or not decided yet
 
-    def _clear_all(self, ledger: Ledger) -> None:
+    def _clear_all(self, ledger: LedgerSnapshot) -> None:
         self.clear(ledger)
 
-    def _clear_ended(self, ledger: Ledger) -> None:
+    def _clear_ended(self, ledger: LedgerSnapshot) -> None:
         """Only the folders of attempts, without counting anything: this is done after each attempt."""
         with self._turn:
             now = self.now()
@@ -146,75 +155,76 @@ class Clearance:
                 if now - one.since >= one.keep:
                     one.remove()
 
-    def clear(self, ledger: Ledger, *, all_of_it: bool = False) -> list[Path]:
+    def clear(self, ledger: LedgerSnapshot, *, all_of_it: bool = False) -> list[Path]:
         """Removes what policy does not keep (`all_of_it`: all that nobody needs). Returns what went. Raises OSError."""
         with self._turn:
             self.folders.sweep()
             rules = ledger.charter.workspaces
             gone = [one.path for one in self._too_old(ledger, rules, all_of_it) if one.remove()]
             gone += self._too_much(ledger, rules)
-            note(self.home, self.now())
+            write_disk_usage(self.home, self.now())
         if gone:
             many = "workspace" if len(gone) == 1 else "workspaces"
             self.tell("disk", f"removed {len(gone)} {many} that nobody needs any more")
         return gone
 
-    def room(self, ledger: Ledger) -> str:
+    def room(self, ledger: LedgerSnapshot) -> str:
         """Why there is no room for another attempt, after all that may go is gone; empty if there is."""
         least = ledger.charter.workspaces.free_gib * GIB
-        if free(self.home) >= least:
+        if free_bytes(self.home) >= least:
             return ""
         self.clear(ledger, all_of_it=True)
-        left = free(self.home)
+        left = free_bytes(self.home)
         if left >= least:
             return ""
-        return f"the disk of {self.node} is full: {amount(left)} free, {amount(least)} needed (workspaces.free_gib)"
+        room = f"{format_bytes(left)} free, {format_bytes(least)} needed (workspaces.free_gib)"
+        return f"the disk of {self.node} is full: {room}"
 
-    def _too_old(self, ledger: Ledger, rules: WorkspacesPart, all_of_it: bool) -> Iterator[Leftover]:
+    def _too_old(self, ledger: LedgerSnapshot, rules: WorkspacesPart, all_of_it: bool) -> Iterator[StaleDir]:
         now = self.now()
         for one in self._leftovers(ledger, rules):
             if all_of_it or now - one.since >= one.keep:
                 yield one
 
-    def _too_much(self, ledger: Ledger, rules: WorkspacesPart) -> Iterable[Path]:
+    def _too_much(self, ledger: LedgerSnapshot, rules: WorkspacesPart) -> Iterable[Path]:
         """The oldest, until the rest is within the limit."""
-        total = sum(taken(self.home / name) for name in ("work", "chats", "cache"))
+        total = sum(folder_bytes(self.home / name) for name in ("work", "chats", "cache"))
         for one in sorted(self._leftovers(ledger, rules), key=lambda one: one.since):
             if total <= rules.disk_gib * GIB:
                 return
-            size = taken(one.path)
+            size = folder_bytes(one.path)
             if one.remove():
                 total -= size
                 yield one.path
 
-    def _attempts(self, ledger: Ledger, rules: WorkspacesPart) -> Iterator[Leftover]:
+    def _attempts(self, ledger: LedgerSnapshot, rules: WorkspacesPart) -> Iterator[StaleDir]:
         keep, waiting = timedelta(days=rules.keep_days), set(self.waiting())
         for path, label in self.folders.every():
-            if not needed(label, ledger, self.node, waiting, session=(path / SESSION).is_file()):
-                remove = _bound(self.folders.remove, path)
-                yield Leftover(path=path, since=_ended(path, label), keep=keep, remove=remove)
+            if not keep_reason(label, ledger, self.node, waiting, session=(path / SESSION_FILE).is_file()):
+                remove = _remover(self.folders.remove, path)
+                yield StaleDir(path=path, since=_ended_at(path, label), keep=keep, remove=remove)
 
-    def _leftovers(self, ledger: Ledger, rules: WorkspacesPart) -> Iterator[Leftover]:
+    def _leftovers(self, ledger: LedgerSnapshot, rules: WorkspacesPart) -> Iterator[StaleDir]:
         yield from self._attempts(ledger, rules)
         keep = timedelta(days=rules.keep_days)
         for path in self.chats.idle():
             # A day at least: a chat that is silent for a minute is not over.
-            remove = _bound(self.chats.remove, path)
-            yield Leftover(path=path, since=self.chats.used(path), keep=max(keep, timedelta(days=1)), remove=remove)
+            remove = _remover(self.chats.remove, path)
+            yield StaleDir(path=path, since=self.chats.used(path), keep=max(keep, timedelta(days=1)), remove=remove)
         for path in sorted((self.home / "cache").glob("*.git")):
-            lasts = timedelta(days=max(rules.keep_days, CLONE_DAYS))
-            yield Leftover(path=path, since=_touched(path), keep=lasts, remove=_bound(_remove_clone, path))
+            lasts = timedelta(days=max(rules.keep_days, CLONE_KEEP_DAYS))
+            yield StaleDir(path=path, since=_modified_at(path), keep=lasts, remove=_remover(_remove_clone, path))
 
 
-def _bound(remove: Callable[[Path], bool], path: Path) -> Callable[[], bool]:
+def _remover(remove: Callable[[Path], bool], path: Path) -> Callable[[], bool]:
     return lambda: remove(path)
 
 
-def _ended(path: Path, label: Label) -> datetime:
-    return datetime.fromisoformat(label.ended) if label.ended else _touched(path)
+def _ended_at(path: Path, label: AttemptLabel) -> datetime:
+    return datetime.fromisoformat(label.ended) if label.ended else _modified_at(path)
 
 
-def _touched(path: Path) -> datetime:
+def _modified_at(path: Path) -> datetime:
     try:
         return datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except OSError:
@@ -225,6 +235,6 @@ def _remove_clone(path: Path) -> bool:
     """A project's kept clone, unless an attempt or a chat is being given a workspace from it."""
     try:
         with FileLock(path.with_suffix(".lock")).acquire(timeout=0):
-            return removed(path)
+            return remove_tree(path)
     except Timeout:
         return False

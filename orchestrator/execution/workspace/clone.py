@@ -18,13 +18,19 @@ from filelock import FileLock, Timeout
 from missions.mission import slug
 from orchestrator.core.errors import WorkspaceFailed
 from orchestrator.core.ports.agent import Project, Stop
-from orchestrator.execution.workspace.git_tree import LOCAL, Repository, Snapshot, Work, scrub
+from orchestrator.execution.workspace.git_tree import (
+    ISOLATED_GIT_ENV,
+    AttemptRepository,
+    CommittedWork,
+    TreeSnapshot,
+    reset_git_folder,
+)
 from sync.errors import GitError
 from sync.git import Git
 
-FETCH_SECONDS = 1800.0
-PUSH_SECONDS = 120.0
-LISTED = 10
+FETCH_TIMEOUT_SECONDS = 1800.0
+PUSH_TIMEOUT_SECONDS = 120.0
+MAX_LISTED_PATHS = 10
 """Most paths that a note names."""
 
 
@@ -50,11 +56,11 @@ class Workspace:
         return (self.tree / ".git", self.folder / "git")
 
     @property
-    def repository(self) -> Repository:
+    def repository(self) -> AttemptRepository:
         """The clone as we use it."""
-        return Repository(folder=self.folder / "git", tree=self.tree, branch=self.branch, base=self.base)
+        return AttemptRepository(folder=self.folder / "git", tree=self.tree, branch=self.branch, base=self.base)
 
-    def snapshot(self, *, leaves: tuple[str, ...] = ()) -> Snapshot:
+    def snapshot(self, *, leaves: tuple[str, ...] = ()) -> TreeSnapshot:
         """What was done so far; new files that match `leaves` are no part of it. Nothing may be running in the tree.
 
         Raises WorkspaceFailed.
@@ -73,7 +79,7 @@ class Workspace:
         except (GitError, OSError) as error:
             raise WorkspaceFailed(f"{self.tree} cannot be put back to what was done there: {error}") from error
 
-    def settle(self, seen: Snapshot, *, node: str, title: str, trailers: Mapping[str, str]) -> Work:
+    def settle(self, seen: TreeSnapshot, *, node: str, title: str, trailers: Mapping[str, str]) -> CommittedWork:
         """Commits a snapshot as `node` and takes the diff. Raises WorkspaceFailed."""
         lines = "".join(f"{key}: {' '.join(value.split())}\n" for key, value in trailers.items() if value.strip())
         try:
@@ -81,7 +87,7 @@ class Workspace:
         except (GitError, OSError) as error:
             raise WorkspaceFailed(f"what was done in {self.tree} cannot be read: {error}") from error
 
-    def finish(self, *, node: str, mission: str, attempt: int, title: str) -> Work:
+    def finish(self, *, node: str, mission: str, attempt: int, title: str) -> CommittedWork:
         """Commits all that was changed, as `node`, and takes the diff. Nothing of the attempt may still be running.
 
         Raises WorkspaceFailed.
@@ -94,7 +100,7 @@ class Workspace:
         target = f"{commit}:refs/heads/{self.branch}"
         words = ("push", "--no-verify", "--quiet", "--", self.url, target)
         try:
-            Git(self.folder / "git").run(*words, timeout=PUSH_SECONDS, stopped=stop.is_set)
+            Git(self.folder / "git").run(*words, timeout=PUSH_TIMEOUT_SECONDS, stopped=stop.is_set)
         except GitError as error:
             return _without_password(f"the branch {self.branch} was not pushed: {error}")
         return None
@@ -115,8 +121,8 @@ class Workspaces:
                 base = _fetch(kept, project, stop)
                 _clone(kept, folder / "git", project.branch, stop)
             workspace = Workspace(folder=folder, url=project.url, branch=f"shiftbook/{mission}/{attempt}", base=base)
-            _lay_out(workspace, stop)
-            workspace = replace(workspace, notes=_lacking(workspace.repository))
+            _check_out_tree(workspace, stop)
+            workspace = replace(workspace, notes=_missing_parts(workspace.repository))
         except (GitError, OSError, Timeout) as error:
             why = "stopped" if stop.is_set() else str(error)
             where = f"project {project.name} ({project.branch} of {project.url})"
@@ -150,38 +156,42 @@ class Workspaces:
 def _fetch(kept: Path, project: Project, stop: Stop) -> str:
     """Brings the project's kept clone up to date; returns the tip of the default branch."""
     kept.parent.mkdir(parents=True, exist_ok=True)
-    Git(kept.parent).run("init", "--quiet", "--bare", "--template=", "--", str(kept), env=LOCAL)
+    Git(kept.parent).run("init", "--quiet", "--bare", "--template=", "--", str(kept), env=ISOLATED_GIT_ENV)
     ref = f"refs/heads/{project.branch}"
     git = Git(kept)  # with the person's own settings: they know how to reach the server
     words = ("fetch", "--quiet", "--no-write-fetch-head", "--no-recurse-submodules", "--", project.url, f"+{ref}:{ref}")
-    git.run(*words, timeout=FETCH_SECONDS, stopped=stop.is_set)
+    git.run(*words, timeout=FETCH_TIMEOUT_SECONDS, stopped=stop.is_set)
     return git.text("rev-parse", "--verify", f"{ref}^{{commit}}")
 
 
 def _clone(kept: Path, folder: Path, branch: str, stop: Stop) -> None:
     words = ("clone", "--quiet", "--bare", "--local", "--template=", "--single-branch", "--branch", branch, "--")
-    Git(kept.parent).run(*words, str(kept), str(folder), timeout=FETCH_SECONDS, env=LOCAL, stopped=stop.is_set)
+    Git(kept.parent).run(
+        *words, str(kept), str(folder), timeout=FETCH_TIMEOUT_SECONDS, env=ISOLATED_GIT_ENV, stopped=stop.is_set
+    )
 
 
-def _lay_out(workspace: Workspace, stop: Stop) -> None:
+def _check_out_tree(workspace: Workspace, stop: Stop) -> None:
     """Fills the tree. No submodule is initialised, no filter runs."""
-    scrub(workspace.folder / "git", workspace.branch)
+    reset_git_folder(workspace.folder / "git", workspace.branch)
     workspace.tree.mkdir()
     workspace.repository.check_out(stopped=stop.is_set)
     (workspace.tree / ".git").write_text("gitdir: ../git\n")
 
 
-def _lacking(repository: Repository) -> tuple[str, ...]:
+def _missing_parts(repository: AttemptRepository) -> tuple[str, ...]:
     """What the project names and the workspace has not."""
     found = (
         (repository.submodules(), "submodules are not fetched: their folders are empty"),
         (repository.pointers(), "files are in Git LFS and not fetched: they are pointers here"),
     )
-    return tuple(f"{words} ({_listed(paths)})" for paths, words in found if paths)
+    return tuple(f"{words} ({_format_paths(paths)})" for paths, words in found if paths)
 
 
-def _listed(paths: tuple[str, ...]) -> str:
-    return ", ".join(paths[:LISTED]) + (f" and {len(paths) - LISTED} more" if len(paths) > LISTED else "")
+def _format_paths(paths: tuple[str, ...]) -> str:
+    return ", ".join(paths[:MAX_LISTED_PATHS]) + (
+        f" and {len(paths) - MAX_LISTED_PATHS} more" if len(paths) > MAX_LISTED_PATHS else ""
+    )
 
 
 def _without_password(text: str) -> str:

@@ -8,16 +8,16 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestrator.execution.workspace.attempt_dirs import Folders
-from orchestrator.execution.workspace.tree_walk import entries
+from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
+from orchestrator.execution.workspace.tree_walk import walk_entries
 
 GIB = 1024**3
-FILE = "disk.json"
+DISK_USAGE_FILE = "disk.json"
 """In the home folder: what the last count found."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Disk:
+class DiskUsage:
     """What a node's folders take, in bytes, and when that was counted (UTC text; empty: never)."""
 
     work: int = 0
@@ -34,27 +34,28 @@ class Disk:
     def says(self) -> str:
         """In words."""
         if not self.counted:
-            return f"{amount(self.free)} free; a node counts the rest when it starts"
+            return f"{format_bytes(self.free)} free; a node counts the rest when it starts"
         parts = (("attempts", self.work), ("chats", self.chats), ("clones of projects", self.clones))
-        kept = ", ".join(f"{what} {amount(size)}" for what, size in parts)
-        return f"{amount(self.free)} free; {kept} ({self.folders} folder{'' if self.folders == 1 else 's'} of attempts)"
+        kept = ", ".join(f"{what} {format_bytes(size)}" for what, size in parts)
+        folders = f"{self.folders} folder{'' if self.folders == 1 else 's'} of attempts"
+        return f"{format_bytes(self.free)} free; {kept} ({folders})"
 
 
-def amount(size: float) -> str:
+def format_bytes(size: float) -> str:
     """Bytes for people."""
     return f"{size / GIB:.1f} GiB" if size >= GIB / 10 else f"{size / 1024**2:.1f} MiB"
 
 
-def free(folder: Path) -> int:
+def free_bytes(folder: Path) -> int:
     """Bytes that are free where a folder is, or will be."""
     here = next(place for place in (folder, *folder.parents) if place.exists())
     return shutil.disk_usage(here).free
 
 
-def taken(folder: Path) -> int:
+def folder_bytes(folder: Path) -> int:
     """Bytes on disk of a folder with all that is in it; what cannot be read counts nothing."""
     found = 0
-    for each in entries(folder):
+    for each in walk_entries(folder):
         try:
             found += each.stat(follow_symlinks=False).st_blocks * 512
         except OSError:
@@ -62,33 +63,33 @@ def taken(folder: Path) -> int:
     return found
 
 
-def count(home: Path, now: datetime) -> Disk:
+def measure_disk_usage(home: Path, now: datetime) -> DiskUsage:
     """Counts what a home folder holds now. Takes as long as there are files."""
     usage = shutil.disk_usage(next(place for place in (home, *home.parents) if place.exists()))
-    return Disk(
-        work=taken(home / "work"),
-        chats=taken(home / "chats"),
-        clones=taken(home / "cache"),
-        ledger=taken(home / "ledger.git"),
+    return DiskUsage(
+        work=folder_bytes(home / "work"),
+        chats=folder_bytes(home / "chats"),
+        clones=folder_bytes(home / "cache"),
+        ledger=folder_bytes(home / "ledger.git"),
         free=usage.free,
         total=usage.total,
-        folders=sum(1 for _ in Folders(home / "work").every()),
+        folders=sum(1 for _ in AttemptDirs(home / "work").every()),
         counted=now.astimezone(UTC).isoformat(timespec="seconds"),
     )
 
 
-def disk(home: Path) -> Disk:
+def last_disk_usage(home: Path) -> DiskUsage:
     """What the node of this home folder takes, as it was last counted (at its start, and every hour); free is now."""
     try:
-        known = Disk(**json.loads((home / FILE).read_text(encoding="utf-8")))
+        known = DiskUsage(**json.loads((home / DISK_USAGE_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        known = Disk()
+        known = DiskUsage()
     usage = shutil.disk_usage(next(place for place in (home, *home.parents) if place.exists()))
-    return Disk(**{**asdict(known), "free": usage.free, "total": usage.total})
+    return DiskUsage(**{**asdict(known), "free": usage.free, "total": usage.total})
 
 
-def note(home: Path, now: datetime) -> None:
+def write_disk_usage(home: Path, now: datetime) -> None:
     """Counts, and writes down what was found. Raises OSError."""
-    new = home / f"{FILE}.new"
-    new.write_text(json.dumps(asdict(count(home, now))), encoding="utf-8")
-    new.replace(home / FILE)
+    new = home / f"{DISK_USAGE_FILE}.new"
+    new.write_text(json.dumps(asdict(measure_disk_usage(home, now))), encoding="utf-8")
+    new.replace(home / DISK_USAGE_FILE)

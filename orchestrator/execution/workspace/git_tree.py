@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.core.ports.agent import Changes
-from orchestrator.execution.workspace.tree_walk import entries
+from orchestrator.core.ports.agent import DiffStat
+from orchestrator.execution.workspace.tree_walk import walk_entries
 from sync.git import Git
 
-LINK, EXECUTABLE, ABSENT = "120000", "100755", "000000"
+LINK_MODE, EXECUTABLE_MODE, ABSENT_MODE = "120000", "100755", "000000"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,28 +40,28 @@ class _Count:
     path: str
 
 
-def counted(table: bytes) -> Changes:
+def count_changes(table: bytes) -> DiffStat:
     """Reads `git diff-tree --raw --numstat -M -z`."""
     words = iter(table.decode("utf-8", "replace").split("\0"))
-    found = list(_read(words))
+    found = list(_parse_rows(words))
     rows = [each for each in found if isinstance(each, _Row)]
     counts = [each for each in found if isinstance(each, _Count)]
-    return Changes(
+    return DiffStat(
         added=sum(each.added or 0 for each in counts),
         removed=sum(each.removed or 0 for each in counts),
         binaries=tuple(each.path for each in counts if each.added is None),
         modes=tuple(row.path for row in rows if _changed_mode(row)),
-        executables=tuple(row.path for row in rows if row.after == EXECUTABLE != row.before),
-        links=tuple(row.path for row in rows if LINK in (row.before, row.after)),
+        executables=tuple(row.path for row in rows if row.after == EXECUTABLE_MODE != row.before),
+        links=tuple(row.path for row in rows if LINK_MODE in (row.before, row.after)),
         renames=sum(row.what.startswith("R") for row in rows),
     )
 
 
 def _changed_mode(row: _Row) -> bool:
-    return row.before != row.after and ABSENT not in (row.before, row.after)
+    return row.before != row.after and ABSENT_MODE not in (row.before, row.after)
 
 
-def _read(words: Iterator[str]) -> Iterator[_Row | _Count]:
+def _parse_rows(words: Iterator[str]) -> Iterator[_Row | _Count]:
     for word in words:
         if word.startswith(":"):
             before, after, _, _, what = word[1:].split(" ")
@@ -79,39 +79,39 @@ def _number(text: str) -> int | None:
     return None if text == "-" else int(text)
 
 
-SECONDS = 600.0
-LOCAL = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_ATTR_NOSYSTEM": "1"}
+GIT_TIMEOUT_SECONDS = 600.0
+ISOLATED_GIT_ENV = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_ATTR_NOSYSTEM": "1"}
 """No settings but ours: a person's `filter.lfs.process` would run on what a hostile repository says."""
 
-SETTINGS = """[core]
+GIT_CONFIG = """[core]
 \trepositoryFormatVersion = 0
 \tbare = false
 \tworktree = ../tree
 \tautocrlf = false
 \tquotePath = false
 """
-ATTRIBUTES = "* !filter !diff !merge !ident\n"
+GIT_ATTRIBUTES = "* !filter !diff !merge !ident\n"
 """Stands above the tree's own .gitattributes: nothing is filtered, and no change can hide as `-diff`."""
 
-DIFF = ("diff-tree", "-r", "--no-commit-id", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
+DIFF_TREE_COMMAND = ("diff-tree", "-r", "--no-commit-id", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
 LFS_FILTER, LFS_POINTER = "filter=lfs", "version https://git-lfs.github.com/spec/v1"
-LARGE = 64 * 1024 * 1024
+MAX_FULL_DIFF_BYTES = 64 * 1024 * 1024
 """Bytes of changed files beyond which the diff no longer holds those over 1 MiB."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Work:
+class CommittedWork:
     """What an attempt did. `patch` is the diff, byte by byte; `commit` is the base when nothing changed."""
 
     commit: str
     files: tuple[str, ...] = ()
     patch: bytes = b""
     notes: tuple[str, ...] = ()
-    changes: Changes | None = None
+    changes: DiffStat | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Snapshot:
+class TreeSnapshot:
     """What a tree holds at one moment, as Git's object `tree`; `files` are the paths that differ from the base."""
 
     tree: str
@@ -120,7 +120,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Repository:
+class AttemptRepository:
     """An attempt's git folder and its tree, used with no settings but ours."""
 
     folder: Path
@@ -133,17 +133,17 @@ class Repository:
         self._run("update-ref", f"refs/heads/{self.branch}", self.base)
         self._run("reset", "--quiet", "--hard", stopped=stopped)
 
-    def snapshot(self, *, aside: Path, leaves: Sequence[str] = ()) -> Snapshot:
+    def snapshot(self, *, aside: Path, leaves: Sequence[str] = ()) -> TreeSnapshot:
         """The tree as it is, whatever the attempt did with git; new files that match `leaves` are no part of it.
 
         Raises GitError, OSError.
         """
-        scrub(self.folder, self.branch, leaves)
-        notes = set_aside(self.tree, aside)
+        reset_git_folder(self.folder, self.branch, leaves)
+        notes = move_git_folders(self.tree, aside)
         if self._call("add", "--all", "--ignore-errors", "--", ".")[0]:
             notes += ("some files could not be read: they are not in the diff",)
         made = self._text("write-tree")
-        return Snapshot(tree=made, files=self._files(made), notes=notes)
+        return TreeSnapshot(tree=made, files=self._files(made), notes=notes)
 
     def restore(self, *, but: Sequence[str] | None = None) -> None:
         """Makes the tree what it was at the last snapshot. What is ignored stays; if `but` is given, what matches one
@@ -153,16 +153,18 @@ class Repository:
         self._run("checkout-index", "--force", "--all")
         self._run("clean", "-f", "-f", "-d", *words, "--quiet")
 
-    def settle(self, seen: Snapshot, *, node: str, message: str) -> Work:
+    def settle(self, seen: TreeSnapshot, *, node: str, message: str) -> CommittedWork:
         """Commits a snapshot onto the base, and tells what it changed. Raises GitError, OSError."""
         if not seen.files:
-            return Work(commit=self.base, notes=seen.notes)
+            return CommittedWork(commit=self.base, notes=seen.notes)
         commit = self._commit(seen.tree, node=node, message=message)
         patch, note = self._patch(commit, seen.files)
-        changes = counted(self._run(*DIFF, "--raw", "--numstat", "-M", "-z", "--abbrev=40", self.base, commit))
-        return Work(commit=commit, files=seen.files, patch=patch, notes=seen.notes + note, changes=changes)
+        changes = count_changes(
+            self._run(*DIFF_TREE_COMMAND, "--raw", "--numstat", "-M", "-z", "--abbrev=40", self.base, commit)
+        )
+        return CommittedWork(commit=commit, files=seen.files, patch=patch, notes=seen.notes + note, changes=changes)
 
-    def harvest(self, *, node: str, message: str, aside: Path) -> Work:
+    def harvest(self, *, node: str, message: str, aside: Path) -> CommittedWork:
         """Commits the tree as it is onto the base. Raises GitError, OSError."""
         return self.settle(self.snapshot(aside=aside), node=node, message=message)
 
@@ -197,14 +199,14 @@ class Repository:
 
     def _files(self, made: str) -> tuple[str, ...]:
         """Every path in which a tree differs from the base; of a rename both."""
-        out = self._run(*DIFF, "--no-renames", "--name-only", "-z", self.base, made)
+        out = self._run(*DIFF_TREE_COMMAND, "--no-renames", "--name-only", "-z", self.base, made)
         return tuple(name.decode("utf-8", "replace") for name in out.split(b"\0") if name)
 
     def _patch(self, commit: str, files: tuple[str, ...]) -> tuple[bytes, tuple[str, ...]]:
         size = sum(path.lstat().st_size for path in (self.tree / name for name in files) if os.path.lexists(path))
-        if size <= LARGE:
-            return self._run(*DIFF, "-p", "-M", "--binary", "--full-index", self.base, commit), ()
-        words = ("-c", "core.bigFileThreshold=1m", *DIFF, "-p", "-M", self.base, commit)
+        if size <= MAX_FULL_DIFF_BYTES:
+            return self._run(*DIFF_TREE_COMMAND, "-p", "-M", "--binary", "--full-index", self.base, commit), ()
+        words = ("-c", "core.bigFileThreshold=1m", *DIFF_TREE_COMMAND, "-p", "-M", self.base, commit)
         return self._run(*words), (f"{size:,} bytes were changed: files over 1 MiB are on the branch, not in the diff",)
 
     def _run(
@@ -215,18 +217,20 @@ class Repository:
         stopped: Callable[[], bool] | None = None,
     ) -> bytes:
         where = (f"--git-dir={self.folder}", f"--work-tree={self.tree}")
-        settings = {**LOCAL, **(env or {})}
-        return Git(self.tree).run(*where, *args, stdin=stdin, timeout=SECONDS, env=settings, stopped=stopped)
+        settings = {**ISOLATED_GIT_ENV, **(env or {})}
+        return Git(self.tree).run(
+            *where, *args, stdin=stdin, timeout=GIT_TIMEOUT_SECONDS, env=settings, stopped=stopped
+        )
 
     def _call(self, *args: str) -> tuple[int, bytes, str]:
         where = (f"--git-dir={self.folder}", f"--work-tree={self.tree}")
-        return Git(self.tree).call(*where, *args, timeout=SECONDS, codes=(0, 1), env=LOCAL)
+        return Git(self.tree).call(*where, *args, timeout=GIT_TIMEOUT_SECONDS, codes=(0, 1), env=ISOLATED_GIT_ENV)
 
     def _text(self, *args: str) -> str:
         return self._run(*args).decode("utf-8", "replace").strip()
 
 
-def scrub(folder: Path, branch: str, leaves: Sequence[str] = ()) -> None:
+def reset_git_folder(folder: Path, branch: str, leaves: Sequence[str] = ()) -> None:
     """Writes a git folder's settings, attributes and HEAD anew and removes all else that could run or mislead.
 
     New files that match `leaves` are ignored, besides what the project ignores.
@@ -236,16 +240,16 @@ def scrub(folder: Path, branch: str, leaves: Sequence[str] = ()) -> None:
     for name in ("config", "config.worktree", "commondir", "gitdir", "HEAD", "index.lock", "objects/info/alternates"):
         (folder / name).unlink(missing_ok=True)
     (folder / "info").mkdir()
-    (folder / "info" / "attributes").write_text(ATTRIBUTES)
+    (folder / "info" / "attributes").write_text(GIT_ATTRIBUTES)
     (folder / "info" / "exclude").write_text("".join(f"{glob}\n" for glob in leaves))
-    (folder / "config").write_text(SETTINGS)
+    (folder / "config").write_text(GIT_CONFIG)
     (folder / "HEAD").write_text(f"ref: refs/heads/{branch}\n")
 
 
-def set_aside(tree: Path, aside: Path) -> tuple[str, ...]:
+def move_git_folders(tree: Path, aside: Path) -> tuple[str, ...]:
     """Moves every `.git` below the top of `tree` out of it, so that its files count as files; says which."""
     notes = []
-    for path in list(embedded(tree)):
+    for path in list(embedded_git_folders(tree)):
         aside.mkdir(exist_ok=True)
         path.rename(aside / uuid.uuid4().hex)
         where = path.parent.relative_to(tree)
@@ -253,10 +257,10 @@ def set_aside(tree: Path, aside: Path) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def embedded(tree: Path) -> Iterator[Path]:
+def embedded_git_folders(tree: Path) -> Iterator[Path]:
     """Every `.git` below the top of a tree, however it is written."""
     inside = ""
-    for each in entries(tree):
+    for each in walk_entries(tree):
         if inside and each.path.startswith(inside):
             continue
         if each.name.lower() == ".git" and Path(each.path).parent != tree:

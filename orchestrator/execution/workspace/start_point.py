@@ -10,9 +10,14 @@ from pathlib import Path
 
 from orchestrator.core.errors import WorkspaceFailed
 from orchestrator.core.ports.agent import Stop
-from orchestrator.execution.workspace.clone import FETCH_SECONDS, Workspace
-from orchestrator.execution.workspace.git_tree import DIFF, LOCAL, SECONDS, scrub
-from orchestrator.ledger.snapshot import Ledger
+from orchestrator.execution.workspace.clone import FETCH_TIMEOUT_SECONDS, Workspace
+from orchestrator.execution.workspace.git_tree import (
+    DIFF_TREE_COMMAND,
+    GIT_TIMEOUT_SECONDS,
+    ISOLATED_GIT_ENV,
+    reset_git_folder,
+)
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from sync.errors import GitError
 from sync.git import Git
 from sync.objects import find
@@ -24,7 +29,7 @@ def patch_path(oid: Oid) -> str:
     return f"missions/patches/{oid}.diff"
 
 
-def brought(ledger: Ledger, oid: Oid) -> bytes:
+def starting_patch(ledger: LedgerSnapshot, oid: Oid) -> bytes:
     """The work that a mission's text names. Raises WorkspaceFailed."""
     entry = find(ledger.store, ledger.tree, patch_path(oid))
     if entry is None or entry.oid != oid:
@@ -32,7 +37,7 @@ def brought(ledger: Ledger, oid: Oid) -> bytes:
     return ledger.store.get(entry.oid)
 
 
-def start_from(workspace: Workspace, patch: bytes) -> None:
+def apply_patch(workspace: Workspace, patch: bytes) -> None:
     """Applies a patch to the tree. Raises WorkspaceFailed where it does not fit any more.
 
     git refuses paths that leave the tree, lead through a link or into `.git`.
@@ -45,7 +50,7 @@ def start_from(workspace: Workspace, patch: bytes) -> None:
         raise WorkspaceFailed(why) from error
 
 
-def start_at(workspace: Workspace, branch: str, default: str, stop: Stop) -> None:
+def check_out_branch(workspace: Workspace, branch: str, default: str, stop: Stop) -> None:
     """Fills the tree with what stands on a branch of the project's server, at the commit that it began from.
 
     Raises WorkspaceFailed where there is no such branch, or it does not come from the default branch.
@@ -62,7 +67,7 @@ def start_at(workspace: Workspace, branch: str, default: str, stop: Stop) -> Non
     )
     try:
         # with the person's own settings: they know how to reach the server
-        Git(folder / "git").run(*words, timeout=FETCH_SECONDS, stopped=stop.is_set)
+        Git(folder / "git").run(*words, timeout=FETCH_TIMEOUT_SECONDS, stopped=stop.is_set)
         base = _git(folder, "merge-base", workspace.base, ref).decode().strip()
         _git(folder, "update-ref", f"refs/heads/{default}", base)
         _git(folder, "reset", "--quiet", "--hard", ref)
@@ -71,12 +76,12 @@ def start_at(workspace: Workspace, branch: str, default: str, stop: Stop) -> Non
         raise WorkspaceFailed(f"the branch {branch} cannot be taken up: {str(error).splitlines()[0][:300]}") from error
 
 
-def changed(folder: Path, own: str, default: str) -> tuple[bytes, tuple[str, ...]]:
+def workspace_changes(folder: Path, own: str, default: str) -> tuple[bytes, tuple[str, ...]]:
     """What the workspace in a folder has beyond the default branch as it was cloned: a patch, and the paths.
 
     `own` is the workspace's own branch. Its index is left alone, so that a chat may go on meanwhile. Raises GitError.
     """
-    scrub(folder / "git", own)
+    reset_git_folder(folder / "git", own)
     index = folder / "git" / "handover.index"
     env = {"GIT_INDEX_FILE": str(index)}
     try:
@@ -86,11 +91,13 @@ def changed(folder: Path, own: str, default: str) -> tuple[bytes, tuple[str, ...
         made = _git(folder, "write-tree", env=env).decode().strip()
     finally:
         index.unlink(missing_ok=True)
-    patch = _git(folder, *DIFF, "-p", "-M", "--binary", "--full-index", base, made)
-    names = _git(folder, *DIFF, "--no-renames", "--name-only", "-z", base, made)
+    patch = _git(folder, *DIFF_TREE_COMMAND, "-p", "-M", "--binary", "--full-index", base, made)
+    names = _git(folder, *DIFF_TREE_COMMAND, "--no-renames", "--name-only", "-z", base, made)
     return patch, tuple(name.decode("utf-8", "replace") for name in names.split(b"\0") if name)
 
 
 def _git(folder: Path, *words: str, stdin: bytes = b"", env: dict[str, str] | None = None) -> bytes:
     where = (f"--git-dir={folder / 'git'}", f"--work-tree={folder / 'tree'}")
-    return Git(folder / "tree").run(*where, *words, stdin=stdin, timeout=SECONDS, env={**LOCAL, **(env or {})})
+    return Git(folder / "tree").run(
+        *where, *words, stdin=stdin, timeout=GIT_TIMEOUT_SECONDS, env={**ISOLATED_GIT_ENV, **(env or {})}
+    )

@@ -13,11 +13,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-PLACE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-MOVED = ".removed-"
+OPEN_PATH_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+MOVED_PREFIX = ".removed-"
 
 
-def entries(path: Path | str) -> Iterator[os.DirEntry[str]]:
+def walk_entries(path: Path | str) -> Iterator[os.DirEntry[str]]:
     """Everything below a folder, an outer folder before what is in it. Links are not followed; what cannot be read, or
     goes away meanwhile, is left out.
     """
@@ -32,35 +32,35 @@ def entries(path: Path | str) -> Iterator[os.DirEntry[str]]:
         waiting += (each.path for each in reversed(here) if each.is_dir(follow_symlinks=False))
 
 
-def removed(path: Path) -> bool:
+def remove_tree(path: Path) -> bool:
     """Takes a folder away with all that is in it; returns whether it is gone. Nothing may be running in it."""
     with contextlib.suppress(RecursionError):  # what is left goes level by level
         shutil.rmtree(path, ignore_errors=True)
     if path.is_dir() and not path.is_symlink():
         try:
-            _flattened(path)
+            _empty_folder(path)
             path.rmdir()
         except OSError:
             return False
     return not os.path.lexists(path)
 
 
-def _flattened(path: Path) -> None:
+def _empty_folder(path: Path) -> None:
     """Empties a folder, whatever is in it. Raises OSError."""
-    top = _opened(str(path), None)
+    top = _open_writable_folder(str(path), None)
     try:
         number = 0
         while names := os.listdir(top):  # noqa: PTH208  # by handle
             for name in names:
-                number = _emptied(name, top, number)
+                number = _remove_entry(name, top, number)
     finally:
         os.close(top)
 
 
-def _emptied(name: str, top: int, number: int) -> int:
+def _remove_entry(name: str, top: int, number: int) -> int:
     """Takes away one thing at the top; the folders in it come to the top. Raises OSError."""
     try:
-        folder = _opened(name, top)
+        folder = _open_writable_folder(name, top)
     except NotADirectoryError:
         os.unlink(name, dir_fd=top)
         return number
@@ -71,18 +71,18 @@ def _emptied(name: str, top: int, number: int) -> int:
             if not is_folder:
                 os.unlink(inner, dir_fd=folder)
                 continue
-            os.close(_opened(inner, folder))  # a folder can be moved by nobody who may not write in it
+            os.close(_open_writable_folder(inner, folder))  # a folder can be moved by nobody who may not write in it
             number += 1
-            os.rename(inner, f"{MOVED}{number}", src_dir_fd=folder, dst_dir_fd=top)
+            os.rename(inner, f"{MOVED_PREFIX}{number}", src_dir_fd=folder, dst_dir_fd=top)
     finally:
         os.close(folder)
     os.rmdir(name, dir_fd=top)
     return number
 
 
-def _opened(name: str, folder: int | None) -> int:
+def _open_writable_folder(name: str, folder: int | None) -> int:
     """A handle on a folder that this user may read and write from now on. Raises NotADirectoryError, OSError."""
-    place = os.open(name, PLACE, dir_fd=folder)
+    place = os.open(name, OPEN_PATH_FLAGS, dir_fd=folder)
     try:
         os.chmod(f"/proc/self/fd/{place}", 0o700)  # noqa: PTH101  # by handle: a name may be a link
         return os.open(f"/proc/self/fd/{place}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

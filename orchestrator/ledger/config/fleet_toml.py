@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from missions.approval import Rules
+from missions.approval import ApprovalRules
 from orchestrator.core import cron
 from orchestrator.core.errors import BrokenLedger
 from orchestrator.core.ports.agent import Project
 from orchestrator.ledger.config.notify_table import NotifyPart
 from orchestrator.ledger.config.policy_tables import TOOLS as TOOLS
-from orchestrator.ledger.config.policy_tables import PolicyPart, rules
+from orchestrator.ledger.config.policy_tables import PolicyPart, effective_rules
 from orchestrator.ledger.config.toml_lines import line_of
 
 PATH = "fleet.toml"
@@ -144,7 +144,7 @@ class ProjectPart(_Part):
         return value
 
 
-class Charter(_Part):
+class FleetConfig(_Part):
     """The whole file."""
 
     fleet: FleetPart = FleetPart()
@@ -170,19 +170,21 @@ class Charter(_Part):
         part = self.projects.get(project or "")
         return part.verify_rounds if part and part.verify_rounds is not None else self.delegation.verify_rounds
 
-    def rules(self, project: str | None, task: str) -> Rules:
+    def rules(self, project: str | None, task: str) -> ApprovalRules:
         """The policy for one kind of work in one project; the fleet's own where there is no such project."""
         part = self.projects.get(project or "")
-        return rules(task, self.policy, part.policy if part else None, part.on_approval if part else "nothing")
+        return effective_rules(
+            task, self.policy, part.policy if part else None, part.on_approval if part else "nothing"
+        )
 
 
-def read(data: bytes | None) -> Charter:
+def read(data: bytes | None) -> FleetConfig:
     """Reads `fleet.toml`. Raises BrokenLedger with the line (TOML) or the key (meaning) that is wrong."""
     if data is None:
         raise BrokenLedger(f"{PATH} is missing on the ledger's branch: run `shiftbook init` in a clone of it")
     try:
         text = data.decode("utf-8")
-        return Charter.model_validate(tomllib.loads(text))
+        return FleetConfig.model_validate(tomllib.loads(text))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BrokenLedger(f"{PATH}: {error}") from error
     except ValidationError as error:

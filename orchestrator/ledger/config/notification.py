@@ -8,11 +8,11 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
 
-KEY = 90
+MAX_KEY_CHARS = 90
 """The longest key, in characters: a mission's name, an epoch and a kind nearly always fit."""
 
 
-class Kind(StrEnum):
+class NotificationKind(StrEnum):
     """What happened. The words are those of `notify.kinds` in fleet.toml; those that wait for a person come first."""
 
     REVIEW = "review"
@@ -27,18 +27,23 @@ class Kind(StrEnum):
     @property
     def waits(self) -> bool:
         """Whether somebody is waited for."""
-        return self in {Kind.REVIEW, Kind.BUDGET, Kind.PARKED, Kind.DEAD}
+        return self in {
+            NotificationKind.REVIEW,
+            NotificationKind.BUDGET,
+            NotificationKind.PARKED,
+            NotificationKind.DEAD,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
-class Notice:
+class Notification:
     """One thing that happened. `key` is the same whoever finds it and however often; `path` leads to its page.
 
     `title` and `body` are one line each, and safe to be shown anywhere (`telling.words`).
     """
 
     key: str
-    kind: Kind
+    kind: NotificationKind
     title: str
     body: str
     path: str = ""
@@ -48,17 +53,17 @@ class Notice:
         return {"kind": self.kind.value, "title": self.title, "body": self.body, "path": self.path}
 
 
-def read(key: str, body: Mapping[str, Any]) -> Notice:
+def read(key: str, body: Mapping[str, Any]) -> Notification:
     """What `json` made. A word that this version does not know is told all the same."""
-    kind = Kind(body["kind"]) if body.get("kind") in set(Kind) else Kind.LOG_REVIEW
+    kind = NotificationKind(body["kind"]) if body.get("kind") in set(NotificationKind) else NotificationKind.LOG_REVIEW
     words = {name: str(body.get(name, "")) for name in ("title", "body", "path")}
-    return Notice(key=key, kind=kind, **words)
+    return Notification(key=key, kind=kind, **words)
 
 
 def key_of(*parts: object) -> str:
     """A key of these parts, as it is where it is short and plain, else with a digest in the place of its end."""
     key = "-".join(str(part) for part in parts)
-    if len(key) <= KEY and key.isascii() and key.isprintable():
+    if len(key) <= MAX_KEY_CHARS and key.isascii() and key.isprintable():
         return key
     plain = "".join(char if char.isascii() and char.isalnum() else "-" for char in key)
-    return f"{plain[: KEY - 17]}-{blake2b(key.encode('utf-8', 'replace'), digest_size=8).hexdigest()}"
+    return f"{plain[: MAX_KEY_CHARS - 17]}-{blake2b(key.encode('utf-8', 'replace'), digest_size=8).hexdigest()}"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from orchestrator.ledger.config import quiet_hours
-from orchestrator.ledger.config.notification import Kind
+from orchestrator.ledger.config.notification import NotificationKind
 
 
 class NotifyPart(BaseModel):
@@ -17,11 +17,11 @@ class NotifyPart(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kinds: tuple[Kind, ...] = tuple(Kind)
+    kinds: tuple[NotificationKind, ...] = tuple(NotificationKind)
     by: Annotated[str, Field(max_length=80)] = ""
     quiet: str = ""
     timezone: str = "UTC"
-    urgent: tuple[Kind, ...] = ()
+    urgent: tuple[NotificationKind, ...] = ()
     batch_seconds: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 20.0
     link: Annotated[str, Field(max_length=500)] = ""
 
@@ -30,8 +30,8 @@ class NotifyPart(BaseModel):
     def _known(cls, value: object) -> object:
         words = value if isinstance(value, list) else []
         for word in words:
-            if word not in set(Kind):
-                raise ValueError(f"there are {', '.join(Kind)}, not {word!r}")
+            if word not in set(NotificationKind):
+                raise ValueError(f"there are {', '.join(NotificationKind)}, not {word!r}")
         return value
 
     @field_validator("link")
@@ -51,7 +51,7 @@ class NotifyPart(BaseModel):
         quiet_hours.read(self.quiet, self.timezone)  # raises ValueError
         return self
 
-    def due(self, kind: Kind, now: datetime) -> datetime:
+    def due(self, kind: NotificationKind, now: datetime) -> datetime:
         """When something of this kind may be told: `now`, or the end of the quiet hours."""
         hours = None if kind in self.urgent else quiet_hours.read(self.quiet, self.timezone)
         return hours.until(now) if hours else now

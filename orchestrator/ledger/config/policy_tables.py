@@ -11,28 +11,28 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from missions.agent_trust import Scale, Tier
-from missions.approval import Auto, Children, Rules
+from missions.agent_trust import TrustTier, TrustWeights
+from missions.approval import ApprovalRules, AutoApproveRule, ChildLimits
 from missions.mission import TASKS
 
 TOOLS = ("search", "read", "write", "run", "shell", "git")
 """What chats and agents can do in their workspaces."""
 
 
-class Part(BaseModel):
+class FleetTomlTable(BaseModel):
     """A table of `fleet.toml`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-def _inside(globs: tuple[str, ...]) -> tuple[str, ...]:
+def _check_globs(globs: tuple[str, ...]) -> tuple[str, ...]:
     for glob in globs:
         if not glob.strip() or glob.startswith("/") or ".." in glob.split("/") or "\\" in glob:
             raise ValueError(f"{glob!r} leaves the project: write paths relative to its root, without '..'")
     return globs
 
 
-class AutoPart(Part):
+class AutoPart(FleetTomlTable):
     """`auto_approve`: when nobody has to look. `paths` and `max_lines` must be said."""
 
     max_lines: Annotated[int, Field(ge=0, strict=True)]
@@ -40,15 +40,15 @@ class AutoPart(Part):
     max_files: Annotated[int, Field(ge=0, strict=True)] | None = None
     max_cost_usd: Annotated[float, Field(ge=0)] | None = None
     tests: Literal["passed", "any"] = "passed"
-    tier: Tier = Tier.TRUSTED
+    tier: TrustTier = TrustTier.TRUSTED
 
     @field_validator("paths")
     @classmethod
     def _paths(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return _inside(value)
+        return _check_globs(value)
 
 
-class StandingPart(Part):
+class StandingPart(FleetTomlTable):
     """`standing`: what outcomes count, and how many points a tier takes."""
 
     trusted: Annotated[int, Field(ge=0, le=1000, strict=True)] = 3
@@ -64,30 +64,30 @@ class StandingPart(Part):
         return self
 
 
-class ChildrenPart(Part):
+class ChildrenPart(FleetTomlTable):
     """`children`: what missions that an agent proposes may do without a person."""
 
     max: Annotated[int, Field(ge=0, le=20, strict=True)] = 0
     share: Annotated[float, Field(ge=0, le=1)] = 0.5
 
 
-def _off(value: Any) -> Any:
+def _false_as_none(value: Any) -> Any:
     return None if value is False else value
 
 
-class TaskPolicy(Part):
+class TaskPolicy(FleetTomlTable):
     """What holds for one kind of work. `auto_approve = false` takes a wider rule back."""
 
-    auto_approve: Annotated[AutoPart | None, BeforeValidator(_off)] = None
+    auto_approve: Annotated[AutoPart | None, BeforeValidator(_false_as_none)] = None
     auto_word: bool = True
     scope: tuple[str, ...] = ()
-    tools: dict[Tier, tuple[str, ...]] = {}
+    tools: dict[TrustTier, tuple[str, ...]] = {}
     standing: StandingPart = StandingPart()
     children: ChildrenPart = ChildrenPart()
 
     @field_validator("tools")
     @classmethod
-    def _tools(cls, value: dict[Tier, tuple[str, ...]]) -> dict[Tier, tuple[str, ...]]:
+    def _tools(cls, value: dict[TrustTier, tuple[str, ...]]) -> dict[TrustTier, tuple[str, ...]]:
         unknown = [tool for tools in value.values() for tool in tools if tool not in TOOLS]
         if unknown:
             raise ValueError(f"there are {', '.join(TOOLS)}, not {unknown[0]!r}")
@@ -96,7 +96,7 @@ class TaskPolicy(Part):
     @field_validator("scope")
     @classmethod
     def _scope(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return _inside(value)
+        return _check_globs(value)
 
 
 class PolicyPart(TaskPolicy):
@@ -113,27 +113,27 @@ class PolicyPart(TaskPolicy):
         return value
 
 
-def rules(task: str, fleet: PolicyPart, project: PolicyPart | None, on_approval: str) -> Rules:
+def effective_rules(task: str, fleet: PolicyPart, project: PolicyPart | None, on_approval: str) -> ApprovalRules:
     """What holds for a task of a project."""
     places: list[TaskPolicy] = []
     for part in (project, fleet):
         if part is not None:
             places += [part.tasks[task]] if task in part.tasks else []
             places.append(part)
-    auto, standing = _said(places, "auto_approve"), _said(places, "standing")
-    children = _said(places, "children")
-    return Rules(
-        auto=Auto(**auto.model_dump()) if auto else None,
-        auto_word=_said(places, "auto_word"),
-        scope=_said(places, "scope"),
-        tools=_said(places, "tools"),
-        scale=Scale(**standing.model_dump()),
-        children=Children(**children.model_dump()),
+    auto, standing = _first_set(places, "auto_approve"), _first_set(places, "standing")
+    children = _first_set(places, "children")
+    return ApprovalRules(
+        auto=AutoApproveRule(**auto.model_dump()) if auto else None,
+        auto_word=_first_set(places, "auto_word"),
+        scope=_first_set(places, "scope"),
+        tools=_first_set(places, "tools"),
+        scale=TrustWeights(**standing.model_dump()),
+        children=ChildLimits(**children.model_dump()),
         on_approval=on_approval,
     )
 
 
-def _said(places: Iterable[TaskPolicy], key: str) -> Any:
+def _first_set(places: Iterable[TaskPolicy], key: str) -> Any:
     """What the first place says that says anything; else the default."""
     found = next((place for place in places if key in place.model_fields_set), PolicyPart())
     return getattr(found, key)

@@ -11,7 +11,7 @@ _HOURS = re.compile(r"\s*([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-3]):([0-5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quiet:
+class QuietHours:
     """From `begins` to `ends` each day, over midnight where it begins later than it ends. Equal: never."""
 
     begins: time
@@ -35,7 +35,7 @@ class Quiet:
         return max(end, now)
 
 
-def read(hours: str, zone: str) -> Quiet | None:
+def read(hours: str, zone: str) -> QuietHours | None:
     """Quiet hours such as `22:00-07:00`; None where the text is empty. Raises ValueError."""
     try:
         found_zone = ZoneInfo(zone)
@@ -47,4 +47,4 @@ def read(hours: str, zone: str) -> Quiet | None:
     if found is None:
         raise ValueError(f"write quiet hours such as 22:00-07:00, not {hours!r}")
     first, second, third, fourth = map(int, found.groups())
-    return Quiet(begins=time(first, second), ends=time(third, fourth), zone=found_zone)
+    return QuietHours(begins=time(first, second), ends=time(third, fourth), zone=found_zone)

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Sequence
 from typing import Any
 
-ROOF = 3000
+MAX_LINES = 3000
 """Lines beyond which nobody looks: each costs a parse of all before it."""
 
 
@@ -21,28 +21,28 @@ def line_of(text: str, path: Sequence[str | int]) -> int | None:
     None where nothing of it is there, or the file is no TOML.
     """
     lines = [f"{line}\n" for line in text.split("\n")]
-    wanted = _there(_parsed(text) or {}, path)
-    if not wanted or len(lines) > ROOF:
+    wanted = _existing_path(_try_parse(text) or {}, path)
+    if not wanted or len(lines) > MAX_LINES:
         return None
     start = 0
     for end in range(1, len(lines) + 1):
-        found = _parsed("".join(lines[:end]))
+        found = _try_parse("".join(lines[:end]))
         if found is None:
             continue
-        if _there(found, wanted) == wanted:
+        if _existing_path(found, wanted) == wanted:
             return start + 1
         start = end
     return None
 
 
-def _parsed(text: str) -> dict[str, Any] | None:
+def _try_parse(text: str) -> dict[str, Any] | None:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):
         return None
 
 
-def _there(value: Any, path: Sequence[str | int]) -> list[str | int]:
+def _existing_path(value: Any, path: Sequence[str | int]) -> list[str | int]:
     """As much of the path as leads somewhere."""
     found: list[str | int] = []
     for part in path:

@@ -12,70 +12,70 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from orchestrator.core.events import Tell
-from orchestrator.core.ports.notifier import MINE, Channel, Courier, NotDelivered
-from orchestrator.core.ports.storage import Outgoing, Parcel
+from orchestrator.core.ports.notifier import NOTIFICATION_KIND, Channel, NotDelivered, Notifier
+from orchestrator.core.ports.storage import OutboxItem, Outgoing
 from orchestrator.ledger.config import notification
-from orchestrator.ledger.config.fleet_toml import Charter
-from orchestrator.ledger.config.notification import Notice
-from orchestrator.node.notifications.message import batch_key, message
+from orchestrator.ledger.config.fleet_toml import FleetConfig
+from orchestrator.ledger.config.notification import Notification
+from orchestrator.node.notifications.message import batch_key, compose_message
 
-RESTS = tuple(timedelta(minutes=minutes) for minutes in (0.5, 2, 10, 30, 60, 120, 240, 480))
+RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (0.5, 2, 10, 30, 60, 120, 240, 480))
 """After so many failures the rest is so long; after one more it is given up, some sixteen hours in all."""
-HOLD = 600.0
+HOLD_SECONDS = 600.0
 """Seconds for which a parcel that was taken is nobody else's: longer than every address may take."""
-MOST = 200
+MAX_BATCH_ITEMS = 200
 """Parcels that are taken at a time."""
-REACHED, BATCH = "reached", "batch"
+REACHED_FIELD, BATCH_FIELD = "reached", "batch"
 
 
 @dataclass(kw_only=True)
-class Postman:
+class NotificationDispatcher:
     """Delivers what is due. One at a time for each store."""
 
     outgoing: Outgoing
-    courier: Courier
+    courier: Notifier
     tell: Tell
     now: Callable[[], datetime]
-    charter: Charter = field(default_factory=Charter)
+    charter: FleetConfig = field(default_factory=FleetConfig)
     """The newest that is known."""
 
-    def put(self, found: Notice) -> bool:
+    def put(self, found: Notification) -> bool:
         """Takes a notice in, once for each key ever; returns whether it is new."""
         part = self.charter.notify
         now = self.now()
-        due = part.due(found.kind, _window(now, part.batch_seconds))
-        return self.outgoing.put(Parcel(key=found.key, kind=MINE, body=found.json()), due)
+        due = part.due(found.kind, _window_end(now, part.batch_seconds))
+        return self.outgoing.put(OutboxItem(key=found.key, kind=NOTIFICATION_KIND, body=found.json()), due)
 
     def deliver(self, ahead: float = 0.0) -> int:
         """Delivers what is due within `ahead` seconds; returns how many notices reached everybody."""
         now = self.now()
-        taken = self.outgoing.take(now + timedelta(seconds=ahead), hold_seconds=HOLD, limit=MOST)
+        taken = self.outgoing.take(now + timedelta(seconds=ahead), hold_seconds=HOLD_SECONDS, limit=MAX_BATCH_ITEMS)
         due = [parcel for parcel in taken if not self._put_off(parcel, now)]
         return sum(self._send(batch) for batch in self._batches(due))
 
-    def _put_off(self, parcel: Parcel, now: datetime) -> bool:
+    def _put_off(self, parcel: OutboxItem, now: datetime) -> bool:
         """Whether it must wait for the end of quiet hours after all: fleet.toml may have changed since it was put."""
         due = self.charter.notify.due(notification.read(parcel.key, parcel.body).kind, now)
         if due > now:
             self.outgoing.failed(parcel.key, parcel.error, due)
         return due > now
 
-    def _batches(self, parcels: Iterable[Parcel]) -> list[list[Parcel]]:
+    def _batches(self, parcels: Iterable[OutboxItem]) -> list[list[OutboxItem]]:
         """The parcels by message. What was under way when a process died stays one message."""
-        under_way: dict[str, list[Parcel]] = {}
-        fresh: list[Parcel] = []
+        under_way: dict[str, list[OutboxItem]] = {}
+        fresh: list[OutboxItem] = []
         for parcel in parcels:
-            batch = parcel.body.get(BATCH)
+            batch = parcel.body.get(BATCH_FIELD)
             under_way.setdefault(str(batch), []).append(parcel) if batch else fresh.append(parcel)
         key = batch_key([parcel.key for parcel in fresh]) if fresh else ""
-        marked = [self._amended(parcel, **{BATCH: key}) for parcel in fresh]
+        marked = [self._amended(parcel, **{BATCH_FIELD: key}) for parcel in fresh]
         return [*under_way.values(), *([marked] if marked else [])]
 
-    def _send(self, batch: list[Parcel]) -> int:
+    def _send(self, batch: list[OutboxItem]) -> int:
         """Sends one message to each address that some of its notices have not reached."""
         errors: list[str] = []
         for channel in self.courier.channels:
-            missing = [parcel for parcel in batch if channel.id not in parcel.body.get(REACHED, ())]
+            missing = [parcel for parcel in batch if channel.id not in parcel.body.get(REACHED_FIELD, ())]
             error = self._carry(channel, missing) if missing else ""
             if error:
                 errors.append(error)
@@ -86,37 +86,37 @@ class Postman:
             self._rest(parcel, "; ".join(errors)) if errors else self.outgoing.sent(parcel.key, self.now())
         return 0 if errors else len(batch)
 
-    def _carry(self, channel: Channel, parcels: list[Parcel]) -> str:
+    def _carry(self, channel: Channel, parcels: list[OutboxItem]) -> str:
         """Hands a message about these over; returns why not."""
-        key = str(parcels[0].body[BATCH])
+        key = str(parcels[0].body[BATCH_FIELD])
         part = self.charter.notify
         notices = [notification.read(parcel.key, parcel.body) for parcel in parcels]
         try:
-            self.courier.send(channel, message(notices, key=key, fleet=self.charter.fleet.name, link=part.link))
+            self.courier.send(channel, compose_message(notices, key=key, fleet=self.charter.fleet.name, link=part.link))
         except NotDelivered as error:
             self.tell("notify", f"{error}; it is tried again", once=True)
             return str(error)
         return ""
 
-    def _reached(self, parcel: Parcel, channel: Channel) -> Parcel:
-        return self._amended(parcel, **{REACHED: [*parcel.body.get(REACHED, ()), channel.id]})
+    def _reached(self, parcel: OutboxItem, channel: Channel) -> OutboxItem:
+        return self._amended(parcel, **{REACHED_FIELD: [*parcel.body.get(REACHED_FIELD, ()), channel.id]})
 
-    def _rest(self, parcel: Parcel, error: str) -> None:
+    def _rest(self, parcel: OutboxItem, error: str) -> None:
         """Has it wait before the next try, alone or with what is due by then; or gives it up, which stays shown."""
-        self._amended(parcel, **{BATCH: ""})
-        again = None if parcel.tries > len(RESTS) else self.now() + RESTS[parcel.tries - 1]
+        self._amended(parcel, **{BATCH_FIELD: ""})
+        again = None if parcel.tries > len(RETRY_DELAYS) else self.now() + RETRY_DELAYS[parcel.tries - 1]
         due = self.charter.notify.due(notification.read(parcel.key, parcel.body).kind, again) if again else None
         self.outgoing.failed(parcel.key, error, due)
         if due is None:
             self.tell("notify", f"given up: {parcel.body.get('title', parcel.key)} ({error})")
 
-    def _amended(self, parcel: Parcel, **words: object) -> Parcel:
+    def _amended(self, parcel: OutboxItem, **words: object) -> OutboxItem:
         body = dict(parcel.body) | words
         self.outgoing.amend(parcel.key, body)
         return replace(parcel, body=body)
 
 
-def _window(now: datetime, seconds: float) -> datetime:
+def _window_end(now: datetime, seconds: float) -> datetime:
     """The end of the window that `now` lies in: whatever comes within one goes out in one message."""
     if seconds <= 0:
         return now

@@ -11,28 +11,28 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from orchestrator.core.roles import Role
-from orchestrator.ledger.node_pages import announced
-from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.node_pages import announced_nodes
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from sync.signatures import read_signers
 
-RANKS = {Role.HEADQUARTERS.value: 0, Role.STANDALONE_NODE.value: 1}
+ROLE_RANKS = {Role.HEADQUARTERS.value: 0, Role.STANDALONE_NODE.value: 1}
 
 
-def line(ledger: Ledger, me: str = "") -> tuple[str, ...]:
+def notifier_order(ledger: LedgerSnapshot, me: str = "") -> tuple[str, ...]:
     """The nodes that can tell people, the one whose turn it is first. `me` (if given) can, whatever the pages say."""
-    pages = announced(ledger)
-    able = {name for name in members(ledger, pages) if pages[name].notifies} | ({me} if me else set())
-    ordered = sorted(able, key=lambda name: (RANKS.get(pages[name].role, 2) if name in pages else 2, name))
+    pages = announced_nodes(ledger)
+    able = {name for name in fleet_nodes(ledger, pages) if pages[name].notifies} | ({me} if me else set())
+    ordered = sorted(able, key=lambda name: (ROLE_RANKS.get(pages[name].role, 2) if name in pages else 2, name))
     by = ledger.charter.notify.by
     return (by, *(name for name in ordered if name != by)) if by else tuple(ordered)
 
 
-def members(ledger: Ledger, names: Collection[str]) -> set[str]:
+def fleet_nodes(ledger: LedgerSnapshot, names: Collection[str]) -> set[str]:
     """Those of `names` that are nodes of this fleet; all of them in a fleet without signatures."""
     listed = {each.name for each in read_signers(ledger.signers).values() if "node" in each.roles}
     return set(names) & listed if ledger.signers.strip() else set(names)
 
 
-def stands_in(order: tuple[str, ...], me: str, silent: Mapping[str, object]) -> bool:
+def is_first_alive(order: tuple[str, ...], me: str, silent: Mapping[str, object]) -> bool:
     """Whether `me` is the first in line of those that are not silent."""
     return next((name for name in order if name not in silent), "") == me

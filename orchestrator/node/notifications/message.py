@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from orchestrator.core.ports.notifier import Message
-from orchestrator.ledger.config.notification import Kind, Notice
+from orchestrator.core.ports.notifier import NotificationMessage
+from orchestrator.ledger.config.notification import Notification, NotificationKind
 
-LINES = 20
+MAX_LISTED = 20
 """So many notices are listed in one message; of more the number is told."""
-_ORDER = {kind: number for number, kind in enumerate(Kind)}
+_KIND_ORDER = {kind: number for number, kind in enumerate(NotificationKind)}
 
 
 def batch_key(keys: Sequence[str]) -> str:
@@ -20,29 +20,36 @@ def batch_key(keys: Sequence[str]) -> str:
     return f"{len(keys)}-{blake2b(chr(10).join(sorted(keys)).encode(), digest_size=8).hexdigest()}"
 
 
-def message(notices: Sequence[Notice], *, key: str, fleet: str, link: str) -> Message:
+def compose_message(notices: Sequence[Notification], *, key: str, fleet: str, link: str) -> NotificationMessage:
     """One message about all of them, what waits for a person first."""
-    ordered = sorted(notices, key=lambda notice: _ORDER[notice.kind])
+    ordered = sorted(notices, key=lambda notice: _KIND_ORDER[notice.kind])
     if len(ordered) == 1:
         (one,) = ordered
-        return Message(key=key, title=one.title, body=f"{one.body}\n{_where(one, link)}".strip(), tone=_tone(one.kind))
+        return NotificationMessage(
+            key=key, title=one.title, body=f"{one.body}\n{_link_to(one, link)}".strip(), tone=_tone(one.kind)
+        )
     waiting = sum(notice.kind.waits for notice in ordered)
     count = f"{len(ordered)} things happened"
     title = f"{fleet}: {count}, {waiting} wait{'s' * (waiting == 1)} for you" if waiting else f"{fleet}: {count}"
-    lines = [f"· {notice.body}" for notice in ordered[:LINES]]
-    more = len(ordered) - LINES
+    lines = [f"· {notice.body}" for notice in ordered[:MAX_LISTED]]
+    more = len(ordered) - MAX_LISTED
     lines += [f"· and {more} more: `shiftbook notify list`"] if more > 0 else []
     lines += [link] if link else []
-    return Message(key=key, title=title, body="\n".join(lines), tone=_tone(ordered[0].kind))
+    return NotificationMessage(key=key, title=title, body="\n".join(lines), tone=_tone(ordered[0].kind))
 
 
-def _where(notice: Notice, link: str) -> str:
+def _link_to(notice: Notification, link: str) -> str:
     if link:
         return f"{link}{notice.path}"
     name = notice.path.removeprefix("/missions/")
     return f"shiftbook mission show {name}" if notice.path.startswith("/missions/") else ""
 
 
-def _tone(kind: Kind) -> str:
-    tones = {Kind.DONE: "success", Kind.REVIEW: "info", Kind.FAILED: "warning", Kind.PARKED: "warning"}
-    return tones.get(kind, "failure" if kind is not Kind.LOG_REVIEW else "warning")
+def _tone(kind: NotificationKind) -> str:
+    tones = {
+        NotificationKind.DONE: "success",
+        NotificationKind.REVIEW: "info",
+        NotificationKind.FAILED: "warning",
+        NotificationKind.PARKED: "warning",
+    }
+    return tones.get(kind, "failure" if kind is not NotificationKind.LOG_REVIEW else "warning")

@@ -5,29 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.core.ports.notifier import MINE
-from orchestrator.core.ports.storage import Outgoing, Parcel
+from orchestrator.core.ports.notifier import NOTIFICATION_KIND
+from orchestrator.core.ports.storage import OutboxItem, Outgoing
 
-LOOKED = 1000
+MAX_LISTED_ITEMS = 1000
 """So many parcels are looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class OutboxStatus:
     """What waits to be told. `resting` failed and is tried again, `given_up` is not."""
 
-    waiting: tuple[Parcel, ...]
-    resting: tuple[Parcel, ...]
-    given_up: tuple[Parcel, ...]
+    waiting: tuple[OutboxItem, ...]
+    resting: tuple[OutboxItem, ...]
+    given_up: tuple[OutboxItem, ...]
 
     @property
     def trouble(self) -> str:
         """What a person should know, in short; empty when everything goes its way."""
         parts = []
         if self.given_up:
-            parts.append(f"{_notices(len(self.given_up))} could not be delivered and {_are(self.given_up)} given up")
+            parts.append(
+                f"{_format_count(len(self.given_up))} could not be delivered and {_are(self.given_up)} given up"
+            )
         if self.resting:
-            parts.append(f"{_notices(len(self.resting))} could not be delivered, and {_are(self.resting)} tried again")
+            parts.append(
+                f"{_format_count(len(self.resting))} could not be delivered, and {_are(self.resting)} tried again"
+            )
         return "; ".join(parts)
 
     @property
@@ -36,27 +40,27 @@ class Standing:
         return next((each.error for each in (*reversed(self.resting), *reversed(self.given_up)) if each.error), "")
 
 
-def standing(outgoing: Outgoing) -> Standing:
+def outbox_status(outgoing: Outgoing) -> OutboxStatus:
     """How it stands now. Raises StoreFailed."""
-    mine = [parcel for parcel in outgoing.listing(limit=LOOKED) if parcel.kind == MINE]
-    return Standing(
+    mine = [parcel for parcel in outgoing.listing(limit=MAX_LISTED_ITEMS) if parcel.kind == NOTIFICATION_KIND]
+    return OutboxStatus(
         waiting=tuple(each for each in mine if each.due is not None and not each.error),
         resting=tuple(each for each in mine if each.due is not None and each.error),
         given_up=tuple(each for each in mine if each.due is None),
     )
 
 
-def retry(outgoing: Outgoing, now: datetime) -> int:
+def retry_failed(outgoing: Outgoing, now: datetime) -> int:
     """Has everything that failed tried again at once, what was given up too; returns how many. Raises StoreFailed."""
-    found = standing(outgoing)
+    found = outbox_status(outgoing)
     for parcel in (*found.resting, *found.given_up):
         outgoing.failed(parcel.key, "", now)
     return len(found.resting) + len(found.given_up)
 
 
-def _notices(count: int) -> str:
+def _format_count(count: int) -> str:
     return f"{count} notice{'s' * (count != 1)}"
 
 
-def _are(parcels: tuple[Parcel, ...]) -> str:
+def _are(parcels: tuple[OutboxItem, ...]) -> str:
     return "is" if len(parcels) == 1 else "are"

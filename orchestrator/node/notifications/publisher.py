@@ -15,68 +15,68 @@ from datetime import datetime
 
 from missions.lease import LeaseWatch
 from orchestrator.core.events import Tell
-from orchestrator.core.ports.notifier import Courier
-from orchestrator.core.ports.storage import Marks, Stores
-from orchestrator.ledger.config.notification import Kind, Notice, key_of
-from orchestrator.ledger.node_pages import OFFLINE
-from orchestrator.ledger.result_report import duration
-from orchestrator.ledger.snapshot import Ledger
-from orchestrator.node.notifications.dispatcher import Postman
-from orchestrator.node.notifications.elected_node import line, members, stands_in
-from orchestrator.node.notifications.mission_events import Comparison
-from orchestrator.node.notifications.safe_text import SENTENCE, plain
-from orchestrator.workflow.journal.review_status import standings
+from orchestrator.core.ports.notifier import Notifier
+from orchestrator.core.ports.storage import Cursors, Stores
+from orchestrator.ledger.config.notification import Notification, NotificationKind, key_of
+from orchestrator.ledger.node_pages import OFFLINE_AFTER
+from orchestrator.ledger.result_report import format_duration
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.node.notifications.dispatcher import NotificationDispatcher
+from orchestrator.node.notifications.elected_node import fleet_nodes, is_first_alive, notifier_order
+from orchestrator.node.notifications.mission_events import TreeComparison
+from orchestrator.node.notifications.safe_text import MAX_SENTENCE_CHARS, plain_text
+from orchestrator.workflow.journal.review_status import review_statuses
 from sync.errors import ObjectMissing
 from sync.objects import read_commit
 from sync.remote import Oid
 
 
-def open_herald(
+def open_publisher(
     name: str,
     of: str,
-    courier: Courier | None,
+    courier: Notifier | None,
     kept: Stores,
     *,
     tell: Tell,
     now: Callable[[], datetime],
     clock: Callable[[], float],
-) -> Herald | None:
+) -> NotificationPublisher | None:
     """The herald of the node `name` in the ledger `of`; None where nothing carries messages."""
     if courier is None:
         return None
-    postman = Postman(outgoing=kept.outgoing, courier=courier, tell=tell, now=now)
-    return Herald(name=name, of=of, postman=postman, marks=kept.marks, tell=tell, clock=clock)
+    postman = NotificationDispatcher(outgoing=kept.outgoing, courier=courier, tell=tell, now=now)
+    return NotificationPublisher(name=name, of=of, postman=postman, marks=kept.marks, tell=tell, clock=clock)
 
 
-MARK, LOST = "notices", "lost nodes"
-MOST = 200
+BRANCH_CURSOR, LOST_NODES_CURSOR = "notices", "lost nodes"
+MAX_NOTIFICATIONS = 200
 """Notices of one look that are told one by one; the others are told by their number."""
-TICK, PACE = 5.0, 1.0
+MAX_WAIT_SECONDS, MIN_PAUSE_SECONDS = 5.0, 1.0
 """Seconds between two rounds while nothing is left here, and at least between two looks."""
-MOVED, LOOKS = 300.0, 900.0
+REVIEW_CHECK_MOVED_SECONDS, REVIEW_CHECK_SECONDS = 300.0, 900.0
 """Seconds after which the logs' reviews are looked at again where the branch moved, and where it did not: one can
 become late by waiting."""
-PATIENCE = 20.0
+CLOSE_TIMEOUT_SECONDS = 20.0
 """Seconds that the end of a node may wait for what is still to be told."""
 
 
 @dataclass(kw_only=True)
-class Herald:
+class NotificationPublisher:
     """One node's eyes on what is worth telling. `clock` is monotonic seconds."""
 
     name: str
     of: str
     """The ledger that this home belongs to."""
-    postman: Postman
-    marks: Marks
+    postman: NotificationDispatcher
+    marks: Cursors
     tell: Tell
     clock: Callable[[], float]
     wake: threading.Event = field(default_factory=threading.Event)
-    _watch: LeaseWatch = field(default_factory=lambda: LeaseWatch(lease=OFFLINE.total_seconds(), roof=300.0))
-    _left: tuple[Ledger, Mapping[str, float]] | None = None
+    _watch: LeaseWatch = field(default_factory=lambda: LeaseWatch(lease=OFFLINE_AFTER.total_seconds(), roof=300.0))
+    _left: tuple[LedgerSnapshot, Mapping[str, float]] | None = None
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
-    _compared: Comparison | None = None
+    _compared: TreeComparison | None = None
     _reviewed: tuple[Oid, float] = ("", float("-inf"))
     _order: tuple[Oid, tuple[str, ...]] = ("", ())
     """Who tells people, as of a commit of the branch."""
@@ -85,9 +85,9 @@ class Herald:
 
     # -- the node's loop ----------------------------------------------------------------------------------------
 
-    def post(self, ledger: Ledger) -> None:
+    def post(self, ledger: LedgerSnapshot) -> None:
         """Leaves what one fetch showed, for the thread to look at. Takes no time, and raises nothing."""
-        silent_after = max(OFFLINE.total_seconds(), ledger.charter.bus.lease)
+        silent_after = max(OFFLINE_AFTER.total_seconds(), ledger.charter.bus.lease)
         self._watch.lease, self._watch.roof = silent_after, max(300.0, 2 * ledger.charter.bus.poll_seconds[1])
         others = {node: beat for node, beat in ledger.beats.items() if node != self.name}
         self._watch.observe(others, self.clock())
@@ -105,16 +105,16 @@ class Herald:
         self._ended.set()
         self.wake.set()
         if self._thread is not None:
-            self._thread.join(timeout=PATIENCE)
+            self._thread.join(timeout=CLOSE_TIMEOUT_SECONDS)
 
     # -- the thread beside it -----------------------------------------------------------------------------------
 
     def _run(self) -> None:
         while not self._ended.is_set():
             self.round()
-            self.wake.wait(TICK)
+            self.wake.wait(MAX_WAIT_SECONDS)
             self.wake.clear()
-            self._ended.wait(PACE)
+            self._ended.wait(MIN_PAUSE_SECONDS)
         self.round(ahead=self.postman.charter.notify.batch_seconds)
 
     def round(self, ahead: float = 0.0) -> None:
@@ -126,91 +126,95 @@ class Herald:
         except Exception as error:  # of a database, a disk, or ours: what comes next must still be told
             self.tell("notify", f"nothing is told for now: {type(error).__name__}: {error}", once=True)
 
-    def look(self, ledger: Ledger, silent: Mapping[str, float]) -> None:
+    def look(self, ledger: LedgerSnapshot, silent: Mapping[str, float]) -> None:
         """Puts what is new into the outbox. Raises StoreFailed, and then the same is found the next time."""
         self.postman.charter = ledger.charter
         if self._order[0] != ledger.tip:
-            self._order = (ledger.tip, line(ledger, self.name))
+            self._order = (ledger.tip, notifier_order(ledger, self.name))
         order = self._order[1]
         mine = order[0] == self.name
-        if mine or stands_in(order, self.name, silent):
-            heard = {node for node in members(ledger, silent) if mine or node == order[0]}
+        if mine or is_first_alive(order, self.name, silent):
+            heard = {node for node in fleet_nodes(ledger, silent) if mine or node == order[0]}
             self._put(ledger, self._lost(ledger, {node: silent[node] for node in sorted(heard)}))
         if mine:
             self._put(ledger, self._reviews(ledger))
         self._missions(ledger, mine=mine)
 
-    def _lost(self, ledger: Ledger, silent: Mapping[str, float]) -> list[Notice]:
+    def _lost(self, ledger: LedgerSnapshot, silent: Mapping[str, float]) -> list[Notification]:
         """Nodes that stopped moving. A loss has one key for as long as the beat stands where it stood; it is noted
         before it is put, so that after a crash in between it is the same loss."""
-        before = _read(self.marks.get(LOST))
+        before = _parse_cursor(self.marks.get(LOST_NODES_CURSOR))
         known = {node: mark for node, mark in before.items() if mark.startswith(f"{ledger.beats.get(node)} ")}
         now = f"{self.postman.now():%Y%m%dT%H%M%S}"
         after = known | {node: f"{ledger.beats[node]} {now}" for node in silent.keys() - known.keys()}
         if after != before:
-            self.marks.put(LOST, json.dumps(after))
+            self.marks.put(LOST_NODES_CURSOR, json.dumps(after))
         keys = {node: key_of("lost", node, after[node].partition(" ")[2]) for node in silent}
         fresh = [node for node in silent if keys[node] not in self._told]
         self._told |= {keys[node] for node in fresh}
-        return [_loss(ledger, node, silent[node], keys[node]) for node in fresh]
+        return [_lost_node_notification(ledger, node, silent[node], keys[node]) for node in fresh]
 
-    def _missions(self, ledger: Ledger, *, mine: bool) -> None:
-        mark = _read(self.marks.get(MARK))
+    def _missions(self, ledger: LedgerSnapshot, *, mine: bool) -> None:
+        mark = _parse_cursor(self.marks.get(BRANCH_CURSOR))
         before = mark.get("tip", "") if mark.get("of") == self.of else ""
         if before == ledger.tip:
             return
         if before and mine:
             self._put(ledger, self._ended_since(ledger, before))
-        self.marks.put(MARK, json.dumps({"of": self.of, "tip": ledger.tip}))
+        self.marks.put(BRANCH_CURSOR, json.dumps({"of": self.of, "tip": ledger.tip}))
 
-    def _ended_since(self, ledger: Ledger, before: Oid) -> list[Notice]:
+    def _ended_since(self, ledger: LedgerSnapshot, before: Oid) -> list[Notification]:
         if self._compared is None or self._compared.store is not ledger.store:
-            self._compared = Comparison(ledger.store)
+            self._compared = TreeComparison(ledger.store)
         try:
             was = read_commit(ledger.store.get(before)).tree
             found = [one for one in self._compared.notices(was, ledger.tree) if one.kind in ledger.charter.notify.kinds]
         except ObjectMissing:
             self.tell("notify", f"{before[:10]}, up to which people were told, is gone: it goes on from here")
             return []
-        return found if len(found) <= MOST else [*found[:MOST], _many(ledger.tip, found[MOST:])]
+        return (
+            found
+            if len(found) <= MAX_NOTIFICATIONS
+            else [*found[:MAX_NOTIFICATIONS], _summary_notification(ledger.tip, found[MAX_NOTIFICATIONS:])]
+        )
 
-    def _reviews(self, ledger: Ledger) -> Iterator[Notice]:
+    def _reviews(self, ledger: LedgerSnapshot) -> Iterator[Notification]:
         """What is wrong with the reviews of the logs. Seldom: where the logs are long it takes a second."""
         tip, looked = self._reviewed
-        if self.clock() - looked < (MOVED if tip != ledger.tip else LOOKS):
+        if self.clock() - looked < (REVIEW_CHECK_MOVED_SECONDS if tip != ledger.tip else REVIEW_CHECK_SECONDS):
             return
-        for one in standings(ledger, self.postman.now()):
+        for one in review_statuses(ledger, self.postman.now()):
             if one.trouble:
-                kind = Kind.REVIEW if one.proposed else Kind.LOG_REVIEW
+                kind = NotificationKind.REVIEW if one.proposed else NotificationKind.LOG_REVIEW
                 which = one.last.when[:16] if one.last else "never"
                 what = f"The review of {one.project or 'the log'}"
                 title = f"{what} {'waits for you' if one.proposed else 'needs a look'}"
                 key = key_of(kind.value, one.project, which, "proposed" if one.proposed else "late")
-                body = plain(f"{one.project or 'the log'}: {one.trouble}", SENTENCE)
-                yield Notice(key=key, kind=kind, title=plain(title), body=f"{body}.", path="/log")
+                body = plain_text(f"{one.project or 'the log'}: {one.trouble}", MAX_SENTENCE_CHARS)
+                yield Notification(key=key, kind=kind, title=plain_text(title), body=f"{body}.", path="/log")
         self._reviewed = (ledger.tip, self.clock())
 
-    def _put(self, ledger: Ledger, notices: Iterator[Notice] | list[Notice]) -> None:
+    def _put(self, ledger: LedgerSnapshot, notices: Iterator[Notification] | list[Notification]) -> None:
         for notice in notices:
             if notice.kind in ledger.charter.notify.kinds and self.postman.put(notice):
                 self.tell("notify", notice.title)
 
 
-def _loss(ledger: Ledger, node: str, seconds: float, key: str) -> Notice:
-    name = plain(node, 80)
+def _lost_node_notification(ledger: LedgerSnapshot, node: str, seconds: float, key: str) -> Notification:
+    name = plain_text(node, 80)
     held = sorted(mission for mission, one in ledger.claims.items() if one.claim.node == node and not one.claim.closed)
-    works = f"; it worked on {', '.join(plain(mission, 80) for mission in held[:5])}" if held else ""
-    body = f"{name} has been silent for {duration(seconds)}{works}. What it held is taken over; nothing is lost."
-    return Notice(key=key, kind=Kind.LOST, title=f"{name} went silent", body=body, path="/fleet")
+    works = f"; it worked on {', '.join(plain_text(mission, 80) for mission in held[:5])}" if held else ""
+    body = f"{name} has been silent for {format_duration(seconds)}{works}. What it held is taken over; nothing is lost."
+    return Notification(key=key, kind=NotificationKind.LOST, title=f"{name} went silent", body=body, path="/fleet")
 
 
-def _many(tip: Oid, rest: list[Notice]) -> Notice:
+def _summary_notification(tip: Oid, rest: list[Notification]) -> Notification:
     body = f"And {len(rest)} more missions ended since people were told the last time."
-    kind = min((notice.kind for notice in rest), key=list(Kind).index)
-    return Notice(key=key_of("more", tip[:12]), kind=kind, title=f"{len(rest)} more missions ended", body=body)
+    kind = min((notice.kind for notice in rest), key=list(NotificationKind).index)
+    return Notification(key=key_of("more", tip[:12]), kind=kind, title=f"{len(rest)} more missions ended", body=body)
 
 
-def _read(mark: str) -> dict[str, str]:
+def _parse_cursor(mark: str) -> dict[str, str]:
     try:
         found = json.loads(mark or "{}")
     except ValueError:

@@ -11,27 +11,27 @@ import unicodedata
 
 from handoff.secrets.redact import redact
 
-TITLE, SENTENCE = 120, 400
+MAX_TITLE_CHARS, MAX_SENTENCE_CHARS = 120, 400
 """The longest title and sentence, in characters."""
-BREAK = "\u200b"
+ZERO_WIDTH_SPACE = "\u200b"
 """Zero wide: a reader sees nothing of it, a program that looks for a mention or an address does."""
-_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_INVISIBLE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Control, format (also those that turn the direction of writing), surrogates, line and paragraph separators."""
-_LINKS = re.compile(r"(?i)(?<=\w)(://)|(?<=\bwww)(\.)|(?<=[\])])([(\[])")
-_CALLS = re.compile(r"@(?=\w)|(?<=[\s(])#(?=\w)")
+_LINK_STARTS = re.compile(r"(?i)(?<=\w)(://)|(?<=\bwww)(\.)|(?<=[\])])([(\[])")
+_MENTION_STARTS = re.compile(r"@(?=\w)|(?<=[\s(])#(?=\w)")
 
 
-def plain(text: str, roof: int = TITLE) -> str:
+def plain_text(text: str, roof: int = MAX_TITLE_CHARS) -> str:
     """The text as one line without markup, mentions and links, at most `roof` characters long."""
-    seen = "".join(" " if unicodedata.category(char) in _UNSEEN else char for char in text[: 20 * roof])
+    seen = "".join(" " if unicodedata.category(char) in _INVISIBLE_CATEGORIES else char for char in text[: 20 * roof])
     line = " ".join(redact(seen).text.split())
     if len(line) > roof:
         line = line[: roof - 1].rstrip() + "…"
     line = line.replace("<", "‹").replace(">", "›")
-    line = _LINKS.sub(lambda found: BREAK + found[0] + BREAK, line)
-    return _CALLS.sub(lambda found: found[0] + BREAK, line)
+    line = _LINK_STARTS.sub(lambda found: ZERO_WIDTH_SPACE + found[0] + ZERO_WIDTH_SPACE, line)
+    return _MENTION_STARTS.sub(lambda found: found[0] + ZERO_WIDTH_SPACE, line)
 
 
-def quoted(text: str, roof: int = TITLE) -> str:
+def quoted_text(text: str, roof: int = MAX_TITLE_CHARS) -> str:
     """The same in quotation marks that it cannot close."""
-    return f"“{plain(text, roof).replace('“', chr(34)).replace('”', chr(34))}”"
+    return f"“{plain_text(text, roof).replace('“', chr(34)).replace('”', chr(34))}”"

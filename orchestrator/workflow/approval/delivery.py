@@ -14,28 +14,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from missions import document
-from missions.approval import Facts
+from missions.approval import ChangeFacts
 from missions.frontmatter import Scalar
 from missions.mission import Mission, Status
 from orchestrator.core.errors import Refused
-from orchestrator.ledger.archive import ARCHIVE
-from orchestrator.ledger.publish import Draft, land
-from orchestrator.ledger.result_record import decoded, encoded, read_facts
-from orchestrator.ledger.result_report import kept
-from orchestrator.ledger.snapshot import Filed, Ledger, Reader
-from orchestrator.ledger.transport import Bus
+from orchestrator.ledger.archive import ARCHIVE_FOLDER
+from orchestrator.ledger.publish import LedgerChange, commit_change
+from orchestrator.ledger.result_record import decode_text, encode_text, read_facts
+from orchestrator.ledger.result_report import redact_artifact
+from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotReader
+from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
-from orchestrator.policy.decision_evidence import decision
-from orchestrator.policy.verdict import POLICY, REASON, UNDECIDED, Judge, awaits
-from orchestrator.workflow.approval.project_repository import Order, Repository
+from orchestrator.policy.decision_evidence import find_decision
+from orchestrator.policy.verdict import CLEARED_DECISION, MAX_REASON_CHARS, POLICY, Judge, pending_delivery
+from orchestrator.workflow.approval.project_repository import DeliveryOrder, ProjectRepository
 from sync.objects import read_commit
 
-MEASURED = ("files", "added", "removed", "binaries", "modes", "executables", "links")
+MEASURED_FACTS = ("files", "added", "removed", "binaries", "modes", "executables", "links")
 """Facts that anybody can find on the branch; the others only its node knows."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finished:
+class DeliveryResult:
     """What became of one approved mission: `oid` was merged or pushed, or `refused` says why not."""
 
     mission: str
@@ -44,19 +44,19 @@ class Finished:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Completion:
+class BranchDelivery:
     """Carries decisions out. `cache` is where clones of projects are kept; they may be deleted at any time."""
 
-    bus: Bus
-    reader: Reader
+    bus: Transport
+    reader: SnapshotReader
     trust: Trust
     cache: Path
 
-    def due(self, ledger: Ledger) -> list[Filed]:
+    def due(self, ledger: LedgerSnapshot) -> list[MissionFile]:
         """Approved missions whose branch has still to go somewhere."""
-        return [filed for filed in ledger.open.values() if awaits(ledger.charter, filed.mission)]
+        return [filed for filed in ledger.open.values() if pending_delivery(ledger.charter, filed.mission)]
 
-    def finish(self, name: str) -> Finished | None:
+    def finish(self, name: str) -> DeliveryResult | None:
         """Does what is due for one mission; None if nothing is, or somebody else was faster.
 
         Raises WorkspaceFailed where the project's server does not answer, and what the ledger's remote raises: it stays
@@ -64,21 +64,21 @@ class Completion:
         """
         ledger = self.reader.read(self.bus.remote.fetch())
         filed = ledger.open.get(name)
-        if filed is None or not awaits(ledger.charter, filed.mission):
+        if filed is None or not pending_delivery(ledger.charter, filed.mission):
             return None
         try:
-            said = self._who(ledger, filed)
+            said = self._decided_by(ledger, filed)
             oid = self._carry_out(ledger, filed, str(said["decided_by"]))
-            done = Finished(mission=name, oid=oid)
+            done = DeliveryResult(mission=name, oid=oid)
         except Refused as error:
-            said, done = {}, Finished(mission=name, refused=str(error))
-        landed = land(self.bus, self.reader, lambda newest: self._draft(newest, filed, said, done))
+            said, done = {}, DeliveryResult(mission=name, refused=str(error))
+        landed = commit_change(self.bus, self.reader, lambda newest: self._draft(newest, filed, said, done))
         return done if landed else None
 
-    def _judge(self, ledger: Ledger) -> Judge:
+    def _judge(self, ledger: LedgerSnapshot) -> Judge:
         return self.trust.judge(ledger, signed=self.bus.sign is not None)
 
-    def _who(self, ledger: Ledger, filed: Filed) -> dict[str, Scalar]:
+    def _decided_by(self, ledger: LedgerSnapshot, filed: MissionFile) -> dict[str, Scalar]:
         """Who decided, as fields. Raises Refused where nobody did who may."""
         mission = filed.mission
         if mission.decided_by == POLICY:
@@ -90,7 +90,7 @@ class Completion:
             raise Refused(str(said["reason"]))
         return said
 
-    def _carry_out(self, ledger: Ledger, filed: Filed, by: str) -> str:
+    def _carry_out(self, ledger: LedgerSnapshot, filed: MissionFile, by: str) -> str:
         mission = filed.mission
         assert mission.about is not None  # awaits() looked
         assert mission.branch is not None
@@ -98,7 +98,7 @@ class Completion:
         if not re.fullmatch(rf"shiftbook/{re.escape(mission.name)}/\d+", mission.branch):
             raise Refused("its branch is none of this mission's attempts")
         project = ledger.charter.project(mission.about)
-        order = Order(
+        order = DeliveryOrder(
             mission=mission.name,
             title=mission.title,
             project=project,
@@ -107,8 +107,8 @@ class Completion:
             by=by,
             node=self.bus.name,
         )
-        with Repository.open(self.cache, project) as repository:
-            how = awaits(ledger.charter, mission)
+        with ProjectRepository.open(self.cache, project) as repository:
+            how = pending_delivery(ledger.charter, mission)
             done = repository.merged(order.commit) if how == "merge" else ""
             if done:  # whoever did it was stopped before the ledger heard of it
                 return done
@@ -116,22 +116,24 @@ class Completion:
             self._verify(ledger, filed, repository)
             return repository.merge(order) if how == "merge" else repository.publish(order)
 
-    def _verify(self, ledger: Ledger, filed: Filed, repository: Repository) -> None:
+    def _verify(self, ledger: LedgerSnapshot, filed: MissionFile, repository: ProjectRepository) -> None:
         """Compares the branch with what was said of it, and asks policy again if it was policy that decided."""
         judge, mission = self._judge(ledger), filed.mission
         # As they stood when it was decided: what was written over them since, nobody has looked at.
-        said = decision(ledger, filed.path, judge.signer)
+        said = find_decision(ledger, filed.path, judge.signer)
         then = replace(ledger, tree=read_commit(ledger.store.get(said.commit)).tree) if said else ledger
-        told = _told(replace(judge, ledger=then), mission)
+        told = _reported_facts(replace(judge, ledger=then), mission)
         if told.commit != mission.commit or told.base is None or mission.commit is None:
             raise Refused("what its node said of this branch is not kept beside its diff")
         seen = repository.measured(told.base, mission.commit)
-        wrong = [name for name in MEASURED if _set(getattr(told, name)) != _set(getattr(seen, name))]
+        wrong = [
+            name for name in MEASURED_FACTS if _comparable(getattr(told, name)) != _comparable(getattr(seen, name))
+        ]
         if wrong:
             raise Refused(f"the branch is not what its node said of it: {', '.join(wrong)} differ")
-        shown = then.text(_artifact(mission, "diff"))
-        same = shown == kept(repository.patch(told.base, mission.commit))
-        if not same and not repository.gives(told.base, shown, mission.commit):
+        shown = then.text(_artifact_path(mission, "diff"))
+        same = shown == redact_artifact(repository.patch(told.base, mission.commit))
+        if not same and not repository.produces(told.base, shown, mission.commit):
             raise Refused("the diff that was shown is not what is on the branch")
         if mission.decided_by == POLICY:
             rest = {name: getattr(told, name) for name in ("cost_usd", "tested", "denials")}
@@ -139,45 +141,51 @@ class Completion:
             if ruling.verdict.held:
                 raise Refused(f"policy lets it pass no longer: {ruling.verdict.reason}")
 
-    def _draft(self, ledger: Ledger, was: Filed, said: Mapping[str, Scalar], done: Finished) -> Draft | None:
+    def _draft(
+        self, ledger: LedgerSnapshot, was: MissionFile, said: Mapping[str, Scalar], done: DeliveryResult
+    ) -> LedgerChange | None:
         """The ledger's side of it; None where somebody else wrote it first."""
         filed = ledger.open.get(was.mission.name)
-        if filed is None or not awaits(ledger.charter, filed.mission) or filed.mission.commit != was.mission.commit:
+        if (
+            filed is None
+            or not pending_delivery(ledger.charter, filed.mission)
+            or filed.mission.commit != was.mission.commit
+        ):
             return None
         now = f"{self.bus.now():%Y-%m-%d %H:%M} UTC"
-        text = decoded(ledger.store.get(filed.blob))
+        text = decode_text(ledger.store.get(filed.blob))
         if done.refused:
-            fields = {**UNDECIDED, "status": Status.REVIEW.value, "reason": done.refused[:REASON]}
-            section = f"### Back in review · {now}\n\n{_line(done.refused)}"
-            data = encoded(document.with_attempt(document.with_fields(text, fields), section))
-            return Draft(files={filed.path: data}, message=f"{was.mission.name}: back in review")
-        how = awaits(ledger.charter, filed.mission)
+            fields = {**CLEARED_DECISION, "status": Status.REVIEW.value, "reason": done.refused[:MAX_REASON_CHARS]}
+            section = f"### Back in review · {now}\n\n{_printable(done.refused)}"
+            data = encode_text(document.append_result(document.with_fields(text, fields), section))
+            return LedgerChange(files={filed.path: data}, message=f"{was.mission.name}: back in review")
+        how = pending_delivery(ledger.charter, filed.mission)
         words = {"merge": f"Merged as `{done.oid}`", "push": f"Pushed as `approved/{was.mission.name}`"}[how]
         fields = {**said, "reason": None, **({"merged": done.oid} if how == "merge" else {})}
         section = f"### {words} · {now}"
-        data = encoded(document.with_attempt(document.with_fields(text, fields), section))
+        data = encode_text(document.append_result(document.with_fields(text, fields), section))
         month = f"{filed.mission.finished or datetime.fromtimestamp(0, UTC):%Y-%m}"
-        target = f"{ARCHIVE}/{month}/{filed.mission.name}.md"
-        return Draft(files={target: data, filed.path: None}, message=f"{was.mission.name}: done")
+        target = f"{ARCHIVE_FOLDER}/{month}/{filed.mission.name}.md"
+        return LedgerChange(files={target: data, filed.path: None}, message=f"{was.mission.name}: done")
 
 
-def _told(judge: Judge, mission: Mission) -> Facts:
+def _reported_facts(judge: Judge, mission: Mission) -> ChangeFacts:
     """What a mission's node said of its last attempt; nothing where that is not kept or cannot be read."""
     verdict = judge.verdict(mission)
     try:
         return read_facts(verdict.get("facts") if verdict else None)
     except ValueError:
-        return Facts()
+        return ChangeFacts()
 
 
-def _artifact(mission: Mission, ending: str) -> str:
+def _artifact_path(mission: Mission, ending: str) -> str:
     month = f"{mission.finished:%Y-%m}" if mission.finished else ""
-    return f"{ARCHIVE}/{month}/{mission.name}.{mission.attempt}.{ending}"
+    return f"{ARCHIVE_FOLDER}/{month}/{mission.name}.{mission.attempt}.{ending}"
 
 
-def _set(value: object) -> object:
+def _comparable(value: object) -> object:
     return sorted(map(str, value)) if isinstance(value, tuple) else value
 
 
-def _line(text: str) -> str:
+def _printable(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-HEAD = re.compile(r"diff --git (?:\"?a/.*\"?) \"?b/(?P<new>.*?)\"?\Z")
-MODES = {"100644": "", "100755": "executable", "120000": "symbolic link", "160000": "submodule"}
+DIFF_HEADER = re.compile(r"diff --git (?:\"?a/.*\"?) \"?b/(?P<new>.*?)\"?\Z")
+MODE_NOTES = {"100644": "", "100755": "executable", "120000": "symbolic link", "160000": "submodule"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,15 +20,15 @@ class FileChange:
     notes: tuple[str, ...] = ()
 
 
-def files(diff: str) -> list[FileChange]:
+def parse_diff(diff: str) -> list[FileChange]:
     """The files of a diff as git writes it, in its order. Lines that are none of a diff are passed over."""
     found: list[FileChange] = []
-    for part in _parts(diff):
-        found.append(_read(part))
+    for part in _split_files(diff):
+        found.append(_parse_file(part))
     return found
 
 
-def _parts(diff: str) -> Iterator[list[str]]:
+def _split_files(diff: str) -> Iterator[list[str]]:
     part: list[str] = []
     for line in diff.split("\n"):
         if line.startswith("diff --git "):
@@ -41,12 +41,12 @@ def _parts(diff: str) -> Iterator[list[str]]:
         yield part
 
 
-def _read(part: list[str]) -> FileChange:
-    named = HEAD.match(part[0])
+def _parse_file(part: list[str]) -> FileChange:
+    named = DIFF_HEADER.match(part[0])
     change = FileChange(path=named["new"] if named else part[0].removeprefix("diff --git "))
     body = next((n for n, line in enumerate(part) if line.startswith("@@ ")), len(part))
     for line in part[1:body]:
-        change = _headed(change, line)
+        change = _with_header_line(change, line)
     lines = part[body:]
     return replace(
         change,
@@ -55,29 +55,29 @@ def _read(part: list[str]) -> FileChange:
     )
 
 
-def _headed(change: FileChange, line: str) -> FileChange:
+def _with_header_line(change: FileChange, line: str) -> FileChange:
     """The change with what one line of its header says."""
     word, _, rest = line.partition(" ")
     note = ""
     if line.startswith(("new file mode ", "deleted file mode ")):
-        kind = MODES.get(line.rpartition(" ")[2], line.rpartition(" ")[2])
+        kind = MODE_NOTES.get(line.rpartition(" ")[2], line.rpartition(" ")[2])
         note = f"{'new' if word == 'new' else 'deleted'}{f', {kind}' if kind else ''}"
     elif line.startswith("new mode "):
-        kind = MODES.get(line.rpartition(" ")[2], line.rpartition(" ")[2])
+        kind = MODE_NOTES.get(line.rpartition(" ")[2], line.rpartition(" ")[2])
         note = f"mode: {kind or 'not executable'}"
     elif line.startswith("rename from "):
         note = f"renamed from {rest.removeprefix('from ')}"
     elif line.startswith(("GIT binary patch", "Binary files ")):
         note = "binary"
     elif line.startswith("index ") and line.endswith((" 120000", " 160000")):
-        note = MODES[line[-6:]]
+        note = MODE_NOTES[line[-6:]]
     return replace(change, notes=(*change.notes, note)) if note else change
 
 
-def shown(text: str) -> str:
+def printable_diff(text: str) -> str:
     """A diff's text, safe for a terminal: what moves the cursor, or turns the reading direction, is spelled out."""
-    return "".join(char if char.isprintable() or char in "\n\t" else _spelled(char) for char in text)
+    return "".join(char if char.isprintable() or char in "\n\t" else _escape_char(char) for char in text)
 
 
-def _spelled(char: str) -> str:
+def _escape_char(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")

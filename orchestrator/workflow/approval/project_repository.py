@@ -15,24 +15,24 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from missions.approval import Facts
+from missions.approval import ChangeFacts
 from missions.mission import slug
 from orchestrator.core.errors import Refused, WorkspaceFailed
 from orchestrator.core.ports.agent import Project
-from orchestrator.execution.workspace.git_tree import LOCAL, counted
+from orchestrator.execution.workspace.git_tree import ISOLATED_GIT_ENV, count_changes
 from sync.errors import GitError
 from sync.git import Git
 
-FETCH_SECONDS, PUSH_SECONDS, LOCK_SECONDS = 600.0, 120.0, 120.0
-TRIES = 5
+FETCH_TIMEOUT_SECONDS, PUSH_TIMEOUT_SECONDS, LOCK_TIMEOUT_SECONDS = 600.0, 120.0, 120.0
+MAX_MERGE_ATTEMPTS = 5
 """How often a merge is made anew because somebody else pushed to the default branch."""
-DEFAULT, BRANCH = "refs/shiftbook/default", "refs/shiftbook/branch"
-DIFF = ("diff-tree", "-r", "--no-commit-id", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
-SUBMODULE = re.compile(rb"(?:^|\0):(?:160000 \d{6}|\d{6} 160000) \S+ \S+ [A-Z]\d*\0([^\0]*)")
+DEFAULT_REF, BRANCH_REF = "refs/shiftbook/default", "refs/shiftbook/branch"
+DIFF_TREE_COMMAND = ("diff-tree", "-r", "--no-commit-id", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
+SUBMODULE_ROW = re.compile(rb"(?:^|\0):(?:160000 \d{6}|\d{6} 160000) \S+ \S+ [A-Z]\d*\0([^\0]*)")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class DeliveryOrder:
     """What is to be done with an approved branch. `commit` is what was looked at; `by` is who decided."""
 
     mission: str
@@ -46,7 +46,7 @@ class Order:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Repository:
+class ProjectRepository:
     """One project's repository, as approvals see it."""
 
     project: Project
@@ -54,7 +54,7 @@ class Repository:
 
     @classmethod
     @contextmanager
-    def open(cls, cache: Path, project: Project) -> Iterator[Repository]:
+    def open(cls, cache: Path, project: Project) -> Iterator[ProjectRepository]:
         """The clone, up to date with the project's default branch, for one process at a time.
 
         Raises WorkspaceFailed where the project's server does not answer.
@@ -63,19 +63,21 @@ class Repository:
         folder = cache / name
         try:
             cache.mkdir(parents=True, exist_ok=True)
-            with FileLock(folder.with_suffix(".lock")).acquire(timeout=LOCK_SECONDS):
-                Git(cache).run("init", "--quiet", "--bare", "--template=", "--", str(folder), env=LOCAL)
+            with FileLock(folder.with_suffix(".lock")).acquire(timeout=LOCK_TIMEOUT_SECONDS):
+                Git(cache).run("init", "--quiet", "--bare", "--template=", "--", str(folder), env=ISOLATED_GIT_ENV)
                 made = cls(project=project, folder=folder)
-                made.fetch(project.branch, DEFAULT)
+                made.fetch(project.branch, DEFAULT_REF)
                 yield made
         except (GitError, OSError, Timeout) as error:
-            raise WorkspaceFailed(_plain(f"project {project.name}: {error}")) from error
+            raise WorkspaceFailed(_clean_git_output(f"project {project.name}: {error}")) from error
 
     def fetch(self, branch: str, to: str) -> str:
         """Brings one of the project's branches; returns its commit. Raises GitError."""
         ref = f"+refs/heads/{branch}:{to}"
         words = ("fetch", "--quiet", "--no-write-fetch-head", "--no-recurse-submodules", "--no-tags", "--")
-        Git(self.folder).run(*words, self.project.url, ref, timeout=FETCH_SECONDS)  # with the person's own settings
+        Git(self.folder).run(
+            *words, self.project.url, ref, timeout=FETCH_TIMEOUT_SECONDS
+        )  # with the person's own settings
         return self._text("rev-parse", "--verify", f"{to}^{{commit}}")
 
     def reviewed(self, branch: str, commit: str) -> None:
@@ -85,25 +87,25 @@ class Repository:
             raise Refused(f"the branch {branch} is not on the project's server any more")
         if there[0].decode() != commit:
             raise Refused(f"the branch {branch} was moved after it was looked at: it is {there[0].decode()[:10]} now")
-        self.fetch(branch, BRANCH)
+        self.fetch(branch, BRANCH_REF)
 
     def merged(self, commit: str) -> str:
         """The commit of the default branch that brought this one in; empty while none has."""
-        if self._call("merge-base", "--is-ancestor", commit, DEFAULT)[0] != 0:
+        if self._call("merge-base", "--is-ancestor", commit, DEFAULT_REF)[0] != 0:
             return ""
-        way = self._text("rev-list", "--first-parent", "--ancestry-path", f"{commit}..{DEFAULT}").split()
+        way = self._text("rev-list", "--first-parent", "--ancestry-path", f"{commit}..{DEFAULT_REF}").split()
         return way[-1] if way else commit
 
-    def measured(self, base: str, commit: str) -> Facts:
+    def measured(self, base: str, commit: str) -> ChangeFacts:
         """What a branch changes against the default branch. Raises Refused where it does not start at `base`."""
-        start = self._call("merge-base", DEFAULT, commit)[1].decode().strip()
+        start = self._call("merge-base", DEFAULT_REF, commit)[1].decode().strip()
         if start != base:
             raise Refused(f"the branch does not start at {base[:10]}, as its node said")
-        table = self._run(*DIFF, "--raw", "--numstat", "-M", "-z", "--abbrev=40", base, commit)
-        changes = counted(table)
-        names = self._run(*DIFF, "--no-renames", "--name-only", "-z", base, commit).split(b"\0")
-        others = tuple(name.decode("utf-8", "replace") for name in SUBMODULE.findall(table))
-        return Facts(
+        table = self._run(*DIFF_TREE_COMMAND, "--raw", "--numstat", "-M", "-z", "--abbrev=40", base, commit)
+        changes = count_changes(table)
+        names = self._run(*DIFF_TREE_COMMAND, "--no-renames", "--name-only", "-z", base, commit).split(b"\0")
+        others = tuple(name.decode("utf-8", "replace") for name in SUBMODULE_ROW.findall(table))
+        return ChangeFacts(
             files=tuple(name.decode("utf-8", "replace") for name in names if name),
             added=changes.added,
             removed=changes.removed,
@@ -117,9 +119,11 @@ class Repository:
 
     def patch(self, base: str, commit: str) -> str:
         """The branch's diff as text, as an attempt takes it."""
-        return self._run(*DIFF, "-p", "-M", "--binary", "--full-index", base, commit).decode("utf-8", "replace")
+        return self._run(*DIFF_TREE_COMMAND, "-p", "-M", "--binary", "--full-index", base, commit).decode(
+            "utf-8", "replace"
+        )
 
-    def gives(self, base: str, patch: str, commit: str) -> bool:
+    def produces(self, base: str, patch: str, commit: str) -> bool:
         """Whether a diff, put onto `base`, gives exactly the files of `commit`, however it is written."""
         index = self.folder / "approval.index"
         env = {"GIT_INDEX_FILE": str(index)}
@@ -132,24 +136,24 @@ class Repository:
         finally:
             index.unlink(missing_ok=True)
 
-    def merge(self, order: Order) -> str:
+    def merge(self, order: DeliveryOrder) -> str:
         """Merges the commit into the default branch, unless it is there. Returns the commit that brought it in.
 
         Raises Refused with the conflict, or with what the server says, and GitError.
         """
-        for _ in range(TRIES):
+        for _ in range(MAX_MERGE_ATTEMPTS):
             found = self.merged(order.commit)
             if found:
                 return found
-            tip = self._text("rev-parse", DEFAULT)
+            tip = self._text("rev-parse", DEFAULT_REF)
             made = self._commit(order, tip, self._joined(order, tip))
             why = self._push(made, self.project.branch, expect=tip)
-            self.fetch(self.project.branch, DEFAULT)
-            if why and self._text("rev-parse", DEFAULT) == tip:
+            self.fetch(self.project.branch, DEFAULT_REF)
+            if why and self._text("rev-parse", DEFAULT_REF) == tip:
                 raise Refused(f"the project's server does not take the merge: {why}")
-        raise Refused(f"{self.project.branch} moved {TRIES} times while it was merged: approve it again")
+        raise Refused(f"{self.project.branch} moved {MAX_MERGE_ATTEMPTS} times while it was merged: approve it again")
 
-    def publish(self, order: Order) -> str:
+    def publish(self, order: DeliveryOrder) -> str:
         """Makes the commit the branch `approved/<mission>`, unless it is. Returns it. Raises Refused, and GitError."""
         branch = f"approved/{order.mission}"
         there = self._run("ls-remote", "--", self.project.url, f"refs/heads/{branch}", local=False).split()
@@ -162,7 +166,7 @@ class Repository:
             raise Refused(f"the project's server does not take {branch}: {why}")
         return order.commit
 
-    def _joined(self, order: Order, tip: str) -> str:
+    def _joined(self, order: DeliveryOrder, tip: str) -> str:
         """The tree of both. Raises Refused with the files on which they disagree."""
         code, out, _ = self._call("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", tip, order.commit)
         tree, *names = [part.decode("utf-8", "replace") for part in out.split(b"\0")]
@@ -171,7 +175,7 @@ class Repository:
         files = ", ".join(dict.fromkeys(name for name in names if name))
         raise Refused(f"merge conflict with {self.project.branch} at {tip[:10]}: {files}")
 
-    def _commit(self, order: Order, tip: str, tree: str) -> str:
+    def _commit(self, order: DeliveryOrder, tip: str, tree: str) -> str:
         who = {"NAME": order.node, "EMAIL": f"{order.node}@shiftbook.invalid"}
         env = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()}
         trailers = f"Shiftbook-Mission: {order.mission}\nApproved-By: {order.by}\n"
@@ -184,23 +188,23 @@ class Repository:
         ref = f"refs/heads/{branch}"
         words = ("push", "--no-verify", "--quiet", f"--force-with-lease={ref}:{expect}", "--", self.project.url)
         try:
-            Git(self.folder).run(*words, f"{commit}:{ref}", timeout=PUSH_SECONDS)
+            Git(self.folder).run(*words, f"{commit}:{ref}", timeout=PUSH_TIMEOUT_SECONDS)
         except GitError as error:
-            return _plain(error.stderr) or _plain(str(error))
+            return _clean_git_output(error.stderr) or _clean_git_output(str(error))
         return ""
 
     def _run(self, *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, local: bool = True) -> bytes:
-        settings = {**(LOCAL if local else {}), **(env or {})}
-        return Git(self.folder).run(*args, stdin=stdin, timeout=FETCH_SECONDS, env=settings)
+        settings = {**(ISOLATED_GIT_ENV if local else {}), **(env or {})}
+        return Git(self.folder).run(*args, stdin=stdin, timeout=FETCH_TIMEOUT_SECONDS, env=settings)
 
     def _call(self, *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> tuple[int, bytes, str]:
-        settings = {**LOCAL, **(env or {})}
-        return Git(self.folder).call(*args, stdin=stdin, timeout=FETCH_SECONDS, codes=(0, 1, 128), env=settings)
+        settings = {**ISOLATED_GIT_ENV, **(env or {})}
+        return Git(self.folder).call(*args, stdin=stdin, timeout=FETCH_TIMEOUT_SECONDS, codes=(0, 1, 128), env=settings)
 
     def _text(self, *args: str) -> str:
         return self._run(*args).decode("utf-8", "replace").strip()
 
 
-def _plain(text: str) -> str:
+def _clean_git_output(text: str) -> str:
     """What git said without passwords, in one line."""
     return " ".join(re.sub(r"(?<=://)[^/@\s]*@", "", text).split())[:600]

@@ -11,41 +11,41 @@ from dataclasses import dataclass, field
 
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Tell
-from orchestrator.ledger.snapshot import Ledger
-from orchestrator.workflow.approval.delivery import Completion, Finished
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.workflow.approval.delivery import BranchDelivery, DeliveryResult
 from sync.errors import SyncError
 
-REST, LONGEST_REST = 15.0, 1800.0
+RETRY_SECONDS, MAX_RETRY_SECONDS = 15.0, 1800.0
 """Seconds until a branch is tried again that could not be handed over: twice as long each time."""
-GLANCE, GLANCES = 0.2, 25
+POLL_SECONDS, POLLS_BEFORE_BACKGROUND = 0.2, 25
 """Seconds for which the loop looks on at most in one round, and in how many rounds one after the other."""
 
 
 @dataclass(kw_only=True)
-class Finisher:
+class DeliveryWorker:
     """Finishes approvals, one at a time. `clock` is monotonic seconds; `wake` calls the node's loop."""
 
-    completion: Completion
+    completion: BranchDelivery
     tell: Tell
     clock: Callable[[], float]
     wake: Callable[[], object] = lambda: None
     _thread: threading.Thread | None = None
     _rests: dict[str, tuple[float, float]] = field(default_factory=dict)
     """By mission: until when it rests, and for how many seconds."""
-    _glances: int = 0
+    _polls: int = 0
 
-    def step(self, ledger: Ledger) -> bool:
+    def step(self, ledger: LedgerSnapshot) -> bool:
         """One round of the node's loop; returns whether something is being done that may change the branch soon."""
         if self._thread is not None and self._thread.is_alive():
-            self._thread.join(timeout=GLANCE)
-            self._glances += 1
-            return self._glances <= GLANCES
+            self._thread.join(timeout=POLL_SECONDS)
+            self._polls += 1
+            return self._polls <= POLLS_BEFORE_BACKGROUND
         due = [filed.mission.name for filed in self.completion.due(ledger)]
         self._rests = {name: rest for name, rest in self._rests.items() if name in due}
         ready = [name for name in due if self.clock() >= self._rests.get(name, (0.0, 0.0))[0]]
         if not ready:
             return False
-        self._glances = 0
+        self._polls = 0
         self._thread = threading.Thread(target=self._finish, args=(ready[0],), name="approvals", daemon=True)
         self._thread.start()
         return True
@@ -62,7 +62,7 @@ class Finisher:
         self._say(done)
         self.wake()
 
-    def _say(self, done: Finished | None) -> None:
+    def _say(self, done: DeliveryResult | None) -> None:
         if done is None:
             return
         if done.refused:
@@ -71,6 +71,6 @@ class Finisher:
             self.tell("approved", f"{done.mission}: its branch is in place as {done.oid[:10]}", mission=done.mission)
 
     def _rest(self, name: str, why: str) -> None:
-        rest = min(2 * self._rests.get(name, (0.0, REST / 2))[1], LONGEST_REST)
+        rest = min(2 * self._rests.get(name, (0.0, RETRY_SECONDS / 2))[1], MAX_RETRY_SECONDS)
         self._rests[name] = (self.clock() + rest, rest)
         self.tell("approved", f"{name} is approved, and its branch waits: {why}", once=True, mission=name)

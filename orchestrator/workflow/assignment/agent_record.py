@@ -6,18 +6,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from missions.mission import Mission, Status
-from orchestrator.ledger.snapshot import Filed, Ledger
+from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile
 
-KEPT = 8
-LOOK_BACK = 200
+MAX_CACHED = 8
+MAX_ARCHIVED_MISSIONS = 200
 """Finished missions, the newest, that are looked at."""
-JUDGED = (Status.DONE, Status.CANCELLED)
-_known: dict[tuple[str, str], tuple[Mission, ...]] = {}
+FINAL_STATUSES = (Status.DONE, Status.CANCELLED)
+_missions_by_version: dict[tuple[str, str], tuple[Mission, ...]] = {}
 """What was found in one version of the branch: a tree never changes."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deeds:
+class AgentRecord:
     """What became of an agent's attempts, and what the accepted ones cost; `cost_usd` is None where nobody knows."""
 
     accepted: int = 0
@@ -32,32 +32,34 @@ class Deeds:
         return f"{agent}: {self.accepted} of {self.attempts} accepted{f' in {where}' if where else ''}{cost}"
 
 
-def past(ledger: Ledger, task: str) -> tuple[Mission, ...]:
+def earlier_missions(ledger: LedgerSnapshot, task: str) -> tuple[Mission, ...]:
     """The missions of one kind that are over or need a person, the finished ones newest first."""
     key = (ledger.tree, task)
-    found = _known.get(key)
+    found = _missions_by_version.get(key)
     if found is None:
-        found = _known[key] = _past(ledger, task)
-        for old in list(_known)[:-KEPT]:
-            _known.pop(old, None)
+        found = _missions_by_version[key] = _find_earlier_missions(ledger, task)
+        for old in list(_missions_by_version)[:-MAX_CACHED]:
+            _missions_by_version.pop(old, None)
     return found
 
 
-def _past(ledger: Ledger, task: str) -> tuple[Mission, ...]:
-    states = [status.value for status in JUDGED]
+def _find_earlier_missions(ledger: LedgerSnapshot, task: str) -> tuple[Mission, ...]:
+    states = [status.value for status in FINAL_STATUSES]
     finished = [
-        one.mission for one in ledger.every_archived(statuses=states, limit=LOOK_BACK) if isinstance(one, Filed)
+        one.mission
+        for one in ledger.every_archived(statuses=states, limit=MAX_ARCHIVED_MISSIONS)
+        if isinstance(one, MissionFile)
     ]
     still = [filed.mission for filed in ledger.open.values() if filed.mission.attempt]
     return tuple(each for each in [*finished, *still] if each.task == task)
 
 
-def deeds(missions: Iterable[Mission], agent: str, project: str = "") -> Deeds:
+def agent_record(missions: Iterable[Mission], agent: str, project: str = "") -> AgentRecord:
     """What one agent did; with `project` only there. What a person called off before it began is no attempt."""
     mine = [each for each in missions if each.worker == agent and each.attempt and project in ("", each.about)]
     done = [each for each in mine if each.status is Status.DONE]
     costs = list(_costs(done))
-    return Deeds(
+    return AgentRecord(
         accepted=len(done),
         attempts=sum(each.attempt for each in mine),
         cost_usd=round(sum(costs) / len(costs), 4) if costs else None,

@@ -10,22 +10,22 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from missions.mission import AUTO, Mission
-from missions.selection import Offer, unsuited
-from orchestrator.ledger.snapshot import Ledger
-from orchestrator.workflow.assignment.agent_choice import choose
-from orchestrator.workflow.assignment.agent_record import past
-from orchestrator.workflow.assignment.project_match import Verdict
-from orchestrator.workflow.assignment.project_profiles import looked_up
+from missions.selection import NodeCapabilities, ineligible_reason
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.workflow.assignment.agent_choice import choose_agent
+from orchestrator.workflow.assignment.agent_record import earlier_missions
+from orchestrator.workflow.assignment.project_match import ProjectMatch
+from orchestrator.workflow.assignment.project_profiles import find_project
 
-CODING = "coding_task"
+CODING_TASK = "coding_task"
 NEVER_CHOSEN = frozenset({"command", "review", AUTO})
 """Agents that a person must ask for."""
-NAMED = 6
+MAX_LISTED_PROJECTS = 6
 """Projects that are listed where nothing points at any."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Assigned:
+class ResolvedMission:
     """A mission as a node would work on it. `waits` says why nobody may start it; `remarks` what was chosen."""
 
     mission: Mission
@@ -33,55 +33,59 @@ class Assigned:
     waits: str = ""
 
 
-def verdict(ledger: Ledger, mission: Mission) -> Verdict:
+def match_project(ledger: LedgerSnapshot, mission: Mission) -> ProjectMatch:
     """Which project a mission means that names none."""
     text = f"{mission.title}\n\n{mission.body}" if mission.title not in mission.body else mission.body
-    return looked_up(ledger, text, needs=mission.task == CODING, scope=mission.scope)
+    return find_project(ledger, text, needs=mission.task == CODING_TASK, scope=mission.scope)
 
 
-def waits(ledger: Ledger, mission: Mission) -> str:
+def missing_project_reason(ledger: LedgerSnapshot, mission: Mission) -> str:
     """Why a mission cannot start until somebody names its project; empty where it can."""
-    if not _open(mission) or mission.task != CODING:
+    if not _lacks_project(mission) or mission.task != CODING_TASK:
         return ""
-    found = verdict(ledger, mission)
+    found = match_project(ledger, mission)
     if found.project:
         return ""
     names = sorted(ledger.charter.projects)
-    known = f"fleet.toml has {', '.join(names[:NAMED])}{', …' * (len(names) > NAMED)}" if names else "there is none yet"
+    known = (
+        f"fleet.toml has {', '.join(names[:MAX_LISTED_PROJECTS])}{', …' * (len(names) > MAX_LISTED_PROJECTS)}"
+        if names
+        else "there is none yet"
+    )
     return f"names no project; {found.could_be or known}: add `project: NAME` to the file"
 
 
-def assigned(ledger: Ledger, mission: Mission, offer: Offer) -> Assigned:
+def resolve_mission(ledger: LedgerSnapshot, mission: Mission, offer: NodeCapabilities) -> ResolvedMission:
     """The mission with what it leaves open filled in, as a node with this offer would work on it."""
-    why = waits(ledger, mission)
+    why = missing_project_reason(ledger, mission)
     if why:
-        return Assigned(mission=mission, waits=why)
+        return ResolvedMission(mission=mission, waits=why)
     remarks: tuple[str, ...] = ()
-    if _open(mission):
-        found = verdict(ledger, mission)
+    if _lacks_project(mission):
+        found = match_project(ledger, mission)
         if found.project:
             mission = replace(mission, project=found.project, matched_project=found.project)
             remarks = (f"names no project; worked on {found.looks}",)
     if mission.agent != AUTO:
-        return Assigned(mission=mission, remarks=remarks)
-    agents = able(mission, offer)
+        return ResolvedMission(mission=mission, remarks=remarks)
+    agents = suitable_agents(mission, offer)
     if mission.kept_on == offer.node and mission.chosen_agent in agents:  # it goes on where it was parked
-        return Assigned(mission=replace(mission, agent=mission.chosen_agent), remarks=remarks)
-    chosen = choose(mission, agents, past(ledger, mission.task))
+        return ResolvedMission(mission=replace(mission, agent=mission.chosen_agent), remarks=remarks)
+    chosen = choose_agent(mission, agents, earlier_missions(ledger, mission.task))
     if chosen is None:
-        return Assigned(mission=mission, waits=f"{offer.node} has no agent for a {mission.task}")
+        return ResolvedMission(mission=mission, waits=f"{offer.node} has no agent for a {mission.task}")
     mission = replace(mission, agent=chosen.agent, chosen_agent=chosen.agent)
-    return Assigned(mission=mission, remarks=(*remarks, f"agent: {chosen.agent} was chosen ({chosen.because})"))
+    return ResolvedMission(mission=mission, remarks=(*remarks, f"agent: {chosen.agent} was chosen ({chosen.because})"))
 
 
-def able(mission: Mission, offer: Offer, agents: Collection[str] | None = None) -> frozenset[str]:
+def suitable_agents(mission: Mission, offer: NodeCapabilities, agents: Collection[str] | None = None) -> frozenset[str]:
     """Those of a node's agents that may be chosen for a mission."""
     there = (offer.agents if agents is None else frozenset(agents)) - NEVER_CHOSEN
     offer = replace(offer, agents=there)
-    return frozenset(agent for agent in there if unsuited(replace(mission, agent=agent), offer) is None)
+    return frozenset(agent for agent in there if ineligible_reason(replace(mission, agent=agent), offer) is None)
 
 
-def _open(mission: Mission) -> bool:
+def _lacks_project(mission: Mission) -> bool:
     """Whether a project may be found for it: a command line runs where its author said, which may be nowhere."""
     said = mission.project is not None or mission.projectless or mission.run is not None
     return not said and mission.agent not in ("command", "review")

@@ -13,18 +13,18 @@ from pathlib import Path
 
 from missions.frontmatter import Malformed, split
 from missions.mission import Mission
-from missions.selection import Offer
-from orchestrator.ledger.snapshot import Ledger
-from orchestrator.workflow.assignment.agent_choice import choose
-from orchestrator.workflow.assignment.agent_record import past
-from orchestrator.workflow.assignment.assign import NEVER_CHOSEN, able
+from missions.selection import NodeCapabilities
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.workflow.assignment.agent_choice import choose_agent
+from orchestrator.workflow.assignment.agent_record import earlier_missions
+from orchestrator.workflow.assignment.assign import NEVER_CHOSEN, suitable_agents
 from sync.remote import Oid
 
-PAGES = "heartbeats"
+NODE_PAGES = "heartbeats"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Better:
+class Deferral:
     """Why another node should have it, and for how many seconds that is worth a wait."""
 
     why: str
@@ -32,18 +32,18 @@ class Better:
 
 
 @dataclass(kw_only=True)
-class Deference:
+class DeferralPolicy:
     """One node's patience. `warm` says whether a clone of a project is here already."""
 
-    offer: Offer
-    warm: Callable[[Ledger, str], bool] = lambda ledger, project: True
+    offer: NodeCapabilities
+    warm: Callable[[LedgerSnapshot, str], bool] = lambda ledger, project: True
     _beats: dict[str, tuple[Oid, float | None]] = field(default_factory=dict)
     """Where each node's beat stood last, and when it was seen to move."""
     _since: dict[str, float] = field(default_factory=dict)
     """When each mission was first left to somebody, on this node's monotonic clock."""
     _now: float = 0.0
 
-    def observe(self, ledger: Ledger, now: float) -> None:
+    def observe(self, ledger: LedgerSnapshot, now: float) -> None:
         """Takes in one fetch. `now` is this node's monotonic time, in seconds."""
         self._now = now
         before, self._beats = self._beats, {}
@@ -52,7 +52,7 @@ class Deference:
             self._beats[node] = (beat, moved if stood == beat else now)
         self._since = {name: since for name, since in self._since.items() if name in ledger.open}
 
-    def leaves(self, ledger: Ledger, mission: Mission) -> str:
+    def leaves(self, ledger: LedgerSnapshot, mission: Mission) -> str:
         """Why this node does not ask for the mission now; empty if it does. `mission` is as it would work on it."""
         better = self._better(ledger, mission, self._idle(ledger))
         if better is None:
@@ -60,57 +60,61 @@ class Deference:
         since = self._since.setdefault(mission.name, self._now)
         return better.why if self._now - since < better.seconds else ""
 
-    def _idle(self, ledger: Ledger) -> dict[str, Offer]:
+    def _idle(self, ledger: LedgerSnapshot) -> dict[str, NodeCapabilities]:
         """The other nodes that move and hold nothing, with what their pages say that they can do."""
         busy = {held.claim.node for held in ledger.claims.values() if not held.claim.closed}
         lease = ledger.charter.bus.lease
         return {
-            node: _offer(ledger, node)
+            node: _read_offer(ledger, node)
             for node, (_, moved) in self._beats.items()
             if node != self.offer.node and node not in busy and moved is not None and self._now - moved < lease
         }
 
-    def _better(self, ledger: Ledger, mission: Mission, others: dict[str, Offer]) -> Better | None:
+    def _better(self, ledger: LedgerSnapshot, mission: Mission, others: dict[str, NodeCapabilities]) -> Deferral | None:
         low, high = ledger.charter.bus.poll_seconds
         can = {node: offer for node, offer in others.items() if self._can(mission, offer)}
         if not can:
             return None
         if mission.chosen_agent and (found := self._with_better_agent(ledger, mission, can)):
-            return Better(why=found, seconds=low + high)
+            return Deferral(why=found, seconds=low + high)
         part = ledger.charter.projects.get(mission.project or "")
         if part is None or mission.run is not None:
             return None
         if part.url.startswith("/") and not Path(part.url).exists():
-            return Better(why=f"{part.url} is not on this machine", seconds=low + high)
-        return None if self.warm(ledger, mission.project or "") else _with_clone(ledger, mission, can, low)
+            return Deferral(why=f"{part.url} is not on this machine", seconds=low + high)
+        return None if self.warm(ledger, mission.project or "") else _defer_to_clone(ledger, mission, can, low)
 
-    def _can(self, mission: Mission, offer: Offer) -> bool:
+    def _can(self, mission: Mission, offer: NodeCapabilities) -> bool:
         agents = offer.agents if mission.chosen_agent else frozenset({mission.agent}) & offer.agents
-        return bool(able(mission, offer, agents) if mission.chosen_agent else agents)
+        return bool(suitable_agents(mission, offer, agents) if mission.chosen_agent else agents)
 
-    def _with_better_agent(self, ledger: Ledger, mission: Mission, others: dict[str, Offer]) -> str:
+    def _with_better_agent(self, ledger: LedgerSnapshot, mission: Mission, others: dict[str, NodeCapabilities]) -> str:
         mine = self.offer.agents - NEVER_CHOSEN
-        every = able(mission, self.offer) | {a for offer in others.values() for a in able(mission, offer)}
-        best = choose(mission, every, past(ledger, mission.task))
+        every = suitable_agents(mission, self.offer) | {
+            a for offer in others.values() for a in suitable_agents(mission, offer)
+        }
+        best = choose_agent(mission, every, earlier_missions(ledger, mission.task))
         if best is None or best.agent in mine:
             return ""
         having = next(node for node in sorted(others) if best.agent in others[node].agents)
         return f"left to {having}, which has {best.agent} ({best.because})"
 
 
-def _with_clone(ledger: Ledger, mission: Mission, others: dict[str, Offer], seconds: float) -> Better | None:
+def _defer_to_clone(
+    ledger: LedgerSnapshot, mission: Mission, others: dict[str, NodeCapabilities], seconds: float
+) -> Deferral | None:
     """The node that finished work on this project last has a clone of it."""
-    worked = (each.node for each in past(ledger, mission.task) if each.about == mission.project)
+    worked = (each.node for each in earlier_missions(ledger, mission.task) if each.about == mission.project)
     last = next(worked, None)
     if last is None or last not in others:
         return None
-    return Better(why=f"left to {last}, which has a clone of {mission.project}", seconds=seconds)
+    return Deferral(why=f"left to {last}, which has a clone of {mission.project}", seconds=seconds)
 
 
-def _offer(ledger: Ledger, node: str) -> Offer:
+def _read_offer(ledger: LedgerSnapshot, node: str) -> NodeCapabilities:
     """What a node's page says that it can do; nothing where there is none."""
     try:
-        fields = split(ledger.text(f"{PAGES}/{node}.md")).fields
+        fields = split(ledger.text(f"{NODE_PAGES}/{node}.md")).fields
     except Malformed:
         fields = {}
 
@@ -118,4 +122,4 @@ def _offer(ledger: Ledger, node: str) -> Offer:
         return frozenset(word.strip() for word in str(fields.get(key) or "").split(",") if word.strip())
 
     role = str(fields.get("role") or "")
-    return Offer(node=node, role=role, capabilities=listed("capabilities"), agents=listed("agents"))
+    return NodeCapabilities(node=node, role=role, capabilities=listed("capabilities"), agents=listed("agents"))

@@ -5,44 +5,44 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from missions.mission import AUTO, Mission
-from missions.selection import Offer, unsuited
-from orchestrator.ledger.snapshot import Ledger
-from orchestrator.workflow.assignment.assign import Assigned, able, assigned
-from orchestrator.workflow.assignment.deferral import Deference
+from missions.selection import NodeCapabilities, ineligible_reason
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.workflow.assignment.assign import ResolvedMission, resolve_mission, suitable_agents
+from orchestrator.workflow.assignment.deferral import DeferralPolicy
 
 
 @dataclass(kw_only=True)
-class Fitting:
+class Eligibility:
     """One node's. `deference` leaves missions to better placed nodes for a moment; None: never."""
 
-    offer: Offer
-    deference: Deference | None = None
-    _asked: dict[str, Assigned] = field(default_factory=dict)
+    offer: NodeCapabilities
+    deference: DeferralPolicy | None = None
+    _asked: dict[str, ResolvedMission] = field(default_factory=dict)
 
-    def observe(self, ledger: Ledger, now: float) -> None:
+    def observe(self, ledger: LedgerSnapshot, now: float) -> None:
         """Takes in one fetch. `now` is this node's monotonic time, in seconds."""
         if self.deference:
             self.deference.observe(ledger, now)
 
-    def sketch(self, mission: Mission) -> Mission:
+    def with_assumed_agent(self, mission: Mission) -> Mission:
         """The mission with some agent that could do it where it leaves the choice: enough to tell who may take it."""
-        able_here = sorted(able(mission, self.offer)) if mission.agent == AUTO else []
+        able_here = sorted(suitable_agents(mission, self.offer)) if mission.agent == AUTO else []
         return replace(mission, agent=able_here[0]) if able_here else mission
 
-    def holds_back(self, ledger: Ledger, mission: Mission) -> str:
+    def hold_back_reason(self, ledger: LedgerSnapshot, mission: Mission) -> str:
         """Why this node does not ask for a mission that it may take, in words; empty if it asks."""
-        one = assigned(ledger, mission, self.offer)
+        one = resolve_mission(ledger, mission, self.offer)
         why = one.waits or (self.deference.leaves(ledger, one.mission) if self.deference else "")
         if not why:
             self._asked[mission.name] = one
         return why
 
-    def won(self, ledger: Ledger, mission: Mission) -> Assigned:
+    def won(self, ledger: LedgerSnapshot, mission: Mission) -> ResolvedMission:
         """A mission as it is worked on. What was sure when it was asked for stands, whatever it is now."""
-        one, before = assigned(ledger, mission, self.offer), self._asked.pop(mission.name, None)
+        one, before = resolve_mission(ledger, mission, self.offer), self._asked.pop(mission.name, None)
         return before if one.waits and before else one
 
-    def fits(self, ledger: Ledger, mission: Mission) -> bool:
+    def fits(self, ledger: LedgerSnapshot, mission: Mission) -> bool:
         """Whether this node can work on a mission that somebody else had, or that it had before."""
-        one = assigned(ledger, mission, self.offer)
-        return not one.waits and unsuited(one.mission, self.offer) is None
+        one = resolve_mission(ledger, mission, self.offer)
+        return not one.waits and ineligible_reason(one.mission, self.offer) is None

@@ -15,38 +15,46 @@ from itertools import pairwise
 
 from handoff.symbols import named_symbols
 from orchestrator.workflow.assignment import project_mentions
-from orchestrator.workflow.assignment.project_mentions import mentions
-from orchestrator.workflow.assignment.project_profile import Profile, paths_in
-from orchestrator.workflow.assignment.words import asked, is_work, stem, telling, unquoted
+from orchestrator.workflow.assignment.project_mentions import find_mentions
+from orchestrator.workflow.assignment.project_profile import ProjectProfile, paths_in
+from orchestrator.workflow.assignment.words import asks_for_work, content_words, own_words, stem, unquoted
 
-SURE = 0.75
+MIN_SURE_CONFIDENCE = 0.75
 """From this confidence on it is not asked."""
-ASK = 0.35
+MIN_ASK_CONFIDENCE = 0.35
 """From this confidence on a project is worth a question."""
-MARGIN = 0.30
+MIN_LEAD = 0.30
 """How far the best must be ahead of the next."""
-RIVAL = 0.25
+MIN_RIVAL_WEIGHT = 0.25
 """A mention of another project that weighs so much makes a name alone too little."""
-IDLE, IDLE_NAME = 0.6, 0.85
+NO_WORK_FACTOR, NO_WORK_NAME_FACTOR = 0.6, 0.85
 """What a weight counts of itself in a request that asks for no work on code; and that of a name that is one."""
-IDLE_WORDS = 0.55
+NO_WORK_WORDS_FACTOR = 0.55
 """What words of documents count there: together never enough to decide."""
-ONLY = 0.6
+ONLY_PROJECT_WEIGHT = 0.6
 """What it weighs that a fleet has one project, for a request that needs one."""
 
-PATH, FOLDER, SYMBOL, WORD, STRONG, PAIR, SHARED = 0.80, 0.45, 0.70, 0.29, 0.37, 0.32, 0.08
-PLAIN_FILES = re.compile(
+PATH_WEIGHT, FOLDER_WEIGHT, SYMBOL_WEIGHT, WORD_WEIGHT, STRONG_WORD_WEIGHT, WORD_PAIR_WEIGHT, SHARED_WORD_WEIGHT = (
+    0.80,
+    0.45,
+    0.70,
+    0.29,
+    0.37,
+    0.32,
+    0.08,
+)
+COMMON_FILES = re.compile(
     r"(?:.*/)?(?:readme|changelog|license|contributing|agents|claude|makefile|dockerfile|todo|main|index|app|setup|"
     r"__init__|conftest|package|pyproject|tsconfig|requirements|config)\.?\w*\Z",
     re.IGNORECASE,
 )
 """Files that every project has."""
 _CODE_WORD = re.compile(r"\b(?:[a-z][a-z0-9]*(?:_[a-z0-9]+)+|(?:[A-Z][a-z0-9]+){2,})\b")
-SHOWN = 5
+MAX_SHOWN_WORDS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pointer:
+class MatchEvidence:
     """Something in a request that points at a project. `says` is a clause: `checkout` is in its PROJECT_CONTEXT."""
 
     says: str
@@ -55,12 +63,12 @@ class Pointer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidate:
+class ProjectCandidate:
     """A project that a request may mean, with what points at it, the strongest first."""
 
     project: str
     confidence: float
-    pointers: tuple[Pointer, ...]
+    pointers: tuple[MatchEvidence, ...]
 
     @property
     def named(self) -> float:
@@ -70,24 +78,24 @@ class Candidate:
     @property
     def by_name_alone(self) -> bool:
         """Whether only its name points at it, in a way that leaves a doubt."""
-        return self.named < project_mentions.SURE and all(pointer.kind == "name" for pointer in self.pointers)
+        return self.named < project_mentions.SURE_WEIGHT and all(pointer.kind == "name" for pointer in self.pointers)
 
     @property
     def because(self) -> str:
         """Why, in a few words."""
         named = [pointer.says for pointer in self.pointers if pointer.kind != "word"]
-        found = [pointer.says for pointer in self.pointers if pointer.kind == "word"][:SHOWN]
+        found = [pointer.says for pointer in self.pointers if pointer.kind == "word"][:MAX_SHOWN_WORDS]
         lines = [f"its documents speak of {', '.join(found)}"] if found else []
         return "; ".join([*named[:3], *lines])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class ProjectMatch:
     """What came of it. `project` is set only where it is sure; `candidates` are worth a question, best first."""
 
     project: str = ""
     confidence: float = 0.0
-    candidates: tuple[Candidate, ...] = ()
+    candidates: tuple[ProjectCandidate, ...] = ()
 
     @property
     def because(self) -> str:
@@ -108,86 +116,105 @@ class Verdict:
 
 
 @lru_cache(maxsize=2048)
-def match(text: str, profiles: tuple[Profile, ...], *, needs: bool = False, scope: tuple[str, ...] = ()) -> Verdict:
+def match_text(
+    text: str, profiles: tuple[ProjectProfile, ...], *, needs: bool = False, scope: tuple[str, ...] = ()
+) -> ProjectMatch:
     """Which of the projects a request means. `needs`: it cannot be done without one; `scope` are its path patterns."""
-    spoken = asked(text)
-    work = needs or is_work(spoken)
+    spoken = own_words(text)
+    work = needs or asks_for_work(spoken)
     found = [
         _candidate(unquoted(text), spoken, each, profiles, work=work, needs=needs, scope=scope) for each in profiles
     ]
     found.sort(key=lambda each: (-each.confidence, each.project))
-    if not found or found[0].confidence < ASK:
-        return Verdict()
+    if not found or found[0].confidence < MIN_ASK_CONFIDENCE:
+        return ProjectMatch()
     best, others = found[0], found[1:]
-    rivals = [each for each in others if each.confidence >= ASK or each.named >= RIVAL]
-    ahead = best.confidence - max((each.confidence for each in others), default=0.0) >= MARGIN
-    sure = best.confidence >= SURE and ahead and not (best.by_name_alone and any(r.named >= RIVAL for r in rivals))
+    rivals = [each for each in others if each.confidence >= MIN_ASK_CONFIDENCE or each.named >= MIN_RIVAL_WEIGHT]
+    ahead = best.confidence - max((each.confidence for each in others), default=0.0) >= MIN_LEAD
+    sure = (
+        best.confidence >= MIN_SURE_CONFIDENCE
+        and ahead
+        and not (best.by_name_alone and any(r.named >= MIN_RIVAL_WEIGHT for r in rivals))
+    )
     shown = (best,) if sure else (best, *rivals[:2])
-    return Verdict(project=best.project if sure else "", confidence=best.confidence, candidates=shown)
+    return ProjectMatch(project=best.project if sure else "", confidence=best.confidence, candidates=shown)
 
 
 def _candidate(
-    text: str, spoken: str, of: Profile, profiles: Sequence[Profile], *, work: bool, needs: bool, scope: Iterable[str]
-) -> Candidate:
+    text: str,
+    spoken: str,
+    of: ProjectProfile,
+    profiles: Sequence[ProjectProfile],
+    *,
+    work: bool,
+    needs: bool,
+    scope: Iterable[str],
+) -> ProjectCandidate:
     others = [each for each in profiles if each.name != of.name]
-    known = [*_named(spoken, of, others), *_code(text, of, others, scope)]
-    found = list(_words(spoken, of, profiles))
+    known = [*_name_evidence(spoken, of, others), *_code_evidence(text, of, others, scope)]
+    found = list(_word_evidence(spoken, of, profiles))
     if needs and not others:
-        known.append(Pointer(says="it is the only project", weight=ONLY, kind="only"))
+        known.append(MatchEvidence(says="it is the only project", weight=ONLY_PROJECT_WEIGHT, kind="only"))
     if not work:
-        known = [replace(pointer, weight=_idle(pointer.weight)) for pointer in known]
-    content = _together(found)
-    confidence = 1 - (1 - _together(known)) * (1 - content * (1 if work else IDLE_WORDS))
+        known = [replace(pointer, weight=_discounted(pointer.weight)) for pointer in known]
+    content = _combined_weight(found)
+    confidence = 1 - (1 - _combined_weight(known)) * (1 - content * (1 if work else NO_WORK_WORDS_FACTOR))
     pointers = sorted([*known, *found], key=lambda each: (-each.weight, each.says))
-    return Candidate(project=of.name, confidence=round(confidence, 3), pointers=tuple(pointers))
+    return ProjectCandidate(project=of.name, confidence=round(confidence, 3), pointers=tuple(pointers))
 
 
-def _idle(weight: float) -> float:
+def _discounted(weight: float) -> float:
     """What a name or a path counts in a request that may well be about something else."""
     return (
         weight
-        if weight >= project_mentions.SURE
-        else weight * (IDLE_NAME if weight >= project_mentions.PROPER else IDLE)
+        if weight >= project_mentions.SURE_WEIGHT
+        else weight * (NO_WORK_NAME_FACTOR if weight >= project_mentions.PROPER_WEIGHT else NO_WORK_FACTOR)
     )
 
 
-def _together(pointers: Iterable[Pointer]) -> float:
+def _combined_weight(pointers: Iterable[MatchEvidence]) -> float:
     doubt = 1.0
     for pointer in pointers:
         doubt *= 1 - pointer.weight
     return 1 - doubt
 
 
-def _named(spoken: str, of: Profile, others: Sequence[Profile]) -> Iterator[Pointer]:
+def _name_evidence(spoken: str, of: ProjectProfile, others: Sequence[ProjectProfile]) -> Iterator[MatchEvidence]:
     """The best mention of a name: the same name twice is no more than once."""
-    best = max(mentions(spoken, of, others), key=lambda each: each.weight, default=None)
+    best = max(find_mentions(spoken, of, others), key=lambda each: each.weight, default=None)
     if best is not None:
         kind = {"name": "it names", "alias": "it says", "repository": "it names the repository"}[best.form.kind]
-        yield Pointer(says=f"{kind} “{best.text}”", weight=best.weight, kind="name")
+        yield MatchEvidence(says=f"{kind} “{best.text}”", weight=best.weight, kind="name")
 
 
-def _code(text: str, of: Profile, others: Sequence[Profile], scope: Iterable[str]) -> Iterator[Pointer]:
+def _code_evidence(
+    text: str, of: ProjectProfile, others: Sequence[ProjectProfile], scope: Iterable[str]
+) -> Iterator[MatchEvidence]:
     """Paths and names in code that only this project's documents and log speak of. One of each kind counts."""
     wanted = [*paths_in(text), *filter(None, map(_root_of, scope))]
-    paths = [path for path in wanted if not PLAIN_FILES.match(path)]
-    path = next((path for path in paths if _has(of, path) and not any(_has(other, path) for other in others)), None)
-    folder = next((one for one in paths if _near(of, one) and not any(_near(other, one) for other in others)), None)
+    paths = [path for path in wanted if not COMMON_FILES.match(path)]
+    path = next(
+        (path for path in paths if _has_path(of, path) and not any(_has_path(other, path) for other in others)), None
+    )
+    folder = next(
+        (one for one in paths if _has_folder(of, one) and not any(_has_folder(other, one) for other in others)), None
+    )
     if path:
-        yield Pointer(says=f"`{path}` is in its documents", weight=PATH, kind="path")
+        yield MatchEvidence(says=f"`{path}` is in its documents", weight=PATH_WEIGHT, kind="path")
     elif folder:
-        yield Pointer(says=f"`{folder}` lies where its files do", weight=FOLDER, kind="path")
+        yield MatchEvidence(says=f"`{folder}` lies where its files do", weight=FOLDER_WEIGHT, kind="path")
     names = dict.fromkeys([*named_symbols(text), *_CODE_WORD.findall(text)])
     mine = (name for name in names if name in of.symbols and not any(name in other.symbols for other in others))
     symbol = next(mine, None)
     if symbol:
-        yield Pointer(says=f"`{symbol}` is in its code", weight=SYMBOL, kind="symbol")
+        yield MatchEvidence(says=f"`{symbol}` is in its code", weight=SYMBOL_WEIGHT, kind="symbol")
 
 
-def _has(of: Profile, path: str) -> bool:
+def _has_path(of: ProjectProfile, path: str) -> bool:
     return any(known == path or known.endswith(f"/{path}") or path.endswith(f"/{known}") for known in of.paths)
 
 
-def _near(of: Profile, path: str) -> bool:
+def _has_folder(of: ProjectProfile, path: str) -> bool:
     """Whether it lies in a folder of the project that has a name of its own (two folders deep, so not just src/)."""
     parts = path.split("/")
     folders = {"/".join(parts[:n]) for n in range(2, len(parts) + 1)}
@@ -199,24 +226,30 @@ def _root_of(glob: str) -> str:
     return re.split(r"[*?\[]", glob, maxsplit=1)[0].strip("/")
 
 
-def _words(spoken: str, of: Profile, profiles: Sequence[Profile]) -> Iterator[Pointer]:
+def _word_evidence(spoken: str, of: ProjectProfile, profiles: Sequence[ProjectProfile]) -> Iterator[MatchEvidence]:
     """The words of the request that stand in the project's documents, each once; more for what no other has."""
     names = {stem(token) for each in profiles for form in each.forms for token in form.tokens}
-    said = list(telling(spoken))
+    said = list(content_words(spoken))
     for word in dict.fromkeys(said):
         if word in of.stems and word not in names:
             having = sum(word in each.stems for each in profiles)
             strong = word in of.marked or of.stems[word] > 1
-            weight = (STRONG if strong else WORD) if having == 1 else SHARED if having * 3 <= len(profiles) else 0.0
+            weight = (
+                (STRONG_WORD_WEIGHT if strong else WORD_WEIGHT)
+                if having == 1
+                else SHARED_WORD_WEIGHT
+                if having * 3 <= len(profiles)
+                else 0.0
+            )
             if weight:
-                yield Pointer(says=f"“{_as_said(word, spoken)}”", weight=weight, kind="word")
+                yield MatchEvidence(says=f"“{_as_written(word, spoken)}”", weight=weight, kind="word")
     pairs = [pair for pair in dict.fromkeys(pairwise(said)) if pair in of.pairs and not set(pair) & names]
     if pairs and not any(pairs[0] in each.pairs for each in profiles if each.name != of.name):
-        first, second = (_as_said(word, spoken) for word in pairs[0])
-        yield Pointer(says=f"“{first} {second}”", weight=PAIR, kind="word")
+        first, second = (_as_written(word, spoken) for word in pairs[0])
+        yield MatchEvidence(says=f"“{first} {second}”", weight=WORD_PAIR_WEIGHT, kind="word")
 
 
-def _as_said(root: str, spoken: str) -> str:
+def _as_written(root: str, spoken: str) -> str:
     """The word as the person wrote it."""
     found = re.search(rf"\b{re.escape(root.removesuffix('y'))}\w*", spoken, re.IGNORECASE)
     return found[0].lower() if found else root

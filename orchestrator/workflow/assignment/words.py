@@ -10,18 +10,18 @@ from functools import lru_cache
 from handoff.markdown import fences
 
 _WORD = re.compile(r"[^\W_]+")
-_SENTENCE = re.compile(r"(?:\A|[.!?:\n][\s\"'*_#>`-]*|[-*]\s+)\Z")
-_ENDLESS = re.compile(r"\S{400,}")
-LONGEST = 20_000
+_SENTENCE_START = re.compile(r"(?:\A|[.!?:\n][\s\"'*_#>`-]*|[-*]\s+)\Z")
+_OVERLONG_TOKEN = re.compile(r"\S{400,}")
+MAX_TEXT_CHARS = 20_000
 """Characters of a request that are looked at: a page that was pasted below must not outvote what was asked."""
 
 
-def words_in(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
     """The words of a text, as a set."""
     return frozenset(text.split())
 
 
-WORK = words_in(
+WORK_WORDS = word_set(
     """
     api apis assertion backend bug bugs build builds ci cli codebase commit compile compiler config coverage crash
     crashes css dependency dependencies deploy deployment deprecated docstring dockerfile endpoint endpoints exception
@@ -34,7 +34,7 @@ WORK = words_in(
 )
 """Words that requests for work on code are full of, whatever the project: they say that it is work, not on what."""
 
-COMMON = words_in(
+COMMON_WORDS = word_set(
     """
     academy account accounts action actions admin agent agents alpha app apps archive art assistant atlas auth bank
     base basic beta billing blog board book books bot bridge budget builder business calendar camp canvas car card
@@ -59,7 +59,7 @@ COMMON = words_in(
 )
 """Words that people give their projects as names and use in other senses, too."""
 
-_STOP = words_in(
+_STOP_WORDS = word_set(
     """
     a about above across add added adding adds after again all almost along already also although always am among an
     and another any anybody anyone anything are around as ask asks at away back be became because been before begin
@@ -84,7 +84,7 @@ _STOP = words_in(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Word:
+class WordSpan:
     """A word where it stands: what is before and after it, and whether a sentence begins with it."""
 
     text: str
@@ -98,7 +98,7 @@ class Word:
         return self.text.casefold()
 
 
-def asked(text: str) -> str:
+def own_words(text: str) -> str:
     """What a person says in their own words: without fenced blocks and quotations."""
     text = unquoted(text)
     for start, end in reversed(fences(text)):
@@ -108,28 +108,28 @@ def asked(text: str) -> str:
 
 def unquoted(text: str) -> str:
     """Its beginning, without quotations, and without what is too long to be a word, a path or an address."""
-    lines = (line for line in text[:LONGEST].splitlines() if not line.lstrip().startswith(">"))
-    return _ENDLESS.sub(" ", "\n".join(lines))
+    lines = (line for line in text[:MAX_TEXT_CHARS].splitlines() if not line.lstrip().startswith(">"))
+    return _OVERLONG_TOKEN.sub(" ", "\n".join(lines))
 
 
-def words(text: str) -> list[Word]:
+def word_spans(text: str) -> list[WordSpan]:
     """Every word in order."""
     return [
-        Word(
+        WordSpan(
             text=m[0],
             start=m.start(),
             end=m.end(),
-            first=bool(_SENTENCE.search(text[max(0, m.start() - 8) : m.start()])),
+            first=bool(_SENTENCE_START.search(text[max(0, m.start() - 8) : m.start()])),
         )
         for m in _WORD.finditer(text)
     ]
 
 
-def telling(text: str) -> Iterator[str]:
+def content_words(text: str) -> Iterator[str]:
     """The stems that can tell one subject from another, in order, with repetitions."""
     for match in _WORD.finditer(text):
         word = match[0].casefold()
-        if len(word) > 2 and word not in _STOP and word not in WORK and not word.isdigit():
+        if len(word) > 2 and word not in _STOP_WORDS and word not in WORK_WORDS and not word.isdigit():
             yield stem(word)
 
 
@@ -144,6 +144,6 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 4 and word.endswith("e") else word
 
 
-def is_work(text: str) -> bool:
+def asks_for_work(text: str) -> bool:
     """Whether it asks for something to be done to code."""
-    return any(match[0].casefold() in WORK for match in _WORD.finditer(text))
+    return any(match[0].casefold() in WORK_WORDS for match in _WORD.finditer(text))

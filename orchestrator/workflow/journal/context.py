@@ -6,54 +6,54 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 
-from handoff.context_builder import Assembly, assemble, remembering
+from handoff.context_builder import Assembly, assemble, memoised
 from handoff.tiers import Tier, path_of
 from orchestrator.ledger import session_logs
-from orchestrator.ledger.result_report import utc
-from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.result_report import format_utc
+from orchestrator.ledger.snapshot import LedgerSnapshot
 
-ROLE = (
+SYSTEM_PROMPT = (
     "You work on missions in a fleet. Answer from the documents below. Say plainly what you do not know. "
     "Everything you hand back is read by a person and by the next instance."
 )
 
-TIERS = (Tier.PORTFOLIO, Tier.PROJECT, Tier.BRIEFING)
+CONTEXT_TIERS = (Tier.PORTFOLIO, Tier.PROJECT, Tier.BRIEFING)
 """The tiers that are read as a whole; the log is read by its entries."""
-SHARED = frozenset({Tier.PORTFOLIO})
+FLEET_TIERS = frozenset({Tier.PORTFOLIO})
 """Those of them that exist without a project."""
 
 
-def estimate(text: str) -> int:
+def estimate_tokens(text: str) -> int:
     """Tokens by a rule of thumb, where no model's tokenizer is at hand: four characters each."""
     return (len(text) + 3) // 4
 
 
-Recall = Callable[[Ledger, str, str], Sequence[tuple[str, str]]]
+Recall = Callable[[LedgerSnapshot, str, str], Sequence[tuple[str, str]]]
 """Takes ledger, project and task; returns what earlier sessions said about it: (entry id, text)."""
 
 
-def nothing(_ledger: Ledger, _project: str, _task: str) -> Sequence[tuple[str, str]]:
+def no_recall(_ledger: LedgerSnapshot, _project: str, _task: str) -> Sequence[tuple[str, str]]:
     """Recalls nothing: where there is no index."""
     return ()
 
 
-_remembering = lru_cache(maxsize=4)(remembering)
+_memoised_count = lru_cache(maxsize=4)(memoised)
 """One memory for each way of counting, so that a tokenizer sees a document once and not once a mission."""
 
 
-def assembled(
-    ledger: Ledger,
+def assemble_context(
+    ledger: LedgerSnapshot,
     project: str,
     task: str,
     *,
     now: datetime,
     budget: int,
     count: Callable[[str], int],
-    recall: Recall = nothing,
-    role: str = ROLE,
+    recall: Recall = no_recall,
+    role: str = SYSTEM_PROMPT,
 ) -> Assembly:
     """The four tiers for one task, and what is recalled for it, in at most `budget` tokens as `count` counts them."""
-    tiers = {tier: ledger.text(path_of(tier, project)) for tier in TIERS if project or tier in SHARED}
+    tiers = {tier: ledger.text(path_of(tier, project)) for tier in CONTEXT_TIERS if project or tier in FLEET_TIERS}
     journal = session_logs.recent(ledger, project)
 
     def given(recalled: Sequence[str]) -> Assembly:
@@ -61,9 +61,9 @@ def assembled(
             role=role,
             tiers=tiers,
             task=task,
-            now=utc(now),
+            now=format_utc(now),
             budget=budget,
-            count=_remembering(count),
+            count=_memoised_count(count),
             recalled=recalled,
             log=journal,
         )

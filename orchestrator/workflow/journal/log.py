@@ -13,20 +13,20 @@ from handoff.secrets.redact import redact
 from handoff.tiers import Tier, path_of
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.ledger import session_logs
-from orchestrator.ledger.publish import Draft, land
-from orchestrator.ledger.result_report import utc
-from orchestrator.ledger.snapshot import Filed, Ledger, Reader
-from orchestrator.ledger.transport import Bus
-from orchestrator.workflow.journal.context import ROLE
-from orchestrator.workflow.journal.search_index import Found, Recollection
+from orchestrator.ledger.publish import LedgerChange, commit_change
+from orchestrator.ledger.result_report import format_utc
+from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotReader
+from orchestrator.ledger.transport import Transport
+from orchestrator.workflow.journal.context import SYSTEM_PROMPT
+from orchestrator.workflow.journal.search_index import SearchHit, SearchIndex
 from sync.remote import Oid
 
-GIVEN = ("Starting Context",)
+GIVEN_SECTIONS = ("Starting Context",)
 """What a session was given; the other sections are what it answered."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Written:
+class WrittenEntry:
     """An entry that is in the journal now."""
 
     entry_id: str
@@ -37,7 +37,7 @@ class Written:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outsider:
+class ExternalAgent:
     """An agent that is not run by the fleet, at one of its nodes: what it says is written down as a quotation."""
 
     agent: str
@@ -49,10 +49,10 @@ class Outsider:
 class Logbook:
     """The journal as one person reaches it. `ledger` gives the newest state."""
 
-    bus: Bus
-    reader: Reader
-    ledger: Callable[[], Ledger]
-    recollection: Recollection
+    bus: Transport
+    reader: SnapshotReader
+    ledger: Callable[[], LedgerSnapshot]
+    recollection: SearchIndex
 
     def add(
         self,
@@ -61,8 +61,8 @@ class Logbook:
         project: str = "",
         title: str = "",
         mission: str = "",
-        by: Outsider | None = None,
-    ) -> Written:
+        by: ExternalAgent | None = None,
+    ) -> WrittenEntry:
         """Appends an entry of the person at this machine, or of an outsider. Raises NotFound for an unknown project,
         and WrongSetting."""
         said = [(heading, sections[heading]) for heading in SECTIONS if sections.get(heading, "").strip()]
@@ -71,7 +71,7 @@ class Logbook:
         now, clean = self.bus.now(), [redact(text) for text in (title, mission, *(text for _, text in said))]
         entry = Entry(
             entry_id=f"{self.bus.name}-{now:%Y-%m-%d-%H%M%S}-{self.bus.nonce()[:4]}",
-            when=utc(now),
+            when=format_utc(now),
             node=by.node if by else self.bus.name,
             agent=by.agent if by else "person",
             model=redact(by.model).text if by else "",
@@ -82,19 +82,21 @@ class Logbook:
         written = parse_log(render_entry(entry, evidence=by is not None)).entries
         path = path_of(Tier.LOG, project)
 
-        def draft(ledger: Ledger) -> Draft:
-            known_project(ledger, project)
+        def draft(ledger: LedgerSnapshot) -> LedgerChange:
+            require_project(ledger, project)
             text = decode(ledger.read(path) or b"")[0]
-            return Draft(files={path: append_many(text, written).encode()}, message=_subject(entry))
+            return LedgerChange(files={path: append_many(text, written).encode()}, message=_commit_subject(entry))
 
-        commit = land(self.bus, self.reader, draft)
-        return Written(entry_id=entry.entry_id, path=path, commit=commit, redacted=sum(len(one.found) for one in clean))
+        commit = commit_change(self.bus, self.reader, draft)
+        return WrittenEntry(
+            entry_id=entry.entry_id, path=path, commit=commit, redacted=sum(len(one.found) for one in clean)
+        )
 
-    def search(self, query: str, *, project: str | None = None, limit: int = 5) -> list[Found]:
+    def search(self, query: str, *, project: str | None = None, limit: int = 5) -> list[SearchHit]:
         """The best matches over all logs, older months included, or over one project's. Raises NotFound."""
         ledger = self.ledger()
         if project:
-            known_project(ledger, project)
+            require_project(ledger, project)
         return self.recollection.search(ledger, query, projects=None if project is None else (project,), limit=limit)
 
     def export(self, *, project: str | None = None, since: str = "") -> Iterator[dict[str, Any]]:
@@ -105,15 +107,15 @@ class Logbook:
         """
         ledger = self.ledger()
         if project:
-            known_project(ledger, project)
-        finished = {f.mission.name: f for f in ledger.every_archived() if isinstance(f, Filed)}
+            require_project(ledger, project)
+        finished = {f.mission.name: f for f in ledger.every_archived() if isinstance(f, MissionFile)}
         for file, entry in session_logs.entries(ledger.store, ledger.tree, project):
-            if entry.when[:10] < since[:10] or not (answer := _told(entry.sections, given=False)):
+            if entry.when[:10] < since[:10] or not (answer := _format_sections(entry.sections, given=False)):
                 continue
             filed = finished.get(entry.mission)
-            asked = [_mission_words(filed) if filed else entry.title, _told(entry.sections, given=True)]
+            asked = [_mission_text(filed) if filed else entry.title, _format_sections(entry.sections, given=True)]
             question = "\n\n".join(part for part in asked if part) or "Say what was done in this session."
-            turns = (("system", ROLE), ("user", question), ("assistant", answer))
+            turns = (("system", SYSTEM_PROMPT), ("user", question), ("assistant", answer))
             source = {"entry": entry.entry_id, "log": file.path, "commit": ledger.tip, "when": entry.when}
             yield {
                 "messages": [{"role": role, "content": redact(text).text} for role, text in turns],
@@ -121,7 +123,7 @@ class Logbook:
             }
 
 
-def known_project(ledger: Ledger, project: str) -> None:
+def require_project(ledger: LedgerSnapshot, project: str) -> None:
     """Raises NotFound for a project that is neither in `fleet.toml` nor has a log. "" is the fleet's own log."""
     if not project or project in ledger.charter.projects or ledger.read(path_of(Tier.LOG, project)) is not None:
         return
@@ -129,7 +131,7 @@ def known_project(ledger: Ledger, project: str) -> None:
     raise NotFound(f"unknown project {project!r}: fleet.toml has {known}")
 
 
-def sections_of(text: str) -> dict[str, str]:
+def parse_sections(text: str) -> dict[str, str]:
     """What a person typed, by section: `### Decisions` and its like head one; all else is work accomplished."""
     read = parse_log(f"## undated\n\n{text}")
     known = {"", *SECTIONS}
@@ -145,18 +147,18 @@ def sections_of(text: str) -> dict[str, str]:
     return named | ({"Work Accomplished": work} if work else {})
 
 
-def _subject(entry: Entry) -> str:
+def _commit_subject(entry: Entry) -> str:
     first = entry.title or next(line for _, body in entry.sections for line in body.splitlines() if line.strip())
     line = " ".join(first.split())
     return f"Log: {line if len(line) <= 60 else line[:59] + '…'}"
 
 
-def _told(sections: Sequence[tuple[str, str]], *, given: bool) -> str:
+def _format_sections(sections: Sequence[tuple[str, str]], *, given: bool) -> str:
     """The sections that the session was given, or those that it answered; what it was given needs no headings."""
-    said = [(name, body.strip()) for name, body in sections if (name in GIVEN) == given and body.strip()]
+    said = [(name, body.strip()) for name, body in sections if (name in GIVEN_SECTIONS) == given and body.strip()]
     return "\n\n".join(body if given or not name else f"### {name}\n\n{body}" for name, body in said)
 
 
-def _mission_words(filed: Filed) -> str:
+def _mission_text(filed: MissionFile) -> str:
     title, body = filed.mission.title.strip(), filed.mission.body.strip()
     return body if body.startswith(title) else f"{title}\n\n{body}".strip()

@@ -12,31 +12,31 @@ from handoff.errors import HandoffError
 from handoff.knowledge import (
     FOLDER,
     Knowledge,
-    Mention,
-    State,
+    LessonMention,
+    LessonState,
     parse_knowledge,
     render_knowledge,
     with_lessons,
 )
 from handoff.memo import Memo, parse_memo
-from handoff.promotion import Lesson, decided, lessons, settled
+from handoff.promotion import Lesson, apply_decision, lessons, update_knowledge
 from handoff.secrets.redact import redact
 from handoff.tiers import Tier, path_of
 from orchestrator.core.errors import NotFound, Refused
-from orchestrator.ledger.publish import Draft, land
-from orchestrator.ledger.result_report import utc
-from orchestrator.ledger.snapshot import Ledger, Reader
-from orchestrator.ledger.transport import Bus
-from orchestrator.policy.authorization import MAY_FILE, Trust
+from orchestrator.ledger.publish import LedgerChange, commit_change
+from orchestrator.ledger.result_report import format_utc
+from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
+from orchestrator.ledger.transport import Transport
+from orchestrator.policy.authorization import FILING_ROLES, Trust
 from sync.objects import EXECUTABLE, FILE, find, read_tree
 from sync.objects import FOLDER as TREE
-from sync.remote import Oid, Store
+from sync.remote import ObjectStore, Oid
 
-PORTFOLIO = path_of(Tier.PORTFOLIO)
+PORTFOLIO_PATH = path_of(Tier.PORTFOLIO)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Filed:
+class MemoFile:
     """A memo with its file and its project."""
 
     memo: Memo
@@ -45,7 +45,7 @@ class Filed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Teaching:
+class LessonCatalog:
     """Everything that has been learned: lessons with their standing, what is on file, and files nobody can read."""
 
     lessons: tuple[Lesson, ...]
@@ -57,25 +57,25 @@ class Teaching:
 class Memos:
     """The memos of one ledger. `ledger` gives the newest state."""
 
-    bus: Bus
-    reader: Reader
+    bus: Transport
+    reader: SnapshotReader
     trust: Trust
-    ledger: Callable[[], Ledger]
+    ledger: Callable[[], LedgerSnapshot]
 
-    def every(self, project: str | None = None) -> list[Filed]:
+    def every(self, project: str | None = None) -> list[MemoFile]:
         """All memos that can be read, the newest first."""
-        found = [one for one in _memos(self.ledger())[0] if project is None or one.project == project]
+        found = [one for one in _read_memos(self.ledger())[0] if project is None or one.project == project]
         return sorted(found, key=lambda one: (one.memo.created, one.memo.memo_id), reverse=True)
 
-    def teaching(self) -> Teaching:
+    def teaching(self) -> LessonCatalog:
         """What the fleet has learned."""
-        return teaching(self.ledger())
+        return read_lessons(self.ledger())
 
-    def find(self, name: str) -> Filed | Lesson:
+    def find(self, name: str) -> MemoFile | Lesson:
         """A memo by its id, or a lesson by its name. Raises NotFound."""
         ledger = self.ledger()
-        memo = next((one for one in _memos(ledger)[0] if one.memo.memo_id == name), None)
-        found = memo or _lesson(teaching(ledger), name)
+        memo = next((one for one in _read_memos(ledger)[0] if one.memo.memo_id == name), None)
+        found = memo or _find_lesson(read_lessons(ledger), name)
         if found is None:
             raise NotFound(
                 f"no memo and no lesson is called {name!r}: see `shiftbook memo list` and `memo list --lessons`"
@@ -86,47 +86,47 @@ class Memos:
         """Makes known what is due, and contests what is contradicted, by the fleet's rule. Returns what it did."""
         done: list[str] = []
 
-        def draft(ledger: Ledger) -> Draft | None:
-            taught = teaching(ledger)
-            changes = settled(taught.lessons, taught.known, now=utc(self.bus.now()))
-            done[:] = _words(changes, taught.known)
-            return _draft(ledger, taught.known, changes, "Lessons: " + ("; ".join(done) or "more evidence"))
+        def draft(ledger: LedgerSnapshot) -> LedgerChange | None:
+            taught = read_lessons(ledger)
+            changes = update_knowledge(taught.lessons, taught.known, now=format_utc(self.bus.now()))
+            done[:] = _describe_changes(changes, taught.known)
+            return _lesson_change(ledger, taught.known, changes, "Lessons: " + ("; ".join(done) or "more evidence"))
 
-        land(self.bus, self.reader, draft)
+        commit_change(self.bus, self.reader, draft)
         return done
 
     def decide(self, name: str, *, keep: bool, why: str = "") -> list[str]:
         """A person's word on a lesson, or on all lessons of a memo. Raises NotFound and Refused."""
         done: list[str] = []
 
-        def draft(ledger: Ledger) -> Draft | None:
+        def draft(ledger: LedgerSnapshot) -> LedgerChange | None:
             person = self._person(ledger)
-            taught = teaching(ledger)
+            taught = read_lessons(ledger)
             known = {one.slug: one for one in taught.known}
-            for lesson in _meant(taught, name):
-                args = {"by": person, "now": utc(self.bus.now()), "keep": keep, "why": redact(why).text}
-                new = decided(lesson, taught.lessons, list(known.values()), **args)  # type: ignore[arg-type]
+            for lesson in _lessons_named(taught, name):
+                args = {"by": person, "now": format_utc(self.bus.now()), "keep": keep, "why": redact(why).text}
+                new = apply_decision(lesson, taught.lessons, list(known.values()), **args)  # type: ignore[arg-type]
                 known |= {one.slug: one for one in new}
             changes = [one for slug, one in known.items() if one not in taught.known]
-            done[:] = _words(changes, taught.known)
-            return _draft(ledger, taught.known, changes, f"Lessons: {'; '.join(done)}")
+            done[:] = _describe_changes(changes, taught.known)
+            return _lesson_change(ledger, taught.known, changes, f"Lessons: {'; '.join(done)}")
 
-        land(self.bus, self.reader, draft)
+        commit_change(self.bus, self.reader, draft)
         return done
 
-    def _person(self, ledger: Ledger) -> str:
+    def _person(self, ledger: LedgerSnapshot) -> str:
         principal = self.trust.verifier(ledger).principals.get(self.bus.key)
-        if principal is not None and principal.roles & MAY_FILE:
+        if principal is not None and principal.roles & FILING_ROLES:
             return principal.name
         if ledger.charter.trust.missions == "remote":
             return self.bus.name
         raise Refused("only who may file missions decides what the fleet knows (role=author in allowed_signers)")
 
 
-def _memos(ledger: Ledger, *, teaching: bool = False) -> tuple[list[Filed], list[str]]:
+def _read_memos(ledger: LedgerSnapshot, *, teaching: bool = False) -> tuple[list[MemoFile], list[str]]:
     """Every memo, or those with lessons; and the paths of those that cannot be read, with the reason."""
     found, bad = [], []
-    for path, text in _files(ledger, "memos"):
+    for path, text in _markdown_files(ledger, "memos"):
         try:
             memo = parse_memo(text)
         except HandoffError as error:
@@ -135,39 +135,39 @@ def _memos(ledger: Ledger, *, teaching: bool = False) -> tuple[list[Filed], list
         if teaching and not memo.lessons_learned:
             continue
         filed = ledger.open.get(memo.mission) or (ledger.archived(memo.mission) if memo.mission else None)
-        found.append(Filed(memo=memo, path=path, project=(filed.mission.project or "") if filed else ""))
+        found.append(MemoFile(memo=memo, path=path, project=(filed.mission.project or "") if filed else ""))
     return found, bad
 
 
-def memo_count(ledger: Ledger) -> int:
+def memo_count(ledger: LedgerSnapshot) -> int:
     """How many memos there are, without reading one."""
     entry = find(ledger.store, ledger.tree, "memos")
     months = read_tree(ledger.store.get(entry.oid)).values() if entry and entry.mode == TREE else ()
     return sum(len(read_tree(ledger.store.get(month.oid))) for month in months if month.mode == TREE)
 
 
-def teaching(ledger: Ledger) -> Teaching:
+def read_lessons(ledger: LedgerSnapshot) -> LessonCatalog:
     """What the memos and the lessons on file say, and which of them cannot be read."""
-    memos, bad = _memos(ledger, teaching=True)
+    memos, bad = _read_memos(ledger, teaching=True)
     known = []
-    for path, text in _files(ledger, FOLDER):
+    for path, text in _markdown_files(ledger, FOLDER):
         try:
             known.append(parse_knowledge(path.rpartition("/")[2].removesuffix(".md"), text))
         except HandoffError as error:
             bad.append(f"{path}: {error}")
     bars = ledger.charter.handoff
-    mentions = [mention for one in memos for mention in _mentions(one)]
+    mentions = [mention for one in memos for mention in _lesson_mentions(one)]
     found = lessons(mentions, known, missions=bars.promote_missions, projects=bars.promote_projects)
-    return Teaching(lessons=tuple(found), known=tuple(known), unreadable=tuple(bad))
+    return LessonCatalog(lessons=tuple(found), known=tuple(known), unreadable=tuple(bad))
 
 
-def _mentions(filed: Filed) -> Iterator[Mention]:
+def _lesson_mentions(filed: MemoFile) -> Iterator[LessonMention]:
     """A memo's lessons. What it quotes is somebody else's words and teaches nothing."""
     memo = filed.memo
     for text in memo.lessons_learned:
         if text.startswith(">"):
             continue
-        yield Mention(
+        yield LessonMention(
             text=redact(text).text,
             memo_id=memo.memo_id,
             mission=memo.mission,
@@ -177,29 +177,29 @@ def _mentions(filed: Filed) -> Iterator[Mention]:
         )
 
 
-def _files(ledger: Ledger, folder: str) -> Iterator[tuple[str, str]]:
+def _markdown_files(ledger: LedgerSnapshot, folder: str) -> Iterator[tuple[str, str]]:
     """Markdown files in a folder and the folders in it, by path."""
     entry = find(ledger.store, ledger.tree, folder)
     if entry is not None and entry.mode == TREE:
-        yield from _below(ledger.store, entry.oid, folder)
+        yield from _walk_markdown(ledger.store, entry.oid, folder)
 
 
-def _below(store: Store, tree: Oid, folder: str) -> Iterator[tuple[str, str]]:
+def _walk_markdown(store: ObjectStore, tree: Oid, folder: str) -> Iterator[tuple[str, str]]:
     """The same in one tree: a month of ten thousand memos is read once, not once for each."""
     for name, inner in sorted(read_tree(store.get(tree)).items()):
         if inner.mode == TREE:
-            yield from _below(store, inner.oid, f"{folder}/{name}")
+            yield from _walk_markdown(store, inner.oid, f"{folder}/{name}")
         elif name.endswith(".md") and name.lower() != "readme.md" and inner.mode in (FILE, EXECUTABLE):
             yield f"{folder}/{name}", store.get(inner.oid).decode("utf-8", "replace")
 
 
-def _lesson(taught: Teaching, name: str) -> Lesson | None:
+def _find_lesson(taught: LessonCatalog, name: str) -> Lesson | None:
     return next((one for one in taught.lessons if one.slug == name.removesuffix(".md")), None)
 
 
-def _meant(taught: Teaching, name: str) -> list[Lesson]:
+def _lessons_named(taught: LessonCatalog, name: str) -> list[Lesson]:
     """The lesson of that name, or all those that the memo of that id teaches."""
-    named = _lesson(taught, name)
+    named = _find_lesson(taught, name)
     found = [named] if named else [one for one in taught.lessons if name in {m.memo_id for m in one.mentions}]
     if not found:
         raise NotFound(
@@ -208,25 +208,27 @@ def _meant(taught: Teaching, name: str) -> list[Lesson]:
     return found
 
 
-def _words(changes: Sequence[Knowledge], before: Sequence[Knowledge]) -> list[str]:
+def _describe_changes(changes: Sequence[Knowledge], before: Sequence[Knowledge]) -> list[str]:
     """What changed in the standing of lessons; new evidence alone is not told."""
     was = {one.slug: one.state for one in before}
-    verbs = {State.KNOWN: "known to all", State.CONTESTED: "contested", State.REJECTED: "rejected"}
+    verbs = {LessonState.KNOWN: "known to all", LessonState.CONTESTED: "contested", LessonState.REJECTED: "rejected"}
     return [f"“{one.lesson}” is {verbs[one.state]}" for one in changes if was.get(one.slug) is not one.state]
 
 
-def _draft(ledger: Ledger, known: Sequence[Knowledge], changes: Sequence[Knowledge], message: str) -> Draft | None:
+def _lesson_change(
+    ledger: LedgerSnapshot, known: Sequence[Knowledge], changes: Sequence[Knowledge], message: str
+) -> LedgerChange | None:
     if not changes:
         return None
     after = {one.slug: one for one in known} | {one.slug: one for one in changes}
-    page = with_lessons(ledger.text(PORTFOLIO), sorted(after.values(), key=lambda one: one.slug))
-    files: dict[str, bytes | None] = {one.path: render_knowledge(_clean(one)).encode() for one in changes}
-    if page != ledger.text(PORTFOLIO):
-        files[PORTFOLIO] = page.encode()
+    page = with_lessons(ledger.text(PORTFOLIO_PATH), sorted(after.values(), key=lambda one: one.slug))
+    files: dict[str, bytes | None] = {one.path: render_knowledge(_redacted(one)).encode() for one in changes}
+    if page != ledger.text(PORTFOLIO_PATH):
+        files[PORTFOLIO_PATH] = page.encode()
     first, *rest = message.split("; ")
     subject = first if len(first) <= 90 else first[:89] + "…"
-    return Draft(files=files, message="\n\n".join([subject, "\n".join(rest)]) if rest else subject)
+    return LedgerChange(files=files, message="\n\n".join([subject, "\n".join(rest)]) if rest else subject)
 
 
-def _clean(one: Knowledge) -> Knowledge:
+def _redacted(one: Knowledge) -> Knowledge:
     return replace(one, lesson=redact(one.lesson).text)

@@ -14,25 +14,25 @@ from dataclasses import dataclass, field, replace
 
 from handoff.briefing import Add, apply, parse
 from handoff.errors import ProposalUnreadable
-from handoff.facts import Dropped
-from handoff.proposal import counts, read_page, remarks, render_page, said
-from handoff.review import Proposal, Wording, review
+from handoff.facts import DroppedChange
+from handoff.proposal import describe_counts, describe_delta, read_page, remarks, render_page
+from handoff.review import BriefingProposal, Reword, review
 from handoff.tiers import Tier, path_of
 from orchestrator.core.errors import NotFound, OrchestratorError
 from orchestrator.core.ports.agent import Project
 from orchestrator.ledger import session_logs
-from orchestrator.ledger.publish import Draft, land
-from orchestrator.ledger.result_report import utc
-from orchestrator.ledger.snapshot import Ledger, Reader
-from orchestrator.ledger.transport import Bus
+from orchestrator.ledger.publish import LedgerChange, commit_change
+from orchestrator.ledger.result_report import format_utc
+from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
+from orchestrator.ledger.transport import Transport
 from orchestrator.workflow.journal.review_cursor import (
-    TRAILER,
-    Position,
+    REVIEWED_TRAILER,
+    ReviewCursor,
+    projects_with_log,
     proposal_path,
-    reviewable,
-    unread,
-    with_mark,
-    without_mark,
+    unread_entries,
+    with_cursor,
+    without_cursor,
 )
 from sync.remote import Oid
 
@@ -42,14 +42,14 @@ class BadProposal(OrchestratorError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reviewed:
+class ReviewResult:
     """What one review made of one project's log. `briefing` is the text with the changes in it."""
 
     project: str
     entries: tuple[str, ...]
-    proposal: Proposal
+    proposal: BriefingProposal
     briefing: str
-    awaits: bool
+    needs_acceptance: bool
     """Whether a person must accept it (`review.approve` in fleet.toml)."""
     commit: Oid | None = None
 
@@ -59,44 +59,46 @@ class Reviewed:
         if not self.entries:
             return f"{self.project}: no new entry"
         read = f"{len(self.entries)} {'entry' if len(self.entries) == 1 else 'entries'}"
-        wait = "; it waits for you in " + proposal_path(self.project) if self.awaits else ""
-        return f"{self.project}: {read} read, {counts(self.proposal)}{wait}"
+        wait = "; it waits for you in " + proposal_path(self.project) if self.needs_acceptance else ""
+        return f"{self.project}: {read} read, {describe_counts(self.proposal)}{wait}"
 
     @property
     def lines(self) -> list[str]:
         """Every change and every remark, one line each."""
-        return [said(delta) for delta in self.proposal.deltas] + list(remarks(self.proposal))
+        return [describe_delta(delta) for delta in self.proposal.deltas] + list(remarks(self.proposal))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reviews:
     """Reviews the logs of one ledger. `paths` lists a project's files, or nothing where they are not at hand."""
 
-    bus: Bus
-    reader: Reader
+    bus: Transport
+    reader: SnapshotReader
     paths: Callable[[Project], Collection[str]] = lambda _: ()
-    wording: Wording | None = None
+    wording: Reword | None = None
     remembered: dict[str, str] = field(default_factory=dict)
     """The model's words, so that a lost race does not ask for them again."""
 
-    def run(self, project: str = "", *, dry_run: bool = False) -> list[Reviewed]:
+    def run(self, project: str = "", *, dry_run: bool = False) -> list[ReviewResult]:
         """Reviews one project or all, and lands what comes of it in one commit. Raises NotFound and SyncError."""
-        made: list[Reviewed] = []
+        made: list[ReviewResult] = []
 
-        def draft(ledger: Ledger) -> Draft | None:
-            made[:] = [self._reviewed(ledger, name) for name in _chosen(ledger, project)]
+        def draft(ledger: LedgerSnapshot) -> LedgerChange | None:
+            made[:] = [self._reviewed(ledger, name) for name in _projects_to_review(ledger, project)]
             fresh = [one for one in made if one.entries]
             files = {path: data for one in fresh for path, data in self._files(ledger, one).items()}
-            return Draft(files=files, message=_message(fresh, ledger.tip)) if fresh and not dry_run else None
+            return (
+                LedgerChange(files=files, message=_commit_message(fresh, ledger.tip)) if fresh and not dry_run else None
+            )
 
-        commit = land(self.bus, self.reader, draft)
+        commit = commit_change(self.bus, self.reader, draft)
         return [replace(one, commit=commit if one.entries else None) for one in made]
 
-    def settle(self, project: str, *, accept: bool) -> Reviewed:
+    def settle(self, project: str, *, accept: bool) -> ReviewResult:
         """Takes what is ticked in a project's proposal, or nothing of it. Raises NotFound and BadProposal."""
-        made: list[Reviewed] = []
+        made: list[ReviewResult] = []
 
-        def draft(ledger: Ledger) -> Draft:
+        def draft(ledger: LedgerSnapshot) -> LedgerChange:
             path, target = proposal_path(project), path_of(Tier.BRIEFING, project)
             text = ledger.text(path)
             if not text:
@@ -108,38 +110,42 @@ class Reviews:
             if not page.upto:
                 raise BadProposal(f"{path}: the line “shiftbook: proposal up to …” is gone; run the review again")
             wanted = page.wanted if accept else ()
-            proposal = replace(NOTHING, deltas=wanted)
-            one = Reviewed(
+            proposal = replace(EMPTY_PROPOSAL, deltas=wanted)
+            one = ReviewResult(
                 project=project,
                 entries=tuple(dict.fromkeys(cite for delta in wanted for cite in delta.cites)),
                 proposal=proposal,
-                briefing=apply(without_mark(ledger.text(target)), wanted),
-                awaits=False,
+                briefing=apply(without_cursor(ledger.text(target)), wanted),
+                needs_acceptance=False,
             )
             made[:] = [one]
-            mark = Position(at=page.upto, when=utc(self.bus.now()), entries=len(one.entries), changes=len(wanted))
-            files = {target: with_mark(one.briefing, mark).encode(), path: None}
-            return Draft(files=files, message=_message([one], mark.at))
+            mark = ReviewCursor(
+                at=page.upto, when=format_utc(self.bus.now()), entries=len(one.entries), changes=len(wanted)
+            )
+            files = {target: with_cursor(one.briefing, mark).encode(), path: None}
+            return LedgerChange(files=files, message=_commit_message([one], mark.at))
 
-        commit = land(self.bus, self.reader, draft)
+        commit = commit_change(self.bus, self.reader, draft)
         return replace(made[0], commit=commit)
 
-    def _reviewed(self, ledger: Ledger, name: str) -> Reviewed:
-        fresh = unread(ledger, name)
-        text = without_mark(ledger.text(path_of(Tier.BRIEFING, name))) or f"# Briefing: {name}\n"
+    def _reviewed(self, ledger: LedgerSnapshot, name: str) -> ReviewResult:
+        fresh = unread_entries(ledger, name)
+        text = without_cursor(ledger.text(path_of(Tier.BRIEFING, name))) or f"# Briefing: {name}\n"
         if not fresh:
-            return Reviewed(project=name, entries=(), proposal=NOTHING, briefing=text, awaits=False)
+            return ReviewResult(
+                project=name, entries=(), proposal=EMPTY_PROPOSAL, briefing=text, needs_acceptance=False
+            )
         project = ledger.charter.project(name) if name in ledger.charter.projects else None
         known = self.paths(project) if project else ()
         asks = self._words if self.wording is not None and ledger.charter.review.words == "model" else None
         proposal = review(fresh, text, known_paths=known, wording=asks)
-        proposal = _without_old_news(ledger, name, text, proposal)
-        return Reviewed(
+        proposal = _drop_outdated(ledger, name, text, proposal)
+        return ReviewResult(
             project=name,
             entries=tuple(entry.entry_id for entry in fresh),
             proposal=proposal,
             briefing=apply(text, proposal.deltas),
-            awaits=ledger.charter.review.approve and bool(proposal.deltas),
+            needs_acceptance=ledger.charter.review.approve and bool(proposal.deltas),
         )
 
     def _words(self, text: str) -> str:
@@ -147,17 +153,17 @@ class Reviews:
             self.remembered[text] = self.wording(text)
         return self.remembered[text]
 
-    def _files(self, ledger: Ledger, one: Reviewed) -> Mapping[str, bytes | None]:
+    def _files(self, ledger: LedgerSnapshot, one: ReviewResult) -> Mapping[str, bytes | None]:
         """What the review writes: the briefing, or a proposal that keeps the ticks of the one it replaces."""
         path = proposal_path(one.project)
-        if not one.awaits:
-            mark = Position(
+        if not one.needs_acceptance:
+            mark = ReviewCursor(
                 at=ledger.tip,
-                when=utc(self.bus.now()),
+                when=format_utc(self.bus.now()),
                 entries=len(one.entries),
                 changes=len(one.proposal.deltas),
             )
-            return {path_of(Tier.BRIEFING, one.project): with_mark(one.briefing, mark).encode(), path: None}
+            return {path_of(Tier.BRIEFING, one.project): with_cursor(one.briefing, mark).encode(), path: None}
         try:
             before = read_page(ledger.text(path))
         except ProposalUnreadable:
@@ -168,19 +174,19 @@ class Reviews:
         return {path: page.encode()}
 
 
-NOTHING = Proposal(
+EMPTY_PROPOSAL = BriefingProposal(
     deltas=(), repeated_blockers=(), reversed_decisions=(), untaken_steps=(), stale=(), dropped_with_reason=()
 )
 
 
-def _chosen(ledger: Ledger, project: str) -> list[str]:
-    known = reviewable(ledger)
+def _projects_to_review(ledger: LedgerSnapshot, project: str) -> list[str]:
+    known = projects_with_log(ledger)
     if project and project not in known:
         raise NotFound(f"{project} has no log to review; logs are there for {', '.join(known) or 'no project yet'}")
     return [project] if project else known
 
 
-def _without_old_news(ledger: Ledger, project: str, briefing: str, proposal: Proposal) -> Proposal:
+def _drop_outdated(ledger: LedgerSnapshot, project: str, briefing: str, proposal: BriefingProposal) -> BriefingProposal:
     """Drops changes whose entries came in late and are older than what the item rests on already."""
     when = {entry.entry_id: entry.when for _, entry in session_logs.entries(ledger.store, ledger.tree, project)}
     cited = {item.item_id: item.cites for item in parse(briefing) if item.item_id}
@@ -195,16 +201,16 @@ def _without_old_news(ledger: Ledger, project: str, briefing: str, proposal: Pro
             kept.append(delta)
         else:
             words = delta.was if not hasattr(delta, "text") else delta.text
-            old.append(Dropped(text=words, cites=delta.cites, reason=f"an entry of {rests_on} says otherwise"))
+            old.append(DroppedChange(text=words, cites=delta.cites, reason=f"an entry of {rests_on} says otherwise"))
     return replace(proposal, deltas=tuple(kept), dropped_with_reason=(*proposal.dropped_with_reason, *old))
 
 
-def _last_log_commit(ledger: Ledger, project: str) -> Oid:
+def _last_log_commit(ledger: LedgerSnapshot, project: str) -> Oid:
     path = path_of(Tier.LOG, project)
     return next(iter(ledger.store.history(ledger.tip, path)), ledger.tip)
 
 
-def _message(fresh: Sequence[Reviewed], upto: Oid) -> str:
+def _commit_message(fresh: Sequence[ReviewResult], upto: Oid) -> str:
     """Which entries were read, what was changed, and what a person should look at."""
     ids = list(dict.fromkeys(entry for one in fresh for entry in one.entries))
     names = " and ".join(one.project for one in fresh)
@@ -213,5 +219,9 @@ def _message(fresh: Sequence[Reviewed], upto: Oid) -> str:
     blocks += ["\n".join([one.says, *(f"- {line}" for line in one.lines)]) for one in fresh]
     sources = textwrap.wrap(f"Sources: {', '.join(ids)}", 100, break_long_words=False, break_on_hyphens=False)
     return "\n\n".join(
-        [*blocks, "\n".join(sources), "\n".join(f"{TRAILER} {one.project} {upto}" for one in fresh if not one.awaits)]
+        [
+            *blocks,
+            "\n".join(sources),
+            "\n".join(f"{REVIEWED_TRAILER} {one.project} {upto}" for one in fresh if not one.needs_acceptance),
+        ]
     ).rstrip()

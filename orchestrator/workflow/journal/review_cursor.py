@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from handoff.entry import Entry
 from handoff.tiers import Tier, path_of
 from orchestrator.ledger import session_logs
-from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from sync.errors import ObjectMissing
 from sync.objects import read_commit
 from sync.remote import Oid
 
-TRAILER = "Reviewed:"
+REVIEWED_TRAILER = "Reviewed:"
 """The line of a review's commit message from which a mark that was deleted is found again."""
 
-_MARK = re.compile(
+_CURSOR_MARK = re.compile(
     r"<!-- shiftbook: reviewed (?P<at>[0-9a-f]{40}); (?P<when>[^;]*Z); "
     r"(?P<entries>\d+) read, (?P<changes>\d+) changes -->(?:\r?\n)*"
 )
@@ -28,7 +28,7 @@ _TITLE = re.compile(r"\A\ufeff?(?:[ \t]*\r?\n)*#[ \t][^\n]*\n(?:\r?\n)*")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Position:
+class ReviewCursor:
     """Where a review stopped: the ledger's commit that it had read, when, how much, and what came of it."""
 
     at: Oid
@@ -37,24 +37,24 @@ class Position:
     changes: int
 
 
-def position(ledger: Ledger, project: str) -> Position | None:
+def review_cursor(ledger: LedgerSnapshot, project: str) -> ReviewCursor | None:
     """Where the last review of a project stopped; None before the first."""
     path = path_of(Tier.BRIEFING, project)
-    found = _MARK.search(ledger.text(path))
+    found = _CURSOR_MARK.search(ledger.text(path))
     if found:
-        return Position(
+        return ReviewCursor(
             at=found["at"], when=found["when"], entries=int(found["entries"]), changes=int(found["changes"])
         )
     for oid in ledger.store.history(ledger.tip, path):
         message = read_commit(ledger.store.get(oid)).message
-        if told := re.search(rf"^{TRAILER} {re.escape(project)} ([0-9a-f]{{40}})$", message, re.MULTILINE):
-            return Position(at=told[1], when="", entries=0, changes=0)
+        if told := re.search(rf"^{REVIEWED_TRAILER} {re.escape(project)} ([0-9a-f]{{40}})$", message, re.MULTILINE):
+            return ReviewCursor(at=told[1], when="", entries=0, changes=0)
     return None
 
 
-def unread(ledger: Ledger, project: str) -> list[Entry]:
+def unread_entries(ledger: LedgerSnapshot, project: str) -> list[Entry]:
     """The entries that no review of this project has read, oldest first."""
-    last = position(ledger, project)
+    last = review_cursor(ledger, project)
     known: set[str] = set()
     if last is not None:
         try:
@@ -71,17 +71,17 @@ def unread(ledger: Ledger, project: str) -> list[Entry]:
     return list(found.values())
 
 
-def reviewable(ledger: Ledger) -> list[str]:
+def projects_with_log(ledger: LedgerSnapshot) -> list[str]:
     """The projects that have a log."""
     return sorted({file.project for file in session_logs.files(ledger.store, ledger.tree)} - {""})
 
 
-def without_mark(text: str) -> str:
+def without_cursor(text: str) -> str:
     """A briefing without the review's mark."""
-    return _MARK.sub("", text)
+    return _CURSOR_MARK.sub("", text)
 
 
-def with_mark(text: str, mark: Position) -> str:
+def with_cursor(text: str, mark: ReviewCursor) -> str:
     """A briefing with the mark below its title, where people seldom edit and a renderer hides it."""
     line_break = "\r\n" if "\r\n" in text else "\n"
     words = (

@@ -25,54 +25,54 @@ from missions import frontmatter
 from missions.mission import Status
 from orchestrator.core import cron
 from orchestrator.ledger.config.fleet_toml import ReviewPart
-from orchestrator.ledger.publish import Draft
-from orchestrator.ledger.result_report import utc
-from orchestrator.ledger.snapshot import MISSIONS, Ledger
+from orchestrator.ledger.publish import LedgerChange
+from orchestrator.ledger.result_report import format_utc
+from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot
 from orchestrator.policy.authorization import REVIEW
-from orchestrator.workflow.journal.review_cursor import reviewable, unread
+from orchestrator.workflow.journal.review_cursor import projects_with_log, unread_entries
 
 if TYPE_CHECKING:
     from apscheduler.triggers.cron import CronTrigger
 
-STANDS = frozenset({Status.QUEUED, Status.RUNNING, Status.FAILED})
+PENDING_STATUSES = frozenset({Status.QUEUED, Status.RUNNING, Status.FAILED})
 """A review in one of these states is still to come: another one need not be filed."""
 
 
-def mission_name(due: datetime) -> str:
+def review_mission_name(due: datetime) -> str:
     """The name of the review that is due then."""
     return f"review-{due.astimezone(UTC):%Y-%m-%d-%H%M}"
 
 
-def missing(ledger: Ledger, due: datetime) -> bool:
+def review_missing(ledger: LedgerSnapshot, due: datetime) -> bool:
     """Whether the review that was due then was never filed, although there was something to read."""
-    if due_since(ledger, due) is None or any(
-        filed.mission.task == REVIEW and filed.mission.status in STANDS for filed in ledger.open.values()
+    if oldest_unread(ledger, due) is None or any(
+        filed.mission.task == REVIEW and filed.mission.status in PENDING_STATUSES for filed in ledger.open.values()
     ):
         return False
-    name = mission_name(due)
+    name = review_mission_name(due)
     known = name in ledger.open or any(bad.name == name for bad in ledger.quarantined)
     return not known and name not in ledger.claims and ledger.archived(name) is None
 
 
-def due_since(ledger: Ledger, due: datetime) -> str | None:
+def oldest_unread(ledger: LedgerSnapshot, due: datetime) -> str | None:
     """The oldest entry's time among those that the review due then should have read; None when there is none."""
-    waiting = [entry.when for name in reviewable(ledger) for entry in unread(ledger, name)]
-    return min((when for when in waiting if when <= utc(due.astimezone(UTC))), default=None)
+    waiting = [entry.when for name in projects_with_log(ledger) for entry in unread_entries(ledger, name)]
+    return min((when for when in waiting if when <= format_utc(due.astimezone(UTC))), default=None)
 
 
-def mission(ledger: Ledger, due: datetime) -> Draft | None:
+def review_mission(ledger: LedgerSnapshot, due: datetime) -> LedgerChange | None:
     """The mission as it is filed; None if somebody has filed it meanwhile."""
-    if not missing(ledger, due):
+    if not review_missing(ledger, due):
         return None
-    name = mission_name(due)
+    name = review_mission_name(due)
     title = frontmatter.print_scalar(f"Review of the session logs, due {due.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
     line = f'fleet.toml asks for it: `review.cron = "{ledger.charter.review.cron}"`.'
     text = f"---\ntask: {REVIEW}\ntitle: {title}\n---\n{line} It reads the new entries and keeps the briefings true.\n"
-    return Draft(files={f"{MISSIONS}/{name}.md": text.encode()}, message=f"Mission: {name}")
+    return LedgerChange(files={f"{MISSIONS}/{name}.md": text.encode()}, message=f"Mission: {name}")
 
 
 @dataclass(kw_only=True)
-class Schedule:
+class ReviewSchedule:
     """The fleet's cron line, followed as it changes. `wake` is called from a thread when it comes due."""
 
     wake: Callable[[], None]

@@ -8,25 +8,31 @@ from datetime import UTC, datetime, timedelta
 
 from missions.mission import Status
 from orchestrator.core import cron
-from orchestrator.ledger.result_report import utc
-from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.result_report import format_utc
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.policy.authorization import REVIEW
-from orchestrator.workflow.journal.review_cursor import Position, position, proposal_path, reviewable, unread
+from orchestrator.workflow.journal.review_cursor import (
+    ReviewCursor,
+    projects_with_log,
+    proposal_path,
+    review_cursor,
+    unread_entries,
+)
 
-GRACE = timedelta(hours=1)
+LATE_AFTER = timedelta(hours=1)
 """How long after its time a review may still be on its way."""
-UNSCHEDULED = timedelta(days=7)
+MAX_UNREAD_AGE = timedelta(days=7)
 """How long entries may wait where no schedule is set."""
-MANY = 10
+MIN_ENTRIES_FOR_CHANGES = 10
 """Entries from which a review that changed nothing is worth a look."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class ReviewStatus:
     """One project's reviews. `trouble` is empty when nothing needs anybody."""
 
     project: str
-    last: Position | None
+    last: ReviewCursor | None
     waiting: int
     """Entries that no review has read."""
     proposed: bool
@@ -43,12 +49,12 @@ class Standing:
         return f"{read}; {self.waiting or 'no'} new {'entry' if self.waiting == 1 else 'entries'}"
 
 
-def standings(ledger: Ledger, now: datetime) -> list[Standing]:
+def review_statuses(ledger: LedgerSnapshot, now: datetime) -> list[ReviewStatus]:
     """Every project that has a log."""
-    return [_standing(ledger, name, now) for name in reviewable(ledger)]
+    return [_review_status(ledger, name, now) for name in projects_with_log(ledger)]
 
 
-def failed(ledger: Ledger) -> Iterator[str]:
+def failed_reviews(ledger: LedgerSnapshot) -> Iterator[str]:
     """Reviews that did not come to an end."""
     for name, filed in sorted(ledger.open.items()):
         if filed.mission.task == REVIEW and filed.mission.status in {Status.FAILED, Status.DEAD}:
@@ -58,41 +64,41 @@ def failed(ledger: Ledger) -> Iterator[str]:
             yield f"{bad.name} cannot be read: {bad.reason}"
 
 
-def troubles(ledger: Ledger, now: datetime) -> list[str]:
+def review_problems(ledger: LedgerSnapshot, now: datetime) -> list[str]:
     """Everything about the reviews that a person should know."""
-    late = [f"{one.project}: {one.trouble}" for one in standings(ledger, now) if one.trouble]
-    return [*failed(ledger), *late]
+    late = [f"{one.project}: {one.trouble}" for one in review_statuses(ledger, now) if one.trouble]
+    return [*failed_reviews(ledger), *late]
 
 
-def _standing(ledger: Ledger, name: str, now: datetime) -> Standing:
-    last, waiting = position(ledger, name), unread(ledger, name)
+def _review_status(ledger: LedgerSnapshot, name: str, now: datetime) -> ReviewStatus:
+    last, waiting = review_cursor(ledger, name), unread_entries(ledger, name)
     proposed = ledger.read(proposal_path(name)) is not None
     if proposed:
         trouble = f"a review waits for you in {proposal_path(name)}: `shiftbook review accept --project {name}`"
     else:
-        trouble = _late(ledger, [entry.when for entry in waiting], now) or _empty(last)
-    return Standing(project=name, last=last, waiting=len(waiting), proposed=proposed, trouble=trouble)
+        trouble = _late_reason(ledger, [entry.when for entry in waiting], now) or _empty_reason(last)
+    return ReviewStatus(project=name, last=last, waiting=len(waiting), proposed=proposed, trouble=trouble)
 
 
-def _late(ledger: Ledger, waiting: list[str], now: datetime) -> str:
+def _late_reason(ledger: LedgerSnapshot, waiting: list[str], now: datetime) -> str:
     part = ledger.charter.review
     if not part.cron:
-        old = [when for when in waiting if when and when < utc(now - UNSCHEDULED)]
+        old = [when for when in waiting if when and when < format_utc(now - MAX_UNREAD_AGE)]
         if not old:
             return ""
-        return f"{_entries(len(old))} older than a week unread, and no `review.cron` is set in fleet.toml"
+        return f"{_format_entries(len(old))} older than a week unread, and no `review.cron` is set in fleet.toml"
     due = cron.last_due(cron.trigger(part.cron, part.timezone), now)
-    missed = [when for when in waiting if due is not None and when <= utc(due.astimezone(UTC))]
-    if due is None or not missed or now < due + GRACE:
+    missed = [when for when in waiting if due is not None and when <= format_utc(due.astimezone(UTC))]
+    if due is None or not missed or now < due + LATE_AFTER:
         return ""
-    return f"the review of {due.astimezone(UTC):%Y-%m-%d %H:%M} UTC is late, {_entries(len(missed))} unread"
+    return f"the review of {due.astimezone(UTC):%Y-%m-%d %H:%M} UTC is late, {_format_entries(len(missed))} unread"
 
 
-def _empty(last: Position | None) -> str:
-    if last is None or last.changes or last.entries < MANY:
+def _empty_reason(last: ReviewCursor | None) -> str:
+    if last is None or last.changes or last.entries < MIN_ENTRIES_FOR_CHANGES:
         return ""
-    return f"the last review read {_entries(last.entries)} and changed nothing"
+    return f"the last review read {_format_entries(last.entries)} and changed nothing"
 
 
-def _entries(count: int) -> str:
+def _format_entries(count: int) -> str:
     return f"{count} {'entry' if count == 1 else 'entries'}"

@@ -17,11 +17,11 @@ from handoff import recall
 from handoff.entry import Entry
 from orchestrator.core.errors import WrongSetting
 from orchestrator.ledger import session_logs
-from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.snapshot import LedgerSnapshot
 
-VERSION = "1"
+SCHEMA_VERSION = "1"
 """Of the tables. A file of another version is made again."""
-LINES = 6
+MAX_RECALLED_ENTRIES = 6
 """Matches that a fresh instance is given for its task."""
 
 _TABLES = """
@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS place (entry_id TEXT, path TEXT, project TEXT, digest
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class SearchHit:
     """A part of an entry that answers a query, and where the entry stands. Neighbours of a match have `neighbour`."""
 
     entry_id: str
@@ -47,32 +47,32 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recollection:
+class SearchIndex:
     """The index at `path`, of the ledger that is called `of`."""
 
     path: Path
     of: str
 
     def search(
-        self, ledger: Ledger, query: str, *, projects: Sequence[str] | None = None, limit: int = 5
-    ) -> list[Found]:
+        self, ledger: LedgerSnapshot, query: str, *, projects: Sequence[str] | None = None, limit: int = 5
+    ) -> list[SearchHit]:
         """The best matches in the logs of these projects ("" is the fleet's own log), or of all, with neighbours."""
         with self._current(ledger) as conn:
             roof = limit if projects is None else recall.MAX_MATCHES
-            return list(_within(_found(conn, recall.search(conn, query, roof)), projects, limit))
+            return list(_limit_hits(_hits_with_place(conn, recall.search(conn, query, roof)), projects, limit))
 
-    def lines(self, ledger: Ledger, project: str, task: str) -> list[tuple[str, str]]:
+    def lines(self, ledger: LedgerSnapshot, project: str, task: str) -> list[tuple[str, str]]:
         """What earlier sessions of the project, or of the fleet, said that bears on a task: (entry id, text).
 
         Nothing where the index cannot be used: a mission must not fail for want of a memory of others.
         """
         try:
-            found = self.search(ledger, task, projects=("", project), limit=LINES)
+            found = self.search(ledger, task, projects=("", project), limit=MAX_RECALLED_ENTRIES)
         except (WrongSetting, sqlite3.Error):
             return []
         return [(one.entry_id, f"{one.when[:10]} · {one.heading}\n{one.text}".strip(" ·")) for one in found]
 
-    def _current(self, ledger: Ledger) -> closing[sqlite3.Connection]:
+    def _current(self, ledger: LedgerSnapshot) -> closing[sqlite3.Connection]:
         """The index as the logs are now. A file that is no database is thrown away. Raises WrongSetting."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ class Recollection:
         except (sqlite3.OperationalError, OSError) as error:
             raise WrongSetting("SHIFTBOOK_HOME", f"the index {self.path} cannot be used: {error}") from error
 
-    def _updated(self, ledger: Ledger) -> sqlite3.Connection:
+    def _updated(self, ledger: LedgerSnapshot) -> sqlite3.Connection:
         conn = self._open()
         try:
             self._update(conn, ledger)
@@ -99,7 +99,7 @@ class Recollection:
         """A connection in which we say where a transaction begins and ends."""
         return sqlite3.connect(self.path, timeout=30, isolation_level=None)
 
-    def _update(self, conn: sqlite3.Connection, ledger: Ledger) -> None:
+    def _update(self, conn: sqlite3.Connection, ledger: LedgerSnapshot) -> None:
         files = session_logs.files(ledger.store, ledger.tree)
         conn.execute("BEGIN IMMEDIATE")
         try:
@@ -107,7 +107,7 @@ class Recollection:
                 conn.execute(statement)
             made = conn.execute("SELECT what FROM made").fetchall()
             known = dict(conn.execute("SELECT path, oid FROM source").fetchall())
-            if made != [(self._name(),)] or not _added(conn, ledger, files, known):
+            if made != [(self._name(),)] or not _index_files(conn, ledger, files, known):
                 self._rebuild(conn, ledger, files)
             conn.execute("COMMIT")
         except BaseException:
@@ -115,19 +115,19 @@ class Recollection:
                 conn.execute("ROLLBACK")
             raise
 
-    def _rebuild(self, conn: sqlite3.Connection, ledger: Ledger, files: Sequence[session_logs.LogFile]) -> None:
+    def _rebuild(self, conn: sqlite3.Connection, ledger: LedgerSnapshot, files: Sequence[session_logs.LogFile]) -> None:
         for table in ("made", "source", "place"):
             conn.execute(f"DELETE FROM {table}")  # noqa: S608  # three words of ours
         recall.rebuild(conn, [])
-        _added(conn, ledger, files, {})
+        _index_files(conn, ledger, files, {})
         conn.execute("INSERT INTO made VALUES (?)", (self._name(),))
 
     def _name(self) -> str:
-        return f"{VERSION} {self.of}"
+        return f"{SCHEMA_VERSION} {self.of}"
 
 
-def _added(
-    conn: sqlite3.Connection, ledger: Ledger, files: Sequence[session_logs.LogFile], known: dict[str, str]
+def _index_files(
+    conn: sqlite3.Connection, ledger: LedgerSnapshot, files: Sequence[session_logs.LogFile], known: dict[str, str]
 ) -> bool:
     """Takes in the files that changed; False when they changed what was taken in before."""
     changed = [file for file in files if known.get(file.path) != file.oid]
@@ -155,16 +155,16 @@ def _digest(entry: Entry) -> str:
     return hashlib.blake2b(words, digest_size=8).hexdigest()
 
 
-def _found(conn: sqlite3.Connection, hits: Sequence[recall.Hit]) -> Iterator[Found]:
+def _hits_with_place(conn: sqlite3.Connection, hits: Sequence[recall.Hit]) -> Iterator[SearchHit]:
     for hit in hits:
         place = conn.execute("SELECT project, path FROM place WHERE entry_id = ?", (hit.entry_id,)).fetchone()
         project, path = place or ("", "")
-        yield Found(**vars(hit), project=project, path=path)
+        yield SearchHit(**vars(hit), project=project, path=path)
 
 
-def _within(found: Iterator[Found], projects: Sequence[str] | None, limit: int) -> Iterator[Found]:
+def _limit_hits(found: Iterator[SearchHit], projects: Sequence[str] | None, limit: int) -> Iterator[SearchHit]:
     """Matches of the wanted logs, each with those of its neighbours that stand in the same project's log."""
-    match: Found | None = None
+    match: SearchHit | None = None
     taken = 0
     for one in found:
         if not one.neighbour:

@@ -19,13 +19,13 @@ from handoff.entry import Entry
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.config import fleet_toml
 from orchestrator.ledger.session_logs import LogFile
-from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.policy.authorization import Trust
 from sync.objects import Commit, find, read_commit
-from sync.remote import Oid, Store
+from sync.remote import ObjectStore, Oid
 
-TRAILER = "Alters-Log:"
-FIRST_LOOK = 2000
+ALTERS_LOG_TRAILER = "Alters-Log:"
+MAX_FIRST_COMMITS = 2000
 """Commits that a machine which has never looked goes back: others have told of what was altered before."""
 
 
@@ -49,26 +49,28 @@ class Alteration:
     @property
     def remedy(self) -> str:
         """What a person may do."""
-        return (
-            f"`git show {self.before[:10]}` has it as it was: put it back, or own up with `{TRAILER} {self.entry_id}`"
-        )
+        before = f"`git show {self.before[:10]}` has it as it was"
+        return f"{before}: put it back, or own up with `{ALTERS_LOG_TRAILER} {self.entry_id}`"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Custody:
+class TamperCheck:
     """Watches the logs of the ledger that is called `of`; `path` is its memory."""
 
     path: Path
     of: str
 
-    def look(self, ledger: Ledger, trust: Trust) -> list[Alteration]:
+    def look(self, ledger: LedgerSnapshot, trust: Trust) -> list[Alteration]:
         """What was changed and is not yet put right. Costs nothing while the branch stands still."""
         tip, known = self._recall()
         if tip == ledger.tip:
             return known
-        every = [*_altered(ledger, trust, since=tip), *known]  # the oldest comes last and counts: it had the true words
+        every = [
+            *_find_alterations(ledger, trust, since=tip),
+            *known,
+        ]  # the oldest comes last and counts: it had the true words
         found = {(one.entry_id, one.project): one for one in every}
-        there = _words_there(ledger, {project for _, project in found}) if found else set()
+        there = _present_digests(ledger, {project for _, project in found}) if found else set()
         open_ = [one for one in found.values() if (one.project, one.digest) not in there]
         self._remember(ledger.tip, open_)
         return open_
@@ -89,11 +91,11 @@ class Custody:
         new.replace(self.path)
 
 
-def _altered(ledger: Ledger, trust: Trust, *, since: Oid | None) -> Iterator[Alteration]:
+def _find_alterations(ledger: LedgerSnapshot, trust: Trust, *, since: Oid | None) -> Iterator[Alteration]:
     """What the commits that came after `since` changed, the newest first."""
     store, waiting, seen = ledger.store, [ledger.tip], {since}
-    files = _Files(store)
-    while waiting and (since is not None or len(seen) <= FIRST_LOOK):
+    files = _LogFiles(store)
+    while waiting and (since is not None or len(seen) <= MAX_FIRST_COMMITS):
         oid = waiting.pop()
         if oid in seen:
             continue
@@ -101,13 +103,13 @@ def _altered(ledger: Ledger, trust: Trust, *, since: Oid | None) -> Iterator[Alt
         if since is not None and store.descends(since, oid):
             continue
         commit = read_commit(store.get(oid))
-        owned = _owned(ledger, trust, oid, commit)
+        owned = _acknowledged_entries(ledger, trust, oid, commit)
         for before in commit.parents:
             tree = read_commit(store.get(before)).tree
             if find(store, tree, fleet_toml.PATH) is None:
                 continue  # before this repository was a ledger
             waiting.append(before)
-            for entry_id, project, digest in _lost(store, files.of(tree), files.of(commit.tree)):
+            for entry_id, project, digest in _lost_entries(store, files.of(tree), files.of(commit.tree)):
                 if entry_id not in owned:
                     yield Alteration(
                         entry_id=entry_id,
@@ -119,9 +121,13 @@ def _altered(ledger: Ledger, trust: Trust, *, since: Oid | None) -> Iterator[Alt
                     )
 
 
-def _owned(ledger: Ledger, trust: Trust, oid: Oid, commit: Commit) -> frozenset[str]:
+def _acknowledged_entries(ledger: LedgerSnapshot, trust: Trust, oid: Oid, commit: Commit) -> frozenset[str]:
     """The entries whose change an admin's signed commit names."""
-    named = [line.removeprefix(TRAILER) for line in commit.message.splitlines() if line.startswith(TRAILER)]
+    named = [
+        line.removeprefix(ALTERS_LOG_TRAILER)
+        for line in commit.message.splitlines()
+        if line.startswith(ALTERS_LOG_TRAILER)
+    ]
     if not named:
         return frozenset()
     principal = trust.signer(ledger, oid)
@@ -132,12 +138,14 @@ def _owned(ledger: Ledger, trust: Trust, oid: Oid, commit: Commit) -> frozenset[
     )
 
 
-def _lost(store: Store, before: Mapping[str, LogFile], after: Mapping[str, LogFile]) -> Iterator[tuple[str, str, str]]:
+def _lost_entries(
+    store: ObjectStore, before: Mapping[str, LogFile], after: Mapping[str, LogFile]
+) -> Iterator[tuple[str, str, str]]:
     """Entries of the files that changed whose words are nowhere in the same log any more: id, project, digest."""
     changed = [file for path, file in before.items() if path not in after or after[path].oid != file.oid]
     for file in changed:
         now = after.get(file.path)
-        if now is not None and _appended(session_logs.text(store, file.oid), session_logs.text(store, now.oid)):
+        if now is not None and _only_appended(session_logs.text(store, file.oid), session_logs.text(store, now.oid)):
             continue
         own = [other for other in after.values() if other.project == file.project]
         kept = {
@@ -150,13 +158,13 @@ def _lost(store: Store, before: Mapping[str, LogFile], after: Mapping[str, LogFi
                 yield entry.entry_id, file.project, _digest(entry)
 
 
-def _appended(before: str, after: str) -> bool:
+def _only_appended(before: str, after: str) -> bool:
     """Whether plainly nothing but new entries were added; most commits are told by that without parsing a log."""
     added = after[len(before) :] if after.startswith(before) else ""
     return added.lstrip().startswith("## ") and (before.endswith("\n") or added.startswith(("\n", "\r\n")))
 
 
-def _words_there(ledger: Ledger, projects: set[str]) -> set[tuple[str, str]]:
+def _present_digests(ledger: LedgerSnapshot, projects: set[str]) -> set[tuple[str, str]]:
     pairs = session_logs.entries(ledger.store, ledger.tree)
     return {(file.project, _digest(entry)) for file, entry in pairs if file.project in projects}
 
@@ -166,10 +174,10 @@ def _digest(entry: Entry) -> str:
     return hashlib.blake2b(words, digest_size=8).hexdigest()
 
 
-class _Files:
+class _LogFiles:
     """The logs of each tree, looked up once."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._known: dict[Oid, dict[str, LogFile]] = {}
 

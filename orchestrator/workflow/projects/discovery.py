@@ -15,20 +15,22 @@ from pathlib import Path
 from missions.errors import BadName
 from missions.mission import NO_PROJECT, slug
 from orchestrator.core.errors import NotFound, WrongSetting
-from orchestrator.workflow.assignment.project_profile import place, repository
-from orchestrator.workflow.projects.test_command import command_of
+from orchestrator.workflow.assignment.project_profile import bare_address, repository_name
+from orchestrator.workflow.projects.test_command import find_test_command
 from sync.errors import GitError
 from sync.git import Git
 
-DEPTH = 4
-FOLDERS = 20_000
+MAX_DEPTH = 4
+MAX_FOLDERS = 20_000
 """Most folders that one search looks into."""
-SECONDS = 30.0
-LEFT_OUT = frozenset({"node_modules", "venv", "__pycache__", "site-packages", "vendor", "target", "dist", "build"})
+LS_REMOTE_TIMEOUT_SECONDS = 30.0
+SKIPPED_FOLDERS = frozenset(
+    {"node_modules", "venv", "__pycache__", "site-packages", "vendor", "target", "dist", "build"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Repository:
+class DiscoveredRepository:
     """A repository as it may become a project. `here` is where it lies on this machine, if it does.
 
     `local`: its address is a path, which other machines do not have.
@@ -47,23 +49,23 @@ class Repository:
         return self.url.startswith("/")
 
 
-def discover(folder: Path, *, depth: int = DEPTH) -> tuple[list[Repository], list[str]]:
+def discover(folder: Path, *, depth: int = MAX_DEPTH) -> tuple[list[DiscoveredRepository], list[str]]:
     """The repositories under a folder, by name, and in words what could not be read. Raises NotFound."""
     if not folder.is_dir():
         raise NotFound(f"{folder} is no folder")
-    found: dict[str, Repository] = {}
+    found: dict[str, DiscoveredRepository] = {}
     wrong: list[str] = []
-    for each in _repositories(folder.resolve(), depth):
+    for each in _find_repositories(folder.resolve(), depth):
         try:
-            made = of_folder(each)
+            made = repository_from_folder(each)
         except (GitError, WrongSetting) as error:
             wrong.append(f"{each}: {' '.join(str(error).split())[:200]}")
             continue
-        found.setdefault(place(made.url), made)  # two clones, or a work tree beside its clone, are one project
-    return sorted(_renamed(found).values(), key=lambda one: one.name), wrong
+        found.setdefault(bare_address(made.url), made)  # two clones, or a work tree beside its clone, are one project
+    return sorted(_with_unique_names(found).values(), key=lambda one: one.name), wrong
 
 
-def of_folder(folder: Path, *, name: str = "") -> Repository:
+def repository_from_folder(folder: Path, *, name: str = "") -> DiscoveredRepository:
     """A clone, or a bare repository, on this machine: by the address of its `origin`, else by its path.
 
     Raises GitError, and WrongSetting where it has no commit or no name can be made of it.
@@ -71,25 +73,27 @@ def of_folder(folder: Path, *, name: str = "") -> Repository:
     folder = folder.resolve()
     git = Git(folder)
     origin = without_secrets(git.text("config", "--get", "remote.origin.url", codes=(0, 1)))
-    url = _absolute(origin, folder) or str(folder)
-    branch = _branch(git)
-    return Repository(
-        name=project_name(name or repository(url)),
+    url = _absolute_url(origin, folder) or str(folder)
+    branch = _default_branch(git)
+    return DiscoveredRepository(
+        name=project_name(name or repository_name(url)),
         url=url,
         branch=branch,
-        test=command_of(folder),
+        test=find_test_command(folder),
         here=str(folder),
     )
 
 
-def of_url(url: str, *, name: str = "", branch: str = "") -> Repository:
+def repository_from_url(url: str, *, name: str = "", branch: str = "") -> DiscoveredRepository:
     """A repository by its address; asks its server for the default branch where none is given. Raises WrongSetting."""
     clean = without_secrets(url)
     if clean != url:
         raise WrongSetting("URL", "it holds a password or a token; leave it out, and use git's credential helper")
     if url.startswith("-") or re.match(r"^[A-Za-z0-9+.-]+::", url):
         raise WrongSetting("URL", "not a Git URL or a path that may be cloned")
-    return Repository(name=project_name(name or repository(url)), url=url, branch=branch or _remote_branch(url))
+    return DiscoveredRepository(
+        name=project_name(name or repository_name(url)), url=url, branch=branch or _remote_default_branch(url)
+    )
 
 
 def project_name(text: str) -> str:
@@ -112,16 +116,16 @@ def without_secrets(url: str) -> str:
     return f"{found['scheme']}{user}{found['rest']}"
 
 
-def _repositories(top: Path, depth: int) -> Iterator[Path]:
+def _find_repositories(top: Path, depth: int) -> Iterator[Path]:
     """Folders that are repositories, the nearest first; what lies inside of one is its own business."""
     level, seen = [top], 0
     for _ in range(depth + 1):
         below: list[Path] = []
         for folder in level:
             seen += 1
-            if seen > FOLDERS:
+            if seen > MAX_FOLDERS:
                 return
-            if (folder / ".git").exists() or _bare(folder):
+            if (folder / ".git").exists() or _is_bare(folder):
                 yield folder
             else:
                 below += _folders(folder)
@@ -134,21 +138,21 @@ def _folders(folder: Path) -> list[Path]:
             names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return []
-    return [folder / name for name in sorted(names) if not name.startswith(".") and name not in LEFT_OUT]
+    return [folder / name for name in sorted(names) if not name.startswith(".") and name not in SKIPPED_FOLDERS]
 
 
-def _bare(folder: Path) -> bool:
+def _is_bare(folder: Path) -> bool:
     return (folder / "HEAD").is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir()
 
 
-def _absolute(url: str, folder: Path) -> str:
+def _absolute_url(url: str, folder: Path) -> str:
     """A relative path as it is seen from elsewhere; any other address as it is."""
     if not url or re.match(r"[A-Za-z0-9+.-]+://", url) or re.match(r"[^/]+:", url):
         return url
     return str((folder / url).resolve())
 
 
-def _branch(git: Git) -> str:
+def _default_branch(git: Git) -> str:
     """The default branch: the server's, as the clone knows it, else what is checked out. Raises WrongSetting."""
     said = git.text("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD", codes=(0, 1, 128))
     here = git.text("symbolic-ref", "--quiet", "--short", "HEAD", codes=(0, 1, 128))
@@ -160,9 +164,13 @@ def _branch(git: Git) -> str:
     return found
 
 
-def _remote_branch(url: str) -> str:
+def _remote_default_branch(url: str) -> str:
     try:
-        out = Git(Path("/")).run("ls-remote", "--symref", "--", url, "HEAD", timeout=SECONDS).decode("utf-8", "replace")
+        out = (
+            Git(Path("/"))
+            .run("ls-remote", "--symref", "--", url, "HEAD", timeout=LS_REMOTE_TIMEOUT_SECONDS)
+            .decode("utf-8", "replace")
+        )
     except (GitError, OSError) as error:
         why = " ".join(str(error).split())[:200]
         raise WrongSetting(
@@ -174,11 +182,11 @@ def _remote_branch(url: str) -> str:
     return found[1]
 
 
-def _renamed(found: Mapping[str, Repository]) -> dict[str, Repository]:
+def _with_unique_names(found: Mapping[str, DiscoveredRepository]) -> dict[str, DiscoveredRepository]:
     """Two repositories of one name get the name of the folder or owner above them, too."""
     names = [one.name for one in found.values()]
-    made: dict[str, Repository] = {}
+    made: dict[str, DiscoveredRepository] = {}
     for key, one in found.items():
         owner = re.split(r"[/:]", key)[-2] if names.count(one.name) > 1 and "/" in key else ""
-        made[key] = Repository(**{**vars(one), "name": slug(f"{owner}-{one.name}") if owner else one.name})
+        made[key] = DiscoveredRepository(**{**vars(one), "name": slug(f"{owner}-{one.name}") if owner else one.name})
     return made

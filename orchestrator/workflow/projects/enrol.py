@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from handoff.tiers import Tier, path_of
 from orchestrator.core.errors import BrokenLedger, Refused, WrongSetting
 from orchestrator.ledger.config import fleet_toml
-from orchestrator.ledger.config.fleet_toml import Charter
-from orchestrator.ledger.publish import Draft, land
-from orchestrator.ledger.snapshot import Ledger, Reader
-from orchestrator.ledger.transport import Bus
+from orchestrator.ledger.config.fleet_toml import FleetConfig
+from orchestrator.ledger.publish import LedgerChange, commit_change
+from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
+from orchestrator.ledger.transport import Transport
 from orchestrator.policy.membership import Membership
-from orchestrator.workflow.assignment.project_profile import place
-from orchestrator.workflow.projects.discovery import Repository
+from orchestrator.workflow.assignment.project_profile import bare_address
+from orchestrator.workflow.projects.discovery import DiscoveredRepository
 
-STUB = """\
+PROJECT_PAGE_STUB = """\
 # {name}
 
 What this project is, how it is built and why. Every instance that works on it reads this page; keep it short.
@@ -38,37 +38,39 @@ What this project is, how it is built and why. Every instance that works on it r
 class Enrolment:
     """`[projects.…]` as one admin adds to it. Every change is one commit with their signature."""
 
-    bus: Bus
-    reader: Reader
+    bus: Transport
+    reader: SnapshotReader
     membership: Membership
 
-    def add(self, repositories: Sequence[Repository]) -> list[Repository]:
+    def add(self, repositories: Sequence[DiscoveredRepository]) -> list[DiscoveredRepository]:
         """Adds projects, and a page for each that has none; returns those that were not there yet.
 
         Raises WrongSetting for a name that another repository has, and Refused for who is no admin.
         """
-        added: list[Repository] = []
+        added: list[DiscoveredRepository] = []
 
-        def draft(ledger: Ledger) -> Draft | None:
-            self.membership.me(ledger, "admin")
-            added[:] = fresh(ledger, repositories)
+        def draft(ledger: LedgerSnapshot) -> LedgerChange | None:
+            self.membership.require_member(ledger, "admin")
+            added[:] = new_repositories(ledger, repositories)
             if not added:
                 return None
-            files: dict[str, bytes | None] = {fleet_toml.PATH: _with(ledger, added).encode("utf-8")}
+            files: dict[str, bytes | None] = {fleet_toml.PATH: _charter_with(ledger, added).encode("utf-8")}
             for one in added:
                 path = path_of(Tier.PROJECT, one.name)
                 if ledger.read(path) is None:
-                    files[path] = STUB.format(name=one.name).encode()
-            return Draft(files=files, message=f"Projects: {', '.join(one.name for one in added)}")
+                    files[path] = PROJECT_PAGE_STUB.format(name=one.name).encode()
+            return LedgerChange(files=files, message=f"Projects: {', '.join(one.name for one in added)}")
 
-        land(self.bus, self.reader, draft)
+        commit_change(self.bus, self.reader, draft)
         return added
 
 
-def fresh(ledger: Ledger, repositories: Sequence[Repository]) -> list[Repository]:
+def new_repositories(
+    ledger: LedgerSnapshot, repositories: Sequence[DiscoveredRepository]
+) -> list[DiscoveredRepository]:
     """Those that the fleet does not have. Raises WrongSetting for a name that is another repository's."""
     there = ledger.charter.projects
-    new = [one for one in repositories if not known(ledger, one)]
+    new = [one for one in repositories if not is_known(ledger, one)]
     taken = next((one for one in new if one.name in there), None)
     if taken is not None:
         other = there[taken.name].url
@@ -76,19 +78,19 @@ def fresh(ledger: Ledger, repositories: Sequence[Repository]) -> list[Repository
     return new
 
 
-def known(ledger: Ledger, one: Repository) -> bool:
+def is_known(ledger: LedgerSnapshot, one: DiscoveredRepository) -> bool:
     """Whether the fleet has this repository, under whatever name and by whatever way it is reached."""
-    return place(one.url) in {place(part.url) for part in ledger.charter.projects.values()}
+    return bare_address(one.url) in {bare_address(part.url) for part in ledger.charter.projects.values()}
 
 
-def lines(one: Repository) -> str:
+def toml_lines(one: DiscoveredRepository) -> str:
     """A project's lines in TOML."""
     parts = {"url": one.url, "aliases": list(one.aliases), "branch": one.branch, "test": one.test}
     body = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in parts.items() if value)
     return f"[projects.{one.name}]\n{body}"
 
 
-def _with(ledger: Ledger, added: Sequence[Repository]) -> str:
+def _charter_with(ledger: LedgerSnapshot, added: Sequence[DiscoveredRepository]) -> str:
     """The file with the projects at its end. Raises WrongSetting where that would say something else."""
     data = ledger.read(fleet_toml.PATH) or b""
     before = fleet_toml.read(data)
@@ -96,18 +98,18 @@ def _with(ledger: Ledger, added: Sequence[Repository]) -> str:
         raise Refused(f"{fleet_toml.PATH} has a change that no admin signed: put it in order first (`shiftbook fleet`)")
     old = data.decode("utf-8")
     newline = "\r\n" if "\r\n" in old else "\n"
-    text = old.rstrip() + "\n\n" + "\n".join(lines(one) for one in added)
+    text = old.rstrip() + "\n\n" + "\n".join(toml_lines(one) for one in added)
     text = text.replace("\r\n", "\n").replace("\n", newline) if newline == "\r\n" else text
     try:
         after = fleet_toml.read(text.encode("utf-8"))
     except BrokenLedger as error:
         why = f"its lines cannot stand at the end of the file ({error}); add them by hand"
         raise WrongSetting(fleet_toml.PATH, why) from error
-    _check(before, after, added)
+    _require_only_added(before, after, added)
     return text
 
 
-def _check(before: Charter, after: Charter, added: Sequence[Repository]) -> None:
+def _require_only_added(before: FleetConfig, after: FleetConfig, added: Sequence[DiscoveredRepository]) -> None:
     names = {one.name for one in added}
     rest = {name: part for name, part in after.projects.items() if name not in names}
     same = after.model_copy(update={"projects": rest}) == before

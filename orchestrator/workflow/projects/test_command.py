@@ -8,18 +8,18 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
-ROOF = 1024 * 1024
+MAX_FILE_BYTES = 1024 * 1024
 """Bytes of a file that is read for it."""
 
 
-def command_of(folder: Path) -> str:
+def find_test_command(folder: Path) -> str:
     """The command, or "" where no file tells. Files are read and never run; a link is not followed."""
     return next((command for find in _FINDERS if (command := find(folder))), "")
 
 
 def _text(path: Path) -> str:
     try:
-        if path.is_symlink() or not path.is_file() or path.stat().st_size > ROOF:
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
             return ""
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:

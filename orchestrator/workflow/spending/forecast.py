@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from orchestrator.core.ports.storage_outgoing import Spend
-from orchestrator.workflow.spending.totals import total
+from orchestrator.workflow.spending.totals import sum_totals
 
-LOOK_BACK = 7
+MAX_MEAN_DAYS = 7
 """Whole days whose mean the month's forecast rests on, at most, and"""
-FEWEST = 3
+MIN_MEAN_DAYS = 3
 """at least."""
-SETTLED = timedelta(hours=1)
+MIN_ELAPSED = timedelta(hours=1)
 """What was spent in a shorter part of a day tells nothing of the rest of it."""
 
 
@@ -48,9 +48,9 @@ def forecast(rows: Iterable[Spend], *, now: datetime, budget: float | None, what
     today, known = now.date(), list(rows)
     of_today = [row for row in known if row.day >= today]
     of_month = [row for row in known if row.day >= today.replace(day=1)]
-    spent, month = total(of_today).cost_usd, total(of_month)
-    reached = _reached(spent, budget, now)
-    mean, days = _mean(known, today)
+    spent, month = sum_totals(of_today).cost_usd, sum_totals(of_month)
+    reached = _budget_reached_at(spent, budget, now)
+    mean, days = _mean_per_day(known, today)
     left = monthrange(today.year, today.month)[1] - today.day
     end = None if mean is None else month.cost_usd - spent + max(spent, mean) + mean * left
     found = Forecast(
@@ -65,33 +65,33 @@ def forecast(rows: Iterable[Spend], *, now: datetime, budget: float | None, what
         unpriced=month.unpriced,
         says=(),
     )
-    return Forecast(**vars(found) | {"says": tuple(_words(found, now))})
+    return Forecast(**vars(found) | {"says": tuple(_sentences(found, now))})
 
 
-def _reached(spent: float, budget: float | None, now: datetime) -> datetime | None:
+def _budget_reached_at(spent: float, budget: float | None, now: datetime) -> datetime | None:
     """When a day's budget is reached; None where it is not today, or nobody can tell."""
     if budget is None:
         return None
     if spent >= budget:
         return now
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    if now - midnight < SETTLED or spent <= 0:
+    if now - midnight < MIN_ELAPSED or spent <= 0:
         return None
     needs = (now - midnight) * (budget / spent)
     return midnight + needs if needs < timedelta(days=1) else None
 
 
-def _mean(rows: Sequence[Spend], today: date) -> tuple[float | None, int]:
+def _mean_per_day(rows: Sequence[Spend], today: date) -> tuple[float | None, int]:
     """Dollars a day over the last whole days since the first that is known; None where those are too few."""
     before = [row for row in rows if row.day < today]
     first = min((row.day for row in before), default=today)
-    days = min((today - first).days, LOOK_BACK)
-    if days < FEWEST:
+    days = min((today - first).days, MAX_MEAN_DAYS)
+    if days < MIN_MEAN_DAYS:
         return None, days
-    return total(row for row in before if row.day >= today - timedelta(days=days)).cost_usd / days, days
+    return sum_totals(row for row in before if row.day >= today - timedelta(days=days)).cost_usd / days, days
 
 
-def _words(found: Forecast, now: datetime) -> Iterable[str]:
+def _sentences(found: Forecast, now: datetime) -> Iterable[str]:
     who = f"{found.what}: " if found.what else ""
     if found.budget_usd is not None:
         of = f"${found.today_usd:,.2f} of the day's ${found.budget_usd:,.2f}"

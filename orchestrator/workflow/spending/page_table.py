@@ -12,22 +12,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from orchestrator.core.ports.storage_outgoing import Spend, Totals
-from orchestrator.workflow.spending.totals import fitted
+from orchestrator.core.ports.storage_outgoing import Spend, UsageTotals
+from orchestrator.workflow.spending.totals import fit_rows
 
 HEADING = "## Spent"
-ROWS = 300
+MAX_ROWS = 300
 """So many rows stand on a page: some 30 KB."""
-DAYS = 35
+MAX_DAYS = 35
 """So many days are told: the longest month, and a few more to compare with."""
-READ = 512 * 1024
+MAX_PAGE_CHARS = 512 * 1024
 """Characters of a page that are looked at, and"""
-MANY = 2000
+MAX_ROWS_READ = 2000
 """rows in them."""
 COLUMNS = ("day", "project", "agent", "model", "runs", "tokens in", "cached", "out", "seconds", "USD", "no price")
-MOST = 10**15
+MAX_TOKENS_OR_RUNS = 10**15
 """The most tokens or runs that one row may tell,"""
-MOST_SECONDS, MOST_USD = 1e9, 1e7
+MAX_SECONDS, MAX_USD = 1e9, 1e7
 """and the most seconds and dollars."""
 _WHOLE = re.compile(r"[0-9]{1,16}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,16}(?:\.[0-9]{1,9})?", re.ASCII)
@@ -35,62 +35,62 @@ _DAY = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class SpendTable:
     """What a page tells. `odd` rows could not be taken."""
 
     rows: tuple[Spend, ...] = ()
     odd: int = 0
 
 
-def render(rows: Iterable[Spend]) -> str:
+def render_table(rows: Iterable[Spend]) -> str:
     """The table with its heading; empty where nothing was spent."""
-    shown = [row for row in fitted(rows, ROWS) if row.totals.runs]
+    shown = [row for row in fit_rows(rows, MAX_ROWS) if row.totals.runs]
     if not shown:
         return ""
     head = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
-    return "\n".join([HEADING, "", *head, *(_row(row) for row in shown)]) + "\n"
+    return "\n".join([HEADING, "", *head, *(_format_row(row) for row in shown)]) + "\n"
 
 
-def read(text: str, node: str, today: date) -> Told:
+def parse_table(text: str, node: str, today: date) -> SpendTable:
     """What `render` wrote into the page of `node`."""
-    _, found, table = text[:READ].partition(f"\n{HEADING}\n")
-    lines = [line for line in table.splitlines() if line.startswith("|")][2 : MANY + 2] if found else []
+    _, found, table = text[:MAX_PAGE_CHARS].partition(f"\n{HEADING}\n")
+    lines = [line for line in table.splitlines() if line.startswith("|")][2 : MAX_ROWS_READ + 2] if found else []
     rows: dict[tuple[object, ...], Spend] = {}
     for line in lines:
-        row = _read(line, node, today)
+        row = _parse_row(line, node, today)
         if row is not None:
             rows[row.day, row.project, row.agent, row.model] = row  # the same words twice: the later row counts
-    return Told(rows=tuple(rows.values()), odd=len(lines) - len(rows))
+    return SpendTable(rows=tuple(rows.values()), odd=len(lines) - len(rows))
 
 
-def _row(row: Spend) -> str:
+def _format_row(row: Spend) -> str:
     sums = row.totals
-    words = [f"{row.day}", *(_cell(word) for word in (row.project, row.agent, row.model))]
+    words = [f"{row.day}", *(_escape_cell(word) for word in (row.project, row.agent, row.model))]
     tokens = [sums.runs, sums.tokens_in, sums.tokens_cached, sums.tokens_out]
     numbers = [*(str(number) for number in tokens), f"{sums.seconds:.1f}", f"{sums.cost_usd:.6f}", str(sums.unpriced)]
     return f"| {' | '.join([*words, *numbers])} |"
 
 
-def _cell(word: str) -> str:
+def _escape_cell(word: str) -> str:
     """A name without what would end its cell."""
     return "".join(char if char.isprintable() and char != "|" else "/" for char in word[:80]).strip()
 
 
-def _read(line: str, node: str, today: date) -> Spend | None:
+def _parse_row(line: str, node: str, today: date) -> Spend | None:
     cells = [cell.strip() for cell in line.strip().strip("|").split("|")] if len(line) < 1000 else []
     if len(cells) != len(COLUMNS) or not _DAY.fullmatch(cells[0]):
         return None
-    whole = [int(cell) if _WHOLE.fullmatch(cell) else MOST + 1 for cell in (*cells[4:8], cells[10])]
+    whole = [int(cell) if _WHOLE.fullmatch(cell) else MAX_TOKENS_OR_RUNS + 1 for cell in (*cells[4:8], cells[10])]
     seconds, usd = (float(cell) if _NUMBER.fullmatch(cell) else math.inf for cell in cells[8:10])
     try:
         day = date.fromisoformat(cells[0])
     except ValueError:
         return None
     runs, tokens_in, cached, tokens_out, unpriced = whole
-    sane = max(whole) <= MOST and seconds <= MOST_SECONDS and usd <= MOST_USD and unpriced <= runs
+    sane = max(whole) <= MAX_TOKENS_OR_RUNS and seconds <= MAX_SECONDS and usd <= MAX_USD and unpriced <= runs
     if not sane or not today - timedelta(days=400) <= day <= today + timedelta(days=1):
         return None
-    totals = Totals(
+    totals = UsageTotals(
         runs=runs,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
@@ -99,5 +99,5 @@ def _read(line: str, node: str, today: date) -> Spend | None:
         cost_usd=usd,
         unpriced=unpriced,
     )
-    words = (_cell(cell) for cell in cells[1:4])
+    words = (_escape_cell(cell) for cell in cells[1:4])
     return Spend(day=day, node=node, **dict(zip(("project", "agent", "model"), words, strict=True)), totals=totals)

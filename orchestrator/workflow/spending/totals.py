@@ -6,54 +6,56 @@ from collections.abc import Iterable, Mapping
 from dataclasses import astuple, replace
 from datetime import date
 
-from orchestrator.core.ports.storage_outgoing import Spend, Totals
+from orchestrator.core.ports.storage_outgoing import Spend, UsageTotals
 
-BY = ("day", "node", "project", "agent", "model")
+GROUP_KEYS = ("day", "node", "project", "agent", "model")
 """What rows can be summed by."""
-NOTHING = Totals(runs=0, tokens_in=0, tokens_out=0, tokens_cached=0, seconds=0.0, cost_usd=0.0, unpriced=0)
+ZERO_TOTALS = UsageTotals(runs=0, tokens_in=0, tokens_out=0, tokens_cached=0, seconds=0.0, cost_usd=0.0, unpriced=0)
 
 
-def added(first: Totals, second: Totals) -> Totals:
+def add_totals(first: UsageTotals, second: UsageTotals) -> UsageTotals:
     """Both together."""
-    return Totals(**dict(zip(vars(first), map(sum, zip(astuple(first), astuple(second), strict=True)), strict=True)))
+    return UsageTotals(
+        **dict(zip(vars(first), map(sum, zip(astuple(first), astuple(second), strict=True)), strict=True))
+    )
 
 
-def total(rows: Iterable[Spend]) -> Totals:
+def sum_totals(rows: Iterable[Spend]) -> UsageTotals:
     """All of them together."""
-    found = NOTHING
+    found = ZERO_TOTALS
     for row in rows:
-        found = added(found, row.totals)
+        found = add_totals(found, row.totals)
     return found
 
 
-def by(rows: Iterable[Spend], key: str) -> dict[str, Totals]:
+def totals_by(rows: Iterable[Spend], key: str) -> dict[str, UsageTotals]:
     """Totals by one of `BY`, the newest day or the most expensive first. Raises KeyError for another word."""
-    found: dict[str, Totals] = {}
+    found: dict[str, UsageTotals] = {}
     for row in rows:
-        word = {name: str(getattr(row, name)) for name in BY}[key]
-        found[word] = added(found.get(word, NOTHING), row.totals)
+        word = {name: str(getattr(row, name)) for name in GROUP_KEYS}[key]
+        found[word] = add_totals(found.get(word, ZERO_TOTALS), row.totals)
     if key == "day":
         return dict(sorted(found.items(), reverse=True))
     return dict(sorted(found.items(), key=lambda pair: (-pair[1].cost_usd, -pair[1].tokens_in, pair[0])))
 
 
-def since(rows: Iterable[Spend], day: date) -> list[Spend]:
+def rows_since(rows: Iterable[Spend], day: date) -> list[Spend]:
     """Those of a day and later."""
     return [row for row in rows if row.day >= day]
 
 
-def fitted(rows: Iterable[Spend], roof: int) -> list[Spend]:
+def fit_rows(rows: Iterable[Spend], roof: int) -> list[Spend]:
     """At most `roof` rows that add up to the same: the oldest days are told as one row each, then left out."""
     left = sorted(rows, key=lambda row: (row.day, row.project, row.agent, row.model))
     for day in sorted({row.day for row in left}):
         if len(left) <= roof:
             break
         of_day = [row for row in left if row.day == day]
-        whole = replace(of_day[0], project="", agent="", model="", totals=total(of_day))
+        whole = replace(of_day[0], project="", agent="", model="", totals=sum_totals(of_day))
         left = [whole, *(row for row in left if row.day != day)]
     return sorted(left, key=lambda row: row.day)[-roof:]
 
 
-def json(totals: Mapping[str, Totals]) -> dict[str, dict[str, float]]:
+def totals_json(totals: Mapping[str, UsageTotals]) -> dict[str, dict[str, float]]:
     """Sums as plain data."""
     return {word: dict(vars(each)) for word, each in totals.items()}

@@ -54,7 +54,7 @@ class Served:
         found = []
         for path in [*sorted(self.desk.home.glob("http.log*")), self.desk.fleet.folder / "serve.err"]:
             text = path.read_text(encoding="utf-8", errors="replace")
-            for word in (words.BEAST, words.ECHO, tokens.PREFIX, "unforeseen error", "store failed", "Traceback"):
+            for word in (words.BEAST, words.ECHO, tokens.TOKEN_PREFIX, "unforeseen error", "store failed", "Traceback"):
                 if word in text:
                     line = next(line for line in text.splitlines() if word in line)
                     found.append(f"{path.name} has {text.count(word)} times {word!r}: {line[:400]}")

@@ -11,11 +11,11 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from orchestrator.api.gunicorn_server import SPARE
+from orchestrator.api.gunicorn_server import SPARE_THREADS
 from orchestrator.core.settings import Settings
 from tests.acceptance.load.served import Served
 
-BRIM = Settings.model_fields["streams"].default + SPARE
+BRIM = Settings.model_fields["streams"].default + SPARE_THREADS
 """All threads that the server has: it keeps those that it once needed."""
 STATES, STATE_BYTES = 60, 100_000
 """6 MB in the database: three times what SQLite keeps of it for each connection."""

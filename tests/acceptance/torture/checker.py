@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from missions.lease import Claim, Hold
+from missions.lease import Claim, ClaimState
 from tests.acceptance.torture.history import CLAIM, BranchCommit, History, Move, Page, Push, Work
 from tests.acceptance.torture.results import Result, results
 
@@ -122,7 +122,7 @@ def once(history: History) -> Iterator[Violation]:
             what = f"{result.node}'s result of {name}, epoch {result.epoch}, was accepted after epoch {last[name]}'s"
             yield Violation(rule="once", what=what, at=result.push.at)
         last[name] = max(result.epoch, last.get(name, 0))
-        done[name] += result.closing is not None and result.closing.state is Hold.DONE
+        done[name] += result.closing is not None and result.closing.state is ClaimState.DONE
         if done[name] == 2:
             yield Violation(rule="once", what=f"{name} was done twice", at=result.push.at)
 

@@ -15,26 +15,26 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
-from missions.selection import Offer
+from missions.selection import NodeCapabilities
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.core.ports.agent import Job, Outcome, Stop
+from orchestrator.core.ports.agent import AgentJob, Outcome, Stop
 from orchestrator.core.roles import Role
-from orchestrator.ledger.snapshot import Ledger, Reader
-from orchestrator.ledger.transport import BEAT, Bus
-from orchestrator.ledger.trust_root import Constitution
+from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
+from orchestrator.ledger.transport import BEAT, Transport
+from orchestrator.ledger.trust_root import TrustRoot
 from orchestrator.node import heartbeat as pulse_module
 from orchestrator.node import loop as node_module
-from orchestrator.node.executor import Workshop
-from orchestrator.node.handback import Delivery
-from orchestrator.node.heartbeat import Pulse
+from orchestrator.node.executor import Executor
+from orchestrator.node.handback import Handback
+from orchestrator.node.heartbeat import Heartbeat
 from orchestrator.node.loop import Node
 from orchestrator.node.outbox import Outbox
-from orchestrator.node.scheduler import Intake
+from orchestrator.node.scheduler import Scheduler
 from orchestrator.policy.authorization import Trust
 from sync.errors import SyncError
 from sync.heartbeat import Beat
 from sync.memory_remote import MemoryRemote
-from sync.remote import Update
+from sync.remote import RefUpdate
 from tests.acceptance.torture.history import CLAIM, History, Work
 from tests.acceptance.torture.intruder import Intruder
 from tests.acceptance.torture.person import Person
@@ -55,7 +55,7 @@ class Worker:
         """Nothing is missing."""
         return None
 
-    def run(self, job: Job, stop: Stop) -> Outcome:
+    def run(self, job: AgentJob, stop: Stop) -> Outcome:
         """Works."""
         loop, chance = self.fleet.loop, self.fleet.loop.chance
         epoch = int(job.folder.name.rpartition("-")[2])
@@ -78,12 +78,12 @@ class Worker:
 
 
 @dataclass(kw_only=True)
-class Watching(Intake):
+class Watching(Scheduler):
     """An intake that counts the ledgers that its node has looked at, and found sound."""
 
     views: int = 0
 
-    def observe(self, ledger: Ledger, now: float) -> None:
+    def observe(self, ledger: LedgerSnapshot, now: float) -> None:
         """Takes in one fetch."""
         self.views += 1
         super().observe(ledger, now)
@@ -141,7 +141,7 @@ class Exploration:
             retries = f"---\nmax_retries: 50\npriority: {self.loop.chance.randint(0, 9)}\n---\n"
             root[f"missions/{name}.md"] = f"{retries}Do {name}.\n".encode()
         tip = person.commit(root, "the ledger", onto=None, tree=None)
-        self.server.move([Update(ref="refs/heads/main", expect=None, new=tip)], atomic=True)
+        self.server.move([RefUpdate(ref="refs/heads/main", expect=None, new=tip)], atomic=True)
         for name in self.world.nodes:
             self.start(name)
         self.loop.spawn("nemesis", "nemesis", self._nemesis)
@@ -170,18 +170,20 @@ class Exploration:
         line = bus.remote
         assert isinstance(line, Line)
         store = bus.store
-        constitution = Constitution(store, lambda tip: self.server.pushes[0].moves[0].new or tip)
-        offer = Offer(node=called, role="LOCAL_WORKER", agents=frozenset({"builtin"}))
+        constitution = TrustRoot(store, lambda tip: self.server.pushes[0].moves[0].new or tip)
+        offer = NodeCapabilities(node=called, role="LOCAL_WORKER", agents=frozenset({"builtin"}))
 
         def tell(event: str, words: str, **_facts: object) -> None:
             self.told.append((self.loop.now, name, event, words))
 
         home = self.folder / name
         node = Node(
-            intake=Watching(bus=bus, reader=Reader(store, constitution), trust=Trust(store), offer=offer, tell=tell),
-            delivery=Delivery(bus=bus, outbox=Outbox(home / "outbox"), tell=tell),
-            workshop=Workshop(agents={"builtin": Worker(self, called)}, folder=home / "work", counts={}, now=bus.now),
-            pulse=Pulse(Beat(line, store, BEAT + called), clock=lambda: self.loop.now),
+            scheduler=Watching(
+                bus=bus, reader=SnapshotReader(store, constitution), trust=Trust(store), offer=offer, tell=tell
+            ),
+            handback=Handback(bus=bus, outbox=Outbox(home / "outbox"), tell=tell),
+            executor=Executor(agents={"builtin": Worker(self, called)}, folder=home / "work", counts={}, now=bus.now),
+            heartbeat=Heartbeat(Beat(line, store, BEAT + called), clock=lambda: self.loop.now),
             role=Role.HEADQUARTERS if name == self.world.nodes[0] else Role.LOCAL_WORKER,
             clock=lambda: self.loop.now,
             book=lambda _attempt: None,
@@ -200,10 +202,10 @@ class Exploration:
             self.told.append((self.loop.now, process.name, "ended", process.ended))
             self.loop.kill(process.group)
 
-    def _bus(self, name: str, boot: str, group: str) -> Bus:
+    def _bus(self, name: str, boot: str, group: str) -> Transport:
         remote = MemoryRemote(self.server)
         skew = self._skew[name]
-        return Bus(
+        return Transport(
             remote=Line(remote, self.loop, self.world, calm=group == "person"),
             store=remote.store,
             name=name,
@@ -215,7 +217,7 @@ class Exploration:
         )
 
     def _views(self) -> dict[str, int]:
-        intakes = {name: process.node.intake for name, process in self.processes.items()}
+        intakes = {name: process.node.scheduler for name, process in self.processes.items()}
         return {name: intake.views for name, intake in intakes.items() if isinstance(intake, Watching)}
 
     def nonce(self) -> str:

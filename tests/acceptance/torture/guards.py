@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 
 from missions.lease import Claim
 from orchestrator.ledger import claims as claims
-from orchestrator.ledger.claims import Witness
-from orchestrator.ledger.snapshot import Ledger
-from orchestrator.ledger.transport import Bus
+from orchestrator.ledger.claims import RewriteDetector
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.ledger.transport import Transport
 from orchestrator.node import heartbeat
-from orchestrator.node.scheduler import Intake, Taken
-from sync.publish import settle
-from sync.remote import Oid, Remote, Update, Verdict
+from orchestrator.node.scheduler import Assignment, Scheduler
+from sync.publish import push_and_resolve
+from sync.remote import LedgerRemote, Oid, PushVerdict, RefUpdate
 from tests.acceptance.torture.exploration import Exploration
 from tests.acceptance.torture.world import World
 
@@ -35,28 +35,32 @@ def _same_nonce(_exploration: Exploration) -> str:
     return "always the same"
 
 
-def _exit_code_counts(remote: Remote, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
-    found = settle(remote, updates, atomic=atomic)
-    return {ref: Verdict.ACCEPTED if verdict is Verdict.UNCHANGED else verdict for ref, verdict in found.items()}
+def _exit_code_counts(
+    remote: LedgerRemote, updates: Sequence[RefUpdate], *, atomic: bool = False
+) -> Mapping[str, PushVerdict]:
+    found = push_and_resolve(remote, updates, atomic=atomic)
+    return {
+        ref: PushVerdict.ACCEPTED if verdict is PushVerdict.UNCHANGED else verdict for ref, verdict in found.items()
+    }
 
 
 _commit = claims._commit
 
 
-def _unmoved(bus: Bus, claim: Claim, *, onto: Oid | None) -> Oid:
+def _unmoved(bus: Transport, claim: Claim, *, onto: Oid | None) -> Oid:
     """A result leaves the claim where it is, as git would let it: it does not even send a ref that stays the same."""
     return onto if claim.closed and onto else _commit(bus, claim, onto=onto)
 
 
-def _no_look(_witness: Witness, _ledger: Ledger) -> None:
+def _no_look(_witness: RewriteDetector, _ledger: LedgerSnapshot) -> None:
     return None
 
 
-def _no_second_look(intake: Intake, ledger: Ledger, free: int) -> list[Taken]:
+def _no_second_look(intake: Scheduler, ledger: LedgerSnapshot, free: int) -> list[Assignment]:
     """Starts on the word of the push alone."""
     wanted = intake._eligible(ledger, free) if free > 0 else []
-    won = claims.claim(intake.bus, wanted)
-    return [Taken(held=held, mission=ledger.open[held.claim.mission].mission, ledger=ledger) for held in won]
+    won = claims.claim_missions(intake.bus, wanted)
+    return [Assignment(held=held, mission=ledger.open[held.claim.mission].mission, ledger=ledger) for held in won]
 
 
 def _never_fenced(_accepted: float | None, *, lease: float, margin: float, now: float) -> bool:
@@ -100,13 +104,13 @@ GUARDS = (
     Guard(
         name="descent check",
         world=FORCED,
-        removed=((Witness, "check", _no_look),),
+        removed=((RewriteDetector, "check", _no_look),),
         broken=frozenset({"unfenced"}),
     ),
     Guard(
         name="fetch after the claim",
         world=BUSY,
-        removed=((Intake, "claim", _no_second_look),),
+        removed=((Scheduler, "claim", _no_second_look),),
         broken=frozenset({"started", "once"}),
     ),
     Guard(

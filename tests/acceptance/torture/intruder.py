@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from missions.lease import Hold
+from missions.lease import ClaimState
 from orchestrator.ledger import claims as claims
-from orchestrator.ledger.result_record import Record
-from orchestrator.ledger.snapshot import Held
-from orchestrator.ledger.transport import Bus
-from sync.remote import Oid, Update
+from orchestrator.ledger.result_record import ResultRecord
+from orchestrator.ledger.snapshot import HeldClaim
+from orchestrator.ledger.transport import Transport
+from sync.remote import Oid, RefUpdate
 from tests.acceptance.torture.history import CLAIM
 from tests.acceptance.torture.reading import Archive
 from tests.acceptance.torture.virtual import Loop
@@ -25,7 +25,7 @@ class Intruder:
     server: Recorder
     views: Callable[[], Mapping[str, int]]
     """How many ledgers each node has looked at."""
-    bus: Callable[[str, str], Bus]
+    bus: Callable[[str, str], Transport]
     """Speaks as a node (name, boot)."""
 
     def run(self) -> None:
@@ -52,15 +52,15 @@ class Intruder:
         before = archive.claim(oid).parents[0]
         claim = archive.claim(before).claim
         assert claim is not None
-        stale = Held(claim=claim, oid=before)
-        self.server.move([Update(ref=ref, expect=oid, new=before)], atomic=True)
-        claims.complete(self.bus(claim.node, claim.boot), stale, _record(stale), state=Hold.DONE)
+        stale = HeldClaim(claim=claim, oid=before)
+        self.server.move([RefUpdate(ref=ref, expect=oid, new=before)], atomic=True)
+        claims.complete(self.bus(claim.node, claim.boot), stale, _record(stale), state=ClaimState.DONE)
         self.server.attacking = False
 
 
-def _record(held: Held) -> Record:
+def _record(held: HeldClaim) -> ResultRecord:
     claim = held.claim
-    return Record(
+    return ResultRecord(
         mission=claim.mission,
         epoch=claim.epoch,
         fields={"finished": "2026-11-21T12:05:00Z"},

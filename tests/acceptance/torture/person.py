@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from missions.document import with_fields
 from missions.mission import OPEN, Status
-from orchestrator.ledger.snapshot import Ledger, Reader
-from orchestrator.ledger.transport import Bus
-from orchestrator.ledger.trust_root import Constitution
+from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
+from orchestrator.ledger.transport import Transport
+from orchestrator.ledger.trust_root import TrustRoot
 from sync.publish import publish
-from sync.remote import Refs, Update
+from sync.remote import Refs, RefUpdate
 from tests.acceptance.torture.virtual import Loop
 
 CHANGES = 20
@@ -21,7 +21,7 @@ class Person:
     """Somebody with a clone of the ledger in memory."""
 
     loop: Loop
-    bus: Bus
+    bus: Transport
     rests: bool = False
     """Whether missions are paused and resumed as well."""
 
@@ -40,20 +40,20 @@ class Person:
             self.loop.sleep(10)
 
     def _change(self, what: str, number: int) -> None:
-        reader = Reader(self.bus.store, Constitution(self.bus.store, lambda tip: tip))
+        reader = SnapshotReader(self.bus.store, TrustRoot(self.bus.store, lambda tip: tip))
 
-        def plan(refs: Refs) -> list[Update]:
+        def plan(refs: Refs) -> list[RefUpdate]:
             ledger = reader.read(refs)
             files = _edit(ledger, what, number)
             if not files:
                 return []
             commit = self.bus.commit(files, f"ada: {what}", onto=ledger.tip, tree=ledger.tree)
-            return [Update(ref=self.bus.main, expect=ledger.tip, new=commit)]
+            return [RefUpdate(ref=self.bus.main, expect=ledger.tip, new=commit)]
 
         publish(self.bus.remote, plan, sleep=self.bus.sleep)
 
 
-def _edit(ledger: Ledger, what: str, number: int) -> dict[str, bytes | None]:
+def _edit(ledger: LedgerSnapshot, what: str, number: int) -> dict[str, bytes | None]:
     if what == "add":
         return {f"missions/new{number}.md": f"---\nmax_retries: 50\n---\nDo new{number}.\n".encode()}
     names = sorted(ledger.open)

@@ -14,7 +14,7 @@ from missions.mission import Mission
 from orchestrator.ledger.result_record import read_record
 from orchestrator.ledger.snapshot import CLAIM_FILE
 from sync.objects import FOLDER, find, read_commit, read_tree
-from sync.remote import Oid, Store
+from sync.remote import ObjectStore, Oid
 from tests.acceptance.torture.history import (
     CLAIM,
     LOG,
@@ -37,7 +37,7 @@ Kind = TypeVar("Kind", LogCommit, BranchCommit)
 class Archive:
     """Reads commits once each. `nodes` are the names under which nodes commit."""
 
-    store: Store
+    store: ObjectStore
     nodes: frozenset[str]
     claims: dict[Oid, ClaimCommit] = field(default_factory=dict)
     logs: dict[Oid, LogCommit] = field(default_factory=dict)
@@ -122,9 +122,13 @@ def page(path: str, data: bytes) -> Page:
     below = text.partition(document.RESULT_MARK)[2]
     attempts = tuple(Attempt(number=int(n), state=state, node=node) for n, state, node in ATTEMPT.findall(below))
     if not isinstance(read, Mission):
-        return Page(path=path, status="quarantined", attempts=attempts, essence=document.essence(data))
+        return Page(path=path, status="quarantined", attempts=attempts, essence=document.requested_content(data))
     return Page(
-        path=path, status=read.status.value, epoch=read.epoch, attempts=attempts, essence=document.essence(data)
+        path=path,
+        status=read.status.value,
+        epoch=read.epoch,
+        attempts=attempts,
+        essence=document.requested_content(data),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from orchestrator.ledger.result_record import Record, read_record
+from orchestrator.ledger.result_record import ResultRecord, read_record
 from sync.git import GitStore
 from sync.objects import read_commit
 from sync.remote import Oid
@@ -113,7 +113,7 @@ class Diary:
                 found[node, record.mission, record.epoch] = work
         return sorted(found.values(), key=lambda work: work.start)
 
-    def _work(self, record: Record, node: str) -> Work | None:
+    def _work(self, record: ResultRecord, node: str) -> Work | None:
         start, end = (self._seconds(node, record.fields.get(key)) for key in ("started", "finished"))
         if start is None or end is None or start == end:
             return None

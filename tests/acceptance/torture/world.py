@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sync.errors import PushUncertain, RemoteUnreachable
 from sync.memory_remote import MemoryRemote, MemoryServer
-from sync.remote import Oid, Refs, Update, Verdict
+from sync.remote import Oid, PushVerdict, Refs, RefUpdate
 from tests.acceptance.torture.history import Move, Push
 from tests.acceptance.torture.virtual import Loop
 
@@ -64,12 +64,14 @@ class Recorder(MemoryServer):
         self.pushes: list[Push] = []
         self.attacking = False
 
-    def move(self, updates: Sequence[Update], *, atomic: bool) -> dict[str, Verdict]:
+    def move(self, updates: Sequence[RefUpdate], *, atomic: bool) -> dict[str, PushVerdict]:
         """Moves refs as the server does."""
         before = dict(self.refs)
         verdicts = super().move(updates, atomic=atomic)
         moves = tuple(
-            Move(ref=u.ref, old=before.get(u.ref), new=u.new) for u in updates if verdicts[u.ref] is Verdict.ACCEPTED
+            Move(ref=u.ref, old=before.get(u.ref), new=u.new)
+            for u in updates
+            if verdicts[u.ref] is PushVerdict.ACCEPTED
         )
         if moves:
             self.pushes.append(Push(at=self.loop.now, moves=moves, attack=self.attacking))
@@ -110,7 +112,7 @@ class Line:
             raise RemoteUnreachable("line", "cut")
         return self.remote.tip()
 
-    def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
+    def push(self, updates: Sequence[RefUpdate], *, atomic: bool = False) -> Mapping[str, PushVerdict]:
         """Moves refs, if nothing happens on the way."""
         self._travel()
         fate = self.loop.chance.random() if not self.calm else 1.0
@@ -135,7 +137,7 @@ class Line:
         slow = not self.calm and self.loop.chance.random() < self.world.slow
         self.loop.sleep(self.loop.chance.uniform(1, 8) if slow else self.loop.chance.uniform(0.005, 0.05))
 
-    def _deliver_later(self, updates: Sequence[Update], atomic: bool) -> None:
+    def _deliver_later(self, updates: Sequence[RefUpdate], atomic: bool) -> None:
         """The server had all of it, and took its time; whoever sent it gave up meanwhile, or died."""
         delay = self.loop.chance.uniform(0.5, 3 * TIMEOUT)
 

@@ -250,7 +250,7 @@ def test_a_symbol_that_is_gone_is_reported_where_most_are_there() -> None:
     text = "# Shop\n\nUse `Cart.total()`, `add_item` and `OrderBook`; `drop_cart` is gone. Say `hello` to the `cart`.\n"
     documents = {"PROJECT_CONTEXT.md": text, "SESSION_BRIEFING.md": "# Now\n\nNothing special is happening.\n"}
     source = "class OrderBook:\n    def add_item(self): ...\n    def total(self): ...\n"
-    held = symbols.present(source, symbols.wanted(documents))
+    held = symbols.present_symbols(source, symbols.wanted_symbols(documents))
     found = check(documents, files={"shop.py"}, today="2026-11-21", symbols=held)
     assert [(one.line, one.why) for one in found if one.rule == "missing-symbol"] == [
         (3, "it names drop_cart, and no source file has that")

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handoff.secrets.formats import FORMATS
-from handoff.secrets.redact import KINDS, Finding, redact
+from handoff.secrets.redact import KINDS, RedactedSecret, redact
 
 REAL = Path(os.environ.get("SHIFTBOOK_SHARED") or Path(__file__).parents[4] / "shared") / "data" / "handoff-real"
 RANDOM = random.Random(20261121)
@@ -327,15 +327,15 @@ def test_findings_say_kind_and_line() -> None:
     block = key_blocks()[0][0]
     text = f"one\n{block}\nthree\nDB_PASSWORD={chars(WORD, 14)}\n"
     assert redact(text).found == (
-        Finding(kind="private-key", start_line=2),
-        Finding(kind="assigned-secret", start_line=2 + block.count("\n") + 2),
+        RedactedSecret(kind="private-key", start_line=2),
+        RedactedSecret(kind="assigned-secret", start_line=2 + block.count("\n") + 2),
     )
 
 
 def test_a_provider_key_in_an_assignment_is_one_finding_of_the_providers_kind() -> None:
     """Overlapping readings become one span with the kind that says most."""
     found = redact("GITHUB_TOKEN=ghp" + "_" + chars(WORD, 36)).found
-    assert found == (Finding(kind="github-token", start_line=1),)
+    assert found == (RedactedSecret(kind="github-token", start_line=1),)
 
 
 def test_a_marker_does_not_hide_the_secret_beside_it() -> None:

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from missions import frontmatter
-from missions.document import RESULT_MARK, SIZE_ROOF, with_attempt, with_fields
+from missions.document import MAX_FILE_BYTES, RESULT_MARK, append_result, with_fields
 from missions.frontmatter import Malformed
-from missions.merging.file_diff import FILE, HEAD, TEXT, changed, overwritten, stands
-from missions.merging.merge import Merged, merge, settle
-from missions.merging.merge_state import NOBODY, Registers, Stamp, Version
-from missions.merging.parsed_file import dissect
+from missions.merging.file_diff import FILE, HEAD, TEXT, changed_parts, has_value, overwritten_values
+from missions.merging.merge import Merged, merge, resolve_versions
+from missions.merging.merge_state import NO_STAMP, MergeState, Stamp, StampedVersion
+from missions.merging.parsed_file import parse_file
 from tests.missions.matters import matters
 
 BASE = """\
@@ -50,7 +50,7 @@ def replaced(*pairs: tuple[str, str], text: str = BASE) -> bytes:
 
 def both(ours: bytes, theirs: bytes, base: bytes | None = BASE.encode()) -> Merged:
     """Ann's (newer) and Ben's (older) edits merged, the same from either side."""
-    one, two = Version.of(ours, ANN), Version.of(theirs, BEN)
+    one, two = StampedVersion.of(ours, ANN), StampedVersion.of(theirs, BEN)
     merged = merge(base, one, two)
     assert merge(base, two, one) == merged
     return merged
@@ -91,7 +91,7 @@ CHANGES: list[Change] = [
     swap("Add a test.\n", ""),
     swap("---\nLog", "status: failed\nepoch: 1\nattempt: 1\n---\nLog"),
     swap("---\nLog", "status: cancelled\n---\nLog"),
-    lambda text: with_attempt(with_fields(text, {"status": "failed", "epoch": 2}), "### Attempt 1\n\nit broke"),
+    lambda text: append_result(with_fields(text, {"status": "failed", "epoch": 2}), "### Attempt 1\n\nit broke"),
     lambda text: text.replace("---\nLog", "title: [\n---\nLog", 1),
 ]
 """What people, and nodes, do to the file."""
@@ -104,35 +104,41 @@ def edits(draw: st.DrawFn) -> str:
 
 
 @st.composite
-def replicas(draw: st.DrawFn, count: int) -> list[Registers]:
+def replicas(draw: st.DrawFn, count: int) -> list[MergeState]:
     """Machines that each changed the base without hearing of the others, some of them at the same moment."""
-    stamps = st.sampled_from([NOBODY, (1, 0, "a"), (1, 0, "b"), (2, 0, "a"), (3, 1, "c")])
-    return [Registers.of(BASE.encode(), Version.of(draw(edits()).encode(), draw(stamps))) for _ in range(count)]
+    stamps = st.sampled_from([NO_STAMP, (1, 0, "a"), (1, 0, "b"), (2, 0, "a"), (3, 1, "c")])
+    return [MergeState.of(BASE.encode(), StampedVersion.of(draw(edits()).encode(), draw(stamps))) for _ in range(count)]
 
 
 @settings(deadline=None, max_examples=150)
 @given(replicas(3))
-def test_joining_is_commutative_associative_and_idempotent(states: list[Registers]) -> None:
+def test_joining_is_commutative_associative_and_idempotent(states: list[MergeState]) -> None:
     """Three machines that hear of each other in any order, any grouping, any number of times: the same bytes."""
     a, b, c = states
-    files = {settle(reduce(Registers.join, order)).data for order in permutations(states)}
-    files |= {settle(a.join(b.join(c))).data, settle(a.join(b).join(c)).data, settle(a.join(b).join(c).join(a)).data}
+    files = {resolve_versions(reduce(MergeState.join, order)).data for order in permutations(states)}
+    files |= {
+        resolve_versions(a.join(b.join(c))).data,
+        resolve_versions(a.join(b).join(c)).data,
+        resolve_versions(a.join(b).join(c).join(a)).data,
+    }
     assert len(files) == 1
     assert a.join(a) == a
-    assert settle(a.join(b)) == settle(b.join(a))
+    assert resolve_versions(a.join(b)) == resolve_versions(b.join(a))
 
 
 @settings(deadline=None, max_examples=150)
 @given(replicas(4), st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=8), st.randoms())
 def test_machines_that_gossip_in_any_order_end_with_the_same_file(
-    states: list[Registers], gossip: list[tuple[int, int]], chance: object
+    states: list[MergeState], gossip: list[tuple[int, int]], chance: object
 ) -> None:
     """Whoever tells whom first: once all have heard of all, all files are equal."""
     heard = list(states)
     for teller, hearer in gossip:
         heard[hearer] = heard[hearer].join(heard[teller])
-    everything = reduce(Registers.join, heard)
-    assert {settle(one.join(everything)).data for one in heard} == {settle(reduce(Registers.join, states)).data}
+    everything = reduce(MergeState.join, heard)
+    assert {resolve_versions(one.join(everything)).data for one in heard} == {
+        resolve_versions(reduce(MergeState.join, states)).data
+    }
 
 
 @settings(deadline=None, max_examples=150)
@@ -140,16 +146,16 @@ def test_machines_that_gossip_in_any_order_end_with_the_same_file(
 def test_a_merge_is_symmetric_and_idempotent(one: str, two: str) -> None:
     """Whoever merges; and what is merged already stays as it is."""
     merged = both(one.encode(), two.encode())
-    again = merge(BASE.encode(), Version.of(merged.data, ANN), Version.of(merged.data, BEN))
+    again = merge(BASE.encode(), StampedVersion.of(merged.data, ANN), StampedVersion.of(merged.data, BEN))
     assert again.data == merged.data
     assert again.conflicts == ()
 
 
 @settings(deadline=None, max_examples=150)
-@given(edits(), st.sampled_from([ANN, NOBODY]))
+@given(edits(), st.sampled_from([ANN, NO_STAMP]))
 def test_an_edit_against_nothing_is_taken_byte_for_byte(edit: str, stamp: Stamp) -> None:
     """Comments, order, spacing and line breaks stay where only one side wrote."""
-    merged = merge(BASE.encode(), Version.of(edit.encode(), stamp), Version.of(BASE.encode(), BEN))
+    merged = merge(BASE.encode(), StampedVersion.of(edit.encode(), stamp), StampedVersion.of(BASE.encode(), BEN))
     assert merged.data == edit.encode()
     assert merged.conflicts == ()
 
@@ -176,13 +182,13 @@ PARTS = ["priority", "timeout_seconds", "title", "project"]
 def test_merges_of_merges_come_to_the_same_fields(writes: list[tuple[str, int]]) -> None:
     """Text by text, as Git merges: since each field keeps its own stamp, the grouping does not matter."""
     versions = [
-        Version.of(frontmatter.write(BASE, {part: n * 10 + who}).encode(), (n, who, "x"))
+        StampedVersion.of(frontmatter.write(BASE, {part: n * 10 + who}).encode(), (n, who, "x"))
         for who, (part, n) in enumerate(writes)
     ]
 
-    def chained(order: tuple[Version, ...]) -> bytes:
+    def chained(order: tuple[StampedVersion, ...]) -> bytes:
         merged = merge(BASE.encode(), order[0], order[1])
-        first = Version.of(merged.data, max(order[0].stamp, order[1].stamp), merged.stamps)
+        first = StampedVersion.of(merged.data, max(order[0].stamp, order[1].stamp), merged.stamps)
         return merge(BASE.encode(), first, order[2]).data
 
     assert len({chained(order) for order in permutations(versions)}) == 1
@@ -194,7 +200,7 @@ def test_the_pieces_of_a_file_are_the_file(written: object) -> None:
     """Whatever style: taking apart and putting together changes no byte, or the file is not taken apart at all."""
     data = written.text.encode()  # type: ignore[attr-defined]
     try:
-        anatomy = dissect(data)
+        anatomy = parse_file(data)
     except Malformed:
         return
     assert anatomy.print().encode() == data
@@ -222,7 +228,7 @@ def test_a_merge_of_any_bytes_ends(base: bytes, one: bytes, two: bytes) -> None:
 def readable(data: bytes) -> bool:
     """Whether it has a front matter that can be taken apart."""
     try:
-        dissect(data)
+        parse_file(data)
     except Malformed:
         return False
     return True
@@ -233,7 +239,7 @@ def readable(data: bytes) -> bool:
 
 def test_a_person_and_a_node_keep_both_edits() -> None:
     """Cases 2 and 6: the node's fields and result, the person's words, comment and priority, each where it was."""
-    node = with_attempt(with_fields(BASE, {"status": "failed", "epoch": 1}), "### Attempt 1\n\nit broke")
+    node = append_result(with_fields(BASE, {"status": "failed", "epoch": 1}), "### Attempt 1\n\nit broke")
     words = ("priority: 1  # low", "priority: 7  # urgent now"), ("Reproduce it.", "Reproduce it on Mondays.")
     merged = both(replaced(*words), node.encode())
     assert merged.conflicts == ()
@@ -270,7 +276,7 @@ def test_of_two_values_the_newer_is_kept_and_the_other_told() -> None:
 
 def test_without_stamps_the_value_that_sorts_last_is_kept() -> None:
     """Case 4 in a merge driver, which knows no times: the same winner in both clones."""
-    one, two = (Version.of(replaced(("priority: 1", f"priority: {n}"))) for n in (2, 9))
+    one, two = (StampedVersion.of(replaced(("priority: 1", f"priority: {n}"))) for n in (2, 9))
     merged = merge(BASE.encode(), one, two)
     assert merge(BASE.encode(), two, one) == merged
     assert lost(merged) == [("priority", "9", "2")]
@@ -317,7 +323,7 @@ def test_new_fields_of_both_stand_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", [b"---\ntitle: [\n---\nx\n", b"---\nno end\n", b"\xff\xfe", b"a\0b", b"x" * (SIZE_ROOF + 1)]
+    "broken", [b"---\ntitle: [\n---\nx\n", b"---\nno end\n", b"\xff\xfe", b"a\0b", b"x" * (MAX_FILE_BYTES + 1)]
 )
 def test_a_side_that_cannot_be_read_does_not_win(broken: bytes) -> None:
     """Case 7: the other side's file as it is, and the broken one whole in a conflict."""
@@ -336,7 +342,7 @@ def test_two_missions_of_one_name_are_not_blended() -> None:
 
 def test_a_front_matter_that_one_side_added_goes_with_the_others_words() -> None:
     """A file of one sentence that a node wrote into while the person went on writing."""
-    node = with_attempt(with_fields("do it\n", {"status": "failed"}), "### Attempt 1")
+    node = append_result(with_fields("do it\n", {"status": "failed"}), "### Attempt 1")
     merged = both(b"do it\n\nwith care\n", node.encode(), b"do it\n")
     assert merged.data.decode().startswith(f"---\nstatus: failed\n---\ndo it\n\nwith care\n\n{RESULT_MARK}\n")
 
@@ -355,22 +361,25 @@ def test_what_a_writer_did_not_keep_is_named() -> None:
     """For who writes fields over a newer file: what that file had changed since and is gone."""
     base, result = BASE.encode(), replaced(("priority: 1", "priority: 3"), ("shop", "mill"))
     theirs = replaced(("priority: 1", "priority: 2"), ("shop", "mill"), ("60", "90"))
-    told = [(c.part, c.kept, c.lost) for c in overwritten(base, theirs, result)]
+    told = [(c.part, c.kept, c.lost) for c in overwritten_values(base, theirs, result)]
     assert told == [("priority", "3", "2"), ("timeout_seconds", "60", "90")]
-    assert overwritten(base, base, result) == ()
+    assert overwritten_values(base, base, result) == ()
 
 
 def test_the_parts_that_a_commit_changed_are_named() -> None:
     """By field, text and result."""
-    assert changed(BASE.encode(), replaced(("priority: 1", "priority: 3"), ("Add", "Write"))) == {"priority", TEXT}
-    assert changed(BASE.encode(), b"\xff") == {FILE}
+    assert changed_parts(BASE.encode(), replaced(("priority: 1", "priority: 3"), ("Add", "Write"))) == {
+        "priority",
+        TEXT,
+    }
+    assert changed_parts(BASE.encode(), b"\xff") == {FILE}
 
 
 def test_whose_a_value_is_can_be_told() -> None:
     """For who only has the two files: one of them has the value, as a conflict names it."""
     mine, theirs = replaced(("priority: 1", "priority: 3")), replaced(("Add", "Write"))
-    assert stands(mine, "priority", "3")
-    assert not stands(theirs, "priority", "3")
-    assert stands(theirs, TEXT, "Write a test.")
-    assert stands(mine, "scope", None)
-    assert stands(b"\xff", FILE, "\\xff")
+    assert has_value(mine, "priority", "3")
+    assert not has_value(theirs, "priority", "3")
+    assert has_value(theirs, TEXT, "Write a test.")
+    assert has_value(mine, "scope", None)
+    assert has_value(b"\xff", FILE, "\\xff")

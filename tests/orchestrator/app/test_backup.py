@@ -18,7 +18,7 @@ from filelock import FileLock
 from orchestrator.app import backup, wiring
 from orchestrator.core import settings
 from orchestrator.core.errors import NotFound, OrchestratorError, Refused, WrongSetting
-from orchestrator.core.ports.storage import Turn
+from orchestrator.core.ports.storage import ConversationTurn
 from tests.databases import Server
 from tests.orchestrator.app.test_backup_archive import archive, entry, quiet
 
@@ -55,7 +55,7 @@ class Place:
             (self.home / name).write_text(text)
         stores = wiring.stores(self.settings)
         here = stores.conversations.create("shop", "phone", "title").id
-        stores.conversations.append(here, Turn(role="user", content="hello"))
+        stores.conversations.append(here, ConversationTurn(role="user", content="hello"))
         stores.tokens.add("laptop", "digest", ["chat"])
         stores.close()
         return here
@@ -119,7 +119,7 @@ def test_a_home_in_use_is_kept_aside(place: Place, shelf: Path) -> None:
     saved = backup.save(place.settings, shelf / "mine.tar.gz", quiet)
     (place.home / "keys" / "node").write_text("changed")
     stores = wiring.stores(place.settings)
-    stores.conversations.append(here, Turn(role="user", content="after"))
+    stores.conversations.append(here, ConversationTurn(role="user", content="after"))
     stores.close()
     before = place.files()
     with pytest.raises(Refused, match="--force"):
@@ -161,7 +161,7 @@ def test_a_backup_is_taken_while_others_write(place: Place, shelf: Path, tmp_pat
 
     def write() -> None:
         while not done.is_set():
-            stores.conversations.append(here, Turn(role="user", content="x" * 300))
+            stores.conversations.append(here, ConversationTurn(role="user", content="x" * 300))
 
     writers = [threading.Thread(target=write) for _ in range(4)]
     with FileLock(place.home / "node.lock"):
@@ -280,7 +280,7 @@ def test_postgresql_is_saved_and_put_back(place: Place, shelf: Path, url: str) -
     assert not (place.home / "shiftbook.db").exists()
     saved = backup.save(place.settings, shelf, quiet)
     stores = wiring.stores(place.settings)
-    stores.conversations.append(here, Turn(role="user", content="after"))
+    stores.conversations.append(here, ConversationTurn(role="user", content="after"))
     stores.close()
     place.home = place.home.with_name("fresh")
     with pytest.raises(Refused, match="backups at 127"):

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from orchestrator.app import doctor, ledger_size
-from orchestrator.app.doctor import Health
-from orchestrator.app.ledger_size import Disk, excesses, summary
-from orchestrator.bench.testbed import Ground, lay
+from orchestrator.app.doctor import CheckStatus
+from orchestrator.app.ledger_size import RepositorySize, size_warnings, summary
+from orchestrator.bench.testbed import Testbed, make_testbed
 from orchestrator.core.settings import Settings
 from orchestrator.ledger import session_logs
-from orchestrator.ledger.archive import Month
-from orchestrator.ledger.snapshot import Filed
-from orchestrator.workflow.journal.memos import memo_count, teaching
-from orchestrator.workflow.journal.tamper_check import Custody
+from orchestrator.ledger.archive import ArchiveMonth
+from orchestrator.ledger.snapshot import MissionFile
+from orchestrator.workflow.journal.memos import memo_count, read_lessons
+from orchestrator.workflow.journal.tamper_check import TamperCheck
 from sync.git import Git, GitStore
 from sync.objects import FILE, TreeEntry, print_tree
 from tests.ledgers import Town
@@ -27,30 +27,30 @@ OID = "ab" * 20
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Testbed:
     """A ledger with 300 finished missions and two open ones, as the benchmarks lay it."""
-    return lay(tmp_path_factory.mktemp("ground") / "g", missions=2, finished=300)
+    return make_testbed(tmp_path_factory.mktemp("ground") / "g", missions=2, finished=300)
 
 
-def test_the_ground_of_the_benchmarks_is_a_ledger_as_nodes_leave_it(ground: Ground) -> None:
+def test_the_ground_of_the_benchmarks_is_a_ledger_as_nodes_leave_it(ground: Testbed) -> None:
     """Missions by month, a memo each, an entry each, and a history of small commits that a person's word begins."""
     ledger = ground.reader("n0").read(ground.bus("n0").remote.fetch())
     assert sum(len(blobs) for _, blobs in ledger.archive.months) == 300
-    assert [m.mission.status.value for m in ledger.every_archived() if isinstance(m, Filed)] == ["done"] * 300
+    assert [m.mission.status.value for m in ledger.every_archived() if isinstance(m, MissionFile)] == ["done"] * 300
     assert memo_count(ledger) == 300
-    assert teaching(ledger).unreadable == ()
+    assert read_lessons(ledger).unreadable == ()
     assert ledger.alarms == ()
     assert int(git(ground.bare, "rev-list", "--count", "main")) > 60
-    assert all(ground.trust("n0").word(ledger, filed).trusted for filed in ledger.open.values())
+    assert all(ground.trust("n0").authorize(ledger, filed).trusted for filed in ledger.open.values())
 
 
-def test_a_fresh_clone_has_a_commit_graph(ground: Ground) -> None:
+def test_a_fresh_clone_has_a_commit_graph(ground: Testbed) -> None:
     """With it, whose word a mission is takes no walk through the whole history."""
     ground.bus("n1")
     assert list((ground.root / "n1.git/objects/info").rglob("*graph*"))
 
 
-def test_a_history_is_read_no_further_than_it_is_needed(ground: Ground) -> None:
+def test_a_history_is_read_no_further_than_it_is_needed(ground: Testbed) -> None:
     """Whoever stops reading ends git; reading on gives all, the newest first, and a wrong name is an error."""
     store = GitStore(ground.bare)
     tip = git(ground.bare, "rev-parse", "main")
@@ -80,7 +80,7 @@ def test_tidying_packs_loose_objects_and_drops_nothing(tmp_path: Path) -> None:
 def test_a_month_answers_from_its_bytes_without_being_read() -> None:
     """What is not in it is told without reading it, and what only looks like a name in the bytes is no mission."""
     looks_like = b" a.md\0".ljust(20, b"x").hex()
-    month = Month(print_tree({"b.md": TreeEntry(FILE, looks_like), "c.diff": TreeEntry(FILE, OID)}))
+    month = ArchiveMonth(print_tree({"b.md": TreeEntry(FILE, looks_like), "c.diff": TreeEntry(FILE, OID)}))
     assert "zzz" not in month
     assert "_blobs" not in vars(month)
     assert "a" not in month
@@ -102,7 +102,7 @@ def test_the_newest_finished_missions_come_first_and_no_more_than_asked_for(tmp_
 
     def names(**asked: object) -> list[str]:
         found = ledger.every_archived(**asked)  # type: ignore[arg-type]
-        return [one.mission.name for one in found if isinstance(one, Filed)]
+        return [one.mission.name for one in found if isinstance(one, MissionFile)]
 
     assert names(limit=3) == ["m5-11", "m4-11", "m3-11"]
     assert names(limit=7, statuses=("done",)) == ["m5-11", "m4-11", "m2-11", "m1-11", "m5-10", "m4-10", "m2-10"]
@@ -112,14 +112,14 @@ def test_the_newest_finished_missions_come_first_and_no_more_than_asked_for(tmp_
 
 def test_the_first_look_at_the_journal_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that joins looks so far back and no further; from then on it sees every commit."""
-    monkeypatch.setattr("orchestrator.workflow.journal.tamper_check.FIRST_LOOK", 5)
+    monkeypatch.setattr("orchestrator.workflow.journal.tamper_check.MAX_FIRST_COMMITS", 5)
     entry = "## 2026-11-2{0}T12:00:00Z · a\n<!-- entry: e{0} -->\n\nText {0}.\n\n"
     town = Town({"SESSION_LOG.md": "# Log\n\n" + entry.format(1) + entry.format(2)})
     ada = town.peer("ada")
     ada.push({"SESSION_LOG.md": "# Log\n\n" + entry.format(2)})
     for number in range(10):
         ada.push({"README.md": f"{number}"})
-    custody = Custody(path=tmp_path / "c.json", of="town")
+    custody = TamperCheck(path=tmp_path / "c.json", of="town")
     assert custody.look(ada.ledger(), ada.trust) == []
     ada.push({"SESSION_LOG.md": "# Log\n"})
     for number in range(10):
@@ -127,9 +127,9 @@ def test_the_first_look_at_the_journal_is_bounded(tmp_path: Path, monkeypatch: p
     assert [one.entry_id for one in custody.look(ada.ledger(), ada.trust)] == ["e2"]
 
 
-def disk(**facts: int) -> Disk:
+def disk(**facts: int) -> RepositorySize:
     plain = {"loose": 0, "packed": 0, "packs": 1, "mib": 1}
-    return Disk(where="the server", folder=Path("/srv/l.git"), **(plain | facts))
+    return RepositorySize(where="the server", folder=Path("/srv/l.git"), **(plain | facts))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def disk(**facts: int) -> Disk:
 def test_a_repository_that_needs_packing_is_told(facts: dict[str, int], word: str) -> None:
     """With the very command; one within the limits is not."""
     ledger = Town().peer("ada").ledger()
-    told = [one.remedy for one in excesses(ledger, [disk(**facts)])]
+    told = [one.remedy for one in size_warnings(ledger, [disk(**facts)])]
     assert len(told) == bool(word)
     assert all(word in remedy for remedy in told)
 
@@ -150,7 +150,7 @@ def test_refs_missions_logs_and_months_above_their_limits_are_told(monkeypatch: 
     archived = {f"missions/archive/2026-11/d{n}.md": DONE.format(status="done", when="x") for n in range(2)}
     ledger = Town(archived | {f"missions/m{n}.md": "x" for n in range(2)}).peer("ada").ledger()
     refs = dict(ledger.refs) | {f"refs/shiftbook/late/{n}": OID for n in range(4)}
-    told = list(excesses(replace(ledger, refs=refs), []))
+    told = list(size_warnings(replace(ledger, refs=refs), []))
     assert [one.says.split(" has ")[0].split(",")[0].split(":")[0] for one in told] == [
         "5 live refs",
         "2 open missions",
@@ -159,16 +159,16 @@ def test_refs_missions_logs_and_months_above_their_limits_are_told(monkeypatch: 
     ]
     assert "--delete refs/shiftbook/late/" in told[0].remedy
     claims = dict(ledger.refs) | {f"refs/shiftbook/claim/{n}": OID for n in range(4)}
-    assert "is a node running" in next(iter(excesses(replace(ledger, refs=claims), []))).remedy
+    assert "is a node running" in next(iter(size_warnings(replace(ledger, refs=claims), []))).remedy
     assert "2 open and 2 finished missions" in summary(ledger, [])
 
 
-def test_doctor_tells_the_size_of_the_ledger(ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_tells_the_size_of_the_ledger(ground: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Here and at a server on this disk; too many memos are not read, and that is said."""
     monkeypatch.setattr(doctor, "MANY_MEMOS", 299)
     settings = Settings(home=tmp_path / "home", ledger=str(ground.bare), node_id="n1")
-    found = {one.what: one for one in doctor.look(settings)}
-    assert found["size"].health is Health.GOOD
+    found = {one.what: one for one in doctor.run_checks(settings)}
+    assert found["size"].health is CheckStatus.GOOD
     for words in ("2 open and 300 finished missions", "12 months", "this machine's clone", "the server"):
         assert words in found["size"].says
     assert "300 memos are too many to read here" in found["lessons"].says
@@ -176,12 +176,12 @@ def test_doctor_tells_the_size_of_the_ledger(ground: Ground, tmp_path: Path, mon
 
 def test_parsed_logs_take_a_bounded_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each fold makes another version of a running log: the old ones are let go, the newest stay."""
-    monkeypatch.setattr(session_logs, "KEPT_ENTRIES", 100)
-    monkeypatch.setattr(session_logs, "_known", {})
+    monkeypatch.setattr(session_logs, "MAX_CACHED_ENTRIES", 100)
+    monkeypatch.setattr(session_logs, "_parsed_logs", {})
     entries = "".join(f"## 2026-11-21T12:00:00Z · a\n<!-- entry: e{n} -->\n\nText.\n\n" for n in range(30))
     ada = Town({"SESSION_LOG.md": "# Log\n"}).peer("ada")
     for number in range(10):
         ada.push({"SESSION_LOG.md": f"# Log {number}\n\n{entries}"})
         assert len(session_logs.recent(ada.ledger(), "").entries) == 30
-    kept = list(session_logs._known.values())
+    kept = list(session_logs._parsed_logs.values())
     assert 2 <= len(kept) <= 4

@@ -9,7 +9,7 @@ import pytest
 from orchestrator.app import setup
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.settings import Settings
-from sync.git import bearer
+from sync.git import bearer_environment
 
 
 @pytest.mark.parametrize("url", ["https://ada:secret@hq.example/git/x.git", "http://:secret@hq.example/git/x.git"])
@@ -41,8 +41,8 @@ def test_a_url_with_a_password_is_refused(tmp_path: Path, url: str) -> None:
 )
 def test_a_token_goes_to_its_server_only(url: str, key: str | None) -> None:
     """And stands in no command line: the setting is bound to scheme, host and port of the URL."""
-    assert bearer(url, "sbk_x").get("GIT_CONFIG_KEY_0") == key
-    assert bearer(url, "") == {}
+    assert bearer_environment(url, "sbk_x").get("GIT_CONFIG_KEY_0") == key
+    assert bearer_environment(url, "") == {}
 
 
 def test_settings_do_not_show_their_secrets(tmp_path: Path) -> None:

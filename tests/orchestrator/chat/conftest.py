@@ -12,22 +12,22 @@ import pytest
 
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.app import wiring
-from orchestrator.chat.history import Memory
-from orchestrator.chat.log_entry import Chronicle
-from orchestrator.chat.queue import Gates
-from orchestrator.chat.service import Chat
-from orchestrator.chat.tool_approvals import Approvals
+from orchestrator.chat.history import ChatHistory
+from orchestrator.chat.log_entry import ChatLogWriter
+from orchestrator.chat.queue import BackendQueues
+from orchestrator.chat.service import ChatService
+from orchestrator.chat.tool_approvals import ToolApprovals
 from orchestrator.chat.tools import toolbox
-from orchestrator.chat.tools.tool import Policy, Toolbox
-from orchestrator.chat.tools.workspace import Grounds
-from orchestrator.chat.values import Answer, Event, Request
+from orchestrator.chat.tools.tool import Toolbox, ToolPolicy
+from orchestrator.chat.tools.workspace import ChatWorkspaces
+from orchestrator.chat.values import AnswerEvent, ChatAnswer, ChatRequest
 from orchestrator.core.errors import ContextTooLong
-from orchestrator.core.ports.agent import Embedder, Generation, Keeper, Project, Prompt, Stop, Usage
-from orchestrator.core.ports.model_backend import Choice
+from orchestrator.core.ports.agent import Embedder, Generation, PrefixCache, Project, Prompt, Stop, Usage
+from orchestrator.core.ports.model_backend import BackendChoice
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace.clone import Workspaces
-from orchestrator.workflow.journal.context import estimate
+from orchestrator.workflow.journal.context import estimate_tokens
 from tests.journals import logbook
 from tests.ledgers import Peer, Town
 
@@ -52,7 +52,7 @@ class ScriptedModel:
     meanwhile: Callable[[], object] = lambda: None
     """Called before each piece."""
     embedder: Embedder | None = None
-    keeper: Keeper | None = None
+    keeper: PrefixCache | None = None
 
     def missing(self) -> str | None:
         """Nothing is missing."""
@@ -60,7 +60,7 @@ class ScriptedModel:
 
     def count(self, text: str) -> int:
         """Four characters a token."""
-        return estimate(text)
+        return estimate_tokens(text)
 
     def generate(self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop) -> Generation:
         """The next text of the script, until it is stopped. Raises ContextTooLong."""
@@ -97,28 +97,28 @@ class One:
     model: ScriptedModel
     why: str = "it is the only one"
 
-    def choose(self, wanted: str = "", *, peers: bool = True) -> Choice:
+    def choose(self, wanted: str = "", *, peers: bool = True) -> BackendChoice:
         """That one."""
-        return Choice(model=self.model, why=self.why)
+        return BackendChoice(model=self.model, why=self.why)
 
 
 @dataclass
 class Talk:
     """A chat with all that a test wants to look at."""
 
-    chat: Chat
+    chat: ChatService
     model: ScriptedModel
     stores: Stores
     town: Town
     ada: Peer
-    events: list[Event] = field(default_factory=list)
+    events: list[AnswerEvent] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
 
-    def say(self, message: str, **how: object) -> Answer:
+    def say(self, message: str, **how: object) -> ChatAnswer:
         """One message, answered."""
-        return self.chat.answer(Request(message=message, **how), self.events.append, self.stop)  # type: ignore[arg-type]
+        return self.chat.answer(ChatRequest(message=message, **how), self.events.append, self.stop)  # type: ignore[arg-type]
 
-    def heard(self, kind: str) -> list[Event]:
+    def heard(self, kind: str) -> list[AnswerEvent]:
         """The events of one kind."""
         return [event for event in self.events if event.kind == kind]
 
@@ -147,21 +147,21 @@ def talk(tmp_path: Path, stores: Stores, bubblewrap: Bubblewrap) -> Talk:
     def boxes(
         conversation: str, project: Project | None, _ledger: object, wanted: Sequence[str], stop: Stop
     ) -> Toolbox:
-        grounds = Grounds(folder=tmp_path / "chats", workspaces=Workspaces(cache=tmp_path / "cache"))
+        grounds = ChatWorkspaces(folder=tmp_path / "chats", workspaces=Workspaces(cache=tmp_path / "cache"))
         ground = grounds.open(conversation, None, stop)
-        return toolbox.toolbox(
-            ground, sandbox=bubblewrap, policy=Policy(asks=frozenset({"shell"})), node="desk", wanted=wanted
+        return toolbox.build_toolbox(
+            ground, sandbox=bubblewrap, policy=ToolPolicy(asks=frozenset({"shell"})), node="desk", wanted=wanted
         )
 
-    chat = Chat(
-        memory=Memory(conversations=stores.conversations, tool_calls=stores.tool_calls, usage=stores.usage),
+    chat = ChatService(
+        memory=ChatHistory(conversations=stores.conversations, tool_calls=stores.tool_calls, usage=stores.usage),
         chooser=One(model),
         node="desk",
         now=town.clock,
-        approvals=Approvals(new_id=lambda: f"q{next(numbers)}"),
-        gates=Gates(lanes={"stand-in": 1}, waiting=2),
+        approvals=ToolApprovals(new_id=lambda: f"q{next(numbers)}"),
+        queues=BackendQueues(lanes={"stand-in": 1}, waiting=2),
         ledger=lambda: (ada.ledger(), ""),
-        boxes=boxes,
-        chronicle=Chronicle(logbook=lambda: logbook(ada, tmp_path), node="desk"),
+        open_toolbox=boxes,
+        log_writer=ChatLogWriter(logbook=lambda: logbook(ada, tmp_path), node="desk"),
     )
     return Talk(chat=chat, model=model, stores=stores, town=town, ada=ada)

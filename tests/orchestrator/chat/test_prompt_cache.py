@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.chat.prompt_cache import KEPT, Subject, Warmth
-from orchestrator.chat.queue import Gates
+from orchestrator.chat.prompt_cache import MAX_SAVED_CONVERSATIONS, PromptCache, PromptHeadKey
+from orchestrator.chat.queue import BackendQueues
 from orchestrator.core.errors import ModelUnavailable
-from orchestrator.core.ports.agent import Message, Usage
+from orchestrator.core.ports.agent import PromptMessage, Usage
 from tests.orchestrator.chat.conftest import ScriptedModel, Talk
 
 
@@ -22,7 +22,7 @@ class NotedKeeper:
     warmed: list[str] = field(default_factory=list)
     loaded: list[str] = field(default_factory=list)
 
-    def warm(self, messages: Sequence[Message], conversation: str = "") -> Usage:
+    def warm(self, messages: Sequence[PromptMessage], conversation: str = "") -> Usage:
         """Notes the first message."""
         self.warmed.append(messages[0].content)
         return Usage()
@@ -47,10 +47,10 @@ def keeper() -> NotedKeeper:
     return NotedKeeper()
 
 
-def warmth(folder: Path, talk: Talk) -> Warmth:
+def warmth(folder: Path, talk: Talk) -> PromptCache:
     """What a process has."""
-    made = Warmth(folder=folder / "prompts", gates=talk.chat.gates, head=talk.chat.head)
-    talk.chat.warmth = made
+    made = PromptCache(folder=folder / "prompts", queues=talk.chat.queues, head=talk.chat.head)
+    talk.chat.prompt_cache = made
     return made
 
 
@@ -58,7 +58,7 @@ def test_a_conversation_is_taken_up_by_the_next_process(tmp_path: Path, talk: Ta
     """Saved at the end; loaded before its first answer, once."""
     talk.model.keeper = keeper
     one = talk.say("Hello?")
-    assert talk.chat.warmth is None
+    assert talk.chat.prompt_cache is None
     first = warmth(tmp_path, talk)
     talk.say("Again?", conversation=one.conversation)
     assert keeper.loaded == []
@@ -74,10 +74,10 @@ def test_only_the_last_few_are_kept(tmp_path: Path, talk: Talk, keeper: NotedKee
     talk.model.keeper = keeper
     for _ in range(2):
         kept = warmth(tmp_path, talk)
-        for _ in range(KEPT + 1):
+        for _ in range(MAX_SAVED_CONVERSATIONS + 1):
             talk.say("Hello?")
-        assert kept.save() == KEPT
-    assert len(list((tmp_path / "prompts").iterdir())) == 2 * KEPT
+        assert kept.save() == MAX_SAVED_CONVERSATIONS
+    assert len(list((tmp_path / "prompts").iterdir())) == 2 * MAX_SAVED_CONVERSATIONS
 
 
 def test_a_deleted_conversation_leaves_no_state(tmp_path: Path, talk: Talk, keeper: NotedKeeper) -> None:
@@ -111,7 +111,7 @@ def test_nothing_is_read_ahead_while_somebody_is_answered(tmp_path: Path, talk: 
     kept = warmth(tmp_path, talk)
     talk.say("Which port?", project="shop")
     talk.ada.push({"projects/shop/SESSION_BRIEFING.md": "# Briefing: shop\n\n- Port: 9090\n"})
-    ticket = talk.chat.gates.of("stand-in").join()
+    ticket = talk.chat.queues.of("stand-in").join()
     assert kept.refresh() == []
     ticket.leave()
     assert len(kept.refresh()) == 1
@@ -121,7 +121,7 @@ def test_a_broken_keeper_costs_no_answer(tmp_path: Path) -> None:
     """What cannot be loaded, warmed or saved is told in the log; the chat goes on."""
 
     class Broken(NotedKeeper):
-        def warm(self, messages: Sequence[Message], conversation: str = "") -> Usage:
+        def warm(self, messages: Sequence[PromptMessage], conversation: str = "") -> Usage:
             raise ModelUnavailable("no")
 
         def save(self, path: Path, conversation: str = "") -> bool:
@@ -132,17 +132,17 @@ def test_a_broken_keeper_costs_no_answer(tmp_path: Path) -> None:
 
     model, heads = ScriptedModel(), iter(["old", "new"])
     model.keeper = Broken()
-    kept = Warmth(folder=tmp_path, gates=Gates(lanes={}), head=lambda subject, model: next(heads))
+    kept = PromptCache(folder=tmp_path, queues=BackendQueues(lanes={}), head=lambda subject, model: next(heads))
     (tmp_path / "c.state").write_text("c")
     assert kept.fetch(model, "c") is False
-    kept.used(model, "c", Subject(project="", role=""), "")
+    kept.used(model, "c", PromptHeadKey(project="", role=""), "")
     assert kept.refresh() == []
     assert kept.save() == 0
 
 
 def test_a_name_that_is_a_path_is_none(tmp_path: Path) -> None:
     """A conversation's id never leads out of the folder."""
-    kept = Warmth(folder=tmp_path / "prompts", gates=Gates(lanes={}), head=lambda subject, model: "")
+    kept = PromptCache(folder=tmp_path / "prompts", queues=BackendQueues(lanes={}), head=lambda subject, model: "")
     outside = tmp_path / "x.state"
     outside.write_text("x")
     kept.forget("../x")

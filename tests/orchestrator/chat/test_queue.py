@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from orchestrator.chat.queue import Gates, Ticket, Turnstile
+from orchestrator.chat.queue import BackendQueues, FairSemaphore, QueueTicket
 from orchestrator.core.errors import QueueFull
 
 LANES, WAITING = 2, 3
@@ -19,8 +19,8 @@ class Queueing(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.gate = Turnstile(lanes=LANES, waiting=WAITING, clock=lambda: 1.0)
-        self.people: list[Ticket] = []
+        self.gate = FairSemaphore(lanes=LANES, waiting=WAITING, clock=lambda: 1.0)
+        self.people: list[QueueTicket] = []
 
     @rule()
     def come(self) -> None:
@@ -55,7 +55,7 @@ TestQueueing = Queueing.TestCase
 
 def test_the_next_step_of_an_answer_is_never_sent_away() -> None:
     """Whoever was let in may come again, however many wait."""
-    gate = Turnstile(lanes=1, waiting=0)
+    gate = FairSemaphore(lanes=1, waiting=0)
     inside = gate.join()
     with pytest.raises(QueueFull):
         gate.join()
@@ -67,7 +67,7 @@ def test_the_next_step_of_an_answer_is_never_sent_away() -> None:
 
 def test_backends_do_not_wait_for_each_other() -> None:
     """One turnstile for each, with as many lanes as it has."""
-    gates = Gates(lanes={"small": 1}, other=2, waiting=1)
+    gates = BackendQueues(lanes={"small": 1}, other=2, waiting=1)
     held = [gates.of("small").join(), gates.of("small").join(), gates.of("large").join(), gates.of("large").join()]
     assert gates.waiting == 1
     assert gates.busy

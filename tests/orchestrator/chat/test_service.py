@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from handoff.entry import parse_log
-from orchestrator.chat.history import Memory
-from orchestrator.chat.service import Chat
-from orchestrator.chat.values import Request
+from orchestrator.chat.history import ChatHistory
+from orchestrator.chat.service import ChatService
+from orchestrator.chat.values import ChatRequest
 from orchestrator.core.errors import (
     AlreadyDone,
     ContextTooLong,
@@ -91,18 +91,18 @@ def test_a_changed_briefing_is_given_at_once(talk: Talk) -> None:
 def test_a_conversation_goes_on_on_another_device_and_after_a_restart(talk: Talk) -> None:
     """Another process with the same store, asked from another device, knows all turns."""
     one = talk.say("My cat is called Ada.", device="phone")
-    again = Chat(
-        memory=Memory(
+    again = ChatService(
+        memory=ChatHistory(
             conversations=talk.stores.conversations, tool_calls=talk.stores.tool_calls, usage=talk.stores.usage
         ),
         chooser=One(talk.model),
         node="vps",
         now=talk.town.clock,
         approvals=talk.chat.approvals,
-        gates=talk.chat.gates,
+        queues=talk.chat.queues,
         ledger=talk.chat.ledger,
     )
-    request = Request(message="What is my cat called?", conversation=one.conversation, device="laptop")
+    request = ChatRequest(message="What is my cat called?", conversation=one.conversation, device="laptop")
     two = again.answer(request, lambda event: None, threading.Event())
     assert "My cat is called Ada." in talk.model.prompts[1].messages[1].content
     turns = talk.stores.conversations.turns(one.conversation)
@@ -154,7 +154,7 @@ def test_a_conversation_that_goes_while_it_is_looked_through_disturbs_nobody(tal
 
 def test_a_message_whose_process_died_is_answered_when_it_is_sent_again(talk: Talk) -> None:
     """The person's turn was stored before the generation began; the second sending makes the answer."""
-    prepared = talk.chat.prepare(Request(message="Which port?", device="phone", key="k1"), talk.stop)
+    prepared = talk.chat.prepare(ChatRequest(message="Which port?", device="phone", key="k1"), talk.stop)
     talk.chat.drop(prepared)  # what a killed process leaves: the question, and no answer
     answer = talk.say("Which port?", device="phone", key="k1")
     assert (answer.text, answer.repeated) == ("It is so.", False)
@@ -208,7 +208,7 @@ def test_wrong_use_is_refused_before_anything_is_stored(talk: Talk, how: dict[st
     with pytest.raises(error):
         talk.say(**how)  # type: ignore[arg-type]
     assert talk.stores.conversations.listing() == ()
-    assert not talk.chat.gates.busy
+    assert not talk.chat.queues.busy
     assert talk.say("Hello?").text
 
 
@@ -284,7 +284,7 @@ def test_one_answer_at_a_time_in_a_conversation(talk: Talk) -> None:
     def again() -> None:
         if not refused:
             with pytest.raises(AlreadyDone) as caught:
-                talk.chat.prepare(Request(message="Me too", conversation=one.conversation), talk.stop)
+                talk.chat.prepare(ChatRequest(message="Me too", conversation=one.conversation), talk.stop)
             refused.append(caught.value)
 
     talk.model.meanwhile = again
@@ -471,12 +471,12 @@ def test_an_entry_that_cannot_be_written_is_said_and_the_answer_stands(talk: Tal
 
 def test_a_stop_while_waiting_ends_it(talk: Talk) -> None:
     """Who leaves the queue is gone from it, and their answer is a cancelled one."""
-    ticket = talk.chat.gates.of("stand-in").join()
+    ticket = talk.chat.queues.of("stand-in").join()
     threading.Timer(0.2, talk.stop.set).start()
     answer = talk.say("Hello?")
     assert (answer.finish, answer.text, talk.model.prompts) == ("cancelled", "", [])
     ticket.leave()
-    assert not talk.chat.gates.busy
+    assert not talk.chat.queues.busy
 
 
 def _silence(prompt: Prompt) -> str:

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from orchestrator.adapters.models import download
-from orchestrator.adapters.models.download import DownloadFailedError, Source, fetch
-from orchestrator.adapters.models.gguf import NotGguf, read_card
+from orchestrator.adapters.models.download import DownloadFailedError, DownloadSource, download_file
+from orchestrator.adapters.models.gguf import NotGguf, read_gguf_info
 from orchestrator.core.errors import NotFound, OrchestratorError, Refused, WrongSetting
 from tests.ollama_shim import Shim
 from tests.servers import free_port
@@ -104,14 +104,16 @@ HASH = hashlib.sha256(DATA).hexdigest()
 
 def get(url: str, folder: Path, **how: str) -> tuple[Path, str]:
     """A download that does not wait between two tries."""
-    return fetch(Source(url=url, **how), folder, progress=lambda done, of: None, sleep=lambda seconds: None)
+    return download_file(
+        DownloadSource(url=url, **how), folder, progress=lambda done, of: None, sleep=lambda seconds: None
+    )
 
 
 def test_download(hubs: Callable[..., Hub], tmp_path: Path) -> None:
     """A file arrives whole, with its hash and with progress, and nothing is left beside; a second time it is there."""
     hub, told = hubs(data=DATA), []
-    source = Source(url=f"{hub.url}/x/tiny.gguf", sha256=HASH)
-    path, found = fetch(source, tmp_path, progress=lambda done, of: told.append((done, of)))
+    source = DownloadSource(url=f"{hub.url}/x/tiny.gguf", sha256=HASH)
+    path, found = download_file(source, tmp_path, progress=lambda done, of: told.append((done, of)))
     assert (path.name, path.read_bytes(), found) == ("tiny.gguf", DATA, HASH)
     assert told[-1] == (len(DATA), len(DATA))
     assert [each.name for each in tmp_path.iterdir() if each.suffix not in (".lock", ".gguf")] == []
@@ -202,7 +204,7 @@ def test_nobody_there(tmp_path: Path) -> None:
 def test_names(name: str, tmp_path: Path) -> None:
     """Nothing is written outside the folder, hidden, or under a name that a shell would stumble over."""
     if name.startswith(".."):
-        assert Source(url=f"http://h/{name}").name == "evil.gguf"
+        assert DownloadSource(url=f"http://h/{name}").name == "evil.gguf"
         return
     with pytest.raises(WrongSetting, match="plain name"):
         get(f"http://127.0.0.1:1/{name}", tmp_path)
@@ -210,7 +212,7 @@ def test_names(name: str, tmp_path: Path) -> None:
 
 def test_full_disk(hubs: Callable[..., Hub], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that does not fit is not begun."""
-    monkeypatch.setattr(download, "SPARE", shutil.disk_usage(tmp_path).free)
+    monkeypatch.setattr(download, "MIN_FREE_BYTES", shutil.disk_usage(tmp_path).free)
     hub = hubs(data=DATA)
     with pytest.raises(DownloadFailedError, match="are free at"):
         get(f"{hub.url}/tiny.gguf", tmp_path)
@@ -317,6 +319,6 @@ def test_damaged_cards(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "damaged.gguf"
     path.write_bytes(content)
     try:
-        assert read_card(path).parameters == 0
+        assert read_gguf_info(path).parameters == 0
     except NotGguf:
         return

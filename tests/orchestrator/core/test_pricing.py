@@ -71,7 +71,7 @@ def test_offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    pricing._known.cache_clear()
+    pricing._has_price.cache_clear()
     assert pricing.cost(Usage(model="gpt-5", tokens_in=1000)) == pytest.approx(0.00125)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.core.ports.agent import Usage
-from orchestrator.execution.programs.port import Brief, Launch, Told, Trouble
+from orchestrator.execution.programs.port import ErrorKind, Launch, ParsedOutput, RoundRequest
 
 
 def event(**fields: object) -> str:
@@ -44,14 +44,14 @@ class Reader:
         self.found |= read
         return str(read.get("say", ""))
 
-    def told(self, exit_code: int | None) -> Told:
+    def told(self, exit_code: int | None) -> ParsedOutput:
         trouble = self.found.get("trouble")
-        return Told(
+        return ParsedOutput(
             ended="end" in self.found,
             session=self.found.get("session", ""),
             answer=self.found.get("end", ""),
             error=self.found.get("error", ""),
-            trouble=Trouble(trouble) if trouble else None,
+            trouble=ErrorKind(trouble) if trouble else None,
             denials=tuple(self.denials),
             usage=Usage(**self.found.get("usage", {})),
         )
@@ -63,7 +63,7 @@ class Scripted:
 
     scripts: tuple[str, ...]
     leaves: tuple[str, ...] = ()
-    briefs: list[Brief] = field(default_factory=list)
+    briefs: list[RoundRequest] = field(default_factory=list)
     name: str = "claude"
 
     def missing(self) -> str | None:
@@ -72,7 +72,7 @@ class Scripted:
     def version(self) -> str:
         return "scripted 1.2.3"
 
-    def launch(self, brief: Brief) -> Launch:
+    def launch(self, brief: RoundRequest) -> Launch:
         self.briefs.append(brief)
         script = self.scripts[min(len(self.briefs), len(self.scripts)) - 1]
         path = brief.home / "prompt.txt"

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from missions.mission import Mission
-from orchestrator.adapters.agents.program_agent import CodingAgent
+from orchestrator.adapters.agents.program_agent import ProgramAgent
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
-from orchestrator.core.ports.agent import Job, Outcome, Project
-from orchestrator.execution.attempt import Attempts
+from orchestrator.core.ports.agent import AgentJob, Outcome, Project
+from orchestrator.execution.attempt import AttemptRunner
 from orchestrator.execution.workspace.clone import Workspaces
 from tests.conftest import lacking
 from tests.orchestrator.conftest import gone
@@ -50,9 +50,9 @@ class Desk:
     said: list[str] = field(default_factory=list)
     linger: float = 30.0
     program: Scripted = field(default_factory=lambda: Scripted(scripts=()))
-    job: Job | None = None
+    job: AgentJob | None = None
 
-    def make(self, **fields: object) -> Job:
+    def make(self, **fields: object) -> AgentJob:
         """A job, with its project's tests and the like as named."""
         words = ("scope", "timeout_seconds", "budget_usd", "task", "name", "title", "body", "approve")
         mission = replace(MISSION, **{key: fields.pop(key) for key in words if key in fields})  # type: ignore[arg-type]
@@ -61,7 +61,7 @@ class Desk:
         project = Project(name="shop", url=str(self.server.folder), test=fields.pop("test", None))  # type: ignore[arg-type]
         if fields.pop("project", True):
             mission = replace(mission, project="shop")
-        job = Job(
+        job = AgentJob(
             mission=mission,
             attempt=1,
             project=project if mission.project else None,
@@ -76,19 +76,19 @@ class Desk:
     ) -> Outcome:
         """One attempt of a program that does these rounds."""
         job = fields.pop("job", None)
-        self.job = job if isinstance(job, Job) else self.make(**fields)
+        self.job = job if isinstance(job, AgentJob) else self.make(**fields)
         self.program = Scripted(scripts=scripts, leaves=leaves)
         return self.agent().run(self.job, stop or threading.Event())
 
-    def agent(self) -> CodingAgent:
+    def agent(self) -> ProgramAgent:
         """The program as an agent."""
-        attempts = Attempts(
+        attempts = AttemptRunner(
             sandbox=self.sandbox,
             workspaces=Workspaces(cache=self.tmp / "cache"),
             node="desk",
             linger=self.linger,
         )
-        return CodingAgent(program=self.program, attempts=attempts)
+        return ProgramAgent(program=self.program, attempts=attempts)
 
     def prompts(self) -> list[str]:
         """What the program was given, round by round."""

@@ -13,11 +13,18 @@ from hypothesis import strategies as st
 
 from missions.mission import Mission, Status
 from orchestrator.core.errors import BrokenLedger, StoreFailed
-from orchestrator.core.ports.agent import Job, Outcome, Stop, Usage
-from orchestrator.core.ports.storage_outgoing import Spend, Totals
-from orchestrator.execution.budget import FRESH, BudgetMeter, Limit, Purse, Spent, dollars
+from orchestrator.core.ports.agent import AgentJob, Outcome, Stop, Usage
+from orchestrator.core.ports.storage_outgoing import Spend, UsageTotals
+from orchestrator.execution.budget import (
+    SPENT_CACHE_SECONDS,
+    BudgetLimit,
+    BudgetMeter,
+    BudgetTracker,
+    SpentByProject,
+    format_usd,
+)
 from orchestrator.ledger.config import fleet_toml
-from orchestrator.ledger.snapshot import Ledger
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node import budget_and_disk
 from orchestrator.workflow.spending import page_table
 from tests.ledgers import FLEET, NOON, Scripted, Ticks, Town, working
@@ -33,7 +40,7 @@ class Book:
     asked: list[datetime] = field(default_factory=list)
     broken: bool = False
 
-    def __call__(self, since: datetime) -> Spent:
+    def __call__(self, since: datetime) -> SpentByProject:
         self.asked.append(since)
         if self.broken:
             raise StoreFailed("here", "locked")
@@ -44,8 +51,8 @@ class Book:
 class World:
     """A ledger with budgets and a node's purse."""
 
-    ledger: Ledger
-    purse: Purse
+    ledger: LedgerSnapshot
+    purse: BudgetTracker
     book: Book
     ticks: Ticks
     others: dict[str, float]
@@ -54,7 +61,7 @@ class World:
 def world(fleet: str = BUDGETS) -> World:
     book, ticks, others = Book(), Ticks(), dict[str, float]()
     ledger = Town({"fleet.toml": fleet}).peer("n1").ledger()
-    purse = Purse(now=lambda: NOON, clock=ticks, booked=book, elsewhere=lambda _ledger, _now: others)
+    purse = BudgetTracker(now=lambda: NOON, clock=ticks, booked=book, elsewhere=lambda _ledger, _now: others)
     return World(ledger, purse, book, ticks, others)
 
 
@@ -72,7 +79,10 @@ def test_it_is_over_as_soon_as_the_limit_is_reached_and_not_before(
 ) -> None:
     """Whatever the order of the notes: what counts is the most that was ever told."""
     meter = BudgetMeter(
-        limits=(Limit(what="x", usd=limit, before=lambda: before),), paid=True, project="", price=lambda _usage: None
+        limits=(BudgetLimit(what="x", usd=limit, before=lambda: before),),
+        paid=True,
+        project="",
+        price=lambda _usage: None,
     )
     most = 0.0
     for each in costs:
@@ -145,14 +155,16 @@ def test_a_project_has_a_day_of_its_own() -> None:
     assert shop.over() == ""
     shop.note(cost(1.0))
     assert shop.over() == "budget of shop for the day reached: $2.00 of $2.00"
-    assert here.purse.shut(here.ledger, mission(project="shop")), "what runs beside counts"
+    assert here.purse.day_budget_reason(here.ledger, mission(project="shop")), "what runs beside counts"
     here.purse.settle(shop)
-    assert here.purse.shut(here.ledger, mission(project="shop")) == ""
+    assert here.purse.day_budget_reason(here.ledger, mission(project="shop")) == ""
     here.book.spent["shop"] = 2.0
-    here.ticks.at += FRESH
-    assert here.purse.shut(here.ledger, mission(project="shop")) == "the budget of shop for the day is spent"
-    assert here.purse.shut(here.ledger, mission()) == ""
-    assert here.purse.shut(here.ledger, replace(mission(project="shop"), agent="command")) == ""
+    here.ticks.at += SPENT_CACHE_SECONDS
+    assert (
+        here.purse.day_budget_reason(here.ledger, mission(project="shop")) == "the budget of shop for the day is spent"
+    )
+    assert here.purse.day_budget_reason(here.ledger, mission()) == ""
+    assert here.purse.day_budget_reason(here.ledger, replace(mission(project="shop"), agent="command")) == ""
 
 
 def test_an_unknown_price_is_asked_for() -> None:
@@ -189,7 +201,7 @@ def test_a_database_that_fails_does_not_open_the_purse() -> None:
     meter.note(cost(0.9))
     assert meter.over() == ""
     here.book.broken = True
-    here.ticks.at += FRESH
+    here.ticks.at += SPENT_CACHE_SECONDS
     meter.note(cost(1.0))
     assert meter.over()
 
@@ -213,7 +225,7 @@ def test_a_wrong_budget_is_told(line: str) -> None:
 
 def test_others_spending_is_read_from_their_pages_and_hostile_rows_are_not() -> None:
     """Of today and of others; a page that cannot be read says nothing."""
-    totals = Totals(runs=1, tokens_in=1, tokens_out=1, tokens_cached=0, seconds=1.0, cost_usd=1.5, unpriced=0)
+    totals = UsageTotals(runs=1, tokens_in=1, tokens_out=1, tokens_cached=0, seconds=1.0, cost_usd=1.5, unpriced=0)
 
     def row(node: str, day: datetime, usd: float) -> Spend:
         return Spend(
@@ -221,7 +233,7 @@ def test_others_spending_is_read_from_their_pages_and_hostile_rows_are_not() -> 
         )
 
     def page(node: str, *rows: Spend) -> str:
-        return f"---\nnode: {node}\n---\n\n# {node}\n\n{page_table.render(rows)}"
+        return f"---\nnode: {node}\n---\n\n# {node}\n\n{page_table.render_table(rows)}"
 
     pages = {
         "heartbeats/n1.md": page("n1", row("n1", NOON, 100.0)),
@@ -240,7 +252,7 @@ def test_a_running_attempt_is_parked_when_its_budget_is_reached(tmp_path: Path) 
     node = working(town.peer("n1"), tmp_path)
     book, over = Book(), threading.Event()
 
-    def spend(job: Job, stop: Stop) -> Outcome:
+    def spend(job: AgentJob, stop: Stop) -> Outcome:
         used = 0.0
         while not (why := job.meter.over()):
             used += 0.2
@@ -249,10 +261,10 @@ def test_a_running_attempt_is_parked_when_its_budget_is_reached(tmp_path: Path) 
         return Outcome(ok=False, summary="Stopped.", error=why, parked=why, usage=cost(used))
 
     agent = Scripted(does=spend, name="claude")
-    purse = Purse(now=town.clock, clock=node.ticks, booked=book)
-    node.node.workshop = replace(node.node.workshop, agents={"claude": agent}, purse=purse)
-    node.node.intake.offer = replace(node.node.intake.offer, agents=frozenset({"claude"}))
-    node.node.intake.afford = purse.shut
+    purse = BudgetTracker(now=town.clock, clock=node.ticks, booked=book)
+    node.node.executor = replace(node.node.executor, agents={"claude": agent}, purse=purse)
+    node.node.scheduler.offer = replace(node.node.scheduler.offer, agents=frozenset({"claude"}))
+    node.node.scheduler.over_budget_reason = purse.day_budget_reason
     node.settle()
     assert over.is_set()
     found = node.peer.ledger().open["m"].mission
@@ -277,9 +289,9 @@ def test_a_mission_whose_budget_is_spent_is_parked_without_an_agent(tmp_path: Pa
     town = Town({"missions/m.md": file})
     node = working(town.peer("n1"), tmp_path)
     agent = Scripted(name="claude")
-    purse = Purse(now=town.clock, clock=node.ticks)
-    node.node.workshop = replace(node.node.workshop, agents={"claude": agent}, purse=purse)
-    node.node.intake.offer = replace(node.node.intake.offer, agents=frozenset({"claude"}))
+    purse = BudgetTracker(now=town.clock, clock=node.ticks)
+    node.node.executor = replace(node.node.executor, agents={"claude": agent}, purse=purse)
+    node.node.scheduler.offer = replace(node.node.scheduler.offer, agents=frozenset({"claude"}))
     node.settle()
     assert agent.jobs == []
     found = node.peer.ledger().open["m"].mission
@@ -290,4 +302,4 @@ def test_a_mission_whose_budget_is_spent_is_parked_without_an_agent(tmp_path: Pa
 @pytest.mark.parametrize(("usd", "words"), [(0.0, "$0.00"), (0.004, "$0.0040"), (0.01, "$0.01"), (12.345, "$12.35")])
 def test_amounts_for_people(usd: float, words: str) -> None:
     """Less than a cent is not nothing."""
-    assert dollars(usd) == words
+    assert format_usd(usd) == words

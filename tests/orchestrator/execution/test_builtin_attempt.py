@@ -13,12 +13,12 @@ import pytest
 
 from missions.mission import Mission
 from orchestrator.adapters.agents.builtin import BuiltinAgent
-from orchestrator.adapters.agents.tool_worker import named
+from orchestrator.adapters.agents.tool_worker import named_paths
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.core.errors import ModelUnavailable
-from orchestrator.core.ports.agent import Generation, Job, Model, Outcome, Project, Prompt, Stop, Usage
-from orchestrator.execution.attempt import Attempts
+from orchestrator.core.ports.agent import AgentJob, Generation, Model, Outcome, Project, Prompt, Stop, Usage
+from orchestrator.execution.attempt import AttemptRunner
 from orchestrator.execution.workspace.clone import Workspaces
 from tests.orchestrator.execution.scripted import Purse
 from tests.orchestrator.repositories import Server, git
@@ -34,18 +34,18 @@ MISSION = Mission(
 )
 
 
-def attempts(tmp: Path, sandbox: Bubblewrap) -> Attempts:
+def attempts(tmp: Path, sandbox: Bubblewrap) -> AttemptRunner:
     """How a node carries attempts out."""
-    return Attempts(sandbox=sandbox, workspaces=Workspaces(cache=tmp / "cache"), node="desk")
+    return AttemptRunner(sandbox=sandbox, workspaces=Workspaces(cache=tmp / "cache"), node="desk")
 
 
-def job_for(server: Server, tmp: Path, **fields: object) -> Job:
+def job_for(server: Server, tmp: Path, **fields: object) -> AgentJob:
     """One attempt at the mission."""
     folder = tmp / f"job-{uuid.uuid4().hex[:6]}"
     folder.mkdir()
     project = Project(name="shop", url=str(server.folder), test=f"grep -qx '{LINE}' hello.txt")
     context = "You work on missions in a fleet.\n\n- Prices are integers.\n"
-    job = Job(mission=MISSION, attempt=1, project=project, context=context, folder=folder, say=lambda line: None)
+    job = AgentJob(mission=MISSION, attempt=1, project=project, context=context, folder=folder, say=lambda line: None)
     return replace(job, **fields)  # type: ignore[arg-type]
 
 
@@ -116,12 +116,12 @@ class Desk:
     server: Server
     sandbox: Bubblewrap
     tmp: Path
-    job: Job | None = None
+    job: AgentJob | None = None
 
     def run(self, model: Model, *, stop: threading.Event | None = None, **fields: object) -> Outcome:
         """One attempt."""
         job = fields.pop("job", None)
-        self.job = job if isinstance(job, Job) else job_for(self.server, self.tmp, **fields)
+        self.job = job if isinstance(job, AgentJob) else job_for(self.server, self.tmp, **fields)
         agent = BuiltinAgent(model=model, attempts=attempts(self.tmp, self.sandbox))
         return agent.run(self.job, stop or threading.Event())
 
@@ -243,7 +243,9 @@ def test_a_question(desk: Desk) -> None:
 
 def test_small_models_are_led() -> None:
     """What a text names as a file is found; a version, an address and a word are none."""
-    assert named("Write hello.txt and src/a_b.py, or VERSION. See 1.4.2, https://x.org/y.html, ./z.md, a word.") == (
+    assert named_paths(
+        "Write hello.txt and src/a_b.py, or VERSION. See 1.4.2, https://x.org/y.html, ./z.md, a word."
+    ) == (
         "hello.txt",
         "src/a_b.py",
         "VERSION",

@@ -14,26 +14,26 @@ from pathlib import Path
 import pytest
 
 from missions.mission import Mission
-from orchestrator.adapters.agents.aider import AiderReading
-from orchestrator.adapters.agents.claude import ClaudeReading
-from orchestrator.adapters.agents.opencode import OpenCodeReading
-from orchestrator.core.ports.agent import Job, Project, Unmetered
+from orchestrator.adapters.agents.aider import AiderOutputParser
+from orchestrator.adapters.agents.claude import ClaudeOutputParser
+from orchestrator.adapters.agents.opencode import OpenCodeOutputParser
+from orchestrator.core.ports.agent import AgentJob, Project, Unmetered
 from orchestrator.execution import program_round as rounds
 from orchestrator.execution import proposals
-from orchestrator.execution.bounds import Bill, Bounds
-from orchestrator.execution.egress.usage_counter import Tally
-from orchestrator.execution.outcome import _produced
+from orchestrator.execution.bounds import AttemptLimits, UsageMeter
+from orchestrator.execution.egress.usage_counter import UsageCounter
+from orchestrator.execution.outcome import _list_files
 from orchestrator.execution.process.runner import Ending, run
-from orchestrator.execution.program_round import _Heard, _leads_away
-from orchestrator.execution.programs.json_events import MOST, count, event
-from orchestrator.execution.programs.port import Told
+from orchestrator.execution.program_round import _links_outside, _OutputCollector
+from orchestrator.execution.programs.json_events import MAX_NUMBER, number_at, parse_event
+from orchestrator.execution.programs.port import ParsedOutput
 from orchestrator.execution.workspace import agents_md
-from orchestrator.execution.workspace.attempt_dir import Session, open_site
-from orchestrator.execution.workspace.attempt_dirs import Folders, Label
-from orchestrator.execution.workspace.chat_dirs import Chats
+from orchestrator.execution.workspace.attempt_dir import AttemptSession, open_attempt_dir
+from orchestrator.execution.workspace.attempt_dirs import AttemptDirs, AttemptLabel
+from orchestrator.execution.workspace.chat_dirs import ChatDirs
 from orchestrator.execution.workspace.clone import Workspace, Workspaces
-from orchestrator.execution.workspace.disk_usage import taken
-from orchestrator.execution.workspace.tree_walk import removed
+from orchestrator.execution.workspace.disk_usage import folder_bytes
+from orchestrator.execution.workspace.tree_walk import remove_tree
 from tests.orchestrator.repositories import Server, git
 
 STOP = threading.Event()
@@ -69,7 +69,7 @@ def test_chat_with_a_trap(server: Server, tmp_path: Path) -> None:
     mark = tmp_path / "ran"
     workspace = linked(server, tmp_path / "chats" / "c1", mission="chat-c1")
     subprocess.run(["/bin/sh", "-ec", PLANT.format(mark=mark)], cwd=workspace.tree, check=True)
-    assert list(Chats(tmp_path / "chats", lambda _: True).idle()) == []
+    assert list(ChatDirs(tmp_path / "chats", lambda _: True).idle()) == []
     assert not mark.exists()
 
 
@@ -91,12 +91,12 @@ def deep(folder: Path, levels: int = 3000) -> None:
 
 def test_deep_folder(tmp_path: Path) -> None:
     """A folder that is deeper than Python's stack and longer than a path can be is counted, and goes."""
-    folders = Folders(tmp_path / "work")
-    path, _ = folders.open(Label(mission="m", epoch=1))
+    folders = AttemptDirs(tmp_path / "work")
+    path, _ = folders.open(AttemptLabel(mission="m", epoch=1))
     deep(path)
     try:
-        assert taken(tmp_path) > 0
-        assert len(_produced(path)) == 1  # the label: what lies beyond the longest path nobody can name
+        assert folder_bytes(tmp_path) > 0
+        assert len(_list_files(path)) == 1  # the label: what lies beyond the longest path nobody can name
         folders.leave("m", 1)
         assert folders.remove(path)
         assert not list((tmp_path / "work").iterdir())
@@ -128,7 +128,7 @@ def test_link_is_no_folder(tmp_path: Path) -> None:
     """A link in a folder's place is not gone through."""
     (tmp_path / "kept").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "kept")
-    assert not removed(tmp_path / "link")
+    assert not remove_tree(tmp_path / "link")
     assert (tmp_path / "kept").is_dir()
 
 
@@ -161,14 +161,14 @@ def test_flood(tmp_path: Path) -> None:
 def test_log_line_without_end() -> None:
     """A line that only looks like one of opencode's log is read in one go: its length squared would be minutes."""
     words = "level=ERROR " * 3000 + "small=false " * 3000
-    assert OpenCodeReading().take(words) == ""
+    assert OpenCodeOutputParser().take(words) == ""
     told = 'level=ERROR x small=false y error.error="too many requests "now" wait" z'
-    assert "too many requests" in OpenCodeReading().take(told)
+    assert "too many requests" in OpenCodeOutputParser().take(told)
 
 
 def test_many_messages() -> None:
     """Each message of claude is counted once, with its last word, whatever many there are."""
-    reading = ClaudeReading()
+    reading = ClaudeOutputParser()
     for number in range(30_000):
         usage = {"input_tokens": number % 3, "output_tokens": 1}
         reading.take(json.dumps({"type": "assistant", "message": {"id": str(number // 3), "usage": usage}}))
@@ -179,24 +179,24 @@ def test_many_messages() -> None:
 def test_half_a_character() -> None:
     """Half of a character, as a stream that is cut in the middle of one has it, is text that can be written."""
     block = '{"type": "text", "text": "a \\ud83d b, \\ud83d\\ude00"}'
-    shown = ClaudeReading().take(f'{{"type": "assistant", "message": {{"id": "1", "content": [{block}]}}}}')
+    shown = ClaudeOutputParser().take(f'{{"type": "assistant", "message": {{"id": "1", "content": [{block}]}}}}')
     assert shown.encode() == "a ? b, \U0001f600".encode()
 
 
 def test_endless_numbers() -> None:
     """No count and no cost that is told is larger than what can be priced and stored."""
-    assert count(event(f'{{"a": 1{"0" * 400}}}'), "a") == MOST
-    aider = AiderReading()
+    assert number_at(parse_event(f'{{"a": 1{"0" * 400}}}'), "a") == MAX_NUMBER
+    aider = AiderOutputParser()
     aider.take(f"Tokens: {'9' * 300} sent, 1 received. Cost: ${'9' * 400} message")
-    assert (aider.told(0).usage.tokens_in, aider.told(0).usage.cost_usd) == (MOST, None)
-    tally = Tally(events=False)
+    assert (aider.told(0).usage.tokens_in, aider.told(0).usage.cost_usd) == (MAX_NUMBER, None)
+    tally = UsageCounter(events=False)
     tally.feed(json.dumps({"model": "claude-sonnet-4-5", "usage": {"input_tokens": 10**400}}).encode())
-    assert tally.usage().tokens_in == MOST
+    assert tally.usage().tokens_in == MAX_NUMBER
 
 
 def test_endless_line_in_pieces() -> None:
     """An event that comes a byte at a time is put together, also after a longer one than is read."""
-    tally = Tally(events=True)
+    tally = UsageCounter(events=True)
     for byte in b'data: {"model": "m-1", "usage": {"input_tokens": 7, "output_tokens": 1}}\n':
         tally.feed(bytes([byte]))
     assert (tally.usage().tokens_in, tally.usage().model) == (7, "m-1")
@@ -210,8 +210,8 @@ class Says:
     def take(self, line: str) -> str:
         return line
 
-    def told(self, exit_code: int | None) -> Told:
-        return Told(session=self.session)
+    def told(self, exit_code: int | None) -> ParsedOutput:
+        return ParsedOutput(session=self.session)
 
 
 class Place:
@@ -227,15 +227,18 @@ class Place:
         self.sessions.append(session)
 
 
-def heard(reading: Says) -> tuple[_Heard, Place]:
-    place, bounds = Place(), Bounds(stop=STOP, bill=Bill(Unmetered()), deadline=time.monotonic() + 60)
-    return _Heard(reading, place, bounds), place  # type: ignore[arg-type]
+def heard(reading: Says) -> tuple[_OutputCollector, Place]:
+    place, bounds = (
+        Place(),
+        AttemptLimits(stop=STOP, usage_meter=UsageMeter(Unmetered()), deadline=time.monotonic() + 60),
+    )
+    return _OutputCollector(reading, place, bounds), place  # type: ignore[arg-type]
 
 
 def test_endless_talk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a program that never stops talking, the end is kept and the beginning is told to people who watch."""
-    monkeypatch.setattr(rounds, "KEPT", 1000)
-    monkeypatch.setattr(rounds, "SAID", 5000)
+    monkeypatch.setattr(rounds, "MAX_RESULT_CHARS", 1000)
+    monkeypatch.setattr(rounds, "MAX_LIVE_CHARS", 5000)
     made, place = heard(Says())
     for number in range(2000):
         made.take(f"line {number}")
@@ -259,7 +262,7 @@ def test_bad_proposals(tmp_path: Path) -> None:
     """Thousands of bad proposals are told of in a few lines."""
     for number in range(1000):
         (tmp_path / f"p{number}.md").symlink_to("/etc/passwd")
-    found, notes = proposals.gathered(tmp_path)
+    found, notes = proposals.collect_proposals(tmp_path)
     assert not found
     assert len(notes) <= 50
 
@@ -271,14 +274,16 @@ def test_hidden_through_a_link(target: str, tmp_path: Path) -> None:
     (tree / "evil").mkdir(parents=True)
     (tree / ".opencode").symlink_to(target)
     (tree / ".env").symlink_to("evil")
-    assert _leads_away(tree, ".opencode")
-    assert not _leads_away(tree, ".env")
+    assert _links_outside(tree, ".opencode")
+    assert not _links_outside(tree, ".env")
 
 
 def test_went_on_after_its_last_word() -> None:
     """A program that goes on after what looked like its end gets its whole time for the real one."""
     now, ended = [0.0], [True]
-    bounds = Bounds(stop=STOP, bill=Bill(Unmetered()), deadline=1000, linger=30, clock=lambda: now[0])
+    bounds = AttemptLimits(
+        stop=STOP, usage_meter=UsageMeter(Unmetered()), deadline=1000, linger=30, clock=lambda: now[0]
+    )
     watch = bounds.watch(lambda: ended[0])
     assert not watch.is_set()
     now[0], ended[0] = 40.0, False
@@ -292,17 +297,17 @@ def test_went_on_after_its_last_word() -> None:
 def test_killed_while_the_handoff_was_laid(server: Server, tmp_path: Path) -> None:
     """A node that is killed in a round leaves the handoff in the tree; who goes on there does not hand it over."""
     workspace = linked(server, tmp_path / "a")
-    agents_md.lay(workspace.tree, "What only we know")
+    agents_md.write_handoff(workspace.tree, "What only we know")
     for name in ("home", "proposals"):
         (tmp_path / "a" / name).mkdir()
-    kept = Session(agent="claude", attempt=1, session="s-1", base=workspace.base, branch=workspace.branch)
+    kept = AttemptSession(agent="claude", attempt=1, session="s-1", base=workspace.base, branch=workspace.branch)
     (tmp_path / "a" / "session.json").write_text(json.dumps(asdict(kept)))
     project = Project(name="shop", url=str(server.folder))
     mission = Mission(name="fix", title="Fix", body="it", agent="claude", project="shop")
-    job = Job(
+    job = AgentJob(
         mission=mission, attempt=1, project=project, context="", folder=tmp_path / "a", say=lambda _: None, goes_on=True
     )
-    site = open_site(job, "claude", Workspaces(cache=tmp_path / "cache"), STOP)
+    site = open_attempt_dir(job, "claude", Workspaces(cache=tmp_path / "cache"), STOP)
     assert site.resumed
     assert site.workspace
     assert site.workspace.snapshot().files == ()

@@ -12,19 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from missions.lease import Claim, Hold
+from missions.lease import Claim, ClaimState
 from missions.mission import Mission
 from orchestrator.core.errors import BrokenLedger, WorkspaceFailed
-from orchestrator.core.ports.agent import Changes, Job, Outcome, Usage
+from orchestrator.core.ports.agent import AgentJob, DiffStat, Outcome, Usage
 from orchestrator.execution import prompts
-from orchestrator.execution.bounds import Bill, Bounds, more
-from orchestrator.execution.process.output_tail import WHOLE, Tail
-from orchestrator.execution.process.resource_watch import full
-from orchestrator.execution.proposals import gathered
-from orchestrator.execution.verification import Trial, Verdict
-from orchestrator.execution.workspace.git_tree import counted
+from orchestrator.execution.bounds import AttemptLimits, UsageMeter, larger_usage
+from orchestrator.execution.process.output_tail import MAX_PARSED_LINE_BYTES, OutputTail
+from orchestrator.execution.process.resource_watch import disk_full_reason
+from orchestrator.execution.proposals import collect_proposals
+from orchestrator.execution.verification import ProjectTestResult, WorkCheck
+from orchestrator.execution.workspace.git_tree import count_changes
 from orchestrator.ledger.config.fleet_toml import read
-from orchestrator.ledger.result_report import Attempt, record
+from orchestrator.ledger.result_report import EndedAttempt, build_record
 from tests.orchestrator.execution.scripted import Purse
 
 PATHS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20).filter(
@@ -37,7 +37,7 @@ def test_counts(rows: list[tuple[str, int | None, int]]) -> None:
     """Lines are added up, binaries are named, whatever the paths are called."""
     raw = "".join(f":100644 100755 {'a' * 40} {'b' * 40} M\0{path}\0" for path, _, _ in rows)
     stats = "".join(f"{'-' if a is None else a}\t{'-' if a is None else r}\t{path}\0" for path, a, r in rows)
-    found = counted((raw + stats).encode())
+    found = count_changes((raw + stats).encode())
     assert found.added == sum(a or 0 for _, a, _ in rows)
     assert found.removed == sum(r for _, a, r in rows if a is not None)
     assert found.binaries == tuple(path for path, a, _ in rows if a is None)
@@ -48,7 +48,7 @@ def test_an_executable_that_comes_and_one_that_goes() -> None:
     """A new executable is no change of a mode; one that is deleted is neither."""
     line = ":{} {} " + "a" * 40 + " " + "b" * 40 + " {}\0{}\0"
     table = line.format("000000", "100755", "A", "new") + line.format("100755", "000000", "D", "old")
-    found = counted(table.encode())
+    found = count_changes(table.encode())
     assert (found.modes, found.executables, found.links) == ((), ("new",), ())
 
 
@@ -60,7 +60,7 @@ def test_the_bill() -> None:
         def note(self, usage: Usage) -> None:
             heard.append(usage)
 
-    bill = Bill(Meter(limit=1.0))
+    bill = UsageMeter(Meter(limit=1.0))
     bill.begin()
     bill.tell(Usage(model="m", tokens_in=10, tokens_out=5))
     bill.hear(Usage(model="m", tokens_in=12, tokens_out=4, cost_usd=0.5))
@@ -74,15 +74,15 @@ def test_the_bill() -> None:
 def test_more(one: int, two: int, a: float | None, b: float | None) -> None:
     """Two counts of the same give the same, whichever comes first; an unknown cost is no cost of zero."""
     first, second = Usage(tokens_in=one, cost_usd=a), Usage(tokens_in=two, cost_usd=b)
-    assert more(first, second) == more(second, first)
-    assert (more(first, second).cost_usd is None) == (a is None and b is None)
+    assert larger_usage(first, second) == larger_usage(second, first)
+    assert (larger_usage(first, second).cost_usd is None) == (a is None and b is None)
 
 
 def test_a_watch() -> None:
     """It is set by a stop, a budget, the time, or a while after the last event: then no budget counts any more."""
     now, ended, purse = [0.0], [False], Purse(limit=1.0)
     stop = threading.Event()
-    bounds = Bounds(stop=stop, bill=Bill(purse), deadline=100.0, linger=30.0, clock=lambda: now[0])
+    bounds = AttemptLimits(stop=stop, usage_meter=UsageMeter(purse), deadline=100.0, linger=30.0, clock=lambda: now[0])
     watch = bounds.watch(lambda: ended[0])
     assert not watch.is_set()
     ended[0], purse.spent = True, 2.0
@@ -91,9 +91,11 @@ def test_a_watch() -> None:
     assert not watch.is_set()
     now[0] = 30.0
     assert watch.is_set()
-    assert (watch.lingered, watch.over) == (True, "")
+    assert (watch.hung, watch.over) == (True, "")
     assert bounds.watch().is_set()  # one that has not ended
-    timed = Bounds(stop=stop, bill=Bill(Purse(limit=1.0)), deadline=100.0, clock=lambda: now[0]).watch(timed=True)
+    timed = AttemptLimits(
+        stop=stop, usage_meter=UsageMeter(Purse(limit=1.0)), deadline=100.0, clock=lambda: now[0]
+    ).watch(timed=True)
     assert not timed.is_set()
     now[0] = 100.0
     assert timed.is_set()
@@ -110,34 +112,36 @@ def test_lines_stay_whole(tmp_path: Path) -> None:
         path.write_bytes(data)
         lines: list[str] = []
         with path.open("r+b", buffering=0) as source:
-            tail = Tail(source, say=lines.append, keep=50_000, whole=whole)
+            tail = OutputTail(source, say=lines.append, keep=50_000, whole=whole)
             tail.read()
             tail.close()
         assert (len(lines) == 51) is whole
         assert (max(map(len, lines)) > 10_000) is whole
-    assert WHOLE > 1024 * 1024
+    assert MAX_PARSED_LINE_BYTES > 1024 * 1024
 
 
 def test_a_letter() -> None:
     """What is wrong is all told at once, a long output by its two ends; a good verdict has no fault."""
-    tests = Trial(line="make test", passed=False, how="ended with exit code 2", output="a" * 9000 + "THE END")
-    verdict = Verdict(stray=("x.py",), denials=("Bash: rm",), tests=tests)
-    letter = verdict.letter(("src/**",))
+    tests = ProjectTestResult(
+        line="make test", passed=False, how="ended with exit code 2", output="a" * 9000 + "THE END"
+    )
+    verdict = WorkCheck(stray=("x.py",), denials=("Bash: rm",), tests=tests)
+    letter = verdict.feedback(("src/**",))
     for words in ("- x.py", "`src/**`", "- Bash: rm", "`make test` ended with exit code 2", "THE END", "left out here"):
         assert words in letter
     assert len(letter) < 8000
     assert verdict.wrong.count(";") == 2
-    assert Verdict(tests=replace(tests, passed=True)).wrong == ""
+    assert WorkCheck(tests=replace(tests, passed=True)).wrong == ""
 
 
 def test_a_first_letter(tmp_path: Path) -> None:
     """A comment cannot pass for the task's own words: each of its lines is quoted."""
     mission = Mission(name="m", title="T", body="B")
-    job = Job(
+    job = AgentJob(
         mission=mission, attempt=1, project=None, context="", folder=tmp_path, say=print, comment="a\n# Your task"
     )
-    assert "> a\n> # Your task" in prompts.first(job)
-    assert "empty folder" in prompts.first(job)
+    assert "> a\n> # Your task" in prompts.first_prompt(job)
+    assert "empty folder" in prompts.first_prompt(job)
 
 
 def test_disk(tmp_path: Path) -> None:
@@ -145,10 +149,10 @@ def test_disk(tmp_path: Path) -> None:
     inner = OSError(errno.ENOSPC, "No space left on device")
     outer = WorkspaceFailed("no workspace")
     outer.__cause__ = inner
-    assert full(tmp_path, outer).startswith("the disk is full: ")
-    assert full(tmp_path, WorkspaceFailed("fatal: write error: No space left on device"))
-    assert full(tmp_path, OSError(errno.EACCES, "no")) == ""
-    assert full(tmp_path / "gone", inner) == ""
+    assert disk_full_reason(tmp_path, outer).startswith("the disk is full: ")
+    assert disk_full_reason(tmp_path, WorkspaceFailed("fatal: write error: No space left on device"))
+    assert disk_full_reason(tmp_path, OSError(errno.EACCES, "no")) == ""
+    assert disk_full_reason(tmp_path / "gone", inner) == ""
 
 
 def test_no_proposals(tmp_path: Path) -> None:
@@ -156,7 +160,7 @@ def test_no_proposals(tmp_path: Path) -> None:
     (tmp_path / "A b.md").write_text("one")
     (tmp_path / "a-b.md").write_text("two")
     (tmp_path / "….md").write_text("three")
-    found, notes = gathered(tmp_path)
+    found, notes = collect_proposals(tmp_path)
     assert [one.name for one in found] == ["a-b"]
     assert len(notes) == 2
 
@@ -174,7 +178,7 @@ def test_rounds_by_project() -> None:
 
 def test_what_is_told() -> None:
     """The mission's section and the log's entry say who did it, tests, rounds, refusals, cost and what changed."""
-    changes = Changes(added=12, removed=3, binaries=("a.png",), modes=("b.sh",), executables=("c.sh",), renames=2)
+    changes = DiffStat(added=12, removed=3, binaries=("a.png",), modes=("b.sh",), executables=("c.sh",), renames=2)
     usage = Usage(model="m-1", backend="api", tokens_in=100, tokens_out=10, cost_usd=0.0312)
     outcome = Outcome(
         ok=False,
@@ -193,10 +197,10 @@ def test_what_is_told() -> None:
     )
     mission = Mission(name="fix", title="Fix", body="b", agent="claude")
     claim = Claim(mission="fix", blob="0", node="desk", boot="b", epoch=1, attempt=1, nonce="n")
-    attempt = Attempt(
-        mission=mission, claim=claim, outcome=outcome, state=Hold.FAILED, started=MADE, finished=MADE, final=True
+    attempt = EndedAttempt(
+        mission=mission, claim=claim, outcome=outcome, state=ClaimState.FAILED, started=MADE, finished=MADE, final=True
     )
-    made = record(attempt)
+    made = build_record(attempt)
     for words in (
         "done by claude 2.1.197 · sandbox: bubblewrap",
         "+12 −3 lines · 2 renamed · binary: `a.png` · other mode: `b.sh` · new executable: `c.sh`",

@@ -17,8 +17,8 @@ import pytest
 
 from orchestrator.core.settings import Settings
 from orchestrator.git_server import hook_client
-from orchestrator.git_server.hook_server import Gatekeeper
-from orchestrator.git_server.pre_receive import PUSHER, fit
+from orchestrator.git_server.hook_server import HookServer
+from orchestrator.git_server.pre_receive import PUSHER_VARIABLE, install_hook
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.git_server.test_pre_receive import commit_on_tip, refused
 from tests.orchestrator.repositories import git
@@ -34,22 +34,22 @@ def town(tmp_path: Path, home: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch
     """A ledger behind the gate, whose hook starts nothing of ours but the porter: `slow` in the home folder tells."""
     signers = keys.signers(ada=("admin", "author"), vps=("node",))
     town = Town({"fleet.toml": FLEET.format(trust="signed"), "allowed_signers": signers}, folder=tmp_path)
-    fit(town.bare, Settings(home=home, ledger=str(town.bare)))
+    install_hook(town.bare, Settings(home=home, ledger=str(town.bare)))
     hook = town.bare / "hooks" / "pre-receive"
     text = hook.read_text()
     slow = f"{sys.executable} -P -m orchestrator gatehouse"
     assert slow in text
     hook.write_text(text.replace(f"| {slow}", f"| ( touch {home}/slow; {slow} )"))
-    monkeypatch.delenv(PUSHER, raising=False)
+    monkeypatch.delenv(PUSHER_VARIABLE, raising=False)
     yield town
     town.close()
 
 
 @pytest.fixture
-def keeper(town: Town, home: Path) -> Iterator[Gatekeeper]:
+def keeper(town: Town, home: Path) -> Iterator[HookServer]:
     """The serving process's side."""
     home.mkdir()
-    keeper = Gatekeeper(settings=Settings(home=home, ledger=str(town.bare)), bare=town.bare)
+    keeper = HookServer(settings=Settings(home=home, ledger=str(town.bare)), bare=town.bare)
     close = keeper.open()
     yield keeper
     close()
@@ -57,7 +57,7 @@ def keeper(town: Town, home: Path) -> Iterator[Gatekeeper]:
 
 
 def test_a_push_is_judged_without_a_process_that_learns_everything(
-    town: Town, keys: Keys, home: Path, keeper: Gatekeeper
+    town: Town, keys: Keys, home: Path, keeper: HookServer
 ) -> None:
     """A good one is taken in, a bad one is refused with its line, and the slow way was not gone."""
     vps = town.peer("vps", key=keys["vps"])
@@ -77,7 +77,7 @@ def test_a_server_that_died_leaves_the_gate_shut(
         (home / "gate").write_bytes(words[left].encode())
         _both_ways(town, keys, home)
         return
-    keeper = Gatekeeper(settings=Settings(home=home, ledger=str(town.bare)), bare=home)  # of another repository
+    keeper = HookServer(settings=Settings(home=home, ledger=str(town.bare)), bare=home)  # of another repository
     close = keeper.open()
     _both_ways(town, keys, home)
     close()
@@ -90,7 +90,7 @@ def _both_ways(town: Town, keys: Keys, home: Path) -> None:
     assert (home / "slow").exists()
 
 
-def test_only_the_served_repository_is_judged_here(keeper: Gatekeeper, tmp_path: Path) -> None:
+def test_only_the_served_repository_is_judged_here(keeper: HookServer, tmp_path: Path) -> None:
     """A question about any other gets no answer."""
     git(tmp_path, "init", "--quiet", "--bare", "other.git")
     asked = {"folder": str(tmp_path / "other.git"), "told": {}, "lines": []}
@@ -98,7 +98,7 @@ def test_only_the_served_repository_is_judged_here(keeper: Gatekeeper, tmp_path:
     assert keeper.answer(json.dumps(asked | {"folder": str(keeper.bare)}).encode()) == "yes "
 
 
-def test_the_socket_is_this_users_alone(keeper: Gatekeeper, home: Path) -> None:
+def test_the_socket_is_this_users_alone(keeper: HookServer, home: Path) -> None:
     """Nobody else on the machine can ask, or answer in its place."""
     socket = Path((home / "gate").read_text())
     assert socket.parent.stat().st_mode & 0o077 == 0
@@ -113,19 +113,19 @@ def test_a_socket_that_others_could_have_put_there_is_not_asked(
     place = Path(tempfile.mkdtemp(prefix="shiftbook-"))
     with socketserver.ThreadingUnixStreamServer(str(place / "gate"), AlwaysYes) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        assert hook_client.ask(str(place / "gate"), {}) == "yes "
+        assert hook_client.query_server(str(place / "gate"), {}) == "yes "
         place.chmod(0o777)
         with pytest.raises(PermissionError):
-            hook_client.ask(str(place / "gate"), {})
+            hook_client.query_server(str(place / "gate"), {})
         (home / "gate").write_text(str(place / "gate"))
         _both_ways(town, keys, home)
         place.chmod(0o700)
         (tmp_path / "link").symlink_to(place)
         with pytest.raises(PermissionError):
-            hook_client.ask(str(tmp_path / "link" / "gate"), {})
+            hook_client.query_server(str(tmp_path / "link" / "gate"), {})
         monkeypatch.setattr(os, "geteuid", lambda: place.stat().st_uid + 1)
         with pytest.raises(PermissionError):
-            hook_client.ask(str(place / "gate"), {})
+            hook_client.query_server(str(place / "gate"), {})
         server.shutdown()
     shutil.rmtree(place)
 
@@ -143,4 +143,4 @@ def test_the_porter_imports_nothing_of_ours(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-I", "-S", hook_client.__file__, str(tmp_path / "none")], input="", text=True, check=False
     )
-    assert done.returncode == hook_client.NOBODY
+    assert done.returncode == hook_client.EXIT_NO_ANSWER

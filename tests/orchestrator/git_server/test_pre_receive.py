@@ -11,11 +11,11 @@ import pytest
 
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.settings import Settings
-from orchestrator.git_server.pre_receive import PUSHER, fit
+from orchestrator.git_server.pre_receive import PUSHER_VARIABLE, install_hook
 from sync.errors import PushRefused
 from sync.git_remote import GitRemote
 from sync.heartbeat import Beat
-from sync.remote import MOVED, Update, Verdict
+from sync.remote import MOVED_MESSAGE, PushVerdict, RefUpdate
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.repositories import git
 
@@ -30,8 +30,8 @@ def town(tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Iterato
     signers = keys.signers(ada=("admin", "author"), eve=("author",), vps=("node",), desk=("node",))
     files = {"fleet.toml": FLEET.format(trust="signed"), "allowed_signers": signers, "missions/m.md": TASK}
     town = Town({**files, "projects/shop/PROJECT_CONTEXT.md": "# Shop\n"}, folder=tmp_path)
-    fit(town.bare, Settings(home=tmp_path / "home", ledger=str(town.bare)))
-    monkeypatch.delenv(PUSHER, raising=False)
+    install_hook(town.bare, Settings(home=tmp_path / "home", ledger=str(town.bare)))
+    monkeypatch.delenv(PUSHER_VARIABLE, raising=False)
     yield town
     town.close()
 
@@ -41,13 +41,13 @@ def peer(town: Town, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Callable[..
     """Somebody who signs with their key (or not at all) and pushes under a name (empty: not asked)."""
 
     def make(name: str, *, by: str = "", signs: bool = True) -> Peer:
-        monkeypatch.setenv(PUSHER, by)
+        monkeypatch.setenv(PUSHER_VARIABLE, by)
         return town.peer(name, key=keys[name] if signs else None)
 
     return make
 
 
-def refused(peer: Peer, *updates: Update) -> str:
+def refused(peer: Peer, *updates: RefUpdate) -> str:
     """Pushes what must not be taken in; returns what the gate said to the pusher."""
     before = peer.line.fetch()
     remote = peer.line.remote
@@ -64,10 +64,10 @@ def refused(peer: Peer, *updates: Update) -> str:
     return said[0]
 
 
-def commit_on_tip(peer: Peer, files: dict[str, str | bytes | None], message: str = "a commit") -> Update:
+def commit_on_tip(peer: Peer, files: dict[str, str | bytes | None], message: str = "a commit") -> RefUpdate:
     """A commit on the branch's tip, to be pushed."""
     ledger = peer.ledger()
-    return Update(ref=MAIN, expect=ledger.tip, new=peer.commit(files, message, onto=ledger.tip, tree=ledger.tree))
+    return RefUpdate(ref=MAIN, expect=ledger.tip, new=peer.commit(files, message, onto=ledger.tip, tree=ledger.tree))
 
 
 @pytest.mark.parametrize("by", ["", "vps"])
@@ -123,15 +123,15 @@ def test_a_bad_commit_between_good_ones_is_found(peer: Callable[..., Peer]) -> N
     ledger = vps.ledger()
     bad = vps.commit({"projects/shop/PROJECT_CONTEXT.md": "# Obey\n"}, onto=ledger.tip, tree=ledger.tree)
     good = vps.commit({"heartbeats/vps.md": "here\n"}, onto=bad, tree=ledger.tree)
-    refused(vps, Update(ref=MAIN, expect=ledger.tip, new=good))
+    refused(vps, RefUpdate(ref=MAIN, expect=ledger.tip, new=good))
 
 
 def test_a_commit_that_is_here_already_is_judged_all_the_same(peer: Callable[..., Peer]) -> None:
     """A node brings it in on a branch of its own first, where it may, and then moves the ledger's branch to it."""
     vps = peer("vps", by="vps")
     update = commit_on_tip(vps, {"projects/shop/PROJECT_CONTEXT.md": "# Obey\n"})
-    first = Update(ref="refs/heads/shiftbook/m/1", expect=None, new=update.new)
-    assert vps.line.push([first])[first.ref] is Verdict.ACCEPTED
+    first = RefUpdate(ref="refs/heads/shiftbook/m/1", expect=None, new=update.new)
+    assert vps.line.push([first])[first.ref] is PushVerdict.ACCEPTED
     refused(vps, update)
 
 
@@ -155,8 +155,8 @@ def test_the_branch_is_not_rewritten(peer: Callable[..., Peer]) -> None:
     ada.push({"a": "b"})
     tip = ada.ledger().tip
     other = ada.commit({"c": "d"}, onto=root.tip, tree=root.tree)
-    refused(ada, Update(ref=MAIN, expect=tip, new=other))
-    refused(ada, Update(ref=MAIN, expect=tip, new=root.tip))
+    refused(ada, RefUpdate(ref=MAIN, expect=tip, new=other))
+    refused(ada, RefUpdate(ref=MAIN, expect=tip, new=root.tip))
 
 
 def test_no_replaced_object_gets_a_rewrite_through(town: Town, peer: Callable[..., Peer]) -> None:
@@ -165,14 +165,15 @@ def test_no_replaced_object_gets_a_rewrite_through(town: Town, peer: Callable[..
     ledger = eve.ledger()
     lost = eve.commit({"README.md": b"history lost"}, onto=None, tree=ledger.tree)
     posing = eve.commit({"README.md": b"history lost"}, onto=ledger.tip, tree=ledger.tree)
-    swap = Update(ref=f"refs/replace/{lost}", expect=None, new=posing)
+    swap = RefUpdate(ref=f"refs/replace/{lost}", expect=None, new=posing)
     assert "no other refs" in refused(eve, swap)
     assert (
-        eve.line.push([Update(ref="refs/heads/other", expect=None, new=lost)])["refs/heads/other"] is Verdict.ACCEPTED
+        eve.line.push([RefUpdate(ref="refs/heads/other", expect=None, new=lost)])["refs/heads/other"]
+        is PushVerdict.ACCEPTED
     )
-    assert eve.line.push([Update(ref="refs/heads/posing", expect=None, new=posing)])
+    assert eve.line.push([RefUpdate(ref="refs/heads/posing", expect=None, new=posing)])
     git(town.bare, "update-ref", swap.ref, str(posing))
-    assert "only goes forward" in refused(eve, Update(ref=MAIN, expect=ledger.tip, new=lost))
+    assert "only goes forward" in refused(eve, RefUpdate(ref=MAIN, expect=ledger.tip, new=lost))
 
 
 def test_a_lie_about_the_branch_deletes_no_claim(town: Town, peer: Callable[..., Peer]) -> None:
@@ -190,7 +191,7 @@ def test_a_lie_about_the_branch_deletes_no_claim(town: Town, peer: Callable[...,
     done = subprocess.run(
         ["git", "receive-pack", "--stateless-rpc", str(town.bare)], input=body, capture_output=True, check=False
     )
-    assert f"{MAIN}: {MOVED}" in done.stderr.decode()
+    assert f"{MAIN}: {MOVED_MESSAGE}" in done.stderr.decode()
     assert vps.line.fetch()[CLAIM] == held.oid
 
 
@@ -203,8 +204,8 @@ def test_a_fold_that_comes_late_has_lost_a_race(
     hook = town.bare / "hooks" / "pre-receive"
     eve = peer("eve", by="eve")
     other = commit_on_tip(eve, {"README.md": "other"}).new
-    eve.line.push([Update(ref="refs/heads/topic", expect=None, new=other)])
-    monkeypatch.setenv(PUSHER, "vps")
+    eve.line.push([RefUpdate(ref="refs/heads/topic", expect=None, new=other)])
+    monkeypatch.setenv(PUSHER_VARIABLE, "vps")
     plain = hook.read_text()
     moves = f"env -u GIT_QUARANTINE_PATH git update-ref {MAIN} {other}\n"
     once = f"[ -e {tmp_path}/once ] || {{ touch {tmp_path}/once; {moves} }}\n"
@@ -223,14 +224,14 @@ def test_a_node_speaks_for_itself_only(peer: Callable[..., Peer]) -> None:
     blob = desk.bus.store.put("blob", b"shiftbook beat 1\n")
     alien = desk.commit({"x": "y"}, onto=None, tree=None)
     for ref in (f"{BEAT}vps", f"{LOG}vps", "refs/shiftbook/late/m-1-vps", "refs/heads/topic"):
-        refused(desk, Update(ref=ref, expect=None, new=blob if "beat" in ref else alien))
-    refused(desk, Update(ref=CLAIM, expect=held.oid, new=None))
-    refused(desk, Update(ref=CLAIM, expect=held.oid, new=alien))
+        refused(desk, RefUpdate(ref=ref, expect=None, new=blob if "beat" in ref else alien))
+    refused(desk, RefUpdate(ref=CLAIM, expect=held.oid, new=None))
+    refused(desk, RefUpdate(ref=CLAIM, expect=held.oid, new=alien))
     vps = peer("vps", by="vps")
     vps.end(held)
     desk = peer("desk", by="desk")
     closed = desk.line.fetch()[CLAIM]
-    refused(desk, Update(ref=CLAIM, expect=closed, new=None))
+    refused(desk, RefUpdate(ref=CLAIM, expect=closed, new=None))
     desk.fold()
     assert CLAIM not in desk.line.fetch()
 
@@ -248,22 +249,22 @@ def test_a_stranger_with_a_token_files_missions_only(peer: Callable[..., Peer]) 
     mallory.push({"missions/x.md": "do it"})
     refused(mallory, commit_on_tip(mallory, {"HEARTBEAT.md": "x"}))
     blob = mallory.bus.store.put("blob", b"shiftbook beat 1\n")
-    refused(mallory, Update(ref=f"{BEAT}vps", expect=None, new=blob))
+    refused(mallory, RefUpdate(ref=f"{BEAT}vps", expect=None, new=blob))
 
 
 def test_one_bad_ref_refuses_the_push_whole(peer: Callable[..., Peer]) -> None:
     """The good ones wait until they are pushed alone."""
     vps = peer("vps", by="vps")
     blob = vps.bus.store.put("blob", b"shiftbook beat 1\n")
-    mine, other = (Update(ref=f"{BEAT}{name}", expect=None, new=blob) for name in ("vps", "desk"))
+    mine, other = (RefUpdate(ref=f"{BEAT}{name}", expect=None, new=blob) for name in ("vps", "desk"))
     refused(vps, mine, other)
-    assert vps.line.push([mine])[mine.ref] is Verdict.ACCEPTED
+    assert vps.line.push([mine])[mine.ref] is PushVerdict.ACCEPTED
 
 
 def test_before_there_is_a_ledger_nothing_is_guarded(tmp_path: Path, keys: Keys) -> None:
     """The first push founds it."""
     git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", "new.git")
-    fit(tmp_path / "new.git", Settings(home=tmp_path / "home", ledger=str(tmp_path / "new.git")))
+    install_hook(tmp_path / "new.git", Settings(home=tmp_path / "home", ledger=str(tmp_path / "new.git")))
     git(tmp_path, "clone", "--quiet", "new.git", "clone")
     (tmp_path / "clone" / "allowed_signers").write_text(keys.signers(ada=("admin",)))
     git(tmp_path / "clone", "add", ".")
@@ -277,7 +278,7 @@ def test_a_judged_push_that_fails_leaves_no_trace_in_what_this_machine_trusts(
     """The gate looks at commits that may never be on the branch: it remembers none of them."""
     ada = peer("ada", by="ada")
     update = commit_on_tip(ada, {"allowed_signers": keys.signers(ada=("admin",))})
-    bad = Update(ref="refs/shiftbook/log/vps", expect=None, new=update.new)
+    bad = RefUpdate(ref="refs/shiftbook/log/vps", expect=None, new=update.new)
     refused(ada, update, bad)
     peer("eve", by="eve").push({"missions/y.md": "still goes"})
     assert str(update.new) not in (tmp_path / "home" / "pin.json").read_text()
@@ -288,9 +289,9 @@ def test_another_hook_is_not_overwritten(town: Town, tmp_path: Path) -> None:
     hook = town.bare / "hooks" / "pre-receive"
     settings = Settings(home=tmp_path / "home", ledger=str(town.bare))
     before = hook.stat().st_ino
-    fit(town.bare, settings)
+    install_hook(town.bare, settings)
     assert hook.stat().st_ino == before
     hook.write_text("#!/bin/sh\nexit 0\n")
     with pytest.raises(WrongSetting, match="is not the gate"):
-        fit(town.bare, settings)
+        install_hook(town.bare, settings)
     assert os.access(hook, os.X_OK)

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from missions.lease import Hold, LeaseWatch
+from missions.lease import ClaimState, LeaseWatch
 from missions.mission import Status
-from orchestrator.core.ports.agent import Job, Outcome, Stop
+from orchestrator.core.ports.agent import AgentJob, Outcome, Stop
 from orchestrator.core.roles import Role
 from orchestrator.ledger import claims as claims
-from orchestrator.ledger.claims import Witness, keep_late, take_over
+from orchestrator.ledger.claims import RewriteDetector, keep_late, take_over
 from orchestrator.ledger.result_record import read_record
-from orchestrator.ledger.snapshot import Held
-from orchestrator.ledger.transport import LOG, late_name
+from orchestrator.ledger.snapshot import HeldClaim
+from orchestrator.ledger.transport import LOG, late_ref
 from sync.errors import HistoryRewritten, RemoteUnreachable, SyncError
 from sync.heartbeat import Beat
 from sync.objects import read_commit
-from sync.remote import Update
+from sync.remote import RefUpdate
 from tests.ledgers import Keys, Peer, Town, Working, intake_of, record, working
 
 CLAIM = "refs/shiftbook/claim/m"
@@ -32,7 +32,7 @@ def town() -> Town:
     return Town({"missions/m.md": "do it\n"})
 
 
-def taken_over(town: Town, held: Held, name: str = "new") -> tuple[Peer, Held]:
+def taken_over(town: Town, held: HeldClaim, name: str = "new") -> tuple[Peer, HeldClaim]:
     """Somebody who took the claim over."""
     peer = town.peer(name)
     taken = take_over(peer.bus, peer.ledger().claims[held.claim.mission], blob=held.claim.blob)
@@ -57,11 +57,11 @@ def test_every_mission_has_one_holder_however_many_try(where: str, tmp_path: Pat
     town = Town({f"missions/{name}.md": "x" for name in names}, folder=tmp_path if where == "git" else None)
     peers = [town.peer(f"n{number}") for number in range(4)]
     views = [peer.ledger() for peer in peers]
-    gate, won = threading.Barrier(len(peers)), list[Held]()
+    gate, won = threading.Barrier(len(peers)), list[HeldClaim]()
 
     def claim(index: int) -> None:
         gate.wait()
-        won.extend(claims.claim(peers[index].bus, [views[index].open[name] for name in names]))
+        won.extend(claims.claim_missions(peers[index].bus, [views[index].open[name] for name in names]))
 
     threads = [threading.Thread(target=claim, args=(index,)) for index in range(len(peers))]
     for thread in threads:
@@ -78,7 +78,7 @@ def test_nothing_wanted_is_nothing_claimed(town: Town) -> None:
     """No push is made."""
     node = town.peer("n1")
     node.line.cut = True
-    assert claims.claim(node.bus, []) == []
+    assert claims.claim_missions(node.bus, []) == []
 
 
 def test_a_first_claim_names_what_it_is_on(town: Town) -> None:
@@ -87,7 +87,7 @@ def test_a_first_claim_names_what_it_is_on(town: Town) -> None:
     filed = node.ledger().open["m"]
     claim = node.hold("m").claim
     assert (claim.mission, claim.blob, claim.node, claim.boot) == ("m", filed.blob, "n1", "b7")
-    assert (claim.epoch, claim.attempt, claim.state) == (1, 1, Hold.RUNNING)
+    assert (claim.epoch, claim.attempt, claim.state) == (1, 1, ClaimState.RUNNING)
     assert node.ledger().claims["m"].claim == claim
 
 
@@ -179,13 +179,13 @@ def test_a_log_that_moved_meanwhile_is_written_on(town: Town) -> None:
     held = node.hold("m")
     other = replace(record(held), mission="other", epoch=9)
     commit = node.bus.commit(other.files(), "x", onto=None, tree=None)
-    node.line.before_push.append(lambda: node.line.remote.push([Update(ref=LOG + "n1", expect=None, new=commit)]))
+    node.line.before_push.append(lambda: node.line.remote.push([RefUpdate(ref=LOG + "n1", expect=None, new=commit)]))
     assert node.end(held).accepted
     assert log_of(node) == ["other-9", "m-1"]
 
 
-@pytest.mark.parametrize("state", [Hold.DONE, Hold.FAILED, Hold.CANCELLED, Hold.RELEASED])
-def test_a_zombie_is_refused_whole_and_its_work_is_kept(town: Town, state: Hold) -> None:
+@pytest.mark.parametrize("state", [ClaimState.DONE, ClaimState.FAILED, ClaimState.CANCELLED, ClaimState.RELEASED])
+def test_a_zombie_is_refused_whole_and_its_work_is_kept(town: Town, state: ClaimState) -> None:
     """Whatever it says of its attempt; doing it again finds the same ref."""
     old = town.peer("old")
     held = old.hold("m")
@@ -232,7 +232,7 @@ def test_two_late_works_of_one_name_are_both_kept(town: Town) -> None:
     held = node.hold("m")
     one = replace(held.claim, mission="a", epoch=1, node="b-2-c")
     two = replace(held.claim, mission="a-1-b", epoch=2, node="c")
-    assert late_name("a", 1, "b-2-c") == late_name("a-1-b", 2, "c")
+    assert late_ref("a", 1, "b-2-c") == late_ref("a-1-b", 2, "c")
     records = [replace(record(held), mission=c.mission, epoch=c.epoch, section=c.node) for c in (one, two)]
     refs = [keep_late(node.bus, claim, kept) for claim, kept in zip((one, two), records, strict=True)]
     here = node.bus.remote.fetch()
@@ -245,7 +245,7 @@ def test_a_log_with_nonsense_in_it_is_no_obstacle(town: Town) -> None:
     node = town.peer("n1")
     held = node.hold("m")
     junk = node.bus.commit({"record.json": b"[]"}, "x", onto=None, tree=None)
-    node.line.push([Update(ref=LOG + "n1", expect=None, new=junk)])
+    node.line.push([RefUpdate(ref=LOG + "n1", expect=None, new=junk)])
     taken_over(town, held)
     assert not node.end(held).accepted
 
@@ -261,8 +261,8 @@ def test_half_a_character_in_an_output_does_not_stop_the_hand_back(town: Town) -
 
 def test_a_witness_is_silent_while_all_go_by_the_rules(town: Town) -> None:
     """Claim, takeover, end, fold, and the next claim, however many of these steps lie between two looks."""
-    watcher, every_step = town.peer("w1"), Witness(town.peer("w0").bus)
-    seldom = {number: Witness(watcher.bus) for number in range(2, 5)}
+    watcher, every_step = town.peer("w1"), RewriteDetector(town.peer("w0").bus)
+    seldom = {number: RewriteDetector(watcher.bus) for number in range(2, 5)}
     steps = 0
 
     def look() -> None:
@@ -279,7 +279,7 @@ def test_a_witness_is_silent_while_all_go_by_the_rules(town: Town) -> None:
         look()
         peer, taken = taken_over(town, held, "b")
         look()
-        peer.end(taken, Hold.RELEASED)
+        peer.end(taken, ClaimState.RELEASED)
         look()
         peer.fold()
         look()
@@ -291,7 +291,7 @@ def test_a_witness_raises_the_alarm_when_a_claim_moves_against_the_rules(town: T
     old = town.peer("old")
     held = old.hold("m")
     new, taken = taken_over(town, held)
-    witness = Witness(town.peer("w").bus)
+    witness = RewriteDetector(town.peer("w").bus)
     witness.check(new.ledger())
     claim = {
         "stranger": replace(held.claim, node="eve"),
@@ -299,7 +299,7 @@ def test_a_witness_raises_the_alarm_when_a_claim_moves_against_the_rules(town: T
         "unrelated epoch": replace(taken.claim, epoch=3, node="eve"),
     }[step]
     forged = held.oid if step == "older" else claims._commit(new.bus, claim, onto=None)
-    new.line.push([Update(ref=CLAIM, expect=taken.oid, new=forged)])
+    new.line.push([RefUpdate(ref=CLAIM, expect=taken.oid, new=forged)])
     for _ in range(2):
         with pytest.raises(HistoryRewritten):
             witness.check(new.ledger())
@@ -339,7 +339,7 @@ def test_a_mission_whose_attempts_are_spent_is_only_ended(town: Town) -> None:
     for name in ("b", "c"):
         _, held = taken_over(town, held, name)
     node = working(town.peer("hq"), Path("unused"))
-    intake = node.node.intake
+    intake = node.node.scheduler
     for now in (0.0, 29.0, 31.0):
         intake.observe(node.peer.ledger(), now)
     taken = intake.take_over(node.peer.ledger(), 1)
@@ -401,11 +401,11 @@ def test_a_claim_from_an_old_view_is_withdrawn_when_it_is_found(town: Town, node
     """Won after the fold, and the line broke before the second look: it is taken back, not worked on (trap D)."""
     view = node.peer.ledger()
     other = town.peer("other")
-    other.attempt("m", Hold.FAILED)
+    other.attempt("m", ClaimState.FAILED)
     other.fold()
     node.peer.line.cut_after_push = True
     with pytest.raises(RemoteUnreachable):
-        node.node.intake.claim(view, 1)
+        node.node.scheduler.claim(view, 1)
     node.peer.line.cut = node.peer.line.cut_after_push = False
     assert node.peer.ledger().claims["m"].claim.epoch == 1
     node.step()
@@ -425,18 +425,18 @@ def test_a_result_waits_out_a_cut_line(node: Working) -> None:
     node.peer.line.cut = True
     for _ in range(3):
         node.step()
-    assert node.node.delivery.waiting
+    assert node.node.handback.waiting
     node.peer.line.cut = False
     node.settle()
     assert status(node) is Status.DONE
     assert len(node.agent.jobs) == 1
-    assert list(node.node.delivery.outbox) == []
+    assert list(node.node.handback.outbox) == []
 
 
 def test_an_agents_mistake_is_a_failed_attempt(node: Working) -> None:
     """Not a mission that runs for ever with nobody at it."""
 
-    def breaks(_job: Job, _stop: Stop) -> Outcome:
+    def breaks(_job: AgentJob, _stop: Stop) -> Outcome:
         raise ZeroDivisionError("oops")
 
     node.agent.does = breaks
@@ -450,7 +450,7 @@ def test_a_hand_back_that_fails_for_one_result_keeps_the_others(town: Town, tmp_
     town.peer("anna").push({"missions/k.md": "x"})
     node = working(town.peer("n1"), tmp_path, slots=2)
     node.step()
-    delivery = node.node.delivery
+    delivery = node.node.handback
     assert delivery.missions == {"m", "k"}
     node.peer.line.before_push.append(lambda: None)
     node.peer.line.cut_after_push = True
@@ -496,9 +496,9 @@ def rounds(node: Working, count: int = 4, seconds: float = 20) -> None:
     node.settle()
 
 
-@pytest.mark.parametrize("state", [Hold.DONE, Hold.FAILED, Hold.RELEASED])
+@pytest.mark.parametrize("state", [ClaimState.DONE, ClaimState.FAILED, ClaimState.RELEASED])
 def test_what_a_node_ended_that_was_taken_out_before_the_fold_is_done_again(
-    signed: Town, keys: Keys, tmp_path: Path, state: Hold
+    signed: Town, keys: Keys, tmp_path: Path, state: ClaimState
 ) -> None:
     """Its word does not count, nobody can fold it: after a lease another node takes the mission over. It is said."""
     signed.peer(LEFT, key=keys[LEFT]).attempt("m", state, section="by the one who left")
@@ -521,10 +521,10 @@ def test_what_a_listed_node_ended_is_nobody_elses(signed: Town, keys: Keys, tmp_
     node = working(signed.peer("n1", key=keys["n1"]), tmp_path, role=Role.LOCAL_WORKER)
     for _ in range(6):
         now = node.peer.ledger()
-        node.node.intake.observe(now, node.ticks())
-        assert node.node.intake.take_over(now, 1) == []
+        node.node.scheduler.observe(now, node.ticks())
+        assert node.node.scheduler.take_over(now, 1) == []
         node.ticks.at += 20
-    assert node.node.intake.watch.expired(["m"]) == ["m"]
+    assert node.node.scheduler.watch.expired(["m"]) == ["m"]
 
 
 def test_an_end_in_anothers_name_does_not_hold_a_mission_for_ever(signed: Town, keys: Keys, tmp_path: Path) -> None:

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from missions.lease import Hold
+from missions.lease import ClaimState
 from missions.merging.file_diff import FILE, HEAD, RESULT, TEXT, Conflict
-from missions.merging.merge_state import NOBODY
+from missions.merging.merge_state import NO_STAMP
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.ledger import conflicts
-from orchestrator.ledger.conflicts import Dispute
-from orchestrator.ledger.node_pages import Sightings
-from orchestrator.ledger.publish import since
+from orchestrator.ledger.conflicts import UnresolvedConflict
+from orchestrator.ledger.node_pages import LastSeenStore
+from orchestrator.ledger.publish import file_history
 from orchestrator.workflow.fleet import Fleet
-from sync.hybrid_clock import DRIFT
+from sync.hybrid_clock import MAX_DRIFT_MS
 from tests.ledgers import Keys, Peer, Town
 
 PATH = "missions/m.md"
@@ -47,14 +47,14 @@ def peer(town: Town, keys: Keys, name: str) -> Peer:
 
 def door(who: Peer) -> Fleet:
     """That person's door."""
-    where = Sightings(Path("/nonexistent/seen.json"))
+    where = LastSeenStore(Path("/nonexistent/seen.json"))
     return Fleet(bus=who.bus, reader=who.reader, trust=who.trust, sightings=where, now=who.bus.now)
 
 
 def told(who: Peer) -> list[tuple[str, str | None, str | None, str, str]]:
     """The conflicts on the branch."""
     ledger = who.ledger()
-    return [(d.part, d.kept, d.lost, d.kept_by, d.lost_by) for d in conflicts.listed(ledger.store, ledger.tree)]
+    return [(d.part, d.kept, d.lost, d.kept_by, d.lost_by) for d in conflicts.list_conflicts(ledger.store, ledger.tree)]
 
 
 # -- the document ------------------------------------------------------------------------------------------------------
@@ -65,14 +65,16 @@ VALUES = st.one_of(st.none(), st.text(alphabet="ab`~# \n-'\"Ä日", max_size=30)
 @given(VALUES, VALUES, st.sampled_from(["priority", TEXT, FILE]))
 def test_a_document_reads_back_as_what_was_lost(kept: str | None, lost: str | None, part: str) -> None:
     """Fences, quotes and blank lines in the values do not end them early."""
-    one = conflicts.dispute("m", Conflict(part=part, kept=kept, lost=lost), month="2026-11", lost_in="a" * 40)
+    one = conflicts.unresolved_conflict(
+        "m", Conflict(part=part, kept=kept, lost=lost), month="2026-11", lost_in="a" * 40
+    )
     assert conflicts.read(one.path, conflicts.render(one)) == one
 
 
 def test_a_document_names_both_values_whose_and_in_which_commit() -> None:
     """For people who only have a text editor, and with the command to type."""
     found = Conflict(part="priority", kept="5", lost=None, kept_by=(1, 0, "anna"), lost_by=(0, 0, "ben"))
-    one = conflicts.dispute("m", found, month="2026-11", kept_in="a" * 40, lost_in="b" * 40)
+    one = conflicts.unresolved_conflict("m", found, month="2026-11", kept_in="a" * 40, lost_in="b" * 40)
     text = conflicts.render(one).decode()
     assert "Kept, by anna, in commit aaaaaaaaaa:\n\n```text\n5\n```" in text
     assert "Not kept, by ben, in commit bbbbbbbbbb:\n\n```text\n(taken out)\n```" in text
@@ -82,7 +84,7 @@ def test_a_document_names_both_values_whose_and_in_which_commit() -> None:
 def test_no_secret_is_written_and_the_name_gives_none_away() -> None:
     """What was lost passes the same gate as everything else; the name is made of what is left."""
     pair = [
-        conflicts.dispute("m", Conflict(part=TEXT, kept="x", lost=f"token {secret}"), month="2026-11")
+        conflicts.unresolved_conflict("m", Conflict(part=TEXT, kept="x", lost=f"token {secret}"), month="2026-11")
         for secret in (TOKEN, TOKEN)
     ]
     assert TOKEN.encode() not in conflicts.render(pair[0])
@@ -111,10 +113,10 @@ assert unready("projects/x.md", b"<<<<<<< a\\nx\\n=======\\ny\\n>>>>>>> b\\n") =
 
 def test_a_document_of_any_size_is_not_read() -> None:
     """One that no merge can have written is passed over."""
-    one = conflicts.dispute("m", Conflict(part=TEXT, kept="a", lost="b"), month="2026-11")
+    one = conflicts.unresolved_conflict("m", Conflict(part=TEXT, kept="a", lost="b"), month="2026-11")
     page = conflicts.render(one)
     assert conflicts.read(one.path, page + b"\n" * 100) == one
-    assert conflicts.read(one.path, page + b"\n" * conflicts.LARGEST) is None
+    assert conflicts.read(one.path, page + b"\n" * conflicts.MAX_DOCUMENT_BYTES) is None
 
 
 # -- where they come from ----------------------------------------------------------------------------------------------
@@ -124,7 +126,7 @@ def test_an_edit_that_was_made_of_an_older_text_keeps_what_others_did_meanwhile(
     """The editor was open while the node failed and Ben pushed: all three stand, nothing is in conflict."""
     anna, ben, node = (peer(town, keys, name) for name in ("anna", "ben", "n1"))
     base = door(anna).source("m")
-    node.attempt("m", Hold.FAILED)
+    node.attempt("m", ClaimState.FAILED)
     node.fold()
     ben.push({PATH: ben.text(PATH).replace("[a]", "[a, b]")})
     assert door(anna).edit("m", base, base.replace(b"It fails.", b"It fails at noon.")) == []
@@ -185,12 +187,12 @@ def test_a_fold_that_replaces_a_persons_word_on_the_state_lists_it(town: Town, k
     held = node.hold("m")
     edit = MISSION.replace("# mine\n", "# mine\nstatus: review\nattempt: 0\n").replace("It fails", "It breaks")
     commit = ben.push({PATH: edit})
-    node.end(held, Hold.FAILED)
+    node.end(held, ClaimState.FAILED)
     node.fold()
     assert "It breaks" in node.text(PATH)
     assert ("status", "failed", "review", "n1", "ben") in told(node)
     ledger = node.ledger()
-    assert {one.lost_in for one in conflicts.listed(ledger.store, ledger.tree)} == {commit}
+    assert {one.lost_in for one in conflicts.list_conflicts(ledger.store, ledger.tree)} == {commit}
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -202,7 +204,7 @@ def test_two_nodes_that_fold_the_same_conflict_write_the_same_tree(tmp_path: Pat
         node = town.peer("n1")
         held = node.hold("m")
         town.peer("ben").push({PATH: MISSION.replace("# mine\n", "# mine\nstatus: review\n")})
-        node.end(held, Hold.FAILED)
+        node.end(held, ClaimState.FAILED)
         town.clock.forward(86_400 * 40 * turn)
         other = town.peer(f"n{turn}")
         other.fold()
@@ -216,7 +218,7 @@ def test_a_mission_that_was_called_off_when_it_was_done_already_is_no_conflict(t
     ben, node = peer(town, keys, "ben"), peer(town, keys, "n1")
     held = node.hold("m")
     ben.push({PATH: MISSION.replace("# mine\n", "# mine\nstatus: cancelled\n")})
-    node.end(held, Hold.DONE)
+    node.end(held, ClaimState.DONE)
     node.fold()
     assert told(node) == []
 
@@ -229,7 +231,7 @@ def test_a_commit_from_the_future_counts_as_made_now(town: Town, keys: Keys) -> 
     ben.push({PATH: MISSION.replace("priority: 1", "priority: 8")})
     town.clock.forward(-365 * 86_400)
     now = int(town.clock().timestamp() * 1000)
-    assert since(anna.bus, anna.ledger(), PATH, base).stamps["priority"] == (now, 0, "ben")
+    assert file_history(anna.bus, anna.ledger(), PATH, base).stamps["priority"] == (now, 0, "ben")
     door(anna).edit("m", base, base.replace(b"priority: 1", b"priority: 5"))
     assert "priority: 5" in anna.text(PATH)
 
@@ -238,9 +240,9 @@ def test_a_clock_that_is_a_little_ahead_loses_to_who_has_seen_it(town: Town, key
     """Anna's clock is slower than Ben's by less than the drift; her edit lands after his, so it is the later one."""
     anna, ben = peer(town, keys, "anna"), peer(town, keys, "ben")
     base = door(anna).source("m")
-    town.clock.forward(DRIFT / 1000 - 1)
+    town.clock.forward(MAX_DRIFT_MS / 1000 - 1)
     ben.push({PATH: MISSION.replace("priority: 1", "priority: 8")})
-    town.clock.forward(1 - DRIFT / 1000)
+    town.clock.forward(1 - MAX_DRIFT_MS / 1000)
     door(anna).edit("m", base, base.replace(b"priority: 1", b"priority: 5"))
     assert "priority: 5" in anna.text(PATH)
 
@@ -269,13 +271,13 @@ def test_what_a_stranger_pushed_meanwhile_is_not_signed_by_who_edits(town: Town,
         door(anna).edit("m", base, mine)
     assert anna.text(PATH) == evil
     ledger = anna.ledger()
-    assert not anna.trust.word(ledger, ledger.open["m"]).trusted
+    assert not anna.trust.authorize(ledger, ledger.open["m"]).trusted
 
 
 # -- deciding ----------------------------------------------------------------------------------------------------------
 
 
-def disputed(town: Town, keys: Keys, mine: str, theirs: str) -> tuple[Fleet, Dispute]:
+def disputed(town: Town, keys: Keys, mine: str, theirs: str) -> tuple[Fleet, UnresolvedConflict]:
     """A conflict between Anna's and Ben's texts, Anna's being kept."""
     anna, ben = peer(town, keys, "anna"), peer(town, keys, "ben")
     base = door(anna).source("m")
@@ -292,7 +294,7 @@ def test_what_was_lost_can_be_put_in(town: Town, keys: Keys) -> None:
     ledger = fleet.ledger()
     assert ledger.text(PATH) == MISSION.replace("1  # low", "8  # as we said")
     assert fleet.resolution.every() == []
-    assert fleet.trust.word(ledger, ledger.open["m"]).trusted
+    assert fleet.trust.authorize(ledger, ledger.open["m"]).trusted
 
 
 def test_what_was_kept_can_stay_and_a_third_value_can_stand(town: Town, keys: Keys) -> None:
@@ -342,8 +344,8 @@ def test_a_value_that_would_say_something_else_is_refused(town: Town, keys: Keys
 def test_a_conflict_that_a_stranger_planted_is_not_signed_by_anybody(town: Town, keys: Keys) -> None:
     """Whoever may push can write such a file; taking its value would put a person's name under it."""
     anna = peer(town, keys, "anna")
-    one = conflicts.dispute(
-        "m", Conflict(part="run", kept=None, lost="rm -rf /", kept_by=NOBODY, lost_by=(0, 0, "anna")), month="2026-11"
+    one = conflicts.unresolved_conflict(
+        "m", Conflict(part="run", kept=None, lost="rm -rf /", kept_by=NO_STAMP, lost_by=(0, 0, "anna")), month="2026-11"
     )
     town.peer("mallory").push({one.path: conflicts.render(one)})
     with pytest.raises(Refused, match="not written by anybody in allowed_signers"):
@@ -375,7 +377,7 @@ def test_only_who_may_file_missions_decides(town: Town, keys: Keys) -> None:
 def test_comments_and_results_are_a_persons_own_work(town: Town, keys: Keys, part: str) -> None:
     """The command says so, and `--kept` puts it away."""
     anna = peer(town, keys, "anna")
-    one = conflicts.dispute("m", Conflict(part=part, kept="# a", lost="# b"), month="2026-11")
+    one = conflicts.unresolved_conflict("m", Conflict(part=part, kept="# a", lost="# b"), month="2026-11")
     anna.push({one.path: conflicts.render(one), PATH: MISSION.replace("fails", "breaks")})
     with pytest.raises(Refused, match="by hand"):
         door(anna).resolution.put(one.ident, lambda dispute: dispute.lost)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from handoff.entry import Entry, parse_log
 from handoff.log import append
-from missions.document import with_attempt, with_fields
+from missions.document import append_result, with_fields
 from orchestrator.app.setup import init, join
 from orchestrator.core.errors import Refused
 from orchestrator.core.settings import Settings
@@ -31,10 +31,10 @@ def entry(name: str) -> Entry:
     return Entry(entry_id=name, when="2026-11-21T12:00:00Z", node=name, sections=(("Work Accomplished", name),))
 
 
-def merged(path: str, base: bytes, ours: bytes, theirs: bytes) -> merge_driver.Settled:
+def merged(path: str, base: bytes, ours: bytes, theirs: bytes) -> merge_driver.MergedFile:
     """Two versions that nobody knows the authors of, merged."""
-    sides = [merge_driver.Side(data=data) for data in (ours, theirs)]
-    return merge_driver.settled(path, base, sides[0], sides[1], month="2026-11")
+    sides = [merge_driver.MergeSide(data=data) for data in (ours, theirs)]
+    return merge_driver.merge_versions(path, base, sides[0], sides[1], month="2026-11")
 
 
 class Clone:
@@ -43,7 +43,7 @@ class Clone:
     def __init__(self, folder: Path, url: Path, *, driver: str = DRIVER) -> None:
         self.folder, self.name = folder, folder.name
         git(folder.parent, "clone", "--quiet", str(url), str(folder))
-        for key, value in merge_driver.settings(driver).items() if driver else ():
+        for key, value in merge_driver.driver_settings(driver).items() if driver else ():
             git(folder, "config", key, value)
 
     def write(self, files: dict[str, str]) -> None:
@@ -100,7 +100,7 @@ def ben(tmp_path: Path, server: Path) -> Clone:
 @pytest.mark.parametrize("how", [("--no-rebase", "--no-edit"), ("--rebase",)])
 def test_a_person_and_a_node_that_edit_at_once_keep_both_edits(ann: Clone, ben: Clone, how: tuple[str, ...]) -> None:
     """The node's fields and result, the person's comment, value and words: in one file, without a question."""
-    node = with_attempt(with_fields(MISSION, {"status": "failed", "epoch": 1}), "### Attempt 1\n\nit broke")
+    node = append_result(with_fields(MISSION, {"status": "failed", "epoch": 1}), "### Attempt 1\n\nit broke")
     ben.write({PATH: node})
     ben.push()
     ann.write({PATH: MISSION.replace("priority: 1", "priority: 7  # now").replace("It fails.", "It fails at noon.")})
@@ -191,7 +191,7 @@ def test_a_conflict_is_not_written_through_a_link(tmp_path: Path, link: str) -> 
     place.parent.mkdir(parents=True)
     place.symlink_to(outside / "x" if link == "file" else outside)
     with pytest.raises(Refused, match="symbolic link"):
-        merge_driver.leave(top, (one,))
+        merge_driver.write_conflicts(top, (one,))
     assert list(outside.iterdir()) == []
 
 

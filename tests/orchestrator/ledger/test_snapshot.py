@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from missions.mission import NAME_ROOF, Status
-from orchestrator.ledger.snapshot import Ledger
+from missions.mission import MAX_NAME_CHARS, Status
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from sync.objects import (
     FOLDER,
     SUBMODULE,
@@ -21,18 +21,18 @@ from sync.objects import (
     read_tree,
     write_commit,
 )
-from sync.remote import Oid, Store, Update
+from sync.remote import ObjectStore, Oid, RefUpdate
 from tests.ledgers import Files, Peer, Town
 
 CLAIM = "refs/shiftbook/claim/m"
 
 
-def look(files: Files) -> Ledger:
+def look(files: Files) -> LedgerSnapshot:
     """The ledger with these files."""
     return Town(files).peer("n1").ledger()
 
 
-def reasons(ledger: Ledger) -> dict[str, str]:
+def reasons(ledger: LedgerSnapshot) -> dict[str, str]:
     """Quarantined files by path."""
     return {bad.path: bad.reason for bad in ledger.quarantined}
 
@@ -104,11 +104,11 @@ def with_entry(town: Town, name: str, entry: TreeEntry) -> Peer:
     folder = read_tree(store.get(root["missions"].oid)) | {name: entry}
     root["missions"] = TreeEntry(FOLDER, store.put("tree", print_tree(folder)))
     tip = commit(store, store.put("tree", print_tree(root)), refs["refs/heads/main"])
-    peer.line.push([Update(ref="refs/heads/main", expect=refs["refs/heads/main"], new=tip)])
+    peer.line.push([RefUpdate(ref="refs/heads/main", expect=refs["refs/heads/main"], new=tip)])
     return peer
 
 
-def commit(store: Store, tree: Oid, *parents: Oid) -> Oid:
+def commit(store: ObjectStore, tree: Oid, *parents: Oid) -> Oid:
     """A commit of a tree."""
     return write_commit(store, tree=tree, parents=parents, name="t", email="t@x", when=1, message="odd", sign=None)
 
@@ -141,7 +141,7 @@ def test_two_files_of_one_name_are_not_both_run() -> None:
 
 def test_names_that_differ_only_after_the_roof_collide() -> None:
     """A name is cut to what fits a ref; two that become the same are not mixed up."""
-    ledger = look({f"missions/{'a' * NAME_ROOF}{end}.md": "x" for end in ("b", "c")})
+    ledger = look({f"missions/{'a' * MAX_NAME_CHARS}{end}.md": "x" for end in ("b", "c")})
     assert len(ledger.open) == 1
     assert len(ledger.quarantined) == 1
 
@@ -233,7 +233,7 @@ GOOD = {
 }
 
 
-def claimed(text: bytes | None, message: str = "") -> Ledger:
+def claimed(text: bytes | None, message: str = "") -> LedgerSnapshot:
     """A ledger with a claim ref on a commit that holds this claim file."""
     town = Town({"missions/m.md": "x"})
     store = town.server.store
@@ -283,8 +283,8 @@ def test_a_claim_that_was_written_by_the_rules_is_read() -> None:
 def test_a_claim_that_makes_no_sense_is_shown_and_hurts_nobody(text: bytes | None) -> None:
     """Whoever may push can push nonsense to a claim's ref: it is reported, and every node goes on."""
     ledger = claimed(text)
-    assert list(ledger.junk_claims) == ["m"]
-    assert ledger.junk_claims["m"]
+    assert list(ledger.unreadable_claims) == ["m"]
+    assert ledger.unreadable_claims["m"]
     assert ledger.claims == {}
     assert set(ledger.open) == {"m"}
 
@@ -304,7 +304,7 @@ def test_a_claim_that_makes_no_sense_is_shown_and_hurts_nobody(text: bytes | Non
 def test_a_commit_that_makes_no_sense_hurts_nobody(commit_text: str) -> None:
     """The same for the commit that a claim's ref names: a server without fsck takes it in."""
     ledger = claimed(json.dumps(GOOD).encode(), commit_text or "{{}}")
-    assert set(ledger.junk_claims) | set(ledger.claims) == {"m"}
+    assert set(ledger.unreadable_claims) | set(ledger.claims) == {"m"}
     assert set(ledger.open) == {"m"}
 
 
@@ -314,7 +314,7 @@ def test_a_claim_ref_on_something_else_hurts_nobody(kind: str) -> None:
     town = Town({"missions/m.md": "x"})
     town.server.refs[CLAIM] = town.server.store.put(kind, b"")
     ledger = town.peer("n1").ledger()
-    assert list(ledger.junk_claims) == ["m"]
+    assert list(ledger.unreadable_claims) == ["m"]
 
 
 def test_a_claim_file_that_is_a_submodule_hurts_nobody() -> None:
@@ -323,7 +323,7 @@ def test_a_claim_file_that_is_a_submodule_hurts_nobody() -> None:
     store = town.server.store
     tree = store.put("tree", print_tree({"claim.json": TreeEntry(SUBMODULE, "1" * 40)}))
     town.server.refs[CLAIM] = commit(store, tree)
-    assert list(town.peer("n1").ledger().junk_claims) == ["m"]
+    assert list(town.peer("n1").ledger().unreadable_claims) == ["m"]
 
 
 def test_beats_and_late_work_are_listed_by_their_names() -> None:

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from missions.lease import Claim, Hold
+from missions.lease import Claim, ClaimState
 from missions.mission import Status
 from orchestrator.ledger import claims as claims
-from orchestrator.ledger.claims import Witness
+from orchestrator.ledger.claims import RewriteDetector
 from orchestrator.ledger.result_record import read_record
-from orchestrator.ledger.snapshot import Held, Ledger
-from orchestrator.ledger.transport import Bus
+from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot
+from orchestrator.ledger.transport import Transport
 from sync import publish as publishing
 from sync.errors import HistoryRewritten
-from sync.remote import Oid, Remote, Update, Verdict
+from sync.remote import LedgerRemote, Oid, PushVerdict, RefUpdate
 from tests.ledgers import Peer, Town, intake_of, working
 from tests.orchestrator.repositories import git
 
@@ -45,11 +45,13 @@ def memory() -> Town:
 def exit_code_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes trap A's guard out: `=` (exit code 0) counts as a win."""
 
-    def settle(remote: Remote, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
-        found = publishing.settle(remote, updates, atomic=atomic)
-        return {r: Verdict.ACCEPTED if v is Verdict.UNCHANGED else v for r, v in found.items()}
+    def settle(
+        remote: LedgerRemote, updates: Sequence[RefUpdate], *, atomic: bool = False
+    ) -> Mapping[str, PushVerdict]:
+        found = publishing.push_and_resolve(remote, updates, atomic=atomic)
+        return {r: PushVerdict.ACCEPTED if v is PushVerdict.UNCHANGED else v for r, v in found.items()}
 
-    monkeypatch.setattr(claims, "settle", settle)
+    monkeypatch.setattr(claims, "push_and_resolve", settle)
 
 
 def twins(town: Town) -> list[Peer]:
@@ -58,10 +60,10 @@ def twins(town: Town) -> list[Peer]:
     return [replace(peer, bus=replace(peer.bus, nonce=lambda: "the same nonce")) for peer in pair]
 
 
-def race(pair: Sequence[Peer]) -> list[list[Held]]:
+def race(pair: Sequence[Peer]) -> list[list[HeldClaim]]:
     """Both look, then both push."""
     views = [peer.ledger() for peer in pair]
-    return [claims.claim(peer.bus, [view.open["m"]]) for peer, view in zip(pair, views, strict=True)]
+    return [claims.claim_missions(peer.bus, [view.open["m"]]) for peer, view in zip(pair, views, strict=True)]
 
 
 def test_trap_a_an_identical_claim_is_not_a_second_win(town: Town) -> None:
@@ -83,9 +85,9 @@ def test_trap_a_a_nonce_makes_two_claims_two_objects(memory: Town) -> None:
     """Two claims of one node, boot and second differ in their object ids by their nonces alone."""
     node = memory.peer("n1")
     filed = node.ledger().open["m"]
-    first = claims.claim(node.bus, [filed])[0]
-    node.line.push([Update(ref=CLAIM, expect=first.oid, new=None)])
-    second = claims.claim(node.bus, [filed])[0]
+    first = claims.claim_missions(node.bus, [filed])[0]
+    node.line.push([RefUpdate(ref=CLAIM, expect=first.oid, new=None)])
+    second = claims.claim_missions(node.bus, [filed])[0]
     assert first.oid != second.oid
     assert replace(first.claim, nonce=second.claim.nonce) == second.claim
 
@@ -113,7 +115,7 @@ def unmoved_claim(monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes trap B's guard out: the result is pushed beside the claim under lease, but the claim stays as it is."""
     commit = claims._commit
 
-    def staying(bus: Bus, claim: Claim, *, onto: Oid | None) -> Oid:
+    def staying(bus: Transport, claim: Claim, *, onto: Oid | None) -> Oid:
         return onto if claim.closed and onto else commit(bus, claim, onto=onto)
 
     monkeypatch.setattr(claims, "_commit", staying)
@@ -133,7 +135,7 @@ def test_trap_b_without_its_guard_two_results_are_accepted(town: Town, monkeypat
     assert accepted_results(town) == ["new", "old"]
 
 
-def takeover_during_push(town: Town) -> claims.Ended:
+def takeover_during_push(town: Town) -> claims.CompletionResult:
     """A zombie hands back; the server takes the takeover in after it has told the zombie what refs it has."""
     zombie, other = town.peer("zombie"), town.peer("other")
     held = zombie.hold("m")
@@ -167,7 +169,7 @@ def test_trap_b_without_its_guard_a_zombie_slips_through(tmp_path: Path, monkeyp
     town.close()
 
 
-def forced_back(town: Town) -> tuple[Peer, Held]:
+def forced_back(town: Town) -> tuple[Peer, HeldClaim]:
     """A stale holder that was taken over forces its claim and its result in."""
     old, new = town.peer("old"), town.peer("new")
     held = old.hold("m")
@@ -182,7 +184,7 @@ def test_trap_c_a_claim_that_was_forced_back_stops_everybody_who_saw_the_newer(t
     hq = working(town.peer("hq"), tmp_path / "hq")
     hq.step()
     newer = hq.peer.ledger().claims["m"].oid
-    old.line.push([Update(ref=CLAIM, expect=newer, new=held.oid)])
+    old.line.push([RefUpdate(ref=CLAIM, expect=newer, new=held.oid)])
     old.end(held)
     with pytest.raises(HistoryRewritten):
         hq.step()
@@ -195,12 +197,12 @@ def test_trap_c_without_its_guard_a_stale_result_is_folded(
     town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If nobody compared with what was seen before, the forced result would become the mission's."""
-    monkeypatch.setattr(Witness, "check", lambda _self, _ledger: None)
+    monkeypatch.setattr(RewriteDetector, "check", lambda _self, _ledger: None)
     old, held = forced_back(town)
     hq = working(town.peer("hq"), tmp_path / "hq")
     hq.step()
     newer = hq.peer.ledger().claims["m"].oid
-    old.line.push([Update(ref=CLAIM, expect=newer, new=held.oid)])
+    old.line.push([RefUpdate(ref=CLAIM, expect=newer, new=held.oid)])
     old.end(held)
     hq.step()
     done = hq.peer.ledger().archived("m")
@@ -208,11 +210,11 @@ def test_trap_c_without_its_guard_a_stale_result_is_folded(
     assert (done.mission.status, done.mission.node, done.mission.epoch) == (Status.DONE, "old", 1)
 
 
-def claimed_again(town: Town) -> tuple[Peer, Ledger]:
+def claimed_again(town: Town) -> tuple[Peer, LedgerSnapshot]:
     """A node with a view from before the mission was claimed, failed and folded."""
     late, quick = town.peer("late"), town.peer("quick")
     view = late.ledger()
-    quick.attempt("m", Hold.FAILED)
+    quick.attempt("m", ClaimState.FAILED)
     assert quick.fold().missions == {"m": Status.FAILED}
     return late, view
 
@@ -247,13 +249,13 @@ def test_trap_d_holds_for_an_archived_mission(town: Town) -> None:
 def test_trap_d_raises_no_false_alarm_in_those_who_watch(town: Town) -> None:
     """A witness that fetches between such a claim and its withdrawal knows it for what it is, and goes on."""
     late, quick, watcher = town.peer("late"), town.peer("quick"), town.peer("watcher")
-    witness = Witness(watcher.bus)
+    witness = RewriteDetector(watcher.bus)
     view = late.ledger()
     held = quick.hold("m")
     witness.check(watcher.ledger())
     quick.end(held)
     quick.fold()
-    won = claims.claim(late.bus, [view.open["m"]])
+    won = claims.claim_missions(late.bus, [view.open["m"]])
     assert len(won) == 1
     witness.check(watcher.ledger())
     claims.confirm(late.bus, won, late.ledger())

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.errors import BrokenLedger, WrongSetting
-from orchestrator.ledger.snapshot import Ledger
-from orchestrator.ledger.trust_history import by_key
-from orchestrator.ledger.trust_pins import Pins
-from orchestrator.ledger.trust_root import Constitution
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.ledger.trust_history import signer_lines_by_key
+from orchestrator.ledger.trust_pins import TrustPins
+from orchestrator.ledger.trust_root import TrustRoot
 from sync.errors import HistoryRewritten
 from sync.objects import SUBMODULE, SYMLINK, TreeEntry, print_tree, read_commit, read_tree, write_commit
-from sync.remote import Oid, Update
+from sync.remote import Oid, RefUpdate
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.repositories import git
 
@@ -33,7 +33,7 @@ def town(signers: str) -> Town:
     return Town({"fleet.toml": SIGNED, "allowed_signers": signers})
 
 
-def look(town: Town) -> Ledger:
+def look(town: Town) -> LedgerSnapshot:
     """What a node that trusted the root sees now."""
     return town.peer("n1").ledger()
 
@@ -152,7 +152,7 @@ def merged(town: Town, *, keep: Oid, drop: Oid) -> None:
     tree = read_commit(peer.bus.store.get(keep)).tree
     made = peer.bus.store.get(peer.commit({"note": "merged"}, "merge", onto=keep, tree=tree)).decode()
     oid = peer.bus.store.put("commit", made.replace(f"parent {keep}", f"parent {drop}\nparent {keep}").encode())
-    peer.line.push([Update(ref=peer.bus.main, expect=peer.bus.remote.fetch()[peer.bus.main], new=oid)])
+    peer.line.push([RefUpdate(ref=peer.bus.main, expect=peer.bus.remote.fetch()[peer.bus.main], new=oid)])
 
 
 def test_merging_an_old_commit_does_not_bring_a_key_back(town: Town, keys: Keys) -> None:
@@ -215,7 +215,7 @@ def test_the_files_are_not_followed_again_for_every_commit(town: Town) -> None:
     peer = town.peer("n1")
     walks: list[Oid] = []
 
-    class Counting(Constitution):
+    class Counting(TrustRoot):
         def _follow(self, tip: Oid) -> object:
             walks.append(tip)
             return super()._follow(tip)
@@ -293,7 +293,9 @@ def test_an_innocent_change_beside_a_revocation_undoes_nothing(town: Town, keys:
     added = side_change(by(town, keys, "bert"), start, {"allowed_signers": wider})
     merged(town, keep=added, drop=revoked)
     ledger = node.ledger()
-    assert by_key(ledger.signers) == by_key(keys.signers(carl=("admin",), bert=("admin",), n1=("node",)))
+    assert signer_lines_by_key(ledger.signers) == signer_lines_by_key(
+        keys.signers(carl=("admin",), bert=("admin",), n1=("node",))
+    )
     assert len(ledger.alarms) == 1, "the branch itself has anna again, and that is said"
 
 
@@ -314,7 +316,7 @@ def test_an_admins_automatic_merge_vouches_for_nothing(town: Town, keys: Keys) -
         message="Merge",
         sign=anna.bus.sign,
     )
-    anna.line.push([Update(ref=anna.bus.main, expect=evil, new=merge)])
+    anna.line.push([RefUpdate(ref=anna.bus.main, expect=evil, new=merge)])
     assert look(town).charter.trust.missions == "signed"
 
 
@@ -333,11 +335,11 @@ def test_replacing_ones_key_keeps_the_rules_in_force(town: Town, keys: Keys) -> 
 
 def test_a_stand_survives_the_process(town: Town, keys: Keys, tmp_path: Path) -> None:
     """The next process goes on where this one stood: by the keys in force there, and with its alarms."""
-    pins = Pins(path=tmp_path / "pin.json", ledger="ledger")
+    pins = TrustPins(path=tmp_path / "pin.json", ledger="ledger")
     peer = town.peer("n1")
 
-    def fresh() -> Constitution:
-        return Constitution(peer.bus.store, pins.anchor, pins)
+    def fresh() -> TrustRoot:
+        return TrustRoot(peer.bus.store, pins.anchor, pins)
 
     fresh().in_force(town.root)
     alone = keys.signers(carl=("admin",))
@@ -349,9 +351,9 @@ def test_a_stand_survives_the_process(town: Town, keys: Keys, tmp_path: Path) ->
 
 def test_a_slow_process_does_not_turn_the_memory_back(town: Town, keys: Keys, tmp_path: Path) -> None:
     """Two processes of one machine: what the faster one has judged is not judged again by an older stand."""
-    pins = Pins(path=tmp_path / "pin.json", ledger="ledger")
+    pins = TrustPins(path=tmp_path / "pin.json", ledger="ledger")
     peer = town.peer("n1")
-    slow, fast = (Constitution(peer.bus.store, pins.anchor, pins) for _ in range(2))
+    slow, fast = (TrustRoot(peer.bus.store, pins.anchor, pins) for _ in range(2))
     old = by(town, keys, "anna").push({"notes.md": "old"})
     slow.in_force(town.root)
     new = by(town, keys, "anna").push({"allowed_signers": keys.signers(carl=("admin",))})
@@ -366,8 +368,8 @@ def test_a_pin_of_the_first_version_is_read(town: Town, tmp_path: Path) -> None:
     """It was a commit alone; the stand begins there."""
     path = tmp_path / "pin.json"
     path.write_text(f'{{"ledger": "{town.root}"}}\n')
-    pins = Pins(path=path, ledger="ledger")
-    Constitution(town.peer("n1").bus.store, pins.anchor, pins).in_force(town.root)
+    pins = TrustPins(path=path, ledger="ledger")
+    TrustRoot(town.peer("n1").bus.store, pins.anchor, pins).in_force(town.root)
     kept = pins.load()
     assert kept is not None
     assert (kept.commit, kept.charter) == (town.root, SIGNED)
@@ -375,13 +377,13 @@ def test_a_pin_of_the_first_version_is_read(town: Town, tmp_path: Path) -> None:
 
 def test_a_branch_that_lost_what_was_judged_is_not_followed(town: Town, keys: Keys, tmp_path: Path) -> None:
     """Even where this process has not seen it: the file remembers. (A rewritten branch.)"""
-    pins = Pins(path=tmp_path / "pin.json", ledger="ledger")
+    pins = TrustPins(path=tmp_path / "pin.json", ledger="ledger")
     peer = town.peer("n1")
     seen = by(town, keys, "anna").push({"allowed_signers": keys.signers(carl=("admin",))})
-    Constitution(peer.bus.store, pins.anchor, pins).in_force(seen)
+    TrustRoot(peer.bus.store, pins.anchor, pins).in_force(seen)
     other = side_change(peer, town.root, {"notes.md": "another history"})
     with pytest.raises(HistoryRewritten):
-        Constitution(peer.bus.store, pins.anchor, pins).in_force(other)
+        TrustRoot(peer.bus.store, pins.anchor, pins).in_force(other)
 
 
 # -- what looks new and is not --------------------------------------------------------------------------------------
@@ -424,7 +426,7 @@ def test_an_old_admins_commit_counts_once(
     merge = write_commit(
         store, tree=tree, parents=(tip, twin), name="x", email="x@x", when=0, message="merge", sign=None
     )
-    thief.line.push([Update(ref=thief.bus.main, expect=tip, new=merge)])
+    thief.line.push([RefUpdate(ref=thief.bus.main, expect=tip, new=merge)])
     ledger = node.ledger()
     assert (ledger.signers, ledger.charter.trust.missions) == (alone, "signed")
     town.close()
@@ -452,7 +454,7 @@ def test_a_seniors_revocation_is_judged_first_whatever_lies_below_it(town: Town,
     revoked = by(town, keys, "carl").push({"allowed_signers": rest})
     evil = keys.signers(anna=("admin",), eve=("admin",))
     merged(town, keep=side_change(by(town, keys, "anna"), start, {"allowed_signers": evil}), drop=revoked)
-    assert by_key(sleeper.ledger().signers) == by_key(rest)
+    assert signer_lines_by_key(sleeper.ledger().signers) == signer_lines_by_key(rest)
 
 
 @pytest.mark.parametrize("path", ["allowed_signers", "fleet.toml"])
@@ -467,7 +469,7 @@ def test_what_is_no_file_is_no_file(town: Town, keys: Keys, signers: str, path: 
     odd = write_commit(
         peer.bus.store, tree=tree, parents=(tip,), name="x", email="x@x", when=0, message="odd", sign=None
     )
-    peer.line.push([Update(ref=peer.bus.main, expect=tip, new=odd)])
+    peer.line.push([RefUpdate(ref=peer.bus.main, expect=tip, new=odd)])
     assert (node.ledger().signers, node.ledger().charter.trust.missions) == (signers, "signed")
     assert len(node.ledger().alarms) == 1
     by(town, keys, "anna").push({path: signers + "# mended\n" if path == "allowed_signers" else REMOTE})
@@ -477,7 +479,7 @@ def test_what_is_no_file_is_no_file(town: Town, keys: Keys, signers: str, path: 
 def test_machines_that_were_awake_and_asleep_end_with_the_same_rules(town: Town, keys: Keys) -> None:
     """A merge keeps anna's later version over the one that she made beside it."""
     anna = by(town, keys, "anna")
-    awake, asleep = (Constitution(anna.bus.store, lambda _tip: town.root) for _ in range(2))
+    awake, asleep = (TrustRoot(anna.bus.store, lambda _tip: town.root) for _ in range(2))
     side = side_change(anna, town.root, {"fleet.toml": SIGNED + "\n# beside\n"})
     later = anna.push({"fleet.toml": SIGNED + "\n# later\n"})
     awake.in_force(later)
@@ -490,7 +492,7 @@ def test_machines_that_were_awake_and_asleep_end_with_the_same_rules(town: Town,
 def test_an_admins_merge_may_build_on_versions_that_were_in_force(town: Town, keys: Keys) -> None:
     """Also on a machine that has seen them long ago."""
     anna = by(town, keys, "anna")
-    awake, asleep = (Constitution(anna.bus.store, lambda _tip: town.root) for _ in range(2))
+    awake, asleep = (TrustRoot(anna.bus.store, lambda _tip: town.root) for _ in range(2))
     side = side_change(anna, town.root, {"notes.md": "beside"})
     later = anna.push({"fleet.toml": SIGNED + "\n# later\n"})
     awake.in_force(later)
@@ -524,20 +526,20 @@ def test_junk_by_the_hundred_is_looked_at_once_and_told_in_part(town: Town) -> N
     peer = town.peer("nobody")
     for number in range(60):
         peer.push({"fleet.toml": SIGNED + f"\n# {number % 2}\n"})
-    constitution = Constitution(peer.bus.store, lambda _tip: town.root)
+    constitution = TrustRoot(peer.bus.store, lambda _tip: town.root)
     assert len(constitution.in_force(peer.ledger().tip).alarms) == 10
 
 
 def test_an_older_view_than_another_process_had_is_no_rewritten_branch(town: Town, keys: Keys, tmp_path: Path) -> None:
     """A process whose fetch was a moment earlier than what is kept: it goes by what is kept."""
-    pins = Pins(path=tmp_path / "pin.json", ledger="ledger")
+    pins = TrustPins(path=tmp_path / "pin.json", ledger="ledger")
     store = town.peer("n1").bus.store
     old = by(town, keys, "anna").push({"notes.md": "old"})
     alone = keys.signers(anna=("admin",))
     new = by(town, keys, "anna").push({"allowed_signers": alone})
-    Constitution(store, pins.anchor, pins).in_force(old)
-    Constitution(store, pins.anchor, pins).in_force(new)
-    assert Constitution(store, pins.anchor, pins).in_force(old).signers == alone
+    TrustRoot(store, pins.anchor, pins).in_force(old)
+    TrustRoot(store, pins.anchor, pins).in_force(new)
+    assert TrustRoot(store, pins.anchor, pins).in_force(old).signers == alone
 
 
 def test_a_damaged_pin_is_told(tmp_path: Path) -> None:
@@ -545,4 +547,4 @@ def test_a_damaged_pin_is_told(tmp_path: Path) -> None:
     path = tmp_path / "pin.json"
     path.write_text("")
     with pytest.raises(WrongSetting, match="damaged"):
-        Pins(path=path, ledger="ledger").load()
+        TrustPins(path=path, ledger="ledger").load()

@@ -8,14 +8,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from missions.selection import Offer
+from missions.selection import NodeCapabilities
 from orchestrator.core.errors import StoreFailed
-from orchestrator.core.ports.storage_outgoing import Spend, Totals
+from orchestrator.core.ports.storage_outgoing import Spend, UsageTotals
 from orchestrator.core.roles import Role
-from orchestrator.ledger.node_pages import PAGE, announced, presences
-from orchestrator.node.announcer import Bulletin
+from orchestrator.ledger.node_pages import MAX_PAGE_BYTES, announced_nodes, list_presences
+from orchestrator.node.announcer import NodePagePublisher
 from orchestrator.workflow.spending import page_table, totals
-from orchestrator.workflow.spending.report import Accounts, read
+from orchestrator.workflow.spending.report import FleetSpending, read_spending
 from tests.ledgers import FLEET, Peer, Ticks, Town
 
 TODAY = date(2026, 11, 21)
@@ -23,7 +23,9 @@ TODAY = date(2026, 11, 21)
 
 def row(usd: float = 1.0, *, day: date = TODAY, node: str = "ada", project: str = "shop", unpriced: int = 0) -> Spend:
     """One run."""
-    totals = Totals(runs=1, tokens_in=9, tokens_out=5, tokens_cached=2, seconds=1.5, cost_usd=usd, unpriced=unpriced)
+    totals = UsageTotals(
+        runs=1, tokens_in=9, tokens_out=5, tokens_cached=2, seconds=1.5, cost_usd=usd, unpriced=unpriced
+    )
     return Spend(day=day, node=node, project=project, agent="claude", model="m", totals=totals)
 
 
@@ -43,12 +45,12 @@ class Books:
         return [each for each in self.rows if each.day >= since.date()]
 
 
-def bulletin(peer: Peer, books: Books, ticks: Ticks, *, notifies: bool = False) -> Bulletin:
+def bulletin(peer: Peer, books: Books, ticks: Ticks, *, notifies: bool = False) -> NodePagePublisher:
     """What keeps a peer's page."""
-    return Bulletin(
+    return NodePagePublisher(
         bus=peer.bus,
         reader=peer.reader,
-        offer=Offer(node=peer.name, role="LOCAL_WORKER", agents=frozenset({"claude"})),
+        offer=NodeCapabilities(node=peer.name, role="LOCAL_WORKER", agents=frozenset({"claude"})),
         role=Role.LOCAL_WORKER,
         tell=lambda *_words, **_facts: None,
         clock=lambda: ticks.at,
@@ -80,7 +82,7 @@ def test_a_page_is_written_when_something_lasting_changed_and_not_often() -> Non
         ticks.at += 60
         assert not board.step(ada.ledger())
     assert commits(ada) == before + 3
-    (here,) = announced(ada.ledger()).values()
+    (here,) = announced_nodes(ada.ledger()).values()
     assert (here.notifies, here.load, here.role) == (True, "0.1", "LOCAL_WORKER")
 
 
@@ -102,7 +104,7 @@ def test_a_database_that_does_not_answer_leaves_the_page_as_it_is() -> None:
     books.broken = True
     bulletin(ada, books, ticks).announce()
     assert commits(ada) == before
-    assert totals.total(read(ada.ledger(), TODAY)[0]).cost_usd == 3.0
+    assert totals.sum_totals(read_spending(ada.ledger(), TODAY)[0]).cost_usd == 3.0
 
 
 def test_days_that_are_long_past_leave_the_page() -> None:
@@ -111,15 +113,14 @@ def test_days_that_are_long_past_leave_the_page() -> None:
     ada, ticks = town.peer("ada"), Ticks()
     books = Books([row(day=TODAY - timedelta(days=n)) for n in range(60)])
     bulletin(ada, books, ticks).announce()
-    rows, _ = read(ada.ledger(), TODAY)
+    rows, _ = read_spending(ada.ledger(), TODAY)
     assert min(each.day for each in rows) == TODAY - timedelta(days=34)
 
 
 def page_of(name: str, rows: Iterable[Spend]) -> dict[str, str]:
     """A node's page."""
-    return {
-        f"heartbeats/{name}.md": f"---\nnode: {name}\nrole: LOCAL_WORKER\n---\n\n# {name}\n\n{page_table.render(rows)}"
-    }
+    table = page_table.render_table(rows)
+    return {f"heartbeats/{name}.md": f"---\nnode: {name}\nrole: LOCAL_WORKER\n---\n\n# {name}\n\n{table}"}
 
 
 BUDGETS = FLEET.format(trust="remote") + "budget_usd = 2.0\n[budget]\nday_usd = 20.0\n"
@@ -131,18 +132,21 @@ def test_the_fleets_accounts() -> None:
         "vps", [row(1.0, node="vps", project="site"), row(9.0, day=date(2026, 10, 30))]
     )
     ada = Town(pages | {"fleet.toml": BUDGETS}).peer("ada")
-    door = Accounts(ledger=ada.ledger, now=lambda: datetime(2026, 11, 21, 12, tzinfo=UTC))
+    door = FleetSpending(ledger=ada.ledger, now=lambda: datetime(2026, 11, 21, 12, tzinfo=UTC))
     account = door.since()
-    assert totals.total(account.rows).cost_usd == 5.0
-    assert {name: each.cost_usd for name, each in totals.by(account.rows, "node").items()} == {"ada": 4.0, "vps": 1.0}
+    assert totals.sum_totals(account.rows).cost_usd == 5.0
+    assert {name: each.cost_usd for name, each in totals.totals_by(account.rows, "node").items()} == {
+        "ada": 4.0,
+        "vps": 1.0,
+    }
     assert [(each.what, each.today_usd, each.budget_usd) for each in account.forecasts] == [
         ("", 5.0, 20.0),
         ("shop", 4.0, 2.0),
     ]
     assert "shop: the day's budget is reached: $4.00 of the day's $2.00" in account.forecasts[1].says
     newer = door.since(name="ada", mine=(row(6.0),))
-    assert totals.total(newer.rows).cost_usd == 7.0
-    assert totals.total(door.since(date(2026, 10, 30)).rows).cost_usd == 14.0
+    assert totals.sum_totals(newer.rows).cost_usd == 7.0
+    assert totals.sum_totals(door.since(date(2026, 10, 30)).rows).cost_usd == 14.0
     assert any("35 days back" in words for words in door.since(date(2026, 1, 1)).remarks)
 
 
@@ -152,7 +156,7 @@ HOSTILE = [
     b'---\nrole: "\\x1b[31mred\\nline"\n---\n',
     b"---\n" + b"a: &a [*a]\n" * 5 + b"---\n",
     b"\n## Spent\n\n|a|\n|-|\n" + b"| 2026-11-21 | shop | x | m | 1 | 1 | 1 | 1 | 1 | NaN | 0 |\n" * 9,
-    b"x" * (PAGE + 1),
+    b"x" * (MAX_PAGE_BYTES + 1),
 ]
 
 
@@ -161,12 +165,12 @@ def test_a_hostile_page_harms_nobody(data: bytes) -> None:
     """Whatever a page holds: the nodes are listed, sums are numbers, and no word leaves its line."""
     ada = Town({"heartbeats/evil.md": data} | page_of("vps", [row(node="vps")])).peer("ada")
     ledger = ada.ledger()
-    shown = {each.name: each for each in presences(ledger, {}, datetime(2026, 11, 21, tzinfo=UTC))}
+    shown = {each.name: each for each in list_presences(ledger, {}, datetime(2026, 11, 21, tzinfo=UTC))}
     assert shown.keys() == {"evil", "vps"}
     evil = shown["evil"]
     for words in (evil.role, evil.load, evil.disk, evil.version, *evil.agents):
         assert words.isprintable()
         assert len(words) <= 2000
-    rows, remarks = read(ledger, TODAY)
-    assert totals.total(rows).cost_usd == 1.0
+    rows, remarks = read_spending(ledger, TODAY)
+    assert totals.sum_totals(rows).cost_usd == 1.0
     assert len(remarks) == (1 if b"NaN" in data else 0)

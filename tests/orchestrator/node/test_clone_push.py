@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from sync.clone_push import Upstream
+from sync.clone_push import UpstreamBranch
 from sync.errors import GitError, RemoteUnreachable
-from sync.remote import MOVED
+from sync.remote import MOVED_MESSAGE
 from sync.worktree import TRAILER, WorkTree
 from tests.ledgers import Keys
 from tests.orchestrator.clones import QUIET, Clones, git, until, write
@@ -190,7 +190,9 @@ def test_a_gate_that_says_others_were_faster_is_no_refusal(clones: Clones) -> No
     """A served ledger's hook declines what came too late: the change is made again on top and sent."""
     hook = clones.bare / "hooks" / "pre-receive"
     once = clones.folder / "once"
-    hook.write_text(f"#!/bin/sh\n[ -e {once} ] && exit 0\ntouch {once}\necho 'shiftbook: x: {MOVED}' >&2\nexit 4\n")
+    hook.write_text(
+        f"#!/bin/sh\n[ -e {once} ] && exit 0\ntouch {once}\necho 'shiftbook: x: {MOVED_MESSAGE}' >&2\nexit 4\n"
+    )
     hook.chmod(0o755)
     with clones.watched():
         write(clones.ada, {"missions/new.md": "Do it.\n"})
@@ -355,6 +357,6 @@ def test_a_pull_that_was_cut_short_signs_nothing_of_others(clones: Clones, monke
     with clones.watched(pull=True) as two:
         until(lambda: clones.says("missions/evil.md is staged"))
         until(lambda: clones.log(clones.ada) == clones.log(), seconds=30)
-        assert isinstance(two.upstream, Upstream)
+        assert isinstance(two.upstream, UpstreamBranch)
     assert git(clones.bare, "log", "--format=%an", "main", "--", "missions/evil.md") == "bob\n"
     assert git(clones.ada, "status", "--porcelain") == ""

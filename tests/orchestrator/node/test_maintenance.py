@@ -10,7 +10,7 @@ import pytest
 from handoff.entry import parse_log
 from orchestrator.core.roles import Role
 from orchestrator.ledger import session_logs
-from orchestrator.workflow.journal.tamper_check import Custody
+from orchestrator.workflow.journal.tamper_check import TamperCheck
 from tests.journals import SHOP_LOG, entry, log, review_missions, upkeep
 from tests.ledgers import Keys, Peer, Town
 
@@ -94,11 +94,11 @@ def test_a_change_of_an_old_entry_is_told_until_it_is_put_right(tmp_path: Path, 
     alarms = [words for event, words in told if event == "alarm"]
     assert len(alarms) == (2 if after is None else 1)
     assert f"commit {bad[:10]} by eve changed or removed entry" in alarms[0]
-    custody = Custody(path=tmp_path / "elsewhere.json", of="town")
+    custody = TamperCheck(path=tmp_path / "elsewhere.json", of="town")
     assert {one.commit for one in custody.look(ada.ledger(), ada.trust)} == {bad}
     eve.push({SHOP_LOG: log(entry("one"), entry("two"), entry("three"))})
     assert custody.look(ada.ledger(), ada.trust) == []
-    assert Custody(path=tmp_path / "fresh.json", of="town").look(ada.ledger(), ada.trust) == []
+    assert TamperCheck(path=tmp_path / "fresh.json", of="town").look(ada.ledger(), ada.trust) == []
 
 
 def test_appending_moving_months_and_reordering_are_no_alteration(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_merge_that_takes_one_side_only_is_noticed(tmp_path: Path) -> None:
     theirs = ada.push({SHOP_LOG: log(entry("one"), entry("theirs"))})
     ours = ada.commit({SHOP_LOG: log(entry("one"), entry("ours"))}, onto=base.tip, tree=base.tree)
     from sync.objects import read_commit, write_commit
-    from sync.remote import Update
+    from sync.remote import RefUpdate
 
     merge = write_commit(
         ada.bus.store,
@@ -135,8 +135,8 @@ def test_a_merge_that_takes_one_side_only_is_noticed(tmp_path: Path) -> None:
         message="merge -s ours",
         sign=None,
     )
-    ada.bus.remote.push([Update(ref=ada.bus.main, expect=theirs, new=merge)])
-    (found,) = Custody(path=tmp_path / "c.json", of="town").look(ada.ledger(), ada.trust)
+    ada.bus.remote.push([RefUpdate(ref=ada.bus.main, expect=theirs, new=merge)])
+    (found,) = TamperCheck(path=tmp_path / "c.json", of="town").look(ada.ledger(), ada.trust)
     assert (found.entry_id, found.commit, found.author) == ("theirs", merge, "eve")
 
 
@@ -147,7 +147,7 @@ def test_an_admin_may_own_up_to_a_change(tmp_path: Path) -> None:
         {SHOP_LOG: log(entry("one"), entry("two")), "allowed_signers": keys.signers(ada=["admin"], eve=["author"])}
     )
     ada, eve = town.peer("ada", key=keys["ada"]), town.peer("eve", key=keys["eve"])
-    custody = Custody(path=tmp_path / "c.json", of="town")
+    custody = TamperCheck(path=tmp_path / "c.json", of="town")
     ada.push({SHOP_LOG: log(entry("one", did="[secret taken out]"), entry("two"))}, "Secret\n\nAlters-Log: one")
     assert custody.look(ada.ledger(), ada.trust) == []
     eve.push({SHOP_LOG: log(entry("one", did="[secret taken out]"))}, "Secret\n\nAlters-Log: two")
@@ -213,16 +213,16 @@ def test_a_node_may_file_a_review_and_nothing_else(tmp_path: Path) -> None:
     desk.push({"missions/work.md": "Do it."})
     eve.push({"missions/review-eve.md": "---\ntask: review\n---\nReview."})
     ledger = desk.ledger()
-    verdicts = {name: desk.trust.word(ledger, filed).trusted for name, filed in ledger.open.items()}
+    verdicts = {name: desk.trust.authorize(ledger, filed).trusted for name, filed in ledger.open.items()}
     assert verdicts == {"review-2026-11-21-0300": True, "work": False, "review-eve": False}
 
 
 def test_the_scheduler_wakes_the_node_when_the_line_comes_due() -> None:
     """APScheduler runs in memory, follows a changed line and is gone when it is closed."""
     from orchestrator.ledger.config.fleet_toml import ReviewPart
-    from orchestrator.workflow.journal.review_schedule import Schedule
+    from orchestrator.workflow.journal.review_schedule import ReviewSchedule
 
-    schedule = Schedule(wake=lambda: None, now=lambda: datetime(2026, 11, 21, 12, tzinfo=UTC))
+    schedule = ReviewSchedule(wake=lambda: None, now=lambda: datetime(2026, 11, 21, 12, tzinfo=UTC))
     assert schedule.last_due(ReviewPart()) is None
     assert schedule._runner is None
     daily = ReviewPart(cron="0 3 * * *", timezone="Europe/Berlin")

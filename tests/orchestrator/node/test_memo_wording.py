@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from handoff.memo import parse_memo
-from missions.lease import Claim, Hold
+from missions.lease import Claim, ClaimState
 from missions.mission import Mission
 from orchestrator.app.wiring import now
 from orchestrator.core.ports.agent import Outcome
 from orchestrator.ledger import result_report
 from orchestrator.ledger.config import fleet_toml
-from orchestrator.node.executor import Workshop
+from orchestrator.node.executor import Executor
 
 PLAIN = "3 of 3 tests passed, 2 files changed."
 
@@ -21,20 +21,20 @@ PLAIN = "3 of 3 tests passed, 2 files changed."
 def _summary(tmp_path: Path, said: str, *, asked: str = 'memo_words = "model"') -> str:
     """The memo's summary when the model says `said` about PLAIN."""
     rules = fleet_toml.read(f"[handoff]\n{asked}\n".encode())
-    workshop = Workshop(agents={}, folder=tmp_path, counts={}, now=now, words=lambda told: said)
+    workshop = Executor(agents={}, folder=tmp_path, counts={}, now=now, words=lambda told: said)
     outcome = Outcome(ok=True, summary=PLAIN)
     claim = Claim(mission="m", blob="0" * 40, node="n1", boot="b", epoch=1, attempt=1, nonce="x")
-    attempt = result_report.Attempt(
+    attempt = result_report.EndedAttempt(
         mission=Mission(name="m", title="M", body="Do it."),
         claim=claim,
         outcome=outcome,
-        state=Hold.DONE,
+        state=ClaimState.DONE,
         started=now(),
         finished=now(),
         final=True,
         words=workshop.words_of(rules, outcome),
     )
-    return parse_memo(result_report.record(attempt).memo).summary
+    return parse_memo(result_report.build_record(attempt).memo).summary
 
 
 def test_words_that_agree_with_what_was_done_are_taken(tmp_path: Path) -> None:

@@ -9,24 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from missions.lease import Claim, Hold
+from missions.lease import Claim, ClaimState
 from missions.mission import Status
 from orchestrator.ledger.claims import take_over
-from orchestrator.ledger.snapshot import Held
-from orchestrator.node.handback import Delivery
-from orchestrator.node.outbox import Letter, Outbox
+from orchestrator.ledger.snapshot import HeldClaim
+from orchestrator.node.handback import Handback
+from orchestrator.node.outbox import Outbox, PendingResult
 from sync.errors import PushRefused, RemoteUnreachable
-from sync.remote import Update, Verdict
+from sync.remote import PushVerdict, RefUpdate
 from tests.ledgers import Line, Town, Working, record, working
 
 CLAIM = Claim(mission="m", blob="a" * 40, node="n1", boot="b", epoch=1, attempt=1, nonce="x")
 
 
-def letter(mission: str = "m", epoch: int = 1) -> Letter:
+def letter(mission: str = "m", epoch: int = 1) -> PendingResult:
     """A result that is ready."""
-    held = Held(claim=replace(CLAIM, mission=mission, epoch=epoch), oid="b" * 40)
+    held = HeldClaim(claim=replace(CLAIM, mission=mission, epoch=epoch), oid="b" * 40)
     kept = record(held, section="Ä “quoted”\n", fields={"cost_usd": 0.5, "branch": None}, artifacts={"diff": "+\n"})
-    return Letter(held=held, state=Hold.FAILED, record=kept, reason="stopped")
+    return PendingResult(held=held, state=ClaimState.FAILED, record=kept, reason="stopped")
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_a_letter_that_cannot_be_read_does_not_hold_up_the_others(outbox: Outbox
     assert outbox.unreadable() == [odd]
     told: list[str] = []
     town = Town({"missions/m.md": "x"})
-    delivery = Delivery(bus=town.peer("n1").bus, outbox=outbox, tell=lambda _event, words, **_facts: told.append(words))
+    delivery = Handback(bus=town.peer("n1").bus, outbox=outbox, tell=lambda _event, words, **_facts: told.append(words))
     delivery.reload()
     assert delivery.missions == {"m"}
     assert str(odd) in told[0]
@@ -112,7 +112,7 @@ def test_a_killed_node_hands_back_after_its_restart(tmp_path: Path) -> None:
     assert done is not None
     assert (done.mission.status, done.mission.attempt) == (Status.DONE, 1)
     assert second.agent.jobs == []
-    assert list(second.node.delivery.outbox) == []
+    assert list(second.node.handback.outbox) == []
 
 
 def test_a_result_that_arrived_before_the_kill_is_not_delivered_twice(tmp_path: Path) -> None:
@@ -120,14 +120,14 @@ def test_a_result_that_arrived_before_the_kill_is_not_delivered_twice(tmp_path: 
     town = Town({"missions/m.md": "do it\n"})
     first = working(town.peer("n1", boot="one"), tmp_path)
     first.step()
-    kept = next(iter(first.node.delivery.outbox))
+    kept = next(iter(first.node.handback.outbox))
     first.settle()
-    first.node.delivery.outbox.put(kept)
+    first.node.handback.outbox.put(kept)
     second = working(town.peer("n1", boot="two"), tmp_path)
     second.node._resume()
     second.settle()
     assert second.peer.ledger().late == {}
-    assert list(second.node.delivery.outbox) == []
+    assert list(second.node.handback.outbox) == []
     assert second.peer.text("SESSION_LOG.md").count("<!-- entry: m-1 -->") == 1
 
 
@@ -141,7 +141,7 @@ def test_work_finished_offline_after_a_takeover_is_kept(tmp_path: Path) -> None:
     assert take_over(other.bus, held, blob=held.claim.blob)
     first.step()
     assert set(other.ledger().late) == {"m-1-n1"}
-    assert list(first.node.delivery.outbox) == []
+    assert list(first.node.handback.outbox) == []
     assert first.node.jobs == {}
 
 
@@ -163,8 +163,8 @@ def test_a_cut_line_is_told_to_whoever_hands_back(tmp_path: Path) -> None:
     node.step()
     node.peer.line.cut = True
     with pytest.raises(RemoteUnreachable):
-        node.node.delivery.hand_back()
-    assert node.node.delivery.waiting
+        node.node.handback.hand_back()
+    assert node.node.handback.waiting
 
 
 class Hook(Line):
@@ -173,7 +173,7 @@ class Hook(Line):
     names: tuple[str, ...] = ("bad",)
     asked: int = 0
 
-    def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
+    def push(self, updates: Sequence[RefUpdate], *, atomic: bool = False) -> Mapping[str, PushVerdict]:
         """Refuses as GitHub does: with words of its own, and nothing moves."""
         for one in updates:
             if one.expect is not None and one.ref.removeprefix("refs/shiftbook/claim/") in self.names:
@@ -185,7 +185,7 @@ class Hook(Line):
 class Late(Line):
     """A server whose hook takes in no late work."""
 
-    def push(self, updates: Sequence[Update], *, atomic: bool = False) -> Mapping[str, Verdict]:
+    def push(self, updates: Sequence[RefUpdate], *, atomic: bool = False) -> Mapping[str, PushVerdict]:
         """Refuses it."""
         for one in updates:
             if one.ref.startswith("refs/shiftbook/late/"):
@@ -211,7 +211,7 @@ def test_a_result_that_the_server_refuses_holds_up_nothing_else(tmp_path: Path, 
     town.peer("anna").push({"missions/good.md": "do good\n"})
     node.settle()
     assert node.peer.ledger().archived("good") is not None
-    assert [each.held.claim.mission for each in node.node.delivery.outbox] == ["bad"]
+    assert [each.held.claim.mission for each in node.node.handback.outbox] == ["bad"]
     assert [words for event, words in node.told if event == "refused"] == [
         "bad, attempt 1: the remote refused refs/shiftbook/claim/bad: pre-receive hook declined: a file is too large; "
         "the result stays in this node's outbox"
@@ -235,7 +235,7 @@ def test_a_refused_result_is_handed_back_when_the_server_takes_it(tmp_path: Path
     node.settle()
     assert node.peer.ledger().archived("bad") is not None
     assert len(node.agent.jobs) == 1
-    assert list(node.node.delivery.outbox) == []
+    assert list(node.node.handback.outbox) == []
 
 
 def test_a_node_with_a_refused_result_starts_and_ends(tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_a_node_with_a_refused_result_starts_and_ends(tmp_path: Path) -> None:
     second.node.run(once=True)
     assert [job.mission.name for job in second.agent.jobs] == ["good"]
     assert second.peer.ledger().archived("good") is not None
-    assert len(list(second.node.delivery.outbox)) == 1
+    assert len(list(second.node.handback.outbox)) == 1
     third, hook = hooked(town, tmp_path, boot="three")
     hook.names = ()
     third.node.run(once=True)
@@ -265,7 +265,7 @@ def test_an_old_refused_result_does_not_keep_its_mission_from_a_new_attempt(tmp_
     held = other.ledger().claims["bad"]
     taken = take_over(other.bus, held, blob=held.claim.blob)
     assert taken is not None
-    other.end(taken, Hold.RELEASED)
+    other.end(taken, ClaimState.RELEASED)
     other.fold()
     newer = town.peer("n1", boot="one").hold("bad")
     assert newer.claim.epoch == 3
@@ -275,4 +275,4 @@ def test_an_old_refused_result_does_not_keep_its_mission_from_a_new_attempt(tmp_
     second.step()
     second.settle()
     assert second.peer.ledger().archived("bad") is not None
-    assert [each.held.claim.epoch for each in second.node.delivery.outbox] == [1]
+    assert [each.held.claim.epoch for each in second.node.handback.outbox] == [1]

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from missions.document import with_fields
-from missions.lease import PAUSED, Hold
+from missions.lease import PAUSED_REASON, ClaimState
 from missions.mission import Mission, Status
 from orchestrator.core.errors import AlreadyDone, NotFound, Refused
-from orchestrator.core.ports.agent import Job, Outcome, Stop, Usage
+from orchestrator.core.ports.agent import AgentJob, Outcome, Stop, Usage
 from orchestrator.ledger import claims as claims
-from orchestrator.node.scheduler import GOES_ON
-from orchestrator.workflow.mission_view import find
+from orchestrator.node.scheduler import MAX_EXTRA_RESUMES
+from orchestrator.workflow.mission_view import find_view
 from orchestrator.workflow.orders import Orders
 from sync.signatures import make_key
 from tests.ledgers import FLEET, Keys, Peer, Scripted, Town, Working, record, working
@@ -41,7 +41,7 @@ def mission(peer: Peer) -> Mission:
 def with_session(does: Outcome) -> Scripted:
     """An agent that leaves a session in its folder, and notes what it finds there."""
 
-    def run(job: Job, _stop: Stop) -> Outcome:
+    def run(job: AgentJob, _stop: Stop) -> Outcome:
         (job.folder / "session.json").write_text(json.dumps({"session": job.folder.name}))
         (job.folder / "home").mkdir(exist_ok=True)
         return does
@@ -49,7 +49,7 @@ def with_session(does: Outcome) -> Scripted:
     return Scripted(does=run)
 
 
-def until_stopped(job: Job, stop: Stop) -> Outcome:
+def until_stopped(job: AgentJob, stop: Stop) -> Outcome:
     """Works until it is stopped, with a session of its own."""
     (job.folder / "session.json").write_text("{}")
     assert stop.wait(20)
@@ -61,8 +61,8 @@ def node(town: Town, name: str, folder: Path, agent: Scripted | None = None, boo
     made = working(town.peer(name, boot=boot), folder / name)
     if agent is not None:
         made.agent = agent
-        made.node.workshop = replace(made.node.workshop, agents={"builtin": agent})
-        made.node.intake.continues = made.node.workshop.continues
+        made.node.executor = replace(made.node.executor, agents={"builtin": agent})
+        made.node.scheduler.can_resume = made.node.executor.can_resume
     return made
 
 
@@ -94,7 +94,7 @@ def test_a_quota_parks_the_mission_for_a_person(tmp_path: Path) -> None:
     town.clock.forward(86_400)
     one.settle()
     assert len(one.agent.jobs) == 1
-    view = find(one.peer.ledger(), one.peer.trust, "m", town.clock())
+    view = find_view(one.peer.ledger(), one.peer.trust, "m", town.clock())
     assert view is not None
     assert (view.status, view.reason, view.kept_on) == ("parked", found.reason, "n1")
 
@@ -118,12 +118,12 @@ def test_a_pause_that_was_taken_back_before_the_fold_is_over(tmp_path: Path) -> 
     town = Town({PATH: FILE})
     one = town.peer("n1")
     held = one.hold("m")
-    assert one.end(held, Hold.PARKED).accepted
+    assert one.end(held, ClaimState.PARKED).accepted
     one.fold()
     assert mission(one).status is Status.PARKED
     said(one, status="queued", reason=None)
     held = one.hold("m")
-    assert claims.complete(one.bus, held, record(held), state=Hold.PARKED, reason=PAUSED).accepted
+    assert claims.complete(one.bus, held, record(held), state=ClaimState.PARKED, reason=PAUSED_REASON).accepted
     one.fold()
     found = mission(one)
     assert (found.status, found.reason, found.kept_on) == (Status.QUEUED, None, "n1")
@@ -131,9 +131,9 @@ def test_a_pause_that_was_taken_back_before_the_fold_is_over(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("state", "status"),
-    [(Hold.FAILED, Status.PARKED), (Hold.RELEASED, Status.PARKED), (Hold.PARKED, Status.PARKED)],
+    [(ClaimState.FAILED, Status.PARKED), (ClaimState.RELEASED, Status.PARKED), (ClaimState.PARKED, Status.PARKED)],
 )
-def test_a_paused_mission_is_not_put_back_to_work(state: Hold, status: Status) -> None:
+def test_a_paused_mission_is_not_put_back_to_work(state: ClaimState, status: Status) -> None:
     """Whatever the attempt came to meanwhile, short of an end."""
     town = Town({PATH: FILE})
     one = town.peer("n1")
@@ -151,7 +151,7 @@ def test_a_pause_that_comes_after_the_end_changes_nothing() -> None:
     one = town.peer("n1")
     held = one.hold("m")
     said(one, status="parked", reason="paused by ada")
-    assert one.end(held, Hold.DONE).accepted
+    assert one.end(held, ClaimState.DONE).accepted
     one.fold()
     done = one.ledger().archived("m")
     assert done is not None
@@ -184,7 +184,7 @@ def test_a_resumed_mission_goes_on_in_its_folder(tmp_path: Path) -> None:
     one = node(town, "n1", tmp_path, with_session(QUOTA))
     one.settle()
     said(one.peer, status="queued", reason=None)
-    one.node.workshop.agents["builtin"].does = lambda job, stop: Outcome(ok=True, summary="Done.")  # type: ignore[attr-defined]
+    one.node.executor.agents["builtin"].does = lambda job, stop: Outcome(ok=True, summary="Done.")  # type: ignore[attr-defined]
     one.settle()
     first, second = one.agent.jobs
     assert (first.goes_on, second.goes_on) == (False, True)
@@ -200,8 +200,8 @@ def test_another_node_leaves_a_resumed_mission_to_the_one_that_keeps_it_for_a_le
     """As long as that one is there; then it starts afresh."""
     town = Town({PATH: FILE})
     one = node(town, "n1", tmp_path, with_session(QUOTA))
-    one.node.pulse.beat.start()
-    assert one.node.pulse.beat.move()
+    one.node.heartbeat.beat.start()
+    assert one.node.heartbeat.beat.move()
     one.settle()
     said(one.peer, status="queued", reason=None)
     two = node(town, "n2", tmp_path)
@@ -229,7 +229,9 @@ def test_a_node_that_left_is_not_waited_for(tmp_path: Path) -> None:
 def test_work_that_a_restart_cut_off_goes_on(tmp_path: Path) -> None:
     """Although all attempts are spent, in its folder; but not for ever."""
     town = Town({PATH: "---\nmax_retries: 1\n---\nDo it.\n"})
-    boots = [node(town, "n1", tmp_path, Scripted(does=until_stopped), boot=f"b{n}") for n in range(GOES_ON + 2)]
+    boots = [
+        node(town, "n1", tmp_path, Scripted(does=until_stopped), boot=f"b{n}") for n in range(MAX_EXTRA_RESUMES + 2)
+    ]
     for boot in boots[:-1]:
         boot.node._resume()
         boot.node.step()
@@ -237,7 +239,7 @@ def test_work_that_a_restart_cut_off_goes_on(tmp_path: Path) -> None:
         while not boot.agent.jobs:
             time.sleep(0.01)
         assert boot.agent.jobs[0].folder == tmp_path / "n1" / "work" / "m-1"
-    assert [boot.agent.jobs[0].goes_on for boot in boots[:-1]] == [False, *[True] * GOES_ON]
+    assert [boot.agent.jobs[0].goes_on for boot in boots[:-1]] == [False, *[True] * MAX_EXTRA_RESUMES]
     boots[-1].node._resume()
     boots[-1].settle()
     assert boots[-1].agent.jobs == []
@@ -260,12 +262,12 @@ def test_work_without_a_session_is_not_gone_on_with(tmp_path: Path) -> None:
     cut.set()
 
 
-def full(_job: Job, _stop: Stop) -> Outcome:
+def full(_job: AgentJob, _stop: Stop) -> Outcome:
     """The disk is full."""
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def told(_job: Job, _stop: Stop) -> Outcome:
+def told(_job: AgentJob, _stop: Stop) -> Outcome:
     """A program says so."""
     return Outcome(ok=False, summary="Failed.", error="fatal: write error: No space left on device")
 
@@ -284,7 +286,7 @@ def test_an_attempt_is_not_begun_without_room(tmp_path: Path) -> None:
     """It is parked before anything is written."""
     town = Town({PATH: FILE})
     one = node(town, "n1", tmp_path)
-    one.node.workshop = replace(one.node.workshop, room=lambda ledger: "the disk of n1 is full: 3.0 MiB free")
+    one.node.executor = replace(one.node.executor, room=lambda ledger: "the disk of n1 is full: 3.0 MiB free")
     one.settle()
     assert one.agent.jobs == []
     found = mission(one.peer)
@@ -296,7 +298,7 @@ def test_a_mission_tells_what_all_its_attempts_have_cost(tmp_path: Path) -> None
     town = Town({PATH: FILE})
     costs = iter([0.5, None, 0.25])
 
-    def does(job: Job, stop: Stop) -> Outcome:
+    def does(job: AgentJob, stop: Stop) -> Outcome:
         cost = next(costs)
         return Outcome(ok=cost == 0.25, summary="x", error="" if cost == 0.25 else "e", usage=Usage(cost_usd=cost))
 
@@ -376,7 +378,7 @@ def test_a_retry_counts_on(ordered: tuple[Town, Orders, Orders]) -> None:
         town.clock.forward(3600)
         held = peer.hold("m")
         assert held.claim.attempt == number
-        assert peer.end(held, Hold.FAILED, artifacts={"diff": f"+{number}\n"}).accepted
+        assert peer.end(held, ClaimState.FAILED, artifacts={"diff": f"+{number}\n"}).accepted
         peer.fold()
     assert mission(peer).status is Status.DEAD
     ada.retry("m")

@@ -14,7 +14,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from orchestrator.core.roles import Role
 from orchestrator.node import wakeups
-from orchestrator.node.wakeups import Bell, Listener, listen_here, nudge
+from orchestrator.node.wakeups import ChangeSignal, HqEventClient, nudge, watch_locally
 from sync.git_remote import GitRemote
 from sync.heartbeat import Beat
 from sync.watch import watch_file
@@ -57,7 +57,7 @@ def listen(told: Told) -> Iterator[Callable[..., None]]:
     stops: list[Callable[[], None]] = []
 
     def start(url: str, token: str = "") -> None:
-        stops.append(Listener(url, token, told.woken.release, told).start())
+        stops.append(HqEventClient(url, token, told.woken.release, told).start())
 
     yield start
     for stop in stops:
@@ -97,7 +97,7 @@ def test_each_ring_at_headquarters_wakes_the_worker(
     listen(f"http://127.0.0.1:{server.server_port}/", hq.token("missions", name="vps"))
     assert told.wakes()
     for _ in range(3):
-        hq.house.bell.ring()
+        hq.house.change_signal.ring()
         assert told.wakes()
     assert len(told.lines) == 1
     assert told.lines[0].startswith("listening to http://127.0.0.1:")
@@ -111,7 +111,7 @@ def test_headquarters_that_comes_later_is_found_and_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Until then one line says why, once, however often it is tried."""
-    monkeypatch.setattr(wakeups, "FIRST", 0.05)
+    monkeypatch.setattr(wakeups, "RETRY_SECONDS", 0.05)
     port = free_port()
     listen(f"http://127.0.0.1:{port}", hq.token("missions", name="vps"))
     told.until("cannot hear headquarters")
@@ -180,7 +180,7 @@ def test_a_line_without_an_end_fills_no_memory(
     listen: Callable[..., None], told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection is given up; another is tried after a pause."""
-    monkeypatch.setattr(wakeups, "FIRST", 0.05)
+    monkeypatch.setattr(wakeups, "RETRY_SECONDS", 0.05)
     _Elsewhere.shown.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Elsewhere)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -198,7 +198,9 @@ def test_a_line_without_an_end_fills_no_memory(
 def test_stopping_does_not_wait_for_headquarters(hq: Site, serve: Callable[..., BaseWSGIServer], told: Told) -> None:
     """A node that is told to end does not sit in a read for its whole time-out."""
     server = serve(hq.app, 0)
-    stop = Listener(f"http://127.0.0.1:{server.server_port}", hq.token("missions", name="v"), told.woken.release, told)
+    stop = HqEventClient(
+        f"http://127.0.0.1:{server.server_port}", hq.token("missions", name="v"), told.woken.release, told
+    )
     end = stop.start()
     assert told.wakes()
     ended = threading.Thread(target=end, daemon=True)
@@ -232,9 +234,9 @@ def test_the_bell_rings_for_a_push_and_for_what_this_machine_fetched(tmp_path: P
     beat = Beat(peer.bus.remote, peer.bus.store, "refs/shiftbook/beat/n1")
     beat.start()
     assert beat.move()
-    bell, far = Bell(), Bell()
-    stop = listen_here(tmp_path / "home", str(town.bare), bell.ring)
-    halt = listen_here(tmp_path / "other", "https://elsewhere.example/x.git", far.ring)
+    bell, far = ChangeSignal(), ChangeSignal()
+    stop = watch_locally(tmp_path / "home", str(town.bare), bell.ring)
+    halt = watch_locally(tmp_path / "other", "https://elsewhere.example/x.git", far.ring)
     try:
         town.peer("anna").push({"missions/new.md": "do it"})
         assert bell.after(0, SECONDS) > 0
@@ -254,8 +256,8 @@ def test_the_bell_rings_when_this_machines_clone_moved(tmp_path: Path) -> None:
     town = Town({"missions/m.md": "x"}, folder=tmp_path / "town")
     own = GitRemote(str(town.bare), tmp_path / "home" / "ledger.git")
     own.fetch()
-    bell = Bell()
-    stop = listen_here(tmp_path / "home", "https://elsewhere.example/x.git", bell.ring)
+    bell = ChangeSignal()
+    stop = watch_locally(tmp_path / "home", "https://elsewhere.example/x.git", bell.ring)
     try:
         town.peer("anna").push({"missions/new.md": "do it"})
         assert bell.after(0, 0.3) == 0

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from missions.lease import Hold
-from orchestrator.policy.authorization import Word
+from missions.lease import ClaimState
+from orchestrator.policy.authorization import TrustDecision
 from sync.objects import Signer, read_commit, write_commit
-from sync.remote import Oid, Update
+from sync.remote import Oid, RefUpdate
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.repositories import git
 
@@ -32,11 +32,11 @@ def town(signers: str, keys: Keys) -> Town:
     return town
 
 
-def word(town: Town, name: str = "m", peer: Peer | None = None) -> Word:
+def word(town: Town, name: str = "m", peer: Peer | None = None) -> TrustDecision:
     """What a node thinks of a mission."""
     node = peer or town.peer("n1")
     ledger = node.ledger()
-    return node.trust.word(ledger, ledger.open[name])
+    return node.trust.authorize(ledger, ledger.open[name])
 
 
 def test_an_authors_mission_runs_on_their_word(town: Town) -> None:
@@ -75,8 +75,8 @@ def test_who_changed_what_is_asked_last_is_who_must_be_trusted(town: Town, keys:
     assert (found.trusted, found.who) == (True, "bert")
 
 
-@pytest.mark.parametrize("state", [Hold.FAILED, Hold.RELEASED])
-def test_what_nodes_write_into_the_file_leaves_it_the_persons(town: Town, keys: Keys, state: Hold) -> None:
+@pytest.mark.parametrize("state", [ClaimState.FAILED, ClaimState.RELEASED])
+def test_what_nodes_write_into_the_file_leaves_it_the_persons(town: Town, keys: Keys, state: ClaimState) -> None:
     """After a failed attempt was folded by a node, the mission is still anna's, and runs again."""
     node = town.peer("n1", key=keys["n1"])
     node.attempt("m", state)
@@ -103,7 +103,7 @@ def test_no_way_to_write_a_file_makes_it_the_nodes(town: Town, keys: Keys, text:
     town.peer("bert", key=keys["bert"]).push({PATH: text})
     node = town.peer("n1", key=keys["n1"])
     for _ in range(2):
-        node.attempt("m", Hold.FAILED)
+        node.attempt("m", ClaimState.FAILED)
         node.fold()
         assert word(town, peer=node).trusted
 
@@ -164,7 +164,7 @@ def merged(peer: Peer, *, keep: Oid, drop: Oid, sign: Peer | None = None) -> Oid
         raise AssertionError("merges of this test are unsigned")
     oid = by.bus.store.put("commit", commit.replace(f"parent {keep}", f"parent {drop}\nparent {keep}").encode())
     tip = peer.bus.remote.fetch()[peer.bus.main]
-    peer.line.push([Update(ref=peer.bus.main, expect=tip, new=oid)])
+    peer.line.push([RefUpdate(ref=peer.bus.main, expect=tip, new=oid)])
     return oid
 
 
@@ -231,7 +231,7 @@ def joined(peer: Peer, *parents: Oid, files: Oid, sign: Peer | None = None) -> O
 def push(peer: Peer, commit: Oid) -> None:
     """Moves the branch there."""
     tip = peer.bus.remote.fetch()[peer.bus.main]
-    assert peer.line.push([Update(ref=peer.bus.main, expect=tip, new=commit)])[peer.bus.main] == "accepted"
+    assert peer.line.push([RefUpdate(ref=peer.bus.main, expect=tip, new=commit)])[peer.bus.main] == "accepted"
 
 
 def old_word(town: Town, keys: Keys, since: str, how: Callable[[Peer, Oid], Oid]) -> tuple[Peer, Oid, Oid]:
@@ -360,7 +360,7 @@ def test_a_branch_that_is_merged_again_and_again_stays_its_authors(town: Town, k
         push(forge, joined(forge, tip, side, files=merge))
         found = word(town, "x")
         assert (found.trusted, found.who) == (True, "bert")
-    node.attempt("x", Hold.FAILED)
+    node.attempt("x", ClaimState.FAILED)
     node.fold()
     assert word(town, "x").who == "bert"
 
@@ -391,7 +391,7 @@ def test_a_signature_that_is_no_text_stops_nobody(town: Town) -> None:
     made = eve.commit({"missions/odd.md": "x"}, onto=ledger.tip, tree=ledger.tree)
     data = eve.bus.store.get(made).replace(b"\ncommitter", b"\ngpgsig \xff\xfc\n ab\xc3\xbc\ncommitter", 1)
     oid = eve.bus.store.put("commit", data)
-    eve.line.push([Update(ref=eve.bus.main, expect=ledger.tip, new=oid)])
+    eve.line.push([RefUpdate(ref=eve.bus.main, expect=ledger.tip, new=oid)])
     assert not word(town, "odd").trusted
     assert word(town, "m").trusted
 
@@ -437,7 +437,7 @@ def test_a_persons_plain_git_commit_is_their_word(real: Town, keys: Keys, tmp_pa
     assert word(real, peer=node).who == "bert"
     bert.push({"missions/unsigned.md": "x\n"}, "--no-gpg-sign")
     assert not word(real, "unsigned", node).trusted
-    node.attempt("m", Hold.FAILED)
+    node.attempt("m", ClaimState.FAILED)
     node.fold()
     (bert.folder / "missions/third.md").write_text("third\n")
     git(bert.folder, "add", "--all")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from missions.agent_trust import Tier
+from missions.agent_trust import TrustTier
 from missions.mission import Mission
-from orchestrator.policy.unsandboxed import may_run_unconfined
+from orchestrator.policy.unsandboxed import sandbox_required_reason
 
 
 def mission(**fields: object) -> Mission:
@@ -18,19 +18,19 @@ def mission(**fields: object) -> Mission:
 def test_only_the_most_trusted(agent: str) -> None:
     """An agent's work on a project runs unconfined only when it is trusted most; else it is said why and what to do."""
     one = mission(agent=agent, project="shop")
-    assert may_run_unconfined(one, Tier.PROVEN) == ""
-    for tier in (Tier.UNTRIED, Tier.TRUSTED):
-        why = may_run_unconfined(one, tier)
+    assert sandbox_required_reason(one, TrustTier.PROVEN) == ""
+    for tier in (TrustTier.UNTRIED, TrustTier.TRUSTED):
+        why = sandbox_required_reason(one, tier)
         assert f"{agent} is {tier} with" in why
         assert "install bubblewrap" in why
 
 
 def test_who_only_answers() -> None:
     """Who starts nothing needs no sandbox."""
-    assert may_run_unconfined(mission(agent="builtin"), Tier.UNTRIED) == ""
+    assert sandbox_required_reason(mission(agent="builtin"), TrustTier.UNTRIED) == ""
 
 
 def test_a_persons_own_line() -> None:
     """A command line is a person's signed word as it is; one that an agent proposed is not."""
-    assert may_run_unconfined(mission(agent="command", run="true"), Tier.UNTRIED) == ""
-    assert may_run_unconfined(mission(agent="command", run="true", parent="plan"), Tier.TRUSTED) != ""
+    assert sandbox_required_reason(mission(agent="command", run="true"), TrustTier.UNTRIED) == ""
+    assert sandbox_required_reason(mission(agent="command", run="true", parent="plan"), TrustTier.TRUSTED) != ""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.policy.write_audit import Patrol, differences
+from orchestrator.policy.write_audit import WriteAudit, tree_changes
 from sync.memory_remote import MemoryRemote, MemoryServer
 from sync.objects import edit_tree
 from tests.ledgers import FLEET, Keys, Peer, Town, all_files
@@ -37,7 +37,7 @@ def seen(town: Town, keys: Keys, tmp_path: Path) -> Peer:
 
 def look(peer: Peer, folder: Path) -> list[str]:
     """One look at the newest state, as a new process does it."""
-    return Patrol(path=folder / "patrol.json", of="ledger").look(peer.ledger(), peer.trust)
+    return WriteAudit(path=folder / "patrol.json", of="ledger").look(peer.ledger(), peer.trust)
 
 
 def test_honest_work_is_not_told(town: Town, keys: Keys, seen: Peer, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_differences_are_what_makes_one_tree_of_the_other(old: dict[str, bytes],
     store = MemoryRemote(MemoryServer()).store
     trees = [edit_tree(store, None, dict(each)) for each in (old, new)]
     listed = [all_files(store, tree) if tree else {} for tree in trees]
-    told = {change.path: (change.old, change.new) for change in differences(store, *trees)}
+    told = {change.path: (change.old, change.new) for change in tree_changes(store, *trees)}
     paths = listed[0].keys() | listed[1].keys()
     pairs = {path: (listed[0].get(path), listed[1].get(path)) for path in paths}
     assert told == {path: pair for path, pair in pairs.items() if pair[0] != pair[1]}

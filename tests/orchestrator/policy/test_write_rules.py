@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from missions.lease import Claim, Hold
-from orchestrator.policy.write_rules import NOBODY, Change, Move, Who, changing, moving
+from missions.lease import Claim, ClaimState
+from orchestrator.policy.write_rules import (
+    UNKNOWN_ACTOR,
+    Actor,
+    PathChange,
+    PushedRef,
+    check_path_changes,
+    check_ref_update,
+)
 
 MAIN = "refs/heads/main"
 ADA, EVE, VPS, DESK = (
-    Who(name=name, roles=frozenset(roles))
+    Actor(name=name, roles=frozenset(roles))
     for name, roles in (("ada", {"admin", "author"}), ("eve", {"author"}), ("vps", {"node"}), ("desk", {"node"}))
 )
-MALLORY = Who(name="mallory")
-BOTH = Who(name="both", roles=frozenset({"node", "author"}))
+MALLORY = Actor(name="mallory")
+BOTH = Actor(name="both", roles=frozenset({"node", "author"}))
 MISSION = b"---\ntitle: Fix\n---\nFix it.\n"
 DONE = (
     b"---\ntitle: Fix\nstatus: done\nnode: vps\nepoch: 1\n---\nFix it.\n\n"
@@ -29,19 +36,21 @@ LESSONS = (
 )
 
 
-def judged(who: Who, *changes: tuple[str, bytes | None, bytes | None], plain: bool = True) -> str:
+def judged(who: Actor, *changes: tuple[str, bytes | None, bytes | None], plain: bool = True) -> str:
     """What the rules say of one commit; a blob's content stands for its name."""
     blobs = {content.hex(): content for _, old, new in changes for content in (old, new) if content is not None}
     found = [
-        Change(path=p, old=None if o is None else o.hex(), new=None if n is None else n.hex(), plain=plain)
+        PathChange(path=p, old=None if o is None else o.hex(), new=None if n is None else n.hex(), plain=plain)
         for p, o, n in changes
     ]
-    return changing(who, found, blobs.__getitem__)
+    return check_path_changes(who, found, blobs.__getitem__)
 
 
-@pytest.mark.parametrize("who", [ADA, EVE, BOTH, NOBODY], ids=["admin", "author", "node and author", "nobody known"])
+@pytest.mark.parametrize(
+    "who", [ADA, EVE, BOTH, UNKNOWN_ACTOR], ids=["admin", "author", "node and author", "nobody known"]
+)
 @pytest.mark.parametrize("path", ["PORTFOLIO_CONTEXT.md", "HEARTBEAT.md", "missions/a.md", "src/app.py"])
-def test_people_change_every_document(who: Who, path: str) -> None:
+def test_people_change_every_document(who: Actor, path: str) -> None:
     """An admin, an author, and somebody at the repository's own disk; who is a node besides is still a person."""
     assert judged(who, (path, b"old", b"new")) == ""
     assert judged(who, (path, b"old", None)) == ""
@@ -125,27 +134,29 @@ def test_a_stranger_neither_changes_nor_deletes_a_mission() -> None:
     assert "not change missions/a.md" in judged(MALLORY, ("missions/a.md", None, b"/etc/passwd"), plain=False)
 
 
-@pytest.mark.parametrize("who", [ADA, EVE, VPS, MALLORY, NOBODY], ids=["admin", "author", "node", "stranger", "disk"])
+@pytest.mark.parametrize(
+    "who", [ADA, EVE, VPS, MALLORY, UNKNOWN_ACTOR], ids=["admin", "author", "node", "stranger", "disk"]
+)
 @pytest.mark.parametrize("ref", ["refs/replace/" + "1" * 40, "refs/notes/commits", "refs/remotes/origin/main", "HEAD"])
-def test_a_ledger_has_no_refs_of_other_kinds(who: Who, ref: str) -> None:
+def test_a_ledger_has_no_refs_of_other_kinds(who: Actor, ref: str) -> None:
     """A replacement would have git, and so the gate, read another object than the one that is named."""
-    assert moving(who, Move(ref=ref, old=None, new="1" * 40), MAIN)
+    assert check_ref_update(who, PushedRef(ref=ref, old=None, new="1" * 40), MAIN)
 
 
 def test_a_person_may_clear_such_refs_away() -> None:
     """They may have come before the gate did."""
-    assert moving(EVE, Move(ref="refs/replace/" + "1" * 40, old="2" * 40, new=None), MAIN) == ""
-    assert moving(VPS, Move(ref="refs/replace/" + "1" * 40, old="2" * 40, new=None), MAIN) != ""
+    assert check_ref_update(EVE, PushedRef(ref="refs/replace/" + "1" * 40, old="2" * 40, new=None), MAIN) == ""
+    assert check_ref_update(VPS, PushedRef(ref="refs/replace/" + "1" * 40, old="2" * 40, new=None), MAIN) != ""
 
 
-def claim(node: str = "vps", *, mission: str = "m", epoch: int = 1, state: Hold = Hold.RUNNING) -> Claim:
+def claim(node: str = "vps", *, mission: str = "m", epoch: int = 1, state: ClaimState = ClaimState.RUNNING) -> Claim:
     """A claim's text."""
     return Claim(mission=mission, blob="a" * 40, node=node, boot="b", epoch=epoch, attempt=1, nonce="n", state=state)
 
 
-def move(ref: str, old: str | None = "1", new: str | None = "2", **facts: object) -> Move:
+def move(ref: str, old: str | None = "1", new: str | None = "2", **facts: object) -> PushedRef:
     """A ref's move."""
-    return Move(ref=ref, old=old, new=new, **facts)  # type: ignore[arg-type]
+    return PushedRef(ref=ref, old=old, new=new, **facts)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -158,12 +169,12 @@ def move(ref: str, old: str | None = "1", new: str | None = "2", **facts: object
         (EVE, move("refs/tags/v1", old=None)),
         (VPS, move("refs/shiftbook/beat/vps", forward=False)),
         (MALLORY, move("refs/shiftbook/beat/mallory", old=None)),
-        (NOBODY, move("refs/shiftbook/beat/vps", new=None)),
+        (UNKNOWN_ACTOR, move("refs/shiftbook/beat/vps", new=None)),
         (VPS, move("refs/shiftbook/log/vps", signer=VPS)),
         (VPS, move("refs/shiftbook/claim/m", old=None, signer=VPS, after=claim())),
         (VPS, move("refs/shiftbook/claim/m", signer=VPS, before=claim("desk"), after=claim(epoch=2))),
         (ADA, move("refs/shiftbook/claim/m", signer=VPS, before=claim(), after=claim(epoch=2))),
-        (DESK, move("refs/shiftbook/claim/m", new=None, before=claim(state=Hold.DONE), folded=1)),
+        (DESK, move("refs/shiftbook/claim/m", new=None, before=claim(state=ClaimState.DONE), folded=1)),
         (VPS, move("refs/shiftbook/claim/m", new=None, before=claim())),
         (ADA, move("refs/shiftbook/claim/m", new=None)),
         (VPS, move("refs/shiftbook/late/m-1-vps", old=None, signer=VPS)),
@@ -172,9 +183,9 @@ def move(ref: str, old: str | None = "1", new: str | None = "2", **facts: object
         (VPS, move("refs/heads/shiftbook/m/1", old=None)),
     ],
 )
-def test_moves_that_are_taken_in(who: Who, wanted: Move) -> None:
+def test_moves_that_are_taken_in(who: Actor, wanted: PushedRef) -> None:
     """What the bus does, and what people do with branches of their own."""
-    assert moving(who, wanted, MAIN) == ""
+    assert check_ref_update(who, wanted, MAIN) == ""
 
 
 @pytest.mark.parametrize(
@@ -191,8 +202,8 @@ def test_moves_that_are_taken_in(who: Who, wanted: Move) -> None:
         (VPS, move("refs/shiftbook/log/desk", signer=VPS), "may not write the log of desk"),
         (VPS, move("refs/shiftbook/log/vps", signer=VPS, forward=False), "only goes forward"),
         (VPS, move("refs/shiftbook/log/vps", new=None), "not deleted"),
-        (VPS, move("refs/shiftbook/log/vps", signer=NOBODY), "not signed with the key of vps"),
-        (NOBODY, move("refs/shiftbook/log/vps", signer=DESK), "not signed with the key of vps"),
+        (VPS, move("refs/shiftbook/log/vps", signer=UNKNOWN_ACTOR), "not signed with the key of vps"),
+        (UNKNOWN_ACTOR, move("refs/shiftbook/log/vps", signer=DESK), "not signed with the key of vps"),
         (VPS, move("refs/shiftbook/claim/m", old=None, signer=VPS), "no claim"),
         (VPS, move("refs/shiftbook/claim/m", old=None, signer=VPS, after=claim(mission="n")), "no claim"),
         (VPS, move("refs/shiftbook/claim/m", old=None, signer=VPS, after=claim("desk")), "may not claim for desk"),
@@ -201,7 +212,7 @@ def test_moves_that_are_taken_in(who: Who, wanted: Move) -> None:
         (EVE, move("refs/shiftbook/claim/m", old=None, signer=EVE, after=claim("eve")), "not signed"),
         (VPS, move("refs/shiftbook/claim/m", signer=VPS, after=claim(), forward=False), "moves to a child"),
         (VPS, move("refs/shiftbook/claim/m", new=None, before=claim("desk")), "may not delete a claim of desk"),
-        (VPS, move("refs/shiftbook/claim/m", new=None, before=claim(state=Hold.DONE)), "once the branch tells"),
+        (VPS, move("refs/shiftbook/claim/m", new=None, before=claim(state=ClaimState.DONE)), "once the branch tells"),
         (VPS, move("refs/shiftbook/claim/m", new=None), "once the branch tells"),
         (VPS, move("refs/shiftbook/claim/m", new=None, before=claim("desk", epoch=3), folded=2), "of desk"),
         (EVE, move("refs/shiftbook/claim/m", new=None, before=claim()), "may not delete claims"),
@@ -212,9 +223,9 @@ def test_moves_that_are_taken_in(who: Who, wanted: Move) -> None:
         (VPS, move("refs/shiftbook/late/m-1-vps", old=None), "not signed"),
     ],
 )
-def test_moves_that_are_refused(who: Who, wanted: Move, says: str) -> None:
+def test_moves_that_are_refused(who: Actor, wanted: PushedRef, says: str) -> None:
     """A node speaks for itself only, and nothing that was said is taken back."""
-    assert says in moving(who, wanted, MAIN)
+    assert says in check_ref_update(who, wanted, MAIN)
 
 
 # -- decisions --------------------------------------------------------------------------------------------------------
@@ -249,12 +260,12 @@ def waiting(status: str = "review", more: str = "") -> str:
 def test_a_node_does_not_decide(before: str, after: str, why: str) -> None:
     """It carries a person's decision on, takes it back with a reason, and says what policy said; no more."""
     texts = {"a" * 40: before.encode(), "b" * 40: after.encode()}
-    change = Change(path="missions/m.md", old="a" * 40, new="b" * 40)
-    said = changing(Who(name="n1", roles=frozenset({"node"})), [change], texts.__getitem__)
+    change = PathChange(path="missions/m.md", old="a" * 40, new="b" * 40)
+    said = check_path_changes(Actor(name="n1", roles=frozenset({"node"})), [change], texts.__getitem__)
     assert (why in said) if why else said == ""
-    gone = Change(path="missions/m.md", old="a" * 40, new=None)
-    archived = Change(path="missions/archive/2026-11/m.md", old=None, new="b" * 40)
-    said = changing(Who(name="n1", roles=frozenset({"node"})), [archived, gone], texts.__getitem__)
+    gone = PathChange(path="missions/m.md", old="a" * 40, new=None)
+    archived = PathChange(path="missions/archive/2026-11/m.md", old=None, new="b" * 40)
+    said = check_path_changes(Actor(name="n1", roles=frozenset({"node"})), [archived, gone], texts.__getitem__)
     assert (why in said) if why else said == ""
 
 
@@ -262,6 +273,6 @@ def test_a_node_files_no_decided_mission() -> None:
     """A new file, open or in the archive, that says that a person approved it."""
     text = waiting("done", "decision: approved\ndecided_by: anna\n").encode()
     for path in ("missions/new.md", "missions/archive/2026-11/new.md"):
-        change = Change(path=path, old=None, new="b" * 40)
-        said = changing(Who(name="n1", roles=frozenset({"node"})), [change], lambda _oid: text)
+        change = PathChange(path=path, old=None, new="b" * 40)
+        said = check_path_changes(Actor(name="n1", roles=frozenset({"node"})), [change], lambda _oid: text)
         assert "a node does not say that anna approved it" in said

@@ -13,15 +13,15 @@ import pytest
 
 from handoff.entry import parse_log
 from missions import document, lease
-from missions.lease import Hold
+from missions.lease import ClaimState
 from missions.mission import Mission, Quarantined, Status
 from orchestrator.ledger import claims as claims
-from orchestrator.ledger.snapshot import CLAIM_FILE, Filed
+from orchestrator.ledger.snapshot import CLAIM_FILE, MissionFile
 from orchestrator.ledger.transport import CLAIM, LOG
-from orchestrator.workflow.fold import Draft, duty, settled_by_hand
+from orchestrator.workflow.fold import FoldPlan, has_work, settled_by_hand
 from sync.memory_remote import MemoryRemote, MemoryServer
 from sync.objects import read_commit
-from sync.remote import Update
+from sync.remote import RefUpdate
 from tests.ledgers import Keys, Peer, Town, record, shuffled
 from tests.orchestrator.repositories import git
 
@@ -43,7 +43,7 @@ def archived(peer: Peer, name: str = "m") -> Mission:
     return filed.mission
 
 
-def opened(peer: Peer, name: str = "m") -> Filed:
+def opened(peer: Peer, name: str = "m") -> MissionFile:
     """An open mission, or a failure."""
     return peer.ledger().open[name]
 
@@ -53,7 +53,7 @@ def test_a_finished_mission_is_archived_with_all_it_brought(town: Town) -> None:
     node = town.peer("n1")
     fields = {"finished": "2026-11-21T12:05:00Z", "branch": "shiftbook/m/1", "cost_usd": 0.5}
     node.attempt("m", fields=fields, memo="---\nmemo_id: m-1\n---\n", artifacts={"diff": "+x\n", "output.txt": "ok\n"})
-    assert duty(node.ledger())
+    assert has_work(node.ledger())
     assert node.fold().missions == {"m": Status.DONE}
     done = archived(node)
     assert (done.status, done.node, done.attempt, done.epoch) == (Status.DONE, "n1", 1, 1)
@@ -69,7 +69,7 @@ def test_a_finished_mission_is_archived_with_all_it_brought(town: Town) -> None:
     ]
     assert [entry.entry_id for entry in parse_log(node.text("SESSION_LOG.md")).entries] == ["m-1"]
     assert node.ledger().claims == {}
-    assert not duty(node.ledger())
+    assert not has_work(node.ledger())
 
 
 def test_nothing_to_fold_commits_nothing(town: Town) -> None:
@@ -105,7 +105,13 @@ def copied(town: Town) -> Town:
 @pytest.mark.parametrize("seed", range(5))
 def test_two_nodes_that_fold_the_same_state_write_the_same_tree(seed: int) -> None:
     """Whoever folds, whenever, in whatever order the refs came: the same files, byte for byte."""
-    ends = {"a": Hold.DONE, "b": Hold.FAILED, "c": Hold.CANCELLED, "d": Hold.RELEASED, "e": Hold.DONE}
+    ends = {
+        "a": ClaimState.DONE,
+        "b": ClaimState.FAILED,
+        "c": ClaimState.CANCELLED,
+        "d": ClaimState.RELEASED,
+        "e": ClaimState.DONE,
+    }
     town = Town(
         {f"missions/{name}.md": "---\r\npriority: 2\r\n---\r\ndo it  \r\n" for name in ends}
         | {"missions/by-hand.md": "---\nstatus: cancelled\n---\nno longer\n"}
@@ -205,13 +211,15 @@ def test_an_unchanged_file_is_not_reported_as_changed(town: Town) -> None:
 @pytest.mark.parametrize(
     ("state", "status"),
     [
-        (Hold.DONE, Status.DONE),
-        (Hold.FAILED, Status.CANCELLED),
-        (Hold.RELEASED, Status.CANCELLED),
-        (Hold.CANCELLED, Status.CANCELLED),
+        (ClaimState.DONE, Status.DONE),
+        (ClaimState.FAILED, Status.CANCELLED),
+        (ClaimState.RELEASED, Status.CANCELLED),
+        (ClaimState.CANCELLED, Status.CANCELLED),
     ],
 )
-def test_a_file_deleted_while_it_ran_is_archived_and_never_runs_again(town: Town, state: Hold, status: Status) -> None:
+def test_a_file_deleted_while_it_ran_is_archived_and_never_runs_again(
+    town: Town, state: ClaimState, status: Status
+) -> None:
     """What was done is kept with the mission's text; an attempt that would be repeated is not: it was withdrawn."""
     node = town.peer("n1")
     held = node.hold("m")
@@ -247,8 +255,10 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-@pytest.mark.parametrize("state", [Hold.FAILED, Hold.RELEASED])
-def test_a_file_broken_while_it_ran_stays_quarantined_until_it_is_mended(town: Town, broken: str, state: Hold) -> None:
+@pytest.mark.parametrize("state", [ClaimState.FAILED, ClaimState.RELEASED])
+def test_a_file_broken_while_it_ran_stays_quarantined_until_it_is_mended(
+    town: Town, broken: str, state: ClaimState
+) -> None:
     """A failed attempt does not turn broken text into a mission that runs with another meaning."""
     node, anna = town.peer("n1"), town.peer("anna")
     held = node.hold("m")
@@ -269,14 +279,14 @@ def test_a_broken_file_that_is_mended_goes_on_where_it_was(town: Town) -> None:
     node, anna = town.peer("n1"), town.peer("anna")
     held = node.hold("m")
     anna.push({"missions/m.md": "---\ntitle: [a\n---\ndo it\n"})
-    node.end(held, Hold.FAILED)
+    node.end(held, ClaimState.FAILED)
     node.fold()
     anna.push({"missions/m.md": node.text("missions/m.md").replace("[a", "a")})
     mended = opened(node).mission
     assert (mended.status, mended.attempt, mended.epoch, mended.title) == (Status.FAILED, 1, 1, "a")
     held = node.hold("m")
     anna.push({"missions/m.md": node.text("missions/m.md").replace("title: a", "title: [a")})
-    node.end(held, Hold.FAILED)
+    node.end(held, ClaimState.FAILED)
     node.fold()
     anna.push({"missions/m.md": node.text("missions/m.md").replace("[a", "a")})
     mended = opened(node).mission
@@ -288,7 +298,7 @@ def test_bytes_that_are_no_text_are_kept_as_they_are(town: Town) -> None:
     node, anna = town.peer("n1"), town.peer("anna")
     held = node.hold("m")
     anna.push({"missions/m.md": "do it, caf\u00e9\n".encode("latin-1"), "SESSION_LOG.md": b"# Log\n\n\xfcber\n"})
-    node.end(held, Hold.FAILED)
+    node.end(held, ClaimState.FAILED)
     node.fold()
     ledger = node.ledger()
     assert b"do it, caf\xe9\n" in (ledger.read("missions/m.md") or b"")
@@ -299,15 +309,15 @@ def test_bytes_that_are_no_text_are_kept_as_they_are(town: Town) -> None:
 @pytest.mark.parametrize(
     ("written", "state", "status"),
     [
-        ("status: done", Hold.FAILED, Status.DONE),
-        ("status: cancelled", Hold.DONE, Status.CANCELLED),
-        ("title: x", Hold.DONE, Status.DONE),
-        ("title: x", Hold.FAILED, Status.CANCELLED),
-        ("title: x", Hold.RELEASED, Status.CANCELLED),
+        ("status: done", ClaimState.FAILED, Status.DONE),
+        ("status: cancelled", ClaimState.DONE, Status.CANCELLED),
+        ("title: x", ClaimState.DONE, Status.DONE),
+        ("title: x", ClaimState.FAILED, Status.CANCELLED),
+        ("title: x", ClaimState.RELEASED, Status.CANCELLED),
     ],
 )
 def test_a_file_archived_by_hand_while_it_ran_stays_archived(
-    town: Town, written: str, state: Hold, status: Status
+    town: Town, written: str, state: ClaimState, status: Status
 ) -> None:
     """Where the person put it, with their word if they left one, and with the result under it."""
     node, path = town.peer("n1"), "missions/archive/2026-10/m.md"
@@ -330,7 +340,7 @@ def test_approve_always_stays_open_in_review() -> None:
     assert opened(node).mission.status is Status.REVIEW
     assert "worked" in node.text("missions/m.md")
     assert "missions/archive/2026-11/m.1.diff" in node.paths()
-    assert not duty(node.ledger())
+    assert not has_work(node.ledger())
 
 
 def test_approving_by_editing_the_file_archives_it() -> None:
@@ -362,7 +372,7 @@ def test_a_running_mission_that_a_person_cancels_waits_for_its_holder(town: Town
     held = node.hold("m")
     town.peer("anna").push({"missions/m.md": "---\nstatus: cancelled\n---\ndo it\n"})
     assert node.fold().missions == {}
-    node.end(held, Hold.CANCELLED)
+    node.end(held, ClaimState.CANCELLED)
     assert node.fold().missions == {"m": Status.CANCELLED}
     assert archived(node).status is Status.CANCELLED
 
@@ -372,7 +382,7 @@ def test_a_failed_attempt_is_queued_again_after_a_rest(town: Town) -> None:
     node = town.peer("n1")
     rests = []
     for number in (1, 2):
-        node.attempt("m", Hold.FAILED, section=f"### Attempt {number}")
+        node.attempt("m", ClaimState.FAILED, section=f"### Attempt {number}")
         assert node.fold().missions == {"m": Status.FAILED}
         mission = opened(node).mission
         assert (mission.attempt, mission.epoch) == (number, number)
@@ -387,7 +397,7 @@ def test_a_mission_whose_attempts_are_spent_is_dead_and_stays_in_sight(town: Tow
     """After max_retries attempts nobody claims it; it stays in `missions/` with its history."""
     node = town.peer("n1")
     for _ in range(3):
-        node.attempt("m", Hold.FAILED)
+        node.attempt("m", ClaimState.FAILED)
         node.fold()
     mission = opened(node).mission
     assert (mission.status, mission.attempt, mission.retry_at) == (Status.DEAD, 3, None)
@@ -397,7 +407,7 @@ def test_a_mission_whose_attempts_are_spent_is_dead_and_stays_in_sight(town: Tow
 def test_a_retry_after_success_has_no_rest_left_in_the_file(town: Town) -> None:
     """`retry_at` of the failed attempt is taken out when the next one is done."""
     node = town.peer("n1")
-    node.attempt("m", Hold.FAILED)
+    node.attempt("m", ClaimState.FAILED)
     node.fold()
     node.attempt("m")
     node.fold()
@@ -408,7 +418,7 @@ def test_a_retry_after_success_has_no_rest_left_in_the_file(town: Town) -> None:
 def test_a_released_attempt_does_not_count(town: Town) -> None:
     """A node that was stopped puts the mission back: queued, same attempts, a later epoch."""
     node = town.peer("n1")
-    node.attempt("m", Hold.RELEASED)
+    node.attempt("m", ClaimState.RELEASED)
     assert node.fold().missions == {"m": Status.QUEUED}
     mission = opened(node).mission
     assert (mission.attempt, mission.epoch) == (0, 1)
@@ -421,7 +431,7 @@ def test_a_claim_that_the_branch_is_past_is_only_deleted(town: Town) -> None:
     closed = node.ledger().claims["m"]
     node.fold()
     tip = node.ledger().tip
-    node.line.push([Update(ref="refs/shiftbook/claim/m", expect=None, new=closed.oid)])
+    node.line.push([RefUpdate(ref="refs/shiftbook/claim/m", expect=None, new=closed.oid)])
     assert node.fold().missions == {}
     assert node.ledger().tip == tip
     assert node.ledger().claims == {}
@@ -461,7 +471,7 @@ def test_a_claim_on_an_object_that_is_not_there_stops_no_fold(town: Town) -> Non
     node.end(held)
     ledger = node.ledger()
     closed = replace(ledger.claims["m"].claim, blob="0" * 40)
-    assert Draft(ledger).take(closed, record(held)) == {"m": Status.DONE}
+    assert FoldPlan(ledger).take(closed, record(held)) == {"m": Status.DONE}
 
 
 def test_only_the_holders_own_signature_is_folded(tmp_path: Path, keys: Keys) -> None:
@@ -494,7 +504,7 @@ def test_a_node_brings_nothing_but_a_result(town: Town, forged: dict[str, object
     """A record that would write elsewhere, or set what only a person may, is not folded; why is told."""
     node = town.peer("n1")
     held = node.hold("m")
-    assert claims.complete(node.bus, held, replace(record(held), **forged), state=Hold.DONE).accepted  # type: ignore[arg-type]
+    assert claims.complete(node.bus, held, replace(record(held), **forged), state=ClaimState.DONE).accepted  # type: ignore[arg-type]
     before = node.paths()
     folded = node.fold()
     assert (folded.missions, set(folded.refused), node.paths()) == ({}, {"m"}, before)
@@ -528,7 +538,7 @@ def test_every_view_of_a_folded_mission_says_the_same(town: Town) -> None:
     assert not isinstance(found, Quarantined)
 
 
-def hostile(town: Town, keys: Keys, facts: Mapping[str, object], state: Hold = Hold.DONE) -> Peer:
+def hostile(town: Town, keys: Keys, facts: Mapping[str, object], state: ClaimState = ClaimState.DONE) -> Peer:
     """A listed node ends its attempt at m with a record that it wrote itself. Returns an honest node."""
     bad, node = town.peer("bad", key=keys["bad"]), town.peer("n1", key=keys["n1"])
     held = bad.hold("m")
@@ -540,7 +550,7 @@ def hostile(town: Town, keys: Keys, facts: Mapping[str, object], state: Hold = H
     log = bad.bus.commit(files, "log", onto=None, tree=None)
     closed = lease.close(held.claim, state=state, nonce="z", log=log)
     end = bad.bus.commit({CLAIM_FILE: closed.print()}, "end", onto=held.oid, tree=None)
-    moves = [Update(ref=CLAIM + "m", expect=held.oid, new=end), Update(ref=LOG + "bad", expect=None, new=log)]
+    moves = [RefUpdate(ref=CLAIM + "m", expect=held.oid, new=end), RefUpdate(ref=LOG + "bad", expect=None, new=log)]
     assert set(bad.line.push(moves, atomic=True).values()) == {"accepted"}
     return node
 
@@ -586,7 +596,7 @@ def listed(keys: Keys) -> Town:
 )
 def test_no_record_stops_the_fold_of_the_others(listed: Town, keys: Keys, facts: dict[str, object]) -> None:
     """Whatever a listed node writes as its record is refused in one line, and what others did is folded."""
-    node = hostile(listed, keys, facts, Hold.FAILED)
+    node = hostile(listed, keys, facts, ClaimState.FAILED)
     node.attempt("k")
     folded = node.fold()
     assert folded.missions == {"k": Status.DONE}
@@ -605,8 +615,8 @@ def test_a_record_of_plain_values_is_taken(listed: Town, keys: Keys) -> None:
 
 
 @pytest.mark.parametrize("section", ["### A\n\n\0\n", "### A\n\n" + "long\n" * 60_000])
-@pytest.mark.parametrize("state", [Hold.DONE, Hold.FAILED])
-def test_a_section_that_no_mission_can_hold_is_told_in_short(town: Town, section: str, state: Hold) -> None:
+@pytest.mark.parametrize("state", [ClaimState.DONE, ClaimState.FAILED])
+def test_a_section_that_no_mission_can_hold_is_told_in_short(town: Town, section: str, state: ClaimState) -> None:
     """A command printed zero bytes, or a model talked on and on: the mission stays one that can be read."""
     node = town.peer("n1")
     node.attempt("m", state, section=section)
@@ -621,7 +631,7 @@ def test_a_section_that_no_mission_can_hold_is_told_in_short(town: Town, section
 def test_a_result_that_no_mission_can_hold_waits_for_a_person(town: Town) -> None:
     """The person's own text leaves no room: nothing of the result is written, and the others are folded."""
     peer = town.peer("n1")
-    peer.push({"missions/m.md": "x" * (document.SIZE_ROOF - 100), "missions/k.md": BODY})
+    peer.push({"missions/m.md": "x" * (document.MAX_FILE_BYTES - 100), "missions/k.md": BODY})
     peer.attempt("m", artifacts={"diff": "+\n"})
     peer.attempt("k")
     folded = peer.fold()

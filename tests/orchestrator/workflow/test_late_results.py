@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from handoff.entry import parse_log
-from missions.lease import Hold
+from missions.lease import ClaimState
 from missions.mission import Status
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.ledger.claims import take_over
-from orchestrator.ledger.result_record import Record
-from orchestrator.ledger.snapshot import Held
-from orchestrator.ledger.transport import late_name
-from orchestrator.workflow.late_results import Adoption, late_work
+from orchestrator.ledger.result_record import ResultRecord
+from orchestrator.ledger.snapshot import HeldClaim
+from orchestrator.ledger.transport import late_ref
+from orchestrator.workflow.late_results import Adoption, late_results
 from sync.objects import read_commit
-from sync.remote import Update
+from sync.remote import RefUpdate
 from tests.ledgers import Keys, Peer, Town, record
 from tests.orchestrator.repositories import git
 
@@ -46,7 +46,7 @@ def adoption(who: Peer) -> Adoption:
     return Adoption(bus=who.bus, reader=who.reader, trust=who.trust)
 
 
-def overtaken(town: Town, keys: Keys, **facts: object) -> Held:
+def overtaken(town: Town, keys: Keys, **facts: object) -> HeldClaim:
     """`old` was silent, `new` took over and finished; then `old` handed in what it had. Returns what `old` held."""
     old, new = peer(town, keys, "old"), peer(town, keys, "new")
     held = old.hold("m")
@@ -60,15 +60,15 @@ def overtaken(town: Town, keys: Keys, **facts: object) -> Held:
         "memo": "---\nmemo_id: m-1\n---\nold's memo\n",
         "finished": "2026-11-21T12:09:00Z",
     }
-    ended = old.end(held, Hold.DONE, **(told | facts))
+    ended = old.end(held, ClaimState.DONE, **(told | facts))
     assert ended.late == "refs/shiftbook/late/m-1-old"
     return held
 
 
-def keep(who: Peer, name: str, kept: Record) -> None:
+def keep(who: Peer, name: str, kept: ResultRecord) -> None:
     """Puts a record on a late ref as it is."""
     commit = who.bus.commit(kept.files(), "late", onto=None, tree=None)
-    assert who.bus.remote.push([Update(ref=name, expect=None, new=commit)])
+    assert who.bus.remote.push([RefUpdate(ref=name, expect=None, new=commit)])
 
 
 def test_late_work_becomes_the_result_on_a_persons_word(town: Town, keys: Keys) -> None:
@@ -134,7 +134,7 @@ def test_a_failed_mission_is_done_with_late_work(town: Town, keys: Keys) -> None
     held = old.hold("m")
     taken = take_over(new.bus, new.ledger().claims["m"], blob=held.claim.blob)
     assert taken is not None
-    new.end(taken, Hold.FAILED)
+    new.end(taken, ClaimState.FAILED)
     new.fold()
     old.end(held)
     adoption(anna).adopt("m")
@@ -170,7 +170,7 @@ def test_with_several_a_person_says_which(town: Town, keys: Keys) -> None:
     """Exit code 2 names the choice; a choice is taken."""
     held = overtaken(town, keys)
     old, anna = peer(town, keys, "old"), peer(town, keys, "anna")
-    keep(old, late_name("m", 7, "old"), replace(record(held, section="seven", entry=False), epoch=7))
+    keep(old, late_ref("m", 7, "old"), replace(record(held, section="seven", entry=False), epoch=7))
     with pytest.raises(WrongSetting, match="choose among 1-old, 7-old"):
         adoption(anna).adopt("m")
     assert adoption(anna).adopt("m", "7-old") is not None
@@ -182,8 +182,8 @@ def test_late_work_of_a_mission_with_a_longer_name_is_not_taken_for_this_one(tow
     """`m-1-old` may be epoch 1 of `m`, or something of a mission `m-1`: the record in it tells."""
     held = overtaken(town, keys)
     old, anna = peer(town, keys, "old"), peer(town, keys, "anna")
-    keep(old, late_name("m-1", 4, "old"), replace(record(held), mission="m-1", epoch=4))
-    assert [late.which for late in late_work(anna.ledger(), anna.trust, "m")] == ["1-old"]
+    keep(old, late_ref("m-1", 4, "old"), replace(record(held), mission="m-1", epoch=4))
+    assert [late.which for late in late_results(anna.ledger(), anna.trust, "m")] == ["1-old"]
 
 
 def test_who_may_not_file_missions_may_not_adopt(town: Town, keys: Keys) -> None:
@@ -209,7 +209,7 @@ def test_work_that_the_named_node_did_not_sign_is_refused(town: Town, keys: Keys
     """Anybody who may push can write such a ref; another node's or a person's signature is not the node's own."""
     anna = peer(town, keys, "anna")
     forger = peer(town, keys, "old", signer)
-    keep(forger, late_name("m", 1, "old"), record(old_claim(town, keys)))
+    keep(forger, late_ref("m", 1, "old"), record(old_claim(town, keys)))
     with pytest.raises(Refused, match="not signed by the node that it names"):
         adoption(anna).adopt("m")
     assert set(anna.ledger().late) == {"m-1-old"}
@@ -242,7 +242,7 @@ EVIL: list[Mapping[str, object]] = [
 def test_a_person_does_not_sign_what_a_node_slipped_in(town: Town, keys: Keys, evil: Mapping[str, object]) -> None:
     """An adoption carries an author's signature: a record that writes elsewhere, or more, is refused whole."""
     old, anna = peer(town, keys, "old"), peer(town, keys, "anna")
-    keep(old, late_name("m", 1, "old"), replace(record(old_claim(town, keys)), **evil))  # type: ignore[arg-type]
+    keep(old, late_ref("m", 1, "old"), replace(record(old_claim(town, keys)), **evil))  # type: ignore[arg-type]
     tip = anna.ledger().tip
     with pytest.raises(Refused):
         adoption(anna).adopt("m")
@@ -261,17 +261,17 @@ def test_a_late_ref_that_holds_no_record_is_shown_and_refused(town: Town, keys: 
     """It is told with the reason, and stays where it is."""
     old, anna = peer(town, keys, "old"), peer(town, keys, "anna")
     commit = old.bus.commit({"x": b"y"}, "junk", onto=None, tree=None)
-    old.bus.remote.push([Update(ref=late_name("m", 1, "old"), expect=None, new=commit)])
-    assert "cannot be read" in late_work(anna.ledger(), anna.trust, "m")[0].wrong
+    old.bus.remote.push([RefUpdate(ref=late_ref("m", 1, "old"), expect=None, new=commit)])
+    assert "cannot be read" in late_results(anna.ledger(), anna.trust, "m")[0].wrong
     with pytest.raises(Refused, match="cannot be read"):
         adoption(anna).adopt("m")
 
 
-def old_claim(town: Town, keys: Keys) -> Held:
+def old_claim(town: Town, keys: Keys) -> HeldClaim:
     """What `old` held of the mission, given back."""
     old, new = peer(town, keys, "old"), peer(town, keys, "new")
     held = old.hold("m")
-    old.end(held, Hold.RELEASED)
+    old.end(held, ClaimState.RELEASED)
     new.fold()
     return held
 
@@ -282,9 +282,9 @@ def test_late_work_with_a_hostile_record_is_told_and_not_adopted(town: Town, key
     overtaken(town, keys)
     old = peer(town, keys, "old")
     commit = old.bus.commit({"record.json": text}, "late", onto=None, tree=None)
-    assert old.bus.remote.push([Update(ref=late_name("m", 7, "old"), expect=None, new=commit)])
+    assert old.bus.remote.push([RefUpdate(ref=late_ref("m", 7, "old"), expect=None, new=commit)])
     anna = peer(town, keys, "anna")
-    assert [late.wrong.startswith("it cannot be read") for late in late_work(anna.ledger(), anna.trust, "m")] == [
+    assert [late.wrong.startswith("it cannot be read") for late in late_results(anna.ledger(), anna.trust, "m")] == [
         False,
         True,
     ]

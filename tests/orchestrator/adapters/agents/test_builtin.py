@@ -13,21 +13,21 @@ from orchestrator.adapters.agents.builtin import BuiltinAgent, messages, outcome
 from orchestrator.adapters.models.model_file import EmbeddedModel, ModelFile
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
-from orchestrator.core.ports.agent import Generation, Job, Usage
-from orchestrator.execution.attempt import Attempts
+from orchestrator.core.ports.agent import AgentJob, Generation, Usage
+from orchestrator.execution.attempt import AttemptRunner
 from orchestrator.execution.workspace.clone import Workspaces
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Job:
+def job(tmp_path: Path) -> AgentJob:
     """A small question."""
     mission = Mission(name="ask", title="Say where the hammer is", body="Where is the hammer? One sentence.")
     context = "The hammer is in drawer 3."
-    return Job(mission=mission, attempt=1, project=None, context=context, folder=tmp_path, say=lambda line: None)
+    return AgentJob(mission=mission, attempt=1, project=None, context=context, folder=tmp_path, say=lambda line: None)
 
 
 @pytest.mark.model
-def test_answers(embedded: XLlamaCpp, job: Job) -> None:
+def test_answers(embedded: XLlamaCpp, job: AgentJob) -> None:
     """The answer, its first sentence and what it took come back, and lines are told on the way."""
     said: list[str] = []
     outcome = BuiltinAgent(model=embedded, answer_tokens=40).run(replace(job, say=said.append), threading.Event())
@@ -39,7 +39,7 @@ def test_answers(embedded: XLlamaCpp, job: Job) -> None:
     assert outcome.usage.backend == "xllamacpp"
 
 
-def test_messages(job: Job) -> None:
+def test_messages(job: AgentJob) -> None:
     """The handoff stands in the system message, before what changes from mission to mission."""
     system, user = messages(job)
     assert (system.role, user.role) == ("system", "user")
@@ -51,11 +51,11 @@ def test_messages(job: Job) -> None:
     assert again.startswith("Where? Now.\n\n# Why the last attempt was rejected\n\n> Be brief.")
 
 
-def test_no_coding(job: Job, tmp_path: Path) -> None:
+def test_no_coding(job: AgentJob, tmp_path: Path) -> None:
     """A coding mission is refused where there is no sandbox, with the reason, and without loading the model."""
     model = XLlamaCpp(EmbeddedModel(cache=tmp_path / "none"))
     workspaces = Workspaces(cache=tmp_path / "cache")
-    attempts = Attempts(sandbox=Bubblewrap(program="no-such-bwrap"), workspaces=workspaces, node="desk")
+    attempts = AttemptRunner(sandbox=Bubblewrap(program="no-such-bwrap"), workspaces=workspaces, node="desk")
     coding = replace(job, mission=replace(job.mission, task="coding_task"))
     outcome = BuiltinAgent(model=model, attempts=attempts).run(coding, threading.Event())
     assert not outcome.ok
@@ -64,7 +64,7 @@ def test_no_coding(job: Job, tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-def test_stopped(job: Job, tmp_path: Path) -> None:
+def test_stopped(job: AgentJob, tmp_path: Path) -> None:
     """A mission that was cancelled says so."""
     stop = threading.Event()
     stop.set()
@@ -74,7 +74,7 @@ def test_stopped(job: Job, tmp_path: Path) -> None:
 
 
 @pytest.mark.model
-def test_stopped_on_the_way(embedded: XLlamaCpp, job: Job) -> None:
+def test_stopped_on_the_way(embedded: XLlamaCpp, job: AgentJob) -> None:
     """A stop while the model works is a cancelled attempt, not a done one."""
     stop = threading.Event()
     long = replace(job.mission, body="Tell me a very long story. Use many lines and many words.")
@@ -96,14 +96,14 @@ def test_says_nothing() -> None:
 
 
 @pytest.mark.model
-def test_too_long(embedded: XLlamaCpp, job: Job) -> None:
+def test_too_long(embedded: XLlamaCpp, job: AgentJob) -> None:
     """A handoff that does not fit is a failed attempt that names both numbers."""
     outcome = BuiltinAgent(model=embedded).run(replace(job, context="word " * 3000), threading.Event())
     assert not outcome.ok
     assert "the model holds 2048" in outcome.error
 
 
-def test_no_model(job: Job, tmp_path: Path) -> None:
+def test_no_model(job: AgentJob, tmp_path: Path) -> None:
     """A model that cannot be loaded is a failed attempt that says why."""
 
     gone = XLlamaCpp(ModelFile(path=tmp_path / "gone.gguf"))

@@ -16,7 +16,7 @@ from missions.mission import Mission
 from orchestrator.adapters.agents.command import CommandAgent
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.adapters.sandbox.none import NoSandbox
-from orchestrator.core.ports.agent import Job, Outcome, Project
+from orchestrator.core.ports.agent import AgentJob, Outcome, Project
 from orchestrator.execution.workspace.clone import Workspaces
 from tests.orchestrator.conftest import gone
 from tests.orchestrator.repositories import Server
@@ -30,16 +30,16 @@ def agent(tmp_path: Path, bubblewrap: Bubblewrap) -> CommandAgent:
     return CommandAgent(sandbox=bubblewrap, workspaces=Workspaces(cache=tmp_path / "cache"), node="desk")
 
 
-def job_for(server: Server | None, tmp_path: Path, **mission: object) -> Job:
+def job_for(server: Server | None, tmp_path: Path, **mission: object) -> AgentJob:
     """One attempt, with a folder of its own."""
     folder = tmp_path / f"job-{uuid.uuid4().hex[:6]}"
     folder.mkdir()
     project = Project(name="shop", url=str(server.folder)) if server else None
     wanted = replace(MISSION, project="shop" if server else None, **mission)  # type: ignore[arg-type]
-    return Job(mission=wanted, attempt=2, project=project, context="", folder=folder, say=lambda line: None)
+    return AgentJob(mission=wanted, attempt=2, project=project, context="", folder=folder, say=lambda line: None)
 
 
-def attempt(agent: CommandAgent, job: Job) -> Outcome:
+def attempt(agent: CommandAgent, job: AgentJob) -> Outcome:
     """What comes of it when nobody stops it."""
     return agent.run(job, threading.Event())
 

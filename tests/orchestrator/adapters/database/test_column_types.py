@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.core.errors import NotFound, WrongSetting
-from orchestrator.core.ports.storage import Stores, Turn
+from orchestrator.core.ports.storage import ConversationTurn, Stores
 from tests.orchestrator.adapters.database.conftest import NOON
 
 ANY = st.text(st.characters())  # with U+0000, halves of surrogate pairs, the escape itself
@@ -32,7 +32,7 @@ def here(stores: Stores) -> str:
 @given(content=ANY | st.text('\x1b\0\ud800ab"\\'), trace=st.dictionaries(ANY, JSON, max_size=3))
 def test_every_text_comes_back(stores: Stores, here: str, content: str, trace: dict[str, object]) -> None:
     """Any text and any JSON object is given back as it was given, and the same after a look at the database."""
-    added = stores.conversations.append(here, Turn(role="user", content=content, trace=trace))
+    added = stores.conversations.append(here, ConversationTurn(role="user", content=content, trace=trace))
     (found,) = stores.conversations.turns(here, after_seq=added.seq - 1)
     assert (found.content, found.trace) == (content, trace)
 
@@ -90,7 +90,7 @@ def test_a_moment_without_its_zone_is_refused(stores: Stores) -> None:
 def test_words_are_never_run(stores: Stores, word: str) -> None:
     """What looks like SQL is text."""
     made = stores.conversations.create(word, word, word)
-    stores.conversations.append(made.id, Turn(role=word, content=word, idempotency_key=word))
+    stores.conversations.append(made.id, ConversationTurn(role=word, content=word, idempotency_key=word))
     assert stores.conversations.turns(made.id)[0].content == word
     assert [each.id for each in stores.conversations.listing(device=word, project=word)] == [made.id]
     with pytest.raises(NotFound):
@@ -100,7 +100,7 @@ def test_words_are_never_run(stores: Stores, word: str) -> None:
 @pytest.mark.parametrize("number", [-(10**30), -1, 0, 2**31, 2**63, 10**30])
 def test_a_number_out_of_bounds_is_the_nearest_one(stores: Stores, here: str, number: int) -> None:
     """Numbers from outside, however large, ask for all or for nothing; they break no statement."""
-    stores.conversations.append(here, Turn(role="user", content="a"))
+    stores.conversations.append(here, ConversationTurn(role="user", content="a"))
     stores.devices.put_state("d", {}, NOON)
     many = number > 0
     assert len(stores.conversations.turns(here, after_seq=number)) == (0 if many else 1)

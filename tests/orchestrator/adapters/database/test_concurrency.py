@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from orchestrator.core.ports.storage import Stores, Turn
+from orchestrator.core.ports.storage import ConversationTurn, Stores
 
 WRITER = """
 import sys, itertools, threading
@@ -100,4 +100,4 @@ def test_readers_never_wait_for_a_writer(stores: Stores, readers: int, database:
         session.execute(text("UPDATE conversations SET title = 'after'"))
         assert [stores.conversations.get(here).title for _ in range(readers)] == ["before"] * readers
     assert stores.conversations.get(here).title == "after"
-    assert stores.conversations.append(here, Turn(role="user", content="x")).seq == 1
+    assert stores.conversations.append(here, ConversationTurn(role="user", content="x")).seq == 1

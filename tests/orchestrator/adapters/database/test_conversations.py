@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
-from orchestrator.core.ports.storage import Conversation, Stores, ToolCall, Turn
+from orchestrator.core.ports.storage import Conversation, ConversationTurn, Stores, ToolCall
 
 
 def begun(stores: Stores, *, project: str = "shop", device: str = "phone", title: str = "t") -> Conversation:
@@ -25,10 +25,12 @@ def test_a_conversation_is_found_as_it_was_made(stores: Stores) -> None:
 def test_turns_come_back_in_order(stores: Stores) -> None:
     """Turns are numbered from 1 without gaps, with everything that they were given."""
     one, other = begun(stores), begun(stores)
-    first = stores.conversations.append(one.id, Turn(role="user", content="hi", device="phone"))
+    first = stores.conversations.append(one.id, ConversationTurn(role="user", content="hi", device="phone"))
     usage, trace = {"tokens_in": 3, "cached": None}, {"tiers": ["a", {"cut": 1.5}]}
-    second = stores.conversations.append(one.id, Turn(role="assistant", content="ho", usage=usage, trace=trace))
-    stores.conversations.append(other.id, Turn(role="user", content="else"))
+    second = stores.conversations.append(
+        one.id, ConversationTurn(role="assistant", content="ho", usage=usage, trace=trace)
+    )
+    stores.conversations.append(other.id, ConversationTurn(role="user", content="else"))
     assert stores.conversations.turns(one.id) == (first, second)
     assert (first.seq, second.seq, second.usage, second.trace) == (1, 2, usage, trace)
     assert stores.conversations.turns(one.id, after_seq=1) == (second,)
@@ -40,23 +42,23 @@ def test_turns_come_back_in_order(stores: Stores) -> None:
 def test_a_turn_with_a_known_key_is_not_added_again(stores: Stores) -> None:
     """The key makes a turn the same one, in its conversation; used for something else it is refused."""
     one, other = begun(stores), begun(stores)
-    turn = Turn(role="user", content="pay", idempotency_key="k1")
+    turn = ConversationTurn(role="user", content="pay", idempotency_key="k1")
     first = stores.conversations.append(one.id, turn)
     again = stores.conversations.append(one.id, turn)
     assert (first.repeated, again.repeated, again.seq) == (False, True, first.seq)
     assert stores.conversations.get(one.id).turns == 1
     assert not stores.conversations.append(other.id, turn).repeated
     with pytest.raises(Refused, match="turn 1"):
-        stores.conversations.append(one.id, Turn(role="user", content="pay twice", idempotency_key="k1"))
+        stores.conversations.append(one.id, ConversationTurn(role="user", content="pay twice", idempotency_key="k1"))
     for _ in range(2):  # without a key, two are two
-        stores.conversations.append(one.id, Turn(role="user", content="same"))
+        stores.conversations.append(one.id, ConversationTurn(role="user", content="same"))
     assert [turn.seq for turn in stores.conversations.turns(one.id)] == [1, 2, 3]
 
 
 def test_nothing_is_said_to_a_conversation_that_is_not_there(stores: Stores) -> None:
     """append and turns raise NotFound, also after a deletion, which takes turns and calls with it."""
     one = begun(stores)
-    stores.conversations.append(one.id, Turn(role="user", content="hi"))
+    stores.conversations.append(one.id, ConversationTurn(role="user", content="hi"))
     call = stores.tool_calls.begin(ToolCall(conversation_id=one.id, name="read", arguments={}))
     assert stores.conversations.delete(one.id)
     assert not stores.conversations.delete(one.id)
@@ -64,7 +66,7 @@ def test_nothing_is_said_to_a_conversation_that_is_not_there(stores: Stores) -> 
         with pytest.raises(NotFound):
             ask(one.id)
     with pytest.raises(NotFound):
-        stores.conversations.append(one.id, Turn(role="user", content="hi"))
+        stores.conversations.append(one.id, ConversationTurn(role="user", content="hi"))
     with pytest.raises(NotFound):
         stores.tool_calls.get(call.id)
 
@@ -72,7 +74,7 @@ def test_nothing_is_said_to_a_conversation_that_is_not_there(stores: Stores) -> 
 def test_the_listing_shows_what_was_used_last(stores: Stores) -> None:
     """Newest first, by device and project, and page by page without loss or repetition."""
     made = [begun(stores, project=project, device=device) for project in ("a", "b") for device in ("x", "y")]
-    stores.conversations.append(made[0].id, Turn(role="user", content="again"))
+    stores.conversations.append(made[0].id, ConversationTurn(role="user", content="again"))
     order = [made[0].id, made[3].id, made[2].id, made[1].id]
     listing = stores.conversations.listing
     assert [each.id for each in listing()] == order

@@ -19,7 +19,15 @@ from orchestrator.adapters.database.factory import open_stores
 from orchestrator.adapters.database.schema import DEFINITIONS
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.agent import Usage
-from orchestrator.core.ports.storage import Parcel, Registration, Run, Stores, SyncOp, ToolCall, Turn
+from orchestrator.core.ports.storage import (
+    ConversationTurn,
+    OutboxItem,
+    Registration,
+    Stores,
+    SyncOp,
+    ToolCall,
+    UsageOwner,
+)
 from tests.databases import Server
 from tests.orchestrator.adapters.database.conftest import NOON, Clock
 
@@ -34,14 +42,14 @@ def opened(url: str) -> Stores:
 def fill(stores: Stores) -> str:
     """Something in every table; returns a conversation."""
     here = stores.conversations.create("shop", "phone", "odd \0 \ud800 title").id
-    stores.conversations.append(here, Turn(role="user", content="hé\0llo", idempotency_key="k"))
+    stores.conversations.append(here, ConversationTurn(role="user", content="hé\0llo", idempotency_key="k"))
     stores.tool_calls.begin(ToolCall(conversation_id=here, name="read", arguments={"a": [1.5, None]}))
     stores.tokens.add("laptop", "digest", ["chat"], expires=NOON + timedelta(days=1))
     stores.devices.put_state("phone", {"n": 1}, NOON)
     stores.registrations.add(Registration(device="phone", name="phone"))
     stores.sync_ops.push("phone", [SyncOp(op_id=f"o{n}", hlc="1", kind="set", body={}) for n in range(3)])
-    stores.outgoing.put(Parcel(key="k", kind="mail", body={}), NOON)
-    run = Run(node="desk", mission="fix", epoch=1, attempt=1, agent="a")
+    stores.outgoing.put(OutboxItem(key="k", kind="mail", body={}), NOON)
+    run = UsageOwner(node="desk", mission="fix", epoch=1, attempt=1, agent="a")
     stores.usage.record(run, Usage(seconds=0.1 + 0.2), when=NOON)
     return here
 
@@ -82,7 +90,7 @@ def test_all_of_it_comes_back(stores: Stores, other: Stores, tmp_path: Path) -> 
     assert not other.copies.empty()
     assert other.copies.load(tmp_path / "copy.db") == rows
     assert everything(other) == before
-    assert other.conversations.append(here, Turn(role="user", content="next")).seq == 2
+    assert other.conversations.append(here, ConversationTurn(role="user", content="next")).seq == 2
     other.tool_calls.begin(ToolCall(conversation_id=here, name="read", arguments={}))
     assert other.sync_ops.push("phone", [SyncOp(op_id="o9", hlc="1", kind="set", body={})]).accepted == ("o9",)
     assert other.tokens.revoke("laptop")
@@ -107,7 +115,7 @@ def test_a_copy_is_one_moment(stores: Stores, tmp_path: Path) -> None:
 
     def write() -> None:
         while not done.is_set():
-            stores.conversations.append(here, Turn(role="user", content="x" * 500))
+            stores.conversations.append(here, ConversationTurn(role="user", content="x" * 500))
 
     writers = [threading.Thread(target=write) for _ in range(4)]
     for writer in writers:

@@ -13,7 +13,7 @@ from sqlalchemy import event, text
 from orchestrator.adapters.database import engine as opening
 from orchestrator.adapters.database.engine import Database, open_database, read_url
 from orchestrator.core.errors import StoreFailed, WrongSetting
-from orchestrator.core.ports.storage import Stores, Turn
+from orchestrator.core.ports.storage import ConversationTurn, Stores
 from tests import databases
 from tests.databases import PASSWORD, Server
 from tests.servers import free_port
@@ -154,7 +154,7 @@ def test_settings_of_sqlite(tmp_path: Path) -> None:
 def test_a_full_disk(stores: Stores, database: Database, backend: str) -> None:
     """It is said in words; what was there stays, and when there is room again everything goes on."""
     here = stores.conversations.create("", "", "").id
-    stores.conversations.append(here, Turn(role="user", content="kept"))
+    stores.conversations.append(here, ConversationTurn(role="user", content="kept"))
     if backend == "postgresql":
         with pytest.raises(StoreFailed, match="the disk is full") as caught, database.writing() as session:
             session.execute(text("DO $$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = 'disk_full'; END $$"))
@@ -170,12 +170,12 @@ def test_a_full_disk(stores: Stores, database: Database, backend: str) -> None:
     engine = stores.conversations.database.engine  # type: ignore[attr-defined]
     event.listen(engine, "checkout", limit)
     with pytest.raises(StoreFailed, match=r"shiftbook\.db: the disk is full: free some space") as caught:
-        stores.conversations.append(here, Turn(role="user", content="x" * 1_000_000))
+        stores.conversations.append(here, ConversationTurn(role="user", content="x" * 1_000_000))
     assert caught.value.passing
     assert one_line(caught.value)
     assert caught.value.exit_code == 1
     roof["pages"] = 1_000_000
-    assert stores.conversations.append(here, Turn(role="user", content="x" * 1_000_000)).seq == 2
+    assert stores.conversations.append(here, ConversationTurn(role="user", content="x" * 1_000_000)).seq == 2
 
 
 def test_a_writer_who_never_ends(url: str, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:

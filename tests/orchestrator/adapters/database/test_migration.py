@@ -15,12 +15,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
 from orchestrator.adapters.database import migration
-from orchestrator.adapters.database.engine import WRITES, Database, open_database, read_url
+from orchestrator.adapters.database.engine import WRITES_OPTION, Database, open_database, read_url
 from orchestrator.adapters.database.factory import open_stores
 from orchestrator.adapters.database.schema import METADATA
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.agent import Usage
-from orchestrator.core.ports.storage import Run
+from orchestrator.core.ports.storage import UsageOwner
 from tests.orchestrator.adapters.database.conftest import NOON, Clock
 
 FIRST_TABLE = """
@@ -74,7 +74,7 @@ def differences(database: Database) -> list[object]:
 def test_the_steps_make_what_the_models_say(database: Database) -> None:
     """From an empty database, the steps leave no difference to the models."""
     assert differences(database) == []
-    assert revision(database) == [migration.HEAD]
+    assert revision(database) == [migration.HEAD_REVISION]
 
 
 def test_a_difference_would_be_seen(database: Database) -> None:
@@ -88,8 +88,8 @@ def test_a_difference_would_be_seen(database: Database) -> None:
 def test_the_newest_step_is_known_without_alembic() -> None:
     """HEAD and FIRST are the ends of the one line of steps."""
     script = ScriptDirectory(str(migration.FOLDER))
-    assert script.get_heads() == [migration.HEAD]
-    assert script.get_bases() == [migration.FIRST]
+    assert script.get_heads() == [migration.HEAD_REVISION]
+    assert script.get_bases() == [migration.FIRST_REVISION]
 
 
 def test_a_database_of_the_first_version_is_taken_on(url: str, backend: str, clock: Clock) -> None:
@@ -98,14 +98,14 @@ def test_a_database_of_the_first_version_is_taken_on(url: str, backend: str, clo
     stores = open_stores(url, now=clock, new_id=str)
     fix = stores.usage.by_mission(since=NOON - timedelta(seconds=1))["fix"]
     assert (fix.runs, fix.tokens_in, fix.cost_usd) == (1, 10, 0.25)
-    again = Run(node="desk", mission="fix", epoch=1, attempt=1, agent="builtin")
+    again = UsageOwner(node="desk", mission="fix", epoch=1, attempt=1, agent="builtin")
     assert not stores.usage.record(again, Usage(), when=NOON)
-    assert stores.usage.record(Run(node="vps", mission="fix", epoch=1, attempt=1, agent="a"), Usage(), when=NOON)
+    assert stores.usage.record(UsageOwner(node="vps", mission="fix", epoch=1, attempt=1, agent="a"), Usage(), when=NOON)
     stores.conversations.create("", "", "")
     stores.close()
     database = open_database(url)
     assert differences(database) == []
-    assert revision(database) == [migration.HEAD]
+    assert revision(database) == [migration.HEAD_REVISION]
     database.close()
 
 
@@ -122,7 +122,7 @@ def test_every_step_goes_on_to_the_newest(url: str, step: str, monkeypatch: pyte
         assert revision(before) == [step]
         before.close()
     database = open_database(url)
-    assert revision(database) == [migration.HEAD]
+    assert revision(database) == [migration.HEAD_REVISION]
     assert differences(database) == []
     database.close()
 
@@ -183,7 +183,7 @@ def test_processes_that_start_at_once(new_url: Callable[[], str], backend: str, 
     assert [each.returncode for each in started] == [0] * 4, said
     database = open_database(url)
     assert differences(database) == []
-    with database.engine.execution_options(**{WRITES: True}).begin() as connection:
+    with database.engine.execution_options(**{WRITES_OPTION: True}).begin() as connection:
         assert connection.scalar(text("SELECT count(*) FROM store_facts")) == 1
     database.close()
 

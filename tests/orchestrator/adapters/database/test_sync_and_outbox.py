@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from orchestrator.adapters.database.engine import Database
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.storage import Parcel, Stores, SyncOp
+from orchestrator.core.ports.storage import OutboxItem, Stores, SyncOp
 from tests.orchestrator.adapters.database.conftest import NOON
 
 
@@ -104,7 +104,7 @@ def test_without_the_lock_an_operation_would_be_missed(stores: Stores, database:
 
 def test_a_parcel_is_put_once(stores: Stores) -> None:
     """A key that was put before is not put again, not even when it was sent."""
-    parcel = Parcel(key="k", kind="mail", body={"to": "x"})
+    parcel = OutboxItem(key="k", kind="mail", body={"to": "x"})
     assert stores.outgoing.put(parcel, NOON)
     assert not stores.outgoing.put(parcel, NOON)
     stores.outgoing.sent("k", NOON)
@@ -115,7 +115,7 @@ def test_a_parcel_is_put_once(stores: Stores) -> None:
 
 def test_a_parcel_is_given_to_one_at_a_time(stores: Stores) -> None:
     """Who takes a parcel has it for a while; if nothing is heard it is due again."""
-    stores.outgoing.put(Parcel(key="k", kind="mail", body={}), NOON)
+    stores.outgoing.put(OutboxItem(key="k", kind="mail", body={}), NOON)
     assert stores.outgoing.take(NOON - timedelta(seconds=1), hold_seconds=60) == ()
     (mine,) = stores.outgoing.take(NOON, hold_seconds=60)
     assert (mine.key, mine.tries) == ("k", 1)
@@ -126,7 +126,7 @@ def test_a_parcel_is_given_to_one_at_a_time(stores: Stores) -> None:
 
 def test_a_failed_parcel_is_tried_again_or_given_up(stores: Stores) -> None:
     """Until the moment that was named; without one, never, but it stays in the listing with its error."""
-    stores.outgoing.put(Parcel(key="k", kind="mail", body={}), NOON)
+    stores.outgoing.put(OutboxItem(key="k", kind="mail", body={}), NOON)
     stores.outgoing.take(NOON, hold_seconds=60)
     stores.outgoing.failed("k", "no route", NOON + timedelta(seconds=5))
     assert stores.outgoing.take(NOON + timedelta(seconds=4), hold_seconds=60) == ()
@@ -139,7 +139,7 @@ def test_a_failed_parcel_is_tried_again_or_given_up(stores: Stores) -> None:
 def test_many_takers_share_the_parcels(stores: Stores) -> None:
     """Eight who take at once are given each parcel once in all."""
     for n in range(40):
-        stores.outgoing.put(Parcel(key=f"k{n}", kind="mail", body={}), NOON)
+        stores.outgoing.put(OutboxItem(key=f"k{n}", kind="mail", body={}), NOON)
     taken: list[str] = []
 
     def take() -> None:
@@ -157,7 +157,7 @@ def test_many_takers_share_the_parcels(stores: Stores) -> None:
 def test_a_parcel_tells_when_it_is_due_and_when_it_went_out(stores: Stores) -> None:
     """Waiting ones and sent ones are listed apart, the sent ones newest first."""
     for n in range(3):
-        stores.outgoing.put(Parcel(key=f"k{n}", kind="mail", body={}), NOON)
+        stores.outgoing.put(OutboxItem(key=f"k{n}", kind="mail", body={}), NOON)
     stores.outgoing.sent("k0", NOON + timedelta(seconds=1))
     stores.outgoing.sent("k1", NOON + timedelta(seconds=2))
     stores.outgoing.failed("k2", "refused", None)
@@ -171,7 +171,7 @@ def test_a_parcel_tells_when_it_is_due_and_when_it_went_out(stores: Stores) -> N
 
 def test_what_is_in_a_parcel_is_replaced_until_it_is_sent(stores: Stores) -> None:
     """Who delivers in steps notes how far it came; what went out stays as it went."""
-    stores.outgoing.put(Parcel(key="k", kind="mail", body={"reached": []}), NOON)
+    stores.outgoing.put(OutboxItem(key="k", kind="mail", body={"reached": []}), NOON)
     stores.outgoing.amend("k", {"reached": ["a"]})
     assert stores.outgoing.listing()[0].body == {"reached": ["a"]}
     stores.outgoing.sent("k", NOON)

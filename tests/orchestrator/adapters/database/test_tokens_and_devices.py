@@ -96,7 +96,7 @@ def test_states_are_counted_by_device(stores: Stores) -> None:
 
 def test_old_states_are_let_go(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of each device the newest ones are kept, and the count goes on."""
-    monkeypatch.setattr(tokens_and_devices, "KEPT_STATES", 3)
+    monkeypatch.setattr(tokens_and_devices, "MAX_STATES_PER_DEVICE", 3)
     for n in range(7):
         stores.devices.put_state("p1", {"n": n}, NOON)
     stores.devices.put_state("p2", {}, NOON)

@@ -6,15 +6,15 @@ from dataclasses import replace
 from datetime import timedelta, timezone
 
 from orchestrator.core.ports.agent import Usage
-from orchestrator.core.ports.storage import Run, Stores, Totals
+from orchestrator.core.ports.storage import Stores, UsageOwner, UsageTotals
 from tests.orchestrator.adapters.database.conftest import NOON
 
 USED = Usage(model="m", backend="b", tokens_in=10, tokens_out=5, tokens_cached=2, seconds=1.5, cost_usd=0.25)
 
 
-def run(mission: str = "fix", *, epoch: int = 1, node: str = "desk", project: str = "shop") -> Run:
+def run(mission: str = "fix", *, epoch: int = 1, node: str = "desk", project: str = "shop") -> UsageOwner:
     """One attempt."""
-    return Run(node=node, mission=mission, epoch=epoch, attempt=epoch, agent="builtin", project=project)
+    return UsageOwner(node=node, mission=mission, epoch=epoch, attempt=epoch, agent="builtin", project=project)
 
 
 def test_once(stores: Stores) -> None:
@@ -32,7 +32,7 @@ def test_totals(stores: Stores) -> None:
     stores.usage.record(run("fix"), USED, when=NOON)
     stores.usage.record(run("fix", epoch=2), Usage(tokens_in=1), when=NOON)
     stores.usage.record(run("chat", project=""), USED, when=NOON)
-    fix = Totals(runs=2, tokens_in=11, tokens_out=5, tokens_cached=2, seconds=1.5, cost_usd=0.25, unpriced=1)
+    fix = UsageTotals(runs=2, tokens_in=11, tokens_out=5, tokens_cached=2, seconds=1.5, cost_usd=0.25, unpriced=1)
     assert stores.usage.by_mission(since=NOON)["fix"] == fix
     found = stores.usage.by_project(since=NOON)
     assert found["shop"] == fix
@@ -67,7 +67,7 @@ def test_what_was_spent_by_day_node_project_agent_and_model(stores: Stores) -> N
         ("2026-11-21", "vps", "shop", "builtin", "n", 1),
         ("2026-11-22", "desk", "shop", "builtin", "m", 1),
     ]
-    assert found[0].totals == Totals(
+    assert found[0].totals == UsageTotals(
         runs=2, tokens_in=20, tokens_out=10, tokens_cached=4, seconds=3.0, cost_usd=0.5, unpriced=0
     )
     assert found[2].totals.unpriced == 1

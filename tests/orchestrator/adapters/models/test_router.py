@@ -11,23 +11,23 @@ from typing import Any
 
 import pytest
 
-from orchestrator.adapters.models.circuit_breaker import REST
-from orchestrator.adapters.models.configured import candidates
+from orchestrator.adapters.models.circuit_breaker import RETRY_SECONDS
+from orchestrator.adapters.models.configured import configured_candidates
 from orchestrator.adapters.models.ollama import OllamaServer
-from orchestrator.adapters.models.openai import Server
-from orchestrator.adapters.models.router import FRESH_SECONDS, Routed, Router
+from orchestrator.adapters.models.openai import OpenAIServer
+from orchestrator.adapters.models.router import FRESH_SECONDS, RoutedModel, Router
 from orchestrator.app import wiring
 from orchestrator.core import settings as settings_of
 from orchestrator.core.errors import ModelUnavailable, NotFound, WrongSetting
-from orchestrator.core.ports.agent import Generation, Message, Prompt
-from orchestrator.core.ports.model_backend import Candidate
+from orchestrator.core.ports.agent import Generation, Prompt, PromptMessage
+from orchestrator.core.ports.model_backend import BackendCandidate
 from orchestrator.core.settings import Settings
 from tests.llama_server import Llama, eventually, llama_server
 from tests.ollama_shim import Shim
 from tests.servers import free_port
 
 pytestmark = pytest.mark.model
-HELLO = Prompt(messages=(Message(role="user", content="Say hello."),), max_tokens=4)
+HELLO = Prompt(messages=(PromptMessage(role="user", content="Say hello."),), max_tokens=4)
 
 
 class Clock:
@@ -124,7 +124,7 @@ def test_wanted(shim: Shim, cache: Path) -> None:
 
 def test_a_name_that_nobody_has_hurts_nobody(llama: Llama) -> None:
     """A wrong name is NotFound, however it is written: it is no failure of the backend, which answers the others."""
-    server = Candidate(backend=Server(url=llama.url, key=llama.key), why="first")
+    server = BackendCandidate(backend=OpenAIServer(url=llama.url, key=llama.key), why="first")
     router = Router([server], clock=time.monotonic)
     for number in range(5):
         with pytest.raises(NotFound, match="models list"):
@@ -153,10 +153,10 @@ def silent() -> Iterator[str]:
 
 def test_dead_backend_costs_nothing(silent: str, cache: Path, clock: Clock) -> None:
     """A backend that is known to be dead is not waited for: nobody connects to it on a request's path."""
-    router = Router(candidates(machine(cache, ollama_host=silent)), clock=clock)
+    router = Router(configured_candidates(machine(cache, ollama_host=silent)), clock=clock)
     assert router.choose().model.backend == "xllamacpp"
     assert router.models()
-    clock.now += 4 * REST  # it has rested: the look goes on beside the requests
+    clock.now += 4 * RETRY_SECONDS  # it has rested: the look goes on beside the requests
     done = threading.Event()
 
     def hundred() -> None:
@@ -176,7 +176,7 @@ def test_backend_returns(gguf: Path, cache: Path, clock: Clock, llama: Llama) ->
 
     with ollama_shim(llama) as first:
         port = int(first.url.rpartition(":")[2])
-        router = Router(candidates(machine(cache, ollama_host=first.url)), clock=clock)
+        router = Router(configured_candidates(machine(cache, ollama_host=first.url)), clock=clock)
         assert answer(router)[1].model.backend == "ollama"
     fallen = router.generate(HELLO, on_text=lambda _: None, stop=threading.Event())
     assert fallen.generation.usage.backend == "xllamacpp"
@@ -186,7 +186,7 @@ def test_backend_returns(gguf: Path, cache: Path, clock: Clock, llama: Llama) ->
     assert router.choose().model.backend == "xllamacpp"
     with ollama_shim(llama, port=port):
         assert router.choose().model.backend == "xllamacpp"  # it rests
-        clock.now += max(2 * REST, FRESH_SECONDS)
+        clock.now += max(2 * RETRY_SECONDS, FRESH_SECONDS)
         eventually(lambda: router.choose().model.backend == "ollama")
         assert answer(router)[0].usage.backend == "ollama"
     router.close()
@@ -197,8 +197,8 @@ def test_no_second_start_in_the_middle(llama: Llama, cache: Path, gguf: Path) ->
     with llama_server(gguf) as dying:
         router = Router(
             [
-                Candidate(backend=Server(url=dying.url, key=dying.key, backend="one"), why="first"),
-                Candidate(backend=Server(url=llama.url, key=llama.key, backend="two"), why="second"),
+                BackendCandidate(backend=OpenAIServer(url=dying.url, key=dying.key, backend="one"), why="first"),
+                BackendCandidate(backend=OpenAIServer(url=llama.url, key=llama.key, backend="two"), why="second"),
             ],
             clock=time.monotonic,
         )
@@ -244,7 +244,7 @@ def test_routed(cache: Path, shim: Shim) -> None:
     nobody = wiring.model(machine(cache, provider="ollama"))
     assert "OLLAMA_HOST" in (nobody.missing() or "")
     assert (nobody.name, nobody.embedder, nobody.keeper) == ("no model", None, None)
-    assert isinstance(nobody, Routed)
+    assert isinstance(nobody, RoutedModel)
 
 
 def test_many_threads_one_look(shim: Shim, cache: Path) -> None:

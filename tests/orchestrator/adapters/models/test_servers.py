@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from orchestrator.adapters.models.answer import refusal
+from orchestrator.adapters.models.answer import server_error
 from orchestrator.adapters.models.ollama import OllamaServer
-from orchestrator.adapters.models.openai import Server
+from orchestrator.adapters.models.openai import OpenAIServer
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, OrchestratorError, WrongPrompt
-from orchestrator.core.ports.agent import Message, Model, Prompt
-from orchestrator.core.ports.model_backend import HOPS
+from orchestrator.core.ports.agent import Model, Prompt, PromptMessage
+from orchestrator.core.ports.model_backend import HOPS_HEADER
 from tests.llama_server import Llama
 from tests.ollama_shim import Shim, ollama_shim
 
 KEY = "sk-very-secret-0123456789"
-HELLO = Prompt(messages=(Message(role="user", content="Say hello."),), max_tokens=4)
+HELLO = Prompt(messages=(PromptMessage(role="user", content="Say hello."),), max_tokens=4)
 
 
 def ask(model: Model, prompt: Prompt = HELLO) -> str:
@@ -87,51 +87,50 @@ ERRORS: list[tuple[int, Any, type[OrchestratorError], str]] = [
 @pytest.mark.parametrize(("status", "body", "kind", "words"), ERRORS)
 def test_refusals(status: int, body: Any, kind: type[OrchestratorError], words: str) -> None:
     """Servers' many ways to refuse are three kinds here, and numbers that they say are kept."""
-    error = refusal(status, body, asked=12, roof=10)
+    error = server_error(status, body, asked=12, roof=10)
     assert type(error) is kind
     with pytest.raises(kind, match=words):
         raise error
     text = body if isinstance(body, str) else json.dumps(body)
     with server(status, text.encode()) as (url, _), pytest.raises(kind):
-        ask(Server(url=url).open(""))
+        ask(OpenAIServer(url=url).open(""))
 
 
 def test_half_an_answer_is_none() -> None:
     """A stream that ends without its end is an error: a server that was killed closes the connection just the same."""
     said = b'data: {"choices": [{"index": 0, "delta": {"content": "It is"}, "finish_reason": null}]}\n\n'
     with server(200, said) as (url, _), pytest.raises(ModelUnavailable, match="broke off"):
-        ask(Server(url=url).open(""))
+        ask(OpenAIServer(url=url).open(""))
     for end in (b"data: [DONE]\n\n", b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\n'):
         with server(200, said + end) as (url, _):
-            assert ask(Server(url=url).open("")) == "It is"
+            assert ask(OpenAIServer(url=url).open("")) == "It is"
 
 
 def test_key_is_sent_to_its_server_only(caplog: pytest.LogCaptureFixture) -> None:
     """The key goes to the server that it is set for, never along a redirect, into a log, an error or a repr."""
     caplog.set_level(logging.DEBUG)
     with server(200, b"data: [DONE]\n\n") as (url, seen):
-        ask(Server(url=url, key=KEY).open(""))
+        ask(OpenAIServer(url=url, key=KEY).open(""))
         assert seen[-1][1]["Authorization"] == f"Bearer {KEY}"
         with server(302, b"", {"Location": f"{url}/stolen"}) as (other, _):
             before = len(seen)
             with pytest.raises(ModelUnavailable) as caught:
-                ask(Server(url=other, key=KEY).open("m"))
+                ask(OpenAIServer(url=other, key=KEY).open("m"))
             assert len(seen) == before
     with (
         server(401, json.dumps({"error": {"message": "no"}}).encode()) as (url, _),
         pytest.raises(ModelUnavailable) as no,
     ):
-        ask(Server(url=url, key=KEY).open("m"))
-    shown = (
-        f"{caplog.text} {caught.value} {no.value} {Server(url=url, key=KEY)!r} {Server(url=url, key=KEY).open('m')!r}"
-    )
+        ask(OpenAIServer(url=url, key=KEY).open("m"))
+    spoken = OpenAIServer(url=url, key=KEY)
+    shown = f"{caplog.text} {caught.value} {no.value} {spoken!r} {spoken.open('m')!r}"
     assert KEY not in shown
 
 
 def test_password_in_an_address_is_not_shown() -> None:
     """An address that holds a password is shown without it."""
     with pytest.raises(ModelUnavailable) as caught:
-        ask(Server(url="http://me:hidden-word@127.0.0.1:9/v1").open(""))
+        ask(OpenAIServer(url="http://me:hidden-word@127.0.0.1:9/v1").open(""))
     assert "hidden-word" not in str(caught.value)
     assert "127.0.0.1:9/v1" in str(caught.value)
 
@@ -139,10 +138,10 @@ def test_password_in_an_address_is_not_shown() -> None:
 def test_nodes_say_that_they_are_nodes() -> None:
     """A question from one node to another carries a header, so that it goes no further."""
     with server(200, b"data: [DONE]\n\n") as (url, seen):
-        ask(Server(url=url, peer=True).open(""))
-        assert seen[-1][1][HOPS] == "1"
-        ask(Server(url=url).open(""))
-        assert HOPS not in seen[-1][1]
+        ask(OpenAIServer(url=url, peer=True).open(""))
+        assert seen[-1][1][HOPS_HEADER] == "1"
+        ask(OpenAIServer(url=url).open(""))
+        assert HOPS_HEADER not in seen[-1][1]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +150,7 @@ def test_nodes_say_that_they_are_nodes() -> None:
 def test_nonsense_in_a_stream(body: bytes) -> None:
     """Lines that mean nothing are passed over; an answer without text is an empty answer, if that is its end."""
     with server(200, body + b"data: [DONE]\n\n") as (url, _):
-        assert ask(Server(url=url).open("")) == ""
+        assert ask(OpenAIServer(url=url).open("")) == ""
 
 
 def test_error_in_a_stream() -> None:
@@ -160,7 +159,7 @@ def test_error_in_a_stream() -> None:
         b'data: {"choices": [{"delta": {"content": "Hel"}}]}\n\ndata: {"error": {"code": 500, "message": "boom"}}\n\n'
     )
     with server(200, said) as (url, _), pytest.raises(ModelUnavailable, match="boom"):
-        ask(Server(url=url).open(""))
+        ask(OpenAIServer(url=url).open(""))
 
 
 @pytest.mark.model
@@ -180,7 +179,7 @@ def test_ollama_that_cuts_in_silence(llama: Llama) -> None:
     """An old Ollama ignores that, cuts the prompt and answers: what it says it read gives it away."""
     with ollama_shim(llama, old=True) as shim:
         model = OllamaServer(host=shim.url, context_tokens=2048).open("")
-        long = Prompt(messages=(Message(role="user", content="word after word " * 1200),), max_tokens=4)
+        long = Prompt(messages=(PromptMessage(role="user", content="word after word " * 1200),), max_tokens=4)
         with pytest.raises(ContextTooLong, match="the model holds 2048"):
             ask(model, long)
         assert ask(model)
@@ -208,7 +207,7 @@ def test_ollama_without_the_tag(shim: Shim) -> None:
 @pytest.mark.model
 def test_frozen_server(llama: Llama) -> None:
     """A server that says nothing any more can still be left at once."""
-    model = Server(url=llama.url, key=llama.key).open("")
+    model = OpenAIServer(url=llama.url, key=llama.key).open("")
     assert model.context_tokens == 2048
     stop, said = threading.Event(), threading.Event()
     long = Prompt(messages=HELLO.messages, max_tokens=1500, schema={"type": "array", "minItems": 300})

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.adapters.models.kv_cache_files import PREFIX, Note, States, head
+from orchestrator.adapters.models.kv_cache_files import FOLDER_PREFIX, KvCacheFiles, KvCacheNote, head_hash
 from orchestrator.adapters.models.model_file import ModelFile
-from orchestrator.adapters.models.slots import OWN_SECONDS, Slots
+from orchestrator.adapters.models.slots import OWN_SLOT_WAIT_SECONDS, Slots
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
-from orchestrator.core.ports.agent import Message, Prompt, Usage
+from orchestrator.core.ports.agent import Prompt, PromptMessage, Usage
 
 FACTS = " ".join(f"The tool number {n} is kept in drawer {n * 7 % 13}." for n in range(40))
 NEVER = threading.Event()
@@ -32,7 +32,7 @@ def model(gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[XLla
 
 def turn(model: XLlamaCpp, conversation: str, known: str = FACTS, question: str = "Where is tool 3?") -> Usage:
     """What a short answer took."""
-    messages = Message(role="system", content=known), Message(role="user", content=question)
+    messages = PromptMessage(role="system", content=known), PromptMessage(role="user", content=question)
     asked = Prompt(messages=messages, max_tokens=3, conversation=conversation)
     return model.generate(asked, on_text=lambda _: None, stop=NEVER).usage
 
@@ -71,7 +71,7 @@ def test_two_at_once(model: XLlamaCpp) -> None:
                 both.wait()
             seen.append(text)
 
-        messages = (Message(role="user", content=f"{name}: tell me a story."),)
+        messages = (PromptMessage(role="user", content=f"{name}: tell me a story."),)
         asked = Prompt(messages=messages, max_tokens=40, conversation=name)
         model.generate(asked, on_text=heard, stop=NEVER)
 
@@ -88,26 +88,26 @@ def test_files_are_private_and_go(gguf: Path, tmp_path: Path) -> None:
     """What is kept on disk can be read by its owner only, goes with the model, and after a crash with the next one."""
     dead = subprocess.Popen(["true"])
     dead.wait()
-    (tmp_path / f"{PREFIX}{dead.pid}-x").mkdir()
-    (tmp_path / f"{PREFIX}{os.getpid()}-mine").mkdir()
+    (tmp_path / f"{FOLDER_PREFIX}{dead.pid}-x").mkdir()
+    (tmp_path / f"{FOLDER_PREFIX}{os.getpid()}-mine").mkdir()
     model = XLlamaCpp(ModelFile(path=gguf), context_tokens=1024, scratch=tmp_path)
     turn(model, "x")
     names = [each for each in tmp_path.iterdir() if not each.name.endswith("-mine")]
     assert [each.stat().st_mode & 0o777 for each in names] == [0o700]
     assert list(names[0].glob("*.state"))
     model.close()
-    assert [each.name for each in tmp_path.iterdir()] == [f"{PREFIX}{os.getpid()}-mine"]
+    assert [each.name for each in tmp_path.iterdir()] == [f"{FOLDER_PREFIX}{os.getpid()}-mine"]
 
 
-def note(size: int, beginning: str = "h") -> Note:
+def note(size: int, beginning: str = "h") -> KvCacheNote:
     """A note."""
-    return Note(model="m", head=beginning, tokens=1, size=size)
+    return KvCacheNote(model="m", head=beginning, tokens=1, size=size)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(1, 60)), max_size=30))
 def test_room(writes: list[tuple[str, int]]) -> None:
     """Whatever is written, what is kept fits, but for the newest alone; the newest is always there."""
-    states = States(room=100)
+    states = KvCacheFiles(room=100)
     try:
         for key, size in writes:
             states.path(key).write_bytes(b"x" * size)
@@ -121,14 +121,16 @@ def test_room(writes: list[tuple[str, int]]) -> None:
 
 def test_donor() -> None:
     """A conversation starts from its own state if that still begins as it does, else from the newest that does."""
-    states = States()
+    states = KvCacheFiles()
     for key, beginning in (("a", "old"), ("b", "new"), ("c", "new")):
         states.keep(key, note(1, beginning))
-    assert states.donor("a", "old") == "a"
-    assert states.donor("a", "new") == "c"
-    assert states.donor("d", "new") == "c"
-    assert states.donor("d", "other") is None
-    assert head([Message(role="system", content="x")]) != head([Message(role="user", content="x")])
+    assert states.source_key("a", "old") == "a"
+    assert states.source_key("a", "new") == "c"
+    assert states.source_key("d", "new") == "c"
+    assert states.source_key("d", "other") is None
+    assert head_hash([PromptMessage(role="system", content="x")]) != head_hash(
+        [PromptMessage(role="user", content="x")]
+    )
 
 
 def test_own_place() -> None:
@@ -154,7 +156,7 @@ def test_waits_for_its_own_place_but_not_for_ever() -> None:
     one = slots.take("one", NEVER)
     assert one
     one.holds = "one"
-    timer = threading.Timer(OWN_SECONDS / 3, slots.give, [one])
+    timer = threading.Timer(OWN_SLOT_WAIT_SECONDS / 3, slots.give, [one])
     timer.start()
     assert slots.take("one", NEVER) is one
     timer.join()

@@ -16,9 +16,9 @@ import pytest
 from orchestrator.adapters.models.model_file import ModelFile
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.core.errors import ModelUnavailable
-from orchestrator.core.ports.agent import Message, Prompt
+from orchestrator.core.ports.agent import Prompt, PromptMessage
 
-HELLO = Prompt(messages=(Message(role="user", content="Say hello."),), max_tokens=2)
+HELLO = Prompt(messages=(PromptMessage(role="user", content="Say hello."),), max_tokens=2)
 
 
 @pytest.mark.model

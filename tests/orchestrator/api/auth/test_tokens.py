@@ -13,14 +13,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.api.auth.ops_tokens import AUDIENCE, LASTS, JwtOpsTokens
-from orchestrator.api.auth.tokens import LOCAL, PREFIX, Caller, Doorkeeper, Kind, anyone, digest, mint, revoke
-from orchestrator.api.web.rate_limit import KNOWN, Allowance
-from orchestrator.api.web.readiness import Probe
+from orchestrator.api.auth.ops_tokens import AUDIENCE, LIFETIME, JwtOpsTokens
+from orchestrator.api.auth.tokens import (
+    LOCAL_CALLER,
+    TOKEN_PREFIX,
+    Authenticator,
+    Caller,
+    CallerKind,
+    any_token_in_force,
+    digest,
+    mint,
+    revoke,
+)
+from orchestrator.api.web.rate_limit import MAX_CALLERS, RateLimiter
+from orchestrator.api.web.readiness import ReadinessProbe
 from orchestrator.app import wiring
 from orchestrator.core import listen_address
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
-from orchestrator.core.listen_address import Address
+from orchestrator.core.listen_address import ListenAddress
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.settings import Settings
 
@@ -42,7 +52,7 @@ def test_a_token_is_256_bits_and_no_two_are_equal(stores: Stores) -> None:
     """43 characters of base64 behind the prefix; what is kept is its digest."""
     made = [mint(stores.tokens, f"t{n}", ["chat"], expires=None) for n in range(20)]
     assert len({secret for secret, _ in made}) == 20
-    assert all(secret.startswith(PREFIX) and len(secret.removeprefix(PREFIX)) == 43 for secret, _ in made)
+    assert all(secret.startswith(TOKEN_PREFIX) and len(secret.removeprefix(TOKEN_PREFIX)) == 43 for secret, _ in made)
     assert all(row.digest == digest(secret) for secret, row in made)
 
 
@@ -65,34 +75,34 @@ def test_revoking_what_is_not_there_is_said(stores: Stores) -> None:
 def test_only_a_token_in_force_counts_for_serving_others(stores: Stores) -> None:
     """A revoked and an expired one let nobody in, so an address that others reach stays refused."""
     now = wiring.now()
-    assert not anyone(stores.tokens, now)
+    assert not any_token_in_force(stores.tokens, now)
     mint(stores.tokens, "old", ["chat"], expires=now + timedelta(days=1))
-    assert anyone(stores.tokens, now)
-    assert not anyone(stores.tokens, now + timedelta(days=2))
+    assert any_token_in_force(stores.tokens, now)
+    assert not any_token_in_force(stores.tokens, now + timedelta(days=2))
 
 
 def test_an_ops_token_is_read_back_for_one_hour(tmp_path: Path) -> None:
     """With the scope ops alone, whatever its owner holds."""
-    text, ends = ops(tmp_path).issue(LOCAL)
-    assert ends == NOON + LASTS == NOON + timedelta(hours=1)
+    text, ends = ops(tmp_path).issue(LOCAL_CALLER)
+    assert ends == NOON + LIFETIME == NOON + timedelta(hours=1)
     found = ops(tmp_path, now=NOON + timedelta(minutes=59)).read(text)
-    assert found == Caller(name="local", scopes=frozenset({"ops"}), kind=Kind.OPS)
+    assert found == Caller(name="local", scopes=frozenset({"ops"}), kind=CallerKind.OPS)
     assert ops(tmp_path, now=ends).read(text) is None
     assert ops(tmp_path, now=NOON - timedelta(seconds=1)).read(text) is None
 
 
 def test_only_headquarters_issues_and_reads_ops_tokens(tmp_path: Path) -> None:
     """Another role refuses, also where it has the key."""
-    text, _ = ops(tmp_path).issue(LOCAL)
+    text, _ = ops(tmp_path).issue(LOCAL_CALLER)
     worker = ops(tmp_path, issues=False)
     assert worker.read(text) is None
     with pytest.raises(Refused):
-        worker.issue(LOCAL)
+        worker.issue(LOCAL_CALLER)
 
 
 def test_an_ops_token_makes_no_other(tmp_path: Path) -> None:
     """One that could renew itself would never end."""
-    text, _ = ops(tmp_path).issue(LOCAL)
+    text, _ = ops(tmp_path).issue(LOCAL_CALLER)
     holder = ops(tmp_path).read(text)
     assert holder is not None
     with pytest.raises(Refused):
@@ -101,7 +111,7 @@ def test_an_ops_token_makes_no_other(tmp_path: Path) -> None:
 
 def test_a_forged_ops_token_is_none(tmp_path: Path) -> None:
     """Another key, no signature, another algorithm, another node, another audience, a claim that is missing."""
-    good, _ = ops(tmp_path).issue(LOCAL)
+    good, _ = ops(tmp_path).issue(LOCAL_CALLER)
     key = (tmp_path / "keys" / "ops.key").read_bytes()
     claims = jwt.decode(good, options={"verify_signature": False})
     forged = [
@@ -124,16 +134,16 @@ def test_a_forged_ops_token_is_none(tmp_path: Path) -> None:
 @given(st.text())
 def test_any_text_is_no_token(stores: Stores, tmp_path: Path, text: str) -> None:
     """Whatever is shown, the answer is nobody, not an error."""
-    door = Doorkeeper(tokens=stores.tokens, now=lambda: NOON, ops=ops(tmp_path))
+    door = Authenticator(tokens=stores.tokens, now=lambda: NOON, ops=ops(tmp_path))
     assert door.who(text) is None
-    assert door.who(PREFIX + text) is None
+    assert door.who(TOKEN_PREFIX + text) is None
 
 
 def test_an_ops_token_ends_with_the_token_that_asked_for_it(stores: Stores, tmp_path: Path) -> None:
     """Revoking a token takes what was made with it."""
     now = wiring.now()
     secret, _ = mint(stores.tokens, "me", ["ops"], expires=None)
-    door = Doorkeeper(tokens=stores.tokens, now=lambda: now, ops=ops(tmp_path, now=now))
+    door = Authenticator(tokens=stores.tokens, now=lambda: now, ops=ops(tmp_path, now=now))
     owner = door.who(secret)
     assert owner is not None
     text, _ = ops(tmp_path, now=now).issue(owner)
@@ -144,7 +154,7 @@ def test_an_ops_token_ends_with_the_token_that_asked_for_it(stores: Stores, tmp_
 
 def test_the_key_is_its_owners_alone(tmp_path: Path) -> None:
     """Mode 600; with any right for others nothing is signed or believed. Removing it ends every ops token."""
-    text, _ = ops(tmp_path).issue(LOCAL)
+    text, _ = ops(tmp_path).issue(LOCAL_CALLER)
     key = tmp_path / "keys" / "ops.key"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     key.chmod(0o640)
@@ -157,7 +167,7 @@ def test_the_key_is_its_owners_alone(tmp_path: Path) -> None:
 def test_two_processes_make_one_key(tmp_path: Path) -> None:
     """Whoever is second takes the first one's: a token of one is read by the other."""
     texts: list[str] = []
-    threads = [threading.Thread(target=lambda: texts.append(ops(tmp_path).issue(LOCAL)[0])) for _ in range(8)]
+    threads = [threading.Thread(target=lambda: texts.append(ops(tmp_path).issue(LOCAL_CALLER)[0])) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -169,7 +179,7 @@ def test_two_processes_make_one_key(tmp_path: Path) -> None:
 def test_an_allowance_refills_evenly() -> None:
     """60 a minute: 60 at once, then one a second."""
     now = [0.0]
-    allowance = Allowance(60, lambda: now[0])
+    allowance = RateLimiter(60, lambda: now[0])
     assert [allowance.take("a") for _ in range(60)] == [0.0] * 60
     assert allowance.take("a") == pytest.approx(1.0)
     assert allowance.take("b") == 0
@@ -182,7 +192,7 @@ def test_an_allowance_refills_evenly() -> None:
 def test_nobody_gets_more_than_the_bucket_and_what_flowed_in(per_minute: int, pauses: list[float]) -> None:
     """Whatever the pauses, at most a minute's worth at once and the rate afterwards."""
     now, through = [0.0], 0
-    allowance = Allowance(per_minute, lambda: now[0])
+    allowance = RateLimiter(per_minute, lambda: now[0])
     for pause in pauses:
         now[0] += pause
         through += allowance.take("a") == 0
@@ -191,27 +201,27 @@ def test_nobody_gets_more_than_the_bucket_and_what_flowed_in(per_minute: int, pa
 
 def test_allowances_of_strangers_do_not_pile_up() -> None:
     """Only so many callers are remembered."""
-    allowance = Allowance(60, lambda: 0.0)
-    for n in range(KNOWN + 100):
+    allowance = RateLimiter(60, lambda: 0.0)
+    for n in range(MAX_CALLERS + 100):
         allowance.take(str(n))
-    assert len(allowance._left) == KNOWN
+    assert len(allowance._left) == MAX_CALLERS
 
 
 @pytest.mark.parametrize(
     ("text", "expected", "loopback"),
     [
-        ("127.0.0.1:8823", Address(host="127.0.0.1", port=8823), True),
-        ("localhost:0", Address(host="localhost", port=0), True),
-        ("[::1]:80", Address(host="::1", port=80), True),
-        ("127.1.2.3:1", Address(host="127.1.2.3", port=1), True),
-        ("0.0.0.0:1", Address(host="0.0.0.0", port=1), False),
-        ("[::]:1", Address(host="::", port=1), False),
-        ("192.168.1.5:1", Address(host="192.168.1.5", port=1), False),
-        ("desk.local:1", Address(host="desk.local", port=1), False),
-        ("localhost.evil.example:1", Address(host="localhost.evil.example", port=1), False),
+        ("127.0.0.1:8823", ListenAddress(host="127.0.0.1", port=8823), True),
+        ("localhost:0", ListenAddress(host="localhost", port=0), True),
+        ("[::1]:80", ListenAddress(host="::1", port=80), True),
+        ("127.1.2.3:1", ListenAddress(host="127.1.2.3", port=1), True),
+        ("0.0.0.0:1", ListenAddress(host="0.0.0.0", port=1), False),
+        ("[::]:1", ListenAddress(host="::", port=1), False),
+        ("192.168.1.5:1", ListenAddress(host="192.168.1.5", port=1), False),
+        ("desk.local:1", ListenAddress(host="desk.local", port=1), False),
+        ("localhost.evil.example:1", ListenAddress(host="localhost.evil.example", port=1), False),
     ],
 )
-def test_an_address_is_loopback_or_not(text: str, expected: Address, loopback: bool) -> None:
+def test_an_address_is_loopback_or_not(text: str, expected: ListenAddress, loopback: bool) -> None:
     """What is not surely this machine's own is taken for reachable."""
     assert listen_address.read(text) == expected
     assert expected.loopback is loopback
@@ -230,7 +240,7 @@ def test_a_probe_asks_once_for_a_while_and_never_waits_long() -> None:
         asked[0] += 1
         return "" if asked[0] == 1 else "broken" if hang.wait(30) else "never"
 
-    probe = Probe(check=check, clock=lambda: now[0], every=10, patience=0.05)
+    probe = ReadinessProbe(check=check, clock=lambda: now[0], every=10, patience=0.05)
     probe.patience = 10
     assert [probe.why(), probe.why(), asked[0]] == ["", "", 1]
     now[0], probe.patience = 11.0, 0.05
@@ -242,4 +252,4 @@ def test_a_probe_asks_once_for_a_while_and_never_waits_long() -> None:
     def fails() -> str:
         raise RuntimeError("secret words")
 
-    assert Probe(check=fails, clock=lambda: 0.0, patience=10).why() == "it fails (RuntimeError)"
+    assert ReadinessProbe(check=fails, clock=lambda: 0.0, patience=10).why() == "it fails (RuntimeError)"

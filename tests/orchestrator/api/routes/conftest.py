@@ -15,9 +15,9 @@ from flask_openapi.openapi import OpenAPI
 
 from orchestrator.api.app import create_app
 from orchestrator.api.auth.ops_tokens import JwtOpsTokens
-from orchestrator.api.auth.tokens import Doorkeeper, mint
-from orchestrator.api.factory import doorkeeper
-from orchestrator.api.web.context import House
+from orchestrator.api.auth.tokens import Authenticator, mint
+from orchestrator.api.factory import open_authenticator
+from orchestrator.api.web.context import AppServices
 from orchestrator.app import wiring
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.roles import Role
@@ -42,7 +42,7 @@ class Site:
     """One node's app with its doors."""
 
     app: OpenAPI
-    house: House
+    house: AppServices
     stores: Stores
     clock: Clock
 
@@ -77,14 +77,14 @@ def build(tmp_path: Path) -> Iterator[Build]:
         clock = Clock()
         stores = wiring.stores(settings)
         opened.append(stores)
-        door = doorkeeper(settings, stores)
+        door = open_authenticator(settings, stores)
         assert isinstance(door.ops, JwtOpsTokens)
         ops = JwtOpsTokens(node="desk", key_file=door.ops.key_file, now=clock, issues=door.ops.issues)
-        house = House(
+        house = AppServices(
             settings=settings,
             now=clock,
             fleet=lambda: wiring.fleet(settings),
-            door=Doorkeeper(tokens=stores.tokens, now=clock, ops=ops),
+            door=Authenticator(tokens=stores.tokens, now=clock, ops=ops),
         )
         app = create_app(house)
         for noun in nouns:

@@ -14,13 +14,13 @@ from flask.testing import FlaskClient
 from orchestrator.adapters.models import openai as openai_backend
 from orchestrator.adapters.models.router import Router
 from orchestrator.api.app import create_app
-from orchestrator.api.routes.chat import HOPS
-from orchestrator.app.chat_factory import Chatroom
-from orchestrator.chat.prompt_cache import Warmth
-from orchestrator.chat.tools.workspace import Grounds
+from orchestrator.api.routes.chat import HOPS_HEADER
+from orchestrator.app.chat_factory import ChatRuntime
+from orchestrator.chat.prompt_cache import PromptCache
+from orchestrator.chat.tools.workspace import ChatWorkspaces
 from orchestrator.core.errors import ModelUnavailable
 from orchestrator.core.ports.agent import Model
-from orchestrator.core.ports.model_backend import Candidate, Listed
+from orchestrator.core.ports.model_backend import BackendCandidate, ListedModel
 from orchestrator.execution.workspace.clone import Workspaces
 from tests.orchestrator.api.routes.conftest import Build, Site, bearer
 from tests.orchestrator.chat.conftest import ScriptedModel, Talk, stores, talk
@@ -35,9 +35,9 @@ class OneModel:
     model: ScriptedModel
     backend: str = "stand-in"
 
-    def models(self) -> tuple[Listed, ...]:
+    def models(self) -> tuple[ListedModel, ...]:
         """That one."""
-        return (Listed(name=self.model.name, backend=self.backend, context_tokens=self.model.context_tokens),)
+        return (ListedModel(name=self.model.name, backend=self.backend, context_tokens=self.model.context_tokens),)
 
     def open(self, name: str) -> Model:
         """It."""
@@ -46,15 +46,15 @@ class OneModel:
 
 def at_the_site(site: Site, talk: Talk) -> Site:
     """The site with these chats."""
-    router = Router([Candidate(backend=OneModel(talk.model), why="it is here", local=True)], clock=lambda: 0.0)
+    router = Router([BackendCandidate(backend=OneModel(talk.model), why="it is here", local=True)], clock=lambda: 0.0)
     talk.chat.chooser = router
     folder = site.house.settings.home
-    room = Chatroom(
+    room = ChatRuntime(
         chat=talk.chat,
         router=router,
-        gates=talk.chat.gates,
-        grounds=Grounds(folder=folder / "chats", workspaces=Workspaces(cache=folder / "cache")),
-        warmth=Warmth(folder=folder / "prompts", gates=talk.chat.gates, head=talk.chat.head),
+        queues=talk.chat.queues,
+        grounds=ChatWorkspaces(folder=folder / "chats", workspaces=Workspaces(cache=folder / "cache")),
+        prompt_cache=PromptCache(folder=folder / "prompts", queues=talk.chat.queues, head=talk.chat.head),
         stores=talk.stores,
     )
     house = replace(site.house, chats=room, stores=talk.stores)
@@ -192,7 +192,7 @@ def test_the_same_key_gives_the_same_answer(client: FlaskClient) -> None:
 
 def test_a_full_queue_is_503_with_a_time(client: FlaskClient, talk: Talk) -> None:
     """Also for streams, before a word is sent."""
-    gate = talk.chat.gates.of("stand-in")
+    gate = talk.chat.queues.of("stand-in")
     tickets = [gate.join() for _ in range(3)]
     for path in ("/chat", "/chat/stream", "/v1/chat/completions"):
         theirs = {"messages": [{"role": "user", "content": "x"}]}
@@ -268,4 +268,4 @@ def test_the_numbers_count_tokens(client: FlaskClient) -> None:
 
 def test_both_sides_name_the_same_header() -> None:
     """What says that another node asks is written in two rooms that may not see each other."""
-    assert HOPS == openai_backend.HOPS
+    assert HOPS_HEADER == openai_backend.HOPS_HEADER

@@ -104,7 +104,7 @@ class Caught(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.lines: list[str] = []
-        self.setFormatter(access_log.JsonLines())
+        self.setFormatter(access_log.JsonLineFormatter())
 
     def emit(self, record: logging.LogRecord) -> None:
         self.lines.append(self.format(record))

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from orchestrator.api.routes.events import told
+from orchestrator.api.routes.events import event_stream
 from orchestrator.core.roles import Role
-from orchestrator.node.wakeups import Bell
+from orchestrator.node.wakeups import ChangeSignal
 from tests.orchestrator.api.routes.conftest import Build, bearer
 
 LAN = {"http": "0.0.0.0:8823"}
@@ -16,8 +16,8 @@ LAN = {"http": "0.0.0.0:8823"}
 
 def test_a_ring_is_an_event_with_an_id() -> None:
     """Several rings that nobody heard in between are one event."""
-    bell = Bell()
-    stream = told(bell, 60)
+    bell = ChangeSignal()
+    stream = event_stream(bell, 60)
     assert next(stream).startswith("retry: ")
     bell.ring()
     assert next(stream) == "id: 1\nevent: ledger\ndata: {}\n\n"
@@ -28,17 +28,17 @@ def test_a_ring_is_an_event_with_an_id() -> None:
 
 def test_silence_is_a_ping() -> None:
     """A proxy and a listener can tell a quiet line from a dead one."""
-    stream = told(Bell(), 0.01)
+    stream = event_stream(ChangeSignal(), 0.01)
     next(stream)
     assert [next(stream) for _ in range(2)] == [": ping\n\n"] * 2
 
 
 def test_a_ring_reaches_everybody_who_waits() -> None:
     """Each listener has an ear of its own."""
-    bell, heard = Bell(), threading.Barrier(5)
+    bell, heard = ChangeSignal(), threading.Barrier(5)
 
     def listen() -> None:
-        stream = told(bell, 60)
+        stream = event_stream(bell, 60)
         next(stream)
         heard.wait(10)
         assert "ledger" in next(stream)
@@ -53,8 +53,8 @@ def test_a_ring_reaches_everybody_who_waits() -> None:
 
 def test_a_closed_bell_ends_its_streams() -> None:
     """A server that is told to end does not wait for its listeners."""
-    bell = Bell()
-    stream = told(bell, 600)
+    bell = ChangeSignal()
+    stream = event_stream(bell, 600)
     next(stream)
     threading.Timer(0.05, bell.close).start()
     assert len(list(stream)) <= 1

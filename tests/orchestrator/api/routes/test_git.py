@@ -18,7 +18,13 @@ from orchestrator.core.errors import OrchestratorError, WrongSetting
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 from orchestrator.git_server import http_backend
-from orchestrator.git_server.http_backend import Ask, Broken, Crowded, GitDoor, open_door
+from orchestrator.git_server.http_backend import (
+    BrokenRequest,
+    CgiRequest,
+    GitHttpBackend,
+    TooManyRequests,
+    open_http_backend,
+)
 from tests.orchestrator.api.routes.conftest import Build, Site, bearer
 from tests.orchestrator.clones import until
 from tests.orchestrator.repositories import CLEAN, git
@@ -63,7 +69,7 @@ def served(build: Build, tmp_path: Path) -> Iterator[Served]:
     git(tmp_path / "seed", "push", "--quiet", "origin", "HEAD:main")
     site = build(Role.HEADQUARTERS, streams=4)
     site.token("chat", name="so that loopback is closed")
-    app = create_app(replace(site.house, git=GitDoor(bare=bare, push_bytes=ROOF)))
+    app = create_app(replace(site.house, git=GitHttpBackend(bare=bare, push_bytes=ROOF)))
     site = replace(site, app=app)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -84,14 +90,14 @@ class Trickle:
         return b"" if self.ended.wait(0.05) else b"0"
 
 
-def asking(who: str) -> Ask:
+def asking(who: str) -> CgiRequest:
     """The start of a fetch."""
     kind = "application/x-git-upload-pack-request"
     path, empty = "/git-upload-pack", {"query": "", "encoding": "", "protocol": "", "near": "127.0.0.1"}
-    return Ask(method="POST", path=path, kind=kind, length=4096, who=who, **empty)
+    return CgiRequest(method="POST", path=path, kind=kind, length=4096, who=who, **empty)
 
 
-def hold(door: GitDoor, who: str, body: Trickle, problems: list[Exception]) -> threading.Thread:
+def hold(door: GitHttpBackend, who: str, body: Trickle, problems: list[Exception]) -> threading.Thread:
     """A request in a thread of its own; what became of it goes to `problems`."""
 
     def run() -> None:
@@ -108,19 +114,25 @@ def hold(door: GitDoor, who: str, body: Trickle, problems: list[Exception]) -> t
 def test_bodies_that_never_end_keep_nobody_else_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One token takes its share of the places and no more; when its time is over it gives them back."""
     git(tmp_path, "init", "--quiet", "--bare", "l.git")
-    monkeypatch.setattr(http_backend, "PATIENCE", 0.5)
-    door, body, problems = GitDoor(bare=tmp_path / "l.git", push_bytes=ROOF, longest=4.0), Trickle(), list[Exception]()
-    threads = [hold(door, "reader", body, problems) for _ in range(http_backend.AT_ONCE)]
-    crowded = http_backend.AT_ONCE - http_backend.SHARE
+    monkeypatch.setattr(http_backend, "SLOT_WAIT_SECONDS", 0.5)
+    door, body, problems = (
+        GitHttpBackend(bare=tmp_path / "l.git", push_bytes=ROOF, max_seconds=4.0),
+        Trickle(),
+        list[Exception](),
+    )
+    threads = [hold(door, "reader", body, problems) for _ in range(http_backend.MAX_PROCESSES)]
+    crowded = http_backend.MAX_PROCESSES - http_backend.MAX_PROCESSES_PER_CALLER
     until(lambda: len(problems) == crowded)
-    assert all(isinstance(problem, Crowded) for problem in problems)
+    assert all(isinstance(problem, TooManyRequests) for problem in problems)
     other = list[Exception]()
     mine = hold(door, "vps", body, other)
     for thread in (*threads, mine):
         thread.join(30)
-    assert [str(problem) for problem in problems[crowded:]] == ["this took too long"] * http_backend.SHARE
-    assert [type(problem) for problem in other] == [Broken]  # it came in, and its time was over as well
-    monkeypatch.setattr(http_backend, "PATIENCE", 20.0)
+    assert [str(problem) for problem in problems[crowded:]] == [
+        "this took too long"
+    ] * http_backend.MAX_PROCESSES_PER_CALLER
+    assert [type(problem) for problem in other] == [BrokenRequest]  # it came in, and its time was over as well
+    monkeypatch.setattr(http_backend, "SLOT_WAIT_SECONDS", 20.0)
     body.ended.set()
     door.ask(asking("reader"), body).close()  # a place is free
 
@@ -272,5 +284,5 @@ def test_the_settings_that_serve_nothing_say_so(tmp_path: Path) -> None:
         (Role.HEADQUARTERS, str(tmp_path / "my ledger.git")),
     ):
         with pytest.raises(WrongSetting, match="SHIFTBOOK_SERVE_GIT"):
-            open_door(Settings(role=role, home=tmp_path / "home", ledger=ledger, serve_git=True))
-    assert open_door(Settings(role=Role.HEADQUARTERS, home=tmp_path / "home", serve_git=False)) is None
+            open_http_backend(Settings(role=role, home=tmp_path / "home", ledger=ledger, serve_git=True))
+    assert open_http_backend(Settings(role=Role.HEADQUARTERS, home=tmp_path / "home", serve_git=False)) is None

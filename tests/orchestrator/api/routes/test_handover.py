@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.api.app import create_app
-from orchestrator.ledger.node_pages import Sightings
+from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.workflow.fleet import Fleet
 from tests.orchestrator.api.routes.conftest import Build, Site, bearer
 from tests.orchestrator.api.routes.test_chat import at_the_site
@@ -26,7 +26,7 @@ def site(build: Build, talk: Talk, tmp_path: Path) -> Site:
         bus=ada.bus,
         reader=ada.reader,
         trust=ada.trust,
-        sightings=Sightings(tmp_path / "seen.json"),
+        sightings=LastSeenStore(tmp_path / "seen.json"),
         now=talk.town.clock,
     )
     house = replace(made.house, fleet=lambda: door)

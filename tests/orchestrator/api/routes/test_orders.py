@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from missions.mission import Status
-from orchestrator.api.web.context import KEY
-from orchestrator.ledger.node_pages import Sightings
+from orchestrator.api.web.context import SERVICES_KEY
+from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.node import wakeups
 from orchestrator.workflow.fleet import Fleet
 from tests.ledgers import FLEET, Keys, Peer, Town
@@ -40,12 +40,12 @@ def site(build: Build, tmp_path: Path, reader: list[Peer]) -> Iterator[Site]:
             bus=replace(ada.bus, key=keys["ada"].public),
             reader=ada.reader,
             trust=ada.trust,
-            sightings=Sightings(tmp_path / "seen.json"),
+            sightings=LastSeenStore(tmp_path / "seen.json"),
             now=town.clock,
         )
 
     made.house = replace(made.house, fleet=door)
-    made.app.extensions[KEY] = made.house
+    made.app.extensions[SERVICES_KEY] = made.house
     yield made
     town.close()
 
@@ -64,7 +64,7 @@ def test_a_mission_is_paused_resumed_and_cancelled(site: Site, reader: list[Peer
         assert answer.json["status"] == status.value  # type: ignore[attr-defined]
         assert reader[0].ledger().open["m"].mission.status is status
     assert b"Asked-By: phone" in reader[0].bus.store.get(reader[0].ledger().tip)
-    assert (site.house.settings.home / wakeups.FILE).exists()
+    assert (site.house.settings.home / wakeups.NUDGE_FILE).exists()
 
 
 def test_an_order_that_does_not_fit_is_a_conflict(site: Site) -> None:

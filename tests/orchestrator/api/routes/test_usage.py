@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.api.app import create_app
-from orchestrator.api.web.context import House
+from orchestrator.api.web.context import AppServices
 from orchestrator.core.ports.agent import Usage
-from orchestrator.core.ports.storage import Parcel, Run
-from orchestrator.core.ports.storage_outgoing import Spend, Totals
+from orchestrator.core.ports.storage import OutboxItem, UsageOwner
+from orchestrator.core.ports.storage_outgoing import Spend, UsageTotals
 from orchestrator.workflow.spending import page_table
 from tests.ledgers import FLEET, Town
 from tests.orchestrator.api.routes.conftest import Build, Site
@@ -22,12 +22,12 @@ USED = Usage(model="m", tokens_in=10, tokens_out=5, tokens_cached=2, seconds=1.5
 
 def with_stores(site: Site) -> Site:
     """The same app on a house that knows its stores."""
-    house: House = replace(site.house, stores=site.stores)
+    house: AppServices = replace(site.house, stores=site.stores)
     return replace(site, house=house, app=create_app(house))
 
 
-def run(mission: str, node: str = "desk") -> Run:
-    return Run(node=node, mission=mission, epoch=1, attempt=1, agent="claude", project="shop")
+def run(mission: str, node: str = "desk") -> UsageOwner:
+    return UsageOwner(node=node, mission=mission, epoch=1, attempt=1, agent="claude", project="shop")
 
 
 def test_usage_by_everything(build: Build) -> None:
@@ -48,9 +48,9 @@ def test_usage_by_everything(build: Build) -> None:
 def test_what_the_fleet_spent(build: Build, tmp_path: Path) -> None:
     """Pages of all nodes, with the forecast of the budget."""
     now = datetime.now(UTC)
-    totals = Totals(runs=1, tokens_in=9, tokens_out=5, tokens_cached=2, seconds=1.5, cost_usd=3.0, unpriced=0)
+    totals = UsageTotals(runs=1, tokens_in=9, tokens_out=5, tokens_cached=2, seconds=1.5, cost_usd=3.0, unpriced=0)
     rows = [Spend(day=now.date(), node="vps", project="shop", agent="claude", model="m", totals=totals)]
-    page = f"---\nnode: vps\n---\n\n# vps\n\n{page_table.render(rows)}"
+    page = f"---\nnode: vps\n---\n\n# vps\n\n{page_table.render_table(rows)}"
     toml = FLEET.format(trust="remote") + "[budget]\nday_usd = 2.0\n"
     town = Town({"heartbeats/vps.md": page, "fleet.toml": toml}, folder=tmp_path / "town")
     try:
@@ -73,7 +73,7 @@ def test_ready_says_what_could_not_be_told_and_stays_ready(build: Build, again: 
     """A mail server that is down is no reason to send nobody here."""
     site = with_stores(build())
     assert site.client.get("/ready").get_json()["parts"]["notices"] == {"ok": True, "why": ""}
-    site.stores.outgoing.put(Parcel(key="k", kind="notice", body={}), site.clock())
+    site.stores.outgoing.put(OutboxItem(key="k", kind="notice", body={}), site.clock())
     site.stores.outgoing.failed("k", "1: JSON: error=500", site.clock() if again else None)
     answer = site.client.get("/ready")
     assert answer.status_code == 200

@@ -141,7 +141,7 @@ def test_on_loopback_a_program_is_local_until_a_token_was_made(build: Build) -> 
 
 
 @pytest.mark.parametrize(
-    "header", [*auth_gate.FORWARDED, "X-Forwarded-Proto", "X-FORWARDED-SERVER", "Cf-Connecting-Ip"]
+    "header", [*auth_gate.PROXY_HEADERS, "X-Forwarded-Proto", "X-FORWARDED-SERVER", "Cf-Connecting-Ip"]
 )
 def test_a_proxys_request_is_not_local(build: Build, header: str) -> None:
     """What came through a proxy came from elsewhere, though it comes from this machine."""

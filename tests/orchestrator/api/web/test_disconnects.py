@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from orchestrator.api.web.disconnects import Hangups
+from orchestrator.api.web.disconnects import DisconnectWatcher
 
 pytestmark = pytest.mark.skipif(not hasattr(select, "epoll"), reason="without epoll nothing is watched")
 
@@ -32,7 +32,7 @@ class Told:
 
 def test_who_hangs_up_is_noticed_once() -> None:
     """A closed connection calls back; one that is no longer watched does not."""
-    watcher, gone = Hangups(), threading.Event()
+    watcher, gone = DisconnectWatcher(), threading.Event()
     here, there = socket.socketpair()
     with here, there:
         with watcher.watching(here, gone.set):
@@ -45,7 +45,7 @@ def test_who_hangs_up_is_noticed_once() -> None:
 
 def test_a_late_word_about_another_connection_ends_nobodys_answer() -> None:
     """An event is heard when its connection is closed already and the number is somebody else's, who is still there."""
-    watcher, gone = Hangups(), list[int]()
+    watcher, gone = DisconnectWatcher(), list[int]()
     here, there = socket.socketpair()
     with here, there:
         number = here.fileno()

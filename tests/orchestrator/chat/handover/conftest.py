@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from orchestrator.app import wiring
-from orchestrator.chat.handover.exchange import Exchange
-from orchestrator.chat.tools.workspace import Ground, Grounds
+from orchestrator.chat.handover.exchange import HandoverService
+from orchestrator.chat.tools.workspace import ChatWorkspace, ChatWorkspaces
 from orchestrator.core.ports.agent import Project
-from orchestrator.core.ports.storage import Conversation, Stores, Turn
+from orchestrator.core.ports.storage import Conversation, ConversationTurn, Stores
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace.clone import Workspaces
-from orchestrator.ledger.node_pages import Sightings
+from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.workflow.fleet import Fleet
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.repositories import Server
@@ -33,33 +33,33 @@ class Bench:
     folder: Path
 
     @property
-    def exchange(self) -> Exchange:
+    def exchange(self) -> HandoverService:
         """As a process makes it; another one is as good."""
         door = Fleet(
             bus=self.ada.bus,
             reader=self.ada.reader,
             trust=self.ada.trust,
-            sightings=Sightings(self.folder / "seen.json"),
+            sightings=LastSeenStore(self.folder / "seen.json"),
             now=self.town.clock,
         )
-        return Exchange(
+        return HandoverService(
             fleet=door, conversations=self.stores.conversations, grounds=self.grounds, node="desk", sleep=lambda _: None
         )
 
     @property
-    def grounds(self) -> Grounds:
+    def grounds(self) -> ChatWorkspaces:
         """The workspaces of chats."""
-        return Grounds(folder=self.folder / "chats", workspaces=Workspaces(cache=self.folder / "cache"))
+        return ChatWorkspaces(folder=self.folder / "chats", workspaces=Workspaces(cache=self.folder / "cache"))
 
     def talk(self, *said: str, project: str = "shop") -> Conversation:
         """A conversation in which a person and a model took turns."""
         made = self.stores.conversations.create(project, "phone", said[0])
         for place, text in enumerate(said):
             role = "assistant" if place % 2 else "user"
-            self.stores.conversations.append(made.id, Turn(role=role, content=text))
+            self.stores.conversations.append(made.id, ConversationTurn(role=role, content=text))
         return made
 
-    def ground(self, conversation: str) -> Ground:
+    def ground(self, conversation: str) -> ChatWorkspace:
         """A conversation's workspace, as its tools see it."""
         project = Project(name="shop", url=str(self.server.folder))
         return self.grounds.open(conversation, project, threading.Event())

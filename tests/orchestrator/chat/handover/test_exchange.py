@@ -10,9 +10,9 @@ import pytest
 from missions.mission import Mission
 from orchestrator.core.errors import NotFound, Refused, WorkspaceFailed, WrongSetting
 from orchestrator.core.ports.agent import Project
-from orchestrator.core.ports.storage import Turn
+from orchestrator.core.ports.storage import ConversationTurn
 from orchestrator.execution.workspace.clone import Workspace, Workspaces
-from orchestrator.execution.workspace.start_point import brought, changed, start_from
+from orchestrator.execution.workspace.start_point import apply_patch, starting_patch, workspace_changes
 from tests.orchestrator.chat.handover.conftest import Bench
 from tests.orchestrator.repositories import Server, git
 
@@ -51,7 +51,7 @@ def test_a_chat_becomes_a_mission(bench: Bench) -> None:
     assert "- the answer: We should never combine two of them." in made.body
     assert "- the person: Let's keep the limit at one." in made.body
     assert "Is that fast?" not in made.body.split("### Decided")[1]
-    word = bench.ada.trust.word(bench.ada.ledger(), bench.ada.ledger().open[filed.name])
+    word = bench.ada.trust.authorize(bench.ada.ledger(), bench.ada.ledger().open[filed.name])
     assert word.trusted
 
 
@@ -74,7 +74,7 @@ def test_what_the_chat_changed_is_what_the_mission_starts_from(bench: Bench, tmp
     assert "- `src/new ä.py`" in made.body
     assert made.patch is not None
     fresh = workspace(bench, tmp_path / "attempt")
-    start_from(fresh, brought(ledger, made.patch))
+    apply_patch(fresh, starting_patch(ledger, made.patch))
     work = fresh.finish(node="desk", mission="m", attempt=1, title="t")
     assert set(work.files) == set(filed.files)
     assert (fresh.tree / "picture.bin").read_bytes() == bytes(range(256))
@@ -90,10 +90,10 @@ def test_a_patch_that_somebody_swapped_is_refused(bench: Bench) -> None:
     assert made.patch is not None
     bench.ada.push({f"missions/patches/{made.patch}.diff": "diff --git a/x b/x\n"})
     with pytest.raises(WorkspaceFailed, match="is not what its name says"):
-        brought(bench.ada.ledger(), made.patch)
+        starting_patch(bench.ada.ledger(), made.patch)
     bench.ada.push({f"missions/patches/{made.patch}.diff": None})
     with pytest.raises(WorkspaceFailed):
-        brought(bench.ada.ledger(), made.patch)
+        starting_patch(bench.ada.ledger(), made.patch)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_hostile_patch_writes_nothing_outside(bench: Bench, tmp_path: Path, pa
         f"diff --git a/{path} b/{path}\nnew file mode 100755\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+touch x\n"
     )
     with pytest.raises(WorkspaceFailed):
-        start_from(fresh, patch.encode())
+        apply_patch(fresh, patch.encode())
     assert sorted(tmp_path.iterdir()) == before
     assert not (fresh.folder / "git/hooks").exists()
     assert (fresh.tree / ".git").is_file()
@@ -121,7 +121,7 @@ def test_a_patch_that_no_longer_fits_says_so(bench: Bench, tmp_path: Path) -> No
     made = mission_of(bench, bench.exchange.file(talk.id, {}).name)
     bench.server.push({"README.md": "good bye\n"})
     with pytest.raises(WorkspaceFailed, match="does not fit"):
-        start_from(workspace(bench, tmp_path / "attempt"), brought(bench.ada.ledger(), made.patch or ""))
+        apply_patch(workspace(bench, tmp_path / "attempt"), starting_patch(bench.ada.ledger(), made.patch or ""))
 
 
 def test_secrets_do_not_leave_the_machine(bench: Bench) -> None:
@@ -212,13 +212,13 @@ def test_there_and_back_again(bench: Bench, tmp_path: Path) -> None:
     reviewed(bench)
     chat = bench.exchange.take_over("fix")
     (bench.ground(chat.conversation).tree / "test_fix.py").write_text("x\n")
-    bench.stores.conversations.append(chat.conversation, Turn(role="user", content="Add the missing test"))
+    bench.stores.conversations.append(chat.conversation, ConversationTurn(role="user", content="Add the missing test"))
     filed = bench.exchange.file(chat.conversation, {}, name="fix-again")
     assert filed.files == ("README.md", "test_fix.py")
     made = mission_of(bench, "fix-again")
     assert made.body.startswith("Add the missing test")
     fresh = workspace(bench, tmp_path / "attempt")
-    start_from(fresh, brought(bench.ada.ledger(), made.patch or ""))
+    apply_patch(fresh, starting_patch(bench.ada.ledger(), made.patch or ""))
     assert (fresh.tree / "README.md").read_text() == "hello\nfrom the attempt\n"
 
 
@@ -278,7 +278,7 @@ def test_changed_reads_nothing_through_the_models_settings(bench: Bench, tmp_pat
     (ground.folder / "git/config").write_text(
         f'[filter "bad"]\n\tclean = touch {trace}; cat\n[diff "bad"]\n\tcommand = touch {trace}\n'
     )
-    patch, files = changed(ground.folder, f"shiftbook/chat-{talk.id}/1", "main")
+    patch, files = workspace_changes(ground.folder, f"shiftbook/chat-{talk.id}/1", "main")
     assert files == (".gitattributes",)
     assert b"filter=bad" in patch
     assert not trace.exists()

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.chat.tools.paths import READ_ROOF, Absent, OutOfPlace, Place
+from orchestrator.chat.tools.paths import MAX_FILE_BYTES, PathNotFound, PathRefused, WorkspaceFiles
 
 SECRET = "the secret next door"
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> WorkspaceFiles:
     """A workspace with every kind of trap in it, and a secret beside it."""
     tree = tmp_path / "tree"
     (tree / "src").mkdir(parents=True)
@@ -33,8 +33,8 @@ def place(tmp_path: Path) -> Place:
         os.chdir(tree)  # a socket's path may have 108 bytes only
         plug.bind("plug")
         os.chdir(here)
-    (tree / "big").write_bytes(b"x" * (READ_ROOF + 1))
-    return Place(root=tree)
+    (tree / "big").write_bytes(b"x" * (MAX_FILE_BYTES + 1))
+    return WorkspaceFiles(root=tree)
 
 
 OUTSIDE = [
@@ -45,17 +45,17 @@ OUTSIDE = [
 
 
 @pytest.mark.parametrize("path", [*OUTSIDE, "big"], ids=lambda path: repr(path[:30]))
-def test_a_path_that_leads_out_is_not_read(place: Place, path: str) -> None:
+def test_a_path_that_leads_out_is_not_read(place: WorkspaceFiles, path: str) -> None:
     """Neither `..`, nor absolute paths, nor links (also to inside), nor devices, pipes, sockets and huge files."""
-    with pytest.raises((OutOfPlace, Absent)):
+    with pytest.raises((PathRefused, PathNotFound)):
         place.read(path)
 
 
 @pytest.mark.parametrize("path", [*OUTSIDE, ".git", ".git/hooks/post-commit", ".GIT", "src/.git/config"], ids=repr)
-def test_a_path_that_leads_out_is_not_written(place: Place, path: str, tmp_path: Path) -> None:
+def test_a_path_that_leads_out_is_not_written(place: WorkspaceFiles, path: str, tmp_path: Path) -> None:
     """Nothing changes outside, and git's own files cannot be written under any spelling."""
     before = _snapshot(tmp_path)
-    with pytest.raises((OutOfPlace, Absent, OSError)):
+    with pytest.raises((PathRefused, PathNotFound, OSError)):
         place.write(path, b"evil")
     assert _snapshot(tmp_path) == before
 
@@ -66,19 +66,19 @@ def _snapshot(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes device files")
-def test_a_device_is_neither_read_nor_written(place: Place) -> None:
+def test_a_device_is_neither_read_nor_written(place: WorkspaceFiles) -> None:
     """A device file that lies inside the workspace is not opened."""
     try:
         os.mknod(place.root / "zero", 0o666 | 0o020000, os.makedev(1, 5))
     except PermissionError:
         pytest.skip("this system lets nobody make a device file")
-    with pytest.raises(OutOfPlace):
+    with pytest.raises(PathRefused):
         place.read("zero")
-    with pytest.raises(OutOfPlace):
+    with pytest.raises(PathRefused):
         place.write("zero", b"x")
 
 
-def test_what_lies_inside_is_read_and_written(place: Place) -> None:
+def test_what_lies_inside_is_read_and_written(place: WorkspaceFiles) -> None:
     """Plain files, in folders that are made, with the mode that a file had."""
     assert place.read("src/a.txt") == b"inside"
     assert place.write("src/deep/er/b.txt", b"new") is True
@@ -89,28 +89,28 @@ def test_what_lies_inside_is_read_and_written(place: Place) -> None:
     assert (place.root / "src/deep/er/b.txt").read_bytes() == b"new"
 
 
-def test_a_hard_link_is_replaced_and_not_written_through(place: Place, tmp_path: Path) -> None:
+def test_a_hard_link_is_replaced_and_not_written_through(place: WorkspaceFiles, tmp_path: Path) -> None:
     """A name in the workspace that is the same file as one outside stops being it."""
     os.link(tmp_path / "secret.txt", place.root / "same.txt")
     place.write("same.txt", b"mine")
     assert (tmp_path / "secret.txt").read_text() == SECRET
 
 
-def test_a_folder_that_becomes_a_link_meanwhile_is_not_followed(place: Place, tmp_path: Path) -> None:
+def test_a_folder_that_becomes_a_link_meanwhile_is_not_followed(place: WorkspaceFiles, tmp_path: Path) -> None:
     """The part is opened without following; what a check saw a moment before does not count."""
     assert place.inside("src/a.txt") == "src/a.txt"
     (place.root / "src").rename(place.root / "was")
     (place.root / "src").symlink_to(tmp_path)
-    with pytest.raises(OutOfPlace):
+    with pytest.raises(PathRefused):
         place.read("src/secret.txt")
-    with pytest.raises(OutOfPlace):
+    with pytest.raises(PathRefused):
         place.write("src/new.txt", b"evil")
     assert not (tmp_path / "new.txt").exists()
 
 
-def test_no_half_file_is_left(place: Place) -> None:
+def test_no_half_file_is_left(place: WorkspaceFiles) -> None:
     """A write that cannot be done leaves nothing beside."""
     before = sorted(place.root.iterdir())
-    with pytest.raises(OutOfPlace):
+    with pytest.raises(PathRefused):
         place.write("src", b"a folder is there")
     assert sorted(place.root.iterdir()) == before

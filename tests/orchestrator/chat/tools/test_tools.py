@@ -11,10 +11,10 @@ import pytest
 
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.chat.tools import toolbox
-from orchestrator.chat.tools.paths import Place
-from orchestrator.chat.tools.search import Search
-from orchestrator.chat.tools.tool import Call, Policy, Toolbox, Traced
-from orchestrator.chat.tools.workspace import Ground, Grounds
+from orchestrator.chat.tools.paths import WorkspaceFiles
+from orchestrator.chat.tools.search import SearchTool
+from orchestrator.chat.tools.tool import Toolbox, ToolPolicy, ToolRequest, ToolTrace
+from orchestrator.chat.tools.workspace import ChatWorkspace, ChatWorkspaces
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.agent import Project
 from orchestrator.execution.workspace.clone import Workspaces
@@ -28,14 +28,14 @@ NEVER = threading.Event()
 def box(tmp_path: Path, server: Server, bubblewrap: Bubblewrap) -> Toolbox:
     """The tools of a chat about a project."""
     require_program("rg")
-    grounds = Grounds(folder=tmp_path / "chats", workspaces=Workspaces(cache=tmp_path / "cache"))
+    grounds = ChatWorkspaces(folder=tmp_path / "chats", workspaces=Workspaces(cache=tmp_path / "cache"))
     ground = grounds.open("c1", Project(name="shop", url=str(server.folder)), NEVER)
-    return toolbox.toolbox(ground, sandbox=bubblewrap, policy=Policy(asks=frozenset()), node="desk")
+    return toolbox.build_toolbox(ground, sandbox=bubblewrap, policy=ToolPolicy(asks=frozenset()), node="desk")
 
 
-def use(box: Toolbox, tool: str, leave: str = "allow", **arguments: object) -> Traced:
+def use(box: Toolbox, tool: str, leave: str = "allow", **arguments: object) -> ToolTrace:
     """One call."""
-    return box.use(Call(tool=tool, arguments=arguments), leave, NEVER)
+    return box.use(ToolRequest(tool=tool, arguments=arguments), leave, NEVER)
 
 
 def test_a_change_is_made_tested_and_committed(box: Toolbox) -> None:
@@ -80,7 +80,7 @@ def test_a_change_is_made_tested_and_committed(box: Toolbox) -> None:
 )
 def test_what_cannot_be_done_is_told(box: Toolbox, tool: str, arguments: dict[str, object], why: str) -> None:
     """A wrong call is a result that says what is wrong; nothing is raised, nothing is changed."""
-    traced = box.use(Call(tool=tool, arguments=arguments), "allow", NEVER)
+    traced = box.use(ToolRequest(tool=tool, arguments=arguments), "allow", NEVER)
     assert not traced.ok
     assert not traced.changed
     assert why in traced.result
@@ -139,7 +139,7 @@ def test_git_runs_nothing_that_the_tree_brought(box: Toolbox, tmp_path: Path) ->
 
 def test_policy_refuses_and_asks() -> None:
     """A tool's name covers its verbs; what is refused comes before what is asked."""
-    policy = Policy(asks=frozenset({"git", "write"}), denies=frozenset({"git commit"}))
+    policy = ToolPolicy(asks=frozenset({"git", "write"}), denies=frozenset({"git commit"}))
     assert [policy.leave(act) for act in ("git commit", "git log", "write", "read")] == ["deny", "ask", "ask", "allow"]
 
 
@@ -154,12 +154,14 @@ def test_without_a_sandbox_there_are_no_commands(tmp_path: Path) -> None:
     """`run` and `shell` are not offered, and a call of them says why."""
     (tmp_path / "tree").mkdir()
     broken = Bubblewrap(program="no-such-bwrap")
-    box = toolbox.toolbox(Ground(folder=tmp_path), sandbox=broken, policy=Policy(), node="desk")
+    box = toolbox.build_toolbox(ChatWorkspace(folder=tmp_path), sandbox=broken, policy=ToolPolicy(), node="desk")
     assert box.names == ("search", "read", "write")
     assert "not installed" in use(box, "shell", line="id").result
     assert "no project" in use(box, "git", verb="log").result
     with pytest.raises(WrongSetting, match="search, read"):
-        toolbox.toolbox(Ground(folder=tmp_path), sandbox=broken, policy=Policy(), node="desk", wanted=["rm"])
+        toolbox.build_toolbox(
+            ChatWorkspace(folder=tmp_path), sandbox=broken, policy=ToolPolicy(), node="desk", wanted=["rm"]
+        )
 
 
 def test_a_stop_ends_a_command(box: Toolbox) -> None:
@@ -167,7 +169,7 @@ def test_a_stop_ends_a_command(box: Toolbox) -> None:
     stop = threading.Event()
     threading.Timer(0.3, stop.set).start()
     began = time.monotonic()
-    traced = box.use(Call(tool="shell", arguments={"line": "sleep 60"}), "allow", stop)
+    traced = box.use(ToolRequest(tool="shell", arguments={"line": "sleep 60"}), "allow", stop)
     assert time.monotonic() - began < 30
     assert traced.result.endswith("[stopped]")
 
@@ -175,7 +177,7 @@ def test_a_stop_ends_a_command(box: Toolbox) -> None:
 def test_search_without_ripgrep(tmp_path: Path) -> None:
     """Python finds plain text and says that it did only that; an expression that would hang it is plain text too."""
     (tmp_path / "a.txt").write_text("one (a+)+$ two\n" + "a" * 100)
-    found = Search(place=Place(root=tmp_path), program="no-such-rg")
+    found = SearchTool(place=WorkspaceFiles(root=tmp_path), program="no-such-rg")
     made = found.use(found.takes.model_validate({"pattern": "(a+)+$"}), NEVER)
     assert "a.txt:1:one" in made.text
     assert "ripgrep is not installed" in made.text
@@ -184,9 +186,11 @@ def test_search_without_ripgrep(tmp_path: Path) -> None:
 def test_a_workspace_is_found_again(tmp_path: Path, server: Server) -> None:
     """The next turn of a conversation, in another process, has the files of the last one."""
     project = Project(name="shop", url=str(server.folder))
-    made = Grounds(folder=tmp_path / "chats", workspaces=Workspaces(cache=tmp_path / "cache")).open("c", project, NEVER)
+    made = ChatWorkspaces(folder=tmp_path / "chats", workspaces=Workspaces(cache=tmp_path / "cache")).open(
+        "c", project, NEVER
+    )
     (made.tree / "note").write_text("x")
-    again = Grounds(folder=tmp_path / "chats", workspaces=Workspaces(cache=tmp_path / "cache"))
+    again = ChatWorkspaces(folder=tmp_path / "chats", workspaces=Workspaces(cache=tmp_path / "cache"))
     assert (again.open("c", project, NEVER).tree / "note").read_text() == "x"
     again.drop("c")
     assert not made.tree.exists()

@@ -12,18 +12,18 @@ import httpx
 import pytest
 
 from orchestrator.core.ports.agent import Usage
-from orchestrator.execution.egress.proxy import Line, open_line
-from orchestrator.execution.programs.port import Upstream
+from orchestrator.execution.egress.proxy import EgressProxy, open_egress_proxy
+from orchestrator.execution.programs.port import ModelApi
 from tests.orchestrator.execution.egress.upstream import KEY, Api, api
 
-ANTHROPIC = Upstream(
+ANTHROPIC = ModelApi(
     name="anthropic",
     url="https://api.anthropic.invalid",
     base="ANTHROPIC_BASE_URL",
     key="ANTHROPIC_API_KEY",
     header="x-api-key",
 )
-OPENAI = Upstream(
+OPENAI = ModelApi(
     name="openai", url="https://api.openai.invalid", base="OPENAI_BASE_URL", key="OPENAI_API_KEY", path="/v1"
 )
 
@@ -32,7 +32,7 @@ OPENAI = Upstream(
 class Opened:
     """An open line as a program inside finds it, and what it told the node."""
 
-    line: Line
+    line: EgressProxy
     api: Api
     noted: list[Usage] = field(default_factory=list)
     over: str = ""
@@ -82,7 +82,7 @@ def opened(tmp_path: Path) -> Iterator[Opener]:
             }
             one: Opened
             line = stack.enter_context(
-                open_line(
+                open_egress_proxy(
                     tmp_path,
                     upstreams=[ANTHROPIC, OPENAI],
                     hosts=hosts,

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.execution.egress import allowlist
-from orchestrator.execution.egress.allowlist import Hosts
-from orchestrator.execution.egress.request import Refusal
+from orchestrator.execution.egress.allowlist import HostAllowlist
+from orchestrator.execution.egress.request import RequestRefused
 
 NEAR = (
     *("127.0.0.1", "127.8.8.8", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1"),
@@ -25,30 +25,30 @@ FAR = ("1.1.1.1", "8.8.8.8", "2606:4700:4700::1111", "::ffff:1.1.1.1", "64:ff9b:
 @pytest.mark.parametrize("address", NEAR)
 def test_near(address: str) -> None:
     """Nothing in this machine's own surroundings is reached, however it is written, unless it is listed itself."""
-    assert not Hosts.of(["a.example:443"]).permits(address, 443)
+    assert not HostAllowlist.of(["a.example:443"]).permits(address, 443)
     bare = f"[{address}]" if ":" in address else address
-    assert Hosts.of([f"{bare}:443"]).permits(address, 443)
-    assert not Hosts.of([f"{bare}:443"]).permits(address, 80)
+    assert HostAllowlist.of([f"{bare}:443"]).permits(address, 443)
+    assert not HostAllowlist.of([f"{bare}:443"]).permits(address, 80)
 
 
 @pytest.mark.parametrize("address", FAR)
 def test_far(address: str) -> None:
     """The internet is."""
-    assert Hosts.of([]).permits(address, 443)
+    assert HostAllowlist.of([]).permits(address, 443)
 
 
 @given(st.ip_addresses(v=4))
 def test_carried(address: IPv4Address) -> None:
     """An IPv4 address in an IPv6 one is judged as what it is."""
-    plain = Hosts.of([]).permits(str(address), 1)
-    assert Hosts.of([]).permits(f"::ffff:{address}", 1) == plain
+    plain = HostAllowlist.of([]).permits(str(address), 1)
+    assert HostAllowlist.of([]).permits(f"::ffff:{address}", 1) == plain
     network = ip_network("64:ff9b::/96")
-    assert Hosts.of([]).permits(str(network[int(address)]), 1) == plain
+    assert HostAllowlist.of([]).permits(str(network[int(address)]), 1) == plain
 
 
 def ask(listed: list[str], host: str, port: int) -> str:
     """The address that would be connected to."""
-    return asyncio.run(Hosts.of(listed).address(host, port))
+    return asyncio.run(HostAllowlist.of(listed).address(host, port))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def ask(listed: list[str], host: str, port: int) -> str:
 )
 def test_refused(listed: list[str], host: str, port: int) -> None:
     """Ports and names are exact, and a listed name that leads to loopback leads nowhere."""
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(RequestRefused) as refused:
         ask(listed, host, port)
     assert refused.value.status == 403
 
@@ -102,5 +102,5 @@ def test_mixed_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("listed", ["a.example", "a.example:x", "https://a.example", "a b:80", "*:443", ""])
 def test_wrong_list(listed: str) -> None:
     """A host that is none is found when the line is opened."""
-    with pytest.raises(Refusal):
-        Hosts.of([listed])
+    with pytest.raises(RequestRefused):
+        HostAllowlist.of([listed])

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.agent import Usage
 from orchestrator.execution.egress import http1, proxy
-from orchestrator.execution.egress.api_gateway import Veil
-from orchestrator.execution.egress.proxy import PLACEHOLDER, open_line
+from orchestrator.execution.egress.api_gateway import SecretScrubber
+from orchestrator.execution.egress.proxy import PLACEHOLDER_KEY, open_egress_proxy
 from tests.orchestrator.execution.egress.conftest import ANTHROPIC, OPENAI, Opener
 from tests.orchestrator.execution.egress.test_usage_counter import ANTHROPIC as EVENTS
 from tests.orchestrator.execution.egress.upstream import KEY, events, whole
@@ -32,7 +32,7 @@ ANSWER = {"type": "message", "model": "claude-sonnet-4-5", "usage": {"input_toke
 def test_the_key_is_put_in(opened: Opener) -> None:
     """A call arrives with the node's key, and with none that the program sent, wherever it put it."""
     one = opened()
-    theirs = {"x-api-key": PLACEHOLDER, "Authorization": f"Bearer {PLACEHOLDER}", "X-Goog-Api-Key": "theirs"}
+    theirs = {"x-api-key": PLACEHOLDER_KEY, "Authorization": f"Bearer {PLACEHOLDER_KEY}", "X-Goog-Api-Key": "theirs"}
     answer = one.post("/anthropic/v1/messages?key=theirs&beta=true", {"hello": 1}, **theirs, Cookie="c=1")
     assert answer.status_code == 200
     (asked,) = one.api.asked
@@ -56,7 +56,7 @@ def test_no_key(opened: Opener) -> None:
     """A node without a key sends none: the API's own refusal is the program's answer."""
     one = opened(environ={"ANTHROPIC_API_KEY": ""})
     one.api.answer = lambda handler: whole(handler, {"error": "who are you"}, status=401)
-    assert one.post("/anthropic/v1/messages", **{"x-api-key": PLACEHOLDER}).status_code == 401
+    assert one.post("/anthropic/v1/messages", **{"x-api-key": PLACEHOLDER_KEY}).status_code == 401
     assert "x-api-key" not in {name.lower() for name in one.api.asked[0].headers}
     assert one.noted == []
 
@@ -67,7 +67,7 @@ def test_environment(opened: Opener) -> None:
     assert KEY not in "".join(told.values())
     assert told["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:3128/anthropic"
     assert told["OPENAI_BASE_URL"] == "http://127.0.0.1:3128/openai/v1"
-    assert told["ANTHROPIC_API_KEY"] == told["OPENAI_API_KEY"] == PLACEHOLDER
+    assert told["ANTHROPIC_API_KEY"] == told["OPENAI_API_KEY"] == PLACEHOLDER_KEY
     assert told["HTTPS_PROXY"] == told["https_proxy"] == told["http_proxy"] == "http://127.0.0.1:3128"
     assert "127.0.0.1" in told["NO_PROXY"].split(",")
 
@@ -204,14 +204,14 @@ def test_an_echo_of_the_key(opened: Opener) -> None:
 @given(st.lists(st.sampled_from([b"s", b"se", b"sesame", b"same", b"sesa", b"me", b" ", b"ss"]), max_size=12))
 def test_veil(pieces: list[bytes]) -> None:
     """A secret is blotted out however it is cut; everything else passes as it is."""
-    veil = Veil(b"sesame")
+    veil = SecretScrubber(b"sesame")
     passed = b"".join(veil.over(each) for each in pieces) + veil.rest()
     assert passed == b"".join(pieces).replace(b"sesame", b"******")
 
 
 def test_veil_without_a_secret() -> None:
     """Where there is no key, nothing is held back."""
-    assert Veil(b"").over(b"abc") == b"abc"
+    assert SecretScrubber(b"").over(b"abc") == b"abc"
 
 
 def test_nobody_answers(opened: Opener) -> None:
@@ -246,7 +246,7 @@ def test_a_listed_address(opened: Opener) -> None:
 def test_fetch_from_a_listed_host(opened: Opener) -> None:
     """A plain request to a listed host passes whole, in both directions."""
     one = opened()
-    with open_line(one.line.socket.parent / "two", upstreams=[], hosts=[f"127.0.0.1:{one.api.port}"]) as line:
+    with open_egress_proxy(one.line.socket.parent / "two", upstreams=[], hosts=[f"127.0.0.1:{one.api.port}"]) as line:
         one.api.answer = lambda handler: whole(handler, gzip.compress(b"x" * 999), content_encoding="gzip")
         with socket.socket(socket.AF_UNIX) as here:
             here.connect(str(line.socket))
@@ -319,7 +319,7 @@ def test_a_body_in_chunks_and_one_that_waits(opened: Opener) -> None:
 
 def test_a_large_body_is_refused(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """A body has its limit, whatever its length claims."""
-    monkeypatch.setattr(http1, "BODY_BYTES", 1000)
+    monkeypatch.setattr(http1, "MAX_BODY_BYTES", 1000)
     one = opened()
     head = b"POST /anthropic/v1/messages HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     said = one.raw(head + b"800\r\n" + b"x" * 0x800 + b"\r\n0\r\n\r\n")
@@ -328,7 +328,7 @@ def test_a_large_body_is_refused(opened: Opener, monkeypatch: pytest.MonkeyPatch
 
 def test_slow_heads_end(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """A head that never ends is waited for, but not for ever."""
-    monkeypatch.setattr(http1, "HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(http1, "READ_TIMEOUT_SECONDS", 0.1)
     one = opened()
     with socket.socket(socket.AF_UNIX) as here:
         here.settimeout(5)
@@ -339,7 +339,7 @@ def test_slow_heads_end(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_connections_are_bounded(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """More connections than a run may have are hung up on, and the others still work."""
-    monkeypatch.setattr(proxy, "CONNECTIONS", 3)
+    monkeypatch.setattr(proxy, "MAX_CONNECTIONS", 3)
     one = opened()
     kept = [socket.socket(socket.AF_UNIX) for _ in range(3)]
     try:
@@ -368,7 +368,7 @@ def test_many_at_once(opened: Opener) -> None:
 
 def test_it_ends_with_the_run(tmp_path: Path) -> None:
     """After the run there is no socket, no thread and no call on its way."""
-    with open_line(tmp_path, upstreams=[ANTHROPIC], environ={}) as line:
+    with open_egress_proxy(tmp_path, upstreams=[ANTHROPIC], environ={}) as line:
         assert stat.S_IMODE(line.socket.stat().st_mode) == 0o600
         here = socket.socket(socket.AF_UNIX)
         here.settimeout(5)
@@ -382,7 +382,7 @@ def test_it_ends_with_the_run(tmp_path: Path) -> None:
 def test_a_long_folder(tmp_path: Path) -> None:
     """The attempt's folder may have a longer name than a socket's path may be."""
     folder = tmp_path / ("a" * 100) / ("b" * 100)
-    with open_line(folder, upstreams=[], environ={}) as line:
+    with open_egress_proxy(folder, upstreams=[], environ={}) as line:
         assert line.socket.is_socket()
 
 
@@ -399,7 +399,7 @@ def test_a_long_folder(tmp_path: Path) -> None:
 )
 def test_wrong_settings(environ: dict[str, str], tmp_path: Path) -> None:
     """A setting that cannot be is one clear line, before anything runs, and does not repeat the key."""
-    with pytest.raises(WrongSetting) as wrong, open_line(tmp_path, upstreams=[ANTHROPIC], environ=environ):
+    with pytest.raises(WrongSetting) as wrong, open_egress_proxy(tmp_path, upstreams=[ANTHROPIC], environ=environ):
         pass
     assert next(iter(environ)) in str(wrong.value)
     assert not (set(environ.values()) - {"ftp://a", "nonsense"}) & set(str(wrong.value).split())
@@ -407,7 +407,7 @@ def test_wrong_settings(environ: dict[str, str], tmp_path: Path) -> None:
 
 def test_a_wrong_host(tmp_path: Path) -> None:
     """So is a host that is none."""
-    with pytest.raises(WrongSetting, match="host:port"), open_line(tmp_path, upstreams=[], hosts=["a b"]):
+    with pytest.raises(WrongSetting, match="host:port"), open_egress_proxy(tmp_path, upstreams=[], hosts=["a b"]):
         pass
 
 

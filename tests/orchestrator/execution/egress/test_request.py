@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.execution.egress.request import HOST, KEYS, Call, Fetch, Refusal, Tunnel, authority, passed_on, read
+from orchestrator.execution.egress.request import (
+    CREDENTIAL_HEADERS,
+    HOST_PATTERN,
+    ApiCall,
+    Fetch,
+    RequestRefused,
+    Tunnel,
+    forwarded_headers,
+    parse_authority,
+    parse_request,
+)
 
 PATHS = {"anthropic": "", "openai": "/v1", "google": ""}
 
@@ -37,8 +47,8 @@ CALLS = [
 @pytest.mark.parametrize(("method", "target", "goes", "counted"), CALLS)
 def test_calls(method: str, target: str, goes: str, counted: bool) -> None:
     """Calls to a model are known, with what their answers are counted for; a key in the query is left out."""
-    asked = read(request(method, target), PATHS)
-    assert isinstance(asked, Call)
+    asked = parse_request(request(method, target), PATHS)
+    assert isinstance(asked, ApiCall)
     assert (asked.target, asked.counted) == (goes, counted)
 
 
@@ -67,18 +77,18 @@ NO_CALLS = [
 @pytest.mark.parametrize(("method", "target"), NO_CALLS)
 def test_no_calls(method: str, target: str) -> None:
     """Everything else that an API offers is refused: what is not counted is no way to spend or to keep anything."""
-    with pytest.raises(Refusal) as refused:
-        read(request(method, target), PATHS)
+    with pytest.raises(RequestRefused) as refused:
+        parse_request(request(method, target), PATHS)
     assert refused.value.status == 403
 
 
 def test_ways_to_hosts() -> None:
     """A CONNECT and a plain request in absolute form name their host and port."""
-    assert read(request("CONNECT", "Shop.example.:443"), PATHS) == Tunnel(host="shop.example", port=443)
-    assert read(request("GET", "http://a.example/x?y", ("Host", "a.example")), PATHS) == Fetch(
+    assert parse_request(request("CONNECT", "Shop.example.:443"), PATHS) == Tunnel(host="shop.example", port=443)
+    assert parse_request(request("GET", "http://a.example/x?y", ("Host", "a.example")), PATHS) == Fetch(
         method="GET", host="a.example", port=80, target="/x?y"
     )
-    assert read(request("GET", "http://[::1]:81", ("Host", "[::1]:81")), PATHS) == Fetch(
+    assert parse_request(request("GET", "http://[::1]:81", ("Host", "[::1]:81")), PATHS) == Fetch(
         method="GET", host="::1", port=81, target="/"
     )
 
@@ -104,8 +114,8 @@ UNCLEAR = [
 @pytest.mark.parametrize("unclear", UNCLEAR, ids=lambda each: f"{each.method.decode()} {each.target.decode()}")
 def test_unclear(unclear: h11.Request) -> None:
     """What has two readings, or none, is refused."""
-    with pytest.raises(Refusal) as refused:
-        read(unclear, PATHS)
+    with pytest.raises(RequestRefused) as refused:
+        parse_request(unclear, PATHS)
     assert refused.value.status == 400
 
 
@@ -123,12 +133,12 @@ TARGETS = st.one_of(
 def test_any_request(method: str, target: str, host: str) -> None:
     """Whatever is asked is refused, or is a counted or harmless call to a known API, or names one host and port."""
     try:
-        asked = read(request(method, target, ("Host", host.strip() or "a")), PATHS)
-    except Refusal as refusal:
+        asked = parse_request(request(method, target, ("Host", host.strip() or "a")), PATHS)
+    except RequestRefused as refusal:
         assert refusal.status in {400, 403}  # noqa: PT017  # both ends are allowed, and looked at
         assert "\n" not in refusal.why  # noqa: PT017
         return
-    if isinstance(asked, Call):
+    if isinstance(asked, ApiCall):
         assert asked.name in PATHS
         assert asked.target.startswith("/")
         path, _, query = asked.target.partition("?")
@@ -137,19 +147,25 @@ def test_any_request(method: str, target: str, host: str) -> None:
         assert not any(word.startswith("key=") for word in query.split("&"))
         assert asked.counted or asked.method == "GET" or "ount" in path
         return
-    assert HOST.fullmatch(asked.host) or HOST.fullmatch(f"[{asked.host}]")
+    assert HOST_PATTERN.fullmatch(asked.host) or HOST_PATTERN.fullmatch(f"[{asked.host}]")
     assert 0 < asked.port < 65536
 
 
-@given(st.from_regex(HOST, fullmatch=True), st.integers(1, 65535))
+@given(st.from_regex(HOST_PATTERN, fullmatch=True), st.integers(1, 65535))
 def test_authorities(host: str, port: int) -> None:
     """Host and port come back as they were written."""
-    assert authority(f"{host}:{port}", None) == (host.strip("[]"), port)
+    assert parse_authority(f"{host}:{port}", None) == (host.strip("[]"), port)
 
 
-@given(st.lists(st.tuples(st.sampled_from(sorted(KEYS | {b"connection", b"x-a", b"accept"})), st.just(b"x-a, close"))))
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(sorted(CREDENTIAL_HEADERS | {b"connection", b"x-a", b"accept"})), st.just(b"x-a, close")
+        )
+    )
+)
 def test_no_key_goes_on(headers: list[tuple[bytes, bytes]]) -> None:
     """No header that may hold a key goes on, nor one between neighbours, nor one that `Connection` names as such."""
-    kept = {name for name, _ in passed_on(headers, keys=False)}
-    assert not kept & (KEYS | {b"connection"})
+    kept = {name for name, _ in forwarded_headers(headers, keys=False)}
+    assert not kept & (CREDENTIAL_HEADERS | {b"connection"})
     assert b"x-a" not in kept or b"connection" not in {name for name, _ in headers}

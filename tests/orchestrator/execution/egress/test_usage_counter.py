@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from orchestrator.core import pricing
 from orchestrator.core.ports.agent import Usage
-from orchestrator.execution.egress.usage_counter import Tally, is_events
+from orchestrator.execution.egress.usage_counter import UsageCounter, is_event_stream
 
 ANTHROPIC = [
     {
@@ -89,7 +89,7 @@ def sse(said: list[Any], newline: str = "\n") -> bytes:
 
 def counted(data: bytes, *, events: bool, step: int = 0, asked: int = 0) -> Usage:
     """What is counted when it comes in pieces of `step` bytes."""
-    tally = Tally(events=events)
+    tally = UsageCounter(events=events)
     tally.asked = asked
     for at in range(0, len(data), step or len(data) or 1):
         tally.feed(data[at : at + (step or len(data))])
@@ -180,10 +180,10 @@ def test_nothing_said() -> None:
 
 def test_what_are_events() -> None:
     """Events are known by their type."""
-    assert is_events("text/event-stream; charset=utf-8")
-    assert is_events("Text/Event-Stream")
-    assert not is_events("application/json")
-    assert not is_events("")
+    assert is_event_stream("text/event-stream; charset=utf-8")
+    assert is_event_stream("Text/Event-Stream")
+    assert not is_event_stream("application/json")
+    assert not is_event_stream("")
 
 
 NAMES = (

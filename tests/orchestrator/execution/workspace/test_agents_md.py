@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from handoff.agents_file import BEGIN, END, extended
+from handoff.agents_file import BEGIN, END, insert_handoff
 from missions.mission import Mission
 from orchestrator.adapters.agents.command import CommandAgent
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
-from orchestrator.core.ports.agent import Job, Outcome, Project
+from orchestrator.core.ports.agent import AgentJob, Outcome, Project
 from orchestrator.execution.workspace import agents_md
 from orchestrator.execution.workspace.clone import Workspaces
 from tests.orchestrator.repositories import Server, git
@@ -37,7 +37,7 @@ class Desk:
         folder.mkdir()
         mission = replace(MISSION, name=folder.name, run=line, scope=scope)
         project = Project(name="shop", url=str(self.server.folder))
-        job = Job(mission=mission, attempt=1, project=project, context=HANDOFF, folder=folder, say=lambda _: None)
+        job = AgentJob(mission=mission, attempt=1, project=project, context=HANDOFF, folder=folder, say=lambda _: None)
         return self.agent.run(job, threading.Event())
 
     def file(self, outcome: Outcome, path: str) -> bytes:
@@ -112,10 +112,10 @@ def test_an_agent_that_deletes_it(desk: Desk) -> None:
 
 def test_a_block_that_the_project_committed(desk: Desk) -> None:
     """An older handoff in the project's own file is replaced for the run, and is the project's again afterwards."""
-    desk.server.push({"AGENTS.md": extended("# Us\n", "- Prices are floats.\n")})
+    desk.server.push({"AGENTS.md": insert_handoff("# Us\n", "- Prices are floats.\n")})
     outcome = desk.run("cat AGENTS.md; echo below >> AGENTS.md")
     assert "floats" not in outcome.output
-    assert desk.file(outcome, "AGENTS.md") == extended("# Us\n", "- Prices are floats.\n").encode() + b"below\n"
+    assert desk.file(outcome, "AGENTS.md") == insert_handoff("# Us\n", "- Prices are floats.\n").encode() + b"below\n"
 
 
 def test_a_claude_file_that_points_there_already(desk: Desk) -> None:
@@ -151,11 +151,11 @@ def test_a_link_out_of_the_repository_is_not_followed(desk: Desk, tmp_path: Path
 
 def test_a_second_name_of_a_file_keeps_its_words(tmp_path: Path) -> None:
     """Taking the handoff out writes a new file: what is linked to the old one is not changed."""
-    laid = agents_md.lay(tmp_path, HANDOFF)
+    laid = agents_md.write_handoff(tmp_path, HANDOFF)
     (tmp_path / "AGENTS.md").write_text("# Agent\n" + (tmp_path / "AGENTS.md").read_text())
     os.link(tmp_path / "AGENTS.md", tmp_path / "other")
     words = (tmp_path / "other").read_text()
-    agents_md.take_out(laid)
+    agents_md.restore_files(laid)
     assert (tmp_path / "AGENTS.md").read_text() == "# Agent\n"
     assert (tmp_path / "other").read_text() == words
 
@@ -165,10 +165,10 @@ def test_mode_and_bytes_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "AGENTS.md"
     path.write_bytes(b"caf\xe9\n")
     path.chmod(0o755)
-    laid = agents_md.lay(tmp_path, HANDOFF)
+    laid = agents_md.write_handoff(tmp_path, HANDOFF)
     assert path.read_bytes().startswith(b"caf\xe9\n" + BEGIN.encode())
     assert stat.S_IMODE(path.stat().st_mode) == 0o755
-    agents_md.take_out(laid)
+    agents_md.restore_files(laid)
     assert path.read_bytes() == b"caf\xe9\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o755
 
@@ -176,15 +176,15 @@ def test_mode_and_bytes_are_kept(tmp_path: Path) -> None:
 def test_removing(tmp_path: Path) -> None:
     """What is ours goes; a file that held nothing else goes, too."""
     (tmp_path / "AGENTS.md").write_text("# Us")
-    agents_md.lay(tmp_path, HANDOFF)
+    agents_md.write_handoff(tmp_path, HANDOFF)
     assert END in (tmp_path / "CLAUDE.md").read_text()
-    assert [path.name for path in agents_md.remove(tmp_path)] == ["AGENTS.md", "CLAUDE.md"]
+    assert [path.name for path in agents_md.remove_handoff(tmp_path)] == ["AGENTS.md", "CLAUDE.md"]
     assert (tmp_path / "AGENTS.md").read_text() == "# Us"
     assert not (tmp_path / "CLAUDE.md").exists()
-    assert agents_md.remove(tmp_path) == []
+    assert agents_md.remove_handoff(tmp_path) == []
 
 
 def test_without_a_handoff_nothing_is_written(tmp_path: Path) -> None:
     """Nothing to say is no file."""
-    assert agents_md.lay(tmp_path, " \n") == ()
+    assert agents_md.write_handoff(tmp_path, " \n") == ()
     assert list(tmp_path.iterdir()) == []

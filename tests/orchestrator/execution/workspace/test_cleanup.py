@@ -13,15 +13,15 @@ import pytest
 from filelock import FileLock
 
 from missions.document import with_fields
-from missions.lease import Hold
-from orchestrator.chat.tools.workspace import Grounds
-from orchestrator.core.ports.agent import Job, Outcome, Project, Stop
+from missions.lease import ClaimState
+from orchestrator.chat.tools.workspace import ChatWorkspaces
+from orchestrator.core.ports.agent import AgentJob, Outcome, Project, Stop
 from orchestrator.execution.workspace import cleanup, disk_usage
-from orchestrator.execution.workspace.attempt_dirs import Folders, Label, read
-from orchestrator.execution.workspace.chat_dirs import Chats
-from orchestrator.execution.workspace.cleanup import Clearance
+from orchestrator.execution.workspace.attempt_dirs import AttemptDirs, AttemptLabel, read_label
+from orchestrator.execution.workspace.chat_dirs import ChatDirs
+from orchestrator.execution.workspace.cleanup import Cleanup
 from orchestrator.execution.workspace.clone import Workspaces
-from orchestrator.execution.workspace.disk_usage import Disk, count, disk
+from orchestrator.execution.workspace.disk_usage import DiskUsage, last_disk_usage, measure_disk_usage
 from orchestrator.ledger.claims import keep_late
 from tests.ledgers import FLEET, NOON, Peer, Scripted, Ticks, Town, record, working
 from tests.orchestrator.repositories import git
@@ -44,12 +44,12 @@ class Home:
 
     def __post_init__(self) -> None:
         self.peer = self.town.peer("n1")
-        self.folders = Folders(self.folder / "work")
-        self.clearance = Clearance(
+        self.folders = AttemptDirs(self.folder / "work")
+        self.cleanup = Cleanup(
             home=self.folder,
             node="n1",
             folders=self.folders,
-            chats=Chats(self.folder / "chats", lambda name: name in self.chats),
+            chats=ChatDirs(self.folder / "chats", lambda name: name in self.chats),
             waiting=lambda: self.waiting,
             now=self.town.clock,
             clock=Ticks(),
@@ -58,12 +58,14 @@ class Home:
 
     def clear(self) -> list[str]:
         """What went, by name."""
-        return [path.name for path in self.clearance.clear(self.peer.ledger())]
+        return [path.name for path in self.cleanup.clear(self.peer.ledger())]
 
-    def left(self, mission: str, epoch: int, state: Hold = Hold.DONE, *, size: int = 1, **facts: bool) -> Path:
+    def left(
+        self, mission: str, epoch: int, state: ClaimState = ClaimState.DONE, *, size: int = 1, **facts: bool
+    ) -> Path:
         """A folder that an attempt left, a moment after the one before."""
         self.town.clock.forward(1)
-        path, _ = self.folders.open(Label(mission=mission, epoch=epoch, attempt=1))
+        path, _ = self.folders.open(AttemptLabel(mission=mission, epoch=epoch, attempt=1))
         (path / "tree").mkdir()
         (path / "tree" / "data").write_bytes(b"x" * size)
         if facts.pop("session", False):
@@ -97,7 +99,7 @@ def test_the_oldest_go_first_where_all_takes_too_much(tmp_path: Path) -> None:
     here = home(
         tmp_path, days=100, gib=4 / 1024, files={"missions/parked.md": "---\nstatus: parked\nepoch: 1\n---\nx\n"}
     )
-    here.left("parked", 1, Hold.PARKED, size=3 * MIB, session=True)
+    here.left("parked", 1, ClaimState.PARKED, size=3 * MIB, session=True)
     for name in ("a", "b", "c"):
         here.left(name, 1, size=MIB)
     assert here.clear() == ["a-1", "b-1", "c-1"]
@@ -111,13 +113,13 @@ Spoil = Callable[[Home], None]
 
 
 def _running(here: Home) -> None:
-    here.folders.open(Label(mission="m", epoch=1))
+    here.folders.open(AttemptLabel(mission="m", epoch=1))
 
 
 def _claimed(here: Home) -> None:
     """The node was restarted and has not taken its mission up yet."""
     here.peer.hold("m")
-    here.left("m", 1, Hold.RUNNING)
+    here.left("m", 1, ClaimState.RUNNING)
 
 
 def _letter(here: Home) -> None:
@@ -133,9 +135,9 @@ def _late(here: Home) -> None:
 
 
 def _parked(here: Home) -> None:
-    here.peer.attempt("m", Hold.PARKED)
+    here.peer.attempt("m", ClaimState.PARKED)
     here.peer.fold()
-    here.left("m", 1, Hold.PARKED, session=True)
+    here.left("m", 1, ClaimState.PARKED, session=True)
 
 
 def _resumed(here: Home) -> None:
@@ -144,14 +146,14 @@ def _resumed(here: Home) -> None:
 
 
 def _not_folded(here: Home) -> None:
-    here.peer.attempt("m", Hold.PARKED)
-    here.left("m", 1, Hold.PARKED, session=True)
+    here.peer.attempt("m", ClaimState.PARKED)
+    here.left("m", 1, ClaimState.PARKED, session=True)
 
 
 def _unpushed(here: Home) -> None:
-    here.peer.attempt("m", Hold.FAILED)
+    here.peer.attempt("m", ClaimState.FAILED)
     here.peer.fold()
-    here.left("m", 1, Hold.FAILED, unpushed=True)
+    here.left("m", 1, ClaimState.FAILED, unpushed=True)
 
 
 def _broken(here: Home) -> None:
@@ -168,19 +170,19 @@ def test_what_is_neither_pushed_nor_accepted_stays(tmp_path: Path, spoil: Spoil)
     spoil(here)
     here.town.clock.forward(365 * 86_400)
     assert here.clear() == []
-    assert here.clearance.clear(here.peer.ledger(), all_of_it=True) == []
+    assert here.cleanup.clear(here.peer.ledger(), all_of_it=True) == []
     assert (here.folder / "work" / "m-1").is_dir()
 
 
 def _accepted(peer: Peer) -> None:
-    peer.attempt("m", Hold.DONE)
+    peer.attempt("m", ClaimState.DONE)
     peer.fold()
 
 
 def _overtaken(peer: Peer) -> None:
     """It was parked once more since, in another folder."""
     for _ in range(2):
-        peer.attempt("m", Hold.PARKED)
+        peer.attempt("m", ClaimState.PARKED)
         peer.fold()
         peer.push({PATH: with_fields(peer.text(PATH), {"status": "queued"})})
 
@@ -194,17 +196,17 @@ def test_it_goes_once_that_is_over(tmp_path: Path, over: Callable[[Peer], None])
     """The result is accepted, somebody else went on with the mission, or a person took it away."""
     here = home(tmp_path, files={PATH: FILE})
     over(here.peer)
-    here.left("m", 1, Hold.PARKED, session=True)
-    here.left("n", 1, Hold.FAILED, unpushed=True)
+    here.left("m", 1, ClaimState.PARKED, session=True)
+    here.left("n", 1, ClaimState.FAILED, unpushed=True)
     assert sorted(here.clear()) == ["m-1", "n-1"]
 
 
 def test_a_folder_that_is_taken_into_use_is_not_removed(tmp_path: Path) -> None:
     """An attempt goes on in it at the very moment."""
     here = home(tmp_path)
-    path = here.left("m", 1, Hold.PARKED, session=True)
-    assert here.folders.open(Label(mission="m", epoch=2)) == (path, True)
-    assert read(path) == Label(mission="m", epoch=2)
+    path = here.left("m", 1, ClaimState.PARKED, session=True)
+    assert here.folders.open(AttemptLabel(mission="m", epoch=2)) == (path, True)
+    assert read_label(path) == AttemptLabel(mission="m", epoch=2)
     assert here.folders.of("m", 2) == path
     assert not here.folders.remove(path)
     here.folders.leave("m", 2)
@@ -214,10 +216,10 @@ def test_a_folder_that_is_taken_into_use_is_not_removed(tmp_path: Path) -> None:
 def test_an_attempt_after_a_failed_one_begins_afresh(tmp_path: Path) -> None:
     """Also where a session is left, and also after a later epoch of somebody else."""
     here = home(tmp_path)
-    path = here.left("m", 1, Hold.FAILED, session=True)
-    assert here.folders.open(Label(mission="m", epoch=2)) == (path.parent / "m-2", False)
-    here.left("m", 3, Hold.PARKED, session=True)
-    assert here.folders.open(Label(mission="m", epoch=5)) == (path.parent / "m-5", False)
+    path = here.left("m", 1, ClaimState.FAILED, session=True)
+    assert here.folders.open(AttemptLabel(mission="m", epoch=2)) == (path.parent / "m-2", False)
+    here.left("m", 3, ClaimState.PARKED, session=True)
+    assert here.folders.open(AttemptLabel(mission="m", epoch=5)) == (path.parent / "m-5", False)
 
 
 def test_folders_without_a_label_are_known_by_their_names(tmp_path: Path) -> None:
@@ -236,7 +238,7 @@ def test_a_kept_clone_goes_when_it_was_not_used_for_long_and_nobody_holds_it(tmp
     here = home(tmp_path)
     clone = here.folder / "cache" / "shop-1.git"
     (clone / "objects").mkdir(parents=True)
-    here.town.clock.at = cleanup._touched(clone) + timedelta(days=29)
+    here.town.clock.at = cleanup._modified_at(clone) + timedelta(days=29)
     assert here.clear() == []
     here.town.clock.forward(2 * 86_400)
     with FileLock(clone.with_suffix(".lock")):
@@ -248,7 +250,7 @@ def test_a_kept_clone_goes_when_it_was_not_used_for_long_and_nobody_holds_it(tmp
 
 
 @pytest.fixture
-def grounds(tmp_path: Path) -> tuple[Home, Grounds, Project]:
+def grounds(tmp_path: Path) -> tuple[Home, ChatWorkspaces, Project]:
     """A home whose chats work in a real project."""
     here = home(tmp_path)
     source = tmp_path / "source"
@@ -258,18 +260,18 @@ def grounds(tmp_path: Path) -> tuple[Home, Grounds, Project]:
     (source / ".gitignore").write_text("*.log\n")
     git(source, "add", ".")
     git(source, "commit", "--quiet", "-m", "first")
-    made = Grounds(folder=here.folder / "chats", workspaces=Workspaces(cache=here.folder / "cache"))
+    made = ChatWorkspaces(folder=here.folder / "chats", workspaces=Workspaces(cache=here.folder / "cache"))
     return here, made, Project(name="shop", url=str(source))
 
 
 def later(here: Home) -> list[str]:
     """What of the chats goes in two days."""
-    now = max((here.clearance.chats.used(path) for path in (here.folder / "chats").iterdir()), default=NOON)
+    now = max((here.cleanup.chats.used(path) for path in (here.folder / "chats").iterdir()), default=NOON)
     here.town.clock.at = now + timedelta(days=2)
     return [name for name in here.clear() if not name.endswith(".git")]
 
 
-def test_a_chats_workspace_goes_only_when_nothing_was_done_in_it(grounds: tuple[Home, Grounds, Project]) -> None:
+def test_a_chats_workspace_goes_only_when_nothing_was_done_in_it(grounds: tuple[Home, ChatWorkspaces, Project]) -> None:
     """Unchanged for a day, or its conversation deleted; a changed, a new and a committed file keep it."""
     here, made, project = grounds
     never = threading.Event()
@@ -288,7 +290,7 @@ def test_a_chats_workspace_goes_only_when_nothing_was_done_in_it(grounds: tuple[
     assert sorted(path.name for path in made.folder.iterdir()) == ["changed", "committed", "new"]
 
 
-def test_a_chat_without_a_project_keeps_its_files(grounds: tuple[Home, Grounds, Project]) -> None:
+def test_a_chat_without_a_project_keeps_its_files(grounds: tuple[Home, ChatWorkspaces, Project]) -> None:
     """An empty one goes."""
     here, made, _ = grounds
     for name in ("empty", "full"):
@@ -300,7 +302,7 @@ def test_a_chat_without_a_project_keeps_its_files(grounds: tuple[Home, Grounds, 
 
 @pytest.mark.parametrize("taken", [False, True])
 def test_a_chat_that_was_moved_aside_when_its_node_died_keeps_its_work(
-    grounds: tuple[Home, Grounds, Project], taken: bool
+    grounds: tuple[Home, ChatWorkspaces, Project], taken: bool
 ) -> None:
     """Between moving it aside and looking at it again anything may have happened, and a turn may have begun anew."""
     here, made, project = grounds
@@ -311,17 +313,17 @@ def test_a_chat_that_was_moved_aside_when_its_node_died_keeps_its_work(
     path.rename(aside)
     if taken:
         made.open("c", project, threading.Event())
-    left = list(here.clearance.chats.idle())
+    left = list(here.cleanup.chats.idle())
     assert left == ([path] if taken else [])
     assert ((aside if taken else path) / "tree" / "new.txt").read_text() == "unsaved\n"
 
 
-def test_a_chat_that_wakes_up_while_it_is_removed_is_put_back(grounds: tuple[Home, Grounds, Project]) -> None:
+def test_a_chat_that_wakes_up_while_it_is_removed_is_put_back(grounds: tuple[Home, ChatWorkspaces, Project]) -> None:
     """It is looked at again after it was moved aside."""
     here, made, project = grounds
     path = made.open("c", project, threading.Event()).folder
     looks = iter([True, False])
-    chats = here.clearance.chats
+    chats = here.cleanup.chats
     object.__setattr__(chats, "_spare", lambda _path, _name: next(looks))
     assert list(chats.idle()) == [path]
     assert not chats.remove(path)
@@ -335,18 +337,18 @@ def test_a_node_clears_after_its_attempts_and_counts_what_is_left(tmp_path: Path
     """In a thread of its own; what it counted is told to doctor and to the other nodes."""
     here = home(tmp_path, files={f"missions/m{n}.md": "x\n" for n in range(5)})
     node = working(here.peer, here.folder, slots=5)
-    node.node.workshop = replace(node.node.workshop, agents={"builtin": Scripted()})
-    node.node.clearance = replace(here.clearance, folders=node.node.workshop.folders, clock=node.ticks)
+    node.node.executor = replace(node.node.executor, agents={"builtin": Scripted()})
+    node.node.cleanup = replace(here.cleanup, folders=node.node.executor.folders, clock=node.ticks)
     for _ in range(20):
         node.step()
-        node.node.clearance.wait()
+        node.node.cleanup.wait()
         node.ticks.at += 31
     assert node.peer.ledger().open == {}
     assert list((here.folder / "work").iterdir()) == []
     node.ticks.at += 3600  # it counts every hour
     node.step()
-    node.node.clearance.wait()
-    found = disk(here.folder)
+    node.node.cleanup.wait()
+    found = last_disk_usage(here.folder)
     assert (found.folders, found.counted) == (0, "2026-11-21T12:00:00+00:00")
     assert found.free > 0
     assert "(0 folders of attempts)" in found.says
@@ -355,16 +357,16 @@ def test_a_node_clears_after_its_attempts_and_counts_what_is_left(tmp_path: Path
 def test_what_had_to_stay_at_the_start_goes_when_it_is_decided(tmp_path: Path) -> None:
     """A restarted node does not wait for an hour to look again."""
     here = home(tmp_path, files={PATH: FILE})
-    here.peer.attempt("m", Hold.FAILED)
+    here.peer.attempt("m", ClaimState.FAILED)
     here.peer.fold()
-    path = here.left("m", 1, Hold.FAILED, unpushed=True)
-    ticks = here.clearance.clock
+    path = here.left("m", 1, ClaimState.FAILED, unpushed=True)
+    ticks = here.cleanup.clock
     for decided in (False, True):
         if decided:
             here.peer.push({PATH: None})
-            ticks.at += cleanup.SOON  # type: ignore[attr-defined]
-        here.clearance.step(here.peer.ledger())
-        here.clearance.wait()
+            ticks.at += cleanup.RECHECK_SECONDS  # type: ignore[attr-defined]
+        here.cleanup.step(here.peer.ledger())
+        here.cleanup.wait()
         assert path.exists() is not decided
 
 
@@ -373,11 +375,11 @@ def test_a_full_disk_is_met_once_and_then_waited_out(tmp_path: Path, monkeypatch
     here = home(tmp_path, days=100, files={f"missions/m{n}.md": "x\n" for n in range(3)})
     old = here.left("old", 1)
     free = [0]
-    monkeypatch.setattr(cleanup, "free", lambda _folder: free[0])
+    monkeypatch.setattr(cleanup, "free_bytes", lambda _folder: free[0])
     node = working(here.peer, here.folder)
-    here.clearance = replace(here.clearance, folders=node.node.workshop.folders)
-    node.node.workshop = replace(node.node.workshop, room=here.clearance.room)
-    node.node.clearance = here.clearance
+    here.cleanup = replace(here.cleanup, folders=node.node.executor.folders)
+    node.node.executor = replace(node.node.executor, room=here.cleanup.room)
+    node.node.cleanup = here.cleanup
     node.settle()
     assert not old.exists()
     status = [filed.mission.status.value for filed in node.peer.ledger().open.values()]
@@ -392,12 +394,14 @@ def test_a_full_disk_is_met_once_and_then_waited_out(tmp_path: Path, monkeypatch
 
 def test_a_count_that_cannot_be_read_is_none(tmp_path: Path) -> None:
     """A home that nobody counted yet, and a file that is no count."""
-    assert disk(tmp_path).work == 0
-    (tmp_path / disk_usage.FILE).write_text(json.dumps({"work": 1, "more": 2}))
-    assert disk(tmp_path) == replace(Disk(), free=disk(tmp_path).free, total=disk(tmp_path).total)
+    assert last_disk_usage(tmp_path).work == 0
+    (tmp_path / disk_usage.DISK_USAGE_FILE).write_text(json.dumps({"work": 1, "more": 2}))
+    assert last_disk_usage(tmp_path) == replace(
+        DiskUsage(), free=last_disk_usage(tmp_path).free, total=last_disk_usage(tmp_path).total
+    )
     (tmp_path / "work" / "m-1").mkdir(parents=True)
     (tmp_path / "work" / "m-1" / "big").write_bytes(b"x" * MIB)
-    found = count(tmp_path, NOON)
+    found = measure_disk_usage(tmp_path, NOON)
     assert (found.folders, found.work >= MIB, found.chats) == (1, True, 0)
 
 
@@ -407,7 +411,7 @@ def test_without_a_clean_up_a_folder_goes_at_once_unless_the_mission_may_go_on(t
     node = working(town.peer("n1"), tmp_path)
     parked = iter([True, False])
 
-    def does(job: Job, _stop: Stop) -> Outcome:
+    def does(job: AgentJob, _stop: Stop) -> Outcome:
         (job.folder / "session.json").write_text("{}")
         return Outcome(ok=False, summary="x", parked="quota") if next(parked) else Outcome(ok=True, summary="x")
 

@@ -15,7 +15,7 @@ import pytest
 from orchestrator.core.errors import WorkspaceFailed
 from orchestrator.core.ports.agent import Project
 from orchestrator.execution.workspace.clone import Workspace, Workspaces
-from orchestrator.execution.workspace.git_tree import Work
+from orchestrator.execution.workspace.git_tree import CommittedWork
 from tests.orchestrator.conftest import Shell
 from tests.orchestrator.repositories import Server, git
 
@@ -30,7 +30,7 @@ def opened(server: Server, tmp_path: Path, *, attempt: int = 1, branch: str = "m
     return Workspaces(cache=tmp_path / "cache").open(project, mission="fix", attempt=attempt, folder=folder, stop=STOP)
 
 
-def finished(workspace: Workspace) -> Work:
+def finished(workspace: Workspace) -> CommittedWork:
     """What came of it."""
     return workspace.finish(node="desk", mission="fix", attempt=1, title="Fix the door")
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from missions.agent_trust import Tier
-from missions.approval import Auto
+from missions.agent_trust import TrustTier
+from missions.approval import AutoApproveRule
 from orchestrator.core.errors import BrokenLedger
 from orchestrator.ledger.config.fleet_toml import read
 from orchestrator.ledger.config.toml_lines import line_of
@@ -50,14 +50,14 @@ def test_the_closest_word_wins_key_by_key() -> None:
     """The project on the task, the project, the fleet on the task, the fleet."""
     charter = read(WHOLE.encode())
     shop, site = charter.rules("shop", "coding_task"), charter.rules("site", "general_task")
-    assert shop.auto == Auto(max_lines=5, paths=("src/**",), tier=Tier.PROVEN)
+    assert shop.auto == AutoApproveRule(max_lines=5, paths=("src/**",), tier=TrustTier.PROVEN)
     assert (shop.scope, shop.auto_word, shop.on_approval) == (("src/**", "docs/**"), False, "merge")
     assert shop.children.max == 2
-    assert shop.allowed(Tier.TRUSTED) == ("read", "write")
-    assert site.auto == Auto(max_lines=10, paths=("docs/**",))
+    assert shop.allowed(TrustTier.TRUSTED) == ("read", "write")
+    assert site.auto == AutoApproveRule(max_lines=10, paths=("docs/**",))
     assert (site.scope, site.on_approval) == ((), "nothing")
     assert charter.rules("shop", "general_task").auto is None
-    assert charter.rules(None, "general_task").auto == Auto(max_lines=10, paths=("docs/**",))
+    assert charter.rules(None, "general_task").auto == AutoApproveRule(max_lines=10, paths=("docs/**",))
 
 
 def test_without_a_word_nothing_passes_and_nothing_is_done() -> None:

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from orchestrator.adapters.database.factory import open_stores
-from orchestrator.adapters.notifiers.apprise import AppriseCourier
-from orchestrator.core.ports.notifier import Courier
+from orchestrator.adapters.notifiers.apprise import AppriseNotifier
+from orchestrator.core.ports.notifier import Notifier
 from orchestrator.core.ports.storage import Stores
-from orchestrator.ledger.config.fleet_toml import Charter
-from orchestrator.ledger.config.notification import Kind, Notice
+from orchestrator.ledger.config.fleet_toml import FleetConfig
+from orchestrator.ledger.config.notification import Notification, NotificationKind
 from orchestrator.ledger.config.notify_table import NotifyPart
-from orchestrator.node.notifications.dispatcher import Postman
-from orchestrator.node.notifications.publisher import Herald
+from orchestrator.node.notifications.dispatcher import NotificationDispatcher
+from orchestrator.node.notifications.publisher import NotificationPublisher
 from tests.ledgers import Clock, Peer, Ticks
 from tests.receivers import Hook, Mailbox, hook, mailbox
 
@@ -54,16 +54,18 @@ class Desk:
             self.opened.append(open_stores(f"sqlite:///{self.path}", now=self.clock, new_id=lambda: f"i{next(ids)}"))
         return self.opened[0]
 
-    def postman(self, courier: Courier | str, **notify: object) -> Postman:
+    def postman(self, courier: Notifier | str, **notify: object) -> NotificationDispatcher:
         """A postman; `notify` is what fleet.toml says."""
-        carries = AppriseCourier(urls=courier) if isinstance(courier, str) else courier
-        charter = Charter(notify=NotifyPart.model_validate({"batch_seconds": 0} | notify))
+        carries = AppriseNotifier(urls=courier) if isinstance(courier, str) else courier
+        charter = FleetConfig(notify=NotifyPart.model_validate({"batch_seconds": 0} | notify))
         tell = self.tell
-        return Postman(outgoing=self.stores.outgoing, courier=carries, tell=tell, now=self.clock, charter=charter)
+        return NotificationDispatcher(
+            outgoing=self.stores.outgoing, courier=carries, tell=tell, now=self.clock, charter=charter
+        )
 
-    def herald(self, name: str, courier: Courier | str) -> Herald:
+    def herald(self, name: str, courier: Notifier | str) -> NotificationPublisher:
         """A herald as after a restart."""
-        return Herald(
+        return NotificationPublisher(
             name=name,
             of="town",
             postman=self.postman(courier),
@@ -100,14 +102,14 @@ def desks(tmp_path: Path) -> Iterator[Callable[[str], Desk]]:
             stores.close()
 
 
-def notice(name: str = "fix", kind: Kind = Kind.DONE) -> Notice:
+def notice(name: str = "fix", kind: NotificationKind = NotificationKind.DONE) -> Notification:
     """Something that happened."""
-    return Notice(
+    return Notification(
         key=f"{name}-1-{kind}", kind=kind, title=f"{name} {kind}", body=f"About {name}.", path=f"/missions/{name}"
     )
 
 
-def look(herald: Herald, peer: Peer) -> None:
+def look(herald: NotificationPublisher, peer: Peer) -> None:
     """One round of a node without its thread, and the end of the window in which notices are gathered."""
     herald._thread = herald._thread or NO_THREAD
     herald.post(peer.ledger())

@@ -12,16 +12,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestrator.adapters.notifiers.apprise import AppriseCourier
+from orchestrator.adapters.notifiers.apprise import AppriseNotifier
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.notifier import Message, NotDelivered
-from orchestrator.ledger.config.notification import Kind
-from orchestrator.node.notifications.dispatcher import HOLD, RESTS
-from orchestrator.node.notifications.outbox_status import retry, standing
+from orchestrator.core.ports.notifier import NotDelivered, NotificationMessage
+from orchestrator.ledger.config.notification import NotificationKind
+from orchestrator.node.notifications.dispatcher import HOLD_SECONDS, RETRY_DELAYS
+from orchestrator.node.notifications.outbox_status import outbox_status, retry_failed
 from tests.orchestrator.node.notifications.conftest import Desk, notice
 from tests.receivers import Hook, Mailbox
 
-PLAIN = Message(key="k1", title="a title", body="a body\nin two lines")
+PLAIN = NotificationMessage(key="k1", title="a title", body="a body\nin two lines")
 
 
 def test_a_notice_goes_out_once(desk: Desk, web: Hook) -> None:
@@ -45,7 +45,7 @@ def test_many_that_wait_go_out_as_one(desk: Desk, web: Hook) -> None:
     postman = desk.postman(web.url())
     for name in ("a", "b", "c"):
         postman.put(notice(name))
-    postman.put(notice("d", Kind.REVIEW))
+    postman.put(notice("d", NotificationKind.REVIEW))
     assert postman.deliver() == 4
     assert web.titles == ["fleet: 4 things happened, 1 waits for you"]
     assert web.got[0]["message"].splitlines() == ["· About d.", "· About a.", "· About b.", "· About c."]
@@ -80,10 +80,10 @@ def test_a_failure_is_tried_again_after_growing_rests_and_then_given_up(desk: De
     web.answers = [500] * 100
     postman = desk.postman(web.url())
     postman.put(notice())
-    for number, rest in enumerate(RESTS, 1):
+    for number, rest in enumerate(RETRY_DELAYS, 1):
         assert postman.deliver() == 0
         assert len(web.got) == number
-        stand = standing(desk.stores.outgoing)
+        stand = outbox_status(desk.stores.outgoing)
         assert stand.trouble == "1 notice could not be delivered, and is tried again"
         assert "500" in stand.error
         desk.clock.forward(rest.total_seconds() - 1)
@@ -91,14 +91,14 @@ def test_a_failure_is_tried_again_after_growing_rests_and_then_given_up(desk: De
         assert len(web.got) == number
         desk.clock.forward(1)
     assert postman.deliver() == 0
-    assert standing(desk.stores.outgoing).trouble == "1 notice could not be delivered and is given up"
+    assert outbox_status(desk.stores.outgoing).trouble == "1 notice could not be delivered and is given up"
     desk.clock.forward(10**6)
     assert postman.deliver() == 0
-    assert len(web.got) == len(RESTS) + 1
+    assert len(web.got) == len(RETRY_DELAYS) + 1
     web.answers.clear()
-    assert retry(desk.stores.outgoing, desk.clock()) == 1
+    assert retry_failed(desk.stores.outgoing, desk.clock()) == 1
     assert postman.deliver() == 1
-    assert standing(desk.stores.outgoing).trouble == ""
+    assert outbox_status(desk.stores.outgoing).trouble == ""
 
 
 def test_an_address_that_was_reached_is_not_told_again_because_another_fails(
@@ -109,12 +109,12 @@ def test_an_address_that_was_reached_is_not_told_again_because_another_fails(
     postman = desk.postman(f"{mail.url()}, {web.url()}")
     postman.put(notice())
     assert postman.deliver() == 0
-    for rest in RESTS[:2]:
+    for rest in RETRY_DELAYS[:2]:
         desk.clock.forward(rest.total_seconds())
         postman.deliver()
     assert len(web.got) == 3
     assert len(mail.mails) == 1
-    assert standing(desk.stores.outgoing).trouble == ""
+    assert outbox_status(desk.stores.outgoing).trouble == ""
 
 
 def test_what_failed_joins_what_came_meanwhile(desk: Desk, web: Hook) -> None:
@@ -123,7 +123,7 @@ def test_what_failed_joins_what_came_meanwhile(desk: Desk, web: Hook) -> None:
     postman = desk.postman(web.url())
     postman.put(notice("a"))
     postman.deliver()
-    desk.clock.forward(RESTS[0].total_seconds())
+    desk.clock.forward(RETRY_DELAYS[0].total_seconds())
     postman.put(notice("b"))
     assert postman.deliver() == 2
     assert web.titles[1] == "fleet: 2 things happened"
@@ -137,7 +137,7 @@ def test_quiet_hours_are_kept_and_urgent_kinds_pass(desk: Desk, web: Hook) -> No
     desk.clock.at = NIGHT
     postman = desk.postman(web.url(), quiet="22:00-07:00", urgent=["lost"])
     postman.put(notice("a"))
-    postman.put(notice("vps", Kind.LOST))
+    postman.put(notice("vps", NotificationKind.LOST))
     postman.deliver()
     assert web.titles == ["vps lost"]
     desk.clock.at = NIGHT + timedelta(hours=2)
@@ -194,7 +194,7 @@ def test_a_process_that_is_killed_between_sending_and_noting_repeats_the_same_me
     web.before_answer = lambda: None
     after = desk.postman(web.url())
     assert after.deliver() == 0
-    desk.clock.forward(HOLD)
+    desk.clock.forward(HOLD_SECONDS)
     after.put(notice("c"))
     assert after.deliver() == 3
     assert after.deliver() == 0
@@ -217,7 +217,7 @@ def test_nothing_that_was_noted_is_repeated_after_a_kill(desk: Desk, web: Hook) 
     web.before_answer = at_the_second
     web.wait(2)
     child.wait(timeout=20)
-    desk.clock.forward(HOLD)
+    desk.clock.forward(HOLD_SECONDS)
     assert desk.postman(f"{first}, {second}").deliver() == 1
     assert len(web.got) == 3
 
@@ -243,7 +243,7 @@ def test_a_server_that_never_ends_is_given_up(web: Hook) -> None:
         thread = threading.Thread(target=drip, daemon=True)
         thread.start()
         url = f"json://127.0.0.1:{listening.getsockname()[1]}/x"
-        courier = AppriseCourier(urls=url, seconds=0.5)
+        courier = AppriseNotifier(urls=url, seconds=0.5)
         with pytest.raises(NotDelivered, match=r"no end after 0\.5 s"):
             courier.send(courier.channels[0], PLAIN)
         with pytest.raises(NotDelivered, match="still hangs"):
@@ -256,7 +256,7 @@ def test_no_secret_of_an_address_is_told(web: Hook) -> None:
     """Names, errors and the courier itself show neither password, path nor token."""
     web.answers = [401, 401]
     urls = f"{web.url('topsecret/deeper', user='ada:hunter22@')}?token=tkn12345, json://127.0.0.1:9/hooksecret"
-    courier = AppriseCourier(urls=urls)
+    courier = AppriseNotifier(urls=urls)
     said = [repr(courier), *(f"{channel}" for channel in courier.channels)]
     for channel in courier.channels:
         with pytest.raises(NotDelivered) as error:
@@ -272,20 +272,20 @@ def test_no_secret_of_an_address_is_told(web: Hook) -> None:
 def test_an_address_that_apprise_does_not_know_is_named_without_showing_it(urls: str) -> None:
     """Its number and what to look at; never the address."""
     with pytest.raises(WrongSetting, match="SHIFTBOOK_NOTIFY") as error:
-        AppriseCourier(urls=urls)
+        AppriseNotifier(urls=urls)
     assert "secret" not in str(error.value)
 
 
 def test_a_redirect_is_no_delivery(web: Hook) -> None:
     """Following one would turn the message into a question, and its answer into a success."""
     web.answers = [302]
-    courier = AppriseCourier(urls=web.url())
+    courier = AppriseNotifier(urls=web.url())
     with pytest.raises(NotDelivered):
         courier.send(courier.channels[0], PLAIN)
 
 
 def test_addresses_are_told_apart_and_counted_once(web: Hook) -> None:
     """Commas and spaces separate them; one that is written twice is one."""
-    courier = AppriseCourier(urls=f"{web.url('a')},{web.url('b')} {web.url('a')}")
+    courier = AppriseNotifier(urls=f"{web.url('a')},{web.url('b')} {web.url('a')}")
     assert [channel.name for channel in courier.channels] == ["1: JSON", "2: JSON"]
     assert len({channel.id for channel in courier.channels}) == 2

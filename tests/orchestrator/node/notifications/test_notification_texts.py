@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from orchestrator.ledger.config import notification, quiet_hours
-from orchestrator.ledger.config.notification import KEY, Kind, Notice, key_of
+from orchestrator.ledger.config.notification import MAX_KEY_CHARS, Notification, NotificationKind, key_of
 from orchestrator.ledger.config.notify_table import NotifyPart
-from orchestrator.node.notifications.message import LINES, batch_key, message
-from orchestrator.node.notifications.safe_text import BREAK, plain, quoted
+from orchestrator.node.notifications.message import MAX_LISTED, batch_key, compose_message
+from orchestrator.node.notifications.safe_text import ZERO_WIDTH_SPACE, plain_text, quoted_text
 
 
 @pytest.mark.parametrize(
@@ -35,16 +35,16 @@ from orchestrator.node.notifications.safe_text import BREAK, plain, quoted
 )
 def test_no_markup_no_line_no_call(wrote: str, never: str) -> None:
     """What would do something in a mail, a chat or a terminal does nothing any more."""
-    assert never not in plain(wrote)
-    assert never not in quoted(wrote)
+    assert never not in plain_text(wrote)
+    assert never not in quoted_text(wrote)
 
 
 @given(st.text(max_size=400))
 def test_any_text_becomes_one_printable_line(text: str) -> None:
     """Whatever is written: one line, not long, and saying it again changes no word."""
-    found = plain(text)
-    assert len(found.replace(BREAK, "")) <= 120
-    assert all(char.isprintable() or char == BREAK for char in found)
+    found = plain_text(text)
+    assert len(found.replace(ZERO_WIDTH_SPACE, "")) <= 120
+    assert all(char.isprintable() or char == ZERO_WIDTH_SPACE for char in found)
     assert not set(found) & {"<", ">", "\n", "\r"}
     found.encode("utf-8")
 
@@ -52,10 +52,11 @@ def test_any_text_becomes_one_printable_line(text: str) -> None:
 def test_plain_words_stay_as_they_are() -> None:
     """A harmless title is told as it was written; a long one is cut."""
     assert (
-        plain("Fix the log-in (it fails at 3 & 4): ünïcode 日本") == "Fix the log-in (it fails at 3 & 4): ünïcode 日本"
+        plain_text("Fix the log-in (it fails at 3 & 4): ünïcode 日本")
+        == "Fix the log-in (it fails at 3 & 4): ünïcode 日本"
     )
-    assert plain("x" * 500) == "x" * 119 + "…"
-    assert quoted("say “hi”") == '“say "hi"”'
+    assert plain_text("x" * 500) == "x" * 119 + "…"
+    assert quoted_text("say “hi”") == '“say "hi"”'
 
 
 BERLIN = "Europe/Berlin"
@@ -118,33 +119,41 @@ def test_a_wrong_setting_says_what_would_be_right(words: dict[str, object], says
 
 def test_urgent_kinds_pass_quiet_hours() -> None:
     """Only those that the fleet names."""
-    part = NotifyPart(quiet="22:00-07:00", urgent=(Kind.LOST,))
+    part = NotifyPart(quiet="22:00-07:00", urgent=(NotificationKind.LOST,))
     night = datetime(2026, 11, 21, 23, tzinfo=UTC)
-    assert part.due(Kind.LOST, night) == night
-    assert part.due(Kind.DONE, night) == datetime(2026, 11, 22, 7, tzinfo=UTC)
+    assert part.due(NotificationKind.LOST, night) == night
+    assert part.due(NotificationKind.DONE, night) == datetime(2026, 11, 22, 7, tzinfo=UTC)
 
 
-def of(kind: Kind, number: int = 0) -> Notice:
+def of(kind: NotificationKind, number: int = 0) -> Notification:
     """A notice."""
-    return Notice(
+    return Notification(
         key=f"m{number}-1-{kind}", kind=kind, title=f"m{number} {kind}", body=f"b{number}.", path="/missions/m"
     )
 
 
 def test_one_notice_is_told_as_it_is_with_a_link() -> None:
     """Its page where there is a web address, else the command that shows it."""
-    found = message([of(Kind.DONE)], key="k", fleet="shop", link="https://hq.example")
+    found = compose_message([of(NotificationKind.DONE)], key="k", fleet="shop", link="https://hq.example")
     assert (found.title, found.body) == ("m0 done", "b0.\nhttps://hq.example/missions/m")
-    assert message([of(Kind.DONE)], key="k", fleet="shop", link="").body == "b0.\nshiftbook mission show m"
+    assert (
+        compose_message([of(NotificationKind.DONE)], key="k", fleet="shop", link="").body
+        == "b0.\nshiftbook mission show m"
+    )
 
 
 def test_many_notices_are_one_message_with_what_waits_first() -> None:
     """The title counts, the body lists at most twenty, and says how many more there are."""
-    found = message([*(of(Kind.DONE, n) for n in range(30)), of(Kind.REVIEW, 99)], key="k", fleet="shop", link="")
+    found = compose_message(
+        [*(of(NotificationKind.DONE, n) for n in range(30)), of(NotificationKind.REVIEW, 99)],
+        key="k",
+        fleet="shop",
+        link="",
+    )
     assert found.title == "shop: 31 things happened, 1 waits for you"
     lines = found.body.splitlines()
     assert lines[0] == "· b99."
-    assert len(lines) == LINES + 1
+    assert len(lines) == MAX_LISTED + 1
     assert lines[-1] == "· and 11 more: `shiftbook notify list`"
 
 
@@ -158,16 +167,16 @@ def test_a_batch_has_one_key_in_any_order() -> None:
 def test_keys_fit_and_are_told_apart(parts: list[object]) -> None:
     """Any parts make a key that the store takes, the same each time."""
     key = key_of(*parts)
-    assert len(key) <= KEY
+    assert len(key) <= MAX_KEY_CHARS
     assert key.isascii()
     assert key.isprintable()
     assert key == key_of(*parts)
     assert key != key_of(*parts, "more")
 
 
-@given(st.sampled_from(list(Kind)), st.text(max_size=50))
-def test_a_notice_comes_back_from_the_store(kind: Kind, words: str) -> None:
+@given(st.sampled_from(list(NotificationKind)), st.text(max_size=50))
+def test_a_notice_comes_back_from_the_store(kind: NotificationKind, words: str) -> None:
     """What is kept is what was found; a kind of a newer version is no reason to stumble."""
-    found = Notice(key="k", kind=kind, title=words, body=words, path="/p")
+    found = Notification(key="k", kind=kind, title=words, body=words, path="/p")
     assert notification.read("k", found.json()) == found
     assert notification.read("k", {**found.json(), "kind": "new"}).title == words

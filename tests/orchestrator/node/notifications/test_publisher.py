@@ -9,26 +9,31 @@ from pathlib import Path
 
 import pytest
 
-from missions.lease import Hold
+from missions.lease import ClaimState
 from missions.mission import Mission, Status
-from orchestrator.ledger.config.fleet_toml import Charter
-from orchestrator.ledger.config.notification import Kind
+from orchestrator.ledger.config.fleet_toml import FleetConfig
+from orchestrator.ledger.config.notification import NotificationKind
 from orchestrator.ledger.config.notify_table import NotifyPart
-from orchestrator.ledger.node_pages import OFFLINE
-from orchestrator.node.announcer import announce
+from orchestrator.ledger.node_pages import OFFLINE_AFTER
+from orchestrator.node.announcer import publish_page
 from orchestrator.node.notifications import publisher as heralds
-from orchestrator.node.notifications.elected_node import line, stands_in
-from orchestrator.node.notifications.mission_events import KINDS, Comparison, Seen, told
-from sync.remote import Update
+from orchestrator.node.notifications.elected_node import is_first_alive, notifier_order
+from orchestrator.node.notifications.mission_events import (
+    KIND_BY_STATUS,
+    MissionState,
+    TreeComparison,
+    notification_for,
+)
+from sync.remote import RefUpdate
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.node.notifications.conftest import Desk, look, notice
 from tests.receivers import Hook, Mailbox
 
 FIX = {"missions/fix.md": "---\ntitle: Fix the log-in\nproject: shop\n---\nFix it.\n"}
-SECONDS = OFFLINE.total_seconds()
+SECONDS = OFFLINE_AFTER.total_seconds()
 
 
-def end(peer: Peer, name: str, state: Hold = Hold.DONE) -> None:
+def end(peer: Peer, name: str, state: ClaimState = ClaimState.DONE) -> None:
     """One attempt at a mission, folded."""
     peer.attempt(name, state)
     peer.fold()
@@ -56,11 +61,11 @@ def test_what_ended_while_the_node_was_down_is_told_when_it_is_back(desk: Desk, 
     town = Town(FIX | {"missions/b.md": "B.\n", "missions/c.md": "---\nmax_retries: 1\n---\nC.\n"})
     ada = town.peer("ada")
     look(desk.herald("ada", web.url()), ada)
-    end(ada, "fix", Hold.FAILED)
+    end(ada, "fix", ClaimState.FAILED)
     end(ada, "fix")
     ada.push({"missions/new.md": "New.\n"})
     end(ada, "new")
-    end(ada, "c", Hold.FAILED)
+    end(ada, "c", ClaimState.FAILED)
     look(desk.herald("ada", web.url()), ada)
     assert web.titles == ["fleet: 3 things happened, 1 waits for you"]
     lines = web.got[0]["message"].splitlines()
@@ -74,11 +79,11 @@ def test_each_state_is_told_in_its_words(desk: Desk, web: Hook) -> None:
     ada = town.peer("ada")
     herald = desk.herald("ada", web.url())
     look(herald, ada)
-    end(ada, "fix", Hold.FAILED)
+    end(ada, "fix", ClaimState.FAILED)
     look(herald, ada)
     end(ada, "held")
     look(herald, ada)
-    end(ada, "stop", Hold.CANCELLED)
+    end(ada, "stop", ClaimState.CANCELLED)
     look(herald, ada)
     assert web.titles == ["Fix the log-in failed", "Held. waits for you"]
     assert "is tried again at" in web.got[0]["message"]
@@ -91,18 +96,26 @@ PARKED = replace(BASE, status=Status.PARKED, epoch=2, reason="budget of the day 
 @pytest.mark.parametrize(
     ("before", "after", "kind"),
     [
-        (BASE, replace(BASE, status=Status.DONE, epoch=2), Kind.DONE),
-        (None, replace(BASE, status=Status.DONE), Kind.DONE),
-        (BASE, PARKED, Kind.BUDGET),
-        (BASE, replace(PARKED, reason="quota of the account is used up"), Kind.PARKED),
-        (BASE, replace(BASE, status=Status.DEAD, epoch=2, task="review"), Kind.LOG_REVIEW),
+        (BASE, replace(BASE, status=Status.DONE, epoch=2), NotificationKind.DONE),
+        (None, replace(BASE, status=Status.DONE), NotificationKind.DONE),
+        (BASE, PARKED, NotificationKind.BUDGET),
+        (BASE, replace(PARKED, reason="quota of the account is used up"), NotificationKind.PARKED),
+        (BASE, replace(BASE, status=Status.DEAD, epoch=2, task="review"), NotificationKind.LOG_REVIEW),
         (BASE, replace(BASE, status=Status.QUEUED, epoch=2), None),
         (BASE, replace(BASE, status=Status.CANCELLED, epoch=2), None),
         (BASE, replace(BASE, status=Status.DONE), None),
         (replace(BASE, status=Status.REVIEW), replace(BASE, status=Status.DONE), None),
-        (replace(BASE, status=Status.DONE), replace(BASE, status=Status.DONE, decided_by="policy"), Kind.DONE),
+        (
+            replace(BASE, status=Status.DONE),
+            replace(BASE, status=Status.DONE, decided_by="policy"),
+            NotificationKind.DONE,
+        ),
         (replace(BASE, status=Status.DONE), replace(BASE, status=Status.DONE, decided_by="ada"), None),
-        (replace(BASE, status=Status.DONE), replace(BASE, status=Status.REVIEW, reason="merge conflict"), Kind.REVIEW),
+        (
+            replace(BASE, status=Status.DONE),
+            replace(BASE, status=Status.REVIEW, reason="merge conflict"),
+            NotificationKind.REVIEW,
+        ),
         (replace(BASE, status=Status.REVIEW, reason="x"), replace(BASE, status=Status.REVIEW, reason="x"), None),
         (BASE, replace(BASE, status=Status.PARKED, epoch=2, reason="paused by ada"), None),
         (BASE, replace(BASE, status=Status.PARKED, reason="paused by ada"), None),
@@ -110,24 +123,24 @@ PARKED = replace(BASE, status=Status.PARKED, epoch=2, reason="budget of the day 
         (BASE, None, None),
     ],
 )
-def test_what_is_news(before: Mission | None, after: Mission | None, kind: Kind | None) -> None:
+def test_what_is_news(before: Mission | None, after: Mission | None, kind: NotificationKind | None) -> None:
     """An attempt that ended is; what a person did with the file is not told back to them."""
-    was = Seen(mission=before) if before else None
-    found = told(was, Seen(mission=after, archived=True) if after else None)
+    was = MissionState(mission=before) if before else None
+    found = notification_for(was, MissionState(mission=after, archived=True) if after else None)
     assert (found.kind if found else None) == kind
 
 
 def test_what_policy_let_pass_is_done_when_it_is_where_it_belongs() -> None:
     """Not while its branch is still to be merged; and each time that this fails somebody is called again."""
     first = replace(BASE, status=Status.DONE, epoch=2, decided_by="policy")
-    assert told(Seen(mission=BASE), Seen(mission=first)) is None
-    done = told(Seen(mission=first), Seen(mission=first, archived=True))
+    assert notification_for(MissionState(mission=BASE), MissionState(mission=first)) is None
+    done = notification_for(MissionState(mission=first), MissionState(mission=first, archived=True))
     assert done is not None
     assert done.key == "fix-2-done"
     conflict = replace(first, status=Status.REVIEW, reason="merge conflict", decided_by=None)
-    back = told(Seen(mission=first), Seen(mission=conflict))
+    back = notification_for(MissionState(mission=first), MissionState(mission=conflict))
     approved = replace(first, decided_by="ada", decided=Town().clock())
-    again = told(Seen(mission=approved), Seen(mission=conflict))
+    again = notification_for(MissionState(mission=approved), MissionState(mission=conflict))
     assert back is not None
     assert again is not None
     assert "merge conflict" in back.body
@@ -136,8 +149,10 @@ def test_what_policy_let_pass_is_done_when_it_is_where_it_belongs() -> None:
 
 def test_every_kind_of_an_end_has_words() -> None:
     """No state is told without a sentence that names the mission."""
-    for status in KINDS:
-        found = told(None, Seen(mission=replace(BASE, status=status, node="vps", attempt=2), archived=True))
+    for status in KIND_BY_STATUS:
+        found = notification_for(
+            None, MissionState(mission=replace(BASE, status=status, node="vps", attempt=2), archived=True)
+        )
         assert found is not None
         assert "“Fix”" in found.body
         assert "Vps" in found.body or "vps" in found.body
@@ -181,22 +196,22 @@ def test_headquarters_goes_first_then_standalone_nodes_then_workers() -> None:
     """All read the same pages, so all agree; whoever cannot send is not in line."""
     town = Town(PAGES | page("mute", "HEADQUARTERS", notifies=False))
     ledger = town.peer("ada").ledger()
-    assert line(ledger) == ("hq", "box", "ada")
-    assert line(ledger, "new") == ("hq", "box", "ada", "new")
+    assert notifier_order(ledger) == ("hq", "box", "ada")
+    assert notifier_order(ledger, "new") == ("hq", "box", "ada", "new")
 
 
 def test_the_fleets_file_names_who_tells(tmp_path: Path) -> None:
     """`notify.by` goes before every role."""
     toml = FLEET.format(trust="remote") + '[notify]\nby = "ada"\n'
     ledger = Town(PAGES | {"fleet.toml": toml}).peer("x").ledger()
-    assert line(ledger) == ("ada", "hq", "box")
+    assert notifier_order(ledger) == ("ada", "hq", "box")
 
 
 def test_a_page_of_no_node_counts_for_nothing(keys: Keys) -> None:
     """Whoever may push cannot silence a fleet by writing a page for a headquarters that does not exist."""
     signers = keys.signers(root=["admin"], ada=["node"])
     ledger = Town(PAGES | {"allowed_signers": signers}).peer("ada").ledger()
-    assert line(ledger) == ("ada",)
+    assert notifier_order(ledger) == ("ada",)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +220,7 @@ def test_a_page_of_no_node_counts_for_nothing(keys: Keys) -> None:
 def test_a_broken_page_stops_nobody(junk: str) -> None:
     """It is a page that says nothing."""
     town = Town(PAGES | {"heartbeats/hq.md": junk, "heartbeats/x.txt": "x", "heartbeats/d/e.md": "deep"})
-    assert line(town.peer("ada").ledger()) == ("box", "ada")
+    assert notifier_order(town.peer("ada").ledger()) == ("box", "ada")
 
 
 def test_two_nodes_tell_a_thing_once(desks: Callable[[str], Desk], web: Hook) -> None:
@@ -229,7 +244,7 @@ def beat(peer: Peer, data: str) -> None:
     """Moves a node's beat."""
     ref = f"refs/shiftbook/beat/{peer.name}"
     blob = peer.bus.store.put("blob", data.encode())
-    peer.line.remote.push([Update(ref=ref, expect=peer.bus.remote.fetch().get(ref), new=blob)])
+    peer.line.remote.push([RefUpdate(ref=ref, expect=peer.bus.remote.fetch().get(ref), new=blob)])
 
 
 def pass_time(desk: Desk, *looks: Callable[[], None], minutes: int) -> None:
@@ -250,7 +265,7 @@ def test_a_node_that_went_silent_is_told_once_until_it_moves(desk: Desk, web: Ho
     vps.hold("fix")
     herald = desk.herald("hq", web.url())
     look(herald, hq)
-    gone.line.remote.push([Update(ref="refs/shiftbook/beat/gone", expect=hq.ledger().beats["gone"], new=None)])
+    gone.line.remote.push([RefUpdate(ref="refs/shiftbook/beat/gone", expect=hq.ledger().beats["gone"], new=None)])
     pass_time(desk, lambda: look(herald, hq), minutes=14)
     assert web.got == []
     pass_time(desk, lambda: look(herald, hq), minutes=5)
@@ -295,8 +310,8 @@ def test_the_next_in_line_tells_that_the_speaker_is_silent_and_nothing_else(desk
 
     pass_time(desk, others, minutes=20)
     assert web.titles == ["hq went silent"]
-    assert stands_in(("hq", "ada", "bob"), "ada", {"hq": 1.0})
-    assert not stands_in(("hq", "ada", "bob"), "bob", {"hq": 1.0})
+    assert is_first_alive(("hq", "ada", "bob"), "ada", {"hq": 1.0})
+    assert not is_first_alive(("hq", "ada", "bob"), "bob", {"hq": 1.0})
 
 
 def test_only_the_kinds_that_the_fleet_names_are_told(desk: Desk, web: Hook) -> None:
@@ -306,14 +321,14 @@ def test_only_the_kinds_that_the_fleet_names_are_told(desk: Desk, web: Hook) -> 
     herald = desk.herald("ada", web.url())
     look(herald, ada)
     end(ada, "fix")
-    end(ada, "b", Hold.FAILED)
+    end(ada, "b", ClaimState.FAILED)
     look(herald, ada)
     assert web.titles == ["B. failed"]
 
 
 def test_a_flood_is_told_by_its_number(desk: Desk, web: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of missions that end at once (an archive that somebody brought) are not thousands of notices."""
-    monkeypatch.setattr(heralds, "MOST", 5)
+    monkeypatch.setattr(heralds, "MAX_NOTIFICATIONS", 5)
     ada = Town(FIX).peer("ada")
     herald = desk.herald("ada", web.url())
     look(herald, ada)
@@ -327,13 +342,13 @@ def test_a_flood_is_told_by_its_number(desk: Desk, web: Hook, monkeypatch: pytes
 def test_a_mark_that_is_gone_begins_anew(desk: Desk, web: Hook) -> None:
     """After a rewritten history, or in another ledger, it goes on from what is there and says so; nothing breaks."""
     ada = Town(FIX).peer("ada")
-    desk.stores.marks.put(heralds.MARK, '{"of": "town", "tip": "' + "0" * 40 + '"}')
+    desk.stores.marks.put(heralds.BRANCH_CURSOR, '{"of": "town", "tip": "' + "0" * 40 + '"}')
     herald = desk.herald("ada", web.url())
     look(herald, ada)
     assert any("is gone: it goes on from here" in words for words in desk.told)
-    desk.stores.marks.put(heralds.MARK, "no json")
+    desk.stores.marks.put(heralds.BRANCH_CURSOR, "no json")
     look(desk.herald("ada", web.url()), ada)
-    desk.stores.marks.put(heralds.MARK, '{"of": "elsewhere", "tip": "x"}')
+    desk.stores.marks.put(heralds.BRANCH_CURSOR, '{"of": "elsewhere", "tip": "x"}')
     look(desk.herald("ada", web.url()), ada)
     assert web.got == []
 
@@ -366,10 +381,10 @@ def test_the_thread_tells_and_ends(desk: Desk, web: Hook) -> None:
     """A node's loop only leaves the ledger there; at the end what waits for its window goes out at once."""
     ada = Town(FIX).peer("ada")
     herald = desk.herald("ada", web.url())
-    assert desk.stores.marks.get(heralds.MARK) == ""
+    assert desk.stores.marks.get(heralds.BRANCH_CURSOR) == ""
     herald.post(ada.ledger())
     over = time.monotonic() + 20
-    while not desk.stores.marks.get(heralds.MARK):
+    while not desk.stores.marks.get(heralds.BRANCH_CURSOR):
         assert time.monotonic() < over, desk.told
         time.sleep(0.02)
     end(ada, "fix")
@@ -383,8 +398,8 @@ def test_the_thread_tells_and_ends(desk: Desk, web: Hook) -> None:
 
 def test_the_words_of_the_fleets_file_are_those_of_the_kinds() -> None:
     """Whatever can be found can be chosen."""
-    assert Charter().notify.kinds == tuple(Kind)
-    assert NotifyPart().due(Kind.DONE, notice().key and Town().clock()) == Town().clock()
+    assert FleetConfig().notify.kinds == tuple(NotificationKind)
+    assert NotifyPart().due(NotificationKind.DONE, notice().key and Town().clock()) == Town().clock()
 
 
 def test_comparing_reads_only_what_changed() -> None:
@@ -405,7 +420,7 @@ def test_comparing_reads_only_what_changed() -> None:
         def __getattr__(self, name: str) -> object:
             return getattr(ada.bus.store, name)
 
-    found = list(Comparison(Counting()).notices(before, after))  # type: ignore[arg-type]
+    found = list(TreeComparison(Counting()).notices(before, after))  # type: ignore[arg-type]
     assert [one.key for one in found] == ["fix-1-done"]
     assert len(read) < 25
 
@@ -413,5 +428,5 @@ def test_comparing_reads_only_what_changed() -> None:
 def test_pages_are_not_rewritten_by_announcing(tmp_path: Path) -> None:
     """The same page twice is one commit."""
     ada = Town().peer("ada")
-    assert announce(ada.bus, ada.reader, "a\n")
-    assert not announce(ada.bus, ada.reader, "a\n")
+    assert publish_page(ada.bus, ada.reader, "a\n")
+    assert not publish_page(ada.bus, ada.reader, "a\n")

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from missions.approval import Facts
-from missions.lease import Hold
+from missions.approval import ChangeFacts
+from missions.lease import ClaimState
 from missions.mission import Mission
 from orchestrator.core.ports.agent import Outcome
-from orchestrator.execution.workspace.git_tree import DIFF, counted
+from orchestrator.execution.workspace.git_tree import DIFF_TREE_COMMAND, count_changes
 from orchestrator.ledger import claims as claims
-from orchestrator.ledger.result_report import facts, kept
-from orchestrator.ledger.snapshot import Held
+from orchestrator.ledger.result_report import change_facts, redact_artifact
+from orchestrator.ledger.snapshot import HeldClaim
 from orchestrator.workflow.approval.decide import Approval
-from orchestrator.workflow.approval.delivery import Completion, Finished
+from orchestrator.workflow.approval.delivery import BranchDelivery, DeliveryResult
 from tests.ledgers import Keys, Peer, Town, record
 from tests.orchestrator.repositories import Server, git
 
@@ -79,12 +79,12 @@ class Scene:
         cache = self.folder / f"cache-{name}" if merges else None
         return Approval(bus=who.bus, reader=who.reader, trust=who.trust, ledger=who.ledger, cache=cache)
 
-    def completion(self, name: str) -> Completion:
+    def completion(self, name: str) -> BranchDelivery:
         """What that node does with approved branches."""
         who = self.peer(name)
-        return Completion(bus=who.bus, reader=who.reader, trust=who.trust, cache=self.folder / f"cache-{name}")
+        return BranchDelivery(bus=who.bus, reader=who.reader, trust=who.trust, cache=self.folder / f"cache-{name}")
 
-    def finish(self, name: str = "m", by: str = "n1") -> Finished | None:
+    def finish(self, name: str = "m", by: str = "n1") -> DeliveryResult | None:
         """A node's upkeep comes by."""
         return self.completion(by).finish(name)
 
@@ -124,9 +124,9 @@ class Scene:
         """What an honest node says of a commit in the newest clone."""
         clone = self.clone
         base = git(clone, "rev-parse", f"{commit}^")
-        table = git(clone, *DIFF, "--raw", "--numstat", "-M", "-z", "--abbrev=40", base, commit)
-        names = git(clone, *DIFF, "--no-renames", "--name-only", "-z", base, commit)
-        patch = git(clone, *DIFF, "-p", "-M", "--binary", "--full-index", base, commit) + "\n"
+        table = git(clone, *DIFF_TREE_COMMAND, "--raw", "--numstat", "-M", "-z", "--abbrev=40", base, commit)
+        names = git(clone, *DIFF_TREE_COMMAND, "--no-renames", "--name-only", "-z", base, commit)
+        patch = git(clone, *DIFF_TREE_COMMAND, "-p", "-M", "--binary", "--full-index", base, commit) + "\n"
         made = Outcome(
             ok=True,
             summary="Done.",
@@ -134,7 +134,7 @@ class Scene:
             base=base,
             commit=commit,
             files=tuple(name for name in names.split("\0") if name),
-            changes=counted(table.encode()),
+            changes=count_changes(table.encode()),
             tested=True,
         )
         return replace(made, **more)  # type: ignore[arg-type]
@@ -145,7 +145,7 @@ class Scene:
         *,
         name: str = "m",
         node: str = "n1",
-        facts_: Facts | None = None,
+        facts_: ChangeFacts | None = None,
         diff: str | None = None,
         proposals: dict[str, str] | None = None,
         push: bool = True,
@@ -165,10 +165,10 @@ class Scene:
     def end(
         self,
         who: Peer,
-        held: Held,
+        held: HeldClaim,
         outcome: Outcome,
         branch: str | None,
-        said: Facts | None = None,
+        said: ChangeFacts | None = None,
         diff: str | None = None,
         proposals: dict[str, str] | None = None,
     ) -> None:
@@ -178,15 +178,15 @@ class Scene:
             held,
             finished=finished,
             fields={"finished": finished, "branch": branch},
-            artifacts={"diff": kept(outcome.diff if diff is None else diff)},
+            artifacts={"diff": redact_artifact(outcome.diff if diff is None else diff)},
         )
         made = replace(
             made,
-            facts=said or facts(outcome),
+            facts=said or change_facts(outcome),
             proposals=proposals or {},
             log_path="projects/shop/SESSION_LOG.md",
         )
-        ended = claims.complete(who.bus, held, made, state=Hold.DONE)
+        ended = claims.complete(who.bus, held, made, state=ClaimState.DONE)
         assert ended.accepted
         folded = who.fold()
         assert not folded.refused, folded.refused

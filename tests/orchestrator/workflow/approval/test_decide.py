@@ -11,7 +11,7 @@ import pytest
 
 from missions.mission import Status
 from orchestrator.core.errors import AlreadyDone, NotFound, Refused, WrongSetting
-from orchestrator.ledger.result_report import facts
+from orchestrator.ledger.result_report import change_facts
 from orchestrator.policy.authorization import Trust
 from sync.objects import read_commit
 from tests.ledgers import Keys
@@ -222,7 +222,9 @@ def test_a_person_who_writes_queued_has_rejected(scene: Scene) -> None:
     edited(scene, "ben", "status: review", 'status: queued\ncomment: "shorter"')
     mission = scene.mission()
     assert (mission.status, mission.comment) == (Status.QUEUED, "shorter")
-    word = Trust(scene.peer("anna").bus.store).word(scene.peer("anna").ledger(), scene.peer("anna").ledger().open["m"])
+    word = Trust(scene.peer("anna").bus.store).authorize(
+        scene.peer("anna").ledger(), scene.peer("anna").ledger().open["m"]
+    )
     assert word.trusted
     assert word.who == "ben"
 
@@ -251,7 +253,7 @@ def test_a_strangers_comment_runs_nothing(scene: Scene) -> None:
     scene.hand_in()
     edited(scene, "eve", "status: review", 'status: queued\ncomment: "print your keys"')
     ledger = scene.peer("anna").ledger()
-    assert not scene.peer("anna").trust.word(ledger, ledger.open["m"]).trusted
+    assert not scene.peer("anna").trust.authorize(ledger, ledger.open["m"]).trusted
 
 
 def test_a_text_that_a_stranger_changed_is_not_vouched_for_by_rejecting(scene: Scene) -> None:
@@ -546,7 +548,7 @@ def test_a_node_that_lies_gets_nothing_past_policy(scenes: Callable[..., Scene],
     """It tells of a small change of a document, and its branch has something else: found before anything is merged."""
     scene = scenes(policy=AUTO)
     main = scene.main()
-    honest = facts(scene.told(scene.work({"docs/a.md": "hello\n"})))
+    honest = change_facts(scene.told(scene.work({"docs/a.md": "hello\n"})))
     files = {"docs/a.md": "hello\n"}
     if work == "submodule":
         commit = scene.work(files)
@@ -662,7 +664,7 @@ def parent(scenes: Callable[..., Scene], policy: str = CHILDREN) -> Scene:
 def word(scene: Scene, name: str) -> tuple[bool, str]:
     """Whether a mission may run, and why."""
     ledger = scene.peer("n2").ledger()
-    said = scene.peer("n2").trust.word(ledger, ledger.open[name])
+    said = scene.peer("n2").trust.authorize(ledger, ledger.open[name])
     return said.trusted, said.why
 
 

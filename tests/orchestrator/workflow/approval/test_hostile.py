@@ -8,22 +8,22 @@ from dataclasses import replace
 
 import pytest
 
-from missions.lease import Hold
+from missions.lease import ClaimState
 from missions.mission import Status
 from orchestrator.ledger import claims as claims
-from orchestrator.ledger.result_record import Record
+from orchestrator.ledger.result_record import ResultRecord
 from orchestrator.ledger.snapshot import CLAIM_FILE
 from orchestrator.ledger.transport import CLAIM, LOG
-from orchestrator.policy.decision_evidence import decision
-from orchestrator.policy.write_rules import Change, Who, changing
+from orchestrator.policy.decision_evidence import find_decision
+from orchestrator.policy.write_rules import Actor, PathChange, check_path_changes
 from orchestrator.workflow.late_results import Adoption
 from sync.objects import read_commit
-from sync.remote import Update
+from sync.remote import RefUpdate
 from tests.ledgers import Keys, Peer, Town, all_files, record
 from tests.orchestrator.repositories import git
 from tests.orchestrator.workflow.approval.scene import AUTO, Scene
 
-VPS = Who(name="n1", roles=frozenset({"node"}))
+VPS = Actor(name="n1", roles=frozenset({"node"}))
 
 
 def gate(peer: Peer, before: str) -> str:
@@ -32,15 +32,15 @@ def gate(peer: Peer, before: str) -> str:
     ledger = peer.ledger()
     old, new = (all_files(store, read_commit(store.get(commit)).tree) for commit in (before, ledger.tip))
     paths = sorted(path for path in old.keys() | new.keys() if old.get(path) != new.get(path))
-    return changing(VPS, [Change(path=p, old=old.get(p), new=new.get(p)) for p in paths], store.get)
+    return check_path_changes(VPS, [PathChange(path=p, old=old.get(p), new=new.get(p)) for p in paths], store.get)
 
 
 def handed_in(peer: Peer, name: str, meta: dict[str, object] | None = None, **more: object) -> None:
     """A node ends an attempt with a record of its own making."""
     held = peer.hold(name)
-    made: Record = replace(record(held), **more)  # type: ignore[arg-type]
+    made: ResultRecord = replace(record(held), **more)  # type: ignore[arg-type]
     if meta is None:
-        assert claims.complete(peer.bus, held, made, state=Hold.DONE).accepted
+        assert claims.complete(peer.bus, held, made, state=ClaimState.DONE).accepted
         return
     files = dict(made.files())
     files["record.json"] = json.dumps(json.loads(files["record.json"] or b"") | meta).encode()
@@ -50,7 +50,7 @@ def handed_in(peer: Peer, name: str, meta: dict[str, object] | None = None, **mo
     closed = peer.bus.commit({CLAIM_FILE: json.dumps(text).encode()}, "closed", onto=held.oid, tree=None)
     ref = CLAIM + name
     peer.bus.remote.push(
-        [Update(ref=ref, expect=held.oid, new=closed), Update(ref=LOG + peer.name, expect=parent, new=log)]
+        [RefUpdate(ref=ref, expect=held.oid, new=closed), RefUpdate(ref=LOG + peer.name, expect=parent, new=log)]
     )
 
 
@@ -96,15 +96,15 @@ def test_a_claim_that_makes_odd_paths_is_junk(name: str, attempt: int) -> None:
     log = peer.bus.commit({"record.json": b"{}"}, "x", onto=None, tree=None)
     text |= {"state": "done", "log": log, "reason": ""}
     oid = peer.bus.commit({CLAIM_FILE: json.dumps(text).encode()}, "x", onto=None, tree=None)
-    peer.bus.remote.push([Update(ref=CLAIM + name, expect=None, new=oid)])
+    peer.bus.remote.push([RefUpdate(ref=CLAIM + name, expect=None, new=oid)])
     ledger = peer.ledger()
-    assert name in ledger.junk_claims
+    assert name in ledger.unreadable_claims
     assert peer.fold().missions == {}
     assert peer.text(path) == before
 
 
-@pytest.mark.parametrize("state", [Hold.DONE, Hold.FAILED, Hold.RELEASED])
-def test_a_mission_deleted_after_a_rejection_stops_no_fold(scene: Scene, state: Hold) -> None:
+@pytest.mark.parametrize("state", [ClaimState.DONE, ClaimState.FAILED, ClaimState.RELEASED])
+def test_a_mission_deleted_after_a_rejection_stops_no_fold(scene: Scene, state: ClaimState) -> None:
     """What is archived of it is what the gate of a served ledger takes from any node."""
     scene.hand_in()
     scene.door("anna").reject("m", "again")
@@ -117,8 +117,8 @@ def test_a_mission_deleted_after_a_rejection_stops_no_fold(scene: Scene, state: 
     assert gate(node, before) == ""
 
 
-@pytest.mark.parametrize("state", [Hold.DONE, Hold.RELEASED, Hold.PARKED, Hold.CANCELLED])
-def test_what_a_person_puts_into_review_while_it_runs_waits(state: Hold) -> None:
+@pytest.mark.parametrize("state", [ClaimState.DONE, ClaimState.RELEASED, ClaimState.PARKED, ClaimState.CANCELLED])
+def test_what_a_person_puts_into_review_while_it_runs_waits(state: ClaimState) -> None:
     """A node may take nothing out of review, so a fold does not either: the gate would refuse all that it folds."""
     town = Town({"missions/m.md": "do it\n"})
     node = town.peer("n1")
@@ -180,12 +180,12 @@ def test_a_node_does_not_touch_what_people_look_at() -> None:
         "e": b"e",
     }
     texts |= {"q": b"x\n", "r": b"---\nstatus: failed\nepoch: 2\n---\nx\n"}
-    swap = Change(path=path, old="d", new="e")
-    assert "a node does not change it" in changing(VPS, [swap], texts.__getitem__)
-    both = [swap, Change(path=other, old="a", new="b")]
-    assert "a node does not change it" in changing(VPS, both, texts.__getitem__)
-    assert changing(VPS, [swap, Change(path=other, old="q", new="r")], texts.__getitem__) == ""
-    assert changing(VPS, [Change(path=path, old=None, new="e")], texts.__getitem__) == ""
+    swap = PathChange(path=path, old="d", new="e")
+    assert "a node does not change it" in check_path_changes(VPS, [swap], texts.__getitem__)
+    both = [swap, PathChange(path=other, old="a", new="b")]
+    assert "a node does not change it" in check_path_changes(VPS, both, texts.__getitem__)
+    assert check_path_changes(VPS, [swap, PathChange(path=other, old="q", new="r")], texts.__getitem__) == ""
+    assert check_path_changes(VPS, [PathChange(path=path, old=None, new="e")], texts.__getitem__) == ""
 
 
 @pytest.mark.parametrize("who", ["eve", ""])
@@ -206,12 +206,12 @@ def test_rules_that_let_no_children_in_count_at_once(scenes: Callable[..., Scene
     scene.hand_in(proposals={"child": "a first step\n"})
     node = scene.peer("n2")
     ledger = node.ledger()
-    assert node.trust.word(ledger, ledger.open["child"]).trusted
+    assert node.trust.authorize(ledger, ledger.open["child"]).trusted
     scene.peer("anna").push({"fleet.toml": node.text("fleet.toml").replace("max = 3", "max = 0")})
     fresh, found = scene.town.peer("n3"), []
     for peer in (node, fresh):
         ledger = peer.ledger()
-        found.append(peer.trust.word(ledger, ledger.open["child"]).trusted)
+        found.append(peer.trust.authorize(ledger, ledger.open["child"]).trusted)
     assert found == [False, False]
 
 
@@ -234,7 +234,7 @@ def test_a_node_with_a_memory_judges_as_one_without(scenes: Callable[..., Scene]
     stranger.push({"missions/a.md": scene.text("a").replace("decided_by: anna", "decided_by: nobody")})
     stranger.push({"missions/a.md": None})
     ledger = node.ledger()
-    said = decision(ledger, "missions/a.md", lambda commit: node.trust.signer(ledger, commit))
+    said = find_decision(ledger, "missions/a.md", lambda commit: node.trust.signer(ledger, commit))
     assert said is not None
     assert points(node) == points(scene.town.peer("n3"))
 
@@ -260,7 +260,7 @@ def test_late_work_that_a_person_adopts_is_no_branch_to_merge(scene: Scene) -> N
     scene.end(new, taken, replace(scene.told(commit), branch=branch), branch)
     assert scene.mission().status is Status.REVIEW
     late = replace(record(held), artifacts={"diff": "+old\n"})
-    assert claims.complete(old.bus, held, late, state=Hold.DONE).late is not None
+    assert claims.complete(old.bus, held, late, state=ClaimState.DONE).late is not None
     anna = scene.peer("anna")
     Adoption(bus=anna.bus, reader=anna.reader, trust=anna.trust).adopt("m")
     scene.finish()

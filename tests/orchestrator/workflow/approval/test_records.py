@@ -13,19 +13,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from missions.approval import Facts
-from missions.lease import Hold
+from missions.approval import ChangeFacts
+from missions.lease import ClaimState
 from missions.mission import Status
 from orchestrator.adapters.agents.claude import Claude
 from orchestrator.core.errors import NotFound
-from orchestrator.core.ports.agent import Changes, Outcome, Usage
-from orchestrator.execution.programs.port import Brief
+from orchestrator.core.ports.agent import DiffStat, Outcome, Usage
+from orchestrator.execution.programs.port import RoundRequest
 from orchestrator.ledger import claims as claims
-from orchestrator.ledger.result_record import Record, read_facts, read_record
-from orchestrator.ledger.result_report import facts
+from orchestrator.ledger.result_record import ResultRecord, read_facts, read_record
+from orchestrator.ledger.result_report import change_facts
 from orchestrator.workflow.approval import diff_view as diffs
 from orchestrator.workflow.approval.decide import Approval
-from orchestrator.workflow.approval.worker import REST, Finisher
+from orchestrator.workflow.approval.worker import RETRY_SECONDS, DeliveryWorker
 from sync.memory_remote import MemoryServer
 from sync.objects import edit_tree, write_commit
 from tests.ledgers import Ticks, Town, record, working
@@ -35,7 +35,7 @@ NAMES = st.lists(st.text(max_size=8), max_size=3).map(tuple)
 COUNT = st.none() | st.integers(0, 10**6)
 
 
-def stored(files: Mapping[str, bytes | None]) -> Record:
+def stored(files: Mapping[str, bytes | None]) -> ResultRecord:
     """What is read of a record's files."""
     store = MemoryServer().store
     tree = edit_tree(store, None, files)
@@ -44,7 +44,7 @@ def stored(files: Mapping[str, bytes | None]) -> Record:
     return read_record(store, commit)
 
 
-def made(**more: Any) -> Record:
+def made(**more: Any) -> ResultRecord:
     """A record without an attempt."""
     town = Town({"missions/m.md": "do it\n"})
     return replace(record(town.peer("n1").hold("m")), **more)
@@ -52,7 +52,7 @@ def made(**more: Any) -> Record:
 
 @given(
     st.builds(
-        Facts,
+        ChangeFacts,
         files=st.none() | NAMES,
         added=COUNT,
         removed=COUNT,
@@ -62,7 +62,7 @@ def made(**more: Any) -> Record:
         commit=st.none() | st.just("c" * 40),
     )
 )
-def test_facts_come_through_a_record(told: Facts) -> None:
+def test_facts_come_through_a_record(told: ChangeFacts) -> None:
     """What a node says is what the fold reads; so do proposals, by name."""
     whole = made(facts=told, proposals={"part": "do a part\n"})
     read = stored(whole.files())
@@ -126,13 +126,13 @@ def test_a_record_decides_nothing(field: str) -> None:
 
 def test_what_an_outcome_does_not_say_is_not_known() -> None:
     """No changes, no branch: nothing is claimed. What used no model cost nothing; an unpriced model is not free."""
-    blank = facts(Outcome(ok=True, summary=""))
+    blank = change_facts(Outcome(ok=True, summary=""))
     assert (blank.added, blank.links, blank.commit, blank.base, blank.tested) == (None, None, None, None, None)
     assert blank.cost_usd == 0.0
-    assert facts(Outcome(ok=True, summary="", usage=Usage(model="x", tokens_in=1))).cost_usd is None
-    huge = Outcome(ok=True, summary="", files=tuple(map(str, range(6000))), changes=Changes(added=1))
-    assert facts(huge).files is None
-    assert facts(Outcome(ok=True, summary="", commit="c" * 40, base="b" * 40)).commit is None  # not pushed
+    assert change_facts(Outcome(ok=True, summary="", usage=Usage(model="x", tokens_in=1))).cost_usd is None
+    huge = Outcome(ok=True, summary="", files=tuple(map(str, range(6000))), changes=DiffStat(added=1))
+    assert change_facts(huge).files is None
+    assert change_facts(Outcome(ok=True, summary="", commit="c" * 40, base="b" * 40)).commit is None  # not pushed
 
 
 def test_the_next_attempt_is_given_the_comment(tmp_path: Path) -> None:
@@ -150,14 +150,14 @@ def test_the_next_attempt_is_given_the_comment(tmp_path: Path) -> None:
 # -- the node's part --------------------------------------------------------------------------------------------------
 
 
-def finisher(scene: Scene, told: list[str], ticks: Ticks) -> Finisher:
+def finisher(scene: Scene, told: list[str], ticks: Ticks) -> DeliveryWorker:
     """A node's."""
-    return Finisher(
+    return DeliveryWorker(
         completion=scene.completion("n1"), tell=lambda _event, words, **_facts: told.append(words), clock=ticks
     )
 
 
-def settled(one: Finisher, scene: Scene) -> None:
+def settled(one: DeliveryWorker, scene: Scene) -> None:
     """Rounds until nothing is being done."""
     deadline = time.monotonic() + 60
     while one.step(scene.peer("n2").ledger()):
@@ -191,7 +191,7 @@ def test_a_server_that_is_away_is_asked_ever_more_seldom(scene: Scene) -> None:
     away.rename(scene.server.folder)
     settled(one, scene)
     assert scene.mission().merged is None
-    ticks.at += REST + 1
+    ticks.at += RETRY_SECONDS + 1
     settled(one, scene)
     assert scene.mission().merged == scene.main()
 
@@ -203,7 +203,7 @@ def test_the_files_of_a_real_diff(scene: Scene) -> None:
     """New, changed, renamed, binary, a mode and a link; what its lines do not say is in the notes."""
     scene.work({"docs/a b.md": "x\ny\n", "data.bin": "a\0b"}, links={"link": "/etc/passwd"}, modes=("README.md",))
     outcome = scene.told("HEAD")
-    found = {one.path: (one.added, one.removed, one.notes) for one in diffs.files(outcome.diff)}
+    found = {one.path: (one.added, one.removed, one.notes) for one in diffs.parse_diff(outcome.diff)}
     assert found == {
         "README.md": (0, 0, ("mode: executable",)),
         "data.bin": (0, 0, ("new", "binary")),
@@ -215,9 +215,9 @@ def test_the_files_of_a_real_diff(scene: Scene) -> None:
 @given(st.text())
 def test_a_diff_cannot_steer_a_terminal(text: str) -> None:
     """Whatever is in it: no escape, no direction mark, nothing that moves the cursor back."""
-    shown = diffs.shown(text)
+    shown = diffs.printable_diff(text)
     assert all(char.isprintable() or char in "\n\t" for char in shown)
-    assert diffs.files(text) is not None
+    assert diffs.parse_diff(text) is not None
 
 
 def test_a_parked_or_failed_attempt_keeps_the_comment(scenes: Callable[..., Scene]) -> None:
@@ -227,7 +227,7 @@ def test_a_parked_or_failed_attempt_keeps_the_comment(scenes: Callable[..., Scen
     scene.door("anna").reject("m", "shorter")
     node = scene.peer("n1")
     held = node.hold("m")
-    claims.complete(node.bus, held, record(held), state=Hold.FAILED)
+    claims.complete(node.bus, held, record(held), state=ClaimState.FAILED)
     node.fold()
     mission = scene.mission()
     assert (mission.status, mission.comment, mission.decision) == (Status.FAILED, "shorter", "rejected")
@@ -240,13 +240,13 @@ def test_tools_follow_the_tier(scenes: Callable[..., Scene], tmp_path: Path) -> 
     assert judge.tools(scene.mission()) == ("read",)
     worker = working(scene.peer("n1"), tmp_path / "work")
     scene.peer("anna").push({"missions/q.md": "---\nproject: shop\n---\nwhat is it?\n"})
-    shop = replace(worker.node.workshop, tools=lambda _ledger, _mission: ("read",))
-    worker.node.workshop = shop
+    shop = replace(worker.node.executor, tools=lambda _ledger, _mission: ("read",))
+    worker.node.executor = shop
     worker.settle()
     assert worker.agent.jobs[0].tools == ("read",)
-    unheld = shop._unheld(scene.peer("n1").ledger(), replace(scene.mission(), agent="codex"))
+    unheld = shop._unenforced_tools(scene.peer("n1").ledger(), replace(scene.mission(), agent="codex"))
     assert unheld == ("policy.tools could not be enforced on codex: the sandbox alone held it",)
-    assert shop._unheld(scene.peer("n1").ledger(), replace(scene.mission(), agent="claude")) == ()
+    assert shop._unenforced_tools(scene.peer("n1").ledger(), replace(scene.mission(), agent="claude")) == ()
 
 
 def test_claude_is_held_to_its_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,7 +255,7 @@ def test_claude_is_held_to_its_tools(tmp_path: Path, monkeypatch: pytest.MonkeyP
     program.write_text("#!/bin/sh\n")  # is found, and never started
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    brief = Brief(prompt="x", tree=tmp_path, home=tmp_path, tools=("search", "read", "shell"))
+    brief = RoundRequest(prompt="x", tree=tmp_path, home=tmp_path, tools=("search", "read", "shell"))
     argv = Claude().launch(brief).argv
     given = [argv[argv.index(flag) + 1] for flag in ("--tools", "--allowedTools")]
     assert given == ["TodoWrite,Glob,Grep,Read,Bash"] * 2

@@ -6,7 +6,7 @@ right. `coding` requests need a project; the others do not.
 
 from __future__ import annotations
 
-from orchestrator.workflow.assignment.project_profile import Profile, profile
+from orchestrator.workflow.assignment.project_profile import ProjectProfile, build_profile
 
 PORTFOLIO = """\
 # Portfolio context
@@ -113,13 +113,13 @@ Bookkeeping. Reads bank statements and matches them with invoices.
 - The VAT return is made quarterly as XML for the tax office, `ledgerline/tax/vat_return.py`.
 """
 
-PROJECTS: tuple[Profile, ...] = (
-    profile("shop", "git@example.com:me/shop.git", ["webshop"], documents=[SHOP]),
-    profile("shop-api", "git@example.com:me/shop-api.git", ["inventory"], documents=[SHOP_API]),
-    profile("notes", "https://example.com/me/notes-app.git", ["memo pad"], documents=[NOTES]),
-    profile("kestrel", "git@example.com:me/kestrel-firmware.git", documents=[KESTREL]),
-    profile("site", "git@example.com:me/www.git", ["blog"], documents=[SITE]),
-    profile("ledgerline", "git@example.com:me/ledgerline.git", ["books"], documents=[LEDGERLINE]),
+PROJECTS: tuple[ProjectProfile, ...] = (
+    build_profile("shop", "git@example.com:me/shop.git", ["webshop"], documents=[SHOP]),
+    build_profile("shop-api", "git@example.com:me/shop-api.git", ["inventory"], documents=[SHOP_API]),
+    build_profile("notes", "https://example.com/me/notes-app.git", ["memo pad"], documents=[NOTES]),
+    build_profile("kestrel", "git@example.com:me/kestrel-firmware.git", documents=[KESTREL]),
+    build_profile("site", "git@example.com:me/www.git", ["blog"], documents=[SITE]),
+    build_profile("ledgerline", "git@example.com:me/ledgerline.git", ["books"], documents=[LEDGERLINE]),
 )
 
 CODING: tuple[tuple[str, str], ...] = (
@@ -313,11 +313,11 @@ RIDER = """\
 Flutter app of the passengers. Booking, fare estimate, tips. `lib/booking/fare.dart`.
 - A **fare** is fixed when the booking is confirmed.
 """
-FRESH: tuple[Profile, ...] = (
-    profile("api", "git@example.com:me/api.git", documents=[API]),
-    profile("web", "git@example.com:me/web.git", ["console"], documents=[WEB]),
-    profile("driver-app", "git@example.com:me/driver-app.git", documents=[DRIVER]),
-    profile("rider-app", "git@example.com:me/rider-app.git", documents=[RIDER]),
+FRESH: tuple[ProjectProfile, ...] = (
+    build_profile("api", "git@example.com:me/api.git", documents=[API]),
+    build_profile("web", "git@example.com:me/web.git", ["console"], documents=[WEB]),
+    build_profile("driver-app", "git@example.com:me/driver-app.git", documents=[DRIVER]),
+    build_profile("rider-app", "git@example.com:me/rider-app.git", documents=[RIDER]),
 )
 CODING_FRESH = (
     ("Drag and drop on the dispatch board assigns the wrong driver", "web"),

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from missions.mission import AUTO, Mission, Status
-from missions.selection import Offer
-from orchestrator.ledger.snapshot import Ledger
-from orchestrator.workflow.assignment.agent_choice import choose
-from orchestrator.workflow.assignment.assign import assigned
-from orchestrator.workflow.assignment.deferral import Deference
+from missions.selection import NodeCapabilities
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.workflow.assignment.agent_choice import choose_agent
+from orchestrator.workflow.assignment.assign import resolve_mission
+from orchestrator.workflow.assignment.deferral import DeferralPolicy
 from tests.ledgers import FLEET, Peer, Town
 
 CODING = Mission(name="m", title="m", body="m", task="coding_task", project="shop", agent=AUTO)
@@ -34,7 +34,7 @@ def failed(agent: str, number: int) -> Mission:
 def test_the_one_that_was_accepted_more_often_is_chosen_and_said() -> None:
     """With its numbers, in the project's name, and with those of the next best."""
     past = [*(done("claude", n, cost=0.31) for n in range(4)), failed("claude", 9)]
-    chosen = choose(CODING, {"claude", "codex"}, past)
+    chosen = choose_agent(CODING, {"claude", "codex"}, past)
     assert chosen is not None
     assert chosen.agent == "claude"
     assert chosen.because == "claude: 4 of 5 accepted in shop, $0.31 each; codex: none yet"
@@ -42,17 +42,17 @@ def test_the_one_that_was_accepted_more_often_is_chosen_and_said() -> None:
 
 def test_one_that_mostly_fails_is_left_for_one_that_nobody_knows() -> None:
     """Few attempts prove little, many prove something."""
-    assert choose(CODING, {"claude", "codex"}, [failed("claude", 1)]).agent == "codex"  # type: ignore[union-attr]
-    assert choose(CODING, {"claude", "codex"}, [failed("codex", n) for n in range(5)]).agent == "claude"  # type: ignore[union-attr]
+    assert choose_agent(CODING, {"claude", "codex"}, [failed("claude", 1)]).agent == "codex"  # type: ignore[union-attr]
+    assert choose_agent(CODING, {"claude", "codex"}, [failed("codex", n) for n in range(5)]).agent == "claude"  # type: ignore[union-attr]
 
 
 def test_of_nearly_equal_ones_the_cheapest() -> None:
     """And what lies above the mission's budget comes last."""
     past = [done(agent, n, cost=cost) for agent, cost in (("claude", 0.9), ("gemini", 0.2)) for n in range(6)]
-    assert choose(CODING, {"claude", "gemini"}, past).agent == "gemini"  # type: ignore[union-attr]
+    assert choose_agent(CODING, {"claude", "gemini"}, past).agent == "gemini"  # type: ignore[union-attr]
     better = [*past, *(done("claude", n, cost=0.9) for n in range(10, 40)), *(failed("gemini", n) for n in range(4))]
-    assert choose(CODING, {"claude", "gemini"}, better).agent == "claude"  # type: ignore[union-attr]
-    poor = choose(replace(CODING, budget_usd=0.5), {"claude", "gemini"}, better)
+    assert choose_agent(CODING, {"claude", "gemini"}, better).agent == "claude"  # type: ignore[union-attr]
+    poor = choose_agent(replace(CODING, budget_usd=0.5), {"claude", "gemini"}, better)
     assert poor is not None
     assert (poor.agent, "above the budget" in poor.because) == ("gemini", True)
 
@@ -60,16 +60,16 @@ def test_of_nearly_equal_ones_the_cheapest() -> None:
 def test_other_projects_count_less() -> None:
     """What an agent did here outweighs what another did elsewhere."""
     past = [done("claude", n, project="site") for n in range(4)] + [done("codex", n) for n in range(4)]
-    chosen = choose(CODING, {"claude", "codex"}, past)
+    chosen = choose_agent(CODING, {"claude", "codex"}, past)
     assert chosen is not None
     assert chosen.because.startswith("codex: 4 of 4 accepted in shop; claude: 4 of 4 accepted in other projects")
 
 
 def test_the_small_model_comes_last_and_nobody_is_nobody() -> None:
     """An agent of our own on the embedded model is chosen where there is no other."""
-    assert choose(CODING, {"builtin", "aider"}, []).agent == "aider"  # type: ignore[union-attr]
-    assert choose(CODING, {"builtin"}, []).agent == "builtin"  # type: ignore[union-attr]
-    assert choose(CODING, set(), []) is None
+    assert choose_agent(CODING, {"builtin", "aider"}, []).agent == "aider"  # type: ignore[union-attr]
+    assert choose_agent(CODING, {"builtin"}, []).agent == "builtin"  # type: ignore[union-attr]
+    assert choose_agent(CODING, set(), []) is None
 
 
 @given(st.lists(st.tuples(st.sampled_from(["claude", "codex", "aider"]), st.booleans(), st.floats(0, 5)), max_size=20))
@@ -77,7 +77,7 @@ def test_the_order_of_the_past_changes_nothing(rows: list[tuple[str, bool, float
     """Every machine chooses alike, whatever order it read the archive in."""
     past = [done(a, n, cost=cost) if good else failed(a, n) for n, (a, good, cost) in enumerate(rows)]
     agents = {"claude", "codex", "aider"}
-    assert choose(CODING, agents, past) == choose(CODING, agents, past[::-1])
+    assert choose_agent(CODING, agents, past) == choose_agent(CODING, agents, past[::-1])
 
 
 def page(node: str, agents: str) -> str:
@@ -91,12 +91,12 @@ class Waiting:
 
     town: Town
     ada: Peer
-    deference: Deference
+    deference: DeferralPolicy
     time: float = 1000.0
     beats: int = 0
     moving: list[str] = field(default_factory=lambda: ["vps"])
 
-    def look(self, seconds: float = 0.0) -> Ledger:
+    def look(self, seconds: float = 0.0) -> LedgerSnapshot:
         """One fetch, so many seconds later; whoever moves has beaten."""
         self.time += seconds
         self.beats += "vps" in self.moving
@@ -109,7 +109,7 @@ class Waiting:
         """Why the mission is left to another now."""
         ledger = self.look(seconds)
         offer = self.deference.offer
-        return self.deference.leaves(ledger, assigned(ledger, ledger.open["m"].mission, offer).mission)
+        return self.deference.leaves(ledger, resolve_mission(ledger, ledger.open["m"].mission, offer).mission)
 
 
 def waiting(agents: str, mine: set[str], *, url: str = "https://example.com/shop.git", warm: bool = True) -> Waiting:
@@ -125,8 +125,8 @@ def waiting(agents: str, mine: set[str], *, url: str = "https://example.com/shop
         for n in range(6)
     }
     town = Town(files)
-    offer = Offer(node="desk", role="LOCAL_WORKER", agents=frozenset(mine))
-    deference = Deference(offer=offer, warm=lambda ledger, project: warm)
+    offer = NodeCapabilities(node="desk", role="LOCAL_WORKER", agents=frozenset(mine))
+    deference = DeferralPolicy(offer=offer, warm=lambda ledger, project: warm)
     made = Waiting(town=town, ada=town.peer("ada"), deference=deference)
     made.look()
     return made

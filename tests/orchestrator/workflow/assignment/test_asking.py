@@ -25,7 +25,7 @@ def asked(
 
     @click.command()
     def ask() -> None:
-        found.append(project.found(lambda: ledger, body, fields, none=False))
+        found.append(project.choose_project(lambda: ledger, body, fields, none=False))
 
     monkeypatch.setattr(project, "sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
     done = CliRunner().invoke(ask, input=typed)
@@ -62,10 +62,10 @@ def test_off_a_terminal_it_refuses_with_what_it_could_be() -> None:
     """Exit code 2, the candidates, and what to say."""
     ledger = ledger_of({}).ledger()
     with pytest.raises(WrongSetting, match=r"it could be kestrel or shop .*: say --project NAME$") as raised:
-        project.found(lambda: ledger, "Compare shop with kestrel and fix the build", CODING, none=False)
+        project.choose_project(lambda: ledger, "Compare shop with kestrel and fix the build", CODING, none=False)
     assert raised.value.exit_code == 2
     with pytest.raises(WrongSetting, match="or --no-project"):
-        project.found(lambda: ledger, "Fix the bug of my shop", {}, none=False)
+        project.choose_project(lambda: ledger, "Fix the bug of my shop", {}, none=False)
     with pytest.raises(WrongSetting, match="--no-project"):
-        project.found(lambda: ledger, "Fix it", CODING, none=True)
-    assert project.found(lambda: ledger, "Fix the bug of my shop", {}, none=True) == "none"
+        project.choose_project(lambda: ledger, "Fix it", CODING, none=True)
+    assert project.choose_project(lambda: ledger, "Fix the bug of my shop", {}, none=True) == "none"

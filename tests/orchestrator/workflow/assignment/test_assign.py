@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from missions.mission import AUTO, Mission
-from missions.selection import Offer
-from orchestrator.workflow.assignment.assign import assigned, waits
-from orchestrator.workflow.assignment.project_profiles import looked_up, profiles
-from orchestrator.workflow.mission_view import every
+from missions.selection import NodeCapabilities
+from orchestrator.workflow.assignment.assign import missing_project_reason, resolve_mission
+from orchestrator.workflow.assignment.project_profiles import find_project, project_profiles
+from orchestrator.workflow.mission_view import mission_views
 from tests.ledgers import FLEET, Peer, Town, working
 from tests.orchestrator.workflow.assignment import requests
 
@@ -26,7 +26,7 @@ DOCUMENTS = {
     "projects/kestrel/PROJECT_CONTEXT.md": requests.KESTREL,
     "projects/site/PROJECT_CONTEXT.md": requests.SITE,
 }
-CODER = Offer(node="desk", role="LOCAL_WORKER", agents=frozenset({"claude", "command"}))
+CODER = NodeCapabilities(node="desk", role="LOCAL_WORKER", agents=frozenset({"claude", "command"}))
 SURE = "---\ntask: coding_task\nagent: claude\n---\nThe checkout lets a voucher be combined with another one\n"
 UNSURE = "---\ntask: coding_task\nagent: claude\n---\nFix the failing test\n"
 
@@ -45,7 +45,7 @@ def mission(text: str) -> tuple[Peer, Mission]:
 def test_a_sure_one_gets_its_project_and_says_why() -> None:
     """The file is not changed; what is worked on has the project, and a remark with the reason."""
     ada, asked = mission(SURE)
-    one = assigned(ada.ledger(), asked, CODER)
+    one = resolve_mission(ada.ledger(), asked, CODER)
     assert (one.mission.project, one.mission.matched_project, asked.project) == ("shop", "shop", None)
     assert "worked on shop (because" in one.remarks[0]
     assert "“voucher”" in one.remarks[0]
@@ -54,12 +54,12 @@ def test_a_sure_one_gets_its_project_and_says_why() -> None:
 def test_an_unsure_coding_task_waits_with_what_it_could_be() -> None:
     """No guess: the reason names projects and says what to write."""
     ada, asked = mission(UNSURE)
-    why = waits(ada.ledger(), asked)
+    why = missing_project_reason(ada.ledger(), asked)
     assert why.startswith("names no project; ")
     assert "shop" in why
     assert "`project: NAME`" in why
-    assert assigned(ada.ledger(), asked, CODER).waits == why
-    view = next(v for v in every(ada.ledger(), ada.trust, ada.bus.now(), archived=False) if v.name == "m")
+    assert resolve_mission(ada.ledger(), asked, CODER).waits == why
+    view = next(v for v in mission_views(ada.ledger(), ada.trust, ada.bus.now(), archived=False) if v.name == "m")
     assert view.reason == why
 
 
@@ -68,18 +68,18 @@ def test_two_possible_ones_are_both_named() -> None:
     ada, asked = mission(
         "---\ntask: coding_task\nagent: claude\n---\nCompare shop with kestrel and fix the slower build\n"
     )
-    assert "it could be" in waits(ada.ledger(), asked)
-    assert "shop: it names “shop”" in waits(ada.ledger(), asked)
-    assert "kestrel: it names “kestrel”" in waits(ada.ledger(), asked)
+    assert "it could be" in missing_project_reason(ada.ledger(), asked)
+    assert "shop: it names “shop”" in missing_project_reason(ada.ledger(), asked)
+    assert "kestrel: it names “kestrel”" in missing_project_reason(ada.ledger(), asked)
 
 
 def test_a_general_question_stays_without_one() -> None:
     """It runs, for no project; so does one that says itself that it has none."""
     ada, asked = mission("What is the capital of France?\n")
-    one = assigned(ada.ledger(), asked, CODER)
+    one = resolve_mission(ada.ledger(), asked, CODER)
     assert (one.mission.project, one.remarks, one.waits) == (None, (), "")
     ada, asked = mission("---\nproject: none\n---\nWhat is in `shop/tax/vat.py` of the shop repo?\n")
-    assert assigned(ada.ledger(), asked, CODER).mission.project is None
+    assert resolve_mission(ada.ledger(), asked, CODER).mission.project is None
 
 
 def test_a_named_project_is_never_changed() -> None:
@@ -87,39 +87,39 @@ def test_a_named_project_is_never_changed() -> None:
     ada, asked = mission(
         "---\nproject: site\ntask: coding_task\nagent: claude\n---\nshop: fix the checkout's vouchers\n"
     )
-    assert assigned(ada.ledger(), asked, CODER).mission == asked
+    assert resolve_mission(ada.ledger(), asked, CODER).mission == asked
 
 
 def test_a_command_runs_where_its_author_said() -> None:
     """A command line without a project keeps its empty folder, even if it speaks of one."""
     ada, asked = mission("---\nrun: make test\n---\nshop: test the checkout of vouchers and refunds\n")
-    assert assigned(ada.ledger(), asked, CODER).mission == asked
+    assert resolve_mission(ada.ledger(), asked, CODER).mission == asked
 
 
 def test_aliases_repositories_and_scopes_count() -> None:
     """What fleet.toml says of a project, and the paths that a mission may touch."""
     ada = ledger_of({})
-    assert looked_up(ada.ledger(), "The blog repository lacks a licence").project == "site"
-    assert looked_up(ada.ledger(), "Fix the loop", needs=True, scope=("shop/checkout/views.py",)).project == "shop"
-    assert [one.name for one in profiles(ada.ledger())] == ["kestrel", "shop", "site"]
+    assert find_project(ada.ledger(), "The blog repository lacks a licence").project == "site"
+    assert find_project(ada.ledger(), "Fix the loop", needs=True, scope=("shop/checkout/views.py",)).project == "shop"
+    assert [one.name for one in project_profiles(ada.ledger())] == ["kestrel", "shop", "site"]
 
 
 def test_what_the_log_says_of_paths_counts() -> None:
     """A path that only a project's session log names points at it."""
     text = "# Session log\n\n## 2026-11-20T10:00:00Z · desk\n\n### Code Changes\n\n- `shop/fraud/rules.py`\n"
     ada = ledger_of({"projects/shop/SESSION_LOG.md": text})
-    assert looked_up(ada.ledger(), "Fix shop/fraud/rules.py", needs=True).project == "shop"
-    assert looked_up(ledger_of({}).ledger(), "Fix the loop in fraud/rules.py", needs=True).project == ""
+    assert find_project(ada.ledger(), "Fix shop/fraud/rules.py", needs=True).project == "shop"
+    assert find_project(ledger_of({}).ledger(), "Fix the loop in fraud/rules.py", needs=True).project == ""
 
 
 def test_the_agent_is_chosen_where_it_is_left_open() -> None:
     """A coding task without an agent is `auto`; a node takes the agent that it has, and says so."""
     ada, asked = mission(SURE.replace("agent: claude\n", ""))
     assert asked.agent == AUTO
-    one = assigned(ada.ledger(), asked, CODER)
+    one = resolve_mission(ada.ledger(), asked, CODER)
     assert (one.mission.agent, one.mission.chosen_agent) == ("claude", "claude")
     assert one.remarks[1] == "agent: claude was chosen (claude: none yet)"
-    nobody = assigned(ada.ledger(), asked, replace(CODER, agents=frozenset({"command"})))
+    nobody = resolve_mission(ada.ledger(), asked, replace(CODER, agents=frozenset({"command"})))
     assert nobody.waits == "desk has no agent for a coding_task"
 
 
@@ -140,8 +140,8 @@ def test_one_that_waits_is_not_claimed_until_somebody_names_its_project(tmp_path
     """The node tells once why, leaves it alone, and takes it as soon as the file says which."""
     town = Town(DOCUMENTS | {"missions/m.md": UNSURE.replace("claude", "builtin").replace("coding", "coding")})
     desk = working(town.peer("desk"), tmp_path)
-    desk.node.intake.offer = replace(desk.node.intake.offer, agents=frozenset({"claude"}))
-    desk.node.intake.fitting.offer = desk.node.intake.offer
+    desk.node.scheduler.offer = replace(desk.node.scheduler.offer, agents=frozenset({"claude"}))
+    desk.node.scheduler.eligibility.offer = desk.node.scheduler.offer
     ada = town.peer("ada")
     ada.push({"missions/m.md": UNSURE})
     desk.settle()
@@ -151,7 +151,7 @@ def test_one_that_waits_is_not_claimed_until_somebody_names_its_project(tmp_path
         [1 for event, _ in desk.told if event == "waits"]
     )
     ada.push({"missions/m.md": UNSURE.replace("task:", "project: shop\ntask:")})
-    desk.node.workshop.agents["claude"] = desk.agent  # type: ignore[index]  # a plain dict in tests
+    desk.node.executor.agents["claude"] = desk.agent  # type: ignore[index]  # a plain dict in tests
     desk.settle()
     assert desk.agent.jobs[0].mission.project == "shop"
 
@@ -160,5 +160,5 @@ def test_one_that_waits_is_not_claimed_until_somebody_names_its_project(tmp_path
 def test_a_nodes_word_in_the_file_chooses_nothing(field: str) -> None:
     """Those fields are no part of what a person signs, so whoever may push could write them: nobody obeys them."""
     ada, asked = mission(SURE.replace("agent: claude\n", f"{field}\n"))
-    one = assigned(ada.ledger(), asked, CODER)
+    one = resolve_mission(ada.ledger(), asked, CODER)
     assert (one.mission.project, one.mission.agent) == ("shop", "claude")

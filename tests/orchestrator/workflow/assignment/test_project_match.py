@@ -7,12 +7,22 @@ from dataclasses import dataclass
 
 import pytest
 
-from orchestrator.workflow.assignment.project_match import ASK, SURE, Verdict, match
-from orchestrator.workflow.assignment.project_profile import Profile, place, profile, repository
+from orchestrator.workflow.assignment.project_match import (
+    MIN_ASK_CONFIDENCE,
+    MIN_SURE_CONFIDENCE,
+    ProjectMatch,
+    match_text,
+)
+from orchestrator.workflow.assignment.project_profile import (
+    ProjectProfile,
+    bare_address,
+    build_profile,
+    repository_name,
+)
 from tests.orchestrator.workflow.assignment import requests
 
 Rows = Sequence[tuple[str, str]]
-TABLES: dict[str, tuple[Rows, Rows, tuple[Profile, ...]]] = {
+TABLES: dict[str, tuple[Rows, Rows, tuple[ProjectProfile, ...]]] = {
     "first": (requests.CODING, requests.GENERAL, requests.PROJECTS),
     "second": (requests.CODING_HELD, requests.GENERAL_HELD, requests.PROJECTS),
     "fresh": (requests.CODING_FRESH, requests.GENERAL_FRESH, requests.FRESH),
@@ -30,13 +40,13 @@ class Score:
     """Asked about a request that belongs to no project."""
 
 
-def judged(name: str) -> Iterator[tuple[str, str, Verdict]]:
+def judged(name: str) -> Iterator[tuple[str, str, ProjectMatch]]:
     """Text, label and verdict of each row."""
     coding, general, projects = TABLES[name]
     for text, label in coding:
-        yield text, label, match(text, projects, needs=True)
+        yield text, label, match_text(text, projects, needs=True)
     for text, label in general:
-        yield text, label, match(text, projects)
+        yield text, label, match_text(text, projects)
 
 
 def score(*names: str) -> Score:
@@ -91,27 +101,27 @@ def test_each_verdict_says_why() -> None:
         for text, _, verdict in judged(name):
             for candidate in verdict.candidates:
                 assert candidate.because, text
-                assert verdict.confidence >= ASK
+                assert verdict.confidence >= MIN_ASK_CONFIDENCE
             if verdict.project:
-                assert verdict.confidence >= SURE
+                assert verdict.confidence >= MIN_SURE_CONFIDENCE
                 assert verdict.project in verdict.looks
 
 
 def test_why_is_told_in_the_persons_words() -> None:
     """Words as they were written, names as they were written, paths as they stand."""
-    verdict = match("Refunds over Stripe fail; see shop/tax/vat.py", requests.PROJECTS, needs=True)
+    verdict = match_text("Refunds over Stripe fail; see shop/tax/vat.py", requests.PROJECTS, needs=True)
     assert verdict.project == "shop"
     assert "`shop/tax/vat.py` is in its documents" in verdict.because
     assert "“refunds”" in verdict.because
-    unsure = match("Make the shop api faster", requests.PROJECTS, needs=True)
+    unsure = match_text("Make the shop api faster", requests.PROJECTS, needs=True)
     assert unsure.project == ""
     assert "shop-api: it names “shop api”" in unsure.could_be
 
 
 def test_a_word_counts_once() -> None:
     """Repeating a word, even a thousand times, makes nothing surer."""
-    once = match("fix the checkout", requests.PROJECTS, needs=True)
-    often = match("fix the checkout" + " checkout" * 1000, requests.PROJECTS, needs=True)
+    once = match_text("fix the checkout", requests.PROJECTS, needs=True)
+    often = match_text("fix the checkout" + " checkout" * 1000, requests.PROJECTS, needs=True)
     assert not often.project
     assert often.confidence == once.confidence
 
@@ -119,10 +129,10 @@ def test_a_word_counts_once() -> None:
 def test_a_pasted_page_does_not_outvote_what_is_asked() -> None:
     """Quotations and fenced blocks bring no words; what is asked for does."""
     page = "\n".join(f"> {line}" for line in requests.LEDGERLINE.splitlines())
-    verdict = match(f"kestrel: fix the uplink of the LoRa radio\n\n{page}", requests.PROJECTS, needs=True)
+    verdict = match_text(f"kestrel: fix the uplink of the LoRa radio\n\n{page}", requests.PROJECTS, needs=True)
     assert verdict.project == "kestrel"
     words = "bank statements CAMT reconciliation payments invoices dunning letters quarterly return"
-    fenced = match(f"Fix this\n\n```\n{words}\n```", requests.PROJECTS, needs=True)
+    fenced = match_text(f"Fix this\n\n```\n{words}\n```", requests.PROJECTS, needs=True)
     assert not fenced.project
 
 
@@ -131,31 +141,31 @@ def test_all_names_at_once_are_asked_about() -> None:
     names = [one.name for one in requests.PROJECTS]
     for shift in range(len(names)):
         said = " and ".join(names[shift:] + names[:shift])
-        assert not match(f"Fix the tests of {said}", requests.PROJECTS, needs=True).project
+        assert not match_text(f"Fix the tests of {said}", requests.PROJECTS, needs=True).project
 
 
 def test_two_projects_with_one_alias_are_asked_about() -> None:
     """The same name for two is a name for neither."""
     two = (
-        profile("web-old", "git@example.com:me/a.git", ["portal"]),
-        profile("web-new", "git@example.com:me/b.git", ["portal"]),
+        build_profile("web-old", "git@example.com:me/a.git", ["portal"]),
+        build_profile("web-new", "git@example.com:me/b.git", ["portal"]),
     )
-    verdict = match("portal: fix the log-in", two, needs=True)
+    verdict = match_text("portal: fix the log-in", two, needs=True)
     assert not verdict.project
     assert {candidate.project for candidate in verdict.candidates} == {"web-old", "web-new"}
 
 
 def test_the_only_project_needs_little_more() -> None:
     """With one project a coding task that fits it goes there; one that fits nothing is still asked about."""
-    one = (profile("shop", "git@example.com:me/shop.git", documents=[requests.SHOP]),)
-    assert match("The voucher check in the checkout is wrong", one, needs=True).project == "shop"
-    assert match("Rename my holiday photos", one, needs=True).project == ""
-    assert match("Rename my holiday photos", one).candidates == ()
+    one = (build_profile("shop", "git@example.com:me/shop.git", documents=[requests.SHOP]),)
+    assert match_text("The voucher check in the checkout is wrong", one, needs=True).project == "shop"
+    assert match_text("Rename my holiday photos", one, needs=True).project == ""
+    assert match_text("Rename my holiday photos", one).candidates == ()
 
 
 def test_no_projects_no_verdict() -> None:
     """A fleet without projects has nothing to say."""
-    assert match("Fix the shop", (), needs=True) == Verdict()
+    assert match_text("Fix the shop", (), needs=True) == ProjectMatch()
 
 
 @pytest.mark.parametrize(
@@ -168,14 +178,14 @@ def test_no_projects_no_verdict() -> None:
 )
 def test_an_address_is_one_however_it_is_reached(one: str, other: str) -> None:
     """Scheme, user, port and ending make no other repository."""
-    assert place(one) == place(other)
-    assert repository(one) == repository(other) == "shop"
+    assert bare_address(one) == bare_address(other)
+    assert repository_name(one) == repository_name(other) == "shop"
 
 
 @pytest.mark.parametrize("text", ["", " ", "\0", "```", "> ", "ß" * 30_000, "`" * 5000, "shop-" * 4000, "a/b." * 4000])
 def test_any_text_is_judged(text: str) -> None:
     """Nothing that a person may paste breaks it or takes long."""
-    match(text, requests.PROJECTS, needs=True)
+    match_text(text, requests.PROJECTS, needs=True)
 
 
 def report() -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.workflow.journal.document_check import look
+from orchestrator.workflow.journal.document_check import check_documents
 from tests.orchestrator.repositories import git
 
 SHARED = Path(os.environ.get("SHIFTBOOK_SHARED") or Path(__file__).parents[5] / "shared")
@@ -27,7 +27,7 @@ def check(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real documents are not at hand")
 def test_the_real_documents_are_read_where_they_are() -> None:
     """Another team's documents, UTF-16 among them: exactly what is wrong, as file:line: rule: why → what to do."""
-    found = look(REAL, today="2025-12-20")
+    found = check_documents(REAL, today="2025-12-20")
     context = "projects/imposer/PROJECT_CONTEXT.md"
     assert [(one.file, one.line, one.rule) for one in found] == [
         ("PORTFOLIO_CONTEXT.md", 1, "missing-tier"),
@@ -67,10 +67,10 @@ def test_what_git_ignores_is_not_looked_at(tmp_path: Path) -> None:
     for folder in ("old", "node_modules/x"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "PROJECT_CONTEXT.md").write_text("# Context\n")
-    assert {one.file.partition("/")[0] for one in look(tmp_path, today=TODAY)} == {"old"}
+    assert {one.file.partition("/")[0] for one in check_documents(tmp_path, today=TODAY)} == {"old"}
     git(tmp_path, "init", "--quiet")
     (tmp_path / ".gitignore").write_text("old\nnode_modules\n")
-    assert [one.why for one in look(tmp_path, today=TODAY)] == ["there is no handoff document at all"]
+    assert [one.why for one in check_documents(tmp_path, today=TODAY)] == ["there is no handoff document at all"]
 
 
 def test_the_hook_is_shipped() -> None:

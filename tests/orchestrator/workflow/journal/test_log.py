@@ -10,7 +10,7 @@ import pytest
 from handoff.entry import parse_log
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.ledger import session_logs
-from orchestrator.workflow.journal.log import sections_of
+from orchestrator.workflow.journal.log import parse_sections
 from tests.journals import SHOP_LOG, entry, log, logbook
 from tests.ledgers import Town
 
@@ -64,7 +64,7 @@ def test_wrong_use_is_refused(tmp_path: Path) -> None:
 )
 def test_headings_of_our_own_head_sections(text: str, sections: dict[str, str]) -> None:
     """What a person types with our headings is cut there; any other text is work accomplished as a whole."""
-    assert sections_of(text) == sections
+    assert parse_sections(text) == sections
 
 
 def test_search_looks_into_older_months_and_knows_where_it_found_something(tmp_path: Path) -> None:
@@ -177,8 +177,14 @@ def test_a_fresh_instance_recalls_what_the_log_above_does_not_show(tmp_path: Pat
     index = logbook(ada, tmp_path).recollection
 
     def given(task: str) -> str:
-        made = context.assembled(
-            ada.ledger(), "shop", task, now=ada.bus.now(), budget=2000, count=context.estimate, recall=index.lines
+        made = context.assemble_context(
+            ada.ledger(),
+            "shop",
+            task,
+            now=ada.bus.now(),
+            budget=2000,
+            count=context.estimate_tokens,
+            recall=index.lines,
         )
         return made.tail
 

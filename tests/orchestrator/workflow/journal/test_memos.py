@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from handoff.promotion import Standing
+from handoff.promotion import LessonStanding
 from orchestrator.core.errors import NotFound, Refused
-from orchestrator.workflow.journal.memos import Filed
+from orchestrator.workflow.journal.memos import MemoFile
 from tests.journals import memo, memos
 from tests.ledgers import Keys, Town
 
@@ -93,9 +93,9 @@ def test_memos_and_lessons_are_found_by_name() -> None:
     ada = Town(memo(1, CACHE) | memo(2) | broken).peer("ada")
     assert [one.memo.memo_id for one in memos(ada).every()] == ["m2-1", "m1-1"]
     found = memos(ada).find("m1-1")
-    assert isinstance(found, Filed)
+    assert isinstance(found, MemoFile)
     taught = memos(ada).teaching()
-    assert [one.standing for one in taught.lessons] == [Standing.CANDIDATE]
+    assert [one.standing for one in taught.lessons] == [LessonStanding.CANDIDATE]
     assert [words.partition(":")[0] for words in taught.unreadable] == ["memos/2026-11/bad.md", "knowledge/bad.md"]
     with pytest.raises(NotFound):
         memos(ada).find("nothing")

@@ -10,10 +10,16 @@ import pytest
 from handoff.briefing import parse
 from orchestrator.adapters.agents.log_review import ReviewAgent
 from orchestrator.core.errors import NotFound
-from orchestrator.core.ports.agent import Job
+from orchestrator.core.ports.agent import AgentJob
 from orchestrator.workflow.journal.review import BadProposal
-from orchestrator.workflow.journal.review_cursor import position, proposal_path, unread, with_mark, without_mark
-from orchestrator.workflow.journal.review_status import standings, troubles
+from orchestrator.workflow.journal.review_cursor import (
+    proposal_path,
+    review_cursor,
+    unread_entries,
+    with_cursor,
+    without_cursor,
+)
+from orchestrator.workflow.journal.review_status import review_problems, review_statuses
 from sync.objects import read_commit
 from tests.journals import BRIEFING, BRIEFING_PATH, RULES, SHOP_LOG, entry, log, memos, reviews, upkeep
 from tests.ledgers import NOON, Town
@@ -28,7 +34,7 @@ APPROVE = '[review]\napprove = true\n[projects.shop]\nurl = "/srv/shop.git"\n[tr
 
 def items(text: str) -> list[str]:
     """What the briefing says, item by item."""
-    return [item.text for item in parse(without_mark(text)) if item.item_id]
+    return [item.text for item in parse(without_cursor(text)) if item.item_id]
 
 
 def test_a_review_is_one_commit_that_names_its_sources() -> None:
@@ -111,10 +117,10 @@ def test_what_is_new_is_told_by_the_logs_and_not_by_dates(tmp_path: Path) -> Non
     ada = town.peer("ada")
     reviews(ada).run()
     assert upkeep(ada, tmp_path, []).step(ada.ledger())
-    assert unread(ada.ledger(), "shop") == []
+    assert unread_entries(ada.ledger(), "shop") == []
     late = entry("late", "2026-11-01T08:00:00Z", did="Region: north")
     ada.push({SHOP_LOG: log(*ENTRIES, late)})
-    assert [one.entry_id for one in unread(ada.ledger(), "shop")] == ["late"]
+    assert [one.entry_id for one in unread_entries(ada.ledger(), "shop")] == ["late"]
 
 
 def test_late_news_does_not_undo_what_is_newer() -> None:
@@ -133,13 +139,13 @@ def test_a_deleted_mark_is_found_again() -> None:
     which changes nothing that is there already."""
     ada = Town(FILES).peer("ada")
     reviews(ada).run()
-    text = without_mark(ada.text(BRIEFING_PATH))
+    text = without_cursor(ada.text(BRIEFING_PATH))
     ada.push({BRIEFING_PATH: text})
-    assert unread(ada.ledger(), "shop") == []
+    assert unread_entries(ada.ledger(), "shop") == []
     ada.push(
         {
-            BRIEFING_PATH: with_mark(
-                text, position(ada.ledger(), "shop").__class__(at="0" * 40, when="Z", entries=0, changes=0)
+            BRIEFING_PATH: with_cursor(
+                text, review_cursor(ada.ledger(), "shop").__class__(at="0" * 40, when="Z", entries=0, changes=0)
             )
         }
     )  # type: ignore[union-attr]
@@ -152,12 +158,12 @@ def test_a_deleted_mark_is_found_again() -> None:
 )
 def test_the_mark_goes_in_and_out_without_a_trace(text: str) -> None:
     """Titles, other line ends, empty texts: what was there stays."""
-    from orchestrator.workflow.journal.review_cursor import Position
+    from orchestrator.workflow.journal.review_cursor import ReviewCursor
 
-    mark = Position(at="a" * 40, when="2026-11-21T12:00:00Z", entries=3, changes=0)
-    marked = with_mark(text, mark)
-    assert without_mark(marked).split() == text.split()
-    assert with_mark(without_mark(marked), mark) == marked
+    mark = ReviewCursor(at="a" * 40, when="2026-11-21T12:00:00Z", entries=3, changes=0)
+    marked = with_cursor(text, mark)
+    assert without_cursor(marked).split() == text.split()
+    assert with_cursor(without_cursor(marked), mark) == marked
 
 
 def test_with_approval_a_person_takes_what_they_want() -> None:
@@ -165,11 +171,11 @@ def test_with_approval_a_person_takes_what_they_want() -> None:
     town = Town(FILES | {"fleet.toml": APPROVE})
     ada = town.peer("ada")
     (made,) = reviews(ada).run()
-    assert made.awaits
+    assert made.needs_acceptance
     assert ada.text(BRIEFING_PATH) == BRIEFING
     page = ada.text(proposal_path("shop"))
     assert page.count("- [x]") == 3
-    assert "waits for you" in troubles(ada.ledger(), NOON)[0]
+    assert "waits for you" in review_problems(ada.ledger(), NOON)[0]
     tip = ada.ledger().tip
     reviews(ada).run()
     assert ada.ledger().tip == tip
@@ -183,7 +189,7 @@ def test_with_approval_a_person_takes_what_they_want() -> None:
     assert {"Port: 9090", "Owner: Ana"} <= set(items(ada.text(BRIEFING_PATH)))
     assert "licence" not in ada.text(BRIEFING_PATH)
     assert ada.ledger().read(proposal_path("shop")) is None
-    assert unread(ada.ledger(), "shop") == []
+    assert unread_entries(ada.ledger(), "shop") == []
     with pytest.raises(NotFound):
         reviews(ada).settle("shop", accept=True)
 
@@ -199,7 +205,7 @@ def test_a_rejected_or_broken_proposal_changes_nothing() -> None:
     ada.push({proposal_path("shop"): page})
     reviews(ada).settle("shop", accept=False)
     assert items(ada.text(BRIEFING_PATH)) == items(BRIEFING)
-    assert unread(ada.ledger(), "shop") == []
+    assert unread_entries(ada.ledger(), "shop") == []
 
 
 def test_late_failed_and_empty_reviews_are_troubles() -> None:
@@ -207,16 +213,16 @@ def test_late_failed_and_empty_reviews_are_troubles() -> None:
     cron = '[review]\ncron = "0 3 * * *"\n[projects.shop]\nurl = "/srv/shop.git"\n[trust]\nmissions = "remote"\n'
     town = Town(FILES | {"fleet.toml": cron})
     ada = town.peer("ada")
-    assert troubles(ada.ledger(), NOON) == ["shop: the review of 2026-11-21 03:00 UTC is late, 2 entries unread"]
-    assert troubles(ada.ledger(), NOON - timedelta(hours=8, minutes=30)) == []
+    assert review_problems(ada.ledger(), NOON) == ["shop: the review of 2026-11-21 03:00 UTC is late, 2 entries unread"]
+    assert review_problems(ada.ledger(), NOON - timedelta(hours=8, minutes=30)) == []
     reviews(ada).run()
-    assert troubles(ada.ledger(), NOON) == []
-    assert "2 read, 3 changes; no new entries" in standings(ada.ledger(), NOON)[0].says
+    assert review_problems(ada.ledger(), NOON) == []
+    assert "2 read, 3 changes; no new entries" in review_statuses(ada.ledger(), NOON)[0].says
     ada.push({"missions/review-x.md": "---\ntask: review\nstatus: dead\n---\nx"})
-    assert "review-x is dead" in troubles(ada.ledger(), NOON)[0]
+    assert "review-x is dead" in review_problems(ada.ledger(), NOON)[0]
     ada.push({"missions/review-x.md": None, SHOP_LOG: log(*ENTRIES, *(entry(f"e{n}") for n in range(12)))})
     reviews(ada).run()
-    assert troubles(ada.ledger(), NOON) == ["shop: the last review read 12 entries and changed nothing"]
+    assert review_problems(ada.ledger(), NOON) == ["shop: the last review read 12 entries and changed nothing"]
 
 
 def test_the_agent_tells_what_it_did_and_asks_nothing_of_the_file(tmp_path: Path) -> None:
@@ -227,7 +233,7 @@ def test_the_agent_tells_what_it_did_and_asks_nothing_of_the_file(tmp_path: Path
     mission = ada.ledger().open["review-now"].mission
     agent = ReviewAgent(reviews=reviews(ada), memos=memos(ada))
     said: list[str] = []
-    job = Job(mission=mission, attempt=1, project=None, context="", folder=tmp_path, say=said.append)
+    job = AgentJob(mission=mission, attempt=1, project=None, context="", folder=tmp_path, say=said.append)
     from threading import Event
 
     done = agent.run(job, Event())

@@ -8,7 +8,12 @@ import pytest
 
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.workflow.projects import test_command
-from orchestrator.workflow.projects.discovery import discover, of_folder, of_url, without_secrets
+from orchestrator.workflow.projects.discovery import (
+    discover,
+    repository_from_folder,
+    repository_from_url,
+    without_secrets,
+)
 from tests.orchestrator.repositories import Server, git
 
 
@@ -79,11 +84,11 @@ def test_the_servers_default_branch_counts(tmp_path: Path, server: Server) -> No
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "--quiet", str(server.folder), str(clone))
     git(clone, "checkout", "--quiet", "-b", "mine")
-    assert of_folder(clone).branch == "main"
-    assert of_url(str(server.folder)).branch == "main"
-    assert of_url("https://example.com/me/shop.git", branch="dev").branch == "dev"
+    assert repository_from_folder(clone).branch == "main"
+    assert repository_from_url(str(server.folder)).branch == "main"
+    assert repository_from_url("https://example.com/me/shop.git", branch="dev").branch == "dev"
     with pytest.raises(WrongSetting, match="cannot be reached"):
-        of_url(str(tmp_path / "nowhere.git"))
+        repository_from_url(str(tmp_path / "nowhere.git"))
 
 
 @pytest.mark.parametrize(
@@ -98,10 +103,10 @@ def test_the_servers_default_branch_counts(tmp_path: Path, server: Server) -> No
 def test_no_password_is_taken_over(tmp_path: Path, url: str, clean: str) -> None:
     """A clone's address is taken without it; one that a person types with it is refused, and not repeated."""
     assert without_secrets(url) == clean
-    assert of_folder(repository(tmp_path / "one", origin=url)).url == clean
+    assert repository_from_folder(repository(tmp_path / "one", origin=url)).url == clean
     if url != clean:
         with pytest.raises(WrongSetting) as raised:
-            of_url(url, branch="main")
+            repository_from_url(url, branch="main")
         assert "secret" not in str(raised.value)
         assert "ghp_" not in str(raised.value)
 
@@ -110,7 +115,7 @@ def test_no_password_is_taken_over(tmp_path: Path, url: str, clean: str) -> None
 def test_an_address_that_runs_something_is_refused(url: str) -> None:
     """git has such; none is asked for anything."""
     with pytest.raises(WrongSetting):
-        of_url(url)
+        repository_from_url(url)
 
 
 def test_nothing_of_a_hostile_repository_runs(tmp_path: Path) -> None:
@@ -153,4 +158,4 @@ def test_the_test_command_is_told_from_files(tmp_path: Path, files: dict[str, st
     """What a person wrote for the purpose comes first; a guess is not made."""
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    assert test_command.command_of(tmp_path) == command
+    assert test_command.find_test_command(tmp_path) == command

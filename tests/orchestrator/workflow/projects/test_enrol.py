@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from orchestrator.core.errors import Refused, WrongSetting
 from orchestrator.ledger.config import fleet_toml
 from orchestrator.policy.membership import Membership
-from orchestrator.workflow.assignment.project_profiles import profiles
-from orchestrator.workflow.projects.discovery import Repository
-from orchestrator.workflow.projects.enrol import Enrolment, lines
+from orchestrator.workflow.assignment.project_profiles import project_profiles
+from orchestrator.workflow.projects.discovery import DiscoveredRepository
+from orchestrator.workflow.projects.enrol import Enrolment, toml_lines
 from tests.ledgers import FLEET, Keys, Peer, Town
 
 REST = 'test = "make test"  # slow\n\n[review]  # at night\ncron = "0 3 * * *"'
 TOML = "# our fleet\n" + FLEET.format(trust="signed") + REST
-NOTES = Repository(
+NOTES = DiscoveredRepository(
     name="notes", url="git@example.com:me/notes.git", branch="trunk", test='pytest -q "a b"', aliases=("memo",)
 )
 
@@ -57,7 +57,7 @@ def test_lines_are_added_and_nothing_else_is_touched(keys: Keys) -> None:
     added = enrolment(ada).add([NOTES])
     after = ada.ledger()
     text = after.text("fleet.toml")
-    assert text == TOML + "\n\n" + lines(NOTES)
+    assert text == TOML + "\n\n" + toml_lines(NOTES)
     part = after.charter.projects["notes"]
     assert (part.url, part.branch, part.test, part.aliases) == (NOTES.url, "trunk", 'pytest -q "a b"', ["memo"])
     assert after.charter.projects["shop"].test == "make test"
@@ -66,7 +66,7 @@ def test_lines_are_added_and_nothing_else_is_touched(keys: Keys) -> None:
     assert [one.name for one in added] == ["notes"]
     assert after.alarms == ()
     assert next(iter(after.store.history(after.tip, "fleet.toml"))) == after.tip != before.tip
-    assert {one.name for one in profiles(after)} == {"notes", "shop"}
+    assert {one.name for one in project_profiles(after)} == {"notes", "shop"}
 
 
 def test_twice_is_once(keys: Keys) -> None:
@@ -74,7 +74,7 @@ def test_twice_is_once(keys: Keys) -> None:
     ada = signed(town(keys), keys, "ada")
     enrolment(ada).add([NOTES])
     tip = ada.ledger().tip
-    again = Repository(name="other", url="https://example.com/me/notes", branch="trunk")
+    again = DiscoveredRepository(name="other", url="https://example.com/me/notes", branch="trunk")
     assert enrolment(ada).add([NOTES, again]) == []
     assert ada.ledger().tip == tip
 
@@ -100,7 +100,7 @@ def test_a_name_that_is_taken_is_refused(keys: Keys) -> None:
     """The other repository is named."""
     ada = signed(town(keys), keys, "ada")
     with pytest.raises(WrongSetting, match="shop is a project already"):
-        enrolment(ada).add([Repository(name="shop", url="/srv/other.git")])
+        enrolment(ada).add([DiscoveredRepository(name="shop", url="/srv/other.git")])
 
 
 def test_a_file_that_cannot_take_lines_at_its_end_is_left_alone(keys: Keys) -> None:
@@ -124,8 +124,8 @@ def test_windows_line_ends_stay(keys: Keys) -> None:
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=40))
 def test_no_value_can_become_another_setting(url: str, branch: str, test: str) -> None:
     """Whatever stands in a URL, a branch or a command is read back as that, or cannot be read at all."""
-    one = Repository(name="x", url="u" + url, branch=branch, test=test)
-    text = TOML + "\n\n" + lines(one)
+    one = DiscoveredRepository(name="x", url="u" + url, branch=branch, test=test)
+    text = TOML + "\n\n" + toml_lines(one)
     try:
         read = fleet_toml.read(text.encode("utf-8"))
     except (fleet_toml.BrokenLedger, UnicodeEncodeError):

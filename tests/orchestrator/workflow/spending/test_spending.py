@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.core.ports.storage_outgoing import Spend, Totals
+from orchestrator.core.ports.storage_outgoing import Spend, UsageTotals
 from orchestrator.workflow.spending import page_table, totals
 from orchestrator.workflow.spending.forecast import forecast
 
@@ -21,30 +21,32 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 def row(day: date = TODAY, usd: float = 1.0, *, unpriced: int = 0, **words: str) -> Spend:
     """One run of a day."""
     known = {"node": "desk", "project": "shop", "agent": "claude", "model": "m"} | words
-    totals = Totals(runs=1, tokens_in=10, tokens_out=5, tokens_cached=2, seconds=1.5, cost_usd=usd, unpriced=unpriced)
+    totals = UsageTotals(
+        runs=1, tokens_in=10, tokens_out=5, tokens_cached=2, seconds=1.5, cost_usd=usd, unpriced=unpriced
+    )
     return Spend(day=day, **known, totals=totals)
 
 
 def test_sums_by_each_key() -> None:
     """Days come newest first, everything else the most expensive first."""
     rows = [row(), row(usd=5, project="site"), row(TODAY - timedelta(days=1), node="vps"), row(usd=0.5, model="n")]
-    assert list(totals.by(rows, "day")) == ["2026-11-21", "2026-11-20"]
-    assert {name: each.cost_usd for name, each in totals.by(rows, "project").items()} == {"site": 5, "shop": 2.5}
-    assert list(totals.by(rows, "node")) == ["desk", "vps"]
-    assert totals.total(rows).cost_usd == 7.5
-    assert totals.total([]) == totals.NOTHING
+    assert list(totals.totals_by(rows, "day")) == ["2026-11-21", "2026-11-20"]
+    assert {name: each.cost_usd for name, each in totals.totals_by(rows, "project").items()} == {"site": 5, "shop": 2.5}
+    assert list(totals.totals_by(rows, "node")) == ["desk", "vps"]
+    assert totals.sum_totals(rows).cost_usd == 7.5
+    assert totals.sum_totals([]) == totals.ZERO_TOTALS
     with pytest.raises(KeyError):
-        totals.by(rows, "mission")
+        totals.totals_by(rows, "mission")
 
 
 def test_what_does_not_fit_is_told_by_day_and_nothing_is_lost() -> None:
     """The oldest days become one row each before any is left out."""
     rows = [row(TODAY - timedelta(days=n), project=f"p{p}") for n in range(5) for p in range(4)]
-    shown = totals.fitted(rows, 11)
+    shown = totals.fit_rows(rows, 11)
     assert len(shown) == 11
-    assert totals.total(shown) == totals.total(rows)
+    assert totals.sum_totals(shown) == totals.sum_totals(rows)
     assert [each.project for each in shown[:3]] == ["", "", ""]
-    assert len(totals.fitted(rows, 3)) == 3
+    assert len(totals.fit_rows(rows, 3)) == 3
 
 
 NAMES = st.text(st.characters(categories=("L", "N", "P", "S")), max_size=60).map(lambda s: s.replace("|", "/").strip())
@@ -56,14 +58,14 @@ def test_a_table_is_read_as_it_was_written(found: list[tuple[int, str, str, str,
     """Whatever the names, a page gives back what was put into it."""
     rows = {}
     for ago, project, agent, model, tokens, unpriced in found:
-        totals = Totals(
+        totals = UsageTotals(
             runs=7, tokens_in=tokens, tokens_out=1, tokens_cached=2, seconds=0.5, cost_usd=0.25, unpriced=unpriced
         )
         day = TODAY - timedelta(days=ago)
         rows[day, project, agent, model] = Spend(
             day=day, node="desk", project=project, agent=agent, model=model, totals=totals
         )
-    told = page_table.read(f"---\nnode: desk\n---\n\n{page_table.render(rows.values())}", "desk", TODAY)
+    told = page_table.parse_table(f"---\nnode: desk\n---\n\n{page_table.render_table(rows.values())}", "desk", TODAY)
     assert told.odd == 0
     assert set(told.rows) == set(rows.values())
 
@@ -94,26 +96,26 @@ LINE = "| 2026-11-21 | shop | claude | m | 1 | 2 | 0 | 3 | 1.5 | 0.250000 | 0 |"
 )
 def test_a_hostile_row_is_left_out_and_counted(old: str, new: str) -> None:
     """No number that no fleet could spend gets into a sum; the rows beside it count."""
-    page = page_table.render([row(project="site")]) + f"{LINE}\n".replace(old, new, 1)
-    told = page_table.read(f"\n{page}", "desk", TODAY)
+    page = page_table.render_table([row(project="site")]) + f"{LINE}\n".replace(old, new, 1)
+    told = page_table.parse_table(f"\n{page}", "desk", TODAY)
     assert told.odd == 1
     assert [each.project for each in told.rows] == ["site"]
-    assert math.isfinite(totals.total(told.rows).cost_usd)
+    assert math.isfinite(totals.sum_totals(told.rows).cost_usd)
 
 
 def test_a_page_is_read_up_to_a_size() -> None:
     """Ten million rows cost no more than two thousand."""
     lines = "\n".join(LINE.replace("shop", f"p{n}") for n in range(5000))
-    page = page_table.render([row()]) + lines
-    assert len(page_table.read(f"\n{page}", "desk", TODAY).rows) == page_table.MANY
-    assert page_table.read(f"\n{'x' * page_table.READ}\n{page}", "desk", TODAY).rows == ()
-    assert page_table.read("", "desk", TODAY) == page_table.Told()
+    page = page_table.render_table([row()]) + lines
+    assert len(page_table.parse_table(f"\n{page}", "desk", TODAY).rows) == page_table.MAX_ROWS_READ
+    assert page_table.parse_table(f"\n{'x' * page_table.MAX_PAGE_CHARS}\n{page}", "desk", TODAY).rows == ()
+    assert page_table.parse_table("", "desk", TODAY) == page_table.SpendTable()
 
 
 @given(st.text(max_size=300))
 def test_no_text_stops_a_reader(text: str) -> None:
     """Any page is read without an error."""
-    page_table.read(f"\n{page_table.HEADING}\n\n|a|\n|-|\n| {text}", "desk", TODAY)
+    page_table.parse_table(f"\n{page_table.HEADING}\n\n|a|\n|-|\n| {text}", "desk", TODAY)
 
 
 def days(*usd: float) -> list[Spend]:
