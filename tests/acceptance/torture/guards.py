@@ -98,7 +98,7 @@ GUARDS = (
     Guard(
         name="moved claim ref",
         world=replace(LONG, rest=0),
-        removed=((claims, "_commit", _unmoved), (claims, "settle", _exit_code_counts)),
+        removed=((claims, "_commit", _unmoved), (claims, "push_and_resolve", _exit_code_counts)),
         broken=frozenset({"once", "unfenced"}),
     ),
     Guard(

@@ -145,7 +145,7 @@ def test_a_repository_that_needs_packing_is_told(facts: dict[str, int], word: st
 
 def test_refs_missions_logs_and_months_above_their_limits_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each once, with what to do; late work and claims need different things."""
-    for name, limit in (("OPEN", 1), ("LOG_MIB", 0), ("MONTH", 1), ("REFS", 3)):
+    for name, limit in (("MAX_OPEN_MISSIONS", 1), ("MAX_LOG_MIB", 0), ("MAX_MISSIONS_A_MONTH", 1), ("MAX_REFS", 3)):
         monkeypatch.setattr(ledger_size, name, limit)
     archived = {f"missions/archive/2026-11/d{n}.md": DONE.format(status="done", when="x") for n in range(2)}
     ledger = Town(archived | {f"missions/m{n}.md": "x" for n in range(2)}).peer("ada").ledger()
