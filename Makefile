@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test torture simulate load cancels tidy agents check lint types contracts docs lock clean
+.PHONY: help demo test torture simulate load cancels tidy agents check lint types contracts house docs lock clean
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -50,6 +50,9 @@ types: $(STAMP)  ## mypy, strict
 
 contracts: $(STAMP)  ## the floors, held by import-linter
 	@$(BIN)/lint-imports
+
+house: $(STAMP)  ## draw the picture of the rooms anew from the imports
+	@$(BIN)/python -m tests.architecture.house
 
 docs: $(STAMP)  ## every command, field and setting appears in the documents
 	@$(BIN)/python -m pytest -q tests/architecture

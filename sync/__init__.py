@@ -1,1 +1,4 @@
-"""How do bytes travel between machines? Nothing in here reads what it carries."""
+"""How do bytes travel between machines? Nothing in here reads what it carries.
+
+remote (a port) · compare-and-swap of refs · heartbeat · work tree · hybrid clock · signature.
+"""

@@ -1,1 +1,1 @@
-"""The phone's door: announcement, pairing, sealed transport, device sync. It opens with the device work."""
+"""What is the phone's side of a node? Announcement, pairing, sealed transport and device sync will be here."""

@@ -1,6 +1,6 @@
 """How does the app become a server? gunicorn: one process that holds the address, one worker with a thread a request.
 
-One worker, because a model is loaded once; threads, because most of them wait. Measured in research/inference.md.
+One worker, because a model is loaded once; threads, because most of them wait.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What does each role do? The table of SPEC 3, as far as this version goes."""
+"""What does each role do? The table of roles, as far as this version goes."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How do agents from outside come in?"""
+"""How do agents from outside come in, over the Model Context Protocol?"""

@@ -1,4 +1,4 @@
-"""Who may write what into the ledger? The table of SPEC 1, as a function of who it is and what would change.
+"""Who may write what into the ledger? The write rules as a function of who it is and what would change.
 
 The served repository's hook asks before it takes a push in (`gatehouse`). People may change every document; the two
 files that say whose word counts are judged by `constitution`, and never here. A node may change what nodes write.

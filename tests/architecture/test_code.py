@@ -14,8 +14,8 @@ MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 
 
 def test_a_module_is_one_idea() -> None:
-    """No module has more than 300 lines."""
-    assert {str(p.relative_to(ROOT)): n for p in MODULES if (n := len(p.read_text().splitlines())) > 300} == {}
+    """No module has more than 400 lines: split by idea or not at all."""
+    assert {str(p.relative_to(ROOT)): n for p in MODULES if (n := len(p.read_text().splitlines())) > 400} == {}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

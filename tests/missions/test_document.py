@@ -54,7 +54,7 @@ def test_a_sentence_is_a_mission() -> None:
 
 
 def test_the_example_of_the_specification_is_read_whole() -> None:
-    """Every field of SPEC 1."""
+    """Every field that a mission may have."""
     found = mission(
         """---
 task: coding_task          # task type; default general_task

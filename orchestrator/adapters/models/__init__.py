@@ -1,0 +1,1 @@
+"""Which models answer, and how are they reached?"""

@@ -1,1 +1,1 @@
-"""Adapters of the port `notices.courier.Courier`."""
+"""How does a message reach people?"""

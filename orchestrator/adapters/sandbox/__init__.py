@@ -1,0 +1,1 @@
+"""How is a command confined on this machine?"""

@@ -73,7 +73,7 @@ def needs(
     """Marks a route with what it asks for; "open" asks for nobody's word (its route checks by itself, if at all).
 
     Of the marked routes a LOCAL_WORKER serves those with `always`, and those of chat and sync if
-    SHIFTBOOK_DEVICE_SYNC=1 (SPEC 3); every other role serves all.
+    SHIFTBOOK_DEVICE_SYNC=1; every other role serves all.
     """
     need = Need(scope=scope, more=more, always=always, loopback=loopback, basic=basic, body_bytes=body_bytes)
 
@@ -95,7 +95,7 @@ def need_of(app: Flask, endpoint: str | None) -> Need | None:
 
 
 def served(need: Need, role: Role, *, device_sync: bool) -> bool:
-    """Whether a node of this role serves such a route: the row "HTTP surface" of SPEC 3."""
+    """Whether a node of this role serves such a route: the row "HTTP surface" of docs/settings.md's table of roles."""
     if need.always or role is not Role.LOCAL_WORKER:
         return True
     return device_sync and need.scope in {"chat", "sync"}

@@ -1,1 +1,1 @@
-"""What speaks on the line that a sandboxed run has to the outside."""
+"""What may leave a sandboxed run, by the one line that it has to the outside?"""

@@ -1,7 +1,7 @@
 """How is somebody else's command run, so that it is watched while it lives and nothing of it is left afterwards?
 
 Output goes to a file and is read from there: a slow reader of a pipe costs an agent the end of its answer (65,536 of
-301 KB, research/delegation.md). Descendants are found as such, by their session, and by a mark in their environment,
+301 KB were seen). Descendants are found as such, by their session, and by a mark in their environment,
 because one that has called setsid and lost its parent is neither a child nor in the group. Only a PID namespace
 (sandbox) holds a process that also wipes its environment.
 """

@@ -1,1 +1,1 @@
-"""What the fleet's page of settings says about policy, and where in it something is wrong."""
+"""What does `fleet.toml` say, and where in it is something wrong?"""

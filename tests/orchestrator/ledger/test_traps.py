@@ -1,7 +1,7 @@
 """Do the guards against traps A to D protect, and is it really they who do?
 
 Each trap has two tests: one in which the guard holds, and one that takes the guard out and shows that the bad thing
-then happens, so that the first cannot pass by accident. The traps are described in research/git-bus.md.
+then happens, so that the first cannot pass by accident. ARCHITECTURE.md describes the traps.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who may write what: every row of SPEC 1's table, and the ways round it."""
+"""Who may write what: every row of the table of who writes what, and the ways round it."""
 
 from __future__ import annotations
 

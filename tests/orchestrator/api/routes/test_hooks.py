@@ -86,7 +86,7 @@ def test_without_a_secret_there_is_no_hook(build: Build) -> None:
 
 
 def test_a_worker_has_no_hook(build: Build) -> None:
-    """SPEC 3: a worker's HTTP surface is a sign of life only."""
+    """A worker's HTTP surface is a sign of life only."""
     client = build(Role.LOCAL_WORKER, hook_secret=SECRET).client
     assert client.post("/hooks/git", data=BODY, headers={"X-Gitlab-Token": SECRET}).status_code == 404
 

@@ -76,7 +76,7 @@ def test_a_route_that_does_not_say_is_served_to_nobody(build: Build) -> None:
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("device_sync", [False, True])
 def test_a_role_serves_what_the_table_says(build: Build, role: Role, device_sync: bool) -> None:
-    """SPEC 3, route by route: a worker has /health, and chat and sync with SHIFTBOOK_DEVICE_SYNC; the others all."""
+    """Roles, route by route: a worker has /health, and chat and sync with SHIFTBOOK_DEVICE_SYNC; the others all."""
     site = build(role, noun(), device_sync=device_sync)
     for method, path, endpoint in calls(site):
         need = need_of(site.app, endpoint)
