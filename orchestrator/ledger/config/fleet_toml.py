@@ -68,7 +68,7 @@ class ReviewPart(_Part):
     @model_validator(mode="after")
     def _readable(self) -> ReviewPart:
         if self.cron:
-            cron.trigger(self.cron, self.timezone)  # raises ValueError
+            cron.check(self.cron, self.timezone)  # raises ValueError
         return self
 
 

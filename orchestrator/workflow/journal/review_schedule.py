@@ -9,17 +9,16 @@ It is also why APScheduler keeps its job in memory. What has to survive a restar
 whether it was held; a job store on one node's disk would know that for this node only, and would forget it with the
 disk. The ledger knows it for all: the mission is there, or it is not. So a node that starts looks once, and if the last
 time that cron names has passed without a mission, while entries from before it wait to be read, it files that one:
-missed reviews are caught up once, however many there were. APScheduler computes the times and wakes the node.
+missed reviews are caught up once, however many there were. APScheduler wakes the node.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from missions import frontmatter
 from missions.mission import Status
@@ -32,7 +31,7 @@ from orchestrator.policy.authorization import REVIEW
 from orchestrator.workflow.journal.review_cursor import projects_with_log, unread_entries
 
 if TYPE_CHECKING:
-    from apscheduler.triggers.cron import CronTrigger
+    from apscheduler.schedulers.background import BackgroundScheduler
 
 PENDING_STATUSES = frozenset({Status.QUEUED, Status.RUNNING, Status.FAILED})
 """A review in one of these states is still to come: another one need not be filed."""
@@ -78,8 +77,7 @@ class ReviewSchedule:
     wake: Callable[[], None]
     now: Callable[[], datetime]
     _part: ReviewPart = field(default_factory=ReviewPart)
-    _times: CronTrigger | None = None
-    _runner: Any = None
+    _timer: BackgroundScheduler | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def last_due(self, part: ReviewPart) -> datetime | None:
@@ -87,7 +85,7 @@ class ReviewSchedule:
         with self._lock:
             if part != self._part:
                 self._follow(part)
-        return cron.last_due(self._times, self.now()) if self._times is not None else None
+        return cron.last_due(part.cron, part.timezone, self.now()) if part.cron else None
 
     def close(self) -> None:
         """Ends the scheduler's thread."""
@@ -96,18 +94,13 @@ class ReviewSchedule:
 
     def _follow(self, part: ReviewPart) -> None:
         self._stop()
-        self._part, self._times = part, cron.trigger(part.cron, part.timezone) if part.cron else None
-        if self._times is None:
-            return
-        from apscheduler.schedulers.background import BackgroundScheduler  # a second's work at start, seldom needed
+        self._part = part
+        if part.cron:
+            from orchestrator.workflow.journal import review_timer  # a second's work at start, seldom needed
 
-        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # the node says what happens
-        self._runner = BackgroundScheduler(timezone=UTC, daemon=True)
-        # A wake-up that came late (the machine slept) still counts, and several that were missed count as one.
-        self._runner.add_job(self.wake, self._times, id=REVIEW, coalesce=True, misfire_grace_time=None)
-        self._runner.start()
+            self._timer = review_timer.start(self.wake, part.cron, part.timezone)
 
     def _stop(self) -> None:
-        if self._runner is not None:
-            self._runner.shutdown(wait=False)
-            self._runner = None
+        if self._timer is not None:
+            self._timer.shutdown(wait=False)
+            self._timer = None

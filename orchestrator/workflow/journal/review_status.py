@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from missions.mission import Status
 from orchestrator.core import cron
@@ -87,11 +87,11 @@ def _late_reason(ledger: LedgerSnapshot, waiting: list[str], now: datetime) -> s
         if not old:
             return ""
         return f"{_format_entries(len(old))} older than a week unread, and no `review.cron` is set in fleet.toml"
-    due = cron.last_due(cron.trigger(part.cron, part.timezone), now)
-    missed = [when for when in waiting if due is not None and when <= format_utc(due.astimezone(UTC))]
+    due = cron.last_due(part.cron, part.timezone, now)
+    missed = [when for when in waiting if due is not None and when <= format_utc(due)]
     if due is None or not missed or now < due + LATE_AFTER:
         return ""
-    return f"the review of {due.astimezone(UTC):%Y-%m-%d %H:%M} UTC is late, {_format_entries(len(missed))} unread"
+    return f"the review of {due:%Y-%m-%d %H:%M} UTC is late, {_format_entries(len(missed))} unread"
 
 
 def _empty_reason(last: ReviewCursor | None) -> str:

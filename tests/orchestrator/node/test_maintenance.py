@@ -224,12 +224,12 @@ def test_the_scheduler_wakes_the_node_when_the_line_comes_due() -> None:
 
     schedule = ReviewSchedule(wake=lambda: None, now=lambda: datetime(2026, 11, 21, 12, tzinfo=UTC))
     assert schedule.last_due(ReviewPart()) is None
-    assert schedule._runner is None
+    assert schedule._timer is None
     daily = ReviewPart(cron="0 3 * * *", timezone="Europe/Berlin")
     assert schedule.last_due(daily) == datetime(2026, 11, 21, 2, tzinfo=UTC)
-    (job,) = schedule._runner.get_jobs()
+    (job,) = schedule._timer.get_jobs()
     assert (job.coalesce, job.misfire_grace_time) == (True, None)
     assert job.next_run_time is not None
     assert schedule.last_due(ReviewPart(cron="0 4 * * *")) == datetime(2026, 11, 21, 4, tzinfo=UTC)
     schedule.close()
-    assert schedule._runner is None
+    assert schedule._timer is None
