@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from handoff.budget_fit import block
 from handoff.secrets.redact import redact
 from orchestrator.chat.failover import Failover
-from orchestrator.chat.partial_answer import AnswerText
+from orchestrator.chat.partial_answer import PartialAnswer
 from orchestrator.chat.prompt_fit import MIN_ANSWER_TOKENS, count_message_tokens
 from orchestrator.chat.queue import FairSemaphore, QueueTicket
 from orchestrator.chat.tool_approvals import ToolApprovals
@@ -124,7 +124,7 @@ class ToolLoop:
 
     def _listener(self) -> Callable[[str], None]:
         """Passes on what is answered; with tools that is one string inside the JSON."""
-        text = AnswerText() if self.box else None
+        text = PartialAnswer() if self.box else None
 
         def take(piece: str) -> None:
             if said := text.take(piece) if text else piece:

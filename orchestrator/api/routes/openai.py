@@ -24,7 +24,7 @@ from orchestrator.api.web.problems import PROBLEM_TYPE
 from orchestrator.api.web.streaming import StreamWork, stream_answer, wait_for_answer
 from orchestrator.app.chat_factory import ChatRuntime
 from orchestrator.chat.failover import Failover
-from orchestrator.chat.partial_answer import AnswerText
+from orchestrator.chat.partial_answer import PartialAnswer
 from orchestrator.chat.prompt_fit import count_message_tokens
 from orchestrator.chat.queue import QueueTicket
 from orchestrator.chat.values import AnswerEvent
@@ -220,7 +220,7 @@ def _chunks(taken: AcceptedCompletion, hear: Callable[[dict[str, Any]], None], s
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         return taken.frame("chat.completion.chunk", choices=[choice])
 
-    reader, said = AnswerText() if taken.functions else None, False
+    reader, said = PartialAnswer() if taken.functions else None, False
 
     def take(piece: str) -> None:
         nonlocal said

@@ -13,7 +13,7 @@ from orchestrator.core import cron
 
 
 class CronLine(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
-    """APScheduler's question answered by `core.cron`; always later than `now`, so that the scheduler never turns in place."""
+    """APScheduler's question, answered by `core.cron`: always later than `now`, so that it never turns in place."""
 
     def __init__(self, line: str, zone: str) -> None:
         self._line, self._zone = line, zone
