@@ -14,7 +14,6 @@ from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Usage
 from orchestrator.core.ports.storage import UsageBook, UsageOwner
 from orchestrator.core.settings import Settings
-from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.ledger.result_report import EndedAttempt
 from orchestrator.ledger.snapshot import LedgerSnapshot
@@ -34,7 +33,6 @@ from orchestrator.policy.unsandboxed import sandbox_required_reason
 from orchestrator.policy.write_audit import WriteAudit
 from orchestrator.workflow.approval.delivery import BranchDelivery
 from orchestrator.workflow.approval.worker import DeliveryWorker
-from orchestrator.workflow.assignment.deferral import DeferralPolicy
 from orchestrator.workflow.journal.review_schedule import ReviewSchedule
 from sync.heartbeat import Beat
 
@@ -142,10 +140,6 @@ def build_node(settings: Settings, tell: Tell) -> Node:
         tell=tell,
         over_budget_reason=purse.day_budget_reason,
         unsafe_reason=barred,
-    )
-    clones = Workspaces(cache=settings.home / "cache")
-    intake.eligibility.deference = DeferralPolicy(
-        offer=offer, warm=lambda seen, name: clones.has(seen.charter.project(name))
     )
     return Node(
         scheduler=intake,

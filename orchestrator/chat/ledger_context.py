@@ -19,7 +19,7 @@ from orchestrator.chat.values import ChatRequest, TierUsed
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.result_report import format_utc
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.workflow.assignment.project_profiles import find_project
+from orchestrator.workflow.assignment.project_match import find_project
 from orchestrator.workflow.journal import context
 from sync.errors import ObjectMissing
 from sync.objects import find, read_commit

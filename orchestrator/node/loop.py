@@ -85,8 +85,6 @@ class Node:
         SyncError when the remote cannot be reached at the start.
         """
         self._once = once
-        if once:
-            self.scheduler.eligibility.deference = None  # what can be done now is done now
         ledger = self.reader.read(self.bus.remote.fetch())
         require_admitted(self.bus, self.trust, ledger)
         self.heartbeat.interval, self.heartbeat.lease = ledger.charter.bus.beat_seconds, ledger.charter.bus.lease

@@ -77,7 +77,6 @@ class Scheduler:
         beats = {node: beat for node, beat in ledger.beats.items() if self.bus.sign is None or node in listed}
         others = {n: h for n, h in ledger.claims.items() if h.claim.closed or h.claim.node != self.bus.name}
         self.watch.observe({n: (h.oid, h.claim.closed or beats.get(h.claim.node)) for n, h in others.items()}, now)
-        self.eligibility.observe(ledger, now)
         self._left.lease, self._left.roof = self.watch.lease, self.watch.roof
         kept = {n: f.mission for n, f in ledger.open.items() if f.mission.kept_on and f.mission.status in OPEN}
         self._left.observe({n: (m.epoch, m.kept_on) for n, m in kept.items() if m.kept_on in ledger.beats}, now)

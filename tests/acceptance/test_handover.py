@@ -47,18 +47,20 @@ def test_repositories_are_found_and_requests_find_them(fleet: Fleet, tmp_path: P
     assert fleet.git("log", "-1", "--format=%G? %s") == "G Projects: shop"
     fleet.commit({"projects/shop/PROJECT_CONTEXT.md": CONTEXT})
 
-    sure = fleet.run("mission", "new", "The checkout combines two vouchers", "--task", "coding_task", node="desk")
+    sure = fleet.run(
+        "mission", "new", "webshop: the checkout combines two vouchers", "--task", "coding_task", node="desk"
+    )
     assert sure.returncode == 0, sure.stderr
-    assert "this looks like shop (because" in sure.stderr
+    assert "this looks like shop (because it says “webshop”)" in sure.stderr
     unsure = fleet.run("mission", "new", "Fix the failing test", "--task", "coding_task", "--no-project", node="desk")
     assert unsure.returncode == 2
     unsure = fleet.run("mission", "new", "Rename my holiday photos", "--task", "coding_task", node="desk")
     assert (unsure.returncode, unsure.stdout) == (2, "")
-    assert "it could be shop (shop: it is the only project): say --project NAME" in unsure.stderr
+    assert "this one names none; fleet.toml has shop: say --project NAME" in unsure.stderr
     fleet.shiftbook("mission", "new", "What is the capital of France?", node="desk")
     views = {view["name"]: view for view in json.loads(fleet.shiftbook("mission", "list", "--json", node="desk"))}
     assert {name: view["project"] for name, view in views.items()} == {
-        "the-checkout-combines-two-vouchers": "shop",
+        "webshop-the-checkout-combines-two-vouchers": "shop",
         "what-is-the-capital-of-france": None,
     }
 

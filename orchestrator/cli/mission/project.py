@@ -11,8 +11,7 @@ from missions.mission import NO_PROJECT
 from orchestrator.core.errors import WrongSetting
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.assignment.assign import CODING_TASK
-from orchestrator.workflow.assignment.project_match import ProjectMatch
-from orchestrator.workflow.assignment.project_profiles import find_project
+from orchestrator.workflow.assignment.project_match import ProjectMatch, find_project
 
 NONE = "none"
 HOW = "say --project NAME, or --no-project"
@@ -21,9 +20,9 @@ HOW = "say --project NAME, or --no-project"
 def choose_project(
     look: Callable[[], LedgerSnapshot], body: str, fields: Mapping[str, object], *, none: bool
 ) -> str | None:
-    """The project that a mission means; None where nothing points at any. Says why on standard error.
+    """The project that a mission names; None where it names none. Says why on standard error.
 
-    `none` is the person's word that it has none. Where it is not sure it asks on a terminal; off one it raises
+    `none` is the person's word that it has none. Where it is not certain it asks on a terminal; off one it raises
     WrongSetting with what it could be.
     """
     needs = fields.get("task") == CODING_TASK
@@ -39,7 +38,8 @@ def choose_project(
         return verdict.project
     if not needs and not verdict.candidates:
         return None
-    names = [candidate.project for candidate in verdict.candidates] or sorted(ledger.charter.projects)
+    named = [candidate.project for candidate in verdict.candidates]
+    names = [*named, *(name for name in sorted(ledger.charter.projects) if name not in named)]
     if sys.stdin.isatty():
         return _ask_project(verdict, names, needs=needs)
     raise WrongSetting("--project", _explain_unsure(verdict, names, needs=needs))
@@ -59,4 +59,4 @@ def _explain_unsure(verdict: ProjectMatch, names: list[str], *, needs: bool) -> 
     if verdict.candidates:
         return f"none is named; {verdict.could_be}: {how}"
     known = ", ".join(names) or "none yet (`shiftbook project add`)"
-    return f"a coding_task needs one, and nothing in this one points at any; fleet.toml has {known}: {how}"
+    return f"a coding_task needs one, and this one names none; fleet.toml has {known}: {how}"

@@ -129,10 +129,6 @@ class Workspaces:
             raise WorkspaceFailed(_without_password(f"no workspace for {where}: {why}")) from error
         return workspace
 
-    def has(self, project: Project) -> bool:
-        """Whether a clone of the project is kept here already."""
-        return self._kept(project).exists()
-
     def files(self, project: Project, stop: Stop, *, clone: bool) -> frozenset[str]:
         """The paths of the project's default branch; none where its server does not answer, or, without `clone`,
         where no earlier attempt has left a clone here.

@@ -1,1 +1,1 @@
-"""Which project, agent and node fit a request that does not say so? Explainable, and asking where it is not sure."""
+"""Which project and agent does a request mean that does not say so? Explainable, and asking where it is not certain."""

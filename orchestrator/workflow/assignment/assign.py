@@ -14,8 +14,7 @@ from missions.selection import NodeCapabilities, ineligible_reason
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.assignment.agent_choice import choose_agent
 from orchestrator.workflow.assignment.agent_record import earlier_missions
-from orchestrator.workflow.assignment.project_match import ProjectMatch
-from orchestrator.workflow.assignment.project_profiles import find_project
+from orchestrator.workflow.assignment.project_match import ProjectMatch, find_project
 
 CODING_TASK = "coding_task"
 NEVER_CHOSEN = frozenset({"command", "review", AUTO})

@@ -8,21 +8,14 @@ from missions.mission import AUTO, Mission
 from missions.selection import NodeCapabilities, ineligible_reason
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.assignment.assign import ResolvedMission, resolve_mission, suitable_agents
-from orchestrator.workflow.assignment.deferral import DeferralPolicy
 
 
 @dataclass(kw_only=True)
 class Eligibility:
-    """One node's. `deference` leaves missions to better placed nodes for a moment; None: never."""
+    """One node's."""
 
     offer: NodeCapabilities
-    deference: DeferralPolicy | None = None
     _asked: dict[str, ResolvedMission] = field(default_factory=dict)
-
-    def observe(self, ledger: LedgerSnapshot, now: float) -> None:
-        """Takes in one fetch. `now` is this node's monotonic time, in seconds."""
-        if self.deference:
-            self.deference.observe(ledger, now)
 
     def with_assumed_agent(self, mission: Mission) -> Mission:
         """The mission with some agent that could do it where it leaves the choice: enough to tell who may take it."""
@@ -32,10 +25,9 @@ class Eligibility:
     def hold_back_reason(self, ledger: LedgerSnapshot, mission: Mission) -> str:
         """Why this node does not ask for a mission that it may take, in words; empty if it asks."""
         one = resolve_mission(ledger, mission, self.offer)
-        why = one.waits or (self.deference.leaves(ledger, one.mission) if self.deference else "")
-        if not why:
+        if not one.waits:
             self._asked[mission.name] = one
-        return why
+        return one.waits
 
     def won(self, ledger: LedgerSnapshot, mission: Mission) -> ResolvedMission:
         """A mission as it is worked on. What was sure when it was asked for stands, whatever it is now."""

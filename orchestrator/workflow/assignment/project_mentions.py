@@ -1,152 +1,154 @@
-"""Where does a request name a project, and how sure is it that the name means the project?
+"""Where does a request name a project, and could the name be an ordinary word there?
 
-A name that is an ordinary word is in most requests just that word: what stands around it tells.
+Names are compared as whole words, whatever their case. Quotations and fenced blocks are somebody else's words.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-from orchestrator.workflow.assignment.project_profile import NameForm, ProjectProfile, bare_address
-from orchestrator.workflow.assignment.words import COMMON_WORDS, WordSpan, word_set, word_spans
+from handoff.markdown import fences
+from orchestrator.workflow.assignment.project_profile import PATH, NameForm, ProjectProfile, bare_address, name_tokens
 
-_INDEFINITE = word_set("a an any some every each another one two three no many several different other")
-_DEFINITE = word_set("the our my this that your their its his her")
-_PLACE_PREPOSITIONS = word_set("in on for of from into within inside")
-_COMPARISON_WORDS = word_set("like unlike as than not except without versus vs instead similar same neither nor")
-_REPOSITORY = word_set("repo repository codebase repos")
-_CODE_NOUNS = word_set(
-    """
-    argument attribute button class column endpoint enum field flag folder form function header key label list menu
-    method object option page parameter property route row section tab table tag type value variable view
-    """
-)
-"""What code is made of: “the notes column” is a column."""
+MAX_TEXT_CHARS = 20_000
+"""Characters of a request that are looked at."""
+_OVERLONG_TOKEN = re.compile(r"\S{400,}")
 _URL = re.compile(r"(?<![\w.+-])(?:[a-z+]{1,20}://|[\w.-]{1,64}@[\w.-]{1,255}:)[^\s<>()\"'`]+", re.IGNORECASE)
-
-SURE_WEIGHT, PROPER_WEIGHT, LIKELY_WEIGHT, PLACED_WEIGHT, MAYBE_WEIGHT, HARDLY_WEIGHT = (
-    0.92,
-    0.80,
-    0.65,
-    0.55,
-    0.40,
-    0.15,
+_WORD = re.compile(r"[^\W_]{2,}")
+_SENTENCE_START = re.compile(r"(?:\A|[.!?:\n][\s\"'*_#>`-]*|[-*]\s+)\Z")
+_QUOTES = "[\"'`“‘]?"
+_AFTER_PROJECT = re.compile(
+    rf"(?:\b(?P<article>a|an|the|our|my|this|no)\s)?\b(?:project|repo|repository):?\s{_QUOTES}\Z", re.IGNORECASE
 )
-"""How much a mention counts: a name that can be nothing else … a word that seems to mean something else."""
+_DEFINITE = re.compile(rf"(?:\A|\b(?:the|our|my|this)\s){_QUOTES}\Z", re.IGNORECASE)
+_BEFORE_PROJECT = re.compile(r"[\"'`”’]?\s(?:project|repo|repository)\b", re.IGNORECASE)
+_KINDS = {"name": "it names", "alias": "it says", "repository": "it names the repository"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectMention:
-    """A name in a request."""
+    """A project's name, address or path in a request. `because` is a clause: it names “shop”."""
 
-    form: NameForm
+    project: str
+    because: str
+    certain: bool
+    """Whether it can be nothing but the project."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """A name where it stands."""
+
     text: str
-    weight: float
+    start: int
+    end: int
+
+    @property
+    def name(self) -> str:
+        return self.text[self.start : self.end]
+
+    @property
+    def before(self) -> str:
+        return self.text[max(0, self.start - 40) : self.start]
+
+    @property
+    def after(self) -> str:
+        return self.text[self.end : self.end + 20]
 
 
-def find_mentions(text: str, profile: ProjectProfile, others: Sequence[ProjectProfile]) -> Iterator[ProjectMention]:
-    """Every place where the text names the project. A longer name of another project hides a shorter one inside it."""
-    address = bare_address(profile.url)
-    for url in _URL.findall(text):
-        if bare_address(url) == address:
-            yield ProjectMention(form=profile.forms[0], text=url[:60], weight=SURE_WEIGHT)
-    bare = _URL.sub(lambda found: " " * len(found[0]), text)
-    found = word_spans(bare)
-    longer = [f.tokens for other in others for f in other.forms if other.name != profile.name]
-    for form in profile.forms:
-        for at in _occurrences(found, form.tokens):
-            span = found[at : at + len(form.tokens)]
-            joined = _is_joined(bare, span)
-            if not _is_part_of_other(bare, found, at, form.tokens, longer):
-                weight = _mention_weight(bare, found, at, form, joined=joined)
-                yield ProjectMention(form=form, text=bare[span[0].start : span[-1].end], weight=weight)
+def find_mentions(text: str, profiles: Sequence[ProjectProfile], scope: Iterable[str] = ()) -> Iterator[ProjectMention]:
+    """Every mention of a project, by address, by path and by name. `scope` are paths that a mission may touch."""
+    text = own_words(text)
+    for url in (found.rstrip(".,;:!?") for found in _URL.findall(text)):
+        owners = (each for each in profiles if bare_address(each.url) == bare_address(url))
+        yield from (_certain(each, f"it names the repository “{url[:60]}”") for each in owners)
+    text = _blanked(_URL, text)
+    forms = _forms_by_tokens(profiles)
+    for path in (*PATH.findall(text), *scope):
+        yield from (_certain(each, f"`{path}` is in its documents") for each in profiles if each.knows(path))
+    for path in PATH.findall(text):
+        root = path.partition("/")[0]
+        yield from (_certain(each, f"{_KINDS[form.kind]} “{root}/”") for each, form in forms.get(name_tokens(root), ()))
+    yield from _named(_blanked(PATH, text), forms)
 
 
-def _occurrences(found: Sequence[WordSpan], tokens: tuple[str, ...]) -> Iterator[int]:
-    for at in range(len(found) - len(tokens) + 1):
-        if all(found[at + n].plain == token for n, token in enumerate(tokens)):
-            yield at
+def own_words(text: str) -> str:
+    """What a person says in their own words: without fenced blocks, quotations and what is too long to be a word."""
+    lines = (line for line in text[:MAX_TEXT_CHARS].splitlines() if not line.lstrip().startswith(">"))
+    text = _OVERLONG_TOKEN.sub(" ", "\n".join(lines))
+    for start, end in reversed(fences(text)):
+        text = text[:start] + " " + text[end:]
+    return text
 
 
-def _is_joined(text: str, span: Sequence[WordSpan]) -> bool:
-    """Whether the words of a name are written as one, with a hyphen, an underscore or a dot between them."""
-    return all(text[a.end : b.start] in ("-", "_", ".", "/") for a, b in pairwise(span))
+Forms = Mapping[tuple[str, ...], Sequence[tuple[ProjectProfile, NameForm]]]
 
 
-def _is_part_of_other(
-    text: str, found: Sequence[WordSpan], at: int, tokens: tuple[str, ...], others: Sequence[tuple[str, ...]]
-) -> bool:
-    """Whether the word is only a part of something else: of a compound, an address, another project's longer name."""
-    start, end = found[at].start, found[at + len(tokens) - 1].end
-    before, after = text[max(0, start - 1) : start], text[end : end + 1]
-    if before == "@" or (before in "-_" and before) or (after in "-_" and after and text[end + 1 : end + 2].isalnum()):
-        return True
-    for other in others:
-        for shift in range(len(other) - len(tokens) + 1) if len(other) > len(tokens) else ():
-            first = at - shift
-            span = found[max(0, first) : first + len(other)]
-            same = first >= 0 and tuple(word.plain for word in span) == other
-            if same and other[shift : shift + len(tokens)] == tokens and _is_joined(text, span):
-                return True
-    return False
+def _forms_by_tokens(profiles: Iterable[ProjectProfile]) -> Forms:
+    found: dict[tuple[str, ...], list[tuple[ProjectProfile, NameForm]]] = {}
+    for each in profiles:
+        for form in each.forms:
+            found.setdefault(form.tokens, []).append((each, form))
+    return found
 
 
-def _mention_weight(text: str, found: Sequence[WordSpan], at: int, form: NameForm, *, joined: bool) -> float:
-    word = form.tokens[-1]
-    common = len(form.tokens) == 1 and (word in COMMON_WORDS or len(word) < 4)
-    weight = _context_weight(text, found, at, form, common=common, joined=joined)
-    near = {each.plain for each in found[max(0, at - 3) : at]}
-    return min(weight, HARDLY_WEIGHT * 2) if near & _COMPARISON_WORDS else weight
+def _named(text: str, forms: Forms) -> Iterator[ProjectMention]:
+    """Names as whole words; a longer one hides a shorter one inside it."""
+    if not forms:
+        return
+    names = "|".join(r"[-_.\s]".join(map(re.escape, tokens)) for tokens in sorted(forms, key=len, reverse=True))
+    capitals = _capitalised(text)
+    for match in re.finditer(rf"(?<![\w@.-])(?:{names})(?![\w@]|[-.]\w)", text, re.IGNORECASE):
+        place = _Place(text=text, start=match.start(), end=match.end())
+        for profile, form in forms.get(name_tokens(place.name), ()):
+            because = f"{_KINDS[form.kind]} “{' '.join(place.name.split())}”"
+            certain = _is_certain(place, form, capitals)
+            yield ProjectMention(project=profile.name, because=because, certain=certain)
 
 
-def _context_weight(
-    text: str, found: Sequence[WordSpan], at: int, form: NameForm, *, common: bool, joined: bool
-) -> float:
-    start, end = found[at].start, found[at + len(form.tokens) - 1].end
-    before = found[at - 1].plain if at else ""
-    last = at + len(form.tokens)
-    after = found[last].plain if last < len(found) else ""
-    marked = _name_marker(text, start, end, before, after, first=at == 0)
-    if marked in ("path", "repository"):
-        return SURE_WEIGHT
-    if len(form.tokens) > 1 and joined:
-        return SURE_WEIGHT
-    if before in _INDEFINITE or (common and after in _CODE_NOUNS):
-        return HARDLY_WEIGHT
-    if marked:
-        return PROPER_WEIGHT if common else SURE_WEIGHT
-    if len(form.tokens) > 1:
-        return LIKELY_WEIGHT if form.kind == "name" else PROPER_WEIGHT
-    if any(char.isdigit() for char in form.text):
-        return SURE_WEIGHT
-    if common:
-        return _common_word_weight(found, at, before)
-    return LIKELY_WEIGHT if before in _DEFINITE else PROPER_WEIGHT
+def _is_certain(place: _Place, form: NameForm, capitals: frozenset[str]) -> bool:
+    """Whether a name can be no ordinary word: it is a compound (`shop-api`), or stands as a name does."""
+    compound = len(form.tokens) > 1 and not re.search(r"\s", place.name)
+    return compound or _is_label(place, form) or _beside_project(place) or _is_capitalised(place, capitals)
 
 
-def _name_marker(text: str, start: int, end: int, before: str, after: str, *, first: bool) -> str:
-    """What makes it a name whatever the word is: backticks, a path, a label, the word project or repository."""
-    left, right = text[max(0, start - 1) : start], text[end : end + 1]
-    if right == "/" and left != "." and not left.isalnum():
-        return "path"
-    if left == right == "`":
-        return "code"
-    if before in _REPOSITORY or after in _REPOSITORY:
-        return "repository"
-    if first and (right == ":" or (left, right) == ("[", "]")):
-        return "label"
-    return "label" if before == "project" or after == "project" else ""
+def _is_label(place: _Place, form: NameForm) -> bool:
+    """`shop: …` or `[shop] …` at the beginning, written as in fleet.toml."""
+    around = place.text[: place.start].strip(" \n#*"), place.after[:1]
+    return place.name == form.text and around in (("", ":"), ("[", "]"))
 
 
-def _common_word_weight(found: Sequence[WordSpan], at: int, before: str) -> float:
-    """An ordinary word: a capital amid small letters, or a place without an article, makes it look like a name."""
-    word = found[at]
-    capitals = sum(each.text[0].isupper() for each in found if not each.first)
-    if word.text[0].isupper() and not word.first and capitals <= 0.3 * len(found):
-        return PROPER_WEIGHT
-    if before in _PLACE_PREPOSITIONS:
-        return PLACED_WEIGHT
-    return MAYBE_WEIGHT if before in _DEFINITE else HARDLY_WEIGHT * 2
+def _beside_project(place: _Place) -> bool:
+    """`project shop`, `project: shop`, `the shop project`; so with repo and repository."""
+    found = _AFTER_PROJECT.search(place.before)
+    if found:
+        return not found["article"]
+    return bool(_BEFORE_PROJECT.match(place.after) and _DEFINITE.search(place.before))
+
+
+def _is_capitalised(place: _Place, capitals: frozenset[str]) -> bool:
+    """Within a sentence, in a text that writes no other word so (as German does, and titles do)."""
+    inside = not _starts_sentence(place.text, place.start)
+    return inside and place.name.istitle() and set(name_tokens(place.name)) == capitals
+
+
+def _capitalised(text: str) -> frozenset[str]:
+    """The words that begin with a capital and go on in small letters, though no sentence begins there."""
+    found = (
+        match for match in _WORD.finditer(text) if match[0].istitle() and not _starts_sentence(text, match.start())
+    )
+    return frozenset(match[0].casefold() for match in found)
+
+
+def _starts_sentence(text: str, start: int) -> bool:
+    return bool(_SENTENCE_START.search(text[max(0, start - 8) : start]))
+
+
+def _certain(profile: ProjectProfile, because: str) -> ProjectMention:
+    return ProjectMention(project=profile.name, because=because, certain=True)
+
+
+def _blanked(pattern: re.Pattern[str], text: str) -> str:
+    return pattern.sub(lambda found: " " * len(found[0]), text)

@@ -1,28 +1,21 @@
-"""What is a project known by: its names, the paths and names in its code, the words of its documents?"""
+"""What is a project known by: its names, its address and the paths that its documents name?"""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
-
-from handoff.paths import named_paths
-from handoff.symbols import named_symbols
-from handoff.tiers import split
-from orchestrator.workflow.assignment.words import content_words
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 _TOKEN = re.compile(r"[^\W_]+")
-_PATH = re.compile(r"(?<![\w/\\.:@-])(?:[\w.-]+/)+[\w.-]+\.\w{1,8}(?![\w/])")
-_EMPHASISED = re.compile(r"`([^`\n]+)`|\*\*([^*\n]+)\*\*|^#{1,6}[ \t]+(.+)$", re.MULTILINE)
-MAX_SUBJECT_CHARS = 60
-"""Characters at whose beginning an item of the portfolio must name the project that it is about."""
+PATH = re.compile(r"(?<![\w/\\.:@~-])(?:\w[\w.-]*/)+(?:[\w.-]*\w\.\w{1,8}(?![\w/])|(?!\w))")
+"""A file with its folders, or a folder with a slash at its end, below some root: `src/views.py`, `src/`."""
+MIN_FOLDERS = 2
+"""Folders that a path must have to tell projects apart: `src/main.py` may stand in any."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NameForm:
-    """One way to name a project. `kind` is name, alias or repository."""
+    """One way to name a project. `kind` is name, alias or repository; `tokens` are its words without capitals."""
 
     kind: str
     text: str
@@ -31,51 +24,22 @@ class NameForm:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ProjectProfile:
-    """A project as requests may mean it; each is only equal to itself, so that verdicts can be looked up quickly.
-
-    `stems` counts the words of its documents, `marked` are those that stand out, `pairs` those that follow each other.
-    """
+    """A project as requests may name it; each is only equal to itself, so that verdicts can be looked up quickly."""
 
     name: str
     url: str
     forms: tuple[NameForm, ...]
     paths: frozenset[str] = frozenset()
-    symbols: frozenset[str] = frozenset()
-    stems: Mapping[str, int] = field(default_factory=dict)
-    marked: frozenset[str] = frozenset()
-    pairs: frozenset[tuple[str, str]] = frozenset()
+
+    def knows(self, path: str) -> bool:
+        """Whether its documents name this path, or a folder that it lies in."""
+        return path in self.paths or any(path.startswith(known) for known in self.paths if known.endswith("/"))
 
 
-def build_profile(
-    name: str, url: str, aliases: Iterable[str] = (), *, documents: Sequence[str] = (), code: Sequence[str] = ()
-) -> ProjectProfile:
-    """A project's profile. `documents` are read for their words, and, with `code`, for paths and names in code."""
-    text = "\n\n".join(documents)
-    found = list(content_words(text))
-    marked = " . ".join(next(filter(None, match)) for match in _EMPHASISED.findall(text))
-    both = "\n\n".join([text, *code])
-    paths = frozenset(paths_in(both))
-    return ProjectProfile(
-        name=name,
-        url=url,
-        forms=tuple(_forms(name, url, aliases)),
-        paths=paths,
-        symbols=frozenset(named_symbols(both)) | {path.rpartition("/")[2].partition(".")[0] for path in paths},
-        stems=Counter(found),
-        marked=frozenset(content_words(marked)),
-        pairs=frozenset(pairwise(found)),
-    )
-
-
-def portfolio_items_about(portfolio: str, forms: Sequence[NameForm]) -> str:
-    """The items of tier 1 that are about a project: those that begin with one of its names."""
-    own = [form.tokens for form in forms]
-    return "\n".join(item.text for item in split(portfolio) if _begins_with(item.text[:MAX_SUBJECT_CHARS], own))
-
-
-def paths_in(text: str) -> tuple[str, ...]:
-    """The paths that a text names, with any ending if they have a folder."""
-    return tuple(dict.fromkeys([*named_paths(text), *_PATH.findall(text)]))
+def build_profile(name: str, url: str, aliases: Iterable[str] = (), *, documents: Iterable[str] = ()) -> ProjectProfile:
+    """A project's profile. `documents` are read for the paths that they name."""
+    paths = frozenset(path for text in documents for path in PATH.findall(text) if path.count("/") >= MIN_FOLDERS)
+    return ProjectProfile(name=name, url=url, forms=tuple(_forms(name, url, aliases)), paths=paths)
 
 
 def name_tokens(text: str) -> tuple[str, ...]:
@@ -101,10 +65,3 @@ def _forms(name: str, url: str, aliases: Iterable[str]) -> Iterable[NameForm]:
         if tokens and tokens not in seen:
             seen.add(tokens)
             yield NameForm(kind=kind, text=text, tokens=tokens)
-
-
-def _begins_with(text: str, names: Sequence[tuple[str, ...]]) -> bool:
-    """Whether the first words, after marks and an article, are one of the names."""
-    first = name_tokens(text)[:6]
-    first = first[1:] if first[:1] in (("the",), ("our",)) else first
-    return any(first[: len(name)] == name for name in names)

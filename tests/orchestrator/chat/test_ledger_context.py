@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from orchestrator.chat.ledger_context import detect_project
+from orchestrator.chat.values import ChatRequest
+from tests.ledgers import FLEET, Town
 from tests.orchestrator.chat.conftest import Talk
 
 
@@ -21,11 +24,14 @@ def test_a_general_question_stays_without(talk: Talk) -> None:
     assert (answer.project, answer.notes) == ("", ())
 
 
-def test_an_unsure_one_is_told_what_it_could_be(talk: Talk) -> None:
+def test_an_unsure_one_is_told_what_it_could_be() -> None:
     """It is answered for no project, and a note says which it may be."""
-    answer = talk.say("Fix the bug of my shop")
-    assert answer.project == ""
-    assert answer.notes == ("about no project; it could be shop (shop: it names “shop”)",)
+    toml = FLEET.format(trust="remote") + '[projects.kestrel]\nurl = "/srv/k.git"\n'
+    ledger = Town({"fleet.toml": toml}).peer("ada").ledger()
+    found = detect_project(ledger, ChatRequest(message="How does the shop repo differ from kestrel?"))
+    assert found.project == ""
+    could = "it could be shop or kestrel (shop: it names “shop”; kestrel: it names “kestrel”)"
+    assert found.notes == (f"about no project; {could}",)
 
 
 def test_a_conversation_is_never_switched(talk: Talk) -> None:

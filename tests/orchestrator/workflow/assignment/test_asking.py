@@ -34,10 +34,11 @@ def asked(
 
 
 def test_on_a_terminal_it_asks_with_reasons(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The best one is the default; another may be named; a wrong word is asked about again."""
+    """The first one is the default; any may be named; a wrong word is asked about again."""
     body = "Compare shop with kestrel and fix the slower build"
     first, read = asked(monkeypatch, body, CODING, "\n")
     assert first == "kestrel"
+    assert asked(monkeypatch, body, CODING, "site\n")[0] == "site"
     assert "it could be shop (because it names “shop”)" in read
     assert asked(monkeypatch, body, CODING, "shop\n")[0] == "shop"
     again, read = asked(monkeypatch, body, CODING, "zebra\nshop\n")
@@ -46,14 +47,14 @@ def test_on_a_terminal_it_asks_with_reasons(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_none_can_be_said_where_none_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A coding task needs one, so `none` is not offered for it."""
-    assert asked(monkeypatch, "Fix the bug of my shop", {}, "none\n")[0] == "none"
+    assert asked(monkeypatch, "Compare the shop repo with kestrel", {}, "none\n")[0] == "none"
     _, read = asked(monkeypatch, "Fix the failing test", CODING, "none\nsite\n")
     assert "kestrel, shop, site" in read
 
 
 def test_sure_and_clear_ones_are_not_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reason is said; a question that belongs to none passes in silence."""
-    project, read = asked(monkeypatch, "The checkout lets a voucher be combined with another one", CODING, "")
+    project, read = asked(monkeypatch, "shop: the checkout lets a voucher be combined with another one", CODING, "")
     assert (project, "this looks like shop (because" in read) == ("shop", True)
     assert asked(monkeypatch, "What is the capital of France?", {}, "") == (None, "")
 
@@ -65,7 +66,7 @@ def test_off_a_terminal_it_refuses_with_what_it_could_be() -> None:
         project.choose_project(lambda: ledger, "Compare shop with kestrel and fix the build", CODING, none=False)
     assert raised.value.exit_code == 2
     with pytest.raises(WrongSetting, match="or --no-project"):
-        project.choose_project(lambda: ledger, "Fix the bug of my shop", {}, none=False)
+        project.choose_project(lambda: ledger, "Compare the shop repo with kestrel", {}, none=False)
     with pytest.raises(WrongSetting, match="--no-project"):
         project.choose_project(lambda: ledger, "Fix it", CODING, none=True)
     assert project.choose_project(lambda: ledger, "Fix the bug of my shop", {}, none=True) == "none"

@@ -11,7 +11,7 @@ import pytest
 from missions.mission import AUTO, Mission
 from missions.selection import NodeCapabilities
 from orchestrator.workflow.assignment.assign import missing_project_reason, resolve_mission
-from orchestrator.workflow.assignment.project_profiles import find_project, project_profiles
+from orchestrator.workflow.assignment.project_match import find_project, project_profiles
 from orchestrator.workflow.mission_view import mission_views
 from tests.ledgers import FLEET, Peer, Town, working
 from tests.orchestrator.workflow.assignment import requests
@@ -27,7 +27,7 @@ DOCUMENTS = {
     "projects/site/PROJECT_CONTEXT.md": requests.SITE,
 }
 CODER = NodeCapabilities(node="desk", role="LOCAL_WORKER", agents=frozenset({"claude", "command"}))
-SURE = "---\ntask: coding_task\nagent: claude\n---\nThe checkout lets a voucher be combined with another one\n"
+SURE = "---\ntask: coding_task\nagent: claude\n---\nshop: the checkout lets a voucher be combined with another one\n"
 UNSURE = "---\ntask: coding_task\nagent: claude\n---\nFix the failing test\n"
 
 
@@ -47,8 +47,7 @@ def test_a_sure_one_gets_its_project_and_says_why() -> None:
     ada, asked = mission(SURE)
     one = resolve_mission(ada.ledger(), asked, CODER)
     assert (one.mission.project, one.mission.matched_project, asked.project) == ("shop", "shop", None)
-    assert "worked on shop (because" in one.remarks[0]
-    assert "“voucher”" in one.remarks[0]
+    assert one.remarks == ("names no project; worked on shop (because it names “shop”)",)
 
 
 def test_an_unsure_coding_task_waits_with_what_it_could_be() -> None:

@@ -1,4 +1,4 @@
-"""Does a request that names no project find the one it means, and is it asked about where nobody could tell?"""
+"""Does a request find the one project that it names, and is everything else asked about?"""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from orchestrator.workflow.assignment.project_match import (
-    MIN_ASK_CONFIDENCE,
-    MIN_SURE_CONFIDENCE,
-    ProjectMatch,
-    match_text,
-)
+from orchestrator.workflow.assignment.project_match import ProjectMatch, match_text
 from orchestrator.workflow.assignment.project_profile import (
     ProjectProfile,
     bare_address,
@@ -70,70 +67,122 @@ def test_the_tables_are_large_enough() -> None:
     assert {label for _, label in (*requests.CODING, *requests.GENERAL)} >= {one.name for one in requests.PROJECTS}
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_hardly_ever_wrong(name: str) -> None:
-    """Of all requests of a table at most one in fifty gets a wrong project; a question is no mistake."""
-    wrong = [
-        (text, label, verdict.project) for text, label, verdict in judged(name) if verdict.project not in ("", label)
-    ]
-    total = len(TABLES[name][0]) + len(TABLES[name][1])
-    assert len(wrong) <= 0.02 * total, wrong
+EXPECTED = {
+    "first": Score(right=19, wrong=0, missed=23, bothered=0),
+    "second": Score(right=9, wrong=0, missed=18, bothered=0),
+    "fresh": Score(right=8, wrong=0, missed=9, bothered=0),
+}
+"""As docs/routing.md tells them."""
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_most_are_found(name: str) -> None:
-    """Of the requests that mean a project at least three in four find it without a question."""
-    made = score(name)
-    assert made.right >= 0.75 * (made.right + made.missed), made
-
-
-@pytest.mark.parametrize("name", TABLES)
-def test_general_questions_are_left_alone(name: str) -> None:
-    """Of the requests that belong to no project at most one in seven is asked about."""
-    made = score(name)
-    free = sum(label == "" for _, label in (*TABLES[name][0], *TABLES[name][1]))
-    assert made.bothered <= free / 7, made
+def test_none_is_wrong_and_nobody_is_bothered(name: str) -> None:
+    """No request gets a project that it does not mean, and none that means no project is asked about."""
+    assert score(name) == EXPECTED[name]
+    wrong = [(text, label) for text, label, verdict in judged(name) if verdict.project not in ("", label)]
+    assert wrong == []
 
 
 def test_each_verdict_says_why() -> None:
-    """Whatever is chosen or asked about names what pointed there, in words from the request or its documents."""
+    """Whatever is chosen or asked about names what pointed there, as the person wrote it."""
     for name in TABLES:
         for text, _, verdict in judged(name):
-            for candidate in verdict.candidates:
-                assert candidate.because, text
-                assert verdict.confidence >= MIN_ASK_CONFIDENCE
-            if verdict.project:
-                assert verdict.confidence >= MIN_SURE_CONFIDENCE
-                assert verdict.project in verdict.looks
+            assert all(candidate.because for candidate in verdict.candidates), text
+            assert not verdict.project or verdict.looks.startswith(f"{verdict.project} (because ")
+    path = match_text("Refunds fail; see shop/tax/vat.py", requests.PROJECTS)
+    assert path.looks == "shop (because `shop/tax/vat.py` is in its documents)"
+    assert match_text("Clone git@example.com:me/shop.git.", requests.PROJECTS).project == "shop"
 
 
-def test_why_is_told_in_the_persons_words() -> None:
-    """Words as they were written, names as they were written, paths as they stand."""
-    verdict = match_text("Refunds over Stripe fail; see shop/tax/vat.py", requests.PROJECTS, needs=True)
-    assert verdict.project == "shop"
-    assert "`shop/tax/vat.py` is in its documents" in verdict.because
-    assert "“refunds”" in verdict.because
-    unsure = match_text("Make the shop api faster", requests.PROJECTS, needs=True)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "shop: fix the build",
+        "# [shop] fix the build",
+        "fix project shop",
+        "fix project `shop`",
+        "project: shop. Fix the build",
+        "Fix the build of the shop project",
+        "Fix the build of our “shop” repo",
+        "shop repository: fix the build",
+        "Fix the build of Shop",
+        "Fix everything in shop/",
+        "Fix shop/views.py",
+    ],
+)
+def test_a_word_is_a_name_where_it_stands_as_one(text: str) -> None:
+    """As a label, beside “project” or “repo”, with a capital amid small letters, as the root of a path."""
+    assert match_text(text, requests.PROJECTS, needs=True).project == "shop"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Fix the shop",
+        "Shop around for a parser",
+        "Shop: fix the build",
+        "Fix `shop`",
+        "Fix the “shop” column",
+        "Fix a shop project",
+        "Fix The Shop Floor",
+        "Repariere die Anmeldung im Shop und die Bilder",
+        "Fix SHOP",
+        "Fix shop/site",
+        "Fix src/shop/views.py",
+        "Fix coffee-shop",
+        "Fix shop.py",
+        "Fix @shop",
+        "Fix me@shop.example.com",
+        "Fix https://example.com/you/shop",
+        "Write to the workshop project",
+        "> project shop\n\nFix this",
+        "```\nproject shop\n```\nFix this",
+    ],
+)
+def test_a_word_that_may_be_an_ordinary_one_is_asked_about(text: str) -> None:
+    """So is one in somebody else's words, in a longer word, in an address or deep in a path."""
+    assert match_text(text, requests.PROJECTS, needs=True).project == ""
+
+
+def test_another_name_anywhere_leaves_a_doubt() -> None:
+    """However the one is named: the other may be what is meant."""
+    unsure = match_text("shop: fix it as kestrel does", requests.PROJECTS)
     assert unsure.project == ""
-    assert "shop-api: it names “shop api”" in unsure.could_be
+    assert unsure.could_be == "it could be shop or kestrel (shop: it names “shop”; kestrel: it names “kestrel”)"
+    assert match_text("shop-api: fix api/stock/levels.py", requests.PROJECTS).project == "shop-api"
+    assert match_text("shop: fix api/stock/levels.py", requests.PROJECTS).project == ""
 
 
-def test_a_word_counts_once() -> None:
-    """Repeating a word, even a thousand times, makes nothing surer."""
-    once = match_text("fix the checkout", requests.PROJECTS, needs=True)
-    often = match_text("fix the checkout" + " checkout" * 1000, requests.PROJECTS, needs=True)
-    assert not often.project
-    assert often.confidence == once.confidence
+def test_a_longer_name_hides_a_shorter_one() -> None:
+    """`shop-api` does not mention `shop`; apart, its words may be ordinary ones."""
+    assert match_text("Speed up Shop-API", requests.PROJECTS).project == "shop-api"
+    apart = match_text("Make the shop api faster", requests.PROJECTS, needs=True)
+    assert [candidate.project for candidate in apart.candidates] == ["shop-api"]
 
 
-def test_a_pasted_page_does_not_outvote_what_is_asked() -> None:
-    """Quotations and fenced blocks bring no words; what is asked for does."""
-    page = "\n".join(f"> {line}" for line in requests.LEDGERLINE.splitlines())
-    verdict = match_text(f"kestrel: fix the uplink of the LoRa radio\n\n{page}", requests.PROJECTS, needs=True)
-    assert verdict.project == "kestrel"
-    words = "bank statements CAMT reconciliation payments invoices dunning letters quarterly return"
-    fenced = match_text(f"Fix this\n\n```\n{words}\n```", requests.PROJECTS, needs=True)
-    assert not fenced.project
+def test_ordinary_words_are_no_question_where_no_project_is_needed() -> None:
+    """Who asks for a recipe is left alone; what is named twice is not."""
+    assert match_text("What should I buy at the shop?", requests.PROJECTS) == ProjectMatch()
+    assert match_text("Compare project shop with project kestrel", requests.PROJECTS).could_be
+
+
+def test_a_path_that_any_project_may_have_tells_nothing() -> None:
+    """One folder is too little, and so is a path that two projects know."""
+    two = (
+        build_profile("red", "git@example.com:me/red.git", documents=["`src/main.py`, `src/core/main.py`, `lib/a/`"]),
+        build_profile("blue", "git@example.com:me/blue.git", documents=["`src/core/main.py`, `src/map/layers/`"]),
+    )
+    named = {
+        path: match_text(f"Fix {path}", two).project
+        for path in ("src/main.py", "src/core/main.py", "src/map/layers/one.py", "lib/a/b/c.py", "lib/ab/c.py")
+    }
+    assert named == {
+        "src/main.py": "",
+        "src/core/main.py": "",
+        "src/map/layers/one.py": "blue",
+        "lib/a/b/c.py": "red",
+        "lib/ab/c.py": "",
+    }
 
 
 def test_all_names_at_once_are_asked_about() -> None:
@@ -155,12 +204,18 @@ def test_two_projects_with_one_alias_are_asked_about() -> None:
     assert {candidate.project for candidate in verdict.candidates} == {"web-old", "web-new"}
 
 
-def test_the_only_project_needs_little_more() -> None:
-    """With one project a coding task that fits it goes there; one that fits nothing is still asked about."""
-    one = (build_profile("shop", "git@example.com:me/shop.git", documents=[requests.SHOP]),)
-    assert match_text("The voucher check in the checkout is wrong", one, needs=True).project == "shop"
-    assert match_text("Rename my holiday photos", one, needs=True).project == ""
-    assert match_text("Rename my holiday photos", one).candidates == ()
+ROWS = [text for coding, general, _ in TABLES.values() for text, _ in (*coding, *general)]
+
+
+@given(st.lists(st.sampled_from([*ROWS, "project shop", "the kestrel repo", "in Site", "shop-api"]), max_size=4))
+def test_what_is_chosen_is_named_and_nothing_else_is(texts: list[str]) -> None:
+    """Whatever is put together: a project is only chosen by a text that mentions it and would not mention another."""
+    text = ". ".join(texts)
+    verdict = match_text(text, requests.PROJECTS, needs=True)
+    if verdict.project:
+        assert [candidate.project for candidate in verdict.candidates] == [verdict.project]
+        others = tuple(each for each in requests.PROJECTS if each.name != verdict.project)
+        assert match_text(text, others, needs=True).candidates == ()
 
 
 def test_no_projects_no_verdict() -> None:
@@ -186,12 +241,3 @@ def test_an_address_is_one_however_it_is_reached(one: str, other: str) -> None:
 def test_any_text_is_judged(text: str) -> None:
     """Nothing that a person may paste breaks it or takes long."""
     match_text(text, requests.PROJECTS, needs=True)
-
-
-def report() -> str:
-    """The figures, for docs/routing.md."""
-    return "\n".join(f"{name}: {score(name)}" for name in TABLES)
-
-
-if __name__ == "__main__":
-    print(report())

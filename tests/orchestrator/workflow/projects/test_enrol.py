@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from orchestrator.core.errors import Refused, WrongSetting
 from orchestrator.ledger.config import fleet_toml
 from orchestrator.policy.membership import Membership
-from orchestrator.workflow.assignment.project_profiles import project_profiles
+from orchestrator.workflow.assignment.project_match import project_profiles
 from orchestrator.workflow.projects.discovery import DiscoveredRepository
 from orchestrator.workflow.projects.enrol import Enrolment, toml_lines
 from tests.ledgers import FLEET, Keys, Peer, Town
