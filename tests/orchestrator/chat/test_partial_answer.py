@@ -45,7 +45,7 @@ def test_the_answer_is_heard_whole_in_any_pieces(
 @settings(deadline=None)
 @given(before=st.dictionaries(TEXTS, VALUES, max_size=2), answer=TEXTS.filter(bool), plain=st.booleans())
 def test_what_was_heard_never_has_to_be_taken_back(before: dict[str, object], answer: str, plain: bool) -> None:
-    """From every beginning of the JSON that reaches the answer a beginning of the answer is heard, all but the character that is half there."""
+    """From each beginning of the JSON a beginning of the answer is heard, but for a character that is half there."""
     before.pop("answer", None)
     text = json.dumps({**before, "answer": answer}, ensure_ascii=plain)
     start = len(json.dumps(before, ensure_ascii=plain)[:-1] + ', "answer": "') - (0 if before else 2)
