@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 
@@ -14,9 +15,23 @@ class GitError(SyncError):
 
     def __init__(self, command: Sequence[str], code: int, stderr: str) -> None:
         self.command, self.code, self.stderr = tuple(command), code, stderr.strip()
-        lines = self.stderr.splitlines() or ["no message"]
-        said = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1])
-        super().__init__(f"git {self.command[0] if self.command else ''} failed ({code}): {said}")
+        super().__init__(f"git {self.command[0] if self.command else ''} failed ({code}): {cause(self.stderr)}")
+
+
+EMPTY_WORDS = re.compile(r"error: failed to push some refs|fatal: (the remote end hung up|Could not read from remote)")
+"""Lines in which git only says that something failed."""
+REJECTED = re.compile(r" ! \[(?:remote )?rejected\].* -> .*?(\(.+\))$")
+MAX_CAUSE_LINES = 4
+
+
+def cause(stderr: str) -> str:
+    """Why a git command failed, in one line: what the other side said first, then git's own words."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    remote = [line.removeprefix("remote:").strip() for line in lines if line.startswith("remote:")]
+    rejected = [found[1].strip("()") for line in stderr.splitlines() if (found := REJECTED.match(line.rstrip()))]
+    own = [line for line in lines if line.startswith(("fatal:", "error:")) and not EMPTY_WORDS.match(line)]
+    told = [*dict.fromkeys(filter(None, (*remote, *rejected, *own[:1])))] or lines[-1:] or ["no message"]
+    return "; ".join(told[:MAX_CAUSE_LINES])
 
 
 class GitTimeout(GitError):
@@ -68,6 +83,14 @@ class ObjectMissing(SyncError):
     def __init__(self, oid: str) -> None:
         self.oid = oid
         super().__init__(f"object {oid} is missing")
+
+
+class ObjectTooLarge(ObjectMissing):
+    """An object is larger than its reader takes, which to that reader is as good as missing. `size` is in bytes."""
+
+    def __init__(self, oid: str, size: int, limit: int) -> None:
+        self.oid, self.size, self.limit = oid, size, limit
+        SyncError.__init__(self, f"object {oid} has {size:,} bytes, at most {limit:,} are read here")
 
 
 class SigningFailed(SyncError):

@@ -21,10 +21,27 @@ import git as gitpython
 from gitdb.base import IStream
 from gitdb.db import LooseObjectDB
 
-from sync.errors import GitError, GitTimeout, ObjectMissing
-from sync.remote import Oid
+from sync.errors import GitError, GitTimeout, ObjectMissing, ObjectTooLarge
+from sync.remote import MAX_OBJECT_BYTES, Oid
 
+BARE = ("safe.bareRepository", "all")
+"""Our own repositories are bare, and every call names its folder; only the command line may say so (git-config(1))."""
 SAFE_SETTINGS = (
+    BARE,
+    ("log.showSignature", "false"),  # it would print among the lines that are read
+    ("log.follow", "false"),
+    ("log.mailmap", "false"),
+    ("color.ui", "false"),
+    ("column.ui", "never"),
+    ("core.quotePath", "true"),
+    ("diff.noprefix", "false"),
+    ("diff.mnemonicPrefix", "false"),
+    ("push.recurseSubmodules", "no"),  # a push moves the refs that it names, and no others
+    ("push.followTags", "false"),
+    ("fetch.recurseSubmodules", "false"),
+    ("fetch.prune", "false"),
+    ("fetch.pruneTags", "false"),
+    ("submodule.recurse", "false"),
     ("core.hooksPath", os.devnull),  # a hook in somebody's repository must not run because we touched it
     ("core.fsmonitor", "false"),  # may name a program, too
     ("commit.gpgSign", "false"),  # we sign where we mean to; a person's global setting would prompt
@@ -35,6 +52,8 @@ SAFE_SETTINGS = (
     ("protocol.ext.allow", "never"),  # `ext::` URLs run commands
 )
 
+PIECE_BYTES = 1024 * 1024
+"""Bytes at a time of an object that is read past."""
 MAX_LOOSE_OBJECTS = 6700
 """Loose objects from which git itself would collect (gc.auto): each is a file that every listing goes through."""
 
@@ -78,9 +97,8 @@ class Git:
         `env` is added to the environment of every call.
         """
         self.folder, self._env = folder, dict(env or {})
-        self._settings = (
-            [] if as_person else [word for key, value in SAFE_SETTINGS for word in ("-c", f"{key}={value}")]
-        )
+        settings = (BARE,) if as_person else SAFE_SETTINGS
+        self._settings = [word for key, value in settings for word in ("-c", f"{key}={value}")]
 
     def run(
         self,
@@ -178,13 +196,18 @@ class GitStore:
         self._reader.update_environment(**{**_repository_environment(folder.absolute()), **(env or {})})
         self._loose = LooseObjectDB(str(folder / "objects"))
 
-    def get(self, oid: Oid) -> bytes:
-        """An object's content. Raises ObjectMissing."""
+    def get(self, oid: Oid, limit: int = MAX_OBJECT_BYTES) -> bytes:
+        """An object's content. Raises ObjectMissing, and ObjectTooLarge past `limit` bytes, of which none is kept."""
         with self._lock:
             try:
-                return self._reader.get_object_data(oid)[3]
+                size, stream = self._reader.stream_object_data(oid)[2:]
             except (ValueError, IndexError) as error:
                 raise ObjectMissing(oid) from error
+            if size <= limit:
+                return stream.read()
+            while stream.read(PIECE_BYTES):  # git has begun to say it; what comes next stands behind it
+                pass
+            raise ObjectTooLarge(oid, size, limit)
 
     def size(self, oid: Oid) -> int:
         """An object's length in bytes without reading it. Raises ObjectMissing."""
@@ -256,6 +279,9 @@ def _repository_environment(folder: Path) -> dict[str, str]:
     """What keeps GitPython's processes, which inherit our environment, at one repository and its true objects."""
     places = {"GIT_DIR": folder, "GIT_COMMON_DIR": folder, "GIT_OBJECT_DIRECTORY": folder / "objects"}
     none = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": ""}
+    # Larger blobs are passed on as they are unpacked; by default git holds up to 512 MiB of one in memory.
+    none |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.bigFileThreshold"}
+    none |= {"GIT_CONFIG_VALUE_0": str(MAX_OBJECT_BYTES)}
     return {name: str(place) for name, place in places.items()} | none | {"GIT_NO_REPLACE_OBJECTS": "1"}
 
 

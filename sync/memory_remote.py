@@ -9,9 +9,9 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sync.errors import BranchMissing, HistoryRewritten, ObjectMissing
+from sync.errors import BranchMissing, HistoryRewritten, ObjectMissing, ObjectTooLarge
 from sync.objects import Commit, find, object_id, read_commit
-from sync.remote import Oid, PushVerdict, Refs, RefUpdate
+from sync.remote import MAX_OBJECT_BYTES, Oid, PushVerdict, Refs, RefUpdate
 
 
 @dataclass
@@ -20,16 +20,18 @@ class MemoryStore:
 
     objects: dict[Oid, bytes] = field(default_factory=dict)
 
-    def get(self, oid: Oid) -> bytes:
-        """An object's content. Raises ObjectMissing."""
-        try:
-            return self.objects[oid]
-        except KeyError:
-            raise ObjectMissing(oid) from None
+    def get(self, oid: Oid, limit: int = MAX_OBJECT_BYTES) -> bytes:
+        """An object's content. Raises ObjectMissing, ObjectTooLarge."""
+        if (size := self.size(oid)) > limit:
+            raise ObjectTooLarge(oid, size, limit)
+        return self.objects[oid]
 
     def size(self, oid: Oid) -> int:
         """An object's length in bytes. Raises ObjectMissing."""
-        return len(self.get(oid))
+        try:
+            return len(self.objects[oid])
+        except KeyError:
+            raise ObjectMissing(oid) from None
 
     def put(self, kind: str, data: bytes) -> Oid:
         """Stores an object and returns its name."""

@@ -16,6 +16,9 @@ from sync.remote import ObjectStore, Oid
 
 FILE, EXECUTABLE, SYMLINK, FOLDER, SUBMODULE = "100644", "100755", "120000", "40000", "160000"
 
+LAST_SECOND = 253_402_214_400
+"""The last day of the year 9999 in seconds since 1970: as late as a calendar goes, in every time zone."""
+
 Signer = Callable[[bytes], str]
 """Signs a commit's bytes and returns the armoured signature."""
 
@@ -194,7 +197,7 @@ def read_commit(data: bytes) -> Commit:
         tree=fields["tree"][0],
         parents=tuple(fields.get("parent", [])),
         author=author.partition(" <")[0],
-        committed=int(when[1]) if when else 0,  # a server without fsck takes in commits that say nothing of the kind
+        committed=min(int(when[1]), LAST_SECOND) if when else 0,  # a server without fsck takes in anything
         message=message.decode("utf-8", "replace"),
         signature=fields["gpgsig"][0] if "gpgsig" in fields else None,
         payload=b"\n".join(payload) + b"\n\n" + message,

@@ -20,6 +20,10 @@ MOVED_MESSAGE = "it has moved meanwhile: fetch first"
 """What a served ledger's gate says where git itself cannot say any more that somebody else moved the ref first."""
 
 
+MAX_OBJECT_BYTES = 32 * 1024 * 1024
+"""What others wrote is read up to this size, or a smaller one that the reader names; a larger object is not read."""
+
+
 class PushVerdict(StrEnum):
     """What became of one update."""
 
@@ -71,8 +75,8 @@ class LedgerRemote(Protocol):
 class ObjectStore(Protocol):
     """Objects by name, as Git keeps them: blobs, trees and commits. What was put is never changed."""
 
-    def get(self, oid: Oid) -> bytes:
-        """An object's content. Raises ObjectMissing."""
+    def get(self, oid: Oid, limit: int = MAX_OBJECT_BYTES) -> bytes:
+        """An object's content. Raises ObjectMissing, and ObjectTooLarge for one of more than `limit` bytes."""
 
     def size(self, oid: Oid) -> int:
         """An object's length in bytes without reading it. Raises ObjectMissing."""

@@ -19,7 +19,7 @@ from missions.lease import Claim, read_claim
 from orchestrator.core.errors import BrokenLedger, WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.git_server import hook_client
-from orchestrator.ledger.snapshot import CLAIM_FILE, SnapshotReader
+from orchestrator.ledger.snapshot import CLAIM_FILE, MAX_CLAIM_BYTES, LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import BEAT, CLAIM
 from orchestrator.ledger.trust_pins import TrustPins
 from orchestrator.ledger.trust_root import SIGNERS_PATH, EffectiveRules, TrustRoot, TrustState
@@ -30,6 +30,7 @@ from orchestrator.policy.write_rules import (
     PushedRef,
     check_path_changes,
     check_ref_update,
+    mission_name,
 )
 from sync.errors import HistoryRewritten, SyncError
 from sync.git import GitStore, quarantine_environment
@@ -119,13 +120,16 @@ class PreReceiveCheck:
     def _move(self, one: PreReceiveLine, after: Oid | None) -> PushedRef:
         beside = one.ref.startswith("refs/shiftbook/")
         claim = one.ref.startswith(CLAIM)
+        before = self._claim(one.old) if claim else None
+        ended = before is not None and before.closed and one.old is not None
         return PushedRef(
             ref=one.ref,
             old=one.old,
             new=one.new,
             forward=one.old is None or one.new is None or self.store.descends(one.new, one.old),
             signer=self._signer(one.new) if beside and one.new and not one.ref.startswith(BEAT) else UNKNOWN_ACTOR,
-            before=self._claim(one.old) if claim else None,
+            before=before,
+            ended_by=self._signer(one.old) if ended and one.old else UNKNOWN_ACTOR,
             after=self._claim(one.new) if claim else None,
             folded=self._folded(after, one.ref.removeprefix(CLAIM)) if claim and one.new is None and after else 0,
         )
@@ -133,13 +137,12 @@ class PreReceiveCheck:
     def _claim(self, oid: Oid | None) -> Claim | None:
         try:
             entry = find(self.store, read_commit(self.store.get(oid)).tree, CLAIM_FILE) if oid else None
-            return read_claim(self.store.get(entry.oid)) if entry else None
+            return read_claim(self.store.get(entry.oid, MAX_CLAIM_BYTES)) if entry else None
         except (BadClaim, LookupError, ValueError, SyncError):
             return None
 
     def _folded(self, tip: Oid, mission: str) -> int:
-        reader = SnapshotReader(self.store, self.constitution, self.branch.removeprefix("refs/heads/"))
-        ledger = reader.read({self.branch: tip})
+        ledger = self._ledger(tip)
         if any(bad.name == mission for bad in ledger.quarantined):
             return sys.maxsize  # a file that broke while it ran cannot tell; what the attempt brought stands below it
         return ledger.folded_epoch(mission)
@@ -153,7 +156,7 @@ class PreReceiveCheck:
                 continue
             if len(read_commit(self.store.get(commit)).parents) > 1:
                 return f"commit {commit[:10]}: {who.name} may not merge"
-            why = check_path_changes(who, list(self._changes(commit)), self.store.get)
+            why = check_path_changes(who, list(self._changes(commit)), self.store.get, self._is_taken(commit))
             if why:
                 return f"commit {commit[:10]}: {why}"
         try:
@@ -161,6 +164,23 @@ class PreReceiveCheck:
         except (BrokenLedger, HistoryRewritten) as error:
             fresh = [str(error)]
         return "; ".join(fresh)
+
+    def _is_taken(self, commit: Oid) -> Callable[[str], bool]:
+        """Which names missions had before a commit."""
+        parents = read_commit(self.store.get(commit)).parents
+
+        def taken(name: str) -> bool:
+            if self.store.ref(CLAIM + name) or not parents:
+                return bool(parents)
+            ledger = self._ledger(parents[0])
+            names = {mission_name(bad.name) for bad in ledger.quarantined} | ledger.open.keys()
+            return name in names or ledger.archived(name) is not None
+
+        return taken
+
+    def _ledger(self, tip: Oid) -> LedgerSnapshot:
+        reader = SnapshotReader(self.store, self.constitution, self.branch.removeprefix("refs/heads/"))
+        return reader.read({self.branch: tip})
 
     def _changes(self, commit: Oid) -> Iterator[PathChange]:
         for path, _, old, mode, new in self.store.changes(commit):

@@ -126,6 +126,10 @@ class _RecordModel(BaseModel):
     facts: _FactsModel = _FactsModel()
 
 
+MAX_PART_BYTES = 8 * 1024 * 1024
+"""Of each file that a record carries; ours are a tenth of that."""
+
+
 def read_facts(data: object) -> ChangeFacts:
     """Facts from plain data. Raises ValueError for what cannot be any."""
     return ChangeFacts(**_FactsModel.model_validate_json(json.dumps(data)).model_dump())
@@ -137,7 +141,7 @@ def read_record(store: ObjectStore, commit: Oid) -> ResultRecord:
 
     def text(path: str) -> str:
         entry = find(store, tree, path)
-        return store.get(entry.oid).decode("utf-8", "replace") if entry else ""
+        return store.get(entry.oid, MAX_PART_BYTES).decode("utf-8", "replace") if entry else ""
 
     endings = ("diff", "output.txt")
     artifacts = {ending: text(f"artifacts/{ending}") for ending in endings}

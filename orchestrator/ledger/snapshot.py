@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -21,6 +22,7 @@ from sync.remote import ObjectStore, Oid, Refs
 
 MISSIONS = "missions"
 CLAIM_FILE = "claim.json"
+MAX_CLAIM_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +183,7 @@ class SnapshotReader:
     def _read_claim(self, oid: Oid) -> Claim | str:
         try:
             entry = find(self.store, read_commit(self.store.get(oid)).tree, CLAIM_FILE)
-            return read_claim(self.store.get(entry.oid)) if entry else f"it has no {CLAIM_FILE}"
+            return read_claim(self.store.get(entry.oid, MAX_CLAIM_BYTES)) if entry else f"it has no {CLAIM_FILE}"
         except (BadClaim, LookupError, ValueError, ObjectMissing) as error:
             return str(error) or type(error).__name__
 
@@ -226,7 +228,7 @@ def _sort_missions(ledger: LedgerSnapshot, found: list[tuple[str, Oid, Mission |
     """Sorts what was found into missions and quarantine: names, projects and cycles need the whole view."""
     opened: dict[str, MissionFile] = {}
     bad = [read for _, _, read in found if isinstance(read, Quarantined)]
-    for path, blob, read in found:
+    for path, blob, read in _earliest_first(ledger, found):
         if not isinstance(read, Mission):
             continue
         wrong = _quarantine_reason(read, ledger, opened)
@@ -239,6 +241,32 @@ def _sort_missions(ledger: LedgerSnapshot, found: list[tuple[str, Oid, Mission |
         reason = f"“depends_on” goes round in a circle: {' → '.join(way)}"
         bad.append(Quarantined(name=name, path=filed.path, reason=reason, hint="take one of them out"))
     return replace(ledger, open=opened, quarantined=tuple(bad))
+
+
+def _earliest_first(
+    ledger: LedgerSnapshot, found: list[tuple[str, Oid, Mission | Quarantined]]
+) -> list[tuple[str, Oid, Mission | Quarantined]]:
+    """Of files that are one mission, first the one that a claim names, then what a node has worked on, then what was
+    there first: whoever adds a second spelling of a name takes nothing away from the first."""
+    names = Counter(read.name for _, _, read in found if isinstance(read, Mission))
+    twins = {path for path, _, read in found if isinstance(read, Mission) and names[read.name] > 1}
+
+    def rank(file: tuple[str, Oid, Mission | Quarantined]) -> tuple[bool, int, int]:
+        path, blob, read = file
+        if path not in twins or not isinstance(read, Mission):
+            return False, 0, 0
+        held = ledger.claims.get(read.name)
+        return held is None or held.claim.blob != blob, -read.epoch, _files_before(ledger, path, twins)
+
+    return sorted(found, key=rank) if twins else found
+
+
+def _files_before(ledger: LedgerSnapshot, path: str, twins: Collection[str]) -> int:
+    """How many of these files there were already when this one came."""
+    came = next(iter(deque(ledger.store.history(ledger.tip, path), maxlen=1)), None)
+    parents = read_commit(ledger.store.get(came)).parents if came else ()
+    trees = [read_commit(ledger.store.get(parent)).tree for parent in parents]
+    return sum(any(find(ledger.store, tree, other) for tree in trees) for other in twins if other != path)
 
 
 def _quarantine_reason(

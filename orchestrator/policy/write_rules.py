@@ -21,6 +21,7 @@ from sync.remote import Oid
 
 ReadBlob = Callable[[Oid], bytes]
 """A blob's content."""
+IsTaken = Callable[[str], bool]
 
 PERSON_ROLES = frozenset({"admin", "author"})
 RESULT_BRANCHES = "refs/heads/shiftbook/"
@@ -78,6 +79,8 @@ class PushedRef:
     before: Claim | None = None
     after: Claim | None = None
     """What a claim ref says before and after; None where that cannot be read."""
+    ended_by: Actor = UNKNOWN_ACTOR
+    """Who signed the commit to which a closed claim points now."""
     folded: int = 0
     """The last epoch of the claim's mission whose end the branch tells, with this push taken in."""
 
@@ -108,10 +111,15 @@ def check_ref_update(who: Actor, move: PushedRef, branch: str) -> str:
     return ""
 
 
-def check_path_changes(who: Actor, changes: Sequence[PathChange], read: ReadBlob) -> str:
-    """Why `who` may not make these changes on the ledger's branch in one commit, in words; empty if they may."""
+def check_path_changes(
+    who: Actor, changes: Sequence[PathChange], read: ReadBlob, taken: IsTaken = lambda name: False
+) -> str:
+    """Why `who` may not make these changes on the ledger's branch in one commit, in words; empty if they may.
+
+    `taken` tells whether a mission has a name already: open, broken, claimed or archived.
+    """
     if who.stranger:
-        return next((why for c in changes if (why := _check_stranger_change(who, c))), "")
+        return next((why for c in changes if (why := _check_stranger_change(who, c, taken))), "")
     if not who.node:
         return ""
     odd = next((change.path for change in changes if change.new and not change.plain), "")
@@ -126,12 +134,14 @@ def _describe_actor(who: Actor) -> str:
     return f"{who.name} (a node)" if who.node else f"{who.name} (not in allowed_signers)"
 
 
-def _check_stranger_change(who: Actor, change: PathChange) -> str:
-    if not _MISSION.fullmatch(change.path):
+def _check_stranger_change(who: Actor, change: PathChange, taken: IsTaken) -> str:
+    mission = _MISSION.fullmatch(change.path)
+    if not mission:
         return f"{_describe_actor(who)} may only file missions, not write {change.path}"
     if change.old is not None or not change.plain:
         return f"{_describe_actor(who)} may only file new missions, not change {change.path}"
-    return ""
+    name = mission_name(mission["name"])
+    return f"a mission is called {name} already: give {change.path} another name" if taken(name) else ""
 
 
 def _check_beat(who: Actor, move: PushedRef, node: str) -> str:
@@ -157,6 +167,9 @@ def _check_claim(who: Actor, move: PushedRef, mission: str) -> str:
         return f"{_describe_actor(who)} may not claim for {claim.node}"
     if move.old is not None and not move.forward:
         return "a claim moves to a child of what it was"
+    ended = move.before
+    if ended is not None and ended.closed and ended.node == move.ended_by.name and "node" in move.ended_by.roles:
+        return f"{ended.node} has ended it: what it brought is folded, and nobody else takes it over"
     return _check_signature(move, claim.node)
 
 
@@ -267,7 +280,12 @@ def _check_archive(change: PathChange, name: str, changes: Sequence[PathChange],
 
 def _same_name(one: str, other: str) -> bool:
     """Whether two file names are the same mission's: an archive's is its slug."""
-    return document.read(one, b"x").name == document.read(other, b"x").name
+    return mission_name(one) == mission_name(other)
+
+
+def mission_name(stem: str) -> str:
+    """The name of the mission that a file without its ending is: one definition, whatever its spelling."""
+    return document.read(stem, b"x").name
 
 
 def _requests_the_same(read: ReadBlob, old: Oid, new: Oid) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sync.errors import ObjectMissing
+from sync.errors import GitError, ObjectMissing, ObjectTooLarge
 from sync.git import Git, GitStore
 
 
@@ -57,3 +57,73 @@ def test_a_callers_environment_lends_no_objects(folder: Path, store: GitStore, m
     monkeypatch.setenv("GIT_ALTERNATE_OBJECT_DIRECTORIES", str(folder.with_name("b") / "objects"))
     with pytest.raises(ObjectMissing):
         store.get(oid)
+
+
+PERSONS_SETTINGS = {
+    "log.showSignature": "true",
+    "log.follow": "true",
+    "color.ui": "always",
+    "column.ui": "always",
+    "safe.bareRepository": "explicit",
+    "push.recurseSubmodules": "on-demand",
+    "core.quotePath": "false",
+    "diff.noprefix": "true",
+    "diff.mnemonicPrefix": "true",
+    "fetch.prune": "true",
+}
+
+
+@pytest.mark.parametrize("place", ["home", "xdg", "included", "repository"])
+def test_a_persons_settings_change_nothing_that_is_read(
+    folder: Path, store: GitStore, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Wherever a person has them, git's settings for people are not in force where output is read."""
+    home = folder.parent / "home"
+    (home / ".config" / "git").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.delenv("GIT_CONFIG_GLOBAL", raising=False)
+    file = {"home": home / ".gitconfig", "xdg": home / ".config" / "git" / "config", "repository": folder / "config"}
+    target = file.get(place, home / "more")
+    for key, value in PERSONS_SETTINGS.items():
+        subprocess.run(["git", "config", "--file", str(target), key, value], check=True)
+    if place == "included":
+        subprocess.run(["git", "config", "--file", str(file["home"]), "include.path", str(target)], check=True)
+    person = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "safe.bareRepository=all")
+    tree = store.put("tree", b"100644 f\0" + bytes.fromhex(store.put("blob", b"x")))
+    made = subprocess.check_output(["git", *person, "commit-tree", tree, "-m", "first"], cwd=folder, text=True).strip()
+    assert list(store.history(made, "f")) == [made]
+    assert store.between(made, None) == {made: ()}
+    assert Git(folder).refs() == {}
+    assert Git(folder, as_person=True).text("rev-parse", "--is-bare-repository") == "true"
+
+
+def test_an_object_past_the_limit_is_not_read(store: GitStore) -> None:
+    """Its size is asked first, and what comes next is read all the same."""
+    large, small = store.put("blob", b"x" * 3_000_000), store.put("blob", b"small")
+    with pytest.raises(ObjectTooLarge, match="3,000,000 bytes, at most 1,000"):
+        store.get(large, 1000)
+    assert store.get(small) == b"small"
+    assert len(store.get(large)) == 3_000_000
+
+
+SAID = """\
+remote: policy: branches are called feature/NAME, ask in channel 7
+To /srv/shop.git
+ ! [remote rejected] HEAD -> shiftbook/a/1 (pre-receive hook declined)
+error: failed to push some refs to '/srv/shop.git'
+"""
+
+
+@pytest.mark.parametrize(
+    ("stderr", "told"),
+    [
+        (SAID, "policy: branches are called feature/NAME, ask in channel 7; pre-receive hook declined"),
+        ("error: failed to push some refs to 'x'\n", "error: failed to push some refs to 'x'"),
+        ("warning: a\nfatal: repository 'x' does not exist\n", "fatal: repository 'x' does not exist"),
+        ("", "no message"),
+    ],
+)
+def test_why_git_failed_is_told_with_the_other_sides_words(stderr: str, told: str) -> None:
+    """What a server said goes before git's own sentence, which often says only that something failed."""
+    assert str(GitError(["push"], 1, stderr)) == f"git push failed (1): {told}"

@@ -12,6 +12,8 @@ import pytest
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.git_server.pre_receive import PUSHER_VARIABLE, install_hook
+from orchestrator.ledger import claims
+from orchestrator.ledger.snapshot import HeldClaim
 from sync.errors import PushRefused
 from sync.git_remote import GitRemote
 from sync.heartbeat import Beat
@@ -250,6 +252,24 @@ def test_a_stranger_with_a_token_files_missions_only(peer: Callable[..., Peer]) 
     refused(mallory, commit_on_tip(mallory, {"HEARTBEAT.md": "x"}))
     blob = mallory.bus.store.put("blob", b"shiftbook beat 1\n")
     refused(mallory, RefUpdate(ref=f"{BEAT}vps", expect=None, new=blob))
+
+
+@pytest.mark.parametrize("path", ["missions/M.md", "missions/m .md", "missions/old.md", "missions/Broken.md"])
+def test_a_stranger_takes_no_missions_name(peer: Callable[..., Peer], path: str) -> None:
+    """Neither an open one's, nor an archived one's, nor that of a file which cannot be read."""
+    eve = peer("eve")
+    eve.push({"missions/archive/2026-09/old.md": "---\nstatus: done\n---\nx", "missions/broken.md": "---\n: [\n---\n"})
+    mallory = peer("mallory", by="mallory")
+    assert "already" in refused(mallory, commit_on_tip(mallory, {path: "do it"}))
+
+
+def test_a_result_that_waits_for_the_fold_is_taken_by_nobody(peer: Callable[..., Peer]) -> None:
+    """What a node has ended and signed moves to no other: its record would be lost."""
+    vps, desk = peer("vps"), peer("desk")
+    held = vps.attempt("m")
+    ended = vps.line.fetch()[CLAIM]
+    mine = claims.prepare_takeover(desk.bus, HeldClaim(claim=held.claim, oid=ended), blob=held.claim.blob)
+    assert "folded" in refused(desk, RefUpdate(ref=CLAIM, expect=ended, new=mine.oid))
 
 
 def test_one_bad_ref_refuses_the_push_whole(peer: Callable[..., Peer]) -> None:

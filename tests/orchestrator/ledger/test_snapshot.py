@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from missions.mission import MAX_NAME_CHARS, Status
-from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.ledger.snapshot import MAX_CLAIM_BYTES, LedgerSnapshot
 from sync.objects import (
     FOLDER,
     SUBMODULE,
@@ -365,3 +365,26 @@ def test_the_real_server_shows_the_same(tmp_path: Path) -> None:
     assert (one.open, one.quarantined, one.archived("c")) == (two.open, two.quarantined, two.archived("c"))
     assert find(one.store, one.tree, "missions/m.md") == find(two.store, two.tree, "missions/m.md")
     real.close()
+
+
+def test_a_second_spelling_takes_nothing_from_the_first() -> None:
+    """What was there first stays the mission, though the newcomer sorts before it; a claimed text stays in any case."""
+    town = Town({"missions/fix it.md": "the first"})
+    node = town.peer("n1")
+    node.push({"missions/fix-it.md": "a newcomer"})
+    assert node.ledger().open["fix-it"].path == "missions/fix it.md"
+    assert set(reasons(node.ledger())) == {"missions/fix-it.md"}
+
+
+def test_a_claim_with_an_endless_file_is_unreadable_and_not_read() -> None:
+    """A claim is small: a larger one is told by its size."""
+    town = Town({"missions/m.md": "x"})
+    store = town.server.store
+    blob = store.put("blob", b" " * (MAX_CLAIM_BYTES + 1))
+    tree = store.put("tree", print_tree({"claim.json": TreeEntry("100644", blob)}))
+    commit = write_commit(store, tree=tree, parents=(), name="a", email="a@b", when=1, message="m", sign=None)
+    node = town.peer("n1")
+    node.line.push([RefUpdate(ref="refs/shiftbook/claim/m", expect=None, new=commit)])
+    ledger = node.ledger()
+    assert ledger.claims == {}
+    assert "at most 65,536" in ledger.unreadable_claims["m"]

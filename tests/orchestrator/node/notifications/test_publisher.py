@@ -24,7 +24,7 @@ from orchestrator.node.notifications.mission_events import (
     TreeComparison,
     notification_for,
 )
-from sync.remote import RefUpdate
+from sync.remote import MAX_OBJECT_BYTES, RefUpdate
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.node.notifications.conftest import Desk, look, notice
 from tests.receivers import Hook, Mailbox
@@ -413,7 +413,7 @@ def test_comparing_reads_only_what_changed() -> None:
     read: list[str] = []
 
     class Counting:
-        def get(self, oid: str) -> bytes:
+        def get(self, oid: str, limit: int = MAX_OBJECT_BYTES) -> bytes:
             read.append(oid)
             return ada.bus.store.get(oid)
 
