@@ -32,7 +32,7 @@ def open_app_services(settings: Settings) -> AppServices:
     checks = {
         "ledger": lambda: _check_ledger(settings),
         "store": lambda: _check_store(stores),
-        "model": lambda: wiring.models_missing(chats.router),
+        "model": lambda: chats.router.missing(),
     }
     return AppServices(
         settings=settings,

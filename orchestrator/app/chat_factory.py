@@ -15,6 +15,7 @@ from orchestrator.chat.handover.exchange import HandoverService
 from orchestrator.chat.history import ChatHistory
 from orchestrator.chat.ledger_cache import LedgerCache
 from orchestrator.chat.log_entry import ChatLogWriter
+from orchestrator.chat.prompt_builder import PromptBuilder
 from orchestrator.chat.prompt_cache import PromptCache
 from orchestrator.chat.queue import BackendQueues
 from orchestrator.chat.service import ChatService
@@ -98,19 +99,18 @@ def open_chat_runtime(settings: Settings, stores: Stores) -> ChatRuntime:
     router = wiring.router(settings)
     places = open_chat_workspaces(settings)
     newest = LedgerCache(fleet=lambda: wiring.fleet(settings), clock=wiring.clock) if settings.ledger else None
+    prompts = PromptBuilder(now=wiring.now, ledger=newest, recall=wiring.search_index(settings).lines)
     chat = ChatService(
         memory=ChatHistory(conversations=stores.conversations, tool_calls=stores.tool_calls, usage=stores.usage),
         chooser=router,
         node=settings.node,
-        now=wiring.now,
+        prompts=prompts,
         approvals=ToolApprovals(new_id=partial(secrets.token_hex, 8)),
         queues=gates,
-        ledger=newest,
-        recall=wiring.search_index(settings).lines,
         open_toolbox=partial(_open_toolbox, settings, places),
         log_writer=ChatLogWriter(logbook=lambda: wiring.logbook(settings), node=settings.node) if newest else None,
     )
-    warmth = PromptCache(folder=settings.home / "prompts", queues=gates, head=chat.head)
+    warmth = PromptCache(folder=settings.home / "prompts", queues=gates, head=prompts.head)
     chat.prompt_cache = warmth
     return ChatRuntime(
         chat=chat, router=router, queues=gates, grounds=places, prompt_cache=warmth, stores=stores, newest=newest

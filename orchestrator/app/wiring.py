@@ -16,7 +16,8 @@ from pathlib import Path
 from orchestrator.adapters.agents.log_review import ReviewAgent, SentenceWriter
 from orchestrator.adapters.models.configured import configured_candidates
 from orchestrator.adapters.models.manager import ModelManager
-from orchestrator.adapters.models.router import RoutedModel, Router
+from orchestrator.adapters.models.routed_model import RoutedModel
+from orchestrator.adapters.models.router import Router
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.adapters.sandbox.none import NoSandbox
 from orchestrator.app import setup
@@ -168,11 +169,6 @@ def stores(settings: Settings) -> Stores:
 def router(settings: Settings) -> Router:
     """What chooses who answers on this machine. Looks for nobody yet."""
     return Router(configured_candidates(settings), clock=clock)
-
-
-def models_missing(chooser: Router) -> str:
-    """Why no model can answer now; empty where one can."""
-    return RoutedModel(chooser, context_tokens=0).missing() or ""
 
 
 def only(candidate: BackendCandidate) -> Router:

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from orchestrator.core.errors import ModelUnavailable
-from orchestrator.core.ports.agent import Generation, Model, Prompt, Stop
+from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
+from orchestrator.core.ports.model import Generation, Model, Prompt, Stop
 from orchestrator.core.ports.model_backend import BackendChoice
 
-MAX_ATTEMPTS = 4
-"""Backends that are tried for one step."""
+MAX_ATTEMPTS = 8
+"""Calls for one answer: a backend that fails rests after the second."""
 
 
 class ModelChooser(Protocol):
-    """Chooses a backend; `routing.Router` is one."""
+    """Chooses a backend; the models' `Router` is one."""
 
     def choose(self, wanted: str = "", *, peers: bool = True) -> BackendChoice:
         """Who answers now. Raises ModelUnavailable, NotFound."""
@@ -26,15 +26,20 @@ class Failover:
     """The chosen backend, until it fails before it said a word: then the next one."""
 
     chooser: ModelChooser
-    wanted: str
-    peers: bool
     choice: BackendChoice
+    wanted: str = ""
+    peers: bool = True
     failed: list[str] = field(default_factory=list)
 
     @property
     def model(self) -> Model:
         """Who speaks now."""
         return self.choice.model
+
+    @property
+    def context_tokens(self) -> int:
+        """The longest prompt and answer together that it holds."""
+        return self.model.context_tokens
 
     @property
     def tried(self) -> tuple[str, ...]:
@@ -52,10 +57,18 @@ class Failover:
 
         for _ in range(MAX_ATTEMPTS):
             try:
-                return self.model.generate(prompt, on_text=heard, stop=stop)
+                made = self.model.generate(prompt, on_text=heard, stop=stop)
             except ModelUnavailable as error:
+                self.choice.report(error)
                 self.failed.append(f"{self.model.backend}: {error}")
                 if said or stop.is_set():
                     raise
                 self.choice = self.chooser.choose(self.wanted, peers=self.peers)
+            except (ContextTooLong, WrongPrompt):
+                self.choice.report(None)
+                raise
+            else:
+                if made.text or made.finish != "cancelled":  # else it says nothing about the backend
+                    self.choice.report(None)
+                return made
         raise ModelUnavailable("; ".join(self.failed))

@@ -31,10 +31,14 @@ class PromptBuilder:
 
     now: Callable[[], datetime]
     ledger: Callable[[], tuple[LedgerSnapshot, str]] | None = None
-    """The newest state, and why it may be old; None at a node that has joined no fleet."""
+    """Gives the newest state, and why it may be old; None at a node that has joined no fleet."""
     recall: context.Recall = context.no_recall
     _counters: dict[str, tuple[Model, Callable[[str], int]]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def newest(self) -> tuple[LedgerSnapshot | None, str]:
+        """The newest state, and why it may be old or is missing. Raises what the ledger raises."""
+        return self.ledger() if self.ledger else (None, "this node has joined no fleet: no handoff")
 
     def fitted(
         self,
@@ -82,7 +86,8 @@ class PromptBuilder:
     def head(self, subject: PromptHeadKey, model: Model) -> str:
         """What a conversation that begins now would be given first. Raises what the ledger raises."""
         wanted = self._wanted(subject, model, message="")
-        return knowledge.build_ledger_context(self.ledger()[0], wanted).head if self.ledger else subject.role
+        ledger, _ = self.newest()
+        return knowledge.build_ledger_context(ledger, wanted).head if ledger else subject.role
 
     def counter(self, model: Model) -> Callable[[str], int]:
         """The model's counter, which remembers texts: a turn is counted once and not once a message."""

@@ -39,10 +39,11 @@ ToolboxFactory = Callable[[str, Project | None, LedgerSnapshot | None, Sequence[
 
 
 @dataclass(kw_only=True)
-class ChatService(PromptBuilder):
+class ChatService:
     """The chats of one node. Any number of threads may use it."""
 
     memory: ChatHistory
+    prompts: PromptBuilder
     chooser: ModelChooser
     node: str
     approvals: ToolApprovals
@@ -73,7 +74,7 @@ class ChatService(PromptBuilder):
         with ExitStack() as held:
             if request.key:
                 held.enter_context(self.conversation_locks.hold(f"key {request.device} {request.key}"))
-            about = detect_project(self.ledger()[0] if self.ledger and not request.conversation else None, request)
+            about = detect_project(None if request.conversation else self.prompts.newest()[0], request)
             conversation = self.memory.conversation(request, about.project)
             notes += about.notes
             begun = held.enter_context(ExitStack())
@@ -101,13 +102,13 @@ class ChatService(PromptBuilder):
         stop: Stop,
     ) -> PreparedRequest:
         project = conversation.project
-        ledger, why_old = self.ledger() if self.ledger else (None, "this node has joined no fleet: no handoff")
+        ledger, why_old = self.prompts.newest()
         if project and (ledger is None or project not in ledger.charter.projects):
             raise NotFound(f"fleet.toml has no project {project!r}"[:160])
         later = detect_project(ledger, request, project) if turns else DetectedProject()
         choice = self.chooser.choose(request.model, peers=request.peers)
         box = self._toolbox_for(request, project, ledger, conversation.id, stop)
-        known, fitted = self.fitted(request, turns, project, ledger, choice.model, box)
+        known, fitted = self.prompts.fitted(request, turns, project, ledger, choice.model, box)
         ticket = self.queues.of(choice.model.backend).join()
         held.callback(ticket.leave)
         asked = self.memory.asked(conversation.id, request, known)
@@ -173,10 +174,10 @@ class ChatService(PromptBuilder):
 
     def _stepping(self, prepared: PreparedRequest, on_event: OnAnswerEvent, stop: Stop) -> ToolLoop:
         return ToolLoop(
-            failover=prepared.failover,
+            model=prepared.failover,
             conversation=prepared.conversation.id,
             messages=list(prepared.fitted.messages),
-            count=self.counter(prepared.failover.model),
+            count=self.prompts.counter(prepared.failover.model),
             semaphore=self.queues.of(prepared.failover.model.backend),
             ticket=prepared.ticket,
             hear=on_event,
@@ -185,7 +186,7 @@ class ChatService(PromptBuilder):
             box=prepared.box,
             approvals=self.approvals,
             notes=self.memory.notes(prepared.conversation.id),
-            when=lambda: format_utc(self.now()),
+            when=lambda: format_utc(self.prompts.now()),
         )
 
     def _kept(self, prepared: PreparedRequest, said: ToolLoopResult, error: BaseException | None) -> ChatAnswer:
@@ -211,7 +212,7 @@ class ChatService(PromptBuilder):
         if self.prompt_cache:
             subject = PromptHeadKey(project=prepared.conversation.project, role=role_of(prepared.box))
             self.prompt_cache.used(prepared.failover.model, prepared.conversation.id, subject, prepared.known.head)
-        return self.memory.answered(prepared.conversation, answer, said, node=self.node, when=self.now())
+        return self.memory.answered(prepared.conversation, answer, said, node=self.node, when=self.prompts.now())
 
     def _with_log_entry(self, prepared: PreparedRequest, answer: ChatAnswer) -> ChatAnswer:
         """With the entry in the journal, if the chat did work."""

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 from handoff.budget_fit import block
 from handoff.secrets.redact import redact
-from orchestrator.chat.failover import Failover
 from orchestrator.chat.partial_answer import PartialAnswer
 from orchestrator.chat.prompt_fit import MIN_ANSWER_TOKENS, count_message_tokens
 from orchestrator.chat.queue import FairSemaphore, QueueTicket
@@ -21,7 +20,7 @@ from orchestrator.chat.tool_approvals import ToolApprovals
 from orchestrator.chat.tools.tool import Toolbox, ToolPermission, ToolRequest, ToolTrace
 from orchestrator.chat.tools.toolbox import answer_schema
 from orchestrator.chat.values import AnswerEvent, AnswerUsage, OnAnswerEvent
-from orchestrator.core.ports.agent import Generation, Prompt, PromptMessage, Stop, Usage
+from orchestrator.core.ports.model import Generation, Prompt, PromptMessage, Stop, TextGenerator, Usage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +59,7 @@ class ToolLoopResult:
 class ToolLoop:
     """One answer on its way."""
 
-    failover: Failover
+    model: TextGenerator
     conversation: str
     messages: list[PromptMessage]
     count: Callable[[str], int]
@@ -100,7 +99,7 @@ class ToolLoop:
         raise AssertionError("the last step is an answer")
 
     def _room(self) -> int:
-        return self.failover.model.context_tokens - count_message_tokens(self.messages, self.count)
+        return self.model.context_tokens - count_message_tokens(self.messages, self.count)
 
     def _step(self, tokens: int, *, last: bool) -> Generation:
         """One call of the model, when it is its turn."""
@@ -118,7 +117,7 @@ class ToolLoop:
                 temperature=self.temperature,
                 conversation=self.conversation,
             )
-            made = self.failover.generate(prompt, on_text=self._listener(), stop=self.stop)
+            made = self.model.generate(prompt, on_text=self._listener(), stop=self.stop)
         self.tally.add(made.usage)
         return made
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.chat.failover import Failover
 from orchestrator.chat.queue import FairSemaphore
 from orchestrator.chat.tool_approvals import ToolApprovals
 from orchestrator.chat.tool_loop import ToolLoop, ToolLoopLimits, ToolLoopResult
@@ -20,7 +19,6 @@ from orchestrator.chat.tools.workspace import ChatWorkspace
 from orchestrator.chat.values import AnswerEvent, AnswerUsage
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
 from orchestrator.core.ports.agent import AgentJob, Model, PromptMessage, Sandbox, Usage
-from orchestrator.core.ports.model_backend import BackendChoice
 from orchestrator.execution import prompts
 from orchestrator.execution.bounds import AttemptLimits, RoundStopFlag
 from orchestrator.execution.process.runner import Ending
@@ -130,10 +128,8 @@ class ToolWorker:
         watch: RoundStopFlag,
         tally: AnswerUsage,
     ) -> ToolLoop:
-        choice, failed = BackendChoice(model=self.model, why="this attempt's"), list[str]()
-        only = _FixedChooser(choice, failed)
         return ToolLoop(
-            failover=Failover(chooser=only, wanted="", peers=False, choice=choice, failed=failed),
+            model=self.model,
             conversation=f"mission-{job.mission.name}-{job.attempt}",
             messages=messages,
             count=self.model.count,
@@ -201,17 +197,6 @@ class _RoundOutcome:
 def _shorten(arguments: object) -> str:
     text = " ".join(json.dumps(arguments, ensure_ascii=False, default=str).split())
     return text if len(text) <= MAX_ARGUMENT_CHARACTERS else text[: MAX_ARGUMENT_CHARACTERS - 1] + "…"
-
-
-@dataclass(frozen=True)
-class _FixedChooser:
-    """Chooses the one that there is. What it is chosen again for is a failure, which is passed on."""
-
-    choice: BackendChoice
-    failed: list[str]
-
-    def choose(self, wanted: str = "", *, peers: bool = True) -> BackendChoice:
-        raise ModelUnavailable("; ".join(self.failed))
 
 
 class _NoRecorder:

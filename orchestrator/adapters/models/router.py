@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 from orchestrator.adapters.models.circuit_breaker import BreakerState, CircuitBreaker
 from orchestrator.core.errors import ModelUnavailable, NotFound
-from orchestrator.core.ports.agent import Embedder, Generation, Model, PrefixCache, Prompt, Stop
+from orchestrator.core.ports.model import Model
 from orchestrator.core.ports.model_backend import (
     BackendCandidate,
     BackendChoice,
     BackendHealth,
     ListedModel,
-    ReportingModel,
-    RoutedGeneration,
 )
 
 FRESH_SECONDS = 15.0
@@ -63,35 +61,23 @@ class Router:
             if trouble := self._trouble(at):
                 tried.append(f"{self._candidates[at].backend.backend}: {trouble}")
                 continue
-            return BackendChoice(model=self._open(at, name), why=self._why(at, wanted, tried), tried=tuple(tried))
+            return BackendChoice(
+                model=self._open(at, name),
+                why=self._why(at, wanted, tried),
+                tried=tuple(tried),
+                report=partial(self._note_result, at),
+            )
         if wanted and not tried:
             raise NotFound(f"no backend has a model {wanted!r}: `shiftbook models list` shows what there is")
         raise ModelUnavailable("no model can answer: " + ("; ".join(tried) or "no backend is set"))
 
-    def generate(
-        self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop, wanted: str = "", peers: bool = True
-    ) -> RoutedGeneration:
-        """Answers; goes on to the next backend when one fails before it said a word. Raises like Model.generate."""
-        said = False
-
-        def heard(text: str) -> None:
-            nonlocal said
-            said = True
-            on_text(text)
-
-        failed: list[str] = []
-        while True:
-            choice = self.choose(wanted, peers=peers)
-            try:
-                made = choice.model.generate(prompt, on_text=heard, stop=stop)
-            except ModelUnavailable as error:
-                failed.append(f"{choice.model.backend}: {error}")
-                if said or len(failed) > 2 * len(self._candidates):
-                    raise
-                continue
-            tried = tuple(dict.fromkeys([*failed, *choice.tried]))
-            whole = BackendChoice(model=choice.model, why=choice.why, tried=tried)
-            return RoutedGeneration(generation=made, choice=whole, failed=tuple(failed))
+    def missing(self) -> str:
+        """Why no model can answer now; empty where one can. Looks for backends that nobody looked for yet."""
+        try:
+            self.choose()
+        except ModelUnavailable as error:
+            return str(error)
+        return ""
 
     def models(self, *, peers: bool = False) -> tuple[ListedModel, ...]:
         """What the backends offer, as last seen. One that was never looked for is waited for once, all at a time."""
@@ -166,9 +152,7 @@ class Router:
         known = self._known[at]
         with self._lock:
             if name not in known.opened:
-                known.opened[name] = ReportingModel(
-                    self._candidates[at].backend.open(name), partial(self._note_result, at)
-                )
+                known.opened[name] = self._candidates[at].backend.open(name)
             return known.opened[name]
 
     def _refresh_if_due(self, at: int) -> None:
@@ -209,67 +193,3 @@ class Router:
         with self._lock:
             known.breaker = known.breaker.failed(now) if error else known.breaker.succeeded()
             known.trouble = str(error) if error else ""
-
-
-class RoutedModel:
-    """Whatever the router chooses, as one model: what agents use. Falls back as it does; usage says who answered."""
-
-    def __init__(self, router: Router, *, context_tokens: int) -> None:
-        self._router, self._context = router, context_tokens
-
-    @property
-    def name(self) -> str:
-        """The name of who would answer now."""
-        chosen = self._chosen()
-        return chosen.name if chosen else "no model"
-
-    @property
-    def backend(self) -> str:
-        """What would answer now."""
-        chosen = self._chosen()
-        return chosen.backend if chosen else "none"
-
-    @property
-    def context_tokens(self) -> int:
-        """What that one holds."""
-        chosen = self._chosen()
-        return chosen.context_tokens if chosen else self._context
-
-    @property
-    def embedder(self) -> Embedder | None:
-        """That one's."""
-        chosen = self._chosen()
-        return chosen.embedder if chosen else None
-
-    @property
-    def keeper(self) -> PrefixCache | None:
-        """That one's."""
-        chosen = self._chosen()
-        return chosen.keeper if chosen else None
-
-    def missing(self) -> str | None:
-        """Why nobody can answer; looks for backends that nobody looked for yet."""
-        try:
-            self._router.choose()
-        except ModelUnavailable as error:
-            return str(error)
-        return None
-
-    def count(self, text: str) -> int:
-        """As that one counts. Raises ModelUnavailable."""
-        return self._router.choose().model.count(text)
-
-    def generate(self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop) -> Generation:
-        """Answers. Raises ContextTooLong, ModelUnavailable, WrongPrompt."""
-        made = self._router.generate(prompt, on_text=on_text, stop=stop)
-        return replace(made.generation, notes=made.notes)
-
-    def close(self) -> None:
-        """Closes every model."""
-        self._router.close()
-
-    def _chosen(self) -> Model | None:
-        try:
-            return self._router.choose().model
-        except ModelUnavailable:
-            return None

@@ -28,7 +28,7 @@ from orchestrator.chat.partial_answer import PartialAnswer
 from orchestrator.chat.prompt_fit import count_message_tokens
 from orchestrator.chat.queue import QueueTicket
 from orchestrator.chat.values import AnswerEvent
-from orchestrator.core.errors import ContextTooLong, NotFound, WrongPrompt
+from orchestrator.core.errors import ContextTooLong, ModelUnavailable, NotFound, WrongPrompt
 from orchestrator.core.ports.agent import Generation, Prompt, Stop, Usage
 from orchestrator.core.ports.storage import UsageOwner
 
@@ -146,12 +146,12 @@ class AcceptedCompletion:
                 return self.made
             made = self.made = self.failover.generate(self.prompt, on_text=on_text, stop=stop)
         run = UsageOwner(node=self.chats.chat.node, mission=self.id, epoch=1, attempt=1, agent="openai")
-        self.chats.stores.usage.record(run, made.usage, when=self.chats.chat.now())
+        self.chats.stores.usage.record(run, made.usage, when=self.chats.chat.prompts.now())
         return made
 
     def frame(self, kind: str, **more: Any) -> dict[str, Any]:
         """An object of OpenAI's."""
-        created = int(self.chats.chat.now().timestamp())
+        created = int(self.chats.chat.prompts.now().timestamp())
         return {"id": self.id, "object": kind, "created": created, "model": self.failover.model.name, **more}
 
     def who(self, usage: Usage) -> dict[str, Any]:
@@ -166,7 +166,7 @@ def _accept(chats: ChatRuntime, body: CompletionRequest) -> AcceptedCompletion:
     messages, schema = words.messages_of(body, functions), words.schema_of(body, functions)
     peers = not request.headers.get(HOPS_HEADER)
     choice = chats.router.choose(body.model, peers=peers)
-    tokens = count_message_tokens(messages, chats.chat.counter(choice.model))
+    tokens = count_message_tokens(messages, chats.chat.prompts.counter(choice.model))
     room = choice.model.context_tokens - tokens
     if room < 1:
         raise ContextTooLong(tokens, choice.model.context_tokens)
@@ -273,13 +273,18 @@ def _models() -> list[dict[str, Any]]:
 def _embed(chats: ChatRuntime, body: EmbeddingRequest) -> dict[str, Any]:
     if not body.texts or len(body.texts) > MAX_EMBEDDING_TEXTS or body.dimensions is not None:
         raise WrongPrompt(f"1 to {MAX_EMBEDDING_TEXTS} texts, in the model's own number of dimensions")
-    model = chats.router.choose(body.model, peers=not request.headers.get(HOPS_HEADER)).model
+    choice = chats.router.choose(body.model, peers=not request.headers.get(HOPS_HEADER))
+    model = choice.model
     if model.embedder is None:
         raise WrongPrompt("this model makes no vectors")
     gate = chats.queues.of(f"{model.backend} vectors")
     with gate.turn(gate.join(), lambda place: None, _NeverStop()):
-        vectors = model.embedder.embed(body.texts)
-    count = chats.chat.counter(model)
+        try:
+            vectors = model.embedder.embed(body.texts)
+        except ModelUnavailable as error:
+            choice.report(error)
+            raise
+    count = chats.chat.prompts.counter(model)
     tokens = sum(count(text) for text in body.texts)
     rows = [
         {"object": "embedding", "index": at, "embedding": _encoded(vector, body.encoding_format)}

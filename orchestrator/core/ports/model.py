@@ -98,8 +98,19 @@ class PrefixCache(Protocol):
         """
 
 
-class Model(Protocol):
-    """A backend that continues a conversation. Several threads may call it at once."""
+class TextGenerator(Protocol):
+    """What continues a conversation: a model, or several of which one does."""
+
+    @property
+    def context_tokens(self) -> int:
+        """The longest prompt and answer together that it holds."""
+
+    def generate(self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop) -> Generation:
+        """Answers, passing each piece of text on as it comes. Raises ContextTooLong, ModelUnavailable."""
+
+
+class Model(TextGenerator, Protocol):
+    """A backend's model. Several threads may call it at once."""
 
     @property
     def name(self) -> str:
@@ -108,10 +119,6 @@ class Model(Protocol):
     @property
     def backend(self) -> str:
         """What runs it."""
-
-    @property
-    def context_tokens(self) -> int:
-        """The longest prompt and answer together that it holds."""
 
     @property
     def embedder(self) -> Embedder | None:
@@ -126,9 +133,6 @@ class Model(Protocol):
 
     def count(self, text: str) -> int:
         """How many tokens `text` is for this model; an estimate where the backend offers no count."""
-
-    def generate(self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop) -> Generation:
-        """Answers, passing each piece of text on as it comes. Raises ContextTooLong, ModelUnavailable."""
 
     def close(self) -> None:
         """Lets go of memory and processes. Closing twice is no error."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
-from orchestrator.core.ports.agent import Embedder, Generation, Model, PrefixCache, Prompt, Stop
+from orchestrator.core.errors import ModelUnavailable
+from orchestrator.core.ports.model import Model
 
 NODE_PREFIX = "node "
 """What the names of other nodes' backends begin with."""
@@ -45,30 +45,15 @@ class Backend(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class BackendChoice:
-    """Who answers. `why` is one sentence for the person; `tried` says what was preferred and why it was not taken."""
+    """Who answers. `why` is one sentence for the person; `tried` says what was preferred and why it was not taken.
+
+    Whoever calls the model says with `report` how that went, so that the next choice knows.
+    """
 
     model: Model
     why: str
     tried: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class RoutedGeneration:
-    """An answer, and who gave it."""
-
-    generation: Generation
-    choice: BackendChoice
-    failed: tuple[str, ...] = ()
-    """What was asked first in this very call and failed."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """One sentence where somebody else answered than who was asked first, or another node did."""
-        usage = self.generation.usage
-        if not self.failed and not usage.backend.startswith(NODE_PREFIX):
-            return ()
-        first = "; ".join(self.failed or self.choice.tried)
-        return (f"answered by {usage.model or 'its model'} on {usage.backend} ({self.choice.why}): {first}",)
+    report: ReportCall = field(default=lambda error: None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,74 +78,3 @@ class BackendHealth:
     state: str
     reachable: bool | None
     says: str
-
-
-class ReportingModel:
-    """A model whose calls are told to the router, so that it knows which backends work."""
-
-    def __init__(self, model: Model, tell: ReportCall) -> None:
-        self._model, self._tell = model, tell
-
-    @property
-    def name(self) -> str:
-        """As the model says."""
-        return self._model.name
-
-    @property
-    def backend(self) -> str:
-        """As the model says."""
-        return self._model.backend
-
-    @property
-    def context_tokens(self) -> int:
-        """As the model says."""
-        return self._model.context_tokens
-
-    @property
-    def embedder(self) -> Embedder | None:
-        """As the model says; how its calls go is told too."""
-        return _ReportingEmbedder(self._model.embedder, self._tell) if self._model.embedder else None
-
-    @property
-    def keeper(self) -> PrefixCache | None:
-        """As the model says."""
-        return self._model.keeper
-
-    def missing(self) -> str | None:
-        """As the model says."""
-        return self._model.missing()
-
-    def count(self, text: str) -> int:
-        """As the model says."""
-        return self._model.count(text)
-
-    def generate(self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop) -> Generation:
-        """Answers, and tells how it went. A call that was stopped before a word came says nothing about a backend."""
-        try:
-            made = self._model.generate(prompt, on_text=on_text, stop=stop)
-        except ModelUnavailable as error:
-            self._tell(error)
-            raise
-        except (ContextTooLong, WrongPrompt):
-            self._tell(None)
-            raise
-        if made.text or made.finish != "cancelled":
-            self._tell(None)
-        return made
-
-    def close(self) -> None:
-        """As the model says."""
-        self._model.close()
-
-
-@dataclass(frozen=True)
-class _ReportingEmbedder:
-    embedder: Embedder
-    tell: ReportCall
-
-    def embed(self, texts: Sequence[str]) -> tuple[tuple[float, ...], ...]:
-        try:
-            return self.embedder.embed(texts)
-        except ModelUnavailable as error:
-            self.tell(error)
-            raise

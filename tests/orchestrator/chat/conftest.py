@@ -14,6 +14,7 @@ from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.app import wiring
 from orchestrator.chat.history import ChatHistory
 from orchestrator.chat.log_entry import ChatLogWriter
+from orchestrator.chat.prompt_builder import PromptBuilder
 from orchestrator.chat.queue import BackendQueues
 from orchestrator.chat.service import ChatService
 from orchestrator.chat.tool_approvals import ToolApprovals
@@ -157,10 +158,9 @@ def talk(tmp_path: Path, stores: Stores, bubblewrap: Bubblewrap) -> Talk:
         memory=ChatHistory(conversations=stores.conversations, tool_calls=stores.tool_calls, usage=stores.usage),
         chooser=One(model),
         node="desk",
-        now=town.clock,
         approvals=ToolApprovals(new_id=lambda: f"q{next(numbers)}"),
         queues=BackendQueues(lanes={"stand-in": 1}, waiting=2),
-        ledger=lambda: (ada.ledger(), ""),
+        prompts=PromptBuilder(now=town.clock, ledger=lambda: (ada.ledger(), "")),
         open_toolbox=boxes,
         log_writer=ChatLogWriter(logbook=lambda: logbook(ada, tmp_path), node="desk"),
     )

@@ -49,7 +49,7 @@ def keeper() -> NotedKeeper:
 
 def warmth(folder: Path, talk: Talk) -> PromptCache:
     """What a process has."""
-    made = PromptCache(folder=folder / "prompts", queues=talk.chat.queues, head=talk.chat.head)
+    made = PromptCache(folder=folder / "prompts", queues=talk.chat.queues, head=talk.chat.prompts.head)
     talk.chat.prompt_cache = made
     return made
 

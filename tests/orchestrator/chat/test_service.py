@@ -97,10 +97,9 @@ def test_a_conversation_goes_on_on_another_device_and_after_a_restart(talk: Talk
         ),
         chooser=One(talk.model),
         node="vps",
-        now=talk.town.clock,
         approvals=talk.chat.approvals,
         queues=talk.chat.queues,
-        ledger=talk.chat.ledger,
+        prompts=talk.chat.prompts,
     )
     request = ChatRequest(message="What is my cat called?", conversation=one.conversation, device="laptop")
     two = again.answer(request, lambda event: None, threading.Event())
@@ -445,13 +444,13 @@ def test_secrets_in_results_do_not_reach_the_model(talk: Talk, tmp_path: Path) -
 
 def test_a_lost_ledger_is_said(talk: Talk) -> None:
     """The answer is given from what was last seen, and says that."""
-    talk.chat.ledger = lambda: (talk.ada.ledger(), "the ledger was not reached: this is what was last seen")
+    talk.chat.prompts.ledger = lambda: (talk.ada.ledger(), "the ledger was not reached: this is what was last seen")
     assert "not reached" in talk.say("Hello?").notes[0]
 
 
 def test_a_node_without_a_fleet_chats_too(talk: Talk) -> None:
     """There is no handoff then, and the answer says so; a project cannot be named."""
-    talk.chat.ledger = None
+    talk.chat.prompts.ledger = None
     answer = talk.say("Hello?")
     assert answer.tiers == ()
     assert "joined no fleet" in answer.notes[0]
@@ -463,7 +462,7 @@ def test_an_entry_that_cannot_be_written_is_said_and_the_answer_stands(talk: Tal
     """The work is done and stored; only the log lacks it."""
     talk.model.says = [call("write", path="a", content="b"), '{"answer": "Done."}']
     talk.ada.line.cut = True
-    talk.chat.ledger = None
+    talk.chat.prompts.ledger = None
     answer = talk.say("Write", tools=("write",))
     assert answer.text == "Done."
     assert any("session log was not written" in note for note in answer.notes)

@@ -54,7 +54,7 @@ def at_the_site(site: Site, talk: Talk) -> Site:
         router=router,
         queues=talk.chat.queues,
         grounds=ChatWorkspaces(folder=folder / "chats", workspaces=Workspaces(cache=folder / "cache")),
-        prompt_cache=PromptCache(folder=folder / "prompts", queues=talk.chat.queues, head=talk.chat.head),
+        prompt_cache=PromptCache(folder=folder / "prompts", queues=talk.chat.queues, head=talk.chat.prompts.head),
         stores=talk.stores,
     )
     house = replace(site.house, chats=room, stores=talk.stores)
