@@ -40,9 +40,9 @@ def require_program(name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[XLlamaCpp]:
+def embedded() -> Iterator[XLlamaCpp]:
     """The embedded model, loaded once for all tests that use it; mark them `model`."""
-    model = XLlamaCpp(EmbeddedModel(cache=tmp_path_factory.mktemp("models")), context_tokens=2048)
+    model = XLlamaCpp(EmbeddedModel(), context_tokens=2048)
     why = model.missing()
     if why:
         lacking(why)

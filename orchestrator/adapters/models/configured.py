@@ -69,8 +69,8 @@ class InProcessBackend:
 
 
 def gguf_files(folder: Path) -> list[Path]:
-    """The files that were pulled, by name; what is made from the embedded model is not among them."""
-    return sorted(path for path in folder.glob("*.gguf") if not path.name.startswith("SmolLM2-135M-Instruct.Q8_0"))
+    """The files that were pulled, by name."""
+    return sorted(folder.glob("*.gguf"))
 
 
 def model_folder(settings: Settings) -> Path:
@@ -142,7 +142,7 @@ def _in_process(settings: Settings, backend: str) -> InProcessBackend:
             return XLlamaCpp(weights, context_tokens=context, threads=threads, scratch=folder)
         return LlamaCpp(weights, context_tokens=context, threads=threads)
 
-    weights = ModelFile(path=path) if path else EmbeddedModel(cache=folder)
+    weights = ModelFile(path=path) if path else EmbeddedModel()
     return InProcessBackend(backend=backend, make=make, weights=weights, folder=folder, context_tokens=settings.context)
 
 

@@ -248,7 +248,7 @@ def test_pull_list_use(hubs: Callable[..., Hub], gguf: Path, tmp_path: Path) -> 
     assert hub.paths == ["/someone/tiny-GGUF/resolve/v1/tiny.gguf"]
     listed = json.loads(run(tmp_path, "list", "--json").stdout)
     row = next(each for each in listed["models"] if (each["name"], each["backend"]) == ("tiny", "xllamacpp"))
-    assert (row["quantisation"], row["context_tokens"], row["size"], row["in_use"]) == ("Q8_0", 8192, len(data), False)
+    assert (row["quantisation"], row["context_tokens"], row["size"], row["in_use"]) == ("Q4_1", 8192, len(data), False)
     assert any("set OLLAMA_HOST" in each for each in listed["lacking"])
     assert run(tmp_path, "use", "tiny").returncode == 0
     lines = (tmp_path / ".env").read_text().splitlines()

@@ -15,8 +15,10 @@ from orchestrator.adapters.models.circuit_breaker import RETRY_SECONDS
 from orchestrator.adapters.models.configured import configured_candidates
 from orchestrator.adapters.models.ollama import OllamaServer
 from orchestrator.adapters.models.openai import OpenAIServer
-from orchestrator.adapters.models.router import FRESH_SECONDS, RoutedModel, Router
+from orchestrator.adapters.models.routed_model import RoutedModel
+from orchestrator.adapters.models.router import FRESH_SECONDS, Router
 from orchestrator.app import wiring
+from orchestrator.chat.failover import Failover
 from orchestrator.core import settings as settings_of
 from orchestrator.core.errors import ModelUnavailable, NotFound, WrongSetting
 from orchestrator.core.ports.agent import Generation, Prompt, PromptMessage
@@ -51,68 +53,60 @@ def machine(home: Path, **more: Any) -> Settings:
     return settings_of.load(home=home, **quiet | more)
 
 
-def answer(router: Router, **how: Any) -> tuple[Generation, Any]:
+def answer(router: Router) -> tuple[Generation, Failover]:
     """A short answer and who gave it."""
-    made = router.generate(HELLO, on_text=lambda _: None, stop=threading.Event(), **how)
-    return made.generation, made.choice
+    failover = Failover(chooser=router, choice=router.choose())
+    return failover.generate(HELLO, on_text=lambda _: None, stop=threading.Event()), failover
 
 
-@pytest.fixture
-def cache(gguf: Path, tmp_path: Path) -> Path:
-    """A home folder where the embedded model was made already."""
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / gguf.name).symlink_to(gguf)
-    return tmp_path
-
-
-def test_ollama_first(shim: Shim, cache: Path) -> None:
+def test_ollama_first(shim: Shim, tmp_path: Path) -> None:
     """An Ollama that can be reached answers, and the choice says so."""
-    router = wiring.router(machine(cache, ollama_host=shim.url))
-    made, choice = answer(router)
-    assert made.usage.backend == choice.model.backend == "ollama"
-    assert (choice.why, choice.tried) == ("an Ollama answers here", ())
+    router = wiring.router(machine(tmp_path, ollama_host=shim.url))
+    made, asked = answer(router)
+    assert made.usage.backend == asked.model.backend == "ollama"
+    assert (asked.choice.why, asked.tried) == ("an Ollama answers here", ())
     router.close()
 
 
-def test_embedded_without_ollama(cache: Path) -> None:
+def test_embedded_without_ollama(tmp_path: Path) -> None:
     """Without one the embedded model answers, and the choice says what was tried, with the next step."""
-    router = wiring.router(machine(cache))
-    made, choice = answer(router)
+    router = wiring.router(machine(tmp_path))
+    made, asked = answer(router)
     assert made.usage.backend == "xllamacpp"
-    assert "ollama could not" in choice.why
-    assert "set OLLAMA_HOST" in choice.tried[0]
+    assert "ollama could not" in asked.choice.why
+    assert "set OLLAMA_HOST" in asked.tried[0]
     router.close()
 
 
-def test_explicit(shim: Shim, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_explicit(shim: Shim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What LLM_PROVIDER_OVERRIDE names answers; when it cannot, nothing else does in silence."""
-    router = wiring.router(machine(cache, ollama_host=shim.url, provider="embedded"))
+    router = wiring.router(machine(tmp_path, ollama_host=shim.url, provider="embedded"))
     assert router.choose().model.backend == "xllamacpp"
     assert router.choose("ollama").model.backend == "ollama"
-    alone = wiring.router(machine(cache, provider="ollama"))
+    alone = wiring.router(machine(tmp_path, provider="ollama"))
     with pytest.raises(ModelUnavailable, match="set OLLAMA_HOST"):
         alone.choose()
     with pytest.raises(ModelUnavailable, match="SHIFTBOOK_OPENAI_URL"):
-        wiring.router(machine(cache, provider="openai")).choose()
+        wiring.router(machine(tmp_path, provider="openai")).choose()
     monkeypatch.setenv("LLM_PROVIDER_OVERRIDE", "gpt")
     with pytest.raises(WrongSetting, match=r"LLM_PROVIDER_OVERRIDE.*name one of"):
-        settings_of.load(home=cache)
+        settings_of.load(home=tmp_path)
 
 
-def test_file_and_url_are_choices(shim: Shim, llama: Llama, gguf: Path, cache: Path) -> None:
+def test_file_and_url_are_choices(shim: Shim, llama: Llama, gguf: Path, tmp_path: Path) -> None:
     """A GGUF file in SHIFTBOOK_MODEL, or SHIFTBOOK_OPENAI_URL, goes before an Ollama that is there."""
-    router = wiring.router(machine(cache, ollama_host=shim.url, model=str(gguf)))
+    router = wiring.router(machine(tmp_path, ollama_host=shim.url, model=str(gguf)))
     assert router.choose().why == "SHIFTBOOK_MODEL names a file"
     assert router.choose().model.name == gguf.stem
     url = {"openai_url": llama.url, "openai_key": llama.key}
-    router = wiring.router(machine(cache, ollama_host=shim.url, **url))
-    made, choice = answer(router)
-    assert (made.usage.backend, made.usage.model, choice.why) == ("openai", "tiny", "SHIFTBOOK_OPENAI_URL is set")
+    router = wiring.router(machine(tmp_path, ollama_host=shim.url, **url))
+    made, asked = answer(router)
+    assert (made.usage.backend, made.usage.model, asked.choice.why) == ("openai", "tiny", "SHIFTBOOK_OPENAI_URL is set")
 
 
-def test_wanted(shim: Shim, cache: Path) -> None:
+def test_wanted(shim: Shim, tmp_path: Path) -> None:
     """A request may name a backend, a model, or both; what nobody has is NotFound."""
-    router = wiring.router(machine(cache, ollama_host=shim.url))
+    router = wiring.router(machine(tmp_path, ollama_host=shim.url))
     assert router.choose("xllamacpp").model.backend == "xllamacpp"
     assert router.choose("tiny").model.name == "tiny:latest"
     assert router.choose("ollama/tiny").model.backend == "ollama"
@@ -133,12 +127,12 @@ def test_a_name_that_nobody_has_hurts_nobody(llama: Llama) -> None:
     assert answer(router)[0].text
 
 
-def test_listing_tells_context(shim: Shim, cache: Path) -> None:
+def test_listing_tells_context(shim: Shim, tmp_path: Path) -> None:
     """Every model is listed with its backend, context, size and quantisation; embedding models are not."""
-    listed = wiring.router(machine(cache, ollama_host=shim.url)).models()
+    listed = wiring.router(machine(tmp_path, ollama_host=shim.url)).models()
     told = {(each.backend, each.name): (each.context_tokens, each.quantisation, each.parameters) for each in listed}
     assert told["ollama", "tiny:latest"] == (2048, "Q8_0", "134.52M")
-    assert told["xllamacpp", "smollm2-135m-instruct"] == (2048, "Q8_0", "135M")
+    assert told["xllamacpp", "smollm2-135m-instruct"] == (2048, "Q4_1", "135M")
     assert not any(name.startswith("words") for _, name in told)
 
 
@@ -151,9 +145,9 @@ def silent() -> Iterator[str]:
         yield f"127.0.0.1:{server.getsockname()[1]}"
 
 
-def test_dead_backend_costs_nothing(silent: str, cache: Path, clock: Clock) -> None:
+def test_dead_backend_costs_nothing(silent: str, tmp_path: Path, clock: Clock) -> None:
     """A backend that is known to be dead is not waited for: nobody connects to it on a request's path."""
-    router = Router(configured_candidates(machine(cache, ollama_host=silent)), clock=clock)
+    router = Router(configured_candidates(machine(tmp_path, ollama_host=silent)), clock=clock)
     assert router.choose().model.backend == "xllamacpp"
     assert router.models()
     clock.now += 4 * RETRY_SECONDS  # it has rested: the look goes on beside the requests
@@ -170,17 +164,16 @@ def test_dead_backend_costs_nothing(silent: str, cache: Path, clock: Clock) -> N
     assert next(each for each in router.health() if each.backend == "ollama").reachable is False
 
 
-def test_backend_returns(gguf: Path, cache: Path, clock: Clock, llama: Llama) -> None:
+def test_backend_returns(gguf: Path, tmp_path: Path, clock: Clock, llama: Llama) -> None:
     """A backend that dies is left after two failures, and found again after its rest, without a request that waits."""
     from tests.ollama_shim import ollama_shim
 
     with ollama_shim(llama) as first:
         port = int(first.url.rpartition(":")[2])
-        router = Router(configured_candidates(machine(cache, ollama_host=first.url)), clock=clock)
+        router = Router(configured_candidates(machine(tmp_path, ollama_host=first.url)), clock=clock)
         assert answer(router)[1].model.backend == "ollama"
-    fallen = router.generate(HELLO, on_text=lambda _: None, stop=threading.Event())
-    assert fallen.generation.usage.backend == "xllamacpp"
-    assert fallen.choice.tried[0].startswith("ollama: ")
+    fallen = RoutedModel(router, context_tokens=0).generate(HELLO, on_text=lambda _: None, stop=threading.Event())
+    assert fallen.usage.backend == "xllamacpp"
     assert "on xllamacpp" in fallen.notes[0]
     assert "set OLLAMA_HOST" in fallen.notes[0]
     assert router.choose().model.backend == "xllamacpp"
@@ -192,7 +185,7 @@ def test_backend_returns(gguf: Path, cache: Path, clock: Clock, llama: Llama) ->
     router.close()
 
 
-def test_no_second_start_in_the_middle(llama: Llama, cache: Path, gguf: Path) -> None:
+def test_no_second_start_in_the_middle(llama: Llama, tmp_path: Path, gguf: Path) -> None:
     """An answer that breaks off after its first word is an error, not another model's answer from the beginning."""
     with llama_server(gguf) as dying:
         router = Router(
@@ -210,46 +203,46 @@ def test_no_second_start_in_the_middle(llama: Llama, cache: Path, gguf: Path) ->
 
         long = Prompt(messages=HELLO.messages, max_tokens=1500, schema={"type": "array", "minItems": 300})
         with pytest.raises(ModelUnavailable):
-            router.generate(long, on_text=heard, stop=threading.Event())
+            Failover(chooser=router, choice=router.choose()).generate(long, on_text=heard, stop=threading.Event())
         assert said
-        made, choice = answer(router)
+        made, asked = answer(router)
         assert made.usage.backend == "two"
-        assert "one: " in choice.tried[0]
+        assert "one: " in asked.tried[0]
 
 
-def test_another_node_answers(llama: Llama, cache: Path) -> None:
+def test_another_node_answers(llama: Llama, tmp_path: Path) -> None:
     """When this node cannot, the next one on the list does, the nearest first; a node's own request goes no further."""
     nobody = f"http://127.0.0.1:{free_port()}/v1"
-    here = machine(cache, provider="ollama", peers=f"{nobody}, {llama.url}", peers_key=llama.key)
+    here = machine(tmp_path, provider="ollama", peers=f"{nobody}, {llama.url}", peers_key=llama.key)
     router = wiring.router(here)
-    made, choice = answer(router)
+    made, asked = answer(router)
     assert made.usage.backend == f"node {llama.url}"
-    assert llama.url in choice.why
+    assert llama.url in asked.choice.why
     note = wiring.model(here).generate(HELLO, on_text=lambda _: None, stop=threading.Event()).notes[0]
     assert f"on node {llama.url}" in note
-    assert [each.partition(":")[0] for each in choice.tried] == ["ollama", "node http"]
+    assert [each.partition(":")[0] for each in asked.tried] == ["ollama", "node http"]
     with pytest.raises(ModelUnavailable):
         router.choose(peers=False)
     assert all(not each.backend.startswith("node") for each in router.models())
 
 
-def test_routed(cache: Path, shim: Shim) -> None:
+def test_routed(tmp_path: Path, shim: Shim) -> None:
     """What agents use is whatever the router chooses, and what is missing when nobody can."""
-    routed = wiring.model(machine(cache, ollama_host=shim.url))
+    routed = wiring.model(machine(tmp_path, ollama_host=shim.url))
     assert (routed.name, routed.backend, routed.context_tokens) == ("tiny:latest", "ollama", 2048)
     assert routed.missing() is None
     made = routed.generate(HELLO, on_text=lambda _: None, stop=threading.Event())
     assert (made.usage.backend, made.notes) == ("ollama", ())
     routed.close()
-    nobody = wiring.model(machine(cache, provider="ollama"))
+    nobody = wiring.model(machine(tmp_path, provider="ollama"))
     assert "OLLAMA_HOST" in (nobody.missing() or "")
     assert (nobody.name, nobody.embedder, nobody.keeper) == ("no model", None, None)
     assert isinstance(nobody, RoutedModel)
 
 
-def test_many_threads_one_look(shim: Shim, cache: Path) -> None:
+def test_many_threads_one_look(shim: Shim, tmp_path: Path) -> None:
     """Many requests at once are all answered by the same backend, and open its model once."""
-    router = wiring.router(machine(cache, ollama_host=shim.url))
+    router = wiring.router(machine(tmp_path, ollama_host=shim.url))
     models: list[Any] = []
     threads = [threading.Thread(target=lambda: models.append(router.choose().model)) for _ in range(16)]
     for each in threads:

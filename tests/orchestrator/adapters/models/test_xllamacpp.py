@@ -43,7 +43,7 @@ def test_port_is_shut(embedded: XLlamaCpp) -> None:
 def test_says_which_weights(embedded: XLlamaCpp) -> None:
     """An answer names the file that it came from, with its quantisation."""
     made = embedded.generate(HELLO, on_text=lambda text: None, stop=threading.Event())
-    assert made.usage.model == "SmolLM2-135M-Instruct.Q8_0"
+    assert made.usage.model == "SmolLM2-135M-Instruct.Q4_1"
 
 
 def test_not_a_model(tmp_path: Path) -> None:
@@ -63,24 +63,22 @@ def test_not_a_model(tmp_path: Path) -> None:
 
 
 PROGRAM = """
-import sys, threading, time
-from pathlib import Path
-from orchestrator.models.embedded import EmbeddedModel
-from orchestrator.models.embedded import ModelFile
-from orchestrator.models.xllamacpp import XLlamaCpp
-from orchestrator.ports import Message, Prompt
-model = XLlamaCpp(EmbeddedModel(cache=Path(sys.argv[1])), context_tokens=1024)
+import sys, threading
+from orchestrator.adapters.models.model_file import EmbeddedModel
+from orchestrator.adapters.models.xllamacpp import XLlamaCpp
+from orchestrator.core.ports.model import Prompt, PromptMessage
+model = XLlamaCpp(EmbeddedModel(), context_tokens=1024)
 stop = threading.Event()
 call = dict(on_text=lambda text: first.set(), stop=stop)
 first = threading.Event()
-asked = Prompt(messages=(Message(role="user", content="Tell me a story."),), max_tokens=int(sys.argv[3]))
+asked = Prompt(messages=(PromptMessage(role="user", content="Tell me a story."),), max_tokens=int(sys.argv[2]))
 work = lambda: model.generate(asked, **call)
-if sys.argv[2] == "busy":
+if sys.argv[1] == "busy":
     threading.Thread(target=work, daemon=True).start()
     first.wait(60)
 else:
     work()
-if sys.argv[2] == "closed":
+if sys.argv[1] == "closed":
     model.close(); model.close()
     stop.clear(); work()
 """
@@ -90,8 +88,7 @@ if sys.argv[2] == "closed":
 @pytest.mark.parametrize(("how", "tokens"), [("busy", 500), ("left", 4), ("closed", 4)])
 def test_exit(how: str, tokens: int, embedded: XLlamaCpp) -> None:
     """A program ends cleanly and without a word, whether its model was closed, left open or still answering."""
-    cache = str(embedded._weights.cache)  # type: ignore[attr-defined]
     started = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", PROGRAM, cache, how, str(tokens)], capture_output=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", PROGRAM, how, str(tokens)], capture_output=True, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert time.monotonic() - started < 60
