@@ -43,6 +43,8 @@ AUTO = "auto"
 """Whichever agent fits best: the node that takes the mission chooses, and says which and why."""
 PAID_AGENTS = frozenset({"claude", "codex", "gemini", "opencode", "aider"})
 APPROVALS = ("policy", "always", "auto")
+BY_POLICY = "policy"
+"""A mission's `decided_by` where nobody had to decide."""
 DELIVERIES = ("nothing", "push", "merge")
 """What an approval can do with the branch that was approved."""
 

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from sync import files
 from sync.git import Git
 from sync.remote import Oid
 
@@ -44,9 +45,7 @@ class OwnCommits:
         return found if isinstance(found, dict) else {}
 
     def _write(self, notes: dict[Oid, str]) -> None:
-        new = self._path.with_suffix(".new")
-        new.write_text(json.dumps(notes), encoding="utf-8")
-        new.replace(self._path)
+        files.replace(self._path, json.dumps(notes))
 
     def _print(self, oid: Oid) -> str:
         """A digest of a commit's message and of its lines with those around them, wherever they stand in the file."""

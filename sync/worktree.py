@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sync import files
 from sync.errors import GitError, SigningFailed
 from sync.git import Git, GitStore
 from sync.objects import EXECUTABLE, FILE, edit_tree, find, read_commit
@@ -175,9 +176,7 @@ class WorkTree:
         )
 
     def _plan(self, plan: Mapping[str, Any]) -> None:
-        new = self._intent.with_suffix(".new")
-        new.write_text(json.dumps(plan), encoding="utf-8")
-        new.replace(self._intent)
+        files.replace(self._intent, json.dumps(plan))
 
     def _follow(self, entries: Mapping[str, Sequence[str]]) -> None:
         here = dict(self._index(list(entries)))

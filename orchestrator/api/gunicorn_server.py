@@ -31,6 +31,7 @@ from orchestrator.api.web.access_log import LOGGER
 from orchestrator.api.web.problems import PROBLEM_TYPE
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.listen_address import ListenAddress
+from sync import files
 
 SPARE_THREADS = 32
 """Threads beyond the streams: what is short must not wait for what is long."""
@@ -196,11 +197,8 @@ class GunicornServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships n
 
     def _ready(self, arbiter: Any) -> None:
         host, port = arbiter.LISTENERS[0].sock.getsockname()[:2]
-        draft = self.plan.record.with_suffix(".new")
-        draft.write_text(
-            json.dumps({"url": ListenAddress(host=host, port=port).url, "pid": os.getpid()}), encoding="utf-8"
-        )
-        draft.replace(self.plan.record)
+        record = json.dumps({"url": ListenAddress(host=host, port=port).url, "pid": os.getpid()})
+        files.replace(self.plan.record, record, durable=False)  # of a process that a power cut ends, too
 
 
 def _lean_memory() -> None:

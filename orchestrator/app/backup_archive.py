@@ -23,6 +23,7 @@ from typing import IO, Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestrator.core.errors import WrongSetting
+from sync import files
 
 FORMAT = 1
 MANIFEST_NAME, PARTS_PREFIX = "manifest.json", "parts/"
@@ -76,16 +77,13 @@ def pack(folder: Path, target: Path, about: Manifest, say: OnBytesDone) -> Manif
     try:
         with os.fdopen(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             _write(file, folder, manifest, say)
-            file.flush()
-            os.fsync(file.fileno())
         with _open_archive(partial) as (found, parts):
             for _, stream in parts:
                 _copy_stream(stream, None)
             assert found == manifest
-        partial.rename(target)
+        files.move_into_place(partial, target)
     finally:
         partial.unlink(missing_ok=True)
-    _fsync_folder(target.parent)
     return manifest
 
 
@@ -212,12 +210,3 @@ def _copy_stream(stream: DigestStream, out: IO[bytes] | None) -> None:
     while piece := stream.read(CHUNK_BYTES):
         if out is not None:
             out.write(piece)
-
-
-def _fsync_folder(folder: Path) -> None:
-    """Makes a renaming last through a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from missions.mission import BY_POLICY
 from orchestrator.app import wiring
 from orchestrator.app.demo_fleet import DemoFleet
 
@@ -204,7 +205,7 @@ def _check_decision(stage: DemoFleet) -> DemoStep:
     main = stage.git("ls-tree", "--name-only", "main", folder=project).splitlines()
     checks = {
         "a person approved one result": (mine["decision"], mine["decided_by"]) == ("approved", "you"),
-        "a rule accepted the other": (counted["decision"], counted["decided_by"]) == ("approved", "policy"),
+        "a rule accepted the other": (counted["decision"], counted["decided_by"]) == ("approved", BY_POLICY),
         "both are merged": bool(mine["merged"] and counted["merged"]) and {"INVENTORY.md", "COUNT.txt"} <= set(main),
     }
     detail = f"you: {mine['merged'][:10]}, by the rule: {counted['merged'][:10]}"

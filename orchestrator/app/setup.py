@@ -19,6 +19,7 @@ from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.ledger import merge_driver
 from orchestrator.ledger.trust_pins import TrustPins
+from orchestrator.ledger.trust_root import SIGNERS_PATH
 from sync.errors import GitError
 from sync.git import Git, bearer_environment
 from sync.signatures import Key, Principal, make_key, read_signers
@@ -144,7 +145,7 @@ def _configure_signing(git: Git, folder: Path, settings: Settings, person: str) 
             "gpg.format": "ssh",
             "user.signingkey": str(settings.home / "keys" / "person.pub"),
             "commit.gpgsign": "true",
-            "gpg.ssh.allowedSignersFile": str(folder / "allowed_signers"),
+            "gpg.ssh.allowedSignersFile": str(folder / SIGNERS_PATH),
             "pull.rebase": "true",
             # -P: the ledger's folder, where Git runs the driver, must not be where Python looks for modules
             **merge_driver.driver_settings(f"{shlex.quote(sys.executable)} -P -m orchestrator"),
@@ -174,14 +175,14 @@ def _files_to_write(folder: Path, person: tuple[str, Key], node: tuple[str, Key]
     there = attributes.read_text(encoding="utf-8") if attributes.exists() else ""
     if f"merge={merge_driver.DRIVER_NAME}" not in there:
         files[".gitattributes"] = there + ("\n" if there and not there.endswith("\n") else "") + merge_driver.ATTRIBUTES
-    path = folder / "allowed_signers"
+    path = folder / SIGNERS_PATH
     before = path.read_text(encoding="utf-8") if path.exists() else ledger_templates.SIGNERS
     if not path.exists():  # later lines are added by `shiftbook fleet admit`, in the open
         lines = [
             Principal(name=person[0], roles=frozenset({"admin", "author"}), key=person[1].public).line,
             Principal(name=node[0], roles=frozenset({"node"}), key=node[1].public).line,
         ]
-        files["allowed_signers"] = before + "".join(line + "\n" for line in lines)
+        files[SIGNERS_PATH] = before + "".join(line + "\n" for line in lines)
     return files
 
 
@@ -204,7 +205,7 @@ def _write_environment_file(settings: Settings, url: str, branch: str) -> list[s
 
 
 def _setup_result(folder: Path, url: str, branch: str, person: str, key: Key, done: list[str]) -> LedgerSetup:
-    signers = read_signers((folder / "allowed_signers").read_text(encoding="utf-8"))
+    signers = read_signers((folder / SIGNERS_PATH).read_text(encoding="utf-8"))
     listed = signers.get(key.public)
     name = listed.name if listed else person
     line = Principal(name=name, roles=frozenset({"author"}), key=key.public).line

@@ -27,7 +27,7 @@ from orchestrator.ledger import result_report
 from orchestrator.ledger.claims import claim_missions, complete
 from orchestrator.ledger.snapshot import MissionFile, SnapshotReader
 from orchestrator.ledger.transport import Transport
-from orchestrator.ledger.trust_root import TrustRoot
+from orchestrator.ledger.trust_root import SIGNERS_PATH, TrustRoot
 from orchestrator.policy.authorization import Trust
 from sync.git import Git, GitStore
 from sync.git_remote import GitRemote
@@ -201,7 +201,7 @@ def make_testbed(root: Path, *, missions: int, finished: int = 0, beat: float = 
     charter = ledger_templates.FLEET.format(name="bench").replace('sandbox = "required"', 'sandbox = "optional"')
     files: dict[str, bytes | None] = {
         "fleet.toml": charter.replace("beat_seconds = 60", f"beat_seconds = {beat}").encode(),
-        "allowed_signers": "".join(line + "\n" for line in lines).encode(),
+        SIGNERS_PATH: "".join(line + "\n" for line in lines).encode(),
         "SESSION_LOG.md": PREAMBLE.encode(),
         "missions/README.md": ledger_templates.MISSIONS.encode(),
     }

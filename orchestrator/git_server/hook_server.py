@@ -16,6 +16,7 @@ from pathlib import Path
 
 from orchestrator.core.settings import Settings
 from orchestrator.git_server.pre_receive import SOCKET_RECORD, check_push
+from sync import files
 
 MAX_QUESTION_BYTES = 16 * 1024 * 1024
 """Bytes of one question: a push that moves a hundred thousand refs."""
@@ -52,9 +53,7 @@ class HookServer:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.5}, daemon=True)
         thread.start()
         record = self.settings.home / SOCKET_RECORD
-        new = record.with_suffix(".new")
-        new.write_text(str(folder / "gate"), encoding="utf-8")
-        new.replace(record)
+        files.replace(record, str(folder / "gate"), durable=False)  # the socket is this process's, too
 
         def close() -> None:
             server.shutdown()

@@ -7,7 +7,6 @@ ledger there is nothing to guard.
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +31,7 @@ from orchestrator.policy.write_rules import (
     check_ref_update,
     mission_name,
 )
+from sync import files
 from sync.errors import HistoryRewritten, SyncError
 from sync.git import GitStore, quarantine_environment
 from sync.objects import EXECUTABLE, FILE, find, read_commit
@@ -228,10 +228,7 @@ def install_hook(bare: Path, settings: Settings) -> None:
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return
     path.parent.mkdir(exist_ok=True)
-    new = path.with_suffix(f".{os.getpid()}")
-    new.write_text(text, encoding="utf-8")
-    new.chmod(0o755)
-    new.replace(path)
+    files.replace(path, text, mode=0o755)
 
 
 def _hook_script(settings: Settings) -> str:

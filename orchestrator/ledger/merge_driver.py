@@ -8,7 +8,6 @@ ends the merge.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from missions.merging.merge_state import StampedVersion
 from orchestrator.core.errors import Refused
 from orchestrator.ledger import conflicts
 from orchestrator.ledger.conflicts import UnresolvedConflict
+from orchestrator.ledger.session_logs import is_log_path
 from sync.errors import GitError
 from sync.git import Git
 from sync.objects import object_id
@@ -28,8 +28,6 @@ from sync.remote import Oid
 DRIVER_NAME = "shiftbook"
 EXIT_CONFLICTS = 4
 """The command's exit code for a merge that a person has to look at. Anything but this and 0 means that it failed."""
-
-_LOG = re.compile(r"(?:.*/)?(?:SESSION_LOG|log/\d{4}-\d\d)\.md")
 
 ATTRIBUTES = """\
 # Two people's edits are merged by field and by entry where `shiftbook join` set the driver up, else by line.
@@ -78,7 +76,7 @@ def find_side(top: Path, path: str, data: bytes) -> MergeSide:
 
 def merge_versions(path: str, base: bytes, ours: MergeSide, theirs: MergeSide, *, month: str) -> MergedFile:
     """The merged file for the path in the ledger. Which side is called ours does not matter."""
-    if _LOG.fullmatch(path):
+    if is_log_path(path, anywhere=True):
         texts = [data.decode("utf-8", "surrogateescape") for data in (base, ours.data, theirs.data)]
         return MergedFile(data=union(*texts).encode("utf-8", "surrogateescape"))
     merged = merge(base, StampedVersion.of(ours.data), StampedVersion.of(theirs.data))

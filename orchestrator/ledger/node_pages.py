@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from missions.frontmatter import Malformed, split
 from missions.selection import NodeCapabilities
 from orchestrator.core.roles import Role
 from orchestrator.ledger.snapshot import LedgerSnapshot
+from sync import files
 from sync.objects import EXECUTABLE, FILE, find, read_tree
 from sync.objects import FOLDER as TREE
 from sync.remote import Oid
@@ -105,9 +105,8 @@ class LastSeenStore:
         }
         if after != before:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            new = self.path.with_suffix(f".{os.getpid()}.new")  # whole or not at all: a process may be killed here
-            new.write_text(json.dumps(after, indent=1) + "\n", encoding="utf-8")
-            new.replace(self.path)
+            text = json.dumps(after, indent=1) + "\n"
+            files.replace(self.path, text, durable=False)  # without it every node is seen anew
         moved = {name: entry["moved"] for name, entry in after.items()}
         return {name: datetime.fromisoformat(when) if when else None for name, when in moved.items()}
 

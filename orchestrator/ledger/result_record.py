@@ -6,7 +6,6 @@ The fold copies them into the branch as they are, so two nodes that fold the sam
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -15,7 +14,6 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from handoff.entry import parse_log
-from handoff.tiers import Tier, path_of
 from missions import document
 from missions.approval import ChangeFacts
 from missions.errors import BadName
@@ -24,6 +22,7 @@ from missions.frontmatter import Scalar
 from missions.lease import Claim
 from missions.mission import Mission, Quarantined, slug
 from orchestrator.core.errors import UnusableResult
+from orchestrator.ledger import session_logs
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from sync.objects import FOLDER, find, read_commit, read_tree
 from sync.remote import ObjectStore, Oid
@@ -178,7 +177,8 @@ def reject_reason(record: ResultRecord, mission: str) -> str:
     if when.tzinfo is None or when.year > MAX_YEAR:
         return "its time is no time of this calendar in UTC"
     memo = f"memos/{when:%Y-%m}/{mission}-{record.epoch}.md"
-    if record.finished[:7] != f"{when:%Y-%m}" or not _is_log(record.log_path) or record.memo_path not in ("", memo):
+    placed = _is_running_log(record.log_path) and record.memo_path in ("", memo)
+    if record.finished[:7] != f"{when:%Y-%m}" or not placed:
         return "it would write where no result of this mission belongs"
     if record.memo and not record.memo_path:
         return "its memo has no place"
@@ -208,11 +208,11 @@ def _invalid_value(fields: Mapping[str, Scalar]) -> str:
     return ""
 
 
-def _is_log(path: str) -> bool:
-    """Whether a path is a session log: the ledger's own, or a project's (that fleet.toml may no longer have)."""
-    found = re.fullmatch(r"projects/([^/]+)/.*", path)
+def _is_running_log(path: str) -> bool:
+    """Whether a path is a log that takes entries: the ledger's, or a project's (that fleet.toml may no longer have)."""
+    found = session_logs.parse_log_path(path)
     try:
-        return path == path_of(Tier.LOG, slug(found[1]) if found else "")
+        return found is not None and not found.month and found.project in ("", slug(found.project or "fleet"))
     except BadName:
         return False
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from filelock import FileLock
 
 from orchestrator.core.errors import WrongSetting
 from orchestrator.ledger.trust_root import RejectedChange, TrustState
+from sync import files
 from sync.remote import Oid
 
 
@@ -62,10 +62,5 @@ class TrustPins:
             raise WrongSetting("pin.json", why) from error
 
     def _write(self, pins: dict[str, Any]) -> None:
-        """Writes beside and renames: half a file would be a machine that trusts nothing, or anything."""
-        part = self.path.with_suffix(".part")
-        with part.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(pins, indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self.path)
+        """Whole or not at all: half a file would be a machine that trusts nothing, or anything."""
+        files.replace(self.path, json.dumps(pins, indent=1) + "\n")

@@ -153,7 +153,7 @@ class TrustRoot:
         """A stand as the rest of the node reads it."""
         alarms = tuple(refusal.alarm for refusal in reversed(stand.refused))  # the newest first
         if not stand.charter:
-            raise BrokenLedger("; ".join(alarms) or MISSING_MESSAGE)
+            raise BrokenLedger("; ".join(alarms) or fleet_toml.MISSING_MESSAGE)
         found = fleet_toml.read(stand.charter.encode("utf-8", "surrogateescape"))
         return EffectiveRules(signers=stand.signers, charter=found, alarms=alarms)
 
@@ -306,6 +306,3 @@ class _HistoryWalk:
 
 def _digest(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-MISSING_MESSAGE = f"{fleet_toml.PATH} is missing on the ledger's branch: run `shiftbook init` in a clone of it"

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from handoff.log import union
 from missions import document, frontmatter
 from orchestrator.ledger.config.fleet_toml import PATH as CHARTER
+from orchestrator.ledger.session_logs import is_log_path
 from orchestrator.ledger.snapshot import MISSIONS
 from orchestrator.ledger.trust_root import SIGNERS_PATH
 
@@ -33,7 +34,6 @@ _CONFLICT_MARKERS = (
     re.compile(rb"^>{7} ", re.MULTILINE),
 )
 """What git writes around and between two versions, in this order."""
-_LOG_PATH = re.compile(r"(projects/[^/]+/)?(SESSION_LOG\.md|log/\d{4}-\d\d\.md)\Z")
 
 
 def is_watched(path: str) -> bool:
@@ -82,7 +82,7 @@ def build_merge(text_merge: Callable[[bytes, bytes, bytes], bytes | None]) -> Ca
     def merge(path: str, mine: bytes, before: bytes, theirs: bytes) -> bytes | None:
         if path in (CHARTER, SIGNERS_PATH):
             return None  # who may do what is never merged by a machine
-        if _LOG_PATH.fullmatch(path):
+        if is_log_path(path):
             texts = [data.decode("utf-8", "surrogateescape") for data in (before, mine, theirs)]
             return union(*texts).encode("utf-8", "surrogateescape")
         # Others' words in a mission would run on this person's signature; what a node wrote into it may go along.

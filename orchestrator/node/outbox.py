@@ -7,7 +7,6 @@ restarted node pushes what it finds. Doing so twice is safe: claim.complete reco
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from missions.errors import BadClaim
 from missions.lease import Claim, ClaimState, read_claim
 from orchestrator.ledger.result_record import ResultRecord, read_facts
 from orchestrator.ledger.snapshot import HeldClaim
+from sync import files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +47,7 @@ class Outbox:
                 "record": asdict(letter.record),
             }
         )
-        path = self._path(letter.held.claim)
-        with path.with_suffix(".new").open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        path.with_suffix(".new").replace(path)
+        files.replace(self._path(letter.held.claim), text)
 
     def remove(self, letter: PendingResult) -> None:
         """Takes a letter out. It need not be there."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from missions import document
 from missions.agent_trust import MissionOutcome, TrustScore, TrustWeights, score_trust
-from missions.mission import Mission, Status
+from missions.mission import BY_POLICY, Mission, Status
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot
@@ -100,7 +100,7 @@ def _read_outcome(
     accepted = False
     if mission.decision == "approved":
         said = find_decision(ledger, f"{MISSIONS}/{name}.md" if path.startswith(ARCHIVE_FOLDER) else path, signer)
-        accepted = said is not None and bool(said.by) and mission.decided_by != "policy"
+        accepted = said is not None and bool(said.by) and mission.decided_by != BY_POLICY
     ended = mission.status in _ENDED
     failed = max(0, mission.attempt - mission.rejections - ended)
     deed = MissionOutcome(mission=name, accepted=accepted, rejected=mission.rejections, failed=failed)

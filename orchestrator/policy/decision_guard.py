@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from missions import document
-from missions.mission import Mission, Status
+from missions.mission import BY_POLICY, Mission, Status
 
-POLICY = "policy"
 HELD_STATUSES = frozenset({Status.REVIEW})
 RELEASED_STATUSES = frozenset({Status.DONE, Status.QUEUED, Status.CANCELLED})
 
@@ -45,7 +44,7 @@ def _forged_approval(before: Mission, after: Mission) -> str:
     said = [(one.decision, one.decided_by) for one in (before, after)]
     if said[0] == said[1] or after.decision is None:
         return ""
-    by_policy = after.decision == "approved" and after.decided_by == POLICY
+    by_policy = after.decision == "approved" and after.decided_by == BY_POLICY
     carried_on = before.status is Status.DONE and after.decision == "approved"
     return "" if by_policy or carried_on else f"a node does not say that {after.decided_by} {after.decision} it"
 

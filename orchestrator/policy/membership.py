@@ -9,10 +9,9 @@ from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
+from orchestrator.ledger.trust_root import SIGNERS_PATH
 from orchestrator.policy.authorization import Trust
 from sync.signatures import ROLES, Principal, read_signers
-
-PATH = "allowed_signers"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +27,7 @@ class Membership:
         principal = self.trust.verifier(ledger).principals.get(self.bus.key)
         if principal is None:
             add = f"shiftbook fleet admit NAME --role author --key '{self.bus.key}'"
-            raise Refused(f"this machine's key is not in {PATH}; an admin adds it with: {add}")
+            raise Refused(f"this machine's key is not in {SIGNERS_PATH}; an admin adds it with: {add}")
         if rights and not principal.roles & set(rights):
             has = ", ".join(sorted(principal.roles)) or "no role"
             raise Refused(f"{principal.name} has {has}; this takes role={' or role='.join(rights)}")
@@ -51,7 +50,7 @@ class Membership:
     def _refused_lines(self) -> set[str]:
         """Lines that stand on the branch and are not in force."""
         ledger = self.reader.read(self.bus.remote.fetch())
-        there = (ledger.read(PATH) or b"").decode("utf-8", "surrogateescape")
+        there = (ledger.read(SIGNERS_PATH) or b"").decode("utf-8", "surrogateescape")
         return set(there.splitlines()) - set(ledger.signers.splitlines())
 
     def revoke(self, name: str) -> None:
@@ -60,7 +59,7 @@ class Membership:
         def without(text: str) -> str:
             gone = {p.key for p in read_signers(text).values() if p.name == name}
             if not gone:
-                raise NotFound(f"nobody called {name!r} is in {PATH}")
+                raise NotFound(f"nobody called {name!r} is in {SIGNERS_PATH}")
             return "".join(line for line in text.splitlines(True) if not any(key in line for key in gone))
 
         self._change(without, f"Revoke {name}")
@@ -70,7 +69,7 @@ class Membership:
 
         def instead(text: str) -> str:
             if old not in read_signers(text):
-                raise NotFound(f"that key is not in {PATH}")
+                raise NotFound(f"that key is not in {SIGNERS_PATH}")
             return "".join(line.replace(old, new) for line in text.splitlines(True))
 
         self._change(instead, "Replace a key")
@@ -79,6 +78,6 @@ class Membership:
         def draft(ledger: LedgerSnapshot) -> LedgerChange:
             self.require_member(ledger, "admin")
             text = change(ledger.signers).encode("utf-8", "surrogateescape")
-            return LedgerChange(files={PATH: text}, message=message)
+            return LedgerChange(files={SIGNERS_PATH: text}, message=message)
 
         commit_change(self.bus, self.reader, draft)

@@ -15,7 +15,7 @@ from missions.agent_trust import TrustScore
 from missions.approval import ApprovalRules, ApprovalVerdict, ChangeFacts, decide
 from missions.frontmatter import Scalar
 from missions.lease import Claim, ClaimState
-from missions.mission import Mission, Status
+from missions.mission import BY_POLICY, Mission, Status
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.result_record import ResultRecord
@@ -23,8 +23,6 @@ from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, MissionFile
 from orchestrator.policy.agent_history import AgentHistory
 from orchestrator.policy.decision_evidence import FindSigner, find_decision
 
-POLICY = "policy"
-"""Who decided, where nobody had to."""
 VERDICT_ENDING = "verdict.json"
 """How the file ends that keeps a verdict beside its attempt's diff."""
 PARTICIPLES = {"merge": "merged", "push": "pushed"}
@@ -70,7 +68,7 @@ class Ruling:
         commit: dict[str, Scalar] = {**CLEARED_RESULT, "commit": self.facts.commit}
         if self.verdict.held:
             return commit | {"reason": self.verdict.reason[:MAX_REASON_CHARS]}
-        return commit | {"decision": "approved", "decided_by": POLICY, "decided": finished}
+        return commit | {"decision": "approved", "decided_by": BY_POLICY, "decided": finished}
 
 
 def read_verdict(data: bytes | None) -> Mapping[str, Any] | None:
@@ -177,7 +175,7 @@ class Judge:
         mission = filed.mission
         if mission.status is not Status.DONE or not mission.commit:
             return {}
-        if mission.decided_by == POLICY:
+        if mission.decided_by == BY_POLICY:
             why = "no node's fold says that policy let it pass"
             return {} if self.by_policy(filed) else {**BACK_TO_REVIEW, "reason": why}
         said = find_decision(self.ledger, filed.path, self.signer)

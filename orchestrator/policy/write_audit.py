@@ -8,11 +8,11 @@ looked and what it found; delete it when that is settled.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.ledger.scan_state import ScanState
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.write_rules import Actor, PathChange, check_path_changes
@@ -33,26 +33,14 @@ class WriteAudit:
 
     def look(self, ledger: LedgerSnapshot, trust: Trust) -> list[str]:
         """What nodes did that they may not, in words. Costs nothing while the branch stands still."""
-        since, found = self._recall()
+        state = ScanState(path=self.path, of=self.of, key="found")
+        since, found = state.load(str)
         if since == ledger.tip:
             return found
         if since is not None:
             found = [*found, *_violations(ledger, trust, since)]
-        self._remember(ledger.tip, found)
+        state.save(ledger.tip, found)
         return found
-
-    def _recall(self) -> tuple[Oid | None, list[str]]:
-        try:
-            kept = json.loads(self.path.read_text(encoding="utf-8"))
-            return (str(kept["tip"]), [str(one) for one in kept["found"]]) if kept["of"] == self.of else (None, [])
-        except (OSError, ValueError, KeyError, TypeError):
-            return None, []
-
-    def _remember(self, tip: Oid, found: list[str]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        new = self.path.with_suffix(".new")
-        new.write_text(json.dumps({"of": self.of, "tip": tip, "found": found}, indent=1) + "\n", encoding="utf-8")
-        new.replace(self.path)
 
 
 def _violations(ledger: LedgerSnapshot, trust: Trust, since: Oid) -> Iterator[str]:

@@ -15,6 +15,7 @@ from handoff.entry import parse_log
 from handoff.knowledge import without_lessons
 from missions import document
 from missions.lease import Claim
+from orchestrator.ledger.session_logs import is_log_path, parse_log_path
 from orchestrator.ledger.transport import BEAT, CLAIM, LATE, LOG
 from orchestrator.policy.decision_guard import forged_decision, in_review
 from sync.remote import Oid
@@ -30,7 +31,6 @@ SHIFTBOOK_REFS = "refs/shiftbook/"
 KNOWN_REF_PREFIXES = ("refs/heads/", "refs/tags/", SHIFTBOOK_REFS)
 """Where refs of a ledger stand. Others mean something to git: refs/replace/ puts one object in another's place."""
 
-_LOG = re.compile(r"(?P<of>projects/[^/]+/)?(?:SESSION_LOG\.md|log/[^/]+\.md)")
 _ARCHIVED = re.compile(r"missions/archive/\d{4}-\d\d/(?P<name>[^/]+)\.md")
 _ARTIFACT = re.compile(r"missions/archive/\d{4}-\d\d/(?P<name>[^/.]+)[^/]*\.(?:diff|output\.txt|verdict\.json)")
 _MISSION = re.compile(r"missions/(?P<name>[^/]+)\.md", re.IGNORECASE)
@@ -220,7 +220,7 @@ _REF_CHECKS: Mapping[str, Callable[[Actor, PushedRef, str], str]] = {
 def _check_node_change(who: Actor, change: PathChange, changes: Sequence[PathChange], read: ReadBlob) -> str:
     """Why a node may not make one change."""
     path = change.path
-    if path == f"heartbeats/{who.name}.md" or _LOG.fullmatch(path) or _REVIEWED.fullmatch(path):
+    if path == f"heartbeats/{who.name}.md" or is_log_path(path) or _REVIEWED.fullmatch(path):
         return ""
     if _MEMO.fullmatch(path) or _CONFLICT.fullmatch(path):
         return "" if change.old is None else f"{path} is there already, and a node does not change it"
@@ -298,7 +298,7 @@ def _requests_the_same(read: ReadBlob, old: Oid, new: Oid) -> bool:
 
 def _check_journal(changes: Sequence[PathChange], read: ReadBlob) -> str:
     """An entry stays, in its file or in that of its month."""
-    logs = [(found["of"] or "", c) for c in changes if (found := _LOG.fullmatch(c.path))]
+    logs = [(found.project, c) for c in changes if (found := parse_log_path(c.path))]
     for of in dict.fromkeys(of for of, _ in logs):
         mine = [change for other, change in logs if other == of]
         before = _entries(read, (c.old for c in mine if c.old))

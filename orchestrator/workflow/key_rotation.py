@@ -9,6 +9,7 @@ from pathlib import Path
 
 from orchestrator.core.errors import Refused
 from orchestrator.workflow.fleet import Fleet
+from sync import files
 from sync.signatures import Key, make_key
 
 
@@ -58,7 +59,7 @@ def _swap_key_files(path: Path, now: datetime) -> Path:
     old = path.with_name(f"{path.name}.until-{now:%Y%m%dT%H%M%SZ}")
     for ending in ("", ".pub"):
         shutil.copy2(path.with_name(path.name + ending), old.with_name(old.name + ending))
-    path.with_name(f"{path.name}.new").replace(path)
+    files.move_into_place(path.with_name(f"{path.name}.new"), path)
     _finish_swap(path)
     return old
 
@@ -67,4 +68,4 @@ def _finish_swap(path: Path) -> None:
     """Moves a new public half whose private half is in its place already."""
     private, public = path.with_name(f"{path.name}.new"), path.with_name(f"{path.name}.new.pub")
     if public.exists() and not private.exists():
-        public.replace(path.with_name(f"{path.name}.pub"))
+        files.move_into_place(public, path.with_name(f"{path.name}.pub"))

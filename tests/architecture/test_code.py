@@ -46,3 +46,34 @@ def test_this_program_starts_itself_and_not_what_lies_around(path: Path) -> None
             words = [each.value if isinstance(each, ast.Constant) else None for each in node.elts]
             started = any(pair == ("-m", "orchestrator") for pair in pairwise(words))
             assert not started or "-P" in words, f"line {node.lineno}"
+
+
+RENAMES = {
+    "sync/files.py": "the one place where a file gets its name",
+    "orchestrator/app/backup.py": "a home folder is swapped for the restored one",
+    "orchestrator/execution/programs/home_files.py": "a folder in the way, below a folder handle",
+    "orchestrator/execution/workspace/attempt_dirs.py": "a folder is moved out of sight before it is removed",
+    "orchestrator/execution/workspace/chat_dirs.py": "a folder is moved aside, looked at and removed or put back",
+    "orchestrator/execution/workspace/git_tree.py": "a .git folder is moved out of the tree",
+    "orchestrator/execution/workspace/tree_walk.py": "a folder is moved up so that deep trees can be removed",
+}
+"""Modules that rename, and what: everything but the first moves folders only."""
+
+
+def _renames(path: Path) -> list[int]:
+    """The lines that rename a file or folder; text, times and values are replaced with other arguments."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    named = [(node, node.func) for node in calls if isinstance(node.func, ast.Attribute)]
+    return [
+        node.lineno
+        for node, name in named
+        if name.attr in {"rename", "renames"}
+        or ast.unparse(name) in {"os.replace", "shutil.move"}
+        or (name.attr == "replace" and len(node.args) == 1 and not node.keywords)
+    ]
+
+
+def test_files_get_their_names_in_one_module() -> None:
+    """No other module writes beside and renames: it would be lost in a power cut."""
+    found = {str(path.relative_to(ROOT)) for path in MODULES if _renames(path)}
+    assert found == RENAMES.keys()

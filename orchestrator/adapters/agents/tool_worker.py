@@ -25,6 +25,7 @@ from orchestrator.execution.process.runner import Ending
 from orchestrator.execution.programs.port import ParsedOutput
 from orchestrator.execution.turn import RoundResult
 from orchestrator.execution.workspace.attempt_dir import AttemptDir
+from sync import files
 
 TRANSCRIPT_FILE = "transcript.json"
 """The conversation so far, in the attempt's folder: what a model has for a session."""
@@ -267,6 +268,5 @@ class _Transcript:
             return []
 
     def write(self, messages: list[PromptMessage]) -> None:
-        beside = self.path.with_suffix(".part")
-        beside.write_text(json.dumps([vars(each) for each in messages], ensure_ascii=False), encoding="utf-8")
-        beside.replace(self.path)
+        text = json.dumps([vars(each) for each in messages], ensure_ascii=False)
+        files.replace(self.path, text, durable=False)  # nor is the tree flushed that it tells of

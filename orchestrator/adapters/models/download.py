@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import time
@@ -23,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from orchestrator.adapters.models import http, server_probe
 from orchestrator.core.errors import ModelUnavailable, NotFound, OrchestratorError, Refused, WrongSetting
+from sync import files
 
 Progress = Callable[[int, int], None]
 """Takes the bytes that are here and the bytes in all (0: the server does not say)."""
@@ -105,7 +105,7 @@ def _download(
     if wanted and found != wanted:
         _forget(part)
         raise Refused(f"{target.name} has the hash {found}, not {wanted}: it was thrown away")
-    part.replace(target)
+    files.move_into_place(part, target)
     _etag_path(part).unlink(missing_ok=True)
     return target, found
 
@@ -149,8 +149,6 @@ def _write(response: httpx.Response, part: Path, have: int, progress: Progress) 
             file.write(chunk)
             have += len(chunk)
             progress(have, have + max(0, left - response.num_bytes_downloaded) if left else 0)
-        file.flush()
-        os.fsync(file.fileno())
     if left and response.num_bytes_downloaded != left:
         raise _ConnectionLost("the answer was shorter than it said")
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 
 from orchestrator.core.ports.agent import PromptMessage
+from sync import files
 
 MAX_STATE_BYTES = 512 * 1024 * 1024
 """Bytes that the states of a process may take on disk; the one that was used longest ago goes first."""
@@ -75,7 +76,7 @@ def export_state(source: Path, target: Path, note: KvCacheNote) -> None:
     try:
         shutil.copyfile(source, part)
         note_path(target).unlink(missing_ok=True)  # a state without a note is none, whatever happens now
-        part.replace(target)
+        files.move_into_place(part, target, durable=False)  # a cache of many megabytes
         note_path(target).write_text(json.dumps(asdict(note)), encoding="utf-8")
     finally:
         part.unlink(missing_ok=True)

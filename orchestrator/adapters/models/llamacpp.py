@@ -28,6 +28,7 @@ from orchestrator.adapters.models.kv_cache_files import KvCacheNote
 from orchestrator.adapters.models.model_file import ModelWeights, default_threads
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, OrchestratorError, WrongPrompt
 from orchestrator.core.ports.agent import Embedder, Generation, PrefixCache, Prompt, PromptMessage, Stop, Usage
+from sync import files
 
 BATCH_TOKENS = 128
 """Tokens of a prompt between two looks at the stop."""
@@ -130,7 +131,7 @@ class LlamaCpp:
                 )
                 part.chmod(0o600)
                 kv_cache_files.note_path(path).unlink(missing_ok=True)
-                part.replace(path)
+                files.move_into_place(part, path, durable=False)  # a cache of many megabytes
             kv_cache_files.note_path(path).write_text(json.dumps(asdict(note)), encoding="utf-8")
         return True
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from orchestrator.core.errors import ModelUnavailable
+from sync import files
 
 
 class ModelWeights(Protocol):

@@ -17,6 +17,7 @@ import jwt
 
 from orchestrator.api.auth.tokens import Caller, CallerKind
 from orchestrator.core.errors import Refused, WrongSetting
+from sync import files
 
 LIFETIME = timedelta(hours=1)
 AUDIENCE = "shiftbook-ops"
@@ -85,12 +86,4 @@ class JwtOpsTokens:
 
     def _make(self) -> None:
         self.key_file.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.key_file.with_name(f".{self.key_file.name}.{secrets.token_hex(4)}")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-        try:
-            os.link(draft, self.key_file)
-        except FileExistsError:
-            pass  # another process was faster: its key is the one
-        finally:
-            draft.unlink()
+        files.create(self.key_file, secrets.token_bytes(32), mode=0o600)  # where another process was faster, its key

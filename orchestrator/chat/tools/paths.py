@@ -7,7 +7,6 @@ a check and a use in which somebody could swap one in. Only plain files are read
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from orchestrator.core.errors import Refused
+from sync import files
 
 MAX_FILE_BYTES = 2 * 1024 * 1024
 """Bytes of the largest file that is read or written whole."""
@@ -59,17 +59,8 @@ class WorkspaceFiles:
             raise PathRefused(f"{_quote(path)} may be read, not written")
         with self._parent(path, make=True) as (folder, name):
             there = _plain_mode(folder, name, path)
-            beside = f".{secrets.token_hex(8)}.part"
-            number = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=folder)
-            try:
-                with os.fdopen(number, "wb") as file:
-                    file.write(data)
-                    if there is not None:
-                        os.fchmod(file.fileno(), stat.S_IMODE(there) & 0o777)
-                os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
-            except BaseException:
-                os.unlink(beside, dir_fd=folder)
-                raise
+            mode = None if there is None else stat.S_IMODE(there) & 0o777
+            files.replace(Path(name), data, mode=mode, folder=folder)
         return there is None
 
     def inside(self, path: str) -> str:

@@ -22,6 +22,7 @@ from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.ledger.result_report import format_duration
 from orchestrator.workflow.fleet import MissionDetail
 from orchestrator.workflow.mission_view import MissionView
+from sync import files
 from sync.errors import SyncError
 
 ENDED_STATES = {"done", "cancelled", "dead", "review", "parked", "quarantined", "untrusted"}
@@ -240,7 +241,7 @@ def edit(name: str, source: IO[bytes] | None, as_json: bool) -> None:
     except (OrchestratorError, SyncError):
         path = now.home / "unsent" / f"{Path(name).name}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(mine)
+        files.replace(path, mine)
         click.echo(f"shiftbook: your text is kept in {path}", err=True)
         raise
     if as_json:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from handoff.agents_file import insert_handoff, insert_import, remove_handoff, restore_original
+from sync import files
 
 AGENTS, CLAUDE = "AGENTS.md", "CLAUDE.md"
 MAX_FILE_BYTES = 1024 * 1024
@@ -102,11 +102,7 @@ def _read_plain_file(path: Path) -> bytes | None:
 def _replace_file(path: Path, data: bytes) -> None:
     """Puts a new file in the place of the old one: what is linked to that elsewhere keeps its words."""
     mode = path.lstat().st_mode & 0o777 if os.path.lexists(path) else 0o644
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-    Path(name).chmod(mode)
-    Path(name).replace(path)
+    files.replace(path, data, mode=mode, durable=False)  # nor is the tree flushed that it is in
 
 
 def _decoded(data: bytes) -> str:

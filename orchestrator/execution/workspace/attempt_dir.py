@@ -21,6 +21,7 @@ from orchestrator.execution.workspace.clone import Workspace, Workspaces
 from orchestrator.execution.workspace.git_tree import reset_git_folder
 from orchestrator.execution.workspace.start_point import apply_patch
 from orchestrator.execution.workspace.tree_walk import remove_tree
+from sync import files
 from sync.errors import GitError
 
 SESSION_FILE = "session.json"
@@ -97,9 +98,8 @@ class AttemptDir:
 
     def _save_session(self) -> None:
         """Whole or not at all."""
-        beside = self.job.folder / f"{SESSION_FILE}.part"
-        beside.write_text(json.dumps(asdict(self.kept)) + "\n")
-        beside.replace(self.job.folder / SESSION_FILE)
+        text = json.dumps(asdict(self.kept)) + "\n"
+        files.replace(self.job.folder / SESSION_FILE, text, durable=False)  # nor is the tree flushed that it is about
 
 
 def open_attempt_dir(job: AgentJob, agent: str, workspaces: Workspaces, stop: Stop) -> AttemptDir:

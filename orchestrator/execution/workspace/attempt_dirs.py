@@ -18,6 +18,7 @@ from pathlib import Path
 
 from missions.lease import ClaimState
 from orchestrator.execution.workspace.tree_walk import remove_tree
+from sync import files
 
 LABEL_FILE, SESSION_FILE = "label.json", "session.json"
 RESUMABLE_STATES = frozenset({ClaimState.RUNNING.value, ClaimState.PARKED.value, ClaimState.RELEASED.value})
@@ -121,6 +122,4 @@ def read_label(path: Path) -> AttemptLabel | None:
 
 
 def _write_label(path: Path, label: AttemptLabel) -> None:
-    new = path / f"{LABEL_FILE}.new"
-    new.write_text(json.dumps(asdict(label)), encoding="utf-8")
-    new.replace(path / LABEL_FILE)
+    files.replace(path / LABEL_FILE, json.dumps(asdict(label)), durable=False)  # without it the folder's name tells

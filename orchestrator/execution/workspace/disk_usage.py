@@ -10,6 +10,7 @@ from pathlib import Path
 
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.execution.workspace.tree_walk import walk_entries
+from sync import files
 
 GIB = 1024**3
 DISK_USAGE_FILE = "disk.json"
@@ -90,6 +91,5 @@ def last_disk_usage(home: Path) -> DiskUsage:
 
 def write_disk_usage(home: Path, now: datetime) -> None:
     """Counts, and writes down what was found. Raises OSError."""
-    new = home / f"{DISK_USAGE_FILE}.new"
-    new.write_text(json.dumps(asdict(measure_disk_usage(home, now))), encoding="utf-8")
-    new.replace(home / DISK_USAGE_FILE)
+    text = json.dumps(asdict(measure_disk_usage(home, now)))
+    files.replace(home / DISK_USAGE_FILE, text, durable=False)  # counted again within the hour

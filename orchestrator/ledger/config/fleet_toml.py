@@ -18,6 +18,7 @@ from orchestrator.ledger.config.policy_tables import PolicyPart, effective_rules
 from orchestrator.ledger.config.toml_lines import line_of
 
 PATH = "fleet.toml"
+MISSING_MESSAGE = f"{PATH} is missing on the ledger's branch: run `shiftbook init` in a clone of it"
 
 
 class _Part(BaseModel):
@@ -181,7 +182,7 @@ class FleetConfig(_Part):
 def read(data: bytes | None) -> FleetConfig:
     """Reads `fleet.toml`. Raises BrokenLedger with the line (TOML) or the key (meaning) that is wrong."""
     if data is None:
-        raise BrokenLedger(f"{PATH} is missing on the ledger's branch: run `shiftbook init` in a clone of it")
+        raise BrokenLedger(MISSING_MESSAGE)
     try:
         text = data.decode("utf-8")
         return FleetConfig.model_validate(tomllib.loads(text))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from missions import document
-from missions.mission import Mission, Status
+from missions.mission import BY_POLICY, Mission, Status
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.config.notification import Notification, NotificationKind, key_of
 from orchestrator.ledger.result_report import format_duration
@@ -29,8 +29,6 @@ KIND_BY_STATUS = {
 }
 """The states that are told when an attempt led to them."""
 
-BY_POLICY = "policy"
-"""Who decided where nobody had to, as a mission's `decided_by` has it."""
 PAUSED_PREFIX = "paused by "
 """What the reason begins with where a person let a mission rest."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from missions import document
 from missions.approval import ChangeFacts
 from missions.frontmatter import Scalar
-from missions.mission import Mission, Status
+from missions.mission import BY_POLICY, Mission, Status
 from orchestrator.core.errors import Refused
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.publish import LedgerChange, commit_change
@@ -26,7 +26,7 @@ from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotRe
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.decision_evidence import find_decision
-from orchestrator.policy.verdict import CLEARED_DECISION, MAX_REASON_CHARS, POLICY, Judge, pending_delivery
+from orchestrator.policy.verdict import CLEARED_DECISION, MAX_REASON_CHARS, Judge, pending_delivery
 from orchestrator.workflow.approval.project_repository import DeliveryOrder, ProjectRepository
 from sync.objects import read_commit
 
@@ -81,10 +81,10 @@ class BranchDelivery:
     def _decided_by(self, ledger: LedgerSnapshot, filed: MissionFile) -> dict[str, Scalar]:
         """Who decided, as fields. Raises Refused where nobody did who may."""
         mission = filed.mission
-        if mission.decided_by == POLICY:
+        if mission.decided_by == BY_POLICY:
             if mission.on_approval or not self._judge(ledger).by_policy(filed):
                 raise Refused("no node's fold says that policy let it pass")
-            return {"decided_by": POLICY}
+            return {"decided_by": BY_POLICY}
         said = self._judge(ledger).settled(filed)
         if "status" in said:
             raise Refused(str(said["reason"]))
@@ -135,7 +135,7 @@ class BranchDelivery:
         same = shown == redact_artifact(repository.patch(told.base, mission.commit))
         if not same and not repository.produces(told.base, shown, mission.commit):
             raise Refused("the diff that was shown is not what is on the branch")
-        if mission.decided_by == POLICY:
+        if mission.decided_by == BY_POLICY:
             rest = {name: getattr(told, name) for name in ("cost_usd", "tested", "denials")}
             ruling = judge.judge(mission, replace(seen, **rest), filed)
             if ruling.verdict.held:

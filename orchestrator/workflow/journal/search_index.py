@@ -6,7 +6,6 @@ again from nothing when it is missing, cannot be read, is of another ledger or h
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -14,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handoff import recall
-from handoff.entry import Entry
 from orchestrator.core.errors import WrongSetting
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.snapshot import LedgerSnapshot
@@ -139,7 +137,7 @@ def _index_files(
         conn.execute("DELETE FROM source WHERE path = ?", (path,))
     for file in changed:
         entries = session_logs.parsed(ledger.store, file).entries
-        digests = {entry.entry_id: _digest(entry) for entry in entries}
+        digests = {entry.entry_id: session_logs.entry_digest(entry) for entry in entries}
         if any(before.get(entry_id, digest) != digest for entry_id, digest in digests.items()):
             return False
         rows = [(entry_id, file.path, file.project, digest) for entry_id, digest in digests.items()]
@@ -148,11 +146,6 @@ def _index_files(
         recall.index(conn, entries)
     lost = "SELECT 1 FROM recall_entry WHERE entry_id NOT IN (SELECT entry_id FROM place) LIMIT 1"
     return not changed or not conn.execute(lost).fetchall()
-
-
-def _digest(entry: Entry) -> str:
-    words = entry.raw.replace("\r\n", "\n").encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(words, digest_size=8).hexdigest()
 
 
 def _hits_with_place(conn: sqlite3.Connection, hits: Sequence[recall.Hit]) -> Iterator[SearchHit]:

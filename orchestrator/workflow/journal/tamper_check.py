@@ -9,15 +9,13 @@ first look goes back 2,000 commits.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from handoff.entry import Entry
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.config import fleet_toml
+from orchestrator.ledger.scan_state import ScanState
 from orchestrator.ledger.session_logs import LogFile
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.policy.authorization import Trust
@@ -62,7 +60,8 @@ class TamperCheck:
 
     def look(self, ledger: LedgerSnapshot, trust: Trust) -> list[Alteration]:
         """What was changed and is not yet put right. Costs nothing while the branch stands still."""
-        tip, known = self._recall()
+        state = ScanState(path=self.path, of=self.of, key="altered")
+        tip, known = state.load(lambda one: Alteration(**one))
         if tip == ledger.tip:
             return known
         every = [
@@ -72,23 +71,8 @@ class TamperCheck:
         found = {(one.entry_id, one.project): one for one in every}
         there = _present_digests(ledger, {project for _, project in found}) if found else set()
         open_ = [one for one in found.values() if (one.project, one.digest) not in there]
-        self._remember(ledger.tip, open_)
+        state.save(ledger.tip, [asdict(one) for one in open_])
         return open_
-
-    def _recall(self) -> tuple[Oid | None, list[Alteration]]:
-        try:
-            kept = json.loads(self.path.read_text(encoding="utf-8"))
-            altered = [Alteration(**one) for one in kept["altered"]]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None, []
-        return (kept["tip"], altered) if kept.get("of") == self.of else (None, [])
-
-    def _remember(self, tip: Oid, altered: list[Alteration]) -> None:
-        text = json.dumps({"of": self.of, "tip": tip, "altered": [asdict(one) for one in altered]}, indent=1)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        new = self.path.with_suffix(".new")
-        new.write_text(text + "\n", encoding="utf-8")
-        new.replace(self.path)
 
 
 def _find_alterations(ledger: LedgerSnapshot, trust: Trust, *, since: Oid | None) -> Iterator[Alteration]:
@@ -149,13 +133,16 @@ def _lost_entries(
             continue
         own = [other for other in after.values() if other.project == file.project]
         kept = {
-            (entry.entry_id, _digest(entry)) for other in own for entry in session_logs.parsed(store, other).entries
+            (entry.entry_id, session_logs.entry_digest(entry))
+            for other in own
+            for entry in session_logs.parsed(store, other).entries
         }
         ids = {entry_id for entry_id, _ in kept}
         for entry in session_logs.parsed(store, file).entries:
             aside = any(other.startswith(f"{entry.entry_id}~") for other in ids)  # a merge kept both wordings
-            if (entry.entry_id, _digest(entry)) not in kept and not aside:
-                yield entry.entry_id, file.project, _digest(entry)
+            digest = session_logs.entry_digest(entry)
+            if (entry.entry_id, digest) not in kept and not aside:
+                yield entry.entry_id, file.project, digest
 
 
 def _only_appended(before: str, after: str) -> bool:
@@ -166,12 +153,7 @@ def _only_appended(before: str, after: str) -> bool:
 
 def _present_digests(ledger: LedgerSnapshot, projects: set[str]) -> set[tuple[str, str]]:
     pairs = session_logs.entries(ledger.store, ledger.tree)
-    return {(file.project, _digest(entry)) for file, entry in pairs if file.project in projects}
-
-
-def _digest(entry: Entry) -> str:
-    words = entry.raw.replace("\r\n", "\n").encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(words, digest_size=8).hexdigest()
+    return {(file.project, session_logs.entry_digest(entry)) for file, entry in pairs if file.project in projects}
 
 
 class _LogFiles:

@@ -1,0 +1,78 @@
+"""How are files replaced so that a crash, or a power cut, leaves the old one or the new one, whole?
+
+Each is written beside its place, flushed to the disk and renamed; then the folder is flushed, which holds the name.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+UNFINISHED_SUFFIX = ".new"
+"""How the name of a file ends that has not got its place yet. What a killed process leaves of it may be removed."""
+
+
+def replace(
+    path: Path, data: bytes | str, *, durable: bool = True, mode: int | None = None, folder: int | None = None
+) -> None:
+    """Puts `data` at `path`, text as UTF-8; a link there is replaced, not followed.
+
+    `mode` is the file's, exactly; by itself the process's umask decides. `folder` is an open folder that `path` is
+    relative to. Without `durable` a power cut may leave an empty file: for what can be lost, such as a cache. Raises
+    OSError.
+    """
+    beside = path.with_name(f".shiftbook-{secrets.token_hex(8)}{UNFINISHED_SUFFIX}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+    number = os.open(beside, flags, 0o666 if mode is None else mode, dir_fd=folder)
+    try:
+        with os.fdopen(number, "wb") as file:
+            if mode is not None:
+                os.fchmod(number, mode)
+            file.write(data.encode() if isinstance(data, str) else data)
+            if durable:
+                file.flush()
+                os.fsync(number)
+        os.rename(beside, path, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(beside, dir_fd=folder)
+        raise
+    if durable:
+        _flush(path.parent) if folder is None else os.fsync(folder)
+
+
+def move_into_place(part: Path, path: Path, *, durable: bool = True) -> None:
+    """Gives a file that is complete its name; both are in one file system. Raises OSError."""
+    if durable:
+        _flush(part)
+    part.replace(path)
+    if durable:
+        _flush(path.parent)
+
+
+def create(path: Path, data: bytes, *, mode: int) -> bool:
+    """Puts `data` at `path` unless something is there; says whether it did. Of several processes one does.
+
+    Raises OSError.
+    """
+    beside = path.with_name(f".shiftbook-{secrets.token_hex(8)}{UNFINISHED_SUFFIX}")
+    replace(beside, data, mode=mode)
+    try:
+        os.link(beside, path)
+    except FileExistsError:
+        return False
+    finally:
+        beside.unlink()
+    _flush(path.parent)
+    return True
+
+
+def _flush(path: Path) -> None:
+    """Has the disk keep what a file, or a folder's names, are now."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
