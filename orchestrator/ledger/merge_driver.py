@@ -19,7 +19,7 @@ from missions.merging.merge_state import StampedVersion
 from orchestrator.core.errors import Refused
 from orchestrator.ledger import conflicts
 from orchestrator.ledger.conflicts import UnresolvedConflict
-from orchestrator.ledger.session_logs import is_log_path
+from orchestrator.ledger.log_paths import is_log_path
 from sync.errors import GitError
 from sync.git import Git
 from sync.objects import object_id

@@ -22,8 +22,8 @@ from missions.frontmatter import Scalar
 from missions.lease import Claim
 from missions.mission import Mission, Quarantined, slug
 from orchestrator.core.errors import UnusableResult
-from orchestrator.ledger import session_logs
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
+from orchestrator.ledger.log_paths import parse_log_path
 from sync.objects import FOLDER, find, read_commit, read_tree
 from sync.remote import ObjectStore, Oid
 
@@ -210,7 +210,7 @@ def _invalid_value(fields: Mapping[str, Scalar]) -> str:
 
 def _is_running_log(path: str) -> bool:
     """Whether a path is a log that takes entries: the ledger's, or a project's (that fleet.toml may no longer have)."""
-    found = session_logs.parse_log_path(path)
+    found = parse_log_path(path)
     try:
         return found is not None and not found.month and found.project in ("", slug(found.project or "fleet"))
     except BadName:

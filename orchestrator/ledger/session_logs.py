@@ -22,9 +22,6 @@ MIN_RECENT_ENTRIES = 40
 """Entries that a fresh instance may look back on; a running log with fewer is read together with older months."""
 
 _MONTH = re.compile(r"\d{4}-\d\d\.md", re.ASCII)
-_LOG_NAME = r"(?:SESSION_LOG|log/(?P<month>\d{4}-\d\d))\.md"
-_LOG_PATH = re.compile(rf"(?:projects/(?P<project>[^/]+)/)?{_LOG_NAME}", re.ASCII)
-_LOG_ANYWHERE = re.compile(rf"(?:.*/)?{_LOG_NAME}", re.ASCII)
 MAX_CACHED_LOGS, MAX_CACHED_ENTRIES = 64, 50_000
 """Logs that stay parsed, and entries in them; their blobs never change, so neither does what they mean. A busy month's
 running log is another blob after each fold, and has ten thousand entries at its end."""
@@ -39,25 +36,6 @@ class LogFile:
     project: str
     month: str
     oid: Oid
-
-
-@dataclass(frozen=True, kw_only=True)
-class LogPath:
-    """What the path of a file of the journal says; see `LogFile`. The project may be one that no fleet.toml has."""
-
-    project: str
-    month: str
-
-
-def parse_log_path(path: str) -> LogPath | None:
-    """What a path in the ledger says when it is a session log's."""
-    found = _LOG_PATH.fullmatch(path)
-    return LogPath(project=found["project"] or "", month=found["month"] or "") if found else None
-
-
-def is_log_path(path: str, *, anywhere: bool = False) -> bool:
-    """Whether a path is a session log's; with `anywhere` in whichever folder, as git's attributes name them."""
-    return (_LOG_ANYWHERE if anywhere else _LOG_PATH).fullmatch(path) is not None
 
 
 def entry_digest(entry: Entry) -> str:

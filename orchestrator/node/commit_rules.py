@@ -12,7 +12,7 @@ from collections.abc import Callable
 from handoff.log import union
 from missions import document, frontmatter
 from orchestrator.ledger.config.fleet_toml import PATH as CHARTER
-from orchestrator.ledger.session_logs import is_log_path
+from orchestrator.ledger.log_paths import is_log_path
 from orchestrator.ledger.snapshot import MISSIONS
 from orchestrator.ledger.trust_root import SIGNERS_PATH
 

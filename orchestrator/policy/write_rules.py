@@ -15,7 +15,7 @@ from handoff.entry import parse_log
 from handoff.knowledge import without_lessons
 from missions import document
 from missions.lease import Claim
-from orchestrator.ledger.session_logs import is_log_path, parse_log_path
+from orchestrator.ledger.log_paths import is_log_path, parse_log_path
 from orchestrator.ledger.transport import BEAT, CLAIM, LATE, LOG
 from orchestrator.policy.decision_guard import forged_decision, in_review
 from sync.remote import Oid

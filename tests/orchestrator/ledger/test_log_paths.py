@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.ledger.session_logs import LogPath, is_log_path, parse_log_path
+from orchestrator.ledger.log_paths import LogPath, is_log_path, parse_log_path
 
 
 @pytest.mark.parametrize(
