@@ -28,6 +28,7 @@ MAX_BACKOFF = timedelta(minutes=10)
 
 def backoff(attempt: int) -> timedelta:
     """How long a mission rests after its n-th failed attempt: 2 s, doubled each time, 10 minutes at most."""
+    # sync.backoff does this in seconds; missions stand on no other package, and this pause is part of what they say
     doublings: int = 2 ** min(max(attempt, 1) - 1, 20)
     return min(MIN_BACKOFF * doublings, MAX_BACKOFF)
 

@@ -6,10 +6,10 @@ function of the newest state, so a lost race costs a recomputation and never an 
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from sync.backoff import Backoff
 from sync.errors import PushUncertain, TooManyRaces
 from sync.remote import LedgerRemote, PushVerdict, Refs, RefUpdate
 
@@ -44,12 +44,13 @@ def publish(
 
     Waits a random, growing time after each lost race. Raises TooManyRaces after `tries`, and what the remote raises.
     """
-    for attempt in range(tries):
+    backoff = Backoff(first=pause, limit=32 * pause, jitter=(0, 1))
+    for lost in range(1, tries + 1):
         updates = plan(remote.fetch())
         if not updates:
             return ()
         verdicts = push_and_resolve(remote, updates, atomic=True)
         if all(verdict is not PushVerdict.STALE for verdict in verdicts.values()):
             return updates
-        sleep(random.uniform(0, pause * min(2**attempt, 32)))  # noqa: S311  # spreads racers, guards nothing
+        sleep(backoff.spread(backoff.after(lost)))
     raise TooManyRaces(tries)

@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 
 from orchestrator.core.events import Tell
+from sync.backoff import Backoff
 
-FIRST_RESTART_SECONDS, MAX_RESTART_SECONDS = 1.0, 300.0
+RESTART = Backoff(first=1.0, limit=300.0)
 """Seconds before it is started again; twice as long each time, until it has lived for a while. Starting takes most of
 a second of a core, and an idle node has one in a hundred."""
 STABLE_SECONDS = 60.0
@@ -60,16 +61,16 @@ class WebServer:
             process.send_signal(number)
 
     def _run(self) -> None:
-        rest = FIRST_RESTART_SECONDS
+        rest = RESTART.first
         while not self._ending.is_set():
             begun = time.monotonic()
             code = self._live()
             if self._ending.is_set():
                 return
-            rest = FIRST_RESTART_SECONDS if time.monotonic() - begun >= STABLE_SECONDS else rest
+            rest = RESTART.first if time.monotonic() - begun >= STABLE_SECONDS else rest
             self.tell("http", f"the web server ended ({self._why(code)}); it is started again", once=True)
             self._ending.wait(rest)
-            rest = min(rest * 2, MAX_RESTART_SECONDS)
+            rest = RESTART.next(rest)
 
     def _live(self) -> int:
         """One life of it; returns its exit code."""

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from orchestrator.core.errors import Refused
 from orchestrator.core.events import Tell
 from orchestrator.node.commit_rules import is_watched, unready_reason
+from sync.backoff import Backoff
 from sync.clone_push import UpstreamBranch
 from sync.errors import RemoteUnreachable, SyncError
 from sync.remote import Oid
@@ -27,7 +28,7 @@ SCAN_SECONDS = 300.0
 """Seconds between two looks at everything, for what the system did not tell of."""
 MAX_QUIET_PERIODS = 10
 """After so many quiet times what is still is committed, although something else moves all the time."""
-RETRY_SECONDS = 5.0, 60.0
+RETRY = Backoff(first=5.0, limit=60.0)
 """Shortest and longest pause, in seconds, before a remote that does not answer is asked again."""
 
 Fingerprint = tuple[int, int, str]
@@ -60,7 +61,7 @@ class CloneWatch:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _scanned: float = float("-inf")
     _retry: float = float("-inf")
-    _pause: float = RETRY_SECONDS[0]
+    _pause: float = RETRY.first
     _pulled: float = float("-inf")
 
     def moved(self, path: str) -> None:
@@ -185,12 +186,12 @@ class CloneWatch:
         try:
             done = self.upstream.send()
         except RemoteUnreachable as error:
-            self._retry, self._pause = self.clock() + self._pause, min(self._pause * 2, RETRY_SECONDS[1])
+            self._retry, self._pause = self.clock() + self._pause, RETRY.next(self._pause)
             self.tell("watch", f"{error}; the commits go out later", once=True)
             return
-        self._pause = RETRY_SECONDS[0]
+        self._pause = RETRY.first
         if not done.commits:
-            self._retry = self.clock() + RETRY_SECONDS[1]
+            self._retry = self.clock() + RETRY.limit
         if done.held:
             self.tell("watch", done.held, once=True)
         if done.commits:
@@ -200,7 +201,7 @@ class CloneWatch:
     def _forward(self) -> None:
         """Clean files follow what others pushed, while nothing here waits."""
         now = self.clock()
-        if self._edits or now - self._pulled < RETRY_SECONDS[0]:
+        if self._edits or now - self._pulled < RETRY.first:
             return
         self._pulled = now
         try:
@@ -220,7 +221,7 @@ class CloneWatch:
         if self._edits:
             return self.quiet / 4
         waits = SCAN_SECONDS if not self._outgoing() else max(0.1, self._retry - self.clock())
-        return min(waits, RETRY_SECONDS[0] if self.pull else SCAN_SECONDS)
+        return min(waits, RETRY.first if self.pull else SCAN_SECONDS)
 
 
 def _fingerprint(path: Path, data: bytes | None = None) -> Fingerprint | None:

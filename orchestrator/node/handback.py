@@ -16,10 +16,11 @@ from orchestrator.ledger.snapshot import HeldClaim
 from orchestrator.ledger.transport import Transport
 from orchestrator.node.outbox import Outbox, PendingResult
 from orchestrator.node.scheduler import Assignment
+from sync.backoff import Backoff
 from sync.errors import BranchMissing, HistoryRewritten, RemoteUnreachable, SyncError
 from sync.remote import Oid
 
-RETRY_SECONDS, MAX_RETRY_SECONDS = 30.0, 3600.0
+RETRY = Backoff(first=30.0, limit=3600.0)
 """Seconds for which a letter rests that the remote refused: twice as long each time, up to the longest."""
 
 
@@ -130,8 +131,8 @@ class Handback:
     def _back_off(self, letter: PendingResult, why: SyncError) -> None:
         claim = letter.held.claim
         with self._lock:
-            _, before = self._rests.get(letter.held.oid, (0.0, RETRY_SECONDS / 2))
-            rest = min(2 * before, MAX_RETRY_SECONDS)
+            _, before = self._rests.get(letter.held.oid, (0.0, 0.0))
+            rest = RETRY.next(before)
             self._rests[letter.held.oid] = (self.clock() + rest, rest)
         told = f"{claim.mission}, attempt {claim.attempt}: {why}; the result stays in this node's outbox"
         self.tell("refused", told, once=True, mission=claim.mission)

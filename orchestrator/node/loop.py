@@ -27,8 +27,12 @@ from orchestrator.node.maintenance import Maintenance
 from orchestrator.node.notifications.publisher import NotificationPublisher
 from orchestrator.node.scheduler import Assignment, Scheduler
 from orchestrator.workflow.fold import fold, has_work
+from sync.backoff import Backoff
 from sync.errors import HistoryRewritten, SyncError
 from sync.remote import RefUpdate
+
+RETRY = Backoff(first=1.0, limit=30.0)
+"""Between fetches from a remote that does not answer."""
 
 
 @dataclass(kw_only=True)
@@ -184,7 +188,7 @@ class Node:
         """The remote or the disk does not answer: said once, tried again, and nothing is thrown away."""
         self.online = False
         self.tell("remote", f"{why}; trying again", once=True)
-        self._pause = min(max(self._pause * 2, 1.0), 30.0)
+        self._pause = RETRY.next(self._pause)
 
     def _next_pause(self, ledger: LedgerSnapshot) -> float:
         """Seconds until the next fetch if nothing wakes us: short after something moved, longer while all is calm."""

@@ -7,7 +7,6 @@ whenever it rings. A nudge says nothing but “look”: a false one costs a fetc
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from orchestrator.core.events import Tell
+from sync.backoff import Backoff
 from sync.watch import watch_file, watch_refs
 
 NUDGE_FILE = "nudge"
@@ -24,7 +24,7 @@ PING_SECONDS = 15.0
 """Seconds of silence after which the stream says that it is still there."""
 READ_TIMEOUT_SECONDS = 3 * PING_SECONDS
 """Seconds without a word after which a listener takes its connection for dead."""
-RETRY_SECONDS, MAX_RETRY_SECONDS = 1.0, 60.0
+RETRY = Backoff(first=1.0, limit=60.0, jitter=(0.5, 1.0))
 """Seconds before a listener calls again: after the first failure, and at most."""
 SETTLE_SECONDS = 0.05
 """Seconds in which several rings become one event: a push moves more than one ref."""
@@ -88,15 +88,15 @@ class HqEventClient:
         return stop
 
     def _listen(self) -> None:
-        pause = RETRY_SECONDS
+        pause = RETRY.first
         while not self._over.is_set():
             why = self._call()
             if not why:
-                pause = RETRY_SECONDS  # it was connected: this is a new failure
+                pause = RETRY.first  # it was connected: this is a new failure
             else:
                 self.tell("hq", f"{why}; trying again, and looking at the ledger in the usual intervals", once=True)
-            self._over.wait(random.uniform(0.5, 1.0) * pause)  # noqa: S311  # spreads callers, guards nothing
-            pause = min(pause * 2, MAX_RETRY_SECONDS)
+            self._over.wait(RETRY.spread(pause))
+            pause = RETRY.next(pause)
 
     def _call(self) -> str:
         """One connection, for as long as it holds. Returns why there was none; empty if there was one."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from sync.backoff import Backoff
+
 FAILURE_THRESHOLD = 2
 """So many in a row open it: one may be chance."""
-RETRY_SECONDS, MAX_RETRY_SECONDS = 5.0, 300.0
+RETRY = Backoff(first=5.0, limit=300.0)
 TRIAL_TIMEOUT_SECONDS = 60.0
 """A trial of which nothing is heard for so long is given to another call."""
 
@@ -35,8 +37,7 @@ class CircuitBreaker:
     @property
     def rest(self) -> float:
         """Seconds that it rests after its failures so far."""
-        doublings = min(max(0, self.failures - FAILURE_THRESHOLD), 16)
-        return min(MAX_RETRY_SECONDS, RETRY_SECONDS * 2.0**doublings)
+        return RETRY.after(max(1, self.failures - FAILURE_THRESHOLD + 1))
 
     def state(self, now: float) -> BreakerState:
         """How it stands."""

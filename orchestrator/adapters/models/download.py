@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 from orchestrator.adapters.models import http, server_probe
 from orchestrator.core.errors import ModelUnavailable, NotFound, OrchestratorError, Refused, WrongSetting
 from sync import files
+from sync.backoff import Backoff
 
 Progress = Callable[[int, int], None]
 """Takes the bytes that are here and the bytes in all (0: the server does not say)."""
@@ -30,7 +31,8 @@ Progress = Callable[[int, int], None]
 CHUNK_BYTES = 1024 * 1024
 MIN_FREE_BYTES = 256 * 1024 * 1024
 """Bytes of disk that a download leaves free."""
-MAX_ATTEMPTS, PAUSE_SECONDS = 5, 1.0
+MAX_ATTEMPTS = 5
+RETRY = Backoff(first=1.0, limit=16.0)
 MAX_REDIRECTS = 5
 READ_TIMEOUT_SECONDS = 60.0
 FILE_NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,200}\.gguf")
@@ -100,7 +102,7 @@ def _download(
                 where = server_probe.shown_url(source.url)
                 why = f"{where} breaks off ({error}): run the command again, it goes on from there"
                 raise DownloadFailedError(why) from error
-            sleep(PAUSE_SECONDS * 2**tries)
+            sleep(RETRY.after(tries + 1))
     found, wanted = _hash(part), source.sha256 or promised
     if wanted and found != wanted:
         _forget(part)

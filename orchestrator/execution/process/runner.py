@@ -24,11 +24,12 @@ import psutil
 from orchestrator.core.ports.agent import RUN_VARIABLE, Confinement, Stop
 from orchestrator.execution.process.output_tail import OutputTail
 from orchestrator.execution.process.resource_watch import LimitExceeded, ResourceWatch
+from sync.backoff import Backoff
 
 TERM_GRACE_SECONDS = 2.0
 """Seconds between SIGTERM and SIGKILL."""
-MAX_POLL_SECONDS = 0.05
-"""Seconds between two looks at a running command; a short one is looked at sooner."""
+POLL = Backoff(first=0.005, limit=0.05, factor=1.5)
+"""Between two looks at a running command; a short one is looked at sooner."""
 MAX_OUTPUT_BYTES = 10 * 1024 * 1024
 """Bytes of output that are kept, half of them from the beginning and half from the end."""
 
@@ -121,7 +122,7 @@ def _watch(
     process: subprocess.Popen[bytes], tail: OutputTail, *, deadline: float, stop: Stop, footprint: ResourceWatch | None
 ) -> tuple[Ending, LimitExceeded | None]:
     """Waits for the end, passing on what is written meanwhile."""
-    pause = 0.005
+    pause = POLL.first
     while process.poll() is None:
         tail.read()
         if stop.wait(pause):
@@ -130,7 +131,7 @@ def _watch(
             return Ending.TIMEOUT, None
         if footprint and (excess := footprint.exceeded_limit()):
             return Ending.DISK if excess.disk_full else Ending.LIMIT, excess
-        pause = min(MAX_POLL_SECONDS, pause * 1.5)
+        pause = POLL.next(pause)
     return Ending.EXIT, None
 
 

@@ -13,9 +13,10 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Tell
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.approval.delivery import BranchDelivery, DeliveryResult
+from sync.backoff import Backoff
 from sync.errors import SyncError
 
-RETRY_SECONDS, MAX_RETRY_SECONDS = 15.0, 1800.0
+RETRY = Backoff(first=15.0, limit=1800.0)
 """Seconds until a branch is tried again that could not be handed over: twice as long each time."""
 POLL_SECONDS, POLLS_BEFORE_BACKGROUND = 0.2, 25
 """Seconds for which the loop looks on at most in one round, and in how many rounds one after the other."""
@@ -71,6 +72,6 @@ class DeliveryWorker:
             self.tell("approved", f"{done.mission}: its branch is in place as {done.oid[:10]}", mission=done.mission)
 
     def _rest(self, name: str, why: str) -> None:
-        rest = min(2 * self._rests.get(name, (0.0, RETRY_SECONDS / 2))[1], MAX_RETRY_SECONDS)
+        rest = RETRY.next(self._rests.get(name, (0.0, 0.0))[1])
         self._rests[name] = (self.clock() + rest, rest)
         self.tell("approved", f"{name} is approved, and its branch waits: {why}", once=True, mission=name)

@@ -15,6 +15,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from orchestrator.core.roles import Role
 from orchestrator.node import wakeups
 from orchestrator.node.wakeups import ChangeSignal, HqEventClient, nudge, watch_locally
+from sync.backoff import Backoff
 from sync.git_remote import GitRemote
 from sync.heartbeat import Beat
 from sync.watch import watch_file
@@ -111,7 +112,7 @@ def test_headquarters_that_comes_later_is_found_and_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Until then one line says why, once, however often it is tried."""
-    monkeypatch.setattr(wakeups, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(wakeups, "RETRY", Backoff(first=0.05, limit=60.0))
     port = free_port()
     listen(f"http://127.0.0.1:{port}", hq.token("missions", name="vps"))
     told.until("cannot hear headquarters")
@@ -180,7 +181,7 @@ def test_a_line_without_an_end_fills_no_memory(
     listen: Callable[..., None], told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection is given up; another is tried after a pause."""
-    monkeypatch.setattr(wakeups, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(wakeups, "RETRY", Backoff(first=0.05, limit=60.0))
     _Elsewhere.shown.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Elsewhere)
     threading.Thread(target=server.serve_forever, daemon=True).start()

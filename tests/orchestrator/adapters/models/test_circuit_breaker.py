@@ -8,8 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from orchestrator.adapters.models.circuit_breaker import (
     FAILURE_THRESHOLD,
-    MAX_RETRY_SECONDS,
-    RETRY_SECONDS,
+    RETRY,
     TRIAL_TIMEOUT_SECONDS,
     BreakerState,
     CircuitBreaker,
@@ -23,7 +22,7 @@ class Life(RuleBasedStateMachine):
     def born(self) -> None:
         self.now, self.breaker, self.row, self.opened, self.trial = 1000.0, CircuitBreaker(), 0, None, None
 
-    @rule(seconds=st.floats(0.01, 2 * MAX_RETRY_SECONDS))
+    @rule(seconds=st.floats(0.01, 2 * RETRY.limit))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
@@ -62,7 +61,7 @@ class Life(RuleBasedStateMachine):
         if self.opened is None:
             assert state is BreakerState.CLOSED
         else:
-            rest = min(MAX_RETRY_SECONDS, RETRY_SECONDS * 2.0 ** min(self.row - FAILURE_THRESHOLD, 16))
+            rest = min(RETRY.limit, RETRY.first * 2.0 ** min(self.row - FAILURE_THRESHOLD, 16))
             assert state is (BreakerState.OPEN if self.now - self.opened < rest else BreakerState.HALF_OPEN)
         assert (state is BreakerState.OPEN) <= (not self.breaker.allows(self.now))
 
@@ -73,4 +72,4 @@ TestLife = Life.TestCase
 @given(st.integers(0, 10_000))
 def test_rest_is_bounded(failures: int) -> None:
     """However often it fails, it is tried again within five minutes, and never at once."""
-    assert RETRY_SECONDS <= CircuitBreaker(failures=failures).rest <= MAX_RETRY_SECONDS
+    assert RETRY.first <= CircuitBreaker(failures=failures).rest <= RETRY.limit

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.adapters.models.circuit_breaker import RETRY_SECONDS
+from orchestrator.adapters.models.circuit_breaker import RETRY
 from orchestrator.adapters.models.configured import configured_candidates
 from orchestrator.adapters.models.ollama import OllamaServer
 from orchestrator.adapters.models.openai import OpenAIServer
@@ -150,7 +150,7 @@ def test_dead_backend_costs_nothing(silent: str, tmp_path: Path, clock: Clock) -
     router = Router(configured_candidates(machine(tmp_path, ollama_host=silent)), clock=clock)
     assert router.choose().model.backend == "xllamacpp"
     assert router.models()
-    clock.now += 4 * RETRY_SECONDS  # it has rested: the look goes on beside the requests
+    clock.now += 4 * RETRY.first  # it has rested: the look goes on beside the requests
     done = threading.Event()
 
     def hundred() -> None:
@@ -179,7 +179,7 @@ def test_backend_returns(gguf: Path, tmp_path: Path, clock: Clock, llama: Llama)
     assert router.choose().model.backend == "xllamacpp"
     with ollama_shim(llama, port=port):
         assert router.choose().model.backend == "xllamacpp"  # it rests
-        clock.now += max(2 * RETRY_SECONDS, FRESH_SECONDS)
+        clock.now += max(2 * RETRY.first, FRESH_SECONDS)
         eventually(lambda: router.choose().model.backend == "ollama")
         assert answer(router)[0].usage.backend == "ollama"
     router.close()

@@ -25,7 +25,7 @@ from orchestrator.ledger.result_record import ResultRecord, read_facts, read_rec
 from orchestrator.ledger.result_report import change_facts
 from orchestrator.workflow.approval import diff_view as diffs
 from orchestrator.workflow.approval.decide import Approval
-from orchestrator.workflow.approval.worker import RETRY_SECONDS, DeliveryWorker
+from orchestrator.workflow.approval.worker import RETRY, DeliveryWorker
 from sync.memory_remote import MemoryServer
 from sync.objects import edit_tree, write_commit
 from tests.ledgers import Ticks, Town, record, working
@@ -191,7 +191,7 @@ def test_a_server_that_is_away_is_asked_ever_more_seldom(scene: Scene) -> None:
     away.rename(scene.server.folder)
     settled(one, scene)
     assert scene.mission().merged is None
-    ticks.at += RETRY_SECONDS + 1
+    ticks.at += RETRY.first + 1
     settled(one, scene)
     assert scene.mission().merged == scene.main()
 
