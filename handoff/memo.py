@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from handoff.entry import IDENTIFIER, TIME
 from handoff.errors import BadId, BadTime, MemoUnreadable
 from handoff.markdown import fences, headings, quoted, tidy, unquoted
+from missions.one_line import shorten
 
 MAX_SUMMARY_CHARS = 400  # characters; three plain sentences fit
 
@@ -123,16 +124,6 @@ def memo_from_result(
     )
 
 
-def shorten(text: str, length: int) -> str:
-    """The text in at most `length` characters, ending after a whole word and an ellipsis if words are left out."""
-    if len(text) <= length:
-        return text
-    head = text[: length - 1]
-    if not text[length - 1].isspace():
-        head = head.rsplit(None, 1)[0] if len(head.split()) > 1 else head
-    return head.rstrip() + "…"
-
-
 def _validate(memo: Memo) -> Memo:
     if not IDENTIFIER.fullmatch(memo.memo_id):
         raise BadId(given=memo.memo_id)
@@ -207,4 +198,4 @@ def _first_sentences(prose: str) -> str:
     """The first three sentences, or as many of them as fit; one that is too long is shortened."""
     ends = [found.end() for found in _SENTENCE_END.finditer(prose)][:3] or [len(prose)]
     fitting = [end for end in ends if end <= MAX_SUMMARY_CHARS]
-    return prose[: fitting[-1]] if fitting else shorten(prose[: ends[0]], MAX_SUMMARY_CHARS)
+    return prose[: fitting[-1]] if fitting else shorten(prose[: ends[0]], MAX_SUMMARY_CHARS, words=True)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from handoff.briefing import Add, Delta, Resolve, Update
 from handoff.errors import ProposalUnreadable
-from handoff.memo import shorten
 from handoff.review import BriefingProposal
+from missions.one_line import shorten
 
 _KINDS: Mapping[str, type[Add] | type[Update] | type[Resolve]] = {"add": Add, "update": Update, "resolve": Resolve}
 _HEAD = re.compile(r"<!-- shiftbook: proposal up to (?P<upto>[0-9a-f]{40}) -->")
@@ -108,7 +108,7 @@ def remarks(proposal: BriefingProposal) -> Iterator[str]:
         yield f"no longer fits: {_one_line(item.text)}: {item.why}"
     for left in proposal.dropped_with_reason:
         # A small model can go on for pages: what it said is shown in short, the reason is what counts.
-        yield f"left out: {_one_line(shorten(left.text, 100))}: {shorten(left.reason, 160)}"
+        yield f"left out: {_one_line(shorten(left.text, 100, words=True))}: {shorten(left.reason, 160, words=True)}"
 
 
 def describe_counts(proposal: BriefingProposal) -> str:

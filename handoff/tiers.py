@@ -13,6 +13,7 @@ from enum import Enum
 from functools import lru_cache
 
 from handoff.markdown import fences
+from missions.one_line import shorten
 
 
 class Tier(Enum):
@@ -169,9 +170,9 @@ def _item(piece: str) -> DocumentItem:
         _PARAGRAPH,
         piece.strip().partition("\n")[0].replace("**", "").strip(" \t\r#>_`*-"),
     )
-    if len(title) > _MAX_TITLE_CHARS:
-        title = title[: _MAX_TITLE_CHARS - 1] + "…"
-    return DocumentItem(text=piece, title=title, level=level, day=max(_DAY.findall(piece), default=""))
+    return DocumentItem(
+        text=piece, title=shorten(title, _MAX_TITLE_CHARS), level=level, day=max(_DAY.findall(piece), default="")
+    )
 
 
 def _is_childless(item: DocumentItem, following: list[DocumentItem]) -> bool:

@@ -14,6 +14,7 @@ from missions.errors import BadName
 from missions.fields import MissionFields, explain
 from missions.frontmatter import Malformed, Scalar
 from missions.mission import AUTO, FINISHED, NO_PROJECT, PAID_AGENTS, Mission, Quarantined, Status, slug
+from missions.one_line import shorten
 
 MAX_FILE_BYTES = 256 * 1024
 """Bytes. A mission is a page that a person wrote; anything larger is a file that landed in the wrong folder."""
@@ -64,7 +65,7 @@ def read(path: str, data: bytes) -> Mission | Quarantined:
         return Quarantined(name=slug(stem), path=path, reason=error.reason, line=error.line)
     except ValidationError as error:
         reason, line = explain(error, block.lines)
-        return Quarantined(name=name, path=path, reason=frontmatter.printable(reason), line=line)
+        return Quarantined(name=name, path=path, reason=frontmatter.escape_surrogates(reason), line=line)
 
 
 def _build_mission(name: str, fields: MissionFields, body: str) -> Mission:
@@ -102,7 +103,7 @@ def _default_agent(fields: MissionFields) -> str:
 
 def _first_line(body: str) -> str:
     line = next((line.strip(" #\t") for line in body.splitlines() if line.strip(" #\t")), "")
-    return line if len(line) <= 80 else line[:79].rsplit(" ", 1)[0] + "…"
+    return shorten(line, 80, words=True)
 
 
 def decode(data: bytes) -> str:

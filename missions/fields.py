@@ -20,6 +20,7 @@ from pydantic import (
 
 from missions.errors import BadName
 from missions.mission import AGENTS, APPROVALS, DELIVERIES, TASKS, slug
+from missions.one_line import shorten
 
 MAX_COMMENT_CHARS = 8000
 """Characters of a rejection's comment."""
@@ -176,4 +177,4 @@ def _display_value(value: object) -> str:
         text = f"“{value}”" if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     except TypeError:  # a mapping whose keys are not text
         text = str(value)
-    return text if len(text) <= 60 else text[:59] + "…"
+    return shorten(text, 60)

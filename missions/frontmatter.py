@@ -35,11 +35,11 @@ class Malformed(Exception):
     """The front matter cannot be read."""
 
     def __init__(self, reason: str, line: int | None) -> None:
-        self.reason, self.line = printable(reason), line
+        self.reason, self.line = escape_surrogates(reason), line
         super().__init__(self.reason)
 
 
-def printable(text: str) -> str:
+def escape_surrogates(text: str) -> str:
     """The text with what no terminal and no file takes (half a character) as an escape."""
     return text.encode("utf-8", "backslashreplace").decode()
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Any
 
+from missions.one_line import one_line
 from orchestrator.chat.ledger_context import LedgerContext
 from orchestrator.chat.tool_loop import ToolCallRecorder, ToolLoopResult, redact_arguments
 from orchestrator.chat.tools.tool import ToolRequest, ToolTrace
@@ -51,7 +52,9 @@ class ChatHistory:
                 raise WrongSetting("project", "a conversation keeps its project: start a new one for another")
             return found
         begun = self._begun(request) if request.key else None
-        return begun or self.conversations.create(request.project or project, request.device, _title(request.message))
+        return begun or self.conversations.create(
+            request.project or project, request.device, one_line(request.message, MAX_TITLE_CHARACTERS)
+        )
 
     def forget(self, conversation: Conversation) -> None:
         """Takes a conversation out in which nothing was said."""
@@ -162,8 +165,3 @@ def _read_answer(conversation_id: str, turn: ConversationTurn) -> ChatAnswer:
         repeated=True,
         **kept,
     )
-
-
-def _title(message: str) -> str:
-    line = " ".join(message.split())
-    return line if len(line) <= MAX_TITLE_CHARACTERS else line[: MAX_TITLE_CHARACTERS - 1] + "…"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from missions.one_line import one_line
 from orchestrator.chat.values import ChatAnswer, ChatRequest
 from orchestrator.core.ports.storage import Conversation
 from orchestrator.workflow.journal.log import ExternalAgent, Logbook
 
 MAX_LINE_CHARACTERS = 300
 """Characters of one line."""
+_one_line = partial(one_line, limit=MAX_LINE_CHARACTERS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +63,3 @@ def _describe_call(call: dict[str, Any] | Any) -> str:
 
 def _bullet_list(lines: list[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
-
-
-def _one_line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= MAX_LINE_CHARACTERS else line[: MAX_LINE_CHARACTERS - 1] + "…"

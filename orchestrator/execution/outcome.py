@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from missions.one_line import shorten
 from orchestrator.core.ports.agent import MissionProposal, Outcome, Sandbox, Stop
 from orchestrator.execution.bounds import UsageMeter
 from orchestrator.execution.process.runner import Ending
@@ -110,8 +111,7 @@ def first_sentence(text: str) -> str:
     """The first sentence of an answer, as a summary."""
     line = text.strip().partition("\n")[0].strip()
     sentence = line.partition(". ")[0]
-    shown = line if sentence == line else sentence + "."
-    return shown if len(shown) <= MAX_SENTENCE_CHARS else shown[: MAX_SENTENCE_CHARS - 1] + "…"
+    return shorten(line if sentence == line else sentence + ".", MAX_SENTENCE_CHARS)
 
 
 def _commit_work(done: FinishedAttempt, node: str) -> CommittedWork:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from missions.errors import BadName
 from missions.mission import slug
+from missions.one_line import printable
 from orchestrator.core.ports.agent import MissionProposal
 
 MAX_PROPOSALS = 20
@@ -57,4 +58,4 @@ def _read_proposal(path: Path) -> MissionProposal | str:
 
 
 def _printable_name(path: Path) -> str:
-    return "".join(char if char.isprintable() else "?" for char in path.name[:80])
+    return printable(path.name[:80], instead="?")

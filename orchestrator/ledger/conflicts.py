@@ -17,6 +17,7 @@ from missions.errors import BadName
 from missions.frontmatter import Malformed
 from missions.merging.file_diff import FILE, Conflict
 from missions.mission import slug
+from missions.one_line import one_line
 from sync.objects import EXECUTABLE, FOLDER, find, read_tree
 from sync.objects import FILE as PLAIN
 from sync.remote import ObjectStore, Oid
@@ -195,7 +196,4 @@ def _attribution(name: str, commit: str) -> str:
 
 
 def _quote_short(text: str | None) -> str:
-    if text is None:
-        return "leaving it out"
-    line = " ".join(text.split())
-    return f"“{line if len(line) <= 60 else line[:59] + '…'}”"
+    return "leaving it out" if text is None else f"“{one_line(text, 60)}”"

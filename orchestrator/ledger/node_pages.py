@@ -11,6 +11,7 @@ from pathlib import Path
 
 from missions.document import with_fields
 from missions.frontmatter import Malformed, split
+from missions.one_line import printable
 from missions.selection import NodeCapabilities
 from orchestrator.core.roles import Role
 from orchestrator.ledger.snapshot import LedgerSnapshot
@@ -152,7 +153,7 @@ def _field_text(value: object) -> str:
     if isinstance(value, int | float) and abs(value) < 1e15:
         return str(value)
     text = value[:MAX_FIELD_CHARS] if isinstance(value, str) else ""
-    return "".join(char if char.isprintable() else " " for char in text)
+    return printable(text)
 
 
 def page_text(ledger: LedgerSnapshot, name: str) -> str:

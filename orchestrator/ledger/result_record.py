@@ -21,6 +21,7 @@ from missions.fields import MissionFields, explain
 from missions.frontmatter import Scalar
 from missions.lease import Claim
 from missions.mission import Mission, Quarantined, slug
+from missions.one_line import printable, shorten
 from orchestrator.core.errors import UnusableResult
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.log_paths import parse_log_path
@@ -192,7 +193,7 @@ def reject_reason(record: ResultRecord, mission: str) -> str:
 
 def _printable_line(text: str) -> str:
     """What a hostile node wrote, fit to be told in one line."""
-    return "".join(char if char.isprintable() else " " for char in text[:200])
+    return shorten(printable(text), 200)
 
 
 def _invalid_value(fields: Mapping[str, Scalar]) -> str:

@@ -18,6 +18,7 @@ from missions.document import RESULT_MARK
 from missions.errors import BadName
 from missions.frontmatter import Scalar
 from missions.mission import Status, slug
+from missions.one_line import shorten
 from orchestrator.core.errors import WrongSetting
 from orchestrator.workflow.fleet import Fleet, MissionDetail
 from orchestrator.workflow.journal.context import estimate_tokens
@@ -160,7 +161,7 @@ def _text_or_none(value: Scalar | Sequence[str]) -> str | None:
 
 def _first_line(text: str) -> str:
     line = next((line.strip(" #\t") for line in text.splitlines() if any(map(str.isalnum, line))), "")
-    return line if len(line) <= 80 else line[:79] + "…"
+    return shorten(line, 80)
 
 
 def _mission_row(view: MissionView) -> dict[str, Any]:

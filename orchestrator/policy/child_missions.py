@@ -16,6 +16,7 @@ from missions.child_limits import PROPOSABLE_FIELDS, PROPOSABLE_TASKS, budget_sh
 from missions.errors import BadName
 from missions.frontmatter import Malformed, Scalar
 from missions.mission import Mission, Quarantined, slug
+from missions.one_line import printable, shorten
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, MissionFile
 from sync.objects import FOLDER, TreeEntry, find, read_commit, read_tree
 from sync.remote import Oid
@@ -152,7 +153,7 @@ def _slugged(name: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return frontmatter.printable(text)[:300].replace("`", "'").replace("\n", " ")
+    return shorten(printable(text), 300).replace("`", "'")
 
 
 # -- whether a child may run ------------------------------------------------------------------------------------------

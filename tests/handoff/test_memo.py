@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from handoff.errors import BadId, BadTime, MemoUnreadable
 from handoff.markdown import tidy
-from handoff.memo import MAX_SUMMARY_CHARS, Memo, memo_from_result, memo_path, parse_memo, render_memo, shorten
+from handoff.memo import MAX_SUMMARY_CHARS, Memo, memo_from_result, memo_path, parse_memo, render_memo
 
 ODD = st.sampled_from(
     ["## Key findings", "- x", "---", "```", "> q", "a: b", "[1, 2]", "\x85", "\u2028", "\x7f", "🏭", "ü"]
@@ -136,16 +136,6 @@ def test_a_failure_is_called_one() -> None:
 def test_no_answer_is_no_lie() -> None:
     """Without an answer the memo says what the mission was and how it ended."""
     assert result("").summary == "Fix the auth bug: done."
-
-
-@given(st.text(), st.integers(2, 40))
-@settings(deadline=None)
-def test_shortening_ends_after_a_whole_word(text: str, length: int) -> None:
-    """A shortened text fits, begins like the text and shows that something is missing."""
-    short = shorten(text, length)
-    assert len(short) <= length
-    assert text.startswith(short.removesuffix("…") if short != text else text)
-    assert short == text or short.endswith("…")
 
 
 def test_a_long_sentence_is_not_cut_inside_a_word() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from missions.one_line import shorten
 from missions.path_scope import outside_scope
 from orchestrator.core.ports.agent import AgentJob, Outcome, Sandbox, Stop, Usage
 from orchestrator.execution.attempt import AttemptRunner
@@ -88,9 +89,8 @@ class _CommandWorker:
 
 def _describe_run(line: str, ran: CommandResult) -> str:
     first = line.strip().splitlines()[0] if line.strip() else line
-    shown = first if len(first) <= 60 else first[:59] + "…"
     how = {Ending.EXIT: f"ended with {ran.exit_code}", Ending.TIMEOUT: "ran out of time", Ending.STOPPED: "was stopped"}
-    return f"`{shown}` {how.get(ran.ending, 'was ended by the node')} after {ran.seconds:.1f} s"
+    return f"`{shorten(first, 60)}` {how.get(ran.ending, 'was ended by the node')} after {ran.seconds:.1f} s"
 
 
 def _cut_notes(ran: CommandResult) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from missions.one_line import one_line
 from orchestrator.chat.queue import FairSemaphore
 from orchestrator.chat.tool_approvals import ToolApprovals
 from orchestrator.chat.tool_loop import ToolLoop, ToolLoopLimits, ToolLoopResult
@@ -196,8 +197,7 @@ class _RoundOutcome:
 
 
 def _shorten(arguments: object) -> str:
-    text = " ".join(json.dumps(arguments, ensure_ascii=False, default=str).split())
-    return text if len(text) <= MAX_ARGUMENT_CHARACTERS else text[: MAX_ARGUMENT_CHARACTERS - 1] + "…"
+    return one_line(json.dumps(arguments, ensure_ascii=False, default=str), MAX_ARGUMENT_CHARACTERS)
 
 
 class _NoRecorder:

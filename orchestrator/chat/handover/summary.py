@@ -14,6 +14,7 @@ from typing import Any
 from missions import frontmatter
 from missions.document import RESULT_MARK, body_of
 from missions.frontmatter import Malformed
+from missions.one_line import one_line
 from orchestrator.core.ports.storage import Conversation, ConversationTurn
 from orchestrator.workflow.fleet import MissionDetail
 
@@ -121,5 +122,4 @@ def _files_touched(turns: Sequence[ConversationTurn], files: Sequence[str]) -> l
 
 
 def _one_line(text: str, most: int = MAX_LINE_CHARACTERS) -> str:
-    line = " ".join(text.split()).lstrip("#> ")
-    return line if len(line) <= most else line[: most - 1] + "…"
+    return one_line(" ".join(text.split()).lstrip("#> "), most)

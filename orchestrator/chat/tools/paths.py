@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from missions.one_line import shorten
 from orchestrator.core.errors import Refused
 from sync import files
 
@@ -146,4 +147,4 @@ def _mode(folder: int, name: str) -> int | None:
 
 
 def _quote(path: str) -> str:
-    return f"“{path if len(path) <= 80 else path[:79] + '…'}”"
+    return f"“{shorten(path, 80)}”"

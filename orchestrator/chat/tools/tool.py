@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from missions.one_line import shorten
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports.agent import Stop
 
@@ -107,7 +108,7 @@ class ToolTrace:
 
     def json(self) -> dict[str, Any]:
         """For the store and for people; the result is cut to its head."""
-        head = self.result if len(self.result) <= MAX_TRACED_CHARACTERS else self.result[:MAX_TRACED_CHARACTERS] + "…"
+        head = shorten(self.result, MAX_TRACED_CHARACTERS)
         return {**vars(self), "arguments": dict(self.arguments), "result": head, "seconds": round(self.seconds, 4)}
 
 

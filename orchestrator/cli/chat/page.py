@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TextIO
 
+from missions.one_line import one_line
 from orchestrator.cli import terminal
 from orchestrator.ledger.result_report import format_duration
 
@@ -105,8 +106,7 @@ def answer_footer(told: Mapping[str, Any]) -> str:
 def tool_line(data: Mapping[str, Any]) -> str:
     """One line for what a tool did."""
     arguments = " ".join(str(value) for value in data["arguments"].values() if isinstance(value, str | int))
-    shown = " ".join(arguments.split())
-    shown = shown if len(shown) <= 60 else shown[:59] + "…"
+    shown = one_line(arguments, 60)
     result = str(data.get("result", "")).strip().splitlines()
     last = f" · {result[-1][:60]}" if result else ""
     return f"{data['tool']} {shown} · {data['state']} · {format_duration(float(data.get('seconds', 0)))}{last}"

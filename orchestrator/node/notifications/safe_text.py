@@ -7,26 +7,21 @@ looks like one. Nothing in it may start a new line, call people together, dress 
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from handoff.secrets.redact import redact
+from missions.one_line import one_line, printable
 
 MAX_TITLE_CHARS, MAX_SENTENCE_CHARS = 120, 400
 """The longest title and sentence, in characters."""
 ZERO_WIDTH_SPACE = "\u200b"
 """Zero wide: a reader sees nothing of it, a program that looks for a mention or an address does."""
-_INVISIBLE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-"""Control, format (also those that turn the direction of writing), surrogates, line and paragraph separators."""
 _LINK_STARTS = re.compile(r"(?i)(?<=\w)(://)|(?<=\bwww)(\.)|(?<=[\])])([(\[])")
 _MENTION_STARTS = re.compile(r"@(?=\w)|(?<=[\s(])#(?=\w)")
 
 
 def plain_text(text: str, roof: int = MAX_TITLE_CHARS) -> str:
     """The text as one line without markup, mentions and links, at most `roof` characters long."""
-    seen = "".join(" " if unicodedata.category(char) in _INVISIBLE_CATEGORIES else char for char in text[: 20 * roof])
-    line = " ".join(redact(seen).text.split())
-    if len(line) > roof:
-        line = line[: roof - 1].rstrip() + "…"
+    line = one_line(redact(printable(text[: 20 * roof])).text, roof)
     line = line.replace("<", "‹").replace(">", "›")
     line = _LINK_STARTS.sub(lambda found: ZERO_WIDTH_SPACE + found[0] + ZERO_WIDTH_SPACE, line)
     return _MENTION_STARTS.sub(lambda found: found[0] + ZERO_WIDTH_SPACE, line)

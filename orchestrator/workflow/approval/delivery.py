@@ -17,6 +17,7 @@ from missions import document
 from missions.approval import ChangeFacts
 from missions.frontmatter import Scalar
 from missions.mission import BY_POLICY, Mission, Status
+from missions.one_line import printable
 from orchestrator.core.errors import Refused
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.publish import LedgerChange, commit_change
@@ -156,7 +157,7 @@ class BranchDelivery:
         text = decode_text(ledger.store.get(filed.blob))
         if done.refused:
             fields = {**CLEARED_DECISION, "status": Status.REVIEW.value, "reason": done.refused[:MAX_REASON_CHARS]}
-            section = f"### Back in review · {now}\n\n{_printable(done.refused)}"
+            section = f"### Back in review · {now}\n\n{printable(done.refused)}"
             data = encode_text(document.append_result(document.with_fields(text, fields), section))
             return LedgerChange(files={filed.path: data}, message=f"{was.mission.name}: back in review")
         how = pending_delivery(ledger.charter, filed.mission)
@@ -185,7 +186,3 @@ def _artifact_path(mission: Mission, ending: str) -> str:
 
 def _comparable(value: object) -> object:
     return sorted(map(str, value)) if isinstance(value, tuple) else value
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text)

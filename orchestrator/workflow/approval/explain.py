@@ -10,6 +10,7 @@ from typing import Any
 from missions.agent_trust import TrustScore
 from missions.approval import RuleResult
 from missions.mission import OPEN, Mission, Status
+from missions.one_line import printable
 from missions.selection import blocked_reason
 from orchestrator.core.errors import NotFound
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile
@@ -85,11 +86,7 @@ def _parse_rule(rule: object) -> RuleResult | None:
     if not isinstance(rule, Mapping):
         return None
     name, says = (str(rule.get(key, ""))[:2000] for key in ("rule", "says"))
-    return RuleResult(rule=_printable(name), passed=rule.get("passed") is True, says=_printable(says))
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text)
+    return RuleResult(rule=printable(name), passed=rule.get("passed") is True, says=printable(says))
 
 
 def _decision_rules(ledger: LedgerSnapshot, filed: MissionFile) -> Iterator[RuleResult]:
@@ -97,7 +94,7 @@ def _decision_rules(ledger: LedgerSnapshot, filed: MissionFile) -> Iterator[Rule
     mission = filed.mission
     if mission.decision:
         when = f" at {mission.decided:%Y-%m-%d %H:%M} UTC" if mission.decided else ""
-        comment = f": {_printable(mission.comment)}" if mission.comment else ""
+        comment = f": {printable(mission.comment)}" if mission.comment else ""
         approved = mission.decision == "approved"
         said = f"{mission.decided_by} {mission.decision} it{when}{comment}"
         yield RuleResult(rule="decision", passed=approved, says=said)
@@ -107,4 +104,4 @@ def _decision_rules(ledger: LedgerSnapshot, filed: MissionFile) -> Iterator[Rule
     elif mission.merged:
         yield RuleResult(rule="on_approval", passed=True, says=f"merged as {mission.merged[:10]}")
     elif mission.status is Status.REVIEW and mission.reason:
-        yield RuleResult(rule="review", passed=False, says=_printable(mission.reason))
+        yield RuleResult(rule="review", passed=False, says=printable(mission.reason))

@@ -11,6 +11,7 @@ from handoff.entry import SECTIONS, Entry, parse_log, render_entry
 from handoff.log import append_many
 from handoff.secrets.redact import redact
 from handoff.tiers import Tier, path_of
+from missions.one_line import one_line
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.publish import LedgerChange, commit_change
@@ -149,8 +150,7 @@ def parse_sections(text: str) -> dict[str, str]:
 
 def _commit_subject(entry: Entry) -> str:
     first = entry.title or next(line for _, body in entry.sections for line in body.splitlines() if line.strip())
-    line = " ".join(first.split())
-    return f"Log: {line if len(line) <= 60 else line[:59] + '…'}"
+    return f"Log: {one_line(first, 60)}"
 
 
 def _format_sections(sections: Sequence[tuple[str, str]], *, given: bool) -> str:

@@ -22,6 +22,7 @@ from handoff.memo import Memo, parse_memo
 from handoff.promotion import Lesson, apply_decision, lessons, update_knowledge
 from handoff.secrets.redact import redact
 from handoff.tiers import Tier, path_of
+from missions.one_line import shorten
 from orchestrator.core.errors import NotFound, Refused
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.result_report import format_utc
@@ -226,7 +227,7 @@ def _lesson_change(
     if page != ledger.text(PORTFOLIO_PATH):
         files[PORTFOLIO_PATH] = page.encode()
     first, *rest = message.split("; ")
-    subject = first if len(first) <= 90 else first[:89] + "…"
+    subject = shorten(first, 90)
     return LedgerChange(files=files, message="\n\n".join([subject, "\n".join(rest)]) if rest else subject)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from missions.one_line import printable
 from orchestrator.core.ports.storage_outgoing import Spend, UsageTotals
 from orchestrator.workflow.spending.totals import fit_rows
 
@@ -73,7 +74,7 @@ def _format_row(row: Spend) -> str:
 
 def _escape_cell(word: str) -> str:
     """A name without what would end its cell."""
-    return "".join(char if char.isprintable() and char != "|" else "/" for char in word[:80]).strip()
+    return printable(word[:80], instead="/").replace("|", "/").strip()
 
 
 def _parse_row(line: str, node: str, today: date) -> Spend | None:
