@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.models.info import Info
 from flask_openapi.openapi import OpenAPI
 
+from orchestrator import __version__
 from orchestrator.api.routes import (
     chat,
     decisions,
@@ -53,7 +53,7 @@ def create_app(doors: AppServices) -> OpenAPI:
     """The app for these doors."""
     app = OpenAPI(
         "shiftbook",
-        info=Info(title="Shiftbook", version=version("shiftbook")),
+        info=Info(title="Shiftbook", version=__version__),
         validation_error_status=422,
         validation_error_model=problems.Problem,
         validation_error_callback=_invalid,

@@ -16,15 +16,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 from filelock import FileLock, Timeout
 
+from orchestrator import __version__
 from orchestrator.app import backup_archive, wiring
 from orchestrator.app.backup_archive import Manifest, OnBytesDone
-from orchestrator.core import settings as setup
+from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import BackupFailed, NotFound, Refused, WrongSetting
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.settings import Settings
@@ -80,7 +80,7 @@ def save(settings: Settings, target: Path, say: OnBytesDone) -> SavedBackup:
             rows = stores.copies.save(stage / DATABASE_PART)
             skipped = tuple(_copy(home, stage / HOME_PREFIX, settings))
             about = Manifest(
-                version=version("shiftbook"),
+                version=__version__,
                 schema_revision=stores.copies.schema,
                 node=settings.node,
                 made=f"{now:%Y-%m-%dT%H:%M:%SZ}",
@@ -201,7 +201,7 @@ def _serving_process(home: Path) -> int | None:
 
 def _put_back(settings: Settings, stage: Path, manifest: Manifest, stamp: str, *, force: bool) -> RestoredBackup:
     home, new = settings.home, stage / HOME_PREFIX
-    after = setup.load(home=new)  # the restored `.env` may name another database
+    after = load_settings(home=new)  # the restored `.env` may name another database
     elsewhere = bool(after.database_url)
     stores = wiring.stores(after)
     kept = [_free_path(home.with_name(f"{home.name}.before-{stamp}"))] if _occupied(home) else []

@@ -1,55 +1,45 @@
 """Which adapter serves which port? The one file that names them.
 
-What takes long to load and few commands need (the database, agents, couriers) is loaded where it is asked for.
+Each part is imported by the function that makes it: a command pays for what it uses, and help for none.
 """
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
 import time
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from orchestrator.adapters.agents.log_review import ReviewAgent, SentenceWriter
-from orchestrator.adapters.models.configured import configured_candidates
-from orchestrator.adapters.models.manager import ModelManager
-from orchestrator.adapters.models.routed_model import RoutedModel
-from orchestrator.adapters.models.router import Router
-from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
-from orchestrator.adapters.sandbox.none import NoSandbox
-from orchestrator.app import setup
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.events import Tell
-from orchestrator.core.ports.agent import Agent, Model, Project, Sandbox
-from orchestrator.core.ports.model_backend import BackendCandidate
-from orchestrator.core.ports.notifier import Notifier
-from orchestrator.core.ports.storage import Stores
-from orchestrator.core.settings import Settings
-from orchestrator.execution.programs.port import Program
-from orchestrator.execution.workspace.clone import Workspaces
-from orchestrator.ledger.node_pages import LastSeenStore
-from orchestrator.ledger.snapshot import SnapshotReader
-from orchestrator.ledger.transport import Transport
-from orchestrator.ledger.trust_pins import TrustPins
-from orchestrator.ledger.trust_root import TrustRoot
-from orchestrator.node.clone_watch import CloneWatch
-from orchestrator.node.commit_rules import WATCHED_PATHS, build_merge
-from orchestrator.policy.authorization import Trust
-from orchestrator.workflow.fleet import Fleet
-from orchestrator.workflow.journal.log import Logbook
-from orchestrator.workflow.journal.memos import Memos
-from orchestrator.workflow.journal.review import Reviews
-from orchestrator.workflow.journal.search_index import SearchIndex
-from orchestrator.workflow.journal.tamper_check import TamperCheck
-from sync.clone_push import UpstreamBranch
-from sync.errors import GitError
-from sync.git import Git
-from sync.git_remote import GitRemote
-from sync.signatures import Key
-from sync.worktree import WorkTree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from orchestrator.adapters.agents.log_review import ReviewAgent
+    from orchestrator.adapters.models.manager import ModelManager
+    from orchestrator.adapters.models.router import Router
+    from orchestrator.core.events import Tell
+    from orchestrator.core.ports.agent import Agent, Model, Project, Sandbox
+    from orchestrator.core.ports.model_backend import BackendCandidate
+    from orchestrator.core.ports.notifier import Notifier
+    from orchestrator.core.ports.storage import Stores
+    from orchestrator.core.settings import Settings
+    from orchestrator.execution.programs.port import Program
+    from orchestrator.ledger.snapshot import SnapshotReader
+    from orchestrator.ledger.transport import Transport
+    from orchestrator.node.clone_watch import CloneWatch
+    from orchestrator.policy.authorization import Trust
+    from orchestrator.workflow.fleet import Fleet
+    from orchestrator.workflow.journal.log import Logbook
+    from orchestrator.workflow.journal.memos import Memos
+    from orchestrator.workflow.journal.review import Reviews
+    from orchestrator.workflow.journal.search_index import SearchIndex
+    from orchestrator.workflow.journal.tamper_check import TamperCheck
+    from sync.git_remote import GitRemote
+    from sync.signatures import Key
 
 
 def now() -> datetime:
@@ -64,6 +54,8 @@ def clock() -> float:
 
 def remote(settings: Settings) -> GitRemote:
     """The ledger's remote. Raises WrongSetting when no ledger is set."""
+    from sync.git_remote import GitRemote
+
     if not settings.ledger:
         raise WrongSetting(
             "SHIFTBOOK_LEDGER", "no ledger is set: run `shiftbook init` or `shiftbook join URL` first, or set it"
@@ -74,27 +66,41 @@ def remote(settings: Settings) -> GitRemote:
 
 def transport(settings: Settings, link: GitRemote, *, name: str, key: Key) -> Transport:
     """A speaker on the bus who signs with `key`."""
+    from orchestrator.ledger.transport import Transport
+
     return Transport(
         remote=link,
         store=link.store,
         name=name,
-        boot=secrets.token_hex(8),
+        boot=os.urandom(8).hex(),
         sign=key.sign,
         key=key.public,
         now=now,
-        nonce=lambda: secrets.token_hex(16),
+        nonce=lambda: os.urandom(16).hex(),
         branch=settings.branch,
     )
 
 
 def reader(settings: Settings, link: GitRemote) -> SnapshotReader:
     """Reads the ledger as this machine trusts it."""
+    from orchestrator.ledger.snapshot import SnapshotReader
+    from orchestrator.ledger.trust_pins import TrustPins
+    from orchestrator.ledger.trust_root import TrustRoot
+
     pins = TrustPins(path=settings.home / "pin.json", ledger=settings.ledger)
     return SnapshotReader(link.store, TrustRoot(link.store, pins.anchor, pins), settings.branch)
 
 
 def fleet(settings: Settings) -> Fleet:
     """The door for the person at this machine. Raises WrongSetting when no ledger is set."""
+    from pathlib import Path
+
+    from orchestrator.app import setup
+    from orchestrator.ledger.node_pages import LastSeenStore
+    from orchestrator.policy.authorization import Trust
+    from orchestrator.workflow.fleet import Fleet
+    from sync.git import Git
+
     link = remote(settings)
     person = setup.person_name(Git(Path.cwd()))
     key, _ = setup.ensure_keys(settings, person)
@@ -111,28 +117,40 @@ def fleet(settings: Settings) -> Fleet:
 
 def agents_fleet(settings: Settings, door: Fleet, agent: str) -> Fleet:
     """The same door for an agent from outside: what it writes is in its own name, signed by the node."""
+    from orchestrator.app import setup
+
     _, key = setup.ensure_keys(settings, door.bus.name)
     return replace(door, bus=replace(door.bus, name=agent, sign=key.sign, key=key.public), cache=None)
 
 
 def search_index(settings: Settings) -> SearchIndex:
     """This machine's index of the journal."""
+    from orchestrator.workflow.journal.search_index import SearchIndex
+
     return SearchIndex(path=settings.home / "recall.db", of=settings.ledger)
 
 
 def logbook(settings: Settings, door: Fleet | None = None) -> Logbook:
     """The journal, for the person at this machine. Raises WrongSetting when no ledger is set."""
+    from orchestrator.workflow.journal.log import Logbook
+
     door = door or fleet(settings)
     return Logbook(bus=door.bus, reader=door.reader, ledger=door.ledger, recollection=search_index(settings))
 
 
 def memos(speaker: Transport, reads: SnapshotReader, trust: Trust) -> Memos:
     """What the fleet has learned, for one speaker on the bus."""
+    from orchestrator.workflow.journal.memos import Memos
+
     return Memos(bus=speaker, reader=reads, trust=trust, ledger=lambda: reads.read(speaker.remote.fetch()))
 
 
 def reviews(settings: Settings, speaker: Transport, reads: SnapshotReader, answers: Model, *, clone: bool) -> Reviews:
     """The review of the logs. Without `clone` a project's files are only looked at where a clone of it is here."""
+    from orchestrator.adapters.agents.log_review import SentenceWriter
+    from orchestrator.execution.workspace.clone import Workspaces
+    from orchestrator.workflow.journal.review import Reviews
+
     never = threading.Event()
     workspaces = Workspaces(cache=settings.home / "cache")
 
@@ -144,6 +162,9 @@ def reviews(settings: Settings, speaker: Transport, reads: SnapshotReader, answe
 
 def reviewer(settings: Settings, speaker: Transport, link: GitRemote, answers: Model) -> ReviewAgent:
     """The agent of reviews, with eyes of its own: it works in a thread beside the node's loop."""
+    from orchestrator.adapters.agents.log_review import ReviewAgent
+    from orchestrator.policy.authorization import Trust
+
     own = reader(settings, link)
     held = reviews(settings, speaker, own, answers, clone=True)
     return ReviewAgent(reviews=held, memos=memos(speaker, own, Trust(link.store)))
@@ -151,11 +172,15 @@ def reviewer(settings: Settings, speaker: Transport, link: GitRemote, answers: M
 
 def sentence_writer(answers: Model) -> Callable[[str], str]:
     """A model as what words a sentence."""
+    from orchestrator.adapters.agents.log_review import SentenceWriter
+
     return SentenceWriter(model=answers, stop=threading.Event())
 
 
 def tamper_check(settings: Settings) -> TamperCheck:
     """What this machine knows of changes to old entries."""
+    from orchestrator.workflow.journal.tamper_check import TamperCheck
+
     return TamperCheck(path=settings.home / "journal.json", of=settings.ledger)
 
 
@@ -163,31 +188,43 @@ def stores(settings: Settings) -> Stores:
     """What this node keeps in its own database. Raises WrongSetting, StoreFailed."""
     from orchestrator.adapters.database.factory import open_stores
 
-    return open_stores(settings.store_url, now=now, new_id=lambda: secrets.token_hex(16))
+    return open_stores(settings.store_url, now=now, new_id=lambda: os.urandom(16).hex())
 
 
 def router(settings: Settings) -> Router:
     """What chooses who answers on this machine. Looks for nobody yet."""
+    from orchestrator.adapters.models.configured import configured_candidates
+    from orchestrator.adapters.models.router import Router
+
     return Router(configured_candidates(settings), clock=clock)
 
 
 def only(candidate: BackendCandidate) -> Router:
     """A router with one backend to choose from."""
+    from orchestrator.adapters.models.router import Router
+
     return Router([candidate], clock=clock)
 
 
 def model(settings: Settings) -> Model:
     """The model that this machine answers with: whatever its router chooses. Loads nothing yet."""
+    from orchestrator.adapters.models.routed_model import RoutedModel
+
     return RoutedModel(router(settings), context_tokens=settings.context)
 
 
 def model_manager(settings: Settings) -> ModelManager:
     """The models of this machine."""
+    from orchestrator.adapters.models.manager import ModelManager
+
     return ModelManager(settings=settings, router=router(settings))
 
 
 def sandbox(*, required: bool) -> Sandbox:
     """What confines commands: bubblewrap; nothing only where the fleet allows that and bubblewrap does not work."""
+    from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
+    from orchestrator.adapters.sandbox.none import NoSandbox
+
     bubblewrap = Bubblewrap()
     return bubblewrap if required or bubblewrap.missing() is None else NoSandbox()
 
@@ -206,6 +243,7 @@ def agents(settings: Settings, answers: Model, *, required: bool, held: Iterable
     from orchestrator.adapters.agents.program_agent import ProgramAgent
     from orchestrator.adapters.agents.tool_worker import UNATTENDED_POLICY
     from orchestrator.execution.attempt import AttemptRunner
+    from orchestrator.execution.workspace.clone import Workspaces
 
     if not settings.accept_delegations:
         return {}
@@ -220,6 +258,12 @@ def agents(settings: Settings, answers: Model, *, required: bool, held: Iterable
 
 def watching(settings: Settings, folder: Path, tell: Tell, sent: Callable[[], None] = lambda: None) -> CloneWatch:
     """What turns edits in a person's clone into commits. Raises WrongSetting when `folder` is no clone of a ledger."""
+    from orchestrator.node.clone_watch import CloneWatch
+    from orchestrator.node.commit_rules import WATCHED_PATHS, build_merge
+    from sync.clone_push import UpstreamBranch
+    from sync.errors import GitError
+    from sync.worktree import WorkTree
+
     try:
         tree = WorkTree(folder, settings.branch, WATCHED_PATHS)
     except (GitError, OSError) as error:

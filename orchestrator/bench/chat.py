@@ -26,7 +26,7 @@ from orchestrator.app import wiring
 from orchestrator.bench.chat_listeners import StreamListeners, listen_to_streams
 from orchestrator.bench.result import Measurement, at_most
 from orchestrator.bench.testbed import Testbed, make_testbed
-from orchestrator.core import settings
+from orchestrator.core.environment import load_settings
 from orchestrator.core.ports.agent import Model, Prompt, PromptMessage
 
 ROUNDS = 7
@@ -55,7 +55,7 @@ def measure() -> list[Measurement]:
 
 def _rate(client: httpx.Client, root: Path) -> Measurement:
     """Whole answers: from the request to the last token, in tokens a second."""
-    router = wiring.router(settings.load(home=root / "alone"))
+    router = wiring.router(load_settings(home=root / "alone"))
     model, known = router.choose("xllamacpp").model, _facts("the shop", 40)
     messages = [{"role": "system", "content": known}, {"role": "user", "content": "Tell a very long story."}]
     body = {"messages": messages, "max_tokens": TOKENS, "temperature": 0, "seed": 1, "stream": True}

@@ -10,7 +10,7 @@ from orchestrator.api.app import create_app
 from orchestrator.api.factory import open_app_services
 from orchestrator.app import wiring
 from orchestrator.chat.queue import BackendQueues
-from orchestrator.core import settings
+from orchestrator.core.environment import load_settings
 from orchestrator.core.ports.agent import Embedder, Generation, Model, PrefixCache, Prompt, Stop, Usage
 from orchestrator.core.ports.model_backend import BackendCandidate, ListedModel
 from orchestrator.core.settings import Settings
@@ -77,4 +77,4 @@ def _stubbed_app(now: Settings) -> gunicorn_server.ServedApp:
 
 
 if __name__ == "__main__":
-    serve(settings.load())
+    serve(load_settings())

@@ -21,7 +21,7 @@ from missions.lease import ClaimState
 from missions.mission import Mission
 from orchestrator.app import ledger_templates, wiring
 from orchestrator.bench.history import import_finished
-from orchestrator.core import settings
+from orchestrator.core.environment import load_settings
 from orchestrator.core.ports.agent import Outcome
 from orchestrator.ledger import result_report
 from orchestrator.ledger.claims import claim_missions, complete
@@ -179,7 +179,7 @@ class RunningNode:
 def _bus(root: Path, node: str) -> Transport:
     link = GitRemote(str(root / "ledger.git"), root / f"{node}.git")
     link.fetch()
-    return wiring.transport(settings.load(ledger="-"), link, name=node, key=make_key(root / "keys" / node, node))
+    return wiring.transport(load_settings(ledger="-"), link, name=node, key=make_key(root / "keys" / node, node))
 
 
 @cache

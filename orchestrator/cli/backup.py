@@ -1,47 +1,77 @@
-"""shiftbook backup"""
+"""shiftbook backup, restore: how is what this node keeps saved into one file, and brought back?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.filesize import decimal
-from rich.progress import Progress
 
-from orchestrator.app import backup
-from orchestrator.app.backup_archive import OnBytesDone
 from orchestrator.cli import terminal
-from orchestrator.core import settings
+from orchestrator.core.environment import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestrator.app.backup_archive import OnBytesDone
 
 
 @click.command("backup")
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print where it is and what it holds as JSON.")
-def command(target: Path, as_json: bool) -> None:
+def backup(target: Path, as_json: bool) -> None:
     """Saves what of this node cannot be made again into one file, TARGET, or a new file in the folder TARGET.
 
     The node may go on running. The file holds private keys: keep it where you would keep those.
     """
-    with progress("saving") as say:
-        saved = backup.save(settings.load(), target, say)
-    parts = saved.manifest.parts
+    from rich.filesize import decimal
+
+    from orchestrator.app.backup import save
+
+    with _progress("saving") as say:
+        saved = save(load_settings(), target, say)
     if as_json:
         told = {"file": str(saved.path), "bytes": saved.path.stat().st_size, "rows": saved.rows}
         terminal.print_json(told | {"skipped": saved.skipped, **saved.manifest.model_dump()})
         return
     for name in saved.skipped:
         click.echo(f"shiftbook: {name} is no file and was left out", err=True)
-    click.echo(
-        f"{saved.path}: {len(parts)} files, {saved.rows:,} rows, {decimal(saved.manifest.size)}, read back whole"
-    )
+    size = decimal(saved.manifest.size)
+    click.echo(f"{saved.path}: {len(saved.manifest.parts)} files, {saved.rows:,} rows, {size}, read back whole")
+
+
+@click.command("restore")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Also where something is already; that is kept beside, never deleted.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was put back as JSON.")
+def restore(file: Path, force: bool, as_json: bool) -> None:
+    """Makes this machine's home folder (SHIFTBOOK_HOME) and its database what the backup FILE holds.
+
+    Stop the node first. Everything is read and checked before anything is changed.
+    """
+    from orchestrator.app import backup
+
+    with _progress("restoring") as say:
+        done = backup.restore(load_settings(), file, say, force=force)
+    if as_json:
+        told = {"home": str(done.home), "database": done.database, "rows": done.rows}
+        terminal.print_json(told | {"aside": [str(path) for path in done.aside], **done.manifest.model_dump()})
+        return
+    made = f"{done.manifest.node}'s backup of {done.manifest.made}"
+    click.echo(f"{done.home} is as in {made}, with {done.rows:,} rows in {done.database}")
+    for path in done.aside:
+        click.echo(f"what was there before is kept in {path}")
 
 
 @contextmanager
-def progress(what: str) -> Iterator[OnBytesDone]:
+def _progress(what: str) -> Iterator[OnBytesDone]:
     """A bar on a terminal; nothing elsewhere."""
-    out = terminal.console(stderr=True)
+    from rich.progress import Progress
+
+    from orchestrator.cli.console import console
+
+    out = console(stderr=True)
     with Progress(console=out, transient=True, disable=not out.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, of: bar.update(task, completed=done, total=of)

@@ -1,26 +1,23 @@
-"""shiftbook conflicts"""
+"""shiftbook conflicts list, show, resolve: what could merges not keep, and which value stands?"""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
-from orchestrator.cli.mission.base import warn
-from orchestrator.core import settings
+from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import WrongSetting
-from orchestrator.ledger.conflicts import TAKEN_OUT, UnresolvedConflict
-from orchestrator.workflow.conflict_resolution import ConflictResolution
+
+if TYPE_CHECKING:
+    from orchestrator.ledger.conflicts import UnresolvedConflict
+    from orchestrator.workflow.conflict_resolution import ConflictResolution
 
 
-@click.group("conflicts")
-def command() -> None:
-    """See what merges could not keep, and decide which value stands."""
-
-
-@command.command("list")
+@click.command("list")
 @click.option("--mission", default="", help="Only this mission's.")
 @click.option("--json", "as_json", is_flag=True, help="Print the conflicts as JSON.")
 def list_(mission: str, as_json: bool) -> None:
@@ -31,10 +28,10 @@ def list_(mission: str, as_json: bool) -> None:
     elif not found:
         click.echo("Nothing to decide: every merge kept both edits.")
     else:
-        terminal.console().print(terminal.shift_lines(("", one.ident, one.says, "review") for one in found))
+        terminal.print_rows(("", one.ident, one.says, "review") for one in found)
 
 
-@command.command("show")
+@click.command("show")
 @click.argument("ident", metavar="NAME")
 @click.option("--json", "as_json", is_flag=True, help="Print the conflict as JSON.")
 def show(ident: str, as_json: bool) -> None:
@@ -49,7 +46,7 @@ def show(ident: str, as_json: bool) -> None:
     click.echo(f"`shiftbook conflicts resolve {one.ident}` with --kept, --lost or --text VALUE")
 
 
-@command.command("resolve")
+@click.command("resolve")
 @click.argument("ident", metavar="NAME")
 @click.option("--kept", is_flag=True, help="What was kept stays.")
 @click.option("--lost", is_flag=True, help="What was not kept takes its place.")
@@ -75,9 +72,9 @@ def _chosen(one: UnresolvedConflict, kept: bool, lost: bool) -> str:
 
 
 def _resolution() -> ConflictResolution:
-    fleet = wiring.fleet(settings.load())
+    fleet = wiring.fleet(load_settings())
     fleet.ledger()
-    warn(fleet)
+    terminal.warn(fleet)
     return fleet.resolution
 
 
@@ -86,4 +83,6 @@ def _author_text(name: str, commit: str) -> str:
 
 
 def _indented(text: str | None) -> str:
+    from orchestrator.ledger.conflicts import TAKEN_OUT
+
     return "\n".join(f"    {line}" for line in (TAKEN_OUT if text is None else text).splitlines() or [""])

@@ -1,4 +1,4 @@
-"""shiftbook handoff"""
+"""shiftbook handoff show, check, agents-file: what is a fresh instance given, and is what it is given true?"""
 
 from __future__ import annotations
 
@@ -9,22 +9,14 @@ from pathlib import Path
 import click
 
 from orchestrator.app import wiring
-from orchestrator.cli import agents_file, terminal
-from orchestrator.cli.mission.base import warn
-from orchestrator.core import settings
-from orchestrator.workflow.journal import document_check
-from orchestrator.workflow.journal.context import estimate_tokens
+from orchestrator.cli import terminal
+from orchestrator.core.environment import load_settings
+from orchestrator.core.errors import WrongSetting
+
+FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
-@click.group("handoff")
-def command() -> None:
-    """See what a fresh instance is given, and check the documents that it is given."""
-
-
-command.add_command(agents_file.command)
-
-
-@command.command("show")
+@click.command("show")
 @click.option("--project", default="", help="A project from fleet.toml.")
 @click.option("--task", default="", help="The task that the instance would be given.")
 @click.option("--budget", default=4000, show_default=True, help="Tokens at most.")
@@ -32,15 +24,17 @@ command.add_command(agents_file.command)
 @click.option("--json", "as_json", is_flag=True, help="Print text, parts and cuts as JSON.")
 def show(project: str, task: str, budget: int, model_file: str, as_json: bool) -> None:
     """Prints the assembled handoff; what was cut is said on standard error."""
-    now = settings.load(model=model_file) if model_file else settings.load()
-    fleet, model = wiring.fleet(now), wiring.model(now)
+    from orchestrator.workflow.journal.context import estimate_tokens
+
+    chosen = load_settings(model=model_file) if model_file else load_settings()
+    fleet, model = wiring.fleet(chosen), wiring.model(chosen)
     exact = model.missing() is None
     count = model.count if exact else estimate_tokens
     try:
         made = fleet.handoff(project, task, budget=budget, count=count)
     finally:
         model.close()
-    warn(fleet)
+    terminal.warn(fleet)
     if as_json:
         counted = model.name if exact else "estimate: four characters a token"
         parts = [vars(part) | {"tier": part.tier.name if part.tier else ""} for part in made.parts]
@@ -56,10 +50,8 @@ def show(project: str, task: str, budget: int, model_file: str, as_json: bool) -
         click.echo(f"cut: {cut.name} · {cut.title}{size} · {cut.why}", err=True)
 
 
-@command.command("check")
-@click.argument(
-    "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=Path(), metavar="[DIR]"
-)
+@click.command("check")
+@click.argument("folder", type=FOLDER, default=Path(), metavar="[DIR]")
 @click.option("--today", type=click.DateTime(["%Y-%m-%d"]), help="Judge what is out of date as of this day.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def check(folder: Path, today: datetime | None, as_json: bool) -> None:
@@ -69,8 +61,10 @@ def check(folder: Path, today: datetime | None, as_json: bool) -> None:
     missing or empty tiers, over budget, out of date, paths that are gone, contradictions, steps that nobody took,
     broken links, encodings that Git cannot merge. Works as a pre-commit hook and as a CI step.
     """
+    from orchestrator.workflow.journal.document_check import check_documents
+
     day: date = today.date() if today else datetime.now(UTC).date()
-    found = document_check.check_documents(folder, today=day.isoformat())
+    found = check_documents(folder, today=day.isoformat())
     if as_json:
         terminal.print_json([vars(one) for one in found])
     else:
@@ -78,3 +72,46 @@ def check(folder: Path, today: datetime | None, as_json: bool) -> None:
             click.echo(f"{one.file}:{one.line}: {one.rule}: {one.why} → {one.what_to_do}")
         click.echo(f"{len(found)} finding{'s' * (len(found) != 1)}" if found else "nothing is wrong", err=True)
     sys.exit(1 if found else 0)
+
+
+@click.command("agents-file")
+@click.option("--project", default="", help="A project from fleet.toml.")
+@click.option("--budget", default=4000, show_default=True, type=click.IntRange(100), help="Tokens at most.")
+@click.option("--write", "folder", type=FOLDER, metavar="DIR", help="Write into this folder's files instead.")
+@click.option("--remove", is_flag=True, help="With --write: take the handoff out of them again.")
+@click.option("--json", "as_json", is_flag=True, help="Print the text, or what was written, as JSON.")
+def agents_file(project: str, budget: int, folder: Path | None, remove: bool, as_json: bool) -> None:
+    """Prints the handoff as an AGENTS.md, for agents that are not run by the fleet.
+
+    With --write it goes between markers into DIR/AGENTS.md, and a line that points there into DIR/CLAUDE.md; what
+    stands outside the markers is not touched. Do it again whenever the handoff has changed.
+    """
+    from handoff.agents_file import insert_handoff
+    from orchestrator.execution.workspace import agents_md
+    from orchestrator.workflow.journal.context import estimate_tokens
+
+    if remove:
+        if folder is None:
+            raise WrongSetting("--remove", "say where, with --write DIR")
+        _print_paths(agents_md.remove_from_folder(folder), as_json)
+        return
+    fleet = wiring.fleet(load_settings())
+    made = fleet.handoff(project, "", budget=budget, count=estimate_tokens)
+    terminal.warn(fleet)
+    handoff = made.head + made.log  # without the date and the task, so that it only changes when the handoff does
+    if folder is not None:
+        _print_paths([one.path for one in agents_md.write_handoff(folder, handoff) if one.changed], as_json)
+    elif as_json:
+        terminal.print_json({"text": insert_handoff("", handoff), "tokens": made.tokens})
+    else:
+        click.echo(insert_handoff("", handoff), nl=False)
+
+
+def _print_paths(paths: list[Path], as_json: bool) -> None:
+    if as_json:
+        terminal.print_json({"written": [str(path) for path in paths]})
+        return
+    for path in paths:
+        click.echo(f"wrote {path}")
+    if not paths:
+        click.echo("nothing to change")

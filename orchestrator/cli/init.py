@@ -1,31 +1,49 @@
-"""shiftbook init"""
+"""shiftbook init, join: how does a person get a ledger, a new one or a fleet's?"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.app import setup
 from orchestrator.cli import terminal
-from orchestrator.core import settings
+from orchestrator.core.environment import load_settings
+
+if TYPE_CHECKING:
+    from orchestrator.app.setup import LedgerSetup
 
 
 @click.command("init")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path())
 @click.option("--remote", default="", metavar="URL", help="Share it through this repository instead of one beside it.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
-def command(folder: Path, remote: str, as_json: bool) -> None:
+def init(folder: Path, remote: str, as_json: bool) -> None:
     """Makes a ledger in FOLDER (default: here), or completes the one that is there.
 
     A ledger is an ordinary Git repository. FOLDER may be a project's own repository. Running it twice changes nothing.
     """
-    report(setup.init(folder, settings.load(), remote=remote), as_json)
+    from orchestrator.app import setup
+
+    _report(setup.init(folder, load_settings(), remote=remote), as_json)
 
 
-def report(made: setup.LedgerSetup, as_json: bool) -> None:
-    """Says what was done and what comes next; init and join end alike."""
+@click.command("join")
+@click.argument("url")
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+def join(url: str, folder: Path | None, as_json: bool) -> None:
+    """Clones the ledger at URL into FOLDER, set up so that a plain `git commit` and `git push` just work."""
+    from orchestrator.app import setup
+
+    name = re.sub(r"\.git$", "", url.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1]) or "ledger"
+    _report(setup.join(url, folder or Path(name), load_settings()), as_json)
+
+
+def _report(made: LedgerSetup, as_json: bool) -> None:
+    """Says what was done and what comes next."""
     if as_json:
         terminal.print_json(
             {key: str(value) if isinstance(value, Path) else value for key, value in asdict(made).items()}

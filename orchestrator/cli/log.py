@@ -1,4 +1,4 @@
-"""shiftbook log"""
+"""shiftbook log add, search, export: what do people write into the journal, find in it, take out of it?"""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import json
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from handoff.errors import HandoffError
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
-from orchestrator.cli.mission.base import warn
-from orchestrator.core import settings
+from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import WrongSetting
-from orchestrator.workflow.journal import log
-from orchestrator.workflow.journal.search_index import SearchHit
+
+if TYPE_CHECKING:
+    from orchestrator.workflow.journal.search_index import SearchHit
 
 SECTION_BY_FLAG = {
     "start": "Starting Context",
@@ -30,12 +30,7 @@ SECTION_BY_FLAG = {
 }
 
 
-@click.group("log")
-def command() -> None:
-    """Write into the journal, search it, take it away."""
-
-
-@command.command("add")
+@click.command("add")
 @click.argument("text", nargs=-1)
 @click.option("--project", default="", help="A project from fleet.toml; the fleet's own log if missing.")
 @click.option("--title", default="", help="A few words for the entry's heading.")
@@ -56,11 +51,14 @@ def add(
 
     On standard input, headings such as `### Decisions` head sections. Secrets are taken out before anything is written.
     """
+    from handoff.errors import HandoffError
+    from orchestrator.workflow.journal.log import parse_sections
+
     given = {SECTION_BY_FLAG[name]: _bullet_list(value) for name, value in flags.items() if value}
     typed = " ".join(text) or ("" if given or sys.stdin.isatty() else sys.stdin.read())
-    said = log.parse_sections(typed) if typed.strip() else {}
+    said = parse_sections(typed) if typed.strip() else {}
     both = {name: "\n\n".join(part for part in (said.get(name), given.get(name)) if part) for name in {*said, *given}}
-    book = wiring.logbook(settings.load())
+    book = wiring.logbook(load_settings())
     try:
         made = book.add(both, project=project, title=title, mission=mission)
     except HandoffError as error:
@@ -77,32 +75,33 @@ def _bullet_list(value: str | tuple[str, ...]) -> str:
     return value if isinstance(value, str) else "\n".join(f"- {point}" for point in value)
 
 
-@command.command("search")
+@click.command("search")
 @click.argument("query", nargs=-1, required=True)
 @click.option("--project", help="Only this project's log.")
 @click.option("--limit", default=5, show_default=True, type=click.IntRange(1, 100), help="Matches at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print matches and their neighbours as JSON.")
 def search(query: tuple[str, ...], project: str | None, limit: int, as_json: bool) -> None:
     """Finds what earlier sessions said, in all logs, older months included. Exit code 1 if there is nothing."""
-    fleet = wiring.fleet(settings.load())
-    found = wiring.logbook(settings.load(), fleet).search(" ".join(query), project=project, limit=limit)
-    warn(fleet)
+    chosen = load_settings()
+    fleet = wiring.fleet(chosen)
+    found = wiring.logbook(chosen, fleet).search(" ".join(query), project=project, limit=limit)
+    terminal.warn(fleet)
     if as_json:
         terminal.print_json([vars(one) for one in found])
     elif not found:
         click.echo("Nothing in the logs says that.", err=True)
     else:
-        terminal.console().print(terminal.shift_lines(_row(one) for one in found if not one.neighbour))
+        terminal.print_rows(_row(one) for one in found if not one.neighbour)
     sys.exit(0 if found else 1)
 
 
-def _row(found: SearchHit) -> tuple[str, str, str, str]:
+def _row(found: SearchHit) -> terminal.Row:
     when = datetime.fromisoformat(found.when) if found.when else None
     title = found.heading or found.entry_id
     return terminal.clock_time(when), title, f"{found.text}\n{found.path} · {found.entry_id}", found.project
 
 
-@command.command("export")
+@click.command("export")
 @click.option("--format", "shape", type=click.Choice(["chat-jsonl"]), default="chat-jsonl", help="chat-jsonl.")
 @click.option("--project", help="Only this project's log.")
 @click.option("--since", default="", metavar="DAY", help="Only entries from this day on, such as 2026-11-01.")
@@ -118,7 +117,7 @@ def export(shape: str, project: str | None, since: str, output: Path | None) -> 
         raise WrongSetting("--since", f"{since!r} is not a day, such as 2026-11-01") from error
     count = 0
     with click.open_file(str(output or "-"), "w", encoding="utf-8") as file:
-        for line in wiring.logbook(settings.load()).export(project=project, since=day):
+        for line in wiring.logbook(load_settings()).export(project=project, since=day):
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
             count += 1
     click.echo(f"{count} conversations", err=True)

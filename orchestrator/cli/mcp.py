@@ -1,17 +1,16 @@
-"""shiftbook mcp"""
+"""shiftbook mcp: how does an agent's client get the fleet, over standard input and output?"""
 
 from __future__ import annotations
 
 from functools import partial
-from importlib.metadata import version
 from importlib.util import find_spec
 
 import click
 
+from orchestrator import __version__
 from orchestrator.app import wiring
-from orchestrator.core import settings
+from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import WrongSetting
-from orchestrator.mcp.service import McpService
 
 
 @click.command("mcp")
@@ -24,7 +23,7 @@ from orchestrator.mcp.service import McpService
     show_default=True,
     help="run: missions that the agent files are on your word. wait: they run once somebody trusts them.",
 )
-def command(project: str, agent: str, missions: str) -> None:
+def mcp(project: str, agent: str, missions: str) -> None:
     """Serves the fleet to an agent's client (Claude Code, Codex, …) over standard input and output.
 
     The agent reads the handoff, searches the log, appends to it in its own name, files missions and follows them. It
@@ -33,17 +32,18 @@ def command(project: str, agent: str, missions: str) -> None:
     if find_spec("mcp") is None:
         raise WrongSetting("mcp", "the official SDK is not installed: pip install 'shiftbook[mcp]'")
     from orchestrator.mcp.server import serve
+    from orchestrator.mcp.service import McpService
 
-    now = settings.load()
-    fleet = wiring.fleet(now)
+    chosen = load_settings()
+    fleet = wiring.fleet(chosen)
     fleet.handoff(project, "", budget=100, count=len)  # a wrong ledger or project is told before anything is served
     desk = McpService(
         fleet=fleet,
-        logbook=partial(wiring.logbook, now),
+        logbook=partial(wiring.logbook, chosen),
         memos=wiring.memos(fleet.bus, fleet.reader, fleet.trust),
-        in_name_of=partial(wiring.agents_fleet, now, fleet),
-        node=now.node,
+        in_name_of=partial(wiring.agents_fleet, chosen, fleet),
+        node=chosen.node,
         project=project,
         wait=missions == "wait",
     )
-    serve(desk, agent=agent, version=version("shiftbook"))
+    serve(desk, agent=agent, version=__version__)

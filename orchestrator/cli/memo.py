@@ -1,36 +1,23 @@
-"""shiftbook memo"""
+"""shiftbook memo list, show, promote, reject: what did missions teach, and which lessons are known to all?"""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from handoff.memo import render_memo
-from handoff.promotion import Lesson, LessonStanding
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
-from orchestrator.core import settings
-from orchestrator.workflow.journal.memos import MemoFile, Memos
+from orchestrator.core.environment import load_settings
 
-PILL_BY_STANDING = {
-    LessonStanding.DUE: "queued",
-    LessonStanding.KNOWN: "done",
-    LessonStanding.CONTESTED: "review",
-    LessonStanding.CANDIDATE: "",
-    LessonStanding.REJECTED: "cancelled",
-}
-"""In which of the missions' colours a standing is shown."""
+if TYPE_CHECKING:
+    from handoff.promotion import Lesson
+    from orchestrator.workflow.journal.memos import MemoFile, Memos
 
 
-@click.group("memo")
-def command() -> None:
-    """Read memos, and decide which lessons the whole fleet knows."""
-
-
-@command.command("list")
+@click.command("list")
 @click.option("--project", help="Only this project's memos.")
 @click.option("--lessons", "as_lessons", is_flag=True, help="The lessons in them, with how they stand.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Lines at most.")
@@ -42,11 +29,11 @@ def list_(project: str | None, as_lessons: bool, limit: int, as_json: bool) -> N
         taught = memos.teaching()
         found = [one for one in taught.lessons if project is None or project in one.projects][:limit]
         if as_json:
-            terminal.print_json({"lessons": [lesson_json(one) for one in found], "unreadable": taught.unreadable})
+            terminal.print_json({"lessons": [_lesson_json(one) for one in found], "unreadable": taught.unreadable})
             return
         for bad in taught.unreadable:
             click.echo(f"shiftbook: {bad}", err=True)
-        rows = [lesson_row(one) for one in found]
+        rows = [_lesson_row(one) for one in found]
     else:
         filed = memos.every(project)[:limit]
         if as_json:
@@ -54,31 +41,34 @@ def list_(project: str | None, as_lessons: bool, limit: int, as_json: bool) -> N
             return
         rows = [_row(one) for one in filed]
     if rows:
-        terminal.console().print(terminal.shift_lines(rows))
+        terminal.print_rows(rows)
     else:
         click.echo("Nothing to show: a finished mission leaves a memo, and a memo may teach lessons.")
 
 
-@command.command("show")
+@click.command("show")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def show(name: str, as_json: bool) -> None:
     """Shows a memo by its id, or a lesson by its name with everything that was said for and against it."""
+    from handoff.memo import render_memo
+    from orchestrator.workflow.journal.memos import MemoFile
+
     found = _memos().find(name)
     if isinstance(found, MemoFile):
         told = asdict(found.memo) | {"path": found.path, "project": found.project}
         terminal.print_json(told) if as_json else click.echo(render_memo(found.memo), nl=False)
     elif as_json:
-        terminal.print_json(lesson_json(found))
+        terminal.print_json(_lesson_json(found))
     else:
-        terminal.console().print(terminal.shift_lines([lesson_row(found)]))
+        terminal.print_rows([_lesson_row(found)])
         for one in found.mentions:
             click.echo(f"  for: {one.text} ({one.memo_id}{f', {one.project}' if one.project else ''})")
         for slug in found.against:
             click.echo(f"  against: {slug}")
 
 
-@command.command("promote")
+@click.command("promote")
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print what changed as JSON.")
 def promote(name: str | None, as_json: bool) -> None:
@@ -92,7 +82,7 @@ def promote(name: str | None, as_json: bool) -> None:
     _print_lines([*done, *memos.settle()], as_json)
 
 
-@command.command("reject")
+@click.command("reject")
 @click.argument("name")
 @click.option("--why", default="", help="The reason, kept with the lesson.")
 @click.option("--json", "as_json", is_flag=True, help="Print what changed as JSON.")
@@ -102,21 +92,28 @@ def reject(name: str, why: str, as_json: bool) -> None:
     _print_lines([*memos.decide(name, keep=False, why=why), *memos.settle()], as_json)
 
 
-def lesson_row(one: Lesson) -> tuple[str, str, str, str]:
-    """A lesson as a shift line."""
+def _lesson_row(one: Lesson) -> terminal.Row:
+    from handoff.promotion import LessonStanding
+
+    shown_as = {
+        LessonStanding.DUE: "queued",
+        LessonStanding.KNOWN: "done",
+        LessonStanding.CONTESTED: "review",
+        LessonStanding.CANDIDATE: "",
+        LessonStanding.REJECTED: "cancelled",
+    }  # a standing in one of the missions' colours
     missions = f"{len(one.missions)} mission{'s' * (len(one.missions) != 1)}"
     where = f" in {', '.join(one.projects)}" if one.projects else ""
     against = f"\ncontradicted by {', '.join(one.against)}" if one.against else ""
     said = "seen once" if one.standing is LessonStanding.CANDIDATE else one.standing.value
-    return "", one.text, f"{one.slug} · {said} · {missions}{where}{against}", PILL_BY_STANDING[one.standing]
+    return "", one.text, f"{one.slug} · {said} · {missions}{where}{against}", shown_as[one.standing]
 
 
-def lesson_json(one: Lesson) -> dict[str, Any]:
-    """A lesson as plain data."""
+def _lesson_json(one: Lesson) -> dict[str, Any]:
     return asdict(one) | {"missions": one.missions, "projects": one.projects}
 
 
-def _row(one: MemoFile) -> tuple[str, str, str, str]:
+def _row(one: MemoFile) -> terminal.Row:
     memo = one.memo
     facts = [memo.memo_id, one.project, f"on {memo.node}", _count(len(memo.lessons_learned))]
     detail = " · ".join(fact for fact in facts if fact)
@@ -128,7 +125,7 @@ def _count(lessons: int) -> str:
 
 
 def _memos() -> Memos:
-    fleet = wiring.fleet(settings.load())
+    fleet = wiring.fleet(load_settings())
     return wiring.memos(fleet.bus, fleet.reader, fleet.trust)
 
 

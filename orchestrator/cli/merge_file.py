@@ -1,4 +1,4 @@
-"""shiftbook merge-file"""
+"""shiftbook merge-file: what does Git call to merge two versions of a ledger's file?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from orchestrator.core.errors import WrongSetting
-from orchestrator.ledger import merge_driver
 
 
 @click.command("merge-file")
@@ -17,11 +16,13 @@ from orchestrator.ledger import merge_driver
 @click.argument("ours", type=click.Path(path_type=Path))
 @click.argument("theirs", type=click.Path(path_type=Path))
 @click.argument("path")
-def command(base: Path, ours: Path, theirs: Path, path: str) -> None:
+def merge_file(base: Path, ours: Path, theirs: Path, path: str) -> None:
     """Merges BASE, OURS and THEIRS of the ledger's file PATH into OURS. Git calls it: `shiftbook join` sees to that.
 
     Exit code 4: something could not be kept. It is in conflicts/ of the work tree, for the commit that ends the merge.
     """
+    from orchestrator.ledger import merge_driver
+
     try:
         texts = [each.read_bytes() for each in (base, ours, theirs)]
     except OSError as error:

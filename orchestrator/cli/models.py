@@ -1,30 +1,28 @@
-"""shiftbook models"""
+"""shiftbook models list, pull, use: with which models can this machine answer, and with which does it?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
-from orchestrator.core import settings
+from orchestrator.core.environment import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.progress import Progress
 
 
-@click.group("models")
-def command() -> None:
-    """See which models this machine can answer with, fetch others, and choose one."""
-
-
-@command.command("list")
+@click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
 def list_(as_json: bool) -> None:
     """Lists the models of every backend that can be reached, with size, context and quantisation."""
-    shelf = wiring.model_manager(settings.load())
+    shelf = wiring.model_manager(load_settings())
     listed, lacking = shelf.listing()
     backend, name, why = shelf.in_use()
     if as_json:
@@ -43,7 +41,7 @@ def list_(as_json: bool) -> None:
         click.echo(line, err=True)
 
 
-@command.command("pull")
+@click.command("pull")
 @click.argument("name", metavar="MODEL")
 @click.option("--sha256", default="", metavar="HASH", help="What the file must come to.")
 @click.option("--use", "use_it", is_flag=True, help="Answer with it from now on.")
@@ -53,7 +51,7 @@ def pull(name: str, sha256: str, use_it: bool, as_json: bool) -> None:
 
     A download that was broken off goes on where it stopped; a file gets its name only when its hash is right.
     """
-    shelf = wiring.model_manager(settings.load())
+    shelf = wiring.model_manager(load_settings())
     with _progress() as tell:
         pulled = shelf.pull(name, sha256=sha256, tell=tell)
     if use_it:
@@ -67,7 +65,7 @@ def pull(name: str, sha256: str, use_it: bool, as_json: bool) -> None:
     click.echo("It is in use." if use_it else f"Answer with it: shiftbook models use {pulled.use}", err=True)
 
 
-@command.command("use")
+@click.command("use")
 @click.argument("name", metavar="MODEL")
 @click.option("--json", "as_json", is_flag=True, help="Print the setting as JSON.")
 def use(name: str, as_json: bool) -> None:
@@ -76,22 +74,28 @@ def use(name: str, as_json: bool) -> None:
     Writes SHIFTBOOK_MODEL into the home folder's .env; other lines there stay. A node that runs takes it up when it is
     started again.
     """
-    now = settings.load()
-    shelf = wiring.model_manager(now)
+    chosen = load_settings()
+    shelf = wiring.model_manager(chosen)
     value = shelf.use(name)
     if as_json:
-        terminal.print_json({"SHIFTBOOK_MODEL": value, "written": now.home / ".env", "overridden": shelf.overridden()})
+        terminal.print_json(
+            {"SHIFTBOOK_MODEL": value, "written": chosen.home / ".env", "overridden": shelf.overridden()}
+        )
     else:
-        click.echo(f"SHIFTBOOK_MODEL={value} ({now.home / '.env'})" if value else "The embedded model answers.")
+        click.echo(f"SHIFTBOOK_MODEL={value} ({chosen.home / '.env'})" if value else "The embedded model answers.")
     if shelf.overridden():
         click.echo("shiftbook: the environment sets SHIFTBOOK_MODEL too, and wins", err=True)
 
 
 @contextmanager
 def _progress() -> Iterator[_ProgressBar]:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    from orchestrator.cli.console import console
+
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    out = console(stderr=True)
+    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
         yield _ProgressBar(progress)
 
 

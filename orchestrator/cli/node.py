@@ -1,27 +1,20 @@
-"""shiftbook node"""
+"""shiftbook node run, watch, serve, gatehouse: how is each of this machine's long-lived or called processes started?"""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from rich.text import Text
 
-from orchestrator.app import node_process
-from orchestrator.cli import terminal
-from orchestrator.core import settings
+from orchestrator.core.environment import load_settings
 
 
-@click.group("node")
-def command() -> None:
-    """Run this machine's node."""
-
-
-@command.command("run")
+@click.command("run")
 @click.option("--once", is_flag=True, help="Do what can be done now, then exit.")
 @click.option(
     "--watch",
@@ -35,14 +28,36 @@ def run(once: bool, watch: Path | None, as_json: bool) -> None:
     The first SIGTERM (or Ctrl-C) lets the running work end, the second cancels it. Killing it loses nothing: the
     work is taken over, by this node when it starts again or by another when the lease has run out.
     """
+    from orchestrator.app import node_process
+
     given = {"watch": watch} if watch else {}
-    node_process.run_node(settings.load(**given), event_printer(as_json), once=once)
+    node_process.run_node(load_settings(**given), _event_printer(as_json), once=once)
 
 
-def event_printer(as_json: bool) -> Callable[..., None]:
-    """What a node says while it works: one shift line an event on standard error, or JSON on standard output."""
+@click.command("watch")
+@click.argument("path", type=click.Path(path_type=Path), default=Path())
+@click.option("--pull", is_flag=True, help="Let clean files follow what others push; also SHIFTBOOK_WATCH_PULL.")
+@click.option("--json", "as_json", is_flag=True, help="Say what happens as JSON, one object a line.")
+def watch(path: Path, pull: bool, as_json: bool) -> None:
+    """Commits and pushes what you edit in PATH, a clone of the ledger, once it has been quiet.
+
+    Missions, projects, knowledge and the documents at the top; in your name, signed as you sign. What you have staged
+    stays staged, half-written files wait, and nothing else is touched.
+    """
+    from orchestrator.app import node_process
+
+    given = {"watch_pull": True} if pull else {}
+    node_process.watch(load_settings(**given), path.absolute(), _event_printer(as_json))
+
+
+def _event_printer(as_json: bool) -> Callable[..., None]:
+    """What a node says while it works: an entry of one line on standard error, or JSON on standard output."""
+    from rich.text import Text
+
+    from orchestrator.cli.console import RULE_COLOUR, STATUS_COLOURS, console
+
     said: set[tuple[str, str]] = set()
-    out = terminal.console(stderr=True)
+    out = console(stderr=True)
 
     def tell(event: str, sentence: str, *, once: bool = False, **facts: object) -> None:
         if once and (event, sentence) in said:
@@ -54,9 +69,35 @@ def event_printer(as_json: bool) -> Callable[..., None]:
             sys.stdout.flush()
             return
         line = Text(f"{datetime.now().astimezone():%H:%M:%S} ", style="dim")
-        line.append("│ ", style=terminal.RULE_COLOUR)
-        line.append(f"{event} ", style=f"bold {terminal.STATUS_COLOURS.get(event, '')}".strip())
+        line.append("│ ", style=RULE_COLOUR)
+        line.append(f"{event} ", style=f"bold {STATUS_COLOURS.get(event, '')}".strip())
         line.append(sentence)
         out.print(line, soft_wrap=True)
 
     return tell
+
+
+@click.command("serve", hidden=True)
+@click.option("--parent", type=int, metavar="FD", help="End when this file descriptor is closed.")
+def serve(parent: int | None) -> None:
+    """Serves the HTTP API without a node, at SHIFTBOOK_HTTP, until SIGTERM; running answers are told to their end.
+
+    `shiftbook node run` starts it beside itself.
+    """
+    from orchestrator.api import process
+
+    process.run(load_settings(), parent=parent)
+
+
+@click.command("gatehouse", hidden=True)
+def gatehouse() -> None:
+    """Judges the push that git describes on standard input. Exits 4, with one line for the pusher, if it is refused.
+
+    The served repository's pre-receive hook runs it.
+    """
+    from orchestrator.git_server import pre_receive
+
+    why = pre_receive.check_push(load_settings(), Path.cwd(), sys.stdin, os.environ)
+    if why:
+        click.echo(f"shiftbook: {why}", err=True)
+        sys.exit(4)

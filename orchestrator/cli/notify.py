@@ -1,48 +1,45 @@
-"""shiftbook notify"""
+"""shiftbook notify test, list, retry: are people told what happens, and what could they not be told?"""
 
 from __future__ import annotations
 
 import secrets
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
-from orchestrator.core import settings
+from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.notifier import NOTIFICATION_KIND, NotDelivered, NotificationMessage, Notifier
-from orchestrator.core.ports.storage import OutboxItem
-from orchestrator.node.notifications.outbox_status import outbox_status, retry_failed
+
+if TYPE_CHECKING:
+    from orchestrator.core.ports.notifier import Notifier
+    from orchestrator.core.ports.storage import OutboxItem
 
 UNSET_TEXT = "no address is set: write apprise's URLs into it, such as ntfy://… or mailto://… (docs/notifications.md)"
 
 
-@click.group("notify")
-def command() -> None:
-    """Tell people what happens: where to, what waits, what failed."""
-
-
-@command.command("test")
+@click.command("test")
 @click.option("--json", "as_json", is_flag=True, help="Print what became of each address as JSON.")
 def test(as_json: bool) -> None:
     """Sends a message to every address of SHIFTBOOK_NOTIFY now. Exit code 1 if one was not reached."""
-    now = settings.load()
-    carries = wiring.notifier(now)
+    chosen = load_settings()
+    carries = wiring.notifier(chosen)
     if carries is None:
         raise WrongSetting("SHIFTBOOK_NOTIFY", UNSET_TEXT)
-    found = {channel.name: _send_test(carries, number, now.node) for number, channel in enumerate(carries.channels)}
+    found = {channel.name: _send_test(carries, number, chosen.node) for number, channel in enumerate(carries.channels)}
     if as_json:
         terminal.print_json([{"channel": name, "ok": not why, "why": why} for name, why in found.items()])
     else:
-        rows = [("", name, why, "failed" if why else "done") for name, why in found.items()]
-        terminal.console().print(terminal.shift_lines(rows))
+        terminal.print_rows(("", name, why, "failed" if why else "done") for name, why in found.items())
     sys.exit(1 if any(found.values()) else 0)
 
 
 def _send_test(carries: Notifier, number: int, node: str) -> str:
     """Why a message did not reach the address of that number; empty if it did."""
+    from orchestrator.core.ports.notifier import NotDelivered, NotificationMessage
+
     body = f"This is {node}. What happens in your fleet will be told here."
     message = NotificationMessage(key=f"test-{secrets.token_hex(6)}", title="Shiftbook can reach you", body=body)
     try:
@@ -52,13 +49,16 @@ def _send_test(carries: Notifier, number: int, node: str) -> str:
     return ""
 
 
-@command.command("list")
+@click.command("list")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many that went out.")
 @click.option("--json", "as_json", is_flag=True, help="Print the notices as JSON.")
 def listing(limit: int, as_json: bool) -> None:
     """Shows what waits to be told, what failed and why, and what was told last."""
-    now = settings.load()
-    stores = wiring.stores(now)
+    from orchestrator.core.ports.notifier import NOTIFICATION_KIND
+    from orchestrator.node.notifications.outbox_status import outbox_status
+
+    chosen = load_settings()
+    stores = wiring.stores(chosen)
     try:
         stand = outbox_status(stores.outgoing)
         told = [
@@ -71,18 +71,20 @@ def listing(limit: int, as_json: bool) -> None:
     if as_json:
         terminal.print_json([_json(state, parcel) for state, parcel in rows])
     elif rows:
-        terminal.console().print(terminal.shift_lines(_row(state, parcel) for state, parcel in rows))
+        terminal.print_rows(_row(state, parcel) for state, parcel in rows)
     else:
-        set_up = bool(now.notify.get_secret_value().strip())
+        set_up = bool(chosen.notify.get_secret_value().strip())
         click.echo(
             "nothing waits to be told, and nothing was told yet" if set_up else f"SHIFTBOOK_NOTIFY: {UNSET_TEXT}"
         )
 
 
-@command.command("retry")
-def again() -> None:
+@click.command("retry")
+def retry() -> None:
     """Has everything that failed tried again at once, what was given up too. The node that runs here does it."""
-    stores = wiring.stores(settings.load())
+    from orchestrator.node.notifications.outbox_status import retry_failed
+
+    stores = wiring.stores(load_settings())
     try:
         count = retry_failed(stores.outgoing, wiring.now())
     finally:
@@ -90,7 +92,7 @@ def again() -> None:
     click.echo(f"{count} notice{'s' * (count != 1)} will be tried again by this machine's node")
 
 
-def _row(state: str, parcel: OutboxItem) -> tuple[str, str, str, str]:
+def _row(state: str, parcel: OutboxItem) -> terminal.Row:
     tries = f"{parcel.tries} tr{'ies' if parcel.tries != 1 else 'y'}: {parcel.error}" if parcel.error else ""
     due = f"tried again {terminal.clock_time(parcel.due)}" if parcel.due and parcel.error else ""
     waits = f"due {terminal.clock_time(parcel.due)}" if parcel.due and not parcel.error else ""

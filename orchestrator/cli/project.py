@@ -1,40 +1,28 @@
-"""shiftbook project"""
+"""shiftbook project add, discover, list: which repositories does the fleet work on?"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
-from orchestrator.cli.mission.base import warn
-from orchestrator.core import settings
+from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import NotFound, WrongSetting
-from orchestrator.workflow.fleet import Fleet
-from orchestrator.workflow.projects.discovery import (
-    MAX_DEPTH,
-    DiscoveredRepository,
-    discover,
-    repository_from_folder,
-    repository_from_url,
-)
-from orchestrator.workflow.projects.enrol import Enrolment, is_known
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.workflow.fleet import Fleet
+    from orchestrator.workflow.projects.discovery import DiscoveredRepository
+    from orchestrator.workflow.projects.enrol import Enrolment
 
 
-@click.group("project")
-def command() -> None:
-    """Add repositories to the fleet, and see which there are."""
-
-
-def _enrolment(fleet: Fleet) -> Enrolment:
-    return Enrolment(bus=fleet.bus, reader=fleet.reader, membership=fleet.membership)
-
-
-@command.command("add")
+@click.command("add")
 @click.argument("where", metavar="URL|PATH")
 @click.option("--name", default="", help="What missions call it; made from the repository's name if missing.")
 @click.option("--alias", "aliases", multiple=True, help="Another name for it; may be given several times.")
@@ -43,6 +31,8 @@ def _enrolment(fleet: Fleet) -> Enrolment:
 @click.option("--json", "as_json", is_flag=True, help="Print the project as JSON.")
 def add(where: str, name: str, aliases: tuple[str, ...], branch: str, test: str, as_json: bool) -> None:
     """Adds a repository to fleet.toml, signed by you as an admin. A folder's clone is added by its origin."""
+    from orchestrator.workflow.projects.discovery import repository_from_folder, repository_from_url
+
     folder = Path(where).expanduser()
     if folder.is_dir():
         found = repository_from_folder(folder, name=name)
@@ -51,21 +41,23 @@ def add(where: str, name: str, aliases: tuple[str, ...], branch: str, test: str,
     else:
         found = repository_from_url(where, name=name, branch=branch)
     found = replace(found, branch=branch or found.branch, test=test or found.test, aliases=aliases)
-    added = _enrolment(wiring.fleet(settings.load())).add([found])
+    added = _enrolment(wiring.fleet(load_settings())).add([found])
     _print_added(added, as_json)
     if not added and not as_json:
         click.echo(f"nothing to do: {found.url} is a project already")
 
 
-@command.command("discover")
+@click.command("discover")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path())
-@click.option("--depth", type=click.IntRange(0, 12), default=MAX_DEPTH, help="How many folders deep to look.")
+@click.option("--depth", type=click.IntRange(0, 12), help="How many folders deep to look.")
 @click.option("--yes", is_flag=True, help="Add all that are found, without asking.")
 @click.option("--json", "as_json", is_flag=True, help="Print what is found as JSON; with --yes, what was added.")
-def find(folder: Path, depth: int, yes: bool, as_json: bool) -> None:
+def find(folder: Path, depth: int | None, yes: bool, as_json: bool) -> None:
     """Finds Git repositories under FOLDER and adds those that you say yes to, in one commit."""
-    fleet = wiring.fleet(settings.load())
-    found, wrong = discover(folder.expanduser(), depth=depth)
+    from orchestrator.workflow.projects.discovery import MAX_DEPTH, discover
+
+    fleet = wiring.fleet(load_settings())
+    found, wrong = discover(folder.expanduser(), depth=MAX_DEPTH if depth is None else depth)
     for line in wrong:
         click.echo(f"shiftbook: {line}", err=True)
     new = _new_repositories(found, fleet)
@@ -81,13 +73,13 @@ def find(folder: Path, depth: int, yes: bool, as_json: bool) -> None:
     _print_added(_enrolment(fleet).add(chosen) if chosen else [], as_json)
 
 
-@command.command("list")
+@click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print the projects as JSON.")
 def list_(as_json: bool) -> None:
     """Lists the projects of the fleet: address, branch, test command, other names."""
-    fleet = wiring.fleet(settings.load())
+    fleet = wiring.fleet(load_settings())
     projects = fleet.ledger().charter.projects
-    warn(fleet)
+    terminal.warn(fleet)
     if as_json:
         terminal.print_json([{"name": name} | part.model_dump() for name, part in sorted(projects.items())])
         return
@@ -100,8 +92,16 @@ def list_(as_json: bool) -> None:
         )
 
 
+def _enrolment(fleet: Fleet) -> Enrolment:
+    from orchestrator.workflow.projects.enrol import Enrolment
+
+    return Enrolment(bus=fleet.bus, reader=fleet.reader, membership=fleet.membership)
+
+
 def _new_repositories(found: Sequence[DiscoveredRepository], fleet: Fleet) -> list[DiscoveredRepository]:
     """What is new, under names that no other project has."""
+    from orchestrator.workflow.projects.enrol import is_known
+
     ledger = fleet.ledger()
     taken = set(ledger.charter.projects)
     new = []

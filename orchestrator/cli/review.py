@@ -1,26 +1,21 @@
-"""shiftbook review"""
+"""shiftbook review run, accept, reject, status: are the briefings true to the log?"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.text import Text
 
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
-from orchestrator.cli.mission.base import warn
-from orchestrator.core import settings
-from orchestrator.workflow.journal.review import ReviewResult, Reviews
-from orchestrator.workflow.journal.review_status import ReviewStatus, failed_reviews, review_statuses
+from orchestrator.core.environment import load_settings
+
+if TYPE_CHECKING:
+    from orchestrator.workflow.journal.review import ReviewResult, Reviews
+    from orchestrator.workflow.journal.review_status import ReviewStatus
 
 
-@click.group("review")
-def command() -> None:
-    """Keep the briefings true to the log."""
-
-
-@command.command("run")
+@click.command("run")
 @click.option("--project", default="", help="Only this project; all that have a log if missing.")
 @click.option("--dry-run", is_flag=True, help="Say what would change; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print changes, remarks and the commit as JSON.")
@@ -33,7 +28,7 @@ def run(project: str, dry_run: bool, as_json: bool) -> None:
     _print_reviews(_reviews().run(project, dry_run=dry_run), as_json, dry_run=dry_run)
 
 
-@command.command("accept")
+@click.command("accept")
 @click.option("--project", required=True, help="The project whose proposal it is.")
 @click.option("--json", "as_json", is_flag=True, help="Print the changes and the commit as JSON.")
 def accept(project: str, as_json: bool) -> None:
@@ -41,7 +36,7 @@ def accept(project: str, as_json: bool) -> None:
     _print_reviews([_reviews().settle(project, accept=True)], as_json)
 
 
-@command.command("reject")
+@click.command("reject")
 @click.option("--project", required=True, help="The project whose proposal it is.")
 @click.option("--json", "as_json", is_flag=True, help="Print the commit as JSON.")
 def reject(project: str, as_json: bool) -> None:
@@ -49,36 +44,36 @@ def reject(project: str, as_json: bool) -> None:
     _print_reviews([_reviews().settle(project, accept=False)], as_json)
 
 
-@command.command("status")
+@click.command("status")
 @click.option("--json", "as_json", is_flag=True, help="Print each project's reviews as JSON.")
 def status(as_json: bool) -> None:
     """When each project was reviewed last, what waits to be read, and what is late or failed."""
-    fleet = wiring.fleet(settings.load())
+    from orchestrator.workflow.journal.review_status import failed_reviews, review_statuses
+
+    fleet = wiring.fleet(load_settings())
     ledger = fleet.ledger()
     found, broken = review_statuses(ledger, fleet.now()), list(failed_reviews(ledger))
-    warn(fleet)
+    terminal.warn(fleet)
     if as_json:
         told = [vars(one) | {"last": vars(one.last) if one.last else None, "says": one.says} for one in found]
         terminal.print_json({"projects": told, "failed": broken})
         return
     if not found:
         click.echo("No project has a log yet.")
-    out = terminal.console()
-    out.print(terminal.shift_lines(review_row(one) for one in found))
+    terminal.print_rows(_row(one) for one in found)
     for words in broken:
-        out.print(Text(words, style=terminal.STATUS_COLOURS["failed"]))
+        terminal.print_status(words, "failed")
 
 
-def review_row(one: ReviewStatus) -> tuple[str, str, str, str]:
-    """One project's reviews as a shift line."""
+def _row(one: ReviewStatus) -> terminal.Row:
     detail = one.says + (f"\n{one.trouble}" if one.trouble else "")
     return "", one.project, detail, "review" if one.proposed else ""
 
 
 def _reviews() -> Reviews:
-    now = settings.load()
-    fleet = wiring.fleet(now)
-    return wiring.reviews(now, fleet.bus, fleet.reader, wiring.model(now), clone=False)
+    chosen = load_settings()
+    fleet = wiring.fleet(chosen)
+    return wiring.reviews(chosen, fleet.bus, fleet.reader, wiring.model(chosen), clone=False)
 
 
 def _print_reviews(made: list[ReviewResult], as_json: bool, *, dry_run: bool = False) -> None:

@@ -1,77 +1,49 @@
-"""How does Shiftbook look in a terminal? A log book: the time in the gutter, one red margin rule, the entry."""
+"""How does a command print what it found: rows for people, JSON for programs, warnings on standard error?
+
+What draws is loaded when it draws: a command's help, and JSON, need none of it.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.box import Box
-from rich.console import Console, ConsoleOptions, Group, RenderableType
-from rich.segment import Segment
-from rich.table import Table
-from rich.text import Text
 
-from orchestrator.workflow.approval.diff_view import printable_diff as printable_diff
+if TYPE_CHECKING:
+    from orchestrator.workflow.fleet import Fleet
 
-RULE_COLOUR = "#d9674e"
-STATUS_COLOURS = {
-    "queued": "#8b877d",
-    "running": "#4f78cf",
-    "review": "#b0720c",
-    "done": "#2e9d5f",
-    "failed": "#c8473a",
-    "dead": "#c8473a",
-    "quarantined": "#c8473a",
-    "untrusted": "#c8473a",
-    "cancelled": "#8b877d",
-    "took over": "#9a6fc9",
-    "late": "#9a6fc9",
-    "live": "#2e9d5f",
-    "stale": "#b0720c",
-    "offline": "#c8473a",
-}
-STATUS_LABELS = {"review": "waits for you", "dead": "gave up"}
-"""States in the words of a colleague where ours are jargon."""
+Row = tuple[str, str, str, str]
+"""An entry of the log book: time, title, detail, status."""
 
 
-class SafeConsole(Console):
-    """A console on which texts that others wrote move no cursor, set no title and turn no reading direction."""
+def print_rows(rows: Iterable[Row]) -> None:
+    """Entries beside the margin rule."""
+    from orchestrator.cli.console import console, shift_lines
 
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """What is printed, piece by piece; the control codes of our own styles are no text and stay."""
-        for piece in super().render(renderable, options):
-            yield piece if piece.control else Segment(printable_diff(piece.text), piece.style)
+    console().print(shift_lines(rows))
 
 
-def console(*, stderr: bool = False) -> Console:
-    """A console for people: colours only on a terminal, no markup in texts that others wrote."""
-    return SafeConsole(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
+def print_status(words: str, status: str) -> None:
+    """A sentence in the colour of a status."""
+    from orchestrator.cli.console import STATUS_COLOURS, console
+
+    console().print(words, style=STATUS_COLOURS[status])
 
 
-def pill(status: str) -> Text:
-    """A status in plain words and its colour."""
-    return Text(STATUS_LABELS.get(status, status), style=f"bold {STATUS_COLOURS.get(status, '')}".strip())
+def print_json(data: Any) -> None:
+    """Data for programs, on standard output."""
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
 
 
-MARGIN = Box("    \n  │ \n    \n  │ \n    \n    \n  │ \n    \n")
-"""No lines but the one between the gutter and the entries."""
-
-
-def shift_lines(rows: Iterable[tuple[str, str, str, str]]) -> Table:
-    """The signature of the house: (time, title, detail, status) as entries beside the margin rule."""
-    table = Table(box=MARGIN, show_header=False, show_edge=False, border_style=RULE_COLOUR, padding=(0, 1), expand=True)
-    table.add_column(justify="right", style="dim", no_wrap=True, min_width=6)
-    table.add_column(ratio=1)
-    for when, title, detail, status in rows:
-        head = Table.grid(expand=True)
-        head.add_column(ratio=1, overflow="ellipsis", no_wrap=True)
-        head.add_column(justify="right", no_wrap=True)
-        head.add_row(Text(title, style="bold"), pill(status))
-        table.add_row(when, Group(head, Text(detail, style="dim")) if detail else head)
-    return table
+def warn(fleet: Fleet) -> None:
+    """Says what is wrong with what is shown: it is old, or something on the branch is not followed."""
+    if fleet.offline:
+        click.echo(f"shiftbook: {fleet.offline}; showing what was last seen", err=True)
+    for alarm in fleet.alarms:
+        click.echo(f"shiftbook: {alarm}", err=True)
 
 
 def clock_time(when: datetime | None) -> str:
@@ -81,8 +53,3 @@ def clock_time(when: datetime | None) -> str:
     local = when.astimezone()
     today = datetime.now().astimezone().date()
     return f"{local:%H:%M}" if local.date() == today else f"{local:%d %b}"
-
-
-def print_json(data: Any) -> None:
-    """Data for programs, on standard output."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))

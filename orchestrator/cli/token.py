@@ -1,37 +1,36 @@
-"""shiftbook token"""
+"""shiftbook token new, list, revoke: who may use this node's HTTP API, and for what?"""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.api.auth import tokens
+from orchestrator.api.auth.scopes import SCOPES
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
-from orchestrator.core import settings
-from orchestrator.core.ports.storage import TokenRow
+from orchestrator.core.environment import load_settings
 
-SCOPE = click.Choice(sorted(tokens.SCOPES))
+if TYPE_CHECKING:
+    from orchestrator.core.ports.storage import TokenRow
 
-
-@click.group("token")
-def command() -> None:
-    """Lets programs and devices use this node's HTTP API, and shuts them out again."""
+SCOPE = click.Choice(sorted(SCOPES))
 
 
-@command.command("new")
+@click.command("new")
 @click.argument("name")
 @click.option("--scope", "scopes", multiple=True, type=SCOPE, help="What for; repeatable. Default: chat.")
 @click.option("--days", type=click.IntRange(1, 3650), help="How long it lasts; without: until it is revoked.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def new(name: str, scopes: tuple[str, ...], days: int | None, as_json: bool) -> None:
     """Makes a token and shows it, this once. From the first on, programs on this machine need one too."""
-    stores = wiring.stores(settings.load())
+    from orchestrator.api.auth.tokens import mint
+
+    stores = wiring.stores(load_settings())
     try:
         expires = wiring.now() + timedelta(days=days) if days else None
-        secret, row = tokens.mint(stores.tokens, name, scopes or ("chat",), expires=expires)
+        secret, row = mint(stores.tokens, name, scopes or ("chat",), expires=expires)
     finally:
         stores.close()
     if as_json:
@@ -41,11 +40,11 @@ def new(name: str, scopes: tuple[str, ...], days: int | None, as_json: bool) -> 
     click.echo(f"{_sentence(row)}; it is shown only now", err=True)
 
 
-@command.command("list")
+@click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print the tokens as JSON.")
 def listing(as_json: bool) -> None:
     """The tokens, without what would let anybody in."""
-    stores = wiring.stores(settings.load())
+    stores = wiring.stores(load_settings())
     try:
         rows = stores.tokens.listing()
     finally:
@@ -59,13 +58,15 @@ def listing(as_json: bool) -> None:
         click.echo("No token was made yet: programs on this machine need none, and nobody else gets in.")
 
 
-@command.command("revoke")
+@click.command("revoke")
 @click.argument("name")
 def revoke(name: str) -> None:
     """Shuts a token out, from the next request on."""
-    stores = wiring.stores(settings.load())
+    from orchestrator.api.auth.tokens import revoke as revoke_token
+
+    stores = wiring.stores(load_settings())
     try:
-        tokens.revoke(stores.tokens, name)
+        revoke_token(stores.tokens, name)
         left = any(row.revoked is None for row in stores.tokens.listing())
     finally:
         stores.close()

@@ -1,7 +1,6 @@
-"""What does the environment say this node is and may do?
+"""What may be set for a node, under which variable, and which values are taken?
 
-Read from environment variables, then `.env` in the home folder, then `.env` in the working folder, unless that folder
-lies in a Git work tree. A value that cannot be used is one line that names the variable, and exit code 2.
+`environment` says where the values are read from.
 """
 
 from __future__ import annotations
@@ -9,17 +8,10 @@ from __future__ import annotations
 import platform
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Any
 
 import platformdirs
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from missions.errors import BadName
 from missions.mission import slug
@@ -44,70 +36,66 @@ PROVIDERS = {
 }
 """What LLM_PROVIDER_OVERRIDE may say, and the backend that it means."""
 
+UNPREFIXED = {
+    "role": "FACTORY_ROLE",
+    "provider": "LLM_PROVIDER_OVERRIDE",
+    "ollama_host": "OLLAMA_HOST",
+    "hf_endpoint": "HF_ENDPOINT",
+    "hf_token": "HF_TOKEN",
+    "accept_delegations": "ACCEPT_DELEGATIONS",
+    "enable_vp_coder": "ENABLE_VP_CODER",
+}
+"""Fields whose variable does not begin with SHIFTBOOK_."""
 
-class Settings(BaseSettings):
+
+def variable(field: str) -> str:
+    """The environment variable that sets a field."""
+    return UNPREFIXED.get(field, f"SHIFTBOOK_{field.upper()}")
+
+
+class Settings(BaseModel):
     """Every setting; docs/settings.md lists them with their meaning."""
 
-    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, env_ignore_empty=True)
+    model_config = ConfigDict(alias_generator=variable, populate_by_name=True, frozen=True)
 
-    role: Role = Field(default=Role.LOCAL_WORKER, validation_alias=AliasChoices("FACTORY_ROLE"))
-    node_id: str = Field(default="", validation_alias=AliasChoices("SHIFTBOOK_NODE_ID"))
-    home: Path = Field(default_factory=default_home, validation_alias=AliasChoices("SHIFTBOOK_HOME"))
-    ledger: str = Field(default="", validation_alias=AliasChoices("SHIFTBOOK_LEDGER"))
-    branch: str = Field(default="main", validation_alias=AliasChoices("SHIFTBOOK_BRANCH"))
-    database_url: str = Field(default="", validation_alias=AliasChoices("SHIFTBOOK_DATABASE_URL"))
-    model: str = Field(default="", validation_alias=AliasChoices("SHIFTBOOK_MODEL"))
-    provider: str = Field(default="", validation_alias=AliasChoices("LLM_PROVIDER_OVERRIDE"))
-    ollama_host: str = Field(default="", validation_alias=AliasChoices("OLLAMA_HOST"))
-    openai_url: str = Field(default="", validation_alias=AliasChoices("SHIFTBOOK_OPENAI_URL"))
-    openai_key: SecretStr = Field(default=SecretStr(""), validation_alias=AliasChoices("SHIFTBOOK_OPENAI_KEY"))
-    hf_endpoint: str = Field(default="https://huggingface.co", validation_alias=AliasChoices("HF_ENDPOINT"))
-    hf_token: SecretStr = Field(default=SecretStr(""), validation_alias=AliasChoices("HF_TOKEN"))
-    context: int = Field(default=8192, ge=512, validation_alias=AliasChoices("SHIFTBOOK_CONTEXT"))
-    threads: int = Field(default=0, ge=0, le=1024, validation_alias=AliasChoices("SHIFTBOOK_THREADS"))
-    peers: Annotated[tuple[str, ...], NoDecode] = Field(default=(), validation_alias=AliasChoices("SHIFTBOOK_PEERS"))
-    peers_key: SecretStr = Field(default=SecretStr(""), validation_alias=AliasChoices("SHIFTBOOK_PEERS_KEY"))
-    slots: int = Field(default=1, ge=1, le=64, validation_alias=AliasChoices("SHIFTBOOK_SLOTS"))
-    capabilities: Annotated[frozenset[str], NoDecode] = Field(
-        default=frozenset(), validation_alias=AliasChoices("SHIFTBOOK_CAPABILITIES")
-    )
-    watch: Path | None = Field(default=None, validation_alias=AliasChoices("SHIFTBOOK_WATCH"))
-    watch_quiet: float = Field(default=2.0, ge=0.1, le=3600, validation_alias=AliasChoices("SHIFTBOOK_WATCH_QUIET"))
-    watch_pull: bool = Field(default=False, validation_alias=AliasChoices("SHIFTBOOK_WATCH_PULL"))
-    accept_delegations: bool = Field(default=True, validation_alias=AliasChoices("ACCEPT_DELEGATIONS"))
-    enable_vp_coder: bool = Field(default=True, validation_alias=AliasChoices("ENABLE_VP_CODER"))
-    http: Annotated[ListenAddress | None, NoDecode] = Field(
-        default=ListenAddress(host="127.0.0.1", port=listen_address.DEFAULT_PORT),
-        validation_alias=AliasChoices("SHIFTBOOK_HTTP"),
-    )
-    streams: int = Field(default=64, ge=1, le=4096, validation_alias=AliasChoices("SHIFTBOOK_STREAMS"))
-    rate: int = Field(default=600, ge=0, validation_alias=AliasChoices("SHIFTBOOK_RATE"))
-    body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, validation_alias=AliasChoices("SHIFTBOOK_BODY_BYTES"))
-    cors: Annotated[frozenset[str], NoDecode] = Field(
-        default=frozenset(), validation_alias=AliasChoices("SHIFTBOOK_CORS")
-    )
-    hosts: Annotated[frozenset[str], NoDecode] = Field(
-        default=frozenset(), validation_alias=AliasChoices("SHIFTBOOK_HOSTS")
-    )
-    serve_git: bool = Field(default=False, validation_alias=AliasChoices("SHIFTBOOK_SERVE_GIT"))
-    git_bytes: int = Field(default=1024**3, ge=1024**2, validation_alias=AliasChoices("SHIFTBOOK_GIT_BYTES"))
-    git_token: SecretStr = Field(default=SecretStr(""), validation_alias=AliasChoices("SHIFTBOOK_GIT_TOKEN"))
-    hook_secret: SecretStr = Field(default=SecretStr(""), validation_alias=AliasChoices("SHIFTBOOK_HOOK_SECRET"))
-    hq_url: str = Field(default="", validation_alias=AliasChoices("SHIFTBOOK_HQ_URL"))
-    hq_token: SecretStr = Field(default=SecretStr(""), validation_alias=AliasChoices("SHIFTBOOK_HQ_TOKEN"))
-    notify: SecretStr = Field(default=SecretStr(""), validation_alias=AliasChoices("SHIFTBOOK_NOTIFY"))
-    device_sync: bool = Field(default=False, validation_alias=AliasChoices("SHIFTBOOK_DEVICE_SYNC"))
-
-    @classmethod
-    def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource, **named: PydanticBaseSettingsSource
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only code uses the fields' own names: $HOME, $BRANCH or $MODEL in the environment mean something else."""
-        found = (*sources, *named.values())
-        for source in found:
-            if isinstance(source, EnvSettingsSource):
-                source.env_vars = {key: value for key, value in source.env_vars.items() if key.upper() in _VARIABLES}
-        return found
+    role: Role = Role.LOCAL_WORKER
+    node_id: str = ""
+    home: Path = Field(default_factory=default_home, validate_default=True)
+    ledger: str = ""
+    branch: str = "main"
+    database_url: str = ""
+    model: str = ""
+    provider: str = ""
+    ollama_host: str = ""
+    openai_url: str = ""
+    openai_key: SecretStr = SecretStr("")
+    hf_endpoint: str = "https://huggingface.co"
+    hf_token: SecretStr = SecretStr("")
+    context: int = Field(default=8192, ge=512)
+    threads: int = Field(default=0, ge=0, le=1024)
+    peers: tuple[str, ...] = ()
+    peers_key: SecretStr = SecretStr("")
+    slots: int = Field(default=1, ge=1, le=64)
+    capabilities: frozenset[str] = frozenset()
+    watch: Path | None = None
+    watch_quiet: float = Field(default=2.0, ge=0.1, le=3600)
+    watch_pull: bool = False
+    accept_delegations: bool = True
+    enable_vp_coder: bool = True
+    http: ListenAddress | None = ListenAddress(host="127.0.0.1", port=listen_address.DEFAULT_PORT)
+    streams: int = Field(default=64, ge=1, le=4096)
+    rate: int = Field(default=600, ge=0)
+    body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
+    cors: frozenset[str] = frozenset()
+    hosts: frozenset[str] = frozenset()
+    serve_git: bool = False
+    git_bytes: int = Field(default=1024**3, ge=1024**2)
+    git_token: SecretStr = SecretStr("")
+    hook_secret: SecretStr = SecretStr("")
+    hq_url: str = ""
+    hq_token: SecretStr = SecretStr("")
+    notify: SecretStr = SecretStr("")
+    device_sync: bool = False
 
     @field_validator("role", mode="before")
     @classmethod
@@ -170,30 +158,3 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """The SQLAlchemy URL of this node's own database."""
         return self.database_url or f"sqlite:///{self.home / 'shiftbook.db'}"
-
-
-_VARIABLES = frozenset(
-    name for field in Settings.model_fields.values() for name in cast(AliasChoices, field.validation_alias).choices
-)
-
-
-def load(**overrides: Any) -> Settings:
-    """The settings in force. Raises WrongSetting, which names the variable."""
-    here = _working_env()
-    try:
-        home = Settings(_env_file=here, **overrides).home  # type: ignore[call-arg]  # pydantic-settings' own word
-        return Settings(_env_file=(*here, home / ".env"), **overrides)  # type: ignore[call-arg]  # the last one wins
-    except ValidationError as error:
-        first = error.errors()[0]
-        message = first["msg"].removeprefix("Value error, ")
-        name = str(first["loc"][0])
-        raise WrongSetting(name, f"{message[0].lower()}{message[1:]}, not {first.get('input')!r}") from error
-
-
-def _working_env() -> tuple[Path, ...]:
-    """The `.env` of the working folder, if that is nobody else's word.
-
-    What a work tree holds came from whoever may push there: a `.env` in it could send this machine's tokens elsewhere.
-    """
-    here = Path.cwd()
-    return () if any((folder / ".git").exists() for folder in (here, *here.parents)) else (here / ".env",)

@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from importlib.metadata import version
 from pathlib import Path
 
 from missions.document import with_fields
 from missions.frontmatter import Malformed, split
 from missions.one_line import printable
 from missions.selection import NodeCapabilities
+from orchestrator import __version__
 from orchestrator.core.roles import Role
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from sync import files
@@ -57,7 +57,7 @@ def render_page(
     fields = {
         "node": offer.node,
         "role": role.value,
-        "version": version("shiftbook"),
+        "version": __version__,
         "agents": agents,
         "capabilities": capabilities,
     }

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from orchestrator.bench.result import machine
 from orchestrator.cli import terminal
+from orchestrator.cli.console import MARGIN, RULE_COLOUR, console, margin_table
 from tests.simulation import chart, check, report
 from tests.simulation.advice import Advice, Trial, advise
 from tests.simulation.run import Simulation
@@ -166,14 +167,12 @@ def _write(path: Path, text: str) -> None:
 
 
 def _print(figures: dict[str, Any]) -> None:
-    rows = Table(
-        box=terminal.MARGIN, show_header=False, show_edge=False, border_style=terminal.RULE_COLOUR, padding=(0, 1)
-    )
+    rows = margin_table()
     rows.add_column(justify="right", no_wrap=True)
     rows.add_column()
     for name, value in figures.items():
         rows.add_row(name.replace("_", " "), _shown(value))
-    terminal.console().print(rows)
+    console().print(rows)
 
 
 def _shown(value: object) -> str:
@@ -202,13 +201,13 @@ def _as_dict(advice: Advice) -> dict[str, object]:
 
 
 def _print_trials(advice: Advice) -> None:
-    table = Table(box=terminal.MARGIN, show_edge=False, border_style=terminal.RULE_COLOUR, padding=(0, 1))
+    table = Table(box=MARGIN, show_edge=False, border_style=RULE_COLOUR, padding=(0, 1))
     for head in ("beat s", "fetch s", "claimed p95", "on the branch p95", "pushes/min", "server", ""):
         table.add_column(head, justify="right" if head else "left", no_wrap=bool(head))
     for trial in advice.trials:
         mark = "recommended" if trial is advice.best else trial.why_not
         table.add_row(*_cells(trial), mark)
-    out = terminal.console()
+    out = console()
     out.print(table)
     out.print(Text(advice.reason))
 

@@ -15,12 +15,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from orchestrator.api.auth.scopes import SCOPES
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.core.ports.storage import TokenRow, Tokens
 
 TOKEN_PREFIX = "sbk_"  # noqa: S105  # a mark, no token
 """What every token begins with, so that scanners for leaked secrets find it."""
-SCOPES = frozenset({"chat", "sync", "ops", "missions", "approvals", "git", "git:read"})
 TOUCH_INTERVAL = timedelta(minutes=1)
 """How exactly it is noted when a token was used last: once a minute is enough, and spares the database."""
 

@@ -12,6 +12,7 @@ from orchestrator.api.routes.devices import current_stores
 from orchestrator.api.web.auth_gate import needs
 from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.workflow.spending import totals
+from orchestrator.workflow.spending.group_keys import GROUP_KEYS
 
 
 class UsageFigures(BaseModel):
@@ -102,7 +103,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
         told = FleetUsage(
             since=account.since,
             total=UsageFigures(**vars(totals.sum_totals(account.rows))),
-            **{f"by_{key}": totals.totals_json(totals.totals_by(account.rows, key)) for key in totals.GROUP_KEYS},  # type: ignore[arg-type]
+            **{f"by_{key}": totals.totals_json(totals.totals_by(account.rows, key)) for key in GROUP_KEYS},  # type: ignore[arg-type]
             forecasts=[SpendingOutlook(**vars(each) | {"says": list(each.says)}) for each in account.forecasts],
             remarks=list(account.remarks),
         )

@@ -1,35 +1,12 @@
-"""shiftbook chat"""
+"""shiftbook chat: with what, about what and in which conversation does a person talk with this node's model?"""
 
 from __future__ import annotations
 
-import importlib
 import sys
-from collections.abc import Callable
-from contextlib import closing, suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
-from types import ModuleType
 
 import click
 
-from orchestrator.chat.values import AnswerEvent, ChatRequest
-from orchestrator.cli import terminal
-from orchestrator.cli.chat import page
-from orchestrator.cli.chat.backend import ChatBackend, open_chat_backend
-from orchestrator.cli.chat.page import ChatPage
-from orchestrator.core import settings
-from orchestrator.core.errors import NotFound, OrchestratorError
-from orchestrator.ledger.config.fleet_toml import TOOLS
-
-DEVICE_ID = "terminal"
-HELP = """\
-/new             a new conversation
-/project [NAME]  a new conversation about a project (without a name: about none)
-/model [NAME]    who answers: a model, a backend, or backend/model (without a name: the node's choice)
-/tools [on|off]  whether tools may be used, or which: /tools search read
-/history         what was said so far
-/quit            leaves (so does Ctrl-D); Ctrl-C stops an answer
-"""
+from orchestrator.core.environment import load_settings
 
 
 @click.command("chat")
@@ -42,7 +19,7 @@ HELP = """\
 @click.option("--trim", is_flag=True, help="Leave out the oldest turns, and say so, where all are too long.")
 @click.option("--token", default="", envvar="SHIFTBOOK_TOKEN", help="For a node that asks for one (SHIFTBOOK_TOKEN).")
 @click.option("--json", "as_json", is_flag=True, help="With MESSAGE: print the answer as JSON.")
-def command(
+def chat(
     message: str | None,
     project: str,
     model: str,
@@ -58,168 +35,29 @@ def command(
     With MESSAGE it answers that and ends. It goes through the node that runs here, or answers in this process where
     none runs; conversations are the same either way.
     """
-    now = settings.load()
-    chosen = TOOLS if tools else ()
+    from orchestrator.chat.values import ChatRequest
+    from orchestrator.cli.chat.backend import open_chat_backend
+    from orchestrator.cli.chat.conversation import DEVICE_ID, TerminalChat, with_input_history
+    from orchestrator.cli.chat.page import ChatPage
+    from orchestrator.ledger.config.policy_tables import TOOLS
+
+    chosen = load_settings()
     request = ChatRequest(
         message="",
         device=DEVICE_ID,
         conversation=conversation,
         project=project,
         model=model,
-        tools=chosen,
+        tools=TOOLS if tools else (),
         trim=trim,
     )
-    with open_chat_backend(now, token) as line:
+    with open_chat_backend(chosen, token) as line:
         talk = TerminalChat(line=line, page=ChatPage(sys.stderr if as_json else sys.stdout), request=request)
         if go_on:
             talk.go_on()
         if message is None:
-            _with_input_history(now.home / "chat-history", talk.loop)
+            with_input_history(chosen.home / "chat-history", talk.loop)
+        elif as_json:
+            talk.print_answer(message)
         else:
-            _ask_once(talk, message, as_json)
-
-
-def _ask_once(talk: TerminalChat, message: str, as_json: bool) -> None:
-    if not as_json:
-        talk.say(message)
-        return
-    for event in talk.line.ask(replace(talk.request, message=message)):
-        if event.kind == "approval":
-            talk.line.decide(event.data["id"], allow=False)  # nobody is there to be asked
-        if event.kind == "error":
-            raise OrchestratorError(str(event.data.get("detail") or event.data["title"]))
-        if event.kind == "done":
-            terminal.print_json(event.data)
-
-
-@dataclass
-class TerminalChat:
-    """A person at a terminal."""
-
-    line: ChatBackend
-    page: ChatPage
-    request: ChatRequest
-
-    def loop(self) -> None:
-        """Asks for messages until the person leaves."""
-        self.page.note(f"{self.line.where} · /help")
-        while True:
-            try:
-                typed = input(self.page.prompt if sys.stdin.isatty() else "").strip()
-            except EOFError:
-                print()
-                return
-            except KeyboardInterrupt:
-                print()
-                continue
-            if typed in ("/quit", "/exit"):
-                return
-            try:
-                self.run_command(typed) if typed.startswith("/") else self.say(typed)
-            except OrchestratorError as error:
-                self.page.note(str(error))
-
-    def go_on(self) -> None:
-        """Takes up the last conversation. Raises NotFound."""
-        found = self.line.last(DEVICE_ID)
-        if found is None:
-            raise NotFound("no conversation was begun here yet")
-        self.request = replace(self.request, conversation=found["id"], project="")
-        self.page.note(f"going on with “{found['title']}”, {len(found['messages'])} turns")
-
-    def say(self, message: str) -> None:
-        """One message and its answer. Ctrl-C ends the answer; what came is kept."""
-        if not message:
-            return
-        with closing(self.line.ask(replace(self.request, message=message))) as events:
-            try:
-                for event in events:
-                    self._print_event(event)
-            except KeyboardInterrupt:
-                self.page.note("stopped")
-
-    def _print_event(self, event: AnswerEvent) -> None:
-        data = event.data
-        if event.kind == "start":
-            self.request = replace(self.request, conversation=data["conversation_id"], project="")
-            for note in data["notes"]:
-                self.page.note(note)
-        elif event.kind == "token":
-            self.page.write(data["text"])
-        elif event.kind == "position":
-            self.page.note(f"waiting · place {data['position']}")
-        elif event.kind == "tool" and data["state"] != "running":
-            self.page.note(page.tool_line(data))
-        elif event.kind == "approval":
-            self._decide(event)
-        elif event.kind == "error":
-            raise OrchestratorError(str(data.get("detail") or data["title"]))
-        elif event.kind == "done":
-            self.page.note(page.answer_footer(data))
-
-    def _decide(self, event: AnswerEvent) -> None:
-        arguments = " ".join(f"{name}={value!r}" for name, value in event.data["arguments"].items())
-        self.page.note(f"it asks to use {event.data['act']}: {arguments[:400]}")
-        allow = False
-        if sys.stdin.isatty():
-            with suppress(EOFError):
-                allow = input("      │ allow? [y/N] ").strip().lower() in ("y", "yes")
-        self.line.decide(event.data["id"], allow=allow)
-
-    def run_command(self, typed: str) -> None:
-        """A word to the terminal."""
-        word, _, rest = typed.partition(" ")
-        orders: dict[str, Callable[[str], None]] = {
-            "/new": lambda _: self._start_new(self.request.project, match=True),
-            "/project": self._start_new,
-            "/model": self._choose,
-            "/tools": self._allow,
-            "/history": lambda _: self._print_history(),
-        }
-        order = orders.get(word)
-        if order is None:
-            print(HELP, end="")
-        else:
-            order(rest.strip())
-
-    def _start_new(self, project: str, *, match: bool = False) -> None:
-        self.request = replace(self.request, conversation="", project=project, match=match)
-        self.page.note(f"a new conversation{f' about {project}' if project else ''}")
-
-    def _choose(self, name: str) -> None:
-        self.request = replace(self.request, model=name)
-        self.page.note(f"{name or 'the node’s choice'} answers")
-
-    def _allow(self, names: str) -> None:
-        chosen = TOOLS if names in ("", "on") else () if names == "off" else tuple(names.split())
-        if unknown := [name for name in chosen if name not in TOOLS]:
-            self.page.note(f"there is no tool {unknown[0]}: {', '.join(TOOLS)}")
-            return
-        self.request = replace(self.request, tools=chosen)
-        self.page.note(f"tools: {', '.join(chosen) or 'none'}")
-
-    def _print_history(self) -> None:
-        found = self.line.last(DEVICE_ID) if self.request.conversation else None
-        for turn in found["messages"] if found else ():
-            if turn["role"] == "user":
-                self.page.note(turn["content"])
-            else:
-                self.page.write(turn["content"])
-                self.page.end()
-
-
-def _with_input_history(path: Path, loop: Callable[[], None]) -> None:
-    """Runs the loop with what was typed before at hand, where the system has readline."""
-    try:
-        lines: ModuleType = importlib.import_module("readline")
-    except ImportError:
-        loop()
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    lines.read_history_file(str(path))
-    lines.set_history_length(1000)
-    try:
-        loop()
-    finally:
-        lines.write_history_file(str(path))
+            talk.say(message)

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any, TextIO
 
 from missions.one_line import one_line
-from orchestrator.cli import terminal
 from orchestrator.ledger.result_report import format_duration
+from orchestrator.workflow.approval.diff_view import printable_diff
 
 RULE = "\x1b[38;2;217;103;78m│\x1b[0m"
 DIM, PLAIN = "\x1b[2m", "\x1b[0m"
@@ -38,7 +38,7 @@ class ChatPage:
 
     def write(self, text: str) -> None:
         """A piece of an answer."""
-        for char in terminal.printable_diff(text):
+        for char in printable_diff(text):
             if char == "\n":
                 self._put_word()
                 self._new_line()

@@ -1,1 +1,1 @@
-"""`shiftbook mission`: one module a family of its commands."""
+"""`shiftbook mission`: a module for each thing that a person does with missions."""

@@ -1,26 +1,19 @@
-"""shiftbook mission diff, approve and reject; and why a mission is where it is."""
+"""shiftbook mission diff, approve, reject, adopt: what waits for a person's word, and what does the person decide?"""
 
 from __future__ import annotations
 
-import io
 import sys
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
-from orchestrator.core import settings
+from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import NotFound
-from orchestrator.workflow.approval import diff_view as diffs
-from orchestrator.workflow.approval.decide import DecisionResult
-from orchestrator.workflow.approval.explain import Explanation
-from orchestrator.workflow.fleet import Fleet
 
-DIFF_COLOURS = {"+": "#2e9d5f", "-": "#c8473a", "@": "#4f78cf"}
-"""The colours of the design's diffs, bright enough on a dark terminal and dark enough on a light one."""
-HEADER_PREFIXES = ("index ", "--- ", "+++ ", "old mode ", "new mode ", "new file ", "deleted file ", "rename ")
+if TYPE_CHECKING:
+    from orchestrator.workflow.approval.decide import DecisionResult
 
 
 @click.command("diff")
@@ -29,80 +22,28 @@ HEADER_PREFIXES = ("index ", "--- ", "+++ ", "old mode ", "new mode ", "new file
 @click.option("--json", "as_json", is_flag=True, help="Print the files and the diff as JSON.")
 def diff(name: str, stat: bool, as_json: bool) -> None:
     """Shows what the last attempt changed; in colour and page by page on a terminal."""
-    fleet = wiring.fleet(settings.load())
+    from orchestrator.workflow.approval.diff_view import parse_diff
+
+    fleet = wiring.fleet(load_settings())
     detail = fleet.mission(name)
-    warn(fleet)
+    terminal.warn(fleet)
     if not detail.diff:
         raise NotFound(f"{detail.view.name} changed no files of a project")
-    found = diffs.parse_diff(detail.diff)
+    found = parse_diff(detail.diff)
     if as_json:
         files = [{"path": f.path, "added": f.added, "removed": f.removed, "notes": list(f.notes)} for f in found]
         terminal.print_json(
             {"name": detail.view.name, "branch": detail.view.branch, "files": files, "diff": detail.diff}
         )
         return
-    parts = [_stat(found)] if stat else [_stat(found), Text(""), *_lines(detail.diff)]
-    _show(parts, paged=not stat)
+    from rich.text import Text
 
+    from orchestrator.cli.mission import diff_page
 
-def warn(fleet: Fleet) -> None:
-    """Says what is wrong with what is shown: it is old, or something on the branch is not followed."""
-    if fleet.offline:
-        click.echo(f"shiftbook: {fleet.offline}; showing what was last seen", err=True)
-    for alarm in fleet.alarms:
-        click.echo(f"shiftbook: {alarm}", err=True)
-
-
-def _stat(found: list[diffs.FileChange]) -> Text:
-    """The files with their lines, and what their lines do not say."""
-    out = Text()
-    wide = min(60, max((len(one.path) for one in found), default=0))
-    for one in found:
-        out.append(f" {diffs.printable_diff(one.path):<{wide}}  ")
-        out.append(f"+{one.added}", style=DIFF_COLOURS["+"])
-        out.append(" ")
-        out.append(f"−{one.removed}", style=DIFF_COLOURS["-"])
-        out.append(f"  {diffs.printable_diff(', '.join(one.notes))}\n" if one.notes else "\n", style="bold #b0720c")
-    added, removed = sum(one.added for one in found), sum(one.removed for one in found)
-    out.append(f" {len(found)} file{'s' * (len(found) != 1)}, +{added} −{removed} lines", style="dim")
-    return out
-
-
-def _lines(diff: str) -> list[Text]:
-    """A diff's lines in their colours. Below its first `@@` a file has no headers, whatever a line looks like."""
-    found, heads = [], True
-    for line in diffs.printable_diff(diff.rstrip("\n")).split("\n"):
-        starts = line.startswith("diff --git ")
-        heads = starts or (heads and not line.startswith("@@ "))
-        style = (
-            "bold"
-            if starts
-            else "dim"
-            if heads and line.startswith(HEADER_PREFIXES)
-            else DIFF_COLOURS.get(line[:1], "")
-        )
-        found.append(Text(line, style=style))
-    return found
-
-
-def _show(parts: list[Text], *, paged: bool) -> None:
-    """On a terminal through its pager; else as plain text."""
-    if not (paged and sys.stdout.isatty()):
-        for part in parts:
-            terminal.console().print(part, soft_wrap=True)
-        return
-    page = io.StringIO()
-    inner = Console(
-        file=page,
-        force_terminal=True,
-        color_system="truecolor",
-        width=terminal.console().width,
-        highlight=False,
-        markup=False,
+    summary = diff_page.file_summary(found)
+    diff_page.print_lines(
+        [summary] if stat else [summary, Text(""), *diff_page.diff_lines(detail.diff)], paged=not stat
     )
-    for part in parts:
-        inner.print(part, soft_wrap=True)
-    click.echo_via_pager(page.getvalue(), color=True)
 
 
 @click.command("approve")
@@ -117,7 +58,7 @@ def approve(name: str, how: str | None, message: str, as_json: bool) -> None:
 
     Exit code 4: it is decided already, or does not wait; 1: the branch went back to review.
     """
-    fleet = wiring.fleet(settings.load())
+    fleet = wiring.fleet(load_settings())
     wanted = fleet.mission(name).view
     decided = fleet.approval.approve(wanted.name, how=how or "", comment=message, commit=wanted.commit)
     if as_json:
@@ -147,7 +88,7 @@ def _describe_decision(decided: DecisionResult) -> str:
 @click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
 def reject(name: str, message: str, as_json: bool) -> None:
     """Sends a result back to be done again, with a comment that the next attempt reads."""
-    fleet = wiring.fleet(settings.load())
+    fleet = wiring.fleet(load_settings())
     wanted = fleet.mission(name).view
     decided = fleet.approval.reject(wanted.name, message, commit=wanted.commit)
     if as_json:
@@ -156,18 +97,19 @@ def reject(name: str, message: str, as_json: bool) -> None:
         click.echo(f"{decided.mission} is rejected and queued again; the next attempt reads your comment")
 
 
-def print_explanation(why: Explanation, *, as_json: bool) -> None:
-    """The rules that fired, as lines that a colleague would write."""
+@click.command("adopt")
+@click.argument("name")
+@click.option("--late", "which", default="", metavar="EPOCH-NODE", help="Which late work; needed if there is more.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was adopted as JSON.")
+def adopt(name: str, which: str, as_json: bool) -> None:
+    """Makes late work the mission's result, on your word. Exit code 3 if there is none, 4 if it may not be."""
+    fleet = wiring.fleet(load_settings())
+    wanted = fleet.mission(name).view.name
+    late = fleet.adoption.adopt(wanted, which)
+    view = fleet.mission(wanted).view
     if as_json:
-        terminal.print_json(why.json())
-        return
-    out = terminal.console()
-    for rule in why.rules:
-        mark = Text(" ✓ " if rule.passed else " ✗ ", style=DIFF_COLOURS["+"] if rule.passed else DIFF_COLOURS["-"])
-        out.print(mark + Text(f"{rule.rule}: ", style="bold") + Text(rule.says), soft_wrap=True)
-    if why.standing is not None:
-        out.print(Text(f"   the agent here is {why.standing.says}", style="dim"), soft_wrap=True)
-        for name in why.standing.missions:
-            out.print(Text(f"     {name}", style="dim"), soft_wrap=True)
-    if why.tools is not None:
-        out.print(Text(f"   it may use: {', '.join(why.tools) or 'no tool'}", style="dim"), soft_wrap=True)
+        terminal.print_json(view.json() | {"adopted": late is not None})
+    elif late is None:
+        click.echo(f"{wanted} has this result already: late work {view.adopted_from}, adopted by {view.adopted_by}")
+    else:
+        click.echo(f"the late work of {late.node} is {wanted}'s result now; the earlier ones stand above it")

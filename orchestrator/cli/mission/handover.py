@@ -1,20 +1,23 @@
-"""shiftbook mission from-chat, shiftbook mission chat"""
+"""shiftbook mission from-chat, chat: how does a chat become a mission, and a mission a chat?"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.app import wiring
-from orchestrator.app.chat_factory import open_handover
-from orchestrator.chat.handover.exchange import HandoverService
 from orchestrator.cli import terminal
-from orchestrator.core import settings
+from orchestrator.core.environment import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestrator.chat.handover.exchange import HandoverService
 
 DEVICE_ID = "terminal"
 
@@ -22,10 +25,12 @@ DEVICE_ID = "terminal"
 @contextmanager
 def _exchange() -> Iterator[HandoverService]:
     """This machine's chats and the fleet, as the person here reaches them."""
-    now = settings.load()
-    stores = wiring.stores(now)
+    from orchestrator.app.chat_factory import open_handover
+
+    chosen = load_settings()
+    stores = wiring.stores(chosen)
     try:
-        yield open_handover(now, stores, wiring.fleet(now))
+        yield open_handover(chosen, stores, wiring.fleet(chosen))
     finally:
         stores.close()
 
@@ -66,6 +71,3 @@ def take_over(name: str, as_json: bool) -> None:
     if sys.stdin.isatty():
         words = (sys.executable, "-P", "-m", "orchestrator", "chat", "--tools", "--conversation", made.conversation)
         sys.exit(subprocess.call(words))
-
-
-COMMANDS = (from_chat, take_over)

@@ -1,25 +1,29 @@
-"""What one may say about a mission on the command line: cancel, pause, resume, retry, trust."""
+"""shiftbook mission cancel, pause, resume, retry, trust: what may a person order about a mission?"""
 
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.app import wiring
-from orchestrator.core import settings
-from orchestrator.node import wakeups
-from orchestrator.workflow.fleet import Fleet
-from orchestrator.workflow.mission_view import MissionView
+from orchestrator.core.environment import load_settings
+
+if TYPE_CHECKING:
+    from orchestrator.workflow.fleet import Fleet
+    from orchestrator.workflow.mission_view import MissionView
 
 
 def _fleet() -> Fleet:
-    return wiring.fleet(settings.load())
+    return wiring.fleet(load_settings())
 
 
 def _report(view: MissionView, words: str, as_json: bool) -> None:
     """Says what became of it, and has a node of this machine look at once."""
-    wakeups.nudge(settings.load().home)
+    from orchestrator.node import wakeups
+
+    wakeups.nudge(load_settings().home)
     click.echo(json.dumps(view.json(), ensure_ascii=False) if as_json else words)
 
 
@@ -66,6 +70,3 @@ def trust(name: str) -> None:
     """Vouches for an untrusted mission: you sign its text as it is, and it runs."""
     view = _fleet().endorse(name)
     _report(view, f"{view.name} is trusted on your word; it is {view.status}", False)
-
-
-COMMANDS = (cancel, pause, resume, retry, trust)

@@ -13,9 +13,6 @@ from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.assignment.assign import CODING_TASK
 from orchestrator.workflow.assignment.project_match import ProjectMatch, find_project
 
-NONE = "none"
-HOW = "say --project NAME, or --no-project"
-
 
 def choose_project(
     look: Callable[[], LedgerSnapshot], body: str, fields: Mapping[str, object], *, none: bool

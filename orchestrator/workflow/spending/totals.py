@@ -7,9 +7,8 @@ from dataclasses import astuple, replace
 from datetime import date
 
 from orchestrator.core.ports.storage_outgoing import Spend, UsageTotals
+from orchestrator.workflow.spending.group_keys import GROUP_KEYS
 
-GROUP_KEYS = ("day", "node", "project", "agent", "model")
-"""What rows can be summed by."""
 ZERO_TOTALS = UsageTotals(runs=0, tokens_in=0, tokens_out=0, tokens_cached=0, seconds=0.0, cost_usd=0.0, unpriced=0)
 
 
@@ -29,7 +28,7 @@ def sum_totals(rows: Iterable[Spend]) -> UsageTotals:
 
 
 def totals_by(rows: Iterable[Spend], key: str) -> dict[str, UsageTotals]:
-    """Totals by one of `BY`, the newest day or the most expensive first. Raises KeyError for another word."""
+    """Totals by one of GROUP_KEYS, the newest day or the most expensive first. Raises KeyError for another word."""
     found: dict[str, UsageTotals] = {}
     for row in rows:
         word = {name: str(getattr(row, name)) for name in GROUP_KEYS}[key]

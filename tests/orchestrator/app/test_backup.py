@@ -16,9 +16,10 @@ import pytest
 from filelock import FileLock
 
 from orchestrator.app import backup, wiring
-from orchestrator.core import settings
+from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import NotFound, OrchestratorError, Refused, WrongSetting
 from orchestrator.core.ports.storage import ConversationTurn
+from orchestrator.core.settings import Settings
 from tests.databases import Server
 from tests.orchestrator.app.test_backup_archive import archive, entry, quiet
 
@@ -43,10 +44,10 @@ class Place:
         monkeypatch.chdir(folder)
 
     @property
-    def settings(self) -> settings.Settings:
+    def settings(self) -> Settings:
         self.monkeypatch.setenv("SHIFTBOOK_HOME", str(self.home))
         self.monkeypatch.setenv("SHIFTBOOK_NODE_ID", "desk")
-        return settings.load()
+        return load_settings()
 
     def fill(self) -> str:
         """A lived-in home; returns a conversation."""

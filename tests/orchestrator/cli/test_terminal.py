@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.cli import terminal
+from orchestrator.cli.console import console, shift_lines
+from orchestrator.workflow.approval.diff_view import printable_diff
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2Jtitle\x9b31m \u202eevil\r\x08"
 
 
 def test_no_text_moves_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
     """Control codes and characters that turn the reading direction are spelled out, in lists and in documents."""
-    out = terminal.console()
-    out.print(terminal.shift_lines([("", HOSTILE, HOSTILE, "done")]))
+    out = console()
+    out.print(shift_lines([("", HOSTILE, HOSTILE, "done")]))
     out.print(HOSTILE)
     shown = capsys.readouterr().out
     assert "title" in shown
@@ -22,4 +23,4 @@ def test_no_text_moves_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_plain_words_stay() -> None:
     """Accents, other scripts, tabs and line breaks are text."""
-    assert terminal.printable_diff("Grüße,\t日本語 ✓\n") == "Grüße,\t日本語 ✓\n"
+    assert printable_diff("Grüße,\t日本語 ✓\n") == "Grüße,\t日本語 ✓\n"

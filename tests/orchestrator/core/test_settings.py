@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.core import settings as setup
+from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.roles import Role
+from orchestrator.core.settings import default_home
 
 
 @pytest.fixture
@@ -31,10 +32,10 @@ def test_the_home_outranks_the_working_folder_and_the_environment_both(
 ) -> None:
     """Of a variable that several name the environment's word counts, then the home's; others are taken in."""
     Path(".env").write_text("SHIFTBOOK_LEDGER=https://evil.example/x.git\nSHIFTBOOK_SLOTS=3\nSHIFTBOOK_BRANCH=b\n")
-    found = setup.load()
+    found = load_settings()
     assert (found.ledger, found.slots, found.branch) == ("https://hq.example/git/fleet.git", 3, "b")
     monkeypatch.setenv("SHIFTBOOK_LEDGER", "here")
-    assert setup.load().ledger == "here"
+    assert load_settings().ledger == "here"
 
 
 @pytest.mark.parametrize("mark", ["a folder", "a file"])
@@ -50,15 +51,15 @@ def test_a_work_trees_env_is_nobodys_word(home: Path, monkeypatch: pytest.Monkey
     Path(".env").write_text(
         "SHIFTBOOK_HOME=own\nSHIFTBOOK_OPENAI_URL=https://evil.example\nFACTORY_ROLE=HEADQUARTERS\n"
     )
-    found = setup.load()
-    assert (found.home, found.openai_url, found.role) == (setup.default_home(), "", Role.LOCAL_WORKER)
+    found = load_settings()
+    assert (found.home, found.openai_url, found.role) == (default_home(), "", Role.LOCAL_WORKER)
 
 
 def test_a_home_in_a_work_tree_is_still_this_machines_own(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the working folder's is passed over, also where both are the same."""
     (home / ".git").mkdir()
     monkeypatch.chdir(home)
-    assert setup.load().git_token.get_secret_value() == "sbk_secret"
+    assert load_settings().git_token.get_secret_value() == "sbk_secret"
 
 
 def test_other_programs_variables_are_not_ours(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,14 +69,14 @@ def test_other_programs_variables_are_not_ours(home: Path, monkeypatch: pytest.M
         monkeypatch.setenv(name, str(home))
     monkeypatch.setenv("XDG_DATA_HOME", str(home))
     Path(".env").write_text("SLOTS=7\nrate=7\nOLLAMA_HOST=there\n")
-    found = setup.load()
+    found = load_settings()
     assert (found.home, found.branch, found.model, found.ledger) == (home / "shiftbook", "main", "", "")
     assert (found.threads, found.slots, found.rate, found.ollama_host) == (0, 1, 600, "there")
-    assert setup.load(home=home).home == home
+    assert load_settings(home=home).home == home
 
 
 def test_a_wrong_value_names_its_variable(home: Path) -> None:
     """In the home's file as in the environment."""
     (home / ".env").write_text("SHIFTBOOK_SLOTS=many\n")
     with pytest.raises(WrongSetting, match="SHIFTBOOK_SLOTS"):
-        setup.load()
+        load_settings()

@@ -220,7 +220,7 @@ def test_init_and_join_set_the_driver_up(tmp_path: Path, monkeypatch: pytest.Mon
     folder, other = tmp_path / "ledger", tmp_path / "clone"
     folder.mkdir()
     (folder / ".gitattributes").write_text("*.png binary")
-    where = Settings(SHIFTBOOK_HOME=tmp_path / "home")  # type: ignore[call-arg]
+    where = Settings(home=tmp_path / "home")
     init(folder, where)
     join(str(tmp_path / "ledger.git"), other, where)
     assert join(str(tmp_path / "ledger.git"), other, where).done == ()

@@ -19,7 +19,7 @@ from orchestrator.adapters.models.routed_model import RoutedModel
 from orchestrator.adapters.models.router import FRESH_SECONDS, Router
 from orchestrator.app import wiring
 from orchestrator.chat.failover import Failover
-from orchestrator.core import settings as settings_of
+from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import ModelUnavailable, NotFound, WrongSetting
 from orchestrator.core.ports.agent import Generation, Prompt, PromptMessage
 from orchestrator.core.ports.model_backend import BackendCandidate
@@ -50,7 +50,7 @@ def clock() -> Clock:
 def machine(home: Path, **more: Any) -> Settings:
     """A machine's settings, without those of the one that tests run on."""
     quiet: dict[str, Any] = {"provider": "", "ollama_host": f"127.0.0.1:{free_port()}", "context": 2048}
-    return settings_of.load(home=home, **quiet | more)
+    return load_settings(home=home, **quiet | more)
 
 
 def answer(router: Router) -> tuple[Generation, Failover]:
@@ -90,7 +90,8 @@ def test_explicit(shim: Shim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         wiring.router(machine(tmp_path, provider="openai")).choose()
     monkeypatch.setenv("LLM_PROVIDER_OVERRIDE", "gpt")
     with pytest.raises(WrongSetting, match=r"LLM_PROVIDER_OVERRIDE.*name one of"):
-        settings_of.load(home=tmp_path)
+from orchestrator.chat.failover import Failover
+        load_settings(home=cache)
 
 
 def test_file_and_url_are_choices(shim: Shim, llama: Llama, gguf: Path, tmp_path: Path) -> None:

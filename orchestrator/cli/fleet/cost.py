@@ -12,18 +12,19 @@ from rich.text import Text
 
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
-from orchestrator.cli.mission.base import warn
+from orchestrator.cli.console import console
 from orchestrator.core.errors import StoreFailed, WrongSetting
 from orchestrator.core.ports.storage import Spend, UsageTotals
 from orchestrator.core.settings import Settings
 from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.spending import totals
+from orchestrator.workflow.spending.group_keys import GROUP_KEYS
 from orchestrator.workflow.spending.report import SpendingReport
 
 DEFAULT_KEYS = ("node", "project", "model", "day")
 
 
-def read_day(text: str) -> date | None:
+def _day(text: str) -> date | None:
     """A day as it is typed. Raises WrongSetting."""
     try:
         return date.fromisoformat(text) if text else None
@@ -31,14 +32,14 @@ def read_day(text: str) -> date | None:
         raise WrongSetting("--since", f"write a day such as 2026-11-01, not {text!r}") from error
 
 
-def show(chosen: Settings, fleet: Fleet, since: str, keys: Iterable[str], *, as_json: bool) -> None:
-    """Prints the accounts."""
-    account = fleet.accounts.since(read_day(since), name=chosen.node, mine=_own_rows(chosen, fleet))
-    warn(fleet)
+def print_cost(chosen: Settings, fleet: Fleet, since: str, keys: Iterable[str], *, as_json: bool) -> None:
+    """Prints what was spent, and where that leads."""
+    account = fleet.accounts.since(_day(since), name=chosen.node, mine=_own_rows(chosen, fleet))
+    terminal.warn(fleet)
     if as_json:
         terminal.print_json(_json(account))
         return
-    out = terminal.console()
+    out = console()
     for key in tuple(keys) or DEFAULT_KEYS:
         out.print(_table(key, totals.totals_by(account.rows, key), account))
     for words in (*(words for each in account.forecasts for words in each.says), *account.remarks):
@@ -80,7 +81,7 @@ def _json(account: SpendingReport) -> dict[str, object]:
     return {
         "since": account.since.isoformat(),
         "total": asdict(totals.sum_totals(account.rows)),
-        **{f"by_{key}": totals.totals_json(totals.totals_by(account.rows, key)) for key in totals.GROUP_KEYS},
+        **{f"by_{key}": totals.totals_json(totals.totals_by(account.rows, key)) for key in GROUP_KEYS},
         "rows": [asdict(row) for row in account.rows],
         "forecasts": [asdict(each) for each in account.forecasts],
         "remarks": account.remarks,

@@ -1,0 +1,172 @@
+"""How does a person talk with a model in a terminal: what is typed, what is heard, what a `/word` does?"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+
+from orchestrator.chat.values import AnswerEvent, ChatRequest
+from orchestrator.cli import terminal
+from orchestrator.cli.chat import page
+from orchestrator.cli.chat.backend import ChatBackend
+from orchestrator.cli.chat.page import ChatPage
+from orchestrator.core.errors import NotFound, OrchestratorError
+from orchestrator.ledger.config.policy_tables import TOOLS
+
+DEVICE_ID = "terminal"
+HELP = """\
+/new             a new conversation
+/project [NAME]  a new conversation about a project (without a name: about none)
+/model [NAME]    who answers: a model, a backend, or backend/model (without a name: the node's choice)
+/tools [on|off]  whether tools may be used, or which: /tools search read
+/history         what was said so far
+/quit            leaves (so does Ctrl-D); Ctrl-C stops an answer
+"""
+
+
+@dataclass
+class TerminalChat:
+    """A person at a terminal."""
+
+    line: ChatBackend
+    page: ChatPage
+    request: ChatRequest
+
+    def loop(self) -> None:
+        """Asks for messages until the person leaves."""
+        self.page.note(f"{self.line.where} · /help")
+        while True:
+            try:
+                typed = input(self.page.prompt if sys.stdin.isatty() else "").strip()
+            except EOFError:
+                print()
+                return
+            except KeyboardInterrupt:
+                print()
+                continue
+            if typed in ("/quit", "/exit"):
+                return
+            try:
+                self.run_command(typed) if typed.startswith("/") else self.say(typed)
+            except OrchestratorError as error:
+                self.page.note(str(error))
+
+    def go_on(self) -> None:
+        """Takes up the last conversation. Raises NotFound."""
+        found = self.line.last(DEVICE_ID)
+        if found is None:
+            raise NotFound("no conversation was begun here yet")
+        self.request = replace(self.request, conversation=found["id"], project="")
+        self.page.note(f"going on with “{found['title']}”, {len(found['messages'])} turns")
+
+    def say(self, message: str) -> None:
+        """One message and its answer. Ctrl-C ends the answer; what came is kept."""
+        if not message:
+            return
+        with closing(self.line.ask(replace(self.request, message=message))) as events:
+            try:
+                for event in events:
+                    self._print_event(event)
+            except KeyboardInterrupt:
+                self.page.note("stopped")
+
+    def print_answer(self, message: str) -> None:
+        """One message and its answer as JSON. What a tool asks for is refused: nobody is there to say yes."""
+        for event in self.line.ask(replace(self.request, message=message)):
+            if event.kind == "approval":
+                self.line.decide(event.data["id"], allow=False)
+            if event.kind == "error":
+                raise OrchestratorError(str(event.data.get("detail") or event.data["title"]))
+            if event.kind == "done":
+                terminal.print_json(event.data)
+
+    def _print_event(self, event: AnswerEvent) -> None:
+        data = event.data
+        if event.kind == "start":
+            self.request = replace(self.request, conversation=data["conversation_id"], project="")
+            for note in data["notes"]:
+                self.page.note(note)
+        elif event.kind == "token":
+            self.page.write(data["text"])
+        elif event.kind == "position":
+            self.page.note(f"waiting · place {data['position']}")
+        elif event.kind == "tool" and data["state"] != "running":
+            self.page.note(page.tool_line(data))
+        elif event.kind == "approval":
+            self._decide(event)
+        elif event.kind == "error":
+            raise OrchestratorError(str(data.get("detail") or data["title"]))
+        elif event.kind == "done":
+            self.page.note(page.answer_footer(data))
+
+    def _decide(self, event: AnswerEvent) -> None:
+        arguments = " ".join(f"{name}={value!r}" for name, value in event.data["arguments"].items())
+        self.page.note(f"it asks to use {event.data['act']}: {arguments[:400]}")
+        allow = False
+        if sys.stdin.isatty():
+            with suppress(EOFError):
+                allow = input("      │ allow? [y/N] ").strip().lower() in ("y", "yes")
+        self.line.decide(event.data["id"], allow=allow)
+
+    def run_command(self, typed: str) -> None:
+        """A word to the terminal."""
+        word, _, rest = typed.partition(" ")
+        orders: dict[str, Callable[[str], None]] = {
+            "/new": lambda _: self._start_new(self.request.project, match=True),
+            "/project": self._start_new,
+            "/model": self._choose,
+            "/tools": self._allow,
+            "/history": lambda _: self._print_history(),
+        }
+        order = orders.get(word)
+        if order is None:
+            print(HELP, end="")
+        else:
+            order(rest.strip())
+
+    def _start_new(self, project: str, *, match: bool = False) -> None:
+        self.request = replace(self.request, conversation="", project=project, match=match)
+        self.page.note(f"a new conversation{f' about {project}' if project else ''}")
+
+    def _choose(self, name: str) -> None:
+        self.request = replace(self.request, model=name)
+        self.page.note(f"{name or 'the node’s choice'} answers")
+
+    def _allow(self, names: str) -> None:
+        chosen = TOOLS if names in ("", "on") else () if names == "off" else tuple(names.split())
+        if unknown := [name for name in chosen if name not in TOOLS]:
+            self.page.note(f"there is no tool {unknown[0]}: {', '.join(TOOLS)}")
+            return
+        self.request = replace(self.request, tools=chosen)
+        self.page.note(f"tools: {', '.join(chosen) or 'none'}")
+
+    def _print_history(self) -> None:
+        found = self.line.last(DEVICE_ID) if self.request.conversation else None
+        for turn in found["messages"] if found else ():
+            if turn["role"] == "user":
+                self.page.note(turn["content"])
+            else:
+                self.page.write(turn["content"])
+                self.page.end()
+
+
+def with_input_history(path: Path, loop: Callable[[], None]) -> None:
+    """Runs the loop with what was typed before at hand, where the system has readline."""
+    try:
+        lines: ModuleType = importlib.import_module("readline")
+    except ImportError:
+        loop()
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    lines.read_history_file(str(path))
+    lines.set_history_length(1000)
+    try:
+        loop()
+    finally:
+        lines.write_history_file(str(path))

@@ -1,0 +1,1 @@
+"""`shiftbook fleet`: the nodes, what they spent, and who may do what."""

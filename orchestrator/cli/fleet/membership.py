@@ -1,0 +1,67 @@
+"""shiftbook fleet admit, revoke, rotate, who: who may do what, and how is that changed?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from orchestrator.app import wiring
+from orchestrator.cli import terminal
+from orchestrator.core.environment import load_settings
+from orchestrator.core.errors import WrongSetting
+
+
+@click.command("admit")
+@click.argument("name")
+@click.option("--role", "roles", multiple=True, required=True, help="admin, author or node; repeatable.")
+@click.option("--key", required=True, metavar="KEY", help="The public key, or the path of a .pub file.")
+def admit(name: str, roles: tuple[str, ...], key: str) -> None:
+    """Lets a person or a machine in: adds its key to allowed_signers. You must be an admin."""
+    path = Path(key).expanduser()
+    try:
+        text = path.read_text(encoding="utf-8") if path.suffix == ".pub" else key
+    except OSError as error:
+        raise WrongSetting("--key", f"{path} cannot be read: {error.strerror}") from error
+    wiring.fleet(load_settings()).membership.admit(name, frozenset(roles), text)
+    click.echo(f"{name} is in: {', '.join(sorted(roles))}")
+
+
+@click.command("revoke")
+@click.argument("name")
+def revoke(name: str) -> None:
+    """Takes a person's or a machine's keys out of allowed_signers. You must be an admin."""
+    wiring.fleet(load_settings()).membership.revoke(name)
+    click.echo(f"{name} is out: nothing that its key signed counts from now on")
+
+
+@click.command("rotate")
+@click.option("--node", is_flag=True, help="The node's key instead of yours.")
+def rotate(node: bool) -> None:
+    """Replaces this machine's key with a new one, in allowed_signers and here. You must be an admin.
+
+    What only the old key has signed counts no more; the missions that this concerns are listed. A node that runs goes
+    on with its old key: start it again.
+    """
+    from orchestrator.workflow.key_rotation import rotate_key
+
+    chosen = load_settings()
+    path = chosen.home / "keys" / ("node" if node else "person")
+    done = rotate_key(wiring.fleet(chosen), path, now=wiring.now())
+    click.echo(f"{done.name} has a new key; the old one is kept at {done.old}")
+    for name in done.orphans:
+        click.echo(f"{name} was signed by the old key and is untrusted now: shiftbook mission trust {name}")
+    if node:
+        click.echo("start this machine's node again: it signs with the old key until then")
+
+
+@click.command("who")
+@click.option("--json", "as_json", is_flag=True, help="Print the principals as JSON.")
+def who(as_json: bool) -> None:
+    """Who may do what."""
+    people = wiring.fleet(load_settings()).principals()
+    if as_json:
+        terminal.print_json([{"name": p.name, "roles": sorted(p.roles), "key": p.key} for p in people])
+        return
+    for person in people:
+        click.echo(f"{person.name:<20} {', '.join(sorted(person.roles)):<20} {person.key[:60]}…")

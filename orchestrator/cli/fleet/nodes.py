@@ -1,0 +1,95 @@
+"""shiftbook fleet: which nodes are there, what do they do, and what of the fleet waits for a person?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.app import wiring
+from orchestrator.cli import terminal
+from orchestrator.cli.commands import FLEET
+from orchestrator.cli.lazy import LazyGroup
+from orchestrator.core.environment import load_settings
+from orchestrator.core.errors import StoreFailed, WrongSetting
+from orchestrator.workflow.spending.group_keys import GROUP_KEYS
+
+if TYPE_CHECKING:
+    from orchestrator.core.settings import Settings
+    from orchestrator.ledger.node_pages import Presence
+    from orchestrator.workflow.fleet import Fleet
+
+
+@click.group("fleet", cls=LazyGroup, table=FLEET, invoke_without_command=True)
+@click.option("--cost", is_flag=True, help="What the fleet spent, and where that leads.")
+@click.option("--since", default="", metavar="DAY", help="With --cost: from this day on (default: this month).")
+@click.option(
+    "--by", "keys", multiple=True, type=click.Choice(GROUP_KEYS), help="With --cost: only this table; repeatable."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the nodes, or with --cost the sums, as JSON.")
+@click.pass_context
+def fleet(ctx: click.Context, cost: bool, since: str, keys: tuple[str, ...], as_json: bool) -> None:
+    """See the nodes; let people and machines in, and out again."""
+    if ctx.invoked_subcommand is not None:
+        return
+    chosen = load_settings()
+    found = wiring.fleet(chosen)
+    if cost:
+        from orchestrator.cli.fleet.cost import print_cost
+
+        print_cost(chosen, found, since, keys, as_json=as_json)
+        return
+    nodes = found.nodes()
+    terminal.warn(found)
+    if as_json:
+        terminal.print_json([asdict(node) for node in nodes])
+        return
+    if nodes:
+        terminal.print_rows(node_row(node) for node in nodes)
+    else:
+        click.echo("No node has announced itself yet. Start one with `shiftbook node run`.")
+    _print_waiting(chosen, found)
+
+
+def node_row(node: Presence) -> terminal.Row:
+    """A node as an entry: its role, what it works on, what it can do."""
+    from orchestrator.core.roles import Role
+    from orchestrator.ledger.result_report import format_duration
+
+    role = Role.read(node.role).label if node.role else "unknown role"
+    works = f"works on {', '.join(node.works_on)}" if node.works_on else "idle"
+    seen = f"moved {format_duration((datetime.now(UTC) - node.moved).total_seconds())} ago" if node.moved else ""
+    disk = node.disk.partition(";")[0]
+    facts = [works, ", ".join(node.agents), ", ".join(node.capabilities), seen, disk, node.version]
+    return "", f"{node.name} · {role}", " · ".join(fact for fact in facts if fact), node.state
+
+
+def _print_waiting(chosen: Settings, found: Fleet) -> None:
+    """What waits for a person: values that were not kept, late reviews, messages that reached nobody."""
+    from orchestrator.workflow.journal.review_status import review_problems
+
+    waiting = len(found.resolution.every())
+    if waiting:
+        words = f"{waiting} {'value was' if waiting == 1 else 'values were'} not kept: `shiftbook conflicts list`"
+        terminal.print_status(f"conflicts: {words}", "review")
+    for words in review_problems(found.ledger(), found.now()):
+        terminal.print_status(f"review: {words}", "review")
+    untold = _notification_trouble(chosen)
+    if untold:
+        terminal.print_status(f"notices: {untold}: `shiftbook notify list`", "review")
+
+
+def _notification_trouble(chosen: Settings) -> str:
+    """What this machine could not tell people; a database that does not answer is `doctor`'s to name."""
+    from orchestrator.node.notifications.outbox_status import outbox_status
+
+    try:
+        stores = wiring.stores(chosen)
+    except (StoreFailed, WrongSetting):
+        return ""
+    try:
+        return outbox_status(stores.outgoing).trouble
+    finally:
+        stores.close()

@@ -1,0 +1,66 @@
+"""How does a diff look in a terminal: its files with what their lines do not say, then the lines in colour?"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from orchestrator.cli.console import console
+from orchestrator.workflow.approval.diff_view import FileChange, printable_diff
+
+DIFF_COLOURS = {"+": "#2e9d5f", "-": "#c8473a", "@": "#4f78cf"}
+"""The colours of the design's diffs, bright enough on a dark terminal and dark enough on a light one."""
+HEADER_PREFIXES = ("index ", "--- ", "+++ ", "old mode ", "new mode ", "new file ", "deleted file ", "rename ")
+
+
+def file_summary(found: Sequence[FileChange]) -> Text:
+    """The files with their lines, and what their lines do not say."""
+    out = Text()
+    wide = min(60, max((len(one.path) for one in found), default=0))
+    for one in found:
+        out.append(f" {printable_diff(one.path):<{wide}}  ")
+        out.append(f"+{one.added}", style=DIFF_COLOURS["+"])
+        out.append(" ")
+        out.append(f"−{one.removed}", style=DIFF_COLOURS["-"])
+        out.append(f"  {printable_diff(', '.join(one.notes))}\n" if one.notes else "\n", style="bold #b0720c")
+    added, removed = sum(one.added for one in found), sum(one.removed for one in found)
+    out.append(f" {len(found)} file{'s' * (len(found) != 1)}, +{added} −{removed} lines", style="dim")
+    return out
+
+
+def diff_lines(diff: str) -> list[Text]:
+    """A diff's lines in their colours. Below its first `@@` a file has no headers, whatever a line looks like."""
+    found, heads = [], True
+    for line in printable_diff(diff.rstrip("\n")).split("\n"):
+        starts = line.startswith("diff --git ")
+        heads = starts or (heads and not line.startswith("@@ "))
+        style = (
+            "bold"
+            if starts
+            else "dim"
+            if heads and line.startswith(HEADER_PREFIXES)
+            else DIFF_COLOURS.get(line[:1], "")
+        )
+        found.append(Text(line, style=style))
+    return found
+
+
+def print_lines(lines: Sequence[Text], *, paged: bool = False) -> None:
+    """As they are, broken by the terminal alone; with `paged`, on a terminal, through its pager."""
+    if not (paged and sys.stdout.isatty()):
+        out = console()
+        for line in lines:
+            out.print(line, soft_wrap=True)
+        return
+    page = io.StringIO()
+    inner = Console(
+        file=page, force_terminal=True, color_system="truecolor", width=console().width, highlight=False, markup=False
+    )
+    for line in lines:
+        inner.print(line, soft_wrap=True)
+    click.echo_via_pager(page.getvalue(), color=True)

@@ -1,0 +1,90 @@
+"""shiftbook mission new, edit: how does a mission's text get into the ledger, and how is it changed there?"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO
+
+import click
+
+from orchestrator.app import wiring
+from orchestrator.cli import terminal
+from orchestrator.core.environment import load_settings
+from orchestrator.core.errors import OrchestratorError, WrongSetting
+from sync import files
+from sync.errors import SyncError
+
+
+@click.command("new")
+@click.argument("text", nargs=-1)
+@click.option("--name", default="", help="The file's name; made from the title or the text if missing.")
+@click.option("--title")
+@click.option("--task", help="general_task or coding_task.")
+@click.option("--project", help="A project from fleet.toml; without it, the one that the text means.")
+@click.option("--no-project", is_flag=True, help="It belongs to no project; none is looked for.")
+@click.option("--priority", type=click.IntRange(0, 9), help="Higher first; 1 if missing.")
+@click.option("--agent", help="builtin, command, claude, codex, gemini, opencode, aider or auto.")
+@click.option("--run", "run_line", help="The command line of a mission for `--agent command`.")
+@click.option("--to", multiple=True, help="A node, a role or a capability; may be given several times.")
+@click.option("--after", "depends_on", multiple=True, help="A mission that must be done before.")
+@click.option("--scope", multiple=True, help="Paths that may change, as in .gitignore; may be given several times.")
+@click.option("--timeout", "timeout_seconds", type=click.IntRange(1), help="Seconds.")
+@click.option("--max-retries", type=click.IntRange(0), help="Attempts in all.")
+@click.option("--json", "as_json", is_flag=True, help="Print the name as JSON.")
+def new(
+    text: tuple[str, ...], name: str, run_line: str | None, no_project: bool, as_json: bool, **fields: object
+) -> None:
+    """Files a mission that says TEXT (or what stands on standard input), signed by you."""
+    from orchestrator.cli.mission.project import choose_project
+
+    body = " ".join(text) or ("" if sys.stdin.isatty() else sys.stdin.read())
+    given = {key: list(value) if isinstance(value, tuple) else value for key, value in fields.items()}
+    if run_line:
+        given |= {"agent": fields.get("agent") or "command", "run": run_line}
+    if not body.strip() and not run_line:
+        raise WrongSetting("TEXT", "say what is to be done, for example: shiftbook mission new Fix the log-in")
+    fleet = wiring.fleet(load_settings())
+    anywhere = run_line and fields["task"] != "coding_task"  # a line runs where its author says, which may be nowhere
+    if no_project or not (anywhere or fields["project"] or fields["task"] == "review" or body.startswith("---")):
+        given["project"] = choose_project(fleet.ledger, body, fields, none=no_project)
+    made = fleet.new(body, given, name=name)  # type: ignore[arg-type]  # click gives scalars
+    if as_json:
+        terminal.print_json({"name": made, "path": f"missions/{made}.md"})
+    else:
+        click.echo(f"filed missions/{made}.md; follow it with `shiftbook mission watch {made}`")
+
+
+@click.command("edit")
+@click.argument("name")
+@click.option("--file", "source", type=click.File("rb"), help="Take the new text from this file (-: standard input).")
+@click.option("--json", "as_json", is_flag=True, help="Print what could not be kept as JSON.")
+def edit(name: str, source: IO[bytes] | None, as_json: bool) -> None:
+    """Opens a mission in your editor and lands what you saved, merged with what others changed meanwhile."""
+    chosen = load_settings()
+    fleet = wiring.fleet(chosen)
+    base = fleet.source(name)
+    mine = source.read() if source else _in_editor(base)
+    if mine == base:
+        click.echo("nothing was changed", err=True)
+        return
+    try:
+        disputes = fleet.edit(name, base, mine)
+    except (OrchestratorError, SyncError):
+        path = chosen.home / "unsent" / f"{Path(name).name}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.replace(path, mine)
+        click.echo(f"shiftbook: your text is kept in {path}", err=True)
+        raise
+    if as_json:
+        terminal.print_json([asdict(one) for one in disputes])
+        return
+    click.echo(f"{name} is changed")
+    for one in disputes:
+        click.echo(f"not kept: {one.says}; `shiftbook conflicts show {one.ident}`")
+
+
+def _in_editor(base: bytes) -> bytes:
+    text = click.edit(base.decode("utf-8", "surrogateescape"), extension=".md")
+    return base if text is None else text.encode("utf-8", "surrogateescape")

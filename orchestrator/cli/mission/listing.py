@@ -1,0 +1,76 @@
+"""shiftbook mission list: which missions are there, in which order, and how is one shown as an entry?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.app import wiring
+from orchestrator.cli import terminal
+from orchestrator.core.environment import load_settings
+
+if TYPE_CHECKING:
+    from orchestrator.workflow.mission_view import MissionView
+
+STATUS_ORDER = (
+    "quarantined",
+    "untrusted",
+    "dead",
+    "review",
+    "parked",
+    "running",
+    "failed",
+    "queued",
+    "done",
+    "cancelled",
+)
+"""What waits for somebody stands first."""
+
+
+@click.command("list")
+@click.option("--status", multiple=True, help="Only these states, for example queued, running, dead, quarantined.")
+@click.option("--all", "everything", is_flag=True, help="Archived missions, too.")
+@click.option("--limit", type=click.IntRange(0), default=500, help="Finished missions at most, the newest; 0: all.")
+@click.option("--json", "as_json", is_flag=True, help="Print the missions as JSON.")
+def list_(status: tuple[str, ...], everything: bool, limit: int, as_json: bool) -> None:
+    """Lists missions: what waits for somebody first, then what runs, then what is queued."""
+    fleet = wiring.fleet(load_settings())
+    archived = everything or bool({"done", "cancelled"} & set(status))
+    found = fleet.missions(archived=archived, statuses=status, limit=limit)
+    views = [view for view in found if not status or view.status in status]
+    views.sort(key=_order)
+    terminal.warn(fleet)
+    if archived and limit and sum(view.path.startswith("missions/archive/") for view in views) >= limit:
+        click.echo(f"shiftbook: of the finished missions only the newest {limit}; --limit 0 lists all", err=True)
+    if as_json:
+        terminal.print_json([view.json() for view in views])
+    elif not views:
+        click.echo("Nothing to show. File a mission with `shiftbook mission new`, or look at all with --all.")
+    else:
+        terminal.print_rows(mission_row(view) for view in views)
+
+
+def _order(view: MissionView) -> tuple[int, float, str]:
+    when = view.finished.timestamp() if view.finished else 0.0
+    return STATUS_ORDER.index(view.status), -view.priority if not when else -when, view.name
+
+
+def mission_row(view: MissionView) -> terminal.Row:
+    """A mission as an entry: the sentence a colleague would write."""
+    if view.status in {"quarantined", "untrusted"}:
+        where = f"line {view.line}: " if view.line else ""
+        return "", view.title, f"{where}{view.reason}\n{view.hint}", view.status
+    who = f"{view.agent} on {view.node}" if view.node else view.agent
+    facts = [view.project, who, f"attempt {view.attempt}" if view.attempt else "", _duration_text(view)]
+    cost = f"${view.cost_usd:.2f}" if view.cost_usd else ""
+    facts += [cost, view.reason]
+    detail = " · ".join(fact for fact in facts if fact)
+    return terminal.clock_time(view.finished or view.started), view.title, detail, view.status
+
+
+def _duration_text(view: MissionView) -> str:
+    from orchestrator.ledger.result_report import format_duration
+
+    seconds = (view.finished - view.started).total_seconds() if view.started and view.finished else 0.0
+    return format_duration(seconds) if seconds >= 1 else ""  # the file keeps whole seconds

@@ -1,0 +1,58 @@
+"""From where are a node's settings read, and which source counts?
+
+Environment variables, then `.env` in the home folder, then `.env` in the working folder, unless that folder lies in a
+Git work tree. A value that cannot be used is one line that names the variable, and exit code 2.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.core.errors import WrongSetting
+
+if TYPE_CHECKING:
+    from orchestrator.core.settings import Settings
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings in force; `overrides` are fields by name. Raises WrongSetting, which names the variable."""
+    from pydantic import ValidationError  # here, because this module is loaded for every command's help
+
+    from orchestrator.core.settings import Settings, variable
+
+    given = {variable(field): value for field, value in overrides.items()}
+    above, below = _set_variables(os.environ) | given, _working_file()
+    try:
+        home = Settings.model_validate(below | above).home
+        return Settings.model_validate(below | _file_variables(home / ".env") | above)
+    except ValidationError as error:
+        first = error.errors()[0]
+        message = first["msg"].removeprefix("Value error, ")
+        name = str(first["loc"][0])
+        raise WrongSetting(name, f"{message[0].lower()}{message[1:]}, not {first.get('input')!r}") from error
+
+
+def _working_file() -> dict[str, Any]:
+    """What the `.env` of the working folder sets, if that is nobody else's word.
+
+    What a work tree holds came from whoever may push there: a `.env` in it could send this machine's tokens elsewhere.
+    """
+    here = Path.cwd()
+    in_work_tree = any((folder / ".git").exists() for folder in (here, *here.parents))
+    return {} if in_work_tree else _file_variables(here / ".env")
+
+
+def _file_variables(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    return _set_variables(dotenv_values(path, encoding="utf-8"))
+
+
+def _set_variables(found: Mapping[str, str | None]) -> dict[str, Any]:
+    """What is set at all: a variable without a value says nothing. Names may be written in small letters."""
+    return {name.upper(): value for name, value in found.items() if value}
