@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Protocol
 
 from orchestrator.core.errors import ModelUnavailable
-from sync import files
 
 
 class ModelWeights(Protocol):

@@ -90,7 +90,6 @@ def test_explicit(shim: Shim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         wiring.router(machine(tmp_path, provider="openai")).choose()
     monkeypatch.setenv("LLM_PROVIDER_OVERRIDE", "gpt")
     with pytest.raises(WrongSetting, match=r"LLM_PROVIDER_OVERRIDE.*name one of"):
-from orchestrator.chat.failover import Failover
         load_settings(home=cache)
 
 
