@@ -90,7 +90,7 @@ def test_explicit(shim: Shim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         wiring.router(machine(tmp_path, provider="openai")).choose()
     monkeypatch.setenv("LLM_PROVIDER_OVERRIDE", "gpt")
     with pytest.raises(WrongSetting, match=r"LLM_PROVIDER_OVERRIDE.*name one of"):
-        load_settings(home=cache)
+        load_settings(home=tmp_path)
 
 
 def test_file_and_url_are_choices(shim: Shim, llama: Llama, gguf: Path, tmp_path: Path) -> None:
