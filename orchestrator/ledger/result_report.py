@@ -18,6 +18,7 @@ from missions.frontmatter import Scalar
 from missions.lease import OBJECT_NAME, Claim, ClaimState
 from missions.mission import Mission
 from orchestrator.core.ports.agent import DiffStat, Outcome
+from orchestrator.ledger.diff_budget import fit_diff
 from orchestrator.ledger.result_record import MAX_PATH_CHARS, MAX_PROPOSALS, ResultRecord, artifact_path
 
 MAX_OUTPUT_LINES = 40
@@ -91,7 +92,7 @@ def build_record(attempt: EndedAttempt) -> ResultRecord:
         log_path=path_of(Tier.LOG, mission.project or ""),
         memo=_redacted(render_memo(memo)) if memo else "",
         memo_path=memo_path(memo) if memo else "",
-        artifacts={ending: _redacted(_truncate_artifact(text)) for ending, text in texts.items() if text.strip()},
+        artifacts={ending: redact_artifact(text) for ending, text in texts.items() if text.strip()},
         facts=change_facts(outcome),
         proposals={_file_name(one.name): _redacted(one.text) for one in outcome.proposals[:MAX_PROPOSALS]},
     )
@@ -133,17 +134,11 @@ def _file_name(name: str) -> str:
 
 def redact_artifact(text: str) -> str:
     """A diff or an output as the ledger keeps it."""
-    return _redacted(_truncate_artifact(text))
+    return _redacted(fit_diff(text, MAX_ARTIFACT_CHARS))
 
 
 def _redacted(text: str) -> str:
     return redact(text).text
-
-
-def _truncate_artifact(text: str) -> str:
-    if len(text) <= MAX_ARTIFACT_CHARS:
-        return text
-    return f"{text[:MAX_ARTIFACT_CHARS]}\n[… {len(text) - MAX_ARTIFACT_CHARS:,} more characters are not kept here]\n"
 
 
 def _fields(attempt: EndedAttempt) -> dict[str, Scalar]:

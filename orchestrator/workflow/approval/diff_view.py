@@ -6,7 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-DIFF_HEADER = re.compile(r"diff --git (?:\"?a/.*\"?) \"?b/(?P<new>.*?)\"?\Z")
+from orchestrator.ledger.diff_budget import CUT
+
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_ESCAPE = re.compile(rb"\\([abfnrtv\"\\]|[0-7]{3})")
+_ESCAPED = dict(zip(b"abfnrtv", b"\a\b\f\n\r\t\v", strict=True))
 MODE_NOTES = {"100644": "", "100755": "executable", "120000": "symbolic link", "160000": "submodule"}
 
 
@@ -42,17 +46,39 @@ def _split_files(diff: str) -> Iterator[list[str]]:
 
 
 def _parse_file(part: list[str]) -> FileChange:
-    named = DIFF_HEADER.match(part[0])
-    change = FileChange(path=named["new"] if named else part[0].removeprefix("diff --git "))
     body = next((n for n, line in enumerate(part) if line.startswith("@@ ")), len(part))
+    change = FileChange(path=_path(part[0].removeprefix("diff --git "), part[1:body]))
     for line in part[1:body]:
         change = _with_header_line(change, line)
     lines = part[body:]
-    return replace(
-        change,
-        added=sum(line.startswith("+") for line in lines),
-        removed=sum(line.startswith("-") for line in lines),
-    )
+    added, removed = (sum(line.startswith(sign) for line in lines) for sign in "+-")
+    for cut in filter(None, map(CUT.fullmatch, part[1:])):
+        added, removed = (had + int(cut[key].replace(",", "")) for had, key in ((added, "added"), (removed, "removed")))
+        change = replace(change, notes=(*change.notes, "not shown whole"))
+    return replace(change, added=added, removed=removed)
+
+
+def _path(names: str, header: list[str]) -> str:
+    """The file's path now. Only where both names are the same does git's first line say where one of them ends."""
+    for line in header:
+        if line.startswith("rename to "):
+            return _unquote(line.removeprefix("rename to "))
+    if names.startswith('"'):
+        return _unquote(f'"{_QUOTED.findall(names)[-1]}"').removeprefix("b/") if _QUOTED.search(names) else names
+    half = names[(len(names) + 1) // 2 :]
+    return half.removeprefix("b/") if names == f"a/{half[2:]} {half}" else names.rpartition(" b/")[2]
+
+
+def _unquote(name: str) -> str:
+    """A path that git has quoted, as it is (git-config(1), core.quotePath)."""
+    if not (name.startswith('"') and name.endswith('"') and len(name) > 1):
+        return name
+
+    def char(found: re.Match[bytes]) -> bytes:
+        said = found[1]
+        return bytes([int(said, 8) if len(said) == 3 else _ESCAPED.get(said[0], said[0])])
+
+    return _ESCAPE.sub(char, name[1:-1].encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
 
 
 def _with_header_line(change: FileChange, line: str) -> FileChange:
@@ -66,7 +92,7 @@ def _with_header_line(change: FileChange, line: str) -> FileChange:
         kind = MODE_NOTES.get(line.rpartition(" ")[2], line.rpartition(" ")[2])
         note = f"mode: {kind or 'not executable'}"
     elif line.startswith("rename from "):
-        note = f"renamed from {rest.removeprefix('from ')}"
+        note = f"renamed from {_unquote(rest.removeprefix('from '))}"
     elif line.startswith(("GIT binary patch", "Binary files ")):
         note = "binary"
     elif line.startswith("index ") and line.endswith((" 120000", " 160000")):

@@ -1,0 +1,46 @@
+"""Is every file of a diff still seen where the ledger keeps only a part of it?"""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.ledger.diff_budget import fit_diff
+from orchestrator.workflow.approval.diff_view import parse_diff
+
+
+def part(path: str, added: int, *, line: str = "x") -> str:
+    """One new file of a diff."""
+    body = "".join(f"+{line}\n" for _ in range(added))
+    head = f"diff --git a/{path} b/{path}\nnew file mode 100644\nindex 0000000..1111111\n--- /dev/null\n+++ b/{path}\n"
+    return f"{head}@@ -0,0 +1,{added} @@\n{body}"
+
+
+def test_a_lock_file_hides_nothing() -> None:
+    """The small file beside it is kept whole, the large one's number of lines stays true, and the cut stands first."""
+    diff = part("package-lock.json", 400_000) + part("zz.py", 1, line="evil()")
+    kept = fit_diff(diff, 100_000)
+    assert len(kept) < 101_000
+    assert kept.startswith("[… of 2 files 1 are not kept whole")
+    assert "+evil()" in kept
+    lock, small = parse_diff(kept)
+    assert (lock.path, lock.added, lock.notes) == ("package-lock.json", 400_000, ("new", "not shown whole"))
+    assert (small.path, small.added, small.notes) == ("zz.py", 1, ("new",))
+
+
+def test_bytes_and_endless_lines_hide_nothing() -> None:
+    """Neither a binary file, nor one deleted, nor one line of megabytes."""
+    binary = "diff --git a/a.bin b/a.bin\nnew file mode 100644\nGIT binary patch\nliteral 9\n" + "z" * 300_000 + "\n"
+    diff = binary + part("app.min.js", 1, line="y" * 300_000) + part("zz.py", 2, line="evil()")
+    found = parse_diff(fit_diff(diff, 50_000))
+    assert [(each.path, each.added) for each in found] == [("a.bin", 0), ("app.min.js", 1), ("zz.py", 2)]
+
+
+@given(st.lists(st.integers(0, 300), min_size=1, max_size=12), st.integers(2_000, 30_000))
+def test_counts_are_those_of_the_whole(sizes: list[int], budget: int) -> None:
+    """Whatever the budget, each file is listed with all its lines, and the same diff is cut the same way."""
+    diff = "".join(part(f"f{at}", size, line="word " * 20) for at, size in enumerate(sizes))
+    kept = fit_diff(diff, budget)
+    assert [(each.path, each.added) for each in parse_diff(kept)] == [(f"f{at}", size) for at, size in enumerate(sizes)]
+    assert kept == fit_diff(diff, budget)
+    assert len(kept) <= max(budget, sum(len(part(f"f{at}", 0)) for at in range(len(sizes)))) + 100 * (len(sizes) + 1)
