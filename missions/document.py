@@ -56,7 +56,9 @@ def read(path: str, data: bytes) -> Mission | Quarantined:
     try:
         name = slug(stem)
         text = decode(data)
-        block = frontmatter.split(text.removeprefix(frontmatter.BYTE_ORDER_MARK))
+        text = text.removeprefix(frontmatter.BYTE_ORDER_MARK)
+        frontmatter.refuse_misplaced(text)
+        block = frontmatter.split(text)
         fields = MissionFields.model_validate(dict(block.fields))
         return _build_mission(name, fields, body_of(block.body))
     except BadName as error:

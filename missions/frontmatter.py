@@ -63,6 +63,28 @@ class FrontMatter:
         return self.text[self.body_start :]
 
 
+_NOTHING = re.compile(r"(?:\s|<!--.*?-->)*", re.DOTALL)
+_MEANT = re.compile(
+    r"[ \t]*(?:[-\u2010-\u2015\u2212]{1,6}|\+{3}|`{3,}\s*ya?ml|~{3,}\s*ya?ml)[ \t]*\r?\n\s*\w[\w-]*\s*[:=]"
+)
+"""A fence as people and their editors write it, and below it the first key."""
+
+
+def refuse_misplaced(text: str) -> None:
+    """Raises Malformed for a front matter that was plainly meant and is none: not first, or with another fence."""
+    found = None if YAMLHandler().detect(text) else _MEANT.match(text, _start_of_line(text))
+    if found:
+        line = text.count("\n", 0, found.start()) + 1
+        raise Malformed("this looks like front matter, which begins with a line --- at the very top of the file", line)
+
+
+def _start_of_line(text: str) -> int:
+    """Where the first line begins that holds more than blanks and comments."""
+    blank = _NOTHING.match(text)
+    at = blank.end() if blank else 0
+    return max(text.rfind("\n", 0, at) + 1, text.rfind("-->", 0, at) + 3 if "-->" in text[:at] else 0)
+
+
 def split(text: str) -> FrontMatter:
     """Reads a file's front matter; a file without any has empty fields. Raises Malformed with a line number."""
     handler = YAMLHandler()

@@ -336,3 +336,37 @@ def test_a_number_that_cannot_be_printed_is_quarantined(field: str) -> None:
     data = front(f"{field}: 0x{'F' * 5000}").encode()
     assert isinstance(read("m.md", data), Quarantined)
     assert requested_content(data) is None
+
+
+REST = "project: shop\napprove: always\nscope: [docs]\n---\nDo it.\n"
+
+
+@pytest.mark.parametrize(
+    ("opening", "line"),
+    [
+        ("\n---\n", 2),
+        ("<!-- note -->\n---\n", 2),
+        ("<!-- of two\nlines -->\n\n --- \n", 4),
+        (" ---\n", 1),
+        ("—-\n", 1),
+        ("--\n", 1),
+        ("+++\n", 1),
+        ("```yaml\n", 1),
+    ],
+)
+def test_front_matter_that_was_plainly_meant_is_not_a_question(opening: str, line: int) -> None:
+    """A mission whose project, scope and approval would not count is quarantined with the cure."""
+    found = read("missions/a.md", (opening + REST).encode())
+    assert isinstance(found, Quarantined)
+    assert found.line == line
+    assert "at the very top" in found.reason
+
+
+@pytest.mark.parametrize(
+    "text", ["Do it.\n\n---\nfoo: x\n", "- item: a\n- b\n", "Fix: the log-in\n", "----------\nTitle\n"]
+)
+def test_a_text_with_rules_and_colons_is_a_text(text: str) -> None:
+    """A rule further down, a list, a sentence with a colon."""
+    found = read("missions/a.md", text.encode())
+    assert isinstance(found, Mission)
+    assert found.project is None
