@@ -363,7 +363,8 @@ def test_front_matter_that_was_plainly_meant_is_not_a_question(opening: str, lin
 
 
 @pytest.mark.parametrize(
-    "text", ["Do it.\n\n---\nfoo: x\n", "- item: a\n- b\n", "Fix: the log-in\n", "----------\nTitle\n"]
+    "text",
+    ["Do it.\n\n---\nfoo: x\n", "- item: a\n- b\n", "Fix: the log-in\n"],
 )
 def test_a_text_with_rules_and_colons_is_a_text(text: str) -> None:
     """A rule further down, a list, a sentence with a colon."""
