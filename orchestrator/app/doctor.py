@@ -206,7 +206,7 @@ def _alarms(settings: Settings, ledger: LedgerSnapshot) -> CheckResult:
         return CheckResult(
             what="trust", health=CheckStatus.GOOD, says="every change of the fleet's rules was signed by an admin"
         )
-    remedy = "look at that commit; an admin may sign the files again as they should be"
+    remedy = "look at that commit; an admin puts back what is in force: `git cat-file blob BLOB > FILE`, commit, push"
     return CheckResult(what="trust", health=CheckStatus.BROKEN, says="; ".join(ledger.alarms), remedy=remedy)
 
 

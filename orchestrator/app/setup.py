@@ -18,8 +18,8 @@ from orchestrator.app import ledger_templates
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.ledger import merge_driver
+from orchestrator.ledger.trust_files import SIGNERS_PATH
 from orchestrator.ledger.trust_pins import TrustPins
-from orchestrator.ledger.trust_root import SIGNERS_PATH
 from sync.errors import GitError
 from sync.git import Git, bearer_environment
 from sync.signatures import Key, Principal, make_key, read_signers

@@ -20,8 +20,10 @@ from orchestrator.core.settings import Settings
 from orchestrator.git_server import hook_client
 from orchestrator.ledger.snapshot import CLAIM_FILE, MAX_CLAIM_BYTES, LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import BEAT, CLAIM
+from orchestrator.ledger.trust_files import SIGNERS_PATH
+from orchestrator.ledger.trust_history import TrustState
 from orchestrator.ledger.trust_pins import TrustPins
-from orchestrator.ledger.trust_root import SIGNERS_PATH, EffectiveRules, TrustRoot, TrustState
+from orchestrator.ledger.trust_root import EffectiveRules, TrustRoot
 from orchestrator.policy.write_rules import (
     UNKNOWN_ACTOR,
     Actor,

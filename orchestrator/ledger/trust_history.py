@@ -1,102 +1,157 @@
-"""Which changes of the rules are news to a machine, who signed them, and in which order are they judged?"""
+"""Which changes of the rules that are news in a ledger's history count? docs/trust.md argues for every line of this."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from hashlib import sha256
 
-from sync.objects import Commit
-from sync.remote import Oid
-from sync.signatures import Verifier, read_signers, signing_key
+from orchestrator.ledger.trust_files import PATHS, SIGNERS_PATH, admin_lines, read_text, unusable_reason, versions
+from sync.objects import read_commit
+from sync.remote import ObjectStore, Oid
+from sync.signatures import Verifier, signing_key
 
-
-def apply_signers_change(text: str, before: Sequence[str], after: str) -> str:
-    """The keys in force, which were `text`, once a change from `before` to `after` is followed.
-
-    `before` has a text for each parent of the commit. The cases, by key:
-
-    1 made on top of exactly what is in force: what it says, byte for byte
-    2 a line that no parent has: added; where its key is in force, in that one's place
-    3 a line for a key that a parent has and that is out of force by now: not added; an edit revives nobody
-    4 a key that every parent has and it has not: out, whatever its line says by now
-    5 everything else stays as it is
-    """
-    now, then, sides = (
-        signer_lines_by_key(text),
-        signer_lines_by_key(after),
-        [signer_lines_by_key(side) for side in before] or [{}],
-    )
-    if sides == [now]:
-        return after
-    known = {line for side in sides for line in side.values()}
-    had = {key for side in sides for key in side}
-    gone = {key for key in had if key not in then and all(key in side for side in sides)}
-    kept = {key: line for key, line in now.items() if key not in gone}
-    new = {key: line for key, line in then.items() if line not in known and (key in kept or key not in had)}
-    return "".join(f"{line}\n" for line in (kept | new).values())
+Change = dict[Oid, str]
+"""A signed commit with the key that it claims, and its copies: other commits in which the same was signed."""
 
 
-def signer_lines_by_key(text: str) -> dict[str, str]:
-    """The lines that name somebody, by key. Comments and lines that grant nothing are left out."""
-    return {key: line for line in text.splitlines() for key in read_signers(line)}
+@dataclass(frozen=True, kw_only=True)
+class RejectedChange:
+    """The commit that left a version on the branch which is not in force, and why it is not."""
+
+    commit: Oid
+    why: str
 
 
-def foreign_commits(between: dict[Oid, tuple[Oid, ...]]) -> set[Oid]:
-    """The commits that come from another history: below them are only roots that this ledger does not have.
+@dataclass(frozen=True, kw_only=True)
+class RulesFile:
+    """One of the two files. `text` is in force: of the versions that count, the newest that can be used."""
 
-    An admin's signature on a commit of another ledger says nothing about this one.
-    """
-    found: set[Oid] = set()
-    for commit, parents in reversed(between.items()):
-        if all(parent in found for parent in parents):
-            found.add(commit)
-    return found
-
-
-def signed_by_admins(commits: Mapping[Oid, Commit], signers: str, said: Callable[[Oid], str]) -> dict[Oid, str]:
-    """The key that signed each commit, for those signed by somebody who is or becomes an admin by one of them.
-
-    `said` gives the signers' list in a commit. Everything else, which anybody can push by the thousand, costs nothing
-    more than this look. Whether the key counts is another question, asked when the commit's turn comes.
-    """
-    claimed = {commit: signing_key(read.signature or "") for commit, read in commits.items()}
-    lines, found = _admin_lines(signers), dict[Oid, str]()
-    fresh = set(lines)
-    while fresh:
-        keys, fresh = fresh, set()
-        for commit in [commit for commit, key in claimed.items() if key in keys and commit not in found]:
-            key = claimed[commit] or ""
-            read = commits[commit]
-            if Verifier(lines[key]).signer(read.payload, read.signature) is not None:
-                found[commit] = key
-                more = {k: line for k, line in _admin_lines(said(commit)).items() if k not in lines}
-                lines |= more
-                fresh |= set(more)
-    return found
+    text: str
+    signed: Oid | None
+    """The newest version that counts, usable or not: a blob, or None where an admin took the file away."""
+    link: Oid
+    """The commit that brought it; at first the commit that was trusted."""
+    rejected: RejectedChange | None = None
 
 
-def _admin_lines(signers: str) -> dict[str, str]:
-    people = read_signers(signers)
-    return {key: line for key, line in signer_lines_by_key(signers).items() if "admin" in people[key].roles}
+@dataclass(frozen=True, kw_only=True)
+class TrustState:
+    """Where a machine stands: everything up to `commit` is judged, and these files are in force there."""
+
+    commit: Oid
+    files: Mapping[str, RulesFile]
 
 
-def in_judging_order(
-    between: dict[Oid, tuple[Oid, ...]], wanted: Collection[Oid], seniority: Callable[[Oid], int]
-) -> Iterator[Oid]:
-    """The wanted commits, each after those of them that it builds on; beside each other, the more senior signer first.
+class HistoryWalk:
+    """The way from where a machine stands to a newer tip: each signed change is judged once, in its turn."""
 
-    So what a senior built on is judged before what a junior did beside it, however many commits lie below. `between`
-    has every commit after its children. The next one is chosen when the one before is judged: seniority may change.
-    """
-    number = {commit: n for n, commit in enumerate(c for c in reversed(between) if c in wanted)}
-    below: dict[Oid, int] = {}  # as bits: most commits have none of the wanted ones below them
-    for commit, parents in reversed(between.items()):
-        below[commit] = 0
-        for parent in parents:
-            below[commit] |= below.get(parent, 0) | (1 << number[parent] if parent in number else 0)
-    waiting = set(number)
-    while waiting:
-        best = min(waiting, key=lambda c: (seniority(c), below[c].bit_count(), number[c]))
-        first = sorted((c for c in waiting if below[best] >> number[c] & 1), key=number.__getitem__)
-        for commit in (*first, best):
-            waiting.discard(commit)
-            yield commit
+    def __init__(self, store: ObjectStore, start: TrustState, tip: Oid) -> None:
+        self.store, self.start, self.tip = store, start, tip
+        self.files = dict(start.files)
+        self.why: dict[tuple[str, Oid], str] = {}
+        self.signed, self.admins = cache(self._signed), cache(admin_lines)
+
+    def go(self) -> TrustState:
+        """Follows what counts, and stands at the tip."""
+        news = {path: list(self.store.history(self.tip, path, since=self.start.commit)) for path in PATHS}
+        self.between = self.store.between(self.tip, self.start.commit) if any(news.values()) else {}
+        waiting = self._changes({commit for commits in news.values() for commit in commits})
+        while change := self._next(waiting):
+            waiting.remove(change)
+            self._judge(change)
+        return TrustState(commit=self.tip, files={path: self._compared(path, news[path]) for path in PATHS})
+
+    def _changes(self, touched: set[Oid]) -> list[Change]:
+        """What may be signed, the oldest first. No merge is among it: `git pull` signs those without a look."""
+        found: dict[bytes, Change] = {}
+        for commit in reversed([commit for commit in self.between if commit in touched]):
+            read = read_commit(self.store.get(commit))
+            key = signing_key(read.signature or "")
+            if key and len(read.parents) == 1:
+                found.setdefault(sha256(read.payload).digest(), {})[commit] = key
+        return list(found.values())
+
+    def _next(self, waiting: list[Change]) -> Change | None:
+        """Of the changes that admins in force signed the oldest one on which the most senior admin's was made.
+
+        Seniority is the place in the list. Of one admin's the first is that which has the fewest below it, and of two
+        made beside each other the one whose versions the branch has.
+        """
+        ready = [change for change in waiting if self._rank(change) is not None]
+        if not ready:
+            return None
+        below, kept = self._below(ready), versions(self.store, self.tip)
+
+        def turn(change: Change) -> tuple[int, int, bool]:
+            commit = next(iter(change))
+            return self._rank(change) or 0, below[commit].bit_count(), versions(self.store, commit) != kept
+
+        first = min(ready, key=turn)
+        made_on = below[next(iter(first))]
+        return next(change for n, change in enumerate(ready) if made_on >> n & 1)
+
+    def _rank(self, change: Change) -> int | None:
+        """The place in the list of the admin in force who signed it; None when nobody such did."""
+        admins = self.admins(self.files[SIGNERS_PATH].text)
+        good = (key for commit, key in change.items() if key in admins and self.signed(commit, admins[key]))
+        key = next(good, None)
+        return None if key is None else list(admins).index(key)
+
+    def _signed(self, commit: Oid, line: str) -> bool:
+        read = read_commit(self.store.get(commit))
+        return Verifier(line).signer(read.payload, read.signature) is not None
+
+    def _below(self, changes: list[Change]) -> dict[Oid, int]:
+        """For each commit, as bits, which of the changes it is or has in its history."""
+        bits = {commit: 1 << n for n, change in enumerate(changes) for commit in change}
+        below: dict[Oid, int] = {}
+        for commit, parents in reversed(self.between.items()):
+            below[commit] = bits.get(commit, 0)
+            for parent in parents:
+                below[commit] |= below.get(parent, 0)
+        return below
+
+    def _judge(self, change: Change) -> None:
+        """Follows what an admin in force changed, file by file, or notes why not."""
+        commit = next(iter(change))
+        parent = read_commit(self.store.get(commit)).parents[0]
+        before, after = versions(self.store, parent), versions(self.store, commit)
+        for path in PATHS:
+            if before[path] != after[path]:
+                why = self._follow(path, commit, before[path], after[path])
+                self.why |= {(path, copy): why for copy in change if why}
+
+    def _follow(self, path: str, commit: Oid, before: Oid | None, after: Oid | None) -> str | None:
+        """Why an admin's change does not come into force; None when it does."""
+        held, old, new = self.files[path], read_text(self.store, before), read_text(self.store, after)
+        if not (self._knows(commit, SIGNERS_PATH) and self._knows(commit, path)):
+            return "was not made on top of the last change that counts"
+        if before != held.signed and held.text not in (old, new):
+            return "was made on top of a version that no admin has signed"
+        wrong = unusable_reason(path, new)
+        self.files[path] = RulesFile(text=held.text if wrong else new, signed=after, link=commit)
+        return f"cannot be used: {wrong}" if wrong else None
+
+    def _knows(self, commit: Oid, path: str) -> bool:
+        """Whether the newest version that counts is in a commit's history, by its commit or by a copy of that."""
+        link = self.files[path].link
+        if self.store.descends(commit, link):
+            return True
+        said = read_commit(self.store.get(link))
+        beside = self.store.history(commit, path, since=next(iter(said.parents), None))
+        return any(read_commit(self.store.get(other)).payload == said.payload for other in beside)
+
+    def _compared(self, path: str, news: list[Oid]) -> RulesFile:
+        """The file, with an alarm where the branch has another version than the one in force, and only there."""
+        held, version = self.files[path], versions(self.store, self.tip)[path]
+        if read_text(self.store, version) == held.text:
+            return replace(held, rejected=None)
+        if held.rejected and version == versions(self.store, self.start.commit)[path]:
+            return held
+        found = (commit for commit in reversed(news) if versions(self.store, commit)[path] == version)
+        commit = next(found, self.tip)
+        merge = len(read_commit(self.store.get(commit)).parents) > 1
+        why = "merges what is not in force" if merge else "is not signed by an admin"
+        return replace(held, rejected=RejectedChange(commit=commit, why=self.why.get((path, commit), why)))

@@ -1,4 +1,4 @@
-"""Where does this machine stand in its ledger's history of rules, while no process runs?"""
+"""Where does this machine stand in its ledger's history of rules, while no process runs: its trust pins."""
 
 from __future__ import annotations
 
@@ -10,11 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
+from pydantic import TypeAdapter
 
 from orchestrator.core.errors import WrongSetting
-from orchestrator.ledger.trust_root import RejectedChange, TrustState
+from orchestrator.ledger.config import fleet_toml
+from orchestrator.ledger.trust_files import SIGNERS_PATH
+from orchestrator.ledger.trust_history import TrustState
 from sync import files
+from sync.objects import object_id
 from sync.remote import Oid
+
+_PINS = TypeAdapter(dict[str, Oid | TrustState])
+"""For each ledger the commit at which its stand begins, then its stand."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,38 +36,48 @@ class TrustPins:
         with self._open() as pins:
             kept = pins.setdefault(self.ledger, tip)
             self._write(pins)
-        return kept if isinstance(kept, str) else str(kept["commit"])
+        return kept.commit if isinstance(kept, TrustState) else kept
 
     def load(self) -> TrustState | None:
         """The stand as it was kept last."""
         kept = self._read().get(self.ledger)
-        if kept is None or isinstance(kept, str):
-            return None
-        refused = tuple(RejectedChange(**each) for each in kept["refused"])
-        return TrustState(**{**kept, "refused": refused, "vouched": tuple(kept.get("vouched", ()))})
+        return kept if isinstance(kept, TrustState) else None
 
     def keep(self, stand: TrustState, later: Callable[[Oid], bool]) -> None:
         """Keeps a stand, unless another process has kept one that `later` does not call an earlier one."""
         with self._open() as pins:
             kept = pins.get(self.ledger)
-            if isinstance(kept, dict) and not later(kept["commit"]):
-                return
-            self._write(pins | {self.ledger: asdict(stand)})
+            if not isinstance(kept, TrustState) or later(kept.commit):
+                self._write(pins | {self.ledger: stand})
 
     @contextmanager
-    def _open(self) -> Iterator[dict[str, Any]]:
+    def _open(self) -> Iterator[dict[str, Oid | TrustState]]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(self.path.with_suffix(".lock")):
             yield self._read()
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> dict[str, Oid | TrustState]:
         """Raises WrongSetting for a damaged file: to trust anew is for a person to decide."""
+        if not self.path.exists():
+            return {}
         try:
-            return json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else {}
-        except ValueError as error:
+            kept = json.loads(self.path.read_text(encoding="utf-8"))
+            return _PINS.validate_python({ledger: _in_files(pin) for ledger, pin in kept.items()})
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             why = f"{self.path} is damaged ({error}): restore it from a backup, or delete it to trust the ledger anew"
             raise WrongSetting("pin.json", why) from error
 
-    def _write(self, pins: dict[str, Any]) -> None:
+    def _write(self, pins: dict[str, Oid | TrustState]) -> None:
         """Whole or not at all: half a file would be a machine that trusts nothing, or anything."""
-        files.replace(self.path, json.dumps(pins, indent=1) + "\n")
+        plain = {ledger: pin if isinstance(pin, str) else asdict(pin) for ledger, pin in pins.items()}
+        files.replace(self.path, json.dumps(plain, indent=1) + "\n")
+
+
+def _in_files(pin: Any) -> Any:
+    """A pin as it is kept now. Before, a stand had two texts; what counts next is made on top of where it stood."""
+    if isinstance(pin, str) or "files" in pin:
+        return pin
+    texts = {SIGNERS_PATH: pin["signers"], fleet_toml.PATH: pin["charter"]}
+    blobs = {path: object_id("blob", text.encode("utf-8", "surrogateescape")) for path, text in texts.items()}
+    both = {path: {"text": texts[path], "signed": blobs[path], "link": pin["commit"]} for path in texts}
+    return {"commit": pin["commit"], "files": both}

@@ -9,7 +9,7 @@ from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
-from orchestrator.ledger.trust_root import SIGNERS_PATH
+from orchestrator.ledger.trust_files import SIGNERS_PATH, admin_lines
 from orchestrator.policy.authorization import Trust
 from sync.signatures import ROLES, Principal, read_signers
 
@@ -42,16 +42,7 @@ class Membership:
         if unknown:
             raise WrongSetting("--role", f"one of {', '.join(sorted(ROLES))}, not {unknown}")
         line = Principal(name=name, roles=roles, key=" ".join(words[:2])).line
-        if line in self._refused_lines():
-            # It was pushed by somebody who may not. A change counts for what it adds, so it is taken out first.
-            self._change(lambda text: text, f"Take out what is not in force, before {name} is admitted")
         self._change(lambda text: text if line in text else text.rstrip("\n") + f"\n{line}\n", f"Admit {name}")
-
-    def _refused_lines(self) -> set[str]:
-        """Lines that stand on the branch and are not in force."""
-        ledger = self.reader.read(self.bus.remote.fetch())
-        there = (ledger.read(SIGNERS_PATH) or b"").decode("utf-8", "surrogateescape")
-        return set(there.splitlines()) - set(ledger.signers.splitlines())
 
     def revoke(self, name: str) -> None:
         """Takes every key of a principal out. Raises NotFound, and Refused for who is no admin."""
@@ -75,9 +66,16 @@ class Membership:
         self._change(instead, "Replace a key")
 
     def _change(self, change: Callable[[str], str], message: str) -> None:
+        """Changes what is in force. A change counts only on top of that, so it is put back on the branch first."""
+        self._commit(lambda text: text, f"Put back what is in force, before: {message}")
+        self._commit(change, message)
+
+    def _commit(self, change: Callable[[str], str], message: str) -> None:
         def draft(ledger: LedgerSnapshot) -> LedgerChange:
             self.require_member(ledger, "admin")
-            text = change(ledger.signers).encode("utf-8", "surrogateescape")
-            return LedgerChange(files={SIGNERS_PATH: text}, message=message)
+            text = change(ledger.signers)
+            if not admin_lines(text):
+                raise Refused(f"{SIGNERS_PATH} would name no admin, so nobody could change it again: admit another one first")
+            return LedgerChange(files={SIGNERS_PATH: text.encode("utf-8", "surrogateescape")}, message=message)
 
         commit_change(self.bus, self.reader, draft)
