@@ -125,13 +125,14 @@ class HistoryWalk:
 
     def _follow(self, path: str, commit: Oid, before: Oid | None, after: Oid | None) -> str | None:
         """Why an admin's change does not come into force; None when it does."""
-        held, old, new = self.files[path], read_text(self.store, before), read_text(self.store, after)
+        held = self.files[path]
         if not (self._knows(commit, SIGNERS_PATH) and self._knows(commit, path)):
             return "was not made on top of the last change that counts"
-        if before != held.signed and held.text not in (old, new):
+        if before != held.signed and read_text(self.store, before) != held.text:
             return "was made on top of a version that no admin has signed"
-        wrong = unusable_reason(path, new)
-        self.files[path] = RulesFile(text=held.text if wrong else new, signed=after, link=commit)
+        text = read_text(self.store, after)
+        wrong = unusable_reason(path, text)
+        self.files[path] = RulesFile(text=held.text if wrong else text, signed=after, link=commit)
         return f"cannot be used: {wrong}" if wrong else None
 
     def _knows(self, commit: Oid, path: str) -> bool:

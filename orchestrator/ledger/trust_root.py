@@ -114,9 +114,9 @@ def _effective(stand: TrustState) -> EffectiveRules:
     """A stand as the rest of the node reads it."""
     alarms = tuple(_alarm(path, file, file.rejected) for path, file in stand.files.items() if file.rejected)
     signers, charter = stand.files[SIGNERS_PATH].text, stand.files[fleet_toml.PATH].text
-    if alarms and not charter:
-        raise BrokenLedger("; ".join(alarms))
-    found = fleet_toml.read(charter.encode("utf-8", "surrogateescape") if charter else None)
+    if not charter:
+        raise BrokenLedger("; ".join(alarms) or fleet_toml.MISSING_MESSAGE)
+    found = fleet_toml.read(charter.encode("utf-8", "surrogateescape"))
     return EffectiveRules(signers=signers, charter=found, alarms=alarms)
 
 

@@ -75,7 +75,9 @@ class Membership:
             self.require_member(ledger, "admin")
             text = change(ledger.signers)
             if not admin_lines(text):
-                raise Refused(f"{SIGNERS_PATH} would name no admin, so nobody could change it again: admit another one first")
+                raise Refused(
+                    f"{SIGNERS_PATH} would name no admin, and nobody could change it: admit another one first"
+                )
             return LedgerChange(files={SIGNERS_PATH: text.encode("utf-8", "surrogateescape")}, message=message)
 
         commit_change(self.bus, self.reader, draft)

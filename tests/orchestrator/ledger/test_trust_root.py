@@ -95,6 +95,15 @@ def test_what_is_in_force_is_put_back_and_changed_from_there(town: Town, keys: K
     assert (look(town).charter.trust.missions, look(town).alarms) == ("remote", ())
 
 
+def test_what_is_in_force_is_put_back_and_changed_from_there_after_a_slip(town: Town, keys: Keys) -> None:
+    """anna's typing error is reverted by somebody who may not sign; her next change is made on what is in force."""
+    by(town, keys, "anna").push({"fleet.toml": "[bus\n"})
+    town.peer("nobody").push({"fleet.toml": SIGNED})
+    assert look(town).alarms == ()
+    by(town, keys, "anna").push({"fleet.toml": REMOTE})
+    assert (look(town).charter.trust.missions, look(town).alarms) == ("remote", ())
+
+
 def test_an_admin_whom_an_admin_made_may_change_it(town: Town, keys: Keys) -> None:
     """Rights follow the chain of changes from the first trusted commit on."""
     both = keys.signers(anna=("admin",), carl=("admin",))
@@ -254,6 +263,39 @@ def test_real_git_replays_nothing_either(tmp_path: Path, keys: Keys, signers: st
     ledger = look(town)
     assert (ledger.read("allowed_signers") or b"").decode() == signers
     assert ledger.signers == alone
+    town.close()
+
+
+def test_the_words_of_the_page_put_it_right(tmp_path: Path, keys: Keys, signers: str) -> None:
+    """docs/trust.md, typed by an admin in a clone that signs: back to what is in force, then the refused one after all;
+    also where a link stands in the file's place."""
+    town = Town({"fleet.toml": SIGNED, "allowed_signers": signers}, folder=tmp_path)
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", str(town.bare), "clone")
+    git(clone, "checkout", "--quiet", "-B", "main")
+    (clone / "fleet.toml").write_text(REMOTE)
+    git(clone, "commit", "--quiet", "--all", "-m", "unsigned")
+    git(clone, "push", "--quiet", "origin", "main")
+    for setting, value in (("gpg.format", "ssh"), ("user.signingKey", keys["anna"].path), ("commit.gpgSign", "true")):
+        git(clone, "config", setting, str(value))
+    for text in (REMOTE, None):
+        if text is None:
+            (clone / "fleet.toml").unlink()
+            (clone / "fleet.toml").symlink_to("SESSION_LOG.md")
+            git(clone, "-c", "commit.gpgSign=false", "commit", "--quiet", "--all", "-m", "a link")
+            git(clone, "push", "--quiet", "origin", "main")
+        before = look(town)
+        blob = before.alarms[0].partition("(blob ")[2].rstrip(")")
+        (clone / "fleet.toml").unlink()
+        (clone / "fleet.toml").write_text(git(clone, "cat-file", "blob", blob) + "\n")
+        git(clone, "add", "fleet.toml")
+        git(clone, "commit", "--quiet", "-m", "What is in force")
+        git(clone, "push", "--quiet", "origin", "main")
+        assert (look(town).alarms, look(town).charter) == ((), before.charter)
+        if text:
+            git(clone, "revert", "--no-edit", "HEAD")
+            git(clone, "push", "--quiet", "origin", "main")
+            assert (look(town).alarms, look(town).charter.trust.missions) == ((), "remote")
     town.close()
 
 

@@ -96,6 +96,16 @@ def test_only_an_admin_may(keys: Keys) -> None:
     assert bob.text("fleet.toml") == TOML
 
 
+def test_what_somebody_else_left_in_the_file_is_not_signed_along(keys: Keys) -> None:
+    """Not even a comment: the project would not come into force on top of it. Nothing is pushed."""
+    where = town(keys)
+    tip = where.peer("eve").push({"fleet.toml": TOML + "\n# eve\n"})
+    ada = signed(where, keys, "ada")
+    with pytest.raises(Refused, match="no admin signed"):
+        enrolment(ada).add([NOTES])
+    assert ada.ledger().tip == tip
+
+
 def test_a_name_that_is_taken_is_refused(keys: Keys) -> None:
     """The other repository is named."""
     ada = signed(town(keys), keys, "ada")
