@@ -9,13 +9,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
 
 from missions.agent_trust import TrustScore, TrustTier, TrustWeights
+from missions.field_types import Commit
 from missions.path_scope import outside_scope
 
 MAX_NAMED_PATHS = 5
 """Paths that a sentence names."""
+MAX_PATH_CHARS = 1024
+"""Characters of a path in the facts: every pattern of the rules is held against it."""
+MAX_COUNT = 10**9
+"""Most lines, and most USD: what cannot be a sensible number is refused before anybody reckons with it."""
+
+_Path = Annotated[str, Field(max_length=MAX_PATH_CHARS)]
+_Paths = Annotated[tuple[_Path, ...], Field(max_length=10_000)]
+_Lines = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,21 +34,24 @@ class ChangeFacts:
     """What a result changes in its project. None: not known. Money is USD; paths are the project's.
 
     `links` are symbolic links and other repositories (submodules) that were made, changed or taken away; `executables`
-    what became, or came, executable; `commit` is on the project's server, as a child of `base`.
+    what became, or came, executable; `commit` is on the project's server, as a child of `base`. The bounds hold for
+    what is read: a record's node may be hostile.
     """
 
-    files: tuple[str, ...] | None = None
-    added: int | None = None
-    removed: int | None = None
-    binaries: tuple[str, ...] | None = None
-    modes: tuple[str, ...] | None = None
-    executables: tuple[str, ...] | None = None
-    links: tuple[str, ...] | None = None
-    cost_usd: float | None = None
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    files: _Paths | None = None
+    added: _Lines | None = None
+    removed: _Lines | None = None
+    binaries: _Paths | None = None
+    modes: _Paths | None = None
+    executables: _Paths | None = None
+    links: _Paths | None = None
+    cost_usd: Annotated[float, Field(ge=0, le=MAX_COUNT)] | None = None
     tested: bool | None = None
-    denials: tuple[str, ...] | None = None
-    commit: str | None = None
-    base: str | None = None
+    denials: Annotated[tuple[str, ...], Field(max_length=10_000)] | None = None
+    commit: Commit | None = None
+    base: Commit | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

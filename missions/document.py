@@ -5,46 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from pydantic import (
-    ValidationError,
-)
+from pydantic import ValidationError
 
 from missions import frontmatter
 from missions.errors import BadName
-from missions.fields import MissionFields, explain
+from missions.fields import NODE_FIELDS, explain, read_fields
 from missions.frontmatter import Malformed, Scalar
-from missions.mission import AUTO, FINISHED, NO_PROJECT, PAID_AGENTS, Mission, Quarantined, Status, slug
+from missions.mission import AUTO, FINISHED, NO_PROJECT, PAID_AGENTS, Mission, MissionFields, Quarantined, slug
 from missions.one_line import shorten
 
 MAX_FILE_BYTES = 256 * 1024
 """Bytes. A mission is a page that a person wrote; anything larger is a file that landed in the wrong folder."""
-
-NODE_FIELDS = (
-    "status",
-    "node",
-    "attempt",
-    "epoch",
-    "retry_at",
-    "started",
-    "finished",
-    "branch",
-    "cost_usd",
-    "reason",
-    "kept_on",
-    "matched_project",
-    "chosen_agent",
-    "commit",
-    "decision",
-    "decided_by",
-    "decided",
-    "rejections",
-    "retries",
-    "on_approval",
-    "merged",
-    "adopted_by",
-    "adopted_from",
-)
-"""What nodes may write into the front matter. Everything else is a person's."""
 
 RESULT_MARK = "<!-- shiftbook: nodes write below this line -->"
 
@@ -59,7 +30,7 @@ def read(path: str, data: bytes) -> Mission | Quarantined:
         text = text.removeprefix(frontmatter.BYTE_ORDER_MARK)
         frontmatter.refuse_misplaced(text)
         block = frontmatter.split(text)
-        fields = MissionFields.model_validate(dict(block.fields))
+        fields = read_fields(block.fields)
         return _build_mission(name, fields, body_of(block.body))
     except BadName as error:
         return Quarantined(name=stem, path=path, reason=str(error), hint="rename the file")
@@ -82,17 +53,17 @@ def _build_mission(name: str, fields: MissionFields, body: str) -> Mission:
     if not body.strip() and not fields.run and not fields.title:
         raise Malformed("the file is empty: write what is to be done", None)
     retries = fields.max_retries if fields.max_retries is not None else (1 if agent in PAID_AGENTS | {AUTO} else 3)
-    values = fields.model_dump(exclude={"agent", "title", "project", "max_retries", "status", "trusted_by"})
     return Mission(
-        name=name,
-        title=title,
-        body=body,
-        agent=agent,
-        project=None if fields.project == NO_PROJECT else fields.project,
-        projectless=fields.project == NO_PROJECT,
-        max_retries=retries,
-        status=Status(fields.status),
-        **values,
+        **vars(fields)
+        | {
+            "name": name,
+            "title": title,
+            "body": body,
+            "agent": agent,
+            "project": None if fields.project == NO_PROJECT else fields.project,
+            "projectless": fields.project == NO_PROJECT,
+            "max_retries": retries,
+        }
     )
 
 

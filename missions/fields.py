@@ -1,146 +1,37 @@
-"""What may stand in a mission's front matter, and how is a wrong value explained?"""
+"""Which fields may nodes write, which are shown, and how is a wrong value in the front matter explained?"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from typing import get_type_hints
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-)
+from pydantic import TypeAdapter, ValidationError
 
-from missions.errors import BadName
-from missions.mission import AGENTS, APPROVALS, DELIVERIES, TASKS, slug
+from missions.field_types import Shown, Writer
+from missions.mission import MissionFields
 from missions.one_line import shorten
 
-MAX_COMMENT_CHARS = 8000
-"""Characters of a rejection's comment."""
+ROLES: Mapping[str, tuple[object, ...]] = {
+    name: hint.__metadata__
+    for name, hint in get_type_hints(MissionFields, include_extras=True).items()
+    if hasattr(hint, "__metadata__")
+}
+"""What each field was declared with."""
+RECORD_FIELDS = frozenset(name for name, roles in ROLES.items() if Writer.ATTEMPT in roles)
+"""The node fields that an attempt's record may bring; the others follow from its claim."""
+NODE_FIELDS = tuple(name for name, roles in ROLES.items() if Writer.NODE in roles or name in RECORD_FIELDS)
+"""What nodes may write into the front matter. Everything else is a person's."""
+SHOWN_FIELDS: Mapping[str, Shown] = {
+    name: role for name, roles in ROLES.items() for role in roles if isinstance(role, Shown)
+}
+"""What views of a mission have, in their order."""
+_READER = TypeAdapter(MissionFields)
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _with_time_zone(value: Any) -> Any:
-    """A mission's times are UTC, which YAML leaves out where no zone is given; a day is its midnight."""
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return datetime(value.year, value.month, value.day, tzinfo=UTC)
-    if isinstance(value, datetime) and value.tzinfo is None:
-        return value.replace(tzinfo=UTC)
-    if not isinstance(value, (datetime, str)) or (isinstance(value, str) and value.strip().isdigit()):
-        raise ValueError("write a time such as 2026-12-01T08:00:00Z")
-    return value
-
-
-def _in_utc(value: datetime) -> datetime:
-    try:
-        return value.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("this time is outside of the calendar") from error
-
-
-StringList = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
-UtcTime = Annotated[AwareDatetime, BeforeValidator(_with_time_zone), AfterValidator(_in_utc)]
-
-
-class MissionFields(BaseModel):
-    """The front matter as it may be written. Field names are the words in the file."""
-
-    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
-
-    task: str = "general_task"
-    title: str | None = Field(default=None, max_length=300)
-    project: str | None = None
-    priority: Annotated[int, Field(ge=0, le=9, strict=True)] = 1
-    agent: str | None = None
-    run: str | None = Field(default=None, max_length=20_000)
-    to: StringList = ()
-    depends_on: StringList = ()
-    not_before: UtcTime | None = None
-    timeout_seconds: Annotated[int, Field(gt=0, le=7 * 86_400, strict=True)] = 3600
-    max_retries: Annotated[int, Field(ge=0, le=100, strict=True)] | None = None
-    budget_usd: Annotated[float, Field(ge=0)] | None = None
-    scope: StringList = ()
-    approve: str = "policy"
-    patch: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
-    parent: str | None = None
-    comment: Annotated[str, Field(max_length=MAX_COMMENT_CHARS)] | None = None
-    trusted_by: str | None = None
-
-    status: Literal["queued", "running", "review", "parked", "done", "failed", "dead", "cancelled"] = "queued"
-    node: str | None = None
-    attempt: Annotated[int, Field(ge=0, strict=True)] = 0
-    epoch: Annotated[int, Field(ge=0, strict=True)] = 0
-    retry_at: UtcTime | None = None
-    started: UtcTime | None = None
-    finished: UtcTime | None = None
-    branch: str | None = None
-    cost_usd: float | None = None
-    reason: Annotated[str, Field(max_length=2000)] | None = None
-    kept_on: str | None = None
-    matched_project: Annotated[str, Field(max_length=200)] | None = None
-    chosen_agent: Annotated[str, Field(max_length=40)] | None = None
-    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
-    decision: Literal["approved", "rejected"] | None = None
-    decided_by: Annotated[str, Field(max_length=200)] | None = None
-    decided: UtcTime | None = None
-    rejections: Annotated[int, Field(ge=0, le=1000, strict=True)] = 0
-    retries: Annotated[int, Field(ge=0, le=1000, strict=True)] = 0
-    on_approval: str | None = None
-    merged: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
-    adopted_by: str | None = None
-    adopted_from: str | None = None
-
-    @field_validator("task")
-    @classmethod
-    def _known_task(cls, value: str) -> str:
-        return _one_of(value, TASKS, "task type")
-
-    @field_validator("agent")
-    @classmethod
-    def _known_agent(cls, value: str | None) -> str | None:
-        return None if value is None else _one_of(value, AGENTS, "agent")
-
-    @field_validator("approve")
-    @classmethod
-    def _known_approval(cls, value: str) -> str:
-        return _one_of(value, APPROVALS, "value")
-
-    @field_validator("on_approval")
-    @classmethod
-    def _known_delivery(cls, value: str | None) -> str | None:
-        return None if value is None else _one_of(value, DELIVERIES, "value")
-
-    @field_validator("scope")
-    @classmethod
-    def _inside(cls, globs: tuple[str, ...]) -> tuple[str, ...]:
-        for glob in globs:
-            if glob.startswith("/") or ".." in glob.split("/") or "\\" in glob:
-                raise ValueError(f"{glob!r} leaves the project: write paths relative to its root, without '..'")
-        return globs
-
-    @field_validator("depends_on")
-    @classmethod
-    def _slugged(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            return tuple(slug(name.removesuffix(".md")) for name in names)
-        except BadName as error:
-            raise ValueError(str(error)) from error
-
-
-def _one_of(value: str, known: tuple[str, ...], what: str) -> str:
-    if value not in known:
-        raise ValueError(f"unknown {what} {value!r}: one of {', '.join(known)}")
-    return value
+def read_fields(values: Mapping[str, object]) -> MissionFields:
+    """Front matter as it was parsed from YAML. Raises ValidationError; OverflowError for a number beyond any float."""
+    return _READER.validate_python(dict(values))
 
 
 EXPECTED_VALUES = {
@@ -161,7 +52,7 @@ def explain(error: ValidationError, lines: Mapping[str, int]) -> tuple[str, int 
     first = error.errors(include_url=False, include_context=False)[0]
     key = str(first["loc"][0]) if first["loc"] else ""
     line = lines.get(key)
-    if first["type"] == "extra_forbidden":
+    if first["type"] == "unexpected_keyword_argument":
         return f"unknown field “{key}”", line
     found = first.get("input")
     if key in EXPECTED_VALUES and first["type"] != "value_error":

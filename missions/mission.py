@@ -5,10 +5,27 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from missions.errors import BadName
+from missions.field_types import (
+    ATTEMPT,
+    NODE,
+    PERSON,
+    SHOWN,
+    SHOWN_TEXT,
+    Commit,
+    Count,
+    Globs,
+    SmallCount,
+    StringList,
+    UtcTime,
+    one_of,
+)
 
 MAX_NAME_CHARS = 80
 """Longest slug, in characters: it must fit a file name and a ref name together with a node's name."""
@@ -35,8 +52,10 @@ OPEN = frozenset({Status.QUEUED, Status.FAILED})
 FINISHED = frozenset({Status.DONE, Status.CANCELLED})
 """States in which a mission leaves `missions/` for its archive. A dead one stays: a person has to look at it."""
 
-TASKS = ("general_task", "coding_task", "review")
-AGENTS = ("builtin", "command", "review", "claude", "codex", "gemini", "opencode", "aider", "auto")
+REVIEW = "review"
+"""A task and its agent, who does the same whatever the file says: a node may ask for it, too."""
+TASKS = ("general_task", "coding_task", REVIEW)
+AGENTS = ("builtin", "command", REVIEW, "claude", "codex", "gemini", "opencode", "aider", "auto")
 NO_PROJECT = "none"
 """What `project:` says of a mission that belongs to none, so that none is looked for."""
 AUTO = "auto"
@@ -47,11 +66,109 @@ BY_POLICY = "policy"
 """A mission's `decided_by` where nobody had to decide."""
 DELIVERIES = ("nothing", "push", "merge")
 """What an approval can do with the branch that was approved."""
+MAX_COMMENT_CHARS = 8000
+"""Characters of a rejection's comment."""
+
+
+def slug(name: str) -> str:
+    """The identity that a file name or a title stands for.
+
+    Lower-case ASCII letters and digits joined by single hyphens, at most MAX_NAME_CHARS characters, so that it is a
+    safe file name and a safe part of a ref name everywhere. Raises BadName when nothing is left.
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    found = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:MAX_NAME_CHARS].strip("-")
+    if not found:
+        raise BadName(name)
+    return found
+
+
+def _slugged(names: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(slug(name.removesuffix(".md")) for name in names)
+    except BadName as error:
+        raise ValueError(str(error)) from error
+
+
+def _of_a_file(status: Status) -> Status:
+    """A file is not quarantined by its own word."""
+    if status in (Status.QUARANTINED, Status.UNTRUSTED):
+        raise PydanticCustomError("status", "no file can say so")
+    return status
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mission:
-    """A mission file as it was read: what the person wrote, then what nodes added.
+class MissionFields:
+    """The front matter as it may be written: each field with who writes it, whether it is shown, and its values.
+
+    This is the only list of them: what nodes may write, what a record may bring and what a view has follow from it.
+    Names are the words in the file, and stand in the order of a view.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+
+    title: Annotated[Annotated[str, Field(max_length=300)] | None, PERSON, SHOWN] = None
+    project: Annotated[str | None, PERSON, SHOWN] = None
+    task: Annotated[str, one_of(TASKS, "task type"), PERSON, SHOWN] = "general_task"
+    agent: Annotated[Annotated[str, one_of(AGENTS, "agent")] | None, PERSON, SHOWN] = None
+    priority: Annotated[int, Field(ge=0, le=9, strict=True), PERSON, SHOWN] = 1
+    run: Annotated[Annotated[str, Field(max_length=20_000)] | None, PERSON] = None
+    to: Annotated[StringList, PERSON] = ()
+    depends_on: Annotated[StringList, AfterValidator(_slugged), PERSON] = ()
+    not_before: Annotated[UtcTime | None, PERSON] = None
+    timeout_seconds: Annotated[int, Field(gt=0, le=7 * 86_400, strict=True), PERSON] = 3600
+    max_retries: Annotated[Annotated[int, Field(ge=0, le=100, strict=True)] | None, PERSON] = None
+    budget_usd: Annotated[Annotated[float, Field(ge=0)] | None, PERSON] = None
+    scope: Annotated[Globs, PERSON] = ()
+    approve: Annotated[str, one_of(APPROVALS), PERSON] = "policy"
+    patch: Annotated[Commit | None, PERSON] = None
+    """The blob in the ledger's `missions/patches/` that the workspace starts from."""
+    trusted_by: Annotated[str | None, PERSON] = None
+
+    status: Annotated[Status, AfterValidator(_of_a_file), NODE, SHOWN] = Status.QUEUED
+    node: Annotated[str | None, NODE, SHOWN] = None
+    attempt: Annotated[Count, NODE, SHOWN] = 0
+    epoch: Annotated[Count, NODE, SHOWN] = 0
+    retry_at: Annotated[UtcTime | None, NODE] = None
+    started: Annotated[UtcTime | None, ATTEMPT, SHOWN] = None
+    finished: Annotated[UtcTime | None, ATTEMPT, SHOWN] = None
+    branch: Annotated[str | None, ATTEMPT, SHOWN] = None
+    cost_usd: Annotated[float | None, ATTEMPT, SHOWN] = None
+    reason: Annotated[Annotated[str, Field(max_length=2000)] | None, ATTEMPT, SHOWN_TEXT] = None
+    """Why it is parked or waits in review, in words."""
+    kept_on: Annotated[str | None, NODE, SHOWN_TEXT] = None
+    """The node that keeps the workspace of the attempt that was parked last, and may go on in it."""
+    matched_project: Annotated[Annotated[str, Field(max_length=200)] | None, ATTEMPT] = None
+    """The project that the last attempt worked on, where the person named none."""
+    chosen_agent: Annotated[Annotated[str, Field(max_length=40)] | None, ATTEMPT] = None
+    """The agent that did the last attempt, where the person left the choice (`auto`)."""
+
+    commit: Annotated[Commit | None, NODE, SHOWN_TEXT] = None
+    """The commit that the last attempt handed back: what a person looks at is what is merged."""
+    decision: Annotated[Literal["approved", "rejected"] | None, NODE, SHOWN_TEXT] = None
+    """None while nobody has said."""
+    decided_by: Annotated[Annotated[str, Field(max_length=200)] | None, NODE, SHOWN_TEXT] = None
+    decided: Annotated[UtcTime | None, NODE, SHOWN] = None
+    comment: Annotated[Annotated[str, Field(max_length=MAX_COMMENT_CHARS)] | None, PERSON, SHOWN_TEXT] = None
+    """What the person wrote who rejected the last attempt: the next one reads it."""
+    rejections: Annotated[SmallCount, NODE] = 0
+    retries: Annotated[SmallCount, NODE] = 0
+    """How often a person had it tried again after its attempts were spent. Attempts are counted on: each has a branch
+    and files of its own."""
+    on_approval: Annotated[Annotated[str, one_of(DELIVERIES)] | None, NODE] = None
+    """What the approval does with the branch, where whoever decided said so; None: what the project says."""
+    merged: Annotated[Commit | None, NODE, SHOWN_TEXT] = None
+    """The commit on the project's default branch that brought it in."""
+    parent: Annotated[str | None, PERSON, SHOWN_TEXT] = None
+    """The mission whose agent proposed this one."""
+    adopted_by: Annotated[str | None, NODE, SHOWN_TEXT] = None
+    adopted_from: Annotated[str | None, NODE, SHOWN_TEXT] = None
+    """The last part of the late ref whose work a person took as the result."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mission(MissionFields):
+    """A mission file as it is meant: what the front matter leaves open is filled in.
 
     `name` is the identity (the slug of the file name). Times are aware UTC datetimes, durations seconds, money USD.
     """
@@ -59,62 +176,16 @@ class Mission:
     name: str
     title: str
     body: str
-    task: str = "general_task"
-    project: str | None = None
+    agent: str = "builtin"
+    max_retries: int = 3
     projectless: bool = False
     """Whether the person said that it belongs to no project."""
-    priority: int = 1
-    agent: str = "builtin"
-    run: str | None = None
-    to: tuple[str, ...] = ()
-    depends_on: tuple[str, ...] = ()
-    not_before: datetime | None = None
-    timeout_seconds: int = 3600
-    max_retries: int = 3
-    budget_usd: float | None = None
-    scope: tuple[str, ...] = ()
-    approve: str = "policy"
-    patch: str | None = None
-    """The blob in the ledger's `missions/patches/` that the workspace starts from."""
-    parent: str | None = None
-    """The mission whose agent proposed this one."""
-    comment: str | None = None
-    """What the person wrote who rejected the last attempt: the next one reads it."""
 
-    status: Status = Status.QUEUED
-    node: str | None = None
-    attempt: int = 0
-    epoch: int = 0
-    retry_at: datetime | None = None
-    started: datetime | None = None
-    finished: datetime | None = None
-    branch: str | None = None
-    cost_usd: float | None = None
-    reason: str | None = None
-    """Why it is parked or waits in review, in words."""
-    kept_on: str | None = None
-    """The node that keeps the workspace of the attempt that was parked last, and may go on in it."""
-    matched_project: str | None = None
-    """The project that the last attempt worked on, where the person named none."""
-    chosen_agent: str | None = None
-    """The agent that did the last attempt, where the person left the choice (`auto`)."""
-    commit: str | None = None
-    """The commit that the last attempt handed back: what a person looks at is what is merged."""
-    decision: str | None = None
-    """`approved` or `rejected`; None while nobody has said."""
-    decided_by: str | None = None
-    decided: datetime | None = None
-    rejections: int = 0
-    retries: int = 0
-    """How often a person had it tried again after its attempts were spent. Attempts are counted on: each has a branch
-    and files of its own."""
-    on_approval: str | None = None
-    """What the approval does with the branch, where whoever decided said so; None: what the project says."""
-    merged: str | None = None
-    """The commit on the project's default branch that brought it in."""
-    adopted_by: str | None = None
-    adopted_from: str | None = None
-    """The last part of the late ref whose work a person took as the result."""
+    @property
+    def request(self) -> str:
+        """What is asked for: title and body, or the body alone where it begins with the title."""
+        title, body = self.title.strip(), self.body.strip()
+        return body if body.startswith(title) else f"{title}\n\n{body}".strip()
 
     @property
     def about(self) -> str | None:
@@ -142,16 +213,3 @@ class Quarantined:
     reason: str
     line: int | None = None
     hint: str = field(default="mend the file and push: it runs as soon as it can be read")
-
-
-def slug(name: str) -> str:
-    """The identity that a file name or a title stands for.
-
-    Lower-case ASCII letters and digits joined by single hyphens, at most NAME_ROOF characters, so that it is a safe
-    file name and a safe part of a ref name everywhere. Raises BadName when nothing is left.
-    """
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    found = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:MAX_NAME_CHARS].strip("-")
-    if not found:
-        raise BadName(name)
-    return found

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from missions.document import NODE_FIELDS
+from missions.fields import NODE_FIELDS
 from missions.merging.field_merge import LostValue, resolve_field
 from missions.merging.file_diff import FILE, HEAD, RESULT, TEXT, Conflict, changed_parts, display_value, try_parse_file
 from missions.merging.line_merge import hunks, lines_of, merge_hunks

@@ -46,9 +46,7 @@ def resume_prompt(job: AgentJob) -> str:
 
 
 def _task(job: AgentJob) -> str:
-    title, body = job.mission.title.strip(), job.mission.body.strip()
-    text = body if not title or body.startswith(title) else f"{title}\n\n{body}".strip()
-    return f"# Your task\n\n{text}"
+    return f"# Your task\n\n{job.mission.request}"
 
 
 def _describe_workspace(job: AgentJob) -> str:

@@ -9,15 +9,14 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from handoff.entry import parse_log
 from missions import document
-from missions.approval import ChangeFacts
+from missions.approval import MAX_COUNT, ChangeFacts
 from missions.errors import BadName
-from missions.fields import MissionFields, explain
+from missions.fields import RECORD_FIELDS, explain, read_fields
 from missions.frontmatter import Scalar
 from missions.lease import Claim
 from missions.mission import Mission, Quarantined, slug
@@ -28,8 +27,6 @@ from orchestrator.ledger.log_paths import parse_log_path
 from sync.objects import FOLDER, find, read_commit, read_tree
 from sync.remote import ObjectStore, Oid
 
-RECORD_FIELDS = frozenset({"started", "finished", "branch", "cost_usd", "reason", "matched_project", "chosen_agent"})
-"""The node fields that a record may bring; the others follow from its claim."""
 MAX_PROPOSALS = 20
 """Missions that one attempt may propose; of more the fold knows nothing."""
 MAX_SECTION_CHARS = 20_000
@@ -82,36 +79,6 @@ class ResultRecord:
         return self.finished[:7]
 
 
-MAX_PATH_CHARS = 1024
-"""Characters of a path in the facts: every pattern of the rules is held against it."""
-MAX_COUNT = 10**9
-"""Most lines, and most USD: what cannot be a sensible number is refused before anybody reckons with it."""
-
-BoundedPath = Annotated[str, Field(max_length=MAX_PATH_CHARS)]
-BoundedPaths = Annotated[tuple[BoundedPath, ...], Field(max_length=10_000)]
-BoundedCount = Annotated[int, Field(ge=0, le=MAX_COUNT)]
-ObjectName = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-
-
-class _FactsModel(BaseModel):
-    """`facts` in `record.json`; see missions.approval.Facts."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-    files: BoundedPaths | None = None
-    added: BoundedCount | None = None
-    removed: BoundedCount | None = None
-    binaries: BoundedPaths | None = None
-    modes: BoundedPaths | None = None
-    executables: BoundedPaths | None = None
-    links: BoundedPaths | None = None
-    cost_usd: Annotated[float, Field(ge=0, le=MAX_COUNT)] | None = None
-    tested: bool | None = None
-    denials: Annotated[tuple[str, ...], Field(max_length=10_000)] | None = None
-    commit: ObjectName | None = None
-    base: ObjectName | None = None
-
-
 class _RecordModel(BaseModel):
     """`record.json` as it may be written, by whatever node."""
 
@@ -123,7 +90,10 @@ class _RecordModel(BaseModel):
     finished: str
     log_path: str
     memo_path: str = ""
-    facts: _FactsModel = _FactsModel()
+    facts: ChangeFacts = ChangeFacts()
+
+
+_FACTS = TypeAdapter(ChangeFacts)
 
 
 MAX_PART_BYTES = 8 * 1024 * 1024
@@ -132,7 +102,7 @@ MAX_PART_BYTES = 8 * 1024 * 1024
 
 def read_facts(data: object) -> ChangeFacts:
     """Facts from plain data. Raises ValueError for what cannot be any."""
-    return ChangeFacts(**_FactsModel.model_validate_json(json.dumps(data)).model_dump())
+    return _FACTS.validate_json(json.dumps(data))
 
 
 def read_record(store: ObjectStore, commit: Oid) -> ResultRecord:
@@ -152,8 +122,7 @@ def read_record(store: ObjectStore, commit: Oid) -> ResultRecord:
         where = ".".join(str(part) for part in ("record.json", *first["loc"]))
         raise ValueError(_printable_line(f"{where}: {first['msg']}")) from error
     return ResultRecord(
-        **meta.model_dump(exclude={"facts"}),
-        facts=ChangeFacts(**meta.facts.model_dump()),
+        **dict(meta),
         proposals={name: text(f"proposals/{name}") for name in _proposal_names(store, tree)},
         section=text("section.md"),
         entry=text("entry.md"),
@@ -198,7 +167,7 @@ def _printable_line(text: str) -> str:
 
 def _invalid_value(fields: Mapping[str, Scalar]) -> str:
     try:
-        MissionFields.model_validate(dict(fields))
+        read_fields(fields)
     except ValidationError as error:
         return f"it sets what no mission can have: {_printable_line(explain(error, {})[0])}"
     except OverflowError as error:  # a whole number that no float can be
@@ -221,7 +190,7 @@ def _is_running_log(path: str) -> bool:
 def write_result(target: str, text: str, record: ResultRecord) -> bytes:
     """The mission's file with what the record brings. A section that no mission can hold is told in short.
 
-    Raises Unfit where the file could be read without the record, and cannot with it.
+    Raises UnusableResult where the file could be read without the record, and cannot with it.
     """
     broken = isinstance(document.read(target, encode_text(text)), Quarantined)
     fields, why = document.with_fields(text, record.fields), ""

@@ -13,13 +13,13 @@ from handoff.entry import Entry, render_entry
 from handoff.memo import Memo, memo_from_result, memo_path, render_memo
 from handoff.secrets.redact import redact
 from handoff.tiers import Tier, path_of
-from missions.approval import ChangeFacts
+from missions.approval import MAX_PATH_CHARS, ChangeFacts
 from missions.frontmatter import Scalar
 from missions.lease import OBJECT_NAME, Claim, ClaimState
 from missions.mission import Mission
 from orchestrator.core.ports.agent import DiffStat, Outcome
 from orchestrator.ledger.diff_budget import fit_diff
-from orchestrator.ledger.result_record import MAX_PATH_CHARS, MAX_PROPOSALS, ResultRecord, artifact_path
+from orchestrator.ledger.result_record import MAX_PROPOSALS, ResultRecord, artifact_path
 
 MAX_OUTPUT_LINES = 40
 MAX_ARTIFACT_CHARS = 1024 * 1024

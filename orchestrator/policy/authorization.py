@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 
+from missions.mission import REVIEW
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.snapshot import MISSIONS, HeldClaim, LedgerSnapshot, MissionFile
 from orchestrator.policy.agent_history import AgentHistory
@@ -20,8 +21,6 @@ from sync.remote import ObjectStore, Oid
 from sync.signatures import Principal, Verifier
 
 FILING_ROLES = frozenset({"author", "admin"})
-REVIEW = "review"
-"""The agent that does the same whatever the file says, so that a node may ask for it, too."""
 
 
 @dataclass(frozen=True, kw_only=True)

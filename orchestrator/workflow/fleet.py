@@ -249,7 +249,7 @@ class Fleet:
     def _detail(self, ledger: LedgerSnapshot, view: MissionView) -> MissionDetail:
         stem = view.path.removesuffix(".md")
         month = stem.removeprefix(ARCHIVE_FOLDER + "/").partition("/")[0] if stem.startswith(ARCHIVE_FOLDER) else ""
-        epoch = view.adopted_from.partition("-")[0] or view.epoch
+        epoch = (view.adopted_from or "").partition("-")[0] or view.epoch
         memo_path = f"memos/{month}/{view.name}-{epoch}.md"
         late = tuple(late_results(ledger, self.trust, view.name, signed=self.bus.sign is not None))
         found = [_attempt_stem(view, number) for number in range(view.attempt, 0, -1)]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from missions.errors import BadName
+from missions.fields import SHOWN_FIELDS
 from missions.lifecycle import event_of, next_status
 from missions.mission import Mission, Quarantined, Status, slug
 from missions.selection import blocked_reason
@@ -16,47 +17,34 @@ from orchestrator.policy.authorization import Trust
 from orchestrator.policy.verdict import PARTICIPLES, pending_delivery
 from orchestrator.workflow.assignment.assign import missing_project_reason
 
+_FIRST = ("name", "title", "status", "path", "reason", "line", "hint")
+_LAST = ("author",)
+
 
 @dataclass(frozen=True, kw_only=True)
-class MissionView:
-    """A mission as people see it: its file, its claim and its trust in one."""
+class MissionView(Mission):
+    """A mission as people see it: its file, its claim and its trust in one.
 
-    name: str
-    title: str
-    status: str
+    `project` and `agent` are what it is about and who works on it; `reason` says why it is quarantined, untrusted or
+    waiting, and is empty when there is nothing to explain.
+    """
+
+    body: str = ""
     path: str
-    reason: str = ""
-    """Why it is quarantined, untrusted or waiting; empty when there is nothing to explain."""
     line: int | None = None
     hint: str = ""
-    project: str | None = None
-    task: str = ""
-    agent: str = ""
-    priority: int = 1
-    node: str | None = None
-    attempt: int = 0
-    epoch: int = 0
-    started: datetime | None = None
-    finished: datetime | None = None
-    branch: str | None = None
-    cost_usd: float | None = None
-    kept_on: str = ""
-    """The node that keeps a parked attempt's workspace."""
-    commit: str = ""
-    """What the last attempt handed back: a decision is about this commit."""
-    decision: str = ""
-    decided_by: str = ""
-    decided: datetime | None = None
-    comment: str = ""
-    merged: str = ""
-    parent: str = ""
-    adopted_by: str = ""
-    adopted_from: str = ""
     author: str = ""
 
     def json(self) -> dict[str, Any]:
         """Plain data, times as ISO UTC text."""
-        return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in asdict(self).items()}
+        names = dict.fromkeys([*_FIRST, *SHOWN_FIELDS, *_LAST])
+        return {name: _plain(name, getattr(self, name)) for name in names}
+
+
+def _plain(name: str, value: Any) -> Any:
+    if value is None and name in SHOWN_FIELDS:
+        return SHOWN_FIELDS[name].empty
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def mission_views(
@@ -108,7 +96,7 @@ def open_mission_view(ledger: LedgerSnapshot, trust: Trust, filed: MissionFile, 
         return replace(view, reason=_open_reason(ledger, mission))
     if not word.trusted:
         hint = f"read it, then `shiftbook mission trust {mission.name}`"
-        return replace(view, status=Status.UNTRUSTED.value, reason=word.why, hint=hint)
+        return replace(view, status=Status.UNTRUSTED, reason=word.why, hint=hint)
     finished = ledger.finished(mission.depends_on)
     known = {*ledger.open, *(b.name for b in ledger.quarantined), *finished}
     return replace(
@@ -131,34 +119,8 @@ def _has_file(ledger: LedgerSnapshot, name: str) -> bool:
 
 def file_view(mission: Mission, path: str) -> MissionView:
     """What the file alone says."""
-    return MissionView(
-        name=mission.name,
-        title=mission.title,
-        status=mission.status.value,
-        path=path,
-        project=mission.about,
-        task=mission.task,
-        agent=mission.worker,
-        priority=mission.priority,
-        node=mission.node,
-        attempt=mission.attempt,
-        epoch=mission.epoch,
-        started=mission.started,
-        finished=mission.finished,
-        branch=mission.branch,
-        cost_usd=mission.cost_usd,
-        reason=mission.reason or "",
-        kept_on=mission.kept_on or "",
-        commit=mission.commit or "",
-        decision=mission.decision or "",
-        decided_by=mission.decided_by or "",
-        decided=mission.decided,
-        comment=mission.comment or "",
-        merged=mission.merged or "",
-        parent=mission.parent or "",
-        adopted_by=mission.adopted_by or "",
-        adopted_from=mission.adopted_from or "",
-    )
+    meant = {"body": "", "project": mission.about, "agent": mission.worker}
+    return MissionView(**vars(mission) | meant, path=path)
 
 
 def _claimed_view(view: MissionView, mission: Mission, held: HeldClaim) -> MissionView:
@@ -166,7 +128,7 @@ def _claimed_view(view: MissionView, mission: Mission, held: HeldClaim) -> Missi
     ended = next_status(Status.RUNNING, event_of(mission, claim)) if claim.closed else None
     reason = f"handed back as {ended}; not yet written into the branch" if ended else _stop_notice(mission)
     return replace(
-        view, status=Status.RUNNING.value, node=claim.node, attempt=claim.attempt, epoch=claim.epoch, reason=reason
+        view, status=Status.RUNNING, node=claim.node, attempt=claim.attempt, epoch=claim.epoch, reason=reason
     )
 
 
@@ -181,11 +143,13 @@ def broken_view(bad: Quarantined, held: HeldClaim | None) -> MissionView:
     view = MissionView(
         name=bad.name,
         title=bad.path.rsplit("/", 1)[-1],
-        status=Status.QUARANTINED.value,
+        status=Status.QUARANTINED,
         path=bad.path,
         reason=bad.reason,
         line=bad.line,
         hint=bad.hint,
+        task="",
+        agent="",
     )
     return replace(view, node=held.claim.node, attempt=held.claim.attempt) if held else view
 
@@ -196,12 +160,14 @@ def orphan_view(held: HeldClaim) -> MissionView:
     return MissionView(
         name=claim.mission,
         title=claim.mission,
-        status=Status.RUNNING.value,
+        status=Status.RUNNING,
         path="",
         reason="its file was deleted; the node is told to stop",
         node=claim.node,
         attempt=claim.attempt,
         epoch=claim.epoch,
+        task="",
+        agent="",
     )
 
 

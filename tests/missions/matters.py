@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from missions.document import NODE_FIELDS
+from missions.fields import NODE_FIELDS
 
 WORDS = st.text(alphabet="abcxyz ÄßÉ…日'\"#:-&", max_size=12)
 COMMENTS = st.sampled_from(["", "  # why", " #", "   # 'quoted'"])

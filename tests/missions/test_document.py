@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from missions.document import (
     MAX_FILE_BYTES,
-    NODE_FIELDS,
     RESULT_MARK,
     append_result,
     body_of,
@@ -19,7 +18,7 @@ from missions.document import (
     requested_content,
     with_fields,
 )
-from missions.fields import MissionFields
+from missions.fields import NODE_FIELDS
 from missions.mission import PAID_AGENTS, Mission, Quarantined, Status
 from tests.missions.matters import Written, matters
 
@@ -323,11 +322,6 @@ def test_reasons_name_the_field_as_it_stands_in_the_file() -> None:
         reason = refused(front(f"{key}: {{a: 1}}")).reason
         assert f"“{key}”" in reason
         assert json.dumps({"a": 1}) in reason
-
-
-def test_every_node_field_is_a_field_of_the_mission() -> None:
-    """What nodes may write can be read back."""
-    assert set(NODE_FIELDS) <= set(MissionFields.model_fields)
 
 
 @pytest.mark.parametrize("field", ["priority", "note", "not_before", "budget_usd"])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from missions import frontmatter
-from missions.document import NODE_FIELDS
+from missions.fields import NODE_FIELDS
 from missions.frontmatter import BYTE_ORDER_MARK, Malformed, Scalar, newline_of, print_scalar, split, write
 from tests.missions.matters import Written, matters
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from missions.mission import Mission
 from orchestrator.adapters.agents.tool_worker import SMALL_CONTEXT_TOKENS, UNATTENDED_POLICY, ToolWorker
 from orchestrator.chat.tools.tool import ToolPolicy
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
@@ -70,13 +69,8 @@ class BuiltinAgent:
 
 def messages(job: AgentJob) -> tuple[PromptMessage, ...]:
     """What the model is given: what stays the same from mission to mission first, so that its prompt cache holds."""
-    asked = "\n\n".join(part for part in (_task(job.mission), prompts.quoted_comment(job)) if part)
+    asked = "\n\n".join(part for part in (job.mission.request, prompts.quoted_comment(job)) if part)
     return PromptMessage(role="system", content=job.context), PromptMessage(role="user", content=asked)
-
-
-def _task(mission: Mission) -> str:
-    title, body = mission.title.strip(), mission.body.strip()
-    return body if not title or body.startswith(title) else f"{title}\n\n{body}".strip()
 
 
 def outcome_of(made: Generation) -> Outcome:

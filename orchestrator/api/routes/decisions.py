@@ -11,8 +11,7 @@ from flask import Response, jsonify
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
-from missions.fields import MAX_COMMENT_CHARS
-from missions.mission import slug
+from missions.mission import MAX_COMMENT_CHARS, slug
 from orchestrator.api.web.auth_gate import caller, needs
 from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.api.web.problems import Problem

@@ -60,7 +60,7 @@ def approve(name: str, how: str | None, message: str, as_json: bool) -> None:
     """
     fleet = wiring.fleet(load_settings())
     wanted = fleet.mission(name).view
-    decided = fleet.approval.approve(wanted.name, how=how or "", comment=message, commit=wanted.commit)
+    decided = fleet.approval.approve(wanted.name, how=how or "", comment=message, commit=wanted.commit or "")
     if as_json:
         terminal.print_json(decided.json())
     else:
@@ -90,7 +90,7 @@ def reject(name: str, message: str, as_json: bool) -> None:
     """Sends a result back to be done again, with a comment that the next attempt reads."""
     fleet = wiring.fleet(load_settings())
     wanted = fleet.mission(name).view
-    decided = fleet.approval.reject(wanted.name, message, commit=wanted.commit)
+    decided = fleet.approval.reject(wanted.name, message, commit=wanted.commit or "")
     if as_json:
         terminal.print_json(decided.json())
     else:

@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from missions import document
-from missions.mission import BY_POLICY, Mission, Status
+from missions.mission import REVIEW, Mission, Status
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.config.notification import Notification, NotificationKind, key_of
 from orchestrator.ledger.result_report import format_duration
 from orchestrator.ledger.snapshot import MISSIONS
 from orchestrator.node.notifications.safe_text import MAX_SENTENCE_CHARS, plain_text, quoted_text
-from orchestrator.policy.authorization import REVIEW
 from sync.objects import EXECUTABLE, FILE, FOLDER, find, read_tree
 from sync.remote import ObjectStore, Oid
 

@@ -13,9 +13,8 @@ from typing import Any
 
 from handoff.secrets.redact import redact
 from missions import document
-from missions.fields import MAX_COMMENT_CHARS
 from missions.frontmatter import Scalar
-from missions.mission import DELIVERIES, Mission, Status
+from missions.mission import DELIVERIES, MAX_COMMENT_CHARS, Mission, Status
 from orchestrator.core.errors import AlreadyDone, NotFound, OrchestratorError, Refused, WrongSetting
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.result_record import decode_text, encode_text

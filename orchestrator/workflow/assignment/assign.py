@@ -34,8 +34,7 @@ class ResolvedMission:
 
 def match_project(ledger: LedgerSnapshot, mission: Mission) -> ProjectMatch:
     """Which project a mission means that names none."""
-    text = f"{mission.title}\n\n{mission.body}" if mission.title not in mission.body else mission.body
-    return find_project(ledger, text, needs=mission.task == CODING_TASK, scope=mission.scope)
+    return find_project(ledger, mission.request, needs=mission.task == CODING_TASK, scope=mission.scope)
 
 
 def missing_project_reason(ledger: LedgerSnapshot, mission: Mission) -> str:

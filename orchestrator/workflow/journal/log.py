@@ -114,7 +114,7 @@ class Logbook:
             if entry.when[:10] < since[:10] or not (answer := _format_sections(entry.sections, given=False)):
                 continue
             filed = finished.get(entry.mission)
-            asked = [_mission_text(filed) if filed else entry.title, _format_sections(entry.sections, given=True)]
+            asked = [filed.mission.request if filed else entry.title, _format_sections(entry.sections, given=True)]
             question = "\n\n".join(part for part in asked if part) or "Say what was done in this session."
             turns = (("system", SYSTEM_PROMPT), ("user", question), ("assistant", answer))
             source = {"entry": entry.entry_id, "log": file.path, "commit": ledger.tip, "when": entry.when}
@@ -157,8 +157,3 @@ def _format_sections(sections: Sequence[tuple[str, str]], *, given: bool) -> str
     """The sections that the session was given, or those that it answered; what it was given needs no headings."""
     said = [(name, body.strip()) for name, body in sections if (name in GIVEN_SECTIONS) == given and body.strip()]
     return "\n\n".join(body if given or not name else f"### {name}\n\n{body}" for name, body in said)
-
-
-def _mission_text(filed: MissionFile) -> str:
-    title, body = filed.mission.title.strip(), filed.mission.body.strip()
-    return body if body.startswith(title) else f"{title}\n\n{body}".strip()

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from missions.mission import Status
+from missions.mission import REVIEW, Status
 from orchestrator.core import cron
 from orchestrator.ledger.result_report import format_utc
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.policy.authorization import REVIEW
 from orchestrator.workflow.journal.review_cursor import (
     ReviewCursor,
     projects_with_log,
