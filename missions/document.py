@@ -1,4 +1,4 @@
-"""How does a mission file become a Mission, and how do nodes write into it without touching a person's words?"""
+"""How is a mission's document read, and how do nodes write into it without touching a person's words?"""
 
 from __future__ import annotations
 

@@ -107,18 +107,18 @@ class MissionFields:
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
-    title: Annotated[Annotated[str, Field(max_length=300)] | None, PERSON, SHOWN] = None
+    title: Annotated[str | None, Field(max_length=300), PERSON, SHOWN] = None
     project: Annotated[str | None, PERSON, SHOWN] = None
     task: Annotated[str, one_of(TASKS, "task type"), PERSON, SHOWN] = "general_task"
     agent: Annotated[Annotated[str, one_of(AGENTS, "agent")] | None, PERSON, SHOWN] = None
     priority: Annotated[int, Field(ge=0, le=9, strict=True), PERSON, SHOWN] = 1
-    run: Annotated[Annotated[str, Field(max_length=20_000)] | None, PERSON] = None
+    run: Annotated[str | None, Field(max_length=20_000), PERSON] = None
     to: Annotated[StringList, PERSON] = ()
     depends_on: Annotated[StringList, AfterValidator(_slugged), PERSON] = ()
     not_before: Annotated[UtcTime | None, PERSON] = None
     timeout_seconds: Annotated[int, Field(gt=0, le=7 * 86_400, strict=True), PERSON] = 3600
-    max_retries: Annotated[Annotated[int, Field(ge=0, le=100, strict=True)] | None, PERSON] = None
-    budget_usd: Annotated[Annotated[float, Field(ge=0)] | None, PERSON] = None
+    max_retries: Annotated[int | None, Field(ge=0, le=100, strict=True), PERSON] = None
+    budget_usd: Annotated[float | None, Field(ge=0), PERSON] = None
     scope: Annotated[Globs, PERSON] = ()
     approve: Annotated[str, one_of(APPROVALS), PERSON] = "policy"
     patch: Annotated[Commit | None, PERSON] = None
@@ -134,22 +134,22 @@ class MissionFields:
     finished: Annotated[UtcTime | None, ATTEMPT, SHOWN] = None
     branch: Annotated[str | None, ATTEMPT, SHOWN] = None
     cost_usd: Annotated[float | None, ATTEMPT, SHOWN] = None
-    reason: Annotated[Annotated[str, Field(max_length=2000)] | None, ATTEMPT, SHOWN_TEXT] = None
+    reason: Annotated[str | None, Field(max_length=2000), ATTEMPT, SHOWN_TEXT] = None
     """Why it is parked or waits in review, in words."""
     kept_on: Annotated[str | None, NODE, SHOWN_TEXT] = None
     """The node that keeps the workspace of the attempt that was parked last, and may go on in it."""
-    matched_project: Annotated[Annotated[str, Field(max_length=200)] | None, ATTEMPT] = None
+    matched_project: Annotated[str | None, Field(max_length=200), ATTEMPT] = None
     """The project that the last attempt worked on, where the person named none."""
-    chosen_agent: Annotated[Annotated[str, Field(max_length=40)] | None, ATTEMPT] = None
+    chosen_agent: Annotated[str | None, Field(max_length=40), ATTEMPT] = None
     """The agent that did the last attempt, where the person left the choice (`auto`)."""
 
     commit: Annotated[Commit | None, NODE, SHOWN_TEXT] = None
     """The commit that the last attempt handed back: what a person looks at is what is merged."""
     decision: Annotated[Literal["approved", "rejected"] | None, NODE, SHOWN_TEXT] = None
     """None while nobody has said."""
-    decided_by: Annotated[Annotated[str, Field(max_length=200)] | None, NODE, SHOWN_TEXT] = None
+    decided_by: Annotated[str | None, Field(max_length=200), NODE, SHOWN_TEXT] = None
     decided: Annotated[UtcTime | None, NODE, SHOWN] = None
-    comment: Annotated[Annotated[str, Field(max_length=MAX_COMMENT_CHARS)] | None, PERSON, SHOWN_TEXT] = None
+    comment: Annotated[str | None, Field(max_length=MAX_COMMENT_CHARS), PERSON, SHOWN_TEXT] = None
     """What the person wrote who rejected the last attempt: the next one reads it."""
     rejections: Annotated[SmallCount, NODE] = 0
     retries: Annotated[SmallCount, NODE] = 0

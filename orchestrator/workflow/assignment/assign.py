@@ -1,4 +1,4 @@
-"""What does a mission leave open, and how does a node fill that in before it takes the mission?
+"""How does a node assign what a mission leaves open, before it takes the mission?
 
 A project where the file names none, an agent where it leaves the choice. The person's file is not changed: what was
 chosen is told in the result, and a mission that nobody can be sure about waits with its reason.

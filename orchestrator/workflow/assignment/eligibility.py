@@ -1,4 +1,4 @@
-"""What of the open missions does this node ask for, once what they leave open is filled in?"""
+"""Eligibility: which open missions does this node ask for, once what they leave open is filled in?"""
 
 from __future__ import annotations
 
