@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from missions import document
-from missions.mission import REVIEW, Mission, Status
+from missions.mission import BY_POLICY, REVIEW, Mission, Status
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.config.notification import Notification, NotificationKind, key_of
 from orchestrator.ledger.result_report import format_duration
