@@ -9,8 +9,10 @@ from handoff.entry import Entry, render_entry
 from handoff.log import PREAMBLE
 from handoff.memo import Memo, render_memo
 from orchestrator.core.roles import Role
+from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.maintenance import Maintenance
+from orchestrator.node.precedence import Precedence
 from orchestrator.workflow.journal.log import Logbook
 from orchestrator.workflow.journal.memos import Memos
 from orchestrator.workflow.journal.review import Reviews
@@ -80,7 +82,7 @@ def upkeep(peer: Peer, folder: Path, told: list[tuple[str, str]], *, role: Role 
         reader=peer.reader,
         trust=peer.trust,
         tell=tell,
-        role=role,
+        precedence=Precedence(me=peer.name, role=role, liveness=Liveness()),
         clock=lambda: peer.bus.now().timestamp(),
         custody=TamperCheck(path=folder / f"{peer.name}-journal.json", of="town"),
         schedule=ReviewSchedule(wake=lambda: None, now=peer.bus.now),

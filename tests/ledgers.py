@@ -13,20 +13,34 @@ from handoff.entry import Entry, render_entry
 from missions.frontmatter import Scalar
 from missions.lease import ClaimState
 from missions.selection import NodeCapabilities
-from orchestrator.core.ports.agent import AgentJob, Outcome, Stop
+from orchestrator.core.ports.agent import Agent, AgentJob, Outcome, Stop
 from orchestrator.core.roles import Role
+from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
+from orchestrator.execution.workspace.cleanup import Cleanup
 from orchestrator.ledger import claims as claims
+from orchestrator.ledger.claims import RewriteDetector
+from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.result_record import ResultRecord
+from orchestrator.ledger.result_report import EndedAttempt
 from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.ledger.trust_root import TrustRoot
+from orchestrator.node.attempts import Attempts
 from orchestrator.node.executor import Executor
+from orchestrator.node.gates import BudgetGate, DiskGate, SafetyGate
 from orchestrator.node.handback import Handback
 from orchestrator.node.heartbeat import Heartbeat
+from orchestrator.node.jobs import RunningJob, RunningJobs
 from orchestrator.node.loop import Node
 from orchestrator.node.outbox import Outbox
-from orchestrator.node.scheduler import Scheduler
+from orchestrator.node.precedence import Precedence
+from orchestrator.node.rounds.fold_duty import FoldDuty
+from orchestrator.node.rounds.ledger_feed import LedgerFeed
+from orchestrator.node.rounds.loop_progress import LoopProgress
+from orchestrator.node.rounds.round_trouble import RoundTrouble
+from orchestrator.node.scheduler import HeartbeatGaps, Resumable, Scheduler
 from orchestrator.policy.authorization import Trust
+from orchestrator.workflow.assignment.eligibility import Eligibility
 from orchestrator.workflow.fold import FoldResult, fold
 from sync.errors import PushUncertain, RemoteUnreachable
 from sync.git_remote import GitRemote
@@ -348,11 +362,30 @@ class Working:
     ticks: Ticks
     told: list[tuple[str, str]]
 
+    @property
+    def scheduler(self) -> Scheduler:
+        """What takes missions on."""
+        return self.node.scheduler
+
+    @property
+    def handback(self) -> Handback:
+        """What hands results back."""
+        return self.node.attempts.handback
+
+    @property
+    def executor(self) -> Executor:
+        """What does the work."""
+        return self.node.attempts.executor
+
+    @property
+    def jobs(self) -> dict[str, RunningJob]:
+        """What it works on."""
+        return self.node.jobs.by_mission
+
     def step(self) -> bool:
         """One round, and the end of what it started."""
         moved = self.node.step()
-        for job in list(self.node.jobs.values()):
-            job.thread.join(timeout=10)
+        self.node.jobs.join(10)
         return moved
 
     def settle(self, rounds: int = 8) -> None:
@@ -361,34 +394,136 @@ class Working:
             if not self.step():
                 return
 
+    def take_in(self, ledger: LedgerSnapshot) -> None:
+        """Shows it a fetch, and no more."""
+        self.node.feed.liveness.observe(ledger, self.ticks())
+        self.scheduler.observe(ledger, self.ticks())
 
-def intake_of(peer: Peer, told: list[tuple[str, str]] | None = None) -> Scheduler:
+
+@dataclass(frozen=True)
+class Steady:
+    """Beats that were never interrupted, and nothing to go on with: what a scheduler by itself has."""
+
+    heartbeat_gaps: int = 0
+
+    def can_resume(self, mission: str, epoch: int) -> bool:
+        """Never."""
+        return False
+
+
+class Unbooked:
+    """A usage log that keeps nothing."""
+
+    def record(self, attempt: EndedAttempt) -> None:
+        """Keeps nothing."""
+
+
+def intake_of(
+    peer: Peer,
+    told: list[tuple[str, str]] | None = None,
+    *,
+    agents: Iterable[str] = AGENTS,
+    liveness: Liveness | None = None,
+    gaps: HeartbeatGaps | None = None,
+    resumable: Resumable | None = None,
+    budget: BudgetGate | None = None,
+    safety: SafetyGate | None = None,
+) -> Scheduler:
     """What takes missions on for a peer."""
     said: list[tuple[str, str]] = [] if told is None else told
-    offer = NodeCapabilities(node=peer.name, role="LOCAL_WORKER", agents=AGENTS)
+    offer = NodeCapabilities(node=peer.name, role="LOCAL_WORKER", agents=frozenset(agents))
 
     def tell(event: str, words: str, **_facts: object) -> None:
         said.append((event, words))
 
-    return Scheduler(bus=peer.bus, reader=peer.reader, trust=peer.trust, offer=offer, tell=tell)
+    return Scheduler(
+        bus=peer.bus,
+        reader=peer.reader,
+        trust=peer.trust,
+        offer=offer,
+        tell=tell,
+        eligibility=Eligibility(offer=offer),
+        liveness=liveness or Liveness(),
+        gaps=gaps or Steady(),
+        resumable=resumable or Steady(),
+        budget=budget,
+        safety=safety,
+    )
 
 
-def working(peer: Peer, folder: Path, *, slots: int = 1, role: Role = Role.HEADQUARTERS) -> Working:
-    """A node that works for this peer's name. Its pulse does not run by itself: call `pulse.beat` as the test needs."""
+def working(
+    peer: Peer,
+    folder: Path,
+    *,
+    slots: int = 1,
+    role: Role = Role.HEADQUARTERS,
+    agents: Mapping[str, Agent] | None = None,
+    offered: Iterable[str] = AGENTS,
+    ticks: Ticks | None = None,
+    once: bool = False,
+    budget: BudgetGate | None = None,
+    safety: SafetyGate | None = None,
+    disk: DiskGate | None = None,
+    cleanup: Cleanup | None = None,
+) -> Working:
+    """A node that works for this peer's name. It does not beat by itself: call `heartbeat.beat` as the test needs.
+
+    `agents` do the work (default: one that the test can script), `offered` are those that it asks missions for.
+    """
     told: list[tuple[str, str]] = []
-    agent, ticks = Scripted(), Ticks()
-    intake = intake_of(peer, told)
+    agent, ticks, liveness = Scripted(), ticks or Ticks(), Liveness()
+
+    def tell(event: str, words: str, **_facts: object) -> None:
+        told.append((event, words))
+
+    jobs = RunningJobs(slots=slots)
     beat = Beat(peer.bus.remote, peer.bus.store, f"refs/shiftbook/beat/{peer.name}")
-    workshop = Executor(agents={"builtin": agent}, folder=folder / "work", counts={}, now=peer.bus.now)
+    heartbeat = Heartbeat(beat, clock=ticks, work=jobs, progress=LoopProgress(ticks), tell=tell)
+    executor = Executor(
+        agents=agents or {"builtin": agent},
+        folders=cleanup.folders if cleanup is not None else AttemptDirs(folder / "work"),
+        now=peer.bus.now,
+        budget=budget,
+        safety=safety,
+        disk=disk or cleanup,
+    )
+    scheduler = intake_of(
+        peer,
+        told,
+        agents=offered,
+        liveness=liveness,
+        gaps=heartbeat,
+        resumable=executor,
+        budget=budget,
+        safety=safety,
+    )
+    witness = RewriteDetector(peer.bus)
     node = Node(
-        scheduler=intake,
-        handback=Handback(bus=peer.bus, outbox=Outbox(folder / "outbox"), tell=intake.tell),
-        executor=workshop,
-        heartbeat=Heartbeat(beat, clock=ticks),
-        role=role,
-        clock=ticks,
-        book=lambda _attempt: None,
-        slots=slots,
+        feed=LedgerFeed(bus=peer.bus, reader=peer.reader, witness=witness, liveness=liveness, clock=ticks, tell=tell),
+        scheduler=scheduler,
+        attempts=Attempts(
+            jobs=jobs,
+            executor=executor,
+            handback=Handback(bus=peer.bus, outbox=Outbox(folder / "outbox"), tell=tell, clock=ticks),
+            leases=heartbeat,
+            usage=Unbooked(),
+            tell=tell,
+            cleanup=cleanup,
+        ),
+        folding=FoldDuty(
+            bus=peer.bus,
+            reader=peer.reader,
+            trust=peer.trust,
+            witness=witness,
+            precedence=Precedence(me=peer.name, role=role, liveness=liveness),
+            tell=tell,
+            clock=ticks,
+            at_once=once,
+        ),
+        heartbeat=heartbeat,
+        trouble=RoundTrouble(tell),
+        once=once,
+        cleanup=cleanup,
     )
     return Working(peer=peer, node=node, agent=agent, ticks=ticks, told=told)
 

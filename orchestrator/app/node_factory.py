@@ -1,182 +1,150 @@
-"""How is this machine's node put together: eyes, hands, memory, and what keeps them in order?"""
+"""How is this machine's node put together? One factory for each part; whoever needs a part gets it at construction."""
 
 from __future__ import annotations
 
-import threading
-from dataclasses import replace
+from contextlib import ExitStack
+from datetime import datetime
 from functools import partial
 
-from missions.mission import PAID_AGENTS, TASKS, Mission
 from missions.selection import NodeCapabilities
-from orchestrator.app import setup, wiring
-from orchestrator.core import pricing
+from orchestrator.app import wiring
+from orchestrator.app.node_parts import NodeParts, open_parts
+from orchestrator.app.work_factory import build_work
 from orchestrator.core.events import Tell
-from orchestrator.core.ports.agent import Usage
-from orchestrator.core.ports.storage import UsageBook, UsageOwner
+from orchestrator.core.ports.storage import Spend
 from orchestrator.core.settings import Settings
 from orchestrator.ledger.node_pages import LastSeenStore
-from orchestrator.ledger.result_report import EndedAttempt
-from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.ledger.transport import BEAT
-from orchestrator.node import budget_and_disk
 from orchestrator.node.announcer import NodePagePublisher, volatile_state
-from orchestrator.node.executor import Executor
-from orchestrator.node.handback import Handback
-from orchestrator.node.heartbeat import Heartbeat
+from orchestrator.node.gates import DiskGate
 from orchestrator.node.loop import Node
 from orchestrator.node.maintenance import Maintenance
-from orchestrator.node.notifications.publisher import open_publisher
-from orchestrator.node.outbox import Outbox
-from orchestrator.node.scheduler import Scheduler
+from orchestrator.node.notifications.publisher import NotificationPublisher, open_publisher
+from orchestrator.node.rounds.fold_duty import FoldDuty
+from orchestrator.node.rounds.ledger_feed import LedgerFeed
+from orchestrator.node.rounds.round_trouble import RoundTrouble
 from orchestrator.policy.authorization import Trust
-from orchestrator.policy.unsandboxed import sandbox_required_reason
 from orchestrator.policy.write_audit import WriteAudit
 from orchestrator.workflow.approval.delivery import BranchDelivery
 from orchestrator.workflow.approval.worker import DeliveryWorker
 from orchestrator.workflow.journal.review_schedule import ReviewSchedule
-from sync.heartbeat import Beat
 
 
-def build_node(settings: Settings, tell: Tell) -> Node:
-    """This machine's node, ready to run. Raises WrongSetting, BrokenLedger and SyncError."""
-    link = wiring.remote(settings)
-    reads = wiring.reader(settings, link)
-    charter = reads.read(link.fetch()).charter
-    link.timeout = max(5.0, min(60.0, charter.bus.lease / 3))
-    _, key = setup.ensure_keys(settings, settings.node)
-    speaker = wiring.transport(settings, link, name=settings.node, key=key)
-    answers = wiring.model(settings)
-    required, held = charter.trust.sandbox == "required", (*charter.tools.ask, *charter.tools.deny)
-    confinement = wiring.sandbox(required=required)
-    workers = wiring.agents(settings, answers, required=required, held=held)  # whom could they ask?
-    if settings.accept_delegations:
-        review = wiring.reviewer(settings, speaker, link, answers)
-        workers[review.name] = review
-    tasks = frozenset(TASKS) - (set() if settings.enable_vp_coder else {"coding_task"})
-    offer = NodeCapabilities(
-        node=settings.node,
-        role=settings.role.value,
-        capabilities=settings.capabilities,
-        agents=frozenset(workers),
-        tasks=tasks,
-        answering=frozenset({"builtin"}) if confinement.missing() else frozenset(),
-    )
-    kept = wiring.stores(settings)
-    wake, trust = threading.Event(), Trust(link.store)
-    upkeep = Maintenance(
-        bus=speaker,
-        reader=reads,
-        trust=trust,
-        tell=tell,
-        role=settings.role,
+def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
+    """This machine's node, ready to run; `once` does what can be done now and ends.
+
+    Raises WrongSetting, BrokenLedger and SyncError, and leaves nothing open then.
+    """
+    with ExitStack() as opened:
+        parts = open_parts(settings, tell, opened)
+        work = build_work(parts, once=once)
+        notifications = build_notifications(parts, opened)
+        return Node(
+            feed=build_feed(parts),
+            scheduler=work.scheduler,
+            attempts=work.attempts,
+            folding=build_fold_duty(parts, once=once),
+            heartbeat=work.heartbeat,
+            trouble=RoundTrouble(tell),
+            once=once,
+            page=build_page(parts, work.offer, work.cleanup, notifies=notifications is not None),
+            cleanup=work.cleanup,
+            maintenance=build_maintenance(parts, opened),
+            notifications=notifications,
+            resources=opened.pop_all(),
+        )
+
+
+def build_feed(parts: NodeParts) -> LedgerFeed:
+    """What the loop sees of the ledger."""
+    return LedgerFeed(
+        bus=parts.bus,
+        reader=parts.reader,
+        witness=parts.witness,
+        liveness=parts.liveness,
         clock=wiring.clock,
-        custody=wiring.tamper_check(settings),
-        patrol=WriteAudit(path=settings.home / "patrol.json", of=settings.ledger),
-        schedule=ReviewSchedule(wake=wake.set, now=wiring.now),
-        tidy=link.store.tidy,
-        finish=DeliveryWorker(
-            completion=BranchDelivery(  # with eyes of its own: it works in a thread beside the node's loop
-                bus=speaker,
-                reader=wiring.reader(settings, link),
-                trust=Trust(link.store),
-                cache=settings.home / "cache",
-            ),
-            tell=tell,
-            clock=wiring.clock,
-            wake=wake.set,
-        ).step,
+        tell=parts.tell,
+        sightings=LastSeenStore(parts.settings.home / "seen.json"),
     )
-    herald = open_publisher(
-        settings.node, settings.ledger, wiring.notifier(settings), kept, tell=tell, now=wiring.now, clock=wiring.clock
-    )
-    bulletin = NodePagePublisher(
-        bus=speaker,
-        reader=reads,
-        offer=offer,
-        role=settings.role,
-        tell=tell,
+
+
+def build_fold_duty(parts: NodeParts, *, once: bool) -> FoldDuty:
+    """What writes results into the branch."""
+    return FoldDuty(
+        bus=parts.bus,
+        reader=parts.reader,
+        trust=parts.trust,
+        witness=parts.witness,
+        precedence=parts.precedence,
+        tell=parts.tell,
         clock=wiring.clock,
-        spent=lambda since: [row for row in kept.usage.spent(since=since) if row.node == settings.node],
-        state=partial(volatile_state, settings.home),
-        notifies=herald is not None,
+        at_once=once,
     )
 
-    def barred(ledger: LedgerSnapshot, mission: Mission) -> str:
-        if confinement.name != "none":
-            return ""
-        return sandbox_required_reason(mission, Trust(link.store).judge(ledger, signed=True).standing(mission).tier)
 
-    purse = budget_and_disk.build_budget_tracker(
-        settings.node, kept.usage, now=wiring.now, clock=wiring.clock, price=pricing.cost
+def build_approvals(parts: NodeParts) -> DeliveryWorker:
+    """What finishes approvals, in a thread beside the loop: with a reader and a judge of its own."""
+    delivery = BranchDelivery(
+        bus=parts.bus,
+        reader=wiring.reader(parts.settings, parts.link),
+        trust=Trust(parts.link.store),
+        cache=parts.settings.home / "cache",
     )
-    workshop = Executor(
-        agents=workers,
-        folder=settings.home / "work",
-        counts={"builtin": answers.count},
-        words=wiring.sentence_writer(answers),
-        now=wiring.now,
-        recall=wiring.search_index(settings).lines,
-        purse=purse,
-        tools=lambda ledger, mission: Trust(link.store).judge(ledger, signed=True).tools(mission),
-        unsafe_reason=barred,
-        room=lambda ledger: clearance.room(ledger),  # which knows the workshop's folders
+    return DeliveryWorker(completion=delivery, tell=parts.tell, clock=wiring.clock, wake=parts.wake.set)
+
+
+def build_maintenance(parts: NodeParts, opened: ExitStack) -> Maintenance:
+    """What keeps the ledger in order; `opened` ends its schedule."""
+    schedule = ReviewSchedule(wake=parts.wake.set, now=wiring.now)
+    opened.callback(schedule.close)
+    return Maintenance(
+        bus=parts.bus,
+        reader=parts.reader,
+        trust=parts.trust,
+        tell=parts.tell,
+        precedence=parts.precedence,
+        clock=wiring.clock,
+        custody=wiring.tamper_check(parts.settings),
+        patrol=WriteAudit(path=parts.settings.home / "patrol.json", of=parts.settings.ledger),
+        schedule=schedule,
+        tidy=parts.link.store.tidy,
+        approvals=build_approvals(parts),
     )
-    outbox = Outbox(settings.home / "outbox")
-    clearance = budget_and_disk.cleanup(
-        settings.home,
+
+
+def build_notifications(parts: NodeParts, opened: ExitStack) -> NotificationPublisher | None:
+    """What looks for what people should be told; None where no address is set. `opened` tells what is left."""
+    settings = parts.settings
+    publisher = open_publisher(
         settings.node,
-        folders=workshop.folders,
-        outbox=outbox,
-        chats=kept.conversations,
+        settings.ledger,
+        wiring.notifier(settings),
+        parts.stores,
+        liveness=parts.liveness,
+        tell=parts.tell,
         now=wiring.now,
         clock=wiring.clock,
-        tell=tell,
     )
-    intake = Scheduler(
-        bus=speaker,
-        reader=reads,
-        trust=trust,
+    if publisher is not None:
+        opened.callback(publisher.close)
+    return publisher
+
+
+def build_page(parts: NodeParts, offer: NodeCapabilities, disk: DiskGate, *, notifies: bool) -> NodePagePublisher:
+    """What keeps this node's page true."""
+    settings, usage = parts.settings, parts.stores.usage
+
+    def spent(since: datetime) -> list[Spend]:
+        return [row for row in usage.spent(since=since) if row.node == settings.node]
+
+    return NodePagePublisher(
+        bus=parts.bus,
+        reader=parts.reader,
         offer=offer,
-        tell=tell,
-        over_budget_reason=purse.day_budget_reason,
-        unsafe_reason=barred,
-    )
-    return Node(
-        scheduler=intake,
-        handback=Handback(bus=speaker, outbox=outbox, tell=tell),
-        executor=workshop,
-        heartbeat=Heartbeat(Beat(link, link.store, BEAT + settings.node), clock=wiring.clock),
         role=settings.role,
+        tell=parts.tell,
         clock=wiring.clock,
-        book=partial(_record_usage, kept.usage),
-        on_close=(*((herald.close,) if herald else ()), upkeep.schedule.close, link.close, answers.close, kept.close),
-        slots=settings.slots,
-        sightings=LastSeenStore(settings.home / "seen.json"),
-        wake=wake,
-        maintenance=upkeep,
-        cleanup=clearance,
-        bulletin=bulletin,
-        herald=herald,
+        spent=spent,
+        state=partial(volatile_state, settings.home),
+        notifies=notifies,
+        disk=disk,
     )
-
-
-def _record_usage(book: UsageBook, attempt: EndedAttempt) -> None:
-    """Notes what an attempt took."""
-    mission, claim = attempt.mission, attempt.claim
-    run = UsageOwner(
-        node=claim.node,
-        mission=mission.name,
-        epoch=claim.epoch,
-        attempt=claim.attempt,
-        agent=mission.worker,
-        project=mission.project or "",
-    )
-    used = attempt.outcome.usage
-    if used.cost_usd is None:
-        used = replace(used, cost_usd=pricing.cost(used) if _may_cost_money(mission.worker, used) else 0.0)
-    book.record(run, used, when=attempt.finished)
-
-
-def _may_cost_money(agent: str, used: Usage) -> bool:
-    """Whether a run may have cost money: neither a command does nor a model on this machine, whatever it is called."""
-    return agent in PAID_AGENTS or used.backend == "openai"

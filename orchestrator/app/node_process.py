@@ -39,13 +39,13 @@ def run_node(settings: Settings, tell: Tell, *, once: bool) -> None:
 
 
 def _run(settings: Settings, tell: Tell, *, once: bool) -> None:
-    node = node_factory.build_node(settings, tell)
+    node = node_factory.build_node(settings, tell, once=once)
     web = WebServer(settings.home, tell) if settings.http is not None and not once else None
     _install_signal_handlers(node, tell, web)
-    stops = [_watch_ledger(settings.ledger, node.wake.set)]
-    stops.append(watch_file(settings.home / wakeups.NUDGE_FILE, node.wake.set))
+    stops = [_watch_ledger(settings.ledger, node.jobs.wake.set)]
+    stops.append(watch_file(settings.home / wakeups.NUDGE_FILE, node.jobs.wake.set))
     if settings.hq_url and not once:
-        ear = HqEventClient(settings.hq_url, settings.hq_token.get_secret_value(), node.wake.set, tell)
+        ear = HqEventClient(settings.hq_url, settings.hq_token.get_secret_value(), node.jobs.wake.set, tell)
         stops.append(ear.start())
     if web is not None:
         web.start()
@@ -54,8 +54,8 @@ def _run(settings: Settings, tell: Tell, *, once: bool) -> None:
     tell("ready", f"{settings.node} ({settings.role.label}) works for {settings.ledger} with {agents}")
     try:
         if settings.watch is not None and not once:
-            stops.append(_watch_clone(settings, settings.watch, tell, node.wake.set))
-        node.run(once=once)
+            stops.append(_watch_clone(settings, settings.watch, tell, node.jobs.wake.set))
+        node.run()
     finally:
         for stop in stops:
             stop()

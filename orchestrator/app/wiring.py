@@ -52,6 +52,11 @@ def clock() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
+def awake_clock() -> float:
+    """Monotonic seconds that stand still while the machine sleeps: for how long this process has been able to work."""
+    return time.monotonic()
+
+
 def remote(settings: Settings) -> GitRemote:
     """The ledger's remote. Raises WrongSetting when no ledger is set."""
     from sync.git_remote import GitRemote

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from missions.mission import PAID_AGENTS, Mission
 from orchestrator.core.errors import StoreFailed
@@ -67,9 +68,17 @@ class BudgetMeter:
         return next((why for limit in self.limits if (why := limit.reached(self.spent))), "")
 
 
-def reported_cost(usage: Usage) -> float | None:
-    """Where nobody knows prices."""
-    return usage.cost_usd
+class SpendingSource(Protocol):
+    """What a node knows of money. Any thread may ask."""
+
+    def booked(self, since: datetime) -> SpentByProject:
+        """What this node's own database has of attempts that ended since a moment (UTC). Raises StoreFailed."""
+
+    def elsewhere(self, ledger: LedgerSnapshot, when: datetime) -> SpentByProject:
+        """What the other nodes tell that they have spent on the day (UTC) of `when`; nothing where they do not."""
+
+    def price(self, usage: Usage) -> float | None:
+        """What some usage costs in USD; None where nobody knows its price."""
 
 
 @dataclass(kw_only=True)
@@ -78,11 +87,7 @@ class BudgetTracker:
 
     now: Callable[[], datetime]
     clock: Callable[[], float]
-    booked: Callable[[datetime], SpentByProject] = lambda _since: NO_SPENDING
-    """What this node's own database has of attempts that ended since a moment."""
-    elsewhere: Callable[[LedgerSnapshot, datetime], SpentByProject] = lambda _ledger, _now: NO_SPENDING
-    """What the other nodes tell that they have spent on that day."""
-    price: Callable[[Usage], float | None] = reported_cost
+    spending: SpendingSource
     _live: list[BudgetMeter] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _known: tuple[float, SpentByProject] | None = None
@@ -90,7 +95,7 @@ class BudgetTracker:
     def meter(self, ledger: LedgerSnapshot, mission: Mission) -> BudgetMeter:
         """The meter of an attempt that begins now. Give it to `settle` once the attempt is noted in the database."""
         meter = BudgetMeter(
-            limits=(), paid=mission.worker in PAID_AGENTS, project=mission.about or "", price=self.price
+            limits=(), paid=mission.worker in PAID_AGENTS, project=mission.about or "", price=self.spending.price
         )
         meter.limits = (*mission_limits(ledger, mission), *self._day_limits(ledger, mission, meter))
         with self._lock:
@@ -117,7 +122,7 @@ class BudgetTracker:
         name, day = mission.about or "", ledger.charter.budget.day_usd
         part = ledger.charter.projects.get(name)
         project = part.budget_usd if part is not None else None
-        others = self.elsewhere(ledger, self.now()) if (day, project) != (None, None) else NO_SPENDING
+        others = self.spending.elsewhere(ledger, self.now()) if (day, project) != (None, None) else NO_SPENDING
         if day is not None:
             yield BudgetLimit(what="the day", usd=day, before=lambda: self._today(None, others, mine))
         if project is not None:
@@ -136,7 +141,7 @@ class BudgetTracker:
         if self._known is None or at - self._known[0] >= SPENT_CACHE_SECONDS:
             midnight = self.now().replace(hour=0, minute=0, second=0, microsecond=0)
             try:
-                self._known = (at, dict(self.booked(midnight)))
+                self._known = (at, dict(self.spending.booked(midnight)))
             except StoreFailed:
                 if self._known is None:
                     raise  # nothing may be spent of a budget that nobody can look up

@@ -22,6 +22,8 @@ from sync.remote import Oid
 
 PAGES_FOLDER = "heartbeats"
 STALE_AFTER, OFFLINE_AFTER = timedelta(minutes=5), timedelta(minutes=15)
+DISK_FULL_FIELD = "disk_full"
+"""The field of a page by which a node says that it takes nothing on, because its disk is full."""
 MAX_PAGE_BYTES, MAX_FIELD_CHARS = 512 * 1024, 2000
 """Bytes of a page, and characters of a field of it, that are read."""
 
@@ -47,7 +49,12 @@ class Presence:
 
 
 def render_page(
-    offer: NodeCapabilities, role: Role, *, notifies: bool = False, state: Mapping[str, str] | None = None
+    offer: NodeCapabilities,
+    role: Role,
+    *,
+    notifies: bool = False,
+    disk_full: bool = False,
+    state: Mapping[str, str] | None = None,
 ) -> str:
     """A node's own page. It says only what seldom changes, so that it is seldom written.
 
@@ -61,7 +68,9 @@ def render_page(
         "agents": agents,
         "capabilities": capabilities,
     }
-    fields |= ({"notifies": "yes"} if notifies else {}) | dict(state or {})
+    fields |= {"notifies": "yes"} if notifies else {}
+    fields |= {DISK_FULL_FIELD: "yes"} if disk_full else {}
+    fields |= dict(state or {})
     can = f"It can run: {agents or 'nothing yet'}."
     return with_fields(f"\n# {offer.node}\n\nA {role.label} node. {can}\n", fields)
 
@@ -162,6 +171,22 @@ def page_text(ledger: LedgerSnapshot, name: str) -> str:
     if entry is None or entry.mode not in (FILE, EXECUTABLE) or ledger.store.size(entry.oid) > MAX_PAGE_BYTES:
         return ""
     return ledger.store.get(entry.oid).decode("utf-8", "replace")
+
+
+def has_full_disk(ledger: LedgerSnapshot, name: str) -> bool:
+    """Whether a node's page says that it takes nothing on, because its disk is full."""
+    try:
+        return _field_text(split(page_text(ledger, name)).fields.get(DISK_FULL_FIELD, "")) == "yes"
+    except Malformed:
+        return False
+
+
+def no_room_reason(ledger: LedgerSnapshot) -> str:
+    """Why nobody takes anything on, in words: the disk of every node that beats is full. Empty if one has room."""
+    nodes = sorted(ledger.beats)
+    if not nodes or not all(has_full_disk(ledger, name) for name in nodes):
+        return ""
+    return f"no node has room on its disk: free some space on {', '.join(nodes)}"
 
 
 def _liveness(beating: bool, moved: datetime | None, now: datetime) -> str:

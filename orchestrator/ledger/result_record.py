@@ -24,6 +24,7 @@ from missions.one_line import printable, shorten
 from orchestrator.core.errors import UnusableResult
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.log_paths import parse_log_path
+from orchestrator.ledger.repeated_ending import merge_repeated_ending
 from sync.objects import FOLDER, find, read_commit, read_tree
 from sync.remote import ObjectStore, Oid
 
@@ -195,7 +196,8 @@ def write_result(target: str, text: str, record: ResultRecord) -> bytes:
     broken = isinstance(document.read(target, encode_text(text)), Quarantined)
     fields, why = document.with_fields(text, record.fields), ""
     for section in (record.section, _truncate_section(record.section)):
-        data = encode_text(document.append_result(fields, section))
+        result = (fields, section) if broken else merge_repeated_ending(fields, section)
+        data = encode_text(document.append_result(*result))
         read = document.read(target, data)
         if broken or isinstance(read, Mission):
             return data

@@ -88,6 +88,11 @@ class LedgerSnapshot:
             MissionFile(mission=found, path=place[0], blob=place[1]) if place and isinstance(found, Mission) else None
         )
 
+    def deleted(self, name: str) -> bool:
+        """Whether a mission that was claimed has no file any more: neither open, nor broken, nor archived."""
+        broken = any(bad.name == name for bad in self.quarantined)
+        return name not in self.open and not broken and self.archived(name) is None
+
     def every_archived(self, *, statuses: Collection[str] = (), limit: int = 0) -> Iterator[MissionFile | Quarantined]:
         """Finished missions, newest month first: all, or those of some states; with `limit`, so many of the newest."""
         left = limit

@@ -1,4 +1,4 @@
-"""May this node work for this fleet, and what should a person hear first?"""
+"""May this node work for this fleet? Its admission, and what a person should hear first."""
 
 from __future__ import annotations
 

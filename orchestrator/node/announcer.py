@@ -1,4 +1,4 @@
-"""What does this node write on its own page, and when: what it is, what it spent, how busy it is?"""
+"""What does this node announce on its own page, and when? What it is, what it spent, whether it has room."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.result_report import format_utc
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
+from orchestrator.node.gates import DiskGate
 from orchestrator.workflow.spending import page_table
 
 VOLATILE_FIELDS = frozenset({"load", "disk", "reported"})
@@ -55,15 +56,19 @@ class NodePagePublisher:
     state: Callable[[], Mapping[str, str]] = dict
     """Fields that change all the time."""
     notifies: bool = False
+    disk: DiskGate | None = None
+    """Whether there is room for work; None: nobody looks."""
     pause: float = 600.0
     """Seconds at least between two changes of the page."""
     _next: float = 0.0
 
-    def text(self, there: str) -> str:
-        """The page as it is now; of what was spent what `there` says already, where the database does not answer."""
+    def text(self, ledger: LedgerSnapshot) -> str:
+        """The page as it is now; of what was spent what it says already, where the database does not answer."""
+        there = page_text(ledger, self.bus.name)
+        full = self.disk is not None and not self.disk.has_room(ledger)
         state = dict(self.state()) | {"reported": format_utc(self.bus.now())}
         text, spent = (
-            render_page(self.offer, self.role, notifies=self.notifies, state=state),
+            render_page(self.offer, self.role, notifies=self.notifies, disk_full=full, state=state),
             page_table.render_table(self._rows(there)),
         )
         return f"{text}\n{spent}" if spent else text
@@ -82,7 +87,7 @@ class NodePagePublisher:
 
     def _write(self, ledger: LedgerSnapshot, why: str) -> bool:
         there = page_text(ledger, self.bus.name)
-        fresh = self.text(there)
+        fresh = self.text(ledger)
         return without_fields(there, VOLATILE_FIELDS) != without_fields(fresh, VOLATILE_FIELDS) and publish_page(
             self.bus, self.reader, fresh, why
         )

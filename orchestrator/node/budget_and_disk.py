@@ -1,17 +1,19 @@
-"""With what does a node watch its money and its disk?"""
+"""What does a node know of its budget and its disk, from its own database and the other nodes' pages?"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from orchestrator.core import pricing
 from orchestrator.core.errors import NotFound, StoreFailed
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Usage
 from orchestrator.core.ports.storage import Conversations, UsageBook
-from orchestrator.execution.budget import BudgetTracker, SpentByProject
+from orchestrator.execution.budget import SpentByProject
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.execution.workspace.chat_dirs import ChatDirs
 from orchestrator.execution.workspace.cleanup import Cleanup
@@ -23,22 +25,28 @@ from orchestrator.workflow.spending import page_table
 UtcClock = Callable[[], datetime]
 
 
-def build_budget_tracker(
-    node: str, usage: UsageBook, *, now: UtcClock, clock: Callable[[], float], price: Callable[[Usage], float | None]
-) -> BudgetTracker:
-    """What watches the budgets: this node's database, and what the others tell on their pages."""
+@dataclass(frozen=True, kw_only=True)
+class SpendingRecords:
+    """execution.budget.SpendingSource: this node's database, what the others tell on their pages, and known prices."""
 
-    def booked(since: datetime) -> SpentByProject:
+    node: str
+    usage: UsageBook
+
+    def booked(self, since: datetime) -> SpentByProject:
+        """What this node has spent since a moment. Raises StoreFailed."""
         found = defaultdict[str, float](float)
-        for row in usage.spent(since=since):
-            if row.node == node:  # a database may serve more than one
+        for row in self.usage.spent(since=since):
+            if row.node == self.node:  # a database may serve more than one
                 found[row.project] += row.totals.cost_usd
         return found
 
-    def elsewhere(ledger: LedgerSnapshot, when: datetime) -> SpentByProject:
-        return spent_by_others(ledger, node, when)
+    def elsewhere(self, ledger: LedgerSnapshot, when: datetime) -> SpentByProject:
+        """What the others tell of the day (UTC) of `when`."""
+        return spent_by_others(ledger, self.node, when)
 
-    return BudgetTracker(now=now, clock=clock, booked=booked, elsewhere=elsewhere, price=price)
+    def price(self, usage: Usage) -> float | None:
+        """By the table of prices."""
+        return pricing.cost(usage)
 
 
 def spent_by_others(ledger: LedgerSnapshot, node: str, when: datetime) -> SpentByProject:

@@ -1,4 +1,4 @@
-"""How does a claimed mission become an outcome: context, agent, and what is kept of a run that was cut off?"""
+"""How does a claimed mission become an outcome? The executor of attempts: what it gives the agent, what it keeps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 
 from handoff.evidence_check import disagreement
@@ -16,15 +15,16 @@ from missions.lease import PAUSED_REASON, Claim, ClaimState
 from missions.mission import Mission
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports.agent import Agent, AgentJob, Outcome, Project, Unmetered
-from orchestrator.execution.budget import BudgetMeter, BudgetTracker
-from orchestrator.execution.process import resource_watch
+from orchestrator.execution.budget import BudgetMeter
+from orchestrator.execution.disk_space import DISK_FULL_PATTERN
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs, AttemptLabel
 from orchestrator.execution.workspace.start_point import starting_patch
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.result_report import EndedAttempt
 from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.node.gates import BudgetGate, DiskGate, SafetyGate
+from orchestrator.node.handoff_context import HandoffContext
 from orchestrator.node.outbox import PendingResult
-from orchestrator.workflow.journal import context
 from sync.errors import SyncError
 
 TOOL_BOUND_AGENTS = frozenset({"claude", "builtin", "command", "review"})
@@ -54,34 +54,21 @@ class CancelToken:
 
 @dataclass(frozen=True, kw_only=True)
 class Executor:
-    """Where this node works: its agents, the folder of its workspaces, how it tells the time."""
+    """Where this node works: its agents, the folders of attempts, how it tells the time (`now`, UTC)."""
 
     agents: Mapping[str, Agent]
-    folder: Path
-    counts: Mapping[str, Callable[[str], int]]
-    """How an agent's model counts tokens, by agent; the others get an estimate."""
+    folders: AttemptDirs
     now: Callable[[], datetime]
-    budget: int = 1500
-    """Tokens of handoff given to an instance."""
-    words: Callable[[str], str] = lambda text: ""
-    """A model that says in a sentence what was done; "" when it has none."""
-    recall: context.Recall = context.no_recall
-    """What this machine's index of the journal knows about a task."""
-    purse: BudgetTracker | None = None
-    """Watches the budgets; None: nobody limits what is spent."""
-    tools: Callable[[LedgerSnapshot, Mission], tuple[str, ...] | None] = lambda ledger, mission: None
-    """What policy lets a mission's agent use; None: it does not say."""
-    room: Callable[[LedgerSnapshot], str] = lambda ledger: ""
-    """Why there is no room on the disk for an attempt; empty if there is."""
-    unsafe_reason: Callable[[LedgerSnapshot, Mission], str] = lambda ledger, mission: ""
-    """Why a mission must not run on this node, whatever agents it has; asked again before anything starts."""
-
+    handoff: HandoffContext = field(default_factory=HandoffContext)
+    words: Callable[[str], str] | None = None
+    """A model that says in a sentence what was done, "" when it has none; None: no model does."""
+    budget: BudgetGate | None = None
+    """None: nobody limits what is spent."""
+    safety: SafetyGate | None = None
+    """None: policy says nothing of what an attempt may do here."""
+    disk: DiskGate | None = None
+    """None: nobody looks whether there is room."""
     _meters: dict[tuple[str, int], BudgetMeter] = field(default_factory=dict)
-
-    @cached_property
-    def folders(self) -> AttemptDirs:
-        """The folders of attempts."""
-        return AttemptDirs(self.folder)
 
     def attempt(
         self, ledger: LedgerSnapshot, mission: Mission, claim: Claim, stop: CancelToken, remarks: tuple[str, ...]
@@ -108,13 +95,13 @@ class Executor:
 
     def _unenforced_tools(self, ledger: LedgerSnapshot, mission: Mission) -> tuple[str, ...]:
         """A word where policy names tools and the agent's program cannot be held to them."""
-        if mission.worker in TOOL_BOUND_AGENTS or self.tools(ledger, mission) is None:
+        if mission.worker in TOOL_BOUND_AGENTS or self._tools(ledger, mission) is None:
             return ()
         return (f"policy.tools could not be enforced on {mission.worker}: the sandbox alone held it",)
 
     def words_of(self, rules: FleetConfig, outcome: Outcome) -> str:
         """The memo's summary in a model's words, if the fleet wants that and what was done bears them out."""
-        if rules.handoff.memo_words != "model" or outcome.answer:
+        if self.words is None or rules.handoff.memo_words != "model" or outcome.answer:
             return ""  # an answer is in a model's words already
         told = "\n".join([outcome.summary, *outcome.files, *outcome.output.splitlines()[-20:]])
         said = " ".join(self.words(redact(told).text).split())
@@ -123,8 +110,8 @@ class Executor:
     def settle(self, claim: Claim) -> None:
         """What the attempt took is noted in the node's database: its meter is not needed any more."""
         meter = self._meters.pop((claim.mission, claim.epoch), None)
-        if self.purse is not None and meter is not None:
-            self.purse.settle(meter)
+        if self.budget is not None and meter is not None:
+            self.budget.settle(meter)
 
     def handed_back(self, letter: PendingResult, *, keep: bool) -> None:
         """Labels an attempt's folder once its result is accepted or kept as late work. Policy says whether it goes.
@@ -157,10 +144,11 @@ class Executor:
 
     def _closed(self, ledger: LedgerSnapshot, mission: Mission, claim: Claim) -> Outcome | None:
         """What comes of an attempt that is not even begun: not allowed here, a full disk, no money left."""
-        meter = self.purse.meter(ledger, mission) if self.purse is not None else None
+        meter = self.budget.meter(ledger, mission) if self.budget is not None else None
         if meter is not None:
             self._meters[claim.mission, claim.epoch] = meter
-        why = self.unsafe_reason(ledger, mission) or self.room(ledger) or (meter.over() if meter is not None else "")
+        unsafe = self.safety.unsafe_reason(ledger, mission) if self.safety is not None else ""
+        why = unsafe or self._full_reason(ledger) or (meter.over() if meter is not None else "")
         return Outcome(ok=False, summary=f"Not started: {why}.", parked=why) if why else None
 
     def _work(self, ledger: LedgerSnapshot, mission: Mission, claim: Claim, stop: CancelToken) -> Outcome:
@@ -176,10 +164,16 @@ class Executor:
             return outcome
         full = (
             f"the disk of {claim.node} is full"
-            if resource_watch.DISK_FULL_PATTERN.search(outcome.error)
-            else self.room(ledger)
+            if DISK_FULL_PATTERN.search(outcome.error)
+            else self._full_reason(ledger)
         )
         return replace(outcome, parked=full) if full else outcome
+
+    def _full_reason(self, ledger: LedgerSnapshot) -> str:
+        return self.disk.full_reason(ledger) if self.disk is not None else ""
+
+    def _tools(self, ledger: LedgerSnapshot, mission: Mission) -> tuple[str, ...] | None:
+        return self.safety.tools(ledger, mission) if self.safety is not None else None
 
     def _job(
         self, ledger: LedgerSnapshot, mission: Mission, claim: Claim, project: Project | None, folder: Path
@@ -190,27 +184,16 @@ class Executor:
             with progress.open("a", encoding="utf-8") as file:
                 file.write(line.rstrip("\n") + "\n")
 
-        given = context.assemble_context(
-            ledger,
-            mission.project or "",
-            mission.body,
-            now=self.now(),
-            budget=self.budget,
-            count=self.counts.get(mission.agent, context.estimate_tokens),
-            recall=self.recall,
-        )
-        recalled = given.tail.partition("<shiftbook:task>")[0]
-        known = given.head + given.log + recalled  # the task itself goes where the agent wants it
         meter = self._meters.get((claim.mission, claim.epoch)) or Unmetered()
         return AgentJob(
             mission=mission,
             attempt=claim.attempt,
             project=project,
-            context=known,
+            context=self.handoff.known(ledger, mission, self.now()),
             folder=folder,
             say=say,
             meter=meter,
-            tools=self.tools(ledger, mission),
+            tools=self._tools(ledger, mission),
             comment=mission.comment or "",
             rounds=ledger.charter.verify_rounds(mission.project),
             patch=starting_patch(ledger, mission.patch) if mission.patch else b"",

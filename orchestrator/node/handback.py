@@ -1,9 +1,8 @@
-"""How does an ended attempt reach the ledger, whatever breaks on the way?"""
+"""How does an ended attempt reach the ledger? Its handback, whatever breaks on the way."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -31,7 +30,7 @@ class Handback:
     bus: Transport
     outbox: Outbox
     tell: Tell
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float]
     """Monotonic seconds."""
     _ready: list[PendingResult] = field(default_factory=list)
     _rests: dict[Oid, tuple[float, float]] = field(default_factory=dict)

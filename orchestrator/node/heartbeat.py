@@ -1,15 +1,22 @@
 """How does a node keep proving that it lives while it is busy, and notice when it no longer can?
 
-A thread of its own, so that a model call of an hour cannot stop it. When its beats have not been accepted for almost a
-lease, others may already have taken its missions: it tells the node to stop working (self-fencing).
+The heartbeat has a thread of its own, so that a model call of an hour cannot stop it. When its beats have not been
+accepted for almost a lease, others may already have taken its missions: it tells the node to stop working
+(self-fencing). And it beats only while the node's loop moves: a node whose loop hangs can hand nothing back, so it must
+let go of what it holds.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 from missions.lease import fenced
+from orchestrator.core.events import Tell
+from orchestrator.ledger.config.fleet_toml import BusPart
+from orchestrator.ledger.result_report import format_duration
+from orchestrator.node.rounds.loop_progress import LoopProgress, round_bound
 from sync.errors import SyncError
 from sync.heartbeat import Beat
 
@@ -17,14 +24,22 @@ LEASE_MARGIN_SHARE = 0.2
 """The part of a lease that a holder keeps back for the way of a beat to the server and of its answer."""
 
 
-class Heartbeat:
-    """Beats until it is stopped. `interval` and `lease` are seconds and may be changed while it runs."""
+class FencedWork(Protocol):
+    """What works under this node's leases."""
 
-    def __init__(self, beat: Beat, *, clock: Callable[[], float]) -> None:
-        self.beat, self.clock = beat, clock
+    def fence(self) -> None:
+        """Ends everything that runs, because its leases may be somebody else's by now. Any thread may call; returns
+        without waiting for the ends, and never raises."""
+
+
+class Heartbeat:
+    """Beats until it is stopped. `interval` and `lease` are seconds, as `follow` was told them last."""
+
+    def __init__(
+        self, beat: Beat, *, clock: Callable[[], float], work: FencedWork, progress: LoopProgress, tell: Tell
+    ) -> None:
+        self.beat, self.clock, self.work, self.progress, self.tell = beat, clock, work, progress, tell
         self.interval, self.lease = 60.0, 180.0
-        self.on_fence: Callable[[], None] = lambda: None
-        """Called when this node must stop working."""
         self.heartbeat_gaps = 0
         """How often the beats were interrupted for so long that a lease may have run out. What was claimed before the
         last break may be somebody else's by now, also where that node's push is still on its way."""
@@ -32,16 +47,22 @@ class Heartbeat:
         """Somebody else beats under this node's name."""
         self.trouble = ""
         self._accepted: float | None = None
+        self._stalled = False
         self._done = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, name="pulse", daemon=True),
             threading.Thread(target=self._guard, name="fence", daemon=True),
         ]
 
+    def follow(self, bus: BusPart) -> None:
+        """Takes the fleet's times: how often to beat, how long a lease is, how long a round of the loop may take."""
+        self.interval, self.lease, self.progress.bound = bus.beat_seconds, bus.lease, round_bound(bus)
+
     def start(self) -> None:
         """Beats once, so that the node is seen before it claims anything, then keeps beating. Raises SyncError."""
         self.beat.start()
         self._once()
+        self.progress.completed()
         for thread in self._threads:
             thread.start()
 
@@ -62,17 +83,35 @@ class Heartbeat:
 
     def _record_gap(self) -> None:
         self.heartbeat_gaps += 1
-        self.on_fence()
+        self.work.fence()
 
     def _run(self) -> None:
         while not self._done.wait(self.interval):
-            try:
-                self._once()
-                self.trouble = ""
-            except (SyncError, OSError) as error:  # a full disk, or no process to be had, as well
-                self.trouble = str(error)  # the node's loop tells people; here it only must not end the beating
+            if not self._loop_stalls():
+                self._try()
             if self.fenced or self.duplicate_node:
                 self._record_gap()
+
+    def _try(self) -> None:
+        try:
+            self._once()
+            self.trouble = ""
+        except (SyncError, OSError) as error:  # a full disk, or no process to be had, as well
+            self.trouble = str(error)  # the node's loop tells people; here it only must not end the beating
+
+    def _loop_stalls(self) -> bool:
+        """Whether the loop has completed no round for too long; said once when it begins, and once when it is over."""
+        before, self._stalled = self._stalled, self.progress.stalled
+        if self._stalled and not before:
+            since = format_duration(self.progress.stands_for)
+            self.tell(
+                "alarm",
+                f"no round of the node's loop was completed for {since}: it stops beating, so that others"
+                " take over what it holds; restart it if this does not pass",
+            )
+        elif before and not self._stalled:
+            self.tell("alarm", "the node's loop completes its rounds again: it beats again")
+        return self._stalled
 
     def _guard(self) -> None:
         """Looks at the lease on its own: a beat that hangs in the network must not keep the fence from closing."""

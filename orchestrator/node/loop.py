@@ -1,302 +1,216 @@
-"""What does a node do, all day long? Fetch, take over, claim, work, hand back, fold; sleep until something moves."""
+"""What does a node do all day? Its loop: fetch, hand back, take on, fold, keep house; sleep until something moves."""
 
 from __future__ import annotations
 
-import random
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Collection
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from orchestrator.core.errors import Refused
-from orchestrator.core.roles import Role
+from orchestrator.core.events import Tell
 from orchestrator.execution.workspace.cleanup import Cleanup
-from orchestrator.ledger import result_report
-from orchestrator.ledger.claims import RewriteDetector
-from orchestrator.ledger.node_pages import LastSeenStore, list_presences, render_page
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.ledger.transport import BEAT
+from orchestrator.ledger.transport import BEAT, Transport
 from orchestrator.node.admission import report_problems, require_admitted
-from orchestrator.node.announcer import NodePagePublisher, publish_page
-from orchestrator.node.executor import CancelToken, Executor, StopReason
-from orchestrator.node.handback import Handback
+from orchestrator.node.announcer import NodePagePublisher
+from orchestrator.node.attempts import Attempts
+from orchestrator.node.executor import StopReason
 from orchestrator.node.heartbeat import Heartbeat
-from orchestrator.node.idle_wait import wait_for_work
-from orchestrator.node.jobs import RunningJob, stop_called_off
+from orchestrator.node.jobs import RunningJobs
 from orchestrator.node.maintenance import Maintenance
 from orchestrator.node.notifications.publisher import NotificationPublisher
+from orchestrator.node.rounds.fetch_pause import FetchPause
+from orchestrator.node.rounds.fold_duty import FoldDuty
+from orchestrator.node.rounds.idle_wait import wait_for_work
+from orchestrator.node.rounds.ledger_feed import LedgerFeed
+from orchestrator.node.rounds.round_trouble import FINAL_ERRORS, RoundTrouble
 from orchestrator.node.scheduler import Assignment, Scheduler
-from orchestrator.workflow.fold import fold, has_work
-from sync.backoff import Backoff
-from sync.errors import HistoryRewritten, SyncError
+from sync.errors import SyncError
 from sync.remote import RefUpdate
 
-RETRY = Backoff(first=1.0, limit=30.0)
-"""Between fetches from a remote that does not answer."""
+JOIN_SECONDS = 30
+"""Seconds that the end of a node waits for each attempt that was told to stop."""
 
 
 @dataclass(kw_only=True)
 class Node:
-    """One node. `clock` is monotonic seconds that go on while the machine sleeps."""
+    """One node."""
 
+    feed: LedgerFeed
     scheduler: Scheduler
-    handback: Handback
-    executor: Executor
+    attempts: Attempts
+    folding: FoldDuty
     heartbeat: Heartbeat
-    role: Role
-    clock: Callable[[], float]
-    book: Callable[[result_report.EndedAttempt], None]
-    """Notes what an attempt took."""
-    on_close: tuple[Callable[[], None], ...] = ()
-    """What ends processes and frees memory at the end."""
-    slots: int = 1
-    wake: threading.Event = field(default_factory=threading.Event)
-    draining: bool = False
-    jobs: dict[str, RunningJob] = field(default_factory=dict)
-    online: bool = True
-    sightings: LastSeenStore | None = None
-    maintenance: Maintenance | None = None
+    trouble: RoundTrouble
+    pause: FetchPause = field(default_factory=FetchPause)
+    once: bool = False
+    """Ends when nothing is left that this node can do now."""
+    page: NodePagePublisher | None = None
+    """Keeps this node's page true; None: it has none."""
     cleanup: Cleanup | None = None
-    """Removes what attempts have left; None: each folder goes as soon as its result is taken."""
-    bulletin: NodePagePublisher | None = None
-    """Keeps this node's page true; None: it is written at the start, and says only what never changes."""
-    herald: NotificationPublisher | None = None
+    """None: the disk is neither cleared nor looked at."""
+    maintenance: Maintenance | None = None
+    notifications: NotificationPublisher | None = None
     """Looks for what people should be told; None where nobody is."""
-    _fold_due: float | None = None
-    _pause: float = 0.0
-    _once: bool = False
-    _tip: str = ""
-    """Where the branch stood at the last look."""
-    _moved: Mapping[str, datetime | None] = field(default_factory=dict)
+    resources: ExitStack = field(default_factory=ExitStack)
+    """Ends processes and frees memory at the end."""
+    draining: bool = False
 
-    def __post_init__(self) -> None:
-        self.bus, self.reader, self.trust, self.tell = (
-            self.scheduler.bus,
-            self.scheduler.reader,
-            self.scheduler.trust,
-            self.scheduler.tell,
-        )
-        self._witness = RewriteDetector(self.bus)
-        self.heartbeat.on_fence = lambda: self.stop_jobs(StopReason.FENCED)
-        self.scheduler.heartbeat_gaps = lambda: self.heartbeat.heartbeat_gaps
-        self.scheduler.can_resume = self.executor.can_resume
-        self.handback.clock = self.clock
+    @property
+    def bus(self) -> Transport:
+        """As whom it speaks."""
+        return self.feed.bus
 
-    def run(self, *, once: bool = False) -> None:
+    @property
+    def jobs(self) -> RunningJobs:
+        """What it works on now."""
+        return self.attempts.jobs
+
+    @property
+    def tell(self) -> Tell:
+        """To whom it tells its shift."""
+        return self.feed.tell
+
+    def run(self) -> None:
         """Works until drained; with `once`, until nothing is left that this node can do now.
 
         Raises HistoryRewritten when the remote was tampered with, Refused when this node may not work here, and
         SyncError when the remote cannot be reached at the start.
         """
-        self._once = once
-        ledger = self.reader.read(self.bus.remote.fetch())
-        require_admitted(self.bus, self.trust, ledger)
-        self.heartbeat.interval, self.heartbeat.lease = ledger.charter.bus.beat_seconds, ledger.charter.bus.lease
+        ledger = self.feed.look()
+        require_admitted(self.bus, self.scheduler.trust, ledger)
+        self.heartbeat.follow(ledger.charter.bus)
         self.heartbeat.start()
-        if self.bulletin is not None:
-            self.bulletin.announce()
-        else:
-            publish_page(self.bus, self.reader, render_page(self.scheduler.offer, self.role))
-        self._resume()
         try:
+            if self.page is not None:
+                self.page.announce()
+            self.resume()
             while self._goes_on(moved=self.step()):
-                wait_for_work(self.wake, self._pause, busy=self._works, remote=self.bus.remote, tip=self._tip)
+                wait_for_work(
+                    self.jobs.wake, self.pause.seconds, busy=self._works, remote=self.bus.remote, tip=self.feed.tip
+                )
         finally:
             self.stop_jobs(StopReason.STOPPING)
-            for job in list(self.jobs.values()):
-                job.thread.join(timeout=30)
+            self.jobs.join(JOIN_SECONDS)
             self.heartbeat.stop()
         self._leave()
-        if self.cleanup is not None:
-            self.cleanup.wait()
 
     def drain(self) -> None:
         """Takes nothing new; ends when the running work is done. (First SIGTERM.)"""
         self.draining = True
-        self.wake.set()
+        self.jobs.wake.set()
 
     def stop_jobs(self, reason: str) -> None:
-        """Tells everything that runs to end now. (Second SIGTERM, and self-fencing.)"""
-        for job in list(self.jobs.values()):
-            job.cancel_token.stop(reason)
-        self.wake.set()
+        """Tells everything that runs to end now. (Second SIGTERM.)"""
+        self.jobs.stop(reason)
+
+    def close(self) -> None:
+        """Lets go of processes and memory."""
+        self.resources.close()
+
+    def resume(self) -> None:
+        """After a restart: hands back what was ready, then takes again what this node held when it died."""
+        self.attempts.handback.reload()
+        self.attempts.hand_back()
+        now = self.feed.look()
+        pending = self.attempts.handback.pending(now.claims)
+        self.attempts.begin(self.scheduler.resume(now, self.jobs.free, pending))
 
     def step(self) -> bool:
-        """One round. Returns whether something was done, so that another round makes sense at once."""
+        """One round. Returns whether something was done, so that another round makes sense at once.
+
+        Trouble and surprises are told, and the next round tries again; raises only what the node must end with.
+        """
         if self.heartbeat.duplicate_node:
             name = self.bus.name
             raise Refused(f"another node runs under the name {name}: give one of them another SHIFTBOOK_NODE_ID")
         try:
-            ledger = self.reader.read(self.bus.remote.fetch())
+            ledger = self.feed.fetch()
             moved = self._round(ledger)
-        except HistoryRewritten:
+        except FINAL_ERRORS:
             raise
-        except (SyncError, OSError) as error:
-            self._trouble(str(error))
+        except Exception as error:  # whatever it is, it must not end the work of all the other rounds
+            self._failed(error)
             return False
-        if not self.online:
-            self.online = True
-            self.tell("remote", "reachable again")
-        self._pause = 0.0 if moved else self._next_pause(ledger)
+        self._completed(ledger, moved=moved)
         return moved
 
-    def close(self) -> None:
-        """Lets go of processes and memory."""
-        for end in self.on_close:
-            end()
+    def _completed(self, ledger: LedgerSnapshot, *, moved: bool) -> None:
+        self.trouble.passed()
+        self.heartbeat.progress.completed()
+        if moved:
+            self.pause.moved()
+        else:
+            self.pause.calm(ledger.charter.bus, fold_in=self.folding.due_in(), claimed=bool(ledger.claims))
+
+    def _failed(self, error: Exception) -> None:
+        self.trouble.note(error)
+        self.pause.failed()
+        if not self.trouble.surprise:
+            self.heartbeat.progress.completed()  # the loop moves, and whether the remote answers the beats tell
+        elif self.once:
+            raise error
 
     def _round(self, ledger: LedgerSnapshot) -> bool:
-        self._witness.check(ledger)
-        self._tip = ledger.tip
+        self._take_in(ledger)
+        pending = self.attempts.handback.pending(ledger.claims)
+        busy = self.jobs.by_mission.keys() | pending  # as of now: some is handed back in a moment
+        moved = self.attempts.hand_back()
+        if not self.draining and not self.heartbeat.fenced:
+            moved = self._take_on(ledger, busy) or moved
+        moved = self.folding.step(ledger) or moved
+        return self._keep_house(ledger) or moved
+
+    def _take_in(self, ledger: LedgerSnapshot) -> None:
         if self.cleanup is not None:
             self.cleanup.step(ledger)
         report_problems(ledger, self.tell)
-        stop_called_off(self.jobs, ledger, self.scheduler.deleted)
-        self.heartbeat.interval, self.heartbeat.lease = ledger.charter.bus.beat_seconds, ledger.charter.bus.lease
-        self.scheduler.observe(ledger, self.clock())
-        if self.sightings is not None:
-            self._moved = self.sightings.update(ledger.beats, self.bus.now())
-        busy = self.jobs.keys() | self.handback.pending(ledger.claims)  # as of now: some is handed back in a moment
-        moved = self._hand_back()
-        if not self.draining and not self.heartbeat.fenced:
-            taken = self.scheduler.resume(ledger, self._free(), busy)
-            self._begin(taken)
-            found = self.scheduler.pick_up(ledger, self._free(), busy)
-            self._begin(found)
-            taken += found
-            more = self.scheduler.take_over(ledger, self._free())
-            self._begin(more)
-            taken += more
-            room = self.cleanup is None or self.cleanup.has_room(ledger)
-            fresh = self.scheduler.claim(ledger, self._free() if room else 0)
-            self._begin(fresh)
-            moved = moved or bool(taken or fresh)
-        moved = self._fold(ledger) or moved
-        if self.herald is not None:
-            self.herald.post(ledger)
-        if self.bulletin is not None and not self.draining:
-            self.bulletin.step(ledger)
-        return (self.maintenance is not None and not self.draining and self.maintenance.step(ledger)) or moved
+        self.jobs.stop_called_off(ledger)
+        self.heartbeat.follow(ledger.charter.bus)
+        self.scheduler.observe(ledger, self.feed.clock())
+
+    def _take_on(self, ledger: LedgerSnapshot, busy: Collection[str]) -> bool:
+        """Takes on what it can: its own from before first. Of what others could do nothing, while its disk is full."""
+        room = self.cleanup is None or self.cleanup.has_room(ledger)
+        taken = self._begin(self.scheduler.resume(ledger, self.jobs.free, busy))
+        taken += self._begin(self.scheduler.pick_up(ledger, self.jobs.free, busy))
+        taken += self._begin(self.scheduler.take_over(ledger, self.jobs.free if room else 0))
+        taken += self._begin(self.scheduler.claim(ledger, self.jobs.free if room else 0))
+        return bool(taken)
+
+    def _begin(self, taken: list[Assignment]) -> int:
+        self.attempts.begin(taken)
+        return len(taken)
+
+    def _keep_house(self, ledger: LedgerSnapshot) -> bool:
+        if self.notifications is not None:
+            self.notifications.post(ledger)
+        if self.draining:
+            return False
+        if self.page is not None:
+            self.page.step(ledger)
+        return self.maintenance is not None and self.maintenance.step(ledger)
 
     def _works(self) -> bool:
-        return bool(self.jobs) and self.online
-
-    def _free(self) -> int:
-        return self.slots - len(self.jobs)
-
-    def _trouble(self, why: str) -> None:
-        """The remote or the disk does not answer: said once, tried again, and nothing is thrown away."""
-        self.online = False
-        self.tell("remote", f"{why}; trying again", once=True)
-        self._pause = RETRY.next(self._pause)
-
-    def _next_pause(self, ledger: LedgerSnapshot) -> float:
-        """Seconds until the next fetch if nothing wakes us: short after something moved, longer while all is calm."""
-        low, high = ledger.charter.bus.poll_seconds
-        pause = low if self._pause <= 0 else min(self._pause * 1.5, high)
-        due = max(0.05, self._fold_due - self.clock()) if self._fold_due is not None else high
-        watching = ledger.charter.bus.beat_seconds if ledger.claims else high  # a lease is timed by fetches
-        return min(pause, due, watching)
-
-    def _resume(self) -> None:
-        """After a restart: hands back what was ready, then takes again what this node held when it died."""
-        self.handback.reload()
-        self._hand_back()
-        now = self.reader.read(self.bus.remote.fetch())
-        self._begin(self.scheduler.resume(now, self.slots, self.handback.pending(now.claims)))
-
-    def _begin(self, taken: list[Assignment]) -> None:
-        for one in taken:
-            if one.end:
-                self.handback.end(one)
-                self.wake.set()
-            else:
-                self._start(one)
-
-    def _start(self, taken: Assignment) -> None:
-        stopper, claim, mission = CancelToken(), taken.held.claim, taken.mission
-        remarks = (taken.remark,) if taken.remark else ()
-
-        def work() -> None:
-            attempt = self.executor.attempt(taken.ledger, mission, claim, stopper, remarks)
-            self.handback.post(taken.held, attempt, stopper.reason)
-            self._note(attempt)
-            self.executor.settle(claim)
-            self.wake.set()
-
-        thread = threading.Thread(target=work, name=f"work-{mission.name}", daemon=True)
-        self.jobs[mission.name] = RunningJob(held=taken.held, mission=mission, thread=thread, cancel_token=stopper)
-        if self.heartbeat.fenced or self.heartbeat.heartbeat_gaps != taken.heartbeat_gaps:
-            stopper.stop(StopReason.FENCED)  # it stood still since it asked for this claim: given back at once
-        else:
-            told = f"{mission.title}, attempt {claim.attempt}"
-            self.tell("started", told, mission=mission.name, attempt=claim.attempt)
-        thread.start()
-
-    def _note(self, attempt: result_report.EndedAttempt) -> None:
-        """Usage is for people to look at: a database that cannot be written must not cost a result."""
-        try:
-            self.book(attempt)
-        except Exception as error:  # whatever the database's driver raises
-            self.tell("usage", f"what {attempt.mission.name} took could not be noted: {error}")
-
-    def _hand_back(self) -> bool:
-        done = self.handback.hand_back()
-        for letter in done:
-            self.executor.handed_back(letter, keep=self.cleanup is not None)
-        if done and self.cleanup is not None:
-            self.cleanup.attempt_ended()
-        for letter in (*done, *self.handback.refused):  # what was refused waits without a slot
-            job = self.jobs.get(letter.held.claim.mission)
-            if job is not None and job.held.oid == letter.held.oid:
-                del self.jobs[letter.held.claim.mission]
-        return bool(done)
-
-    def _fold(self, ledger: LedgerSnapshot) -> bool:
-        """Folds at once where it is this role's duty; elsewhere after a random wait, in case somebody else does."""
-        if not has_work(ledger):
-            self._fold_due = None
-            return False
-        if self._fold_due is None:
-            self._fold_due = self.clock() + self._fold_wait(ledger)
-        if self.clock() < self._fold_due:
-            return False
-        self._fold_due = None
-        return self._fold_now()
-
-    def _fold_wait(self, ledger: LedgerSnapshot) -> float:
-        """Seconds: none for HQ, long while HQ is alive and will do it, short and random where there is no HQ."""
-        if self.role.folds_at_once or self._once:
-            return 0.0
-        here = list_presences(ledger, self._moved, self.bus.now())
-        headquarters = any(p.role == Role.HEADQUARTERS and p.state in {"live", "unknown"} for p in here)
-        roof = min(ledger.charter.bus.lease, 10.0) if headquarters else 1.0
-        return random.uniform(0.5, 1.0) * roof  # noqa: S311  # spreads racers, guards nothing
-
-    def _fold_now(self) -> bool:
-        folded = fold(self.bus, self.reader, self.trust, self._witness.check)
-        for name, status in folded.missions.items():
-            self.tell("folded", f"{name} is {status} on the branch", mission=name, status=status.value)
-        for name, why in folded.refused.items():
-            self.tell("alarm", f"the result of {name} is not taken: {why}", once=True, mission=name)
-        return bool(folded.missions)
+        return bool(self.jobs.by_mission) and self.trouble.online
 
     def _goes_on(self, *, moved: bool) -> bool:
         """Whether there is more to do. Offline, a draining node does not wait: its outbox keeps what is ready."""
-        busy = any(job.thread.is_alive() for job in self.jobs.values())
-        undelivered = self.online and (self.handback.waiting or bool(self.jobs))
-        return not (self.draining or self._once) or busy or moved or undelivered
+        undelivered = self.trouble.sound and self.attempts.undelivered
+        return not (self.draining or self.once) or self.jobs.alive or moved or undelivered
 
     def _leave(self) -> None:
         """Hands back what is left, folds it, and takes the beat down: a node that left is not a node that died."""
         try:
-            self._hand_back()
-            self._fold_now()
+            self.attempts.hand_back()
+            self.folding.fold_now()
             ref = BEAT + self.bus.name
             refs = self.bus.remote.fetch()
             here = refs.get(ref)
             self.bus.remote.push([RefUpdate(ref=ref, expect=here, new=None)] if here else [])
-            if self.herald is not None:
-                self.herald.post(self.reader.read(refs))
+            if self.notifications is not None:
+                self.notifications.post(self.feed.reader.read(refs))
         except (SyncError, OSError) as error:
             self.tell("remote", f"could not say goodbye: {error}; nothing is lost, the next start hands back the rest")
+        if self.cleanup is not None:
+            self.cleanup.wait()

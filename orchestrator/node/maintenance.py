@@ -1,4 +1,4 @@
-"""What does a ledger need now and then, that whichever node comes first may do?
+"""What maintenance does a ledger need now and then, that whichever node comes first may do?
 
 Older months of the logs move to files of their own, a review that is due is filed as a mission, and what is wrong with
 the journal is told. Each is a function of the branch alone: two nodes that do it at once write it once.
@@ -6,21 +6,21 @@ the journal is told. Each is a function of the branch alone: two nodes that do i
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 
 from handoff.entry import parse_log
 from handoff.errors import HandoffError
 from handoff.log import append_many, rotate, union
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Tell
-from orchestrator.core.roles import Role
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
+from orchestrator.node.precedence import Precedence
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.write_audit import WriteAudit
 from orchestrator.workflow.journal.review_schedule import (
@@ -39,6 +39,18 @@ MAX_CHECK_SECONDS = 600.0
 """Seconds after which a look is taken although nothing moved: a review can become late by waiting."""
 
 
+PATIENCE_BEATS, MAX_PATIENCE_BEAT_SECONDS = 1.5, 60.0
+"""For how many beats a worker leaves it to the nodes before it, and how long a beat counts at most."""
+
+
+class ApprovalStep(Protocol):
+    """Finishes what was approved, beside the loop."""
+
+    def step(self, ledger: LedgerSnapshot) -> bool:
+        """One round of the loop; returns whether something is being done that may change the branch soon. Raises
+        nothing that a project's server does."""
+
+
 @dataclass(kw_only=True)
 class Maintenance:
     """One node's part in keeping the ledger in order. `clock` is monotonic seconds."""
@@ -47,15 +59,15 @@ class Maintenance:
     reader: SnapshotReader
     trust: Trust
     tell: Tell
-    role: Role
+    precedence: Precedence
     clock: Callable[[], float]
     custody: TamperCheck
     schedule: ReviewSchedule
     patrol: WriteAudit | None = None
     tidy: Callable[[], None] = lambda: None
     """Keeps this machine's clone of the ledger fast to read."""
-    finish: Callable[[LedgerSnapshot], bool] = lambda ledger: False
-    """Merges or pushes what was approved; returns whether the branch may change soon."""
+    approvals: ApprovalStep | None = None
+    """None: nothing that was approved is finished here."""
     _tip: str = ""
     _looked: float = float("-inf")
     _filed: datetime | None = None
@@ -64,7 +76,7 @@ class Maintenance:
 
     def step(self, ledger: LedgerSnapshot) -> bool:
         """One round; returns whether the branch was changed. Raises SyncError when the remote does not answer."""
-        if self.finish(ledger):
+        if self.approvals is not None and self.approvals.step(ledger):
             return True
         since = self.clock() - self._looked
         fresh = (
@@ -116,12 +128,11 @@ class Maintenance:
         return False
 
     def _my_turn(self, ledger: LedgerSnapshot, what: str) -> bool:
-        """At once for a role that folds at once; the others wait a random time, in case one of those is there."""
-        if self.role.folds_at_once:
-            return True
-        beat = ledger.charter.bus.beat_seconds
-        wait = random.uniform(0.5, 1.5) * min(beat, 60.0)  # noqa: S311  # spreads racers, guards nothing
-        if self.clock() < self._turns.setdefault(what, self.clock() + wait):
+        """At once for a role that folds at once; the others leave it for a while to those before them."""
+        patience = PATIENCE_BEATS * min(ledger.charter.bus.beat_seconds, MAX_PATIENCE_BEAT_SECONDS)
+        if what not in self._turns:
+            self._turns[what] = self.clock() + self.precedence.wait(ledger, patience)
+        if self.clock() < self._turns[what]:
             return False
         del self._turns[what]
         return True

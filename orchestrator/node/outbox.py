@@ -1,4 +1,4 @@
-"""What if a result is ready and the remote cannot be reached, or the process is killed just then?
+"""Where does a result wait while the remote cannot be reached, or when the process is killed? In the outbox.
 
 Each ended attempt is written to disk before it is pushed and removed when it was accepted or kept as late work. A
 restarted node pushes what it finds. Doing so twice is safe: claim.complete recognises what the log already holds.

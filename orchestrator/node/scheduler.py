@@ -1,19 +1,24 @@
-"""Which missions does this node take on now: queued ones, a silent holder's, its own from before a restart?"""
+"""Which missions does this node take on now? Its scheduler: queued ones, a silent holder's, its own from before."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from missions.lease import PAUSED_REASON, Claim, ClaimState, LeaseWatch
 from missions.mission import OPEN, Mission, Status
 from missions.selection import NodeCapabilities, choose
+from orchestrator.core.errors import StoreFailed
 from orchestrator.core.events import Tell
 from orchestrator.ledger import claims as claims
+from orchestrator.ledger.liveness import Liveness
+from orchestrator.ledger.node_pages import has_full_disk
 from orchestrator.ledger.result_report import format_duration
 from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot, MissionFile, SnapshotReader
 from orchestrator.ledger.transport import Transport
+from orchestrator.node.gates import BudgetGate, SafetyGate
 from orchestrator.policy.authorization import Trust
 from orchestrator.workflow.assignment.eligibility import Eligibility
 from sync.remote import Oid
@@ -40,6 +45,21 @@ class Assignment:
     """How often this node's beats had been interrupted when it asked for the claim."""
 
 
+class HeartbeatGaps(Protocol):
+    """How well this node's beats have held its leases."""
+
+    @property
+    def heartbeat_gaps(self) -> int:
+        """How often they have been interrupted for so long that a lease may have run out."""
+
+
+class Resumable(Protocol):
+    """What earlier attempts have left on this node."""
+
+    def can_resume(self, mission: str, epoch: int) -> bool:
+        """Whether a mission's attempt that was cut off in that epoch can go on here, in its agent's own session."""
+
+
 @dataclass(kw_only=True)
 class Scheduler:
     """Takes missions for one node."""
@@ -49,28 +69,26 @@ class Scheduler:
     trust: Trust
     offer: NodeCapabilities
     tell: Tell
-    watch: LeaseWatch = field(default_factory=lambda: LeaseWatch(lease=180.0, roof=180.0))
-    heartbeat_gaps: Callable[[], int] = lambda: 0
-    """How often this node's beats have been interrupted for so long that a lease may have run out."""
-    can_resume: Callable[[str, int], bool] = lambda mission, epoch: False
-    """Whether a mission's attempt that was cut off in that epoch can go on here, in its agent's own session."""
-    over_budget_reason: Callable[[LedgerSnapshot, Mission], str] = lambda ledger, mission: ""
-    """Why there is no money for a mission today, in words."""
-    unsafe_reason: Callable[[LedgerSnapshot, Mission], str] = lambda ledger, mission: ""
-    """Why a mission must not run on this node, whatever agents it has: it has no sandbox."""
-    eligibility: Eligibility = field(init=False)
+    eligibility: Eligibility
     """Fills in what missions leave open: the project, the agent."""
+    liveness: Liveness
+    gaps: HeartbeatGaps
+    resumable: Resumable
+    budget: BudgetGate | None = None
+    """None: nobody limits what is spent."""
+    safety: SafetyGate | None = None
+    """None: whatever this node's agents can do may run here."""
+    watch: LeaseWatch = field(default_factory=lambda: LeaseWatch(lease=180.0, roof=180.0))
+    """Times each claim, not each node: safety rests on it."""
     _left: LeaseWatch = field(default_factory=lambda: LeaseWatch(lease=180.0, roof=180.0))
     """For how long resumed missions have waited for the nodes that keep their workspaces."""
     _asked: OrderedDict[Oid, int] = field(default_factory=OrderedDict)
     """The claims that this very process has pushed, each with `breaks` of that moment. A machine that was cloned while
     it ran shares all but these."""
 
-    def __post_init__(self) -> None:
-        self.eligibility = Eligibility(offer=self.offer)
-
     def observe(self, ledger: LedgerSnapshot, now: float) -> None:
-        """Takes in one fetch: who of the others still moves. `now` is this node's monotonic time."""
+        """Takes in one fetch, after the liveness has been fed: which holders still move. `now` is this node's monotonic
+        time, in seconds."""
         bus = ledger.charter.bus
         self.watch.lease, self.watch.roof = bus.lease, max(2 * bus.poll_seconds[1], bus.lease)
         listed = {p.name for p in self.trust.verifier(ledger).principals.values() if "node" in p.roles}
@@ -109,7 +127,7 @@ class Scheduler:
             filed = ledger.open.get(name)
             if filed is not None and held.claim.epoch <= filed.mission.epoch:
                 claims.confirm(self.bus, [held], ledger)  # withdraws it
-            elif filed is not None or (not self._over(ledger, held) and self.deleted(ledger, name)):
+            elif filed is not None or (not self._over(ledger, held) and ledger.deleted(name)):
                 why, state = self._ends(filed, held.claim, begun=False)
                 if why or filed is None or self._may(ledger, filed, free - len(taken)):
                     taken.append(self._taken(ledger, held, "", filed, why, state))
@@ -145,7 +163,7 @@ class Scheduler:
         return Assignment(held=held, mission=one.mission, ledger=now, remark=remark, heartbeat_gaps=breaks)
 
     def _asking(self, *oids: Oid) -> None:
-        self._asked.update(dict.fromkeys(oids, self.heartbeat_gaps()))
+        self._asked.update(dict.fromkeys(oids, self.gaps.heartbeat_gaps))
         while len(self._asked) > MAX_OWN_CLAIMS:
             self._asked.popitem(last=False)
 
@@ -153,7 +171,7 @@ class Scheduler:
         """Takes one claim whose holder is gone, if this node may and can; one with no attempts left it only ends."""
         name = held.claim.mission
         filed = ledger.open.get(name)
-        if filed is None and (self._over(ledger, held) or not self.deleted(ledger, name)):
+        if filed is None and (self._over(ledger, held) or not ledger.deleted(name)):
             return []  # its file broke: it waits until the file is mended
         why, state = self._ends(filed, held.claim, begun=True)
         if filed is not None and not why and not self._may(ledger, filed, free):
@@ -176,7 +194,7 @@ class Scheduler:
         if mission.status in {Status.CANCELLED, Status.PARKED}:
             off = mission.status is Status.CANCELLED
             return ("cancelled by a person", ClaimState.CANCELLED) if off else (PAUSED_REASON, ClaimState.PARKED)
-        left = claim.node == self.bus.name and self.can_resume(mission.name, claim.epoch - (not begun))
+        left = claim.node == self.bus.name and self.resumable.can_resume(mission.name, claim.epoch - (not begun))
         spent = claim.attempt + begun > mission.attempts_allowed + (MAX_EXTRA_RESUMES if left else 0)
         return (f"all {mission.attempts_allowed} attempts are spent" if spent else ""), ClaimState.FAILED
 
@@ -218,11 +236,6 @@ class Scheduler:
             claims.confirm(self.bus, [held], ledger)
         return over
 
-    def deleted(self, ledger: LedgerSnapshot, name: str) -> bool:
-        """Whether a mission that was claimed has no file any more: neither open, nor broken, nor archived."""
-        broken = any(bad.name == name for bad in ledger.quarantined)
-        return name not in ledger.open and not broken and ledger.archived(name) is None
-
     def _eligible(self, ledger: LedgerSnapshot, free: int) -> list[MissionFile]:
         taken = ledger.claims.keys() | ledger.unreadable_claims.keys()
         candidates = [
@@ -250,23 +263,27 @@ class Scheduler:
         return chosen
 
     def _left_to_another(self, ledger: LedgerSnapshot, mission: Mission) -> bool:
-        """Whether a resumed mission is left, for a lease, to the node that keeps its workspace and is there."""
-        elsewhere = mission.kept_on not in (None, self.bus.name) and mission.kept_on in ledger.beats
-        return elsewhere and not self._left.expired([mission.name])
+        """Whether a resumed mission is left, for a lease, to the node that keeps its workspace, lives and has room."""
+        keeper = mission.kept_on
+        if keeper in (None, self.bus.name) or keeper not in ledger.beats or self._left.expired([mission.name]):
+            return False
+        return self.liveness.silent_for(keeper) < self.watch.lease and not has_full_disk(ledger, keeper)
 
     def _waits(self, ledger: LedgerSnapshot, mission: Mission) -> bool:
         """Whether a mission that this node may take is not asked for now."""
         if self._left_to_another(ledger, mission) or self._is_over_budget(ledger, mission):
             return True
-        why = self.unsafe_reason(ledger, mission) or self.eligibility.hold_back_reason(
-            ledger, ledger.open[mission.name].mission
-        )
+        unsafe = self.safety.unsafe_reason(ledger, mission) if self.safety is not None else ""
+        why = unsafe or self.eligibility.hold_back_reason(ledger, ledger.open[mission.name].mission)
         if why:
             self.tell("waits", f"{mission.name}: {why}", once=True, mission=mission.name)
         return bool(why)
 
     def _is_over_budget(self, ledger: LedgerSnapshot, mission: Mission) -> bool:
-        why = self.over_budget_reason(ledger, mission)
+        try:
+            why = self.budget.day_budget_reason(ledger, mission) if self.budget is not None else ""
+        except StoreFailed as error:
+            why = f"its budget cannot be looked up: {error}"
         if why:
             self.tell("budget", f"{mission.name} waits: {why}", once=True, mission=mission.name)
         return bool(why)

@@ -1,4 +1,4 @@
-"""How does a node learn at once that the ledger moved, when it cannot watch it itself?
+"""Which wakeups tell a node at once that the ledger moved, where it cannot watch it itself?
 
 Headquarters has an event stream: it rings when a webhook came, when the served repository was pushed to, and when its
 own node saw the remote move. A worker behind NAT keeps one connection to it open, outwards, and looks at the ledger

@@ -19,6 +19,7 @@ from missions.lease import PAUSED_REASON, Claim, ClaimState
 from missions.merging.file_diff import overwritten_values
 from missions.mission import FINISHED, Mission, Quarantined, Status
 from orchestrator.core.errors import UnusableResult
+from orchestrator.execution.disk_space import is_full_disk_reason
 from orchestrator.ledger import conflicts
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.result_record import (
@@ -150,7 +151,7 @@ class FoldPlan:
         held = ruling.verdict.held if ruling else None
         new = lifecycle.apply_closed_claim(mission, claim, finished=datetime.fromisoformat(record.finished), held=held)
         new = self._keep_person_status(new, here, path)
-        new = _apply_pause(new, here, claim)
+        new = _apply_pause(new, here, claim, record)
         new = ruling.onto(new, record) if ruling else new
         text = decode_text(self.ledger.read(path) if path else self._claimed(claim))
         target = self._target(path, new, record)
@@ -288,10 +289,11 @@ class FoldPlan:
         return next((q.path for q in self.ledger.quarantined if q.name == name), None)
 
 
-def _apply_pause(new: Mission, here: MissionFile | None, claim: Claim) -> Mission:
+def _apply_pause(new: Mission, here: MissionFile | None, claim: Claim, record: ResultRecord) -> Mission:
     """What a person's pause makes of an end that would have the mission run again, and who keeps its workspace.
 
-    A pause is the person's word, so the file says whether it still holds: it may have been resumed meanwhile.
+    A pause is the person's word, so the file says whether it still holds: it may have been resumed meanwhile. What one
+    node's full disk parked is not kept for that node: any other can do it.
     """
     paused = here is not None and here.mission.status is Status.PARKED
     if paused and new.status in {Status.QUEUED, Status.FAILED}:
@@ -300,7 +302,8 @@ def _apply_pause(new: Mission, here: MissionFile | None, claim: Claim) -> Missio
         new = replace(new, status=Status.QUEUED)
     reason = new.reason if new.status is Status.REVIEW or (new.status is Status.PARKED and paused) else None
     parked = claim.state is ClaimState.PARKED and new.status in {Status.PARKED, Status.QUEUED}
-    return replace(new, reason=reason, kept_on=claim.node if parked else None)
+    kept = parked and not is_full_disk_reason(record.fields.get("reason"))
+    return replace(new, reason=reason, kept_on=claim.node if kept else None)
 
 
 def _with_total_cost(record: ResultRecord, before: Mission | None) -> ResultRecord:

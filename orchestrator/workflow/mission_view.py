@@ -12,6 +12,7 @@ from missions.fields import SHOWN_FIELDS
 from missions.lifecycle import event_of, next_status
 from missions.mission import Mission, Quarantined, Status, slug
 from missions.selection import blocked_reason
+from orchestrator.ledger.node_pages import no_room_reason
 from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot, MissionFile
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.verdict import PARTICIPLES, pending_delivery
@@ -57,8 +58,9 @@ def mission_views(
     limit: int = 0,
 ) -> Iterator[MissionView]:
     """Every mission that needs somebody: open, running, quarantined; with `archived` the finished ones, too."""
+    no_room = no_room_reason(ledger)
     for filed in ledger.open.values():
-        yield open_mission_view(ledger, trust, filed, now)
+        yield open_mission_view(ledger, trust, filed, now, no_room)
     for bad in ledger.quarantined:
         yield broken_view(bad, ledger.claims.get(bad.name))
     for name, held in ledger.claims.items():
@@ -72,7 +74,7 @@ def find_view(ledger: LedgerSnapshot, trust: Trust, name: str, now: datetime) ->
     """One mission by its name, wherever it is."""
     filed = ledger.open.get(name)
     if filed is not None:
-        return open_mission_view(ledger, trust, filed, now)
+        return open_mission_view(ledger, trust, filed, now, no_room_reason(ledger))
     bad = next((b for b in ledger.quarantined if name in {b.name, _stem_slug(b.path)}), None)
     if bad is not None:
         return broken_view(bad, ledger.claims.get(name))
@@ -82,8 +84,10 @@ def find_view(ledger: LedgerSnapshot, trust: Trust, name: str, now: datetime) ->
     return orphan_view(ledger.claims[name]) if name in ledger.claims else None
 
 
-def open_mission_view(ledger: LedgerSnapshot, trust: Trust, filed: MissionFile, now: datetime) -> MissionView:
-    """An open mission."""
+def open_mission_view(
+    ledger: LedgerSnapshot, trust: Trust, filed: MissionFile, now: datetime, no_room: str = ""
+) -> MissionView:
+    """An open mission. `no_room` is why no node takes anything on, in words."""
     mission = filed.mission
     view, held = file_view(mission, filed.path), ledger.claims.get(mission.name)
     if held is not None:
@@ -99,9 +103,8 @@ def open_mission_view(ledger: LedgerSnapshot, trust: Trust, filed: MissionFile, 
         return replace(view, status=Status.UNTRUSTED, reason=word.why, hint=hint)
     finished = ledger.finished(mission.depends_on)
     known = {*ledger.open, *(b.name for b in ledger.quarantined), *finished}
-    return replace(
-        view, reason=blocked_reason(mission, finished, known, now) or missing_project_reason(ledger, mission)
-    )
+    why = blocked_reason(mission, finished, known, now) or missing_project_reason(ledger, mission)
+    return replace(view, reason=why or no_room)
 
 
 def _open_reason(ledger: LedgerSnapshot, mission: Mission) -> str:

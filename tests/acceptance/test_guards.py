@@ -32,6 +32,7 @@ def test_no_promise_is_broken_however_the_steps_interleave(seed: int) -> None:
     """Kills, cuts, frozen nodes, lost and late pushes and a person's edits: every promise is kept, all work ends."""
     exploration, history = explore(World(), seed)
     assert check(history, tolerance=TOLERANCE) == [], exploration.told
+    assert [told for told in exploration.told if told[2] == "internal"] == []
 
 
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name.replace(" ", "-"))

@@ -8,6 +8,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -16,20 +17,31 @@ from missions.selection import NodeCapabilities
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Outcome
 from orchestrator.core.roles import Role
+from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.ledger import result_report
+from orchestrator.ledger.claims import RewriteDetector
+from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import BEAT, Transport
+from orchestrator.node.attempts import Attempts
 from orchestrator.node.executor import CancelToken, Executor
 from orchestrator.node.handback import Handback
-from orchestrator.node.heartbeat import Heartbeat
-from orchestrator.node.jobs import RunningJob
+from orchestrator.node.heartbeat import FencedWork, Heartbeat
+from orchestrator.node.jobs import RunningJob, RunningJobs
 from orchestrator.node.loop import Node
 from orchestrator.node.outbox import Outbox, PendingResult
+from orchestrator.node.precedence import Precedence
+from orchestrator.node.rounds.fold_duty import FoldDuty
+from orchestrator.node.rounds.ledger_feed import LedgerFeed
+from orchestrator.node.rounds.loop_progress import LoopProgress
+from orchestrator.node.rounds.round_trouble import RoundTrouble
 from orchestrator.node.scheduler import Assignment, Scheduler
 from orchestrator.policy.authorization import Trust
+from orchestrator.workflow.assignment.eligibility import Eligibility
 from sync.heartbeat import Beat
 from sync.memory_remote import MemoryRemote
 from sync.remote import Refs
+from tests.ledgers import Unbooked
 from tests.simulation.archive import Archivist
 from tests.simulation.host import Link, Server
 from tests.simulation.scenario import Scenario
@@ -112,8 +124,11 @@ class Observer(Scheduler):
 class Heart(Heartbeat):
     """A pulse without threads: the simulation says when it beats."""
 
-    def __init__(self, beat: Beat, *, clock: Callable[[], float]) -> None:
-        super().__init__(beat, clock=lambda: clock() if self._sent is None else self._sent)
+    def __init__(self, beat: Beat, *, clock: Callable[[], float], work: FencedWork, tell: Tell) -> None:
+        progress = LoopProgress(clock)
+        super().__init__(
+            beat, clock=lambda: clock() if self._sent is None else self._sent, work=work, progress=progress, tell=tell
+        )
         self._sent: float | None = None
 
     def begin(self) -> None:
@@ -132,65 +147,29 @@ class Heart(Heartbeat):
         return self._left()
 
 
-@dataclass(kw_only=True)
-class Crewman(Node):
-    """A node that tells the simulation when it begins some work, and is told when it is done."""
+class Unfed(Liveness):
+    """A liveness that nobody asks: the nodes' pages are not simulated, and a thousand beats a round would cost."""
 
-    scheduler: Observer
-    begin: Callable[[Crewman, Assignment], None]
-    link: Link
-    heart: Heart
-    chance: Random
-    number: int
-    fold_wait: float
-    up: bool = True
-    fresh: bool = True
-    """It has just started, and does not know yet what it held before."""
-    busy: bool = False
-    """A fetch or a round is under way."""
-    nudged: bool = False
-    ticket: int = 0
-    """The only entry of the agenda that counts for its next poll."""
+    def observe(self, ledger: LedgerSnapshot, now: float) -> None:
+        """Takes in nothing."""
+
+
+@dataclass(kw_only=True)
+class VirtualAttempts(Attempts):
+    """Attempts that begin and end when the simulation says."""
+
+    begun: Callable[[Assignment], None]
+    clock: Callable[[], float]
     work: dict[str, tuple[Assignment, float]] = field(default_factory=dict)
-    """What it works on, and since when."""
+    """What is worked on, and since when."""
 
     def _start(self, taken: Assignment) -> None:
         name = taken.mission.name
-        self.jobs[name] = RunningJob(
+        self.jobs.by_mission[name] = RunningJob(
             held=taken.held, mission=taken.mission, thread=threading.Thread(), cancel_token=CancelToken()
         )
         self.work[name] = (taken, self.clock())
-        self.begin(self, taken)
-
-    def _fold_wait(self, ledger: LedgerSnapshot) -> float:
-        """As a node waits that knows HQ to be alive: the presence pages are not simulated."""
-        roof = min(ledger.charter.bus.lease, self.fold_wait)
-        return 0.0 if self.role.folds_at_once else self.chance.uniform(0.5, 1.0) * roof
-
-    def wants(self, ledger: LedgerSnapshot, *, ready: bool, duty: bool) -> bool:
-        """Whether a round would do anything: it costs a thousand times as much as this."""
-        if (ready and self.slots > len(self.jobs)) or self.handback.waiting or not self.online:
-            return True
-        if self.scheduler.overdue():
-            self.scheduler.observe(ledger, self.clock())
-            if self.scheduler.watch.expired(list(ledger.claims)):
-                return True
-        if not duty:
-            self._fold_due = None
-            return False
-        if self._fold_due is None:
-            self._fold_due = self.clock() + self._fold_wait(ledger)
-        return self.clock() >= self._fold_due
-
-    def rest(self, ledger: LedgerSnapshot) -> float:
-        """Seconds until its next poll after one that brought nothing to do."""
-        self._pause = self._next_pause(ledger)
-        return self._pause
-
-    @property
-    def pause(self) -> float:
-        """Seconds until its next poll after a round."""
-        return self._pause
+        self.begun(taken)
 
     def finish(self, name: str, *, ok: bool) -> float:
         """The work on a mission ends: hands what came of it to the delivery, as the worker's thread would.
@@ -198,7 +177,7 @@ class Crewman(Node):
         Returns how many seconds it took.
         """
         taken, began = self.work.pop(name)
-        now, claim, stopped = self.clock(), taken.held.claim, self.jobs[name].cancel_token.reason
+        now, claim, stopped = self.clock(), taken.held.claim, self.jobs.by_mission[name].cancel_token.reason
         outcome = _outcome(ok=ok and not stopped, stopped=stopped)
         attempt = result_report.EndedAttempt(
             mission=taken.mission,
@@ -211,6 +190,65 @@ class Crewman(Node):
         )
         self.handback.post(taken.held, attempt, stopped)
         return now - began
+
+
+@dataclass(kw_only=True)
+class VirtualFoldDuty(FoldDuty):
+    """A fold that waits as a node does that knows HQ to be alive."""
+
+    chance: Random
+    fold_wait: float
+
+    def waits_no_longer(self) -> None:
+        """Nothing is left to fold: the next wait begins anew."""
+        self._due = None
+
+    def wait(self, ledger: LedgerSnapshot) -> float:
+        """Seconds."""
+        patience = min(ledger.charter.bus.lease, self.fold_wait)
+        return 0.0 if self.precedence.role.folds_at_once else self.chance.uniform(0.5, 1.0) * patience
+
+
+@dataclass(kw_only=True)
+class Crewman(Node):
+    """A node that tells the simulation when it begins some work, and is told when it is done."""
+
+    scheduler: Observer
+    attempts: VirtualAttempts
+    folding: VirtualFoldDuty
+    link: Link
+    heart: Heart
+    number: int
+    up: bool = True
+    fresh: bool = True
+    """It has just started, and does not know yet what it held before."""
+    busy: bool = False
+    """A fetch or a round is under way."""
+    nudged: bool = False
+    ticket: int = 0
+    """The only entry of the agenda that counts for its next poll."""
+
+    @property
+    def work(self) -> dict[str, tuple[Assignment, float]]:
+        """What it works on, and since when."""
+        return self.attempts.work
+
+    def wants(self, ledger: LedgerSnapshot, *, ready: bool, duty: bool) -> bool:
+        """Whether a round would do anything: it costs a thousand times as much as this."""
+        if (ready and self.jobs.free > 0) or self.attempts.handback.waiting or not self.trouble.online:
+            return True
+        if self.scheduler.overdue():
+            self.scheduler.observe(ledger, self.feed.clock())
+            if self.scheduler.watch.expired(list(ledger.claims)):
+                return True
+        if not duty:
+            self.folding.waits_no_longer()
+        return duty and self.folding.is_due(ledger)
+
+    def rest(self, ledger: LedgerSnapshot) -> float:
+        """Seconds until its next poll after one that brought nothing to do."""
+        self.pause.calm(ledger.charter.bus, fold_in=self.folding.due_in(), claimed=bool(ledger.claims))
+        return self.pause.seconds
 
 
 def _outcome(*, ok: bool, stopped: str) -> Outcome:
@@ -227,7 +265,8 @@ class Surroundings:
     reader: SnapshotReader
     clock: Callable[[], float]
     overdue: Callable[[], Overdue]
-    begin: Callable[[Crewman, Assignment], None]
+    begin: Callable[[int, Assignment], None]
+    """Told the number of the node that begins some work."""
     chance: Random
     tell: Callable[[str], Tell]
     """Gives each node, by name, somebody to whom it tells its shift."""
@@ -253,23 +292,49 @@ def crewman(number: int, boot: str, plan: Scenario, link: Link, around: Surround
     name, clock = f"node-{number}", around.clock
     bus, tell = speaker(name, boot, link), around.tell(name)
     offer = NodeCapabilities(node=name, role="LOCAL_WORKER", agents=AGENTS)
-    trust = Trust(link.store)
-    heart = Heart(Beat(MemoryRemote(around.server), link.store, BEAT + name), clock=clock)
+    role = Role.HEADQUARTERS if number == 0 else Role.LOCAL_WORKER
+    trust, witness, liveness, jobs = Trust(link.store), RewriteDetector(bus), Unfed(), RunningJobs(slots=plan.slots)
+    heart = Heart(Beat(MemoryRemote(around.server), link.store, BEAT + name), clock=clock, work=jobs, tell=tell)
+    executor = Executor(agents={}, folders=AttemptDirs(Path("/nonexistent")), now=bus.now)
     return Crewman(
+        feed=LedgerFeed(bus=bus, reader=around.reader, witness=witness, liveness=liveness, clock=clock, tell=tell),
         scheduler=Observer(
-            bus=bus, reader=around.reader, trust=trust, offer=offer, tell=tell, overdue=around.overdue, clock=clock
+            bus=bus,
+            reader=around.reader,
+            trust=trust,
+            offer=offer,
+            tell=tell,
+            eligibility=Eligibility(offer=offer),
+            liveness=liveness,
+            gaps=heart,
+            resumable=executor,
+            overdue=around.overdue,
+            clock=clock,
         ),
-        handback=Handback(bus=bus, outbox=Pocket(Path()), tell=tell),
-        executor=Executor(agents={}, folder=Path("/nonexistent"), counts={}, now=bus.now),
+        attempts=VirtualAttempts(
+            jobs=jobs,
+            executor=executor,
+            handback=Handback(bus=bus, outbox=Pocket(Path()), tell=tell, clock=clock),
+            leases=heart,
+            usage=Unbooked(),
+            tell=tell,
+            begun=partial(around.begin, number),
+            clock=clock,
+        ),
+        folding=VirtualFoldDuty(
+            bus=bus,
+            reader=around.reader,
+            trust=trust,
+            witness=witness,
+            precedence=Precedence(me=name, role=role, liveness=liveness),
+            tell=tell,
+            clock=clock,
+            chance=around.chance,
+            fold_wait=plan.fold_wait,
+        ),
         heartbeat=heart,
         heart=heart,
-        role=Role.HEADQUARTERS if number == 0 else Role.LOCAL_WORKER,
-        clock=clock,
-        book=lambda _attempt: None,
-        slots=plan.slots,
-        fold_wait=plan.fold_wait,
-        begin=around.begin,
+        trouble=RoundTrouble(tell),
         link=link,
-        chance=around.chance,
         number=number,
     )

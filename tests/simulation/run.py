@@ -176,7 +176,7 @@ class Simulation:
             self.counts["rounds"] += 1
             member.step()
             member.busy, member.link.view = False, None
-            self._wake(member, self.now + member.pause)
+            self._wake(member, self.now + member.pause.seconds)
             self.finished = self.person.done and self.outlook.nothing_open()
 
         self.agenda.fibers.start(act)
@@ -226,16 +226,16 @@ class Simulation:
         """The guard looks whether beats still arrive; if not, the node stops its own work."""
         if not member.up or not member.heart.fenced:
             return
-        member.heart.on_fence()
+        member.heart.work.fence()
         for name in list(member.work):
             self.counts["fenced"] += 1
             self._finish(member, name)
 
     # Its work
 
-    def _begin(self, member: Crewman, taken: Assignment) -> None:
+    def _begin(self, number: int, taken: Assignment) -> None:
         seconds = self.chance.lognormvariate(math.log(self.plan.work_seconds), 1.0)
-        self.agenda.at(self.now + seconds, Kind.DONE, (member, taken.held))
+        self.agenda.at(self.now + seconds, Kind.DONE, (self.crew[number], taken.held))
 
     def _done(self, what: tuple[Crewman, HeldClaim]) -> None:
         member, held = what
@@ -244,7 +244,7 @@ class Simulation:
             self._finish(member, name)
 
     def _finish(self, member: Crewman, name: str) -> None:
-        self._unsettled[member.bus.name, name] = member.finish(name, ok=self.chance.random() >= self.plan.fail)
+        self._unsettled[member.bus.name, name] = member.attempts.finish(name, ok=self.chance.random() >= self.plan.fail)
         self._wake(member, self.now)
 
     def _listener(self, node: str) -> Tell:

@@ -7,51 +7,19 @@ run before the machine suffers; it cannot keep a run from taking much within one
 
 from __future__ import annotations
 
-import errno
 import os
-import re
 import resource
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.core.ports.agent import Confinement
+from orchestrator.execution.disk_space import MIB, FreeSpace
 
-DISK_FULL_PATTERN = re.compile(r"No space left on device|Disk quota exceeded|\[Errno (?:28|122)\]")
-"""How git, Python and other programs say it (ENOSPC, EDQUOT), in the C locale."""
-
-
-def disk_full_reason(folder: Path, error: BaseException | None = None) -> str:
-    """Why the attempt in `folder` has to wait, in words for a person; "" if there is room."""
-    try:
-        free = shutil.disk_usage(folder).free
-    except OSError:
-        return ""
-    if free >= MIN_FREE_BYTES and not _is_disk_full(error):
-        return ""
-    return f"the disk is full: {free / 1024 / 1024:,.0f} MiB are left where {folder} is"
-
-
-def _is_disk_full(error: BaseException | None) -> bool:
-    while error is not None:
-        if (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)) or DISK_FULL_PATTERN.search(
-            str(error)
-        ):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-MIB = 1024 * 1024
 PAGE_BYTES = resource.getpagesize()
 CHECK_SECONDS = 0.5
 """How often everything is looked at."""
-MIN_FREE_BYTES = 512 * MIB
-"""Bytes on the disk below which no run goes on."""
-MIN_FREE_INODES = 10_000
-"""Free entries of the file system below which no run goes on; some systems have no such number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,11 +66,11 @@ class ResourceWatch:
         now = os.statvfs(self._may.writable)
         gone = (self._begun.f_bavail - now.f_bavail) * now.f_frsize
         files = self._begun.f_ffree - now.f_ffree
-        low = now.f_bavail * now.f_frsize < MIN_FREE_BYTES or (now.f_files > 0 and now.f_favail < MIN_FREE_INODES)
+        low = FreeSpace.of(now).shortage()
         most = self._may.disk_mib * MIB
         if (most and gone - self._measured > most) or files - self._counted > self._may.files or low:
             self._measured, self._counted = gone, files  # not asked again before as much more is gone
-            return self._measure() or (_low_disk(now) if low else None)
+            return self._measure() or (LimitExceeded(why=f"the disk is full: {low}", disk_full=True) if low else None)
         return None
 
     def _measure(self) -> LimitExceeded | None:
@@ -191,9 +159,3 @@ def _entries(places: Iterable[Path]) -> Iterator[os.stat_result]:
                         waiting.append(entry.path)
         except OSError:
             continue  # it was taken away meanwhile
-
-
-def _low_disk(now: os.statvfs_result) -> LimitExceeded:
-    left = now.f_bavail * now.f_frsize // MIB
-    why = f"{left:,} MiB are left on it" if left * MIB < MIN_FREE_BYTES else f"{now.f_favail:,} more files fit on it"
-    return LimitExceeded(why=f"the disk is full: {why}", disk_full=True)

@@ -17,15 +17,10 @@ from filelock import FileLock, Timeout
 
 from missions.lease import ClaimState
 from missions.mission import Status
+from orchestrator.execution.disk_space import GIB, free_space
 from orchestrator.execution.workspace.attempt_dirs import SESSION_FILE, AttemptDirs, AttemptLabel
 from orchestrator.execution.workspace.chat_dirs import ChatDirs
-from orchestrator.execution.workspace.disk_usage import (
-    GIB,
-    folder_bytes,
-    format_bytes,
-    free_bytes,
-    write_disk_usage,
-)
+from orchestrator.execution.workspace.disk_usage import folder_bytes, write_disk_usage
 from orchestrator.execution.workspace.tree_walk import remove_tree
 from orchestrator.ledger.config.fleet_toml import WorkspacesPart
 from orchestrator.ledger.snapshot import LedgerSnapshot
@@ -34,6 +29,8 @@ CLEANUP_SECONDS = 3600.0
 """Seconds between two looks at all of it."""
 RECHECK_SECONDS = 30.0
 """Seconds after which the folders of ended attempts are looked at again, where some must stay a while."""
+FULL_DISK_SECONDS = 600.0
+"""Seconds between two times at which a full disk is cleared of all that nobody needs."""
 CLONE_KEEP_DAYS = 30.0
 """A project's kept clone that nobody used for so long goes; a new one is only time and traffic."""
 
@@ -102,8 +99,8 @@ class Cleanup:
     _due: float = float("-inf")
     _ended: float = float("inf")
     """When the folders of attempts that ended are looked at next."""
-    _shown: bool = False
-    """A mission was taken although the disk is full, so that people see one that says why."""
+    _full_due: float = float("-inf")
+    """When a full disk is cleared of all that nobody needs next."""
     _thread: threading.Thread | None = None
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
@@ -112,31 +109,40 @@ class Cleanup:
         self._ended = float("-inf")
 
     def step(self, ledger: LedgerSnapshot) -> None:
-        """One round of the node's loop: at its start, every hour, and after an end. What takes long, a thread does."""
-        busy = self._thread is not None and self._thread.is_alive()
-        now, briefly = self.clock(), ledger.charter.workspaces.keep_days * 86_400 < CLEANUP_SECONDS
-        if busy or (now < self._due and (now < self._ended or not briefly)):
+        """One round of the node's loop: at its start, every hour, after an end, and while the disk is full. What takes
+        long, a thread does."""
+        if self._thread is not None and self._thread.is_alive():
             return
-        run = self._clear_all if now >= self._due else self._clear_ended
-        self._due = now + CLEANUP_SECONDS if now >= self._due else self._due
+        run = self._due_now(ledger, self.clock())
+        if run is None:
+            return
         self._ended = float("inf")
         self._thread = threading.Thread(target=self._run, args=(run, ledger), name="clearance", daemon=True)
         self._thread.start()
 
+    def _due_now(self, ledger: LedgerSnapshot, now: float) -> Callable[[LedgerSnapshot], object] | None:
+        if now >= self._full_due and not self.has_room(ledger):
+            self._full_due = now + FULL_DISK_SECONDS
+            return self._clear_everything
+        if now >= self._due:
+            self._due = now + CLEANUP_SECONDS
+            return self.clear
+        briefly = ledger.charter.workspaces.keep_days * 86_400 < CLEANUP_SECONDS
+        return self._clear_ended if briefly and now >= self._ended else None
+
     def has_room(self, ledger: LedgerSnapshot) -> bool:
-        """Whether another mission may be taken. On a full disk one is, which is then parked and says why; no more."""
-        if free_bytes(self.home) >= ledger.charter.workspaces.free_gib * GIB:
-            self._shown = False
-            return True
-        first, self._shown = not self._shown, True
-        return first
+        """Whether the disk has room for another mission: where it has not, none is asked for. Takes no time."""
+        return not self._shortage(ledger)
+
+    def _shortage(self, ledger: LedgerSnapshot) -> str:
+        return free_space(self.home).shortage(int(ledger.charter.workspaces.free_gib * GIB))
 
     def wait(self, seconds: float = 60.0) -> None:
         """Waits for what runs."""
         if self._thread is not None:
             self._thread.join(timeout=seconds)
 
-    def _run(self, clear: Callable[[LedgerSnapshot], None], ledger: LedgerSnapshot) -> None:
+    def _run(self, clear: Callable[[LedgerSnapshot], object], ledger: LedgerSnapshot) -> None:
         try:
             clear(ledger)
         except OSError as error:
@@ -144,8 +150,11 @@ class Cleanup:
         if any(label.ended for _, label in self.folders.every()):
             self._ended = self.clock() + RECHECK_SECONDS  # what is not folded or not decided yet
 
-    def _clear_all(self, ledger: LedgerSnapshot) -> None:
-        self.clear(ledger)
+    def _clear_everything(self, ledger: LedgerSnapshot) -> None:
+        """All that nobody needs goes; if that is not enough, people hear of it."""
+        self.clear(ledger, all_of_it=True)
+        if short := self._shortage(ledger):
+            self.tell("disk", f"{self._full(short)}: nothing is taken on until there is room", once=True)
 
     def _clear_ended(self, ledger: LedgerSnapshot) -> None:
         """Only the folders of attempts, without counting anything: this is done after each attempt."""
@@ -168,17 +177,16 @@ class Cleanup:
             self.tell("disk", f"removed {len(gone)} {many} that nobody needs any more")
         return gone
 
-    def room(self, ledger: LedgerSnapshot) -> str:
+    def full_reason(self, ledger: LedgerSnapshot) -> str:
         """Why there is no room for another attempt, after all that may go is gone; empty if there is."""
-        least = ledger.charter.workspaces.free_gib * GIB
-        if free_bytes(self.home) >= least:
+        if self.has_room(ledger):
             return ""
         self.clear(ledger, all_of_it=True)
-        left = free_bytes(self.home)
-        if left >= least:
-            return ""
-        room = f"{format_bytes(left)} free, {format_bytes(least)} needed (workspaces.free_gib)"
-        return f"the disk of {self.node} is full: {room}"
+        short = self._shortage(ledger)
+        return self._full(short) if short else ""
+
+    def _full(self, short: str) -> str:
+        return f"the disk of {self.node} is full: {short} (workspaces.free_gib)"
 
     def _too_old(self, ledger: LedgerSnapshot, rules: WorkspacesPart, all_of_it: bool) -> Iterator[StaleDir]:
         now = self.now()

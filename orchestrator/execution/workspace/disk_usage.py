@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from orchestrator.execution.disk_space import format_bytes
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.execution.workspace.tree_walk import walk_entries
 from sync import files
 
-GIB = 1024**3
 DISK_USAGE_FILE = "disk.json"
 """In the home folder: what the last count found."""
 
@@ -40,17 +40,6 @@ class DiskUsage:
         kept = ", ".join(f"{what} {format_bytes(size)}" for what, size in parts)
         folders = f"{self.folders} folder{'' if self.folders == 1 else 's'} of attempts"
         return f"{format_bytes(self.free)} free; {kept} ({folders})"
-
-
-def format_bytes(size: float) -> str:
-    """Bytes for people."""
-    return f"{size / GIB:.1f} GiB" if size >= GIB / 10 else f"{size / 1024**2:.1f} MiB"
-
-
-def free_bytes(folder: Path) -> int:
-    """Bytes that are free where a folder is, or will be."""
-    here = next(place for place in (folder, *folder.parents) if place.exists())
-    return shutil.disk_usage(here).free
 
 
 def folder_bytes(folder: Path) -> int:

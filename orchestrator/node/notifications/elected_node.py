@@ -1,7 +1,7 @@
 """Which node tells people, so that no two tell the same?
 
 The one that `notify.by` names. Without a name: of those nodes whose page says that they can (they have
-SHIFTBOOK_NOTIFY), headquarters first, then standalone nodes, then workers, by name. Every node reads the same pages, so
+SHIFTBOOK_NOTIFY), the first in the fleet's order of precedence. Every node reads the same pages, so
 all agree; a speaker that is down stays the speaker, and tells what happened when it is back. Only that it is down is
 told by the next one in line.
 """
@@ -10,21 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from orchestrator.core.roles import Role
 from orchestrator.ledger.node_pages import announced_nodes
 from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.node.precedence import acting_order
 from sync.signatures import read_signers
-
-ROLE_RANKS = {Role.HEADQUARTERS.value: 0, Role.STANDALONE_NODE.value: 1}
 
 
 def notifier_order(ledger: LedgerSnapshot, me: str = "") -> tuple[str, ...]:
     """The nodes that can tell people, the one whose turn it is first. `me` (if given) can, whatever the pages say."""
     pages = announced_nodes(ledger)
     able = {name for name in fleet_nodes(ledger, pages) if pages[name].notifies} | ({me} if me else set())
-    ordered = sorted(able, key=lambda name: (ROLE_RANKS.get(pages[name].role, 2) if name in pages else 2, name))
+    ordered = acting_order({name: pages[name].role if name in pages else "" for name in able})
     by = ledger.charter.notify.by
-    return (by, *(name for name in ordered if name != by)) if by else tuple(ordered)
+    return (by, *(name for name in ordered if name != by)) if by else ordered
 
 
 def fleet_nodes(ledger: LedgerSnapshot, names: Collection[str]) -> set[str]:

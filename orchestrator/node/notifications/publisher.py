@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from missions.lease import LeaseWatch
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.notifier import Notifier
 from orchestrator.core.ports.storage import Cursors, Stores
 from orchestrator.ledger.config.notification import Notification, NotificationKind, key_of
+from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.node_pages import OFFLINE_AFTER
 from orchestrator.ledger.result_report import format_duration
 from orchestrator.ledger.snapshot import LedgerSnapshot
@@ -37,6 +37,7 @@ def open_publisher(
     courier: Notifier | None,
     kept: Stores,
     *,
+    liveness: Liveness,
     tell: Tell,
     now: Callable[[], datetime],
     clock: Callable[[], float],
@@ -45,7 +46,9 @@ def open_publisher(
     if courier is None:
         return None
     postman = NotificationDispatcher(outgoing=kept.outgoing, courier=courier, tell=tell, now=now)
-    return NotificationPublisher(name=name, of=of, postman=postman, marks=kept.marks, tell=tell, clock=clock)
+    return NotificationPublisher(
+        name=name, of=of, postman=postman, marks=kept.marks, liveness=liveness, tell=tell, clock=clock
+    )
 
 
 BRANCH_CURSOR, LOST_NODES_CURSOR = "notices", "lost nodes"
@@ -69,10 +72,11 @@ class NotificationPublisher:
     """The ledger that this home belongs to."""
     postman: NotificationDispatcher
     marks: Cursors
+    liveness: Liveness
+    """Fed by the node's loop before it posts."""
     tell: Tell
     clock: Callable[[], float]
     wake: threading.Event = field(default_factory=threading.Event)
-    _watch: LeaseWatch = field(default_factory=lambda: LeaseWatch(lease=OFFLINE_AFTER.total_seconds(), roof=300.0))
     _left: tuple[LedgerSnapshot, Mapping[str, float]] | None = None
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -88,10 +92,8 @@ class NotificationPublisher:
     def post(self, ledger: LedgerSnapshot) -> None:
         """Leaves what one fetch showed, for the thread to look at. Takes no time, and raises nothing."""
         silent_after = max(OFFLINE_AFTER.total_seconds(), ledger.charter.bus.lease)
-        self._watch.lease, self._watch.roof = silent_after, max(300.0, 2 * ledger.charter.bus.poll_seconds[1])
-        others = {node: beat for node, beat in ledger.beats.items() if node != self.name}
-        self._watch.observe(others, self.clock())
-        silent = {node: self._watch.silent_for(node) for node in self._watch.expired(list(others))}
+        silent = self.liveness.silent(silent_after)
+        silent.pop(self.name, None)
         moved = self._left is None or self._left[0].tip != ledger.tip
         self._left = (ledger, silent)
         if self._thread is None and not self._ended.is_set():

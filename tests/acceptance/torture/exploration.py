@@ -19,18 +19,30 @@ from missions.selection import NodeCapabilities
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports.agent import AgentJob, Outcome, Stop
 from orchestrator.core.roles import Role
+from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
+from orchestrator.ledger.claims import RewriteDetector
+from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import BEAT, Transport
 from orchestrator.ledger.trust_root import TrustRoot
+from orchestrator.node import attempts as attempts_module
 from orchestrator.node import heartbeat as pulse_module
-from orchestrator.node import loop as node_module
+from orchestrator.node.announcer import NodePagePublisher
+from orchestrator.node.attempts import Attempts
 from orchestrator.node.executor import Executor
 from orchestrator.node.handback import Handback
 from orchestrator.node.heartbeat import Heartbeat
+from orchestrator.node.jobs import RunningJobs
 from orchestrator.node.loop import Node
 from orchestrator.node.outbox import Outbox
+from orchestrator.node.precedence import Precedence
+from orchestrator.node.rounds.fold_duty import FoldDuty
+from orchestrator.node.rounds.ledger_feed import LedgerFeed
+from orchestrator.node.rounds.loop_progress import LoopProgress
+from orchestrator.node.rounds.round_trouble import RoundTrouble
 from orchestrator.node.scheduler import Scheduler
 from orchestrator.policy.authorization import Trust
+from orchestrator.workflow.assignment.eligibility import Eligibility
 from sync.errors import SyncError
 from sync.heartbeat import Beat
 from sync.memory_remote import MemoryRemote
@@ -41,6 +53,7 @@ from tests.acceptance.torture.person import Person
 from tests.acceptance.torture.reading import Archive
 from tests.acceptance.torture.virtual import Event, Loop, replaced, threads
 from tests.acceptance.torture.world import CHARTER, NOON, Line, Recorder, World
+from tests.ledgers import Unbooked
 
 
 @dataclass
@@ -125,7 +138,7 @@ class Exploration:
         shim = threads(self.loop)
         try:
             with replaced(
-                (node_module, "threading", shim),
+                (attempts_module, "threading", shim),
                 (pulse_module, "threading", shim),
             ):
                 return self._play()
@@ -177,18 +190,57 @@ class Exploration:
             self.told.append((self.loop.now, name, event, words))
 
         home = self.folder / name
+
+        def clock() -> float:
+            return self.loop.now
+
+        reader, trust, witness, liveness = (
+            SnapshotReader(store, constitution),
+            Trust(store),
+            RewriteDetector(bus),
+            Liveness(),
+        )
+        role = Role.HEADQUARTERS if name == self.world.nodes[0] else Role.LOCAL_WORKER
+        jobs = RunningJobs(slots=2, wake=Event(self.loop))  # type: ignore[arg-type]  # the same methods
+        beat = Beat(line, store, BEAT + called)
+        heartbeat = Heartbeat(beat, clock=clock, work=jobs, progress=LoopProgress(clock), tell=tell)
+        agents = {"builtin": Worker(self, called)}
+        executor = Executor(agents=agents, folders=AttemptDirs(home / "work"), now=bus.now)
         node = Node(
+            feed=LedgerFeed(bus=bus, reader=reader, witness=witness, liveness=liveness, clock=clock, tell=tell),
             scheduler=Watching(
-                bus=bus, reader=SnapshotReader(store, constitution), trust=Trust(store), offer=offer, tell=tell
+                bus=bus,
+                reader=reader,
+                trust=trust,
+                offer=offer,
+                tell=tell,
+                eligibility=Eligibility(offer=offer),
+                liveness=liveness,
+                gaps=heartbeat,
+                resumable=executor,
             ),
-            handback=Handback(bus=bus, outbox=Outbox(home / "outbox"), tell=tell),
-            executor=Executor(agents={"builtin": Worker(self, called)}, folder=home / "work", counts={}, now=bus.now),
-            heartbeat=Heartbeat(Beat(line, store, BEAT + called), clock=lambda: self.loop.now),
-            role=Role.HEADQUARTERS if name == self.world.nodes[0] else Role.LOCAL_WORKER,
-            clock=lambda: self.loop.now,
-            book=lambda _attempt: None,
-            slots=2,
-            wake=Event(self.loop),  # type: ignore[arg-type]  # the same methods
+            attempts=Attempts(
+                jobs=jobs,
+                executor=executor,
+                handback=Handback(bus=bus, outbox=Outbox(home / "outbox"), tell=tell, clock=clock),
+                leases=heartbeat,
+                usage=Unbooked(),
+                tell=tell,
+            ),
+            folding=FoldDuty(
+                bus=bus,
+                reader=reader,
+                trust=trust,
+                witness=witness,
+                precedence=Precedence(me=called, role=role, liveness=liveness),
+                tell=tell,
+                clock=clock,
+            ),
+            heartbeat=heartbeat,
+            trouble=RoundTrouble(tell),
+            page=NodePagePublisher(
+                bus=bus, reader=reader, offer=offer, role=role, tell=tell, clock=clock, spent=lambda _since: ()
+            ),
         )
         process = Process(name, group, node, line)
         self.processes[name] = process

@@ -34,13 +34,24 @@ BUDGETS = FLEET.format(trust="remote") + "budget_usd = 2.0\n[budget]\nmission_us
 
 @dataclass
 class Book:
-    """A database that knows what ended today."""
+    """A source of spending: what ended today, what others tell, what models cost."""
 
     spent: dict[str, float] = field(default_factory=dict)
     asked: list[datetime] = field(default_factory=list)
     broken: bool = False
+    others: SpentByProject = field(default_factory=dict)
+    prices: dict[str, float] = field(default_factory=dict)
 
-    def __call__(self, since: datetime) -> SpentByProject:
+    def elsewhere(self, _ledger: LedgerSnapshot, _when: datetime) -> SpentByProject:
+        """What the others tell."""
+        return self.others
+
+    def price(self, usage: Usage) -> float | None:
+        """What an agent says itself, or the test."""
+        return usage.cost_usd if usage.cost_usd is not None else self.prices.get(usage.model)
+
+    def booked(self, since: datetime) -> SpentByProject:
+        """What ended since then."""
         self.asked.append(since)
         if self.broken:
             raise StoreFailed("here", "locked")
@@ -61,7 +72,8 @@ class World:
 def world(fleet: str = BUDGETS) -> World:
     book, ticks, others = Book(), Ticks(), dict[str, float]()
     ledger = Town({"fleet.toml": fleet}).peer("n1").ledger()
-    purse = BudgetTracker(now=lambda: NOON, clock=ticks, booked=book, elsewhere=lambda _ledger, _now: others)
+    book.others = others
+    purse = BudgetTracker(now=lambda: NOON, clock=ticks, spending=book)
     return World(ledger, purse, book, ticks, others)
 
 
@@ -170,7 +182,7 @@ def test_a_project_has_a_day_of_its_own() -> None:
 def test_an_unknown_price_is_asked_for() -> None:
     """An agent that tells tokens alone is priced."""
     here = world()
-    here.purse.price = lambda usage: 1.0 if usage.model == "known" else None
+    here.book.prices = {"known": 1.0}
     meter = here.purse.meter(here.ledger, mission())
     assert (meter.spent, meter.over()) == (0.0, "")
     meter.note(replace(cost(None), model="known"))
@@ -249,8 +261,7 @@ def test_others_spending_is_read_from_their_pages_and_hostile_rows_are_not() -> 
 def test_a_running_attempt_is_parked_when_its_budget_is_reached(tmp_path: Path) -> None:
     """The node gives the agent the meter, parks what it ends, and takes no paid mission while the day is spent."""
     town = Town({"fleet.toml": BUDGETS, "missions/m.md": "---\nagent: claude\nbudget_usd: 0.5\n---\nDo it.\n"})
-    node = working(town.peer("n1"), tmp_path)
-    book, over = Book(), threading.Event()
+    book, over, ticks = Book(), threading.Event(), Ticks()
 
     def spend(job: AgentJob, stop: Stop) -> Outcome:
         used = 0.0
@@ -261,10 +272,8 @@ def test_a_running_attempt_is_parked_when_its_budget_is_reached(tmp_path: Path) 
         return Outcome(ok=False, summary="Stopped.", error=why, parked=why, usage=cost(used))
 
     agent = Scripted(does=spend, name="claude")
-    purse = BudgetTracker(now=town.clock, clock=node.ticks, booked=book)
-    node.node.executor = replace(node.node.executor, agents={"claude": agent}, purse=purse)
-    node.node.scheduler.offer = replace(node.node.scheduler.offer, agents=frozenset({"claude"}))
-    node.node.scheduler.over_budget_reason = purse.day_budget_reason
+    purse = BudgetTracker(now=town.clock, clock=ticks, spending=book)
+    node = working(town.peer("n1"), tmp_path, agents={"claude": agent}, offered={"claude"}, ticks=ticks, budget=purse)
     node.settle()
     assert over.is_set()
     found = node.peer.ledger().open["m"].mission
@@ -287,11 +296,9 @@ def test_a_mission_whose_budget_is_spent_is_parked_without_an_agent(tmp_path: Pa
     """It was resumed and nobody raised its budget: the agent is not asked."""
     file = "---\nagent: claude\nbudget_usd: 0.5\ncost_usd: 0.6\n---\nDo it.\n"
     town = Town({"missions/m.md": file})
-    node = working(town.peer("n1"), tmp_path)
-    agent = Scripted(name="claude")
-    purse = BudgetTracker(now=town.clock, clock=node.ticks)
-    node.node.executor = replace(node.node.executor, agents={"claude": agent}, purse=purse)
-    node.node.scheduler.offer = replace(node.node.scheduler.offer, agents=frozenset({"claude"}))
+    agent, ticks = Scripted(name="claude"), Ticks()
+    purse = BudgetTracker(now=town.clock, clock=ticks, spending=Book())
+    node = working(town.peer("n1"), tmp_path, agents={"claude": agent}, offered={"claude"}, ticks=ticks, budget=purse)
     node.settle()
     assert agent.jobs == []
     found = node.peer.ledger().open["m"].mission

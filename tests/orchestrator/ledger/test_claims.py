@@ -339,10 +339,10 @@ def test_a_mission_whose_attempts_are_spent_is_only_ended(town: Town) -> None:
     for name in ("b", "c"):
         _, held = taken_over(town, held, name)
     node = working(town.peer("hq"), Path("unused"))
-    intake = node.node.scheduler
     for now in (0.0, 29.0, 31.0):
-        intake.observe(node.peer.ledger(), now)
-    taken = intake.take_over(node.peer.ledger(), 1)
+        node.ticks.at = now
+        node.take_in(node.peer.ledger())
+    taken = node.scheduler.take_over(node.peer.ledger(), 1)
     assert [bool(t.end) for t in taken] == [True]
     assert "3 attempts are spent" in taken[0].end
 
@@ -374,7 +374,7 @@ def test_a_claim_won_just_before_the_line_broke_is_worked_on(node: Working, lost
     line = node.peer.line
     line.cut_after_push, line.lose_answers = True, lost
     node.step()
-    assert node.node.jobs == {}
+    assert node.jobs == {}
     line.cut = line.cut_after_push = False
     node.settle()
     assert status(node) is Status.DONE
@@ -425,12 +425,12 @@ def test_a_result_waits_out_a_cut_line(node: Working) -> None:
     node.peer.line.cut = True
     for _ in range(3):
         node.step()
-    assert node.node.handback.waiting
+    assert node.handback.waiting
     node.peer.line.cut = False
     node.settle()
     assert status(node) is Status.DONE
     assert len(node.agent.jobs) == 1
-    assert list(node.node.handback.outbox) == []
+    assert list(node.handback.outbox) == []
 
 
 def test_an_agents_mistake_is_a_failed_attempt(node: Working) -> None:
@@ -450,7 +450,7 @@ def test_a_hand_back_that_fails_for_one_result_keeps_the_others(town: Town, tmp_
     town.peer("anna").push({"missions/k.md": "x"})
     node = working(town.peer("n1"), tmp_path, slots=2)
     node.step()
-    delivery = node.node.handback
+    delivery = node.handback
     assert delivery.missions == {"m", "k"}
     node.peer.line.before_push.append(lambda: None)
     node.peer.line.cut_after_push = True
@@ -521,7 +521,7 @@ def test_what_a_listed_node_ended_is_nobody_elses(signed: Town, keys: Keys, tmp_
     node = working(signed.peer("n1", key=keys["n1"]), tmp_path, role=Role.LOCAL_WORKER)
     for _ in range(6):
         now = node.peer.ledger()
-        node.node.scheduler.observe(now, node.ticks())
+        node.take_in(now)
         assert node.node.scheduler.take_over(now, 1) == []
         node.ticks.at += 20
     assert node.node.scheduler.watch.expired(["m"]) == ["m"]

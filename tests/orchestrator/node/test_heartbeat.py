@@ -1,62 +1,159 @@
-"""Does a node notice that its beats were interrupted, also when it beats again before it looks?"""
+"""Does a node notice that its beats were interrupted, and does it stop beating when its loop hangs?"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import pytest
 
+from orchestrator.ledger.config.fleet_toml import BusPart
 from orchestrator.node.heartbeat import Heartbeat
+from orchestrator.node.jobs import RunningJobs
+from orchestrator.node.rounds.loop_progress import LoopProgress
 from sync.heartbeat import Beat
-from tests.ledgers import Town
+from tests.ledgers import Ticks, Town
 
 REF = "refs/shiftbook/beat/n1"
 
 
 @dataclass
-class Clock:
-    """Seconds that a test sets."""
+class Fenced:
+    """Work that notes when it was told to stop, and whether the heartbeat counted as fenced then."""
 
-    now: float = 100.0
+    heartbeat: Heartbeat | None = None
+    seen: list[bool] = field(default_factory=list)
 
-    def __call__(self) -> float:
-        """Now."""
-        return self.now
+    def fence(self) -> None:
+        """Stops."""
+        assert self.heartbeat is not None
+        self.seen.append(self.heartbeat.fenced)
+
+
+@dataclass
+class Node:
+    """A heartbeat with what it works for."""
+
+    heartbeat: Heartbeat
+    work: Fenced
+    ticks: Ticks
+    told: list[str]
 
 
 @pytest.fixture
-def clock() -> Clock:
-    """A clock."""
-    return Clock()
-
-
-@pytest.fixture
-def pulse(clock: Clock) -> Heartbeat:
-    """A pulse whose first beat was accepted at 100 s; a lease is 30 s, a beat 10 s."""
-    peer = Town().peer("n1")
-    pulse = Heartbeat(Beat(peer.bus.remote, peer.bus.store, REF), clock=clock)
-    pulse.interval, pulse.lease = 10.0, 30.0
-    pulse.beat.start()
-    pulse._once()
-    return pulse
+def node() -> Node:
+    """Its first beat was accepted at 1000 s; a lease is 30 s, a beat 10 s, a round may take 300 s."""
+    peer, work, ticks, told = Town().peer("n1"), Fenced(), Ticks(), []
+    heartbeat = Heartbeat(
+        Beat(peer.bus.remote, peer.bus.store, REF),
+        clock=ticks,
+        work=work,
+        progress=LoopProgress(ticks),
+        tell=lambda _event, words, **_facts: told.append(words),
+    )
+    work.heartbeat = heartbeat
+    heartbeat.follow(BusPart(beat_seconds=10, lease_beats=3))
+    heartbeat.beat.start()
+    heartbeat._once()
+    heartbeat.progress.completed()
+    return Node(heartbeat=heartbeat, work=work, ticks=ticks, told=told)
 
 
 @pytest.mark.parametrize(("late", "breaks"), [(10.0, 0), (23.9, 0), (24.1, 1), (45.0, 1)])
-def test_a_beat_after_a_gap_of_almost_a_lease_is_a_break(
-    pulse: Heartbeat, clock: Clock, late: float, breaks: int
-) -> None:
+def test_a_beat_after_a_gap_of_almost_a_lease_is_a_break(node: Node, late: float, breaks: int) -> None:
     """A process that stood still beats again at once, and looks unfenced from then on; what it held is doubtful."""
-    told: list[str] = []
-    pulse.on_fence = lambda: told.append("stop")
-    clock.now += late
-    pulse._once()
-    assert (pulse.heartbeat_gaps, len(told), pulse.fenced) == (breaks, breaks, False)
+    node.ticks.at += late
+    node.heartbeat._once()
+    assert (node.heartbeat.heartbeat_gaps, len(node.work.seen), node.heartbeat.fenced) == (breaks, breaks, False)
 
 
-def test_work_is_told_to_stop_before_the_new_beat_counts(pulse: Heartbeat, clock: Clock) -> None:
+def test_work_is_told_to_stop_before_the_new_beat_counts(node: Node) -> None:
     """Else the node's loop could start something between the two."""
-    seen: list[bool] = []
-    pulse.on_fence = lambda: seen.append(pulse.fenced)
-    clock.now += 60
-    pulse._once()
-    assert seen == [True]
+    node.ticks.at += 60
+    node.heartbeat._once()
+    assert node.work.seen == [True]
+
+
+def test_a_loop_that_hangs_is_told_once_and_so_is_its_return(node: Node) -> None:
+    """However often the heartbeat looks; a round that is completed in time is nothing to tell."""
+    for _ in range(3):
+        node.ticks.at += 299
+        assert not node.heartbeat._loop_stalls()
+        node.heartbeat.progress.completed()
+    node.ticks.at += 301
+    assert all(node.heartbeat._loop_stalls() for _ in range(3))
+    node.heartbeat.progress.completed()
+    assert not any(node.heartbeat._loop_stalls() for _ in range(3))
+    assert [words.partition(":")[0] for words in node.told] == [
+        "no round of the node's loop was completed for 5 min",
+        "the node's loop completes its rounds again",
+    ]
+
+
+# -- with its threads, in real time -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Beating:
+    """A heartbeat that runs: it beats ten times a second, a lease is a second, a round may take half of one."""
+
+    heartbeat: Heartbeat
+    town: Town
+    jobs: RunningJobs
+    told: list[str]
+
+    def beat(self) -> str | None:
+        """Where the beat stands."""
+        return self.town.peer("reader").bus.remote.fetch().get(REF)
+
+    def until(self, what: str, test: object, seconds: float = 20) -> None:
+        """Waits."""
+        over = time.monotonic() + seconds
+        while not test():  # type: ignore[operator]
+            assert time.monotonic() < over, what
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def beating() -> Iterator[Beating]:
+    """One that was just started."""
+    town, told, jobs = Town(), [], RunningJobs()
+    peer = town.peer("n1")
+    heartbeat = Heartbeat(
+        Beat(peer.bus.remote, peer.bus.store, REF),
+        clock=time.monotonic,
+        work=jobs,
+        progress=LoopProgress(time.monotonic, bound=0.5),
+        tell=lambda _event, words, **_facts: told.append(words),
+    )
+    heartbeat.interval, heartbeat.lease = 0.1, 1.0
+    heartbeat.start()
+    yield Beating(heartbeat=heartbeat, town=town, jobs=jobs, told=told)
+    heartbeat.stop()
+
+
+def test_a_hung_loop_lets_go_of_its_work_and_beats_again_when_it_moves(beating: Beating) -> None:
+    """The beat stands still, so that others take over, the fence closes, and both end with the next round."""
+    loop = threading.Event()
+
+    def rounds() -> None:
+        while not loop.wait(0.05):
+            beating.heartbeat.progress.completed()
+
+    thread = threading.Thread(target=rounds)
+    thread.start()
+    stood = beating.beat()
+    beating.until("it beats while the loop moves", lambda: beating.beat() != stood)
+    loop.set()
+    thread.join()
+    beating.until("it is fenced when the loop hangs", lambda: beating.heartbeat.fenced)
+    stood, gaps = beating.beat(), beating.heartbeat.heartbeat_gaps
+    time.sleep(0.5)
+    assert beating.beat() == stood
+    assert gaps >= 1
+    assert len(beating.told) == 1
+    beating.heartbeat.progress.completed()
+    beating.until("it beats again", lambda: beating.beat() != stood)
+    assert not beating.heartbeat.fenced

@@ -11,6 +11,7 @@ from missions.lease import Claim, ClaimState
 from missions.mission import Mission
 from orchestrator.app.wiring import now
 from orchestrator.core.ports.agent import Outcome
+from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.ledger import result_report
 from orchestrator.ledger.config import fleet_toml
 from orchestrator.node.executor import Executor
@@ -21,7 +22,7 @@ PLAIN = "3 of 3 tests passed, 2 files changed."
 def _summary(tmp_path: Path, said: str, *, asked: str = 'memo_words = "model"') -> str:
     """The memo's summary when the model says `said` about PLAIN."""
     rules = fleet_toml.read(f"[handoff]\n{asked}\n".encode())
-    workshop = Executor(agents={}, folder=tmp_path, counts={}, now=now, words=lambda told: said)
+    workshop = Executor(agents={}, folders=AttemptDirs(tmp_path), now=now, words=lambda told: said)
     outcome = Outcome(ok=True, summary=PLAIN)
     claim = Claim(mission="m", blob="0" * 40, node="n1", boot="b", epoch=1, attempt=1, nonce="x")
     attempt = result_report.EndedAttempt(

@@ -17,7 +17,7 @@ from orchestrator.node.handback import Handback
 from orchestrator.node.outbox import Outbox, PendingResult
 from sync.errors import PushRefused, RemoteUnreachable
 from sync.remote import PushVerdict, RefUpdate
-from tests.ledgers import Line, Town, Working, record, working
+from tests.ledgers import Line, Ticks, Town, Working, record, working
 
 CLAIM = Claim(mission="m", blob="a" * 40, node="n1", boot="b", epoch=1, attempt=1, nonce="x")
 
@@ -91,7 +91,9 @@ def test_a_letter_that_cannot_be_read_does_not_hold_up_the_others(outbox: Outbox
     assert outbox.unreadable() == [odd]
     told: list[str] = []
     town = Town({"missions/m.md": "x"})
-    delivery = Handback(bus=town.peer("n1").bus, outbox=outbox, tell=lambda _event, words, **_facts: told.append(words))
+    delivery = Handback(
+        bus=town.peer("n1").bus, outbox=outbox, tell=lambda _event, words, **_facts: told.append(words), clock=Ticks()
+    )
     delivery.reload()
     assert delivery.missions == {"m"}
     assert str(odd) in told[0]
@@ -106,13 +108,13 @@ def test_a_killed_node_hands_back_after_its_restart(tmp_path: Path) -> None:
     first.peer.line.cut = True
     first.step()
     second = working(town.peer("n1", boot="two"), tmp_path)
-    second.node._resume()
+    second.node.resume()
     second.settle()
     done = second.peer.ledger().archived("m")
     assert done is not None
     assert (done.mission.status, done.mission.attempt) == (Status.DONE, 1)
     assert second.agent.jobs == []
-    assert list(second.node.handback.outbox) == []
+    assert list(second.handback.outbox) == []
 
 
 def test_a_result_that_arrived_before_the_kill_is_not_delivered_twice(tmp_path: Path) -> None:
@@ -120,14 +122,14 @@ def test_a_result_that_arrived_before_the_kill_is_not_delivered_twice(tmp_path: 
     town = Town({"missions/m.md": "do it\n"})
     first = working(town.peer("n1", boot="one"), tmp_path)
     first.step()
-    kept = next(iter(first.node.handback.outbox))
+    kept = next(iter(first.handback.outbox))
     first.settle()
-    first.node.handback.outbox.put(kept)
+    first.handback.outbox.put(kept)
     second = working(town.peer("n1", boot="two"), tmp_path)
-    second.node._resume()
+    second.node.resume()
     second.settle()
     assert second.peer.ledger().late == {}
-    assert list(second.node.handback.outbox) == []
+    assert list(second.handback.outbox) == []
     assert second.peer.text("SESSION_LOG.md").count("<!-- entry: m-1 -->") == 1
 
 
@@ -141,8 +143,8 @@ def test_work_finished_offline_after_a_takeover_is_kept(tmp_path: Path) -> None:
     assert take_over(other.bus, held, blob=held.claim.blob)
     first.step()
     assert set(other.ledger().late) == {"m-1-n1"}
-    assert list(first.node.handback.outbox) == []
-    assert first.node.jobs == {}
+    assert list(first.handback.outbox) == []
+    assert first.jobs == {}
 
 
 def test_a_full_disk_keeps_the_result_in_memory(tmp_path: Path) -> None:
@@ -163,8 +165,8 @@ def test_a_cut_line_is_told_to_whoever_hands_back(tmp_path: Path) -> None:
     node.step()
     node.peer.line.cut = True
     with pytest.raises(RemoteUnreachable):
-        node.node.handback.hand_back()
-    assert node.node.handback.waiting
+        node.handback.hand_back()
+    assert node.handback.waiting
 
 
 class Hook(Line):
@@ -193,9 +195,9 @@ class Late(Line):
         return super().push(updates, atomic=atomic)
 
 
-def hooked(town: Town, folder: Path, *, slots: int = 1, boot: str = "one") -> tuple[Working, Hook]:
+def hooked(town: Town, folder: Path, *, slots: int = 1, boot: str = "one", once: bool = False) -> tuple[Working, Hook]:
     """A node behind that hook."""
-    node = working(town.peer("n1", boot=boot), folder, slots=slots)
+    node = working(town.peer("n1", boot=boot), folder, slots=slots, once=once)
     hook = Hook(node.peer.line.remote)
     node.peer.line.remote = hook
     return node, hook
@@ -207,11 +209,11 @@ def test_a_result_that_the_server_refuses_holds_up_nothing_else(tmp_path: Path, 
     town = Town({"missions/bad.md": "do bad\n"})
     node, hook = hooked(town, tmp_path, slots=slots)
     node.settle()
-    assert node.node.jobs == {}
+    assert node.jobs == {}
     town.peer("anna").push({"missions/good.md": "do good\n"})
     node.settle()
     assert node.peer.ledger().archived("good") is not None
-    assert [each.held.claim.mission for each in node.node.handback.outbox] == ["bad"]
+    assert [each.held.claim.mission for each in node.handback.outbox] == ["bad"]
     assert [words for event, words in node.told if event == "refused"] == [
         "bad, attempt 1: the remote refused refs/shiftbook/claim/bad: pre-receive hook declined: a file is too large; "
         "the result stays in this node's outbox"
@@ -235,7 +237,7 @@ def test_a_refused_result_is_handed_back_when_the_server_takes_it(tmp_path: Path
     node.settle()
     assert node.peer.ledger().archived("bad") is not None
     assert len(node.agent.jobs) == 1
-    assert list(node.node.handback.outbox) == []
+    assert list(node.handback.outbox) == []
 
 
 def test_a_node_with_a_refused_result_starts_and_ends(tmp_path: Path) -> None:
@@ -243,15 +245,15 @@ def test_a_node_with_a_refused_result_starts_and_ends(tmp_path: Path) -> None:
     town = Town({"missions/bad.md": "do bad\n"})
     first, _ = hooked(town, tmp_path)
     first.settle()
-    second, hook = hooked(town, tmp_path, boot="two")
+    second, hook = hooked(town, tmp_path, boot="two", once=True)
     town.peer("anna").push({"missions/good.md": "do good\n"})
-    second.node.run(once=True)
+    second.node.run()
     assert [job.mission.name for job in second.agent.jobs] == ["good"]
     assert second.peer.ledger().archived("good") is not None
-    assert len(list(second.node.handback.outbox)) == 1
-    third, hook = hooked(town, tmp_path, boot="three")
+    assert len(list(second.handback.outbox)) == 1
+    third, hook = hooked(town, tmp_path, boot="three", once=True)
     hook.names = ()
-    third.node.run(once=True)
+    third.node.run()
     assert third.peer.ledger().archived("bad") is not None
     assert third.agent.jobs == []
 
@@ -271,8 +273,8 @@ def test_an_old_refused_result_does_not_keep_its_mission_from_a_new_attempt(tmp_
     assert newer.claim.epoch == 3
     second = working(town.peer("n1", boot="two"), tmp_path)
     second.peer.line.remote = Late(second.peer.line.remote)
-    second.node._resume()
+    second.node.resume()
     second.step()
     second.settle()
     assert second.peer.ledger().archived("bad") is not None
-    assert [each.held.claim.epoch for each in second.node.handback.outbox] == [1]
+    assert [each.held.claim.epoch for each in second.handback.outbox] == [1]

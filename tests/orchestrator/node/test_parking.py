@@ -17,6 +17,7 @@ from missions.mission import Mission, Status
 from orchestrator.core.errors import AlreadyDone, NotFound, Refused
 from orchestrator.core.ports.agent import AgentJob, Outcome, Stop, Usage
 from orchestrator.ledger import claims as claims
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.scheduler import MAX_EXTRA_RESUMES
 from orchestrator.workflow.mission_view import find_view
 from orchestrator.workflow.orders import Orders
@@ -58,23 +59,19 @@ def until_stopped(job: AgentJob, stop: Stop) -> Outcome:
 
 def node(town: Town, name: str, folder: Path, agent: Scripted | None = None, boot: str = "one") -> Working:
     """A working node with an agent of the test's own."""
-    made = working(town.peer(name, boot=boot), folder / name)
-    if agent is not None:
-        made.agent = agent
-        made.node.executor = replace(made.node.executor, agents={"builtin": agent})
-        made.node.scheduler.can_resume = made.node.executor.can_resume
-    return made
+    made = working(town.peer(name, boot=boot), folder / name, agents={"builtin": agent} if agent else None)
+    return replace(made, agent=agent or made.agent)
 
 
 def running(found: Working) -> None:
     """Lets a node take the mission and begin; does not wait for its end."""
     found.node.step()
-    assert "m" in found.node.jobs
+    assert "m" in found.jobs
 
 
 def ended(found: Working) -> None:
     """Waits until what runs there is over, and hands it back."""
-    for job in list(found.node.jobs.values()):
+    for job in list(found.jobs.values()):
         job.thread.join(timeout=20)
     found.settle()
 
@@ -184,7 +181,7 @@ def test_a_resumed_mission_goes_on_in_its_folder(tmp_path: Path) -> None:
     one = node(town, "n1", tmp_path, with_session(QUOTA))
     one.settle()
     said(one.peer, status="queued", reason=None)
-    one.node.executor.agents["builtin"].does = lambda job, stop: Outcome(ok=True, summary="Done.")  # type: ignore[attr-defined]
+    one.agent.does = lambda job, stop: Outcome(ok=True, summary="Done.")
     one.settle()
     first, second = one.agent.jobs
     assert (first.goes_on, second.goes_on) == (False, True)
@@ -233,14 +230,14 @@ def test_work_that_a_restart_cut_off_goes_on(tmp_path: Path) -> None:
         node(town, "n1", tmp_path, Scripted(does=until_stopped), boot=f"b{n}") for n in range(MAX_EXTRA_RESUMES + 2)
     ]
     for boot in boots[:-1]:
-        boot.node._resume()
+        boot.node.resume()
         boot.node.step()
-        assert "m" in boot.node.jobs
+        assert "m" in boot.jobs
         while not boot.agent.jobs:
             time.sleep(0.01)
         assert boot.agent.jobs[0].folder == tmp_path / "n1" / "work" / "m-1"
     assert [boot.agent.jobs[0].goes_on for boot in boots[:-1]] == [False, *[True] * MAX_EXTRA_RESUMES]
-    boots[-1].node._resume()
+    boots[-1].node.resume()
     boots[-1].settle()
     assert boots[-1].agent.jobs == []
     assert mission(boots[-1].peer).status is Status.DEAD
@@ -255,11 +252,23 @@ def test_work_without_a_session_is_not_gone_on_with(tmp_path: Path) -> None:
     one = node(town, "n1", tmp_path, Scripted(does=lambda job, stop: Outcome(ok=cut.wait(20), summary="Late.")))
     running(one)
     two = node(town, "n1", tmp_path, boot="two")
-    two.node._resume()
+    two.node.resume()
     two.settle()
     assert two.agent.jobs == []
     assert mission(two.peer).status is Status.DEAD
     cut.set()
+
+
+class Full:
+    """A disk that was full when the attempt began, and not when its mission was claimed."""
+
+    def has_room(self, _ledger: LedgerSnapshot) -> bool:
+        """It had."""
+        return True
+
+    def full_reason(self, _ledger: LedgerSnapshot) -> str:
+        """It has not."""
+        return "the disk of n1 is full: 3.0 MiB free"
 
 
 def full(_job: AgentJob, _stop: Stop) -> Outcome:
@@ -285,8 +294,7 @@ def test_a_full_disk_parks(tmp_path: Path, does: object) -> None:
 def test_an_attempt_is_not_begun_without_room(tmp_path: Path) -> None:
     """It is parked before anything is written."""
     town = Town({PATH: FILE})
-    one = node(town, "n1", tmp_path)
-    one.node.executor = replace(one.node.executor, room=lambda ledger: "the disk of n1 is full: 3.0 MiB free")
+    one = working(town.peer("n1"), tmp_path, disk=Full())
     one.settle()
     assert one.agent.jobs == []
     found = mission(one.peer)

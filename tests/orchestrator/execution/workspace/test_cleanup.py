@@ -16,6 +16,7 @@ from missions.document import with_fields
 from missions.lease import ClaimState
 from orchestrator.chat.tools.workspace import ChatWorkspaces
 from orchestrator.core.ports.agent import AgentJob, Outcome, Project, Stop
+from orchestrator.execution.disk_space import MIN_FREE_BYTES, MIN_FREE_INODES, FreeSpace
 from orchestrator.execution.workspace import cleanup, disk_usage
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs, AttemptLabel, read_label
 from orchestrator.execution.workspace.chat_dirs import ChatDirs
@@ -23,7 +24,7 @@ from orchestrator.execution.workspace.cleanup import Cleanup
 from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.execution.workspace.disk_usage import DiskUsage, last_disk_usage, measure_disk_usage
 from orchestrator.ledger.claims import keep_late
-from tests.ledgers import FLEET, NOON, Peer, Scripted, Ticks, Town, record, working
+from tests.ledgers import FLEET, NOON, Peer, Ticks, Town, record, working
 from tests.orchestrator.repositories import git
 
 RULES = FLEET.format(trust="remote") + "[workspaces]\nkeep_days = {days}\ndisk_gib = {gib}\n"
@@ -336,18 +337,18 @@ def test_a_chat_that_wakes_up_while_it_is_removed_is_put_back(grounds: tuple[Hom
 def test_a_node_clears_after_its_attempts_and_counts_what_is_left(tmp_path: Path) -> None:
     """In a thread of its own; what it counted is told to doctor and to the other nodes."""
     here = home(tmp_path, files={f"missions/m{n}.md": "x\n" for n in range(5)})
-    node = working(here.peer, here.folder, slots=5)
-    node.node.executor = replace(node.node.executor, agents={"builtin": Scripted()})
-    node.node.cleanup = replace(here.cleanup, folders=node.node.executor.folders, clock=node.ticks)
+    ticks = Ticks()
+    clearing = replace(here.cleanup, clock=ticks)
+    node = working(here.peer, here.folder, slots=5, ticks=ticks, cleanup=clearing)
     for _ in range(20):
         node.step()
-        node.node.cleanup.wait()
+        clearing.wait()
         node.ticks.at += 31
     assert node.peer.ledger().open == {}
     assert list((here.folder / "work").iterdir()) == []
     node.ticks.at += 3600  # it counts every hour
     node.step()
-    node.node.cleanup.wait()
+    clearing.wait()
     found = last_disk_usage(here.folder)
     assert (found.folders, found.counted) == (0, "2026-11-21T12:00:00+00:00")
     assert found.free > 0
@@ -370,26 +371,36 @@ def test_what_had_to_stay_at_the_start_goes_when_it_is_decided(tmp_path: Path) -
         assert path.exists() is not decided
 
 
-def test_a_full_disk_is_met_once_and_then_waited_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What may go goes first; if that is not enough one mission is parked, which says why, and no other is taken."""
+def test_a_full_disk_is_cleared_and_waited_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may go goes; if that is not enough, nothing is claimed until there is room, and a person hears why."""
     here = home(tmp_path, days=100, files={f"missions/m{n}.md": "x\n" for n in range(3)})
     old = here.left("old", 1)
     free = [0]
-    monkeypatch.setattr(cleanup, "free_bytes", lambda _folder: free[0])
-    node = working(here.peer, here.folder)
-    here.cleanup = replace(here.cleanup, folders=node.node.executor.folders)
-    node.node.executor = replace(node.node.executor, room=here.cleanup.room)
-    node.node.cleanup = here.cleanup
+    monkeypatch.setattr(cleanup, "free_space", lambda _folder: FreeSpace(size=free[0]))
+    node = working(here.peer, here.folder, cleanup=here.cleanup)
     node.settle()
+    here.cleanup.wait()
     assert not old.exists()
-    status = [filed.mission.status.value for filed in node.peer.ledger().open.values()]
-    assert sorted(status) == ["parked", "queued", "queued"]
-    parked = next(filed.mission for filed in node.peer.ledger().open.values() if filed.mission.status == "parked")
-    assert parked.reason == "the disk of n1 is full: 0.0 MiB free, 0.5 GiB needed (workspaces.free_gib)"
+    assert [filed.mission.status.value for filed in node.peer.ledger().open.values()] == ["queued"] * 3
+    full = "the disk of n1 is full: 0.0 MiB free, 0.5 GiB needed (workspaces.free_gib)"
+    assert here.told[-1] == f"{full}: nothing is taken on until there is room"
     free[0] = 2**40
     node.settle()
-    assert node.agent.jobs
-    assert len(node.peer.ledger().open) == 1
+    assert len(node.agent.jobs) == 3
+    assert node.peer.ledger().open == {}
+
+
+def test_what_is_claimed_may_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One threshold: a fleet that asks for less than a run needs does not have its missions claimed and parked."""
+    here = home(tmp_path, files={"fleet.toml": RULES.format(days=0, gib=10) + "free_gib = 0\n"})
+    ledger = here.peer.ledger()
+    assert ledger.charter.workspaces.free_gib == 0
+    for size, inodes in ((MIN_FREE_BYTES - 1, None), (2**40, MIN_FREE_INODES - 1), (MIN_FREE_BYTES, MIN_FREE_INODES)):
+        space = FreeSpace(size=size, inodes=inodes)
+        monkeypatch.setattr(cleanup, "free_space", lambda _folder, space=space: space)
+        assert here.cleanup.has_room(ledger) is not bool(space.shortage())
+        assert bool(here.cleanup.full_reason(ledger)) is bool(space.shortage())
+    assert here.cleanup.has_room(ledger)
 
 
 def test_a_count_that_cannot_be_read_is_none(tmp_path: Path) -> None:

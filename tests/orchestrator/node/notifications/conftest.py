@@ -17,6 +17,7 @@ from orchestrator.core.ports.storage import Stores
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.config.notification import Notification, NotificationKind
 from orchestrator.ledger.config.notify_table import NotifyPart
+from orchestrator.ledger.liveness import Liveness
 from orchestrator.node.notifications.dispatcher import NotificationDispatcher
 from orchestrator.node.notifications.publisher import NotificationPublisher
 from tests.ledgers import Clock, Peer, Ticks
@@ -70,6 +71,7 @@ class Desk:
             of="town",
             postman=self.postman(courier),
             marks=self.stores.marks,
+            liveness=Liveness(),
             tell=self.tell,
             clock=lambda: self.ticks.at,
         )
@@ -112,7 +114,9 @@ def notice(name: str = "fix", kind: NotificationKind = NotificationKind.DONE) ->
 def look(herald: NotificationPublisher, peer: Peer) -> None:
     """One round of a node without its thread, and the end of the window in which notices are gathered."""
     herald._thread = herald._thread or NO_THREAD
-    herald.post(peer.ledger())
+    ledger = peer.ledger()
+    herald.liveness.observe(ledger, herald.clock())
+    herald.post(ledger)
     herald.round(ahead=20)
 
 

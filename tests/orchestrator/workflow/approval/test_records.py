@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from missions.approval import ChangeFacts
 from missions.lease import ClaimState
-from missions.mission import Status
+from missions.mission import Mission, Status
 from orchestrator.adapters.agents.claude import Claude
 from orchestrator.core.errors import NotFound
 from orchestrator.core.ports.agent import DiffStat, Outcome, Usage
@@ -23,6 +23,7 @@ from orchestrator.execution.programs.port import RoundRequest
 from orchestrator.ledger import claims as claims
 from orchestrator.ledger.result_record import ResultRecord, read_facts, read_record
 from orchestrator.ledger.result_report import change_facts
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.approval import diff_view as diffs
 from orchestrator.workflow.approval.decide import Approval
 from orchestrator.workflow.approval.worker import RETRY, DeliveryWorker
@@ -233,20 +234,30 @@ def test_a_parked_or_failed_attempt_keeps_the_comment(scenes: Callable[..., Scen
     assert (mission.status, mission.comment, mission.decision) == (Status.FAILED, "shorter", "rejected")
 
 
+class ReadOnly:
+    """A policy that lets every agent read, and no more."""
+
+    def unsafe_reason(self, _ledger: LedgerSnapshot, _mission: Mission) -> str:
+        """Nothing is unsafe."""
+        return ""
+
+    def tools(self, _ledger: LedgerSnapshot, _mission: Mission) -> tuple[str, ...]:
+        """Reading."""
+        return ("read",)
+
+
 def test_tools_follow_the_tier(scenes: Callable[..., Scene], tmp_path: Path) -> None:
     """An untried agent gets what the rule says; where its program cannot be held to that, the result says so."""
     scene = scenes(policy='[policy]\ntools = {untried = ["read"], trusted = ["read", "write"]}\n')
     judge = scene.peer("n1").trust.judge(scene.peer("n1").ledger(), signed=True)
     assert judge.tools(scene.mission()) == ("read",)
-    worker = working(scene.peer("n1"), tmp_path / "work")
+    worker = working(scene.peer("n1"), tmp_path / "work", safety=ReadOnly())
     scene.peer("anna").push({"missions/q.md": "---\nproject: shop\n---\nwhat is it?\n"})
-    shop = replace(worker.node.executor, tools=lambda _ledger, _mission: ("read",))
-    worker.node.executor = shop
     worker.settle()
     assert worker.agent.jobs[0].tools == ("read",)
-    unheld = shop._unenforced_tools(scene.peer("n1").ledger(), replace(scene.mission(), agent="codex"))
+    unheld = worker.executor._unenforced_tools(scene.peer("n1").ledger(), replace(scene.mission(), agent="codex"))
     assert unheld == ("policy.tools could not be enforced on codex: the sandbox alone held it",)
-    assert shop._unenforced_tools(scene.peer("n1").ledger(), replace(scene.mission(), agent="claude")) == ()
+    assert worker.executor._unenforced_tools(scene.peer("n1").ledger(), replace(scene.mission(), agent="claude")) == ()
 
 
 def test_claude_is_held_to_its_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from missions.selection import NodeCapabilities
 from orchestrator.workflow.assignment.assign import missing_project_reason, resolve_mission
 from orchestrator.workflow.assignment.project_match import find_project, project_profiles
 from orchestrator.workflow.mission_view import mission_views
-from tests.ledgers import FLEET, Peer, Town, working
+from tests.ledgers import FLEET, Peer, Scripted, Town, working
 from tests.orchestrator.workflow.assignment import requests
 
 SITE = '[projects.site]\nurl = "/srv/www.git"\naliases = ["blog"]\n'
@@ -138,9 +138,8 @@ def test_a_node_works_on_it_and_the_result_says_so(tmp_path: Path) -> None:
 def test_one_that_waits_is_not_claimed_until_somebody_names_its_project(tmp_path: Path) -> None:
     """The node tells once why, leaves it alone, and takes it as soon as the file says which."""
     town = Town(DOCUMENTS | {"missions/m.md": UNSURE.replace("claude", "builtin").replace("coding", "coding")})
-    desk = working(town.peer("desk"), tmp_path)
-    desk.node.scheduler.offer = replace(desk.node.scheduler.offer, agents=frozenset({"claude"}))
-    desk.node.scheduler.eligibility.offer = desk.node.scheduler.offer
+    agent = Scripted()
+    desk = working(town.peer("desk"), tmp_path, agents={"claude": agent}, offered={"claude"})
     ada = town.peer("ada")
     ada.push({"missions/m.md": UNSURE})
     desk.settle()
@@ -150,9 +149,8 @@ def test_one_that_waits_is_not_claimed_until_somebody_names_its_project(tmp_path
         [1 for event, _ in desk.told if event == "waits"]
     )
     ada.push({"missions/m.md": UNSURE.replace("task:", "project: shop\ntask:")})
-    desk.node.executor.agents["claude"] = desk.agent  # type: ignore[index]  # a plain dict in tests
     desk.settle()
-    assert desk.agent.jobs[0].mission.project == "shop"
+    assert agent.jobs[0].mission.project == "shop"
 
 
 @pytest.mark.parametrize("field", ["matched_project: site", "chosen_agent: codex"])

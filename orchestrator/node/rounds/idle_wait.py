@@ -1,4 +1,4 @@
-"""How long does a node sleep, and what does it look at meanwhile while something runs on it?"""
+"""How long does a node wait between two rounds, and what does it look at meanwhile while something runs on it?"""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ def wait_for_work(wake: Event, pause: float, *, busy: Callable[[], bool], remote
 def _branch_moved(remote: LedgerRemote, tip: Oid) -> bool:
     try:
         return remote.tip() != tip
-    except SyncError:
+    except (SyncError, OSError):  # also where no process is to be had
         return False  # the next fetch tells people, and slows down

@@ -1,0 +1,185 @@
+"""How is it put together what takes work on, does it and hands it back? One factory for each part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from missions.mission import TASKS
+from missions.selection import NodeCapabilities
+from orchestrator.app import wiring
+from orchestrator.app.node_parts import NodeParts
+from orchestrator.core.ports.agent import Agent, Sandbox
+from orchestrator.core.settings import Settings
+from orchestrator.execution.budget import BudgetTracker
+from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
+from orchestrator.execution.workspace.cleanup import Cleanup
+from orchestrator.ledger.config.fleet_toml import FleetConfig
+from orchestrator.ledger.transport import BEAT
+from orchestrator.node import budget_and_disk
+from orchestrator.node.attempts import Attempts
+from orchestrator.node.executor import Executor
+from orchestrator.node.gates import BudgetGate, DiskGate, SafetyGate
+from orchestrator.node.handback import Handback
+from orchestrator.node.handoff_context import HandoffContext
+from orchestrator.node.heartbeat import Heartbeat
+from orchestrator.node.jobs import RunningJobs
+from orchestrator.node.outbox import Outbox
+from orchestrator.node.rounds.loop_progress import LoopProgress
+from orchestrator.node.scheduler import HeartbeatGaps, Resumable, Scheduler
+from orchestrator.node.usage_log import UsageLog
+from orchestrator.policy.mission_safety import MissionSafety
+from orchestrator.workflow.assignment.eligibility import Eligibility
+from sync.heartbeat import Beat
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkParts:
+    """What takes missions on, does them and hands them back."""
+
+    offer: NodeCapabilities
+    scheduler: Scheduler
+    attempts: Attempts
+    heartbeat: Heartbeat
+    cleanup: Cleanup
+
+
+def build_work(parts: NodeParts, *, once: bool) -> WorkParts:
+    """From the claim to the hand-back: whoever asks for money, safety, disk or leases asks the same."""
+    settings, link = parts.settings, parts.link
+    sandbox = wiring.sandbox(required=_sandbox_required(parts.charter))
+    agents = build_agents(parts)
+    offer = build_capabilities(settings, agents, sandbox)
+    folders, outbox = AttemptDirs(settings.home / "work"), Outbox(settings.home / "outbox")
+    cleanup, budget = build_cleanup(parts, folders, outbox), build_budget(parts)
+    safety = MissionSafety(store=link.store, sandboxed=sandbox.name != "none")
+    executor = build_executor(parts, agents, folders, budget=budget, safety=safety, disk=cleanup)
+    jobs = RunningJobs(slots=settings.slots, wake=parts.wake)
+    heartbeat, eligibility = build_heartbeat(parts, jobs), Eligibility(offer=offer)
+    return WorkParts(
+        offer=offer,
+        scheduler=build_scheduler(parts, eligibility, heartbeat, executor, budget=budget, safety=safety),
+        attempts=build_attempts(parts, jobs, executor, outbox, heartbeat, cleanup),
+        heartbeat=heartbeat,
+        cleanup=cleanup,
+    )
+
+
+def _sandbox_required(charter: FleetConfig) -> bool:
+    return charter.trust.sandbox == "required"
+
+
+def build_agents(parts: NodeParts) -> dict[str, Agent]:
+    """The agents that work here, by name; those that need a model ask the node's."""
+    required, tools = _sandbox_required(parts.charter), parts.charter.tools
+    agents = wiring.agents(parts.settings, parts.model, required=required, held=(*tools.ask, *tools.deny))
+    if not parts.settings.accept_delegations:
+        return agents
+    review = wiring.reviewer(parts.settings, parts.bus, parts.link, parts.model)
+    return agents | {review.name: review}
+
+
+def build_capabilities(settings: Settings, agents: Iterable[str], sandbox: Sandbox) -> NodeCapabilities:
+    """What this node offers to do."""
+    return NodeCapabilities(
+        node=settings.node,
+        role=settings.role.value,
+        capabilities=settings.capabilities,
+        agents=frozenset(agents),
+        tasks=frozenset(TASKS) - (set() if settings.enable_vp_coder else {"coding_task"}),
+        answering=frozenset({"builtin"}) if sandbox.missing() else frozenset(),
+    )
+
+
+def build_budget(parts: NodeParts) -> BudgetTracker:
+    """What watches the money."""
+    spending = budget_and_disk.SpendingRecords(node=parts.settings.node, usage=parts.stores.usage)
+    return BudgetTracker(now=wiring.now, clock=wiring.clock, spending=spending)
+
+
+def build_cleanup(parts: NodeParts, folders: AttemptDirs, outbox: Outbox) -> Cleanup:
+    """What watches and clears the disk."""
+    return budget_and_disk.cleanup(
+        parts.settings.home,
+        parts.settings.node,
+        folders=folders,
+        outbox=outbox,
+        chats=parts.stores.conversations,
+        now=wiring.now,
+        clock=wiring.clock,
+        tell=parts.tell,
+    )
+
+
+def build_executor(
+    parts: NodeParts,
+    agents: Mapping[str, Agent],
+    folders: AttemptDirs,
+    *,
+    budget: BudgetGate,
+    safety: SafetyGate,
+    disk: DiskGate,
+) -> Executor:
+    """What does the work."""
+    recall = wiring.search_index(parts.settings).lines
+    return Executor(
+        agents=agents,
+        folders=folders,
+        now=wiring.now,
+        handoff=HandoffContext(counters={"builtin": parts.model}, recall=recall),
+        words=wiring.sentence_writer(parts.model),
+        budget=budget,
+        safety=safety,
+        disk=disk,
+    )
+
+
+def build_heartbeat(parts: NodeParts, jobs: RunningJobs) -> Heartbeat:
+    """What proves that this node lives, and stops its jobs when it no longer can."""
+    return Heartbeat(
+        Beat(parts.link, parts.link.store, BEAT + parts.settings.node),
+        clock=wiring.clock,
+        work=jobs,
+        progress=LoopProgress(wiring.awake_clock),
+        tell=parts.tell,
+    )
+
+
+def build_scheduler(
+    parts: NodeParts,
+    eligibility: Eligibility,
+    gaps: HeartbeatGaps,
+    resumable: Resumable,
+    *,
+    budget: BudgetGate,
+    safety: SafetyGate,
+) -> Scheduler:
+    """What takes missions on."""
+    return Scheduler(
+        bus=parts.bus,
+        reader=parts.reader,
+        trust=parts.trust,
+        offer=eligibility.offer,
+        tell=parts.tell,
+        eligibility=eligibility,
+        liveness=parts.liveness,
+        gaps=gaps,
+        resumable=resumable,
+        budget=budget,
+        safety=safety,
+    )
+
+
+def build_attempts(
+    parts: NodeParts, jobs: RunningJobs, executor: Executor, outbox: Outbox, heartbeat: Heartbeat, cleanup: Cleanup
+) -> Attempts:
+    """What carries attempts from the claim to the hand-back."""
+    return Attempts(
+        jobs=jobs,
+        executor=executor,
+        handback=Handback(bus=parts.bus, outbox=outbox, tell=parts.tell, clock=wiring.clock),
+        leases=heartbeat,
+        usage=UsageLog(book=parts.stores.usage),
+        tell=parts.tell,
+        cleanup=cleanup,
+    )

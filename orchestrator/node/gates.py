@@ -1,0 +1,45 @@
+"""What may keep a mission from this node? The gates of money, safety and disk, which scheduler and executor ask.
+
+Each is asked before a mission is claimed, and again before anything of it starts.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from missions.mission import Mission
+from orchestrator.execution.budget import BudgetMeter
+from orchestrator.ledger.snapshot import LedgerSnapshot
+
+
+class BudgetGate(Protocol):
+    """Watches what may be spent. Any thread may ask."""
+
+    def day_budget_reason(self, ledger: LedgerSnapshot, mission: Mission) -> str:
+        """Why there is no money for a mission today, in words; empty if there is. Raises StoreFailed."""
+
+    def meter(self, ledger: LedgerSnapshot, mission: Mission) -> BudgetMeter:
+        """The meter of an attempt that begins now. Raises StoreFailed where nobody can look up what was spent."""
+
+    def settle(self, meter: BudgetMeter) -> None:
+        """Takes a meter back whose attempt is over and noted in the database; never raises."""
+
+
+class SafetyGate(Protocol):
+    """What policy lets a mission do on this node. Any thread may ask; raises ObjectMissing for a broken ledger."""
+
+    def unsafe_reason(self, ledger: LedgerSnapshot, mission: Mission) -> str:
+        """Why a mission must not run on this node, whatever agents it has, in words; empty if it may."""
+
+    def tools(self, ledger: LedgerSnapshot, mission: Mission) -> tuple[str, ...] | None:
+        """The tools that the mission's agent may use; None where policy does not say."""
+
+
+class DiskGate(Protocol):
+    """Whether this node's disk has room for a run. Any thread may ask; raises OSError where the disk cannot be read."""
+
+    def has_room(self, ledger: LedgerSnapshot) -> bool:
+        """Whether there is room now. Takes no time."""
+
+    def full_reason(self, ledger: LedgerSnapshot) -> str:
+        """Why there is none, in words, after all that nobody needs was removed; empty if there is. May take long."""

@@ -1,0 +1,70 @@
+"""When does this node fold what was handed back? Its duty to fold: at once, or after the nodes before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from orchestrator.core.events import Tell
+from orchestrator.ledger.claims import RewriteDetector
+from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
+from orchestrator.ledger.transport import Transport
+from orchestrator.node.precedence import Precedence
+from orchestrator.policy.authorization import Trust
+from orchestrator.workflow.fold import fold, has_work
+
+HQ_PATIENCE_SECONDS, PATIENCE_SECONDS = 10.0, 1.0
+"""Seconds that a worker leaves the fold to the nodes before it: where headquarters lives, and where it does not."""
+
+
+@dataclass(kw_only=True)
+class FoldDuty:
+    """One node's. `clock` is monotonic seconds."""
+
+    bus: Transport
+    reader: SnapshotReader
+    trust: Trust
+    witness: RewriteDetector
+    precedence: Precedence
+    tell: Tell
+    clock: Callable[[], float]
+    at_once: bool = False
+    """Waits for nobody."""
+    _due: float | None = None
+
+    def step(self, ledger: LedgerSnapshot) -> bool:
+        """One round: folds when it is this node's turn; returns whether anything was. Raises what a push raises."""
+        if not self.is_due(ledger):
+            return False
+        self._due = None
+        return self.fold_now()
+
+    def is_due(self, ledger: LedgerSnapshot) -> bool:
+        """Whether something waits to be folded and nobody before this node did it in time."""
+        if not has_work(ledger):
+            self._due = None
+            return False
+        if self._due is None:
+            self._due = self.clock() + self.wait(ledger)
+        return self.clock() >= self._due
+
+    def due_in(self) -> float | None:
+        """Seconds until it is this node's turn; None where nothing waits to be folded."""
+        return None if self._due is None else self._due - self.clock()
+
+    def wait(self, ledger: LedgerSnapshot) -> float:
+        """Seconds for which this node leaves the fold to others."""
+        if self.at_once or self.precedence.role.folds_at_once:
+            return 0.0
+        headquarters = self.precedence.headquarters_lives(ledger)
+        patience = min(ledger.charter.bus.lease, HQ_PATIENCE_SECONDS) if headquarters else PATIENCE_SECONDS
+        return self.precedence.wait(ledger, patience)
+
+    def fold_now(self) -> bool:
+        """Folds what can be folded; returns whether anything was. Raises what a push raises."""
+        folded = fold(self.bus, self.reader, self.trust, self.witness.check)
+        for name, status in folded.missions.items():
+            self.tell("folded", f"{name} is {status} on the branch", mission=name, status=status.value)
+        for name, why in folded.refused.items():
+            self.tell("alarm", f"the result of {name} is not taken: {why}", once=True, mission=name)
+        return bool(folded.missions)

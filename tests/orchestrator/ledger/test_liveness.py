@@ -1,0 +1,75 @@
+"""Does one observer's liveness say the truth about who moves, and nothing about what it did not see?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.ledger.liveness import MIN_ROOF_SECONDS, Liveness
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from tests.ledgers import Town
+
+EMPTY = Town().peer("n1").ledger()
+
+
+def beating(**steps: int) -> LedgerSnapshot:
+    """A ledger in which each node's beat stands at a step."""
+    return replace(EMPTY, refs={f"refs/shiftbook/beat/{node}": f"{step:040x}" for node, step in steps.items()})
+
+
+FETCHES = st.lists(
+    st.tuples(st.floats(0.1, 2 * MIN_ROOF_SECONDS), st.sampled_from(["moved", "stood", "gone"])), max_size=30
+)
+
+
+@given(FETCHES)
+def test_silence_is_counted_from_the_last_fetch_that_showed_a_move(fetches: list[tuple[float, str]]) -> None:
+    """Of fetches with no longer pause between them than proves something; a node without a beat is not silent."""
+    liveness, now, step, since, moved = Liveness(), 0.0, 0, None, None
+    for pause, what in fetches:
+        now += pause
+        if what == "gone":
+            liveness.observe(beating(), now)
+            since = moved = None
+            step += 1
+        else:
+            if pause > MIN_ROOF_SECONDS:
+                since = None
+            if what == "moved" and step:
+                step += 1
+                moved = now if since is not None or pause > MIN_ROOF_SECONDS else moved
+                since = now
+            step = step or 1
+            since = now if since is None else since
+            liveness.observe(beating(vps=step), now)
+        silence = 0.0 if since is None else now - since
+        assert liveness.silent_for("vps") == silence
+        assert liveness.silent(60) == ({"vps": silence} if since is not None and silence >= 60 else {})
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 1000), st.booleans()), max_size=30), st.floats(1, 500))
+def test_a_node_is_seen_moving_only_after_it_was_seen_to_move(fetches: list[tuple[float, bool]], within: float) -> None:
+    """A beat that was only found proves nothing; and what was seen counts for so many seconds, through any pause."""
+    liveness, now, step, moved = Liveness(), 0.0, 1, None
+    liveness.observe(beating(vps=step), now)
+    assert not liveness.seen_moving("vps", within)
+    for pause, moves in fetches:
+        now, step = now + pause, step + moves
+        moved = now if moves else moved
+        liveness.observe(beating(vps=step), now)
+        assert liveness.seen_moving("vps", within) is (moved is not None and now - moved < within)
+    assert not liveness.seen_moving("nobody", within)
+
+
+def test_a_node_that_left_and_came_back_begins_anew() -> None:
+    """It took its beat down: that it had moved before says nothing of the one who has the name now."""
+    liveness = Liveness()
+    for step, now in ((1, 0.0), (2, 10.0)):
+        liveness.observe(beating(vps=step), now)
+    assert liveness.seen_moving("vps", 30)
+    liveness.observe(beating(), 20.0)
+    liveness.observe(beating(vps=7), 30.0)
+    assert not liveness.seen_moving("vps", 30)
+    assert liveness.silent_for("vps") == 0.0
