@@ -28,6 +28,7 @@ from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import BackupFailed, NotFound, Refused, WrongSetting
 from orchestrator.core.ports.storage import Stores
 from orchestrator.core.settings import Settings
+from orchestrator.core.time_text import format_utc
 
 DATABASE_PART, HOME_PREFIX = "database.db", "home/"
 EXCLUDED = (
@@ -83,7 +84,7 @@ def save(settings: Settings, target: Path, say: OnBytesDone) -> SavedBackup:
                 version=__version__,
                 schema_revision=stores.copies.schema,
                 node=settings.node,
-                made=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+                made=format_utc(now),
             )
             manifest = backup_archive.pack(stage, path, about, say)
     finally:

@@ -15,6 +15,7 @@ from handoff.log import append_many
 from handoff.review import review
 from handoff.tiers import Tier, path_of
 from orchestrator.bench.result import Measurement, at_most, median, milliseconds
+from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.config.fleet_toml import PATH
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
@@ -108,7 +109,7 @@ def _entries(chance: random.Random, count: int) -> Iterator[Entry]:
         entry_id = f"mission-{number}-1"
         yield Entry(
             entry_id=entry_id,
-            when=f"{when:%Y-%m-%dT%H:%M:%SZ}",
+            when=format_utc(when),
             node="desktop",
             agent="builtin",
             mission=f"mission-{number}",

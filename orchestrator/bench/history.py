@@ -12,6 +12,7 @@ from pathlib import Path
 
 from handoff.log import PREAMBLE
 from handoff.memo import memo_from_result, render_memo
+from orchestrator.core.time_text import format_utc
 from sync.git import Git
 
 MONTHS, MISSIONS_PER_COMMIT = 12, 10
@@ -58,7 +59,7 @@ def _file(path: str, text: str) -> bytes:
 
 
 def _mission(number: int, when: datetime) -> str:
-    stamp = f"{when:%Y-%m-%dT%H:%M:%SZ}"
+    stamp = format_utc(when)
     fields = f"status: done\nnode: n1\nattempt: 1\nepoch: 1\nstarted: {stamp}\nfinished: {stamp}\n"
     return f"---\n{fields}---\nMission {number}.\n\n## Result\n\n### Attempt 1 · done · n1 · 2 s\n\nDone.\n"
 
@@ -72,12 +73,12 @@ def _memo(number: int, when: datetime) -> str:
         task="general_task",
         outcome="done",
         answer="Done.",
-        created=f"{when:%Y-%m-%dT%H:%M:%SZ}",
+        created=format_utc(when),
         artifacts=(),
     )
     return render_memo(memo)
 
 
 def _entry(number: int, when: datetime) -> str:
-    stamp = f"{when:%Y-%m-%dT%H:%M:%SZ}"
+    stamp = format_utc(when)
     return f"## {stamp} · n1 · command · old-{number}\n<!-- entry: old-{number}-1 -->\n\nDone.\n"

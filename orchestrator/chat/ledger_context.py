@@ -16,8 +16,8 @@ from handoff.budget_fit import TIER_NAMES, Cut, fit_recalled
 from handoff.context_builder import Assembly
 from handoff.tiers import Tier, path_of
 from orchestrator.chat.values import ChatRequest, TierUsed
+from orchestrator.core.time_text import format_utc
 from orchestrator.ledger import session_logs
-from orchestrator.ledger.result_report import format_utc
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.assignment.project_match import find_project
 from orchestrator.workflow.journal import context

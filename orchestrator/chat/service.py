@@ -27,7 +27,7 @@ from orchestrator.chat.values import AnswerEvent, ChatAnswer, ChatRequest, OnAns
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, NotFound, OrchestratorError, WrongSetting
 from orchestrator.core.ports.agent import Project, Stop
 from orchestrator.core.ports.storage import Conversation, ConversationTurn
-from orchestrator.ledger.result_report import format_utc
+from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from sync.errors import SyncError
 

@@ -57,22 +57,6 @@ class EndedAttempt:
         return (self.finished - self.started).total_seconds()
 
 
-def format_utc(when: datetime) -> str:
-    """A time as it stands in every document: UTC, whole seconds."""
-    return f"{when:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def format_duration(seconds: float) -> str:
-    """A length of time as a person would say it."""
-    if seconds < 10 and seconds != int(seconds):
-        return f"{seconds:.1f} s"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
-
-
 def build_record(attempt: EndedAttempt) -> ResultRecord:
     """The attempt as the record that goes on the node's log."""
     mission, claim, outcome = attempt.mission, attempt.claim, attempt.outcome

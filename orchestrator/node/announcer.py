@@ -13,10 +13,10 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.storage_outgoing import Spend
 from orchestrator.core.roles import Role
+from orchestrator.core.time_text import format_utc
 from orchestrator.execution.workspace.disk_usage import last_disk_usage
 from orchestrator.ledger.node_pages import PAGES_FOLDER, page_text, render_page
 from orchestrator.ledger.publish import LedgerChange, commit_change
-from orchestrator.ledger.result_report import format_utc
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.node.gates import DiskGate

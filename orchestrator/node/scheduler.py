@@ -12,6 +12,7 @@ from missions.mission import OPEN, Mission, Status
 from missions.selection import NodeCapabilities, choose
 from orchestrator.core.errors import StoreFailed
 from orchestrator.core.events import Tell
+from orchestrator.core.time_text import format_duration
 from orchestrator.ledger import claims as claims
 from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.node_pages import has_full_disk

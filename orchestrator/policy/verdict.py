@@ -16,6 +16,7 @@ from missions.approval import ApprovalRules, ApprovalVerdict, ChangeFacts, decid
 from missions.frontmatter import Scalar
 from missions.lease import Claim, ClaimState
 from missions.mission import BY_POLICY, Mission, Status
+from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.result_record import ResultRecord
@@ -184,7 +185,7 @@ class Judge:
         if _decision_subject(said.mission) != _decision_subject(mission):
             return {**BACK_TO_REVIEW, "reason": f"what {said.by} approved was changed in the file afterwards"}
         when = mission.decided or datetime.fromtimestamp(said.committed, UTC)
-        fields = {"decision": "approved", "decided_by": said.by, "decided": f"{when:%Y-%m-%dT%H:%M:%SZ}"}
+        fields = {"decision": "approved", "decided_by": said.by, "decided": format_utc(when)}
         return {**fields, "reason": None}
 
     def by_policy(self, filed: MissionFile) -> bool:

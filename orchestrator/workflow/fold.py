@@ -250,7 +250,7 @@ class FoldPlan:
         return f"{ARCHIVE_FOLDER}/{record.month}/{new.name}.md"
 
     def _write(self, path: str | None, target: str, text: str, new: Mission, record: ResultRecord) -> None:
-        retry = f"{new.retry_at:%Y-%m-%dT%H:%M:%SZ}" if new.retry_at else None
+        retry = format_utc(new.retry_at) if new.retry_at else None
         state: dict[str, Scalar] = {"status": new.status.value, "node": new.node, "attempt": new.attempt}
         anew: dict[str, Scalar] = {"adopted_by": None, "adopted_from": None}
         anew |= {"reason": new.reason, "kept_on": new.kept_on}

@@ -13,7 +13,6 @@ from missions import document
 from missions.mission import BY_POLICY, REVIEW, Mission, Status
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.config.notification import Notification, NotificationKind, key_of
-from orchestrator.ledger.result_report import format_duration
 from orchestrator.ledger.snapshot import MISSIONS
 from orchestrator.node.notifications.safe_text import MAX_SENTENCE_CHARS, plain_text, quoted_text
 from sync.objects import EXECUTABLE, FILE, FOLDER, find, read_tree

@@ -16,10 +16,10 @@ from datetime import datetime
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.notifier import Notifier
 from orchestrator.core.ports.storage import Cursors, Stores
+from orchestrator.core.time_text import format_duration
 from orchestrator.ledger.config.notification import Notification, NotificationKind, key_of
 from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.node_pages import OFFLINE_AFTER
-from orchestrator.ledger.result_report import format_duration
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.notifications.dispatcher import NotificationDispatcher
 from orchestrator.node.notifications.elected_node import fleet_nodes, is_first_alive, notifier_order

@@ -16,6 +16,7 @@ from missions import document
 from missions.frontmatter import Scalar
 from missions.mission import DELIVERIES, MAX_COMMENT_CHARS, Mission, Status
 from orchestrator.core.errors import AlreadyDone, NotFound, OrchestratorError, Refused, WrongSetting
+from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.result_record import decode_text, encode_text
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotReader
@@ -131,7 +132,7 @@ class Approval:
             filed = _mission_in_review(ledger, name)
             now = self.bus.now()
             fields, head = change(ledger, filed, me)
-            told: dict[str, Scalar] = {"decided_by": me, "decided": f"{now:%Y-%m-%dT%H:%M:%SZ}", "reason": None}
+            told: dict[str, Scalar] = {"decided_by": me, "decided": format_utc(now), "reason": None}
             section = f"{head} · {now:%Y-%m-%d %H:%M} UTC" + (f"\n\n{comment}" if comment else "")
             text = document.with_fields(
                 decode_text(ledger.store.get(filed.blob)), {**CLEARED_DECISION, **told, **fields}

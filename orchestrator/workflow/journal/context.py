@@ -8,8 +8,8 @@ from functools import lru_cache
 
 from handoff.context_builder import Assembly, assemble, memoised
 from handoff.tiers import Tier, path_of
+from orchestrator.core.time_text import format_utc
 from orchestrator.ledger import session_logs
-from orchestrator.ledger.result_report import format_utc
 from orchestrator.ledger.snapshot import LedgerSnapshot
 
 SYSTEM_PROMPT = (

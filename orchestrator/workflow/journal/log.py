@@ -13,9 +13,9 @@ from handoff.secrets.redact import redact
 from handoff.tiers import Tier, path_of
 from missions.one_line import one_line
 from orchestrator.core.errors import NotFound, WrongSetting
+from orchestrator.core.time_text import format_utc
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.publish import LedgerChange, commit_change
-from orchestrator.ledger.result_report import format_utc
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.workflow.journal.context import SYSTEM_PROMPT

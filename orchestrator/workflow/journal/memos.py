@@ -24,8 +24,8 @@ from handoff.secrets.redact import redact
 from handoff.tiers import Tier, path_of
 from missions.one_line import shorten
 from orchestrator.core.errors import NotFound, Refused
+from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.publish import LedgerChange, commit_change
-from orchestrator.ledger.result_report import format_utc
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import FILING_ROLES, Trust

@@ -20,9 +20,9 @@ from handoff.review import BriefingProposal, Reword, review
 from handoff.tiers import Tier, path_of
 from orchestrator.core.errors import NotFound, OrchestratorError
 from orchestrator.core.ports.agent import Project
+from orchestrator.core.time_text import format_utc
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.publish import LedgerChange, commit_change
-from orchestrator.ledger.result_report import format_utc
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.workflow.journal.review_cursor import (

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING
 from missions import frontmatter
 from missions.mission import REVIEW, Status
 from orchestrator.core import cron
+from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.config.fleet_toml import ReviewPart
 from orchestrator.ledger.publish import LedgerChange
-from orchestrator.ledger.result_report import format_utc
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot
 from orchestrator.workflow.journal.review_cursor import projects_with_log, unread_entries
 

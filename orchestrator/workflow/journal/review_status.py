@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from missions.mission import REVIEW, Status
 from orchestrator.core import cron
-from orchestrator.ledger.result_report import format_utc
+from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.journal.review_cursor import (
     ReviewCursor,
