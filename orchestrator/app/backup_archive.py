@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from typing import IO, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from orchestrator.core import disk_space
 from orchestrator.core.errors import WrongSetting
 from sync import files
 
@@ -96,7 +96,7 @@ def unpack(file: Path, folder: Path, wanted: Callable[[str], bool], say: OnBytes
         odd = next((part.name for part in manifest.parts if not wanted(part.name)), None)
         if odd is not None:
             raise WrongSetting(file.name, f"it holds {odd!r}, which is no part of a backup")
-        free = shutil.disk_usage(folder).free
+        free = disk_space.free_bytes(folder)
         if manifest.size > free:
             raise WrongSetting(file.name, f"it holds {manifest.size:,} bytes, and {folder} has room for {free:,}")
         done = 0

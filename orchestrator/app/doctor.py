@@ -13,6 +13,7 @@ from pathlib import Path
 from handoff.promotion import LessonStanding
 from orchestrator.app import wiring
 from orchestrator.app.ledger_size import RepositorySize, size_warnings, summary
+from orchestrator.core import disk_space
 from orchestrator.core.errors import OrchestratorError, StoreFailed, WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace import disk_usage
@@ -29,7 +30,6 @@ from sync.objects import read_commit
 
 MIN_GIT_VERSION = (2, 34)
 """SSH signatures with `gpg.ssh.allowedSignersFile` came with Git 2.34."""
-MIN_FREE_DISK_BYTES = 2 * 1024**3
 """Bytes. Clones, a model and a build need room; below this a mission is likely to fail for want of it."""
 MANY_MEMOS = 10_000
 """Memos that are read in a second or two."""
@@ -120,10 +120,8 @@ def _model(settings: Settings) -> CheckResult:
 
 
 def _disk(home: Path) -> CheckResult:
-    here = next(folder for folder in (home, *home.parents) if folder.exists())
-    free = shutil.disk_usage(here).free
-    says = f"{here}: {disk_usage.last_disk_usage(home).says}"
-    if free >= MIN_FREE_DISK_BYTES:
+    says = f"{disk_space.nearest_folder(home)}: {disk_usage.last_disk_usage(home).says}"
+    if disk_space.free_bytes(home) >= disk_space.MIN_FREE_BYTES_DOCTOR:
         return CheckResult(what="disk", health=CheckStatus.GOOD, says=says)
     remedy = f"free some space, or move SHIFTBOOK_HOME ({home}) to a larger disk"
     return CheckResult(what="disk", health=CheckStatus.POOR, says=says, remedy=remedy)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ import httpx
 from filelock import FileLock, Timeout
 
 from orchestrator.adapters.models import http, server_probe
+from orchestrator.core import disk_space
 from orchestrator.core.errors import ModelUnavailable, NotFound, OrchestratorError, Refused, WrongSetting
 from sync import files
 from sync.backoff import Backoff
@@ -29,8 +29,6 @@ Progress = Callable[[int, int], None]
 """Takes the bytes that are here and the bytes in all (0: the server does not say)."""
 
 CHUNK_BYTES = 1024 * 1024
-MIN_FREE_BYTES = 256 * 1024 * 1024
-"""Bytes of disk that a download leaves free."""
 MAX_ATTEMPTS = 5
 RETRY = Backoff(first=1.0, limit=16.0)
 MAX_REDIRECTS = 5
@@ -138,8 +136,8 @@ def _download_rest(source: DownloadSource, part: Path, progress: Progress) -> st
 
 def _write(response: httpx.Response, part: Path, have: int, progress: Progress) -> None:
     left = int(response.headers.get("content-length") or 0)
-    free = shutil.disk_usage(part.parent).free
-    if left + MIN_FREE_BYTES > free:
+    free = disk_space.free_bytes(part.parent)
+    if left + disk_space.MIN_FREE_BYTES_DOWNLOAD > free:
         need, room = left / 1e9, free / 1e9
         raise DownloadFailedError(f"{need:.1f} GB are still to come and {room:.1f} GB are free at {part.parent}")
     tag = response.headers.get("etag", "")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.core.disk_space import MIB, MIN_FREE_BYTES_RUN, free_bytes
 from orchestrator.core.ports.agent import Confinement
 from orchestrator.execution.disk_space import MIB, FreeSpace
 
@@ -83,38 +84,6 @@ class ResourceWatch:
             if files > self._may.files:
                 return LimitExceeded(why=f"it made more than {self._may.files:,} files")
         return None
-
-
-def process_tree(leader: int) -> Iterator[int]:
-    """The living processes that `leader` began, itself included, and those of its session."""
-    waiting = [leader]
-    seen = set(waiting)
-    while waiting:
-        process = waiting.pop()
-        yield process
-        fresh = [each for each in _children(process) if each not in seen]
-        seen.update(fresh)
-        waiting += fresh
-    for each in (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()):
-        if each not in seen and _session(each) == leader:
-            yield each
-
-
-def _children(process: int) -> list[int]:
-    found: list[int] = []
-    try:
-        for thread in Path(f"/proc/{process}/task").iterdir():
-            found += map(int, (thread / "children").read_bytes().split())
-    except OSError:
-        return found  # it has ended
-    return found
-
-
-def _session(process: int) -> int:
-    try:
-        return os.getsid(process)
-    except OSError:
-        return 0
 
 
 def _task_count() -> int:

@@ -8,7 +8,6 @@ because one that has called setsid and lost its parent is neither a child nor in
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import time
@@ -23,6 +22,7 @@ import psutil
 
 from orchestrator.core.ports.agent import RUN_VARIABLE, Confinement, Stop
 from orchestrator.execution.process.output_tail import OutputTail
+from orchestrator.execution.process.process_tree import process_tree, session_members
 from orchestrator.execution.process.resource_watch import LimitExceeded, ResourceWatch
 from sync.backoff import Backoff
 
@@ -168,20 +168,14 @@ def _sigterm_targets(found: Sequence[psutil.Process], process: subprocess.Popen[
 
 def _run_processes(process: subprocess.Popen[bytes], mark: str) -> list[psutil.Process]:
     """Every living process of this run."""
-    found: set[psutil.Process] = set()
-    if process.poll() is None:
-        try:
-            leader = psutil.Process(process.pid)
-            found = {leader, *leader.children(recursive=True)}
-        except psutil.NoSuchProcess:
-            pass
-    found.update(each for each in psutil.process_iter() if _belongs(each, process.pid, mark))
-    return [each for each in found if _alive(each)]
+    known = set(process_tree(process.pid) if process.poll() is None else session_members(process.pid))
+    every = psutil.process_iter()
+    return [each for each in every if (each.pid in known or _has_mark(each, mark)) and _alive(each)]
 
 
-def _belongs(each: psutil.Process, session: int, mark: str) -> bool:
+def _has_mark(each: psutil.Process, mark: str) -> bool:
     try:
-        return os.getsid(each.pid) == session or each.environ().get(RUN_VARIABLE) == mark
+        return each.environ().get(RUN_VARIABLE) == mark
     except (psutil.Error, OSError):
         return False  # gone, or somebody else's
 

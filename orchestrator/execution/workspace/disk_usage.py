@@ -55,7 +55,7 @@ def folder_bytes(folder: Path) -> int:
 
 def measure_disk_usage(home: Path, now: datetime) -> DiskUsage:
     """Counts what a home folder holds now. Takes as long as there are files."""
-    usage = shutil.disk_usage(next(place for place in (home, *home.parents) if place.exists()))
+    usage = shutil.disk_usage(nearest_folder(home))
     return DiskUsage(
         work=folder_bytes(home / "work"),
         chats=folder_bytes(home / "chats"),
@@ -74,7 +74,7 @@ def last_disk_usage(home: Path) -> DiskUsage:
         known = DiskUsage(**json.loads((home / DISK_USAGE_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         known = DiskUsage()
-    usage = shutil.disk_usage(next(place for place in (home, *home.parents) if place.exists()))
+    usage = shutil.disk_usage(nearest_folder(home))
     return DiskUsage(**{**asdict(known), "free": usage.free, "total": usage.total})
 
 

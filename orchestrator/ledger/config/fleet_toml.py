@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from missions.approval import ApprovalRules
 from orchestrator.core import cron
+from orchestrator.core.disk_space import DEFAULT_FREE_GIB
 from orchestrator.core.errors import BrokenLedger
 from orchestrator.core.ports.agent import Project
 from orchestrator.ledger.config.notify_table import NotifyPart
@@ -113,7 +114,7 @@ class WorkspacesPart(_Part):
 
     keep_days: Annotated[float, Field(ge=0, le=3650, allow_inf_nan=False)] = 1.0
     disk_gib: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] = 10.0
-    free_gib: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] = 0.5
+    free_gib: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] = DEFAULT_FREE_GIB
 
 
 Rounds = Annotated[int, Field(ge=0, le=10, strict=True)]

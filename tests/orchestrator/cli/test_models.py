@@ -20,6 +20,7 @@ import pytest
 from orchestrator.adapters.models import download
 from orchestrator.adapters.models.download import DownloadFailedError, DownloadSource, download_file
 from orchestrator.adapters.models.gguf import NotGguf, read_gguf_info
+from orchestrator.core import disk_space
 from orchestrator.core.errors import NotFound, OrchestratorError, Refused, WrongSetting
 from tests.ollama_shim import Shim
 from tests.servers import free_port
@@ -212,7 +213,7 @@ def test_names(name: str, tmp_path: Path) -> None:
 
 def test_full_disk(hubs: Callable[..., Hub], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that does not fit is not begun."""
-    monkeypatch.setattr(download, "MIN_FREE_BYTES", shutil.disk_usage(tmp_path).free)
+    monkeypatch.setattr(disk_space, "MIN_FREE_BYTES_DOWNLOAD", shutil.disk_usage(tmp_path).free)
     hub = hubs(data=DATA)
     with pytest.raises(DownloadFailedError, match="are free at"):
         get(f"{hub.url}/tiny.gguf", tmp_path)
