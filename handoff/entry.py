@@ -1,7 +1,7 @@
 """What did one session leave behind, and how is that text read and written without losing a byte?
 
 A log is other people's text: some of it is ours, some is in shapes that teams invented before us, some is prose between
-entries. Reading therefore only cuts the text into pieces and never rewrites one: `print_log(parse_log(text)) == text`.
+entries. Reading therefore only cuts the text into pieces and never rewrites one: joined again they are the text.
 Writing is strict: every body that could be taken for structure is written as a block quote, so that nothing an agent
 says can end its entry, open another one, or hide those that follow behind a fence.
 """
@@ -135,11 +135,6 @@ def parse_log(text: str) -> ParsedLog:
         entries.append(_entry(start, raw))
         gaps.append(text[head.start + len(raw) : following])
     return ParsedLog(preamble=text[: begins[0]], entries=tuple(entries), gaps=tuple(gaps))
-
-
-def print_log(log: ParsedLog) -> str:
-    """The text a log was read from, byte for byte."""
-    return log.preamble + "".join(entry.raw + gap for entry, gap in zip(log.entries, log.gaps, strict=True))
 
 
 def render_entry(entry: Entry, *, evidence: bool = False) -> str:

@@ -109,14 +109,6 @@ class TooManyRaces(SyncError):
         super().__init__(f"gave up after {tries} tries: others kept pushing first")
 
 
-class BadStamp(SyncError):
-    """A text is no stamp of a hybrid clock."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        super().__init__(f"{text[:80]!r} is no stamp of a clock")
-
-
 class StampAhead(SyncError):
     """A stamp lies further in the future than clocks may differ; it was not taken over."""
 

@@ -7,18 +7,15 @@ Nobody's lease hangs on it; it only says which of two values of one field is kep
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from sync.errors import BadStamp, StampAhead
+from sync.errors import StampAhead
 
 MAX_COUNTER = 99_999
 """Stamps of one node within one millisecond; after that its clock borrows from the next."""
 MAX_DRIFT_MS = 5 * 60_000
 """Milliseconds by which another machine's clock may be ahead of this one's and still be believed."""
-
-_STAMP_TEXT = re.compile(r"(\d{15})-(\d{5})-([^\s\x00-\x1f]{1,200})")
 
 
 class Stamp(NamedTuple):
@@ -32,14 +29,6 @@ class Stamp(NamedTuple):
     def text(self) -> str:
         """The stamp as text, which sorts as the stamp does."""
         return f"{self.wall:015d}-{self.counter:05d}-{self.node}"
-
-
-def read_stamp(text: str) -> Stamp:
-    """Reads what Stamp.text wrote. Raises BadStamp."""
-    found = _STAMP_TEXT.fullmatch(text)
-    if found is None:
-        raise BadStamp(text)
-    return Stamp(int(found[1]), int(found[2]), found[3])
 
 
 def clamp_drift(seen: Stamp, now: int, *, drift: int = MAX_DRIFT_MS) -> Stamp:

@@ -57,10 +57,9 @@ _MARKER = re.compile(rf"\[redacted:(?:{'|'.join(KINDS)}):[0-9a-f]{{6}}\]")
 
 @dataclass(frozen=True, kw_only=True)
 class RedactedSecret:
-    """One secret that was taken out: its kind, and the line of the given text on which it starts (from 1)."""
+    """One secret that was taken out."""
 
     kind: str
-    start_line: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +75,10 @@ def redact(text: str) -> Redacted:
     spans = _all_spans(text)
     if not spans:
         return Redacted(text=text, found=())
-    pieces, found, at, line = [], [], 0, 1
+    pieces, found, at = [], [], 0
     for start, end, kind in spans:
-        line += text.count("\n", at, start)
-        found.append(RedactedSecret(kind=kind, start_line=line))
+        found.append(RedactedSecret(kind=kind))
         pieces += [text[at:start], marker(kind, text[start:end])]
-        line += text.count("\n", start, end)
         at = end
     return Redacted(text="".join([*pieces, text[at:]]), found=tuple(found))
 

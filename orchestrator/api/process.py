@@ -10,12 +10,10 @@ from orchestrator.api.auth.tokens import any_token_in_force
 from orchestrator.api.factory import open_app_services
 from orchestrator.api.web import access_log
 from orchestrator.app import wiring
+from orchestrator.app.web_process import RECORD_FILE
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.git_server import http_backend
-
-RECORD_FILE = "http.json"
-"""Where it is written, in the home folder, at which address this node serves and with which process."""
 
 
 def run(settings: Settings, *, parent: int | None = None) -> None:

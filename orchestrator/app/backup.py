@@ -35,7 +35,7 @@ EXCLUDED = (
     *("ledger.git", "cache", "models", "work", "chats", "prompts"),  # clones, workspaces, what is computed again
     *("shiftbook.db", "shiftbook.db-*"),  # copied through the database itself
     *("recall.db", "recall.db-*", "seen.json"),  # indexes of the ledger
-    *("*.lock", "*.new", "*.tmp", "http.json", "http.log", "http.err", "nudge", "gate"),  # a running process's own
+    *("*.lock", "*.new", "*.tmp", RECORD_FILE, "http.log", "http.err", "nudge", "gate"),  # a running process's own
 )
 """What lies in the home folder and is in no backup, as patterns of names. Anything else is."""
 
@@ -193,7 +193,7 @@ def _no_node_running(home: Path) -> Iterator[None]:
 def _serving_process(home: Path) -> int | None:
     """The process that serves this home over HTTP without a node, if one does."""
     try:
-        pid = int(json.loads((home / "http.json").read_text(encoding="utf-8"))["pid"])
+        pid = int(json.loads((home / RECORD_FILE).read_text(encoding="utf-8"))["pid"])
         words = psutil.Process(pid).cmdline()
     except (OSError, ValueError, KeyError, TypeError, psutil.Error):
         return None

@@ -18,6 +18,8 @@ from pathlib import Path
 from orchestrator.core.events import Tell
 from sync.backoff import Backoff
 
+RECORD_FILE = "http.json"
+"""Where it is written, in the home folder, at which address this node serves and with which process."""
 RESTART = Backoff(first=1.0, limit=300.0)
 """Seconds before it is started again; twice as long each time, until it has lived for a while. Starting takes most of
 a second of a core, and an idle node has one in a hundred."""
@@ -114,7 +116,7 @@ class WebServer:
 def served_at(home: Path, pid: int | None = None) -> str:
     """The URL at which this home's node serves, by the process `pid` if that is given; empty where it does not."""
     try:
-        record = json.loads((home / "http.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        record = json.loads((home / RECORD_FILE).read_text(encoding="utf-8"))
+        return str(record["url"]) if pid in (None, record["pid"]) else ""
+    except (OSError, ValueError, KeyError, TypeError):
         return ""
-    return str(record["url"]) if pid in (None, record["pid"]) else ""

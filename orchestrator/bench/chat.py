@@ -23,6 +23,7 @@ from typing import Any
 import httpx
 
 from orchestrator.app import wiring
+from orchestrator.app.web_process import served_at
 from orchestrator.bench.chat_listeners import StreamListeners, listen_to_streams
 from orchestrator.bench.result import Measurement, at_most
 from orchestrator.bench.testbed import Testbed, make_testbed
@@ -246,9 +247,9 @@ def _url(home: Path, process: subprocess.Popen[bytes]) -> str:
     over = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < over and process.poll() is None:
         try:
-            url = str(json.loads((home / "http.json").read_text(encoding="utf-8"))["url"])
+            url = served_at(home)
             httpx.get(f"{url}/health", timeout=2, trust_env=False).raise_for_status()
-        except (OSError, ValueError, httpx.HTTPError):
+        except httpx.HTTPError:
             time.sleep(0.1)
             continue
         return url

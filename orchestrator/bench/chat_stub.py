@@ -9,6 +9,7 @@ from orchestrator.api import gunicorn_server
 from orchestrator.api.app import create_app
 from orchestrator.api.factory import open_app_services
 from orchestrator.app import wiring
+from orchestrator.app.web_process import RECORD_FILE
 from orchestrator.chat.queue import BackendQueues
 from orchestrator.core.environment import load_settings
 from orchestrator.core.ports.agent import Embedder, Generation, Model, PrefixCache, Prompt, Stop, Usage
@@ -62,7 +63,7 @@ def serve(now: Settings) -> None:
     """Serves as `shiftbook serve` does, but for the backend."""
     assert now.http is not None
     plan = gunicorn_server.ServerPlan(
-        make=lambda: _stubbed_app(now), streams=now.streams, record=now.home / "http.json"
+        make=lambda: _stubbed_app(now), streams=now.streams, record=now.home / RECORD_FILE
     )
     gunicorn_server.serve(gunicorn_server.bind_socket(now.http, plan), plan)
 

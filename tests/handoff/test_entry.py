@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from handoff.entry import SECTIONS, Entry, parse_log, print_log, render_entry
+from handoff.entry import SECTIONS, Entry, ParsedLog, parse_log, render_entry
 from handoff.errors import BadId, BadTime
 from handoff.markdown import tidy
 
@@ -58,13 +58,18 @@ ENTRIES = st.builds(
 )
 
 
+def _joined(log: ParsedLog) -> str:
+    """The pieces of a log, one after the other."""
+    return log.preamble + "".join(entry.raw + gap for entry, gap in zip(log.entries, log.gaps, strict=True))
+
+
 @given(st.one_of(st.text(), TEXTS))
 @settings(deadline=None, max_examples=300)
 @example("## 2026-11-21T14:32:05Z\r\n<!-- entry: a -->\r\nno line break at the end")
 @example("### Session: \n---\n---")
 def test_reading_loses_no_byte(text: str) -> None:
     """Any text at all, printed back, is the same text."""
-    assert print_log(parse_log(text)) == text
+    assert _joined(parse_log(text)) == text
 
 
 @given(ENTRIES)
@@ -189,7 +194,7 @@ def test_the_real_log_reads_without_loss() -> None:
     """Four sessions, none of them the example in the instructions, with text between and after them."""
     text = (REAL / "SESSION_LOG.md").read_bytes().decode()
     log = parse_log(text)
-    assert print_log(log) == text
+    assert _joined(log) == text
     assert [entry.agent for entry in log.entries] == ["Instance #1", "Instance #2-5", "Instance #47", "Instance #48"]
     assert [entry.when[:10] for entry in log.entries] == ["2025-12-04", "2025-12-04", "2025-12-10", "2025-12-10"]
     assert log.entries[0].title == "Foundation"
@@ -206,7 +211,7 @@ def test_the_real_template_reads_without_loss(ending: str) -> None:
     """The template holds examples only; what is inside one is an entry once it stands in a log."""
     text = (REAL / "SESSION_LOG.template.md").read_text(encoding="utf-8").replace("\n", ending)
     assert parse_log(text).entries == ()
-    assert print_log(parse_log(text)) == text
+    assert _joined(parse_log(text)) == text
     example_text = text.split(f"```markdown{ending}")[2].split(f"```{ending}{ending}This example")[0]
     (entry,) = parse_log(example_text).entries
     assert (entry.agent, entry.when) == ("Instance #7", "2025-12-10T00:00:00Z")

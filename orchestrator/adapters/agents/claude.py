@@ -17,6 +17,7 @@ from orchestrator.execution.programs.home_files import copy_login_file, stdin_co
 from orchestrator.execution.programs.installed import InstalledProgram
 from orchestrator.execution.programs.json_events import (
     JsonEventParser,
+    main_argument,
     number_at,
     object_at,
     objects_at,
@@ -203,14 +204,9 @@ def _describe_block(block: dict[str, Any]) -> str:
     if text_at(block, "type") == "text":
         return text_at(block, "text")
     if text_at(block, "type") == "tool_use":
-        return f"[{text_at(block, 'name')} {_main_argument(object_at(block, 'input'))}]"
+        return f"[{text_at(block, 'name')} {main_argument(object_at(block, 'input'))}]"
     return ""
 
 
 def _denial(found: dict[str, Any]) -> str:
-    return f"{text_at(found, 'tool_name')} {_main_argument(object_at(found, 'tool_input'))}".strip()
-
-
-def _main_argument(given: dict[str, Any]) -> str:
-    said = next((text_at(given, key) for key in ("command", "file_path", "pattern", "path") if text_at(given, key)), "")
-    return error_line(said)[:200]
+    return f"{text_at(found, 'tool_name')} {main_argument(object_at(found, 'tool_input'))}".strip()

@@ -134,7 +134,7 @@ class CodexOutputParser(JsonEventParser):
     def hear(self, found: dict[str, Any]) -> str:
         """Takes one event."""
         match text_at(found, "type"):
-            case "shiftbook.before":
+            case kind if kind == USAGE_BEFORE_EVENT:
                 self._before = self._before or object_at(found, "usage")
             case "thread.started":
                 self.session = text_at(found, "thread_id")

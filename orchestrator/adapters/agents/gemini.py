@@ -16,7 +16,14 @@ from orchestrator.core.ports.agent import Usage
 from orchestrator.execution.programs.error_kinds import error_kind, error_line
 from orchestrator.execution.programs.home_files import copy_login_file, stdin_command, write_home_file
 from orchestrator.execution.programs.installed import InstalledProgram
-from orchestrator.execution.programs.json_events import MAX_ANSWER_CHARS, JsonEventParser, number_at, object_at, text_at
+from orchestrator.execution.programs.json_events import (
+    MAX_ANSWER_CHARS,
+    JsonEventParser,
+    main_argument,
+    number_at,
+    object_at,
+    text_at,
+)
 from orchestrator.execution.programs.model_apis import GEMINI, with_keys
 from orchestrator.execution.programs.port import ErrorKind, Launch, OutputParser, RoundRequest
 
@@ -120,7 +127,7 @@ class GeminiOutputParser(JsonEventParser):
                 self.answer += text_at(found, "content") if len(self.answer) < MAX_ANSWER_CHARS else ""
                 return text_at(found, "content")
             case "tool_use":
-                shown = f"{text_at(found, 'tool_name')} {_main_argument(object_at(found, 'parameters'))}".strip()
+                shown = f"{text_at(found, 'tool_name')} {main_argument(object_at(found, 'parameters'))}".strip()
                 self._called[text_at(found, "tool_id")], self.answer = shown, ""
                 return f"[{shown}]"
             case "tool_result":
@@ -167,8 +174,3 @@ def _usage(stats: dict[str, Any]) -> Usage:
         tokens_out=number_at(stats, "output_tokens"),
         tokens_cached=number_at(stats, "cached"),
     )
-
-
-def _main_argument(given: dict[str, Any]) -> str:
-    said = next((text_at(given, key) for key in ("command", "file_path", "pattern", "path") if text_at(given, key)), "")
-    return error_line(said)[:200]

@@ -9,7 +9,7 @@ from orchestrator.adapters.database.conversations import SqlConversations, SqlTo
 from orchestrator.adapters.database.copy import DatabaseCopies
 from orchestrator.adapters.database.engine import open_database
 from orchestrator.adapters.database.sync_and_outbox import SqlCursors, SqlOutgoing, SqlSyncOps
-from orchestrator.adapters.database.tokens_and_devices import SqlDevices, SqlRegistrations, SqlTokens
+from orchestrator.adapters.database.tokens_and_devices import SqlDevices, SqlTokens
 from orchestrator.adapters.database.usage import SqlUsageBook
 from orchestrator.core.ports.storage import Stores
 
@@ -22,7 +22,6 @@ def open_stores(url: str, *, now: Callable[[], datetime], new_id: Callable[[], s
         tool_calls=SqlToolCalls(database=database, now=now),
         tokens=SqlTokens(database=database, now=now),
         devices=SqlDevices(database=database),
-        registrations=SqlRegistrations(database=database, now=now),
         sync_ops=SqlSyncOps(database=database),
         outgoing=SqlOutgoing(database=database),
         marks=SqlCursors(database=database),

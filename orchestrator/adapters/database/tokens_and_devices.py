@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Index, UniqueConstraint, delete, func, or_, select, text, update
@@ -14,7 +14,7 @@ from orchestrator.adapters.database.column_types import JsonColumn, NameColumn, 
 from orchestrator.adapters.database.conversations import BIG_INTEGER
 from orchestrator.adapters.database.engine import Database, Table
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.storage import DeviceState, Json, Registration, TokenRow
+from orchestrator.core.ports.storage import DeviceState, Json, TokenRow
 
 MAX_STATES_PER_DEVICE = 1000
 """How many states of each device are kept."""
@@ -36,22 +36,6 @@ class Token(Table):
     created: Mapped[datetime] = mapped_column(UtcColumn())
     expires: Mapped[datetime | None] = mapped_column(UtcColumn())
     used: Mapped[datetime | None] = mapped_column(UtcColumn())
-    revoked: Mapped[datetime | None] = mapped_column(UtcColumn())
-
-
-class RegistrationRow(Table):
-    """A device that was let in."""
-
-    __tablename__ = "registrations"
-
-    device: Mapped[str] = mapped_column(NameColumn(), primary_key=True)
-    name: Mapped[str] = mapped_column(NameColumn())
-    kind: Mapped[str] = mapped_column(NameColumn())
-    public_key: Mapped[str] = mapped_column(TextColumn())
-    scopes: Mapped[str] = mapped_column(TextColumn())
-    details: Mapped[Json] = mapped_column(JsonColumn())
-    created: Mapped[datetime] = mapped_column(UtcColumn())
-    seen: Mapped[datetime | None] = mapped_column(UtcColumn())
     revoked: Mapped[datetime | None] = mapped_column(UtcColumn())
 
 
@@ -110,48 +94,6 @@ class SqlTokens:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SqlRegistrations:
-    """stores.Registrations in a database."""
-
-    database: Database
-    now: Callable[[], datetime]
-
-    def add(self, registration: Registration) -> Registration:
-        """Lets a device in."""
-        new = replace(registration, created=self.now(), revoked=None)
-        row = RegistrationRow(**vars(new) | {"scopes": _join_scopes(new.scopes)})
-        with self.database.writing() as session:
-            self.database.hold(session, f"registration {new.device}")
-            session.merge(row)
-        return new
-
-    def find(self, device_id: str) -> Registration | None:
-        """The device if it is let in now."""
-        with self.database.reading() as session:
-            row = session.get(RegistrationRow, device_id)
-            return None if row is None or row.revoked else _registration(row)
-
-    def list(self) -> tuple[Registration, ...]:
-        """Every device that was ever let in."""
-        wanted = select(RegistrationRow).order_by(RegistrationRow.name, RegistrationRow.device)
-        with self.database.reading() as session:
-            return tuple(_registration(row) for row in session.scalars(wanted))
-
-    def revoke(self, device_id: str) -> bool:
-        """Shuts a device out."""
-        here = (RegistrationRow.device == device_id, RegistrationRow.revoked.is_(None))
-        ended = update(RegistrationRow).where(*here).values(revoked=self.now()).returning(RegistrationRow.device)
-        with self.database.writing() as session:
-            return session.scalar(ended) is not None
-
-    def touch(self, device_id: str, when: datetime) -> None:
-        """Notes when a device was last heard of; an earlier moment changes nothing."""
-        later = or_(RegistrationRow.seen.is_(None), RegistrationRow.seen < when)
-        with self.database.writing() as session:
-            session.execute(update(RegistrationRow).where(RegistrationRow.device == device_id, later).values(seen=when))
-
-
-@dataclass(frozen=True, kw_only=True)
 class SqlDevices:
     """stores.Devices in a database."""
 
@@ -194,20 +136,6 @@ def _token(row: Token) -> TokenRow:
         created=row.created,
         expires=row.expires,
         used=row.used,
-        revoked=row.revoked,
-    )
-
-
-def _registration(row: RegistrationRow) -> Registration:
-    return Registration(
-        device=row.device,
-        name=row.name,
-        kind=row.kind,
-        public_key=row.public_key,
-        scopes=frozenset(row.scopes.split()),
-        details=row.details,
-        created=row.created,
-        seen=row.seen,
         revoked=row.revoked,
     )
 

@@ -25,7 +25,7 @@ from orchestrator.adapters.models import kv_cache_files
 from orchestrator.adapters.models.answer import StreamedAnswer
 from orchestrator.adapters.models.blocking_call import POLL_SECONDS, run_blocking
 from orchestrator.adapters.models.kv_cache_files import KvCacheNote
-from orchestrator.adapters.models.model_file import ModelWeights, default_threads
+from orchestrator.adapters.models.model_file import SAMPLING, ModelWeights, default_threads
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, OrchestratorError, WrongPrompt
 from orchestrator.core.ports.agent import Embedder, Generation, PrefixCache, Prompt, PromptMessage, Stop, Usage
 from sync import files
@@ -33,7 +33,6 @@ from sync import files
 BATCH_TOKENS = 128
 """Tokens of a prompt between two looks at the stop."""
 MAX_EMBED_TOKENS = 2048
-SAMPLING = {"temperature": 0.3, "repeat_penalty": 1.1}
 INSTALL = "pip install 'shiftbook[llamacpp]' (builds for some minutes, needs g++)"
 CLOSE_TIMEOUT_SECONDS = 30.0
 TOO_MANY_TOKENS_PATTERN = re.compile(r"Requested tokens \((\d+)\) exceed (?:context window|batch size) of (\d+)")

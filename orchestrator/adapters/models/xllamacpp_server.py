@@ -18,10 +18,9 @@ from urllib.parse import urlsplit
 
 from orchestrator.adapters.models.answer import StreamedAnswer, server_error
 from orchestrator.adapters.models.http import chat_completion_body
+from orchestrator.adapters.models.model_file import SAMPLING
 from orchestrator.core.errors import ModelUnavailable, OrchestratorError, WrongPrompt
 from orchestrator.core.ports.agent import Prompt
-
-SAMPLING = {"temperature": 0.3, "repeat_penalty": 1.1}
 
 
 def request_body(prompt: Prompt) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import ServiceUnavailable
 
 from orchestrator.api.web.auth_gate import needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import DEVICE_ID_PATTERN, AppServices, app_services
 from orchestrator.api.web.metrics import METRICS_KEY as METRICS
 from orchestrator.api.web.metrics import metrics
 from orchestrator.api.web.problems import Problem
@@ -27,7 +27,6 @@ from orchestrator.core.ports.storage import Conversation, ConversationTurn
 
 HOPS_HEADER = "X-Shiftbook-Hops"
 """Says that another node asks: this one must not ask a third."""
-DEVICE_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,100}$"
 
 
 class ChatRequestBody(BaseModel):

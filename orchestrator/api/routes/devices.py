@@ -12,10 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import ServiceUnavailable
 
 from orchestrator.api.web.auth_gate import needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import DEVICE_ID_PATTERN, AppServices, app_services
 from orchestrator.core.ports.storage import Stores
-
-DEVICE_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,100}$"
 
 
 class DeviceReport(BaseModel):

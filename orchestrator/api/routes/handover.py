@@ -9,10 +9,10 @@ from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import Forbidden, ServiceUnavailable
 
-from orchestrator.api.routes.chat import DEVICE_ID_PATTERN, current_chats
+from orchestrator.api.routes.chat import current_chats
 from orchestrator.api.routes.orders import MissionPath
 from orchestrator.api.web.auth_gate import caller, needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import DEVICE_ID_PATTERN, AppServices, app_services
 from orchestrator.app.chat_factory import open_handover
 from orchestrator.chat.handover.exchange import HandoverService
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from handoff.budget_fit import block
 from orchestrator.chat.tool_loop import parse_tool_call
+from orchestrator.chat.tools.tool import object_schema
 from orchestrator.core.errors import WrongPrompt
 from orchestrator.core.ports.agent import PromptMessage, Usage
 
@@ -125,8 +126,8 @@ def schema_of(body: CompletionRequest, functions: Sequence[OpenAIFunction]) -> d
     if not functions:
         return wanted
     must = body.tool_choice == "required" or isinstance(body.tool_choice, dict)
-    calls = [_object_schema({"tool": {"const": each.name}, "arguments": each.parameters}) for each in functions]
-    answer = [] if must else [_object_schema({"answer": wanted or {"type": "string"}})]
+    calls = [object_schema({"tool": {"const": each.name}, "arguments": each.parameters}) for each in functions]
+    answer = [] if must else [object_schema({"answer": wanted or {"type": "string"}})]
     return {"anyOf": [*calls, *answer]}
 
 
@@ -140,10 +141,6 @@ def _response_schema(wanted: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if not isinstance(schema, dict):
         raise WrongPrompt("response_format is text, json_object, or json_schema with a schema")
     return schema
-
-
-def _object_schema(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
 def messages_of(body: CompletionRequest, functions: Sequence[OpenAIFunction]) -> tuple[PromptMessage, ...]:

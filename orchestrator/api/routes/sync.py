@@ -13,9 +13,9 @@ from flask import Response, jsonify
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.api.routes.devices import DEVICE_ID_PATTERN, current_stores
+from orchestrator.api.routes.devices import current_stores
 from orchestrator.api.web.auth_gate import needs
-from orchestrator.api.web.context import AppServices
+from orchestrator.api.web.context import DEVICE_ID_PATTERN, AppServices
 from orchestrator.core.ports.storage import SyncOp
 
 MAX_PUSHED_OPS = 1000

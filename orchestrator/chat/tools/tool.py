@@ -194,6 +194,11 @@ def grammar_schema(takes: type[BaseModel]) -> dict[str, Any]:
     return _without_unsupported(takes.model_json_schema())  # type: ignore[no-any-return]
 
 
+def object_schema(properties: dict[str, Any]) -> dict[str, Any]:
+    """The JSON schema of an object that has just these properties, all of them."""
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
 def _without_unsupported(schema: Any) -> Any:
     if isinstance(schema, list):
         return [_without_unsupported(each) for each in schema]

@@ -10,7 +10,7 @@ from orchestrator.chat.tools.git import GitTool
 from orchestrator.chat.tools.paths import WorkspaceFiles
 from orchestrator.chat.tools.run import CommandRunner, RunTool, ShellTool
 from orchestrator.chat.tools.search import SearchTool
-from orchestrator.chat.tools.tool import Tool, Toolbox, ToolPolicy, grammar_schema
+from orchestrator.chat.tools.tool import Tool, Toolbox, ToolPolicy, grammar_schema, object_schema
 from orchestrator.chat.tools.workspace import ChatWorkspace
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.agent import Sandbox
@@ -58,9 +58,9 @@ def answer_schema(box: Toolbox, *, last: bool = False, paths: Sequence[str] = ()
 
     With `paths`, only these can be written: a small model invents others.
     """
-    answer = _object_schema({"answer": {"type": "string"}})
+    answer = object_schema({"answer": {"type": "string"}})
     calls = [
-        _object_schema(
+        object_schema(
             {"tool": {"const": tool.name}, "arguments": _arguments_schema(tool, paths if tool.name == "write" else ())}
         )
         for tool in box.tools
@@ -73,7 +73,3 @@ def _arguments_schema(tool: Tool, paths: Sequence[str]) -> dict[str, Any]:
     if paths:
         schema["properties"]["path"] = {"enum": list(paths)}
     return schema
-
-
-def _object_schema(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}

@@ -7,7 +7,6 @@ for as long as the conversation does, so that the next turn finds what the last 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +69,3 @@ class ChatWorkspaces:
     def drop(self, conversation: str) -> None:
         """Removes a conversation's workspace."""
         shutil.rmtree(self.folder / conversation, ignore_errors=True)
-
-
-Open = Callable[[str, Project | None, Stop], ChatWorkspace]
-"""How a conversation's workspace is opened."""

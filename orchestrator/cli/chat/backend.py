@@ -14,11 +14,11 @@ import httpx
 
 from orchestrator.app import wiring
 from orchestrator.app.chat_factory import ChatRuntime, open_chat_runtime
+from orchestrator.app.web_process import served_at
 from orchestrator.chat.values import AnswerEvent, ChatRequest
 from orchestrator.core.errors import NotFound, OrchestratorError, Refused
 from orchestrator.core.settings import Settings
 
-RECORD_FILE = "http.json"
 READ_TIMEOUT_SECONDS = 30.0
 """Seconds without a word after which a node is taken for dead; it sends a ping each second."""
 
@@ -59,11 +59,11 @@ def open_chat_backend(settings: Settings, token: str) -> Iterator[ChatBackend]:
 
 def _running(settings: Settings, token: str) -> str:
     """Where this node serves; "" where it does not, or serves no chats."""
+    url = served_at(settings.home)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        url = str(json.loads((settings.home / RECORD_FILE).read_text(encoding="utf-8"))["url"])
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
         answer = httpx.get(f"{url}/chat/approvals", headers=headers, timeout=5, trust_env=False)
-    except (OSError, ValueError, KeyError, httpx.HTTPError):
+    except (httpx.HTTPError, httpx.InvalidURL):
         return ""
     if answer.status_code == 401:
         raise Refused("the node here asks for a token: --token, or SHIFTBOOK_TOKEN (`shiftbook token new NAME`)")

@@ -44,7 +44,7 @@ def chat(
     chosen = load_settings()
     request = ChatRequest(
         message="",
-        device=DEVICE_ID,
+        device=terminal.DEVICE_ID,
         conversation=conversation,
         project=project,
         model=model,

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from orchestrator.chat.handover.exchange import HandoverService
 
-DEVICE_ID = "terminal"
-
 
 @contextmanager
 def _exchange() -> Iterator[HandoverService]:
@@ -62,7 +60,7 @@ def from_chat(conversation: str, name: str, as_json: bool, **fields: str | None)
 def take_over(name: str, as_json: bool) -> None:
     """Takes a mission over as a chat on this machine, with its words, its result and its work. It is paused first."""
     with _exchange() as here:
-        made = here.take_over(name, device=DEVICE_ID)
+        made = here.take_over(name, device=terminal.DEVICE_ID)
     if as_json:
         terminal.print_json(asdict(made))
         return

@@ -181,41 +181,6 @@ class Devices(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Registration:
-    """A device that was let in. `public_key` is what it proves itself with."""
-
-    device: str
-    name: str
-    kind: str = ""
-    public_key: str = ""
-    scopes: frozenset[str] = frozenset()
-    details: Json = field(default_factory=dict)
-    created: datetime | None = None
-    """Set by `add`."""
-    seen: datetime | None = None
-    revoked: datetime | None = None
-
-
-class Registrations(Protocol):
-    """The devices that are let in."""
-
-    def add(self, registration: Registration) -> Registration:
-        """Lets a device in; one that was let in before is replaced, and no longer revoked."""
-
-    def find(self, device_id: str) -> Registration | None:
-        """The device if it is let in now; None when it is unknown or was revoked."""
-
-    def list(self) -> tuple[Registration, ...]:
-        """Every device that was ever let in, by name."""
-
-    def revoke(self, device_id: str) -> bool:
-        """Shuts a device out, from now on; False when it is not let in."""
-
-    def touch(self, device_id: str, when: datetime) -> None:
-        """Notes when a device was last heard of."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Stores:
     """All stores of this node."""
 
@@ -223,7 +188,6 @@ class Stores:
     tool_calls: ToolCalls
     tokens: Tokens
     devices: Devices
-    registrations: Registrations
     sync_ops: SyncOps
     outgoing: Outgoing
     marks: Cursors

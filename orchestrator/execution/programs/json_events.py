@@ -11,11 +11,15 @@ import re
 from abc import ABC, abstractmethod
 from typing import Any
 
+from missions.one_line import one_line
 from orchestrator.core.ports.agent import Usage
 from orchestrator.execution.programs.port import ErrorKind, ParsedOutput
 
 MAX_DENIALS = 100
 """Refusals that are remembered of one round."""
+MAIN_ARGUMENTS = ("command", "file_path", "pattern", "path")
+MAX_SHOWN_CHARS = 200
+"""Characters of an argument that are shown."""
 MAX_NUMBER = 10**12
 """The largest count that is believed: none that is larger can be stored or priced."""
 MAX_ANSWER_CHARS = 1024 * 1024
@@ -47,6 +51,12 @@ def text_at(found: object, *path: str) -> str:
     """The text there, or ""."""
     value = value_at(found, *path)
     return value if isinstance(value, str) else ""
+
+
+def main_argument(given: dict[str, Any]) -> str:
+    """What a tool was used on, in one line: its command, file or pattern."""
+    said = next((text_at(given, key) for key in MAIN_ARGUMENTS if text_at(given, key)), "")
+    return one_line(said, MAX_SHOWN_CHARS)
 
 
 def number_at(found: object, *path: str) -> int:

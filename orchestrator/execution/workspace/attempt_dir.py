@@ -15,7 +15,7 @@ from pathlib import Path
 
 from handoff.agents_file import BEGIN
 from orchestrator.core.errors import WorkspaceFailed
-from orchestrator.core.ports.agent import AgentJob, Confinement, Sandbox, Stop
+from orchestrator.core.ports.agent import AgentJob, Confinement, Stop
 from orchestrator.execution.workspace.agents_md import AGENTS, CLAUDE, remove_from_folder
 from orchestrator.execution.workspace.clone import Workspace, Workspaces
 from orchestrator.execution.workspace.git_tree import reset_git_folder
@@ -124,11 +124,6 @@ def open_attempt_dir(job: AgentJob, agent: str, workspaces: Workspaces, stop: St
 def confinement_for(site: AttemptDir, environment: Mapping[str, str], *, network: bool = False) -> Confinement:
     """What a run at a site may touch: the tree and nothing else."""
     return Confinement(writable=site.tree, protected=site.protected, environment=environment, network=network)
-
-
-def lacks(sandbox: Sandbox) -> tuple[str, ...]:
-    """What a sandbox cannot hold back, in words for the result."""
-    return tuple(getattr(sandbox, "lacks", ()))
 
 
 def _new_workspace(job: AgentJob, workspaces: Workspaces, stop: Stop) -> Workspace | None:

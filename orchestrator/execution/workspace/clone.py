@@ -87,14 +87,6 @@ class Workspace:
         except (GitError, OSError) as error:
             raise WorkspaceFailed(f"what was done in {self.tree} cannot be read: {error}") from error
 
-    def finish(self, *, node: str, mission: str, attempt: int, title: str) -> CommittedWork:
-        """Commits all that was changed, as `node`, and takes the diff. Nothing of the attempt may still be running.
-
-        Raises WorkspaceFailed.
-        """
-        trailers = {"Shiftbook-Mission": mission, "Shiftbook-Attempt": str(attempt)}
-        return self.settle(self.snapshot(), node=node, title=title, trailers=trailers)
-
     def push(self, commit: str, *, stop: Stop) -> str | None:
         """Pushes `commit` as this attempt's branch. Returns why it could not, or None."""
         target = f"{commit}:refs/heads/{self.branch}"

@@ -164,10 +164,6 @@ class AttemptRepository:
         )
         return CommittedWork(commit=commit, files=seen.files, patch=patch, notes=seen.notes + note, changes=changes)
 
-    def harvest(self, *, node: str, message: str, aside: Path) -> CommittedWork:
-        """Commits the tree as it is onto the base. Raises GitError, OSError."""
-        return self.settle(self.snapshot(aside=aside), node=node, message=message)
-
     def submodules(self) -> tuple[str, ...]:
         """Where the base has other repositories, which are not fetched. Raises GitError."""
         rows = self._run("ls-tree", "-r", "-z", self.base).split(b"\0")

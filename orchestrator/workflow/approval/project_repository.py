@@ -19,7 +19,7 @@ from missions.approval import ChangeFacts
 from missions.mission import slug
 from orchestrator.core.errors import Refused, WorkspaceFailed
 from orchestrator.core.ports.agent import Project
-from orchestrator.execution.workspace.git_tree import ISOLATED_GIT_ENV, count_changes
+from orchestrator.execution.workspace.git_tree import DIFF_TREE_COMMAND, ISOLATED_GIT_ENV, count_changes
 from sync.errors import GitError
 from sync.git import Git
 
@@ -27,7 +27,6 @@ FETCH_TIMEOUT_SECONDS, PUSH_TIMEOUT_SECONDS, LOCK_TIMEOUT_SECONDS = 600.0, 120.0
 MAX_MERGE_ATTEMPTS = 5
 """How often a merge is made anew because somebody else pushed to the default branch."""
 DEFAULT_REF, BRANCH_REF = "refs/shiftbook/default", "refs/shiftbook/branch"
-DIFF_TREE_COMMAND = ("diff-tree", "-r", "--no-commit-id", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
 SUBMODULE_ROW = re.compile(rb"(?:^|\0):(?:160000 \d{6}|\d{6} 160000) \S+ \S+ [A-Z]\d*\0([^\0]*)")
 
 

@@ -22,7 +22,6 @@ from orchestrator.core.ports.agent import Usage
 from orchestrator.core.ports.storage import (
     ConversationTurn,
     OutboxItem,
-    Registration,
     Stores,
     SyncOp,
     ToolCall,
@@ -46,7 +45,6 @@ def fill(stores: Stores) -> str:
     stores.tool_calls.begin(ToolCall(conversation_id=here, name="read", arguments={"a": [1.5, None]}))
     stores.tokens.add("laptop", "digest", ["chat"], expires=NOON + timedelta(days=1))
     stores.devices.put_state("phone", {"n": 1}, NOON)
-    stores.registrations.add(Registration(device="phone", name="phone"))
     stores.sync_ops.push("phone", [SyncOp(op_id=f"o{n}", hlc="1", kind="set", body={}) for n in range(3)])
     stores.outgoing.put(OutboxItem(key="k", kind="mail", body={}), NOON)
     run = UsageOwner(node="desk", mission="fix", epoch=1, attempt=1, agent="a")

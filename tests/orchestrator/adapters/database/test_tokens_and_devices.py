@@ -1,4 +1,4 @@
-"""Facts about kept tokens, registrations and what devices say of themselves."""
+"""Facts about kept tokens and what devices say of themselves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.adapters.database import tokens_and_devices
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.storage import Registration, Stores
+from orchestrator.core.ports.storage import Stores
 from tests.orchestrator.adapters.database.conftest import NOON, Clock
 
 
@@ -59,25 +59,6 @@ def test_use_is_noted_and_never_goes_back(stores: Stores) -> None:
         stores.tokens.touch("d1", NOON + timedelta(seconds=seconds))
     stores.tokens.touch("unknown", NOON)
     assert [row.used for row in stores.tokens.listing()] == [NOON + timedelta(seconds=5)]
-
-
-def test_a_device_is_let_in_and_shut_out(stores: Stores) -> None:
-    """find gives a device that is let in; a new pairing lets it in again, with its new key."""
-    phone = Registration(device="p1", name="phone", kind="web", public_key="k1", scopes=frozenset({"sync"}))
-    made = stores.registrations.add(phone)
-    assert stores.registrations.find("p1") == made
-    assert stores.registrations.find("p2") is None
-    stores.registrations.touch("p1", NOON)
-    stores.registrations.touch("p1", NOON - timedelta(days=1))
-    assert [each.seen for each in stores.registrations.list()] == [NOON]
-    assert stores.registrations.revoke("p1")
-    assert not stores.registrations.revoke("p1")
-    assert stores.registrations.find("p1") is None
-    assert len(stores.registrations.list()) == 1
-    stores.registrations.add(Registration(device="p1", name="phone", public_key="k2", details={"os": "x"}))
-    found = stores.registrations.find("p1")
-    assert found is not None
-    assert (found.public_key, found.details, found.scopes) == ("k2", {"os": "x"}, frozenset())
 
 
 def test_states_are_counted_by_device(stores: Stores) -> None:

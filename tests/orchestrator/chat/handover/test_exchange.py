@@ -75,7 +75,7 @@ def test_what_the_chat_changed_is_what_the_mission_starts_from(bench: Bench, tmp
     assert made.patch is not None
     fresh = workspace(bench, tmp_path / "attempt")
     apply_patch(fresh, starting_patch(ledger, made.patch))
-    work = fresh.finish(node="desk", mission="m", attempt=1, title="t")
+    work = fresh.settle(fresh.snapshot(), node="desk", title="t", trailers={})
     assert set(work.files) == set(filed.files)
     assert (fresh.tree / "picture.bin").read_bytes() == bytes(range(256))
     assert (fresh.tree / "README.md").read_text() == "hello\nhello\n"

@@ -32,7 +32,8 @@ def opened(server: Server, tmp_path: Path, *, attempt: int = 1, branch: str = "m
 
 def finished(workspace: Workspace) -> CommittedWork:
     """What came of it."""
-    return workspace.finish(node="desk", mission="fix", attempt=1, title="Fix the door")
+    trailers = {"Shiftbook-Mission": "fix", "Shiftbook-Attempt": "1"}
+    return workspace.settle(workspace.snapshot(), node="desk", title="Fix the door", trailers=trailers)
 
 
 def test_fresh(server: Server, tmp_path: Path) -> None:
