@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 from orchestrator import __version__
 from orchestrator.app import backup_archive, wiring
 from orchestrator.app.backup_archive import Manifest, OnBytesDone
+from orchestrator.app.web_process import RECORD_FILE
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import BackupFailed, NotFound, Refused, WrongSetting
 from orchestrator.core.ports.storage import Stores

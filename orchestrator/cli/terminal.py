@@ -15,6 +15,8 @@ import click
 if TYPE_CHECKING:
     from orchestrator.workflow.fleet import Fleet
 
+DEVICE_ID = "terminal"
+"""What a chat in a terminal calls the device that it comes from."""
 Row = tuple[str, str, str, str]
 """An entry of the log book: time, title, detail, status."""
 

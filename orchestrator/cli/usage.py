@@ -45,7 +45,7 @@ def usage(days: int, key: str, as_json: bool) -> None:
 
 
 def _usage_line(each: UsageTotals) -> str:
-    from orchestrator.ledger.result_report import format_duration
+    from orchestrator.core.time_text import format_duration
 
     share = f" ({100 * each.tokens_cached // each.tokens_in} %)" if each.tokens_in else ""
     cost = f"{each.cost_usd:.2f} USD" if each.unpriced < each.runs else "no price known"

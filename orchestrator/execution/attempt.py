@@ -14,7 +14,7 @@ from orchestrator.core.errors import WorkspaceFailed
 from orchestrator.core.ports.agent import AgentJob, Outcome, Sandbox, Stop
 from orchestrator.execution import prompts
 from orchestrator.execution.bounds import EXIT_GRACE_SECONDS, AttemptLimits, UsageMeter
-from orchestrator.execution.disk_space import disk_full_reason
+from orchestrator.execution.free_space import disk_full_reason
 from orchestrator.execution.outcome import FinishedAttempt, build_outcome
 from orchestrator.execution.turn import RoundResult, RoundWorker
 from orchestrator.execution.verification import ScopeCheck, WorkCheck, verify

@@ -18,6 +18,7 @@ from missions.frontmatter import Scalar
 from missions.lease import OBJECT_NAME, Claim, ClaimState
 from missions.mission import Mission
 from orchestrator.core.ports.agent import DiffStat, Outcome
+from orchestrator.core.time_text import format_duration, format_utc
 from orchestrator.ledger.diff_budget import fit_diff
 from orchestrator.ledger.result_record import MAX_PROPOSALS, ResultRecord, artifact_path
 

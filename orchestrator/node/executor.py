@@ -16,7 +16,7 @@ from missions.mission import Mission
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports.agent import Agent, AgentJob, Outcome, Project, Unmetered
 from orchestrator.execution.budget import BudgetMeter
-from orchestrator.execution.disk_space import DISK_FULL_PATTERN
+from orchestrator.execution.free_space import DISK_FULL_PATTERN
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs, AttemptLabel
 from orchestrator.execution.workspace.start_point import starting_patch
 from orchestrator.ledger.config.fleet_toml import FleetConfig

@@ -14,8 +14,8 @@ from typing import Protocol
 
 from missions.lease import fenced
 from orchestrator.core.events import Tell
+from orchestrator.core.time_text import format_duration
 from orchestrator.ledger.config.fleet_toml import BusPart
-from orchestrator.ledger.result_report import format_duration
 from orchestrator.node.rounds.loop_progress import LoopProgress, round_bound
 from sync.errors import SyncError
 from sync.heartbeat import Beat

@@ -16,7 +16,6 @@ from orchestrator.core.time_text import format_duration
 from orchestrator.ledger import claims as claims
 from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.node_pages import has_full_disk
-from orchestrator.ledger.result_report import format_duration
 from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot, MissionFile, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.node.gates import BudgetGate, SafetyGate

@@ -19,7 +19,8 @@ from missions.lease import PAUSED_REASON, Claim, ClaimState
 from missions.merging.file_diff import overwritten_values
 from missions.mission import FINISHED, Mission, Quarantined, Status
 from orchestrator.core.errors import UnusableResult
-from orchestrator.execution.disk_space import is_full_disk_reason
+from orchestrator.core.time_text import format_utc
+from orchestrator.execution.free_space import is_full_disk_reason
 from orchestrator.ledger import conflicts
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.result_record import (

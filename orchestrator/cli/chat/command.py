@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from orchestrator.cli import terminal
 from orchestrator.core.environment import load_settings
 
 
@@ -37,7 +38,7 @@ def chat(
     """
     from orchestrator.chat.values import ChatRequest
     from orchestrator.cli.chat.backend import open_chat_backend
-    from orchestrator.cli.chat.conversation import DEVICE_ID, TerminalChat, with_input_history
+    from orchestrator.cli.chat.conversation import TerminalChat, with_input_history
     from orchestrator.cli.chat.page import ChatPage
     from orchestrator.ledger.config.policy_tables import TOOLS
 

@@ -18,7 +18,6 @@ from orchestrator.cli.chat.page import ChatPage
 from orchestrator.core.errors import NotFound, OrchestratorError
 from orchestrator.ledger.config.policy_tables import TOOLS
 
-DEVICE_ID = "terminal"
 HELP = """\
 /new             a new conversation
 /project [NAME]  a new conversation about a project (without a name: about none)
@@ -58,7 +57,7 @@ class TerminalChat:
 
     def go_on(self) -> None:
         """Takes up the last conversation. Raises NotFound."""
-        found = self.line.last(DEVICE_ID)
+        found = self.line.last(terminal.DEVICE_ID)
         if found is None:
             raise NotFound("no conversation was begun here yet")
         self.request = replace(self.request, conversation=found["id"], project="")
@@ -146,7 +145,7 @@ class TerminalChat:
         self.page.note(f"tools: {', '.join(chosen) or 'none'}")
 
     def _print_history(self) -> None:
-        found = self.line.last(DEVICE_ID) if self.request.conversation else None
+        found = self.line.last(terminal.DEVICE_ID) if self.request.conversation else None
         for turn in found["messages"] if found else ():
             if turn["role"] == "user":
                 self.page.note(turn["content"])

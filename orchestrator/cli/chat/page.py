@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, TextIO
 
 from missions.one_line import one_line
-from orchestrator.ledger.result_report import format_duration
+from orchestrator.core.time_text import format_duration
 from orchestrator.workflow.approval.diff_view import printable_diff
 
 RULE = "\x1b[38;2;217;103;78m│\x1b[0m"

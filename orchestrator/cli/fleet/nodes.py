@@ -56,7 +56,7 @@ def fleet(ctx: click.Context, cost: bool, since: str, keys: tuple[str, ...], as_
 def node_row(node: Presence) -> terminal.Row:
     """A node as an entry: its role, what it works on, what it can do."""
     from orchestrator.core.roles import Role
-    from orchestrator.ledger.result_report import format_duration
+    from orchestrator.core.time_text import format_duration
 
     role = Role.read(node.role).label if node.role else "unknown role"
     works = f"works on {', '.join(node.works_on)}" if node.works_on else "idle"

@@ -70,7 +70,7 @@ def mission_row(view: MissionView) -> terminal.Row:
 
 
 def _duration_text(view: MissionView) -> str:
-    from orchestrator.ledger.result_report import format_duration
+    from orchestrator.core.time_text import format_duration
 
     seconds = (view.finished - view.started).total_seconds() if view.started and view.finished else 0.0
     return format_duration(seconds) if seconds >= 1 else ""  # the file keeps whole seconds

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.core.disk_space import MIB, MIN_FREE_BYTES_RUN, free_bytes
+from orchestrator.core.disk_space import MIB
 from orchestrator.core.ports.agent import Confinement
-from orchestrator.execution.disk_space import MIB, FreeSpace
+from orchestrator.execution.free_space import FreeSpace
+from orchestrator.execution.process.process_tree import process_tree
 
 PAGE_BYTES = resource.getpagesize()
 CHECK_SECONDS = 0.5

@@ -17,7 +17,8 @@ from filelock import FileLock, Timeout
 
 from missions.lease import ClaimState
 from missions.mission import Status
-from orchestrator.execution.disk_space import GIB, free_space
+from orchestrator.core.disk_space import GIB
+from orchestrator.execution.free_space import free_space
 from orchestrator.execution.workspace.attempt_dirs import SESSION_FILE, AttemptDirs, AttemptLabel
 from orchestrator.execution.workspace.chat_dirs import ChatDirs
 from orchestrator.execution.workspace.disk_usage import folder_bytes, write_disk_usage

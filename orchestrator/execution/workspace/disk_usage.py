@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestrator.execution.disk_space import format_bytes
+from orchestrator.core.disk_space import nearest_folder
+from orchestrator.execution.free_space import format_bytes
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.execution.workspace.tree_walk import walk_entries
 from sync import files

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from missions import document
 from missions.mission import BY_POLICY, REVIEW, Mission, Status
+from orchestrator.core.time_text import format_duration
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.config.notification import Notification, NotificationKind, key_of
 from orchestrator.ledger.snapshot import MISSIONS

@@ -18,7 +18,7 @@ from orchestrator.core.errors import BrokenLedger, WorkspaceFailed
 from orchestrator.core.ports.agent import AgentJob, DiffStat, Outcome, Usage
 from orchestrator.execution import prompts
 from orchestrator.execution.bounds import AttemptLimits, UsageMeter, larger_usage
-from orchestrator.execution.disk_space import disk_full_reason
+from orchestrator.execution.free_space import disk_full_reason
 from orchestrator.execution.process.output_tail import MAX_PARSED_LINE_BYTES, OutputTail
 from orchestrator.execution.proposals import collect_proposals
 from orchestrator.execution.verification import ProjectTestResult, WorkCheck

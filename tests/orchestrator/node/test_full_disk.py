@@ -15,7 +15,7 @@ from missions.mission import Status
 from missions.selection import NodeCapabilities
 from orchestrator.core.ports.agent import AgentJob, Outcome, Stop
 from orchestrator.core.roles import Role
-from orchestrator.execution.disk_space import FreeSpace, disk_full_reason, is_full_disk_reason
+from orchestrator.execution.free_space import FreeSpace, disk_full_reason, is_full_disk_reason
 from orchestrator.execution.workspace import cleanup as cleanup_module
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.execution.workspace.chat_dirs import ChatDirs
@@ -261,7 +261,7 @@ def test_reasons_that_are_not(reason: object) -> None:
 
 def test_the_reason_of_a_full_disk_is_known_for_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What parks an attempt on this very machine is what the fold knows."""
-    monkeypatch.setattr("orchestrator.execution.disk_space.MIN_FREE_BYTES", 1 << 60)
+    monkeypatch.setattr("orchestrator.execution.free_space.MIN_FREE_BYTES", 1 << 60)
     assert is_full_disk_reason(disk_full_reason(tmp_path))
 
 

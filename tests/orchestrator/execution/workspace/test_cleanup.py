@@ -15,8 +15,9 @@ from filelock import FileLock
 from missions.document import with_fields
 from missions.lease import ClaimState
 from orchestrator.chat.tools.workspace import ChatWorkspaces
+from orchestrator.core.disk_space import MIN_FREE_BYTES_RUN
 from orchestrator.core.ports.agent import AgentJob, Outcome, Project, Stop
-from orchestrator.execution.disk_space import MIN_FREE_BYTES, MIN_FREE_INODES, FreeSpace
+from orchestrator.execution.free_space import MIN_FREE_INODES, FreeSpace
 from orchestrator.execution.workspace import cleanup, disk_usage
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs, AttemptLabel, read_label
 from orchestrator.execution.workspace.chat_dirs import ChatDirs
@@ -395,7 +396,11 @@ def test_what_is_claimed_may_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     here = home(tmp_path, files={"fleet.toml": RULES.format(days=0, gib=10) + "free_gib = 0\n"})
     ledger = here.peer.ledger()
     assert ledger.charter.workspaces.free_gib == 0
-    for size, inodes in ((MIN_FREE_BYTES - 1, None), (2**40, MIN_FREE_INODES - 1), (MIN_FREE_BYTES, MIN_FREE_INODES)):
+    for size, inodes in (
+        (MIN_FREE_BYTES_RUN - 1, None),
+        (2**40, MIN_FREE_INODES - 1),
+        (MIN_FREE_BYTES_RUN, MIN_FREE_INODES),
+    ):
         space = FreeSpace(size=size, inodes=inodes)
         monkeypatch.setattr(cleanup, "free_space", lambda _folder, space=space: space)
         assert here.cleanup.has_room(ledger) is not bool(space.shortage())

@@ -1,4 +1,4 @@
-"""How much disk space must be free for a run? One table for who claims, who begins, and who must stop.
+"""How much free space does a run need on the disk? One answer for who claims, who begins, and who must stop.
 
 A node claims and begins where both the fleet's `workspaces.free_gib` and the least that a run needs are free; it stops
 what runs below the least. The first is never less than the second: what is claimed is not parked at once.
@@ -12,10 +12,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-MIB = 1024 * 1024
-GIB = 1024 * MIB
-MIN_FREE_BYTES = 512 * MIB
-"""Bytes on the disk below which no run begins or goes on."""
+from orchestrator.core.disk_space import GIB, MIB, MIN_FREE_BYTES_RUN, nearest_folder
+
 MIN_FREE_INODES = 10_000
 """Free entries of the file system below which no run begins or goes on; some systems have no such number."""
 DISK_FULL_PATTERN = re.compile(r"No space left on device|Disk quota exceeded|\[Errno (?:28|122)\]")
@@ -40,8 +38,8 @@ class FreeSpace:
 
     def shortage(self, least: int = 0) -> str:
         """What is missing for a run, in words; empty while `least` bytes and what every run needs are free."""
-        if self.size < max(least, MIN_FREE_BYTES):
-            return f"{format_bytes(self.size)} free, {format_bytes(max(least, MIN_FREE_BYTES))} needed"
+        if self.size < max(least, MIN_FREE_BYTES_RUN):
+            return f"{format_bytes(self.size)} free, {format_bytes(max(least, MIN_FREE_BYTES_RUN))} needed"
         if self.inodes is not None and self.inodes < MIN_FREE_INODES:
             return f"{self.inodes:,} more files fit on it, {MIN_FREE_INODES:,} needed"
         return ""
@@ -49,7 +47,7 @@ class FreeSpace:
 
 def free_space(folder: Path) -> FreeSpace:
     """What is free there now, or will be once the folder is made. Raises OSError."""
-    return FreeSpace.of(os.statvfs(next(place for place in (folder, *folder.parents) if place.exists())))
+    return FreeSpace.of(os.statvfs(nearest_folder(folder)))
 
 
 def disk_full_reason(folder: Path, error: BaseException | None = None) -> str:
