@@ -48,6 +48,7 @@ GLOB_TOKEN = re.compile(
     r"|(?P<set>\[[!^]?\]?[^\]/]*\])",
     re.DOTALL,
 )
+SET_MEMBER = re.compile(r"(.)(?:-(.))?", re.DOTALL)
 
 
 def _translate(body: str) -> str:
@@ -72,6 +73,11 @@ def _translate_token(token: re.Match[str]) -> str:
         return re.escape(token["quoted"])
     if token["set"]:
         negated = token["set"][1] in "!^"
-        members = token["set"][2 if negated else 1 : -1].replace("\\", r"\\").replace("[", r"\[").replace("]", r"\]")
-        return f"(?!/)[{'^' if negated else ''}{members}]"
+        return f"(?!/)[{'^' if negated else ''}{_translate_members(token['set'][2 if negated else 1 : -1])}]"
     return {"all": ".+", "some": "[^/]*", "one": "[^/]"}[str(token.lastgroup)]
+
+
+def _translate_members(members: str) -> str:
+    """What stands in a set, each character escaped; only the hyphen of a range `a-z` is left to mean one."""
+    parts = SET_MEMBER.findall(members)
+    return "".join("-".join(re.escape(end) for end in ends if end) for ends in parts)

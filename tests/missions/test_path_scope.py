@@ -28,6 +28,11 @@ from missions.path_scope import outside_scope
         ("[ab].txt", "a.txt"),
         ("[!ab].txt", "c.txt"),
         (r"\*.txt", "*.txt"),
+        ("[a&&b].txt", "&.txt"),  # what other dialects read as "and", "or", "without" and "in neither" is itself here
+        ("[a||b].txt", "|.txt"),
+        ("[a~~b].txt", "~.txt"),
+        ("[+--].txt", ",.txt"),
+        ("[b[a].txt", "[.txt"),
         ("./src/a.py", "src/a.py"),
         ("a.b", "a.b"),
     ],
@@ -51,6 +56,7 @@ def test_inside(pattern: str, path: str) -> None:
         ("a[!x]c", "a/c"),
         ("a.b", "aXb"),
         ("[z-a]", "z"),
+        ("[a--b]", "b"),  # from "a" back to "-" is no range
         ("", "anything"),
         ("!src/**", "src/app.py"),
         ("../**", "../x"),
