@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -52,14 +53,12 @@ class Opened:
         with socket.socket(socket.AF_UNIX) as here:
             here.settimeout(until)
             here.connect(str(self.line.socket))
-            here.sendall(data)
-            here.shutdown(socket.SHUT_WR)
             said = b""
-            try:
+            with contextlib.suppress(TimeoutError, ConnectionError):  # it may hang up before it was told anything
+                here.sendall(data)
+                here.shutdown(socket.SHUT_WR)
                 while got := here.recv(65536):
                     said += got
-            except (TimeoutError, ConnectionResetError):
-                pass
             return said
 
 
