@@ -50,7 +50,7 @@ def test_the_real_documents_have_exactly_these_problems() -> None:
         ("PORTFOLIO_CONTEXT.md", 1, "missing-tier"),  # the log says that it was written; the folder lacks it
         ("SESSION_LOG.md", 139, "untaken-step"),  # "Test with real projects", which two later sessions did not take
         (context, 1, "encoding"),  # UTF-16
-        (context, 39, "machine-path"),  # C:\Users\leond\…
+        (context, 39, "machine-path"),  # a folder of somebody's own machine
         (context, 78, "contradiction"),  # "Current Features (v0.4.0-beta)" under "Current Version: 0.4.1-beta"
         (context, 185, "log-in-wrong-tier"),  # four sessions in the context, none of them in the log
         (context, 272, "out-of-date"),  # "Last Updated: December 4", and a section of December 5 below
