@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests import program
 from tests.orchestrator.repositories import CLEAN
 
 
@@ -146,8 +146,8 @@ def shiftbook_serve(home: Path, bare: Path, **extra: str) -> Iterator[str]:
     record = home / "http.json"
     record.unlink(missing_ok=True)
     ours, theirs = os.pipe()  # closed with this process, by SIGKILL too: then the server ends as well
-    argv = [sys.executable, "-P", "-m", "orchestrator", "serve", "--parent", str(ours)]
-    process = subprocess.Popen(argv, env=kept | own | extra, start_new_session=True, cwd=bare.parent, pass_fds=(ours,))
+    words, env = ("serve", "--parent", str(ours)), kept | own | extra
+    process = program.start(*words, env=env, cwd=bare.parent, stdout=2, stderr=2, session=True, pass_fds=(ours,))
     os.close(ours)
     try:
         over = time.monotonic() + 30

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from tests import program
 from tests.acceptance.fleets import Fleet
 
 FLEET = """
@@ -32,7 +31,7 @@ class Desk:
     extra: dict[str, str]
     token: str
     """For chats; OpenAI's clients always send a key, so the node has one to know."""
-    process: subprocess.Popen[bytes] | None = None
+    process: program.Process | None = None
 
     @property
     def home(self) -> Path:
@@ -59,14 +58,8 @@ class Desk:
     def start(self) -> None:
         """Starts the server and waits until it answers."""
         with (self.fleet.folder / "serve.err").open("ab") as err:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "orchestrator", "serve"],
-                cwd=self.fleet.folder,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=err,
-                stderr=err,
-            )
+            where, fresh = self.fleet.folder, self.fleet.fresh
+            self.process = program.start("serve", env=self.environment, cwd=where, stdout=err, stderr=err, fresh=fresh)
         self.fleet.wait("it serves", self._answers)
 
     def _answers(self) -> bool:

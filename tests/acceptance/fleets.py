@@ -6,12 +6,15 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from tests import program
+from tests.acceptance.templates import Template
 
 OURS = ("GIT_", "SHIFTBOOK_", "FACTORY_", "ACCEPT_", "ENABLE_")
 
@@ -22,9 +25,11 @@ class Fleet:
 
     folder: Path
     beat: float = 1.0
-    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    running: dict[str, program.Process] = field(default_factory=dict)
     begun: dict[str, int] = field(default_factory=dict)
     first: str = ""
+    fresh: bool = False
+    """Every process is the interpreter's own, as a person starts it, and not forked."""
 
     @property
     def clone(self) -> Path:
@@ -47,7 +52,12 @@ class Fleet:
         return kept | own | extra
 
     def found(self, *nodes: str) -> Fleet:
-        """Makes the ledger as the first node's person, and lets the other nodes in."""
+        """A ledger of the first node's person, who has let the other nodes in; a copy, unless all is to be fresh."""
+        self._make(*nodes) if self.fresh else _founded(nodes, self.beat).copy(self.folder)
+        self.first = nodes[0]
+        return self
+
+    def _make(self, *nodes: str) -> None:
         home = self.folder / "home"
         home.mkdir(parents=True)
         (home / ".gitconfig").write_text("[user]\n\tname = ada\n\temail = ada@shiftbook.invalid\n", encoding="utf-8")
@@ -59,21 +69,11 @@ class Fleet:
             self.shiftbook("join", str(self.bare), str(self.folder / f"clone-{node}"), node=node)
             key = self.folder / node / "keys" / "node.pub"
             self.shiftbook("fleet", "admit", node, "--role", "node", "--key", str(key), node=nodes[0])
-        self.first = nodes[0]
-        return self
 
     def run(self, *words: str, node: str, **extra: str) -> subprocess.CompletedProcess[str]:
         """Runs a command, whatever comes of it."""
-        return subprocess.run(
-            [sys.executable, "-m", "orchestrator", *words],
-            cwd=self.clone if self.clone.exists() else self.folder,
-            env=self.environment(node, **extra),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        where = self.clone if self.clone.exists() else self.folder
+        return program.run(*words, env=self.environment(node, **extra), cwd=where, fresh=self.fresh)
 
     def shiftbook(self, *words: str, node: str, **extra: str) -> str:
         """Runs a command that must succeed."""
@@ -124,20 +124,14 @@ class Fleet:
             self.git("pull", "--quiet", "--rebase")
         raise AssertionError("could not push")
 
-    def start(self, node: str, **extra: str) -> subprocess.Popen[bytes]:
+    def start(self, node: str, **extra: str) -> program.Process:
         """Starts a node's process; its words go to <folder>/<node>.jsonl and .err."""
         if node in self.running:
             self.kill(node)  # left by a test that failed
         self.begun[node] = self._readies(node)
         with (self.folder / f"{node}.jsonl").open("ab") as out, (self.folder / f"{node}.err").open("ab") as err:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "orchestrator", "node", "run", "--json"],
-                cwd=self.folder,
-                env=self.environment(node, **extra),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-            )
+            words, env = ("node", "run", "--json"), self.environment(node, **extra)
+            process = program.start(*words, env=env, cwd=self.folder, stdout=out, stderr=err, fresh=self.fresh)
         self.running[node] = process
         return process
 
@@ -195,6 +189,11 @@ class Fleet:
         while not test():
             assert time.monotonic() < deadline, f"{what}: not within {seconds} s\n{self.words()}"
             time.sleep(0.2)
+
+
+@cache
+def _founded(nodes: tuple[str, ...], beat: float) -> Template:
+    return Template.of(lambda folder: Fleet(folder, beat=beat)._make(*nodes))
 
 
 def command(run: str, **fields: object) -> str:

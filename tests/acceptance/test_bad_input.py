@@ -262,6 +262,7 @@ def test_a_full_disk_fails_clearly_and_loses_nothing(fleet: Fleet) -> None:
 def test_a_wrong_setting_is_one_line_that_names_it(fleet: Fleet, name: str, value: str, words: str) -> None:
     """Exit code 2, one line, no traceback."""
     fleet.found("desk")
+    fleet.fresh = True
     done = fleet.run("mission", "list", node="desk", **{name: value})
     assert done.returncode == 2
     assert words in done.stderr

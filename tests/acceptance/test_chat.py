@@ -16,6 +16,7 @@ from typing import Any
 import openai
 import pytest
 
+from tests import program
 from tests.acceptance import desks
 from tests.acceptance.desks import Desk
 from tests.conftest import REQUIRED, lacking
@@ -240,9 +241,8 @@ def test_aider(desk: Desk, tmp_path: Path) -> None:
 def test_the_command_asks_the_node_that_runs(desk: Desk) -> None:
     """One message as JSON, through the node; the next goes on with that conversation."""
     env = desk.environment | {"SHIFTBOOK_HTTP": "off"}  # so that it cannot serve; it finds the node by http.json
-    words = [sys.executable, "-m", "orchestrator", "chat", "--json"]
     told = [
-        json.loads(subprocess.run([*words, *more], env=env, capture_output=True, timeout=120, check=True).stdout)
+        json.loads(program.run("chat", "--json", *more, env=env, cwd=desk.fleet.folder).stdout)
         for more in (["Hello?"], ["--continue", "Again?"])
     ]
     assert told[0]["conversation_id"] == told[1]["conversation_id"]

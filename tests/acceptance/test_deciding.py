@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from tests import program
 from tests.acceptance.fleets import Fleet, command
 from tests.acceptance.test_serving import connect, get, serving
 from tests.orchestrator.repositories import Server, git
@@ -88,24 +88,22 @@ def test_two_people_at_two_machines_decide_at_the_same_moment(fleet: Fleet, tmp_
         name = f"fix-{number}"
         assert works(fleet, f"echo {number} > {name}.txt", name)["status"] == "review"
         words = {"hq": ("approve", name), desk: ("reject", name, "-m", "not so")}
-        running = {
-            node: subprocess.Popen(
-                [sys.executable, "-m", "orchestrator", "mission", *said],
-                cwd=fleet.folder / "clone-ben" if node == desk else fleet.clone,
-                env=fleet.environment(node, **({"HOME": str(_home(fleet))} if node == desk else {})),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for node, said in words.items()
-        }
-        ended = {node: (*process.communicate(timeout=60), process.returncode) for node, process in running.items()}
-        assert sorted(code for _, _, code in ended.values()) == [0, 4], ended
-        winner = next(node for node, end in ended.items() if end[2] == 0)
-        loser = next(end for end in ended.values() if end[2] == 4)
+        with ThreadPoolExecutor() as threads:
+            running = {
+                node: threads.submit(
+                    program.run,
+                    *("mission", *said),
+                    cwd=fleet.folder / "clone-ben" if node == desk else fleet.clone,
+                    env=fleet.environment(node, **({"HOME": str(_home(fleet))} if node == desk else {})),
+                )
+                for node, said in words.items()
+            }
+        ended = {node: each.result() for node, each in running.items()}
+        assert sorted(each.returncode for each in ended.values()) == [0, 4], ended
+        winner = next(node for node, end in ended.items() if end.returncode == 0)
+        loser = next(end for end in ended.values() if end.returncode == 4)
         who = "ada approved" if winner == "hq" else "ben rejected"
-        assert f"{name} is decided already: {who} it" in loser[1]
+        assert f"{name} is decided already: {who} it" in loser.stderr
         assert fleet.show(name)["decided_by"] == who.split()[0]
         if winner == desk:
             fleet.shiftbook("mission", "cancel", name, node="hq")
@@ -127,7 +125,9 @@ def test_a_running_node_finishes_what_is_approved_over_http_or_by_a_rule(fleet: 
         "missions/word.md": command("mkdir -p docs; echo hello > docs/hello.md", project="shop"),
     }
     fleet.commit(missions, "Two missions")
+    fleet.fresh = True
     fleet.start("hq", FACTORY_ROLE="HEADQUARTERS", SHIFTBOOK_HTTP="127.0.0.1:0")
+    fleet.fresh = False
     serving(fleet, "hq")
     fleet.wait("the rule let it pass", lambda: fleet.show("word")["status"] == "done" and fleet.show("word")["merged"])
     assert fleet.show("word")["decided_by"] == "policy"

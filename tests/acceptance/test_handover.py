@@ -73,7 +73,9 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     made = desks.found(tmp_path, SHIFTBOOK_OPENAI_URL=backend.url, LLM_PROVIDER_OVERRIDE="openai")
     scopes = ("--scope", "chat", "--scope", "missions")
     made.token = made.fleet.shiftbook("token", "new", "both", *scopes, node="desk").strip()
+    made.fleet.fresh = True
     made.start()
+    made.fleet.fresh = False
     yield made
     made.stop()
     backend.kill()

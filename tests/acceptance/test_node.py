@@ -129,6 +129,7 @@ def test_deleting_the_file_of_a_running_mission_cancels_it(fleet: Fleet) -> None
 
 def test_json_events_are_one_object_a_line(fleet: Fleet) -> None:
     """`node run --json` writes nothing else to standard output."""
+    fleet.fresh = True
     fleet.found("desk")
     fleet.commit({"missions/hello.md": command("echo hello")})
     out = fleet.shiftbook("node", "run", "--once", "--json", node="desk")

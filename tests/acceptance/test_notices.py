@@ -38,6 +38,7 @@ def test_a_run_of_a_node_tells_what_it_did(fleet: Fleet, web: Hook, mail: Mailbo
     """Also one that ends at once (`--once`), to a web hook and a mailbox; a second run tells nothing again."""
     founded(fleet, "desk")
     urls = {"SHIFTBOOK_NOTIFY": f"{web.url()}, {mail.url()}"}
+    fleet.fresh = True
     fleet.shiftbook("node", "run", "--once", node="desk", **urls)
     fleet.commit(
         {"missions/one.md": command("echo one", title="Say one"), "missions/two.md": command("false", max_retries=1)}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.acceptance.fleets import Fleet
 from tests.journals import BRIEFING, BRIEFING_PATH, RULES, SHOP_LOG, entry, log
@@ -70,6 +70,7 @@ def test_a_review_that_is_killed_is_done_once_by_the_next_node(fleet: Fleet) -> 
     """SIGKILL in the middle of a due review: another node takes the mission over, and each item is there once."""
     fleet.found("hq", "worker")
     prepare(fleet, cron="* * * * *")
+    fleet.fresh = True
     fleet.start("hq", FACTORY_ROLE="HEADQUARTERS")
     name = r"review-\d{4}-\d\d-\d\d-\d{4}"
     deadline = time.monotonic() + 60
@@ -77,6 +78,7 @@ def test_a_review_that_is_killed_is_done_once_by_the_next_node(fleet: Fleet) -> 
         assert time.monotonic() < deadline, fleet.words()
         time.sleep(0.02)
     fleet.kill("hq")
+    fleet.fresh = False
     assert "reviewed" not in briefing(fleet)
     fleet.start("worker", FACTORY_ROLE="LOCAL_WORKER")
 
@@ -97,17 +99,13 @@ def test_reviews_at_once_and_a_person_who_edits_meanwhile(fleet: Fleet) -> None:
     """Three people review at the same time while one of them edits the briefing with plain git, again and again."""
     fleet.found("ada", "bob")
     prepare(fleet, count=60)
-    command = [sys.executable, "-m", "orchestrator", "review", "run", "--json"]
-    pipe = subprocess.PIPE
-    running = [
-        subprocess.Popen(command, cwd=fleet.clone, env=fleet.environment(node), stdout=pipe, stderr=pipe, text=True)
-        for node in ("ada", "bob", "ada")
-    ]
-    for number in range(6):
-        append(fleet, f"- A person's line {number}")
-    outs = [process.communicate(timeout=60) for process in running]
-    assert [process.returncode for process in running] == [0, 0, 0], outs
-    told = [json.loads(out) for out, _ in outs]
+    with ThreadPoolExecutor() as threads:
+        running = [threads.submit(fleet.run, "review", "run", "--json", node=node) for node in ("ada", "bob", "ada")]
+        for number in range(6):
+            append(fleet, f"- A person's line {number}")
+    ended = [each.result() for each in running]
+    assert [each.returncode for each in ended] == [0, 0, 0], ended
+    told = [json.loads(each.stdout) for each in ended]
     assert (
         len({one["commit"] for each in told for one in each if one["entries"]}) == 1
     )  # may be two words for one commit

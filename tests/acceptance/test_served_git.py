@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests import program
 from tests.acceptance.fleets import Fleet, command
 from tests.conftest import lacking
 from tests.servers import smart_http
@@ -69,9 +70,9 @@ class Served:
     def join(self, ledger: str = "") -> None:
         """The worker's machine joins by URL and token, an admin lets it in, and it starts."""
         fleet = self.fleet
-        words = [*self.inside, *_shiftbook("join", ledger or self.ledger, str(fleet.folder / "clone-vps"))]
+        words = ("join", ledger or self.ledger, str(fleet.folder / "clone-vps"))
         env = fleet.environment("vps", **self.worker)
-        done = subprocess.run(words, cwd=fleet.folder, env=env, capture_output=True, text=True, check=False, timeout=60)
+        done = program.run(*words, cwd=fleet.folder, env=env, inside=self.inside)
         assert done.returncode == 0, done.stderr + fleet.words()
         assert self.token not in done.stdout + done.stderr
         key = fleet.folder / "vps" / "keys" / "node.pub"
@@ -82,14 +83,9 @@ class Served:
         """The worker's node. It says nothing more to headquarters than it is asked to by the ledger."""
         fleet = self.fleet
         with (fleet.folder / "vps.jsonl").open("ab") as out, (fleet.folder / "vps.err").open("ab") as err:
-            fleet.running["vps"] = subprocess.Popen(
-                [*self.inside, *_shiftbook("node", "run", "--json")],
-                cwd=fleet.folder,
-                env=fleet.environment("vps", **self.worker),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-            )
+            words, env, where = ("node", "run", "--json"), fleet.environment("vps", **self.worker), fleet.folder
+            process = program.start(*words, env=env, cwd=where, stdout=out, stderr=err, inside=self.inside)
+            fleet.running["vps"] = process
         fleet.begun["vps"] = 0
         fleet.ready("vps")
         self.heard("listening to")
@@ -119,12 +115,6 @@ class Served:
     def idle(self) -> None:
         """Waits until the worker has nothing to do, so that its next look would be a minute away."""
         time.sleep(2)
-
-
-def _shiftbook(*words: str) -> list[str]:
-    import sys
-
-    return [sys.executable, "-m", "orchestrator", *words]
 
 
 @pytest.fixture

@@ -81,6 +81,7 @@ def test_a_node_serves_and_takes_its_server_along(fleet: Fleet) -> None:
 def test_a_killed_server_comes_back_and_the_node_does_not_notice(fleet: Fleet) -> None:
     """SIGKILL of the web server: it is started again; the node's process is the same."""
     fleet.found("desk")
+    fleet.fresh = True
     node = fleet.start("desk", SHIFTBOOK_HTTP=ANY)
     first = serving(fleet, "desk")
     os.kill(first, signal.SIGKILL)

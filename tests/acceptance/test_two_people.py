@@ -37,6 +37,7 @@ def test_conflicts_are_shown_and_decided_from_the_command_line(fleet: Fleet, tmp
     assert fleet.run("conflicts", "resolve", "fix-1", "--kept", node="n1").returncode == 3
     fleet.shiftbook("conflicts", "resolve", "fix-00000000", "--lost", node="n1")
     assert "priority: 4\n" in json.loads(fleet.shiftbook("mission", "show", "fix", "--json", node="n1"))["text"]
+    fleet.fresh = True
     assert fleet.run("mission", "adopt", "fix", node="n1").returncode == 3
 
 

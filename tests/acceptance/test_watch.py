@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import time
+from typing import Any
 
+from tests import program
 from tests.acceptance.fleets import Fleet, command
 
 QUICK = {"SHIFTBOOK_WATCH_QUIET": "0.3"}
@@ -54,14 +55,13 @@ def test_a_mission_of_a_key_that_is_not_listed_does_not_run(fleet: Fleet) -> Non
 def test_watch_stands_alone(fleet: Fleet) -> None:
     """`shiftbook watch` without a node: one commit upstream, exit code 0 at SIGTERM; a second watcher is refused."""
     fleet.found("desk")
-    words = [sys.executable, "-m", "orchestrator", "watch", "--json"]
-    where = {"cwd": fleet.clone, "env": fleet.environment("desk", **QUICK)}
+    where: dict[str, Any] = {"cwd": fleet.clone, "env": fleet.environment("desk", **QUICK)}
     with (fleet.folder / "watch.jsonl").open("wb") as out:
-        process = subprocess.Popen(words, stdout=out, **where)  # type: ignore[call-overload]
+        process = program.start("watch", "--json", stdout=out, fresh=True, **where)
     try:
         fleet.wait("it watches", lambda: _watching(fleet, "watch"))
         time.sleep(0.5)
-        second = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, **where)  # type: ignore[call-overload]
+        second = program.run("watch", "--json", **where)
         assert second.returncode == 4, second.stderr
         (fleet.clone / "knowledge").mkdir(exist_ok=True)
         (fleet.clone / "knowledge/a.md").write_text("A lesson.\n")

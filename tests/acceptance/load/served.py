@@ -74,6 +74,7 @@ def served(folder: Path, *, backend: str, database_url: str = "") -> Iterator[Se
     desk = desks.found(folder, **settings)
     made = _tokens(desk)
     desk.token = made.full
+    desk.fleet.fresh = True  # its memory is measured
     desk.start()
     try:
         yield Served(desk=desk, tokens=made)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -14,12 +12,14 @@ from datetime import timedelta
 from pathlib import Path
 from random import Random
 from types import TracebackType
+from typing import Any
 
 import psutil
 
 from missions.document import with_fields
 from sync.git import GitStore
 from sync.remote import Oid
+from tests import program
 from tests.acceptance.fleets import Fleet, command
 from tests.acceptance.torture import disk, recorder
 from tests.acceptance.torture.history import CLAIM, History
@@ -98,19 +98,12 @@ class Episode:
                 "NO_FAKE_STAT": "1",
                 "PYTHONPATH": str(Path(__file__).with_name("skew")),
             }
-        words = [sys.executable, "-m", "orchestrator", "node", "run", "--json"]
+        words, env, inside = ("node", "run", "--json"), self.fleet.environment(node, **extra), ()
         if node == self.small:
-            words = [*disk.on_small_disk(self.folder / node), *words]
+            inside = disk.on_small_disk(self.folder / node)
         with (self.folder / f"{node}.jsonl").open("ab") as out, (self.folder / f"{node}.err").open("ab") as err:
-            self.fleet.running[node] = subprocess.Popen(
-                words,
-                cwd=self.folder,
-                env=self.fleet.environment(node, **extra),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                start_new_session=True,
-            )
+            where: dict[str, Any] = {"cwd": self.folder, "stdout": out, "stderr": err, "session": True}
+            self.fleet.running[node] = program.start(*words, env=env, inside=inside, **where)
 
     def kill(self, node: str) -> None:
         """SIGKILL of the node's own process; what it had started dies with it or is left to itself, as in life."""

@@ -20,6 +20,7 @@ from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import NotFound, OrchestratorError, Refused, WrongSetting
 from orchestrator.core.ports.storage import ConversationTurn
 from orchestrator.core.settings import Settings
+from tests import program
 from tests.databases import Server
 from tests.orchestrator.app.test_backup_archive import archive, entry, quiet
 
@@ -76,9 +77,8 @@ class Place:
 
     def shiftbook(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Runs a command as a person would."""
-        command = [sys.executable, "-m", "orchestrator", *words]
         environment = {**os.environ, "SHIFTBOOK_HOME": str(self.home), "SHIFTBOOK_NODE_ID": "desk"}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        return program.run(*words, env=environment, cwd=Path.cwd())
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from orchestrator.adapters.models.download import DownloadFailedError, DownloadS
 from orchestrator.adapters.models.gguf import NotGguf, read_gguf_info
 from orchestrator.core import disk_space
 from orchestrator.core.errors import NotFound, OrchestratorError, Refused, WrongSetting
+from tests import program
 from tests.ollama_shim import Shim
 from tests.servers import free_port
 
@@ -231,8 +231,7 @@ def run(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str
     """The command, with nothing of this machine's settings."""
     keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     quiet = {"SHIFTBOOK_HOME": str(home), "OLLAMA_HOST": f"127.0.0.1:{free_port()}", "COLUMNS": "200"}
-    command = [sys.executable, "-m", "orchestrator", "models", *words]
-    return subprocess.run(command, capture_output=True, text=True, env=keep | quiet | more, cwd=home, timeout=120)
+    return program.run("models", *words, env=keep | quiet | more, cwd=home)
 
 
 @pytest.mark.model

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from orchestrator.workflow.journal.document_check import check_documents
+from tests import program
 from tests.orchestrator.repositories import git
 
 SHARED = Path(os.environ.get("SHIFTBOOK_SHARED") or Path(__file__).parents[5] / "shared")
@@ -20,8 +20,7 @@ TODAY = "2026-11-21"
 
 def check(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """The command, as a hook runs it."""
-    command = [sys.executable, "-m", "orchestrator", "handoff", "check", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return program.run("handoff", "check", *words, env=os.environ, cwd=folder)
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real documents are not at hand")

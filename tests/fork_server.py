@@ -1,0 +1,160 @@
+"""Which process starts the program's processes for the tests? One that has imported all of it once, and forks.
+
+A child is what `python -m orchestrator` would be: a process of its own with its pid, environment, folder, streams,
+signals and exit code, ended as the interpreter ends. What it is spared is the import, which takes longer than most
+commands. `tests/program.py` asks; a request is a line of JSON with its open files, the answers are the pid and,
+when it has ended, the code that it ended with.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import fcntl
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import random
+import runpy
+import select
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import orchestrator
+
+WHEN_USED = (
+    *("alembic.autogenerate", "alembic.command", "alembic.runtime.migration", "apprise", "gunicorn.workers.gthread"),
+    *("mcp.server.stdio", "psycopg", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite"),
+)
+"""What the program imports inside of its functions, and needs in most of its processes."""
+LEFT_OUT = ("orchestrator.__main__", "orchestrator.adapters.database.migrations")
+REQUEST_BYTES = 1 << 20
+MOST_FILES = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be started. `keeps` are numbers of files that it inherits beside its streams."""
+
+    words: list[str]
+    environment: dict[str, str]
+    folder: str
+    session: bool
+    keeps: list[int]
+
+
+def preload() -> None:
+    """Imports every module of the program, and no model's library: those start threads."""
+    for module in pkgutil.walk_packages(orchestrator.__path__, "orchestrator."):
+        if not module.name.startswith(LEFT_OUT):
+            importlib.import_module(module.name)
+    for name in WHEN_USED:
+        importlib.import_module(name)
+    assert not {"xllamacpp", "llama_cpp"} & sys.modules.keys()
+    tasks = list(Path("/proc/self/task").iterdir())
+    assert threading.active_count() == len(tasks) == 1, "a thread does not survive a fork"
+
+
+def serve(door: socket.socket) -> tuple[Request, list[int]] | None:
+    """Forks for each request until nobody is left who could ask. Returns the request in the child, None at the end."""
+    ended, wake = socket.socketpair()
+    for end in (ended, wake):
+        end.setblocking(False)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests; a child hears it
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake.fileno())
+    running: dict[int, int] = {}
+    while True:
+        ready, _, _ = select.select([door, ended], [], [])
+        if ended in ready:
+            ended.recv(4096)
+            _tell_ended(running)
+        if door in ready:
+            line, files, _, _ = socket.recv_fds(door, REQUEST_BYTES, MOST_FILES)
+            pid = os.fork() if line else 0
+            if pid == 0:
+                signal.set_wakeup_fd(-1)
+                for each in (door, ended, wake):
+                    each.close()
+                return (Request(**json.loads(line)), files[1:]) if line else None
+            running[pid] = files[0]
+            os.write(files[0], pid.to_bytes(4, "little"))
+            for each in files[1:]:
+                os.close(each)
+
+
+def _tell_ended(running: dict[int, int]) -> None:
+    while running:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == 0:
+            return
+        answer = running.pop(pid)
+        with contextlib.suppress(BrokenPipeError):  # nobody waits for it any more
+            os.write(answer, os.waitstatus_to_exitcode(status).to_bytes(4, "little", signed=True))
+        os.close(answer)
+
+
+def become(request: Request, files: list[int]) -> None:
+    """Makes this process the one that was asked for."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if request.session:
+        os.setsid()
+    _take(files, [0, 1, 2, *request.keeps])
+    os.environ.clear()
+    os.environ.update(request.environment)
+    time.tzset()
+    os.chdir(request.folder)
+    tempfile.tempdir = None
+    random.seed()
+    sys.argv[1:] = request.words
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=stream is sys.stderr or stream.isatty())  # type: ignore[union-attr]
+
+
+def _take(files: list[int], numbers: list[int]) -> None:
+    """Gives the files their numbers, and closes every other."""
+    above = max([*numbers, *files]) + 1
+    moved = [fcntl.fcntl(each, fcntl.F_DUPFD, above) for each in files]
+    for each, number in zip(moved, numbers, strict=True):
+        os.dup2(each, number)
+    for number in [int(name) for name in os.listdir("/proc/self/fd")]:  # noqa: PTH208 - these are numbers
+        if number not in numbers:
+            with contextlib.suppress(OSError):  # the listing's own is closed
+                os.close(number)
+
+
+def run() -> None:
+    """The program, and then all that the interpreter does at its end but one: it does not take its modules apart.
+
+    That would copy the memory that this process shares with the server, which takes ten times as long as the fork.
+    """
+    try:
+        runpy.run_module("orchestrator", run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        code = ended.code
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as the interpreter does
+    atexit._run_exitfuncs()
+    gc.collect()  # what was left open is told
+    with contextlib.suppress(OSError):  # the interpreter's own end says it
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else 1)
+
+
+if __name__ == "__main__":
+    preload()
+    gc.collect()
+    gc.freeze()
+    asked = serve(socket.socket(fileno=int(sys.argv[1])))
+    if asked is not None:
+        become(*asked)
+        run()

@@ -1,0 +1,186 @@
+"""How do tests start the program? As real processes: forked by `tests/fork_server.py`, or by the interpreter afresh.
+
+Forked is the default. What only a fresh start can show (`fresh=True`): that the program finds all its modules by
+itself; each family of scenarios has a test that does so. A variable that the interpreter reads at its start
+(PYTHONPATH, LD_PRELOAD and such) makes any start a fresh one.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+AT_START = ("PYTHON", "LD_", "MALLOC_", "COVERAGE_")
+"""Beginnings of variables that count only for a process that is started with them."""
+WARNINGS = {"PYTHONWARNINGS": "default"}
+"""What the fork server is started with, and so are most fleets' processes."""
+
+
+@dataclass
+class Forked:
+    """A running process; the methods are those of `subprocess.Popen`."""
+
+    args: list[str]
+    pid: int
+    answer: int
+    returncode: int | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def poll(self) -> int | None:
+        """The exit code, or None while it runs."""
+        return self._ended(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Waits for its end, at most `timeout` seconds: then TimeoutExpired."""
+        over = None if timeout is None else time.monotonic() + timeout
+        while (code := self._ended(0.05)) is None:
+            if over is not None and time.monotonic() > over:
+                raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
+        return code
+
+    def _ended(self, seconds: float) -> int | None:
+        with self.lock:
+            if self.returncode is None and select.select([self.answer], [], [], seconds)[0]:
+                said = os.read(self.answer, 4)
+                os.close(self.answer)
+                assert said, "the fork server has died"
+                self.returncode = int.from_bytes(said, "little", signed=True)
+            return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Sends a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """SIGTERM."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+
+Process = Forked | subprocess.Popen[bytes]
+
+
+class ForkServer:
+    """The server of this test process, started when it is first asked."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._door: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def fork(self, request: Mapping[str, object], files: Sequence[int]) -> tuple[int, int]:
+        """Starts a process; returns its pid, and the file that its exit code comes by."""
+        answer, theirs = os.pipe()
+        with self._lock:
+            door = self._door or self._open()
+            socket.send_fds(door, [json.dumps(request).encode()], [theirs, *files])
+        os.close(theirs)
+        pid = os.read(answer, 4)
+        assert pid, "the fork server has died"
+        return int.from_bytes(pid, "little"), answer
+
+    def _open(self) -> socket.socket:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        words = [sys.executable, "-m", "tests.fork_server", str(theirs.fileno()), "shiftbook"]
+        root = Path(__file__).resolve().parents[1]
+        env = os.environ | WARNINGS
+        self._process = subprocess.Popen(words, pass_fds=[theirs.fileno()], cwd=root, env=env, stdin=subprocess.DEVNULL)
+        theirs.close()
+        self._door = ours
+        atexit.register(self.close)
+        return ours
+
+    def close(self) -> None:
+        """Ends the server."""
+        if self._door and self._process:
+            self._door.close()
+            self._process.wait(timeout=10)
+
+
+SERVER = ForkServer()
+
+
+def start(
+    *words: str,
+    env: Mapping[str, str],
+    cwd: Path,
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    stdout: int | IO[bytes] = subprocess.DEVNULL,
+    stderr: int | IO[bytes] = subprocess.DEVNULL,
+    session: bool = False,
+    pass_fds: Sequence[int] = (),
+    inside: Sequence[str] = (),
+    fresh: bool = False,
+) -> Process:
+    """Starts `shiftbook WORDS` with exactly this environment, and warnings told.
+
+    The streams are open files. `inside` is a command that starts what stands behind it, in a namespace of its own.
+    """
+    env = WARNINGS | dict(env)
+    if fresh or inside or _at_start(env) != _at_start(os.environ | WARNINGS):
+        return subprocess.Popen(
+            [*inside, sys.executable, "-m", "orchestrator", *words],
+            cwd=cwd,
+            env=env,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=session,
+            pass_fds=pass_fds,
+        )
+    request = {"words": words, "environment": env, "folder": str(cwd), "session": session, "keeps": pass_fds}
+    with open(os.devnull, "r+b") as nothing:  # noqa: PTH123 - a device
+        streams = [nothing if each == subprocess.DEVNULL else each for each in (stdin, stdout, stderr)]
+        numbers = [each if isinstance(each, int) else each.fileno() for each in streams]
+        pid, answer = SERVER.fork(request, [*numbers, *pass_fds])
+    return Forked(["shiftbook", *words], pid, answer)
+
+
+def _at_start(env: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in env.items() if key.startswith(AT_START)}
+
+
+def run(
+    *words: str,
+    env: Mapping[str, str],
+    cwd: Path,
+    given: str = "",
+    timeout: float = 120,
+    inside: Sequence[str] = (),
+    fresh: bool = False,
+) -> subprocess.CompletedProcess[str]:
+    """Runs `shiftbook WORDS` to its end, whatever comes of it; `given` is its standard input."""
+    with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        stdin.write(given.encode())
+        stdin.seek(0)
+        process = start(*words, env=env, cwd=cwd, stdin=stdin, stdout=out, stderr=err, inside=inside, fresh=fresh)
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+        said = [_text(each) for each in (out, err)]
+    return subprocess.CompletedProcess(["shiftbook", *words], code, *said)
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
