@@ -7,9 +7,9 @@ here is a comparison of word sets, so that a review of two hundred entries takes
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 
 from handoff.briefing import Add, BriefingItem, Delta, Resolve, Update, derived_id
 from handoff.evidence_check import coverage, is_negated, overlap, stems
@@ -19,10 +19,54 @@ MIN_STATEMENT_OVERLAP = 0.6  # share of common words above which two statements 
 UNTAKEN_AFTER_ENTRIES = 2  # later entries after which a step that nobody took is reported
 RECENT_ENTRIES = 3  # entries whose open steps are worth a line in the briefing
 
+_ROUNDING = 1e-9  # 0.6 * 5 is a little more than 3
 _SETTLING_STEMS = frozenset({"fix", "resolv", "unblock", "solv", "clos", "clear", "repair", "overcom"})
 _REJECTING = re.compile(r"(?i)\b(?:instead of|rather than|and not|not|over|replac(?:es|ing))\b")
 _REVERSING = re.compile(r"(?i)\b(?:revert|revers|undo|drop|abandon|withdraw|no longer|back (?:to|from)|stop|cancel)")
 _VERB = re.compile(r"(?i)^(?:we |to )?\w+")
+
+
+class WordIndex:
+    """Sets of words in the order in which they were added; a place is the number of a set in it, from 0.
+
+    Sets that share a certain number of words have one of the rarest in common: of five words of which four must be
+    shared, one of any two is. So it is enough to look where the rarest stand, and not every pair is compared.
+    """
+
+    def __init__(self) -> None:
+        self._sets: list[frozenset[str]] = []
+        self._sizes: dict[int, dict[str, list[int]]] = {}  # by number of words: where each word stands
+
+    def add(self, words: frozenset[str]) -> int:
+        """Its place."""
+        places = self._sizes.setdefault(len(words), {})
+        for word in words:
+            places.setdefault(word, []).append(len(self._sets))
+        self._sets.append(words)
+        return len(self._sets) - 1
+
+    def likest(self, words: frozenset[str], least: float) -> int:
+        """The first place of the set that has most in common with the words, -1 if none has the least overlap."""
+        found = [-1]
+        for size, places in self._sizes.items():
+            shared = ceil(least / (1 + least) * (size + len(words)) - _ROUNDING)
+            found += _sharing(places, words, shared)
+        best = max(found, key=lambda place: (overlap(words, self._sets[place]), -place) if place >= 0 else (-1.0, 0))
+        return best if best >= 0 and overlap(words, self._sets[best]) >= least else -1
+
+    def covering(self, words: frozenset[str], least: float) -> Iterator[int]:
+        """The places of the sets that hold at least this share of the words, the last first."""
+        shared = ceil(least * len(words) - _ROUNDING)
+        found = {place for places in self._sizes.values() for place in _sharing(places, words, shared)}
+        return (place for place in sorted(found, reverse=True) if coverage(words, self._sets[place]) >= least)
+
+
+def _sharing(places: dict[str, list[int]], words: frozenset[str], shared: int) -> set[int]:
+    """Every place that may share so many of the words, and others that share one."""
+    if not 0 < shared <= len(words):
+        return set()
+    rarest = sorted(words, key=lambda word: len(places.get(word, ())))[: len(words) - shared + 1]
+    return {place for word in rarest for place in places.get(word, ())}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,29 +105,22 @@ def _group_statements(
     same: float = MIN_STATEMENT_OVERLAP,
     words_of: Callable[[str], frozenset[str]] = stems,
 ) -> list[_StatementGroup]:
-    """The items and statements, alike ones together. Words lead to groups, so that not every pair is compared."""
+    """The items and statements, alike ones together."""
     groups: list[_StatementGroup] = []
-    places: dict[str, list[int]] = {}
+    index = WordIndex()
     for item in items:
-        _add_group(
-            groups, places, _StatementGroup(first=item.text, words=words_of(item.text), item=item, cites=[*item.cites])
-        )
+        words = words_of(item.text)
+        index.add(words)
+        groups.append(_StatementGroup(first=item.text, words=words, item=item, cites=[*item.cites]))
     for at, statement in said:
         words = words_of(statement.text)
-        shared = Counter(place for word in words for place in places.get(word, ()))
-        likest = max(shared, key=lambda place: shared[place] / len(words | groups[place].words), default=-1)
-        if likest < 0 or overlap(words, groups[likest].words) < same:
-            likest = _add_group(groups, places, _StatementGroup(first=statement.text, words=words))
+        likest = index.likest(words, same)
+        if likest < 0:
+            likest = index.add(words)
+            groups.append(_StatementGroup(first=statement.text, words=words))
         groups[likest].cites.append(statement.entry_id)
         groups[likest].last_at = at
     return groups
-
-
-def _add_group(groups: list[_StatementGroup], places: dict[str, list[int]], group: _StatementGroup) -> int:
-    for word in group.words:
-        places.setdefault(word, []).append(len(groups))
-    groups.append(group)
-    return len(groups) - 1
 
 
 def of_kind(said: Sequence[tuple[int, Statement]], kind: str) -> list[tuple[int, Statement]]:
@@ -117,14 +154,14 @@ def step_changes(
     """Open steps of the newest of `count` entries as deltas, and steps that nobody took for `PATIENCE` entries."""
     deltas: list[Delta] = []
     untaken = []
-    done = [(at, stems(one.text), one) for at, one in of_kind(said, DONE)]
+    done = of_kind(said, DONE)
+    index = WordIndex()
+    for _, one in done:
+        index.add(stems(one.text))
     for group in _group_statements(items, of_kind(said, STEP), same=0.75):
         cites = tuple(dict.fromkeys(group.cites))
-        taken = [
-            one
-            for at, words, one in done
-            if at > group.last_at and coverage(group.words, words) >= MIN_STATEMENT_OVERLAP
-        ]
+        last = next(index.covering(group.words, MIN_STATEMENT_OVERLAP), -1)
+        taken = [done[last][1]] if last >= 0 and done[last][0] > group.last_at else []
         if not taken and group.cites and count - 1 - max(group.last_at, -1) >= UNTAKEN_AFTER_ENTRIES:
             untaken.append(Recurring(text=group.first, cites=cites))
         if taken or group.item or group.last_at >= count - RECENT_ENTRIES:

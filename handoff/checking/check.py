@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from handoff.checking import consistency
 from handoff.checking.findings import CheckInput, HandoffFinding, finding
 from handoff.documents import BRIEFING, LOG, PORTFOLIO, PROJECT, TIERS, HandoffDocument
+from handoff.entry import Entry
 from handoff.evidence_check import stems
 from handoff.open_items import step_changes
 from handoff.paths import is_missing, link_targets, named_paths, resolve_path
@@ -170,22 +171,26 @@ def untaken_steps(given: CheckInput) -> Iterator[HandoffFinding]:
     for document in given.read:
         if document.name != LOG:
             continue
-        entries = document.log.chronological
+        entries, places = document.log.chronological, _places(document)
         said = [(at, one) for at, entry in enumerate(entries) for one in statements(entry)]
         for step in step_changes(said, [], "", len(entries))[1]:
-            if not any(len(words) > 1 and words <= stems(step.text) for words in names):
+            wanted = stems(step.text)
+            if not any(len(words) > 1 and words <= wanted for words in names):
                 why = f"later entries never took this step: {step.text}"
-                at = _line_of(document, step.cites[-1], step.text)
+                at = _line_of(*places[step.cites[-1]], step.text)
                 yield finding(document.file, at, "untaken-step", why, "take it, or log why it is no longer wanted")
 
 
-def _line_of(document: HandoffDocument, entry_id: str, text: str) -> int:
+def _places(document: HandoffDocument) -> dict[str, tuple[Entry, int]]:
+    """Each entry by its id, with the number of its first line."""
+    entries = zip(document.log.entries, document.entry_lines, strict=True)
+    return {entry.entry_id: (entry, first) for entry, first in reversed([*entries])}
+
+
+def _line_of(entry: Entry, first: int, text: str) -> int:
     """The line of the step in its entry, or the entry's heading where the words were put differently."""
-    for entry, first in zip(document.log.entries, document.entry_lines, strict=True):
-        if entry.entry_id == entry_id:
-            lines = enumerate(entry.raw.split("\n"), first)
-            return next((number for number, line in lines if text in line.replace("**", "")), first)
-    return 1
+    lines = enumerate(entry.raw.split("\n"), first)
+    return next((number for number, line in lines if text in line.replace("**", "")), first)
 
 
 _RULES: tuple[Callable[[CheckInput], Iterator[HandoffFinding]], ...] = (

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from handoff.checking.findings import CheckInput, HandoffFinding, finding
+from handoff.checking.machine_paths import machine_path
 from handoff.documents import BRIEFING, LOG, PROJECT, DocumentLine, HandoffDocument, dates
 from handoff.statements import key_of
 
@@ -29,9 +30,6 @@ _PLACEHOLDER = re.compile(
     r"\[(?:Your|Project|First|Second|Third|Most|What|Why|How|Name|List|Describe|Description|Insert|File|Task|Blocker|Test"
     r"|Feature|Date|Decision|Steps|Specific|Reason|Rationale|Link|Option|1-2|2-3|TODO|TBD|e\.g\.)\b[^\]\n]{0,120}\](?![(\[:])"
     r"|(?<=\*\* )(?:X\.Y\.Z|YYYY-MM-DD)(?![\w-])"
-)
-_MACHINE = re.compile(
-    r"[A-Za-z]:\\Users\\[^\\\s`]+\\[^`\n]*|(?<![\w/.])/(?:home|Users)/(?!user\b|you\b|<)[\w.-]+/[\w./-]+"
 )
 _CODE = re.compile(r"`[^`\n]*`")
 _MIN_REPEATED_CHARS = 40  # characters; a shorter paragraph may well stand twice
@@ -136,9 +134,11 @@ def sessions_in_the_wrong_tier(given: CheckInput) -> Iterator[HandoffFinding]:
 def machine_paths(given: CheckInput) -> Iterator[HandoffFinding]:
     """A path in one person's home leads nowhere on any other machine."""
     for document in given.tiers:
-        for line in document.lines:
-            if document.name != LOG and line.now and (found := _MACHINE.search(line.text)):
-                why = f"this path exists on one machine only: {found[0]}"
+        heading = ""
+        for line in document.lines if document.name != LOG else ():
+            heading = line.text if line.text.startswith("#") else heading
+            if line.now and (path := machine_path(line.text, heading)):
+                why = f"this path exists on one machine only: {path}"
                 yield finding(document.file, line.number, "machine-path", why, "name it from the repository's root")
 
 

@@ -1,6 +1,7 @@
 """Does the check find what is wrong with handoff documents, and nothing that is right?"""
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -258,3 +259,101 @@ def test_a_symbol_that_is_gone_is_reported_where_most_are_there() -> None:
     for unknown in (None, frozenset[str]()):  # nobody looked; or it speaks of other code altogether
         silent = check(documents, files={"shop.py"}, today="2026-11-21", symbols=unknown)
         assert not any(one.rule == "missing-symbol" for one in silent)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "found"),
+    [
+        (
+            "<!--\n## Current state (2020-01-01)\n\n[a](gone.md) `/home/tess/shop/notes.txt`\n**Version:** 0.3\n-->",
+            False,
+        ),
+        ("<!-- [a](gone.md) -->", False),
+        ("Words <!-- [a](gone.md) --> and words", False),
+        ("Words <!-- that go\non [a](gone.md) --> and [b](gone.md)", True),
+        ("<!-- closed --> [a](gone.md)", True),
+        ("`<!--` opens a comment, [a](gone.md), and `-->` ends it", True),
+        ("<!-- never closed\n\n[a](gone.md)", True),
+        ("```\n<!--\n```\n\n[a](gone.md) -->", True),
+        ("<!--\n```\n-->\n\n[a](gone.md)\n\n```\ncode\n```", True),
+        ("Words\n\n    [a](gone.md)\n\n    [b](gone.md)", False),
+        ("Words\n\n\t[a](gone.md)", False),
+        ("# Heading\n    [a](gone.md)", False),
+        ("Words that go on\n    with [a](gone.md)", True),
+        ("- A point\n\n    with [a](gone.md)", True),
+        ("1. A point\n\n    with [a](gone.md)", True),
+        ("- A point\n\n      [a](gone.md)", False),
+        ("- A point\n  - and one in it\n\n      with [a](gone.md)", True),
+        ("- A point\n\nWords\n\n    [a](gone.md)", False),
+    ],
+)
+def test_what_nobody_is_shown_is_not_read(hidden: str, found: bool) -> None:
+    """Comments and indented code speak of nothing, as fenced blocks do; what only looks like them is read."""
+    assert bool(rules(f"{CONTEXT}\n{hidden}\n")) is found
+
+
+def test_an_entry_in_a_comment_is_no_entry() -> None:
+    """A template that was commented out puts no session into the document."""
+    entry = "## Session: November 1, 2026 - Instance #1 (Start)\n\n**Next Steps:**\n1. Test on a printer\n"
+    assert rules(f"{CONTEXT}\n<!--\n{entry}-->\n") == []
+    assert [rule for *_, rule in rules(f"{CONTEXT}\n{entry}")] == ["log-in-wrong-tier"]
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("The code is in /home/tess/shop.", True),
+        ("cd /Users/tess/shop/api", True),
+        ("See `/home/tess/Documents/plan`", True),
+        ("**Root:** /home/tess/work", True),
+        ("Logs: /Users/tess/app.log", True),
+        (r"It lies in C:\Users\tess\work\shop", True),
+        ("Routes: `GET /Users/123/Groups`, `/home/feed/latest`", False),
+        ("`PATCH /Users/tess/Groups` changes the groups", False),
+        ("`/Users/me/photo` and /Users/{id}/photo", False),
+        ("| `/home/feed/latest` | the newest posts |", False),
+        ("`curl https://x.io/home/feed/latest`", False),
+        ("In the image the code lies in /home/node/app/src.", False),
+        ("CI works in /home/runner/work/shop and /Users/runner/work/shop", False),
+        (r"The cache is in C:\Users\runneradmin\AppData\Local", False),
+        ("In the container it is mounted at /home/shop/src/main.py", False),
+        ("/home/you/shop and /home/<name>/shop", False),
+    ],
+)
+def test_a_path_of_one_machine(line: str, found: bool) -> None:
+    """A person's home is found; routes, and homes that every image or runner has, are not taken for one."""
+    assert ("machine-path" in [rule for *_, rule in rules(f"{CONTEXT}\n{line}\n")]) is found
+
+
+def test_routes_are_told_from_folders_by_their_heading() -> None:
+    """Below a heading that speaks of routes, a path without any sign of a file is one."""
+    assert rules(f"{CONTEXT}\n## Routes\n\n- the newest are at /home/feed/latest\n") == []
+    assert rules(f"{CONTEXT}\n## Set-up\n\n- the newest are at /home/feed/latest\n") != []
+
+
+def _long_log(lines: int, entry: str) -> str:
+    count = lines // entry.count("\n")
+    return "# Log\n\n" + "".join(entry.replace("NUMBER", str(n)).replace("DAY", str(n % 28 + 1)) for n in range(count))
+
+
+ENTRIES = [
+    "## 2026-03-DAY - Session NUMBER\n\n**What we accomplished**\n\n- Worked on NUMBER\n\n```\nprint(NUMBER)\n```\n\n",
+    "### Session: March DAY, 2026 - Instance #NUMBER (Title)\n\n**What We Accomplished:**\n- Wrote part NUMBER\n\n"
+    "**Next Steps:**\n1. Test part NUMBER on a printer\n\n<!-- NUMBER\n-->\n\n    code NUMBER\n\n",
+]
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_a_log_of_twice_the_length_takes_about_twice_the_time(entry: str) -> None:
+    """A hook before each commit may not become slower with every session: the work grows with the log's length."""
+
+    def seconds(lines: int) -> float:
+        documents = {"PROJECT_CONTEXT.md": CONTEXT, "SESSION_LOG.md": _long_log(lines, entry)}
+        runs = []
+        for _ in range(3):
+            began = time.process_time()
+            check(documents, files=documents, today=TODAY)
+            runs.append(time.process_time() - began)
+        return min(runs)
+
+    assert seconds(24_000) < 2.8 * seconds(12_000)
