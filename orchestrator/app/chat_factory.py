@@ -33,7 +33,7 @@ from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.fleet import Fleet
 from sync.errors import SyncError
 
-CONCURRENT_ANSWERS = {"xllamacpp": 2, "llamacpp": 1}
+CONCURRENT_ANSWERS = {"xllamacpp": 2, "llama-cpp-python": 1}
 """Answers at a time of a model in this process; a server of its own takes four."""
 LOG = logging.getLogger(__name__)
 POLL_SECONDS = 60.0

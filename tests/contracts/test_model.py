@@ -37,6 +37,8 @@ SCHEMA = {
     "required": ["device", "on"],
     "additionalProperties": False,
 }
+KEEPING = {"xllamacpp"}
+"""Backends that keep prompts under a name, and on disk; the others cache by themselves, or the last one only."""
 SOON = 0.5
 """Seconds within which a stopped call is back: a bounded wait, for what takes several seconds unless it is stopped."""
 
@@ -53,12 +55,6 @@ def embedder(request: pytest.FixtureRequest) -> Embedder:
     found = request.getfixturevalue(request.param).embedder
     assert found
     return found  # type: ignore[no-any-return]
-
-
-@pytest.fixture(params=["embedded", "llamacpp"])
-def keeping(request: pytest.FixtureRequest) -> Model:
-    """Every adapter that keeps what it read."""
-    return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
 
 
 @pytest.fixture
@@ -286,26 +282,28 @@ def near(one: tuple[float, ...], other: tuple[float, ...]) -> float:
     return sum(a * b for a, b in zip(one, other, strict=True)) / (math.hypot(*one) * math.hypot(*other))
 
 
-def test_warm(keeping: Model) -> None:
-    """What was read ahead is not read again by the call that begins with it."""
+def test_warm(model: Model) -> None:
+    """What was read ahead is not read again by the call that begins with it, where an adapter keeps prompts."""
     known = f"Warm. {KNOWN}"
-    assert keeping.keeper
-    read = keeping.keeper.warm([PromptMessage(role="system", content=known)], "talk")
-    made = ask(keeping, "What is in drawer 3?", known=known, conversation="talk")
+    assert (model.keeper is not None) is (model.backend in KEEPING)
+    if model.keeper is None:
+        return
+    read = model.keeper.warm([PromptMessage(role="system", content=known)], "talk")
+    made = ask(model, "What is in drawer 3?", known=known, conversation="talk")
     assert read.tokens_cached < 0.1 * read.tokens_in
     assert made.usage.tokens_cached > 0.9 * made.usage.tokens_in
 
 
-def test_save_and_load(keeping: Model, gguf: Path, tmp_path: Path) -> None:
+def test_save_and_load(embedded: XLlamaCpp, gguf: Path, tmp_path: Path) -> None:
     """A saved state serves another process's model; one of another model, cut or gone is none."""
     known, path = f"Saved. {KNOWN}", tmp_path / "deep" / "state"
-    keeper = keeping.keeper
+    keeper = embedded.keeper
     assert keeper
     assert not keeper.load(path, "fresh")
     keeper.warm([PromptMessage(role="system", content=known)], "saved")
     assert keeper.save(path, "saved")
     assert path.stat().st_mode & 0o077 == 0
-    other = type(keeping)(ModelFile(path=gguf), context_tokens=2048)  # type: ignore[call-arg]  # both take a file
+    other = XLlamaCpp(ModelFile(path=gguf), context_tokens=2048)
     try:
         assert other.keeper
         assert other.keeper.load(path, "fresh")

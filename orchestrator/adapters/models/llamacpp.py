@@ -1,61 +1,49 @@
-"""How does a model answer through llama-cpp-python, the binding that is built on the machine it runs on?
+"""How does a model answer through llama-cpp-python, the llama.cpp binding that is built on the machine it runs on?
 
-For processors and graphics cards that no ready-made wheel serves. One model object bears one call at a time (two abort
-the process), so calls take turns. Its own `eval` reads a long prompt without looking up: here it is given pieces.
+For processors and graphics cards that no ready-made wheel serves. Only what the library offers in public is used, so a
+prompt that is being read is read to its end: a caller who stops is back at once, the next call waits for that end. One
+model object bears one call at a time (two abort the process), so calls take turns.
 """
 
 from __future__ import annotations
 
 import atexit
-import ctypes
-import importlib.metadata
 import importlib.util
 import json
 import os
 import re
-import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, replace
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.adapters.models import kv_cache_files
 from orchestrator.adapters.models.answer import StreamedAnswer
 from orchestrator.adapters.models.blocking_call import POLL_SECONDS, run_blocking
 from orchestrator.adapters.models.kv_cache_files import KvCacheNote
 from orchestrator.adapters.models.model_file import SAMPLING, ModelWeights, default_threads
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, OrchestratorError, WrongPrompt
-from orchestrator.core.ports.agent import Embedder, Generation, PrefixCache, Prompt, PromptMessage, Stop, Usage
-from sync import files
+from orchestrator.core.ports.model import Embedder, Generation, PrefixCache, Prompt, Stop, Usage
 
-BATCH_TOKENS = 128
-"""Tokens of a prompt between two looks at the stop."""
 MAX_EMBED_TOKENS = 2048
 INSTALL = "pip install 'shiftbook[llamacpp]' (builds for some minutes, needs g++)"
 CLOSE_TIMEOUT_SECONDS = 30.0
 TOO_MANY_TOKENS_PATTERN = re.compile(r"Requested tokens \((\d+)\) exceed (?:context window|batch size) of (\d+)")
 
 
-class _CancelledError(Exception):
-    """Nobody listens any more."""
-
-
 class LlamaCpp:
-    """A GGUF file in this process."""
+    """A GGUF file in this process. The last prompt stays in memory; none is kept on disk."""
 
     backend = "llama-cpp-python"
+    keeper: PrefixCache | None = None
 
     def __init__(self, weights: ModelWeights, *, context_tokens: int = 8192, threads: int | None = None) -> None:
         self.name, self.context_tokens = weights.name, context_tokens
         self.embedder: Embedder | None = self
-        self.keeper: PrefixCache | None = self
         self._weights, self._threads = weights, threads or default_threads()
         self._llama: Any = None
         self._vectors: Any = None
-        self._identity = self._loaded = ""
-        self._head = ""
+        self._loaded = ""
         self._turn = threading.Lock()
         self._calls: set[threading.Event] = set()
 
@@ -81,16 +69,14 @@ class LlamaCpp:
 
         def work(heard: Callable[[Mapping[str, Any]], bool]) -> None:
             try:
-                self._answer(prompt, heard, left)
-            except _CancelledError:
-                pass
+                self._answer(prompt, heard)
             except (ValueError, RuntimeError, OSError) as error:
                 raise self._translate_error(error) from error
             finally:
                 self._calls.discard(left)
                 self._turn.release()
 
-        ended = run_blocking(work, lambda event: _apply_chunk(event, answer), stop, left=left, name="llama-cpp-python")
+        ended = run_blocking(work, lambda chunk: _apply_chunk(chunk, answer), stop, left=left, name="llama-cpp-python")
         answer.usage = replace(answer.usage, model=self._loaded or self.name)
         return answer.end(cancelled=not ended)
 
@@ -108,50 +94,6 @@ class LlamaCpp:
                 raise self._translate_error(error) from error
         return tuple(tuple(each) for each in found)
 
-    def warm(self, messages: Sequence[PromptMessage], conversation: str = "") -> Usage:
-        """Reads `messages`: the next call that begins with them need not. Only one prompt is held at a time."""
-        prompt = Prompt(messages=tuple(messages), max_tokens=1, conversation=conversation)
-        return self.generate(prompt, on_text=lambda _: None, stop=threading.Event()).usage
-
-    def save(self, path: Path, conversation: str = "") -> bool:
-        """Writes what is in memory, whichever conversation it is of. Raises ModelUnavailable, OSError."""
-        with self._turn:
-            llama = self._llama
-            if llama is None or not llama.n_tokens:
-                return False
-            with tempfile.TemporaryDirectory(dir=_ensure_folder(path.parent)) as folder:
-                part = Path(folder) / "state"
-                tokens = (ctypes.c_int32 * llama.n_tokens)(*llama.input_ids[: llama.n_tokens].tolist())
-                size = _library().llama_state_seq_save_file(llama.ctx, str(part).encode(), 0, tokens, llama.n_tokens)
-                if not size:
-                    raise OSError(f"{path} cannot be written")
-                note = KvCacheNote(
-                    model=self._identity, head=self._head, tokens=llama.n_tokens, size=part.stat().st_size
-                )
-                part.chmod(0o600)
-                kv_cache_files.note_path(path).unlink(missing_ok=True)
-                files.move_into_place(part, path, durable=False)  # a cache of many megabytes
-            kv_cache_files.note_path(path).write_text(json.dumps(asdict(note)), encoding="utf-8")
-        return True
-
-    def load(self, path: Path, conversation: str = "") -> bool:
-        """Takes up a saved state at once. Raises ModelUnavailable, OSError."""
-        with self._turn:
-            llama = self._load()
-            note = kv_cache_files.read_note(path, self._identity)
-            if note is None or note.tokens > self.context_tokens:
-                return False
-            llama.reset()
-            tokens, count = (ctypes.c_int32 * note.tokens)(), ctypes.c_size_t(0)
-            if not _library().llama_state_seq_load_file(
-                llama.ctx, str(path).encode(), 0, tokens, note.tokens, ctypes.byref(count)
-            ):
-                llama.reset()
-                return False
-            llama.input_ids[: count.value] = tokens[: count.value]
-            llama.n_tokens, llama._requires_eval, self._head = count.value, True, note.head
-            return True
-
     def close(self) -> None:
         """Ends the call that runs and unloads the model."""
         for left in list(self._calls):
@@ -167,11 +109,10 @@ class LlamaCpp:
             self._turn.release()
         atexit.unregister(self.close)
 
-    def _answer(self, prompt: Prompt, heard: Callable[[Mapping[str, Any]], bool], left: threading.Event) -> None:
+    def _answer(self, prompt: Prompt, heard: Callable[[Mapping[str, Any]], bool]) -> None:
         """The thread that does the work: from loading the model to the last piece."""
-        llama = self._load()
-        llama.begin(left, heard)
-        self._head = kv_cache_files.head_hash(prompt.messages)
+        llama, library = self._load(), _library()
+        tally = _TokenTally(known=list(llama.eval_tokens), common=llama.longest_token_prefix)
         chunks = llama.create_chat_completion(
             messages=[{"role": each.role, "content": each.content} for each in prompt.messages],
             max_tokens=prompt.max_tokens,
@@ -179,29 +120,29 @@ class LlamaCpp:
             stop=list(prompt.stop),
             seed=prompt.seed,
             grammar=_grammar(prompt.schema),
+            logits_processor=library.LogitsProcessorList([tally.count]),
             **SAMPLING | ({"temperature": prompt.temperature} if prompt.temperature is not None else {}),
         )
-        for chunk in chunks:
-            if heard({**chunk["choices"][0], "counts": llama.counts()}):
-                return
+        with closing(chunks):
+            for chunk in chunks:
+                if heard({**chunk["choices"][0], "counts": tally.counts()}):
+                    return
 
     def _load(self) -> Any:
         """The model object; loads it the first time. The caller has the turn. Raises ModelUnavailable."""
         if self._llama is None:
             path = self._weights.file()
             try:
-                self._llama = self._open(n_ctx=self.context_tokens, n_batch=BATCH_TOKENS)
+                self._llama = self._open(n_ctx=self.context_tokens)
             except (ValueError, RuntimeError, OSError, AssertionError) as error:
                 raise ModelUnavailable(f"{path} cannot be loaded: {error}") from error
-            library = f"{self.backend} {importlib.metadata.version('llama-cpp-python')}"
-            self._loaded, self._identity = path.stem, kv_cache_files.model_identity(path, library)
+            self._loaded = path.stem
             atexit.register(self.close)
         return self._llama
 
     def _open(self, **how: Any) -> Any:
-        path = self._weights.file()
         threads = {"n_threads": self._threads, "n_threads_batch": self._threads}
-        return _interruptible()(str(path), verbose=False, **threads, **how)
+        return _library().Llama(str(self._weights.file()), verbose=False, **threads, **how)
 
     def _translate_error(self, error: Exception) -> OrchestratorError:
         if isinstance(error, OrchestratorError):
@@ -211,10 +152,33 @@ class LlamaCpp:
         return ModelUnavailable(f"{self.name} failed: {error}")
 
 
-def _apply_chunk(event: Mapping[str, Any], answer: StreamedAnswer) -> None:
-    answer.counts(**event.get("counts", {}))
-    answer.finish = event.get("finish_reason") or answer.finish
-    answer.say((event.get("delta") or {}).get("content") or "")
+@dataclass(kw_only=True)
+class _TokenTally:
+    """Counts a call's tokens, which the library does not tell of a stream: it is asked before each token is chosen."""
+
+    known: list[int]
+    """What was in memory before the call."""
+    common: Callable[[Sequence[int], Sequence[int]], int]
+    tokens_in: int = 0
+    tokens_cached: int = 0
+    tokens_out: int = 0
+
+    def count(self, tokens: Any, scores: Any) -> Any:
+        """Takes in all tokens so far, and leaves the choice as it is."""
+        if not self.tokens_out:
+            self.tokens_in = len(tokens)
+            self.tokens_cached = min(self.common(self.known, tokens.tolist()), self.tokens_in)
+        self.tokens_out += 1
+        return scores
+
+    def counts(self) -> dict[str, int]:
+        return {"tokens_in": self.tokens_in, "tokens_cached": self.tokens_cached, "tokens_out": self.tokens_out}
+
+
+def _apply_chunk(chunk: Mapping[str, Any], answer: StreamedAnswer) -> None:
+    answer.counts(**chunk["counts"])
+    answer.finish = chunk.get("finish_reason") or answer.finish
+    answer.say((chunk.get("delta") or {}).get("content") or "")
 
 
 def _library() -> Any:
@@ -228,54 +192,6 @@ def _library() -> Any:
     return llama_cpp
 
 
-def _quiet(disable: bool = True) -> AbstractContextManager[None]:  # the signature of what it replaces
-    return nullcontext()
-
-
-def _leave_output_alone(library: Any) -> None:
-    """Takes away what would point the whole process's output to /dev/null while a model is loaded."""
-    for module in (library.llama, library._internals):
-        module.suppress_stdout_stderr = _quiet
-    for unused in (library._utils.outnull_file, library._utils.errnull_file):
-        unused.close()
-
-
-def _interruptible() -> Any:
-    """llama_cpp.Llama that looks up between two pieces of a prompt, and counts."""
-    library = _library()
-    _leave_output_alone(library)
-
-    class Interruptible(library.Llama):  # type: ignore[misc,name-defined]  # known at run time only
-        left = threading.Event()
-        asked = read = made = 0
-
-        def begin(self, left: threading.Event, heard: Callable[[Mapping[str, Any]], bool]) -> None:
-            self.left, self.heard = left, heard
-            self.asked = self.read = self.made = 0
-
-        def counts(self) -> dict[str, int]:
-            cached = max(0, self.asked - self.read)
-            return {"tokens_in": self.asked, "tokens_cached": cached, "tokens_out": self.made}
-
-        def generate(self, tokens: Sequence[int], *args: Any, **named: Any) -> Iterator[int]:
-            self.asked = len(tokens)
-            for token in super().generate(tokens, *args, **named):
-                self.made += 1
-                yield token
-
-        def eval(self, tokens: Sequence[int]) -> None:
-            tokens = list(tokens)
-            if not self.made:
-                self.read = len(tokens)
-                self.heard({"counts": self.counts()})
-            for at in range(0, len(tokens), self.n_batch):
-                if self.left.is_set():
-                    raise _CancelledError
-                super().eval(tokens[at : at + self.n_batch])
-
-    return Interruptible
-
-
 def _grammar(schema: Mapping[str, Any] | None) -> Any:
     """What the answer must follow. The library's own `response_format` takes any JSON where a schema is too hard."""
     if schema is None:
@@ -284,8 +200,3 @@ def _grammar(schema: Mapping[str, Any] | None) -> Any:
         return _library().LlamaGrammar.from_json_schema(json.dumps(schema), verbose=False)
     except Exception as error:  # its converter fails in many ways
         raise WrongPrompt(f"the model cannot follow this schema: {error}") from error
-
-
-def _ensure_folder(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
