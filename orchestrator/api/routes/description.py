@@ -1,4 +1,4 @@
-"""What does this node serve, told to programs (`/openapi.json`, OpenAPI 3.1) and to people (`/docs`)?"""
+"""What does this node serve: the description at `/openapi.json` (OpenAPI 3.1)?"""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from flask import Response, current_app, jsonify
 from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.openapi import OpenAPI
 
-from orchestrator.api.web import docs_page
 from orchestrator.api.web.auth_gate import Need, need_of, needs, served
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import AppServices
 from orchestrator.api.web.problems import PROBLEM_TYPE
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
@@ -33,13 +32,6 @@ def blueprint(_: AppServices) -> APIBlueprint:
     @needs("open")
     def openapi() -> Response:
         return jsonify(openapi_document(cast(OpenAPI, current_app)))
-
-    @routes.get("/docs")
-    @needs("open")
-    def docs() -> Response:
-        page = Response(docs_page.page(openapi_document(cast(OpenAPI, current_app)), node=app_services().settings.node))
-        page.headers["Content-Security-Policy"] = docs_page.POLICY
-        return page
 
     return routes
 

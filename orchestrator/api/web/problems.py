@@ -115,7 +115,7 @@ STATUS_BY_ERROR: dict[type[OrchestratorError], tuple[int, str]] = {
     StoreFailed: (503, "The database does not answer"),
 }
 DETAIL_BY_STATUS = {
-    404: "nothing is served there; /docs shows what is",
+    404: "nothing is served there; /openapi.json describes what is",
     405: "not with this method; `Allow` says with which",
 }
 """For what our routes did not word themselves."""
