@@ -159,10 +159,8 @@ def find(store: ObjectStore, tree: Oid, path: str) -> TreeEntry | None:
     for part in path.split("/") if path else []:
         if entry.mode != FOLDER:
             return None
-        data = store.get(entry.oid)
-        if b" %s\0" % part.encode("utf-8", "surrogateescape") not in data:
-            return None  # told without reading the rest: it may be a month's archive
-        found = read_tree(data).get(part)
+        named = _entries_named(store.get(entry.oid), {part})  # the rest is not read: it may be a month's archive
+        found = read_tree(b"".join(named)).get(part)
         if found is None:
             return None
         entry = found

@@ -5,7 +5,6 @@ Both steps may be repeated at any time: what is there already is left as it is.
 
 from __future__ import annotations
 
-import getpass
 import re
 import shlex
 import sys
@@ -13,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from missions.mission import slug
 from orchestrator.app import ledger_templates
+from orchestrator.app.identity import ensure_keys, person_name
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.ledger import merge_driver
@@ -22,7 +21,7 @@ from orchestrator.ledger.trust_files import SIGNERS_PATH
 from orchestrator.ledger.trust_pins import TrustPins
 from sync.errors import GitError
 from sync.git import Git, bearer_environment
-from sync.signatures import Key, Principal, make_key, read_signers
+from sync.signatures import Key, Principal, read_signers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,22 +37,6 @@ class LedgerSetup:
     """Whether the person's key is listed, so that missions they push will run."""
     line: str
     """The person's line for `allowed_signers`."""
-
-
-def person_name(git: Git) -> str:
-    """What to call the person at this machine: their Git name, else their login name."""
-    name = git.text("config", "--get", "user.name", codes=(0, 1))
-    try:
-        login = getpass.getuser()
-    except (KeyError, OSError):
-        login = "person"
-    return slug(name or login)
-
-
-def ensure_keys(settings: Settings, person: str) -> tuple[Key, Key]:
-    """This machine's key for the person and for the node; made when they are missing."""
-    folder = settings.home / "keys"
-    return make_key(folder / "person", person), make_key(folder / "node", settings.node)
 
 
 def init(folder: Path, settings: Settings, *, remote: str = "") -> LedgerSetup:

@@ -100,31 +100,31 @@ def fleet(settings: Settings) -> Fleet:
     """The door for the person at this machine. Raises WrongSetting when no ledger is set."""
     from pathlib import Path
 
-    from orchestrator.app import setup
+    from orchestrator.app import identity
     from orchestrator.ledger.node_pages import LastSeenStore
     from orchestrator.policy.authorization import Trust
     from orchestrator.workflow.fleet import Fleet
     from sync.git import Git
 
     link = remote(settings)
-    person = setup.person_name(Git(Path.cwd()))
-    key, _ = setup.ensure_keys(settings, person)
+    person = identity.person_name(Git(Path.cwd()))
+    key, _ = identity.ensure_keys(settings, person)
     return Fleet(
         bus=transport(settings, link, name=person, key=key),
         reader=reader(settings, link),
         trust=Trust(link.store),
         sightings=LastSeenStore(settings.home / "seen.json"),
         now=now,
-        recall=search_index(settings).lines,
+        recall=lambda *asked: search_index(settings).lines(*asked),
         cache=settings.home / "cache",
     )
 
 
 def agents_fleet(settings: Settings, door: Fleet, agent: str) -> Fleet:
     """The same door for an agent from outside: what it writes is in its own name, signed by the node."""
-    from orchestrator.app import setup
+    from orchestrator.app import identity
 
-    _, key = setup.ensure_keys(settings, door.bus.name)
+    _, key = identity.ensure_keys(settings, door.bus.name)
     return replace(door, bus=replace(door.bus, name=agent, sign=key.sign, key=key.public), cache=None)
 
 

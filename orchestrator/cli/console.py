@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from rich.box import Box
-from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
@@ -62,15 +63,28 @@ def margin_table(*, expand: bool = False) -> Table:
     )
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """A title with its status at the right edge, and below what else there is to say."""
+
+    title: str
+    detail: str
+    status: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        mark = pill(self.status)
+        title = Text(printable_diff(self.title).replace("\n", " "), style="bold")
+        title.truncate(max(1, options.max_width - mark.cell_len), overflow="ellipsis", pad=True)
+        yield title.append_text(mark)
+        if self.detail:
+            yield Text(self.detail, style="dim")
+
+
 def shift_lines(rows: Iterable[tuple[str, str, str, str]]) -> Table:
     """The signature of the house: (time, title, detail, status) as entries beside the margin rule."""
     table = margin_table(expand=True)
     table.add_column(justify="right", style="dim", no_wrap=True, min_width=6)
     table.add_column(ratio=1)
     for when, title, detail, status in rows:
-        head = Table.grid(expand=True)
-        head.add_column(ratio=1, overflow="ellipsis", no_wrap=True)
-        head.add_column(justify="right", no_wrap=True)
-        head.add_row(Text(title, style="bold"), pill(status))
-        table.add_row(when, Group(head, Text(detail, style="dim")) if detail else head)
+        table.add_row(when, _Entry(title, detail, status))
     return table

@@ -101,6 +101,8 @@ class Trust:
 
     def _touched_since(self, seen: Oid | None, tip: Oid, roof: int = 500) -> set[str] | None:
         """Missions' paths that the commits since `seen` changed; None when that cannot be told at little cost."""
+        if seen is None:
+            return None  # the first look: there is no verdict yet that could be out of date
         touched: set[str] = set()
         for _ in range(roof):
             if tip == seen:

@@ -7,33 +7,36 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from handoff.context_builder import Assembly
 from missions import document, frontmatter
 from missions.errors import BadName
 from missions.frontmatter import Scalar
 from missions.mission import Quarantined, slug
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
-from orchestrator.ledger.conflicts import UnresolvedConflict, list_conflicts
 from orchestrator.ledger.node_pages import LastSeenStore, Presence, list_presences
-from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
-from orchestrator.policy.membership import Membership
 from orchestrator.workflow import mission_view
-from orchestrator.workflow.approval.decide import Approval
-from orchestrator.workflow.conflict_resolution import ConflictResolution
-from orchestrator.workflow.edit import MissionEditor
-from orchestrator.workflow.journal import context
-from orchestrator.workflow.late_results import Adoption, LateResult, late_results
 from orchestrator.workflow.mission_view import MissionView
-from orchestrator.workflow.orders import Orders
-from orchestrator.workflow.spending.report import FleetSpending
 from sync.errors import RemoteUnreachable
 from sync.remote import Refs
 from sync.signatures import Principal, read_signers
+
+if TYPE_CHECKING:  # each of these is imported where it is used: a list of missions needs none of them
+    from handoff.context_builder import Assembly
+    from orchestrator.ledger.conflicts import UnresolvedConflict
+    from orchestrator.ledger.publish import LedgerChange
+    from orchestrator.policy.membership import Membership
+    from orchestrator.workflow.approval.decide import Approval
+    from orchestrator.workflow.conflict_resolution import ConflictResolution
+    from orchestrator.workflow.edit import MissionEditor
+    from orchestrator.workflow.journal.context import Recall
+    from orchestrator.workflow.late_results import Adoption, LateResult
+    from orchestrator.workflow.orders import Orders
+    from orchestrator.workflow.spending.report import FleetSpending
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +65,8 @@ class Fleet:
     now: Callable[[], datetime]
     offline: str = ""
     """Why the remote could not be reached the last time; what is shown is then what was last seen."""
-    recall: context.Recall = context.no_recall
-    """What this machine's index of the journal knows about a task."""
+    recall: Recall | None = None
+    """What this machine's index of the journal knows about a task; None where there is no index."""
     cache: Path | None = None
     """Where clones of projects go, for whoever merges; None: approvals leave that to the nodes."""
     alarms: tuple[str, ...] = ()
@@ -121,6 +124,8 @@ class Fleet:
         `by` is who asked for it on the person's behalf; it stands in the commit's message. `beside` are files that it
         starts from, for the same commit.
         """
+        from orchestrator.ledger.publish import LedgerChange, commit_change
+
         said = str(fields.get("title") or "") or body[:60]  # which may speak of a path
         wanted = self._slug(name or said.replace("/", " ").replace("\\", " ").lstrip(". "))
         made = ""
@@ -158,6 +163,8 @@ class Fleet:
 
     def orders(self, by: str = "") -> Orders:
         """What a person may say about an open mission, by its slug."""
+        from orchestrator.workflow.orders import Orders
+
         return Orders(bus=self.bus, reader=self.reader, trust=self.trust, by=by)
 
     def _told(self, name: str, order: Callable[[str], None]) -> MissionView:
@@ -175,21 +182,29 @@ class Fleet:
 
     @property
     def _editing(self) -> MissionEditor:
+        from orchestrator.workflow.edit import MissionEditor
+
         return MissionEditor(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger)
 
     @property
     def adoption(self) -> Adoption:
         """Late work, and how it becomes a result."""
+        from orchestrator.workflow.late_results import Adoption
+
         return Adoption(bus=self.bus, reader=self.reader, trust=self.trust)
 
     @property
     def approval(self) -> Approval:
         """Results that wait in review, and how a person decides; missions by their slug."""
+        from orchestrator.workflow.approval.decide import Approval
+
         return Approval(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger, cache=self.cache)
 
     @property
     def resolution(self) -> ConflictResolution:
         """What merges could not keep, and how a person decides."""
+        from orchestrator.workflow.conflict_resolution import ConflictResolution
+
         return ConflictResolution(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger)
 
     # -- the fleet ----------------------------------------------------------------------------------------------
@@ -203,11 +218,15 @@ class Fleet:
     @property
     def accounts(self) -> FleetSpending:
         """What the fleet has spent, as its nodes tell it."""
+        from orchestrator.workflow.spending.report import FleetSpending
+
         return FleetSpending(ledger=self.ledger, now=self.now)
 
     @property
     def membership(self) -> Membership:
         """Who may do what, and the changes of that."""
+        from orchestrator.policy.membership import Membership
+
         return Membership(bus=self.bus, reader=self.reader, trust=self.trust)
 
     def principals(self) -> list[Principal]:
@@ -218,12 +237,15 @@ class Fleet:
 
     def handoff(self, project: str, task: str, *, budget: int, count: Callable[[str], int]) -> Assembly:
         """What a fresh instance would be given. Raises NotFound for an unknown project."""
+        from orchestrator.workflow.journal import context
+
         ledger = self.ledger()
         if project and project not in ledger.charter.projects:
             known = ", ".join(sorted(ledger.charter.projects)) or "none yet"
             raise NotFound(f"unknown project {project!r}: fleet.toml has {known}")
+        recall = self.recall or context.no_recall
         return context.assemble_context(
-            ledger, project, task, now=self.now(), budget=budget, count=count, recall=self.recall
+            ledger, project, task, now=self.now(), budget=budget, count=count, recall=recall
         )
 
     # -- how it looks from here ---------------------------------------------------------------------------------
@@ -247,6 +269,9 @@ class Fleet:
             raise WrongSetting("--name", f"there is a mission {read.name} already")
 
     def _detail(self, ledger: LedgerSnapshot, view: MissionView) -> MissionDetail:
+        from orchestrator.ledger.conflicts import list_conflicts
+        from orchestrator.workflow.late_results import late_results
+
         stem = view.path.removesuffix(".md")
         month = stem.removeprefix(ARCHIVE_FOLDER + "/").partition("/")[0] if stem.startswith(ARCHIVE_FOLDER) else ""
         epoch = (view.adopted_from or "").partition("-")[0] or view.epoch

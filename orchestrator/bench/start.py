@@ -1,0 +1,64 @@
+"""How much processor time do commands take until they have said something, beside loading what they are made of?"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from orchestrator.bench.result import Measurement, median
+from orchestrator.bench.testbed import make_testbed
+
+RUNS = 7
+"""Runs of each command, by turns: a busy machine slows all of them alike."""
+BASELINE = ("-c", "import click, rich")
+MISSIONS = 100
+BARS = {
+    "--version": 1.5,
+    "--help": 1.5,
+    "mission --help": 1.5,
+    "mission list --help": 2.0,
+    f"mission list, {MISSIONS} missions": 25.0,
+}
+"""What a command may take at most, in times of the baseline."""
+
+
+def measure() -> list[Measurement]:
+    """Each command beside a Python that loads click and rich and ends."""
+    with tempfile.TemporaryDirectory(prefix="shiftbook-bench-") as folder:
+        root = Path(folder) / "ledger"
+        ground = make_testbed(root, missions=MISSIONS)
+        env = {**os.environ, "SHIFTBOOK_HOME": str(Path(folder) / "home"), "SHIFTBOOK_LEDGER": str(ground.bare)}
+        took: dict[str, list[float]] = {name: [] for name in BARS}
+        baseline = []
+        for _ in range(RUNS):
+            baseline.append(cpu_milliseconds(BASELINE, env))
+            for name, times in took.items():
+                times.append(cpu_milliseconds(("-m", "orchestrator", *name.partition(",")[0].split()), env))
+    return [_compared(name, median(times), median(baseline)) for name, times in took.items()]
+
+
+def cpu_milliseconds(words: tuple[str, ...], env: Mapping[str, str]) -> float:
+    """Processor time, user and system, that Python with these words takes, and what it starts and waits for."""
+    process = subprocess.Popen([sys.executable, "-P", *words], env=env, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, words)
+    return (used.ru_utime + used.ru_stime) * 1000
+
+
+def _compared(name: str, value: float, baseline: float) -> Measurement:
+    bar = BARS[name]
+    return Measurement(
+        name=f"shiftbook {name}",
+        value=round(value, 1),
+        unit="ms",
+        baseline=round(baseline, 1),
+        ratio=round(value / baseline, 2),
+        bar=f"<= {bar:g} x loading click and rich",
+        met=value <= bar * baseline,
+    )
