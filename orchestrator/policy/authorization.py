@@ -14,7 +14,7 @@ from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.snapshot import MISSIONS, HeldClaim, LedgerSnapshot, MissionFile
 from orchestrator.policy.agent_history import AgentHistory
 from orchestrator.policy.child_missions import child_permission
-from orchestrator.policy.provenance import Provenance
+from orchestrator.policy.provenance import Provenance, RecentChanges
 from orchestrator.policy.verdict import Judge
 from sync.objects import FOLDER, find, read_commit, read_tree
 from sync.remote import ObjectStore, Oid
@@ -43,6 +43,7 @@ class Trust:
     _words: dict[tuple[str, Oid], TrustDecision] = field(default_factory=dict)
     _tip: Oid | None = None
     _charter: FleetConfig | None = None
+    _recent: RecentChanges | None = None
 
     def verifier(self, ledger: LedgerSnapshot) -> Verifier:
         """Checks signatures against the ledger's `allowed_signers` as they are now: a key taken out counts no more."""
@@ -121,10 +122,10 @@ class Trust:
         return {(name, entry.oid) for name, entry in read_tree(self.store.get(folder.oid)).items()}
 
     def _judge(self, ledger: LedgerSnapshot, filed: MissionFile) -> TrustDecision:
-        words = [
-            self._judge_commit(ledger, filed, commit)
-            for commit in Provenance(self.store, ledger.tip, filed.path).deciding()
-        ]
+        if self._recent is None or self._recent.tip != ledger.tip:
+            self._recent = RecentChanges(self.store, ledger.tip)
+        history = Provenance(self.store, ledger.tip, filed.path, self._recent)
+        words = [self._judge_commit(ledger, filed, commit) for commit in history.deciding()]
         untold = TrustDecision(trusted=False, who="", why="no commit that wrote it was found")
         return next((word for word in words if word.trusted), words[0] if words else untold)
 
