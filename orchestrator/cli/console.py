@@ -73,7 +73,7 @@ class _Entry:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         mark = pill(self.status)
-        title = Text(printable_diff(self.title).replace("\n", " "), style="bold")
+        title = Text(printable_diff(" ".join(self.title.split())), style="bold")
         title.truncate(max(1, options.max_width - mark.cell_len), overflow="ellipsis", pad=True)
         yield title.append_text(mark)
         if self.detail:

@@ -13,7 +13,6 @@ from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import OrchestratorError, WrongSetting
-from sync import files
 from sync.errors import SyncError
 
 
@@ -62,6 +61,8 @@ def new(
 @click.option("--json", "as_json", is_flag=True, help="Print what could not be kept as JSON.")
 def edit(name: str, source: IO[bytes] | None, as_json: bool) -> None:
     """Opens a mission in your editor and lands what you saved, merged with what others changed meanwhile."""
+    from sync import files
+
     chosen = load_settings()
     fleet = wiring.fleet(chosen)
     base = fleet.source(name)

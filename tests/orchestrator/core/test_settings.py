@@ -10,7 +10,7 @@ import pytest
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.roles import Role
-from orchestrator.core.settings import default_home
+from orchestrator.core.settings import Settings, default_home, variable
 
 
 @pytest.fixture
@@ -80,3 +80,52 @@ def test_a_wrong_value_names_its_variable(home: Path) -> None:
     (home / ".env").write_text("SHIFTBOOK_SLOTS=many\n")
     with pytest.raises(WrongSetting, match="SHIFTBOOK_SLOTS"):
         load_settings()
+
+
+def test_names_in_small_letters_and_variables_without_a_value(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name's letters may be small, in the environment and in files; what is empty says nothing and hides nothing."""
+    (home / ".env").write_text("shiftbook_branch=b\nSHIFTBOOK_SLOTS=3\nSHIFTBOOK_RATE\n")
+    monkeypatch.setenv("SHIFTBOOK_SLOTS", "")
+    monkeypatch.setenv("shiftbook_context", "600")
+    found = load_settings()
+    assert (found.branch, found.slots, found.context, found.rate) == ("b", 3, 600, 600)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        (
+            "SHIFTBOOK_SLOTS",
+            "many",
+            "input should be a valid integer, unable to parse string as an integer, not 'many'",
+        ),
+        ("SHIFTBOOK_SLOTS", "0", "input should be greater than or equal to 1, not '0'"),
+        (
+            "SHIFTBOOK_WATCH_PULL",
+            "perhaps",
+            "input should be a valid boolean, unable to interpret input, not 'perhaps'",
+        ),
+        ("SHIFTBOOK_HTTP", "here", "write host:port, such as 127.0.0.1:8823 or [::1]:8823, or off, not 'here'"),
+        ("SHIFTBOOK_HQ_URL", "hq", "write headquarters' web address, such as https://hq.example:8823, not 'hq'"),
+        (
+            "LLM_PROVIDER_OVERRIDE",
+            "gpt",
+            "name one of embedded, llama-cpp-python, llamacpp, ollama, openai, xllamacpp, not 'gpt'",
+        ),
+    ],
+)
+def test_an_error_is_one_line(home: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:
+    """The variable, what is wrong, and what was written, in the environment as from code."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(WrongSetting) as raised:
+        load_settings()
+    assert str(raised.value) == f"{name}: {says}"
+    monkeypatch.delenv(name)
+    with pytest.raises(WrongSetting, match=name):
+        load_settings(**{field: value for field in Settings.model_fields if variable(field) == name})
+
+
+def test_what_code_says_outranks_all(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An option of a command wins over the environment and both files."""
+    monkeypatch.setenv("SHIFTBOOK_LEDGER", "here")
+    assert load_settings(ledger="there", slots=2).ledger == "there"
