@@ -1,4 +1,4 @@
-"""Who is the person at this machine, and which keys are theirs and the node's?"""
+"""Who is the person at this machine? Their identity: a name, and the keys that are theirs and the node's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much processor time do commands take until they have said something, beside loading what they are made of?"""
+"""How much processor time do commands take from their start to their end, beside loading click and rich?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orchestrator.bench.testbed import make_testbed
 
 RUNS = 7
 """Runs of each command, by turns: a busy machine slows all of them alike."""
-BASELINE = ("-c", "import click, rich")
+BASELINE = ("-P", "-c", "import click, rich")
 MISSIONS = 100
 BARS = {
     "--version": 1.5,
@@ -37,13 +37,13 @@ def measure() -> list[Measurement]:
         for _ in range(RUNS):
             baseline.append(cpu_milliseconds(BASELINE, env))
             for name, times in took.items():
-                times.append(cpu_milliseconds(("-m", "orchestrator", *name.partition(",")[0].split()), env))
+                times.append(cpu_milliseconds(("-P", "-m", "orchestrator", *name.partition(",")[0].split()), env))
     return [_compared(name, median(times), median(baseline)) for name, times in took.items()]
 
 
 def cpu_milliseconds(words: tuple[str, ...], env: Mapping[str, str]) -> float:
     """Processor time, user and system, that Python with these words takes, and what it starts and waits for."""
-    process = subprocess.Popen([sys.executable, "-P", *words], env=env, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, *words], env=env, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

@@ -1,4 +1,4 @@
-"""How does Shiftbook look in a terminal? A log book: the time in the gutter, one red margin rule, the entry."""
+"""How does the console look? Like a log book: the time in the gutter, one red margin rule, the entry."""
 
 from __future__ import annotations
 

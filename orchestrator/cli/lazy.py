@@ -1,4 +1,4 @@
-"""How can a group list its commands without loading one? By a table; a command's module is imported when it runs."""
+"""How can a lazy group list its commands without loading one? By a table: a command is imported when it runs."""
 
 from __future__ import annotations
 

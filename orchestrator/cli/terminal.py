@@ -1,4 +1,4 @@
-"""How does a command print what it found: rows for people, JSON for programs, warnings on standard error?
+"""How does a command print to the terminal: rows for people, JSON for programs, warnings on standard error?
 
 What draws is loaded when it draws: a command's help, and JSON, need none of it.
 """

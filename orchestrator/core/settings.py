@@ -1,4 +1,4 @@
-"""What may be set for a node, under which variable, and which values are taken?
+"""Which settings has a node, under which variable is each set, and which values are taken?
 
 `environment` says where the values are read from.
 """

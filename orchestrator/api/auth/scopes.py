@@ -1,3 +1,3 @@
-"""What can a token be for? Apart, because the command line names the words in its help."""
+"""Which scopes can a token have? Apart, because the command line names them in its help."""
 
 SCOPES = frozenset({"chat", "sync", "ops", "missions", "approvals", "git", "git:read"})

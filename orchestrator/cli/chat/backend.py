@@ -1,4 +1,4 @@
-"""Who answers in the terminal: the node that runs here, over HTTP, or this process itself?"""
+"""Which backend answers in the terminal: the node that runs here, over HTTP, or this process itself?"""
 
 from __future__ import annotations
 

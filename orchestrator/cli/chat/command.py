@@ -1,4 +1,4 @@
-"""shiftbook chat: with what, about what and in which conversation does a person talk with this node's model?"""
+"""The command `shiftbook chat`: with what, about what and in which conversation does a person talk with a model?"""
 
 from __future__ import annotations
 

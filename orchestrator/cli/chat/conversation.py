@@ -1,4 +1,4 @@
-"""How does a person talk with a model in a terminal: what is typed, what is heard, what a `/word` does?"""
+"""How does a conversation run in a terminal: what is typed, what is heard, what does a `/word` do?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a chat look in a terminal? Like the log book: the time in the gutter, the red rule, what was said."""
+"""How does a chat's page look in a terminal? Like the log book: the time in the gutter, the red rule, what was said."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""shiftbook fleet admit, revoke, rotate, who: who may do what, and how is that changed?"""
+"""shiftbook fleet admit, revoke, rotate, who: who is a member, what may they do, and how is that changed?"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""`shiftbook mission`: a module for each thing that a person does with missions."""
+"""What does a person do with missions: file, list, show, follow, order, decide, hand over?"""

@@ -1,4 +1,4 @@
-"""shiftbook mission diff, approve, reject, adopt: what waits for a person's word, and what does the person decide?"""
+"""shiftbook mission diff, approve, reject, adopt: what does a person decide about a result?"""
 
 from __future__ import annotations
 

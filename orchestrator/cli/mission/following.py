@@ -1,4 +1,4 @@
-"""shiftbook mission watch: what happens to one mission until it ends?"""
+"""shiftbook mission watch: how does a person follow one mission until it ends?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""shiftbook mission from-chat, chat: how does a chat become a mission, and a mission a chat?"""
+"""shiftbook mission from-chat, chat: how is work handed over from a chat to a mission, and back?"""
 
 from __future__ import annotations
 

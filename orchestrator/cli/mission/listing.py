@@ -1,4 +1,4 @@
-"""shiftbook mission list: which missions are there, in which order, and how is one shown as an entry?"""
+"""shiftbook mission list: in which order are missions listed, and how is one shown as an entry?"""
 
 from __future__ import annotations
 

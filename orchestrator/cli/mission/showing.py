@@ -1,4 +1,4 @@
-"""shiftbook mission show: what belongs to one mission, and by which rules is it where it is?"""
+"""shiftbook mission show: what is shown of one mission, and by which rules is it where it is?"""
 
 from __future__ import annotations
 

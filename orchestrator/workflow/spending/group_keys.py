@@ -1,3 +1,3 @@
-"""By what can rows of spending be summed? Apart, because the command line names the words in its help."""
+"""By which keys can rows of spending be grouped? Apart, because the command line names them in its help."""
 
 GROUP_KEYS = ("day", "node", "project", "agent", "model")
