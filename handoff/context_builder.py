@@ -1,4 +1,4 @@
-"""What exactly is a fresh instance given to read, and what did not fit?
+"""What is the context that a fresh instance is given, and what did not fit?
 
 A model server reuses the longest part of a prompt that is the same as last time, so the parts stand in the order of how
 rarely they change: the head (role, project documents, tiers 1 to 3) holds no clock, counter or task and depends on

@@ -1,4 +1,4 @@
-"""What can be wrong with a handoff document, and with which value?"""
+"""Which errors can a handoff document have, and in which value?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the source say what the item says?
+"""Is there evidence in the source for what an item says?
 
 A review, and a model that words it, may only say what the cited entries say. Four things must agree, because these are
 what summaries get wrong while they still sound right: numbers, names, negations, and words that have an opposite. The

@@ -1,4 +1,4 @@
-"""How does a lesson that everybody should know stand in a file, with where it comes from, and on the portfolio's page?
+"""How does a lesson stand in a knowledge file, with where it comes from, and on the portfolio's page?
 
 The front matter says what the lesson is and how it stands, each value as JSON; the evidence stands between two marks
 and is written anew each time; all else in the file is a person's and stays.

@@ -1,4 +1,4 @@
-"""What should the fleet remember of one finished mission, in a file that a person can read and mend?
+"""What does a memo of one finished mission hold, in a file that a person can read and mend?
 
 Each fact stands in one place only: names, flags and lists of names in the front matter, sentences in the body. Values
 in the front matter are written as JSON, which is also valid YAML: any tool reads them, and this module needs none.

@@ -1,4 +1,4 @@
-"""Which lessons have been learned often enough that everybody should know them, and which contradict each other?
+"""Which lessons are promoted, because they have been learned often enough, and which contradict each other?
 
 A lesson is what memos say under "Lessons learned". Two that share most of their words are one, unless a number, a
 negation or a word with an opposite tells them apart: then they contradict each other, and neither becomes known until a

@@ -1,4 +1,4 @@
-"""What did an earlier session say that bears on this task?
+"""Which lines of earlier sessions are recalled for a task?
 
 A full-text index of log entries, in a database connection that the caller opens and commits. It is a cache: the log is
 the truth, and `rebuild` makes the index again. What it does was measured: Porter stems, no question words, date and

@@ -3,7 +3,7 @@
 The review proposes; it changes nothing itself. It works from statements that it can compare (`statements`), so that the
 same entries and the same briefing always give the same proposal, with no model at hand. Three safeguards:
 
-1. every proposed item cites entries, and is dropped with a reason unless they say what it says (`support`);
+1. every proposed item cites entries, and is dropped with a reason unless they say what it says (`evidence_check`);
 2. a model may only put an item's words better: its words are held to the same test, and the plain ones used if they
    fail it;
 3. nothing becomes a standing rule: block quotes and fenced blocks are never read, and `briefing.apply` takes no delta

@@ -1,4 +1,4 @@
-"""Which functions and classes does a text name, and does the code still have them?
+"""Which symbols (functions, classes) does a text name, and does the code still have them?
 
 Only what clearly is a name in code counts: in backticks, and a call, a snake_case or a CamelCase word. What stands
 before the last dot is left aside, because a text may name a method by its module, its class or an instance.

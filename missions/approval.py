@@ -1,4 +1,4 @@
-"""Does a result have to wait for a person? One function of the rules, of what was done, and of who did it.
+"""Does a result need a person's approval? One function of the rules, of what was done, and of who did it.
 
 A fact that is not known, or is no sensible number, never allows anything. Every rule that was asked is in the verdict,
 so that a person can be told why.

@@ -1,4 +1,4 @@
-"""What may a mission that an agent proposed ask for, so that nobody has to say yes to it?
+"""Which limits keep a child mission that an agent proposed so small that nobody has to say yes to it?
 
 Nothing beyond its parent's project, scope, share of the budget, agent, machines and time. What only a person may write
 is not taken over at all.

@@ -1,4 +1,4 @@
-"""What can be wrong with a mission?"""
+"""Which errors can a mission have?"""
 
 
 class MissionError(Exception):

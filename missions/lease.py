@@ -1,4 +1,4 @@
-"""Who holds a mission, and when may somebody else take it?
+"""Who holds the lease on a mission, and when may somebody else take it?
 
 A claim is a small text in a commit. Its fencing epoch only grows over the mission's life, its nonce makes two claims
 of one moment two objects (trap A), and it names the mission's blob that was claimed. No function here reads a clock:

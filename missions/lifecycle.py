@@ -1,4 +1,4 @@
-"""What happens to a mission when an attempt ends? The one table of its states."""
+"""The lifecycle of a mission: what happens to it when an attempt ends? The one table of its states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may a mission touch?"""
+"""Which paths are in a mission's scope?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which missions may a node take now, and which first? Why does one have to wait?"""
+"""Which missions are selected for a node, and which first? Why does one have to wait?"""
 
 from __future__ import annotations
 

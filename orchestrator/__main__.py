@@ -1,4 +1,4 @@
-"""`python -m orchestrator` is the `shiftbook` command."""
+"""The main module: `python -m orchestrator` is the `shiftbook` command."""
 
 from orchestrator.cli import main
 

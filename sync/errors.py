@@ -1,4 +1,4 @@
-"""What can go wrong while bytes travel?"""
+"""Which errors can there be while bytes travel?"""
 
 from __future__ import annotations
 

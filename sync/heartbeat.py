@@ -1,4 +1,4 @@
-"""How does a node prove, cheaply and for ever, that it lives?
+"""How does a node's heartbeat prove, cheaply and for ever, that it lives?
 
 Its beat ref cycles through a fixed ring of blobs, so that after the first lap a beat never creates an object: a ref
 moved a million times costs the repository less than 7 MiB (research: 6.6 MiB at 10,000 beats, then nothing more).

@@ -1,4 +1,4 @@
-"""How does a change reach a branch that others push to as well?
+"""How is a change published on a branch that others push to as well?
 
 Fetch, apply the change to what is there now, push; when somebody was faster, do all of it again. The change is a
 function of the newest state, so a lost race costs a recomputation and never an edit.

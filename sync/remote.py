@@ -1,7 +1,7 @@
 """What must a remote promise so that exactly one of many machines can win?
 
 Two ports. `Remote` moves refs, each with an expectation and a verdict of its own: that is the compare-and-swap on
-which everything above rests. `Store` holds the objects that refs point to.
+which everything above rests. `ObjectStore` holds the objects that refs point to.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How does a node learn at once that something on its own disk has moved: a repository's refs, files of a work tree?"""
+"""How is a repository on this disk, or a work tree, watched, so that a node learns at once that something moved?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How do some files of a person's clone become a commit, and nothing else in it is touched?
+"""How do some files of a person's work tree become a commit, and nothing else in it is touched?
 
 The commit is made beside the person's index, from HEAD and those files alone; the branch moves by compare-and-swap.
 Afterwards those files' entries in the index follow, each only if it still was what HEAD had. What is staged stays.

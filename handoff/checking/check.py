@@ -5,7 +5,7 @@ of files alone, and prefers silence to a false alarm: a check that cries wolf is
 examples and old entries are not held against the present, and paths are only judged where most of the paths that a
 document names do exist (otherwise it speaks of another repository).
 
-To add a rule, write a generator from `Documents` to findings and name it in `_RULES`.
+To add a rule, write a generator from `CheckInput` to findings and name it in `_RULES`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def check(
 ) -> list[HandoffFinding]:
     """All findings, by file and line. `documents` and `files` are named from the repository's root, `today` is an ISO
     day, `encodings` says in which encoding a document was found (`encoding.decode`), `symbols` which of the names in
-    the documents the sources hold (`symbols.wanted`, `symbols.present`)."""
+    the documents the sources hold (`symbols.wanted_symbols`, `symbols.present_symbols`)."""
     given = CheckInput(
         read=tuple(
             HandoffDocument(file=file, text=text.replace("\r\n", "\n")) for file, text in sorted(documents.items())

@@ -1,4 +1,4 @@
-"""Do the documents agree with the day, with each other and with themselves?
+"""Are the documents consistent with the day, with each other and with themselves?
 
 Rules of `check` that read statements: dates, versions, fields, blocks. Each looks only at forms whose meaning is beyond
 doubt, such as a field `**Version:** 1.2` or a heading that says "current" and names a day.

@@ -1,4 +1,4 @@
-"""What does a rule of the check look at, and how does it say what it found?"""
+"""What does a rule of the check look at, and what is its finding?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is this `key = value` a secret?
+"""Is the value of this assignment (`key = value`) a secret?
 
 Two cases, with two bars. A key that says so (`DB_PASSWORD=`, `"api_key":`, `--token `) makes any value a secret that is
 neither a placeholder nor code; after a colon, as prose has it ("Token: expired"), the value must also mix kinds of

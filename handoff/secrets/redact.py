@@ -9,7 +9,7 @@ files rather than strings and needs plug-ins configured at run time; its keyword
 speaks of a password. What we need is a pure function over text, linear in its length, that spares Git object ids,
 digests, UUIDs, placeholders and images. Four readers look at the text:
 
-- formats of providers (`secret_formats`),
+- formats of providers (`formats`),
 - private key blocks,
 - places where a credential stands by syntax: `user:password@host`, Authorization headers, command line flags,
 - assignments: a key that says secret (`assignments`), or any key with a value that looks random.

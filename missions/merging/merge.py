@@ -8,7 +8,7 @@ back as a Conflict, so that nothing is lost. Its cases:
 3. a list: what either side added, without what either side took out; the base's order, then the new words by name;
 4. a single value that both changed: the newer stamp's; with equal stamps (or none) the value that sorts last;
 5. a node's field: the higher epoch's, whatever the clocks say; but a `status` that ends the mission goes before all;
-6. comments and the fields' order, the person's text, the nodes' part: all hunks that do not overlap (`missions.weave`);
+6. comments and the fields' order, the person's text, the nodes' part: all hunks that do not overlap (`line_merge`);
 7. a side that cannot be read, or no common base: one side's whole file, and the other one is the loser.
 """
 

@@ -2,7 +2,7 @@
 
 A state is the base and the set of stamped versions that were made of it. Joining two states is the union of those sets,
 so it is commutative, associative and idempotent by what a set is; what the file says is a function of the state
-(`missions.merge.settle`) in which each field is a register: of the versions that changed it, the highest stamp counts.
+(`merge.resolve_versions`) in which each field is a register: of the versions that changed it, the highest stamp counts.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 Stamp = tuple[int, int, str]
-"""(milliseconds, counter, node), as a hybrid clock gives it (`sync.clock.Stamp`): stamps are only ever compared."""
+"""(milliseconds, counter, node), as a hybrid clock (`sync.hybrid_clock`) gives it: stamps are only ever compared."""
 
 NO_STAMP: Stamp = (0, 0, "")
 """Where no stamp is known. Values decide then, so that every machine comes to the same end."""

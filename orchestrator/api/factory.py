@@ -1,4 +1,4 @@
-"""Which doors does this node's HTTP side open, as its settings say?"""
+"""The factory of the HTTP side: which services does it offer, as the settings say?"""
 
 from __future__ import annotations
 

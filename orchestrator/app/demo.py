@@ -1,4 +1,4 @@
-"""Does the main job work on this machine? A fleet of two real processes over one bare repository, and four missions.
+"""The demo: does the main job work on this machine? Two real processes, one bare repository, four missions.
 
 A person's part is done with plain git, a node's by `shiftbook node run`; what is checked at the end is what a person
 would look at. Nothing outside the throw-away folder is touched.

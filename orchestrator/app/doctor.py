@@ -1,4 +1,4 @@
-"""What is missing on this machine, and how is it mended?"""
+"""The doctor: what is missing on this machine, and how is it mended?"""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from orchestrator.app import setup, wiring
+from orchestrator.app import identity, wiring
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Model
 from orchestrator.core.ports.storage import Stores
@@ -57,7 +57,7 @@ def open_parts(settings: Settings, tell: Tell, opened: ExitStack) -> NodeParts:
     reader = wiring.reader(settings, link)
     charter = reader.read(link.fetch()).charter
     link.timeout = remote_timeout(charter.bus)  # what it should be stands in the ledger behind it
-    _, key = setup.ensure_keys(settings, settings.node)
+    _, key = identity.ensure_keys(settings, settings.node)
     bus = wiring.transport(settings, link, name=settings.node, key=key)
     return NodeParts(
         settings=settings,

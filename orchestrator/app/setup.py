@@ -1,4 +1,4 @@
-"""How does a ledger come to be, and how does a person or a machine join one?
+"""The setup of a ledger: how is one made, and how does a person or a machine join one?
 
 Both steps may be repeated at any time: what is there already is left as it is.
 """

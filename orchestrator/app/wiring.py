@@ -1,4 +1,4 @@
-"""How are the parts wired: which adapter serves which port? The one file that names them.
+"""The wiring: which adapter serves which port? The one file that names them.
 
 Each part is imported by the function that makes it: a command pays for what it uses, and help for none.
 """

@@ -1,4 +1,4 @@
-"""What does a claim, a fold and a first look cost when years of finished missions lie in the ledger?"""
+"""How does growth (years of finished missions) change what a claim, a fold and a first look cost?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long do assembling, recall and a review take with 10,000 entries in the log?"""
+"""How fast is the handoff: assembling, recall and a review with 10,000 entries in the log?"""
 
 from __future__ import annotations
 

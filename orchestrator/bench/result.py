@@ -1,4 +1,4 @@
-"""What is one measured number, and on which machine was it measured?"""
+"""What is the result of one measurement, and on which machine was it measured?"""
 
 from __future__ import annotations
 

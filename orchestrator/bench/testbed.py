@@ -1,4 +1,4 @@
-"""On what ground are benchmarks run: a ledger, keys, clones and nodes below one folder?"""
+"""The testbed of benchmarks: a ledger, keys, clones and nodes below one folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who speaks in one answer, and who goes on where they cannot?"""
+"""Which backend answers, and which goes on (failover) where that one cannot?"""
 
 from __future__ import annotations
 

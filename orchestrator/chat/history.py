@@ -1,4 +1,4 @@
-"""How are conversations kept, so that they go on on any device and a repeated request is answered once?"""
+"""How is a conversation's history kept, so that it goes on on any device and a repeated request is answered once?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is held for a message between taking it in and answering it?"""
+"""What is prepared for a message between taking it in and answering it?"""
 
 from __future__ import annotations
 

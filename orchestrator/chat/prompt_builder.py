@@ -1,4 +1,4 @@
-"""What is the model given for one message: head, turns so far, message?"""
+"""How is the prompt built for one message: head, turns so far, message?"""
 
 from __future__ import annotations
 

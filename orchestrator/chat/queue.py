@@ -1,4 +1,4 @@
-"""Whose turn is it with the model, and how many may wait?
+"""Whose turn is it in the model's queue, and how many may wait?
 
 First come, first served. So many are let through at once; so many more may wait, and whoever comes after that is told
 when to come again, before anything was begun.

@@ -1,4 +1,4 @@
-"""How does a person's message become an answer?
+"""The chat service: how does a person's message become an answer?
 
 `prepare` does all that can be refused: it finds the conversation, chooses a backend, assembles what the model is given,
 counts it, takes a place in the queue, and stores the person's message. `run` makes the answer, and stores it whatever

@@ -1,4 +1,4 @@
-"""What waits for a person's word, and what did they say?
+"""Which tool calls wait for a person's approval, and what did they say?
 
 A question lives as long as the answer that needs it: it is decided once, its time runs out, or who asked is gone.
 """

@@ -1,4 +1,4 @@
-"""What is asked in a chat, what is heard while it is answered, and what comes of it?"""
+"""The values of a chat: what is asked, what is heard while it is answered, and what comes of it?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong on a node or in a command?"""
+"""Which errors can a node or a command end with?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a part say what happened, for whoever keeps the shift's record: a terminal, a log, a test?"""
+"""How does a part tell an event to whoever keeps the shift's record: a terminal, a log, a test?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does a model's work cost?
+"""What is the price of a model's work?
 
 By genai-prices' table, as it was bundled with the installed release: nothing is ever fetched, so a price is as new as
 the package.

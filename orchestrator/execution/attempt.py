@@ -28,7 +28,7 @@ MIN_ROUND_SECONDS = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptRunner:
-    """How attempts are carried out on this node. `node` is who commits; `linger` is as in `watch.LINGER`."""
+    """How attempts are carried out on this node. `node` is who commits; `linger` as `bounds.EXIT_GRACE_SECONDS`."""
 
     sandbox: Sandbox
     workspaces: Workspaces

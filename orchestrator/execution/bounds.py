@@ -1,4 +1,4 @@
-"""When must a round of work end, besides when it is done?
+"""The bounds of a round of work: when must it end, besides when it is done?
 
 A person or the node stops it, its budget is reached, its time is over, or it has said its last word and hangs.
 """

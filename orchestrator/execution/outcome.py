@@ -1,4 +1,4 @@
-"""What is handed over of an attempt: commit, branch, diff, counts, and what a colleague reads of it?"""
+"""The outcome of an attempt: commit, branch, diff, counts, and what a colleague reads of it."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ SESSION_ID = re.compile(r"[A-Za-z0-9][\w.:-]{0,199}", re.ASCII)
 """What a conversation can be called: it becomes a word of the next round's command line."""
 MAX_RESULT_CHARS = 1024 * 1024
 """Characters of what was shown that come back with the result, from its end; the program's own output stays whole in
-the attempt's folder, up to `process.KEEP`."""
+the attempt's folder, up to `process.MAX_OUTPUT_BYTES`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What is an agent told when it begins, and when it goes on?"""
+"""Which prompt does an agent get when it begins, and when it goes on?"""
 
 from __future__ import annotations
 

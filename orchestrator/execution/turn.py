@@ -1,4 +1,4 @@
-"""What does one round of work come to, whoever does it: a program, a command line, a model with tools?"""
+"""What does one turn (a round of work) come to, whoever does it: a program, a command line, a model with tools?"""
 
 from __future__ import annotations
 

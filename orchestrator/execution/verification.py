@@ -1,4 +1,4 @@
-"""Is the work right before it is handed back: is there any, is it within its scope, do the project's tests pass?"""
+"""How is work verified before it is handed back: is there any, is it in scope, do the project's tests pass?"""
 
 from __future__ import annotations
 

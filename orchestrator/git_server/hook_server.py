@@ -1,6 +1,6 @@
 """How is a push judged without starting a process that first learns everything? In the one that serves, over a socket.
 
-The socket is this user's alone, and only questions about the served repository are answered (`porter` asks them).
+The socket is this user's alone, and only questions about the served repository are answered (`hook_client` asks them).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How does a change of documents reach the branch that other people and nodes push to as well?
+"""How is a change of documents published on the branch that other people and nodes push to as well?
 
 The change is a function of the newest state of the ledger. When somebody was faster it is worked out again on what they
 pushed, so that nobody's edit is lost and nothing is done twice. An edit of a mission's text that somebody had open is

@@ -1,4 +1,4 @@
-"""How is an ended attempt told: in the mission's file, in the session log, in a memo?
+"""The report of an ended attempt: in the mission's file, in the session log, in a memo.
 
 Everything that goes into the ledger passes here, and nothing leaves without redaction.
 """

@@ -1,4 +1,4 @@
-"""What does the shared repository say right now? One fetch's refs, read into values."""
+"""A snapshot of the shared repository: one fetch's refs, read into values."""
 
 from __future__ import annotations
 

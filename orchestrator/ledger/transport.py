@@ -1,4 +1,4 @@
-"""With what does a node speak on the bus? Its name, its key, its clock, the remote, and the names of the refs."""
+"""The transport of a node: its name, its key, its clock, the remote, and the names of the refs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may an agent from outside ask of the fleet, and what becomes of the words that it hands over?
+"""The service for agents from outside: what may they ask of the fleet, and what becomes of what they hand over?
 
 It reads what any instance of the fleet reads. What it writes is redacted, carries its own name (`mcp-…`, which no
 person has), and stands in the log as a quotation. There is no way from here to a document of rules, to `fleet.toml`, to

@@ -77,7 +77,7 @@ def _unfinished_front_matter(text: str) -> str:
 
 
 def build_merge(text_merge: Callable[[bytes, bytes, bytes], bytes | None]) -> Callable[..., bytes | None]:
-    """How two changes of one file become one that the person here signs unread: see `sync.upstream.Merge`."""
+    """How two changes of one file become one that the person here signs unread: see `sync.clone_push.MergeFile`."""
 
     def merge(path: str, mine: bytes, before: bytes, theirs: bytes) -> bytes | None:
         if path in (CHARTER, SIGNERS_PATH):

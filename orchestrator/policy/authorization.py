@@ -1,4 +1,4 @@
-"""Who asked for this, and may they?
+"""Who asked for this mission, and are they authorized?
 
 A mission runs only if whoever last changed what it asks for may file missions. Nodes change their own fields in the
 same file, so what counts is the last commit that changed the person's part (`provenance`).

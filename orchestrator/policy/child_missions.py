@@ -2,7 +2,7 @@
 
 The fold writes it anew, with those fields only that a proposal may set, and with its parent's name. A node signs that
 commit, so it is untrusted, unless the rules let children in: then the person counts who asked for the parent, if the
-child asks for nothing beyond it (`missions.offspring`).
+child asks for nothing beyond it (`missions.child_limits`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How is a person or a machine let into the fleet, and out again?"""
+"""Who is a member of the fleet, how are people and machines let in, and out again?"""
 
 from __future__ import annotations
 

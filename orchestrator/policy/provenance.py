@@ -1,4 +1,4 @@
-"""Which commit decided what a mission asks for: the last one that changed it, or a merge that chose between sides?
+"""The provenance of a mission: which commit decided what it asks for?
 
 A commit's name covers the armour of its signature, the signature does not: anybody can make a twin of an old signed
 commit, with another name and a signature that holds. So a text counts as said by whoever wrote it only where nobody

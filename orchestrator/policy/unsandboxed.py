@@ -1,4 +1,4 @@
-"""May a mission run on a node where no sandbox works?
+"""May a mission run unsandboxed, on a node where no sandbox works?
 
 Only the work of an agent that is trusted most, and a command line that a person has signed as it is: without a sandbox
 it can read and write what the node's user can.

@@ -1,4 +1,4 @@
-"""What becomes of a result by the rules at the branch's tip, and of a file that a person marked done by hand?
+"""The verdict on a result by the rules at the branch's tip, and on a file that a person marked done by hand.
 
 A function of the branch and the record alone, so that every node that folds says the same.
 """

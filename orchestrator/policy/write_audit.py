@@ -1,4 +1,4 @@
-"""Has a node changed on the branch what no node may change?
+"""An audit of what nodes write: has one changed on the branch what no node may change?
 
 A served ledger refuses such a push (`gatehouse`); any other Git server takes it in. So every node reads what came new
 by the same rules, and tells. Nothing is undone: a commit can be reverted by a person, and what runs and whose word

@@ -1,4 +1,4 @@
-"""How does a person decide between two values of which a merge could keep one?"""
+"""How does a person resolve a conflict: two values of which a merge could keep one?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a text that a person had open reach the branch, whatever became of the file meanwhile?"""
+"""How does an edit, a text that a person had open, reach the branch, whatever became of the file meanwhile?"""
 
 from __future__ import annotations
 

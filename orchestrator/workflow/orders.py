@@ -1,4 +1,4 @@
-"""What may a person say about a mission that waits or runs: stop it, let it rest, go on, try again?
+"""Which orders may a person give about a mission: stop it, let it rest, go on, try again?
 
 Each is a signed change of the mission's file, worked out again when somebody was faster. The node that runs it sees the
 branch move and obeys.

@@ -1,6 +1,6 @@
 """Where is a finished mission, in an archive of a hundred thousand that changes with every fold?
 
-`archive.Librarian` reads a month's folder whole whenever it has changed. Here nobody but a fold archives, so a mission
+`ArchiveReader` reads a month's folder whole whenever it has changed. Here nobody but a fold archives, so a mission
 that was never folded is not there, and only the others are looked for.
 """
 

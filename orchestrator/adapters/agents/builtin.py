@@ -1,4 +1,4 @@
-"""How does the model of this node do a mission by itself?"""
+"""How does the built-in agent do a mission with this node's own model?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was said, and what did a model's tools do meanwhile?"""
+"""How are conversations stored: what was said, and what a model's tools did meanwhile?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where does a node keep what only it needs to know?
+"""With which engine, SQLite or PostgreSQL, does a node keep what only it needs to know?
 
 SQLAlchemy on SQLite, in the home folder by default, or on PostgreSQL. SQLite is set up so that several threads and
 processes can use one file: writers queue up at the beginning of a transaction, where waiting is safe, and readers

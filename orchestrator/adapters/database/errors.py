@@ -1,4 +1,4 @@
-"""What does a person need to know when a database fails? One line: which database, what is wrong, what to do."""
+"""Which error does a person read when a database fails? One line: which database, what is wrong, what to do."""
 
 from __future__ import annotations
 

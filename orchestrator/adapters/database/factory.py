@@ -1,4 +1,4 @@
-"""How are a node's stores opened?"""
+"""The factory of a node's stores: how are they opened?"""
 
 from __future__ import annotations
 

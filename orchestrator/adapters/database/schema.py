@@ -1,4 +1,4 @@
-"""Which tables are there? Importing this names them all, for Alembic and for copies."""
+"""The schema: which tables are there? Importing this names them all, for Alembic and for copies."""
 
 from __future__ import annotations
 

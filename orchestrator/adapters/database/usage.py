@@ -1,4 +1,4 @@
-"""What has been used, by whom, for what?"""
+"""How is usage stored: what has been used, by whom, for what?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which backends do this machine's settings name, and in which order are they asked?
+"""Which backends are configured on this machine, and in which order are they asked?
 
 What was chosen first: LLM_PROVIDER_OVERRIDE; else a file in SHIFTBOOK_MODEL; else SHIFTBOOK_OPENAI_URL. Without a
 choice an Ollama that can be reached, then the embedded model. Other nodes come last. Backends that were not chosen are

@@ -1,4 +1,4 @@
-"""How does a large file get here over HTTP, whole, even when the line breaks?
+"""How is a large file downloaded over HTTP, whole, even when the line breaks?
 
 It grows as NAME.part and is continued by a Range request; `If-Range` makes the server begin anew when the file changed
 meanwhile. Its hash is checked before it gets its name, so what has the name is whole.

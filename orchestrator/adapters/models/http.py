@@ -1,4 +1,4 @@
-"""How is a model's server called so that the call can be dropped at any moment?
+"""How is a model's server called over HTTP so that the call can be dropped at any moment?
 
 A blocking read cannot be interrupted, and a server that is not hung up on goes on generating. So each call runs in an
 event loop of its own, in the caller's thread: cancelling its task closes the connection, whatever it waits for.

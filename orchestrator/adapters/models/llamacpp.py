@@ -20,7 +20,6 @@ from typing import Any
 
 from orchestrator.adapters.models.answer import StreamedAnswer
 from orchestrator.adapters.models.blocking_call import POLL_SECONDS, run_blocking
-from orchestrator.adapters.models.kv_cache_files import KvCacheNote
 from orchestrator.adapters.models.model_file import SAMPLING, ModelWeights, default_threads
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, OrchestratorError, WrongPrompt
 from orchestrator.core.ports.model import Embedder, Generation, PrefixCache, Prompt, Stop, Usage

@@ -1,4 +1,4 @@
-"""Which models does this machine have, how does it get others, and which one does it answer with?"""
+"""The manager of a machine's models: which are here, how are others fetched, and which one answers?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which backend answers, and why that one?
+"""The router: which backend answers, and why that one?
 
 In order of preference; each with a circuit breaker. A backend that is not in this process is looked for once when the
 first request needs it (at most a third of a second if nothing is there), after that only beside the requests: one that

@@ -1,4 +1,4 @@
-"""Is anybody there, and how near? Asked before anything is loaded that could speak to them."""
+"""Does a server answer a probe, and how near is it? Asked before anything is loaded that could speak to it."""
 
 from __future__ import annotations
 

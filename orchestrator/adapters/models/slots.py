@@ -1,4 +1,4 @@
-"""Which of a few places in memory does a call get?
+"""Which slot, of a few in memory, does a call get?
 
 The one that its conversation had last time, for which it waits a little; else the free one that was used longest ago.
 When none is free, the call waits.

@@ -1,4 +1,4 @@
-"""How is a command run where there is no sandbox, and the mission's trust allows it?"""
+"""How is a command run with no sandbox (none), where the mission's trust allows it?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a person talk with a node over HTTP, from any device, and go on where they left?"""
+"""The chat's routes: how does a person talk with a node, from any device, and go on where they left?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why does a result wait, and what does a person say to it? `GET` and `PUT /api/v1/missions/<name>/approval`."""
+"""The decisions' routes: why does a result wait, and what does a person say to it?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a program make a mission of a chat at this node, or a chat of a mission?"""
+"""The handover's routes: how does a program make a mission of a chat, or a chat of a mission?"""
 
 from __future__ import annotations
 

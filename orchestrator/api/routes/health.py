@@ -1,4 +1,4 @@
-"""Is this node alive, is it ready to answer, and how busy is it?"""
+"""The health routes: is this node alive, is it ready to answer, and how busy is it?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How do devices hand over what they did offline, and get what others did?
+"""The sync routes: how do devices hand over what they did offline, and get what others did?
 
 Operations are kept as they come, each once by its id; a cursor says where a device goes on. What they mean together is
 the devices' matter, and later the operation log's.

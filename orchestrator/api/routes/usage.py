@@ -1,4 +1,4 @@
-"""What was used on this node, in tokens, cached tokens, seconds and money?"""
+"""The usage routes: what was used on this node, in tokens, cached tokens, seconds and money?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written down of each request? One line of JSON: who, which route, what came of it, how long it took.
+"""The access log, one line of JSON a request: who, which route, what came of it, how long it took.
 
 Never what was said: no body, no query, no path as it was typed, no header, and of an error only its kind and place,
 because its words may quote a message.

@@ -1,4 +1,4 @@
-"""Who may come in, and for what? The one check before every route: host, role, caller, scope, allowance, size.
+"""The authorization gate, the one check before every route: host, role, caller, scope, allowance, size.
 
 A route says what it needs with `@needs(...)`, written below its `@routes.get(...)`. A route that says nothing is
 served to nobody.

@@ -1,4 +1,4 @@
-"""Which doors does the HTTP surface open onto? What `doors.open_house` makes, and routes find by `house()`."""
+"""The context of a request: which services do routes work with? `app_services()` finds them."""
 
 from __future__ import annotations
 

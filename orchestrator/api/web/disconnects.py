@@ -1,4 +1,4 @@
-"""Has the caller hung up, though nothing is being written to them?
+"""Has the caller disconnected, though nothing is being written to them?
 
 A server notices that only at its next write, and while a model reads a prompt there is none. One thread watches the
 connections of all who wait, through the kernel (epoll); where there is no epoll, the ping each second has to do.

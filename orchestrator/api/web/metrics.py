@@ -1,4 +1,4 @@
-"""How busy is this node's HTTP side, in numbers that Prometheus reads?"""
+"""The metrics of this node's HTTP side, in numbers that Prometheus reads."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def metrics() -> Metrics:
 
 
 def install(app: Flask) -> None:
-    """Counts every request of an app. After `streams.install`."""
+    """Counts every request of an app. After `stream_slots.install`."""
     counted = app.extensions[METRICS_KEY] = Metrics(app.extensions[STREAM_SLOTS_KEY])
 
     @app.before_request

@@ -1,4 +1,4 @@
-"""How often may a caller come? A bucket of tokens for each, refilled evenly, kept in this process."""
+"""At which rate may a caller come? A bucket of tokens for each, refilled evenly, kept in this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does something that may be slow work just now? Asked rarely and in the background, so that asking is always fast."""
+"""Is a slow part ready? Asked rarely and in the background, so that asking is always fast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many answers may be told as they come, all at once? Each holds a thread until its caller has it or is gone."""
+"""How many answers may stream at once? Each slot holds a thread until its caller has the answer or is gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How is an answer told while it is made, and how does it end when the caller is gone?
+"""How is an answer streamed while it is made, and how does it end when the caller is gone?
 
 The work runs in a thread of its own and is heard through a queue: silence of a second becomes a `: ping`, so that the
 line stays open, and a caller who hangs up is noticed at once.

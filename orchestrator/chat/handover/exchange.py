@@ -1,4 +1,4 @@
-"""How does a chat become a mission, and how is a mission taken over as a chat?
+"""How is work exchanged: how does a chat become a mission, and a mission a chat?
 
 Conversations and their workspaces are this node's own: a mission says where its conversation lives, and a chat that
 takes a mission over lives where it was taken over. The mission itself, and the work that it starts from, are in the

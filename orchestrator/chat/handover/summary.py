@@ -1,4 +1,4 @@
-"""What does a chat ask for, told in a page that somebody else can start from?
+"""The summary of what a chat asks for, on a page that somebody else can start from.
 
 The last request stands first, as it was said; what came before it, what was decided and which files were touched
 follow. No model has a part in it.

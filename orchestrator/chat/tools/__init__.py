@@ -1,1 +1,1 @@
-"""The tools of the built-in agent and of chats: one file each, all of them inside one workspace."""
+"""Which tools have the built-in agent and chats? One file each, all of them inside one workspace."""

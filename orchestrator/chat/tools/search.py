@@ -1,4 +1,4 @@
-"""Where in the workspace does a pattern stand?"""
+"""The search tool: where in the workspace does a pattern stand?"""
 
 from __future__ import annotations
 

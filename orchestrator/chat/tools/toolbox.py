@@ -1,4 +1,4 @@
-"""Which tools has a workspace, and in which form must a model ask for them?"""
+"""The toolbox of a workspace: which tools has it, and in which form must a model ask for them?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In which folder do the tools of a conversation work?
+"""In which workspace do the tools of a conversation work?
 
 With a project in a clone of its own, whose git folder lies beside the tree; without one in an empty folder. It stays
 for as long as the conversation does, so that the next turn finds what the last one wrote.

@@ -1,4 +1,4 @@
-"""shiftbook mission diff, approve, reject, adopt: what does a person decide about a result?"""
+"""A person's decisions: shiftbook mission diff, approve and reject; and why a mission is where it is."""
 
 from __future__ import annotations
 

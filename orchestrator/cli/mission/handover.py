@@ -1,4 +1,4 @@
-"""shiftbook mission from-chat, chat: how is work handed over from a chat to a mission, and back?"""
+"""The handover between chat and mission: shiftbook mission from-chat, shiftbook mission chat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who carries a message out of the house? The port; its adapter is in `couriers/`."""
+"""The port of notifiers: who carries a message to people?"""
 
 from __future__ import annotations
 

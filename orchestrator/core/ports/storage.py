@@ -1,4 +1,4 @@
-"""What does a node keep in its own database, and what may be asked of that?
+"""The storage ports: what does a node keep in its own database, and what may be asked of that?
 
 Values first, then one protocol for each store. Adapters live in `store/`; `wiring.stores` opens them. Every method of
 every store may be called from any thread, and two processes may use one database at once. Moments are aware datetimes.

@@ -1,4 +1,4 @@
-"""What does a node's database keep that leaves this node: operations, parcels, sums of usage, copies of everything?
+"""The storage ports of what leaves this node: operations, parcels, sums of usage, copies of everything?
 
 The second half of `stores`, which names them all and says what every store promises; import them from there.
 """

@@ -1,4 +1,4 @@
-"""Which address may a run be connected to?
+"""The allow-list: which address may a run be connected to?
 
 A name is resolved once and the connection goes to the very address that was looked at: a name that answers otherwise
 the next time gains nothing.

@@ -1,4 +1,4 @@
-"""How is HTTP spoken with the program inside, one connection at a time?"""
+"""How is HTTP/1.1 (`http1`) spoken with the program inside, one connection at a time?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What did a call to a model's API take, by the API's own answer?
+"""What usage does a call to a model's API have, by the API's own answer?
 
 Reads the answers of Anthropic's Messages, OpenAI's Chat Completions and Responses and Gemini, whole or as events,
 while they pass. An answer that breaks off or says nothing is estimated, so that hanging up early is no way round a

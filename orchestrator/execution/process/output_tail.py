@@ -1,4 +1,4 @@
-"""What has been written to a file that another process still writes to: line by line, and in the end as one text?
+"""The output of a process that still writes: line by line, and in the end as one text.
 
 Keeps the first and the last half of `keep` bytes. A command that writes more than that has its file emptied as it
 goes, so that a flood fills neither the memory nor the disk; how much was cut is written where it is missing.

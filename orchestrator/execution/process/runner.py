@@ -1,4 +1,4 @@
-"""How is somebody else's command run, so that it is watched while it lives and nothing of it is left afterwards?
+"""How is somebody else's command run (the runner), so that it is watched and nothing of it is left afterwards?
 
 Output goes to a file and is read from there: a slow reader of a pipe costs an agent the end of its answer (65,536 of
 301 KB were seen). Descendants are found as such, by their session, and by a mark in their environment,
@@ -41,7 +41,7 @@ class Ending(StrEnum):
     TIMEOUT = "timeout"
     STOPPED = "stopped"
     LIMIT = "limit"
-    """It took more of the machine than it may: `Ran.why` says of what."""
+    """It took more of the machine than it may: `CommandResult.why` says of what."""
     DISK = "disk"
     """The machine has no more room on its disk, whoever took it."""
 

@@ -1,4 +1,4 @@
-"""Where is an agent's program, which version is it, and what must a sandbox show so that it runs?"""
+"""Where is an agent's program installed, which version is it, and what must a sandbox show so that it runs?"""
 
 from __future__ import annotations
 

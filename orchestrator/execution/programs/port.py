@@ -1,7 +1,7 @@
-"""What does the shared run need to know of an agent's program: how it is started, and what its output says?
+"""The port of agents' programs: how is one started, and what does its output say?
 
 Each adapter in `agents/` is one such program. It starts nothing itself: workspace, sandbox, budget, verification and
-hand-over are the same for all (`delegation.attempt`).
+hand-over are the same for all (`execution.attempt`).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class RoundRequest:
     model: str = ""
     budget_usd: float | None = None
     tools: tuple[str, ...] | None = None
-    """What policy lets it use, in the words of `ports.Job.tools`; None: policy does not say."""
+    """What policy lets it use, in the words of `ports.AgentJob.tools`; None: policy does not say."""
 
 
 @dataclass(frozen=True, kw_only=True)

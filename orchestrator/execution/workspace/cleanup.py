@@ -1,4 +1,4 @@
-"""What may be removed of all that attempts and chats leave on this machine's disk, and what may not?
+"""Which leftovers of attempts and chats may a clean-up remove (`cleanup`), and which not?
 
 Never what is neither pushed nor accepted: what runs, what waits in the outbox, what a parked mission may go on with,
 late work, changes that are on no server while their mission is open, a chat's unsaved files. Of the rest a folder goes
@@ -46,8 +46,8 @@ def keep_reason(
 ) -> str:
     """Why an attempt's folder must stay, in words; empty if it may go. `waiting` are the outbox's missions and epochs.
 
-    `session`: it has its agent's conversation, to go on with. Whether it runs now is not asked here: `Folders.remove`
-    leaves such a folder alone.
+    `session`: it has its agent's conversation, to go on with. Whether it runs now is not asked here:
+    `AttemptDirs.remove` leaves such a folder alone.
     """
     name, epoch = label.mission, label.epoch
     if (name, epoch) in waiting:

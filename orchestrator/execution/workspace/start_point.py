@@ -1,4 +1,4 @@
-"""How does a workspace begin with work that somebody has done already?
+"""The start point of a workspace that begins with work that somebody has done already.
 
 With a patch, or with the tree of an attempt's branch. Either way what was done stands in the tree and is not committed,
 so that what is handed back later is the whole change.

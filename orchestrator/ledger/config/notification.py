@@ -1,4 +1,4 @@
-"""What is one thing worth telling?"""
+"""What is a notification: one thing worth telling?"""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class NotificationKind(StrEnum):
 class Notification:
     """One thing that happened. `key` is the same whoever finds it and however often; `path` leads to its page.
 
-    `title` and `body` are one line each, and safe to be shown anywhere (`telling.words`).
+    `title` and `body` are one line each, and safe to be shown anywhere (`safe_text`).
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""How does what waits in the outbox get out: in one message where many wait, again after a rest where it failed?
+"""How is what waits in the outbox dispatched: in one message where many wait, again after a rest where it failed?
 
 A parcel is one notice; its body notes which addresses it has reached, at once after each, so that a process that is
 killed repeats at most the one message that was just under way. That message is then made of the same notices and bears

@@ -1,4 +1,4 @@
-"""What happened since this node looked the last time, and is it this node that tells people?
+"""What does a node publish to people: what happened since it looked the last time, and is it its turn to tell?
 
 How far it has looked is kept in the store as a commit of the branch: a restarted node goes on from there, tells what
 came meanwhile, and, because each notice is put under a key of its own, nothing twice. It works in a thread beside the

@@ -1,1 +1,1 @@
-"""How a person decides on a result, and what an approval then does with its branch."""
+"""How does a person decide on a result, and what does an approval then do with its branch?"""

@@ -1,4 +1,4 @@
-"""How does a person say yes or no to a result, once, whoever else is about to say it, too?
+"""How does a person decide on a result, once, whoever else is about to, too?
 
 Command line, API and every later screen come through here. The decision is a change of the mission's file on the newest
 state of the branch: of two that are made at once one wins, and the other is told who was faster, and what they said.

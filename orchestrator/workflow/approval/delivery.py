@@ -1,4 +1,4 @@
-"""What becomes of an approved branch? It is merged or pushed as the project says, once, by whoever comes first.
+"""How is an approved branch delivered? It is merged or pushed as the project says, once, by whoever comes first.
 
 The decision stands on the ledger before anything is done, so a crash in between loses nothing: any node does the rest.
 Nobody is taken at their word: who decided is looked up by signature, and the branch is measured and compared with what

@@ -1,4 +1,4 @@
-"""Why is a mission where it is: which rules fired, whose word counted, and what is known of its agent?"""
+"""An explanation of where a mission is: which rules fired, whose word counted, what is known of its agent."""
 
 from __future__ import annotations
 

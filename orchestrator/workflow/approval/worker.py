@@ -1,4 +1,4 @@
-"""How does a node finish what was approved without waiting for a project's server?
+"""The worker that delivers what was approved, without letting the node wait for a project's server.
 
 In a thread beside its loop, with eyes of its own. What could not be done is tried again, ever more seldom.
 """

@@ -1,4 +1,4 @@
-"""What is a fresh instance given to read before it starts?"""
+"""Which context is a fresh instance given before it starts?"""
 
 from __future__ import annotations
 

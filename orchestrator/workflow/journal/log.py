@@ -1,4 +1,4 @@
-"""How do people write into the journal, look something up in it, and take it away to train a model on?"""
+"""The log: how do people write into it, look something up in it, and take it away to train a model on?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Has anybody changed or removed what the journal already said?
+"""Has anybody tampered with what the journal already said?
 
 A log is append-only. Each commit on the branch is compared with each of its parents, merges too, because a merge that
 takes one side's file is how journals have been eaten. What is found stays reported until the entry is back as it was,

@@ -1,4 +1,4 @@
-"""Which Git repositories lie under a folder, and what would each be as a project?
+"""Which Git repositories are discovered under a folder, and what would each be as a project?
 
 Nothing of them is run: git is only asked for settings and refs, with hooks off, and files are read. Links are not
 followed, hidden folders and those of dependencies are left out, and the search is bounded in depth and number.

@@ -1,4 +1,4 @@
-"""How does a repository get its lines in `fleet.toml`?
+"""How is a repository enrolled: how does it get its lines in `fleet.toml`?
 
 Lines are added at the end and nothing else is touched: comments, order and spacing stay as people left them. What comes
 out is read again before it is signed, and must say what it said before and the new project besides.

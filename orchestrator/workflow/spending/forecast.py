@@ -1,4 +1,4 @@
-"""Where does spending lead: when is a day's budget reached, and what will the month cost? Says what it cannot know.
+"""A forecast of spending: when is a day's budget reached, what will the month cost? Says what it cannot know.
 
 Days and months are those of UTC, as budgets are. The day's rate is what was spent since midnight; the month's is the
 mean of the last whole days that are known.

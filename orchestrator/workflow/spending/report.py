@@ -1,4 +1,4 @@
-"""What has the whole fleet spent, as its nodes' pages tell it, and where does that lead?"""
+"""A report of what the whole fleet has spent, as its nodes' pages tell it."""
 
 from __future__ import annotations
 

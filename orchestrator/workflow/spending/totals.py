@@ -1,4 +1,4 @@
-"""What do many rows of spending add up to, by day, node, project, agent or model?"""
+"""The totals of many rows of spending, by day, node, project, agent or model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does Alembic run its steps on? The connection that `store.migration` hands over, in the transaction it is in."""
+"""The environment in which Alembic runs its steps: the connection that `migration` hands over, in its transaction."""
 
 from __future__ import annotations
 
