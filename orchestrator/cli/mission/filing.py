@@ -1,4 +1,4 @@
-"""shiftbook mission new, edit: how is a mission filed in the ledger, and how is it changed there?"""
+"""shiftbook mission new, edit: how does filing a mission work, and how is it changed there?"""
 
 from __future__ import annotations
 
