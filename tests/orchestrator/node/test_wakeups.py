@@ -20,7 +20,7 @@ from sync.git_remote import GitRemote
 from sync.heartbeat import Beat
 from sync.watch import watch_file
 from tests.ledgers import Town
-from tests.orchestrator.api.routes.conftest import Build, Site, build  # noqa: F401  # the fixture
+from tests.orchestrator.api.conftest import Build, Site, build  # noqa: F401  # the fixture
 from tests.servers import free_port
 
 SECONDS = 15.0

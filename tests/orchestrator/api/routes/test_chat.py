@@ -22,7 +22,7 @@ from orchestrator.core.errors import ModelUnavailable
 from orchestrator.core.ports.agent import Model
 from orchestrator.core.ports.model_backend import BackendCandidate, ListedModel
 from orchestrator.execution.workspace.clone import Workspaces
-from tests.orchestrator.api.routes.conftest import Build, Site, bearer
+from tests.orchestrator.api.conftest import Build, Site, bearer
 from tests.orchestrator.chat.conftest import ScriptedModel, Talk, stores, talk
 
 __all__ = ["stores", "talk"]  # fixtures of the domain's tests

@@ -13,7 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from orchestrator.api.web import access_log
 from orchestrator.api.web.auth_gate import needs
 from orchestrator.core.roles import Role
-from tests.orchestrator.api.routes.conftest import Build, bearer
+from tests.orchestrator.api.conftest import Build, bearer
 from tests.orchestrator.api.web.test_auth_gate import LAN, noun
 
 NAME, OPEN = r"<(?:[^<:]+:)?([^>]+)>", r"{\1}"

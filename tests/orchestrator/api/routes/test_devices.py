@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from orchestrator.api.app import create_app
-from tests.orchestrator.api.routes.conftest import Build
+from tests.orchestrator.api.conftest import Build
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from orchestrator.api.routes.events import event_stream
 from orchestrator.core.roles import Role
 from orchestrator.node.wakeups import ChangeSignal
-from tests.orchestrator.api.routes.conftest import Build, bearer
+from tests.orchestrator.api.conftest import Build, bearer
 
 LAN = {"http": "0.0.0.0:8823"}
 

@@ -25,7 +25,7 @@ from orchestrator.git_server.http_backend import (
     TooManyRequests,
     open_http_backend,
 )
-from tests.orchestrator.api.routes.conftest import Build, Site, bearer
+from tests.orchestrator.api.conftest import Build, Site, bearer
 from tests.orchestrator.clones import until
 from tests.orchestrator.repositories import CLEAN, git
 

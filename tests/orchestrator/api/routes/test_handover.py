@@ -10,7 +10,7 @@ import pytest
 from orchestrator.api.app import create_app
 from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.workflow.fleet import Fleet
-from tests.orchestrator.api.routes.conftest import Build, Site, bearer
+from tests.orchestrator.api.conftest import Build, Site, bearer
 from tests.orchestrator.api.routes.test_chat import at_the_site
 from tests.orchestrator.chat.conftest import Talk, stores, talk
 

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from orchestrator.core.roles import Role
-from tests.orchestrator.api.routes.conftest import Build
+from tests.orchestrator.api.conftest import Build
 
 SECRET = "a secret of some length"
 BODY = b'{"ref": "refs/heads/main"}'

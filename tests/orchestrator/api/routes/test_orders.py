@@ -14,7 +14,7 @@ from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.node import wakeups
 from orchestrator.workflow.fleet import Fleet
 from tests.ledgers import FLEET, Keys, Peer, Town
-from tests.orchestrator.api.routes.conftest import Build, Site, bearer
+from tests.orchestrator.api.conftest import Build, Site, bearer
 
 CANCEL, PAUSE = "/api/v1/missions/m/cancellation", "/api/v1/missions/m/pause"
 

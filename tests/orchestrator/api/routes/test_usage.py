@@ -15,7 +15,7 @@ from orchestrator.core.ports.storage import OutboxItem, UsageOwner
 from orchestrator.core.ports.storage_outgoing import Spend, UsageTotals
 from orchestrator.workflow.spending import page_table
 from tests.ledgers import FLEET, Town
-from tests.orchestrator.api.routes.conftest import Build, Site
+from tests.orchestrator.api.conftest import Build, Site
 
 USED = Usage(model="m", tokens_in=10, tokens_out=5, tokens_cached=2, seconds=1.5, cost_usd=0.25)
 

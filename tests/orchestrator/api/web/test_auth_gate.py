@@ -11,7 +11,7 @@ from werkzeug.routing import Rule
 from orchestrator.api.web import auth_gate
 from orchestrator.api.web.auth_gate import caller, need_of, needs
 from orchestrator.core.roles import Role
-from tests.orchestrator.api.routes.conftest import Build, Site, bearer
+from tests.orchestrator.api.conftest import Build, Site, bearer
 
 SCOPES = ("chat", "sync", "ops", "missions", "approvals")
 LAN = {"http": "0.0.0.0:8823"}

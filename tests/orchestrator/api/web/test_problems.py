@@ -25,7 +25,7 @@ from orchestrator.core.errors import (
 )
 from orchestrator.core.roles import Role
 from sync.errors import RemoteUnreachable
-from tests.orchestrator.api.routes.conftest import Build, bearer
+from tests.orchestrator.api.conftest import Build, bearer
 
 SECRET = "hunter2-is-my-password"
 
