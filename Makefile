@@ -1,9 +1,10 @@
 # Two commands for a new machine: `make demo` shows the main job, `make test` proves it. `make check` is what CI runs.
 VENV := .venv
+TEST_WORKERS ?= 3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test torture simulate load cancels tidy agents check lint types contracts house docs lock clean
+.PHONY: help demo test quick nightly torture simulate load cancels tidy agents check lint types contracts house docs lock clean
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -14,8 +15,16 @@ $(STAMP): requirements.lock pyproject.toml .ci/setup
 demo: $(STAMP)  ## a fleet of two real processes does the main job in a throw-away folder
 	@$(BIN)/shiftbook demo $(DEMO_ARGS)
 
-test: $(STAMP)  ## the whole suite
-	@$(BIN)/python -m pytest -n 2 $(TEST_ARGS)
+test: $(STAMP)  ## the whole suite: every promise, the long ones in their short form
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal $(TEST_ARGS)
+
+quick: $(STAMP)  ## what one runs while writing: the pure packages, the rooms on a remote in memory, the architecture
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal -q tests/missions tests/handoff tests/sync tests/architecture \
+	  tests/orchestrator/core tests/orchestrator/ledger tests/orchestrator/policy $(TEST_ARGS)
+
+nightly: $(STAMP)  ## the long forms: torture, load, a hundred cancels, the agents' matrix, seeds, every operation of the API
+	@$(BIN)/python -m pytest -n 2 -m nightly $(TEST_ARGS)
+	@$(MAKE) torture load cancels tidy agents
 
 TORTURE_SECONDS ?= 600
 torture: $(STAMP)  ## real nodes under a nemesis, and explorations of every interleaving, seed after seed (TORTURE_SECONDS=600)
