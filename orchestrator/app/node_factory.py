@@ -36,7 +36,7 @@ def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
     """
     with ExitStack() as opened:
         parts = open_parts(settings, tell, opened)
-        work = build_work(parts, once=once)
+        work = build_work(parts)
         notifications = build_notifications(parts, opened)
         return Node(
             feed=build_feed(parts),

@@ -44,7 +44,7 @@ class WorkParts:
     cleanup: Cleanup
 
 
-def build_work(parts: NodeParts, *, once: bool) -> WorkParts:
+def build_work(parts: NodeParts) -> WorkParts:
     """From the claim to the hand-back: whoever asks for money, safety, disk or leases asks the same."""
     settings, link = parts.settings, parts.link
     sandbox = wiring.sandbox(required=_sandbox_required(parts.charter))
@@ -55,10 +55,10 @@ def build_work(parts: NodeParts, *, once: bool) -> WorkParts:
     safety = MissionSafety(store=link.store, sandboxed=sandbox.name != "none")
     executor = build_executor(parts, agents, folders, budget=budget, safety=safety, disk=cleanup)
     jobs = RunningJobs(slots=settings.slots, wake=parts.wake)
-    heartbeat, eligibility = build_heartbeat(parts, jobs), Eligibility(offer=offer)
+    heartbeat = build_heartbeat(parts, jobs)
     return WorkParts(
         offer=offer,
-        scheduler=build_scheduler(parts, eligibility, heartbeat, executor, budget=budget, safety=safety),
+        scheduler=build_scheduler(parts, offer, heartbeat, executor, budget=budget, safety=safety),
         attempts=build_attempts(parts, jobs, executor, outbox, heartbeat, cleanup),
         heartbeat=heartbeat,
         cleanup=cleanup,
@@ -147,7 +147,7 @@ def build_heartbeat(parts: NodeParts, jobs: RunningJobs) -> Heartbeat:
 
 def build_scheduler(
     parts: NodeParts,
-    eligibility: Eligibility,
+    offer: NodeCapabilities,
     gaps: HeartbeatGaps,
     resumable: Resumable,
     *,
@@ -159,9 +159,9 @@ def build_scheduler(
         bus=parts.bus,
         reader=parts.reader,
         trust=parts.trust,
-        offer=eligibility.offer,
+        offer=offer,
         tell=parts.tell,
-        eligibility=eligibility,
+        eligibility=Eligibility(offer=offer),
         liveness=parts.liveness,
         gaps=gaps,
         resumable=resumable,

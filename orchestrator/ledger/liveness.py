@@ -7,13 +7,11 @@ held whatever its node's beat did before, and a beat counts there only if an adm
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from missions.lease import LeaseWatch
 from orchestrator.ledger.node_pages import OFFLINE_AFTER
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from sync.remote import Oid
 
 MIN_ROOF_SECONDS = 300.0
 """Seconds between two fetches above which every count of silence begins anew: this node was cut off or asleep."""
@@ -28,19 +26,15 @@ class Liveness:
     _watch: LeaseWatch = field(
         default_factory=lambda: LeaseWatch(lease=OFFLINE_AFTER.total_seconds(), roof=MIN_ROOF_SECONDS)
     )
-    _beats: Mapping[str, Oid] = field(default_factory=dict)
-    _moved: dict[str, float] = field(default_factory=dict)
-    """When each node was last seen to move."""
+    _beats: frozenset[str] = frozenset()
+    """The nodes that had a beat then."""
 
     def observe(self, ledger: LedgerSnapshot, now: float) -> None:
         """Takes in one fetch. `now` is this node's monotonic time, in seconds."""
         beats = ledger.beats
         self._watch.roof = max(MIN_ROOF_SECONDS, 2 * ledger.charter.bus.poll_seconds[1])
         self._watch.observe(beats, now)
-        moved = {node for node, beat in beats.items() if self._beats.get(node, beat) != beat}
-        kept = {node: when for node, when in self._moved.items() if node in beats}
-        self._moved = kept | dict.fromkeys(moved, now)
-        self._beats, self.now = beats, now
+        self._beats, self.now = frozenset(beats), now
 
     def silent_for(self, node: str) -> float:
         """Seconds for which a node has been seen to stand still; 0 for one that nobody has seen yet."""
@@ -50,8 +44,3 @@ class Liveness:
         """The nodes that have a beat and stood still for so long, each with how long it did."""
         found = {node: self.silent_for(node) for node in self._beats}
         return {node: silence for node, silence in found.items() if silence >= seconds}
-
-    def seen_moving(self, node: str, within: float) -> bool:
-        """Whether a node was seen to move in the last `within` seconds: a beat that was only found proves nothing."""
-        when = self._moved.get(node)
-        return when is not None and self.now - when < within

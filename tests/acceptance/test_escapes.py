@@ -396,7 +396,7 @@ def test_many_small_files(world: World, bubblewrap: Bubblewrap) -> None:
 
 def test_full_disk(world: World, bubblewrap: Bubblewrap, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run is ended before the disk is full, whoever fills it, and that is another reason than its own excess."""
-    monkeypatch.setattr("orchestrator.execution.free_space.MIN_FREE_BYTES", 1 << 60)
+    monkeypatch.setattr("orchestrator.execution.free_space.MIN_FREE_BYTES_RUN", 1 << 60)
     ran = world.command(bubblewrap, ["sleep", "20"])
     assert ran.ending is Ending.DISK
     assert ran.why.startswith("the disk is full: ")

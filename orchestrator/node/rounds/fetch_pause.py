@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.ledger.config.fleet_toml import BusPart
+from sync.backoff import Backoff
 
 GROWTH = 1.5
 """A pause is so many times as long as the one before, while all is calm."""
 MIN_PAUSE_SECONDS = 0.05
-FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 1.0, 30.0
-"""Seconds after a round that could not be completed: twice as long each time, up to the longest."""
+RETRY = Backoff(first=1.0, limit=30.0)
+"""Seconds after a round that could not be completed."""
 
 
 @dataclass
@@ -33,4 +34,4 @@ class FetchPause:
 
     def failed(self) -> None:
         """The last round could not be completed."""
-        self.seconds = min(max(self.seconds * 2, FIRST_RETRY_SECONDS), MAX_RETRY_SECONDS)
+        self.seconds = RETRY.next(self.seconds)

@@ -261,7 +261,7 @@ def test_reasons_that_are_not(reason: object) -> None:
 
 def test_the_reason_of_a_full_disk_is_known_for_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What parks an attempt on this very machine is what the fold knows."""
-    monkeypatch.setattr("orchestrator.execution.free_space.MIN_FREE_BYTES", 1 << 60)
+    monkeypatch.setattr("orchestrator.execution.free_space.MIN_FREE_BYTES_RUN", 1 << 60)
     assert is_full_disk_reason(disk_full_reason(tmp_path))
 
 

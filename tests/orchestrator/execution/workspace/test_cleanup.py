@@ -326,7 +326,7 @@ def test_a_chat_that_wakes_up_while_it_is_removed_is_put_back(grounds: tuple[Hom
     path = made.open("c", project, threading.Event()).folder
     looks = iter([True, False])
     chats = here.cleanup.chats
-    object.__setattr__(chats, "_spare", lambda _path, _name: next(looks))
+    object.__setattr__(chats, "_is_disposable", lambda _path, _name: next(looks))
     assert list(chats.idle()) == [path]
     assert not chats.remove(path)
     assert (path / "tree" / "a.txt").exists()
