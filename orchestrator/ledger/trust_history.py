@@ -51,7 +51,7 @@ class HistoryWalk:
         self.store, self.start, self.tip = store, start, tip
         self.files = dict(start.files)
         self.why: dict[tuple[str, Oid], str] = {}
-        self.signed, self.admins = cache(self._signed), cache(admin_lines)
+        self.signed, self.admins, self.versions = cache(self._signed), cache(admin_lines), cache(self._versions)
 
     def go(self) -> TrustState:
         """Follows what counts, and stands at the tip."""
@@ -77,16 +77,17 @@ class HistoryWalk:
         """Of the changes that admins in force signed the oldest one on which the most senior admin's was made.
 
         Seniority is the place in the list. Of one admin's the first is that which has the fewest below it, and of two
-        made beside each other the one whose versions the branch has.
+        made beside each other the one of which the branch has kept more.
         """
         ready = [change for change in waiting if self._rank(change) is not None]
         if not ready:
             return None
-        below, kept = self._below(ready), versions(self.store, self.tip)
+        below, kept = self._below(ready), self.versions(self.tip)
 
-        def turn(change: Change) -> tuple[int, int, bool]:
+        def turn(change: Change) -> tuple[int, int, int]:
             commit = next(iter(change))
-            return self._rank(change) or 0, below[commit].bit_count(), versions(self.store, commit) != kept
+            lost = sum(version != kept[path] for path, version in self.versions(commit).items())
+            return self._rank(change) or 0, below[commit].bit_count(), lost
 
         first = min(ready, key=turn)
         made_on = below[next(iter(first))]
@@ -103,6 +104,9 @@ class HistoryWalk:
         read = read_commit(self.store.get(commit))
         return Verifier(line).signer(read.payload, read.signature) is not None
 
+    def _versions(self, commit: Oid) -> dict[str, Oid | None]:
+        return versions(self.store, commit)
+
     def _below(self, changes: list[Change]) -> dict[Oid, int]:
         """For each commit, as bits, which of the changes it is or has in its history."""
         bits = {commit: 1 << n for n, change in enumerate(changes) for commit in change}
@@ -117,7 +121,7 @@ class HistoryWalk:
         """Follows what an admin in force changed, file by file, or notes why not."""
         commit = next(iter(change))
         parent = read_commit(self.store.get(commit)).parents[0]
-        before, after = versions(self.store, parent), versions(self.store, commit)
+        before, after = self.versions(parent), self.versions(commit)
         for path in PATHS:
             if before[path] != after[path]:
                 why = self._follow(path, commit, before[path], after[path])
@@ -146,12 +150,12 @@ class HistoryWalk:
 
     def _compared(self, path: str, news: list[Oid]) -> RulesFile:
         """The file, with an alarm where the branch has another version than the one in force, and only there."""
-        held, version = self.files[path], versions(self.store, self.tip)[path]
+        held, version = self.files[path], self.versions(self.tip)[path]
         if read_text(self.store, version) == held.text:
             return replace(held, rejected=None)
-        if held.rejected and version == versions(self.store, self.start.commit)[path]:
+        if held.rejected and version == self.versions(self.start.commit)[path]:
             return held
-        found = (commit for commit in reversed(news) if versions(self.store, commit)[path] == version)
+        found = (commit for commit in reversed(news) if self.versions(commit)[path] == version)
         commit = next(found, self.tip)
         merge = len(read_commit(self.store.get(commit)).parents) > 1
         why = "merges what is not in force" if merge else "is not signed by an admin"

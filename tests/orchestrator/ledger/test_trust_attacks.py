@@ -368,12 +368,14 @@ def test_of_two_changes_beside_each_other_one_counts_and_the_other_is_told(battl
 
 
 def test_of_one_admins_changes_beside_each_other_the_one_counts_that_the_branch_has(battle: Battle) -> None:
-    """anna changed the file in two clones and merged them: the sleeper takes what the awake one has followed."""
+    """anna changed the file in two clones and merged them, and the list changed since: the sleeper takes what the awake
+    one has followed."""
     for flip in (False, True):
         side = battle.commit((battle.root,), {"fleet.toml": SIGNED + "# side\n"}, by="anna")
         later = battle.commit((battle.root,), {"fleet.toml": REMOTE}, by="anna")
         battle.awake.in_force(later)
-        found = battle.both(battle.commit((side, later) if flip else (later, side), {}, tree=battle.tree(later)))
+        merge = battle.commit((side, later) if flip else (later, side), {}, tree=battle.tree(later))
+        found = battle.both(battle.commit((merge,), {"allowed_signers": battle.without("n1")}, by="anna"))
         assert (found.charter.trust.missions, found.alarms) == ("remote", ())
         battle.__post_init__()
 

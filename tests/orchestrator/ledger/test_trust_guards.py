@@ -118,8 +118,8 @@ GUARDS: dict[str, tuple[ModuleType, str, str, Attack]] = {
     ),
     "then the one that the branch has": (
         trust_history,
-        "versions(self.store, commit) != kept",
-        "True",
+        "sum(version != kept[path]",
+        "sum(True",
         attacks.test_of_one_admins_changes_beside_each_other_the_one_counts_that_the_branch_has,
     ),
     "after what it was made on": (
