@@ -13,7 +13,8 @@ from handoff.entry import Entry, render_entry
 from missions.frontmatter import Scalar
 from missions.lease import ClaimState
 from missions.selection import NodeCapabilities
-from orchestrator.core.ports.agent import Agent, AgentJob, Outcome, Stop
+from orchestrator.core.ports.agent import Agent, AgentJob, Outcome
+from orchestrator.core.ports.model import Stop
 from orchestrator.core.roles import Role
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.execution.workspace.cleanup import Cleanup

@@ -10,7 +10,7 @@ from orchestrator.api.web.context import AppServices
 from orchestrator.api.web.readiness import ReadinessProbe
 from orchestrator.app import wiring
 from orchestrator.app.chat_factory import open_chat_runtime
-from orchestrator.core.ports.storage import Stores
+from orchestrator.core.ports.stores import Stores
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 from orchestrator.git_server import http_backend

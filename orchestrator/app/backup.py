@@ -27,7 +27,7 @@ from orchestrator.app.backup_archive import Manifest, OnBytesDone
 from orchestrator.app.web_process import RECORD_FILE
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import BackupFailed, NotFound, Refused, WrongSetting
-from orchestrator.core.ports.storage import Stores
+from orchestrator.core.ports.stores import Stores
 from orchestrator.core.settings import Settings
 from orchestrator.core.time_text import format_utc
 

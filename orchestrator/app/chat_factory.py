@@ -24,8 +24,9 @@ from orchestrator.chat.tools import toolbox
 from orchestrator.chat.tools.tool import Toolbox, ToolPolicy
 from orchestrator.chat.tools.workspace import ChatWorkspaces
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.core.ports.agent import Project, Stop
-from orchestrator.core.ports.storage import Stores
+from orchestrator.core.ports.agent import Project
+from orchestrator.core.ports.model import Stop
+from orchestrator.core.ports.stores import Stores
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.ledger.config.fleet_toml import ToolsPart

@@ -11,7 +11,7 @@ from orchestrator.app import wiring
 from orchestrator.app.node_parts import NodeParts, open_parts
 from orchestrator.app.work_factory import build_work
 from orchestrator.core.events import Tell
-from orchestrator.core.ports.storage import Spend
+from orchestrator.core.ports.usage import Spend
 from orchestrator.core.settings import Settings
 from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.node.announcer import NodePagePublisher, volatile_state

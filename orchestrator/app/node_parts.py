@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from orchestrator.app import identity, wiring
 from orchestrator.core.events import Tell
-from orchestrator.core.ports.agent import Model
-from orchestrator.core.ports.storage import Stores
+from orchestrator.core.ports.model import Model
+from orchestrator.core.ports.stores import Stores
 from orchestrator.core.settings import Settings
 from orchestrator.ledger.claims import RewriteDetector
 from orchestrator.ledger.config.fleet_toml import BusPart, FleetConfig

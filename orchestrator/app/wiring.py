@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from orchestrator.adapters.models.manager import ModelManager
     from orchestrator.adapters.models.router import Router
     from orchestrator.core.events import Tell
-    from orchestrator.core.ports.agent import Agent, Model, Project, Sandbox
+    from orchestrator.core.ports.agent import Agent, Project
+    from orchestrator.core.ports.model import Model
     from orchestrator.core.ports.model_backend import BackendCandidate
     from orchestrator.core.ports.notifier import Notifier
-    from orchestrator.core.ports.storage import Stores
+    from orchestrator.core.ports.sandbox import Sandbox
+    from orchestrator.core.ports.stores import Stores
     from orchestrator.core.settings import Settings
     from orchestrator.execution.programs.port import Program
     from orchestrator.ledger.snapshot import SnapshotReader

@@ -9,7 +9,8 @@ from missions.mission import TASKS
 from missions.selection import NodeCapabilities
 from orchestrator.app import wiring
 from orchestrator.app.node_parts import NodeParts
-from orchestrator.core.ports.agent import Agent, Sandbox
+from orchestrator.core.ports.agent import Agent
+from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.core.settings import Settings
 from orchestrator.execution.budget import BudgetTracker
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs

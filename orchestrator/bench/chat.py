@@ -28,7 +28,7 @@ from orchestrator.bench.chat_listeners import StreamListeners, listen_to_streams
 from orchestrator.bench.result import Measurement, at_most
 from orchestrator.bench.testbed import Testbed, make_testbed
 from orchestrator.core.environment import load_settings
-from orchestrator.core.ports.agent import Model, Prompt, PromptMessage
+from orchestrator.core.ports.model import Model, Prompt, PromptMessage
 
 ROUNDS = 7
 TOKENS = 200

@@ -12,7 +12,7 @@ from orchestrator.app import wiring
 from orchestrator.app.web_process import RECORD_FILE
 from orchestrator.chat.queue import BackendQueues
 from orchestrator.core.environment import load_settings
-from orchestrator.core.ports.agent import Embedder, Generation, Model, PrefixCache, Prompt, Stop, Usage
+from orchestrator.core.ports.model import Embedder, Generation, Model, PrefixCache, Prompt, Stop, Usage
 from orchestrator.core.ports.model_backend import BackendCandidate, ListedModel
 from orchestrator.core.settings import Settings
 from orchestrator.workflow.journal.context import estimate_tokens

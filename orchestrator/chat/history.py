@@ -15,16 +15,9 @@ from orchestrator.chat.tool_loop import ToolCallRecorder, ToolLoopResult, redact
 from orchestrator.chat.tools.tool import ToolRequest, ToolTrace
 from orchestrator.chat.values import ChatAnswer, ChatRequest, TierUsed
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
-from orchestrator.core.ports.agent import Usage
-from orchestrator.core.ports.storage import (
-    Conversation,
-    Conversations,
-    ConversationTurn,
-    ToolCall,
-    ToolCalls,
-    UsageBook,
-    UsageOwner,
-)
+from orchestrator.core.ports.conversations import Conversation, Conversations, ConversationTurn, ToolCall, ToolCalls
+from orchestrator.core.ports.model import Usage
+from orchestrator.core.ports.usage import UsageBook, UsageOwner
 
 MAX_TITLE_CHARACTERS = 80
 MAX_CONVERSATIONS_SEARCHED = 30

@@ -9,7 +9,7 @@ from typing import Any
 
 from missions.one_line import one_line
 from orchestrator.chat.values import ChatAnswer, ChatRequest
-from orchestrator.core.ports.storage import Conversation
+from orchestrator.core.ports.conversations import Conversation
 from orchestrator.workflow.journal.log import ExternalAgent, Logbook
 
 MAX_LINE_CHARACTERS = 300

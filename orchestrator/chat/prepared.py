@@ -13,7 +13,7 @@ from orchestrator.chat.ledger_context import LedgerContext
 from orchestrator.chat.queue import QueueTicket
 from orchestrator.chat.tools.tool import Toolbox
 from orchestrator.chat.values import AnswerEvent, ChatAnswer, ChatRequest
-from orchestrator.core.ports.storage import Conversation, ConversationTurn
+from orchestrator.core.ports.conversations import Conversation, ConversationTurn
 
 
 @dataclass(kw_only=True)

@@ -15,8 +15,8 @@ from orchestrator.chat.prompt_cache import PromptHeadKey
 from orchestrator.chat.tools import toolbox
 from orchestrator.chat.tools.tool import Toolbox
 from orchestrator.chat.values import ChatRequest
-from orchestrator.core.ports.agent import Model, PromptMessage
-from orchestrator.core.ports.storage import ConversationTurn
+from orchestrator.core.ports.conversations import ConversationTurn
+from orchestrator.core.ports.model import Model, PromptMessage
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.journal import context
 

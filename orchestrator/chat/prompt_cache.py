@@ -17,7 +17,7 @@ from pathlib import Path
 
 from orchestrator.chat.queue import BackendQueues
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.core.ports.agent import Model, PrefixCache, PromptMessage
+from orchestrator.core.ports.model import Model, PrefixCache, PromptMessage
 from sync.errors import SyncError
 
 MAX_SAVED_CONVERSATIONS = 4

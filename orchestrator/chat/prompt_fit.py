@@ -12,8 +12,8 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from orchestrator.core.errors import ContextTooLong
-from orchestrator.core.ports.agent import PromptMessage
-from orchestrator.core.ports.storage import ConversationTurn
+from orchestrator.core.ports.conversations import ConversationTurn
+from orchestrator.core.ports.model import PromptMessage
 
 MIN_ANSWER_TOKENS = 64
 """Tokens that must be left for an answer."""

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from orchestrator.core.errors import AlreadyDone, QueueFull
-from orchestrator.core.ports.agent import Stop
+from orchestrator.core.ports.model import Stop
 
 
 class KeyedLock:

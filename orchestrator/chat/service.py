@@ -25,8 +25,9 @@ from orchestrator.chat.tool_loop import ToolLoop, ToolLoopLimits, ToolLoopResult
 from orchestrator.chat.tools.tool import Toolbox
 from orchestrator.chat.values import AnswerEvent, ChatAnswer, ChatRequest, OnAnswerEvent, usage_json
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, NotFound, OrchestratorError, WrongSetting
-from orchestrator.core.ports.agent import Project, Stop
-from orchestrator.core.ports.storage import Conversation, ConversationTurn
+from orchestrator.core.ports.agent import Project
+from orchestrator.core.ports.conversations import Conversation, ConversationTurn
+from orchestrator.core.ports.model import Stop
 from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from sync.errors import SyncError

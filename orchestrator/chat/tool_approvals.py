@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.core.errors import AlreadyDone, NotFound
-from orchestrator.core.ports.agent import Stop
+from orchestrator.core.ports.model import Stop
 
 DECISION_TIMEOUT_SECONDS = 600.0
 """How long a person has."""

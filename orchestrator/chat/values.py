@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from orchestrator.core.ports.agent import Usage
-
-Json = Mapping[str, Any]
+from orchestrator.core.json_object import Json
+from orchestrator.core.ports.model import Usage
 
 
 @dataclass(frozen=True, kw_only=True)

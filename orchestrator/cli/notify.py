@@ -15,7 +15,7 @@ from orchestrator.core.errors import WrongSetting
 
 if TYPE_CHECKING:
     from orchestrator.core.ports.notifier import Notifier
-    from orchestrator.core.ports.storage import OutboxItem
+    from orchestrator.core.ports.outbox import OutboxItem
 
 UNSET_TEXT = "no address is set: write apprise's URLs into it, such as ntfy://… or mailto://… (docs/notifications.md)"
 

@@ -13,7 +13,7 @@ from orchestrator.cli import terminal
 from orchestrator.core.environment import load_settings
 
 if TYPE_CHECKING:
-    from orchestrator.core.ports.storage import TokenRow
+    from orchestrator.core.ports.tokens import TokenRow
 
 SCOPE = click.Choice(sorted(SCOPES))
 

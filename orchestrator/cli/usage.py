@@ -13,7 +13,7 @@ from orchestrator.core.environment import load_settings
 from orchestrator.workflow.spending.group_keys import GROUP_KEYS
 
 if TYPE_CHECKING:
-    from orchestrator.core.ports.storage import UsageTotals
+    from orchestrator.core.ports.usage import UsageTotals
 
 
 @click.command("usage")

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 
 from missions.path_scope import outside_scope
 from orchestrator.core.errors import WorkspaceFailed
-from orchestrator.core.ports.agent import AgentJob, Outcome, Sandbox, Stop
+from orchestrator.core.ports.agent import AgentJob, Outcome
+from orchestrator.core.ports.model import Stop
+from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.execution import prompts
 from orchestrator.execution.bounds import EXIT_GRACE_SECONDS, AttemptLimits, UsageMeter
 from orchestrator.execution.free_space import disk_full_reason

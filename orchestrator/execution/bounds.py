@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from orchestrator.core import pricing
-from orchestrator.core.ports.agent import Meter, Stop, Usage
+from orchestrator.core.ports.agent import Meter
+from orchestrator.core.ports.model import Stop, Usage
 
 EXIT_GRACE_SECONDS = 30.0
 """Seconds that a program gets to exit after its last event."""

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from missions.mission import PAID_AGENTS, Mission
 from orchestrator.core.errors import StoreFailed
-from orchestrator.core.ports.agent import Usage
+from orchestrator.core.ports.model import Usage
 from orchestrator.ledger.snapshot import LedgerSnapshot
 
 SpentByProject = Mapping[str, float]

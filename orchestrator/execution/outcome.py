@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from missions.one_line import shorten
-from orchestrator.core.ports.agent import MissionProposal, Outcome, Sandbox, Stop
+from orchestrator.core.ports.agent import MissionProposal, Outcome
+from orchestrator.core.ports.model import Stop
+from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.execution.bounds import UsageMeter
 from orchestrator.execution.process.runner import Ending
 from orchestrator.execution.programs.json_events import MAX_ANSWER_CHARS

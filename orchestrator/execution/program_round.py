@@ -12,7 +12,9 @@ from pathlib import Path
 
 from orchestrator.core import pricing
 from orchestrator.core.errors import WorkspaceFailed
-from orchestrator.core.ports.agent import AgentJob, Sandbox, Usage
+from orchestrator.core.ports.agent import AgentJob
+from orchestrator.core.ports.model import Usage
+from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.execution import prompts
 from orchestrator.execution.bounds import AttemptLimits, RoundStopFlag
 from orchestrator.execution.egress.proxy import EgressProxy, open_egress_proxy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from orchestrator.core.ports.agent import Sandbox
+from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.execution.bounds import AttemptLimits
 from orchestrator.execution.process.runner import CommandResult, Ending, run
 from orchestrator.execution.turn import describe_cut_off

@@ -11,7 +11,7 @@ from pathlib import Path
 from missions.selection import NodeCapabilities
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Tell
-from orchestrator.core.ports.storage_outgoing import Spend
+from orchestrator.core.ports.usage import Spend
 from orchestrator.core.roles import Role
 from orchestrator.core.time_text import format_utc
 from orchestrator.execution.workspace.disk_usage import last_disk_usage

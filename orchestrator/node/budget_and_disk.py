@@ -11,8 +11,9 @@ from pathlib import Path
 from orchestrator.core import pricing
 from orchestrator.core.errors import NotFound, StoreFailed
 from orchestrator.core.events import Tell
-from orchestrator.core.ports.agent import Usage
-from orchestrator.core.ports.storage import Conversations, UsageBook
+from orchestrator.core.ports.conversations import Conversations
+from orchestrator.core.ports.model import Usage
+from orchestrator.core.ports.usage import UsageBook
 from orchestrator.execution.budget import SpentByProject
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.execution.workspace.chat_dirs import ChatDirs

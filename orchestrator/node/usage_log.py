@@ -7,8 +7,8 @@ from typing import Protocol
 
 from missions.mission import PAID_AGENTS
 from orchestrator.core import pricing
-from orchestrator.core.ports.agent import Usage
-from orchestrator.core.ports.storage import UsageBook, UsageOwner
+from orchestrator.core.ports.model import Usage
+from orchestrator.core.ports.usage import UsageBook, UsageOwner
 from orchestrator.ledger.result_report import EndedAttempt
 
 

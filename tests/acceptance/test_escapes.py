@@ -26,7 +26,7 @@ import pytest
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.adapters.sandbox.none import NoSandbox
 from orchestrator.chat.tools.workspace import ChatWorkspaces
-from orchestrator.core.ports.agent import PROXY_PORT, Confinement, Sandbox
+from orchestrator.core.ports.sandbox import PROXY_PORT, Confinement, Sandbox
 from orchestrator.execution.egress.proxy import EgressProxy, open_egress_proxy
 from orchestrator.execution.process.runner import CommandResult, Ending, run
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs, AttemptLabel

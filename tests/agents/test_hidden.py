@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
-from orchestrator.core.ports.agent import Confinement
+from orchestrator.core.ports.sandbox import Confinement
 
 
 def run(sandbox: Bubblewrap, tree: Path, line: str, *hidden: str) -> str:

@@ -31,7 +31,8 @@ import pytest
 from missions.mission import Mission
 from orchestrator.adapters.agents.program_agent import ProgramAgent
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
-from orchestrator.core.ports.agent import AgentJob, Meter, Outcome, Project, Unmetered, Usage
+from orchestrator.core.ports.agent import AgentJob, Meter, Outcome, Project, Unmetered
+from orchestrator.core.ports.model import Usage
 from orchestrator.execution.attempt import AttemptRunner
 from orchestrator.execution.programs.port import Launch, OutputParser, Program, RoundRequest
 from orchestrator.execution.workspace.clone import Workspaces

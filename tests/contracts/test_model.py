@@ -20,7 +20,7 @@ from orchestrator.adapters.models.ollama import OllamaServer
 from orchestrator.adapters.models.openai import OpenAIServer
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
-from orchestrator.core.ports.agent import Embedder, Generation, Model, Prompt, PromptMessage
+from orchestrator.core.ports.model import Embedder, Generation, Model, Prompt, PromptMessage
 from tests.llama_server import Llama
 from tests.ollama_shim import Shim
 from tests.servers import free_port

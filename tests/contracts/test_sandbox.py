@@ -19,7 +19,7 @@ import pytest
 from orchestrator.adapters.sandbox import bubblewrap as confining
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.adapters.sandbox.none import NoSandbox
-from orchestrator.core.ports.agent import PROXY_PORT, Confinement, Sandbox
+from orchestrator.core.ports.sandbox import PROXY_PORT, Confinement, Sandbox
 from orchestrator.execution.egress.proxy import listening_socket
 from orchestrator.execution.process.runner import CommandResult, Ending, run
 from tests.conftest import lacking

@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.adapters.sandbox.none import NoSandbox
-from orchestrator.core.ports.agent import Confinement, Sandbox
+from orchestrator.core.ports.sandbox import Confinement, Sandbox
 from orchestrator.execution.process.runner import CommandResult, run
 from tests.conftest import lacking
 from tests.orchestrator.repositories import Server

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator.core.ports.agent import Usage
+from orchestrator.core.ports.model import Usage
 from orchestrator.execution.programs.error_kinds import error_kind, error_line
 from orchestrator.execution.programs.home_files import PROMPT_FILE, write_home_file
 from orchestrator.execution.programs.installed import InstalledProgram

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from orchestrator.adapters.agents.tool_worker import SMALL_CONTEXT_TOKENS, UNATTENDED_POLICY, ToolWorker
 from orchestrator.chat.tools.tool import ToolPolicy
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
-from orchestrator.core.ports.agent import AgentJob, Generation, Model, Outcome, Prompt, PromptMessage, Stop
+from orchestrator.core.ports.agent import AgentJob, Outcome
+from orchestrator.core.ports.model import Generation, Model, Prompt, PromptMessage, Stop
 from orchestrator.execution import prompts
 from orchestrator.execution.attempt import AttemptRunner
 from orchestrator.execution.outcome import first_sentence

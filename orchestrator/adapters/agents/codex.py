@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.core.ports.agent import Usage
+from orchestrator.core.ports.model import Usage
 from orchestrator.execution.programs.error_kinds import error_kind, error_line
 from orchestrator.execution.programs.home_files import PROMPT_FILE, copy_login_file, write_home_file
 from orchestrator.execution.programs.installed import InstalledProgram

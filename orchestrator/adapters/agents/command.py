@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from missions.one_line import shorten
 from missions.path_scope import outside_scope
-from orchestrator.core.ports.agent import AgentJob, Outcome, Sandbox, Stop, Usage
+from orchestrator.core.ports.agent import AgentJob, Outcome
+from orchestrator.core.ports.model import Stop, Usage
+from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.execution.attempt import AttemptRunner
 from orchestrator.execution.bounds import AttemptLimits
 from orchestrator.execution.process.runner import CommandResult, Ending, run

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.core.ports.agent import AgentJob, Model, Outcome, Prompt, PromptMessage, Stop
+from orchestrator.core.ports.agent import AgentJob, Outcome
+from orchestrator.core.ports.model import Model, Prompt, PromptMessage, Stop
 from orchestrator.workflow.journal.memos import Memos
 from orchestrator.workflow.journal.review import Reviews
 

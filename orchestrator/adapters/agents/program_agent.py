@@ -6,7 +6,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from orchestrator.core.ports.agent import AgentJob, Outcome, Stop
+from orchestrator.core.ports.agent import AgentJob, Outcome
+from orchestrator.core.ports.model import Stop
 from orchestrator.execution.attempt import AttemptRunner
 from orchestrator.execution.program_round import ProgramWorker
 from orchestrator.execution.programs.port import Program

@@ -19,7 +19,9 @@ from orchestrator.chat.tools.tool import Toolbox, ToolPermission, ToolPolicy, To
 from orchestrator.chat.tools.workspace import ChatWorkspace
 from orchestrator.chat.values import AnswerEvent, AnswerUsage
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
-from orchestrator.core.ports.agent import AgentJob, Model, PromptMessage, Sandbox, Usage
+from orchestrator.core.ports.agent import AgentJob
+from orchestrator.core.ports.model import Model, PromptMessage, Usage
+from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.execution import prompts
 from orchestrator.execution.bounds import AttemptLimits, RoundStopFlag
 from orchestrator.execution.process.runner import Ending

@@ -14,7 +14,8 @@ from sqlalchemy import String, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-from orchestrator.core.ports.storage import MAX_STORED_NAME_CHARS, Json
+from orchestrator.core.json_object import Json
+from orchestrator.core.ports.stores import MAX_STORED_NAME_CHARS
 
 ESCAPE_PREFIX = "\x1b"
 """What a text begins with that is kept as JSON because a database could not hold it, or because it begins like that."""

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from orchestrator.adapters.database.column_types import JsonColumn, NameColumn, TextColumn, UtcColumn, clamp_integer
 from orchestrator.adapters.database.engine import Database, Table
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
-from orchestrator.core.ports.storage import Conversation, ConversationTurn, Json, ToolCall
+from orchestrator.core.json_object import Json
+from orchestrator.core.ports.conversations import Conversation, ConversationTurn, ToolCall
 
 BIG_INTEGER = BigInteger().with_variant(Integer, "sqlite")
 """A number that counts up by itself on both databases."""

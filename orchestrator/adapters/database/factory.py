@@ -11,7 +11,7 @@ from orchestrator.adapters.database.engine import open_database
 from orchestrator.adapters.database.sync_and_outbox import SqlCursors, SqlOutgoing, SqlSyncOps
 from orchestrator.adapters.database.tokens_and_devices import SqlDevices, SqlTokens
 from orchestrator.adapters.database.usage import SqlUsageBook
-from orchestrator.core.ports.storage import Stores
+from orchestrator.core.ports.stores import Stores
 
 
 def open_stores(url: str, *, now: Callable[[], datetime], new_id: Callable[[], str]) -> Stores:

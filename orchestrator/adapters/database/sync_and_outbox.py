@@ -14,7 +14,9 @@ from orchestrator.adapters.database.column_types import JsonColumn, NameColumn, 
 from orchestrator.adapters.database.conversations import BIG_INTEGER
 from orchestrator.adapters.database.engine import Database, Table
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.storage import Json, OutboxItem, SyncOp, SyncPullResult, SyncPushResult
+from orchestrator.core.json_object import Json
+from orchestrator.core.ports.outbox import OutboxItem
+from orchestrator.core.ports.sync_ops import SyncOp, SyncPullResult, SyncPushResult
 
 GENERATION_FACT = "generation"
 CURSOR_PREFIX = "mark "

@@ -14,7 +14,9 @@ from orchestrator.adapters.database.column_types import JsonColumn, NameColumn, 
 from orchestrator.adapters.database.conversations import BIG_INTEGER
 from orchestrator.adapters.database.engine import Database, Table
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.storage import DeviceState, Json, TokenRow
+from orchestrator.core.json_object import Json
+from orchestrator.core.ports.devices import DeviceState
+from orchestrator.core.ports.tokens import TokenRow
 
 MAX_STATES_PER_DEVICE = 1000
 """How many states of each device are kept."""

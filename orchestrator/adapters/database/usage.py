@@ -11,8 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from orchestrator.adapters.database.column_types import NameColumn, UtcColumn
 from orchestrator.adapters.database.engine import Database, Table
-from orchestrator.core.ports.agent import Usage
-from orchestrator.core.ports.storage import Spend, UsageOwner, UsageTotals
+from orchestrator.core.ports.model import Usage
+from orchestrator.core.ports.usage import Spend, UsageOwner, UsageTotals
 
 DAY_CHARACTERS = len("2026-11-21")
 MAX_MODEL_CHARACTERS = 200

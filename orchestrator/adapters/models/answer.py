@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, OrchestratorError, WrongPrompt
-from orchestrator.core.ports.agent import Generation, Prompt, Usage
+from orchestrator.core.ports.model import Generation, Prompt, Usage
 
 CHARACTERS_PER_TOKEN = 4
 """What is taken where a backend does not count: the usual mean for English text and code."""

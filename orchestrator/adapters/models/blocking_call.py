@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from orchestrator.core.ports.agent import Stop
+from orchestrator.core.ports.model import Stop
 
 POLL_SECONDS = 0.05
 """Seconds between two looks at the stop flag."""

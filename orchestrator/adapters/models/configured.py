@@ -17,7 +17,7 @@ from orchestrator.adapters.models.model_file import EmbeddedModel, ModelFile, Mo
 from orchestrator.adapters.models.ollama import OllamaServer
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.core.errors import ModelUnavailable
-from orchestrator.core.ports.agent import Model
+from orchestrator.core.ports.model import Model
 from orchestrator.core.ports.model_backend import NODE_PREFIX, Backend, BackendCandidate, ListedModel
 from orchestrator.core.settings import Settings
 

@@ -16,7 +16,7 @@ import httpx
 
 from orchestrator.adapters.models import server_probe
 from orchestrator.adapters.models.blocking_call import POLL_SECONDS
-from orchestrator.core.ports.agent import Prompt, Stop
+from orchestrator.core.ports.model import Prompt, Stop
 
 READ_TIMEOUT_SECONDS = 600.0
 """The longest wait between two bytes of an answer: a server may have to load the model first."""

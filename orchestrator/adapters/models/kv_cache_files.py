@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from orchestrator.core.ports.agent import PromptMessage
+from orchestrator.core.ports.model import PromptMessage
 from sync import files
 
 MAX_STATE_BYTES = 512 * 1024 * 1024

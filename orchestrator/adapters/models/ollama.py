@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from orchestrator.adapters.models import server_probe
 from orchestrator.adapters.models.answer import StreamedAnswer, TokenEstimator, prompt_characters, server_error
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable
-from orchestrator.core.ports.agent import Embedder, Generation, PrefixCache, Prompt, Stop, Usage
+from orchestrator.core.ports.model import Embedder, Generation, PrefixCache, Prompt, Stop, Usage
 from orchestrator.core.ports.model_backend import ListedModel
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import httpx
 from orchestrator.adapters.models import http, server_probe
 from orchestrator.adapters.models.answer import StreamedAnswer, TokenEstimator, server_error
 from orchestrator.core.errors import ModelUnavailable
-from orchestrator.core.ports.agent import Embedder, Generation, PrefixCache, Prompt, Stop, Usage
+from orchestrator.core.ports.model import Embedder, Generation, PrefixCache, Prompt, Stop, Usage
 from orchestrator.core.ports.model_backend import HOPS_HEADER, ListedModel
 
 CONTEXT_FIELDS = ("context_length", "max_model_len", "context_window", "max_context_length")

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 
 from orchestrator.adapters.models.blocking_call import POLL_SECONDS
-from orchestrator.core.ports.agent import Stop
+from orchestrator.core.ports.model import Stop
 
 OWN_SLOT_WAIT_SECONDS = 0.5
 """How long a call waits for its conversation's own place: one that was stopped needs a moment to leave it."""

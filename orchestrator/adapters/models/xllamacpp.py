@@ -26,7 +26,7 @@ from orchestrator.adapters.models.model_file import ModelWeights, default_thread
 from orchestrator.adapters.models.slots import Slot, Slots
 from orchestrator.adapters.models.xllamacpp_server import MAX_EMBED_TOKENS, Engine, EngineOptions, start_engine
 from orchestrator.core.errors import ModelUnavailable
-from orchestrator.core.ports.agent import Embedder, Generation, PrefixCache, Prompt, PromptMessage, Stop, Usage
+from orchestrator.core.ports.model import Embedder, Generation, PrefixCache, Prompt, PromptMessage, Stop, Usage
 
 CLOSE_TIMEOUT_SECONDS = 30.0
 

@@ -20,7 +20,7 @@ from orchestrator.adapters.models.answer import StreamedAnswer, server_error
 from orchestrator.adapters.models.http import chat_completion_body
 from orchestrator.adapters.models.model_file import SAMPLING
 from orchestrator.core.errors import ModelUnavailable, OrchestratorError, WrongPrompt
-from orchestrator.core.ports.agent import Prompt
+from orchestrator.core.ports.model import Prompt
 
 
 def request_body(prompt: Prompt) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.adapters.sandbox import relay
-from orchestrator.core.ports.agent import PROXY_PORT, RUN_VARIABLE, Confinement
+from orchestrator.core.ports.sandbox import PROXY_PORT, RUN_VARIABLE, Confinement
 
 MIB = 1024 * 1024
 PROBE_SECONDS = 10.0

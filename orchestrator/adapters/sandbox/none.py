@@ -13,7 +13,7 @@ from orchestrator.adapters.sandbox.bubblewrap import (
     prlimit_command,
     relay_command,
 )
-from orchestrator.core.ports.agent import Confinement
+from orchestrator.core.ports.sandbox import Confinement
 
 LACKS = (
     "no sandbox: the command can read and write what the node's user can, and use the network",

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from orchestrator.api.auth.scopes import SCOPES
 from orchestrator.core.errors import NotFound, WrongSetting
-from orchestrator.core.ports.storage import TokenRow, Tokens
+from orchestrator.core.ports.tokens import TokenRow, Tokens
 
 TOKEN_PREFIX = "sbk_"  # noqa: S105  # a mark, no token
 """What every token begins with, so that scanners for leaked secrets find it."""

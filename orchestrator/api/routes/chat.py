@@ -22,8 +22,8 @@ from orchestrator.app.chat_factory import ChatRuntime
 from orchestrator.chat.tools.toolbox import TOOL_NAMES
 from orchestrator.chat.values import AnswerEvent, ChatRequest
 from orchestrator.core.errors import NotFound
-from orchestrator.core.ports.agent import Stop
-from orchestrator.core.ports.storage import Conversation, ConversationTurn
+from orchestrator.core.ports.conversations import Conversation, ConversationTurn
+from orchestrator.core.ports.model import Stop
 
 HOPS_HEADER = "X-Shiftbook-Hops"
 """Says that another node asks: this one must not ask a third."""

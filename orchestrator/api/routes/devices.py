@@ -13,7 +13,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from orchestrator.api.web.auth_gate import needs
 from orchestrator.api.web.context import DEVICE_ID_PATTERN, AppServices, app_services
-from orchestrator.core.ports.storage import Stores
+from orchestrator.core.ports.stores import Stores
 
 
 class DeviceReport(BaseModel):

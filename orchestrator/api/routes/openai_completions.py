@@ -21,7 +21,7 @@ from orchestrator.chat.tool_loop import parse_tool_call
 from orchestrator.chat.values import AnswerEvent
 from orchestrator.core.errors import ContextTooLong
 from orchestrator.core.ports.model import Generation, Prompt, Stop, Usage
-from orchestrator.core.ports.storage import UsageOwner
+from orchestrator.core.ports.usage import UsageOwner
 
 DEFAULT_ANSWER_TOKENS = 4096
 """Tokens of an answer where the request names no roof."""

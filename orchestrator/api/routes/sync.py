@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from orchestrator.api.routes.devices import current_stores
 from orchestrator.api.web.auth_gate import needs
 from orchestrator.api.web.context import DEVICE_ID_PATTERN, AppServices
-from orchestrator.core.ports.storage import SyncOp
+from orchestrator.core.ports.sync_ops import SyncOp
 
 MAX_PUSHED_OPS = 1000
 """Operations of one push."""

@@ -12,7 +12,7 @@ from flask import current_app
 from orchestrator.api.auth.tokens import Authenticator
 from orchestrator.api.web.readiness import ReadinessProbe
 from orchestrator.app.chat_factory import ChatRuntime
-from orchestrator.core.ports.storage import Stores
+from orchestrator.core.ports.stores import Stores
 from orchestrator.core.settings import Settings
 from orchestrator.git_server.http_backend import GitHttpBackend
 from orchestrator.node.wakeups import ChangeSignal

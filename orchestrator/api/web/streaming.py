@@ -18,7 +18,7 @@ from flask import Response, current_app, stream_with_context
 from orchestrator.api.web.disconnects import DISCONNECTS, request_socket
 from orchestrator.api.web.stream_slots import StreamSlot, current_stream_slots, stream_response
 from orchestrator.chat.values import AnswerEvent
-from orchestrator.core.ports.agent import Stop
+from orchestrator.core.ports.model import Stop
 
 PING_SECONDS = 1.0
 Answer = TypeVar("Answer")

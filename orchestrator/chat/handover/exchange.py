@@ -19,8 +19,9 @@ from orchestrator.chat.handover import summary
 from orchestrator.chat.tools.workspace import ChatWorkspace, ChatWorkspaces
 from orchestrator.chat.tools.workspace import chat_branch as own_branch
 from orchestrator.core.errors import Refused, WorkspaceFailed, WrongSetting
-from orchestrator.core.ports.agent import Project, Stop
-from orchestrator.core.ports.storage import Conversation, Conversations, ConversationTurn
+from orchestrator.core.ports.agent import Project
+from orchestrator.core.ports.conversations import Conversation, Conversations, ConversationTurn
+from orchestrator.core.ports.model import Stop
 from orchestrator.execution.workspace.start_point import apply_patch, check_out_branch, patch_path, workspace_changes
 from orchestrator.workflow.fleet import Fleet, MissionDetail
 from sync.errors import GitError

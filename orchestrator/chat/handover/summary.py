@@ -15,7 +15,7 @@ from missions import frontmatter
 from missions.document import RESULT_MARK, body_of
 from missions.frontmatter import Malformed
 from missions.one_line import one_line
-from orchestrator.core.ports.storage import Conversation, ConversationTurn
+from orchestrator.core.ports.conversations import Conversation, ConversationTurn
 from orchestrator.workflow.fleet import MissionDetail
 
 MAX_MISSION_TEXT_CHARACTERS, MAX_RESULT_CHARACTERS = 3000, 2500

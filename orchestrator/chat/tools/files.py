@@ -8,7 +8,7 @@ from pydantic import Field
 
 from orchestrator.chat.tools.paths import WorkspaceFiles
 from orchestrator.chat.tools.tool import ToolArguments, ToolResult, shorten_middle
-from orchestrator.core.ports.agent import Stop
+from orchestrator.core.ports.model import Stop
 
 MAX_READ_LINES = 400
 """Lines that one reading gives at most."""

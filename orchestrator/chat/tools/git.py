@@ -15,7 +15,7 @@ from pydantic import Field
 
 from orchestrator.chat.tools.paths import path_parts
 from orchestrator.chat.tools.tool import ToolArguments, ToolResult, shorten_middle
-from orchestrator.core.ports.agent import Stop
+from orchestrator.core.ports.model import Stop
 from orchestrator.execution.workspace.git_tree import ISOLATED_GIT_ENV, move_git_folders
 from sync.errors import GitError
 from sync.git import Git

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from orchestrator.chat.tools.tool import ToolArguments, ToolResult, shorten_middle
 from orchestrator.core.errors import Refused
-from orchestrator.core.ports.agent import Confinement, Sandbox, Stop
+from orchestrator.core.ports.model import Stop
+from orchestrator.core.ports.sandbox import Confinement, Sandbox
 from orchestrator.execution.process.runner import CommandResult, Ending, run
 
 DEFAULT_TIMEOUT_SECONDS = 120

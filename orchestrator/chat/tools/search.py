@@ -15,7 +15,7 @@ from pydantic import Field
 
 from orchestrator.chat.tools.paths import WorkspaceFiles
 from orchestrator.chat.tools.tool import ToolArguments, ToolResult, shorten_middle
-from orchestrator.core.ports.agent import Stop
+from orchestrator.core.ports.model import Stop
 
 SEARCH_TIMEOUT_SECONDS = 20.0
 MAX_MATCHES = 100

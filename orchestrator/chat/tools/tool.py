@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from missions.one_line import shorten
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.core.ports.agent import Stop
+from orchestrator.core.ports.model import Stop
 
 MAX_RESULT_CHARACTERS = 6000
 """Characters of a result that the model is given; what is left out is said."""

@@ -13,7 +13,7 @@ from orchestrator.chat.tools.search import SearchTool
 from orchestrator.chat.tools.tool import Tool, Toolbox, ToolPolicy, grammar_schema, object_schema
 from orchestrator.chat.tools.workspace import ChatWorkspace
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.agent import Sandbox
+from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.ledger.config.fleet_toml import TOOLS
 
 TOOL_NAMES = TOOLS

@@ -10,7 +10,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.core.ports.agent import Project, Stop
+from orchestrator.core.ports.agent import Project
+from orchestrator.core.ports.model import Stop
 from orchestrator.execution.workspace.clone import Workspace, Workspaces
 from orchestrator.execution.workspace.git_tree import reset_git_folder
 from sync.git import Git

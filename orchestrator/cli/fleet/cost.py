@@ -14,7 +14,7 @@ from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.cli.console import console
 from orchestrator.core.errors import StoreFailed, WrongSetting
-from orchestrator.core.ports.storage import Spend, UsageTotals
+from orchestrator.core.ports.usage import Spend, UsageTotals
 from orchestrator.core.settings import Settings
 from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.spending import totals

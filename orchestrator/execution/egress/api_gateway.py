@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import h11
 import httpx
 
-from orchestrator.core.ports.agent import Usage
+from orchestrator.core.ports.model import Usage
 from orchestrator.execution.egress.http1 import Http1Connection
 from orchestrator.execution.egress.request import (
     CREDENTIAL_HEADERS,

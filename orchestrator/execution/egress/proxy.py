@@ -21,7 +21,8 @@ import httpx
 
 from orchestrator.core import pricing
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.agent import PROXY_PORT, Usage
+from orchestrator.core.ports.model import Usage
+from orchestrator.core.ports.sandbox import PROXY_PORT
 from orchestrator.execution.egress.allowlist import HostAllowlist
 from orchestrator.execution.egress.api_gateway import (
     ApiGateway,

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator.core import pricing
-from orchestrator.core.ports.agent import Usage
+from orchestrator.core.ports.model import Usage
 
 MAX_BUFFER_BYTES = 32 * 1024 * 1024
 """Bytes of one answer (of one event, if it comes as events) that are read; of a longer one nothing is known."""

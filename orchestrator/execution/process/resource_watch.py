@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.core.disk_space import MIB
-from orchestrator.core.ports.agent import Confinement
+from orchestrator.core.ports.sandbox import Confinement
 from orchestrator.execution.free_space import FreeSpace
 from orchestrator.execution.process.process_tree import process_tree
 

@@ -20,7 +20,8 @@ from typing import BinaryIO
 
 import psutil
 
-from orchestrator.core.ports.agent import RUN_VARIABLE, Confinement, Stop
+from orchestrator.core.ports.model import Stop
+from orchestrator.core.ports.sandbox import RUN_VARIABLE, Confinement
 from orchestrator.execution.process.output_tail import OutputTail
 from orchestrator.execution.process.process_tree import process_tree, session_members
 from orchestrator.execution.process.resource_watch import LimitExceeded, ResourceWatch

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from missions.one_line import one_line
-from orchestrator.core.ports.agent import Usage
+from orchestrator.core.ports.model import Usage
 from orchestrator.execution.programs.port import ErrorKind, ParsedOutput
 
 MAX_DENIALS = 100

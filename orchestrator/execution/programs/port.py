@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator.core.ports.agent import Usage
+from orchestrator.core.ports.model import Usage
 
 
 class ErrorKind(StrEnum):

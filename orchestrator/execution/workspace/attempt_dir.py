@@ -15,7 +15,9 @@ from pathlib import Path
 
 from handoff.agents_file import BEGIN
 from orchestrator.core.errors import WorkspaceFailed
-from orchestrator.core.ports.agent import AgentJob, Confinement, Stop
+from orchestrator.core.ports.agent import AgentJob
+from orchestrator.core.ports.model import Stop
+from orchestrator.core.ports.sandbox import Confinement
 from orchestrator.execution.workspace.agents_md import AGENTS, CLAUDE, remove_from_folder
 from orchestrator.execution.workspace.clone import Workspace, Workspaces
 from orchestrator.execution.workspace.git_tree import reset_git_folder

@@ -17,7 +17,8 @@ from filelock import FileLock, Timeout
 
 from missions.mission import slug
 from orchestrator.core.errors import WorkspaceFailed
-from orchestrator.core.ports.agent import Project, Stop
+from orchestrator.core.ports.agent import Project
+from orchestrator.core.ports.model import Stop
 from orchestrator.execution.workspace.git_tree import (
     ISOLATED_GIT_ENV,
     AttemptRepository,

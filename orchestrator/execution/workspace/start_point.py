@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.core.errors import WorkspaceFailed
-from orchestrator.core.ports.agent import Stop
+from orchestrator.core.ports.model import Stop
 from orchestrator.execution.workspace.clone import FETCH_TIMEOUT_SECONDS, Workspace
 from orchestrator.execution.workspace.git_tree import (
     DIFF_TREE_COMMAND,

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.notifier import NOTIFICATION_KIND, Channel, NotDelivered, Notifier
-from orchestrator.core.ports.storage import OutboxItem, Outgoing
+from orchestrator.core.ports.outbox import OutboxItem, Outgoing
 from orchestrator.ledger.config import notification
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.config.notification import Notification

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.core.ports.notifier import NOTIFICATION_KIND
-from orchestrator.core.ports.storage import OutboxItem, Outgoing
+from orchestrator.core.ports.outbox import OutboxItem, Outgoing
 
 MAX_LISTED_ITEMS = 1000
 """So many parcels are looked at."""

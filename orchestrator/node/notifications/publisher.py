@@ -15,7 +15,7 @@ from datetime import datetime
 
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.notifier import Notifier
-from orchestrator.core.ports.storage import Cursors, Stores
+from orchestrator.core.ports.stores import Cursors, Stores
 from orchestrator.core.time_text import format_duration
 from orchestrator.ledger.config.notification import Notification, NotificationKind, key_of
 from orchestrator.ledger.liveness import Liveness

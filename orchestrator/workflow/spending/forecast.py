@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from orchestrator.core.ports.storage_outgoing import Spend
+from orchestrator.core.ports.usage import Spend
 from orchestrator.workflow.spending.totals import sum_totals
 
 MAX_MEAN_DAYS = 7

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from missions.one_line import printable
-from orchestrator.core.ports.storage_outgoing import Spend, UsageTotals
+from orchestrator.core.ports.usage import Spend, UsageTotals
 from orchestrator.workflow.spending.totals import fit_rows
 
 HEADING = "## Spent"

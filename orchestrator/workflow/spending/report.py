@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from orchestrator.core.ports.storage_outgoing import Spend
+from orchestrator.core.ports.usage import Spend
 from orchestrator.ledger.node_pages import announced_nodes, page_text
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.spending import page_table, totals

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import astuple, replace
 from datetime import date
 
-from orchestrator.core.ports.storage_outgoing import Spend, UsageTotals
+from orchestrator.core.ports.usage import Spend, UsageTotals
 from orchestrator.workflow.spending.group_keys import GROUP_KEYS
 
 ZERO_TOTALS = UsageTotals(runs=0, tokens_in=0, tokens_out=0, tokens_cached=0, seconds=0.0, cost_usd=0.0, unpriced=0)

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from missions.selection import NodeCapabilities
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.core.ports.agent import AgentJob, Outcome, Stop
+from orchestrator.core.ports.agent import AgentJob, Outcome
+from orchestrator.core.ports.model import Stop
 from orchestrator.core.roles import Role
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.ledger.claims import RewriteDetector

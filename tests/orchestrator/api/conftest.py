@@ -19,7 +19,7 @@ from orchestrator.api.auth.tokens import Authenticator, mint
 from orchestrator.api.factory import open_authenticator
 from orchestrator.api.web.context import AppServices
 from orchestrator.app import wiring
-from orchestrator.core.ports.storage import Stores
+from orchestrator.core.ports.stores import Stores
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 

@@ -18,7 +18,7 @@ from filelock import FileLock
 from orchestrator.app import backup, wiring
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import NotFound, OrchestratorError, Refused, WrongSetting
-from orchestrator.core.ports.storage import ConversationTurn
+from orchestrator.core.ports.conversations import ConversationTurn
 from orchestrator.core.settings import Settings
 from tests import program
 from tests.databases import Server

@@ -18,7 +18,7 @@ from orchestrator.adapters.sandbox.none import NoSandbox
 from orchestrator.app import node_factory, node_parts, node_process, setup, wiring, work_factory
 from orchestrator.app.node_parts import NodeParts
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.agent import Usage
+from orchestrator.core.ports.model import Usage
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs

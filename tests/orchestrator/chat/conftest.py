@@ -23,9 +23,10 @@ from orchestrator.chat.tools.tool import Toolbox, ToolPolicy
 from orchestrator.chat.tools.workspace import ChatWorkspaces
 from orchestrator.chat.values import AnswerEvent, ChatAnswer, ChatRequest
 from orchestrator.core.errors import ContextTooLong
-from orchestrator.core.ports.agent import Embedder, Generation, PrefixCache, Project, Prompt, Stop, Usage
+from orchestrator.core.ports.agent import Project
+from orchestrator.core.ports.model import Embedder, Generation, PrefixCache, Prompt, Stop, Usage
 from orchestrator.core.ports.model_backend import BackendChoice
-from orchestrator.core.ports.storage import Stores
+from orchestrator.core.ports.stores import Stores
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.workflow.journal.context import estimate_tokens

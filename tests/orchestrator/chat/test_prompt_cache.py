@@ -11,7 +11,7 @@ import pytest
 from orchestrator.chat.prompt_cache import MAX_SAVED_CONVERSATIONS, PromptCache, PromptHeadKey
 from orchestrator.chat.queue import BackendQueues
 from orchestrator.core.errors import ModelUnavailable
-from orchestrator.core.ports.agent import PromptMessage, Usage
+from orchestrator.core.ports.model import PromptMessage, Usage
 from tests.orchestrator.chat.conftest import ScriptedModel, Talk
 
 

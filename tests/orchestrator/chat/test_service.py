@@ -22,7 +22,7 @@ from orchestrator.core.errors import (
     Refused,
     WrongSetting,
 )
-from orchestrator.core.ports.agent import Prompt
+from orchestrator.core.ports.model import Prompt
 from tests.journals import SHOP_LOG, entry, log
 from tests.orchestrator.chat.conftest import One, ScriptedModel, Talk
 

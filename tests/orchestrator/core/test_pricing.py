@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 
 from orchestrator.core import pricing
-from orchestrator.core.ports.agent import Usage
+from orchestrator.core.ports.model import Usage
 
 BILLS = [
     # $3 a million read, $0.30 from the cache, $3.75 into it, $15 written

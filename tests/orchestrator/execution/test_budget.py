@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from missions.mission import Mission, Status
 from orchestrator.core.errors import BrokenLedger, StoreFailed
-from orchestrator.core.ports.agent import AgentJob, Outcome, Stop, Usage
-from orchestrator.core.ports.storage_outgoing import Spend, UsageTotals
+from orchestrator.core.ports.agent import AgentJob, Outcome
+from orchestrator.core.ports.model import Stop, Usage
+from orchestrator.core.ports.usage import Spend, UsageTotals
 from orchestrator.execution.budget import (
     SPENT_CACHE_SECONDS,
     BudgetLimit,

@@ -17,7 +17,8 @@ from orchestrator.adapters.agents.tool_worker import named_paths
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.core.errors import ModelUnavailable
-from orchestrator.core.ports.agent import AgentJob, Generation, Model, Outcome, Project, Prompt, Stop, Usage
+from orchestrator.core.ports.agent import AgentJob, Outcome, Project
+from orchestrator.core.ports.model import Generation, Model, Prompt, Stop, Usage
 from orchestrator.execution.attempt import AttemptRunner
 from orchestrator.execution.workspace.clone import Workspaces
 from tests.orchestrator.execution.scripted import Purse

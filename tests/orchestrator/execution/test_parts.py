@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from missions.lease import Claim, ClaimState
 from missions.mission import Mission
 from orchestrator.core.errors import BrokenLedger, WorkspaceFailed
-from orchestrator.core.ports.agent import AgentJob, DiffStat, Outcome, Usage
+from orchestrator.core.ports.agent import AgentJob, DiffStat, Outcome
+from orchestrator.core.ports.model import Usage
 from orchestrator.execution import prompts
 from orchestrator.execution.bounds import AttemptLimits, UsageMeter, larger_usage
 from orchestrator.execution.free_space import disk_full_reason

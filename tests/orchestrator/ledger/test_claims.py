@@ -10,7 +10,8 @@ import pytest
 
 from missions.lease import ClaimState, LeaseWatch
 from missions.mission import Status
-from orchestrator.core.ports.agent import AgentJob, Outcome, Stop
+from orchestrator.core.ports.agent import AgentJob, Outcome
+from orchestrator.core.ports.model import Stop
 from orchestrator.core.roles import Role
 from orchestrator.ledger import claims as claims
 from orchestrator.ledger.claims import RewriteDetector, keep_late, take_over

@@ -10,7 +10,7 @@ import pytest
 
 from missions.selection import NodeCapabilities
 from orchestrator.core.errors import StoreFailed
-from orchestrator.core.ports.storage_outgoing import Spend, UsageTotals
+from orchestrator.core.ports.usage import Spend, UsageTotals
 from orchestrator.core.roles import Role
 from orchestrator.ledger.node_pages import MAX_PAGE_BYTES, announced_nodes, list_presences
 from orchestrator.node.announcer import NodePagePublisher

@@ -13,7 +13,8 @@ from missions.document import with_fields
 from missions.lease import ClaimState
 from missions.mission import Status
 from missions.selection import NodeCapabilities
-from orchestrator.core.ports.agent import AgentJob, Outcome, Stop
+from orchestrator.core.ports.agent import AgentJob, Outcome
+from orchestrator.core.ports.model import Stop
 from orchestrator.core.roles import Role
 from orchestrator.execution.free_space import FreeSpace, disk_full_reason, is_full_disk_reason
 from orchestrator.execution.workspace import cleanup as cleanup_module

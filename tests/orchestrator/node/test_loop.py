@@ -13,7 +13,8 @@ import pytest
 from missions.lease import ClaimState
 from missions.mission import Status
 from orchestrator.core.errors import BrokenLedger, Refused
-from orchestrator.core.ports.agent import AgentJob, Outcome, Stop
+from orchestrator.core.ports.agent import AgentJob, Outcome
+from orchestrator.core.ports.model import Stop
 from orchestrator.core.roles import Role
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.announcer import NodePagePublisher

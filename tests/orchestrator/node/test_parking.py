@@ -15,7 +15,8 @@ from missions.document import with_fields
 from missions.lease import PAUSED_REASON, ClaimState
 from missions.mission import Mission, Status
 from orchestrator.core.errors import AlreadyDone, NotFound, Refused
-from orchestrator.core.ports.agent import AgentJob, Outcome, Stop, Usage
+from orchestrator.core.ports.agent import AgentJob, Outcome
+from orchestrator.core.ports.model import Stop, Usage
 from orchestrator.ledger import claims as claims
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.scheduler import MAX_EXTRA_RESUMES

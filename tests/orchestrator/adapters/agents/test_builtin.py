@@ -13,7 +13,8 @@ from orchestrator.adapters.agents.builtin import BuiltinAgent, messages, outcome
 from orchestrator.adapters.models.model_file import EmbeddedModel, ModelFile
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
-from orchestrator.core.ports.agent import AgentJob, Generation, Usage
+from orchestrator.core.ports.agent import AgentJob
+from orchestrator.core.ports.model import Generation, Usage
 from orchestrator.execution.attempt import AttemptRunner
 from orchestrator.execution.workspace.clone import Workspaces
 

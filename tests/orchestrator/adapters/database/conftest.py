@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.adapters.database.engine import Database, open_database
 from orchestrator.adapters.database.factory import open_stores
-from orchestrator.core.ports.storage import Stores
+from orchestrator.core.ports.stores import Stores
 from tests.databases import Server
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

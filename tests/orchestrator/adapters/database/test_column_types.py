@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.core.errors import NotFound, WrongSetting
-from orchestrator.core.ports.storage import ConversationTurn, Stores
+from orchestrator.core.ports.conversations import ConversationTurn
+from orchestrator.core.ports.stores import Stores
 from tests.orchestrator.adapters.database.conftest import NOON
 
 ANY = st.text(st.characters())  # with U+0000, halves of surrogate pairs, the escape itself

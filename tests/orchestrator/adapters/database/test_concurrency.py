@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from orchestrator.core.ports.storage import ConversationTurn, Stores
+from orchestrator.core.ports.conversations import ConversationTurn
+from orchestrator.core.ports.stores import Stores
 
 WRITER = """
 import sys, itertools, threading

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
-from orchestrator.core.ports.storage import Conversation, ConversationTurn, Stores, ToolCall
+from orchestrator.core.ports.conversations import Conversation, ConversationTurn, ToolCall
+from orchestrator.core.ports.stores import Stores
 
 
 def begun(stores: Stores, *, project: str = "shop", device: str = "phone", title: str = "t") -> Conversation:

@@ -18,15 +18,12 @@ from orchestrator.adapters.database.engine import Database
 from orchestrator.adapters.database.factory import open_stores
 from orchestrator.adapters.database.schema import DEFINITIONS
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.agent import Usage
-from orchestrator.core.ports.storage import (
-    ConversationTurn,
-    OutboxItem,
-    Stores,
-    SyncOp,
-    ToolCall,
-    UsageOwner,
-)
+from orchestrator.core.ports.conversations import ConversationTurn, ToolCall
+from orchestrator.core.ports.model import Usage
+from orchestrator.core.ports.outbox import OutboxItem
+from orchestrator.core.ports.stores import Stores
+from orchestrator.core.ports.sync_ops import SyncOp
+from orchestrator.core.ports.usage import UsageOwner
 from tests.databases import Server
 from tests.orchestrator.adapters.database.conftest import NOON, Clock
 

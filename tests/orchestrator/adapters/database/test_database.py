@@ -13,7 +13,8 @@ from sqlalchemy import event, text
 from orchestrator.adapters.database import engine as opening
 from orchestrator.adapters.database.engine import Database, open_database, read_url
 from orchestrator.core.errors import StoreFailed, WrongSetting
-from orchestrator.core.ports.storage import ConversationTurn, Stores
+from orchestrator.core.ports.conversations import ConversationTurn
+from orchestrator.core.ports.stores import Stores
 from tests import databases
 from tests.databases import PASSWORD, Server
 from tests.servers import free_port

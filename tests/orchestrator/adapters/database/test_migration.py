@@ -19,8 +19,8 @@ from orchestrator.adapters.database.engine import WRITES_OPTION, Database, open_
 from orchestrator.adapters.database.factory import open_stores
 from orchestrator.adapters.database.schema import METADATA
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.agent import Usage
-from orchestrator.core.ports.storage import UsageOwner
+from orchestrator.core.ports.model import Usage
+from orchestrator.core.ports.usage import UsageOwner
 from tests.orchestrator.adapters.database.conftest import NOON, Clock
 
 FIRST_TABLE = """

@@ -11,7 +11,9 @@ from sqlalchemy import text
 
 from orchestrator.adapters.database.engine import Database
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.storage import OutboxItem, Stores, SyncOp
+from orchestrator.core.ports.outbox import OutboxItem
+from orchestrator.core.ports.stores import Stores
+from orchestrator.core.ports.sync_ops import SyncOp
 from tests.orchestrator.adapters.database.conftest import NOON
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.adapters.database import tokens_and_devices
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.storage import Stores
+from orchestrator.core.ports.stores import Stores
 from tests.orchestrator.adapters.database.conftest import NOON, Clock
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta, timezone
 
-from orchestrator.core.ports.agent import Usage
-from orchestrator.core.ports.storage import Stores, UsageOwner, UsageTotals
+from orchestrator.core.ports.model import Usage
+from orchestrator.core.ports.stores import Stores
+from orchestrator.core.ports.usage import UsageOwner, UsageTotals
 from tests.orchestrator.adapters.database.conftest import NOON
 
 USED = Usage(model="m", backend="b", tokens_in=10, tokens_out=5, tokens_cached=2, seconds=1.5, cost_usd=0.25)

@@ -21,7 +21,7 @@ from orchestrator.app import wiring
 from orchestrator.chat.failover import Failover
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import ModelUnavailable, NotFound, WrongSetting
-from orchestrator.core.ports.agent import Generation, Prompt, PromptMessage
+from orchestrator.core.ports.model import Generation, Prompt, PromptMessage
 from orchestrator.core.ports.model_backend import BackendCandidate
 from orchestrator.core.settings import Settings
 from tests.llama_server import Llama, eventually, llama_server

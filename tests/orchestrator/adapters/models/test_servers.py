@@ -16,7 +16,7 @@ from orchestrator.adapters.models.answer import server_error
 from orchestrator.adapters.models.ollama import OllamaServer
 from orchestrator.adapters.models.openai import OpenAIServer
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, OrchestratorError, WrongPrompt
-from orchestrator.core.ports.agent import Model, Prompt, PromptMessage
+from orchestrator.core.ports.model import Model, Prompt, PromptMessage
 from orchestrator.core.ports.model_backend import HOPS_HEADER
 from tests.llama_server import Llama
 from tests.ollama_shim import Shim, ollama_shim

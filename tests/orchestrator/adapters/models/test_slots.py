@@ -16,7 +16,7 @@ from orchestrator.adapters.models.kv_cache_files import FOLDER_PREFIX, KvCacheFi
 from orchestrator.adapters.models.model_file import ModelFile
 from orchestrator.adapters.models.slots import OWN_SLOT_WAIT_SECONDS, Slots
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
-from orchestrator.core.ports.agent import Prompt, PromptMessage, Usage
+from orchestrator.core.ports.model import Prompt, PromptMessage, Usage
 
 FACTS = " ".join(f"The tool number {n} is kept in drawer {n * 7 % 13}." for n in range(40))
 NEVER = threading.Event()

@@ -16,7 +16,7 @@ import pytest
 from orchestrator.adapters.models.model_file import ModelFile
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.core.errors import ModelUnavailable
-from orchestrator.core.ports.agent import Prompt, PromptMessage
+from orchestrator.core.ports.model import Prompt, PromptMessage
 
 HELLO = Prompt(messages=(PromptMessage(role="user", content="Say hello."),), max_tokens=2)
 

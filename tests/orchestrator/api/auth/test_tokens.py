@@ -31,7 +31,7 @@ from orchestrator.app import wiring
 from orchestrator.core import listen_address
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.core.listen_address import ListenAddress
-from orchestrator.core.ports.storage import Stores
+from orchestrator.core.ports.stores import Stores
 from orchestrator.core.settings import Settings
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -19,7 +19,7 @@ from orchestrator.app.chat_factory import ChatRuntime
 from orchestrator.chat.prompt_cache import PromptCache
 from orchestrator.chat.tools.workspace import ChatWorkspaces
 from orchestrator.core.errors import ModelUnavailable
-from orchestrator.core.ports.agent import Model
+from orchestrator.core.ports.model import Model
 from orchestrator.core.ports.model_backend import BackendCandidate, ListedModel
 from orchestrator.execution.workspace.clone import Workspaces
 from tests.orchestrator.api.conftest import Build, Site, bearer

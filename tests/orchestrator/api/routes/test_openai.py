@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from orchestrator.core.ports.agent import Prompt
+from orchestrator.core.ports.model import Prompt
 from tests.orchestrator.api.conftest import Build, Site, bearer
 from tests.orchestrator.api.routes.test_chat import at_the_site
 from tests.orchestrator.chat.conftest import Talk, stores, talk

@@ -10,9 +10,9 @@ import pytest
 
 from orchestrator.api.app import create_app
 from orchestrator.api.web.context import AppServices
-from orchestrator.core.ports.agent import Usage
-from orchestrator.core.ports.storage import OutboxItem, UsageOwner
-from orchestrator.core.ports.storage_outgoing import Spend, UsageTotals
+from orchestrator.core.ports.model import Usage
+from orchestrator.core.ports.outbox import OutboxItem
+from orchestrator.core.ports.usage import Spend, UsageOwner, UsageTotals
 from orchestrator.workflow.spending import page_table
 from tests.ledgers import FLEET, Town
 from tests.orchestrator.api.conftest import Build, Site

@@ -13,7 +13,8 @@ from orchestrator.app import wiring
 from orchestrator.chat.handover.exchange import HandoverService
 from orchestrator.chat.tools.workspace import ChatWorkspace, ChatWorkspaces
 from orchestrator.core.ports.agent import Project
-from orchestrator.core.ports.storage import Conversation, ConversationTurn, Stores
+from orchestrator.core.ports.conversations import Conversation, ConversationTurn
+from orchestrator.core.ports.stores import Stores
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.ledger.node_pages import LastSeenStore

@@ -10,7 +10,7 @@ import pytest
 from missions.mission import Mission
 from orchestrator.core.errors import NotFound, Refused, WorkspaceFailed, WrongSetting
 from orchestrator.core.ports.agent import Project
-from orchestrator.core.ports.storage import ConversationTurn
+from orchestrator.core.ports.conversations import ConversationTurn
 from orchestrator.execution.workspace.clone import Workspace, Workspaces
 from orchestrator.execution.workspace.start_point import apply_patch, starting_patch, workspace_changes
 from tests.orchestrator.chat.handover.conftest import Bench

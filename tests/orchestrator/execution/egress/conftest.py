@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from orchestrator.core.ports.agent import Usage
+from orchestrator.core.ports.model import Usage
 from orchestrator.execution.egress.proxy import EgressProxy, open_egress_proxy
 from orchestrator.execution.programs.port import ModelApi
 from tests.orchestrator.execution.egress.upstream import KEY, Api, api

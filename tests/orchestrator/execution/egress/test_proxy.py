@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.core.errors import WrongSetting
-from orchestrator.core.ports.agent import Usage
+from orchestrator.core.ports.model import Usage
 from orchestrator.execution.egress import http1, proxy
 from orchestrator.execution.egress.api_gateway import SecretScrubber
 from orchestrator.execution.egress.proxy import PLACEHOLDER_KEY, open_egress_proxy

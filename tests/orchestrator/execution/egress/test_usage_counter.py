@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.core import pricing
-from orchestrator.core.ports.agent import Usage
+from orchestrator.core.ports.model import Usage
 from orchestrator.execution.egress.usage_counter import UsageCounter, is_event_stream
 
 ANTHROPIC = [

@@ -16,7 +16,8 @@ from missions.document import with_fields
 from missions.lease import ClaimState
 from orchestrator.chat.tools.workspace import ChatWorkspaces
 from orchestrator.core.disk_space import MIN_FREE_BYTES_RUN
-from orchestrator.core.ports.agent import AgentJob, Outcome, Project, Stop
+from orchestrator.core.ports.agent import AgentJob, Outcome, Project
+from orchestrator.core.ports.model import Stop
 from orchestrator.execution.free_space import MIN_FREE_INODES, FreeSpace
 from orchestrator.execution.workspace import cleanup, disk_usage
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs, AttemptLabel, read_label

@@ -13,7 +13,7 @@ import pytest
 from orchestrator.adapters.database.factory import open_stores
 from orchestrator.adapters.notifiers.apprise import AppriseNotifier
 from orchestrator.core.ports.notifier import Notifier
-from orchestrator.core.ports.storage import Stores
+from orchestrator.core.ports.stores import Stores
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.config.notification import Notification, NotificationKind
 from orchestrator.ledger.config.notify_table import NotifyPart

@@ -18,7 +18,8 @@ from missions.lease import ClaimState
 from missions.mission import Mission, Status
 from orchestrator.adapters.agents.claude import Claude
 from orchestrator.core.errors import NotFound
-from orchestrator.core.ports.agent import DiffStat, Outcome, Usage
+from orchestrator.core.ports.agent import DiffStat, Outcome
+from orchestrator.core.ports.model import Usage
 from orchestrator.execution.programs.port import RoundRequest
 from orchestrator.ledger import claims as claims
 from orchestrator.ledger.result_record import ResultRecord, read_facts, read_record

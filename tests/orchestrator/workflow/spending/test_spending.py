@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.core.ports.storage_outgoing import Spend, UsageTotals
+from orchestrator.core.ports.usage import Spend, UsageTotals
 from orchestrator.workflow.spending import page_table, totals
 from orchestrator.workflow.spending.forecast import forecast
 

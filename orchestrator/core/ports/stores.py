@@ -1,0 +1,74 @@
+"""Which stores does a node keep in its own database, and what do all of them promise?
+
+Each store's port stands beside this one; `app` opens the adapters. Every method of every store may be called from any
+thread, and two processes may use one database at once. Moments are aware datetimes. Every method raises StoreFailed
+when the database cannot be reached, is out of space or is held by somebody else for too long, and WrongSetting (which
+names the argument) for what no database can hold: a name that is too long, a number that is not finite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from orchestrator.core.ports.conversations import Conversations, ToolCalls
+from orchestrator.core.ports.devices import Devices
+from orchestrator.core.ports.outbox import Outgoing
+from orchestrator.core.ports.sync_ops import SyncOps
+from orchestrator.core.ports.tokens import Tokens
+from orchestrator.core.ports.usage import UsageBook
+
+MAX_STORED_NAME_CHARS = 100
+"""The longest id or name of anything that is stored, in characters."""
+
+
+class Cursors(Protocol):
+    """How far something has been read, by a name; what a restart must not forget."""
+
+    def get(self, name: str) -> str:
+        """The mark; empty when there is none."""
+
+    def put(self, name: str, value: str) -> None:
+        """Sets it."""
+
+
+class Copies(Protocol):
+    """The whole database as one file, and back; the file is an SQLite database whatever the database is."""
+
+    @property
+    def schema(self) -> str:
+        """The revision of the schema that this program uses."""
+
+    @property
+    def place(self) -> str:
+        """What the database is called for a person, without a password."""
+
+    def save(self, path: Path) -> int:
+        """Writes a consistent copy to `path`, which is not there yet, while others use the database; returns rows."""
+
+    def empty(self) -> bool:
+        """Whether nothing was ever stored here."""
+
+    def load(self, path: Path) -> int:
+        """Replaces everything by what the copy holds, wholly or not at all; returns rows. `path` is brought up to date.
+
+        Raises WrongSetting when it is no copy, or one of a newer version.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """All stores of this node."""
+
+    conversations: Conversations
+    tool_calls: ToolCalls
+    tokens: Tokens
+    devices: Devices
+    sync_ops: SyncOps
+    outgoing: Outgoing
+    marks: Cursors
+    usage: UsageBook
+    copies: Copies
+    close: Callable[[], None]
