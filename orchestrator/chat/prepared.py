@@ -6,10 +6,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.chat import ledger_context as knowledge
 from orchestrator.chat import prompt_fit
 from orchestrator.chat.failover import Failover
-from orchestrator.chat.ledger_context import LedgerContext
+from orchestrator.chat.ledger_context import LedgerContext, cut_json
 from orchestrator.chat.queue import QueueTicket
 from orchestrator.chat.tools.tool import Toolbox
 from orchestrator.chat.values import AnswerEvent, ChatAnswer, ChatRequest
@@ -52,7 +51,7 @@ class PreparedRequest:
     @property
     def cut(self) -> list[dict[str, Any]]:
         """Everything that was left out."""
-        return [*(knowledge.cut_json(cut) for cut in self.known.cut), *self.fitted.cut]
+        return [*(cut_json(cut) for cut in self.known.cut), *self.fitted.cut]
 
 
 @dataclass(kw_only=True)

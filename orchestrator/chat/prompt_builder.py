@@ -8,9 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 
-from orchestrator.chat import ledger_context as knowledge
 from orchestrator.chat import prompt_fit
-from orchestrator.chat.ledger_context import LedgerContext, LedgerContextRequest
+from orchestrator.chat.ledger_context import (
+    ROLE,
+    LedgerContext,
+    LedgerContextRequest,
+    build_ledger_context,
+    without_ledger,
+)
 from orchestrator.chat.prompt_cache import PromptHeadKey
 from orchestrator.chat.tools import toolbox
 from orchestrator.chat.tools.tool import Toolbox
@@ -58,9 +63,7 @@ class PromptBuilder:
             clock=next((str(t.trace["clock"]) for t in reversed(turns) if t.trace.get("clock")), ""),
             told=frozenset(entry for turn in turns for entry in turn.trace.get("told", ())),
         )
-        known = (
-            knowledge.build_ledger_context(ledger, wanted, self.recall) if ledger else knowledge.without_ledger(wanted)
-        )
+        known = build_ledger_context(ledger, wanted, self.recall) if ledger else without_ledger(wanted)
         fitted = prompt_fit.fit_prompt(
             PromptMessage(role="system", content=known.head),
             past,
@@ -87,7 +90,7 @@ class PromptBuilder:
         """What a conversation that begins now would be given first. Raises what the ledger raises."""
         wanted = self._wanted(subject, model, message="")
         ledger, _ = self.newest()
-        return knowledge.build_ledger_context(ledger, wanted).head if ledger else subject.role
+        return build_ledger_context(ledger, wanted).head if ledger else subject.role
 
     def counter(self, model: Model) -> Callable[[str], int]:
         """The model's counter, which remembers texts: a turn is counted once and not once a message."""
@@ -101,4 +104,4 @@ class PromptBuilder:
 
 def role_of(box: Toolbox | None) -> str:
     """What stands above the documents: who answers, and with which tools."""
-    return f"{knowledge.ROLE}\n\n{toolbox.tool_instructions(box)}" if box else knowledge.ROLE
+    return f"{ROLE}\n\n{toolbox.tool_instructions(box)}" if box else ROLE

@@ -18,13 +18,21 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.adapters.models import kv_cache_files
-from orchestrator.adapters.models import xllamacpp_server as words
 from orchestrator.adapters.models.answer import StreamedAnswer, server_error
 from orchestrator.adapters.models.blocking_call import run_blocking
 from orchestrator.adapters.models.kv_cache_files import KvCacheFiles, KvCacheNote
 from orchestrator.adapters.models.model_file import ModelWeights, default_threads
 from orchestrator.adapters.models.slots import Slot, Slots
-from orchestrator.adapters.models.xllamacpp_server import MAX_EMBED_TOKENS, Engine, EngineOptions, start_engine
+from orchestrator.adapters.models.xllamacpp_server import (
+    MAX_EMBED_TOKENS,
+    Engine,
+    EngineOptions,
+    apply_chunk,
+    request_body,
+    start_engine,
+    tokens_in_slot,
+    translate_error,
+)
 from orchestrator.core.errors import ModelUnavailable
 from orchestrator.core.ports.model import Embedder, Generation, PrefixCache, Prompt, PromptMessage, Stop, Usage
 
@@ -84,7 +92,7 @@ class XLlamaCpp:
             try:
                 self._answer(place, prompt, heard, left)
             except ValueError as error:
-                raise words.translate_error(error, prompt) from error
+                raise translate_error(error, prompt) from error
             except (RuntimeError, OSError) as error:
                 raise ModelUnavailable(f"{self.name} failed: {error}") from error
             finally:
@@ -92,7 +100,7 @@ class XLlamaCpp:
                 self._slots.give(place)
 
         def take(chunk: Mapping[str, Any]) -> None:
-            words.apply_chunk(chunk, answer, self.context_tokens)
+            apply_chunk(chunk, answer, self.context_tokens)
 
         ended = run_blocking(work, take, stop, left=left, name="xllamacpp")
         answer.usage = replace(answer.usage, model=self._loaded or self.name)
@@ -164,10 +172,10 @@ class XLlamaCpp:
             return
 
         def progress(chunk: Mapping[str, Any]) -> bool:
-            place.tokens = words.tokens_in_slot(chunk) or place.tokens
+            place.tokens = tokens_in_slot(chunk) or place.tokens
             return heard(chunk)
 
-        engine.chat(words.request_body(prompt) | {"id_slot": place.number}, progress)
+        engine.chat(request_body(prompt) | {"id_slot": place.number}, progress)
         if (
             place.tokens >= kv_cache_files.MIN_SAVED_TOKENS
             and not self._states.source_key("", beginning)
