@@ -183,7 +183,7 @@ class Fleet:
         files = sorted([*self.folder.glob("*.err"), *self.folder.glob("*.jsonl")])
         return "\n".join(f"--- {file.name}\n{file.read_text(encoding='utf-8')[-3000:]}" for file in files)
 
-    def wait(self, what: str, test: Callable[[], bool], *, seconds: float = 60) -> None:
+    def wait(self, what: str, test: Callable[[], bool], *, seconds: float = 240) -> None:
         """Waits until something is true."""
         deadline = time.monotonic() + seconds
         while not test():

@@ -1,6 +1,6 @@
 """Is the disk back to where it was after many missions went through two nodes?
 
-Twenty missions by default; SHIFTBOOK_MISSIONS=200 for the figure in the promise (`make tidy`). They do all that leaves
+Ten missions by default; SHIFTBOOK_MISSIONS=200 for the figure in the promise (`make tidy`). They do all that leaves
 something behind: clones of a project, megabytes of files, failures, changes that may not be pushed.
 """
 
@@ -15,7 +15,7 @@ from missions.document import with_fields
 from orchestrator.execution.workspace.disk_usage import folder_bytes
 from tests.acceptance.fleets import Fleet, command
 
-MANY = int(os.environ.get("SHIFTBOOK_MISSIONS", "20"))
+MANY = int(os.environ.get("SHIFTBOOK_MISSIONS", "10"))
 NODES = ("desk", "vps")
 LITTLE = 256 * 1024
 """Bytes by which folders may differ: directories do not shrink, and a kept clone learns of its server's branches."""

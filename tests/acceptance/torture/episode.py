@@ -29,8 +29,6 @@ from tests.servers import git_daemon
 
 NODES = ("north", "south", "west")
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
-BEAT = 2.0
-LEASE = 3 * BEAT
 TOLERANCE = 3.0
 """Seconds: records tell whole ones, an agent may take a while to die, and two cores carry all of this."""
 
@@ -45,10 +43,12 @@ class Episode:
     skewed: bool = True
     small: str = ""
     """The node whose home lies on a disk of its own, of 64 MiB, that the nemesis fills."""
+    beat: float = 2.0
+    """Seconds. A lease is three; where other things run beside, a node that lives must not be taken for dead."""
 
     def __post_init__(self) -> None:
         self.chance = Random(self.seed)
-        self.fleet = Fleet(self.folder, beat=BEAT)
+        self.fleet = Fleet(self.folder, beat=self.beat)
         self.skew = {node: timedelta(0) for node in NODES}
         if self.skewed and FAKETIME:
             self.skew = {node: timedelta(hours=self.chance.randint(-120, 120)) for node in NODES}
@@ -58,6 +58,11 @@ class Episode:
         self._stack = ExitStack()
         self._over = threading.Event()
         self._added = 0
+
+    @property
+    def lease(self) -> float:
+        """Seconds after which a silent node's work is taken over."""
+        return 3 * self.beat
 
     def __enter__(self) -> Episode:
         self.fleet.found(*NODES)
@@ -158,7 +163,7 @@ class Episode:
             self.start(node)
         elif what == "freeze":
             self.did["freeze"] += 1
-            self._freeze(node, self.chance.choice((1.0, LEASE + 2)))
+            self._freeze(node, self.chance.choice((1.0, self.lease + 2)))
         elif what == "disk" and node == self.small:
             self.did["full disk"] += 1
             disk.fill(self.fleet.running[node].pid, self.folder / node)
@@ -171,7 +176,7 @@ class Episode:
         weather = self.chance.choice([one for one in Weather if one is not Weather.FAIR])
         self.did[weather.value] += 1
         self.proxies[node].weather = weather
-        lasts = self.chance.choice((0.5, 3.0, LEASE + 3))
+        lasts = self.chance.choice((0.5, 3.0, self.lease + 3))
 
         def clear() -> None:
             time.sleep(lasts)
