@@ -38,9 +38,11 @@ def detect_project(ledger: LedgerSnapshot | None, request: ChatRequest, project:
     if ledger is None or not request.match or request.project or project:
         return DetectedProject()
     verdict = find_project(ledger, request.message)
+    if request.conversation and not verdict.project:
+        return DetectedProject()
     if request.conversation:
         other = f"this looks like {verdict.looks}; a conversation keeps its project: begin a new one about it"
-        return DetectedProject(notes=(other,) if verdict.project else ())
+        return DetectedProject(notes=(other,))
     if verdict.project:
         return DetectedProject(
             project=verdict.project, notes=(f"about {verdict.looks}; name another project if it is not",)
