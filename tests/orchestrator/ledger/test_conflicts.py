@@ -101,12 +101,12 @@ def test_what_is_no_such_document_is_passed_over(data: bytes) -> None:
 def test_reading_takes_no_longer_than_the_text_is_long() -> None:
     """Anybody may push a page of fences or of markers: 1 MB is read, where each look at the rest again took hours."""
     script = """
-from orchestrator import conflicts
-from orchestrator.drafts import unready
+from orchestrator.ledger import conflicts
+from orchestrator.node.commit_rules import unready_reason
 fences = b"---\\nmission: a\\n---\\n" + b"```text\\nx\\n" * 100_000
 assert conflicts.read("conflicts/2026-11/a.md", fences) is None
-assert unready("projects/x.md", b"<<<<<<< a\\n" * 50_000 + b"=======\\n" * 50_000) == ""
-assert unready("projects/x.md", b"<<<<<<< a\\nx\\n=======\\ny\\n>>>>>>> b\\n") == "it has conflict markers"
+assert unready_reason("projects/x.md", b"<<<<<<< a\\n" * 50_000 + b"=======\\n" * 50_000) == ""
+assert unready_reason("projects/x.md", b"<<<<<<< a\\nx\\n=======\\ny\\n>>>>>>> b\\n") == "it has conflict markers"
 """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
