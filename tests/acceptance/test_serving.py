@@ -166,12 +166,13 @@ import itertools, sys, time
 from pathlib import Path
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
-from orchestrator.address import Address
-from orchestrator.api import access, app, server
-from orchestrator.api.doors import open_house
-from orchestrator.api.gate import needs
-from orchestrator.api.streams import seated
-from orchestrator.settings import Settings
+from orchestrator.api import app, gunicorn_server
+from orchestrator.api.factory import open_app_services
+from orchestrator.api.web import access_log
+from orchestrator.api.web.auth_gate import needs
+from orchestrator.api.web.stream_slots import current_stream_slots, stream_response
+from orchestrator.core.listen_address import ListenAddress
+from orchestrator.core.settings import Settings
 
 def noun(_):
     routes = APIBlueprint("slow", __name__)
@@ -184,33 +185,33 @@ def noun(_):
                 yield f"data: {n}\\n\\n"
                 time.sleep(0.1)
             yield "data: end\\n\\n"
-        return seated(words())
+        return stream_response(words())
 
     @routes.get("/flood")
     @needs("open")
     def flood():
-        return seated("x" * 65536 for _ in itertools.count())
+        return stream_response("x" * 65536 for _ in itertools.count())
 
     @routes.get("/seats")
     @needs("open")
     def taken():
-        from orchestrator.api.streams import seats
-        return {"taken": seats().taken}
+        return {"taken": current_stream_slots().taken}
 
     return routes
 
-app.NOUNS = (*app.NOUNS, noun)
+app.BLUEPRINTS = (*app.BLUEPRINTS, noun)
 home = Path(sys.argv[1])
 settings = Settings(home=home, node_id="desk", role="HEADQUARTERS", streams=3)
 
 def make():
-    house = open_house(settings)
-    end = lambda each: [one() for one in each]
-    return server.Served(app=app.create_app(house), drain=lambda: end(house.drain), close=lambda: end(house.close))
+    house = open_app_services(settings)
+    end, made = lambda each: [one() for one in each], app.create_app(house)
+    return gunicorn_server.ServedApp(app=made, drain=lambda: end(house.drain), close=lambda: end(house.close))
 
-access.to_file(home / "http.log")
-plan = server.Plan(make=make, streams=3, record=home / "http.json", receive=2, send=2, drain=100)
-server.serve(server.listen(Address(host="127.0.0.1", port=0), plan), plan)
+access_log.log_to_file(home / "http.log")
+plan = gunicorn_server.ServerPlan(make=make, streams=3, record=home / "http.json", receive=2, send=2, drain=100)
+address = ListenAddress(host="127.0.0.1", port=0)
+gunicorn_server.serve(gunicorn_server.bind_socket(address, plan), plan)
 """
 """A server with routes of the test's own, and short patience."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -105,3 +106,23 @@ def test_each_package_has_a_contract_for_its_inside() -> None:
     folders = {".".join(folder.relative_to(ROOT).parts) for folder, number in many.items() if number > 1}
     loose = {name for name in folders - held if "migrations" not in name and not name.startswith("mobile-bridge")}
     assert loose - {"orchestrator.git_server", "orchestrator"} == set()
+
+
+def test_programs_in_texts_import_what_there_is() -> None:
+    """A test's program in a string, a document's example: no module that was moved or renamed."""
+    texts = [*(ROOT / "tests").rglob("*.py"), *ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *MODULES]
+    missing = []
+    for path in texts:
+        for name in re.findall(
+            r"(?:from|import|-m) ((?:orchestrator|tests)(?:\.[a-z_0-9]+)+)", path.read_text("utf-8")
+        ):
+            place = ROOT / name.replace(".", "/")
+            if not place.is_dir() and not place.with_suffix(".py").exists() and not _is_attribute(name):
+                missing.append(f"{_shown(path)}: {name}")
+    assert missing == []
+
+
+def _is_attribute(name: str) -> bool:
+    module, _, word = name.rpartition(".")
+    file = (ROOT / module.replace(".", "/")).with_suffix(".py")
+    return file.exists() and word in file.read_text("utf-8")

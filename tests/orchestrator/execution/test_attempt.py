@@ -514,9 +514,9 @@ FULL = """
 import sys, threading
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from tests.orchestrator.delegation.test_attempt import CHANGE, Desk, GOOD, script, BEGIN
+from tests.orchestrator.execution.test_attempt import CHANGE, Desk, GOOD, script, BEGIN
 from tests.orchestrator.repositories import Server
-from orchestrator.sandbox.bubblewrap import Bubblewrap
+from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 small, large = Path(sys.argv[1]), Path(sys.argv[2])
 desk = Desk(server=Server(folder=large / "server.git", person=large / "person"), sandbox=Bubblewrap(), tmp=small)
 outcome = desk.run(GOOD)

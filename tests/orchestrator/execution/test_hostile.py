@@ -114,12 +114,12 @@ def test_locked_folder(tmp_path: Path) -> None:
 import os, sys
 sys.path[:0] = {sys.path!r}
 from pathlib import Path
-from orchestrator.delegation.trees import removed
+from orchestrator.execution.workspace.tree_walk import remove_tree
 if os.getuid() == 0: os.setgid(65534); os.setuid(65534)
 top = Path({str(tmp_path)!r}, "top"); kept = Path({str(tmp_path)!r}, "kept"); kept.mkdir(); (kept / "f").touch()
 (top / "mod" / "sub").mkdir(parents=True); (top / "mod" / "sub" / "f").touch(); (top / "link").symlink_to(kept)
 (top / "mod" / "sub").chmod(0); (top / "mod").chmod(0o555)
-assert removed(top) and not top.exists() and (kept / "f").exists() and kept.stat().st_mode & 0o777 != 0
+assert remove_tree(top) and not top.exists() and (kept / "f").exists() and kept.stat().st_mode & 0o777 != 0
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd="/")
 

@@ -14,8 +14,8 @@ from orchestrator.core.ports.stores import Stores
 WRITER = """
 import sys, itertools, threading
 from datetime import UTC, datetime
-from orchestrator.store.opening import open_stores
-from orchestrator.stores import Turn
+from orchestrator.adapters.database.factory import open_stores
+from orchestrator.core.ports.conversations import ConversationTurn
 url, conversation, name, threads, turns = *sys.argv[1:4], int(sys.argv[4]), int(sys.argv[5])
 stores = open_stores(url, now=lambda: datetime.now(UTC), new_id=str)
 failed = []
@@ -23,7 +23,8 @@ def write(thread):
     try:
         for n in range(turns):
             key = f"shared-{n}" if n % 5 == 0 else f"{name}-{thread}-{n}"
-            stores.conversations.append(conversation, Turn(role="user", content=f"turn {n}", idempotency_key=key))
+            turn = ConversationTurn(role="user", content=f"turn {n}", idempotency_key=key)
+            stores.conversations.append(conversation, turn)
     except Exception as error:
         failed.append(repr(error))
 workers = [threading.Thread(target=write, args=(k,)) for k in range(threads)]

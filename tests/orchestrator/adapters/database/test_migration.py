@@ -159,7 +159,7 @@ def test_a_step_that_fails_leaves_nothing_behind(url: str, backend: str, monkeyp
 
 OPEN = """
 import sys
-from orchestrator.store.database import open_database
+from orchestrator.adapters.database.engine import open_database
 sys.stdin.read()
 open_database(sys.argv[1]).close()
 """

@@ -143,10 +143,10 @@ def test_no_such_program(plain: Shell, tmp_path: Path) -> None:
 NODE = """
     import sys, threading
     from pathlib import Path
-    from orchestrator.ports import Confinement
-    from orchestrator.delegation.process import run
-    from orchestrator.sandbox.bubblewrap import Bubblewrap
-    from orchestrator.sandbox.none import NoSandbox
+    from orchestrator.core.ports.sandbox import Confinement
+    from orchestrator.execution.process.runner import run
+    from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
+    from orchestrator.adapters.sandbox.none import NoSandbox
     sandbox = {"bubblewrap": Bubblewrap, "none": NoSandbox}[sys.argv[1]]()
     folder, line = Path(sys.argv[2]), sys.argv[3]
     confinement = Confinement(writable=folder, environment={"PATH": "/usr/bin:/bin"})

@@ -170,14 +170,14 @@ def test_a_retry_keeps_quiet_hours_and_so_does_a_change_of_them(desk: Desk, web:
 KILLED = """
 import sys
 from datetime import UTC, datetime
-from orchestrator.charter import Charter
-from orchestrator.couriers.apprise import AppriseCourier
-from orchestrator.notices.postman import Postman
-from orchestrator.store.opening import open_stores
+from orchestrator.adapters.database.factory import open_stores
+from orchestrator.adapters.notifiers.apprise import AppriseNotifier
+from orchestrator.node.notifications.dispatcher import NotificationDispatcher
 url, database, moment = sys.argv[1:]
 now = lambda: datetime.fromisoformat(moment)
 stores = open_stores(database, now=now, new_id=str)
-Postman(outgoing=stores.outgoing, courier=AppriseCourier(urls=url), tell=print, now=now).deliver()
+courier = AppriseNotifier(urls=url)
+NotificationDispatcher(outgoing=stores.outgoing, courier=courier, tell=print, now=now).deliver()
 """
 
 
