@@ -19,7 +19,7 @@ import psutil
 
 from orchestrator.bench.growth import first_look, large_ledger
 from orchestrator.bench.result import Measurement, at_most, median
-from orchestrator.bench.testbed import Testbed, make_testbed
+from orchestrator.bench.testbed import BenchSetup, make_testbed
 from orchestrator.ledger.claims import claim_missions, prepare_claims, push_claims
 from orchestrator.ledger.transport import BEAT
 from sync.git import Git
@@ -71,7 +71,7 @@ def _eight_nodes(root: Path) -> list[Measurement]:
     ]
 
 
-def _race(run: Callable[[Testbed, int, Barrier, str], None], ground: Testbed) -> tuple[float, float, list[float]]:
+def _race(run: Callable[[BenchSetup, int, Barrier, str], None], ground: BenchSetup) -> tuple[float, float, list[float]]:
     """Lets NODES processes loose at the same moment. Returns claims a second, tries a claim, seconds of each claim."""
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(NODES)
@@ -87,7 +87,7 @@ def _race(run: Callable[[Testbed, int, Barrier, str], None], ground: Testbed) ->
     return len(rows) / (ended - began), tries, [float(row[1]) - float(row[0]) for row in rows]
 
 
-def _claims_one_by_one(ground: Testbed, node: int, start: Barrier, out: str) -> None:
+def _claims_one_by_one(ground: BenchSetup, node: int, start: Barrier, out: str) -> None:
     """One node: its own clone, its own key, each claim signed and pushed create-only."""
     bus = ground.bus(f"n{node}")
     bus.remote.fetch()
@@ -103,7 +103,7 @@ def _claims_one_by_one(ground: Testbed, node: int, start: Barrier, out: str) -> 
     Path(out).write_text("\n".join(rows), encoding="utf-8")
 
 
-def _pull_edit_commit_push(ground: Testbed, node: int, start: Barrier, out: str) -> None:
+def _pull_edit_commit_push(ground: BenchSetup, node: int, start: Barrier, out: str) -> None:
     """The plain way: every node edits the mission's file on the one branch, and tries again when it was overtaken."""
     clone = ground.root / f"clone-{node}"
     Git(ground.root).run("clone", "--quiet", str(ground.bare), str(clone))

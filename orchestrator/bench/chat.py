@@ -26,7 +26,7 @@ from orchestrator.app import wiring
 from orchestrator.app.web_process import served_at
 from orchestrator.bench.chat_listeners import StreamListeners, listen_to_streams
 from orchestrator.bench.result import Measurement, at_most
-from orchestrator.bench.testbed import Testbed, make_testbed
+from orchestrator.bench.testbed import BenchSetup, make_testbed
 from orchestrator.core.environment import load_settings
 from orchestrator.core.ports.model import Model, Prompt, PromptMessage
 
@@ -207,7 +207,7 @@ def _facts(name: str, count: int) -> str:
     return f"# {name}\n\n" + "".join(lines)
 
 
-def _ledger(root: Path) -> Testbed:
+def _ledger(root: Path) -> BenchSetup:
     """A ledger with a project for each round, whose handoff has some 1,600 tokens."""
     ground = make_testbed(root / "ground", missions=0)
     clone = ground.clone()

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from orchestrator.bench.result import Measurement, at_most, median
-from orchestrator.bench.testbed import Testbed, make_testbed
+from orchestrator.bench.testbed import BenchSetup, make_testbed
 from orchestrator.ledger.claims import claim_missions
 from orchestrator.ledger.snapshot import SnapshotReader
 from orchestrator.workflow.fold import fold
@@ -47,7 +47,7 @@ def _times() -> dict[str, list[float]]:
 
 def first_look(root: Path) -> list[Measurement]:
     """What a machine does that joins: it fetches all there is, reads it, and looks whose word a mission is."""
-    ground, mirror = Testbed(root), root / "fresh.git"
+    ground, mirror = BenchSetup(root), root / "fresh.git"
     began = time.perf_counter()
     link = GitRemote(str(ground.bare), mirror)
     refs = link.fetch()
@@ -82,7 +82,7 @@ def _compared(name: str, times: dict[str, list[float]], bar: float) -> Measureme
     )
 
 
-def _one_claim(ground: Testbed, number: int) -> float:
+def _one_claim(ground: BenchSetup, number: int) -> float:
     """What a node does for a claim: look, claim, look again."""
     bus, reader = ground.bus("n0"), ground.reader("n0")
     began = time.perf_counter()
@@ -92,7 +92,7 @@ def _one_claim(ground: Testbed, number: int) -> float:
     return time.perf_counter() - began
 
 
-def _one_fold(ground: Testbed, number: int) -> float:
+def _one_fold(ground: BenchSetup, number: int) -> float:
     bus, reader, trust = ground.bus("n0"), ground.reader("n0"), ground.trust("n0")
     ground.complete(bus, number)
     began = time.perf_counter()

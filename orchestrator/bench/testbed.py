@@ -40,7 +40,7 @@ TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Testbed:
+class BenchSetup:
     """A ledger over a bare repository. Plain data, so that it can be handed to other processes."""
 
     root: Path
@@ -146,7 +146,7 @@ class Testbed:
 class RunningNode:
     """A running node."""
 
-    ground: Testbed
+    ground: BenchSetup
     pid: int
     log: Path
 
@@ -189,9 +189,9 @@ def _reader(root: Path, node: str) -> SnapshotReader:
     return SnapshotReader(store, TrustRoot(store, lambda tip: tip))
 
 
-def make_testbed(root: Path, *, missions: int, finished: int = 0, beat: float = 1.0) -> Testbed:
+def make_testbed(root: Path, *, missions: int, finished: int = 0, beat: float = 1.0) -> BenchSetup:
     """Makes a ledger with so many open and so many finished missions (over the last twelve months)."""
-    ground = Testbed(root)
+    ground = BenchSetup(root)
     root.mkdir(parents=True)
     Git(root).run("init", "--quiet", "--bare", "--initial-branch=main", str(ground.bare))
     person = make_key(root / "keys" / "person", "person")
@@ -232,5 +232,5 @@ def _commit(store: GitStore, onto: str | None, files: dict[str, bytes | None], p
     )
 
 
-def _publish(ground: Testbed, tip: str) -> None:
+def _publish(ground: BenchSetup, tip: str) -> None:
     Git(ground.bare).run("update-ref", "refs/heads/main", tip)

@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from missions.lease import Claim, LeaseWatch
-from orchestrator.cli import cli
 from orchestrator.ledger.archive import ArchiveMonth
 from orchestrator.ledger.snapshot import HeldClaim
 from sync.objects import edit_tree, write_commit
 from sync.remote import Oid, RefUpdate
 from tests.simulation import chart, check, report
+from tests.simulation.__main__ import command
 from tests.simulation.advice import advise
 from tests.simulation.archive import Shelf
 from tests.simulation.fibers import Fibers
@@ -239,13 +239,13 @@ def test_the_plot_is_a_picture(calm: Simulation) -> None:
 
 def test_the_command_prints_figures_and_a_plot(tmp_path: Path) -> None:
     """As JSON and as a table; nothing is wrong, so the exit code is 0."""
-    words = ["bench", "simulate", "--nodes", "3", "--missions", "10", "--days", "0.01", "--crash-days", "0"]
-    told = CliRunner().invoke(cli, [*words, "--json", "--plot", str(tmp_path / "x.svg")])
+    words = ["--nodes", "3", "--missions", "10", "--days", "0.01", "--crash-days", "0"]
+    told = CliRunner().invoke(command, [*words, "--json", "--plot", str(tmp_path / "x.svg")])
     assert told.exit_code == 0, told.output
     found = json.loads(told.stdout)
     assert (found["figures"]["missions"], found["problems"]) == (10, [])
     assert "<polyline" in (tmp_path / "x.svg").read_text(encoding="utf-8")
-    assert "pushes a minute" in CliRunner().invoke(cli, words).stdout
+    assert "pushes a minute" in CliRunner().invoke(command, words).stdout
 
 
 @pytest.mark.parametrize(
@@ -260,14 +260,14 @@ def test_the_command_prints_figures_and_a_plot(tmp_path: Path) -> None:
 )
 def test_wrong_use_is_one_line(words: list[str]) -> None:
     """Exit code 2, and no traceback."""
-    told = CliRunner().invoke(cli, ["bench", "simulate", *words])
+    told = CliRunner().invoke(command, [*words])
     assert (told.exit_code, told.exception.__class__) == (2, SystemExit)
 
 
 def test_the_command_fails_when_the_fleet_cannot_keep_up() -> None:
     """A fleet whose nodes are all dead almost all the time leaves missions open: exit code 1, each of them named."""
     words = ["--nodes", "2", "--missions", "3", "--days", "0.01", "--pushes-a-minute", "0.01", "--beat-seconds", "600"]
-    told = CliRunner().invoke(cli, ["bench", "simulate", *words, "--fetch-seconds", "300", "600"])
+    told = CliRunner().invoke(command, [*words, "--fetch-seconds", "300", "600"])
     assert told.exit_code == 1
     assert "is not finished" in told.stderr or "is lost" in told.stderr
 

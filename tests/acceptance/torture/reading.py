@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -29,6 +29,7 @@ from tests.acceptance.torture.history import (
 )
 
 ATTEMPT = re.compile(r"^### Attempt (\d+) · (\w+) · (\S+) ·", re.MULTILINE)
+REPEATED = re.compile(r"^- ended like this (\d+) times in a row$", re.MULTILINE)
 JOURNAL = "SESSION_LOG.md"
 Kind = TypeVar("Kind", LogCommit, BranchCommit)
 
@@ -120,7 +121,7 @@ def page(path: str, data: bytes) -> Page:
     read = document.read(path, data)
     text = data.decode("utf-8", "replace")
     below = text.partition(document.RESULT_MARK)[2]
-    attempts = tuple(Attempt(number=int(n), state=state, node=node) for n, state, node in ATTEMPT.findall(below))
+    attempts = tuple(_attempts(below))
     if not isinstance(read, Mission):
         return Page(path=path, status="quarantined", attempts=attempts, essence=document.requested_content(data))
     return Page(
@@ -135,3 +136,13 @@ def page(path: str, data: bytes) -> Page:
 def is_mission(path: str) -> bool:
     """Whether a file on the branch is a mission's."""
     return path.startswith("missions/") and path.endswith(".md") and not path.endswith("/README.md")
+
+
+def _attempts(results: str) -> Iterator[Attempt]:
+    """What a page tells of ended attempts; one ending that came again and again is told once, with how often."""
+    heads = list(ATTEMPT.finditer(results))
+    ends = [*(found.start() for found in heads[1:]), len(results)]
+    for head, end in zip(heads, ends, strict=False):
+        times = REPEATED.search(results, head.end(), end)
+        for _ in range(int(times[1]) if times else 1):
+            yield Attempt(number=int(head[1]), state=head[2], node=head[3])

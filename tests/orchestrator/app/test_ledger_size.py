@@ -10,7 +10,7 @@ import pytest
 from orchestrator.app import doctor, ledger_size
 from orchestrator.app.doctor import CheckStatus
 from orchestrator.app.ledger_size import RepositorySize, size_warnings, summary
-from orchestrator.bench.testbed import Testbed, make_testbed
+from orchestrator.bench.testbed import BenchSetup, make_testbed
 from orchestrator.core.settings import Settings
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.archive import ArchiveMonth
@@ -27,12 +27,12 @@ OID = "ab" * 20
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Testbed:
+def ground(tmp_path_factory: pytest.TempPathFactory) -> BenchSetup:
     """A ledger with 300 finished missions and two open ones, as the benchmarks lay it."""
     return make_testbed(tmp_path_factory.mktemp("ground") / "g", missions=2, finished=300)
 
 
-def test_the_ground_of_the_benchmarks_is_a_ledger_as_nodes_leave_it(ground: Testbed) -> None:
+def test_the_ground_of_the_benchmarks_is_a_ledger_as_nodes_leave_it(ground: BenchSetup) -> None:
     """Missions by month, a memo each, an entry each, and a history of small commits that a person's word begins."""
     ledger = ground.reader("n0").read(ground.bus("n0").remote.fetch())
     assert sum(len(blobs) for _, blobs in ledger.archive.months) == 300
@@ -44,13 +44,13 @@ def test_the_ground_of_the_benchmarks_is_a_ledger_as_nodes_leave_it(ground: Test
     assert all(ground.trust("n0").authorize(ledger, filed).trusted for filed in ledger.open.values())
 
 
-def test_a_fresh_clone_has_a_commit_graph(ground: Testbed) -> None:
+def test_a_fresh_clone_has_a_commit_graph(ground: BenchSetup) -> None:
     """With it, whose word a mission is takes no walk through the whole history."""
     ground.bus("n1")
     assert list((ground.root / "n1.git/objects/info").rglob("*graph*"))
 
 
-def test_a_history_is_read_no_further_than_it_is_needed(ground: Testbed) -> None:
+def test_a_history_is_read_no_further_than_it_is_needed(ground: BenchSetup) -> None:
     """Whoever stops reading ends git; reading on gives all, the newest first, and a wrong name is an error."""
     store = GitStore(ground.bare)
     tip = git(ground.bare, "rev-parse", "main")
@@ -163,7 +163,9 @@ def test_refs_missions_logs_and_months_above_their_limits_are_told(monkeypatch: 
     assert "2 open and 2 finished missions" in summary(ledger, [])
 
 
-def test_doctor_tells_the_size_of_the_ledger(ground: Testbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_tells_the_size_of_the_ledger(
+    ground: BenchSetup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Here and at a server on this disk; too many memos are not read, and that is said."""
     monkeypatch.setattr(doctor, "MANY_MEMOS", 299)
     settings = Settings(home=tmp_path / "home", ledger=str(ground.bare), node_id="n1")

@@ -93,7 +93,7 @@ class Trickle:
 def asking(who: str) -> CgiRequest:
     """The start of a fetch."""
     kind = "application/x-git-upload-pack-request"
-    path, empty = "/git-upload-pack", {"query": "", "encoding": "", "protocol": "", "near": "127.0.0.1"}
+    path, empty = "/git-upload-pack", {"query": "", "encoding": "", "protocol": "", "client_address": "127.0.0.1"}
     return CgiRequest(method="POST", path=path, kind=kind, length=4096, who=who, **empty)
 
 

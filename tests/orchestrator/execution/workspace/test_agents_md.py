@@ -178,10 +178,10 @@ def test_removing(tmp_path: Path) -> None:
     (tmp_path / "AGENTS.md").write_text("# Us")
     agents_md.write_handoff(tmp_path, HANDOFF)
     assert END in (tmp_path / "CLAUDE.md").read_text()
-    assert [path.name for path in agents_md.remove_handoff(tmp_path)] == ["AGENTS.md", "CLAUDE.md"]
+    assert [path.name for path in agents_md.remove_from_folder(tmp_path)] == ["AGENTS.md", "CLAUDE.md"]
     assert (tmp_path / "AGENTS.md").read_text() == "# Us"
     assert not (tmp_path / "CLAUDE.md").exists()
-    assert agents_md.remove_handoff(tmp_path) == []
+    assert agents_md.remove_from_folder(tmp_path) == []
 
 
 def test_without_a_handoff_nothing_is_written(tmp_path: Path) -> None:
