@@ -30,8 +30,8 @@ class ProjectMatch:
 
     @property
     def looks(self) -> str:
-        """The verdict as a clause: `shop (because …)`."""
-        return f"{self.project} (because {self.candidates[0].because})"
+        """The verdict as a clause: `shop (because …)`; empty where it is not certain."""
+        return f"{self.project} (because {self.candidates[0].because})" if self.project else ""
 
     @property
     def could_be(self) -> str:

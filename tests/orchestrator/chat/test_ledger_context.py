@@ -41,6 +41,7 @@ def test_a_conversation_is_never_switched(talk: Talk) -> None:
     assert two.project == ""
     assert two.notes[0].startswith("this looks like shop (because it names “shop”")
     assert talk.stores.conversations.get(one.conversation).project == ""
+    assert talk.say("And of Spain?", conversation=one.conversation).notes == ()
     about = talk.say("Which port?", project="shop")
     assert talk.say("What is the capital of France?", conversation=about.conversation).project == "shop"
 

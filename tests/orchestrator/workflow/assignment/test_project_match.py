@@ -88,7 +88,7 @@ def test_each_verdict_says_why() -> None:
     for name in TABLES:
         for text, _, verdict in judged(name):
             assert all(candidate.because for candidate in verdict.candidates), text
-            assert not verdict.project or verdict.looks.startswith(f"{verdict.project} (because ")
+            assert verdict.looks.startswith(f"{verdict.project} (because ") if verdict.project else verdict.looks == ""
     path = match_text("Refunds fail; see shop/tax/vat.py", requests.PROJECTS)
     assert path.looks == "shop (because `shop/tax/vat.py` is in its documents)"
     assert match_text("Clone git@example.com:me/shop.git.", requests.PROJECTS).project == "shop"
