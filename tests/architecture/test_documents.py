@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,3 +82,25 @@ def test_links_between_documents_lead_somewhere() -> None:
             if not (path.parent / target).exists():
                 broken.append(f"{path.name}: {target}")
     assert broken == []
+
+
+def _runs_in_make_test(file: Path) -> bool:
+    """Whether a file holds a test that is not set aside for `make nightly`."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    if any(isinstance(node, ast.Assign) and "nightly" in ast.unparse(node) for node in tree.body):
+        return False
+    tests = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    machines = [node for node in tree.body if isinstance(node, ast.Assign) and "TestCase" in ast.unparse(node.value)]
+    return bool(machines) or any("pytest.mark.nightly" not in map(ast.unparse, t.decorator_list) for t in tests)
+
+
+def test_every_invariant_is_held_by_make_test() -> None:
+    """The tests that ARCHITECTURE.md names beside its invariants are there, and `make test` runs them."""
+    table = DOCUMENTS["ARCHITECTURE.md"].partition("## Invariants")[2].partition("\n## ")[0]
+    named = re.findall(r"`(tests/[^`]+)`", table)
+    files = [
+        file for name in named for file in ([ROOT / name] if name.endswith(".py") else (ROOT / name).glob("test_*"))
+    ]
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert [str(file.relative_to(ROOT)) for file in files if not _runs_in_make_test(file)] == []
