@@ -22,6 +22,7 @@ from tests.acceptance.torture.history import (
     Push,
     Work,
 )
+from tests.journals import entry, log
 
 MAIN = "refs/heads/main"
 QUEUED = Page(path="missions/m.md", status="queued", essence="do it")
@@ -73,13 +74,20 @@ class Story:
         self.logs[oid] = LogCommit(mission="m", epoch=epoch, parents=(parent,) if parent else ())
         return oid
 
-    def commit(self, page: Page | None, *, by_node: bool = True, journal: str = "# Log\n", **others: str) -> str:
+    def commit(
+        self, page: Page | None, *, by_node: bool = True, journal: str = "# Log\n", older: str = "", **others: str
+    ) -> str:
         """A commit on the branch, with one mission on it."""
         oid, parent = self.name(), self.refs.get(MAIN)
         pages = {"m": page} if page else {}
         files = {"fleet.toml": "1"} | others
         self.commits[oid] = BranchCommit(
-            parents=(parent,) if parent else (), by_node=by_node, pages=pages, journal=journal, others=files
+            parents=(parent,) if parent else (),
+            by_node=by_node,
+            pages=pages,
+            journal=journal,
+            older=older,
+            others=files,
         )
         return oid
 
@@ -219,6 +227,13 @@ def forgetful(story: Story) -> None:
     story.push({MAIN: story.commit(QUEUED, journal="# L")})
 
 
+def moved_and_lost(story: Story) -> None:
+    """A node moves an older month into a file of its own, without one of the entries."""
+    story.filed()
+    story.push({MAIN: story.commit(QUEUED, by_node=False, journal=log(entry("a", "2026-10-01T08:00:00Z"), entry("b")))})
+    story.push({MAIN: story.commit(QUEUED, journal=log(entry("b")), older=log(entry("c", "2026-10-01T08:00:00Z")))})
+
+
 def put_back(story: Story) -> None:
     """A node queues a mission again that a person has cancelled."""
     story.filed()
@@ -271,6 +286,7 @@ def gone(story: Story) -> None:
         (reworded, "kept"),
         (meddled, "kept"),
         (forgetful, "kept"),
+        (moved_and_lost, "kept"),
         (put_back, "cancelled"),
         (woken, "paused"),
         (started_twice, "started"),
@@ -310,4 +326,12 @@ def test_a_claim_that_was_put_back_is_no_result() -> None:
     story.push({CLAIM + "m": story.claimed(replace(FIRST, node="south", epoch=2, nonce="x"))})
     done = Attempt(number=1, state="done", node="south")
     story.ended(replace(FIRST, node="south", epoch=2, nonce="x")).folded(replace(DONE, attempts=(released, done)))
+    assert check(story.history()) == []
+
+
+def test_a_month_that_moves_into_a_file_of_its_own_is_kept() -> None:
+    """A node moves the entries of a month that is over; none is lost by it."""
+    story, old, new = good(), entry("a", "2026-10-01T08:00:00Z"), entry("b")
+    story.push({MAIN: story.commit(DONE, by_node=False, journal=log(old, new))})
+    story.push({MAIN: story.commit(DONE, journal=log(new), older=log(old))})
     assert check(story.history()) == []

@@ -77,12 +77,16 @@ class Page:
 
 @dataclass(frozen=True, kw_only=True)
 class BranchCommit:
-    """A commit on the branch: who made it, the missions by name, the journal's text, every other file's blob."""
+    """A commit on the branch: who made it, the missions by name, the journal's text, every other file's blob.
+
+    `older` is what stands in the journal's files of older months.
+    """
 
     parents: tuple[Oid, ...]
     by_node: bool
     pages: Mapping[str, Page]
     journal: str = ""
+    older: str = ""
     others: Mapping[str, Oid] = field(default_factory=dict)
 
 

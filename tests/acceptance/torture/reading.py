@@ -11,6 +11,7 @@ from missions import document
 from missions.errors import BadClaim
 from missions.lease import Claim, read_claim
 from missions.mission import Mission
+from orchestrator.ledger.log_paths import is_log_path
 from orchestrator.ledger.result_record import read_record
 from orchestrator.ledger.snapshot import CLAIM_FILE
 from sync.objects import FOLDER, find, read_commit, read_tree
@@ -96,9 +97,14 @@ class Archive:
         files = dict(self._files(commit.tree, ""))
         pages = {name: page for path, blob in files.items() for name, page in self._page(path, blob)}
         journal = self.store.get(files[JOURNAL]).decode() if JOURNAL in files else ""
-        others = {p: b for p, b in files.items() if p != JOURNAL and not is_mission(p)}
+        months = [path for path in sorted(files) if path != JOURNAL and is_log_path(path)]
         return BranchCommit(
-            parents=commit.parents, by_node=commit.author in self.nodes, pages=pages, journal=journal, others=others
+            parents=commit.parents,
+            by_node=commit.author in self.nodes,
+            pages=pages,
+            journal=journal,
+            older="\n".join(self.store.get(files[path]).decode() for path in months),
+            others={p: b for p, b in files.items() if p != JOURNAL and not is_mission(p)},
         )
 
     def _files(self, tree: Oid, under: str) -> Iterable[tuple[str, Oid]]:
