@@ -23,7 +23,7 @@ quick: $(STAMP)  ## what one runs while writing: the pure packages, the rooms on
 	  tests/orchestrator/core tests/orchestrator/ledger tests/orchestrator/policy $(TEST_ARGS)
 
 nightly: $(STAMP)  ## the long forms: torture, load, a hundred cancels, the agents' matrix, seeds, every operation of the API
-	@$(BIN)/python -m pytest -n 2 -m nightly $(TEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 -m nightly --ignore=tests/agents $(TEST_ARGS)
 	@$(MAKE) torture load cancels tidy agents
 
 TORTURE_SECONDS ?= 600
@@ -46,7 +46,7 @@ tidy: $(STAMP)  ## two hundred missions through two nodes, and the disk back to 
 	@SHIFTBOOK_MISSIONS=$(MISSIONS) $(BIN)/python -m pytest -q tests/acceptance/test_tidiness.py
 
 agents: $(STAMP)  ## the real agents' programs, installed by .ci/agents, against a stand-in for their models
-	@PATH="$$(bash .ci/agents):$$PATH" SHIFTBOOK_REQUIRE_SERVICES=1 $(BIN)/python -m pytest -n 2 tests/agents $(TEST_ARGS)
+	@PATH="$$(bash .ci/agents):$$PATH" SHIFTBOOK_REQUIRE_SERVICES=1 $(BIN)/python -m pytest -n 2 -m "nightly or not nightly" tests/agents $(TEST_ARGS)
 
 check: lint types contracts test  ## what CI runs (the documents are part of the suite)
 

@@ -23,7 +23,8 @@ from tests.conftest import REQUIRED, lacking
 
 pytestmark = pytest.mark.model
 
-CLIENTS = Path(os.environ.get("SHIFTBOOK_CLIENTS", Path.home() / ".cache" / "shiftbook-clients"))
+CLIENTS = Path(os.environ.get("SHIFTBOOK_CI_AGENTS", Path.home() / ".cache" / "shiftbook-ci" / "agents")) / "bin"
+AIDER_MODEL = "openai/smollm2-135m-instruct"
 """Where real clients are installed, each in an environment of its own: they pin versions that ours does not."""
 WEATHER: Any = {
     "type": "function",
@@ -186,21 +187,17 @@ def test_the_official_client_gets_models_vectors_and_errors(sdk: openai.OpenAI) 
         sdk.chat.completions.create(model="nosuch", messages=ask("x"))
 
 
-def client_program(name: str, package: str) -> str:
-    """A client from the registry, in an environment of its own that is kept between runs."""
-    program = CLIENTS / name / "bin" / name
+def client_program(name: str) -> str:
+    """A client that `.ci/agents` has installed."""
+    program = CLIENTS / name
     if not program.exists():
-        if not REQUIRED:
-            lacking(f"{name} is not in {CLIENTS} (python -m venv {CLIENTS / name}; pip install {package} there)")
-        subprocess.run([sys.executable, "-m", "venv", str(CLIENTS / name)], check=True, timeout=120)
-        pip = CLIENTS / name / "bin" / "pip"
-        subprocess.run([str(pip), "install", "--quiet", package], check=True, timeout=280)
+        lacking(f"{name} is not in {CLIENTS}: `.ci/agents` installs it")
     return str(program)
 
 
 def test_the_llm_command(desk: Desk, tmp_path: Path) -> None:
     """`llm`, with this node as one of its models: it streams an answer and exits with 0."""
-    program = client_program("llm", "llm")
+    program = client_program("llm")
     (tmp_path / "extra-openai-models.yaml").write_text(
         f"- model_id: desk\n  model_name: smollm2-135m-instruct\n  api_base: {desk.url}/v1\n  api_key_name: desk\n"
     )
@@ -220,12 +217,14 @@ def test_the_llm_command(desk: Desk, tmp_path: Path) -> None:
 
 def test_aider(desk: Desk, tmp_path: Path) -> None:
     """aider sends its long prompt, gets an answer and counts tokens. (What a model of this size writes is no edit.)"""
-    program = client_program("aider", "aider-chat")
+    program = client_program("aider")
     (tmp_path / "hello.py").write_text("print('hello')\n")
+    short = f"- name: {AIDER_MODEL}\n  extra_params:\n    stop: ['.']\n"
+    (tmp_path / ".aider.model.settings.yml").write_text(short)
     words = ("--message", "Say hello.", "--yes-always", "--no-git", "--no-pretty", "--no-check-update", "--stream")
     quiet = ("--analytics-disable", "--no-show-model-warnings", "--map-tokens", "0", "--edit-format", "ask")
     done = subprocess.run(
-        [program, "--model", "openai/smollm2-135m-instruct", *words, *quiet, "hello.py"],
+        [program, "--model", AIDER_MODEL, *words, *quiet, "hello.py"],
         cwd=tmp_path,
         env=os.environ | {"OPENAI_API_BASE": f"{desk.url}/v1", "OPENAI_API_KEY": desk.token, "HOME": str(tmp_path)},
         stdin=subprocess.DEVNULL,

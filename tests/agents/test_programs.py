@@ -58,10 +58,15 @@ CANNOT = {
 }
 
 
-def can(case: str) -> list[object]:
-    """Each program, skipped with the reason where it cannot show the case."""
-    why = {name: CANNOT.get((name, case)) for name in HANDS}
-    return [pytest.param(name, marks=[pytest.mark.skip(reason=text)] if (text := why[name]) else []) for name in HANDS]
+def each(*daily: str, case: str = "") -> list[object]:
+    """Every program: those named in `make test`, the others in `make nightly`; skipped, with the reason, where one
+    cannot show the case."""
+    return [pytest.param(name, marks=_marks(name, case, name in daily)) for name in HANDS]
+
+
+def _marks(name: str, case: str, daily: bool) -> list[pytest.MarkDecorator]:
+    reason = CANNOT.get((name, case))
+    return [pytest.mark.skip(reason=reason)] if reason else [] if daily else [pytest.mark.nightly]
 
 
 @dataclass
@@ -136,7 +141,7 @@ def desk(
     return Desk(api=api, server=server, sandbox=bubblewrap, tmp=tmp_path, setenv=monkeypatch.setenv)
 
 
-@pytest.mark.parametrize("name", HANDS)
+@pytest.mark.parametrize("name", each("claude", "codex"))
 def test_a_mission(desk: Desk, name: str) -> None:
     """A mission in a hostile repository: what the project's test refuses goes back to the same conversation, and then
     a commit comes back, with what it took; no trap of the repository worked, no process is left, no key was seen.
@@ -168,7 +173,7 @@ def test_a_mission(desk: Desk, name: str) -> None:
     assert NODE_KEY not in outcome.diff + desk.output()
 
 
-@pytest.mark.parametrize("name", HANDS)
+@pytest.mark.parametrize("name", each("claude", "codex"))
 def test_api_error(desk: Desk, name: str) -> None:
     """An error of the model's API is a failed attempt with the API's words, whatever the exit code is."""
     outcome = desk.run(HANDS[name], Turn(status=400, error="invalid_request_error"))
@@ -177,7 +182,7 @@ def test_api_error(desk: Desk, name: str) -> None:
     assert "was told to answer 400" in outcome.error
 
 
-@pytest.mark.parametrize("name", HANDS)
+@pytest.mark.parametrize("name", each("claude"))
 def test_log_in(desk: Desk, name: str) -> None:
     """A key that is refused parks the mission for a person."""
     outcome = desk.run(HANDS[name], Turn(status=401, error="authentication_error"))
@@ -185,7 +190,7 @@ def test_log_in(desk: Desk, name: str) -> None:
     assert "log-in" in outcome.parked, desk.output()
 
 
-@pytest.mark.parametrize("name", can("quota"))
+@pytest.mark.parametrize("name", each("claude", case="quota"))
 def test_quota(desk: Desk, name: str) -> None:
     """A quota that is used up parks the mission for a person."""
     desk.linger = 0.5
@@ -195,7 +200,7 @@ def test_quota(desk: Desk, name: str) -> None:
     assert "quota" in outcome.parked, desk.output()
 
 
-@pytest.mark.parametrize("name", can("turns"))
+@pytest.mark.parametrize("name", each("claude", case="turns"))
 def test_turn_limit(desk: Desk, name: str) -> None:
     """A round that needs more turns than it has is a failed attempt that says so."""
     hands = HANDS[name]
@@ -218,7 +223,7 @@ class Purse(Unmetered):
         return f"budget of the mission reached: {self.read} tokens" if self.read >= self.limit else ""
 
 
-@pytest.mark.parametrize("name", HANDS)
+@pytest.mark.parametrize("name", each("claude"))
 def test_budget(desk: Desk, name: str) -> None:
     """Once the budget is reached no further call is made and the round is ended; the mission is parked."""
     hands = HANDS[name]
@@ -231,7 +236,7 @@ def test_budget(desk: Desk, name: str) -> None:
     assert outcome.usage.tokens_in >= 2000
 
 
-@pytest.mark.parametrize("name", can("denied"))
+@pytest.mark.parametrize("name", each("claude", case="denied"))
 def test_denial(desk: Desk, name: str) -> None:
     """What the program's own rules refuse is told, and such an attempt is no success."""
     hands = HANDS[name]
@@ -242,7 +247,7 @@ def test_denial(desk: Desk, name: str) -> None:
     assert not outcome.ok
 
 
-@pytest.mark.parametrize("name", HANDS)
+@pytest.mark.parametrize("name", each(*HANDS))
 def test_stopped(desk: Desk, name: str) -> None:
     """A stop ends the program and all that it started, although some exit with 0 then."""
     hands, stop, word = HANDS[name], threading.Event(), f"98{abs(hash(desk.tmp)) % 10**6:06}"
@@ -286,7 +291,7 @@ class Hanging:
         return self.real.reading()
 
 
-@pytest.mark.parametrize("name", can("hang"))
+@pytest.mark.parametrize("name", each("claude", case="hang"))
 def test_hang(desk: Desk, name: str) -> None:
     """A program that hangs after its result is ended, and its work counts."""
     desk.linger = 0.5
