@@ -19,7 +19,7 @@ import pytest
 from tests import program
 from tests.acceptance import desks
 from tests.acceptance.desks import Desk
-from tests.conftest import REQUIRED, lacking
+from tests.conftest import lacking
 
 pytestmark = pytest.mark.model
 
