@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,13 +29,11 @@ TOKEN = "ghp_" + "a1B2" * 9
 
 
 @pytest.fixture
-def town(tmp_path: Path, keys: Keys) -> Iterator[Town]:
-    """A signed ledger with one mission, on a real server."""
+def town(keys: Keys) -> Town:
+    """A signed ledger with one mission."""
     signers = keys.signers(anna=("admin", "author"), ben=("author",), n1=("node",), eve=())
     fleet = '[bus]\nbeat_seconds = 10\nlease_beats = 3\npoll_seconds = [1, 5]\n[trust]\nmissions = "signed"\n'
-    made = Town({PATH: MISSION, "allowed_signers": signers, "fleet.toml": fleet}, folder=tmp_path)
-    yield made
-    made.close()
+    return Town({PATH: MISSION, "allowed_signers": signers, "fleet.toml": fleet})
 
 
 def peer(town: Town, keys: Keys, name: str) -> Peer:

@@ -26,11 +26,22 @@ ARCHIVED = "missions/archive/2026-11/m.md"
 TOKEN = "ghp_" + "a1B2" * 9
 
 
-@pytest.fixture
-def town(tmp_path: Path, keys: Keys) -> Iterator[Town]:
-    """A signed ledger with one mission, on a real server."""
+def signed_ledger(keys: Keys, folder: Path | None = None) -> Town:
+    """A signed ledger with one mission."""
     signers = keys.signers(anna=("admin", "author"), old=("node",), new=("node",), ben=("author",), eve=())
-    made = Town({"missions/m.md": "do it\n", "allowed_signers": signers}, folder=tmp_path)
+    return Town({"missions/m.md": "do it\n", "allowed_signers": signers}, folder=folder)
+
+
+@pytest.fixture
+def town(keys: Keys) -> Town:
+    """The ledger in memory, which keeps the contract of a remote."""
+    return signed_ledger(keys)
+
+
+@pytest.fixture
+def real_town(tmp_path: Path, keys: Keys) -> Iterator[Town]:
+    """The ledger on a real server."""
+    made = signed_ledger(keys, tmp_path)
     yield made
     made.close()
 
@@ -71,10 +82,10 @@ def keep(who: Peer, name: str, kept: ResultRecord) -> None:
     assert who.bus.remote.push([RefUpdate(ref=name, expect=None, new=commit)])
 
 
-def test_late_work_becomes_the_result_on_a_persons_word(town: Town, keys: Keys) -> None:
+def test_late_work_becomes_the_result_on_a_persons_word(real_town: Town, keys: Keys) -> None:
     """Section, diff, memo, entry, fields as a fold writes them; who and from where; the former result stays above."""
-    overtaken(town, keys)
-    anna = peer(town, keys, "anna")
+    overtaken(real_town, keys)
+    anna = peer(real_town, keys, "anna")
     before = anna.text(ARCHIVED)
     late = adoption(anna).adopt("m")
     assert late is not None
@@ -97,7 +108,7 @@ def test_late_work_becomes_the_result_on_a_persons_word(town: Town, keys: Keys) 
     commit = read_commit(ledger.store.get(ledger.tip))
     assert commit.message.splitlines()[-2:] == ["Adopted-By: anna", "Adopted-From: refs/shiftbook/late/m-1-old"]
     assert anna.trust.signer(ledger, ledger.tip) is not None
-    assert git(town.bare, "fsck", "--strict", "--no-dangling") == ""
+    assert git(real_town.bare, "fsck", "--strict", "--no-dangling") == ""
 
 
 def test_adopting_twice_changes_nothing_more(town: Town, keys: Keys) -> None:

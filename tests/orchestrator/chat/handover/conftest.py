@@ -73,7 +73,7 @@ def bench(tmp_path: Path, server: Server) -> Iterator[Bench]:
     (tmp_path / "keys").mkdir()
     toml = FLEET.format(trust="signed").replace("/srv/shop.git", str(server.folder))
     signers = keys.signers(ada=["admin", "author"])
-    town = Town({"fleet.toml": toml, "allowed_signers": signers}, folder=tmp_path / "town")
+    town = Town({"fleet.toml": toml, "allowed_signers": signers})
     ada = town.peer("ada", key=keys["ada"])
     ada = replace(ada, bus=replace(ada.bus, key=keys["ada"].public))
     stores = wiring.stores(Settings(home=tmp_path / "home"))

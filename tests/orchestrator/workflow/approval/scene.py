@@ -40,7 +40,7 @@ tier = "untried"
 
 @dataclass
 class Scene:
-    """A signed ledger on a real server, a project on another, people (anna and ben) and nodes (n1 and n2)."""
+    """A signed ledger, a project on a real server, people (anna and ben) and nodes (n1 and n2)."""
 
     folder: Path
     keys: Keys
@@ -49,6 +49,8 @@ class Scene:
     more: str = ""
     missions: tuple[str, ...] = ("m",)
     signers: str = ""
+    real: bool = False
+    """Whether the ledger is on a real server. A remote in memory keeps the same contract, in a third of the time."""
     _peers: dict[str, Peer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -59,7 +61,7 @@ class Scene:
         signers = self.signers or self.keys.signers(**{k: v for k, v in roles.items() if k != "eve"})
         toml = FLEET.format(url=self.server.folder, on_approval=self.on_approval, policy=self.policy)
         files = {"fleet.toml": toml, "allowed_signers": signers, "projects/shop/SESSION_LOG.md": "# Log\n"}
-        self.town = Town(files, folder=self.folder / "ledger")
+        self.town = Town(files, folder=self.folder / "ledger" if self.real else None)
         self.file(*self.missions)
 
     def file(self, *names: str) -> None:
