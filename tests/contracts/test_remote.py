@@ -22,6 +22,9 @@ MAIN, A, B, C = "refs/heads/main", "refs/shiftbook/claim/a", "refs/shiftbook/cla
 ACCEPTED, STALE, UNCHANGED = PushVerdict.ACCEPTED, PushVerdict.STALE, PushVerdict.UNCHANGED
 
 GIT = ("file", "daemon", "http", "own")
+DAILY = ["file", "own", *(pytest.param(kind, marks=pytest.mark.nightly) for kind in ("daemon", "http"))]
+"""In `make test` the whole contract holds for files and our own server; races and atomic pushes on every wire."""
+EVERY_WIRE = pytest.mark.parametrize("place", ["memory", *GIT], indirect=True)
 COUNTER = itertools.count()
 
 
@@ -139,13 +142,13 @@ def _shelved(kind: str, request: pytest.FixtureRequest) -> tuple[Path, str]:
     return shelf / name, str(shelf / name) if kind == "file" else f"{request.getfixturevalue(kind)}/{name}"
 
 
-@pytest.fixture(params=["memory", *GIT])
+@pytest.fixture(params=["memory", *DAILY])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """A shared repository behind each adapter."""
     yield from _place(request.param, request, tmp_path)
 
 
-@pytest.fixture(params=GIT)
+@pytest.fixture(params=DAILY)
 def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """The same on adapters with a server that may refuse or die."""
     yield from _place(request.param, request, tmp_path)
@@ -183,6 +186,7 @@ def test_a_repository_without_the_branch_says_so(place: Place) -> None:
         place.view().fetch()
 
 
+@EVERY_WIRE
 def test_what_one_pushes_the_others_fetch_with_its_objects(place: Place) -> None:
     """A fetch shows every ref of the ledger and brings its objects."""
     one, two = place.ready(), place.ready()
@@ -197,6 +201,7 @@ def test_nothing_to_push_is_nothing_done(place: Place) -> None:
     assert place.ready().push([]) == {}
 
 
+@EVERY_WIRE
 def test_of_racing_creators_exactly_one_wins(place: Place) -> None:
     """However many machines create one ref at one moment, one is ACCEPTED, the others are STALE."""
     views = [place.ready() for _ in range(4)]
@@ -209,6 +214,7 @@ def test_of_racing_creators_exactly_one_wins(place: Place) -> None:
         assert views[0].fetch()[ref] == oids[verdicts.index(ACCEPTED)]
 
 
+@EVERY_WIRE
 def test_of_two_who_move_a_ref_from_one_value_exactly_one_wins(place: Place) -> None:
     """A renewal against a takeover from the same old object: one wins."""
     views = [place.ready(), place.ready()]
@@ -222,6 +228,7 @@ def test_of_two_who_move_a_ref_from_one_value_exactly_one_wins(place: Place) -> 
     assert sorted(each[A] for each in found) == [ACCEPTED, STALE]
 
 
+@EVERY_WIRE
 def test_overlapping_atomic_pushes_leave_no_partial_state(place: Place) -> None:
     """Two machines want overlapping sets of refs, each all or none: one has all of its own, the other none."""
     views = [place.ready(), place.ready()]
@@ -315,6 +322,7 @@ def test_updating_what_is_gone_is_stale(place: Place) -> None:
     assert A not in one.fetch()
 
 
+@EVERY_WIRE
 def test_an_atomic_push_is_all_or_none(place: Place) -> None:
     """One stale expectation refuses every ref of the push: moves, creations and deletions."""
     view = place.ready()
@@ -492,6 +500,7 @@ def test_a_server_that_does_not_answer_in_time_leaves_it_uncertain(served: Place
         view.push([new(A, commit(view.store, "x"))])
 
 
+@pytest.mark.parametrize("served", GIT, indirect=True)
 def test_racers_that_are_both_past_the_client_still_have_one_winner(served: Place) -> None:
     """A slow hook puts both racers behind the client's own check; the server decides."""
     views = [served.ready(), served.ready()]
