@@ -1,8 +1,8 @@
 """How is git called? The one file of this program that runs it.
 
 Every call has its environment scrubbed of GIT_*, hooks and prompts switched off, output that is meant for programs
-(-z, --porcelain), and a typed error. Objects are read through GitPython's long-lived `cat-file --batch`, because a
-process for each read would dominate everything the bus does.
+(-z, --porcelain), and a typed error. Objects are read by processes that stay (`object_reader`), because a process for
+each read would dominate everything the bus does.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import git as gitpython
-from gitdb.base import IStream
-from gitdb.db import LooseObjectDB
-
-from sync.errors import GitError, GitTimeout, ObjectMissing, ObjectTooLarge
+from sync.errors import GitError, GitTimeout
+from sync.object_reader import ObjectReader
 from sync.remote import MAX_OBJECT_BYTES, Oid
+
+if TYPE_CHECKING:
+    from gitdb.db import LooseObjectDB
 
 BARE = ("safe.bareRepository", "all")
 """Our own repositories are bare, and every call names its folder; only the command line may say so (git-config(1))."""
@@ -52,8 +54,6 @@ SAFE_SETTINGS = (
     ("protocol.ext.allow", "never"),  # `ext::` URLs run commands
 )
 
-PIECE_BYTES = 1024 * 1024
-"""Bytes at a time of an object that is read past."""
 MAX_LOOSE_OBJECTS = 6700
 """Loose objects from which git itself would collect (gc.auto): each is a file that every listing goes through."""
 
@@ -169,6 +169,18 @@ class Git:
             process.kill()
             process.communicate()
 
+    def reader(self, option: str) -> subprocess.Popen[bytes]:
+        """Begins a `git cat-file` that answers until it is ended."""
+        return subprocess.Popen(
+            ["git", *self._settings, "cat-file", option],
+            cwd=self.folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment(self._env),
+            start_new_session=True,  # Ctrl-C is for us; a reader that died with it would answer nobody
+        )
+
     def refs(self, *prefixes: str) -> dict[str, Oid]:
         """Refs below the given prefixes, by full name."""
         out = self.text("for-each-ref", "--format=%(objectname) %(refname)", *prefixes)
@@ -192,36 +204,39 @@ class GitStore:
     def __init__(self, folder: Path, *, env: Mapping[str, str] | None = None) -> None:
         self._git = Git(folder, env=env)
         self._lock = threading.Lock()
-        self._reader = gitpython.Git(str(folder))
-        self._reader.update_environment(**{**_repository_environment(folder.absolute()), **(env or {})})
-        self._loose = LooseObjectDB(str(folder / "objects"))
+        self._reader = ObjectReader(
+            Git(folder, env={**_repository_environment(folder.absolute()), **(env or {})}).reader
+        )
+        self._folder = folder
 
     def get(self, oid: Oid, limit: int = MAX_OBJECT_BYTES) -> bytes:
         """An object's content. Raises ObjectMissing, and ObjectTooLarge past `limit` bytes, of which none is kept."""
         with self._lock:
-            try:
-                size, stream = self._reader.stream_object_data(oid)[2:]
-            except (ValueError, IndexError) as error:
-                raise ObjectMissing(oid) from error
-            if size <= limit:
-                return stream.read()
-            while stream.read(PIECE_BYTES):  # git has begun to say it; what comes next stands behind it
-                pass
-            raise ObjectTooLarge(oid, size, limit)
+            return self._reader.get(oid, limit)
 
     def size(self, oid: Oid) -> int:
         """An object's length in bytes without reading it. Raises ObjectMissing."""
         with self._lock:
-            try:
-                return int(self._reader.get_object_header(oid)[2])
-            except (ValueError, IndexError) as error:
-                raise ObjectMissing(oid) from error
+            return self._reader.size(oid)
+
+    def warm(self, oids: Iterable[Oid]) -> None:
+        """Reads many small objects at once, so that asking for each of them costs nothing."""
+        with self._lock:
+            self._reader.warm(oids)
 
     def put(self, kind: str, data: bytes) -> Oid:
         """Stores a loose object and returns its name."""
+        from gitdb.base import IStream
+
         with self._lock:
             stored = self._loose.store(IStream(kind, len(data), BytesIO(data)))
         return stored.hexsha.decode()  # type: ignore[no-any-return]  # gitdb is untyped
+
+    @cached_property
+    def _loose(self) -> LooseObjectDB:
+        from gitdb.db import LooseObjectDB  # costs as much as all that a command which only reads does with git
+
+        return LooseObjectDB(str(self._folder / "objects"))
 
     def history(self, tip: Oid, path: str, *, since: Oid | None = None) -> Iterator[Oid]:
         """The commits that changed `path`, newest first; with `since`, those that it does not have.
@@ -272,11 +287,11 @@ class GitStore:
     def close(self) -> None:
         """Ends the reader processes."""
         with self._lock:
-            self._reader.clear_cache()
+            self._reader.close()
 
 
 def _repository_environment(folder: Path) -> dict[str, str]:
-    """What keeps GitPython's processes, which inherit our environment, at one repository and its true objects."""
+    """What keeps the readers at one repository and its true objects, whatever our own environment says."""
     places = {"GIT_DIR": folder, "GIT_COMMON_DIR": folder, "GIT_OBJECT_DIRECTORY": folder / "objects"}
     none = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": ""}
     # Larger blobs are passed on as they are unpacked; by default git holds up to 512 MiB of one in memory.

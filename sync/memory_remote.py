@@ -6,7 +6,7 @@ Several MemoryRemote views share one MemoryServer, as several nodes share one re
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sync.errors import BranchMissing, HistoryRewritten, ObjectMissing, ObjectTooLarge
@@ -38,6 +38,9 @@ class MemoryStore:
         oid = object_id(kind, data)
         self.objects[oid] = data
         return oid
+
+    def warm(self, oids: Iterable[Oid]) -> None:
+        """Everything is in memory."""
 
     def history(self, tip: Oid, path: str, *, since: Oid | None = None) -> Iterator[Oid]:
         """The commits that changed `path`, newest first; with `since`, those that it does not have."""

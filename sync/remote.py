@@ -6,7 +6,7 @@ which everything above rests. `ObjectStore` holds the objects that refs point to
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -80,6 +80,9 @@ class ObjectStore(Protocol):
 
     def size(self, oid: Oid) -> int:
         """An object's length in bytes without reading it. Raises ObjectMissing."""
+
+    def warm(self, oids: Iterable[Oid]) -> None:
+        """A hint: these objects are asked for next. What is missing, or large, is passed over."""
 
     def put(self, kind: str, data: bytes) -> Oid:
         """Stores an object (`blob`, `tree` or `commit`) and returns its name. Putting it twice is no error."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from rich.box import Box
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
 from rich.table import Table
@@ -33,6 +34,8 @@ STATUS_COLOURS = {
 STATUS_LABELS = {"review": "waits for you", "dead": "gave up"}
 """States in the words of a colleague where ours are jargon."""
 
+MIN_GUTTER_COLUMNS = 6
+"""A time and its day, such as 03 Nov."""
 MARGIN = Box("    \n  │ \n    \n  │ \n    \n    \n  │ \n    \n")
 """No lines but the one between the gutter and the entries."""
 
@@ -43,7 +46,8 @@ class SafeConsole(Console):
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """What is printed, piece by piece; the control codes of our own styles are no text and stay."""
         for piece in super().render(renderable, options):
-            yield piece if piece.control else Segment(printable_diff(piece.text), piece.style)
+            safe = piece.control or piece.text.isprintable() or piece.text == "\n"
+            yield piece if safe else Segment(printable_diff(piece.text), piece.style)
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -64,27 +68,43 @@ def margin_table(*, expand: bool = False) -> Table:
 
 
 @dataclass(frozen=True)
-class _Entry:
-    """A title with its status at the right edge, and below what else there is to say."""
+class ShiftLines:
+    """The signature of the house: (time, title, detail, status) as entries beside the margin rule.
 
-    title: str
-    detail: str
-    status: str
+    The title has its status at the right edge, and below what else there is to say. Drawn line by line: a table of
+    Rich's measures each cell several times, which is most of what listing a thousand missions would take.
+    """
+
+    rows: tuple[tuple[str, str, str, str], ...]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        mark = pill(self.status)
-        title = Text(printable_diff(" ".join(self.title.split())), style="bold")
-        title.truncate(max(1, options.max_width - mark.cell_len), overflow="ellipsis", pad=True)
-        yield title.append_text(mark)
-        if self.detail:
-            yield Text(self.detail, style="dim")
+        gutter = max([MIN_GUTTER_COLUMNS, *(cell_len(when) for when, *_ in self.rows)])
+        room = max(1, options.max_width - gutter - 5)  # a blank on each side of gutter and text, and the rule
+        styles = {name: console.get_style(name) for name in ("bold", "dim", RULE_COLOUR)}
+        rule, end = Segment("\u2502 ", styles[RULE_COLOUR]), Segment.line()
+        for when, title, detail, status in self.rows:
+            mark = pill(status)
+            words = printable_diff(" ".join(title.split()))
+            yield from (Segment(f" {when:>{gutter}} ", styles["dim"]), rule)
+            yield Segment(_fitted(words, max(1, room - mark.cell_len)), styles["bold"])
+            yield from (Segment(mark.plain, console.get_style(mark.style)), end)
+            for line in _wrapped(printable_diff(detail), room, console):
+                yield from (Segment(" " * (gutter + 2)), rule, Segment(line, styles["dim"]), end)
 
 
-def shift_lines(rows: Iterable[tuple[str, str, str, str]]) -> Table:
-    """The signature of the house: (time, title, detail, status) as entries beside the margin rule."""
-    table = margin_table(expand=True)
-    table.add_column(justify="right", style="dim", no_wrap=True, min_width=6)
-    table.add_column(ratio=1)
-    for when, title, detail, status in rows:
-        table.add_row(when, _Entry(title, detail, status))
-    return table
+def _fitted(text: str, columns: int) -> str:
+    """A text in so many columns: padded, or cut with an ellipsis."""
+    return set_cell_size(text, columns) if cell_len(text) <= columns else f"{set_cell_size(text, columns - 1)}\u2026"
+
+
+def _wrapped(text: str, columns: int, console: Console) -> Iterator[str]:
+    for line in text.splitlines():
+        if cell_len(line) <= columns:
+            yield line
+        else:
+            yield from (piece.plain.rstrip() for piece in Text(line).wrap(console, columns))
+
+
+def shift_lines(rows: Iterable[tuple[str, str, str, str]]) -> ShiftLines:
+    """Entries of the log book."""
+    return ShiftLines(tuple(rows))

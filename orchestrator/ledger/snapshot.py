@@ -195,6 +195,7 @@ class SnapshotReader:
     def _with_missions(self, ledger: LedgerSnapshot) -> LedgerSnapshot:
         entry = find(self.store, ledger.tree, MISSIONS)
         names = read_tree(self.store.get(entry.oid)) if entry and entry.mode == FOLDER else {}
+        self.store.warm(e.oid for n, e in names.items() if (f"{MISSIONS}/{n}", e.oid) not in self._documents)
         found: list[tuple[str, Oid, Mission | Quarantined]] = []
         for name in sorted(names, key=lambda n: (n != n.lower(), n)):  # the plainest spelling of a name comes first
             read = self._file(name, names[name])

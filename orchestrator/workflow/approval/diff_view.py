@@ -102,6 +102,8 @@ def _with_header_line(change: FileChange, line: str) -> FileChange:
 
 def printable_diff(text: str) -> str:
     """A diff's text, safe for a terminal: what moves the cursor, or turns the reading direction, is spelled out."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() or char in "\n\t" else _escape_char(char) for char in text)
 
 
