@@ -54,7 +54,9 @@ FINISHED = frozenset({Status.DONE, Status.CANCELLED})
 
 REVIEW = "review"
 """A task and its agent, who does the same whatever the file says: a node may ask for it, too."""
-TASKS = ("general_task", "coding_task", REVIEW)
+CODING_TASK = "coding_task"
+"""The kind of work that changes a project, and so needs one."""
+TASKS = ("general_task", CODING_TASK, REVIEW)
 AGENTS = ("builtin", "command", REVIEW, "claude", "codex", "gemini", "opencode", "aider", "auto")
 NO_PROJECT = "none"
 """What `project:` says of a mission that belongs to none, so that none is looked for."""

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from sync.remote import ObjectStore, Oid
@@ -167,6 +168,9 @@ def find(store: ObjectStore, tree: Oid, path: str) -> TreeEntry | None:
     return entry
 
 
+MAX_CACHED_COMMIT_BYTES = 4096
+
+
 @dataclass(frozen=True, kw_only=True)
 class Commit:
     """A commit as it was read. `payload` is what the signature covers."""
@@ -182,6 +186,16 @@ class Commit:
 
 def read_commit(data: bytes) -> Commit:
     """Reads a commit object. The signature header is taken out of the payload exactly as git does."""
+    return _read_small_commit(data) if len(data) <= MAX_CACHED_COMMIT_BYTES else _read_commit(data)
+
+
+@lru_cache(maxsize=1024)
+def _read_small_commit(data: bytes) -> Commit:
+    """The same few commits are asked about once for each mission."""
+    return _read_commit(data)
+
+
+def _read_commit(data: bytes) -> Commit:
     head, _, message = data.partition(b"\n\n")
     fields: dict[str, list[str]] = {}
     payload: list[bytes] = []

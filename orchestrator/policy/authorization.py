@@ -7,18 +7,20 @@ same file, so what counts is the last commit that changed the person's part (`pr
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from missions.mission import REVIEW
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.snapshot import MISSIONS, HeldClaim, LedgerSnapshot, MissionFile
-from orchestrator.policy.agent_history import AgentHistory
-from orchestrator.policy.child_missions import child_permission
 from orchestrator.policy.provenance import Provenance, RecentChanges
-from orchestrator.policy.verdict import Judge
 from sync.objects import FOLDER, find, read_commit, read_tree
 from sync.remote import ObjectStore, Oid
 from sync.signatures import Principal, Verifier
+
+if TYPE_CHECKING:  # a list of missions judges no result
+    from orchestrator.policy.agent_history import AgentHistory
+    from orchestrator.policy.verdict import Judge
 
 FILING_ROLES = frozenset({"author", "admin"})
 
@@ -37,13 +39,18 @@ class Trust:
     """Judges missions of one ledger; remembers its verdicts while file and signers stay the same."""
 
     store: ObjectStore
-    past: AgentHistory = field(default_factory=AgentHistory)
-    """What agents did before, by the same verdicts on signatures."""
     _verifier: Verifier = field(default_factory=lambda: Verifier(""))
     _words: dict[tuple[str, Oid], TrustDecision] = field(default_factory=dict)
     _tip: Oid | None = None
     _charter: FleetConfig | None = None
     _recent: RecentChanges | None = None
+
+    @cached_property
+    def past(self) -> AgentHistory:
+        """What agents did before, by the same verdicts on signatures."""
+        from orchestrator.policy.agent_history import AgentHistory
+
+        return AgentHistory()
 
     def verifier(self, ledger: LedgerSnapshot) -> Verifier:
         """Checks signatures against the ledger's `allowed_signers` as they are now: a key taken out counts no more."""
@@ -77,6 +84,8 @@ class Trust:
 
     def judge(self, ledger: LedgerSnapshot, *, signed: bool) -> Judge:
         """Who judges results on this ledger. Without signatures whoever writes is believed."""
+        from orchestrator.policy.verdict import Judge
+
         self._catch_up(ledger)
         if not signed or ledger.charter.trust.missions == "remote":
             return Judge(ledger=ledger, past=self.past)
@@ -96,7 +105,8 @@ class Trust:
             self._charter = ledger.charter
         if tip != self._tip:
             touched = self._touched_since(self._tip, tip)
-            self.past.forget(touched)
+            if "past" in vars(self):  # which is made when a result is judged
+                self.past.forget(touched)
             kept = {} if touched is None else {key: word for key, word in self._words.items() if key[0] not in touched}
             self._words, self._tip = kept, tip
 
@@ -140,6 +150,8 @@ class Trust:
             why = f"a review asks for nothing but what every node may do; {principal.name} filed it when it was due"
             return TrustDecision(trusted=True, who=principal.name, why=why)
         if not principal.roles & FILING_ROLES and "node" in principal.roles and filed.mission.parent:
+            from orchestrator.policy.child_missions import child_permission
+
             who, why = child_permission(ledger, filed, commit, lambda tip, path: self._asked(ledger, tip, path))
             return TrustDecision(trusted=bool(who), who=who or principal.name, why=why)
         if not principal.roles & FILING_ROLES:

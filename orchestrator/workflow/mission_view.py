@@ -10,13 +10,11 @@ from typing import Any
 from missions.errors import BadName
 from missions.fields import SHOWN_FIELDS
 from missions.lifecycle import event_of, next_status
-from missions.mission import Mission, Quarantined, Status, slug
+from missions.mission import CODING_TASK, Mission, Quarantined, Status, slug
 from missions.selection import blocked_reason
 from orchestrator.ledger.node_pages import no_room_reason
 from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot, MissionFile
 from orchestrator.policy.authorization import Trust
-from orchestrator.policy.verdict import PARTICIPLES, pending_delivery
-from orchestrator.workflow.assignment.assign import missing_project_reason
 
 _FIRST = ("name", "title", "status", "path", "reason", "line", "hint")
 _LAST = ("author",)
@@ -102,13 +100,23 @@ def open_mission_view(
         hint = f"read it, then `shiftbook mission trust {mission.name}`"
         return replace(view, status=Status.UNTRUSTED, reason=word.why, hint=hint)
     finished = ledger.finished(mission.depends_on)
-    known = {*ledger.open, *(b.name for b in ledger.quarantined), *finished}
-    why = blocked_reason(mission, finished, known, now) or missing_project_reason(ledger, mission)
+    known = {*ledger.open, *(b.name for b in ledger.quarantined), *finished} if mission.depends_on else set()
+    why = blocked_reason(mission, finished, known, now) or _project_reason(ledger, mission)
     return replace(view, reason=why or no_room)
+
+
+def _project_reason(ledger: LedgerSnapshot, mission: Mission) -> str:
+    if mission.project or mission.task != CODING_TASK:
+        return ""
+    from orchestrator.workflow.assignment.assign import missing_project_reason
+
+    return missing_project_reason(ledger, mission)
 
 
 def _open_reason(ledger: LedgerSnapshot, mission: Mission) -> str:
     """Why a mission that is no longer in the queue is still open."""
+    from orchestrator.policy.verdict import PARTICIPLES, pending_delivery
+
     how = pending_delivery(ledger.charter, mission)
     if how:
         return f"approved by {mission.decided_by or 'hand'}; its branch has still to be {PARTICIPLES[how]}"

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 
 import click
 
-from missions.mission import NO_PROJECT
+from missions.mission import CODING_TASK, NO_PROJECT
 from orchestrator.core.errors import WrongSetting
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.workflow.assignment.assign import CODING_TASK
 from orchestrator.workflow.assignment.project_match import ProjectMatch, find_project
 
 

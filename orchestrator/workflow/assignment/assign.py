@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from missions.mission import AUTO, Mission
+from missions.mission import AUTO, CODING_TASK, Mission
 from missions.selection import NodeCapabilities, ineligible_reason
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.assignment.agent_choice import choose_agent
 from orchestrator.workflow.assignment.agent_record import earlier_missions
 from orchestrator.workflow.assignment.project_match import ProjectMatch, find_project
 
-CODING_TASK = "coding_task"
 NEVER_CHOSEN = frozenset({"command", "review", AUTO})
 """Agents that a person must ask for."""
 MAX_LISTED_PROJECTS = 6
