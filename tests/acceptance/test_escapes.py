@@ -25,6 +25,7 @@ import pytest
 
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.adapters.sandbox.none import NoSandbox
+from orchestrator.adapters.sandbox.seccomp import ARCHITECTURES
 from orchestrator.chat.tools.workspace import ChatWorkspaces
 from orchestrator.core.ports.sandbox import PROXY_PORT, Confinement, Sandbox
 from orchestrator.execution.egress.proxy import EgressProxy, open_egress_proxy
@@ -157,6 +158,12 @@ def tried(program: str, *, control: bool = True, root: bool = False) -> object:
 
 
 LIBC = "import ctypes; libc = ctypes.CDLL(None, use_errno=True)\n"
+CALL = (
+    LIBC
+    + "import platform\n"
+    + f"numbers = { ({name: dict(arch.refused) for name, arch in ARCHITECTURES.items()})!r}[platform.machine()]\n"
+    + "call = lambda name, *words: libc.syscall(numbers[name], *words)\n"
+)
 READ = """
 for path in {paths}:
     try: print('ESCAPED' if open(path).read() else '')
@@ -265,6 +272,21 @@ TABLE = {
         "print('ESCAPED' if libc.open_by_handle_at(fd, h, 0) >= 0 or ctypes.get_errno() != 1 else '')",
         control=False,
     ),
+    "a key of the node's session": tried(
+        CALL + "print('ESCAPED' if call('add_key', b'user', b'sb-escape', b'x', 1, -3) > 0 else '')", control=False
+    ),
+    "the node's keys, listed": tried("print('ESCAPED' if len(open('/proc/keys').read()) > 5 else '')", control=False),
+    "a ring of the kernel's": tried(
+        CALL + "print('ESCAPED' if call('io_uring_setup', 8, ctypes.create_string_buffer(120)) >= 0 else '')",
+        control=False,
+    ),
+    "a socket of the machine's": tried(
+        "for family, kind in ((40, 1), (38, 5), (17, 3)):\n"
+        "    try: socket.socket(family, kind); print('ESCAPED')\n"
+        "    except OSError: pass",
+        root=True,
+    ),
+    "the kernel's messages about others": tried("socket.socket(16, socket.SOCK_RAW, 15); print('ESCAPED')"),
     "a higher priority": tried("os.nice(-5); print('ESCAPED')", root=True),
     "more than its limits": tried(
         "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (r.RLIM_INFINITY,) * 2); print('ESCAPED')", control=False

@@ -1,8 +1,9 @@
 """How is a command confined on Linux, without a container daemon?
 
 bubblewrap builds a root of its own: system folders read-only, no home, no other user's files, an empty /tmp, its own
-PID, IPC, UTS and (where the kernel allows it) user namespace, no network unless asked for, no capabilities. Only the
-workspace is writable, less what is protected in it.
+PID, IPC, UTS and (where the kernel allows it) user namespace, no network unless asked for, no capabilities, and no
+system calls that only the machine's owner needs (`seccomp`). Only the workspace is writable, less what is protected in
+it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.adapters.sandbox import relay
+from orchestrator.adapters.sandbox.seccomp import FILTER_FD, filter_path
 from orchestrator.core.ports.sandbox import PROXY_PORT, RUN_VARIABLE, Confinement
 
 MIB = 1024 * 1024
@@ -75,6 +77,16 @@ class Bubblewrap:
         return strict if _try_command(tried) is None else ("--unshare-user-try",)
 
     @functools.cached_property
+    def _filter_command(self) -> tuple[str, ...]:
+        """What opens the filter of system calls for bubblewrap, which reads it from a descriptor."""
+        path = filter_path()
+        return ("/bin/sh", "-c", f'exec {FILTER_FD}<"$0" "$@"', str(path)) if path.exists() else ()
+
+    @property
+    def _filter_options(self) -> tuple[str, ...]:
+        return ("--seccomp", str(FILTER_FD)) if self._filter_command else ()
+
+    @functools.cached_property
     def _unavailable_reason(self) -> str | None:
         if not self._found:
             return "bubblewrap is not installed: apt-get install bubblewrap"
@@ -97,7 +109,9 @@ class Bubblewrap:
         """
         return [
             *oom_first_command(),
+            *self._filter_command,
             self._found or self._program,
+            *self._filter_options,
             *self._user_namespace_options,
             *_namespaces(confinement),
             *_root(),
@@ -228,7 +242,13 @@ def _scratch(confinement: Confinement) -> list[str]:
     if home.is_absolute() and home != Path("/") and home not in confinement.kept:
         shares[str(home)] = 4
     sized = (word for path, share in shares.items() for word in (*_size_limit(confinement, share), "--tmpfs", path))
-    return ["--proc", "/proc", "--dev", "/dev", *sized, "--symlink", "/tmp", "/var/tmp"]  # noqa: S108
+    return ["--proc", "/proc", *_hidden_keys(), "--dev", "/dev", *sized, "--symlink", "/tmp", "/var/tmp"]  # noqa: S108
+
+
+def _hidden_keys() -> list[str]:
+    """The kernel's keyrings are no namespace's: which keys the node can see must not be listed inside."""
+    lists = [path for path in (Path("/proc/keys"), Path("/proc/key-users")) if path.exists()]
+    return [word for path in lists for word in ("--ro-bind", str(EMPTY_FILE), str(path))]
 
 
 def _size_limit(confinement: Confinement, share: int) -> tuple[str, ...]:
