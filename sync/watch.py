@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
-from watchdog.observers.api import ObservedWatch
+from watchdog.observers.api import BaseObserver, ObservedWatch
+from watchdog.observers.polling import PollingObserver
 
 READ_ONLY_EVENTS = frozenset({"opened", "closed_no_write"})
 """Events of somebody who only looked."""
+
+
+LOOK_SECONDS = 1.0
+"""Seconds between two looks at the files themselves, where the system does not tell."""
+
+
+def _start(schedule: Callable[[BaseObserver], object]) -> BaseObserver:
+    """An observer that watches what `schedule` says.
+
+    inotify's instances and watches are counted for each user, and any of his programs may have taken the last one:
+    where there is none left the files are looked at.
+    """
+    for make in (Observer, lambda: PollingObserver(timeout=LOOK_SECONDS)):
+        try:
+            observer = make()
+            schedule(observer)
+            observer.start()
+        except OSError as error:
+            if error.errno not in {errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.ENOSYS, errno.EPERM}:
+                raise
+            trouble = error
+        else:
+            return observer
+    raise trouble
 
 
 class _RefHandler(FileSystemEventHandler):
@@ -30,11 +56,13 @@ def watch_refs(
     repository: Path, nudge: Callable[[], None], *, ignore: str = "/refs/shiftbook/beat"
 ) -> Callable[[], None]:
     """Calls `nudge` (from a thread) whenever a ref of a bare repository moves. Returns what stops the watching."""
-    observer = Observer()
     handler = _RefHandler(nudge, ignore)
-    observer.schedule(handler, str(repository / "refs"), recursive=True)
-    observer.schedule(handler, str(repository), recursive=False)  # packed-refs
-    observer.start()
+
+    def schedule(observer: BaseObserver) -> None:
+        observer.schedule(handler, str(repository / "refs"), recursive=True)
+        observer.schedule(handler, str(repository), recursive=False)  # packed-refs
+
+    observer = _start(schedule)
 
     def stop() -> None:
         observer.stop()
@@ -53,9 +81,8 @@ class TreeWatch:
     def __init__(self, root: Path, folders: Sequence[str], moved: Callable[[str], None]) -> None:
         self._root, self._folders = root, folders
         self._handler = _TreeHandler(root, moved)
-        self._observer = Observer()
+        self._observer = _start(lambda observer: None)
         self._watches: dict[str, tuple[int, ObservedWatch]] = {}
-        self._observer.start()
 
     def refresh(self) -> bool:
         """Watches the folders that came to be since the last call, and returns whether there were any.
@@ -115,9 +142,8 @@ def watch_file(path: Path, nudge: Callable[[], None]) -> Callable[[], None]:
 
     Returns what stops the watching.
     """
-    observer = Observer()
-    observer.schedule(_FileHandler(path, nudge), str(path.parent), recursive=False)
-    observer.start()
+    handler = _FileHandler(path, nudge)
+    observer = _start(lambda made: made.schedule(handler, str(path.parent), recursive=False))
 
     def stop() -> None:
         observer.stop()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from sync.heartbeat import Beat
 from sync.remote import RefUpdate
 from sync.watch import watch_refs
+from tests.conftest import lacking
 from tests.ledgers import Peer, Town
 from tests.orchestrator.repositories import git
 
@@ -87,3 +90,33 @@ def test_after_the_stop_nothing_nudges(town: Town) -> None:
     town.peer("anna").push({"x": "y"})
     assert not event.wait(0.5)
     stop()
+
+
+WITHOUT = """
+import sys, threading
+from pathlib import Path
+from sync.watch import TreeWatch, watch_file, watch_refs
+folder = Path(sys.argv[1])
+moved, touched, seen = threading.Event(), threading.Event(), threading.Event()
+stops = [watch_refs(folder, moved.set), watch_file(folder / "nudge", touched.set)]
+tree = TreeWatch(folder, ["refs"], lambda path: seen.set())
+tree.refresh()
+(folder / "refs" / "heads" / "other").write_text("x")
+(folder / "nudge").touch()
+print(moved.wait(20), touched.wait(20), seen.wait(20))
+tree.close()
+for stop in stops:
+    stop()
+"""
+
+
+def test_without_any_inotify_left_files_are_looked_at(tmp_path: Path) -> None:
+    """Another program of the same user has taken every instance: what watches starts all the same."""
+    git(tmp_path, "init", "--quiet", "--bare", ".")
+    limit = "/proc/sys/user/max_inotify_instances"
+    none_left = f'echo 0 >{limit} && exec "$@"'
+    words = ["unshare", "--user", "--map-root-user", "sh", "-c", none_left, "sh", sys.executable, "-c", WITHOUT]
+    done = subprocess.run([*words, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False)
+    if limit in done.stderr or "unshare" in done.stderr:
+        lacking("no user namespace can be made here")
+    assert done.stdout.split() == ["True"] * 3, done.stderr
