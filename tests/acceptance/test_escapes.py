@@ -32,6 +32,7 @@ from orchestrator.execution.egress.proxy import EgressProxy, open_egress_proxy
 from orchestrator.execution.process.runner import CommandResult, Ending, run
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs, AttemptLabel
 from orchestrator.execution.workspace.clone import Workspaces
+from orchestrator.execution.workspace.tree_walk import remove_tree
 from tests.conftest import lacking
 from tests.orchestrator.execution.egress.conftest import ANTHROPIC
 from tests.orchestrator.execution.egress.upstream import KEY, api, whole
@@ -365,8 +366,9 @@ def test_few_processes(world: World, bubblewrap: Bubblewrap) -> None:
         "x = bytearray(400 << 20); time.sleep(20)",
         "import mmap; x = mmap.mmap(-1, 400 << 20); x.write(b'x' * (400 << 20)); time.sleep(20)",
         "[os.fork() for _ in range(3)]; x = bytearray(50 << 20); time.sleep(20)",
+        "x = [os.memfd_create('x') for _ in range(4)]; [os.write(f, bytes(1 << 20)) for f in x * 100]; time.sleep(20)",
     ],
-    ids=["one", "shared", "many"],
+    ids=["one", "shared", "many", "unmapped"],
 )
 def test_memory_of_all(program: str, world: World, bubblewrap: Bubblewrap) -> None:
     """What all processes of a run take together is bounded, in whatever way they take it."""
@@ -414,6 +416,33 @@ def test_many_small_files(world: World, bubblewrap: Bubblewrap) -> None:
     )
     ran = world.run(bubblewrap, program, files=2000, timeout=60)
     assert (ran.ending, ran.why) == (Ending.LIMIT, "it made more than 2,000 files")
+
+
+@pytest.mark.parametrize("where", ["nowhere", "deep", "closed"])
+def test_files_that_no_listing_shows(where: str, world: World, bubblewrap: Bubblewrap) -> None:
+    """Files without a name, below a path longer than the kernel's longest, or in a folder closed to its owner."""
+    program = f"""import time
+def fill(name):
+    for n in range(40):
+        f = os.open(name + str(n), os.O_CREAT | os.O_WRONLY)
+        os.write(f, bytes(4 << 20))
+        if "{where}" == "nowhere": os.unlink(name + str(n))
+        else: os.close(f)
+        time.sleep(0.01)
+if "{where}" == "deep":
+    for _ in range(30):
+        os.mkdir("d" * 200); os.chdir("d" * 200)
+elif "{where}" == "closed":
+    os.mkdir("closed"); f = os.open("closed", os.O_RDONLY); os.chdir("closed"); os.fchmod(f, 0o300)
+fill("big")
+time.sleep(20)
+"""
+    if where == "closed" and ROOT:
+        pytest.skip("nothing is closed to root")
+    ran = world.run(bubblewrap, program, disk_mib=60, timeout=60)
+    assert ran.ending is Ending.LIMIT
+    assert "60 MiB" in ran.why
+    assert remove_tree(world.tree)
 
 
 def test_full_disk(world: World, bubblewrap: Bubblewrap, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.core.disk_space import MIB
 from orchestrator.core.ports.sandbox import Confinement
+from orchestrator.execution.disk_walk import measure, memory_file_bytes, unlinked_bytes
 from orchestrator.execution.free_space import FreeSpace
 from orchestrator.execution.process.process_tree import process_tree
 
@@ -39,7 +40,7 @@ class ResourceWatch:
         self._may, self._leader, self._clock = confinement, leader, clock
         self._next, self._calm = 0.0, 0
         self._places = (confinement.writable, *confinement.kept)
-        self._begun = os.statvfs(confinement.writable)
+        self._begun, self._device = os.statvfs(confinement.writable), confinement.writable.stat().st_dev
         self._measured, self._counted = 0, 0
 
     def exceeded_limit(self) -> LimitExceeded | None:
@@ -58,7 +59,7 @@ class ResourceWatch:
             if 0 < self._may.processes < len(found):
                 return LimitExceeded(why=f"it had more than {self._may.processes} processes at once")
         most = self._may.all_memory_mib * MIB
-        if most and sum(map(_memory_bytes, found)) > most and sum(map(_proportional_memory_bytes, found)) > most:
+        if most and sum(map(_memory_bytes, found)) + memory_file_bytes(found) > most and _shared_once(found) > most:
             return LimitExceeded(
                 why=f"its processes took more than {self._may.all_memory_mib:,} MiB of memory together"
             )
@@ -77,13 +78,15 @@ class ResourceWatch:
 
     def _measure(self) -> LimitExceeded | None:
         """Whether it was this run that took the room."""
-        size, files = 0, 0
-        for each in _entries(self._places):
-            size, files = size + each.st_blocks * 512, files + 1
-            if size > self._may.disk_mib * MIB > 0:
+        most, nameless = self._may.disk_mib * MIB, unlinked_bytes(process_tree(self._leader), self._device)
+        for found in measure(self._places):
+            if found.size + nameless > most > 0:
                 return LimitExceeded(why=f"its files took more than {self._may.disk_mib:,} MiB of the disk")
-            if files > self._may.files:
+            if found.files > self._may.files:
                 return LimitExceeded(why=f"it made more than {self._may.files:,} files")
+        if found.hidden and self._measured > most > 0:
+            why = f"the disk lost more than {self._may.disk_mib:,} MiB, and it has folders that cannot be looked into"
+            return LimitExceeded(why=why)
         return None
 
 
@@ -102,12 +105,19 @@ def _memory_bytes(process: int) -> int:
     return (resident - mapped) * PAGE_BYTES + shared
 
 
-def _proportional_memory_bytes(process: int) -> int:
-    """The same, each sharer counted for its share; slow."""
+def _shared_once(processes: Collection[int]) -> int:
+    """Bytes of memory of all together, what they share counted once; slow. Memory files count mapped or not."""
+    names = (b"Pss_Anon:", b"Pss_Shmem:")
+    own, shared = (sum(_proportional_memory_bytes(each, name) for each in processes) for name in names)
+    return own + max(shared, memory_file_bytes(processes))
+
+
+def _proportional_memory_bytes(process: int, name: bytes) -> int:
+    """One kind of a process's memory, each sharer counted for its share."""
     try:
-        return _sum_proc_fields(f"/proc/{process}/smaps_rollup", (b"Pss_Anon:", b"Pss_Shmem:"))
+        return _sum_proc_fields(f"/proc/{process}/smaps_rollup", (name,))
     except PermissionError:
-        return _memory_bytes(process)
+        return _memory_bytes(process) if name == b"Pss_Anon:" else 0
     except OSError:
         return 0
 
@@ -115,17 +125,3 @@ def _proportional_memory_bytes(process: int) -> int:
 def _sum_proc_fields(path: str, names: tuple[bytes, ...]) -> int:
     with open(path, "rb") as lines:  # noqa: PTH123  # read for each process at each look
         return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(names))
-
-
-def _entries(places: Iterable[Path]) -> Iterator[os.stat_result]:
-    """Everything below some folders; links are not followed."""
-    waiting = [str(each) for each in places]
-    while waiting:
-        try:
-            with os.scandir(waiting.pop()) as entries:
-                for entry in entries:
-                    yield entry.stat(follow_symlinks=False)
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
-        except OSError:
-            continue  # it was taken away meanwhile

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator.core.disk_space import nearest_folder
+from orchestrator.execution.disk_walk import measure
 from orchestrator.execution.free_space import format_bytes
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
-from orchestrator.execution.workspace.tree_walk import walk_entries
 from sync import files
 
 DISK_USAGE_FILE = "disk.json"
@@ -45,13 +45,10 @@ class DiskUsage:
 
 def folder_bytes(folder: Path) -> int:
     """Bytes on disk of a folder with all that is in it; what cannot be read counts nothing."""
-    found = 0
-    for each in walk_entries(folder):
-        try:
-            found += each.stat(follow_symlinks=False).st_blocks * 512
-        except OSError:
-            continue
-    return found
+    size = 0
+    for found in measure([folder]):
+        size = found.size
+    return size
 
 
 def measure_disk_usage(home: Path, now: datetime) -> DiskUsage:
