@@ -1,4 +1,4 @@
-"""How much lies below some folders, whoever made them so that it cannot be counted?
+"""A walk over the disk: how much lies below some folders, whoever made them so that it cannot be counted?
 
 A path may be longer than the kernel takes, a folder may be closed even to its owner, and a file may have no name any
 more while somebody holds it open. What cannot be counted is told, so that nobody takes it for nothing.
