@@ -1,9 +1,10 @@
 """Is the value of this assignment (`key = value`) a secret?
 
-Two cases, with two bars. A key that says so (`DB_PASSWORD=`, `"api_key":`, `--token `) makes any value a secret that is
-neither a placeholder nor code; after a colon, as prose has it ("Token: expired"), the value must also mix kinds of
-characters. Any other key needs a value that looks random: upper case, lower case and digits, changing often, and not
-named as a digest or an identifier.
+Three cases, with three bars. `NAME=value` in capitals and without spaces, as files of the environment have it: any
+value under a name that says secret, unless it is plainly a reference. Any other key that says so (`"api_key":`,
+`--token `): a value that is neither a placeholder nor code; after a colon, as prose has it ("Token: expired"), it must
+also mix kinds of characters. Any other key needs a long value that looks random: upper case, lower case and digits,
+changing often, and not named as a digest, an identifier or something public.
 
 A single-case value under an ordinary key is left alone on purpose: Git object ids, SHA-256 digests, UUIDs and our own
 entry ids look like that.
@@ -12,94 +13,117 @@ entry ids look like that.
 import re
 from collections.abc import Iterator
 
-from handoff.secrets.values import is_mixed, is_numbered_name, is_words, looks_random, may_be_secret
-
-_WORD = (
-    r"(?P<word>secret|token|passw(?:or)?d|passphrase|api[_ -]?key|access[_-]?key|private|credentials?|auth[_-]?key"
-    r"|signing[_-]?key|encryption[_-]?key|account[_-]?key|_pass(?![a-z])|_pwd|_pw(?![a-z])|_key(?![a-z])|(?<![a-z])pwd)"
-    r"(?P<tail>[\w-]{0,30}+)"
+from handoff.secrets.names import (
+    WORD,
+    name_before,
+    names_a_password,
+    names_a_secret,
+    names_an_issued_key,
+    names_something_public,
 )
+from handoff.secrets.placeholders import is_placeholder
+from handoff.secrets.values import (
+    is_mixed,
+    is_numbered_name,
+    is_public,
+    is_uuid,
+    is_words,
+    looks_random,
+    may_be_secret,
+)
+
 _VALUE = (
-    r"(?:\"(?P<double>[^\"\n\x1f]{4,200})\"|'(?P<single>[^'\n\x1f]{4,200})'|`(?P<tick>[^`\n\x1f]{4,200})`"
-    r"|(?P<bare>[^\s\"'`\x1f]{4,128}))"
+    r"(?:\\?\"(?P<double>[^\"\n\x1f]{4,200})\"|\\?'(?P<single>[^'\n\x1f]{4,200})'|`(?P<tick>[^`\n\x1f]{4,200})`"
+    r"|(?P<bare>[^\s\"'`\x1f]{4,256}))"
 )
 _KEY = re.compile(
-    rf"(?i){_WORD}[\"'`\]*]{{0,3}}+[ \t]{{0,4}}+(?P<sep>:=|=>|={{1,2}}|:)(?!=)\*{{0,2}}+[ \t]{{0,4}}+{_VALUE}"
+    rf"(?i){WORD}[\"'`\]*\\]{{0,4}}+(?P<gap>[ \t]{{0,4}}+)(?P<sep>:=|=>|={{1,2}}|:)(?!=)\*{{0,2}}+[ \t]{{0,4}}+{_VALUE}"
 )
-_FLAG = re.compile(rf"(?i)--(?:[\w-]{{0,24}}-)?{_WORD}(?P<sep>[ \t])(?!-){_VALUE}")
-_RANDOM = re.compile(r"[=:][ \t]{0,4}+[\"'`]?(?P<value>[A-Za-z0-9+/_~-]{20,512}+={0,2}+)(?![A-Za-z0-9+/_~.(-])")
-_NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
-_TRAILING = ".,;:!?)]}>*|"
-
-_OTHER_FIELD = re.compile(
-    r"(?i)(?:s|izer|ize|ized|ization|[_-]?(?:names?|ids?|urls?|uris?|paths?|files?|dirs?|types?|counts?|limits?|len"
-    r"|length|size|ttl|expir\w*|envs?|fields?|polic\w*|hints?|resets?|vars?|refs?|arns?|alg\w*|headers?|prefix"
-    r"|versions?|modes?|enabled|required|budgets?|usage|manager|store|in|out|per\w*|cached))\Z"
+_FLAG = re.compile(rf"(?i)(?:--|\s-)(?:[\w-]{{0,24}}-)?{WORD}(?P<gap>)(?P<sep>[ \t])(?!-){_VALUE}")
+_CANDIDATE = re.compile(
+    r"(?:secret|token|pass|key|priv|cred|pwd|psk|[_-]p[aw]|[_-]dsn|auth|kenn|contrase|mot|senha|пароль|密|パス)"
+    r"[\w-]{0,30}+[\"'`\]*\\]{0,4}+[ \t]{0,4}+[:=]"
 )
-_OTHER_KEY = re.compile(r"(?i)public|publishable|primary|foreign|cache|sort|partition|row|shift|max|min|num")
-_DIGEST_NAME = re.compile(
-    r"(?i)(?:sha-?\d*|md5|hash|digest|checksum|integrity|fingerprint|commit|etag|uuid|guid|rev|tree|blob|ref|url|path"
-    r"|image|img|logo|icon|src|href|font|cursor|version|class|name|title|(?<![a-z])ids?)\Z"
+_RANDOM = re.compile(r"[=:][ \t]{0,4}+[\"'`]?(?P<value>[A-Za-z0-9+/_~-]{32,512}+={0,2}+)(?![A-Za-z0-9+/_~.(-])")
+_PREFIXED = re.compile(
+    r"(?<![\w./@+-])(?P<name>[a-z][a-z0-9]{1,9})[_-](?:[a-z0-9]{1,10}[_-]){0,2}(?P<value>[A-Za-z0-9]{32,256})(?![\w./+-])"
 )
-_IMAGE = re.compile(r"iVBORw0KGgo|/9j/|R0lGOD|UklGR|JVBERi0|PHN2Zy|AAABAA")
+_PUBLIC_PREFIX = re.compile(r"pk|pub|public|sha\d*|md5|cid|id|npub|sig|hash|integrity|chunk|index|build|img|image|file|v\d")
+_NEXT_FIELD = re.compile(r"[;&](?=[A-Za-z][\w .-]{1,40}=)|[,;](?=[\"'\s]|\Z)")
+_TRAILING = ".,;:!?)]}>*|\\"
 
 
 def find_assigned_secrets(text: str) -> Iterator[tuple[int, int, str]]:
     """Every assigned secret as (start, end, kind)."""
-    for pattern in (_KEY, _FLAG):
-        at = 0
-        while found := pattern.search(text, at):
-            span = _secret_span(found, text)
-            at = span[1] if span else found.start("sep")
-            if span:
-                yield *span, "assigned-secret"
+    for start, end in _lines_with_a_candidate(text):
+        yield from _named(_KEY, text, start, end)
+    yield from _named(_FLAG, text, 0, len(text))
     for found in _RANDOM.finditer(text):
         value = found["value"]
-        if looks_random(value) and not _IMAGE.match(value) and not _names_a_digest(text, found.start()):
+        if looks_random(value) and not is_public(value) and not names_something_public(text, found.start()):
             yield *found.span("value"), "high-entropy"
+    for found in _PREFIXED.finditer(text):
+        if looks_random(found["value"]) and not _PUBLIC_PREFIX.fullmatch(found["name"]):
+            yield *found.span(), "high-entropy"
+
+
+def _lines_with_a_candidate(text: str) -> Iterator[tuple[int, int]]:
+    """The lines in which a name that may say secret stands before a sign: in a log, few."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a letter that has two as a small one
+        yield 0, len(text)
+        return
+    done = 0
+    for found in _CANDIDATE.finditer(lowered):
+        if found.end() > done:
+            start = max(done, text.rfind("\n", 0, found.start()) + 1)
+            done = text.find("\n", found.end())
+            done = len(text) if done < 0 else done
+            yield start, done
+
+
+def _named(pattern: re.Pattern[str], text: str, at: int, end: int) -> Iterator[tuple[int, int, str]]:
+    while found := pattern.search(text, at, end):
+        span = _secret_span(found, text)
+        at = span[1] if span else found.start("sep")
+        if span:
+            yield *span, "assigned-secret"
 
 
 def _secret_span(found: re.Match[str], text: str) -> tuple[int, int] | None:
     """The span of the value if this assignment holds a secret."""
     group = found.lastgroup or "bare"
     quoted = group != "bare"
-    value = found[group] if quoted else found[group].rstrip(_TRAILING)
+    value = found[group] if quoted or is_placeholder(found[group]) else _bare(found[group])
     if len(value) < 4 or (not quoted and found["sep"] == ":" and is_words(value)):
         return None
-    name = _name_before(text, found.start("word")) + found["word"] + found["tail"]
-    if not _names_a_secret(name, found["word"].lower(), found["tail"], value):
+    before = name_before(text, found.start("word"))
+    name = before + found["word"] + found["tail"]
+    if not names_a_secret(before, found["word"], found["tail"], random=len(value) >= 32 and looks_random(value)):
         return None
-    if not may_be_secret(value, quoted=quoted) or not _is_plausible_secret(name, found["sep"], value, quoted=quoted):
-        return None
-    return found.start(group), found.start(group) + len(value)
+    strict = found["sep"] == "=" and name.isupper() and not found["gap"] and found.start(group) - found.end("sep") < 2
+    if is_uuid(value):
+        secret = names_an_issued_key(name)
+    else:
+        secret = may_be_secret(value, quoted=quoted, strict=strict, phrase=names_a_password(name)) and _is_plausible(
+            name, found["sep"], value, quoted=quoted
+        )
+    return (found.start(group), found.start(group) + len(value)) if secret else None
 
 
-def _name_before(text: str, at: int) -> str:
-    window = text[max(0, at - 40) : at]
-    return window[len(window.rstrip(_NAME_CHARACTERS)) :]
+def _bare(value: str) -> str:
+    """Without what ends the sentence or begins the next field."""
+    return _NEXT_FIELD.split(value, maxsplit=1)[0].rstrip(_TRAILING)
 
 
-def _names_a_secret(name: str, word: str, tail: str, value: str) -> bool:
-    """Whether the key means the secret itself, not `token_count`, `password_hint`, `public_key` or `tokenizer`."""
-    other_field = _OTHER_FIELD.match(tail) or (tail[:1] in {"_", "-"} and _OTHER_FIELD.search(tail))
-    other_key = word.endswith("key") and _OTHER_KEY.search(name)
-    return looks_random(value) or not (other_field or other_key or tail[:1].islower())
-
-
-def _is_plausible_secret(name: str, sep: str, value: str, *, quoted: bool) -> bool:
+def _is_plausible(name: str, sep: str, value: str, *, quoted: bool) -> bool:
     """What the sign between key and value asks of the value; the strictest is the colon, which prose uses too."""
     if len(value) < 6:
         return False
     if value.isdigit():
-        return "pass" in name.lower() or "pwd" in name.lower()
+        return names_a_password(name)
     if sep == "=" and name.isupper():
         return any(map(str.isalpha, value))
     if quoted and len(value) >= 8 and not is_words(value):
         return any(map(str.isalpha, value))
     return is_mixed(value) and not (sep == ":" and is_numbered_name(value))
-
-
-def _names_a_digest(text: str, at: int) -> bool:
-    """Whether the key before the sign at this place names a digest, an identifier or a picture (or there is none)."""
-    window = text[max(0, at - 44) : at].rstrip(" \t\"'`]*")
-    return not window[-1:].isalnum() or bool(_DIGEST_NAME.search(window))

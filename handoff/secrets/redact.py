@@ -2,57 +2,49 @@
 
 Nothing is written to the ledger, and nothing leaves the machine for a model, before it went through `redact`. A secret
 becomes a marker such as `[redacted:github-token:3fa9c1]`: the six digits are the start of its SHA-256, so that the same
-secret gives the same marker and a reader can still see that two places held one value. Redacting twice changes nothing.
+secret gives the same marker and a reader can still see that two places held one value. Redacting twice changes nothing,
+and the text keeps its lines.
 
 Why patterns of our own: detect-secrets, the library that the field names first, was last released in May 2024, works on
 files rather than strings and needs plug-ins configured at run time; its keyword plug-in fires on prose that merely
 speaks of a password. What we need is a pure function over text, linear in its length, that spares Git object ids,
-digests, UUIDs, placeholders and images. Four readers look at the text:
+digests, UUIDs, placeholders and images. Five readers look at each plain view of the text (`plain_view`):
 
 - formats of providers (`formats`),
-- private key blocks,
-- places where a credential stands by syntax: `user:password@host`, Authorization headers, command line flags,
-- assignments: a key that says secret (`assignments`), or any key with a value that looks random.
+- private key blocks (`key_blocks`),
+- places where a credential stands by syntax: `user:password@host`, headers, command lines, .netrc (`syntax`),
+- assignments: a key that says secret, or any key with a value that looks random (`assignments`),
+- base64 that says one of these (`encoded`).
 
-What it cannot see: a secret in prose without a format of its own ("the password is hunter2"), or cut into pieces.
+What it cannot see: a secret in prose without a format of its own or a sentence that says so, and one that was taken
+apart. docs/redaction.md lists the formats.
 """
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
 
 from handoff.secrets.assignments import find_assigned_secrets
-from handoff.secrets.formats import FORMATS, KEY_BLOCK, KEY_LINES, PUTTY_KEY
-from handoff.secrets.values import is_placeholder
+from handoff.secrets.encoded import find_encoded_secrets
+from handoff.secrets.formats.catalogue import FORMATS
+from handoff.secrets.formats.table import SecretFormat
+from handoff.secrets.key_blocks import find_key_blocks
+from handoff.secrets.placeholders import is_placeholder
+from handoff.secrets.plain_view import OPAQUE, views
+from handoff.secrets.syntax import RULES, find_credentials
+from handoff.secrets.values import is_dense
 
-_OPAQUE = "\x1f"  # stands for what was taken out already: no pattern's run may cross it
-
-_URL_PASSWORD = re.compile(
-    r"(?<=[A-Za-z0-9])://[^\s:@/\x1f\"'<>]{0,128}:(?P<value>[^\s/\x1f\"'<>`]{1,256})@(?=[\w\[$])"
-)
-_URL_TOKEN = re.compile(r"(?<=[a-z])://(?P<value>[A-Za-z0-9_-]{30,128})@(?=\w)")
-_HEADER = re.compile(
-    r"(?i)\bauthorization[\"']?[ \t]{0,3}[:=][ \t]{0,3}[\"']?"
-    r"(?:(?:basic|bearer|token|apikey|digest|negotiate)[ \t]{1,3})?(?P<value>[\w.~+/=-]{8,})"
-)
-_BEARER = re.compile(r"(?i)\bbearer[ \t]{1,3}(?P<value>[\w.~+/-]{16,}={0,2})")
-_CURL_USER = re.compile(r"(?<=\s)(?:-u|--user)[ =][\"']?[^\s:\"'\x1f]{1,64}:(?P<value>[^\s\"'\x1f]{4,128})")
-_SYNTAX = (
-    ("url-password", _URL_PASSWORD),
-    ("url-token", _URL_TOKEN),
-    ("authorization", _HEADER),
-    ("authorization", _BEARER),
-    ("command-password", _CURL_USER),
-)
 KINDS: tuple[str, ...] = (
     *dict.fromkeys(known.kind for known in FORMATS),
-    *dict.fromkeys(kind for kind, _ in _SYNTAX),
-    *("private-key", "assigned-secret", "high-entropy"),
+    *dict.fromkeys(rule.kind for rule in RULES),
+    *("assigned-secret", "high-entropy", "encoded-secret"),
 )
 _Span = tuple[int, int, str]  # start, end, kind
-_MARKER = re.compile(rf"\[redacted:(?:{'|'.join(KINDS)}):[0-9a-f]{{6}}\]")
+_MARKER = re.compile(rf"\[redacted:({'|'.join(KINDS)}):[0-9a-f]{{6}}\]")
+_LONG = re.compile(r"\S{14,}")  # no format is shorter
+_NESTED = 2  # how often base64 may stand within base64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,16 +63,14 @@ class Redacted:
 
 
 def redact(text: str) -> Redacted:
-    """Replace every secret by its marker; a text without secrets comes back as it is."""
-    spans = _all_spans(text)
-    if not spans:
-        return Redacted(text=text, found=())
-    pieces, found, at = [], [], 0
-    for start, end, kind in spans:
-        found.append(RedactedSecret(kind=kind))
-        pieces += [text[at:start], marker(kind, text[start:end])]
-        at = end
-    return Redacted(text="".join([*pieces, text[at:]]), found=tuple(found))
+    """Replace every secret by its marker; a text without secrets comes back as it is.
+
+    What is left is searched again until nothing is found: this is what makes `redact` idempotent.
+    """
+    clean = text
+    while spans := _merge_spans(list(_spans(clean))):
+        clean = _without(clean, spans)
+    return Redacted(text=clean, found=_found(text, clean) if clean is not text else ())
 
 
 def marker(kind: str, secret: str) -> str:
@@ -89,22 +79,35 @@ def marker(kind: str, secret: str) -> str:
     return f"[redacted:{kind}:{digest[:6]}]"
 
 
-def _all_spans(text: str) -> list[_Span]:
-    """Search again in what is left until nothing is found: this is what makes `redact` idempotent."""
-    masked = _MARKER.sub(lambda found: _OPAQUE * len(found[0]), text)
-    spans: list[_Span] = []
-    while fresh := _merge_spans(list(_search(masked))):
-        spans += fresh
-        masked = _mask_spans(masked, fresh)
-    return sorted(spans)
-
-
-def _mask_spans(text: str, spans: list[_Span]) -> str:
+def _without(text: str, spans: list[_Span]) -> str:
     pieces, at = [], 0
-    for start, end, _ in spans:
-        pieces += [text[at:start], _OPAQUE * (end - start)]
+    for start, end, kind in spans:
+        pieces += [text[at:start], marker(kind, text[start:end]), _lines_of(text, start, end)]
         at = end
     return "".join([*pieces, text[at:]])
+
+
+def _lines_of(text: str, start: int, end: int) -> str:
+    """The ends of the lines that are taken out, each with what stands before the secret on its first line."""
+    if "\n" not in text[start:end]:
+        return ""
+    lead = text[text.rfind("\n", 0, start) + 1 : start]
+    lines = text[start:end].split("\n")
+    same = lead if not lead.strip(" \t>|+-") else ""
+    breaks = ["\r\n" if line.endswith("\r") else "\n" for line in lines[:-1]]
+    return "".join(ending + (same if line.startswith(same) else "") for ending, line in zip(breaks, lines[1:], strict=True))
+
+
+def _found(before: str, after: str) -> tuple[RedactedSecret, ...]:
+    """The markers that are new."""
+    known = Counter(found[0] for found in _MARKER.finditer(before))
+    new = []
+    for found in _MARKER.finditer(after):
+        if known[found[0]]:
+            known[found[0]] -= 1
+        else:
+            new.append(RedactedSecret(kind=found[1]))
+    return tuple(new)
 
 
 def _merge_spans(spans: list[_Span]) -> list[_Span]:
@@ -123,49 +126,40 @@ def _merge_spans(spans: list[_Span]) -> list[_Span]:
     return merged
 
 
-def _search(text: str) -> Iterator[_Span]:
-    yield from _key_block_spans(text)
-    yield from _format_spans(text)
-    yield from _syntax_spans(text)
+def _spans(text: str, nested: int = 0) -> Iterator[_Span]:
+    """What the readers find in each view, as places in the text itself."""
+    masked = text.replace(OPAQUE, "\0")
+    if "[redacted:" in masked:
+        masked = _MARKER.sub(lambda found: OPAQUE * len(found[0]), masked)
+    for view in views(masked):
+        for start, end, kind in _search(view.text, nested):
+            yield *view.original(start, end), kind
+
+
+def _search(text: str, nested: int) -> Iterator[_Span]:
+    yield from find_key_blocks(text)
+    long = "\n".join(_LONG.findall(text))  # most lines of a log have none
+    for known in FORMATS if long else ():
+        if known.literal in long:
+            yield from _of_format(known, text)
+    yield from find_credentials(text)
     yield from find_assigned_secrets(text)
+    if nested < _NESTED:
+        yield from find_encoded_secrets(text, lambda said: any(True for _ in _spans(said, nested + 1)))
 
 
-def _key_block_spans(text: str) -> Iterator[_Span]:
-    """A block from BEGIN to END, or from BEGIN over its lines when the end is missing."""
-    ends = list(KEY_BLOCK.finditer(text))
-    for this, following in zip_longest(ends, ends[1:]):
-        if this is None or this[1] != "BEGIN":
-            continue
-        if following is not None and following[1] == "END" and following.start() > this.end():
-            yield this.start(), following.end(), "private-key"
-        elif lines := KEY_LINES.match(text, this.end()):
-            yield this.start(), lines.end(), "private-key"
-    for putty in PUTTY_KEY.finditer(text):
-        if lines := KEY_LINES.match(text, putty.end()):
-            yield lines.start(), lines.end(), "private-key"
+def _of_format(known: SecretFormat, text: str) -> Iterator[_Span]:
+    group = 1 if known.pattern.groups else 0
+    for found in known.pattern.finditer(text):
+        start, end = found.span(group)
+        value = text[start:end]
+        if not is_placeholder(value) and (not _within_a_word(known, text, start) or is_dense(value[len(known.beginning) :])):
+            yield start, end, known.kind
+    for found in known.cut.finditer(text) if known.cut else ():
+        value = found[1] + found[2]
+        if len(value) >= known.least and is_dense(value) and not is_placeholder(value):
+            yield *found.span(), known.kind
 
 
-def _format_spans(text: str) -> Iterator[_Span]:
-    for known in FORMATS:
-        for found in known.pattern.finditer(text):
-            group = 1 if known.pattern.groups else 0
-            if not is_placeholder(found[group]):
-                yield found.start(group), found.end(group), known.kind
-
-
-def _syntax_spans(text: str) -> Iterator[_Span]:
-    for kind, pattern in _SYNTAX:
-        for found in pattern.finditer(text):
-            if _is_credential(kind, found, text):
-                yield found.start("value"), found.end("value"), kind
-
-
-def _is_credential(kind: str, found: re.Match[str], text: str) -> bool:
-    value = found["value"]
-    if is_placeholder(value):
-        return False
-    if kind == "authorization":
-        return any(character.isdigit() for character in value) and any(character.isalpha() for character in value)
-    if kind == "command-password":
-        return "curl" in text[max(0, found.start() - 200) : found.start()]
-    return True
+def _within_a_word(known: SecretFormat, text: str, start: int) -> bool:
+    return bool(known.beginning) and start > 0 and (text[start - 1].isalnum() or text[start - 1] == "_")

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handoff.secrets.formats import FORMATS
+from handoff.secrets.formats.catalogue import FORMATS
 from handoff.secrets.redact import KINDS, RedactedSecret, redact
 
 REAL = Path(os.environ.get("SHIFTBOOK_SHARED") or Path(__file__).parents[4] / "shared") / "data" / "handoff-real"
