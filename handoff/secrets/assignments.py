@@ -48,8 +48,12 @@ _RANDOM = re.compile(r"[=:][ \t]{0,4}+[\"'`]?(?P<value>[A-Za-z0-9+/_~-]{32,512}+
 _PREFIXED = re.compile(
     r"(?<![\w./@+-])(?P<name>[a-z][a-z0-9]{1,9})[_-](?:[a-z0-9]{1,10}[_-]){0,2}(?P<value>[A-Za-z0-9]{32,256})(?![\w./+-])"
 )
-_PUBLIC_PREFIX = re.compile(r"pk|pub|public|sha\d*|md5|cid|id|npub|sig|hash|integrity|chunk|index|build|img|image|file|v\d")
-_NEXT_FIELD = re.compile(r"[;&](?=[A-Za-z][\w .-]{1,40}=)|[,;](?=[\"'\s]|\Z)")
+_PUBLIC_PREFIX = re.compile(
+    r"pk|pub|public|sha\d*|md5|cid|id|npub|sig|hash|integrity|chunk|index|build|img|image|file|v\d"
+)
+_NEXT_FIELD = re.compile(
+    r"[;&](?=[A-Za-z][\w .-]{1,40}=)|[,;](?=[\"'\s]|\Z|[A-Za-z_$][\w$]{0,40}(?:\.[\w$]{1,40}){0,4}[=:])"
+)
 _TRAILING = ".,;:!?)]}>*|\\"
 
 
@@ -63,8 +67,14 @@ def find_assigned_secrets(text: str) -> Iterator[tuple[int, int, str]]:
         if looks_random(value) and not is_public(value) and not names_something_public(text, found.start()):
             yield *found.span("value"), "high-entropy"
     for found in _PREFIXED.finditer(text):
-        if looks_random(found["value"]) and not _PUBLIC_PREFIX.fullmatch(found["name"]):
+        public = _PUBLIC_PREFIX.fullmatch(found["name"]) or _stands_for_something_public(text, found.start())
+        if looks_random(found["value"]) and not public:
             yield *found.span(), "high-entropy"
+
+
+def _stands_for_something_public(text: str, at: int) -> bool:
+    before = text[max(0, at - 48) : at].rstrip(" \t\"'`")
+    return before.endswith((":", "=")) and names_something_public(before, len(before) - 1)
 
 
 def _lines_with_a_candidate(text: str) -> Iterator[tuple[int, int]]:

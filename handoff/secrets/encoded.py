@@ -15,7 +15,9 @@ _RUN = re.compile(
 )
 _SECRET_KIND = re.compile(r"(?m)^[ \t>|+-]*[\"']?kind[\"']?[ \t]*:[ \t]*[\"']?Secret\b")
 _DATA = re.compile(r"(?m)^([ \t>|+-]*)[\"']?(?:data|stringData)[\"']?[ \t]*:[ \t]*\r?$")
-_FIELD = re.compile(r"([ \t>|+-]*)[\"']?[\w.-]{1,128}[\"']?[ \t]*:[ \t]*[\"']?(?P<value>[^\s\"'#|>{}\x1f][^\s\"'\x1f]{3,8192})[\"']?[ \t]*,?\r?$")
+_FIELD = re.compile(
+    r"([ \t>|+-]*)[\"']?[\w.-]{1,128}[\"']?[ \t]*:[ \t]*[\"']?(?P<value>[^\s\"'#|>{}\x1f][^\s\"'\x1f]{3,8192})[\"']?[ \t]*,?\r?$"
+)
 _AUTH = re.compile(r"(?i)(?<![a-z])_?auth(?:config)?[\"']?[ \t]*[:=][ \t]*[\"']?\Z")
 _PAIR = re.compile(r"[\w.@+-]{1,128}:[^\s:]{4,256}\Z")
 _SPACE = re.compile(r"\\n|[\s>|]+")
@@ -25,7 +27,9 @@ def find_encoded_secrets(text: str, holds_secret: Callable[[str], bool]) -> Iter
     """Every run of base64 that says a secret, as (start, end, kind)."""
     for found in _RUN.finditer(text):
         said = _read(found[0])
-        if said and (holds_secret(said) or (_PAIR.match(said) and _AUTH.search(text, max(0, found.start() - 24), found.start()))):
+        if said and (
+            holds_secret(said) or (_PAIR.match(said) and _AUTH.search(text, max(0, found.start() - 24), found.start()))
+        ):
             yield *found.span(), "encoded-secret"
     if _SECRET_KIND.search(text):
         yield from _kubernetes(text)

@@ -40,7 +40,9 @@ def _above(text: str, end: int) -> int | None:
     floor = max(0, end - _REACH)
     while at > floor:
         above = text.rfind("\n", floor, at - 1) + 1 or floor
-        if not re.fullmatch(r"[ \t>|+#*\"'-]{0,12}[A-Za-z0-9+/]{16,256}={0,2}[ \t\"',;\\nr]{0,6}", text[above : at - 1]):
+        if not re.fullmatch(
+            r"[ \t>|+#*\"'-]{0,12}[A-Za-z0-9+/]{16,256}={0,2}[ \t\"',;\\nr]{0,6}", text[above : at - 1]
+        ):
             break
         at = above
     return at if at < start else None

@@ -7,7 +7,7 @@ something beside it; `public_key`, `cid` and `checksum` what everybody may read.
 import re
 
 WORD = (
-    r"(?P<word>secret|token|passw(?:or[dt])|passwd|passphrase|passcode|api[_ -]?key|access[_-]?key|private(?:[_-]?key)?"
+    r"(?P<word>secret|token|passw(?:or[dt])|passwd|passphrase|passcode|api[_ -]?key|access[_-]?key|private(?:[_-]?key)?(?![\w-])"
     r"|credentials?|(?:auth|signing|encryption|account|master|licen[sc]e|subscription|app|admin|shared|deploy|webhook"
     r"|client|consumer|storage|function|service|project|ingest)[_-]?key|kennwort|contrase[nñ]a|mot[_-]de[_-]passe|senha"
     r"|пароль|密码|密碼|パスワード|_pass(?![a-z])|(?<=[a-z])Pass(?![a-z])|_pwd|_pw(?![a-z])|[_-]key(?![a-z])"
@@ -38,15 +38,18 @@ _OTHER_TOKEN = re.compile(
 )
 _PUBLIC = re.compile(
     r"(?i)(?:sha-?\d*|md5|hash|digest|checksum|sum|integrity|fingerprint|commit|etag|uuid|guid|rev|revision|tree|blob|ref"
-    r"|url|path|image|img|logo|icon|src|href|font|cursor|version|class|name|title|(?<![a-z])ids?|(?<![a-z])[hz]\d?"
+    r"|url|path|image|img|logo|icon|src|href|font|cursor|version|class|name|title|(?<![a-z])ids?(?:-\d)?|(?-i:Ids?|ID)|(?<![a-z])[hz]\d?"
     r"|public[_-]?key\w*|pub[_-]?key|cid|slug|event|session[_-]?id|address|addr|wallet|mint|owner|contract|peer"
     r"|site[_-]?key|trace\w*|span\w*|request|signature|sig|proof|cert\w*|chain|secure|encrypted\w*|sealed\w*|cipher\w*"
-    r"|nonce|iv|tag|marker|next|page\w*|wasm|audio|video|media|thumbnail|file\w*|key[_-]?id|kid"
+    r"|nonce|iv|tag|verification|(?:partition|sort|cache|row|object|routing|shard|primary|foreign|dedup\w*)[_-]?key"
+    r"|(?:next|page|continuation|sync|resume)[_-]?token|marker|next|page\w*|wasm|audio|video|media|thumbnail|file\w*|key[_-]?id|kid"
     r"|recipient|x5c|dkim|mappings|snapshot|layer|build|chunk|asset|hmr|rowid|oid|etags|integrities"
     r"|alphabet|charset|(?<![A-Za-z])p)\Z"
 )
 _PASSWORD = re.compile(r"(?i)pass|pwd|[_-]pw|kennwort|contrase|senha|пароль|密")
-_STRONG = re.compile(r"(?i)(?:api[_-]?key|access[_-]?key|token|secret|secret[_-]?key|password|passwd|auth[_-]?key)\w{0,2}\Z")
+_STRONG = re.compile(
+    r"(?i)(?:api[_-]?key|access[_-]?key|token|secret|secret[_-]?key|password|passwd|auth[_-]?key)\w{0,2}\Z"
+)
 _BESIDE = re.compile(r"(?i)(?:client|csrf|request|idempotency|correlation|session|trace|device|next|page)")
 
 
@@ -64,8 +67,6 @@ def names_a_secret(before: str, word: str, tail: str, *, random: bool) -> bool:
     if lowered == "_pass" and _OTHER_PASS.search(before + "_"):
         return False
     if lowered == "token" and _OTHER_TOKEN.search(before):
-        return False
-    if lowered == "private" and tail:
         return False
     other = _OTHER_FIELD.match(tail) or (tail[:1] in {"_", "-"} and _OTHER_FIELD.search(tail))
     return random or not (other or tail[:1].islower())

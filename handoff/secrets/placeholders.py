@@ -6,8 +6,43 @@ Words such as `fake` count only as whole words, and only when the rest is words 
 import re
 
 _WORDS = frozenset(
-    "your my example examples placeholder changeme changethis replaceme replace insert dummy sample redacted todo fixme"
-    " foobar foo bar baz fake mock demo goes here none null test testing change me in production dev local xxx".split()
+    [
+        "your",
+        "my",
+        "example",
+        "examples",
+        "placeholder",
+        "changeme",
+        "changethis",
+        "replaceme",
+        "replace",
+        "insert",
+        "dummy",
+        "sample",
+        "redacted",
+        "todo",
+        "fixme",
+        "foobar",
+        "foo",
+        "bar",
+        "baz",
+        "fake",
+        "mock",
+        "demo",
+        "goes",
+        "here",
+        "none",
+        "null",
+        "test",
+        "testing",
+        "change",
+        "me",
+        "in",
+        "production",
+        "dev",
+        "local",
+        "xxx",
+    ]
 )
 _MASKS = ("***", "...", "…", "xxxxx", "•••")
 _SEQUENCE = re.compile(r"0?1234567(?:89?0?)?(?:abcdef(?:gh)?)?|abcdefg[a-z]*|deadbeef|x{4,}|0{6,}")
@@ -48,5 +83,5 @@ def _is_wording(head: str, lowered: str) -> bool:
     if not sequences and _WORDS.isdisjoint(words):
         return False
     if not sequences and head not in (lowered, head.upper()) and any(map(str.isdigit, head)):
-        return all(word.isalpha() or len(word) <= 4 for word in words) and len(words) > 1
-    return all(word.isalpha() or word.isdigit() or len(word) <= 4 for word in words)
+        return all(word.isalpha() or len(word) <= 2 for word in words) and len(words) > 1
+    return all(word.isalpha() or word.isdigit() or len(word) <= 2 for word in words)

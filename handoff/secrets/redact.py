@@ -95,7 +95,9 @@ def _lines_of(text: str, start: int, end: int) -> str:
     lines = text[start:end].split("\n")
     same = lead if not lead.strip(" \t>|+-") else ""
     breaks = ["\r\n" if line.endswith("\r") else "\n" for line in lines[:-1]]
-    return "".join(ending + (same if line.startswith(same) else "") for ending, line in zip(breaks, lines[1:], strict=True))
+    return "".join(
+        ending + (same if line.startswith(same) else "") for ending, line in zip(breaks, lines[1:], strict=True)
+    )
 
 
 def _found(before: str, after: str) -> tuple[RedactedSecret, ...]:
@@ -153,7 +155,9 @@ def _of_format(known: SecretFormat, text: str) -> Iterator[_Span]:
     for found in known.pattern.finditer(text):
         start, end = found.span(group)
         value = text[start:end]
-        if not is_placeholder(value) and (not _within_a_word(known, text, start) or is_dense(value[len(known.beginning) :])):
+        if not is_placeholder(value) and (
+            not _within_a_word(known, text, start) or is_dense(value[len(known.beginning) :])
+        ):
             yield start, end, known.kind
     for found in known.cut.finditer(text) if known.cut else ():
         value = found[1] + found[2]

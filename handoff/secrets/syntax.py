@@ -64,77 +64,142 @@ def _no_sentry(found: re.Match[str], text: str) -> bool:
     return _any(found, text) and not public
 
 
-def _rule(
-    kind: str, words: str, pattern: str, accepts: Callable[[re.Match[str], str], bool] = _any
-) -> SyntaxRule:
+def _rule(kind: str, words: str, pattern: str, accepts: Callable[[re.Match[str], str], bool] = _any) -> SyntaxRule:
     return SyntaxRule(kind=kind, words=tuple(words.split("|")), pattern=re.compile(pattern), accepts=accepts)
 
 
 _BARE = r"(?P<value>[^\s\"'`\x1f]{4,128})"
 
 RULES = (
-    _rule("url-password", "://", r"://(?<=[A-Za-z0-9]://)[^\s:@/\x1f\"'<>]{0,128}:(?P<value>[^\s/\x1f\"'<>`]{1,256})@(?=[\w\[$])"),
     _rule(
-        "url-password", "://",
+        "url-password",
+        "://",
+        r"://(?<=[A-Za-z0-9]://)[^\s:@/\x1f\"'<>]{0,128}:(?P<value>[^\s/\x1f\"'<>`]{1,256})@(?=[\w\[$])",
+    ),
+    _rule(
+        "url-password",
+        "://",
         r"://(?<=[A-Za-z0-9]://)[^\s:@/\x1f\"'<>]{0,64}:(?P<value>[^\s@/\x1f\"'<>`]{1,64}/[^\s@\x1f\"'<>`]{0,128})@(?=[\w\[$])",
         _no_port,
     ),
     _rule("url-password", "jdbc:oracle", r"(?i)jdbc:oracle:\w{2,8}:[^\s/@\x1f]{1,64}/(?P<value>[^\s@\x1f\"']{3,128})@"),
     _rule("url-token", "://", r"://(?<=[a-z]://)(?P<value>[A-Za-z0-9_-]{30,128})@(?=\w)", _no_sentry),
     _rule(
-        "authorization", "authorization",
+        "authorization",
+        "authorization",
         r"(?i)\bauthorization[\"']?[ \t]{0,3}[:=,][ \t]{0,3}[\"']?"
         r"(?:(?:basic|bearer|token|apikey|digest|negotiate|bot|key|ssws|splunk|genie[_ ]?key)[ \t]{1,3})?(?P<value>[\w.~+/=-]{8,})",
         _digits_and_letters,
     ),
     _rule("authorization", "bearer", r"(?i)\bbearer[ \t]{1,3}(?P<value>[\w.~+/-]{16,}={0,2})", _digits_and_letters),
     _rule(
-        "cookie", "cookie",
+        "cookie",
+        "cookie",
         r"(?i)\b(?:set-)?cookie[\"']?[ \t]{0,3}[:=][ \t]{0,3}[\"']?(?P<value>[\w.%-]{1,64}=[^\s;\"'\x1f]{8,}"
         r"(?:;[ ]?[\w.%-]{1,64}=[^\s;\"'\x1f]{0,4096}){0,50})",
         _digits_and_letters,
     ),
     _rule(
-        "cookie", "session=|sessid=|sessionid=|connect.sid=|csrftoken=|xsrf-token=|remember_token=",
+        "cookie",
+        "session=|sessid=|sessionid=|connect.sid=|csrftoken=|xsrf-token=|remember_token=",
         r"(?i)(?<![\w.-])(?:[\w.-]{0,24}?_session|jsessionid|phpsessid|connect\.sid|sessionid|asp\.net_sessionid|csrftoken"
         r"|xsrf-token|remember_token|ci_session)=(?P<value>[\w%.+/~-]{20,512})",
         _digits_and_letters,
     ),
-    _rule("command-password", "curl", r"(?<=\s)(?:-u|--user|--proxy-user)[ =][\"']?[^\s:\"'\x1f]{1,64}:(?P<value>[^\s\"'\x1f]{4,128})", _after_curl),
+    _rule(
+        "command-password",
+        "curl",
+        r"(?<=\s)(?:-u|--user|--proxy-user)[ =][\"']?[^\s:\"'\x1f]{1,64}:(?P<value>[^\s\"'\x1f]{4,128})",
+        _after_curl,
+    ),
     _rule("command-password", "sshpass", rf"\bsshpass[ \t]{{1,3}}(?:-[ev] ?\S{{0,20}} )?-p[ \t]{{0,3}}{_QUOTE}{_BARE}"),
     _rule(
-        "command-password", "mysql|maria|mongo",
+        "command-password",
+        "mysql|maria|mongo",
         rf"\b(?:mysql|mysqldump|mysqladmin|mysqlimport|mariadb|mariadb-dump|mongodump|mongorestore)\b[^\n|;&]{{0,120}}?[ \t]-p{_QUOTE}{_BARE}",
     ),
     _rule(
-        "command-password", " login|redis-cli|twine upload|ldapsearch|ldapmodify|ldapadd|zip -|sqlcmd|bcp |keytool|7z |mongo",
+        "command-password",
+        " login|redis-cli|twine upload|ldapsearch|ldapmodify|ldapadd|zip -|sqlcmd|bcp |keytool|7z |mongo",
         r"\b(?:(?:docker|podman|az|oc|buildah|skopeo|helm registry|nerdctl|crane auth|oras|argocd|cf|flyctl auth|npm)[ \t]{1,3}login"
         r"|twine upload|redis-cli|ldapsearch|ldapmodify|ldapadd|zip|unzip|7z|sqlcmd|bcp|keytool|mongosh?)\b"
         rf"[^\n|;&]{{0,120}}?[ \t](?:-p|-a|-w|-P|-storepass|-keypass)[ \t]{{1,3}}{_QUOTE}(?!-){_BARE}",
         _no_word,
     ),
     _rule("command-password", "7z ", rf"\b7z\b[^\n]{{0,80}}?[ \t]-p{_BARE}", _no_word),
-    _rule("command-password", "pass:", r"-(?:passin|passout|pass|k)[ \t]{1,3}[\"']?pass:(?P<value>[^\s\"'\x1f]{3,128})"),
-    _rule("command-password", "smbclient|rpcclient|smbmap", r"\b(?:smbclient|rpcclient|smbmap)\b[^\n]{0,80}?-U[ \t]{0,2}[\"']?[^\s%\"']{1,64}%(?P<value>[^\s\"'\x1f]{3,128})"),
-    _rule("command-password", "htpasswd", r"\bhtpasswd[ \t]{1,3}-\w{0,6}b\w{0,6}[ \t]{1,3}\S{1,200}[ \t]{1,3}\S{1,64}[ \t]{1,3}(?P<value>[^\s\"'\x1f]{4,128})"),
-    _rule("command-password", "http-basic", r"\bhttp-basic\.\S{1,120}[ \t]{1,3}\S{1,64}[ \t]{1,3}(?P<value>[^\s\"'\x1f]{4,128})"),
-    _rule("netrc-password", "login", r"(?:\bmachine\s{1,3}\S{1,200}|\bdefault)\s{1,8}(?:login\s{1,3}\S{1,128}\s{1,8})?(?:account\s{1,3}\S{1,64}\s{1,8})?password\s{1,3}(?P<value>[^\s\x1f]{3,256})"),
     _rule(
-        "pgpass-password", ":",
+        "command-password", "pass:", r"-(?:passin|passout|pass|k)[ \t]{1,3}[\"']?pass:(?P<value>[^\s\"'\x1f]{3,128})"
+    ),
+    _rule(
+        "command-password",
+        "smbclient|rpcclient|smbmap",
+        r"\b(?:smbclient|rpcclient|smbmap)\b[^\n]{0,80}?-U[ \t]{0,2}[\"']?[^\s%\"']{1,64}%(?P<value>[^\s\"'\x1f]{3,128})",
+    ),
+    _rule(
+        "command-password",
+        "htpasswd",
+        r"\bhtpasswd[ \t]{1,3}-\w{0,6}b\w{0,6}[ \t]{1,3}\S{1,200}[ \t]{1,3}\S{1,64}[ \t]{1,3}(?P<value>[^\s\"'\x1f]{4,128})",
+    ),
+    _rule(
+        "command-password",
+        "http-basic",
+        r"\bhttp-basic\.\S{1,120}[ \t]{1,3}\S{1,64}[ \t]{1,3}(?P<value>[^\s\"'\x1f]{4,128})",
+    ),
+    _rule(
+        "netrc-password",
+        "login",
+        r"(?:\bmachine\s{1,3}\S{1,200}|\bdefault)\s{1,8}(?:login\s{1,3}\S{1,128}\s{1,8})?(?:account\s{1,3}\S{1,64}\s{1,8})?password\s{1,3}(?P<value>[^\s\x1f]{3,256})",
+    ),
+    _rule(
+        "pgpass-password",
+        ":",
         r"(?m)^(?:[A-Za-z][\w.-]{0,120}|\*|\d{1,3}(?:\.\d{1,3}){3}):(?:\d{4,5}|\*):(?:[A-Za-z_][\w.-]{0,62}|\*):[\w.@*-]{1,63}:"
         r"(?P<value>[^\s:\x1f]{4,128})[ \t]*\r?$",
     ),
-    _rule("sql-password", "identified|password '", r"(?i)\b(?:identified[ \t]{1,3}(?:\w{1,24}[ \t]{1,3}){0,3}by|(?:encrypted[ \t]{1,3}|with[ \t]{1,3}|(?:role|user)[ \t]{1,3}[\w\"]{1,64}[^\n;]{0,60}?)password)[ \t]{1,3}'(?P<value>[^'\n\x1f]{3,128})'"),
-    _rule("config-password", "requirepass|masterauth", rf"(?m)\b(?:requirepass|masterauth)[ \t]{{1,4}}{_QUOTE}{_BARE}"),
-    _rule("config-password", "env |arg |setx ", rf"(?im)^\s{{0,8}}(?:ENV|ARG|setx)[ \t]{{1,4}}{_SECRET_NAME}[ \t]{{1,4}}{_QUOTE}{_BARE}", _no_word),
     _rule(
-        "named-value", "value",
+        "sql-password",
+        "identified|password '",
+        r"(?i)\b(?:identified[ \t]{1,3}(?:\w{1,24}[ \t]{1,3}){0,3}by|(?:encrypted[ \t]{1,3}|with[ \t]{1,3}|(?:role|user)[ \t]{1,3}[\w\"]{1,64}[^\n;]{0,60}?)password)[ \t]{1,3}'(?P<value>[^'\n\x1f]{3,128})'",
+    ),
+    _rule("config-password", "requirepass|masterauth", rf"(?m)\b(?:requirepass|masterauth)[ \t]{{1,4}}{_QUOTE}{_BARE}"),
+    _rule(
+        "config-password",
+        "env |arg |setx ",
+        rf"(?im)^\s{{0,8}}(?:ENV|ARG|setx)[ \t]{{1,4}}{_SECRET_NAME}[ \t]{{1,4}}{_QUOTE}{_BARE}",
+        _no_word,
+    ),
+    _rule(
+        "named-value",
+        "value",
         rf"(?i)\b(?:name|key|id)[\"']?[ \t]{{0,3}}[:=][ \t]{{0,3}}{_QUOTE}{_SECRET_NAME}{_QUOTE}[ \t]{{0,3}}[,;]?\s{{0,24}}"
         rf"[\"'\\]{{0,2}}value[\"'\\]{{0,2}}[ \t]{{0,3}}[:=][ \t]{{0,3}}{_QUOTE}(?P<value>[^\s\"'\x1f\\]{{6,256}})",
         _no_word,
     ),
-    _rule("xml-password", "</", r"(?i)<(?P<tag>[\w:.-]{0,40}?(?:password|passwd|passphrase|secret|token|api[_-]?key|private[_-]?key))(?:[ \t][^<>\n]{0,120})?>(?P<value>[^<\s\x1f]{4,256})</", _no_word),
-    _rule("said-password", "password |passphrase |passwort |passcode |passwd |pass is|pass was|pwd is|pin is", r"(?i)\b(?:password|passphrase|passwd|pass|pwd|pin|passwort|passcode)[ \t]{1,2}(?:for[ \t]\S{1,40}[ \t])?(?:is|was|now|ist)[ \t]{1,2}(?:now[ \t])?[\"'`(*]{0,2}(?P<value>[^\s\"'`\x1f)*]{6,64})", _unlike_a_name),
+    _rule(
+        "xml-password",
+        "</",
+        r"(?i)<(?P<tag>[\w:.-]{0,40}?(?:password|passwd|passphrase|secret|token|api[_-]?key|private[_-]?key))(?:[ \t][^<>\n]{0,120})?>(?P<value>[^<\s\x1f]{4,256})</",
+        _no_word,
+    ),
+    _rule(
+        "said-password",
+        "password |passphrase |passwort |passcode |passwd |pass is|pass was|pwd is|pin is",
+        r"(?i)\b(?:password|passphrase|passwd|pass|pwd|pin|passwort|passcode)[ \t]{1,2}(?:for[ \t]\S{1,40}[ \t])?(?:is|was|now|ist)[ \t]{1,2}(?:now[ \t])?[\"'`(*]{0,2}(?P<value>[^\s\"'`\x1f)*]{6,64})",
+        _unlike_a_name,
+    ),
+    _rule(
+        "said-key",
+        "token|key|secret|credential",
+        r"(?i)\b(?:api[ _-]?keys?|access[ _-]?keys?|tokens?|secrets?|credentials?|secret[ _-]keys?)[ \t]{1,2}(?:(?:is|was)[ \t]{1,2})?"
+        r"[\"'`(*]{0,2}(?P<value>[A-Za-z0-9]{24,128})(?![\w-])",
+        _digits_and_letters,
+    ),
+    _rule(
+        "keyed-value",
+        "key",
+        r"\"(?:key|apikey|apiKey)\"[ \t]{0,3}:[ \t]{0,3}\"(?P<value>[a-z0-9]{24,128}|[A-Z0-9]{24,128})\"",
+        _digits_and_letters,
+    ),
     _rule("jwk-key", "kty", r"\"(?:d|p|q|dp|dq|qi|k)\"[ \t]{0,3}:[ \t]{0,3}\"(?P<value>[\w-]{20,1024})\""),
 )
 

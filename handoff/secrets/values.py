@@ -15,7 +15,7 @@ _REFERENCE = re.compile(
     r"|\.{1,2}/|~/|[a-z]:\\|AQICAH|Ag[A-D][A-Za-z0-9+/]{60}|\$"
 )
 _PLAIN_REFERENCE = re.compile(
-    r"(?i)(?:%\w+%|@\w+@|@Microsoft\.|\[[\w .-]+\]|os\.|process\.|env[.(\[]|getenv|secrets?\.|vars?\.|vault:|op://|arn:"
+    r"(?i)(?:%\w+%|@\w+@|@Microsoft\.|\[[\w .-]+\]\Z|os\.|process\.|env[.(\[]|getenv|secrets?\.|vars?\.|vault:|op://|arn:"
     r"|sops|enc\[|encrypted:|https?://|file:|ssh://|git@|ssh-(?:rsa|ed)|ssm:|projects/|AQICAH|Ag[A-D][A-Za-z0-9+/]{60})"
     r"|[A-Za-z_]+(?:\.[A-Za-z_]+)+\Z|[A-Za-z_][\w.]{3,}\([^()]*\)\Z"
 )
@@ -34,21 +34,72 @@ _NUMBERED = re.compile(r"[A-Za-z]+(?:[._-]?[A-Za-z]+)*[._-]?\d{1,4}(?:[._-]\d+)*
 _UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _HEX = re.compile(r"(?i)[0-9a-f]+\Z")
 _BLOCKS = re.compile(r"[a-z]{4}(?: [a-z]{4}){3}\Z")  # as Google shows the passwords of apps
-_PROSE = frozenset("a an and at be by can do enter for has in is it least must not of on or please the to with your".split())
+_PROSE = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "at",
+        "be",
+        "by",
+        "can",
+        "do",
+        "enter",
+        "for",
+        "has",
+        "in",
+        "is",
+        "it",
+        "least",
+        "must",
+        "not",
+        "of",
+        "on",
+        "or",
+        "please",
+        "the",
+        "to",
+        "with",
+        "your",
+    ]
+)
 _RUNS = re.compile(r"0+|a+|A+")
 _CLASSES = str.maketrans(
     "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "0" * 10 + "a" * 26 + "A" * 26, "+/_=~.-"
 )
 _ID = re.compile(
-    r"Qm[1-9A-HJ-NP-Za-km-z]{44}\Z|(?:bafy|bafk)[a-z2-7]{40,}\Z|6L[\w-]{38}\Z|[13][1-9A-HJ-NP-Za-km-z]{25,34}\Z"
+    r"Ag[A-D][A-Za-z0-9+/]{60}|AQICAH|Qm[1-9A-HJ-NP-Za-km-z]{44}\Z|(?:bafy|bafk)[a-z2-7]{40,}\Z|6L[\w-]{38}\Z|[13][1-9A-HJ-NP-Za-km-z]{25,34}\Z"
     r"|[LDr][1-9A-HJ-NP-Za-km-z]{32,33}\Z|(?:addr1|xpub|ypub|zpub|npub1)[0-9A-Za-z]{25,110}\Z|AAAA[A-E][0-9A-Za-z]"
     r"|MI[GIHKM][A-Za-z0-9+/]|M[CF][kow][A-Za-z0-9+/]*wEw?Y|MCowBQYDK2V|RW[QRST][A-Za-z0-9+/]{53}\Z"
 )
 _MAGIC = (
     *(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"%PDF", b"<svg", b"\0\0\1\0", b"\0asm", b"ID3", b"OggS", b"fLaC"),
-    *(b"\x1a\x45\xdf\xa3", b"wOFF", b"wOF2", b"\0\1\0\0", b"OTTO", b"PK\3\4", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd"),
+    *(
+        b"\x1a\x45\xdf\xa3",
+        b"wOFF",
+        b"wOF2",
+        b"\0\1\0\0",
+        b"OTTO",
+        b"PK\3\4",
+        b"\x1f\x8b",
+        b"BZh",
+        b"\xfd7zXZ",
+        b"(\xb5/\xfd",
+    ),
     *(b"7z\xbc\xaf", b"MZ", b"\x7fELF", b"\xca\xfe\xba\xbe", b"<?xml", b"\0\0\0\x18ft", b"\0\0\0\x1cft", b"\0\0\0 ft"),
-    *(b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b"BM", b"II*\0", b"MM\0*", b"glTF", b"SQLite", b"\x93NUMPY", b"<!DOC", b"<html"),
+    *(
+        b"\xff\xfb",
+        b"\xff\xf3",
+        b"\xff\xf2",
+        b"BM",
+        b"II*\0",
+        b"MM\0*",
+        b"glTF",
+        b"SQLite",
+        b"\x93NUMPY",
+        b"<!DOC",
+        b"<html",
+    ),
 )
 
 

@@ -34,7 +34,12 @@ FORMATS = (
     *begins("grafana-token", "glsa_ glc_", r"[A-Za-z0-9_+/=]{32,}", "gitleaks"),
     *begins("grafana-token", "eyJrIjoi", r"[A-Za-z0-9+/]{60,}={0,2}", "gitleaks"),
     *begins("newrelic-key", "NRAK- NRII- NRRA- NRSP", r"[A-Za-z0-9-]{24,}", "gitleaks"),
-    *begins("dynatrace-token", "dt0c01. dt0s01. dt0s02. dt0s06. dt0s08. dt0s16.", rf"{UPPER}{{8,}}\.{UPPER}{{32,}}", "kingfisher"),
+    *begins(
+        "dynatrace-token",
+        "dt0c01. dt0s01. dt0s02. dt0s06. dt0s08. dt0s16.",
+        rf"{UPPER}{{8,}}\.{UPPER}{{32,}}",
+        "kingfisher",
+    ),
     *begins("dynatrace-token", "dt0e01.", r"[\w.-]{40,}", "docs.dynatrace.com"),
     *begins("honeycomb-key", "hcaik_ hcxik_ hcbik_ hcalk_ hcamk_", f"{LOWER}{{40,}}", "docs.honeycomb.io"),
     *begins("posthog-key", "phx_ phs_", f"{URL}{{36,}}", "trufflehog"),

@@ -20,18 +20,34 @@ FORMATS = (
     *begins("cerebras-key", "csk-", f"{LOWER}{{32,}}", "inference-docs.cerebras.ai"),
     *begins("together-key", "tgp_v1_", f"{URL}{{32,}}", "docs.together.ai"),
     *begins("fireworks-key", "fw_", rf"(?=[A-Za-z]*\d){WORD}{{20,}}", "docs.fireworks.ai", apart=WORDS),
-    *begins("voyage-key", "pa-", rf"(?=[A-Za-z_-]*\d)(?=[a-z0-9_-]*[A-Z]){URL}{{40,}}", "docs.voyageai.com", apart=WORDS),
+    *begins(
+        "voyage-key", "pa-", rf"(?=[A-Za-z_-]*\d)(?=[a-z0-9_-]*[A-Z]){URL}{{40,}}", "docs.voyageai.com", apart=WORDS
+    ),
     *begins("elevenlabs-key", "sk_", f"{HEX}{{40,}}{END}", "trufflehog", apart=WORDS),
-    *begins("secret-key", "sk_", rf"(?=[A-Za-z]*\d)(?=[a-z0-9]*[A-Z]){WORD}{{32,}}", "trufflehog (Freemius, Paystack)", apart=WORDS),
+    *begins(
+        "secret-key",
+        "sk_",
+        rf"(?=[A-Za-z]*\d)(?=[a-z0-9]*[A-Z]){WORD}{{32,}}",
+        "trufflehog (Freemius, Paystack)",
+        apart=WORDS,
+    ),
     *begins("tavily-key", "tvly-", f"{URL}{{24,}}", "docs.tavily.com"),
     *begins("firecrawl-key", "fc-", f"{HEX}{{32}}{END}", "docs.firecrawl.dev", apart=WORDS),
     *begins("jina-key", "jina_", f"{URL}{{40,}}", "jina.ai/api-dashboard"),
     *begins("pinecone-key", "pcsk_", rf"{WORD}{{4,8}}_{WORD}{{40,}}", "trufflehog"),
     *begins("wandb-key", "wandb_v1_", f"{URL}{{60,}}", "docs.wandb.ai"),
-    *begins("brave-key", "BSA", rf"(?=[A-Za-z_-]*\d)(?=[A-Z0-9_-]*[a-z]){URL}{{24,}}", "api-dashboard.search.brave.com", apart=WORDS),
+    *begins(
+        "brave-key",
+        "BSA",
+        rf"(?=[A-Za-z_-]*\d)(?=[A-Z0-9_-]*[a-z]){URL}{{24,}}",
+        "api-dashboard.search.brave.com",
+        apart=WORDS,
+    ),
     *begins("e2b-key", "e2b_", f"{HEX}{{36,}}", "e2b.dev/docs", apart=WORDS),
     *begins("browserbase-key", "bb_live_ bb_test_", f"{URL}{{24,}}", "docs.browserbase.com"),
-    *begins("modal-token", "as-", rf"(?=[A-Za-z]*\d)(?=[a-z0-9]*[A-Z]){WORD}{{22}}{END}", "modal.com/docs", apart=WORDS),
+    *begins(
+        "modal-token", "as-", rf"(?=[A-Za-z]*\d)(?=[a-z0-9]*[A-Z]){WORD}{{22}}{END}", "modal.com/docs", apart=WORDS
+    ),
     *begins("apify-token", "apify_api_", f"{WORD}{{30,}}", "kingfisher"),
     *begins("anyscale-key", "esecret_", f"{LOWER}{{20,}}", "docs.anyscale.com"),
     *begins("bedrock-key", "ABSK", f"{BASE64}{{80,}}={{0,2}}", "gitleaks"),

@@ -24,6 +24,8 @@ END = r"(?!\w)"
 
 WORDS = "[A-Za-z0-9-]"
 """What may not stand before a beginning that words end with, as `risk-` does with `sk-`."""
+NAMES = "[A-Za-z0-9_-]"
+"""The same for a beginning that also stands within names."""
 BLOBS = "[A-Za-z0-9+/-]"
 """What may not stand before a beginning that is common within base64."""
 
