@@ -104,7 +104,7 @@ def _secret_span(found: re.Match[str], text: str) -> tuple[int, int] | None:
     """The span of the value if this assignment holds a secret."""
     group = found.lastgroup or "bare"
     quoted = group != "bare"
-    value = found[group] if quoted or is_placeholder(found[group]) else _bare(found[group])
+    value = _read_value(found[group], quoted=quoted)
     if len(value) < 4 or (not quoted and found["sep"] == ":" and is_words(value)):
         return None
     before = name_before(text, found.start("word"))
@@ -121,8 +121,12 @@ def _secret_span(found: re.Match[str], text: str) -> tuple[int, int] | None:
     return (found.start(group), found.start(group) + len(value)) if secret else None
 
 
-def _bare(value: str) -> str:
-    """Without what ends the sentence or begins the next field."""
+def _read_value(value: str, *, quoted: bool) -> str:
+    """Without the sign before a quoted quote; of a bare one without what ends the sentence or begins the next field."""
+    if quoted:
+        return value.rstrip("\\")
+    if is_placeholder(value):
+        return value
     return _NEXT_FIELD.split(value, maxsplit=1)[0].rstrip(_TRAILING)
 
 

@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator
 from handoff.secrets.placeholders import is_placeholder
 
 _RUN = re.compile(
-    r"[A-Za-z0-9+/_-]{20,}+(?:(?:\\n|\r?\n[ \t>|+]{0,12})[A-Za-z0-9+/_-]{16,}+){0,2000}+={0,2}|[A-Za-z0-9+/]{12,19}={1,2}"
+    r"[A-Za-z0-9+/_-]{20,}+(?:(?:\\n|\r?\n[ \t>|+]{0,12})[A-Za-z0-9+/_-]{16,}+){0,2000}+={0,2}"
+    r"|[A-Za-z0-9+/]{12,19}={1,2}"
 )
 _SECRET_KIND = re.compile(r"(?m)^[ \t>|+-]*[\"']?kind[\"']?[ \t]*:[ \t]*[\"']?Secret\b")
 _DATA = re.compile(r"(?m)^([ \t>|+-]*)[\"']?(?:data|stringData)[\"']?[ \t]*:[ \t]*\r?$")
 _FIELD = re.compile(
-    r"([ \t>|+-]*)[\"']?[\w.-]{1,128}[\"']?[ \t]*:[ \t]*[\"']?(?P<value>[^\s\"'#|>{}\x1f][^\s\"'\x1f]{3,8192})[\"']?[ \t]*,?\r?$"
+    r"([ \t>|+-]*)[\"']?[\w.-]{1,128}[\"']?[ \t]*:[ \t]*[\"']?(?P<value>[^\s\"'#|>{}\x1f][^\s\"'\x1f]{3,8192})"
+    r"[\"']?[ \t]*,?\r?$"
 )
 _AUTH = re.compile(r"(?i)(?<![a-z])_?auth(?:config)?[\"']?[ \t]*[:=][ \t]*[\"']?\Z")
 _PAIR = re.compile(r"[\w.@+-]{1,128}:[^\s:]{4,256}\Z")

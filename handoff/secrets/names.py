@@ -7,10 +7,11 @@ something beside it; `public_key`, `cid` and `checksum` what everybody may read.
 import re
 
 WORD = (
-    r"(?P<word>secret|token|passw(?:or[dt])|passwd|passphrase|passcode|api[_ -]?key|access[_-]?key|private(?:[_-]?key)?(?![\w-])"
+    r"(?P<word>secret|token|passw(?:or[dt])|passwd|passphrase|passcode|api[_ -]?key|access[_-]?key"
+    r"|private(?:[_-]?key)?(?![\w-])"
     r"|credentials?|(?:auth|signing|encryption|account|master|licen[sc]e|subscription|app|admin|shared|deploy|webhook"
     r"|client|consumer|storage|function|service|project|ingest)[_-]?key|kennwort|contrase[nñ]a|mot[_-]de[_-]passe|senha"
-    r"|пароль|密码|密碼|パスワード|_pass(?![a-z])|(?<=[a-z])Pass(?![a-z])|_pwd|_pw(?![a-z])|[_-]key(?![a-z])"
+    r"|пароль|密码|密碼|パスワード|_pass(?![a-z])|(?-i:(?<=[a-z])Pass(?![a-z]))|_pwd|_pw(?![a-z])|[_-]key(?![a-z])"
     r"|(?<![a-z])pwd|(?<![a-z])psk(?![a-z])|[_-]pat(?![a-z])|[_-]dsn(?![a-z])|(?<![a-z])_?auth(?=[\"'=]))"
     r"(?P<tail>[\w-]{0,30}+)"
 )

@@ -21,10 +21,13 @@ apart. docs/redaction.md lists the formats.
 """
 
 import hashlib
+import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from handoff.secrets.assignments import find_assigned_secrets
 from handoff.secrets.encoded import find_encoded_secrets
@@ -71,6 +74,21 @@ def redact(text: str) -> Redacted:
     while spans := _merge_spans(list(_spans(clean))):
         clean = _without(clean, spans)
     return Redacted(text=clean, found=_found(text, clean) if clean is not text else ())
+
+
+def redact_values(value: Any) -> Any:
+    """Plain data without secrets: read as a whole, so that a field's name counts, and each text on its own."""
+    with suppress(TypeError, ValueError):  # no JSON, or none any more: its texts are read one by one
+        value = json.loads(redact(json.dumps(value, ensure_ascii=False, indent=1)).text)
+    return _redact_texts(value)
+
+
+def _redact_texts(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value).text
+    if isinstance(value, Mapping):
+        return {str(key): _redact_texts(each) for key, each in value.items()}
+    return [_redact_texts(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def marker(kind: str, secret: str) -> str:

@@ -7,11 +7,12 @@ which one holds the name and the next the value. A row is tried only when one of
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from handoff.secrets.placeholders import is_placeholder
 from handoff.secrets.values import is_mixed, is_numbered_name, is_words
 
-_SECRET_NAME = (
+_NAME = (
     r"[\w.-]{0,40}?(?:password|passwd|passphrase|_pass|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
     r"|credential)(?:[_-]?\w{1,12})?"
 )
@@ -26,8 +27,13 @@ class SyntaxRule:
 
     kind: str
     words: tuple[str, ...]
-    pattern: re.Pattern[str]
+    expression: str
     accepts: Callable[[re.Match[str], str], bool]
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Compiled when the first text has one of the words."""
+        return re.compile(self.expression)
 
 
 def _any(found: re.Match[str], _: str) -> bool:
@@ -37,6 +43,12 @@ def _any(found: re.Match[str], _: str) -> bool:
 def _digits_and_letters(found: re.Match[str], _: str) -> bool:
     value = found["value"]
     return any(map(str.isdigit, value)) and any(map(str.isalpha, value)) and not is_placeholder(value)
+
+
+def _a_long_one(found: re.Match[str], text: str) -> bool:
+    """Of several values; `theme=dark` and `consent=v2` open nothing."""
+    longest = max((pair.partition("=")[2] for pair in found["value"].split(";")), key=len)
+    return len(longest) >= 12 and _digits_and_letters(found, text)
 
 
 def _unlike_a_name(found: re.Match[str], _: str) -> bool:
@@ -64,8 +76,8 @@ def _no_sentry(found: re.Match[str], text: str) -> bool:
     return _any(found, text) and not public
 
 
-def _rule(kind: str, words: str, pattern: str, accepts: Callable[[re.Match[str], str], bool] = _any) -> SyntaxRule:
-    return SyntaxRule(kind=kind, words=tuple(words.split("|")), pattern=re.compile(pattern), accepts=accepts)
+def _rule(kind: str, words: str, expression: str, accepts: Callable[[re.Match[str], str], bool] = _any) -> SyntaxRule:
+    return SyntaxRule(kind=kind, words=tuple(words.split("|")), expression=expression, accepts=accepts)
 
 
 _BARE = r"(?P<value>[^\s\"'`\x1f]{4,128})"
@@ -95,9 +107,9 @@ RULES = (
     _rule(
         "cookie",
         "cookie",
-        r"(?i)\b(?:set-)?cookie[\"']?[ \t]{0,3}[:=][ \t]{0,3}[\"']?(?P<value>[\w.%-]{1,64}=[^\s;\"'\x1f]{8,}"
+        r"(?i)\b(?:set-)?cookie[\"']?[ \t]{0,3}[:=][ \t]{0,3}[\"']?(?P<value>[\w.%-]{1,64}=[^\s;\"'\x1f]{1,4096}"
         r"(?:;[ ]?[\w.%-]{1,64}=[^\s;\"'\x1f]{0,4096}){0,50})",
-        _digits_and_letters,
+        _a_long_one,
     ),
     _rule(
         "cookie",
@@ -165,13 +177,13 @@ RULES = (
     _rule(
         "config-password",
         "env |arg |setx ",
-        rf"(?im)^\s{{0,8}}(?:ENV|ARG|setx)[ \t]{{1,4}}{_SECRET_NAME}[ \t]{{1,4}}{_QUOTE}{_BARE}",
+        rf"(?im)^\s{{0,8}}(?:ENV|ARG|setx)[ \t]{{1,4}}{_NAME}[ \t]{{1,4}}{_QUOTE}{_BARE}",
         _no_word,
     ),
     _rule(
         "named-value",
         "value",
-        rf"(?i)\b(?:name|key|id)[\"']?[ \t]{{0,3}}[:=][ \t]{{0,3}}{_QUOTE}{_SECRET_NAME}{_QUOTE}[ \t]{{0,3}}[,;]?\s{{0,24}}"
+        rf"(?i)\b(?:name|key|id)[\"']?[ \t]{{0,3}}[:=][ \t]{{0,3}}{_QUOTE}{_NAME}{_QUOTE}[ \t]{{0,3}}[,;]?\s{{0,24}}"
         rf"[\"'\\]{{0,2}}value[\"'\\]{{0,2}}[ \t]{{0,3}}[:=][ \t]{{0,3}}{_QUOTE}(?P<value>[^\s\"'\x1f\\]{{6,256}})",
         _no_word,
     ),

@@ -9,9 +9,10 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Any
 
+from handoff.secrets.redact import redact, redact_values
 from missions.one_line import one_line
 from orchestrator.chat.ledger_context import LedgerContext
-from orchestrator.chat.tool_loop import ToolCallRecorder, ToolLoopResult, redact_arguments
+from orchestrator.chat.tool_loop import ToolCallRecorder, ToolLoopResult
 from orchestrator.chat.tools.tool import ToolRequest, ToolTrace
 from orchestrator.chat.values import ChatAnswer, ChatRequest, TierUsed
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
@@ -82,16 +83,14 @@ class ChatHistory:
             "told": list(known.told),
             "clock": known.clock,
         }
-        return self.conversations.append(
-            conversation_id,
-            ConversationTurn(
-                role="user",
-                content=request.message,
-                device=request.device,
-                trace=trace,
-                idempotency_key=request.key,
-            ),
+        turn = ConversationTurn(
+            role="user",
+            content=request.message,
+            device=request.device,
+            trace=trace,
+            idempotency_key=request.key,
         )
+        return self.conversations.append(conversation_id, clean_turn(turn))
 
     def answered(
         self, of: Conversation, answer: ChatAnswer, said: ToolLoopResult, *, node: str, when: datetime
@@ -101,7 +100,8 @@ class ChatHistory:
         if said.steps or said.raw not in ("", said.text):
             trace |= {"steps": list(said.steps), "said": said.raw or said.text}
         turn = ConversationTurn(role="assistant", content=said.text, usage=asdict(answer.usage), trace=trace)
-        answer = replace(answer, seq=self.conversations.append(of.id, turn).seq)
+        stored = self.conversations.append(of.id, clean_turn(turn))
+        answer = replace(answer, seq=stored.seq, text=redact(answer.text).text)
         run = UsageOwner(node=node, mission=of.id, epoch=answer.seq, attempt=1, agent=AGENT, project=of.project)
         self.usage.record(run, answer.usage, when=when)
         return answer
@@ -123,20 +123,25 @@ class ChatHistory:
         return _StoredToolCallRecorder(self.tool_calls, conversation_id)
 
 
+def clean_turn(turn: ConversationTurn) -> ConversationTurn:
+    """A turn as it may be kept: without secrets, whoever said them."""
+    return replace(turn, content=redact(turn.content).text, trace=redact_values(turn.trace))
+
+
 @dataclass(frozen=True)
 class _StoredToolCallRecorder:
     calls: ToolCalls
     conversation_id: str
 
     def begin(self, call: ToolRequest, state: str) -> int:
-        arguments = redact_arguments(json.loads(json.dumps(call.arguments)))
+        arguments = redact_values(json.loads(json.dumps(call.arguments)))
         begun = ToolCall(conversation_id=self.conversation_id, name=call.tool[:40], arguments=arguments, state=state)
         return self.calls.begin(begun).id
 
     def finish(self, number: int, traced: ToolTrace) -> None:
         state = "refused" if traced.leave == "deny" else "done" if traced.ok else "failed"
         told = traced.json()
-        result = {"act": traced.act, "changed": traced.changed, "head": redact_arguments(told["result"])}
+        result = {"act": traced.act, "changed": traced.changed, "head": redact_values(told["result"])}
         self.calls.finish(number, state=state, result=result, seconds=traced.seconds)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from handoff.budget_fit import block
-from handoff.secrets.redact import redact
+from handoff.secrets.redact import redact, redact_values
 from orchestrator.chat.partial_answer import PartialAnswer
 from orchestrator.chat.prompt_fit import MIN_ANSWER_TOKENS, count_message_tokens
 from orchestrator.chat.queue import FairSemaphore, QueueTicket
@@ -139,7 +139,7 @@ class ToolLoop:
         """One call of a tool: what policy says, what a person says, what came of it."""
         assert self.box
         leave = self.box.leave(call)
-        shown = {"tool": call.tool, "arguments": redact_arguments(call.arguments)}
+        shown = {"tool": call.tool, "arguments": redact_values(call.arguments)}
         number = self.notes.begin(call, "held" if leave is ToolPermission.ASK else "running")
         word = leave.value
         if leave is ToolPermission.ASK:
@@ -207,12 +207,3 @@ def _answer_text(raw: str) -> str:
     except ValueError:
         return raw
     return str(read["answer"]) if isinstance(read, dict) and "answer" in read else raw
-
-
-def redact_arguments(value: Any) -> Any:
-    """Arguments without secrets, as they are shown and kept."""
-    if isinstance(value, str):
-        return redact(value).text
-    if isinstance(value, Mapping):
-        return {str(key): redact_arguments(each) for key, each in value.items()}
-    return [redact_arguments(each) for each in value] if isinstance(value, list | tuple) else value

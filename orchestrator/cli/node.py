@@ -54,6 +54,7 @@ def _event_printer(as_json: bool) -> Callable[..., None]:
     """What a node says while it works: an entry of one line on standard error, or JSON on standard output."""
     from rich.text import Text
 
+    from handoff.secrets.redact import redact, redact_values
     from orchestrator.cli.console import RULE_COLOUR, STATUS_COLOURS, console
 
     said: set[tuple[str, str]] = set()
@@ -63,6 +64,7 @@ def _event_printer(as_json: bool) -> Callable[..., None]:
         if once and (event, sentence) in said:
             return
         said.add((event, sentence))
+        sentence, facts = redact(sentence).text, redact_values(facts)
         if as_json:
             now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
             sys.stdout.write(json.dumps({"time": now, "event": event, "text": sentence, **facts}, default=str) + "\n")

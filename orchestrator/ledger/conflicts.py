@@ -25,6 +25,8 @@ from sync.remote import ObjectStore, Oid
 CONFLICTS_FOLDER = "conflicts"
 MAX_VALUE_CHARS = 1024 * 1024
 """Characters of a value that are written down; Git's history has the rest."""
+MAX_SECRET_CHARS = 16 * 1024
+"""What is read beyond the end that is kept: a secret that the end cuts must still be seen whole."""
 MAX_DOCUMENT_BYTES = 10 * MAX_VALUE_CHARS
 """Bytes of a document that is read: two values of four bytes a character, and what stands around them."""
 TAKEN_OUT = "(taken out)"
@@ -169,7 +171,11 @@ def _redacted_value(text: str | None) -> str | None:
         if len(text) > MAX_VALUE_CHARS
         else ""
     )
-    return redact(text[:MAX_VALUE_CHARS] + over).text.replace("\r\n", "\n").rstrip("\n")
+    return (
+        (redact(text[: MAX_VALUE_CHARS + MAX_SECRET_CHARS]).text[:MAX_VALUE_CHARS] + over)
+        .replace("\r\n", "\n")
+        .rstrip("\n")
+    )
 
 
 def _fence_value(text: str | None) -> str:

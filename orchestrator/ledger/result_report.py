@@ -6,12 +6,12 @@ Everything that goes into the ledger passes here, and nothing leaves without red
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from handoff.entry import Entry, render_entry
 from handoff.memo import Memo, memo_from_result, memo_path, render_memo
-from handoff.secrets.redact import redact
+from handoff.secrets.redact import redact, redact_values
 from handoff.tiers import Tier, path_of
 from missions.approval import MAX_PATH_CHARS, ChangeFacts
 from missions.frontmatter import Scalar
@@ -67,19 +67,37 @@ def build_record(attempt: EndedAttempt) -> ResultRecord:
     }  # put back or parked: its section is its history
     memo = _memo(attempt) if attempt.final and tells else None
     texts = {"diff": outcome.diff, "output.txt": outcome.output}
-    return ResultRecord(
+    record = ResultRecord(
         mission=mission.name,
         epoch=claim.epoch,
         fields=_fields(attempt),
         finished=format_utc(attempt.finished),
-        section=_redacted(_section(attempt, memo_path(memo) if memo else None)),
-        entry=_redacted(render_entry(_entry(attempt))) if tells else "",
+        section=_section(attempt, memo_path(memo) if memo else None),
+        entry=render_entry(_entry(attempt)) if tells else "",
         log_path=path_of(Tier.LOG, mission.project or ""),
-        memo=_redacted(render_memo(memo)) if memo else "",
+        memo=render_memo(memo) if memo else "",
         memo_path=memo_path(memo) if memo else "",
-        artifacts={ending: redact_artifact(text) for ending, text in texts.items() if text.strip()},
+        artifacts={ending: fit_diff(text, MAX_ARTIFACT_CHARS) for ending, text in texts.items() if text.strip()},
         facts=change_facts(outcome),
-        proposals={_file_name(one.name): _redacted(one.text) for one in outcome.proposals[:MAX_PROPOSALS]},
+        proposals={_file_name(one.name): one.text for one in outcome.proposals[:MAX_PROPOSALS]},
+    )
+    return redact_record(record)
+
+
+def redact_record(record: ResultRecord) -> ResultRecord:
+    """Everything that a record tells, without secrets.
+
+    What says where it belongs stays, and so do the facts that are compared with the branch: paths, counts, commits.
+    """
+    return replace(
+        record,
+        fields=redact_values(record.fields),
+        section=_redacted(record.section),
+        entry=_redacted(record.entry),
+        memo=_redacted(record.memo),
+        artifacts={ending: _redacted(text) for ending, text in record.artifacts.items()},
+        facts=replace(record.facts, denials=_redacted_each(record.facts.denials)),
+        proposals={_redacted(name): _redacted(text) for name, text in record.proposals.items()},
     )
 
 
@@ -120,6 +138,10 @@ def _file_name(name: str) -> str:
 def redact_artifact(text: str) -> str:
     """A diff or an output as the ledger keeps it."""
     return _redacted(fit_diff(text, MAX_ARTIFACT_CHARS))
+
+
+def _redacted_each(texts: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    return None if texts is None else tuple(map(_redacted, texts))
 
 
 def _redacted(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from handoff.secrets.redact import redact
 from sync.objects import Signer, edit_tree, write_commit
 from sync.remote import LedgerRemote, ObjectStore, Oid
 
@@ -41,7 +42,8 @@ class Transport:
         return f"refs/heads/{self.branch}"
 
     def commit(self, files: Mapping[str, bytes | None], message: str, *, onto: Oid | None, tree: Oid | None) -> Oid:
-        """A signed commit: `files` written over `tree`, with `onto` as its parent (None: a root)."""
+        """A signed commit: `files` written over `tree`, with `onto` as its parent (None: a root). Its words pass `redact`; the files
+        have done so where they were made, as only there is known which of them are the person's own."""
         new = edit_tree(self.store, tree, files) or self.store.put("tree", b"")
         return write_commit(
             self.store,
@@ -50,6 +52,6 @@ class Transport:
             name=self.name,
             email=f"{self.name}@shiftbook.invalid",
             when=int(self.now().timestamp()),
-            message=message,
+            message=redact(message).text,
             sign=self.sign,
         )

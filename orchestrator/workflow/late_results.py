@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from handoff.secrets.redact import redact
 from missions.mission import Mission
 from orchestrator.core.errors import NotFound, Refused, UnusableResult, WrongSetting
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.result_record import ResultRecord, read_record, reject_reason
+from orchestrator.ledger.result_report import redact_record
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotReader
 from orchestrator.ledger.transport import LATE, Transport
 from orchestrator.policy.authorization import Trust
@@ -147,7 +147,7 @@ def _adoption_files(ledger: LedgerSnapshot, here: MissionFile, late: LateResult,
     """What the adoption writes. Raises Refused where that would not be a mission, or would replace another's memo."""
     assert late.record is not None  # what cannot be read is refused before
     attempt = here.mission.attempt + 1
-    record = _renumbered(_redacted(late.record), here.mission.name, attempt)
+    record = _renumbered(redact_record(late.record), here.mission.name, attempt)
     remark = f"- adopted by {by} from `{late.ref}`"
     record = replace(record, section=f"{record.section.rstrip()}\n\n{remark}")
     draft = FoldPlan(ledger)
@@ -158,14 +158,6 @@ def _adoption_files(ledger: LedgerSnapshot, here: MissionFile, late: LateResult,
     if record.memo and (ledger.read(record.memo_path) or record.memo.encode()) != record.memo.encode():
         raise Refused(f"{record.memo_path} is another attempt's memo: move it away first")
     return draft.files
-
-
-def _redacted(record: ResultRecord) -> ResultRecord:
-    """The record's texts without secrets: its node has done that already, if it is an honest one."""
-    artifacts = {ending: redact(text).text for ending, text in record.artifacts.items()}
-    texts = (redact(text).text for text in (record.section, record.entry, record.memo))
-    section, entry, memo = texts
-    return replace(record, section=section, entry=entry, memo=memo, artifacts=artifacts)
 
 
 def _renumbered(record: ResultRecord, mission: str, attempt: int) -> ResultRecord:

@@ -62,7 +62,7 @@ FORMATS = (
     *begins("typeform-token", "tfp_", r"[\w.=-]{40,}", "gitleaks"),
     *begins("clickup-token", "pk_", rf"\d{{7,9}}_{UPPER}{{32}}", "kingfisher", apart=WORDS),
     *begins("frameio-token", "fio-u-", r"[\w=-]{60,}", "gitleaks"),
-    *shaped("asana-token", "/1", r"/1(?<=\d/1)\d{13,}/\d{14,}:[0-9a-f]{32}", "trufflehog"),
+    *begins("asana-token", "0/ 1/ 2/", rf"\d{{14,20}}/\d{{14,20}}:{HEX}{{32}}", "trufflehog", apart=WORDS),
     *begins("duffel-token", "duffel_live_ duffel_test_", r"[\w=-]{40,}", "gitleaks"),
     *shaped("maxmind-key", "_mmk", rf"(?<!\w){WORD}{{6}}_{WORD}{{29}}_mmk", "gitleaks"),
     *begins("airtable-token", "pat", rf"{WORD}{{14}}\.{HEX}{{62,}}", "gitleaks", apart=WORDS),

@@ -13,6 +13,7 @@ Public identifiers (Stripe `pk_`, AWS account ids, Twilio `AC…`) are in no tab
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 WORD = "[A-Za-z0-9]"
 URL = "[A-Za-z0-9_-]"
@@ -37,17 +38,28 @@ _LEAST_TO_JOIN = 20  # a shorter key could be two words
 class SecretFormat:
     """One documented key format; group 1 is the secret, or the whole match where there is no group.
 
-    `literal` stands in every match: a text without it needs no search. `cut` finds the same key broken over two lines,
-    as group 1 and 2, which need `least` characters together; only keys of one run have it.
+    `literal` stands in every match: a text without it needs no search, and most patterns are never compiled. `cut`
+    finds the same key broken over two lines, as group 1 and 2, which need `least` characters together; only keys of one run
+    have it.
     """
 
     kind: str
     beginning: str
     literal: str
-    pattern: re.Pattern[str]
+    expression: str
     source: str
-    cut: re.Pattern[str] | None = None
+    cut_expression: str = ""
     least: int = 0
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The key in one piece."""
+        return re.compile(self.expression)
+
+    @cached_property
+    def cut(self) -> re.Pattern[str] | None:
+        """The key on two lines."""
+        return re.compile(self.cut_expression) if self.cut_expression else None
 
 
 def begins(kind: str, beginnings: str, body: str, source: str, *, apart: str = "") -> tuple[SecretFormat, ...]:
@@ -55,9 +67,9 @@ def begins(kind: str, beginnings: str, body: str, source: str, *, apart: str = "
     return tuple(_format(kind, beginning, body, source, apart) for beginning in beginnings.split())
 
 
-def shaped(kind: str, literal: str, pattern: str, source: str) -> tuple[SecretFormat, ...]:
+def shaped(kind: str, literal: str, expression: str, source: str) -> tuple[SecretFormat, ...]:
     """Keys whose fixed text does not stand at their beginning."""
-    return (SecretFormat(kind=kind, beginning="", literal=literal, pattern=re.compile(pattern), source=source),)
+    return (SecretFormat(kind=kind, beginning="", literal=literal, expression=expression, source=source),)
 
 
 def _format(kind: str, beginning: str, body: str, source: str, apart: str) -> SecretFormat:
@@ -69,12 +81,12 @@ def _format(kind: str, beginning: str, body: str, source: str, apart: str) -> Se
         kind=kind,
         beginning=beginning,
         literal=beginning,
-        pattern=re.compile(start + body),
+        expression=start + body,
         source=source,
-        cut=_cut(start, run["set"], least) if run and least else None,
+        cut_expression=_cut(start, run["set"], least) if run and least else "",
         least=least,
     )
 
 
-def _cut(start: str, part: str, least: int) -> re.Pattern[str]:
-    return re.compile(rf"{start}({part}{{4,{least - 1}}}+)\\?\r?\n[ \t>|+#]{{0,12}}({part}{{4,400}}+)")
+def _cut(start: str, part: str, least: int) -> str:
+    return rf"{start}({part}{{4,{least - 1}}}+)\\?\r?\n[ \t>|+#]{{0,12}}({part}{{4,400}}+)"

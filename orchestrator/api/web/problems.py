@@ -10,6 +10,7 @@ from flask.json.provider import DefaultJSONProvider
 from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
+from handoff.secrets.redact import redact
 from missions.errors import MissionError
 from orchestrator.api.web.access_log import LOGGER
 from orchestrator.core.errors import (
@@ -75,7 +76,7 @@ def problem(
     status: int, title: str, detail: str = "", *, headers: dict[str, str] | None = None, **more: object
 ) -> Response:
     """An answer with this problem."""
-    body = Problem(status=status, title=title, detail=detail, **more)  # type: ignore[arg-type]  # pydantic checks it
+    body = Problem(status=status, title=title, detail=redact(detail).text, **more)  # type: ignore[arg-type]  # pydantic checks it
     answer = jsonify(body.model_dump(exclude_none=True))
     answer.status_code, answer.content_type = status, PROBLEM_TYPE
     answer.headers.update(headers or {})

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from handoff.secrets.redact import redact
 from missions.frontmatter import Scalar
 from orchestrator.chat.handover import summary
+from orchestrator.chat.history import clean_turn
 from orchestrator.chat.tools.workspace import ChatWorkspace, ChatWorkspaces
 from orchestrator.chat.tools.workspace import chat_branch as own_branch
 from orchestrator.core.errors import Refused, WorkspaceFailed, WrongSetting
@@ -130,7 +131,7 @@ class HandoverService:
             ground = self.grounds.open(made.id, project, stop or threading.Event())
             begins = self._prepare_workspace(ground, made.id, detail, project, stop or threading.Event())
             for turn in summary.opening_turns(detail, begins=begins):
-                self.conversations.append(made.id, turn)
+                self.conversations.append(made.id, clean_turn(turn))
             undo.pop_all()
         return ChatFromMission(conversation=made.id, mission=view.name, project=made.project, begins=begins)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from handoff.secrets.redact import redact
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.notifier import NOTIFICATION_KIND, Channel, NotDelivered, Notifier
 from orchestrator.core.ports.outbox import OutboxItem, Outgoing
@@ -92,7 +93,9 @@ class NotificationDispatcher:
         part = self.charter.notify
         notices = [notification.read(parcel.key, parcel.body) for parcel in parcels]
         try:
-            self.courier.send(channel, compose_message(notices, key=key, fleet=self.charter.fleet.name, link=part.link))
+            message = compose_message(notices, key=key, fleet=self.charter.fleet.name, link=part.link)
+            clean = replace(message, title=redact(message.title).text, body=redact(message.body).text)
+            self.courier.send(channel, clean)
         except NotDelivered as error:
             self.tell("notify", f"{error}; it is tried again", once=True)
             return str(error)

@@ -69,29 +69,28 @@ class Logbook:
         said = [(heading, sections[heading]) for heading in SECTIONS if sections.get(heading, "").strip()]
         if not said:
             raise WrongSetting("TEXT", 'say something, for example: shiftbook log add --decided "use SQLite"')
-        now, clean = self.bus.now(), [redact(text) for text in (title, mission, *(text for _, text in said))]
+        now = self.bus.now()
         entry = Entry(
             entry_id=f"{self.bus.name}-{now:%Y-%m-%d-%H%M%S}-{self.bus.nonce()[:4]}",
             when=format_utc(now),
             node=by.node if by else self.bus.name,
             agent=by.agent if by else "person",
-            model=redact(by.model).text if by else "",
-            mission=clean[1].text,
-            title=clean[0].text,
-            sections=tuple((heading, one.text) for (heading, _), one in zip(said, clean[2:], strict=True)),
+            model=by.model if by else "",
+            mission=mission,
+            title=title,
+            sections=tuple(said),
         )
-        written = parse_log(render_entry(entry, evidence=by is not None)).entries
+        clean = redact(render_entry(entry, evidence=by is not None))
+        written = parse_log(clean.text).entries
         path = path_of(Tier.LOG, project)
 
         def draft(ledger: LedgerSnapshot) -> LedgerChange:
             require_project(ledger, project)
             text = decode(ledger.read(path) or b"")[0]
-            return LedgerChange(files={path: append_many(text, written).encode()}, message=_commit_subject(entry))
+            return LedgerChange(files={path: append_many(text, written).encode()}, message=_commit_subject(written[0]))
 
         commit = commit_change(self.bus, self.reader, draft)
-        return WrittenEntry(
-            entry_id=entry.entry_id, path=path, commit=commit, redacted=sum(len(one.found) for one in clean)
-        )
+        return WrittenEntry(entry_id=entry.entry_id, path=path, commit=commit, redacted=len(clean.found))
 
     def search(self, query: str, *, project: str | None = None, limit: int = 5) -> list[SearchHit]:
         """The best matches over all logs, older months included, or over one project's. Raises NotFound."""

@@ -221,9 +221,10 @@ def _lesson_change(
 ) -> LedgerChange | None:
     if not changes:
         return None
+    changes = [_redacted(one) for one in changes]
     after = {one.slug: one for one in known} | {one.slug: one for one in changes}
     page = with_lessons(ledger.text(PORTFOLIO_PATH), sorted(after.values(), key=lambda one: one.slug))
-    files: dict[str, bytes | None] = {one.path: render_knowledge(_redacted(one)).encode() for one in changes}
+    files: dict[str, bytes | None] = {one.path: redact(render_knowledge(one)).text.encode() for one in changes}
     if page != ledger.text(PORTFOLIO_PATH):
         files[PORTFOLIO_PATH] = page.encode()
     first, *rest = message.split("; ")
