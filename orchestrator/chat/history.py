@@ -14,7 +14,7 @@ from missions.one_line import one_line
 from orchestrator.chat.ledger_context import LedgerContext
 from orchestrator.chat.tool_loop import ToolCallRecorder, ToolLoopResult
 from orchestrator.chat.tools.tool import ToolRequest, ToolTrace
-from orchestrator.chat.values import ChatAnswer, ChatRequest, TierUsed
+from orchestrator.chat.values import ChatAnswer, ChatRequest, TierUsed, clean_turn
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.core.ports.conversations import Conversation, Conversations, ConversationTurn, ToolCall, ToolCalls
 from orchestrator.core.ports.model import Usage
@@ -121,11 +121,6 @@ class ChatHistory:
     def notes(self, conversation_id: str) -> ToolCallRecorder:
         """Where the calls of an answer are noted."""
         return _StoredToolCallRecorder(self.tool_calls, conversation_id)
-
-
-def clean_turn(turn: ConversationTurn) -> ConversationTurn:
-    """A turn as it may be kept: without secrets, whoever said them."""
-    return replace(turn, content=redact(turn.content).text, trace=redact_values(turn.trace))
 
 
 @dataclass(frozen=True)

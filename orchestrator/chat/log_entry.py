@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
+from handoff.secrets.redact import redact
 from missions.one_line import one_line
 from orchestrator.chat.values import ChatAnswer, ChatRequest
 from orchestrator.core.ports.conversations import Conversation
@@ -14,7 +14,6 @@ from orchestrator.workflow.journal.log import ExternalAgent, Logbook
 
 MAX_LINE_CHARACTERS = 300
 """Characters of one line."""
-_one_line = partial(one_line, limit=MAX_LINE_CHARACTERS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +52,11 @@ def entry_sections(request: ChatRequest, conversation: Conversation, answer: Cha
             [f"{_describe_call(call)}: {_one_line(str(call['result']).rsplit(chr(10), 1)[-1])}" for call in ran]
         ),
     }
+
+
+def _one_line(text: str) -> str:
+    """The beginning of a text; a secret that its end would cut is taken out before."""
+    return one_line(redact(text).text, MAX_LINE_CHARACTERS)
 
 
 def _describe_call(call: dict[str, Any] | Any) -> str:

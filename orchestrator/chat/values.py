@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from handoff.secrets.redact import redact, redact_values
 from orchestrator.core.json_object import Json
+from orchestrator.core.ports.conversations import ConversationTurn
 from orchestrator.core.ports.model import Usage
 
 
@@ -129,3 +131,8 @@ def _first_token_seconds(so_far: Usage, step: Usage) -> float | None:
     if so_far.first_token_seconds is not None:
         return so_far.first_token_seconds
     return None if step.first_token_seconds is None else so_far.seconds + step.first_token_seconds
+
+
+def clean_turn(turn: ConversationTurn) -> ConversationTurn:
+    """A turn as it may be kept: without secrets, whoever said them."""
+    return replace(turn, content=redact(turn.content).text, trace=redact_values(turn.trace))

@@ -42,8 +42,11 @@ class Transport:
         return f"refs/heads/{self.branch}"
 
     def commit(self, files: Mapping[str, bytes | None], message: str, *, onto: Oid | None, tree: Oid | None) -> Oid:
-        """A signed commit: `files` written over `tree`, with `onto` as its parent (None: a root). Its words pass `redact`; the files
-        have done so where they were made, as only there is known which of them are the person's own."""
+        """A signed commit: `files` written over `tree`, with `onto` as its parent (None: a root).
+
+        Its message is redacted here; the files were where they were made, for only there is known which are a
+        person's own.
+        """
         new = edit_tree(self.store, tree, files) or self.store.put("tree", b"")
         return write_commit(
             self.store,

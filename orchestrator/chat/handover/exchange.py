@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from handoff.secrets.redact import redact
 from missions.frontmatter import Scalar
 from orchestrator.chat.handover import summary
-from orchestrator.chat.history import clean_turn
 from orchestrator.chat.tools.workspace import ChatWorkspace, ChatWorkspaces
 from orchestrator.chat.tools.workspace import chat_branch as own_branch
+from orchestrator.chat.values import clean_turn
 from orchestrator.core.errors import Refused, WorkspaceFailed, WrongSetting
 from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.conversations import Conversation, Conversations, ConversationTurn

@@ -1,0 +1,129 @@
+"""Does everything that leaves pass `redact` where it is written?"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tests.architecture.test_code import MODULES, ROOT, TREES
+
+REDACTORS = {"redact", "redact_values", "redact_record", "redact_artifact", "clean_turn"} | {
+    "_redacted",
+    "_redacted_value",
+    "_without_secrets",
+}
+"""`redact` of `handoff.secrets`, and what calls it on a value of some kind."""
+
+OUTLETS = {
+    "render_entry": "the session log",
+    "render_memo": "a memo",
+    "render_knowledge": "a lesson on file",
+    "ResultRecord": "the record of an attempt on a node's branch",
+    "write_commit": "a commit of the ledger",
+    "UnresolvedConflict": "a file of a conflict",
+    "conversations.append": "the history of a chat",
+    "calls.begin": "the call of a tool in the history",
+    "calls.finish": "its result",
+    "ConversationTurn": "a turn of a chat",
+    "courier.send": "a notification",
+    "compose_message": "a notification",
+    "Problem": "an error over HTTP",
+    "repository.patch": "a diff that is told",
+}
+"""What is called where something leaves, and what that is."""
+
+SAFE = {
+    "handoff/log.py:_entry_source": "a copy of an entry that was redacted when it was added",
+    "handoff/log.py:_with_digest_id": "the same",
+    "handoff/budget_fit.py": "shows what the log has",
+    "orchestrator/cli/memo.py:show": "shows what the ledger has",
+    "orchestrator/bench/history.py": "made-up texts of a measurement",
+    "orchestrator/bench/testbed.py": "made-up texts of a measurement",
+    "orchestrator/ledger/result_record.py:read_record": "reads what a node has written",
+    "orchestrator/node/outbox.py:_read_pending_result": "reads what this node has written",
+    "orchestrator/adapters/database/conversations.py:_turn": "reads what is stored",
+    "orchestrator/chat/handover/summary.py:opening_turns": "its one caller, take_over, cleans each",
+    "sync/worktree.py": "a person's own files",
+    "orchestrator/ledger/conflicts.py:read": "reads what was written",
+}
+"""Places that need no redaction, each with its reason: a module or a function of one."""
+
+PLACES = {
+    "orchestrator/ledger/result_report.py": {"build_record", "redact_record", "parked_reason", "redact_artifact"},
+    "orchestrator/ledger/conflicts.py": {"render", "unresolved_conflict"},
+    "orchestrator/ledger/transport.py": {"commit"},
+    "orchestrator/workflow/journal/log.py": {"add", "export"},
+    "orchestrator/workflow/journal/memos.py": {"_lesson_change", "decide", "_lesson_mentions"},
+    "orchestrator/workflow/late_results.py": {"_adoption_files"},
+    "orchestrator/workflow/approval/decide.py": {"_clean_comment"},
+    "orchestrator/workflow/approval/delivery.py": {"_verify"},
+    "orchestrator/node/notifications/dispatcher.py": {"_carry"},
+    "orchestrator/node/notifications/safe_text.py": {"plain_text"},
+    "orchestrator/node/executor.py": {"words_of"},
+    "orchestrator/cli/node.py": {"tell"},
+    "orchestrator/api/web/problems.py": {"problem"},
+    "orchestrator/chat/service.py": {"prepare"},
+    "orchestrator/chat/history.py": {"asked", "answered", "begin", "finish"},
+    "orchestrator/chat/log_entry.py": {"_one_line"},
+    "orchestrator/chat/tool_loop.py": {"_use", "_take"},
+    "orchestrator/chat/values.py": {"clean_turn"},
+    "orchestrator/chat/handover/exchange.py": {"take_over", "file", "_work"},
+    "orchestrator/mcp/service.py": {"file", "agent_author"},
+}
+"""Where things leave today: the functions that redact them, by module."""
+
+
+def test_what_leaves_is_redacted_in_the_function_that_writes_it() -> None:
+    """Whoever calls an outlet redacts beside it; a new path that does not must say here why it need not."""
+    assert sorted(_bare_outlets()) == []
+
+
+def test_the_places_where_things_leave_redact_still() -> None:
+    """None of the functions that redact today stops doing so, or goes away unnoticed."""
+    assert {path: names - _redacting(path) for path, names in PLACES.items() if names - _redacting(path)} == {}
+
+
+def test_the_tables_are_whole() -> None:
+    """Each module that imports the redaction is listed, and each place that needs none exists."""
+    importing = {place for place, tree in _sources() if "handoff.secrets" in _imported(tree)}
+    assert {place for place in importing if not place.startswith("handoff/")} <= PLACES.keys()
+    there = {place for place, _ in _sources()} | {f"{place}:{name}" for place, name, _ in FUNCTIONS}
+    assert SAFE.keys() - there == set()
+
+
+def _redacting(path: str) -> set[str]:
+    return {name for place, name, calls in FUNCTIONS if place == path and calls & REDACTORS}
+
+
+def _bare_outlets() -> Iterator[str]:
+    for place, name, calls in FUNCTIONS:
+        used = {outlet for outlet in OUTLETS for call in calls if call == outlet or call.endswith(f".{outlet}")}
+        if used and not calls & REDACTORS and not SAFE.keys() & {place, f"{place}:{name}"}:
+            yield f"{place}:{name} lets {', '.join(OUTLETS[outlet] for outlet in sorted(used))} leave as it is"
+
+
+def _sources() -> Iterator[tuple[str, ast.Module]]:
+    for path in MODULES:
+        yield str(path.relative_to(ROOT)), TREES[path]
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    """The packages that a module imports from, one level up from the module that it names."""
+    return {(node.module or "").rpartition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+
+
+def _functions() -> Iterator[tuple[str, str, frozenset[str]]]:
+    for place, tree in _sources():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                calls = (_dotted(each.func) for each in ast.walk(node) if isinstance(each, ast.Call))
+                yield place, node.name, frozenset(calls)
+
+
+def _dotted(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return f"{_dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+FUNCTIONS = list(_functions())
