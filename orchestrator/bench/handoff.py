@@ -1,4 +1,4 @@
-"""How fast is the handoff: assembling, recall and a review with 10,000 entries in the log?"""
+"""How fast is the handoff: assembling, recall, redaction and a review with 10,000 entries in the log?"""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from handoff.briefing import apply
 from handoff.entry import Entry
 from handoff.log import append_many
 from handoff.review import review
+from handoff.secrets.redact import redact
 from handoff.tiers import Tier, path_of
 from orchestrator.bench.result import Measurement, at_most, median, milliseconds
 from orchestrator.core.time_text import format_utc
@@ -32,7 +33,7 @@ WORDS = "ba be bi bo bu ca ce co da de di do fa fi fo ga go ka ke ki la le li lo
 
 
 def measure() -> list[Measurement]:
-    """Assembling (warm), recall (median) and a review of new entries, on generated entries of fixed chance."""
+    """Assembling (warm), recall (median), redaction and a review of new entries, on generated entries of fixed chance."""
     chance = random.Random(SEED)  # noqa: S311  # the same entries on every machine
     entries = tuple(_entries(chance, ENTRIES))
     ledger = _ledger(entries)
@@ -46,6 +47,7 @@ def measure() -> list[Measurement]:
     return [
         at_most(f"handoff assembled from {ENTRIES:,} entries, warm", warm, "ms", 20),
         at_most(f"recall over {ENTRIES:,} entries, p50", _recall(chance, entries), "ms", 1),
+        at_most("1 MB of a log redacted, line by line", _redaction(chance, entries), "s", 1.5),
         at_most(f"review of {NEW} new entries without a model", _review(entries), "s", 5),
     ]
 
@@ -59,6 +61,19 @@ def _recall(chance: random.Random, entries: tuple[Entry, ...]) -> float:
         return median(milliseconds(lambda: recall.search(conn, next(queries)), runs=201))
     finally:
         conn.close()
+
+
+def _redaction(chance: random.Random, entries: tuple[Entry, ...]) -> float:
+    """Seconds for lines as a log has them: words, times, object names, numbers."""
+    lines = [line for entry in entries for _, text in entry.sections for line in text.splitlines()]
+    told = [f"2026-11-29T10:00:00Z {line} {chance.getrandbits(160):040x}" for line in lines]
+    size, kept = 0, []
+    for line in told:
+        kept.append(line)
+        size += len(line)
+        if size > 1_000_000:
+            break
+    return median(milliseconds(lambda: [redact(line) for line in kept], runs=3)) / 1000
 
 
 def _review(entries: tuple[Entry, ...]) -> float:

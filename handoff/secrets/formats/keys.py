@@ -29,9 +29,9 @@ FORMATS = (
         "password-hash",
         "$apr1$",
         r"\$apr1\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{22}",
-        "httpd.apache.org (password formats)",
+        "noseyparker",
     ),
-    *shaped("password-hash", "$2", r"\$2[abxy]\$\d\d\$[./A-Za-z0-9]{50,}", "httpd.apache.org (password formats)"),
+    *shaped("password-hash", "$2", r"\$2[abxy]\$\d\d\$[./A-Za-z0-9]{50,}", "noseyparker"),
     *shaped(
         "password-hash",
         "$",
@@ -43,7 +43,7 @@ FORMATS = (
         "password-hash",
         "{S",
         r"\{(?:S?SHA(?:256|512)?|SMD5)\}[A-Za-z0-9+/]{20,}={0,2}",
-        "httpd.apache.org (password formats)",
+        "noseyparker",
     ),
     *shaped(
         "password-hash",

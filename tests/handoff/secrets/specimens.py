@@ -50,7 +50,15 @@ KEYS = {
     "hosts": [
         *("HR~KU-AA{U58}", "vc~p_{W56}", "vc~k_{W56}", "vercel~_blob_rw_{W16}_{W30}", "nf~p_{W40}", "rn~d_{W28}"),
         *("fm~2_{B120}", "fo~1_{U43}", "dd~p_{W36}", "ts~key-auth-{W17}-{W32}", "sb~p_{H40}", "sb~_secret_{U31}"),
-        *("na~pi_{L64}", "pscale~_tkn_{U43}", "pscale~_pw_{U43}", "mdb~_sa_sk_{U40}", "AV~NS_{U19}", "da~pi{H32}"),
+        *(
+            "na~pi_{L64}",
+            "np~g_{W16}",
+            "pscale~_tkn_{U43}",
+            "pscale~_pw_{U43}",
+            "mdb~_sa_sk_{U40}",
+            "AV~NS_{U19}",
+            "da~pi{H32}",
+        ),
         *("da~pi{H32}-2", "do~se{H32}", "sha~256~~{U43}", "hv~s.{U90}", "hv~b.{U140}", "s~.aB3{W21}", "pu~l-{H40}"),
         *("dp~.pt.{W43}", "dp~.st.prd.{W43}", "ic~o-{W32}", "ops~_eyJ{B250}", "A3-{C6}-{C6}-{C5}-{C5}-{C5}-{C5}"),
         *("nb~p_{W36}", "4b~1d7aB{W35}", "{W14}.at~lasv1.{W67}", "ab18~Q~~{U34}", "{W76}AZ~DO{W4}", "SC~W1{C16}"),
@@ -97,8 +105,16 @@ KEYS = {
         *("xox~c-{D12}-{D12}-{D13}-{H64}", "xox~d-{B80}", "xap~p-1-{C11}-{D13}-{H64}", "xox~e.xox~p-1-{C160}"),
     ],
     "mail and telephones": [
-        *("S~G.{U22}.{U43}", "S~K{H32}", "ke~y-{H32}", "xkey~sib-{H64}-{W16}", "r~e_a1{W6}_{W24}", "md~-a1B{U19}"),
-        *("mls~n.{H64}", "t~k_7{L28}", "KE~Y0{W30}_{W22}", "{H32}-u~s14", "dG9~rOj{B60}="),
+        *(
+            "S~G.{U22}.{U43}",
+            "S~K{H32}",
+            "ke~y-{H32}",
+            "xkey~sib-{H64}-{W16}",
+            "r~e_a1{W6}_{W24}",
+            "r~e_7{W31}",
+            "md~-a1B{U19}",
+        ),
+        *("mls~n.{H64}", "t~k_7{L28}", "KE~Y0{W30}_{W22}", "{H32}-u~s14"),
     ],
     "chats": [
         *(

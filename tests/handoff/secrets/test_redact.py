@@ -349,7 +349,7 @@ HOSTILE = [
 ]
 
 
-HOSTILE_CHARS = 150_000
+HOSTILE_CHARS = 100_000
 QUADRATIC = 4.0
 """Seconds of processor time. A pattern that backtracks takes minutes or for ever; all need about a tenth of one."""
 
