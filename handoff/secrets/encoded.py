@@ -1,4 +1,4 @@
-"""Which runs of base64 hold a secret once they are read?
+"""Which encoded runs, in base64, hold a secret once they are read?
 
 In a Secret of Kubernetes every value is one. Elsewhere a run counts if what it says holds a secret of its own: a token,
 a private key, `user:password`. Digests, media and random keys do not read as text, and are told by their first bytes.

@@ -1,4 +1,4 @@
-"""Does this value only show where a secret would stand: `your-key-here`, `xxxx`, `${TOKEN}`, `<token>`?
+"""Is this value a placeholder, which only shows where a secret would stand: `your-key-here`, `${TOKEN}`, `<token>`?
 
 Words such as `fake` count only as whole words, and only when the rest is words too: a random key can spell `fake`.
 """

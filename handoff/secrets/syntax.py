@@ -1,4 +1,4 @@
-"""Where does a credential stand because of the words and signs around it?
+"""Where does a credential stand by syntax: because of the words and signs around it?
 
 In addresses (`user:password@host`), headers, command lines, files such as .netrc and .pgpass, SQL, XML, and fields of
 which one holds the name and the next the value. A row is tried only when one of its words is in the text.

@@ -33,7 +33,7 @@ WORDS = "ba be bi bo bu ca ce co da de di do fa fi fo ga go ka ke ki la le li lo
 
 
 def measure() -> list[Measurement]:
-    """Assembling (warm), recall (median), redaction and a review of new entries, on generated entries of fixed chance."""
+    """Assembling (warm), recall (median), redaction, a review of new entries: on generated entries of fixed chance."""
     chance = random.Random(SEED)  # noqa: S311  # the same entries on every machine
     entries = tuple(_entries(chance, ENTRIES))
     ledger = _ledger(entries)

@@ -1,4 +1,4 @@
-"""All known formats, Shiftbook's own first."""
+"""The catalogue of all known formats, Shiftbook's own first."""
 
 from handoff.secrets.formats import clouds, code, keys, messages, models, money
 from handoff.secrets.formats.table import SecretFormat

@@ -1,4 +1,4 @@
-"""Keys of shops, payments and coins."""
+"""Keys of what moves money: shops, payments, coins."""
 
 from handoff.secrets.formats.table import BLOBS, END, HEX, NAMES, URL, WORD, WORDS, begins, shaped
 
