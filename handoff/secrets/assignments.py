@@ -24,6 +24,7 @@ from handoff.secrets.names import (
 from handoff.secrets.placeholders import is_placeholder
 from handoff.secrets.values import (
     is_mixed,
+    is_name,
     is_numbered_name,
     is_public,
     is_uuid,
@@ -54,6 +55,9 @@ _PUBLIC_PREFIX = re.compile(
 _NEXT_FIELD = re.compile(
     r"[;&](?=[A-Za-z][\w .-]{1,40}=)|[,;](?=[\"'\s]|\Z|[A-Za-z_$][\w$]{0,40}(?:\.[\w$]{1,40}){0,4}[=:])"
 )
+_WEAK = re.compile(
+    r"(?i)(?<!api)(?<!access)(?<!secret)(?<!private)(?<!auth)(?<!encryption)[_-]key\Z"
+)  # of a map, most often
 _TRAILING = ".,;:!?)]}>*|\\"
 
 
@@ -115,8 +119,8 @@ def _secret_span(found: re.Match[str], text: str) -> tuple[int, int] | None:
     if is_uuid(value):
         secret = names_an_issued_key(name)
     else:
-        secret = may_be_secret(value, quoted=quoted, strict=strict, phrase=names_a_password(name)) and _is_plausible(
-            name, found["sep"], value, quoted=quoted
+        secret = may_be_secret(value, quoted=quoted, strict=strict, phrase=names_a_password(name)) and (
+            (strict and is_mixed(value)) or _is_plausible(name, found["sep"], value, quoted=quoted, strict=strict)
         )
     return (found.start(group), found.start(group) + len(value)) if secret else None
 
@@ -130,14 +134,16 @@ def _read_value(value: str, *, quoted: bool) -> str:
     return _NEXT_FIELD.split(value, maxsplit=1)[0].rstrip(_TRAILING)
 
 
-def _is_plausible(name: str, sep: str, value: str, *, quoted: bool) -> bool:
+def _is_plausible(name: str, sep: str, value: str, *, quoted: bool, strict: bool) -> bool:
     """What the sign between key and value asks of the value; the strictest is the colon, which prose uses too."""
     if len(value) < 6:
         return False
     if value.isdigit():
         return names_a_password(name)
-    if sep == "=" and name.isupper():
+    if strict:
         return any(map(str.isalpha, value))
+    if _WEAK.search(name) and (is_name(value) or not any(map(str.isdigit, value))):
+        return False
     if quoted and len(value) >= 8 and not is_words(value):
         return any(map(str.isalpha, value))
     return is_mixed(value) and not (sep == ":" and is_numbered_name(value))

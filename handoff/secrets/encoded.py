@@ -20,6 +20,9 @@ _FIELD = re.compile(
     r"([ \t>|+-]*)[\"']?[\w.-]{1,128}[\"']?[ \t]*:[ \t]*[\"']?(?P<value>[^\s\"'#|>{}\x1f][^\s\"'\x1f]{3,8192})"
     r"[\"']?[ \t]*,?\r?$"
 )
+_SECRET_OBJECT = re.compile(r"\"kind\"[ \t]*:[ \t]*\"Secret\"")
+_DATA_OBJECT = re.compile(r"\"(?:data|stringData)\"[ \t]*:[ \t]*\{[^{}]{0,100000}\}")
+_DATA_FIELD = re.compile(r":[ \t]*\"([^\"\n\x1f]{4,})\"")
 _AUTH = re.compile(r"(?i)(?<![a-z])_?auth(?:config)?[\"']?[ \t]*[:=][ \t]*[\"']?\Z")
 _PAIR = re.compile(r"[\w.@+-]{1,128}:[^\s:]{4,256}\Z")
 _SPACE = re.compile(r"\\n|[\s>|]+")
@@ -35,6 +38,10 @@ def find_encoded_secrets(text: str, holds_secret: Callable[[str], bool]) -> Iter
             yield *found.span(), "encoded-secret"
     if _SECRET_KIND.search(text):
         yield from _kubernetes(text)
+    if _SECRET_OBJECT.search(text):
+        for data in _DATA_OBJECT.finditer(text):
+            for field in _DATA_FIELD.finditer(data[0]):
+                yield data.start() + field.start(1), data.start() + field.end(1), "encoded-secret"
 
 
 def _read(run: str) -> str:

@@ -7,6 +7,7 @@ from itertools import pairwise
 _END = re.compile(r"-{4,5} ?(BEGIN|END) [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}")
 _BREAK = r"(?:(?:\\r)?\\n|\r?\n)[ \t>|+#*\"',-]{0,12}(?:\d{1,4}[:|] ?)?"
 _LINES = re.compile(rf"(?:{_BREAK}[A-Za-z0-9+/=]{{16,}}+(?=[ \t\"',;\\]{{0,6}}(?:\\|\r?\n|\Z)))+")
+_BODY = re.compile(r"[A-Za-z0-9+/=]{16}")
 _PUTTY = re.compile(r"Private-Lines: \d{1,3}(?=\r?\n)")
 _REACH = 20_000  # characters: a key of 16,384 bits has 13,000
 
@@ -27,7 +28,8 @@ def _blocks(text: str) -> Iterator[tuple[int, int, str]]:
         if this is not None and this[1] == "BEGIN":
             if following is not None and following[1] == "END" and following.start() > this.end():
                 closed = following.start()
-                yield this.start(), following.end(), "private-key"
+                if _BODY.search(text, this.end(), following.start()):  # else code that names both ends
+                    yield this.start(), following.end(), "private-key"
             elif lines := _LINES.match(text, this.end()):
                 yield this.start(), lines.end(), "private-key"
         elif this is not None and this.start() != closed and (start := _above(text, this.start())) is not None:

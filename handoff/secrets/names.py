@@ -10,8 +10,9 @@ WORD = (
     r"(?P<word>secret|token|passw(?:or[dt])|passwd|passphrase|passcode|api[_ -]?key|access[_-]?key"
     r"|private(?:[_-]?key)?(?![\w-])"
     r"|credentials?|(?:auth|signing|encryption|account|master|licen[sc]e|subscription|app|admin|shared|deploy|webhook"
-    r"|client|consumer|storage|function|service|project|ingest)[_-]?key|kennwort|contrase[nñ]a|mot[_-]de[_-]passe|senha"
-    r"|пароль|密码|密碼|パスワード|_pass(?![a-z])|(?-i:(?<=[a-z])Pass(?![a-z]))|_pwd|_pw(?![a-z])|[_-]key(?![a-z])"
+    r"|client|consumer|storage|function|service|project|ingest)[_-]?key|kennwort|contrase[nñ]a"
+    r"|mot[_ -]de[_ -]passe|senha|пароль|密码|密碼|パスワード|_pass(?![a-z])|(?-i:(?<=[a-z])Pass(?![a-z]))"
+    r"|_pwd|_pw(?![a-z])|[_-]key(?![a-z])"
     r"|(?<![a-z])pwd|(?<![a-z])psk(?![a-z])|[_-]pat(?![a-z])|[_-]dsn(?![a-z])|(?<![a-z])_?auth(?=[\"'=]))"
     r"(?P<tail>[\w-]{0,30}+)"
 )
@@ -42,14 +43,15 @@ _PUBLIC = re.compile(
     r"|url|path|image|img|logo|icon|src|href|font|cursor|version|class|name|title|(?<![a-z])ids?(?:-\d)?|(?-i:Ids?|ID)|(?<![a-z])[hz]\d?"
     r"|public[_-]?key\w*|pub[_-]?key|cid|slug|event|session[_-]?id|address|addr|wallet|mint|owner|contract|peer"
     r"|site[_-]?key|trace\w*|span\w*|request|signature|sig|proof|cert\w*|chain|secure|encrypted\w*|sealed\w*|cipher\w*"
-    r"|nonce|iv|tag|verification|(?:partition|sort|cache|row|object|routing|shard|primary|foreign|dedup\w*)[_-]?key"
+    r"|nonce|iv|tag|verification|\w*challenge"
+    r"|(?:partition|sort|cache|row|object|routing|shard|primary|foreign|dedup\w*)[_-]?key"
     r"|(?:next|page|continuation|sync|resume)[_-]?token|marker|next|page\w*|wasm|audio|video|media|thumbnail|file\w*|key[_-]?id|kid"
     r"|recipient|x5c|dkim|mappings|snapshot|layer|build|chunk|asset|hmr|rowid|oid|etags|integrities"
     r"|alphabet|charset|(?<![A-Za-z])p)\Z"
 )
 _PASSWORD = re.compile(r"(?i)pass|pwd|[_-]pw|kennwort|contrase|senha|пароль|密")
 _STRONG = re.compile(
-    r"(?i)(?:api[_-]?key|access[_-]?key|token|secret|secret[_-]?key|password|passwd|auth[_-]?key)\w{0,2}\Z"
+    r"(?i)(?:(?:api|access|licen[sc]e|master|subscription|signing|encryption)[_-]?key|token|secret|secret[_-]?key|password|passwd|auth[_-]?key)\w{0,2}\Z"
 )
 _BESIDE = re.compile(r"(?i)(?:client|csrf|request|idempotency|correlation|session|trace|device|next|page)")
 

@@ -56,6 +56,11 @@ def _unlike_a_name(found: re.Match[str], _: str) -> bool:
     return is_mixed(value) and not is_numbered_name(value) and not is_placeholder(value)
 
 
+def _unlike_code(found: re.Match[str], text: str) -> bool:
+    """Where code has names in quotes or brackets too."""
+    return _digits_and_letters(found, text) and _unlike_a_name(found, text)
+
+
 def _no_word(found: re.Match[str], _: str) -> bool:
     value = found["value"]
     return not is_words(value) and not is_placeholder(value) and not value.startswith(("/", "$", "-", "<", "{"))
@@ -158,6 +163,21 @@ RULES = (
         r"\bhttp-basic\.\S{1,120}[ \t]{1,3}\S{1,64}[ \t]{1,3}(?P<value>[^\s\"'\x1f]{4,128})",
     ),
     _rule(
+        "command-password",
+        "useradd|usermod|chpasswd|lftp|net use|secret set|_authtoken",
+        r"(?:\b(?:useradd|usermod)\b[^\n|;&]{0,80}?[ \t]-p[ \t]{1,3}|\blftp[ \t][^\n|;&]{0,80}?-u[ \t]{1,3}[^\s,]{1,64},"
+        r"|\bnet use\b[^\n]{0,160}?/user:\S{1,64}[ \t]{1,3}|\bsecret set[ \t]{1,3}\w{1,64}[ \t]{1,3}(?:--body|-b)[ =]|:_authToken[ \t]{1,3})"
+        r"[\"']{0,2}(?P<value>[^\s\"'`\x1f]{4,256})",
+    ),
+    _rule(
+        "command-password",
+        "chpasswd",
+        r"[\"' ][\w.-]{1,64}:(?P<value>[^\s\"':|]{4,128})[\"']?[ \t]{0,3}\|[ \t]{0,3}(?:sudo[ \t])?chpasswd",
+    ),
+    _rule(
+        "cookie", "curl", r"(?<=\s)(?:-b|--cookie)[ =][\"']?(?P<value>[\w.%-]{1,64}=[^\s\"'\x1f]{8,4096})", _after_curl
+    ),
+    _rule(
         "netrc-password",
         "login",
         r"(?:\bmachine\s{1,3}\S{1,200}|\bdefault)\s{1,8}(?:login\s{1,3}\S{1,128}\s{1,8})?(?:account\s{1,3}\S{1,64}\s{1,8})?password\s{1,3}(?P<value>[^\s\x1f]{3,256})",
@@ -190,14 +210,33 @@ RULES = (
     _rule(
         "xml-password",
         "</",
-        r"(?i)<(?P<tag>[\w:.-]{0,40}?(?:password|passwd|passphrase|secret|token|api[_-]?key|private[_-]?key))(?:[ \t][^<>\n]{0,120})?>(?P<value>[^<\s\x1f]{4,256})</",
+        r"(?i)<(?P<tag>[\w:.-]{0,40}?(?:password|passwd|passphrase|secret|token|(?:api|private|secret|access)[_-]?key))(?:[ \t][^<>\n]{0,120})?>(?P<value>[^<\s\x1f]{4,256})</",
         _no_word,
     ),
     _rule(
         "said-password",
-        "password |passphrase |passwort |passcode |passwd |pass is|pass was|pwd is|pin is",
-        r"(?i)\b(?:password|passphrase|passwd|pass|pwd|pin|passwort|passcode)[ \t]{1,2}(?:for[ \t]\S{1,40}[ \t])?(?:is|was|now|ist)[ \t]{1,2}(?:now[ \t])?[\"'`(*]{0,2}(?P<value>[^\s\"'`\x1f)*]{6,64})",
+        "password|passphrase|passwort|passcode|passwd|mot de passe|contrase|pass is|pass was|pwd is|pw is|pin is",
+        r"(?i)(?<![A-Za-z])(?:password|passphrase|passwd|pass|pwd|pw|pin|passwort|passcode|mot de passe|contrase\wa)[\"'`*]{0,3}[ \t]{0,2}"
+        r"(?:(?:for[ \t]\S{1,40}[ \t])?(?:is|was|now|ist|est|es)[ \t]{1,2}(?:now[ \t])?|->|→|\||(?<=[ \t])\()[ \t]{0,2}[\"'`(*]{0,2}(?P<value>[^\s\"'`\x1f)*|]{6,64})",
+        _unlike_code,
+    ),
+    _rule(
+        "said-password",
+        "password|passphrase",
+        r"(?i)\b(?:with|using|use)[ \t](?:the[ \t])?(?:password|passphrase)[ \t][\"'`(*]{0,2}(?P<value>[^\s\"'`\x1f)*|]{6,64})",
         _unlike_a_name,
+    ),
+    _rule(
+        "named-value",
+        "password|secret|token|api_key|apikey|passphrase",
+        rf"(?i)[\"']{_NAME}[\"'],[ \t]{{0,3}}[\"'](?P<value>[^\s\"'\x1f\\]{{6,256}})[\"']",
+        _unlike_code,
+    ),
+    _rule(
+        "named-value",
+        "password(|secret(|token(|apikey(|passphrase(",
+        r"(?i)(?:password|secret|token|apikey|passphrase)\([ \t]{0,3}[\"'](?P<value>[^\s\"'\x1f\\]{6,256})[\"']",
+        _unlike_code,
     ),
     _rule(
         "said-key",

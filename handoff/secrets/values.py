@@ -30,6 +30,8 @@ _CODE = re.compile(
     r"|[a-z][\w-]*(?:/[A-Za-z][\w-]*)+(?:/\d+)?\Z"
 )
 _WORDS = re.compile(r"_*[a-z]+(?:[_-]+[a-z]+)*_*\Z|[A-Z]+(?:_[A-Z]+)*\Z|[A-Za-z][a-z]+(?:[A-Z][a-z]+)*\Z")
+_CAMEL = re.compile(r"[a-z]*(?:[A-Z]{1,2}[a-z]{2,})+\Z")
+_SNAKE = re.compile(r"[a-z_]+(?:[_./:-][a-z0-9]+)+\Z|[a-z]+(?:\.[a-z]+)+/[A-Za-z]+\Z")
 _NUMBERED = re.compile(r"[A-Za-z]+(?:[._-]?[A-Za-z]+)*[._-]?\d{1,4}(?:[._-]\d+)*\Z")
 _UUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _HEX = re.compile(r"(?i)[0-9a-f]+\Z")
@@ -63,6 +65,7 @@ _PROSE = frozenset(
         "your",
     ]
 )
+_PARTS = re.compile(r"[^A-Za-z0-9]")
 _RUNS = re.compile(r"0+|a+|A+")
 _CLASSES = str.maketrans(
     "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "0" * 10 + "a" * 26 + "A" * 26, "+/_=~.-"
@@ -118,16 +121,16 @@ def looks_random(value: str) -> bool:
 
 
 def is_public(value: str) -> bool:
-    """A public key, an address of a coin, an id of content, or the beginning of a file in base64."""
-    return bool(_ID.match(value)) or _is_media(value)
+    """A public key, an address of a coin, an id of content, words with hyphens, or the base64 of a file or a text."""
+    return bool(_ID.match(value)) or max(map(len, _PARTS.split(value))) < 12 or _is_content(value)
 
 
-def _is_media(value: str) -> bool:
+def _is_content(value: str) -> bool:
     try:
-        head = b64decode(value[:12], validate=True)
+        head = b64decode(value[:24], validate=True)
     except ValueError:
         return False
-    return head.startswith(_MAGIC)
+    return head.startswith(_MAGIC) or all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head)
 
 
 def is_dense(value: str) -> bool:
@@ -177,10 +180,19 @@ def is_uuid(value: str) -> bool:
 def is_mixed(value: str) -> bool:
     """Letters together with digits, with signs that names don't have, or in a case that changes like no name's."""
     if value.isalpha():
-        return value.isascii() and len(_RUNS.findall(value.translate(_CLASSES))) - 1 >= 0.33 * (len(value) - 1)
+        return (
+            value.isascii()
+            and not _CAMEL.match(value)
+            and len(_RUNS.findall(value.translate(_CLASSES))) - 1 >= 0.33 * (len(value) - 1)
+        )
     if not any(map(str.isalpha, value)):
         return False
     return any(map(str.isdigit, value)) or not value.replace("-", "").replace("_", "").replace(".", "").isalnum()
+
+
+def is_name(value: str) -> bool:
+    """A name as programs have them: `cache_image_write_1h`, `io.example/logLevel`."""
+    return bool(_SNAKE.match(value))
 
 
 def is_words(value: str) -> bool:

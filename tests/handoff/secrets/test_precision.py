@@ -133,6 +133,24 @@ CODE = [
     lambda: f'font = "{blob(200, b"wOF2")}"',
 ]
 WORDS = [
+    *(
+        '"price_key": "cache_image_write_1h"',
+        'META_KEY = "io.example/logLevel"',
+        "private_key: Ed25519PrivateKey | None",
+    ),
+    *(
+        "def ask_password(message: str) -> str:",
+        "add_password(self.realm, host, self.user)",
+        "equals='Acme/Big-VL-30B-A3B-Instruct-FP8'",
+    ),
+    *(
+        'cache["SESSION_KEY"] = timeout',
+        '"ClientSecretsWithResponse": (".client_secrets", "ClientSecretsWithResponse"),',
+    ),
+    *(
+        "code_challenge=kjasBS523KdkAILD2k78NdcJSk2k3KHG6a",
+        "label: VGhlc2UgYXJlbid0IHRoZSBkcm9pZHMgeW91J3JlIGxvb2tpbmcgZm9y",
+    ),
     *('"password": "Contraseña",', '"token": "Jeton d’accès",', '"password": "Пароль",', 'password: "Passwörter"'),
     *(
         '"secret": "Geheimnis"',
