@@ -27,6 +27,7 @@ _PATH = re.compile(
 _COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}\Z")
 _CODE = re.compile(
     r"[A-Za-z_]\w*(?:(?:\.|->|::)[A-Za-z_]\w*)+\Z|[A-Za-z_][\w.]*\[|[^()]*\(|[^=&|>-]*(?:=>|->|==|&&|\|\|)"
+    r"|[A-Za-z_]\w*(?:Key|Token|Secret|Password|Credentials?|Provider|Config|String)\Z"
     r"|[a-z][\w-]*(?:/[A-Za-z][\w-]*)+(?:/\d+)?\Z"
 )
 _WORDS = re.compile(r"_*[a-z]+(?:[_-]+[a-z]+)*_*\Z|[A-Z]+(?:_[A-Z]+)*\Z|[A-Za-z][a-z]+(?:[A-Z][a-z]+)*\Z")
