@@ -25,7 +25,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +46,7 @@ KINDS: tuple[str, ...] = (
 _Span = tuple[int, int, str]  # start, end, kind
 _MARKER = re.compile(rf"\[redacted:({'|'.join(KINDS)}):[0-9a-f]{{6}}\]")
 _LONG = re.compile(r"\S{14,}")  # no format is shorter
+_LONGEST_NAMED = 512  # characters of a field's value that its name may make a secret
 _NESTED = 2  # how often base64 may stand within base64
 
 
@@ -77,18 +77,22 @@ def redact(text: str) -> Redacted:
 
 
 def redact_values(value: Any) -> Any:
-    """Plain data without secrets: read as a whole, so that a field's name counts, and each text on its own."""
-    with suppress(TypeError, ValueError):  # no JSON, or none any more: its texts are read one by one
-        value = json.loads(redact(json.dumps(value, ensure_ascii=False, indent=1)).text)
-    return _redact_texts(value)
-
-
-def _redact_texts(value: Any) -> Any:
+    """Plain data without secrets: a field's name counts, as it does in a text."""
     if isinstance(value, str):
         return redact(value).text
     if isinstance(value, Mapping):
-        return {str(key): _redact_texts(each) for key, each in value.items()}
-    return [_redact_texts(each) for each in value] if isinstance(value, list | tuple) else value
+        clean = {str(key): redact_values(each) for key, each in value.items()}
+        return {key: _under_its_name(key, each, clean) for key, each in clean.items()}
+    return [redact_values(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _under_its_name(key: str, value: Any, beside: Mapping[str, Any]) -> Any:
+    """The value, or a marker where its name makes it a secret; `{"name": …, "value": …}` has that in another field."""
+    if not isinstance(value, str) or len(value) > _LONGEST_NAMED or "\n" in value:
+        return value
+    name = beside.get("name") or beside.get("key") if key == "value" else key
+    found = redact(f'"{name}": {json.dumps(value, ensure_ascii=False)}').found
+    return marker(found[0].kind, value) if found else value
 
 
 def marker(kind: str, secret: str) -> str:
