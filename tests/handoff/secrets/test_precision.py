@@ -148,8 +148,8 @@ WORDS = [
         '"ClientSecretsWithResponse": (".client_secrets", "ClientSecretsWithResponse"),',
     ),
     *(
-        "code_challenge=kjasBS523KdkAILD2k78NdcJSk2k3KHG6a",
-        "label: VGhlc2UgYXJlbid0IHRoZSBkcm9pZHMgeW91J3JlIGxvb2tpbmcgZm9y",
+        f"code_challenge={make('{W43}', CHANCE)}",
+        f"label: {base64.b64encode(b'the shop is open from nine to five').decode()}",
     ),
     *('"password": "Contraseña",', '"token": "Jeton d’accès",', '"password": "Пароль",', 'password: "Passwörter"'),
     *(
