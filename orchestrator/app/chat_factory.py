@@ -28,7 +28,6 @@ from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.model import Stop
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.settings import Settings
-from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.ledger.config.fleet_toml import ToolsPart
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.fleet import Fleet
@@ -120,7 +119,7 @@ def open_chat_runtime(settings: Settings, stores: Stores) -> ChatRuntime:
 
 def open_chat_workspaces(settings: Settings) -> ChatWorkspaces:
     """The workspaces of this machine's chats."""
-    return ChatWorkspaces(folder=settings.home / "chats", workspaces=Workspaces(cache=settings.home / "cache"))
+    return ChatWorkspaces(folder=settings.home / "chats", workspaces=wiring.workspaces(settings))
 
 
 def open_handover(settings: Settings, kept: Stores, door: Fleet) -> HandoverService:

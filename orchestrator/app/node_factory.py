@@ -88,6 +88,7 @@ def build_approvals(parts: NodeParts) -> DeliveryWorker:
         reader=wiring.reader(parts.settings, parts.link),
         trust=Trust(parts.link.store),
         cache=parts.settings.home / "cache",
+        sandbox=wiring.sandbox(required=True),
     )
     return DeliveryWorker(completion=delivery, tell=parts.tell, clock=wiring.clock, wake=parts.wake.set)
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from orchestrator.core.ports.stores import Stores
     from orchestrator.core.settings import Settings
     from orchestrator.execution.programs.port import Program
+    from orchestrator.execution.workspace.clone import Workspaces
     from orchestrator.ledger.snapshot import SnapshotReader
     from orchestrator.ledger.transport import Transport
     from orchestrator.node.clone_watch import CloneWatch
@@ -119,6 +120,7 @@ def fleet(settings: Settings) -> Fleet:
         now=now,
         recall=lambda *asked: search_index(settings).lines(*asked),
         cache=settings.home / "cache",
+        sandbox=lambda: sandbox(required=True),
     )
 
 
@@ -155,14 +157,13 @@ def memos(speaker: Transport, reads: SnapshotReader, trust: Trust) -> Memos:
 def reviews(settings: Settings, speaker: Transport, reads: SnapshotReader, answers: Model, *, clone: bool) -> Reviews:
     """The review of the logs. Without `clone` a project's files are only looked at where a clone of it is here."""
     from orchestrator.adapters.agents.log_review import SentenceWriter
-    from orchestrator.execution.workspace.clone import Workspaces
     from orchestrator.workflow.journal.review import Reviews
 
     never = threading.Event()
-    workspaces = Workspaces(cache=settings.home / "cache")
+    spaces = workspaces(settings)
 
     def paths(project: Project) -> frozenset[str]:
-        return workspaces.files(project, never, clone=clone)
+        return spaces.files(project, never, clone=clone)
 
     return Reviews(bus=speaker, reader=reads, paths=paths, wording=SentenceWriter(model=answers, stop=never))
 
@@ -236,6 +237,13 @@ def sandbox(*, required: bool) -> Sandbox:
     return bubblewrap if required or bubblewrap.missing() is None else NoSandbox()
 
 
+def workspaces(settings: Settings) -> Workspaces:
+    """What makes workspaces. A project's hooks on this machine are confined, or they are not run."""
+    from orchestrator.execution.workspace.clone import Workspaces
+
+    return Workspaces(cache=settings.home / "cache", sandbox=sandbox(required=True))
+
+
 def programs() -> tuple[Program, ...]:
     """The agents' programs that are known, whether or not they are installed."""
     from orchestrator.adapters.agents import programs as known
@@ -250,11 +258,10 @@ def agents(settings: Settings, answers: Model, *, required: bool, held: Iterable
     from orchestrator.adapters.agents.program_agent import ProgramAgent
     from orchestrator.adapters.agents.tool_worker import UNATTENDED_POLICY
     from orchestrator.execution.attempt import AttemptRunner
-    from orchestrator.execution.workspace.clone import Workspaces
 
     if not settings.accept_delegations:
         return {}
-    confined, spaces = sandbox(required=required), Workspaces(cache=settings.home / "cache")
+    confined, spaces = sandbox(required=required), workspaces(settings)
     attempts = AttemptRunner(sandbox=confined, workspaces=spaces, node=settings.node)
     command = CommandAgent(sandbox=confined, workspaces=spaces, node=settings.node)
     coding = [ProgramAgent(program=each, attempts=attempts) for each in programs()]

@@ -69,7 +69,7 @@ def find(folder: Path, depth: int | None, yes: bool, as_json: bool) -> None:
             f"no repository under {folder} that is not a project already"
         )
         return
-    chosen = new if yes else _ask_which(new)
+    chosen = without_programs(new) if yes else _ask_which(new)
     _print_added(_enrolment(fleet).add(chosen) if chosen else [], as_json)
 
 
@@ -115,6 +115,19 @@ def _new_repositories(found: Sequence[DiscoveredRepository], fleet: Fleet) -> li
     return new
 
 
+def without_programs(found: Sequence[DiscoveredRepository]) -> list[DiscoveredRepository]:
+    """Those that bring nothing along that would run here; says which are left out."""
+    for one in found:
+        if one.runs:
+            why = f"{one.name} is left out: {one.url} {_describe_runs(one)}"
+            click.echo(f"shiftbook: {why}; look at it, then `shiftbook project add {one.here or one.url}`", err=True)
+    return [one for one in found if not one.runs]
+
+
+def _describe_runs(one: DiscoveredRepository) -> str:
+    return f"brings along what runs when it is pushed to ({', '.join(one.runs)})"
+
+
 def _ask_which(found: Sequence[DiscoveredRepository]) -> list[DiscoveredRepository]:
     if not sys.stdin.isatty():
         names = ", ".join(one.name for one in found)
@@ -122,7 +135,9 @@ def _ask_which(found: Sequence[DiscoveredRepository]) -> list[DiscoveredReposito
     chosen = []
     for one in found:
         click.echo(f"{one.name}: {one.url} · {one.branch} · {one.test or 'no test command found'}")
-        if click.confirm("add it?", default=True):
+        if one.runs:
+            click.echo(f"it {_describe_runs(one)}")
+        if click.confirm("add it?", default=not one.runs):
             chosen.append(one)
     return chosen
 
@@ -136,3 +151,8 @@ def _print_added(added: Sequence[DiscoveredRepository], as_json: bool) -> None:
         click.echo(f"{one.name} is a project: {one.url}, branch {one.branch}{test}")
         if one.local:
             click.echo("its address is a path, so only nodes on this machine can work on it (`to:` one of them)")
+        if one.runs:
+            click.echo(
+                f"it {_describe_runs(one)}: in the sandbox only; `trust_hooks = true` below [projects.{one.name}] in"
+                " fleet.toml lets it run as you"
+            )

@@ -27,6 +27,7 @@ from sync.signatures import Principal, read_signers
 
 if TYPE_CHECKING:  # each of these is imported where it is used: a list of missions needs none of them
     from handoff.context_builder import Assembly
+    from orchestrator.core.ports.sandbox import Sandbox
     from orchestrator.ledger.conflicts import UnresolvedConflict
     from orchestrator.ledger.publish import LedgerChange
     from orchestrator.policy.membership import Membership
@@ -68,6 +69,8 @@ class Fleet:
     recall: Recall | None = None
     """What this machine's index of the journal knows about a task; None where there is no index."""
     cache: Path | None = None
+    sandbox: Callable[[], Sandbox] | None = None
+    """What makes the sandbox for hooks of a project's repository on this machine."""
     """Where clones of projects go, for whoever merges; None: approvals leave that to the nodes."""
     alarms: tuple[str, ...] = ()
     """What stood on the branch the last time and is not followed."""
@@ -198,7 +201,14 @@ class Fleet:
         """Results that wait in review, and how a person decides; missions by their slug."""
         from orchestrator.workflow.approval.decide import Approval
 
-        return Approval(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger, cache=self.cache)
+        return Approval(
+            bus=self.bus,
+            reader=self.reader,
+            trust=self.trust,
+            ledger=self.ledger,
+            cache=self.cache,
+            sandbox=self.sandbox() if self.sandbox else None,
+        )
 
     @property
     def resolution(self) -> ConflictResolution:

@@ -65,7 +65,8 @@ class ChatWorkspaces:
     def workspace(self, ground: ChatWorkspace, conversation: str, project: Project) -> Workspace:
         """The workspace of a conversation about a project as it was just made."""
         base = Git(ground.folder / "git").text("rev-parse", "--verify", f"refs/heads/{project.branch}^{{commit}}")
-        return Workspace(folder=ground.folder, url=project.url, branch=chat_branch(conversation), base=base)
+        server = self.workspaces.server(project)
+        return Workspace(folder=ground.folder, server=server, branch=chat_branch(conversation), base=base)
 
     def drop(self, conversation: str) -> None:
         """Removes a conversation's workspace."""

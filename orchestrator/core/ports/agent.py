@@ -103,6 +103,8 @@ class Project:
     url: str
     branch: str = "main"
     test: str | None = None
+    trust_hooks: bool = False
+    """Whether a repository on this machine may run its own hooks there, unconfined, when a branch is pushed to it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -111,7 +111,9 @@ def open_attempt_dir(job: AgentJob, agent: str, workspaces: Workspaces, stop: St
     """
     started = time.monotonic()
     if old := _earlier_session(job, agent):
-        return AttemptDir(job=job, workspace=_reopened_workspace(job, old), kept=old, started=started, resumed=True)
+        return AttemptDir(
+            job=job, workspace=_reopened_workspace(job, old, workspaces), kept=old, started=started, resumed=True
+        )
     for name in ("tree", "git", "home", "proposals", "embedded"):
         remove_tree(job.folder / name)
     workspace = _new_workspace(job, workspaces, stop)
@@ -153,11 +155,11 @@ def _earlier_session(job: AgentJob, agent: str) -> AttemptSession | None:
     return found if whole and found.agent == agent else None
 
 
-def _reopened_workspace(job: AgentJob, old: AttemptSession) -> Workspace | None:
+def _reopened_workspace(job: AgentJob, old: AttemptSession, workspaces: Workspaces) -> Workspace | None:
     if not job.project:
         return None
     reset_git_folder(job.folder / "git", old.branch)  # settings are ours again, whatever was done without a sandbox
-    workspace = Workspace(folder=job.folder, url=job.project.url, branch=old.branch, base=old.base)
+    workspace = Workspace(folder=job.folder, server=workspaces.server(job.project), branch=old.branch, base=old.base)
     try:  # a node that was killed has left the handoff in them; a block that a person committed stays
         names = [name for name in (AGENTS, CLAUDE) if not workspace.repository.holds(BEGIN, name)]
     except GitError as error:

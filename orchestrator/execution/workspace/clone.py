@@ -8,7 +8,6 @@ clone kept per project, as hard links, which outlive whatever is later done to t
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,9 +15,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from missions.mission import slug
-from orchestrator.core.errors import WorkspaceFailed
+from orchestrator.core.errors import Refused, WorkspaceFailed
 from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.model import Stop
+from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.execution.workspace.git_tree import (
     ISOLATED_GIT_ENV,
     AttemptRepository,
@@ -26,11 +26,10 @@ from orchestrator.execution.workspace.git_tree import (
     TreeSnapshot,
     reset_git_folder,
 )
+from orchestrator.execution.workspace.project_server import FETCH_TIMEOUT_SECONDS, ProjectServer, without_password
 from sync.errors import GitError
 from sync.git import Git
 
-FETCH_TIMEOUT_SECONDS = 1800.0
-PUSH_TIMEOUT_SECONDS = 120.0
 MAX_LISTED_PATHS = 10
 """Most paths that a note names."""
 
@@ -40,7 +39,7 @@ class Workspace:
     """One attempt's clone in `folder`: `tree` is the agent's, `git` ours. `base` is the commit that it started from."""
 
     folder: Path
-    url: str
+    server: ProjectServer
     branch: str
     base: str
     notes: tuple[str, ...] = ()
@@ -90,20 +89,26 @@ class Workspace:
 
     def push(self, commit: str, *, stop: Stop) -> str | None:
         """Pushes `commit` as this attempt's branch. Returns why it could not, or None."""
-        target = f"{commit}:refs/heads/{self.branch}"
-        words = ("push", "--no-verify", "--quiet", "--", self.url, target)
         try:
-            Git(self.folder / "git").run(*words, timeout=PUSH_TIMEOUT_SECONDS, stopped=stop.is_set)
-        except GitError as error:
-            return _without_password(f"the branch {self.branch} was not pushed: {error}")
+            self.server.push(self.folder / "git", commit, self.branch, stopped=stop.is_set)
+        except (GitError, Refused) as error:
+            return without_password(f"the branch {self.branch} was not pushed: {error}")
         return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workspaces:
-    """Makes workspaces. `cache` keeps a clone per project; it may be deleted at any time."""
+    """Makes workspaces. `cache` keeps a clone per project; it may be deleted at any time.
+
+    `sandbox` confines what a project's repository on this machine brings along; None: nothing does.
+    """
 
     cache: Path
+    sandbox: Sandbox | None = None
+
+    def server(self, project: Project) -> ProjectServer:
+        """Where a project's branches are."""
+        return ProjectServer(project=project, sandbox=self.sandbox)
 
     def open(self, project: Project, *, mission: str, attempt: int, folder: Path, stop: Stop) -> Workspace:
         """A fresh clone of the project's default branch as its server has it now. Raises WorkspaceFailed."""
@@ -111,15 +116,17 @@ class Workspaces:
         try:
             kept.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(kept.with_suffix(".lock")).acquire(cancel_check=stop.is_set):
-                base = _fetch(kept, project, stop)
+                base = _fetch(kept, self.server(project), stop)
                 _clone(kept, folder / "git", project.branch, stop)
-            workspace = Workspace(folder=folder, url=project.url, branch=f"shiftbook/{mission}/{attempt}", base=base)
+            workspace = Workspace(
+                folder=folder, server=self.server(project), branch=f"shiftbook/{mission}/{attempt}", base=base
+            )
             _check_out_tree(workspace, stop)
             workspace = replace(workspace, notes=_missing_parts(workspace.repository))
         except (GitError, OSError, Timeout) as error:
             why = "stopped" if stop.is_set() else str(error)
             where = f"project {project.name} ({project.branch} of {project.url})"
-            raise WorkspaceFailed(_without_password(f"no workspace for {where}: {why}")) from error
+            raise WorkspaceFailed(without_password(f"no workspace for {where}: {why}")) from error
         return workspace
 
     def files(self, project: Project, stop: Stop, *, clone: bool) -> frozenset[str]:
@@ -132,7 +139,7 @@ class Workspaces:
         try:
             kept.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(kept.with_suffix(".lock")).acquire(cancel_check=stop.is_set):
-                tip = _fetch(kept, project, stop)
+                tip = _fetch(kept, self.server(project), stop)
                 out = Git(kept).run("ls-tree", "-r", "-z", "--name-only", tip)
         except (GitError, OSError, Timeout):
             return frozenset()
@@ -142,15 +149,13 @@ class Workspaces:
         return self.cache / f"{slug(project.name)}-{hashlib.sha256(project.url.encode()).hexdigest()[:12]}.git"
 
 
-def _fetch(kept: Path, project: Project, stop: Stop) -> str:
+def _fetch(kept: Path, server: ProjectServer, stop: Stop) -> str:
     """Brings the project's kept clone up to date; returns the tip of the default branch."""
     kept.parent.mkdir(parents=True, exist_ok=True)
     Git(kept.parent).run("init", "--quiet", "--bare", "--template=", "--", str(kept), env=ISOLATED_GIT_ENV)
-    ref = f"refs/heads/{project.branch}"
-    git = Git(kept)  # with the person's own settings: they know how to reach the server
-    words = ("fetch", "--quiet", "--no-write-fetch-head", "--no-recurse-submodules", "--", project.url, f"+{ref}:{ref}")
-    git.run(*words, timeout=FETCH_TIMEOUT_SECONDS, stopped=stop.is_set)
-    return git.text("rev-parse", "--verify", f"{ref}^{{commit}}")
+    ref = f"refs/heads/{server.project.branch}"
+    server.fetch(kept, f"+{ref}:{ref}", stopped=stop.is_set)
+    return Git(kept).text("rev-parse", "--verify", f"{ref}^{{commit}}")
 
 
 def _clone(kept: Path, folder: Path, branch: str, stop: Stop) -> None:
@@ -181,7 +186,3 @@ def _format_paths(paths: tuple[str, ...]) -> str:
     return ", ".join(paths[:MAX_LISTED_PATHS]) + (
         f" and {len(paths) - MAX_LISTED_PATHS} more" if len(paths) > MAX_LISTED_PATHS else ""
     )
-
-
-def _without_password(text: str) -> str:
-    return re.sub(r"(?<=://)[^/@\s]*@", "", text)

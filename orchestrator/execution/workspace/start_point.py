@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orchestrator.core.errors import WorkspaceFailed
 from orchestrator.core.ports.model import Stop
-from orchestrator.execution.workspace.clone import FETCH_TIMEOUT_SECONDS, Workspace
+from orchestrator.execution.workspace.clone import Workspace
 from orchestrator.execution.workspace.git_tree import (
     DIFF_TREE_COMMAND,
     GIT_TIMEOUT_SECONDS,
@@ -56,18 +56,8 @@ def check_out_branch(workspace: Workspace, branch: str, default: str, stop: Stop
     Raises WorkspaceFailed where there is no such branch, or it does not come from the default branch.
     """
     folder, ref = workspace.folder, f"refs/heads/{branch}"
-    words = (
-        "fetch",
-        "--quiet",
-        "--no-write-fetch-head",
-        "--no-recurse-submodules",
-        "--",
-        workspace.url,
-        f"+{ref}:{ref}",
-    )
     try:
-        # with the person's own settings: they know how to reach the server
-        Git(folder / "git").run(*words, timeout=FETCH_TIMEOUT_SECONDS, stopped=stop.is_set)
+        workspace.server.fetch(folder / "git", f"+{ref}:{ref}", stopped=stop.is_set)
         base = _git(folder, "merge-base", workspace.base, ref).decode().strip()
         _git(folder, "update-ref", f"refs/heads/{default}", base)
         _git(folder, "reset", "--quiet", "--hard", ref)

@@ -137,6 +137,7 @@ class ProjectPart(_Part):
     on_approval: Literal["merge", "push", "nothing"] = "nothing"
     budget_usd: Usd | None = None
     policy: PolicyPart | None = None
+    trust_hooks: bool = False
 
     @field_validator("url")
     @classmethod
@@ -165,7 +166,7 @@ class FleetConfig(_Part):
     def project(self, name: str) -> Project:
         """A project by name. Raises KeyError."""
         part = self.projects[name]
-        return Project(name=name, url=part.url, branch=part.branch, test=part.test)
+        return Project(name=name, url=part.url, branch=part.branch, test=part.test, trust_hooks=part.trust_hooks)
 
     def verify_rounds(self, project: str | None) -> int:
         """How often work on a project may go back to its agent."""

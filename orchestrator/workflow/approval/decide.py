@@ -16,6 +16,7 @@ from missions import document
 from missions.frontmatter import Scalar
 from missions.mission import DELIVERIES, MAX_COMMENT_CHARS, Mission, Status
 from orchestrator.core.errors import AlreadyDone, NotFound, OrchestratorError, Refused, WrongSetting
+from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.result_record import decode_text, encode_text
@@ -58,6 +59,7 @@ class Approval:
     trust: Trust
     ledger: Callable[[], LedgerSnapshot]
     cache: Path | None = None
+    sandbox: Sandbox | None = None
 
     def approve(self, name: str, *, how: str = "", comment: str = "", commit: str = "", by: str = "") -> DecisionResult:
         """Accepts a result. `how` (merge, push, nothing) goes before what the project says; `commit` is what was looked
@@ -152,7 +154,9 @@ class Approval:
         how = pending_delivery(ledger.charter, filed.mission) if filed else ""
         if not how or self.cache is None:
             return replace(decided, how=how)
-        completion = BranchDelivery(bus=self.bus, reader=self.reader, trust=self.trust, cache=self.cache)
+        completion = BranchDelivery(
+            bus=self.bus, reader=self.reader, trust=self.trust, cache=self.cache, sandbox=self.sandbox
+        )
         try:
             return replace(decided, how=how, then=completion.finish(name))
         except (OrchestratorError, SyncError) as error:

@@ -19,6 +19,8 @@ from missions.frontmatter import Scalar
 from missions.mission import BY_POLICY, Mission, Status
 from missions.one_line import printable
 from orchestrator.core.errors import Refused
+from orchestrator.core.ports.sandbox import Sandbox
+from orchestrator.execution.workspace.project_server import ProjectServer
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.result_record import decode_text, encode_text, read_facts
@@ -52,6 +54,8 @@ class BranchDelivery:
     reader: SnapshotReader
     trust: Trust
     cache: Path
+    sandbox: Sandbox | None = None
+    """What confines hooks of a project's repository on this machine; None: nothing does."""
 
     def due(self, ledger: LedgerSnapshot) -> list[MissionFile]:
         """Approved missions whose branch has still to go somewhere."""
@@ -108,7 +112,7 @@ class BranchDelivery:
             by=by,
             node=self.bus.name,
         )
-        with ProjectRepository.open(self.cache, project) as repository:
+        with ProjectRepository.open(self.cache, ProjectServer(project=project, sandbox=self.sandbox)) as repository:
             how = pending_delivery(ledger.charter, mission)
             done = repository.merged(order.commit) if how == "merge" else ""
             if done:  # whoever did it was stopped before the ledger heard of it

@@ -20,10 +20,11 @@ from missions.mission import slug
 from orchestrator.core.errors import Refused, WorkspaceFailed
 from orchestrator.core.ports.agent import Project
 from orchestrator.execution.workspace.git_tree import DIFF_TREE_COMMAND, ISOLATED_GIT_ENV, count_changes
+from orchestrator.execution.workspace.project_server import ProjectServer, without_password
 from sync.errors import GitError
 from sync.git import Git
 
-FETCH_TIMEOUT_SECONDS, PUSH_TIMEOUT_SECONDS, LOCK_TIMEOUT_SECONDS = 600.0, 120.0, 120.0
+FETCH_TIMEOUT_SECONDS, LOCK_TIMEOUT_SECONDS = 600.0, 120.0
 MAX_MERGE_ATTEMPTS = 5
 """How often a merge is made anew because somebody else pushed to the default branch."""
 DEFAULT_REF, BRANCH_REF = "refs/shiftbook/default", "refs/shiftbook/branch"
@@ -48,23 +49,29 @@ class DeliveryOrder:
 class ProjectRepository:
     """One project's repository, as approvals see it."""
 
-    project: Project
+    server: ProjectServer
     folder: Path
+
+    @property
+    def project(self) -> Project:
+        """The project."""
+        return self.server.project
 
     @classmethod
     @contextmanager
-    def open(cls, cache: Path, project: Project) -> Iterator[ProjectRepository]:
+    def open(cls, cache: Path, server: ProjectServer) -> Iterator[ProjectRepository]:
         """The clone, up to date with the project's default branch, for one process at a time.
 
         Raises WorkspaceFailed where the project's server does not answer.
         """
+        project = server.project
         name = f"{slug(project.name)}-{hashlib.sha256(project.url.encode()).hexdigest()[:12]}.approval.git"
         folder = cache / name
         try:
             cache.mkdir(parents=True, exist_ok=True)
             with FileLock(folder.with_suffix(".lock")).acquire(timeout=LOCK_TIMEOUT_SECONDS):
                 Git(cache).run("init", "--quiet", "--bare", "--template=", "--", str(folder), env=ISOLATED_GIT_ENV)
-                made = cls(project=project, folder=folder)
+                made = cls(server=server, folder=folder)
                 made.fetch(project.branch, DEFAULT_REF)
                 yield made
         except (GitError, OSError, Timeout) as error:
@@ -72,20 +79,16 @@ class ProjectRepository:
 
     def fetch(self, branch: str, to: str) -> str:
         """Brings one of the project's branches; returns its commit. Raises GitError."""
-        ref = f"+refs/heads/{branch}:{to}"
-        words = ("fetch", "--quiet", "--no-write-fetch-head", "--no-recurse-submodules", "--no-tags", "--")
-        Git(self.folder).run(
-            *words, self.project.url, ref, timeout=FETCH_TIMEOUT_SECONDS
-        )  # with the person's own settings
+        self.server.fetch(self.folder, f"+refs/heads/{branch}:{to}", "--no-tags", timeout=FETCH_TIMEOUT_SECONDS)
         return self._text("rev-parse", "--verify", f"{to}^{{commit}}")
 
     def reviewed(self, branch: str, commit: str) -> None:
         """Makes sure that a branch still is the commit that was looked at. Raises Refused, and GitError."""
-        there = self._run("ls-remote", "--", self.project.url, f"refs/heads/{branch}", local=False).split()
+        there = self.server.tip(self.folder, branch)
         if not there:
             raise Refused(f"the branch {branch} is not on the project's server any more")
-        if there[0].decode() != commit:
-            raise Refused(f"the branch {branch} was moved after it was looked at: it is {there[0].decode()[:10]} now")
+        if there != commit:
+            raise Refused(f"the branch {branch} was moved after it was looked at: it is {there[:10]} now")
         self.fetch(branch, BRANCH_REF)
 
     def merged(self, commit: str) -> str:
@@ -155,11 +158,11 @@ class ProjectRepository:
     def publish(self, order: DeliveryOrder) -> str:
         """Makes the commit the branch `approved/<mission>`, unless it is. Returns it. Raises Refused, and GitError."""
         branch = f"approved/{order.mission}"
-        there = self._run("ls-remote", "--", self.project.url, f"refs/heads/{branch}", local=False).split()
-        if there and there[0].decode() == order.commit:
+        there = self.server.tip(self.folder, branch)
+        if there == order.commit:
             return order.commit
         if there:
-            raise Refused(f"the project has another branch {branch} already: {there[0].decode()[:10]}")
+            raise Refused(f"the project has another branch {branch} already: {there[:10]}")
         why = self._push(order.commit, branch, expect="")
         if why:
             raise Refused(f"the project's server does not take {branch}: {why}")
@@ -184,16 +187,14 @@ class ProjectRepository:
 
     def _push(self, commit: str, branch: str, *, expect: str) -> str:
         """Pushes if the branch is what is expected (empty: it is not there). Returns why it was not taken."""
-        ref = f"refs/heads/{branch}"
-        words = ("push", "--no-verify", "--quiet", f"--force-with-lease={ref}:{expect}", "--", self.project.url)
         try:
-            Git(self.folder).run(*words, f"{commit}:{ref}", timeout=PUSH_TIMEOUT_SECONDS)
+            self.server.push(self.folder, commit, branch, expect=expect)
         except GitError as error:
             return _clean_git_output(error.stderr) or _clean_git_output(str(error))
         return ""
 
-    def _run(self, *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None, local: bool = True) -> bytes:
-        settings = {**(ISOLATED_GIT_ENV if local else {}), **(env or {})}
+    def _run(self, *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> bytes:
+        settings = {**ISOLATED_GIT_ENV, **(env or {})}
         return Git(self.folder).run(*args, stdin=stdin, timeout=FETCH_TIMEOUT_SECONDS, env=settings)
 
     def _call(self, *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> tuple[int, bytes, str]:
@@ -206,4 +207,4 @@ class ProjectRepository:
 
 def _clean_git_output(text: str) -> str:
     """What git said without passwords, in one line."""
-    return " ".join(re.sub(r"(?<=://)[^/@\s]*@", "", text).split())[:600]
+    return " ".join(without_password(text).split())[:600]

@@ -15,6 +15,8 @@ from pathlib import Path
 from missions.errors import BadName
 from missions.mission import NO_PROJECT, slug
 from orchestrator.core.errors import NotFound, WrongSetting
+from orchestrator.execution.workspace.project_server import NO_LAZY_FETCH
+from orchestrator.execution.workspace.served_repository import local_path, served_repository
 from orchestrator.workflow.assignment.project_profile import bare_address, repository_name
 from orchestrator.workflow.projects.test_command import find_test_command
 from sync.errors import GitError
@@ -42,11 +44,13 @@ class DiscoveredRepository:
     test: str = ""
     here: str = ""
     aliases: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+    """Where it is reached by a path: its hooks, and its settings that may name a program."""
 
     @property
     def local(self) -> bool:
         """Whether only this machine can reach it."""
-        return self.url.startswith("/")
+        return local_path(self.url) is not None
 
 
 def discover(folder: Path, *, depth: int = MAX_DEPTH) -> tuple[list[DiscoveredRepository], list[str]]:
@@ -81,6 +85,7 @@ def repository_from_folder(folder: Path, *, name: str = "") -> DiscoveredReposit
         branch=branch,
         test=find_test_command(folder),
         here=str(folder),
+        runs=_runs(url),
     )
 
 
@@ -92,8 +97,16 @@ def repository_from_url(url: str, *, name: str = "", branch: str = "") -> Discov
     if url.startswith("-") or re.match(r"^[A-Za-z0-9+.-]+::", url):
         raise WrongSetting("URL", "not a Git URL or a path that may be cloned")
     return DiscoveredRepository(
-        name=project_name(name or repository_name(url)), url=url, branch=branch or _remote_default_branch(url)
+        name=project_name(name or repository_name(url)),
+        url=url,
+        branch=branch or _remote_default_branch(url),
+        runs=_runs(url),
     )
+
+
+def _runs(url: str) -> tuple[str, ...]:
+    there = served_repository(url, Path.cwd())
+    return there.runs if there else ()
 
 
 def project_name(text: str) -> str:
@@ -168,7 +181,7 @@ def _remote_default_branch(url: str) -> str:
     try:
         out = (
             Git(Path("/"))
-            .run("ls-remote", "--symref", "--", url, "HEAD", timeout=LS_REMOTE_TIMEOUT_SECONDS)
+            .run("ls-remote", "--symref", "--", url, "HEAD", timeout=LS_REMOTE_TIMEOUT_SECONDS, env=NO_LAZY_FETCH)
             .decode("utf-8", "replace")
         )
     except (GitError, OSError) as error:

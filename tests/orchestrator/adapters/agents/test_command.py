@@ -27,7 +27,9 @@ MISSION = Mission(name="fix", title="Fix the door", body="", agent="command", pr
 @pytest.fixture
 def agent(tmp_path: Path, bubblewrap: Bubblewrap) -> CommandAgent:
     """The agent in the real sandbox."""
-    return CommandAgent(sandbox=bubblewrap, workspaces=Workspaces(cache=tmp_path / "cache"), node="desk")
+    return CommandAgent(
+        sandbox=bubblewrap, workspaces=Workspaces(cache=tmp_path / "cache", sandbox=bubblewrap), node="desk"
+    )
 
 
 def job_for(server: Server | None, tmp_path: Path, **mission: object) -> AgentJob:

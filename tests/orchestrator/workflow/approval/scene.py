@@ -8,6 +8,7 @@ from pathlib import Path
 from missions.approval import ChangeFacts
 from missions.lease import ClaimState
 from missions.mission import Mission
+from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.core.ports.agent import Outcome
 from orchestrator.execution.workspace.git_tree import DIFF_TREE_COMMAND, count_changes
 from orchestrator.ledger import claims as claims
@@ -18,6 +19,7 @@ from orchestrator.workflow.approval.delivery import BranchDelivery, DeliveryResu
 from tests.ledgers import Keys, Peer, Town, record
 from tests.orchestrator.repositories import Server, git
 
+SANDBOX = Bubblewrap()
 FLEET = """\
 [bus]
 beat_seconds = 10
@@ -79,12 +81,16 @@ class Scene:
         """That person's door."""
         who = self.peer(name)
         cache = self.folder / f"cache-{name}" if merges else None
-        return Approval(bus=who.bus, reader=who.reader, trust=who.trust, ledger=who.ledger, cache=cache)
+        return Approval(
+            bus=who.bus, reader=who.reader, trust=who.trust, ledger=who.ledger, cache=cache, sandbox=SANDBOX
+        )
 
     def completion(self, name: str) -> BranchDelivery:
         """What that node does with approved branches."""
         who = self.peer(name)
-        return BranchDelivery(bus=who.bus, reader=who.reader, trust=who.trust, cache=self.folder / f"cache-{name}")
+        return BranchDelivery(
+            bus=who.bus, reader=who.reader, trust=who.trust, cache=self.folder / f"cache-{name}", sandbox=SANDBOX
+        )
 
     def finish(self, name: str = "m", by: str = "n1") -> DeliveryResult | None:
         """A node's upkeep comes by."""

@@ -479,6 +479,20 @@ def test_a_server_that_takes_no_merge_says_why(scene: Scene) -> None:
     assert "main is protected" in back(scene)
 
 
+def test_hooks_of_a_repository_on_this_machine_are_confined(scene: Scene, tmp_path: Path) -> None:
+    """The merge arrives, and what its hooks and settings would touch is not touched."""
+    scene.hand_in()
+    for name in ("pre-receive", "update", "post-receive", "post-update", "reference-transaction"):
+        hook = scene.server.folder / "hooks" / name
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\nexit 0\n")
+        hook.chmod(0o755)
+    git(scene.server.folder, "config", "core.fsmonitor", f"touch {tmp_path}/ran;")
+    scene.door("anna").approve("m")
+    assert scene.mission().status is Status.DONE
+    assert not (tmp_path / "ran").exists()
+
+
 def test_nothing_of_the_target_runs(scene: Scene, tmp_path: Path) -> None:
     """Filters, merge drivers and hooks that a branch or a person's own settings name are not run by merging."""
     mark = tmp_path / "ran"

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.cli.project import without_programs
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.workflow.projects import test_command
 from orchestrator.workflow.projects.discovery import (
+    DiscoveredRepository,
     discover,
     repository_from_folder,
     repository_from_url,
@@ -134,6 +136,17 @@ def test_nothing_of_a_hostile_repository_runs(tmp_path: Path) -> None:
     found, _ = discover(tmp_path)
     assert [(one.name, one.test) for one in found] == [("bad", "make test")]
     assert not trace.exists()
+    assert {"hook reference-transaction", "setting core.fsmonitor", "setting alias.config"} <= set(found[0].runs)
+
+
+def test_yes_leaves_out_what_brings_programs_along(capsys: pytest.CaptureFixture[str]) -> None:
+    """And says so, with the command that adds it after a look."""
+    plain = DiscoveredRepository(name="plain", url="/srv/plain.git")
+    hooked = DiscoveredRepository(name="hooked", url="/srv/hooked.git", runs=("hook update",))
+    assert without_programs([plain, hooked]) == [plain]
+    assert "hooked is left out" in (told := capsys.readouterr().err)
+    assert "hook update" in told
+    assert "shiftbook project add /srv/hooked.git" in told
 
 
 @pytest.mark.parametrize(

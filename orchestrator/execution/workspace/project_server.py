@@ -1,0 +1,122 @@
+"""How are branches fetched from a project's server, and pushed there?
+
+With the person's own settings, which know how to reach it. A repository on this machine is served by git with *its*
+settings, as this node's user: it runs nothing of its own on the host. One that brings nothing along is pushed to with
+all hooks off. One that has hooks, or settings that may name a program, takes the push in the sandbox, where it can
+write itself and nothing else, so that a hook that refuses is respected. `trust_hooks` in fleet.toml is a person's word
+that it may run as they would.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.core.errors import Refused
+from orchestrator.core.ports.agent import Project
+from orchestrator.core.ports.sandbox import Confinement, Sandbox
+from orchestrator.execution.workspace.served_repository import ServedRepository, served_repository
+from sync.git import Git
+
+FETCH_TIMEOUT_SECONDS = 1800.0
+PUSH_TIMEOUT_SECONDS = 120.0
+NO_LAZY_FETCH = {"GIT_NO_LAZY_FETCH": "1"}
+"""git-upload-pack(1) runs nothing of an untrusted repository, but what fetches objects that a partial clone lacks."""
+QUIET_SETTINGS = (
+    ("core.hooksPath", os.devnull),
+    ("core.fsmonitor", "false"),
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+    ("receive.autogc", "false"),
+    ("receive.updateServerInfo", "false"),
+)
+MAX_NAMED = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectServer:
+    """Where a project's branches are. `sandbox` confines what a repository on this machine runs; None: nothing does."""
+
+    project: Project
+    sandbox: Sandbox | None = None
+
+    def fetch(
+        self,
+        folder: Path,
+        ref: str,
+        *options: str,
+        timeout: float = FETCH_TIMEOUT_SECONDS,
+        stopped: Callable[[], bool] | None = None,
+    ) -> None:
+        """Brings a ref, given as `+from:to`, into the repository in a folder. Raises GitError."""
+        words = ("fetch", "--quiet", "--no-write-fetch-head", "--no-recurse-submodules", *options, "--")
+        Git(folder).run(*words, self.project.url, ref, timeout=timeout, env=NO_LAZY_FETCH, stopped=stopped)
+
+    def tip(self, folder: Path, branch: str) -> str:
+        """The commit of one of its branches; "" where there is none. Raises GitError."""
+        words = ("ls-remote", "--", self.project.url, f"refs/heads/{branch}")
+        found = Git(folder).run(*words, timeout=PUSH_TIMEOUT_SECONDS, env=NO_LAZY_FETCH).split()
+        return found[0].decode() if found else ""
+
+    def push(
+        self,
+        folder: Path,
+        commit: str,
+        branch: str,
+        *,
+        expect: str | None = None,
+        stopped: Callable[[], bool] | None = None,
+    ) -> None:
+        """Makes a commit of the repository in a folder a branch, if that is what is `expect`ed ("": not there).
+
+        Nothing is ever forced without that word. Raises GitError, and Refused where it would run what nothing confines.
+        """
+        ref = f"refs/heads/{branch}"
+        lease = () if expect is None else (f"--force-with-lease={ref}:{expect}",)
+        address, how = self._receiving(folder)
+        words = ("push", "--no-verify", "--quiet", *lease, *how, "--", address, f"{commit}:{ref}")
+        Git(folder).run(*words, timeout=PUSH_TIMEOUT_SECONDS, env=NO_LAZY_FETCH, stopped=stopped)
+
+    def _receiving(self, folder: Path) -> tuple[str, tuple[str, ...]]:
+        """The address to push to, and the options that say how git runs its other side there."""
+        url = Git(folder).text("ls-remote", "--get-url", "--", self.project.url)  # with the person's `insteadOf`
+        there = served_repository(url, folder)
+        if there is None or self.project.trust_hooks:
+            return self.project.url, ()
+        program = shlex.join(self._confined(there) if there.runs else _quiet())
+        return str(there.folder), (f"--receive-pack={program}",)
+
+    def _confined(self, there: ServedRepository) -> list[str]:
+        confined = self.sandbox is not None and self.sandbox.name != "none"
+        missing = self.sandbox.missing() if self.sandbox and confined else "none is set up"
+        why = f"{named(there.beyond)} lies outside of the repository, which no sandbox shows" if there.beyond else ""
+        why = why or (f"no sandbox works here: {missing}" if missing else "")
+        if self.sandbox is None or why:
+            raise Refused(
+                f"{there.folder} brings along what would run on this machine ({named(there.runs)}), and {why}; remove"
+                f" it, or let an admin write `trust_hooks = true` below [projects.{self.project.name}] in fleet.toml"
+            )
+        environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/tmp/home", "LC_ALL": "C"}  # noqa: S108
+        environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, **NO_LAZY_FETCH}
+        words = ["git", "-c", "safe.directory=*", "-c", "gc.auto=0", "-c", "maintenance.auto=false", "receive-pack"]
+        inside = self.sandbox.command(words, Confinement(writable=there.folder, environment=environment))
+        return ["env", "-i", *(f"{key}={value}" for key, value in environment.items()), *inside]
+
+
+def named(runs: tuple[str, ...]) -> str:
+    """What a repository brings along, the first few by name."""
+    more = f" and {len(runs) - MAX_NAMED} more" if len(runs) > MAX_NAMED else ""
+    return ", ".join(runs[:MAX_NAMED]) + more
+
+
+def without_password(text: str) -> str:
+    """What git said, without passwords in addresses."""
+    return re.sub(r"(?<=://)[^/@\s]*@", "", text)
+
+
+def _quiet() -> list[str]:
+    return ["git", *(word for key, value in QUIET_SETTINGS for word in ("-c", f"{key}={value}")), "receive-pack"]
