@@ -81,6 +81,7 @@ def build_outcome(done: FinishedAttempt, *, node: str, stop: Stop) -> Outcome:
         exit_code=last.exit_code,
         error=done.error or parked,
         diff=work.patch.decode("utf-8", "replace"),
+        submodules=work.submodules.decode("utf-8", "replace"),
         base=workspace.base if workspace else None,
         branch=branch,
         commit=work.commit if branch else None,

@@ -114,7 +114,7 @@ def read_record(store: ObjectStore, commit: Oid) -> ResultRecord:
         entry = find(store, tree, path)
         return store.get(entry.oid, MAX_PART_BYTES).decode("utf-8", "replace") if entry else ""
 
-    endings = ("diff", "output.txt")
+    endings = ("diff", "submodules.diff", "output.txt")
     artifacts = {ending: text(f"artifacts/{ending}") for ending in endings}
     try:
         meta = _RecordModel.model_validate_json(text("record.json"))

@@ -66,7 +66,7 @@ def build_record(attempt: EndedAttempt) -> ResultRecord:
         ClaimState.PARKED,
     }  # put back or parked: its section is its history
     memo = _memo(attempt) if attempt.final and tells else None
-    texts = {"diff": outcome.diff, "output.txt": outcome.output}
+    texts = {"diff": outcome.diff, "submodules.diff": outcome.submodules, "output.txt": outcome.output}
     record = ResultRecord(
         mission=mission.name,
         epoch=claim.epoch,
@@ -189,6 +189,9 @@ def _fact_lines(attempt: EndedAttempt, memo: str | None) -> list[str]:
         path = artifact_path(attempt.claim, format_utc(attempt.finished)[:7], "diff")
         where = f"{len(outcome.files)} file{'s' * (len(outcome.files) != 1)} changed: `{path}`"
         facts.append(where if outcome.diff.strip() else ", ".join(f"`{path}`" for path in outcome.files[:20]))
+    if outcome.submodules:
+        kept = artifact_path(attempt.claim, format_utc(attempt.finished)[:7], "submodules.diff")
+        facts.append(f"written below submodules: `{kept}`")
     facts += _work_lines(outcome)
     if outcome.branch:
         facts.append(f"branch `{outcome.branch}` from `{(outcome.base or '')[:10]}`")

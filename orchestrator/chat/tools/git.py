@@ -16,7 +16,8 @@ from pydantic import Field
 from orchestrator.chat.tools.paths import path_parts
 from orchestrator.chat.tools.tool import ToolArguments, ToolResult, shorten_middle
 from orchestrator.core.ports.model import Stop
-from orchestrator.execution.workspace.git_tree import ISOLATED_GIT_ENV, move_git_folders
+from orchestrator.execution.workspace.git_tree import move_git_folders
+from orchestrator.execution.workspace.isolated_git import ISOLATED_GIT_ENV
 from sync.errors import GitError
 from sync.git import Git
 

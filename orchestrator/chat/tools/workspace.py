@@ -13,7 +13,7 @@ from pathlib import Path
 from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.model import Stop
 from orchestrator.execution.workspace.clone import Workspace, Workspaces
-from orchestrator.execution.workspace.git_tree import reset_git_folder
+from orchestrator.execution.workspace.isolated_git import reset_git_folder
 from sync.git import Git
 
 

@@ -48,6 +48,8 @@ class Outcome:
     summary: str
     answer: str = ""
     diff: str = ""
+    submodules: str = ""
+    """What was written below the project's submodules, as a diff: their repositories are not here to commit it to."""
     output: str = ""
     exit_code: int | None = None
     error: str = ""

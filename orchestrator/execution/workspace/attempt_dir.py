@@ -20,7 +20,7 @@ from orchestrator.core.ports.model import Stop
 from orchestrator.core.ports.sandbox import Confinement
 from orchestrator.execution.workspace.agents_md import AGENTS, CLAUDE, remove_from_folder
 from orchestrator.execution.workspace.clone import Workspace, Workspaces
-from orchestrator.execution.workspace.git_tree import reset_git_folder
+from orchestrator.execution.workspace.isolated_git import reset_git_folder
 from orchestrator.execution.workspace.start_point import apply_patch
 from orchestrator.execution.workspace.tree_walk import remove_tree
 from sync import files

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestrator.execution.workspace.git_tree import ISOLATED_GIT_ENV, embedded_git_folders, reset_git_folder
+from orchestrator.execution.workspace.git_tree import embedded_git_folders
+from orchestrator.execution.workspace.isolated_git import ISOLATED_GIT_ENV, reset_git_folder
 from orchestrator.execution.workspace.tree_walk import remove_tree
 from sync.errors import GitError
 from sync.git import Git

@@ -19,19 +19,12 @@ from orchestrator.core.errors import Refused, WorkspaceFailed
 from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.model import Stop
 from orchestrator.core.ports.sandbox import Sandbox
-from orchestrator.execution.workspace.git_tree import (
-    ISOLATED_GIT_ENV,
-    AttemptRepository,
-    CommittedWork,
-    TreeSnapshot,
-    reset_git_folder,
-)
+from orchestrator.execution.workspace.git_tree import AttemptRepository, CommittedWork, TreeSnapshot
+from orchestrator.execution.workspace.isolated_git import ISOLATED_GIT_ENV, reset_git_folder
 from orchestrator.execution.workspace.project_server import FETCH_TIMEOUT_SECONDS, ProjectServer, without_password
+from orchestrator.execution.workspace.staging import format_paths
 from sync.errors import GitError
 from sync.git import Git
-
-MAX_LISTED_PATHS = 10
-"""Most paths that a note names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,10 +172,4 @@ def _missing_parts(repository: AttemptRepository) -> tuple[str, ...]:
         (repository.submodules(), "submodules are not fetched: their folders are empty"),
         (repository.pointers(), "files are in Git LFS and not fetched: they are pointers here"),
     )
-    return tuple(f"{words} ({_format_paths(paths)})" for paths, words in found if paths)
-
-
-def _format_paths(paths: tuple[str, ...]) -> str:
-    return ", ".join(paths[:MAX_LISTED_PATHS]) + (
-        f" and {len(paths) - MAX_LISTED_PATHS} more" if len(paths) > MAX_LISTED_PATHS else ""
-    )
+    return tuple(f"{words} ({format_paths(paths)})" for paths, words in found if paths)

@@ -8,17 +8,17 @@ git would else run in them, with their settings.
 from __future__ import annotations
 
 import os
-import shutil
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.core.ports.agent import DiffStat
+from orchestrator.execution.workspace.isolated_git import IsolatedGit, reset_git_folder
+from orchestrator.execution.workspace.staging import ABSENT_MODE, LINK_MODE, format_paths, note_checkout, stage
 from orchestrator.execution.workspace.tree_walk import walk_entries
-from sync.git import Git
 
-LINK_MODE, EXECUTABLE_MODE, ABSENT_MODE = "120000", "100755", "000000"
+EXECUTABLE_MODE = "100755"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,20 +79,6 @@ def _number(text: str) -> int | None:
     return None if text == "-" else int(text)
 
 
-GIT_TIMEOUT_SECONDS = 600.0
-ISOLATED_GIT_ENV = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_ATTR_NOSYSTEM": "1"}
-"""No settings but ours: a person's `filter.lfs.process` would run on what a hostile repository says."""
-
-GIT_CONFIG = """[core]
-\trepositoryFormatVersion = 0
-\tbare = false
-\tworktree = ../tree
-\tautocrlf = false
-\tquotePath = false
-"""
-GIT_ATTRIBUTES = "* !filter !diff !merge !ident\n"
-"""Stands above the tree's own .gitattributes: nothing is filtered, and no change can hide as `-diff`."""
-
 DIFF_TREE_COMMAND = ("diff-tree", "-r", "--no-commit-id", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
 LFS_FILTER, LFS_POINTER = "filter=lfs", "version https://git-lfs.github.com/spec/v1"
 MAX_FULL_DIFF_BYTES = 64 * 1024 * 1024
@@ -108,6 +94,8 @@ class CommittedWork:
     patch: bytes = b""
     notes: tuple[str, ...] = ()
     changes: DiffStat | None = None
+    submodules: bytes = b""
+    """What was written below submodules, as a diff."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +105,8 @@ class TreeSnapshot:
     tree: str
     files: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    submodules: bytes = b""
+    """What was written below submodules, as a diff: it cannot be committed here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,10 +118,16 @@ class AttemptRepository:
     branch: str
     base: str
 
+    @property
+    def git(self) -> IsolatedGit:
+        """git on it."""
+        return IsolatedGit(folder=self.folder, tree=self.tree)
+
     def check_out(self, *, stopped: Callable[[], bool]) -> None:
         """Starts the branch at the base and fills the tree. Raises GitError."""
-        self._run("update-ref", f"refs/heads/{self.branch}", self.base)
-        self._run("reset", "--quiet", "--hard", stopped=stopped)
+        self.git.run("update-ref", f"refs/heads/{self.branch}", self.base)
+        self.git.run("reset", "--quiet", "--hard", stopped=stopped)
+        note_checkout(self.git)
 
     def snapshot(self, *, aside: Path, leaves: Sequence[str] = ()) -> TreeSnapshot:
         """The tree as it is, whatever the attempt did with git; new files that match `leaves` are no part of it.
@@ -139,34 +135,49 @@ class AttemptRepository:
         Raises GitError, OSError.
         """
         reset_git_folder(self.folder, self.branch, leaves)
-        notes = move_git_folders(self.tree, aside)
-        if self._call("add", "--all", "--ignore-errors", "--", ".")[0]:
-            notes += ("some files could not be read: they are not in the diff",)
-        made = self._text("write-tree")
-        return TreeSnapshot(tree=made, files=self._files(made), notes=notes)
+        moved = move_git_folders(self.tree, aside)
+        staged = stage(self.git, self.base)
+        made = self.git.text("write-tree")
+        notes = tuple(note for where in moved for note in self._embedded(where, made))
+        return TreeSnapshot(
+            tree=made, files=self._files(made), notes=notes + staged.notes, submodules=staged.submodules
+        )
+
+    def _embedded(self, where: str, made: str) -> Iterator[str]:
+        """What is said of a repository that an attempt made in its tree; nothing where its files are told elsewhere."""
+        rows = self.git.run("ls-tree", "-z", made, "--", f"{where}/").split(b"\0")
+        if any(row and not row.startswith(b"160000 ") for row in rows):
+            yield f"{format_paths([where])} was a repository of its own: its files are in the diff, its history is not"
 
     def restore(self, *, but: Sequence[str] | None = None) -> None:
         """Makes the tree what it was at the last snapshot. What is ignored stays; if `but` is given, what matches one
         of those globs and nothing else. Raises GitError.
         """
         words = () if but is None else ("-x", *(f"--exclude={glob}" for glob in but))
-        self._run("checkout-index", "--force", "--all")
-        self._run("clean", "-f", "-f", "-d", *words, "--quiet")
+        self.git.run("checkout-index", "--force", "--all")
+        self.git.run("clean", "-f", "-f", "-d", *words, "--quiet")
 
     def settle(self, seen: TreeSnapshot, *, node: str, message: str) -> CommittedWork:
         """Commits a snapshot onto the base, and tells what it changed. Raises GitError, OSError."""
         if not seen.files:
-            return CommittedWork(commit=self.base, notes=seen.notes)
+            return CommittedWork(commit=self.base, notes=seen.notes, submodules=seen.submodules)
         commit = self._commit(seen.tree, node=node, message=message)
         patch, note = self._patch(commit, seen.files)
         changes = count_changes(
-            self._run(*DIFF_TREE_COMMAND, "--raw", "--numstat", "-M", "-z", "--abbrev=40", self.base, commit)
+            self.git.run(*DIFF_TREE_COMMAND, "--raw", "--numstat", "-M", "-z", "--abbrev=40", self.base, commit)
         )
-        return CommittedWork(commit=commit, files=seen.files, patch=patch, notes=seen.notes + note, changes=changes)
+        return CommittedWork(
+            commit=commit,
+            files=seen.files,
+            patch=patch,
+            notes=seen.notes + note,
+            changes=changes,
+            submodules=seen.submodules,
+        )
 
     def submodules(self) -> tuple[str, ...]:
         """Where the base has other repositories, which are not fetched. Raises GitError."""
-        rows = self._run("ls-tree", "-r", "-z", self.base).split(b"\0")
+        rows = self.git.run("ls-tree", "-r", "-z", self.base).split(b"\0")
         return tuple(row.partition(b"\t")[2].decode("utf-8", "replace") for row in rows if row.startswith(b"160000 "))
 
     def pointers(self) -> tuple[str, ...]:
@@ -181,7 +192,7 @@ class AttemptRepository:
     def _found(self, words: str, where: str) -> tuple[str, ...]:
         """The base's files that hold a text."""
         search = ("grep", "-l", "-z", "-I", "-F", "--max-count=1", "-e", words, self.base, "--", where)
-        names = self._call(*search)[1].split(b"\0")
+        names = self.git.call(*search)[1].split(b"\0")
         return tuple(name.decode("utf-8", "replace").partition(":")[2] for name in names if name)
 
     def _commit(self, made: str, *, node: str, message: str) -> str:
@@ -189,68 +200,33 @@ class AttemptRepository:
         who = {"NAME": node, "EMAIL": f"{node}@shiftbook.invalid"}
         env = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()}
         text = message.replace("\0", "").encode()
-        commit = self._run("commit-tree", made, "-p", self.base, "-F", "-", stdin=text, env=env).decode().strip()
-        self._run("update-ref", f"refs/heads/{self.branch}", commit)
+        commit = self.git.run("commit-tree", made, "-p", self.base, "-F", "-", stdin=text, env=env).decode().strip()
+        self.git.run("update-ref", f"refs/heads/{self.branch}", commit)
         return commit
 
     def _files(self, made: str) -> tuple[str, ...]:
         """Every path in which a tree differs from the base; of a rename both."""
-        out = self._run(*DIFF_TREE_COMMAND, "--no-renames", "--name-only", "-z", self.base, made)
+        out = self.git.run(*DIFF_TREE_COMMAND, "--no-renames", "--name-only", "-z", self.base, made)
         return tuple(name.decode("utf-8", "replace") for name in out.split(b"\0") if name)
 
     def _patch(self, commit: str, files: tuple[str, ...]) -> tuple[bytes, tuple[str, ...]]:
         size = sum(path.lstat().st_size for path in (self.tree / name for name in files) if os.path.lexists(path))
         if size <= MAX_FULL_DIFF_BYTES:
-            return self._run(*DIFF_TREE_COMMAND, "-p", "-M", "--binary", "--full-index", self.base, commit), ()
+            return self.git.run(*DIFF_TREE_COMMAND, "-p", "-M", "--binary", "--full-index", self.base, commit), ()
         words = ("-c", "core.bigFileThreshold=1m", *DIFF_TREE_COMMAND, "-p", "-M", self.base, commit)
-        return self._run(*words), (f"{size:,} bytes were changed: files over 1 MiB are on the branch, not in the diff",)
-
-    def _run(
-        self,
-        *args: str,
-        stdin: bytes = b"",
-        env: Mapping[str, str] | None = None,
-        stopped: Callable[[], bool] | None = None,
-    ) -> bytes:
-        where = (f"--git-dir={self.folder}", f"--work-tree={self.tree}")
-        settings = {**ISOLATED_GIT_ENV, **(env or {})}
-        return Git(self.tree).run(
-            *where, *args, stdin=stdin, timeout=GIT_TIMEOUT_SECONDS, env=settings, stopped=stopped
+        return self.git.run(*words), (
+            f"{size:,} bytes were changed: files over 1 MiB are on the branch, not in the diff",
         )
-
-    def _call(self, *args: str) -> tuple[int, bytes, str]:
-        where = (f"--git-dir={self.folder}", f"--work-tree={self.tree}")
-        return Git(self.tree).call(*where, *args, timeout=GIT_TIMEOUT_SECONDS, codes=(0, 1), env=ISOLATED_GIT_ENV)
-
-    def _text(self, *args: str) -> str:
-        return self._run(*args).decode("utf-8", "replace").strip()
-
-
-def reset_git_folder(folder: Path, branch: str, leaves: Sequence[str] = ()) -> None:
-    """Writes a git folder's settings, attributes and HEAD anew and removes all else that could run or mislead.
-
-    New files that match `leaves` are ignored, besides what the project ignores.
-    """
-    for name in ("hooks", "info", "worktrees", "modules"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    for name in ("config", "config.worktree", "commondir", "gitdir", "HEAD", "index.lock", "objects/info/alternates"):
-        (folder / name).unlink(missing_ok=True)
-    (folder / "info").mkdir()
-    (folder / "info" / "attributes").write_text(GIT_ATTRIBUTES)
-    (folder / "info" / "exclude").write_text("".join(f"{glob}\n" for glob in leaves))
-    (folder / "config").write_text(GIT_CONFIG)
-    (folder / "HEAD").write_text(f"ref: refs/heads/{branch}\n")
 
 
 def move_git_folders(tree: Path, aside: Path) -> tuple[str, ...]:
-    """Moves every `.git` below the top of `tree` out of it, so that its files count as files; says which."""
-    notes = []
+    """Moves every `.git` below the top of `tree` out of it, so that its files count as files; says from where."""
+    found = []
     for path in list(embedded_git_folders(tree)):
         aside.mkdir(exist_ok=True)
         path.rename(aside / uuid.uuid4().hex)
-        where = path.parent.relative_to(tree)
-        notes.append(f"{where} was a repository of its own: its files are in the diff, its history is not")
-    return tuple(notes)
+        found.append(str(path.parent.relative_to(tree)))
+    return tuple(found)
 
 
 def embedded_git_folders(tree: Path) -> Iterator[Path]:

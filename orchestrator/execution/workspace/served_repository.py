@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.execution.workspace.git_tree import ISOLATED_GIT_ENV
+from orchestrator.execution.workspace.isolated_git import ISOLATED_GIT_ENV
 from sync.errors import GitError
 from sync.git import Git
 

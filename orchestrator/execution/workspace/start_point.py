@@ -11,15 +11,11 @@ from pathlib import Path
 from orchestrator.core.errors import WorkspaceFailed
 from orchestrator.core.ports.model import Stop
 from orchestrator.execution.workspace.clone import Workspace
-from orchestrator.execution.workspace.git_tree import (
-    DIFF_TREE_COMMAND,
-    GIT_TIMEOUT_SECONDS,
-    ISOLATED_GIT_ENV,
-    reset_git_folder,
-)
+from orchestrator.execution.workspace.git_tree import DIFF_TREE_COMMAND
+from orchestrator.execution.workspace.isolated_git import IsolatedGit, reset_git_folder
+from orchestrator.execution.workspace.staging import stage
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from sync.errors import GitError
-from sync.git import Git
 from sync.objects import find
 from sync.remote import Oid
 
@@ -43,7 +39,11 @@ def apply_patch(workspace: Workspace, patch: bytes) -> None:
     git refuses paths that leave the tree, lead through a link or into `.git`.
     """
     try:
-        _git(workspace.folder, "apply", "--3way", "--whitespace=nowarn", "-", stdin=patch)
+        # In the index alone: beside line ends that git would store otherwise it takes the tree for changed.
+        _git(workspace.folder, "apply", "--cached", "--3way", "--whitespace=nowarn", "-", stdin=patch)
+        made = _git(workspace.folder, "write-tree").decode().strip()
+        _git(workspace.folder, "read-tree", workspace.base)
+        _git(workspace.folder, "read-tree", "--reset", "-u", made)
     except GitError as error:
         first = str(error).splitlines()[0][:300]
         why = f"the work that it should start from does not fit {workspace.base[:10]} any more: {first}"
@@ -77,7 +77,7 @@ def workspace_changes(folder: Path, own: str, default: str) -> tuple[bytes, tupl
     try:
         base = f"refs/heads/{default}"
         _git(folder, "read-tree", base, env=env)
-        _git(folder, "add", "--all", "--", ".", env=env)
+        stage(IsolatedGit(folder=folder / "git", tree=folder / "tree", env=env), base)
         made = _git(folder, "write-tree", env=env).decode().strip()
     finally:
         index.unlink(missing_ok=True)
@@ -87,7 +87,4 @@ def workspace_changes(folder: Path, own: str, default: str) -> tuple[bytes, tupl
 
 
 def _git(folder: Path, *words: str, stdin: bytes = b"", env: dict[str, str] | None = None) -> bytes:
-    where = (f"--git-dir={folder / 'git'}", f"--work-tree={folder / 'tree'}")
-    return Git(folder / "tree").run(
-        *where, *words, stdin=stdin, timeout=GIT_TIMEOUT_SECONDS, env={**ISOLATED_GIT_ENV, **(env or {})}
-    )
+    return IsolatedGit(folder=folder / "git", tree=folder / "tree").run(*words, stdin=stdin, env=env)

@@ -19,7 +19,8 @@ from missions.approval import ChangeFacts
 from missions.mission import slug
 from orchestrator.core.errors import Refused, WorkspaceFailed
 from orchestrator.core.ports.agent import Project
-from orchestrator.execution.workspace.git_tree import DIFF_TREE_COMMAND, ISOLATED_GIT_ENV, count_changes
+from orchestrator.execution.workspace.git_tree import DIFF_TREE_COMMAND, count_changes
+from orchestrator.execution.workspace.isolated_git import ISOLATED_GIT_ENV
 from orchestrator.execution.workspace.project_server import ProjectServer, without_password
 from sync.errors import GitError
 from sync.git import Git
