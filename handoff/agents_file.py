@@ -9,7 +9,7 @@ it would be part of that block. Taking ours out again gives back the very text t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 BEGIN, END = "<!-- shiftbook:begin -->", "<!-- shiftbook:end -->"
@@ -55,7 +55,12 @@ def insert_import(text: str, file: str) -> str:
 
 def remove_handoff(text: str) -> str:
     """The text without what is ours."""
-    for block in reversed(_find_blocks(text)[0]):
+    return remove_blocks(text, lambda block: True)
+
+
+def remove_blocks(text: str, ours: Callable[[str], bool]) -> str:
+    """The text without the blocks that are ours, by what stands in them."""
+    for block in reversed([each for each in _find_blocks(text)[0] if ours(each.text)]):
         before = text[: block.start]
         if block.ends_open:
             before = before[: -2 if before.endswith("\r\n") else -1]

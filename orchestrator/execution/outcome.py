@@ -48,7 +48,7 @@ class FinishedAttempt:
     def error(self) -> str:
         """Why it is not done, in one line; a breach of scope before all else."""
         wrong = self.verdict.wrong
-        return wrong if self.verdict.stray or not self.last.fault else self.last.fault
+        return wrong if self.verdict.stray or self.verdict.leaks or not self.last.fault else self.last.fault
 
     @property
     def parked(self) -> str:
@@ -63,13 +63,14 @@ def build_outcome(done: FinishedAttempt, *, node: str, stop: Stop) -> Outcome:
     parked = "" if cancelled else done.parked
     work = _commit_work(done, node)
     (done.site.job.folder / "diff.patch").write_bytes(work.patch)
-    branch, push_notes = (None, ()) if verdict.stray or parked else _push(done, work, stop)
+    branch, push_notes = (None, ()) if verdict.stray or verdict.leaks or parked else _push(done, work, stop)
     proposals, proposal_notes = _proposals(done.site)
     notes = (
         *(workspace.notes if workspace else ()),
         *getattr(done.sandbox, "lacks", ()),
         *(note for turn in done.turns for note in turn.notes),
         *work.notes,
+        *(f"the handoff was taken out of {name}: it is not the project's" for name in verdict.taken),
         *push_notes,
         *proposal_notes,
     )

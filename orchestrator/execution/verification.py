@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from orchestrator.core.errors import WorkspaceFailed
 from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.execution.bounds import AttemptLimits
 from orchestrator.execution.process.runner import CommandResult, Ending, run
 from orchestrator.execution.turn import describe_cut_off
 from orchestrator.execution.workspace.attempt_dir import AttemptDir, confinement_for
+from orchestrator.execution.workspace.clone import Workspace
 from orchestrator.execution.workspace.git_tree import TreeSnapshot
+from orchestrator.execution.workspace.handoff_leak import HandoffSearch
+from sync.errors import GitError
 
 MAX_TEST_OUTPUT_CHARS = 6000
 """Characters of a test's output that go back to the agent, half from its beginning and half from its end."""
@@ -38,6 +42,10 @@ class WorkCheck:
 
     seen: TreeSnapshot | None = None
     stray: tuple[str, ...] = ()
+    leaks: tuple[str, ...] = ()
+    """Files that carry the handoff, which is not the project's."""
+    taken: tuple[str, ...] = ()
+    """Files out of which the handoff was taken."""
     empty: bool = False
     denials: tuple[str, ...] = ()
     tests: ProjectTestResult | None = None
@@ -52,6 +60,8 @@ class WorkCheck:
     def _faults(self) -> Iterable[str]:
         if self.stray:
             yield "changed outside of its scope: " + ", ".join(self.stray)
+        if self.leaks:
+            yield "carries the handoff, which stays with the fleet: " + ", ".join(self.leaks)
         if self.denials:
             yield "was refused: " + "; ".join(self.denials)
         if self.empty:
@@ -68,6 +78,9 @@ class WorkCheck:
             names = "\n".join(f"- {path}" for path in self.stray)
             allowed = ", ".join(f"`{glob}`" for glob in scope)
             parts.append(f"These files are outside of your scope ({allowed}). Undo your changes to them:\n{names}")
+        if self.leaks:
+            names = "\n".join(f"- {path}" for path in self.leaks)
+            parts.append(f"These files carry the handoff that you were given. It is not the project's:\n{names}")
         if self.denials:
             names = "\n".join(f"- {each}" for each in self.denials)
             parts.append(f"You asked for what you may not do. Finish without it, and do not ask again:\n{names}")
@@ -95,7 +108,7 @@ def verify(
     work. Raises WorkspaceFailed, OSError.
     """
     assert site.workspace
-    seen = site.workspace.snapshot(leaves=leaves)
+    seen, taken, leaks = _without_handoff(site, site.workspace, leaves)
     tests, cut = None, False
     line = site.job.project.test if site.job.project else None
     if line and seen.files and sandbox:
@@ -105,7 +118,23 @@ def verify(
         site.workspace.restore()
     stray = scope(seen.files, site.job.mission.scope)
     empty = site.job.mission.task == "coding_task" and not seen.files
-    return WorkCheck(seen=seen, stray=tuple(stray), empty=empty, tests=tests, cut=cut)
+    return WorkCheck(seen=seen, stray=tuple(stray), leaks=leaks, taken=taken, empty=empty, tests=tests, cut=cut)
+
+
+def _without_handoff(
+    site: AttemptDir, workspace: Workspace, leaves: tuple[str, ...]
+) -> tuple[TreeSnapshot, tuple[str, ...], tuple[str, ...]]:
+    """What was done without blocks of the handoff, out of which files they were taken, and which still carry it."""
+    mission = site.job.mission
+    public = (mission.title, mission.body, mission.run or "")
+    search = HandoffSearch(repository=workspace.repository, handoff=site.job.context, public=public)
+    seen = workspace.snapshot(leaves=leaves)
+    try:
+        taken = search.take_out(seen.tree)
+        seen = workspace.snapshot(leaves=leaves) if taken else seen
+        return seen, taken, search.carried(seen.tree)
+    except GitError as error:
+        raise WorkspaceFailed(f"what was done in {site.tree} cannot be read: {error}") from error
 
 
 def _run_tests(

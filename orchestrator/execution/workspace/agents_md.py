@@ -41,24 +41,24 @@ def write_handoff(folder: Path, handoff: str) -> tuple[HandoffFile, ...]:
 def restore_files(laid: tuple[HandoffFile, ...]) -> None:
     """Leaves of each file what is not ours. What an agent deleted stays deleted. Raises OSError."""
     for one in laid:
-        now = _read_plain_file(one.path)
+        now = read_plain_file(one.path)
         if now is None:
             continue
         data = _encoded(restore_original(_decoded(now), _decoded(one.before or b"")))
         if one.before is None and not data:
             one.path.unlink()
         elif data != now:
-            _replace_file(one.path, data)
+            replace_file(one.path, data)
 
 
 def remove_from_folder(folder: Path, names: Iterable[str] = (AGENTS, CLAUDE)) -> list[Path]:
     """Takes what is ours out of a folder's files, and deletes those that held nothing else. Returns what changed."""
     changed = []
     for path in (folder / name for name in names):
-        now = _read_plain_file(path)
+        now = read_plain_file(path)
         data = None if now is None else _encoded(remove_handoff(_decoded(now)))
         if data is not None and data != now:
-            _replace_file(path, data) if data else path.unlink()
+            replace_file(path, data) if data else path.unlink()
             changed.append(path)
     return changed
 
@@ -76,19 +76,19 @@ def _planned_changes(folder: Path, handoff: str) -> Iterator[tuple[Path, Callabl
 
 
 def _apply_change(path: Path, change: Callable[[str], str]) -> HandoffFile:
-    before = _read_plain_file(path)
+    before = read_plain_file(path)
     data = _encoded(change(_decoded(before or b"")))
     if data != before:
-        _replace_file(path, data)
+        replace_file(path, data)
     return HandoffFile(path=path, before=before, changed=data != before)
 
 
 def _is_usable(path: Path) -> bool:
     """Whether the file is a plain one that we may change, or not there."""
-    return not os.path.lexists(path) or _read_plain_file(path) is not None
+    return not os.path.lexists(path) or read_plain_file(path) is not None
 
 
-def _read_plain_file(path: Path) -> bytes | None:
+def read_plain_file(path: Path, limit: int = MAX_FILE_BYTES) -> bytes | None:
     """A plain file's bytes; None for what is not there, is no plain file, or is far too large."""
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
@@ -96,10 +96,10 @@ def _read_plain_file(path: Path) -> bytes | None:
         return None
     with os.fdopen(handle, "rb") as file:
         found = os.fstat(handle)
-        return file.read() if stat.S_ISREG(found.st_mode) and found.st_size <= MAX_FILE_BYTES else None
+        return file.read() if stat.S_ISREG(found.st_mode) and found.st_size <= limit else None
 
 
-def _replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes) -> None:
     """Puts a new file in the place of the old one: what is linked to that elsewhere keeps its words."""
     mode = path.lstat().st_mode & 0o777 if os.path.lexists(path) else 0o644
     files.replace(path, data, mode=mode, durable=False)  # nor is the tree flushed that it is in
