@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -17,6 +18,7 @@ from orchestrator.core import disk_space
 from orchestrator.core.errors import OrchestratorError, StoreFailed, WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace import disk_usage
+from orchestrator.execution.workspace.project_server import ProjectServer
 from orchestrator.ledger.conflicts import list_conflicts
 from orchestrator.ledger.node_pages import announced_nodes
 from orchestrator.ledger.snapshot import LedgerSnapshot
@@ -31,6 +33,7 @@ from sync.objects import read_commit
 MIN_GIT_VERSION = (2, 34)
 """SSH signatures with `gpg.ssh.allowedSignersFile` came with Git 2.34."""
 """Bytes. Clones, a model and a build need room; below this a mission is likely to fail for want of it."""
+PROJECT_TIMEOUT_SECONDS = 15.0
 MANY_MEMOS = 10_000
 """Memos that are read in a second or two."""
 
@@ -225,6 +228,19 @@ def _reviews(settings: Settings, ledger: LedgerSnapshot) -> CheckResult:
     return CheckResult(what="reviews", health=CheckStatus.POOR, says="; ".join(wrong), remedy=remedy)
 
 
+def _projects(settings: Settings, ledger: LedgerSnapshot) -> CheckResult:
+    """Whether each project's repository can be worked on from here; all are asked at the same time."""
+    servers = [ProjectServer(project=ledger.charter.project(name)) for name in sorted(ledger.charter.projects)]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        told = list(pool.map(lambda one: one.trouble(Path("/"), timeout=PROJECT_TIMEOUT_SECONDS), servers))
+    wrong = [f"{one.project.name}: {why}" for one, why in zip(servers, told, strict=True) if why]
+    if wrong:
+        remedy = "mend each as it says; what was parked for it: `shiftbook mission resume NAME`"
+        return CheckResult(what="projects", health=CheckStatus.POOR, says="; ".join(wrong), remedy=remedy)
+    count = f"{len(servers)} project{'s' * (len(servers) != 1)}"
+    return CheckResult(what="projects", health=CheckStatus.GOOD, says=f"{count}, each with its branch")
+
+
 def _lessons(settings: Settings, ledger: LedgerSnapshot) -> CheckResult:
     count = memo_count(ledger)
     if count > MANY_MEMOS:
@@ -283,6 +299,7 @@ CHECKS: tuple[Callable[[Settings, LedgerSnapshot], CheckResult], ...] = (
     _conflicts,
     _alarms,
     _journal,
+    _projects,
     _reviews,
     _lessons,
     _notices,

@@ -62,7 +62,11 @@ class WrongPrompt(OrchestratorError):
 
 
 class WorkspaceFailed(OrchestratorError):
-    """A workspace for an attempt could not be made or read."""
+    """A workspace for an attempt could not be made or read. `lasting`: a person must mend it, no attempt will."""
+
+    def __init__(self, why: str, *, lasting: bool = False) -> None:
+        self.lasting = lasting
+        super().__init__(why)
 
 
 class AlreadyDone(OrchestratorError):

@@ -46,7 +46,8 @@ class AttemptRunner:
         try:
             outcome = _Attempt(runner=self, job=job, stop=stop, worker=worker).go()
         except WorkspaceFailed as error:
-            parked = disk_full_reason(job.folder, error)
+            lasting = str(error) if error.lasting and not stop.is_set() else ""
+            parked = disk_full_reason(job.folder, error) or lasting
             return Outcome(ok=False, summary="No workspace.", error=str(error), cancelled=stop.is_set(), parked=parked)
         except OSError as error:
             if not (parked := disk_full_reason(job.folder, error)):

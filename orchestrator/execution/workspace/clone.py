@@ -22,6 +22,7 @@ from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.execution.workspace.git_tree import AttemptRepository, CommittedWork, TreeSnapshot
 from orchestrator.execution.workspace.isolated_git import ISOLATED_GIT_ENV, reset_git_folder
 from orchestrator.execution.workspace.project_server import FETCH_TIMEOUT_SECONDS, ProjectServer, without_password
+from orchestrator.execution.workspace.project_trouble import lasting_trouble
 from orchestrator.execution.workspace.staging import format_paths
 from sync.errors import GitError
 from sync.git import Git
@@ -117,9 +118,11 @@ class Workspaces:
             _check_out_tree(workspace, stop)
             workspace = replace(workspace, notes=_missing_parts(workspace.repository))
         except (GitError, OSError, Timeout) as error:
-            why = "stopped" if stop.is_set() else str(error)
+            lasting = "" if stop.is_set() else lasting_trouble(project, error)
+            why = "stopped" if stop.is_set() else lasting or str(error)
             where = f"project {project.name} ({project.branch} of {project.url})"
-            raise WorkspaceFailed(without_password(f"no workspace for {where}: {why}")) from error
+            failed = without_password(f"no workspace for {where}: {why}")
+            raise WorkspaceFailed(failed, lasting=bool(lasting)) from error
         return workspace
 
     def files(self, project: Project, stop: Stop, *, clone: bool) -> frozenset[str]:

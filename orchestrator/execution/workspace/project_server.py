@@ -19,7 +19,9 @@ from pathlib import Path
 from orchestrator.core.errors import Refused
 from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.sandbox import Confinement, Sandbox
+from orchestrator.execution.workspace.project_trouble import SHALLOW_WARNING, lasting_trouble
 from orchestrator.execution.workspace.served_repository import ServedRepository, served_repository
+from sync.errors import GitError
 from sync.git import Git
 
 FETCH_TIMEOUT_SECONDS = 1800.0
@@ -35,6 +37,7 @@ QUIET_SETTINGS = (
     ("receive.updateServerInfo", "false"),
 )
 MAX_NAMED = 3
+SHA256_DIGITS = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,15 +55,30 @@ class ProjectServer:
         timeout: float = FETCH_TIMEOUT_SECONDS,
         stopped: Callable[[], bool] | None = None,
     ) -> None:
-        """Brings a ref, given as `+from:to`, into the repository in a folder. Raises GitError."""
+        """Brings a ref, given as `+from:to`, into the repository in a folder. Raises GitError; also for a shallow one,
+        whose refs git else leaves as they were.
+        """
         words = ("fetch", "--quiet", "--no-write-fetch-head", "--no-recurse-submodules", *options, "--")
-        Git(folder).run(*words, self.project.url, ref, timeout=timeout, env=NO_LAZY_FETCH, stopped=stopped)
+        said = Git(folder).call(*words, self.project.url, ref, timeout=timeout, env=NO_LAZY_FETCH, stopped=stopped)[2]
+        if SHALLOW_WARNING in said:
+            raise GitError(words, 0, said)
 
-    def tip(self, folder: Path, branch: str) -> str:
+    def tip(self, folder: Path, branch: str, *, timeout: float = PUSH_TIMEOUT_SECONDS) -> str:
         """The commit of one of its branches; "" where there is none. Raises GitError."""
         words = ("ls-remote", "--", self.project.url, f"refs/heads/{branch}")
-        found = Git(folder).run(*words, timeout=PUSH_TIMEOUT_SECONDS, env=NO_LAZY_FETCH).split()
+        found = Git(folder).run(*words, timeout=timeout, env=NO_LAZY_FETCH).split()
         return found[0].decode() if found else ""
+
+    def trouble(self, folder: Path, *, timeout: float) -> str:
+        """Why no attempt could work on the project, as far as asking its server tells; "" where nothing is known."""
+        try:
+            tip = self.tip(folder, self.project.branch, timeout=timeout)
+        except GitError as error:
+            return without_password(lasting_trouble(self.project, error) or str(error))
+        there = served_repository(self.project.url, folder)
+        said = SHALLOW_WARNING if there and (there.folder / "shallow").exists() else ""
+        said = said or ("" if tip else "couldn't find remote ref") or ("sha256" if len(tip) == SHA256_DIGITS else "")
+        return lasting_trouble(self.project, GitError(("ls-remote",), 0, said)) if said else ""
 
     def push(
         self,
