@@ -13,6 +13,7 @@ from orchestrator.app.work_factory import build_work
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.usage import Spend
 from orchestrator.core.settings import Settings
+from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.node.announcer import NodePagePublisher, volatile_state
 from orchestrator.node.gates import DiskGate
@@ -89,6 +90,7 @@ def build_approvals(parts: NodeParts) -> DeliveryWorker:
         trust=Trust(parts.link.store),
         cache=parts.settings.home / "cache",
         sandbox=wiring.sandbox(required=True),
+        folders=AttemptDirs(parts.settings.home / "work"),
     )
     return DeliveryWorker(completion=delivery, tell=parts.tell, clock=wiring.clock, wake=parts.wake.set)
 

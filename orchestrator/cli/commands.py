@@ -39,6 +39,10 @@ MISSION: CommandTable = {
         "mission.decisions:reject",
         "Sends a result back to be done again, with a comment that the next attempt reads.",
     ),
+    "deliver": (
+        "mission.decisions:deliver",
+        "Pushes the branch of a result that its node could not push, from what is kept or from its diff.",
+    ),
     "watch": ("mission.following:watch", "Follows one mission until it ends."),
     "cancel": ("mission.orders:cancel", "Calls a mission off."),
     "pause": ("mission.orders:pause", "Lets a mission rest."),

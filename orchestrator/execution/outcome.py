@@ -63,6 +63,7 @@ def build_outcome(done: FinishedAttempt, *, node: str, stop: Stop) -> Outcome:
     parked = "" if cancelled else done.parked
     work = _commit_work(done, node)
     (done.site.job.folder / "diff.patch").write_bytes(work.patch)
+    ok = not (done.error or parked or cancelled)
     branch, push_notes = (None, ()) if verdict.stray or verdict.leaks or parked else _push(done, work, stop)
     proposals, proposal_notes = _proposals(done.site)
     notes = (
@@ -75,7 +76,7 @@ def build_outcome(done: FinishedAttempt, *, node: str, stop: Stop) -> Outcome:
         *proposal_notes,
     )
     return Outcome(
-        ok=not (done.error or parked or cancelled),
+        ok=ok,
         summary=_summary(last, work),
         answer=_truncate_answer(last.told.answer),
         output=_combined_output(done),
@@ -85,7 +86,7 @@ def build_outcome(done: FinishedAttempt, *, node: str, stop: Stop) -> Outcome:
         submodules=work.submodules.decode("utf-8", "replace"),
         base=workspace.base if workspace else None,
         branch=branch,
-        commit=work.commit if branch else None,
+        commit=work.commit or None if branch or (ok and work.files) else None,
         files=work.files,
         cancelled=cancelled,
         sandbox=done.sandbox.name,
@@ -140,7 +141,11 @@ def _push(done: FinishedAttempt, work: CommittedWork, stop: Stop) -> tuple[str |
     if stop.is_set():
         return None, ("the branch was not pushed: the mission was stopped",)
     why = workspace.push(work.commit, stop=stop)
-    return (None, (why,)) if why else (workspace.branch, ())
+    if not why:
+        return workspace.branch, ()
+    name = done.site.job.mission.name
+    kept = f"this node keeps it and tries again; `shiftbook mission deliver {name}` pushes it now"
+    return None, (why if done.error else f"{why}; {kept}",)
 
 
 def _proposals(site: AttemptDir) -> tuple[tuple[MissionProposal, ...], tuple[str, ...]]:

@@ -116,8 +116,8 @@ def change_facts(outcome: Outcome) -> ChangeFacts:
         cost_usd=0.0 if free and usage.cost_usd is None else usage.cost_usd,
         tested=outcome.tested,
         denials=outcome.denials[:MAX_FACT_PATHS],
-        commit=_object_name(outcome.commit) if outcome.branch else None,
-        base=_object_name(outcome.base) if outcome.branch else None,
+        commit=_object_name(outcome.commit),
+        base=_object_name(outcome.base) if outcome.commit else None,
     )
 
 

@@ -83,7 +83,7 @@ def read_verdict(data: bytes | None) -> Mapping[str, Any] | None:
 
 def pending_delivery(charter: FleetConfig, mission: Mission) -> str:
     """What has still to be done with the branch of an approved mission, merge or push; empty if nothing."""
-    if mission.status is not Status.DONE or not (mission.commit and mission.branch) or mission.merged:
+    if mission.status is not Status.DONE or not mission.commit or mission.merged:
         return ""
     project = charter.projects.get(mission.about or "")
     own = mission.on_approval if mission.decision else None  # without a decision it is nobody's word
@@ -139,7 +139,10 @@ class Judge:
         mission = replace(mission, chosen_agent=worker if isinstance(worker, str) else mission.chosen_agent)
         if not changes_project(mission, record):
             return None
-        return self.judge(mission, record.facts, filed)
+        # What its node could not push is looked at by a person: it may never get there.
+        pushed = record.fields.get("branch") is not None
+        judged = record.facts if pushed else replace(record.facts, commit=None, base=None)
+        return replace(self.judge(mission, judged, filed), facts=record.facts)
 
     def judge(self, mission: Mission, facts: ChangeFacts, filed: MissionFile | None) -> Ruling:
         """The same for facts, wherever they are from."""

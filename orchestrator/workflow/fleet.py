@@ -199,6 +199,7 @@ class Fleet:
     @property
     def approval(self) -> Approval:
         """Results that wait in review, and how a person decides; missions by their slug."""
+        from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
         from orchestrator.workflow.approval.decide import Approval
 
         return Approval(
@@ -208,6 +209,7 @@ class Fleet:
             ledger=self.ledger,
             cache=self.cache,
             sandbox=self.sandbox() if self.sandbox else None,
+            folders=AttemptDirs(self.cache.parent / "work") if self.cache else None,
         )
 
     @property

@@ -97,6 +97,22 @@ def reject(name: str, message: str, as_json: bool) -> None:
         click.echo(f"{decided.mission} is rejected and queued again; the next attempt reads your comment")
 
 
+@click.command("deliver")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print what was pushed as JSON.")
+def deliver(name: str, as_json: bool) -> None:
+    """Pushes the branch of a result that waits in review, where its node could not push it at the time.
+
+    Its node tries that by itself; this does it now, from here. Exit code 4: it is there already, or the server refuses.
+    """
+    fleet = wiring.fleet(load_settings())
+    done = fleet.approval.deliver(fleet.mission(name).view.name)
+    if as_json:
+        terminal.print_json({"mission": done.mission, "oid": done.oid})
+    else:
+        click.echo(f"the branch of {done.mission} is on the project's server now ({done.oid[:10]})")
+
+
 @click.command("adopt")
 @click.argument("name")
 @click.option("--late", "which", default="", metavar="EPOCH-NODE", help="Which late work; needed if there is more.")

@@ -39,7 +39,8 @@ class MissionProposal:
 class Outcome:
     """What came of one attempt. `summary` is one sentence for a colleague; `error` is empty when it went well.
 
-    `branch` names a branch that is on the project's server; without one, `diff` is all that there is. `parked` says
+    `branch` names a branch that is on the project's server; without one, `diff` is all that there is, or `commit` is
+    what the node keeps because it could not push it. `parked` says
     why only a person can help (a quota, a log-in, a budget, a full disk): such an attempt is no failure, it waits.
     `tested` is whether the project's own test command passed; None where it has none or it was not run.
     """
@@ -56,7 +57,8 @@ class Outcome:
     base: str | None = None
     branch: str | None = None
     commit: str | None = None
-    """What the branch points to: the commit that a person looks at, and nothing else, is what an approval merges."""
+    """What the branch points to, or will once it can be pushed: the commit that a person looks at, and nothing else, is
+    what an approval merges."""
     files: tuple[str, ...] = ()
     cancelled: bool = False
     sandbox: str = ""

@@ -85,6 +85,13 @@ class AttemptDirs:
             _write_label(path, replace(label, state=state.value, ended=moment, unpushed=unpushed))
         self.leave(mission, epoch)
 
+    def pushed(self, mission: str, epoch: int) -> None:
+        """Notes on the folder of an attempt, if it is here, that what it holds is on a server now. Raises OSError."""
+        path = self.of(mission, epoch)
+        label = read_label(path)
+        if label is not None and (label.mission, label.epoch) == (mission, epoch) and label.unpushed:
+            _write_label(path, replace(label, unpushed=False))
+
     def leave(self, mission: str, epoch: int) -> None:
         """Nothing runs in an attempt's folder any more."""
         with self._lock:

@@ -119,7 +119,7 @@ class Workspaces:
             workspace = replace(workspace, notes=_missing_parts(workspace.repository))
         except (GitError, OSError, Timeout) as error:
             lasting = "" if stop.is_set() else lasting_trouble(project, error)
-            why = "stopped" if stop.is_set() else lasting or str(error)
+            why = "stopped" if stop.is_set() else f"{lasting}; {error}" if lasting else str(error)
             where = f"project {project.name} ({project.branch} of {project.url})"
             failed = without_password(f"no workspace for {where}: {why}")
             raise WorkspaceFailed(failed, lasting=bool(lasting)) from error

@@ -18,6 +18,7 @@ from missions.mission import DELIVERIES, MAX_COMMENT_CHARS, Mission, Status
 from orchestrator.core.errors import AlreadyDone, NotFound, OrchestratorError, Refused, WrongSetting
 from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.core.time_text import format_utc
+from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.result_record import decode_text, encode_text
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotReader
@@ -60,6 +61,7 @@ class Approval:
     ledger: Callable[[], LedgerSnapshot]
     cache: Path | None = None
     sandbox: Sandbox | None = None
+    folders: AttemptDirs | None = None
 
     def approve(self, name: str, *, how: str = "", comment: str = "", commit: str = "", by: str = "") -> DecisionResult:
         """Accepts a result. `how` (merge, push, nothing) goes before what the project says; `commit` is what was looked
@@ -154,13 +156,35 @@ class Approval:
         how = pending_delivery(ledger.charter, filed.mission) if filed else ""
         if not how or self.cache is None:
             return replace(decided, how=how)
-        completion = BranchDelivery(
-            bus=self.bus, reader=self.reader, trust=self.trust, cache=self.cache, sandbox=self.sandbox
-        )
+        completion = self._delivery(self.cache)
         try:
             return replace(decided, how=how, then=completion.finish(name))
         except (OrchestratorError, SyncError) as error:
             return replace(decided, how=how, trouble=str(error))
+
+    def deliver(self, name: str) -> DeliveryResult:
+        """Pushes the branch of a result that waits, which its node could not push at the time.
+
+        Raises NotFound, AlreadyDone where there is none, Refused with what the server says, and WorkspaceFailed.
+        """
+        ledger = self.ledger()
+        mission = _mission_in_review(ledger, name).mission
+        if self.cache is None or not mission.commit:
+            raise Refused(f"{name} has no commit that could be pushed; `shiftbook mission diff {name}` shows its diff")
+        done = self._delivery(self.cache).deliver(name)
+        if done is None:
+            raise AlreadyDone(f"the branch {mission.branch} of {name} is on the project's server")
+        return done
+
+    def _delivery(self, cache: Path) -> BranchDelivery:
+        return BranchDelivery(
+            bus=self.bus,
+            reader=self.reader,
+            trust=self.trust,
+            cache=cache,
+            sandbox=self.sandbox,
+            folders=self.folders,
+        )
 
 
 def _mission_in_review(ledger: LedgerSnapshot, name: str) -> MissionFile:
@@ -204,7 +228,7 @@ def _require_deliverable(ledger: LedgerSnapshot, mission: Mission, how: str) -> 
         return
     if part is None:
         raise Refused(f"{mission.name} belongs to no project: there is nothing to {wanted}")
-    if not (mission.commit and mission.branch) and (how or mission.commit or mission.branch):
+    if not mission.commit and (how or mission.branch):
         raise Refused(f"{mission.name} has no branch on the project's server to {wanted}; --nothing accepts its diff")
 
 

@@ -19,7 +19,9 @@ from missions.frontmatter import Scalar
 from missions.mission import BY_POLICY, Mission, Status
 from missions.one_line import printable
 from orchestrator.core.errors import Refused
+from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.sandbox import Sandbox
+from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.execution.workspace.project_server import ProjectServer
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.publish import LedgerChange, commit_change
@@ -30,6 +32,7 @@ from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.decision_evidence import find_decision
 from orchestrator.policy.verdict import CLEARED_DECISION, MAX_REASON_CHARS, Judge, pending_delivery
+from orchestrator.workflow.approval.missing_branch import UnpushedResult, branch_of, kept_folder
 from orchestrator.workflow.approval.project_repository import DeliveryOrder, ProjectRepository
 from sync.objects import read_commit
 
@@ -56,10 +59,46 @@ class BranchDelivery:
     cache: Path
     sandbox: Sandbox | None = None
     """What confines hooks of a project's repository on this machine; None: nothing does."""
+    folders: AttemptDirs | None = None
+    """What this machine's node keeps of its attempts."""
 
     def due(self, ledger: LedgerSnapshot) -> list[MissionFile]:
         """Approved missions whose branch has still to go somewhere."""
         return [filed for filed in ledger.open.values() if pending_delivery(ledger.charter, filed.mission)]
+
+    def undelivered(self, ledger: LedgerSnapshot) -> list[MissionFile]:
+        """Results in review whose branch this very node could not push, and keeps."""
+        mine = (filed for filed in ledger.open.values() if _is_unpushed(filed.mission))
+        return [
+            filed
+            for filed in mine
+            if filed.mission.node == self.bus.name and kept_folder(self.folders, filed.mission) is not None
+        ]
+
+    def deliver(self, name: str) -> DeliveryResult | None:
+        """Pushes the branch of a result that waits in review and never reached the server; None if there is none.
+
+        Raises Refused where it cannot, WorkspaceFailed where the project's server does not answer.
+        """
+        ledger = self.reader.read(self.bus.remote.fetch())
+        filed = ledger.open.get(name)
+        if filed is None or not _is_unpushed(filed.mission) or filed.mission.about not in ledger.charter.projects:
+            return None
+        mission, project = filed.mission, ledger.charter.project(str(filed.mission.about))
+        with ProjectRepository.open(self.cache, self._server(project)) as repository:
+            result = self._unpushed(ledger, filed)
+            oid = result.restore(repository, kept_folder(self.folders, mission))
+        if self.folders is not None:
+            self.folders.pushed(mission.name, mission.epoch)
+        return DeliveryResult(mission=name, oid=oid)
+
+    def _server(self, project: Project) -> ProjectServer:
+        return ProjectServer(project=project, sandbox=self.sandbox)
+
+    def _unpushed(self, ledger: LedgerSnapshot, filed: MissionFile) -> UnpushedResult:
+        then, told = self._told(ledger, filed)
+        shown = then.text(_artifact_path(filed.mission, "diff"))
+        return UnpushedResult(mission=filed.mission, base=told.base, shown=shown)
 
     def finish(self, name: str) -> DeliveryResult | None:
         """Does what is due for one mission; None if nothing is, or somebody else was faster.
@@ -98,47 +137,55 @@ class BranchDelivery:
     def _carry_out(self, ledger: LedgerSnapshot, filed: MissionFile, by: str) -> str:
         mission = filed.mission
         assert mission.about is not None  # awaits() looked
-        assert mission.branch is not None
         assert mission.commit is not None
-        if not re.fullmatch(rf"shiftbook/{re.escape(mission.name)}/\d+", mission.branch):
+        if not re.fullmatch(rf"shiftbook/{re.escape(mission.name)}/\d+", branch_of(mission)):
             raise Refused("its branch is none of this mission's attempts")
         project = ledger.charter.project(mission.about)
         order = DeliveryOrder(
             mission=mission.name,
             title=mission.title,
             project=project,
-            branch=mission.branch,
+            branch=branch_of(mission),
             commit=mission.commit,
             by=by,
             node=self.bus.name,
         )
-        with ProjectRepository.open(self.cache, ProjectServer(project=project, sandbox=self.sandbox)) as repository:
+        with ProjectRepository.open(self.cache, self._server(project)) as repository:
             how = pending_delivery(ledger.charter, mission)
             done = repository.merged(order.commit) if how == "merge" else ""
             if done:  # whoever did it was stopped before the ledger heard of it
                 return done
+            if mission.branch is None:  # its node could not push it
+                kept = kept_folder(self.folders, mission)
+                order = replace(order, commit=self._unpushed(ledger, filed).restore(repository, kept))
             repository.reviewed(order.branch, order.commit)
-            self._verify(ledger, filed, repository)
+            self._verify(ledger, filed, repository, order.commit)
             return repository.merge(order) if how == "merge" else repository.publish(order)
 
-    def _verify(self, ledger: LedgerSnapshot, filed: MissionFile, repository: ProjectRepository) -> None:
+    def _told(self, ledger: LedgerSnapshot, filed: MissionFile) -> tuple[LedgerSnapshot, ChangeFacts]:
+        """The ledger as it stood when it was decided, and what the node had said of its work: what was written over
+        that since, nobody has looked at.
+        """
+        judge = self._judge(ledger)
+        said = find_decision(ledger, filed.path, judge.signer) if filed.mission.status is Status.DONE else None
+        then = replace(ledger, tree=read_commit(ledger.store.get(said.commit)).tree) if said else ledger
+        return then, _reported_facts(replace(judge, ledger=then), filed.mission)
+
+    def _verify(self, ledger: LedgerSnapshot, filed: MissionFile, repository: ProjectRepository, commit: str) -> None:
         """Compares the branch with what was said of it, and asks policy again if it was policy that decided."""
         judge, mission = self._judge(ledger), filed.mission
-        # As they stood when it was decided: what was written over them since, nobody has looked at.
-        said = find_decision(ledger, filed.path, judge.signer)
-        then = replace(ledger, tree=read_commit(ledger.store.get(said.commit)).tree) if said else ledger
-        told = _reported_facts(replace(judge, ledger=then), mission)
+        then, told = self._told(ledger, filed)
         if told.commit != mission.commit or told.base is None or mission.commit is None:
             raise Refused("what its node said of this branch is not kept beside its diff")
-        seen = repository.measured(told.base, mission.commit)
+        seen = repository.measured(told.base, commit)
         wrong = [
             name for name in MEASURED_FACTS if _comparable(getattr(told, name)) != _comparable(getattr(seen, name))
         ]
         if wrong:
             raise Refused(f"the branch is not what its node said of it: {', '.join(wrong)} differ")
         shown = then.text(_artifact_path(mission, "diff"))
-        same = shown == redact_artifact(repository.patch(told.base, mission.commit))
-        if not same and not repository.produces(told.base, shown, mission.commit):
+        same = shown == redact_artifact(repository.patch(told.base, commit))
+        if not same and not repository.produces(told.base, shown, commit):
             raise Refused("the diff that was shown is not what is on the branch")
         if mission.decided_by == BY_POLICY:
             rest = {name: getattr(told, name) for name in ("cost_usd", "tested", "denials")}
@@ -172,6 +219,10 @@ class BranchDelivery:
         month = f"{filed.mission.finished or datetime.fromtimestamp(0, UTC):%Y-%m}"
         target = f"{ARCHIVE_FOLDER}/{month}/{filed.mission.name}.md"
         return LedgerChange(files={target: data, filed.path: None}, message=f"{was.mission.name}: done")
+
+
+def _is_unpushed(mission: Mission) -> bool:
+    return mission.status is Status.REVIEW and mission.commit is not None and mission.branch is None
 
 
 def _reported_facts(judge: Judge, mission: Mission) -> ChangeFacts:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -128,16 +129,43 @@ class ProjectRepository:
 
     def produces(self, base: str, patch: str, commit: str) -> bool:
         """Whether a diff, put onto `base`, gives exactly the files of `commit`, however it is written."""
+        made = self._applied(base, patch)
+        return made != "" and made == self._text("rev-parse", f"{commit}^{{tree}}")
+
+    def _applied(self, base: str, patch: str) -> str:
+        """The tree that a diff makes of `base`; "" where it does not fit."""
         index = self.folder / "approval.index"
         env = {"GIT_INDEX_FILE": str(index)}
         try:
-            self._run("read-tree", base, env=env)
+            if self._call("read-tree", base, env=env)[0] != 0:
+                return ""
             data = patch.encode("utf-8", "surrogateescape")
             if self._call("apply", "--cached", "--binary", "--whitespace=nowarn", "-", stdin=data, env=env)[0] != 0:
-                return False
-            return self._run("write-tree", env=env).strip() == self._run("rev-parse", f"{commit}^{{tree}}").strip()
+                return ""
+            return self._run("write-tree", env=env).decode().strip()
         finally:
             index.unlink(missing_ok=True)
+
+    def commit_patch(self, base: str, patch: str, *, who: str, when: datetime, text: str) -> str:
+        """A commit of what a diff makes of `base`, the same for the same words; "" where it does not fit."""
+        tree = self._applied(base, patch)
+        if not tree:
+            return ""
+        moment = f"{int(when.timestamp())} +0000"
+        person = {"NAME": who, "EMAIL": f"{who}@shiftbook.invalid", "DATE": moment}
+        env = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in person.items()}
+        data = text.replace("\0", "").encode()
+        return self._run("commit-tree", tree, "-p", base, "-F", "-", stdin=data, env=env).decode().strip()
+
+    def take_in(self, folder: Path, branch: str) -> str:
+        """Brings a branch of a repository that this node has kept; returns its commit, "" where it is not there."""
+        words = ("fetch", "--quiet", "--no-write-fetch-head", "--no-tags", "--no-recurse-submodules", "--")
+        found = self._call(*words, str(folder), f"+refs/heads/{branch}:{BRANCH_REF}")[0]
+        return "" if found else self._text("rev-parse", f"{BRANCH_REF}^{{commit}}")
+
+    def push_new(self, commit: str, branch: str) -> str:
+        """Pushes a commit as a branch that is not there yet. Returns why it was not taken; "" where it was."""
+        return self._push(commit, branch, expect="")
 
     def merge(self, order: DeliveryOrder) -> str:
         """Merges the commit into the default branch, unless it is there. Returns the commit that brought it in.

@@ -41,19 +41,24 @@ class DeliveryWorker:
             self._thread.join(timeout=POLL_SECONDS)
             self._polls += 1
             return self._polls <= POLLS_BEFORE_BACKGROUND
-        due = [filed.mission.name for filed in self.completion.due(ledger)]
+        both = self.completion
+        steps = {filed.mission.name: both.deliver for filed in both.undelivered(ledger)}
+        steps |= {filed.mission.name: both.finish for filed in both.due(ledger)}
+        due = list(steps)
         self._rests = {name: rest for name, rest in self._rests.items() if name in due}
         ready = [name for name in due if self.clock() >= self._rests.get(name, (0.0, 0.0))[0]]
         if not ready:
             return False
         self._polls = 0
-        self._thread = threading.Thread(target=self._finish, args=(ready[0],), name="approvals", daemon=True)
+        self._thread = threading.Thread(
+            target=self._finish, args=(ready[0], steps[ready[0]]), name="approvals", daemon=True
+        )
         self._thread.start()
         return True
 
-    def _finish(self, name: str) -> None:
+    def _finish(self, name: str, step: Callable[[str], DeliveryResult | None]) -> None:
         try:
-            done = self.completion.finish(name)
+            done = step(name)
         except (OrchestratorError, SyncError, OSError) as error:
             self._rest(name, str(error))
             return
@@ -74,4 +79,4 @@ class DeliveryWorker:
     def _rest(self, name: str, why: str) -> None:
         rest = RETRY.next(self._rests.get(name, (0.0, 0.0))[1])
         self._rests[name] = (self.clock() + rest, rest)
-        self.tell("approved", f"{name} is approved, and its branch waits: {why}", once=True, mission=name)
+        self.tell("approved", f"{name}: its branch waits, and is tried again: {why}", once=True, mission=name)
