@@ -34,9 +34,11 @@ class UnpushedResult:
 
     def restore(self, repository: ProjectRepository, kept: Path | None) -> str:
         """Brings the branch to the project's server, unless it is there; returns its commit. Raises Refused."""
-        made = self._kept_commit(repository, kept) or self._made_anew(repository)
         there = repository.server.tip(repository.folder, self.branch)
-        if there and there not in {made, self.mission.commit}:
+        if there and there == self.mission.commit:
+            return there
+        made = self._kept_commit(repository, kept) or self._made_anew(repository)
+        if there and there != made:
             raise Refused(f"the project has another branch {self.branch} already: {there[:10]}")
         if not there:
             why = repository.push_new(made, self.branch)

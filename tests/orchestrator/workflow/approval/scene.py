@@ -10,6 +10,7 @@ from missions.lease import ClaimState
 from missions.mission import Mission
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.core.ports.agent import Outcome
+from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.execution.workspace.git_tree import DIFF_TREE_COMMAND, count_changes
 from orchestrator.ledger import claims as claims
 from orchestrator.ledger.result_report import change_facts, redact_artifact
@@ -85,11 +86,16 @@ class Scene:
             bus=who.bus, reader=who.reader, trust=who.trust, ledger=who.ledger, cache=cache, sandbox=SANDBOX
         )
 
-    def completion(self, name: str) -> BranchDelivery:
-        """What that node does with approved branches."""
+    def completion(self, name: str, folders: AttemptDirs | None = None) -> BranchDelivery:
+        """What that node does with approved branches; `folders` is what it keeps of its attempts."""
         who = self.peer(name)
         return BranchDelivery(
-            bus=who.bus, reader=who.reader, trust=who.trust, cache=self.folder / f"cache-{name}", sandbox=SANDBOX
+            bus=who.bus,
+            reader=who.reader,
+            trust=who.trust,
+            cache=self.folder / f"cache-{name}",
+            sandbox=SANDBOX,
+            folders=folders,
         )
 
     def finish(self, name: str = "m", by: str = "n1") -> DeliveryResult | None:

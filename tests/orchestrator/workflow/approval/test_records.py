@@ -134,7 +134,7 @@ def test_what_an_outcome_does_not_say_is_not_known() -> None:
     assert change_facts(Outcome(ok=True, summary="", usage=Usage(model="x", tokens_in=1))).cost_usd is None
     huge = Outcome(ok=True, summary="", files=tuple(map(str, range(6000))), changes=DiffStat(added=1))
     assert change_facts(huge).files is None
-    assert change_facts(Outcome(ok=True, summary="", commit="c" * 40, base="b" * 40)).commit is None  # not pushed
+    assert change_facts(Outcome(ok=True, summary="", base="b" * 40)).base is None  # of nothing
 
 
 def test_the_next_attempt_is_given_the_comment(tmp_path: Path) -> None:
