@@ -318,6 +318,11 @@ def bearer_environment(url: str, token: str) -> dict[str, str]:
     return {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": key, "GIT_CONFIG_VALUE_0": value}
 
 
+def receive_pack(settings: Sequence[tuple[str, str]]) -> list[str]:
+    """What takes a push (git-receive-pack(1)), with settings that go before those of the repository that is served."""
+    return ["git", *(word for key, value in settings for word in ("-c", f"{key}={value}")), "receive-pack"]
+
+
 def start_http_backend(repository: Path, variables: Mapping[str, str], *, roof: int) -> subprocess.Popen[bytes]:
     """Starts git's own CGI program (git-http-backend(1)) on one repository. What it says on stderr goes to ours.
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from handoff.agents_file import INTRODUCTION, remove_blocks
-from handoff.leak_check import HandoffTrace
+from handoff.checking.leak import HandoffTrace
 from orchestrator.execution.workspace.agents_md import AGENTS, read_plain_file, replace_file
 from orchestrator.execution.workspace.git_tree import AttemptRepository
 

@@ -22,7 +22,7 @@ from orchestrator.core.ports.sandbox import Confinement, Sandbox
 from orchestrator.execution.workspace.project_trouble import SHALLOW_WARNING, lasting_trouble
 from orchestrator.execution.workspace.served_repository import ServedRepository, served_repository
 from sync.errors import GitError
-from sync.git import Git
+from sync.git import Git, receive_pack
 
 FETCH_TIMEOUT_SECONDS = 1800.0
 PUSH_TIMEOUT_SECONDS = 120.0
@@ -36,6 +36,8 @@ QUIET_SETTINGS = (
     ("receive.autogc", "false"),
     ("receive.updateServerInfo", "false"),
 )
+CONFINED_SETTINGS = (("safe.directory", "*"), ("gc.auto", "0"), ("maintenance.auto", "false"))
+"""In the sandbox whoever a repository belongs to may run what it brings along."""
 MAX_NAMED = 3
 SHA256_DIGITS = 64
 
@@ -105,7 +107,7 @@ class ProjectServer:
         there = served_repository(url, folder)
         if there is None or self.project.trust_hooks:
             return self.project.url, ()
-        program = shlex.join(self._confined(there) if there.runs else _quiet())
+        program = shlex.join(self._confined(there) if there.runs else receive_pack(QUIET_SETTINGS))
         return str(there.folder), (f"--receive-pack={program}",)
 
     def _confined(self, there: ServedRepository) -> list[str]:
@@ -120,8 +122,9 @@ class ProjectServer:
             )
         environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/tmp/home", "LC_ALL": "C"}  # noqa: S108
         environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, **NO_LAZY_FETCH}
-        words = ["git", "-c", "safe.directory=*", "-c", "gc.auto=0", "-c", "maintenance.auto=false", "receive-pack"]
-        inside = self.sandbox.command(words, Confinement(writable=there.folder, environment=environment))
+        inside = self.sandbox.command(
+            receive_pack(CONFINED_SETTINGS), Confinement(writable=there.folder, environment=environment)
+        )
         return ["env", "-i", *(f"{key}={value}" for key, value in environment.items()), *inside]
 
 
@@ -134,7 +137,3 @@ def named(runs: tuple[str, ...]) -> str:
 def without_password(text: str) -> str:
     """What git said, without passwords in addresses."""
     return re.sub(r"(?<=://)[^/@\s]*@", "", text)
-
-
-def _quiet() -> list[str]:
-    return ["git", *(word for key, value in QUIET_SETTINGS for word in ("-c", f"{key}={value}")), "receive-pack"]

@@ -1,4 +1,4 @@
-"""What of a work tree is the attempt's doing, and how does git store it?
+"""What of a work tree is staged as the attempt's doing, and how does git store it?
 
 A file whose bytes are those that were checked out is what the base has, whatever git would make of it now: line ends,
 an encoding, `$Id$`. A file that was written is stored as the project's own attributes say. A submodule stays what it

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from handoff.agents_file import insert_handoff
-from handoff.leak_check import HandoffTrace
+from handoff.checking.leak import HandoffTrace
 from orchestrator.execution.workspace.git_tree import AttemptRepository
 from orchestrator.execution.workspace.handoff_leak import HandoffSearch, texts
 from tests.orchestrator.execution.workspace.test_staging import checked_out, seen

@@ -1,4 +1,4 @@
-"""Does a text carry the handoff?
+"""Does a text leak the handoff?
 
 Told by its words and not by its markers: text that is moved, quoted, wrapped anew, put between other texts or under
 other markers has the same words in the same order. What is public anyway counts for nothing.
