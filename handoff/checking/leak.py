@@ -10,6 +10,7 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 
 RUN_WORDS = 6
@@ -33,8 +34,16 @@ class HandoffTrace:
 
     def held_by(self, text: str) -> bool:
         """Whether a text carries the handoff; of a short one, all of it."""
+        folded = text.casefold()
+        if not any(word in folded for word in self._anchors):
+            return False
         found = set(islice(self._distinct(text), ENOUGH_RUNS))
         return bool(self.runs) and len(found) >= min(ENOUGH_RUNS, len(self.runs))
+
+    @cached_property
+    def _anchors(self) -> frozenset[str]:
+        """A word of each run: a text with none of them needs no closer look, and most have none."""
+        return frozenset(max(run, key=len) for run in self.runs)
 
     def _distinct(self, text: str) -> Iterator[tuple[str, ...]]:
         seen: set[tuple[str, ...]] = set()

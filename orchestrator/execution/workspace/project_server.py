@@ -20,7 +20,7 @@ from orchestrator.core.errors import Refused
 from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.sandbox import Confinement, Sandbox
 from orchestrator.execution.workspace.project_trouble import SHALLOW_WARNING, lasting_trouble
-from orchestrator.execution.workspace.served_repository import ServedRepository, served_repository
+from orchestrator.execution.workspace.served_repository import ServedRepository, local_path, served_repository
 from sync.errors import GitError
 from sync.git import Git, receive_pack
 
@@ -104,9 +104,11 @@ class ProjectServer:
     def _receiving(self, folder: Path) -> tuple[str, tuple[str, ...]]:
         """The address to push to, and the options that say how git runs its other side there."""
         url = Git(folder).text("ls-remote", "--get-url", "--", self.project.url)  # with the person's `insteadOf`
-        there = served_repository(url, folder)
-        if there is None or self.project.trust_hooks:
+        if self.project.trust_hooks or local_path(url) is None:
             return self.project.url, ()
+        there = served_repository(url, folder)
+        if there is None:
+            raise Refused(f"{url} cannot be read as a repository, so nobody knows what it would run")
         program = shlex.join(self._confined(there) if there.runs else receive_pack(QUIET_SETTINGS))
         return str(there.folder), (f"--receive-pack={program}",)
 

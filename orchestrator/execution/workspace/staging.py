@@ -66,7 +66,7 @@ def stage(git: IsolatedGit, base: str) -> StagedWork:
     notes = _add_all(git)
     changed = list(_changed(git, base))
     submodules = _submodules(git, base)
-    kept = [*_untouched(git, changed), *_kept_submodules(git, base, changed)]
+    kept = [*_untouched(git, changed), *_kept_submodules(git, changed)]
     entries = b"".join(f"{mode} {oid}\t".encode() + os.fsencode(path) + b"\0" for mode, oid, path in kept)
     git.run("update-index", "-z", "--index-info", stdin=entries)
     gone = tuple(path for mode, _, path in kept if mode == SUBMODULE_MODE)
@@ -156,15 +156,15 @@ def _submodules(git: IsolatedGit, base: str) -> tuple[str, ...]:
     return tuple(row.partition("\t")[2] for row in rows if row.startswith(f"{SUBMODULE_MODE} "))
 
 
-def _kept_submodules(git: IsolatedGit, base: str, changed: Iterable[_Changed]) -> Iterator[tuple[str, str, str]]:
-    """The submodules whose folder is gone, though .gitmodules was not told that they are."""
+def _kept_submodules(git: IsolatedGit, changed: Iterable[_Changed]) -> Iterator[tuple[str, str, str]]:
+    """The submodules whose folder is gone, though .gitmodules names them still: a clean-up of empty folders."""
     gone = [each for each in changed if each.before == SUBMODULE_MODE and each.after == ABSENT_MODE]
-    removed = _named_submodules(git, f"{base}:.gitmodules") - _named_submodules(git, ":.gitmodules") if gone else set()
-    return ((each.before, each.was, each.path) for each in gone if each.path not in removed)
+    named = _named_submodules(git) if gone else set()
+    return ((each.before, each.was, each.path) for each in gone if each.path in named)
 
 
-def _named_submodules(git: IsolatedGit, blob: str) -> set[str]:
-    words = ("config", f"--blob={blob}", "-z", "--get-regexp", r"^submodule\..*\.path$")
+def _named_submodules(git: IsolatedGit) -> set[str]:
+    words = ("config", "--blob=:.gitmodules", "-z", "--get-regexp", r"^submodule\..*\.path$")
     out = git.call(*words, codes=(0, 1, 3, 128))[1]
     return {os.fsdecode(row.partition(b"\n")[2]) for row in out.split(b"\0") if row}
 
