@@ -15,8 +15,8 @@ from itertools import islice
 
 RUN_WORDS = 6
 """How many words in a row make a run."""
-ENOUGH_RUNS = 12
-"""How many different runs of the handoff say that it was copied: some seventeen words in a row."""
+ENOUGH_RUNS = 20
+"""How many different runs of the handoff say that it was copied: some twenty-five words in a row."""
 _WORD = re.compile(r"\w+")
 
 

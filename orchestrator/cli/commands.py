@@ -41,7 +41,7 @@ MISSION: CommandTable = {
     ),
     "deliver": (
         "mission.decisions:deliver",
-        "Pushes the branch of a result that its node could not push, from what is kept or from its diff.",
+        "Pushes the branch of a result that waits in review, where its node could not push it at the time.",
     ),
     "watch": ("mission.following:watch", "Follows one mission until it ends."),
     "cancel": ("mission.orders:cancel", "Calls a mission off."),

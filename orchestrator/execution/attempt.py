@@ -42,7 +42,8 @@ class AttemptRunner:
         """One attempt. A workspace that cannot be made and a full disk are outcomes, too. Raises OrchestratorError."""
         if job.mission.project and not job.project:
             why = f"the project {job.mission.project} is not in fleet.toml"
-            return Outcome(ok=False, summary="Not started.", error=why)
+            parked = f"{why}: an admin adds it with `shiftbook project add URL --name {job.mission.project}`"
+            return Outcome(ok=False, summary="Not started.", error=why, parked=parked)
         try:
             outcome = _Attempt(runner=self, job=job, stop=stop, worker=worker).go()
         except WorkspaceFailed as error:

@@ -13,7 +13,7 @@ from handoff.evidence_check import disagreement
 from handoff.secrets.redact import redact
 from missions.lease import PAUSED_REASON, Claim, ClaimState
 from missions.mission import Mission
-from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.errors import OrchestratorError, WorkspaceFailed
 from orchestrator.core.ports.agent import Agent, AgentJob, Outcome, Project, Unmetered
 from orchestrator.execution.budget import BudgetMeter
 from orchestrator.execution.free_space import DISK_FULL_PATTERN
@@ -136,7 +136,8 @@ class Executor:
             outcome = self._closed(ledger, mission, claim) or self._work(ledger, mission, claim, stop)
         except (OrchestratorError, SyncError, OSError) as error:
             said = str(error) or repr(error)
-            outcome = Outcome(ok=False, summary="The attempt could not be carried out.", error=said)
+            parked = said if isinstance(error, WorkspaceFailed) and error.lasting else ""
+            outcome = Outcome(ok=False, summary="The attempt could not be carried out.", error=said, parked=parked)
         except Exception as error:  # a mistake of ours must end the attempt, not the thread that would report it
             trace = traceback.format_exc()
             return Outcome(ok=False, summary="The node made a mistake.", error=f"internal: {error!r}", output=trace)

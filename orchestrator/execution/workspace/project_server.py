@@ -20,7 +20,12 @@ from orchestrator.core.errors import Refused
 from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.sandbox import Confinement, Sandbox
 from orchestrator.execution.workspace.project_trouble import SHALLOW_WARNING, lasting_trouble
-from orchestrator.execution.workspace.served_repository import ServedRepository, local_path, served_repository
+from orchestrator.execution.workspace.served_repository import (
+    UPDATES_FILES,
+    ServedRepository,
+    local_path,
+    served_repository,
+)
 from sync.errors import GitError
 from sync.git import Git, receive_pack
 
@@ -124,9 +129,10 @@ class ProjectServer:
             )
         environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/tmp/home", "LC_ALL": "C"}  # noqa: S108
         environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, **NO_LAZY_FETCH}
-        inside = self.sandbox.command(
-            receive_pack(CONFINED_SETTINGS), Confinement(writable=there.folder, environment=environment)
-        )
+        # A work tree is not in the sandbox: a branch that is checked out there would move without its files.
+        stays = (("receive.denyCurrentBranch", "refuse"),) if UPDATES_FILES in there.runs else ()
+        given = (*CONFINED_SETTINGS, *stays)
+        inside = self.sandbox.command(receive_pack(given), Confinement(writable=there.folder, environment=environment))
         return ["env", "-i", *(f"{key}={value}" for key, value in environment.items()), *inside]
 
 

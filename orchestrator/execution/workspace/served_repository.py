@@ -19,7 +19,7 @@ from sync.git import Git
 WAYS = ("/.git", "", ".git/.git", ".git")
 """Where git looks for the repository at a path that it serves, in this order (git's `enter_repo`)."""
 INERT_SETTINGS = re.compile(
-    r"core\.(repositoryformatversion|filemode|bare|logallrefupdates|ignorecase|precomposeunicode|symlinks|worktree"
+    r"core\.(repositoryformatversion|filemode|bare|logallrefupdates|ignorecase|precomposeunicode|symlinks"
     r"|sharedrepository|autocrlf|eol|safecrlf|quotepath|compression|loosecompression|bigfilethreshold|commitgraph"
     r"|hookspath|multipackindex|abbrev|checkstat|trustctime|untrackedcache|preloadindex|longpaths|fsync|fsyncmethod"
     r"|excludesfile|attributesfile|notesref|protectntfs|protecthfs|sparsecheckout|sparsecheckoutcone)"
@@ -35,6 +35,10 @@ INERT_SETTINGS = re.compile(
 NAMED_PROGRAMS = re.compile(
     r"receive\.procreceiverefs|gc\.recentobjectshook|uploadpack\.packobjectshook|diff\.external|gui\..*command"
 )
+
+
+UPDATES_FILES = "setting receive.denycurrentbranch"
+"""How it is called that a push changes files of the repository's work tree, wherever that is said to be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,10 +101,11 @@ def _is_shown(hook: Path, folder: Path) -> bool:
 
 
 def _programs(place: Path) -> Iterator[str]:
-    """Its settings that may name a program; an address of the kind `ext::` is one."""
+    """Its settings that may name a program, as an address of the kind `ext::` does, or have a push write elsewhere."""
     for key, value in _settings(place):
         address = key.startswith("remote.") and "::" in value
-        if address or NAMED_PROGRAMS.fullmatch(key) or not INERT_SETTINGS.fullmatch(key):
+        checkout = f"setting {key}" == UPDATES_FILES and value.casefold() == "updateinstead"
+        if address or checkout or NAMED_PROGRAMS.fullmatch(key) or not INERT_SETTINGS.fullmatch(key):
             yield f"setting {key}"
 
 

@@ -29,7 +29,9 @@ def starting_patch(ledger: LedgerSnapshot, oid: Oid) -> bytes:
     """The work that a mission's text names. Raises WorkspaceFailed."""
     entry = find(ledger.store, ledger.tree, patch_path(oid))
     if entry is None or entry.oid != oid:
-        raise WorkspaceFailed(f"the work that it should start from, {patch_path(oid)}, is not what its name says")
+        raise WorkspaceFailed(
+            f"the work that it should start from, {patch_path(oid)}, is not what its name says", lasting=True
+        )
     return ledger.store.get(entry.oid)
 
 
@@ -47,7 +49,7 @@ def apply_patch(workspace: Workspace, patch: bytes) -> None:
     except GitError as error:
         first = str(error).splitlines()[0][:300]
         why = f"the work that it should start from does not fit {workspace.base[:10]} any more: {first}"
-        raise WorkspaceFailed(why) from error
+        raise WorkspaceFailed(why, lasting=True) from error
 
 
 def check_out_branch(workspace: Workspace, branch: str, default: str, stop: Stop) -> None:

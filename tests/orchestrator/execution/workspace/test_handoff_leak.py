@@ -19,8 +19,10 @@ from tests.orchestrator.execution.workspace.test_staging import checked_out, see
 
 HANDOFF = """\
 <shiftbook:portfolio>
-- The lease of the house in Elm Street ends in March, and nobody of the tenants may hear of it before.
-- Prices are told to nobody outside; the list of the big customers lies with Ada and is not copied.
+- The lease of the house in Elm Street ends in March, and nobody of the tenants, of whom there are nine, may hear of it
+  before we have told the owner of the shop.
+- Prices are told to nobody outside; the list of the big customers lies with Ada and is not copied,
+  nor read out to anybody on the telephone, not even to suppliers.
 </shiftbook:portfolio>
 """
 RULES = "# Rules\n\nUse tabs.\n"
@@ -77,7 +79,7 @@ def test_what_is_packed_is_found(kind: str) -> None:
         LAID.replace("shiftbook:", "notes:"),
         "\n".join(f"> {word}" for word in HANDOFF.split()),
         HANDOFF.upper(),
-        HANDOFF.splitlines()[1],
+        " ".join(HANDOFF.splitlines()[1:3]),
     ],
 )
 def test_words_are_found_under_other_markers(text: str, tmp_path: Path) -> None:
@@ -89,12 +91,14 @@ def test_words_are_found_under_other_markers(text: str, tmp_path: Path) -> None:
 
 def test_what_others_may_read_anyway_is_no_leak(tmp_path: Path) -> None:
     """What the project has itself, what the task says, and a few words that are the same by chance."""
-    line = HANDOFF.splitlines()[1]
+    line = "\n".join(HANDOFF.splitlines()[1:3])
     made = checked_out(tmp_path, {"README.md": f"{line}\n".encode()})
     (made.tree / "copy.md").write_text(f"{line}\n")
-    (made.tree / "chance.md").write_text("The lease of the house in Elm Street ends soon.\n")
+    (made.tree / "chance.md").write_text(
+        "The lease of the house in Elm Street ends in March, and nobody of the tenants knows.\n"
+    )
     assert result(made)[:2] == ((), ())
-    (made.tree / "task.md").write_text(HANDOFF.splitlines()[2])
+    (made.tree / "task.md").write_text("\n".join(HANDOFF.splitlines()[3:5]))
     assert result(made, public=HANDOFF)[1] == ()
     assert result(made)[1] == ("task.md",)
 

@@ -112,6 +112,23 @@ def test_settings_that_may_name_a_program_are_seen(server: Server, tmp_path: Pat
     assert {f"setting {setting.lower()}" for setting in PROGRAMS} <= set(found.runs)
 
 
+def test_a_push_updates_no_files_outside_of_the_repository(bubblewrap: Bubblewrap, tmp_path: Path) -> None:
+    """Settings may name a work tree anywhere on this machine, and have each push write there."""
+    folder, person, elsewhere = tmp_path / "unpacked", tmp_path / "person", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    git(tmp_path, "init", "--quiet", "--initial-branch=main", str(folder))
+    git(folder, "commit", "--quiet", "--allow-empty", "-m", "nothing")
+    git(tmp_path, "clone", "--quiet", str(folder), str(person))
+    (person / "planted").write_text("x")
+    git(person, "add", "--all")
+    git(person, "commit", "--quiet", "-m", "x")
+    git(folder, "config", "receive.denyCurrentBranch", "updateInstead")
+    git(folder, "config", "core.worktree", str(elsewhere))
+    with pytest.raises(GitError):
+        server_of(str(folder), bubblewrap).push(person, git(person, "rev-parse", "HEAD"), "main")
+    assert list(elsewhere.iterdir()) == []
+
+
 def test_a_plain_clone_brings_nothing_along(server: Server, tmp_path: Path) -> None:
     """What git itself writes into a repository's settings names no program."""
     found = served_repository(str(server.person), tmp_path)
