@@ -149,7 +149,7 @@ def test_flood(agent: CommandAgent, server: Server, tmp_path: Path) -> None:
 
 
 def test_push_failed(agent: CommandAgent, server: Server, tmp_path: Path) -> None:
-    """A server that refuses the branch is a note: the work is done and its diff is there."""
+    """A server that refuses the branch is a note: the work is done, its diff is there and its commit is kept."""
     hook = server.folder / "hooks/pre-receive"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\nexit 1\n")
@@ -157,7 +157,8 @@ def test_push_failed(agent: CommandAgent, server: Server, tmp_path: Path) -> Non
     outcome = attempt(agent, job_for(server, tmp_path, run="echo x > new"))
     assert outcome.ok
     assert outcome.branch is None
-    assert any("was not pushed" in note for note in outcome.notes)
+    assert outcome.commit
+    assert any("was not pushed" in note and "mission deliver" in note for note in outcome.notes)
 
 
 def test_no_server(agent: CommandAgent, server: Server, tmp_path: Path) -> None:

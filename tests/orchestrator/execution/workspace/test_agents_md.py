@@ -188,3 +188,19 @@ def test_without_a_handoff_nothing_is_written(tmp_path: Path) -> None:
     """Nothing to say is no file."""
     assert agents_md.write_handoff(tmp_path, " \n") == ()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_carries_the_handoff_is_no_result(desk: Desk) -> None:
+    """Packed it cannot be taken out: the attempt has failed, says why, and nothing is pushed."""
+    outcome = desk.run("tar cf pack.tar AGENTS.md; echo x > new")
+    assert not outcome.ok
+    assert outcome.error == "carries the handoff, which stays with the fleet: pack.tar"
+    assert (outcome.branch, outcome.commit) == (None, None)
+
+
+def test_a_copy_is_taken_out_and_told(desk: Desk) -> None:
+    """The rest of the work is handed over."""
+    outcome = desk.run("cp AGENTS.md copy.md; echo x > new")
+    assert outcome.ok
+    assert outcome.files == ("new",)
+    assert "the handoff was taken out of copy.md: it is not the project's" in outcome.notes

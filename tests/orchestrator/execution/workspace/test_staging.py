@@ -10,8 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator.core.ports.agent import Project
+from orchestrator.execution.workspace.clone import Workspace
 from orchestrator.execution.workspace.git_tree import AttemptRepository, TreeSnapshot
 from orchestrator.execution.workspace.isolated_git import reset_git_folder
+from orchestrator.execution.workspace.project_server import ProjectServer
+from orchestrator.execution.workspace.start_point import apply_patch, workspace_changes
 from tests.orchestrator.repositories import git
 
 LIB = "5" * 40
@@ -53,7 +57,7 @@ ATTRIBUTES = st.sampled_from(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(attributes=ATTRIBUTES, files=st.dictionaries(st.sampled_from(["a", "b", "d/c"]), TEXTS), data=st.data())
 def test_only_what_was_written_counts(attributes: str, files: dict[str, bytes], data: st.DataObject) -> None:
     """Whatever the attributes say: what was not written, or written as it was, is the base's, byte by byte."""
@@ -181,3 +185,20 @@ def test_a_repository_elsewhere_is_files(tmp_path: Path) -> None:
     done = seen(made)
     assert done.files == ("tool/x",)
     assert [note.split(" ")[0] for note in done.notes] == ["tool", "left"]
+
+
+def test_work_that_a_mission_starts_from_fits_beside_other_line_ends(tmp_path: Path) -> None:
+    """A patch is put onto what is committed, and a chat's workspace that nobody touched has changed nothing."""
+    made = checked_out(tmp_path, {".gitattributes": b"*.bat text\n", "a.bat": b"1\r\n", "gone": b"x\n"})
+    git(made.folder, "update-ref", "refs/heads/main", made.base)
+    (made.folder / "index").unlink()
+    assert workspace_changes(tmp_path, "shiftbook/a/1", "main") == (b"", ())
+    (made.tree / "a.bat").write_bytes(b"1\r\n2\r\n")
+    (made.tree / "gone").unlink()
+    patch, files = workspace_changes(tmp_path, "shiftbook/a/1", "main")
+    assert files == ("a.bat", "gone")
+    made.check_out(stopped=lambda: False)
+    server = ProjectServer(project=Project(name="shop", url=""))
+    apply_patch(Workspace(folder=tmp_path, server=server, branch=made.branch, base=made.base), patch)
+    assert not (made.tree / "gone").exists()
+    assert made.snapshot(aside=tmp_path / "embedded").files == ("a.bat", "gone")
