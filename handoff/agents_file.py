@@ -22,6 +22,8 @@ INTRODUCTION = (
 _HIDDEN = r"\s\u200b-\u200f\u2060\ufeff"
 # A marker of ours inside somebody's text, also one that is only disguised by spaces or invisible characters.
 _FORGED = re.compile(rf"<(?=[{_HIDDEN}!-]*shiftbook[{_HIDDEN}]*:[{_HIDDEN}]*(?:begin|end)\b)", re.IGNORECASE)
+_MARKER = re.compile(r"<!--[ \t]*shiftbook[ \t]*:[ \t]*(?P<which>begin|end)[ \t]*-->")
+"""A marker of ours, also as a formatter leaves it."""
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _FENCE = re.compile(r" {0,3}(?P<fence>`{3,}|~{3,})(?P<info>.*)", re.DOTALL)
 
@@ -111,15 +113,15 @@ def _find_blocks(text: str) -> tuple[list[_HandoffBlock], str]:
     found: list[_HandoffBlock] = []
     begun, fence = -1, ""
     for start, line in _lines(text):
-        marked = _FENCE.match(line.rstrip("\r\n"))
+        marked, marker = _FENCE.match(line.rstrip("\r\n")), _MARKER.fullmatch(line.rstrip())
         if fence:
             closes = marked and marked["fence"].startswith(fence) and not marked["info"].strip()
             fence = "" if closes else fence
         elif marked and not (marked["fence"][0] == "`" and "`" in marked["info"]):
             fence = marked["fence"]
-        elif line.rstrip() == BEGIN:
+        elif marker and marker["which"] == "begin":
             begun = start
-        elif line.rstrip() == END and begun >= 0:
+        elif marker and begun >= 0:
             end = start + len(line)
             found.append(_HandoffBlock(start=begun, end=end, text=text[begun:end]))
             begun = -1

@@ -65,7 +65,9 @@ class WorkCheck:
         if self.denials:
             yield "was refused: " + "; ".join(self.denials)
         if self.empty:
-            yield "nothing was changed, and the task is to change something"
+            below = " (below a submodule, whose repository is not here, does not count)"
+            where = below if self.seen and self.seen.submodules else ""
+            yield f"nothing was changed{where}, and the task is to change something"
         if self.tests and not self.tests.passed:
             yield f"the project's tests do not pass: `{self.tests.line}` {self.tests.how}"
         if self.cut:

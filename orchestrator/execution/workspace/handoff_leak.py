@@ -57,7 +57,7 @@ class HandoffSearch:
     def _clean(self, name: str) -> bool:
         path = self.repository.tree / name
         data = read_plain_file(path)
-        if data is None or b"shiftbook:begin" not in data:
+        if data is None or b"shiftbook" not in data:
             return False
         trace, before = HandoffTrace.of(f"{INTRODUCTION}\n{self.handoff}"), self._before(name)
 

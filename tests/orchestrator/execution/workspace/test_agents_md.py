@@ -204,3 +204,10 @@ def test_a_copy_is_taken_out_and_told(desk: Desk) -> None:
     assert outcome.ok
     assert outcome.files == ("new",)
     assert "the handoff was taken out of copy.md: it is not the project's" in outcome.notes
+
+
+def test_a_formatter_may_rewrite_the_markers(desk: Desk) -> None:
+    """They are ours still, and the file is what it would be without them."""
+    outcome = desk.run("sed -i 's/<!-- shiftbook:begin -->/<!--shiftbook: begin-->/' AGENTS.md; echo x > new")
+    assert outcome.ok, outcome.error
+    assert outcome.files == ("new",)
