@@ -176,6 +176,15 @@ def test_a_submodules_empty_folder_may_go(tmp_path: Path) -> None:
     assert seen(made).files == (".gitmodules", "vendor/lib")
 
 
+def test_a_file_in_a_submodules_place_is_a_change(tmp_path: Path) -> None:
+    """Somebody looks at it: it is in the diff."""
+    made = checked_out(tmp_path, MODULES, submodule="vendor/lib")
+    (made.tree / "vendor/lib").rmdir()
+    (made.tree / "vendor/lib").write_text("x\n")
+    done = seen(made)
+    assert (done.files, done.notes) == (("vendor/lib",), ())
+
+
 def test_a_repository_elsewhere_is_files(tmp_path: Path) -> None:
     """Its history is told to be missing; nothing is said of one that the project ignores."""
     made = checked_out(tmp_path, {".gitignore": b"cache/\n"})
