@@ -211,3 +211,10 @@ def test_work_that_a_mission_starts_from_fits_beside_other_line_ends(tmp_path: P
     apply_patch(Workspace(folder=tmp_path, server=server, branch=made.branch, base=made.base), patch)
     assert not (made.tree / "gone").exists()
     assert made.snapshot(aside=tmp_path / "embedded").files == ("a.bat", "gone")
+
+
+def test_attributes_that_are_converted_themselves(tmp_path: Path) -> None:
+    """Checked out in UTF-16 they say nothing to git any more; what they converted is known from the base."""
+    made = checked_out(tmp_path, {".gitattributes": b"* text working-tree-encoding=UTF-16\n", "a": b"1\n"})
+    assert (made.tree / "a").read_bytes() != b"1\n"
+    assert seen(made).files == ()
