@@ -2,7 +2,11 @@
 
 
 class MissionError(Exception):
-    """Root of everything that this package raises."""
+    """Root of everything that this package raises: fixed words, or a format with what is quoted in it."""
+
+    def __init__(self, words: str = "", *quoted: object) -> None:
+        self.words, self.quoted = words, quoted
+        super().__init__(words.format(*quoted) if quoted else words)
 
 
 class BadName(MissionError):
@@ -10,7 +14,7 @@ class BadName(MissionError):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"{name!r} leaves no letter or digit for a mission's name")
+        super().__init__("{!r} leaves no letter or digit for a mission's name", name)
 
 
 class BadClaim(MissionError):
@@ -18,7 +22,7 @@ class BadClaim(MissionError):
 
     def __init__(self, why: str) -> None:
         self.why = why
-        super().__init__(f"unreadable claim: {why}")
+        super().__init__("unreadable claim: {}", why)
 
 
 class BadTransition(MissionError):
@@ -26,4 +30,4 @@ class BadTransition(MissionError):
 
     def __init__(self, status: str, event: str) -> None:
         self.status, self.event = status, event
-        super().__init__(f"a mission that is {status} cannot be {event}")
+        super().__init__("a mission that is {} cannot be {}", status, event)

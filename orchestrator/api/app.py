@@ -27,7 +27,7 @@ from orchestrator.api.routes import (
     tokens,
     usage,
 )
-from orchestrator.api.web import access_log, auth_gate, metrics, problems, stream_slots
+from orchestrator.api.web import access_log, auth_gate, json_body, metrics, problems, stream_slots
 from orchestrator.api.web.context import SERVICES_KEY, AppServices
 
 BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
@@ -63,7 +63,8 @@ def create_app(doors: AppServices) -> OpenAPI:
     app.openapi_version = "3.1.0"
     app.extensions[SERVICES_KEY] = doors
     app.url_map.merge_slashes = False  # a redirect would answer before the gate does
-    app.json = problems.BoundedJsonProvider(app)
+    app.json = json_body.BoundedJsonProvider(app)
+    app.request_class = json_body.JsonRequest
     problems.register_error_handlers(app)
     stream_slots.install(app, doors.settings.streams)
     metrics.install(app)

@@ -71,4 +71,4 @@ class Failover:
                 if made.text or made.finish != "cancelled":  # else it says nothing about the backend
                     self.choice.report(None)
                 return made
-        raise ModelUnavailable("; ".join(self.failed))
+        raise ModelUnavailable("no model answered: {}", "; ".join(self.failed))

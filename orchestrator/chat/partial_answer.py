@@ -6,6 +6,7 @@ the JSON comes in and whatever else stands in the object.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -13,6 +14,30 @@ from pydantic_core import from_json
 
 _ESCAPES = re.compile(r"(\\u[dD][89abAB]..\\u[dD][c-fC-F]..)|\\u[dD][89a-fA-F]..(?!\\?\Z|\\u.{0,3}\Z)|(\\.)", re.DOTALL)
 """Whole pairs of UTF-16, halves to which no other half can still come, and all other escapes."""
+_ANSWER = re.compile(r'\s*\{\s*"answer"\s*:\s*')
+_OURS = {"tool", "arguments", "answer"}
+
+
+def answer_content(raw: str) -> str:
+    """The text of what was to be a call or an answer; so much of it as there is where it was cut off.
+
+    A call that was cut off has none. What has another form, from a model that follows no schema, is all text.
+    """
+    text = PartialAnswer().take(raw)
+    if text:
+        return text
+    try:
+        read = from_json(raw.encode(errors="replace"), allow_partial=True)
+    except ValueError:
+        return raw
+    if not isinstance(read, dict) or not read.keys() <= _OURS:
+        return raw
+    try:
+        answer = json.loads(raw).get("answer", "")
+    except ValueError:  # cut off: in an object that was asked for, its own text so far
+        begun = _ANSWER.match(raw)
+        return raw[begun.end() :] if begun and isinstance(read.get("answer"), dict | list) else ""
+    return answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
 
 
 class PartialAnswer:

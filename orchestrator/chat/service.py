@@ -105,7 +105,7 @@ class ChatService:
         project = conversation.project
         ledger, why_old = self.prompts.newest()
         if project and (ledger is None or project not in ledger.charter.projects):
-            raise NotFound(f"fleet.toml has no project {project!r}"[:160])
+            raise NotFound("fleet.toml has no project {!r}: `shiftbook project list` shows them", project[:100])
         later = detect_project(ledger, request, project) if turns else DetectedProject()
         choice = self.chooser.choose(request.model, peers=request.peers)
         box = self._toolbox_for(request, project, ledger, conversation.id, stop)

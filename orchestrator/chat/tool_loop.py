@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from handoff.budget_fit import block
 from handoff.secrets.redact import redact, redact_values
-from orchestrator.chat.partial_answer import PartialAnswer
+from orchestrator.chat.partial_answer import PartialAnswer, answer_content
 from orchestrator.chat.prompt_fit import MIN_ANSWER_TOKENS, count_message_tokens
 from orchestrator.chat.queue import FairSemaphore, QueueTicket
 from orchestrator.chat.tool_approvals import ToolApprovals
@@ -166,7 +166,7 @@ class ToolLoop:
     def _said(self, raw: str, finish: str) -> ToolLoopResult:
         text = "".join(self.heard)
         if self.box and raw and not text and finish != "cancelled":
-            text = _answer_text(raw)
+            text = answer_content(raw)
         return ToolLoopResult(
             text=text,
             raw=raw,
@@ -198,12 +198,3 @@ def parse_tool_call(text: str) -> ToolRequest | None:
         return None
     arguments = read.get("arguments", {})
     return ToolRequest(tool=read["tool"], arguments=arguments if isinstance(arguments, dict) else {})
-
-
-def _answer_text(raw: str) -> str:
-    """The text of an answer whose form is not the one that was asked for: all of it."""
-    try:
-        read = json.loads(raw)
-    except ValueError:
-        return raw
-    return str(read["answer"]) if isinstance(read, dict) and "answer" in read else raw

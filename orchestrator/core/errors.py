@@ -4,9 +4,16 @@ from __future__ import annotations
 
 
 class OrchestratorError(Exception):
-    """Root of everything that this package raises. `exit_code` is what the command line returns for it (SPEC: 0-4)."""
+    """Root of everything that this package raises. `exit_code` is what the command line returns for it: 0 to 4.
+
+    `words` are fixed, or a format for what is `quoted`: HTTP tells the former, and the latter without its caller's.
+    """
 
     exit_code = 1
+
+    def __init__(self, words: str = "", *quoted: object) -> None:
+        self.words, self.quoted = words, quoted
+        super().__init__(words.format(*quoted) if quoted else words)
 
 
 class WrongSetting(OrchestratorError):
@@ -14,9 +21,9 @@ class WrongSetting(OrchestratorError):
 
     exit_code = 2
 
-    def __init__(self, name: str, why: str) -> None:
-        self.name, self.why = name, why
-        super().__init__(f"{name}: {why}")
+    def __init__(self, name: str, why: str, *quoted: object) -> None:
+        self.name, self.why = name, why.format(*quoted) if quoted else why
+        super().__init__(f"{name}: {why}", *quoted)
 
 
 class NotFound(OrchestratorError):

@@ -27,10 +27,10 @@ class Membership:
         principal = self.trust.verifier(ledger).principals.get(self.bus.key)
         if principal is None:
             add = f"shiftbook fleet admit NAME --role author --key '{self.bus.key}'"
-            raise Refused(f"this machine's key is not in {SIGNERS_PATH}; an admin adds it with: {add}")
+            raise Refused(f"this machine's key is not in {SIGNERS_PATH}; an admin adds it with: {{}}", add)
         if rights and not principal.roles & set(rights):
             has = ", ".join(sorted(principal.roles)) or "no role"
-            raise Refused(f"{principal.name} has {has}; this takes role={' or role='.join(rights)}")
+            raise Refused("{} has {}; this takes role={}", principal.name, has, " or role=".join(rights))
         return principal
 
     def admit(self, name: str, roles: frozenset[str], key: str) -> None:
@@ -40,7 +40,7 @@ class Membership:
             raise WrongSetting("--key", "that is not a public SSH key (it starts with ssh-ed25519, for example)")
         unknown = ", ".join(sorted(roles - ROLES)) or ("" if roles else "none")
         if unknown:
-            raise WrongSetting("--role", f"one of {', '.join(sorted(ROLES))}, not {unknown}")
+            raise WrongSetting("--role", "one of {}, not {}", ", ".join(sorted(ROLES)), unknown)
         line = Principal(name=name, roles=roles, key=" ".join(words[:2])).line
         self._change(lambda text: text if line in text else text.rstrip("\n") + f"\n{line}\n", f"Admit {name}")
 
@@ -50,7 +50,7 @@ class Membership:
         def without(text: str) -> str:
             gone = {p.key for p in read_signers(text).values() if p.name == name}
             if not gone:
-                raise NotFound(f"nobody called {name!r} is in {SIGNERS_PATH}")
+                raise NotFound(f"nobody called {{!r}} is in {SIGNERS_PATH}", name)
             return "".join(line for line in text.splitlines(True) if not any(key in line for key in gone))
 
         self._change(without, f"Revoke {name}")

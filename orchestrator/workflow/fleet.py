@@ -111,7 +111,7 @@ class Fleet:
         if view is not None:
             return self._detail(ledger, view)
         near = sorted(n for n in ledger.open if wanted in n or n in wanted)
-        raise NotFound(f"no mission {wanted!r}" + (f"; did you mean {', '.join(near[:3])}?" if near else ""))
+        raise NotFound("no mission {!r}{}", wanted, f"; did you mean {', '.join(near[:3])}?" if near else "")
 
     def new(
         self,
@@ -254,7 +254,7 @@ class Fleet:
         ledger = self.ledger()
         if project and project not in ledger.charter.projects:
             known = ", ".join(sorted(ledger.charter.projects)) or "none yet"
-            raise NotFound(f"unknown project {project!r}: fleet.toml has {known}")
+            raise NotFound("unknown project {!r}: fleet.toml has {}", project, known)
         recall = self.recall or context.no_recall
         return context.assemble_context(
             ledger, project, task, now=self.now(), budget=budget, count=count, recall=recall
@@ -264,7 +264,7 @@ class Fleet:
 
     def _slug(self, name: str) -> str:
         if "/" in name or "\\" in name or name.startswith("."):
-            raise WrongSetting("NAME", f"{name!r} is a path: a mission's name is one word, such as fix-the-login")
+            raise WrongSetting("NAME", "{!r} is a path: a mission's name is one word, such as fix-the-login", name)
         try:
             return slug(name.removesuffix(".md"))
         except BadName as error:
@@ -276,9 +276,9 @@ class Fleet:
             raise WrongSetting(path, f"line {read.line}: {read.reason}" if read.line else read.reason)
         if read.project is not None and read.project not in ledger.charter.projects:
             known = ", ".join(sorted(ledger.charter.projects)) or "none yet"
-            raise WrongSetting("--project", f"unknown project {read.project!r}: fleet.toml has {known}")
+            raise WrongSetting("--project", "unknown project {!r}: fleet.toml has {}", read.project, known)
         if read.name in ledger.open or ledger.archived(read.name) is not None:
-            raise WrongSetting("--name", f"there is a mission {read.name} already")
+            raise WrongSetting("--name", "there is a mission {} already", read.name)
 
     def _detail(self, ledger: LedgerSnapshot, view: MissionView) -> MissionDetail:
         from orchestrator.ledger.conflicts import list_conflicts

@@ -62,7 +62,7 @@ class Orders:
         def draft(ledger: LedgerSnapshot) -> LedgerChange:
             filed = ledger.open.get(name)
             if filed is None:
-                raise NotFound(f"no open mission {name!r}")
+                raise NotFound("no open mission {!r}", name)
             me = membership.require_member(ledger, "author", "admin")
             text = frontmatter.write(ledger.text(filed.path), change(filed.mission, me))
             asked = f"\n\nAsked-By: {' '.join(self.by.split())}" if self.by else ""
@@ -90,5 +90,5 @@ def _resume_fields(mission: Mission, me: Principal) -> Mapping[str, Scalar]:
 
 def _retry_fields(mission: Mission, me: Principal) -> Mapping[str, Scalar]:
     if mission.status not in {Status.DEAD, Status.FAILED}:
-        raise Refused(f"{mission.name} is {mission.status}; only a mission that is dead or failed can be retried")
+        raise Refused("{} is {}; only a mission that is dead or failed can be retried", mission.name, mission.status)
     return {"status": Status.QUEUED.value, "retries": mission.retries + 1, "retry_at": None}

@@ -164,7 +164,7 @@ class SqlToolCalls:
             with self.database.writing() as session:
                 session.add(row)
         except IntegrityError as error:  # the one constraint that a new row can break is that of its conversation
-            raise NotFound(f"no conversation {call.conversation_id!r}") from error
+            raise NotFound("no conversation {!r}", call.conversation_id) from error
         return _call(row)
 
     def finish(self, call_id: int, *, state: str, result: Json, seconds: float) -> None:
@@ -192,13 +192,13 @@ class SqlToolCalls:
 
 def _require_conversation(row: ConversationRow | None, conversation_id: str) -> ConversationRow:
     if row is None:
-        raise NotFound(f"no conversation {conversation_id!r}")
+        raise NotFound("no conversation {!r}", conversation_id)
     return row
 
 
 def _require_call(row: ToolCallRow | None, call_id: int) -> ToolCallRow:
     if row is None:
-        raise NotFound(f"no tool call {call_id}")
+        raise NotFound("no tool call {}", call_id)
     return row
 
 
@@ -209,7 +209,7 @@ def _with_key(session: Session, conversation_id: str, key: str) -> MessageRow | 
 
 def _require_same(before: MessageRow, turn: ConversationTurn) -> ConversationTurn:
     if (before.role, before.content) != (turn.role, turn.content):
-        raise Refused(f"the idempotency key of turn {before.seq} was used for something else: take a new one")
+        raise Refused("the idempotency key of turn {} was used for something else: take a new one", before.seq)
     return replace(_turn(before), repeated=True)
 
 

@@ -85,10 +85,10 @@ def server_error(status: int, body: Mapping[str, Any] | str, *, asked: int, roof
     if status in (400, 413, 422, 500) and TOO_LONG_PATTERN.search(f"{fields.get('type')} {fields.get('code')} {words}"):
         return _too_long(fields, words, asked=asked, roof=roof)
     if status in (400, 413, 422):
-        return WrongPrompt(f"the model cannot be asked like this: {words[:300]}")
+        return WrongPrompt("the model cannot be asked like this: {}", words[:300])
     if status in (401, 403):
-        return ModelUnavailable(f"the server refuses the key ({status}): check the key that is set for it")
-    return ModelUnavailable(f"the server answers {status}: {words[:300]}")
+        return ModelUnavailable("the server refuses the key ({}): check the key that is set for it", status)
+    return ModelUnavailable("the server answers {}: {}", status, words[:300])
 
 
 def _too_long(fields: Mapping[str, Any], words: str, *, asked: int, roof: int) -> ContextTooLong:

@@ -68,8 +68,8 @@ class Router:
                 report=partial(self._note_result, at),
             )
         if wanted and not tried:
-            raise NotFound(f"no backend has a model {wanted!r}: `shiftbook models list` shows what there is")
-        raise ModelUnavailable("no model can answer: " + ("; ".join(tried) or "no backend is set"))
+            raise NotFound("no backend has a model {!r}: `shiftbook models list` shows what there is", wanted)
+        raise ModelUnavailable("no model can answer: {}", "; ".join(tried) or "no backend is set")
 
     def missing(self) -> str:
         """Why no model can answer now; empty where one can. Looks for backends that nobody looked for yet."""

@@ -76,7 +76,7 @@ class XLlamaCpp:
         """How many tokens `text` is, by the model's own tokenizer. Raises ModelUnavailable."""
         status, found = self._load().ask("/tokenize", {"content": text, "add_special": False})
         if status != 200:
-            raise ModelUnavailable(f"{self.name} does not count: {found}")
+            raise ModelUnavailable("{} does not count: {}", self.name, found)
         return len(found["tokens"])
 
     def generate(self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop) -> Generation:
@@ -94,7 +94,7 @@ class XLlamaCpp:
             except ValueError as error:
                 raise translate_error(error, prompt) from error
             except (RuntimeError, OSError) as error:
-                raise ModelUnavailable(f"{self.name} failed: {error}") from error
+                raise ModelUnavailable("{} failed: {}", self.name, error) from error
             finally:
                 self._calls.discard(left)
                 self._slots.give(place)

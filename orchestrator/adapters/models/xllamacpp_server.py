@@ -53,8 +53,8 @@ def tokens_in_slot(chunk: Mapping[str, Any]) -> int:
 def translate_error(error: ValueError, prompt: Prompt) -> OrchestratorError:
     """What it means that a question was not taken."""
     if prompt.schema is not None:
-        return WrongPrompt(f"the model cannot follow this schema: {str(error)[-300:]}")
-    return ModelUnavailable(f"the model cannot be asked: {str(error)[-300:]}")
+        return WrongPrompt("the model cannot follow this schema: {}", str(error)[-300:])
+    return ModelUnavailable("the model cannot be asked: {}", str(error)[-300:])
 
 
 BATCH_TOKENS = 128
@@ -105,7 +105,7 @@ class Engine:
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read())
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise ModelUnavailable(f"{self.path.stem} does not answer on its own port: {error}") from error
+            raise ModelUnavailable("{} does not answer on its own port: {}", self.path.stem, error) from error
         finally:
             connection.close()
 
@@ -118,7 +118,7 @@ def start_engine(what: EngineOptions) -> Engine:
     try:
         import xllamacpp
     except ImportError as error:
-        raise ModelUnavailable(f"xllamacpp cannot be loaded: {error}") from error
+        raise ModelUnavailable("xllamacpp cannot be loaded: {}", error) from error
     key = secrets.token_urlsafe(32)
     params = xllamacpp.CommonParams()
     params.model.path, params.api_keys = str(what.path), [key]
@@ -134,4 +134,4 @@ def start_engine(what: EngineOptions) -> Engine:
     try:
         return Engine(server=xllamacpp.Server(params), key=key, path=what.path)
     except RuntimeError as error:
-        raise ModelUnavailable(f"{what.path} cannot be loaded: {error}") from error
+        raise ModelUnavailable("{} cannot be loaded: {}", what.path, error) from error

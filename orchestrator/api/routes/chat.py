@@ -14,6 +14,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from orchestrator.api.web.auth_gate import needs
 from orchestrator.api.web.context import DEVICE_ID_PATTERN, AppServices, app_services
+from orchestrator.api.web.json_body import NullsAreUnset
 from orchestrator.api.web.metrics import METRICS_KEY as METRICS
 from orchestrator.api.web.metrics import metrics
 from orchestrator.api.web.problems import Problem
@@ -29,7 +30,7 @@ HOPS_HEADER = "X-Shiftbook-Hops"
 """Says that another node asks: this one must not ask a third."""
 
 
-class ChatRequestBody(BaseModel):
+class ChatRequestBody(NullsAreUnset):
     """One message."""
 
     model_config = ConfigDict(extra="forbid")
@@ -146,7 +147,7 @@ class ApprovalPath(BaseModel):
     approval_id: str = Field(max_length=100)
 
 
-class ApprovalDecision(BaseModel):
+class ApprovalDecision(NullsAreUnset):
     """A person's word."""
 
     model_config = ConfigDict(extra="forbid")

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from missions.mission import MAX_COMMENT_CHARS, slug
 from orchestrator.api.web.auth_gate import caller, needs
 from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.json_body import NullsAreUnset
 from orchestrator.api.web.problems import Problem
 from orchestrator.node import wakeups
 from orchestrator.workflow.approval.decide import Approval
@@ -25,7 +26,7 @@ class DecisionPath(BaseModel):
     name: str = Field(max_length=200)
 
 
-class DecisionBody(BaseModel):
+class DecisionBody(NullsAreUnset):
     """A person's word on a result. `commit` is what they looked at: if the result is another one by now, 409."""
 
     model_config = ConfigDict(extra="forbid")

@@ -83,7 +83,7 @@ def _with_gate(operation: dict[str, Any], need: Need) -> dict[str, Any]:
     statuses = {400, 403, 404, 421, 500, 503}
     statuses |= {401, 429} if need.scope != "open" else set()
     statuses |= {422} if takes else set()
-    statuses |= {413} if "requestBody" in operation else set()
+    statuses |= {413, 415} if "requestBody" in operation else set()
     said = operation.get("responses", {}).items()
     told = {code: _as_sent(answer) for code, answer in said if takes or code != "422"}
     for status in sorted(statuses):

@@ -13,6 +13,7 @@ from orchestrator.api.routes.chat import current_chats
 from orchestrator.api.routes.orders import MissionPath
 from orchestrator.api.web.auth_gate import caller, needs
 from orchestrator.api.web.context import DEVICE_ID_PATTERN, AppServices, app_services
+from orchestrator.api.web.json_body import NullsAreUnset
 from orchestrator.app.chat_factory import open_handover
 from orchestrator.chat.handover.exchange import HandoverService
 
@@ -23,7 +24,7 @@ class ConversationPath(BaseModel):
     conversation_id: str = Field(max_length=100)
 
 
-class MissionFromChatBody(BaseModel):
+class MissionFromChatBody(NullsAreUnset):
     """What the mission shall be; what is left out follows from the chat."""
 
     model_config = ConfigDict(extra="forbid")
@@ -44,7 +45,7 @@ class MissionFromChatCreated(BaseModel):
     files: list[str]
 
 
-class TakeoverBody(BaseModel):
+class TakeoverBody(NullsAreUnset):
     """Who takes it over."""
 
     model_config = ConfigDict(extra="forbid")

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.api.routes.chat import count_generated_tokens
-from orchestrator.api.routes.openai_prompt import messages_of, offered_functions, schema_of
+from orchestrator.api.routes.openai_prompt import messages_of
 from orchestrator.api.routes.openai_schema import CompletionRequest
+from orchestrator.api.routes.openai_tools import offered_functions, schema_of
 from orchestrator.api.web.streaming import StreamWork
 from orchestrator.app.chat_factory import ChatRuntime
 from orchestrator.chat.failover import Failover
-from orchestrator.chat.partial_answer import PartialAnswer
+from orchestrator.chat.partial_answer import PartialAnswer, answer_content
 from orchestrator.chat.prompt_fit import count_message_tokens
 from orchestrator.chat.queue import QueueTicket
 from orchestrator.chat.tool_loop import parse_tool_call
@@ -64,8 +65,8 @@ class AcceptedCompletion:
 
 def accept_completion(chats: ChatRuntime, body: CompletionRequest, *, peers: bool) -> AcceptedCompletion:
     """All that can be refused. Raises WrongPrompt, NotFound, ModelUnavailable, ContextTooLong, QueueFull."""
-    functions = offered_functions(body)
-    messages, schema = messages_of(body, functions), schema_of(body, functions)
+    functions, must = offered_functions(body)
+    messages, schema = messages_of(body, functions), schema_of(body, functions, must=must)
     choice = chats.router.choose(body.model, peers=peers)
     tokens = count_message_tokens(messages, chats.chat.prompts.counter(choice.model))
     room = choice.model.context_tokens - tokens
@@ -78,7 +79,7 @@ def accept_completion(chats: ChatRuntime, body: CompletionRequest, *, peers: boo
         temperature=body.temperature,
         stop=body.stops,
         seed=body.seed,
-        conversation=body.prompt_cache_key or "",
+        conversation=body.prompt_cache_key,
     )
     voice = Failover(chooser=chats.router, wanted=body.model, peers=peers, choice=choice)
     ticket = chats.queues.of(choice.model.backend).join()
@@ -92,11 +93,11 @@ def complete(taken: AcceptedCompletion, stop: Stop) -> dict[str, Any]:
     made = taken.answer(lambda text: None, stop)
     _count(taken)
     call = _tool_call(made.text, f"call_{secrets.token_hex(8)}") if taken.functions else None
-    content = None if call else _content(made.text) if taken.functions else made.text
+    content = None if call else answer_content(made.text) if taken.functions else made.text
     message: dict[str, Any] = {"role": "assistant", "content": content}
     if call:
-        message["tool_calls"] = [call]
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(made, bool(call))}
+        message |= {"function_call": call["function"]} if taken.body.older else {"tool_calls": [call]}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(taken, called=bool(call))}
     usage = _usage(made.usage)
     return taken.frame("chat.completion", choices=[choice], usage=usage, shiftbook=taken.who(made.usage))
 
@@ -129,12 +130,13 @@ def _chunks(taken: AcceptedCompletion, hear: Callable[[dict[str, Any]], None], s
     hear(chunk({"role": "assistant", "content": ""}))
     made = taken.answer(take, stop)
     call = _tool_call(made.text, f"call_{secrets.token_hex(8)}") if taken.functions else None
-    if call:
-        yield chunk({"tool_calls": [{"index": 0, **call}]})
-    elif made.text and not said:
-        yield chunk({"content": _content(made.text)})
-    yield chunk({}, _finish(made, bool(call)))
-    if taken.body.stream_options and taken.body.stream_options.include_usage:
+    if call and not said:
+        older = {"function_call": call["function"]}
+        yield chunk(older if taken.body.older else {"tool_calls": [{"index": 0, **call}]})
+    elif not said and (text := answer_content(made.text) if reader else made.text):
+        yield chunk({"content": text})
+    yield chunk({}, _finish(taken, called=bool(call)))
+    if taken.body.stream_options.include_usage:
         usage = _usage(made.usage)
         yield taken.frame("chat.completion.chunk", choices=[], usage=usage, shiftbook=taken.who(made.usage))
 
@@ -143,8 +145,10 @@ def _count(taken: AcceptedCompletion) -> None:
     count_generated_tokens(taken.failover.model.name, taken.failover.model.backend, taken.made.usage.tokens_out)
 
 
-def _finish(made: Generation, called: bool) -> str:
-    return "tool_calls" if called else FINISH_REASONS.get(made.finish, made.finish)
+def _finish(taken: AcceptedCompletion, *, called: bool) -> str:
+    if called:
+        return "function_call" if taken.body.older else "tool_calls"
+    return FINISH_REASONS.get(taken.made.finish, taken.made.finish)
 
 
 def chunk_data(event: AnswerEvent) -> str:
@@ -176,12 +180,3 @@ def _tool_call(raw: str, number: str) -> dict[str, Any] | None:
         return None
     arguments = json.dumps(call.arguments, ensure_ascii=False)
     return {"id": number, "type": "function", "function": {"name": call.tool, "arguments": arguments}}
-
-
-def _content(raw: str) -> str:
-    """The text of an answer that was constrained to be a call or text; all of it where it is cut off or neither."""
-    try:
-        answer = json.loads(raw)["answer"]
-    except (ValueError, KeyError, TypeError):
-        return raw
-    return answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from orchestrator.api.web.problems import PROBLEM_TYPE
 
 ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
-ERROR_STATUSES = (400, 401, 403, 404, 413, 421, 429, 500, 503)
+ERROR_STATUSES = (400, 401, 403, 404, 413, 415, 421, 429, 500, 503)
 
 
 class OpenAIErrorDetail(BaseModel):

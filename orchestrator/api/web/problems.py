@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
-from flask.json.provider import DefaultJSONProvider
 from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -28,8 +29,6 @@ from orchestrator.core.errors import (
 from sync.errors import SyncError
 
 PROBLEM_TYPE = "application/problem+json"
-MAX_DEPTH = 64
-"""Lists and objects inside one another in a body. Pydantic writes no more than 255, Python's copies fewer than 330."""
 
 
 class Problem(BaseModel):
@@ -42,34 +41,6 @@ class Problem(BaseModel):
     where: list[str] = Field(default_factory=list, description="Fields of the request that are wrong, as paths")
     tokens: int | None = Field(None, description="Tokens of a prompt that is too long")
     roof: int | None = Field(None, description="Tokens that the model holds")
-
-
-class BoundedJsonProvider(DefaultJSONProvider):
-    """Flask's JSON, for which a body nested too deeply is a wrong one, not an accident."""
-
-    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
-        """The value. Raises ValueError."""
-        try:
-            value = super().loads(s, **kwargs)
-        except RecursionError as error:
-            raise ValueError("nested too deeply") from error
-        if _is_too_deep(value):
-            raise ValueError("nested too deeply")
-        return value
-
-
-def _is_too_deep(value: Any) -> bool:
-    """Whether a value is nested more deeply than what copies, checks and writes it can follow, each by recursion."""
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        level = [inner for each in level for inner in _children(each) if isinstance(inner, dict | list)]
-        if not level:
-            return False
-    return True
-
-
-def _children(value: Any) -> Iterable[Any]:
-    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def problem(
@@ -122,6 +93,23 @@ DETAIL_BY_STATUS = {
 """For what our routes did not word themselves."""
 MIN_ECHO_CHARACTERS = 3
 """Words of the caller's that are shorter than this are nobody's secret."""
+ECHO_CHARACTERS = 16
+"""A piece of this length that the caller sent, too, is theirs."""
+PLAIN_WORD = re.compile(r"[A-Za-z_]+")
+"""What may stand in the caller's text and in our own by chance."""
+
+
+class LeftOut:
+    """What stands where an error quotes its caller."""
+
+    def __repr__(self) -> str:
+        return "…"
+
+    def __format__(self, how: str) -> str:
+        return "…"
+
+
+LEFT_OUT = LeftOut()
 
 
 def _orchestrator_problem(error: OrchestratorError) -> Response:
@@ -135,7 +123,7 @@ def _orchestrator_problem(error: OrchestratorError) -> Response:
     if isinstance(error, StoreFailed):
         LOGGER.error("the store failed", exc_info=error)
         return problem(status, title, headers={"Retry-After": "5"})
-    return problem(status, title, _without_input(str(error)), headers=_retry_headers(error))
+    return problem(status, title, _told(error), headers=_retry_headers(error))
 
 
 def _retry_headers(error: OrchestratorError) -> dict[str, str]:
@@ -144,7 +132,7 @@ def _retry_headers(error: OrchestratorError) -> dict[str, str]:
 
 
 def _mission_problem(error: MissionError) -> Response:
-    return problem(422, "This cannot be used", _without_input(str(error)))
+    return problem(422, "This cannot be used", _told(error))
 
 
 def _ledger_problem(error: SyncError) -> Response:
@@ -171,11 +159,36 @@ def _unexpected_problem(error: Exception) -> Response:
     return problem(500, "Something went wrong here", "http.log in the node's home says where")
 
 
-def _without_input(detail: str) -> str:
-    """The detail, or nothing where it quotes something that the caller sent: our errors are worded for terminals."""
-    heard = {str(value) for value in (request.view_args or {}).values()} | set(request.args.values())
-    heard |= set(_strings(request.get_json(silent=True)))
-    return "" if any(len(word) >= MIN_ECHO_CHARACTERS and word in detail for word in heard) else detail
+def _told(error: OrchestratorError | MissionError) -> str:
+    """An error's words without what the caller sent: our errors are worded for terminals.
+
+    What an error quotes is kept apart from its fixed words. Where one keeps it there, only what cannot be an ordinary
+    word is taken out.
+    """
+    heard = {word for word in _heard() if len(word) >= MIN_ECHO_CHARACTERS}
+    if error.quoted:
+        return error.words.format(*(LEFT_OUT if _is_echo(each, heard) else each for each in error.quoted))
+    text = str(error)
+    for word in sorted((word for word in heard if not PLAIN_WORD.fullmatch(word)), key=len, reverse=True):
+        text = text.replace(word, str(LEFT_OUT))
+    return text
+
+
+def _heard() -> Iterator[str]:
+    """Every text of the request."""
+    yield from map(str, (request.view_args or {}).values())
+    yield from request.args.values()
+    with suppress(HTTPException):  # it is no JSON
+        yield from _strings(request.get_json()) if request.is_json else ()
+
+
+def _is_echo(quoted: object, heard: set[str]) -> bool:
+    """Whether something of the caller's stands in it."""
+    if isinstance(quoted, int | float):
+        return False
+    text = str(quoted)
+    pieces = {text[at : at + ECHO_CHARACTERS] for at in range(max(1, len(text) - ECHO_CHARACTERS + 1))} - {""}
+    return any(word in text or any(piece in word for piece in pieces) for word in heard)
 
 
 def _strings(body: Any) -> Iterator[str]:

@@ -102,12 +102,13 @@ class HandoverService:
             raise WorkspaceFailed(f"the workspace of conversation {of.id} cannot be read: {error}") from error
         if len(patch) > MAX_PATCH_BYTES:
             raise Refused(
-                f"the chat changed {len(patch):,} bytes; a mission brings {MAX_PATCH_BYTES:,} at most: push a branch"
+                f"the chat changed {{:,}} bytes; a mission brings {MAX_PATCH_BYTES:,} at most: push a branch",
+                len(patch),
             )
         secrets = redact(patch.decode("utf-8", "replace")).found
         if secrets:
             raise Refused(
-                f"what the chat changed holds {len(secrets)} secrets: take them out of {', '.join(files[:5])}"
+                "what the chat changed holds {} secrets: take them out of {}", len(secrets), ", ".join(files[:5])
             )
         return patch, files
 
@@ -146,7 +147,9 @@ class HandoverService:
             if detail.view.status not in {"queued", "failed", "running"}:
                 return detail
             self.sleep(1.0)
-        raise Refused(f"{view.name} is paused, but {view.node or 'its node'} still works on it: try again in a minute")
+        raise Refused(
+            "{} is paused, but {} still works on it: try again in a minute", view.name, view.node or "its node"
+        )
 
     def _before(self, detail: MissionDetail, project: str) -> ChatFromMission | None:
         wanted = {"mission": detail.view.name, "epoch": detail.view.epoch}

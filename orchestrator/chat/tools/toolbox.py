@@ -29,7 +29,7 @@ def build_toolbox(
 ) -> Toolbox:
     """The tools for a workspace. Raises WrongSetting for one that does not exist."""
     if unknown := [name for name in wanted if name not in TOOL_NAMES]:
-        raise WrongSetting("tools", f"there are {', '.join(TOOL_NAMES)}, not {unknown[0][:40]!r}")
+        raise WrongSetting("tools", f"there are {', '.join(TOOL_NAMES)}, not {{!r}}", unknown[0][:40])
     place = WorkspaceFiles(root=ground.tree)
     bench = CommandRunner(sandbox=sandbox, tree=ground.tree, spare=ground.folder, protected=ground.protected)
     made: list[Tool] = [

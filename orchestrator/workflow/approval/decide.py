@@ -70,7 +70,7 @@ class Approval:
         Raises NotFound, Refused, AlreadyDone and WrongSetting. A branch that cannot be merged now stays due.
         """
         if how and how not in DELIVERIES:
-            raise WrongSetting("--merge", f"one of {', '.join(DELIVERIES)}, not {how}")
+            raise WrongSetting("--merge", f"one of {', '.join(DELIVERIES)}, not {{}}", how)
         said = _clean_comment(comment)
 
         def change(ledger: LedgerSnapshot, filed: MissionFile, me: str) -> tuple[Mapping[str, Scalar], str]:
@@ -105,7 +105,7 @@ class Approval:
         word = self.trust.authorize(ledger, filed)
         if self.bus.sign is not None and not word.trusted:
             hint = f"read it, then `shiftbook mission trust {filed.mission.name}`"
-            raise Refused(f"{filed.path} is not trusted as it is now: {word.why}; {hint}")
+            raise Refused("{} is not trusted as it is now: {}; {}", filed.path, word.why, hint)
 
     def why(self, name: str) -> Explanation:
         """Which rules fired for a mission, and what is known of its agent. Raises NotFound."""
@@ -193,16 +193,16 @@ def _mission_in_review(ledger: LedgerSnapshot, name: str) -> MissionFile:
     if filed is None:
         done = ledger.archived(name)
         if done is None:
-            raise NotFound(f"no mission {name!r}")
+            raise NotFound("no mission {!r}", name)
         raise AlreadyDone(_describe_decision(done.mission))
     mission = filed.mission
     if name in ledger.claims:
-        raise Refused(f"{ledger.claims[name].claim.node} works on {name}: there is no result to decide on yet")
+        raise Refused("{} works on {}: there is no result to decide on yet", ledger.claims[name].claim.node, name)
     if mission.status is Status.REVIEW:
         return filed
     if mission.decision:
         raise AlreadyDone(_describe_decision(mission))
-    raise Refused(f"{name} is {mission.status}; only a mission that waits in review can be approved or rejected")
+    raise Refused("{} is {}; only a mission that waits in review can be approved or rejected", name, mission.status)
 
 
 def _describe_decision(mission: Mission) -> str:
@@ -217,7 +217,7 @@ def _describe_decision(mission: Mission) -> str:
 def _require_same_commit(mission: Mission, commit: str) -> None:
     if commit and mission.commit != commit:
         now = (mission.commit or "no commit")[:10]
-        raise AlreadyDone(f"{mission.name} has another result by now ({now}): look at it first")
+        raise AlreadyDone("{} has another result by now ({}): look at it first", mission.name, now)
 
 
 def _require_deliverable(ledger: LedgerSnapshot, mission: Mission, how: str) -> None:
@@ -227,9 +227,11 @@ def _require_deliverable(ledger: LedgerSnapshot, mission: Mission, how: str) -> 
     if wanted == "nothing":
         return
     if part is None:
-        raise Refused(f"{mission.name} belongs to no project: there is nothing to {wanted}")
+        raise Refused("{} belongs to no project: there is nothing to {}", mission.name, wanted)
     if not mission.commit and (how or mission.branch):
-        raise Refused(f"{mission.name} has no branch on the project's server to {wanted}; --nothing accepts its diff")
+        raise Refused(
+            "{} has no branch on the project's server to {}; --nothing accepts its diff", mission.name, wanted
+        )
 
 
 def _clean_comment(comment: str) -> str:

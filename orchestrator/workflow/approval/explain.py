@@ -43,7 +43,7 @@ def explain(ledger: LedgerSnapshot, trust: Trust, judge: Judge, name: str, now: 
         return Explanation(mission=name, status=Status.QUARANTINED.value, rules=(fired,))
     filed = ledger.open.get(name) or ledger.archived(name)
     if filed is None:
-        raise NotFound(f"no mission {name!r}")
+        raise NotFound("no mission {!r}", name)
     rules = (
         *_queue_rules(ledger, trust, filed, now),
         *_policy_rules(judge, filed.mission),
