@@ -9,13 +9,16 @@ import contextlib
 import ctypes
 import json
 import os
+import selectors
 import signal
 import socket
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,14 @@ from gunicorn.http import errors
 from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
+from orchestrator.api.slow_requests import (
+    GATHERED_BYTES,
+    Gathering,
+    PacedUnreader,
+    SlowReaders,
+    address_of,
+    is_gathered,
+)
 from orchestrator.api.web.access_log import LOGGER
 from orchestrator.api.web.problems import PROBLEM_TYPE
 from orchestrator.core.errors import WrongSetting
@@ -36,7 +47,12 @@ from sync import files
 SPARE_THREADS = 32
 """Threads beyond the streams: what is short must not wait for what is long."""
 IDLE_CONNECTIONS = 512
+"""Half of them may be kept alive between two requests, half may be those whose request is not there yet."""
+ADDRESS_CONNECTIONS = 128
+"""Those of one address whose request is not there yet; past that the oldest gives way."""
 KEEP_ALIVE_SECONDS = 5
+LINGER_SECONDS = 2.0
+"""How long a request that is not there yet is waited for at the end, and a caller who should close after an answer."""
 DRAIN_SECONDS = 60
 """How long running answers may go on after SIGTERM."""
 
@@ -76,7 +92,7 @@ class ServerPlan:
     record: Path
     """Where it is written where this listens."""
     receive: int = 20
-    """A caller that sends nothing for so long is cut off: it holds a thread."""
+    """A head, and a small body with it, must be there by then; of a larger one, so much as the least rate says."""
     send: int = 30
     """One that takes nothing for so long, too: it holds a thread and a seat."""
     drain: int = DRAIN_SECONDS
@@ -121,6 +137,96 @@ def _end_with_parent(parent: int) -> None:
 class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
     """gunicorn's, which lets go of the address as soon as it drains: the next server need not wait for the last one."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        plan: ServerPlan = self.app.plan
+        self.max_keepalived = IDLE_CONNECTIONS // 2
+        self._gathering = Gathering(total=IDLE_CONNECTIONS // 2, each=ADDRESS_CONNECTIONS, seconds=plan.receive)
+        self._closing = Gathering(total=IDLE_CONNECTIONS // 4, each=ADDRESS_CONNECTIONS // 2, seconds=LINGER_SECONDS)
+        self._readers = SlowReaders(total=max(1, self.cfg.threads // 2), each=max(1, self.cfg.threads // 3))
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Gives a connection's request to a thread as soon as it is there. Called in the loop, as all that is below."""
+        if not conn.initialized:
+            conn.init()
+            conn.parser.unreader = PacedUnreader(conn.sock, address_of(conn), self._readers, self._gathering.seconds)
+            conn.close = partial(self._close, conn)  # gunicorn's own waits for the caller here, in the loop
+        reader = conn.parser.unreader
+        try:
+            open_still = is_gathered(reader.buf.getvalue()) or reader.gather()
+        except OSError:  # gone, or in crumbs
+            self._let_go(conn)
+            return
+        if not open_still and not reader.buf.getvalue():
+            self._let_go(conn)
+        elif not open_still or is_gathered(reader.buf.getvalue()):
+            self._gathering.remove(conn)
+            reader.begin()
+            conn.data_ready = True
+            super().enqueue_req(conn)
+        else:
+            self._gather(conn)
+
+    def _gather(self, conn: Any) -> None:
+        self.poller.register(conn.sock, selectors.EVENT_READ, lambda client: self._take_more(conn))
+        odd = self._gathering.add(conn, time.monotonic())
+        if odd is not None:
+            self._give_up(odd)
+
+    def _take_more(self, conn: Any) -> None:
+        """More of a request has come, or its connection has ended."""
+        self.poller.unregister(conn.sock)
+        self.enqueue_req(conn)
+
+    def _give_up(self, conn: Any) -> None:
+        """Closes a connection whose request is not there yet; who has sent something is told."""
+        self.poller.unregister(conn.sock)
+        if conn.parser.unreader.buf.getvalue():
+            self.answer(conn.sock, HTTPStatus.REQUEST_TIMEOUT)
+        self._let_go(conn)
+
+    def _let_go(self, conn: Any) -> None:
+        self._gathering.remove(conn)
+        self.nr_conns -= 1
+        conn.close()
+
+    def _close(self, conn: Any, graceful: bool = False) -> None:
+        """Closes a connection; gracefully, so that a caller who still sends can read the answer first (RFC 9112, 9.6)."""
+        try:
+            if graceful:
+                conn.sock.shutdown(socket.SHUT_WR)
+                conn.sock.setblocking(False)
+                self.poller.register(conn.sock, selectors.EVENT_READ, lambda client: self._drain(conn))
+                odd = self._closing.add(conn, time.monotonic())
+                if odd is not None:
+                    self._end(odd)
+                return
+        except (OSError, ValueError, KeyError):  # gone already
+            self._closing.remove(conn)
+        util.close(conn.sock)
+
+    def _drain(self, conn: Any) -> None:
+        with contextlib.suppress(BlockingIOError):
+            try:
+                over = not conn.sock.recv(GATHERED_BYTES)
+            except ConnectionError:
+                over = True
+            if over:
+                self._end(conn)
+
+    def _end(self, conn: Any) -> None:
+        self._closing.remove(conn)
+        self.poller.unregister(conn.sock)
+        util.close(conn.sock)
+
+    def murder_pending(self) -> None:
+        """Closes what took too long. The loop calls this each second at least, also while it drains."""
+        super().murder_pending()
+        for conn in self._gathering.late(time.monotonic(), seconds=None if self.alive else LINGER_SECONDS):
+            self._give_up(conn)
+        for conn in self._closing.late(time.monotonic()):
+            self._end(conn)
+
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM."""
         super().handle_exit(sig, frame)
@@ -141,6 +247,10 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
         if not isinstance(exc, ParseException):
             status = HTTPStatus.INTERNAL_SERVER_ERROR
         LOGGER.warning("unreadable", exc_info=exc, extra={"facts": {"from": addr[0] if addr else "", "status": status}})
+        self.answer(client, status)
+
+    def answer(self, client: socket.socket, status: HTTPStatus) -> None:
+        """Tells a problem to somebody whose request never came to the app."""
         body = json.dumps({"type": "about:blank", "title": status.phrase, "status": status})
         head = f"HTTP/1.1 {status} {status.phrase}\r\nConnection: close\r\nContent-Type: {PROBLEM_TYPE}\r\n"
         with contextlib.suppress(OSError):  # who sent that may be gone

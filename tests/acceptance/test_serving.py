@@ -338,18 +338,54 @@ def test_a_caller_that_takes_nothing_is_cut_off(slow: Running) -> None:
         until("it is cut off", lambda: taken(home) == 0)
 
 
-def test_callers_that_never_end_their_request_do_not_stop_the_others(
-    slow: Running,
-) -> None:
-    """More half-sent requests than there are threads (35): each is cut off, and /health answers again."""
+POST = b"POST /chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        b"",
+        b"GET /health HTTP/1.1\r\nHost: loc",
+        POST + b'Content-Length: 100\r\n\r\n{"message"',
+        POST + b'Content-Length: 900000\r\n\r\n{"message"',
+        POST + b'Transfer-Encoding: chunked\r\n\r\n5\r\n{"me',
+        POST + b"Expect: 100-continue\r\nContent-Length: 100\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nGET /health HTTP/1.1\r\nHo",
+        b"GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n\r\nx",
+        b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    ],
+    ids=["nothing", "head", "body", "large body", "chunks", "asked for", "second", "body of a GET", "left open"],
+)
+def test_callers_that_never_end_their_request_do_not_stop_the_others(slow: Running, half: bytes) -> None:
+    """More half-sent requests than there are threads (35): /health answers at once meanwhile."""
     home, _ = slow
     where = urlsplit(record(home)["url"])
-    halves = [socket.create_connection((where.hostname or "", where.port or 0)) for _ in range(60)]
-    for half in halves:
-        half.sendall(b"GET /health HTTP/1.1\r\nHost: loc")
-    assert get(home, "/health")[0] == 200
-    for half in halves:
-        half.close()
+    with contextlib.ExitStack() as open_sockets:
+        for _ in range(60):
+            each = open_sockets.enter_context(socket.create_connection((where.hostname or "", where.port or 0)))
+            each.sendall(half)
+        began = time.monotonic()
+        assert [get(home, "/health")[0] for _ in range(3)] == [200] * 3
+        assert time.monotonic() - began < 1.5
+
+
+@pytest.mark.parametrize("body", [100, 900_000])
+def test_who_sends_a_byte_now_and_then_is_cut_off(slow: Running, body: int) -> None:
+    """Each byte is in time for the next one, and all together are too slow: told so, or closed, by the deadline."""
+    home, _ = slow
+    where = urlsplit(record(home)["url"])
+    began = time.monotonic()
+    with socket.create_connection((where.hostname or "", where.port or 0)) as drip:
+        drip.sendall(POST + b"Content-Length: %d\r\n\r\n" % body)
+        drip.settimeout(0.1)
+        said = b""
+        with contextlib.suppress(ConnectionError):
+            while not said:
+                drip.sendall(b" ")
+                with contextlib.suppress(TimeoutError):
+                    said = drip.recv(100) or b"closed"
+    assert said == b"closed" or said.startswith((b"HTTP/1.1 408", b"HTTP/1.1 400"))
+    assert time.monotonic() - began < 5
 
 
 CHUNKED = (

@@ -57,7 +57,7 @@ class EmbeddedModel:
         """The file. Raises ModelUnavailable."""
         found = self.source()
         if found is None:
-            raise ModelUnavailable(self.missing())
+            raise ModelUnavailable(self.missing() or "")
         return found
 
 

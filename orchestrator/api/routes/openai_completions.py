@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.api.routes.chat import count_generated_tokens
-from orchestrator.api.routes.openai_prompt import messages_of
+from orchestrator.api.routes.openai_prompt import messages_of, odd_calls
 from orchestrator.api.routes.openai_schema import CompletionRequest
 from orchestrator.api.routes.openai_tools import offered_functions, schema_of
 from orchestrator.api.web.streaming import StreamWork
@@ -98,8 +98,9 @@ def complete(taken: AcceptedCompletion, stop: Stop) -> dict[str, Any]:
     if call:
         message |= {"function_call": call["function"]} if taken.body.older else {"tool_calls": [call]}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(taken, called=bool(call))}
-    usage = _usage(made.usage)
-    return taken.frame("chat.completion", choices=[choice], usage=usage, shiftbook=taken.who(made.usage))
+    told: dict[str, Any] = {"usage": _usage(made.usage), "shiftbook": taken.who(made.usage)}
+    told |= {"detail": odd} if (odd := odd_calls(taken.body)) else {}
+    return taken.frame("chat.completion", choices=[choice], **told)
 
 
 def begin_stream(chats: ChatRuntime, body: CompletionRequest, *, peers: bool) -> StreamWork:

@@ -17,12 +17,14 @@ MAX_EMBEDDING_TEXTS = 256
 
 def embed(chats: ChatRuntime, body: EmbeddingRequest, *, peers: bool) -> dict[str, Any]:
     """The vectors as OpenAI's list. Raises WrongPrompt, NotFound, ModelUnavailable, ContextTooLong, QueueFull."""
-    if not body.texts or len(body.texts) > MAX_EMBEDDING_TEXTS or body.dimensions is not None:
-        raise WrongPrompt(f"1 to {MAX_EMBEDDING_TEXTS} texts, in the model's own number of dimensions")
+    if not 1 <= len(body.texts) <= MAX_EMBEDDING_TEXTS:
+        raise WrongPrompt(f"input: send 1 to {MAX_EMBEDDING_TEXTS} texts")
+    if body.dimensions is not None:
+        raise WrongPrompt("dimensions: vectors have the model's own number of them; leave the field out")
     choice = chats.router.choose(body.model, peers=peers)
     model = choice.model
     if model.embedder is None:
-        raise WrongPrompt("this model makes no vectors")
+        raise WrongPrompt("model: this one makes no vectors; name one that does")
     gate = chats.queues.of(f"{model.backend} vectors")
     with gate.turn(gate.join(), lambda place: None, threading.Event()):
         try:

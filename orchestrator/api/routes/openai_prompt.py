@@ -60,15 +60,29 @@ def _messages(spoken: Sequence[OpenAIMessage]) -> Iterator[PromptMessage]:
         yield from (PromptMessage(role="assistant", content=_call(call)) for call in calls)
 
 
+def odd_calls(body: CompletionRequest) -> str:
+    """What to tell of calls in the messages whose arguments are no JSON, as of an answer that was cut off."""
+    odd = [
+        f"messages.{number}"
+        for number, each in enumerate(body.messages)
+        if any(isinstance(_arguments(call.function), str) for call in each.tool_calls)
+    ]
+    return f"{', '.join(odd)}: the arguments of a call are no JSON; they were read as text" if odd else ""
+
+
 def _call(call: OpenAICall) -> str:
-    """A call as the model would write it. Arguments that are no JSON, as of an answer that was cut off, stay text."""
-    arguments: Any = call.arguments or {}
-    if isinstance(arguments, str):
-        try:
-            arguments = json.loads(arguments)
-        except (ValueError, RecursionError):
-            arguments = call.arguments
-    return json.dumps({"tool": call.name, "arguments": arguments}, ensure_ascii=False)
+    """A call as the model would write it."""
+    return json.dumps({"tool": call.name, "arguments": _arguments(call)}, ensure_ascii=False)
+
+
+def _arguments(call: OpenAICall) -> Any:
+    """What is passed; a text where it is no JSON."""
+    if not isinstance(call.arguments, str):
+        return call.arguments
+    try:
+        return json.loads(call.arguments or "{}")
+    except (ValueError, RecursionError):
+        return call.arguments
 
 
 def _text(message: OpenAIMessage, number: int) -> str:

@@ -42,7 +42,7 @@ class OpenAIMessage(NullsAreUnset):
     model_config = ConfigDict(extra="ignore")
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[OpenAIPart] = ""
-    tool_calls: list[OpenAIToolCall] = []
+    tool_calls: list[OpenAIToolCall] = Field(default_factory=list)
     function_call: OpenAICall | None = None
     tool_call_id: str | int = ""
     name: str = ""
@@ -53,6 +53,8 @@ class OpenAIMessage(NullsAreUnset):
         """One part may stand alone, and a text may stand for a part."""
         parts = [given] if isinstance(given, dict) else given
         if not isinstance(parts, list):
+            if not isinstance(given, str):
+                raise ValueError("a text belongs here, or a list of parts")  # noqa: TRY004  # Pydantic takes no other
             return given
         return [{"text": part} if isinstance(part, str) else part for part in parts]
 
@@ -95,15 +97,17 @@ class CompletionRequest(NullsAreUnset):
     messages: list[OpenAIMessage] = Field(min_length=1, max_length=5000)
     stream: bool = False
     stream_options: StreamOptions = Field(default_factory=StreamOptions)
-    tools: list[OpenAITool] = Field([], max_length=512)
+    tools: list[OpenAITool] = Field(default_factory=list, max_length=512)
     tool_choice: str | Json = "auto"
-    functions: list[OpenAIFunction] = Field([], max_length=512, description="The older way to say `tools`")
+    functions: list[OpenAIFunction] = Field(
+        default_factory=list, max_length=512, description="The older way to say `tools`"
+    )
     function_call: str | Json = Field("auto", description="The older way to say `tool_choice`")
     response_format: Json | None = None
     temperature: float | None = Field(None, ge=0, le=2)
     max_tokens: int = Field(0, ge=-1, description="-1 and 0: no roof")
     max_completion_tokens: int = Field(0, ge=-1, description="The same; counts where both are given")
-    stop: str | list[str] = []
+    stop: str | list[str] = Field(default_factory=list)
     seed: int | None = Field(None, ge=-(2**63), lt=2**63)
     n: int = Field(1, ge=1)
     logprobs: bool = False
@@ -143,6 +147,13 @@ class EmbeddingRequest(NullsAreUnset):
     input: str | list[str] = Field(description="A text or up to 256 of them")
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = None
+
+    @field_validator("input", mode="before")
+    @classmethod
+    def _texts(cls, given: Any) -> Any:
+        if isinstance(given, str) or (isinstance(given, list) and all(isinstance(each, str) for each in given)):
+            return given
+        raise ValueError("a text belongs here, or a list of texts; numbers of tokens are not read")
 
     @property
     def texts(self) -> list[str]:

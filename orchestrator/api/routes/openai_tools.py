@@ -17,10 +17,14 @@ CHOICES = {"auto": ANY, "required": MUST, "any": MUST, "none": NONE}
 DEFINITIONS = ("$defs", "definitions")
 LITERALS = frozenset({"const", "enum", "default", "example", "examples"})
 """Keywords below which stands no schema: what looks like a reference there is a value."""
+TYPES = frozenset({"string", "number", "integer", "boolean", "object", "array", "null"})
+LARGEST_COUNT = 1000
+"""Of letters or items: a grammar with a larger one is refused by llama.cpp."""
+COUNTS = frozenset({"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"})
 
 
 def offered_functions(body: CompletionRequest) -> tuple[list[OpenAIFunction], bool]:
-    """The functions that may be called, and whether one must be. Raises WrongPrompt for a choice that is none of them."""
+    """The functions that may be called, and whether one must be. Raises WrongPrompt for a choice of none of them."""
     choice = body.function_call if body.older else body.tool_choice
     functions, word = body.offered, choice
     if isinstance(choice, Mapping):
@@ -60,7 +64,9 @@ def schema_of(body: CompletionRequest, functions: Sequence[OpenAIFunction], *, m
     if not functions:
         return lifted.root(lifted.of(wanted, "response_format")) if wanted else wanted
     calls = [
-        object_schema({"tool": {"const": each.name}, "arguments": lifted.of(each.parameters, f"function {number}")})
+        object_schema(
+            {"tool": {"const": each.name}, "arguments": lifted.of(each.parameters, f"tools.{number}.function")}
+        )
         for number, each in enumerate(functions)
     ]
     text = lifted.of(wanted, "response_format") if wanted else {"type": "string"}
@@ -88,7 +94,7 @@ class SchemaLift:
         self._found: dict[str, Any] = {}
 
     def of(self, schema: Schema, place: str) -> dict[str, Any]:
-        """The schema, with references that are read from the new root. Raises WrongPrompt for one that leads nowhere."""
+        """The schema, with references that are read from the new root. Raises WrongPrompt where one leads nowhere."""
         names: dict[str, str] = {}
         made = {key: value for key, value in self._copied(schema, schema, names, place).items() if key != "$schema"}
         return {key: value for key, value in made.items() if key not in DEFINITIONS} if names else made
@@ -102,18 +108,18 @@ class SchemaLift:
             return [self._copied(each, root, names, place) for each in part]
         if not isinstance(part, Mapping):
             return part
+        _check_words(part, place)
         if isinstance(part.get("$ref"), str):
             aim = {"$ref": f"#/$defs/{self._lifted(part['$ref'], root, names, place)}"}
             return {"anyOf": [aim, {"type": "null"}]} if part.get("nullable") is True else aim
-        return _nullable({key: self._member(key, value, root, names, place) for key, value in part.items()})
+        return _plain({key: self._member(key, value, root, names, place) for key, value in part.items()})
 
     def _member(self, key: str, value: Any, root: Schema, names: dict[str, str], place: str) -> Any:
-        if key in LITERALS:
-            return value
-        if key == "properties" and isinstance(value, Mapping):  # its keys are names, not keywords
-            return {name: self._copied(each, root, names, place) for name, each in value.items()}
-        if key in DEFINITIONS and isinstance(value, Mapping):
-            return value  # what is used of it is lifted
+        if key in LITERALS or (key in DEFINITIONS and isinstance(value, Mapping)):
+            return value  # of definitions, what is used is lifted
+        if key in ("properties", "patternProperties") and isinstance(value, Mapping):  # its keys are names
+            parts = {name: self._copied(each, root, names, place) for name, each in value.items() if each is not False}
+            return {name: {} if each is True else each for name, each in parts.items()}
         return self._copied(value, root, names, place)
 
     def _lifted(self, reference: str, root: Schema, names: dict[str, str], place: str) -> str:
@@ -121,19 +127,38 @@ class SchemaLift:
         if reference not in names:
             aim = _resolve(reference, root)
             if not isinstance(aim, Mapping | bool):
-                raise WrongPrompt("a $ref in the parameters of {} leads to no schema in the same schema", place)
+                raise WrongPrompt(
+                    f"{place}: a reference in its schema leads nowhere within it; send what it refers to in the same schema"
+                )
             names[reference] = f"d{len(self._found)}"
             self._found[names[reference]] = {}  # taken, because it may refer to itself
             self._found[names[reference]] = self._copied(aim, root, names, place)
         return names[reference]
 
 
-def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
-    """OpenAPI 3.0's way to allow null, in JSON Schema's."""
-    if schema.get("nullable") is not True or not isinstance(schema.get("type"), str):
-        return schema
-    kept = {key: value for key, value in schema.items() if key != "nullable"}
-    return {"anyOf": [kept, {"type": "null"}]}
+def _check_words(schema: Schema, place: str) -> None:
+    """Raises WrongPrompt for what no schema says: a backend would tell neither the place nor the reason."""
+    kinds = schema.get("type")
+    for kind in kinds if isinstance(kinds, list) else [kinds]:
+        if kind is not None and not (isinstance(kind, str) and kind in TYPES):
+            raise WrongPrompt(f"{place}: a type in its schema is none of {', '.join(sorted(TYPES))}")
+    if schema.get("enum") == []:
+        raise WrongPrompt(f"{place}: an enum in its schema is empty")
+
+
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema without what grammars do not know, and with OpenAPI 3.0's way to allow null in JSON Schema's."""
+    kept = {key: value for key, value in schema.items() if value is not None or key in LITERALS}
+    kept = {key: value for key, value in kept.items() if key not in COUNTS or not _is_large(value)}
+    if kept.get("items") is False:
+        kept |= {"items": {}, "maxItems": len(kept.get("prefixItems") or ())}
+    if kept.pop("nullable", None) is True and isinstance(kept.get("type"), str):
+        return {"anyOf": [kept, {"type": "null"}]}
+    return kept
+
+
+def _is_large(count: Any) -> bool:
+    return isinstance(count, int | float) and count > LARGEST_COUNT
 
 
 def _resolve(reference: str, root: Schema) -> Any:

@@ -28,6 +28,9 @@ from orchestrator.core.errors import (
 )
 from sync.errors import SyncError
 
+OBJECT_ERRORS = {"model_type", "model_attributes_type", "dict_type"}
+UNION_BRANCH = re.compile(r"str|int|bool|(list|dict)\[.*\]")
+"""How Pydantic names the kinds that a value may have, among the places of an error."""
 PROBLEM_TYPE = "application/problem+json"
 
 
@@ -67,13 +70,16 @@ def validation_problem(error: ValidationError) -> Response:
     """422 with the places that are wrong. Pydantic's own answer holds the input; this one does not."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     places = [".".join(map(str, _place(each["type"], each["loc"]))) for each in found]
-    first = f"{places[0]}: {found[0]['msg']}" if places and places[0] else found[0]["msg"]
+    says = "an object belongs here" if found[0]["type"] in OBJECT_ERRORS else found[0]["msg"]
+    says = says.removeprefix("Value error, ")
+    first = f"{places[0]}: {says}" if places and places[0] else says
     return problem(422, "The request is not valid", first, where=places)
 
 
 def _place(kind: str, where: tuple[int | str, ...]) -> tuple[int | str, ...]:
     """Where it is wrong; of a field that nobody knows only where it stands, because its name is the caller's."""
-    return where[:-1] if kind == "extra_forbidden" else where
+    known = where[:-1] if kind == "extra_forbidden" else where
+    return tuple(part for part in known if not UNION_BRANCH.fullmatch(str(part)))
 
 
 STATUS_BY_ERROR: dict[type[OrchestratorError], tuple[int, str]] = {
@@ -165,8 +171,10 @@ def _told(error: OrchestratorError | MissionError) -> str:
     What an error quotes is kept apart from its fixed words. Where one keeps it there, only what cannot be an ordinary
     word is taken out.
     """
-    heard = {word for word in _heard() if len(word) >= MIN_ECHO_CHARACTERS}
+    every = set(_heard())
+    heard = {word for word in every if len(word) >= MIN_ECHO_CHARACTERS}
     if error.quoted:
+        heard |= every & set(map(str, error.quoted))
         return error.words.format(*(LEFT_OUT if _is_echo(each, heard) else each for each in error.quoted))
     text = str(error)
     for word in sorted((word for word in heard if not PLAIN_WORD.fullmatch(word)), key=len, reverse=True):
