@@ -24,6 +24,7 @@ from orchestrator.ledger.trust_files import SIGNERS_PATH
 from orchestrator.ledger.trust_history import TrustState
 from orchestrator.ledger.trust_pins import TrustPins
 from orchestrator.ledger.trust_root import EffectiveRules, TrustRoot
+from orchestrator.policy.journal_rules import altered_entries, check_journal_kept
 from orchestrator.policy.write_rules import (
     UNKNOWN_ACTOR,
     Actor,
@@ -151,9 +152,12 @@ class PreReceiveCheck:
 
     def _on_branch(self, one: PreReceiveLine, pusher: Actor, before: EffectiveRules) -> str:
         assert one.new is not None
+        owned: frozenset[str] = frozenset()
         for commit in reversed(self.store.between(one.new, one.old)):
             signed = self._signer(commit)
             who = signed if signed.name else pusher
+            if "admin" in signed.roles:
+                owned |= altered_entries(read_commit(self.store.get(commit)))
             if who.person or not who.name:
                 continue
             if len(read_commit(self.store.get(commit)).parents) > 1:
@@ -161,11 +165,16 @@ class PreReceiveCheck:
             why = check_path_changes(who, list(self._changes(commit)), self.store.get, self._is_taken(commit))
             if why:
                 return f"commit {commit[:10]}: {why}"
+        if one.old and (why := check_journal_kept(self.store, self._tree(one.old), self._tree(one.new), owned)):
+            return why
         try:
             fresh = [alarm for alarm in self.constitution.in_force(one.new).alarms if alarm not in before.alarms]
         except (BrokenLedger, HistoryRewritten) as error:
             fresh = [str(error)]
         return "; ".join(fresh)
+
+    def _tree(self, commit: Oid) -> Oid:
+        return read_commit(self.store.get(commit)).tree
 
     def _is_taken(self, commit: Oid) -> Callable[[str], bool]:
         """Which names missions had before a commit."""

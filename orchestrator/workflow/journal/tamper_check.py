@@ -19,10 +19,10 @@ from orchestrator.ledger.scan_state import ScanState
 from orchestrator.ledger.session_logs import LogFile
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.policy.authorization import Trust
+from orchestrator.policy.journal_rules import ALTERS_LOG_TRAILER, altered_entries
 from sync.objects import Commit, find, read_commit
 from sync.remote import ObjectStore, Oid
 
-ALTERS_LOG_TRAILER = "Alters-Log:"
 MAX_FIRST_COMMITS = 2000
 """Commits that a machine which has never looked goes back: others have told of what was altered before."""
 
@@ -107,19 +107,9 @@ def _find_alterations(ledger: LedgerSnapshot, trust: Trust, *, since: Oid | None
 
 def _acknowledged_entries(ledger: LedgerSnapshot, trust: Trust, oid: Oid, commit: Commit) -> frozenset[str]:
     """The entries whose change an admin's signed commit names."""
-    named = [
-        line.removeprefix(ALTERS_LOG_TRAILER)
-        for line in commit.message.splitlines()
-        if line.startswith(ALTERS_LOG_TRAILER)
-    ]
-    if not named:
-        return frozenset()
-    principal = trust.signer(ledger, oid)
-    return (
-        frozenset(" ".join(named).replace(",", " ").split())
-        if principal and "admin" in principal.roles
-        else frozenset()
-    )
+    named = altered_entries(commit)
+    principal = trust.signer(ledger, oid) if named else None
+    return named if principal and "admin" in principal.roles else frozenset()
 
 
 def _lost_entries(

@@ -17,6 +17,7 @@ from orchestrator.ledger.snapshot import HeldClaim
 from sync.errors import PushRefused
 from sync.git_remote import GitRemote
 from sync.heartbeat import Beat
+from sync.objects import read_commit
 from sync.remote import MOVED_MESSAGE, PushVerdict, RefUpdate
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.repositories import git
@@ -315,3 +316,63 @@ def test_another_hook_is_not_overwritten(town: Town, tmp_path: Path) -> None:
     with pytest.raises(WrongSetting, match="is not the gate"):
         install_hook(town.bare, settings)
     assert os.access(hook, os.X_OK)
+
+
+ENTRY = "\n## 2026-11-0{n}T10:00:00Z · ada\n<!-- entry: e-{n} -->\n\n### Work Accomplished\n\nwork {n}\n"
+JOURNAL = "# Log\n" + ENTRY.format(n=1) + ENTRY.format(n=2)
+WAYS = {
+    "deleted": {"SESSION_LOG.md": None},
+    "emptied": {"SESSION_LOG.md": "# Log\n"},
+    "an entry changed": {"SESSION_LOG.md": JOURNAL.replace("work 1", "play 1")},
+    "an entry taken out": {"SESSION_LOG.md": JOURNAL.replace(ENTRY.format(n=1), "")},
+    "a month changed": {"log/2026-10.md": "# Log\n" + ENTRY.format(n=3).replace("work", "play")},
+    "a project's folder deleted": {"projects/shop/SESSION_LOG.md": None, "projects/shop/PROJECT_CONTEXT.md": None},
+    "moved where no log is": {"SESSION_LOG.md": "# Log\n" + ENTRY.format(n=2), "old.md": JOURNAL},
+}
+
+
+def test_the_journal_is_only_added_to_by_everybody(peer: Callable[..., Peer]) -> None:
+    """An unsigned push at the server's own disk, an admin's and an author's: none changes what the journal says."""
+    _journal(peer)
+    nobody = peer("nobody", signs=False)
+    for way, change in WAYS.items():
+        assert "the journal is only added to" in refused(nobody, commit_on_tip(nobody, change)), way
+    for name, signs in (("ada", True), ("eve", False)):
+        person = peer(name, by=name, signs=signs)
+        assert "e-1 would be changed or lost" in refused(person, commit_on_tip(person, WAYS["an entry changed"]))
+
+
+def test_the_journal_is_not_lost_on_a_detour(peer: Callable[..., Peer]) -> None:
+    """By two commits, or by a merge whose first parent never had the entry."""
+    _journal(peer)
+    eve = peer("eve", by="eve")
+    ledger = eve.ledger()
+    first = eve.commit({"README.md": "x"}, "one", onto=ledger.tip, tree=ledger.tree)
+    second = eve.commit({"SESSION_LOG.md": "# Log\n"}, "two", onto=first, tree=_tree(eve, first))
+    assert "only added to" in refused(eve, RefUpdate(ref=MAIN, expect=ledger.tip, new=second))
+
+
+def test_what_the_journal_takes_of_people(peer: Callable[..., Peer]) -> None:
+    """More entries; a month that moves; a renamed project; and what an admin owns up to in a signed commit."""
+    _journal(peer)
+    eve = peer("eve", by="eve")
+    eve.push({"SESSION_LOG.md": JOURNAL + ENTRY.format(n=4)})
+    eve.push({"SESSION_LOG.md": "# Log\n" + ENTRY.format(n=4), "log/2026-11.md": JOURNAL})
+    text = "# Log\n" + ENTRY.format(n=5)
+    eve.push({"projects/shop/SESSION_LOG.md": None, "projects/store/SESSION_LOG.md": text})
+    change: dict[str, str | bytes | None] = {"SESSION_LOG.md": "# Log\n" + ENTRY.format(n=4).replace("work", "****")}
+    message = "Take a secret out\n\nAlters-Log: e-4\n"
+    for other in (eve, peer("nobody", signs=False)):
+        assert "only added to" in refused(other, commit_on_tip(other, change, message))
+    ada = peer("ada")
+    assert ada.line.push([commit_on_tip(ada, change, message)])
+
+
+def _journal(peer: Callable[..., Peer]) -> None:
+    """The ledger with entries in the running log, in an old month and in a project's log."""
+    logs = {"SESSION_LOG.md": JOURNAL, "log/2026-10.md": "# Log\n" + ENTRY.format(n=3)}
+    peer("ada").push({**logs, "projects/shop/SESSION_LOG.md": "# Log\n" + ENTRY.format(n=5)})
+
+
+def _tree(peer: Peer, commit: str) -> str:
+    return read_commit(peer.bus.store.get(commit)).tree
