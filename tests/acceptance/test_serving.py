@@ -21,6 +21,7 @@ import psutil
 import pytest
 
 from tests.acceptance.fleets import Fleet
+from tests.conftest import lacking
 
 ANY = "127.0.0.1:0"
 
@@ -336,6 +337,24 @@ def test_a_caller_that_takes_nothing_is_cut_off(slow: Running) -> None:
         deaf.sendall(b"GET /flood HTTP/1.1\r\nHost: localhost\r\n\r\n")
         until("it sits", lambda: taken(home) == 1)
         until("it is cut off", lambda: taken(home) == 0)
+
+
+def test_another_user_of_the_machine_needs_a_token(slow: Running) -> None:
+    """No token was made: this user's program is let in, and another user's is told to show one."""
+    if os.geteuid() != 0:
+        lacking("only root can start a program as another user")
+    home, _ = slow
+    where = urlsplit(record(home)["url"])
+    path = "/chat/conversations"
+    assert get(home, path)[0] == 200
+    line = (
+        f"exec 3<>/dev/tcp/{where.hostname}/{where.port};"
+        f"printf 'GET {path} HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3; head -1 <&3"
+    )
+    said = subprocess.run(
+        ["/bin/bash", "-c", line], user=65534, group=65534, extra_groups=[], capture_output=True, timeout=20, check=True
+    )
+    assert said.stdout.startswith(b"HTTP/1.1 401")
 
 
 POST = b"POST /chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

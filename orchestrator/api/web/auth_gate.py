@@ -22,9 +22,11 @@ from werkzeug.exceptions import (
     Unauthorized,
 )
 
+from orchestrator.api.auth.peer import is_own_program
 from orchestrator.api.auth.tokens import LOCAL_CALLER, Caller, CallerKind
 from orchestrator.api.web import body_limit
 from orchestrator.api.web.context import SERVICES_KEY, AppServices, app_services
+from orchestrator.api.web.disconnects import came_over_connection, request_socket
 from orchestrator.api.web.rate_limit import RateLimiter
 from orchestrator.core.roles import Role
 
@@ -51,7 +53,7 @@ class Need:
     always: bool = False
     """Served whatever the role is."""
     loopback: bool = False
-    """On a loopback address no token is asked for, even where some have been made."""
+    """On a loopback address no token is asked for, even where some have been made, nor whose program it is."""
     basic: bool = False
     """A token may come as the password of HTTP Basic, for clients that know nothing else (git)."""
     body_bytes: int = 0
@@ -171,13 +173,16 @@ def _authenticate(need: Need) -> Caller:
 
 
 def _local_caller(need: Need) -> Caller | None:
-    """The caller that shows nothing: a program on this machine, as long as nobody made a token."""
+    """The caller that shows nothing: a program of this node's own user, as long as nobody made a token."""
     http = app_services().settings.http
     near = (http is None or http.loopback) and not _came_through_proxy()
     by_name = (urlsplit(f"//{request.host}").hostname or "").rstrip(".") in LOCAL_NAMES
     if not near or not by_name:
         return None
-    return LOCAL_CALLER if need.loopback or not app_services().door.closed() else None
+    if need.loopback:
+        return LOCAL_CALLER
+    own = not came_over_connection() or is_own_program(request_socket())
+    return LOCAL_CALLER if own and not app_services().door.closed() else None
 
 
 def _came_through_proxy() -> bool:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from flask import request
 
-SOCKET_KEY = "gunicorn.socket"
+SOCKET_KEYS = ("gunicorn.socket", "werkzeug.socket")
 
 
 class DisconnectWatcher:
@@ -75,6 +75,11 @@ DISCONNECTS = DisconnectWatcher()
 
 
 def request_socket() -> socket.socket | None:
-    """The connection of the request that is served; None where the server does not tell."""
-    found = request.environ.get(SOCKET_KEY)
+    """The connection of the request that is served; None where there is none, or the server does not tell."""
+    found = next((request.environ[key] for key in SOCKET_KEYS if key in request.environ), None)
     return found if isinstance(found, socket.socket) and found.fileno() >= 0 else None
+
+
+def came_over_connection() -> bool:
+    """Whether the request came over one; if not, this very process made it."""
+    return any(key in request.environ for key in SOCKET_KEYS)

@@ -1,0 +1,75 @@
+"""Whose program is it that calls? Real connections on loopback, and rows of the kernel's table."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from orchestrator.api.auth.peer import find_user, is_own_program, peer_user
+from tests.conftest import lacking
+
+NOBODY = 65534
+
+
+def row(local: str, remote: str, state: str = "01", user: int = 1000, inode: int = 7) -> str:
+    """A row of /proc/net/tcp."""
+    return f"   0: {local} {remote} {state} 00000000:00000000 00:00000000 00000000 {user:5} 0 {inode} 1 0 20 4 30 10 -1"
+
+
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_a_program_of_mine(family: socket.AddressFamily, host: str) -> None:
+    """Over IPv4 and IPv6, also when it has said all that it says; no longer when it is gone."""
+    with socket.create_server((host, 0), family=family) as server:
+        caller = socket.create_connection(server.getsockname()[:2])
+        connection, _ = server.accept()
+        with connection:
+            assert peer_user(connection) == os.geteuid()
+            caller.shutdown(socket.SHUT_WR)
+            assert is_own_program(connection)
+            caller.close()
+            assert not is_own_program(connection)
+
+
+def test_a_program_of_somebody_else() -> None:
+    """The same call by another user."""
+    if os.geteuid() != 0:
+        lacking("only root can start a program as another user")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        line = f"exec 3<>/dev/tcp/127.0.0.1/{server.getsockname()[1]}; read -r _ <&3"
+        with subprocess.Popen(["/bin/bash", "-c", line], user=NOBODY, group=NOBODY, extra_groups=[]) as caller:
+            server.settimeout(10)
+            connection, _ = server.accept()
+            with connection:
+                assert peer_user(connection) == NOBODY
+                assert not is_own_program(connection)
+                connection.sendall(b"\n")
+            caller.wait(10)
+
+
+@pytest.mark.parametrize(
+    ("rows", "user"),
+    [
+        ([], None),
+        ([row("A:1", "B:2")], 1000),
+        ([row("B:2", "A:1")], None),  # the other end of the same connection: this server's own
+        ([row("A:1", "B:3", user=5), row("A:1", "B:2", user=6)], 6),  # a port may have more than one connection
+        ([row("A:1", "B:2", state="06", user=0, inode=0)], None),
+        ([row("A:1", "B:2", user=0, inode=0)], None),  # its program is gone
+        ([row("A:1", "B:2", state="0A")], None),
+        (["", "odd", row("A:1", "B:2")], 1000),
+    ],
+)
+def test_what_a_row_says(rows: list[str], user: int | None) -> None:
+    """Only an open socket with just these two ends tells whose it is."""
+    assert find_user(rows, {"A:1"}, {"B:2"}) == user
+
+
+def test_a_system_that_does_not_tell(tmp_path: Path) -> None:
+    """Without such a table nobody is known, and so nobody is let in by it."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as caller:
+        assert peer_user(caller, [tmp_path / "none"]) is None
+    assert not is_own_program(None)
