@@ -191,7 +191,7 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
         conn.close()
 
     def _close(self, conn: Any, graceful: bool = False) -> None:
-        """Closes a connection; gracefully, so that a caller who still sends can read the answer first (RFC 9112, 9.6)."""
+        """Closes it; gracefully, so that a caller who still sends can read the answer first (RFC 9112, 9.6)."""
         try:
             if graceful:
                 conn.sock.shutdown(socket.SHUT_WR)

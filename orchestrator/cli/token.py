@@ -22,15 +22,18 @@ SCOPE = click.Choice(sorted(SCOPES))
 @click.argument("name")
 @click.option("--scope", "scopes", multiple=True, type=SCOPE, help="What for; repeatable. Default: chat.")
 @click.option("--days", type=click.IntRange(1, 3650), help="How long it lasts; without: until it is revoked.")
+@click.option("--device", help="The device that it belongs to, or any. With --scope sync the one called NAME.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def new(name: str, scopes: tuple[str, ...], days: int | None, as_json: bool) -> None:
+def new(name: str, scopes: tuple[str, ...], days: int | None, device: str | None, as_json: bool) -> None:
     """Makes a token and shows it, this once. From the first on, programs on this machine need one too."""
-    from orchestrator.api.auth.tokens import mint
+    from orchestrator.api.auth.tokens import device_of, mint
 
     stores = wiring.stores(load_settings())
     try:
         expires = wiring.now() + timedelta(days=days) if days else None
-        secret, row = mint(stores.tokens, name, scopes or ("chat",), expires=expires)
+        secret, row = mint(
+            stores.tokens, name, scopes or ("chat",), expires=expires, device=device or device_of(name, scopes)
+        )
     finally:
         stores.close()
     if as_json:
@@ -78,7 +81,7 @@ def revoke(name: str) -> None:
 def _data(row: TokenRow) -> dict[str, Any]:
     times = {name: getattr(row, name) for name in ("created", "expires", "used", "revoked")}
     told = {name: when.isoformat(timespec="seconds") if when else None for name, when in times.items()}
-    return {"name": row.name, "scopes": sorted(row.scopes), "state": _state(row), **told}
+    return {"name": row.name, "scopes": sorted(row.scopes), "device": row.device, "state": _state(row), **told}
 
 
 def _state(row: TokenRow) -> str:
@@ -90,4 +93,5 @@ def _state(row: TokenRow) -> str:
 def _sentence(row: TokenRow) -> str:
     until = f"until {row.expires:%Y-%m-%d %H:%M} UTC" if row.expires else "until it is revoked"
     used = f", used last {row.used:%Y-%m-%d %H:%M} UTC" if row.used else ""
-    return f"{row.name}: {', '.join(sorted(row.scopes))}, {until}, {_state(row)}{used}"
+    device = f", device {row.device}" if row.device else ""
+    return f"{row.name}: {', '.join(sorted(row.scopes))}{device}, {until}, {_state(row)}{used}"

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from orchestrator.adapters.database.column_types import JsonColumn, NameColumn, TextColumn, UtcColumn, clamp_integer
 from orchestrator.adapters.database.conversations import BIG_INTEGER
 from orchestrator.adapters.database.engine import Database, Table
-from orchestrator.core.errors import WrongSetting
+from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.core.json_object import Json
 from orchestrator.core.ports.devices import DeviceState
 from orchestrator.core.ports.tokens import TokenRow
@@ -39,6 +39,7 @@ class Token(Table):
     expires: Mapped[datetime | None] = mapped_column(UtcColumn())
     used: Mapped[datetime | None] = mapped_column(UtcColumn())
     revoked: Mapped[datetime | None] = mapped_column(UtcColumn())
+    device: Mapped[str | None] = mapped_column(NameColumn())
 
 
 class DeviceStateRow(Table):
@@ -61,9 +62,18 @@ class SqlTokens:
     database: Database
     now: Callable[[], datetime]
 
-    def add(self, name: str, digest: str, scopes: Iterable[str], expires: datetime | None = None) -> TokenRow:
+    def add(
+        self,
+        name: str,
+        digest: str,
+        scopes: Iterable[str],
+        expires: datetime | None = None,
+        *,
+        device: str | None = None,
+    ) -> TokenRow:
         """Stores a token. Raises WrongSetting."""
-        row = Token(name=name, digest=digest, scopes=_join_scopes(scopes), created=self.now(), expires=expires)
+        given = {"created": self.now(), "expires": expires, "device": device}
+        row = Token(name=name, digest=digest, scopes=_join_scopes(scopes), **given)
         try:
             with self.database.writing() as session:
                 session.add(row)
@@ -87,6 +97,16 @@ class SqlTokens:
         ended = update(Token).where(Token.name == name, Token.revoked.is_(None)).values(revoked=self.now())
         with self.database.writing() as session:
             return session.scalar(ended.returning(Token.id)) is not None
+
+    def bind(self, digest: str, device: str) -> str:
+        """The token's device, this one where it had none. Of two who come first at the same time one does."""
+        mine = Token.digest == digest
+        with self.database.writing() as session:
+            session.execute(update(Token).where(mine, Token.device.is_(None)).values(device=device))
+            found = session.scalar(select(Token.device).where(mine))
+        if found is None:
+            raise NotFound("there is no such token")
+        return found
 
     def touch(self, digest: str, when: datetime) -> None:
         """Notes when a token was used; an earlier moment changes nothing."""
@@ -139,6 +159,7 @@ def _token(row: Token) -> TokenRow:
         expires=row.expires,
         used=row.used,
         revoked=row.revoked,
+        device=row.device,
     )
 
 

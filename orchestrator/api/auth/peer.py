@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def peer_user(connection: socket.socket, tables: Iterable[Path] = TABLES) -> int
         return None
     for table in tables:
         try:
-            found = find_user(table.read_text(encoding="ascii").splitlines()[1:], theirs, ours)
+            found = find_user(table.read_text(encoding="ascii"), theirs, ours)
         except (OSError, ValueError):
             continue
         if found is not None:
@@ -35,12 +36,15 @@ def peer_user(connection: socket.socket, tables: Iterable[Path] = TABLES) -> int
     return None
 
 
-def find_user(rows: Iterable[str], local: set[str], remote: set[str]) -> int | None:
-    """The user of the open socket between these two addresses, as the table's rows tell it."""
-    for row in rows:
-        words = row.split()
-        if len(words) > 9 and words[1] in local and words[2] in remote and words[3] in OPEN_STATES and words[9] != "0":
-            return int(words[7])
+def find_user(table: str, local: set[str], remote: set[str]) -> int | None:
+    """The user of the open socket between these two addresses, as the table tells it."""
+    for one, other in product(local, remote):
+        at = table.find(f" {one} {other} ")
+        while at >= 0:  # there may be an older one, which has ended
+            words = table[at:].partition("\n")[0].split()
+            if len(words) > 8 and words[2] in OPEN_STATES and words[8] != "0":
+                return int(words[6])
+            at = table.find(f" {one} {other} ", at + 1)
     return None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -23,6 +24,13 @@ TOKEN_PREFIX = "sbk_"  # noqa: S105  # a mark, no token
 """What every token begins with, so that scanners for leaked secrets find it."""
 TOUCH_INTERVAL = timedelta(minutes=1)
 """How exactly it is noted when a token was used last: once a minute is enough, and spares the database."""
+
+
+ANY_DEVICE = "any"
+"""Stands for every device: for a program that syncs for more than one."""
+DEVICE_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,100}$"
+"""What a device may call itself."""
+DEVICE_ID = re.compile(DEVICE_ID_PATTERN)
 
 
 class CallerKind(StrEnum):
@@ -42,6 +50,8 @@ class Caller:
     kind: CallerKind
     digest: str = ""
     """The digest of the token behind it; empty for a program on this machine."""
+    device: str = ""
+    """The device that its token belongs to; empty for any, and for one that is not known yet."""
 
     @property
     def key(self) -> str:
@@ -68,15 +78,27 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def mint(tokens: Tokens, name: str, scopes: Iterable[str], *, expires: datetime | None) -> tuple[str, TokenRow]:
-    """Makes a token and keeps its digest; the token itself is only in what this returns. Raises WrongSetting."""
+def mint(
+    tokens: Tokens, name: str, scopes: Iterable[str], *, expires: datetime | None, device: str | None = None
+) -> tuple[str, TokenRow]:
+    """Makes a token and keeps its digest; the token itself is only in what this returns. Raises WrongSetting.
+
+    Without a `device` it belongs to the one that it is first used for; ANY_DEVICE is for all.
+    """
     wanted = frozenset(scopes)
     if not name or not name.isprintable():
         raise WrongSetting("NAME", "a token needs a name of printable characters")
     if not wanted or wanted - SCOPES:
         raise WrongSetting("--scope", f"one or more of {', '.join(sorted(SCOPES))}")
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    return secret, tokens.add(name, digest(secret), wanted, expires)
+    if device is not None and device != ANY_DEVICE and not DEVICE_ID.fullmatch(device):
+        raise WrongSetting("--device", f"letters, digits and ._:- (at most 100), or {ANY_DEVICE}")
+    return secret, tokens.add(name, digest(secret), wanted, expires, device=device)
+
+
+def device_of(name: str, scopes: Iterable[str]) -> str | None:
+    """The device of a new token that was given none: the one that is called like it, if it is for syncing."""
+    return name if "sync" in scopes and DEVICE_ID.fullmatch(name) else None
 
 
 def revoke(tokens: Tokens, name: str) -> None:
@@ -121,7 +143,15 @@ class Authenticator:
         now = self.now()
         if row.used is None or now - row.used >= TOUCH_INTERVAL:
             self.tokens.touch(key, now)
-        return Caller(name=row.name, scopes=row.scopes, kind=CallerKind.TOKEN, digest=key)
+        device = row.device or ""
+        return Caller(name=row.name, scopes=row.scopes, kind=CallerKind.TOKEN, digest=key, device=device)
+
+    def speaks_for(self, caller: Caller, device: str, *, writes: bool) -> bool:
+        """Whether a caller may act as this device. A token without one belongs to the first that it writes for."""
+        if caller.kind is not CallerKind.TOKEN:
+            return True
+        own = caller.device or (self.tokens.bind(caller.digest, device) if writes else device)
+        return own in (device, ANY_DEVICE)
 
     def closed(self) -> bool:
         """Whether tokens have been made, so that programs on this machine need one too. An expired one counts."""

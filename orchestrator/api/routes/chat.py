@@ -12,8 +12,9 @@ from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import ServiceUnavailable
 
+from orchestrator.api.auth.tokens import DEVICE_ID_PATTERN
 from orchestrator.api.web.auth_gate import needs
-from orchestrator.api.web.context import DEVICE_ID_PATTERN, AppServices, app_services
+from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.api.web.json_body import NullsAreUnset
 from orchestrator.api.web.metrics import METRICS_KEY as METRICS
 from orchestrator.api.web.metrics import metrics

@@ -9,10 +9,11 @@ from typing import Any
 from flask import Response, jsonify
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
-from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.exceptions import Forbidden, ServiceUnavailable
 
-from orchestrator.api.web.auth_gate import needs
-from orchestrator.api.web.context import DEVICE_ID_PATTERN, AppServices, app_services
+from orchestrator.api.auth.tokens import DEVICE_ID_PATTERN
+from orchestrator.api.web.auth_gate import caller, needs
+from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.core.ports.stores import Stores
 
 
@@ -61,6 +62,14 @@ def current_stores() -> Stores:
     return found
 
 
+def require_own_device(device: str, *, writes: bool) -> None:
+    """Raises Forbidden where the caller's token belongs to another device."""
+    if not app_services().door.speaks_for(caller(), device, writes=writes):
+        raise Forbidden(
+            "this token belongs to another device: `shiftbook token new NAME --scope sync --device DEVICE` makes one"
+        )
+
+
 def blueprint(_: AppServices) -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("devices", __name__)
@@ -68,6 +77,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
     @routes.post("/device/state", summary="A device says how it is", responses={201: ReportedDeviceState})
     @needs("sync", "chat")
     def report(body: DeviceReport) -> tuple[Response, int]:
+        require_own_device(body.device_id, writes=True)
         kept = current_stores().devices.put_state(body.device_id, body.state, app_services().now())
         return jsonify(ReportedDeviceState(**asdict(kept)).model_dump(mode="json")), 201
 
@@ -76,6 +86,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
     )
     @needs("sync", "chat")
     def history(path: DevicePath, query: DeviceHistoryQuery) -> Response:
+        require_own_device(path.device_id, writes=False)
         found = current_stores().devices.history(path.device_id, limit=query.limit, before=query.before)
         more = found[-1].seq if len(found) == query.limit and found[-1].seq > 1 else None
         states = [ReportedDeviceState(**asdict(each)) for each in found]

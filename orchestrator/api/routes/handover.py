@@ -9,10 +9,11 @@ from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import Forbidden, ServiceUnavailable
 
+from orchestrator.api.auth.tokens import DEVICE_ID_PATTERN
 from orchestrator.api.routes.chat import current_chats
 from orchestrator.api.routes.orders import MissionPath
 from orchestrator.api.web.auth_gate import caller, needs
-from orchestrator.api.web.context import DEVICE_ID_PATTERN, AppServices, app_services
+from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.api.web.json_body import NullsAreUnset
 from orchestrator.app.chat_factory import open_handover
 from orchestrator.chat.handover.exchange import HandoverService

@@ -13,9 +13,10 @@ from flask import Response, jsonify
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestrator.api.routes.devices import current_stores
+from orchestrator.api.auth.tokens import DEVICE_ID_PATTERN
+from orchestrator.api.routes.devices import current_stores, require_own_device
 from orchestrator.api.web.auth_gate import needs
-from orchestrator.api.web.context import DEVICE_ID_PATTERN, AppServices
+from orchestrator.api.web.context import AppServices
 from orchestrator.core.ports.sync_ops import SyncOp
 
 MAX_PUSHED_OPS = 1000
@@ -77,6 +78,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
     @needs("sync")
     def push(body: SyncPush) -> Response:
         """All or none are stored; pushing again changes nothing."""
+        require_own_device(body.device_id, writes=True)
         ops = [SyncOp(**op.model_dump()) for op in body.ops]
         made = current_stores().sync_ops.push(body.device_id, ops)
         return jsonify({name: list(ids) for name, ids in asdict(made).items()})

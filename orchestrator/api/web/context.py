@@ -19,8 +19,6 @@ from orchestrator.node.wakeups import ChangeSignal
 from orchestrator.workflow.fleet import Fleet
 
 SERVICES_KEY = "shiftbook"
-DEVICE_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,100}$"
-"""What a device may call itself."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,12 +19,22 @@ class TokenRow:
     expires: datetime | None = None
     used: datetime | None = None
     revoked: datetime | None = None
+    device: str | None = None
+    """The device that it belongs to; None until it is first used for one."""
 
 
 class Tokens(Protocol):
     """Who may call this node."""
 
-    def add(self, name: str, digest: str, scopes: Iterable[str], expires: datetime | None = None) -> TokenRow:
+    def add(
+        self,
+        name: str,
+        digest: str,
+        scopes: Iterable[str],
+        expires: datetime | None = None,
+        *,
+        device: str | None = None,
+    ) -> TokenRow:
         """Stores a token. Raises WrongSetting when one of that name is in force or that digest is known."""
 
     def find(self, digest: str) -> TokenRow | None:
@@ -35,6 +45,9 @@ class Tokens(Protocol):
 
     def revoke(self, name: str) -> bool:
         """Ends the token of that name, from now on; False when none is in force."""
+
+    def bind(self, digest: str, device: str) -> str:
+        """The device that a token belongs to: this one from now on, where there was none. Raises NotFound."""
 
     def touch(self, digest: str, when: datetime) -> None:
         """Notes when a token was last used."""

@@ -87,7 +87,7 @@ def _tokens(desk: Desk) -> Tokens:
 
     def new(name: str, *scopes: str) -> str:
         wanted = [word for scope in scopes for word in ("--scope", scope)]
-        return desk.fleet.shiftbook("token", "new", name, *wanted, node="desk", **desk.extra).strip()
+        return desk.fleet.shiftbook("token", "new", name, *wanted, "--device", "any", node="desk", **desk.extra).strip()
 
     full, sync, revoked = new("all", "chat", "sync"), new("sync", "sync"), new("out", "chat", "sync")
     desk.fleet.shiftbook("token", "revoke", "out", node="desk", **desk.extra)

@@ -50,10 +50,10 @@ class Site:
     def client(self) -> FlaskClient:
         return self.app.test_client()
 
-    def token(self, *scopes: str, name: str = "phone", days: int | None = None) -> str:
+    def token(self, *scopes: str, name: str = "phone", days: int | None = None, device: str | None = None) -> str:
         """A token as `shiftbook token new` makes it."""
         expires = self.clock() + timedelta(days=days) if days else None
-        return mint(self.stores.tokens, name, scopes, expires=expires)[0]
+        return mint(self.stores.tokens, name, scopes, expires=expires, device=device)[0]
 
     def ops(self) -> JwtOpsTokens:
         assert isinstance(self.house.door.ops, JwtOpsTokens)

@@ -65,7 +65,7 @@ def test_a_program_of_somebody_else() -> None:
 )
 def test_what_a_row_says(rows: list[str], user: int | None) -> None:
     """Only an open socket with just these two ends tells whose it is."""
-    assert find_user(rows, {"A:1"}, {"B:2"}) == user
+    assert find_user("\n".join(rows), {"A:1"}, {"B:2"}) == user
 
 
 def test_a_system_that_does_not_tell(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from orchestrator.api.app import create_app
-from tests.orchestrator.api.conftest import Build
+from tests.orchestrator.api.conftest import Build, bearer
 
 
 @pytest.fixture
@@ -80,3 +80,39 @@ def test_wrong_bodies_are_refused(client: FlaskClient, path: str, body: object) 
 def test_a_wrong_cursor_is_refused(client: FlaskClient) -> None:
     """It is told, not taken for the beginning."""
     assert client.get("/sync/pull?after=nonsense").status_code == 422
+
+
+def test_a_token_is_one_devices(build: Build) -> None:
+    """One that was made for a device writes and reads for it alone; one that was made for any, for all."""
+    site = build()
+    client = create_app(replace(site.house, stores=site.stores)).test_client()
+    mine, any_ = site.token("sync", name="a", device="phone-a"), site.token("sync", "chat", name="b", device="any")
+
+    def statuses(token: str, device: str) -> list[int]:
+        headers = bearer(token)
+        state = client.post("/device/state", json={"device_id": device, "state": {}}, headers=headers)
+        push = client.post("/sync/push", json={"device_id": device, "ops": [op(1)]}, headers=headers)
+        read = client.get(f"/device/{device}/history", headers=headers)
+        assert all(
+            "another device" in told.get_json()["detail"] for told in (state, push, read) if told.status_code == 403
+        )
+        return [state.status_code, push.status_code, read.status_code]
+
+    assert statuses(mine, "phone-b") == statuses(mine, "any") == statuses(mine, "PHONE-A") == [403] * 3
+    assert statuses(mine, "phone-a") == [201, 200, 200]
+    assert statuses(any_, "phone-a") == statuses(any_, "phone-b") == [201, 200, 200]
+
+
+@pytest.mark.parametrize("scope", ["sync", "chat"])
+def test_a_token_of_no_device_becomes_that_of_the_first(build: Build, scope: str) -> None:
+    """A token of before, and one for chats: from the first word that it writes for a device on."""
+    site = build()
+    client = create_app(replace(site.house, stores=site.stores)).test_client()
+    headers = bearer(site.token(scope))
+
+    def report(device: str) -> int:
+        return client.post("/device/state", json={"device_id": device, "state": {}}, headers=headers).status_code
+
+    assert client.get("/device/phone-b/history", headers=headers).status_code == 200
+    assert [report("phone-a"), report("phone-b"), report("phone-a")] == [201, 403, 201]
+    assert client.get("/device/phone-b/history", headers=headers).status_code == 403
