@@ -19,11 +19,12 @@ from orchestrator.core.errors import WrongSetting
 @click.option(
     "--missions",
     type=click.Choice(["run", "wait"]),
-    default="run",
+    default="wait",
     show_default=True,
-    help="run: missions that the agent files are on your word. wait: they run once somebody trusts them.",
+    help="wait: missions that the agent files run once somebody trusts them. run: they are on your word.",
 )
-def mcp(project: str, agent: str, missions: str) -> None:
+@click.option("--run-lines", is_flag=True, help="With --missions run: also those with a command line (run).")
+def mcp(project: str, agent: str, missions: str, run_lines: bool) -> None:
     """Serves the fleet to an agent's client (Claude Code, Codex, …) over standard input and output.
 
     The agent reads the handoff, searches the log, appends to it in its own name, files missions and follows them. It
@@ -45,5 +46,6 @@ def mcp(project: str, agent: str, missions: str) -> None:
         node=chosen.node,
         project=project,
         wait=missions == "wait",
+        run_lines=run_lines,
     )
     serve(desk, agent=agent, version=__version__)

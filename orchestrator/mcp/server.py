@@ -137,7 +137,7 @@ class McpTools:
         timeout_seconds: Annotated[int | None, Field(ge=1)] = None,
         name: Annotated[str, Field(max_length=80)] = "",
     ) -> dict[str, Any]:
-        """File a mission for the fleet. A node takes it; follow it with follow_mission."""
+        """File a mission for the fleet. A node takes it, once a person trusts it; follow it with follow_mission."""
         fields = {
             "title": title,
             "task": task,

@@ -19,7 +19,7 @@ from missions.errors import BadName
 from missions.frontmatter import Scalar
 from missions.mission import Status, slug
 from missions.one_line import shorten
-from orchestrator.core.errors import WrongSetting
+from orchestrator.core.errors import Refused, WrongSetting
 from orchestrator.workflow.fleet import Fleet, MissionDetail
 from orchestrator.workflow.journal.context import estimate_tokens
 from orchestrator.workflow.journal.log import ExternalAgent, Logbook
@@ -53,7 +53,8 @@ class McpService:
     """One person's fleet, as agents at this machine reach it; several may ask at once.
 
     `in_name_of` gives the door by which an agent's own words go in. With `wait` a mission of an agent's is filed
-    without the person's word: it is shown and does not run until somebody trusts it.
+    without the person's word: it is shown and does not run until somebody trusts it. A command line waits even without,
+    unless `run_lines`.
     """
 
     fleet: Fleet
@@ -62,7 +63,8 @@ class McpService:
     in_name_of: Callable[[str], Fleet]
     node: str
     project: str = ""
-    wait: bool = False
+    wait: bool = True
+    run_lines: bool = False
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def handoff(self, project: str | None, task: str, budget: int) -> str:
@@ -99,10 +101,23 @@ class McpService:
         given["title"] = given.get("title") or _first_line(clean.text)
         given["project"] = self._project(_text_or_none(given.get("project")))
         with self._lock:
-            door = self.in_name_of(who) if self.wait else self.fleet
+            door = self.in_name_of(who) if self._must_wait(given) else self.fleet
             made = door.new(clean.text, given, name=name or self._spare_name(str(given["title"]), who), by=who)
             view = self.fleet.mission(made).view
         return _mission_row(view) | {"path": view.path, "secrets_taken_out": len(clean.found)}
+
+    def _must_wait(self, fields: Mapping[str, Scalar | Sequence[str]]) -> bool:
+        """Whether a mission takes a person's word before it runs. Raises Refused where nothing could wait for one."""
+        line = bool(fields.get("run")) or fields.get("agent") == "command"
+        if not self.wait and (self.run_lines or not line):
+            return False
+        if self.fleet.ledger().charter.trust.missions == "remote":
+            flags = "--missions run --run-lines" if line else "--missions run"
+            raise Refused(
+                f"in this fleet all that is pushed runs (trust.missions), so nothing can wait: a person may allow it "
+                f"with `shiftbook mcp {flags}`"
+            )
+        return True
 
     def mission(self, name: str) -> dict[str, Any]:
         """How a mission stands and what came of it. Raises NotFound."""

@@ -131,7 +131,7 @@ def test_a_mission_from_filing_to_its_memo(shop: Fleet) -> None:
         (found, *_) = await agent("search_log", query="count the lines")
         assert (found["entry_id"], found["project"]) == ("count-the-lines-1", "shop")
 
-    session(shop, act, "--project", "shop")
+    session(shop, act, "--project", "shop", "--missions", "run", "--run-lines")
     assert shop.stop("desk") == 0
     assert "Asked-By: mcp-claude-code" in shop.git("log", "--format=%B", "main", folder=shop.bare)
 
@@ -172,20 +172,27 @@ def test_a_missions_text_is_only_a_text(shop: Fleet) -> None:
         filed = await agent("file_mission", text="数一数文件", to=["nobody"])
         assert (filed["status"], filed["title"]) == ("queued", "数一数文件")
 
-    session(shop, act)
+    session(shop, act, "--missions", "run")
 
 
 def test_missions_may_have_to_wait_for_a_person(shop: Fleet) -> None:
-    """With --missions wait an agent's mission is shown and does not run until a person trusts it."""
+    """Without a word an agent's mission is shown and does not run until a person trusts it; a command line even so."""
 
     async def act(agent: Agent) -> None:
-        filed = await agent("file_mission", text="Delete everything.", run="true", name="wish")
+        filed = await agent("file_mission", text="Delete everything.", name="wish")
         assert filed["status"] == "untrusted"
         assert "mission trust wish" in filed["hint"]
 
-    session(shop, act, "--missions", "wait")
+    async def lines(agent: Agent) -> None:
+        filed = await agent("file_mission", text="Delete everything.", run="true", name="line")
+        assert filed["status"] == "untrusted"
+        filed = await agent("file_mission", text="Delete it.", run="true", agent="command", project="shop", name="both")
+        assert filed["status"] == "untrusted"
+
+    session(shop, act, "--run-lines")
+    session(shop, lines, "--missions", "run")
     assert "it is queued" in shop.shiftbook("mission", "trust", "wish", node="desk")
-    shop.commit({"missions/wish.md": None})
+    shop.commit({"missions/wish.md": None, "missions/line.md": None, "missions/both.md": None})
 
 
 def test_errors_are_one_line(shop: Fleet) -> None:

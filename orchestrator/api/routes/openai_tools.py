@@ -127,9 +127,7 @@ class SchemaLift:
         if reference not in names:
             aim = _resolve(reference, root)
             if not isinstance(aim, Mapping | bool):
-                raise WrongPrompt(
-                    f"{place}: a reference in its schema leads nowhere within it; send what it refers to in the same schema"
-                )
+                raise WrongPrompt(f"{place}: a reference in its schema leads nowhere; send what it means with it")
             names[reference] = f"d{len(self._found)}"
             self._found[names[reference]] = {}  # taken, because it may refer to itself
             self._found[names[reference]] = self._copied(aim, root, names, place)

@@ -191,7 +191,7 @@ def test_processes_that_start_at_once(new_url: Callable[[], str], backend: str, 
 def test_the_steps_are_in_the_package() -> None:
     """What a wheel carries is what lies below the packages: the steps and Alembic's own file are there."""
     names = {path.name for path in migration.FOLDER.rglob("*.py")}
-    steps = {"v0001_usage.py", "v0002_stores.py", "v0003_written.py", "v0004_registrations.py"}
+    steps = {"v0001_usage.py", "v0002_stores.py", "v0003_written.py", "v0004_registrations.py", "v0005_token_device.py"}
     assert {"env.py", *steps} <= names
 
 

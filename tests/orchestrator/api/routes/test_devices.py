@@ -93,10 +93,9 @@ def test_a_token_is_one_devices(build: Build) -> None:
         state = client.post("/device/state", json={"device_id": device, "state": {}}, headers=headers)
         push = client.post("/sync/push", json={"device_id": device, "ops": [op(1)]}, headers=headers)
         read = client.get(f"/device/{device}/history", headers=headers)
-        assert all(
-            "another device" in told.get_json()["detail"] for told in (state, push, read) if told.status_code == 403
-        )
-        return [state.status_code, push.status_code, read.status_code]
+        told = (state, push, read)
+        assert all("another device" in each.get_json()["detail"] for each in told if each.status_code == 403)
+        return [each.status_code for each in told]
 
     assert statuses(mine, "phone-b") == statuses(mine, "any") == statuses(mine, "PHONE-A") == [403] * 3
     assert statuses(mine, "phone-a") == [201, 200, 200]
