@@ -15,6 +15,7 @@ from pydantic_core import from_json
 _ESCAPES = re.compile(r"(\\u[dD][89abAB]..\\u[dD][c-fC-F]..)|\\u[dD][89a-fA-F]..(?!\\?\Z|\\u.{0,3}\Z)|(\\.)", re.DOTALL)
 """Whole pairs of UTF-16, halves to which no other half can still come, and all other escapes."""
 _ANSWER = re.compile(r'\s*\{\s*"answer"\s*:\s*')
+_FIRST_KEY = re.compile(r'\s*\{\s*"([^"]*)')
 _OURS = {"tool", "arguments", "answer"}
 
 
@@ -30,7 +31,9 @@ def answer_content(raw: str) -> str:
         read = from_json(raw.encode(errors="replace"), allow_partial=True)
     except ValueError:
         return raw
-    if not isinstance(read, dict) or not read.keys() <= _OURS:
+    key = _FIRST_KEY.match(raw)
+    foreign = key is not None and not any(name.startswith(key[1]) for name in _OURS)
+    if not isinstance(read, dict) or not read.keys() <= _OURS or foreign:
         return raw
     try:
         answer = json.loads(raw).get("answer", "")

@@ -189,8 +189,17 @@ def test_missions_may_have_to_wait_for_a_person(shop: Fleet) -> None:
         filed = await agent("file_mission", text="Delete it.", run="true", agent="command", project="shop", name="both")
         assert filed["status"] == "untrusted"
 
+    async def nothing_waits(agent: Agent) -> None:
+        assert "--run-lines" in await agent.refused("file_mission", text="Delete it.", run="true")
+
     session(shop, act, "--run-lines")
     session(shop, lines, "--missions", "run")
+    rules = (shop.clone / "fleet.toml").read_text(encoding="utf-8")
+    open_ = rules.replace('missions = "signed"', 'missions = "remote"')
+    assert open_ != rules
+    shop.commit({"fleet.toml": open_})
+    session(shop, nothing_waits, "--missions", "run")
+    shop.commit({"fleet.toml": rules})
     assert "it is queued" in shop.shiftbook("mission", "trust", "wish", node="desk")
     shop.commit({"missions/wish.md": None, "missions/line.md": None, "missions/both.md": None})
 

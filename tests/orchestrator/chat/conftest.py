@@ -50,6 +50,7 @@ class ScriptedModel:
     name: str = "scripted"
     backend: str = "stand-in"
     context_tokens: int = 4000
+    finish: str = "stop"
     prompts: list[Prompt] = field(default_factory=list)
     meanwhile: Callable[[], object] = lambda: None
     """Called before each piece."""
@@ -77,7 +78,7 @@ class ScriptedModel:
                 return self._made(said, "cancelled", tokens)
             said += text[at : at + 3]
             on_text(text[at : at + 3])
-        return self._made(said, "stop", tokens)
+        return self._made(said, self.finish, tokens)
 
     def _text(self, prompt: Prompt) -> str:
         if callable(self.says):

@@ -230,3 +230,246 @@ def test_an_answer_that_breaks_off_is_told_in_the_stream(client: FlaskClient, ta
     last = [line for line in text.split("\n\n") if line][-1]
     assert json.loads(last.removeprefix("data: "))["error"]["type"] == "server_error"
     assert "a bug" not in text
+
+
+# -- what real clients send -------------------------------------------------------------------------------------------
+
+ITEM = {"type": "object", "properties": {"sku": {"type": "string"}}, "required": ["sku"]}
+USER = {"role": "user", "content": "Hi"}
+
+
+def tool(parameters: object, name: str = "order") -> dict[str, Any]:
+    """A function with this schema."""
+    return {"type": "function", "function": {"name": name, "description": "Orders", "parameters": parameters}}
+
+
+def given(client: FlaskClient, talk: Talk, **body: object) -> Prompt:
+    """The prompt that a body becomes."""
+    answer = client.post("/v1/chat/completions", json={"messages": [USER], **body})
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    return talk.model.prompts[-1]
+
+
+def follow(schema: Any, root: Any) -> Any:
+    """What a schema means, through a reference from the root."""
+    return root["$defs"][schema["$ref"].removeprefix("#/$defs/")] if "$ref" in schema else schema
+
+
+@pytest.mark.parametrize(
+    ("reference", "more"),
+    [
+        ("#/$defs/Item", {"$defs": {"Item": ITEM}}),
+        ("#/definitions/Item", {"definitions": {"Item": ITEM}}),
+        ("#/properties/first", {}),
+        ("#/$defs/a~1b~0c%20d", {"$defs": {"a/b~c d": ITEM}}),
+        ("#here", {"$defs": {"x": {**ITEM, "$anchor": "here"}}}),
+        ("urn:x#/$defs/Item", {"$id": "urn:x", "$defs": {"Item": ITEM}}),
+    ],
+)
+def test_a_reference_is_read_from_the_root_of_its_schema(
+    client: FlaskClient, talk: Talk, reference: str, more: dict[str, Any]
+) -> None:
+    """Whatever it names, it leads to the same schema below the new root; two functions do not mix theirs up."""
+    other = {"$defs": {"Item": {"type": "integer"}}, "type": "object", "properties": {"n": {"$ref": "#/$defs/Item"}}}
+    parameters = {"type": "object", "properties": {"first": ITEM, "all": {"$ref": reference}}, **more}
+    schema = given(client, talk, tools=[tool(parameters), tool(other, "other")]).schema
+    assert schema is not None
+    first, second = (each["properties"]["arguments"]["properties"] for each in schema["anyOf"][:2])
+    assert follow(first["all"], schema)["properties"] == ITEM["properties"]
+    assert follow(second["n"], schema) == {"type": "integer"}
+    wanted = {"type": "json_schema", "json_schema": {"name": "o", "schema": other}}
+    schema = given(client, talk, tools=[tool(parameters)], response_format=wanted).schema
+    assert schema is not None
+    assert follow(schema["anyOf"][1]["properties"]["answer"]["properties"]["n"], schema) == {"type": "integer"}
+
+
+def test_a_schema_may_hold_itself(client: FlaskClient, talk: Talk) -> None:
+    """By its root and by a definition; what looks like a reference among values and names is none."""
+    tree = {
+        "type": "object",
+        "properties": {
+            "kids": {"type": "array", "items": {"$ref": "#"}},
+            "$ref": {"type": "string"},
+            "default": {"const": {"$ref": "#/no"}},
+        },
+    }
+    schema = given(client, talk, tools=[tool(tree)]).schema
+    assert schema is not None
+    found = schema["anyOf"][0]["properties"]["arguments"]["properties"]
+    whole = follow(found["kids"]["items"], schema)
+    assert follow(whole["properties"]["kids"]["items"], schema) is whole
+    assert found["$ref"] == {"type": "string"}
+    assert found["default"] == {"const": {"$ref": "#/no"}}
+
+
+@pytest.mark.parametrize(
+    ("part", "becomes"),
+    [
+        ({"type": "string", "nullable": True}, {"anyOf": [{"type": "string"}, {"type": "null"}]}),
+        (True, {}),
+        ({"type": "string", "minLength": 3000}, {"type": "string"}),
+        ({"type": "array", "items": False}, {"type": "array", "items": {}, "maxItems": 0}),
+        ({"type": "string", "pattern": None}, {"type": "string"}),
+        ({"type": ["string", "null"], "enum": ["a", None]}, {"type": ["string", "null"], "enum": ["a", None]}),
+        ({"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None}, None),
+    ],
+)
+def test_how_schemas_are_written(client: FlaskClient, talk: Talk, part: object, becomes: object) -> None:
+    """OpenAPI's nullable, true, and counts beyond what a grammar holds."""
+    schema = given(client, talk, tools=[tool({"type": "object", "properties": {"x": part}})]).schema
+    assert schema is not None
+    assert schema["anyOf"][0]["properties"]["arguments"]["properties"]["x"] == (part if becomes is None else becomes)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [{"$ref": "#/$defs/Secret"}, {"$ref": "https://secret.example/x"}, {"$ref": "secret.json#/a"},
+     {"type": "secretive"}, {"type": ["string", "secretive"]}, {"type": {"secret": 1}}, {"enum": []}],
+)  # fmt: skip
+def test_what_no_schema_says_is_told_with_its_place(client: FlaskClient, part: object) -> None:
+    """400 with the function's place and the reason, before any model is asked, and nothing of what was sent."""
+    tools = [WEATHER, tool({"type": "object", "properties": {"x": {"anyOf": [part]}}})]
+    said = ask(client, tools=tools).get_json()["error"]["message"]
+    assert said.startswith("tools.1.function: ")
+    assert "ecret" not in said
+
+
+NULLS: list[dict[str, Any]] = [
+    {"stream": None, "model": None, "tools": None, "tool_choice": None, "stop": None, "n": None, "logprobs": None},
+    {"messages": [{**USER, "tool_call_id": None, "tool_calls": None, "function_call": None, "name": None}]},
+    {"stream_options": {"include_usage": None}, "response_format": None, "functions": None, "function_call": None},
+    {"tools": [{"type": None, "function": {"name": "f", "description": None, "parameters": None, "strict": None}}]},
+    {"max_tokens": None, "max_completion_tokens": None, "seed": None, "temperature": None, "prompt_cache_key": None},
+    {"messages": [USER, {"role": "assistant", "content": None, "tool_calls": [{"id": None, "function": None}]}]},
+    {"max_tokens": -1}, {"max_tokens": 0, "max_completion_tokens": -1}, {"stop": [None, "x"]}, {"stop": ""},
+    {"response_format": {"type": None}}, {"response_format": {"type": "json_object", "schema": None}},
+    {"tools": [], "tool_choice": "auto"}, {"tools": [WEATHER], "tool_choice": {"type": "auto"}},
+    {"tools": [WEATHER], "tool_choice": "any"}, {"tools": [WEATHER], "tool_choice": {"type": "none"}},
+    {"tools": [WEATHER], "tool_choice": {"type": "tool", "name": "weather"}},
+    {"tools": [{"type": "function", "name": "flat", "parameters": ITEM, "strict": True}]},
+    {"store": False, "metadata": {}, "top_k": 40, "options": {"num_ctx": 1}, "reasoning_effort": "low"},
+    {"messages": [{"role": "developer", "content": "Be kind."}, USER]},
+    {"messages": [{"role": "user", "content": {"type": "text", "text": "alone"}}]},
+    {"messages": [{"role": "user", "content": [{"type": "input_text", "text": "a", "cache_control": {}}, "b"]}]},
+    {"messages": [USER, {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}], "reasoning": "x"}]},
+    {"messages": [USER, {"role": "function", "name": "f", "content": "3"}]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", NULLS)
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_clients_write_is_taken(client: FlaskClient, body: dict[str, Any], stream: bool) -> None:
+    """Null for what is not set, the words of relatives of the protocol, and fields that nobody here knows."""
+    answer = client.post("/v1/chat/completions", json={"messages": [USER], "stream": stream, **body})
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    assert '"error"' not in answer.get_data(as_text=True)
+
+
+def test_allowed_tools_are_those_that_may_be_called(client: FlaskClient, talk: Talk) -> None:
+    """The newest form of tool_choice."""
+    allowed = {"mode": "required", "tools": [{"type": "function", "function": {"name": "weather"}}]}
+    choice = {"type": "allowed_tools", "allowed_tools": allowed}
+    schema = given(client, talk, tools=[WEATHER, tool(ITEM)], tool_choice=choice).schema
+    assert schema is not None
+    assert [each["properties"].get("tool") for each in schema["anyOf"]] == [{"const": "weather"}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "becomes"),
+    [({"a": 1}, {"a": 1}), ('{"a": 1}', {"a": 1}), (None, {}), ("", {}), ('{"a": ', '{"a": '), ([1], [1])],
+)
+def test_arguments_of_earlier_calls_are_taken_as_they_are(
+    client: FlaskClient, talk: Talk, arguments: object, becomes: object
+) -> None:
+    """As JSON in a string, as an object, or cut off by an earlier roof, which the answer tells."""
+    call = {"id": 7, "type": "function", "function": {"name": "f", "arguments": arguments}}
+    messages = [USER, {"role": "assistant", "content": None, "tool_calls": [call]}]
+    messages.append({"role": "tool", "tool_call_id": 7, "content": [{"type": "text", "text": "ok"}]})
+    answer = client.post("/v1/chat/completions", json={"messages": messages})
+    assert answer.status_code == 200
+    _, said, result = talk.model.prompts[-1].messages
+    assert json.loads(said.content) == {"tool": "f", "arguments": becomes or {}}
+    assert 'name="f"' in result.content
+    assert ("messages.1" in answer.get_json().get("detail", "")) is (becomes == '{"a": ')
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_older_way_to_offer_functions_is_answered_in_it(client: FlaskClient, talk: Talk, stream: bool) -> None:
+    """`functions` and `function_call`."""
+    talk.model.says = CALL
+    answer = ask(client, functions=[WEATHER["function"]], function_call={"name": "weather"}, stream=stream)
+    choices = [each["choices"][0] for each in chunks(answer)] if stream else answer.get_json()["choices"]
+    said = [choice.get("delta") or choice.get("message") or {} for choice in choices]
+    assert next(each["function_call"] for each in said if "function_call" in each)["name"] == "weather"
+    assert choices[-1]["finish_reason"] == "function_call"
+
+
+OBJECT_ANSWER = {"type": "json_schema", "json_schema": {"name": "o", "schema": ITEM}}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        ("", ""),
+        ("{", ""),
+        ('{"to', ""),
+        ('{"tool": "weather",', ""),
+        ('{"tool": "weather", "arguments": {"town": "Ul', ""),
+        ('{ "answer"', ""),
+        ('{"answer": ', ""),
+        ('{"answer": "The ans', "The ans"),
+        ('{"answer": "caf\\u00', "caf"),
+        ('{"answer": {"sku": "x', '{"sku": "x'),
+        ('{"arguments": {}}', ""),
+        ("The model follows no sch", "The model follows no sch"),
+        ('{"mine": "The ans', '{"mine": "The ans'),
+    ],
+)
+def test_an_answer_that_is_cut_off_is_its_text_so_far(
+    client: FlaskClient, talk: Talk, stream: bool, says: str, told: str
+) -> None:
+    """A call that is cut off is none, and our own JSON is nobody's words: whole and in a stream alike."""
+    talk.model.says, talk.model.finish = says, "length"
+    answer = ask(client, tools=[WEATHER], stream=stream)
+    choices = [each["choices"][0] for each in chunks(answer)] if stream else answer.get_json()["choices"]
+    said = [choice.get("delta") or choice.get("message") or {} for choice in choices]
+    assert "".join(each.get("content") or "" for each in said) == told
+    assert not any("tool_calls" in each for each in said)
+    assert choices[-1]["finish_reason"] == "length"
+
+
+# -- why something is not taken ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"messages": [{**USER, "content": [{}, {"type": "image_url"}]}]}, ["messages.0.content.1", "text"]),
+        ({"messages": [{**USER, "content": 3}]}, ["messages.0.content", "text"]),
+        ({"n": 2, "user": "offered answer request"}, ["n:", "send n requests"]),
+        ({"logprobs": True}, ["logprobs"]),
+        ({"model": "model"}, ["no backend has a model", "models list"]),
+        ({"tools": [{"type": "web_search"}]}, ["tools.0.type", "'function'"]),
+        ({"tools": [WEATHER], "tool_choice": "sometimes"}, ["tool_choice", "auto"]),
+        ({"tools": [WEATHER], "tool_choice": {"function": {"name": "tools"}}}, ["tool_choice", "tools"]),
+        ({"response_format": {"type": "json_schema", "json_schema": "text"}}, ["response_format", "json_schema"]),
+        ({"temperature": 3}, ["temperature", "less than or equal to 2"]),
+        ({"messages": "Hi"}, ["messages", "list"]),
+        ({"messages": [USER, {"role": "assistant", "tool_calls": [{"function": "text"}]}]}, ["messages.1", "object"]),
+    ],
+)  # fmt: skip
+def test_each_error_says_what_is_wrong(client: FlaskClient, body: dict[str, Any], words: list[str]) -> None:
+    """The field, the reason, and what to send, whatever words the request happens to have in common with them."""
+    answer = client.post("/v1/chat/completions", json={"messages": [USER], **body})
+    assert answer.status_code in {400, 404}
+    said = answer.get_json()["error"]["message"]
+    assert all(word in said for word in words), said
+
+
+@pytest.mark.parametrize(
+    ("body", "word"), [({"input": []}, "input"), ({"input": [1]}, "input"), ({"input": "x", "dimensions": 3}, "dimens")]
+)
+def test_each_error_of_vectors_says_what_is_wrong(client: FlaskClient, body: object, word: str) -> None:
+    """The field comes first."""
+    assert client.post("/v1/embeddings", json=body).get_json()["error"]["message"].startswith(word)

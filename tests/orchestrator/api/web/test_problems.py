@@ -35,6 +35,10 @@ class Body(BaseModel):
     number: int
 
 
+class Named(BaseModel):
+    name: str
+
+
 class Path(BaseModel):
     kind: str
     name: str
@@ -118,6 +122,10 @@ def test_a_prompt_over_the_context_names_the_counts(build: Build) -> None:
         ("[" * 100_000, None),
         ('{"number": ' + "9" * 5000 + "}", None),
         ("\ud800".encode("utf-8", "surrogatepass"), None),
+        (f'{{"number": 1, "{SECRET}\\ud83d": 1}}', None),
+        (f'{{"number": ["{SECRET}\\udc00"]}}', None),
+        ('{"number": NaN}', None),
+        ('{"number": 1e999}', None),
     ],
 )
 def test_a_body_that_is_wrong_is_not_repeated(build: Build, data: str | bytes, where: list[str] | None) -> None:
@@ -128,6 +136,52 @@ def test_a_body_that_is_wrong_is_not_repeated(build: Build, data: str | bytes, w
     assert SECRET not in answer.get_data(as_text=True)
     if where is not None:
         assert answer.json["where"] == where
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ('{"number": }', "this is no JSON: expecting value (line 1, column 12)"),
+        ('{"number": 1,\n "x"', "this is no JSON: it ends too early (line 2, column 5)"),
+        ("", "this is no JSON: it ends too early (line 1, column 1)"),
+        ('{"number": "é"}'.encode("latin-1"), "this is no JSON: it is not UTF-8 (byte 13)"),
+        ("[1]", "a JSON object belongs here, not a list"),
+        ('"\\udc00"', "half of a pair"),
+        ("null", "a JSON object belongs here, not null"),
+        ('{"number": {}}', "number: Input should be a valid integer"),
+    ],
+)
+def test_what_is_no_json_is_told_with_its_place(build: Build, data: str | bytes, says: str) -> None:
+    """Line and column, or what belongs there instead."""
+    client = build(Role.HEADQUARTERS, noun()).client
+    told = client.post("/test/body", data=data, content_type="application/json").get_json()
+    assert says in told["detail"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Content-Type": "text/plain"}, {"Content-Type": "application/x-www-form-urlencoded"},
+     {"Content-Type": "application/json", "Content-Encoding": "gzip"}],
+)  # fmt: skip
+def test_a_body_of_another_kind_is_415(build: Build, headers: dict[str, str]) -> None:
+    """With the header to send, or to leave out."""
+    answer = build(Role.HEADQUARTERS, noun()).client.post("/test/body", data=b'{"number": 1}', headers=headers)
+    assert (answer.status_code, answer.content_type) == (415, "application/problem+json")
+    assert "Content-Type: application/json" in answer.get_json()["detail"] or "Content-Encoding" in str(answer.data)
+
+
+@pytest.mark.parametrize("word", ["number", "setting", "text", "no", "made of ordinary words", SECRET, "…"])
+def test_fixed_words_stay_and_what_is_quoted_goes(build: Build, word: str) -> None:
+    """An error keeps its reason, whatever the caller sent; what it quotes of theirs is left out, the rest is told."""
+    routes = APIBlueprint("quoting", __name__, url_prefix="/quoting")
+
+    @routes.get("/<name>")
+    @needs("open")
+    def fail(path: Named) -> str:
+        raise NotFound("no setting {!r} is made of text: number {} of {}", path.name, 7, "shop, desk")
+
+    told = build(Role.HEADQUARTERS, routes).client.get(f"/quoting/{word}").get_json()["detail"]
+    assert told == "no setting … is made of text: number 7 of shop, desk"
 
 
 @pytest.mark.parametrize(
