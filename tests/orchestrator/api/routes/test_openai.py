@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import struct
+from itertools import product
 from typing import Any
 
 import pytest
@@ -255,32 +256,34 @@ def follow(schema: Any, root: Any) -> Any:
     return root["$defs"][schema["$ref"].removeprefix("#/$defs/")] if "$ref" in schema else schema
 
 
-@pytest.mark.parametrize(
-    ("reference", "more"),
-    [
-        ("#/$defs/Item", {"$defs": {"Item": ITEM}}),
-        ("#/definitions/Item", {"definitions": {"Item": ITEM}}),
-        ("#/properties/first", {}),
-        ("#/$defs/a~1b~0c%20d", {"$defs": {"a/b~c d": ITEM}}),
-        ("#here", {"$defs": {"x": {**ITEM, "$anchor": "here"}}}),
-        ("urn:x#/$defs/Item", {"$id": "urn:x", "$defs": {"Item": ITEM}}),
-    ],
-)
-def test_a_reference_is_read_from_the_root_of_its_schema(
-    client: FlaskClient, talk: Talk, reference: str, more: dict[str, Any]
-) -> None:
+REFERENCES = [
+    ("#/$defs/Item", {"$defs": {"Item": ITEM}}),
+    ("#/definitions/Item", {"definitions": {"Item": ITEM}}),
+    ("#/properties/first", {}),
+    ("#/$defs/a~1b~0c%20d", {"$defs": {"a/b~c d": ITEM}}),
+    ("#here", {"$defs": {"x": {**ITEM, "$anchor": "here"}}}),
+    ("urn:x#/$defs/Item", {"$id": "urn:x", "$defs": {"Item": ITEM}}),
+]
+
+
+def test_a_reference_is_read_from_the_root_of_its_schema(client: FlaskClient, talk: Talk) -> None:
     """Whatever it names, it leads to the same schema below the new root; two functions do not mix theirs up."""
-    other = {"$defs": {"Item": {"type": "integer"}}, "type": "object", "properties": {"n": {"$ref": "#/$defs/Item"}}}
-    parameters = {"type": "object", "properties": {"first": ITEM, "all": {"$ref": reference}}, **more}
-    schema = given(client, talk, tools=[tool(parameters), tool(other, "other")]).schema
-    assert schema is not None
-    first, second = (each["properties"]["arguments"]["properties"] for each in schema["anyOf"][:2])
-    assert follow(first["all"], schema)["properties"] == ITEM["properties"]
-    assert follow(second["n"], schema) == {"type": "integer"}
-    wanted = {"type": "json_schema", "json_schema": {"name": "o", "schema": other}}
-    schema = given(client, talk, tools=[tool(parameters)], response_format=wanted).schema
-    assert schema is not None
-    assert follow(schema["anyOf"][1]["properties"]["answer"]["properties"]["n"], schema) == {"type": "integer"}
+    for reference, more in REFERENCES:
+        other = {
+            "$defs": {"Item": {"type": "integer"}},
+            "type": "object",
+            "properties": {"n": {"$ref": "#/$defs/Item"}},
+        }
+        parameters = {"type": "object", "properties": {"first": ITEM, "all": {"$ref": reference}}, **more}
+        schema = given(client, talk, tools=[tool(parameters), tool(other, "other")]).schema
+        assert schema is not None
+        first, second = (each["properties"]["arguments"]["properties"] for each in schema["anyOf"][:2])
+        assert follow(first["all"], schema)["properties"] == ITEM["properties"]
+        assert follow(second["n"], schema) == {"type": "integer"}
+        wanted = {"type": "json_schema", "json_schema": {"name": "o", "schema": other}}
+        schema = given(client, talk, tools=[tool(parameters)], response_format=wanted).schema
+        assert schema is not None
+        assert follow(schema["anyOf"][1]["properties"]["answer"]["properties"]["n"], schema) == {"type": "integer"}
 
 
 def test_a_schema_may_hold_itself(client: FlaskClient, talk: Talk) -> None:
@@ -302,36 +305,38 @@ def test_a_schema_may_hold_itself(client: FlaskClient, talk: Talk) -> None:
     assert found["default"] == {"const": {"$ref": "#/no"}}
 
 
-@pytest.mark.parametrize(
-    ("part", "becomes"),
-    [
-        ({"type": "string", "nullable": True}, {"anyOf": [{"type": "string"}, {"type": "null"}]}),
-        (True, {}),
-        ({"type": "string", "minLength": 3000}, {"type": "string"}),
-        ({"type": "array", "items": False}, {"type": "array", "items": {}, "maxItems": 0}),
-        ({"type": "string", "pattern": None}, {"type": "string"}),
-        ({"type": ["string", "null"], "enum": ["a", None]}, {"type": ["string", "null"], "enum": ["a", None]}),
-        ({"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None}, None),
-    ],
-)
-def test_how_schemas_are_written(client: FlaskClient, talk: Talk, part: object, becomes: object) -> None:
+SPELLINGS = [
+    ({"type": "string", "nullable": True}, {"anyOf": [{"type": "string"}, {"type": "null"}]}),
+    (True, {}),
+    ({"type": "string", "minLength": 3000}, {"type": "string"}),
+    ({"type": "array", "items": False}, {"type": "array", "items": {}, "maxItems": 0}),
+    ({"type": "string", "pattern": None}, {"type": "string"}),
+    ({"type": ["string", "null"], "enum": ["a", None]}, {"type": ["string", "null"], "enum": ["a", None]}),
+    ({"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None}, None),
+]
+
+
+def test_how_schemas_are_written(client: FlaskClient, talk: Talk) -> None:
     """OpenAPI's nullable, true, and counts beyond what a grammar holds."""
-    schema = given(client, talk, tools=[tool({"type": "object", "properties": {"x": part}})]).schema
-    assert schema is not None
-    assert schema["anyOf"][0]["properties"]["arguments"]["properties"]["x"] == (part if becomes is None else becomes)
+    for part, becomes in SPELLINGS:
+        schema = given(client, talk, tools=[tool({"type": "object", "properties": {"x": part}})]).schema
+        assert schema is not None
+        assert schema["anyOf"][0]["properties"]["arguments"]["properties"]["x"] == (
+            part if becomes is None else becomes
+        )
 
 
-@pytest.mark.parametrize(
-    "part",
-    [{"$ref": "#/$defs/Secret"}, {"$ref": "https://secret.example/x"}, {"$ref": "secret.json#/a"},
-     {"type": "secretive"}, {"type": ["string", "secretive"]}, {"type": {"secret": 1}}, {"enum": []}],
-)  # fmt: skip
-def test_what_no_schema_says_is_told_with_its_place(client: FlaskClient, part: object) -> None:
+NO_SCHEMAS = [{"$ref": "#/$defs/Secret"}, {"$ref": "https://secret.example/x"}, {"$ref": "secret.json#/a"},
+     {"type": "secretive"}, {"type": ["string", "secretive"]}, {"type": {"secret": 1}}, {"enum": []}]  # fmt: skip
+
+
+def test_what_no_schema_says_is_told_with_its_place(client: FlaskClient) -> None:
     """400 with the function's place and the reason, before any model is asked, and nothing of what was sent."""
-    tools = [WEATHER, tool({"type": "object", "properties": {"x": {"anyOf": [part]}}})]
-    said = ask(client, tools=tools).get_json()["error"]["message"]
-    assert said.startswith("tools.1.function: ")
-    assert "ecret" not in said
+    for part in NO_SCHEMAS:
+        tools = [WEATHER, tool({"type": "object", "properties": {"x": {"anyOf": [part]}}})]
+        said = ask(client, tools=tools).get_json()["error"]["message"]
+        assert said.startswith("tools.1.function: ")
+        assert "ecret" not in said
 
 
 NULLS: list[dict[str, Any]] = [
@@ -356,13 +361,12 @@ NULLS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("body", NULLS)
-@pytest.mark.parametrize("stream", [False, True])
-def test_what_clients_write_is_taken(client: FlaskClient, body: dict[str, Any], stream: bool) -> None:
+def test_what_clients_write_is_taken(client: FlaskClient) -> None:
     """Null for what is not set, the words of relatives of the protocol, and fields that nobody here knows."""
-    answer = client.post("/v1/chat/completions", json={"messages": [USER], "stream": stream, **body})
-    assert answer.status_code == 200, answer.get_data(as_text=True)
-    assert '"error"' not in answer.get_data(as_text=True)
+    for body, stream in product(NULLS, (False, True)):
+        answer = client.post("/v1/chat/completions", json={"messages": [USER], "stream": stream, **body})
+        assert answer.status_code == 200, (body, answer.get_data(as_text=True))
+        assert '"error"' not in answer.get_data(as_text=True), body
 
 
 def test_allowed_tools_are_those_that_may_be_called(client: FlaskClient, talk: Talk) -> None:
@@ -374,23 +378,21 @@ def test_allowed_tools_are_those_that_may_be_called(client: FlaskClient, talk: T
     assert [each["properties"].get("tool") for each in schema["anyOf"]] == [{"const": "weather"}]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "becomes"),
-    [({"a": 1}, {"a": 1}), ('{"a": 1}', {"a": 1}), (None, {}), ("", {}), ('{"a": ', '{"a": '), ([1], [1])],
-)
-def test_arguments_of_earlier_calls_are_taken_as_they_are(
-    client: FlaskClient, talk: Talk, arguments: object, becomes: object
-) -> None:
+ARGUMENTS = [({"a": 1}, {"a": 1}), ('{"a": 1}', {"a": 1}), (None, {}), ("", {}), ('{"a": ', '{"a": '), ([1], [1])]
+
+
+def test_arguments_of_earlier_calls_are_taken_as_they_are(client: FlaskClient, talk: Talk) -> None:
     """As JSON in a string, as an object, or cut off by an earlier roof, which the answer tells."""
-    call = {"id": 7, "type": "function", "function": {"name": "f", "arguments": arguments}}
-    messages = [USER, {"role": "assistant", "content": None, "tool_calls": [call]}]
-    messages.append({"role": "tool", "tool_call_id": 7, "content": [{"type": "text", "text": "ok"}]})
-    answer = client.post("/v1/chat/completions", json={"messages": messages})
-    assert answer.status_code == 200
-    _, said, result = talk.model.prompts[-1].messages
-    assert json.loads(said.content) == {"tool": "f", "arguments": becomes or {}}
-    assert 'name="f"' in result.content
-    assert ("messages.1" in answer.get_json().get("detail", "")) is (becomes == '{"a": ')
+    for arguments, becomes in ARGUMENTS:
+        call = {"id": 7, "type": "function", "function": {"name": "f", "arguments": arguments}}
+        messages = [USER, {"role": "assistant", "content": None, "tool_calls": [call]}]
+        messages.append({"role": "tool", "tool_call_id": 7, "content": [{"type": "text", "text": "ok"}]})
+        answer = client.post("/v1/chat/completions", json={"messages": messages})
+        assert answer.status_code == 200
+        _, said, result = talk.model.prompts[-1].messages
+        assert json.loads(said.content) == {"tool": "f", "arguments": becomes or {}}
+        assert 'name="f"' in result.content
+        assert ("messages.1" in answer.get_json().get("detail", "")) is (becomes == '{"a": ')
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -407,44 +409,39 @@ def test_the_older_way_to_offer_functions_is_answered_in_it(client: FlaskClient,
 OBJECT_ANSWER = {"type": "json_schema", "json_schema": {"name": "o", "schema": ITEM}}
 
 
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize(
-    ("says", "told"),
-    [
-        ("", ""),
-        ("{", ""),
-        ('{"to', ""),
-        ('{"tool": "weather",', ""),
-        ('{"tool": "weather", "arguments": {"town": "Ul', ""),
-        ('{ "answer"', ""),
-        ('{"answer": ', ""),
-        ('{"answer": "The ans', "The ans"),
-        ('{"answer": "caf\\u00', "caf"),
-        ('{"answer": {"sku": "x', '{"sku": "x'),
-        ('{"arguments": {}}', ""),
-        ("The model follows no sch", "The model follows no sch"),
-        ('{"mine": "The ans', '{"mine": "The ans'),
-    ],
-)
-def test_an_answer_that_is_cut_off_is_its_text_so_far(
-    client: FlaskClient, talk: Talk, stream: bool, says: str, told: str
-) -> None:
+CUT_OFF = [
+    ("", ""),
+    ("{", ""),
+    ('{"to', ""),
+    ('{"tool": "weather",', ""),
+    ('{"tool": "weather", "arguments": {"town": "Ul', ""),
+    ('{ "answer"', ""),
+    ('{"answer": ', ""),
+    ('{"answer": "The ans', "The ans"),
+    ('{"answer": "caf\\u00', "caf"),
+    ('{"answer": {"sku": "x', '{"sku": "x'),
+    ('{"arguments": {}}', ""),
+    ("The model follows no sch", "The model follows no sch"),
+    ('{"mine": "The ans', '{"mine": "The ans'),
+]
+
+
+def test_an_answer_that_is_cut_off_is_its_text_so_far(client: FlaskClient, talk: Talk) -> None:
     """A call that is cut off is none, and our own JSON is nobody's words: whole and in a stream alike."""
-    talk.model.says, talk.model.finish = says, "length"
-    answer = ask(client, tools=[WEATHER], stream=stream)
-    choices = [each["choices"][0] for each in chunks(answer)] if stream else answer.get_json()["choices"]
-    said = [choice.get("delta") or choice.get("message") or {} for choice in choices]
-    assert "".join(each.get("content") or "" for each in said) == told
-    assert not any("tool_calls" in each for each in said)
-    assert choices[-1]["finish_reason"] == "length"
+    for (says, told), stream in product(CUT_OFF, (False, True)):
+        talk.model.says, talk.model.finish = says, "length"
+        answer = ask(client, tools=[WEATHER], stream=stream)
+        choices = [each["choices"][0] for each in chunks(answer)] if stream else answer.get_json()["choices"]
+        said = [choice.get("delta") or choice.get("message") or {} for choice in choices]
+        assert "".join(each.get("content") or "" for each in said) == told
+        assert not any("tool_calls" in each for each in said)
+        assert choices[-1]["finish_reason"] == "length"
 
 
 # -- why something is not taken ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
+REASONS = [
         ({"messages": [{**USER, "content": [{}, {"type": "image_url"}]}]}, ["messages.0.content.1", "text"]),
         ({"messages": [{**USER, "content": 3}]}, ["messages.0.content", "text"]),
         ({"n": 2, "user": "offered answer request"}, ["n:", "send n requests"]),
@@ -457,19 +454,19 @@ def test_an_answer_that_is_cut_off_is_its_text_so_far(
         ({"temperature": 3}, ["temperature", "less than or equal to 2"]),
         ({"messages": "Hi"}, ["messages", "list"]),
         ({"messages": [USER, {"role": "assistant", "tool_calls": [{"function": "text"}]}]}, ["messages.1", "object"]),
-    ],
-)  # fmt: skip
-def test_each_error_says_what_is_wrong(client: FlaskClient, body: dict[str, Any], words: list[str]) -> None:
+    ]  # fmt: skip
+
+
+def test_each_error_says_what_is_wrong(client: FlaskClient) -> None:
     """The field, the reason, and what to send, whatever words the request happens to have in common with them."""
-    answer = client.post("/v1/chat/completions", json={"messages": [USER], **body})
-    assert answer.status_code in {400, 404}
-    said = answer.get_json()["error"]["message"]
-    assert all(word in said for word in words), said
+    for body, words in REASONS:
+        answer = client.post("/v1/chat/completions", json={"messages": [USER], **body})
+        assert answer.status_code in {400, 404}
+        said = answer.get_json()["error"]["message"]
+        assert all(word in said for word in words), said
 
 
-@pytest.mark.parametrize(
-    ("body", "word"), [({"input": []}, "input"), ({"input": [1]}, "input"), ({"input": "x", "dimensions": 3}, "dimens")]
-)
-def test_each_error_of_vectors_says_what_is_wrong(client: FlaskClient, body: object, word: str) -> None:
+def test_each_error_of_vectors_says_what_is_wrong(client: FlaskClient) -> None:
     """The field comes first."""
-    assert client.post("/v1/embeddings", json=body).get_json()["error"]["message"].startswith(word)
+    for body, word in (({"input": []}, "in"), ({"input": [1]}, "in"), ({"input": "x", "dimensions": 3}, "dimens")):
+        assert client.post("/v1/embeddings", json=body).get_json()["error"]["message"].startswith(word)

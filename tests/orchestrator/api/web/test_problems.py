@@ -138,24 +138,24 @@ def test_a_body_that_is_wrong_is_not_repeated(build: Build, data: str | bytes, w
         assert answer.json["where"] == where
 
 
-@pytest.mark.parametrize(
-    ("data", "says"),
-    [
-        ('{"number": }', "this is no JSON: expecting value (line 1, column 12)"),
-        ('{"number": 1,\n "x"', "this is no JSON: it ends too early (line 2, column 5)"),
-        ("", "this is no JSON: it ends too early (line 1, column 1)"),
-        ('{"number": "é"}'.encode("latin-1"), "this is no JSON: it is not UTF-8 (byte 13)"),
-        ("[1]", "a JSON object belongs here, not a list"),
-        ('"\\udc00"', "half of a pair"),
-        ("null", "a JSON object belongs here, not null"),
-        ('{"number": {}}', "number: Input should be a valid integer"),
-    ],
-)
-def test_what_is_no_json_is_told_with_its_place(build: Build, data: str | bytes, says: str) -> None:
+NO_JSON = [
+    ('{"number": }', "this is no JSON: expecting value (line 1, column 12)"),
+    ('{"number": 1,\n "x"', "this is no JSON: it ends too early (line 2, column 5)"),
+    ("", "this is no JSON: it ends too early (line 1, column 1)"),
+    ('{"number": "é"}'.encode("latin-1"), "this is no JSON: it is not UTF-8 (byte 13)"),
+    ("[1]", "a JSON object belongs here, not a list"),
+    ('"\\udc00"', "half of a pair"),
+    ("null", "a JSON object belongs here, not null"),
+    ('{"number": {}}', "number: Input should be a valid integer"),
+]
+
+
+def test_what_is_no_json_is_told_with_its_place(build: Build) -> None:
     """Line and column, or what belongs there instead."""
     client = build(Role.HEADQUARTERS, noun()).client
-    told = client.post("/test/body", data=data, content_type="application/json").get_json()
-    assert says in told["detail"]
+    for data, says in NO_JSON:
+        told = client.post("/test/body", data=data, content_type="application/json").get_json()
+        assert says in told["detail"]
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,7 @@ def test_a_body_of_another_kind_is_415(build: Build, headers: dict[str, str]) ->
     assert "Content-Type: application/json" in answer.get_json()["detail"] or "Content-Encoding" in str(answer.data)
 
 
-@pytest.mark.parametrize("word", ["number", "setting", "text", "no", "made of ordinary words", SECRET, "…"])
-def test_fixed_words_stay_and_what_is_quoted_goes(build: Build, word: str) -> None:
+def test_fixed_words_stay_and_what_is_quoted_goes(build: Build) -> None:
     """An error keeps its reason, whatever the caller sent; what it quotes of theirs is left out, the rest is told."""
     routes = APIBlueprint("quoting", __name__, url_prefix="/quoting")
 
@@ -180,8 +179,10 @@ def test_fixed_words_stay_and_what_is_quoted_goes(build: Build, word: str) -> No
     def fail(path: Named) -> str:
         raise NotFound("no setting {!r} is made of text: number {} of {}", path.name, 7, "shop, desk")
 
-    told = build(Role.HEADQUARTERS, routes).client.get(f"/quoting/{word}").get_json()["detail"]
-    assert told == "no setting … is made of text: number 7 of shop, desk"
+    client = build(Role.HEADQUARTERS, routes).client
+    for word in ("number", "setting", "text", "no", "made of ordinary words", SECRET, "…"):
+        told = client.get(f"/quoting/{word}").get_json()["detail"]
+        assert told == "no setting … is made of text: number 7 of shop, desk"
 
 
 @pytest.mark.parametrize(
