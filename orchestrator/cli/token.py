@@ -25,7 +25,7 @@ SCOPE = click.Choice(sorted(SCOPES))
 @click.option("--device", help="The device that it belongs to, or any. With --scope sync the one called NAME.")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def new(name: str, scopes: tuple[str, ...], days: int | None, device: str | None, as_json: bool) -> None:
-    """Makes a token and shows it, this once. From the first on, programs on this machine need one too."""
+    """Makes a token and shows it, this once. From the first on, your own programs need one too."""
     from orchestrator.api.auth.tokens import device_of, mint
 
     stores = wiring.stores(load_settings())
@@ -58,7 +58,7 @@ def listing(as_json: bool) -> None:
     for row in rows:
         click.echo(_sentence(row))
     if not rows:
-        click.echo("No token was made yet: programs on this machine need none, and nobody else gets in.")
+        click.echo("No token was made yet: your own programs on this machine need none, and nobody else gets in.")
 
 
 @click.command("revoke")
@@ -75,7 +75,9 @@ def revoke(name: str) -> None:
         stores.close()
     click.echo(f"{name} is out")
     if not left:
-        click.echo("No token is left: programs on this machine need none now, and nobody else gets in.", err=True)
+        click.echo(
+            "No token is left: your own programs on this machine need none now, and nobody else gets in.", err=True
+        )
 
 
 def _data(row: TokenRow) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Whose program is at the other end of a connection on this machine?
+"""Whose program is the peer, at the other end of a connection on this machine?
 
 The kernel knows to which user each socket belongs, and tells it in /proc/net/tcp (proc(5)) to everybody. So the owner's
 own programs need no token on loopback, and there is nothing to keep or to type; another user's program needs one.

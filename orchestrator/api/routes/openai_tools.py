@@ -1,4 +1,4 @@
-"""Which functions may an answer call, and what must it look like then?"""
+"""Which functions (OpenAI's tools) may an answer call, and what must it look like then?"""
 
 from __future__ import annotations
 
