@@ -210,7 +210,10 @@ def make():
     return gunicorn_server.ServedApp(app=made, drain=lambda: end(house.drain), close=lambda: end(house.close))
 
 access_log.log_to_file(home / "http.log")
-plan = gunicorn_server.ServerPlan(make=make, streams=3, record=home / "http.json", receive=2, send=2, drain=100)
+patience = int(sys.argv[2])
+plan = gunicorn_server.ServerPlan(
+    make=make, streams=3, record=home / "http.json", receive=patience, send=2, drain=100
+)
 address = ListenAddress(host="127.0.0.1", port=0)
 gunicorn_server.serve(gunicorn_server.bind_socket(address, plan), plan)
 """
@@ -221,14 +224,14 @@ Running = tuple[Path, subprocess.Popen[bytes]]
 
 
 @contextlib.contextmanager
-def started(folder: Path) -> Iterator[Running]:
-    """That server's home and process."""
+def started(folder: Path, receive: int = 2) -> Iterator[Running]:
+    """That server's home and process. It waits so many seconds for a request."""
     home, script, said = folder / "home", folder / "slow.py", folder / "err"
     home.mkdir()
     script.write_text(SLOW, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     with said.open("wb") as err:
-        process = subprocess.Popen([sys.executable, str(script), str(home)], stderr=err, env=environment)
+        process = subprocess.Popen([sys.executable, str(script), str(home), str(receive)], stderr=err, env=environment)
     try:
         until("it serves", lambda: bool(record(home)) or process.poll() is not None, 60)
         assert process.poll() is None, said.read_text()
@@ -249,6 +252,13 @@ def own(tmp_path: Path) -> Iterator[Running]:
 def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server that the tests share; each leaves all seats free."""
     with started(tmp_path_factory.mktemp("slow")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One that waits for a request for longer than the tests do."""
+    with started(tmp_path_factory.mktemp("patient"), receive=60) as running:
         yield running
 
 
@@ -375,17 +385,15 @@ POST = b"POST /chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/jso
     ],
     ids=["nothing", "head", "body", "large body", "chunks", "asked for", "second", "body of a GET", "left open"],
 )
-def test_callers_that_never_end_their_request_do_not_stop_the_others(slow: Running, half: bytes) -> None:
-    """More half-sent requests than there are threads (35): /health answers at once meanwhile."""
-    home, _ = slow
+def test_callers_that_never_end_their_request_do_not_stop_the_others(patient: Running, half: bytes) -> None:
+    """More half-sent requests than there are threads (35): /health answers long before they are given up."""
+    home, _ = patient
     where = urlsplit(record(home)["url"])
     with contextlib.ExitStack() as open_sockets:
         for _ in range(60):
             each = open_sockets.enter_context(socket.create_connection((where.hostname or "", where.port or 0)))
             each.sendall(half)
-        began = time.monotonic()
         assert [get(home, "/health")[0] for _ in range(3)] == [200] * 3
-        assert time.monotonic() - began < 1.5
 
 
 @pytest.mark.parametrize("body", [100, 900_000])
@@ -404,7 +412,7 @@ def test_who_sends_a_byte_now_and_then_is_cut_off(slow: Running, body: int) -> N
                 with contextlib.suppress(TimeoutError):
                     said = drip.recv(100) or b"closed"
     assert said == b"closed" or said.startswith((b"HTTP/1.1 408", b"HTTP/1.1 400"))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
 
 
 CHUNKED = (
