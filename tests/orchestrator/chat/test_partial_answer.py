@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.chat.partial_answer import PartialAnswer
+from orchestrator.chat.partial_answer import PartialAnswer, answer_content
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)))
 VALUES = st.recursive(
@@ -104,3 +104,26 @@ def test_halves_of_characters(text: str, heard: str) -> None:
     reader = PartialAnswer()
     assert "".join(reader.take(char) for char in text) == heard
     heard.encode()
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ('{"answer": "All of it."}', "All of it."),
+        ('{"answer": "All of', "All of"),
+        ('{"answer": "", "x": 1}', '{"answer": "", "x": 1}'),
+        ('{"answer": {"a": 1}}', '{"a": 1}'),
+        ('{"answer": [1, 2', "[1, 2"),
+        ('{"tool": "read_file", "arg', ""),
+        (' {\n "tool"', ""),
+        ('{"', ""),
+        ('{"mine": 1}', '{"mine": 1}'),
+        ("Plain words.", "Plain words."),
+        ("[1, 2", "[1, 2"),
+        ("", ""),
+        ('{"answer": "half \\ud83d', "half "),
+    ],
+)
+def test_what_was_said_of_an_answer_that_may_be_cut_off(raw: str, text: str) -> None:
+    """Its text so far; nothing of a call; all of what has another form."""
+    assert answer_content(raw) == text
