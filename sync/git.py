@@ -195,7 +195,7 @@ class Git:
         """Writes settings into this repository's own configuration, each only if it differs."""
         for key, value in settings.items():
             if self.text("config", "--local", "--get", key, codes=(0, 1)) != value:
-                self.run("config", "--local", key, value)
+                self.run("config", "--local", "--replace-all", key, value)
 
 
 class GitStore:

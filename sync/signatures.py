@@ -21,6 +21,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 
+from sync import files
 from sync.errors import SigningFailed
 
 ROLES = frozenset({"admin", "author", "node"})
@@ -157,12 +158,25 @@ def _armour(key: Ed25519PrivateKey, public: str, payload: bytes) -> str:
 
 def make_key(path: Path, comment: str) -> Key:
     """The ed25519 key at `path`, made without a passphrase if it is not there yet. Raises SigningFailed."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        done = _ssh_keygen(["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)], b"")
-        if done.returncode != 0:
-            raise SigningFailed(str(path), done.stderr.decode("utf-8", "replace").strip())
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    public = path.with_name(f"{path.name}.pub")
+    if path.exists():
+        if not public.exists():
+            files.replace(public, _checked(path, ["-y", "-P", "", "-f", str(path)]))
+        return Key(path)
+    with tempfile.TemporaryDirectory(prefix=".shiftbook-", dir=path.parent) as folder:  # whole, or not there
+        made = Path(folder, path.name)
+        _checked(path, ["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(made)])
+        made.with_name(public.name).replace(public)
+        made.replace(path)
     return Key(path)
+
+
+def _checked(path: Path, words: list[str]) -> bytes:
+    done = _ssh_keygen(words, b"")
+    if done.returncode != 0:
+        raise SigningFailed(str(path), done.stderr.decode("utf-8", "replace").strip())
+    return done.stdout
 
 
 def _ssh_keygen(words: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:

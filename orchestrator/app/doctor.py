@@ -13,6 +13,7 @@ from pathlib import Path
 
 from handoff.promotion import LessonStanding
 from orchestrator.app import wiring
+from orchestrator.app.clone_signing import ledger_clones, try_signing
 from orchestrator.app.ledger_size import RepositorySize, size_warnings, summary
 from orchestrator.core import disk_space
 from orchestrator.core.errors import OrchestratorError, StoreFailed, WrongSetting
@@ -150,6 +151,7 @@ def _ledger(settings: Settings) -> Iterator[CheckResult]:
         yield CheckResult(what="remote", health=CheckStatus.GOOD, says=f"{settings.ledger} answers")
     for check in CHECKS:
         yield check(settings, ledger)
+    yield from _signing(settings)
     yield from _size(settings, ledger)
 
 
@@ -172,6 +174,17 @@ def _keys(settings: Settings, ledger: LedgerSnapshot) -> CheckResult:
         remedy = f"an admin runs: shiftbook fleet admit NAME --role author --key '{speaker.key}'"
         return CheckResult(what="your key", health=CheckStatus.POOR, says="it is not in allowed_signers", remedy=remedy)
     return CheckResult(what="your key", health=CheckStatus.GOOD, says=f"{me.name}: {', '.join(sorted(me.roles))}")
+
+
+def _signing(settings: Settings) -> Iterator[CheckResult]:
+    """In each of the person's clones something is signed to try."""
+    for folder in ledger_clones(settings, Path.cwd()):
+        tried = try_signing(folder, settings)
+        if not tried.wrong:
+            yield CheckResult(what="signing", health=CheckStatus.GOOD, says=f"`git commit` in {folder} signs as you")
+        else:
+            says = f"{folder}: {tried.wrong}"
+            yield CheckResult(what="signing", health=CheckStatus.BROKEN, says=says, remedy=tried.remedy)
 
 
 def _clock(settings: Settings, ledger: LedgerSnapshot) -> CheckResult:

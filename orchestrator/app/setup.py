@@ -7,21 +7,33 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.app import ledger_templates
+from orchestrator.app.clone_signing import configure_signing
 from orchestrator.app.identity import ensure_keys, person_name
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.ledger import merge_driver
 from orchestrator.ledger.trust_files import SIGNERS_PATH
 from orchestrator.ledger.trust_pins import TrustPins
+from sync import files
 from sync.errors import GitError
 from sync.git import Git, bearer_environment
 from sync.signatures import Key, Principal, read_signers
+
+UNFINISHED_CLONE = ".shiftbook-join"
+"""Where a clone is made inside its folder, until it is whole."""
+INCOMPLETE = "shiftbook-incomplete"
+"""A file in the Git folder of a clone whose files are not all there yet."""
+CLONE_SECONDS = 1800.0
+"""A first clone brings the whole ledger: years of work over a slow line."""
+GIT_NAMES = frozenset({"HEAD", "branches", "config", "config.lock", "description", "hooks", "info", "objects", "refs"})
+"""What stands in a repository whose making was broken off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,26 +52,30 @@ class LedgerSetup:
 
 
 def init(folder: Path, settings: Settings, *, remote: str = "") -> LedgerSetup:
-    """Makes a ledger in `folder`, or completes the one that is there. Raises WrongSetting and GitError."""
+    """Makes a ledger in `folder`, or completes the one that is there. Raises WrongSetting and GitError.
+
+    What is still to do is judged by what is committed: a run that was broken off may have left files behind.
+    """
     folder = folder.absolute()
     done: list[str] = []
+    _without_password(remote)
     folder.mkdir(parents=True, exist_ok=True)
     git = Git(folder)
-    if not (folder / ".git").exists():
+    if not _is_repository(folder / ".git"):
         git.run("init", "--quiet", "--initial-branch=main", ".")
         done.append(f"made the repository {folder}")
     branch = git.text("symbolic-ref", "--short", "HEAD")
-    _without_password(remote)
     url = _remote(git, folder, remote, branch, done)
     git = Git(folder, env=bearer_environment(url, settings.git_token.get_secret_value()))
     person = person_name(git)
     mine, node = ensure_keys(settings, person)
-    _configure_signing(git, folder, settings, person)
+    _configure(git, folder, settings, person)
     _merge_remote_branch(git, branch)
-    wanted = _files_to_write(folder, (person, mine), (settings.node, node))
+    wanted = _files_to_commit(git, folder, (person, mine), (settings.node, node))
     for path, text in wanted.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, encoding="utf-8")
+        if _text(folder / path) != text:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            files.replace(folder / path, text.encode("utf-8", "surrogateescape"))
         done.append(f"wrote {path}")
     if wanted:
         git.run("add", "--", *wanted)
@@ -69,30 +85,79 @@ def init(folder: Path, settings: Settings, *, remote: str = "") -> LedgerSetup:
         done.append(f"pushed {branch} to {url}")
     done += _write_environment_file(settings, url, branch)
     TrustPins(path=settings.home / "pin.json", ledger=url).anchor(git.text("rev-parse", "HEAD"))
-    return _setup_result(folder, url, branch, person, mine, done)
+    return _setup_result(git, folder, url, branch, person, mine, done)
 
 
 def join(url: str, folder: Path, settings: Settings) -> LedgerSetup:
     """Clones a ledger for a person, with signing set up. Raises NotFound when there is none, and GitError."""
     folder = folder.absolute()
     done: list[str] = []
-    if not (folder / ".git").exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
+    if not _is_repository(folder / ".git"):
         _without_password(url)
         shown = bearer_environment(url, settings.git_token.get_secret_value())
-        Git(folder.parent, env=shown).run("clone", "--quiet", "--", url, str(folder))
+        _clone(url, folder, shown)
         done.append(f"cloned {url} into {folder}")
     git = Git(folder)
-    if not (folder / "fleet.toml").exists():
+    _complete_clone(git, folder)
+    if not _committed(git, "fleet.toml"):
         raise NotFound(f"{url} is not a ledger: it has no fleet.toml. Make one with `shiftbook init {folder}`")
     branch = git.text("symbolic-ref", "--short", "HEAD")
     origin = git.text("remote", "get-url", "origin")
     person = person_name(git)
     mine, _ = ensure_keys(settings, person)
-    _configure_signing(git, folder, settings, person)
+    _configure(git, folder, settings, person)
     done += _write_environment_file(settings, origin, branch)
     TrustPins(path=settings.home / "pin.json", ledger=origin).anchor(git.text("rev-parse", "HEAD"))
-    return _setup_result(folder, origin, branch, person, mine, done)
+    return _setup_result(git, folder, origin, branch, person, mine, done)
+
+
+def _clone(url: str, folder: Path, shown: Mapping[str, str]) -> None:
+    """Clones into `folder`, which gets its `.git` when that is whole; the files come after it."""
+    made, beside = not folder.exists(), folder / UNFINISHED_CLONE
+    folder.mkdir(parents=True, exist_ok=True)
+    foreign = [each.name for each in folder.iterdir() if each.name not in (UNFINISHED_CLONE, ".git")]
+    if foreign:
+        raise WrongSetting("FOLDER", f"{folder} is not empty ({foreign[0]}): name another one")
+    try:
+        _remove(beside)
+        Git(folder, env=shown).run("clone", "--quiet", "--no-checkout", "--", url, str(beside), timeout=CLONE_SECONDS)
+        (beside / ".git" / INCOMPLETE).touch()
+        _remove(folder / ".git")  # what is no repository: a clone that was broken off
+        (beside / ".git").rename(folder / ".git")
+        _remove(beside)
+    except BaseException:
+        _remove(beside)
+        if made and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+
+
+def _complete_clone(git: Git, folder: Path) -> None:
+    """Brings a fresh clone's files, again if that was broken off."""
+    mark = folder / ".git" / INCOMPLETE
+    if mark.exists():
+        if git.text("rev-parse", "--verify", "--quiet", "HEAD", codes=(0, 1)):
+            git.run("reset", "--quiet", "--hard", timeout=CLONE_SECONDS)
+        mark.unlink()
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _is_repository(git_dir: Path) -> bool:
+    """Whether this very place is a whole repository, and not one whose making was broken off."""
+    try:
+        return git_dir.exists() and bool(Git(git_dir.parent).text(f"--git-dir={git_dir}", "rev-parse", "--git-dir"))
+    except GitError:
+        return False
+
+
+def _committed(git: Git, path: str) -> str:
+    """A file's text in the newest commit; empty where there is none."""
+    code, out, _ = git.call("cat-file", "blob", f"HEAD:{path}", codes=(0, 128))
+    return out.decode("utf-8", "replace") if code == 0 else ""
 
 
 def _without_password(url: str) -> None:
@@ -111,24 +176,24 @@ def _remote(git: Git, folder: Path, wanted: str, branch: str, done: list[str]) -
     if here:
         return here
     url = wanted or str(folder.with_name(folder.name + ".git"))
-    if not wanted and not Path(url).exists():
+    if not wanted and not _is_repository(Path(url)):
+        strange = {each.name for each in Path(url).iterdir()} - GIT_NAMES if Path(url).exists() else set()
+        if strange:
+            raise WrongSetting("FOLDER", f"{url} is there already and is no repository: name another folder")
         git.run("init", "--quiet", "--bare", f"--initial-branch={branch}", "--", url)
         done.append(f"made the shared repository {url}")
     git.run("remote", "add", "origin", url)
     return url
 
 
-def _configure_signing(git: Git, folder: Path, settings: Settings, person: str) -> None:
-    """Sets this one clone up so that a plain `git commit` is signed with the person's key."""
+def _configure(git: Git, folder: Path, settings: Settings, person: str) -> None:
+    """Sets this one clone up so that a plain `git commit` and `git pull` do what the ledger needs."""
     identity = {"user.name": person, "user.email": f"{person}@shiftbook.invalid"}
     missing = {key: value for key, value in identity.items() if not git.text("config", "--get", key, codes=(0, 1))}
+    configure_signing(git, folder, settings)
     git.config(
         {
             **missing,
-            "gpg.format": "ssh",
-            "user.signingkey": str(settings.home / "keys" / "person.pub"),
-            "commit.gpgsign": "true",
-            "gpg.ssh.allowedSignersFile": str(folder / SIGNERS_PATH),
             "pull.rebase": "true",
             # -P: the ledger's folder, where Git runs the driver, must not be where Python looks for modules
             **merge_driver.driver_settings(f"{shlex.quote(sys.executable)} -P -m orchestrator"),
@@ -149,24 +214,38 @@ def _merge_remote_branch(git: Git, branch: str) -> None:
         git.run("merge", "--quiet", "--ff-only", f"origin/{branch}", codes=(0, 1, 128))
 
 
-def _files_to_write(folder: Path, person: tuple[str, Key], node: tuple[str, Key]) -> dict[str, str]:
-    """The ledger's files that are missing or must be completed, with their text."""
-    files = {
-        path: text for path, text in ledger_templates.ledger_files(folder.name).items() if not (folder / path).exists()
+def _files_to_commit(git: Git, folder: Path, person: tuple[str, Key], node: tuple[str, Key]) -> dict[str, str]:
+    """The ledger's files that are not committed or must be completed, with their text: what stands there, if any."""
+    wanted = {
+        path: _text(folder / path) or text
+        for path, text in ledger_templates.ledger_files(folder.name).items()
+        if not _committed(git, path)
     }
-    attributes = folder / ".gitattributes"
-    there = attributes.read_text(encoding="utf-8") if attributes.exists() else ""
-    if f"merge={merge_driver.DRIVER_NAME}" not in there:
-        files[".gitattributes"] = there + ("\n" if there and not there.endswith("\n") else "") + merge_driver.ATTRIBUTES
-    path = folder / SIGNERS_PATH
-    before = path.read_text(encoding="utf-8") if path.exists() else ledger_templates.SIGNERS
-    if not path.exists():  # later lines are added by `shiftbook fleet admit`, in the open
-        lines = [
-            Principal(name=person[0], roles=frozenset({"admin", "author"}), key=person[1].public).line,
-            Principal(name=node[0], roles=frozenset({"node"}), key=node[1].public).line,
-        ]
-        files[SIGNERS_PATH] = before + "".join(line + "\n" for line in lines)
-    return files
+    if f"merge={merge_driver.DRIVER_NAME}" not in _committed(git, ".gitattributes"):
+        wanted[".gitattributes"] = _with_attributes(_text(folder / ".gitattributes"))
+    if not _committed(git, SIGNERS_PATH):  # later lines are added by `shiftbook fleet admit`, in the open
+        wanted[SIGNERS_PATH] = _with_signers(_text(folder / SIGNERS_PATH) or ledger_templates.SIGNERS, person, node)
+    return wanted
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
+
+
+def _with_attributes(there: str) -> str:
+    if f"merge={merge_driver.DRIVER_NAME}" in there:
+        return there
+    return there + ("\n" if there and not there.endswith("\n") else "") + merge_driver.ATTRIBUTES
+
+
+def _with_signers(there: str, person: tuple[str, Key], node: tuple[str, Key]) -> str:
+    """The first lines of the ledger's signers; what a run that was broken off wrote is not written twice."""
+    lines = [
+        Principal(name=person[0], roles=frozenset({"admin", "author"}), key=person[1].public).line,
+        Principal(name=node[0], roles=frozenset({"node"}), key=node[1].public).line,
+    ]
+    there += "\n" if there and not there.endswith("\n") else ""
+    return there + "".join(line + "\n" for line in lines if line not in there.splitlines())
 
 
 def _unpushed(git: Git, branch: str) -> bool:
@@ -183,12 +262,15 @@ def _write_environment_file(settings: Settings, url: str, branch: str) -> list[s
     if not lines:
         return []
     settings.home.mkdir(parents=True, exist_ok=True)
-    path.write_text(before + "\n".join(lines) + "\n", encoding="utf-8")
+    before += "\n" if before and not before.endswith("\n") else ""
+    files.replace(path, before + "\n".join(lines) + "\n", mode=path.stat().st_mode & 0o777 if path.exists() else None)
     return [f"this machine's node works for {url} ({path})"]
 
 
-def _setup_result(folder: Path, url: str, branch: str, person: str, key: Key, done: list[str]) -> LedgerSetup:
-    signers = read_signers((folder / SIGNERS_PATH).read_text(encoding="utf-8"))
+def _setup_result(
+    git: Git, folder: Path, url: str, branch: str, person: str, key: Key, done: list[str]
+) -> LedgerSetup:
+    signers = read_signers(_committed(git, SIGNERS_PATH))
     listed = signers.get(key.public)
     name = listed.name if listed else person
     line = Principal(name=name, roles=frozenset({"author"}), key=key.public).line
