@@ -30,6 +30,7 @@ def read(path: str, data: bytes) -> Mission | Quarantined:
         text = text.removeprefix(frontmatter.BYTE_ORDER_MARK)
         frontmatter.refuse_misplaced(text)
         block = frontmatter.split(text)
+        frontmatter.refuse_cut(block, "title")
         fields = read_fields(block.fields)
         return _build_mission(name, fields, body_of(block.body))
     except BadName as error:
@@ -53,6 +54,7 @@ def _build_mission(name: str, fields: MissionFields, body: str) -> Mission:
     if not body.strip() and not fields.run and not fields.title:
         raise Malformed("the file is empty: write what is to be done", None)
     retries = fields.max_retries if fields.max_retries is not None else (1 if agent in PAID_AGENTS | {AUTO} else 3)
+    projectless = (fields.project or "").strip().lower() == NO_PROJECT
     return Mission(
         **vars(fields)
         | {
@@ -60,8 +62,8 @@ def _build_mission(name: str, fields: MissionFields, body: str) -> Mission:
             "title": title,
             "body": body,
             "agent": agent,
-            "project": None if fields.project == NO_PROJECT else fields.project,
-            "projectless": fields.project == NO_PROJECT,
+            "project": None if projectless else fields.project,
+            "projectless": projectless,
             "max_retries": retries,
         }
     )

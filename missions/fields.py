@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -31,12 +33,18 @@ _READER = TypeAdapter(MissionFields)
 
 def read_fields(values: Mapping[str, object]) -> MissionFields:
     """Front matter as it was parsed from YAML. Raises ValidationError; OverflowError for a number beyond any float."""
-    return _READER.validate_python(dict(values))
+    said = {key: value for key, value in values.items() if not _is_blank(value)}
+    return _READER.validate_python(said)
+
+
+def _is_blank(value: object) -> bool:
+    """A property that an editor left without a value says nothing."""
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 EXPECTED_VALUES = {
     "priority": "a whole number from 0 to 9",
-    "timeout_seconds": "a whole number of seconds, a week at most",
+    "timeout_seconds": "a whole number of seconds, such as 5400, a week at most",
     "max_retries": "a whole number from 0 to 100",
     "budget_usd": "an amount in dollars, such as 2.50",
     "not_before": "a time, such as 2026-12-01T08:00:00Z",
@@ -53,10 +61,13 @@ def explain(error: ValidationError, lines: Mapping[str, int]) -> tuple[str, int 
     key = str(first["loc"][0]) if first["loc"] else ""
     line = lines.get(key)
     if first["type"] == "unexpected_keyword_argument":
-        return f"unknown field “{key}”", line
+        near = get_close_matches(re.sub(r"[ -]", "_", key.strip().lower()), ROLES, 1, 0.8)
+        return f"unknown field “{key}”" + (f": write {near[0]}" if near else ""), line
     found = first.get("input")
     if key in EXPECTED_VALUES and first["type"] != "value_error":
         return f"“{key}” must be {EXPECTED_VALUES[key]}, not {_display_value(found)}", line
+    if first["type"] == "string_type":
+        return f"“{key}” must be a text, not {_display_value(found)}: put it in quotes", line
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error":
         return f"“{key}”: {message}", line

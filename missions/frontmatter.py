@@ -22,6 +22,9 @@ BYTE_ORDER_MARK = "\ufeff"
 MAX_HEAD_CHARS, MAX_NESTING_LEVELS = 64 * 1024, 20
 """Most characters of a front matter, and most levels of lists in lists."""
 
+MAX_SHOWN_CHARS = 80
+"""Most characters of a value that are shown in quotes."""
+
 OPENING_TOKENS = (
     yaml.FlowSequenceStartToken,
     yaml.FlowMappingStartToken,
@@ -29,6 +32,16 @@ OPENING_TOKENS = (
     yaml.BlockMappingStartToken,
 )
 CLOSING_TOKENS = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken, yaml.BlockEndToken)
+
+
+class _Words(yaml.SafeLoader):
+    """Reads a plain word as the text that it is, and nothing else for null: what a word means its field says. To YAML
+    `2026-12-01`, `Yes`, `0600` and `1:30` are a date, a truth, 384 and 90."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as PyYAML declares it
+        first: [pair for pair in pairs if pair[0] == "tag:yaml.org,2002:null"]
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 class Malformed(Exception):
@@ -109,14 +122,17 @@ def split(text: str) -> FrontMatter:
 def _parse_yaml(head: str) -> tuple[dict[str, object], dict[str, int], dict[str, tuple[int, int, int, int]]]:
     try:
         _refuse_bombs(head)
-        loader = yaml.SafeLoader(head)  # one pass for the places and the values: YAML is most of what reading costs
+        loader = _Words(head)  # one pass for the places and the values: YAML is most of what reading costs
         root = loader.get_single_node()
         pairs = list(root.value) if isinstance(root, yaml.MappingNode) else []  # constructing resolves `<<` in place
         fields: dict[str, object] = loader.construct_document(root) if root is not None else {}
         repr(fields)  # 0xFFF… may be a number that Python reads and then refuses to print, wherever that is tried
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise Malformed(f"the YAML cannot be read: {error.problem}", mark.line + 2 if mark else None) from error
+        if mark is None:
+            raise Malformed(f"the YAML cannot be read: {error.problem}", None) from error
+        place = f"at {mark.line + 2}:{mark.column + 1}: {error.problem}; {_remedy(head, mark.line)}"
+        raise Malformed(f"the YAML cannot be read {place}", mark.line + 2) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise Malformed(f"the YAML cannot be read: {str(error).splitlines()[0]}", None) from error
     if root is None:
@@ -126,14 +142,45 @@ def _parse_yaml(head: str) -> tuple[dict[str, object], dict[str, int], dict[str,
     return fields, *_locate_keys(head, pairs)
 
 
+_PAIR = re.compile(r"([ ]*[\w-]+):[ ]+([^\s\[{|>\"'].*?)\s*")
+
+
+def _remedy(head: str, number: int) -> str:
+    """What to write in the place of a line that is no YAML."""
+    line = (head.split("\n")[number : number + 1] or [""])[0]
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return "indent with spaces, not with tabs"
+    pair = _PAIR.fullmatch(line)
+    if pair and len(pair[2]) <= MAX_SHOWN_CHARS:
+        return f"put it in quotes: {pair[1].strip()}: {json.dumps(pair[2], ensure_ascii=False)}"
+    return "put a text with such characters in quotes"
+
+
+def refuse_cut(block: FrontMatter, text: str) -> None:
+    """Raises Malformed where YAML takes a `#42` for a comment that was plainly meant as the value, or as the end of
+    `text`, which is the name of a field."""
+    for key, (start, end, _, last) in block.spans.items():
+        rest = block.head[end:last]
+        cut = key == text and block.head[start : start + 1] not in ("'", '"', "|", ">")
+        if (cut or start == end) and re.match(r"[ \t]*#[^\s#]", rest):
+            value = json.dumps((block.head[start:end] + rest).strip()[:MAX_SHOWN_CHARS], ensure_ascii=False)
+            why = f"“{key}” would end before the #, which begins a comment; put it in quotes: {key}: {value}"
+            raise Malformed(why, block.lines[key])
+
+
 def _refuse_bombs(head: str) -> None:
     """What takes PyYAML minutes, or all memory, is refused before it is read. Raises Malformed and yaml.YAMLError."""
     if len(head) > MAX_HEAD_CHARS:
         raise Malformed(f"the front matter has {len(head):,} characters; it has at most {MAX_HEAD_CHARS:,}", None)
     depth = 0
     for token in yaml.scan(head):
-        if isinstance(token, yaml.AliasToken):
-            raise Malformed("YAML aliases (*name) are not allowed in front matter", None)  # they can expand without end
+        if isinstance(token, yaml.AliasToken | yaml.AnchorToken):  # an alias can expand without end
+            line = token.start_mark.line
+            why = "YAML anchors and aliases (&name, *name) are not allowed in front matter"
+            raise Malformed(f"{why}; {_remedy(head, line)}", line + 2)
+        if isinstance(token, yaml.TagToken) and token.value[0] != "!!":
+            line = token.start_mark.line
+            raise Malformed(f"to YAML a word that begins with ! is a tag; {_remedy(head, line)}", line + 2)
         depth += isinstance(token, OPENING_TOKENS) - isinstance(token, CLOSING_TOKENS)
         if depth > MAX_NESTING_LEVELS:
             raise Malformed("the YAML cannot be read: it is nested too deeply", token.start_mark.line + 2)
@@ -234,8 +281,14 @@ def _fields_of(text: str) -> Mapping[str, object] | None:
 
 
 def _expected(fields: Mapping[str, object], changes: Mapping[str, Scalar]) -> dict[str, object]:
-    merged = {**fields, **changes}
+    written = {key: _read_back(value) for key, value in changes.items()}
+    merged = {**fields, **written}
     return {key: value for key, value in merged.items() if not (key in changes and value is None)}
+
+
+def _read_back(value: Scalar) -> object:
+    """What a value is called when it is read again."""
+    return value if value is None or isinstance(value, str) else print_scalar(value)
 
 
 def _edit_lines(block: FrontMatter, changes: Mapping[str, Scalar], newline: str) -> str:

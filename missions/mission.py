@@ -6,9 +6,9 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from missions.errors import BadName
@@ -18,13 +18,18 @@ from missions.field_types import (
     PERSON,
     SHOWN,
     SHOWN_TEXT,
+    Amount,
+    Command,
     Commit,
     Count,
     Globs,
+    Name,
     SmallCount,
     StringList,
     UtcTime,
+    WholeNumber,
     one_of,
+    word_of,
 )
 
 MAX_NAME_CHARS = 80
@@ -85,11 +90,24 @@ def slug(name: str) -> str:
     return found
 
 
+_LINK = re.compile(r"\s*(?:\[\[)?(?:\.{0,2}/)*(?:missions/(?:archive/[0-9-]+/)?)?([^|#\]]*)(?:[|#].*?)?(?:\]\])?\s*")
+"""A mission as another one names it: by its name, its file, its path in the ledger, or a link as in a wiki."""
+
+
+def _mission_name(word: str) -> str:
+    found = _LINK.fullmatch(word)
+    return slug((found[1].strip() if found else word).removesuffix(".md"))
+
+
 def _slugged(names: tuple[str, ...]) -> tuple[str, ...]:
     try:
-        return tuple(slug(name.removesuffix(".md")) for name in names)
+        return tuple(_mission_name(name) for name in names)
     except BadName as error:
         raise ValueError(str(error)) from error
+
+
+def _status_word(value: Any) -> Any:
+    return (word_of(value, tuple(Status)) or value) if isinstance(value, str) else value
 
 
 def _of_a_file(status: Status) -> Status:
@@ -110,24 +128,24 @@ class MissionFields:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
     title: Annotated[str | None, Field(max_length=300), PERSON, SHOWN] = None
-    project: Annotated[str | None, PERSON, SHOWN] = None
+    project: Annotated[Name | None, PERSON, SHOWN] = None
     task: Annotated[str, one_of(TASKS, "task type"), PERSON, SHOWN] = "general_task"
     agent: Annotated[Annotated[str, one_of(AGENTS, "agent")] | None, PERSON, SHOWN] = None
-    priority: Annotated[int, Field(ge=0, le=9, strict=True), PERSON, SHOWN] = 1
-    run: Annotated[str | None, Field(max_length=20_000), PERSON] = None
+    priority: Annotated[WholeNumber, Field(ge=0, le=9), PERSON, SHOWN] = 1
+    run: Annotated[Command | None, Field(max_length=20_000), PERSON] = None
     to: Annotated[StringList, PERSON] = ()
     depends_on: Annotated[StringList, AfterValidator(_slugged), PERSON] = ()
     not_before: Annotated[UtcTime | None, PERSON] = None
-    timeout_seconds: Annotated[int, Field(gt=0, le=7 * 86_400, strict=True), PERSON] = 3600
-    max_retries: Annotated[int | None, Field(ge=0, le=100, strict=True), PERSON] = None
-    budget_usd: Annotated[float | None, Field(ge=0), PERSON] = None
+    timeout_seconds: Annotated[WholeNumber, Field(gt=0, le=7 * 86_400), PERSON] = 3600
+    max_retries: Annotated[Annotated[WholeNumber, Field(ge=0, le=100)] | None, PERSON] = None
+    budget_usd: Annotated[Annotated[Amount, Field(ge=0)] | None, PERSON] = None
     scope: Annotated[Globs, PERSON] = ()
     approve: Annotated[str, one_of(APPROVALS), PERSON] = "policy"
     patch: Annotated[Commit | None, PERSON] = None
     """The blob in the ledger's `missions/patches/` that the workspace starts from."""
-    trusted_by: Annotated[str | None, PERSON] = None
+    trusted_by: Annotated[Name | None, PERSON] = None
 
-    status: Annotated[Status, AfterValidator(_of_a_file), NODE, SHOWN] = Status.QUEUED
+    status: Annotated[Status, BeforeValidator(_status_word), AfterValidator(_of_a_file), NODE, SHOWN] = Status.QUEUED
     node: Annotated[str | None, NODE, SHOWN] = None
     attempt: Annotated[Count, NODE, SHOWN] = 0
     epoch: Annotated[Count, NODE, SHOWN] = 0
@@ -135,7 +153,7 @@ class MissionFields:
     started: Annotated[UtcTime | None, ATTEMPT, SHOWN] = None
     finished: Annotated[UtcTime | None, ATTEMPT, SHOWN] = None
     branch: Annotated[str | None, ATTEMPT, SHOWN] = None
-    cost_usd: Annotated[float | None, ATTEMPT, SHOWN] = None
+    cost_usd: Annotated[Amount | None, ATTEMPT, SHOWN] = None
     reason: Annotated[str | None, Field(max_length=2000), ATTEMPT, SHOWN_TEXT] = None
     """Why it is parked or waits in review, in words."""
     kept_on: Annotated[str | None, NODE, SHOWN_TEXT] = None

@@ -14,6 +14,7 @@ back as a Conflict, so that nothing is lost. Its cases:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -84,6 +85,10 @@ def _file_conflict(kept: bytes, stamp: Stamp, version: StampedVersion) -> Confli
     return Conflict(part=FILE, kept=texts[0], lost=texts[1], kept_by=stamp, lost_by=version.stamp)
 
 
+EPOCH = re.compile(r"[0-9]{1,18}")
+"""An epoch that a node has written; a longer number is nobody's."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Side:
     """A version that can be read."""
@@ -93,12 +98,12 @@ class _Side:
 
     def rank(self, part: str, tie: str = "") -> Rank:
         """How much this side's word on a part counts; see cases 4 and 5."""
-        ends = part == "status" and self._number("status").strip('"') in FINISHED
-        number = self._number("epoch") if part in NODE_FIELDS or part == RESULT else "0"
-        return int(ends), int(number) if number.isdigit() else 0, self.version.when(part), tie
+        ends = part == "status" and self._word("status").lower() in FINISHED
+        number = self._word("epoch") if part in NODE_FIELDS or part == RESULT else "0"
+        return int(ends), int(number) if EPOCH.fullmatch(number) else 0, self.version.when(part), tie
 
-    def _number(self, key: str) -> str:
-        return self.anatomy.chunks[key].says if key in self.anatomy.chunks else ""
+    def _word(self, key: str) -> str:
+        return self.anatomy.chunks[key].says.strip('"') if key in self.anatomy.chunks else ""
 
 
 @dataclass(kw_only=True)

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from missions import frontmatter
 from missions.document import RESULT_MARK, canonical, decode
+from missions.field_types import list_items
 from missions.frontmatter import FrontMatter, Malformed, Scalar
 from missions.merging.line_merge import lines_of
 
@@ -129,8 +130,8 @@ def _parse_field(block: FrontMatter, name: str, value: object, line: int, own: t
 
 
 def _list_items(name: str, value: object) -> tuple[Scalar, ...] | None:
-    if name in LIST_FIELDS and isinstance(value, str):
-        return (value,)
+    if name in LIST_FIELDS:
+        value = list_items(value)
     if not isinstance(value, list) or not all(isinstance(item, str | int | float | bool) for item in value):
         return None
     return tuple(value)

@@ -161,7 +161,7 @@ def test_what_is_no_time_is_not_taken_for_one(value: str) -> None:
         ("---\nto: {1: a, b: c}\n---\nx", 2, "to"),
         ("---\nto: {2026-01-01: a}\n---\nx", 2, "to"),
         ("---\n1: x\nb: y\n---\nx", 2, "1"),
-        ("---\n2026-01-01: x\n---\nx", None, "2026"),
+        ("---\n2026-01-01: x\n---\nx", 2, "2026"),
         ('---\ntitle: "\\ud800"\n---\nx', 2, "title"),
         ("---\ntitle: [a\n---\nx", 3, "cannot be read"),
         ("---\ntitle: x\nx", 1, "never closed"),
@@ -286,18 +286,18 @@ def test_the_mark_in_a_title_is_no_mark() -> None:
 
 
 def test_essence_tells_apart_what_is_asked() -> None:
-    """Another body, field or type of value is another essence; node fields, comments and order are not."""
+    """Another body, field or word is another essence; node fields, comments, order and quotes are not."""
     base = requested_content(front("title: x\npriority: 2").encode())
     assert requested_content(front("# c\npriority: 2\ntitle: 'x'\nstatus: done\nepoch: 3").encode()) == base
-    others = ["title: y\npriority: 2", "title: x\npriority: '2'", "title: x", "title: x\npriority: 2\nrun: ls"]
+    others = ["title: y\npriority: 2", "title: x\npriority: 02", "title: x", "title: x\npriority: 2\nrun: ls"]
     found = {requested_content(front(lines).encode()) for lines in others} | {
         requested_content(front("title: x\npriority: 2", "b").encode())
     }
     assert len(found) == 5
     assert base not in found
-    assert requested_content(front("title: 2026-01-01").encode()) != requested_content(
-        front("title: '2026-01-01'").encode()
-    )
+    assert requested_content(front("title: x\npriority: '2'").encode()) == base
+    words = [requested_content(front(f"run: {word}").encode()) for word in ("yes", "true", "on", "True")]
+    assert len(set(words)) == len(words)  # to YAML all four are one
 
 
 def test_essence_of_what_cannot_be_read_is_none() -> None:
@@ -319,17 +319,144 @@ def test_fields_on_a_broken_file_keep_every_word_of_it() -> None:
 def test_reasons_name_the_field_as_it_stands_in_the_file() -> None:
     """Every field that can be wrong is explained in words, with what was found."""
     for key in ("priority", "timeout_seconds", "max_retries", "budget_usd", "to", "depends_on", "scope", "title"):
-        reason = refused(front(f"{key}: {{a: 1}}")).reason
+        reason = refused(front(f"{key}: {{a: x}}")).reason
         assert f"“{key}”" in reason
-        assert json.dumps({"a": 1}) in reason
+        assert json.dumps({"a": "x"}) in reason
 
 
 @pytest.mark.parametrize("field", ["priority", "note", "not_before", "budget_usd"])
 def test_a_number_that_cannot_be_printed_is_quarantined(field: str) -> None:
     """Python reads a hexadecimal number of any length and raises when it is printed: no fold may stop at that."""
-    data = front(f"{field}: 0x{'F' * 5000}").encode()
-    assert isinstance(read("m.md", data), Quarantined)
-    assert requested_content(data) is None
+    for number in ("0x" + "F" * 5000, "9" * 5000, "!!int 0x" + "F" * 5000):
+        data = front(f"{field}: {number}").encode()
+        assert isinstance(read("m.md", data), Quarantined)
+        requested_content(data)
+
+
+MEANT = {
+    "title: 2026-12-01": ("title", "2026-12-01"),
+    "title: Yes": ("title", "Yes"),
+    "title: 1.10": ("title", "1.10"),
+    "title: 007": ("title", "007"),
+    "title: Fix C#": ("title", "Fix C#"),
+    "title: x  # short": ("title", "x"),
+    "title: “Fix it”": ("title", "“Fix it”"),
+    "title:": ("title", "do it"),
+    'title: ""': ("title", "do it"),
+    "to:": ("to", ()),
+    "scope:": ("scope", ()),
+    "depends_on:": ("depends_on", ()),
+    "depends_on:\n  -": ("depends_on", ()),
+    "priority:": ("priority", 1),
+    "status:": ("status", Status.QUEUED),
+    "tags:": ("title", "do it"),
+    "project: ''": ("project", None),
+    "project: None": ("projectless", True),
+    "project: “shop”": ("project", "shop"),
+    'priority: "5"': ("priority", 5),
+    "priority: “5”": ("priority", 5),
+    "timeout_seconds: '600'": ("timeout_seconds", 600),
+    'budget_usd: "2.50"': ("budget_usd", 2.5),
+    "budget_usd: 1e1": ("budget_usd", 10.0),
+    "agent: Claude": ("agent", "claude"),
+    "agent: ‘claude’": ("agent", "claude"),
+    "task: Coding task": ("task", "coding_task"),
+    "approve: ALWAYS": ("approve", "always"),
+    "status: Done": ("status", Status.DONE),
+    "depends_on: a, b": ("depends_on", ("a", "b")),
+    'depends_on: "a, b"': ("depends_on", ("a", "b")),
+    "depends_on: a,b,": ("depends_on", ("a", "b")),
+    "depends_on: |\n  a\n  b": ("depends_on", ("a", "b")),
+    'depends_on: ["a, b"]': ("depends_on", ("a-b",)),
+    "depends_on: [“a”, ‘b’]": ("depends_on", ("a", "b")),
+    "depends_on: “a”, “b”": ("depends_on", ("a", "b")),
+    "depends_on: [2026-12-01, 1.10, yes]": ("depends_on", ("2026-12-01", "1-10", "yes")),
+    "depends_on: 2026-12-01": ("depends_on", ("2026-12-01",)),
+    "depends_on: [[add-login]]": ("depends_on", ("add-login",)),
+    'depends_on: ["[[missions/add-login|Log-in]]"]': ("depends_on", ("add-login",)),
+    "depends_on: missions/add-login.md": ("depends_on", ("add-login",)),
+    "depends_on: [CI/CD set-up]": ("depends_on", ("ci-cd-set-up",)),
+    "to: gpu, desktop": ("to", ("gpu", "desktop")),
+    "to: [1, yes]": ("to", ("1", "yes")),
+    "scope: src/**, docs/**": ("scope", ("src/**", "docs/**")),
+    "scope: [“src/**”]": ("scope", ("src/**",)),
+    "scope: “src/**”, “docs/**”": ("scope", ("src/**", "docs/**")),
+    "scope: 'src/[a,b].c'": ("scope", ("src/[a,b].c",)),
+    'scope: ["docs/a, b.md"]': ("scope", ("docs/a, b.md",)),
+    "not_before: 2026-12-01T08:00": ("not_before", datetime(2026, 12, 1, 8, tzinfo=UTC)),
+    "not_before: 2026-12-01 8:00": ("not_before", datetime(2026, 12, 1, 8, tzinfo=UTC)),
+    "not_before: 2026-12-01": ("not_before", datetime(2026, 12, 1, tzinfo=UTC)),
+    "not_before: 2026-12-01 08:00 UTC": ("not_before", datetime(2026, 12, 1, 8, tzinfo=UTC)),
+    "not_before: 2026-12-01 08:00:00 +2": ("not_before", datetime(2026, 12, 1, 6, tzinfo=UTC)),
+    "not_before: “2026-12-01T08:00:00.5-05:30”": ("not_before", datetime(2026, 12, 1, 13, 30, 0, 500000, tzinfo=UTC)),
+}
+"""Front matter as people and their editors write it, with the field that it is about and what it means."""
+
+
+@pytest.mark.parametrize("lines", MEANT)
+def test_what_is_plainly_meant_is_read(lines: str) -> None:
+    """YAML's dates, truths and numbers, typographic quotes, lists on one line, properties without a value."""
+    field, value = MEANT[lines]
+    assert getattr(mission(front(lines)), field) == value
+
+
+UNCLEAR = {
+    "timeout_seconds: 0600": "write 600",
+    "priority: '05'": "write 5",
+    "budget_usd: 010": "write 10",
+    "timeout_seconds: 1:30": "such as 5400",
+    "timeout_seconds: 0x10": "such as 5400",
+    "timeout_seconds: 1h": "such as 5400",
+    "budget_usd: 1:30": "such as 2.50",
+    "budget_usd: yes": "such as 2.50",
+    "budget_usd: 2,50": "such as 2.50",
+    "budget_usd: .inf": "such as 2.50",
+    "not_before: 10:00": "write a time",
+    "not_before: 2026-02-30": "“not_before”",
+    "run: “make test”": "typographic quote",
+    "scope: [“a, b”]": "typographic quote",
+    'scope: "*,v"': "would cover everything",
+    'scope: ["**", "!secrets/**"]': "nothing can be taken out",
+    "scope: .": "leave “scope” out",
+    "title: [Fix] it": "in quotes",
+    "title: [Fix]": "in quotes",
+    "priority: #5": "put it in quotes",
+    "title: #42 is broken": 'title: "#42 is broken"',
+    "title: Fix bug #42": 'title: "Fix bug #42"',
+    "title: &x y": 'title: "&x y"',
+    "depends-on: a": "write depends_on",
+    "Priority: 5": "write priority",
+    "agent: hal": "one of",
+}
+
+
+@pytest.mark.parametrize("lines", UNCLEAR)
+def test_what_may_mean_something_else_is_told_with_what_to_write(lines: str) -> None:
+    """One line, with its place in the file; nothing is silently read as another value."""
+    bad = refused(front(lines))
+    assert UNCLEAR[lines] in bad.reason
+    assert "\n" not in bad.reason
+    assert bad.line == 2
+
+
+FREE_WORDS = st.text(alphabet=" ab0159:.,-#'\"“”[]{}&*!|>%@`yYesno", min_size=1, max_size=14)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.sampled_from(["title", "priority", "timeout_seconds", "budget_usd", "depends_on", "to"]), FREE_WORDS)
+def test_no_word_is_silently_read_as_something_else(field: str, word: str) -> None:
+    """Whatever stands on a line is read as it stands there, or refused; YAML's own quotes and comments apart."""
+    found = read(PATH, front(f"{field}: {word}").encode())
+    plain = word.partition(" #")[0].strip()
+    if isinstance(found, Quarantined) or plain[:1] in ("", "~", *"#'\"|>[{"):
+        return
+    value = getattr(found, field)
+    if isinstance(value, tuple):
+        assert len(value) <= plain.count(",") + 1
+    elif isinstance(value, str):
+        assert value == plain
+    else:
+        assert value == float(plain.strip(" “”"))
 
 
 REST = "project: shop\napprove: always\nscope: [docs]\n---\nDo it.\n"

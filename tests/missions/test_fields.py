@@ -16,7 +16,9 @@ from missions.fields import NODE_FIELDS, RECORD_FIELDS, ROLES, SHOWN_FIELDS, rea
 from missions.mission import APPROVALS, DELIVERIES, PAID_AGENTS, Mission, MissionFields, Status
 from orchestrator.workflow.mission_view import MissionView
 
-WORDS = st.text(alphabet="abc xyz-äß日#:'\"", min_size=1, max_size=20).filter(lambda text: text.strip() != "none")
+WORDS = st.text(alphabet="abc xyz-äß日#:'\"", min_size=1, max_size=20).filter(
+    lambda text: text.strip() not in ("", "none")
+)
 LISTS = st.lists(WORDS, max_size=3).map(tuple)
 SLUGS = st.lists(st.from_regex(r"[a-z]{1,6}(-[a-z]{1,6})?", fullmatch=True), max_size=3).map(tuple)
 TIMES = st.datetimes(timezones=st.just(UTC)).filter(lambda when: 1000 < when.year < 9000)

@@ -29,7 +29,10 @@ def fields(text: str) -> dict[str, object]:
 
 def expected(text: str, changes: dict[str, Scalar]) -> dict[str, object]:
     """What it must say after the changes."""
-    merged = {**fields(text), **changes}
+    written = {
+        key: value if value is None or isinstance(value, str) else print_scalar(value) for key, value in changes.items()
+    }
+    merged = {**fields(text), **written}
     return {key: value for key, value in merged.items() if key not in changes or value is not None}
 
 
@@ -155,8 +158,16 @@ def test_a_line_of_dashes_further_down_is_not_front_matter() -> None:
         ("---\ntitle: x\ntitle: y\n---\n", 3, "stands twice, on lines 2 and 3"),
         ("---\n- a\n- b\n---\n", 2, "key: value"),
         ("---\njust words\n---\n", 2, "key: value"),
-        ("---\na: &x [1]\nb: *x\n---\n", None, "aliases"),
-        ("---\nwhen: 2026-02-30\n---\n", None, "cannot be read"),
+        ("---\na: &x [1]\nb: *x\n---\n", 2, "aliases"),
+        ("---\na: 1\nb: *x\n---\n", 3, 'put it in quotes: b: "*x"'),
+        (
+            "---\ntitle: Fix: the login\n---\n",
+            2,
+            'at 2:11: mapping values are not allowed here; put it in quotes: title: "Fix: the login"',
+        ),
+        ("---\nto: x\ntitle: @home\n---\n", 3, 'put it in quotes: title: "@home"'),
+        ("---\ntitle: !now\n---\n", 2, 'put it in quotes: title: "!now"'),
+        ('---\ntitle: "a" and b\n---\n', 2, "in quotes"),
         ("---\n? [a]\n: b\n---\n", 2, "unhashable"),
         ("---\na: " + "[" * 5000 + "\n---\n", 2, "nested too deeply"),
         ("---\na:\n  b: [\n" + "[\n" * 20_000 + "---\n", 21, "nested too deeply"),
@@ -173,6 +184,15 @@ def test_what_cannot_be_read_says_why_and_where(text: str, line: int | None, wor
         split(text)
     assert words in raised.value.reason
     assert raised.value.line == line
+
+
+@pytest.mark.parametrize(
+    "word", ["2026-12-01", "2026-02-30", "Yes", "no", "0600", "1:30", "1.10", "0x1F", "1e3", ".nan"]
+)
+def test_a_plain_word_is_the_text_that_stands_there(word: str) -> None:
+    """What it means its field says; only what YAML calls null, and nothing, is nothing."""
+    assert split(f"---\na: {word}\nb: [{word}]\n---\n").fields == {"a": word, "b": [word]}
+    assert split("---\na: ~\nb:\nc: null\n---\n").fields == {"a": None, "b": None, "c": None}
 
 
 def test_the_line_of_each_field_is_the_files() -> None:

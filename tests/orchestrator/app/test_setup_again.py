@@ -167,7 +167,7 @@ def foreign_signer(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "lines", ["[gpg]\nformat = openpgp\nprogram = {0}\n[gpg \"ssh\"]\nprogram = {0}\n[user]\nsigningkey = ABC\n"]
+    "lines", ['[gpg]\nformat = openpgp\nprogram = {0}\n[gpg "ssh"]\nprogram = {0}\n[user]\nsigningkey = ABC\n']
 )
 def test_a_persons_own_signer_is_not_asked(lines: str, tmp_path: Path) -> None:
     """What they sign with elsewhere knows nothing of the key that init made."""
