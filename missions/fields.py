@@ -33,11 +33,11 @@ _READER = TypeAdapter(MissionFields)
 
 def read_fields(values: Mapping[str, object]) -> MissionFields:
     """Front matter as it was parsed from YAML. Raises ValidationError; OverflowError for a number beyond any float."""
-    said = {key: value for key, value in values.items() if not _is_blank(value)}
+    said = {key: value for key, value in values.items() if not is_blank(value)}
     return _READER.validate_python(said)
 
 
-def _is_blank(value: object) -> bool:
+def is_blank(value: object) -> bool:
     """A property that an editor left without a value says nothing."""
     return value is None or (isinstance(value, str) and not value.strip())
 

@@ -14,13 +14,15 @@ from missions.mission import Mission, Quarantined, Status
 from missions.selection import dependency_cycles
 from orchestrator.ledger.archive import ARCHIVE_FOLDER, Archive, ArchiveReader
 from orchestrator.ledger.config.fleet_toml import FleetConfig
+from orchestrator.ledger.copied_fields import OwnFields, own_fields
+from orchestrator.ledger.recent_changes import MISSIONS as MISSIONS
+from orchestrator.ledger.recent_changes import RecentChanges
 from orchestrator.ledger.transport import BEAT, CLAIM, LATE
 from orchestrator.ledger.trust_root import TrustRoot
 from sync.errors import ObjectMissing
 from sync.objects import EXECUTABLE, FILE, FOLDER, SUBMODULE, SYMLINK, TreeEntry, find, read_commit, read_tree
 from sync.remote import ObjectStore, Oid, Refs
 
-MISSIONS = "missions"
 CLAIM_FILE = "claim.json"
 MAX_CLAIM_BYTES = 64 * 1024
 
@@ -40,6 +42,8 @@ class MissionFile:
     mission: Mission
     path: str
     blob: Oid
+    copied: tuple[str, ...] = ()
+    """Nodes' fields that the file came with, so that no node has said them of this mission: they do not count."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +150,7 @@ class SnapshotReader:
     branch: str = "main"
     _documents: dict[tuple[str, Oid], Mission | Quarantined] = field(default_factory=dict)
     _claims: dict[Oid, Claim | str] = field(default_factory=dict)
+    _own: dict[tuple[str, Oid], OwnFields] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._librarian = ArchiveReader(self.store)
@@ -202,7 +207,13 @@ class SnapshotReader:
             if read is not None:
                 found.append((f"{MISSIONS}/{name}", names[name].oid, read))
         self._documents = {(path, oid): read for path, oid, read in found}
-        return _sort_missions(ledger, found)
+        recent = RecentChanges(self.store, ledger.tip)
+        missions = [(path, oid, read) for path, oid, read in found if isinstance(read, Mission)]
+        self._own = {
+            (path, oid): self._own.get((path, oid)) or own_fields(self.store, path, read, recent)
+            for path, oid, read in missions
+        }
+        return _sort_missions(ledger, found, self._own)
 
     def _file(self, name: str, entry: TreeEntry) -> Mission | Quarantined | None:
         """One entry of `missions/`: a mission, the reason why not, or None for what is none of our business."""
@@ -230,18 +241,24 @@ class SnapshotReader:
         return any(name.endswith(".md") for name in read_tree(self.store.get(folder.oid)))
 
 
-def _sort_missions(ledger: LedgerSnapshot, found: list[tuple[str, Oid, Mission | Quarantined]]) -> LedgerSnapshot:
+def _sort_missions(
+    ledger: LedgerSnapshot,
+    found: list[tuple[str, Oid, Mission | Quarantined]],
+    own: Mapping[tuple[str, Oid], OwnFields],
+) -> LedgerSnapshot:
     """Sorts what was found into missions and quarantine: names, projects and cycles need the whole view."""
     opened: dict[str, MissionFile] = {}
     bad = [read for _, _, read in found if isinstance(read, Quarantined)]
     for path, blob, read in _earliest_first(ledger, found):
         if not isinstance(read, Mission):
             continue
-        wrong = _quarantine_reason(read, ledger, opened)
-        if wrong:
-            bad.append(Quarantined(name=read.name, path=path, reason=wrong[0], hint=wrong[1]))
+        told = own[path, blob]
+        wrong = _quarantine_reason(told.mission, ledger, opened)
+        if told.wrong or wrong:
+            reason, hint = wrong or (told.wrong, "or take the file away: what is over needs none")
+            bad.append(Quarantined(name=read.name, path=path, reason=reason, hint=hint))
         else:
-            opened[read.name] = MissionFile(mission=read, path=path, blob=blob)
+            opened[read.name] = MissionFile(mission=told.mission, path=path, blob=blob, copied=told.copied)
     for name, way in dependency_cycles({n: f.mission for n, f in opened.items()}).items():
         filed = opened.pop(name)
         reason = f"“depends_on” goes round in a circle: {' → '.join(way)}"
@@ -285,7 +302,7 @@ def _quarantine_reason(
     if mission.project is not None and mission.project not in ledger.charter.projects:
         known = ", ".join(sorted(ledger.charter.projects)) or "none yet"
         return f"unknown project “{mission.project}”: fleet.toml has {known}", "correct the name or add the project"
-    if mission.status is Status.QUEUED and mission.epoch == 0:
+    if mission.status is Status.QUEUED and mission.node is None:
         done = ledger.archived(mission.name)
         if done is not None:
             return f"a finished mission has this name: {done.path}", "give the file another name"

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from missions.mission import REVIEW
 from orchestrator.ledger.config.fleet_toml import FleetConfig
+from orchestrator.ledger.recent_changes import RecentChanges
 from orchestrator.ledger.snapshot import MISSIONS, HeldClaim, LedgerSnapshot, MissionFile
-from orchestrator.policy.provenance import Provenance, RecentChanges
+from orchestrator.policy.provenance import Provenance
 from sync.objects import FOLDER, find, read_commit, read_tree
 from sync.remote import ObjectStore, Oid
 from sync.signatures import Principal, Verifier

@@ -14,6 +14,8 @@ from missions import document, frontmatter
 from missions.approval import ChildLimits
 from missions.child_limits import PROPOSABLE_FIELDS, PROPOSABLE_TASKS, budget_share, exceeds_parent
 from missions.errors import BadName
+from missions.field_types import list_items
+from missions.fields import is_blank
 from missions.frontmatter import Malformed, Scalar
 from missions.mission import Mission, Quarantined, slug
 from missions.one_line import printable, shorten
@@ -121,18 +123,15 @@ def _rewrite_proposal(
     renamed = {_slugged(old): new for old, new in names.items()}
     lines = []
     for key in PROPOSABLE_FIELDS:
-        value = block.fields[key] if key in block.fields else unsaid.get(key)
+        said = block.fields.get(key)
+        value = unsaid.get(key) if is_blank(said) else said
         if key == "depends_on" and value is not None:
-            value = [renamed.get(_slugged(str(one)), str(one)) for one in _as_list(value)]
+            value = [renamed.get(_slugged(str(one)), str(one)) for one in list_items(value) or [value]]
         if value is not None:
             lines.append(f"{key}: {_print_value(value)}")
     dropped = [str(key) for key in block.fields if key not in PROPOSABLE_FIELDS]
     head = "\n".join([*lines, f"parent: {frontmatter.print_scalar(parent)}"])
     return f"---\n{head}\n---\n{document.body_of(block.body)}\n".encode(), dropped
-
-
-def _as_list(value: object) -> list[object]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def _print_value(value: object) -> str:

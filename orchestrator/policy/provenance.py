@@ -7,56 +7,17 @@ has said anything else since, or beside it. Where somebody has, it counts as sai
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from missions import document
-from orchestrator.ledger.snapshot import MISSIONS
-from sync.objects import FOLDER, Commit, TreeEntry, find, read_commit, read_tree
+from orchestrator.ledger.recent_changes import RecentChanges
+from sync.objects import Commit, find, read_commit
 from sync.remote import ObjectStore, Oid
 
 MAX_LINEAR_COMMITS = 50
 """Commits that are read one by one before git is asked: 0.1 ms each, where git's process takes 5 ms."""
-MAX_RECENT_COMMITS = 500
-"""Commits that are read for all missions together before git is asked about each: 0.5 ms each, once."""
 MAX_MERGES = 50
 """Merges of other texts that are looked into; whoever pushes more of them must sign the last."""
-
-
-class RecentChanges:
-    """Which commits changed which mission's file, from `tip` down to the first merge; read as far as it is asked."""
-
-    def __init__(self, store: ObjectStore, tip: Oid) -> None:
-        self.tip, self._store = tip, store
-        self._found: defaultdict[str, list[Oid]] = defaultdict(list)
-        self._steps = self._walk()
-
-    def of(self, path: str) -> Iterator[Oid]:
-        """The commits that changed the file at `path`, newest first. They lie in one line: nothing is beside them."""
-        number = 0
-        while number < len(self._found[path]) or next(self._steps, None):
-            for commit in self._found[path][number:]:
-                yield commit
-                number += 1
-
-    def _walk(self) -> Iterator[Oid]:
-        commit, entries = self.tip, self._entries(self.tip)
-        for _ in range(MAX_RECENT_COMMITS):
-            parents = read_commit(self._store.get(commit)).parents
-            if len(parents) > 1:
-                return
-            before = self._entries(parents[0]) if parents else set()
-            for name in {name for name, _ in entries ^ before}:
-                self._found[f"{MISSIONS}/{name}"].append(commit)
-            yield commit
-            if not parents:
-                return
-            commit, entries = parents[0], before
-
-    def _entries(self, commit: Oid) -> set[tuple[str, TreeEntry]]:
-        folder = find(self._store, read_commit(self._store.get(commit)).tree, MISSIONS)
-        return set(read_tree(self._store.get(folder.oid)).items()) if folder and folder.mode == FOLDER else set()
 
 
 @dataclass

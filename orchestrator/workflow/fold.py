@@ -154,8 +154,9 @@ class FoldPlan:
         new = self._keep_person_status(new, here, path)
         new = _apply_pause(new, here, claim, record)
         new = ruling.onto(new, record) if ruling else new
-        text = decode_text(self.ledger.read(path) if path else self._claimed(claim))
+        text = _without_copied(decode_text(self.ledger.read(path) if path else self._claimed(claim)), here)
         target = self._target(path, new, record)
+        record = _with_copied_remark(record, here)
         record = _with_total_cost(self._with_change_remark(claim, text, record), here.mission if here else None)
         record = self._with_children(claim, mission, record)
         self._write(path, target, text, new, with_ruling(record, claim, new, ruling))
@@ -288,6 +289,18 @@ class FoldPlan:
     def _broken_path(self, name: str) -> str | None:
         """Where a file that broke while it ran stands; None when the file was deleted."""
         return next((q.path for q in self.ledger.quarantined if q.name == name), None)
+
+
+def _without_copied(text: str, here: MissionFile | None) -> str:
+    """The file's text without nodes' fields that came with it and are about another mission."""
+    return document.with_fields(text, dict.fromkeys(here.copied)) if here and here.copied else text
+
+
+def _with_copied_remark(record: ResultRecord, here: MissionFile | None) -> ResultRecord:
+    if here is None or not here.copied:
+        return record
+    remark = f"- the file came with {', '.join(here.copied)}, which no node had said of this mission: it began anew"
+    return replace(record, section=f"{record.section.rstrip()}\n\n{remark}")
 
 
 def _apply_pause(new: Mission, here: MissionFile | None, claim: Claim, record: ResultRecord) -> Mission:

@@ -102,7 +102,14 @@ def open_mission_view(
     finished = ledger.finished(mission.depends_on)
     known = {*ledger.open, *(b.name for b in ledger.quarantined), *finished} if mission.depends_on else set()
     why = blocked_reason(mission, finished, known, now) or _project_reason(ledger, mission)
-    return replace(view, reason=why or no_room)
+    return replace(view, reason=why or no_room or _copied_note(filed))
+
+
+def _copied_note(filed: MissionFile) -> str:
+    """That nodes' fields in a new file are not believed, in words."""
+    if not filed.copied:
+        return ""
+    return f"no node has said {', '.join(filed.copied)} of this mission: it starts anew, whatever its file says"
 
 
 def _project_reason(ledger: LedgerSnapshot, mission: Mission) -> str:
