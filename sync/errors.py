@@ -34,6 +34,14 @@ def cause(stderr: str) -> str:
     return "; ".join(told[:MAX_CAUSE_LINES])
 
 
+class FileRefused(SyncError):
+    """Git cannot store one file as it is: a filter, an encoding or line ends are in the way."""
+
+    def __init__(self, path: str, why: str) -> None:
+        self.path, self.why = path, why
+        super().__init__(f"git cannot store {path}: {why}")
+
+
 class GitTimeout(GitError):
     """A git command did not end in time; what it has done is not known."""
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sync import files
-from sync.errors import GitError, SigningFailed
+from sync.errors import FileRefused, GitError, ObjectTooLarge, SigningFailed, cause
 from sync.git import Git, GitStore
 from sync.objects import EXECUTABLE, FILE, edit_tree, find, read_commit
 from sync.own_commits import OwnCommits
@@ -42,10 +42,12 @@ MAX_PATH_ARGUMENTS = 200
 
 @dataclass(frozen=True, kw_only=True)
 class WorkTreeStatus:
-    """What differs from HEAD. `open` are files to commit, `staged` those that the person has put into the index."""
+    """What differs from HEAD. `open` are files to commit, `staged` those that the person has put into the index,
+    `refused` those that git cannot even compare, with the reason."""
 
     open: tuple[str, ...]
     staged: tuple[str, ...]
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 class WorkTree:
@@ -89,20 +91,46 @@ class WorkTree:
         return ""
 
     def changes(self, paths: Sequence[str] = ()) -> WorkTreeStatus:
-        """What differs from HEAD at these paths, or at all roots. What Git ignores is left out."""
+        """What differs from HEAD at these paths, or at all roots. What Git ignores is left out.
+
+        Where git fails at one file, the others are asked one by one. Raises GitError if it fails at none of them.
+        """
         asked = tuple(paths) if 0 < len(paths) <= MAX_PATH_ARGUMENTS else self._roots
+        try:
+            found = self._status(asked)
+        except GitError as error:
+            found, refused = [], dict[str, str]()
+            for path in self._touched(asked):
+                try:
+                    found += self._status((path,))
+                except GitError as own:
+                    refused[path] = cause(own.stderr)
+            if not refused:
+                raise error from None
+            return _sorted_status(found, refused)
+        return _sorted_status(found, {})
+
+    def _status(self, paths: Sequence[str]) -> list[tuple[str, bool]]:
         words = ("--porcelain=v2", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=all")
-        out = self._git.run("status", *words, "--", *asked, env=READ_ONLY_ENVIRONMENT).decode(
-            "utf-8", "surrogateescape"
+        out = self._git.run("status", *words, "--", *paths, env=READ_ONLY_ENVIRONMENT)
+        return [_parse_status(line) for line in out.decode("utf-8", "surrogateescape").split("\0") if line]
+
+    def _touched(self, paths: Sequence[str]) -> list[str]:
+        """What may differ, by size and time alone: no filter is run to see it."""
+        commands = (
+            ("diff-files", "--name-only", "--ignore-submodules=all", "-z"),
+            ("diff-index", "--cached", "--name-only", "--no-renames", "-z", self.ref),
+            ("ls-files", "--others", "--exclude-standard", "-z"),
         )
-        found = [_parse_status(line) for line in out.split("\0") if line]
-        staged = {path for path, in_index in found if in_index}  # one that was taken out of the index is listed twice
-        return WorkTreeStatus(open=tuple(path for path, _ in found if path not in staged), staged=tuple(sorted(staged)))
+        outs = [self._git.run(*words, "--", *paths, env=READ_ONLY_ENVIRONMENT) for words in commands]
+        names = b"".join(outs).decode("utf-8", "surrogateescape").split("\0")
+        return list(dict.fromkeys(filter(None, names)))
 
     def commit(self, files: Mapping[str, bytes | None], message: str) -> Oid | None:
         """Commits these bytes (None: a deletion) onto the branch, in the person's name; None if that changes nothing.
 
-        Raises SigningFailed when Git cannot sign as it is told to, and GitError, for one when the branch has moved.
+        Raises FileRefused for a file that Git does not take as it is, SigningFailed when it cannot sign as it is told
+        to, and GitError, for one when the branch has moved.
         """
         head = self.head()
         stored = {path: self._stored(path, data) for path, data in files.items()}
@@ -171,9 +199,13 @@ class WorkTree:
         """The bytes as the repository keeps them: line ends and filters as the person has set them."""
         if data is None:
             return None
-        return self.store.get(
-            self._git.run("hash-object", "-w", "--stdin", f"--path={path}", stdin=data).decode().strip()
-        )
+        try:
+            oid = self._git.run("hash-object", "-w", "--stdin", f"--path={path}", stdin=data).decode().strip()
+            return self.store.get(oid)
+        except GitError as error:
+            raise FileRefused(path, cause(error.stderr)) from error
+        except ObjectTooLarge as error:
+            raise FileRefused(path, str(error)) from error
 
     def _plan(self, plan: Mapping[str, Any]) -> None:
         files.replace(self._intent, json.dumps(plan))
@@ -203,6 +235,12 @@ class WorkTree:
 def _index_entry(store: GitStore, tree: Oid, path: str) -> str:
     entry = find(store, tree, path)
     return f"{entry.mode} {entry.oid}" if entry and entry.mode in (FILE, EXECUTABLE) else ""
+
+
+def _sorted_status(found: Sequence[tuple[str, bool]], refused: Mapping[str, str]) -> WorkTreeStatus:
+    staged = {path for path, in_index in found if in_index}  # one that was taken out of the index is listed twice
+    opened = dict.fromkeys(path for path, _ in found if path not in staged)
+    return WorkTreeStatus(open=tuple(opened), staged=tuple(sorted(staged)), refused=refused)
 
 
 def _parse_status(line: str) -> tuple[str, bool]:

@@ -17,10 +17,10 @@ from filelock import FileLock, Timeout
 
 from orchestrator.core.errors import Refused
 from orchestrator.core.events import Tell
-from orchestrator.node.commit_rules import is_watched, unready_reason
+from orchestrator.node.commit_rules import MAX_FILE_BYTES, is_watched, unready_reason
 from sync.backoff import Backoff
 from sync.clone_push import UpstreamBranch
-from sync.errors import RemoteUnreachable, SyncError
+from sync.errors import FileRefused, RemoteUnreachable, SyncError
 from sync.remote import Oid
 from sync.worktree import WorkTree, WorkTreeStatus
 
@@ -28,6 +28,8 @@ SCAN_SECONDS = 300.0
 """Seconds between two looks at everything, for what the system did not tell of."""
 MAX_QUIET_PERIODS = 10
 """After so many quiet times what is still is committed, although something else moves all the time."""
+REMIND_SECONDS = 3600.0
+"""After so many seconds a thing that still stands is said again."""
 RETRY = Backoff(first=5.0, limit=60.0)
 """Shortest and longest pause, in seconds, before a remote that does not answer is asked again."""
 
@@ -63,6 +65,8 @@ class CloneWatch:
     _retry: float = float("-inf")
     _pause: float = RETRY.first
     _pulled: float = float("-inf")
+    _said: dict[str, tuple[object, float]] = field(default_factory=dict)
+    """For each path that is set aside, and for a round that failed: what was said of it, and when."""
 
     def moved(self, path: str) -> None:
         """Takes in, from any thread, that something happened to a path."""
@@ -94,8 +98,15 @@ class CloneWatch:
         try:
             return self.step()
         except (SyncError, OSError) as error:
-            self.tell("watch", f"{error}; nothing was changed, trying again", once=True)
+            self._remind("", str(error), f"{error}; nothing was changed, trying again")
             return self.quiet * 5
+
+    def _remind(self, about: str, state: object, sentence: str) -> None:
+        """Says something when its state is another one, and after a while once more: a log is not read at one time."""
+        before, when = self._said.get(about, (None, float("-inf")))
+        if before != state or self.clock() - when >= REMIND_SECONDS:
+            self._said[about] = (state, self.clock())
+            self.tell("watch", sentence)
 
     def step(self) -> float:
         """One round. Returns the seconds after which the next one makes sense. Raises SyncError and OSError."""
@@ -120,7 +131,8 @@ class CloneWatch:
             moved, self._moved = self._moved, set()
         if now - self._scanned >= SCAN_SECONDS:
             self._scanned = now
-            moved |= set(self._changes().open)
+            found = self._changes()
+            moved |= {*found.open, *found.refused}
         for path in moved:
             self._edits.setdefault(path, _Edit(None, now, now))
         for path, edit in self._edits.items():
@@ -140,40 +152,60 @@ class CloneWatch:
         for path in found.staged:
             if is_watched(path):
                 self.tell("watch", f"{path} is staged: it is left to your own `git commit`", once=True)
-        return WorkTreeStatus(open=tuple(path for path in found.open if is_watched(path)), staged=found.staged)
+        refused = {path: why for path, why in found.refused.items() if is_watched(path)}
+        opened = tuple(path for path in found.open if is_watched(path))
+        return WorkTreeStatus(open=opened, staged=found.staged, refused=refused)
 
     def _commit(self, resting: list[str]) -> None:
         now, files = self.clock(), dict[str, bytes | None]()
         prints = {path: self._edits.pop(path).print for path in resting}
-        for path in self._changes(resting).open:
+        found = self._changes(resting)
+        for path in prints.keys() & found.refused.keys():
+            self._set_aside(path, found.refused[path], prints[path])
+        for path in found.open:
             if path not in prints:  # below a folder that was moved here, or on a list too long to ask for
                 self._edits.setdefault(path, _Edit(_fingerprint(self.tree.folder / path), now, now))
             else:
                 self._take(path, prints[path], files)
-        if not files:
-            return
-        try:
-            made = self.tree.commit(files, _commit_message(files))
-        except (SyncError, OSError):
-            for path in files:
-                self._edits[path] = _Edit(prints[path], now, now)
-            raise
+        made = self._commit_accepted(files, prints) if files else None
         if made:
             self._retry = float("-inf")
             self.tell("committed", f"{_commit_message(files)} ({made[:10]})", commit=made, paths=sorted(files))
+        for path in files:
+            self._said.pop(path, None)
+
+    def _commit_accepted(self, files: dict[str, bytes | None], prints: dict[str, Fingerprint | None]) -> Oid | None:
+        """Commits what git takes. What it refuses is set aside and taken out of `files`: it waits for nobody else."""
+        now = self.clock()
+        while files:
+            try:
+                return self.tree.commit(files, _commit_message(files))
+            except FileRefused as error:
+                del files[error.path]
+                self._set_aside(error.path, error.why, prints[error.path])
+            except (SyncError, OSError):
+                for path in files:
+                    self._edits[path] = _Edit(prints[path], now, now)
+                raise
+        return None
+
+    def _set_aside(self, path: str, why: str, state: object) -> None:
+        self._remind(path, state, f"{path} is not committed: git refuses it: {why}; all else is")
 
     def _take(self, path: str, before: Fingerprint | None, files: dict[str, bytes | None]) -> None:
-        """Adds a file's content to `files` if it may be committed; says why not, once."""
+        """Adds a file's content to `files` if it may be committed; says why not."""
         place = self.tree.folder / path
         if not os.path.lexists(place):
             files[path] = None
             return
-        data = place.read_bytes() if place.is_file() and not place.is_symlink() else None
+        size = place.lstat().st_size
+        data = place.read_bytes() if place.is_file() and not place.is_symlink() and size <= MAX_FILE_BYTES else None
         why = "it is not a plain file" if data is None else unready_reason(path, data)
+        why = f"it has {size:,} bytes" if size > MAX_FILE_BYTES else why
         if data is not None and _fingerprint(place, data) != before:
             self.moved(path)  # written again since it was found at rest
         elif why:
-            self.tell("watch", f"{path} is not committed: {why}", once=True)
+            self._remind(path, why, f"{path} is not committed: {why}")
         else:
             files[path] = data
 
@@ -187,14 +219,15 @@ class CloneWatch:
             done = self.upstream.send()
         except RemoteUnreachable as error:
             self._retry, self._pause = self.clock() + self._pause, RETRY.next(self._pause)
-            self.tell("watch", f"{error}; the commits go out later", once=True)
+            self._remind("push", str(error), f"{error}; the commits go out later")
             return
         self._pause = RETRY.first
         if not done.commits:
             self._retry = self.clock() + RETRY.limit
         if done.held:
-            self.tell("watch", done.held, once=True)
+            self._remind("push", done.held, done.held)
         if done.commits:
+            self._said.pop("push", None)
             self.tell("pushed", f"{done.commits} commit{'s' * (done.commits > 1)}")
             self.sent()
 
@@ -230,7 +263,8 @@ def _fingerprint(path: Path, data: bytes | None = None) -> Fingerprint | None:
         found = path.lstat()
         if path.is_symlink() or not path.is_file():
             return None
-        content = path.read_bytes() if data is None else data
+        large = found.st_size > MAX_FILE_BYTES  # it is not committed, so nobody reads it
+        content = b"" if large else path.read_bytes() if data is None else data
     except OSError:
         return None
     return found.st_size, found.st_mtime_ns, hashlib.blake2b(content, digest_size=16).hexdigest()

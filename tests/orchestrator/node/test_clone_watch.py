@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -283,3 +284,63 @@ def test_crlf_is_stored_as_the_person_has_set_it(clones: Clones) -> None:
         until(lambda: clones.upstream("missions/new.md") == "a\nb\n")
         until(lambda: git(clones.ada, "status", "--porcelain") == "")
     assert (clones.ada / "missions/new.md").stat().st_size == 6
+
+
+REFUSED = {
+    "line ends": ("", {"core.autocrlf": "input", "core.safecrlf": "true"}, "Say a.\r\nSay b.\r\n", "CRLF"),
+    "a filter that fails": (
+        "missions/bad.md filter=odd\n",
+        {"filter.odd.clean": "exit 3", "filter.odd.required": "true"},
+        "Do it.\n",
+        "filter",
+    ),
+    "another encoding": ("missions/bad.md working-tree-encoding=UTF-16\n", {}, "Do it.\n", "UTF-16"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_file_that_git_refuses_holds_back_no_other(clones: Clones, case: str) -> None:
+    """A new one and one that is committed already: it is named with the reason, again when it changes, and goes out
+    once it can."""
+    attributes, config, text, why = REFUSED[case]
+    clones.push(clones.ada, {"missions/bad.md": "first\n"})
+    (clones.ada / ".git/info/attributes").write_text(attributes)
+    for key, value in config.items():
+        git(clones.ada, "config", key, value)
+    one = clones.watching()
+    now = iter(range(0, 10**6, 10))
+    one.clock = lambda: float(next(now))
+    told = lambda: [said for _, said in clones.told if "bad.md is not committed" in said]  # noqa: E731
+
+    def rounds() -> None:
+        for _ in range(3):
+            one.step()
+
+    write(clones.ada, {"missions/bad.md": text, "missions/good.md": "Say hello.\n", "missions/m.md": "edited\n"})
+    rounds()
+    assert clones.upstream("missions/good.md") == "Say hello.\n"
+    assert clones.upstream("missions/m.md") == "edited\n"
+    assert clones.upstream("missions/bad.md") == "first\n"
+    assert len(told()) == 1
+    assert why in told()[0]
+    rounds()
+    assert len(told()) == 1
+    write(clones.ada, {"missions/bad.md": f"more\r\n{text}"})
+    one.moved("missions/bad.md")
+    rounds()
+    assert len(told()) == 2
+    (clones.ada / ".git/info/attributes").write_text("missions/bad.md -text\n")
+    for _ in range(15):  # the next look at everything finds it
+        rounds()
+    assert clones.upstream("missions/bad.md") == f"more\r\n{text}"
+    one.tree.close()
+
+
+def test_a_file_that_is_far_too_large_is_not_read(clones: Clones) -> None:
+    """It is named with its size, and what is beside it goes out."""
+    (clones.ada / "missions/large.md").write_bytes(b"")
+    os.truncate(clones.ada / "missions/large.md", 1 << 40)
+    with clones.watched():
+        write(clones.ada, {"missions/good.md": "Say hello.\n"})
+        until(lambda: clones.upstream("missions/good.md"))
+        until(lambda: clones.says("1,099,511,627,776 bytes"))
