@@ -66,6 +66,8 @@ class PushRefused(SyncError):
 
     def __init__(self, ref: str, why: str) -> None:
         self.ref, self.why = ref, why
+        self.told = ""
+        """All that git said."""
         super().__init__(f"the remote refused {ref}: {why}")
 
 
@@ -82,7 +84,10 @@ class HistoryRewritten(SyncError):
 
     def __init__(self, ref: str, old: str, new: str) -> None:
         self.ref, self.old, self.new = ref, old, new
-        super().__init__(f"{ref} was rewritten: {new[:12]} does not descend from {old[:12]}, which was seen before")
+        super().__init__(
+            f"{ref} was rewritten: {new[:12]} does not descend from {old[:12]}, which was seen before"
+            " (a server restored from a backup: `shiftbook ledger recover` gives it back what is here)"
+        )
 
 
 class ObjectMissing(SyncError):

@@ -100,6 +100,11 @@ class Git:
         settings = (BARE,) if as_person else SAFE_SETTINGS
         self._settings = [word for key, value in settings for word in ("-c", f"{key}={value}")]
 
+    @property
+    def env(self) -> Mapping[str, str]:
+        """What every call's environment has besides."""
+        return self._env
+
     def run(
         self,
         *args: str,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock
 
+from sync.broken_refs import BAD_OBJECT, CORRUPT, QUIET, BrokenRefs
 from sync.errors import (
     BranchMissing,
     GitError,
@@ -22,6 +24,9 @@ from sync.remote import MOVED_MESSAGE, Oid, PushVerdict, Refs, RefUpdate
 
 SEEN_PREFIX = "refs/seen/"
 """Where this clone keeps what it last saw of the remote: refs/heads/main is refs/seen/heads/main here."""
+
+RECOVERED_PREFIX = "refs/heads/recovered-"
+"""Branches of what a server had lost and that could not go forward on the ledger's own."""
 
 FIRST_FETCH_TIMEOUT_SECONDS = 1800.0
 """Seconds for the first fetch, which brings the whole ledger: years of work over a slow line."""
@@ -49,6 +54,9 @@ class GitRemote:
             if not (folder / "HEAD").exists():
                 self._git.run("init", "--quiet", "--bare", ".")
         self.store = GitStore(folder)
+        self.broken = BrokenRefs(git=self._git, store=self.store, url=url, timeout=timeout)
+        self.mends = False
+        """Whether refs whose objects the server has lost are mended from here, and not only left out."""
 
     def fetch(self) -> Refs:
         """All refs of the ledger, as Remote.fetch promises. Threads and processes that share the clone take turns."""
@@ -56,31 +64,83 @@ class GitRemote:
             return self._fetch()
 
     def _fetch(self) -> Refs:
-        before = self._git.refs(f"{SEEN_PREFIX}heads/{self.branch}").get(f"{SEEN_PREFIX}heads/{self.branch}")
-        specs = (
-            f"+refs/heads/{self.branch}:{SEEN_PREFIX}heads/{self.branch}",
-            f"+refs/shiftbook/*:{SEEN_PREFIX}shiftbook/*",
-        )
-        options = (
-            "--quiet",
-            "--no-tags",
-            "--prune",
-            "--no-write-fetch-head",
-            "--no-auto-gc",
-            "--no-recurse-submodules",
-        )
+        seen = self._git.refs(SEEN_PREFIX)
+        before = seen.get(f"{SEEN_PREFIX}heads/{self.branch}")
         timeout = self.timeout if before else max(self.timeout, FIRST_FETCH_TIMEOUT_SECONDS)
         try:
-            self._git.run("fetch", *options, "--", self.url, *specs, timeout=timeout)
+            self._bring((), timeout)
+            self.broken.found = {}
         except GitError as error:
-            if "couldn't find remote ref" in error.stderr:
-                raise BranchMissing(self.url, self.branch) from error
-            raise RemoteUnreachable(self.url, str(error)) from error
+            if not CORRUPT.search(error.stderr):
+                raise self._unreachable(error) from error
+            self._bring_sound(timeout)
         if before is None:
             self.store.tidy()  # a fresh clone has no commit-graph
-        refs = self.seen()
-        self._refuse_rewrite(before, refs[f"refs/heads/{self.branch}"])
+        refs = {**self.seen(), **self.broken.found}
+        self._refuse_rewrite(seen, refs[f"refs/heads/{self.branch}"])
+        if self.broken.found and self.mends:
+            self.broken.mend()
         return refs
+
+    def _bring(self, without: Iterable[str], timeout: float) -> None:
+        """Fetches all refs of the ledger but these."""
+        specs = [
+            f"+refs/heads/{self.branch}:{SEEN_PREFIX}heads/{self.branch}",
+            f"+refs/shiftbook/*:{SEEN_PREFIX}shiftbook/*",
+            *(f"^{ref}" for ref in without),
+        ]
+        self._git.run("fetch", *QUIET, "--prune", "--", self.url, *specs, timeout=timeout)
+
+    def _bring_sound(self, timeout: float) -> None:
+        """Fetches all but what names objects that the server has lost. Raises RemoteUnreachable."""
+        branch = f"refs/heads/{self.branch}"
+        self.broken.find(self.listed(), lambda ref: SEEN_PREFIX + ref.removeprefix("refs/"))
+        if branch in self.broken.found:
+            why = f"objects of {branch} are missing there: see “Recovery” in docs/operating.md"
+            raise RemoteUnreachable(self.url, why)
+        try:
+            self._bring(self.broken.found, timeout)
+        except GitError as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: GitError) -> BranchMissing | RemoteUnreachable:
+        if "couldn't find remote ref" in error.stderr:
+            return BranchMissing(self.url, self.branch)
+        return RemoteUnreachable(self.url, str(error))
+
+    def listed(self, *more: str) -> Refs:
+        """The ledger's refs, and `more`, as the server names them now; nothing is brought. Raises RemoteUnreachable."""
+        try:
+            out = self._git.run(
+                "ls-remote",
+                "--quiet",
+                "--",
+                self.url,
+                f"refs/heads/{self.branch}",
+                "refs/shiftbook/*",
+                *more,
+                timeout=self.timeout,
+            )
+        except GitError as error:
+            raise RemoteUnreachable(self.url, str(error)) from error
+        lines = (line.split("\t") for line in out.decode("utf-8", "replace").splitlines())
+        return {name: oid for oid, name in lines}
+
+    def survey(self) -> Refs:
+        """What the server has now; `broken` knows what of it is not whole. What was seen stays as it is here.
+
+        Raises RemoteUnreachable.
+        """
+        there = self.listed(f"{RECOVERED_PREFIX}*")
+        with tempfile.TemporaryDirectory(prefix="shiftbook-") as empty:  # what is here already would not be asked for
+            probe = Git(Path(empty), env=self._git.env)
+            probe.run("init", "--quiet", "--bare", ".")
+            looks = BrokenRefs(git=probe, store=self.store, url=self.url, timeout=self.timeout, depth=1)
+            looks.find(there, lambda ref: "refs/probe/" + ref)
+        self.broken.found = looks.found
+        sound = {ref: oid for ref, oid in there.items() if ref not in looks.found}
+        BrokenRefs(git=self._git, store=self.store, url=self.url, timeout=self.timeout).find(sound, lambda _ref: "")
+        return there
 
     def seen(self) -> Refs:
         """The refs as they were last fetched."""
@@ -98,17 +158,40 @@ class GitRemote:
         lines = (line.split("\t") for line in out.decode("utf-8", "replace").splitlines())
         return next((oid for oid, name in lines if name == ref), None)
 
-    def _refuse_rewrite(self, before: str | None, now: str) -> None:
-        """A branch that lost commits is not followed: the old tip is put back, so that a restart is alarmed again."""
+    def _refuse_rewrite(self, seen: Mapping[str, Oid], now: str) -> None:
+        """A branch that lost commits is not followed: what was seen is put back, so that a restart is alarmed again,
+        and nothing that the server may have lost is forgotten here."""
+        before = seen.get(f"{SEEN_PREFIX}heads/{self.branch}")
         if before in (None, now) or self.store.descends(now, before or ""):
             return
-        self._git.run("update-ref", f"{SEEN_PREFIX}heads/{self.branch}", before or "")
+        here = self._git.refs(SEEN_PREFIX)
+        lines = [f"update {ref} {oid}\n" for ref, oid in seen.items() if here.get(ref) != oid]
+        lines += [f"delete {ref}\n" for ref in here if ref not in seen]
+        self._git.run("update-ref", "--stdin", stdin="".join(lines).encode())
         raise HistoryRewritten(f"refs/heads/{self.branch}", before or "", now)
 
     def push(self, updates: Sequence[RefUpdate], *, atomic: bool = False) -> Mapping[str, PushVerdict]:
         """Moves refs, as Remote.push promises."""
         if not updates:
             return {}
+        try:
+            return self._push(updates, atomic=atomic)
+        except PushRefused as error:
+            if not (self.mends and self._mended(error)):
+                raise
+        return self._push(updates, atomic=atomic)
+
+    def _mended(self, error: PushRefused) -> bool:
+        """Whether the push was refused for a ref whose objects the server has lost, and that is mended now."""
+        bad = BAD_OBJECT.search(error.told)
+        oid = self.seen().get(bad[1]) if bad else None
+        if bad is None or oid is None:
+            return False
+        self.broken.found = {bad[1]: oid}
+        self.broken.mend()
+        return not self.broken.found
+
+    def _push(self, updates: Sequence[RefUpdate], *, atomic: bool) -> Mapping[str, PushVerdict]:
         leases = [f"--force-with-lease={u.ref}:{u.expect or ''}" for u in updates]
         specs = [f"{u.new or ''}:{u.ref}" for u in updates]
         words = ["push", "--porcelain", "--no-verify", "--no-recurse-submodules", *(["--atomic"] if atomic else [])]
@@ -118,7 +201,11 @@ class GitRemote:
             )
         except GitTimeout as error:
             raise PushUncertain(self.url, str(error)) from error
-        verdicts = _verdicts(out.decode("utf-8", "replace"), raced=MOVED_MESSAGE in err)
+        try:
+            verdicts = _verdicts(out.decode("utf-8", "replace"), raced=MOVED_MESSAGE in err)
+        except PushRefused as error:
+            error.told = err
+            raise
         missing = [u.ref for u in updates if u.ref not in verdicts]
         if missing:
             why = str(GitError(words, code, err or out.decode("utf-8", "replace")))

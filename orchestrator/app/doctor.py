@@ -14,6 +14,7 @@ from pathlib import Path
 from handoff.promotion import LessonStanding
 from orchestrator.app import wiring
 from orchestrator.app.clone_signing import ledger_clones, try_signing
+from orchestrator.app.ledger_recovery import plan_recovery
 from orchestrator.app.ledger_size import RepositorySize, size_warnings, summary
 from orchestrator.core import disk_space
 from orchestrator.core.errors import OrchestratorError, StoreFailed, WrongSetting
@@ -27,6 +28,7 @@ from orchestrator.node.notifications.elected_node import notifier_order
 from orchestrator.node.notifications.outbox_status import outbox_status
 from orchestrator.workflow.journal.memos import memo_count, read_lessons
 from orchestrator.workflow.journal.review_status import review_problems, review_statuses
+from sync.broken_refs import SET_ASIDE
 from sync.errors import SyncError
 from sync.git import Git
 from sync.objects import read_commit
@@ -149,10 +151,31 @@ def _ledger(settings: Settings) -> Iterator[CheckResult]:
         yield CheckResult(what="remote", health=CheckStatus.POOR, says=fleet.offline, remedy=remedy)
     else:
         yield CheckResult(what="remote", health=CheckStatus.GOOD, says=f"{settings.ledger} answers")
+        yield from _server(settings)
     for check in CHECKS:
         yield check(settings, ledger)
     yield from _signing(settings)
     yield from _size(settings, ledger)
+
+
+def _server(settings: Settings) -> Iterator[CheckResult]:
+    """Whether the server has lost something that refs there name, or that this machine's clone has."""
+    link = wiring.remote(settings)
+    try:
+        steps = plan_recovery(link)
+        aside = [ref for ref in link.seen() if ref.startswith(SET_ASIDE)]
+    except SyncError as error:
+        yield CheckResult(what="server", health=CheckStatus.POOR, says=str(error), remedy="run this again")
+        return
+    finally:
+        link.close()
+    if steps:
+        says = "; ".join(f"{step.ref}: {step.says}" for step in steps[:3]) + "; …" * (len(steps) > 3)
+        remedy = "`shiftbook ledger recover` gives back what is here"
+        yield CheckResult(what="server", health=CheckStatus.BROKEN, says=says, remedy=remedy)
+    for ref in aside:
+        remedy = f"look at it (`git fetch {settings.ledger} {ref}`), then `git push {settings.ledger} --delete {ref}`"
+        yield CheckResult(what="server", health=CheckStatus.POOR, says=f"{ref} was set aside", remedy=remedy)
 
 
 def _size(settings: Settings, ledger: LedgerSnapshot) -> Iterator[CheckResult]:

@@ -18,6 +18,7 @@ from orchestrator.ledger.snapshot import SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.node.precedence import Precedence
 from orchestrator.policy.authorization import Trust
+from sync.broken_refs import GRACE_SECONDS
 from sync.git_remote import GitRemote
 
 
@@ -54,6 +55,9 @@ def open_parts(settings: Settings, tell: Tell, opened: ExitStack) -> NodeParts:
     opened.callback(model.close)
     link = wiring.remote(settings)
     opened.callback(link.close)
+    link.mends = True
+    link.broken.grace = GRACE_SECONDS
+    link.broken.notice = lambda line: tell("alarm", line, once=True)
     reader = wiring.reader(settings, link)
     charter = reader.read(link.fetch()).charter
     link.timeout = remote_timeout(charter.bus)  # what it should be stands in the ledger behind it

@@ -267,9 +267,7 @@ def _write_environment_file(settings: Settings, url: str, branch: str) -> list[s
     return [f"this machine's node works for {url} ({path})"]
 
 
-def _setup_result(
-    git: Git, folder: Path, url: str, branch: str, person: str, key: Key, done: list[str]
-) -> LedgerSetup:
+def _setup_result(git: Git, folder: Path, url: str, branch: str, person: str, key: Key, done: list[str]) -> LedgerSetup:
     signers = read_signers(_committed(git, SIGNERS_PATH))
     listed = signers.get(key.public)
     name = listed.name if listed else person

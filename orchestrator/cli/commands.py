@@ -80,6 +80,12 @@ FLEET: CommandTable = {
     "rotate": ("fleet.membership:rotate", "Replaces this machine's key with a new one, in allowed_signers and here."),
     "who": ("fleet.membership:who", "Who may do what."),
 }
+LEDGER: CommandTable = {
+    "recover": (
+        "ledger:recover",
+        "Gives the server back what this machine's clone of the ledger has and the server lacks.",
+    ),
+}
 HANDOFF: CommandTable = {
     "show": ("handoff:show", "Prints the assembled handoff; what was cut is said on standard error."),
     "check": ("handoff:check", "Checks the handoff documents of any folder, a ledger or not."),
@@ -153,6 +159,7 @@ notify = LazyGroup("notify", help="Tell people what happens: where to, what wait
 conflicts = LazyGroup(
     "conflicts", help="See what merges could not keep, and decide which value stands.", table=CONFLICTS
 )
+ledger = LazyGroup("ledger", help="Give the ledger's server back what it has lost.", table=LEDGER)
 handoff = LazyGroup(
     "handoff", help="See what a fresh instance is given, and check the documents that it is given.", table=HANDOFF
 )
@@ -188,6 +195,7 @@ SHIFTBOOK: CommandTable = {
     ),
     "conflicts": ("commands:conflicts", "See what merges could not keep, and decide which value stands."),
     "fleet": ("fleet.nodes:fleet", "See the nodes; let people and machines in, and out again."),
+    "ledger": ("commands:ledger", "Give the ledger's server back what it has lost."),
     "handoff": ("commands:handoff", "See what a fresh instance is given, and check the documents that it is given."),
     "log": ("commands:log", "Write into the journal, search it, take it away."),
     "memo": ("commands:memo", "Read memos, and decide which lessons the whole fleet knows."),

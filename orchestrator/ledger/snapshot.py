@@ -150,6 +150,7 @@ class SnapshotReader:
     branch: str = "main"
     _documents: dict[tuple[str, Oid], Mission | Quarantined] = field(default_factory=dict)
     _claims: dict[Oid, Claim | str] = field(default_factory=dict)
+    _missing: set[Oid] = field(default_factory=set)
     _own: dict[tuple[str, Oid], OwnFields] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -181,6 +182,7 @@ class SnapshotReader:
         held: dict[str, HeldClaim] = {}
         junk: dict[str, str] = {}
         now = {ref.removeprefix(CLAIM): oid for ref, oid in refs.items() if ref.startswith(CLAIM)}
+        self._missing = set()
         self._claims = {oid: self._claims.get(oid) or self._read_claim(oid) for oid in now.values()}
         for name, oid in now.items():
             claim = self._claims[oid]
@@ -188,13 +190,17 @@ class SnapshotReader:
                 held[name] = HeldClaim(claim=claim, oid=oid)
             else:
                 junk[name] = claim if isinstance(claim, str) else f"it is a claim on {claim.mission}"
+        self._claims = {oid: claim for oid, claim in self._claims.items() if oid not in self._missing}
         return held, junk
 
     def _read_claim(self, oid: Oid) -> Claim | str:
         try:
             entry = find(self.store, read_commit(self.store.get(oid)).tree, CLAIM_FILE)
             return read_claim(self.store.get(entry.oid, MAX_CLAIM_BYTES)) if entry else f"it has no {CLAIM_FILE}"
-        except (BadClaim, LookupError, ValueError, ObjectMissing) as error:
+        except ObjectMissing as error:
+            self._missing.add(oid)  # somebody may have it still, and send it again
+            return str(error)
+        except (BadClaim, LookupError, ValueError) as error:
             return str(error) or type(error).__name__
 
     def _with_missions(self, ledger: LedgerSnapshot) -> LedgerSnapshot:
