@@ -167,8 +167,8 @@ def make_key(path: Path, comment: str) -> Key:
     with tempfile.TemporaryDirectory(prefix=".shiftbook-", dir=path.parent) as folder:  # whole, or not there
         made = Path(folder, path.name)
         _checked(path, ["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(made)])
-        made.with_name(public.name).replace(public)
-        made.replace(path)
+        files.move_into_place(made.with_name(public.name), public)
+        files.move_into_place(made, path)
     return Key(path)
 
 

@@ -123,7 +123,7 @@ def _clone(url: str, folder: Path, shown: Mapping[str, str]) -> None:
         Git(folder, env=shown).run("clone", "--quiet", "--no-checkout", "--", url, str(beside), timeout=CLONE_SECONDS)
         (beside / ".git" / INCOMPLETE).touch()
         _remove(folder / ".git")  # what is no repository: a clone that was broken off
-        (beside / ".git").rename(folder / ".git")
+        files.move_into_place(beside / ".git", folder / ".git")
         _remove(beside)
     except BaseException:
         _remove(beside)
