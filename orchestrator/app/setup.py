@@ -30,6 +30,7 @@ UNFINISHED_CLONE = ".shiftbook-join"
 """Where a clone is made inside its folder, until it is whole."""
 INCOMPLETE = "shiftbook-incomplete"
 """A file in the Git folder of a clone whose files are not all there yet."""
+FIRST_MESSAGE = "Shiftbook: the ledger's files"
 CLONE_SECONDS = 1800.0
 """A first clone brings the whole ledger: years of work over a slow line."""
 GIT_NAMES = frozenset({"HEAD", "branches", "config", "config.lock", "description", "hooks", "info", "objects", "refs"})
@@ -79,7 +80,7 @@ def init(folder: Path, settings: Settings, *, remote: str = "") -> LedgerSetup:
         done.append(f"wrote {path}")
     if wanted:
         git.run("add", "--", *wanted)
-        git.run("commit", "--quiet", "-S", "-m", "Shiftbook: the ledger's files", "--", *wanted)
+        git.run("commit", "--quiet", "-S", "-m", FIRST_MESSAGE, "--", *wanted)
     if _unpushed(git, branch):
         git.run("push", "--quiet", "--no-verify", "--set-upstream", "origin", branch)
         done.append(f"pushed {branch} to {url}")
@@ -210,8 +211,17 @@ def _merge_remote_branch(git: Git, branch: str) -> None:
     theirs = git.refs(f"refs/remotes/origin/{branch}")
     if theirs and not git.refs(f"refs/heads/{branch}"):
         git.run("checkout", "--quiet", "-B", branch, f"origin/{branch}")
+    elif theirs and _is_unshared_start(git, branch):
+        git.run("reset", "--quiet", "--keep", f"origin/{branch}")
     elif theirs:
         git.run("merge", "--quiet", "--ff-only", f"origin/{branch}", codes=(0, 1, 128))
+
+
+def _is_unshared_start(git: Git, branch: str) -> bool:
+    """Whether all that is here is the first commit of an init that could not reach the remote, which has a ledger."""
+    if git.call("merge-base", "HEAD", f"origin/{branch}", codes=(0, 1, 128))[0] == 0:
+        return False
+    return git.text("log", "--format=%s", "HEAD").splitlines() == [FIRST_MESSAGE]
 
 
 def _files_to_commit(git: Git, folder: Path, person: tuple[str, Key], node: tuple[str, Key]) -> dict[str, str]:

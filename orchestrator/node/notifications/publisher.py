@@ -170,7 +170,9 @@ class NotificationPublisher:
             self._compared = TreeComparison(ledger.store)
         try:
             was = read_commit(ledger.store.get(before)).tree
-            found = [one for one in self._compared.notices(was, ledger.tree) if one.kind in ledger.charter.notify.kinds]
+            kinds, anew = ledger.charter.notify.kinds, {f"/missions/{n}" for n, f in ledger.open.items() if f.copied}
+            ended = self._compared.notices(was, ledger.tree)
+            found = [one for one in ended if one.kind in kinds and one.path not in anew]
         except ObjectMissing:
             self.tell("notify", f"{before[:10]}, up to which people were told, is gone: it goes on from here")
             return []

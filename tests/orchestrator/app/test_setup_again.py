@@ -123,6 +123,19 @@ def test_a_clone_that_cannot_be_made_leaves_no_folder(tmp_path: Path) -> None:
     assert list((tmp_path / "empty").iterdir()) == []
 
 
+def test_an_init_that_could_not_reach_a_ledger_makes_no_second_one(tmp_path: Path) -> None:
+    """Its first commit was pushed nowhere: once the remote answers, the ledger that is there is taken."""
+    theirs = setup.init(tmp_path / "fleet", Settings(home=tmp_path / "home"))
+    mine, remote = Settings(home=tmp_path / "other"), tmp_path / "fleet.git"
+    remote.rename(tmp_path / "away.git")
+    with pytest.raises(SyncError):
+        setup.init(tmp_path / "mine", mine, remote=str(remote))
+    (tmp_path / "away.git").rename(remote)
+    made = setup.init(tmp_path / "mine", mine, remote=str(remote))
+    assert Git(made.folder).text("rev-parse", "HEAD") == Git(theirs.folder).text("rev-parse", "HEAD")
+    assert not made.known
+
+
 def test_what_is_committed_is_not_written_again(tmp_path: Path) -> None:
     """A file that a person took out of the folder is not replaced by a template, in a commit of its own."""
     settings = Settings(home=tmp_path / "home")

@@ -89,6 +89,21 @@ def test_each_state_is_told_in_its_words(desk: Desk, web: Hook) -> None:
     assert "is tried again at" in web.got[0]["message"]
 
 
+def test_a_copy_is_not_told_as_what_it_was_copied_from(desk: Desk, web: Hook) -> None:
+    """It starts anew: only its own end is news."""
+    town = Town({"missions/held.md": "---\napprove: always\n---\nHeld.\n"})
+    ada = town.peer("ada")
+    herald = desk.herald("ada", web.url())
+    end(ada, "held")
+    look(herald, ada)
+    ada.push({"missions/again.md": ada.text("missions/held.md").replace("Held.", "Again.")})
+    look(herald, ada)
+    assert web.titles == []
+    end(ada, "again")
+    look(herald, ada)
+    assert web.titles == ["Again. waits for you"]
+
+
 BASE = Mission(name="fix", title="Fix", body="", epoch=1)
 PARKED = replace(BASE, status=Status.PARKED, epoch=2, reason="budget of the day reached: $5.01 of $5.00")
 
