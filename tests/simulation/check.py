@@ -22,7 +22,8 @@ def problems(run: Simulation) -> list[str]:
 
 def _judged(ledger: LedgerSnapshot, name: str) -> Iterator[str]:
     filed, place = ledger.open.get(name), ledger.archive.find(name)
-    if filed is not None and place is not None:
+    beside = filed is not None or any(bad.name == name for bad in ledger.quarantined)
+    if beside and place is not None:
         yield f"{name} is open and archived"
     elif place is not None:
         yield from _archived(name, ledger.store.get(place[1]))
