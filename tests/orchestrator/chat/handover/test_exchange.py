@@ -176,6 +176,7 @@ def reviewed(bench: Bench, *, branch: str = "shiftbook/fix/1", extra: str = "") 
         f"---\ntask: coding_task\nproject: shop\nagent: claude\nstatus: review\nnode: vps\nattempt: 1\nepoch: 1\n"
         f"branch: {branch}\n{extra}---\nRefuse a second voucher\n{RESULT}"
     )
+    bench.ada.push({"missions/fix.md": "Refuse a second voucher\n"})
     bench.ada.push({"missions/fix.md": text})
 
 

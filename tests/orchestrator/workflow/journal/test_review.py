@@ -218,6 +218,7 @@ def test_late_failed_and_empty_reviews_are_troubles() -> None:
     reviews(ada).run()
     assert review_problems(ada.ledger(), NOON) == []
     assert "2 read, 3 changes; no new entries" in review_statuses(ada.ledger(), NOON)[0].says
+    ada.push({"missions/review-x.md": "---\ntask: review\n---\nx"})
     ada.push({"missions/review-x.md": "---\ntask: review\nstatus: dead\n---\nx"})
     assert "review-x is dead" in review_problems(ada.ledger(), NOON)[0]
     ada.push({"missions/review-x.md": None, SHOP_LOG: log(*ENTRIES, *(entry(f"e{n}") for n in range(12)))})
