@@ -168,10 +168,16 @@ def refuse_cut(block: FrontMatter, text: str) -> None:
             raise Malformed(why, block.lines[key])
 
 
+_TAG_CHARS = frozenset("&*!")
+NESTING_CHARS = "[{-?:"
+
+
 def _refuse_bombs(head: str) -> None:
     """What takes PyYAML minutes, or all memory, is refused before it is read. Raises Malformed and yaml.YAMLError."""
     if len(head) > MAX_HEAD_CHARS:
         raise Malformed(f"the front matter has {len(head):,} characters; it has at most {MAX_HEAD_CHARS:,}", None)
+    if not _TAG_CHARS & set(head) and sum(map(head.count, NESTING_CHARS)) <= MAX_NESTING_LEVELS:
+        return  # each level takes one of these: to look at the tokens would take as long as to read it
     depth = 0
     for token in yaml.scan(head):
         if isinstance(token, yaml.AliasToken | yaml.AnchorToken):  # an alias can expand without end
