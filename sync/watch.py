@@ -27,11 +27,14 @@ def _start(schedule: Callable[[BaseObserver], object]) -> BaseObserver:
     where there is none left the files are looked at.
     """
     for make in (Observer, lambda: PollingObserver(timeout=LOOK_SECONDS)):
+        observer: BaseObserver | None = None
         try:
             observer = make()
             schedule(observer)
             observer.start()
         except OSError as error:
+            if observer is not None:
+                observer.stop()  # it holds an instance from its making on
             if error.errno not in {errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.ENOSYS, errno.EPERM}:
                 raise
             trouble = error

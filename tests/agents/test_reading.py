@@ -134,6 +134,16 @@ def test_aider_tries_again() -> None:
     assert over.usage.cost_usd == 0.0038
 
 
+def test_aider_cut_off() -> None:
+    """An answer that the model's token limit cut off is no success, also after one that was whole (0.86.2)."""
+    whole = ("Applied edit to a.py", "Tokens: 1.1k sent, 50 received. Cost: $0.0038 message, $0.0038 session.")
+    cut = ("b.py", "Model openai/m has hit a token limit!", "Token counts below are approximate.")
+    found = told(Aider(), *whole, *cut)
+    assert found.error.startswith("Model openai/m has hit a token limit!")
+    assert found.trouble is not ErrorKind.QUOTA
+    assert told(Aider(), *cut).ended is False
+
+
 def test_codex_counts_from_the_beginning() -> None:
     """What a thread of codex had taken before is taken off (0.169.0)."""
     then = {"input_tokens": 1007, "cached_input_tokens": 7, "output_tokens": 50}

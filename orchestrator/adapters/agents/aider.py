@@ -49,7 +49,8 @@ TOKENS_PATTERN = re.compile(
     r"(?:, (?P<cached>[\d.,]+[kM]?) cache hit)?, (?P<received>[\d.,]+[kM]?) received"
     r"(?:.*?Cost: \$(?P<cost>[\d.]+) message)?"
 )
-FAILED_PATTERN = re.compile(r"\blitellm\.(?:\w+\.)?\w*(?:Error|Exception|Timeout)\b")
+FAILED_PATTERN = re.compile(r"\blitellm\.(?:\w+\.)?\w*(?:Error|Exception|Timeout)\b|^Model \S+ has hit a token limit!$")
+"""The second ends with exit code 0, although the answer was cut off and nothing of it counts."""
 RETRYING = "Retrying in "
 MAX_ERROR_LINES = 6
 """Lines of an error that are looked at."""
