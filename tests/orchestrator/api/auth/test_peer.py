@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.api.auth.peer import find_user, is_own_program, peer_user
+from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
+from orchestrator.api.auth.peer import PeerSocket, find_socket, is_own_program, peer_socket
+from orchestrator.core.ports.sandbox import Confinement
 from tests.conftest import lacking
 
 NOBODY = 65534
@@ -20,6 +22,12 @@ def row(local: str, remote: str, state: str = "01", user: int = 1000, inode: int
     return f"   0: {local} {remote} {state} 00000000:00000000 00:00000000 00000000 {user:5} 0 {inode} 1 0 20 4 30 10 -1"
 
 
+def user_of(connection: socket.socket) -> int | None:
+    """Whose the other end is."""
+    found = peer_socket(connection)
+    return found.user if found else None
+
+
 @pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
 def test_a_program_of_mine(family: socket.AddressFamily, host: str) -> None:
     """Over IPv4 and IPv6, also when it has said all that it says; no longer when it is gone."""
@@ -27,7 +35,7 @@ def test_a_program_of_mine(family: socket.AddressFamily, host: str) -> None:
         caller = socket.create_connection(server.getsockname()[:2])
         connection, _ = server.accept()
         with connection:
-            assert peer_user(connection) == os.geteuid()
+            assert user_of(connection) == os.geteuid()
             caller.shutdown(socket.SHUT_WR)
             assert is_own_program(connection)
             caller.close()
@@ -44,7 +52,23 @@ def test_a_program_of_somebody_else() -> None:
             server.settimeout(10)
             connection, _ = server.accept()
             with connection:
-                assert peer_user(connection) == NOBODY
+                assert user_of(connection) == NOBODY
+                assert not is_own_program(connection)
+                connection.sendall(b"\n")
+            caller.wait(10)
+
+
+def test_a_program_in_a_sandbox(bubblewrap: Bubblewrap, tmp_path: Path) -> None:
+    """A run that has the network, and the node's own user, is somebody else's code all the same."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        line = f"exec 3<>/dev/tcp/127.0.0.1/{server.getsockname()[1]}; read -r _ <&3"
+        confinement = Confinement(writable=tmp_path, environment={"PATH": "/usr/bin:/bin"}, network=True)
+        words = bubblewrap.command(["/bin/bash", "-c", line], confinement)
+        with subprocess.Popen(words, env={"PATH": "/usr/bin:/bin"}) as caller:
+            server.settimeout(10)
+            connection, _ = server.accept()
+            with connection:
+                assert user_of(connection) == os.geteuid()
                 assert not is_own_program(connection)
                 connection.sendall(b"\n")
             caller.wait(10)
@@ -65,11 +89,12 @@ def test_a_program_of_somebody_else() -> None:
 )
 def test_what_a_row_says(rows: list[str], user: int | None) -> None:
     """Only an open socket with just these two ends tells whose it is."""
-    assert find_user("\n".join(rows), {"A:1"}, {"B:2"}) == user
+    found = find_socket("\n".join(rows), {"A:1"}, {"B:2"})
+    assert found == (user and PeerSocket(user=user, inode=7))
 
 
 def test_a_system_that_does_not_tell(tmp_path: Path) -> None:
     """Without such a table nobody is known, and so nobody is let in by it."""
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as caller:
-        assert peer_user(caller, [tmp_path / "none"]) is None
+        assert peer_socket(caller, [tmp_path / "none"]) is None
     assert not is_own_program(None)
