@@ -1,8 +1,8 @@
 """Whose program is the peer, at the other end of a connection on this machine?
 
 The kernel knows to which user each socket belongs, and tells it in /proc/net/tcp (proc(5)) to everybody. So the owner's
-own programs need no token on loopback, and there is nothing to keep or to type. Another user's program needs one; so does
-what runs in a sandbox or a container: its user may be the owner, and it is somebody else's code.
+own programs need no token on loopback, and there is nothing to keep or to type. Another user's program needs one, and
+what runs in a sandbox or a container, too: its user may be the owner, and it is somebody else's code.
 """
 
 from __future__ import annotations
