@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from orchestrator.core.ports.stores import Stores
     from orchestrator.core.settings import Settings
     from orchestrator.execution.programs.port import Program
+    from orchestrator.execution.project_setup import ProjectSetups
     from orchestrator.execution.workspace.clone import Workspaces
     from orchestrator.ledger.snapshot import SnapshotReader
     from orchestrator.ledger.transport import Transport
@@ -244,6 +245,17 @@ def workspaces(settings: Settings) -> Workspaces:
     return Workspaces(cache=settings.home / "cache", sandbox=sandbox(required=True))
 
 
+def project_setups(settings: Settings, confined: Sandbox, spaces: Workspaces) -> ProjectSetups:
+    """What sets projects up on this machine, with its user's way to package registries."""
+    from pathlib import Path
+
+    from orchestrator.execution.project_setup import ProjectSetups
+
+    return ProjectSetups(
+        sandbox=confined, workspaces=spaces, private=settings.home, home=Path.home(), environ=os.environ
+    )
+
+
 def programs() -> tuple[Program, ...]:
     """The agents' programs that are known, whether or not they are installed."""
     from orchestrator.adapters.agents import programs as known
@@ -262,8 +274,9 @@ def agents(settings: Settings, answers: Model, *, required: bool, held: Iterable
     if not settings.accept_delegations:
         return {}
     confined, spaces = sandbox(required=required), workspaces(settings)
-    attempts = AttemptRunner(sandbox=confined, workspaces=spaces, node=settings.node)
-    command = CommandAgent(sandbox=confined, workspaces=spaces, node=settings.node)
+    setups = project_setups(settings, confined, spaces)
+    attempts = AttemptRunner(sandbox=confined, workspaces=spaces, node=settings.node, setups=setups)
+    command = CommandAgent(sandbox=confined, workspaces=spaces, node=settings.node, setups=setups)
     coding = [ProgramAgent(program=each, attempts=attempts) for each in programs()]
     policy = replace(UNATTENDED_POLICY, denies=UNATTENDED_POLICY.denies.union(held))
     found: list[Agent] = [BuiltinAgent(model=answers, attempts=attempts, policy=policy), command, *coding]

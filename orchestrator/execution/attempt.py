@@ -7,6 +7,7 @@ and pushed. What only a person can put right parks the attempt.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 
 from missions.path_scope import outside_scope
@@ -18,6 +19,7 @@ from orchestrator.execution import prompts
 from orchestrator.execution.bounds import EXIT_GRACE_SECONDS, AttemptLimits, UsageMeter
 from orchestrator.execution.free_space import disk_full_reason
 from orchestrator.execution.outcome import FinishedAttempt, build_outcome
+from orchestrator.execution.project_setup import ProjectSetups
 from orchestrator.execution.turn import RoundResult, RoundWorker
 from orchestrator.execution.verification import ScopeCheck, WorkCheck, verify
 from orchestrator.execution.workspace import agents_md
@@ -37,6 +39,8 @@ class AttemptRunner:
     node: str
     scope: ScopeCheck = outside_scope
     linger: float = EXIT_GRACE_SECONDS
+    setups: ProjectSetups | None = None
+    """None: no set-up of a project is run here, and no tools are shown."""
 
     def carry_out(self, job: AgentJob, stop: Stop, worker: RoundWorker) -> Outcome:
         """One attempt. A workspace that cannot be made and a full disk are outcomes, too. Raises OrchestratorError."""
@@ -70,6 +74,7 @@ class _Attempt:
 
     def go(self) -> Outcome:
         site = open_attempt_dir(self.job, self.worker.name, self.runner.workspaces, self.stop)
+        self._prepare(site)
         bounds = AttemptLimits(
             stop=self.stop, usage_meter=UsageMeter(self.job.meter), deadline=site.deadline, linger=self.runner.linger
         )
@@ -86,6 +91,13 @@ class _Attempt:
             sandbox=self.runner.sandbox,
         )
         return build_outcome(done, node=self.runner.node, stop=self.stop)
+
+    def _prepare(self, site: AttemptDir) -> None:
+        """The project's tools and set-up. The time that this takes is not the mission's."""
+        if self.job.project and site.workspace and self.runner.setups:
+            began = time.monotonic()
+            site.tools = self.runner.setups.tools(self.job.project, site.workspace, self.stop, self.job.say)
+            site.started += time.monotonic() - began
 
     def _rounds(self, site: AttemptDir, bounds: AttemptLimits) -> tuple[list[RoundResult], WorkCheck]:
         prompt = prompts.resume_prompt(self.job) if site.kept.session else self.worker.begin(self.job)

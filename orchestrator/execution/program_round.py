@@ -99,7 +99,7 @@ class ProgramWorker:
         }
         confinement = replace(
             confinement_for(site, environment),
-            readable=launch.readable,
+            readable=(*site.tools.readable, *launch.readable),
             hidden=tuple(site.tree / each for each in launch.hidden),
             kept=(site.home, site.proposals),
             line=line.socket if line else None,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from orchestrator.core.errors import WorkspaceFailed
 from orchestrator.core.ports.sandbox import Sandbox
@@ -18,6 +20,8 @@ from sync.errors import GitError
 
 MAX_TEST_OUTPUT_CHARS = 6000
 """Characters of a test's output that go back to the agent, half from its beginning and half from its end."""
+MIN_SECRET_CHARS = 6
+"""Characters of the shortest value in a file for tests that is struck out of what the tests print."""
 
 ScopeCheck = Callable[[Iterable[str], Iterable[str]], list[str]]
 """Those of some paths that lie outside of a scope."""
@@ -147,7 +151,8 @@ def _run_tests(
     home = site.job.folder / "test-home"
     home.mkdir(exist_ok=True)
     environment = site.environment(home)
-    confinement = confinement_for(site, environment)
+    confinement = confinement_for(site, environment, tests=True)
+    hide = secret_words(path for path, _ in site.tools.tested_with)
     ran = run(
         sandbox.command(["/bin/sh", "-c", line], confinement),
         folder=site.tree,
@@ -155,15 +160,35 @@ def _run_tests(
         output=site.job.folder / f"test-{number}.log",
         timeout=bounds.left,
         stop=bounds.stop,
-        say=site.job.say,
+        say=lambda line: site.job.say(hide(line)),
         confinement=confinement,
     )
+    _remove_mount_points(site)
     if ran.ending is Ending.STOPPED:
         return None
     passed = ran.ending is Ending.EXIT and ran.exit_code == 0
     how = "passed" if passed else _describe_failure(ran)
     site.job.say(f"[the project's tests {how}]")
-    return ProjectTestResult(line=line, passed=passed, how=how, output=ran.output)
+    return ProjectTestResult(line=line, passed=passed, how=how, output=hide(ran.output))
+
+
+def secret_words(paths: Iterable[Path]) -> Callable[[str], str]:
+    """Strikes what stands in the files for tests out of a text: each line's value, as it stands."""
+    values: set[str] = set()
+    for path in paths:
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            values |= {line.strip(), line.partition("=")[2].strip().strip("\"'")}
+    wanted = sorted((value for value in values if len(value) >= MIN_SECRET_CHARS), key=len, reverse=True)
+    pattern = re.compile("|".join(map(re.escape, wanted)) or r"(?!)")
+    return lambda text: pattern.sub("[from a file for tests]", text)
+
+
+def _remove_mount_points(site: AttemptDir) -> None:
+    """An empty file is left where a file for tests was shown: it is nobody's work."""
+    for _, path in site.tools.tested_with:
+        place = site.tree / path
+        if place.is_file() and not place.is_symlink() and not place.stat().st_size:
+            place.unlink()
 
 
 def _describe_failure(ran: CommandResult) -> str:

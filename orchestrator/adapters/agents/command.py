@@ -13,6 +13,7 @@ from orchestrator.execution.attempt import AttemptRunner
 from orchestrator.execution.bounds import AttemptLimits
 from orchestrator.execution.process.runner import CommandResult, Ending, run
 from orchestrator.execution.programs.port import ParsedOutput
+from orchestrator.execution.project_setup import ProjectSetups
 from orchestrator.execution.turn import RoundResult
 from orchestrator.execution.verification import ScopeCheck
 from orchestrator.execution.workspace.attempt_dir import AttemptDir, confinement_for
@@ -28,6 +29,7 @@ class CommandAgent:
     node: str
     network: bool = False
     scope: ScopeCheck = outside_scope
+    setups: ProjectSetups | None = None
     name: str = "command"
 
     def missing(self) -> str | None:
@@ -39,7 +41,9 @@ class CommandAgent:
         if not job.mission.run:
             why = "a mission for the agent `command` needs a `run:` line"
             return Outcome(ok=False, summary="Not started.", error=why)
-        attempts = AttemptRunner(sandbox=self.sandbox, workspaces=self.workspaces, node=self.node, scope=self.scope)
+        attempts = AttemptRunner(
+            sandbox=self.sandbox, workspaces=self.workspaces, node=self.node, scope=self.scope, setups=self.setups
+        )
         worker = _CommandWorker(line=job.mission.run, sandbox=self.sandbox, network=self.network)
         return attempts.carry_out(job, stop, worker)
 

@@ -161,15 +161,31 @@ def _relay_mounts(confinement: Confinement) -> list[str]:
 def _mounts(confinement: Confinement, readable: Sequence[Path]) -> list[str]:
     """The folders that are shown, outer before inner, so that none hides another; of one path the strictest last."""
     shown = (*readable, *confinement.readable, *(python_paths() if confinement.line else ()))
-    ways = (
-        ("--ro-bind-try", shown),
-        ("--bind", (*confinement.kept, confinement.writable)),
-        ("--ro-bind", confinement.protected),
+    work = confinement.writable
+    written = (*((path, path) for path in confinement.kept), *((work, at) for at in _workspace_places(confinement)))
+    ways: tuple[tuple[str, Iterable[tuple[Path, Path]]], ...] = (
+        ("--ro-bind-try", ((path, path) for path in shown)),
+        ("--bind", written),
+        ("--ro-bind", (*confinement.views, *_everywhere(confinement, confinement.protected))),
     )
     ordered = sorted(
-        (len(path.parts), rank, how, path) for rank, (how, paths) in enumerate(ways) for path in dict.fromkeys(paths)
+        (len(at.parts), rank, how, path, at)
+        for rank, (how, pairs) in enumerate(ways)
+        for path, at in dict.fromkeys(pairs)
     )
-    return [*(word for _, _, how, path in ordered for word in (how, str(path), str(path))), *_hidden(confinement)]
+    return [*(word for _, _, how, path, at in ordered for word in (how, str(path), str(at))), *_hidden(confinement)]
+
+
+def _workspace_places(confinement: Confinement) -> tuple[Path, ...]:
+    return (confinement.writable, *((confinement.also_at,) if confinement.also_at else ()))
+
+
+def _everywhere(confinement: Confinement, paths: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
+    """Paths with each place at which they are seen: those in the workspace wherever that is shown."""
+    for path in paths:
+        yield path, path
+        if confinement.also_at and path.is_relative_to(confinement.writable):
+            yield path, confinement.also_at / path.relative_to(confinement.writable)
 
 
 def _hidden(confinement: Confinement) -> Iterator[str]:
@@ -178,10 +194,12 @@ def _hidden(confinement: Confinement) -> Iterator[str]:
     for path in dict.fromkeys(each.resolve() for each in confinement.hidden):
         if path == work or not path.is_relative_to(work):
             continue
-        if path.is_dir():
-            yield from ("--tmpfs", str(path), "--remount-ro", str(path))
-        elif path.exists():
-            yield from ("--ro-bind", str(EMPTY_FILE), str(path))
+        for place in dict.fromkeys((work, *_workspace_places(confinement)[1:])):
+            at = str(place / path.relative_to(work))
+            if path.is_dir():
+                yield from ("--tmpfs", at, "--remount-ro", at)
+            elif path.exists():
+                yield from ("--ro-bind", str(EMPTY_FILE), at)
 
 
 def foreign_variables(allowed: Mapping[str, str]) -> list[str]:

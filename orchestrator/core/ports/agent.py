@@ -101,7 +101,11 @@ class Unmetered:
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """A project that missions may name: where its repository is and what its own checks are."""
+    """A project that missions may name: where its repository is and what its own checks are.
+
+    `setup` prepares a clone with the network, `tools` are paths of nodes that its runs may read, and `test_files` are
+    pairs of a path in the tree and of the node's file that the project's tests find there.
+    """
 
     name: str
     url: str
@@ -109,6 +113,9 @@ class Project:
     test: str | None = None
     trust_hooks: bool = False
     """Whether a repository on this machine may run its own hooks there, unconfined, when a branch is pushed to it."""
+    setup: str | None = None
+    tools: tuple[str, ...] = ()
+    test_files: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

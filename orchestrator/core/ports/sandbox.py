@@ -25,7 +25,9 @@ class Confinement:
     trees that are shown read-only (an agent's own program), `kept` further folders that may be written and stay.
     `line` is a Unix socket through which, and only through which, the network is reached (`network` stays off):
     what runs inside finds it as an HTTP proxy on its own loopback, at PROXY_PORT. `hidden` are paths in the workspace
-    that look empty to it, where they are there.
+    that look empty to it, where they are there. `views` are pairs of a path and another at which it is shown read-only;
+    `also_at` is a further place of the workspace, protected and hidden there as here: what a project's set-up left
+    names files by the path at which it ran.
     """
 
     writable: Path
@@ -33,6 +35,8 @@ class Confinement:
     hidden: tuple[Path, ...] = ()
     readable: tuple[Path, ...] = ()
     kept: tuple[Path, ...] = ()
+    views: tuple[tuple[Path, Path], ...] = ()
+    also_at: Path | None = None
     line: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     network: bool = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from orchestrator.core.ports.sandbox import Confinement
 from orchestrator.execution.workspace.agents_md import AGENTS, CLAUDE, remove_from_folder
 from orchestrator.execution.workspace.clone import Workspace, Workspaces
 from orchestrator.execution.workspace.isolated_git import reset_git_folder
+from orchestrator.execution.workspace.run_tools import NO_TOOLS, RunTools
 from orchestrator.execution.workspace.start_point import apply_patch
 from orchestrator.execution.workspace.tree_walk import remove_tree
 from sync import files
@@ -44,13 +45,17 @@ class AttemptSession:
 
 @dataclass(kw_only=True)
 class AttemptDir:
-    """An attempt's place. `kept` is its session; `resumed` says that an earlier attempt's work is still there."""
+    """An attempt's place. `kept` is its session; `resumed` says that an earlier attempt's work is still there.
+
+    `tools` are what its runs see beside the tree.
+    """
 
     job: AgentJob
     workspace: Workspace | None
     kept: AttemptSession
     started: float
     resumed: bool = False
+    tools: RunTools = NO_TOOLS
 
     @property
     def tree(self) -> Path:
@@ -85,7 +90,8 @@ class AttemptDir:
             "SHIFTBOOK_MISSION": self.job.mission.name,
             "SHIFTBOOK_ATTEMPT": str(self.job.attempt),
         }
-        return {"PATH": os.defpath, **allowed, **own}
+        path = os.pathsep.join((*self.tools.path, allowed.get("PATH") or os.defpath))
+        return {**self.tools.variables, **allowed, "PATH": path, **own}
 
     def remember(self, session: str) -> None:
         """Writes down the agent's session, so that an attempt which is cut off can go on. Raises OSError."""
@@ -125,9 +131,39 @@ def open_attempt_dir(job: AgentJob, agent: str, workspaces: Workspaces, stop: St
     return AttemptDir(job=job, workspace=workspace, kept=kept, started=started)
 
 
-def confinement_for(site: AttemptDir, environment: Mapping[str, str], *, network: bool = False) -> Confinement:
-    """What a run at a site may touch: the tree and nothing else."""
-    return Confinement(writable=site.tree, protected=site.protected, environment=environment, network=network)
+def confinement_for(
+    site: AttemptDir, environment: Mapping[str, str], *, network: bool = False, tests: bool = False
+) -> Confinement:
+    """What a run at a site may touch: the tree and nothing else. Only `tests` see the files that are for tests."""
+    tools = site.tools
+    parts = (*tools.parts, *(tools.tested_with if tests else ()))
+    return Confinement(
+        writable=site.tree,
+        protected=site.protected,
+        readable=tools.readable,
+        views=(*tools.views, *_views(site.tree, tools.also_at, parts)),
+        also_at=tools.also_at,
+        environment=environment,
+        network=network,
+    )
+
+
+def _views(tree: Path, also_at: Path | None, parts: Iterable[tuple[Path, str]]) -> Iterator[tuple[Path, Path]]:
+    """Where parts are shown in a tree. The tree may be hostile: through a link, the place would be made elsewhere."""
+    for source, path in parts:
+        place = tree / path
+        whole = place.parent.is_dir() and place.parent.resolve() == (tree.resolve() / path).parent
+        if whole and not place.is_symlink() and _may_be_hidden(place, source):
+            yield source, place
+            if also_at:
+                yield source, also_at / path
+
+
+def _may_be_hidden(place: Path, source: Path) -> bool:
+    """Whether nothing is lost behind a view: what is there of the project's own goes before what a set-up made."""
+    if source.is_file():
+        return not place.is_dir()
+    return not place.exists() or (place.is_dir() and not any(place.iterdir()))
 
 
 def _new_workspace(job: AgentJob, workspaces: Workspaces, stop: Stop) -> Workspace | None:

@@ -6,7 +6,7 @@ import re
 import tomllib
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from missions.approval import ApprovalRules
 from orchestrator.core import cron
@@ -126,6 +126,27 @@ class DelegationPart(_Part):
     verify_rounds: Rounds = 2
 
 
+def _node_path(value: str) -> str:
+    """A path on nodes. Raises ValueError."""
+    if not value.startswith(("~/", "/")) or ".." in value.split("/") or not value.isprintable() or ":" in value:
+        raise ValueError(f"write a path that begins with ~/ or /, without '..', not {value!r}")
+    if not value.strip("~/"):
+        raise ValueError(f"{value} is a whole home or machine: name the folder that is needed")
+    return value
+
+
+def _tree_path(value: str) -> str:
+    """A file's path in a project. Raises ValueError."""
+    parts = value.split("/")
+    if not value.strip() or not value.isprintable() or {"", ".", "..", ".git"} & set(parts):
+        raise ValueError(f"write a path in the project, such as .env.test, not {value!r}")
+    return value
+
+
+NodePath = Annotated[str, Field(max_length=300), AfterValidator(_node_path)]
+TreePath = Annotated[str, Field(max_length=300), AfterValidator(_tree_path)]
+
+
 class ProjectPart(_Part):
     """`[projects.NAME]`."""
 
@@ -133,6 +154,9 @@ class ProjectPart(_Part):
     aliases: list[Annotated[str, Field(min_length=2, max_length=60)]] = []
     branch: str = "main"
     test: str | None = None
+    setup: str | None = None
+    tools: tuple[NodePath, ...] = ()
+    test_files: dict[TreePath, NodePath] = {}
     verify_rounds: Rounds | None = None
     on_approval: Literal["merge", "push", "nothing"] = "nothing"
     budget_usd: Usd | None = None
@@ -166,7 +190,16 @@ class FleetConfig(_Part):
     def project(self, name: str) -> Project:
         """A project by name. Raises KeyError."""
         part = self.projects[name]
-        return Project(name=name, url=part.url, branch=part.branch, test=part.test, trust_hooks=part.trust_hooks)
+        return Project(
+            name=name,
+            url=part.url,
+            branch=part.branch,
+            test=part.test,
+            setup=part.setup or None,
+            tools=part.tools,
+            test_files=tuple(part.test_files.items()),
+            trust_hooks=part.trust_hooks,
+        )
 
     def verify_rounds(self, project: str | None) -> int:
         """How often work on a project may go back to its agent."""
