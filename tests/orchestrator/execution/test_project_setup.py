@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -35,12 +36,15 @@ class Bench:
     tmp: Path
     said: list[str] = field(default_factory=list)
     number: int = 0
+    user: Path | None = None
+    environ: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def home(self) -> Path:
         """The home folder of the node's user."""
-        (self.tmp / "home").mkdir(exist_ok=True)
-        return self.tmp / "home"
+        home = self.user or self.tmp / "home"
+        home.mkdir(exist_ok=True)
+        return home
 
     def run(self, line: str, stop: threading.Event | None = None, **fields: object) -> Outcome:
         """One attempt."""
@@ -50,11 +54,15 @@ class Bench:
         self.folder = folder
         project = Project(name="shop", url=str(self.server.folder), **fields)  # type: ignore[arg-type]
         mission = Mission(
-            name="fix", title="Fix", body="do", agent="command", run=line, project="shop", timeout_seconds=30
+            name="fix", title="Fix", body="do", agent="command", run=line, project="shop", timeout_seconds=60
         )
         spaces = Workspaces(cache=self.tmp / "cache")
         setups = ProjectSetups(
-            sandbox=self.sandbox, workspaces=spaces, private=self.home / ".shiftbook", home=self.home, environ={}
+            sandbox=self.sandbox,
+            workspaces=spaces,
+            private=self.tmp / ".shiftbook",
+            home=self.home,
+            environ=self.environ,
         )
         agent = CommandAgent(sandbox=self.sandbox, workspaces=spaces, node="desk", setups=setups)
         job = AgentJob(
@@ -147,13 +155,14 @@ def test_what_names_a_set_up() -> None:
     }
     assert len(keys) == 5
     assert setup_key(project, [("b", "1"), ("a", "2")]) == setup_key(project, [("a", "2"), ("b", "1")])
-    told = "uv.lock poetry.lock package-lock.json pnpm-lock.yaml requirements-dev.txt dev-requirements.txt go.sum Cargo.toml"
-    assert all(LOCK_FILES.fullmatch(name) for name in [*told.split(), "yarn.lock", "pyproject.toml", ".python-version"])
+    told = "uv.lock poetry.lock yarn.lock package-lock.json pnpm-lock.yaml pyproject.toml requirements-dev.txt"
+    more = "dev-requirements.txt go.sum Cargo.toml .python-version"
+    assert all(LOCK_FILES.fullmatch(name) for name in (*told.split(), *more.split()))
     assert not any(LOCK_FILES.fullmatch(name) for name in ("app.py", "README.md", "block.json", "tsconfig.json"))
 
 
 def test_the_way_to_registries_is_the_users_own(tmp_path: Path) -> None:
-    """Their variables and settings, and the files that those name; nothing else of the environment, and no whole home."""
+    """Their variables and settings, and the files that those name; nothing else of the environment, no whole home."""
     (tmp_path / "ca.pem").touch()
     (tmp_path / "wheels").mkdir()
     (tmp_path / ".config/pip").mkdir(parents=True)
@@ -200,3 +209,58 @@ def test_no_tool_shows_keys(tmp_path: Path, name: str) -> None:
     (tmp_path / "link").symlink_to(tmp_path / ".ssh")
     with pytest.raises(WrongSetting, match="name the tool's own folder"):
         machine_tools([name.replace("HOME", str(tmp_path.parent))], home=tmp_path, private=tmp_path / ".shiftbook")
+
+
+PYTHON_PROJECT = {
+    "pyproject.toml": """\
+[build-system]
+requires = ["setuptools>=61"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "parcel"
+version = "1"
+[project.optional-dependencies]
+test = ["pytest"]
+[tool.setuptools.packages.find]
+where = ["src"]
+""",
+    "src/parcel/__init__.py": "PRICE = 499\n",
+    "tests/test_price.py": "import parcel\n\ndef test_price():\n    assert parcel.PRICE == 500\n",
+    ".gitignore": ".venv/\n",
+}
+NODE_PROJECT = {
+    "package.json": """\
+{"name": "parcel", "version": "1.0.0", "scripts": {"test": "node test.js"}, "dependencies": {"is-number": "^7.0.0"}}
+""",
+    "src/price.js": "module.exports = 499;\n",
+    "test.js": "if (!require('is-number')(require('./src/price.js')) || require('./src/price.js') !== 500) process.exit(1)",
+    ".gitignore": "node_modules/\n",
+}
+REAL = {
+    "pip": (PYTHON_PROJECT, "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]'", "python -m pytest -q"),
+    "uv": (
+        PYTHON_PROJECT,
+        "python3 -m venv ~/uv && ~/uv/bin/pip install -q uv && ~/uv/bin/uv sync -q --extra test --no-python-downloads"
+        " && mkdir -p ~/.local/bin && ln -sf ~/uv/bin/uv ~/.local/bin/uv",
+        "uv run pytest -q",
+    ),
+    "npm": (NODE_PROJECT, "npm install --no-audit --no-fund --silent", "npm test"),
+}
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", REAL)
+def test_a_real_project(server: Server, bubblewrap: Bubblewrap, tmp_path: Path, name: str) -> None:
+    """Its dependencies come from the registry as the user's own client reaches it; its tests run without a network, on
+    what was changed: 499 fails, 500 passes."""
+    project, setup, test = REAL[name]
+    server.push(project)
+    bench = Bench(server=server, sandbox=bubblewrap, tmp=tmp_path, user=Path.home(), environ=os.environ)
+    fields = {"setup": setup, "test": test, "tools": ("~/.pyenv",)}
+    code = "src/price.js" if name == "npm" else "src/parcel/__init__.py"
+    first = bench.run(f"sed -i s/499/498/ {code}", **fields)
+    if "the set-up of shop" in first.error:
+        pytest.skip(f"no registry is reached from here: {first.error}")
+    assert first.tested is False, first.output
+    second = bench.run(f"sed -i s/499/500/ {code}", **fields)
+    assert second.tested, second.output
