@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from orchestrator.core.settings import Settings
     from orchestrator.execution.programs.port import Program
     from orchestrator.execution.project_setup import ProjectSetups
+    from orchestrator.execution.project_trial import ProjectTrial
     from orchestrator.execution.workspace.clone import Workspaces
     from orchestrator.ledger.snapshot import SnapshotReader
     from orchestrator.ledger.transport import Transport
@@ -254,6 +255,16 @@ def project_setups(settings: Settings, confined: Sandbox, spaces: Workspaces) ->
     return ProjectSetups(
         sandbox=confined, workspaces=spaces, private=settings.home, home=Path.home(), environ=os.environ
     )
+
+
+def project_trial(settings: Settings, folder: Path, say: Callable[[str], None]) -> ProjectTrial:
+    """What tries a project's set-up and tests once on this machine, in `folder`; it shares set-ups with the node."""
+    from orchestrator.execution.project_trial import ProjectTrial
+    from orchestrator.execution.workspace.clone import Workspaces
+
+    confined, spaces = sandbox(required=True), Workspaces(cache=settings.home / "cache")
+    setups = project_setups(settings, confined, spaces)
+    return ProjectTrial(sandbox=confined, workspaces=spaces, setups=setups, folder=folder, say=say)
 
 
 def programs() -> tuple[Program, ...]:

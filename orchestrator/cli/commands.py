@@ -8,12 +8,21 @@ from __future__ import annotations
 from orchestrator.cli.lazy import CommandTable, LazyGroup
 
 PROJECT: CommandTable = {
-    "add": ("project:add", "Adds a repository to fleet.toml, signed by you as an admin."),
+    "add": (
+        "project.adding:add",
+        "Looks at a repository and adds it to fleet.toml, signed by you as an admin.",
+    ),
     "discover": (
-        "project:find",
+        "project.finding:find",
         "Finds Git repositories under FOLDER and adds those that you say yes to, in one commit.",
     ),
-    "list": ("project:list_", "Lists the projects of the fleet: address, branch, test command, other names."),
+    "list": ("project.listing:list_", "Lists the projects of the fleet: address, branch, test command, other names."),
+    "show": (
+        "project.listing:show",
+        "Shows one project: where it is, its set-up and tests, what an approval does.",
+    ),
+    "edit": ("project.changing:edit", "Changes what fleet.toml says of a project, signed by you as an admin."),
+    "remove": ("project.changing:remove", "Takes a project out of fleet.toml."),
 }
 MISSION: CommandTable = {
     "new": ("mission.filing:new", "Files a mission that says TEXT (or what stands on standard input), signed by you."),
@@ -153,7 +162,7 @@ BENCH: CommandTable = {
     ),
 }
 
-project = LazyGroup("project", help="Add repositories to the fleet, and see which there are.", table=PROJECT)
+project = LazyGroup("project", help="Add repositories to the fleet, see and change them.", table=PROJECT)
 mission = LazyGroup("mission", help="File missions and follow them.", table=MISSION)
 notify = LazyGroup("notify", help="Tell people what happens: where to, what waits, what failed.", table=NOTIFY)
 conflicts = LazyGroup(
@@ -185,7 +194,7 @@ SHIFTBOOK: CommandTable = {
     "demo": ("demo:demo", "A fleet of two real processes does the main job in a throw-away folder."),
     "node": ("commands:node", "Run this machine's node."),
     "watch": ("node:watch", "Commits and pushes what you edit in PATH, a clone of the ledger, once it has been quiet."),
-    "project": ("commands:project", "Add repositories to the fleet, and see which there are."),
+    "project": ("commands:project", "Add repositories to the fleet, see and change them."),
     "mission": ("commands:mission", "File missions and follow them."),
     "chat": ("chat.command:chat", "Talks with this node's model, from what the fleet knows."),
     "notify": ("commands:notify", "Tell people what happens: where to, what waits, what failed."),

@@ -245,7 +245,8 @@ def _failure(project: Project, ran: CommandResult) -> str:
         else describe_cut_off(ran.ending, ran.seconds, ran.why)
     )
     tail = [line.strip() for line in ran.output.splitlines() if line.strip()][-3:]
-    return f"the set-up of {project.name} {how}: `{project.setup}`: {shorten(' · '.join(tail), 300)}"
+    said = f"the set-up of {project.name} {how}: `{project.setup}`: {shorten(' · '.join(tail), 300)}"
+    return f"{said}; `shiftbook project edit {project.name} --setup …` changes it"
 
 
 def _digest(text: str) -> str:

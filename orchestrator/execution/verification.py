@@ -119,7 +119,7 @@ def verify(
     line = site.job.project.test if site.job.project else None
     if line and seen.files and sandbox:
         site.workspace.restore(but=leaves)  # only what is handed over is tested: no ignored file makes it right
-        tests = _run_tests(line, site, sandbox, bounds, number)
+        tests = run_project_tests(line, site, sandbox, bounds, number)
         cut = tests is None
         site.workspace.restore()
     stray = scope(seen.files, site.job.mission.scope)
@@ -143,7 +143,7 @@ def _without_handoff(
         raise WorkspaceFailed(f"what was done in {site.tree} cannot be read: {error}") from error
 
 
-def _run_tests(
+def run_project_tests(
     line: str, site: AttemptDir, sandbox: Sandbox, bounds: AttemptLimits, number: int
 ) -> ProjectTestResult | None:
     """How the tests ended; None if they were stopped, because then nobody knows."""

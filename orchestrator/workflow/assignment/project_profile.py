@@ -53,7 +53,12 @@ def repository_name(url: str) -> str:
 
 
 def bare_address(url: str) -> str:
-    """An address without how it is reached, so that https and ssh are one: `host/me/shop`."""
+    """An address without how it is reached, so that https and ssh are one: `host/me/shop`.
+
+    On a server an ending `.git` is optional; of folders, `shop` and `shop.git` are two.
+    """
+    if local := re.match(r"(?:file://)?(?=/)", url.strip()):
+        return url.strip()[local.end() :].rstrip("/")
     bare = re.sub(r"^[a-z+]+://", "", url.strip().casefold()).rpartition("@")[2]
     return re.sub(r":(?:\d+/)?", "/", bare, count=1).rstrip("/").removesuffix(".git").replace("//", "/")
 

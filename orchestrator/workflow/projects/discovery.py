@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.execution.workspace.project_server import NO_LAZY_FETCH
 from orchestrator.execution.workspace.served_repository import local_path, served_repository
 from orchestrator.workflow.assignment.project_profile import bare_address, repository_name
-from orchestrator.workflow.projects.test_command import find_test_command
+from orchestrator.workflow.projects.inspection import repository_files
+from orchestrator.workflow.projects.toolchain import find_toolchain, tool_paths
 from sync.errors import GitError
 from sync.git import Git
 
@@ -41,7 +43,10 @@ class DiscoveredRepository:
     name: str
     url: str
     branch: str = "main"
+    setup: str = ""
     test: str = ""
+    tools: tuple[str, ...] = ()
+    on_approval: str = ""
     here: str = ""
     aliases: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
@@ -69,21 +74,27 @@ def discover(folder: Path, *, depth: int = MAX_DEPTH) -> tuple[list[DiscoveredRe
     return sorted(_with_unique_names(found).values(), key=lambda one: one.name), wrong
 
 
-def repository_from_folder(folder: Path, *, name: str = "") -> DiscoveredRepository:
+def repository_from_folder(folder: Path, *, name: str = "", named: bool = False) -> DiscoveredRepository:
     """A clone, or a bare repository, on this machine: by the address of its `origin`, else by its path.
+
+    A bare repository that a person `named` is meant itself: people push into it, whatever it was cloned from.
 
     Raises GitError, and WrongSetting where it has no commit or no name can be made of it.
     """
     folder = folder.resolve()
     git = Git(folder)
     origin = without_secrets(git.text("config", "--get", "remote.origin.url", codes=(0, 1)))
-    url = _absolute_url(origin, folder) or str(folder)
+    itself = named and _is_bare(folder)
+    url = str(folder) if itself else _absolute_url(origin, folder) or str(folder)
     branch = _default_branch(git)
+    found = find_toolchain(repository_files(folder, branch))
     return DiscoveredRepository(
         name=project_name(name or repository_name(url)),
         url=url,
         branch=branch,
-        test=find_test_command(folder),
+        setup=found.setup,
+        test=found.test,
+        tools=tools_here(found.programs),
         here=str(folder),
         runs=_runs(url),
     )
@@ -107,6 +118,12 @@ def repository_from_url(url: str, *, name: str = "", branch: str = "") -> Discov
 def _runs(url: str) -> tuple[str, ...]:
     there = served_repository(url, Path.cwd())
     return there.runs if there else ()
+
+
+def tools_here(programs: Iterable[str]) -> tuple[str, ...]:
+    """What a sandbox on this machine must be shown for these programs, as `projects.NAME.tools` says it."""
+    found = (shutil.which(program) for program in programs)
+    return tuple(dict.fromkeys(path for each in found if each for path in tool_paths(each, Path.home())))
 
 
 def project_name(text: str) -> str:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -233,7 +234,7 @@ NODE_PROJECT = {
 {"name": "parcel", "version": "1.0.0", "scripts": {"test": "node test.js"}, "dependencies": {"is-number": "^7.0.0"}}
 """,
     "src/price.js": "module.exports = 499;\n",
-    "test.js": "if (!require('is-number')(require('./src/price.js')) || require('./src/price.js') !== 500) process.exit(1)",
+    "test.js": "const p = require('./src/price.js'); if (!require('is-number')(p) || p !== 500) process.exit(1)",
     ".gitignore": "node_modules/\n",
 }
 REAL = {
@@ -256,7 +257,7 @@ def test_a_real_project(server: Server, bubblewrap: Bubblewrap, tmp_path: Path, 
     project, setup, test = REAL[name]
     server.push(project)
     bench = Bench(server=server, sandbox=bubblewrap, tmp=tmp_path, user=Path.home(), environ=os.environ)
-    fields = {"setup": setup, "test": test, "tools": ("~/.pyenv",)}
+    fields: dict[str, Any] = {"setup": setup, "test": test, "tools": ("~/.pyenv",)}
     code = "src/price.js" if name == "npm" else "src/parcel/__init__.py"
     first = bench.run(f"sed -i s/499/498/ {code}", **fields)
     if "the set-up of shop" in first.error:

@@ -228,13 +228,19 @@ def test_no_projects_no_verdict() -> None:
     [
         ("git@example.com:me/shop.git", "https://example.com/me/shop"),
         ("ssh://git@example.com:2222/me/shop.git", "https://ada:x@example.com/me/shop/"),
-        ("/srv/shop.git", "/srv/shop"),
+        ("/srv/shop/", "file:///srv/shop"),
     ],
 )
 def test_an_address_is_one_however_it_is_reached(one: str, other: str) -> None:
     """Scheme, user, port and ending make no other repository."""
     assert bare_address(one) == bare_address(other)
     assert repository_name(one) == repository_name(other) == "shop"
+
+
+@pytest.mark.parametrize(("one", "other"), [("/srv/shop", "/srv/shop.git"), ("/srv/Shop", "/srv/shop")])
+def test_two_folders_are_two(one: str, other: str) -> None:
+    """A work tree is not the bare repository beside it, nor a folder of another spelling."""
+    assert bare_address(one) != bare_address(other)
 
 
 @pytest.mark.parametrize("text", ["", " ", "\0", "```", "> ", "ß" * 30_000, "`" * 5000, "shop-" * 4000, "a/b." * 4000])

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli.project import without_programs
+from orchestrator.cli.project.finding import without_programs
 from orchestrator.core.errors import NotFound, WrongSetting
-from orchestrator.workflow.projects import test_command
 from orchestrator.workflow.projects.discovery import (
     DiscoveredRepository,
     discover,
@@ -147,28 +146,3 @@ def test_yes_leaves_out_what_brings_programs_along(capsys: pytest.CaptureFixture
     assert "hooked is left out" in (told := capsys.readouterr().err)
     assert "hook update" in told
     assert "shiftbook project add /srv/hooked.git" in told
-
-
-@pytest.mark.parametrize(
-    ("files", "command"),
-    [
-        ({"Makefile": "test:\n\ttrue\n", "pyproject.toml": "[tool.pytest.ini_options]\n"}, "make test"),
-        ({"Makefile": "TEST := 1\ntest := 2\nlatest:\n"}, ""),
-        ({"justfile": "test *args:\n    true\n"}, "just test"),
-        ({"tox.ini": "[tox]\n"}, "tox"),
-        ({"pyproject.toml": '[dependency-groups]\ndev = ["pytest>=8"]\n'}, "python -m pytest -q"),
-        ({"pyproject.toml": "[tool.ruff]\n"}, ""),
-        ({"pyproject.toml": "[broken"}, ""),
-        ({"package.json": '{"scripts": {"test": "vitest run"}}'}, "npm test"),
-        ({"package.json": '{"scripts": {"test": "echo \\"Error: no test specified\\" && exit 1"}}'}, ""),
-        ({"package.json": '{"scripts": []}'}, ""),
-        ({"Cargo.toml": "[package]\n"}, "cargo test"),
-        ({"go.mod": "module x\n"}, "go test ./..."),
-        ({"README.md": "run the tests\n"}, ""),
-    ],
-)
-def test_the_test_command_is_told_from_files(tmp_path: Path, files: dict[str, str], command: str) -> None:
-    """What a person wrote for the purpose comes first; a guess is not made."""
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
-    assert test_command.find_test_command(tmp_path) == command

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.core.errors import Refused, WrongSetting
+from orchestrator.core.errors import BrokenLedger, NotFound, Refused, WrongSetting
 from orchestrator.ledger.config import fleet_toml
 from orchestrator.policy.membership import Membership
 from orchestrator.workflow.assignment.project_match import project_profiles
@@ -131,6 +131,34 @@ def test_windows_line_ends_stay(keys: Keys) -> None:
     assert "notes" in ada.ledger().charter.projects
 
 
+def test_edit_and_remove(keys: Keys) -> None:
+    """Only the line that is meant changes; a value that cannot be, a wrong name and an author are refused."""
+    where = town(keys)
+    ada, bob = signed(where, keys, "ada"), signed(where, keys, "bob")
+    mine = enrolment(ada)
+    assert mine.edit("shop", {"setup": "uv sync", "tools": ("~/.pyenv",), "test": "make check"})
+    part = ada.ledger().charter.projects["shop"]
+    assert (part.setup, part.tools, part.test) == ("uv sync", ("~/.pyenv",), "make check")
+    assert "# slow" in ada.text("fleet.toml")
+    tip = ada.ledger().tip
+    assert not mine.edit("shop", {"setup": "uv sync"})
+    for values, why in (
+        ({"tools": ("~/",)}, "whole home"),
+        ({"tools": ("x/../y",)}, "begins with"),
+        ({"url": ""}, "url"),
+    ):
+        with pytest.raises(WrongSetting, match=why):
+            mine.edit("shop", values)
+    with pytest.raises(NotFound, match="has shop"):
+        mine.edit("shops", {"test": "x"})
+    with pytest.raises(Refused, match="role=admin"):
+        enrolment(bob).remove("shop")
+    assert ada.ledger().tip == tip
+    mine.remove("shop")
+    after = ada.ledger().charter
+    assert (after.projects, after.review.cron) == ({}, "0 3 * * *")
+
+
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=40))
 def test_no_value_can_become_another_setting(url: str, branch: str, test: str) -> None:
     """Whatever stands in a URL, a branch or a command is read back as that, or cannot be read at all."""
@@ -138,7 +166,7 @@ def test_no_value_can_become_another_setting(url: str, branch: str, test: str) -
     text = TOML + "\n\n" + toml_lines(one)
     try:
         read = fleet_toml.read(text.encode("utf-8"))
-    except (fleet_toml.BrokenLedger, UnicodeEncodeError):
+    except (BrokenLedger, UnicodeEncodeError):
         return
     assert set(read.projects) == {"shop", "x"}
     assert read.projects["x"].url == "u" + url

@@ -1,0 +1,1 @@
+"""shiftbook project: which repositories does the fleet work on, and how?"""

@@ -1,0 +1,209 @@
+"""shiftbook project add: what is a repository like, does it work here, and how does it become a project?"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import threading
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.app import wiring
+from orchestrator.cli import terminal
+from orchestrator.cli.project.enrolment import DELIVERY_WORDS, open_enrolment, print_added
+from orchestrator.core.environment import load_settings
+from orchestrator.core.errors import NotFound
+
+if TYPE_CHECKING:
+    from orchestrator.execution.project_trial import TrialResult
+    from orchestrator.workflow.fleet import Fleet
+    from orchestrator.workflow.projects.discovery import DiscoveredRepository
+    from orchestrator.workflow.projects.inspection import RepositoryFacts
+
+EDITABLE = ("aliases", "branch", "setup", "test", "tools", "on_approval")
+"""What an option says of a project that is known already."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Candidate:
+    """What may become a project. `facts` are of a repository on this machine, `given` is what the person said."""
+
+    found: DiscoveredRepository
+    facts: RepositoryFacts | None
+    given: dict[str, Any]
+    update_instead: bool
+
+    @property
+    def trapped(self) -> bool:
+        """Whether a merge cannot be pushed there."""
+        return bool(self.facts and self.facts.trapped) and not self.update_instead
+
+
+@click.command("add")
+@click.argument("where", metavar="URL|PATH")
+@click.option("--name", default="", help="What missions call it; made from the repository's name if missing.")
+@click.option("--alias", "aliases", multiple=True, help="Another name for it; may be given several times.")
+@click.option("--branch", help="The default branch; asked of the repository if missing.")
+@click.option("--setup", help="What prepares a clone, with the network; told from its lock files if missing.")
+@click.option("--test", help="Its test command; told from its files if missing.")
+@click.option("--tool", "tools", multiple=True, help="A path that its runs may read, such as ~/.pyenv; several times.")
+@click.option(
+    "--on-approval", type=click.Choice(["merge", "push", "nothing"]), help="What an approval does with a branch."
+)
+@click.option("--update-instead", is_flag=True, help="Let merges be pushed into this work tree while it is clean.")
+@click.option("--try/--no-try", "tried", default=True, help="Run set-up and tests once in the sandbox first.")
+@click.option("--yes", is_flag=True, help="Take what is found, without asking.")
+@click.option("--json", "as_json", is_flag=True, help="Print the project as JSON.")
+def add(where: str, name: str, update_instead: bool, tried: bool, yes: bool, as_json: bool, **given: Any) -> None:
+    """Looks at a repository and adds it to fleet.toml, signed by you as an admin. A clone is added by its origin.
+
+    On a terminal it asks; elsewhere set-up and tests are tried with --yes only. Nothing is pushed into the repository.
+    """
+    fleet = wiring.fleet(load_settings())
+    said = {key: value for key, value in given.items() if value is not None and value != ()}
+    one = _look(where, name, said, update_instead)
+    if known := _known_as(fleet, one):
+        _change_known(fleet, known, one, as_json)
+        return
+    asks = sys.stdin.isatty() and not (yes or as_json)
+    if not as_json:
+        _print_look(one)
+    trial = None
+    if tried and (yes or asks) and (not asks or click.confirm("try its set-up and tests here now?", default=True)):
+        one, trial = _try(one, quiet=as_json)
+    one = _ask_delivery(one) if asks else _propose_delivery(one, yes=yes)
+    if asks:
+        click.confirm(f"add {one.found.name} to the fleet?", default=True, abort=True)
+    _finish(fleet, one, trial, as_json)
+
+
+def _look(where: str, name: str, given: dict[str, Any], update_instead: bool) -> _Candidate:
+    from orchestrator.workflow.projects.discovery import repository_from_folder, repository_from_url
+    from orchestrator.workflow.projects.inspection import read_facts
+
+    folder = Path(where).expanduser()
+    if folder.is_dir():
+        found = replace(repository_from_folder(folder, name=name, named=True), **given)
+        facts = read_facts(folder.resolve(), url=found.url, branch=found.branch)
+    elif where.startswith(("/", ".", "~")):
+        raise NotFound(f"{where} is no folder on this machine")
+    else:
+        found, facts = replace(repository_from_url(where, name=name, branch=given.get("branch") or ""), **given), None
+    return _Candidate(found=found, facts=facts, given=given, update_instead=update_instead)
+
+
+def _known_as(fleet: Fleet, one: _Candidate) -> str:
+    from orchestrator.workflow.projects.enrol import known_as
+
+    return known_as(fleet.ledger(), one.found)
+
+
+def _change_known(fleet: Fleet, known: str, one: _Candidate, as_json: bool) -> None:
+    """A project that is there gets what was said of it, and nothing that was only found."""
+    from orchestrator.workflow.projects.inspection import allow_update_instead
+
+    values = {key: one.given[key] for key in EDITABLE if key in one.given}
+    changed = bool(values) and open_enrolment(fleet).edit(known, values)
+    if one.update_instead and one.facts and one.facts.own:
+        allow_update_instead(one.facts.folder)
+        changed = True
+    if as_json:
+        part = fleet.ledger().charter.projects[known]
+        terminal.print_json([{"name": known} | part.model_dump()] if changed else [])
+    elif changed:
+        click.echo(f"{one.found.url} is the project {known} already; changed: {', '.join(values) or 'its settings'}")
+    else:
+        click.echo(f"nothing to do: {one.found.url} is the project {known} already")
+
+
+def _print_look(one: _Candidate) -> None:
+    from orchestrator.workflow.projects.inspection import remarks
+
+    found = one.found
+    click.echo(f"{found.name}: {found.url} · {found.branch}" + (f" · {one.facts.kind}" if one.facts else ""))
+    for label, value in (("setup", found.setup), ("test", found.test), ("tools", ", ".join(found.tools))):
+        click.echo(f"  {label:<6} {value or '- (no file tells)'}")
+    for remark in remarks(one.facts) if one.facts else ():
+        click.echo(f"  note   {remark}")
+
+
+def _try(one: _Candidate, *, quiet: bool) -> tuple[_Candidate, TrialResult]:
+    """The candidate as it works here: what fails is left out, unless the person said it."""
+    from orchestrator.core.ports.agent import Project
+    from orchestrator.workflow.projects.discovery import tools_here
+    from orchestrator.workflow.projects.toolchain import find_toolchain, folder_files
+
+    settings = load_settings()
+    (settings.home / "work").mkdir(parents=True, exist_ok=True)
+
+    def say(line: str) -> None:
+        if not quiet:
+            click.echo(f"  {line}", err=True)
+
+    with tempfile.TemporaryDirectory(dir=settings.home / "work", prefix=".trial-") as folder:
+        trial = wiring.project_trial(settings, Path(folder), say)
+        found = one.found
+        project = Project(name=found.name, url=found.url, branch=found.branch)
+        site = trial.check_out(project, threading.Event())
+        if not (found.setup or found.test):  # of an address nothing was known before
+            told = find_toolchain(folder_files(site.tree))
+            found = replace(found, setup=told.setup, test=told.test, tools=found.tools or tools_here(told.programs))
+        project = replace(project, setup=found.setup or None, test=found.test or None, tools=found.tools)
+        result = trial.run(project, site)
+    if not result.passed:
+        kept = one.given.keys() & {"setup", "test"}
+        found = replace(found, setup=found.setup if "setup" in kept else "", test=found.test if "test" in kept else "")
+    return replace(one, found=found), result
+
+
+def _propose_delivery(one: _Candidate, *, yes: bool) -> _Candidate:
+    if one.found.on_approval or not yes:
+        return one
+    return replace(one, found=replace(one.found, on_approval="nothing" if one.trapped else "merge"))
+
+
+def _ask_delivery(one: _Candidate) -> _Candidate:
+    """Says what an approval will do, and asks for it, before anything is written."""
+    if one.trapped and one.facts:
+        where = f"{one.facts.branch} in {one.facts.folder}"
+        question = f"may approved work be merged into {where}, with the work tree brought along while it is clean?"
+        one = replace(one, update_instead=click.confirm(question, default=False))
+    if one.found.on_approval:
+        return one
+    default = "nothing" if one.trapped else "merge"
+    for word, meaning in DELIVERY_WORDS.items():
+        click.echo(f"  {word:<8} {meaning.format(branch=one.found.branch)}")
+    how = click.prompt("on approval?", type=click.Choice(list(DELIVERY_WORDS)), default=default)
+    return replace(one, found=replace(one.found, on_approval=how))
+
+
+def _finish(fleet: Fleet, one: _Candidate, trial: TrialResult | None, as_json: bool) -> None:
+    from orchestrator.workflow.projects.inspection import allow_update_instead, merge_command, remarks
+
+    added = open_enrolment(fleet).add([one.found])
+    if one.update_instead and one.facts and one.facts.own:
+        allow_update_instead(one.facts.folder)
+    if as_json:
+        notes = list(remarks(one.facts)) if one.facts else []
+        more = {"notes": notes, "trial": asdict(trial) if trial else None}
+        terminal.print_json([asdict(each) | more for each in added])
+        return
+    print_added(added, False)
+    name = one.found.name
+    if trial and trial.passed:
+        click.echo(f"its tests passed here in {trial.seconds:.0f} s" if one.found.test else "it has no test command")
+    elif trial:
+        click.echo(f"its tests do not run here yet: {trial.wrong}")
+        click.echo(f"{trial.hint or 'mend that'}, then `shiftbook project edit {name} --setup … --test …`")
+    how = one.found.on_approval or "nothing"
+    if how == "nothing" and one.facts and one.facts.own and not one.facts.bare:
+        click.echo(f"approved branches are yours to merge: {merge_command(one.facts.folder)}")
+    elif how == "nothing":
+        click.echo(
+            f"approved branches stay as they are: `shiftbook project edit {name} --on-approval merge` has them merged"
+        )
+    else:
+        click.echo(f"on approval: {DELIVERY_WORDS[how].format(branch=one.found.branch)}")

@@ -1,0 +1,78 @@
+"""How do the commands reach `fleet.toml`, and how is a project told in lines?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli import terminal
+from orchestrator.core.errors import WrongSetting
+
+if TYPE_CHECKING:
+    from orchestrator.ledger.config.fleet_toml import ProjectPart
+    from orchestrator.workflow.fleet import Fleet
+    from orchestrator.workflow.projects.discovery import DiscoveredRepository
+    from orchestrator.workflow.projects.enrol import Enrolment
+
+DELIVERY_WORDS = {
+    "merge": "approved branches are merged into {branch}",
+    "push": "approved branches are pushed as approved/MISSION",
+    "nothing": "approved branches stay as they are",
+}
+
+
+def open_enrolment(fleet: Fleet) -> Enrolment:
+    """The projects of a fleet, as the person here changes them."""
+    from orchestrator.workflow.projects.enrol import Enrolment
+
+    return Enrolment(bus=fleet.bus, reader=fleet.reader, membership=fleet.membership)
+
+
+def print_added(added: Sequence[DiscoveredRepository], as_json: bool) -> None:
+    """Says what is a project now."""
+    if as_json:
+        terminal.print_json([asdict(one) for one in added])
+        return
+    for one in added:
+        test = f", tested with `{one.test}`" if one.test else ""
+        click.echo(f"{one.name} is a project: {one.url}, branch {one.branch}{test}")
+        if one.local:
+            click.echo("its address is a path, so only nodes on this machine can work on it (`to:` one of them)")
+        if one.runs:
+            click.echo(
+                f"it {describe_runs(one)}: in the sandbox only;"
+                f" `shiftbook project edit {one.name} --trust-hooks` lets it run as you"
+            )
+
+
+def describe_runs(one: DiscoveredRepository) -> str:
+    """What of a repository on this machine would run, in words."""
+    return f"brings along what runs when it is pushed to ({', '.join(one.runs)})"
+
+
+def project_lines(name: str, part: ProjectPart) -> Iterator[str]:
+    """A project, a fact a line."""
+    yield f"{name} · {part.url} · {part.branch}"
+    if part.aliases:
+        yield f"  also called   {', '.join(part.aliases)}"
+    yield f"  setup         {part.setup or '-'}"
+    yield f"  test          {part.test or '- (work comes back untested)'}"
+    yield f"  tools         {', '.join(part.tools) or '-'}"
+    if part.test_files:
+        yield f"  test files    {', '.join(part.test_files)}"
+    yield f"  on approval   {part.on_approval}: {DELIVERY_WORDS[part.on_approval].format(branch=part.branch)}"
+    if part.trust_hooks:
+        yield "  hooks         run unconfined, as the node's user"
+    if part.budget_usd is not None:
+        yield f"  budget        ${part.budget_usd:.2f} a day"
+
+
+def read_pairs(pairs: Sequence[str]) -> dict[str, str]:
+    """`TREE=FILE` as given on the command line. Raises WrongSetting."""
+    for pair in pairs:
+        if not all(pair.partition("=")):
+            raise WrongSetting("--test-file", f"write PATH=FILE, such as .env.test=~/shop.env, not {pair!r}")
+    return {pair.partition("=")[0]: pair.partition("=")[2] for pair in pairs}

@@ -1,0 +1,103 @@
+"""Do a project's set-up and tests work in the sandbox of this machine, on its default branch as it is?"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from missions.mission import Mission
+from missions.one_line import shorten
+from orchestrator.core.errors import WorkspaceFailed
+from orchestrator.core.ports.agent import AgentJob, Project, Unmetered
+from orchestrator.core.ports.model import Stop
+from orchestrator.core.ports.sandbox import Sandbox
+from orchestrator.execution.bounds import AttemptLimits, UsageMeter
+from orchestrator.execution.project_setup import ProjectSetups
+from orchestrator.execution.verification import run_project_tests
+from orchestrator.execution.workspace.attempt_dir import AttemptDir, open_attempt_dir
+from orchestrator.execution.workspace.clone import Workspaces
+
+TEST_TIMEOUT_SECONDS = 900
+MISSING = (
+    (r"No module named '?([\w.]+)", "{0} is not installed: `setup` must install it"),
+    (r"ModuleNotFoundError: .*'([\w.]+)'", "{0} is not installed: `setup` must install it"),
+    (r"Cannot find (?:module|package) '([^'./][^']*)'", "{0} is not installed: `setup` must install it"),
+    (r"(?:sh: \d+: |sh: line \d+: |: )?([\w.+-]+): (?:command )?not found", "{0} is not seen: `tools` must show it"),
+    (r"make: ([\w.+-]+): No such file or directory", "{0} is not seen: `tools` must show it"),
+    (
+        r"(?i)(could not resolve host|temporary failure in name resolution|EAI_AGAIN|network is unreachable)",
+        "they want the network, which tests do not get: what they need must be fetched by `setup`",
+    ),
+    (r"([^\s:]+): Read-only file system", "they write to {0}, which is shared and read-only"),
+)
+"""What a failed command prints, and what that means."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialResult:
+    """How a trial ended. `wrong` is why the tests cannot run as they are, in one line; `hint` what would mend it."""
+
+    passed: bool
+    wrong: str = ""
+    hint: str = ""
+    output: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectTrial:
+    """Tries projects in `folder`, which is empty and thrown away afterwards. Nothing is pushed anywhere."""
+
+    sandbox: Sandbox
+    workspaces: Workspaces
+    setups: ProjectSetups
+    folder: Path
+    say: Callable[[str], None]
+
+    def check_out(self, project: Project, stop: Stop) -> AttemptDir:
+        """The default branch as its server has it. Raises WorkspaceFailed."""
+        mission = Mission(
+            name="trial", title="trial", body="", project=project.name, timeout_seconds=TEST_TIMEOUT_SECONDS
+        )
+        job = AgentJob(mission=mission, attempt=1, project=project, context="", folder=self.folder, say=self.say)
+        return open_attempt_dir(job, "trial", self.workspaces, stop)
+
+    def run(self, project: Project, site: AttemptDir) -> TrialResult:
+        """Sets the project up and runs its tests, if it says how."""
+        began = time.monotonic()
+        if why := self.sandbox.missing():
+            return TrialResult(passed=False, wrong=f"nothing can be tried here: {why}")
+        assert site.workspace
+        stop = threading.Event()
+        try:
+            site.tools = self.setups.tools(project, site.workspace, stop, self.say)
+        except WorkspaceFailed as error:
+            return TrialResult(passed=False, wrong=str(error), hint=explain(str(error)))
+        site.started = time.monotonic()
+        if not project.test:
+            return TrialResult(passed=True, seconds=time.monotonic() - began)
+        bounds = AttemptLimits(stop=stop, usage_meter=UsageMeter(Unmetered()), deadline=site.deadline)
+        tests = run_project_tests(project.test, site, self.sandbox, bounds, 1)
+        if tests is None or tests.passed:
+            return TrialResult(passed=tests is not None, seconds=time.monotonic() - began)
+        last = [line.strip() for line in tests.output.splitlines() if line.strip()][-1:]
+        wrong = f"`{project.test}` {tests.how}{f': {shorten(last[0], 160)}' if last else ''}"
+        return TrialResult(
+            passed=False,
+            wrong=wrong,
+            hint=explain(tests.output),
+            output=tests.output,
+            seconds=time.monotonic() - began,
+        )
+
+
+def explain(output: str) -> str:
+    """What a failed command lacked, as far as its output tells."""
+    for pattern, meaning in MISSING:
+        if found := re.search(pattern, output):
+            return meaning.format(*found.groups())
+    return ""

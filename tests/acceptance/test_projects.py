@@ -1,0 +1,51 @@
+"""A person's own repository becomes a project: looked at, tried in the sandbox, changed with the rest left alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
+from tests.acceptance.fleets import Fleet
+from tests.orchestrator.repositories import git
+from tests.orchestrator.workflow.projects.test_discovery import repository
+
+
+def test_a_work_tree_becomes_a_project(tmp_path: Path, bubblewrap: Bubblewrap) -> None:
+    """Its traps are told, its tests tried, and what does not pass is not written; options for a known project count;
+    the bare repository beside it is another one; nothing is pushed into either."""
+    fleet = Fleet(tmp_path).found("desk")
+    tree = repository(tmp_path / "code/parcel", files={"Makefile": "test:\n\tcat needed\n"})
+    git(tmp_path / "code", "clone", "--quiet", "--bare", str(tree), "parcel.git")
+    said = fleet.shiftbook("project", "add", str(tree), "--yes", node="desk")
+    assert "a work tree without a remote, main checked out" in said
+    assert "parcel is a project" in said
+    assert "its tests do not run here yet: `make test` ended with exit code 2" in said
+    assert f"approved branches are yours to merge: git -C {tree} merge shiftbook/MISSION/1" in said
+    changed = fleet.shiftbook("project", "add", str(tree), "--test", "true", "--on-approval", "merge", node="desk")
+    assert changed.endswith("is the project parcel already; changed: test, on_approval\n")
+    (added,) = json.loads(
+        fleet.shiftbook("project", "add", f"{tree}.git", "--name=bare", "--test=true", "--yes", "--json", node="desk")
+    )
+    assert (added["url"], added["on_approval"], added["trial"]["passed"]) == (f"{tree}.git", "merge", True)
+    shown = json.loads(fleet.shiftbook("project", "show", "parcel", "--json", node="desk"))
+    assert (shown["test"], shown["on_approval"], shown["missions"]) == ("true", "merge", [])
+    fleet.shiftbook("mission", "new", "Weigh it", "--project", "parcel", "--name", "weigh", node="desk")
+    refused = fleet.run("project", "remove", "parcel", node="desk")
+    assert (refused.returncode, "1 open mission (weigh) would fail" in refused.stderr) == (4, True)
+    fleet.shiftbook("project", "remove", "parcel", "--yes", node="desk")
+    assert [one["name"] for one in json.loads(fleet.shiftbook("project", "list", "--json", node="desk"))] == ["bare"]
+    assert git(tree, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
+    assert "denyCurrentBranch" not in (tree / ".git/config").read_text()
+
+
+@pytest.fixture(scope="module")
+def bubblewrap() -> Bubblewrap:
+    """A sandbox that works here."""
+    from tests.conftest import lacking
+
+    if why := Bubblewrap().missing():
+        lacking(why)
+    return Bubblewrap()
