@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +15,10 @@ from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import NotFound
 
 if TYPE_CHECKING:
-    from orchestrator.workflow.approval.decide import DecisionResult
+    from orchestrator.workflow.approval.decide import Approval, DecisionResult
+
+DELIVERY_SECONDS, DELIVERY_POLL_SECONDS = 10.0, 0.5
+"""Seconds for which an approval waits for a node that merges, and between two looks."""
 
 
 @click.command("diff")
@@ -60,12 +65,25 @@ def approve(name: str, how: str | None, message: str, as_json: bool) -> None:
     """
     fleet = wiring.fleet(load_settings())
     wanted = fleet.mission(name).view
+    if not as_json:
+        click.echo(f"this {fleet.approval.plan(wanted.name, how or '')}")
     decided = fleet.approval.approve(wanted.name, how=how or "", comment=message, commit=wanted.commit or "")
+    decided = _wait_for_delivery(fleet.approval, decided)
     if as_json:
         terminal.print_json(decided.json())
     else:
         click.echo(_describe_decision(decided))
     sys.exit(1 if decided.then and decided.then.refused else 0)
+
+
+def _wait_for_delivery(approval: Approval, decided: DecisionResult) -> DecisionResult:
+    """The decision with what a node made of it, if it was faster than this machine and is done soon."""
+    deadline = time.monotonic() + DELIVERY_SECONDS
+    while decided.how and decided.then is None and not decided.trouble and time.monotonic() < deadline:
+        decided = replace(decided, then=approval.delivered(decided.mission))
+        if decided.then is None:
+            time.sleep(DELIVERY_POLL_SECONDS)
+    return decided
 
 
 def _describe_decision(decided: DecisionResult) -> str:
@@ -78,7 +96,7 @@ def _describe_decision(decided: DecisionResult) -> str:
         return f"{decided.mission} is approved and {done} ({then.oid[:10]})"
     if decided.trouble:
         return f"{decided.mission} is approved; its branch waits, and a node tries again: {decided.trouble}"
-    stays = "its branch stays as it is (`--merge` or projects.NAME.on_approval in fleet.toml say otherwise)"
+    stays = f"its branch stays as it is; `shiftbook mission approve {decided.mission} --merge` merges it, now or later"
     return f"{decided.mission} is approved; {f'a node will {decided.how} its branch' if decided.how else stays}"
 
 
@@ -94,7 +112,7 @@ def reject(name: str, message: str, as_json: bool) -> None:
     if as_json:
         terminal.print_json(decided.json())
     else:
-        click.echo(f"{decided.mission} is rejected and queued again; the next attempt reads your comment")
+        click.echo(f"{decided.mission} is rejected and queued again; {decided.note}")
 
 
 @click.command("deliver")

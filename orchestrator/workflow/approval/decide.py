@@ -6,8 +6,10 @@ state of the branch: of two that are made at once one wins, and the other is tol
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +21,16 @@ from orchestrator.core.errors import AlreadyDone, NotFound, OrchestratorError, R
 from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.core.time_text import format_utc
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
+from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.result_record import decode_text, encode_text
-from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotReader
+from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, MissionFile, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.membership import Membership
-from orchestrator.policy.verdict import CLEARED_DECISION, Judge, pending_delivery
+from orchestrator.policy.verdict import CLEARED_DECISION, PARTICIPLES, Judge, pending_delivery
 from orchestrator.workflow.approval.delivery import BranchDelivery, DeliveryResult
+from orchestrator.workflow.approval.delivery_words import delivery_plan
 from orchestrator.workflow.approval.explain import Explanation, explain
 from sync.errors import SyncError
 
@@ -35,7 +39,10 @@ RESULT_MARK = document.RESULT_MARK
 
 @dataclass(frozen=True, kw_only=True)
 class DecisionResult:
-    """One decision. `then` is what was done with the branch at once, if anything was; `trouble` why it waits."""
+    """One decision. `then` is what was done with the branch at once, if anything was; `trouble` why it waits.
+
+    `note` is what a rejection leads to.
+    """
 
     mission: str
     decision: str
@@ -43,12 +50,13 @@ class DecisionResult:
     how: str = ""
     then: DeliveryResult | None = None
     trouble: str = ""
+    note: str = ""
 
     def json(self) -> dict[str, Any]:
         """Plain data."""
         done = self.then or DeliveryResult(mission=self.mission)
         facts = {"mission": self.mission, "decision": self.decision, "by": self.by, "on_approval": self.how}
-        return facts | {"oid": done.oid, "refused": done.refused, "waits": self.trouble}
+        return facts | {"oid": done.oid, "refused": done.refused, "waits": self.trouble, "note": self.note}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,20 +73,22 @@ class Approval:
 
     def approve(self, name: str, *, how: str = "", comment: str = "", commit: str = "", by: str = "") -> DecisionResult:
         """Accepts a result. `how` (merge, push, nothing) goes before what the project says; `commit` is what was looked
-        at: if the result is another one by now, it is refused.
+        at: if the result is another one by now, it is refused. What was accepted before and left where it is can still
+        be merged or pushed.
 
         Raises NotFound, Refused, AlreadyDone and WrongSetting. A branch that cannot be merged now stays due.
         """
         if how and how not in DELIVERIES:
             raise WrongSetting("--merge", f"one of {', '.join(DELIVERIES)}, not {{}}", how)
         said = _clean_comment(comment)
+        left = how in PARTICIPLES and _left_undelivered(self.ledger(), name) is not None
 
         def change(ledger: LedgerSnapshot, filed: MissionFile, me: str) -> tuple[Mapping[str, Scalar], str]:
             _require_same_commit(filed.mission, commit)
             _require_deliverable(ledger, filed.mission, how)
             return {"status": "done", "decision": "approved", "on_approval": how or None}, f"### Approved by {me}"
 
-        me = self._decide(name, "Approve", change, said, by)
+        me = self._decide(name, "Approve", change, said, by, find=_undelivered if left else _mission_in_review)
         return self._finished(name, DecisionResult(mission=name, decision="approved", by=me, how=how))
 
     def reject(self, name: str, comment: str, *, commit: str = "", by: str = "") -> DecisionResult:
@@ -90,15 +100,21 @@ class Approval:
         if not said:
             raise WrongSetting("-m", "say what is wrong with it: the next attempt reads that")
 
+        note = "the next attempt reads your comment"
+
         def change(ledger: LedgerSnapshot, filed: MissionFile, me: str) -> tuple[Mapping[str, Scalar], str]:
+            nonlocal note
             _require_same_commit(filed.mission, commit)
             self._must_be_trusted(ledger, filed)
+            if filed.mission.run:
+                edit = f"`shiftbook mission edit {name}` changes it, `shiftbook mission cancel {name}` ends it"
+                note = f"the same line runs again, for a command reads no comment: {edit}"
             count = filed.mission.rejections + 1
             fields: dict[str, Scalar] = {"status": "queued", "decision": "rejected", "rejections": count}
             return {**fields, "comment": said, "retry_at": None}, f"### Rejected by {me}"
 
         me = self._decide(name, "Reject", change, said, by)
-        return DecisionResult(mission=name, decision="rejected", by=me)
+        return DecisionResult(mission=name, decision="rejected", by=me, note=note)
 
     def _must_be_trusted(self, ledger: LedgerSnapshot, filed: MissionFile) -> None:
         """A comment is a person's part of the file: whoever writes it signs all of what is asked for."""
@@ -106,6 +122,25 @@ class Approval:
         if self.bus.sign is not None and not word.trusted:
             hint = f"read it, then `shiftbook mission trust {filed.mission.name}`"
             raise Refused("{} is not trusted as it is now: {}; {}", filed.path, word.why, hint)
+
+    def delivered(self, name: str) -> DeliveryResult | None:
+        """What a node made of an approved branch meanwhile; None while it is still to be done."""
+        ledger = self.ledger()
+        filed = ledger.open.get(name)
+        if filed is None:
+            done = ledger.archived(name)
+            return DeliveryResult(mission=name, oid=(done.mission.merged or done.mission.commit or "") if done else "")
+        if filed.mission.status is Status.REVIEW:
+            return DeliveryResult(mission=name, refused=filed.mission.reason or "it waits in review again")
+        return None
+
+    def plan(self, name: str, how: str = "") -> str:
+        """What an approval would do, before it is said. Raises NotFound."""
+        ledger = self.ledger()
+        filed = ledger.open.get(name) or ledger.archived(name)
+        if filed is None:
+            raise NotFound("no mission {!r}", name)
+        return delivery_plan(filed.mission, ledger.charter.projects.get(filed.mission.about or ""), how)
 
     def why(self, name: str) -> Explanation:
         """Which rules fired for a mission, and what is known of its agent. Raises NotFound."""
@@ -122,8 +157,9 @@ class Approval:
         change: Callable[[LedgerSnapshot, MissionFile, str], tuple[Mapping[str, Scalar], str]],
         comment: str,
         by: str,
+        find: Callable[[LedgerSnapshot, str], MissionFile] | None = None,
     ) -> str:
-        """Lands one decision; returns who decided."""
+        """Lands one decision on the mission that `find` finds; returns who decided."""
         who = ""
 
         def draft(ledger: LedgerSnapshot) -> LedgerChange:
@@ -133,10 +169,12 @@ class Approval:
                 .require_member(ledger, "author", "admin")
                 .name
             )
-            filed = _mission_in_review(ledger, name)
+            filed = (find or _mission_in_review)(ledger, name)
             now = self.bus.now()
             fields, head = change(ledger, filed, me)
-            told: dict[str, Scalar] = {"decided_by": me, "decided": format_utc(now), "reason": None}
+            before = filed.mission.decided
+            when = max(now, before + timedelta(seconds=1)) if before else now  # a second word is told from the first
+            told: dict[str, Scalar] = {"decided_by": me, "decided": format_utc(when), "reason": None}
             section = f"{head} · {now:%Y-%m-%d %H:%M} UTC" + (f"\n\n{comment}" if comment else "")
             text = document.with_fields(
                 decode_text(ledger.store.get(filed.blob)), {**CLEARED_DECISION, **told, **fields}
@@ -144,7 +182,9 @@ class Approval:
             asked = f"\n\nAsked-By: {by}" if by else ""
             who = me
             data = encode_text(document.append_result(text, section))
-            return LedgerChange(files={filed.path: data}, message=f"{verb} {name}{asked}")
+            path = f"{MISSIONS}/{name}.md" if filed.path.startswith(ARCHIVE_FOLDER) else filed.path
+            files: dict[str, bytes | None] = {filed.path: None, path: data}
+            return LedgerChange(files=files, message=f"{verb} {name}{asked}")
 
         commit_change(self.bus, self.reader, draft)
         return who
@@ -194,24 +234,50 @@ def _mission_in_review(ledger: LedgerSnapshot, name: str) -> MissionFile:
         done = ledger.archived(name)
         if done is None:
             raise NotFound("no mission {!r}", name)
-        raise AlreadyDone(_describe_decision(done.mission))
+        raise AlreadyDone(_describe_decision(ledger, done))
     mission = filed.mission
     if name in ledger.claims:
         raise Refused("{} works on {}: there is no result to decide on yet", ledger.claims[name].claim.node, name)
     if mission.status is Status.REVIEW:
         return filed
     if mission.decision:
-        raise AlreadyDone(_describe_decision(mission))
+        raise AlreadyDone(_describe_decision(ledger, filed))
     raise Refused("{} is {}; only a mission that waits in review can be approved or rejected", name, mission.status)
 
 
-def _describe_decision(mission: Mission) -> str:
+def _left_undelivered(ledger: LedgerSnapshot, name: str) -> MissionFile | None:
+    """A result that was accepted, and whose branch was left where it is."""
+    filed = ledger.open.get(name) or ledger.archived(name)
+    if filed is None or name in ledger.claims:
+        return None
+    mission = filed.mission
+    accepted = mission.status is Status.DONE and mission.decision == "approved" and not mission.merged
+    delivered = pending_delivery(ledger.charter, mission) or mission.on_approval == "push"
+    return filed if accepted and mission.commit and mission.branch and not delivered else None
+
+
+def _undelivered(ledger: LedgerSnapshot, name: str) -> MissionFile:
+    """The same, where somebody else may have been faster. Raises as `_mission_in_review` does."""
+    return _left_undelivered(ledger, name) or _mission_in_review(ledger, name)
+
+
+def _describe_decision(ledger: LedgerSnapshot, filed: MissionFile) -> str:
     """Who was faster, and what they said."""
+    mission = filed.mission
     when = f" at {mission.decided:%Y-%m-%d %H:%M} UTC" if mission.decided else ""
-    comment = f": {mission.comment}" if mission.comment else ""
+    said = decision_comment(decode_text(ledger.store.get(filed.blob)), mission.decision or "")
+    comment = f": {said}" if said else ""
     if mission.decision:
         return f"{mission.name} is decided already: {mission.decided_by} {mission.decision} it{when}{comment}"
     return f"{mission.name} is {mission.status} already"
+
+
+def decision_comment(text: str, decision: str) -> str:
+    """What was said with the last decision of this kind, as it stands in the result; the field `comment` is that of
+    the last rejection."""
+    sections = re.split(r"^### ", text.partition(RESULT_MARK)[2], flags=re.MULTILINE)
+    last = next((one for one in reversed(sections) if one.lower().startswith(f"{decision} by ")), "")
+    return " ".join(last.partition("\n")[2].split())
 
 
 def _require_same_commit(mission: Mission, commit: str) -> None:

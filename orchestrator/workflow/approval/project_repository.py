@@ -23,6 +23,7 @@ from orchestrator.core.ports.agent import Project
 from orchestrator.execution.workspace.git_tree import DIFF_TREE_COMMAND, count_changes
 from orchestrator.execution.workspace.isolated_git import ISOLATED_GIT_ENV
 from orchestrator.execution.workspace.project_server import ProjectServer, without_password
+from orchestrator.workflow.approval.delivery_words import merge_line, push_refusal
 from sync.errors import GitError
 from sync.git import Git
 
@@ -181,7 +182,14 @@ class ProjectRepository:
             why = self._push(made, self.project.branch, expect=tip)
             self.fetch(self.project.branch, DEFAULT_REF)
             if why and self._text("rev-parse", DEFAULT_REF) == tip:
-                raise Refused(f"the project's server does not take the merge: {why}")
+                words = push_refusal(
+                    why,
+                    url=self.project.url,
+                    target=self.project.branch,
+                    branch=order.branch,
+                    mission=order.mission,
+                )
+                raise Refused(f"the project's server does not take the merge: {words}")
         raise Refused(f"{self.project.branch} moved {MAX_MERGE_ATTEMPTS} times while it was merged: approve it again")
 
     def publish(self, order: DeliveryOrder) -> str:
@@ -194,7 +202,8 @@ class ProjectRepository:
             raise Refused(f"the project has another branch {branch} already: {there[:10]}")
         why = self._push(order.commit, branch, expect="")
         if why:
-            raise Refused(f"the project's server does not take {branch}: {why}")
+            words = push_refusal(why, url=self.project.url, target=branch, branch=order.branch, mission=order.mission)
+            raise Refused(f"the project's server does not take {branch}: {words}")
         return order.commit
 
     def _joined(self, order: DeliveryOrder, tip: str) -> str:
@@ -204,7 +213,11 @@ class ProjectRepository:
         if code == 0:
             return tree
         files = ", ".join(dict.fromkeys(name for name in names if name))
-        raise Refused(f"merge conflict with {self.project.branch} at {tip[:10]}: {files}")
+        merge = merge_line(self.project.url, order.branch)
+        raise Refused(
+            f"merge conflict with {self.project.branch} at {tip[:10]}: {files}; resolve it yourself with `{merge}`, or"
+            f" have it done again: `shiftbook mission reject {order.mission} -m …`"
+        )
 
     def _commit(self, order: DeliveryOrder, tip: str, tree: str) -> str:
         who = {"NAME": order.node, "EMAIL": f"{order.node}@shiftbook.invalid"}
@@ -219,7 +232,7 @@ class ProjectRepository:
         try:
             self.server.push(self.folder, commit, branch, expect=expect)
         except GitError as error:
-            return _clean_git_output(error.stderr) or _clean_git_output(str(error))
+            return error.stderr.strip() or str(error)
         return ""
 
     def _run(self, *args: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> bytes:

@@ -116,6 +116,10 @@ class Scene:
         assert filed is not None
         return ledger.text(filed.path)
 
+    def text_of_fleet(self) -> str:
+        """The fleet's file as it is."""
+        return self.peer("anna").text("fleet.toml")
+
     # -- a node's work -------------------------------------------------------------------------------------------
 
     def work(self, files: dict[str, str], *, links: dict[str, str] | None = None, modes: tuple[str, ...] = ()) -> str:

@@ -73,6 +73,62 @@ def test_an_approval_pushes_or_does_nothing(scenes: Callable[..., Scene]) -> Non
     assert scene.peer("anna").ledger().archived("b") is not None
 
 
+def test_what_was_accepted_can_be_merged_later(scenes: Callable[..., Scene]) -> None:
+    """Before and after a fold has archived it; once merged it is decided, and the words quoted are this decision's."""
+    scene = scenes(on_approval="nothing", missions=("a", "b"))
+    scene.hand_in({"a.md": "x\n"}, name="a")
+    scene.door("anna").reject("a", "also add a test")
+    commits = {name: scene.hand_in({f"{name}.md": "y\n"}, name=name) for name in "ab"}
+    door = scene.door("anna")
+    assert "leaves it where it is; to merge it: `git pull --no-rebase " in door.plan("a")
+    for name in "ab":
+        assert door.approve(name, comment="fine now").then is None
+    with pytest.raises(AlreadyDone, match=r"anna approved it at .* UTC: fine now$"):
+        door.approve("a")
+    late = scene.door("ben").approve("a", how="merge", commit=commits["a"])
+    assert late.then is not None
+    assert not late.then.refused
+    assert late.then.oid == scene.main() == scene.mission("a").merged
+    scene.peer("n1").fold()
+    assert scene.peer("anna").ledger().archived("b") is not None
+    assert "into main of" in door.plan("b", "merge")
+    door.approve("b", how="merge")
+    mission = scene.mission("b")
+    assert (mission.merged, mission.decided_by, mission.status) == (scene.main(), "anna", Status.DONE)
+    assert scene.peer("anna").ledger().open == {}
+    with pytest.raises(AlreadyDone, match="anna approved it"):
+        door.approve("b", how="merge")
+
+
+def test_a_merge_into_a_work_tree(scenes: Callable[..., Scene]) -> None:
+    """Git's refusal comes back as one line with the command that mends it; with updateInstead the tree comes along."""
+    scene = scenes(missions=("a", "b"))
+    tree = scene.folder / "tree"
+    git(scene.folder, "clone", "--quiet", str(scene.server.folder), str(tree))
+    scene.peer("anna").push({"fleet.toml": scene.text_of_fleet().replace(str(scene.server.folder), str(tree))})
+    commits = {name: scene.hand_in({f"{name}.md": "y\n"}, name=name) for name in "ab"}
+    for name, commit in commits.items():
+        git(scene.clone, "push", "--quiet", str(tree), f"{commit}:refs/heads/shiftbook/{name}/1")
+    said = scene.door("anna").approve("a").then
+    assert said is not None
+    assert f"main is checked out in {tree}: merge there with `git -C {tree} merge shiftbook/a/1`" in said.refused
+    assert scene.mission("a").status is Status.REVIEW
+    git(tree, "config", "receive.denyCurrentBranch", "updateInstead")
+    (tree / "README.md").write_text("mine\n")
+    dirty = scene.door("anna").approve("a").then
+    assert dirty is not None
+    assert dirty.refused.endswith("commit or stash them there, then `shiftbook mission approve a --merge`")
+    git(tree, "checkout", "--quiet", "--", "README.md")
+    assert scene.door("anna").approve("a").then
+    assert (tree / "a.md").read_text() == "y\n"
+
+
+def test_a_rejected_command_says_that_it_runs_again(scene: Scene) -> None:
+    """Its comment changes nothing, and what does is named."""
+    scene.hand_in()
+    assert scene.door("anna").reject("m", "no").note.startswith("the same line runs again")
+
+
 def test_two_people_who_decide_at_once_decide_once(scene: Scene) -> None:
     """One is faster on the branch; the other is told who, and what they said, and nothing of theirs is written."""
     scene.hand_in()

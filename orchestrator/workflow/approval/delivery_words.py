@@ -1,0 +1,60 @@
+"""What does an approval do with a branch, said before it is done, and what mends a push that was not taken?"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+from missions.mission import Mission
+from missions.one_line import shorten
+from orchestrator.ledger.config.fleet_toml import ProjectPart
+
+MAX_SAID_CHARS = 200
+"""Characters of git's own words where nothing is known of them."""
+
+
+def delivery_plan(mission: Mission, part: ProjectPart | None, how: str) -> str:
+    """What an approval of this result does, in one line. `how` goes before what the project says."""
+    wanted = how or (part.on_approval if part else "nothing")
+    if part is None or not mission.branch:
+        return f"accepts the result of {mission.name}; there is no branch to merge"
+    what = f"{mission.branch} ({(mission.commit or '')[:10]})"
+    if wanted == "merge":
+        return f"merges {what} into {part.branch} of {part.url} (`git merge --no-ff`) and pushes that"
+    if wanted == "push":
+        return f"pushes {what} as approved/{mission.name} to {part.url}"
+    return f"accepts {what} and leaves it where it is; to merge it: `{merge_line(part.url, mission.branch)}`"
+
+
+def merge_line(url: str, branch: str) -> str:
+    """The command with which a person merges a branch of a project's server."""
+    if url.startswith("/") and Path(url, ".git").exists():
+        return f"git -C {shlex.quote(url)} merge {branch}"
+    return f"git pull --no-rebase {shlex.quote(url)} {branch}"
+
+
+def push_refusal(said: str, *, url: str, target: str, branch: str, mission: str) -> str:
+    """Why the project's server did not take a push, in one line with what mends it."""
+    again = f"`shiftbook mission approve {mission} --merge`"
+    merge, place = merge_line(url, branch), shlex.quote(url)
+    if "refusing to update checked out branch" in said or "denyCurrentBranch" in said:
+        lenient = f"`git -C {place} config receive.denyCurrentBranch updateInstead`"
+        return f"{target} is checked out in {url}: merge there with `{merge}`, or allow it with {lenient} and {again}"
+    if re.search(r"has (?:unstaged|staged) changes|Could not update working tree|untracked working tree", said):
+        return f"{url} has changes that are not committed: commit or stash them there, then {again}"
+    if re.search(r"(?i)protected branch|GH006|not allowed to push code to protected", said):
+        return f"{target} is protected on the server: open a pull request from {branch}, or approve with `--push`"
+    if re.search(r"(?i)permission (?:to \S+ )?denied|403|authentication failed|could not read user|publickey", said):
+        return f"this machine may not push to {url}: try `git push --dry-run {place}`, mend its access, then {again}"
+    if re.search(r"hook declined", said):
+        return f"a hook of the server declined it: {_server_words(said)}; mend that, then {again}"
+    return f"{_server_words(said)}; to merge it yourself: `{merge}`"
+
+
+def _server_words(said: str) -> str:
+    """What the server said, without git's own frame."""
+    lines = [line.strip() for line in re.sub(r"(?<=://)[^/@\s]*@", "", said).splitlines()]
+    spoken = [line.removeprefix("remote:").strip() for line in lines if line.startswith("remote:")]
+    told = [line.removeprefix("error:").strip() for line in spoken if line] or [line for line in lines if line]
+    return shorten(" ".join(told), MAX_SAID_CHARS) or "no reason was given"
