@@ -182,12 +182,12 @@ class AttemptRepository:
 
     def blobs(self) -> list[tuple[str, str]]:
         """The base's files, as paths and Git's names of their contents. Raises GitError."""
-        rows = (row.partition("\t") for row in self._text("ls-tree", "-r", "-z", self.base).split("\0") if row)
+        rows = (row.partition("\t") for row in self.git.text("ls-tree", "-r", "-z", self.base).split("\0") if row)
         return [(path, head.split(" ")[2]) for head, _, path in rows]
 
     def untracked(self) -> list[str]:
         """What lies in the tree and is in no commit, ignored or not; of a folder with nothing else only its name."""
-        return [path for path in self._text("ls-files", "--others", "--directory", "-z").split("\0") if path]
+        return [path for path in self.git.text("ls-files", "--others", "--directory", "-z").split("\0") if path]
 
     def pointers(self) -> tuple[str, ...]:
         """The base's files that only point to their content in Git LFS, which is not fetched. Raises GitError."""

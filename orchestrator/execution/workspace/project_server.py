@@ -129,10 +129,11 @@ class ProjectServer:
             )
         environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/tmp/home", "LC_ALL": "C"}  # noqa: S108
         environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, **NO_LAZY_FETCH}
-        # A work tree is not in the sandbox: a branch that is checked out there would move without its files.
-        stays = (("receive.denyCurrentBranch", "refuse"),) if UPDATES_FILES in there.runs else ()
+        # Elsewhere a work tree is not in the sandbox: a branch that is checked out there would move without its files.
+        stays = (("receive.denyCurrentBranch", "refuse"),) if UPDATES_FILES in there.runs and not there.tree else ()
         given = (*CONFINED_SETTINGS, *stays)
-        inside = self.sandbox.command(receive_pack(given), Confinement(writable=there.folder, environment=environment))
+        written = Confinement(writable=there.tree or there.folder, environment=environment)
+        inside = self.sandbox.command(receive_pack(given), written)
         return ["env", "-i", *(f"{key}={value}" for key, value in environment.items()), *inside]
 
 

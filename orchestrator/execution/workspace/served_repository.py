@@ -49,6 +49,8 @@ class ServedRepository:
     runs: tuple[str, ...]
     beyond: tuple[str, ...] = ()
     """Those of its hooks that lie outside of it, where a sandbox does not show them."""
+    tree: Path | None = None
+    """Its work tree, where its owner lets a push bring that along, and it is the folder that holds the repository."""
 
 
 def served_repository(url: str, seen_from: Path) -> ServedRepository | None:
@@ -66,7 +68,8 @@ def served_repository(url: str, seen_from: Path) -> ServedRepository | None:
             hooks = tuple(_hooks(_hooks_folder(place, folder)))
             beyond = tuple(f"hook {each}" for each in hooks if not _is_shown(each, folder))
             runs = (*(f"hook {each.name}" for each in hooks), *_programs(place))
-            return ServedRepository(folder=folder, runs=runs, beyond=beyond)
+            tree = folder.parent if UPDATES_FILES in runs and _is_tree_around(place, folder) else None
+            return ServedRepository(folder=folder, runs=runs, beyond=beyond, tree=tree)
         except (GitError, OSError):
             continue
     return None
@@ -93,6 +96,12 @@ def _hooks(hooks: Path) -> Iterator[Path]:
     for each in sorted(hooks.iterdir()) if hooks.is_dir() else ():
         if not each.name.endswith(".sample") and not each.is_dir() and os.access(each, os.X_OK):
             yield each
+
+
+def _is_tree_around(place: Path, folder: Path) -> bool:
+    """Whether the work tree can only be the folder around the repository."""
+    plain = place.resolve() == folder and folder.name == ".git"
+    return plain and all(key != "core.worktree" for key, _ in _settings(place))
 
 
 def _is_shown(hook: Path, folder: Path) -> bool:

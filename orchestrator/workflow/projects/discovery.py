@@ -17,7 +17,7 @@ from missions.errors import BadName
 from missions.mission import NO_PROJECT, slug
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.execution.workspace.project_server import NO_LAZY_FETCH
-from orchestrator.execution.workspace.served_repository import local_path, served_repository
+from orchestrator.execution.workspace.served_repository import UPDATES_FILES, local_path, served_repository
 from orchestrator.workflow.assignment.project_profile import bare_address, repository_name
 from orchestrator.workflow.projects.inspection import repository_files
 from orchestrator.workflow.projects.toolchain import find_toolchain, tool_paths
@@ -117,7 +117,9 @@ def repository_from_url(url: str, *, name: str = "", branch: str = "") -> Discov
 
 def _runs(url: str) -> tuple[str, ...]:
     there = served_repository(url, Path.cwd())
-    return there.runs if there else ()
+    if there is None:
+        return ()
+    return tuple(each for each in there.runs if not (there.tree and each == UPDATES_FILES))  # its owner said so
 
 
 def tools_here(programs: Iterable[str]) -> tuple[str, ...]:

@@ -58,6 +58,22 @@ def test_no_hook_runs_on_the_host(bare: bool, server: Server, bubblewrap: Bubble
     assert all((folder / f"seen-{name}").exists() for name in HOOKS)
 
 
+def test_a_work_tree_with_hooks_comes_along(server: Server, bubblewrap: Bubblewrap, tmp_path: Path) -> None:
+    """With updateInstead the sandbox lets a push write the tree, too; and only then."""
+    git(tmp_path, "clone", "--quiet", str(server.folder), str(tmp_path / "tree"))
+    tree = tmp_path / "tree"
+    hook(tree / ".git", "post-receive", f"touch {tree}/by-hook {tmp_path}/outside; exit 0")
+    (server.person / "new").write_text("x\n")
+    git(server.person, "add", "new")
+    there, commit = server_of(str(tree), bubblewrap), offer(server)
+    there.push(server.person, commit, "shiftbook/a/1")
+    assert not (tree / "by-hook").exists()
+    git(tree, "config", "receive.denyCurrentBranch", "updateInstead")
+    there.push(server.person, commit, "main")
+    assert (tree / "new").read_text() == "x\n"
+    assert not (tmp_path / "outside").exists()
+
+
 def test_a_hook_that_refuses_is_respected(server: Server, bubblewrap: Bubblewrap) -> None:
     """It is a policy, and its words are told."""
     hook(server.folder, "pre-receive", "echo 'ask in channel 7'; exit 1")

@@ -40,9 +40,7 @@ def test_facts_of_a_work_tree_and_of_a_bare_repository(tmp_path: Path) -> None:
     (tree / "a").write_text("changed\n")
     before = (tree / ".git/config").read_bytes(), (tree / ".git/index").read_bytes()
     found = read_facts(tree, url=str(tree), branch="main")
-    assert found == RepositoryFacts(
-        folder=str(tree), checked_out="main", dirty=1, lfs=True, submodules=True
-    )
+    assert found == RepositoryFacts(folder=str(tree), checked_out="main", dirty=1, lfs=True, submodules=True)
     assert found.trapped
     assert ((tree / ".git/config").read_bytes(), (tree / ".git/index").read_bytes()) == before
     bare = tmp_path / "bare.git"
