@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
+import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,23 +14,42 @@ import click
 
 from orchestrator.cli import terminal
 from orchestrator.core.environment import load_settings
+from orchestrator.core.errors import Refused
 
 if TYPE_CHECKING:
+    from orchestrator.app.init_guard import RepositoryInUse
     from orchestrator.app.setup import LedgerSetup
 
 
 @click.command("init")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path())
 @click.option("--remote", default="", metavar="URL", help="Share it through this repository instead of one beside it.")
+@click.option("--here", is_flag=True, help="Make it in FOLDER though that is a repository with work in it already.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
-def init(folder: Path, remote: str, as_json: bool) -> None:
+def init(folder: Path, remote: str, here: bool, as_json: bool) -> None:
     """Makes a ledger in FOLDER (default: here), or completes the one that is there.
 
-    A ledger is an ordinary Git repository. FOLDER may be a project's own repository. Running it twice changes nothing.
+    A ledger is an ordinary Git repository, and usually has a folder of its own: in a project's repository it asks
+    first. Running it twice changes nothing.
     """
     from orchestrator.app import setup
+    from orchestrator.app.init_guard import repository_in_use, undone_on_failure
 
-    _report(setup.init(folder, load_settings(), remote=remote), as_json)
+    used = repository_in_use(folder)
+    if used and not here:
+        _require_consent(folder, used)
+    with undone_on_failure(folder) if used and used.top == folder.resolve() else nullcontext():
+        made = setup.init(folder, load_settings(), remote=remote)
+    _report(made, as_json)
+
+
+def _require_consent(folder: Path, used: RepositoryInUse) -> None:
+    """Asks; off a terminal it raises Refused with the line that says yes."""
+    usual = "usually it has a folder of its own: `shiftbook init ~/fleet`"
+    if not sys.stdin.isatty():
+        raise Refused(f"{used.says}; {usual}. `shiftbook init {shlex.quote(str(folder))} --here` makes it there")
+    click.echo(f"{used.says}; {usual}.")
+    click.confirm("make the ledger there all the same?", default=False, abort=True)
 
 
 @click.command("join")
