@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from handoff.promotion import LessonStanding
+from missions.mission import OPEN
 from orchestrator.app import wiring
 from orchestrator.app.clone_signing import ledger_clones, try_signing
 from orchestrator.app.ledger_recovery import plan_recovery
@@ -26,6 +27,7 @@ from orchestrator.ledger.node_pages import announced_nodes
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.notifications.elected_node import notifier_order
 from orchestrator.node.notifications.outbox_status import outbox_status
+from orchestrator.workflow.assignment.unserved import UnservedMissions
 from orchestrator.workflow.journal.memos import memo_count, read_lessons
 from orchestrator.workflow.journal.review_status import review_problems, review_statuses
 from sync.broken_refs import SET_ASIDE
@@ -221,7 +223,19 @@ def _clock(settings: Settings, ledger: LedgerSnapshot) -> CheckResult:
     )
 
 
+def _unserved(ledger: LedgerSnapshot) -> list[str]:
+    """Missions that no node that is up can do, with the reason."""
+    unserved = UnservedMissions(ledger)
+    queued = (one.mission for one in ledger.open.values() if one.mission.status in OPEN)
+    found = ((mission.name, unserved.reason(mission)) for mission in queued if mission.name not in ledger.claims)
+    return [f"{name}: {why}" for name, why in found if why]
+
+
 def _files(settings: Settings, ledger: LedgerSnapshot) -> CheckResult:
+    if not ledger.quarantined and (waits := _unserved(ledger)):
+        says = f"{len(ledger.open)} open; {len(waits)} that nobody can do: {'; '.join(waits[:3])}"
+        remedy = "`shiftbook mission list` says what each waits for"
+        return CheckResult(what="missions", health=CheckStatus.POOR, says=says, remedy=remedy)
     if not ledger.quarantined:
         return CheckResult(what="missions", health=CheckStatus.GOOD, says=f"{len(ledger.open)} open, none quarantined")
     names = ", ".join(bad.path for bad in ledger.quarantined[:5])

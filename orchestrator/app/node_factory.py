@@ -117,6 +117,7 @@ def build_maintenance(parts: NodeParts, opened: ExitStack) -> Maintenance:
 def build_notifications(parts: NodeParts, opened: ExitStack) -> NotificationPublisher | None:
     """What looks for what people should be told; None where no address is set. `opened` tells what is left."""
     settings = parts.settings
+    trust = Trust(parts.link.store)  # its thread's own
     publisher = open_publisher(
         settings.node,
         settings.ledger,
@@ -126,6 +127,7 @@ def build_notifications(parts: NodeParts, opened: ExitStack) -> NotificationPubl
         tell=parts.tell,
         now=wiring.now,
         clock=wiring.clock,
+        trusted=lambda ledger, filed: trust.authorize(ledger, filed).trusted,
     )
     if publisher is not None:
         opened.callback(publisher.close)

@@ -15,6 +15,7 @@ from missions.selection import blocked_reason
 from orchestrator.ledger.node_pages import no_room_reason
 from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot, MissionFile
 from orchestrator.policy.authorization import Trust
+from orchestrator.workflow.assignment.unserved import UnservedMissions
 
 _FIRST = ("name", "title", "status", "path", "reason", "line", "hint")
 _LAST = ("author",)
@@ -56,9 +57,9 @@ def mission_views(
     limit: int = 0,
 ) -> Iterator[MissionView]:
     """Every mission that needs somebody: open, running, quarantined; with `archived` the finished ones, too."""
-    no_room = no_room_reason(ledger)
+    no_room, unserved = no_room_reason(ledger), UnservedMissions(ledger)
     for filed in ledger.open.values():
-        yield open_mission_view(ledger, trust, filed, now, no_room)
+        yield open_mission_view(ledger, trust, filed, now, no_room, unserved)
     for bad in ledger.quarantined:
         yield broken_view(bad, ledger.claims.get(bad.name))
     for name, held in ledger.claims.items():
@@ -72,7 +73,7 @@ def find_view(ledger: LedgerSnapshot, trust: Trust, name: str, now: datetime) ->
     """One mission by its name, wherever it is."""
     filed = ledger.open.get(name)
     if filed is not None:
-        return open_mission_view(ledger, trust, filed, now, no_room_reason(ledger))
+        return open_mission_view(ledger, trust, filed, now, no_room_reason(ledger), UnservedMissions(ledger))
     bad = next((b for b in ledger.quarantined if name in {b.name, _stem_slug(b.path)}), None)
     if bad is not None:
         return broken_view(bad, ledger.claims.get(name))
@@ -83,9 +84,14 @@ def find_view(ledger: LedgerSnapshot, trust: Trust, name: str, now: datetime) ->
 
 
 def open_mission_view(
-    ledger: LedgerSnapshot, trust: Trust, filed: MissionFile, now: datetime, no_room: str = ""
+    ledger: LedgerSnapshot,
+    trust: Trust,
+    filed: MissionFile,
+    now: datetime,
+    no_room: str,
+    unserved: UnservedMissions,
 ) -> MissionView:
-    """An open mission. `no_room` is why no node takes anything on, in words."""
+    """An open mission. `no_room` is why no node takes anything on, in words; `unserved` why none can do this one."""
     mission = filed.mission
     view, held = file_view(mission, filed.path), ledger.claims.get(mission.name)
     if held is not None:
@@ -102,7 +108,7 @@ def open_mission_view(
     finished = ledger.finished(mission.depends_on)
     known = {*ledger.open, *(b.name for b in ledger.quarantined), *finished} if mission.depends_on else set()
     why = blocked_reason(mission, finished, known, now) or _project_reason(ledger, mission)
-    return replace(view, reason=why or no_room or _copied_note(filed))
+    return replace(view, reason=why or unserved.reason(mission) or no_room or _copied_note(filed))
 
 
 def _copied_note(filed: MissionFile) -> str:

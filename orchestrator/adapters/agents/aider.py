@@ -15,12 +15,13 @@ from pathlib import Path
 from orchestrator.core.ports.model import Usage
 from orchestrator.execution.programs.error_kinds import error_kind, error_line
 from orchestrator.execution.programs.home_files import PROMPT_FILE, write_home_file
+from orchestrator.execution.programs.install_lines import INSTALL_LINES
 from orchestrator.execution.programs.installed import InstalledProgram
 from orchestrator.execution.programs.json_events import MAX_NUMBER
 from orchestrator.execution.programs.model_apis import ANTHROPIC, GEMINI, OPENAI, with_keys
 from orchestrator.execution.programs.port import ErrorKind, Launch, OutputParser, ParsedOutput, RoundRequest
 
-PROGRAM = InstalledProgram(name="aider", install="pipx install aider-chat")
+PROGRAM = InstalledProgram(name="aider", install=INSTALL_LINES["aider"])
 START_SCRIPT = (
     'if own=$(git rev-parse --absolute-git-dir 2>/dev/null); then mkdir -p "$HOME/.aider-git/objects"; '
     'cp "$own/index" "$HOME/.aider-git/index"; export GIT_INDEX_FILE="$HOME/.aider-git/index" '

@@ -14,6 +14,7 @@ from typing import Any
 from orchestrator.core.ports.model import Usage
 from orchestrator.execution.programs.error_kinds import error_kind, error_line, proxy_refusal_kind
 from orchestrator.execution.programs.home_files import copy_login_file, stdin_command
+from orchestrator.execution.programs.install_lines import INSTALL_LINES
 from orchestrator.execution.programs.installed import InstalledProgram
 from orchestrator.execution.programs.json_events import (
     JsonEventParser,
@@ -27,7 +28,7 @@ from orchestrator.execution.programs.json_events import (
 from orchestrator.execution.programs.model_apis import ANTHROPIC, CLAUDE_TOKEN, with_keys
 from orchestrator.execution.programs.port import ErrorKind, Launch, OutputParser, RoundRequest
 
-PROGRAM = InstalledProgram(name="claude", install="npm install -g @anthropic-ai/claude-code")
+PROGRAM = InstalledProgram(name="claude", install=INSTALL_LINES["claude"])
 MAX_TURNS = 200
 MAX_COUNTED_MESSAGES = 100_000
 """Messages of a round that are counted apart."""

@@ -16,12 +16,13 @@ from typing import Any
 from orchestrator.core.ports.model import Usage
 from orchestrator.execution.programs.error_kinds import error_kind, error_line
 from orchestrator.execution.programs.home_files import PROMPT_FILE, copy_login_file, write_home_file
+from orchestrator.execution.programs.install_lines import INSTALL_LINES
 from orchestrator.execution.programs.installed import InstalledProgram
 from orchestrator.execution.programs.json_events import JsonEventParser, number_at, object_at, parse_event, text_at
 from orchestrator.execution.programs.model_apis import OPENAI, with_keys
 from orchestrator.execution.programs.port import Launch, OutputParser, RoundRequest
 
-PROGRAM = InstalledProgram(name="codex", install="npm install -g @openai/codex")
+PROGRAM = InstalledProgram(name="codex", install=INSTALL_LINES["codex"])
 LOGIN_FILE = ".codex/auth.json"
 LOGIN_HOSTS = ("chatgpt.com:443", "auth.openai.com:443", "api.openai.com:443")
 USAGE_BEFORE_EVENT = "shiftbook.before"

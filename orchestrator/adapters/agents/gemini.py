@@ -15,6 +15,7 @@ from typing import Any
 from orchestrator.core.ports.model import Usage
 from orchestrator.execution.programs.error_kinds import error_kind, error_line
 from orchestrator.execution.programs.home_files import copy_login_file, stdin_command, write_home_file
+from orchestrator.execution.programs.install_lines import INSTALL_LINES
 from orchestrator.execution.programs.installed import InstalledProgram
 from orchestrator.execution.programs.json_events import (
     MAX_ANSWER_CHARS,
@@ -27,7 +28,7 @@ from orchestrator.execution.programs.json_events import (
 from orchestrator.execution.programs.model_apis import GEMINI, with_keys
 from orchestrator.execution.programs.port import ErrorKind, Launch, OutputParser, RoundRequest
 
-PROGRAM = InstalledProgram(name="gemini", install="npm install -g @google/gemini-cli")
+PROGRAM = InstalledProgram(name="gemini", install=INSTALL_LINES["gemini"])
 MAX_TURNS = 200
 LOGIN_FILE = ".gemini/oauth_creds.json"
 ACCOUNTS_FILE = ".gemini/google_accounts.json"

@@ -14,12 +14,13 @@ from typing import Any
 from orchestrator.core.ports.model import Usage
 from orchestrator.execution.programs.error_kinds import error_kind, error_line
 from orchestrator.execution.programs.home_files import copy_login_file, stdin_command
+from orchestrator.execution.programs.install_lines import INSTALL_LINES
 from orchestrator.execution.programs.installed import InstalledProgram
 from orchestrator.execution.programs.json_events import JsonEventParser, number_at, object_at, text_at, usd_at
 from orchestrator.execution.programs.model_apis import ANTHROPIC, GEMINI, OPENAI, with_keys
 from orchestrator.execution.programs.port import Launch, OutputParser, RoundRequest
 
-PROGRAM = InstalledProgram(name="opencode", install="npm install -g opencode-ai")
+PROGRAM = InstalledProgram(name="opencode", install=INSTALL_LINES["opencode"])
 LOGIN_FILE = ".local/share/opencode/auth.json"
 LOGIN_HOSTS = tuple(
     f"{host}:443"

@@ -53,6 +53,8 @@ def new(
         terminal.print_json({"name": made, "path": f"missions/{made}.md"})
     else:
         click.echo(f"filed missions/{made}.md; follow it with `shiftbook mission watch {made}`")
+        if why := fleet.mission(made).view.reason:
+            click.echo(f"it waits: {why}")
 
 
 @click.command("edit")

@@ -19,6 +19,7 @@ class NotificationKind(StrEnum):
     BUDGET = "budget"
     PARKED = "parked"
     DEAD = "dead"
+    UNSERVED = "unserved"
     FAILED = "failed"
     LOST = "lost"
     LOG_REVIEW = "log-review"
@@ -32,6 +33,7 @@ class NotificationKind(StrEnum):
             NotificationKind.BUDGET,
             NotificationKind.PARKED,
             NotificationKind.DEAD,
+            NotificationKind.UNSERVED,
         }
 
 

@@ -51,5 +51,6 @@ def _tone(kind: NotificationKind) -> str:
         NotificationKind.REVIEW: "info",
         NotificationKind.FAILED: "warning",
         NotificationKind.PARKED: "warning",
+        NotificationKind.UNSERVED: "warning",
     }
     return tones.get(kind, "failure" if kind is not NotificationKind.LOG_REVIEW else "warning")

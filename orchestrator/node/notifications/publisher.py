@@ -20,11 +20,12 @@ from orchestrator.core.time_text import format_duration
 from orchestrator.ledger.config.notification import Notification, NotificationKind, key_of
 from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.node_pages import OFFLINE_AFTER
-from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile
 from orchestrator.node.notifications.dispatcher import NotificationDispatcher
 from orchestrator.node.notifications.elected_node import fleet_nodes, is_first_alive, notifier_order
 from orchestrator.node.notifications.mission_events import TreeComparison
 from orchestrator.node.notifications.safe_text import MAX_SENTENCE_CHARS, plain_text
+from orchestrator.node.notifications.unserved_watch import UnservedWatch
 from orchestrator.workflow.journal.review_status import review_statuses
 from sync.errors import ObjectMissing
 from sync.objects import read_commit
@@ -41,13 +42,21 @@ def open_publisher(
     tell: Tell,
     now: Callable[[], datetime],
     clock: Callable[[], float],
+    trusted: Callable[[LedgerSnapshot, MissionFile], bool],
 ) -> NotificationPublisher | None:
     """The herald of the node `name` in the ledger `of`; None where nothing carries messages."""
     if courier is None:
         return None
     postman = NotificationDispatcher(outgoing=kept.outgoing, courier=courier, tell=tell, now=now)
     return NotificationPublisher(
-        name=name, of=of, postman=postman, marks=kept.marks, liveness=liveness, tell=tell, clock=clock
+        name=name,
+        of=of,
+        postman=postman,
+        marks=kept.marks,
+        liveness=liveness,
+        tell=tell,
+        clock=clock,
+        unserved=UnservedWatch(trusted=trusted),
     )
 
 
@@ -76,6 +85,7 @@ class NotificationPublisher:
     """Fed by the node's loop before it posts."""
     tell: Tell
     clock: Callable[[], float]
+    unserved: UnservedWatch
     wake: threading.Event = field(default_factory=threading.Event)
     _left: tuple[LedgerSnapshot, Mapping[str, float]] | None = None
     _ended: threading.Event = field(default_factory=threading.Event)
@@ -140,6 +150,7 @@ class NotificationPublisher:
             self._put(ledger, self._lost(ledger, {node: silent[node] for node in sorted(heard)}))
         if mine:
             self._put(ledger, self._reviews(ledger))
+            self._put(ledger, self.unserved.notices(ledger, self.postman.now(), self.clock()))
         self._missions(ledger, mine=mine)
 
     def _lost(self, ledger: LedgerSnapshot, silent: Mapping[str, float]) -> list[Notification]:

@@ -20,6 +20,7 @@ from orchestrator.ledger.config.notify_table import NotifyPart
 from orchestrator.ledger.liveness import Liveness
 from orchestrator.node.notifications.dispatcher import NotificationDispatcher
 from orchestrator.node.notifications.publisher import NotificationPublisher
+from orchestrator.node.notifications.unserved_watch import UnservedWatch
 from tests.ledgers import Clock, Peer, Ticks
 from tests.receivers import Hook, Mailbox, hook, mailbox
 
@@ -74,6 +75,7 @@ class Desk:
             liveness=Liveness(),
             tell=self.tell,
             clock=lambda: self.ticks.at,
+            unserved=UnservedWatch(trusted=lambda *_: True),
         )
 
     def tell(self, event: str, words: str, **_: object) -> None:
