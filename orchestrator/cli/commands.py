@@ -9,11 +9,11 @@ from orchestrator.cli.lazy import CommandTable, LazyGroup
 
 PROJECT: CommandTable = {
     "add": (
-        "project.adding:add",
+        "project.add:add",
         "Looks at a repository and adds it to fleet.toml, signed by you as an admin.",
     ),
     "discover": (
-        "project.finding:find",
+        "project.discover:find",
         "Finds Git repositories under FOLDER and adds those that you say yes to, in one commit.",
     ),
     "list": ("project.listing:list_", "Lists the projects of the fleet: address, branch, test command, other names."),

@@ -1,4 +1,4 @@
-"""How do the commands reach `fleet.toml`, and how is a project told in lines?"""
+"""Enrolment from the command line: how do commands change `fleet.toml`, and how is a project told in lines?"""
 
 from __future__ import annotations
 

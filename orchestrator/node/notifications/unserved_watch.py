@@ -1,4 +1,4 @@
-"""Which missions have waited for minutes because no node of the fleet can do them?"""
+"""The watch on unserved missions: which have waited for minutes because no node of the fleet can do them?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does an approval do with a branch, said before it is done, and what mends a push that was not taken?"""
+"""Words on a delivery: what will an approval do with a branch, and what mends a push that was not taken?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why does a mission wait that no node of the fleet can do as it is?
+"""Why is a mission unserved: can no node of the fleet do it as it is?
 
 Told from the pages of the nodes that beat. Whoever has no page yet has only just started: nothing is said until it is
 there.

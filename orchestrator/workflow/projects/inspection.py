@@ -1,4 +1,4 @@
-"""What should a person know of a repository before the fleet works on it?
+"""The inspection of a repository: what should a person know of it before the fleet works on it?
 
 Looked at with git's settings and refs only, with hooks off; nothing of it is run or changed.
 """

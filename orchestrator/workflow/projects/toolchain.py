@@ -1,4 +1,4 @@
-"""How is a repository set up and tested, and which programs does that take, as far as its files tell?
+"""A repository's toolchain: how is it set up and tested, and which programs does that take, as its files tell?
 
 Files are read and never run. What a person wrote for the purpose comes first; what is not told is not guessed.
 """

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli.project.finding import without_programs
+from orchestrator.cli.project.discover import without_programs
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.workflow.projects.discovery import (
     DiscoveredRepository,
