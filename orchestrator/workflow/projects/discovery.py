@@ -123,8 +123,13 @@ def _runs(url: str) -> tuple[str, ...]:
 
 
 def tools_here(programs: Iterable[str]) -> tuple[str, ...]:
-    """What a sandbox on this machine must be shown for these programs, as `projects.NAME.tools` says it."""
-    found = (shutil.which(program) for program in programs)
+    """What a sandbox on this machine must be shown for these programs, as `projects.NAME.tools` says it.
+
+    Virtual environments are passed over: the one in which this runs is no tool of the project's.
+    """
+    folders = (os.environ.get("PATH") or os.defpath).split(os.pathsep)
+    path = os.pathsep.join(each for each in folders if not Path(each, os.pardir, "pyvenv.cfg").exists())
+    found = (shutil.which(program, path=path) for program in programs)
     return tuple(dict.fromkeys(path for each in found if each for path in tool_paths(each, Path.home())))
 
 

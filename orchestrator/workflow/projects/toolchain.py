@@ -15,6 +15,7 @@ from typing import Any
 
 MAX_FILE_BYTES = 1024 * 1024
 """Bytes of a file that is read for it."""
+VERSION_MANAGERS = frozenset({".pyenv", ".nvm", ".asdf", ".rbenv", ".volta", ".cargo", "miniconda3", "anaconda3"})
 SYSTEM_FOLDERS = ("/usr/", "/bin/", "/sbin/")
 """What every sandbox shows."""
 
@@ -72,7 +73,8 @@ def tool_paths(program: str, home: Path) -> tuple[str, ...]:
     if program.startswith(SYSTEM_FOLDERS):
         return ()
     if not Path(program).is_relative_to(home):
-        return (program,)
+        managers = [each for each in Path(program).parents if each.name in VERSION_MANAGERS]
+        return (str(managers[-1]) if managers else program,)
     parts = Path(program).relative_to(home).parts
     if parts[0] == ".cargo":
         return ("~/.cargo", "~/.rustup")

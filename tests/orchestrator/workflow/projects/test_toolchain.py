@@ -101,6 +101,7 @@ def test_programs() -> None:
         ("/h/.local/bin/uv", ("~/.local/bin/uv",)),
         ("/h/bin/just", ("~/bin/just",)),
         ("/opt/tools/go", ("/opt/tools/go",)),
+        ("/srv/x/.pyenv/shims/python3", ("/srv/x/.pyenv",)),
     ],
 )
 def test_what_a_sandbox_must_be_shown(program: str, shown: tuple[str, ...]) -> None:
