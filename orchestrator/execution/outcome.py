@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from missions.one_line import shorten
 from orchestrator.core.ports.agent import MissionProposal, Outcome
@@ -14,6 +14,7 @@ from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.execution.bounds import UsageMeter
 from orchestrator.execution.process.runner import Ending
 from orchestrator.execution.programs.json_events import MAX_ANSWER_CHARS
+from orchestrator.execution.project_setup import LOCK_FILES
 from orchestrator.execution.proposals import collect_proposals
 from orchestrator.execution.turn import RoundResult
 from orchestrator.execution.verification import WorkCheck
@@ -71,6 +72,7 @@ def build_outcome(done: FinishedAttempt, *, node: str, stop: Stop) -> Outcome:
         *getattr(done.sandbox, "lacks", ()),
         *(note for turn in done.turns for note in turn.notes),
         *work.notes,
+        *_setup_notes(done.site, work),
         *(f"the handoff was taken out of {name}: it is not the project's" for name in verdict.taken),
         *push_notes,
         *proposal_notes,
@@ -146,6 +148,13 @@ def _push(done: FinishedAttempt, work: CommittedWork, stop: Stop) -> tuple[str |
     name = done.site.job.mission.name
     kept = f"this node keeps it and tries again; `shiftbook mission deliver {name}` pushes it now"
     return None, (why if done.error else f"{why}; {kept}",)
+
+
+def _setup_notes(site: AttemptDir, work: CommittedWork) -> Iterable[str]:
+    """That what the work depends on now is not what it was tested with."""
+    changed = [path for path in work.files if LOCK_FILES.fullmatch(PurePosixPath(path).name)]
+    if changed and site.tools.also_at:
+        yield f"{changed[0]} was changed: this was tested with the set-up of the default branch, before the change"
 
 
 def _proposals(site: AttemptDir) -> tuple[tuple[MissionProposal, ...], tuple[str, ...]]:

@@ -28,7 +28,13 @@ from orchestrator.core.ports.sandbox import Confinement, Sandbox
 from orchestrator.execution.process.runner import CommandResult, Ending, run
 from orchestrator.execution.turn import describe_cut_off
 from orchestrator.execution.workspace.clone import Workspace, Workspaces
-from orchestrator.execution.workspace.run_tools import RunTools, expand_home, machine_tools
+from orchestrator.execution.workspace.run_tools import (
+    SETUP_FILE,
+    SETUPS_FOLDER,
+    RunTools,
+    expand_home,
+    machine_tools,
+)
 from orchestrator.execution.workspace.tree_walk import remove_tree
 from sync import files
 
@@ -36,7 +42,6 @@ SETUP_TIMEOUT_SECONDS = 1800.0
 KEPT_SETUPS = 3
 """Set-ups that are kept for each project beyond those of the last day, the newest."""
 KEPT_SECONDS = 86_400.0
-DONE_FILE = "done.json"
 MAX_PARTS = 200
 BUILT_FOLDERS = re.compile(
     r"target|build|dist|out|tmp|coverage|.*\.egg-info|__pycache__|\.[\w-]*cache|\.(?:next|nuxt|tox)"
@@ -109,16 +114,16 @@ class ProjectSetups:
     def _with_setup(
         self, project: Project, base: Workspace, found: RunTools, stop: Stop, say: Callable[[str], None]
     ) -> RunTools:
-        top = self.workspaces.cache / "setup" / f"{slug(project.name)}-{_digest(project.url)[:12]}"
+        top = self.workspaces.cache / SETUPS_FOLDER / f"{slug(project.name)}-{_digest(project.url)[:12]}"
         place = top / setup_key(project, _lock_files(base))
         top.mkdir(parents=True, exist_ok=True)
         with FileLock(top.with_suffix(".lock")).acquire(cancel_check=stop.is_set):
-            if not (place / DONE_FILE).exists():
+            if not (place / SETUP_FILE).exists():
                 say(f"[the project's setup: {project.setup}]")
                 self._make(project, place, top / "home", found, stop, say)
-            os.utime(place / DONE_FILE)
+            os.utime(place / SETUP_FILE)
             _remove_old(top, place, self.clock())
-        parts = json.loads((place / DONE_FILE).read_text(encoding="utf-8"))["parts"]
+        parts = json.loads((place / SETUP_FILE).read_text(encoding="utf-8"))["parts"]
         return _as_tools(found, place, top / "home", base, [str(part) for part in parts])
 
     def _make(
@@ -136,7 +141,7 @@ class ProjectSetups:
         if ran.ending is not Ending.EXIT or ran.exit_code:
             raise WorkspaceFailed(_failure(project, ran))
         parts = made_parts(made)
-        files.replace(place / DONE_FILE, json.dumps({"setup": project.setup, "parts": parts}) + "\n", durable=False)
+        files.replace(place / SETUP_FILE, json.dumps({"setup": project.setup, "parts": parts}) + "\n", durable=False)
         say(f"[set up in {ran.seconds:.0f} s: {', '.join(parts) or 'nothing was left in the tree'}]")
 
     def _run(
@@ -231,7 +236,7 @@ def _lock_files(made: Workspace) -> list[tuple[str, str]]:
 
 def _remove_old(top: Path, place: Path, now: float) -> None:
     """Removes set-ups that nothing has used for a day, but the newest ones."""
-    done = sorted(top.glob(f"*/{DONE_FILE}"), key=lambda each: each.stat().st_mtime, reverse=True)
+    done = sorted(top.glob(f"*/{SETUP_FILE}"), key=lambda each: each.stat().st_mtime, reverse=True)
     for each in done[KEPT_SETUPS:]:
         if each.parent != place and now - each.stat().st_mtime > KEPT_SECONDS:
             each.unlink()

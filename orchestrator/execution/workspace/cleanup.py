@@ -22,6 +22,7 @@ from orchestrator.execution.free_space import free_space
 from orchestrator.execution.workspace.attempt_dirs import SESSION_FILE, AttemptDirs, AttemptLabel
 from orchestrator.execution.workspace.chat_dirs import ChatDirs
 from orchestrator.execution.workspace.disk_usage import folder_bytes, write_disk_usage
+from orchestrator.execution.workspace.run_tools import SETUP_FILE, SETUPS_FOLDER
 from orchestrator.execution.workspace.tree_walk import remove_tree
 from orchestrator.ledger.config.fleet_toml import WorkspacesPart
 from orchestrator.ledger.snapshot import LedgerSnapshot
@@ -33,6 +34,8 @@ RECHECK_SECONDS = 30.0
 FULL_DISK_SECONDS = 600.0
 """Seconds between two times at which a full disk is cleared of all that nobody needs."""
 CLONE_KEEP_DAYS = 30.0
+MIN_SETUP_AGE = timedelta(days=1)
+"""A project's set-up that was used since may be in use still: runs read it and hold no lock."""
 """A project's kept clone that nobody used for so long goes; a new one is only time and traffic."""
 
 
@@ -223,6 +226,10 @@ class Cleanup:
         for path in sorted((self.home / "cache").glob("*.git")):
             lasts = timedelta(days=max(rules.keep_days, CLONE_KEEP_DAYS))
             yield StaleDir(path=path, since=_modified_at(path), keep=lasts, remove=_remover(_remove_clone, path))
+        for path in sorted((self.home / "cache" / SETUPS_FOLDER).glob("*/")):
+            used = max(map(_modified_at, path.glob(f"*/{SETUP_FILE}")), default=_modified_at(path))
+            if self.now() - used >= MIN_SETUP_AGE:
+                yield StaleDir(path=path, since=used, keep=keep, remove=_remover(_remove_clone, path))
 
 
 def _remover(remove: Callable[[Path], bool], path: Path) -> Callable[[], bool]:

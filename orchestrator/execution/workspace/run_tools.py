@@ -9,6 +9,8 @@ from pathlib import Path
 
 from orchestrator.core.errors import WrongSetting
 
+SETUPS_FOLDER, SETUP_FILE = "setup", "done.json"
+"""Where below the cache projects' set-ups are, a folder for each project, and what each set-up that is done holds."""
 BIN_FOLDERS = ("shims", "bin")
 """Where a tool's folder keeps its programs: pyenv's and asdf's shims choose the version, so they come first."""
 HOME_VARIABLES = {

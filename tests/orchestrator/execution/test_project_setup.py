@@ -93,7 +93,8 @@ def test_set_up_once_and_shared(bench: Bench) -> None:
     assert bench.run("value", setup=VENV).output.startswith("of main")
     assert sum("the project's setup" in line for line in bench.said) == 1
     bench.server.push({"uv.lock": "2\n"})
-    bench.run("value", setup=VENV)
+    changed = bench.run("echo 3 > uv.lock", setup=VENV)
+    assert "uv.lock was changed: this was tested with the set-up of the default branch" in changed.notes[-1]
     assert sum("the project's setup" in line for line in bench.said) == 2
 
 

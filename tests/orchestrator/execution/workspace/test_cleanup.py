@@ -25,6 +25,7 @@ from orchestrator.execution.workspace.chat_dirs import ChatDirs
 from orchestrator.execution.workspace.cleanup import Cleanup
 from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.execution.workspace.disk_usage import DiskUsage, last_disk_usage, measure_disk_usage
+from orchestrator.execution.workspace.run_tools import SETUP_FILE, SETUPS_FOLDER
 from orchestrator.ledger.claims import keep_late
 from tests.ledgers import FLEET, NOON, Peer, Ticks, Town, record, working
 from tests.orchestrator.repositories import git
@@ -247,6 +248,18 @@ def test_a_kept_clone_goes_when_it_was_not_used_for_long_and_nobody_holds_it(tmp
     with FileLock(clone.with_suffix(".lock")):
         assert here.clear() == []
     assert here.clear() == ["shop-1.git"]
+
+
+def test_a_projects_set_up_goes_when_it_was_not_used_for_a_day(tmp_path: Path) -> None:
+    """Runs may read one that was used since, however much room is wanted."""
+    here = home(tmp_path, days=0, gib=1e-9)
+    done = here.folder / "cache" / SETUPS_FOLDER / "shop-1" / "abc" / SETUP_FILE
+    done.parent.mkdir(parents=True)
+    done.write_text("{}")
+    here.town.clock.at = cleanup._modified_at(done) + timedelta(hours=23)
+    assert here.clear() == []
+    here.town.clock.forward(3600)
+    assert here.clear() == ["shop-1"]
 
 
 # -- chats ------------------------------------------------------------------------------------------------------------
