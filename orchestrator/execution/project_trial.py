@@ -39,9 +39,13 @@ MISSING = (
 
 @dataclass(frozen=True, kw_only=True)
 class TrialResult:
-    """How a trial ended. `wrong` is why the tests cannot run as they are, in one line; `hint` what would mend it."""
+    """How a trial ended. `wrong` is why the tests cannot run as they are, in one line; `hint` what would mend it.
+
+    `untried`: nothing could be run here at all, so nothing is known.
+    """
 
     passed: bool
+    untried: bool = False
     wrong: str = ""
     hint: str = ""
     output: str = ""
@@ -70,7 +74,7 @@ class ProjectTrial:
         """Sets the project up and runs its tests, if it says how."""
         began = time.monotonic()
         if why := self.sandbox.missing():
-            return TrialResult(passed=False, wrong=f"nothing can be tried here: {why}")
+            return TrialResult(passed=False, untried=True, wrong=f"nothing can be tried here: {why}")
         assert site.workspace
         stop = threading.Event()
         try:

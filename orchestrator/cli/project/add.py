@@ -153,7 +153,7 @@ def _try(one: _Candidate, *, quiet: bool) -> tuple[_Candidate, TrialResult]:
             found = replace(found, setup=told.setup, test=told.test, tools=found.tools or tools_here(told.programs))
         project = replace(project, setup=found.setup or None, test=found.test or None, tools=found.tools)
         result = trial.run(project, site)
-    if not result.passed:
+    if not (result.passed or result.untried):
         kept = one.given.keys() & {"setup", "test"}
         found = replace(found, setup=found.setup if "setup" in kept else "", test=found.test if "test" in kept else "")
     return replace(one, found=found), result
@@ -195,6 +195,8 @@ def _finish(fleet: Fleet, one: _Candidate, trial: TrialResult | None, as_json: b
     name = one.found.name
     if trial and trial.passed:
         click.echo(f"its tests passed here in {trial.seconds:.0f} s" if one.found.test else "it has no test command")
+    elif trial and trial.untried:
+        click.echo(f"its set-up and tests are written down untried: {trial.wrong}")
     elif trial:
         click.echo(f"its tests do not run here yet: {trial.wrong}")
         click.echo(f"{trial.hint or 'mend that'}, then `shiftbook project edit {name} --setup … --test …`")

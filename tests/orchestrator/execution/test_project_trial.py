@@ -38,6 +38,14 @@ def test_a_trial(server: Server, bubblewrap: Bubblewrap, tmp_path: Path) -> None
     assert server.refs() == before
 
 
+def test_without_a_sandbox_nothing_is_known(server: Server, tmp_path: Path) -> None:
+    """Neither that it passes nor that it fails: nothing is run."""
+    absent = Bubblewrap(program="no-such-bwrap")
+    found = trial(server, absent, tmp_path, 1, test="true")
+    assert (found.passed, found.untried) == (False, True)
+    assert "bubblewrap is not installed" in found.wrong
+
+
 @pytest.mark.parametrize(
     ("output", "hint"),
     [

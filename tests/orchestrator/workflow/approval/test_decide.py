@@ -123,6 +123,24 @@ def test_a_merge_into_a_work_tree(scenes: Callable[..., Scene]) -> None:
     assert (tree / "a.md").read_text() == "y\n"
 
 
+def test_who_approves_hears_what_a_node_made_of_it(scenes: Callable[..., Scene]) -> None:
+    """Nothing while it is to be done, then the merge, or why it is back in review."""
+    scene = scenes(missions=("a", "b"))
+    for name in "ab":
+        scene.hand_in({"same.md": f"{name}\n"}, name=name)
+    door = scene.door("anna", merges=False)
+    for name in "ab":
+        assert door.approve(name).then is None
+        assert door.delivered(name) is None
+        scene.finish(name)
+    merged, bounced = door.delivered("a"), door.delivered("b")
+    assert merged is not None
+    assert bounced is not None
+    assert (merged.oid, merged.refused) == (scene.main(), "")
+    assert "merge conflict with main" in bounced.refused
+    assert "`shiftbook mission reject b -m …`" in bounced.refused
+
+
 def test_a_rejected_command_says_that_it_runs_again(scene: Scene) -> None:
     """Its comment changes nothing, and what does is named."""
     scene.hand_in()
