@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +43,32 @@ def test_a_work_tree_becomes_a_project(tmp_path: Path, bubblewrap: Bubblewrap) -
     assert [one["name"] for one in json.loads(fleet.shiftbook("project", "list", "--json", node="desk"))] == ["bare"]
     assert git(tree, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
     assert "denyCurrentBranch" not in (tree / ".git/config").read_text()
+
+
+def test_on_a_terminal_it_asks_before_anything_is_changed(tmp_path: Path, bubblewrap: Bubblewrap) -> None:
+    """Try it? may a merge bring the work tree along? what on approval? add it? The owner's word sets the setting."""
+    fleet = Fleet(tmp_path).found("desk")
+    tree = repository(tmp_path / "code/parcel", files={"Makefile": "test:\n\tgrep -q PRICE Makefile # PRICE\n"})
+    words = (sys.executable, "-P", "-m", "orchestrator", "project", "add", str(tree))
+    master, slave = pty.openpty()
+    os.write(master, b"y\ny\n\ny\n")
+    with (tmp_path / "said").open("wb") as said:
+        process = subprocess.Popen(words, stdin=slave, stdout=said, stderr=said, env=fleet.environment("desk"))
+        assert process.wait(timeout=60) == 0
+    os.close(slave)
+    os.close(master)
+    text = (tmp_path / "said").read_text()
+    asked = (
+        "try its set-up and tests here now?",
+        "may approved work be merged into main",
+        "on approval?",
+        "add parcel",
+    )
+    assert [word in text for word in asked] == [True] * len(asked)
+    assert "its tests passed here" in text
+    assert git(tree, "config", "receive.denyCurrentBranch") == "updateInstead"
+    shown = json.loads(fleet.shiftbook("project", "show", "parcel", "--json", node="desk"))
+    assert (shown["test"], shown["on_approval"]) == ("make test", "merge")
 
 
 @pytest.fixture(scope="module")

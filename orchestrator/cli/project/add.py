@@ -81,17 +81,22 @@ def add(where: str, name: str, update_instead: bool, tried: bool, yes: bool, as_
 
 
 def _look(where: str, name: str, given: dict[str, Any], update_instead: bool) -> _Candidate:
+    from orchestrator.execution.workspace.served_repository import local_path
     from orchestrator.workflow.projects.discovery import repository_from_folder, repository_from_url
     from orchestrator.workflow.projects.inspection import read_facts
 
     folder = Path(where).expanduser()
-    if folder.is_dir():
-        found = replace(repository_from_folder(folder, name=name, named=True), **given)
-        facts = read_facts(folder.resolve(), url=found.url, branch=found.branch)
+    place = folder if folder.is_dir() else local_path(where) or folder  # file://…
+    facts = None
+    if place.is_dir():
+        found = repository_from_folder(place, name=name, named=True)
+        itself = place is not folder
+        found = replace(found, url=where if itself else found.url, **given)
+        facts = read_facts(place.resolve(), url=str(place.resolve()) if itself else found.url, branch=found.branch)
     elif where.startswith(("/", ".", "~")):
         raise NotFound(f"{where} is no folder on this machine")
     else:
-        found, facts = replace(repository_from_url(where, name=name, branch=given.get("branch") or ""), **given), None
+        found = replace(repository_from_url(where, name=name, branch=given.get("branch") or ""), **given)
     return _Candidate(found=found, facts=facts, given=given, update_instead=update_instead)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from pathlib import Path
 
 from missions.mission import Mission
 from missions.one_line import shorten
+from orchestrator.execution.workspace.served_repository import local_path
 from orchestrator.ledger.config.fleet_toml import ProjectPart
 
 MAX_SAID_CHARS = 200
@@ -29,8 +29,9 @@ def delivery_plan(mission: Mission, part: ProjectPart | None, how: str) -> str:
 
 def merge_line(url: str, branch: str) -> str:
     """The command with which a person merges a branch of a project's server."""
-    if url.startswith("/") and Path(url, ".git").exists():
-        return f"git -C {shlex.quote(url)} merge {branch}"
+    place = local_path(url)
+    if place and (place / ".git").exists():
+        return f"git -C {shlex.quote(str(place))} merge {branch}"
     return f"git pull --no-rebase {shlex.quote(url)} {branch}"
 
 

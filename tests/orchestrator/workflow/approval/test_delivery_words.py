@@ -57,4 +57,5 @@ def test_a_work_tree_is_merged_into_in_place(tmp_path: Path) -> None:
     """And anything else by a pull into whatever clone the person has."""
     (tmp_path / "my shop/.git").mkdir(parents=True)
     assert merge_line(str(tmp_path / "my shop"), "b/1") == f"git -C '{tmp_path}/my shop' merge b/1"
+    assert merge_line(f"file://{tmp_path}/my shop", "b/1") == f"git -C '{tmp_path}/my shop' merge b/1"
     assert merge_line("git@h:s.git", "b/1") == "git pull --no-rebase git@h:s.git b/1"
