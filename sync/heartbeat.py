@@ -6,6 +6,10 @@ moved a million times costs the repository less than 7 MiB (research: 6.6 MiB at
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+
+from sync import files
 from sync.errors import PushUncertain, RemoteUnreachable
 from sync.remote import LedgerRemote, ObjectStore, Oid, PushVerdict, RefUpdate
 
@@ -19,8 +23,9 @@ MAX_PUSHES = 3
 class Beat:
     """One node's beat ref. `ref` must be this node's alone."""
 
-    def __init__(self, remote: LedgerRemote, store: ObjectStore, ref: str) -> None:
-        self.remote, self.store, self.ref = remote, store, ref
+    def __init__(self, remote: LedgerRemote, store: ObjectStore, ref: str, *, notes: Path | None = None) -> None:
+        """`notes` is a file that keeps where this machine put the ref last; None: any value counts as its own."""
+        self.remote, self.store, self.ref, self.notes = remote, store, ref, notes
         self._at: Oid | None = None
         self._step = 0
         self._unconfirmed: set[Oid] = set()
@@ -29,9 +34,23 @@ class Beat:
     def start(self) -> None:
         """Finds where the ref stands. Raises what Remote.fetch raises."""
         self._at = self.remote.fetch().get(self.ref)
+        self._unconfirmed.clear()
         if self._at is not None:
             text = self.store.get(self._at).decode("ascii", "replace").split()
             self._step = int(text[-1]) if text and text[-1].isdigit() else 0
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the ref stands where this machine did not put it: another one may be alive under the same name."""
+        if self._at is None or self.notes is None:
+            return False
+        return not self.notes.is_file() or self._at not in self.notes.read_text(encoding="ascii", errors="replace")
+
+    def moved(self) -> bool:
+        """Looks again, and goes on from there: whether somebody has moved the ref meanwhile. Raises as `start` does."""
+        before = self._at
+        self.start()
+        return self._at not in (before, None)
 
     def move(self) -> bool:
         """One beat. False when somebody else moved the ref: two nodes run under one name.
@@ -40,6 +59,7 @@ class Beat:
         """
         self._step = (self._step + 1) % RING_BLOBS
         new = self.store.put("blob", b"shiftbook beat %d\n" % self._step)
+        self._note(new)
         for _ in range(MAX_PUSHES):
             verdict = self._push(new)
             if verdict is PushVerdict.ACCEPTED:
@@ -53,6 +73,13 @@ class Beat:
                 return False
             self._at = here  # an earlier beat of ours, whose answer was lost
         raise RemoteUnreachable(self.ref, f"no answer to {MAX_PUSHES} beats")
+
+    def _note(self, new: Oid) -> None:
+        """Before the push: a process that dies after it must know its own beat again."""
+        if self.notes is None:
+            return
+        with suppress(OSError):  # a full disk must not end the beating; a restart then looks whether another one beats
+            files.replace(self.notes, f"{self._at or ''}\n{new}\n", durable=False)
 
     def _push(self, new: Oid) -> PushVerdict | None:
         """The verdict; None when none came back. Raises RemoteUnreachable."""

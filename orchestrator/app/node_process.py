@@ -47,15 +47,18 @@ def _run(settings: Settings, tell: Tell, *, once: bool) -> None:
     if settings.hq_url and not once:
         ear = HqEventClient(settings.hq_url, settings.hq_token.get_secret_value(), node.jobs.wake.set, tell)
         stops.append(ear.start())
-    if web is not None:
-        web.start()
-        stops.append(web.stop)
-    agents = ", ".join(sorted(node.scheduler.offer.agents)) or "no agent"
-    tell("ready", f"{settings.node} ({settings.role.label}) works for {settings.ledger} with {agents}")
-    try:
+
+    def begun() -> None:
+        if web is not None:
+            web.start()
+            stops.append(web.stop)
+        agents = ", ".join(sorted(node.scheduler.offer.agents)) or "no agent"
+        tell("ready", f"{settings.node} ({settings.role.label}) works for {settings.ledger} with {agents}")
         if settings.watch is not None and not once:
             stops.append(_watch_clone(settings, settings.watch, tell, node.jobs.wake.set))
-        node.run()
+
+    try:
+        node.run(begun)
     finally:
         for stop in stops:
             stop()

@@ -138,7 +138,7 @@ def build_executor(
 def build_heartbeat(parts: NodeParts, jobs: RunningJobs) -> Heartbeat:
     """What proves that this node lives, and stops its jobs when it no longer can."""
     return Heartbeat(
-        Beat(parts.link, parts.link.store, BEAT + parts.settings.node),
+        Beat(parts.link, parts.link.store, BEAT + parts.settings.node, notes=parts.settings.home / "beat"),
         clock=wiring.clock,
         work=jobs,
         progress=LoopProgress(wiring.awake_clock),

@@ -7,16 +7,14 @@ from orchestrator.core.events import Tell
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
+from orchestrator.policy.membership import admission_problem
 
 
 def require_admitted(bus: Transport, trust: Trust, ledger: LedgerSnapshot) -> None:
     """Whether the fleet knows this node's key. Raises Refused."""
-    nodes = sorted(p.name for p in trust.verifier(ledger).principals.values() if "node" in p.roles)
-    if bus.sign is not None and bus.name not in nodes:
-        raise Refused(
-            f"{bus.name} is not a node of this fleet (it has: {', '.join(nodes) or 'none'}). An admin lets it "
-            f"in with `shiftbook fleet admit {bus.name} --role node --key '{bus.key}'`"
-        )
+    why = admission_problem(bus.name, bus.key, trust.verifier(ledger).principals.values()) if bus.sign else ""
+    if why:
+        raise Refused(why)
 
 
 def report_problems(ledger: LedgerSnapshot, tell: Tell) -> None:

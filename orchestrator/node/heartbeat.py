@@ -23,6 +23,10 @@ from sync.heartbeat import Beat
 LEASE_MARGIN_SHARE = 0.2
 """The part of a lease that a holder keeps back for the way of a beat to the server and of its answer."""
 
+ESTABLISHED_BEATS = 2
+"""Accepted beats, the first one at the start, after which a node is the earlier one of two under its name."""
+DOUBLE_REMEDY = "give the other node another SHIFTBOOK_NODE_ID"
+
 
 class FencedWork(Protocol):
     """What works under this node's leases."""
@@ -47,6 +51,7 @@ class Heartbeat:
         """Somebody else beats under this node's name."""
         self.trouble = ""
         self._accepted: float | None = None
+        self._beats = 0
         self._stalled = False
         self._done = threading.Event()
         self._threads = [
@@ -127,9 +132,22 @@ class Heartbeat:
 
     def _once(self) -> None:
         before = self.clock()  # the beat counts from when it was sent: the answer may have taken its time
-        if self.beat.move():
+        if self.beat.move() or self._retake(before):
             if self._accepted is not None and self._late(before):
                 self._record_gap()  # this process stood still for a lease, and beats again before anybody else looked
             self._accepted = before
-        else:
+            self._beats += 1
+        elif not self._established(before):
             self.duplicate_node = True
+
+    def _established(self, now: float) -> bool:
+        """Whether this node was here before whoever else moves its beat: of two under one name the later one stops."""
+        return self._beats >= ESTABLISHED_BEATS and not self._late(now)
+
+    def _retake(self, now: float) -> bool:
+        """Beats on from where somebody else has put this node's beat, if this node was here first."""
+        if not self._established(now):
+            return False
+        self.tell("alarm", f"somebody else beats at {self.beat.ref}: {DOUBLE_REMEDY}; this one goes on", once=True)
+        self.beat.start()
+        return self.beat.move()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from threading import Event
 
 from orchestrator.core.errors import Refused
 from orchestrator.core.events import Tell
@@ -25,6 +26,7 @@ from orchestrator.node.rounds.idle_wait import wait_for_work
 from orchestrator.node.rounds.ledger_feed import LedgerFeed
 from orchestrator.node.rounds.round_trouble import FINAL_ERRORS, RoundTrouble
 from orchestrator.node.scheduler import Assignment, Scheduler
+from orchestrator.node.sole_run import require_alone
 from sync.errors import SyncError
 from sync.remote import RefUpdate
 
@@ -54,12 +56,18 @@ class Node:
     """Looks for what people should be told; None where nobody is."""
     resources: ExitStack = field(default_factory=ExitStack)
     """Ends processes and frees memory at the end."""
-    draining: bool = False
+    ended: Event = field(default_factory=Event)
+    """Set when the node is told to end."""
 
     @property
     def bus(self) -> Transport:
         """As whom it speaks."""
         return self.feed.bus
+
+    @property
+    def draining(self) -> bool:
+        """Whether it takes nothing new, and ends when the running work is done."""
+        return self.ended.is_set()
 
     @property
     def jobs(self) -> RunningJobs:
@@ -71,8 +79,10 @@ class Node:
         """To whom it tells its shift."""
         return self.feed.tell
 
-    def run(self) -> None:
+    def run(self, begun: Callable[[], None] = lambda: None) -> None:
         """Works until drained; with `once`, until nothing is left that this node can do now.
+
+        `begun` is called when the node is let in and alone under its name, before it takes anything on.
 
         Raises HistoryRewritten when the remote was tampered with, Refused when this node may not work here, and
         SyncError when the remote cannot be reached at the start.
@@ -80,8 +90,13 @@ class Node:
         ledger = self.feed.look()
         require_admitted(self.bus, self.scheduler.trust, ledger)
         self.heartbeat.follow(ledger.charter.bus)
+        self._wait_alone()
+        if self.draining:
+            return
+        begun()
         self.heartbeat.start()
         try:
+            self._require_first()
             if self.page is not None:
                 self.page.announce()
             self.resume()
@@ -95,9 +110,24 @@ class Node:
             self.heartbeat.stop()
         self._leave()
 
+    def _require_first(self) -> None:
+        if self.heartbeat.duplicate_node:
+            name = self.bus.name
+            raise Refused(f"another node runs under the name {name}, and was here first: set another SHIFTBOOK_NODE_ID")
+
+    def _wait_alone(self) -> None:
+        require_alone(
+            self.heartbeat.beat,
+            self.bus.name,
+            interval=self.heartbeat.interval,
+            wait=self.ended.wait,
+            stopped=lambda: self.draining,
+            tell=self.tell,
+        )
+
     def drain(self) -> None:
         """Takes nothing new; ends when the running work is done. (First SIGTERM.)"""
-        self.draining = True
+        self.ended.set()
         self.jobs.wake.set()
 
     def stop_jobs(self, reason: str) -> None:
@@ -121,9 +151,7 @@ class Node:
 
         Trouble and surprises are told, and the next round tries again; raises only what the node must end with.
         """
-        if self.heartbeat.duplicate_node:
-            name = self.bus.name
-            raise Refused(f"another node runs under the name {name}: give one of them another SHIFTBOOK_NODE_ID")
+        self._require_first()
         try:
             ledger = self.feed.fetch()
             moved = self._round(ledger)

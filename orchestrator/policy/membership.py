@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
@@ -12,6 +12,41 @@ from orchestrator.ledger.transport import Transport
 from orchestrator.ledger.trust_files import SIGNERS_PATH, admin_lines
 from orchestrator.policy.authorization import Trust
 from sync.signatures import ROLES, Principal, read_signers
+
+
+def admit_command(name: str, key: str, *roles: str) -> str:
+    """The line with which an admin lets a key in."""
+    return f"shiftbook fleet admit {name} {' '.join(f'--role {role}' for role in roles)} --key '{key}'"
+
+
+def free_node_name(wanted: str, taken: Collection[str]) -> str:
+    """The wanted name, or the first of wanted-2, wanted-3, … that nobody has."""
+    names = (wanted if number == 1 else f"{wanted}-{number}" for number in range(1, len(taken) + 2))
+    return next(name for name in names if name not in taken)
+
+
+def admission_problem(name: str, key: str, principals: Iterable[Principal]) -> str:
+    """Why a node of this name and key may not work for the fleet, with what changes that; empty where it may.
+
+    The key decides. What another machine is called is taken, whatever this one calls itself.
+    """
+    nodes = [principal for principal in principals if "node" in principal.roles]
+    mine = next((principal for principal in nodes if principal.key == key), None)
+    if mine is not None and mine.name == name:
+        return ""
+    if mine is not None:
+        return f"this machine's key is that of the node {mine.name}, not of {name}: set SHIFTBOOK_NODE_ID={mine.name}"
+    taken = {principal.name for principal in nodes}
+    if name in taken:
+        free = free_node_name(name, taken)
+        return (
+            f"{name} is another node, with another key. If this is another machine, set SHIFTBOOK_NODE_ID={free} here,"
+            f" and an admin lets it in with: {admit_command(free, key, 'node')} - if it is {name} with a new key, an"
+            f" admin says `shiftbook fleet revoke {name}` and then: {admit_command(name, key, 'node')}"
+        )
+    there = ", ".join(sorted(taken)) or "none"
+    line = admit_command(name, key, "node")
+    return f"{name} is not a node of this fleet (it has: {there}). An admin lets it in with: {line}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +61,7 @@ class Membership:
         """The person at this machine, who must have one of `rights` if any are given. Raises Refused."""
         principal = self.trust.verifier(ledger).principals.get(self.bus.key)
         if principal is None:
-            add = f"shiftbook fleet admit NAME --role author --key '{self.bus.key}'"
+            add = admit_command(self.bus.name or "NAME", self.bus.key, "author")
             raise Refused(f"this machine's key is not in {SIGNERS_PATH}; an admin adds it with: {{}}", add)
         if rights and not principal.roles & set(rights):
             has = ", ".join(sorted(principal.roles)) or "no role"
@@ -41,8 +76,15 @@ class Membership:
         unknown = ", ".join(sorted(roles - ROLES)) or ("" if roles else "none")
         if unknown:
             raise WrongSetting("--role", "one of {}, not {}", ", ".join(sorted(ROLES)), unknown)
-        line = Principal(name=name, roles=roles, key=" ".join(words[:2])).line
-        self._change(lambda text: text if line in text else text.rstrip("\n") + f"\n{line}\n", f"Admit {name}")
+        new = Principal(name=name, roles=roles, key=" ".join(words[:2]))
+
+        def added(text: str) -> str:
+            if new.line in text:
+                return text
+            _require_one_key(new, read_signers(text).values())
+            return text.rstrip("\n") + f"\n{new.line}\n"
+
+        self._change(added, f"Admit {name}")
 
     def revoke(self, name: str) -> None:
         """Takes every key of a principal out. Raises NotFound, and Refused for who is no admin."""
@@ -81,3 +123,16 @@ class Membership:
             return LedgerChange(files={SIGNERS_PATH: text.encode("utf-8", "surrogateescape")}, message=message)
 
         commit_change(self.bus, self.reader, draft)
+
+
+def _require_one_key(new: Principal, listed: Collection[Principal]) -> None:
+    """Two machines under one name would each speak for the other. Raises Refused."""
+    nodes = [principal for principal in listed if "node" in principal.roles]
+    if "node" in new.roles and any(each.name == new.name and each.key != new.key for each in nodes):
+        free = free_node_name(new.name, {each.name for each in nodes})
+        raise Refused(
+            "{0} is a node already, with another key. For another machine take another name: set SHIFTBOOK_NODE_ID={1}"
+            " there, and admit {1}. For a new key of the same machine say `shiftbook fleet revoke {0}` first",
+            new.name,
+            free,
+        )

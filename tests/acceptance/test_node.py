@@ -74,8 +74,10 @@ def test_a_node_that_nobody_admitted_is_refused(fleet: Fleet) -> None:
     fleet.shiftbook("join", str(fleet.bare), str(fleet.folder / "clone"), node="stranger")
     refused = fleet.run("node", "run", "--once", node="stranger")
     assert refused.returncode == 4
-    words = refused.stderr.partition("`shiftbook ")[2].rpartition("`")[0]
-    name, key = words.split()[2], words.partition("--key '")[2].rstrip("'")
+    assert "ready" not in refused.stderr
+    assert "stranger" not in fleet.git("ls-remote", "origin", "refs/shiftbook/beat/*")
+    words = refused.stderr.partition("shiftbook fleet ")[2].strip()
+    name, key = words.split()[1], words.partition("--key '")[2].rstrip("'")
     fleet.shiftbook("fleet", "admit", name, "--role", "node", "--key", key, node="desk")
     fleet.commit({"missions/hello.md": command("echo hello")})
     fleet.shiftbook("node", "run", "--once", node="stranger")

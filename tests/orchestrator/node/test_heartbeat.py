@@ -92,6 +92,62 @@ def test_a_loop_that_hangs_is_told_once_and_so_is_its_return(node: Node) -> None
     ]
 
 
+def double_of(node: Node) -> Beat:
+    """Somebody who beats at the same ref."""
+    remote, store = node.heartbeat.beat.remote, node.heartbeat.beat.store
+    found = Beat(remote, store, REF)
+    found.start()
+    return found
+
+
+def test_of_two_under_one_name_the_later_one_stops(node: Node) -> None:
+    """It has beaten once when it finds out; the earlier one says so, and goes on however often that happens."""
+    node.heartbeat._once()
+    for _ in range(3):
+        later = double_of(node)
+        assert later.move()
+        node.heartbeat._once()
+        assert not node.heartbeat.duplicate_node
+        assert not later.move()
+    assert all("SHIFTBOOK_NODE_ID" in words for words in node.told)
+    assert node.told
+
+
+def test_a_node_that_has_just_begun_is_the_later_one(node: Node) -> None:
+    """After its first beat it cannot have been here first."""
+    double_of(node).move()
+    node.heartbeat._once()
+    assert node.heartbeat.duplicate_node
+
+
+def test_a_node_that_slept_through_its_lease_is_the_later_one(node: Node) -> None:
+    """Somebody else may have begun under its name, and found nobody there."""
+    node.heartbeat._once()
+    double_of(node).move()
+    node.ticks.at += 60
+    node.heartbeat._once()
+    assert node.heartbeat.duplicate_node
+
+
+def test_losing_a_race_against_a_double_again_is_no_beat(node: Node) -> None:
+    """It is tried again at the next one, and the fence closes if that goes on."""
+    node.heartbeat._once()
+    other = double_of(node)
+    other.move()
+    start = node.heartbeat.beat.start
+
+    def late() -> None:
+        start()
+        other.move()
+
+    node.heartbeat.beat.start = late  # type: ignore[method-assign]  # between the look and the push
+    node.ticks.at += 20
+    node.heartbeat._once()
+    assert not node.heartbeat.duplicate_node
+    node.ticks.at += 5
+    assert node.heartbeat.fenced
+
+
 # -- with its threads, in real time -----------------------------------------------------------------------------------
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.core.errors import Refused
-from orchestrator.policy.membership import Membership
+from orchestrator.policy.membership import Membership, admission_problem, free_node_name
+from sync.signatures import read_signers
 from tests.ledgers import FLEET, Keys, Town
 
 
@@ -52,3 +53,31 @@ def test_the_last_admin_is_not_put_out(town: Town, keys: Keys) -> None:
     with pytest.raises(Refused, match="admit another one first"):
         member.revoke("anna")
     assert town.peer("n1").ledger().tip == tip
+
+
+def test_a_key_is_let_in_and_not_a_name(keys: Keys) -> None:
+    """A machine that calls itself like a node is none; what it is told is a free name and the line for an admin."""
+    nodes = read_signers(keys.signers(anna=("admin",), n1=("node",), n2=("node",))).values()
+    mine, strange = keys["n1"].public, keys["n3"].public
+    assert admission_problem("n1", mine, nodes) == ""
+    assert "set SHIFTBOOK_NODE_ID=n1" in admission_problem("n2", mine, nodes)
+    stolen = admission_problem("n1", strange, nodes)
+    assert f"shiftbook fleet admit n1-2 --role node --key '{strange}'" in stolen
+    assert "SHIFTBOOK_NODE_ID=n1-2" in stolen
+    assert admission_problem("n9", strange, nodes).endswith(f"shiftbook fleet admit n9 --role node --key '{strange}'")
+    assert "is not a node" in admission_problem("anna", keys["anna"].public, nodes)
+
+
+def test_two_machines_do_not_get_one_name(town: Town, keys: Keys) -> None:
+    """Each would speak for the other. A person may have several keys, and the same line twice changes nothing."""
+    member = membership(town, keys)
+    with pytest.raises(Refused, match="SHIFTBOOK_NODE_ID=n1-2"):
+        member.admit("n1", frozenset({"node"}), keys["n2"].public)
+    member.admit("n1", frozenset({"node"}), keys["n1"].public)
+    member.admit("anna", frozenset({"author"}), keys["n2"].public)
+    assert town.peer("n1").ledger().signers.count("n1,role=node") == 1
+
+
+def test_a_free_name_is_free() -> None:
+    """The first one that nobody has."""
+    assert [free_node_name("vm", set()), free_node_name("vm", {"vm", "vm-2"})] == ["vm", "vm-3"]
