@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock
 
+from sync import files
 from sync.broken_refs import BAD_OBJECT, CORRUPT, QUIET, BrokenRefs
 from sync.errors import (
     BranchMissing,
@@ -27,6 +28,8 @@ SEEN_PREFIX = "refs/seen/"
 
 RECOVERED_PREFIX = "refs/heads/recovered-"
 """Branches of what a server had lost and that could not go forward on the ledger's own."""
+URL_RECORD = "shiftbook-url"
+"""The file in this clone that says of which ledger it is."""
 
 FIRST_FETCH_TIMEOUT_SECONDS = 1800.0
 """Seconds for the first fetch, which brings the whole ledger: years of work over a slow line."""
@@ -44,9 +47,18 @@ LOST_RACE = re.compile(
 class GitRemote:
     """Refs of the repository at `url`, with their objects in a private bare clone at `folder`."""
 
-    def __init__(self, url: str, folder: Path, *, branch: str = "main", timeout: float = 60.0, token: str = "") -> None:
-        """`token` is shown to the server of an http(s) URL, and kept nowhere."""
-        self.url, self.branch, self.timeout = url, branch, timeout
+    def __init__(
+        self,
+        url: str,
+        folder: Path,
+        *,
+        branch: str = "main",
+        timeout: float = 60.0,
+        token: str = "",
+        moved: Callable[[Oid], None] = lambda _commit: None,
+    ) -> None:
+        """`token` is shown to the server of an http(s) URL, and kept nowhere. `moved` hears of each move of the branch."""
+        self.url, self.branch, self.timeout, self._moved = url, branch, timeout, moved
         folder.mkdir(parents=True, exist_ok=True)
         self._git = Git(folder, env=bearer_environment(url, token))
         self._turn = FileLock(folder / "shiftbook-fetch.lock")
@@ -78,6 +90,7 @@ class GitRemote:
             self.store.tidy()  # a fresh clone has no commit-graph
         refs = {**self.seen(), **self.broken.found}
         self._refuse_rewrite(seen, refs[f"refs/heads/{self.branch}"])
+        self._note_url()
         if self.broken.found and self.mends:
             self.broken.mend()
         return refs
@@ -162,13 +175,25 @@ class GitRemote:
         """A branch that lost commits is not followed: what was seen is put back, so that a restart is alarmed again,
         and nothing that the server may have lost is forgotten here."""
         before = seen.get(f"{SEEN_PREFIX}heads/{self.branch}")
-        if before in (None, now) or self.store.descends(now, before or ""):
+        if before in (None, now) or self.store.descends(now, before or "") or self._is_another(before or "", now):
             return
         here = self._git.refs(SEEN_PREFIX)
         lines = [f"update {ref} {oid}\n" for ref, oid in seen.items() if here.get(ref) != oid]
         lines += [f"delete {ref}\n" for ref in here if ref not in seen]
         self._git.run("update-ref", "--stdin", stdin="".join(lines).encode())
         raise HistoryRewritten(f"refs/heads/{self.branch}", before or "", now)
+
+    def _is_another(self, before: str, now: str) -> bool:
+        """Whether a person has turned to another ledger since: another address, and no commit in common."""
+        record = self._git.folder / URL_RECORD
+        if not record.is_file() or record.read_text(encoding="utf-8").strip() == self.url:
+            return False
+        return self._git.call("merge-base", before, now, codes=(0, 1))[0] == 1
+
+    def _note_url(self) -> None:
+        record = self._git.folder / URL_RECORD
+        if not record.is_file() or record.read_text(encoding="utf-8").strip() != self.url:
+            files.replace(record, f"{self.url}\n", durable=False)
 
     def push(self, updates: Sequence[RefUpdate], *, atomic: bool = False) -> Mapping[str, PushVerdict]:
         """Moves refs, as Remote.push promises."""
@@ -210,6 +235,9 @@ class GitRemote:
         if missing:
             why = str(GitError(words, code, err or out.decode("utf-8", "replace")))
             raise PushUncertain(self.url, why) if _reached(err) else RemoteUnreachable(self.url, why)
+        for update in updates:
+            if update.ref == f"refs/heads/{self.branch}" and verdicts[update.ref] is PushVerdict.ACCEPTED:
+                self._moved(update.new or "")
         return verdicts
 
     def close(self) -> None:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import getpass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from missions.mission import slug
+from orchestrator.core.errors import Refused
 from sync.git import Git
 from sync.signatures import Key, make_key
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from orchestrator.core.settings import Settings
+
+PERSON, NODE = "person", "node"
+"""The files of the two keys in the home's folder `keys`."""
 
 
 def person_name(git: Git) -> str:
@@ -24,6 +31,68 @@ def person_name(git: Git) -> str:
 
 
 def ensure_keys(settings: Settings, person: str) -> tuple[Key, Key]:
-    """This machine's key for the person and for the node; made when they are missing."""
-    folder = settings.home / "keys"
-    return make_key(folder / "person", person), make_key(folder / "node", settings.node)
+    """This machine's key for the person and for the node; made when it has none yet. Raises Refused for a lost one."""
+    for name in (PERSON, NODE):
+        require_key(key_path(settings, name), settings.home)
+    return _make_keys(settings, person)
+
+
+def person_key(settings: Settings, person: str) -> Key:
+    """The person's key. One that is lost can still be named, so that they see the fleet; what it should sign is not."""
+    path = key_path(settings, PERSON)
+    return LostKey(path) if _is_lost(path, settings.home) else _make_keys(settings, person)[0]
+
+
+def node_key(settings: Settings) -> Key:
+    """The node's key. Raises Refused for a lost one."""
+    path = key_path(settings, NODE)
+    require_key(path, settings.home)
+    return _make_keys(settings, settings.node)[1]
+
+
+def key_path(settings: Settings, name: str) -> Path:
+    """Where one of the two keys lies."""
+    return settings.home / "keys" / name
+
+
+def require_key(path: Path, home: Path) -> None:
+    """A key that was here is never replaced in silence: nothing that the new one signs would count. Raises Refused."""
+    if _is_lost(path, home):
+        raise Refused(_lost(path))
+
+
+def _make_keys(settings: Settings, person: str) -> tuple[Key, Key]:
+    """Both at once, also where only one is wanted now: one that is missing later is lost."""
+    owners = {PERSON: person, NODE: settings.node}
+    for name, owner in owners.items():
+        if not _is_lost(key_path(settings, name), settings.home):
+            make_key(key_path(settings, name), owner)
+    return Key(key_path(settings, PERSON)), Key(key_path(settings, NODE))
+
+
+def _is_lost(path: Path, home: Path) -> bool:
+    """Whether a private key is gone that was here: its public half is left, or this machine has trusted a ledger."""
+    return not path.exists() and (path.with_name(f"{path.name}.pub").exists() or (home / "pin.json").exists())
+
+
+def _lost(path: Path) -> str:
+    whose, flag = ("your key", "") if path.name == PERSON else ("this node's key", " --node")
+    return (
+        f"{whose} is gone: {path} is not there. Restore it from a backup; if it is lost, `shiftbook fleet rotate"
+        f"{flag} --lost` makes a new one and prints what an admin types to let it in"
+    )
+
+
+@dataclass(frozen=True)
+class LostKey(Key):
+    """A key of which the private half is gone."""
+
+    @property
+    def public(self) -> str:
+        """The public half where that is left; empty where it is not."""
+        there = self.path.with_name(f"{self.path.name}.pub").exists()
+        return super().public if there else ""
+
+    def sign(self, payload: bytes) -> str:
+        """Raises Refused, with what to do."""
+        raise Refused(_lost(self.path))

@@ -61,7 +61,7 @@ def open_parts(settings: Settings, tell: Tell, opened: ExitStack) -> NodeParts:
     reader = wiring.reader(settings, link)
     charter = reader.read(link.fetch()).charter
     link.timeout = remote_timeout(charter.bus)  # what it should be stands in the ledger behind it
-    _, key = identity.ensure_keys(settings, settings.node)
+    key = identity.node_key(settings)
     bus = wiring.transport(settings, link, name=settings.node, key=key)
     return NodeParts(
         settings=settings,

@@ -6,21 +6,21 @@ Both steps may be repeated at any time: what is there already is left as it is.
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.app import ledger_templates
-from orchestrator.app.clone_signing import configure_signing
+from orchestrator.app.clone_setup import configure_clone
 from orchestrator.app.identity import ensure_keys, person_name
+from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.ledger import merge_driver
 from orchestrator.ledger.trust_files import SIGNERS_PATH
 from orchestrator.ledger.trust_pins import TrustPins
+from orchestrator.policy.membership import admission_problem, admit_command, free_node_name
 from sync import files
 from sync.errors import GitError
 from sync.git import Git, bearer_environment
@@ -50,6 +50,15 @@ class LedgerSetup:
     """Whether the person's key is listed, so that missions they push will run."""
     line: str
     """The person's line for `allowed_signers`."""
+    node: str
+    node_known: bool
+    """Whether the node's key is listed, so that it may work."""
+    admit: tuple[str, ...]
+    """What an admin types to let in the keys that are not listed."""
+    works_for: str
+    """The ledger that this machine's node works for; it may be another one."""
+    environment: Path
+    """The file that says so."""
 
 
 def init(folder: Path, settings: Settings, *, remote: str = "") -> LedgerSetup:
@@ -70,7 +79,7 @@ def init(folder: Path, settings: Settings, *, remote: str = "") -> LedgerSetup:
     git = Git(folder, env=bearer_environment(url, settings.git_token.get_secret_value()))
     person = person_name(git)
     mine, node = ensure_keys(settings, person)
-    _configure(git, folder, settings, person)
+    configured = configure_clone(git, folder, settings, person, branch)
     _merge_remote_branch(git, branch)
     wanted = _files_to_commit(git, folder, (person, mine), (settings.node, node))
     for path, text in wanted.items():
@@ -84,9 +93,10 @@ def init(folder: Path, settings: Settings, *, remote: str = "") -> LedgerSetup:
     if _unpushed(git, branch):
         git.run("push", "--quiet", "--no-verify", "--set-upstream", "origin", branch)
         done.append(f"pushed {branch} to {url}")
-    done += _write_environment_file(settings, url, branch)
+    done += configured
+    done += _write_environment_file(settings, _ledger_variables(url, branch), f"this machine's node works for {url}")
     TrustPins(path=settings.home / "pin.json", ledger=url).anchor(git.text("rev-parse", "HEAD"))
-    return _setup_result(git, folder, url, branch, person, mine, done)
+    return _setup_result(git, folder, url, branch, person, settings, done)
 
 
 def join(url: str, folder: Path, settings: Settings) -> LedgerSetup:
@@ -105,11 +115,14 @@ def join(url: str, folder: Path, settings: Settings) -> LedgerSetup:
     branch = git.text("symbolic-ref", "--short", "HEAD")
     origin = git.text("remote", "get-url", "origin")
     person = person_name(git)
-    mine, _ = ensure_keys(settings, person)
-    _configure(git, folder, settings, person)
-    done += _write_environment_file(settings, origin, branch)
+    ensure_keys(settings, person)
+    done += configure_clone(git, folder, settings, person, branch)
+    works = f"this machine's node works for {origin}"
+    done += _write_environment_file(settings, _ledger_variables(origin, branch), works)
+    settings, renamed = _with_free_name(git, settings)
+    done += renamed
     TrustPins(path=settings.home / "pin.json", ledger=origin).anchor(git.text("rev-parse", "HEAD"))
-    return _setup_result(git, folder, origin, branch, person, mine, done)
+    return _setup_result(git, folder, origin, branch, person, settings, done)
 
 
 def _clone(url: str, folder: Path, shown: Mapping[str, str]) -> None:
@@ -187,21 +200,6 @@ def _remote(git: Git, folder: Path, wanted: str, branch: str, done: list[str]) -
     return url
 
 
-def _configure(git: Git, folder: Path, settings: Settings, person: str) -> None:
-    """Sets this one clone up so that a plain `git commit` and `git pull` do what the ledger needs."""
-    identity = {"user.name": person, "user.email": f"{person}@shiftbook.invalid"}
-    missing = {key: value for key, value in identity.items() if not git.text("config", "--get", key, codes=(0, 1))}
-    configure_signing(git, folder, settings)
-    git.config(
-        {
-            **missing,
-            "pull.rebase": "true",
-            # -P: the ledger's folder, where Git runs the driver, must not be where Python looks for modules
-            **merge_driver.driver_settings(f"{shlex.quote(sys.executable)} -P -m orchestrator"),
-        }
-    )
-
-
 def _merge_remote_branch(git: Git, branch: str) -> None:
     """Takes in what the remote has already: a ledger that somebody else made there must not be forked."""
     try:
@@ -263,24 +261,59 @@ def _unpushed(git: Git, branch: str) -> bool:
     return refs.get(f"refs/heads/{branch}") != refs.get(f"refs/remotes/origin/{branch}")
 
 
-def _write_environment_file(settings: Settings, url: str, branch: str) -> list[str]:
-    """Writes into the home folder's `.env` which ledger this machine works for, unless it says so already."""
+def _ledger_variables(url: str, branch: str) -> dict[str, str]:
+    return {"SHIFTBOOK_LEDGER": url} | ({"SHIFTBOOK_BRANCH": branch} if branch != "main" else {})
+
+
+def _with_free_name(git: Git, settings: Settings) -> tuple[Settings, list[str]]:
+    """The settings with a name that no other machine's node has; written down where this machine's own was taken."""
+    listed = read_signers(_committed(git, SIGNERS_PATH)).values()
+    nodes = {each.name: each.key for each in listed if "node" in each.roles}
+    _, key = ensure_keys(settings, settings.node)
+    if settings.node not in nodes or key.public in nodes.values():
+        return settings, []
+    free = free_node_name(settings.node, nodes)
+    taken = f"another machine is the node {settings.node} already"
+    if settings.node_id:
+        return settings.renamed(free), [f"{taken}: set SHIFTBOOK_NODE_ID={free} where you named this one"]
+    done = _write_environment_file(settings, {"SHIFTBOOK_NODE_ID": free}, f"{taken}, so this one is {free}")
+    return settings.renamed(free), done
+
+
+def _write_environment_file(settings: Settings, wanted: Mapping[str, str], says: str) -> list[str]:
+    """Writes into the home folder's `.env` what it does not say already. Returns `says`, with the file, if it did."""
     path = settings.home / ".env"
     before = path.read_text(encoding="utf-8") if path.exists() else ""
-    wanted = {"SHIFTBOOK_LEDGER": url} | ({"SHIFTBOOK_BRANCH": branch} if branch != "main" else {})
     lines = [f"{key}={value}" for key, value in wanted.items() if f"{key}=" not in before]
     if not lines:
         return []
     settings.home.mkdir(parents=True, exist_ok=True)
     before += "\n" if before and not before.endswith("\n") else ""
     files.replace(path, before + "\n".join(lines) + "\n", mode=path.stat().st_mode & 0o777 if path.exists() else None)
-    return [f"this machine's node works for {url} ({path})"]
+    return [f"{says} ({path})"]
 
 
-def _setup_result(git: Git, folder: Path, url: str, branch: str, person: str, key: Key, done: list[str]) -> LedgerSetup:
+def _setup_result(
+    git: Git, folder: Path, url: str, branch: str, person: str, settings: Settings, done: Sequence[str]
+) -> LedgerSetup:
+    mine, node = ensure_keys(settings, person)
     signers = read_signers(_committed(git, SIGNERS_PATH))
-    listed = signers.get(key.public)
+    listed = signers.get(mine.public)
     name = listed.name if listed else person
-    line = Principal(name=name, roles=frozenset({"author"}), key=key.public).line
     known = listed is not None and bool(listed.roles & {"author", "admin"})
-    return LedgerSetup(folder=folder, remote=url, branch=branch, person=name, done=tuple(done), known=known, line=line)
+    problem = admission_problem(settings.node, node.public, signers.values())
+    asked = [] if known else [admit_command(name, mine.public, "author")]
+    return LedgerSetup(
+        folder=folder,
+        remote=url,
+        branch=branch,
+        person=name,
+        done=tuple(done),
+        known=known,
+        line=Principal(name=name, roles=frozenset({"author"}), key=mine.public).line,
+        node=settings.node,
+        node_known=not problem,
+        admit=(*asked, *([admit_command(settings.node, node.public, "node")] if problem else [])),
+        works_for=load_settings(home=settings.home).ledger,
+        environment=settings.home / ".env",
+    )

@@ -64,6 +64,7 @@ def awake_clock() -> float:
 
 def remote(settings: Settings) -> GitRemote:
     """The ledger's remote. Raises WrongSetting when no ledger is set."""
+    from orchestrator.app import standing
     from sync.git_remote import GitRemote
 
     if not settings.ledger:
@@ -71,7 +72,13 @@ def remote(settings: Settings) -> GitRemote:
             "SHIFTBOOK_LEDGER", "no ledger is set: run `shiftbook init` or `shiftbook join URL` first, or set it"
         )
     token = settings.git_token.get_secret_value()
-    return GitRemote(settings.ledger, settings.home / "ledger.git", branch=settings.branch, token=token)
+    return GitRemote(
+        settings.ledger,
+        settings.ledger_home / "ledger.git",
+        branch=settings.branch,
+        token=token,
+        moved=standing.branch_moved,
+    )
 
 
 def transport(settings: Settings, link: GitRemote, *, name: str, key: Key) -> Transport:
@@ -113,12 +120,12 @@ def fleet(settings: Settings) -> Fleet:
 
     link = remote(settings)
     person = identity.person_name(Git(Path.cwd()))
-    key, _ = identity.ensure_keys(settings, person)
+    key = identity.person_key(settings, person)
     return Fleet(
         bus=transport(settings, link, name=person, key=key),
         reader=reader(settings, link),
         trust=Trust(link.store),
-        sightings=LastSeenStore(settings.home / "seen.json"),
+        sightings=LastSeenStore(settings.ledger_home / "seen.json"),
         now=now,
         recall=lambda *asked: search_index(settings).lines(*asked),
         cache=settings.home / "cache",
@@ -130,7 +137,7 @@ def agents_fleet(settings: Settings, door: Fleet, agent: str) -> Fleet:
     """The same door for an agent from outside: what it writes is in its own name, signed by the node."""
     from orchestrator.app import identity
 
-    _, key = identity.ensure_keys(settings, door.bus.name)
+    key = identity.node_key(settings)
     return replace(door, bus=replace(door.bus, name=agent, sign=key.sign, key=key.public), cache=None)
 
 
@@ -138,7 +145,7 @@ def search_index(settings: Settings) -> SearchIndex:
     """This machine's index of the journal."""
     from orchestrator.workflow.journal.search_index import SearchIndex
 
-    return SearchIndex(path=settings.home / "recall.db", of=settings.ledger)
+    return SearchIndex(path=settings.ledger_home / "recall.db", of=settings.ledger)
 
 
 def logbook(settings: Settings, door: Fleet | None = None) -> Logbook:
@@ -191,7 +198,7 @@ def tamper_check(settings: Settings) -> TamperCheck:
     """What this machine knows of changes to old entries."""
     from orchestrator.workflow.journal.tamper_check import TamperCheck
 
-    return TamperCheck(path=settings.home / "journal.json", of=settings.ledger)
+    return TamperCheck(path=settings.ledger_home / "journal.json", of=settings.ledger)
 
 
 def stores(settings: Settings) -> Stores:

@@ -75,9 +75,15 @@ def _report(made: LedgerSetup, as_json: bool) -> None:
         click.echo(line)
     if not made.done:
         click.echo(f"nothing to do: {made.folder} is a ledger, shared through {made.remote}")
-    if not made.known:
-        click.echo("\nYour key is not in allowed_signers yet, so missions that you push wait until an admin adds it:")
-        key = made.line.partition('"git" ')[2]
-        click.echo(f"  shiftbook fleet admit {made.person} --role author --key '{key}'")
-    else:
-        click.echo(f"\nNext: write {made.folder / 'missions' / 'hello.md'}, commit, push; then `shiftbook node run`.")
+    if made.works_for != made.remote:
+        click.echo(f"\nThis machine's node still works for {made.works_for}.")
+        click.echo(f"What you type in {made.folder} goes to {made.remote}; to have the node work for it, write")
+        click.echo(f"SHIFTBOOK_LEDGER={made.remote} into {made.environment} and start the node again.")
+    if made.admit:
+        waits = [*["missions that you push"][made.known :], *["this machine's node"][made.node_known :]]
+        click.echo(f"\n{' and '.join(waits).capitalize()} wait until an admin of the fleet has typed:")
+        for line in made.admit:
+            click.echo(f"  {line}")
+    if made.known:
+        run = "; then `shiftbook node run`" if made.works_for == made.remote else ""
+        click.echo(f"\nNext: write {made.folder / 'missions' / 'hello.md'}, commit, push{run}.")

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from missions.errors import BadName
 from missions.mission import slug
@@ -51,6 +53,12 @@ UNPREFIXED = {
 def variable(field: str) -> str:
     """The environment variable that sets a field."""
     return UNPREFIXED.get(field, f"SHIFTBOOK_{field.upper()}")
+
+
+def _server(url: str) -> str:
+    """The scheme, host and port of a web address; empty for any other."""
+    found = re.match(r"https?://[^/]+", url)
+    return found[0].lower() if found else ""
 
 
 class Settings(BaseModel):
@@ -96,6 +104,8 @@ class Settings(BaseModel):
     hq_token: SecretStr = SecretStr("")
     notify: SecretStr = SecretStr("")
     device_sync: bool = False
+    _apart: str = PrivateAttr(default="")
+    """The folder's name of a ledger that is not the one of this machine's node; empty for that."""
 
     @field_validator("role", mode="before")
     @classmethod
@@ -153,6 +163,29 @@ class Settings(BaseModel):
             return slug(self.node_id or platform.node().partition(".")[0] or "node")
         except BadName as error:
             raise WrongSetting("SHIFTBOOK_NODE_ID", str(error)) from error
+
+    def renamed(self, node_id: str) -> Settings:
+        """The same machine with another SHIFTBOOK_NODE_ID."""
+        other = self.model_copy(update={"node_id": node_id})
+        other.__dict__.pop("node", None)  # the name as it was worked out before
+        return other
+
+    def at(self, ledger: str, branch: str) -> Settings:
+        """The same machine for another fleet's ledger, of which it keeps the clone and what it has seen apart.
+
+        The token for the ledger's server is shown to no other server.
+        """
+        same = _server(ledger) == _server(self.ledger)
+        token = self.git_token if same else SecretStr("")
+        other = self.model_copy(update={"ledger": ledger, "branch": branch, "git_token": token})
+        name = re.sub(r"[^A-Za-z0-9]+", "-", ledger.rstrip("/").removesuffix(".git").rpartition("/")[2])
+        other._apart = f"{name.strip('-')[:40]}-{hashlib.sha256(ledger.encode()).hexdigest()[:12]}"
+        return other
+
+    @property
+    def ledger_home(self) -> Path:
+        """Where this machine keeps its clone of the ledger, and what it has seen and indexed of it."""
+        return self.home / "fleets" / self._apart if self._apart else self.home
 
     @property
     def store_url(self) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from orchestrator.core.errors import Refused
+from orchestrator.core.errors import Refused, WrongSetting
+from orchestrator.policy.membership import admit_command
 from orchestrator.workflow.fleet import Fleet
 from sync import files
 from sync.signatures import Key, make_key
@@ -42,6 +43,30 @@ def rotate_key(door: Fleet, path: Path, *, now: datetime) -> RotatedKey:
     return RotatedKey(name=listed[fresh].name, key=fresh, old=old, orphans=orphans)
 
 
+def replace_lost_key(door: Fleet, path: Path, *, now: datetime) -> tuple[RotatedKey, tuple[str, ...]]:
+    """Makes a new key for one whose private half is gone. Returns it, and what an admin types to let it in.
+
+    Raises WrongSetting where the key is there, and Refused where nobody would be left to let the new one in.
+    """
+    if path.exists():
+        raise WrongSetting("--lost", f"{path} is there: without --lost the old key itself says that the new one counts")
+    public = path.with_name(f"{path.name}.pub")
+    before = Key(path).public if public.exists() else ""
+    admins = {one.key for one in door.principals() if "admin" in one.roles}
+    if admins == {before}:
+        raise Refused(f"the key at {path} is the only admin's: nobody could let a new one in; restore it from a backup")
+    old = path.with_name(f"{path.name}.until-{now:%Y%m%dT%H%M%SZ}")
+    if before:
+        files.move_into_place(public, old.with_name(f"{old.name}.pub"))
+    fresh = make_key(path, path.name).public
+    listed = next((one for one in door.principals() if one.key == before), None)
+    is_node = listed is not None and "node" in listed.roles
+    name = listed.name if listed else door.bus.name
+    roles = sorted(listed.roles) if listed else ["author"]
+    lines = (*[f"shiftbook fleet revoke {name}"][: bool(is_node)], admit_command(name, fresh, *roles))
+    return RotatedKey(name=name, key=fresh, old=old, orphans=()), lines
+
+
 def _list_new_key(door: Fleet, name: str, current: Key, fresh: str) -> None:
     if not name:
         raise Refused(f"the key at {current.path} is not in allowed_signers: there is nothing to rotate")
@@ -49,8 +74,7 @@ def _list_new_key(door: Fleet, name: str, current: Key, fresh: str) -> None:
         door.membership.replace(current.public, fresh)
     except Refused as error:
         roles = next(p.roles for p in door.principals() if p.key == current.public)
-        words = " ".join(f"--role {role}" for role in sorted(roles))
-        add = f"shiftbook fleet admit {name} {words} --key '{fresh}'"
+        add = admit_command(name, fresh, *sorted(roles))
         raise Refused(f"{error}. An admin lists the new key with: {add} - then run this again") from error
 
 

@@ -8,7 +8,7 @@ import click
 
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
-from orchestrator.core.environment import load_settings
+from orchestrator.cli.here import load_settings
 from orchestrator.core.errors import WrongSetting
 
 
@@ -37,16 +37,22 @@ def revoke(name: str) -> None:
 
 @click.command("rotate")
 @click.option("--node", is_flag=True, help="The node's key instead of yours.")
-def rotate(node: bool) -> None:
+@click.option("--lost", is_flag=True, help="The old key is gone: make a new one, which an admin then lets in.")
+def rotate(node: bool, lost: bool) -> None:
     """Replaces this machine's key with a new one, in allowed_signers and here. You must be an admin.
 
     What only the old key has signed counts no more; the missions that this concerns are listed. A node that runs goes
     on with its old key: start it again.
     """
-    from orchestrator.workflow.key_rotation import rotate_key
+    from orchestrator.workflow.key_rotation import replace_lost_key, rotate_key
 
     chosen = load_settings()
     path = chosen.home / "keys" / ("node" if node else "person")
+    if lost:
+        done, lines = replace_lost_key(wiring.fleet(chosen), path, now=wiring.now())
+        click.echo(f"{done.name} has a new key, {path}. It counts when an admin of the fleet has typed:")
+        click.echo("".join(f"  {line}\n" for line in lines), nl=False)
+        return
     done = rotate_key(wiring.fleet(chosen), path, now=wiring.now())
     click.echo(f"{done.name} has a new key; the old one is kept at {done.old}")
     for name in done.orphans:

@@ -9,8 +9,8 @@ import click
 
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
+from orchestrator.cli.here import load_settings
 from orchestrator.cli.mission.listing import mission_row
-from orchestrator.core.environment import load_settings
 
 if TYPE_CHECKING:
     from orchestrator.workflow.approval.explain import Explanation
