@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from missions import frontmatter
 from missions.errors import BadName
-from missions.fields import NODE_FIELDS, explain, read_fields
+from missions.fields import NODE_FIELDS, explain, explain_all, read_fields
 from missions.frontmatter import Malformed, Scalar
 from missions.mission import AUTO, FINISHED, NO_PROJECT, PAID_AGENTS, Mission, MissionFields, Quarantined, slug
 from missions.one_line import shorten
@@ -40,6 +40,19 @@ def read(path: str, data: bytes) -> Mission | Quarantined:
     except ValidationError as error:
         reason, line = explain(error, block.lines)
         return Quarantined(name=name, path=path, reason=frontmatter.escape_surrogates(reason), line=line)
+
+
+def field_problems(data: bytes) -> list[tuple[str, int | None]]:
+    """Every field of the front matter that has a wrong value, in words with its line; what `read` says the first of."""
+    try:
+        block = frontmatter.split(decode(data).removeprefix(frontmatter.BYTE_ORDER_MARK))
+    except Malformed:
+        return []
+    try:
+        read_fields(block.fields)
+    except ValidationError as error:
+        return [(frontmatter.escape_surrogates(reason), line) for reason, line in explain_all(error, block.lines)]
+    return []
 
 
 def _build_mission(name: str, fields: MissionFields, body: str) -> Mission:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -57,7 +57,15 @@ EXPECTED_VALUES = {
 
 def explain(error: ValidationError, lines: Mapping[str, int]) -> tuple[str, int | None]:
     """The first thing wrong, in words, and its line. The text names the field and what was found there."""
-    first = error.errors(include_url=False, include_context=False)[0]
+    return explain_all(error, lines)[0]
+
+
+def explain_all(error: ValidationError, lines: Mapping[str, int]) -> list[tuple[str, int | None]]:
+    """Everything that is wrong, each in words with its line."""
+    return [_explain_one(dict(one), lines) for one in error.errors(include_url=False, include_context=False)]
+
+
+def _explain_one(first: Mapping[str, Any], lines: Mapping[str, int]) -> tuple[str, int | None]:
     key = str(first["loc"][0]) if first["loc"] else ""
     line = lines.get(key)
     if first["type"] == "unexpected_keyword_argument":

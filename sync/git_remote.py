@@ -57,7 +57,7 @@ class GitRemote:
         token: str = "",
         moved: Callable[[Oid], None] = lambda _commit: None,
     ) -> None:
-        """`token` is shown to the server of an http(s) URL, and kept nowhere. `moved` hears of each move of the branch."""
+        """`token` is shown to the server of an http(s) URL, and kept nowhere. `moved` hears where the branch is put."""
         self.url, self.branch, self.timeout, self._moved = url, branch, timeout, moved
         folder.mkdir(parents=True, exist_ok=True)
         self._git = Git(folder, env=bearer_environment(url, token))

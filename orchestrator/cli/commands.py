@@ -190,6 +190,10 @@ SHIFTBOOK: CommandTable = {
         "init:join",
         "Clones the ledger at URL into FOLDER, set up so that a plain `git commit` and `git push` just work.",
     ),
+    "check": (
+        "check:check",
+        "Checks fleet.toml, allowed_signers and the missions of a clone (default: here) before you push them.",
+    ),
     "doctor": ("doctor:doctor", "Says what is missing on this machine and how to mend it."),
     "demo": ("demo:demo", "A fleet of two real processes does the main job in a throw-away folder."),
     "node": ("commands:node", "Run this machine's node."),

@@ -9,7 +9,7 @@ because its steps back go backwards twice through the hour that a clock repeats.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
@@ -20,14 +20,28 @@ _MINUTE = timedelta(minutes=1)
 
 
 def check(line: str, zone: str) -> None:
-    """Raises ValueError for what is no line of five fields (minute, hour, day, month, week day), or no time zone."""
+    """Raises ValueError for what is no line of five fields (minute, hour, day, month, week day), or no time zone.
+
+    Says both where both are wrong.
+    """
+    wrong = []
+    looks: tuple[Callable[[], object], ...] = (lambda: _check_line(line), lambda: _zone(zone))
+    for look in looks:
+        try:
+            look()
+        except ValueError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ValueError("; ".join(wrong))
+
+
+def _check_line(line: str) -> None:
     if len(fields := line.split()) != 5:
         raise ValueError(f"{line!r} has {len(fields)} fields, not five: minute hour day month week-day")
     try:
         CronSim(line, datetime(2000, 1, 1))
     except CronSimError as error:
         raise ValueError(f"{line!r} is no line of cron: {error}") from error
-    _zone(zone)
 
 
 def last_due(line: str, zone: str, now: datetime) -> datetime | None:

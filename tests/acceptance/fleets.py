@@ -113,7 +113,7 @@ class Fleet:
         self.git("commit", "--quiet", "-m", message)
         for _ in range(20):
             done = subprocess.run(
-                ["git", "push", "--quiet"],
+                ["git", "push", "--quiet", "--no-verify"],
                 cwd=self.clone,
                 env=self.environment("nobody"),
                 capture_output=True,

@@ -60,7 +60,7 @@ def append(fleet: Fleet, line: str) -> None:
         fleet.git("reset", "--quiet", "--hard", "origin/main")
         path.write_text(path.read_text(encoding="utf-8").rstrip("\n") + f"\n{line}\n", encoding="utf-8")
         fleet.git("commit", "--quiet", "--all", "-m", "A person's line")
-        push = ["git", "push", "--quiet"]
+        push = ["git", "push", "--quiet", "--no-verify"]
         env = fleet.environment("nobody")
         if subprocess.run(push, cwd=fleet.clone, env=env, capture_output=True, check=False).returncode == 0:
             return

@@ -22,6 +22,10 @@ PATH = "fleet.toml"
 MISSING_MESSAGE = f"{PATH} is missing on the ledger's branch: run `shiftbook init` in a clone of it"
 
 
+WORDS = {"extra_forbidden": "there is no such key", "missing": "it is missing"}
+"""What pydantic says for programmers, in words for people."""
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -224,7 +228,16 @@ def read(data: bytes | None) -> FleetConfig:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BrokenLedger(f"{PATH}: {error}") from error
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where, line = ".".join(str(part) for part in first["loc"]), line_of(text, first["loc"])
-        place = f"{PATH}, line {line}" if line else PATH
-        raise BrokenLedger(f"{place}: {where}: {first['msg'].removeprefix('Value error, ')}") from error
+        first, line = explained(error, text)[0]
+        raise BrokenLedger(f"{PATH}, line {line}: {first}" if line else f"{PATH}: {first}") from error
+
+
+def explained(error: ValidationError, text: str) -> list[tuple[str, int | None]]:
+    """Everything that is wrong, each with its key, and its line in the text."""
+    return [
+        (
+            f"{'.'.join(map(str, one['loc']))}: " + WORDS.get(one["type"], one["msg"].removeprefix("Value error, ")),
+            line_of(text, one["loc"]),
+        )
+        for one in error.errors(include_url=False, include_input=False)
+    ]

@@ -1,0 +1,78 @@
+"""What would the fleet not take of what stands in a clone, or of what a push brings?"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from orchestrator.core.errors import WrongSetting
+from orchestrator.ledger.file_check import FileProblem, check_files
+from sync.errors import GitError, ObjectMissing
+from sync.git import Git, GitStore
+from sync.objects import read_commit
+from sync.remote import Oid
+
+CHECKED_PATHS = ("fleet.toml", "allowed_signers", "missions")
+
+
+def check_clone(folder: Path) -> list[FileProblem]:
+    """What is wrong with the files as they stand in the clone, committed or not. Raises WrongSetting and GitError."""
+    with _opened(folder) as (git, store):
+        return check_files(store, _work_tree(git))
+
+
+def check_push(folder: Path, branch: str, lines: Iterable[str]) -> list[FileProblem]:
+    """What a push makes wrong that was not wrong before. `lines` are git's words to the hook (githooks(5))."""
+    words = [line.split() for line in lines]
+    pushed = [(each[1], each[3]) for each in words if len(each) == 4 and each[2] == f"refs/heads/{branch}"]
+    found: list[FileProblem] = []
+    with _opened(folder) as (_, store):
+        for new, old in pushed:
+            if set(new) == {"0"}:
+                continue  # the branch is taken away
+            before = {(one.path, one.says) for one in _problems_of(store, old)}
+            found += [one for one in _problems_of(store, new) if (one.path, one.says) not in before]
+    return found
+
+
+def _problems_of(store: GitStore, commit: Oid) -> list[FileProblem]:
+    """None for a commit that is not here, such as that of a branch which begins."""
+    try:
+        return check_files(store, read_commit(store.get(commit)).tree)
+    except ObjectMissing:
+        return []
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[tuple[Git, GitStore]]:
+    try:
+        top = Path(Git(folder).text("rev-parse", "--show-toplevel"))
+    except (GitError, OSError) as error:
+        raise WrongSetting("FOLDER", f"{folder} is not a clone of a ledger: run this in one") from error
+    git = Git(top)
+    store = GitStore(top / git.text("rev-parse", "--git-common-dir"))
+    try:
+        yield git, store
+    finally:
+        store.close()
+
+
+def _work_tree(git: Git) -> Oid:
+    """The tree that a commit of all the ledger's files would have; the person's index stays as it is."""
+    index = git.folder / git.text("rev-parse", "--git-path", "index")
+    with tempfile.TemporaryDirectory(prefix="shiftbook-") as folder:
+        mine = Path(folder) / "index"
+        if index.exists():
+            shutil.copyfile(index, mine)
+        there = {"GIT_INDEX_FILE": str(mine)}
+        known = git.run("ls-files", "-z", "--", *CHECKED_PATHS, env=there).split(b"\0")[:-1]
+        gone = [path for path in known if not (git.folder / path.decode("utf-8", "surrogateescape")).exists()]
+        out = b"".join(path + b"\0" for path in gone)
+        git.run("update-index", "-z", "--force-remove", "--stdin", stdin=out, env=there)
+        paths = [path for path in CHECKED_PATHS if (git.folder / path).exists()]
+        if paths:
+            git.run("add", "--", *paths, env=there)
+        return git.run("write-tree", env=there).decode().strip()
