@@ -6,14 +6,13 @@ import shlex
 import sys
 from pathlib import Path
 
+from orchestrator.app.identity import set_identity
 from orchestrator.app.standing import BRANCH_KEY
 from orchestrator.app.clone_signing import configure_signing
 from orchestrator.core.settings import Settings
 from orchestrator.ledger import merge_driver
 from sync.git import Git
 
-NO_ADDRESS = "@shiftbook.invalid"
-"""How an address ends that we wrote because a person had none."""
 HOOK_MARK = "# Written by shiftbook"
 HOOK = f"""\
 #!/bin/sh
@@ -40,20 +39,6 @@ def configure_clone(git: Git, folder: Path, settings: Settings, person: str, bra
         }
     )
     return _write_hook(git, folder, branch)
-
-
-def set_identity(git: Git, person: str = "") -> None:
-    """A name and an address of ours where the person has none; ours goes away once they have set their own."""
-    scoped = git.text("config", "--show-scope", "--get-regexp", r"^user\.(name|email)$", codes=(0, 1))
-    found = [line.split(None, 2) for line in scoped.splitlines()]
-    own = {key for scope, key, *_ in found if scope not in ("local", "worktree", "command")}
-    here = {key: value[0] if value else "" for scope, key, *value in found if scope == "local"}
-    if "user.email" in own and here.get("user.email", "").endswith(NO_ADDRESS):
-        for key in here.keys() & own:
-            git.run("config", "--local", "--unset-all", key)
-        return
-    wanted = {"user.name": person, "user.email": f"{person}{NO_ADDRESS}"} if person else {}
-    git.config({key: value for key, value in wanted.items() if key not in own | here.keys()})
 
 
 def _write_hook(git: Git, folder: Path, branch: str) -> list[str]:

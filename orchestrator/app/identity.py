@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 PERSON, NODE = "person", "node"
 """The files of the two keys in the home's folder `keys`."""
 
+NO_ADDRESS = "@shiftbook.invalid"
+"""How an address ends that we wrote because a person had none."""
+
 
 def person_name(git: Git) -> str:
     """What to call the person at this machine: their Git name, else their login name."""
@@ -28,6 +31,20 @@ def person_name(git: Git) -> str:
     except (KeyError, OSError):
         login = "person"
     return slug(name or login)
+
+
+def set_identity(git: Git, person: str = "") -> None:
+    """A name and an address of ours where the person has none; ours goes away once they have set their own."""
+    scoped = git.text("config", "--show-scope", "--get-regexp", r"^user\.(name|email)$", codes=(0, 1))
+    found = [line.split(None, 2) for line in scoped.splitlines()]
+    own = {key for scope, key, *_ in found if scope not in ("local", "worktree", "command")}
+    here = {key: value[0] if value else "" for scope, key, *value in found if scope == "local"}
+    if "user.email" in own and here.get("user.email", "").endswith(NO_ADDRESS):
+        for key in here.keys() & own:
+            git.run("config", "--local", "--unset-all", key)
+        return
+    wanted = {"user.name": person, "user.email": f"{person}{NO_ADDRESS}"} if person else {}
+    git.config({key: value for key, value in wanted.items() if key not in own | here.keys()})
 
 
 def ensure_keys(settings: Settings, person: str) -> tuple[Key, Key]:

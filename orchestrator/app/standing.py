@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.app.identity import set_identity
 from orchestrator.core.settings import variable
 from sync.errors import GitError
 from sync.git import Git, bearer_environment
@@ -85,6 +86,7 @@ def follow(here: Standing) -> str:
     branch, token = here.settings.branch, here.settings.git_token.get_secret_value()
     git = Git(here.clone, env=bearer_environment(here.settings.ledger, token))
     try:
+        set_identity(git)
         git.run("fetch", "--quiet", "--no-tags", "origin", branch, timeout=FETCH_SECONDS)
         counted = git.text("rev-list", "--left-right", "--count", f"refs/heads/{branch}...refs/remotes/origin/{branch}")
         ahead, behind = map(int, counted.split())

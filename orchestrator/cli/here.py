@@ -1,4 +1,4 @@
-"""With which settings does a command work that a person types? Those of the fleet in whose clone they stand."""
+"""With which settings does a command work that is typed here? With those of the fleet in whose clone one stands."""
 
 from __future__ import annotations
 
@@ -47,12 +47,7 @@ def _perhaps_in_clone(folder: Path) -> bool:
 
 def _follow(here: Standing) -> None:
     from orchestrator.app import standing
-    from orchestrator.app.clone_setup import set_identity
-    from sync.git import Git
 
-    if not here.moved:
-        return
-    set_identity(Git(here.clone))
-    words = standing.follow(here)
+    words = standing.follow(here) if here.moved else ""
     if words:
         click.echo(words, err=True)

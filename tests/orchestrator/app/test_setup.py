@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.app import setup, wiring
-from orchestrator.app.clone_setup import set_identity
+from orchestrator.app.identity import set_identity
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.settings import Settings
