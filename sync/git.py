@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
@@ -88,6 +89,13 @@ def _communicate(
                 raise
 
 
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Ends a git with all its helpers."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
 class Git:
     """git in one folder: a work tree or a bare repository."""
 
@@ -142,9 +150,11 @@ class Git:
         try:
             out, err = _communicate(process, stdin, timeout, stopped)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            _kill(process)
             raise GitTimeout(args, timeout) from None
+        except BaseException:  # Ctrl-C does not reach a session of its own: nothing may work on behind our back
+            _kill(process)
+            raise
         if process.returncode not in codes:
             raise GitError(args, process.returncode, err.decode("utf-8", "replace"))
         return process.returncode, out, err.decode("utf-8", "replace")

@@ -181,6 +181,13 @@ def _checked(path: Path, words: list[str]) -> bytes:
 
 def _ssh_keygen(words: list[str], data: bytes) -> subprocess.CompletedProcess[bytes]:
     try:
-        return subprocess.run(["ssh-keygen", *words], input=data, capture_output=True, timeout=30, check=False)
+        return subprocess.run(
+            ["ssh-keygen", *words],
+            input=data,
+            capture_output=True,
+            timeout=30,
+            check=False,
+            start_new_session=True,  # Ctrl-C is for us: a check that died with it would call a good signature bad
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SigningFailed("ssh-keygen", f"{error}: install openssh-client") from error

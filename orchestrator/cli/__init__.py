@@ -6,6 +6,7 @@ A command module imports at its top only what its options need; what the command
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -39,6 +40,9 @@ def main() -> None:
     except OrchestratorError as error:
         click.echo(f"shiftbook: {error}", err=True)
         code = error.exit_code
+    except BrokenPipeError:  # `shiftbook mission list | head`: whoever reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
     except (SyncError, MissionError, OSError) as error:
         click.echo(f"shiftbook: {error}", err=True)
         code = 1

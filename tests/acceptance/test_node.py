@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
+import select
 import signal
+import sys
 import time
+from contextlib import suppress
 
 from tests.acceptance.fleets import Fleet, command
 
@@ -41,6 +47,41 @@ def test_the_second_sigterm_cancels_and_nothing_is_lost(fleet: Fleet) -> None:
     fleet.running.pop("desk")
     mission = fleet.missions()["long"]
     assert (mission["status"], mission["attempt"], mission["epoch"]) == ("queued", 0, 1)
+
+
+def test_ctrl_c_ends_a_node_quietly(fleet: Fleet) -> None:
+    """At a real terminal, twice, while it works: no trouble is told, nothing is lost, and it is seen to be gone."""
+    fleet.found("desk")
+    fleet.commit({"missions/long.md": command("sleep 100; echo never", max_retries=1)})
+    env = fleet.environment("desk") | {"COLUMNS": "200"}
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(fleet.folder)
+        os.execve(sys.executable, [sys.executable, "-P", "-m", "orchestrator", "node", "run"], env)
+    said = b""
+    try:
+        for wanted in (b"started", b"draining", b"stopped"):
+            over = time.monotonic() + 60
+            while wanted not in said:
+                assert time.monotonic() < over, said.decode()
+                if select.select([terminal], [], [], 0.1)[0]:
+                    said += os.read(terminal, 65536)
+            if wanted != b"stopped":
+                os.write(terminal, b"\x03")
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM if b"stopped" in said else signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        os.close(terminal)
+    assert code in (0, -signal.SIGTERM)
+    events = [line.partition("│ ")[2].partition(" ")[0] for line in _plain(said.decode()).splitlines()]
+    assert set(filter(None, events)) == {"ready", "started", "draining", "cancelling", "released", "folded", "stopped"}
+    assert fleet.git("ls-remote", "origin", "refs/shiftbook/beat/*") == ""
+    assert fleet.missions()["long"]["status"] == "queued"
+
+
+def _plain(said: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", said).replace("^C", "")
 
 
 def test_a_killed_node_takes_its_own_work_up_again(fleet: Fleet) -> None:

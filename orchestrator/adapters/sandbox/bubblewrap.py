@@ -281,7 +281,12 @@ def _bind(how: str, paths: Iterable[Path]) -> list[str]:
 def _try_command(command: Sequence[str]) -> str | None:
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PROBE_SECONDS, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PROBE_SECONDS,
+            check=False,
+            start_new_session=True,  # Ctrl-C is for us: this would look like a sandbox that does not work
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bubblewrap does not run here: {error}"

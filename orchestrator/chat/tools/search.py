@@ -64,7 +64,7 @@ class SearchTool:
         words = [program, *RIPGREP_OPTIONS, f"--regexp={pattern}", "--", f"./{where}" if where != "." else "./"]
         clean = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            quiet = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err}
+            quiet = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err, "start_new_session": True}
             process = subprocess.Popen(words, cwd=self.place.root, env=clean, **quiet)  # type: ignore[call-overload]
             whole = _wait_for_end(process, out.fileno(), stop)
             out.seek(0)

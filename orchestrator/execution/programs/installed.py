@@ -122,6 +122,7 @@ def _query_version(argv: tuple[str, ...], _changed: int) -> str:
             capture_output=True,
             timeout=VERSION_TIMEOUT_SECONDS,
             check=False,
+            start_new_session=True,
         )
     found = VERSION_PATTERN.search(done.stdout.decode("utf-8", "replace"))
     return found.group() if found else ""
