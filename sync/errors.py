@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from sync.git_messages import explained
+
 
 class SyncError(Exception):
     """Root of everything that this package raises."""
@@ -15,7 +17,8 @@ class GitError(SyncError):
 
     def __init__(self, command: Sequence[str], code: int, stderr: str) -> None:
         self.command, self.code, self.stderr = tuple(command), code, stderr.strip()
-        super().__init__(f"git {self.command[0] if self.command else ''} failed ({code}): {cause(self.stderr)}")
+        raw = f"git {self.command[0] if self.command else ''} failed ({code}): {cause(self.stderr)}"
+        super().__init__(explained(self.stderr, raw))
 
 
 EMPTY_WORDS = re.compile(r"error: failed to push some refs|fatal: (the remote end hung up|Could not read from remote)")
@@ -111,7 +114,7 @@ class SigningFailed(SyncError):
 
     def __init__(self, what: str, why: str) -> None:
         self.what, self.why = what, why
-        super().__init__(f"{what}: {why}")
+        super().__init__(f"{what}: {explained(why, why)}")
 
 
 class TooManyRaces(SyncError):

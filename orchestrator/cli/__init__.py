@@ -17,6 +17,7 @@ from orchestrator.cli.commands import SHIFTBOOK
 from orchestrator.cli.lazy import LazyGroup
 from orchestrator.core.errors import OrchestratorError
 from sync.errors import SyncError
+from sync.git_messages import explained
 
 
 @click.group(
@@ -43,7 +44,10 @@ def main() -> None:
     except BrokenPipeError:  # `shiftbook mission list | head`: whoever reads has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
-    except (SyncError, MissionError, OSError) as error:
+    except (SyncError, MissionError) as error:
         click.echo(f"shiftbook: {error}", err=True)
+        code = 1
+    except OSError as error:
+        click.echo(f"shiftbook: {explained(str(error), str(error))}", err=True)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
