@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from missions.selection import NodeCapabilities
 from orchestrator import __version__
 from orchestrator.core.roles import Role
 from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.ledger.takeovers import taken_over
 from sync import files
 from sync.objects import EXECUTABLE, FILE, find, read_tree
 from sync.objects import FOLDER as TREE
@@ -22,6 +23,8 @@ from sync.remote import Oid
 
 PAGES_FOLDER = "heartbeats"
 STALE_AFTER, OFFLINE_AFTER = timedelta(minutes=5), timedelta(minutes=15)
+CLOCKS_DIFFER = timedelta(minutes=10)
+"""By so much the clock of who wrote a result may differ from ours, where a takeover is told; nothing rests on it."""
 DISK_FULL_FIELD = "disk_full"
 """The field of a page by which a node says that it takes nothing on, because its disk is full."""
 MAX_PAGE_BYTES, MAX_FIELD_CHARS = 512 * 1024, 2000
@@ -40,12 +43,22 @@ class Presence:
     state: str
     """live, stale, offline, stopped, or unknown when this machine has not watched long enough."""
     moved: datetime | None
+    """When this machine saw it move last; None where it only found it standing."""
     works_on: tuple[str, ...]
     notifies: bool = False
     """Whether it can tell people what happens."""
     load: str = ""
     disk: str = ""
     """How busy it was and what room it had when it last wrote its page, in words."""
+    silent_seconds: float | None = None
+    """For how long this machine has seen it stand still; None for one that stopped."""
+    handed_over: Mapping[str, str] = field(default_factory=dict)
+    """Missions that others took over from it while it is silent, each with who did."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether it may be dead."""
+        return self.state in ("stale", "offline")
 
 
 def render_page(
@@ -77,13 +90,22 @@ def render_page(
 
 def announced_nodes(ledger: LedgerSnapshot) -> dict[str, Presence]:
     """Every node that has a page, as that page says; whoever wrote it may be hostile."""
-    return {name: _presence(ledger, name, None, datetime.min) for name in sorted(_page_names(ledger))}
+    unseen = Sighting(moved=None, since=None)
+    return {name: _presence(ledger, name, unseen, datetime.min) for name in sorted(_page_names(ledger))}
 
 
 def _page_names(ledger: LedgerSnapshot) -> set[str]:
     folder = find(ledger.store, ledger.tree, PAGES_FOLDER)
     entries = read_tree(ledger.store.get(folder.oid)) if folder and folder.mode == TREE else {}
     return {name.removesuffix(".md") for name in entries if name.endswith(".md")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sighting:
+    """When this machine last saw a node's beat move (None: never yet), and since when it sees it stand still."""
+
+    moved: datetime | None
+    since: datetime | None
 
 
 @dataclass
@@ -100,34 +122,41 @@ class LastSeenStore:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def update(self, beats: Mapping[str, Oid], now: datetime) -> dict[str, datetime | None]:
-        """Takes in one fetch; returns when each node was last seen to move (None: never yet, only found standing)."""
-        before = self._read()
-        known = {name: before.get(name, {}) for name in beats}
-        after = {
-            name: {
-                "beat": oid,
-                "moved": known[name].get("moved")
-                if known[name].get("beat", oid) == oid
-                else now.isoformat(timespec="seconds"),
-            }
-            for name, oid in beats.items()
-        }
+    def update(self, beats: Mapping[str, Oid], now: datetime) -> dict[str, Sighting]:
+        """Takes in one fetch; returns what is known of each node that beats."""
+        before, time = self._read(), now.isoformat(timespec="seconds")
+        after = {name: _seen(before.get(name, {}), oid, time) for name, oid in beats.items()}
         if after != before:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             text = json.dumps(after, indent=1) + "\n"
             files.replace(self.path, text, durable=False)  # without it every node is seen anew
-        moved = {name: entry["moved"] for name, entry in after.items()}
-        return {name: datetime.fromisoformat(when) if when else None for name, when in moved.items()}
+        return {name: Sighting(moved=_time(one["moved"]), since=_time(one["since"])) for name, one in after.items()}
 
 
-def list_presences(ledger: LedgerSnapshot, moved: Mapping[str, datetime | None], now: datetime) -> list[Presence]:
-    """Every node that has a page or a beat."""
+def _seen(before: Mapping[str, str | None], oid: Oid, now: str) -> dict[str, str | None]:
+    """What is kept of a node whose beat stands at `oid` now."""
+    if not before:
+        return {"beat": oid, "moved": None, "since": now}
+    if before.get("beat") == oid:
+        return {"beat": oid, "moved": before.get("moved"), "since": before.get("since") or before.get("moved") or now}
+    return {"beat": oid, "moved": now, "since": now}
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def list_presences(ledger: LedgerSnapshot, seen: Mapping[str, Sighting], now: datetime) -> list[Presence]:
+    """Every node that has a page or a beat. Of those that are silent, where their work went."""
     names = sorted(_page_names(ledger) | ledger.beats.keys())
-    return [_presence(ledger, name, moved.get(name), now) for name in names]
+    unseen = Sighting(moved=None, since=None)
+    found = [_presence(ledger, name, seen.get(name, unseen), now) for name in names]
+    silent = {one.name: one.moved - CLOCKS_DIFFER if one.moved else None for one in found if one.silent}
+    went = taken_over(ledger, silent)
+    return [replace(one, handed_over=went.get(one.name, {})) for one in found]
 
 
-def _presence(ledger: LedgerSnapshot, name: str, moved: datetime | None, now: datetime) -> Presence:
+def _presence(ledger: LedgerSnapshot, name: str, seen: Sighting, now: datetime) -> Presence:
     try:
         fields = split(page_text(ledger, name)).fields
     except Malformed:
@@ -146,8 +175,9 @@ def _presence(ledger: LedgerSnapshot, name: str, moved: datetime | None, now: da
         capabilities=words("capabilities"),
         agents=words("agents"),
         version=word("version"),
-        state=_liveness(name in ledger.beats, moved, now),
-        moved=moved,
+        state=_liveness(name in ledger.beats, seen, now),
+        moved=seen.moved,
+        silent_seconds=(now - seen.since).total_seconds() if seen.since and name in ledger.beats else None,
         works_on=tuple(works_on),
         notifies=word("notifies") == "yes",
         load=word("load"),
@@ -189,10 +219,10 @@ def no_room_reason(ledger: LedgerSnapshot) -> str:
     return f"no node has room on its disk: free some space on {', '.join(nodes)}"
 
 
-def _liveness(beating: bool, moved: datetime | None, now: datetime) -> str:
+def _liveness(beating: bool, seen: Sighting, now: datetime) -> str:
     if not beating:
         return "stopped"
-    if moved is None:
-        return "unknown"
-    silent = now - moved
-    return "live" if silent < STALE_AFTER else "stale" if silent < OFFLINE_AFTER else "offline"
+    silent = now - seen.since if seen.since else timedelta()
+    if silent < STALE_AFTER:
+        return "live" if seen.moved else "unknown"
+    return "stale" if silent < OFFLINE_AFTER else "offline"

@@ -61,9 +61,27 @@ def node_row(node: Presence) -> terminal.Row:
     role = Role.read(node.role).label if node.role else "unknown role"
     works = f"works on {', '.join(node.works_on)}" if node.works_on else "idle"
     seen = f"moved {format_duration((datetime.now(UTC) - node.moved).total_seconds())} ago" if node.moved else ""
+    if node.silent or node.state == "unknown":
+        works, seen = silence_text(node), ""
     disk = node.disk.partition(";")[0]
     facts = [works, ", ".join(node.agents), ", ".join(node.capabilities), seen, disk, node.version]
     return "", f"{node.name} · {role}", " · ".join(fact for fact in facts if fact), node.state
+
+
+def silence_text(node: Presence) -> str:
+    """What is known of a node that was not seen to move: since when, and what became of its work."""
+    from orchestrator.core.time_text import format_duration
+    from orchestrator.ledger.takeovers import successors_text
+
+    seconds = node.silent_seconds or 0.0
+    if node.state == "unknown":
+        looked = f" (looked at for {format_duration(seconds)} from here)" if seconds else ""
+        return "; ".join(
+            [*[f"works on {', '.join(node.works_on)}"][: bool(node.works_on)], f"not seen to move yet{looked}"]
+        )
+    silent = f"silent for {format_duration(seconds)}" if seconds else "silent"
+    held = f"it still holds {', '.join(node.works_on)}" if node.works_on else ""
+    return "; ".join(filter(None, (silent, successors_text(node.handed_over), held)))
 
 
 def _print_waiting(chosen: Settings, found: Fleet) -> None:

@@ -100,7 +100,7 @@ def test_a_node_says_what_it_does_and_can() -> None:
         "live",
     )
     idle = node_row(replace(NODE, role="", works_on=(), disk="", state="unknown"))
-    assert idle[1:3] == ("desk · unknown role", "idle · claude, command · gpu, local-files · 0.1.0")
+    assert idle[1:3] == ("desk · unknown role", "not seen to move yet · claude, command · gpu, local-files · 0.1.0")
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])
