@@ -35,7 +35,14 @@ DATABASE_PART, HOME_PREFIX = "database.db", "home/"
 EXCLUDED = (
     *("ledger.git", "cache", "models", "work", "chats", "prompts"),  # clones, workspaces, what is computed again
     *("shiftbook.db", "shiftbook.db-*"),  # copied through the database itself
-    *("recall.db", "recall.db-*", "seen.json", "beat", "fleets"),  # what is seen of ledgers, and the way there
+    *(
+        "recall.db",
+        "recall.db-*",
+        "seen.json",
+        "beat",
+        "edits.json",
+        "fleets",
+    ),  # what is seen of ledgers, and the way there
     *("*.lock", "*.new", "*.tmp", RECORD_FILE, "http.log", "http.err", "nudge", "gate"),  # a running process's own
 )
 """What lies in the home folder and is in no backup, as patterns of names. Anything else is."""

@@ -24,6 +24,7 @@ from orchestrator.node.rounds.fold_duty import FoldDuty
 from orchestrator.node.rounds.ledger_feed import LedgerFeed
 from orchestrator.node.rounds.round_trouble import RoundTrouble
 from orchestrator.policy.authorization import Trust
+from orchestrator.policy.hand_edits import HandEdits
 from orchestrator.policy.write_audit import WriteAudit
 from orchestrator.workflow.approval.delivery import BranchDelivery
 from orchestrator.workflow.approval.worker import DeliveryWorker
@@ -107,6 +108,7 @@ def build_maintenance(parts: NodeParts, opened: ExitStack) -> Maintenance:
         precedence=parts.precedence,
         clock=wiring.clock,
         custody=wiring.tamper_check(parts.settings),
+        edits=HandEdits(path=parts.settings.home / "edits.json", of=parts.settings.ledger),
         patrol=WriteAudit(path=parts.settings.home / "patrol.json", of=parts.settings.ledger),
         schedule=schedule,
         tidy=parts.link.store.tidy,

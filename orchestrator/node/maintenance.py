@@ -22,6 +22,7 @@ from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.node.precedence import Precedence
 from orchestrator.policy.authorization import Trust
+from orchestrator.policy.hand_edits import HandEdits
 from orchestrator.policy.write_audit import WriteAudit
 from orchestrator.workflow.journal.review_schedule import (
     ReviewSchedule,
@@ -64,6 +65,7 @@ class Maintenance:
     custody: TamperCheck
     schedule: ReviewSchedule
     patrol: WriteAudit | None = None
+    edits: HandEdits | None = None
     tidy: Callable[[], None] = lambda: None
     """Keeps this machine's clone of the ledger fast to read."""
     approvals: ApprovalStep | None = None
@@ -121,6 +123,8 @@ class Maintenance:
             self.tell("alarm", f"{one.says}; {one.remedy}", once=True)
         for trespass in self.patrol.look(ledger, self.trust) if self.patrol else ():
             self.tell("alarm", trespass, once=True)
+        for words in self.edits.look(ledger, self.trust) if self.edits else ():
+            self.tell("by hand", words, once=True)
         for words in review_problems(ledger, self.bus.now()):
             self.tell("review", words, once=True)
         if not self._turns:

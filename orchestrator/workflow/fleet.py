@@ -13,6 +13,7 @@ from missions import document, frontmatter
 from missions.errors import BadName
 from missions.frontmatter import Scalar
 from missions.mission import Quarantined, slug
+from missions.one_line import printable
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.node_pages import LastSeenStore, Presence, list_presences
@@ -22,6 +23,7 @@ from orchestrator.policy.authorization import Trust
 from orchestrator.workflow import mission_view
 from orchestrator.workflow.mission_view import MissionView
 from sync.errors import RemoteUnreachable
+from sync.objects import read_commit
 from sync.remote import Refs
 from sync.signatures import Principal, read_signers
 
@@ -111,7 +113,17 @@ class Fleet:
         if view is not None:
             return self._detail(ledger, view)
         near = sorted(n for n in ledger.open if wanted in n or n in wanted)
-        raise NotFound("no mission {!r}{}", wanted, f"; did you mean {', '.join(near[:3])}?" if near else "")
+        more = f"; did you mean {', '.join(near[:3])}?" if near else self._deletion(ledger, wanted)
+        raise NotFound("no mission {!r}{}", wanted, more)
+
+    def _deletion(self, ledger: LedgerSnapshot, name: str) -> str:
+        """Who took a mission away that was there, in words; empty where there never was one."""
+        path = f"{MISSIONS}/{name}.md"
+        last = next(iter(ledger.store.history(ledger.tip, path)), None)
+        if last is None:
+            return ""
+        author = printable(read_commit(ledger.store.get(last)).author)
+        return f": {author} deleted it in commit {last[:10]}; `git show {last[:10]}~:{path}` has its text"
 
     def new(
         self,

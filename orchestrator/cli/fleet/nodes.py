@@ -76,9 +76,8 @@ def silence_text(node: Presence) -> str:
     seconds = node.silent_seconds or 0.0
     if node.state == "unknown":
         looked = f" (looked at for {format_duration(seconds)} from here)" if seconds else ""
-        return "; ".join(
-            [*[f"works on {', '.join(node.works_on)}"][: bool(node.works_on)], f"not seen to move yet{looked}"]
-        )
+        works = f"works on {', '.join(node.works_on)}; " if node.works_on else ""
+        return f"{works}not seen to move yet{looked}"
     silent = f"silent for {format_duration(seconds)}" if seconds else "silent"
     held = f"it still holds {', '.join(node.works_on)}" if node.works_on else ""
     return "; ".join(filter(None, (silent, successors_text(node.handed_over), held)))

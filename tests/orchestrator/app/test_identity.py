@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.app import identity, wiring
+from orchestrator.app.doctor import CheckStatus, _node_key
 from orchestrator.app.setup import init
 from orchestrator.core.errors import Refused, WrongSetting
 from orchestrator.core.settings import Settings
@@ -91,3 +92,19 @@ def test_the_only_admins_lost_key_is_left_alone(machine: Settings) -> None:
     with pytest.raises(Refused, match="only admin"):
         replace_lost_key(wiring.fleet(machine), identity.key_path(machine, "person"), now=wiring.now())
     assert identity.key_path(machine, "person").with_name("person.pub").exists()
+
+
+def test_the_doctor_looks_at_the_nodes_key_as_well(machine: Settings) -> None:
+    """One that is listed, one that is another machine's name, one that is lost."""
+
+    def says(settings: Settings) -> tuple[CheckStatus, str]:
+        found = _node_key(settings, wiring.fleet(settings).ledger())
+        return found.health, found.says
+
+    assert says(machine)[0] is CheckStatus.GOOD
+    stranger = machine.model_copy(update={"home": machine.home.parent / "strange"})
+    health, words = says(stranger)
+    assert health is CheckStatus.POOR
+    assert "SHIFTBOOK_NODE_ID=desk-2" in words
+    lose(machine, "node", "")
+    assert says(machine)[0] is CheckStatus.BROKEN
