@@ -13,12 +13,12 @@ from pathlib import Path
 
 from handoff.promotion import LessonStanding
 from missions.mission import OPEN
-from orchestrator.app import wiring
+from orchestrator.app import identity, wiring
 from orchestrator.app.clone_signing import ledger_clones, try_signing
 from orchestrator.app.ledger_recovery import plan_recovery
 from orchestrator.app.ledger_size import RepositorySize, size_warnings, summary
 from orchestrator.core import disk_space
-from orchestrator.core.errors import OrchestratorError, StoreFailed, WrongSetting
+from orchestrator.core.errors import OrchestratorError, Refused, StoreFailed, WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace import disk_usage
 from orchestrator.execution.workspace.project_server import ProjectServer
@@ -28,6 +28,7 @@ from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.notifications.elected_node import notifier_order
 from orchestrator.node.notifications.outbox_status import outbox_status
 from orchestrator.workflow.assignment.unserved import UnservedMissions
+from orchestrator.policy.membership import admission_problem
 from orchestrator.workflow.journal.memos import memo_count, read_lessons
 from orchestrator.workflow.journal.review_status import review_problems, review_statuses
 from sync.broken_refs import SET_ASIDE
@@ -212,6 +213,21 @@ def _signing(settings: Settings) -> Iterator[CheckResult]:
             yield CheckResult(what="signing", health=CheckStatus.BROKEN, says=says, remedy=tried.remedy)
 
 
+def _node_key(settings: Settings, ledger: LedgerSnapshot) -> CheckResult:
+    """Whether this machine's node may work for the fleet: its key counts, and not its name."""
+    what = "node's key"
+    try:
+        key = identity.node_key(settings).public
+    except Refused as error:
+        remedy = "restore it; or `shiftbook fleet rotate --node --lost`"
+        return CheckResult(what=what, health=CheckStatus.BROKEN, says=str(error), remedy=remedy)
+    problem = admission_problem(settings.node, key, wiring.fleet(settings).principals())
+    if not problem:
+        return CheckResult(what=what, health=CheckStatus.GOOD, says=f"it is that of the node {settings.node}")
+    remedy = "have that done if a node is to work here; `shiftbook node run` ends with it until then"
+    return CheckResult(what=what, health=CheckStatus.POOR, says=problem, remedy=remedy)
+
+
 def _clock(settings: Settings, ledger: LedgerSnapshot) -> CheckResult:
     newest = datetime.fromtimestamp(read_commit(ledger.store.get(ledger.tip)).committed, UTC)
     ahead = newest - datetime.now(UTC)
@@ -344,6 +360,7 @@ def _notices(settings: Settings, ledger: LedgerSnapshot) -> CheckResult:
 
 CHECKS: tuple[Callable[[Settings, LedgerSnapshot], CheckResult], ...] = (
     _keys,
+    _node_key,
     _clock,
     _files,
     _conflicts,

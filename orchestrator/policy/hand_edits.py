@@ -71,7 +71,7 @@ def _what_happened(one: PathChange, came: dict[str, Oid | None]) -> str:
     """In a word; empty for what lists tell anyway: a mission that is open, was renamed, or was archived by hand."""
     path = PurePosixPath(one.path)
     archived = one.path.startswith(f"{ARCHIVE_FOLDER}/")
-    if path.suffix != ".md" or one.old is None or (path.parent == PurePosixPath(MISSIONS) and one.new is not None):
+    if path.suffix != ".md" or path.name.lower() == "readme.md" or one.old is None:
         return ""
     if one.new is not None:
         return "changed" if archived else ""
