@@ -35,14 +35,8 @@ DATABASE_PART, HOME_PREFIX = "database.db", "home/"
 EXCLUDED = (
     *("ledger.git", "cache", "models", "work", "chats", "prompts"),  # clones, workspaces, what is computed again
     *("shiftbook.db", "shiftbook.db-*"),  # copied through the database itself
-    *(
-        "recall.db",
-        "recall.db-*",
-        "seen.json",
-        "beat",
-        "edits.json",
-        "fleets",
-    ),  # what is seen of ledgers, and the way there
+    *("recall.db", "recall.db-*", "seen.json", "edits.json", "fleets"),  # what is seen and indexed of ledgers
+    *("beat",),  # which machine beats
     *("*.lock", "*.new", "*.tmp", RECORD_FILE, "http.log", "http.err", "nudge", "gate"),  # a running process's own
 )
 """What lies in the home folder and is in no backup, as patterns of names. Anything else is."""

@@ -46,6 +46,7 @@ SAFE = {
     "orchestrator/chat/handover/summary.py:opening_turns": "its one caller, take_over, cleans each",
     "sync/worktree.py": "a person's own files",
     "sync/broken_refs.py:_take_away": "the name of a ref and of an object, which the server has already",
+    "orchestrator/ledger/file_check.py:_mission_problems": "files, read as nodes read them; pushed nowhere",
     "orchestrator/ledger/conflicts.py:read": "reads what was written",
 }
 """Places that need no redaction, each with its reason: a module or a function of one."""
