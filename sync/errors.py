@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from sync.git_messages import explained
-
 
 class SyncError(Exception):
     """Root of everything that this package raises."""
@@ -18,7 +16,13 @@ class GitError(SyncError):
     def __init__(self, command: Sequence[str], code: int, stderr: str) -> None:
         self.command, self.code, self.stderr = tuple(command), code, stderr.strip()
         raw = f"git {self.command[0] if self.command else ''} failed ({code}): {cause(self.stderr)}"
-        super().__init__(explained(self.stderr, raw))
+        super().__init__(_explained(self.stderr, raw))
+
+
+def _explained(said: str, raw: str) -> str:
+    from sync.git_messages import explained  # here, because every command's help loads the kinds of errors
+
+    return explained(said, raw)
 
 
 EMPTY_WORDS = re.compile(r"error: failed to push some refs|fatal: (the remote end hung up|Could not read from remote)")
@@ -114,7 +118,7 @@ class SigningFailed(SyncError):
 
     def __init__(self, what: str, why: str) -> None:
         self.what, self.why = what, why
-        super().__init__(f"{what}: {explained(why, why)}")
+        super().__init__(f"{what}: {_explained(why, why)}")
 
 
 class TooManyRaces(SyncError):

@@ -17,7 +17,6 @@ from orchestrator.cli.commands import SHIFTBOOK
 from orchestrator.cli.lazy import LazyGroup
 from orchestrator.core.errors import OrchestratorError
 from sync.errors import SyncError
-from sync.git_messages import explained
 
 
 @click.group(
@@ -48,6 +47,8 @@ def main() -> None:
         click.echo(f"shiftbook: {error}", err=True)
         code = 1
     except OSError as error:
+        from sync.git_messages import explained
+
         click.echo(f"shiftbook: {explained(str(error), str(error))}", err=True)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)

@@ -15,6 +15,8 @@ from orchestrator.core.settings import Settings
 from orchestrator.workflow.key_rotation import replace_lost_key
 from tests.acceptance.templates import Template
 
+pytestmark = pytest.mark.usefixtures("closing")
+
 
 @pytest.fixture(scope="module")
 def founded() -> Template:

@@ -16,6 +16,8 @@ from sync.git import Git, bearer_environment
 from tests.acceptance.templates import Template
 from tests.orchestrator.clones import git
 
+pytestmark = pytest.mark.usefixtures("closing")
+
 
 @pytest.mark.parametrize("url", ["https://ada:secret@hq.example/git/x.git", "http://:secret@hq.example/git/x.git"])
 def test_a_url_with_a_password_is_refused(tmp_path: Path, url: str) -> None:

@@ -26,6 +26,9 @@ def two_fleets(folder: Path) -> None:
         init(folder / name, Settings(home=folder / "home", node_id="desk"))
 
 
+pytestmark = pytest.mark.usefixtures("closing")
+
+
 @pytest.fixture(scope="module")
 def made() -> Template:
     """They are made once."""
