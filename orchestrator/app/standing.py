@@ -44,11 +44,14 @@ _standing: ContextVar[Standing | None] = ContextVar("standing", default=None)
 
 
 def stand(settings: Settings, folder: Path, environ: Mapping[str, str] = os.environ) -> Standing | None:
-    """Where a person stands who is in `folder`; None where that is no clone of a ledger, or the environment names one.
+    """Where a person stands who is in `folder`; None where that is no clone of a ledger, or of another than the one
+    that the environment names.
 
     Kept, so that `branch_moved` can note what this process does to the ledger's branch.
     """
-    found = None if environ.get(variable("ledger")) else _find(settings, folder)
+    found = _find(settings, folder)
+    if found is not None and not found.own and environ.get(variable("ledger")):
+        found = None
     _standing.set(found)
     return found
 
@@ -68,6 +71,8 @@ def _find(settings: Settings, folder: Path) -> Standing | None:
     origin = git.text("config", "--get", "remote.origin.url", codes=(0, 1, 128))
     if not origin:
         return None
+    if ":" not in origin:
+        origin = os.path.normpath(clone / origin)  # git reads a relative path from the clone's top folder
     if _plain(origin) == _plain(settings.ledger):
         return Standing(clone=clone, settings=settings, own=True)
     branch = git.text("config", "--get", BRANCH_KEY, codes=(0, 1)) or "main"
@@ -93,7 +98,7 @@ def follow(here: Standing) -> str:
         clean = not git.text("status", "--porcelain", "--untracked-files=no")
         if not behind or (not ahead and clean and _forward(git, branch)):
             return ""
-    except GitError:
+    except (GitError, OSError):
         return ""  # a clone that is set up otherwise, or no way to the server: the command itself has done its work
     return f"your clone {here.clone} is {behind} behind: git pull"
 

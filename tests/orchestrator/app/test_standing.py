@@ -81,6 +81,12 @@ def test_the_environment_comes_first(folder: Path) -> None:
     assert (found.own, found.settings.ledger) == (False, str(folder / "two.git"))
     assert found.settings.ledger_home != settings.ledger_home == settings.home
     assert found.settings.home == settings.home
+    own = standing.stand(load_settings(), folder / "one", named)
+    assert own is not None, "the same ledger as the environment's: the clone follows"
+    git(folder / "two", "remote", "set-url", "origin", "../two.git")
+    relative = standing.stand(settings, folder / "two" / "missions", {})
+    assert relative is not None
+    assert relative.settings.ledger == str(folder / "two.git")
     git(folder / "two", "remote", "remove", "origin")
     assert standing.stand(settings, folder / "two", {}) is None
     git(folder, "init", "--quiet", "shop")
