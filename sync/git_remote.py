@@ -28,6 +28,8 @@ SEEN_PREFIX = "refs/seen/"
 
 RECOVERED_PREFIX = "refs/heads/recovered-"
 """Branches of what a server had lost and that could not go forward on the ledger's own."""
+FORMER_PREFIX = "refs/former/"
+"""Where this clone keeps what it saw of a ledger for which it no longer works, below its last commit's name."""
 URL_RECORD = "shiftbook-url"
 """The file in this clone that says of which ledger it is."""
 
@@ -175,7 +177,10 @@ class GitRemote:
         """A branch that lost commits is not followed: what was seen is put back, so that a restart is alarmed again,
         and nothing that the server may have lost is forgotten here."""
         before = seen.get(f"{SEEN_PREFIX}heads/{self.branch}")
-        if before in (None, now) or self.store.descends(now, before or "") or self._is_another(before or "", now):
+        if before in (None, now) or self.store.descends(now, before or ""):
+            return
+        if self._is_another(before or "", now):
+            self._keep(seen)
             return
         here = self._git.refs(SEEN_PREFIX)
         lines = [f"update {ref} {oid}\n" for ref, oid in seen.items() if here.get(ref) != oid]
@@ -189,6 +194,12 @@ class GitRemote:
         if not record.is_file() or record.read_text(encoding="utf-8").strip() == self.url:
             return False
         return self._git.call("merge-base", before, now, codes=(0, 1))[0] == 1
+
+    def _keep(self, seen: Mapping[str, Oid]) -> None:
+        """Names what was seen of the ledger before, so that its objects stay: this may be the only copy of them."""
+        prefix = f"{FORMER_PREFIX}{seen[f'{SEEN_PREFIX}heads/{self.branch}'][:12]}/"
+        lines = [f"update {prefix}{ref.removeprefix(SEEN_PREFIX)} {oid}\n" for ref, oid in seen.items()]
+        self._git.run("update-ref", "--stdin", stdin="".join(lines).encode())
 
     def _note_url(self) -> None:
         record = self._git.folder / URL_RECORD

@@ -6,9 +6,9 @@ import shlex
 import sys
 from pathlib import Path
 
+from orchestrator.app.clone_signing import configure_signing
 from orchestrator.app.identity import set_identity
 from orchestrator.app.standing import BRANCH_KEY
-from orchestrator.app.clone_signing import configure_signing
 from orchestrator.core.settings import Settings
 from orchestrator.ledger import merge_driver
 from sync.git import Git

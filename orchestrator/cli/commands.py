@@ -191,7 +191,7 @@ SHIFTBOOK: CommandTable = {
         "Clones the ledger at URL into FOLDER, set up so that a plain `git commit` and `git push` just work.",
     ),
     "check": (
-        "check:check",
+        "clone.check:check",
         "Checks fleet.toml, allowed_signers and the missions of a clone (default: here) before you push them.",
     ),
     "doctor": ("doctor:doctor", "Says what is missing on this machine and how to mend it."),

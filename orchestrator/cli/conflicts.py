@@ -9,7 +9,7 @@ import click
 
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
-from orchestrator.cli.here import load_settings
+from orchestrator.cli.clone.here import load_settings
 from orchestrator.core.errors import WrongSetting
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import click
 
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
+from orchestrator.cli.clone.here import load_settings
 from orchestrator.cli.commands import FLEET
-from orchestrator.cli.here import load_settings
 from orchestrator.cli.lazy import LazyGroup
 from orchestrator.core.errors import StoreFailed, WrongSetting
 from orchestrator.workflow.spending.group_keys import GROUP_KEYS

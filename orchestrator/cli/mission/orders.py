@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.app import wiring
-from orchestrator.cli.here import load_settings
+from orchestrator.cli.clone.here import load_settings
 
 if TYPE_CHECKING:
     from orchestrator.workflow.fleet import Fleet

@@ -9,7 +9,7 @@ import click
 
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
-from orchestrator.cli.here import load_settings
+from orchestrator.cli.clone.here import load_settings
 from orchestrator.cli.mission.listing import mission_row
 
 if TYPE_CHECKING:

@@ -132,11 +132,14 @@ def test_a_clone_with_work_in_it_is_left_alone(folder: Path, monkeypatch: pytest
 
 
 def test_a_machine_may_turn_to_another_ledger(folder: Path) -> None:
-    """By its setting; the same address with another history is still a remote that was tampered with."""
+    """By its setting; what was seen of the first one is kept. The same address with another history is still a remote
+    that was tampered with."""
     first = GitRemote(str(folder / "one.git"), folder / "seen.git")
     first.fetch()
     second = GitRemote(str(folder / "two.git"), folder / "seen.git")
     assert second.fetch()["refs/heads/main"] == git(folder / "two.git", "rev-parse", "main").strip()
+    old = git(folder / "one.git", "rev-parse", "main").strip()
+    assert old in git(folder / "seen.git", "for-each-ref", "refs/former/")
     git(folder / "two.git", "fetch", "--quiet", str(folder / "one.git"), "+main:main")
     with pytest.raises(HistoryRewritten):
         second.fetch()

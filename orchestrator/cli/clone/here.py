@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from orchestrator.app.standing import Standing
     from orchestrator.core.settings import Settings
 
-CONTEXT_KEY = "orchestrator.cli.here"
+CONTEXT_KEY = "orchestrator.cli.clone.here"
 
 
 def load_settings(**overrides: Any) -> Settings:
