@@ -27,8 +27,8 @@ from orchestrator.ledger.node_pages import announced_nodes
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.notifications.elected_node import notifier_order
 from orchestrator.node.notifications.outbox_status import outbox_status
-from orchestrator.workflow.assignment.unserved import UnservedMissions
 from orchestrator.policy.membership import admission_problem
+from orchestrator.workflow.assignment.unserved import UnservedMissions
 from orchestrator.workflow.journal.memos import memo_count, read_lessons
 from orchestrator.workflow.journal.review_status import review_problems, review_statuses
 from sync.broken_refs import SET_ASIDE

@@ -13,8 +13,8 @@ import click
 
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
+from orchestrator.cli.clone.here import load_settings
 from orchestrator.cli.project.enrolment import DELIVERY_WORDS, open_enrolment, print_added
-from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import NotFound
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import click
 
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
+from orchestrator.cli.clone.here import load_settings
 from orchestrator.cli.project.enrolment import open_enrolment, project_lines, read_pairs
-from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import Refused, WrongSetting
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import click
 
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
+from orchestrator.cli.clone.here import load_settings
 from orchestrator.cli.project.enrolment import project_lines
-from orchestrator.core.environment import load_settings
 
 
 @click.command("list")
