@@ -72,6 +72,10 @@ class GitRemote:
         self.mends = False
         """Whether refs whose objects the server has lost are mended from here, and not only left out."""
 
+    def mend_refs(self, *, grace: float, notice: Callable[[str], None]) -> None:
+        """From now on refs whose objects the server has lost are mended from here, after `grace` seconds if need be."""
+        self.mends, self.broken.grace, self.broken.notice = True, grace, notice
+
     def fetch(self) -> Refs:
         """All refs of the ledger, as Remote.fetch promises. Threads and processes that share the clone take turns."""
         with self._turn:

@@ -55,9 +55,7 @@ def open_parts(settings: Settings, tell: Tell, opened: ExitStack) -> NodeParts:
     opened.callback(model.close)
     link = wiring.remote(settings)
     opened.callback(link.close)
-    link.mends = True
-    link.broken.grace = GRACE_SECONDS
-    link.broken.notice = lambda line: tell("alarm", line, once=True)
+    link.mend_refs(grace=GRACE_SECONDS, notice=lambda line: tell("alarm", line, once=True))
     reader = wiring.reader(settings, link)
     charter = reader.read(link.fetch()).charter
     link.timeout = remote_timeout(charter.bus)  # what it should be stands in the ledger behind it
