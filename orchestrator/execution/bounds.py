@@ -51,6 +51,10 @@ class UsageMeter:
         """Why the attempt must end, in the meter's words."""
         return self._meter.over()
 
+    def unpriced(self, model: str) -> str:
+        """Why a model may not be asked at all, in the meter's words."""
+        return self._meter.unpriced(model)
+
     @property
     def total(self) -> Usage:
         """All of it."""
@@ -62,16 +66,18 @@ class UsageMeter:
 
 
 class RoundStopFlag:
-    """A stop flag that knows why. `ended` says whether the last event was seen.
+    """A stop flag that knows why. `ended` says whether the last event was seen, `blocked` why there can be no other.
 
     `timed`: it is set when the attempt's time is over, too; who starts a process looks at that itself.
     """
 
-    def __init__(self, bounds: AttemptLimits, ended: Callable[[], bool], *, timed: bool) -> None:
-        self._bounds, self._ended, self._timed = bounds, ended, timed
+    def __init__(
+        self, bounds: AttemptLimits, ended: Callable[[], bool], *, timed: bool, blocked: Callable[[], str]
+    ) -> None:
+        self._bounds, self._ended, self._timed, self._blocked = bounds, ended, timed, blocked
         self._since: float | None = None
         self.over = ""
-        """The budget that ended the round, in words."""
+        """The budget or the quota that ended the round, in words."""
         self.hung = False
         """Whether it was ended because it hung after its last event."""
         self.late = False
@@ -98,7 +104,7 @@ class RoundStopFlag:
             self.hung = now - self._since >= self._bounds.linger
             return self.hung  # the work is done and paid for: no budget ends it now
         self._since = None  # it went on
-        self.over = self.over or self._bounds.usage_meter.over()
+        self.over = self.over or self._bounds.usage_meter.over() or self._blocked()
         self.late = self.late or (self._timed and not self._bounds.left)
         return bool(self.over) or self.late
 
@@ -118,9 +124,11 @@ class AttemptLimits:
         """Seconds until its time is over; never less than none."""
         return max(0.0, self.deadline - self.clock())
 
-    def watch(self, ended: Callable[[], bool] = lambda: False, *, timed: bool = False) -> RoundStopFlag:
+    def watch(
+        self, ended: Callable[[], bool] = lambda: False, *, timed: bool = False, blocked: Callable[[], str] = lambda: ""
+    ) -> RoundStopFlag:
         """The stop flag of one round."""
-        return RoundStopFlag(self, ended, timed=timed)
+        return RoundStopFlag(self, ended, timed=timed, blocked=blocked)
 
 
 def larger_usage(one: Usage, two: Usage) -> Usage:

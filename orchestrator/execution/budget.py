@@ -63,9 +63,19 @@ class BudgetMeter:
         """Why the attempt must end now; empty while it may go on. One that costs nothing is never stopped."""
         if not self.paid and self.spent <= 0:
             return ""
-        if self.paid and self.unpriced_model and self.limits:
-            return f"budget of {self.limits[0].what} cannot be kept: no price is known for {self.unpriced_model}"
+        if self.unpriced_model and (why := self._no_price(self.unpriced_model)):
+            return why
         return next((why for limit in self.limits if (why := limit.reached(self.spent))), "")
+
+    def unpriced(self, model: str) -> str:
+        """Why a model may not even be asked; empty if it may."""
+        known = not model or self.price(Usage(model=model, tokens_in=1, tokens_out=1)) is not None
+        return "" if known else self._no_price(model)
+
+    def _no_price(self, model: str) -> str:
+        if not (self.paid and self.limits):
+            return ""
+        return f"budget of {self.limits[0].what} cannot be kept: no price is known for {model}"
 
 
 class SpendingSource(Protocol):

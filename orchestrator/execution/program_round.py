@@ -64,21 +64,23 @@ class ProgramWorker:
     def work(self, prompt: str, site: AttemptDir, bounds: AttemptLimits) -> RoundResult:
         """One round. Raises WrongSetting where the way to the model cannot be opened, OSError."""
         site.home.mkdir(exist_ok=True)
+        rules = "" if site.kept.session else prompts.project_rules(site.tree, self.program.unread_rules)
         brief = RoundRequest(
-            prompt=prompt,
+            prompt=f"{prompt}\n\n{rules}".rstrip() if rules else prompt,
             tree=site.tree,
             home=site.home,
             session=site.kept.session,
             budget_usd=_remaining_usd(site, bounds),
             tools=site.job.tools,
+            seconds=bounds.left,
         )
         launch = self.program.launch(brief)
         if astray := [each for each in launch.hidden if _links_outside(site.tree, each)]:
             why = f"{astray[0]} of the project is a link, and {self.name} would do what is said where it leads"
             raise WorkspaceFailed(f"{why}: take the link out of the project")
         heard = _OutputCollector(self.program.reading(), site, bounds)
-        watch = bounds.watch(lambda: heard.told(None).ended)
         with self._line(launch, site, bounds) as line:
+            watch = bounds.watch(lambda: heard.told(None).ended, blocked=line.blocked if line else lambda: "")
             ran = self._run(launch, line, site, bounds, watch, heard)
         return _round_result(self.name, ran, heard, watch, launch, _proxy_notes(line))
 
@@ -128,6 +130,8 @@ class ProgramWorker:
             hosts=launch.hosts,
             note=bounds.usage_meter.hear,
             over=bounds.usage_meter.over,
+            unpriced=bounds.usage_meter.unpriced,
+            silence=bounds.left,
             environ=self.environ,
         )
 

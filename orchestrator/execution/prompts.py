@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from handoff.agents_file import remove_handoff
 from orchestrator.core.ports.agent import AgentJob
-from orchestrator.execution.workspace.agents_md import AGENTS
+from orchestrator.execution.workspace.agents_md import AGENTS, read_plain_file
 
 PROJECT_INTRO = (
     "You work in a clone of the project {project}, alone and without anybody to ask: decide for yourself, and say at "
@@ -17,6 +22,9 @@ PROPOSAL_RULES = (
     "Work that you find and that is not part of this task you can propose: write a Markdown file for each such task "
     "into the folder named by $SHIFTBOOK_PROPOSALS. A person or a policy decides about it; do not do it yourself."
 )
+MAX_RULES_BYTES = 64 * 1024
+"""Bytes of one file of a project's rules that stand in a prompt; of a longer one it says where it is."""
+IMPORT_LINE = re.compile(r"(?m)^[ \t]*@(?:\./)?(?:AGENTS|CLAUDE|GEMINI)\.md[ \t]*$\n?")
 
 
 def first_prompt(job: AgentJob) -> str:
@@ -43,6 +51,25 @@ def resume_prompt(job: AgentJob) -> str:
     """What an agent is told whose conversation was cut off and is there again."""
     parts = ["You were interrupted. Go on with the task where you were, and finish it.", quoted_comment(job)]
     return "\n\n".join(part for part in parts if part)
+
+
+def project_rules(folder: Path, names: Iterable[str]) -> str:
+    """What a project says in these of its files to whoever works on it; "" where it has none of them.
+
+    The handoff that is laid into them is left out: it is in the prompt anyway. A link is not followed but named.
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        data = read_plain_file(folder / name, MAX_RULES_BYTES)
+        if data is None and (folder / name).exists():
+            found[f"Read `{name}` of the project before anything else."] = name
+        text = IMPORT_LINE.sub("", remove_handoff((data or b"").decode("utf-8", "replace"))).strip()
+        if text:
+            found.setdefault(text, name)  # a copy of another is said once
+    if not found:
+        return ""
+    parts = (f"## {name}\n\n{text}" for text, name in found.items())
+    return "\n\n".join(["# The project's own rules", *parts])
 
 
 def _task(job: AgentJob) -> str:

@@ -22,6 +22,8 @@ ASIDE = (
 )
 """What an aside is answered: gemini asks for such an object, others take it for a title."""
 
+NO_HEADERS: Mapping[str, str] = {}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
@@ -38,6 +40,14 @@ class Turn:
     status: int = 200
     error: str = ""
     hang: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of an API error."""
+    late: float = 0.0
+    """Seconds before the answer's head."""
+    lull: float = 0.0
+    """Seconds between the answer's head and the first event."""
+    cut: bool = False
+    """The stream breaks off in the middle."""
     tokens_in: int = 1000
     tokens_cached: int = 0
     tokens_out: int = 50
@@ -125,13 +135,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.api.over.wait(120)
             self.close_connection = True
             return
+        self.api.over.wait(turn.late)
         self._answer(speak, asked, turn)
 
     def _answer(self, speak: dialects.Dialect, asked: Asked, turn: Turn) -> None:
         if turn.status > 299:
-            self._send(turn.status, json.dumps(speak.error(turn)).encode())
+            self._send(turn.status, json.dumps(speak.error(turn)).encode(), headers=turn.headers)
         elif speak.streams(asked):
-            self._send(200, b"".join(speak.stream(asked, turn)), "text/event-stream")
+            self._stream(b"".join(speak.stream(asked, turn)), turn)
         else:
             self._send(200, json.dumps(speak.whole(asked, turn)).encode())
 
@@ -145,12 +156,23 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return pieces
 
-    def _send(self, status: int, body: bytes, kind: str = "application/json") -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
+    def _stream(self, body: bytes, turn: Turn) -> None:
+        self._head(200, len(body), "text/event-stream")
+        self.api.over.wait(turn.lull)
+        self.wfile.write(body[: len(body) // 2] if turn.cut else body)
+        self.close_connection = turn.cut
+
+    def _send(
+        self, status: int, body: bytes, kind: str = "application/json", headers: Mapping[str, str] = NO_HEADERS
+    ) -> None:
+        self._head(status, len(body), kind, headers)
         self.wfile.write(body)
+
+    def _head(self, status: int, length: int, kind: str, headers: Mapping[str, str] = NO_HEADERS) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(length), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
 
     def log_message(self, *_args: object) -> None:
         """Says nothing."""

@@ -9,9 +9,15 @@ What is shown of which program; `-` is said why below the table (`CANNOT`):
 | a planted git hook does not run        | yes    | yes   | yes    | yes      | -     |
 | an answer of 1 MB                      | yes    | yes   | yes    | yes      | yes   |
 | a `setsid` child is ended              | yes    | yes   | yes    | yes      | -     |
+| the project's rules reach the model    | prompt | both  | prompt | both     | both  |
+| a command has the PATH of the run      | yes    | yes   | yes    | yes      | -     |
+| a stream that is cut is asked again    | yes    | yes   | yes    | yes      | yes   |
+| how long a silent model is waited for  | -      | yes   | yes    | yes      | -     |
 | API error 400                          | yes    | yes   | yes    | yes      | yes   |
 | log-in refused (401) parks             | yes    | yes   | yes    | yes      | yes   |
 | quota (429) parks                      | yes    | yes   | yes    | yes      | -     |
+| "come back in an hour" parks at once   | yes    | yes   | yes    | yes      | yes   |
+| no price: parked, the model not asked  | yes    | yes   | yes    | yes      | yes   |
 | turn limit                             | yes    | -     | yes    | -        | -     |
 | budget parks                           | yes    | yes   | yes    | yes      | yes   |
 | permission denied                      | yes    | -     | yes    | yes      | -     |
@@ -21,7 +27,10 @@ What is shown of which program; `-` is said why below the table (`CANNOT`):
 
 from __future__ import annotations
 
+import json
+import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,6 +43,7 @@ from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.core.ports.agent import AgentJob, Meter, Outcome, Project, Unmetered
 from orchestrator.core.ports.model import Usage
 from orchestrator.execution.attempt import AttemptRunner
+from orchestrator.execution.programs import port
 from orchestrator.execution.programs.port import Launch, OutputParser, Program, RoundRequest
 from orchestrator.execution.workspace.clone import Workspaces
 from tests.agents.conftest import CACHE
@@ -55,6 +65,8 @@ CANNOT = {
     ("aider", "quota"): "aider tries again for a minute; its words are read in test_reading.py",
     ("aider", "hang"): "aider says nothing at its end, so only its exit is one; the mission's time ends a hang",
     ("aider", "child"): "aider runs no commands here",
+    ("claude", "silence"): "claude takes no time below 300 s; longer ones were tried by hand",
+    ("aider", "silence"): "aider waits for ever: the mission's time ends it",
 }
 
 
@@ -79,6 +91,7 @@ class Desk:
     tmp: Path
     setenv: Callable[[str, str], None]
     linger: float = 30.0
+    seconds: int = 200
     said: list[str] = field(default_factory=list)
 
     @property
@@ -110,7 +123,7 @@ class Desk:
             task="coding_task",
             project="shop",
             agent=hands.program.name,
-            timeout_seconds=200,
+            timeout_seconds=self.seconds,
         )
         job = AgentJob(
             mission=mission,
@@ -131,6 +144,33 @@ class Desk:
         """All that the program wrote, for the message of a test that fails."""
         logs = sorted(self.folder.glob("output*.log*"))
         return "\n".join(path.read_text(errors="replace")[-4000:] for path in logs)
+
+
+@dataclass(frozen=True)
+class Wrapped:
+    """A real program, started in another way."""
+
+    real: Program
+
+    @property
+    def name(self) -> str:
+        return self.real.name
+
+    @property
+    def unread_rules(self) -> tuple[str, ...]:
+        return self.real.unread_rules
+
+    def missing(self) -> str | None:
+        return self.real.missing()
+
+    def version(self) -> str:
+        return self.real.version()
+
+    def launch(self, brief: RoundRequest) -> Launch:
+        return self.real.launch(brief)
+
+    def reading(self) -> OutputParser:
+        return self.real.reading()
 
 
 @pytest.fixture
@@ -198,6 +238,83 @@ def test_quota(desk: Desk, name: str) -> None:
     outcome = desk.run(HANDS[name], Turn(status=429, error=errors.get(name, "rate_limit_error")))
     assert not outcome.ok
     assert "quota" in outcome.parked, desk.output()
+
+
+@pytest.mark.parametrize("name", each())
+def test_an_hours_wait(desk: Desk, name: str) -> None:
+    """An API that wants to be asked again in an hour parks the mission at once: some programs would sit it out."""
+    began = time.monotonic()
+    outcome = desk.run(HANDS[name], Turn(status=429, error="rate_limit_error", headers={"retry-after": "3600"}))
+    assert not outcome.ok
+    assert "quota" in outcome.parked, desk.output()
+    assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize("name", each())
+def test_no_price(desk: Desk, name: str) -> None:
+    """A model whose price nobody knows is not asked where a budget must be kept; the mission is parked."""
+    outcome = desk.run(HANDS[name], Turn(text="Done."), meter=Unpriced())
+    assert not outcome.ok
+    assert "no price is known" in outcome.parked, desk.output()
+    assert desk.api.asked == desk.api.asides == []
+
+
+class Unpriced(Unmetered):
+    """A meter that knows no price."""
+
+    def unpriced(self, model: str) -> str:
+        return f"budget of the mission cannot be kept: no price is known for {model}" if model else ""
+
+
+@pytest.mark.parametrize("name", each("claude"))
+def test_the_first_request(desk: Desk, name: str) -> None:
+    """The project's rules reach the model, each once, whichever files a program reads itself; and none can leave a
+    command running in the background, whose end it would not see."""
+    desk.server.push({"AGENTS.md": "Rule mark-agents.\n", "CLAUDE.md": "@AGENTS.md\n\nRule mark-claude.\n"})
+    desk.run(HANDS[name], Turn(text="Done."))
+    said = json.dumps(desk.api.asked[0].body)
+    assert (said.count("mark-agents"), said.count("mark-claude")) == (1, 1), desk.output()
+    assert "run_in_background" not in said
+
+
+@pytest.mark.parametrize("name", each(case="child"))
+def test_path(desk: Desk, name: str) -> None:
+    """A command that the model runs finds the programs of the node's PATH, whatever /etc/profile says."""
+    hands = HANDS[name]
+    assert hands.shell
+    desk.setenv("PATH", f"{os.environ['PATH']}:/opt/of-the-node")
+    outcome = desk.run(hands, hands.shell("echo $PATH >path.txt"), Turn(text="Done."))
+    assert outcome.ok, desk.output()
+    assert "/opt/of-the-node" in desk.server.show("shiftbook/fix/1:path.txt")
+
+
+@pytest.mark.parametrize("name", each("claude"))
+def test_a_stream_that_is_cut(desk: Desk, name: str) -> None:
+    """An answer that breaks off is asked for again, and what came of it is counted."""
+    hands = HANDS[name]
+    write = hands.write("new.txt", "more\n")
+    outcome = desk.run(hands, replace(write, cut=True), write, *([] if hands.wide else [Turn(text="Done.")]))
+    assert (outcome.ok, outcome.error) == (True, ""), desk.output()
+    assert desk.server.show("shiftbook/fix/1:new.txt") == "more"
+    assert outcome.usage.tokens_in >= 2000
+
+
+@dataclass(frozen=True)
+class Impatient(Wrapped):
+    """A program whose round has three seconds, as far as it knows."""
+
+    def launch(self, brief: RoundRequest) -> Launch:
+        return self.real.launch(replace(brief, seconds=3.0))
+
+
+@pytest.mark.parametrize("name", each(case="silence"))
+def test_how_long_a_silent_model_is_waited_for(desk: Desk, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The setting that has a program wait as long as its round may take is one that it knows: a short one is felt."""
+    monkeypatch.setattr(port, "MIN_SILENCE_SECONDS", 3.0)
+    hands = HANDS[name]
+    slow = Turn(text="Done.", late=8.0) if name == "gemini" else Turn(text="Done.", lull=8.0)
+    desk.run(hands, slow, Turn(text="Done."), program=Impatient(hands.program))
+    assert len(desk.api.asked) > 1, desk.output()
 
 
 @pytest.mark.parametrize("name", each("claude", case="turns"))
@@ -268,27 +385,12 @@ def test_stopped(desk: Desk, name: str) -> None:
 
 
 @dataclass(frozen=True)
-class Hanging:
+class Hanging(Wrapped):
     """A program that does not exit after its real last event."""
-
-    real: Program
-
-    @property
-    def name(self) -> str:
-        return self.real.name
-
-    def missing(self) -> str | None:
-        return self.real.missing()
-
-    def version(self) -> str:
-        return self.real.version()
 
     def launch(self, brief: RoundRequest) -> Launch:
         launch = self.real.launch(brief)
         return replace(launch, argv=("/bin/sh", "-c", '"$@"; sleep 600', "hanging", *launch.argv))
-
-    def reading(self) -> OutputParser:
-        return self.real.reading()
 
 
 @pytest.mark.parametrize("name", each("claude", case="hang"))

@@ -155,6 +155,54 @@ def test_codex_counts_from_the_beginning() -> None:
     assert told(Codex(), before, forged, now).usage.tokens_in == 1007, "only the node's own line, the first, counts"
 
 
+CLAUDE_RESULT = {"type": "result", "subtype": "success", "is_error": False, "result": "", "stop_reason": "end_turn"}
+
+
+def _claude(**fields: object) -> str:
+    return json.dumps(CLAUDE_RESULT | fields)
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        {"type": "system", "subtype": "init", "session_id": "s"},
+        {"type": "assistant", "message": {"id": "m-2", "content": [{"type": "text", "text": "On."}]}},
+    ],
+)
+def test_claude_goes_on_after_a_result(again: dict[str, object]) -> None:
+    """A turn that begins after a result (a background command came to its end) takes the end back, until its own
+    result, which is the one that counts (2.1.332)."""
+    first = _claude(is_error=True, api_error_status=429, result="Too many requests")
+    begun = told(Claude(), first, json.dumps(again))
+    assert (begun.ended, begun.trouble) == (False, ErrorKind.QUOTA)
+    over = told(Claude(), first, json.dumps(again), _claude(result="All done."))
+    assert (over.ended, over.trouble, over.error, over.answer) == (True, None, "", "All done.")
+    other = {"type": "system", "subtype": "task_notification"}
+    assert told(Claude(), _claude(), json.dumps(other)).ended
+
+
+def test_claude_puts_a_call_off() -> None:
+    """A call that a hook put off until a person allows it ends a run as `success`, and is none (2.1.332)."""
+    call = {"id": "toolu_1", "name": "Bash", "input": {"command": "make deploy"}}
+    found = told(Claude(), _claude(stop_reason="tool_deferred", deferred_tool_use=call))
+    assert (found.ended, found.denials) == (True, ("Bash make deploy",))
+    assert "put off" in found.error
+    assert "make deploy" in found.error
+
+
+def test_opencode_gives_up_itself() -> None:
+    """Errors in opencode's log are told and are no end: it asks five more times and then says so (1.18.33)."""
+    logged = 'level=ERROR service=llm small=false error.error="AI_APICallError: Too Many Requests" stream'
+    found = told(OpenCode(), *[logged] * 6)
+    assert (found.ended, found.trouble) == (False, ErrorKind.QUOTA)
+    step = '{"type":"step_finish","part":{"reason":"stop","tokens":{"input":1,"output":1}}}'
+    over = told(OpenCode(), *[logged] * 4, step)
+    assert (over.ended, over.trouble, over.error) == (True, None, "")
+    gone = '{"type":"error","error":{"name":"APIError","data":{"message":"Too Many Requests","statusCode":429}}}'
+    given_up = told(OpenCode(), *[logged] * 6, gone)
+    assert (given_up.ended, given_up.trouble) == (True, ErrorKind.QUOTA)
+
+
 def test_claude_errors_are_successes() -> None:
     """An API error of claude has `subtype: success` (2.1.197)."""
     line = (
@@ -200,19 +248,43 @@ def test_missing_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert [program.version() for program in PROGRAMS] == [f"{program.name} 1.2.3" for program in PROGRAMS]
 
 
+@pytest.mark.parametrize(("seconds", "waits"), [(5400.0, 5400), (5.0, 300), (1e9, 604_800)])
+def test_a_slow_model_is_waited_for(
+    seconds: float, waits: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As long as the round may take a program waits for a model that is silent, and never less than it does anyway."""
+    for key in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"):
+        monkeypatch.setenv(key, "k")
+    brief = RoundRequest(prompt="p", tree=tmp_path, home=tmp_path, seconds=seconds)
+    claude, codex, gemini, opencode, _ = (program.launch(brief) for program in _installed(tmp_path, monkeypatch))
+    assert claude.environment["CLAUDE_STREAM_IDLE_TIMEOUT_MS"] == f"{waits}000"
+    assert claude.environment["API_TIMEOUT_MS"] == f"{waits}000"
+    assert f"model_providers.shiftbook.stream_idle_timeout_ms={waits}000" in codex.argv
+    assert json.loads(Path(gemini.environment["GEMINI_EXP"]).read_text())["flags"][0]["intValue"] == str(waits)
+    provider = json.loads(opencode.environment["OPENCODE_CONFIG_CONTENT"])["provider"]["anthropic"]["options"]
+    assert (provider["headerTimeout"], provider["chunkTimeout"]) == (waits * 1000, waits * 1000)
+    for each in (claude, opencode):
+        assert each.environment["BUN_CONFIG_HTTP_IDLE_TIMEOUT"] == str(waits)
+
+
+def _installed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Program, ...]:
+    """The programs, on a PATH where each is."""
+    for program in PROGRAMS:
+        (folder / program.name).write_text("#!/bin/sh\n")
+        (folder / program.name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return PROGRAMS
+
+
 @pytest.mark.parametrize("session", ["", "0b6c0a3e-1111-4222-8333-444455556666"])
 def test_launch_shows_nothing(session: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Neither the prompt nor a key is in a command line or in what a program's environment gets."""
-    for name in ("claude", "codex", "gemini", "opencode", "aider"):
-        (tmp_path / name).write_text("#!/bin/sh\n")
-        (tmp_path / name).chmod(0o755)
     home, tree = tmp_path / "home", tmp_path / "tree"
     home.mkdir()
     tree.mkdir()
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     for key in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"):
         monkeypatch.setenv(key, "the-secret")
-    for program in PROGRAMS:
+    for program in _installed(tmp_path, monkeypatch):
         launch = program.launch(RoundRequest(prompt="the-prompt", tree=tree, home=home, session=session))
         assert not [word for word in launch.argv if "the-prompt" in word or "the-secret" in word]
         assert "the-secret" not in str(dict(launch.environment))

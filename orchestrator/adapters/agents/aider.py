@@ -63,6 +63,7 @@ class Aider:
 
     name: str = "aider"
     installed: InstalledProgram = PROGRAM
+    unread_rules: tuple[str, ...] = ("CLAUDE.md",)
 
     def missing(self) -> str | None:
         """What it lacks: the program, or a key."""

@@ -2,7 +2,8 @@
 
 Run against version 2.1.197 (`tests/agents`). An API error is `subtype: success` with `is_error: true`; the budget is
 looked at after each call; `modelUsage` counts what `usage` still lacks; only `--setting-sources user` keeps the hooks
-of a repository's `.claude/settings.json` from running.
+of a repository's `.claude/settings.json` from running, and with them its CLAUDE.md from being read: the prompt has it.
+A `result` is its last event only as long as no further turn begins.
 """
 
 from __future__ import annotations
@@ -47,7 +48,10 @@ ENVIRONMENT = {
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     "DISABLE_AUTOUPDATER": "1",
     "CLAUDE_CODE_MAX_RETRIES": "2",
+    "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",
 }
+SILENCE_VARIABLES = ("API_TIMEOUT_MS", "CLAUDE_STREAM_IDLE_TIMEOUT_MS", "CLAUDE_BYTE_STREAM_IDLE_TIMEOUT_MS")
+"""How long it waits for a model, in ms. The one of its runtime is in seconds."""
 TROUBLE_BY_CODE = {
     "authentication_failed": ErrorKind.LOGIN,
     "oauth_org_not_allowed": ErrorKind.LOGIN,
@@ -66,6 +70,7 @@ class Claude:
     turns: int = MAX_TURNS
     name: str = "claude"
     installed: InstalledProgram = PROGRAM
+    unread_rules: tuple[str, ...] = ("AGENTS.md", "CLAUDE.md")
 
     def missing(self) -> str | None:
         """What it lacks: the program, or a log-in."""
@@ -94,7 +99,7 @@ class Claude:
         )
         return Launch(
             argv=stdin_command(brief.home, brief.prompt, *self.installed.argv(), *words),
-            environment=ENVIRONMENT,
+            environment=ENVIRONMENT | _silence_settings(brief.silence_ms),
             readable=self.installed.readable(),
             upstreams=keys,
             hosts=LOGIN_HOSTS if lent else (),
@@ -103,6 +108,12 @@ class Claude:
     def reading(self) -> OutputParser:
         """A fresh reading."""
         return ClaudeOutputParser()
+
+
+def _silence_settings(silence_ms: int) -> dict[str, str]:
+    """It would ask a silent model again after 300 s."""
+    waits = dict.fromkeys(SILENCE_VARIABLES, str(silence_ms))
+    return {**waits, "BUN_CONFIG_HTTP_IDLE_TIMEOUT": str(silence_ms // 1000)}
 
 
 def _tool_names(tools: tuple[str, ...]) -> str:
@@ -125,6 +136,8 @@ class ClaudeOutputParser(JsonEventParser):
         kind = text_at(found, "type")
         if kind == "result":
             return self._result(found)
+        if kind == "assistant" or (kind == "system" and text_at(found, "subtype") == "init"):
+            self.ended = False  # another turn has begun
         if kind == "assistant":
             return self._assistant(found)
         return ""
@@ -150,7 +163,7 @@ class ClaudeOutputParser(JsonEventParser):
         )
 
     def _result(self, found: dict[str, Any]) -> str:
-        self.ended = True
+        self.ended, self.error, self.trouble = True, "", None
         self.answer = text_at(found, "result")
         for each in objects_at(found, "permission_denials"):
             self.deny(_denial(each))
@@ -167,7 +180,16 @@ class ClaudeOutputParser(JsonEventParser):
                 or error_kind(said, status)
             )
             return f"[{self.trouble}: {self.error}]"
+        if text_at(found, "stop_reason") == "tool_deferred":
+            what = _denial(_named_call(object_at(found, "deferred_tool_use")))
+            self.error = error_line(f"a call was put off until a person allows it, so the work is not done: {what}")
+            self.deny(what)
+            return f"[{self.error}]"
         return ""
+
+
+def _named_call(deferred: dict[str, Any]) -> dict[str, Any]:
+    return {"tool_name": text_at(deferred, "name"), "tool_input": object_at(deferred, "input")}
 
 
 def _message_usage(message: dict[str, Any]) -> Usage:

@@ -2,7 +2,8 @@
 
 Run against version 0.169.0 (`tests/agents`). A thread's usage is counted from its first round on, so what was spent
 before is taken off. Its own sandbox is off: it cannot be made inside of ours (no user namespace in a user namespace),
-and ours is the stricter one. It has no turn limit and knows no prices.
+and ours is the stricter one. It has no turn limit and knows no prices. A login shell would give its commands the PATH
+of /etc/profile instead of the one that the run has.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ SETTINGS = (
     "analytics.enabled=false",
     "check_for_update_on_startup=false",
     'web_search="disabled"',
+    "allow_login_shell=false",
 )
 MAX_THREAD_FILE_BYTES = 64 * 1024 * 1024
 """Bytes of a thread's file that are looked through."""
@@ -57,6 +59,7 @@ class Codex:
 
     name: str = "codex"
     installed: InstalledProgram = PROGRAM
+    unread_rules: tuple[str, ...] = ("CLAUDE.md",)
 
     def missing(self) -> str | None:
         """What it lacks: the program, or a log-in."""
@@ -74,7 +77,7 @@ class Codex:
         """A round; with a session, it goes on with that thread. Raises OSError."""
         keys = with_keys(OPENAI)
         lent = not keys and copy_login_file(brief.home, LOGIN_FILE)
-        settings = [*SETTINGS, *(_provider_settings() if keys else ())]
+        settings = [*SETTINGS, *(_provider_settings(brief.silence_ms) if keys else ())]
         words = (
             *("exec", *(("resume",) if brief.session else ()), "--json", "--skip-git-repo-check", "--ignore-rules"),
             *(word for each in settings for word in ("-c", each)),
@@ -104,9 +107,10 @@ class Codex:
         return CodexOutputParser()
 
 
-def _provider_settings() -> Iterator[str]:
+def _provider_settings(silence_ms: int) -> Iterator[str]:
     """Another provider than its own, because that one speaks through a web socket first and to one host only."""
     yield 'model_provider="shiftbook"'
+    yield f"model_providers.shiftbook.stream_idle_timeout_ms={silence_ms}"
     for name, value in PROVIDER.items():
         yield f"model_providers.shiftbook.{name}={value}"
 

@@ -1,7 +1,7 @@
 """How does Gemini CLI do a round of work?
 
 Run against version 0.61.0 (`tests/agents`). The repository is not trusted: its settings, hooks, servers and `.env` are
-not read then, nor is its GEMINI.md, which the prompt names instead. What the tools may do is a policy of ours in the
+not read then, nor is its GEMINI.md, which the prompt has instead. What the tools may do is a policy of ours in the
 home folder. SIGTERM makes it exit with 0 and no result, and an API error gives odd exit codes: only `result` counts.
 """
 
@@ -51,7 +51,9 @@ toolName = ["ask_user", "enter_plan_mode", "exit_plan_mode", "google_web_search"
 decision = "deny"
 priority = 950
 """
-PROMPT_SUFFIX = "\n\nIf the project has a GEMINI.md or an AGENTS.md, read it before anything else.\n"
+EXPERIMENTS_FILE = ".gemini/shiftbook-experiments.json"
+REQUEST_TIMEOUT_FLAG = 45773134
+"""Its number for the time, in seconds, that it waits for an answer's head: 60 s otherwise."""
 REFUSED_TYPES = {"policy_violation", "permission_denied"}
 
 
@@ -62,6 +64,7 @@ class Gemini:
     turns: int = MAX_TURNS
     name: str = "gemini"
     installed: InstalledProgram = PROGRAM
+    unread_rules: tuple[str, ...] = ("AGENTS.md", "CLAUDE.md", "GEMINI.md")
 
     def missing(self) -> str | None:
         """What it lacks: the program, or a log-in."""
@@ -90,8 +93,8 @@ class Gemini:
         session = ("--resume", brief.session) if brief.session else ("--session-id", str(uuid.uuid4()))
         words = (*("-o", "stream-json"), *session, *(("-m", brief.model) if brief.model else ()))
         return Launch(
-            argv=stdin_command(brief.home, brief.prompt + PROMPT_SUFFIX, *self.installed.argv(), *words),
-            environment=ENVIRONMENT,
+            argv=stdin_command(brief.home, brief.prompt, *self.installed.argv(), *words),
+            environment=ENVIRONMENT | (_silence_settings(brief) if keys else {}),
             readable=self.installed.readable(),
             upstreams=keys,
             hosts=LOGIN_HOSTS if lent else (),
@@ -110,6 +113,13 @@ class Gemini:
             "privacy": {"usageStatisticsEnabled": False},
             "telemetry": {"enabled": False},
         }
+
+
+def _silence_settings(brief: RoundRequest) -> dict[str, str]:
+    """It would drop an answer whose head comes late. With a person's log-in its maker says how long it waits."""
+    flag = {"flagId": REQUEST_TIMEOUT_FLAG, "intValue": str(brief.silence_ms // 1000)}
+    told = json.dumps({"flags": [flag], "experimentIds": []})
+    return {"GEMINI_EXP": str(write_home_file(brief.home, EXPERIMENTS_FILE, told))}
 
 
 class GeminiOutputParser(JsonEventParser):

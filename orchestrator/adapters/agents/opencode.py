@@ -1,8 +1,8 @@
 """How does opencode do a round of work?
 
 Run against version 1.18.33 (`tests/agents`). Costs are told for each step and summed here. A refused permission exits
-with 0, and a model API that says "too many requests" is asked again for ever: after `TRIES` such answers the round is
-taken as over. `.opencode` of a repository is hidden from it: it runs the plugins there whatever it is told.
+with 0. A model API that fails is asked five more times in about a minute, which its log tells, and then the round ends
+with an `error`. `.opencode` of a repository is hidden from it: it runs the plugins there whatever it is told.
 """
 
 from __future__ import annotations
@@ -50,7 +50,6 @@ PERMISSIONS: dict[str, Any] = {
 }
 ERROR_LOG_MARKS = ("level=ERROR ", "small=false", 'error.error="')
 """What stands in this order in a line of the log about the model's API; then what it said, up to the last quote."""
-MAX_LOGGED_ERRORS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +58,7 @@ class OpenCode:
 
     name: str = "opencode"
     installed: InstalledProgram = PROGRAM
+    unread_rules: tuple[str, ...] = ("CLAUDE.md",)
 
     def missing(self) -> str | None:
         """What it lacks: the program, or a log-in."""
@@ -82,6 +82,8 @@ class OpenCode:
                 "options": {
                     "baseURL": f"{{env:{each.base}}}{URL_SUFFIXES[each.name]}",
                     "apiKey": f"{{env:{each.key}}}",
+                    "headerTimeout": brief.silence_ms,
+                    "chunkTimeout": brief.silence_ms,
                 }
             }
             for each in keys
@@ -101,7 +103,11 @@ class OpenCode:
         )
         return Launch(
             argv=stdin_command(brief.home, brief.prompt, *self.installed.argv(), *words),
-            environment=ENVIRONMENT | {"OPENCODE_CONFIG_CONTENT": json.dumps(config)},
+            environment={
+                **ENVIRONMENT,
+                "OPENCODE_CONFIG_CONTENT": json.dumps(config),
+                "BUN_CONFIG_HTTP_IDLE_TIMEOUT": str(brief.silence_ms // 1000),
+            },
             readable=self.installed.readable(),
             upstreams=keys,
             hosts=LOGIN_HOSTS if lent else (),
@@ -118,7 +124,6 @@ class OpenCodeOutputParser(JsonEventParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self._tries = 0
         self.usage = Usage(backend="opencode")
 
     def hear(self, found: dict[str, Any]) -> str:
@@ -132,7 +137,7 @@ class OpenCodeOutputParser(JsonEventParser):
             case "tool_use":
                 return self._tool(part)
             case "step_start":
-                self._tries, self.ended = 0, False
+                self.ended = False
             case "step_finish":
                 self.ended = text_at(part, "reason") not in {"tool-calls", ""}
                 self.error, self.trouble = "", None
@@ -142,16 +147,14 @@ class OpenCodeOutputParser(JsonEventParser):
         return ""
 
     def plain(self, line: str) -> str:
-        """A line of the log: only the model's API is looked at, and only while opencode tries again and again."""
+        """A line of the log: only the model's API is looked at, of which opencode tells nothing else meanwhile."""
         rest = line
         for word in ERROR_LOG_MARKS:
             found, rest = rest.partition(word)[1:]
             if not found:
                 return ""
         said = error_line(rest.rpartition('"')[0])
-        self._tries += 1
         self.error, self.trouble = said, error_kind(said)
-        self.ended = self.ended or self._tries >= MAX_LOGGED_ERRORS
         return f"[{self.trouble}: {said}]"
 
     def _failed(self, found: dict[str, Any]) -> str:

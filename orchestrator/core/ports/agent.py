@@ -87,6 +87,9 @@ class Meter(Protocol):
     def over(self) -> str:
         """Why the attempt must end now, in words that name the budget and its limit; empty while it may go on."""
 
+    def unpriced(self, model: str) -> str:
+        """Why a model may not even be asked: its price is unknown, and a budget is to be kept. Empty if it may."""
+
 
 class Unmetered:
     """The meter of an attempt that nobody limits."""
@@ -96,6 +99,10 @@ class Unmetered:
 
     def over(self) -> str:
         """Never."""
+        return ""
+
+    def unpriced(self, model: str) -> str:
+        """No budget, no need of a price."""
         return ""
 
 

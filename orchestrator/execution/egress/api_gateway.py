@@ -7,15 +7,19 @@ calls that pass has a use).
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import h11
 import httpx
 
 from orchestrator.core.ports.model import Usage
 from orchestrator.execution.egress.http1 import Http1Connection
+from orchestrator.execution.egress.long_waits import LongWaits
 from orchestrator.execution.egress.request import (
     CREDENTIAL_HEADERS,
     HOP_BY_HOP_HEADERS,
@@ -28,7 +32,13 @@ from orchestrator.execution.programs.port import ModelApi
 
 CONNECT_TIMEOUT_SECONDS = 20.0
 READ_TIMEOUT_SECONDS = 600.0
-"""The longest wait between two bytes of an answer."""
+"""The longest wait between two bytes of an answer, unless the run says how long it is."""
+KEEP_ALIVE_SECONDS = 60.0
+"""After how long a silence between two events the program is sent an empty line, which says nothing in an event stream:
+some hang up on a silent one after 300 s and ask again.
+"""
+MODEL_FIELD = re.compile(rb'(?<!\\)"model"\s*:\s*"([^"\\]{1,200})"')
+MODEL_PATH = re.compile(r"/models/([\w.-]+):")
 DROPPED_RESPONSE_HEADERS = frozenset({b"content-length", b"content-encoding", b"set-cookie"})
 
 
@@ -94,11 +104,22 @@ class SecretScrubber:
 
 
 class ApiGateway:
-    """Makes the calls of one run. `note` gets what each took when it is over, however it ended."""
+    """Makes the calls of one run. `note` gets what each took when it is over, however it ended.
 
-    def __init__(self, doors: Iterable[UpstreamRoute], note: Callable[[Usage], None]) -> None:
+    `unpriced` says why a model may not be asked; `silence` is the longest wait, in seconds, for an answer's next byte.
+    """
+
+    def __init__(
+        self,
+        doors: Iterable[UpstreamRoute],
+        note: Callable[[Usage], None],
+        *,
+        unpriced: Callable[[str], str] = lambda model: "",
+        silence: float = READ_TIMEOUT_SECONDS,
+    ) -> None:
         self._routes = {each.name: each for each in doors}
-        self._note = note
+        self._note, self._unpriced, self._silence = note, unpriced, silence
+        self.waits = LongWaits()
         self._clients: dict[str, httpx.AsyncClient] = {}
 
     @property
@@ -112,16 +133,33 @@ class ApiGateway:
         plain = (b"accept-encoding", b"identity")  # the answer is read on its way
         own = [each for each in forwarded_headers(request.headers, keys=False) if each[0] != door.header]
         headers = [*own, *content_length_header(request), *door.credentials, plain]
-        asked = self._client(door).build_request(
-            call.method, door.at(call.target), headers=headers, content=request_body(request, talk)
-        )
-        answer = await send_request(self._client(door), asked, call.name)
-        try:
-            if answer.is_redirect:
-                raise RequestRefused(502, f"{call.name} leads elsewhere ({answer.status_code}), which is not followed")
-            return await self._answer(call, door, answer, talk)
-        finally:
-            await answer.aclose()
+        body = await self._affordable(call, request_body(request, talk))
+        asked = self._client(door).build_request(call.method, door.at(call.target), headers=headers, content=body)
+        with self.waits.call():
+            answer = await send_request(self._client(door), asked, call.name)
+            try:
+                if answer.is_redirect:
+                    why = f"{call.name} leads elsewhere ({answer.status_code}), which is not followed"
+                    raise RequestRefused(502, why)
+                self.waits.answered(call.name, answer.status_code, answer.headers, datetime.now(UTC))
+                return await self._answer(call, door, answer, talk)
+            finally:
+                await answer.aclose()
+
+    async def _affordable(self, call: ApiCall, body: AsyncIterator[bytes] | None) -> AsyncIterator[bytes] | None:
+        """The body, unless it plainly asks a model that may not be asked. Raises RequestRefused.
+
+        Only the first piece is looked at: what hides its model is found out by the answer.
+        """
+        if not call.counted or body is None:
+            return body
+        first = await anext(body, b"")
+        named = MODEL_PATH.search(call.target)
+        found = MODEL_FIELD.search(first)
+        model = named[1] if named else found[1].decode("utf-8", "replace") if found else ""
+        if why := self._unpriced(model):
+            raise RequestRefused(403, f"budget: {why}")
+        return _chain(first, body)
 
     async def _answer(self, call: ApiCall, door: UpstreamRoute, answer: httpx.Response, talk: Http1Connection) -> bool:
         tally = UsageCounter(events=is_event_stream(answer.headers.get("content-type", "")))
@@ -141,14 +179,16 @@ class ApiGateway:
         self, answer: httpx.Response, tally: UsageCounter, veil: SecretScrubber, talk: Http1Connection
     ) -> None:
         await talk.begin(answer.status_code, response_headers(answer, veil))
-        async for data in answer.aiter_bytes():
-            tally.feed(data)
-            await talk.send_body(veil.over(data))
+        patience = KEEP_ALIVE_SECONDS if tally.events else None
+        async with contextlib.aclosing(_with_empty_lines(answer.aiter_bytes(), patience)) as passing:
+            async for data in passing:
+                tally.feed(data)
+                await talk.send_body(veil.over(data))
         await talk.send_body(veil.rest())
 
     def _client(self, door: UpstreamRoute) -> httpx.AsyncClient:
         if door.name not in self._clients:
-            self._clients[door.name] = build_client(trust=not is_loopback(door.url.host))
+            self._clients[door.name] = build_client(trust=not is_loopback(door.url.host), silence=self._silence)
         return self._clients[door.name]
 
     async def close(self) -> None:
@@ -157,9 +197,33 @@ class ApiGateway:
             await each.aclose()
 
 
-def build_client(*, trust: bool) -> httpx.AsyncClient:
+async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for data in rest:
+        yield data
+
+
+async def _with_empty_lines(pieces: AsyncIterator[bytes], patience: float | None) -> AsyncGenerator[bytes]:
+    """The pieces of an event stream, and an empty line each time that no event has come for `patience` seconds."""
+    data, coming = b"\n\n", asyncio.ensure_future(anext(pieces, None))
+    try:
+        while True:
+            if not (await asyncio.wait({coming}, timeout=patience))[0]:
+                if data.endswith((b"\n\n", b"\r\n\r\n")):
+                    yield b"\n"
+            elif (found := coming.result()) is None:
+                return
+            else:
+                data, coming = found, asyncio.ensure_future(anext(pieces, None))
+                yield data
+    finally:
+        coming.cancel()
+        await asyncio.wait({coming})
+
+
+def build_client(*, trust: bool, silence: float = READ_TIMEOUT_SECONDS) -> httpx.AsyncClient:
     """A client that follows nothing; `trust` has it take the node's own way to the internet."""
-    timeout = httpx.Timeout(READ_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS)
+    timeout = httpx.Timeout(silence, connect=CONNECT_TIMEOUT_SECONDS)
     return httpx.AsyncClient(timeout=timeout, follow_redirects=False, trust_env=trust)
 
 

@@ -25,6 +25,7 @@ from orchestrator.core.ports.model import Usage
 from orchestrator.core.ports.sandbox import PROXY_PORT
 from orchestrator.execution.egress.allowlist import HostAllowlist
 from orchestrator.execution.egress.api_gateway import (
+    READ_TIMEOUT_SECONDS,
     ApiGateway,
     UpstreamRoute,
     build_client,
@@ -67,6 +68,9 @@ class EgressProxy:
         hosts: HostAllowlist,
         environment: Mapping[str, str],
         note: Callable[[Usage], None],
+        *,
+        unpriced: Callable[[str], str],
+        silence: float,
     ) -> None:
         self.socket, self.environment = socket, environment
         self.spent = Usage()
@@ -76,12 +80,16 @@ class EgressProxy:
         self._refused: Counter[str] = Counter()
         self._told = note
         self.hosts = hosts
-        self.gateway = ApiGateway(doors, self._note)
+        self.gateway = ApiGateway(doors, self._note, unpriced=unpriced, silence=silence)
 
     @property
     def refused(self) -> tuple[str, ...]:
         """What was asked for and refused, each once, with how often."""
         return tuple(why if times == 1 else f"{why} ({times} times)" for why, times in self._refused.items())
+
+    def blocked(self) -> str:
+        """Why no call can be answered for long; empty while one may be."""
+        return self.gateway.waits.reason()
 
     def refuse(self, why: str) -> None:
         """Remembers a refusal."""
@@ -103,20 +111,31 @@ def open_egress_proxy(
     hosts: Iterable[str] = (),
     note: Callable[[Usage], None] = lambda usage: None,
     over: Callable[[], str] = lambda: "",
+    unpriced: Callable[[str], str] = lambda model: "",
+    silence: float = READ_TIMEOUT_SECONDS,
     environ: Mapping[str, str] = os.environ,
 ) -> Iterator[EgressProxy]:
     """Opens a run's line to `upstreams` and `hosts` (as host:port) for the time of the block.
 
     `note` gets all that was spent so far, each time that a call has ended; once `over` gives a reason, no further
-    call is made. `environ` has the node's keys. Both are called in a thread of the line's own. Raises WrongSetting
-    for an upstream or a host that cannot be one, OSError when the socket cannot be made.
+    call is made, and none to a model for which `unpriced` gives one. They are called in a thread of the line's own.
+    `silence` is the longest wait, in seconds, for the next byte of an answer. `environ` has the node's keys. Raises
+    WrongSetting for an upstream or a host that cannot be one, OSError when the socket cannot be made.
     """
     upstreams = tuple(upstreams)
     try:
         doors, allowed = [UpstreamRoute.of(each, environ) for each in upstreams], HostAllowlist.of(hosts)
     except RequestRefused as error:
         raise WrongSetting("line", error.why) from error
-    line = EgressProxy(folder / SOCKET_NAME, doors, allowed, proxy_environment(upstreams), note)
+    line = EgressProxy(
+        folder / SOCKET_NAME,
+        doors,
+        allowed,
+        proxy_environment(upstreams),
+        note,
+        unpriced=unpriced,
+        silence=silence,
+    )
     with listening_socket(line.socket) as listener:
         service = _ProxyServer(line, over)
         loop = asyncio.new_event_loop()

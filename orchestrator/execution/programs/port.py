@@ -14,6 +14,10 @@ from typing import Protocol
 
 from orchestrator.core.ports.model import Usage
 
+MIN_SILENCE_SECONDS = 300.0
+MAX_SILENCE_SECONDS = 7 * 86_400.0
+"""Seconds; a timer of JavaScript holds no more than 24 days."""
+
 
 class ErrorKind(StrEnum):
     """What kept a program from its work. The first two need a person, and are not tried again blindly."""
@@ -56,8 +60,16 @@ class RoundRequest:
     session: str = ""
     model: str = ""
     budget_usd: float | None = None
+    seconds: float = 3600.0
+    """How long the round may take."""
     tools: tuple[str, ...] | None = None
     """What policy lets it use, in the words of `ports.AgentJob.tools`; None: policy does not say."""
+
+    @property
+    def silence_ms(self) -> int:
+        """How long, in ms, it should wait for a model that is silent: slow ones read for longer than 300 s, which is
+        what most programs allow, and asking again has them begin anew."""
+        return int(min(max(self.seconds, MIN_SILENCE_SECONDS), MAX_SILENCE_SECONDS) * 1000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +123,10 @@ class Program(Protocol):
     @property
     def name(self) -> str:
         """What a mission's `agent:` calls it."""
+
+    @property
+    def unread_rules(self) -> tuple[str, ...]:
+        """Files of a project's rules that it does not read as it is started: they come with the prompt."""
 
     def missing(self) -> str | None:
         """Why it cannot work here, in words with the next step; None when it can. Starts nothing that talks."""

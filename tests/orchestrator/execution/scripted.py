@@ -65,6 +65,7 @@ class Scripted:
     leaves: tuple[str, ...] = ()
     briefs: list[RoundRequest] = field(default_factory=list)
     name: str = "claude"
+    unread_rules: tuple[str, ...] = ()
 
     def missing(self) -> str | None:
         return None
@@ -99,6 +100,9 @@ class Purse:
         return (
             f"budget of the mission reached: ${self.spent:.2f} of ${self.limit:.2f}" if self.spent >= self.limit else ""
         )
+
+    def unpriced(self, model: str) -> str:
+        return ""
 
 
 def folder_of(path: Path) -> Path:

@@ -203,6 +203,19 @@ def test_a_budget_is_not_trusted_to_a_model_without_a_price() -> None:
     assert free.over() == ""
 
 
+def test_a_model_without_a_price_may_not_be_asked_where_a_budget_is_kept() -> None:
+    """It is said before the first call, of a paid agent, as long as there is a budget and the model is known."""
+    here = world()
+    here.book.prices = {"known": 1.0}
+    meter = here.purse.meter(here.ledger, Mission(name="a", title="A", body="", agent="codex"))
+    assert meter.unpriced("brand-new") == "budget of the mission cannot be kept: no price is known for brand-new"
+    assert (meter.unpriced("known"), meter.unpriced("")) == ("", "")
+    free = here.purse.meter(here.ledger, Mission(name="b", title="B", body="", agent="builtin"))
+    assert free.unpriced("brand-new") == ""
+    meter.limits = ()
+    assert meter.unpriced("brand-new") == ""
+
+
 def test_a_database_that_fails_does_not_open_the_purse() -> None:
     """What it said last holds; if it never said anything, nothing is spent."""
     here = world()

@@ -23,6 +23,7 @@ from orchestrator.execution.free_space import disk_full_reason
 from orchestrator.execution.process.output_tail import MAX_PARSED_LINE_BYTES, OutputTail
 from orchestrator.execution.proposals import collect_proposals
 from orchestrator.execution.verification import ProjectTestResult, WorkCheck
+from orchestrator.execution.workspace import agents_md
 from orchestrator.execution.workspace.git_tree import count_changes
 from orchestrator.ledger.config.fleet_toml import read
 from orchestrator.ledger.result_report import EndedAttempt, build_record
@@ -143,6 +144,31 @@ def test_a_first_letter(tmp_path: Path) -> None:
     )
     assert "> a\n> # Your task" in prompts.first_prompt(job)
     assert "empty folder" in prompts.first_prompt(job)
+
+
+def test_a_projects_rules(tmp_path: Path) -> None:
+    """What the project's files say comes with the prompt: without what was laid into them, a copy once, a link by name."""
+    names = ("AGENTS.md", "CLAUDE.md", "GEMINI.md")
+    assert prompts.project_rules(tmp_path, names) == ""
+    (tmp_path / "CLAUDE.md").write_text("@AGENTS.md\n\nUse tabs.\n")
+    agents_md.write_handoff(tmp_path, "the handoff")
+    assert prompts.project_rules(tmp_path, names) == "# The project's own rules\n\n## CLAUDE.md\n\nUse tabs."
+    (tmp_path / "AGENTS.md").write_text("Use tabs.")
+    (tmp_path / "GEMINI.md").write_bytes(b"\xffNo mocks.")
+    assert prompts.project_rules(tmp_path, names).count("Use tabs.") == 1
+    assert "\N{REPLACEMENT CHARACTER}No mocks." in prompts.project_rules(tmp_path, names)
+    (tmp_path / "secret").write_text("a secret")
+    for name in names:
+        (tmp_path / name).unlink()
+    (tmp_path / "AGENTS.md").symlink_to("secret")
+    (tmp_path / "CLAUDE.md").write_text("x" * (prompts.MAX_RULES_BYTES + 1))
+    (tmp_path / "GEMINI.md").symlink_to("nowhere")
+    rules = prompts.project_rules(tmp_path, names)
+    assert "a secret" not in rules
+    assert [line for line in rules.splitlines() if line.startswith("Read")] == [
+        "Read `AGENTS.md` of the project before anything else.",
+        "Read `CLAUDE.md` of the project before anything else.",
+    ]
 
 
 def test_disk(tmp_path: Path) -> None:

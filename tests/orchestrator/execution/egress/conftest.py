@@ -37,6 +37,8 @@ class Opened:
     api: Api
     noted: list[Usage] = field(default_factory=list)
     over: str = ""
+    unpriced: str = ""
+    """A model that may not be asked."""
 
     @property
     def client(self) -> httpx.Client:
@@ -87,6 +89,7 @@ def opened(tmp_path: Path) -> Iterator[Opener]:
                     hosts=hosts,
                     note=lambda usage: one.noted.append(usage),
                     over=lambda: one.over,
+                    unpriced=lambda model: f"{model} has no price" if model == one.unpriced != "" else "",
                     environ=found,
                 )
             )

@@ -11,6 +11,7 @@ import socket
 import stat
 import threading
 import time
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.model import Usage
-from orchestrator.execution.egress import http1, proxy
+from orchestrator.execution.egress import api_gateway, http1, long_waits, proxy
 from orchestrator.execution.egress.api_gateway import SecretScrubber
 from orchestrator.execution.egress.proxy import PLACEHOLDER_KEY, open_egress_proxy
 from tests.orchestrator.execution.egress.conftest import ANTHROPIC, OPENAI, Opener
@@ -157,6 +158,60 @@ def test_budget(opened: Opener) -> None:
     assert refused.json()["error"]["message"] == "budget: 1.00 USD of 1.00 USD a mission are spent"
     assert one.api.asked == []
     assert one.line.refused == ("budget: 1.00 USD of 1.00 USD a mission are spent",)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/anthropic/v1/messages", {"messages": [{"content": 'the "model": "gpt-5" is fine'}], "model": "home-made"}),
+        ("/openai/v1/chat/completions", {"model": "home-made"}),
+        ("/openai/v1/models/home-made:generateContent", {"contents": []}),
+    ],
+)
+def test_a_model_without_a_price_is_not_even_asked(path: str, body: object, opened: Opener) -> None:
+    """Where a budget needs a price, the first call of all is refused and not the one after it; others pass whole."""
+    one = opened()
+    one.unpriced = "home-made"
+    refused = one.post(path, body)
+    assert refused.status_code == 403
+    assert refused.json()["error"]["message"] == "budget: home-made has no price"
+    assert one.api.asked == []
+    one.unpriced = "another"
+    assert one.post(path, body).status_code == 200
+    assert json.loads(one.api.asked[0].body) == body
+
+
+def test_a_long_wait_blocks_the_run(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an API says of a long wait passes as it is, and the node knows of it until an answer comes."""
+    monkeypatch.setattr(long_waits, "GRACE_SECONDS", 0.0)
+    one = opened()
+    one.api.answer = lambda handler: whole(handler, {"error": "later"}, status=429, retry_after="3600")
+    assert one.post("/anthropic/v1/messages").headers["retry-after"] == "3600"
+    _until(lambda: one.line.blocked() != "")
+    assert "anthropic answers 429" in one.line.blocked()
+    one.api.answer = lambda handler: whole(handler, ANSWER)
+    one.post("/anthropic/v1/messages")
+    assert one.line.blocked() == ""
+
+
+def test_a_silent_stream_is_kept_alive(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that hangs up on a silent stream gets empty lines, and only between two events."""
+    monkeypatch.setattr(api_gateway, "KEEP_ALIVE_SECONDS", 0.02)
+    one = opened()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        def half() -> None:
+            handler.wfile.write(b'data: {"ha')
+            handler.wfile.flush()
+            time.sleep(0.1)
+            handler.wfile.write(b'lf": 1}\n\n')
+
+        events(handler, lambda: time.sleep(0.1), {"first": 1}, half)
+
+    one.api.answer = answer
+    said = one.post("/anthropic/v1/messages").text
+    assert said.startswith("\n")
+    assert said.lstrip() == 'event: x\ndata: {"first": 1}\n\ndata: {"half": 1}\n\n'
 
 
 def test_refusals_are_remembered(opened: Opener) -> None:
