@@ -63,13 +63,15 @@ STOP_POLL_SECONDS = 0.3
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Our environment without GIT_* (a caller's GIT_DIR would redirect us), never prompting, in English.
+    """Our environment without GIT_* (a caller's GIT_DIR would redirect us), never prompting, in English, and with
+    repositories made for SHA-1 whatever git's own settings say: a ledger's clones and its server must be of one kind.
 
     Every object is what its name says: whoever may push refs/replace/ could have git read another in its place.
     """
     env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     kept = {key: os.environ[key] for key in ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO") if key in os.environ}
-    return env | kept | {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_REPLACE_OBJECTS": "1", "LC_ALL": "C"} | dict(extra or {})
+    ours = {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_DEFAULT_HASH": "sha1", "LC_ALL": "C"}
+    return env | kept | ours | dict(extra or {})
 
 
 def _communicate(

@@ -42,6 +42,7 @@ TIP_TIMEOUT_SECONDS = 10.0
 LOST_RACE = re.compile(
     r"stale info|atomic push fail|atomic transaction failed|cannot lock ref|failed to update ref|already exists"
     r"|reference already|incorrect old value|fetch first|non-fast-forward|remote ref updated|failed to lock"
+    r"|reference does not exist"
 )
 """What git says when somebody else moved the ref first, on either side of the wire. Everything else is a refusal."""
 
@@ -125,6 +126,9 @@ class GitRemote:
     def _unreachable(self, error: GitError) -> BranchMissing | RemoteUnreachable:
         if "couldn't find remote ref" in error.stderr:
             return BranchMissing(self.url, self.branch)
+        if "mismatched algorithms" in error.stderr:
+            why = "its repository is made for SHA-256, a ledger's must be for SHA-1: `git init --object-format=sha1`"
+            return RemoteUnreachable(self.url, why)
         return RemoteUnreachable(self.url, str(error))
 
     def listed(self, *more: str) -> Refs:

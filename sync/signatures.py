@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import subprocess
 import tempfile
 import textwrap
@@ -26,6 +27,7 @@ from sync.errors import SigningFailed
 
 ROLES = frozenset({"admin", "author", "node"})
 NAMESPACE = "git"
+TIMED = re.compile(r"\bvalid-(?:after|before)=", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,18 +47,37 @@ class Principal:
 
 
 def read_signers(text: str) -> dict[str, Principal]:
-    """Principals by key. Lines that cannot be read, and roles that do not exist, grant nothing."""
+    """Principals by key. Lines that cannot be read, and roles that do not exist, grant nothing.
+
+    Nor does a line that counts only for a time: of two machines that look at different times one would follow what
+    the other does not, for ever.
+    """
     found: dict[str, Principal] = {}
     for line in text.splitlines():
         words = line.split()
-        at = next((i for i, word in enumerate(words) if word.startswith(("ssh-", "ecdsa-", "sk-"))), 0)
-        if line.startswith("#") or at == 0 or at + 1 >= len(words):
+        at = _key_place(words)
+        if line.startswith("#") or not at or at + 1 >= len(words) or _is_timed(words):
             continue
         names = words[0].split(",")
         roles = frozenset(name.removeprefix("role=") for name in names if name.startswith("role=")) & ROLES
         key = f"{words[at]} {words[at + 1]}"
         found[key] = Principal(name=names[0], roles=roles, key=key)
     return found
+
+
+def timed_names(text: str) -> tuple[str, ...]:
+    """Whose lines grant nothing because they count only for a time."""
+    lines = (line.split() for line in text.splitlines() if not line.startswith("#"))
+    return tuple(words[0].split(",")[0] for words in lines if _is_timed(words))
+
+
+def _is_timed(words: list[str]) -> bool:
+    return TIMED.search(" ".join(words[1 : _key_place(words)])) is not None
+
+
+def _key_place(words: list[str]) -> int:
+    """Which word is the key's type; 0 for none. The first is names, whatever they are."""
+    return next((i for i, word in enumerate(words) if i and word.startswith(("ssh-", "ecdsa-", "sk-"))), 0)
 
 
 def signing_key(signature: str) -> str | None:

@@ -35,6 +35,7 @@ from sync.broken_refs import SET_ASIDE
 from sync.errors import SyncError
 from sync.git import Git
 from sync.objects import read_commit
+from sync.signatures import timed_names
 
 MIN_GIT_VERSION = (2, 34)
 """SSH signatures with `gpg.ssh.allowedSignersFile` came with Git 2.34."""
@@ -157,6 +158,7 @@ def _ledger(settings: Settings) -> Iterator[CheckResult]:
         yield from _server(settings)
     for check in CHECKS:
         yield check(settings, ledger)
+    yield from _timed_lines(ledger)
     yield from _signing(settings)
     yield from _size(settings, ledger)
 
@@ -200,6 +202,13 @@ def _keys(settings: Settings, ledger: LedgerSnapshot) -> CheckResult:
         remedy = f"an admin runs: shiftbook fleet admit NAME --role author --key '{speaker.key}'"
         return CheckResult(what="your key", health=CheckStatus.POOR, says="it is not in allowed_signers", remedy=remedy)
     return CheckResult(what="your key", health=CheckStatus.GOOD, says=f"{me.name}: {', '.join(sorted(me.roles))}")
+
+
+def _timed_lines(ledger: LedgerSnapshot) -> Iterator[CheckResult]:
+    for name in timed_names(ledger.signers):
+        says = f"{name}'s line has valid-after or valid-before, so it grants nothing: machines would not agree about it"
+        remedy = f"an admin takes the option out of allowed_signers, and later: shiftbook fleet revoke {name}"
+        yield CheckResult(what="allowed_signers", health=CheckStatus.POOR, says=says, remedy=remedy)
 
 
 def _signing(settings: Settings) -> Iterator[CheckResult]:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sync.errors import GitError, ObjectMissing, ObjectTooLarge
+from sync.errors import GitError, ObjectMissing, ObjectTooLarge, RemoteUnreachable
 from sync.git import Git, GitStore
+from sync.git_remote import GitRemote
 
 
 @pytest.fixture
@@ -127,3 +128,17 @@ error: failed to push some refs to '/srv/shop.git'
 def test_why_git_failed_is_told_with_the_other_sides_words(stderr: str, told: str) -> None:
     """What a server said goes before git's own sentence, which often says only that something failed."""
     assert f"git push failed (1): {told}" in str(GitError(["push"], 1, stderr))
+
+
+def test_a_repository_is_made_for_sha_1(tmp_path: Path) -> None:
+    """Whatever git's default is or becomes: a ledger, its clones and its server must be of one kind."""
+    git = Git(tmp_path)
+    assert git.text("-c", "alias.hash=!echo $GIT_DEFAULT_HASH", "hash") == "sha1"
+    there = tmp_path / "there"
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", "--object-format=sha256", there], check=True)
+    who = ("-c", "user.name=a", "-c", "user.email=a@localhost", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *who, "commit", "--quiet", "--allow-empty", "-m", "first"], cwd=there, check=True)
+    remote = GitRemote(str(there), tmp_path / "here")
+    with pytest.raises(RemoteUnreachable, match="made for SHA-256, a ledger's must be for SHA-1"):
+        remote.fetch()
+    remote.close()

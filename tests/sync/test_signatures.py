@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.errors import SigningFailed
-from sync.signatures import Key, Principal, Verifier, make_key, read_signers, signing_key
+from sync.signatures import Key, Principal, Verifier, make_key, read_signers, signing_key, timed_names
 from tests.ledgers import Keys
 
 PAYLOAD = b"tree 1\n\na commit\n"
@@ -67,14 +67,22 @@ def test_a_line_for_another_namespace_grants_nothing(keys: Keys) -> None:
     assert Verifier(line).signer(PAYLOAD, keys["anna"].sign(PAYLOAD)) is None
 
 
-def test_an_expired_line_grants_nothing(keys: Keys) -> None:
-    """`valid-before` is ssh-keygen's to judge, and it is asked."""
-    key = keys["anna"].public
-    signature = keys["anna"].sign(PAYLOAD)
-    expired = Verifier(f'anna,role=admin namespaces="git",valid-before="20200101" {key}\n')
-    valid = Verifier(f'anna,role=admin namespaces="git",valid-before="20991231" {key}\n')
-    assert expired.signer(PAYLOAD, signature) is None
-    assert valid.signer(PAYLOAD, signature) is not None
+@pytest.mark.parametrize(
+    "option", ['valid-before="20200101"', 'valid-before="20991231"', 'valid-after="20200101"', 'Valid-After="20200101"']
+)
+def test_a_line_that_counts_for_a_time_grants_nothing(keys: Keys, option: str) -> None:
+    """Two machines that look at different times would not agree about it: it is named, and counts for nobody."""
+    line = f'anna,role=admin namespaces="git",{option} {keys["anna"].public}\n'
+    assert Verifier(line).signer(PAYLOAD, keys["anna"].sign(PAYLOAD)) is None
+    assert timed_names(line + f"# {line}") == ("anna",)
+    assert timed_names(f'bob,role=admin namespaces="git" {keys["anna"].public}\n') == ()
+
+
+@pytest.mark.parametrize("name", ["ssh-box", "sk-1", "ecdsa-desk"])
+def test_a_name_like_a_keys_type_is_a_name(keys: Keys, name: str) -> None:
+    """Machines may be called so."""
+    (found,) = read_signers(f'{name},role=node namespaces="git" {keys["anna"].public}\n').values()
+    assert (found.name, found.roles, found.key) == (name, {"node"}, keys["anna"].public)
 
 
 def test_a_listed_key_inside_a_foreign_signature_counts_for_nothing(verifier: Verifier, keys: Keys) -> None:

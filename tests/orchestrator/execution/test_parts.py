@@ -147,7 +147,7 @@ def test_a_first_letter(tmp_path: Path) -> None:
 
 
 def test_a_projects_rules(tmp_path: Path) -> None:
-    """What the project's files say comes with the prompt: without what was laid into them, a copy once, a link by name."""
+    """What the project's files say comes with the prompt: without what was laid into them, copies once, links named."""
     names = ("AGENTS.md", "CLAUDE.md", "GEMINI.md")
     assert prompts.project_rules(tmp_path, names) == ""
     (tmp_path / "CLAUDE.md").write_text("@AGENTS.md\n\nUse tabs.\n")

@@ -74,7 +74,7 @@ def test_a_short_wait_is_the_programs() -> None:
 
 
 def test_what_goes_better_since_takes_it_back() -> None:
-    """An answer after it, or a call that is still under way, says that the run is not blocked; another error does not."""
+    """A later answer, or a call that is still under way, says that the run is not blocked; another error does not."""
     now = [0.0]
     waits = _refused(now)
     now[0] = 60.0
