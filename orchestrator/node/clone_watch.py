@@ -26,6 +26,10 @@ from sync.worktree import WorkTree, WorkTreeStatus
 
 SCAN_SECONDS = 300.0
 """Seconds between two looks at everything, for what the system did not tell of."""
+ROOT_SECONDS = 10.0
+"""Seconds between two looks at whether the folders are still those that are watched: nothing tells of a whole clone
+that is replaced by another one.
+"""
 MAX_QUIET_PERIODS = 10
 """After so many quiet times what is still is committed, although something else moves all the time."""
 REMIND_SECONDS = 3600.0
@@ -84,17 +88,30 @@ class CloneWatch:
         try:
             with lock.acquire(timeout=0):
                 while not stopped.is_set():
-                    self.wake.wait(self._round(refresh))
+                    self._rest(self._round(refresh), refresh)
                     self.wake.clear()
         except Timeout as error:
             raise Refused(f"{self.tree.folder} is watched by another process already") from error
 
-    def _round(self, refresh: Callable[[], bool]) -> float:
+    def _rest(self, seconds: float, refresh: Callable[[], bool]) -> None:
+        """Waits until something moves, the time is over or other folders stand there."""
+        over = self.clock() + seconds
+        while (left := over - self.clock()) > 0 and not self.wake.wait(min(left, ROOT_SECONDS)):
+            if self._refreshed(refresh):
+                return
+
+    def _refreshed(self, refresh: Callable[[], bool]) -> bool:
+        """Whether there are new watches, after which everything is looked at."""
         try:
-            if refresh():
-                self._scanned = float("-inf")
+            fresh = refresh()
         except OSError as error:
             self.tell("watch", f"{error}; looking every {SCAN_SECONDS:.0f} s instead", once=True)
+            return False
+        self._scanned = float("-inf") if fresh else self._scanned
+        return fresh
+
+    def _round(self, refresh: Callable[[], bool]) -> float:
+        self._refreshed(refresh)
         try:
             return self.step()
         except (SyncError, OSError) as error:

@@ -47,7 +47,7 @@ class Turn:
     lull: float = 0.0
     """Seconds between the answer's head and the first event."""
     cut: bool = False
-    """The stream breaks off in the middle."""
+    """The answer breaks off in the middle."""
     tokens_in: int = 1000
     tokens_cached: int = 0
     tokens_out: int = 50
@@ -142,9 +142,9 @@ class _Handler(BaseHTTPRequestHandler):
         if turn.status > 299:
             self._send(turn.status, json.dumps(speak.error(turn)).encode(), headers=turn.headers)
         elif speak.streams(asked):
-            self._stream(b"".join(speak.stream(asked, turn)), turn)
+            self._play(b"".join(speak.stream(asked, turn)), turn, "text/event-stream")
         else:
-            self._send(200, json.dumps(speak.whole(asked, turn)).encode())
+            self._play(json.dumps(speak.whole(asked, turn)).encode(), turn, "application/json")
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
@@ -156,8 +156,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return pieces
 
-    def _stream(self, body: bytes, turn: Turn) -> None:
-        self._head(200, len(body), "text/event-stream")
+    def _play(self, body: bytes, turn: Turn, kind: str) -> None:
+        self._head(200, len(body), kind)
         self.api.over.wait(turn.lull)
         self.wfile.write(body[: len(body) // 2] if turn.cut else body)
         self.close_connection = turn.cut

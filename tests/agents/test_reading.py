@@ -37,6 +37,11 @@ WORDS = st.sampled_from(
         "subtype",
         "modelUsage",
         "permission_denials",
+        "rate_limit_event",
+        "rate_limit_info",
+        "resetsAt",
+        "api_retry",
+        "system",
         "is_error",
         "errors",
         "content",
@@ -179,6 +184,23 @@ def test_claude_goes_on_after_a_result(again: dict[str, object]) -> None:
     assert (over.ended, over.trouble, over.error, over.answer) == (True, None, "", "All done.")
     other = {"type": "system", "subtype": "task_notification"}
     assert told(Claude(), _claude(), json.dumps(other)).ended
+
+
+def test_claude_tells_of_limits() -> None:
+    """Each wait is shown, and a quota that is used up says when there is more (2.1.332, a subscription's token)."""
+    wait = {"type": "system", "subtype": "api_retry", "attempt": 1, "retry_delay_ms": 2100, "error_status": 529}
+    assert Claude().reading().take(json.dumps(wait | {"error": "overloaded"})) == (
+        "[the model's API is asked again in 2 s: 529 overloaded]"
+    )
+    limit = {"type": "rate_limit_event", "rate_limit_info": {"status": "rejected", "resetsAt": 1772370000}}
+    over = _claude(is_error=True, api_error_status=429, result="You've hit your 5-hour limit")
+    found = told(Claude(), json.dumps(limit), over)
+    assert (found.trouble, found.error) == (
+        ErrorKind.QUOTA,
+        "You've hit your 5-hour limit (more at 2026-03-01 13:00 UTC)",
+    )
+    never = {"type": "rate_limit_event", "rate_limit_info": {"resetsAt": 10**15}}
+    assert told(Claude(), json.dumps(never), over).error == "You've hit your 5-hour limit"
 
 
 def test_claude_puts_a_call_off() -> None:

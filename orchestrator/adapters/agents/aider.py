@@ -63,7 +63,7 @@ class Aider:
 
     name: str = "aider"
     installed: InstalledProgram = PROGRAM
-    unread_rules: tuple[str, ...] = ("CLAUDE.md",)
+    unread_rules: tuple[str, ...] = ()
 
     def missing(self) -> str | None:
         """What it lacks: the program, or a key."""
@@ -105,8 +105,9 @@ class Aider:
 
 
 def _read_arguments(tree: Path) -> tuple[str, ...]:
-    agents = tree / "AGENTS.md"
-    return ("--read", str(agents)) if agents.is_file() and not agents.is_symlink() else ()
+    """The project's rules as files that it may not change: named in the prompt, it would take them for its work."""
+    rules = (tree / name for name in ("AGENTS.md", "CLAUDE.md"))
+    return tuple(word for each in rules if each.is_file() and not each.is_symlink() for word in ("--read", str(each)))
 
 
 class AiderOutputParser:

@@ -1,15 +1,16 @@
 """How does Claude Code do a round of work?
 
-Run against version 2.1.197 (`tests/agents`). An API error is `subtype: success` with `is_error: true`; the budget is
-looked at after each call; `modelUsage` counts what `usage` still lacks; only `--setting-sources user` keeps the hooks
-of a repository's `.claude/settings.json` from running, and with them its CLAUDE.md from being read: the prompt has it.
-A `result` is its last event only as long as no further turn begins.
+Run against versions 2.1.332 and 2.1.197 (`tests/agents`). An API error is `subtype: success` with `is_error: true`; the
+budget is looked at after each call; `modelUsage` counts what `usage` still lacks; only `--setting-sources user` keeps
+the hooks of a repository's `.claude/settings.json` from running, and with them its CLAUDE.md from being read: the
+prompt has it. A `result` is its last event only as long as no further turn begins.
 """
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.core.ports.model import Usage
@@ -31,6 +32,8 @@ from orchestrator.execution.programs.port import ErrorKind, Launch, OutputParser
 
 PROGRAM = InstalledProgram(name="claude", install=INSTALL_LINES["claude"])
 MAX_TURNS = 200
+LAST_MOMENT = 253_402_300_800
+"""Seconds since 1970 at the end of the year 9999, after which there are no dates."""
 MAX_COUNTED_MESSAGES = 100_000
 """Messages of a round that are counted apart."""
 TOOLS = "Bash,Edit,Glob,Grep,NotebookEdit,Read,Task,TodoWrite,Write"
@@ -129,6 +132,7 @@ class ClaudeOutputParser(JsonEventParser):
         super().__init__()
         self._asked: dict[str, Usage] = {}
         self._class = ""
+        self._resets = 0
 
     def hear(self, found: dict[str, Any]) -> str:
         """Takes one event."""
@@ -138,8 +142,13 @@ class ClaudeOutputParser(JsonEventParser):
             return self._result(found)
         if kind == "assistant" or (kind == "system" and text_at(found, "subtype") == "init"):
             self.ended = False  # another turn has begun
-        if kind == "assistant":
-            return self._assistant(found)
+        match kind, text_at(found, "subtype"):
+            case "assistant", _:
+                return self._assistant(found)
+            case "system", "api_retry":
+                return _describe_retry(found)
+            case "rate_limit_event", _:
+                self._resets = number_at(found, "rate_limit_info", "resetsAt")
         return ""
 
     def _assistant(self, found: dict[str, Any]) -> str:
@@ -179,6 +188,8 @@ class ClaudeOutputParser(JsonEventParser):
                 or TROUBLE_BY_CODE.get(self._class)
                 or error_kind(said, status)
             )
+            if self.trouble is ErrorKind.QUOTA and 0 < self._resets < LAST_MOMENT:
+                self.error += f" (more at {datetime.fromtimestamp(self._resets, UTC):%Y-%m-%d %H:%M} UTC)"
             return f"[{self.trouble}: {self.error}]"
         if text_at(found, "stop_reason") == "tool_deferred":
             what = _denial(_named_call(object_at(found, "deferred_tool_use")))
@@ -186,6 +197,11 @@ class ClaudeOutputParser(JsonEventParser):
             self.deny(what)
             return f"[{self.error}]"
         return ""
+
+
+def _describe_retry(found: dict[str, Any]) -> str:
+    what = " ".join(filter(None, (str(number_at(found, "error_status") or ""), text_at(found, "error"))))
+    return f"[the model's API is asked again in {number_at(found, 'retry_delay_ms') / 1000:.0f} s: {error_line(what)}]"
 
 
 def _named_call(deferred: dict[str, Any]) -> dict[str, Any]:

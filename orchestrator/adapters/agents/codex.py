@@ -1,9 +1,9 @@
 """How does Codex do a round of work?
 
-Run against version 0.169.0 (`tests/agents`). A thread's usage is counted from its first round on, so what was spent
-before is taken off. Its own sandbox is off: it cannot be made inside of ours (no user namespace in a user namespace),
-and ours is the stricter one. It has no turn limit and knows no prices. A login shell would give its commands the PATH
-of /etc/profile instead of the one that the run has.
+Run against versions 0.171.0 and 0.169.0 (`tests/agents`). A thread's usage is counted from its first round on, so what
+was spent before is taken off. Its own sandbox is off: it cannot be made inside of ours (no user namespace in a user
+namespace), and ours is the stricter one. It has no turn limit and knows no prices. A login shell would give its
+commands the PATH of /etc/profile instead of the one that the run has.
 """
 
 from __future__ import annotations

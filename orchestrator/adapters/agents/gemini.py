@@ -30,6 +30,8 @@ from orchestrator.execution.programs.port import ErrorKind, Launch, OutputParser
 
 PROGRAM = InstalledProgram(name="gemini", install=INSTALL_LINES["gemini"])
 MAX_TURNS = 200
+MAX_ATTEMPTS = 3
+"""How often it asks an API that fails, as `claude` and `codex` do; ten times would be five minutes."""
 LOGIN_FILE = ".gemini/oauth_creds.json"
 ACCOUNTS_FILE = ".gemini/google_accounts.json"
 LOGIN_HOSTS = ("cloudcode-pa.googleapis.com:443", "oauth2.googleapis.com:443", "www.googleapis.com:443")
@@ -109,7 +111,7 @@ class Gemini:
             "security": {"auth": {"selectedType": login}, "folderTrust": {"enabled": False}},
             "model": {"maxSessionTurns": self.turns},
             "hooksConfig": {"enabled": False},
-            "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False},
+            "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False, "maxAttempts": MAX_ATTEMPTS},
             "privacy": {"usageStatisticsEnabled": False},
             "telemetry": {"enabled": False},
         }

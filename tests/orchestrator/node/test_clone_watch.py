@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
 from orchestrator.core.errors import Refused
+from orchestrator.node import clone_watch
 from tests.orchestrator.clones import QUIET, Clones, git, until, write
 
 HALVES = ("---\ntitle: Fix it\n", "priority: 3\n---\nPlease.\n")
@@ -64,6 +66,19 @@ def test_a_folder_that_comes_to_be_is_watched(clones: Clones) -> None:
         until(lambda: clones.upstream("knowledge/a.md") == "first\n")
         write(clones.ada, {"knowledge/a.md": "second\n"})
         until(lambda: clones.upstream("knowledge/a.md") == "second\n")
+
+
+def test_a_clone_that_is_replaced_by_another_is_watched(clones: Clones, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing tells of it, so it is looked at now and then."""
+    monkeypatch.setattr(clone_watch, "ROOT_SECONDS", 0.1)
+    with clones.watched():
+        shutil.copytree(clones.ada, clones.folder / "other")
+        settle()
+        clones.ada.rename(clones.folder / "before")
+        (clones.folder / "other").rename(clones.ada)
+        settle()
+        write(clones.ada, {"missions/m.md": "in the new one\n"})
+        until(lambda: clones.upstream("missions/m.md") == "in the new one\n")
 
 
 EXCEPTED = {
