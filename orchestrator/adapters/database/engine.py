@@ -34,8 +34,6 @@ PRAGMAS = (f"busy_timeout={BUSY_MS}", "synchronous=FULL", "foreign_keys=ON", "tr
 SETTINGS = (f"SET lock_timeout = {BUSY_MS}", "SET client_encoding = 'UTF8'")
 CONNECT_SECONDS = 5
 """How long a server may take to let us in."""
-SERVER_ARGUMENTS = {"connect_timeout": CONNECT_SECONDS, "prepare_threshold": None}
-"""Nothing is prepared at the server: behind a pooler the next transaction may find itself at another one."""
 WRITES_OPTION = "shiftbook_writes"
 
 
@@ -98,7 +96,9 @@ def open_database(url: str) -> Database:
         is_sqlite = parsed.get_backend_name() == "sqlite"
         more: dict[str, Any] = {"max_overflow": 20}
         if not is_sqlite:
-            more |= {"pool_pre_ping": True, "connect_args": SERVER_ARGUMENTS}
+            # nothing is prepared at the server: behind a pooler the next transaction may be at another one
+            arguments = {"connect_timeout": CONNECT_SECONDS, "prepare_threshold": None}
+            more |= {"pool_pre_ping": True, "connect_args": arguments}
         engine = create_engine(parsed, **more)
     except ImportError as error:
         why = f"{error}: `pip install 'shiftbook[postgresql]'` brings what it needs"

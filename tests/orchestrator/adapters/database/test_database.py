@@ -107,6 +107,16 @@ def test_over_a_socket(postgresql_server: Server) -> None:
         opened.close()
 
 
+def test_nothing_is_prepared_at_the_server(postgresql_server: Server) -> None:
+    """However often a statement comes: a pooler gives the next transaction to another server process."""
+    with postgresql_server.database("pooled") as url:
+        opened = open_database(url)
+        with opened.engine.begin() as connection:
+            prepared = [connection.scalar(text("SELECT count(*) FROM pg_prepared_statements")) for _ in range(8)]
+        opened.close()
+    assert prepared == [0] * 8
+
+
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     """It is named and left as it is."""
     path = tmp_path / "a.db"
