@@ -141,7 +141,8 @@ class ApiGateway:
                 if answer.is_redirect:
                     why = f"{call.name} leads elsewhere ({answer.status_code}), which is not followed"
                     raise RequestRefused(502, why)
-                self.waits.answered(call.name, answer.status_code, answer.headers, datetime.now(UTC))
+                if call.counted:
+                    self.waits.answered(call.name, answer.status_code, answer.headers, datetime.now(UTC))
                 return await self._answer(call, door, answer, talk)
             finally:
                 await answer.aclose()
@@ -205,20 +206,24 @@ async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
 
 async def _with_empty_lines(pieces: AsyncIterator[bytes], patience: float | None) -> AsyncGenerator[bytes]:
     """The pieces of an event stream, and an empty line each time that no event has come for `patience` seconds."""
-    data, coming = b"\n\n", asyncio.ensure_future(anext(pieces, None))
+    data = b"\n\n"
+    coming: asyncio.Future[bytes | None] | None = None
     try:
         while True:
+            coming = coming or asyncio.ensure_future(anext(pieces, None))
             if not (await asyncio.wait({coming}, timeout=patience))[0]:
                 if data.endswith((b"\n\n", b"\r\n\r\n")):
                     yield b"\n"
-            elif (found := coming.result()) is None:
+                continue
+            found, coming = coming.result(), None
+            if found is None:
                 return
-            else:
-                data, coming = found, asyncio.ensure_future(anext(pieces, None))
-                yield data
+            data = found
+            yield data
     finally:
-        coming.cancel()
-        await asyncio.wait({coming})
+        if coming is not None:
+            coming.cancel()
+            await asyncio.wait({coming})
 
 
 def build_client(*, trust: bool, silence: float = READ_TIMEOUT_SECONDS) -> httpx.AsyncClient:
