@@ -158,7 +158,7 @@ def _ledger(settings: Settings) -> Iterator[CheckResult]:
         yield from _server(settings)
     for check in CHECKS:
         yield check(settings, ledger)
-    yield from _timed_lines(ledger)
+    yield from timed_lines(ledger)
     yield from _signing(settings)
     yield from _size(settings, ledger)
 
@@ -204,7 +204,8 @@ def _keys(settings: Settings, ledger: LedgerSnapshot) -> CheckResult:
     return CheckResult(what="your key", health=CheckStatus.GOOD, says=f"{me.name}: {', '.join(sorted(me.roles))}")
 
 
-def _timed_lines(ledger: LedgerSnapshot) -> Iterator[CheckResult]:
+def timed_lines(ledger: LedgerSnapshot) -> Iterator[CheckResult]:
+    """Lines of `allowed_signers` that a person may think to count."""
     for name in timed_names(ledger.signers):
         says = f"{name}'s line has valid-after or valid-before, so it grants nothing: machines would not agree about it"
         remedy = f"an admin takes the option out of allowed_signers, and later: shiftbook fleet revoke {name}"

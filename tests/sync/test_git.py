@@ -10,7 +10,7 @@ import pytest
 
 from sync.errors import GitError, ObjectMissing, ObjectTooLarge, RemoteUnreachable
 from sync.git import Git, GitStore
-from sync.git_remote import GitRemote
+from sync.git_remote import LOST_RACE, GitRemote
 
 
 @pytest.fixture
@@ -142,3 +142,20 @@ def test_a_repository_is_made_for_sha_1(tmp_path: Path) -> None:
     with pytest.raises(RemoteUnreachable, match="made for SHA-256, a ledger's must be for SHA-1"):
         remote.fetch()
     remote.close()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "failed to update ref",
+        "reference already exists",
+        "incorrect old value provided",
+        "reference does not exist",
+        "atomic transaction failed",
+        "stale info",
+    ],
+)
+def test_a_lost_race_has_many_words(said: str) -> None:
+    """What 2.39.5 and 2.55 say of a ref that somebody else moved, made or deleted first; a refusal is none of it."""
+    assert LOST_RACE.search(f"[remote rejected] ({said})")
+    assert not LOST_RACE.search("[remote rejected] (pre-receive hook declined)")

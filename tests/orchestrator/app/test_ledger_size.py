@@ -176,6 +176,16 @@ def test_doctor_tells_the_size_of_the_ledger(
     assert "300 memos are too many to read here" in found["lessons"].says
 
 
+def test_doctor_names_lines_that_count_for_a_time() -> None:
+    """They grant nothing, whatever the date: with what to do about them."""
+    line = 'bob,role=author namespaces="git",valid-before="20991231" ssh-ed25519 AAAA\n'
+    ledger = Town({}).peer("ada").ledger()
+    (found,) = doctor.timed_lines(replace(ledger, signers=ledger.signers + line))
+    assert (found.what, found.health) == ("allowed_signers", CheckStatus.POOR)
+    assert found.says.startswith("bob's line has valid-after or valid-before")
+    assert list(doctor.timed_lines(ledger)) == []
+
+
 def test_parsed_logs_take_a_bounded_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each fold makes another version of a running log: the old ones are let go, the newest stay."""
     monkeypatch.setattr(session_logs, "MAX_CACHED_ENTRIES", 100)
