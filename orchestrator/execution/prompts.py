@@ -24,6 +24,7 @@ PROPOSAL_RULES = (
 )
 MAX_RULES_BYTES = 64 * 1024
 """Bytes of one file of a project's rules that stand in a prompt; of a longer one it says where it is."""
+RULES_FILES = frozenset({"AGENTS.md", "CLAUDE.md", "GEMINI.md"})
 IMPORT_LINE = re.compile(r"(?m)^[ \t]*@(?:\./)?(?:AGENTS|CLAUDE|GEMINI)\.md[ \t]*$\n?")
 
 
@@ -60,8 +61,9 @@ def project_rules(folder: Path, names: Iterable[str]) -> str:
     """
     found: dict[str, str] = {}
     for name in names:
-        data = read_plain_file(folder / name, MAX_RULES_BYTES)
-        if data is None and (folder / name).exists():
+        path = folder / name
+        data = read_plain_file(path, MAX_RULES_BYTES)
+        if data is None and path.exists() and not _is_another_name(path):
             found[f"Read `{name}` of the project before anything else."] = name
         text = IMPORT_LINE.sub("", remove_handoff((data or b"").decode("utf-8", "replace"))).strip()
         if text:
@@ -70,6 +72,11 @@ def project_rules(folder: Path, names: Iterable[str]) -> str:
         return ""
     parts = (f"## {name}\n\n{text}" for text, name in found.items())
     return "\n\n".join(["# The project's own rules", *parts])
+
+
+def _is_another_name(path: Path) -> bool:
+    """Whether it is a link to another of these files, which is read anyway."""
+    return path.is_symlink() and str(path.readlink()).removeprefix("./") in RULES_FILES
 
 
 def _task(job: AgentJob) -> str:

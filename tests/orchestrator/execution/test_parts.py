@@ -157,6 +157,9 @@ def test_a_projects_rules(tmp_path: Path) -> None:
     (tmp_path / "GEMINI.md").write_bytes(b"\xffNo mocks.")
     assert prompts.project_rules(tmp_path, names).count("Use tabs.") == 1
     assert "\N{REPLACEMENT CHARACTER}No mocks." in prompts.project_rules(tmp_path, names)
+    (tmp_path / "CLAUDE.md").unlink()
+    (tmp_path / "CLAUDE.md").symlink_to("AGENTS.md")
+    assert prompts.project_rules(tmp_path, ("CLAUDE.md",)) == "", "AGENTS.md is read anyway"
     (tmp_path / "secret").write_text("a secret")
     for name in names:
         (tmp_path / name).unlink()
