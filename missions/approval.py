@@ -147,7 +147,7 @@ def decide(
     if approve == "auto":
         said = [RuleResult(rule="policy.auto_word", passed=True, says="approve: auto does not count in this fleet")]
     if rules.auto is None:
-        none = "no auto_approve rule accepts it: a person looks at it"
+        none = "no auto_approve rule lets it pass without you"
         return _verdict([*said, *certain, RuleResult(rule="auto_approve", passed=False, says=none)])
     return _verdict([*said, *certain, *_check_auto_approve(rules.auto, facts, standing)])
 

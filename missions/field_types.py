@@ -16,6 +16,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from missions.spelling import instead_of
+
 
 class Writer(Enum):
     """Who may write a field into the file."""
@@ -196,7 +198,7 @@ def one_of(known: tuple[str, ...], what: str = "value") -> AfterValidator:
     def check(value: str) -> str:
         word = word_of(value, known)
         if word is None:
-            raise ValueError(f"unknown {what} {value!r}: one of {', '.join(known)}")
+            raise ValueError(f"unknown {what} {value!r}: {instead_of(value, known)}")
         return word
 
     return AfterValidator(check)

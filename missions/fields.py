@@ -11,8 +11,9 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from missions.field_types import Shown, Writer
-from missions.mission import MissionFields
+from missions.mission import MissionFields, Status
 from missions.one_line import shorten
+from missions.spelling import did_you_mean
 
 ROLES: Mapping[str, tuple[object, ...]] = {
     name: hint.__metadata__
@@ -73,7 +74,9 @@ def _explain_one(first: Mapping[str, Any], lines: Mapping[str, int]) -> tuple[st
         return f"unknown field “{key}”" + (f": write {near[0]}" if near else ""), line
     found = first.get("input")
     if key in EXPECTED_VALUES and first["type"] != "value_error":
-        return f"“{key}” must be {EXPECTED_VALUES[key]}, not {_display_value(found)}", line
+        meant = did_you_mean(str(found), Status) if key == "status" else ""
+        wanted = f"; {meant}" if meant else ""
+        return f"“{key}” must be {EXPECTED_VALUES[key]}, not {_display_value(found)}{wanted}", line
     if first["type"] == "string_type":
         return f"“{key}” must be a text, not {_display_value(found)}: put it in quotes", line
     message = first["msg"].removeprefix("Value error, ")

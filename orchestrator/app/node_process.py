@@ -63,7 +63,7 @@ def _run(settings: Settings, tell: Tell, *, once: bool) -> None:
         for stop in stops:
             stop()
         node.close()
-    tell("stopped", f"{settings.node} is gone; nothing is left undone")
+    tell("stopped", f"{settings.node} works no more; `shiftbook` alone shows what waits for you")
 
 
 def _watch_ledger(ledger: str, nudge: Callable[[], None]) -> Callable[[], None]:

@@ -17,6 +17,7 @@ from missions.approval import MAX_PATH_CHARS, ChangeFacts
 from missions.frontmatter import Scalar
 from missions.lease import OBJECT_NAME, Claim, ClaimState
 from missions.mission import Mission
+from missions.result_section import opens_with
 from orchestrator.core.ports.agent import DiffStat, Outcome
 from orchestrator.core.time_text import format_duration, format_utc
 from orchestrator.ledger.diff_budget import fit_diff
@@ -172,8 +173,14 @@ def _section(attempt: EndedAttempt, memo: str | None) -> str:
     outcome, claim = attempt.outcome, attempt.claim
     head = f"### Attempt {claim.attempt} · {attempt.state} · {claim.node} · {format_duration(attempt.seconds)}"
     facts = [f"- {fact}" for fact in _fact_lines(attempt, memo)]
-    parts = [head, outcome.summary, "\n".join(facts), outcome.answer.strip(), _last_lines(outcome.output)]
+    parts = [head, *_summary_and(outcome, "\n".join(facts)), _last_lines(outcome.output)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _summary_and(outcome: Outcome, facts: str = "") -> list[str]:
+    """What was done, said once: an answer that begins with its summary needs none."""
+    answer = outcome.answer.strip()
+    return [answer, facts] if opens_with(answer, outcome.summary) else [outcome.summary, facts, answer]
 
 
 def _fact_lines(attempt: EndedAttempt, memo: str | None) -> list[str]:
@@ -275,7 +282,7 @@ def _entry(attempt: EndedAttempt) -> Entry:
     }
     sections = {
         "Starting Context": "\n".join([f"{mission.title} (attempt {claim.attempt})", *attempt.remarks]),
-        "Work Accomplished": "\n\n".join(part for part in (outcome.summary, outcome.answer.strip()) if part),
+        "Work Accomplished": "\n\n".join(part for part in _summary_and(outcome) if part),
         "Code Changes": changes,
         "Blockers": outcome.error,
         "For Next Instance": waits.get(attempt.state, ""),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from missions.lease import PAUSED_REASON, ClaimState
+from missions.result_section import failure_line
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.agent import Outcome
 from orchestrator.ledger import claims as claims
@@ -152,7 +153,10 @@ class Handback:
     def _told(self, letter: PendingResult, ended: claims.CompletionResult) -> None:
         claim = letter.held.claim
         if ended.accepted:
-            self.tell(letter.state.value, f"{claim.mission}, attempt {claim.attempt}", mission=claim.mission)
+            failed = letter.state is ClaimState.FAILED
+            why = failure_line(letter.record.section) if failed else ""
+            words = f"{claim.mission}, attempt {claim.attempt}" + (f": {why}" if why else "")
+            self.tell(letter.state.value, words, mission=claim.mission)
         else:
             kept = f"{claim.mission}: another node has it; this work is kept at {ended.late}"
             self.tell("late", kept, mission=claim.mission)

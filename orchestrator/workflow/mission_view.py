@@ -101,14 +101,17 @@ def open_mission_view(
     word = trust.authorize(ledger, filed)
     view = replace(view, author=word.who)
     if mission.status not in {Status.QUEUED, Status.FAILED}:
-        return replace(view, reason=_open_reason(ledger, mission))
+        why = _open_reason(ledger, filed)
+        return replace(view, reason=why, hint=_next_step(mission))
     if not word.trusted:
         hint = f"read it, then `shiftbook mission trust {mission.name}`"
         return replace(view, status=Status.UNTRUSTED, reason=word.why, hint=hint)
     finished = ledger.finished(mission.depends_on)
     known = {*ledger.open, *(b.name for b in ledger.quarantined), *finished} if mission.depends_on else set()
     why = blocked_reason(mission, finished, known, now) or _project_reason(ledger, mission)
-    return replace(view, reason=why or unserved.reason(mission) or no_room or _copied_note(filed))
+    why = why or unserved.reason(mission) or no_room or _copied_note(filed)
+    failed = _failure(ledger, filed) if mission.status is Status.FAILED else ""
+    return replace(view, reason="; ".join(part for part in (failed, why) if part))
 
 
 def _copied_note(filed: MissionFile) -> str:
@@ -126,14 +129,33 @@ def _project_reason(ledger: LedgerSnapshot, mission: Mission) -> str:
     return missing_project_reason(ledger, mission)
 
 
-def _open_reason(ledger: LedgerSnapshot, mission: Mission) -> str:
+def _open_reason(ledger: LedgerSnapshot, filed: MissionFile) -> str:
     """Why a mission that is no longer in the queue is still open."""
     from orchestrator.policy.verdict import PARTICIPLES, pending_delivery
 
+    mission = filed.mission
     how = pending_delivery(ledger.charter, mission)
     if how:
         return f"approved by {mission.decided_by or 'hand'}; its branch has still to be {PARTICIPLES[how]}"
-    return mission.reason or ""
+    return mission.reason or (_failure(ledger, filed) if mission.status is Status.DEAD else "")
+
+
+def _failure(ledger: LedgerSnapshot, filed: MissionFile) -> str:
+    """Why the last attempt failed, by its section in the file."""
+    from missions.result_section import attempt_sections, failure_line  # most lists have nothing that failed
+
+    sections = attempt_sections(ledger.text(filed.path))
+    return failure_line(sections[0]) if sections else ""
+
+
+def _next_step(mission: Mission) -> str:
+    """What the person who is waited for does next; "" where nobody is."""
+    look = f"`shiftbook mission {'diff' if mission.commit else 'show'} {mission.name}`"
+    return {
+        Status.REVIEW: f"{look}, then approve or reject -m",
+        Status.DEAD: f"{look.replace(' diff ', ' show ')} says more; then retry or cancel",
+        Status.PARKED: f"`shiftbook mission resume {mission.name}`, or cancel",
+    }.get(mission.status, "")
 
 
 def _has_file(ledger: LedgerSnapshot, name: str) -> bool:

@@ -59,7 +59,7 @@ def test_a_result_is_shown_rejected_done_again_and_merged(fleet: Fleet, tmp_path
         "new.txt": ["new"],
     }
     why = fleet.shiftbook("mission", "show", "fix", "--why", node="hq")
-    assert "✗ auto_approve: no auto_approve rule accepts it" in why
+    assert "✗ auto_approve: no auto_approve rule lets it pass without you" in why
     assert "the agent here is untried" in why
     assert fleet.run("mission", "reject", "fix", node="hq").returncode == 2
     assert fleet.run("mission", "approve", "nothing", node="hq").returncode == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from missions.mission import Status
 from orchestrator.core.events import Tell
 from orchestrator.ledger.claims import RewriteDetector
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
@@ -12,6 +13,15 @@ from orchestrator.ledger.transport import Transport
 from orchestrator.node.precedence import Precedence
 from orchestrator.policy.authorization import Trust
 from orchestrator.workflow.fold import fold, has_work
+
+FOLDED_WORDS = {
+    Status.REVIEW: "waits for your look: `shiftbook mission diff {name}`, then approve or reject -m",
+    Status.DEAD: "gave up: `shiftbook mission show {name}` says why; then retry or cancel",
+    Status.FAILED: "failed, and is tried again after a rest",
+    Status.QUEUED: "is back in the queue",
+    Status.PARKED: "rests until a person has it go on: `shiftbook mission resume {name}`",
+}
+"""What became of a mission, and the next step, where its state alone does not say it."""
 
 HQ_PATIENCE_SECONDS, PATIENCE_SECONDS = 10.0, 1.0
 """Seconds that a worker leaves the fold to the nodes before it: where headquarters lives, and where it does not."""
@@ -64,7 +74,8 @@ class FoldDuty:
         """Folds what can be folded; returns whether anything was. Raises what a push raises."""
         folded = fold(self.bus, self.reader, self.trust, self.witness.check)
         for name, status in folded.missions.items():
-            self.tell("folded", f"{name} is {status} on the branch", mission=name, status=status.value)
+            words = FOLDED_WORDS.get(status, f"is {status}").format(name=name)
+            self.tell("folded", f"{name} {words}", mission=name, status=status.value)
         for name, why in folded.refused.items():
             self.tell("alarm", f"the result of {name} is not taken: {why}", once=True, mission=name)
         return bool(folded.missions)

@@ -24,7 +24,7 @@ def test_work_on_a_project_waits_for_a_person(scene: Scene) -> None:
     commit = scene.hand_in()
     mission = scene.mission()
     assert (mission.status, mission.commit, mission.decision) == (Status.REVIEW, commit, None)
-    assert mission.reason == "no auto_approve rule accepts it: a person looks at it"
+    assert mission.reason == "no auto_approve rule lets it pass without you"
     assert scene.main() == git(scene.server.person, "rev-parse", "HEAD")
 
 
