@@ -19,6 +19,7 @@ from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.core.ports.conversations import Conversation, Conversations, ConversationTurn, ToolCall, ToolCalls
 from orchestrator.core.ports.model import Usage
 from orchestrator.core.ports.usage import UsageBook, UsageOwner
+from orchestrator.core.pricing import priced
 
 MAX_TITLE_CHARACTERS = 80
 MAX_CONVERSATIONS_SEARCHED = 30
@@ -103,7 +104,7 @@ class ChatHistory:
         stored = self.conversations.append(of.id, clean_turn(turn))
         answer = replace(answer, seq=stored.seq, text=redact(answer.text).text)
         run = UsageOwner(node=node, mission=of.id, epoch=answer.seq, attempt=1, agent=AGENT, project=of.project)
-        self.usage.record(run, answer.usage, when=when)
+        self.usage.record(run, priced(answer.usage), when=when)
         return answer
 
     def given(self, request: ChatRequest, turns: Sequence[ConversationTurn]) -> ChatAnswer | None:

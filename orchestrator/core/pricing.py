@@ -7,6 +7,7 @@ the package.
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,17 @@ def cost(usage: Usage, *, hour: int = 0) -> float | None:
         output_tokens=usage.tokens_out,
     )
     return next((found for ref in _lookup_names(usage.model) if (found := _price(counts, *ref)) is not None), None)
+
+
+def priced(usage: Usage, *, paid_agent: bool = False) -> Usage:
+    """The usage with what it cost, where nobody said that yet: nothing for a model of our own, whatever it is called.
+
+    An API's model costs what the table says, and None where it says nothing; so does one that Ollama has elsewhere.
+    """
+    if usage.cost_usd is not None:
+        return usage
+    elsewhere = usage.backend == "openai" or usage.model.endswith("-cloud")
+    return replace(usage, cost_usd=cost(usage) if paid_agent or elsewhere else 0.0)
 
 
 def total(so_far: Usage, one: Usage) -> Usage:

@@ -81,6 +81,7 @@ class Settings(BaseModel):
     hf_token: SecretStr = SecretStr("")
     context: int = Field(default=8192, ge=512)
     threads: int = Field(default=0, ge=0, le=1024)
+    model_idle: float = Field(default=10.0, ge=0, le=100_000)
     peers: tuple[str, ...] = ()
     peers_key: SecretStr = SecretStr("")
     slots: int = Field(default=1, ge=1, le=64)

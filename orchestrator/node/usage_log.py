@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from missions.mission import PAID_AGENTS
 from orchestrator.core import pricing
-from orchestrator.core.ports.model import Usage
 from orchestrator.core.ports.usage import UsageBook, UsageOwner
 from orchestrator.ledger.result_report import EndedAttempt
 
@@ -36,12 +35,5 @@ class UsageLog:
             agent=mission.worker,
             project=mission.project or "",
         )
-        used = attempt.outcome.usage
-        if used.cost_usd is None:
-            used = replace(used, cost_usd=pricing.cost(used) if may_cost_money(mission.worker, used) else 0.0)
+        used = pricing.priced(attempt.outcome.usage, paid_agent=mission.worker in PAID_AGENTS)
         self.book.record(run, used, when=attempt.finished)
-
-
-def may_cost_money(agent: str, used: Usage) -> bool:
-    """Whether a run may have cost money: neither a command does nor a model on this machine, whatever it is called."""
-    return agent in PAID_AGENTS or used.backend == "openai"

@@ -19,7 +19,7 @@ MAX_SENTENCE_TOKENS = 80
 
 @dataclass(frozen=True, kw_only=True)
 class ReviewAgent:
-    """Does what `shiftbook review run` does. What a mission's text says is not read: it cannot ask for more."""
+    """Does what `shiftbook digest run` does. What a mission's text says is not read: it cannot ask for more."""
 
     reviews: Reviews
     memos: Memos

@@ -135,12 +135,12 @@ def _all_candidates(settings: Settings) -> Iterator[tuple[str, BackendCandidate]
 
 def _in_process(settings: Settings, backend: str) -> InProcessBackend:
     folder, threads = model_folder(settings), settings.threads or None
-    path = configured_model_file(settings)
+    path, idle = configured_model_file(settings), settings.model_idle * 60
 
     def make(weights: ModelWeights, context: int) -> Model:
         if backend == "xllamacpp":
-            return XLlamaCpp(weights, context_tokens=context, threads=threads, scratch=folder)
-        return LlamaCpp(weights, context_tokens=context, threads=threads)
+            return XLlamaCpp(weights, context_tokens=context, threads=threads, scratch=folder, idle_seconds=idle)
+        return LlamaCpp(weights, context_tokens=context, threads=threads, idle_seconds=idle)
 
     weights = ModelFile(path=path) if path else EmbeddedModel()
     return InProcessBackend(backend=backend, make=make, weights=weights, folder=folder, context_tokens=settings.context)

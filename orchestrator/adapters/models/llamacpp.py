@@ -20,6 +20,7 @@ from typing import Any
 
 from orchestrator.adapters.models.answer import StreamedAnswer
 from orchestrator.adapters.models.blocking_call import POLL_SECONDS, run_blocking
+from orchestrator.adapters.models.idle_unload import IdleUnload
 from orchestrator.adapters.models.model_file import SAMPLING, ModelWeights, default_threads
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, OrchestratorError, WrongPrompt
 from orchestrator.core.ports.model import Embedder, Generation, PrefixCache, Prompt, Stop, Usage
@@ -36,7 +37,14 @@ class LlamaCpp:
     backend = "llama-cpp-python"
     keeper: PrefixCache | None = None
 
-    def __init__(self, weights: ModelWeights, *, context_tokens: int = 8192, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        weights: ModelWeights,
+        *,
+        context_tokens: int = 8192,
+        threads: int | None = None,
+        idle_seconds: float = 0.0,
+    ) -> None:
         self.name, self.context_tokens = weights.name, context_tokens
         self.embedder: Embedder | None = self
         self._weights, self._threads = weights, threads or default_threads()
@@ -45,6 +53,7 @@ class LlamaCpp:
         self._loaded = ""
         self._turn = threading.Lock()
         self._calls: set[threading.Event] = set()
+        self._idle = IdleUnload(idle_seconds, self._unload)
 
     def missing(self) -> str | None:
         """Why it cannot answer here; loads nothing."""
@@ -74,6 +83,7 @@ class LlamaCpp:
             finally:
                 self._calls.discard(left)
                 self._turn.release()
+                self._idle.used()
 
         ended = run_blocking(work, lambda chunk: _apply_chunk(chunk, answer), stop, left=left, name="llama-cpp-python")
         answer.usage = replace(answer.usage, model=self._loaded or self.name)
@@ -83,6 +93,7 @@ class LlamaCpp:
         """Means of the last layer, of length 1: demo grade for a model that was not made for it."""
         if not texts:
             return ()
+        self._idle.used()
         with self._turn:
             try:
                 if self._vectors is None:
@@ -97,8 +108,20 @@ class LlamaCpp:
         """Ends the call that runs and unloads the model."""
         for left in list(self._calls):
             left.set()
-        if not self._turn.acquire(timeout=CLOSE_TIMEOUT_SECONDS):
-            return
+        self._idle.stop()
+        if self._turn.acquire(timeout=CLOSE_TIMEOUT_SECONDS):
+            self._let_go()
+            atexit.unregister(self.close)
+
+    def _unload(self) -> bool:
+        """Lets go of the model, unless a call uses it."""
+        free = self._turn.acquire(blocking=False)
+        if free:
+            self._let_go()
+        return free
+
+    def _let_go(self) -> None:
+        """The caller has the turn, which ends with this."""
         try:
             for each in (self._llama, self._vectors):
                 if each is not None:
@@ -106,7 +129,6 @@ class LlamaCpp:
             self._llama = self._vectors = None
         finally:
             self._turn.release()
-        atexit.unregister(self.close)
 
     def _answer(self, prompt: Prompt, heard: Callable[[Mapping[str, Any]], bool]) -> None:
         """The thread that does the work: from loading the model to the last piece."""
@@ -129,6 +151,7 @@ class LlamaCpp:
 
     def _load(self) -> Any:
         """The model object; loads it the first time. The caller has the turn. Raises ModelUnavailable."""
+        self._idle.used()
         if self._llama is None:
             path = self._weights.file()
             try:

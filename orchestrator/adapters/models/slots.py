@@ -50,6 +50,15 @@ class Slots:
                 self._free.wait(POLL_SECONDS)
         return None
 
+    def take_all(self) -> list[Slot] | None:
+        """Every place, if none is taken; None where one is."""
+        with self._free:
+            if any(place.busy for place in self._places):
+                return None
+            for place in self._places:
+                place.busy = True
+            return list(self._places)
+
     def give(self, place: Slot) -> None:
         """Gives it back."""
         with self._free:

@@ -20,6 +20,7 @@ from typing import Any
 from orchestrator.adapters.models import kv_cache_files
 from orchestrator.adapters.models.answer import StreamedAnswer, server_error
 from orchestrator.adapters.models.blocking_call import run_blocking
+from orchestrator.adapters.models.idle_unload import IdleUnload
 from orchestrator.adapters.models.kv_cache_files import KvCacheFiles, KvCacheNote
 from orchestrator.adapters.models.model_file import ModelWeights, default_threads
 from orchestrator.adapters.models.slots import Slot, Slots
@@ -52,6 +53,7 @@ class XLlamaCpp:
         threads: int | None = None,
         slots: int = 2,
         scratch: Path | None = None,
+        idle_seconds: float = 0.0,
     ) -> None:
         self.name, self.context_tokens = weights.name, context_tokens
         self.embedder: Embedder | None = self
@@ -65,6 +67,8 @@ class XLlamaCpp:
         self._embedding = threading.Lock()
         self._slots, self._states = Slots(slots), KvCacheFiles(scratch)
         self._calls: set[threading.Event] = set()
+        self._idle = IdleUnload(idle_seconds, self._unload)
+        self._resting = False
 
     def missing(self) -> str | None:
         """Why it cannot answer here; loads nothing."""
@@ -98,6 +102,7 @@ class XLlamaCpp:
             finally:
                 self._calls.discard(left)
                 self._slots.give(place)
+                self._idle.used()
 
         def take(chunk: Mapping[str, Any]) -> None:
             apply_chunk(chunk, answer, self.context_tokens)
@@ -108,6 +113,7 @@ class XLlamaCpp:
 
     def embed(self, texts: Sequence[str]) -> tuple[tuple[float, ...], ...]:
         """Means of the last layer, of length 1: demo grade for a model that was not made for it."""
+        self._idle.used()
         with self._embedding:
             if self._vectors is None:
                 path = self._weights.file()
@@ -121,7 +127,12 @@ class XLlamaCpp:
         return tuple(tuple(each["embedding"]) for each in rows)
 
     def warm(self, messages: Sequence[PromptMessage], conversation: str = "") -> Usage:
-        """Reads `messages` and keeps that for every call that begins with the same first message."""
+        """Reads `messages` and keeps that for every call that begins with the same first message.
+
+        Not with a model that was unloaded because nobody asks: reading ahead must not load it again.
+        """
+        if self._resting:
+            return Usage(model=self._loaded or self.name, backend=self.backend)
         prompt = Prompt(messages=tuple(messages), max_tokens=1, conversation=conversation)
         return self.generate(prompt, on_text=lambda _: None, stop=threading.Event()).usage
 
@@ -153,6 +164,7 @@ class XLlamaCpp:
         """Ends the calls that run and unloads the model. Without it, an exit during a call would crash the process."""
         for left in list(self._calls):
             left.set()
+        self._idle.stop()
         if not self._slots.drained(CLOSE_TIMEOUT_SECONDS):
             return
         with self._loading, self._embedding:
@@ -160,6 +172,24 @@ class XLlamaCpp:
         self._slots.forget()
         self._states.close()
         atexit.unregister(self.close)
+
+    def _unload(self) -> bool:
+        """Lets go of the model, unless a call uses it; what conversations had read is on disk then, as before."""
+        places = self._slots.take_all()
+        if places is None:
+            return False
+        try:
+            with self._loading, self._embedding:
+                for place in places:
+                    if place.holds:
+                        self._save_slot(place, place.holds)
+                self._engine = self._vectors = None
+                self._resting = True
+            self._slots.forget()
+        finally:
+            for place in places:
+                self._slots.give(place)
+        return True
 
     def _answer(
         self, place: Slot, prompt: Prompt, heard: Callable[[Mapping[str, Any]], bool], left: threading.Event
@@ -215,6 +245,7 @@ class XLlamaCpp:
 
     def _load(self) -> Engine:
         """The library's server; loads the model the first time. Raises ModelUnavailable."""
+        self._idle.used()
         with self._loading:
             if self._engine is None:
                 path = self._weights.file()
@@ -229,5 +260,6 @@ class XLlamaCpp:
                 )
                 library = f"{self.backend} {importlib.metadata.version('xllamacpp')}"
                 self._loaded, self._identity = path.stem, kv_cache_files.model_identity(path, library)
+                self._resting = False
                 atexit.register(self.close)
             return self._engine

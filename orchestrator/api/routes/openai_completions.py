@@ -23,6 +23,7 @@ from orchestrator.chat.values import AnswerEvent
 from orchestrator.core.errors import ContextTooLong
 from orchestrator.core.ports.model import Generation, Prompt, Stop, Usage
 from orchestrator.core.ports.usage import UsageOwner
+from orchestrator.core.pricing import priced
 
 DEFAULT_ANSWER_TOKENS = 4096
 """Tokens of an answer where the request names no roof."""
@@ -49,7 +50,7 @@ class AcceptedCompletion:
                 return self.made
             made = self.made = self.failover.generate(self.prompt, on_text=on_text, stop=stop)
         run = UsageOwner(node=self.chats.chat.node, mission=self.id, epoch=1, attempt=1, agent="openai")
-        self.chats.stores.usage.record(run, made.usage, when=self.chats.chat.prompts.now())
+        self.chats.stores.usage.record(run, priced(made.usage), when=self.chats.chat.prompts.now())
         return made
 
     def frame(self, kind: str, **more: Any) -> dict[str, Any]:

@@ -83,3 +83,22 @@ def test_total() -> None:
         model="b", tokens_in=11, tokens_out=22, tokens_cached=33, tokens_written=44, seconds=55, cost_usd=6
     )
     assert pricing.total(two, two).cost_usd is None
+
+
+@pytest.mark.parametrize(
+    ("usage", "paid", "cost"),
+    [
+        (Usage(model="smollm2-135m", backend="xllamacpp", tokens_in=100), False, 0.0),
+        (Usage(model="gpt-5", backend="ollama", tokens_in=100), False, 0.0),  # a model of one's own, whatever its name
+        (Usage(model="qwen3:480b-cloud", backend="ollama", tokens_in=100), False, None),
+        (Usage(model="nobody-knows", backend="openai", tokens_in=100), False, None),
+        (Usage(model="gpt-5", backend="openai", tokens_in=1_000_000), False, 1.25),
+        (Usage(model="gpt-5", backend="", tokens_in=1_000_000), True, 1.25),
+        (Usage(model="anything", backend="openai", tokens_in=1, cost_usd=0.5), False, 0.5),
+        (Usage(), False, 0.0),
+    ],
+)
+def test_your_own_models_cost_nothing(usage: Usage, paid: bool, cost: float | None) -> None:
+    """What somebody else runs costs what it costs, or is not known; what was told is kept."""
+    found = pricing.priced(usage, paid_agent=paid).cost_usd
+    assert found == (None if cost is None else pytest.approx(cost))
