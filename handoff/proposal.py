@@ -24,7 +24,7 @@ _PAGE = """\
 # Review: {name}
 
 The review read {count} and proposes to change the briefing. Take out the `x` of what you do not want, commit and
-push, then run `shiftbook review accept --project {name}`. `shiftbook review reject --project {name}` takes none of it.
+push, then run `shiftbook digest accept --project {name}`. `shiftbook digest reject --project {name}` takes none of it.
 Each line is taken as its comment says it; mend words in the briefing afterwards.
 
 <!-- shiftbook: proposal up to {upto} -->

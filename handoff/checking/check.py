@@ -26,6 +26,8 @@ from handoff.symbols import named_symbols
 BUDGETS: Mapping[str, int] = {PORTFOLIO: 4000, PROJECT: 4000, BRIEFING: 2000}
 """Tokens a tier may have by default, at four characters a token; the log has none, it is cut from its old end."""
 
+FLEET_FILE = "fleet.toml"
+"""At the root of a ledger."""
 _CHARS_PER_TOKEN = 4
 _MIN_BODY_CHARS = 20  # characters that are not headings; fewer say nothing
 _UTF8 = ("utf-8", "utf-8-sig")
@@ -70,11 +72,16 @@ def missing_tiers(given: CheckInput) -> Iterator[HandoffFinding]:
     if PORTFOLIO not in present and (speaks_of_portfolio or has_projects):
         yield _missing_tier(PORTFOLIO, "the documents build on it")
     for folder in sorted({document.folder for document in given.tiers if document.name in (PROJECT, BRIEFING)}):
-        for name in (PROJECT, BRIEFING):
+        for name in (PROJECT, BRIEFING) if not _kept_by_a_fleet(given, folder) else ():
             if resolve_path(folder, name) not in present:
                 yield _missing_tier(resolve_path(folder, name), "its sister document is there")
         if resolve_path(folder, LOG) not in present and LOG not in present:
             yield _missing_tier(resolve_path(folder, LOG), "nothing records what the sessions did")
+
+
+def _kept_by_a_fleet(given: CheckInput, folder: str) -> bool:
+    """Whether a fleet writes these documents, each when there is something to say in it."""
+    return FLEET_FILE in given.files and folder.startswith("projects/")
 
 
 def _missing_tier(file: str, because: str) -> HandoffFinding:

@@ -152,8 +152,11 @@ def placeholders(given: CheckInput) -> Iterator[HandoffFinding]:
 
 
 def repeated_blocks(given: CheckInput) -> Iterator[HandoffFinding]:
-    """The same paragraph twice in one document: one of the two will be changed, and the other believed."""
-    for document in given.tiers:
+    """The same paragraph twice in one document: one of the two will be changed, and the other believed.
+
+    Not in a log: its sessions may well say the same, and nobody takes out what stands there.
+    """
+    for document in (one for one in given.tiers if one.name != LOG):
         first: dict[str, int] = {}
         for number, block in _paragraphs(document):
             words = " ".join(block.split())

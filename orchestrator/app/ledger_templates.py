@@ -28,7 +28,7 @@ sandbox = "required"      # required: commands run only where a sandbox works; o
 # [review]
 # cron = "0 3 * * *"        # minute hour day month week day
 # timezone = "Europe/Berlin"
-# approve = true            # a person accepts each review (`shiftbook review accept`)
+# approve = true            # a person accepts each review (`shiftbook digest accept`)
 # [handoff]
 # promote_missions = 2
 
@@ -51,7 +51,8 @@ What exists and how the projects relate. Every instance reads this page first; k
 
 ## Projects
 
-None yet. Add one to `fleet.toml`, and its documents to `projects/<name>/`.
+What each is for and how they relate. Every instance is also given the list of `fleet.toml` here; each project's own
+documents stand in `projects/<name>/`.
 """
 
 HEARTBEAT = """\

@@ -11,6 +11,7 @@ from handoff.tiers import Tier, path_of
 from orchestrator.core.time_text import format_utc
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.workflow.journal.project_list import with_project_list
 
 SYSTEM_PROMPT = (
     "You work on missions in a fleet. Answer from the documents below. Say plainly what you do not know. "
@@ -54,6 +55,7 @@ def assemble_context(
 ) -> Assembly:
     """The four tiers for one task, and what is recalled for it, in at most `budget` tokens as `count` counts them."""
     tiers = {tier: ledger.text(path_of(tier, project)) for tier in CONTEXT_TIERS if project or tier in FLEET_TIERS}
+    tiers[Tier.PORTFOLIO] = with_project_list(tiers[Tier.PORTFOLIO], ledger.charter.projects)
     journal = session_logs.recent(ledger, project)
 
     def given(recalled: Sequence[str]) -> Assembly:

@@ -94,6 +94,24 @@ def test_missing_and_empty_tiers() -> None:
     assert [one.file for one in check(projects, files=projects, today=TODAY)] == ["PORTFOLIO_CONTEXT.md"]
 
 
+def test_a_fleet_is_not_blamed_for_what_it_writes_itself() -> None:
+    """A project's page of its own kind, before any digest; sessions in a log that say the same. Elsewhere both are."""
+    page = "# Shop\n\nWhat it is for stands in its README, which every instance reads.\n"
+    said = "The tests of the shop were run again, and all of them passed as they did before.\n"
+    entry = "## 2026-08-0{day}T10:00:00Z · n1 · command\n<!-- entry: e-{day} -->\n\n### Work Accomplished\n\n" + said
+    log = "# Session log\n\n" + "\n".join(entry.format(day=day) for day in (1, 2))
+    documents = {
+        "PORTFOLIO_CONTEXT.md": "# Portfolio\n\nOne shop, and how it is run by its fleet.\n",
+        "projects/shop/PROJECT_CONTEXT.md": page,
+        "projects/shop/SESSION_LOG.md": log,
+        "SESSION_LOG.md": log,
+    }
+    assert check(documents, files=[*documents, "fleet.toml"], today=TODAY) == []
+    assert [one.rule for one in check(documents, files=documents, today=TODAY)] == ["missing-tier"]
+    twice = documents | {"projects/shop/PROJECT_CONTEXT.md": f"{page}\n{said}\n{said}"}
+    assert [one.rule for one in check(twice, files=[*twice, "fleet.toml"], today=TODAY)] == ["repeated"]
+
+
 def test_over_budget_counts_four_characters_a_token() -> None:
     """The default budget of a briefing is 2,000 tokens; the caller may set another."""
     long = BRIEFING + "\n".join(f"- point {number} of many" for number in range(500))
