@@ -86,6 +86,17 @@ def entries(store: ObjectStore, tree: Oid, project: str | None = None) -> Iterat
                 yield file, entry
 
 
+def newest(ledger: LedgerSnapshot, project: str | None, limit: int) -> list[tuple[LogFile, Entry]]:
+    """The last entries of all logs, or of one project's, newest first; older months are read if they are needed."""
+    found: dict[str, list[tuple[LogFile, Entry]]] = {}
+    for file in reversed(files(ledger.store, ledger.tree)):
+        mine = found.setdefault(file.project, [])
+        if project in (None, file.project) and len(mine) < limit:
+            mine += [(file, entry) for entry in reversed(parsed(ledger.store, file).entries)]
+    every = {(file.project, entry.entry_id): (file, entry) for mine in found.values() for file, entry in reversed(mine)}
+    return sorted(every.values(), key=lambda pair: pair[1].when, reverse=True)[:limit]
+
+
 def recent(ledger: LedgerSnapshot, project: str) -> ParsedLog:
     """The running log, with as many older months before it as it takes to look back on RECENT entries."""
     found: dict[Oid, ParsedLog] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -36,10 +36,15 @@ if TYPE_CHECKING:  # each of these is imported where it is used: a list of missi
     from orchestrator.workflow.approval.decide import Approval
     from orchestrator.workflow.conflict_resolution import ConflictResolution
     from orchestrator.workflow.edit import MissionEditor
+    from orchestrator.workflow.inbox import Inbox, InboxItem
     from orchestrator.workflow.journal.context import Recall
     from orchestrator.workflow.late_results import Adoption, LateResult
     from orchestrator.workflow.orders import Orders
     from orchestrator.workflow.spending.report import FleetSpending
+
+
+NAME_WORDS = 5
+"""A name that is made of a mission's first words has so many at most: people type it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +110,14 @@ class Fleet:
             )
         )
 
+    def inbox(self, questions: Iterable[InboxItem] = ()) -> Inbox:
+        """What waits for a person. `questions` are those of running chats, which the ledger does not know."""
+        from orchestrator.workflow.inbox import read_inbox
+
+        ledger = self.ledger()
+        views = mission_view.mission_views(ledger, self.trust, self.now(), archived=False)
+        return read_inbox(ledger, views, questions)
+
     def mission(self, name: str) -> MissionDetail:
         """One mission. Raises NotFound."""
         ledger = self.ledger()
@@ -112,9 +125,12 @@ class Fleet:
         view = mission_view.find_view(ledger, self.trust, wanted, self.now())
         if view is not None:
             return self._detail(ledger, view)
-        near = sorted(n for n in ledger.open if wanted in n or n in wanted)
-        more = f"; did you mean {', '.join(near[:3])}?" if near else self._deletion(ledger, wanted)
-        raise NotFound("no mission {!r}{}", wanted, more)
+        from orchestrator.workflow.mission_name import similar_names
+
+        near = ", ".join(similar_names(ledger, wanted))
+        raise NotFound(
+            "no mission {!r}{}", wanted, f"; did you mean {near}?" if near else self._deletion(ledger, wanted)
+        )
 
     def _deletion(self, ledger: LedgerSnapshot, name: str) -> str:
         """Who took a mission away that was there, in words; empty where there never was one."""
@@ -124,6 +140,22 @@ class Fleet:
             return ""
         author = printable(read_commit(ledger.store.get(last)).author)
         return f": {author} deleted it in commit {last[:10]}; `git show {last[:10]}~:{path}` has its text"
+
+    def full_name(self, word: str) -> str:
+        """The mission that a person means by its name or the beginning of it; the word itself if there is none.
+
+        The remote is asked only where what was last seen has no mission of exactly this name: one that was filed
+        meanwhile comes before the beginning of another. Raises WrongSetting if several begin so.
+        """
+        from orchestrator.workflow.mission_name import is_name, names_meant
+
+        wanted, seen = self._slug(word), self.bus.remote.seen()
+        if seen and is_name(self.reader.read(seen), wanted):
+            return wanted
+        found = names_meant(self.ledger(), wanted)
+        if len(found) > 1:
+            raise WrongSetting("NAME", "{!r} begins {}: type more of the one you mean", word, _listed(found))
+        return found[0] if found else wanted
 
     def new(
         self,
@@ -143,6 +175,7 @@ class Fleet:
 
         said = str(fields.get("title") or "") or body[:60]  # which may speak of a path
         wanted = self._slug(name or said.replace("/", " ").replace("\\", " ").lstrip(". "))
+        wanted = wanted if name else "-".join(wanted.split("-")[:NAME_WORDS])
         made = ""
 
         def draft(ledger: LedgerSnapshot) -> LedgerChange:
@@ -312,6 +345,11 @@ class Fleet:
             late=late,
             disputes=tuple(one for one in list_conflicts(ledger.store, ledger.tree) if one.mission == view.name),
         )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
 
 
 def _attempt_stem(view: MissionView, number: int) -> str:

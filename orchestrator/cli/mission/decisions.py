@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.app import wiring
 from orchestrator.cli import terminal
-from orchestrator.cli.clone.here import load_settings
+from orchestrator.cli.mission.name import mission_argument, named_mission
 from orchestrator.core.errors import NotFound
 
 if TYPE_CHECKING:
@@ -22,14 +21,14 @@ DELIVERY_SECONDS, DELIVERY_POLL_SECONDS = 10.0, 0.5
 
 
 @click.command("diff")
-@click.argument("name")
+@mission_argument
 @click.option("--stat", is_flag=True, help="Only the files: lines, binaries, modes, renames.")
 @click.option("--json", "as_json", is_flag=True, help="Print the files and the diff as JSON.")
 def diff(name: str, stat: bool, as_json: bool) -> None:
     """Shows what the last attempt changed; in colour and page by page on a terminal."""
     from orchestrator.workflow.approval.diff_view import parse_diff
 
-    fleet = wiring.fleet(load_settings())
+    fleet, name = named_mission(name)
     detail = fleet.mission(name)
     terminal.warn(fleet)
     if not detail.diff:
@@ -52,7 +51,7 @@ def diff(name: str, stat: bool, as_json: bool) -> None:
 
 
 @click.command("approve")
-@click.argument("name")
+@mission_argument
 @click.option("--merge", "how", flag_value="merge", help="Merge its branch into the project's default branch.")
 @click.option("--push", "how", flag_value="push", help="Push its branch as approved/NAME.")
 @click.option("--nothing", "how", flag_value="nothing", help="Accept the result and leave the branch where it is.")
@@ -63,7 +62,7 @@ def approve(name: str, how: str | None, message: str, as_json: bool) -> None:
 
     Exit code 4: it is decided already, or does not wait; 1: the branch went back to review.
     """
-    fleet = wiring.fleet(load_settings())
+    fleet, name = named_mission(name)
     wanted = fleet.mission(name).view
     if not as_json:
         click.echo(f"this {fleet.approval.plan(wanted.name, how or '')}")
@@ -101,12 +100,12 @@ def _describe_decision(decided: DecisionResult) -> str:
 
 
 @click.command("reject")
-@click.argument("name")
+@mission_argument
 @click.option("-m", "--message", default="", help="What is wrong with it; the next attempt reads it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
 def reject(name: str, message: str, as_json: bool) -> None:
     """Sends a result back to be done again, with a comment that the next attempt reads."""
-    fleet = wiring.fleet(load_settings())
+    fleet, name = named_mission(name)
     wanted = fleet.mission(name).view
     decided = fleet.approval.reject(wanted.name, message, commit=wanted.commit or "")
     if as_json:
@@ -116,14 +115,14 @@ def reject(name: str, message: str, as_json: bool) -> None:
 
 
 @click.command("deliver")
-@click.argument("name")
+@mission_argument
 @click.option("--json", "as_json", is_flag=True, help="Print what was pushed as JSON.")
 def deliver(name: str, as_json: bool) -> None:
     """Pushes the branch of a result that waits in review, where its node could not push it at the time.
 
     Its node tries that by itself; this does it now, from here. Exit code 4: it is there already, or the server refuses.
     """
-    fleet = wiring.fleet(load_settings())
+    fleet, name = named_mission(name)
     done = fleet.approval.deliver(fleet.mission(name).view.name)
     if as_json:
         terminal.print_json({"mission": done.mission, "oid": done.oid})
@@ -132,12 +131,12 @@ def deliver(name: str, as_json: bool) -> None:
 
 
 @click.command("adopt")
-@click.argument("name")
+@mission_argument
 @click.option("--late", "which", default="", metavar="EPOCH-NODE", help="Which late work; needed if there is more.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was adopted as JSON.")
 def adopt(name: str, which: str, as_json: bool) -> None:
     """Makes late work the mission's result, on your word. Exit code 3 if there is none, 4 if it may not be."""
-    fleet = wiring.fleet(load_settings())
+    fleet, name = named_mission(name)
     wanted = fleet.mission(name).view.name
     late = fleet.adoption.adopt(wanted, which)
     view = fleet.mission(wanted).view

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import io
+import os
+import re
 import sys
 from collections.abc import Sequence
 
 import click
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
+from orchestrator.cli import terminal
 from orchestrator.cli.console import console
 from orchestrator.workflow.approval.diff_view import FileChange, printable_diff
 
 DIFF_COLOURS = {"+": "#2e9d5f", "-": "#c8473a", "@": "#4f78cf"}
 """The colours of the design's diffs, bright enough on a dark terminal and dark enough on a light one."""
+PAGER_OPTIONS = "-FRX"
+"""What less is told where nobody said anything else, as Git does: no page for what fits, colours, no second screen."""
+HASHES = re.compile(r"^(index )([0-9a-f]{7})[0-9a-f]*\.\.([0-9a-f]{7})[0-9a-f]*")
+"""A diff that can be applied without its repository needs the whole hashes; nobody reads them."""
 HEADER_PREFIXES = ("index ", "--- ", "+++ ", "old mode ", "new mode ", "new file ", "deleted file ", "rename ")
 
 
 def file_summary(found: Sequence[FileChange]) -> Text:
     """The files with their lines, and what their lines do not say."""
-    out = Text()
+    out = Text(no_wrap=True)
     wide = min(60, max((len(one.path) for one in found), default=0))
     for one in found:
         out.append(f" {printable_diff(one.path):<{wide}}  ")
@@ -35,7 +41,7 @@ def file_summary(found: Sequence[FileChange]) -> Text:
 
 def diff_lines(diff: str) -> list[Text]:
     """A diff's lines in their colours. Below its first `@@` a file has no headers, whatever a line looks like."""
-    found, heads = [], True
+    found, heads, short = [], True, terminal.for_people()
     for line in printable_diff(diff.rstrip("\n")).split("\n"):
         starts = line.startswith("diff --git ")
         heads = starts or (heads and not line.startswith("@@ "))
@@ -46,21 +52,26 @@ def diff_lines(diff: str) -> list[Text]:
             if heads and line.startswith(HEADER_PREFIXES)
             else DIFF_COLOURS.get(line[:1], "")
         )
-        found.append(Text(line, style=style))
+        found.append(Text(no_wrap=True).append(HASHES.sub(r"\1\2..\3", line) if heads and short else line, style=style))
     return found
 
 
-def print_lines(lines: Sequence[Text], *, paged: bool = False) -> None:
+def print_lines(lines: Sequence[RenderableType], *, paged: bool = False) -> None:
     """As they are, broken by the terminal alone; with `paged`, on a terminal, through its pager."""
-    if not (paged and sys.stdout.isatty()):
-        out = console()
-        for line in lines:
-            out.print(line, soft_wrap=True)
+    out = console()
+    if not (paged and sys.stdout.isatty() and sys.stdin.isatty()):
+        _print_all(out, lines)
         return
-    page = io.StringIO()
-    inner = Console(
-        file=page, force_terminal=True, color_system="truecolor", width=console().width, highlight=False, markup=False
-    )
+    with out.capture() as page:
+        _print_all(out, lines)
+    options = os.environ.get("LESS", PAGER_OPTIONS)
+    os.environ["LESS"] = f"-{options}" if options[:1].isalpha() else options  # click looks for R behind a hyphen only
+    click.echo_via_pager(
+        page.get().removesuffix("\n")
+    )  # which takes the colours out again for a pager that would spell them
+
+
+def _print_all(out: Console, lines: Sequence[RenderableType]) -> None:
+    whole = not terminal.for_people()  # into a pipe, where nothing is broken
     for line in lines:
-        inner.print(line, soft_wrap=True)
-    click.echo_via_pager(page.getvalue(), color=True)
+        out.print(line, soft_wrap=whole or getattr(line, "no_wrap", False))

@@ -12,6 +12,7 @@ import click
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
+from orchestrator.cli.mission.name import full_name, mission_argument, remember
 from orchestrator.core.errors import OrchestratorError, WrongSetting
 from sync.errors import SyncError
 
@@ -33,7 +34,13 @@ from sync.errors import SyncError
 @click.option("--max-retries", type=click.IntRange(0), help="Attempts in all.")
 @click.option("--json", "as_json", is_flag=True, help="Print the name as JSON.")
 def new(
-    text: tuple[str, ...], name: str, run_line: str | None, no_project: bool, as_json: bool, **fields: object
+    text: tuple[str, ...],
+    name: str,
+    run_line: str | None,
+    no_project: bool,
+    depends_on: tuple[str, ...],
+    as_json: bool,
+    **fields: object,
 ) -> None:
     """Files a mission that says TEXT (or what stands on standard input), signed by you."""
     from orchestrator.cli.mission.project import choose_project
@@ -44,11 +51,14 @@ def new(
         given |= {"agent": fields.get("agent") or "command", "run": run_line}
     if not body.strip() and not run_line:
         raise WrongSetting("TEXT", "say what is to be done, for example: shiftbook mission new Fix the log-in")
-    fleet = wiring.fleet(load_settings())
+    chosen = load_settings()
+    fleet = wiring.fleet(chosen)
     anywhere = run_line and fields["task"] != "coding_task"  # a line runs where its author says, which may be nowhere
+    given["depends_on"] = [fleet.full_name(one) for one in depends_on]
     if no_project or not (anywhere or fields["project"] or fields["task"] == "review" or body.startswith("---")):
         given["project"] = choose_project(fleet.ledger, body, fields, none=no_project)
     made = fleet.new(body, given, name=name)  # type: ignore[arg-type]  # click gives scalars
+    remember(chosen, made)
     if as_json:
         terminal.print_json({"name": made, "path": f"missions/{made}.md"})
     else:
@@ -58,7 +68,7 @@ def new(
 
 
 @click.command("edit")
-@click.argument("name")
+@mission_argument
 @click.option("--file", "source", type=click.File("rb"), help="Take the new text from this file (-: standard input).")
 @click.option("--json", "as_json", is_flag=True, help="Print what could not be kept as JSON.")
 def edit(name: str, source: IO[bytes] | None, as_json: bool) -> None:
@@ -67,6 +77,7 @@ def edit(name: str, source: IO[bytes] | None, as_json: bool) -> None:
 
     chosen = load_settings()
     fleet = wiring.fleet(chosen)
+    name = full_name(chosen, fleet, name)
     base = fleet.source(name)
     mine = source.read() if source else _in_editor(base)
     if mine == base:

@@ -12,6 +12,7 @@ import click
 
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
+from orchestrator.cli.mission.name import full_name, mission_argument
 from orchestrator.core.environment import load_settings
 
 if TYPE_CHECKING:
@@ -55,12 +56,12 @@ def from_chat(conversation: str, name: str, as_json: bool, **fields: str | None)
 
 
 @click.command("chat")
-@click.argument("name")
+@mission_argument
 @click.option("--json", "as_json", is_flag=True, help="Print the conversation as JSON, and begin no talk.")
 def take_over(name: str, as_json: bool) -> None:
     """Takes a mission over as a chat on this machine, with its words, its result and its work. It is paused first."""
     with _exchange() as here:
-        made = here.take_over(name, device=terminal.DEVICE_ID)
+        made = here.take_over(full_name(load_settings(), here.fleet, name), device=terminal.DEVICE_ID)
     if as_json:
         terminal.print_json(asdict(made))
         return

@@ -11,6 +11,8 @@ from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from orchestrator.workflow.mission_view import MissionView
 
 STATUS_ORDER = (
@@ -29,7 +31,13 @@ STATUS_ORDER = (
 
 
 @click.command("list")
-@click.option("--status", multiple=True, help="Only these states, for example queued, running, dead, quarantined.")
+@click.option(
+    "--status",
+    multiple=True,
+    type=click.Choice(STATUS_ORDER),
+    metavar="STATE",
+    help="Only these states, for example queued, running, dead, quarantined; repeatable.",
+)
 @click.option("--all", "everything", is_flag=True, help="Archived missions, too.")
 @click.option("--limit", type=click.IntRange(0), default=500, help="Finished missions at most, the newest; 0: all.")
 @click.option("--json", "as_json", is_flag=True, help="Print the missions as JSON.")
@@ -48,7 +56,7 @@ def list_(status: tuple[str, ...], everything: bool, limit: int, as_json: bool) 
     elif not views:
         click.echo("Nothing to show. File a mission with `shiftbook mission new`, or look at all with --all.")
     else:
-        terminal.print_rows(mission_row(view) for view in views)
+        terminal.print_rows((mission_row(view) for view in views), lines=(mission_line(view) for view in views))
 
 
 def _order(view: MissionView) -> tuple[int, float, str]:
@@ -58,15 +66,27 @@ def _order(view: MissionView) -> tuple[int, float, str]:
 
 def mission_row(view: MissionView) -> terminal.Row:
     """A mission as an entry: the sentence a colleague would write."""
-    if view.status in {"quarantined", "untrusted"}:
-        where = f"line {view.line}: " if view.line else ""
-        return "", view.title, f"{where}{view.reason}\n{view.hint}", view.status
-    who = f"{view.agent} on {view.node}" if view.node else view.agent
-    facts = [view.project, who, f"attempt {view.attempt}" if view.attempt else "", _duration_text(view)]
-    cost = f"${view.cost_usd:.2f}" if view.cost_usd else ""
-    facts += [cost, view.reason]
-    detail = " · ".join(fact for fact in facts if fact)
+    detail = " · ".join((view.name, *_facts(view))) + (f"\n→ {view.hint}" if view.hint else "")
     return terminal.clock_time(view.finished or view.started), view.title, detail, view.status
+
+
+def mission_line(view: MissionView) -> tuple[str, ...]:
+    """A mission in a pipe: name, state, time (UTC), title, and what else there is to say."""
+    when = view.finished or view.started
+    facts = (*_facts(view), *([f"→ {view.hint}"] if view.hint else []))
+    return view.name, view.status, when.isoformat() if when else "", view.title, " · ".join(facts)
+
+
+def _facts(view: MissionView) -> Iterator[str]:
+    if view.line:
+        yield f"line {view.line}: {view.reason}"
+        return
+    who = f"{view.agent} on {view.node}" if view.node else view.agent
+    cost = f"${view.cost_usd:.2f}" if view.cost_usd else ""
+    attempt = f"attempt {view.attempt}" if view.attempt else ""
+    reason = view.reason if view.status in {"quarantined", "untrusted"} else ""
+    facts = (reason,) if reason else (view.project, who, attempt, _duration_text(view), cost, view.reason)
+    yield from (fact for fact in facts if fact)
 
 
 def _duration_text(view: MissionView) -> str:

@@ -7,16 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.app import wiring
 from orchestrator.cli.clone.here import load_settings
+from orchestrator.cli.mission.name import mission_argument, named_mission
 
 if TYPE_CHECKING:
-    from orchestrator.workflow.fleet import Fleet
     from orchestrator.workflow.mission_view import MissionView
-
-
-def _fleet() -> Fleet:
-    return wiring.fleet(load_settings())
 
 
 def _report(view: MissionView, words: str, as_json: bool) -> None:
@@ -28,45 +23,50 @@ def _report(view: MissionView, words: str, as_json: bool) -> None:
 
 
 @click.command("cancel")
-@click.argument("name")
+@mission_argument
 @click.option("--json", "as_json", is_flag=True, help="Print the mission as JSON.")
 def cancel(name: str, as_json: bool) -> None:
     """Calls a mission off. A node that works on it stops within seconds; what it did is kept."""
-    view = _fleet().cancel(name)
+    fleet, name = named_mission(name)
+    view = fleet.cancel(name)
     _report(view, f"{view.name} is called off", as_json)
 
 
 @click.command("pause")
-@click.argument("name")
+@mission_argument
 @click.option("--json", "as_json", is_flag=True, help="Print the mission as JSON.")
 def pause(name: str, as_json: bool) -> None:
     """Lets a mission rest. What runs is stopped within seconds and keeps its workspace; no attempt is counted."""
-    view = _fleet().pause(name)
+    fleet, name = named_mission(name)
+    view = fleet.pause(name)
     running = "; its node stops and keeps the workspace" if view.status == "running" else ""
     _report(view, f"{view.name} is paused{running}. `shiftbook mission resume {view.name}` has it go on", as_json)
 
 
 @click.command("resume")
-@click.argument("name")
+@mission_argument
 @click.option("--json", "as_json", is_flag=True, help="Print the mission as JSON.")
 def resume(name: str, as_json: bool) -> None:
     """Puts a parked mission back into the queue; it goes on where it was if the node that ran it takes it."""
-    view = _fleet().resume(name)
+    fleet, name = named_mission(name)
+    view = fleet.resume(name)
     kept = f"; {view.kept_on} keeps its workspace and is waited for" if view.kept_on else ""
     _report(view, f"{view.name} is {view.status} again{kept}", as_json)
 
 
 @click.command("retry")
-@click.argument("name")
+@mission_argument
 def retry(name: str) -> None:
     """Puts a dead or failed mission back into the queue, with all its attempts."""
-    view = _fleet().retry(name)
+    fleet, name = named_mission(name)
+    view = fleet.retry(name)
     _report(view, f"{view.name} is {view.status} again", False)
 
 
 @click.command("trust")
-@click.argument("name")
+@mission_argument
 def trust(name: str) -> None:
     """Vouches for an untrusted mission: you sign its text as it is, and it runs."""
-    view = _fleet().endorse(name)
+    fleet, name = named_mission(name)
+    view = fleet.endorse(name)
     _report(view, f"{view.name} is trusted on your word; it is {view.status}", False)

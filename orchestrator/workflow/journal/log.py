@@ -16,6 +16,7 @@ from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.core.time_text import format_utc
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.publish import LedgerChange, commit_change
+from orchestrator.ledger.session_logs import LogFile
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.workflow.journal.context import SYSTEM_PROMPT
@@ -99,6 +100,24 @@ class Logbook:
             require_project(ledger, project)
         return self.recollection.search(ledger, query, projects=None if project is None else (project,), limit=limit)
 
+    def newest(self, *, project: str | None = None, limit: int = 10) -> list[tuple[LogFile, Entry]]:
+        """The last entries of all logs, or of one project's, the newest first. Raises NotFound."""
+        ledger = self.ledger()
+        if project:
+            require_project(ledger, project)
+        return session_logs.newest(ledger, project, limit)
+
+    def entry(self, ident: str) -> tuple[LogFile, Entry]:
+        """One entry by its id or the beginning of it. Raises NotFound, and WrongSetting if several begin so."""
+        ledger = self.ledger()
+        every = [found for found in session_logs.entries(ledger.store, ledger.tree) if _begins(found[1], ident)]
+        exact = [found for found in every if found[1].entry_id == ident]
+        if len(exact or every) > 1:
+            raise WrongSetting("ENTRY", f"{len(every)} entries begin with {ident!r}: type more of it")
+        if not every:
+            raise NotFound(f"no entry {ident!r}: `shiftbook log tail` and `shiftbook log search` name them")
+        return (exact or every)[0]
+
     def export(self, *, project: str | None = None, since: str = "") -> Iterator[dict[str, Any]]:
         """The journal as a fine-tuning set: one conversation an entry, redacted, with where it comes from.
 
@@ -121,6 +140,10 @@ class Logbook:
                 "messages": [{"role": role, "content": redact(text).text} for role, text in turns],
                 "source": source | {"project": file.project, "mission": entry.mission, "model": entry.model},
             }
+
+
+def _begins(entry: Entry, ident: str) -> bool:
+    return bool(ident) and entry.entry_id.startswith(ident)
 
 
 def require_project(ledger: LedgerSnapshot, project: str) -> None:

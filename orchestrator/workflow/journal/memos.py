@@ -73,10 +73,11 @@ class Memos:
         return read_lessons(self.ledger())
 
     def find(self, name: str) -> MemoFile | Lesson:
-        """A memo by its id, or a lesson by its name. Raises NotFound."""
+        """A memo by its id, or a lesson by its name, or the one memo whose id begins so. Raises NotFound."""
         ledger = self.ledger()
-        memo = next((one for one in _read_memos(ledger)[0] if one.memo.memo_id == name), None)
-        found = memo or _find_lesson(read_lessons(ledger), name)
+        begin_so = [one for one in _read_memos(ledger)[0] if name and one.memo.memo_id.startswith(name)]
+        memo = next((one for one in begin_so if one.memo.memo_id == name), None)
+        found = memo or _find_lesson(read_lessons(ledger), name) or (begin_so[0] if len(begin_so) == 1 else None)
         if found is None:
             raise NotFound(
                 f"no memo and no lesson is called {name!r}: see `shiftbook memo list` and `memo list --lessons`"

@@ -53,6 +53,13 @@ def review_statuses(ledger: LedgerSnapshot, now: datetime) -> list[ReviewStatus]
     return [_review_status(ledger, name, now) for name in projects_with_log(ledger)]
 
 
+def proposals_waiting(ledger: LedgerSnapshot) -> Iterator[tuple[str, str]]:
+    """Projects whose review's changes wait for a person, and the file that lists them."""
+    for name in projects_with_log(ledger):
+        if ledger.read(proposal_path(name)) is not None:
+            yield name, proposal_path(name)
+
+
 def failed_reviews(ledger: LedgerSnapshot) -> Iterator[str]:
     """Reviews that did not come to an end."""
     for name, filed in sorted(ledger.open.items()):
@@ -73,7 +80,7 @@ def _review_status(ledger: LedgerSnapshot, name: str, now: datetime) -> ReviewSt
     last, waiting = review_cursor(ledger, name), unread_entries(ledger, name)
     proposed = ledger.read(proposal_path(name)) is not None
     if proposed:
-        trouble = f"a review waits for you in {proposal_path(name)}: `shiftbook review accept --project {name}`"
+        trouble = f"a review waits for you in {proposal_path(name)}: `shiftbook digest accept --project {name}`"
     else:
         trouble = _late_reason(ledger, [entry.when for entry in waiting], now) or _empty_reason(last)
     return ReviewStatus(project=name, last=last, waiting=len(waiting), proposed=proposed, trouble=trouble)

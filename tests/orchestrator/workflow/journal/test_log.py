@@ -196,3 +196,30 @@ def test_a_fresh_instance_recalls_what_the_log_above_does_not_show(tmp_path: Pat
     (tmp_path / "recall.db").unlink()
     (tmp_path / "recall.db").mkdir()
     assert "shiftbook:recalled" not in given("How warm is the zebra cache?")
+
+
+def test_the_newest_entries_of_all_logs_come_first(tmp_path: Path) -> None:
+    """Of one project, or of all; older months are read where the running log has too few."""
+    old = log(entry("older", "2026-10-01T10:00:00Z"))
+    now = log(entry("a", "2026-11-01T10:00:00Z"), entry("b", "2026-11-03T10:00:00Z"))
+    own = log(entry("c", "2026-11-02T10:00:00Z"))
+    files = {SHOP_LOG: now, "projects/shop/log/2026-10.md": old, "SESSION_LOG.md": own}
+    book = logbook(Town(files).peer("ada"), tmp_path)
+    assert [one.entry_id for _, one in book.newest(limit=3)] == ["b", "c", "a"]
+    assert [one.entry_id for _, one in book.newest(project="shop", limit=3)] == ["b", "a", "older"]
+    assert [one.entry_id for _, one in book.newest(project="", limit=3)] == ["c"]
+    with pytest.raises(NotFound):
+        book.newest(project="shpo")
+
+
+def test_an_entry_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
+    """A whole id counts before a longer one; several, or none, are errors that say how to go on."""
+    files = {SHOP_LOG: log(entry("fix-1", "2026-11-01T10:00:00Z"), entry("fix-10", "2026-11-02T10:00:00Z"))}
+    book = logbook(Town(files).peer("ada"), tmp_path)
+    assert book.entry("fix-1")[1].entry_id == "fix-1"
+    assert book.entry("fix-10")[1].entry_id == "fix-10"
+    with pytest.raises(WrongSetting, match="2 entries begin with 'fix'"):
+        book.entry("fix")
+    for ident in ("fox", ""):
+        with pytest.raises(NotFound, match="log tail"):
+            book.entry(ident)

@@ -101,3 +101,15 @@ def test_memos_and_lessons_are_found_by_name() -> None:
         memos(ada).find("nothing")
     with pytest.raises(NotFound):
         memos(ada).decide("nothing", keep=True)
+
+
+def test_a_memo_is_found_by_the_beginning_of_its_id() -> None:
+    """If no other begins so; a lesson's name comes first."""
+    ada = Town(memo(1, CACHE) | memo(10, CACHE) | memo(2)).peer("ada")
+    found = memos(ada).find("m2")
+    assert isinstance(found, MemoFile)
+    assert found.memo.memo_id == "m2-1"
+    assert memos(ada).find("m1-").memo.memo_id == "m1-1"  # type: ignore[union-attr]
+    for word in ("m1", ""):
+        with pytest.raises(NotFound):
+            memos(ada).find(word)

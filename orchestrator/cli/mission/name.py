@@ -1,0 +1,70 @@
+"""How does a person name a mission on the command line: in full, by its beginning, or as the last one?"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.app import wiring
+from orchestrator.cli.clone.here import load_settings
+from orchestrator.core import environment
+from orchestrator.core.errors import NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from orchestrator.core.settings import Settings
+    from orchestrator.workflow.fleet import Fleet
+
+LAST = ("-", "@")
+"""What stands for the mission that was named last on this machine."""
+
+
+def complete_name(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """For the shell: missions that begin so, as they were last seen. Nothing is asked of the remote."""
+    from orchestrator.workflow.mission_name import open_mission_names
+
+    with suppress(Exception):  # a shell that completes says nothing, whatever is wrong
+        fleet = wiring.fleet(environment.load_settings())
+        ledger = fleet.reader.read(fleet.bus.remote.seen())
+        return sorted(name for name in open_mission_names(ledger) if name.startswith(begun))
+    return []
+
+
+def mission_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command's NAME, which the shell completes."""
+    return click.argument("name", shell_complete=complete_name)(command)
+
+
+def full_name(settings: Settings, fleet: Fleet, word: str) -> str:
+    """The mission that is meant; from now on it is the last one. Raises NotFound, WrongSetting."""
+    name = fleet.full_name(_last(_last_file(settings)) if word in LAST else word)
+    remember(settings, name)
+    return name
+
+
+def remember(settings: Settings, name: str) -> None:
+    """Makes a mission the last one that was named."""
+    with suppress(OSError):  # a home that cannot be written to keeps nobody from looking
+        _last_file(settings).write_text(f"{name}\n", encoding="utf-8")
+
+
+def named_mission(word: str) -> tuple[Fleet, str]:
+    """The fleet as the person here reaches it, and the mission's whole name."""
+    chosen = load_settings()
+    fleet = wiring.fleet(chosen)
+    return fleet, full_name(chosen, fleet, word)
+
+
+def _last_file(settings: Settings) -> Path:
+    return settings.home / "last-mission"
+
+
+def _last(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        raise NotFound("no mission was named here yet: `shiftbook mission list` shows their names") from None

@@ -1,0 +1,81 @@
+"""The inbox: what in the ledger waits for a person, and what is the next step of each?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.ledger.conflicts import list_conflicts
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.workflow.journal.review_status import proposals_waiting
+from orchestrator.workflow.mission_view import MissionView
+
+WAITING_STATES = ("review", "untrusted", "quarantined", "dead", "parked")
+"""States in which a mission goes no further without a person; what can be settled soonest stands first."""
+UNDER_WAY = ("running", "queued", "failed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InboxItem:
+    """One thing that waits. `kind` is a mission's state, `conflict`, `digest` or `question`; `when` is since when."""
+
+    kind: str
+    name: str
+    title: str
+    says: str
+    step: str
+    when: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inbox:
+    """All that waits, and how many missions need nobody, by state."""
+
+    items: Sequence[InboxItem]
+    under_way: Mapping[str, int]
+
+
+def read_inbox(ledger: LedgerSnapshot, views: Iterable[MissionView], questions: Iterable[InboxItem] = ()) -> Inbox:
+    """What waits, the missions by their state and then the longest first. `questions` are those of running chats."""
+    every = list(views)
+    waiting = [view for view in every if view.status in WAITING_STATES]
+    waiting.sort(key=lambda view: (WAITING_STATES.index(view.status), _since(view), view.name))
+    states = Counter(str(view.status) for view in every)
+    return Inbox(
+        items=(*questions, *map(_mission_item, waiting), *_conflicts(ledger), *_proposals(ledger)),
+        under_way={state: states[state] for state in UNDER_WAY if states[state]},
+    )
+
+
+def _since(view: MissionView) -> float:
+    when = view.finished or view.started
+    return when.timestamp() if when else 0.0
+
+
+def _mission_item(view: MissionView) -> InboxItem:
+    where = f"line {view.line}: " if view.line else ""
+    return InboxItem(
+        kind=str(view.status),
+        name=view.name,
+        title=view.title,
+        says=f"{where}{view.reason}",
+        step=view.hint,
+        when=view.finished or view.started,
+    )
+
+
+def _conflicts(ledger: LedgerSnapshot) -> Iterator[InboxItem]:
+    for one in list_conflicts(ledger.store, ledger.tree):
+        step = f"`shiftbook conflicts show {one.ident}`, then resolve"
+        yield InboxItem(
+            kind="conflict", name=one.ident, title=f"{one.mission} was changed twice", says=one.says, step=step
+        )
+
+
+def _proposals(ledger: LedgerSnapshot) -> Iterator[InboxItem]:
+    for project, path in proposals_waiting(ledger):
+        step = f"tick in {path} what is true, then `shiftbook digest accept --project {project}`"
+        name = project or "fleet"
+        yield InboxItem(kind="digest", name=name, title=f"Changes to the briefing of {name}", says=path, step=step)

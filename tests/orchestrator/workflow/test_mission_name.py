@@ -1,0 +1,92 @@
+"""A mission is meant by its name, or by the beginning of it if nobody else is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.core.errors import NotFound, WrongSetting
+from orchestrator.ledger.node_pages import LastSeenStore
+from orchestrator.workflow.fleet import Fleet
+from tests.ledgers import Peer, Town
+
+FILES = {
+    "missions/limit.md": "x\n",
+    "missions/limit-two.md": "x\n",
+    "missions/log-in.md": "x\n",
+    "missions/odd.md": "---\nagent: hal\n---\nx\n",
+    "missions/archive/2026-11/lint.md": "---\nstatus: done\n---\nx\n",
+    "missions/archive/2026-11/old-one.md": "---\nstatus: done\n---\nx\n",
+    "missions/archive/2026-10/old-two.md": "---\nstatus: done\n---\nx\n",
+}
+
+
+def fleet_of(who: Peer, folder: Path) -> Fleet:
+    """The fleet as a person reaches it."""
+    where = LastSeenStore(folder / "seen.json")
+    return Fleet(bus=who.bus, reader=who.reader, trust=who.trust, sightings=where, now=who.bus.now)
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("limit", "limit"),
+        ("limit-", "limit"),
+        ("limit-t", "limit-two"),
+        ("Log", "log-in"),
+        ("od", "odd"),
+        ("lint", "lint"),
+        ("lin", "lint"),
+        ("old-t", "old-two"),
+        ("nothing", "nothing"),
+    ],
+)
+def test_a_beginning_is_enough(tmp_path: Path, word: str, name: str) -> None:
+    """Of an open mission, of one that cannot be read, of a finished one; a whole name counts before all else."""
+    fleet = fleet_of(Town(FILES).peer("ada"), tmp_path)
+    assert fleet.full_name(word) == name
+
+
+@pytest.mark.parametrize(("word", "listed"), [("li", "limit, limit-two"), ("old", "old-one, old-two")])
+def test_several_are_listed_and_none_is_chosen(tmp_path: Path, word: str, listed: str) -> None:
+    """Open ones hide finished ones, as they do in the list."""
+    fleet = fleet_of(Town(FILES).peer("ada"), tmp_path)
+    with pytest.raises(WrongSetting, match=f"begins {listed}: type more"):
+        fleet.full_name(word)
+
+
+def test_a_mission_that_was_filed_meanwhile_comes_before_the_beginning_of_another(tmp_path: Path) -> None:
+    """`fix` is not fix-the-login, which this machine knows, once somebody else has filed a `fix`."""
+    town = Town({"missions/fix-the-login.md": "x\n"})
+    ada, bob = town.peer("ada"), town.peer("bob")
+    fleet = fleet_of(ada, tmp_path)
+    assert fleet.full_name("fix") == "fix-the-login"
+    bob.push({"missions/fix.md": "x\n"})
+    assert fleet.full_name("fix") == "fix"
+
+
+def test_a_name_that_is_known_asks_nobody(tmp_path: Path) -> None:
+    """The remote may be away."""
+    ada = Town(FILES).peer("ada")
+    fleet = fleet_of(ada, tmp_path)
+    fleet.ledger()
+    ada.line.cut = True
+    assert fleet.full_name("limit") == "limit"
+
+
+def test_an_unknown_name_names_those_that_are_near(tmp_path: Path) -> None:
+    """By a part or by its spelling."""
+    fleet = fleet_of(Town(FILES).peer("ada"), tmp_path)
+    with pytest.raises(NotFound, match="did you mean log-in"):
+        fleet.mission("the-log-in")
+    with pytest.raises(NotFound, match="did you mean limit"):
+        fleet.mission("limti")
+
+
+def test_a_made_name_is_short(tmp_path: Path) -> None:
+    """Five words of the text or the title; a name that was given stays."""
+    fleet = fleet_of(Town().peer("ada"), tmp_path)
+    assert fleet.new("A parcel of exactly 1000 g must cost 4.99", {}) == "a-parcel-of-exactly-1000"
+    assert fleet.new("A parcel of exactly 1000 g must cost 9.99", {}) == "a-parcel-of-exactly-1000-2"
+    assert fleet.new("x", {}, name="one two three four five six") == "one-two-three-four-five-six"
