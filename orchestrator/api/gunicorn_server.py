@@ -91,6 +91,8 @@ class ServerPlan:
     streams: int
     record: Path
     """Where it is written where this listens."""
+    listening: Callable[[str], None] = lambda url: None
+    """Told the address once callers can come."""
     receive: int = 20
     """A head, and a small body with it, must be there by then; of a larger one, so much as the least rate says."""
     send: int = 30
@@ -307,8 +309,10 @@ class GunicornServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships n
 
     def _ready(self, arbiter: Any) -> None:
         host, port = arbiter.LISTENERS[0].sock.getsockname()[:2]
-        record = json.dumps({"url": ListenAddress(host=host, port=port).url, "pid": os.getpid()})
+        url = ListenAddress(host=host, port=port).url
+        record = json.dumps({"url": url, "pid": os.getpid()})
         files.replace(self.plan.record, record, durable=False)  # of a process that a power cut ends, too
+        self.plan.listening(url)
 
 
 def _lean_memory() -> None:

@@ -16,15 +16,21 @@ from orchestrator.core.settings import Settings
 from orchestrator.git_server import http_backend
 
 
-def run(settings: Settings, *, parent: int | None = None) -> None:
-    """Serves until SIGTERM and ends the process. Raises WrongSetting for what can be known before it begins."""
+def run(settings: Settings, *, parent: int | None = None, listening: Callable[[str], None] = lambda url: None) -> None:
+    """Serves until SIGTERM and ends the process; `listening` is told the address.
+
+    Raises WrongSetting for what can be known before it begins.
+    """
     if settings.http is None:
         raise WrongSetting("SHIFTBOOK_HTTP", "it is off: set it to host:port to serve")
     settings.home.mkdir(parents=True, exist_ok=True)
     _refuse_unprotected(settings)
     http_backend.open_http_backend(settings)
     plan = gunicorn_server.ServerPlan(
-        make=lambda: _open_app(settings), streams=settings.streams, record=settings.home / RECORD_FILE
+        make=lambda: _open_app(settings),
+        streams=settings.streams,
+        record=settings.home / RECORD_FILE,
+        listening=listening,
     )
     bound = gunicorn_server.bind_socket(settings.http, plan)
     access_log.log_to_file(settings.home / "http.log")

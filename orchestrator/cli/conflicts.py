@@ -15,6 +15,7 @@ from orchestrator.core.errors import WrongSetting
 if TYPE_CHECKING:
     from orchestrator.ledger.conflicts import UnresolvedConflict
     from orchestrator.workflow.conflict_resolution import ConflictResolution
+    from orchestrator.workflow.fleet import Fleet
 
 
 @click.command("list")
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the conflicts as JSON.")
 def list_(mission: str, as_json: bool) -> None:
     """Lists values that two people, or a person and a node, changed at once, and of which one was kept."""
-    found = _resolution().every(mission)
+    fleet = _fleet()
+    found = fleet.resolution.every(fleet.full_name(mission) if mission else "")
     if as_json:
         terminal.print_json([asdict(one) for one in found])
     elif not found:
@@ -72,10 +74,14 @@ def _chosen(one: UnresolvedConflict, kept: bool, lost: bool) -> str:
 
 
 def _resolution() -> ConflictResolution:
+    return _fleet().resolution
+
+
+def _fleet() -> Fleet:
     fleet = wiring.fleet(load_settings())
     fleet.ledger()
     terminal.warn(fleet)
-    return fleet.resolution
+    return fleet
 
 
 def _author_text(name: str, commit: str) -> str:

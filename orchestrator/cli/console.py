@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.box import Box
@@ -27,15 +27,22 @@ STATUS_COLOURS = {
     "cancelled": "#8b877d",
     "took over": "#9a6fc9",
     "late": "#9a6fc9",
+    "conflict": "#b0720c",
+    "digest": "#b0720c",
+    "question": "#b0720c",
     "live": "#2e9d5f",
     "stale": "#b0720c",
     "offline": "#c8473a",
 }
-STATUS_LABELS = {"review": "waits for you", "dead": "gave up"}
+STATUS_LABELS = {"review": "waits for you", "dead": "gave up", "question": "asks you"}
 """States in the words of a colleague where ours are jargon."""
 
 MIN_GUTTER_COLUMNS = 6
 """A time and its day, such as 03 Nov."""
+MAX_COLUMNS = 100
+"""A line that is longer is hard to read, and its state stands too far from its title."""
+GAP = "  "
+"""Between a title and its state."""
 MARGIN = Box("    \n  │ \n    \n  │ \n    \n    \n  │ \n    \n")
 """No lines but the one between the gutter and the entries."""
 
@@ -52,7 +59,9 @@ class SafeConsole(Console):
 
 def console(*, stderr: bool = False) -> Console:
     """A console for people: colours only on a terminal, no markup in texts that others wrote."""
-    return SafeConsole(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    found = SafeConsole(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    found.width = min(found.width, MAX_COLUMNS)
+    return found
 
 
 def pill(status: str) -> Text:
@@ -86,8 +95,11 @@ class ShiftLines:
             mark = pill(status)
             words = printable_diff(" ".join(title.split()))
             yield from (Segment(f" {when:>{gutter}} ", styles["dim"]), rule)
-            yield Segment(_fitted(words, max(1, room - mark.cell_len)), styles["bold"])
-            yield from (Segment(mark.plain, console.get_style(mark.style)), end)
+            if mark:
+                yield Segment(_fitted(words, max(1, room - mark.cell_len - len(GAP))) + GAP, styles["bold"])
+                yield from (Segment(mark.plain, console.get_style(mark.style)), end)
+            else:
+                yield from (Segment(_fitted(words, room).rstrip(), styles["bold"]), end)
             for line in _wrapped(printable_diff(detail), room, console):
                 yield from (Segment(" " * (gutter + 2)), rule, Segment(line, styles["dim"]), end)
 
@@ -103,6 +115,17 @@ def _wrapped(text: str, columns: int, console: Console) -> Iterator[str]:
             yield line
         else:
             yield from (piece.plain.rstrip() for piece in Text(line).wrap(console, columns))
+
+
+def column_lines(rows: Sequence[Sequence[str]], width: int) -> Iterator[Text]:
+    """Rows of short facts as lines: the first fact bold, each column as wide as its widest, none past `width`."""
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [set_cell_size(printable_diff(cell), wide) for cell, wide in zip(row, widths, strict=True)]
+        line = Text("  ".join(cells).rstrip(), no_wrap=True)
+        line.stylize("bold", 0, len(cells[0]))
+        line.truncate(width, overflow="ellipsis")
+        yield line
 
 
 def shift_lines(rows: Iterable[tuple[str, str, str, str]]) -> ShiftLines:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the steps as JSON.")
 @click.option("--keep", is_flag=True, help="Leave the folder, and say where it is.")
 def demo(as_json: bool, keep: bool) -> None:
-    """A fleet of two real processes does the main job in a throw-away folder.
+    """Shows a fleet of two real processes doing the main job in a throw-away folder.
 
     Four missions are pushed with plain git: one changes files, one is a question, one has a typo, and one loses its
     worker to SIGKILL half-way. Exit code 0 only if all of them end as they must.

@@ -14,10 +14,15 @@ from orchestrator.core.environment import load_settings
 if TYPE_CHECKING:
     from orchestrator.app.doctor import CheckResult
 
+STATUS_BY_HEALTH = {"good": "done", "not here": "queued", "poor": "review", "broken": "failed"}
+"""In whose colour each is shown."""
+STATE_COLUMNS = max(map(len, STATUS_BY_HEALTH))
+
 
 @click.command("doctor")
+@click.option("-v", "--verbose", is_flag=True, help="Sizes and places, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def doctor(as_json: bool) -> None:
+def doctor(verbose: bool, as_json: bool) -> None:
     """Says what is missing on this machine and how to mend it. Exit code 1 if something is broken."""
     from orchestrator.app.doctor import CheckStatus, run_checks
 
@@ -25,24 +30,49 @@ def doctor(as_json: bool) -> None:
     if as_json:
         terminal.print_json([asdict(finding) for finding in findings])
     else:
-        _print(findings)
+        _print(findings, verbose=verbose)
     sys.exit(1 if any(finding.health is CheckStatus.BROKEN for finding in findings) else 0)
 
 
-def _print(findings: list[CheckResult]) -> None:
+def _print(findings: list[CheckResult], *, verbose: bool) -> None:
+    if terminal.for_people():
+        _print_page(findings, verbose=verbose)
+    else:
+        for one in findings:
+            detail = one.detail if verbose else ""
+            terminal.print_line((one.what, one.health, one.says, f"→ {one.remedy}" if one.remedy else "", detail))
+    click.echo(things_to_do(findings))
+
+
+def _print_page(findings: list[CheckResult], *, verbose: bool) -> None:
+    from rich.table import Table
     from rich.text import Text
 
     from orchestrator.app.doctor import CheckStatus
     from orchestrator.cli.console import STATUS_COLOURS, console, margin_table
 
-    status_by_health = {CheckStatus.GOOD: "done", CheckStatus.POOR: "review", CheckStatus.BROKEN: "failed"}
     rows = margin_table()
     rows.add_column(justify="right", style="dim", no_wrap=True)
     rows.add_column()
-    for finding in findings:
-        line = Text(f"{finding.health.value:<7}", style=f"bold {STATUS_COLOURS[status_by_health[finding.health]]}")
-        line.append(finding.says, style="not bold default")
-        if finding.remedy:
-            line.append(f"\n→ {finding.remedy}", style="not bold default")
-        rows.add_row(finding.what, line)
+    for one in findings:
+        state = Text(one.health.value, style=f"bold {STATUS_COLOURS[STATUS_BY_HEALTH[one.health.value]]}")
+        before = " → " if one.health is CheckStatus.ABSENT else "\n→ "
+        words = one.says + (before + one.remedy if one.remedy else "")
+        words += f"\n{one.detail}" if verbose and one.detail else ""
+        entry = Table.grid(padding=(0, 2, 0, 0))
+        entry.add_column(min_width=STATE_COLUMNS, no_wrap=True)
+        entry.add_row(state, Text(words))
+        rows.add_row(one.what, entry)
     console().print(rows)
+
+
+def things_to_do(findings: list[CheckResult]) -> str:
+    """The last line: how much there is to do, and the first of it. What is merely not here is nothing to do."""
+    from orchestrator.app.doctor import CheckStatus
+
+    worst_first = [one for state in (CheckStatus.BROKEN, CheckStatus.POOR) for one in findings if one.health is state]
+    if not worst_first:
+        return "Nothing to do."
+    first = worst_first[0]
+    things = f"{len(worst_first)} thing{'s' * (len(worst_first) > 1)} to do"
+    return f"{things}: {first.what}: {first.remedy or first.says}"

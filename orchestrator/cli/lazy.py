@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
 from click.exceptions import NoSuchCommand
 
 CommandTable = Mapping[str, tuple[str, str]]
-"""Verb → (`module:attribute` below `orchestrator.cli`, first sentence of its help). Without a sentence it is hidden."""
+"""Verb → (`module:attribute` below `orchestrator.cli`, what it is for in a few words). Without words it is hidden."""
+Sections = Mapping[str, tuple[str, ...]]
+"""Heading → the verbs below it in a group's help."""
 
 
 class LazyGroup(click.Group):
     """A group that imports nothing for its own help, and one module for a command."""
 
-    def __init__(self, *args: Any, table: CommandTable, **attrs: Any) -> None:
-        """`table` says where each command is; the others are click's."""
+    def __init__(
+        self, *args: Any, table: CommandTable, sections: Sections | None = None, default: str = "", **attrs: Any
+    ) -> None:
+        """`table` says where each command is; `default` is the verb that runs without one; the others are click's."""
         super().__init__(*args, **attrs)
         self.table = table
+        self.sections = sections or {"Commands": tuple(table)}
+        self.default = default
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """With no verb, or with options that are not the group's own, the default verb is meant."""
+        own = {name for parameter in self.get_params(ctx) for name in parameter.opts}
+        if self.default and not ctx.resilient_parsing and not (args and (args[0] in own or args[0][:1] != "-")):
+            args = [self.default, *args]
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The verbs that people type, in the order of the table."""
@@ -44,6 +57,12 @@ class LazyGroup(click.Group):
             raise NoSuchCommand(error.command_name, possibilities=self.list_commands(ctx), ctx=ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The verbs with their sentences, as they stand in the table."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(verb, sentence) for verb, (_, sentence) in self.table.items() if sentence])
+        """The verbs with their words, as they stand in the table; all sections are aligned alike."""
+        widest = max(map(len, self.list_commands(ctx)))
+        for heading, verbs in self.sections.items():
+            if listed := list(self._listed(verbs, widest)):
+                with formatter.section(heading):
+                    formatter.write_dl(listed)
+
+    def _listed(self, verbs: Iterable[str], width: int) -> Iterable[tuple[str, str]]:
+        return ((verb.ljust(width), self.table[verb][1]) for verb in verbs if self.table[verb][1])

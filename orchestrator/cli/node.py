@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.core.environment import load_settings
+
+if TYPE_CHECKING:
+    from orchestrator.core.events import Tell
 
 
 @click.command("run")
@@ -50,36 +51,14 @@ def watch(path: Path, pull: bool, as_json: bool) -> None:
     node_process.watch(load_settings(**given), path.absolute(), _event_printer(as_json))
 
 
-def _event_printer(as_json: bool) -> Callable[..., None]:
-    """What a node says while it works: an entry of one line on standard error, or JSON on standard output."""
-    from rich.text import Text
+def _event_printer(as_json: bool) -> Tell:
+    """What a node says while it works."""
+    from orchestrator.cli.live.event_lines import EventLines, JsonLines
 
-    from handoff.secrets.redact import redact, redact_values
-    from orchestrator.cli.console import RULE_COLOUR, STATUS_COLOURS, console
-
-    said: set[tuple[str, str]] = set()
-    out = console(stderr=True)
-
-    def tell(event: str, sentence: str, *, once: bool = False, **facts: object) -> None:
-        if once and (event, sentence) in said:
-            return
-        said.add((event, sentence))
-        sentence, facts = redact(sentence).text, redact_values(facts)
-        if as_json:
-            now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
-            sys.stdout.write(json.dumps({"time": now, "event": event, "text": sentence, **facts}, default=str) + "\n")
-            sys.stdout.flush()
-            return
-        line = Text(f"{datetime.now().astimezone():%H:%M:%S} ", style="dim")
-        line.append("│ ", style=RULE_COLOUR)
-        line.append(f"{event} ", style=f"bold {STATUS_COLOURS.get(event, '')}".strip())
-        line.append(sentence)
-        out.print(line, soft_wrap=True)
-
-    return tell
+    return JsonLines() if as_json else EventLines()
 
 
-@click.command("serve", hidden=True)
+@click.command("serve")
 @click.option("--parent", type=int, metavar="FD", help="End when this file descriptor is closed.")
 def serve(parent: int | None) -> None:
     """Serves the HTTP API without a node, at SHIFTBOOK_HTTP, until SIGTERM; running answers are told to their end.
@@ -88,7 +67,10 @@ def serve(parent: int | None) -> None:
     """
     from orchestrator.api import process
 
-    process.run(load_settings(), parent=parent)
+    def say(url: str) -> None:
+        click.echo(f"serving at {url} ({url}/openapi.json says what); Ctrl-C ends it", err=True)
+
+    process.run(load_settings(), parent=parent, listening=say if parent is None else lambda url: None)
 
 
 @click.command("gatehouse", hidden=True)

@@ -6,9 +6,11 @@ What draws is loaded when it draws: a command's help, and JSON, need none of it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import os
+import sys
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -21,11 +23,43 @@ Row = tuple[str, str, str, str]
 """An entry of the log book: time, title, detail, status."""
 
 
-def print_rows(rows: Iterable[Row]) -> None:
-    """Entries beside the margin rule."""
-    from orchestrator.cli.console import console, shift_lines
+def for_people(stream: TextIO | None = None) -> bool:
+    """Whether a person looks at the stream (standard output): a terminal, or what is told to look like one."""
+    return (stream or sys.stdout).isatty() or bool(os.environ.get("FORCE_COLOR"))
 
-    console().print(shift_lines(rows))
+
+def print_rows(rows: Iterable[Row], lines: Iterable[Sequence[str]] = ()) -> None:
+    """Entries beside the margin rule; into a pipe one line for each, its parts parted by tabs and the name first.
+
+    `lines` are the parts for a pipe; without them those of the entries: title, state, time, detail.
+    """
+    if for_people():
+        from orchestrator.cli.console import console, shift_lines
+
+        console().print(shift_lines(rows))
+    else:
+        for parts in lines or ((title, status, when, detail) for when, title, detail, status in rows):
+            print_line(parts)
+
+
+def print_columns(rows: Iterable[Sequence[str]]) -> None:
+    """Short facts in columns as wide as their widest, the last one cut at the terminal's edge; into a pipe as lines."""
+    if not for_people():
+        for row in rows:
+            print_line(row)
+        return
+    from orchestrator.cli.console import column_lines, console
+
+    out = console()
+    for line in column_lines(list(rows), out.width):
+        out.print(line, soft_wrap=True)
+
+
+def print_line(parts: Iterable[str]) -> None:
+    """One line of a list in a pipe."""
+    from orchestrator.workflow.approval.diff_view import printable_diff
+
+    click.echo("\t".join(printable_diff(" ".join(part.split())) for part in parts).rstrip("\t"))
 
 
 def print_status(words: str, status: str) -> None:

@@ -46,7 +46,7 @@ def new(name: str, scopes: tuple[str, ...], days: int | None, device: str | None
 @click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print the tokens as JSON.")
 def listing(as_json: bool) -> None:
-    """The tokens, without what would let anybody in."""
+    """Lists the tokens, without what would let anybody in."""
     stores = wiring.stores(load_settings())
     try:
         rows = stores.tokens.listing()

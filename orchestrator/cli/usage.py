@@ -48,7 +48,9 @@ def _usage_line(each: UsageTotals) -> str:
     from orchestrator.core.time_text import format_duration
 
     share = f" ({100 * each.tokens_cached // each.tokens_in} %)" if each.tokens_in else ""
-    cost = f"{each.cost_usd:.2f} USD" if each.unpriced < each.runs else "no price known"
+    cost = "no price known" if each.unpriced == each.runs else f"{each.cost_usd:.2f} USD"
+    if not each.cost_usd and not each.unpriced and each.tokens_in:
+        cost += " (your own models cost nothing)"
     runs = f"{each.runs} run{'s' * (each.runs != 1)}"
     tokens = f"{each.tokens_in:,} tokens in, {each.tokens_cached:,} cached{share}, {each.tokens_out:,} out"
     return f"{runs} · {tokens} · {format_duration(each.seconds)} · {cost}"

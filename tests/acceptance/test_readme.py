@@ -41,7 +41,8 @@ def test_a_first_fleet_works_word_for_word(tmp_path: Path, embedded: object) -> 
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "## Result" in done.stdout
+    assert "Attempt 1 · done" in done.stdout
+    assert "serving at http://127.0.0.1:" in done.stderr
     assert "· done ·" in done.stdout
     for word in ('"status":"ok"', '"conversation_id"', "event: done", '"battery":80', '"text":"hi"'):
         assert word in done.stdout, done.stdout

@@ -38,6 +38,12 @@ class ChatBackend(Protocol):
     def last(self, device: str) -> Mapping[str, Any] | None:
         """The conversation that was used last on this device, with its turns."""
 
+    def warm(self, model: str) -> None:
+        """Has the model loaded that `model` means, before it is asked. Raises OrchestratorError."""
+
+    def models(self) -> list[str]:
+        """The models that could answer, the one that does so by itself first."""
+
 
 @contextmanager
 def open_chat_backend(settings: Settings, token: str) -> Iterator[ChatBackend]:
@@ -112,6 +118,14 @@ class RemoteChat:
         whole: Mapping[str, Any] = self.client.get(f"/chat/conversations/{found[0]['id']}").json()
         return whole
 
+    def warm(self, model: str) -> None:
+        """The node's own matter."""
+
+    def models(self) -> list[str]:
+        """What the node offers."""
+        answer = self.client.get("/v1/models")
+        return [str(each["id"]) for each in answer.json()["data"]] if answer.status_code == 200 else []
+
 
 def _events(lines: Iterator[str]) -> Iterator[AnswerEvent]:
     kind = ""
@@ -173,3 +187,13 @@ class LocalChat:
                 messages = [{"role": turn.role, "content": turn.content} for turn in turns]
                 return {"id": found.id, "project": found.project, "title": found.title, "messages": messages}
         return None
+
+    def warm(self, model: str) -> None:
+        """Loads it into this process, where it is one that does so."""
+        self.room.router.choose(model).model.count("")
+
+    def models(self) -> list[str]:
+        """What the backends that can be reached have."""
+        first = self.room.router.choose("").model.name
+        names = [each.name for each in self.room.router.models()]
+        return [first, *(name for name in dict.fromkeys(names) if name != first)]

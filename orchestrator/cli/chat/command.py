@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager, closing
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.cli import terminal
 from orchestrator.core.environment import load_settings
+
+if TYPE_CHECKING:
+    from orchestrator.cli.chat.backend import ChatBackend
+    from orchestrator.core.settings import Settings
 
 
 @click.command("chat")
@@ -37,10 +43,9 @@ def chat(
     none runs; conversations are the same either way.
     """
     from orchestrator.chat.values import ChatRequest
-    from orchestrator.cli.chat.backend import open_chat_backend
-    from orchestrator.cli.chat.conversation import TerminalChat, with_input_history
+    from orchestrator.cli.chat.conversation import TerminalChat, all_tools, with_input_history
+    from orchestrator.cli.chat.opening import OpeningBackend
     from orchestrator.cli.chat.page import ChatPage
-    from orchestrator.ledger.config.policy_tables import TOOLS
 
     chosen = load_settings()
     request = ChatRequest(
@@ -49,16 +54,24 @@ def chat(
         conversation=conversation,
         project=project,
         model=model,
-        tools=TOOLS if tools else (),
+        tools=all_tools() if tools else (),
         trim=trim,
     )
-    with open_chat_backend(chosen, token) as line:
-        talk = TerminalChat(line=line, page=ChatPage(sys.stderr if as_json else sys.stdout), request=request)
+    line = OpeningBackend(lambda: _open_backend(chosen, token), model)
+    line.start()
+    with closing(line):
+        talk = TerminalChat(backend=line, page=ChatPage(sys.stderr if as_json else sys.stdout), request=request)
         if go_on:
             talk.go_on()
         if message is None:
-            with_input_history(chosen.home / "chat-history", talk.loop)
+            with_input_history(chosen.home / "chat-history", lambda: talk.loop(chosen.node))
         elif as_json:
             talk.print_answer(message)
         else:
             talk.say(message)
+
+
+def _open_backend(settings: Settings, token: str) -> AbstractContextManager[ChatBackend]:
+    from orchestrator.cli.chat.backend import open_chat_backend
+
+    return open_chat_backend(settings, token)

@@ -4,41 +4,58 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from orchestrator.chat.values import AnswerEvent, ChatRequest
 from orchestrator.cli import terminal
 from orchestrator.cli.chat import page
-from orchestrator.cli.chat.backend import ChatBackend
 from orchestrator.cli.chat.page import ChatPage
 from orchestrator.core.errors import NotFound, OrchestratorError
-from orchestrator.ledger.config.policy_tables import TOOLS
+
+if TYPE_CHECKING:
+    from orchestrator.cli.chat.backend import ChatBackend
+    from orchestrator.cli.chat.opening import OpeningBackend
 
 HELP = """\
 /new             a new conversation
 /project [NAME]  a new conversation about a project (without a name: about none)
-/model [NAME]    who answers: a model, a backend, or backend/model (without a name: the node's choice)
+/model [NAME]    who answers: a model, a backend, or backend/model
+                 (without a name: which there are; auto: the node's choice)
 /tools [on|off]  whether tools may be used, or which: /tools search read
 /history         what was said so far
-/quit            leaves (so does Ctrl-D); Ctrl-C stops an answer
+/quit, /exit     leaves (so does Ctrl-D); Ctrl-C stops an answer
 """
+
+
+def all_tools() -> tuple[str, ...]:
+    """Every tool that there is."""
+    from orchestrator.ledger.config.policy_tables import TOOLS  # what reads fleet.toml, which a prompt can do without
+
+    return TOOLS
 
 
 @dataclass
 class TerminalChat:
     """A person at a terminal."""
 
-    line: ChatBackend
+    backend: OpeningBackend
     page: ChatPage
     request: ChatRequest
+    _introduced: bool = False
 
-    def loop(self) -> None:
+    @property
+    def line(self) -> ChatBackend:
+        """The way to the model; waits until it is open. Raises what opening it raised."""
+        return self.backend.get()
+
+    def loop(self, node: str) -> None:
         """Asks for messages until the person leaves."""
-        self.page.note(f"{self.line.where} · /help")
+        self.page.note(f"{node} · /help")
         while True:
             try:
                 typed = input(self.page.prompt if sys.stdin.isatty() else "").strip()
@@ -67,12 +84,17 @@ class TerminalChat:
         """One message and its answer. Ctrl-C ends the answer; what came is kept."""
         if not message:
             return
-        with closing(self.line.ask(replace(self.request, message=message))) as events:
-            try:
-                for event in events:
-                    self._print_event(event)
-            except KeyboardInterrupt:
-                self.page.note("stopped")
+        try:
+            with without_echo(), self.page.sign_of_life() as sign:
+                sign.begin("opening")
+                with closing(self.line.ask(replace(self.request, message=message))) as events:
+                    for event in events:
+                        sign.end()
+                        self._print_event(event)
+                        if doing := page.under_way(event):
+                            sign.begin(doing)
+        except KeyboardInterrupt:
+            self.page.note("stopped")
 
     def print_answer(self, message: str) -> None:
         """One message and its answer as JSON. What a tool asks for is refused: nobody is there to say yes."""
@@ -88,6 +110,9 @@ class TerminalChat:
         data = event.data
         if event.kind == "start":
             self.request = replace(self.request, conversation=data["conversation_id"], project="")
+            if not self._introduced and self.page.fancy:
+                self.page.note(f"{data['model']} answers · {self.line.where}")
+            self._introduced = True
             for note in data["notes"]:
                 self.page.note(note)
         elif event.kind == "token":
@@ -108,7 +133,7 @@ class TerminalChat:
         self.page.note(f"it asks to use {event.data['act']}: {arguments[:400]}")
         allow = False
         if sys.stdin.isatty():
-            with suppress(EOFError):
+            with suppress(EOFError), with_echo():
                 allow = input("      │ allow? [y/N] ").strip().lower() in ("y", "yes")
         self.line.decide(event.data["id"], allow=allow)
 
@@ -133,13 +158,21 @@ class TerminalChat:
         self.page.note(f"a new conversation{f' about {project}' if project else ''}")
 
     def _choose(self, name: str) -> None:
-        self.request = replace(self.request, model=name)
-        self.page.note(f"{name or 'the node’s choice'} answers")
+        if not name:
+            with self.page.sign_of_life() as sign:
+                sign.begin("looking for models")
+                found = self.line.models()
+            now = self.request.model or f"the node's choice: {found[0] if found else 'none'}"
+            self.page.note(f"{now} answers; there {'is' if len(found) == 1 else 'are'} {', '.join(found) or 'none'}")
+            return
+        self.request = replace(self.request, model="" if name == "auto" else name)
+        self.page.note(f"{'the node’s choice' if name == 'auto' else name} answers from now on")
 
     def _allow(self, names: str) -> None:
-        chosen = TOOLS if names in ("", "on") else () if names == "off" else tuple(names.split())
-        if unknown := [name for name in chosen if name not in TOOLS]:
-            self.page.note(f"there is no tool {unknown[0]}: {', '.join(TOOLS)}")
+        tools = all_tools()
+        chosen = tools if names in ("", "on") else () if names == "off" else tuple(names.split())
+        if unknown := [name for name in chosen if name not in tools]:
+            self.page.note(f"there is no tool {unknown[0]}: {', '.join(tools)}")
             return
         self.request = replace(self.request, tools=chosen)
         self.page.note(f"tools: {', '.join(chosen) or 'none'}")
@@ -169,3 +202,34 @@ def with_input_history(path: Path, loop: Callable[[], None]) -> None:
         loop()
     finally:
         lines.write_history_file(str(path))
+
+
+@contextmanager
+def without_echo() -> Iterator[None]:
+    """What is typed while an answer comes is not written into it; the next prompt shows it. Ctrl-C leaves no `^C`."""
+    with _echo(on=False):
+        yield
+
+
+@contextmanager
+def with_echo() -> Iterator[None]:
+    """For a question in the middle of an answer."""
+    with _echo(on=True):
+        yield
+
+
+@contextmanager
+def _echo(*, on: bool) -> Iterator[None]:
+    if not sys.stdin.isatty():
+        yield
+        return
+    import termios
+
+    before = termios.tcgetattr(sys.stdin)
+    now = [*before]
+    now[3] = now[3] | termios.ECHO if on else now[3] & ~termios.ECHO
+    termios.tcsetattr(sys.stdin, termios.TCSANOW, now)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSANOW, before)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from missions.one_line import one_line
+from orchestrator.cli.live.sign_of_life import SignOfLife, can_write_over
 from orchestrator.core.time_text import format_duration
 from orchestrator.workflow.approval.diff_view import printable_diff
+
+if TYPE_CHECKING:
+    from orchestrator.chat.values import AnswerEvent
 
 RULE = "\x1b[38;2;217;103;78m│\x1b[0m"
 DIM, PLAIN = "\x1b[2m", "\x1b[0m"
@@ -27,8 +34,13 @@ class ChatPage:
     _word: str = ""
 
     @property
+    def fancy(self) -> bool:
+        """Whether lines may be written over: on a terminal that can."""
+        return can_write_over(self.out)
+
+    @property
     def _colour(self) -> bool:
-        return self.out.isatty()
+        return self.fancy and not os.environ.get("NO_COLOR")
 
     @property
     def prompt(self) -> str:
@@ -49,6 +61,16 @@ class ChatPage:
                 self._word += char
         self.out.flush()
 
+    @contextmanager
+    def sign_of_life(self) -> Iterator[SignOfLife]:
+        """Something that ticks below what was said while nothing else is; gone at the end."""
+        before = " " * (GUTTER_COLUMNS - 1) + "│ "
+        sign = SignOfLife(out=self.out, shown=self.fancy, before=before, margin=self._margin())
+        try:
+            yield sign
+        finally:
+            sign.end()
+
     def end(self) -> None:
         """The answer is over."""
         self._put_word()
@@ -58,15 +80,20 @@ class ChatPage:
         self.out.flush()
 
     def note(self, text: str) -> None:
-        """A quiet line: who answered, what a tool did."""
+        """Quiet words beside the rule: who answered, what a tool did."""
         self.end()
-        self.out.write(f"{self._margin()}{DIM if self._colour else ''}{text}{PLAIN if self._colour else ''}\n")
+        dim, plain = (DIM, PLAIN) if self._colour else ("", "")
+        for line in textwrap.wrap(text, self._columns() - GUTTER_COLUMNS - 2, break_on_hyphens=False) or [""]:
+            self.out.write(f"{self._margin()}{dim}{line}{plain}\n")
         self.out.flush()
+
+    def _columns(self) -> int:
+        """How wide it may be; into a pipe nothing is broken."""
+        return max(20, shutil.get_terminal_size().columns) if self.out.isatty() else sys.maxsize
 
     def _put_word(self) -> None:
         word, self._word = self._word, ""
-        width = max(20, shutil.get_terminal_size().columns)
-        if word and self._column > GUTTER_COLUMNS + 2 and self._column + len(word) > width:
+        if word and self._column > GUTTER_COLUMNS + 2 and self._column + len(word) > self._columns():
             self._new_line()
         self._put(word)
 
@@ -85,6 +112,16 @@ class ChatPage:
 
     def _margin(self) -> str:
         return " " * (GUTTER_COLUMNS - 1) + f"{RULE if self._colour else '│'} "
+
+
+def under_way(event: AnswerEvent) -> str:
+    """What is done from this event on until the next one; "" where its words are already coming."""
+    data = event.data
+    if event.kind == "start":
+        return f"thinking · {data['model']}"
+    if event.kind == "tool":
+        return f"using {data['tool']}" if data["state"] == "running" else "thinking"
+    return "waiting" if event.kind == "position" else "thinking" if event.kind == "approval" else ""
 
 
 def answer_footer(told: Mapping[str, Any]) -> str:

@@ -42,6 +42,9 @@ def print_cost(chosen: Settings, fleet: Fleet, since: str, keys: Iterable[str], 
     out = console()
     for key in tuple(keys) or DEFAULT_KEYS:
         out.print(_table(key, totals.totals_by(account.rows, key), account))
+    whole = totals.sum_totals(account.rows)
+    if whole.tokens_in and not whole.cost_usd and not whole.unpriced:
+        click.echo("your own models cost nothing")
     for words in (*(words for each in account.forecasts for words in each.says), *account.remarks):
         click.echo(words)
 

@@ -11,6 +11,8 @@ from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
 from orchestrator.core.errors import WrongSetting
 
+SHOWN_KEY_CHARS = 12
+
 
 @click.command("admit")
 @click.argument("name")
@@ -64,10 +66,17 @@ def rotate(node: bool, lost: bool) -> None:
 @click.command("who")
 @click.option("--json", "as_json", is_flag=True, help="Print the principals as JSON.")
 def who(as_json: bool) -> None:
-    """Who may do what."""
+    """Lists who may do what. On a terminal keys are shortened; a pipe and `--json` get them whole."""
     people = wiring.fleet(load_settings()).principals()
     if as_json:
         terminal.print_json([{"name": p.name, "roles": sorted(p.roles), "key": p.key} for p in people])
         return
-    for person in people:
-        click.echo(f"{person.name:<20} {', '.join(sorted(person.roles)):<20} {person.key[:60]}…")
+    rows = [(person.name, ", ".join(sorted(person.roles)), person.key) for person in people]
+    terminal.print_columns([(*row[:2], short_key(row[2])) for row in rows] if terminal.for_people() else rows)
+
+
+def short_key(key: str) -> str:
+    """A key's kind and its last letters: its beginning is that of all of its kind."""
+    kind, _, text = key.partition(" ")
+    text = text.split(" ")[0]
+    return f"{kind} …{text[-SHOWN_KEY_CHARS:]}" if len(text) > SHOWN_KEY_CHARS else key

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the nodes, or with --cost the sums, as JSON.")
 @click.pass_context
 def fleet(ctx: click.Context, cost: bool, since: str, keys: tuple[str, ...], as_json: bool) -> None:
-    """See the nodes; let people and machines in, and out again."""
+    """Shows the nodes: what each does and can. Lets people and machines in, and out again."""
     if ctx.invoked_subcommand is not None:
         return
     chosen = load_settings()
@@ -92,7 +92,7 @@ def _print_waiting(chosen: Settings, found: Fleet) -> None:
         words = f"{waiting} {'value was' if waiting == 1 else 'values were'} not kept: `shiftbook conflicts list`"
         terminal.print_status(f"conflicts: {words}", "review")
     for words in review_problems(found.ledger(), found.now()):
-        terminal.print_status(f"review: {words}", "review")
+        terminal.print_status(f"digest: {words}", "review")
     untold = _notification_trouble(chosen)
     if untold:
         terminal.print_status(f"notices: {untold}: `shiftbook notify list`", "review")

@@ -20,10 +20,13 @@ def list_(as_json: bool) -> None:
     if as_json:
         terminal.print_json([{"name": name} | part.model_dump() for name, part in sorted(projects.items())])
         return
-    for name, part in sorted(projects.items()):
-        facts = [part.url, part.branch, f"test: {part.test}" if part.test else "no test command", *part.aliases]
-        click.echo(f"{name:<20} {' · '.join(facts)}")
-    if not projects:
+    rows = [
+        (name, part.branch, part.url, f"test: {part.test}" if part.test else "no test command", ", ".join(part.aliases))
+        for name, part in sorted(projects.items())
+    ]
+    if rows:
+        terminal.print_columns(rows)
+    else:
         click.echo(
             "No project yet. Add one with `shiftbook project add URL`, or look for some with `project discover`."
         )

@@ -172,7 +172,7 @@ def test_doctor_tells_the_size_of_the_ledger(
     found = {one.what: one for one in doctor.run_checks(settings)}
     assert found["size"].health is CheckStatus.GOOD
     for words in ("2 open and 300 finished missions", "12 months", "this machine's clone", "the server"):
-        assert words in found["size"].says
+        assert words in found["size"].detail
     assert "300 memos are too many to read here" in found["lessons"].says
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from orchestrator.cli import cli
+from orchestrator.cli import cli, main
 from orchestrator.cli.lazy import LazyGroup
 
 Words = tuple[str, ...]
@@ -37,19 +39,51 @@ def _groups(group: LazyGroup, words: Words = ()) -> Iterator[tuple[Words, LazyGr
 
 assert isinstance(cli, LazyGroup)
 GROUPS = dict(_groups(cli))
+OLDER_NAMES = {"review": "digest"}
 ENTRIES = [(words, verb) for words, group in GROUPS.items() for verb in group.table]
 
 
 @pytest.mark.parametrize(("words", "verb"), ENTRIES, ids=lambda each: each if isinstance(each, str) else " ".join(each))
-def test_every_entry_leads_to_its_command_and_says_what_it_says(words: Words, verb: str) -> None:
-    """The sentence in the table is the first one of the command's own help; one without a sentence is hidden."""
+def test_every_entry_leads_to_its_command(words: Words, verb: str) -> None:
+    """Of its name, but for older names, which are hidden; its own help says what it is for, in the same person."""
     group = GROUPS[words]
     command = group.get_command(click.Context(group), verb)
     assert command is not None
-    assert command.name == verb
+    assert command.name == OLDER_NAMES.get(verb, verb)
     sentence = group.table[verb][1]
-    assert command.hidden == (not sentence)
-    assert command.hidden or command.get_short_help_str(limit=1000) == sentence
+    for said in (sentence, command.get_short_help_str(limit=1000)):
+        assert not said or re.match(r"[A-Z][a-z]+s\b", said), said
+        assert not said or said.endswith(".")
+
+
+@pytest.mark.parametrize("words", GROUPS, ids=lambda words: " ".join(words) or "shiftbook")
+def test_no_line_of_a_help_breaks(words: Words) -> None:
+    """At 80 columns each verb has one line, none is cut, and each that people type is in one section."""
+    shown = CliRunner().invoke(cli, [*words, "--help"], terminal_width=80).stdout
+    group = GROUPS[words]
+    listed = [verb for verbs in group.sections.values() for verb in verbs]
+    assert sorted(listed) == sorted(set(listed))
+    for verb, (_, sentence) in group.table.items():
+        assert (verb in listed) == bool(sentence)
+        assert not sentence or re.search(rf"^  {verb} +{re.escape(sentence)}$", shown, re.MULTILINE)
+        assert len(sentence) <= 60
+
+
+@pytest.mark.parametrize("words", [words for words, group in GROUPS.items() if group.default and words])
+def test_a_group_alone_does_what_is_done_most(words: Words) -> None:
+    """Its list, with options of its own; a wrong option is told as the list's."""
+    default = GROUPS[words].default
+    told = CliRunner().invoke(cli, [*words, "--nonsense"])
+    assert told.exit_code == 2
+    assert f"{' '.join(words)} {default} [OPTIONS]" in told.stderr
+
+
+def test_completion_is_printed_for_each_shell() -> None:
+    """What it prints names the program and the variable that click looks for."""
+    for shell in ("bash", "zsh", "fish"):
+        lines = CliRunner().invoke(cli, ["completion", shell])
+        assert lines.exit_code == 0
+        assert "_SHIFTBOOK_COMPLETE" in lines.stdout
 
 
 def _loaded(calls: list[Words]) -> set[str]:
@@ -102,7 +136,8 @@ def test_help_of_a_command_needs_nothing_of_what_it_does() -> None:
         (["misson"], "Did you mean 'mission'?"),
         (["mission", "lst"], "Did you mean 'list'?"),
         (["fleet", "admitt"], "Did you mean 'admit'?"),
-        (["serv"], "No such command 'serv'."),
+        (["serv"], "Did you mean 'serve'?"),
+        (["gatehous"], "No such command 'gatehous'."),
         (["xyzzy"], "No such command 'xyzzy'."),
     ],
 )
@@ -115,6 +150,67 @@ def test_a_word_that_is_no_command(words: list[str], says: str) -> None:
 
 def test_programs_find_their_hidden_commands() -> None:
     """They are there, and listed nowhere."""
-    assert CliRunner().invoke(cli, ["serve", "--help"]).exit_code == 0
-    assert CliRunner().invoke(cli, ["gatehouse", "--help"]).exit_code == 0
-    assert not {"serve", "gatehouse"} & set(CliRunner().invoke(cli, ["--help"]).stdout.split())
+    hidden = {"merge-file", "gatehouse", "review"}
+    for verb in hidden:
+        assert CliRunner().invoke(cli, [verb, "--help"]).exit_code == 0
+    listed = re.findall(r"^  ([a-z-]+) ", CliRunner().invoke(cli, ["--help"]).stdout, re.MULTILINE)
+    assert not hidden & set(listed)
+
+
+def test_a_chat_prompts_before_anything_heavy_is_loaded() -> None:
+    """What the prompt needs is neither a backend nor the store nor what reads the ledger."""
+    script = (
+        "import sys\n"
+        "from orchestrator.cli.chat import command, conversation, opening, page\n"
+        "from orchestrator.chat.values import ChatRequest\n"
+        "from orchestrator.core.environment import load_settings\n"
+        "print(*sys.modules, sep='\\n')\n"
+    )
+    loaded = set(
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    )
+    assert not loaded & {"httpx", "sqlalchemy", "git", "rich.console", "asyncio", "orchestrator.app.chat_factory"}
+
+
+def test_bare_without_a_ledger_is_the_help_with_the_first_steps(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What a first visitor types; a program that asks for JSON is told that nothing is set."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SHIFTBOOK_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("SHIFTBOOK_LEDGER", raising=False)
+    for words in ([], ["inbox"]):
+        shown = CliRunner().invoke(cli, words)
+        assert shown.exit_code == 0
+        assert "Every day:" in shown.stdout
+        assert "`shiftbook init ~/fleet`" in shown.stdout
+    told = CliRunner().invoke(cli, ["inbox", "--json"])
+    assert "SHIFTBOOK_LEDGER" in str(told.exception)
+
+
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        (
+            ["mission", "list", "--status", "quened"],
+            ["shiftbook: Invalid value for '--status': 'quened' is not one of", "Did you mean queued?"],
+        ),
+        (["completion", "bsh"], ["Did you mean bash?"]),
+        (["mission", "show"], ["shiftbook: Missing argument 'NAME'.\n`shiftbook mission show --help` says how"]),
+        (["mission", "lst"], ["shiftbook: No such command 'lst'. Did you mean 'list'?\n`shiftbook mission --help`"]),
+        (["conflicts", "--jsn"], ["shiftbook: No such option '--jsn'. Did you mean '--json'?"]),
+        (["node"], ["Usage: shiftbook node"]),
+    ],
+)
+def test_wrong_use_is_told_as_every_other_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], lines: list[str]
+) -> None:
+    """One style, what was meant, where the help is; exit code 2. A group without a list shows its help."""
+    monkeypatch.setattr(sys, "argv", ["shiftbook", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    for line in lines:
+        assert line in told
+    assert "Error:" not in told

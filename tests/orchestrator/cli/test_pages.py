@@ -10,8 +10,9 @@ import pytest
 from rich.cells import cell_len
 
 from orchestrator.cli import terminal
+from orchestrator.cli.fleet.membership import short_key
 from orchestrator.cli.fleet.nodes import node_row
-from orchestrator.cli.mission.listing import mission_row
+from orchestrator.cli.mission.listing import mission_line, mission_row
 from orchestrator.ledger.node_pages import Presence
 from orchestrator.workflow.mission_view import MissionView
 
@@ -73,7 +74,7 @@ def test_a_finished_mission_as_a_colleague_would_say_it() -> None:
     when, title, detail, status = mission_row(DONE)
     assert when == terminal.clock_time(DONE.finished)
     assert (title, status) == ("Fix the log-in", "done")
-    assert detail == "shop · claude on desk · attempt 2 · 3 min · $0.40 · approved by ada"
+    assert detail == "fix-the-login · shop · claude on desk · attempt 2 · 3 min · $0.40 · approved by ada"
 
 
 def test_a_broken_mission_says_where_and_what_to_do() -> None:
@@ -81,14 +82,14 @@ def test_a_broken_mission_says_where_and_what_to_do() -> None:
     assert mission_row(BROKEN) == (
         "",
         "Fix the log-in",
-        "line 3: “agent” is no agent\nname one that there is",
+        "fix-the-login · line 3: “agent” is no agent\n→ name one that there is",
         "quarantined",
     )
 
 
 def test_a_mission_that_waits_says_little() -> None:
     """No time, no node, no attempt and no cost, where there are none."""
-    assert mission_row(QUEUED) == ("", "Fix the log-in", "claude", "queued")
+    assert mission_row(QUEUED) == ("", "Fix the log-in", "fix-the-login · claude", "queued")
 
 
 def test_a_node_says_what_it_does_and_can() -> None:
@@ -110,12 +111,14 @@ def test_entries_keep_to_the_width(
     """No line passes the right edge, beside the one rule; states end there in full, long titles are cut."""
     rows = [mission_row(view) for view in (QUEUED, DONE, BROKEN, LONG)] + [node_row(NODE)]
     lines = page(monkeypatch, capsys, rows, width)
-    assert max(cell_len(plain(line)) for line in lines) == width - 1
+    edge = min(width, 100) - 1
+    assert max(cell_len(plain(line)) for line in lines) == edge
     assert {plain(line).index("│") for line in lines} == {8}
     states = [plain(line) for line in lines if re.search(r"(queued|done|quarantined|for you|live)$", plain(line))]
-    assert {cell_len(line) for line in states} == {width - 1}
+    assert {cell_len(line) for line in states} == {edge}
     assert [line.split("  ")[-1].strip() for line in states[:3]] == ["queued", "done", "quarantined"]
-    assert states[3].endswith("…waits for you")
+    assert states[3].endswith("…  waits for you")
+    assert not any(plain(line).endswith(" ") for line in lines)
     assert states[4].endswith("live")
 
 
@@ -130,17 +133,68 @@ def test_no_word_of_a_detail_is_lost(
         assert " ".join(detail.split()) in said
 
 
-def test_a_pipe_gets_text_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """The same entries, 80 wide, without a colour; on a terminal states have one."""
-    rows = [mission_row(DONE), node_row(NODE)]
-    piped, shown = page(monkeypatch, capsys, rows, None), page(monkeypatch, capsys, rows, 80)
-    assert piped == [plain(line) for line in shown]
+def test_a_pipe_gets_one_line_for_each(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The name first, then the state, parted by tabs; nothing is wrapped, padded or coloured as on a terminal."""
+    rows = [mission_row(view) for view in (DONE, BROKEN, LONG)]
+    shown = page(monkeypatch, capsys, rows, 80)
+    page(monkeypatch, capsys, [], None)
+    terminal.print_rows(rows, lines=[mission_line(view) for view in (DONE, BROKEN, LONG, QUEUED)])
+    piped = capsys.readouterr().out.splitlines()
+    assert [line.split("\t")[:2] for line in piped] == [
+        ["fix-the-login", "done"],
+        ["fix-the-login", "quarantined"],
+        ["fix-the-login", "review"],
+        ["fix-the-login", "queued"],
+    ]
+    assert piped[0].split("\t")[2:] == [
+        "2026-11-21T12:03:00+00:00",
+        "Fix the log-in",
+        "shop · claude on desk · attempt 2 · 3 min · $0.40 · approved by ada",
+    ]
     assert "\x1b" not in "".join(piped)
+    assert not any(line.endswith((" ", "\t")) for line in piped)
     assert "\x1b" in "".join(shown)
+
+
+def test_colours_go_where_nobody_wants_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """NO_COLOR takes the colours, TERM=dumb every code."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for name, value, gone in (("NO_COLOR", "1", "38;"), ("TERM", "dumb", "\x1b")):
+        with monkeypatch.context() as there:
+            there.setenv(name, value)
+            terminal.print_rows([mission_row(DONE)])
+        assert gone not in capsys.readouterr().out
+    terminal.print_rows([mission_row(DONE)])
+    assert "\x1b" in capsys.readouterr().out
 
 
 def test_a_title_of_two_lines_is_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """So that its state stands beside it; a tab and a code in it move nothing."""
-    lines = page(monkeypatch, capsys, [("", "two\nlines\tand \x1b[31mred", "", "done")], None)
-    assert len(lines) == 1
-    assert re.search(r"two lines\s+and \\x1b\[31mred\s+done\s*$", lines[0])
+    for width in (80, None):
+        lines = page(monkeypatch, capsys, [("", "two\nlines\tand \x1b[31mred", "", "done")], width)
+        assert len(lines) == 1
+        assert re.search(r"two lines and \\x1b\[31mred\s+done$", plain(lines[0]))
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_short_facts_stand_in_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    """Each as wide as its widest, also in other scripts; what passes the edge is cut and ends with an ellipsis."""
+    page(monkeypatch, capsys, [], width)
+    terminal.print_columns([("ada", "admin, author", "k" * 90), ("日本語", "node", "ssh-ed25519 …abc")])
+    first, second = (plain(line) for line in capsys.readouterr().out.splitlines())
+    assert cell_len(first) == min(width, 100)
+    assert first.endswith("…")
+    assert cell_len(first.partition("admin")[0]) == cell_len(second.partition("node")[0]) == 8
+    page(monkeypatch, capsys, [], None)
+    terminal.print_columns([("ada", "admin, author", "k" * 90)])
+    assert capsys.readouterr().out == f"ada\tadmin, author\t{'k' * 90}\n"
+
+
+def test_a_key_is_known_by_its_end() -> None:
+    """Its beginning is that of all of its kind; a short one stays, and a comment goes."""
+    assert short_key(f"ssh-ed25519 AAAA{'B' * 40}0123456789ab ada@desk") == "ssh-ed25519 …0123456789ab"
+    assert short_key("ssh-ed25519 AAAA") == "ssh-ed25519 AAAA"

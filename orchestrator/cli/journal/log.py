@@ -1,4 +1,4 @@
-"""shiftbook log add, search, export: what do people write into the journal, find in it, take out of it?"""
+"""shiftbook log tail, show, add, search, export: how do people read, write and search the journal?"""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from orchestrator.cli.clone.here import load_settings
 from orchestrator.core.errors import WrongSetting
 
 if TYPE_CHECKING:
+    from handoff.entry import Entry
+    from orchestrator.ledger.session_logs import LogFile
     from orchestrator.workflow.journal.search_index import SearchHit
 
 SECTION_BY_FLAG = {
@@ -58,9 +60,11 @@ def add(
     typed = " ".join(text) or ("" if given or sys.stdin.isatty() else sys.stdin.read())
     said = parse_sections(typed) if typed.strip() else {}
     both = {name: "\n\n".join(part for part in (said.get(name), given.get(name)) if part) for name in {*said, *given}}
-    book = wiring.logbook(load_settings())
+    chosen = load_settings()
+    fleet = wiring.fleet(chosen)
+    mission = fleet.full_name(mission) if mission else ""
     try:
-        made = book.add(both, project=project, title=title, mission=mission)
+        made = wiring.logbook(chosen, fleet).add(both, project=project, title=title, mission=mission)
     except HandoffError as error:
         raise WrongSetting("TEXT", str(error)) from error
     if as_json:
@@ -73,6 +77,59 @@ def add(
 
 def _bullet_list(value: str | tuple[str, ...]) -> str:
     return value if isinstance(value, str) else "\n".join(f"- {point}" for point in value)
+
+
+@click.command("tail")
+@click.option("--project", help="Only this project's log.")
+@click.option("-n", "--limit", default=10, show_default=True, type=click.IntRange(1, 1000), help="Entries at most.")
+@click.option("--json", "as_json", is_flag=True, help="Print the entries as JSON.")
+def tail(project: str | None, limit: int, as_json: bool) -> None:
+    """Lists the newest entries of the journal, of all logs or of one project's."""
+    chosen = load_settings()
+    fleet = wiring.fleet(chosen)
+    found = wiring.logbook(chosen, fleet).newest(project=project, limit=limit)
+    terminal.warn(fleet)
+    if as_json:
+        terminal.print_json([_entry_json(file, entry) for file, entry in found])
+    elif not found:
+        click.echo("The journal is empty: a finished mission writes into it, and so does `shiftbook log add`.")
+    else:
+        terminal.print_rows((_entry_row(*one) for one in found), lines=(_entry_line(*one) for one in found))
+
+
+@click.command("show")
+@click.argument("entry")
+@click.option("--json", "as_json", is_flag=True, help="Print the entry as JSON.")
+def show(entry: str, as_json: bool) -> None:
+    """Shows one entry whole, by its id or the beginning of it."""
+    from orchestrator.workflow.approval.diff_view import printable_diff
+
+    file, found = wiring.logbook(load_settings()).entry(entry)
+    if as_json:
+        terminal.print_json(_entry_json(file, found))
+    else:
+        click.echo(printable_diff(found.raw.strip()))
+
+
+def _entry_row(file: LogFile, entry: Entry) -> terminal.Row:
+    from missions.one_line import one_line
+
+    done = one_line(entry.section("Work Accomplished") or entry.section(""), 200)
+    title = entry.title or one_line(entry.section("Starting Context"), 100) or done or entry.entry_id
+    by = " on ".join(part for part in (entry.agent, entry.node) if part)
+    facts = (entry.entry_id, by, done if done != title else "")
+    when = datetime.fromisoformat(entry.when) if entry.when else None
+    return terminal.clock_time(when), title, " · ".join(fact for fact in facts if fact), file.project
+
+
+def _entry_line(file: LogFile, entry: Entry) -> tuple[str, ...]:
+    _, title, detail, project = _entry_row(file, entry)
+    return entry.entry_id, project, entry.when, title, detail
+
+
+def _entry_json(file: LogFile, entry: Entry) -> dict[str, object]:
+    told = {key: value for key, value in vars(entry).items() if key not in ("raw", "sections")}
+    return told | {"project": file.project, "path": file.path, "sections": dict(entry.sections)}
 
 
 @click.command("search")

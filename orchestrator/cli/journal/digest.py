@@ -1,4 +1,4 @@
-"""shiftbook review run, accept, reject, status: are the briefings true to the log?"""
+"""shiftbook digest run, accept, reject, status: are the briefings true to the log?"""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def reject(project: str, as_json: bool) -> None:
 @click.command("status")
 @click.option("--json", "as_json", is_flag=True, help="Print each project's reviews as JSON.")
 def status(as_json: bool) -> None:
-    """When each project was reviewed last, what waits to be read, and what is late or failed."""
+    """Says when each project was read last, what waits to be read, and what is late or failed."""
     from orchestrator.workflow.journal.review_status import failed_reviews, review_statuses
 
     fleet = wiring.fleet(load_settings())

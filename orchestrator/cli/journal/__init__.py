@@ -1,0 +1,1 @@
+"""How do people read and write the journal, its lessons and its digests?"""

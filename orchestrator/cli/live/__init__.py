@@ -1,0 +1,1 @@
+"""How does a terminal show what happens while it happens?"""

@@ -1,0 +1,59 @@
+"""What a node says while it works: a line for each event, and a sign of life below them on a terminal."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import time
+
+import pytest
+
+from orchestrator.cli.live.event_lines import EventLines, JsonLines
+
+
+class Screen(io.StringIO):
+    """A terminal, as far as whoever writes to it can tell."""
+
+    def isatty(self) -> bool:
+        """It is one."""
+        return True
+
+
+def test_while_missions_run_a_line_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the first second of the oldest on, with their names; it is gone before the next entry, and at the end."""
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    tell = EventLines()
+    tell._sign.period = 0.02
+    tell("ready", "desk works")
+    time.sleep(0.05)
+    assert "working" not in screen.getvalue()
+    tell("started", "Fix it, attempt 1", mission="fix")
+    tell("started", "Build it, attempt 1", mission="build")
+    over = time.monotonic() + 5
+    while "· fix, build" not in screen.getvalue() and time.monotonic() < over:
+        time.sleep(0.005)
+    assert "working" in screen.getvalue()
+    tell("failed", "fix, attempt 1: no", mission="fix")
+    tell("done", "build, attempt 1", mission="build")
+    time.sleep(0.05)
+    assert screen.getvalue().count("\r\x1b[K") >= 1
+    assert screen.getvalue().splitlines()[-1].count("build, attempt 1")
+
+
+def test_into_a_pipe_go_entries_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """And what is told once is told once."""
+    tell, records = EventLines(), JsonLines()
+    for say in (tell, records):
+        say("started", "Fix it", mission="fix")
+        say("remote", "away", once=True)
+        say("remote", "away", once=True)
+    caught = capsys.readouterr()
+    assert [line[9:] for line in caught.err.splitlines()] == ["│ started Fix it", "│ remote away"]
+    told = [json.loads(line) for line in caught.out.splitlines()]
+    assert [(one["event"], one["text"], one.get("mission")) for one in told] == [
+        ("started", "Fix it", "fix"),
+        ("remote", "away", None),
+    ]
