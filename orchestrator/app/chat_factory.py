@@ -108,6 +108,7 @@ def open_chat_runtime(settings: Settings, stores: Stores) -> ChatRuntime:
         approvals=ToolApprovals(new_id=partial(secrets.token_hex, 8)),
         queues=gates,
         open_toolbox=partial(_open_toolbox, settings, places),
+        sources=wiring.answer_sources(settings) if newest else None,
         log_writer=ChatLogWriter(logbook=lambda: wiring.logbook(settings), node=settings.node) if newest else None,
     )
     warmth = PromptCache(folder=settings.home / "prompts", queues=gates, head=prompts.head)

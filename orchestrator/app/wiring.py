@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from orchestrator.adapters.agents.log_review import ReviewAgent
     from orchestrator.adapters.models.manager import ModelManager
+    from orchestrator.adapters.models.model_check import CheckBook
     from orchestrator.adapters.models.router import Router
     from orchestrator.core.events import Tell
     from orchestrator.core.ports.agent import Agent, Project
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from orchestrator.ledger.transport import Transport
     from orchestrator.node.clone_watch import CloneWatch
     from orchestrator.policy.authorization import Trust
+    from orchestrator.workflow.answers.answer_sources import SourceFinder
     from orchestrator.workflow.fleet import Fleet
     from orchestrator.workflow.journal.log import Logbook
     from orchestrator.workflow.journal.memos import Memos
@@ -213,7 +215,23 @@ def router(settings: Settings) -> Router:
     from orchestrator.adapters.models.configured import configured_candidates
     from orchestrator.adapters.models.router import Router
 
-    return Router(configured_candidates(settings), clock=clock)
+    return Router(configured_candidates(settings), clock=clock, checks=check_book(settings).read)
+
+
+def check_book(settings: Settings) -> CheckBook:
+    """What models did in their checks on this machine."""
+    from orchestrator.adapters.models.model_check import CheckBook
+
+    return CheckBook(settings.home / "model-checks.json")
+
+
+def answer_sources(settings: Settings) -> SourceFinder:
+    """What finds on which lines of the ledger an answer may rest."""
+    from orchestrator.ledger.node_pages import LastSeenStore
+    from orchestrator.workflow.answers.answer_sources import SourceFinder
+
+    sightings = LastSeenStore(settings.home / "seen.json")
+    return SourceFinder(now=now, sightings=sightings, recall=search_index(settings).lines)
 
 
 def only(candidate: BackendCandidate) -> Router:

@@ -128,6 +128,7 @@ def build_executor(
         folders=folders,
         now=wiring.now,
         handoff=HandoffContext(counters={"builtin": parts.model}, recall=recall),
+        sources=wiring.answer_sources(parts.settings),
         words=wiring.sentence_writer(parts.model),
         budget=budget,
         safety=safety,

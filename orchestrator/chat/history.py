@@ -144,7 +144,10 @@ class _StoredToolCallRecorder:
 def _read_answer(conversation_id: str, turn: ConversationTurn) -> ChatAnswer:
     """An answer as it was stored."""
     told: Mapping[str, Any] = turn.trace.get("answer", {})
-    kept = {name: told.get(name, "") for name in ("node", "project", "why", "finish", "journal", "error")}
+    kept = {
+        name: told.get(name, "")
+        for name in ("node", "project", "why", "finish", "journal", "error", "good_for", "advice")
+    }
     return ChatAnswer(
         conversation=conversation_id,
         seq=turn.seq,
@@ -156,6 +159,7 @@ def _read_answer(conversation_id: str, turn: ConversationTurn) -> ChatAnswer:
         cut=tuple(told.get("cut", ())),
         tools=tuple(told.get("tools", ())),
         notes=tuple(told.get("notes", ())),
+        grounding=dict(told.get("grounding") or {}),
         repeated=True,
         **kept,
     )

@@ -43,7 +43,7 @@ def entry_sections(request: ChatRequest, conversation: Conversation, answer: Cha
     return {
         "Starting Context": f"Conversation {conversation.id}, turn {answer.seq}. Asked: {_one_line(request.message)}",
         "Work Accomplished": _bullet_list([_describe_call(call) for call in done])
-        + f"\n\nAnswered: {_one_line(answer.text)}",
+        + (f"\n\nAnswered: {_one_line(answer.text)}" if answer.text.strip() else ""),
         "Code Changes": _bullet_list([f"`{path}`" for path in written]),
         "Blockers": _bullet_list([f"{_describe_call(call)}: {_one_line(str(call['result']))}" for call in failed]),
         "For Next Instance": f"The files are in the workspace of conversation {conversation.id} at this node; nothing "

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.chat import prompt_fit
+from orchestrator.chat.answer_plan import AnswerPlan
 from orchestrator.chat.failover import Failover
 from orchestrator.chat.ledger_context import LedgerContext, cut_json
 from orchestrator.chat.queue import QueueTicket
@@ -26,6 +27,7 @@ class PreparedRequest:
     known: LedgerContext
     fitted: prompt_fit.FittedPrompt
     ticket: QueueTicket
+    plan: AnswerPlan = field(default_factory=AnswerPlan)
     notes: tuple[str, ...] = ()
     box: Toolbox | None = None
     held: ExitStack = field(default_factory=ExitStack)
@@ -39,6 +41,7 @@ class PreparedRequest:
             "backend": self.failover.model.backend,
             "node": node,
             "project": self.conversation.project,
+            "good_for": self.plan.competence.good_for.value,
             "why": self.failover.choice.why,
             "tried": list(self.failover.tried),
             "tokens_in": self.fitted.tokens,
@@ -70,6 +73,7 @@ class RepeatedRequest:
             "backend",
             "node",
             "project",
+            "good_for",
             "why",
             "tried",
             "tiers",

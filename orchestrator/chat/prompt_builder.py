@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 
+from handoff.budget_fit import block
 from orchestrator.chat import prompt_fit
 from orchestrator.chat.ledger_context import (
     ROLE,
@@ -53,8 +54,10 @@ class PromptBuilder:
         ledger: LedgerSnapshot | None,
         model: Model,
         box: Toolbox | None,
+        *,
+        facts: str = "",
     ) -> tuple[LedgerContext, prompt_fit.FittedPrompt]:
-        """What the model is given. Raises ContextTooLong."""
+        """What the model is given; `facts` is what the ledger itself answers. Raises ContextTooLong."""
         past = list(prompt_fit.prompt_rounds(turns))
         wanted = self._wanted(PromptHeadKey(project=project, role=role_of(box)), model, message=request.message)
         wanted = replace(
@@ -64,6 +67,7 @@ class PromptBuilder:
             told=frozenset(entry for turn in turns for entry in turn.trace.get("told", ())),
         )
         known = build_ledger_context(ledger, wanted, self.recall) if ledger else without_ledger(wanted)
+        known = replace(known, before=block("ledger", facts) + known.before) if facts else known
         fitted = prompt_fit.fit_prompt(
             PromptMessage(role="system", content=known.head),
             past,

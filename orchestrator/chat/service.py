@@ -12,22 +12,25 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from handoff.secrets.redact import redact
+from orchestrator.chat.answer_plan import AnswerPlan, AnswerStream, FindSources, said_lines
 from orchestrator.chat.failover import Failover, ModelChooser
 from orchestrator.chat.history import ChatHistory
-from orchestrator.chat.ledger_context import DetectedProject, detect_project
+from orchestrator.chat.ledger_context import DetectedProject, LedgerContext, detect_project
 from orchestrator.chat.log_entry import ChatLogWriter
 from orchestrator.chat.prepared import PreparedRequest, RepeatedRequest
 from orchestrator.chat.prompt_builder import PromptBuilder, role_of
 from orchestrator.chat.prompt_cache import PromptCache, PromptHeadKey
+from orchestrator.chat.prompt_fit import FittedPrompt
 from orchestrator.chat.queue import BackendQueues, KeyedLock
 from orchestrator.chat.tool_approvals import ToolApprovals
 from orchestrator.chat.tool_loop import ToolLoop, ToolLoopLimits, ToolLoopResult
 from orchestrator.chat.tools.tool import Toolbox
 from orchestrator.chat.values import AnswerEvent, ChatAnswer, ChatRequest, OnAnswerEvent, usage_json
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, NotFound, OrchestratorError, WrongSetting
+from orchestrator.core.model_competence import Competence
 from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.conversations import Conversation, ConversationTurn
-from orchestrator.core.ports.model import Stop
+from orchestrator.core.ports.model import Stop, Usage
 from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from sync.errors import SyncError
@@ -52,6 +55,8 @@ class ChatService:
     open_toolbox: ToolboxFactory | None = None
     log_writer: ChatLogWriter | None = None
     prompt_cache: PromptCache | None = None
+    sources: FindSources | None = None
+    """Finds on what an answer may rest; None at a node that has joined no fleet."""
     limits: ToolLoopLimits = field(default_factory=ToolLoopLimits)
     conversation_locks: KeyedLock = field(default_factory=KeyedLock)
 
@@ -109,7 +114,12 @@ class ChatService:
         later = detect_project(ledger, request, project) if turns else DetectedProject()
         choice = self.chooser.choose(request.model, peers=request.peers)
         box = self._toolbox_for(request, project, ledger, conversation.id, stop)
-        known, fitted = self.prompts.fitted(request, turns, project, ledger, choice.model, box)
+        plan = self._plan(request, project, ledger, turns, choice.competence)
+        known, fitted = (
+            _unasked()
+            if plan.own and plan.own.whole
+            else self.prompts.fitted(request, turns, project, ledger, choice.model, box, facts=plan.facts)
+        )
         ticket = self.queues.of(choice.model.backend).join()
         held.callback(ticket.leave)
         asked = self.memory.asked(conversation.id, request, known)
@@ -121,9 +131,22 @@ class ChatService:
             known=known,
             fitted=fitted,
             ticket=ticket,
+            plan=plan,
             notes=(*notes, *later.notes, *([why_old] if why_old else [])),
             box=box,
         )
+
+    def _plan(
+        self,
+        request: ChatRequest,
+        project: str,
+        ledger: LedgerSnapshot | None,
+        turns: Sequence[ConversationTurn],
+        competence: Competence,
+    ) -> AnswerPlan:
+        found = self.sources(ledger, project, request.message) if self.sources and ledger else None
+        sources = found.and_lines(said_lines(turns)) if found else None
+        return AnswerPlan(question=request.message, competence=competence, sources=sources, tools=bool(request.tools))
 
     def _toolbox_for(
         self, request: ChatRequest, project: str, ledger: LedgerSnapshot | None, conversation: str, stop: Stop
@@ -153,9 +176,15 @@ class ChatService:
         return self._told(answer, on_event)  # who hears `done` may send the next message at once
 
     def _made(self, prepared: PreparedRequest, on_event: OnAnswerEvent, stop: Stop) -> ChatAnswer:
+        own = prepared.plan.own
+        if own:
+            on_event(AnswerEvent(kind="token", data={"text": own.text}))
+            if own.whole:
+                return self._kept(prepared, _unasked_result(own.text), None)
         if self.prompt_cache:
             self.prompt_cache.fetch(prepared.failover.model, prepared.conversation.id)
         stepping = self._stepping(prepared, on_event, stop)
+        stepping.heard += [own.text] if own else []
         try:
             said = stepping.go()
         except BaseException as error:
@@ -171,7 +200,9 @@ class ChatService:
             )
             self._kept(prepared, said, error)
             raise
-        return self._kept(prepared, said, None)
+        if prepared.plan.held_back:
+            said = replace(said, raw="")  # what was not shown is not given to the model again, either
+        return self._kept(prepared, said, None, stepping.show)
 
     def _stepping(self, prepared: PreparedRequest, on_event: OnAnswerEvent, stop: Stop) -> ToolLoop:
         return ToolLoop(
@@ -185,13 +216,21 @@ class ChatService:
             stop=stop,
             limits=self.limits,
             box=prepared.box,
+            show=AnswerStream(plan=prepared.plan),
             approvals=self.approvals,
             notes=self.memory.notes(prepared.conversation.id),
             when=lambda: format_utc(self.prompts.now()),
         )
 
-    def _kept(self, prepared: PreparedRequest, said: ToolLoopResult, error: BaseException | None) -> ChatAnswer:
+    def _kept(
+        self,
+        prepared: PreparedRequest,
+        said: ToolLoopResult,
+        error: BaseException | None,
+        show: AnswerStream | None = None,
+    ) -> ChatAnswer:
         """Stores the answer, writes of what it did, books what it took."""
+        plan = prepared.plan
         answer = ChatAnswer(
             conversation=prepared.conversation.id,
             seq=prepared.asked.seq + 1,
@@ -207,10 +246,13 @@ class ChatService:
             cut=tuple(prepared.cut),
             tools=tuple(call.json() for call in said.calls),
             notes=prepared.notes,
+            good_for="ledger" if plan.own and plan.own.whole else plan.competence.good_for.value,
+            advice=plan.competence.says() if plan.competence.is_toy else "",
+            grounding=plan.grounding(said.text, show.told if show else ()),
             error=_error_text(error),
         )
         answer = self._with_log_entry(prepared, answer)
-        if self.prompt_cache:
+        if self.prompt_cache and prepared.known.head:
             subject = PromptHeadKey(project=prepared.conversation.project, role=role_of(prepared.box))
             self.prompt_cache.used(prepared.failover.model, prepared.conversation.id, subject, prepared.known.head)
         return self.memory.answered(prepared.conversation, answer, said, node=self.node, when=self.prompts.now())
@@ -220,7 +262,8 @@ class ChatService:
         if self.log_writer is None or not any(call["changed"] for call in answer.tools):
             return answer
         try:
-            entry = self.log_writer.write(prepared.request, prepared.conversation, answer)
+            worded = replace(answer, text=prepared.plan.for_documents(answer.text))
+            entry = self.log_writer.write(prepared.request, prepared.conversation, worded)
         except (OrchestratorError, SyncError, OSError) as error:
             why = f"the session log was not written: {error}"
             return replace(answer, notes=(*answer.notes, why))
@@ -234,6 +277,16 @@ class ChatService:
         )
         on_event(AnswerEvent(kind="done", data=answer.json()))
         return answer
+
+
+def _unasked() -> tuple[LedgerContext, FittedPrompt]:
+    """What a model is given that is not asked."""
+    return LedgerContext(head="", before=""), FittedPrompt(messages=(), tokens=0)
+
+
+def _unasked_result(text: str) -> ToolLoopResult:
+    """An answer in which no model had a part."""
+    return ToolLoopResult(text=text, raw="", finish="stop", usage=Usage())
 
 
 def _error_text(error: BaseException | None) -> str:

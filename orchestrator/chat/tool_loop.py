@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from handoff.budget_fit import block
 from handoff.secrets.redact import redact, redact_values
+from orchestrator.chat.answer_plan import AnswerStream
 from orchestrator.chat.partial_answer import PartialAnswer, answer_content
 from orchestrator.chat.prompt_fit import MIN_ANSWER_TOKENS, count_message_tokens
 from orchestrator.chat.queue import FairSemaphore, QueueTicket
@@ -75,12 +76,17 @@ class ToolLoop:
     temperature: float | None = None
     paths: tuple[str, ...] = ()
     """The only files that may be written, for a model that invents others; empty: any."""
+    show: AnswerStream = field(default_factory=AnswerStream)
+    """What of the text is passed on."""
+    ends_on_repeat: bool = False
+    """Whether the same call with the same result, and nothing done in between, ends it: nobody is there to notice."""
     tally: AnswerUsage = field(default_factory=AnswerUsage)
     heard: list[str] = field(default_factory=list)
     """The text that was passed on so far: what is kept of an answer that fails midway."""
     queued: float = 0.0
     _steps: list[Mapping[str, str]] = field(default_factory=list)
     _calls: list[ToolTrace] = field(default_factory=list)
+    _since_change: set[str] = field(default_factory=set)
 
     def go(self) -> ToolLoopResult:
         """The whole answer. Raises ContextTooLong, ModelUnavailable and what the listener raises."""
@@ -93,9 +99,12 @@ class ToolLoop:
             call = parse_tool_call(made.text) if self.box and not last and made.finish == "stop" else None
             if call is None:
                 return self._said(made.text, "steps" if last and self.box and made.finish == "stop" else made.finish)
-            self._take(made.text, self._use(call))
+            traced = self._use(call)
+            self._take(made.text, traced)
             if self.stop.is_set():
                 return self._said("", "cancelled")
+            if self.ends_on_repeat and self._repeats(traced):
+                return self._said("", "repeated")
         raise AssertionError("the last step is an answer")
 
     def _room(self) -> int:
@@ -127,10 +136,21 @@ class ToolLoop:
 
         def take(piece: str) -> None:
             if said := text.take(piece) if text else piece:
-                self.heard.append(said)
-                self.hear(AnswerEvent(kind="token", data={"text": said}))
+                self._pass(self.show.take(said))
 
         return take
+
+    def _pass(self, said: str) -> None:
+        if said:
+            self.heard.append(said)
+            self.hear(AnswerEvent(kind="token", data={"text": said}))
+
+    def _repeats(self, traced: ToolTrace) -> bool:
+        """Whether the very same was called before with the same result, and nothing else changed anything since."""
+        key = json.dumps([traced.act, traced.arguments, traced.result], sort_keys=True, default=str)
+        known = key in self._since_change
+        self._since_change = {key} if traced.changed and not known else self._since_change | {key}
+        return known
 
     def _report_position(self, place: int) -> None:
         self.hear(AnswerEvent(kind="position", data={"position": place}))
@@ -159,14 +179,17 @@ class ToolLoop:
         return self.approvals.wait(question, self.stop)
 
     def _take(self, said: str, traced: ToolTrace) -> None:
-        result = block("result", redact(traced.result).text, traced.tool)
+        clean = redact(traced.result).text
+        self.show.hear(traced.tool, clean)
+        result = block("result", clean, traced.tool)
         self._steps.append({"said": said, "result": result})
         self.messages += [PromptMessage(role="assistant", content=said), PromptMessage(role="user", content=result)]
 
     def _said(self, raw: str, finish: str) -> ToolLoopResult:
+        if self.box and raw and not self.heard and finish != "cancelled" and not self.show.began:
+            self.show.take(answer_content(raw))
+        self._pass(self.show.close())
         text = "".join(self.heard)
-        if self.box and raw and not text and finish != "cancelled":
-            text = answer_content(raw)
         return ToolLoopResult(
             text=text,
             raw=raw,

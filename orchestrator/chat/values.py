@@ -73,6 +73,12 @@ class ChatAnswer:
     tools: tuple[Json, ...] = ()
     notes: tuple[str, ...] = ()
     """What a person should know besides: the ledger was not reached, a secret was taken out."""
+    good_for: str = ""
+    """What its model is good for; "ledger" where no model had a part in it."""
+    advice: str = ""
+    """Where a better model comes from, where this one is a toy."""
+    grounding: Json = field(default_factory=dict)
+    """How many of its sentences the handoff bears out, with the places, and which of them it does not."""
     journal: str = ""
     """The entry in the session log, where the chat did work."""
     error: str = ""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from handoff.answering import AnswerSources
 from handoff.evidence_check import disagreement
 from handoff.secrets.redact import redact
 from missions.lease import PAUSED_REASON, Claim, ClaimState
@@ -60,6 +61,8 @@ class Executor:
     folders: AttemptDirs
     now: Callable[[], datetime]
     handoff: HandoffContext = field(default_factory=HandoffContext)
+    sources: Callable[[LedgerSnapshot, str, str], AnswerSources] | None = None
+    """On what an answer of this node's model may rest; None: on its context alone."""
     words: Callable[[str], str] | None = None
     """A model that says in a sentence what was done, "" when it has none; None: no model does."""
     budget: BudgetGate | None = None
@@ -176,6 +179,14 @@ class Executor:
     def _tools(self, ledger: LedgerSnapshot, mission: Mission) -> tuple[str, ...] | None:
         return self.safety.tools(ledger, mission) if self.safety is not None else None
 
+    def _sources(self, ledger: LedgerSnapshot, mission: Mission) -> AnswerSources | None:
+        """What the built-in agent's answer may rest on. A question may be the text or the title."""
+        if self.sources is None or mission.agent != "builtin":
+            return None
+        asked = [text for text in (mission.body.strip(), mission.title.strip()) if text]
+        found = [self.sources(ledger, mission.project or "", text) for text in asked]
+        return next((one for one in found if one.recorded), found[0] if found else None)
+
     def _job(
         self, ledger: LedgerSnapshot, mission: Mission, claim: Claim, project: Project | None, folder: Path
     ) -> AgentJob:
@@ -191,6 +202,7 @@ class Executor:
             attempt=claim.attempt,
             project=project,
             context=self.handoff.known(ledger, mission, self.now()),
+            sources=self._sources(ledger, mission),
             folder=folder,
             say=say,
             meter=meter,

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
+from handoff import answering
+from handoff.answering import OwnAnswer
+from handoff.citable import spoken_line
+from handoff.extraction import SILENT
 from orchestrator.adapters.agents.tool_worker import SMALL_CONTEXT_TOKENS, UNATTENDED_POLICY, ToolWorker
 from orchestrator.chat.tools.tool import ToolPolicy
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
+from orchestrator.core.model_competence import Competence
 from orchestrator.core.ports.agent import AgentJob, Outcome
 from orchestrator.core.ports.model import Generation, Model, Prompt, PromptMessage, Stop
+from orchestrator.core.ports.model_backend import competence_of
 from orchestrator.execution import prompts
 from orchestrator.execution.attempt import AttemptRunner
 from orchestrator.execution.outcome import first_sentence
@@ -52,13 +59,40 @@ class BuiltinAgent:
             why = "it only answers here" if self.attempts is None else why
             error = f"the built-in agent changes files in a sandbox only: {why}"
             return Outcome(ok=False, summary="Not started.", error=error)
+        chosen = job.mission.chosen_agent == self.name
+        if chosen and (weak := competence_of(self.model).no_coding_reason()):  # another model than when it was chosen
+            return Outcome(ok=False, summary="Not started.", error=weak, parked=weak)
         worker = ToolWorker(
             model=self.model, sandbox=self.attempts.sandbox, node=self.attempts.node, policy=self.policy
         )
         return self.attempts.carry_out(job, stop, worker)
 
     def _answer(self, job: AgentJob, stop: Stop) -> Outcome:
-        lines = _LineBuffer(job)
+        """An answer whose sentences hold: a toy's only after the lines themselves, anybody else's with citations."""
+        competence = competence_of(self.model)
+        own = _own_answer(job) if competence.is_toy else None
+        if own and own.whole:
+            job.say(own.text)
+            notes = (f"no model was asked: {competence.says()}",)
+            return Outcome(ok=True, summary=first_sentence(own.text), answer=own.text, notes=notes)
+        return self._kept(job, self._generated(job, stop, quiet=own is not None), competence, own)
+
+    def _kept(self, job: AgentJob, outcome: Outcome, competence: Competence, own: OwnAnswer | None) -> Outcome:
+        """What of an answer may be written down."""
+        if not outcome.answer:
+            return outcome
+        sources = job.answer_sources.and_lines(spoken_line(job.mission.body, "the mission"))
+        if own is None:
+            text = answering.admitted(outcome.answer, sources, toy=False)
+            return replace(outcome, answer=text, summary=first_sentence(text) or SILENT)
+        added = answering.added_words(own.text, outcome.answer, sources, competence.model)
+        text = "\n\n".join(filter(None, (own.text, added)))
+        job.say(text)
+        said = first_sentence(own.text.removeprefix("- "))
+        return replace(outcome, answer=text, summary=said, notes=(*outcome.notes, competence.says()))
+
+    def _generated(self, job: AgentJob, stop: Stop, *, quiet: bool) -> Outcome:
+        lines = _LineBuffer(job, quiet=quiet)
         try:
             asked = Prompt(messages=messages(job), max_tokens=self.answer_tokens)
             made = self.model.generate(asked, on_text=lines.take, stop=stop)
@@ -66,6 +100,15 @@ class BuiltinAgent:
             return Outcome(ok=False, summary="The model gave no answer.", error=str(error))
         lines.close()
         return outcome_of(made)
+
+
+def _own_answer(job: AgentJob) -> OwnAnswer:
+    """What the ledger and the handoff answer to a mission, by its text or else its title."""
+    mission = job.mission
+    asked = [text for text in (mission.body.strip(), mission.title.strip()) if text]
+    found = (answering.own_answer(text, job.answer_sources) for text in asked)
+    silent = OwnAnswer(text=SILENT, whole=True, found=False)
+    return next((one for one in found if one.found), silent)
 
 
 def messages(job: AgentJob) -> tuple[PromptMessage, ...]:
@@ -96,8 +139,9 @@ def outcome_of(made: Generation) -> Outcome:
 class _LineBuffer:
     """Gathers pieces of text into the lines that people are told."""
 
-    def __init__(self, job: AgentJob) -> None:
-        self._say, self._rest = job.say, ""
+    def __init__(self, job: AgentJob, *, quiet: bool) -> None:
+        self._say: Callable[[str], None] = (lambda line: None) if quiet else job.say
+        self._rest = ""
 
     def take(self, text: str) -> None:
         *lines, self._rest = (self._rest + text).split("\n")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports.agent import AgentJob, Outcome
 from orchestrator.core.ports.model import Model, Prompt, PromptMessage, Stop
+from orchestrator.core.ports.model_backend import competence_of
 from orchestrator.workflow.journal.memos import Memos
 from orchestrator.workflow.journal.review import Reviews
 
@@ -54,8 +55,8 @@ class SentenceWriter:
     stop: Stop
 
     def __call__(self, text: str) -> str:
-        """The sentence in the model's words; "" when it has none."""
-        if self.model.missing() is not None:
+        """The sentence in the model's words; "" when it has none, or is a toy: what it words is told on."""
+        if self.model.missing() is not None or competence_of(self.model).is_toy:
             return ""
         messages = PromptMessage(role="system", content=SYSTEM_PROMPT), PromptMessage(role="user", content=text)
         asked = Prompt(messages=messages, max_tokens=MAX_SENTENCE_TOKENS)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from handoff import answering
+from handoff.citable import spoken_line
+from handoff.destructive import with_guards
 from missions.one_line import one_line
 from orchestrator.chat.queue import FairSemaphore
 from orchestrator.chat.tool_approvals import ToolApprovals
@@ -21,6 +24,7 @@ from orchestrator.chat.values import AnswerEvent, AnswerUsage
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
 from orchestrator.core.ports.agent import AgentJob
 from orchestrator.core.ports.model import Model, PromptMessage, Usage
+from orchestrator.core.ports.model_backend import competence_of
 from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.execution import prompts
 from orchestrator.execution.bounds import AttemptLimits, RoundStopFlag
@@ -57,11 +61,13 @@ def _example(task: str, path: str, line: str) -> tuple[PromptMessage, ...]:
 
 
 EXAMPLES = (
-    *_example("Write the file COLOUR with this line: dark green", "COLOUR", "dark green"),
-    *_example("Put this line into src/names.txt: Hedy Lamarr", "src/names.txt", "Hedy Lamarr"),
-    *_example("Make list.md that says: Buy milk.", "list.md", "Buy milk."),
+    *_example("Write the file EXAMPLE-ONE with this line: <<example one>>", "EXAMPLE-ONE", "<<example one>>"),
+    *_example("Put this line into example/two.txt: <<example two>>", "example/two.txt", "<<example two>>"),
+    *_example("Make example-three.md that says: <<example three>>", "example-three.md", "<<example three>>"),
 )
-"""What a model of 135 million parameters must have seen to do it: without them it searches for ever."""
+"""What a model of 135 million parameters must have seen to do it: without them it searches for ever. Nothing in them
+can be taken for work, and what repeats them has failed."""
+EXAMPLE_PATTERN = re.compile(r"<<example|EXAMPLE-ONE|example/two\.txt|example-three\.md")
 PATH_PATTERN = re.compile(r"(?<![\w/.~-])(?:[\w-]+/)*(?:[\w-]*\.[A-Za-z][A-Za-z0-9]{0,7}|[A-Z][A-Z0-9_]{3,})(?![\w/])")
 """What looks like a file's path in a text: `src/names.txt`, `Makefile.am`, `VERSION`."""
 
@@ -100,7 +106,11 @@ class ToolWorker:
         start = [_system_message(site.job, box), *(EXAMPLES if self._small else ())]
         messages = [*start, *transcript.read(site), PromptMessage(role="user", content=prompt)]
         watch = bounds.watch(timed=True)
-        heard, tally = _OutputLog(site.job.say), _ReportingUsage(tell=bounds.usage_meter.tell)
+        competence = competence_of(self.model)
+        heard, tally = (
+            _OutputLog(site.job.say, words=not competence.is_toy),
+            _ReportingUsage(tell=bounds.usage_meter.tell),
+        )
         stepping = self._stepping(site.job, messages, box, heard, watch, tally)
         began, said, error = time.monotonic(), None, ""
         try:
@@ -111,7 +121,13 @@ class ToolWorker:
         heard.close()
         transcript.write(messages[len(start) :])
         site.remember(TRANSCRIPT_FILE)
-        made = _RoundOutcome(said=said, error=error, seconds=time.monotonic() - began, calls=stepping.calls)
+        made = _RoundOutcome(
+            said=said,
+            error=error or _repeated_examples(stepping.calls, site.job),
+            seconds=time.monotonic() - began,
+            calls=stepping.calls,
+            answer=_kept_answer(said, stepping, site.job, toy=competence.is_toy),
+        )
         ending = made.ending(bounds, watch)
         return RoundResult(
             told=made.told(tally.usage, ended=ending is Ending.EXIT),
@@ -148,8 +164,27 @@ class ToolWorker:
             when=lambda: "",
             temperature=0.0 if self._small else None,
             paths=named_paths(f"{job.mission.title}\n{job.mission.body}") if self._small else (),
+            ends_on_repeat=True,
             tally=tally,
         )
+
+
+def _repeated_examples(calls: Sequence[ToolTrace], job: AgentJob) -> str:
+    """What is wrong with work that repeats the examples which its model was shown; empty where it does not."""
+    done = " ".join(json.dumps(call.arguments, default=str) for call in calls)
+    found = EXAMPLE_PATTERN.search(done)
+    if found is None or found[0] in job.mission.request:
+        return ""
+    return f"it repeated the examples that it was shown ({found[0]!r}) and did not do the task"
+
+
+def _kept_answer(said: ToolLoopResult | None, stepping: ToolLoop, job: AgentJob, *, toy: bool) -> str:
+    """What may be told on of what the model says at the end: of a toy only what a line or a tool bears out."""
+    text = said.text.strip() if said else ""
+    if not toy:
+        return with_guards(text)
+    given = spoken_line(job.mission.body, "the mission")
+    return answering.admitted(text, job.answer_sources.and_lines((*given, *stepping.show.told)), toy=True)
 
 
 def named_paths(text: str) -> tuple[str, ...]:
@@ -172,6 +207,7 @@ class _RoundOutcome:
     error: str
     seconds: float
     calls: tuple[ToolTrace, ...]
+    answer: str = ""
 
     @property
     def finish(self) -> str:
@@ -183,15 +219,18 @@ class _RoundOutcome:
         return Ending.TIMEOUT if self.finish == "cancelled" else Ending.EXIT
 
     def told(self, usage: Usage, *, ended: bool) -> ParsedOutput:
-        whole = self.said is not None and self.finish != "length"
+        whole = self.said is not None and self.finish not in ("length", "repeated")
         cut = "its answer was cut off: the model's context or its tokens for one step were used up"
+        if self.finish == "repeated" and self.calls:
+            last = self.calls[-1]
+            cut = f"it called {last.act} {_shorten(last.arguments)} twice with the same result: it does not get on"
         refused = (
             f"{call.act} {_shorten(call.arguments)}" for call in self.calls if call.leave == ToolPermission.DENY.value
         )
         return ParsedOutput(
             ended=ended and whole,
             session=TRANSCRIPT_FILE,
-            answer=self.said.text.strip() if self.said and whole else "",
+            answer=self.answer if whole else "",
             error=self.error or ("" if whole else cut),
             denials=tuple(dict.fromkeys(refused)),
             usage=usage,
@@ -228,11 +267,13 @@ class _OutputLog:
     """What people are shown: calls with their results, and the answer's lines."""
 
     say: Callable[[str], None]
+    words: bool = True
+    """Whether the model's own words are shown, too."""
     lines: list[str] = field(default_factory=list)
     rest: str = ""
 
     def hear(self, event: AnswerEvent) -> None:
-        if event.kind == "token":
+        if event.kind == "token" and self.words:
             *lines, self.rest = (self.rest + str(event.data["text"])).split("\n")
             self._show(lines)
         elif event.kind == "tool" and event.data["state"] in ("done", "failed"):

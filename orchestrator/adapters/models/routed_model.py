@@ -8,6 +8,7 @@ from dataclasses import replace
 from orchestrator.adapters.models.router import Router
 from orchestrator.chat.failover import Failover
 from orchestrator.core.errors import ModelUnavailable
+from orchestrator.core.model_competence import Competence
 from orchestrator.core.ports.model import Embedder, Generation, Model, PrefixCache, Prompt, Stop
 from orchestrator.core.ports.model_backend import NODE_PREFIX
 
@@ -41,6 +42,14 @@ class RoutedModel:
         """What that one holds."""
         chosen = self._chosen()
         return chosen.context_tokens if chosen else self._context_tokens
+
+    @property
+    def competence(self) -> Competence:
+        """What that one is good for."""
+        try:
+            return self._router.choose().competence
+        except ModelUnavailable:
+            return Competence(model="no model")
 
     def missing(self) -> str | None:
         """Why nobody can answer; looks for backends that nobody looked for yet."""

@@ -8,12 +8,13 @@ is known to be dead costs a request nothing.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from orchestrator.adapters.models.circuit_breaker import BreakerState, CircuitBreaker
 from orchestrator.core.errors import ModelUnavailable, NotFound
+from orchestrator.core.model_competence import Competence, ModelCheck, parameters_of
 from orchestrator.core.ports.model import Model
 from orchestrator.core.ports.model_backend import (
     BackendCandidate,
@@ -42,8 +43,15 @@ class _BackendState:
 class Router:
     """Chooses; keeps what it saw. Any number of threads may use it. `clock` is monotonic seconds."""
 
-    def __init__(self, candidates: Sequence[BackendCandidate], *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        candidates: Sequence[BackendCandidate],
+        *,
+        clock: Callable[[], float],
+        checks: Callable[[], Mapping[str, ModelCheck]] = dict,
+    ) -> None:
         self._candidates = tuple(candidates)
+        self._checks = checks
         self._clock = clock
         self._lock = threading.Lock()
         self._known = [_BackendState() for _ in self._candidates]
@@ -61,15 +69,30 @@ class Router:
             if trouble := self._trouble(at):
                 tried.append(f"{self._candidates[at].backend.backend}: {trouble}")
                 continue
+            model = self._open(at, name)
             return BackendChoice(
-                model=self._open(at, name),
+                model=model,
                 why=self._why(at, wanted, tried),
                 tried=tuple(tried),
                 report=partial(self._note_result, at),
+                judged=self._judge(at, model),
             )
         if wanted and not tried:
             raise NotFound("no backend has a model {!r}: `shiftbook models list` shows what there is", wanted)
         raise ModelUnavailable("no model can answer: {}", "; ".join(tried) or "no backend is set")
+
+    def judge(self, listed: ListedModel) -> Competence:
+        """What a listed model is good for: by its size, and by its check where it had one."""
+        return Competence(
+            model=listed.name,
+            parameters=parameters_of(listed.parameters) or parameters_of(listed.name),
+            context_tokens=listed.context_tokens,
+            check=self._checks().get(f"{listed.backend}/{listed.name}"),
+        )
+
+    def _judge(self, at: int, model: Model) -> Competence:
+        unlisted = ListedModel(name=model.name, backend=model.backend, context_tokens=model.context_tokens)
+        return self.judge(next((each for each in self._known[at].listed if each.name == model.name), unlisted))
 
     def missing(self) -> str:
         """Why no model can answer now; empty where one can. Looks for backends that nobody looked for yet."""

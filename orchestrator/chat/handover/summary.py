@@ -15,6 +15,7 @@ from missions import frontmatter
 from missions.document import RESULT_MARK, body_of
 from missions.frontmatter import Malformed
 from missions.one_line import one_line
+from orchestrator.core.model_competence import GoodFor
 from orchestrator.core.ports.conversations import Conversation, ConversationTurn
 from orchestrator.workflow.fleet import MissionDetail
 
@@ -109,6 +110,8 @@ def _section(heading: str, lines: Sequence[str]) -> str:
 def _decisions(turns: Sequence[ConversationTurn]) -> Iterator[str]:
     """Sentences in which something was settled, by whom: what a model only weighs is no decision of a person's."""
     for turn in turns:
+        if turn.trace.get("answer", {}).get("good_for") == GoodFor.TOY:
+            continue  # what a toy says decides nothing
         for sentence in _SENTENCE.split(turn.content[:MAX_LAST_REQUEST_CHARACTERS]):
             if _DECIDED.search(sentence) and not sentence.rstrip().endswith("?"):
                 yield f"{'the person' if turn.role == 'user' else 'the answer'}: {_one_line(sentence)}"

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from handoff.answering import AnswerSources
+from handoff.citable import document_lines
 from missions.mission import Mission
 from orchestrator.core.ports.model import Stop, Usage
 
@@ -147,8 +149,15 @@ class AgentJob:
     """What policy lets this agent use here (search, read, write, run, shell, git); None: it does not say."""
     comment: str = ""
     """What the person wrote who rejected the attempt before; empty if nobody did."""
+    sources: AnswerSources | None = None
+    """What an answer may rest on, with its places; None: `context` alone."""
     rounds: int = 2
     """How often the work may go back to the agent to be put right before the attempt has failed."""
+
+    @property
+    def answer_sources(self) -> AnswerSources:
+        """What an answer may rest on."""
+        return self.sources or AnswerSources(lines=document_lines("handoff", self.context))
 
 
 class Agent(Protocol):

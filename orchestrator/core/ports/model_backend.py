@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from orchestrator.core.errors import ModelUnavailable
+from orchestrator.core.model_competence import Competence, competence_by_name
 from orchestrator.core.ports.model import Model
 
 NODE_PREFIX = "node "
@@ -54,6 +55,29 @@ class BackendChoice:
     why: str
     tried: tuple[str, ...] = ()
     report: ReportCall = field(default=lambda error: None, repr=False, compare=False)
+    judged: Competence | None = None
+    """What the model is good for, by its backend's list and its check; None: by its name."""
+
+    @property
+    def competence(self) -> Competence:
+        """What the model is good for."""
+        return self.judged or competence_by_name(self.model.name, self.model.context_tokens)
+
+
+@runtime_checkable
+class JudgedModel(Protocol):
+    """A model that knows what it is good for."""
+
+    @property
+    def competence(self) -> Competence:
+        """What it, or who answers for it now, is good for."""
+
+
+def competence_of(model: Model) -> Competence:
+    """What a model is good for: as it knows it, or else as its name tells."""
+    if isinstance(model, JudgedModel):
+        return model.competence
+    return competence_by_name(model.name, model.context_tokens)
 
 
 @dataclass(frozen=True, kw_only=True)

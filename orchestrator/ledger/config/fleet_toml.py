@@ -86,6 +86,12 @@ class HandoffPart(_Part):
     memo_words: Literal["plain", "model"] = "plain"
 
 
+class AnswersPart(_Part):
+    """`[answers]`: what becomes of a model's sentences that no line of the handoff bears out."""
+
+    grounded: Literal["mark", "drop", "off"] = "mark"
+
+
 class ToolsPart(_Part):
     """`[tools]`: what a chat's tools must ask a person for, and what they may not do. `git` means all its verbs."""
 
@@ -183,6 +189,7 @@ class FleetConfig(_Part):
     trust: TrustPart = TrustPart()
     review: ReviewPart = ReviewPart()
     handoff: HandoffPart = HandoffPart()
+    answers: AnswersPart = AnswersPart()
     tools: ToolsPart = ToolsPart()
     policy: PolicyPart = PolicyPart()
     budget: BudgetPart = BudgetPart()

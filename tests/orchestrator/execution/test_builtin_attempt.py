@@ -184,16 +184,66 @@ def test_model_that_fails(desk: Desk) -> None:
     assert outcome.files == ("hello.txt",)
 
 
+def test_the_same_call_twice_ends_the_round(desk: Desk) -> None:
+    """A model that repeats a call, with the same result, does not get on: that is said at once, not after twelve."""
+    model = Spoken(texts=(call("write", path="hello.txt", content="This test failed, but it's not a bug.\n"),))
+    outcome = desk.run(model, rounds=0)
+    assert not outcome.ok
+    assert "twice with the same result" in outcome.error
+    assert len(model.asked) <= 3
+
+
+def test_looking_again_after_a_change_is_no_repetition(desk: Desk) -> None:
+    """The same call is fine once something was changed in between."""
+    look = call("read", path="README.md")
+    outcome = desk.run(Spoken(texts=(look, WRITE, look, answer("Done."))))
+    assert outcome.ok, outcome.error
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        call("write", path="example-three.md", content="something\n"),
+        call("write", path="hello.txt", content=f"{LINE}\n<<example two>>\n"),
+    ],
+    ids=["a file", "a line"],
+)
+def test_what_repeats_the_examples_has_failed(desk: Desk, step: str) -> None:
+    """What a small model was shown is not work, however well it was written."""
+    outcome = desk.run(Spoken(texts=(step, answer("I wrote it.")), context_tokens=2048), rounds=0)
+    assert not outcome.ok
+    assert "repeated the examples" in outcome.error
+
+
+def test_a_toy_is_not_given_code_unasked(desk: Desk) -> None:
+    """Where the node chose the agent, and a toy answers now, the mission waits with the line that mends it."""
+    model = Spoken(texts=(WRITE, answer("Done.")), name="smollm2-135m")
+    chosen = desk.run(model, mission=replace(MISSION, agent="builtin", chosen_agent="builtin"))
+    assert not chosen.ok
+    assert "--agent builtin" in chosen.parked
+    assert not model.asked
+    assert desk.run(model, mission=replace(MISSION, agent="builtin")).ok
+
+
+def test_a_toy_has_no_say_in_what_it_did(desk: Desk) -> None:
+    """Of what a toy says of its work only that is told on which its calls bear out."""
+    told = answer("The blockchain identity module was rewritten. It passed every test on Mars.")
+    outcome = desk.run(Spoken(texts=(WRITE, told), name="smollm2-135m"))
+    assert outcome.ok, outcome.error
+    assert "blockchain" not in f"{outcome.answer}{outcome.summary}{outcome.output}"
+
+
 def test_context_that_is_full(desk: Desk) -> None:
     """A model that holds no more is a failed attempt, not an endless one."""
-    outcome = desk.run(Spoken(texts=(call("read", path="src/app.py"),), context_tokens=1200))
+    steps = [call("read", path="src/app.py", lines=n + 1) for n in range(20)]
+    outcome = desk.run(Spoken(texts=tuple(steps), context_tokens=1200))
     assert not outcome.ok
     assert "the model's context" in outcome.error
 
 
 def test_steps_are_bounded(desk: Desk) -> None:
     """A model that only uses tools is made to answer in the end; without a change that is no success."""
-    outcome = desk.run(Spoken(texts=(call("search", pattern="x"),)), rounds=0)
+    outcome = desk.run(Spoken(texts=tuple(call("search", pattern=f"x{n}") for n in range(20))), rounds=0)
     assert not outcome.ok
     assert any("calls of tools were used" in note for note in outcome.notes)
 
@@ -239,7 +289,7 @@ def test_a_question(desk: Desk) -> None:
     outcome = desk.run(Spoken(texts=(call("read", path="README.md"), answer("It says hello."))), mission=question)
     assert (outcome.ok, outcome.answer, outcome.files) == (True, "It says hello.", ())
     small = desk.run(Spoken(texts=("From the handoff.",), context_tokens=2048), mission=question)
-    assert (small.ok, small.answer, small.sandbox) == (True, "From the handoff.", "")
+    assert (small.ok, small.answer, small.sandbox) == (True, "From the handoff. [not in the handoff]", "")
 
 
 def test_small_models_are_led() -> None:

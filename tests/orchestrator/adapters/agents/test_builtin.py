@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from handoff.answering import AnswerSources
+from handoff.extraction import SILENT
+from handoff.grounding import Unsupported
 from missions.mission import Mission
 from orchestrator.adapters.agents.builtin import BuiltinAgent, messages, outcome_of
 from orchestrator.adapters.models.model_file import EmbeddedModel, ModelFile
@@ -17,6 +20,7 @@ from orchestrator.core.ports.agent import AgentJob
 from orchestrator.core.ports.model import Generation, Usage
 from orchestrator.execution.attempt import AttemptRunner
 from orchestrator.execution.workspace.clone import Workspaces
+from tests.orchestrator.chat.conftest import ScriptedModel
 
 
 @pytest.fixture
@@ -29,15 +33,60 @@ def job(tmp_path: Path) -> AgentJob:
 
 @pytest.mark.model
 def test_answers(embedded: XLlamaCpp, job: AgentJob) -> None:
-    """The answer, its first sentence and what it took come back, and lines are told on the way."""
+    """The line that answers comes first, with its place; what the toy adds only as far as a line bears it out."""
     said: list[str] = []
     outcome = BuiltinAgent(model=embedded, answer_tokens=40).run(replace(job, say=said.append), threading.Event())
     assert outcome.ok
-    assert outcome.answer
-    assert outcome.answer.startswith(outcome.summary.rstrip(".…"))
+    assert outcome.answer.startswith("- The hammer is in drawer 3. [handoff:1]")
     assert "\n".join(said).strip() == outcome.answer
     assert outcome.usage.tokens_out > 0
     assert outcome.usage.backend == "xllamacpp"
+    assert "is a toy" in outcome.notes[-1]
+
+
+def test_a_toy_says_nothing_that_no_line_says(job: AgentJob) -> None:
+    """What the handoff does not say is said to be so, without asking the toy, which is not even loaded."""
+    model = XLlamaCpp(EmbeddedModel())
+    asks = replace(job, mission=replace(job.mission, title="Who is it?", body="Who founded the ship's crew?"))
+    outcome = BuiltinAgent(model=model).run(asks, threading.Event())
+    assert (outcome.ok, outcome.answer, outcome.summary) == (True, SILENT, SILENT)
+    assert model._engine is None
+    assert outcome.usage.tokens_out == 0
+
+
+def test_the_ledger_answers_before_any_model(job: AgentJob) -> None:
+    """Where the ledger has an answer of its own, that is the answer."""
+    sources = AnswerSources(recorded="No mission is review.")
+    outcome = BuiltinAgent(model=XLlamaCpp(EmbeddedModel())).run(replace(job, sources=sources), threading.Event())
+    assert outcome.answer == "No mission is review."
+
+
+@dataclass
+class Invents(ScriptedModel):
+    """Says one thing that the handoff says, and one that it does not."""
+
+    says: str = "The hammer is in drawer 3. It was forged on the planet NuTar in 2028."
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kept"),
+    [
+        (
+            "mark",
+            "The hammer is in drawer 3. [handoff:1] It was forged on the planet NuTar in 2028. [not in the handoff]",
+        ),
+        ("drop", "The hammer is in drawer 3. [handoff:1]"),
+        ("off", "The hammer is in drawer 3. It was forged on the planet NuTar in 2028."),
+    ],
+)
+def test_what_no_line_bears_out_is_marked_or_dropped(job: AgentJob, wanted: str, kept: str) -> None:
+    """As `answers.grounded` says; of a toy only what a line says is kept, whatever it says."""
+    sources = replace(job.answer_sources, unsupported=Unsupported(wanted))
+    outcome = BuiltinAgent(model=Invents(name="large-70b")).run(replace(job, sources=sources), threading.Event())
+    assert outcome.answer == kept
+    toy = BuiltinAgent(model=Invents(name="tiny-135m")).run(replace(job, sources=sources), threading.Event())
+    assert "NuTar" not in f"{toy.answer} {toy.summary} {toy.output}"
+    assert toy.answer.startswith("- The hammer is in drawer 3.")
 
 
 def test_messages(job: AgentJob) -> None:
@@ -78,7 +127,7 @@ def test_stopped(job: AgentJob) -> None:
 def test_stopped_on_the_way(embedded: XLlamaCpp, job: AgentJob) -> None:
     """A stop while the model works is a cancelled attempt, not a done one."""
     stop = threading.Event()
-    long = replace(job.mission, body="Tell me a very long story. Use many lines and many words.")
+    long = replace(job.mission, body="Where is the hammer? Tell a very long story, too. Use many lines, many words.")
     timer = threading.Timer(0.15, stop.set)
     timer.start()
     outcome = BuiltinAgent(model=embedded).run(replace(job, mission=long), stop)
@@ -99,7 +148,7 @@ def test_says_nothing() -> None:
 @pytest.mark.model
 def test_too_long(embedded: XLlamaCpp, job: AgentJob) -> None:
     """A handoff that does not fit is a failed attempt that names both numbers."""
-    outcome = BuiltinAgent(model=embedded).run(replace(job, context="word " * 3000), threading.Event())
+    outcome = BuiltinAgent(model=embedded).run(replace(job, context=job.context + "word " * 3000), threading.Event())
     assert not outcome.ok
     assert "the model holds 2048" in outcome.error
 

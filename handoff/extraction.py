@@ -1,0 +1,142 @@
+"""Which lines of the handoff answer a question, word for word?
+
+No model has a part in it. A line answers only if it has all that the question is about, so that "the handoff does not
+say" is said too often rather than too seldom.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from handoff.citable import SENTENCE, CitableLine
+from handoff.evidence_check import is_negated, stems
+
+SILENT = "The handoff does not say."
+MIN_COVERAGE = 0.8
+"""Of what a question is about, by how rare the words are, a line and its headings must have so much."""
+ABOUT_WEIGHT = 0.7
+"""What a word counts that stands only in the headings above a line."""
+DENSITY_WEIGHT = 0.25
+"""What it counts that a line speaks of nothing else."""
+NEAR_BEST = 0.97
+"""Lines that fit so nearly as well as the best are shown with it."""
+MAX_ANSWER_LINES = 3
+MIN_LINE_STEMS, MIN_QUESTION_STEMS = 2, 2
+_NAME = re.compile(r"`([^`\n]+)`|(?<=\w )([A-Z][\w-]+)|\b(\w+(?:[-_./]\w+)+)\b|\b(\d[\d.,:]*)\b")
+_FORM = (
+    "where why how whose whom say tell explain describe give list name please know mean many much long often kind "
+    "sort sentence two one short briefly word handoff document according answer question exactly call happen something anything"
+)
+"""Words that ask, and that no answer has."""
+_BY = r"(?:\s+\w+){0,1}\s+(?:by|with|through|via|using)\b"
+_NUMBER_WORDS = "one|two|three|four|five|six|seven|eight|nine|ten|twelve|twice|once|no|each|every|all"
+_WHEN = "after|before|once|until|when|as soon as|if|while|every|each|first|last|never|always|at"
+_REASON = "why|because|since|so that|so|would|could|else|otherwise|must|for"
+_WANTS = (
+    (r"\bhow (?:many|much|long|often|old|big|large|fast)\b", rf"\d|\b(?:{_NUMBER_WORDS})\b"),
+    (r"^\W*(?:when|since when|on which day|what day|what date)\b", rf"\d{{4}}|\d\d:\d\d|\b(?:{_WHEN})\b"),
+    (r"^\W*why\b", rf"\b(?:{_REASON})\b|[:;]"),
+    (r"\b(?:which|what) (?:port|number|version|date|size|limit)\b", r"\d"),
+)
+"""What an answer to such a question must have in it."""
+_HOW = re.compile(r"^\W*how (?:do|does|did|is|are|can|should|to)\b", re.IGNORECASE)
+_DEFINES = re.compile(
+    r"^\W*(?:what|who)(?:'s| is| are| was| were| does)\s+(?:an?\s+|the\s+)?(?P<thing>[\w` -]{2,40}?)"
+    r"(?:\s+(?:mean|do|about|for))?\s*\??\s*$",
+    re.IGNORECASE,
+)
+_THIS = re.compile(
+    r"\bwhat\b[^.?!]*\b(?:this|the|our|your) project(?:\s+(?:is|does|about|for|do))*\s*(?:[,.?]|$)", re.IGNORECASE
+)
+_WHERE = re.compile(r"^\W*where(?:'s| is| are)\s+(?:the\s+)?(?P<thing>[\w` -]{2,40}?)\s*\??\s*$", re.IGNORECASE)
+_STANDS = (
+    r"\s+(?:is|are|was|lies|stands)\s+(?:\w+\s+)?(?:in|on|at|under|beside|behind|below|above|near|outside|inside)\b"
+)
+_IS = r"(?:\s+\([^)]*\))?[`*]*(?:\s*[:·–]\s|\s+(?:is|are|was|were|means?)\b)"
+_ACTS = r"(?:\s+\([^)]*\))?[`*]*\s+(?:runs|holds|keeps|gives|has|lets|does|makes|answers|tells|takes|reads|writes)\b"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rated:
+    line: CitableLine
+    score: float
+
+
+def answer_lines(
+    question: str, lines: Sequence[CitableLine], lead: CitableLine | None = None
+) -> tuple[CitableLine, ...]:
+    """The lines that answer, the best first; none where none has all that is asked for.
+
+    `lead` is the line that says what the project is which the question may call "this project".
+    """
+    question = asked_sentence(question)
+    if lead is not None and _THIS.search(question):
+        return (lead,)
+    asked = stems(question) - stems(_FORM)
+    if asked and (sought := _WHERE.match(question)):
+        return _best(question, asked, [*_defining(sought["thing"], _STANDS, lines)])
+    defined = _DEFINES.match(question)
+    if defined and asked:
+        thing = defined["thing"]
+        return _best(question, asked, [*_defining(thing, _IS, lines)] or [*_defining(thing, _ACTS, lines)])
+    return _best(question, asked, lines) if len(asked) >= MIN_QUESTION_STEMS else ()
+
+
+def asked_sentence(text: str) -> str:
+    """The question in a text, where it has just one: what stands around it is said, and not asked."""
+    questions = [said.strip() for said in SENTENCE.split(" ".join(text.split())) if said.rstrip().endswith("?")]
+    return questions[0] if len(questions) == 1 else text.strip()
+
+
+def shown_lines(lines: Iterable[CitableLine]) -> str:
+    """Lines as an answer: each with the place where it stands."""
+    return "\n".join(f"- {line.shown()}" for line in lines)
+
+
+def _defining(thing: str, verb: str, lines: Iterable[CitableLine]) -> Iterator[CitableLine]:
+    """The sentences that begin with a thing and say what it is."""
+    words = r"[\s`*_-]+".join(map(re.escape, thing.strip(" `*").split()))
+    begins = re.compile(rf"\W*(?:(?:an?|the)\s+)?{words}{verb}", re.IGNORECASE)
+    for line in lines:
+        yield from (replace(line, text=said) for said in SENTENCE.split(line.text) if begins.match(said))
+
+
+def _best(question: str, asked: frozenset[str], lines: Sequence[CitableLine]) -> tuple[CitableLine, ...]:
+    parts = [(line, stems(line.text), stems(line.about)) for line in lines]
+    seen = Counter(stem for _, own, about in parts for stem in own | about)
+    weight = {stem: math.log(1 + (len(parts) + 1) / (1 + seen[stem])) for stem in asked}
+    whole = sum(weight.values())
+    rated = []
+    for line, own, about in parts:
+        told = sum(weight[stem] * (1.0 if stem in own else ABOUT_WEIGHT) for stem in asked & (own | about))
+        if told >= MIN_COVERAGE * whole and len(own) >= MIN_LINE_STEMS and asked & own and _fits(question, line):
+            rated.append(_Rated(line=line, score=told / whole + DENSITY_WEIGHT * len(asked & own) / len(own)))
+    rated.sort(key=lambda one: -one.score)
+    near = [one.line for one in rated if one.score >= NEAR_BEST * rated[0].score]
+    return tuple({line.text: line for line in near}.values())[:MAX_ANSWER_LINES]
+
+
+def _fits(question: str, line: CitableLine) -> bool:
+    """Whether a line has what is named, and the form of an answer to such a question."""
+    said = f"{line.about} {line.text} {line.cite}".casefold()
+    named = (next(filter(None, found.groups())).casefold() for found in _NAME.finditer(question))
+    formed = all(_has(answer, line.text) for asks, answer in _WANTS if _has(asks, question))
+    turned = is_negated(question) and not is_negated(line.text)
+    return formed and not turned and all(name.rstrip(".,:") in said for name in named) and _says_how(question, line)
+
+
+def _says_how(question: str, line: CitableLine) -> bool:
+    """Whether a line says by what means, where that is asked."""
+    if not _HOW.search(question):
+        return True
+    words = [stem for word in question.split() for stem in stems(word)]
+    acts = "|".join(map(re.escape, words[1:] or words))  # the first one is who acts
+    return re.search(rf"\b(?:{acts})\w*{_BY}", line.text, re.IGNORECASE) is not None
+
+
+def _has(pattern: str, text: str) -> bool:
+    return re.search(pattern, text, re.IGNORECASE) is not None

@@ -1,0 +1,1 @@
+"""How are questions about the fleet answered from what is written, and by no model's recollection?"""

@@ -1,0 +1,48 @@
+"""Which lines does the handoff of one project hold, for answers that cite them?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from handoff.citable import CitableLine, document_lines, entry_lines
+from handoff.tiers import Tier, path_of
+from orchestrator.core.model_competence import is_toy_name
+from orchestrator.ledger import session_logs
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.workflow.journal.context import CONTEXT_TIERS, FLEET_TIERS
+
+MAX_CACHED_VERSIONS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandoffLines:
+    """The lines, and the one that says what the project is."""
+
+    lines: tuple[CitableLine, ...]
+    lead: CitableLine | None = None
+
+
+_by_version: dict[tuple[str, str], HandoffLines] = {}
+"""What was found in one version of the branch: a tree never changes."""
+
+
+def handoff_lines(ledger: LedgerSnapshot, project: str) -> HandoffLines:
+    """The documents' lines, and those of the log's entries, the newest first; what a toy model wrote is no source."""
+    key = (ledger.tree, project)
+    if key not in _by_version:
+        _by_version[key] = _read(ledger, project)
+        for old in list(_by_version)[:-MAX_CACHED_VERSIONS]:
+            _by_version.pop(old, None)
+    return _by_version[key]
+
+
+def _read(ledger: LedgerSnapshot, project: str) -> HandoffLines:
+    tiers = [tier for tier in CONTEXT_TIERS if project or tier in FLEET_TIERS]
+    documents = {path: document_lines(path, ledger.text(path)) for tier in tiers if (path := path_of(tier, project))}
+    lines = [line for found in documents.values() for line in found]
+    for log in {"", project}:
+        for entry in reversed(session_logs.recent(ledger, log).chronological):
+            if not is_toy_name(entry.model):
+                lines += entry_lines(entry)
+    said = documents.get(path_of(Tier.PROJECT, project), ()) if project else ()
+    return HandoffLines(lines=tuple(lines), lead=said[0] if said else None)
