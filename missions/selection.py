@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from missions.mission import OPEN, TASKS, Mission, Status
+from missions.mission import CODING_TASK, OPEN, TASKS, Mission, Status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +20,8 @@ class NodeCapabilities:
     tasks: frozenset[str] = frozenset(TASKS)
     answering: frozenset[str] = frozenset()
     """Those of its agents that change no files, because there is no sandbox for it."""
+    weak: frozenset[str] = frozenset()
+    """Those of its agents that are given no work on code unless a person names them: their model is not up to it."""
 
 
 MIN_BACKOFF = timedelta(seconds=2)
@@ -63,6 +65,11 @@ def ineligible_reason(mission: Mission, offer: NodeCapabilities) -> str | None:
         if word not in {offer.node, offer.role} and word not in offer.capabilities:
             return f"meant for {', '.join(mission.to)}"
     return None
+
+
+def changes_project(mission: Mission) -> bool:
+    """Whether a mission is work on a project's files, and no mere question."""
+    return mission.task == CODING_TASK or bool(mission.scope or mission.patch)
 
 
 def choose(

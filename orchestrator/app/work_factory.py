@@ -9,7 +9,9 @@ from missions.mission import TASKS
 from missions.selection import NodeCapabilities
 from orchestrator.app import wiring
 from orchestrator.app.node_parts import NodeParts
+from orchestrator.core.model_competence import Competence
 from orchestrator.core.ports.agent import Agent
+from orchestrator.core.ports.model_backend import competence_of
 from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.core.settings import Settings
 from orchestrator.execution.budget import BudgetTracker
@@ -50,7 +52,7 @@ def build_work(parts: NodeParts) -> WorkParts:
     settings, link = parts.settings, parts.link
     sandbox = wiring.sandbox(required=_sandbox_required(parts.charter))
     agents = build_agents(parts)
-    offer = build_capabilities(settings, agents, sandbox)
+    offer = build_capabilities(settings, agents, sandbox, competence_of(parts.model))
     folders, outbox = AttemptDirs(settings.home / "work"), Outbox(settings.home / "outbox")
     cleanup, budget = build_cleanup(parts, folders, outbox), build_budget(parts)
     safety = MissionSafety(store=link.store, sandboxed=sandbox.name != "none")
@@ -80,8 +82,10 @@ def build_agents(parts: NodeParts) -> dict[str, Agent]:
     return agents | {review.name: review}
 
 
-def build_capabilities(settings: Settings, agents: Iterable[str], sandbox: Sandbox) -> NodeCapabilities:
-    """What this node offers to do."""
+def build_capabilities(
+    settings: Settings, agents: Iterable[str], sandbox: Sandbox, model: Competence
+) -> NodeCapabilities:
+    """What this node offers to do; `model` is what its built-in agent works with."""
     return NodeCapabilities(
         node=settings.node,
         role=settings.role.value,
@@ -89,6 +93,7 @@ def build_capabilities(settings: Settings, agents: Iterable[str], sandbox: Sandb
         agents=frozenset(agents),
         tasks=frozenset(TASKS) - (set() if settings.enable_vp_coder else {"coding_task"}),
         answering=frozenset({"builtin"}) if sandbox.missing() else frozenset(),
+        weak=frozenset() if model.codes else frozenset({"builtin"}),
     )
 
 

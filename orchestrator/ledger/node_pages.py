@@ -45,6 +45,8 @@ class Presence:
     moved: datetime | None
     """When this machine saw it move last; None where it only found it standing."""
     works_on: tuple[str, ...]
+    weak: tuple[str, ...] = ()
+    """Those of its agents whose model is not good enough for work on code."""
     notifies: bool = False
     """Whether it can tell people what happens."""
     load: str = ""
@@ -81,6 +83,7 @@ def render_page(
         "agents": agents,
         "capabilities": capabilities,
     }
+    fields |= {"weak": ", ".join(sorted(offer.weak))} if offer.weak else {}
     fields |= {"notifies": "yes"} if notifies else {}
     fields |= {DISK_FULL_FIELD: "yes"} if disk_full else {}
     fields |= dict(state or {})
@@ -179,6 +182,7 @@ def _presence(ledger: LedgerSnapshot, name: str, seen: Sighting, now: datetime) 
         moved=seen.moved,
         silent_seconds=(now - seen.since).total_seconds() if seen.since and name in ledger.beats else None,
         works_on=tuple(works_on),
+        weak=words("weak"),
         notifies=word("notifies") == "yes",
         load=word("load"),
         disk=word("disk"),

@@ -10,7 +10,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from missions.mission import AUTO, CODING_TASK, Mission
-from missions.selection import NodeCapabilities, ineligible_reason
+from missions.selection import NodeCapabilities, changes_project, ineligible_reason
+from orchestrator.core.model_competence import CODING_CURE
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.assignment.agent_choice import choose_agent
 from orchestrator.workflow.assignment.agent_record import earlier_missions
@@ -70,7 +71,9 @@ def resolve_mission(ledger: LedgerSnapshot, mission: Mission, offer: NodeCapabil
         return ResolvedMission(mission=replace(mission, agent=mission.chosen_agent), remarks=remarks)
     chosen = choose_agent(mission, agents, earlier_missions(ledger, mission.task))
     if chosen is None:
-        return ResolvedMission(mission=mission, waits=f"{offer.node} has no agent for a {mission.task}")
+        weak = changes_project(mission) and offer.weak
+        why = CODING_CURE if weak else f"{offer.node} has no agent for a {mission.task}"
+        return ResolvedMission(mission=mission, waits=f"{offer.node} has no coding agent: {why}" if weak else why)
     mission = replace(mission, agent=chosen.agent, chosen_agent=chosen.agent)
     return ResolvedMission(mission=mission, remarks=(*remarks, f"agent: {chosen.agent} was chosen ({chosen.because})"))
 
@@ -78,6 +81,7 @@ def resolve_mission(ledger: LedgerSnapshot, mission: Mission, offer: NodeCapabil
 def suitable_agents(mission: Mission, offer: NodeCapabilities, agents: Collection[str] | None = None) -> frozenset[str]:
     """Those of a node's agents that may be chosen for a mission."""
     there = (offer.agents if agents is None else frozenset(agents)) - NEVER_CHOSEN
+    there -= offer.weak if changes_project(mission) else frozenset()
     offer = replace(offer, agents=there)
     return frozenset(agent for agent in there if ineligible_reason(replace(mission, agent=agent), offer) is None)
 

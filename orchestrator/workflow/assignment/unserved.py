@@ -12,7 +12,8 @@ from functools import cached_property
 
 from missions.mission import AUTO, Mission
 from missions.one_line import printable
-from missions.selection import NodeCapabilities, ineligible_reason
+from missions.selection import NodeCapabilities, changes_project, ineligible_reason
+from orchestrator.core.model_competence import NO_CODING_AGENT
 from orchestrator.execution.programs.install_lines import INSTALL_LINES
 from orchestrator.ledger.node_pages import announced_nodes
 from orchestrator.ledger.snapshot import LedgerSnapshot
@@ -54,6 +55,7 @@ class UnservedMissions:
                 role=page.role,
                 capabilities=frozenset(page.capabilities),
                 agents=frozenset(page.agents),
+                weak=frozenset(page.weak),
             )
 
 
@@ -69,6 +71,8 @@ def _explain(mission: Mission, offers: tuple[NodeCapabilities, ...]) -> str:
     able = [offer for offer in offers if _serves(replace(mission, to=()), offer)]
     if able:
         return f"no node that is up is meant by “to: {', '.join(mission.to)}” ({_names(able)} could do it)"
+    if mission.agent == AUTO and changes_project(mission) and any(offer.weak for offer in offers):
+        return NO_CODING_AGENT
     if mission.agent == AUTO:
         has = sorted(frozenset[str]().union(*(offer.agents for offer in offers)))
         install = f"install one there, such as claude: `{INSTALL_LINES['claude']}`"
