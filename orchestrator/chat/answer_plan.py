@@ -53,6 +53,12 @@ class AnswerPlan:
         return answering.own_answer(self.question, self.sources)
 
     @property
+    def advice(self) -> str:
+        """What a person should know of the model before they believe it."""
+        unchecked = "" if self.sources else "; there is no ledger to check it against"
+        return self.competence.says() + unchecked if self.competence.is_toy else ""
+
+    @property
     def facts(self) -> str:
         """What the ledger answers, for the prompt of a model that can read it."""
         return self.sources.recorded if self.sources else ""

@@ -247,7 +247,7 @@ class ChatService:
             tools=tuple(call.json() for call in said.calls),
             notes=prepared.notes,
             good_for="ledger" if plan.own and plan.own.whole else plan.competence.good_for.value,
-            advice=plan.competence.says() if plan.competence.is_toy else "",
+            advice=plan.advice,
             grounding=plan.grounding(said.text, show.told if show else ()),
             error=_error_text(error),
         )
@@ -286,7 +286,7 @@ def _unasked() -> tuple[LedgerContext, FittedPrompt]:
 
 def _unasked_result(text: str) -> ToolLoopResult:
     """An answer in which no model had a part."""
-    return ToolLoopResult(text=text, raw="", finish="stop", usage=Usage())
+    return ToolLoopResult(text=text, raw="", finish="stop", usage=Usage(backend="ledger", cost_usd=0.0))
 
 
 def _error_text(error: BaseException | None) -> str:

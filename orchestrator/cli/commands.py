@@ -83,6 +83,7 @@ TOKEN: CommandTable = {
 }
 MODELS: CommandTable = {
     "list": ("models:list_", "Lists the models that can be reached."),
+    "check": ("models:check", "Measures what a model is good for."),
     "pull": ("models:pull", "Fetches a model: from Ollama, an address, or hf:."),
     "use": ("models:use", "Answers with another model from now on."),
 }

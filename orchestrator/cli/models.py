@@ -1,10 +1,10 @@
-"""shiftbook models list, pull, use: with which models can this machine answer, and with which does it?"""
+"""shiftbook models list, check, pull, use: with which models can this machine answer, and what are they good for?"""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,16 +17,21 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
+    from orchestrator.core.model_competence import Competence
+
 
 @click.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
 def list_(as_json: bool) -> None:
-    """Lists the models of every backend that can be reached, with size, context and quantisation."""
+    """Lists the models of every backend that can be reached, with size, context and what they are good for."""
     shelf = wiring.model_manager(load_settings())
     listed, lacking = shelf.listing()
     backend, name, why = shelf.in_use()
     if as_json:
-        rows = [asdict(one) | {"in_use": (one.backend, one.name) == (backend, name)} for one in listed]
+        rows = [
+            asdict(one) | _competence_json(shelf.judge(one)) | {"in_use": (one.backend, one.name) == (backend, name)}
+            for one in listed
+        ]
         terminal.print_json(
             {"models": rows, "in_use": {"backend": backend, "model": name, "why": why}, "lacking": lacking}
         )
@@ -34,11 +39,47 @@ def list_(as_json: bool) -> None:
     for one in listed:
         mark = "●" if (one.backend, one.name) == (backend, name) else " "
         facts = [f"{one.size / 1e6:.0f} MB" if one.size else "", one.parameters, one.quantisation]
-        told = " · ".join(filter(None, [*facts, f"{one.context_tokens} tokens"]))
+        judged = shelf.judge(one)
+        told = " · ".join(filter(None, [*facts, f"{one.context_tokens} tokens", _good_for(judged)]))
         click.echo(f"{mark} {one.name}  {one.backend} · {told}")
     click.echo(f"{name or 'No model'} answers: {why}." if name else f"No model answers: {why}.", err=True)
     for line in lacking:
         click.echo(line, err=True)
+    advised = next((shelf.judge(one) for one in listed if (one.backend, one.name) == (backend, name)), None)
+    if advised and not advised.codes:
+        click.echo(f"{advised.says()}.", err=True)
+
+
+def _good_for(judged: Competence) -> str:
+    measured = f" ({judged.check.says()})" if judged.check else ""
+    return f"good for: {judged.good_for.value}{measured}"
+
+
+def _competence_json(judged: Competence) -> dict[str, Any]:
+    check = judged.check
+    return {
+        "good_for": judged.good_for.value,
+        "tool_use": check.uses_tools if check else None,
+        "check": asdict(check) if check else None,
+    }
+
+
+@click.command("check")
+@click.argument("name", metavar="MODEL", default="")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def check(name: str, as_json: bool) -> None:
+    """Measures what a model is good for: a dozen short tasks, once; the one that answers where none is named.
+
+    The result is kept in the home folder. `agent: auto` gives work on code to no model that is not good for it, and a
+    toy's words are shown only as far as the handoff bears them out.
+    """
+    judged = wiring.model_manager(load_settings()).check(name, now=wiring.now, clock=wiring.clock)
+    if as_json:
+        terminal.print_json({"model": judged.model, **_competence_json(judged)})
+        return
+    assert judged.check
+    click.echo(f"{judged.model} · {_good_for(judged)} · {judged.check.seconds:.0f} s")
+    click.echo(f"{judged.says()}.", err=True)
 
 
 @click.command("pull")

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,9 +14,11 @@ import dotenv
 
 from orchestrator.adapters.models.configured import gguf_files, model_folder, ollama_server
 from orchestrator.adapters.models.gguf import NotGguf, read_gguf_info
+from orchestrator.adapters.models.model_check import CheckBook, check_model
 from orchestrator.adapters.models.ollama import tag
 from orchestrator.adapters.models.router import Router
 from orchestrator.core.errors import ModelUnavailable, NotFound, Refused, WrongSetting
+from orchestrator.core.model_competence import Competence
 from orchestrator.core.ports.model_backend import ListedModel
 from orchestrator.core.settings import Settings
 
@@ -42,6 +45,7 @@ class ModelManager:
 
     settings: Settings
     router: Router
+    checks: CheckBook
 
     def listing(self) -> tuple[tuple[ListedModel, ...], tuple[str, ...]]:
         """Every model that can be used, and why a backend has none."""
@@ -55,6 +59,19 @@ class ModelManager:
         except ModelUnavailable as error:
             return "", "", str(error)
         return choice.model.backend, choice.model.name, choice.why
+
+    def judge(self, listed: ListedModel) -> Competence:
+        """What a listed model is good for."""
+        return self.router.judge(listed)
+
+    def check(self, name: str, *, now: Callable[[], datetime], clock: Callable[[], float]) -> Competence:
+        """Measures a model ("" is the one that answers), and keeps the result.
+
+        Raises NotFound, ModelUnavailable, OSError.
+        """
+        model = self.router.choose(name).model
+        self.checks.put(f"{model.backend}/{model.name}", check_model(model, now=now, clock=clock))
+        return self.router.choose(name).competence
 
     def pull(self, name: str, *, sha256: str = "", tell: OnPullProgress) -> PulledModel:
         """Fetches a model: a URL, `hf:owner/repository/file.gguf`, or an Ollama tag.

@@ -25,8 +25,8 @@ ANSWER_PROMPT = (
     "Answer in one short sentence from the text only. If the text does not say it, answer: The text does not say.\n\n"
 )
 TEXT = (
-    "The depot has four bays. Bay 2 is closed until Thursday because its door is broken. Deliveries are booked by Ines, "
-    "and the alarm code is kept in the blue folder. The forklift is charged at 21:40 every night."
+    "The depot has four bays. Bay 2 is closed until Thursday because its door is broken. Deliveries are booked by "
+    "Ines, and the alarm code is kept in the blue folder. The forklift is charged at 21:40 every night."
 )
 TOOL_TASKS: Sequence[tuple[str, str, str]] = (
     ("Show what stands in the file notes/plan.txt.", "read", "notes/plan.txt"),

@@ -64,6 +64,9 @@ class ChatAnswerBody(BaseModel):
     cut: list[dict[str, Any]]
     tools: list[dict[str, Any]]
     notes: list[str]
+    good_for: str = Field(description="coding, answers, not measured or toy; ledger: no model had a part in it")
+    advice: str = Field(description="Where a better model comes from, where this one is a toy")
+    grounding: dict[str, Any] = Field(description="Its sentences, the supported ones, their citations, and the others")
     journal: str
     repeated: bool
 

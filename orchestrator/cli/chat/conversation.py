@@ -6,7 +6,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -46,6 +46,7 @@ class TerminalChat:
     backend: OpeningBackend
     page: ChatPage
     request: ChatRequest
+    advised: set[str] = field(default_factory=set)
     _introduced: bool = False
 
     @property
@@ -56,6 +57,7 @@ class TerminalChat:
     def loop(self, node: str) -> None:
         """Asks for messages until the person leaves."""
         self.page.note(f"{node} · /help")
+        self._advise(self.line.advice())
         while True:
             try:
                 typed = input(self.page.prompt if sys.stdin.isatty() else "").strip()
@@ -115,6 +117,7 @@ class TerminalChat:
             self._introduced = True
             for note in data["notes"]:
                 self.page.note(note)
+            self._advise(data.get("advice", ""))
         elif event.kind == "token":
             self.page.write(data["text"])
         elif event.kind == "position":
@@ -127,6 +130,14 @@ class TerminalChat:
             raise OrchestratorError(str(data.get("detail") or data["title"]))
         elif event.kind == "done":
             self.page.note(page.answer_footer(data))
+            if found := page.grounding_line(data):
+                self.page.note(found)
+
+    def _advise(self, advice: str) -> None:
+        """What the person should know of the model, once."""
+        if advice and advice not in self.advised:
+            self.advised.add(advice)
+            self.page.note(advice)
 
     def _decide(self, event: AnswerEvent) -> None:
         arguments = " ".join(f"{name}={value!r}" for name, value in event.data["arguments"].items())

@@ -128,8 +128,10 @@ def answer_footer(told: Mapping[str, Any]) -> str:
     """The line under an answer: who gave it, and what it took."""
     usage = told["usage"]
     first = usage["first_token_seconds"]
+    if told["good_for"] == "ledger":
+        return f"from the ledger at {told['node']}, without a model"
     parts = [
-        f"{told['model']} on {told['backend']} at {told['node']}",
+        f"{told['model']}{' (a toy)' if told['good_for'] == 'toy' else ''} on {told['backend']} at {told['node']}",
         f"{usage['tokens_in']} tokens in, {usage['tokens_cached']} cached",
         f"{usage['tokens_out']} out",
         *([f"first word after {format_duration(first)}"] if first is not None else []),
@@ -138,6 +140,17 @@ def answer_footer(told: Mapping[str, Any]) -> str:
         *({"length": ["ends at its token limit"], "cancelled": ["stopped"]}.get(told["finish"], [])),
     ]
     return " · ".join(parts)
+
+
+def grounding_line(told: Mapping[str, Any]) -> str:
+    """What the handoff bears out of an answer, in one line; empty where nothing was checked."""
+    found = told.get("grounding") or {}
+    if not found or told["good_for"] in ("ledger", "toy"):  # these say with each line where it stands
+        return ""
+    rest = " · ".join(f"“{one_line(text, 60)}”" for text in found["unsupported"])
+    cites = f": {', '.join(found['citations'][:5])}" if found["citations"] else ""
+    missing = f"; not in the handoff: {rest}" if rest else ""
+    return f"{found['supported']} of {found['sentences']} sentences rest on the handoff{cites}{missing}"
 
 
 def tool_line(data: Mapping[str, Any]) -> str:

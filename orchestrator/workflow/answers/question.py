@@ -53,7 +53,10 @@ class KnownNames:
 WAITING = (Status.REVIEW, Status.PARKED, Status.DEAD, Status.QUARANTINED, Status.UNTRUSTED)
 """States in which a mission waits for a person."""
 _STATES: tuple[tuple[str, tuple[Status, ...]], ...] = (
-    (r"wait\w*(?: \w+){0,2} (?:review|approv\w+)|(?:in|for) review|to (?:be )?(?:review|approv)\w*", (Status.REVIEW,)),
+    (
+        r"wait\w*(?: \w+){0,2} (?:review|approv\w+)|(?:in|for) review|to (?:be )?(?:review|approv)\w*",
+        (Status.REVIEW,),
+    ),
     (r"wait\w*(?: (?:for|on))? (?:me|us|a person|you|somebody|someone|anybody)|needs? (?:me|us|a person)", WAITING),
     (r"queued?|not (?:yet )?started|in line", (Status.QUEUED, Status.FAILED)),
     (r"running|in progress|being worked on|under way|at work", (Status.RUNNING,)),
@@ -62,13 +65,14 @@ _STATES: tuple[tuple[str, tuple[Status, ...]], ...] = (
     (r"quarantined|broken|unreadable", (Status.QUARANTINED,)),
     (r"untrusted|unsigned", (Status.UNTRUSTED,)),
     (r"cancell?ed|called off", (Status.CANCELLED,)),
-    (r"done|finished|completed|ended|ran", (Status.DONE,)),
+    (r"done|finished|completed", (Status.DONE,)),
+    (r"ended|ran", (Status.DONE, Status.REVIEW, Status.FAILED, Status.DEAD, Status.CANCELLED, Status.RUNNING)),
     (r"wait\w*|pending", (*WAITING, Status.QUEUED, Status.FAILED)),
     (r"open|left", (*WAITING, Status.QUEUED, Status.FAILED, Status.RUNNING)),
 )
 _ASKS = re.compile(
-    r"^(?:and |so |please |now )*(?:what|which|who|how many|how much|is|are|was|were|did|does|do|has|have|any|list|show|"
-    r"tell me|give me|why|where|when|status|anything)\b"
+    r"^(?:and |so |please |now )*(?:what|which|who|how many|how much|is|are|was|were|did|does|do|has|have|any|list|"
+    r"show|tell me|give me|why|where|when|status|anything)\b"
 )
 _GENERAL = re.compile(
     r"^(?:how (?:do|does|is|are|can|should|to|would)|what (?:does|do) (?:an?|the|it|that)\b|what (?:is|are) an?\b|"
@@ -143,7 +147,8 @@ def _about_missions(
         return None
     states = next((found for words, found in _STATES if re.search(rf"\b(?:{words})\b", asked)), ())
     plain = re.search(
-        r"\bmissions (?:are there|exist|do (?:i|we) have)\b|^(?:list|show)(?: me)?(?: all)?(?: my| our| the)* missions$",
+        r"\bmissions (?:are there|exist|do (?:i|we) have)\b|"
+        r"^(?:list|show)(?: me)?(?: all)?(?: my| our| the)* missions$",
         asked,
     )
     if not states and not plain:
