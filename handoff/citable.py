@@ -13,7 +13,7 @@ from handoff.hidden_markdown import without_comments
 MAX_LINE_CHARS = 600
 """Characters of a line that is shown; a longer paragraph is cited by its sentences."""
 _HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*")
-_POINT = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s+")
+_POINT = re.compile(r"\A\s*(?:[-*+]|\d{1,9}[.)])\s+")
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _ROW = re.compile(r"\s*\|.*\|\s*")
 _RULE = re.compile(r"[\s|:*_=-]+")

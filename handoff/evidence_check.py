@@ -79,6 +79,11 @@ def is_negated(text: str) -> bool:
     return len(_NEGATION.findall(text)) % 2 == 1
 
 
+def has_negation(text: str) -> bool:
+    """Whether the text denies anything at all."""
+    return _NEGATION.search(text) is not None
+
+
 def stems(text: str) -> frozenset[str]:
     """The words that carry meaning, in lower case and without their commonest endings; `fooBar_baz` is three words."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)

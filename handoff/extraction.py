@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from handoff.citable import SENTENCE, CitableLine
-from handoff.evidence_check import is_negated, stems
+from handoff.evidence_check import has_negation, stems
 
 SILENT = "The handoff does not say."
 MIN_COVERAGE = 0.8
@@ -46,8 +46,8 @@ _WANTS = (
 """What an answer to such a question must have in it."""
 _HOW = re.compile(r"^\W*how (?:do|does|did|is|are|can|should|to)\b", re.IGNORECASE)
 _DEFINES = re.compile(
-    r"^\W*(?:what|who)(?:'s| is| are| was| were| does)\s+(?:an?\s+|the\s+)?(?P<thing>[\w` -]{2,40}?)"
-    r"(?:\s+(?:mean|do|about|for))?\s*\??\s*$",
+    r"^\W*(?:what|who)(?P<does> does| do)?(?(does)|(?:'s| is| are| was| were))\s+(?:an?\s+|the\s+)?"
+    r"(?P<thing>[\w` -]{2,40}?)(?(does)\s+(?:mean|do)|(?:\s+(?:about|for|called|named))?)\s*\??\s*$",
     re.IGNORECASE,
 )
 _THIS = re.compile(
@@ -126,7 +126,7 @@ def _fits(question: str, line: CitableLine) -> bool:
     said = f"{line.about} {line.text} {line.cite}".casefold()
     named = (next(filter(None, found.groups())).casefold() for found in _NAME.finditer(question))
     formed = all(_has(answer, line.text) for asks, answer in _WANTS if _has(asks, question))
-    turned = is_negated(question) and not is_negated(line.text)
+    turned = has_negation(question) and not has_negation(line.text)
     return formed and not turned and all(name.rstrip(".,:") in said for name in named) and _says_how(question, line)
 
 

@@ -73,6 +73,10 @@ class AnswerPlan:
         """What was found of an answer's sentences, for whoever shows it."""
         if self.sources is None or self.sources.unsupported is Unsupported.OFF or not text.strip():
             return {}
+        if self.own is not None:
+            shown = [line.cite for line in self.sources.every_line if f"[{line.cite}]" in text]
+            lines = text.count("[") if shown else 0
+            return {"sentences": lines, "supported": lines, "citations": list(dict.fromkeys(shown)), "unsupported": []}
         found = answering.check(text, self.sources.and_lines(told), toy=self.competence.is_toy)
         cites = dict.fromkeys(cite for one in found.supported for cite in one.cites)
         return {
