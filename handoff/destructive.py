@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _OPTION = r"(?:\s+-{1,2}[^\s`]+)*"
@@ -52,6 +52,7 @@ _TRIGGER = re.compile(
     r":\(\)|>)(?=\W|$)"
 )
 """What a command that destroys may begin with: from there on a line is held back until it is whole."""
+_FIELD = re.compile(r"[\w-]+[ \t]*:")
 _CONTINUED = re.compile(r"\\[ \t]*\n")
 _PARTIAL = re.compile(r"[\w.:()>`$-]*\Z")
 
@@ -71,6 +72,25 @@ def with_guards(text: str) -> str:
     """A text in which a line stands before each command that destroys."""
     stream = GuardedStream()
     return "".join(map(stream.line, _whole_lines(text)))
+
+
+def with_guarded_fields(text: str) -> str:
+    """A mission's text with guards: in its front matter as comments, each above the field that holds the command."""
+    head, rule, body = text.partition("\n---\n") if text.startswith("---\n") else ("", "", text)
+    fields: list[list[str]] = []
+    for line in head.splitlines():
+        if _FIELD.match(line) or not fields:
+            fields.append([line])
+        else:
+            fields[-1].append(line)
+    guarded = (_guarded_field(field) for field in fields)
+    return "\n".join(line for field in guarded for line in field) + rule + with_guards(body)
+
+
+def _guarded_field(field: Sequence[str]) -> Sequence[str]:
+    """A field's lines, below a comment if they hold such a command."""
+    what = destroys("\n".join(field))
+    return [f"# {guard_line(what)}", *field] if what else field
 
 
 @dataclass(kw_only=True)

@@ -29,12 +29,14 @@ scope: ["INVENTORY.md", "README.md"]
 ---
 Write down how many Python files there are.
 """
+FACT = "- Results of this fleet are reviewed on Thursdays at 10:00."
+"""Stands in the project's handoff, so that the answer to a question can be checked."""
 QUESTION_MISSION = """\
 ---
-title: What is this project?
+title: A question about the handoff
 project: {project}
 ---
-Say in two sentences what this project is, from its handoff documents.
+When are results of this fleet reviewed?
 """
 BROKEN_MISSION = """\
 ---
@@ -151,7 +153,7 @@ def _branch(stage: DemoFleet, bare: Path) -> str:
 
 
 def _documents(stage: DemoFleet) -> None:
-    """The project's own handoff documents become the ledger's tiers."""
+    """The project's own handoff documents become the ledger's tiers, with one fact that is asked for."""
     folder = stage.ledger / "projects" / stage.project
     folder.mkdir(parents=True)
     bare = stage.folder / "project.git"
@@ -163,6 +165,8 @@ def _documents(stage: DemoFleet) -> None:
     }.items():
         if name in names:
             target.write_text(stage.git("show", f"main:{name}", folder=bare) + "\n", encoding="utf-8")
+    known = folder / "PROJECT_CONTEXT.md"
+    known.write_text(f"{_text(known)}\n## In this demo\n\n{FACT}\n", encoding="utf-8")
 
 
 def _status(stage: DemoFleet, name: str) -> str:
@@ -213,14 +217,19 @@ def _check_decision(stage: DemoFleet) -> DemoStep:
 
 
 def _check_answer(stage: DemoFleet) -> DemoStep:
+    """The answer is the one that the handoff has, with the place where it stands: a wrong one fails the demo."""
     shown = stage.show("what-is-this")
-    usage = re.search(r"- (.* on .*: (\d+) tokens in .*)", shown["text"])
+    said = shown["text"].partition("## Result")[2]
+    cited = re.search(rf"\[(projects/{stage.project}/PROJECT_CONTEXT\.md:\d+)\]", said)
+    judged = re.search(r"^- (.* is a toy: .*)$", said, re.MULTILINE)
     checks = {
-        "an answer of the model": bool(usage) and int(usage[2]) > 0 if usage else False,
+        "what the handoff says": re.search(r"thursdays? at 10", said, re.IGNORECASE) is not None,
+        "the line that says so": cited is not None,
         "a memo": bool(shown["memo"]),
         "a journal entry": _journal(stage, "what-is-this"),
     }
-    return _step("a question is answered by the embedded model", checks, usage[1] if usage else "")
+    detail = f"“on Thursdays at 10:00”, from {cited[1] if cited else ''}{f'; {judged[1]}' if judged else ''}"
+    return _step("a question is answered rightly, and says where that stands", checks, detail)
 
 
 def _check_quarantine(stage: DemoFleet) -> DemoStep:

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from handoff.destructive import with_guarded_fields
 from handoff.entry import Entry, render_entry
 from handoff.memo import Memo, memo_from_result, memo_path, render_memo
 from handoff.secrets.redact import redact, redact_values
@@ -80,7 +81,7 @@ def build_record(attempt: EndedAttempt) -> ResultRecord:
         memo_path=memo_path(memo) if memo else "",
         artifacts={ending: fit_diff(text, MAX_ARTIFACT_CHARS) for ending, text in texts.items() if text.strip()},
         facts=change_facts(outcome),
-        proposals={_file_name(one.name): one.text for one in outcome.proposals[:MAX_PROPOSALS]},
+        proposals={_file_name(one.name): with_guarded_fields(one.text) for one in outcome.proposals[:MAX_PROPOSALS]},
     )
     return redact_record(record)
 

@@ -65,7 +65,8 @@ class BuiltinAgent:
         worker = ToolWorker(
             model=self.model, sandbox=self.attempts.sandbox, node=self.attempts.node, policy=self.policy
         )
-        return self.attempts.carry_out(job, stop, worker)
+        outcome, judged = self.attempts.carry_out(job, stop, worker), competence_of(self.model)
+        return replace(outcome, notes=(*outcome.notes, judged.says())) if judged.is_toy else outcome
 
     def _answer(self, job: AgentJob, stop: Stop) -> Outcome:
         """An answer whose sentences hold: a toy's only after the lines themselves, anybody else's with citations."""

@@ -10,6 +10,7 @@ from handoff.entry import parse_log
 from handoff.extraction import SILENT
 from handoff.grounding import Unsupported
 from orchestrator.workflow.answers.answer_sources import SourceFinder
+from tests.ledgers import FLEET, Town
 from tests.orchestrator.chat.conftest import Talk
 
 WAITS = "---\ntitle: A table\nproject: shop\nstatus: review\nattempt: 1\nepoch: 1\n---\nMake it.\n"
@@ -112,3 +113,10 @@ def test_a_command_that_destroys_never_stands_alone(talk: Talk, words: str) -> N
     assert "rm -" not in before
     assert "rm" in after
     assert answer.text == talk.text
+
+
+@pytest.mark.parametrize("how", list(Unsupported))
+def test_fleet_toml_says_it(how: Unsupported) -> None:
+    """The setting reaches whoever asks."""
+    town = Town({"fleet.toml": FLEET.format(trust="remote") + f'[answers]\ngrounded = "{how}"\n'})
+    assert SourceFinder(now=town.clock)(town.peer("ada").ledger(), "", "Hello?").unsupported is how
