@@ -219,17 +219,22 @@ def _check_decision(stage: DemoFleet) -> DemoStep:
 def _check_answer(stage: DemoFleet) -> DemoStep:
     """The answer is the one that the handoff has, with the place where it stands: a wrong one fails the demo."""
     shown = stage.show("what-is-this")
-    said = shown["text"].partition("## Result")[2]
-    cited = re.search(rf"\[(projects/{stage.project}/PROJECT_CONTEXT\.md:\d+)\]", said)
-    judged = re.search(r"^- (.* is a toy: .*)$", said, re.MULTILINE)
-    checks = {
-        "what the handoff says": re.search(r"thursdays? at 10", said, re.IGNORECASE) is not None,
-        "the line that says so": cited is not None,
+    judged = re.search(r"^- (.* is a toy: .*)$", shown["text"], re.MULTILINE)
+    checks = answer_checks(shown["text"], stage.project) | {
         "a memo": bool(shown["memo"]),
         "a journal entry": _journal(stage, "what-is-this"),
     }
-    detail = f"“on Thursdays at 10:00”, from {cited[1] if cited else ''}{f'; {judged[1]}' if judged else ''}"
+    detail = f"“on Thursdays at 10:00”, from its handoff{f'; {judged[1]}' if judged else ''}"
     return _step("a question is answered rightly, and says where that stands", checks, detail)
+
+
+def answer_checks(text: str, project: str) -> dict[str, bool]:
+    """Whether a mission's text holds the right answer to the demo's question, and the line that it is from."""
+    said = text.partition("## Result")[2]
+    return {
+        "what the handoff says": re.search(r"thursdays? at 10", said, re.IGNORECASE) is not None,
+        "the line that says so": f"[projects/{project}/PROJECT_CONTEXT.md:" in said,
+    }
 
 
 def _check_quarantine(stage: DemoFleet) -> DemoStep:

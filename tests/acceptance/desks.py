@@ -16,7 +16,10 @@ from tests.acceptance.fleets import Fleet
 FLEET = """
 [projects.shop]
 url = "{url}"
+[answers]
+grounded = "off"
 """
+"""The toy's own words are wanted here: streams, caches and clients are looked at, and not what is said."""
 CONTEXT = "# Shop\n\nA shop for books.\n\n" + "".join(
     f"- The service number {n} listens on port {8000 + n} and writes to table t{n % 7}.\n" for n in range(40)
 )

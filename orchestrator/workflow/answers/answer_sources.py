@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -33,13 +33,14 @@ class SourceFinder:
         """The handoff's lines, what earlier sessions said of it, and the ledger's own answer if it has one."""
         known, recorded = handoff_lines(ledger, project), self._records.answer(ledger, asked_sentence(question))
         return AnswerSources(
-            lines=(*known.lines, *self._recalled(ledger, project, question)),
+            lines=(*known.lines, *self._recalled(ledger, project, question, known.toys)),
             lead=known.lead,
             recorded=recorded.text if recorded else "",
             recorded_lines=recorded.lines if recorded else (),
             unsupported=Unsupported(ledger.charter.answers.grounded),
         )
 
-    def _recalled(self, ledger: LedgerSnapshot, project: str, question: str) -> Iterator[CitableLine]:
+    def _recalled(self, ledger: LedgerSnapshot, project: str, question: str, toys: Set[str]) -> Iterator[CitableLine]:
         for entry_id, text in self.recall(ledger, project, question):
-            yield from spoken_line(text, f"entry {entry_id}")
+            if entry_id not in toys:
+                yield from spoken_line(text, f"entry {entry_id}")

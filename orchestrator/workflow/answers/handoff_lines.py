@@ -20,6 +20,8 @@ class HandoffLines:
 
     lines: tuple[CitableLine, ...]
     lead: CitableLine | None = None
+    toys: frozenset[str] = frozenset()
+    """The entries that a toy wrote."""
 
 
 _by_version: dict[tuple[str, str], HandoffLines] = {}
@@ -40,9 +42,8 @@ def _read(ledger: LedgerSnapshot, project: str) -> HandoffLines:
     tiers = [tier for tier in CONTEXT_TIERS if project or tier in FLEET_TIERS]
     documents = {path: document_lines(path, ledger.text(path)) for tier in tiers if (path := path_of(tier, project))}
     lines = [line for found in documents.values() for line in found]
-    for log in {"", project}:
-        for entry in reversed(session_logs.recent(ledger, log).chronological):
-            if not is_toy_name(entry.model):
-                lines += entry_lines(entry)
+    entries = [one for log in {"", project} for one in reversed(session_logs.recent(ledger, log).chronological)]
+    toys = frozenset(one.entry_id for one in entries if is_toy_name(one.model))
+    lines += [line for one in entries if one.entry_id not in toys for line in entry_lines(one)]
     said = documents.get(path_of(Tier.PROJECT, project), ()) if project else ()
-    return HandoffLines(lines=tuple(lines), lead=said[0] if said else None)
+    return HandoffLines(lines=tuple(lines), lead=said[0] if said else None, toys=toys)

@@ -18,6 +18,7 @@ from orchestrator.adapters.sandbox.none import NoSandbox
 from orchestrator.app import node_factory, node_parts, node_process, setup, wiring, work_factory
 from orchestrator.app.node_parts import NodeParts
 from orchestrator.core.errors import WrongSetting
+from orchestrator.core.model_competence import Competence
 from orchestrator.core.ports.model import Usage
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
@@ -151,21 +152,27 @@ def test_one_answer_of_the_remote_takes_a_part_of_a_lease(beat: float, seconds: 
     assert node_parts.remote_timeout(BusPart(beat_seconds=beat, lease_beats=3)) == seconds
 
 
+TOY = Competence(model="tiny", parameters=135 * 10**6)
+
+
 def test_capabilities_are_those_of_the_settings_and_the_agents(settings: Settings) -> None:
     """Without the coder no coding task is asked for; without a sandbox that is needed, our agent only answers."""
     chosen = settings.model_copy(update={"capabilities": frozenset({"gpu"}), "enable_vp_coder": False})
-    offer = work_factory.build_capabilities(chosen, {"builtin", "command"}, NoSandbox())
+    offer = work_factory.build_capabilities(chosen, {"builtin", "command"}, NoSandbox(), TOY)
     assert (offer.node, offer.role, offer.capabilities) == ("desk", "HEADQUARTERS", frozenset({"gpu"}))
     assert offer.agents == {"builtin", "command"}
     assert "coding_task" not in offer.tasks
     assert offer.answering == frozenset()
+    assert offer.weak == {"builtin"}
+    large = replace(TOY, parameters=8 * 10**9, context_tokens=32_768)
+    assert work_factory.build_capabilities(chosen, {"builtin"}, NoSandbox(), large).weak == frozenset()
 
     class Missing(NoSandbox):
         def missing(self) -> str | None:
             return "bubblewrap is not installed"
 
-    assert work_factory.build_capabilities(settings, {"builtin"}, Missing()).answering == {"builtin"}
-    assert "coding_task" in work_factory.build_capabilities(settings, (), NoSandbox()).tasks
+    assert work_factory.build_capabilities(settings, {"builtin"}, Missing(), TOY).answering == {"builtin"}
+    assert "coding_task" in work_factory.build_capabilities(settings, (), NoSandbox(), TOY).tasks
 
 
 def test_a_machine_that_takes_no_work_has_no_agents(parts: NodeParts) -> None:
@@ -234,7 +241,7 @@ def test_people_are_told_only_where_an_address_is_set(parts: NodeParts, address:
     with ExitStack() as opened:
         publisher = node_factory.build_notifications(replace(parts, settings=settings), opened)
         assert (publisher is not None) is bool(address)
-        offer = work_factory.build_capabilities(settings, (), NoSandbox())
+        offer = work_factory.build_capabilities(settings, (), NoSandbox(), TOY)
         folders, outbox = AttemptDirs(settings.home / "work"), Outbox(settings.home / "outbox")
         disk = work_factory.build_cleanup(parts, folders, outbox)
         page = node_factory.build_page(parts, offer, disk, notifies=publisher is not None)

@@ -159,3 +159,49 @@ def test_a_nodes_word_in_the_file_chooses_nothing(field: str) -> None:
     ada, asked = mission(SURE.replace("agent: claude\n", f"{field}\n"))
     one = resolve_mission(ada.ledger(), asked, CODER)
     assert (one.mission.project, one.mission.agent) == ("shop", "claude")
+
+
+WEAK = NodeCapabilities(
+    node="desk", role="LOCAL_WORKER", agents=frozenset({"builtin", "command"}), weak=frozenset({"builtin"})
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "given"),
+    [
+        ("task: coding_task\n", False),
+        ('scope: ["CHANGELOG.md"]\n', False),
+        ("", True),
+    ],
+    ids=["code", "a scope", "a question"],
+)
+def test_auto_gives_a_toy_no_work_on_a_project(fields: str, given: bool) -> None:
+    """The mission waits with the line that mends it; a question it may answer."""
+    ada, asked = mission(f"---\nproject: shop\nagent: auto\n{fields}---\nWrite a CHANGELOG.md\n")
+    one = resolve_mission(ada.ledger(), asked, WEAK)
+    assert (one.mission.agent == "builtin") is given
+    assert ("install one of claude" in one.waits and "--agent builtin" in one.waits) is not given
+    named = replace(asked, agent="builtin")
+    assert resolve_mission(ada.ledger(), named, WEAK).waits == ""
+    strong = resolve_mission(ada.ledger(), asked, replace(WEAK, weak=frozenset()))
+    assert strong.mission.agent == "builtin"
+
+
+@pytest.mark.parametrize(
+    ("pages", "waits"),
+    [
+        ({}, False),
+        ({"desk": "agents: builtin, command\nweak: builtin\n"}, True),
+        ({"desk": "agents: builtin, command\nweak: builtin\n", "vps": "agents: claude\n"}, False),
+        ({"desk": "agents: builtin, command\n"}, False),
+    ],
+    ids=["nobody announced", "a toy only", "somebody has claude", "a better model"],
+)
+def test_a_list_says_why_it_waits(pages: dict[str, str], waits: bool) -> None:
+    """By what the nodes say of themselves on their pages."""
+    files = {f"heartbeats/{name}.md": f"---\nnode: {name}\n{text}---\n" for name, text in pages.items()}
+    text = "---\nproject: shop\ntask: coding_task\nagent: auto\n---\nWrite a CHANGELOG.md\n"
+    ada = ledger_of({"missions/m.md": text, **files})
+    view = next(iter(mission_views(ada.ledger(), ada.trust, ada.bus.now(), archived=False)))
+    assert ("no node has a coding agent" in view.reason) is waits
+    assert view.status == "queued"
