@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from handoff import answering
-from handoff.answering import AnswerSources, OwnAnswer
-from handoff.citable import CitableLine, spoken_line
-from handoff.destructive import GuardedStream, with_guards
-from handoff.extraction import SILENT
-from handoff.grounding import Unsupported
+from handoff.answers import admission
+from handoff.answers.admission import AnswerSources, OwnAnswer
+from handoff.answers.citable import CitableLine, spoken_line
+from handoff.answers.destructive import GuardedStream, with_guards
+from handoff.answers.extraction import SILENT
+from handoff.answers.grounding import Unsupported
 from orchestrator.core.model_competence import Competence
 from orchestrator.core.ports.conversations import ConversationTurn
 from orchestrator.ledger.snapshot import LedgerSnapshot
@@ -50,7 +50,7 @@ class AnswerPlan:
         """What is answered without the model; None where the model answers."""
         if self.sources is None or self.tools or not self.held_back or not self.competence.is_toy:
             return None
-        return answering.own_answer(self.question, self.sources)
+        return admission.own_answer(self.question, self.sources)
 
     @property
     def advice(self) -> str:
@@ -67,7 +67,7 @@ class AnswerPlan:
         """The answer as it may be written down."""
         if self.sources is None:
             return "" if self.competence.is_toy else text
-        return answering.admitted(text, self.sources, toy=self.competence.is_toy)
+        return admission.admitted(text, self.sources, toy=self.competence.is_toy)
 
     def grounding(self, text: str, told: Sequence[CitableLine]) -> dict[str, Any]:
         """What was found of an answer's sentences, for whoever shows it."""
@@ -77,7 +77,7 @@ class AnswerPlan:
             shown = [line.cite for line in self.sources.every_line if f"[{line.cite}]" in text]
             lines = text.count("[") if shown else 0
             return {"sentences": lines, "supported": lines, "citations": list(dict.fromkeys(shown)), "unsupported": []}
-        found = answering.check(text, self.sources.and_lines(told), toy=self.competence.is_toy)
+        found = admission.check(text, self.sources.and_lines(told), toy=self.competence.is_toy)
         cites = dict.fromkeys(cite for one in found.supported for cite in one.cites)
         return {
             "sentences": len(found.sentences),
@@ -123,9 +123,9 @@ class AnswerStream:
         assert plan.sources
         sources, own = plan.sources.and_lines(self.told), plan.own
         if own is not None:
-            added = answering.added_words(own.text, held, sources, plan.competence.model)
+            added = admission.added_words(own.text, held, sources, plan.competence.model)
             return f"\n\n{added}" if added else ""
-        what = answering.check(held, sources, toy=plan.competence.is_toy).text(Unsupported.DROP)
+        what = admission.check(held, sources, toy=plan.competence.is_toy).text(Unsupported.DROP)
         return with_guards(what) or SILENT
 
 

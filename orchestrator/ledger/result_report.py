@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from handoff.destructive import with_guarded_fields
+from handoff.answers.destructive import with_guarded_fields
 from handoff.entry import Entry, render_entry
 from handoff.memo import Memo, memo_from_result, memo_path, render_memo
 from handoff.secrets.redact import redact, redact_values

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from handoff.answering import AnswerSources
+from handoff.answers.admission import AnswerSources
 from handoff.evidence_check import disagreement
 from handoff.secrets.redact import redact
 from missions.lease import PAUSED_REASON, Claim, ClaimState

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TAKERS = {
-    "orchestrator/adapters/agents/builtin.py": "a mission's answer: handoff.answering.admitted, added_words",
+    "orchestrator/adapters/agents/builtin.py": "a mission's answer: admission.admitted, added_words",
     "orchestrator/adapters/agents/log_review.py": "sentences of memos and briefings: none of a toy's",
     "orchestrator/adapters/models/model_check.py": "the check itself: only counts are kept",
     "orchestrator/adapters/models/routed_model.py": "passes on",
@@ -15,7 +15,7 @@ TAKERS = {
     "orchestrator/api/routes/openai_completions.py": "passes on to a program that asked: nothing is kept",
     "orchestrator/bench/chat.py": "measures: no words",
     "orchestrator/chat/failover.py": "passes on",
-    "orchestrator/chat/tool_loop.py": "chats and work with tools: AnswerStream, and handoff.answering.admitted in tool_worker",
+    "orchestrator/chat/tool_loop.py": "chats and work: AnswerStream, and admission.admitted in tool_worker",
 }  # fmt: skip
 """Whoever asks a model. A new one writes down here how its words are kept out of documents unless they hold."""
 

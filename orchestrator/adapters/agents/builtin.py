@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from handoff import answering
-from handoff.answering import OwnAnswer
-from handoff.citable import spoken_line
-from handoff.extraction import SILENT
+from handoff.answers import admission
+from handoff.answers.admission import OwnAnswer
+from handoff.answers.citable import spoken_line
+from handoff.answers.extraction import SILENT
 from orchestrator.adapters.agents.tool_worker import SMALL_CONTEXT_TOKENS, UNATTENDED_POLICY, ToolWorker
 from orchestrator.chat.tools.tool import ToolPolicy
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
@@ -84,9 +84,9 @@ class BuiltinAgent:
             return outcome
         sources = job.answer_sources.and_lines(spoken_line(job.mission.body, "the mission"))
         if own is None:
-            text = answering.admitted(outcome.answer, sources, toy=False)
+            text = admission.admitted(outcome.answer, sources, toy=False)
             return replace(outcome, answer=text, summary=first_sentence(text) or SILENT)
-        added = answering.added_words(own.text, outcome.answer, sources, competence.model)
+        added = admission.added_words(own.text, outcome.answer, sources, competence.model)
         text = "\n\n".join(filter(None, (own.text, added)))
         job.say(text)
         said = first_sentence(own.text.removeprefix("- "))
@@ -107,7 +107,7 @@ def _own_answer(job: AgentJob) -> OwnAnswer:
     """What the ledger and the handoff answer to a mission, by its text or else its title."""
     mission = job.mission
     asked = [text for text in (mission.body.strip(), mission.title.strip()) if text]
-    found = (answering.own_answer(text, job.answer_sources) for text in asked)
+    found = (admission.own_answer(text, job.answer_sources) for text in asked)
     silent = OwnAnswer(text=SILENT, whole=True, found=False)
     return next((one for one in found if one.found), silent)
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from handoff import answering
-from handoff.citable import spoken_line
-from handoff.destructive import with_guards
+from handoff.answers import admission
+from handoff.answers.citable import spoken_line
+from handoff.answers.destructive import with_guards
 from missions.one_line import one_line
 from orchestrator.chat.queue import FairSemaphore
 from orchestrator.chat.tool_approvals import ToolApprovals
@@ -184,7 +184,7 @@ def _kept_answer(said: ToolLoopResult | None, stepping: ToolLoop, job: AgentJob,
     if not toy:
         return with_guards(text)
     given = spoken_line(job.mission.body, "the mission")
-    return answering.admitted(text, job.answer_sources.and_lines((*given, *stepping.show.told)), toy=True)
+    return admission.admitted(text, job.answer_sources.and_lines((*given, *stepping.show.told)), toy=True)
 
 
 def named_paths(text: str) -> tuple[str, ...]:

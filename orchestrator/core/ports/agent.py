@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from handoff.answering import AnswerSources
-from handoff.citable import document_lines
+from handoff.answers.admission import AnswerSources
+from handoff.answers.citable import document_lines
 from missions.mission import Mission
 from orchestrator.core.ports.model import Stop, Usage
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from handoff.answering import AnswerSources
-from handoff.citable import CitableLine, spoken_line
-from handoff.extraction import asked_sentence
-from handoff.grounding import Unsupported
+from handoff.answers.admission import AnswerSources
+from handoff.answers.citable import CitableLine, spoken_line
+from handoff.answers.extraction import asked_sentence
+from handoff.answers.grounding import Unsupported
 from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.answers.handoff_lines import handoff_lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from handoff.citable import CitableLine, document_lines, entry_lines
+from handoff.answers.citable import CitableLine, document_lines, entry_lines
 from handoff.tiers import Tier, path_of
 from orchestrator.core.model_competence import is_toy_name
 from orchestrator.ledger import session_logs

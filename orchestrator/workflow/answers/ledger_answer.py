@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from handoff.citable import CitableLine
+from handoff.answers.citable import CitableLine
+from handoff.answers.extraction import shown_lines
 from handoff.entry import Entry
-from handoff.extraction import shown_lines
 from missions.mission import FINISHED, Status
 from missions.one_line import one_line
 from orchestrator.core.ports.usage import Spend

@@ -94,12 +94,13 @@ _HAPPENED = re.compile(
 _PROJECTS = re.compile(
     r"^(?:and |please )*(?:which|what|list|show(?: me)?|how many) (?:are )?(?:the |all )?(?:my |our )?projects\b"
 )
-_BARE = re.compile(
-    r"(?:what|anything|something|is (?:any|some)thing|what work|which work|is any work)(?: is| are| has| was)?"
-    r"(?: \w+){1,5}"
+_NOUNS = re.compile(r"\b(?:missions?|results?|tasks?|jobs?|branch(?:es)?)\b")
+_FILLER = frozenset(
+    ["and", "so", "please", "now", "what", "which", "who", "how", "many", "is", "are", "was", "were", "did", "does", "do", "has", "have", "had", "any", "list", "show", "tell", "give", "me", "us", "my", "our", "the", "a", "an", "all", "every", "there", "anything", "something", "work", "in", "at", "on", "of", "for", "to", "by", "be", "been", "still", "currently", "right", "moment", "just", "this", "that", "these", "those", "here", "with", "from", "it", "them", "they", "i", "we", "you", "currently", "open", "waiting", "status", "state", "names", "please", "today", "yesterday", "week", "month", "last", "past", "night", "days", "as", "yet", "already", "ones", "one"]
 )
-"""A question for what is in some state that does not say missions: `what waits for me`."""
-MAX_BARE_WORDS = 8
+"""Words that a question for a list of missions may have besides a state, a day and a project."""
+MAX_OTHER_WORDS = 2
+"""Others that it may have, if it says missions."""
 _MONTHS = [
     "january",
     "february",
@@ -153,8 +154,9 @@ def _about_missions(
     )
     if not states and not plain:
         return None
-    bare = not re.search(r"\b(?:missions?|results?|tasks?|jobs?|branch(?:es)?)\b", asked)
-    if bare and (len(asked.split()) > MAX_BARE_WORDS or not _BARE.fullmatch(asked)):
+    rest = re.sub(rf"\b(?:{'|'.join(words for words, _ in _STATES)})\b|[\d-]+", " ", _NOUNS.sub(" ", asked))
+    others = [word for word in rest.split() if word not in _FILLER and word not in projects and word not in _MONTHS]
+    if len(others) > (MAX_OTHER_WORDS if _NOUNS.search(asked) else 0):
         return None
     return LedgerQuestion(topic=Topic.MISSIONS, statuses=states, names=projects, days=days, when=when)
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from handoff.answers.extraction import SILENT
+from handoff.answers.grounding import Unsupported
 from handoff.entry import parse_log
-from handoff.extraction import SILENT
-from handoff.grounding import Unsupported
 from orchestrator.workflow.answers.answer_sources import SourceFinder
 from tests.ledgers import FLEET, Town
 from tests.orchestrator.chat.conftest import Talk

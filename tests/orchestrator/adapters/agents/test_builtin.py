@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from handoff.answering import AnswerSources
-from handoff.extraction import SILENT
-from handoff.grounding import Unsupported
+from handoff.answers.admission import AnswerSources
+from handoff.answers.extraction import SILENT
+from handoff.answers.grounding import Unsupported
 from missions.mission import Mission
 from orchestrator.adapters.agents.builtin import BuiltinAgent, messages, outcome_of
 from orchestrator.adapters.models.model_file import EmbeddedModel, ModelFile

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from handoff.answering import own_answer, toy_answer
-from handoff.extraction import SILENT
+from handoff.answers.admission import own_answer, toy_answer
+from handoff.answers.extraction import SILENT
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.ledger.snapshot import LedgerSnapshot

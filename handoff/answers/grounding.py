@@ -1,4 +1,4 @@
-"""Which sentences of an answer do the lines bear out that its writer was given, and what becomes of the others?"""
+"""Grounding: which sentences of an answer do the given lines bear out, and what becomes of the others?"""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from handoff.citable import CitableLine
+from handoff.answers.citable import CitableLine
 from handoff.evidence_check import coverage, disagreement, overlap, stems
 
 UNSUPPORTED_MARK = "[not in the handoff]"
 NEAREST_LINES = 4
 """Lines that are looked at for a sentence, those that share most words with it."""
+WORDS_PER_OTHER = 5
+"""One word in so many may be another than the line's; in a short sentence none may."""
 CLOSE_COVERAGE, CLOSE_ORDER = 0.85, 0.75
 """For a writer that is not trusted to put things in other words: how much of a sentence one line must have, and how
 much of it in the same order. "A took over from B" has all the words of "B took over from A"."""
@@ -115,7 +117,9 @@ def _nearness(words: frozenset[str], other: frozenset[str]) -> tuple[float, floa
 
 def _bears_out(sentence: str, lines: Sequence[CitableLine], *, close: bool) -> bool:
     said = [f"{line.about}\n{line.text}" for line in lines]
-    if disagreement(sentence, said):
+    words = stems(sentence)
+    missing = len(words - stems("\n".join(said)))
+    if missing > len(words) // WORDS_PER_OTHER or disagreement(sentence, said):
         return False
     if not close:
         return True

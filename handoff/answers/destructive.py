@@ -1,4 +1,4 @@
-"""Which commands in a text would delete what cannot be had back, and what stands before them when they are shown?"""
+"""Which commands in a text are destructive, and what stands before them when they are shown?"""
 
 from __future__ import annotations
 

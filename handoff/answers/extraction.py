@@ -1,4 +1,4 @@
-"""Which lines of the handoff answer a question, word for word?
+"""Extraction: which lines of the handoff answer a question, word for word?
 
 No model has a part in it. A line answers only if it has all that the question is about, so that "the handoff does not
 say" is said too often rather than too seldom.
@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from handoff.citable import SENTENCE, CitableLine
+from handoff.answers.citable import SENTENCE, CitableLine
 from handoff.evidence_check import has_negation, stems
 
 SILENT = "The handoff does not say."

@@ -1,4 +1,4 @@
-"""Which lines of a document can an answer cite, and under what name?"""
+"""Citable lines: which statements of a document can an answer cite, and under what name?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a model's words may be shown, kept and told on, given the lines that they can rest on?
+"""Admission: what of a model's words may be shown, kept and told on, given the lines that they can rest on?
 
 The one door between a model and everything that is read later: a conversation, a mission's result, the log, a memo. A
 model that is called a toy here may only repeat what lines say; where they say nothing, so does it.
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from handoff.citable import CitableLine
-from handoff.destructive import with_guards
-from handoff.extraction import SILENT, answer_lines, shown_lines
-from handoff.grounding import GroundedText, Unsupported, ground
+from handoff.answers.citable import CitableLine
+from handoff.answers.destructive import with_guards
+from handoff.answers.extraction import SILENT, answer_lines, shown_lines
+from handoff.answers.grounding import GroundedText, Unsupported, ground
 
 
 @dataclass(frozen=True, kw_only=True)

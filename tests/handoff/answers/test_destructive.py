@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handoff.destructive import GuardedStream, destroys, guard_line, with_guarded_fields, with_guards
+from handoff.answers.destructive import GuardedStream, destroys, guard_line, with_guarded_fields, with_guards
 from missions import document
 from missions.mission import Mission
 

@@ -1,0 +1,1 @@
+"""What may be said of the fleet, by whom, and with which place behind it?"""
