@@ -173,7 +173,9 @@ def _states(statuses: Sequence[Status]) -> str:
 
 def mission_line(view: MissionView) -> CitableLine:
     """A mission as one row."""
-    return CitableLine(text=" · ".join(_mission_facts(view)), cite=view.path or f"claim of {view.name}")
+    return CitableLine(
+        text=" · ".join(_mission_facts(view)), cite=view.path or f"claim of {view.name}", about="mission"
+    )
 
 
 def _mission_facts(view: MissionView) -> Iterator[str]:
@@ -201,13 +203,13 @@ def _mission_facts(view: MissionView) -> Iterator[str]:
 def _node_line(one: Presence) -> CitableLine:
     facts = [f"{one.name} · {one.state}", one.role, f"works on {', '.join(one.works_on)}" if one.works_on else "idle"]
     facts += [f"last seen to move {format_utc(one.moved)}" if one.moved else ""]
-    return CitableLine(text=" · ".join(filter(None, facts)), cite=f"heartbeats/{one.name}.md")
+    return CitableLine(text=" · ".join(filter(None, facts)), cite=f"heartbeats/{one.name}.md", about="node")
 
 
 def _spent_line(node: str, rows: Sequence[Spend]) -> CitableLine:
     whole = sum_totals(rows)
     text = f"{node} · ${whole.cost_usd:.2f} · {whole.runs} runs · {whole.tokens_in} tokens in, {whole.tokens_out} out"
-    return CitableLine(text=text, cite=f"heartbeats/{node}.md")
+    return CitableLine(text=text, cite=f"heartbeats/{node}.md", about="spent")
 
 
 def _entry_text(entry: Entry) -> str:

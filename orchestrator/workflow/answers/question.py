@@ -95,9 +95,13 @@ _PROJECTS = re.compile(
     r"^(?:and |please )*(?:which|what|list|show(?: me)?|how many) (?:are )?(?:the |all )?(?:my |our )?projects\b"
 )
 _NOUNS = re.compile(r"\b(?:missions?|results?|tasks?|jobs?|branch(?:es)?)\b")
-_FILLER = frozenset(
-    ["and", "so", "please", "now", "what", "which", "who", "how", "many", "is", "are", "was", "were", "did", "does", "do", "has", "have", "had", "any", "list", "show", "tell", "give", "me", "us", "my", "our", "the", "a", "an", "all", "every", "there", "anything", "something", "work", "in", "at", "on", "of", "for", "to", "by", "be", "been", "still", "currently", "right", "moment", "just", "this", "that", "these", "those", "here", "with", "from", "it", "them", "they", "i", "we", "you", "currently", "open", "waiting", "status", "state", "names", "please", "today", "yesterday", "week", "month", "last", "past", "night", "days", "as", "yet", "already", "ones", "one"]
+_FILLER_WORDS = (
+    "and so please now what which who how many is are was were did does do has have had any list show tell "
+    "give me us my our the a an all every there anything something work in at on of for to by be been still "
+    "currently right moment just this that these those here with from it them they i we you open waiting "
+    "status state names today yesterday week month last past night days as yet already ones one"
 )
+_FILLER = frozenset(_FILLER_WORDS.split())
 """Words that a question for a list of missions may have besides a state, a day and a project."""
 MAX_OTHER_WORDS = 2
 """Others that it may have, if it says missions."""
