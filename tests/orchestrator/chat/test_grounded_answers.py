@@ -13,7 +13,7 @@ from orchestrator.workflow.answers.answer_sources import SourceFinder
 from tests.ledgers import FLEET, Town
 from tests.orchestrator.chat.conftest import Talk
 
-WAITS = "---\ntitle: A table\nproject: shop\nstatus: review\nattempt: 1\nepoch: 1\n---\nMake it.\n"
+WAITS = "---\ntitle: A table\nproject: shop\nagent: claude\n---\nMake it.\n"
 INVENTED = "The 2025-2028 'Ship's Crew' mission of the spaceship Marauder's Revenge flies to the planet NuTar."
 
 
@@ -29,8 +29,8 @@ def test_missions_are_told_from_the_ledger_and_no_model_is_asked(talk: Talk) -> 
     """Which missions wait is in the ledger; a toy has no say in it."""
     talk.ada.push({"missions/vat-table.md": WAITS})
     sized(talk, "tiny-135m").model.says = INVENTED
-    answer = talk.say("Which missions wait for my review?")
-    assert answer.text.startswith("1 mission is review:\n- vat-table · review")
+    answer = talk.say("Which missions are queued?")
+    assert answer.text.startswith("1 mission is queued or failed:\n- vat-table · queued")
     assert answer.text.endswith("[missions/vat-table.md]")
     assert not talk.model.prompts
     assert (answer.good_for, answer.usage.cost_usd, answer.usage.tokens_out) == ("ledger", 0.0, 0)
@@ -40,9 +40,9 @@ def test_missions_are_told_from_the_ledger_and_no_model_is_asked(talk: Talk) -> 
 def test_a_better_model_is_given_the_ledgers_answer(talk: Talk) -> None:
     """It answers in its own words, with the lines before the question, and is checked against them."""
     talk.ada.push({"missions/vat-table.md": WAITS})
-    sized(talk, "large-70b").model.says = "The mission vat-table is in review. It flies to NuTar."
-    answer = talk.say("Which missions wait for my review?")
-    assert "vat-table · review" in talk.model.prompts[0].messages[-1].content
+    sized(talk, "large-70b").model.says = "The mission vat-table is queued. It flies to NuTar."
+    answer = talk.say("Which missions are queued?")
+    assert "vat-table · queued" in talk.model.prompts[0].messages[-1].content
     assert answer.text == talk.model.says
     assert answer.grounding["citations"] == ["missions/vat-table.md"]
     assert answer.grounding["unsupported"] == ["It flies to NuTar."]
