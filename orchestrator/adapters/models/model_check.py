@@ -111,7 +111,7 @@ class CheckBook:
         try:
             rows = json.loads(self.path.read_text(encoding="utf-8"))
             return {str(key): _read_check(row) for key, row in rows.items()}
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except (OSError, ValueError, TypeError, LookupError, AttributeError):
             return {}
 
     def put(self, key: str, check: ModelCheck) -> None:
