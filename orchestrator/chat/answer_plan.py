@@ -48,7 +48,9 @@ class AnswerPlan:
     @property
     def own(self) -> OwnAnswer | None:
         """What is answered without the model; None where the model answers."""
-        if self.sources is None or self.tools or not self.held_back or not self.competence.is_toy:
+        if self.sources is None or not self.competence.is_toy:
+            return None
+        if not self.sources.recorded and (self.tools or not self.held_back):
             return None
         return admission.own_answer(self.question, self.sources)
 

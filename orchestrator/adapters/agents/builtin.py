@@ -9,6 +9,8 @@ from handoff.answers import admission
 from handoff.answers.admission import OwnAnswer
 from handoff.answers.citable import spoken_line
 from handoff.answers.extraction import SILENT
+from handoff.budget_fit import block
+from handoff.evidence_check import stems
 from orchestrator.adapters.agents.tool_worker import SMALL_CONTEXT_TOKENS, UNATTENDED_POLICY, ToolWorker
 from orchestrator.chat.tools.tool import ToolPolicy
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
@@ -66,7 +68,8 @@ class BuiltinAgent:
             model=self.model, sandbox=self.attempts.sandbox, node=self.attempts.node, policy=self.policy
         )
         outcome, judged = self.attempts.carry_out(job, stop, worker), competence_of(self.model)
-        return replace(outcome, notes=(*outcome.notes, judged.says())) if judged.is_toy else outcome
+        remarks = [judged.says() if judged.is_toy else "", _unrelated(job, outcome)]
+        return replace(outcome, notes=(*outcome.notes, *filter(None, remarks)))
 
     def _answer(self, job: AgentJob, stop: Stop) -> Outcome:
         """An answer whose sentences hold: a toy's only after the lines themselves, anybody else's with citations."""
@@ -103,6 +106,14 @@ class BuiltinAgent:
         return outcome_of(made)
 
 
+def _unrelated(job: AgentJob, outcome: Outcome) -> str:
+    """A word where a diff has none of the task's words, in its lines or its files' names."""
+    changed = " ".join(line for line in outcome.diff.splitlines() if line.startswith(("+", "-")))
+    if not changed or stems(job.mission.request) & stems(changed):
+        return ""
+    return "nothing in the diff has a word of the task: look whether it is what was asked for"
+
+
 def _own_answer(job: AgentJob) -> OwnAnswer:
     """What the ledger and the handoff answer to a mission, by its text or else its title."""
     mission = job.mission
@@ -114,7 +125,9 @@ def _own_answer(job: AgentJob) -> OwnAnswer:
 
 def messages(job: AgentJob) -> tuple[PromptMessage, ...]:
     """What the model is given: what stays the same from mission to mission first, so that its prompt cache holds."""
-    asked = "\n\n".join(part for part in (job.mission.request, prompts.quoted_comment(job)) if part)
+    recorded = job.sources.recorded if job.sources else ""
+    facts = block("ledger", recorded).strip() if recorded else ""
+    asked = "\n\n".join(part for part in (facts, job.mission.request, prompts.quoted_comment(job)) if part)
     return PromptMessage(role="system", content=job.context), PromptMessage(role="user", content=asked)
 
 

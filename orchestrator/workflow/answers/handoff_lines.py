@@ -12,6 +12,8 @@ from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.journal.context import CONTEXT_TIERS, FLEET_TIERS
 
 MAX_CACHED_VERSIONS = 4
+MAX_ENTRIES = 200
+"""Entries of each log, the newest; older ones are recalled for a question."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +44,8 @@ def _read(ledger: LedgerSnapshot, project: str) -> HandoffLines:
     tiers = [tier for tier in CONTEXT_TIERS if project or tier in FLEET_TIERS]
     documents = {path: document_lines(path, ledger.text(path)) for tier in tiers if (path := path_of(tier, project))}
     lines = [line for found in documents.values() for line in found]
-    entries = [one for log in {"", project} for one in reversed(session_logs.recent(ledger, log).chronological)]
+    logs = [session_logs.recent(ledger, log).chronological for log in {"", project}]
+    entries = [one for log in logs for one in reversed(log[-MAX_ENTRIES:])]
     toys = frozenset(one.entry_id for one in entries if is_toy_name(one.model))
     lines += [line for one in entries if one.entry_id not in toys for line in entry_lines(one)]
     said = documents.get(path_of(Tier.PROJECT, project), ()) if project else ()

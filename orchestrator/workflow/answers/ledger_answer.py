@@ -70,15 +70,18 @@ class LedgerRecords:
         return answers[asked.topic](ledger, asked)
 
     def _views(self, ledger: LedgerSnapshot, *, finished: bool) -> list[MissionView]:
-        if self._trust is None or self._trust.store is not ledger.store:
-            self._trust = Trust(ledger.store)
         limit = MAX_FINISHED if finished else 0
-        found = mission_view.mission_views(ledger, self._trust, self.now(), archived=finished, limit=limit)
+        found = mission_view.mission_views(ledger, self._trust_of(ledger), self.now(), archived=finished, limit=limit)
         return list(found)
 
+    def _trust_of(self, ledger: LedgerSnapshot) -> Trust:
+        if self._trust is None or self._trust.store is not ledger.store:
+            self._trust = Trust(ledger.store)
+        return self._trust
+
     def _mission(self, ledger: LedgerSnapshot, asked: LedgerQuestion) -> LedgerAnswer:
-        self._trust = self._trust or Trust(ledger.store)
-        found = [mission_view.find_view(ledger, self._trust, name, self.now()) for name in asked.names]
+        trust = self._trust_of(ledger)
+        found = [mission_view.find_view(ledger, trust, name, self.now()) for name in asked.names]
         views = [view for view in found if view is not None]
         return LedgerAnswer(
             says=" ".join(f"{one.name} is {one.status.value}." for one in views), lines=tuple(map(mission_line, views))

@@ -225,6 +225,16 @@ def test_a_toy_is_not_given_code_unasked(desk: Desk) -> None:
     assert desk.run(model, mission=replace(MISSION, agent="builtin")).ok
 
 
+def test_a_diff_that_has_nothing_of_the_task_is_flagged(desk: Desk) -> None:
+    """A person is told before they look."""
+    odd = call("write", path="NOTES", content="zebras\n")
+    project = Project(name="shop", url=str(desk.server.folder))
+    strange = desk.run(Spoken(texts=(odd, answer("Done."))), project=project, rounds=0)
+    assert "nothing in the diff has a word of the task: look whether it is what was asked for" in strange.notes
+    fine = desk.run(Spoken(texts=(WRITE, answer("Done."))))
+    assert not any("word of the task" in note for note in fine.notes)
+
+
 def test_a_toy_has_no_say_in_what_it_did(desk: Desk) -> None:
     """Of what a toy says of its work only that is told on which its calls bear out."""
     told = answer("The blockchain identity module was rewritten. It passed every test on Mars.")

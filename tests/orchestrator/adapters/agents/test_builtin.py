@@ -97,6 +97,8 @@ def test_messages(job: AgentJob) -> None:
     assert user.content == "Say where the hammer is\n\nWhere is the hammer? One sentence."
     same = replace(job, mission=replace(job.mission, title="Where?", body="Where? Now."))
     assert messages(same)[1].content == "Where? Now."
+    told = messages(replace(same, sources=AnswerSources(recorded="No mission is review.")))[1].content
+    assert told.index("No mission is review.") < told.index("Where? Now.")
     again = messages(replace(same, comment="Be brief."))[1].content
     assert again.startswith("Where? Now.\n\n# Why the last attempt was rejected\n\n> Be brief.")
 
