@@ -70,8 +70,8 @@ def _competence_json(judged: Competence) -> dict[str, Any]:
 def check(name: str, as_json: bool) -> None:
     """Measures what a model is good for: a dozen short tasks, once.
 
-    Of the one that answers, where none is named. The result is kept in the home folder. `agent: auto` gives work on code
-    to no model that is not good for it, and a toy's words are shown only as far as the handoff bears them out.
+    Of the one that answers, where none is named. The result is kept in the home folder. `agent: auto` gives work on
+    code to no model that is not good for it; a toy's words are shown only as far as the handoff bears them out.
     """
     judged = wiring.model_manager(load_settings()).check(name, now=wiring.now, clock=wiring.clock)
     if as_json:

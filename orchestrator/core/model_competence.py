@@ -105,9 +105,14 @@ class Competence:
 
     def says(self) -> str:
         """What it is good for, and where a better one comes from, in one line."""
+        return f"{self.verdict}; better: {BETTER_MODEL}" if self.is_toy else self.verdict
+
+    @property
+    def verdict(self) -> str:
+        """What it is good for, as a sentence."""
         name = self.model or "this model"
         return {
-            GoodFor.TOY: f"{name} is a toy: it shows that everything works, not for answers; better: {BETTER_MODEL}",
+            GoodFor.TOY: f"{name} is a toy: it shows that everything works, and is not for answers",
             GoodFor.ANSWERS: f"{name} is good for answers, not for work on code",
             GoodFor.UNKNOWN: f"nobody knows what {name} is good for: `shiftbook models check` measures it",
             GoodFor.CODING: f"{name} is good for answers and for work on code",

@@ -129,7 +129,7 @@ def answer_footer(told: Mapping[str, Any]) -> str:
     usage = told["usage"]
     first = usage["first_token_seconds"]
     if told["good_for"] == "ledger":
-        return f"from the ledger at {told['node']}, without a model"
+        return f"from the ledger at {told['node']}; no model was asked"
     parts = [
         f"{told['model']}{' (a toy)' if told['good_for'] == 'toy' else ''} on {told['backend']} at {told['node']}",
         f"{usage['tokens_in']} tokens in, {usage['tokens_cached']} cached",

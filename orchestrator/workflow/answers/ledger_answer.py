@@ -170,7 +170,7 @@ def _meant(view: MissionView, asked: LedgerQuestion) -> bool:
 def _states(statuses: Sequence[Status]) -> str:
     if not statuses:
         return "there"
-    words = [status.value for status in statuses]
+    words = ["in review" if status is Status.REVIEW else status.value for status in statuses]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 

@@ -154,7 +154,7 @@ agents: builtin, claude, command
 FLEET = (
     Case(
         asked="Which missions wait for my review?",
-        says=("2 missions are review", "vat-table", "new-logo"),
+        says=("2 missions are in review", "vat-table", "new-logo"),
         cites="missions/vat-table.md",
         project="shop",
     ),
