@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from handoff.answers.citable import SENTENCE, CitableLine
-from handoff.evidence_check import has_negation, stems
+from handoff.evidence_check import coverage, has_negation, stems
 
 SILENT = "The handoff does not say."
 MIN_COVERAGE = 0.8
@@ -24,26 +24,35 @@ DENSITY_WEIGHT = 0.25
 """What it counts that a line speaks of nothing else."""
 NEAR_BEST = 0.97
 """Lines that fit so nearly as well as the best are shown with it."""
+WHY_CLAUSE, SHORT_CLAUSE = 0.6, 0.3
+"""So much of the statement must be what is asked: of one whose reason is asked for, and where little is asked."""
 MAX_ANSWER_LINES = 3
 MIN_LINE_STEMS, MIN_QUESTION_STEMS = 2, 2
 _NAME = re.compile(r"`([^`\n]+)`|(?<=\w )([A-Z][\w-]+)|\b(\w+(?:[-_./]\w+)+)\b|\b(\d[\d.,:]*)\b")
 _FORM = (
-    "where why how whose whom say tell explain describe give list name please know mean many much long often kind "
+    "no not where why how whose whom say tell explain describe give list name please know mean many much long often kind "
     "sort sentence two one short briefly word handoff document according answer question exactly call happen something "
     "anything"
 )
 """Words that ask, and that no answer has."""
 _BY = r"(?:\s+\w+){0,1}\s+(?:by|with|through|via|using)\b"
+_COUNTS = r"(?:\d[\d,.]*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _NUMBER_WORDS = "one|two|three|four|five|six|seven|eight|nine|ten|twelve|twice|once|no|each|every|all"
 _WHEN = "after|before|once|until|when|as soon as|if|while|every|each|first|last|never|always|at"
 _REASON = "why|because|since|so that|so|would|could|else|otherwise|must|for"
 _WANTS = (
-    (r"\bhow (?:many|much|long|often|old|big|large|fast)\b", rf"\d|\b(?:{_NUMBER_WORDS})\b"),
+    (r"\bhow (?:much|long|often|old|big|large|fast)\b", rf"\d|\b(?:{_NUMBER_WORDS})\b"),
     (r"^\W*(?:when|since when|on which day|what day|what date)\b", rf"\d{{4}}|\d\d:\d\d|\b(?:{_WHEN})\b"),
     (r"^\W*why\b", rf"\b(?:{_REASON})\b|[:;]"),
+    (r"\bshould\b", r"\b(?:should|shall|must)\b"),
+    (r"^\W*(?:what |which \w+ |who )?can\b", r"\b(?:can|may|able)\b"),
+    (r"^\W*(?:what |which \w+ |who )?must\b", r"\b(?:must|needs?|has to|have to|only|never)\b"),
     (r"\b(?:which|what) (?:port|number|version|date|size|limit)\b", r"\d"),
 )
 """What an answer to such a question must have in it."""
+_MANY = re.compile(r"\bhow many (?P<things>[\w-]+)", re.IGNORECASE)
+_WHY = re.compile(r"^\W*why\b", re.IGNORECASE)
+_CLAUSE = re.compile(r"[.;:!?]\s|,? because\b|,? so that\b")
 _HOW = re.compile(r"^\W*how (?:do|does|did|is|are|can|should|to)\b", re.IGNORECASE)
 _DEFINES = re.compile(
     r"^\W*(?:what|who)(?P<does> does| do)?(?(does)|(?:'s| is| are| was| were))\s+(?:an?\s+|the\s+)?"
@@ -84,7 +93,9 @@ def answer_lines(
     if defined and asked:
         thing = defined["thing"]
         return _best(question, asked, [*_defining(thing, _IS, lines)] or [*_defining(thing, _ACTS, lines)])
-    return _best(question, asked, lines) if len(asked) >= MIN_QUESTION_STEMS else ()
+    if len(asked) < MIN_QUESTION_STEMS:
+        return ()
+    return _best(question, asked, [line for line in lines if _is_about(question, line)])
 
 
 def asked_sentence(text: str) -> str:
@@ -127,7 +138,27 @@ def _fits(question: str, line: CitableLine) -> bool:
     named = (next(filter(None, found.groups())).casefold() for found in _NAME.finditer(question))
     formed = all(_has(answer, line.text) for asks, answer in _WANTS if _has(asks, question))
     turned = has_negation(question) and not has_negation(line.text)
-    return formed and not turned and all(name.rstrip(".,:") in said for name in named) and _says_how(question, line)
+    if not formed or turned or not all(name.rstrip(".,:") in said for name in named):
+        return False
+    return _says_how(question, line) and _says_how_many(question, line)
+
+
+def _is_about(question: str, line: CitableLine) -> bool:
+    """Whether one clause of a line is about what is asked, where the reason of it is asked or where little is asked."""
+    asked, why = stems(question) - stems(_FORM), _WHY.search(question) is not None
+    if _HOW.search(question) or not (why or len(asked) <= MIN_QUESTION_STEMS):
+        return True
+    clauses = _CLAUSE.split(line.text)
+    shares = (coverage(stems(each), asked) for each in (clauses[:1] if why else clauses) if asked & stems(each))
+    return max(shares, default=0.0) >= (WHY_CLAUSE if why else SHORT_CLAUSE)
+
+
+def _says_how_many(question: str, line: CitableLine) -> bool:
+    """Whether a line counts the very things that are asked for."""
+    found = _MANY.search(question)
+    things = "|".join(map(re.escape, stems(found["things"]))) if found else ""
+    counted = rf"\b{_COUNTS}\s+(?:[\w-]+\s+){{0,2}}(?:{things})|\b(?:{things})\w*\W+(?:is |are |was |were )?{_COUNTS}\b"
+    return not things or re.search(counted, line.text, re.IGNORECASE) is not None
 
 
 def _says_how(question: str, line: CitableLine) -> bool:

@@ -86,7 +86,9 @@ _STANDING = re.compile(
 )
 """What is asked about one mission; what it is about in itself is in the handoff."""
 _NODES = re.compile(r"\b(?:nodes?|machines?|computers?|workers?|fleet|who)\b")
-_UP = re.compile(r"\b(?:up|online|alive|live|reachable|down|offline|stopped|silent|there|busy|idle|doing|works? on)\b")
+_UP = re.compile(
+    r"\b(?:up|online|alive|live|reachable|down|offline|stopped|silent|there|busy|idle|doing|work(?:s|ing)? on)\b"
+)
 _MONEY = re.compile(r"\b(?:spen[dt]|spending|costs?|paid|bill|money|dollars?|usd|tokens (?:did|were|have|has))\b|\$")
 _HAPPENED = re.compile(
     r"\bwhat (?:happened|went on|was done|was worked on|has happened|has been done|is new|did \w+ do)\b"

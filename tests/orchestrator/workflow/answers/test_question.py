@@ -35,6 +35,7 @@ NAMES = KnownNames(missions=("fix-login",), nodes=("desk", "vps"), projects=("sh
         ("Which nodes are online?", Topic.NODES, ()),
         ("Is desk up?", Topic.NODES, ()),
         ("What is vps doing?", Topic.NODES, ()),
+        ("What is desk working on?", Topic.NODES, ()),
         ("Which machines are down?", Topic.NODES, ()),
         ("How much did we spend yesterday?", Topic.SPENDING, ()),
         ("What was spent this month?", Topic.SPENDING, ()),
