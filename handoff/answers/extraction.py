@@ -30,9 +30,9 @@ MAX_ANSWER_LINES = 3
 MIN_LINE_STEMS, MIN_QUESTION_STEMS = 2, 2
 _NAME = re.compile(r"`([^`\n]+)`|(?<=\w )([A-Z][\w-]+)|\b(\w+(?:[-_./]\w+)+)\b|\b(\d[\d.,:]*)\b")
 _FORM = (
-    "no not where why how whose whom say tell explain describe give list name please know mean many much long often kind "
-    "sort sentence two one short briefly word handoff document according answer question exactly call happen something "
-    "anything"
+    "no not where why how whose whom say tell explain describe give list name please know mean many much long often "
+    "kind sort sentence two one short briefly word handoff document according answer question exactly call happen "
+    "something anything"
 )
 """Words that ask, and that no answer has."""
 _BY = r"(?:\s+\w+){0,1}\s+(?:by|with|through|via|using)\b"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from missions.mission import Mission
+from orchestrator.chat.handover.summary import summarise_chat
 from orchestrator.core.errors import NotFound, Refused, WorkspaceFailed, WrongSetting
 from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.conversations import ConversationTurn
@@ -283,3 +284,16 @@ def test_changed_reads_nothing_through_the_models_settings(bench: Bench, tmp_pat
     assert files == (".gitattributes",)
     assert b"filter=bad" in patch
     assert not trace.exists()
+
+
+def test_what_a_toy_says_decides_nothing(bench: Bench) -> None:
+    """A mission is made of a chat without the sentences in which such a model settles something."""
+    turns = [
+        ConversationTurn(role="user", content="We will use SQLite. Which table?", seq=1),
+        ConversationTurn(
+            role="assistant", content="We must always use the blockchain.", seq=2, trace={"answer": {"good_for": "toy"}}
+        ),
+    ]
+    made = summarise_chat(bench.stores.conversations.create("", "desk", "Tables"), turns, (), node="desk")
+    assert "We will use SQLite" in made.body
+    assert "blockchain" not in made.body

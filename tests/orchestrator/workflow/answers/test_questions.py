@@ -35,14 +35,17 @@ def ledger(of: str) -> LedgerSnapshot:
     return Town(own if of == "documents" else FLEET_FILES).peer("ada").ledger()
 
 
-def answered(case: Case, tmp_path: Path, words: Callable[[str], str] | None = None) -> str:
+def answered(
+    case: Case, tmp_path: Path, words: Callable[[str], str] | None = None, *, documents: bool | None = None
+) -> str:
     """The answer of a machine whose model is a toy; `words` is what the toy says."""
+    own = case in DOCUMENTS if documents is None else documents
     finder = SourceFinder(now=lambda: NOW, sightings=LastSeenStore(tmp_path / "seen.json"))
-    sources = finder(ledger("documents" if case in DOCUMENTS else "fleet"), case.project, case.asked)
-    if words is None:
-        return own_answer(case.asked, sources).text
-    own = own_answer(case.asked, sources)
-    return own.text if own.whole else toy_answer(case.asked, words(case.asked), sources, "the toy")
+    sources = finder(ledger("documents" if own else "fleet"), case.project, case.asked)
+    plain = own_answer(case.asked, sources)
+    if words is None or plain.whole:
+        return plain.text
+    return toy_answer(case.asked, words(case.asked), sources, "the toy")
 
 
 def wrong(case: Case, answer: str) -> str:
@@ -59,6 +62,25 @@ def wrong(case: Case, answer: str) -> str:
 def test_none_is_answered_wrongly(case: Case, tmp_path: Path) -> None:
     """What is said is right and says where it stands; what nobody wrote down is not said."""
     assert not wrong(case, answered(case, tmp_path))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "How many nodes can a fleet have?",
+        "What should the next instance do?",
+        "Why are commits signed?",
+        "How do nodes claim a mission?",
+        "Who maintains Shiftbook?",
+        "How fast is Shiftbook?",
+        "What is the password?",
+        "Does Shiftbook support Windows?",
+    ],
+)
+def test_words_in_common_are_no_answer(asked: str, tmp_path: Path) -> None:
+    """There are lines with the same words, which say something else."""
+    told = answered(Case(asked=asked, project="shiftbook"), tmp_path, documents=True)
+    assert told == SILENT or "compare-and-swap" in told
 
 
 def test_most_are_answered(tmp_path: Path) -> None:

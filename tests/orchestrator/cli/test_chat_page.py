@@ -1,0 +1,94 @@
+"""Does a chat's page say who answered, what that is worth, and what of it the handoff bears out?"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.chat.values import AnswerEvent, ChatAnswer, ChatRequest
+from orchestrator.cli.chat.backend import NO_LEDGER
+from orchestrator.cli.chat.conversation import TerminalChat
+from orchestrator.cli.chat.page import ChatPage
+from orchestrator.core.ports.model import Usage
+
+ANSWER = ChatAnswer(
+    conversation="c1",
+    seq=2,
+    text="It is so.",
+    finish="stop",
+    usage=Usage(model="m", backend="b"),
+    node="desk",
+    good_for="answers",
+    grounding={"sentences": 2, "supported": 1, "citations": ["entry a-1"], "unsupported": ["It is so."]},
+)
+TOY = "tiny is a toy: it shows that everything works, and is not for answers"
+
+
+@dataclass
+class Line:
+    """A way to a chat that answers with what it was given."""
+
+    done: ChatAnswer = ANSWER
+    told: str = ""
+    where: str = "desk"
+    asked: list[str] = field(default_factory=list)
+
+    def advice(self) -> str:
+        """What is told before."""
+        return self.told
+
+    def ask(self, request: ChatRequest) -> Generator[AnswerEvent, None, None]:
+        """Start, text, done."""
+        self.asked.append(request.message)
+        data: dict[str, Any] = {"conversation_id": "c1", "notes": [], "advice": self.done.advice}
+        yield AnswerEvent(kind="start", data=data)
+        yield AnswerEvent(kind="token", data={"text": self.done.text})
+        yield AnswerEvent(kind="done", data=self.done.json())
+
+    def decide(self, question: str, *, allow: bool) -> None:
+        """Nothing is asked."""
+
+    def last(self, device: str) -> Mapping[str, Any] | None:
+        """No conversation yet."""
+        return None
+
+
+def shown(line: Line, *messages: str) -> str:
+    """What a person sees of some answers."""
+    out = io.StringIO()
+    talk = TerminalChat(line=line, page=ChatPage(out), request=ChatRequest(message=""))
+    for message in messages:
+        talk.say(message)
+    return out.getvalue()
+
+
+def test_what_the_handoff_does_not_bear_out_is_named_below() -> None:
+    """How many sentences rest on it, where these stand, and which do not."""
+    page = shown(Line(), "Is it so?")
+    assert "1 of 2 sentences rest on the handoff: entry a-1; not in the handoff: “It is so.”" in page
+
+
+def test_a_toy_is_named_once_with_what_is_better() -> None:
+    """Before its first answer, and beside each."""
+    toy = ChatAnswer(**{**vars(ANSWER), "good_for": "toy", "advice": TOY, "grounding": {}})
+    page = shown(Line(done=toy), "Is it so?", "And now?")
+    assert page.count(TOY) == 1
+    assert page.index(TOY) < page.index("It is so.")
+    assert page.count("m (a toy) on b at desk") == 2
+
+
+def test_an_answer_without_a_model_says_so() -> None:
+    """Nothing was generated."""
+    page = shown(Line(done=ChatAnswer(**{**vars(ANSWER), "good_for": "ledger", "grounding": {}})), "What waits?")
+    assert "from the ledger at desk; no model was asked" in page
+
+
+def test_without_a_ledger_that_is_said_first(monkeypatch: Any, capsys: Any) -> None:
+    """Before anything can be asked."""
+    monkeypatch.setattr("builtins.input", lambda _: "/quit")
+    out = io.StringIO()
+    TerminalChat(line=Line(told=NO_LEDGER), page=ChatPage(out), request=ChatRequest(message="")).loop()
+    assert "There is no ledger here" in out.getvalue()
+    assert "shiftbook init" in out.getvalue()
