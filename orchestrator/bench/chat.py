@@ -213,7 +213,8 @@ def _ledger(root: Path) -> BenchSetup:
     clone = ground.clone()
     charter = clone.folder / "fleet.toml"
     tables = "".join(f'\n[projects.{name}]\nurl = "{ground.bare}"\n' for name in PROJECTS)
-    charter.write_text(charter.read_text(encoding="utf-8") + tables, encoding="utf-8")
+    asked = '\n[answers]\ngrounded = "off"\n'  # the model itself is measured, also where a line would answer
+    charter.write_text(charter.read_text(encoding="utf-8") + tables + asked, encoding="utf-8")
     for name in PROJECTS:
         folder = clone.folder / "projects" / name
         folder.mkdir(parents=True)
