@@ -93,7 +93,10 @@ class AnswerPlan:
 class AnswerStream:
     """What of a model's text is shown, as it comes: with guards before commands that destroy, or held back whole."""
 
-    plan: AnswerPlan = field(default_factory=AnswerPlan)
+    plan: Callable[[], AnswerPlan] = AnswerPlan
+    """The plan for whoever answers now: another model may have to, and may be a toy."""
+    opened: str = ""
+    """What was shown before the model was asked."""
     told: list[CitableLine] = field(default_factory=list)
     """What tools have told meanwhile."""
     began: bool = False
@@ -108,7 +111,7 @@ class AnswerStream:
     def take(self, piece: str) -> str:
         """What can be shown of a piece now."""
         self.began = self.began or bool(piece)
-        if not self.plan.held_back:
+        if not self.plan().held_back:
             return self._guard.take(piece)
         self._held += piece
         return ""
@@ -116,17 +119,17 @@ class AnswerStream:
     def close(self) -> str:
         """What is shown at the end."""
         held, self._held = self._held, ""
-        if not self.plan.held_back:
+        plan = self.plan()
+        if not plan.held_back:
             return self._guard.close()
-        return self._admitted(held) if held.strip() else ""
+        return self._admitted(plan, held) if held.strip() else ""
 
-    def _admitted(self, held: str) -> str:
-        plan = self.plan
+    def _admitted(self, plan: AnswerPlan, held: str) -> str:
         assert plan.sources
         sources, own = plan.sources.and_lines(self.told), plan.own
         if own is not None:
-            added = admission.added_words(own.text, held, sources, plan.competence.model)
-            return f"\n\n{added}" if added else ""
+            added = "" if own.whole else admission.added_words(own.text, held, sources, plan.competence.model)
+            return "\n\n".join(["" if self.opened else own.text, *([added] if added else [])])
         what = admission.check(held, sources, toy=plan.competence.is_toy).text(Unsupported.DROP)
         return with_guards(what) or SILENT
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.chat import prompt_fit
@@ -27,10 +27,15 @@ class PreparedRequest:
     known: LedgerContext
     fitted: prompt_fit.FittedPrompt
     ticket: QueueTicket
-    plan: AnswerPlan = field(default_factory=AnswerPlan)
+    planned: AnswerPlan = field(default_factory=AnswerPlan)
     notes: tuple[str, ...] = ()
     box: Toolbox | None = None
     held: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def plan(self) -> AnswerPlan:
+        """The way to the answer for whoever answers now."""
+        return replace(self.planned, competence=self.failover.choice.competence)
 
     def start(self, node: str) -> AnswerEvent:
         """What can be said before the first word."""

@@ -131,7 +131,7 @@ class ChatService:
             known=known,
             fitted=fitted,
             ticket=ticket,
-            plan=plan,
+            planned=plan,
             notes=(*notes, *later.notes, *([why_old] if why_old else [])),
             box=box,
         )
@@ -184,7 +184,9 @@ class ChatService:
         if self.prompt_cache:
             self.prompt_cache.fetch(prepared.failover.model, prepared.conversation.id)
         stepping = self._stepping(prepared, on_event, stop)
-        stepping.heard += [own.text] if own else []
+        if own:
+            stepping.heard.append(own.text)
+            stepping.show.opened = own.text
         try:
             said = stepping.go()
         except BaseException as error:
@@ -216,7 +218,7 @@ class ChatService:
             stop=stop,
             limits=self.limits,
             box=prepared.box,
-            show=AnswerStream(plan=prepared.plan),
+            show=AnswerStream(plan=lambda: prepared.plan),
             approvals=self.approvals,
             notes=self.memory.notes(prepared.conversation.id),
             when=lambda: format_utc(self.prompts.now()),
@@ -246,7 +248,7 @@ class ChatService:
             cut=tuple(prepared.cut),
             tools=tuple(call.json() for call in said.calls),
             notes=prepared.notes,
-            good_for="ledger" if plan.own and plan.own.whole else plan.competence.good_for.value,
+            good_for="ledger" if said.usage.backend == "ledger" else plan.competence.good_for.value,
             advice=plan.advice,
             grounding=plan.grounding(said.text, show.told if show else ()),
             error=_error_text(error),

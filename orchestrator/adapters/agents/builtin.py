@@ -14,7 +14,7 @@ from handoff.evidence_check import stems
 from orchestrator.adapters.agents.tool_worker import SMALL_CONTEXT_TOKENS, UNATTENDED_POLICY, ToolWorker
 from orchestrator.chat.tools.tool import ToolPolicy
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
-from orchestrator.core.model_competence import Competence
+from orchestrator.core.model_competence import Competence, is_toy_name
 from orchestrator.core.ports.agent import AgentJob, Outcome
 from orchestrator.core.ports.model import Generation, Model, Prompt, PromptMessage, Stop
 from orchestrator.core.ports.model_backend import competence_of
@@ -86,10 +86,13 @@ class BuiltinAgent:
         if not outcome.answer:
             return outcome
         sources = job.answer_sources.and_lines(spoken_line(job.mission.body, "the mission"))
+        if own is None and is_toy_name(outcome.usage.model):  # another model had to answer
+            own = _own_answer(job)
         if own is None:
             text = admission.admitted(outcome.answer, sources, toy=False)
             return replace(outcome, answer=text, summary=first_sentence(text) or SILENT)
-        added = admission.added_words(own.text, outcome.answer, sources, competence.model)
+        toy = outcome.usage.model or competence.model
+        added = "" if own.whole else admission.added_words(own.text, outcome.answer, sources, toy)
         text = "\n\n".join(filter(None, (own.text, added)))
         job.say(text)
         said = first_sentence(own.text.removeprefix("- "))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.model_competence import is_toy_name
 from orchestrator.core.ports.agent import AgentJob, Outcome
 from orchestrator.core.ports.model import Model, Prompt, PromptMessage, Stop
 from orchestrator.core.ports.model_backend import competence_of
@@ -64,4 +65,4 @@ class SentenceWriter:
             made = self.model.generate(asked, on_text=lambda _: None, stop=self.stop)
         except OrchestratorError:
             return ""
-        return made.text.strip()
+        return "" if is_toy_name(made.usage.model) else made.text.strip()

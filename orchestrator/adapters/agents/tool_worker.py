@@ -22,6 +22,7 @@ from orchestrator.chat.tools.tool import Toolbox, ToolPermission, ToolPolicy, To
 from orchestrator.chat.tools.workspace import ChatWorkspace
 from orchestrator.chat.values import AnswerEvent, AnswerUsage
 from orchestrator.core.errors import ContextTooLong, ModelUnavailable, WrongPrompt
+from orchestrator.core.model_competence import is_toy_name
 from orchestrator.core.ports.agent import AgentJob
 from orchestrator.core.ports.model import Model, PromptMessage, Usage
 from orchestrator.core.ports.model_backend import competence_of
@@ -119,6 +120,7 @@ class ToolWorker:
         except (ModelUnavailable, ContextTooLong, WrongPrompt) as caught:
             error = str(caught)
         heard.close()
+        toy = competence.is_toy or is_toy_name(tally.usage.model)  # another model may have had to answer
         transcript.write(messages[len(start) :])
         site.remember(TRANSCRIPT_FILE)
         made = _RoundOutcome(
@@ -126,14 +128,14 @@ class ToolWorker:
             error=error or _repeated_examples(stepping.calls, site.job),
             seconds=time.monotonic() - began,
             calls=stepping.calls,
-            answer=_kept_answer(said, stepping, site.job, toy=competence.is_toy),
+            answer=_kept_answer(said, stepping, site.job, toy=toy),
         )
         ending = made.ending(bounds, watch)
         return RoundResult(
             told=made.told(tally.usage, ended=ending is Ending.EXIT),
             says=f"{self.model.name} worked for {made.seconds:.1f} s with {len(made.calls)} calls of tools",
             ending=ending,
-            output=heard.text,
+            output=heard.text(words=not toy),
             seconds=made.seconds,
             parked=watch.over if ending is Ending.STOPPED and not bounds.stop.is_set() else "",
             notes=(f"all of its {self.limits.steps} calls of tools were used",) if made.finish == "steps" else (),
@@ -269,29 +271,30 @@ class _OutputLog:
     say: Callable[[str], None]
     words: bool = True
     """Whether the model's own words are shown, too."""
-    lines: list[str] = field(default_factory=list)
+    lines: list[tuple[str, bool]] = field(default_factory=list)
+    """Each with whether it is the model's own words."""
     rest: str = ""
 
     def hear(self, event: AnswerEvent) -> None:
         if event.kind == "token" and self.words:
             *lines, self.rest = (self.rest + str(event.data["text"])).split("\n")
-            self._show(lines)
+            self._show(lines, words=True)
         elif event.kind == "tool" and event.data["state"] in ("done", "failed"):
             result = str(event.data["result"]).strip()
-            self._show([f"[{event.data['act']} {_shorten(event.data['arguments'])}]", *result.splitlines()])
+            called = f"[{event.data['act']} {_shorten(event.data['arguments'])}]"
+            self._show([called, *result.splitlines()], words=False)
 
     def close(self) -> None:
-        self._show([self.rest] if self.rest else [])
+        self._show([self.rest] if self.rest else [], words=True)
         self.rest = ""
 
-    def _show(self, lines: list[str]) -> None:
+    def _show(self, lines: list[str], *, words: bool) -> None:
         for line in lines:
-            self.lines.append(line)
+            self.lines.append((line, words))
             self.say(line)
 
-    @property
-    def text(self) -> str:
-        return "".join(f"{line}\n" for line in self.lines)
+    def text(self, *, words: bool) -> str:
+        return "".join(f"{line}\n" for line, own in self.lines if words or not own)
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from handoff.answers.extraction import SILENT
 from handoff.answers.grounding import Unsupported
 from handoff.entry import parse_log
+from orchestrator.core.errors import ModelUnavailable
+from orchestrator.core.ports.model import Generation, Prompt, Stop
+from orchestrator.core.ports.model_backend import BackendChoice
 from orchestrator.workflow.answers.answer_sources import SourceFinder
 from tests.ledgers import FLEET, Town
-from tests.orchestrator.chat.conftest import Talk
+from tests.orchestrator.chat.conftest import ScriptedModel, Talk
 
 WAITS = "---\ntitle: A table\nproject: shop\nagent: claude\n---\nMake it.\n"
 INVENTED = "The 2025-2028 'Ship's Crew' mission of the spaceship Marauder's Revenge flies to the planet NuTar."
@@ -120,3 +124,36 @@ def test_fleet_toml_says_it(how: Unsupported) -> None:
     """The setting reaches whoever asks."""
     town = Town({"fleet.toml": FLEET.format(trust="remote") + f'[answers]\ngrounded = "{how}"\n'})
     assert SourceFinder(now=town.clock)(town.peer("ada").ledger(), "", "Hello?").unsupported is how
+
+
+@dataclass
+class FallsBack:
+    """A chooser whose first model is gone when it is asked; then there is a toy."""
+
+    toy: ScriptedModel
+    large: Gone = field(default_factory=lambda: Gone(name="large-70b"))
+
+    def choose(self, wanted: str = "", *, peers: bool = True) -> BackendChoice:
+        """The large one first."""
+        return BackendChoice(model=self.toy if self.large.prompts else self.large, why="it is there")
+
+
+@dataclass
+class Gone(ScriptedModel):
+    """Does not answer."""
+
+    def generate(self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop) -> Generation:
+        """Never."""
+        self.prompts.append(prompt)
+        raise ModelUnavailable("gone")
+
+
+def test_a_toy_that_has_to_stand_in_is_held_to_the_lines_as_well(talk: Talk) -> None:
+    """Whoever answers in the end counts, not who was asked first."""
+    sized(talk, "tiny-135m").model.says = INVENTED
+    talk.chat.chooser = FallsBack(talk.model)
+    answer = talk.say("Which port does the shop use?", project="shop")
+    assert talk.model.prompts
+    assert answer.text == talk.text == "- Port: 8080 [projects/shop/SESSION_BRIEFING.md:5]"
+    assert answer.good_for == "toy"
+    assert "is a toy" in answer.advice

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from orchestrator.adapters.models.model_file import EmbeddedModel, ModelFile
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.core.ports.agent import AgentJob
-from orchestrator.core.ports.model import Generation, Usage
+from orchestrator.core.ports.model import Generation, Prompt, Stop, Usage
 from orchestrator.execution.attempt import AttemptRunner
 from orchestrator.execution.workspace.clone import Workspaces
 from tests.orchestrator.chat.conftest import ScriptedModel
@@ -87,6 +88,23 @@ def test_what_no_line_bears_out_is_marked_or_dropped(job: AgentJob, wanted: str,
     toy = BuiltinAgent(model=Invents(name="tiny-135m")).run(replace(job, sources=sources), threading.Event())
     assert "NuTar" not in f"{toy.answer} {toy.summary} {toy.output}"
     assert toy.answer.startswith("- The hammer is in drawer 3.")
+
+
+@dataclass
+class Replaced(Invents):
+    """A large model in whose place a toy answers: its usage says so."""
+
+    def generate(self, prompt: Prompt, *, on_text: Callable[[str], None], stop: Stop) -> Generation:
+        """As a router does it."""
+        made = super().generate(prompt, on_text=on_text, stop=stop)
+        return replace(made, usage=replace(made.usage, model="tiny-135m"))
+
+
+def test_a_toy_that_stood_in_is_held_to_the_lines(job: AgentJob) -> None:
+    """Who answered counts, not who was asked."""
+    outcome = BuiltinAgent(model=Replaced(name="large-70b")).run(job, threading.Event())
+    assert outcome.answer.startswith("- The hammer is in drawer 3. [handoff:1]")
+    assert "NuTar" not in f"{outcome.answer} {outcome.summary}"
 
 
 def test_messages(job: AgentJob) -> None:
