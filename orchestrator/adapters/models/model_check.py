@@ -25,8 +25,8 @@ ANSWER_PROMPT = (
     "Answer in one short sentence from the text only. If the text does not say it, answer: The text does not say.\n\n"
 )
 TEXT = (
-    "The depot has four bays. Bay 2 is closed until Thursday because its door is broken. Deliveries are booked by "
-    "Ines, and the alarm code is kept in the blue folder. The forklift is charged at 21:40 every night."
+    "The depot has four bays. Bay 2 is closed until Thursday because its door is broken. Deliveries are booked by the "
+    "harbour office, and the alarm code is kept in the blue folder. The forklift is charged at 21:40 every night."
 )
 TOOL_TASKS: Sequence[tuple[str, str, str]] = (
     ("Show what stands in the file notes/plan.txt.", "read", "notes/plan.txt"),
@@ -37,7 +37,7 @@ TOOL_TASKS: Sequence[tuple[str, str, str]] = (
 ANSWER_TASKS: Sequence[tuple[str, str]] = (
     ("How many bays does the depot have?", r"\b(?:four|4)\b"),
     ("Until when is bay 2 closed?", r"\bthursday\b"),
-    ("Who books deliveries?", r"\bines\b"),
+    ("Who books deliveries?", r"\bharbou?r office\b"),
     ("When is the forklift charged?", r"\b21:40\b"),
 )
 SILENT_TASKS = (
