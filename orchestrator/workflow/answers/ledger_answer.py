@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from handoff.answers.citable import CitableLine
@@ -48,11 +49,13 @@ class LedgerAnswer:
 
 @dataclass(kw_only=True)
 class LedgerRecords:
-    """Answers from one ledger. `sightings` tell when this machine saw each node move."""
+    """Answers from one ledger, to any number of threads. `sightings` tell when this machine saw each node move."""
 
     now: Callable[[], datetime]
     sightings: LastSeenStore | None = None
     _trust: Trust | None = None
+    _judging: threading.Lock = field(default_factory=threading.Lock)
+    """Trust remembers what it judged, for one thread at a time."""
 
     def answer(self, ledger: LedgerSnapshot, text: str) -> LedgerAnswer | None:
         """The answer to a question about the ledger; None for a text that is not surely one."""
@@ -67,7 +70,8 @@ class LedgerRecords:
             Topic.HAPPENED: self._happened,
             Topic.PROJECTS: self._projects,
         }
-        return answers[asked.topic](ledger, asked)
+        with self._judging:
+            return answers[asked.topic](ledger, asked)
 
     def _views(self, ledger: LedgerSnapshot, *, finished: bool) -> list[MissionView]:
         limit = MAX_FINISHED if finished else 0

@@ -16,7 +16,9 @@ from tests.orchestrator.chat.conftest import ScriptedModel
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 RIGHT = {asked: json.dumps({"tool": tool, "arguments": {"path": word}}) for asked, tool, word in TOOL_TASKS}
-RIGHT |= dict(zip((asked for asked, _ in ANSWER_TASKS), ("Four.", "Thursday", "The harbour office.", "At 21:40."), strict=True))
+RIGHT |= dict(
+    zip((asked for asked, _ in ANSWER_TASKS), ("Four.", "Thursday", "The harbour office.", "At 21:40."), strict=True)
+)
 
 
 def says(prompt: Prompt) -> str:
