@@ -31,6 +31,11 @@ class CitableLine:
     cite: str
     about: str = ""
 
+    @property
+    def path(self) -> str:
+        """The file, or the entry."""
+        return self.cite.rpartition(":")[0] or self.cite
+
     def shown(self) -> str:
         """As an answer shows it."""
         return f"{self.text} [{self.cite}]"

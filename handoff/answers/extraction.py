@@ -27,6 +27,7 @@ NEAR_BEST = 0.97
 WHY_CLAUSE, SHORT_CLAUSE = 0.6, 0.3
 """So much of the statement must be what is asked: of one whose reason is asked for, and where little is asked."""
 MAX_ANSWER_LINES = 3
+MAX_LISTED_LINES = 12
 MIN_LINE_STEMS, MIN_QUESTION_STEMS = 2, 2
 _NAME = re.compile(r"`([^`\n]+)`|(?<=\w )([A-Z][\w-]+)|\b(\w+(?:[-_./]\w+)+)\b|\b(\d[\d.,:]*)\b")
 _FORM = (
@@ -92,7 +93,9 @@ def answer_lines(
     defined = _DEFINES.match(question)
     if defined and asked:
         thing = defined["thing"]
-        return _best(question, asked, [*_defining(thing, _IS, lines)] or [*_defining(thing, _ACTS, lines)])
+        if said := [*_defining(thing, _IS, lines)] or [*_defining(thing, _ACTS, lines)]:
+            return _best(question, asked, said)
+        return _below(thing, lines)
     if len(asked) < MIN_QUESTION_STEMS:
         return ()
     return _best(question, asked, [line for line in lines if _is_about(question, line)])
@@ -115,6 +118,13 @@ def _defining(thing: str, verb: str, lines: Iterable[CitableLine]) -> Iterator[C
     begins = re.compile(rf"\W*(?:(?:an?|the)\s+)?{words}{verb}", re.IGNORECASE)
     for line in lines:
         yield from (replace(line, text=said) for said in SENTENCE.split(line.text) if begins.match(said))
+
+
+def _below(heading: str, lines: Iterable[CitableLine]) -> tuple[CitableLine, ...]:
+    """All that stands below a heading of just these words, where that is a short list."""
+    words = re.compile(rf"(?:^|\s){re.escape(heading.strip(' `*'))}$", re.IGNORECASE)
+    found = tuple(line for line in lines if words.search(line.about))
+    return found if len({line.path for line in found}) == 1 and len(found) <= MAX_LISTED_LINES else ()
 
 
 def _best(question: str, asked: frozenset[str], lines: Sequence[CitableLine]) -> tuple[CitableLine, ...]:
