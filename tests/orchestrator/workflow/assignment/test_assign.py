@@ -15,6 +15,7 @@ from orchestrator.workflow.assignment.project_match import find_project, project
 from orchestrator.workflow.mission_view import mission_views
 from tests.ledgers import FLEET, Peer, Scripted, Town, working
 from tests.orchestrator.workflow.assignment import requests
+from tests.orchestrator.workflow.assignment.test_unserved import beating
 
 SITE = '[projects.site]\nurl = "/srv/www.git"\naliases = ["blog"]\n'
 KESTREL = '[projects.kestrel]\nurl = "/srv/k.git"\n'
@@ -202,6 +203,7 @@ def test_a_list_says_why_it_waits(pages: dict[str, str], waits: bool) -> None:
     files = {f"heartbeats/{name}.md": f"---\nnode: {name}\n{text}---\n" for name, text in pages.items()}
     text = "---\nproject: shop\ntask: coding_task\nagent: auto\n---\nWrite a CHANGELOG.md\n"
     ada = ledger_of({"missions/m.md": text, **files})
-    view = next(iter(mission_views(ada.ledger(), ada.trust, ada.bus.now(), archived=False)))
+    ledger = beating(ada.ledger(), *pages)
+    view = next(iter(mission_views(ledger, ada.trust, ada.bus.now(), archived=False)))
     assert ("no node has a coding agent" in view.reason) is waits
     assert view.status == "queued"
