@@ -130,7 +130,7 @@ class DemoFleet:
         self.git("add", "--", str(path))
         self.git("commit", "--quiet", "-m", f"Mission: {name}")
         self.git("pull", "--quiet", "--rebase")
-        self.git("push", "--quiet")
+        self.git("push", "--quiet", "--no-verify")  # one of them has a typo, which the clone's own hook would refuse
         self.tell("you", {"event": "pushed", "text": f"missions/{name}.md, with plain git"})
 
     def wait(self, what: str, test: Callable[[], bool]) -> None:
