@@ -13,7 +13,6 @@ from pathlib import Path
 
 from handoff.promotion import LessonStanding
 from missions.mission import OPEN
-from orchestrator.adapters.models.model_file import EmbeddedModel
 from orchestrator.app import identity, wiring
 from orchestrator.app.clone_signing import ledger_clones, try_signing
 from orchestrator.app.ledger_recovery import plan_recovery

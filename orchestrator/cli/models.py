@@ -68,10 +68,11 @@ def _competence_json(judged: Competence) -> dict[str, Any]:
 @click.argument("name", metavar="MODEL", default="")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def check(name: str, as_json: bool) -> None:
-    """Measures what a model is good for: a dozen short tasks, once.
+    """Measures what a model is good for.
 
-    Of the one that answers, where none is named. The result is kept in the home folder. `agent: auto` gives work on
-    code to no model that is not good for it; a toy's words are shown only as far as the handoff bears them out.
+    A dozen short tasks, once; of the one that answers where none is named. The result is kept in the home folder.
+    `agent: auto` gives work on code to no model that is not good for it; a toy's words are shown only as far as the
+    handoff bears them out.
     """
     judged = wiring.model_manager(load_settings()).check(name, now=wiring.now, clock=wiring.clock)
     if as_json:

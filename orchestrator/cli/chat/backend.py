@@ -16,17 +16,11 @@ from orchestrator.app import wiring
 from orchestrator.app.chat_factory import ChatRuntime, open_chat_runtime
 from orchestrator.app.web_process import served_at
 from orchestrator.chat.values import AnswerEvent, ChatRequest
-from orchestrator.core.errors import ModelUnavailable, NotFound, OrchestratorError, Refused
+from orchestrator.core.errors import NotFound, OrchestratorError, Refused
 from orchestrator.core.settings import Settings
 
 READ_TIMEOUT_SECONDS = 30.0
 """Seconds without a word after which a node is taken for dead; it sends a ping each second."""
-
-
-NO_LEDGER = (
-    "There is no ledger here: nothing that is answered has a source, and nothing of it is checked. "
-    "`shiftbook init` or `shiftbook join URL` makes one."
-)
 
 
 class ChatBackend(Protocol):
@@ -34,9 +28,6 @@ class ChatBackend(Protocol):
 
     where: str
     """What the person is told about it."""
-
-    def advice(self) -> str:
-        """What the person should know of the model before they ask; empty where that is known with an answer only."""
 
     def ask(self, request: ChatRequest) -> Generator[AnswerEvent, None, None]:
         """The events of one answer. Closing it ends the answer. Raises OrchestratorError."""
@@ -91,10 +82,6 @@ class RemoteChat:
 
     client: httpx.Client
     where: str
-
-    def advice(self) -> str:
-        """Told with each answer."""
-        return ""
 
     def ask(self, request: ChatRequest) -> Generator[AnswerEvent, None, None]:
         """The events, as they come."""
@@ -165,16 +152,6 @@ class LocalChat:
     room: ChatRuntime
     where: str
     _threads: list[threading.Thread] = field(default_factory=list)
-
-    def advice(self) -> str:
-        """That there is no ledger, and what the model is good for."""
-        if self.room.newest is None:
-            return NO_LEDGER
-        try:
-            competence = self.room.router.choose().competence
-        except ModelUnavailable as error:
-            return str(error)
-        return competence.says() if competence.is_toy else ""
 
     def ask(self, request: ChatRequest) -> Generator[AnswerEvent, None, None]:
         """The events, as they come; the work goes on in a thread, which ends with this."""

@@ -43,7 +43,7 @@ def chat(
     none runs; conversations are the same either way.
     """
     from orchestrator.chat.values import ChatRequest
-    from orchestrator.cli.chat.conversation import TerminalChat, all_tools, with_input_history
+    from orchestrator.cli.chat.conversation import NO_LEDGER, TerminalChat, all_tools, with_input_history
     from orchestrator.cli.chat.opening import OpeningBackend
     from orchestrator.cli.chat.page import ChatPage
 
@@ -64,7 +64,9 @@ def chat(
         if go_on:
             talk.go_on()
         if message is None:
-            with_input_history(chosen.home / "chat-history", lambda: talk.loop(chosen.node))
+            with_input_history(
+                chosen.home / "chat-history", lambda: talk.loop(chosen.node, "" if chosen.ledger else NO_LEDGER)
+            )
         elif as_json:
             talk.print_answer(message)
         else:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.chat.values import AnswerEvent, ChatRequest
 from orchestrator.cli import terminal
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from orchestrator.cli.chat.backend import ChatBackend
     from orchestrator.cli.chat.opening import OpeningBackend
 
+NO_LEDGER = (
+    "There is no ledger here: nothing that is answered has a source, and nothing of it is checked. "
+    "`shiftbook init` or `shiftbook join URL` makes one."
+)
 HELP = """\
 /new             a new conversation
 /project [NAME]  a new conversation about a project (without a name: about none)
@@ -54,10 +58,10 @@ class TerminalChat:
         """The way to the model; waits until it is open. Raises what opening it raised."""
         return self.backend.get()
 
-    def loop(self, node: str) -> None:
-        """Asks for messages until the person leaves."""
+    def loop(self, node: str, advice: str = "") -> None:
+        """Asks for messages until the person leaves. `advice` is what they should know first."""
         self.page.note(f"{node} · /help")
-        self._advise(self.line.advice())
+        self._advise(advice)
         while True:
             try:
                 typed = input(self.page.prompt if sys.stdin.isatty() else "").strip()
@@ -115,9 +119,7 @@ class TerminalChat:
             if not self._introduced and self.page.fancy:
                 self.page.note(f"{data['model']} answers · {self.line.where}")
             self._introduced = True
-            for note in data["notes"]:
-                self.page.note(note)
-            self._advise(data.get("advice", ""))
+            self._tell(data)
         elif event.kind == "token":
             self.page.write(data["text"])
         elif event.kind == "position":
@@ -132,6 +134,12 @@ class TerminalChat:
             self.page.note(page.answer_footer(data))
             if found := page.grounding_line(data):
                 self.page.note(found)
+
+    def _tell(self, data: Mapping[str, Any]) -> None:
+        """What is known before the first word."""
+        for note in data["notes"]:
+            self.page.note(note)
+        self._advise(data.get("advice", ""))
 
     def _advise(self, advice: str) -> None:
         """What the person should know of the model, once."""

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.chat.values import AnswerEvent, ChatAnswer, ChatRequest
-from orchestrator.cli.chat.backend import NO_LEDGER
-from orchestrator.cli.chat.conversation import TerminalChat
+from orchestrator.cli.chat.conversation import NO_LEDGER, TerminalChat
 from orchestrator.cli.chat.page import ChatPage
 from orchestrator.core.ports.model import Usage
 
@@ -31,18 +30,17 @@ class Line:
     """A way to a chat that answers with what it was given."""
 
     done: ChatAnswer = ANSWER
-    told: str = ""
     where: str = "desk"
     asked: list[str] = field(default_factory=list)
 
-    def advice(self) -> str:
-        """What is told before."""
-        return self.told
+    def get(self) -> Line:
+        """It is open."""
+        return self
 
     def ask(self, request: ChatRequest) -> Generator[AnswerEvent, None, None]:
         """Start, text, done."""
         self.asked.append(request.message)
-        data: dict[str, Any] = {"conversation_id": "c1", "notes": [], "advice": self.done.advice}
+        data: dict[str, Any] = {"conversation_id": "c1", "notes": [], "model": "m", "advice": self.done.advice}
         yield AnswerEvent(kind="start", data=data)
         yield AnswerEvent(kind="token", data={"text": self.done.text})
         yield AnswerEvent(kind="done", data=self.done.json())
@@ -58,7 +56,7 @@ class Line:
 def shown(line: Line, *messages: str) -> str:
     """What a person sees of some answers."""
     out = io.StringIO()
-    talk = TerminalChat(line=line, page=ChatPage(out), request=ChatRequest(message=""))
+    talk = TerminalChat(backend=line, page=ChatPage(out), request=ChatRequest(message=""))
     for message in messages:
         talk.say(message)
     return out.getvalue()
@@ -89,6 +87,6 @@ def test_without_a_ledger_that_is_said_first(monkeypatch: Any, capsys: Any) -> N
     """Before anything can be asked."""
     monkeypatch.setattr("builtins.input", lambda _: "/quit")
     out = io.StringIO()
-    TerminalChat(line=Line(told=NO_LEDGER), page=ChatPage(out), request=ChatRequest(message="")).loop()
+    TerminalChat(backend=Line(), page=ChatPage(out), request=ChatRequest(message="")).loop("desk", NO_LEDGER)
     assert "There is no ledger here" in out.getvalue()
     assert "shiftbook init" in out.getvalue()
