@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from missions.one_line import shorten
 from missions.spelling import instead_of
 
 
@@ -43,7 +44,7 @@ _CURLY = "“”„‟‘’‚‛«»‹›"
 _CURLY_QUOTED = re.compile(rf"\s*[{_CURLY}]([^{_CURLY}]*)[{_CURLY}]\s*", re.DOTALL)
 _WHOLE = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})")
 _AMOUNT = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]{0,17})(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
-_PADDED = re.compile(r"[+-]?0+([0-9]+(?:\.[0-9]*)?)")
+_PADDED = re.compile(r"[+-]?0[0-9]+(?:\.[0-9]*)?")
 _TIME = re.compile(
     r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})"
     r"(?:(?:[Tt]|[ \t]+)([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
@@ -90,9 +91,10 @@ def _amount(value: Any) -> Any:
 
 
 def _refuse_padded(word: str) -> None:
-    padded = _PADDED.fullmatch(word)
-    if padded:
-        raise ValueError(f"“{word}” begins with 0, which may mean another number: write {padded[1]}")
+    if _PADDED.fullmatch(word):
+        plain = word.lstrip("+-").lstrip("0")
+        plain = plain if plain[:1].isdigit() else f"0{plain}"
+        raise ValueError(f"“{shorten(word, 60)}” begins with 0, which may mean another number: write {plain[:60]}")
 
 
 def list_items(value: Any) -> list[Any] | None:

@@ -76,9 +76,12 @@ class FrontMatter:
         return self.text[self.body_start :]
 
 
-_NOTHING = re.compile(r"(?:\s|<!--.*?-->)*", re.DOTALL)
+_INVISIBLE = r"\u200b-\u200f\u2060\ufeff"
+_GAP = rf"[ \t\xa0{_INVISIBLE}]*"
+_NOTHING = re.compile(rf"(?:[\s{_INVISIBLE}]|<!--.*?-->)*", re.DOTALL)
 _MEANT = re.compile(
-    r"[ \t]*(?:[-\u2010-\u2015\u2212]{1,6}|\+{3}|`{3,}\s*ya?ml|~{3,}\s*ya?ml)[ \t]*\r?\n\s*\w[\w-]*\s*[:=]"
+    rf"{_GAP}(?:[-\u2010-\u2015\u2212]{{1,6}}|-{{3,6}}[ \t]*(?:ya?ml|toml|json|#[^\r\n]*)|\+{{3}}|[`~]{{3,}}\s*ya?ml)"
+    rf"{_GAP}(?:\r\n?|\n)[\s{_INVISIBLE}]*\w[\w-]*\s*[:=]"
 )
 """A fence as people and their editors write it, and below it the first key."""
 
@@ -95,7 +98,8 @@ def _start_of_line(text: str) -> int:
     """Where the first line begins that holds more than blanks and comments."""
     blank = _NOTHING.match(text)
     at = blank.end() if blank else 0
-    return max(text.rfind("\n", 0, at) + 1, text.rfind("-->", 0, at) + 3 if "-->" in text[:at] else 0)
+    lines = (text.rfind(end, 0, at) + 1 for end in "\r\n")
+    return max(*lines, text.rfind("-->", 0, at) + 3 if "-->" in text[:at] else 0)
 
 
 def split(text: str) -> FrontMatter:
@@ -142,7 +146,7 @@ def _parse_yaml(head: str) -> tuple[dict[str, object], dict[str, int], dict[str,
     return fields, *_locate_keys(head, pairs)
 
 
-_PAIR = re.compile(r"([ ]*[\w-]+):[ ]+([^\s\[{|>\"'].*?)\s*")
+_PAIR = re.compile(r"([ ]*[\w-]+):[ ]+([^\s\[{|>\"'].*)")
 
 
 def _remedy(head: str, number: int) -> str:
@@ -150,7 +154,7 @@ def _remedy(head: str, number: int) -> str:
     line = (head.split("\n")[number : number + 1] or [""])[0]
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return "indent with spaces, not with tabs"
-    pair = _PAIR.fullmatch(line)
+    pair = _PAIR.fullmatch(line.rstrip())
     if pair and len(pair[2]) <= MAX_SHOWN_CHARS:
         return f"put it in quotes: {pair[1].strip()}: {json.dumps(pair[2], ensure_ascii=False)}"
     return "put a text with such characters in quotes"

@@ -90,7 +90,9 @@ def slug(name: str) -> str:
     return found
 
 
-_LINK = re.compile(r"\s*(?:\[\[)?(?:\.{0,2}/)*(?:missions/(?:archive/[0-9-]+/)?)?([^|#\]]*)(?:[|#].*?)?(?:\]\])?\s*")
+_LINK = re.compile(
+    r"\s*+(?:\[\[)?(?:\.{0,2}/)*+(?:missions/(?:archive/[0-9-]+/)?)?([^|#\]]*+)(?:[|#].*+)?(?:\]\])?\s*+"
+)
 """A mission as another one names it: by its name, its file, its path in the ledger, or a link as in a wiki."""
 
 

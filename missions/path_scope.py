@@ -52,20 +52,32 @@ SET_MEMBER = re.compile(r"(.)(?:-(.))?", re.DOTALL)
 
 
 def _translate(body: str) -> str:
-    """The expression. What stands between two `**/` is taken where it comes first: that is enough, and a path that a
-    hostile node made of it over and over is looked through once and not once for each way to part it."""
+    """The expression. What stands between two `**/`, or between two `*` of one name, is taken where it comes first:
+    that is enough, and a path that a hostile node made of it over and over is looked through once and not once for each
+    way to part it."""
     tokens = list(GLOB_TOKEN.finditer(body))
     gaps = sum(token.lastgroup == "folders" for token in tokens)
-    found, last, seen = [], 0, 0
+    found, last, seen, star_open = [], 0, 0, False
     for token in tokens:
         found.append(re.escape(body[last : token.start()]))
         if token.lastgroup == "folders":
             found.append(f"{')' if seen else ''}{'(?>(?:.*?/)??' if seen + 1 < gaps else '(?:.*/)?'}")
             seen += 1
+        elif token.lastgroup == "some":
+            found.append(")" if star_open else "")
+            star_open = _star_follows(tokens, token, body)
+            found.append("(?>[^/]*?" if star_open else "[^/]*")
         else:
             found.append(_translate_token(token))
         last = token.end()
     return "".join(found) + re.escape(body[last:])
+
+
+def _star_follows(tokens: list[re.Match[str]], star: re.Match[str], body: str) -> bool:
+    """Whether the same name has another `*` behind this one."""
+    stars = (token.start() for token in tokens if token.lastgroup == "some" and token.start() >= star.end())
+    following = next(stars, None)
+    return following is not None and "/" not in body[star.end() : following]
 
 
 def _translate_token(token: re.Match[str]) -> str:
@@ -74,7 +86,7 @@ def _translate_token(token: re.Match[str]) -> str:
     if token["set"]:
         negated = token["set"][1] in "!^"
         return f"(?!/)[{'^' if negated else ''}{_translate_members(token['set'][2 if negated else 1 : -1])}]"
-    return {"all": ".+", "some": "[^/]*", "one": "[^/]"}[str(token.lastgroup)]
+    return ".+" if token["all"] else "[^/]"
 
 
 def _translate_members(members: str) -> str:

@@ -76,3 +76,11 @@ def _flush(path: Path) -> None:
         os.fsync(number)
     finally:
         os.close(number)
+
+
+def expand_home(path: str | Path) -> Path:
+    """The path with a `~` at its beginning read; as it is where there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)

@@ -41,6 +41,7 @@ SAFE_SETTINGS = (
     ("diff.mnemonicPrefix", "false"),
     ("push.recurseSubmodules", "no"),  # a push moves the refs that it names, and no others
     ("push.followTags", "false"),
+    ("push.pushOption", ""),  # an option of a person's makes a push fail at a server that takes none
     ("fetch.recurseSubmodules", "false"),
     ("fetch.prune", "false"),
     ("fetch.pruneTags", "false"),

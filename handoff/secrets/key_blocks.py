@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-_END = re.compile(r"-{4,5} ?(BEGIN|END) [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}")
+_RULE = "(?:-{4,5}|[-\u2013\u2014]{2,5})"  # word processors and telephones make dashes of hyphens
+_END = re.compile(rf"{_RULE} ?(BEGIN|END) [A-Z0-9 ]{{0,40}}PRIVATE KEY(?: BLOCK)? ?{_RULE}")
 _BREAK = r"(?:(?:\\r)?\\n|\r?\n)[ \t>|+#*\"',-]{0,12}(?:\d{1,4}[:|] ?)?"
 _LINES = re.compile(rf"(?:{_BREAK}[A-Za-z0-9+/=]{{16,}}+(?=[ \t\"',;\\]{{0,6}}(?:\\|\r?\n|\Z)))+")
 _BODY = re.compile(r"[A-Za-z0-9+/=]{16}")

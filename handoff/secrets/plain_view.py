@@ -14,12 +14,15 @@ OPAQUE = "\x1f"
 """Stands for what was taken out already: no pattern's run may cross it."""
 
 _INVISIBLE = re.compile(
-    r"\x1b\[[0-?]{0,32}[ -/]{0,4}[@-~]|\x1b\][^\x07\x1b\n]{0,400}(?:\x07|\x1b\\)|\x1b[@-Z\\-_]"
+    r"(?:\x1b\[|\x9b)[0-?]{0,32}[ -/]{0,4}[@-~]|\x1b\][^\x07\x1b\n]{0,400}(?:\x07|\x1b\\)|\x1b[@-Z\\-_]"
     r"|[\0-\x08\x0e-\x1b\x7f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e"
-    r"\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e007f]"
+    r"\u0600-\u0605\u06dd\u070f\u08e2\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffc"
+    r"\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+_OVERSTRUCK = re.compile(rf"[^\n\x08]\x08|{_INVISIBLE.pattern}")
+"""The same where characters are printed over one another, as in the pages of man(1)."""
 _ESCAPED = re.compile(
-    r"%(?P<percent>[2-7][0-9A-Fa-f])|\\u00(?P<unicode>[2-7][0-9A-Fa-f])|\\x(?P<hex>[2-7][0-9A-Fa-f])"
+    r"%(?:25){0,3}+(?P<percent>[2-7][0-9A-Fa-f])|\\(?:u00|U000000)(?P<unicode>[2-7][0-9A-Fa-f])|\\x(?P<hex>[2-7][0-9A-Fa-f])"
     r"|&#(?P<decimal>\d{2,3});|&#x(?P<entity>[2-7][0-9A-Fa-f]);|&(?P<named>amp|quot|apos|lt|gt);"
 )
 _NAMED = {"amp": "&", "quot": '"', "apos": "'", "lt": "<", "gt": ">"}
@@ -40,7 +43,8 @@ class PlainView:
 def views(text: str) -> list[PlainView]:
     """The text without what is invisible, and once more with its escapes read, if it has any."""
     narrow = _narrow(text)
-    shown = _replaced(narrow, _INVISIBLE, lambda _: "") if _INVISIBLE.search(narrow) else PlainView(text=narrow)
+    hidden = _OVERSTRUCK if "\b" in narrow else _INVISIBLE
+    shown = _replaced(narrow, hidden, lambda _: "") if hidden.search(narrow) else PlainView(text=narrow)
     if not ("%" in text or "\\" in text or "&" in text) or not _ESCAPED.search(shown.text):
         return [shown]
     read = _replaced(shown.text, _ESCAPED, _character)

@@ -81,13 +81,15 @@ def redact_values(value: Any) -> Any:
     if isinstance(value, str):
         return redact(value).text
     if isinstance(value, Mapping):
-        clean = {str(key): redact_values(each) for key, each in value.items()}
+        clean = {redact(str(key)).text: redact_values(each) for key, each in value.items()}
         return {key: _under_its_name(key, each, clean) for key, each in clean.items()}
     return [redact_values(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _under_its_name(key: str, value: Any, beside: Mapping[str, Any]) -> Any:
     """The value, or a marker where its name makes it a secret; `{"name": …, "value": …}` has that in another field."""
+    if isinstance(value, list):
+        return [_under_its_name(key, each, beside) if isinstance(each, str) else each for each in value]
     if not isinstance(value, str) or len(value) > _LONGEST_NAMED or "\n" in value:
         return value
     name = beside.get("name") or beside.get("key") if key == "value" else key

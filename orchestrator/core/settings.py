@@ -21,6 +21,7 @@ from orchestrator.core import listen_address
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.listen_address import ListenAddress
 from orchestrator.core.roles import Role
+from sync import files
 
 
 def default_home() -> Path:
@@ -155,7 +156,7 @@ class Settings(BaseModel):
     @field_validator("home", "watch", mode="after")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
-        return None if value is None else value.expanduser().absolute()
+        return None if value is None else files.expand_home(value).absolute()
 
     @cached_property
     def node(self) -> str:

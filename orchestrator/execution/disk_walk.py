@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ MAX_NAMED_PATH_CHARS = 3000
 """A longer path goes on by handle: PATH_MAX is 4,096 bytes, and a name has up to 255."""
 MAX_HANDLES = 200
 FILES_BETWEEN = 256
+IN_FLIGHT = re.compile(rb"(?m)^scm_fds:\s*(\d+)")
+"""What /proc tells of a local socket (Linux 5.6 and later)."""
 OPEN_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -34,7 +37,7 @@ def measure(places: Iterable[Path]) -> Iterator[Measured]:
 
     Links are not followed; what goes away meanwhile counts nothing.
     """
-    waiting, handles = [str(each) for each in places], list[int]()
+    waiting, handles, linked = [str(each) for each in places], list[int](), set[tuple[int, int]]()
     size = files = hidden = 0
     try:
         while waiting:
@@ -42,7 +45,7 @@ def measure(places: Iterable[Path]) -> Iterator[Measured]:
                 with os.scandir(_short_path(waiting.pop(), handles)) as entries:
                     for entry in entries:
                         found = entry.stat(follow_symlinks=False)
-                        size, files = size + found.st_blocks * 512, files + 1
+                        size, files = size + _bytes_once(found, linked), files + 1
                         waiting += [entry.path] if stat.S_ISDIR(found.st_mode) else []
                         if files % FILES_BETWEEN == 0:
                             yield Measured(size=size, files=files, hidden=hidden)
@@ -56,6 +59,15 @@ def measure(places: Iterable[Path]) -> Iterator[Measured]:
             os.close(handle)
 
 
+def _bytes_once(found: os.stat_result, linked: set[tuple[int, int]]) -> int:
+    """Bytes of a file; of one with several names, those of the first that is met."""
+    if found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode):
+        if (found.st_dev, found.st_ino) in linked:
+            return 0
+        linked.add((found.st_dev, found.st_ino))
+    return found.st_blocks * 512
+
+
 def _short_path(path: str, handles: list[int]) -> str:
     """A path that the kernel takes, by the handle of a folder on its way if need be. Raises OSError."""
     if len(os.fsencode(path)) <= MAX_NAMED_PATH_CHARS:
@@ -66,12 +78,49 @@ def _short_path(path: str, handles: list[int]) -> str:
     return f"/proc/self/fd/{handles[-1]}"
 
 
-def unlinked_bytes(processes: Iterable[int], device: int) -> int:
-    """Bytes on one disk (`st_dev`) in files without a name that these processes hold open."""
-    return _open_bytes(processes, lambda found: found.st_dev == device)
+def unlinked_bytes(processes: Collection[int], device: int) -> int:
+    """Bytes on one disk (`st_dev`) in files without a name that these processes hold open or mapped."""
+    mapped = {key: size for key, size in _mapped_unlinked(processes).items() if key[0] == device}
+    return sum((mapped | _open_files(processes, lambda found: found.st_dev == device)).values())
 
 
-def _open_bytes(processes: Iterable[int], counts: Callable[[os.stat_result], bool]) -> int:
+def _mapped_unlinked(processes: Iterable[int]) -> dict[tuple[int, int], int]:
+    """Files without a name that are mapped, and how far: what they hold is not told, and no more than that."""
+    found: dict[tuple[int, int], int] = {}
+    for process in processes:
+        try:
+            lines = Path(f"/proc/{process}/maps").read_bytes().splitlines()
+        except OSError:
+            continue  # it has ended
+        for words in (line.split(maxsplit=5) for line in lines if line.endswith(b" (deleted)")):
+            start, _, end = words[0].partition(b"-")
+            major, _, minor = words[3].partition(b":")
+            key = os.makedev(int(major, 16), int(minor, 16)), int(words[4])
+            found[key] = max(found.get(key, 0), int(words[2], 16) + int(end, 16) - int(start, 16))
+    return found
+
+
+def descriptors_in_flight(processes: Iterable[int]) -> int:
+    """How many descriptors lie in these processes' sockets, sent and not received: nobody can look into those."""
+    number = 0
+    for process in processes:
+        try:
+            sockets = [each.name for each in os.scandir(f"/proc/{process}/fd") if _is_socket(each.path)]
+            infos = [Path(f"/proc/{process}/fdinfo/{name}").read_bytes() for name in sockets]
+        except OSError:
+            continue  # it has ended
+        number += sum(int(found[1]) for found in map(IN_FLIGHT.search, infos) if found)
+    return number
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)  # noqa: PTH116  # thousands of them
+    except OSError:
+        return False
+
+
+def _open_files(processes: Iterable[int], counts: Callable[[os.stat_result], bool]) -> dict[tuple[int, int], int]:
     found: dict[tuple[int, int], int] = {}
     for process in processes:
         try:
@@ -85,12 +134,20 @@ def _open_bytes(processes: Iterable[int], counts: Callable[[os.stat_result], boo
                 continue
             if info.st_nlink == 0 and stat.S_ISREG(info.st_mode) and counts(info):
                 found[info.st_dev, info.st_ino] = info.st_blocks * 512
-    return sum(found.values())
+    return found
 
 
 def memory_file_bytes(processes: Iterable[int]) -> int:
     """Bytes in files of memory alone (memfd_create(2)) that these processes hold open, mapped or not."""
-    return _open_bytes(processes, lambda found: found.st_dev == _memory_device())
+    return sum(_open_files(processes, lambda found: found.st_dev == _memory_device()).values())
+
+
+def shared_memory_bytes() -> int:
+    """Bytes of this machine's memory that files and segments in memory take, whoever's they are."""
+    for line in Path("/proc/meminfo").read_bytes().splitlines():
+        if line.startswith(b"Shmem:"):
+            return int(line.split()[1]) * 1024
+    return 0
 
 
 @functools.cache

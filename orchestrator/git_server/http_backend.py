@@ -21,6 +21,7 @@ from orchestrator.core.errors import OrchestratorError, WrongSetting
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 from orchestrator.git_server.pre_receive import PUSHER_VARIABLE, install_hook
+from sync import files
 from sync.git import start_http_backend
 
 CHUNK_BYTES = 64 * 1024
@@ -225,7 +226,7 @@ def open_http_backend(settings: Settings) -> GitHttpBackend | None:
         return None
     if settings.role is Role.LOCAL_WORKER:
         raise WrongSetting("SHIFTBOOK_SERVE_GIT", "a LOCAL_WORKER serves no repository: set FACTORY_ROLE")
-    bare = Path(settings.ledger.removeprefix("file://")).expanduser().absolute()
+    bare = files.expand_home(settings.ledger.removeprefix("file://")).absolute()
     if not settings.ledger or not (bare / "HEAD").is_file() or not (bare / "objects").is_dir():
         why = "SHIFTBOOK_LEDGER must be a bare repository on this machine; `shiftbook init FOLDER` makes one"
         raise WrongSetting("SHIFTBOOK_SERVE_GIT", why)

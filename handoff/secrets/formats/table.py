@@ -89,4 +89,4 @@ def _format(kind: str, beginning: str, body: str, source: str, apart: str) -> Se
 
 
 def _cut(start: str, part: str, least: int) -> str:
-    return rf"{start}({part}{{4,{least - 1}}}+)\\?\r?\n[ \t>|+#]{{0,12}}({part}{{4,400}}+)"
+    return rf"{start}({part}{{4,{least - 1}}}+)[\\=]?\r?\n[ \t>|+#]{{0,12}}({part}{{4,400}}+)"

@@ -20,6 +20,7 @@ from orchestrator.core.errors import ModelUnavailable
 from orchestrator.core.ports.model import Model
 from orchestrator.core.ports.model_backend import NODE_PREFIX, Backend, BackendCandidate, ListedModel
 from orchestrator.core.settings import Settings
+from sync import files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +81,7 @@ def model_folder(settings: Settings) -> Path:
 
 def configured_model_file(settings: Settings) -> Path | None:
     """The GGUF file that SHIFTBOOK_MODEL names; None when it names something else."""
-    path = Path(settings.model).expanduser()
+    path = files.expand_home(settings.model)
     return path if path.suffix.lower() == ".gguf" else None
 
 

@@ -21,6 +21,7 @@ from orchestrator.core.errors import ModelUnavailable, NotFound, Refused, WrongS
 from orchestrator.core.model_competence import Competence
 from orchestrator.core.ports.model_backend import ListedModel
 from orchestrator.core.settings import Settings
+from sync import files
 
 OnPullProgress = Callable[[str, int, int], None]
 """Takes what is being done, and of how many bytes how many are done (0: nobody says)."""
@@ -106,7 +107,7 @@ class ModelManager:
         """What stands for a model in SHIFTBOOK_MODEL."""
         if not name.isprintable():
             raise WrongSetting(MODEL_VARIABLE, "a model's name has no control characters")
-        path = Path(name).expanduser()
+        path = files.expand_home(name)
         if path.suffix.lower() == ".gguf" and path.is_file():
             return str(self._checked(path.absolute()))
         pulled = {each.stem: each for each in gguf_files(model_folder(self.settings))}

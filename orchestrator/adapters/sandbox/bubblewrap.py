@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.adapters.sandbox import relay
-from orchestrator.adapters.sandbox.seccomp import FILTER_FD, filter_path
+from orchestrator.adapters.sandbox.seccomp import ARCHITECTURES, FILTER_FD, filter_path
 from orchestrator.core.ports.sandbox import PROXY_PORT, RUN_VARIABLE, Confinement
 
 MIB = 1024 * 1024
@@ -92,6 +93,8 @@ class Bubblewrap:
             return "bubblewrap is not installed: apt-get install bubblewrap"
         if not shutil.which("prlimit"):
             return "prlimit is not installed: apt-get install util-linux"
+        if platform.machine() in ARCHITECTURES and not filter_path().exists():
+            return f"{filter_path()} is missing, without which no system call is refused: install shiftbook again"
         with tempfile.TemporaryDirectory() as folder:
             line = Path(folder, "line")
             line.touch()

@@ -98,7 +98,7 @@ def mint(
 
 def device_of(name: str, scopes: Iterable[str]) -> str | None:
     """The device of a new token that was given none: the one that is called like it, if it is for syncing."""
-    return name if "sync" in scopes and DEVICE_ID.fullmatch(name) else None
+    return name if "sync" in scopes and name != ANY_DEVICE and DEVICE_ID.fullmatch(name) else None
 
 
 def revoke(tokens: Tokens, name: str) -> None:
@@ -150,6 +150,8 @@ class Authenticator:
         """Whether a caller may act as this device. A token without one belongs to the first that it writes for."""
         if caller.kind is not CallerKind.TOKEN:
             return True
+        if device == ANY_DEVICE:
+            return False  # no device is called so: a token that it were bound to would open all
         own = caller.device or (self.tokens.bind(caller.digest, device) if writes else device)
         return own in (device, ANY_DEVICE)
 

@@ -16,6 +16,7 @@ from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
 from orchestrator.cli.project.enrolment import DELIVERY_WORDS, open_enrolment, print_added
 from orchestrator.core.errors import NotFound
+from sync import files
 
 if TYPE_CHECKING:
     from orchestrator.execution.project_trial import TrialResult
@@ -85,7 +86,7 @@ def _look(where: str, name: str, given: dict[str, Any], update_instead: bool) ->
     from orchestrator.workflow.projects.discovery import repository_from_folder, repository_from_url
     from orchestrator.workflow.projects.inspection import read_facts
 
-    folder = Path(where).expanduser()
+    folder = files.expand_home(where)
     place = folder if folder.is_dir() else local_path(where) or folder  # file://…
     facts = None
     if place.is_dir():

@@ -16,7 +16,13 @@ from pathlib import Path
 
 from orchestrator.core.disk_space import MIB
 from orchestrator.core.ports.sandbox import Confinement
-from orchestrator.execution.disk_walk import measure, memory_file_bytes, unlinked_bytes
+from orchestrator.execution.disk_walk import (
+    descriptors_in_flight,
+    measure,
+    memory_file_bytes,
+    shared_memory_bytes,
+    unlinked_bytes,
+)
 from orchestrator.execution.free_space import FreeSpace
 from orchestrator.execution.process.process_tree import process_tree
 
@@ -42,6 +48,7 @@ class ResourceWatch:
         self._places = (confinement.writable, *confinement.kept)
         self._begun, self._device = os.statvfs(confinement.writable), confinement.writable.stat().st_dev
         self._measured, self._counted = 0, 0
+        self._shared = shared_memory_bytes()
 
     def exceeded_limit(self) -> LimitExceeded | None:
         """What it takes too much of; None while all is well. Costs some µs, and some ms now and then."""
@@ -63,6 +70,9 @@ class ResourceWatch:
             return LimitExceeded(
                 why=f"its processes took more than {self._may.all_memory_mib:,} MiB of memory together"
             )
+        if most and shared_memory_bytes() - self._shared > most and descriptors_in_flight(found):
+            much = f"memory lost more than {self._may.all_memory_mib:,} MiB"
+            return LimitExceeded(why=f"{much}, and it has files in flight between its processes")
         return None
 
     def _disk(self) -> LimitExceeded | None:
@@ -78,15 +88,18 @@ class ResourceWatch:
 
     def _measure(self) -> LimitExceeded | None:
         """Whether it was this run that took the room."""
-        most, nameless = self._may.disk_mib * MIB, unlinked_bytes(process_tree(self._leader), self._device)
+        most, running = self._may.disk_mib * MIB, list(process_tree(self._leader))
+        nameless = unlinked_bytes(running, self._device)
         for found in measure(self._places):
             if found.size + nameless > most > 0:
                 return LimitExceeded(why=f"its files took more than {self._may.disk_mib:,} MiB of the disk")
             if found.files > self._may.files:
                 return LimitExceeded(why=f"it made more than {self._may.files:,} files")
-        if found.hidden and self._measured > most > 0:
-            why = f"the disk lost more than {self._may.disk_mib:,} MiB, and it has folders that cannot be looked into"
-            return LimitExceeded(why=why)
+        if self._measured > most > 0:
+            hidden = "folders that cannot be looked into" if found.hidden else ""
+            hidden = hidden or ("files in flight between its processes" if descriptors_in_flight(running) else "")
+            why = f"the disk lost more than {self._may.disk_mib:,} MiB, and it has {hidden}"
+            return LimitExceeded(why=why) if hidden else None
         return None
 
 

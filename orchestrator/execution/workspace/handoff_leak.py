@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from handoff.agents_file import INTRODUCTION, remove_blocks
 from handoff.checking.leak import HandoffTrace
@@ -21,9 +22,31 @@ from orchestrator.execution.workspace.git_tree import AttemptRepository
 
 MAX_SEARCHED_BYTES = MAX_UNPACKED_BYTES = 32 * 1024 * 1024
 MAX_MEMBERS = 1000
+MAX_SEARCH_BYTES = 256 * 1024 * 1024
+"""Bytes that are unpacked in one search, however many archives there are: a few KiB may hold gigabytes."""
+MAX_STREAMS = 100
+"""Packed streams one behind the other in one file, as `cat a.gz b.gz` makes them."""
 MAX_DEPTH = 2
 """How deep archives in archives are looked into."""
+ZIP_END, ZIP_END_BYTES = b"PK\x05\x06", 65_557
+"""By what a zip archive is known, whatever stands before it, and how far from the end that may be."""
 MIN_PUBLIC_LINE = 12
+
+
+@dataclass(kw_only=True)
+class UnpackingRoom:
+    """How many bytes may still be unpacked."""
+
+    left: int = MAX_SEARCH_BYTES
+
+    def next(self) -> int:
+        """So many at once; at least one, as 0 means all to some."""
+        return max(1, min(self.left, MAX_UNPACKED_BYTES))
+
+    def took(self, data: bytes) -> bytes:
+        """Counts what was unpacked."""
+        self.left -= len(data)
+        return data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +68,11 @@ class HandoffSearch:
         if not self.handoff.strip():
             return ()
         trace = HandoffTrace.of(f"{INTRODUCTION}\n{self.handoff}", self.public)
-        found = [name for name in self._changed(tree) if self._carries(trace, name)]
+        room = UnpackingRoom()
+        found = [name for name in self._changed(tree) if self._carries(trace, name, room)]
         if found:  # seldom: only then it is worth asking what of it the project has itself
             trace = HandoffTrace.of(f"{INTRODUCTION}\n{self.handoff}", (*self.public, *self._published()))
-        return tuple(name for name in found if self._carries(trace, name))
+        return tuple(name for name in found if self._carries(trace, name, UnpackingRoom()))
 
     def _changed(self, tree: str) -> list[str]:
         words = ("diff-tree", "-r", "-z", "--no-renames", "--name-only", "--diff-filter=AMT")
@@ -71,12 +95,12 @@ class HandoffSearch:
         replace_file(path, left.encode("utf-8", "surrogateescape")) if left.strip() else path.unlink()
         return True
 
-    def _carries(self, trace: HandoffTrace, name: str) -> bool:
+    def _carries(self, trace: HandoffTrace, name: str, room: UnpackingRoom) -> bool:
         data = read_plain_file(self.repository.tree / name, MAX_SEARCHED_BYTES) or b""
-        if not any(trace.held_by(text) for text in texts(data)):
+        if not any(trace.held_by(text) for text in texts(data, room)):
             return False
         own = HandoffTrace(runs=trace.runs - HandoffTrace.of(self._before(name)).runs)
-        return any(own.held_by(text) for text in texts(data))
+        return any(own.held_by(text) for text in texts(data, UnpackingRoom()))
 
     def _before(self, name: str) -> str:
         """What the base has there; nothing where that is no file."""
@@ -93,42 +117,51 @@ class HandoffSearch:
             yield found.decode("utf-8", "replace")
 
 
-def texts(data: bytes, depth: int = MAX_DEPTH) -> Iterator[str]:
+def texts(data: bytes, room: UnpackingRoom, depth: int = MAX_DEPTH) -> Iterator[str]:
     """What a file says, and what those say that are packed in it."""
     yield data.replace(b"\0", b"").decode("utf-8", "ignore")
     if depth:
-        for inner in _unpacked(data):
-            yield from texts(inner, depth - 1)
+        for inner in _unpacked(data, room):
+            yield from texts(inner, room, depth - 1)
 
 
-def _unpacked(data: bytes) -> Iterator[bytes]:
+def _unpacked(data: bytes, room: UnpackingRoom) -> Iterator[bytes]:
     """The members of an archive, or a packed file's content, bounded; nothing for what is neither or is broken."""
-    if data[:4] == b"PK\x03\x04":
-        yield from _zipped(data)
-    for start, unpack in UNPACKERS.items():
+    if ZIP_END in data[-ZIP_END_BYTES:]:
+        yield from _zipped(data, room)
+    for start, unpacker in UNPACKERS.items():
         if data.startswith(start):
-            try:
-                yield unpack(data)
-            except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
-                return
+            yield b"".join(_streams(data, start, unpacker, room))
 
 
-def _zipped(data: bytes) -> Iterator[bytes]:
-    left = MAX_UNPACKED_BYTES
+def _streams(data: bytes, start: bytes, unpacker: Callable[[], Any], room: UnpackingRoom) -> Iterator[bytes]:
+    """Those of a packed file, one behind the other."""
+    for _ in range(MAX_STREAMS):
+        if room.left <= 0 or not data.startswith(start):
+            return
+        stream = unpacker()
+        try:
+            yield room.took(stream.decompress(data, room.next()))
+        except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
+            return
+        data = stream.unused_data if stream.eof else b""
+
+
+def _zipped(data: bytes, room: UnpackingRoom) -> Iterator[bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for member in archive.infolist()[:MAX_MEMBERS]:
+                if room.left <= 0:
+                    return
                 with archive.open(member) as file:
-                    inner = file.read(left)
-                left -= len(inner)
-                yield inner
+                    yield room.took(file.read(room.next()))
     except (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error):
         return
 
 
-UNPACKERS: dict[bytes, Callable[[bytes], bytes]] = {
-    b"\x1f\x8b": lambda data: zlib.decompressobj(31).decompress(data, MAX_UNPACKED_BYTES),
-    b"BZh": lambda data: bz2.BZ2Decompressor().decompress(data, MAX_UNPACKED_BYTES),
-    b"\xfd7zXZ\0": lambda data: lzma.LZMADecompressor().decompress(data, MAX_UNPACKED_BYTES),
+UNPACKERS: dict[bytes, Callable[[], Any]] = {
+    b"\x1f\x8b": lambda: zlib.decompressobj(31),
+    b"BZh": bz2.BZ2Decompressor,
+    b"\xfd7zXZ\0": lzma.LZMADecompressor,
 }
 """By how a packed file begins; a tar in it is plain text to whoever looks for words."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.execution.workspace.isolated_git import ISOLATED_GIT_ENV
+from sync import files
 from sync.errors import GitError
 from sync.git import Git
 
@@ -82,13 +83,13 @@ def local_path(url: str) -> Path | None:
     colon = url.find(":")
     if colon >= 0 and "/" not in url[:colon]:
         return None
-    return Path(url).expanduser() if url.startswith("~") else Path(url)
+    return files.expand_home(url) if url.startswith("~") else Path(url)
 
 
 def _hooks_folder(place: Path, folder: Path) -> Path:
     """Where its hooks lie; a path in its settings is taken as a hook sees it, from the repository's folder."""
     said = [value for key, value in _settings(place) if key == "core.hookspath"]
-    return folder / Path(said[-1] if said else "hooks").expanduser()
+    return folder / files.expand_home(said[-1] if said else "hooks")
 
 
 def _hooks(hooks: Path) -> Iterator[Path]:

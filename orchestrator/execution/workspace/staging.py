@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 
 from orchestrator.execution.workspace.isolated_git import GIT_ATTRIBUTES, IsolatedGit
-from orchestrator.execution.workspace.tree_walk import walk_entries
+from orchestrator.execution.workspace.tree_walk import remove_pipes, walk_entries
 
 LINK_MODE, SUBMODULE_MODE, ABSENT_MODE = "120000", "160000", "000000"
 FILE_MODES = frozenset({"100644", "100755"})
@@ -63,6 +63,7 @@ def note_checkout(git: IsolatedGit) -> None:
 
 def stage(git: IsolatedGit, base: str) -> StagedWork:
     """Makes the index what the attempt has made of the base. Raises GitError, OSError."""
+    remove_pipes(git.tree)
     notes = _add_all(git)
     changed = list(_changed(git, base))
     submodules = _submodules(git, base)
@@ -86,14 +87,15 @@ def format_paths(paths: Sequence[str]) -> str:
 def _add_all(git: IsolatedGit) -> tuple[str, ...]:
     """Adds all that is not ignored; a file that is not in the encoding that the project names is taken as it is."""
     words = ("add", "--all", "--ignore-errors", "--", ".")
-    code = git.call(*words, codes=(0, 1, 128))[0]
+    code, _, said = git.call(*words, codes=(0, 1, 128))
     if code == 128:  # git's own code for what it cannot go on from
         with _attributes(git, AS_WRITTEN):
-            code = git.call(*words)[0]
+            code, _, said = git.call(*words)
         notes: tuple[str, ...] = ("a file is not in the encoding that .gitattributes names: all are taken as they are",)
     else:
         notes = ()
-    return notes + (("some files could not be read: they are not in the diff",) if code else ())
+    unread = code or "could not open directory" in said  # that one is a warning only
+    return notes + (("some files could not be read: they are not in the diff",) if unread else ())
 
 
 @contextmanager
@@ -171,7 +173,7 @@ def _named_submodules(git: IsolatedGit) -> set[str]:
 
 def _below_submodules(git: IsolatedGit, submodules: Iterable[str]) -> tuple[bytes, tuple[str, ...]]:
     """What was written where a submodule's files would be, as a diff, and a word for each."""
-    there = [path for path in submodules if any(_entries(git.tree / path))]
+    there = [path for path in submodules if any(_entries(git.tree, path))]
     if not there:
         return b"", ()
     index = git.folder / "submodules.index"
@@ -194,8 +196,10 @@ def _told(path: str, files: Sequence[str]) -> str:
     return f"{format_paths([path])} is a submodule: {kept}" if found else ""
 
 
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    return walk_entries(folder) if folder.is_dir() and not folder.is_symlink() else iter(())
+def _entries(tree: Path, path: str) -> Iterator[os.DirEntry[str]]:
+    """What lies below a folder of the tree; nothing where it, or one above it, is a link."""
+    folder = tree / path
+    return walk_entries(folder) if folder.is_dir() and folder.resolve() == tree.resolve() / path else iter(())
 
 
 # -- what is told ------------------------------------------------------------------------------------------------------
@@ -218,12 +222,12 @@ def _ignored(git: IsolatedGit, submodules: Sequence[str]) -> Iterator[str]:
     words = ("ls-files", "-z", "--others", "--ignored", "--exclude-per-directory=.gitignore", "--directory")
     inside = tuple(f"{path}/" for path in submodules)
     found = [path for path in git.paths(*words) if not f"{path}/".startswith(inside)]
-    told = [f"{path} ({_count(git.tree / path)})" if path.endswith("/") else path for path in found[:MAX_LISTED_PATHS]]
+    told = [f"{path} ({_count(git.tree, path)})" if path.endswith("/") else path for path in found[:MAX_LISTED_PATHS]]
     if told:
         yield f"left out by .gitignore: {format_paths(told + found[MAX_LISTED_PATHS:])}"
 
 
-def _count(folder: Path) -> str:
-    files = (each for each in _entries(folder) if not each.is_dir(follow_symlinks=False))
+def _count(tree: Path, path: str) -> str:
+    files = (each for each in _entries(tree, path.rstrip("/")) if not each.is_dir(follow_symlinks=False))
     number = sum(1 for _ in islice(files, MAX_COUNTED_FILES))
     return f"{number:,}{'+' * (number == MAX_COUNTED_FILES)} file{'s' * (number != 1)}"

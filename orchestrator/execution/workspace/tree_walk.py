@@ -10,11 +10,15 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 OPEN_PATH_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 MOVED_PREFIX = ".removed-"
+SPECIAL_KINDS = frozenset({stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFCHR, stat.S_IFBLK})
+OPENED_BY_GIT = frozenset({".gitignore", ".gitattributes", ".gitmodules", ".mailmap"})
+"""What git opens wherever it looks at a tree; in a pipe of such a name it would wait until somebody writes."""
 
 
 def walk_entries(path: Path | str) -> Iterator[os.DirEntry[str]]:
@@ -30,6 +34,13 @@ def walk_entries(path: Path | str) -> Iterator[os.DirEntry[str]]:
             continue
         yield from here
         waiting += (each.path for each in reversed(here) if each.is_dir(follow_symlinks=False))
+
+
+def remove_pipes(path: Path) -> None:
+    """Takes away what git would open and wait in. It stores no pipe, socket or device anyway. Raises OSError."""
+    for each in walk_entries(path):
+        if each.name in OPENED_BY_GIT and stat.S_IFMT(each.stat(follow_symlinks=False).st_mode) in SPECIAL_KINDS:
+            Path(each.path).unlink(missing_ok=True)
 
 
 def remove_tree(path: Path) -> bool:

@@ -14,7 +14,7 @@ import pytest
 from handoff.agents_file import insert_handoff
 from handoff.checking.leak import HandoffTrace
 from orchestrator.execution.workspace.git_tree import AttemptRepository
-from orchestrator.execution.workspace.handoff_leak import HandoffSearch, texts
+from orchestrator.execution.workspace.handoff_leak import HandoffSearch, UnpackingRoom, texts
 from tests.orchestrator.execution.workspace.test_staging import checked_out, seen
 
 HANDOFF = """\
@@ -70,7 +70,7 @@ def packed(kind: str) -> bytes:
 @pytest.mark.parametrize("kind", ["tar", "tar.gz", "zip", "bz2"])
 def test_what_is_packed_is_found(kind: str) -> None:
     """Nobody can take it out, so it is no result."""
-    assert any(HandoffTrace.of(HANDOFF).held_by(text) for text in texts(packed(kind)))
+    assert any(HandoffTrace.of(HANDOFF).held_by(text) for text in texts(packed(kind), UnpackingRoom()))
 
 
 @pytest.mark.parametrize(
