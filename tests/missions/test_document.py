@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -473,6 +474,14 @@ REST = "project: shop\napprove: always\nscope: [docs]\n---\nDo it.\n"
         ("--\n", 1),
         ("+++\n", 1),
         ("```yaml\n", 1),
+        ("---yaml\n", 1),
+        ("--- # settings\n", 1),
+        ("---\u200b\n", 1),
+        ("\u200b---\n", 1),
+        ("\xa0---\n", 1),
+        ("\ufeff\ufeff---\n", 1),
+        ("---\r", 1),
+        ("\r---\r", 1),
     ],
 )
 def test_front_matter_that_was_plainly_meant_is_not_a_question(opening: str, line: int) -> None:
@@ -492,3 +501,28 @@ def test_a_text_with_rules_and_colons_is_a_text(text: str) -> None:
     found = read("missions/a.md", text.encode())
     assert isinstance(found, Mission)
     assert found.project is None
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "budget_usd: " + "0" * 16_000 + "x",
+        "depends_on: ['a" + " " * 16_000 + "]b']",
+        "depends_on: ['a#" + " " * 16_000 + "\\n]b']",
+        "title: a: b" + " " * 16_000 + "c",
+    ],
+    ids=["amount", "name", "link", "remedy"],
+)
+def test_a_long_value_is_read_as_quickly_as_it_is_long(head: str) -> None:
+    """Nobody who may file a mission keeps every reader busy for minutes with one line."""
+    began = time.process_time()
+    read("missions/a.md", f"---\n{head}\n---\nx".encode())
+    assert time.process_time() - began < 2
+
+
+def test_a_number_with_zeros_before_it_is_refused_with_the_one_to_write() -> None:
+    """Zeros alone are a zero."""
+    for said, write in (("007.5", "7.5"), ("-00", "0"), ("00.5", "0.5"), ("000", "0")):
+        found = read("missions/a.md", f"---\nbudget_usd: {said}\n---\nx".encode())
+        assert isinstance(found, Quarantined)
+        assert found.reason.endswith(f"write {write}")

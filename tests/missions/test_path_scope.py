@@ -95,3 +95,20 @@ def test_a_path_made_to_keep_a_pattern_busy_is_looked_through_once() -> None:
     pattern = "**/tests/" * 8 + "**/*.py"
     assert outside_scope([path], [pattern]) == [path]
     assert outside_scope([f"{path}/a.py"], [pattern]) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "inside"),
+    [
+        ("*a" * 40 + "z", "a" * 200, False),
+        ("*a" * 40 + "z", "a" * 200 + "z", True),
+        ("**/*a*b*c", "x/acab/abc/y", True),
+        ("*ab*ab*/x", "abab/x", True),
+        ("*ab*ab*/x", "ab/ab/x", False),
+        ("*a?*[bc]*", "aab", True),
+        ("*a?*[bc]*", "ab", False),
+    ],
+)
+def test_stars_of_one_name_are_looked_through_once(pattern: str, path: str, inside: bool) -> None:
+    """However many there are, and wherever the name could be parted."""
+    assert (outside_scope([path], [pattern]) == []) is inside

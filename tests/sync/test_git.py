@@ -71,6 +71,7 @@ PERSONS_SETTINGS = {
     "diff.noprefix": "true",
     "diff.mnemonicPrefix": "true",
     "fetch.prune": "true",
+    "push.pushOption": "ci.skip",
 }
 
 
@@ -96,6 +97,8 @@ def test_a_persons_settings_change_nothing_that_is_read(
     assert list(store.history(made, "f")) == [made]
     assert store.between(made, None) == {made: ()}
     assert Git(folder).refs() == {}
+    subprocess.run(["git", "init", "--quiet", "--bare", str(home / "to.git")], check=True)
+    Git(folder).run("push", "--quiet", str(home / "to.git"), f"{made}:refs/heads/x")  # which takes no options
     assert Git(folder, as_person=True).text("rev-parse", "--is-bare-repository") == "true"
 
 

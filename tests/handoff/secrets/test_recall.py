@@ -34,15 +34,22 @@ HIDDEN = {
     "a letter before": lambda key: f"x{key}",
     "an underscore before": lambda key: f"the_{key}",
     "zero-width within": lambda key: f"{key[:9]}\u200b{key[9:]}",
+    "a blank of Braille within": lambda key: f"{key[:9]}\u2800{key[9:]}",
+    "an annotation within": lambda key: f"{key[:9]}\ufff9{key[9:]}",
+    "printed over": lambda key: "".join(f"{char}\b{char}" for char in key),
+    "an 8-bit code within": lambda key: f"{key[:8]}\x9b31m{key[8:]}",
     "a colour code within": lambda key: f"\x1b[31m{key[:8]}\x1b[0m{key[8:]}",
     "UTF-16 read byte by byte": lambda key: key.encode("utf-16-le").decode("latin-1"),
     "full-width": _wide,
     "percent": lambda key: "".join(f"%{ord(char):02X}" for char in key),
     "one percent": lambda key: f"{key[:6]}%{ord(key[6]):02x}{key[7:]}",
+    "percent twice": lambda key: f"{key[:6]}%25{ord(key[6]):02x}{key[7:]}",
+    "escaped long": lambda key: "".join(f"\\U{ord(char):08x}" for char in key),
     "escaped": lambda key: "".join(f"\\u{ord(char):04x}" for char in key),
     "base64": lambda key: base64.b64encode(f"the token is {key}\n".encode()).decode(),
     "base64 twice": lambda key: base64.b64encode(base64.b64encode(f"token {key}".encode())).decode(),
     "cut over two lines": lambda key: f"{key[:20]}\n{key[20:]}",
+    "cut in a mail": lambda key: f"{key[:20]}=\n{key[20:]}",
     "cut in a shell": lambda key: f"{key[:20]}\\\n    {key[20:]}",
 }
 
@@ -83,6 +90,9 @@ DISGUISES = {
     "in JSON": lambda lines: '{"private_key": "' + "\\n".join([BEGIN, *lines, END]) + '"}',
     "in JSON without its end": lambda lines: '{"private_key": "' + "\\n".join([BEGIN, *lines]),
     "in base64": lambda lines: base64.b64encode("\n".join([BEGIN, *lines, END]).encode()).decode(),
+    "with a word processor's dashes": lambda lines: "\n".join(
+        [BEGIN.replace("-----", "—–"), *lines, END.replace("-----", "—–")]
+    ),
     "as SSH2": lambda lines: "\n".join([f"---- {BEGIN[5:-5]} ----", *lines, f"---- {END[5:-5]} ----"]),
     "as PuTTY": lambda lines: "\n".join(["Private-Lines: 5", *lines, "Private-MAC: 00"]),
 }
@@ -105,7 +115,10 @@ def test_plain_data_is_read_as_a_whole() -> None:
     secret = make("{A3}7{W8}", CHANCE)
     given = {"password": secret, "count": 3, "inner": [{"name": "API_KEY", "value": secret}], "none": None}
     clean = redact_values(given)
+    key = make("gh~p_{W36}", CHANCE)
     assert secret not in str(clean)
+    assert key not in str(redact_values({key: {key: 1}}))
+    assert secret not in str(redact_values({"password": [secret]}))
     assert (clean["count"], clean["none"], clean["inner"][0]["name"]) == (3, None, "API_KEY")
     assert redact_values(clean) == clean
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import struct
+from pathlib import Path
 
 import pytest
 
+from orchestrator.adapters.sandbox import bubblewrap
 from orchestrator.adapters.sandbox.seccomp import ARCHITECTURES, filter_path, filter_program
 
 ALLOW = 0x7FFF0000
@@ -71,3 +73,11 @@ def test_other_processors_have_none() -> None:
     """There the namespaces alone hold."""
     assert filter_program("riscv64") is None
     assert not filter_path("riscv64").exists()
+
+
+def test_without_its_filter_the_sandbox_does_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that an installation lost is told, and nothing runs with less."""
+    monkeypatch.setattr(bubblewrap, "filter_path", lambda: Path("/lost.bpf"))
+    monkeypatch.setattr(bubblewrap.platform, "machine", lambda: "x86_64")
+    sandbox = bubblewrap.Bubblewrap(program="sh")
+    assert "/lost.bpf is missing" in (sandbox.missing() or "")

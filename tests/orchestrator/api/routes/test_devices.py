@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from orchestrator.api.app import create_app
+from orchestrator.api.auth.tokens import device_of
 from tests.orchestrator.api.conftest import Build, bearer
 
 
@@ -115,3 +116,16 @@ def test_a_token_of_no_device_becomes_that_of_the_first(build: Build, scope: str
     assert client.get("/device/phone-b/history", headers=headers).status_code == 200
     assert [report("phone-a"), report("phone-b"), report("phone-a")] == [201, 403, 201]
     assert client.get("/device/phone-b/history", headers=headers).status_code == 403
+
+
+def test_a_token_of_no_device_does_not_become_one_for_all(build: Build) -> None:
+    """By calling its device `any`, or being called so itself."""
+    site = build()
+    client = create_app(replace(site.house, stores=site.stores)).test_client()
+    headers = bearer(site.token("sync", name="my phone"))
+    told = [
+        client.post("/device/state", json={"device_id": each, "state": {}}, headers=headers).status_code
+        for each in ("any", "phone-a", "phone-b")
+    ]
+    assert told == [403, 201, 403]
+    assert device_of("any", ["sync"]) is None

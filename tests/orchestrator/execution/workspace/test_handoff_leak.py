@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import bz2
+import gzip
 import io
+import lzma
 import subprocess
 import tarfile
 import zipfile
@@ -54,9 +56,14 @@ def test_blocks_are_taken_out_wherever_they_are(tmp_path: Path) -> None:
 def packed(kind: str) -> bytes:
     """The handoff in an archive."""
     out = io.BytesIO()
-    if kind == "zip":
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    if kind.startswith("zip"):
+        out.write(b"#!/bin/sh\nexit 0\n" if kind == "zip behind a script" else b"")
+        with zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("x/AGENTS.md", LAID)
+    elif kind == "two gz":
+        return gzip.compress(b"first") + gzip.compress(LAID.encode())
+    elif kind == "two xz":
+        return lzma.compress(b"first") + lzma.compress(LAID.encode())
     elif kind == "bz2":
         return bz2.compress(LAID.encode())
     else:
@@ -67,7 +74,7 @@ def packed(kind: str) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("kind", ["tar", "tar.gz", "zip", "bz2"])
+@pytest.mark.parametrize("kind", ["tar", "tar.gz", "zip", "zip behind a script", "bz2", "two gz", "two xz"])
 def test_what_is_packed_is_found(kind: str) -> None:
     """Nobody can take it out, so it is no result."""
     assert any(HandoffTrace.of(HANDOFF).held_by(text) for text in texts(packed(kind), UnpackingRoom()))
@@ -113,6 +120,17 @@ def test_a_block_that_a_person_committed_stays(tmp_path: Path) -> None:
 def test_broken_archives_are_no_trouble() -> None:
     """They are looked at as bytes."""
     for data in (b"PK\x03\x04junk", b"\x1f\x8bjunk", b"BZhjunk", b"\xfd7zXZ\0junk", b"\x1f\x8b"):
-        assert len(list(texts(data))) <= 2
+        assert len(list(texts(data, UnpackingRoom()))) <= 2
     bomb = subprocess.run(["gzip", "-c"], input=b"0" * 10_000, capture_output=True, check=True).stdout
-    assert [len(text) for text in texts(bomb)][1] == 10_000
+    assert [len(text) for text in texts(bomb, UnpackingRoom())][1] == 10_000
+
+
+def test_archives_that_hold_much_more_than_they_are_take_no_more_than_a_search_has() -> None:
+    """Bytes are counted over all of them, in archives and in archives within those."""
+    inner, out = gzip.compress(b"0" * 3_000_000), io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for number in range(20):
+            archive.writestr(str(number), inner)
+    room = UnpackingRoom(left=8_000_000)
+    assert sum(map(len, texts(out.getvalue(), room))) < 12_000_000
+    assert sum(map(len, texts(out.getvalue(), room))) < 1_000_000

@@ -163,6 +163,7 @@ def test_a_plain_clone_brings_nothing_along(server: Server, tmp_path: Path) -> N
         ("https://example.com/a", None),
         ("ssh://h/a", None),
         ("host:a/b", None),
+        ("~no-such-user/a", "~no-such-user/a"),
     ],
 )
 def test_local_path(url: str, path: str | None) -> None:

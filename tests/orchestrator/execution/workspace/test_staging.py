@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from orchestrator.execution.workspace.git_tree import AttemptRepository, TreeSna
 from orchestrator.execution.workspace.isolated_git import reset_git_folder
 from orchestrator.execution.workspace.project_server import ProjectServer
 from orchestrator.execution.workspace.start_point import apply_patch, workspace_changes
+from orchestrator.execution.workspace.tree_walk import remove_tree
 from tests.orchestrator.repositories import git
 
 LIB = "5" * 40
@@ -218,3 +220,45 @@ def test_attributes_that_are_converted_themselves(tmp_path: Path) -> None:
     made = checked_out(tmp_path, {".gitattributes": b"* text working-tree-encoding=UTF-16\n", "a": b"1\n"})
     assert (made.tree / "a").read_bytes() != b"1\n"
     assert seen(made).files == ()
+
+
+def test_a_pipe_that_git_would_open_is_taken_away(tmp_path: Path) -> None:
+    """It would wait in it for somebody who writes; other pipes are none of its business."""
+    made = checked_out(tmp_path, {"a": b"1\n"})
+    (made.tree / "d").mkdir()
+    for name in (".gitignore", "d/.gitattributes", "d/pipe"):
+        os.mkfifo(made.tree / name)
+    (made.tree / "d/new").write_text("x")
+    assert seen(made).files == ("d/new",)
+    assert (made.tree / "d/pipe").is_fifo()
+
+
+def test_a_submodule_below_a_link_is_looked_into_nowhere(tmp_path: Path) -> None:
+    """What lies at the link's end is none of the attempt's work, and the rest of that is kept."""
+    made = checked_out(tmp_path, {"a": b"1\n"}, submodule="x/lib")
+    (tmp_path / "elsewhere/lib").mkdir(parents=True)
+    (tmp_path / "elsewhere/lib/secret").write_text("x")
+    (made.tree / "x/lib").rmdir()
+    (made.tree / "x").rmdir()
+    (made.tree / "x").symlink_to(tmp_path / "elsewhere")
+    (made.tree / "new").write_text("x")
+    done = seen(made)
+    assert {"new", "x"} <= set(done.files)
+    assert done.submodules == b""
+
+
+def test_what_lies_deeper_than_git_reads_is_told(tmp_path: Path) -> None:
+    """It is not in the diff, and that is said."""
+    made = checked_out(tmp_path, {"a": b"1\n"})
+    folder = os.open(made.tree, os.O_RDONLY)
+    for _ in range(25):
+        os.mkdir("d" * 200, dir_fd=folder)
+        inner = os.open("d" * 200, os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    os.close(os.open("lost", os.O_CREAT | os.O_WRONLY, dir_fd=folder))
+    os.close(folder)
+    done = seen(made)
+    assert done.files == ()
+    assert done.notes == ("some files could not be read: they are not in the diff",)
+    assert remove_tree(made.tree)
