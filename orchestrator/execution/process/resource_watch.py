@@ -70,15 +70,20 @@ class ResourceWatch:
             return LimitExceeded(
                 why=f"its processes took more than {self._may.all_memory_mib:,} MiB of memory together"
             )
-        if most and shared_memory_bytes() - self._shared > most and descriptors_in_flight(found):
+        shared = shared_memory_bytes()
+        self._shared = min(self._shared, shared)
+        if most and shared - self._shared > most and descriptors_in_flight(found):
             much = f"memory lost more than {self._may.all_memory_mib:,} MiB"
             return LimitExceeded(why=f"{much}, and it has files in flight between its processes")
         return None
 
     def _disk(self) -> LimitExceeded | None:
         now = os.statvfs(self._may.writable)
+        if now.f_bavail > self._begun.f_bavail:
+            self._begun = now  # somebody made room: what is taken from now on counts from there
         gone = (self._begun.f_bavail - now.f_bavail) * now.f_frsize
         files = self._begun.f_ffree - now.f_ffree
+        self._measured, self._counted = min(self._measured, gone), min(self._counted, files)
         low = FreeSpace.of(now).shortage()
         most = self._may.disk_mib * MIB
         if (most and gone - self._measured > most) or files - self._counted > self._may.files or low:

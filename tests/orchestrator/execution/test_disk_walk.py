@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
+from orchestrator.core.ports.sandbox import Confinement
 from orchestrator.execution.disk_walk import measure
+from orchestrator.execution.process import resource_watch
+from orchestrator.execution.process.resource_watch import ResourceWatch
 
 
 def test_a_file_with_several_names_counts_once(tmp_path: Path) -> None:
@@ -15,3 +20,23 @@ def test_a_file_with_several_names_counts_once(tmp_path: Path) -> None:
         os.link(tmp_path / "a", tmp_path / name)
     *_, found = measure([tmp_path])
     assert (found.size, found.files) == ((tmp_path / "a").stat().st_blocks * 512, 4)
+
+
+def test_room_that_somebody_makes_meanwhile_is_not_the_runs_to_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is free may grow for other reasons; what is taken after that is looked at as ever."""
+    real, made = os.statvfs(tmp_path), [0]
+
+    def told(_path: Path) -> os.statvfs_result:
+        return os.statvfs_result((*real[:4], real.f_bavail + made[0] // real.f_frsize, *real[5:]))
+
+    monkeypatch.setattr(resource_watch.os, "statvfs", told)
+    watch = ResourceWatch(Confinement(writable=tmp_path, disk_mib=60, processes=0, all_memory_mib=0), os.getpid())
+    with (tmp_path / "big").open("wb") as big:
+        os.posix_fallocate(big.fileno(), 0, 80 << 20)
+    for much in (30 << 30, (30 << 30) - (80 << 20)):
+        made[0] = much
+        found = watch.exceeded_limit()
+    assert found is not None
+    assert found.why == "its files took more than 60 MiB of the disk"
