@@ -8,7 +8,6 @@ from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
 from orchestrator.core.errors import WrongSetting
-from sync import files
 
 SHOWN_KEY_CHARS = 12
 
@@ -19,6 +18,8 @@ SHOWN_KEY_CHARS = 12
 @click.option("--key", required=True, metavar="KEY", help="The public key, or the path of a .pub file.")
 def admit(name: str, roles: tuple[str, ...], key: str) -> None:
     """Lets a person or a machine in: adds its key to allowed_signers. You must be an admin."""
+    from sync import files
+
     path = files.expand_home(key)
     try:
         text = path.read_text(encoding="utf-8") if path.suffix == ".pub" else key

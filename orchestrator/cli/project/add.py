@@ -16,7 +16,6 @@ from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
 from orchestrator.cli.project.enrolment import DELIVERY_WORDS, open_enrolment, print_added
 from orchestrator.core.errors import NotFound
-from sync import files
 
 if TYPE_CHECKING:
     from orchestrator.execution.project_trial import TrialResult
@@ -85,6 +84,7 @@ def _look(where: str, name: str, given: dict[str, Any], update_instead: bool) ->
     from orchestrator.execution.workspace.served_repository import local_path
     from orchestrator.workflow.projects.discovery import repository_from_folder, repository_from_url
     from orchestrator.workflow.projects.inspection import read_facts
+    from sync import files
 
     folder = files.expand_home(where)
     place = folder if folder.is_dir() else local_path(where) or folder  # file://…

@@ -14,7 +14,6 @@ from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
 from orchestrator.cli.project.enrolment import describe_runs, open_enrolment, print_added
 from orchestrator.core.errors import WrongSetting
-from sync import files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +32,8 @@ def find(folder: Path, depth: int | None, yes: bool, as_json: bool) -> None:
     from orchestrator.workflow.projects.discovery import MAX_DEPTH, discover
 
     fleet = wiring.fleet(load_settings())
+    from sync import files
+
     found, wrong = discover(files.expand_home(folder), depth=MAX_DEPTH if depth is None else depth)
     for line in wrong:
         click.echo(f"shiftbook: {line}", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,18 @@ def test_room_that_somebody_makes_meanwhile_is_not_the_runs_to_take(
         found = watch.exceeded_limit()
     assert found is not None
     assert found.why == "its files took more than 60 MiB of the disk"
+
+
+def test_memory_that_is_in_flight_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of memory that were sent and not received are in no list of a process; that there are some is."""
+    taken = [0]
+    monkeypatch.setattr(resource_watch, "shared_memory_bytes", lambda: taken[0])
+    watch = ResourceWatch(Confinement(writable=tmp_path, processes=0, all_memory_mib=8192), os.getpid(), clock=float)
+    here, there = socket.socketpair()
+    with here, there, os.fdopen(os.memfd_create("x"), "wb") as file:
+        taken[0] = 9 << 30
+        assert watch.exceeded_limit() is None  # somebody else's
+        socket.send_fds(here, [b"x"], [file.fileno()])
+        found = watch.exceeded_limit()
+    assert found is not None
+    assert found.why == "memory lost more than 8,192 MiB, and it has files in flight between its processes"
