@@ -67,7 +67,7 @@ docs: $(STAMP)  ## every command, field and setting appears in the documents
 	@$(BIN)/python -m pytest -q tests/architecture
 
 lock: $(STAMP)  ## renew requirements.lock (needs uv)
-	uv pip compile pyproject.toml --extra mcp --extra model --extra postgresql --group dev --python-version 3.11 --universal --generate-hashes \
+	uv pip compile pyproject.toml --extra all --group dev --python-version 3.11 --universal --generate-hashes \
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock
 
 clean:  ## remove what make made

@@ -17,13 +17,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_ssh_private_key
+from typing import TYPE_CHECKING
 
 from sync import files
 from sync.errors import SigningFailed
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 ROLES = frozenset({"admin", "author", "node"})
 NAMESPACE = "git"
@@ -143,13 +143,20 @@ class Key:
         """The armoured signature over `payload`. Raises SigningFailed.
 
         With an ed25519 key without a passphrase, which is what `init` makes, it is made here: a node signs several
-        times for each mission, and starting ssh-keygen takes longer than the rest of a claim that is not git's.
+        times for each mission, and starting ssh-keygen takes longer than the rest of a claim that is not git's. Other
+        keys, and every key where the extra `fast` is not installed, are ssh-keygen's.
         """
         key = self._ed25519
         return self._by_ssh_keygen(payload) if key is None else _armour(key, self.public, payload)
 
     @cached_property
     def _ed25519(self) -> Ed25519PrivateKey | None:
+        try:
+            from cryptography.exceptions import UnsupportedAlgorithm
+            from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+            from cryptography.hazmat.primitives.serialization import load_ssh_private_key
+        except ImportError:
+            return None
         try:
             key = load_ssh_private_key(self.path.read_bytes(), password=None)
         except (OSError, ValueError, TypeError, UnsupportedAlgorithm):

@@ -1,4 +1,4 @@
-"""The demo: does the main job work on this machine? Two real processes, one bare repository, four missions.
+"""The demo: does the main job work on this machine? Two real processes, one bare repository, a power cut.
 
 A person's part is done with plain git, a node's by `shiftbook node run`; what is checked at the end is what a person
 would look at. Nothing outside the throw-away folder is touched.
@@ -7,27 +7,57 @@ would look at. Nothing outside the throw-away folder is touched.
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from missions.mission import BY_POLICY
 from orchestrator.app import wiring
-from orchestrator.app.demo_fleet import DemoFleet
+from orchestrator.app.demo_fleet import HQ, DemoFleet
+from orchestrator.core.settings import Settings
 
-TICKS = 8
-"""Seconds that the long mission runs; its worker is killed half-way."""
+DESK = "desktop"
+"""The node that loses its power."""
+STEPS = 6
+"""Seconds that the fix takes; its node loses its power half-way."""
+LEASE_SECONDS = 5
+"""As many as fleet.toml says in the demo: one beat a second, five missed."""
 
-CHANGE_MISSION = """\
+PRICE = """\
+# What a parcel costs, by its weight in grams.
+if [ "$1" -lt 1000 ]; then echo 4.99; else echo 7.49; fi
+"""
+TEST = """\
+# Each line: a weight, and what it must cost.
+while read -r grams cost; do
+  [ "$(sh price.sh "$grams")" = "$cost" ] || { echo "$grams g must cost $cost"; exit 1; }
+done <<END
+999 4.99
+1001 7.49
+END
+"""
+FIX_MISSION = """\
 ---
-title: Count the Python files
+title: A parcel of exactly 1000 g must cost 4.99
 project: {project}
 agent: command
 run: |
-  printf '# Inventory\\n\\n%s Python files\\n' "$(find . -name '*.py' | wc -l)" > INVENTORY.md
-  echo "see INVENTORY.md" >> README.md
-scope: ["INVENTORY.md", "README.md"]
+  for step in $(seq 1 {steps}); do echo "step $step of {steps}"; sleep 1; done
+  sed -i 's/-lt 1000/-le 1000/' price.sh
+  sed -i 's/^999 4.99$/&\\n1000 4.99/' test.sh
+scope: ["price.sh", "test.sh"]
 ---
-Write down how many Python files there are.
+The limit is inclusive. Add the case to the test.
+"""
+CHANGE_MISSION = """\
+---
+title: Begin a changelog
+project: {project}
+agent: command
+run: printf '# Changelog\\n\\n- Prices by weight.\\n' > CHANGELOG.md
+scope: ["CHANGELOG.md"]
+---
+Begin a changelog.
 """
 FACT = "- Results of this fleet are reviewed on Thursdays at 10:00."
 """Stands in the project's handoff, so that the answer to a question can be checked."""
@@ -45,23 +75,16 @@ priority: high
 ---
 This file stays where it is until somebody mends line 3.
 """
-LONG_MISSION = """\
----
-title: A long count
-project: {project}
-agent: command
-run: for i in $(seq 1 {ticks}); do echo "tick $i"; sleep 1; done; echo "counted to {ticks}" > COUNT.txt
----
-Count slowly, and write the result down.
-"""
 
-
-POLICY_TOML = """\
+PROJECT_TOML = """\
+[projects.{project}]
+url = "{url}"
+test = "sh test.sh"
 on_approval = "merge"
 [projects.{project}.policy]
-auto_approve = {{max_lines = 5, paths = ["COUNT.txt"], tests = "any", tier = "untried"}}
+auto_approve = {{max_lines = 5, paths = ["CHANGELOG.md"], tests = "passed", tier = "untried"}}
 """
-"""What the long count writes may pass without a person; everything else waits for one."""
+"""The changelog may pass without a person, once the tests have; everything else waits for one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,33 +96,83 @@ class DemoStep:
     detail: str
 
 
-def run_demo(stage: DemoFleet) -> list[DemoStep]:
+def model_missing(settings: Settings) -> str:
+    """Why no model of this machine could answer a question; empty when one can."""
+    return wiring.model(settings).missing() or ""
+
+
+def run_demo(stage: DemoFleet, *, with_model: bool) -> list[DemoStep]:
     """The whole demo. Raises DemoFailed when it cannot go on; what merely came out wrong is a Step that is not ok."""
     _build(stage)
-    worker = stage.start("worker")
-    stage.push("a-long-count", LONG_MISSION.format(project=stage.project, ticks=TICKS))
-    progress = stage.folder / "worker" / "work" / "a-long-count-1" / "progress.txt"
-    stage.wait("the worker counts", lambda: f"tick {TICKS // 2}" in _text(progress))
-    stage.start("hq")
-    worker.process.kill()
-    worker.process.wait()
-    stage.tell("you", {"event": "killed", "text": "the worker's process, with SIGKILL, half-way through its count"})
-    stage.push("count-the-files", CHANGE_MISSION.format(project=stage.project))
-    stage.push("what-is-this", QUESTION_MISSION.format(project=stage.project))
-    stage.push("a-typo", BROKEN_MISSION)
-    stage.wait("a result waits for a person", lambda: stage.missions()["count-the-files"]["status"] == "review")
-    said = stage.shiftbook("mission", "approve", "count-the-files", "-m", "as I wanted it").strip()
-    stage.tell("you", {"event": "approved", "text": said})
-    wanted = ("count-the-files", "what-is-this", "a-long-count")
-    stage.wait("three missions are done", lambda: all(_status(stage, name) == "done" for name in wanted))
-    return [
-        _check_change(stage),
-        _check_decision(stage),
-        _check_answer(stage),
-        _check_quarantine(stage),
-        _check_takeover(stage),
-        _check_clean_end(stage),
-    ]
+    _lose_power(stage)
+    _take_over(stage)
+    if with_model:  # only now: loading a model holds a node's beats up, and here a lease is short
+        stage.push("what-is-this", QUESTION_MISSION.format(project=stage.project))
+    _approve(stage)
+    wanted = ("fix-the-limit", "begin-a-changelog", *(["what-is-this"] if with_model else []))
+    stage.wait(
+        "the answer and the merge" if with_model else "the merge",
+        lambda: all(_status(stage, name) == "done" for name in wanted),
+        lambda: ", ".join(name for name in wanted if _status(stage, name) != "done"),
+    )
+    checks = [_check_takeover(stage), _check_decision(stage), _check_rule(stage), _check_quarantine(stage)]
+    answered = _check_answer(stage) if with_model else DemoStep(name=UNASKED, ok=True, detail="no model is here")
+    return [*checks, answered, _check_clean_end(stage)]
+
+
+UNASKED = "a question was left out"
+
+
+def _lose_power(stage: DemoFleet) -> None:
+    """A mission is filed, one node begins it, and is gone half-way."""
+    desktop = stage.start(DESK)
+    stage.push("fix-the-limit", FIX_MISSION.format(project=stage.project, steps=STEPS))
+    progress = stage.folder / DESK / "work" / "fix-the-limit-1" / "progress.txt"
+    half = f"step {STEPS // 2}"
+    stage.wait(f"{DESK} to be half-way", lambda: half in _text(progress), lambda: _last_line(progress))
+    desktop.kill()
+    stage.screen.tell(DESK, {"event": "killed", "text": "no power: its process got SIGKILL, half-way through the work"})
+
+
+def _take_over(stage: DemoFleet) -> None:
+    """The other node hears nothing of the first for a lease, and does its work; and what else was filed."""
+    stage.start(HQ)
+    stage.push("begin-a-changelog", CHANGE_MISSION.format(project=stage.project))
+    stage.push("a-typo", BROKEN_MISSION, checked=False)
+    stage.wait(f"{HQ} to take over", lambda: stage.heard(HQ, "took over"), lambda: _silence(stage))
+    progress = stage.folder / HQ / "work" / "fix-the-limit-2" / "progress.txt"
+    stage.wait(
+        "the fix to come back",
+        lambda: stage.missions()["fix-the-limit"]["status"] == "review",
+        lambda: _last_line(progress),
+    )
+
+
+def _approve(stage: DemoFleet) -> None:
+    """The person reads the diff, and accepts it."""
+    diff = stage.show("fix-the-limit")["diff"]
+    stage.say("review", f"the diff: {_size(diff)}, the project's tests passed")
+    said = stage.shiftbook("mission", "approve", "fix-the-limit", "-m", "as I wanted it").strip()
+    stage.say("approved", said)
+
+
+def _silence(stage: DemoFleet) -> str:
+    """The countdown to the takeover. A node that just started has to hear the silence for a whole lease itself."""
+    seconds = time.monotonic() - max(node.killed for node in stage.nodes)
+    if not stage.heard(HQ, "ready"):
+        return f"{DESK} is silent for {seconds:.0f} s; {HQ} starts"
+    left = LEASE_SECONDS - (time.monotonic() - stage.ready_since(HQ))
+    return f"{DESK} is silent for {seconds:.0f} s; its lease ends in {max(left, 0):.0f} s"
+
+
+def _size(diff: str) -> str:
+    lines = diff.splitlines()
+    added = sum(line.startswith("+") and not line.startswith("+++") for line in lines)
+    return f"+{added} −{sum(line.startswith('-') and not line.startswith('---') for line in lines)}"
+
+
+def _last_line(path: Path) -> str:
+    return next((line for line in reversed(_text(path).splitlines()) if line.strip()), "")
 
 
 def _build(stage: DemoFleet) -> None:
@@ -112,44 +185,36 @@ def _build(stage: DemoFleet) -> None:
     settings = stage.ledger / "fleet.toml"
     text = settings.read_text(encoding="utf-8")
     text = text.replace("beat_seconds = 60  ", "beat_seconds = 1   ").replace("[5, 30]   ", "[0.5, 2.0]")
+    text = text.replace("lease_beats = 3 ", f"lease_beats = {LEASE_SECONDS} ")
+    stage.say("settings", f"a beat each second, so that a lease is over after {LEASE_SECONDS}; by default it is 180")
     why = wiring.sandbox(required=True).missing()
     if why is not None:
         text = text.replace('sandbox = "required"', 'sandbox = "optional"')
-        stage.tell("you", {"event": "sandbox", "text": f"commands run without one: {why}"})
+        stage.say("sandbox", f"commands run without one: {why}")
     url = stage.folder / "project.git"
-    policy = POLICY_TOML.format(project=stage.project)
-    settings.write_text(f'{text}\n[projects.{stage.project}]\nurl = "{url}"\n{policy}', encoding="utf-8")
+    project = PROJECT_TOML.format(project=stage.project, url=url)
+    settings.write_text(f"{text}\n{project}", encoding="utf-8")
     _documents(stage)
     stage.git("add", "--all")
     stage.git("commit", "--quiet", "-m", "The fleet's settings and documents")
     stage.git("push", "--quiet")
-    stage.shiftbook("join", str(stage.bare), str(stage.folder / "worker-clone"), node="worker")
-    key = stage.folder / "worker" / "keys" / "node.pub"
-    stage.shiftbook("fleet", "admit", "worker", "--role", "node", "--key", str(key))
+    stage.shiftbook("join", str(stage.bare), str(stage.folder / "desktop-clone"), node=DESK)
+    key = stage.folder / DESK / "keys" / "node.pub"
+    stage.shiftbook("fleet", "admit", DESK, "--role", "node", "--key", str(key))
     stage.git("pull", "--quiet", "--rebase")
-    stage.tell("you", {"event": "founded", "text": f"a fleet of two over {stage.bare.name}"})
+    stage.say("founded", f"a fleet of two over {stage.bare.name}, a plain bare repository")
 
 
 def _project(stage: DemoFleet) -> None:
-    """The project that the missions work on: this program's own repository, or a small one when it is not at hand."""
-    source = Path(__file__).resolve().parents[2]
-    bare = stage.folder / "project.git"
-    if (source / ".git").exists() and (source / "pyproject.toml").exists():
-        stage.git("clone", "--quiet", "--bare", str(source), str(bare), folder=stage.folder)
-        stage.git("branch", "--quiet", "--force", "main", "HEAD", folder=bare) if _branch(stage, bare) != "main" else ""
-        return
-    stage.project = "sample"
-    made = stage.folder / "sample"
+    """The project that the missions work on: two files, so that every line of the diff can be read."""
+    made, bare = stage.folder / "project", stage.folder / "project.git"
     stage.git("init", "--quiet", "--initial-branch=main", str(made), folder=stage.folder)
-    (made / "README.md").write_text("# Sample\n\nA small project for the demo.\n", encoding="utf-8")
-    (made / "sample.py").write_text("print('hello')\n", encoding="utf-8")
+    (made / "README.md").write_text("# Parcel\n\nSays what a parcel costs.\n", encoding="utf-8")
+    (made / "price.sh").write_text(PRICE, encoding="utf-8")
+    (made / "test.sh").write_text(TEST, encoding="utf-8")
     stage.git("add", "--all", folder=made)
-    stage.git("commit", "--quiet", "-m", "A small project", folder=made)
+    stage.git("commit", "--quiet", "-m", "Prices by weight", folder=made)
     stage.git("clone", "--quiet", "--bare", str(made), str(bare), folder=stage.folder)
-
-
-def _branch(stage: DemoFleet, bare: Path) -> str:
-    return stage.git("symbolic-ref", "--short", "HEAD", folder=bare)
 
 
 def _documents(stage: DemoFleet) -> None:
@@ -188,32 +253,38 @@ def _step(name: str, checks: dict[str, bool], detail: str) -> DemoStep:
     return DemoStep(name=name, ok=not missing, detail=detail if not missing else f"missing: {', '.join(missing)}")
 
 
-def _check_change(stage: DemoFleet) -> DemoStep:
-    shown = stage.show("count-the-files")
-    branches = stage.git("branch", "--list", "shiftbook/*", folder=stage.folder / "project.git")
+def _check_takeover(stage: DemoFleet) -> DemoStep:
+    shown = stage.show("fix-the-limit")
+    said = re.search(rf"took over from {DESK} after ([^\n]*) of silence", shown["text"])
     checks = {
-        "a diff with the new file": "+++ b/INVENTORY.md" in shown["diff"],
-        "the branch in the project": "shiftbook/count-the-files/1" in branches,
-        "a result in the file": "## Result" in shown["text"],
+        f"{HQ} took over from the {DESK}": said is not None and shown["node"] == HQ,
+        "the second attempt": shown["attempt"] == 2,
+        "the result of one attempt only": shown["text"].count("· done ·") == 1,
         "a memo": bool(shown["memo"]),
-        "a journal entry": _journal(stage, "count-the-files"),
+        "a journal entry": _journal(stage, "fix-the-limit"),
     }
-    return _step(
-        "a command mission changes files", checks, f"{shown['diff'].count('diff --git')} files, {shown['branch']}"
-    )
+    return _step("a killed node's mission is taken over", checks, f"{HQ} {said[0]}" if said else "")
 
 
 def _check_decision(stage: DemoFleet) -> DemoStep:
-    project = stage.folder / "project.git"
-    mine, counted = stage.show("count-the-files"), stage.show("a-long-count")
-    main = stage.git("ls-tree", "--name-only", "main", folder=project).splitlines()
+    project, shown = stage.folder / "project.git", stage.show("fix-the-limit")
     checks = {
-        "a person approved one result": (mine["decision"], mine["decided_by"]) == ("approved", "you"),
-        "a rule accepted the other": (counted["decision"], counted["decided_by"]) == ("approved", BY_POLICY),
-        "both are merged": bool(mine["merged"] and counted["merged"]) and {"INVENTORY.md", "COUNT.txt"} <= set(main),
+        "a diff of the price and its test": shown["diff"].count("diff --git") == 2,
+        "tests that passed": "the project's tests passed" in shown["text"],
+        "your approval": (shown["decision"], shown["decided_by"]) == ("approved", "you"),
+        "the fix in main": "-le 1000" in stage.git("show", "main:price.sh", folder=project) and bool(shown["merged"]),
     }
-    detail = f"you: {mine['merged'][:10]}, by the rule: {counted['merged'][:10]}"
-    return _step("results are merged when a person or a rule says so", checks, detail)
+    detail = f"{_size(shown['diff'])}, the project's tests passed, {shown['merged'][:10]} in main"
+    return _step("what you approved is merged", checks, detail)
+
+
+def _check_rule(stage: DemoFleet) -> DemoStep:
+    project, shown = stage.folder / "project.git", stage.show("begin-a-changelog")
+    checks = {
+        "a rule accepted it": (shown["decision"], shown["decided_by"]) == ("approved", BY_POLICY),
+        "it is merged": "CHANGELOG.md" in stage.git("ls-tree", "--name-only", "main", folder=project).splitlines(),
+    }
+    return _step("a small change passes by your rule", checks, f"{shown['merged'][:10]} in main")
 
 
 def _check_answer(stage: DemoFleet) -> DemoStep:
@@ -246,18 +317,6 @@ def _check_quarantine(stage: DemoFleet) -> DemoStep:
     }
     detail = f"line {found.get('line')}: {found.get('reason')}"
     return _step("a broken file is shown with its reason", checks, detail)
-
-
-def _check_takeover(stage: DemoFleet) -> DemoStep:
-    shown = stage.show("a-long-count")
-    said = re.search(r"took over from worker after ([^\n]*) of silence", shown["text"])
-    checks = {
-        "hq took over from the worker": said is not None and shown["node"] == "hq",
-        "the second attempt": shown["attempt"] == 2,
-        "the result of one attempt only": shown["text"].count("· done ·") == 1,
-        "a journal entry": _journal(stage, "a-long-count"),
-    }
-    return _step("a killed worker's mission is taken over", checks, f"hq {said[0]}" if said else "")
 
 
 def _check_clean_end(stage: DemoFleet) -> DemoStep:

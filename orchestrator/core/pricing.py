@@ -1,7 +1,7 @@
 """What is the price of a model's work?
 
 By genai-prices' table, as it was bundled with the installed release: nothing is ever fetched, so a price is as new as
-the package.
+the package. Without it (the extra `prices`) no price is known, which a budget takes for a reason to stop.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import replace
 from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from orchestrator.core.ports.model import Usage
@@ -23,7 +24,7 @@ def cost(usage: Usage, *, hour: int = 0) -> float | None:
     `tokens_in` includes those read from a cache (`tokens_cached`) and those written to one (`tokens_written`), of
     which `hour` are kept for an hour, not five minutes. Each kind has its own price.
     """
-    if not usage.model:
+    if not usage.model or missing():
         return None
     written = min(usage.tokens_written, usage.tokens_in)
     cached = min(usage.tokens_cached, usage.tokens_in - written)
@@ -37,6 +38,12 @@ def cost(usage: Usage, *, hour: int = 0) -> float | None:
         output_tokens=usage.tokens_out,
     )
     return next((found for ref in _lookup_names(usage.model) if (found := _price(counts, *ref)) is not None), None)
+
+
+@cache
+def missing() -> str:
+    """Why no price is known at all, with what mends it; empty where the table is installed."""
+    return "" if find_spec("genai_prices") else "the table of prices is not installed: pip install 'shiftbook[prices]'"
 
 
 def priced(usage: Usage, *, paid_agent: bool = False) -> Usage:

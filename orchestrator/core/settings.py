@@ -16,7 +16,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from missions.errors import BadName
-from missions.mission import slug
+from missions.mission import PAID_AGENTS, slug
 from orchestrator.core import listen_address
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.listen_address import ListenAddress
@@ -81,12 +81,14 @@ class Settings(BaseModel):
     hf_endpoint: str = "https://huggingface.co"
     hf_token: SecretStr = SecretStr("")
     context: int = Field(default=8192, ge=512)
+    answer_tokens: int = Field(default=1024, ge=16)
     threads: int = Field(default=0, ge=0, le=1024)
     model_idle: float = Field(default=10.0, ge=0, le=100_000)
     peers: tuple[str, ...] = ()
     peers_key: SecretStr = SecretStr("")
     slots: int = Field(default=1, ge=1, le=64)
     capabilities: frozenset[str] = frozenset()
+    agents: frozenset[str] = frozenset()
     watch: Path | None = None
     watch_quiet: float = Field(default=2.0, ge=0.1, le=3600)
     watch_pull: bool = False
@@ -148,10 +150,17 @@ class Settings(BaseModel):
     def _urls(cls, value: Any) -> Any:
         return tuple(each.strip() for each in value.split(",") if each.strip()) if isinstance(value, str) else value
 
-    @field_validator("capabilities", "cors", "hosts", mode="before")
+    @field_validator("capabilities", "agents", "cors", "hosts", mode="before")
     @classmethod
     def _words(cls, value: Any) -> Any:
         return frozenset(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+    @field_validator("agents", mode="after")
+    @classmethod
+    def _programs(cls, value: frozenset[str]) -> frozenset[str]:
+        if not value <= PAID_AGENTS:
+            raise ValueError(f"name some of {', '.join(sorted(PAID_AGENTS))}, separated by commas")
+        return value
 
     @field_validator("home", "watch", mode="after")
     @classmethod

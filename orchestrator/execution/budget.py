@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from missions.mission import PAID_AGENTS, Mission
+from orchestrator.core import pricing
 from orchestrator.core.errors import StoreFailed
 from orchestrator.core.ports.model import Usage
 from orchestrator.ledger.snapshot import LedgerSnapshot
@@ -75,7 +76,8 @@ class BudgetMeter:
     def _no_price(self, model: str) -> str:
         if not (self.paid and self.limits):
             return ""
-        return f"budget of {self.limits[0].what} cannot be kept: no price is known for {model}"
+        why = pricing.missing() or f"no price is known for {model}"
+        return f"budget of {self.limits[0].what} cannot be kept: {why}"
 
 
 class SpendingSource(Protocol):

@@ -1,57 +1,87 @@
-"""The README's own words, typed by somebody new."""
+"""The documents' own words, typed by somebody new."""
 
 from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.servers import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+def blocks(text: str) -> list[str]:
+    """The blocks of shell that a page shows, in its order."""
+    return re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def section(text: str, title: str) -> str:
+    """What stands below a heading of the second level."""
+    return text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def page(name: str) -> str:
+    """One of the documents."""
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def typed(lines: str, home: Path, **more: str) -> str:
+    """What is printed when somebody with an empty home folder types the lines, each of which must succeed."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "SHIFTBOOK_", "FACTORY_"))}
+    env = kept | {"HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "PWD": str(home)} | more
+    env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
+    (home / ".gitconfig").write_text("[user]\n\tname = you\n\temail = you@shiftbook.invalid\n", encoding="utf-8")
+    words = ["bash", "-euo", "pipefail", "-c", lines]
+    done = subprocess.run(words, cwd=home, env=env, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @pytest.mark.model
 def test_a_first_fleet_works_word_for_word(tmp_path: Path, embedded: object) -> None:
-    """Every line of "Your own fleet" succeeds for a person whose home folder is empty; only the port is another one."""
+    """Every line of "Your own fleet", and of the API's first ones, succeeds; only the port is another one."""
     port = free_port()
-    block = "".join(block for block in BLOCKS if "shiftbook " in block).replace("8823", str(port))
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "SHIFTBOOK_", "FACTORY_"))}
-    env = kept | {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / "data"), "PWD": str(ROOT)}
-    env["SHIFTBOOK_HTTP"] = f"127.0.0.1:{port}"
-    env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", block],
-        cwd=ROOT,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Attempt 1 · done" in done.stdout
-    assert "serving at http://127.0.0.1:" in done.stderr
-    assert "· done ·" in done.stdout
+    lines = "".join([*blocks(section(README, "Your own fleet")), blocks(page("api.md"))[0]]).replace("8823", str(port))
+    said = typed(lines, tmp_path, SHIFTBOOK_HTTP=f"127.0.0.1:{port}")
+    assert "Attempt 1 · done" in said
+    assert "· done ·" in said
     for word in ('"status":"ok"', '"conversation_id"', "event: done", '"battery":80', '"text":"hi"'):
-        assert word in done.stdout, done.stdout
+        assert word in said
     archived = list((tmp_path / "fleet" / "missions" / "archive").rglob("hello.md"))
     assert len(archived) == 1
 
 
-def test_the_two_commands_are_targets() -> None:
-    """`make demo` and `make test` are what the Makefile offers."""
+def test_a_first_project_is_merged_word_for_word(tmp_path: Path) -> None:
+    """Every line of docs/start.md succeeds, and at its end the change is in the project's main branch."""
+    said = typed("".join(blocks(page("start.md"))), tmp_path)
+    assert re.search(r"^limit\b.*\breview\b", said, re.MULTILINE)
+    assert "limit is approved and merged" in said
+    assert "-le 1000" in (tmp_path / "parcel" / "price.sh").read_text(encoding="utf-8")
+
+
+def test_the_first_line_installs_what_is_built() -> None:
+    """A user's first line names the package of pyproject.toml, and the second one runs its demo."""
+    first, second, *_ = blocks(README)[0].splitlines()
+    name = re.search(r'^name = "(.*)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert name is not None
+    assert first.split("#")[0].split() == ["uv", "tool", "install", name[1]]
+    assert second == "shiftbook demo"
+
+
+def test_the_commands_of_make_are_targets() -> None:
+    """What is said of `make` is what the Makefile offers."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for words in re.findall(r"^make (\w+)", "\n".join(BLOCKS), re.MULTILINE):
-        assert f"\n{words}:" in makefile
+    named = re.findall(r"`make (\w+)`", README)
+    assert {"demo", "test"} <= set(named)
+    assert [words for words in named if f"\n{words}:" not in makefile] == []
+
+
+def test_every_page_is_on_the_path() -> None:
+    """No document is reached from nowhere: README names each page."""
+    assert [path.name for path in (ROOT / "docs").glob("*.md") if f"docs/{path.name}" not in README] == []

@@ -19,7 +19,7 @@ def test_a_module_is_one_idea() -> None:
 
 
 def test_git_is_called_in_one_file_only() -> None:
-    """No other module imports GitPython or names git as a program to run."""
+    """No other module imports GitPython or gitdb, or names git as a program to run."""
     assert [place for path in MODULES if path != ROOT / "sync" / "git.py" for place in _runs_git(path)] == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,16 @@ def test_our_signature_is_the_one_that_ssh_keygen_makes(
     words = ["ssh-keygen", "-q", "-Y", "sign", "-n", "git", "-f", str(key.path), str(path)]
     subprocess.run(words, check=True, capture_output=True)
     assert key.sign(payload) == path.with_suffix(".sig").read_text(encoding="utf-8")
+
+
+def test_without_the_extra_ssh_keygen_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where cryptography is not installed the signature is the same, made by ssh-keygen."""
+    key = make_key(tmp_path / "key", "same")
+    here = key.sign(PAYLOAD)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cryptography"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    assert Key(key.path).sign(PAYLOAD) == here
 
 
 def test_a_key_with_a_passphrase_is_refused_with_a_reason(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def _in_process(settings: Settings, backend: str) -> InProcessBackend:
             return XLlamaCpp(weights, context_tokens=context, threads=threads, scratch=folder, idle_seconds=idle)
         return LlamaCpp(weights, context_tokens=context, threads=threads, idle_seconds=idle)
 
-    weights = ModelFile(path=path) if path else EmbeddedModel()
+    weights = ModelFile(path=path) if path else EmbeddedModel(folder=folder)
     return InProcessBackend(backend=backend, make=make, weights=weights, folder=folder, context_tokens=settings.context)
 
 

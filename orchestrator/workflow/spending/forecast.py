@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from orchestrator.core import pricing
 from orchestrator.core.ports.usage import Spend
 from orchestrator.workflow.spending.totals import sum_totals
 
@@ -112,4 +113,6 @@ def _sentences(found: Forecast, now: datetime) -> Iterable[str]:
         known = f"{found.days} whole day{'s' * (found.days != 1)}"
         yield f"{who}${found.month_usd:,.2f} this month; {known} before today are too few to say what it will cost"
     if found.unpriced:
-        yield f"{who}{found.unpriced} of {found.runs} runs this month have no known price: the true sums are higher"
+        why = f" ({absent})" if (absent := pricing.missing()) else ""
+        count = f"{found.unpriced} of {found.runs} runs this month"
+        yield f"{who}{count} have no known price{why}: the true sums are higher"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from typing import NoReturn
 
 import pytest
@@ -102,3 +103,14 @@ def test_your_own_models_cost_nothing(usage: Usage, paid: bool, cost: float | No
     """What somebody else runs costs what it costs, or is not known; what was told is kept."""
     found = pricing.priced(usage, paid_agent=paid).cost_usd
     assert found == (None if cost is None else pytest.approx(cost))
+
+
+def test_without_the_extra_no_price_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the table is not installed nothing is guessed, and what brings it is said."""
+    monkeypatch.setitem(sys.modules, "genai_prices", None)
+    pricing.missing.cache_clear()
+    try:
+        assert pricing.cost(BILLS[0][0]) is None
+        assert "pip install 'shiftbook[prices]'" in pricing.missing()
+    finally:
+        pricing.missing.cache_clear()

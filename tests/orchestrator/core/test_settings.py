@@ -108,6 +108,11 @@ def test_names_in_small_letters_and_variables_without_a_value(home: Path, monkey
         ("SHIFTBOOK_HTTP", "here", "write host:port, such as 127.0.0.1:8823 or [::1]:8823, or off, not 'here'"),
         ("SHIFTBOOK_HQ_URL", "hq", "write headquarters' web address, such as https://hq.example:8823, not 'hq'"),
         (
+            "SHIFTBOOK_AGENTS",
+            "claud",
+            "name some of aider, claude, codex, gemini, opencode, separated by commas, not 'claud'",
+        ),
+        (
             "LLM_PROVIDER_OVERRIDE",
             "gpt",
             "name one of embedded, llama-cpp-python, llamacpp, ollama, openai, xllamacpp, not 'gpt'",

