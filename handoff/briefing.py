@@ -27,7 +27,9 @@ from handoff.tiers import DocumentItem as Piece
 from handoff.tiers import split
 
 _ID = IDENTIFIER.pattern
-_COMMENT = re.compile(rf"[ \t]*<!-- item: (?P<id>{_ID})(?:; log: (?P<log>{_ID}(?:, {_ID})*))? -->(?=[ \t\r]*\Z)")
+_COMMENT = re.compile(
+    rf"(?<![ \t])[ \t]*+<!-- item: (?P<id>{_ID})(?:; log: (?P<log>{_ID}(?:, {_ID})*))? -->(?=[ \t\r]*\Z)"
+)
 _MARKER = re.compile(r"(?:[-*+]|\d{1,9}[.)])[ \t]+")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _FIELD_LINE = re.compile(r"\*\*[^*\n]{1,60}(?::\*\*|\*\*:)[ \t]*\S")

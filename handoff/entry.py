@@ -252,10 +252,16 @@ def _day(text: str) -> str:
 
 def _without_trailing_rules(text: str) -> str:
     """The text without the blank lines and rules (`---`) that set it apart from what follows."""
-    text = text.rstrip()
-    while _RULE.fullmatch(text.rpartition("\n")[2].strip()):
-        text = text.rpartition("\n")[0].rstrip()
-    return text
+    end = _before_blanks(text, len(text))
+    while _RULE.fullmatch(text[(start := text.rfind("\n", 0, end) + 1) : end].strip()):
+        end = _before_blanks(text, start)
+    return text[:end]
+
+
+def _before_blanks(text: str, end: int) -> int:
+    while end and text[end - 1].isspace():
+        end -= 1
+    return end
 
 
 def _heading_line(entry: Entry) -> str:

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from handoff.errors import KnowledgeUnreadable
 from handoff.tiers import split
+from missions.plain_data import read_json
 
 FOLDER = "knowledge"
 _EVIDENCE = ("<!-- shiftbook: evidence -->", "<!-- /shiftbook: evidence -->")
@@ -185,7 +186,7 @@ def _string_tuple(value: object) -> tuple[str, ...]:
 
 def _parse_value(text: str) -> object:
     try:
-        return json.loads(text)
+        return read_json(text)
     except ValueError:
         return text.strip("'")  # a plain YAML word that a person wrote
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import dropwhile
 
 _MARK = re.compile(
     r"^(?: {0,3}(?P<fence>`{3,}|~{3,})(?P<info>[^\n]*)|(?P<hashes>#{1,6})[ \t]+(?P<title>[^\n]*))$", re.MULTILINE
@@ -26,9 +27,7 @@ class Heading:
 
 def tidy(body: str) -> str:
     """The body with plain line breaks, without blank lines before and without white space after it."""
-    lines = body.splitlines()
-    while lines and not lines[0].strip():
-        del lines[0]
+    lines = dropwhile(lambda line: not line.strip(), body.splitlines())
     return "\n".join(lines).rstrip()
 
 

@@ -15,6 +15,7 @@ from handoff.entry import IDENTIFIER, TIME
 from handoff.errors import BadId, BadTime, MemoUnreadable
 from handoff.markdown import fences, headings, quoted, tidy, unquoted
 from missions.one_line import shorten
+from missions.plain_data import read_json
 
 MAX_SUMMARY_CHARS = 400  # characters; three plain sentences fit
 
@@ -142,7 +143,7 @@ def _parse_field(number: int, line: str) -> tuple[str, object]:
     if not found:
         raise MemoUnreadable(line=number, reason="it is not `name: value`")
     try:
-        return found[1], json.loads(found[2])
+        return found[1], read_json(found[2])
     except ValueError:
         return found[1], found[2].strip("'")  # a plain YAML word that a person wrote
 

@@ -15,6 +15,7 @@ from handoff.briefing import Add, Delta, Resolve, Update
 from handoff.errors import ProposalUnreadable
 from handoff.review import BriefingProposal
 from missions.one_line import shorten
+from missions.plain_data import read_json
 
 _KINDS: Mapping[str, type[Add] | type[Update] | type[Resolve]] = {"add": Add, "update": Update, "resolve": Resolve}
 _HEAD = re.compile(r"<!-- shiftbook: proposal up to (?P<upto>[0-9a-f]{40}) -->")
@@ -130,8 +131,8 @@ def _json(delta: Delta) -> str:
 
 def _parse_delta(text: str, line: int) -> Delta:
     try:
-        given = json.loads(text)
-        kind = _KINDS[given.pop("kind")]
-        return kind(**given | {"cites": tuple(str(cite) for cite in given["cites"])})
+        given = read_json(text)
+        kind, cites = _KINDS[given.pop("kind")], tuple(str(cite) for cite in given.pop("cites"))
+        return kind(**{key: str(value) for key, value in given.items()}, cites=cites)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProposalUnreadable(line=line) from error

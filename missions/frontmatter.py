@@ -44,6 +44,10 @@ class _Words(yaml.SafeLoader):
     }
 
 
+_UNREADABLE = (yaml.YAMLError, ValueError, RecursionError, LookupError, TypeError, AttributeError, ArithmeticError)
+"""What PyYAML raises for a text that is none: `!!int ""` is an IndexError to it, `!!timestamp x` an AttributeError."""
+
+
 class Malformed(Exception):
     """The front matter cannot be read."""
 
@@ -137,8 +141,9 @@ def _parse_yaml(head: str) -> tuple[dict[str, object], dict[str, int], dict[str,
             raise Malformed(f"the YAML cannot be read: {error.problem}", None) from error
         place = f"at {mark.line + 2}:{mark.column + 1}: {error.problem}; {_remedy(head, mark.line)}"
         raise Malformed(f"the YAML cannot be read {place}", mark.line + 2) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise Malformed(f"the YAML cannot be read: {str(error).splitlines()[0]}", None) from error
+    except _UNREADABLE as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise Malformed(f"the YAML cannot be read: {why}", None) from error
     if root is None:
         return {}, {}, {}
     if not isinstance(root, yaml.MappingNode):

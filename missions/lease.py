@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from missions.errors import BadClaim, BadName
 from missions.mission import Mission, slug
+from missions.plain_data import read_json
 
 
 class ClaimState(StrEnum):
@@ -68,9 +69,9 @@ class Claim:
 def read_claim(data: bytes) -> Claim:
     """Reads what Claim.print wrote. Raises BadClaim."""
     try:
-        fields = json.loads(data)
+        fields = read_json(data)
         claim = Claim(**{**fields, "state": ClaimState(fields["state"])})
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise BadClaim(str(error)) from error
     counts = (claim.epoch, claim.attempt)
     if not all(type(count) is int and 0 < count <= MAX_COUNT for count in counts):

@@ -8,7 +8,6 @@ was there is kept beside it.
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import shutil
 import tempfile
@@ -21,6 +20,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
+from missions.plain_data import read_json
 from orchestrator import __version__
 from orchestrator.app import backup_archive, wiring
 from orchestrator.app.backup_archive import Manifest, OnBytesDone
@@ -195,7 +195,7 @@ def _no_node_running(home: Path) -> Iterator[None]:
 def _serving_process(home: Path) -> int | None:
     """The process that serves this home over HTTP without a node, if one does."""
     try:
-        pid = int(json.loads((home / RECORD_FILE).read_text(encoding="utf-8"))["pid"])
+        pid = int(read_json((home / RECORD_FILE).read_text(encoding="utf-8"))["pid"])
         words = psutil.Process(pid).cmdline()
     except (OSError, ValueError, KeyError, TypeError, psutil.Error):
         return None

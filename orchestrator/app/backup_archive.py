@@ -10,7 +10,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import json
 import os
 import tarfile
 import zlib
@@ -21,6 +20,7 @@ from typing import IO, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from missions.plain_data import read_json
 from orchestrator.core import disk_space
 from orchestrator.core.errors import WrongSetting
 from sync import files
@@ -165,7 +165,7 @@ def _manifest(file: Path, tar: tarfile.TarFile) -> Manifest:
     content = tar.extractfile(entry)
     assert content is not None
     try:
-        found = json.loads(content.read())
+        found = read_json(content.read())
         if isinstance(found, dict) and isinstance(found.get("format"), int) and found["format"] > FORMAT:
             raise WrongSetting(file.name, f"a newer shiftbook made it (format {found['format']}): update shiftbook")
         manifest = Manifest.model_validate(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from missions.plain_data import read_json
 from orchestrator.core.errors import OrchestratorError
 from sync.errors import GitError
 from sync.git import Git
@@ -77,7 +77,7 @@ class NodeProcess:
                 if not line.endswith(b"\n"):
                     break
                 self.read += len(line)
-                yield json.loads(line)
+                yield read_json(line)
 
 
 @dataclass
@@ -233,7 +233,7 @@ class DemoFleet:
         told = self._told[1]
         key = " ".join(words)
         if key not in told:
-            told[key] = json.loads(self.shiftbook("mission", *words, "--json"))
+            told[key] = read_json(self.shiftbook("mission", *words, "--json"))
         return told[key]
 
 

@@ -6,7 +6,6 @@ whose other end only the node has: the kernel closes that even when the node is 
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ import threading
 import time
 from pathlib import Path
 
+from missions.plain_data import read_json
 from orchestrator.core.events import Tell
 from sync.backoff import Backoff
 
@@ -116,7 +116,7 @@ class WebServer:
 def served_at(home: Path, pid: int | None = None) -> str:
     """The URL at which this home's node serves, by the process `pid` if that is given; empty where it does not."""
     try:
-        record = json.loads((home / RECORD_FILE).read_text(encoding="utf-8"))
+        record = read_json((home / RECORD_FILE).read_text(encoding="utf-8"))
         return str(record["url"]) if pid in (None, record["pid"]) else ""
     except (OSError, ValueError, KeyError, TypeError):
         return ""

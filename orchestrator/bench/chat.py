@@ -7,7 +7,6 @@ stand-in that says a word each second: 400 answers of a real one would measure t
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from typing import Any
 
 import httpx
 
+from missions.plain_data import read_json
 from orchestrator.app import wiring
 from orchestrator.app.web_process import served_at
 from orchestrator.bench.chat_listeners import StreamListeners, listen_to_streams
@@ -99,7 +99,7 @@ def _through(client: httpx.Client, body: dict[str, Any]) -> float:
     with client.stream("POST", "/v1/chat/completions", json=body) as answer:
         for line in answer.iter_lines():
             if line.startswith("data: {"):
-                usage = json.loads(line.removeprefix("data: ")).get("usage") or usage
+                usage = read_json(line.removeprefix("data: ")).get("usage") or usage
     return float(usage["completion_tokens"]) / (time.perf_counter() - began)
 
 
@@ -143,7 +143,7 @@ def _ask(client: httpx.Client, message: str, **more: str) -> dict[str, Any]:
                 if kind == "token":
                     found.setdefault("seconds", time.perf_counter() - began)
             elif line.startswith("data: ") and kind == "start":
-                data = json.loads(line.removeprefix("data: "))
+                data = read_json(line.removeprefix("data: "))
                 found |= {"id": data["conversation_id"], "tokens": data["tokens_in"]}
     return found
 
@@ -159,7 +159,7 @@ def _hangup(client: httpx.Client) -> Measurement:
         message = f"{number} " + "word " * 3000
         with client.stream("POST", "/chat/stream", json={"message": message, "device_id": device}) as answer:
             found = next(line for line in answer.iter_lines() if line.startswith("data: "))
-            conversation = json.loads(found.removeprefix("data: "))["conversation_id"]
+            conversation = read_json(found.removeprefix("data: "))["conversation_id"]
             time.sleep(0.3)
         began = time.perf_counter()
         while client.get(f"/chat/conversations/{conversation}").json()["turns"] < 2:

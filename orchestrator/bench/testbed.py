@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -19,6 +18,7 @@ from handoff.log import PREAMBLE
 from missions import document
 from missions.lease import ClaimState
 from missions.mission import Mission
+from missions.plain_data import read_json
 from orchestrator.app import ledger_templates, wiring
 from orchestrator.bench.history import import_finished
 from orchestrator.core.environment import load_settings
@@ -166,7 +166,7 @@ class RunningNode:
 
     def _events(self) -> set[str]:
         lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
-        return {json.loads(line)["event"] for line in lines if line.endswith("}")}
+        return {read_json(line)["event"] for line in lines if line.endswith("}")}
 
     def _until(self, test: Callable[[], bool], *, pause: float = 0.05) -> None:
         deadline = time.monotonic() + TIMEOUT_SECONDS

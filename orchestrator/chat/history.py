@@ -11,6 +11,7 @@ from typing import Any
 
 from handoff.secrets.redact import redact, redact_values
 from missions.one_line import one_line
+from missions.plain_data import read_json
 from orchestrator.chat.ledger_context import LedgerContext
 from orchestrator.chat.tool_loop import ToolCallRecorder, ToolLoopResult
 from orchestrator.chat.tools.tool import ToolRequest, ToolTrace
@@ -130,7 +131,7 @@ class _StoredToolCallRecorder:
     conversation_id: str
 
     def begin(self, call: ToolRequest, state: str) -> int:
-        arguments = redact_values(json.loads(json.dumps(call.arguments)))
+        arguments = redact_values(read_json(json.dumps(call.arguments)))
         begun = ToolCall(conversation_id=self.conversation_id, name=call.tool[:40], arguments=arguments, state=state)
         return self.calls.begin(begun).id
 

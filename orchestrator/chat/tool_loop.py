@@ -6,13 +6,13 @@ thinks an approval over.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from handoff.budget_fit import block
 from handoff.secrets.redact import redact, redact_values
+from missions.plain_data import read_json
 from orchestrator.chat.answer_plan import AnswerStream
 from orchestrator.chat.partial_answer import PartialAnswer, answer_content
 from orchestrator.chat.prompt_fit import MIN_ANSWER_TOKENS, count_message_tokens
@@ -214,7 +214,7 @@ class ToolLoop:
 def parse_tool_call(text: str) -> ToolRequest | None:
     """The call of a tool that a model wrote; None for an answer, and for what is neither."""
     try:
-        read = json.loads(text)
+        read = read_json(text)
     except ValueError:
         return None
     if not isinstance(read, dict) or not isinstance(read.get("tool"), str):

@@ -5,7 +5,6 @@ The socket is this user's alone, and only questions about the served repository 
 
 from __future__ import annotations
 
-import json
 import shutil
 import socketserver
 import tempfile
@@ -14,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from missions.plain_data import read_json
 from orchestrator.core.settings import Settings
 from orchestrator.git_server.pre_receive import SOCKET_RECORD, check_push
 from sync import files
@@ -66,7 +66,7 @@ class HookServer:
 
     def answer(self, question: bytes) -> str:
         """`yes`, or `no` with the reason; empty for what is not asked about this repository."""
-        asked = json.loads(question)
+        asked = read_json(question)
         if not Path(asked["folder"]).samefile(self.bare):
             return ""
         why = check_push(self.settings, self.bare, asked["lines"], asked["told"])

@@ -11,6 +11,7 @@ from pathlib import Path
 from missions.document import with_fields
 from missions.frontmatter import Malformed, split
 from missions.one_line import printable
+from missions.plain_data import read_json
 from missions.selection import NodeCapabilities
 from orchestrator import __version__
 from orchestrator.core.roles import Role
@@ -120,7 +121,7 @@ class LastSeenStore:
     def _read(self) -> dict[str, dict[str, str]]:
         """What the file says; nothing where it is not there or was cut off: then every node is seen anew."""
         try:
-            found = json.loads(self.path.read_text(encoding="utf-8"))
+            found = read_json(self.path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}

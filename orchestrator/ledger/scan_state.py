@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from missions.plain_data import read_json
 from sync import files
 from sync.remote import Oid
 
@@ -25,7 +26,7 @@ class ScanState:
     def load(self, parse: Callable[[Any], Found]) -> tuple[Oid | None, list[Found]]:
         """The commit up to which was looked, and what is open; nothing for another ledger or a damaged file."""
         try:
-            kept = json.loads(self.path.read_text(encoding="utf-8"))
+            kept = read_json(self.path.read_text(encoding="utf-8"))
             return (str(kept["tip"]), [parse(one) for one in kept[self.key]]) if kept["of"] == self.of else (None, [])
         except (OSError, ValueError, KeyError, TypeError):
             return None, []

@@ -12,6 +12,7 @@ from typing import Any
 from filelock import FileLock
 from pydantic import TypeAdapter
 
+from missions.plain_data import read_json
 from orchestrator.core.errors import WrongSetting
 from orchestrator.ledger.config import fleet_toml
 from orchestrator.ledger.trust_files import SIGNERS_PATH
@@ -61,7 +62,7 @@ class TrustPins:
         if not self.path.exists():
             return {}
         try:
-            kept = json.loads(self.path.read_text(encoding="utf-8"))
+            kept = read_json(self.path.read_text(encoding="utf-8"))
             return _PINS.validate_python({ledger: _in_files(pin) for ledger, pin in kept.items()})
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             why = f"{self.path} is damaged ({error}): restore it from a backup, or delete it to trust the ledger anew"

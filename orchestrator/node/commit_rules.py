@@ -6,11 +6,11 @@ An editor's temporary files and half-written text wait; so does whatever Git its
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable
 
 from handoff.log import union
 from missions import document, frontmatter
+from missions.plain_data import read_toml
 from orchestrator.ledger.config.fleet_toml import PATH as CHARTER
 from orchestrator.ledger.log_paths import is_log_path
 from orchestrator.ledger.snapshot import MISSIONS
@@ -62,8 +62,8 @@ def unready_reason(path: str, data: bytes) -> str:
 
 def _charter_error(text: str) -> str:
     try:
-        tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        read_toml(text)
+    except ValueError as error:
         return f"it is not TOML yet: {error}"
     return ""
 
@@ -71,7 +71,7 @@ def _charter_error(text: str) -> str:
 def _unfinished_front_matter(text: str) -> str:
     """Front matter that was begun and not ended. One that is wrong otherwise is committed, and shown as quarantined."""
     lines = text.lstrip(frontmatter.BYTE_ORDER_MARK).lstrip().splitlines()
-    opened = lines[0].rstrip() == "---"
+    opened = [line.rstrip() for line in lines[:1]] == ["---"]
     closed = any(line.rstrip() == "---" for line in lines[1:])
     return "its front matter is opened by --- and not closed" if opened and not closed else ""
 

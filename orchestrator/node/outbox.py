@@ -11,11 +11,16 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from missions.errors import BadClaim
 from missions.lease import Claim, ClaimState, read_claim
-from orchestrator.ledger.result_record import ResultRecord, read_facts
+from missions.plain_data import read_json
+from orchestrator.ledger.result_record import ResultRecord
 from orchestrator.ledger.snapshot import HeldClaim
 from sync import files
+
+_RECORD = TypeAdapter(ResultRecord)  # a letter of an earlier version has no facts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +42,7 @@ class Outbox:
     def put(self, letter: PendingResult) -> None:
         """Writes a letter so that it survives a crash at any moment."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        claim = json.loads(letter.held.claim.print())
+        claim = read_json(letter.held.claim.print())
         text = json.dumps(
             {
                 "claim": claim,
@@ -70,11 +75,10 @@ class Outbox:
 
 def _read_pending_result(path: Path) -> PendingResult | None:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path.read_text(encoding="utf-8"))
         claim = read_claim(json.dumps(found["claim"]).encode())
-        held = HeldClaim(claim=claim, oid=found["oid"])
-        facts = read_facts(found["record"].get("facts", {}))  # a letter of an earlier version has none
-        record = ResultRecord(**{**found["record"], "facts": facts})
-        return PendingResult(held=held, state=ClaimState(found["state"]), reason=found["reason"], record=record)
-    except (ValueError, TypeError, KeyError, BadClaim):
+        held = HeldClaim(claim=claim, oid=str(found["oid"]))
+        record = _RECORD.validate_json(json.dumps(found["record"]))
+        return PendingResult(held=held, state=ClaimState(found["state"]), reason=str(found["reason"]), record=record)
+    except (OSError, ValueError, TypeError, KeyError, BadClaim):
         return None

@@ -16,6 +16,7 @@ from missions.approval import ApprovalRules, ApprovalVerdict, ChangeFacts, decid
 from missions.frontmatter import Scalar
 from missions.lease import Claim, ClaimState
 from missions.mission import BY_POLICY, Mission, Status
+from missions.plain_data import read_json
 from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.config.fleet_toml import FleetConfig
@@ -75,8 +76,8 @@ class Ruling:
 def read_verdict(data: bytes | None) -> Mapping[str, Any] | None:
     """A verdict's file as plain data; None for what is none."""
     try:
-        found = json.loads(data or b"")
-    except (ValueError, RecursionError):
+        found = read_json(data or b"")
+    except ValueError:
         return None
     return found if isinstance(found, dict) and isinstance(found.get("rules"), list) else None
 

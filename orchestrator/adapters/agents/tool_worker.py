@@ -14,6 +14,7 @@ from handoff.answers import admission
 from handoff.answers.citable import spoken_line
 from handoff.answers.destructive import with_guards
 from missions.one_line import one_line
+from missions.plain_data import read_json
 from orchestrator.chat.queue import FairSemaphore
 from orchestrator.chat.tool_approvals import ToolApprovals
 from orchestrator.chat.tool_loop import ToolLoop, ToolLoopLimits, ToolLoopResult
@@ -308,7 +309,7 @@ class _Transcript:
         if not site.kept.session:
             return []
         try:
-            read: list[dict[str, Any]] = json.loads(self.path.read_text(encoding="utf-8"))
+            read: list[dict[str, Any]] = read_json(self.path.read_text(encoding="utf-8"))
             return [PromptMessage(role=str(each["role"]), content=str(each["content"])) for each in read]
         except (OSError, ValueError, TypeError, KeyError):
             return []

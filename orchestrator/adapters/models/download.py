@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 from filelock import FileLock, Timeout
 
+from missions.plain_data import read_json
 from orchestrator.adapters.models import http, server_probe
 from orchestrator.core import disk_space
 from orchestrator.core.errors import ModelUnavailable, NotFound, OrchestratorError, Refused, WrongSetting
@@ -209,7 +210,7 @@ def _etag_path(part: Path) -> Path:
 
 def _read_etag(part: Path) -> str:
     try:
-        return str(json.loads(_etag_path(part).read_text(encoding="utf-8"))["etag"])
+        return str(read_json(_etag_path(part).read_text(encoding="utf-8"))["etag"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 

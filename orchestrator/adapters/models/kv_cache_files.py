@@ -19,6 +19,7 @@ from pathlib import Path
 
 import psutil
 
+from missions.plain_data import read_json
 from orchestrator.core.ports.model import PromptMessage
 from sync import files
 
@@ -60,7 +61,7 @@ def note_path(path: Path) -> Path:
 def read_note(path: Path, model: str) -> KvCacheNote | None:
     """The note of a state that is whole and belongs to `model`."""
     try:
-        note = KvCacheNote(**json.loads(note_path(path).read_text(encoding="utf-8")))
+        note = KvCacheNote(**read_json(note_path(path).read_text(encoding="utf-8")))
         whole = path.stat().st_size == note.size and note.model == model
     except (OSError, ValueError, TypeError):
         return None

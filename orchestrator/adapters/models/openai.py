@@ -6,7 +6,6 @@ and the fields that servers add (how much was cached, how large the context is) 
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from missions.plain_data import read_json
 from orchestrator.adapters.models import http, server_probe
 from orchestrator.adapters.models.answer import StreamedAnswer, TokenEstimator, server_error
 from orchestrator.core.errors import ModelUnavailable
@@ -248,7 +248,7 @@ async def _events(response: httpx.Response) -> AsyncIterator[Mapping[str, Any]]:
 
 def _body(text: str) -> Mapping[str, Any] | str:
     try:
-        found = json.loads(text)
+        found = read_json(text)
     except ValueError:
         return text
     return found if isinstance(found, dict) else text
@@ -256,7 +256,7 @@ def _body(text: str) -> Mapping[str, Any] | str:
 
 def _vectors(text: str, count: int) -> tuple[tuple[float, ...], ...]:
     try:
-        rows = sorted(json.loads(text)["data"], key=lambda each: int(each["index"]))
+        rows = sorted(read_json(text)["data"], key=lambda each: int(each["index"]))
         vectors = tuple(tuple(float(number) for number in each["embedding"]) for each in rows)
     except (ValueError, KeyError, TypeError) as error:
         raise ModelUnavailable(f"the server's vectors cannot be read: {error}") from error

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from missions.plain_data import read_json
 from orchestrator.adapters.models.answer import StreamedAnswer, server_error
 from orchestrator.adapters.models.http import chat_completion_body
 from orchestrator.adapters.models.model_file import SAMPLING
@@ -103,7 +104,7 @@ class Engine:
             headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
             connection.request("POST", path, json.dumps(body), headers)
             answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
+            return answer.status, read_json(answer.read())
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise ModelUnavailable("{} does not answer on its own port: {}", self.path.stem, error) from error
         finally:

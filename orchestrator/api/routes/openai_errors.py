@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from flask import Response, request
 from pydantic import BaseModel
 
+from missions.plain_data import read_json
 from orchestrator.api.web.problems import PROBLEM_TYPE
 
 ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
@@ -37,7 +37,7 @@ def to_openai_error(answer: Response) -> Response:
     """A problem on `/v1` as OpenAI's error; their servers say 400 for what ours call 422."""
     if not request.path.startswith("/v1/") or answer.mimetype != PROBLEM_TYPE:
         return answer
-    problem = json.loads(answer.get_data())
+    problem = read_json(answer.get_data())
     status = 400 if answer.status_code == 422 else answer.status_code
     kind = ERROR_TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
     where = next(iter(problem.get("where", ())), None) or None

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from handoff.budget_fit import block
+from missions.plain_data import read_json
 from orchestrator.api.routes.openai_schema import CompletionRequest, OpenAICall, OpenAIFunction, OpenAIMessage
 from orchestrator.core.errors import WrongPrompt
 from orchestrator.core.ports.model import PromptMessage
@@ -80,8 +81,8 @@ def _arguments(call: OpenAICall) -> Any:
     if not isinstance(call.arguments, str):
         return call.arguments
     try:
-        return json.loads(call.arguments or "{}")
-    except (ValueError, RecursionError):
+        return read_json(call.arguments or "{}")
+    except ValueError:
         return call.arguments
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import threading
 from collections.abc import Generator, Iterator, Mapping
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 
 import httpx
 
+from missions.plain_data import read_json
 from orchestrator.app import wiring
 from orchestrator.app.chat_factory import ChatRuntime, open_chat_runtime
 from orchestrator.app.web_process import served_at
@@ -133,7 +133,7 @@ def _events(lines: Iterator[str]) -> Iterator[AnswerEvent]:
         if line.startswith("event: "):
             kind = line.removeprefix("event: ")
         elif line.startswith("data: "):
-            yield AnswerEvent(kind=kind, data=json.loads(line.removeprefix("data: ")))
+            yield AnswerEvent(kind=kind, data=read_json(line.removeprefix("data: ")))
 
 
 def _node_error(answer: httpx.Response) -> OrchestratorError:

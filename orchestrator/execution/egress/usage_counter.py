@@ -7,12 +7,12 @@ budget.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from missions.plain_data import read_json
 from orchestrator.core import pricing
 from orchestrator.core.ports.model import Usage
 
@@ -63,8 +63,8 @@ class UsageCounter:
 
     def _take(self, data: bytes) -> None:
         try:
-            said = json.loads(data)
-        except (ValueError, RecursionError):
+            said = read_json(data)
+        except ValueError:
             return  # `[DONE]`, or no JSON that can be read: nothing is counted in it
         for each in said if isinstance(said, list) else [said]:
             if isinstance(each, dict):

@@ -5,13 +5,12 @@ Nothing here raises: a program may write anything, and its next version will.
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from abc import ABC, abstractmethod
 from typing import Any
 
 from missions.one_line import one_line
+from missions.plain_data import read_json
 from orchestrator.core.ports.model import Usage
 from orchestrator.execution.programs.port import ErrorKind, ParsedOutput
 
@@ -24,7 +23,6 @@ MAX_NUMBER = 10**12
 """The largest count that is believed: none that is larger can be stored or priced."""
 MAX_ANSWER_CHARS = 1024 * 1024
 """Characters of an answer that are kept."""
-SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def parse_event(line: str) -> dict[str, Any]:
@@ -32,10 +30,8 @@ def parse_event(line: str) -> dict[str, Any]:
     if not line.lstrip().startswith("{"):
         return {}
     try:
-        found = json.loads(line)
-        if SURROGATE_ESCAPE.search(line):  # half of a character is no text that could be written anywhere
-            found = json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
-    except (ValueError, RecursionError):
+        found = read_json(line)
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
 

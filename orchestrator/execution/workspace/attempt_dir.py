@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from handoff.agents_file import BEGIN
+from missions.plain_data import read_json
 from orchestrator.core.errors import WorkspaceFailed
 from orchestrator.core.ports.agent import AgentJob
 from orchestrator.core.ports.model import Stop
@@ -182,7 +183,7 @@ def _earlier_session(job: AgentJob, agent: str) -> AttemptSession | None:
     if not job.goes_on:
         return None
     try:
-        read = json.loads((job.folder / SESSION_FILE).read_text())
+        read = read_json((job.folder / SESSION_FILE).read_text())
         found = AttemptSession(**{key: read[key] for key in ("agent", "attempt", "session", "base", "branch")})
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from missions.lease import ClaimState
+from missions.plain_data import read_json
 from orchestrator.execution.workspace.tree_walk import remove_tree
 from sync import files
 
@@ -122,7 +123,7 @@ class AttemptDirs:
 def read_label(path: Path) -> AttemptLabel | None:
     """A folder's label; for one without, what its name says. None for what is no attempt's folder."""
     try:
-        return AttemptLabel(**json.loads((path / LABEL_FILE).read_text(encoding="utf-8")))
+        return AttemptLabel(**read_json((path / LABEL_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         found = re.fullmatch(r"(?P<mission>[a-z0-9-]+)-(?P<epoch>\d+)", path.name) if path.is_dir() else None
         return AttemptLabel(mission=found["mission"], epoch=int(found["epoch"])) if found else None

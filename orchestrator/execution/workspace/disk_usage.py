@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from missions.plain_data import read_json
 from orchestrator.core.disk_space import nearest_folder
 from orchestrator.execution.disk_walk import measure
 from orchestrator.execution.free_space import format_bytes
@@ -69,7 +70,7 @@ def measure_disk_usage(home: Path, now: datetime) -> DiskUsage:
 def last_disk_usage(home: Path) -> DiskUsage:
     """What the node of this home folder takes, as it was last counted (at its start, and every hour); free is now."""
     try:
-        known = DiskUsage(**json.loads((home / DISK_USAGE_FILE).read_text(encoding="utf-8")))
+        known = DiskUsage(**read_json((home / DISK_USAGE_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         known = DiskUsage()
     usage = shutil.disk_usage(nearest_folder(home))

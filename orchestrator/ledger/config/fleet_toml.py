@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from missions.approval import ApprovalRules
+from missions.plain_data import read_toml
 from orchestrator.core import cron
 from orchestrator.core.disk_space import DEFAULT_FREE_GIB
 from orchestrator.core.errors import BrokenLedger
@@ -231,12 +231,12 @@ def read(data: bytes | None) -> FleetConfig:
         raise BrokenLedger(MISSING_MESSAGE)
     try:
         text = data.decode("utf-8")
-        return FleetConfig.model_validate(tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BrokenLedger(f"{PATH}: {error}") from error
+        return FleetConfig.model_validate(read_toml(text))
     except ValidationError as error:
         first, line = explained(error, text)[0]
         raise BrokenLedger(f"{PATH}, line {line}: {first}" if line else f"{PATH}: {first}") from error
+    except ValueError as error:
+        raise BrokenLedger(f"{PATH}: {error}") from error
 
 
 def explained(error: ValidationError, text: str) -> list[tuple[str, int | None]]:

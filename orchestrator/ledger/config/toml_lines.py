@@ -6,9 +6,10 @@ in two. So the key's statement is the first one with which the key is there.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from typing import Any
+
+from missions.plain_data import read_toml
 
 MAX_LINES = 3000
 """Lines beyond which nobody looks: each costs a parse of all before it."""
@@ -37,8 +38,8 @@ def line_of(text: str, path: Sequence[str | int]) -> int | None:
 
 def _try_parse(text: str) -> dict[str, Any] | None:
     try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
+        return read_toml(text)
+    except ValueError:
         return None
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from missions.plain_data import read_json
 from orchestrator.core.events import Tell
 from orchestrator.core.ports.notifier import Notifier
 from orchestrator.core.ports.stores import Cursors, Stores
@@ -231,7 +232,7 @@ def _summary_notification(tip: Oid, rest: list[Notification]) -> Notification:
 
 def _parse_cursor(mark: str) -> dict[str, str]:
     try:
-        found = json.loads(mark or "{}")
+        found = read_json(mark or "{}")
     except ValueError:
         return {}
     return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
