@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from sync.errors import GitError, RemoteUnreachable, TooManyRaces
 from sync.git_remote import LOST_RACE
-from sync.objects import FOLDER, edit_tree, find, read_commit
-from sync.remote import MOVED_MESSAGE, Oid
+from sync.objects import FOLDER, edit_tree, find, load_commit
+from sync.remote import MAX_OBJECT_BYTES, MOVED_MESSAGE, Oid
 from sync.worktree import NO_BLOB, WorkTree
 
 SENT_PREFIX = "refs/shiftbook/watch/"
@@ -107,7 +107,7 @@ class UpstreamBranch:
         return self._git.refs(self._there).get(self._there)
 
     def _made_here(self, oid: Oid) -> bool:
-        commit = read_commit(self._tree.store.get(oid))
+        commit = load_commit(self._tree.store, oid)
         return len(commit.parents) == 1 and self._tree.made.has(oid)
 
     def _rebased_tip(self, waiting: list[Oid]) -> Oid | None:
@@ -125,8 +125,8 @@ class UpstreamBranch:
 
     def _again(self, oid: Oid, onto: Oid) -> Oid:
         """The change of one commit made again on another."""
-        store, commit = self._tree.store, read_commit(self._tree.store.get(oid))
-        tree = read_commit(store.get(onto)).tree
+        store, commit = self._tree.store, load_commit(self._tree.store, oid)
+        tree = load_commit(store, onto).tree
         files = {path: data for path, old, new in self._changed(oid) for data in self._merged(path, old, new, tree)}
         made = edit_tree(store, tree, files) or store.put("tree", b"")
         return onto if made == tree else self._tree.commit_tree(made, onto, commit.message)
@@ -147,12 +147,13 @@ class UpstreamBranch:
         if theirs == new:
             return
         if theirs == old:
-            yield None if new == NO_BLOB else store.get(new)
+            yield None if new == NO_BLOB else store.get(new, MAX_OBJECT_BYTES)
         elif NO_BLOB in (theirs, new):
             raise _Conflict(f"{path} was {'deleted or moved' if theirs == NO_BLOB else 'changed'} by others meanwhile")
         else:
-            mine, before, others = (b"" if oid == NO_BLOB else store.get(oid) for oid in (new, old, theirs))
-            both = self._merge(path, mine, before, others)
+            sides = (new, old, theirs)
+            texts = [b"" if oid == NO_BLOB else store.get(oid, MAX_OBJECT_BYTES) for oid in sides]
+            both = self._merge(path, *texts)
             if both is None:
                 raise _Conflict(f"{path} was changed by others meanwhile")
             yield both

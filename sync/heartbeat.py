@@ -6,15 +6,19 @@ moved a million times costs the repository less than 7 MiB (research: 6.6 MiB at
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from pathlib import Path
 
 from sync import files
-from sync.errors import PushUncertain, RemoteUnreachable
+from sync.errors import ObjectMissing, PushUncertain, RemoteUnreachable
 from sync.remote import LedgerRemote, ObjectStore, Oid, PushVerdict, RefUpdate
 
 RING_BLOBS = 1440
 """Blobs in the ring: one day at a beat a minute. An observer that misses exactly a whole lap sees no move."""
+
+MAX_BEAT_BYTES = 64
+_BEAT = re.compile(rb"shiftbook beat ([0-9]{1,4})\n")
 
 MAX_PUSHES = 3
 """Pushes for one beat, when the answers get lost."""
@@ -36,8 +40,15 @@ class Beat:
         self._at = self.remote.fetch().get(self.ref)
         self._unconfirmed.clear()
         if self._at is not None:
-            text = self.store.get(self._at).decode("ascii", "replace").split()
-            self._step = int(text[-1]) if text and text[-1].isdigit() else 0
+            self._step = self._step_of(self._at)
+
+    def _step_of(self, blob: Oid) -> int:
+        """Where in the ring a beat of ours stands; 0 for what is none, is lost, or was put there by somebody else."""
+        try:
+            found = _BEAT.fullmatch(self.store.get(blob, MAX_BEAT_BYTES))
+        except ObjectMissing:
+            return 0
+        return int(found[1]) if found else 0
 
     @property
     def foreign(self) -> bool:

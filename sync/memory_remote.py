@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sync.errors import BranchMissing, HistoryRewritten, ObjectMissing, ObjectTooLarge
-from sync.objects import Commit, find, object_id, read_commit
+from sync.objects import Commit, find, load_commit, object_id
 from sync.remote import MAX_OBJECT_BYTES, Oid, PushVerdict, Refs, RefUpdate
 
 
@@ -65,7 +65,7 @@ class MemoryStore:
         while waiting:
             oid = waiting[-1]
             if oid not in found:
-                found[oid] = read_commit(self.get(oid))
+                found[oid] = load_commit(self, oid)
                 waiting += [parent for parent in found[oid].parents if parent not in found]
             else:
                 ordered[waiting.pop()] = None  # all that it descends from stands before it
@@ -80,7 +80,7 @@ class MemoryStore:
                 return True
             if oid not in seen:
                 seen.add(oid)
-                waiting.extend(read_commit(self.get(oid)).parents)
+                waiting.extend(load_commit(self, oid).parents)
         return False
 
 

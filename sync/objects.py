@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +23,10 @@ LAST_SECOND = 253_402_214_400
 
 Signer = Callable[[bytes], str]
 """Signs a commit's bytes and returns the armoured signature."""
+
+
+MAX_TREE_BYTES = 8 * 1024 * 1024
+"""Bytes of a folder that is read: of some 150,000 files. The largest of ours is a month of the archive."""
 
 
 class TreeEntry(NamedTuple):
@@ -43,6 +48,8 @@ _RUN = re.compile(rb"(?:[0-7]+ [^\0]+\0.{20})*+", re.DOTALL)
 _HEAD = re.compile(rb"(?:100644|100755|120000|40000|160000) [^\0]+\0")
 _NEAR = 512
 """Bytes within which a place in a large tree is looked for entry by entry."""
+_HUGE = 1024 * 1024
+"""Bytes of a tree from which on memory counts more than speed."""
 _LARGE = 4096
 """Bytes of a tree from which on a change is spliced in, instead of writing every entry anew."""
 
@@ -50,8 +57,20 @@ _LARGE = 4096
 def read_tree(data: bytes) -> dict[str, TreeEntry]:
     """A tree object's entries by name. Raises ValueError for what is no tree."""
     _require_tree(data)
+    if len(data) > _HUGE:  # a list of all that was found would be as large as what is made of it
+        return dict(map(_named_entry, _ENTRY.finditer(data)))
     found = _ENTRY.findall(data)
     return {name.decode("utf-8", "surrogateescape"): TreeEntry(mode.decode(), oid.hex()) for mode, name, oid in found}
+
+
+def _named_entry(found: re.Match[bytes]) -> tuple[str, TreeEntry]:
+    mode, name, oid = found.groups()
+    return name.decode("utf-8", "surrogateescape"), TreeEntry(sys.intern(mode.decode()), oid.hex())
+
+
+def load_tree(store: ObjectStore, oid: Oid) -> dict[str, TreeEntry]:
+    """A folder's entries by name. Raises ObjectMissing, ObjectTooLarge, and ValueError for what is no tree."""
+    return read_tree(store.get(oid, MAX_TREE_BYTES))
 
 
 def _require_tree(data: bytes) -> None:
@@ -84,7 +103,7 @@ def edit_tree(store: ObjectStore, tree: Oid | None, changes: Mapping[str, bytes 
 
     Only the folders on the way to a change are read and written, so the cost does not grow with the repository.
     """
-    data = store.get(tree) if tree else b""
+    data = store.get(tree, MAX_TREE_BYTES) if tree else b""
     touched = _entries_named(data, {path.partition("/")[0] for path in changes}) if len(data) >= _LARGE else None
     entries = read_tree(data if touched is None else b"".join(touched))
     below: dict[str, dict[str, bytes | None]] = {}
@@ -166,7 +185,9 @@ def find(store: ObjectStore, tree: Oid, path: str) -> TreeEntry | None:
     for part in path.split("/") if path else []:
         if entry.mode != FOLDER:
             return None
-        named = _entries_named(store.get(entry.oid), {part})  # the rest is not read: it may be a month's archive
+        named = _entries_named(
+            store.get(entry.oid, MAX_TREE_BYTES), {part}
+        )  # the rest is not read: it may be a month's archive
         found = read_tree(b"".join(named)).get(part)
         if found is None:
             return None
@@ -174,7 +195,8 @@ def find(store: ObjectStore, tree: Oid, path: str) -> TreeEntry | None:
     return entry
 
 
-MAX_CACHED_COMMIT_BYTES = 4096
+MAX_CACHED_COMMIT_BYTES, MAX_COMMIT_BYTES = 4096, 1024 * 1024
+"""Bytes of a commit up to which it is kept, and up to which it is read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +210,11 @@ class Commit:
     message: str
     signature: str | None
     payload: bytes
+
+
+def load_commit(store: ObjectStore, oid: Oid) -> Commit:
+    """A commit. Raises ObjectMissing, ObjectTooLarge, and LookupError for what is no commit."""
+    return read_commit(store.get(oid, MAX_COMMIT_BYTES))
 
 
 def read_commit(data: bytes) -> Commit:

@@ -16,9 +16,9 @@ from typing import Any
 from sync import files
 from sync.errors import FileRefused, GitError, ObjectTooLarge, SigningFailed, cause
 from sync.git import Git, GitStore
-from sync.objects import EXECUTABLE, FILE, edit_tree, find, read_commit
+from sync.objects import EXECUTABLE, FILE, edit_tree, find, load_commit
 from sync.own_commits import OwnCommits
-from sync.remote import Oid
+from sync.remote import MAX_OBJECT_BYTES, Oid
 
 TRAILER = "Committed-By: shiftbook watch"
 """The line that tells people how a commit came to be. Nothing is decided by it: `made` knows which were made here."""
@@ -134,7 +134,7 @@ class WorkTree:
         """
         head = self.head()
         stored = {path: self._stored(path, data) for path, data in files.items()}
-        before = read_commit(self.store.get(head)).tree
+        before = load_commit(self.store, head).tree
         tree = edit_tree(self.store, before, stored) or self.store.put("tree", b"")
         if tree == before:
             return None
@@ -201,7 +201,7 @@ class WorkTree:
             return None
         try:
             oid = self._git.run("hash-object", "-w", "--stdin", f"--path={path}", stdin=data).decode().strip()
-            return self.store.get(oid)
+            return self.store.get(oid, MAX_OBJECT_BYTES)
         except GitError as error:
             raise FileRefused(path, cause(error.stderr)) from error
         except ObjectTooLarge as error:

@@ -36,7 +36,7 @@ from orchestrator.workflow.journal.review_status import review_problems, review_
 from sync.broken_refs import SET_ASIDE
 from sync.errors import SyncError
 from sync.git import Git
-from sync.objects import read_commit
+from sync.objects import load_commit
 from sync.signatures import timed_names
 
 MIN_GIT_VERSION = (2, 34)
@@ -255,7 +255,7 @@ def _node_key(settings: Settings, ledger: LedgerSnapshot) -> CheckResult:
 
 
 def _clock(settings: Settings, ledger: LedgerSnapshot) -> CheckResult:
-    newest = datetime.fromtimestamp(read_commit(ledger.store.get(ledger.tip)).committed, UTC)
+    newest = datetime.fromtimestamp(load_commit(ledger.store, ledger.tip).committed, UTC)
     ahead = newest - datetime.now(UTC)
     if ahead <= timedelta(minutes=5):
         return CheckResult(what="clock", health=CheckStatus.GOOD, says=f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")

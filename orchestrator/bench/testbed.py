@@ -32,7 +32,7 @@ from orchestrator.ledger.trust_root import TrustRoot
 from orchestrator.policy.authorization import Trust
 from sync.git import Git, GitStore
 from sync.git_remote import GitRemote
-from sync.objects import edit_tree, object_id, read_commit, write_commit
+from sync.objects import edit_tree, load_commit, object_id, write_commit
 from sync.signatures import Key, Principal, make_key
 
 MISSION_TEXT = b"---\nagent: command\nrun: 'true'\n---\nDo it.\n"
@@ -222,7 +222,7 @@ def make_testbed(root: Path, *, missions: int, finished: int = 0, beat: float = 
 
 
 def _commit(store: GitStore, onto: str | None, files: dict[str, bytes | None], person: Key) -> str:
-    before = read_commit(store.get(onto)).tree if onto else None
+    before = load_commit(store, onto).tree if onto else None
     tree = edit_tree(store, before, files)
     assert tree is not None
     parents = (onto,) if onto else ()

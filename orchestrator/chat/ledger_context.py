@@ -22,7 +22,7 @@ from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.assignment.project_match import find_project
 from orchestrator.workflow.journal import context
 from sync.errors import ObjectMissing
-from sync.objects import find, read_commit
+from sync.objects import find, load_commit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,9 +132,7 @@ def cut_json(cut: Cut) -> dict[str, Any]:
 def _pinned(ledger: LedgerSnapshot, wanted: LedgerContextRequest) -> LedgerSnapshot:
     """The ledger as the conversation was given it before, if its documents still say the same; else as it is now."""
     try:
-        old = (
-            replace(ledger, tip=wanted.pin, tree=read_commit(ledger.store.get(wanted.pin)).tree) if wanted.pin else None
-        )
+        old = replace(ledger, tip=wanted.pin, tree=load_commit(ledger.store, wanted.pin).tree) if wanted.pin else None
     except (ObjectMissing, LookupError, ValueError):
         old = None  # the branch was written anew, or this is another machine's clone
     return old if old and _documents(old, wanted.project) == _documents(ledger, wanted.project) else ledger

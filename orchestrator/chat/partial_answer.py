@@ -12,6 +12,8 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from missions.plain_data import read_json
+
 _ESCAPES = re.compile(r"(\\u[dD][89abAB]..\\u[dD][c-fC-F]..)|\\u[dD][89a-fA-F]..(?!\\?\Z|\\u.{0,3}\Z)|(\\.)", re.DOTALL)
 """Whole pairs of UTF-16, halves to which no other half can still come, and all other escapes."""
 _ANSWER = re.compile(r'\s*\{\s*"answer"\s*:\s*')
@@ -36,7 +38,7 @@ def answer_content(raw: str) -> str:
     if not isinstance(read, dict) or not read.keys() <= _OURS or foreign:
         return raw
     try:
-        answer = json.loads(raw).get("answer", "")
+        answer = read_json(raw).get("answer", "")
     except ValueError:  # cut off: in an object that was asked for, its own text so far
         begun = _ANSWER.match(raw)
         return raw[begun.end() :] if begun and isinstance(read.get("answer"), dict | list) else ""

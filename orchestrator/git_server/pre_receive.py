@@ -37,7 +37,7 @@ from orchestrator.policy.write_rules import (
 from sync import files
 from sync.errors import HistoryRewritten, SyncError
 from sync.git import GitStore, quarantine_environment
-from sync.objects import EXECUTABLE, FILE, find, read_commit
+from sync.objects import EXECUTABLE, FILE, find, load_commit
 from sync.remote import MOVED_MESSAGE, Oid
 from sync.signatures import Verifier
 
@@ -97,7 +97,7 @@ class PreReceiveCheck:
 
     def _in_force(self) -> EffectiveRules | None:
         """What counts before the push; None while the branch is no ledger."""
-        if self.tip is None or find(self.store, read_commit(self.store.get(self.tip)).tree, SIGNERS_PATH) is None:
+        if self.tip is None or find(self.store, load_commit(self.store, self.tip).tree, SIGNERS_PATH) is None:
             return None
         try:
             return self.constitution.in_force(self.tip)
@@ -114,7 +114,7 @@ class PreReceiveCheck:
 
     def _signer(self, commit: Oid) -> Actor:
         try:
-            read = read_commit(self.store.get(commit))
+            read = load_commit(self.store, commit)
         except (KeyError, ValueError):
             return UNKNOWN_ACTOR
         found = self._verifier.signer(read.payload, read.signature)
@@ -139,7 +139,7 @@ class PreReceiveCheck:
 
     def _claim(self, oid: Oid | None) -> Claim | None:
         try:
-            entry = find(self.store, read_commit(self.store.get(oid)).tree, CLAIM_FILE) if oid else None
+            entry = find(self.store, load_commit(self.store, oid).tree, CLAIM_FILE) if oid else None
             return read_claim(self.store.get(entry.oid, MAX_CLAIM_BYTES)) if entry else None
         except (BadClaim, LookupError, ValueError, SyncError):
             return None
@@ -157,10 +157,10 @@ class PreReceiveCheck:
             signed = self._signer(commit)
             who = signed if signed.name else pusher
             if "admin" in signed.roles:
-                owned |= altered_entries(read_commit(self.store.get(commit)))
+                owned |= altered_entries(load_commit(self.store, commit))
             if who.person or not who.name:
                 continue
-            if len(read_commit(self.store.get(commit)).parents) > 1:
+            if len(load_commit(self.store, commit).parents) > 1:
                 return f"commit {commit[:10]}: {who.name} may not merge"
             why = check_path_changes(who, list(self._changes(commit)), self.store.get, self._is_taken(commit))
             if why:
@@ -174,11 +174,11 @@ class PreReceiveCheck:
         return "; ".join(fresh)
 
     def _tree(self, commit: Oid) -> Oid:
-        return read_commit(self.store.get(commit)).tree
+        return load_commit(self.store, commit).tree
 
     def _is_taken(self, commit: Oid) -> Callable[[str], bool]:
         """Which names missions had before a commit."""
-        parents = read_commit(self.store.get(commit)).parents
+        parents = load_commit(self.store, commit).parents
 
         def taken(name: str) -> bool:
             if self.store.ref(CLAIM + name) or not parents:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sync.objects import EXECUTABLE, FILE, FOLDER, find, read_tree
+from orchestrator.ledger.mission_files import folder_entries
+from sync.objects import EXECUTABLE, FILE, FOLDER, MAX_TREE_BYTES, find, read_tree
 from sync.remote import ObjectStore, Oid
 
 ARCHIVE_FOLDER = "missions/archive"
@@ -42,7 +43,10 @@ class ArchiveMonth(Mapping[str, Oid]):
 
     @cached_property
     def _blobs(self) -> Mapping[str, Oid]:
-        entries = read_tree(self.tree).items()
+        try:
+            entries = read_tree(self.tree).items()
+        except ValueError:
+            return {}  # it is called a folder and is none
         files = (FILE, EXECUTABLE)
         return {n.removesuffix(".md"): e.oid for n, e in entries if n.endswith(".md") and e.mode in files}
 
@@ -78,9 +82,9 @@ class ArchiveReader:
         entry = find(self.store, tree, ARCHIVE_FOLDER)
         if entry is None or entry.mode != FOLDER:
             return Archive()
-        folders = [(n, e.oid) for n, e in read_tree(self.store.get(entry.oid)).items() if e.mode == FOLDER]
+        folders = [(n, e.oid) for n, e in folder_entries(self.store, entry).items() if e.mode == FOLDER]
         self._known = {oid: self._known[oid] if oid in self._known else self._month(oid) for _, oid in folders}
         return Archive(months=tuple((name, self._known[oid]) for name, oid in sorted(folders, reverse=True)))
 
     def _month(self, folder: Oid) -> Mapping[str, Oid]:
-        return ArchiveMonth(self.store.get(folder))
+        return ArchiveMonth(self.store.get(folder, MAX_TREE_BYTES))

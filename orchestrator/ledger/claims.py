@@ -15,7 +15,7 @@ from orchestrator.ledger.result_record import ResultRecord, read_record
 from orchestrator.ledger.snapshot import CLAIM_FILE, HeldClaim, LedgerSnapshot, MissionFile
 from orchestrator.ledger.transport import CLAIM, LOG, Transport, late_ref
 from sync.errors import HistoryRewritten, ObjectMissing, TooManyRaces
-from sync.objects import read_commit
+from sync.objects import load_commit
 from sync.publish import push_and_resolve
 from sync.remote import Oid, PushVerdict, Refs, RefUpdate
 
@@ -127,7 +127,7 @@ def _log_has_record(bus: Transport, tip: Oid | None, record: ResultRecord, roof:
             return False
         if _commit_has_record(bus, tip, record):
             return True
-        tip = next(iter(read_commit(bus.store.get(tip)).parents), None)
+        tip = next(iter(load_commit(bus.store, tip).parents), None)
     return False
 
 

@@ -18,7 +18,8 @@ from missions.frontmatter import Malformed
 from missions.merging.file_diff import FILE, Conflict
 from missions.mission import slug
 from missions.one_line import one_line
-from sync.objects import EXECUTABLE, FOLDER, find, read_tree
+from orchestrator.ledger.mission_files import folder_entries
+from sync.objects import EXECUTABLE, find
 from sync.objects import FILE as PLAIN
 from sync.remote import ObjectStore, Oid
 
@@ -140,7 +141,7 @@ def list_conflicts(store: ObjectStore, tree: Oid) -> list[UnresolvedConflict]:
     """Everything in a tree that waits for a person, the newest month first; each once."""
     found: dict[str, UnresolvedConflict] = {}
     for path, oid in _files(store, tree):
-        one = read(path, store.get(oid))
+        one = read(path, store.get(oid, MAX_DOCUMENT_BYTES)) if store.size(oid) <= MAX_DOCUMENT_BYTES else None
         if one is not None:
             found.setdefault(one.ident, one)
     return list(found.values())
@@ -153,12 +154,10 @@ def conflict_paths(store: ObjectStore, tree: Oid) -> list[str]:
 
 def _files(store: ObjectStore, tree: Oid) -> Iterator[tuple[str, Oid]]:
     folder = find(store, tree, CONFLICTS_FOLDER)
-    if folder is None or folder.mode != FOLDER:
-        return
-    for month, entry in sorted(read_tree(store.get(folder.oid)).items(), reverse=True):
-        if entry.mode != FOLDER or not _MONTH.fullmatch(month):
+    for month, entry in sorted(folder_entries(store, folder).items(), reverse=True):
+        if not _MONTH.fullmatch(month):
             continue
-        for name, file in sorted(read_tree(store.get(entry.oid)).items()):
+        for name, file in sorted(folder_entries(store, entry).items()):
             if name.endswith(".md") and file.mode in (PLAIN, EXECUTABLE):
                 yield f"{CONFLICTS_FOLDER}/{month}/{name}", file.oid
 

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from missions import document
 from missions.errors import BadName
 from missions.fields import NODE_FIELDS
 from missions.mission import FINISHED, Mission, Status, slug
+from orchestrator.ledger.mission_files import read_mission
 from orchestrator.ledger.recent_changes import MISSIONS, RecentChanges
-from sync.objects import EXECUTABLE, FILE, FOLDER, find, read_commit, read_tree
+from sync.objects import EXECUTABLE, FILE, FOLDER, find, load_commit, load_tree
 from sync.remote import ObjectStore, Oid
 
 DEFAULTS = {each.name: each.default for each in fields(Mission) if each.name in NODE_FIELDS}
@@ -79,7 +79,7 @@ class _Origin:
             if _is_fold(store, path, commit):
                 return None
             if _is_new(store, path, commit):
-                parents = read_commit(store.get(commit)).parents
+                parents = load_commit(store, commit).parents
                 if came is None or not parents or _was_renamed(store, parents, came):
                     return None
                 older = [_mission(store, path, _blob(store, commit, path)) for commit in commits]
@@ -100,14 +100,14 @@ def _believed(store: ObjectStore, path: str, commits: Iterator[Oid]) -> bool:
 
 def _is_new(store: ObjectStore, path: str, commit: Oid) -> bool:
     """Whether a commit added the file."""
-    parents = read_commit(store.get(commit)).parents
+    parents = load_commit(store, commit).parents
     return _blob(store, commit, path) is not None and not any(_blob(store, parent, path) for parent in parents)
 
 
 def _is_fold(store: ObjectStore, path: str, commit: Oid) -> bool:
     """Whether a commit gave a file that was there another epoch."""
     now = _mission(store, path, _blob(store, commit, path))
-    parents = read_commit(store.get(commit)).parents if now else ()
+    parents = load_commit(store, commit).parents if now else ()
     before = [read for read in (_mission(store, path, _blob(store, parent, path)) for parent in parents) if read]
     return now is not None and bool(before) and all(read.epoch != now.epoch for read in before)
 
@@ -115,8 +115,8 @@ def _is_fold(store: ObjectStore, path: str, commit: Oid) -> bool:
 def _was_renamed(store: ObjectStore, parents: Iterable[Oid], came: Mission) -> bool:
     """Whether the same mission stood there under another spelling of its name."""
     for parent in parents:
-        folder = find(store, read_commit(store.get(parent)).tree, MISSIONS)
-        for name in read_tree(store.get(folder.oid)) if folder and folder.mode == FOLDER else ():
+        folder = find(store, load_commit(store, parent).tree, MISSIONS)
+        for name in load_tree(store, folder.oid) if folder and folder.mode == FOLDER else ():
             path = f"{MISSIONS}/{name}"
             read = _mission(store, path, _blob(store, parent, path)) if _slug(name) == came.name else None
             if read is not None and read.epoch == came.epoch:
@@ -132,12 +132,10 @@ def _slug(name: str) -> str:
 
 
 def _blob(store: ObjectStore, commit: Oid, path: str) -> Oid | None:
-    entry = find(store, read_commit(store.get(commit)).tree, path)
+    entry = find(store, load_commit(store, commit).tree, path)
     return entry.oid if entry and entry.mode in (FILE, EXECUTABLE) else None
 
 
 def _mission(store: ObjectStore, path: str, blob: Oid | None) -> Mission | None:
-    if blob is None or store.size(blob) > document.MAX_FILE_BYTES:
-        return None
-    found = document.read(path, store.get(blob))
+    found = None if blob is None else read_mission(store, path, blob)
     return found if isinstance(found, Mission) else None

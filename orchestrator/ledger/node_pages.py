@@ -15,11 +15,11 @@ from missions.plain_data import read_json
 from missions.selection import NodeCapabilities
 from orchestrator import __version__
 from orchestrator.core.roles import Role
+from orchestrator.ledger.mission_files import folder_entries
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.ledger.takeovers import taken_over
 from sync import files
-from sync.objects import EXECUTABLE, FILE, find, read_tree
-from sync.objects import FOLDER as TREE
+from sync.objects import EXECUTABLE, FILE, find
 from sync.remote import Oid
 
 PAGES_FOLDER = "heartbeats"
@@ -99,8 +99,7 @@ def announced_nodes(ledger: LedgerSnapshot) -> dict[str, Presence]:
 
 
 def _page_names(ledger: LedgerSnapshot) -> set[str]:
-    folder = find(ledger.store, ledger.tree, PAGES_FOLDER)
-    entries = read_tree(ledger.store.get(folder.oid)) if folder and folder.mode == TREE else {}
+    entries = folder_entries(ledger.store, find(ledger.store, ledger.tree, PAGES_FOLDER))
     return {name.removesuffix(".md") for name in entries if name.endswith(".md")}
 
 
@@ -205,7 +204,7 @@ def page_text(ledger: LedgerSnapshot, name: str) -> str:
     entry = find(ledger.store, ledger.tree, f"{PAGES_FOLDER}/{name}.md")
     if entry is None or entry.mode not in (FILE, EXECUTABLE) or ledger.store.size(entry.oid) > MAX_PAGE_BYTES:
         return ""
-    return ledger.store.get(entry.oid).decode("utf-8", "replace")
+    return ledger.store.get(entry.oid, MAX_PAGE_BYTES).decode("utf-8", "replace")
 
 
 def has_full_disk(ledger: LedgerSnapshot, name: str) -> bool:

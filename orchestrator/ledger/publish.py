@@ -15,11 +15,12 @@ from missions.merging.merge import merge
 from missions.merging.merge_state import StampedVersion
 from orchestrator.ledger import conflicts
 from orchestrator.ledger.conflicts import UnresolvedConflict
+from orchestrator.ledger.mission_files import mission_bytes
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from sync.errors import StampAhead
 from sync.hybrid_clock import HybridClock, Stamp, clamp_drift
-from sync.objects import find, read_commit
+from sync.objects import find, load_commit
 from sync.publish import publish
 from sync.remote import Oid, Refs, RefUpdate
 
@@ -127,7 +128,7 @@ def file_history(bus: Transport, ledger: LedgerSnapshot, path: str, base: bytes)
         here = _file_at(ledger, oid, path)
         if here == base or number == MAX_COMMITS:
             break
-        commit = read_commit(ledger.store.get(oid))
+        commit = load_commit(ledger.store, oid)
         stamp = clamp_drift(Stamp(commit.committed * 1000, 0, commit.author), now)
         newest, tip = max(newest, stamp), tip or oid
         before = _file_at(ledger, commit.parents[0], path) if commit.parents else b""
@@ -138,8 +139,8 @@ def file_history(bus: Transport, ledger: LedgerSnapshot, path: str, base: bytes)
 
 
 def _file_at(ledger: LedgerSnapshot, commit: Oid, path: str) -> bytes:
-    entry = find(ledger.store, read_commit(ledger.store.get(commit)).tree, path)
-    return ledger.store.get(entry.oid) if entry else b""
+    entry = find(ledger.store, load_commit(ledger.store, commit).tree, path)
+    return (mission_bytes(ledger.store, entry.oid) if entry else None) or b""
 
 
 def _now_ms(bus: Transport) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from sync.objects import FOLDER, TreeEntry, find, read_commit, read_tree
+from sync.objects import FOLDER, TreeEntry, find, load_commit, load_tree
 from sync.remote import ObjectStore, Oid
 
 MISSIONS = "missions"
@@ -32,7 +32,7 @@ class RecentChanges:
     def _walk(self) -> Iterator[Oid]:
         commit, entries = self.tip, self._entries(self.tip)
         for _ in range(MAX_RECENT_COMMITS):
-            parents = read_commit(self._store.get(commit)).parents
+            parents = load_commit(self._store, commit).parents
             if len(parents) > 1:
                 return
             before = self._entries(parents[0]) if parents else set()
@@ -44,5 +44,5 @@ class RecentChanges:
             commit, entries = parents[0], before
 
     def _entries(self, commit: Oid) -> set[tuple[str, TreeEntry]]:
-        folder = find(self._store, read_commit(self._store.get(commit)).tree, MISSIONS)
-        return set(read_tree(self._store.get(folder.oid)).items()) if folder and folder.mode == FOLDER else set()
+        folder = find(self._store, load_commit(self._store, commit).tree, MISSIONS)
+        return set(load_tree(self._store, folder.oid).items()) if folder and folder.mode == FOLDER else set()

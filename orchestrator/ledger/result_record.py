@@ -24,8 +24,9 @@ from missions.one_line import printable, shorten
 from orchestrator.core.errors import UnusableResult
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.log_paths import parse_log_path
+from orchestrator.ledger.mission_files import folder_entries
 from orchestrator.ledger.repeated_ending import merge_repeated_ending
-from sync.objects import FOLDER, find, read_commit, read_tree
+from sync.objects import find, load_commit
 from sync.remote import ObjectStore, Oid
 
 MAX_PROPOSALS = 20
@@ -108,7 +109,7 @@ def read_facts(data: object) -> ChangeFacts:
 
 def read_record(store: ObjectStore, commit: Oid) -> ResultRecord:
     """Reads what a log commit carries. Raises KeyError, ValueError or ObjectMissing for one that is not a record."""
-    tree = read_commit(store.get(commit)).tree
+    tree = load_commit(store, commit).tree
 
     def text(path: str) -> str:
         entry = find(store, tree, path)
@@ -135,7 +136,7 @@ def read_record(store: ObjectStore, commit: Oid) -> ResultRecord:
 def _proposal_names(store: ObjectStore, tree: Oid) -> Iterator[str]:
     """The names of the missions that an attempt proposes, the first ones."""
     entry = find(store, tree, "proposals")
-    names = sorted(read_tree(store.get(entry.oid))) if entry and entry.mode == FOLDER else []
+    names = sorted(folder_entries(store, entry))
     yield from (name for name in names[:MAX_PROPOSALS] if "/" not in name)
 
 

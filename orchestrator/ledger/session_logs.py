@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from handoff.encoding import decode
 from handoff.entry import Entry, ParsedLog, parse_log
 from handoff.tiers import Tier, path_of
+from orchestrator.ledger.mission_files import folder_entries
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from sync.objects import EXECUTABLE, FILE, FOLDER, TreeEntry, find, read_tree
+from sync.objects import EXECUTABLE, FILE, FOLDER, TreeEntry, find
 from sync.remote import ObjectStore, Oid
 
 MIN_RECENT_ENTRIES = 40
@@ -25,6 +26,8 @@ _MONTH = re.compile(r"\d{4}-\d\d\.md", re.ASCII)
 MAX_CACHED_LOGS, MAX_CACHED_ENTRIES = 64, 50_000
 """Logs that stay parsed, and entries in them; their blobs never change, so neither does what they mean. A busy month's
 running log is another blob after each fold, and has ten thousand entries at its end."""
+MAX_LOG_BYTES = 32 * 1024 * 1024
+"""Bytes of a log that is read: three busy months in one file."""
 _parsed_logs: dict[tuple[Oid, ...], ParsedLog] = {}
 
 
@@ -71,7 +74,7 @@ def parsed(store: ObjectStore, file: LogFile) -> ParsedLog:
 
 def text(store: ObjectStore, oid: Oid) -> str:
     """A log's text."""
-    return decode(store.get(oid))[0]
+    return decode(store.get(oid, MAX_LOG_BYTES))[0]
 
 
 def entries(store: ObjectStore, tree: Oid, project: str | None = None) -> Iterator[tuple[LogFile, Entry]]:
@@ -133,5 +136,4 @@ def _projects(store: ObjectStore, tree: Oid) -> list[str]:
 
 
 def _entries(store: ObjectStore, tree: Oid, path: str) -> dict[str, TreeEntry]:
-    found = find(store, tree, path)
-    return read_tree(store.get(found.oid)) if found is not None and found.mode == FOLDER else {}
+    return folder_entries(store, find(store, tree, path))

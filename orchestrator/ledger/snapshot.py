@@ -7,7 +7,6 @@ from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from missions import document
 from missions.errors import BadClaim
 from missions.lease import Claim, read_claim
 from missions.mission import Mission, Quarantined, Status
@@ -15,16 +14,27 @@ from missions.selection import dependency_cycles
 from orchestrator.ledger.archive import ARCHIVE_FOLDER, Archive, ArchiveReader
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.copied_fields import OwnFields, own_fields
+from orchestrator.ledger.mission_files import folder_entries, mission_bytes, read_mission
 from orchestrator.ledger.recent_changes import MISSIONS as MISSIONS
 from orchestrator.ledger.recent_changes import RecentChanges
 from orchestrator.ledger.transport import BEAT, CLAIM, LATE
 from orchestrator.ledger.trust_root import TrustRoot
 from sync.errors import ObjectMissing
-from sync.objects import EXECUTABLE, FILE, FOLDER, SUBMODULE, SYMLINK, TreeEntry, find, read_commit, read_tree
+from sync.objects import (
+    EXECUTABLE,
+    FILE,
+    FOLDER,
+    SUBMODULE,
+    SYMLINK,
+    TreeEntry,
+    find,
+    load_commit,
+)
 from sync.remote import ObjectStore, Oid, Refs
 
 CLAIM_FILE = "claim.json"
-MAX_CLAIM_BYTES = 64 * 1024
+MAX_CLAIM_BYTES, MAX_TEXT_BYTES = 64 * 1024, 32 * 1024 * 1024
+"""Bytes of a claim that is read, and of any other document: the largest is a running log."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +88,7 @@ class LedgerSnapshot:
     def read(self, path: str) -> bytes | None:
         """A file on the branch; None when there is none."""
         entry = find(self.store, self.tree, path)
-        return self.store.get(entry.oid) if entry and entry.mode in (FILE, EXECUTABLE) else None
+        return self.store.get(entry.oid, MAX_TEXT_BYTES) if entry and entry.mode in (FILE, EXECUTABLE) else None
 
     def text(self, path: str) -> str:
         """A document's text; empty when there is none."""
@@ -87,7 +97,7 @@ class LedgerSnapshot:
     def archived(self, name: str) -> MissionFile | None:
         """A finished mission by name."""
         place = self.archive.find(name)
-        found = document.read(place[0], self.store.get(place[1])) if place else None
+        found = read_mission(self.store, *place) if place else None
         return (
             MissionFile(mission=found, path=place[0], blob=place[1]) if place and isinstance(found, Mission) else None
         )
@@ -102,12 +112,13 @@ class LedgerSnapshot:
         left = limit
         for month, blobs in self.archive.months:
             files = (
-                (f"{ARCHIVE_FOLDER}/{month}/{name}.md", blob, self.store.get(blob)) for name, blob in blobs.items()
+                (f"{ARCHIVE_FOLDER}/{month}/{name}.md", blob, mission_bytes(self.store, blob) or b"")
+                for name, blob in blobs.items()
             )
             for path, blob, data in sorted(files, key=_finished_value, reverse=True) if limit else files:
                 if statuses and _front_matter_value(_STATUS_LINE, data).decode() not in {"", *statuses}:
                     continue
-                found = document.read(path, data)
+                found = read_mission(self.store, path, blob)
                 if isinstance(found, Mission) and statuses and found.status.value not in statuses:
                     continue
                 yield MissionFile(mission=found, path=path, blob=blob) if isinstance(found, Mission) else found
@@ -159,7 +170,7 @@ class SnapshotReader:
     def read(self, refs: Refs) -> LedgerSnapshot:
         """The ledger behind these refs. Raises BrokenLedger when `fleet.toml` is missing or wrong."""
         tip = refs[f"refs/heads/{self.branch}"]
-        tree = read_commit(self.store.get(tip)).tree
+        tree = load_commit(self.store, tip).tree
         held, junk = self._read_claims(refs)
         in_force = self.constitution.in_force(tip)
         ledger = LedgerSnapshot(
@@ -195,7 +206,7 @@ class SnapshotReader:
 
     def _read_claim(self, oid: Oid) -> Claim | str:
         try:
-            entry = find(self.store, read_commit(self.store.get(oid)).tree, CLAIM_FILE)
+            entry = find(self.store, load_commit(self.store, oid).tree, CLAIM_FILE)
             return read_claim(self.store.get(entry.oid, MAX_CLAIM_BYTES)) if entry else f"it has no {CLAIM_FILE}"
         except ObjectMissing as error:
             self._missing.add(oid)  # somebody may have it still, and send it again
@@ -205,7 +216,7 @@ class SnapshotReader:
 
     def _with_missions(self, ledger: LedgerSnapshot) -> LedgerSnapshot:
         entry = find(self.store, ledger.tree, MISSIONS)
-        names = read_tree(self.store.get(entry.oid)) if entry and entry.mode == FOLDER else {}
+        names = folder_entries(self.store, entry)
         self.store.warm(e.oid for n, e in names.items() if (f"{MISSIONS}/{n}", e.oid) not in self._documents)
         found: list[tuple[str, Oid, Mission | Quarantined]] = []
         for name in sorted(names, key=lambda n: (n != n.lower(), n)):  # the plainest spelling of a name comes first
@@ -236,15 +247,10 @@ class SnapshotReader:
             return Quarantined(name=stem, path=path, reason=f"this is {kind}, not a file", hint=hint)
         if ending.lower() != "md":
             return Quarantined(name=stem, path=path, reason="a mission's file name ends with .md", hint="rename it")
-        size = self.store.size(entry.oid)
-        if size > document.MAX_FILE_BYTES:
-            reason = f"the file has {size:,} bytes; a mission has at most {document.MAX_FILE_BYTES:,}"
-            return Quarantined(name=stem, path=path, reason=reason)
-        known = self._documents.get((path, entry.oid))
-        return known or document.read(path, self.store.get(entry.oid))
+        return self._documents.get((path, entry.oid)) or read_mission(self.store, path, entry.oid)
 
     def _holds_missions(self, folder: TreeEntry) -> bool:
-        return any(name.endswith(".md") for name in read_tree(self.store.get(folder.oid)))
+        return any(name.endswith(".md") for name in folder_entries(self.store, folder))
 
 
 def _sort_missions(
@@ -293,8 +299,8 @@ def _earliest_first(
 def _files_before(ledger: LedgerSnapshot, path: str, twins: Collection[str]) -> int:
     """How many of these files there were already when this one came."""
     came = next(iter(deque(ledger.store.history(ledger.tip, path), maxlen=1)), None)
-    parents = read_commit(ledger.store.get(came)).parents if came else ()
-    trees = [read_commit(ledger.store.get(parent)).tree for parent in parents]
+    parents = load_commit(ledger.store, came).parents if came else ()
+    trees = [load_commit(ledger.store, parent).tree for parent in parents]
     return sum(any(find(ledger.store, tree, other) for tree in trees) for other in twins if other != path)
 
 

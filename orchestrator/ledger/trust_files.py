@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator.core.errors import BrokenLedger
 from orchestrator.ledger.config import fleet_toml
-from sync.objects import EXECUTABLE, FILE, read_commit, read_tree
+from sync.objects import EXECUTABLE, FILE, MAX_TREE_BYTES, load_commit, read_tree
 from sync.remote import ObjectStore, Oid
 from sync.signatures import read_signers
 
@@ -16,7 +16,7 @@ MAX_BYTES = 1024 * 1024
 
 def versions(store: ObjectStore, commit: Oid) -> dict[str, Oid | None]:
     """The files' blobs in a commit; None for what is not one plain file. Of two with one name Git shows either."""
-    tree = store.get(read_commit(store.get(commit)).tree)
+    tree = store.get(load_commit(store, commit).tree, MAX_TREE_BYTES)
     entries = read_tree(tree)
     plain = [path for path in PATHS if path in entries and entries[path].mode in (FILE, EXECUTABLE)]
     once = {path: entries[path].oid for path in plain if tree.count(f" {path}\0".encode()) == 1}
@@ -25,7 +25,7 @@ def versions(store: ObjectStore, commit: Oid) -> dict[str, Oid | None]:
 
 def read_text(store: ObjectStore, blob: Oid | None) -> str:
     """A version's text; empty where there is none."""
-    data = store.get(blob) if blob and store.size(blob) <= MAX_BYTES else b""
+    data = store.get(blob, MAX_BYTES) if blob and store.size(blob) <= MAX_BYTES else b""
     return data.decode("utf-8", "surrogateescape")
 
 

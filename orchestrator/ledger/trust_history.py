@@ -8,7 +8,7 @@ from functools import cache
 from hashlib import sha256
 
 from orchestrator.ledger.trust_files import PATHS, SIGNERS_PATH, admin_lines, read_text, unusable_reason, versions
-from sync.objects import read_commit
+from sync.objects import load_commit
 from sync.remote import ObjectStore, Oid
 from sync.signatures import Verifier, signing_key
 
@@ -67,7 +67,7 @@ class HistoryWalk:
         """What may be signed, the oldest first. No merge is among it: `git pull` signs those without a look."""
         found: dict[bytes, Change] = {}
         for commit in reversed([commit for commit in self.between if commit in touched]):
-            read = read_commit(self.store.get(commit))
+            read = load_commit(self.store, commit)
             key = signing_key(read.signature or "")
             if key and len(read.parents) == 1:
                 found.setdefault(sha256(read.payload).digest(), {})[commit] = key
@@ -101,7 +101,7 @@ class HistoryWalk:
         return None if key is None else list(admins).index(key)
 
     def _signed(self, commit: Oid, line: str) -> bool:
-        read = read_commit(self.store.get(commit))
+        read = load_commit(self.store, commit)
         return Verifier(line).signer(read.payload, read.signature) is not None
 
     def _versions(self, commit: Oid) -> dict[str, Oid | None]:
@@ -120,7 +120,7 @@ class HistoryWalk:
     def _judge(self, change: Change) -> None:
         """Follows what an admin in force changed, file by file, or notes why not."""
         commit = next(iter(change))
-        parent = read_commit(self.store.get(commit)).parents[0]
+        parent = load_commit(self.store, commit).parents[0]
         before, after = self.versions(parent), self.versions(commit)
         for path in PATHS:
             if before[path] != after[path]:
@@ -144,9 +144,9 @@ class HistoryWalk:
         link = self.files[path].link
         if self.store.descends(commit, link):
             return True
-        said = read_commit(self.store.get(link))
+        said = load_commit(self.store, link)
         beside = self.store.history(commit, path, since=next(iter(said.parents), None))
-        return any(read_commit(self.store.get(other)).payload == said.payload for other in beside)
+        return any(load_commit(self.store, other).payload == said.payload for other in beside)
 
     def _compared(self, path: str, news: list[Oid]) -> RulesFile:
         """The file, with an alarm where the branch has another version than the one in force, and only there."""
@@ -157,6 +157,6 @@ class HistoryWalk:
             return held
         found = (commit for commit in reversed(news) if self.versions(commit)[path] == version)
         commit = next(found, self.tip)
-        merge = len(read_commit(self.store.get(commit)).parents) > 1
+        merge = len(load_commit(self.store, commit).parents) > 1
         why = "merges what is not in force" if merge else "is not signed by an admin"
         return replace(held, rejected=RejectedChange(commit=commit, why=self.why.get((path, commit), why)))

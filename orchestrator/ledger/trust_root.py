@@ -15,7 +15,7 @@ from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.trust_files import PATHS, SIGNERS_PATH, read_text, unusable_reason, versions
 from orchestrator.ledger.trust_history import HistoryWalk, RejectedChange, RulesFile, TrustState
 from sync.errors import HistoryRewritten
-from sync.objects import object_id, read_commit
+from sync.objects import load_commit, object_id
 from sync.remote import ObjectStore, Oid
 
 MAX_COMMITS = 20
@@ -71,7 +71,7 @@ class TrustRoot:
         for _ in range(MAX_COMMITS):
             if tip == seen:
                 return True
-            parents = read_commit(self.store.get(tip)).parents
+            parents = load_commit(self.store, tip).parents
             if len(parents) != 1 or versions(self.store, parents[0]) != same:
                 return False
             tip = parents[0]

@@ -32,7 +32,7 @@ from orchestrator.workflow.journal.review_schedule import (
 )
 from orchestrator.workflow.journal.review_status import review_problems
 from orchestrator.workflow.journal.tamper_check import TamperCheck
-from sync.objects import read_commit
+from sync.objects import load_commit
 
 MIN_CHECK_SECONDS = 60.0
 """Seconds at least between two looks at the logs, which cost a second each where a month has ten thousand entries."""
@@ -144,7 +144,7 @@ class Maintenance:
 
 def rotate_logs(ledger: LedgerSnapshot) -> LedgerChange | None:
     """The logs without the months before the branch's newest commit, each month in its file; None if there is none."""
-    committed = read_commit(ledger.store.get(ledger.tip)).committed
+    committed = load_commit(ledger.store, ledger.tip).committed
     keep = f"{datetime.fromtimestamp(committed, UTC):%Y-%m}"  # the branch's own time, the same for every node
     files: dict[str, bytes | None] = {}
     for file in session_logs.files(ledger.store, ledger.tree):

@@ -15,6 +15,7 @@ from missions.agent_trust import MissionOutcome, TrustScore, TrustWeights, score
 from missions.mission import BY_POLICY, Mission, Status
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
+from orchestrator.ledger.mission_files import mission_bytes
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot
 from orchestrator.policy.decision_evidence import FindSigner, find_decision
 from sync.remote import Oid
@@ -91,7 +92,7 @@ def _recent_missions(ledger: LedgerSnapshot, project: str) -> list[str]:
 def _read_outcome(
     ledger: LedgerSnapshot, signer: FindSigner | None, name: str, path: str, blob: Oid
 ) -> tuple[Mission, MissionOutcome] | None:
-    data = ledger.store.get(blob)
+    data = mission_bytes(ledger.store, blob) or b""
     if not _OUTCOME_LINES.search(data):
         return None
     mission = document.read(path, data)

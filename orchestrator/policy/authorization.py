@@ -15,7 +15,7 @@ from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.recent_changes import RecentChanges
 from orchestrator.ledger.snapshot import MISSIONS, HeldClaim, LedgerSnapshot, MissionFile
 from orchestrator.policy.provenance import Provenance
-from sync.objects import FOLDER, find, read_commit, read_tree
+from sync.objects import FOLDER, find, load_commit, load_tree
 from sync.remote import ObjectStore, Oid
 from sync.signatures import Principal, Verifier
 
@@ -62,7 +62,7 @@ class Trust:
 
     def signer(self, ledger: LedgerSnapshot, commit: Oid) -> Principal | None:
         """Who signed a commit, if it is somebody listed."""
-        read = read_commit(self.store.get(commit))
+        read = load_commit(self.store, commit)
         return self.verifier(ledger).signer(read.payload, read.signature)
 
     def is_signed_by_holder(self, ledger: LedgerSnapshot, held: HeldClaim, commit: Oid) -> bool:
@@ -119,7 +119,7 @@ class Trust:
         for _ in range(roof):
             if tip == seen:
                 return touched
-            parents = read_commit(self.store.get(tip)).parents
+            parents = load_commit(self.store, tip).parents
             if len(parents) != 1:
                 return None
             touched |= {f"{MISSIONS}/{name}" for name, _ in self._entries(tip) ^ self._entries(parents[0])}
@@ -127,10 +127,10 @@ class Trust:
         return None
 
     def _entries(self, commit: Oid) -> set[tuple[str, Oid]]:
-        folder = find(self.store, read_commit(self.store.get(commit)).tree, MISSIONS)
+        folder = find(self.store, load_commit(self.store, commit).tree, MISSIONS)
         if folder is None or folder.mode != FOLDER:
             return set()
-        return {(name, entry.oid) for name, entry in read_tree(self.store.get(folder.oid)).items()}
+        return {(name, entry.oid) for name, entry in load_tree(self.store, folder.oid).items()}
 
     def _judge(self, ledger: LedgerSnapshot, filed: MissionFile) -> TrustDecision:
         if self._recent is None or self._recent.tip != ledger.tip:
@@ -142,7 +142,7 @@ class Trust:
 
     def _judge_commit(self, ledger: LedgerSnapshot, filed: MissionFile, commit: Oid) -> TrustDecision:
         """Whether a mission may run on the word of whoever signed this commit."""
-        author = read_commit(self.store.get(commit)).author
+        author = load_commit(self.store, commit).author
         principal = self.signer(ledger, commit)
         if principal is None:
             why = f"commit {commit[:10]} by {author} is not signed by a key in allowed_signers"

@@ -19,8 +19,9 @@ from missions.fields import is_blank
 from missions.frontmatter import Malformed, Scalar
 from missions.mission import Mission, Quarantined, slug
 from missions.one_line import printable, shorten
+from orchestrator.ledger.mission_files import folder_entries, mission_bytes, read_mission
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, MissionFile
-from sync.objects import FOLDER, TreeEntry, find, read_commit, read_tree
+from sync.objects import EXECUTABLE, FILE, TreeEntry, find, load_commit
 from sync.remote import Oid
 
 MAX_NAMED_FIELDS = 8
@@ -167,13 +168,13 @@ def child_permission(ledger: LedgerSnapshot, child: MissionFile, commit: Oid, sa
     rules = ledger.charter.rules(child.mission.project, child.mission.task).children
     if rules.max == 0:
         return "", f"an agent that worked on {parent} proposed it, and policy.children lets none in"
-    read = read_commit(ledger.store.get(commit))
+    read = load_commit(ledger.store, commit)
     if len(read.parents) != 1:
         return "", "a merge brought it"
     path = f"{MISSIONS}/{parent}.md"
     before, after = (_open_entries(ledger, tree) for tree in (_tree(ledger, read.parents[0]), read.tree))
     entry = before.get(f"{parent}.md")
-    found = document.read(path, ledger.store.get(entry.oid)) if entry else None
+    found = read_mission(ledger.store, path, entry.oid) if entry else None
     if entry is None or not isinstance(found, Mission) or entry == after.get(f"{parent}.md"):
         return "", f"it did not come with a result of {parent}"
     who = said(read.parents[0], path)
@@ -199,16 +200,16 @@ def _check_limits(
 
 def _children(ledger: LedgerSnapshot, entries: Mapping[str, TreeEntry]) -> Iterator[Mission]:
     for name, entry in entries.items():
-        data = ledger.store.get(entry.oid) if name.endswith(".md") and entry.mode != FOLDER else b""
-        found = document.read(name, data) if b"\nparent:" in data else None
+        plain = name.endswith(".md") and entry.mode in (FILE, EXECUTABLE)
+        data = mission_bytes(ledger.store, entry.oid) if plain else None
+        found = document.read(name, data) if data and b"\nparent:" in data else None
         if isinstance(found, Mission):
             yield found
 
 
 def _open_entries(ledger: LedgerSnapshot, tree: Oid) -> Mapping[str, TreeEntry]:
-    entry = find(ledger.store, tree, MISSIONS)
-    return read_tree(ledger.store.get(entry.oid)) if entry and entry.mode == FOLDER else {}
+    return folder_entries(ledger.store, find(ledger.store, tree, MISSIONS))
 
 
 def _tree(ledger: LedgerSnapshot, commit: Oid) -> Oid:
-    return read_commit(ledger.store.get(commit)).tree
+    return load_commit(ledger.store, commit).tree

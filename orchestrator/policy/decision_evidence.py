@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from missions import document
 from missions.mission import Mission, Status
+from orchestrator.ledger.mission_files import read_mission
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from sync.objects import EXECUTABLE, FILE, find, read_commit
+from sync.objects import EXECUTABLE, FILE, find, load_commit
 from sync.remote import Oid
 from sync.signatures import Principal
 
@@ -42,13 +42,11 @@ def find_decision(ledger: LedgerSnapshot, path: str, signer: FindSigner | None) 
     for number, commit in enumerate(ledger.store.history(ledger.tip, path)):
         if number == MAX_COMMITS:
             return None
-        read = read_commit(ledger.store.get(commit))
+        read = load_commit(ledger.store, commit)
         now = _mission_at(ledger, read.tree, path)
         if now is None:
             continue  # taken away, or broken: what was said before still stands
-        before = (
-            _mission_at(ledger, read_commit(ledger.store.get(read.parents[0])).tree, path) if read.parents else None
-        )
+        before = _mission_at(ledger, load_commit(ledger.store, read.parents[0]).tree, path) if read.parents else None
         if _decision_fields(now) != _decision_fields(before):
             principal = signer(commit) if signer else None
             roles = principal.roles if principal else frozenset[str]()
@@ -71,5 +69,5 @@ def _mission_at(ledger: LedgerSnapshot, tree: Oid, path: str) -> Mission | None:
     entry = find(ledger.store, tree, path)
     if entry is None or entry.mode not in (FILE, EXECUTABLE):
         return None
-    found = document.read(path, ledger.store.get(entry.oid))
+    found = read_mission(ledger.store, path, entry.oid)
     return found if isinstance(found, Mission) else None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.session_logs import LogFile
-from sync.objects import Commit, read_tree
+from sync.objects import Commit, load_tree
 from sync.remote import ObjectStore, Oid
 
 ALTERS_LOG_TRAILER = "Alters-Log:"
@@ -25,7 +25,7 @@ def check_journal_kept(store: ObjectStore, before: Oid, after: Oid, owned: froze
 
     An entry may stand in any log afterwards, as when a month ends or a project is renamed. `owned` may go.
     """
-    roots = [read_tree(store.get(tree)) for tree in (before, after)]
+    roots = [load_tree(store, tree) for tree in (before, after)]
     if all(roots[0].get(name) == roots[1].get(name) for name in (RUNNING_LOG, "log", "projects")):
         return ""
     was, now = ({file.path: file for file in session_logs.files(store, tree)} for tree in (before, after))

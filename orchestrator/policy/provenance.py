@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from missions import document
+from orchestrator.ledger.mission_files import mission_bytes
 from orchestrator.ledger.recent_changes import RecentChanges
-from sync.objects import Commit, find, read_commit
+from sync.objects import Commit, find, load_commit
 from sync.remote import ObjectStore, Oid
 
 MAX_LINEAR_COMMITS = 50
@@ -114,12 +115,13 @@ class Provenance:
         return mine is None or mine not in before
 
     def _commit(self, commit: Oid) -> Commit:
-        return read_commit(self.store.get(commit))
+        return load_commit(self.store, commit)
 
     def _requested_content(self, commit: Oid) -> str | None:
         entry = find(self.store, self._commit(commit).tree, self.path)
         if entry is None:
             return None
         if entry.oid not in self._read:
-            self._read[entry.oid] = document.requested_content(self.store.get(entry.oid))
+            data = mission_bytes(self.store, entry.oid)
+            self._read[entry.oid] = None if data is None else document.requested_content(data)
         return self._read[entry.oid]

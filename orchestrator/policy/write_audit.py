@@ -16,7 +16,7 @@ from orchestrator.ledger.scan_state import ScanState
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.write_rules import Actor, PathChange, check_path_changes
-from sync.objects import EXECUTABLE, FILE, FOLDER, TreeEntry, read_commit, read_tree
+from sync.objects import EXECUTABLE, FILE, FOLDER, TreeEntry, load_commit, load_tree
 from sync.remote import ObjectStore, Oid
 from sync.signatures import signing_key
 
@@ -55,7 +55,7 @@ def _violations(ledger: LedgerSnapshot, trust: Trust, since: Oid) -> Iterator[st
 
 def _violation(ledger: LedgerSnapshot, trust: Trust, commit: Oid, parents: tuple[Oid, ...]) -> str:
     """Why a node may not have made this commit. Its signature is only checked if there is something to accuse it of."""
-    read = read_commit(ledger.store.get(commit))
+    read = load_commit(ledger.store, commit)
     principal = trust.verifier(ledger).principals.get(signing_key(read.signature or "") or "")
     who = Actor(name=principal.name, roles=principal.roles) if principal else Actor()
     if not who.node:
@@ -63,7 +63,7 @@ def _violation(ledger: LedgerSnapshot, trust: Trust, commit: Oid, parents: tuple
     if len(parents) > 1:
         why = f"{who.name} (a node) may not merge"
     else:
-        before = read_commit(ledger.store.get(parents[0])).tree if parents else None
+        before = load_commit(ledger.store, parents[0]).tree if parents else None
         why = check_path_changes(who, list(tree_changes(ledger.store, before, read.tree)), ledger.store.get)
     return why if why and trust.signer(ledger, commit) is not None else ""
 
@@ -89,4 +89,4 @@ def _path_change(path: str, was: TreeEntry | None, now: TreeEntry | None) -> Pat
 
 
 def _entries(store: ObjectStore, tree: Oid | None) -> Mapping[str, TreeEntry]:
-    return read_tree(store.get(tree)) if tree else {}
+    return load_tree(store, tree) if tree else {}

@@ -104,7 +104,7 @@ def _open_mission(ledger: LedgerSnapshot, one: UnresolvedConflict) -> MissionFil
 
 
 def _file_with_value(ledger: LedgerSnapshot, filed: MissionFile, one: UnresolvedConflict, value: str | None) -> bytes:
-    data = ledger.store.get(filed.blob)
+    data = ledger.store.get(filed.blob, document.MAX_FILE_BYTES)
     if one.part in (HEAD, RESULT):
         raise Refused(f"{one.part} of {filed.path} is changed by hand; then `--kept` puts the conflict away")
     try:

@@ -53,9 +53,9 @@ class MissionEditor:
     def _must_be_trusted(self, ledger: LedgerSnapshot, name: str, base: bytes) -> None:
         """What a stranger asked for meanwhile must not go under this person's signature unseen."""
         filed = ledger.open.get(name)
-        if filed is None or document.requested_content(ledger.store.get(filed.blob)) == document.requested_content(
-            base
-        ):
+        if filed is None or document.requested_content(
+            ledger.store.get(filed.blob, document.MAX_FILE_BYTES)
+        ) == document.requested_content(base):
             return
         word = self.trust.authorize(ledger, filed)
         if not word.trusted:

@@ -38,7 +38,7 @@ from orchestrator.policy import child_missions
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.verdict import CLEARED_RESULT, VERDICT_ENDING, Judge, pending_delivery, with_ruling
 from sync.errors import ObjectMissing
-from sync.objects import read_commit
+from sync.objects import load_commit
 from sync.publish import publish
 from sync.remote import Refs, RefUpdate
 
@@ -179,7 +179,7 @@ class FoldPlan:
         claim = Claim(mission=new.name, blob=here.blob, node=node, boot="", epoch=epoch, attempt=attempt, nonce="")
         fields = {**record.fields, **CLEARED_RESULT, "adopted_by": by, "adopted_from": late}
         record = _with_total_cost(replace(record, fields=fields), here.mission)
-        text = decode_text(self.ledger.store.get(here.blob))
+        text = decode_text(self.ledger.store.get(here.blob, document.MAX_FILE_BYTES))
         target = self._target(here.path, new, record)
         self._write(here.path, target, text, new, record)
         self._keep(claim, record)
@@ -198,7 +198,7 @@ class FoldPlan:
         if not lost:
             return
         commit = next(iter(self.ledger.store.history(self.ledger.tip, path)), "")
-        author = read_commit(self.ledger.store.get(commit)).author if commit else ""
+        author = load_commit(self.ledger.store, commit).author if commit else ""
         for one in lost:
             whose = replace(one, kept_by=(0, 0, claim.node), lost_by=(0, 0, author))
             found = conflicts.unresolved_conflict(
@@ -232,11 +232,11 @@ class FoldPlan:
     def settle(self, filed: MissionFile) -> Status:
         """Archives a mission that a person marked done or cancelled. Where it takes a person to say so and nobody has
         who may, it waits again."""
-        tip = read_commit(self.ledger.store.get(self.ledger.tip))
+        tip = load_commit(self.ledger.store, self.ledger.tip)
         # The branch's own time: a clock of this node would make the fold depend on who does it.
         month = f"{filed.mission.finished or datetime.fromtimestamp(tip.committed, UTC):%Y-%m}"
         said = self.judge.settled(filed)
-        data = self.ledger.store.get(filed.blob)
+        data = self.ledger.store.get(filed.blob, document.MAX_FILE_BYTES)
         data = encode_text(document.with_fields(decode_text(data), said)) if said else data
         if "status" in said:
             self.files[filed.path] = data
@@ -282,7 +282,7 @@ class FoldPlan:
     def _claimed(self, claim: Claim) -> bytes:
         """The file as it was claimed; empty when the claim names no object that is there."""
         try:
-            return self.ledger.store.get(claim.blob)
+            return self.ledger.store.get(claim.blob, document.MAX_FILE_BYTES)
         except ObjectMissing:
             return b""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -53,6 +55,51 @@ def _starts_what_lies_around(path: Path) -> Iterator[str]:
             words = [each.value if isinstance(each, ast.Constant) else None for each in node.elts]
             if ("-m", "orchestrator") in pairwise(words) and "-P" not in words:
                 yield _place(path, node)
+
+
+def _unbounded_reads(path: Path) -> Iterator[str]:
+    """Objects that are read without saying up to which size: `get` with one argument, of a store."""
+    for node in ast.walk(TREES[path]):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+            store = ast.unparse(node.func.value).rpartition(".")[2].lstrip("_") == "store"
+            if store and len(node.args) + len(node.keywords) < 2:
+                yield _place(path, node)
+
+
+def test_objects_are_read_up_to_a_size() -> None:
+    """Whoever reads an object that others wrote says how large it may be."""
+    assert [place for path in MODULES for place in _unbounded_reads(path)] == []
+
+
+def _waits_without_end(path: Path) -> Iterator[str]:
+    """Processes that are waited for, and HTTP that is spoken, without saying how long."""
+    for node in ast.walk(TREES[path]):
+        if isinstance(node, ast.Call) and not any(word.arg in {"timeout", None} for word in node.keywords):
+            name = ast.unparse(node.func)
+            if name in {"subprocess.run", "subprocess.check_output", "subprocess.call", "urlopen"} or re.fullmatch(
+                r"httpx\.(?:get|post|put|request|stream|Client|AsyncClient)", name
+            ):
+                yield _place(path, node)
+
+
+WAITS = {"orchestrator/cli/mission/handover.py": "the conversation that a person at a terminal goes on with"}
+
+
+def test_nothing_is_waited_for_without_end() -> None:
+    """Each process that is run, and each HTTP client, has a deadline (`**options`: those of `adapters/models/http`)."""
+    found = [place for path in MODULES for place in _waits_without_end(path)]
+    assert [place.partition(":")[0] for place in found] == [*WAITS]
+
+
+DEFINED_ONCE = ("slug", "read_claim", "signing_key", "read_signers", "object_id")
+"""What makes a name, a claim, a key or an object the same one."""
+
+
+def test_what_is_the_same_is_said_once() -> None:
+    """Two definitions of one name are two missions, or two people, to those who read the other."""
+    every = (node for tree in TREES.values() for node in ast.walk(tree))
+    defined = Counter(node.name for node in every if isinstance(node, ast.FunctionDef))
+    assert {name: defined[name] for name in DEFINED_ONCE} == dict.fromkeys(DEFINED_ONCE, 1)
 
 
 OWN_PLAIN_DATA = {

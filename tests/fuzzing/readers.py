@@ -18,6 +18,7 @@ from importlib import import_module
 from pathlib import Path
 
 import h11
+from orchestrator.workflow.projects.test_command import find_test_command
 from pydantic import BaseModel, ValidationError
 
 from handoff import briefing, entry, knowledge, log, memo, proposal, statements, tiers
@@ -52,7 +53,6 @@ from orchestrator.node.outbox import Outbox, PendingResult
 from orchestrator.policy.verdict import read_verdict
 from orchestrator.workflow.approval.diff_view import parse_diff
 from orchestrator.workflow.journal.log import parse_sections
-from orchestrator.workflow.projects.test_command import find_test_command
 from orchestrator.workflow.spending.page_table import parse_table
 from sync.errors import ObjectMissing
 from sync.memory_remote import MemoryStore

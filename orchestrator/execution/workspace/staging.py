@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from missions.plain_data import read_json
 from orchestrator.execution.workspace.isolated_git import GIT_ATTRIBUTES, IsolatedGit
 from orchestrator.execution.workspace.tree_walk import remove_pipes, walk_entries
 
@@ -128,7 +129,7 @@ def _untouched(git: IsolatedGit, changed: Iterable[_Changed]) -> Iterator[tuple[
 
 def _converted(git: IsolatedGit) -> Mapping[str, str]:
     try:
-        found = json.loads((git.folder / CONVERTED_FILE).read_text())
+        found = read_json((git.folder / CONVERTED_FILE).read_text())
     except (OSError, ValueError):  # a folder of an older version
         return {}
     return found if isinstance(found, dict) else {}

@@ -17,7 +17,7 @@ from orchestrator.execution.workspace.staging import stage
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from sync.errors import GitError
 from sync.objects import find
-from sync.remote import Oid
+from sync.remote import MAX_OBJECT_BYTES, Oid
 
 
 def patch_path(oid: Oid) -> str:
@@ -32,7 +32,7 @@ def starting_patch(ledger: LedgerSnapshot, oid: Oid) -> bytes:
         raise WorkspaceFailed(
             f"the work that it should start from, {patch_path(oid)}, is not what its name says", lasting=True
         )
-    return ledger.store.get(entry.oid)
+    return ledger.store.get(entry.oid, MAX_OBJECT_BYTES)
 
 
 def apply_patch(workspace: Workspace, patch: bytes) -> None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from missions import document
 from missions.mission import BY_POLICY, REVIEW, Mission, Status
 from orchestrator.core.time_text import format_duration
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.config.notification import Notification, NotificationKind, key_of
+from orchestrator.ledger.mission_files import folder_entries, read_mission
 from orchestrator.ledger.snapshot import MISSIONS
 from orchestrator.node.notifications.safe_text import MAX_SENTENCE_CHARS, plain_text, quoted_text
-from sync.objects import EXECUTABLE, FILE, FOLDER, find, read_tree
+from sync.objects import EXECUTABLE, FILE, FOLDER, find, load_tree
 from sync.remote import ObjectStore, Oid
 
 KIND_BY_STATUS = {
@@ -67,7 +67,7 @@ class TreeComparison:
         entry, archive = find(self.store, tree, MISSIONS), find(self.store, tree, ARCHIVE_FOLDER)
         found = {MISSIONS: entry.oid} if entry and entry.mode == FOLDER else {}
         if archive and archive.mode == FOLDER:
-            months = read_tree(self.store.get(archive.oid)).items()
+            months = folder_entries(self.store, archive).items()
             found |= {f"{ARCHIVE_FOLDER}/{month}": each.oid for month, each in months if each.mode == FOLDER}
         return found
 
@@ -83,15 +83,15 @@ class TreeComparison:
 
     def _folder(self, oid: Oid) -> dict[str, Oid]:
         if oid not in self._folders:
-            entries = read_tree(self.store.get(oid)).items()
+            entries = load_tree(self.store, oid).items()
             files = ((name, entry) for name, entry in entries if entry.mode in (FILE, EXECUTABLE))
             self._folders[oid] = {name.removesuffix(".md"): each.oid for name, each in files if name.endswith(".md")}
         return self._folders[oid]
 
     def _mission(self, place: tuple[str, Oid] | None) -> MissionState | None:
-        if place is None or self.store.size(place[1]) > document.MAX_FILE_BYTES:
+        if place is None:
             return None
-        read = document.read(place[0], self.store.get(place[1]))
+        read = read_mission(self.store, *place)
         return (
             MissionState(mission=read, archived=place[0].startswith(ARCHIVE_FOLDER))
             if isinstance(read, Mission)

@@ -29,7 +29,7 @@ from orchestrator.node.notifications.safe_text import MAX_SENTENCE_CHARS, plain_
 from orchestrator.node.notifications.unserved_watch import UnservedWatch
 from orchestrator.workflow.journal.review_status import review_statuses
 from sync.errors import ObjectMissing
-from sync.objects import read_commit
+from sync.objects import load_commit
 from sync.remote import Oid
 
 
@@ -181,7 +181,7 @@ class NotificationPublisher:
         if self._compared is None or self._compared.store is not ledger.store:
             self._compared = TreeComparison(ledger.store)
         try:
-            was = read_commit(ledger.store.get(before)).tree
+            was = load_commit(ledger.store, before).tree
             kinds, anew = ledger.charter.notify.kinds, {f"/missions/{n}" for n, f in ledger.open.items() if f.copied}
             ended = self._compared.notices(was, ledger.tree)
             found = [one for one in ended if one.kind in kinds and one.path not in anew]

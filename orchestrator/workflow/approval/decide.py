@@ -177,7 +177,8 @@ class Approval:
             told: dict[str, Scalar] = {"decided_by": me, "decided": format_utc(when), "reason": None}
             section = f"{head} · {now:%Y-%m-%d %H:%M} UTC" + (f"\n\n{comment}" if comment else "")
             text = document.with_fields(
-                decode_text(ledger.store.get(filed.blob)), {**CLEARED_DECISION, **told, **fields}
+                decode_text(ledger.store.get(filed.blob, document.MAX_FILE_BYTES)),
+                {**CLEARED_DECISION, **told, **fields},
             )
             asked = f"\n\nAsked-By: {by}" if by else ""
             who = me

@@ -34,7 +34,7 @@ from orchestrator.policy.decision_evidence import find_decision
 from orchestrator.policy.verdict import CLEARED_DECISION, MAX_REASON_CHARS, Judge, pending_delivery
 from orchestrator.workflow.approval.missing_branch import UnpushedResult, branch_of, kept_folder
 from orchestrator.workflow.approval.project_repository import DeliveryOrder, ProjectRepository
-from sync.objects import read_commit
+from sync.objects import load_commit
 
 MEASURED_FACTS = ("files", "added", "removed", "binaries", "modes", "executables", "links")
 """Facts that anybody can find on the branch; the others only its node knows."""
@@ -168,7 +168,7 @@ class BranchDelivery:
         """
         judge = self._judge(ledger)
         said = find_decision(ledger, filed.path, judge.signer) if filed.mission.status is Status.DONE else None
-        then = replace(ledger, tree=read_commit(ledger.store.get(said.commit)).tree) if said else ledger
+        then = replace(ledger, tree=load_commit(ledger.store, said.commit).tree) if said else ledger
         return then, _reported_facts(replace(judge, ledger=then), filed.mission)
 
     def _verify(self, ledger: LedgerSnapshot, filed: MissionFile, repository: ProjectRepository, commit: str) -> None:
@@ -205,7 +205,7 @@ class BranchDelivery:
         ):
             return None
         now = f"{self.bus.now():%Y-%m-%d %H:%M} UTC"
-        text = decode_text(ledger.store.get(filed.blob))
+        text = decode_text(ledger.store.get(filed.blob, document.MAX_FILE_BYTES))
         if done.refused:
             fields = {**CLEARED_DECISION, "status": Status.REVIEW.value, "reason": done.refused[:MAX_REASON_CHARS]}
             section = f"### Back in review · {now}\n\n{printable(done.refused)}"

@@ -25,13 +25,17 @@ from handoff.tiers import Tier, path_of
 from missions.one_line import shorten
 from orchestrator.core.errors import NotFound, Refused
 from orchestrator.core.time_text import format_utc
+from orchestrator.ledger.mission_files import folder_entries
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import FILING_ROLES, Trust
-from sync.objects import EXECUTABLE, FILE, find, read_tree
+from sync.objects import EXECUTABLE, FILE, find, load_tree
 from sync.objects import FOLDER as TREE
 from sync.remote import ObjectStore, Oid
+
+MAX_MEMO_BYTES = 256 * 1024
+"""Bytes of a memo or a lesson that is read; a larger one is told as unreadable."""
 
 PORTFOLIO_PATH = path_of(Tier.PORTFOLIO)
 
@@ -143,9 +147,8 @@ def _read_memos(ledger: LedgerSnapshot, *, teaching: bool = False) -> tuple[list
 
 def memo_count(ledger: LedgerSnapshot) -> int:
     """How many memos there are, without reading one."""
-    entry = find(ledger.store, ledger.tree, "memos")
-    months = read_tree(ledger.store.get(entry.oid)).values() if entry and entry.mode == TREE else ()
-    return sum(len(read_tree(ledger.store.get(month.oid))) for month in months if month.mode == TREE)
+    months = folder_entries(ledger.store, find(ledger.store, ledger.tree, "memos")).values()
+    return sum(len(folder_entries(ledger.store, month)) for month in months)
 
 
 def read_lessons(ledger: LedgerSnapshot) -> LessonCatalog:
@@ -188,11 +191,12 @@ def _markdown_files(ledger: LedgerSnapshot, folder: str) -> Iterator[tuple[str, 
 
 def _walk_markdown(store: ObjectStore, tree: Oid, folder: str) -> Iterator[tuple[str, str]]:
     """The same in one tree: a month of ten thousand memos is read once, not once for each."""
-    for name, inner in sorted(read_tree(store.get(tree)).items()):
+    for name, inner in sorted(load_tree(store, tree).items()):
         if inner.mode == TREE:
             yield from _walk_markdown(store, inner.oid, f"{folder}/{name}")
         elif name.endswith(".md") and name.lower() != "readme.md" and inner.mode in (FILE, EXECUTABLE):
-            yield f"{folder}/{name}", store.get(inner.oid).decode("utf-8", "replace")
+            data = store.get(inner.oid, MAX_MEMO_BYTES) if store.size(inner.oid) <= MAX_MEMO_BYTES else b""
+            yield f"{folder}/{name}", data.decode("utf-8", "replace")
 
 
 def _find_lesson(taught: LessonCatalog, name: str) -> Lesson | None:

@@ -14,7 +14,7 @@ from handoff.tiers import Tier, path_of
 from orchestrator.ledger import session_logs
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from sync.errors import ObjectMissing
-from sync.objects import read_commit
+from sync.objects import load_commit
 from sync.remote import Oid
 
 REVIEWED_TRAILER = "Reviewed:"
@@ -46,7 +46,7 @@ def review_cursor(ledger: LedgerSnapshot, project: str) -> ReviewCursor | None:
             at=found["at"], when=found["when"], entries=int(found["entries"]), changes=int(found["changes"])
         )
     for oid in ledger.store.history(ledger.tip, path):
-        message = read_commit(ledger.store.get(oid)).message
+        message = load_commit(ledger.store, oid).message
         if told := re.search(rf"^{REVIEWED_TRAILER} {re.escape(project)} ([0-9a-f]{{40}})$", message, re.MULTILINE):
             return ReviewCursor(at=told[1], when="", entries=0, changes=0)
     return None
@@ -58,7 +58,7 @@ def unread_entries(ledger: LedgerSnapshot, project: str) -> list[Entry]:
     known: set[str] = set()
     if last is not None:
         try:
-            tree = read_commit(ledger.store.get(last.at)).tree
+            tree = load_commit(ledger.store, last.at).tree
             known = {entry.entry_id for _, entry in session_logs.entries(ledger.store, tree, project)}
         except (ObjectMissing, KeyError, ValueError):
             known = set()  # a mark that somebody mistyped: reading all again changes nothing that is there already

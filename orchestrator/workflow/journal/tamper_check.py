@@ -20,7 +20,7 @@ from orchestrator.ledger.session_logs import LogFile
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.journal_rules import ALTERS_LOG_TRAILER, altered_entries
-from sync.objects import Commit, find, read_commit
+from sync.objects import Commit, find, load_commit
 from sync.remote import ObjectStore, Oid
 
 MAX_FIRST_COMMITS = 2000
@@ -86,10 +86,10 @@ def _find_alterations(ledger: LedgerSnapshot, trust: Trust, *, since: Oid | None
         seen.add(oid)
         if since is not None and store.descends(since, oid):
             continue
-        commit = read_commit(store.get(oid))
+        commit = load_commit(store, oid)
         owned = _acknowledged_entries(ledger, trust, oid, commit)
         for before in commit.parents:
-            tree = read_commit(store.get(before)).tree
+            tree = load_commit(store, before).tree
             if find(store, tree, fleet_toml.PATH) is None:
                 continue  # before this repository was a ledger
             waiting.append(before)

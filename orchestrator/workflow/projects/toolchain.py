@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from missions.plain_data import read_json, read_toml
 
 MAX_FILE_BYTES = 1024 * 1024
 """Bytes of a file that is read for it."""
@@ -85,15 +86,15 @@ def tool_paths(program: str, home: Path) -> tuple[str, ...]:
 
 def _table(text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
+        return read_toml(text)
+    except ValueError:
         return {}
 
 
 def _json(text: str) -> dict[str, Any]:
     try:
-        read = json.loads(text or "null")
-    except (ValueError, RecursionError):
+        read = read_json(text or "null")
+    except ValueError:
         return {}
     return read if isinstance(read, dict) else {}
 
