@@ -128,12 +128,17 @@ def _edit_folder(
     store: ObjectStore, entries: dict[str, TreeEntry], folder: str, inner: Mapping[str, bytes | None]
 ) -> None:
     old = entries.get(folder)
-    here = old.oid if old and old.mode == FOLDER else None
+    here = old.oid if old and old.mode == FOLDER and _is_tree(store, old.oid) else None
     new = edit_tree(store, here, inner)
     if new is not None:
         entries[folder] = TreeEntry(FOLDER, new)
     elif here is not None:
         del entries[folder]
+
+
+def _is_tree(store: ObjectStore, oid: Oid) -> bool:
+    """Whether what is called a folder is one. What is none is written anew: it must not stop who writes beside it."""
+    return _RUN.fullmatch(store.get(oid, MAX_TREE_BYTES)) is not None
 
 
 def _entries_named(data: bytes, names: Collection[str]) -> list[bytes]:
