@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, deque
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -281,27 +281,31 @@ def _sort_missions(
 def _earliest_first(
     ledger: LedgerSnapshot, found: list[tuple[str, Oid, Mission | Quarantined]]
 ) -> list[tuple[str, Oid, Mission | Quarantined]]:
-    """Of files that are one mission, first the one that a claim names, then what a node has worked on, then what was
-    there first: whoever adds a second spelling of a name takes nothing away from the first."""
-    names = Counter(read.name for _, _, read in found if isinstance(read, Mission))
-    twins = {path for path, _, read in found if isinstance(read, Mission) and names[read.name] > 1}
+    """Of files that are one mission, first the one that was there first: whoever adds a second spelling of a name takes
+    nothing away from it, also where its text is the one that was claimed and the first one's was changed since. Of
+    those that came at once, first the one that a claim names, then what a node has worked on."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for path, _, read in found:
+        if isinstance(read, Mission):
+            alike[read.name].append(path)
 
-    def rank(file: tuple[str, Oid, Mission | Quarantined]) -> tuple[bool, int, int]:
+    def rank(file: tuple[str, Oid, Mission | Quarantined]) -> tuple[int, bool, int]:
         path, blob, read = file
-        if path not in twins or not isinstance(read, Mission):
-            return False, 0, 0
+        if not isinstance(read, Mission) or len(alike[read.name]) == 1:
+            return 0, False, 0
         held = ledger.claims.get(read.name)
-        return held is None or held.claim.blob != blob, -read.epoch, _files_before(ledger, path, twins)
+        return _files_before(ledger, path, alike[read.name]), held is None or held.claim.blob != blob, -read.epoch
 
-    return sorted(found, key=rank) if twins else found
+    return sorted(found, key=rank) if any(len(paths) > 1 for paths in alike.values()) else found
 
 
-def _files_before(ledger: LedgerSnapshot, path: str, twins: Collection[str]) -> int:
-    """How many of these files there were already when this one came."""
-    came = next(iter(deque(ledger.store.history(ledger.tip, path), maxlen=1)), None)
-    parents = load_commit(ledger.store, came).parents if came else ()
-    trees = [load_commit(ledger.store, parent).tree for parent in parents]
-    return sum(any(find(ledger.store, tree, other) for tree in trees) for other in twins if other != path)
+def _files_before(ledger: LedgerSnapshot, path: str, alike: Collection[str]) -> int:
+    """How many of these files there were already when this one came, the last time that it came."""
+    for commit in ledger.store.history(ledger.tip, path):
+        trees = [load_commit(ledger.store, parent).tree for parent in load_commit(ledger.store, commit).parents]
+        if not any(find(ledger.store, tree, path) for tree in trees):
+            return sum(any(find(ledger.store, tree, other) for tree in trees) for other in alike if other != path)
+    return 0
 
 
 def _quarantine_reason(
@@ -314,8 +318,10 @@ def _quarantine_reason(
     if mission.project is not None and mission.project not in ledger.charter.projects:
         known = ", ".join(sorted(ledger.charter.projects)) or "none yet"
         return f"unknown project “{mission.project}”: fleet.toml has {known}", "correct the name or add the project"
-    if mission.status is Status.QUEUED and mission.node is None:
-        done = ledger.archived(mission.name)
-        if done is not None:
-            return f"a finished mission has this name: {done.path}", "give the file another name"
+    done = ledger.archived(mission.name)
+    fresh = mission.status is Status.QUEUED and mission.node is None
+    if done is not None and (
+        fresh or done.mission.epoch >= mission.epoch
+    ):  # a copy would go on where that one has ended
+        return f"a finished mission has this name: {done.path}", "give the file another name"
     return None

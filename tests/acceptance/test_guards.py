@@ -11,7 +11,7 @@ import pytest
 
 from tests.acceptance.torture.checker import check
 from tests.acceptance.torture.exploration import explore
-from tests.acceptance.torture.guards import FORCED, GUARDS, Guard
+from tests.acceptance.torture.guards import FORCED, GUARDS, WORLDS, Guard
 from tests.acceptance.torture.world import World
 
 TOLERANCE = 0.6
@@ -32,6 +32,15 @@ def test_a_seed_is_replayable() -> None:
 def test_no_promise_is_broken_however_the_steps_interleave(seed: int) -> None:
     """Kills, cuts, frozen nodes, lost and late pushes and a person's edits: every promise is kept, all work ends."""
     exploration, history = explore(World(), seed)
+    assert check(history, tolerance=TOLERANCE) == [], exploration.told
+    assert [told for told in exploration.told if told[2] == "internal"] == []
+
+
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(2, 40))])
+def test_no_promise_is_broken_in_odd_worlds(world: str, seed: int) -> None:
+    """A loop that hangs, a clock that falls back, two nodes with one name, twins of a mission's name: the same holds."""
+    exploration, history = explore(WORLDS[world], seed)
     assert check(history, tolerance=TOLERANCE) == [], exploration.told
     assert [told for told in exploration.told if told[2] == "internal"] == []
 

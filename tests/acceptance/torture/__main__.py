@@ -18,9 +18,10 @@ from tests.acceptance.torture.checker import check
 from tests.acceptance.torture.episode import FAKETIME, NODES, TOLERANCE, Episode
 from tests.acceptance.torture.exploration import explore
 from tests.acceptance.torture.guards import GUARDS
+from tests.acceptance.torture.guards import WORLDS as ODD_WORLDS
 from tests.acceptance.torture.world import World
 
-WORLDS = {"plain": World(), "resting": World(parks=0.15)} | {guard.name: guard.world for guard in GUARDS}
+WORLDS = {"plain": World(), "resting": World(parks=0.15)} | ODD_WORLDS | {guard.name: guard.world for guard in GUARDS}
 SHARE = 0.3
 """The part of the time that explorations get."""
 

@@ -19,6 +19,11 @@ from tests.acceptance.torture.results import Result, results
 TOLERANCE = 1.0
 """Seconds by which two machines' work may seem to overlap: records tell whole seconds only."""
 
+LONGEST_ROUND = 300.0
+"""Seconds after which a node whose loop completes no round stops beating (`node/rounds/loop_progress`)."""
+GRACE = 120.0
+"""Seconds: two leases of the world, for one to run out and for somebody who is cut off to come back."""
+
 OF_NODES = ("heartbeats/", "memos/", "log/", "knowledge/", "conflicts/", "missions/archive/")
 """Where a node may write without being asked; besides the journal and the missions' own pages."""
 
@@ -39,7 +44,7 @@ class Violation:
 
 def check(history: History, *, tolerance: float = TOLERANCE) -> list[Violation]:
     """Every violation in a history; none means that it kept every promise."""
-    rules = (forward, linear, once, unfenced, told, kept, cancelled, paused, started, lost)
+    rules = (forward, linear, once, unfenced, told, kept, cancelled, paused, started, lost, stuck)
     found = [violation for rule in rules for violation in rule(history)]
     return found + list(overlap(history, tolerance))
 
@@ -185,8 +190,24 @@ def told(history: History) -> Iterator[Violation]:
                     what = f"{name} went back from epoch {before.epoch} to {page.epoch}"
                     yield Violation(rule="told", what=what, at=push.at)
     final = history.final()
+    replaced = _replaced(history)  # a person deleted it with all that its page told; what is left is another file
     for name, page in (final.pages if final and history.settled else {}).items():
-        yield from _unlike(name, [_line(r) for r in accepted[name]], [_said(a) for a in page.attempts])
+        yield from (
+            ()
+            if name in replaced
+            else _unlike(name, [_line(r) for r in accepted[name]], [_said(a) for a in page.attempts])
+        )
+
+
+def _replaced(history: History) -> set[str]:
+    """Missions whose file a person deleted while another spelling of the name stood beside it."""
+    return {
+        name
+        for push in history.pushes
+        for old, new in _steps(history, push)
+        for name in old.pages.keys() & new.pages.keys()
+        if not new.by_node and old.pages[name].path != new.pages[name].path
+    }
 
 
 def _line(result: Result) -> str:
@@ -306,6 +327,31 @@ def lost(history: History) -> Iterator[Violation]:
             yield Violation(rule="lost", what=f"{name} was never finished: it is {page.status} at {page.path}")
     for ref in history.left_over(CLAIM):
         yield Violation(rule="lost", what=f"{ref} was never folded")
+
+
+def stuck(history: History) -> Iterator[Violation]:
+    """What a node holds whose loop stands still is somebody else's a lease after it must have stopped beating."""
+    for hang in history.hung:
+        due = hang.start + LONGEST_ROUND + GRACE
+        if hang.end < due:
+            continue
+        held: dict[str, Claim] = {}
+        for push in history.pushes:
+            if push.at > due:
+                break
+            for move in push.moves if push.at <= hang.start else ():
+                commit = history.claims.get(move.new or "") if move.ref.startswith(CLAIM) else None
+                if move.ref.startswith(CLAIM):
+                    held.pop(move.ref, None)
+                if commit and commit.claim and commit.claim.node == hang.node and not commit.claim.closed:
+                    held[move.ref] = commit.claim
+            for move in push.moves if push.at > hang.start else ():
+                held.pop(move.ref, None)
+        for ref, claim in held.items():
+            what = (
+                f"{ref}, epoch {claim.epoch}, was held by {hang.node} for {due - hang.start:.0f} s after its loop hung"
+            )
+            yield Violation(rule="stuck", what=what, at=due)
 
 
 def _of_people(history: History) -> tuple[set[str], set[str]]:

@@ -10,6 +10,7 @@ import itertools
 import random
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -48,7 +49,7 @@ from sync.errors import SyncError
 from sync.heartbeat import Beat
 from sync.memory_remote import MemoryRemote
 from sync.remote import RefUpdate
-from tests.acceptance.torture.history import CLAIM, History, Work
+from tests.acceptance.torture.history import CLAIM, Hang, History, Work
 from tests.acceptance.torture.intruder import Intruder
 from tests.acceptance.torture.person import Person
 from tests.acceptance.torture.reading import Archive
@@ -96,11 +97,14 @@ class Watching(Scheduler):
     """An intake that counts the ledgers that its node has looked at, and found sound."""
 
     views: int = 0
+    hang: Callable[[], None] = lambda: None
+    """Stands still for as long as the nemesis wants."""
 
     def observe(self, ledger: LedgerSnapshot, now: float) -> None:
         """Takes in one fetch."""
         self.views += 1
         super().observe(ledger, now)
+        self.hang()
 
 
 @dataclass
@@ -112,6 +116,7 @@ class Process:
     node: Node
     line: Line
     ended: str = ""
+    hangs_until: float = 0.0
 
 
 @dataclass
@@ -123,6 +128,7 @@ class Exploration:
     processes: dict[str, Process] = field(default_factory=dict)
     works: list[Work] = field(default_factory=list)
     told: list[tuple[float, str, str, str]] = field(default_factory=list)
+    hung: list[Hang] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.loop = Loop(self.seed)
@@ -160,26 +166,27 @@ class Exploration:
             self.start(name)
         self.loop.spawn("nemesis", "nemesis", self._nemesis)
         if self.world.edits:
-            self.loop.spawn("ada", "ada", Person(self.loop, person, rests=self.world.parks > 0).run)
+            self.loop.spawn("ada", "ada", Person(self.loop, person, self.world).run)
         if self.world.attack:
             intruder = Intruder(self.loop, self.server, self._views, lambda name, boot: self._bus(name, boot, "person"))
             self.loop.spawn("intruder", "intruder", intruder.run)
         self.loop.run(self.world.trouble)
         self._calm()
         if self.world.parks:
-            self.loop.spawn("ada", "ada", Person(self.loop, person).let_go_on)
+            self.loop.spawn("ada", "ada", Person(self.loop, person, self.world).let_go_on)
         ends = self.loop.now + self.world.rest
         while self.loop.now < ends and not self._quiet():
             self.loop.run(min(ends, self.loop.now + 10))
         archive = Archive(self.server.store, frozenset(self.world.nodes))
-        return archive.history(self.server.pushes, self.works, settled=self.world.rest > 0)
+        return archive.history(self.server.pushes, self.works, settled=self.world.rest > 0, hung=self.hung)
 
     def start(self, name: str) -> None:
         """Starts a node's process as `shiftbook node run` does."""
         boot = f"boot-{next(self._boots)}"
         group = f"{name} {boot}"
-        alike = self.world.twins and name in self.world.nodes[-2:]
-        called, boot = (self.world.nodes[-1], "cloned") if alike else (name, boot)
+        alike = self.world.alike and name in self.world.nodes[-2:]
+        called = self.world.nodes[-1] if alike else name
+        boot = "cloned" if alike and self.world.twins else boot
         bus = self._bus(called, boot, group)
         line = bus.remote
         assert isinstance(line, Line)
@@ -219,6 +226,7 @@ class Exploration:
                 liveness=liveness,
                 gaps=heartbeat,
                 resumable=executor,
+                hang=lambda: self._hang(name),
             ),
             attempts=Attempts(
                 jobs=jobs,
@@ -247,6 +255,12 @@ class Exploration:
         self.processes[name] = process
         self.loop.spawn(name, group, lambda: self._live(process))
 
+    def _hang(self, name: str) -> None:
+        """Where a node's loop stands still, if it does."""
+        process = self.processes[name]
+        while self.loop.now < process.hangs_until:
+            self.loop.sleep(1.0)
+
     def _live(self, process: Process) -> None:
         try:
             process.node.run()
@@ -257,14 +271,13 @@ class Exploration:
 
     def _bus(self, name: str, boot: str, group: str) -> Transport:
         remote = MemoryRemote(self.server)
-        skew = self._skew[name]
         return Transport(
             remote=Line(remote, self.loop, self.world, calm=group == "person"),
             store=remote.store,
             name=name,
             boot=boot,
             sign=None,
-            now=lambda: NOON + skew + timedelta(seconds=self.loop.now),
+            now=lambda: NOON + self._skew[name] + timedelta(seconds=self.loop.now),
             nonce=self.nonce,
             sleep=self.loop.sleep,
         )
@@ -284,7 +297,7 @@ class Exploration:
             loop.sleep(1.0)
             for name in world.nodes:
                 process = self.processes[name]
-                if process.ended and not world.twins and not world.attack:
+                if process.ended and not world.alike and not world.attack:
                     self.start(name)  # a service manager would
                 elif chance.random() < world.kills:
                     loop.kill(process.group)
@@ -297,6 +310,11 @@ class Exploration:
                     for_seconds = chance.choice((2.0, 8.0, 45.0))
                     loop.freeze(process.group, for_seconds)
                     self._excuse(process.node.bus.name)
+                elif world.hangs and chance.random() < world.hangs:
+                    process.hangs_until = loop.now + chance.choice((5.0, 60.0, 900.0))
+                    self.hung.append(Hang(node=process.node.bus.name, start=loop.now, end=process.hangs_until))
+                elif world.falls and chance.random() < world.falls:
+                    self._skew[process.node.bus.name] -= timedelta(hours=1)
 
     def _mend(self, line: Line) -> None:
         self.loop.sleep(self.loop.chance.choice((3.0, 20.0, 70.0)))
@@ -316,7 +334,7 @@ class Exploration:
         for process in list(self.processes.values()):
             process.line.cut, process.line.mute, process.line.calm = False, False, True
             alive = any(actor.group == process.group for actor in self.loop.actors)
-            if (process.ended or not alive) and not self.world.attack and not self.world.twins:
+            if (process.ended or not alive) and not self.world.attack and not self.world.alike:
                 self.start(process.name)
                 self.processes[process.name].line.calm = True
 

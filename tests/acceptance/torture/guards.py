@@ -92,6 +92,13 @@ CLONED = World(
 )
 FORCED = World(attack=True, length=(1, 60), kills=0, cuts=0.03, freezes=0.02, trouble=240, rest=0, edits=False)
 
+WORLDS = {
+    "loops that hang and clocks that fall": World(kills=0, cuts=0.01, freezes=0, hangs=0.01, falls=0.02, rest=2400),
+    "two nodes with one name": World(namesakes=True, kills=0, length=(0.2, 8)),
+    "second spellings of names": World(copies=True, falls=0.01),
+}
+"""Explored like the plain one: no guard is taken out."""
+
 GUARDS = (
     Guard(
         name="nonce",

@@ -106,6 +106,15 @@ class Work:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hang:
+    """A node's loop stood still, while its heartbeat's thread went on."""
+
+    node: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class History:
     """One whole run, in the order in which the server saw it."""
 
@@ -117,6 +126,7 @@ class History:
     settled: bool = True
     """Whether the run was given the time to finish everything."""
     main: str = "refs/heads/main"
+    hung: Sequence[Hang] = ()
 
     def moves(self, prefix: str) -> Iterator[tuple[Push, Move]]:
         """Every move of the refs that start so."""

@@ -12,6 +12,7 @@ from orchestrator.ledger.trust_root import TrustRoot
 from sync.publish import publish
 from sync.remote import Refs, RefUpdate
 from tests.acceptance.torture.virtual import Loop
+from tests.acceptance.torture.world import World
 
 CHANGES = 20
 
@@ -22,13 +23,14 @@ class Person:
 
     loop: Loop
     bus: Transport
-    rests: bool = False
-    """Whether missions are paused and resumed as well."""
+    world: World
+    """Whether missions are paused and resumed as well, and filed under a second spelling."""
 
     def run(self) -> None:
         """Makes one change after the other."""
         chance = self.loop.chance
-        more = ("pause", "pause", "resume", "resume") if self.rests else ()
+        more = ("pause", "pause", "resume", "resume") if self.world.parks else ()
+        more += ("copy", "copy") if self.world.copies else ()
         for number in range(CHANGES):
             self.loop.sleep(chance.uniform(2, 12))
             self._change(chance.choice(("add", "edit", "edit", "cancel", "delete", *more)), number)
@@ -67,6 +69,9 @@ def _edit(ledger: LedgerSnapshot, what: str, number: int) -> dict[str, bytes | N
     text = ledger.store.get(filed.blob).decode()
     if what == "delete":
         return {filed.path: None}
+    if what == "copy":
+        stem = filed.path.removeprefix("missions/").removesuffix(".md")
+        return {f"missions/{stem.swapcase()}.md": text.encode()}
     if what == "pause":
         paused = with_fields(text, {"status": "parked", "reason": "paused by ada"}).encode()
         return {filed.path: paused} if filed.mission.status in OPEN else {}

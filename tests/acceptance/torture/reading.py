@@ -10,7 +10,7 @@ from typing import TypeVar
 from missions import document
 from missions.errors import BadClaim
 from missions.lease import Claim, read_claim
-from missions.mission import Mission
+from missions.mission import Mission, slug
 from orchestrator.ledger.log_paths import is_log_path
 from orchestrator.ledger.result_record import read_record
 from orchestrator.ledger.snapshot import CLAIM_FILE
@@ -22,6 +22,7 @@ from tests.acceptance.torture.history import (
     Attempt,
     BranchCommit,
     ClaimCommit,
+    Hang,
     History,
     LogCommit,
     Page,
@@ -46,7 +47,9 @@ class Archive:
     commits: dict[Oid, BranchCommit] = field(default_factory=dict)
     _pages: dict[tuple[str, Oid], Page] = field(default_factory=dict)
 
-    def history(self, pushes: Sequence[Push], works: Iterable[Work], *, settled: bool) -> History:
+    def history(
+        self, pushes: Sequence[Push], works: Iterable[Work], *, settled: bool, hung: Sequence[Hang] = ()
+    ) -> History:
         """The whole history of these pushes."""
         for push in pushes:
             for move in push.moves:
@@ -59,6 +62,7 @@ class Archive:
             commits=self.commits,
             works=tuple(works),
             settled=settled,
+            hung=tuple(hung),
         )
 
     def _take(self, ref: str, oid: Oid) -> None:
@@ -95,7 +99,9 @@ class Archive:
         """What a commit on the branch says."""
         commit = read_commit(self.store.get(oid))
         files = dict(self._files(commit.tree, ""))
-        pages = {name: page for path, blob in files.items() for name, page in self._page(path, blob)}
+        pages: dict[str, Page] = {}
+        for path, blob in sorted(files.items(), key=_plainest_last):
+            pages |= dict(self._page(path, blob))
         journal = self.store.get(files[JOURNAL]).decode() if JOURNAL in files else ""
         months = [path for path in sorted(files) if path != JOURNAL and is_log_path(path)]
         return BranchCommit(
@@ -119,7 +125,19 @@ class Archive:
             return
         if (path, blob) not in self._pages:
             self._pages[path, blob] = page(path, self.store.get(blob))
-        yield path.rpartition("/")[2].removesuffix(".md"), self._pages[path, blob]
+        yield _name(path), self._pages[path, blob]
+
+
+def _name(path: str) -> str:
+    """The mission that a file is, however its name is spelled."""
+    return slug(path.rpartition("/")[2].removesuffix(".md"))
+
+
+def _plainest_last(file: tuple[str, Oid]) -> tuple[bool, bool, str]:
+    """Of files that are one mission the finished one counts, then the one with the plain name: others are set aside."""
+    path = file[0]
+    archived = path.startswith("missions/archive/")
+    return archived, is_mission(path) and path.endswith(f"/{_name(path)}.md"), path
 
 
 def page(path: str, data: bytes) -> Page:

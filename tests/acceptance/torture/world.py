@@ -33,6 +33,8 @@ class World:
     nodes: tuple[str, ...] = ("hq", "east", "west")
     twins: bool = False
     """Two of the nodes are one machine that was cloned while it ran: same name, same boot."""
+    namesakes: bool = False
+    """Two of the nodes were given one name: each is a process of its own, and both go on until one notices."""
     missions: int = 8
     length: tuple[float, float] = (0.2, 20.0)
     """How long the work on a mission takes."""
@@ -43,16 +45,27 @@ class World:
     kills: float = 0.02
     cuts: float = 0.02
     freezes: float = 0.02
-    """Chances for each second of trouble."""
+    """Chances for each second of trouble; the same for the next two."""
+    hangs: float = 0.0
+    """A node's loop stands still while its heartbeat's thread goes on."""
+    falls: float = 0.0
+    """A node's clock falls back an hour, as one does that was set by hand or knew no time zone."""
     trouble: float = 120.0
     """So long the nemesis goes on."""
     rest: float = 900.0
     """So long everything then has to come to an end; 0: the run is cut off."""
     edits: bool = True
+    copies: bool = False
+    """The person files a second spelling of a mission's name, too."""
     parks: float = 0.0
     """The chance that an attempt waits for a person in the end; if there is one, the person pauses and resumes, too."""
     attack: bool = False
     """A stale holder forces its old claim back, and its result with it, after everybody has seen the newer one."""
+
+    @property
+    def alike(self) -> bool:
+        """Whether two nodes have one name."""
+        return self.twins or self.namesakes
 
 
 class Recorder(MemoryServer):
