@@ -320,8 +320,6 @@ def _quarantine_reason(
         return f"unknown project “{mission.project}”: fleet.toml has {known}", "correct the name or add the project"
     done = ledger.archived(mission.name)
     fresh = mission.status is Status.QUEUED and mission.node is None
-    if done is not None and (
-        fresh or done.mission.epoch >= mission.epoch
-    ):  # a copy would go on where that one has ended
+    if done is not None and (fresh or done.mission.epoch >= mission.epoch):  # a copy would go on where that one ended
         return f"a finished mission has this name: {done.path}", "give the file another name"
     return None

@@ -37,11 +37,11 @@ def test_no_promise_is_broken_however_the_steps_interleave(seed: int) -> None:
 
 
 @pytest.mark.parametrize("world", WORLDS)
-@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(2, 40))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(1, 40))])
 def test_no_promise_is_broken_in_odd_worlds(world: str, seed: int) -> None:
-    """A loop that hangs, a clock that falls back, two nodes with one name, twins of a mission's name: the same holds."""
+    """A loop that hangs, a clock that falls back, two nodes with one name, twins of a mission's name: all the same."""
     exploration, history = explore(WORLDS[world], seed)
-    assert check(history, tolerance=TOLERANCE) == [], exploration.told
+    assert check(history, tolerance=WORLDS[world].tolerance) == [], exploration.told
     assert [told for told in exploration.told if told[2] == "internal"] == []
 
 

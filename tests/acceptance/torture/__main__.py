@@ -82,7 +82,7 @@ def _explorations(seed: int, ends: float, found: list[str]) -> list[tuple[str, i
             break
         this = seed * 1000 + number // len(WORLDS)
         _, history = explore(world, this)
-        found += [f"{name}, seed {this}: {violation}" for violation in check(history, tolerance=0.6)]
+        found += [f"{name}, seed {this}: {violation}" for violation in check(history, tolerance=world.tolerance)]
         played[name] += 1
     return list(played.items())
 

@@ -348,9 +348,7 @@ def stuck(history: History) -> Iterator[Violation]:
             for move in push.moves if push.at > hang.start else ():
                 held.pop(move.ref, None)
         for ref, claim in held.items():
-            what = (
-                f"{ref}, epoch {claim.epoch}, was held by {hang.node} for {due - hang.start:.0f} s after its loop hung"
-            )
+            what = f"{ref}, epoch {claim.epoch}, was {hang.node}'s for {due - hang.start:.0f} s after its loop hung"
             yield Violation(rule="stuck", what=what, at=due)
 
 

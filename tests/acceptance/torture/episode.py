@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections import Counter
@@ -29,6 +30,7 @@ from tests.servers import git_daemon
 
 NODES = ("north", "south", "west")
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+SKEW = Path(__file__).with_name("skew")
 TOLERANCE = 3.0
 """Seconds: records tell whole ones, an agent may take a while to die, and two cores carry all of this."""
 
@@ -58,6 +60,11 @@ class Episode:
         self._stack = ExitStack()
         self._over = threading.Event()
         self._added = 0
+
+    @property
+    def kept(self) -> Path:
+        """A repository with every object that the server ever had."""
+        return self.folder / "kept.git"
 
     @property
     def lease(self) -> float:
@@ -92,6 +99,7 @@ class Episode:
         """Starts a node, behind its proxy, with its own idea of the time."""
         url = f"git://127.0.0.1:{self.proxies[node].port}/{self.fleet.bare.name}"
         extra = {"SHIFTBOOK_LEDGER": url, "SHIFTBOOK_SLOTS": "2", "FACTORY_ROLE": "LOCAL_WORKER"}
+        extra |= {"PYTHONPATH": str(SKEW), "TORTURE_HANG_SECONDS": f"{self.lease + 3}"}
         if node == NODES[0]:
             extra["FACTORY_ROLE"] = "HEADQUARTERS"
         if self.skew[node] and FAKETIME:
@@ -101,7 +109,6 @@ class Episode:
                 "FAKETIME": f"{hours:+.0f}h",
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1",
                 "NO_FAKE_STAT": "1",
-                "PYTHONPATH": str(Path(__file__).with_name("skew")),
             }
         words, env, inside = ("node", "run", "--json"), self.fleet.environment(node, **extra), ()
         if node == self.small:
@@ -154,7 +161,7 @@ class Episode:
         self.revive()
 
     def _harm(self, node: str) -> None:
-        what = self.chance.choice(("kill", "kill", "freeze", "weather", "weather", "weather", "weather", "disk"))
+        what = self.chance.choice(("kill", "kill", "freeze", "hang", "gc", *["weather"] * 4, "disk"))
         if what == "kill" or self.fleet.running[node].poll() is not None:
             if self.fleet.running[node].poll() is None:
                 self.kill(node)
@@ -164,6 +171,13 @@ class Episode:
         elif what == "freeze":
             self.did["freeze"] += 1
             self._freeze(node, self.chance.choice((1.0, self.lease + 2)))
+        elif what == "hang":
+            self.did["hang"] += 1
+            with suppress(psutil.Error):
+                psutil.Process(self.fleet.running[node].pid).send_signal(signal.SIGUSR2)
+        elif what == "gc":
+            self.did["gc"] += 1
+            self._collect_garbage()
         elif what == "disk" and node == self.small:
             self.did["full disk"] += 1
             disk.fill(self.fleet.running[node].pid, self.folder / node)
@@ -171,6 +185,11 @@ class Episode:
             disk.empty(self.fleet.running[node].pid, self.folder / node)
         else:
             self._storm(node)
+
+    def _collect_garbage(self) -> None:
+        """The server throws away what no ref leads to, while nodes push. The checker's copy of it is made before."""
+        recorder.keep_objects(self.fleet.bare, self.kept)
+        self.fleet.git("gc", "--quiet", "--prune=now", folder=self.fleet.bare)
 
     def _storm(self, node: str) -> None:
         weather = self.chance.choice([one for one in Weather if one is not Weather.FAIR])
@@ -273,7 +292,8 @@ class Episode:
 
     def history(self, *, settled: bool) -> History:
         """Everything that happened."""
-        store = GitStore(self.fleet.bare)
+        recorder.keep_objects(self.fleet.bare, self.kept)
+        store = GitStore(self.kept)
         try:
             taken = recorder.pushes(self.fleet.bare, self.attacks)
             diary = recorder.Diary(store=store, skew=self.skew, asleep=self.asleep)

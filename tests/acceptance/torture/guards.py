@@ -14,6 +14,7 @@ from orchestrator.ledger.claims import RewriteDetector
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.ledger.transport import Transport
 from orchestrator.node import heartbeat
+from orchestrator.node.rounds.loop_progress import LoopProgress
 from orchestrator.node.scheduler import Assignment, Scheduler
 from sync.publish import push_and_resolve
 from sync.remote import LedgerRemote, Oid, PushVerdict, RefUpdate
@@ -92,8 +93,9 @@ CLONED = World(
 )
 FORCED = World(attack=True, length=(1, 60), kills=0, cuts=0.03, freezes=0.02, trouble=240, rest=0, edits=False)
 
+HUNG = World(kills=0, cuts=0.01, freezes=0, hangs=0.01, falls=0.02, rest=2400)
 WORLDS = {
-    "loops that hang and clocks that fall": World(kills=0, cuts=0.01, freezes=0, hangs=0.01, falls=0.02, rest=2400),
+    "loops that hang and clocks that fall": HUNG,
     "two nodes with one name": World(namesakes=True, kills=0, length=(0.2, 8)),
     "second spellings of names": World(copies=True, falls=0.01),
 }
@@ -124,6 +126,13 @@ GUARDS = (
         world=BUSY,
         removed=((Scheduler, "claim", _no_second_look),),
         broken=frozenset({"started", "once"}),
+    ),
+    Guard(
+        name="beats of moving loops alone",
+        world=HUNG,
+        removed=((LoopProgress, "stalled", False),),
+        broken=frozenset({"stuck"}),
+        seed=2,
     ),
     Guard(
         name="self-fencing",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,6 +35,18 @@ def install(bare: Path) -> None:
         file.write(
             "[receive]\n\tautogc = false\n\tfsckObjects = true\n[gc]\n\tauto = 0\n[core]\n\tlogAllRefUpdates = false\n"
         )
+
+
+def keep_objects(bare: Path, kept: Path) -> None:
+    """Links the objects of a repository into another, which loses none."""
+    if not kept.exists():
+        subprocess.run(["git", "init", "--quiet", "--bare", str(kept)], check=True)
+    for source in (path for path in (bare / "objects").rglob("*") if path.is_file()):
+        target = kept / source.relative_to(bare)
+        if not target.exists() and "tmp_obj" not in source.name and "incoming" not in str(source):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # just packed, or thrown away unused
+                os.link(source, target)
 
 
 def pushes(bare: Path, attacks: Collection[tuple[str, Oid]] = ()) -> list[Push]:

@@ -13,6 +13,7 @@ from tests.acceptance.torture.history import Move, Push
 from tests.acceptance.torture.virtual import Loop
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+BEAT_SECONDS = 10.0
 CHARTER = """\
 [bus]
 beat_seconds = 10
@@ -61,6 +62,15 @@ class World:
     """The chance that an attempt waits for a person in the end; if there is one, the person pauses and resumes, too."""
     attack: bool = False
     """A stale holder forces its old claim back, and its result with it, after everybody has seen the newer one."""
+
+    @property
+    def tolerance(self) -> float:
+        """Virtual seconds in which a worker must notice that it has to stop.
+
+        A node that starts takes up again at once what it held when it died. A second one of its name does, too, and
+        nobody can tell the two apart before the first one's next beat: so long both may work, and one result counts.
+        """
+        return 0.6 + (BEAT_SECONDS if self.namesakes else 0.0)
 
     @property
     def alike(self) -> bool:

@@ -1,8 +1,11 @@
-"""Loaded by nodes under libfaketime, which makes time.sleep fail (EINVAL) where only the wall clock is faked."""
+"""Loaded by the nodes of an episode. libfaketime makes time.sleep fail (EINVAL) where only the wall clock is faked; and a
+signal stops the main thread, where a node's loop is, while all others go on."""
 
 from __future__ import annotations
 
+import os
 import select
+import signal
 import time
 
 
@@ -14,3 +17,4 @@ def sleep(seconds: float) -> None:
 
 
 time.sleep = sleep
+signal.signal(signal.SIGUSR2, lambda *_: sleep(float(os.environ.get("TORTURE_HANG_SECONDS", "0"))))
