@@ -58,7 +58,7 @@ def _episode(seed: int, seconds: float) -> list[str]:
     folder = Path(tempfile.mkdtemp(prefix="shiftbook-torture-"))
     small = NODES[seed % len(NODES)] if seed % 2 and disk.possible() else ""
     print(f"episode {seed}" + (f", {small} on a small disk" if small else ""), flush=True)
-    with Episode(folder, seed, small=small) as episode:
+    with Episode(folder, seed, small=small, restores=seed % 3 == 0) as episode:
         episode.torment(seconds)
         settled = episode.settle(120)
         words = episode.fleet.words()

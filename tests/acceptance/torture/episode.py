@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -45,6 +45,8 @@ class Episode:
     skewed: bool = True
     small: str = ""
     """The node whose home lies on a disk of its own, of 64 MiB, that the nemesis fills."""
+    restores: bool = False
+    """Whether the server is restored from a backup in the end."""
     beat: float = 2.0
     """Seconds. A lease is three; where other things run beside, a node that lives must not be taken for dead."""
 
@@ -56,7 +58,7 @@ class Episode:
             self.skew = {node: timedelta(hours=self.chance.randint(-120, 120)) for node in NODES}
         self.asleep: list[tuple[str, float, float]] = []
         self.did: Counter[str] = Counter()
-        self.attacks: set[tuple[str, Oid]] = set()
+        self.attacks: set[tuple[str, Oid | None]] = set()
         self._stack = ExitStack()
         self._over = threading.Event()
         self._added = 0
@@ -95,10 +97,12 @@ class Episode:
             proxy.close()
         self._stack.close()
 
+    def _url(self, node: str) -> str:
+        return f"git://127.0.0.1:{self.proxies[node].port}/{self.fleet.bare.name}"
+
     def start(self, node: str) -> None:
         """Starts a node, behind its proxy, with its own idea of the time."""
-        url = f"git://127.0.0.1:{self.proxies[node].port}/{self.fleet.bare.name}"
-        extra = {"SHIFTBOOK_LEDGER": url, "SHIFTBOOK_SLOTS": "2", "FACTORY_ROLE": "LOCAL_WORKER"}
+        extra = {"SHIFTBOOK_LEDGER": self._url(node), "SHIFTBOOK_SLOTS": "2", "FACTORY_ROLE": "LOCAL_WORKER"}
         extra |= {"PYTHONPATH": str(SKEW), "TORTURE_HANG_SECONDS": f"{self.lease + 3}"}
         if node == NODES[0]:
             extra["FACTORY_ROLE"] = "HEADQUARTERS"
@@ -150,8 +154,10 @@ class Episode:
         """The nemesis and the person do their worst for so long; then everything works again."""
         person = threading.Thread(target=self._person, args=(Random(self.chance.random()),), name="ada", daemon=True)
         person.start()
-        ends = time.monotonic() + seconds
+        ends, backup = time.monotonic() + seconds, self.refs()
         while time.monotonic() < ends:
+            if ends - time.monotonic() > seconds / 3:
+                backup = self.refs()
             time.sleep(self.chance.uniform(0.3, 1.5))
             self._harm(self.chance.choice(NODES))
         self._over.set()
@@ -159,6 +165,9 @@ class Episode:
         for proxy in self.proxies.values():
             proxy.weather = Weather.FAIR
         self.revive()
+        if self.restores:
+            self.restore_backup(backup)
+            self.revive()
 
     def _harm(self, node: str) -> None:
         what = self.chance.choice(("kill", "kill", "freeze", "hang", "gc", *["weather"] * 4, "disk"))
@@ -208,6 +217,35 @@ class Episode:
         for node in NODES:
             if self.fleet.running[node].poll() is not None:
                 self.start(node)
+
+    def restore_backup(self, old: Mapping[str, Oid], patience: float = 20) -> None:
+        """The server is as it was when its refs were `old`; a person stops the nodes and recovers it from each.
+
+        Those that knew more stop by themselves. One that was cut off since knows of nothing that is lost, and goes on.
+        """
+        now = self.refs()
+        if now["refs/heads/main"] == old["refs/heads/main"]:
+            return
+        self.did["backup restored"] += 1
+        self.attacks |= set(old.items()) | {(ref, None) for ref in now.keys() - old.keys()}
+        for ref, oid in old.items():
+            self.fleet.git("update-ref", ref, oid, folder=self.fleet.bare)
+        for ref in now.keys() - old.keys():
+            self.fleet.git("update-ref", "-d", ref, folder=self.fleet.bare)
+        ends = time.monotonic() + patience
+        while time.monotonic() < ends and any(self.fleet.running[node].poll() is None for node in NODES):
+            time.sleep(0.5)
+        for node in NODES:
+            if self.fleet.running[node].poll() is None:
+                self.kill(node)
+            before = self.refs()
+            self.fleet.shiftbook("ledger", "recover", "--yes", node=node, SHIFTBOOK_LEDGER=self._url(node))
+            self.attacks |= set(self.refs().items() - before.items())
+
+    def refs(self) -> dict[str, Oid]:
+        """The server's refs."""
+        lines = self.fleet.git("for-each-ref", "--format=%(refname) %(objectname)", folder=self.fleet.bare).splitlines()
+        return dict(line.split(" ") for line in lines)  # type: ignore[misc]
 
     def settle(self, seconds: float) -> bool:
         """Waits until nothing is left to do. Returns whether that came true."""

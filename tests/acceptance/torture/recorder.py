@@ -27,13 +27,17 @@ NOTHING = "0" * 40
 
 
 def install(bare: Path) -> None:
-    """Makes a repository write down every move of every ref, and keep every object."""
+    """Makes a repository write down every move of every ref, and keep every object.
+
+    Packing refs looks to the hook like taking them out: `git gc` leaves them as they are.
+    """
     hook = bare / "hooks" / "reference-transaction"
     hook.write_text(HOOK, encoding="utf-8")
     hook.chmod(0o755)
     with (bare / "config").open("a", encoding="utf-8") as file:
         file.write(
-            "[receive]\n\tautogc = false\n\tfsckObjects = true\n[gc]\n\tauto = 0\n[core]\n\tlogAllRefUpdates = false\n"
+            "[receive]\n\tautogc = false\n\tfsckObjects = true\n"
+            "[gc]\n\tauto = 0\n\tpackRefs = false\n[core]\n\tlogAllRefUpdates = false\n"
         )
 
 
@@ -49,7 +53,7 @@ def keep_objects(bare: Path, kept: Path) -> None:
                 os.link(source, target)
 
 
-def pushes(bare: Path, attacks: Collection[tuple[str, Oid]] = ()) -> list[Push]:
+def pushes(bare: Path, attacks: Collection[tuple[str, Oid | None]] = ()) -> list[Push]:
     """Every transaction that was committed, in the order in which the refs were locked.
 
     `attacks` are the moves (ref, new) that the nemesis made by hand.

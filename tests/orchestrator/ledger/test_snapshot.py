@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from missions.lease import ClaimState
 from missions.mission import MAX_NAME_CHARS, Status
 from orchestrator.ledger.snapshot import MAX_CLAIM_BYTES, LedgerSnapshot
 from sync.objects import (
@@ -374,6 +375,42 @@ def test_a_second_spelling_takes_nothing_from_the_first() -> None:
     node.push({"missions/fix-it.md": "a newcomer"})
     assert node.ledger().open["fix-it"].path == "missions/fix it.md"
     assert set(reasons(node.ledger())) == {"missions/fix-it.md"}
+
+
+def test_a_copy_takes_nothing_from_a_claimed_mission_that_was_edited() -> None:
+    """The copy has the text that was claimed, the first has not any more: it stays the mission."""
+    town = Town({"missions/m.md": "the first"})
+    node = town.peer("n1")
+    node.hold("m")
+    node.push({"missions/M.md": "the first"})
+    node.push({"missions/m.md": "---\nstatus: cancelled\n---\nthe first"})
+    assert node.ledger().open["m"].path == "missions/m.md"
+    node.push({"missions/m.md": None})
+    assert node.ledger().open["m"].path == "missions/M.md"
+    node.push({"missions/m.md": "comes back later"})
+    assert node.ledger().open["m"].path == "missions/M.md"
+
+
+def test_a_copy_of_a_finished_mission_is_set_aside() -> None:
+    """With the fields of a node in it, it would be worked on in epochs that are over."""
+    town = Town({"missions/m.md": "x"})
+    node = town.peer("n1")
+    node.attempt("m", ClaimState.FAILED)
+    node.fold()
+    copy = node.text("missions/m.md")
+    node.push({"missions/M.md": copy})
+    node.push({"missions/m.md": copy.replace("status: failed", "status: done")})
+    node.fold()
+    ledger = node.ledger()
+    assert ledger.archived("m") is not None
+    assert ledger.open == {}
+    assert "a finished mission has this name" in reasons(ledger)["missions/M.md"]
+
+
+def test_a_huge_file_in_the_archive_stops_nobody() -> None:
+    """It is under the name of an open mission, and larger than anything that is read."""
+    town = Town({"missions/m.md": "x", "missions/archive/2026-11/m.md": b"a" * (40 * 1024 * 1024)})
+    assert set(town.peer("n1").ledger().open) == {"m"}
 
 
 def test_a_claim_with_an_endless_file_is_unreadable_and_not_read() -> None:

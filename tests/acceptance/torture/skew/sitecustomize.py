@@ -1,5 +1,5 @@
-"""Loaded by the nodes of an episode. libfaketime makes time.sleep fail (EINVAL) where only the wall clock is faked; and a
-signal stops the main thread, where a node's loop is, while all others go on."""
+"""Loaded by the nodes of an episode: libfaketime makes time.sleep fail (EINVAL) where only the wall clock is faked, and
+a signal stops the main thread, where a node's loop is, while all others go on."""
 
 from __future__ import annotations
 
