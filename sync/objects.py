@@ -73,6 +73,16 @@ def load_tree(store: ObjectStore, oid: Oid) -> dict[str, TreeEntry]:
     return read_tree(store.get(oid, MAX_TREE_BYTES))
 
 
+def folder_entries(store: ObjectStore, entry: TreeEntry | None) -> dict[str, TreeEntry]:
+    """What is in a folder; nothing where there is none, or where what stands there is called one and is none."""
+    if entry is None or entry.mode != FOLDER:
+        return {}
+    try:
+        return load_tree(store, entry.oid)
+    except ValueError:
+        return {}
+
+
 def _require_tree(data: bytes) -> None:
     """Raises ValueError for what is no tree. Only then is it searched: each search in other bytes may go to their end,
     so that a megabyte of them takes minutes."""

@@ -12,7 +12,7 @@ from orchestrator.core.errors import WrongSetting
 from orchestrator.ledger.file_check import FileProblem, check_files
 from sync.errors import GitError, ObjectMissing
 from sync.git import Git, GitStore
-from sync.objects import read_commit
+from sync.objects import load_commit
 from sync.remote import Oid
 
 CHECKED_PATHS = ("fleet.toml", "allowed_signers", "missions")
@@ -41,7 +41,7 @@ def check_push(folder: Path, branch: str, lines: Iterable[str]) -> list[FileProb
 def _problems_of(store: GitStore, commit: Oid) -> list[FileProblem]:
     """None for a commit that is not here, such as that of a branch which begins."""
     try:
-        return check_files(store, read_commit(store.get(commit)).tree)
+        return check_files(store, load_commit(store, commit).tree)
     except ObjectMissing:
         return []
 

@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from missions.mission import slug
 from missions.one_line import shorten
+from missions.plain_data import read_json
 from orchestrator.core.errors import WorkspaceFailed
 from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.model import Stop
@@ -123,7 +124,7 @@ class ProjectSetups:
                 self._make(project, place, top / "home", found, stop, say)
             os.utime(place / SETUP_FILE)
             _remove_old(top, place, self.clock())
-        parts = json.loads((place / SETUP_FILE).read_text(encoding="utf-8"))["parts"]
+        parts = read_json((place / SETUP_FILE).read_text(encoding="utf-8"))["parts"]
         return _as_tools(found, place, top / "home", base, [str(part) for part in parts])
 
     def _make(

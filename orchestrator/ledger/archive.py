@@ -1,4 +1,7 @@
-"""Where is a finished mission? The archive's folders, one a month, by name."""
+"""Where is a finished mission? The archive's folders, one a month, by name; and how a mission's file is read.
+
+A file that is larger than a mission can be is not read at all: it is quarantined, wherever it stands, and stops nobody.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from orchestrator.ledger.mission_files import folder_entries
-from sync.objects import EXECUTABLE, FILE, FOLDER, MAX_TREE_BYTES, find, read_tree
+from missions import document
+from missions.mission import Mission, Quarantined
+from sync.objects import EXECUTABLE, FILE, FOLDER, MAX_TREE_BYTES, find, folder_entries, read_tree
 from sync.remote import ObjectStore, Oid
 
 ARCHIVE_FOLDER = "missions/archive"
@@ -15,6 +19,23 @@ ARCHIVE_FOLDER = "missions/archive"
 
 MAX_BYTE_LOOKUPS = 20
 """Questions after which a month is read for good: looking through its bytes costs a thousandth of that, each time."""
+
+
+def read_mission(store: ObjectStore, path: str, blob: Oid) -> Mission | Quarantined:
+    """The mission in a blob, or why it is none. Raises ObjectMissing where the blob is lost."""
+    data = mission_bytes(store, blob)
+    if data is not None:
+        return document.read(path, data)
+    stem = path.rsplit("/", 1)[-1].removesuffix(".md")
+    reason = f"the file has {store.size(blob):,} bytes; a mission has at most {document.MAX_FILE_BYTES:,}"
+    return Quarantined(name=stem, path=path, reason=reason)
+
+
+def mission_bytes(store: ObjectStore, blob: Oid) -> bytes | None:
+    """A mission file's bytes; None for more than a mission can have. Raises ObjectMissing where the blob is lost."""
+    if store.size(blob) > document.MAX_FILE_BYTES:
+        return None
+    return store.get(blob, document.MAX_FILE_BYTES)
 
 
 @dataclass

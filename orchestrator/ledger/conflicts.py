@@ -18,8 +18,7 @@ from missions.frontmatter import Malformed
 from missions.merging.file_diff import FILE, Conflict
 from missions.mission import slug
 from missions.one_line import one_line
-from orchestrator.ledger.mission_files import folder_entries
-from sync.objects import EXECUTABLE, find
+from sync.objects import EXECUTABLE, find, folder_entries
 from sync.objects import FILE as PLAIN
 from sync.remote import ObjectStore, Oid
 

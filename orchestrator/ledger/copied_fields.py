@@ -15,7 +15,7 @@ from typing import Any
 from missions.errors import BadName
 from missions.fields import NODE_FIELDS
 from missions.mission import FINISHED, Mission, Status, slug
-from orchestrator.ledger.mission_files import read_mission
+from orchestrator.ledger.archive import read_mission
 from orchestrator.ledger.recent_changes import MISSIONS, RecentChanges
 from sync.objects import EXECUTABLE, FILE, FOLDER, find, load_commit, load_tree
 from sync.remote import ObjectStore, Oid

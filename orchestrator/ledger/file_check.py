@@ -6,7 +6,6 @@ Missions are read as every node reads them; of `fleet.toml` and of a mission's f
 from __future__ import annotations
 
 import base64
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -16,10 +15,11 @@ from pydantic import BaseModel, ValidationError
 
 from missions import document
 from missions.mission import AGENTS, MissionFields, Quarantined
+from missions.plain_data import read_toml
 from orchestrator.ledger.config import fleet_toml
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.snapshot import SnapshotReader
-from orchestrator.ledger.trust_files import SIGNERS_PATH, admin_lines
+from orchestrator.ledger.trust_files import MAX_BYTES, SIGNERS_PATH, admin_lines
 from orchestrator.ledger.trust_root import TrustRoot
 from sync.objects import edit_tree, find, write_commit
 from sync.remote import ObjectStore, Oid
@@ -64,7 +64,7 @@ def check_files(store: ObjectStore, tree: Oid) -> list[FileProblem]:
 
 def _text(store: ObjectStore, tree: Oid, path: str) -> str | None:
     entry = find(store, tree, path)
-    return store.get(entry.oid).decode("utf-8", "surrogateescape") if entry else None
+    return store.get(entry.oid, MAX_BYTES).decode("utf-8", "surrogateescape") if entry else None
 
 
 # -- fleet.toml -------------------------------------------------------------------------------------------------------
@@ -76,9 +76,7 @@ def _charter_problems(text: str | None) -> Iterator[FileProblem]:
         yield FileProblem(path=path, line=None, says="it is missing: `git checkout HEAD~ -- fleet.toml` brings it back")
         return
     try:
-        FleetConfig.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        yield FileProblem(path=path, line=_toml_line(str(error), text), says=str(error), example='name = "shop"')
+        FleetConfig.model_validate(read_toml(text))
     except ValidationError as error:
         facts = error.errors(include_url=False, include_input=False)
         found = [
@@ -86,6 +84,8 @@ def _charter_problems(text: str | None) -> Iterator[FileProblem]:
             for (says, line), one in zip(fleet_toml.explained(error, text), facts, strict=True)
         ]
         yield from sorted(found, key=lambda one: one.line or 0)
+    except ValueError as error:
+        yield FileProblem(path=path, line=_toml_line(str(error), text), says=str(error), example='name = "shop"')
 
 
 def _toml_line(said: str, text: str) -> int:
@@ -181,8 +181,8 @@ def _readable(store: ObjectStore, tree: Oid, charter: str | None, signers: str |
 
 def _projects(charter: str | None) -> list[str]:
     try:
-        found = tomllib.loads(charter or "").get("projects", {})
-    except tomllib.TOMLDecodeError:
+        found = read_toml(charter or "").get("projects", {})
+    except ValueError:
         return []
     return [name for name in found if '"' not in name and "\\" not in name] if isinstance(found, dict) else []
 
@@ -195,7 +195,7 @@ def _mission_problems(store: ObjectStore, tree: Oid, *, charter: str | None) -> 
         if bad.reason.startswith("unknown project") and not _is_toml(charter):
             continue  # which projects there are cannot be told
         entry = find(store, tree, bad.path)
-        every = document.field_problems(store.get(entry.oid)) if entry and bad.line else []
+        every = document.field_problems(store.get(entry.oid, document.MAX_FILE_BYTES)) if entry and bad.line else []
         whole = bad.reason if bad.hint == MEND_HINT else f"{bad.reason}; {bad.hint}"
         for says, line in every or [(whole, bad.line)]:
             yield FileProblem(path=bad.path, line=line, says=says, example=_mission_example(says))
@@ -205,8 +205,8 @@ def _is_toml(text: str | None) -> bool:
     if text is None:
         return False
     try:
-        tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+        read_toml(text)
+    except ValueError:
         return False
     return True
 

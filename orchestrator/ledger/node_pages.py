@@ -15,11 +15,10 @@ from missions.plain_data import read_json
 from missions.selection import NodeCapabilities
 from orchestrator import __version__
 from orchestrator.core.roles import Role
-from orchestrator.ledger.mission_files import folder_entries
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.ledger.takeovers import taken_over
 from sync import files
-from sync.objects import EXECUTABLE, FILE, find
+from sync.objects import EXECUTABLE, FILE, find, folder_entries
 from sync.remote import Oid
 
 PAGES_FOLDER = "heartbeats"

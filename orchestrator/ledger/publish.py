@@ -14,8 +14,8 @@ from missions.merging.file_diff import FILE, Conflict, changed_parts, overwritte
 from missions.merging.merge import merge
 from missions.merging.merge_state import StampedVersion
 from orchestrator.ledger import conflicts
+from orchestrator.ledger.archive import mission_bytes
 from orchestrator.ledger.conflicts import UnresolvedConflict
-from orchestrator.ledger.mission_files import mission_bytes
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from sync.errors import StampAhead

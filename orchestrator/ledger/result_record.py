@@ -24,9 +24,8 @@ from missions.one_line import printable, shorten
 from orchestrator.core.errors import UnusableResult
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.log_paths import parse_log_path
-from orchestrator.ledger.mission_files import folder_entries
 from orchestrator.ledger.repeated_ending import merge_repeated_ending
-from sync.objects import find, load_commit
+from sync.objects import find, folder_entries, load_commit
 from sync.remote import ObjectStore, Oid
 
 MAX_PROPOSALS = 20

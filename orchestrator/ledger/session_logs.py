@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from handoff.encoding import decode
 from handoff.entry import Entry, ParsedLog, parse_log
 from handoff.tiers import Tier, path_of
-from orchestrator.ledger.mission_files import folder_entries
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from sync.objects import EXECUTABLE, FILE, FOLDER, TreeEntry, find
+from sync.objects import EXECUTABLE, FILE, FOLDER, TreeEntry, find, folder_entries
 from sync.remote import ObjectStore, Oid
 
 MIN_RECENT_ENTRIES = 40

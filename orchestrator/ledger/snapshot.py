@@ -11,10 +11,9 @@ from missions.errors import BadClaim
 from missions.lease import Claim, read_claim
 from missions.mission import Mission, Quarantined, Status
 from missions.selection import dependency_cycles
-from orchestrator.ledger.archive import ARCHIVE_FOLDER, Archive, ArchiveReader
+from orchestrator.ledger.archive import ARCHIVE_FOLDER, Archive, ArchiveReader, mission_bytes, read_mission
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.copied_fields import OwnFields, own_fields
-from orchestrator.ledger.mission_files import folder_entries, mission_bytes, read_mission
 from orchestrator.ledger.recent_changes import MISSIONS as MISSIONS
 from orchestrator.ledger.recent_changes import RecentChanges
 from orchestrator.ledger.transport import BEAT, CLAIM, LATE
@@ -28,6 +27,7 @@ from sync.objects import (
     SYMLINK,
     TreeEntry,
     find,
+    folder_entries,
     load_commit,
 )
 from sync.remote import ObjectStore, Oid, Refs

@@ -10,7 +10,7 @@ from missions.errors import BadClaim
 from missions.lease import Claim, read_claim
 from orchestrator.ledger.snapshot import CLAIM_FILE, MAX_CLAIM_BYTES, HeldClaim, LedgerSnapshot, MissionFile
 from sync.errors import ObjectMissing
-from sync.objects import find, read_commit
+from sync.objects import find, load_commit
 
 REMARK = re.compile(r"took over from ([a-z0-9-]+) after ")
 """How a node's scheduler begins the remark on what it took over; it stands in the mission's result."""
@@ -57,7 +57,7 @@ def _holders_before(ledger: LedgerSnapshot, held: HeldClaim) -> Iterator[Claim]:
     oid = held.oid
     try:
         for _ in range(MAX_STATES):
-            commit = read_commit(ledger.store.get(oid))
+            commit = load_commit(ledger.store, oid)
             entry = find(ledger.store, commit.tree, CLAIM_FILE)
             claim = read_claim(ledger.store.get(entry.oid, MAX_CLAIM_BYTES)) if entry else held.claim
             if claim.node != held.claim.node:

@@ -14,8 +14,7 @@ from missions import document
 from missions.agent_trust import MissionOutcome, TrustScore, TrustWeights, score_trust
 from missions.mission import BY_POLICY, Mission, Status
 from orchestrator.ledger import session_logs
-from orchestrator.ledger.archive import ARCHIVE_FOLDER
-from orchestrator.ledger.mission_files import mission_bytes
+from orchestrator.ledger.archive import ARCHIVE_FOLDER, mission_bytes
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot
 from orchestrator.policy.decision_evidence import FindSigner, find_decision
 from sync.remote import Oid

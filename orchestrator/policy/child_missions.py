@@ -19,9 +19,9 @@ from missions.fields import is_blank
 from missions.frontmatter import Malformed, Scalar
 from missions.mission import Mission, Quarantined, slug
 from missions.one_line import printable, shorten
-from orchestrator.ledger.mission_files import folder_entries, mission_bytes, read_mission
+from orchestrator.ledger.archive import mission_bytes, read_mission
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, MissionFile
-from sync.objects import EXECUTABLE, FILE, TreeEntry, find, load_commit
+from sync.objects import EXECUTABLE, FILE, TreeEntry, find, folder_entries, load_commit
 from sync.remote import Oid
 
 MAX_NAMED_FIELDS = 8

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from missions.mission import Mission, Status
-from orchestrator.ledger.mission_files import read_mission
+from orchestrator.ledger.archive import read_mission
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from sync.objects import EXECUTABLE, FILE, find, load_commit
 from sync.remote import Oid

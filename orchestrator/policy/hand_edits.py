@@ -17,7 +17,7 @@ from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.write_audit import MAX_COMMITS, tree_changes
 from orchestrator.policy.write_rules import PathChange
-from sync.objects import Commit, read_commit
+from sync.objects import Commit, load_commit
 from sync.remote import Oid
 from sync.signatures import signing_key
 
@@ -44,7 +44,7 @@ def _edits(ledger: LedgerSnapshot, trust: Trust, since: Oid) -> Iterator[str]:
     new = ledger.store.between(ledger.tip, since)
     for oid in reversed(list(new)[:MAX_COMMITS]):
         if len(new[oid]) == 1:  # what a merge brings was changed in the commits that it joins
-            commit = read_commit(ledger.store.get(oid))
+            commit = load_commit(ledger.store, oid)
             if not _is_nodes(ledger, trust, commit):
                 yield from _edits_of(ledger, oid, commit)
 
@@ -56,7 +56,7 @@ def _is_nodes(ledger: LedgerSnapshot, trust: Trust, commit: Commit) -> bool:
 
 
 def _edits_of(ledger: LedgerSnapshot, oid: Oid, commit: Commit) -> Iterator[str]:
-    before = read_commit(ledger.store.get(commit.parents[0])).tree
+    before = load_commit(ledger.store, commit.parents[0]).tree
     changes = [one for one in tree_changes(ledger.store, before, commit.tree) if one.path.startswith(f"{MISSIONS}/")]
     came = {one.path: one.new for one in changes if one.old is None}
     subject = printable(commit.message.strip().partition("\n")[0])[:80]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from missions import document
-from orchestrator.ledger.mission_files import mission_bytes
+from orchestrator.ledger.archive import mission_bytes
 from orchestrator.ledger.recent_changes import RecentChanges
 from sync.objects import Commit, find, load_commit
 from sync.remote import ObjectStore, Oid

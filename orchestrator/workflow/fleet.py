@@ -23,7 +23,7 @@ from orchestrator.policy.authorization import Trust
 from orchestrator.workflow import mission_view
 from orchestrator.workflow.mission_view import MissionView
 from sync.errors import RemoteUnreachable
-from sync.objects import read_commit
+from sync.objects import load_commit
 from sync.remote import Refs
 from sync.signatures import Principal, read_signers
 
@@ -138,7 +138,7 @@ class Fleet:
         last = next(iter(ledger.store.history(ledger.tip, path)), None)
         if last is None:
             return ""
-        author = printable(read_commit(ledger.store.get(last)).author)
+        author = printable(load_commit(ledger.store, last).author)
         return f": {author} deleted it in commit {last[:10]}; `git show {last[:10]}~:{path}` has its text"
 
     def full_name(self, word: str) -> str:

@@ -18,7 +18,6 @@ from importlib import import_module
 from pathlib import Path
 
 import h11
-from orchestrator.workflow.projects.test_command import find_test_command
 from pydantic import BaseModel, ValidationError
 
 from handoff import briefing, entry, knowledge, log, memo, proposal, statements, tiers
@@ -53,6 +52,7 @@ from orchestrator.node.outbox import Outbox, PendingResult
 from orchestrator.policy.verdict import read_verdict
 from orchestrator.workflow.approval.diff_view import parse_diff
 from orchestrator.workflow.journal.log import parse_sections
+from orchestrator.workflow.projects.toolchain import find_toolchain, folder_files
 from orchestrator.workflow.spending.page_table import parse_table
 from sync.errors import ObjectMissing
 from sync.memory_remote import MemoryStore
@@ -423,7 +423,7 @@ def _test_command(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in ("Makefile", "justfile", "pyproject.toml", "package.json"):
             Path(folder, name).write_bytes(data)
-        find_test_command(Path(folder))
+        find_toolchain(folder_files(Path(folder)))
 
 
 @dataclass(frozen=True, kw_only=True)

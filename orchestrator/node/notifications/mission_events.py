@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 
 from missions.mission import BY_POLICY, REVIEW, Mission, Status
 from orchestrator.core.time_text import format_duration
-from orchestrator.ledger.archive import ARCHIVE_FOLDER
+from orchestrator.ledger.archive import ARCHIVE_FOLDER, read_mission
 from orchestrator.ledger.config.notification import Notification, NotificationKind, key_of
-from orchestrator.ledger.mission_files import folder_entries, read_mission
 from orchestrator.ledger.snapshot import MISSIONS
 from orchestrator.node.notifications.safe_text import MAX_SENTENCE_CHARS, plain_text, quoted_text
-from sync.objects import EXECUTABLE, FILE, FOLDER, find, load_tree
+from sync.objects import EXECUTABLE, FILE, FOLDER, find, folder_entries, load_tree
 from sync.remote import ObjectStore, Oid
 
 KIND_BY_STATUS = {

@@ -266,7 +266,7 @@ def _describe_decision(ledger: LedgerSnapshot, filed: MissionFile) -> str:
     """Who was faster, and what they said."""
     mission = filed.mission
     when = f" at {mission.decided:%Y-%m-%d %H:%M} UTC" if mission.decided else ""
-    said = decision_comment(decode_text(ledger.store.get(filed.blob)), mission.decision or "")
+    said = decision_comment(decode_text(ledger.store.get(filed.blob, document.MAX_FILE_BYTES)), mission.decision or "")
     comment = f": {said}" if said else ""
     if mission.decision:
         return f"{mission.name} is decided already: {mission.decided_by} {mission.decision} it{when}{comment}"

@@ -25,12 +25,11 @@ from handoff.tiers import Tier, path_of
 from missions.one_line import shorten
 from orchestrator.core.errors import NotFound, Refused
 from orchestrator.core.time_text import format_utc
-from orchestrator.ledger.mission_files import folder_entries
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import FILING_ROLES, Trust
-from sync.objects import EXECUTABLE, FILE, find, load_tree
+from sync.objects import EXECUTABLE, FILE, find, folder_entries, load_tree
 from sync.objects import FOLDER as TREE
 from sync.remote import ObjectStore, Oid
 

@@ -7,11 +7,11 @@ by the keys that it sets. Where a project has no lines of its own, a person chan
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from missions.plain_data import read_toml
 from orchestrator.core.errors import WrongSetting
 
 PATH = "fleet.toml"
@@ -108,8 +108,8 @@ def _statements(text: str) -> list[_Statement]:
 
 def _read(text: str) -> dict[str, Any] | None:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+        return read_toml(text)
+    except ValueError:
         return None
 
 
