@@ -76,10 +76,14 @@ def pushes(bare: Path, attacks: Collection[tuple[str, Oid | None]] = ()) -> list
 
 
 def _filled(push: Push, refs: dict[str, Oid]) -> Push:
-    """The push with the old values as they were: a transaction that does not ask for one is told zeroes."""
+    """The push with the old values as they were: a transaction that does not ask for one is told zeroes.
+
+    A ref that is set to where it stands has not moved: its node sent the objects again that the server had thrown away.
+    """
     moves = []
     for move in push.moves:
-        moves.append(Move(ref=move.ref, old=refs.get(move.ref), new=move.new))
+        if refs.get(move.ref) != move.new:
+            moves.append(Move(ref=move.ref, old=refs.get(move.ref), new=move.new))
         refs.pop(move.ref, None)
         if move.new:
             refs[move.ref] = move.new
