@@ -227,6 +227,7 @@ class Episode:
         if now["refs/heads/main"] == old["refs/heads/main"]:
             return
         self.did["backup restored"] += 1
+        recorder.keep_objects(self.kept, self.fleet.bare)  # a backup has the objects of its refs
         self.attacks |= set(old.items()) | {(ref, None) for ref in now.keys() - old.keys()}
         for ref, oid in old.items():
             self.fleet.git("update-ref", ref, oid, folder=self.fleet.bare)
