@@ -167,7 +167,6 @@ class Episode:
         self.revive()
         if self.restores:
             self.restore_backup(backup)
-            self.revive()
 
     def _harm(self, node: str) -> None:
         what = self.chance.choice(("kill", "kill", "freeze", "hang", "gc", *["weather"] * 4, "disk"))
@@ -242,6 +241,8 @@ class Episode:
             before = self.refs()
             self.fleet.shiftbook("ledger", "recover", "--yes", node=node, SHIFTBOOK_LEDGER=self._url(node))
             self.attacks |= set(self.refs().items() - before.items())
+        for node in NODES:
+            self.start(node)
 
     def refs(self) -> dict[str, Oid]:
         """The server's refs."""
