@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()), help="the first seed")
     parser.add_argument("--episode", type=float, default=45.0, help="seconds of torment in one episode")
     parser.add_argument("--only", choices=("episodes", "explorations"))
+    parser.add_argument("--restore", action="store_true", help="restore the server from a backup in the end")
     told = parser.parse_args()
     if not FAKETIME:
         print("no clocks are skewed: libfaketime is not installed (apt-get install faketime)")
@@ -41,7 +42,7 @@ def main() -> int:
         if time.monotonic() >= ends or found:
             break
         if told.only != "explorations":
-            found += _episode(seed, told.episode)
+            found += _episode(seed, told.episode, restores=told.restore)
             counts["episodes"] += 1
         if told.only != "episodes":
             share = told.episode * SHARE if told.only is None else told.seconds
@@ -54,11 +55,11 @@ def main() -> int:
     return 1 if found else 0
 
 
-def _episode(seed: int, seconds: float) -> list[str]:
+def _episode(seed: int, seconds: float, *, restores: bool) -> list[str]:
     folder = Path(tempfile.mkdtemp(prefix="shiftbook-torture-"))
     small = NODES[seed % len(NODES)] if seed % 2 and disk.possible() else ""
     print(f"episode {seed}" + (f", {small} on a small disk" if small else ""), flush=True)
-    with Episode(folder, seed, small=small, restores=seed % 3 == 0) as episode:
+    with Episode(folder, seed, small=small, restores=restores) as episode:
         episode.torment(seconds)
         settled = episode.settle(120)
         words = episode.fleet.words()
