@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from missions.plain_data import read_json
 from orchestrator.core.errors import ContextTooLong, WrongPrompt
 from orchestrator.core.model_competence import ModelCheck
 from orchestrator.core.ports.model import Model, Prompt, PromptMessage
@@ -81,7 +82,7 @@ def check_model(model: Model, *, now: Callable[[], datetime], clock: Callable[[]
 
 def _calls_right(model: Model, asked: str, tool: str, argument: str) -> bool:
     try:
-        called = json.loads(_say(model, TOOL_PROMPT, asked, TOOL_SCHEMA))
+        called = read_json(_say(model, TOOL_PROMPT, asked, TOOL_SCHEMA))
     except ValueError:
         return False
     return bool(called.get("tool") == tool and argument in (called.get("arguments") or {}).values())
@@ -109,7 +110,7 @@ class CheckBook:
     def read(self) -> dict[str, ModelCheck]:
         """Everything that was measured; nothing where the file is missing or damaged: it can be measured again."""
         try:
-            rows = json.loads(self.path.read_text(encoding="utf-8"))
+            rows = read_json(self.path.read_text(encoding="utf-8"))
             return {str(key): _read_check(row) for key, row in rows.items()}
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
             return {}
