@@ -81,7 +81,10 @@ def test_ctrl_c_ends_a_node_quietly(fleet: Fleet) -> None:
 
 
 def _plain(said: str) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m", "", said).replace("^C", "")
+    """What stays on the screen: without colours, and without what was written over."""
+    return re.sub(
+        r"\x1b\[[0-9;]*m|[^\n]*\r\x1b\[K|(?<=\n)[^\n]*\x1b\[K", "", said.replace("^C", "").replace("\r\n", "\n")
+    )
 
 
 def test_a_killed_node_takes_its_own_work_up_again(fleet: Fleet) -> None:

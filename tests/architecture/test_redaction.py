@@ -63,7 +63,7 @@ PLACES = {
     "orchestrator/node/notifications/dispatcher.py": {"_carry"},
     "orchestrator/node/notifications/safe_text.py": {"plain_text"},
     "orchestrator/node/executor.py": {"words_of"},
-    "orchestrator/cli/live/event_lines.py": {"__call__"},
+    "orchestrator/cli/live/event_lines.py": {"_take", "_write"},
     "orchestrator/api/web/problems.py": {"problem"},
     "orchestrator/chat/service.py": {"prepare"},
     "orchestrator/chat/history.py": {"asked", "answered", "begin", "finish"},

@@ -6,7 +6,7 @@ import json
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from collections import deque
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -20,47 +20,60 @@ BEGINS = frozenset({"started", "took over"})
 ENDS = frozenset({"done", "failed", "released", "cancelled", "parked", "late", "refused"})
 
 
-class JsonLines:
-    """Each event as one JSON object a line on standard output."""
+class _Lines:
+    """Takes events one after the other, also one that a signal's handler tells in the middle of another: a handler that
+    waited for its own thread's lock would wait for ever."""
 
     def __init__(self) -> None:
         self._said: set[tuple[str, str]] = set()
+        self._waiting: deque[tuple[str, str, bool, dict[str, object]]] = deque()
+        self._lock = threading.Lock()
 
     def __call__(self, event: str, sentence: str, *, once: bool = False, **facts: object) -> None:
-        """Takes the line."""
-        if once and (event, sentence) in self._said:
-            return
-        self._said.add((event, sentence))
-        sentence, facts = redact(sentence).text, redact_values(facts)
+        """Takes the line; where another is being written it follows that one."""
+        self._waiting.append((event, sentence, once, facts))
+        while self._waiting and self._lock.acquire(blocking=False):
+            try:
+                while self._waiting:
+                    self._take(*self._waiting.popleft())
+            finally:
+                self._lock.release()
+
+    def _take(self, event: str, sentence: str, once: bool, facts: dict[str, object]) -> None:
+        if not once or (event, sentence) not in self._said:
+            self._said.add((event, sentence))
+            self._write(event, redact(sentence).text, facts)
+
+    def _write(self, event: str, sentence: str, facts: dict[str, object]) -> None:
+        raise NotImplementedError
+
+
+class JsonLines(_Lines):
+    """Each event as one JSON object a line on standard output."""
+
+    def _write(self, event: str, sentence: str, facts: dict[str, object]) -> None:
+        facts = redact_values(facts)
         now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
         sys.stdout.write(json.dumps({"time": now, "event": event, "text": sentence, **facts}, default=str) + "\n")
         sys.stdout.flush()
 
 
-@dataclass
-class EventLines:
+class EventLines(_Lines):
     """Each event as an entry of one line on standard error; while missions run, a line that ticks below them."""
 
-    out: Console = field(default_factory=lambda: console(stderr=True))
-    _said: set[tuple[str, str]] = field(default_factory=set)
-    _running: dict[str, float] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self, out: Console | None = None) -> None:
+        super().__init__()
+        self._out = out or console(stderr=True)
+        self._running: dict[str, float] = {}
+        self._sign = SignOfLife(out=sys.stderr, shown=can_write_over(sys.stderr), before=" " * 9 + "\u2502 ")
 
-    def __post_init__(self) -> None:
-        self._sign = SignOfLife(out=sys.stderr, shown=can_write_over(sys.stderr), before=" " * 9 + "│ ")
-
-    def __call__(self, event: str, sentence: str, *, once: bool = False, **facts: object) -> None:
-        """Takes the line."""
-        with self._lock:
-            if once and (event, sentence) in self._said:
-                return
-            self._said.add((event, sentence))
-            self._sign.end()
-            self._follow(event, str(facts.get("mission", "")))
-            self.out.print(_line(event, redact(sentence).text), soft_wrap=True)
-            if self._running and event != "stopped":
-                since = min(self._running.values())
-                self._sign.begin(f"working · {', '.join(self._running)}", since)
+    def _write(self, event: str, sentence: str, facts: dict[str, object]) -> None:
+        self._sign.end()
+        self._follow(event, str(facts.get("mission", "")))
+        self._out.print(_line(event, sentence), soft_wrap=True)
+        if self._running and event != "stopped":
+            since = min(self._running.values())
+            self._sign.begin(f"working · {', '.join(self._running)}", since)
 
     def _follow(self, event: str, mission: str) -> None:
         if mission and event in BEGINS:

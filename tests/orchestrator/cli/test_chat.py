@@ -29,6 +29,7 @@ DONE = AnswerEvent(
         "node": "desk",
         "usage": {"tokens_in": 1, "tokens_cached": 0, "tokens_out": 1, "first_token_seconds": None},
         "cut": [],
+        "good_for": "answers",
         "journal": "",
         "finish": "stop",
     },

@@ -57,3 +57,16 @@ def test_into_a_pipe_go_entries_alone(monkeypatch: pytest.MonkeyPatch, capsys: p
         ("started", "Fix it", "fix"),
         ("remote", "away", None),
     ]
+
+
+def test_a_signal_in_the_middle_of_an_event_is_told_after_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its handler runs in the thread that is just writing: it waits for nobody, and nothing is lost."""
+
+    class Interrupted(JsonLines):
+        def _write(self, event: str, sentence: str, facts: dict[str, object]) -> None:
+            if event == "started":
+                self("draining", "Ctrl-C")
+            super()._write(event, sentence, facts)
+
+    Interrupted()("started", "a")
+    assert [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()] == ["started", "draining"]
