@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver, ObservedWatch
 from watchdog.observers.polling import PollingObserver
 
+# watchdog 7.1 tells whoever sits at the terminal, at length, of a folder that came while its outer one was looked into.
+warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning, module=r"watchdog\.")
 READ_ONLY_EVENTS = frozenset({"opened", "closed_no_write"})
 """Events of somebody who only looked."""
 

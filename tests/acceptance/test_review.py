@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+from tests import program
 from tests.acceptance.fleets import Fleet
 from tests.journals import BRIEFING, BRIEFING_PATH, RULES, SHOP_LOG, entry, log
 
@@ -95,12 +96,17 @@ def test_a_review_that_is_killed_is_done_once_by_the_next_node(fleet: Fleet) -> 
     assert sum(line.startswith("Review of shop") for line in messages) == 1
 
 
+def elsewhere(fleet: Fleet, node: str) -> subprocess.CompletedProcess[str]:
+    """A review by somebody on a machine of their own."""
+    return program.run("review", "run", "--json", env=fleet.environment(node), cwd=fleet.folder)
+
+
 def test_reviews_at_once_and_a_person_who_edits_meanwhile(fleet: Fleet) -> None:
     """Three people review at the same time while one of them edits the briefing with plain git, again and again."""
     fleet.found("ada", "bob")
     prepare(fleet, count=60)
     with ThreadPoolExecutor() as threads:
-        running = [threads.submit(fleet.run, "review", "run", "--json", node=node) for node in ("ada", "bob", "ada")]
+        running = [threads.submit(elsewhere, fleet, node) for node in ("ada", "bob", "ada")]
         for number in range(6):
             append(fleet, f"- A person's line {number}")
     ended = [each.result() for each in running]
