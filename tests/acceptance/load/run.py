@@ -60,6 +60,7 @@ class Load:
         ]
         worker, warm = node.worker, max(self.requests // 10, min(300, self.requests // 2))
         meter = Gauge(process=worker)
+        most = meter.look().threads + warmup.BRIM
         warmup.fill(node)
         self._phase(clients, range(warm), meter)
         faults = [self._quiet(node)]
@@ -67,7 +68,7 @@ class Load:
         with self._beside(node, book, meter):
             self._phase(clients, range(warm, self.requests), meter)
         seconds = time.monotonic() - began
-        faults += [self._quiet(node), *self._free(node), *self._go_on(clients), back(meter, before)]
+        faults += [self._quiet(node), *self._free(node), *self._go_on(clients), back(meter, before, most)]
         faults += [] if worker.is_running() and node.worker == worker else ["the worker was replaced"]
         after = meter.look()
         faults += [*judge(node, book, clients), *book.unexcused(), *book.faults]
@@ -171,12 +172,15 @@ def completes(node: Served) -> bool:
     return node.wire.ask("POST", "/v1/chat/completions", body, token=node.tokens.full).status == 200
 
 
-def back(meter: Gauge, before: Sample) -> str:
-    """Waits until threads and files are as many as before; returns what is left over."""
+def back(meter: Gauge, before: Sample, most: int) -> str:
+    """Waits until files are as many as before, and threads no more than `most`; returns what is left over.
+
+    The server keeps each thread that it once needed, up to as many as it may have. Requests that wait hold none.
+    """
 
     def same() -> bool:
         now = meter.look()
-        return now.threads <= before.threads + MORE_THREADS and now.files <= before.files + MORE_FILES
+        return now.threads <= most + MORE_THREADS and now.files <= before.files + MORE_FILES
 
-    late = until("threads and files are as before", same)
-    return late and f"{late}: {before} before, {meter.look()} after"
+    late = until("files are as before, and threads as many as may be", same)
+    return late and f"{late}: {before} before, {meter.look()} after, {most} threads at most"
