@@ -50,7 +50,7 @@ def test_a_first_fleet_works_word_for_word(tmp_path: Path, embedded: object) -> 
     lines = "".join([*blocks(section(README, "Your own fleet")), blocks(page("api.md"))[0]]).replace("8823", str(port))
     said = typed(lines, tmp_path, SHIFTBOOK_HTTP=f"127.0.0.1:{port}")
     assert "Attempt 1 · done" in said
-    assert "· done ·" in said
+    assert "git version 2." in said
     for word in ('"status":"ok"', '"conversation_id"', "event: done", '"battery":80', '"text":"hi"'):
         assert word in said
     archived = list((tmp_path / "fleet" / "missions" / "archive").rglob("hello.md"))

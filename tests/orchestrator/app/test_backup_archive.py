@@ -82,7 +82,8 @@ def test_any_flipped_byte_is_found(source: Path, tmp_path: Path) -> None:
     whole = tmp_path / "a.tar.gz"
     pack(source, whole, ABOUT, quiet)
     content = whole.read_bytes()
-    spots = [*range(12, len(content) - 8, len(content) // 40)]  # gzip's own header says nothing about the content
+    # gzip's own header says nothing about the content, nor do the bits that fill up the last byte before its checksum.
+    spots = [*range(12, len(content) - 9, len(content) // 40)]
     for n, spot in enumerate(spots):
         harmed = content[:spot] + bytes([content[spot] ^ 0x40]) + content[spot + 1 :]
         for kind, bad in (("flipped", harmed), ("cut", content[:spot])):
