@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()), help="the first seed")
     parser.add_argument("--episode", type=float, default=45.0, help="seconds of torment in one episode")
     parser.add_argument("--only", choices=("episodes", "explorations"))
+    parser.add_argument("--gc", action="store_true", help="collect garbage on the server under way")
     parser.add_argument("--restore", action="store_true", help="restore the server from a backup in the end")
     told = parser.parse_args()
     if not FAKETIME:
@@ -42,7 +43,7 @@ def main() -> int:
         if time.monotonic() >= ends or found:
             break
         if told.only != "explorations":
-            found += _episode(seed, told.episode, restores=told.restore)
+            found += _episode(seed, told.episode, restores=told.restore, collects=told.gc)
             counts["episodes"] += 1
         if told.only != "episodes":
             share = told.episode * SHARE if told.only is None else told.seconds
@@ -55,11 +56,11 @@ def main() -> int:
     return 1 if found else 0
 
 
-def _episode(seed: int, seconds: float, *, restores: bool) -> list[str]:
+def _episode(seed: int, seconds: float, *, restores: bool, collects: bool) -> list[str]:
     folder = Path(tempfile.mkdtemp(prefix="shiftbook-torture-"))
     small = NODES[seed % len(NODES)] if seed % 2 and disk.possible() else ""
     print(f"episode {seed}" + (f", {small} on a small disk" if small else ""), flush=True)
-    with Episode(folder, seed, small=small, restores=restores) as episode:
+    with Episode(folder, seed, small=small, restores=restores, collects=collects) as episode:
         episode.torment(seconds)
         settled = episode.settle(120)
         words = episode.fleet.words()

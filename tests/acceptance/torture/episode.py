@@ -47,6 +47,9 @@ class Episode:
     """The node whose home lies on a disk of its own, of 64 MiB, that the nemesis fills."""
     restores: bool = False
     """Whether the server is restored from a backup in the end."""
+    collects: bool = False
+    """Whether `git gc --prune=now` runs on the server under way. It can take the branch's own commit, and then a person
+    who can no longer fetch has to recover the ledger first, which the one here does not do."""
     beat: float = 2.0
     """Seconds. A lease is three; where other things run beside, a node that lives must not be taken for dead."""
 
@@ -169,7 +172,7 @@ class Episode:
             self.restore_backup(backup)
 
     def _harm(self, node: str) -> None:
-        what = self.chance.choice(("kill", "kill", "freeze", "hang", "gc", *["weather"] * 4, "disk"))
+        what = self.chance.choice(("kill", "kill", "freeze", "hang", *["gc"] * self.collects, *["weather"] * 4, "disk"))
         if what == "kill" or self.fleet.running[node].poll() is not None:
             if self.fleet.running[node].poll() is None:
                 self.kill(node)
