@@ -38,9 +38,7 @@ LOCK_FILES = [
     of("  integrity sha512-<b64>"),
     of("    resolution: {integrity: sha512-<b64>}"),
     of('checksum = "{H64}"'),
-    of(
-        '{ url = "https://files.example.org/{H2}/{H2}/{H60}/attrs-23.1.0.tar.gz", hash = "sha256:{H64}", size = {D5} },'
-    ),
+    of('{ url = "https://example.org/{H2}/{H2}/{H60}/attrs-23.1.0.tar.gz", hash = "sha256:{H64}", size = {D5} },'),
     of('content-hash = "{H64}"'),
     of('    {file = "attrs-23.1.0-py3-none-any.whl", hash = "sha256:{H64}"},'),
     of('        "contentHash": "<b64>",'),
