@@ -3,8 +3,7 @@
 #
 # When clocks go back, an hour of the wall clock comes twice. Whoever asks in its second pass (fold=1), before the line's
 # minute, for the next time of a line with a fixed hour is given the first pass's time, which is already over: asked at
-# 01:06 UTC, "30 2 * * *" answers 00:30 UTC of the same day. A loop that asks again from where it stands, and trusts that
-# each answer is later than its question, never gets on. Lines whose hour is `*` are right.
+# 01:06 UTC, "30 2 * * *" answers 00:30 UTC of the same day. Lines whose hour is `*` are right.
 # Seen: cronsim 2.8, Python 3.11, Europe/Berlin on 2026-10-25. Fails once that has changed.
 set -euo pipefail
 folder=$(mktemp -d)

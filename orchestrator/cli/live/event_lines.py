@@ -6,6 +6,7 @@ import json
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from datetime import UTC, datetime
 
@@ -20,7 +21,7 @@ BEGINS = frozenset({"started", "took over"})
 ENDS = frozenset({"done", "failed", "released", "cancelled", "parked", "late", "refused"})
 
 
-class _Lines:
+class _Lines(ABC):
     """Takes events one after the other, also one that a signal's handler tells in the middle of another: a handler that
     waited for its own thread's lock would wait for ever."""
 
@@ -44,8 +45,9 @@ class _Lines:
             self._said.add((event, sentence))
             self._write(event, redact(sentence).text, facts)
 
+    @abstractmethod
     def _write(self, event: str, sentence: str, facts: dict[str, object]) -> None:
-        raise NotImplementedError
+        """Writes a line whose turn it is."""
 
 
 class JsonLines(_Lines):

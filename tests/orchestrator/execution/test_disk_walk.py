@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from orchestrator.core.ports.sandbox import Confinement
 from orchestrator.execution.disk_walk import measure
 from orchestrator.execution.process import resource_watch
 from orchestrator.execution.process.resource_watch import ResourceWatch
+
+NOBODY = 65534
 
 
 def test_a_file_with_several_names_counts_once(tmp_path: Path) -> None:
@@ -41,6 +45,39 @@ def test_room_that_somebody_makes_meanwhile_is_not_the_runs_to_take(
         found = watch.exceeded_limit()
     assert found is not None
     assert found.why == "its files took more than 60 MiB of the disk"
+
+
+@contextmanager
+def ordinary_user() -> Iterator[None]:
+    """Nothing is closed to root: what is done meanwhile is done as nobody where the tests run as root."""
+    root = os.geteuid() == 0
+    os.seteuid(NOBODY if root else os.geteuid())
+    try:
+        yield
+    finally:
+        os.seteuid(0 if root else os.geteuid())
+
+
+def test_a_folder_that_is_closed_to_its_owner_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run that took the room ends when it has folders that nobody can look into."""
+    closed, real, taken = tmp_path / "work" / "closed", os.statvfs(tmp_path), [0]
+    closed.mkdir(parents=True)
+    (closed / "big").write_bytes(b"x")
+
+    def told(_path: Path) -> os.statvfs_result:
+        return os.statvfs_result((*real[:4], real.f_bavail - taken[0] // real.f_frsize, *real[5:]))
+
+    monkeypatch.setattr(resource_watch.os, "statvfs", told)
+    monkeypatch.chdir(tmp_path)  # nobody may not come here from the root folder
+    confinement = Confinement(writable=Path("work"), disk_mib=60, processes=0, all_memory_mib=0)
+    watch = ResourceWatch(confinement, os.getpid())
+    closed.chmod(0)
+    taken[0] = 80 << 20
+    with ordinary_user():
+        found = watch.exceeded_limit()
+    closed.chmod(0o700)
+    assert found is not None
+    assert found.why == "the disk lost more than 60 MiB, and it has folders that cannot be looked into"
 
 
 def test_memory_that_is_in_flight_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
