@@ -15,18 +15,17 @@ from orchestrator.api.routes import (
     chat,
     decisions,
     description,
-    devices,
     events,
     git,
     handover,
     health,
     hooks,
-    openai,
     orders,
-    sync,
     tokens,
     usage,
 )
+from orchestrator.api.routes.devices import state, sync
+from orchestrator.api.routes.openai import endpoints
 from orchestrator.api.web import access_log, auth_gate, json_body, metrics, problems, stream_slots
 from orchestrator.api.web.context import SERVICES_KEY, AppServices
 
@@ -38,8 +37,8 @@ BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
     git.blueprint,
     chat.blueprint,
     handover.blueprint,
-    openai.blueprint,
-    devices.blueprint,
+    endpoints.blueprint,
+    state.blueprint,
     sync.blueprint,
     usage.blueprint,
     decisions.blueprint,

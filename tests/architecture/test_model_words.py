@@ -12,7 +12,7 @@ TAKERS = {
     "orchestrator/adapters/models/model_check.py": "the check itself: only counts are kept",
     "orchestrator/adapters/models/routed_model.py": "passes on",
     "orchestrator/adapters/models/xllamacpp.py": "reads ahead: no words",
-    "orchestrator/api/routes/openai_completions.py": "passes on to a program that asked: nothing is kept",
+    "orchestrator/api/routes/openai/completions.py": "passes on to a program that asked: nothing is kept",
     "orchestrator/bench/chat.py": "measures: no words",
     "orchestrator/chat/failover.py": "passes on",
     "orchestrator/chat/tool_loop.py": "chats and work: AnswerStream, and admission.admitted in tool_worker",

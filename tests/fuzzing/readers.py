@@ -414,7 +414,7 @@ def _body(data: bytes) -> None:
 @cache
 def _bodies() -> tuple[type[BaseModel], ...]:
     """Every body and query that the HTTP API declares."""
-    modules = [import_module(f"orchestrator.api.routes.{each.name}") for each in pkgutil.iter_modules(routes.__path__)]
+    modules = [import_module(each.name) for each in pkgutil.walk_packages(routes.__path__, f"{routes.__name__}.")]
     found = {v for module in modules for v in vars(module).values() if isinstance(v, type) and issubclass(v, BaseModel)}
     return tuple(sorted(found - {BaseModel}, key=lambda model: model.__name__))
 

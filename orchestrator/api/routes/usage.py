@@ -8,7 +8,7 @@ from flask import Response, jsonify
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
-from orchestrator.api.routes.devices import current_stores
+from orchestrator.api.routes.devices.state import current_stores
 from orchestrator.api.web.auth_gate import needs
 from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.workflow.spending import totals

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from handoff.budget_fit import block
 from missions.plain_data import read_json
-from orchestrator.api.routes.openai_schema import CompletionRequest, OpenAICall, OpenAIFunction, OpenAIMessage
+from orchestrator.api.routes.openai.schema import CompletionRequest, OpenAICall, OpenAIFunction, OpenAIMessage
 from orchestrator.core.errors import WrongPrompt
 from orchestrator.core.ports.model import PromptMessage
 

@@ -14,7 +14,7 @@ from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.api.auth.tokens import DEVICE_ID_PATTERN
-from orchestrator.api.routes.devices import current_stores, require_own_device
+from orchestrator.api.routes.devices.state import current_stores, require_own_device
 from orchestrator.api.web.auth_gate import needs
 from orchestrator.api.web.context import AppServices
 from orchestrator.core.ports.sync_ops import SyncOp

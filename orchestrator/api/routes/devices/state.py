@@ -1,4 +1,4 @@
-"""What does a device say of itself, and what did it say before?"""
+"""The state of a device: what does it say of itself, and what did it say before?"""
 
 from __future__ import annotations
 

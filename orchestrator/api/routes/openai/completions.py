@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.api.routes.chat import count_generated_tokens
-from orchestrator.api.routes.openai_prompt import messages_of, odd_calls
-from orchestrator.api.routes.openai_schema import CompletionRequest
-from orchestrator.api.routes.openai_tools import offered_functions, schema_of
+from orchestrator.api.routes.openai.prompt import messages_of, odd_calls
+from orchestrator.api.routes.openai.schema import CompletionRequest
+from orchestrator.api.routes.openai.tools import offered_functions, schema_of
 from orchestrator.api.web.streaming import StreamWork
 from orchestrator.app.chat_factory import ChatRuntime
 from orchestrator.chat.failover import Failover

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from orchestrator.api.routes.openai_schema import CompletionRequest, OpenAIFunction
+from orchestrator.api.routes.openai.schema import CompletionRequest, OpenAIFunction
 from orchestrator.chat.tools.tool import object_schema
 from orchestrator.core.errors import WrongPrompt
 

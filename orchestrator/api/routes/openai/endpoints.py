@@ -1,4 +1,4 @@
-"""How do programs that were written for OpenAI's API talk to this node's models?"""
+"""OpenAI's endpoints: how do programs that were written for that API talk to this node's models?"""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
 from orchestrator.api.routes.chat import HOPS_HEADER, current_chats
-from orchestrator.api.routes.openai_completions import accept_completion, begin_stream, chunk_data, complete
-from orchestrator.api.routes.openai_embeddings import embed
-from orchestrator.api.routes.openai_errors import ERROR_RESPONSES, to_openai_error
-from orchestrator.api.routes.openai_schema import CompletionRequest, EmbeddingRequest
+from orchestrator.api.routes.openai.completions import accept_completion, begin_stream, chunk_data, complete
+from orchestrator.api.routes.openai.embeddings import embed
+from orchestrator.api.routes.openai.errors import ERROR_RESPONSES, to_openai_error
+from orchestrator.api.routes.openai.schema import CompletionRequest, EmbeddingRequest
 from orchestrator.api.web.auth_gate import needs
 from orchestrator.api.web.context import AppServices
 from orchestrator.api.web.streaming import stream_answer, wait_for_answer

@@ -7,7 +7,7 @@ import struct
 import threading
 from typing import Any
 
-from orchestrator.api.routes.openai_schema import EmbeddingRequest
+from orchestrator.api.routes.openai.schema import EmbeddingRequest
 from orchestrator.app.chat_factory import ChatRuntime
 from orchestrator.core.errors import ModelUnavailable, WrongPrompt
 
