@@ -84,16 +84,33 @@ class _Batch:
     def __init__(self, start: Callable[[str], subprocess.Popen[bytes]], option: str) -> None:
         self._start, self._option = start, option
         self._process: subprocess.Popen[bytes] | None = None
+        self._due, self._unread = 0, False
+        """Answers that are due, and whether a content is: whoever was interrupted left them in the pipe."""
 
     def ask(self, oids: list[Oid]) -> Iterator[int | None]:
-        """The size of each object in turn, None for one that is missing; ends early where git did.
+        """The size of each object in turn, None for one that is missing, or at which git ends each time it is asked.
 
         Whoever asks for contents reads each one before the next size.
         """
+        left = list(oids)
+        while left:
+            new = self._process is None
+            answered = 0
+            for size in self._answers(left):
+                answered += 1
+                yield size
+            left = left[answered:]
+            if left and new and not answered:  # git has just begun, and ends at this one
+                left = left[1:]
+                yield None
+
+    def _answers(self, oids: list[Oid]) -> Iterator[int | None]:
+        """As `ask`, but ends early where git did."""
         process = self._running()
         assert process.stdin is not None
         assert process.stdout is not None
         asked = [oid for oid in oids if _OID.fullmatch(oid)]
+        self._due = len(asked)
         try:
             process.stdin.write("".join(f"{oid}\n" for oid in asked).encode())
             process.stdin.flush()
@@ -104,9 +121,11 @@ class _Batch:
                 yield None
                 continue
             words = process.stdout.readline().decode().split()
-            if words[:1] != [oid]:  # git ended, or an answer was left unread by whoever was interrupted
+            if words[:1] != [oid]:
                 return self.close()
-            yield int(words[2]) if len(words) == 3 else None
+            found = len(words) == 3
+            self._due, self._unread = self._due - 1, found and self._option == "--batch"
+            yield int(words[2]) if found else None
 
     def content(self, oid: Oid, size: int) -> bytes:
         """The content behind the size that was told last. Raises ObjectMissing where git ends within it."""
@@ -116,6 +135,7 @@ class _Batch:
         if len(data) < size:
             self.close()
             raise ObjectMissing(oid)
+        self._unread = False
         return data
 
     def skip(self, size: int) -> None:
@@ -125,9 +145,10 @@ class _Batch:
         left = size + 1
         while left > 0 and (piece := self._process.stdout.read(min(left, PIECE_BYTES))):
             left -= len(piece)
+        self._unread = False
 
     def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
+        if self._process is None or self._process.poll() is not None or self._due or self._unread:
             self.close()
             self._process = self._start(self._option)
         return self._process
@@ -135,6 +156,7 @@ class _Batch:
     def close(self) -> None:
         """Ends the process."""
         process, self._process = self._process, None
+        self._due, self._unread = 0, False
         if process is not None:
             process.kill()
             process.communicate()

@@ -88,7 +88,7 @@ def test_a_limit_counts_for_what_is_kept(store: GitStore, reader: ObjectReader) 
 def test_a_reader_that_died_is_begun_again(
     store: GitStore, reader: ObjectReader, started: list[subprocess.Popen[bytes]]
 ) -> None:
-    """Between two questions, or within one, where that object counts as missing."""
+    """Between two questions."""
     oids = [store.put("blob", text) for text in (b"a", b"b", b"c")]
     assert reader.get(oids[0], 9) == b"a"
     started[-1].kill()
@@ -106,9 +106,35 @@ def test_an_unread_answer_is_not_taken_for_the_next(store: GitStore, reader: Obj
     assert process.stdin is not None
     process.stdin.write(f"{one}\n".encode())
     process.stdin.flush()
-    with pytest.raises(ObjectMissing):
-        reader.get(two, 9)
     assert reader.get(two, 9) == b"two"
+
+
+@pytest.mark.parametrize("read", ["readline", "read"])
+def test_an_interrupted_read_makes_nothing_missing(
+    store: GitStore, reader: ObjectReader, monkeypatch: pytest.MonkeyPatch, read: str
+) -> None:
+    """Ctrl-C before the size or before the content is read: what is asked for next is there, and is itself."""
+    one, two = store.put("blob", f"{NOBODY} blob 3\n".encode()), store.put("blob", b"two")
+    assert reader.get(one, 99)
+    reader._kept.clear()
+    process = reader._contents._process
+    assert process is not None
+
+    class Interrupted:
+        def __init__(self, stream: object) -> None:
+            self._stream = stream
+
+        def __getattr__(self, name: str) -> object:
+            if name == read:
+                raise KeyboardInterrupt
+            return getattr(self._stream, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(process, "stdout", Interrupted(process.stdout))
+        with pytest.raises(KeyboardInterrupt):
+            reader.get(one, 99)
+    assert reader.get(two, 9) == b"two"
+    assert reader.get(one, 99).endswith(b" blob 3\n")
 
 
 @pytest.mark.parametrize("name", [NOBODY, "HEAD", "", "a\nb", "0" * 64])
@@ -118,3 +144,15 @@ def test_what_is_not_there_is_missing(reader: ObjectReader, name: str) -> None:
         reader.get(name, 9)
     with pytest.raises(ObjectMissing):
         reader.size(name)
+
+
+def test_a_broken_object_takes_no_other_with_it(store: GitStore, reader: ObjectReader, tmp_path: Path) -> None:
+    """git ends at an object whose file is damaged: that one is missing, those asked for with it are read."""
+    broken, sound = store.put("blob", b"broken"), store.put("blob", b"sound")
+    path = tmp_path / "objects" / broken[:2] / broken[2:]
+    path.chmod(0o600)
+    path.write_bytes(b"\x78\x01\x00" + bytes(40))
+    reader.warm([broken, sound])
+    assert list(reader._kept) == [sound]
+    with pytest.raises(ObjectMissing):
+        reader.get(broken, 9)
