@@ -109,6 +109,16 @@ class ParsedLog:
             timed.append((last, entry))
         return tuple(entry for _, entry in sorted(timed, key=lambda pair: pair[0]))
 
+    @cached_property
+    def first_lines(self) -> Mapping[str, int]:
+        """On which line of the text, counted from 1, each entry begins, by its id."""
+        found: dict[str, int] = {}
+        line = 1 + self.preamble.count("\n")
+        for entry, gap in zip(self.entries, self.gaps, strict=True):
+            found.setdefault(entry.entry_id, line)
+            line += entry.raw.count("\n") + gap.count("\n")
+        return found
+
 
 @dataclass(frozen=True, kw_only=True)
 class _EntryHeading:

@@ -36,6 +36,14 @@ class Shown:
     empty: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Help:
+    """What a field is for, in a few words for whoever writes one, and the words that it may be."""
+
+    says: str
+    values: tuple[str, ...] = ()
+
+
 PERSON, NODE, ATTEMPT = Writer.PERSON, Writer.NODE, Writer.ATTEMPT
 SHOWN, SHOWN_TEXT = Shown(), Shown(empty="")
 

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from missions.field_types import Shown, Writer
+from missions.field_types import Help, Shown, Writer
 from missions.mission import MissionFields, Status
 from missions.one_line import shorten
 from missions.spelling import did_you_mean
@@ -30,12 +30,28 @@ SHOWN_FIELDS: Mapping[str, Shown] = {
 }
 """What views of a mission have, in their order."""
 _READER = TypeAdapter(MissionFields)
+_TYPE_WORDS = {"integer": "whole number", "number": "amount", "array": "list", "date-time": "time"}
 
 
 def read_fields(values: Mapping[str, object]) -> MissionFields:
     """Front matter as it was parsed from YAML. Raises ValidationError; OverflowError for a number beyond any float."""
     said = {key: value for key, value in values.items() if not is_blank(value)}
     return _READER.validate_python(said)
+
+
+def described_fields() -> list[dict[str, Any]]:
+    """What a person may write: each field with its type, its default, what it is for, and its words if it has some."""
+    schema = _READER.json_schema()["properties"]
+    told = []
+    for name, roles in ROLES.items():
+        words = next((role for role in roles if isinstance(role, Help)), None)
+        if words is None:
+            continue
+        kinds = schema[name].get("anyOf", [schema[name]])
+        kind = next(each.get("format", each["type"]) for each in kinds if each.get("type") != "null")
+        row = {"name": name, "type": _TYPE_WORDS.get(kind, "text"), "default": schema[name].get("default")}
+        told.append(row | {"help": words.says} | ({"values": list(words.values)} if words.values else {}))
+    return told
 
 
 def is_blank(value: object) -> bool:

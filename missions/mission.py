@@ -23,6 +23,7 @@ from missions.field_types import (
     Commit,
     Count,
     Globs,
+    Help,
     Name,
     SmallCount,
     StringList,
@@ -129,20 +130,63 @@ class MissionFields:
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
-    title: Annotated[str | None, Field(max_length=300), PERSON, SHOWN] = None
-    project: Annotated[Name | None, PERSON, SHOWN] = None
-    task: Annotated[str, one_of(TASKS, "task type"), PERSON, SHOWN] = "general_task"
-    agent: Annotated[Annotated[str, one_of(AGENTS, "agent")] | None, PERSON, SHOWN] = None
-    priority: Annotated[WholeNumber, Field(ge=0, le=9), PERSON, SHOWN] = 1
-    run: Annotated[Command | None, Field(max_length=20_000), PERSON] = None
-    to: Annotated[StringList, PERSON] = ()
-    depends_on: Annotated[StringList, AfterValidator(_slugged), PERSON] = ()
-    not_before: Annotated[UtcTime | None, PERSON] = None
-    timeout_seconds: Annotated[WholeNumber, Field(gt=0, le=7 * 86_400), PERSON] = 3600
-    max_retries: Annotated[Annotated[WholeNumber, Field(ge=0, le=100)] | None, PERSON] = None
-    budget_usd: Annotated[Annotated[Amount, Field(ge=0)] | None, PERSON] = None
-    scope: Annotated[Globs, PERSON] = ()
-    approve: Annotated[str, one_of(APPROVALS), PERSON] = "policy"
+    title: Annotated[
+        str | None,
+        Field(max_length=300),
+        PERSON,
+        Help(says="how people see it; the first line of the text where it is left out"),
+        SHOWN,
+    ] = None
+    project: Annotated[
+        Name | None,
+        PERSON,
+        Help(says="a name from fleet.toml, or none; where it is left out, the one that the text names"),
+        SHOWN,
+    ] = None
+    task: Annotated[
+        str,
+        one_of(TASKS, "task type"),
+        PERSON,
+        Help(says="general_task answers, coding_task changes files, review reviews the logs", values=TASKS),
+        SHOWN,
+    ] = "general_task"
+    agent: Annotated[
+        Annotated[str, one_of(AGENTS, "agent")] | None,
+        PERSON,
+        Help(says="who does it; auto is whoever fits best", values=AGENTS),
+        SHOWN,
+    ] = None
+    priority: Annotated[WholeNumber, Field(ge=0, le=9), PERSON, Help(says="0 to 9; higher goes first"), SHOWN] = 1
+    run: Annotated[
+        Command | None, Field(max_length=20_000), PERSON, Help(says="the command line, for `agent: command`")
+    ] = None
+    to: Annotated[StringList, PERSON, Help(says="a node, a role or capabilities; every word must fit")] = ()
+    depends_on: Annotated[
+        StringList, AfterValidator(_slugged), PERSON, Help(says="missions that must be done before")
+    ] = ()
+    not_before: Annotated[UtcTime | None, PERSON, Help(says="when it may begin, such as 2026-12-01T08:00:00Z")] = None
+    timeout_seconds: Annotated[
+        WholeNumber, Field(gt=0, le=7 * 86_400), PERSON, Help(says="how long one attempt may take")
+    ] = 3600
+    max_retries: Annotated[
+        Annotated[WholeNumber, Field(ge=0, le=100)] | None,
+        PERSON,
+        Help(says="how many attempts there are in all: 3, or 1 for agents that cost money"),
+    ] = None
+    budget_usd: Annotated[
+        Annotated[Amount, Field(ge=0)] | None,
+        PERSON,
+        Help(says="what it may cost over all its attempts; it is parked when that is reached"),
+    ] = None
+    scope: Annotated[
+        Globs, PERSON, Help(says="paths that may change, written as in .gitignore; anything where it is left out")
+    ] = ()
+    approve: Annotated[
+        str,
+        one_of(APPROVALS),
+        PERSON,
+        Help(says="policy: the rules decide; always: a person must; auto: nobody needs to", values=APPROVALS),
+    ] = "policy"
     patch: Annotated[Commit | None, PERSON] = None
     """The blob in the ledger's `missions/patches/` that the workspace starts from."""
     trusted_by: Annotated[Name | None, PERSON] = None
@@ -171,7 +215,13 @@ class MissionFields:
     """None while nobody has said."""
     decided_by: Annotated[str | None, Field(max_length=200), NODE, SHOWN_TEXT] = None
     decided: Annotated[UtcTime | None, NODE, SHOWN] = None
-    comment: Annotated[str | None, Field(max_length=MAX_COMMENT_CHARS), PERSON, SHOWN_TEXT] = None
+    comment: Annotated[
+        str | None,
+        Field(max_length=MAX_COMMENT_CHARS),
+        PERSON,
+        Help(says="what the next attempt should know"),
+        SHOWN_TEXT,
+    ] = None
     """What the person wrote who rejected the last attempt: the next one reads it."""
     rejections: Annotated[SmallCount, NODE] = 0
     retries: Annotated[SmallCount, NODE] = 0
@@ -181,7 +231,9 @@ class MissionFields:
     """What the approval does with the branch, where whoever decided said so; None: what the project says."""
     merged: Annotated[Commit | None, NODE, SHOWN_TEXT] = None
     """The commit on the project's default branch that brought it in."""
-    parent: Annotated[str | None, PERSON, SHOWN_TEXT] = None
+    parent: Annotated[
+        str | None, PERSON, Help(says="the mission whose agent proposed this one; the fold writes it"), SHOWN_TEXT
+    ] = None
     """The mission whose agent proposed this one."""
     adopted_by: Annotated[str | None, NODE, SHOWN_TEXT] = None
     adopted_from: Annotated[str | None, NODE, SHOWN_TEXT] = None

@@ -51,9 +51,13 @@ class _RefHandler(FileSystemEventHandler):
         self._nudge, self._ignore = nudge, ignore
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """Every change of a ref counts but a beat: beats would wake every node of the fleet all the time."""
+        """Every change of a ref counts but a beat: beats would wake every node of the fleet all the time.
+
+        A folder's own change counts not: it says that something in it changed, which may be the lock of who only looks.
+        """
         path = str(event.dest_path or event.src_path)
-        if event.event_type in READ_ONLY_EVENTS or self._ignore in path or path.endswith(".lock"):
+        folder = event.is_directory and event.event_type == "modified"
+        if folder or event.event_type in READ_ONLY_EVENTS or self._ignore in path or path.endswith(".lock"):
             return
         self._nudge()
 

@@ -13,20 +13,27 @@ from flask_openapi.openapi import OpenAPI
 from orchestrator import __version__
 from orchestrator.api.routes import (
     chat,
-    decisions,
     description,
     events,
     git,
-    handover,
     health,
     hooks,
-    orders,
     tokens,
-    usage,
 )
 from orchestrator.api.routes.devices import state, sync
+from orchestrator.api.routes.documents import handoff, journal, memos
+from orchestrator.api.routes.fleet import conflicts, me, nodes, usage
+from orchestrator.api.routes.missions import decisions, handover, listing, orders
 from orchestrator.api.routes.openai import endpoints
-from orchestrator.api.web import access_log, auth_gate, json_body, metrics, problems, stream_slots
+from orchestrator.api.web import (
+    access_log,
+    auth_gate,
+    json_body,
+    ledger_answers,
+    metrics,
+    problems,
+    stream_slots,
+)
 from orchestrator.api.web.context import SERVICES_KEY, AppServices
 
 BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
@@ -40,9 +47,16 @@ BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
     endpoints.blueprint,
     state.blueprint,
     sync.blueprint,
+    me.blueprint,
+    nodes.blueprint,
+    conflicts.blueprint,
     usage.blueprint,
+    listing.blueprint,
     decisions.blueprint,
     orders.blueprint,
+    handoff.blueprint,
+    journal.blueprint,
+    memos.blueprint,
     description.blueprint,
 )
 """Each makes its routes for a house; a house without a door (a role, a setting) leaves them out in `gate`."""
@@ -65,6 +79,7 @@ def create_app(doors: AppServices) -> OpenAPI:
     app.json = json_body.BoundedJsonProvider(app)
     app.request_class = json_body.JsonRequest
     problems.register_error_handlers(app)
+    ledger_answers.install(app)
     stream_slots.install(app, doors.settings.streams)
     metrics.install(app)
     access_log.install(app)

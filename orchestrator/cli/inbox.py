@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -41,13 +40,9 @@ def inbox(context: click.Context, as_json: bool) -> None:
     found = fleet.inbox(_questions(chosen))
     terminal.warn(fleet)
     if as_json:
-        terminal.print_json({"items": [_json(item) for item in found.items], "under_way": found.under_way})
+        terminal.print_json({"items": [item.json() for item in found.items], "under_way": found.under_way})
     else:
         _print(found)
-
-
-def _json(item: InboxItem) -> dict[str, object]:
-    return asdict(item) | {"when": item.when.isoformat() if item.when else ""}
 
 
 def _print(found: Inbox) -> None:
@@ -78,7 +73,7 @@ def _summary(found: Inbox) -> str:
 def _questions(settings: Settings) -> Iterator[InboxItem]:
     """What chats of the node that runs here ask; nothing where none runs, or where it does not tell us."""
     from orchestrator.app.web_process import served_at
-    from orchestrator.workflow.inbox import InboxItem
+    from orchestrator.workflow.inbox import question_item
 
     url = served_at(settings.home)
     if not url:
@@ -91,8 +86,4 @@ def _questions(settings: Settings) -> Iterator[InboxItem]:
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError):
         return
     for one in asked:
-        words = " ".join(f"{name}={value!r}" for name, value in one["arguments"].items())[:200]
-        step = "answer it where that chat runs"
-        yield InboxItem(
-            kind="question", name=one["id"], title=f"A chat asks to use {one['act']}", says=words, step=step
-        )
+        yield question_item(one["id"], one["act"], one["arguments"])

@@ -5,8 +5,10 @@ A file that is larger than a mission can be is not read at all: it is quarantine
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 
 from missions import document
@@ -38,12 +40,45 @@ def mission_bytes(store: ObjectStore, blob: Oid) -> bytes | None:
     return store.get(blob, document.MAX_FILE_BYTES)
 
 
+_FINISHED_LINE = re.compile(rb"^finished: (\S+)\r?$", re.MULTILINE)
+"""As nodes write it: what can be told by this line need not be parsed."""
+
+
+def front_matter_value(line: re.Pattern[bytes], data: bytes) -> bytes:
+    """What such a line says in the front matter; empty when there is none, or it is written in another way."""
+    found = line.search(data, 0, max(0, data.find(b"\n---", 3) + 1)) if data.startswith(b"---") else None
+    return found[1] if found else b""
+
+
+def finished_text(data: bytes) -> bytes:
+    """When a mission ended, as its file says it; empty where that is not told as nodes tell it."""
+    return front_matter_value(_FINISHED_LINE, data)
+
+
+def _seconds(when: bytes) -> float:
+    try:
+        return datetime.fromisoformat(when.decode("ascii")).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
+
+
 @dataclass
 class ArchiveMonth(Mapping[str, Oid]):
     """One month's folder: missions' names and blobs. Its tree is read once something is wanted, or often asked for."""
 
     tree: bytes
     _asked: int = 0
+    _order: tuple[tuple[float, str], ...] | None = None
+
+    def newest_first(self, store: ObjectStore) -> tuple[tuple[float, str], ...]:
+        """When each ended, in seconds since 1970 with the sign turned (0: not known), and its name; in this order.
+
+        Every file of the month is read for it, once.
+        """
+        if self._order is None:
+            ends = ((finished_text(mission_bytes(store, blob) or b""), name) for name, blob in self.items())
+            self._order = tuple(sorted((-_seconds(when), name) for when, name in ends))
+        return self._order
 
     def __getitem__(self, name: str) -> Oid:
         return self._blobs[name]
@@ -76,7 +111,7 @@ class ArchiveMonth(Mapping[str, Oid]):
 class Archive:
     """What one version of the branch holds: for each month, newest first, missions' names and blobs."""
 
-    months: tuple[tuple[str, Mapping[str, Oid]], ...] = ()
+    months: tuple[tuple[str, ArchiveMonth], ...] = ()
 
     def find(self, name: str) -> tuple[str, Oid] | None:
         """A finished mission's path and blob; the newest one of that name."""
@@ -96,7 +131,7 @@ class ArchiveReader:
     """Reads archives. A month that is over is a folder that never changes: it is read once."""
 
     store: ObjectStore
-    _known: dict[Oid, Mapping[str, Oid]] = field(default_factory=dict)
+    _known: dict[Oid, ArchiveMonth] = field(default_factory=dict)
 
     def read(self, tree: Oid) -> Archive:
         """The archive in a commit's tree."""
@@ -107,5 +142,5 @@ class ArchiveReader:
         self._known = {oid: self._known[oid] if oid in self._known else self._month(oid) for _, oid in folders}
         return Archive(months=tuple((name, self._known[oid]) for name, oid in sorted(folders, reverse=True)))
 
-    def _month(self, folder: Oid) -> Mapping[str, Oid]:
+    def _month(self, folder: Oid) -> ArchiveMonth:
         return ArchiveMonth(self.store.get(folder, MAX_TREE_BYTES))

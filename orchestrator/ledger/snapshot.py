@@ -11,7 +11,15 @@ from missions.errors import BadClaim
 from missions.lease import Claim, read_claim
 from missions.mission import Mission, Quarantined, Status
 from missions.selection import dependency_cycles
-from orchestrator.ledger.archive import ARCHIVE_FOLDER, Archive, ArchiveReader, mission_bytes, read_mission
+from orchestrator.ledger.archive import (
+    ARCHIVE_FOLDER,
+    Archive,
+    ArchiveReader,
+    finished_text,
+    front_matter_value,
+    mission_bytes,
+    read_mission,
+)
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.copied_fields import OwnFields, own_fields
 from orchestrator.ledger.recent_changes import MISSIONS as MISSIONS
@@ -116,7 +124,7 @@ class LedgerSnapshot:
                 for name, blob in blobs.items()
             )
             for path, blob, data in sorted(files, key=_finished_value, reverse=True) if limit else files:
-                if statuses and _front_matter_value(_STATUS_LINE, data).decode() not in {"", *statuses}:
+                if statuses and front_matter_value(_STATUS_LINE, data).decode() not in {"", *statuses}:
                     continue
                 found = read_mission(self.store, path, blob)
                 if isinstance(found, Mission) and statuses and found.status.value not in statuses:
@@ -138,18 +146,11 @@ class LedgerSnapshot:
 
 
 _STATUS_LINE = re.compile(rb"^status: ([a-z]+)\r?$", re.MULTILINE)
-_FINISHED_LINE = re.compile(rb"^finished: (\S+)\r?$", re.MULTILINE)
-"""As nodes write them: what can be told by these lines need not be parsed."""
-
-
-def _front_matter_value(line: re.Pattern[bytes], data: bytes) -> bytes:
-    """What such a line says in the front matter; empty when there is none, or it is written in another way."""
-    found = line.search(data, 0, max(0, data.find(b"\n---", 3) + 1)) if data.startswith(b"---") else None
-    return found[1] if found else b""
+"""As nodes write it: what can be told by this line need not be parsed."""
 
 
 def _finished_value(file: tuple[str, Oid, bytes]) -> bytes:
-    return _front_matter_value(_FINISHED_LINE, file[2])
+    return finished_text(file[2])
 
 
 @dataclass

@@ -20,10 +20,11 @@ from missions.frontmatter import Scalar
 from missions.mission import Status, slug
 from missions.one_line import shorten
 from orchestrator.core.errors import Refused, WrongSetting
-from orchestrator.workflow.fleet import Fleet, MissionDetail
+from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.journal.context import estimate_tokens
 from orchestrator.workflow.journal.log import ExternalAgent, Logbook
 from orchestrator.workflow.journal.memos import Memos
+from orchestrator.workflow.mission_detail import MissionDetail
 from orchestrator.workflow.mission_view import MissionView
 
 MAX_TEXT_CHARACTERS = 20_000

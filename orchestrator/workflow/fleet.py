@@ -15,12 +15,12 @@ from missions.frontmatter import Scalar
 from missions.mission import Quarantined, slug
 from missions.one_line import printable
 from orchestrator.core.errors import NotFound, WrongSetting
-from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.node_pages import LastSeenStore, Presence, list_presences
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.workflow import mission_view
+from orchestrator.workflow.mission_detail import MissionDetail, diff_text, read_detail
 from orchestrator.workflow.mission_view import MissionView
 from sync.errors import RemoteUnreachable
 from sync.objects import load_commit
@@ -38,28 +38,14 @@ if TYPE_CHECKING:  # each of these is imported where it is used: a list of missi
     from orchestrator.workflow.edit import MissionEditor
     from orchestrator.workflow.inbox import Inbox, InboxItem
     from orchestrator.workflow.journal.context import Recall
-    from orchestrator.workflow.late_results import Adoption, LateResult
+    from orchestrator.workflow.journal.memos import Memos
+    from orchestrator.workflow.late_results import Adoption
     from orchestrator.workflow.orders import Orders
     from orchestrator.workflow.spending.report import FleetSpending
 
 
 NAME_WORDS = 5
 """A name that is made of a mission's first words has so many at most: people type it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MissionDetail:
-    """One mission with everything that belongs to it. `text` is the file as it is."""
-
-    view: MissionView
-    text: str
-    diff: str
-    output: str
-    memo: str
-    memo_path: str
-    late: tuple[LateResult, ...]
-    disputes: tuple[UnresolvedConflict, ...] = ()
-    """What merges of this mission's file could not keep."""
 
 
 @dataclass
@@ -76,15 +62,19 @@ class Fleet:
     recall: Recall | None = None
     """What this machine's index of the journal knows about a task; None where there is no index."""
     cache: Path | None = None
+    """Where clones of projects go, for whoever merges; None: approvals leave that to the nodes."""
     sandbox: Callable[[], Sandbox] | None = None
     """What makes the sandbox for hooks of a project's repository on this machine."""
-    """Where clones of projects go, for whoever merges; None: approvals leave that to the nodes."""
     alarms: tuple[str, ...] = ()
     """What stood on the branch the last time and is not followed."""
+    held: LedgerSnapshot | None = None
+    """What every question is answered from instead of asking the remote: one moment, for a reader of many things."""
     _last: Refs | None = None
 
     def ledger(self) -> LedgerSnapshot:
         """The ledger now. Raises RemoteUnreachable when it was never reached."""
+        if self.held is not None:
+            return self.held
         try:
             self._last = self.bus.remote.fetch()
             self.offline = ""
@@ -124,13 +114,21 @@ class Fleet:
         wanted = self._slug(name)
         view = mission_view.find_view(ledger, self.trust, wanted, self.now())
         if view is not None:
-            return self._detail(ledger, view)
+            return read_detail(ledger, self.trust, view, signed=self.bus.sign is not None)
         from orchestrator.workflow.mission_name import similar_names
 
         near = ", ".join(similar_names(ledger, wanted))
         raise NotFound(
             "no mission {!r}{}", wanted, f"; did you mean {near}?" if near else self._deletion(ledger, wanted)
         )
+
+    def diff(self, name: str) -> tuple[MissionView, str]:
+        """One mission, and what its last attempt changed: a diff as git writes it, or "". Raises NotFound."""
+        ledger = self.ledger()
+        view = mission_view.find_view(ledger, self.trust, self._slug(name), self.now())
+        if view is None:
+            raise NotFound("no mission {!r}", name)
+        return view, diff_text(ledger, view)
 
     def _deletion(self, ledger: LedgerSnapshot, name: str) -> str:
         """Who took a mission away that was there, in words; empty where there never was one."""
@@ -273,6 +271,13 @@ class Fleet:
         return list_presences(ledger, self.sightings.update(ledger.beats, now), now)
 
     @property
+    def memos(self) -> Memos:
+        """What missions taught, and the lessons that became known."""
+        from orchestrator.workflow.journal.memos import Memos
+
+        return Memos(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger)
+
+    @property
     def accounts(self) -> FleetSpending:
         """What the fleet has spent, as its nodes tell it."""
         from orchestrator.workflow.spending.report import FleetSpending
@@ -325,41 +330,10 @@ class Fleet:
         if read.name in ledger.open or ledger.archived(read.name) is not None:
             raise WrongSetting("--name", "there is a mission {} already", read.name)
 
-    def _detail(self, ledger: LedgerSnapshot, view: MissionView) -> MissionDetail:
-        from orchestrator.ledger.conflicts import list_conflicts
-        from orchestrator.workflow.late_results import late_results
-
-        stem = view.path.removesuffix(".md")
-        month = stem.removeprefix(ARCHIVE_FOLDER + "/").partition("/")[0] if stem.startswith(ARCHIVE_FOLDER) else ""
-        epoch = (view.adopted_from or "").partition("-")[0] or view.epoch
-        memo_path = f"memos/{month}/{view.name}-{epoch}.md"
-        late = tuple(late_results(ledger, self.trust, view.name, signed=self.bus.sign is not None))
-        found = [_attempt_stem(view, number) for number in range(view.attempt, 0, -1)]
-        return MissionDetail(
-            view=view,
-            text=ledger.text(view.path),
-            diff=_first_text(ledger, found, "diff"),
-            output=_first_text(ledger, found, "output.txt"),
-            memo=ledger.text(memo_path) if month else "",
-            memo_path=memo_path if month and ledger.read(memo_path) else "",
-            late=late,
-            disputes=tuple(one for one in list_conflicts(ledger.store, ledger.tree) if one.mission == view.name),
-        )
-
 
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return ", ".join(names[:5]) + more
-
-
-def _attempt_stem(view: MissionView, number: int) -> str:
-    """Where the diff and the output of an attempt that did not end its mission are kept."""
-    month = f"{view.finished:%Y-%m}" if view.finished else ""
-    return f"{ARCHIVE_FOLDER}/{month}/{view.name}.{number}"
-
-
-def _first_text(ledger: LedgerSnapshot, stems: Sequence[str], ending: str) -> str:
-    return next((text for stem in stems if (text := ledger.text(f"{stem}.{ending}"))), "")
 
 
 def _free_name(ledger: LedgerSnapshot, wanted: str) -> str:

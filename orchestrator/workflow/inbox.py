@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from orchestrator.ledger.conflicts import list_conflicts
 from orchestrator.ledger.snapshot import LedgerSnapshot
@@ -28,6 +29,10 @@ class InboxItem:
     step: str
     when: datetime | None = None
 
+    def json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self) | {"when": self.when.isoformat() if self.when else ""}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Inbox:
@@ -37,6 +42,13 @@ class Inbox:
     under_way: Mapping[str, int]
 
 
+def question_item(ident: str, act: str, arguments: Mapping[str, object]) -> InboxItem:
+    """What a chat asks: whether it may use a tool."""
+    words = " ".join(f"{name}={value!r}" for name, value in arguments.items())[:200]
+    step = "answer it where that chat runs"
+    return InboxItem(kind="question", name=ident, title=f"A chat asks to use {act}", says=words, step=step)
+
+
 def read_inbox(ledger: LedgerSnapshot, views: Iterable[MissionView], questions: Iterable[InboxItem] = ()) -> Inbox:
     """What waits, the missions by their state and then the longest first. `questions` are those of running chats."""
     every = list(views)
@@ -44,7 +56,7 @@ def read_inbox(ledger: LedgerSnapshot, views: Iterable[MissionView], questions: 
     waiting.sort(key=lambda view: (WAITING_STATES.index(view.status), _since(view), view.name))
     states = Counter(str(view.status) for view in every)
     return Inbox(
-        items=(*questions, *map(_mission_item, waiting), *_conflicts(ledger), *_proposals(ledger)),
+        items=(*questions, *map(mission_item, waiting), *_conflicts(ledger), *_proposals(ledger)),
         under_way={state: states[state] for state in UNDER_WAY if states[state]},
     )
 
@@ -54,7 +66,8 @@ def _since(view: MissionView) -> float:
     return when.timestamp() if when else 0.0
 
 
-def _mission_item(view: MissionView) -> InboxItem:
+def mission_item(view: MissionView) -> InboxItem:
+    """A mission as something that is told to a person."""
     where = f"line {view.line}: " if view.line else ""
     return InboxItem(
         kind=str(view.status),

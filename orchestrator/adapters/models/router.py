@@ -115,6 +115,15 @@ class Router:
             self._refresh_if_due(at)
         return tuple(dict.fromkeys(each for at in order for each in self._known[at].listed))
 
+    def preferred(self, patience: float) -> ListedModel | None:
+        """The model that would answer now, as far as is known within `patience` seconds; opens none."""
+        if all(known.looked is None for known in self._known):
+            look = threading.Thread(target=self.models, kwargs={"peers": True}, name="look for models", daemon=True)
+            look.start()
+            look.join(patience)
+        alive = (self._known[at] for at in self._order(True))
+        return next((each.listed[0] for each in alive if each.listed and not each.trouble), None)
+
     def health(self) -> tuple[BackendHealth, ...]:
         """How every backend stands, as last seen; looks for none."""
         now = self._clock()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 
-from orchestrator.api.web.auth_gate import needs
+from orchestrator.api.web.auth_gate import READERS, needs
 from orchestrator.api.web.context import AppServices
 from orchestrator.api.web.stream_slots import stream_response
 from orchestrator.node.wakeups import PING_SECONDS, SETTLE_SECONDS, ChangeSignal
@@ -22,7 +22,7 @@ def blueprint(doors: AppServices) -> APIBlueprint:
     routes = APIBlueprint("events", __name__)
 
     @routes.get("/api/v1/events", summary="Rings when the ledger moved")
-    @needs("missions", "ops")
+    @needs(*READERS, devices=True)
     def events() -> Response:
         """A stream of `ledger` events. A `Last-Event-ID` is not needed: whoever connects looks at the ledger once."""
         return stream_response(event_stream(doors.change_signal, PING_SECONDS))

@@ -30,13 +30,16 @@ from orchestrator.api.web.disconnects import came_over_connection, request_socke
 from orchestrator.api.web.rate_limit import RateLimiter
 from orchestrator.core.roles import Role
 
-Scope = Literal["open", "chat", "sync", "ops", "missions", "approvals", "git", "git:read"]
+Scope = Literal["open", "look", "chat", "sync", "ops", "missions", "approvals", "git", "git:read"]
+READERS: tuple[Scope, ...] = ("look", "missions", "approvals", "ops")
+"""The scopes that open what only reads the fleet: whoever may give orders may look, too."""
 View = TypeVar("View", bound=Callable[..., object])
 NEED_ATTRIBUTE = "shiftbook_need"
 RATE_LIMITER_KEY = "shiftbook_allowance"
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
-"""The headers that a page of an allowed origin may send."""
+ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID"
+EXPOSED_HEADERS = "ETag, Retry-After"
+"""The headers that a page of an allowed origin may send, and may read."""
 PROXY_HEADERS = ("Forwarded", "Via", "X-Real-IP", "True-Client-IP", "X-Client-IP", "X-Cluster-Client-IP", "CDN-Loop")
 PROXY_HEADER_PREFIXES = ("x-forwarded-", "x-original-", "x-envoy-", "cf-")
 """What proxies add, and how the names of more of that begin. A request that has one does not come from this machine,
@@ -52,6 +55,8 @@ class Need:
     """Scopes that open it just as well."""
     always: bool = False
     """Served whatever the role is."""
+    devices: bool = False
+    """Served by a worker, too, if SHIFTBOOK_DEVICE_SYNC=1."""
     loopback: bool = False
     """On a loopback address no token is asked for, even where some have been made, nor whose program it is."""
     basic: bool = False
@@ -70,14 +75,28 @@ class Misdirected(HTTPException):
 
 
 def needs(
-    scope: Scope, *more: Scope, always: bool = False, loopback: bool = False, basic: bool = False, body_bytes: int = 0
+    scope: Scope,
+    *more: Scope,
+    always: bool = False,
+    devices: bool = False,
+    loopback: bool = False,
+    basic: bool = False,
+    body_bytes: int = 0,
 ) -> Callable[[View], View]:
     """Marks a route with what it asks for; "open" asks for nobody's word (its route checks by itself, if at all).
 
-    Of the marked routes a LOCAL_WORKER serves those with `always`, and those of chat and sync if
-    SHIFTBOOK_DEVICE_SYNC=1; every other role serves all.
+    Of the marked routes a LOCAL_WORKER serves those with `always`, and if SHIFTBOOK_DEVICE_SYNC=1 those of chat and
+    sync and those with `devices`; every other role serves all.
     """
-    need = Need(scope=scope, more=more, always=always, loopback=loopback, basic=basic, body_bytes=body_bytes)
+    need = Need(
+        scope=scope,
+        more=more,
+        always=always,
+        devices=devices,
+        loopback=loopback,
+        basic=basic,
+        body_bytes=body_bytes,
+    )
 
     def mark(view: View) -> View:
         setattr(view, NEED_ATTRIBUTE, need)
@@ -100,7 +119,7 @@ def served(need: Need, role: Role, *, device_sync: bool) -> bool:
     """Whether a node of this role serves such a route: the row "HTTP surface" of docs/settings.md's table of roles."""
     if need.always or role is not Role.LOCAL_WORKER:
         return True
-    return device_sync and need.scope in {"chat", "sync"}
+    return device_sync and (need.devices or need.scope in {"chat", "sync"})
 
 
 def guard(app: Flask, clock: Callable[[], float]) -> None:
@@ -208,7 +227,7 @@ def _add_response_headers(answer: Response) -> Response:
     origin = request.headers.get("Origin")
     if origin and origin in app_services().settings.cors:
         answer.headers["Access-Control-Allow-Origin"] = origin
-        answer.headers["Access-Control-Expose-Headers"] = "Retry-After"
+        answer.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
         if request.method == "OPTIONS":
             answer.headers["Access-Control-Allow-Methods"] = answer.headers.get("Allow", "")
             answer.headers["Access-Control-Allow-Headers"] = ALLOWED_HEADERS

@@ -24,7 +24,8 @@ from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.conversations import Conversation, Conversations, ConversationTurn
 from orchestrator.core.ports.model import Stop
 from orchestrator.execution.workspace.start_point import apply_patch, check_out_branch, patch_path, workspace_changes
-from orchestrator.workflow.fleet import Fleet, MissionDetail
+from orchestrator.workflow.fleet import Fleet
+from orchestrator.workflow.mission_detail import MissionDetail
 from sync.errors import GitError
 
 MAX_PATCH_BYTES = 1024 * 1024

@@ -17,7 +17,7 @@ from missions.frontmatter import Malformed
 from missions.one_line import one_line
 from orchestrator.core.model_competence import GoodFor
 from orchestrator.core.ports.conversations import Conversation, ConversationTurn
-from orchestrator.workflow.fleet import MissionDetail
+from orchestrator.workflow.mission_detail import MissionDetail
 
 MAX_MISSION_TEXT_CHARACTERS, MAX_RESULT_CHARACTERS = 3000, 2500
 """Characters of the mission's text, and of what came of it, the last ones."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -44,7 +43,9 @@ def fleet(ctx: click.Context, cost: bool, since: str, keys: tuple[str, ...], as_
     nodes = found.nodes()
     terminal.warn(found)
     if as_json:
-        terminal.print_json([asdict(node) for node in nodes])
+        from orchestrator.workflow.reading.fleet_rows import node_rows
+
+        terminal.print_json(node_rows(found.ledger(), nodes))
         return
     if nodes:
         terminal.print_rows(node_row(node) for node in nodes)

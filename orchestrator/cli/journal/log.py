@@ -90,7 +90,9 @@ def tail(project: str | None, limit: int, as_json: bool) -> None:
     found = wiring.logbook(chosen, fleet).newest(project=project, limit=limit)
     terminal.warn(fleet)
     if as_json:
-        terminal.print_json([_entry_json(file, entry) for file, entry in found])
+        from orchestrator.workflow.journal.entry_places import entry_json
+
+        terminal.print_json([entry_json(fleet.bus.store, file, entry) for file, entry in found])
     elif not found:
         click.echo("The journal is empty: a finished mission writes into it, and so does `shiftbook log add`.")
     else:
@@ -104,9 +106,13 @@ def show(entry: str, as_json: bool) -> None:
     """Shows one entry whole, by its id or the beginning of it."""
     from orchestrator.workflow.approval.diff_view import printable_diff
 
-    file, found = wiring.logbook(load_settings()).entry(entry)
+    chosen = load_settings()
+    fleet = wiring.fleet(chosen)
+    file, found = wiring.logbook(chosen, fleet).entry(entry)
     if as_json:
-        terminal.print_json(_entry_json(file, found))
+        from orchestrator.workflow.journal.entry_places import entry_json
+
+        terminal.print_json(entry_json(fleet.bus.store, file, found))
     else:
         click.echo(printable_diff(found.raw.strip()))
 
@@ -125,11 +131,6 @@ def _entry_row(file: LogFile, entry: Entry) -> terminal.Row:
 def _entry_line(file: LogFile, entry: Entry) -> tuple[str, ...]:
     _, title, detail, project = _entry_row(file, entry)
     return entry.entry_id, project, entry.when, title, detail
-
-
-def _entry_json(file: LogFile, entry: Entry) -> dict[str, object]:
-    told = {key: value for key, value in vars(entry).items() if key not in ("raw", "sections")}
-    return told | {"project": file.project, "path": file.path, "sections": dict(entry.sections)}
 
 
 @click.command("search")

@@ -37,7 +37,9 @@ def list_(project: str | None, as_lessons: bool, limit: int, as_json: bool) -> N
     else:
         filed = memos.every(project)[:limit]
         if as_json:
-            terminal.print_json([asdict(one.memo) | {"path": one.path, "project": one.project} for one in filed])
+            from orchestrator.workflow.reading.journal_page import memo_json
+
+            terminal.print_json([memo_json(one) for one in filed])
             return
         rows = [_row(one) for one in filed]
     if rows:
@@ -56,8 +58,9 @@ def show(name: str, as_json: bool) -> None:
 
     found = _memos().find(name)
     if isinstance(found, MemoFile):
-        told = asdict(found.memo) | {"path": found.path, "project": found.project}
-        terminal.print_json(told) if as_json else click.echo(render_memo(found.memo), nl=False)
+        from orchestrator.workflow.reading.journal_page import whole_memo
+
+        terminal.print_json(whole_memo(found)) if as_json else click.echo(render_memo(found.memo), nl=False)
     elif as_json:
         terminal.print_json(_lesson_json(found))
     else:
@@ -125,8 +128,7 @@ def _count(lessons: int) -> str:
 
 
 def _memos() -> Memos:
-    fleet = wiring.fleet(load_settings())
-    return wiring.memos(fleet.bus, fleet.reader, fleet.trust)
+    return wiring.fleet(load_settings()).memos
 
 
 def _print_lines(done: list[str], as_json: bool) -> None:

@@ -9,25 +9,12 @@ import click
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
+from orchestrator.workflow.reading.status_order import STATUS_ORDER, list_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestrator.workflow.mission_view import MissionView
-
-STATUS_ORDER = (
-    "quarantined",
-    "untrusted",
-    "dead",
-    "review",
-    "parked",
-    "running",
-    "failed",
-    "queued",
-    "done",
-    "cancelled",
-)
-"""What waits for somebody stands first."""
 
 
 @click.command("list")
@@ -47,7 +34,7 @@ def list_(status: tuple[str, ...], everything: bool, limit: int, as_json: bool) 
     archived = everything or bool({"done", "cancelled"} & set(status))
     found = fleet.missions(archived=archived, statuses=status, limit=limit)
     views = [view for view in found if not status or view.status in status]
-    views.sort(key=_order)
+    views.sort(key=list_order)
     terminal.warn(fleet)
     if archived and limit and sum(view.path.startswith("missions/archive/") for view in views) >= limit:
         click.echo(f"shiftbook: of the finished missions only the newest {limit}; --limit 0 lists all", err=True)
@@ -57,11 +44,6 @@ def list_(status: tuple[str, ...], everything: bool, limit: int, as_json: bool) 
         click.echo("Nothing to show. File a mission with `shiftbook mission new`, or look at all with --all.")
     else:
         terminal.print_rows((mission_row(view) for view in views), lines=(mission_line(view) for view in views))
-
-
-def _order(view: MissionView) -> tuple[int, float, str]:
-    when = view.finished.timestamp() if view.finished else 0.0
-    return STATUS_ORDER.index(view.status), -view.priority if not when else -when, view.name
 
 
 def mission_row(view: MissionView) -> terminal.Row:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from missions.frontmatter import FrontMatter
     from orchestrator.workflow.approval.explain import Explanation
-    from orchestrator.workflow.fleet import MissionDetail
+    from orchestrator.workflow.mission_detail import MissionDetail
 
 IN_THE_ROW = {"title", "status", "project", "agent", "node", "attempt", "reason"}
 """Fields that the entry at the top says already."""
@@ -41,21 +40,13 @@ def show(name: str, why: bool, raw: bool, as_json: bool) -> None:
         explanation = fleet.approval.why(detail.view.name)
         terminal.print_json(explanation.json()) if as_json else _print_explanation(explanation)
     elif as_json:
-        terminal.print_json(_detail_json(detail))
+        from orchestrator.workflow.reading.mission_page import mission_json
+
+        terminal.print_json(mission_json(fleet.ledger(), detail))
     elif raw:
         click.echo(detail.text, nl=False)
     else:
         _print_detail(detail)
-
-
-def _detail_json(detail: MissionDetail) -> dict[str, object]:
-    parts = {key: getattr(detail, key) for key in ("text", "diff", "output", "memo", "memo_path")}
-    late = [
-        {"name": one.name, "ref": one.ref, "which": one.which, "node": one.node, "wrong": one.wrong}
-        for one in detail.late
-    ]
-    disputes = [asdict(one) for one in detail.disputes]
-    return detail.view.json() | parts | {"late": late, "conflicts": disputes}
 
 
 def _print_detail(detail: MissionDetail) -> None:

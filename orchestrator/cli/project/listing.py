@@ -15,10 +15,13 @@ from orchestrator.cli.project.enrolment import project_lines
 def list_(as_json: bool) -> None:
     """Lists the projects of the fleet: address, branch, test command, other names."""
     fleet = wiring.fleet(load_settings())
-    projects = fleet.ledger().charter.projects
+    ledger = fleet.ledger()
+    projects = ledger.charter.projects
     terminal.warn(fleet)
     if as_json:
-        terminal.print_json([{"name": name} | part.model_dump() for name, part in sorted(projects.items())])
+        from orchestrator.workflow.reading.fleet_rows import project_rows
+
+        terminal.print_json(project_rows(ledger))
         return
     rows = [
         (name, part.branch, part.url, f"test: {part.test}" if part.test else "no test command", ", ".join(part.aliases))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.ledger.diff_budget import CUT
@@ -45,12 +45,17 @@ def _split_files(diff: str) -> Iterator[list[str]]:
         yield part
 
 
+def parse_header(lines: Sequence[str]) -> FileChange:
+    """What the lines before a file's first hunk say of it."""
+    change = FileChange(path=_path(lines[0].removeprefix("diff --git "), lines[1:]))
+    for line in lines[1:]:
+        change = _with_header_line(change, line)
+    return change
+
+
 def _parse_file(part: list[str]) -> FileChange:
     body = next((n for n, line in enumerate(part) if line.startswith("@@ ")), len(part))
-    change = FileChange(path=_path(part[0].removeprefix("diff --git "), part[1:body]))
-    for line in part[1:body]:
-        change = _with_header_line(change, line)
-    lines = part[body:]
+    change, lines = parse_header(part[:body]), part[body:]
     added, removed = (sum(line.startswith(sign) for line in lines) for sign in "+-")
     for cut in filter(None, map(CUT.fullmatch, part[1:])):
         added, removed = (had + int(cut[key].replace(",", "")) for had, key in ((added, "added"), (removed, "removed")))
@@ -58,7 +63,7 @@ def _parse_file(part: list[str]) -> FileChange:
     return replace(change, added=added, removed=removed)
 
 
-def _path(names: str, header: list[str]) -> str:
+def _path(names: str, header: Sequence[str]) -> str:
     """The file's path now. Only where both names are the same does git's first line say where one of them ends."""
     for line in header:
         if line.startswith("rename to "):

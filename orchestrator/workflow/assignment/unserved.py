@@ -33,7 +33,7 @@ class UnservedMissions:
         if not self._beating:
             return NO_NODE
         offers = self.offers
-        if len(offers) < len(self._beating) or any(_serves(mission, offer) for offer in offers):
+        if len(offers) < len(self._beating) or any(serves(mission, offer) for offer in offers):
             return ""
         return _explain(mission, offers)
 
@@ -59,7 +59,8 @@ class UnservedMissions:
             )
 
 
-def _serves(mission: Mission, offer: NodeCapabilities) -> bool:
+def serves(mission: Mission, offer: NodeCapabilities) -> bool:
+    """Whether a node that offers this could take a mission."""
     if mission.agent == AUTO:
         from orchestrator.workflow.assignment.assign import suitable_agents  # a list of other missions needs none of it
 
@@ -68,7 +69,7 @@ def _serves(mission: Mission, offer: NodeCapabilities) -> bool:
 
 
 def _explain(mission: Mission, offers: tuple[NodeCapabilities, ...]) -> str:
-    able = [offer for offer in offers if _serves(replace(mission, to=()), offer)]
+    able = [offer for offer in offers if serves(replace(mission, to=()), offer)]
     if able:
         return f"no node that is up is meant by “to: {', '.join(mission.to)}” ({_names(able)} could do it)"
     if mission.agent == AUTO and changes_project(mission) and any(offer.weak for offer in offers):

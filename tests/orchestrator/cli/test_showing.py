@@ -8,7 +8,7 @@ import pytest
 
 from missions.document import append_result
 from orchestrator.cli.mission import showing
-from orchestrator.workflow.fleet import MissionDetail
+from orchestrator.workflow.mission_detail import MissionDetail
 from orchestrator.workflow.mission_view import MissionView
 
 ANSWER = "It is blue. The sky is, too."

@@ -13,7 +13,7 @@ from orchestrator.api.web.auth_gate import caller, need_of, needs
 from orchestrator.core.roles import Role
 from tests.orchestrator.api.conftest import Build, Site, bearer
 
-SCOPES = ("chat", "sync", "ops", "missions", "approvals")
+SCOPES = ("look", "chat", "sync", "ops", "missions", "approvals")
 LAN = {"http": "0.0.0.0:8823"}
 """A node that others can reach."""
 
@@ -82,7 +82,7 @@ def test_a_role_serves_what_the_table_says(build: Build, role: Role, device_sync
         need = need_of(site.app, endpoint)
         if need is None:
             continue  # the forgotten one
-        worker = need.always or (device_sync and need.scope in {"chat", "sync"})
+        worker = need.always or (device_sync and (need.devices or need.scope in {"chat", "sync"}))
         expected = role is not Role.LOCAL_WORKER or worker
         with site.app.test_request_context(path, method=method, base_url="http://127.0.0.1/"):
             answer = _judge(site)

@@ -12,7 +12,7 @@ from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
 from missions.mission import MAX_COMMENT_CHARS, slug
-from orchestrator.api.web.auth_gate import caller, needs
+from orchestrator.api.web.auth_gate import READERS, caller, needs
 from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.api.web.json_body import NullsAreUnset
 from orchestrator.api.web.problems import Problem
@@ -94,7 +94,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
     routes = APIBlueprint("decisions", __name__, url_prefix="/api/v1/missions")
 
     @routes.get("/<name>/approval", summary="Each rule that fired for a mission", responses={200: MissionExplanation})
-    @needs("approvals", "missions", "ops")
+    @needs(*READERS)
     def reasons(path: DecisionPath) -> Response:
         with open_approval() as asked:
             told = asked.why(slug(path.name)).json()

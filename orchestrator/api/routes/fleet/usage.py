@@ -9,7 +9,7 @@ from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
 from orchestrator.api.routes.devices.state import current_stores
-from orchestrator.api.web.auth_gate import needs
+from orchestrator.api.web.auth_gate import READERS, needs
 from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.workflow.spending import totals
 from orchestrator.workflow.spending.group_keys import GROUP_KEYS
@@ -85,7 +85,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
     routes = APIBlueprint("usage", __name__)
 
     @routes.get("/api/v1/usage", summary="What was used on this node", responses={200: NodeUsage})
-    @needs("ops", "chat", "missions")
+    @needs(*READERS, "chat")
     def usage(query: NodeUsageQuery) -> Response:
         since, book = app_services().now() - timedelta(days=query.days), current_stores().usage
         told = {"projects": book.by_project(since=since), "missions": book.by_mission(since=since)}
@@ -96,7 +96,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
     @routes.get(
         "/api/v1/usage/fleet", summary="What the fleet spent, and where that leads", responses={200: FleetUsage}
     )
-    @needs("ops", "missions")
+    @needs(*READERS)
     def fleet(query: FleetUsageQuery) -> Response:
         fleet = app_services().fleet()
         account = fleet.accounts.since(query.since)

@@ -11,7 +11,7 @@ from werkzeug.exceptions import Forbidden, ServiceUnavailable
 
 from orchestrator.api.auth.tokens import DEVICE_ID_PATTERN
 from orchestrator.api.routes.chat import current_chats
-from orchestrator.api.routes.orders import MissionPath
+from orchestrator.api.routes.missions.orders import MissionPath
 from orchestrator.api.web.auth_gate import caller, needs
 from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.api.web.json_body import NullsAreUnset

@@ -1,0 +1,1 @@
+"""What may a program read of nodes, projects, conflicts and spending over HTTP, and who is it itself?"""

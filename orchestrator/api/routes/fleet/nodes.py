@@ -1,0 +1,61 @@
+"""The nodes' routes: which nodes and projects are there, what runs now, and what did a node do?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Response
+from flask_openapi.blueprint import APIBlueprint
+from pydantic import BaseModel, Field
+
+from orchestrator.api.web.auth_gate import READERS, needs
+from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.ledger_answers import Page, changing_answer, ledger_answer, shared_ledger
+from orchestrator.workflow.inbox import InboxItem, question_item
+from orchestrator.workflow.reading.fleet_rows import node_rows, now_page, project_rows
+from orchestrator.workflow.reading.mission_list import MissionFilter, mission_page
+
+
+class NodePath(BaseModel):
+    """A node's name."""
+
+    node: str = Field(min_length=1, max_length=100)
+
+
+def blueprint(_: AppServices) -> APIBlueprint:
+    """The routes of this noun."""
+    routes = APIBlueprint("nodes", __name__, url_prefix="/api/v1")
+
+    @routes.get("/now", summary="What runs, what waits, what went wrong, what today cost")
+    @needs(*READERS)
+    def now() -> Response:
+        with shared_ledger().reading() as (fleet, look):
+            return changing_answer(now_page(fleet, look, _questions()))
+
+    @routes.get("/fleet", summary="The nodes, as `fleet --json`")
+    @needs(*READERS)
+    def nodes() -> Response:
+        with shared_ledger().reading() as (fleet, look):
+            return changing_answer(node_rows(look.ledger, fleet.nodes()))
+
+    @routes.get("/fleet/<node>/history", summary="The missions of a node, page by page")
+    @needs(*READERS)
+    def history(path: NodePath, query: Page) -> Response:
+        look, wanted = shared_ledger().look(), MissionFilter(node=path.node, archived=True)
+        return ledger_answer(look.version, lambda: mission_page(look, wanted, after=query.after, limit=query.limit))
+
+    @routes.get("/projects", summary="The projects, as `project list --json`")
+    @needs(*READERS)
+    def projects() -> Response:
+        ledger = shared_ledger().look().ledger
+        return ledger_answer(ledger.tip, lambda: project_rows(ledger))
+
+    return routes
+
+
+def _questions() -> Iterator[InboxItem]:
+    """What chats of this node ask."""
+    chats: Any = app_services().chats
+    for one in chats.chat.approvals.waiting() if chats is not None else ():
+        yield question_item(one.id, one.act, one.arguments)

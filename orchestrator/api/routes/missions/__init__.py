@@ -1,0 +1,1 @@
+"""What may a program read of missions, file, order and decide over HTTP?"""

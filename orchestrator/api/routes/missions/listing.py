@@ -1,0 +1,75 @@
+"""The mission routes for reading: which missions are there, what belongs to one, and what did it change?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from flask_openapi.blueprint import APIBlueprint
+from pydantic import Field
+
+from missions.fields import described_fields
+from missions.mission import slug
+from orchestrator.api.routes.missions.orders import MissionPath
+from orchestrator.api.web.auth_gate import READERS, needs
+from orchestrator.api.web.context import AppServices
+from orchestrator.api.web.ledger_answers import Page, ledger_answer, shared_ledger
+from orchestrator.core.errors import WrongSetting
+from orchestrator.workflow.approval.diff_hunks import diff_json
+from orchestrator.workflow.reading.mission_list import MissionFilter, mission_page
+from orchestrator.workflow.reading.mission_page import mission_json
+from orchestrator.workflow.reading.status_order import STATUS_ORDER
+
+
+class MissionsQuery(Page):
+    """Which missions. Several states are parted by commas."""
+
+    state: str = Field("", max_length=200)
+    project: str | None = Field(None, max_length=100, description="Empty: those of no project")
+    q: str = Field("", max_length=200, description="Looked for in names, titles and reasons")
+    archived: bool = Field(False, description="Finished ones, too")
+
+    def wanted(self) -> MissionFilter:
+        """The same as a filter. Raises WrongSetting for a state that no mission can have."""
+        states = frozenset(word for word in self.state.split(",") if word)
+        if states - set(STATUS_ORDER):
+            raise WrongSetting("state", f"one or more of {', '.join(STATUS_ORDER)}")
+        return MissionFilter(states=states, project=self.project, text=self.q, archived=self.archived)
+
+
+def blueprint(_: AppServices) -> APIBlueprint:
+    """The routes of this noun."""
+    routes = APIBlueprint("mission_reading", __name__, url_prefix="/api/v1/missions")
+
+    @routes.get("", summary="Missions, page by page: what needs somebody first")
+    @needs(*READERS)
+    def listing(query: MissionsQuery) -> Response:
+        wanted, look = query.wanted(), shared_ledger().look()
+        return ledger_answer(look.version, lambda: mission_page(look, wanted, after=query.after, limit=query.limit))
+
+    @routes.get("/fields", summary="What a mission's front matter may say")
+    @needs(*READERS)
+    def fields() -> Response:
+        return ledger_answer("fields", described_fields)
+
+    @routes.get("/<name>", summary="One mission with its timeline, as `mission show --json`")
+    @needs(*READERS)
+    def one(path: MissionPath) -> Response:
+        shared, name = shared_ledger(), slug(path.name)
+
+        def made() -> dict[str, Any]:
+            with shared.reading() as (fleet, look):
+                detail = fleet.mission(name)
+            return mission_json(look.ledger, detail)
+
+        return ledger_answer(shared.look().version, made)
+
+    @routes.get("/<name>/diff", summary="What the last attempt changed, file by file")
+    @needs(*READERS)
+    def diff(path: MissionPath) -> Response:
+        """Bounded: of a huge diff the beginning is shown. `digest` binds an approval to what was shown."""
+        with shared_ledger().reading() as (fleet, look):
+            view, text = fleet.diff(slug(path.name))
+        return ledger_answer(look.version, lambda: diff_json(text, view.commit or ""))
+
+    return routes

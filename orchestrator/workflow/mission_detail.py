@@ -1,0 +1,81 @@
+"""The detail of one mission: what belongs to it, and how is all of that told to programs?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.ledger.archive import ARCHIVE_FOLDER
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.policy.authorization import Trust
+from orchestrator.workflow.mission_view import MissionView
+
+if TYPE_CHECKING:  # imported where it is used: most commands need none of it
+    from orchestrator.ledger.conflicts import UnresolvedConflict
+    from orchestrator.workflow.late_results import LateResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class MissionDetail:
+    """One mission with everything that belongs to it. `text` is the file as it is."""
+
+    view: MissionView
+    text: str
+    diff: str
+    output: str
+    memo: str
+    memo_path: str
+    late: tuple[LateResult, ...]
+    disputes: tuple[UnresolvedConflict, ...] = ()
+    """What merges of this mission's file could not keep."""
+
+    def json(self) -> dict[str, Any]:
+        """Plain data."""
+        parts = {key: getattr(self, key) for key in ("text", "diff", "output", "memo", "memo_path")}
+        late = [
+            {"name": one.name, "ref": one.ref, "which": one.which, "node": one.node, "wrong": one.wrong}
+            for one in self.late
+        ]
+        return self.view.json() | parts | {"late": late, "conflicts": [asdict(one) for one in self.disputes]}
+
+
+def read_detail(ledger: LedgerSnapshot, trust: Trust, view: MissionView, *, signed: bool) -> MissionDetail:
+    """What the ledger has of a mission. Without signatures whoever wrote late work is believed."""
+    from orchestrator.ledger.conflicts import list_conflicts
+    from orchestrator.workflow.late_results import late_results
+
+    month = archive_month(view)
+    epoch = (view.adopted_from or "").partition("-")[0] or view.epoch
+    memo_path = f"memos/{month}/{view.name}-{epoch}.md"
+    return MissionDetail(
+        view=view,
+        text=ledger.text(view.path),
+        diff=diff_text(ledger, view),
+        output=_first_text(ledger, _attempt_stems(view), "output.txt"),
+        memo=ledger.text(memo_path) if month else "",
+        memo_path=memo_path if month and ledger.read(memo_path) else "",
+        late=tuple(late_results(ledger, trust, view.name, signed=signed)),
+        disputes=tuple(one for one in list_conflicts(ledger.store, ledger.tree) if one.mission == view.name),
+    )
+
+
+def archive_month(view: MissionView) -> str:
+    """The month's folder that a finished mission lies in; empty for an open one."""
+    stem = view.path.removesuffix(".md")
+    return stem.removeprefix(ARCHIVE_FOLDER + "/").partition("/")[0] if stem.startswith(ARCHIVE_FOLDER) else ""
+
+
+def diff_text(ledger: LedgerSnapshot, view: MissionView) -> str:
+    """What the last attempt that changed files changed; empty where none did."""
+    return _first_text(ledger, _attempt_stems(view), "diff")
+
+
+def _attempt_stems(view: MissionView) -> list[str]:
+    """Where the diffs and the outputs of the attempts are kept, the newest first."""
+    month = f"{view.finished:%Y-%m}" if view.finished else ""
+    return [f"{ARCHIVE_FOLDER}/{month}/{view.name}.{number}" for number in range(view.attempt, 0, -1)]
+
+
+def _first_text(ledger: LedgerSnapshot, stems: Sequence[str], ending: str) -> str:
+    return next((text for stem in stems if (text := ledger.text(f"{stem}.{ending}"))), "")

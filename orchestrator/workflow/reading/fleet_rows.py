@@ -1,0 +1,89 @@
+"""Fleet rows: how are nodes, projects and what is under way told to programs?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC
+from typing import Any
+
+from missions.mission import OPEN
+from orchestrator.ledger.node_pages import Presence
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.workflow.assignment.unserved import UnservedMissions, serves
+from orchestrator.workflow.fleet import Fleet
+from orchestrator.workflow.inbox import InboxItem, mission_item, read_inbox
+from orchestrator.workflow.reading.mission_list import ended_on
+from orchestrator.workflow.reading.shared_ledger import LedgerLook
+from orchestrator.workflow.reading.status_order import list_order
+from orchestrator.workflow.spending.report import read_spending
+from orchestrator.workflow.spending.totals import rows_since, sum_totals
+
+TROUBLE_KINDS = frozenset({"quarantined", "dead", "failed", "ledger", "node"})
+"""What went wrong; the other kinds wait for a word."""
+
+
+def node_rows(ledger: LedgerSnapshot, nodes: Sequence[Presence]) -> list[dict[str, Any]]:
+    """The nodes, as `fleet --json` prints them. `queue` is how many missions wait that this node could take."""
+    offers = {offer.node: offer for offer in UnservedMissions(ledger).offers}
+    waiting = [
+        filed.mission
+        for name, filed in ledger.open.items()
+        if filed.mission.status in OPEN and name not in ledger.claims
+    ]
+    queue = Counter(name for name, offer in offers.items() for mission in waiting if serves(mission, offer))
+    return [asdict(node) | {"workload": len(node.works_on), "queue": queue[node.name]} for node in nodes]
+
+
+def project_rows(ledger: LedgerSnapshot) -> list[dict[str, Any]]:
+    """The projects, as `project list --json` prints them."""
+    return [{"name": name} | part.model_dump() for name, part in sorted(ledger.charter.projects.items())]
+
+
+def now_page(fleet: Fleet, look: LedgerLook, questions: Iterable[InboxItem] = ()) -> dict[str, Any]:
+    """What runs, what waits for a person, what went wrong, and what today has cost (UTC)."""
+    ledger, nodes = look.ledger, fleet.nodes()
+    views = sorted(look.views, key=list_order)
+    items = (
+        *_ledger_trouble(fleet, look),
+        *_silent_nodes(nodes),
+        *read_inbox(ledger, views, questions).items,
+        *(mission_item(view) for view in views if view.status == "failed"),
+    )
+    return {
+        "running": [view.json() for view in views if view.status == "running"],
+        "waiting": [item.json() for item in items if item.kind not in TROUBLE_KINDS],
+        "trouble": [item.json() for item in items if item.kind in TROUBLE_KINDS],
+        "queued": sum(view.status in OPEN for view in views),
+        "today": today(fleet, ledger),
+        "nodes": node_rows(ledger, nodes),
+        "tip": ledger.tip,
+    }
+
+
+def today(fleet: Fleet, ledger: LedgerSnapshot) -> dict[str, float]:
+    """What nodes say that they spent today (UTC), and how many missions ended."""
+    day = fleet.now().astimezone(UTC).date()
+    whole = sum_totals(rows_since(read_spending(ledger, day)[0], day))
+    ended = ended_on(ledger, day.isoformat())
+    return {"cost_usd": whole.cost_usd, "tokens": whole.tokens_in + whole.tokens_out, "missions": ended}
+
+
+def _ledger_trouble(fleet: Fleet, look: LedgerLook) -> Iterator[InboxItem]:
+    """That what is shown is old, and what on the branch is not followed."""
+    if look.offline:
+        title, step = "The ledger cannot be reached", "what is shown is what was last seen; it is tried again"
+        yield InboxItem(kind="ledger", name="offline", title=title, says=look.offline, step=step)
+    for alarm in look.ledger.alarms:
+        title, step = "A rule on the branch is not followed", "`shiftbook audit` says whose commit that is"
+        yield InboxItem(kind="ledger", name="alarm", title=title, says=alarm, step=step)
+
+
+def _silent_nodes(nodes: Sequence[Presence]) -> Iterator[InboxItem]:
+    """Nodes that may be dead, with what they still hold."""
+    for node in nodes:
+        if node.silent:
+            held = f"it still holds {', '.join(node.works_on)}" if node.works_on else "it holds nothing"
+            title, step = f"{node.name} is {node.state}", f"look at {node.name}; its work is taken over after a lease"
+            yield InboxItem(kind="node", name=node.name, title=title, says=held, step=step, when=node.moved)
