@@ -1,4 +1,4 @@
-"""The mission routes for reading: which missions are there, what belongs to one, and what did it change?"""
+"""The listing of missions and what stands below it: which are there, what belongs to one, and what did it change?"""
 
 from __future__ import annotations
 
