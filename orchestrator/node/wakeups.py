@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,6 +52,22 @@ class ChangeSignal:
         with self._moved:
             self.rang += 1
             self._moved.notify_all()
+
+    @contextmanager
+    def changing(self, *, quietly: bool = False) -> Iterator[None]:
+        """For whoever has more to tell than that it rang: what waiters look at is changed here, and they look again.
+
+        With `quietly` it is only read, and nobody is woken.
+        """
+        with self._moved:
+            yield
+            if not quietly:
+                self._moved.notify_all()
+
+    def wait(self, over: Callable[[], bool], seconds: float) -> None:
+        """Waits until something is so, it is closed, or `seconds` have passed."""
+        with self._moved:
+            self._moved.wait_for(lambda: self.closed or over(), timeout=seconds)
 
     def close(self) -> None:
         """Nobody waits any longer."""
@@ -103,7 +120,7 @@ class HqEventClient:
         connected = False
         headers = {"Accept": "text/event-stream"} | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
         timeout = httpx.Timeout(10.0, read=READ_TIMEOUT_SECONDS)
-        address = self.url.rstrip("/") + "/api/v1/events"
+        address = self.url.rstrip("/") + "/api/v1/events?kinds=ledger"
         try:
             with (
                 httpx.Client(timeout=timeout, follow_redirects=False) as client,
@@ -118,7 +135,7 @@ class HqEventClient:
                 for line in _read_lines(answer):
                     if self._over.is_set():
                         return ""
-                    if line.startswith(b"event:"):
+                    if line.strip() == b"event: ledger":
                         self.wake()
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             if not connected:

@@ -1,43 +1,42 @@
-"""When should a worker look at the ledger? A stream of server-sent events that rings when it moved."""
+"""What happens? A stream of server-sent events: the ledger moved, an attempt printed something, a device came.
+
+A worker of the fleet listens too, for `ledger` alone.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-
-from flask import Response
+from flask import Response, request
 from flask_openapi.blueprint import APIBlueprint
+from pydantic import BaseModel, Field
 
-from orchestrator.api.web.auth_gate import READERS, needs
-from orchestrator.api.web.context import AppServices
+from orchestrator.api.web.auth_gate import READERS, needs, still_welcome
+from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.event_hub import KINDS
 from orchestrator.api.web.stream_slots import stream_response
-from orchestrator.node.wakeups import PING_SECONDS, SETTLE_SECONDS, ChangeSignal
-
-RETRY_MILLISECONDS = 2000
-"""Milliseconds after which a browser connects again by itself."""
+from orchestrator.core.errors import WrongSetting
+from orchestrator.node.wakeups import PING_SECONDS
 
 
-def blueprint(doors: AppServices) -> APIBlueprint:
+class EventsQuery(BaseModel):
+    """Which kinds, parted by commas; all of them where nothing is said."""
+
+    kinds: str = Field("", max_length=100)
+
+
+def blueprint(_: AppServices) -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("events", __name__)
 
-    @routes.get("/api/v1/events", summary="Rings when the ledger moved")
+    @routes.get("/api/v1/events", summary="What happens, as it happens")
     @needs(*READERS, devices=True)
-    def events() -> Response:
-        """A stream of `ledger` events. A `Last-Event-ID` is not needed: whoever connects looks at the ledger once."""
-        return stream_response(event_stream(doors.change_signal, PING_SECONDS))
+    def events(query: EventsQuery) -> Response:
+        """Whoever connects looks at the ledger once. With `Last-Event-ID` the events since then come first; an event
+        `gap` says that some were missed."""
+        kinds = frozenset(word for word in query.kinds.split(",") if word) or frozenset(KINDS)
+        if kinds - set(KINDS):
+            raise WrongSetting("kinds", f"one or more of {', '.join(KINDS)}")
+        last = request.headers.get("Last-Event-ID", "")
+        told = app_services().events.stream(PING_SECONDS, last_id=last, kinds=kinds, welcome=still_welcome())
+        return stream_response(told)
 
     return routes
-
-
-def event_stream(bell: ChangeSignal, ping: float) -> Iterator[str]:
-    """The stream for one listener: an event when the bell rang (several rings at once are one), a ping in between."""
-    heard = bell.rang
-    yield f"retry: {RETRY_MILLISECONDS}\n: listening\n\n"
-    while not bell.closed:
-        now = bell.after(heard, ping)
-        if now != heard:
-            time.sleep(SETTLE_SECONDS)
-            now = bell.rang
-        yield f"id: {now}\nevent: ledger\ndata: {{}}\n\n" if now != heard else ": ping\n\n"
-        heard = now

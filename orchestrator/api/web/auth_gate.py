@@ -6,6 +6,7 @@ served to nobody.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar, cast
@@ -37,6 +38,8 @@ View = TypeVar("View", bound=Callable[..., object])
 NEED_ATTRIBUTE = "shiftbook_need"
 RATE_LIMITER_KEY = "shiftbook_allowance"
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+WELCOME_SECONDS = 1.0
+"""Seconds for which a caller's welcome in a stream is not asked for again."""
 ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID"
 EXPOSED_HEADERS = "ETag, Retry-After"
 """The headers that a page of an allowed origin may send, and may read."""
@@ -108,6 +111,21 @@ def needs(
 def caller() -> Caller:
     """Who makes this request. Only for routes with a scope."""
     return cast(Caller, g.caller)
+
+
+def still_welcome() -> Callable[[], bool]:
+    """Asks again, while an answer streams, whether this request's caller would be let in now: a token that was revoked
+    gets nothing more. Asked as often as once a second, the store is asked."""
+    who, door, shown = caller(), app_services().door, request.authorization
+    secret, asked = (shown.token or shown.password or "") if shown else "", [time.monotonic(), True]
+
+    def welcome() -> bool:
+        if time.monotonic() - asked[0] >= WELCOME_SECONDS:
+            now = not door.closed() if who.kind is CallerKind.LOCAL else door.who(secret) is not None
+            asked[:] = [time.monotonic(), now]
+        return bool(asked[1])
+
+    return welcome
 
 
 def need_of(app: Flask, endpoint: str | None) -> Need | None:

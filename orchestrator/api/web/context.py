@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +11,7 @@ from typing import cast
 from flask import current_app
 
 from orchestrator.api.auth.tokens import Authenticator
+from orchestrator.api.web.event_hub import EventHub
 from orchestrator.api.web.readiness import ReadinessProbe
 from orchestrator.app.chat_factory import ChatRuntime
 from orchestrator.core.ports.stores import Stores
@@ -37,6 +39,8 @@ class AppServices:
     """The ledger as this machine serves it to git, if it does."""
     change_signal: ChangeSignal = field(default_factory=ChangeSignal)
     """Rings when the ledger moved."""
+    events: EventHub = field(init=False)
+    """Where what happens is told to whoever listens at `/api/v1/events`."""
     chats: ChatRuntime | None = None
     """The chats of this node."""
     stores: Stores | None = None
@@ -44,6 +48,9 @@ class AppServices:
     drain: tuple[Callable[[], None], ...] = field(default=())
     """Called when the server is told to end: what would keep a stream from ever ending. Calling again does nothing."""
     close: tuple[Callable[[], None], ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "events", EventHub(self.change_signal, name=secrets.token_hex(4)))
 
 
 def app_services() -> AppServices:
