@@ -3,6 +3,8 @@ VENV := .venv
 TEST_WORKERS ?= 3
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Where it is set, each of the suite's thousand processes would compile the product anew, and each worker every test.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test quick nightly torture simulate load cancels tidy agents check lint types contracts house docs lock clean
 help:  ## this list

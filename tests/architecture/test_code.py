@@ -9,10 +9,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("missions", "sync", "handoff", "orchestrator", "mobile-bridge/mobile_bridge")
-MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
+from tests.architecture.sources import MODULES, ROOT, nodes, tree
 
 
 def test_a_module_is_one_idea() -> None:
@@ -27,7 +24,7 @@ def test_git_is_called_in_one_file_only() -> None:
 
 def test_a_module_opens_with_its_sentence() -> None:
     """Every module that holds code has a docstring."""
-    assert [_place(path) for path in MODULES if (tree := TREES[path]).body and not ast.get_docstring(tree)] == []
+    assert [_place(path) for path in MODULES if tree(path).body and not ast.get_docstring(tree(path))] == []
 
 
 def test_this_program_starts_itself_and_not_what_lies_around() -> None:
@@ -40,7 +37,7 @@ def _place(path: Path, node: ast.expr | ast.stmt | None = None) -> str:
 
 
 def _runs_git(path: Path) -> Iterator[str]:
-    for node in ast.walk(TREES[path]):
+    for node in nodes(path):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
             if {name.partition(".")[0] for name in names} & {"git", "gitdb"}:
@@ -50,7 +47,7 @@ def _runs_git(path: Path) -> Iterator[str]:
 
 
 def _starts_what_lies_around(path: Path) -> Iterator[str]:
-    for node in ast.walk(TREES[path]):
+    for node in nodes(path):
         if isinstance(node, ast.List | ast.Tuple):
             words = [each.value if isinstance(each, ast.Constant) else None for each in node.elts]
             if ("-m", "orchestrator") in pairwise(words) and "-P" not in words:
@@ -59,7 +56,7 @@ def _starts_what_lies_around(path: Path) -> Iterator[str]:
 
 def _unbounded_reads(path: Path) -> Iterator[str]:
     """Objects that are read without saying up to which size: `get` with one argument, of a store."""
-    for node in ast.walk(TREES[path]):
+    for node in nodes(path):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
             store = ast.unparse(node.func.value).rpartition(".")[2].lstrip("_") == "store"
             if store and len(node.args) + len(node.keywords) < 2:
@@ -73,7 +70,7 @@ def test_objects_are_read_up_to_a_size() -> None:
 
 def _waits_without_end(path: Path) -> Iterator[str]:
     """Processes that are waited for, and HTTP that is spoken, without saying how long."""
-    for node in ast.walk(TREES[path]):
+    for node in nodes(path):
         if isinstance(node, ast.Call) and not any(word.arg in {"timeout", None} for word in node.keywords):
             name = ast.unparse(node.func)
             if name in {"subprocess.run", "subprocess.check_output", "subprocess.call", "urlopen"} or re.fullmatch(
@@ -100,7 +97,7 @@ DEFINED_ONCE = ("slug", "read_claim", "signing_key", "read_signers", "object_id"
 
 def test_what_is_the_same_is_said_once() -> None:
     """Two definitions of one name are two missions, or two people, to those who read the other."""
-    every = (node for tree in TREES.values() for node in ast.walk(tree))
+    every = (node for path in MODULES for node in nodes(path))
     defined = Counter(node.name for node in every if isinstance(node, ast.FunctionDef))
     assert {name: defined[name] for name in DEFINED_ONCE} == dict.fromkeys(DEFINED_ONCE, 1)
 
@@ -116,7 +113,7 @@ OWN_PLAIN_DATA = {
 
 def _reads_plain_data(path: Path) -> bool:
     names = {"json.loads", "json.load", "tomllib.loads", "tomllib.load"}
-    return any(isinstance(node, ast.Attribute) and ast.unparse(node) in names for node in ast.walk(TREES[path]))
+    return any(isinstance(node, ast.Attribute) and ast.unparse(node) in names for node in nodes(path))
 
 
 def test_plain_data_is_read_in_one_module() -> None:
@@ -139,7 +136,7 @@ RENAMES = {
 
 def _renames(path: Path) -> list[int]:
     """The lines that rename a file or folder; text, times and values are replaced with other arguments."""
-    calls = [node for node in ast.walk(TREES[path]) if isinstance(node, ast.Call)]
+    calls = [node for node in nodes(path) if isinstance(node, ast.Call)]
     named = [(node, node.func) for node in calls if isinstance(node.func, ast.Attribute)]
     return [
         node.lineno

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.architecture.sources import MODULES, ROOT, nodes
+
 TAKERS = {
     "orchestrator/adapters/agents/builtin.py": "a mission's answer: admission.admitted, added_words",
     "orchestrator/adapters/agents/log_review.py": "sentences of memos and briefings: none of a toy's",
@@ -23,8 +23,8 @@ TAKERS = {
 def test_nobody_else_takes_words_from_a_model() -> None:
     """A call of `generate` in a module that is not listed is a way round the checks."""
     asking = set()
-    for path in sorted((ROOT / "orchestrator").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path in MODULES:
+        for node in nodes(path):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "generate":
                 asking.add(str(path.relative_to(ROOT)))
     assert asking == set(TAKERS)

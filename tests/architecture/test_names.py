@@ -9,10 +9,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from tests.architecture import house
+from tests.architecture.sources import MODULES, ROOT, tree
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("missions", "sync", "handoff", "orchestrator", "mobile-bridge/mobile_bridge")
-MODULES = {path: ast.parse(path.read_text("utf-8")) for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
 MAX_FILES = 25
 VAGUE = {"util", "utils", "helper", "helpers", "common", "base", "misc", "lib"}
 
@@ -24,8 +22,8 @@ def _shown(path: Path) -> str:
 def test_no_public_class_name_stands_twice() -> None:
     """A class is found by grep, in one place."""
     places = defaultdict(list)
-    for path, tree in MODULES.items():
-        for node in tree.body:
+    for path in MODULES:
+        for node in tree(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(_shown(path))
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
@@ -49,7 +47,7 @@ def test_the_orchestrator_holds_rooms_only() -> None:
 
 def test_a_room_opens_with_its_question() -> None:
     """Each package's docstring begins with the question that it answers."""
-    rooms = {path: ast.get_docstring(tree) or "" for path, tree in MODULES.items() if path.name == "__init__.py"}
+    rooms = {path: ast.get_docstring(tree(path)) or "" for path in MODULES if path.name == "__init__.py"}
     unasked = [_shown(path) for path, said in rooms.items() if "?" not in said.partition("\n")[0]]
     assert [path for path in unasked if "migrations" not in path] == []
 
@@ -57,9 +55,9 @@ def test_a_room_opens_with_its_question() -> None:
 def test_a_modules_docstring_names_what_it_holds() -> None:
     """The first lines of a module contain a word of its file's name."""
     nameless = []
-    for path, tree in MODULES.items():
+    for path in MODULES:
         words = [word for word in path.stem.split("_") if len(word) > 2]
-        said = (ast.get_docstring(tree) or "").lower()
+        said = (ast.get_docstring(tree(path)) or "").lower()
         if words and path.name != "__init__.py" and not any(_stem(word) in said for word in words):
             nameless.append(_shown(path))
     assert [path for path in nameless if "/versions/" not in path] == []

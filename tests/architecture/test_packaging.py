@@ -12,7 +12,7 @@ from pathlib import Path
 from hatchling.builders.wheel import WheelBuilder
 from packaging.requirements import Requirement
 
-from tests.architecture.test_code import MODULES, PACKAGES, ROOT, TREES
+from tests.architecture.sources import MODULES, PACKAGES, ROOT, tree
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 MAX_PACKAGES, MAX_MEGABYTES = 45, 200
@@ -70,7 +70,7 @@ def test_nothing_loads_an_extra_with_itself() -> None:
     found = []
     for path in MODULES:
         place = str(path.relative_to(ROOT))
-        for node in TREES[path].body:
+        for node in tree(path).body:
             names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
             found += [(place, name) for name in names if EXTRA_MODULES.get(name.split(".")[0], place) != place]

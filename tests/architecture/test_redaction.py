@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
-from tests.architecture.test_code import MODULES, ROOT, TREES
+from tests.architecture.sources import MODULES, ROOT, nodes
 
 REDACTORS = {"redact", "redact_values", "redact_record", "redact_artifact", "clean_turn"} | {
     "_redacted",
@@ -88,45 +90,46 @@ def test_the_places_where_things_leave_redact_still() -> None:
 
 def test_the_tables_are_whole() -> None:
     """Each module that imports the redaction is listed, and each place that needs none exists."""
-    importing = {place for place, tree in _sources() if "handoff.secrets" in _imported(tree)}
+    importing = {place for place, path in _sources() if "handoff.secrets" in _imported(path)}
     assert {place for place in importing if not place.startswith("handoff/")} <= PLACES.keys() | SAFE.keys()
-    there = {place for place, _ in _sources()} | {f"{place}:{name}" for place, name, _ in FUNCTIONS}
+    there = {place for place, _ in _sources()} | {f"{place}:{name}" for place, name, _ in _functions()}
     assert SAFE.keys() - there == set()
 
 
 def _redacting(path: str) -> set[str]:
-    return {name for place, name, calls in FUNCTIONS if place == path and calls & REDACTORS}
+    return {name for place, name, calls in _functions() if place == path and calls & REDACTORS}
 
 
 def _bare_outlets() -> Iterator[str]:
-    for place, name, calls in FUNCTIONS:
+    for place, name, calls in _functions():
         used = {outlet for outlet in OUTLETS for call in calls if call == outlet or call.endswith(f".{outlet}")}
         if used and not calls & REDACTORS and not SAFE.keys() & {place, f"{place}:{name}"}:
             yield f"{place}:{name} lets {', '.join(OUTLETS[outlet] for outlet in sorted(used))} leave as it is"
 
 
-def _sources() -> Iterator[tuple[str, ast.Module]]:
+def _sources() -> Iterator[tuple[str, Path]]:
     for path in MODULES:
-        yield str(path.relative_to(ROOT)), TREES[path]
+        yield str(path.relative_to(ROOT)), path
 
 
-def _imported(tree: ast.Module) -> set[str]:
+def _imported(path: Path) -> set[str]:
     """The packages that a module imports from, one level up from the module that it names."""
-    return {(node.module or "").rpartition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    return {(node.module or "").rpartition(".")[0] for node in nodes(path) if isinstance(node, ast.ImportFrom)}
 
 
-def _functions() -> Iterator[tuple[str, str, frozenset[str]]]:
-    for place, tree in _sources():
-        for node in ast.walk(tree):
+@cache
+def _functions() -> list[tuple[str, str, frozenset[str]]]:
+    """Every function with its module and what it calls."""
+    found = []
+    for place, path in _sources():
+        for node in nodes(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 calls = (_dotted(each.func) for each in ast.walk(node) if isinstance(each, ast.Call))
-                yield place, node.name, frozenset(calls)
+                found.append((place, node.name, frozenset(calls)))
+    return found
 
 
 def _dotted(node: ast.expr) -> str:
     if isinstance(node, ast.Attribute):
         return f"{_dotted(node.value)}.{node.attr}"
     return node.id if isinstance(node, ast.Name) else ""
-
-
-FUNCTIONS = list(_functions())
