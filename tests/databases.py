@@ -82,10 +82,10 @@ def postgresql(bin_folder: Path) -> Iterator[Server]:
         finally:
             server.process.send_signal(signal.SIGINT)  # "fast shutdown"
             try:
-                server.process.wait(timeout=20)
+                server.process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 server.process.send_signal(signal.SIGQUIT)
-                server.process.wait(timeout=20)
+                server.process.wait(timeout=60)
 
 
 def _unprivileged(folder: Path) -> dict[str, Any]:

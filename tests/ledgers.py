@@ -386,7 +386,7 @@ class Working:
     def step(self) -> bool:
         """One round, and the end of what it started."""
         moved = self.node.step()
-        self.node.jobs.join(10)
+        self.node.jobs.join(60)
         return moved
 
     def settle(self, rounds: int = 8) -> None:

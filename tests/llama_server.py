@@ -75,13 +75,13 @@ def llama_server(path: Path, *, context: int = 2048, embedding: bool = False) ->
         yield Llama(url=f"{address}/v1", key=key, process=process)
     finally:
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
         for pipe in (process.stdin, process.stdout):
             if pipe:
                 pipe.close()
 
 
-def eventually(said: object, seconds: float = 10.0) -> None:
+def eventually(said: object, seconds: float = 60) -> None:
     """Waits until `said()` is true, at most `seconds`."""
     over = time.monotonic() + seconds
     while not said():  # type: ignore[operator]

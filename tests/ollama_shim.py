@@ -178,4 +178,4 @@ def ollama_shim(chat: Llama, vectors: Llama | None = None, *, old: bool = False,
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(timeout=10)
+        thread.join(timeout=60)

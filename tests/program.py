@@ -111,7 +111,7 @@ class ForkServer:
         """Ends the server."""
         if self._door and self._process:
             self._door.close()
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=60)
 
 
 SERVER = ForkServer()

@@ -40,7 +40,7 @@ class Hook:
     def keys(self) -> list[str]:
         return [each["Idempotency-Key"] for each in self.headers]
 
-    def wait(self, count: int, seconds: float = 20.0) -> None:
+    def wait(self, count: int, seconds: float = 60) -> None:
         """Until so many messages came."""
         over = time.monotonic() + seconds
         while len(self.got) < count:
@@ -82,7 +82,7 @@ def hook() -> Iterator[Hook]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(timeout=10)
+        thread.join(timeout=60)
 
 
 @dataclass

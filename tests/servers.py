@@ -57,7 +57,7 @@ def git_daemon(folder: Path) -> Iterator[str]:
         yield f"git://127.0.0.1:{port}"
     finally:
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 class _Backend(BaseHTTPRequestHandler):
@@ -129,7 +129,7 @@ def smart_http(folder: Path) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(timeout=10)
+        thread.join(timeout=60)
 
 
 @contextmanager
@@ -161,10 +161,10 @@ def shiftbook_serve(home: Path, bare: Path, **extra: str) -> Iterator[str]:
     finally:
         process.terminate()
         try:
-            process.wait(timeout=20)
+            process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait(timeout=10)
+            process.wait(timeout=60)
             raise
         finally:
             os.close(theirs)

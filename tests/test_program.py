@@ -42,7 +42,7 @@ def test_a_process_is_one_of_its_own_and_can_be_killed(tmp_path: Path) -> None:
     assert isinstance(process, program.Forked)
     assert str(Path(f"/proc/{process.pid}/cwd").readlink()) in {str(tmp_path), str(Path.cwd())}
     process.kill()
-    assert process.wait(10) == process.poll() == -signal.SIGKILL
+    assert process.wait(60) == process.poll() == -signal.SIGKILL
     assert not Path(f"/proc/{process.pid}").exists()
 
 

@@ -77,7 +77,7 @@ class Desk:
         """SIGTERM, and waits."""
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(timeout=60)
+            self.process.wait(timeout=240)
             self.process = None
 
     def chat(self, message: str, **more: object) -> dict[str, Any]:
@@ -88,7 +88,7 @@ class Desk:
         told: dict[str, Any] = answer.json()
         return told
 
-    def until(self, what: str, test: Any, *, seconds: float = 60) -> None:
+    def until(self, what: str, test: Any, *, seconds: float = 240) -> None:
         """Waits until something is true."""
         over = time.monotonic() + seconds
         while not test():

@@ -95,7 +95,7 @@ class Fleet:
             env=self.environment("nobody"),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
         )
 
@@ -150,7 +150,7 @@ class Fleet:
         process.kill()
         process.wait()
 
-    def stop(self, node: str, *, timeout: float = 30) -> int:
+    def stop(self, node: str, *, timeout: float = 240) -> int:
         """SIGTERM, and waits; returns the exit code."""
         process = self.running.pop(node)
         process.send_signal(signal.SIGTERM)

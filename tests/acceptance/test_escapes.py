@@ -54,7 +54,7 @@ class World:
         """The run's own."""
         return self.folder / "attempt" / "tree"
 
-    def run(self, sandbox: Sandbox, program: str, *, timeout: float = 20, **rest: object) -> CommandResult:
+    def run(self, sandbox: Sandbox, program: str, *, timeout: float = 60, **rest: object) -> CommandResult:
         """Runs a Python program; what it must know of the world is in `w`."""
         start = "import json, os, socket, sys; w = json.loads(os.environ['WORLD'])\n"
         return self.command(sandbox, [PYTHON, "-c", start + program], timeout=timeout, **rest)
@@ -64,7 +64,7 @@ class World:
         sandbox: Sandbox,
         argv: list[str],
         *,
-        timeout: float = 20,
+        timeout: float = 60,
         environment: Mapping[str, str] | None = None,
         **rest: object,
     ) -> CommandResult:
@@ -577,7 +577,7 @@ def _line(world: World, url: str, hosts: list[str]) -> AbstractContextManager[Eg
 
 def _nobody_left(world: World) -> None:
     """Nothing runs in the workspace; what is dying gets a moment to be gone."""
-    over = time.monotonic() + 5
+    over = time.monotonic() + 60
     while left := _running(world.tree):
         assert time.monotonic() < over, left
         time.sleep(0.02)

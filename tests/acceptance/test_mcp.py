@@ -267,7 +267,7 @@ def test_standard_output_is_the_protocols(shop: Fleet) -> None:
     server.stdin.write("".join(json.dumps(message) + "\n" for message in messages))
     server.stdin.flush()
     answers = [json.loads(server.stdout.readline()) for _ in range(3)]
-    rest, said = server.communicate(timeout=20)
+    rest, said = server.communicate(timeout=60)
     assert {answer["id"] for answer in answers} == {1, 2, 3}
     assert (server.returncode, rest) == (0, "")
     assert "Traceback" not in said

@@ -68,7 +68,7 @@ def test_watch_stands_alone(fleet: Fleet) -> None:
         fleet.wait("it is pushed", lambda: "knowledge/a.md" in fleet.git("log", "-1", "--format=%s", folder=fleet.bare))
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
 
 
 def test_what_is_no_clone_of_a_ledger_is_refused_in_one_line(fleet: Fleet) -> None:

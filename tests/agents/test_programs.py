@@ -379,7 +379,7 @@ def test_stopped(desk: Desk, name: str) -> None:
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     outcome = desk.run(hands, turn, Turn(text="Done."), stop=stop)
-    watcher.join(timeout=5)
+    watcher.join(timeout=60)
     assert (outcome.ok, outcome.cancelled) == (False, True), desk.output()
     assert gone(f"sleep {word}")
     assert gone(str(desk.folder))

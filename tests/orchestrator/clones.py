@@ -108,7 +108,7 @@ class Clones:
         finally:
             stopped.set()
             one.wake.set()
-            thread.join(timeout=20)
+            thread.join(timeout=60)
             eyes.close()
             one.tree.close()
 
@@ -138,7 +138,7 @@ def write(folder: Path, files: dict[str, str | None]) -> None:
         target.write_bytes(text.encode("utf-8", "surrogateescape"))
 
 
-def until(test: Callable[[], object], *, seconds: float = 20) -> None:
+def until(test: Callable[[], object], *, seconds: float = 60) -> None:
     """Waits until something is true; fails the test when it does not become so."""
     deadline = time.monotonic() + seconds
     while not test():

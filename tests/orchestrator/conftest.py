@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,7 +45,7 @@ class Shell:
         return self.folder / "tree"
 
     def __call__(
-        self, line: str, *, timeout: float = 20, environment: Mapping[str, str] | None = None, **limits: object
+        self, line: str, *, timeout: float = 60, environment: Mapping[str, str] | None = None, **limits: object
     ) -> CommandResult:
         env = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder / "home"), **(environment or {})}
         confinement = self.confinement(writable=self.tree, environment=env, **limits)
@@ -84,21 +84,6 @@ def server(tmp_path: Path) -> Server:
     return Server.make(tmp_path)
 
 
-@pytest.fixture
-def later() -> Iterator[Callable[[float, Callable[[], object]], None]]:
-    """Calls something in so many seconds."""
-    timers: list[threading.Timer] = []
-
-    def call(seconds: float, what: Callable[[], object]) -> None:
-        timers.append(threading.Timer(seconds, what))
-        timers[-1].start()
-
-    yield call
-    for timer in timers:
-        timer.cancel()
-        timer.join()
-
-
 def living(word: str) -> list[int]:
     """Processes whose command line holds `word`, this one excepted."""
     found = []
@@ -109,7 +94,7 @@ def living(word: str) -> list[int]:
     return found
 
 
-def gone(word: str, *, seconds: float = 3.0) -> bool:
+def gone(word: str, *, seconds: float = 60) -> bool:
     """Whether no process with `word` in its command line is left within `seconds`."""
     over = time.monotonic() + seconds
     while living(word):

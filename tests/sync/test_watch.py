@@ -48,23 +48,23 @@ def beat(peer: Peer) -> None:
 def test_a_push_nudges(town: Town, nudged: threading.Event) -> None:
     """A person pushes a mission: a node on the same disk is woken."""
     town.peer("anna").push({"missions/new.md": "do it"})
-    assert nudged.wait(5)
+    assert nudged.wait(60)
 
 
 def test_a_claim_and_its_deletion_nudge(town: Town, nudged: threading.Event) -> None:
     """So do the refs beside the branch."""
     peer = town.peer("n2")
     held = peer.hold("m")
-    assert nudged.wait(5)
+    assert nudged.wait(60)
     nudged.clear()
     peer.line.push([RefUpdate(ref=CLAIM, expect=held.oid, new=None)])
-    assert nudged.wait(5)
+    assert nudged.wait(60)
 
 
 def test_packed_refs_nudge(town: Town, nudged: threading.Event) -> None:
     """A server that packs its refs moves a file beside them."""
     git(town.bare, "pack-refs", "--all")
-    assert nudged.wait(5)
+    assert nudged.wait(60)
 
 
 def test_beats_do_not_nudge(town: Town, nudged: threading.Event) -> None:

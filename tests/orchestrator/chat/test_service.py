@@ -298,12 +298,12 @@ def test_who_waits_is_told_the_place_and_too_many_are_sent_away(talk: Talk) -> N
 
     def hold() -> None:
         inside.set()
-        assert go.wait(10)
+        assert go.wait(60)
 
     talk.model.meanwhile = hold
     threads = [threading.Thread(target=talk.say, args=(f"message {n}",)) for n in range(3)]
     threads[0].start()
-    assert inside.wait(10)
+    assert inside.wait(60)
     for each in threads[1:]:
         each.start()
     places = threading.Event()
@@ -314,7 +314,7 @@ def test_who_waits_is_told_the_place_and_too_many_are_sent_away(talk: Talk) -> N
     assert caught.value.retry_after >= 1
     go.set()
     for each in threads:
-        each.join(10)
+        each.join(60)
     assert {event.data["position"] for event in talk.heard("position")} >= {1, 2}
     assert len(talk.heard("done")) == 3
     titles = [each.title for each in talk.stores.conversations.listing()]

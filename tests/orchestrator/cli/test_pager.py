@@ -45,7 +45,7 @@ def on_a_terminal(diff: str, env: Mapping[str, str], *, columns: int = 80, rows:
                 diff_page.print_lines(diff_page.diff_lines(diff), paged=True)
         finally:
             os._exit(0)
-    found, over = b"", time.monotonic() + 20
+    found, over = b"", time.monotonic() + 60
     while time.monotonic() < over and select.select([screen], [], [], 20)[0]:
         try:
             found += os.read(screen, 65536)

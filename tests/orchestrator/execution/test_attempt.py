@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,12 +19,13 @@ from orchestrator.core.ports.agent import AgentJob, Outcome, Project
 from orchestrator.execution.attempt import AttemptRunner
 from orchestrator.execution.workspace.clone import Workspaces
 from tests.conftest import lacking
-from tests.orchestrator.conftest import gone
+from tests.orchestrator.conftest import gone, living
 from tests.orchestrator.execution.scripted import BEGIN, END, Purse, Scripted, event, spent
 from tests.orchestrator.repositories import Server, git
+from tests.waiting import once
 
 MISSION = Mission(
-    name="fix", title="Fix the door", body="It squeaks.", task="coding_task", agent="claude", timeout_seconds=30
+    name="fix", title="Fix the door", body="It squeaks.", task="coding_task", agent="claude", timeout_seconds=60
 )
 ROOT = Path(__file__).parents[3]
 HANDOFF = "## Standing rules\n\n- Prices are integers.\n"
@@ -271,7 +271,7 @@ def test_setsid_child(desk: Desk) -> None:
 
 def test_hangs_on_the_way(desk: Desk) -> None:
     """A program that says nothing more is ended when its time is over; that is no success."""
-    outcome = desk.run(script(BEGIN, CHANGE, "sleep 600"), timeout_seconds=2)
+    outcome = desk.run(script(BEGIN, CHANGE, "sleep 600"), timeout_seconds=4)
     assert (outcome.ok, outcome.cancelled, outcome.rounds) == (False, False, 0)
     assert "its time was over" in outcome.error
     assert outcome.files == ("README.md",)
@@ -294,7 +294,6 @@ def test_budget(desk: Desk) -> None:
     outcome = desk.run(loop, meter=purse, budget_usd=0.05, timeout_seconds=60)
     assert (outcome.ok, outcome.parked) == (False, "budget of the mission reached: $0.06 of $0.05")
     assert outcome.usage.cost_usd == 0.06
-    assert outcome.usage.seconds < 30
     assert purse.notes >= 2
 
 
@@ -313,20 +312,20 @@ def test_budget_between_rounds(desk: Desk) -> None:
     assert len(desk.prompts()) == 1
 
 
-def test_stop(desk: Desk, later: Callable[..., None]) -> None:
+def test_stop(desk: Desk) -> None:
     """A cancelled attempt ends, keeps its diff, pushes nothing and is no parked one."""
     stop = threading.Event()
-    later(1.0, stop.set)
-    outcome = desk.run(script(BEGIN, CHANGE, "sleep 600"), stop=stop)
+    with once(lambda: "changed" in desk.said, stop.set):
+        outcome = desk.run(script(BEGIN, CHANGE, event(say="changed"), "sleep 600"), stop=stop)
     assert (outcome.ok, outcome.cancelled, outcome.parked, outcome.branch) == (False, True, "", None)
     assert "+more" in outcome.diff
 
 
-def test_stop_in_the_tests(desk: Desk, later: Callable[..., None]) -> None:
+def test_stop_in_the_tests(desk: Desk) -> None:
     """A stop while the project's tests run ends them, and the attempt is cancelled, not failed and not done."""
     stop, name = threading.Event(), f"stray-{uuid.uuid4().hex}"
-    later(1.5, stop.set)
-    outcome = desk.run(GOOD, test=f"sleep 600 # {name}", stop=stop)
+    with once(lambda: living(name), stop.set):
+        outcome = desk.run(GOOD, test=f"sleep 600 # {name}", stop=stop)
     assert (outcome.ok, outcome.cancelled, outcome.tested, outcome.branch) == (False, True, None, None)
     assert gone(name)
 

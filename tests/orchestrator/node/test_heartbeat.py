@@ -164,7 +164,7 @@ class Beating:
         """Where the beat stands."""
         return self.town.peer("reader").bus.remote.fetch().get(REF)
 
-    def until(self, what: str, test: object, seconds: float = 20) -> None:
+    def until(self, what: str, test: object, seconds: float = 60) -> None:
         """Waits."""
         over = time.monotonic() + seconds
         while not test():  # type: ignore[operator]

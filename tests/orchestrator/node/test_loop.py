@@ -166,13 +166,13 @@ def test_a_running_attempt_is_no_hung_loop(tmp_path: Path) -> None:
     started, over = threading.Event(), threading.Event()
     found = working(Town(MISSION).peer("n1"), tmp_path, agents={"builtin": Scripted(does=slow(started, over))})
     found.node.step()
-    assert started.wait(10)
+    assert started.wait(60)
     for _ in range(10):
         found.ticks.at += 250
         found.node.step()
         assert not found.node.heartbeat.progress.stalled
     over.set()
-    found.node.jobs.join(10)
+    found.node.jobs.join(60)
     found.settle()
     assert found.peer.ledger().archived("m") is not None
 
@@ -184,11 +184,11 @@ def test_a_drained_node_finishes_its_work_and_takes_no_other(tmp_path: Path) -> 
     found = working(town.peer("n1"), tmp_path, agents={"builtin": Scripted(does=slow(started, over))})
     thread = threading.Thread(target=found.node.run)
     thread.start()
-    assert started.wait(10)
+    assert started.wait(60)
     town.peer("ada").push({"missions/other.md": "Do that.\n"})
     found.node.drain()
     over.set()
-    thread.join(timeout=20)
+    thread.join(timeout=60)
     assert not thread.is_alive()
     ledger = found.peer.ledger()
     assert (list(ledger.open), ledger.archived("m") is not None, ledger.beats) == (["other"], True, {})
@@ -224,7 +224,7 @@ def test_what_was_claimed_before_a_break_of_the_beats_is_given_back(tmp_path: Pa
     taken = found.scheduler.claim(ledger, 1)
     found.node.heartbeat.heartbeat_gaps += 1
     found.node.attempts.begin(taken)
-    found.node.jobs.join(10)
+    found.node.jobs.join(60)
     found.node.attempts.hand_back()
     assert seen == [True]
     assert found.peer.ledger().claims["m"].claim.state is ClaimState.RELEASED

@@ -54,7 +54,7 @@ def with_session(does: Outcome) -> Scripted:
 def until_stopped(job: AgentJob, stop: Stop) -> Outcome:
     """Works until it is stopped, with a session of its own."""
     (job.folder / "session.json").write_text("{}")
-    assert stop.wait(20)
+    assert stop.wait(60)
     return Outcome(ok=False, summary="Stopped.", error="stopped before it ended", cancelled=True)
 
 
@@ -73,7 +73,7 @@ def running(found: Working) -> None:
 def ended(found: Working) -> None:
     """Waits until what runs there is over, and hands it back."""
     for job in list(found.jobs.values()):
-        job.thread.join(timeout=20)
+        job.thread.join(timeout=60)
     found.settle()
 
 
@@ -250,7 +250,7 @@ def test_work_without_a_session_is_not_gone_on_with(tmp_path: Path) -> None:
     """With all its attempts spent it is dead, as ever."""
     town = Town({PATH: "---\nmax_retries: 1\n---\nDo it.\n"})
     cut = threading.Event()
-    one = node(town, "n1", tmp_path, Scripted(does=lambda job, stop: Outcome(ok=cut.wait(20), summary="Late.")))
+    one = node(town, "n1", tmp_path, Scripted(does=lambda job, stop: Outcome(ok=cut.wait(60), summary="Late.")))
     running(one)
     two = node(town, "n1", tmp_path, boot="two")
     two.node.resume()

@@ -43,5 +43,5 @@ def test_any_thread_may_ask() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert sorted(map(str, said)) == ["('read',)"] * 8 + ["True"] * 8

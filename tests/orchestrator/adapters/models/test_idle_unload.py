@@ -19,7 +19,7 @@ from orchestrator.core.ports.model import Generation, Prompt, PromptMessage
 FACTS = " ".join(f"The tool number {n} is kept in drawer {n * 7 % 13}." for n in range(22))
 
 
-def wait_for(test: Callable[[], bool], seconds: float = 10.0) -> bool:
+def wait_for(test: Callable[[], bool], seconds: float = 60) -> bool:
     """Whether it becomes true in time."""
     over = time.monotonic() + seconds
     while not test() and time.monotonic() < over:

@@ -192,7 +192,7 @@ def test_ollama_is_hung_up_on(shim: Shim) -> None:
     stop = threading.Event()
     long = Prompt(messages=HELLO.messages, max_tokens=1500, schema={"type": "array", "minItems": 300})
     OllamaServer(host=shim.url, context_tokens=2048).open("").generate(long, on_text=lambda _: stop.set(), stop=stop)
-    assert shim.hung_up.wait(10)
+    assert shim.hung_up.wait(60)
 
 
 @pytest.mark.model

@@ -188,6 +188,6 @@ def test_a_place_has_one_holder(names: list[str], count: int) -> None:
     for each in threads:
         each.start()
     for each in threads:
-        each.join(20)
+        each.join(60)
     assert not any(each.is_alive() for each in threads)
     assert faults == []

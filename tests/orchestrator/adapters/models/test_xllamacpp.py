@@ -33,7 +33,7 @@ def test_port_is_shut(embedded: XLlamaCpp) -> None:
         ("GET", "/slots"),
         ("GET", "/props"),
     ):
-        connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=60)
         connection.request(method, path, json.dumps({"prompt": "x"}) if method == "POST" else None)
         assert connection.getresponse().status == 401
         connection.close()

@@ -49,13 +49,13 @@ def test_a_program_of_somebody_else() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         line = f"exec 3<>/dev/tcp/127.0.0.1/{server.getsockname()[1]}; read -r _ <&3"
         with subprocess.Popen(["/bin/bash", "-c", line], user=NOBODY, group=NOBODY, extra_groups=[]) as caller:
-            server.settimeout(10)
+            server.settimeout(60)
             connection, _ = server.accept()
             with connection:
                 assert user_of(connection) == NOBODY
                 assert not is_own_program(connection)
                 connection.sendall(b"\n")
-            caller.wait(10)
+            caller.wait(60)
 
 
 def test_a_program_in_a_sandbox(bubblewrap: Bubblewrap, tmp_path: Path) -> None:
@@ -65,13 +65,13 @@ def test_a_program_in_a_sandbox(bubblewrap: Bubblewrap, tmp_path: Path) -> None:
         confinement = Confinement(writable=tmp_path, environment={"PATH": "/usr/bin:/bin"}, network=True)
         words = bubblewrap.command(["/bin/bash", "-c", line], confinement)
         with subprocess.Popen(words, env={"PATH": "/usr/bin:/bin"}) as caller:
-            server.settimeout(10)
+            server.settimeout(60)
             connection, _ = server.accept()
             with connection:
                 assert user_of(connection) == os.geteuid()
                 assert not is_own_program(connection)
                 connection.sendall(b"\n")
-            caller.wait(10)
+            caller.wait(60)
 
 
 @pytest.mark.parametrize(

@@ -224,7 +224,7 @@ def test_an_approval_is_given_from_another_device(client: FlaskClient, site: Sit
     thread = threading.Thread(target=decide)
     thread.start()
     heard = list(events(ask(client, path="/chat/stream", tools=["shell"]).get_data(as_text=True)))
-    thread.join(20)
+    thread.join(60)
     assert [kind for kind, _ in heard if kind in ("approval", "tool", "token")][:3] == ["approval", "tool", "tool"]
     assert status == [200, 409]
     assert heard[-1][1]["tools"][0]["ok"] is True

@@ -76,7 +76,7 @@ def served(build: Build, tmp_path: Path) -> Iterator[Served]:
     thread.start()
     yield Served(site, bare, f"http://127.0.0.1:{server.server_port}", tmp_path)
     server.shutdown()
-    thread.join(10)
+    thread.join(60)
     server.server_close()
 
 

@@ -43,7 +43,7 @@ class Opened:
     @property
     def client(self) -> httpx.Client:
         """Speaks to the line's socket."""
-        return httpx.Client(transport=httpx.HTTPTransport(uds=str(self.line.socket)), timeout=10)
+        return httpx.Client(transport=httpx.HTTPTransport(uds=str(self.line.socket)), timeout=60)
 
     def post(self, path: str, body: object = None, **headers: str) -> httpx.Response:
         """A call through the gateway."""

@@ -108,7 +108,7 @@ def test_counting_is_not_for_all(opened: Opener) -> None:
 def test_events_pass_at_once(opened: Opener) -> None:
     """An event is with the program before the next one is made."""
     one, seen = opened(), threading.Event()
-    one.api.answer = lambda handler: events(handler, EVENTS[0], lambda: seen.wait(10), *EVENTS[1:])
+    one.api.answer = lambda handler: events(handler, EVENTS[0], lambda: seen.wait(60), *EVENTS[1:])
     with one.client as client, client.stream("POST", "http://line/anthropic/v1/messages", json={}) as answer:
         lines = answer.iter_lines()
         assert next(lines) == "event: x"
@@ -136,7 +136,7 @@ def test_not_waiting_for_the_answer_is_counted(opened: Opener) -> None:
     one, gone = opened(), threading.Event()
 
     def late(handler: object) -> None:
-        gone.wait(10)
+        gone.wait(60)
         whole(handler, ANSWER)  # type: ignore[arg-type]
 
     one.api.answer = late
@@ -389,7 +389,7 @@ def test_slow_heads_end(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(http1, "READ_TIMEOUT_SECONDS", 0.1)
     one = opened()
     with socket.socket(socket.AF_UNIX) as here:
-        here.settimeout(5)
+        here.settimeout(60)
         here.connect(str(one.line.socket))
         here.sendall(b"POST /anthropic/v1/mess")
         assert here.recv(100) == b""
@@ -429,7 +429,7 @@ def test_it_ends_with_the_run(tmp_path: Path) -> None:
     with open_egress_proxy(tmp_path, upstreams=[ANTHROPIC], environ={}) as line:
         assert stat.S_IMODE(line.socket.stat().st_mode) == 0o600
         here = socket.socket(socket.AF_UNIX)
-        here.settimeout(5)
+        here.settimeout(60)
         here.connect(str(line.socket))
     assert not line.socket.exists()
     with here, contextlib.suppress(ConnectionResetError):
@@ -516,7 +516,7 @@ def test_spent_begins_with_nothing(opened: Opener) -> None:
     assert (one.line.spent, one.line.refused) == (Usage(), ())
 
 
-def _until(true: object, seconds: float = 10) -> None:
+def _until(true: object, seconds: float = 60) -> None:
     """Waits until something is so."""
     over = time.monotonic() + seconds
     while not true():  # type: ignore[operator]

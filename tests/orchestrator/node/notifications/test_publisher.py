@@ -398,7 +398,7 @@ def test_the_thread_tells_and_ends(desk: Desk, web: Hook) -> None:
     herald = desk.herald("ada", web.url())
     assert desk.stores.marks.get(heralds.BRANCH_CURSOR) == ""
     herald.post(ada.ledger())
-    over = time.monotonic() + 20
+    over = time.monotonic() + 60
     while not desk.stores.marks.get(heralds.BRANCH_CURSOR):
         assert time.monotonic() < over, desk.told
         time.sleep(0.02)
