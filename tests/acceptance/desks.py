@@ -20,8 +20,9 @@ url = "{url}"
 grounded = "off"
 """
 """The toy's own words are wanted here: streams, caches and clients are looked at, and not what is said."""
+# As short as it may be: the toy reads seventy tokens a second of a core.
 CONTEXT = "# Shop\n\nA shop for books.\n\n" + "".join(
-    f"- The service number {n} listens on port {8000 + n} and writes to table t{n % 7}.\n" for n in range(40)
+    f"- The service number {n} listens on port {8000 + n} and writes to table t{n % 7}.\n" for n in range(8)
 )
 BRIEFING = "# Briefing: shop\n\n## Facts\n\n- The port is 8080.\n"
 
@@ -56,7 +57,7 @@ class Desk:
     def client(self) -> httpx.Client:
         """A client with a long breath."""
         headers = {"Authorization": f"Bearer {self.token}"}
-        return httpx.Client(base_url=self.url, timeout=180, trust_env=False, headers=headers)
+        return httpx.Client(base_url=self.url, timeout=540, trust_env=False, headers=headers)
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""

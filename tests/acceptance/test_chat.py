@@ -47,7 +47,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 @pytest.fixture
 def sdk(desk: Desk) -> Iterator[openai.OpenAI]:
     """OpenAI's own client."""
-    with openai.OpenAI(base_url=f"{desk.url}/v1", api_key=desk.token, timeout=180, max_retries=0) as client:
+    with openai.OpenAI(base_url=f"{desk.url}/v1", api_key=desk.token, timeout=540, max_retries=0) as client:
         yield client
 
 
@@ -60,7 +60,7 @@ def test_the_second_turn_comes_from_the_prompt_cache(desk: Desk) -> None:
     """The handoff and the first turn are not read again; usage says how much that was, and so does the sum."""
     one = desk.chat("Which port does the shop use?", project="shop")
     two = desk.chat("And which table?", conversation_id=one["conversation_id"])
-    assert one["usage"]["tokens_in"] > 600
+    assert one["usage"]["tokens_in"] > 200
     assert two["usage"]["tokens_cached"] > 0.8 * one["usage"]["tokens_in"]
     assert [tier["name"] for tier in two["tiers"]][:2] == ["portfolio", "project"]
     with desk.client() as client:
@@ -119,7 +119,10 @@ def test_who_hangs_up_ends_the_answer(desk: Desk, words: int) -> None:
 
     desk.until("the cancelled answer is stored", stored)
     assert last["answer"]["finish"] == "cancelled"
-    assert desk.chat("Hello?", model="xllamacpp")["text"]
+    with desk.client() as client:
+        asked = {"model": "xllamacpp", "messages": ask("Hello?"), "max_tokens": 4}
+        answer = client.post("/v1/chat/completions", json=asked).raise_for_status().json()
+    assert answer["choices"][0]["message"]["content"]
 
 
 def test_the_official_client_gets_a_completion(sdk: openai.OpenAI) -> None:
