@@ -1,1 +1,1 @@
-"""What is the phone's side of a node? Announcement, pairing, sealed transport and device sync will be here."""
+"""What is the phone's side of a node? `operations` is what devices say, `merge` what it comes to."""

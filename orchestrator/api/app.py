@@ -20,7 +20,7 @@ from orchestrator.api.routes import (
     hooks,
     tokens,
 )
-from orchestrator.api.routes.devices import state, sync
+from orchestrator.api.routes.devices import state, sync, sync_conflicts
 from orchestrator.api.routes.documents import handoff, journal, memos
 from orchestrator.api.routes.fleet import conflicts, me, nodes, usage
 from orchestrator.api.routes.missions import decisions, handover, listing, orders
@@ -50,6 +50,7 @@ BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
     me.blueprint,
     nodes.blueprint,
     conflicts.blueprint,
+    sync_conflicts.blueprint,
     usage.blueprint,
     listing.blueprint,
     decisions.blueprint,

@@ -10,6 +10,7 @@ from orchestrator.api.web.context import AppServices
 from orchestrator.api.web.readiness import ReadinessProbe
 from orchestrator.app import wiring
 from orchestrator.app.chat_factory import open_chat_runtime
+from orchestrator.app.sync_worker import open_sync_worker
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
@@ -22,13 +23,14 @@ from orchestrator.node.wakeups import ChangeSignal
 def open_app_services(settings: Settings) -> AppServices:
     """The doors of a serving process. Raises WrongSetting and what opening the store raises."""
     stores = wiring.stores(settings)
-    git, bell = http_backend.open_http_backend(settings), ChangeSignal()
+    git, bell, synced = http_backend.open_http_backend(settings), ChangeSignal(), ChangeSignal()
     chats = open_chat_runtime(settings, stores)
     chats.follow(partial(_wait_for_change, bell))
     closes = [HookServer(settings=settings, bare=git.bare).open()] if git else []
     if settings.ledger:
         wiring.remote(settings).close()  # makes this machine's clone, if there is none yet, so that it can be watched
     deaf = wakeups.watch_locally(settings.home, settings.ledger, bell.ring)
+    stop_sync = open_sync_worker(settings, stores, synced).start()
     checks = {
         "ledger": lambda: _check_ledger(settings),
         "store": lambda: _check_store(stores),
@@ -42,10 +44,11 @@ def open_app_services(settings: Settings) -> AppServices:
         probes={name: ReadinessProbe(check=check, clock=wiring.clock) for name, check in checks.items()},
         git=git,
         change_signal=bell,
+        sync_signal=synced,
         chats=chats,
         stores=stores,
         drain=(bell.close,),
-        close=(deaf, *closes, chats.close, stores.close),
+        close=(deaf, *closes, stop_sync, chats.close, stores.close),
     )
 
 

@@ -208,7 +208,7 @@ def stores(settings: Settings) -> Stores:
     """What this node keeps in its own database. Raises WrongSetting, StoreFailed."""
     from orchestrator.adapters.database.factory import open_stores
 
-    return open_stores(settings.store_url, now=now, new_id=lambda: os.urandom(16).hex())
+    return open_stores(settings.store_url, now=now, new_id=lambda: os.urandom(16).hex(), node=settings.node)
 
 
 def router(settings: Settings) -> Router:

@@ -35,7 +35,7 @@ def _command(name: str) -> click.Command:
     return run
 
 
-bus, chat, handoff, start = map(_command, ("bus", "chat", "handoff", "start"))
+bus, chat, handoff, start, sync = map(_command, ("bus", "chat", "handoff", "start", "sync"))
 click.option(
     "--finished",
     type=click.IntRange(0, 1_000_000),

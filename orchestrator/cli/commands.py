@@ -87,12 +87,17 @@ MODELS: CommandTable = {
     "pull": ("models:pull", "Fetches a model: `embedded`, from Ollama, an address."),
     "use": ("models:use", "Answers with another model from now on."),
 }
+DEVICE: CommandTable = {
+    "conflicts": ("device.conflicts:conflicts", "Lists what two devices set at once."),
+    "resolve": ("device.conflicts:resolve", "Decides which of their values stands."),
+}
 NODE: CommandTable = {"run": ("node:run", "Claims missions and works on them until it is told to stop.")}
 BENCH: CommandTable = {
     "bus": ("bench:bus", "Measures claims, folds, wake-up, idle cost and growth."),
     "chat": ("bench:chat", "Measures tokens a second and the first word."),
     "handoff": ("bench:handoff", "Measures the handoff over 10,000 log entries."),
     "start": ("bench:start", "Measures how soon commands answer."),
+    "sync": ("bench:sync", "Measures how fast devices hand over and get operations."),
 }
 
 project = LazyGroup(
@@ -119,6 +124,7 @@ log = LazyGroup("log", help="Writes into the journal, and finds what stands ther
 memo = LazyGroup("memo", help="Shows memos, and decides which lessons all know.", table=MEMO, default="list")
 digest = LazyGroup("digest", help="Keeps the briefings true to the log.", table=DIGEST, default="status")
 token = LazyGroup("token", help="Lets programs and devices use this node's API.", table=TOKEN, default="list")
+device = LazyGroup("device", help="Looks after the devices of this node.", table=DEVICE, default="conflicts")
 models = LazyGroup("models", help="Shows, fetches and chooses models.", table=MODELS, default="list")
 node = LazyGroup("node", help="Runs this machine's node.", table=NODE)
 bench = LazyGroup("bench", help="Measures what Shiftbook promises, on this machine.", table=BENCH)

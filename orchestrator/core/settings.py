@@ -107,6 +107,8 @@ class Settings(BaseModel):
     hq_url: str = ""
     hq_token: SecretStr = SecretStr("")
     notify: SecretStr = SecretStr("")
+    sync_peers: tuple[str, ...] = ()
+    sync_token: SecretStr = SecretStr("")
     device_sync: bool = False
     _apart: str = PrivateAttr(default="")
     """The folder's name of a ledger that is not the one of this machine's node; empty for that."""
@@ -145,7 +147,14 @@ class Settings(BaseModel):
             raise ValueError(f"name one of {', '.join(sorted(PROVIDERS))}")
         return name
 
-    @field_validator("peers", mode="before")
+    @field_validator("sync_peers", mode="after")
+    @classmethod
+    def _web_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not url.startswith(("http://", "https://")) for url in value):
+            raise ValueError("write other nodes' web addresses, such as https://vps.example:8823, separated by commas")
+        return value
+
+    @field_validator("peers", "sync_peers", mode="before")
     @classmethod
     def _urls(cls, value: Any) -> Any:
         return tuple(each.strip() for each in value.split(",") if each.strip()) if isinstance(value, str) else value

@@ -95,10 +95,10 @@ def test_the_judge_sees_what_is_wrong(bad: Callable[[list[dict[str, Any]]], obje
 
 def test_the_judge_counts_operations() -> None:
     """Lost, doubled, changed, never sent; and a follower who missed one."""
-    op = {"op_id": "a", "hlc": "1", "kind": "note", "body": {}, "device": "d"}
-    noted = Book(excuses=lambda began, ended: False, pushed={"a": op}, sent={"a"})
+    op = {"device": "d", "seq": 1, "hlc": "1", "kind": "append", "entity": "note/n", "field": "text", "value": "x"}
+    noted = Book(excuses=lambda began, ended: False, pushed={"d/1": op}, sent={"d/1"})
     assert list(judge.arrived([op], noted)) == []
-    for bad in ([], [op, op], [{**op, "hlc": "2"}], [op, {**op, "op_id": "b"}]):
+    for bad in ([], [op, op], [{**op, "hlc": "2"}], [op, {**op, "seq": 2}]):
         assert list(judge.arrived(bad, noted))
 
 

@@ -18,6 +18,8 @@ from importlib import import_module
 from pathlib import Path
 
 import h11
+from mobile_bridge.errors import OperationRefused
+from mobile_bridge.operations import checked_texts, read_batch
 from pydantic import BaseModel, ValidationError
 
 from handoff import briefing, entry, knowledge, log, memo, proposal, statements, tiers
@@ -487,8 +489,18 @@ READERS = (
     Reader(name="log's path", valid=(b"projects/shop/log/2026-11.md",), read=lambda data: parse_log_path(_text(data))),
     Reader(
         name="HTTP body",
-        valid=(b'{"message": "hi", "project": "shop", "ops": [{"op_id": "a", "body": {}}], "messages": []}',),
+        valid=(b'{"message": "hi", "project": "shop", "messages": []}',),
         read=_body,
+        limit=64 * 1024,
+    ),
+    Reader(
+        name="operations of a push",
+        valid=(
+            b'{"ops": [{"device": "p~1", "seq": 1, "hlc": "000000000000001-00000-p~1", "kind": "set", "entity": "a/b",'
+            b' "field": "c", "value": {"d": [1, null, true, "e"]}, "base": "q~1/2", "resolves": ["q~1/2", "r/3"]}]}',
+        ),
+        read=lambda data: checked_texts(read_batch(data).ops),
+        may_raise=(OperationRefused,),
         limit=64 * 1024,
     ),
     Reader(

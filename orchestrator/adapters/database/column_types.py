@@ -10,7 +10,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import String, Text
+from sqlalchemy import BigInteger, Integer, String, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -21,6 +21,8 @@ ESCAPE_PREFIX = "\x1b"
 """What a text begins with that is kept as JSON because a database could not hold it, or because it begins like that."""
 
 
+BIG_INTEGER = BigInteger().with_variant(Integer, "sqlite")
+"""A number that counts up by itself on both databases."""
 MAX_INTEGER = 2**31 - 1
 """The highest number that an INTEGER column holds, and the most rows that are asked for."""
 

@@ -7,18 +7,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Double, ForeignKey, Index, Integer, UniqueConstraint, delete, select, tuple_
+from mobile_bridge.operations import Draft
+from mobile_bridge.turns import HIDDEN, PROJECT, TITLE, SyncedTurn, setting_draft, turn_draft
+from sqlalchemy import Double, ForeignKey, Index, UniqueConstraint, delete, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from orchestrator.adapters.database.column_types import JsonColumn, NameColumn, TextColumn, UtcColumn, clamp_integer
+from orchestrator.adapters.database.column_types import (
+    BIG_INTEGER,
+    JsonColumn,
+    NameColumn,
+    TextColumn,
+    UtcColumn,
+    clamp_integer,
+)
 from orchestrator.adapters.database.engine import Database, Table
+from orchestrator.adapters.database.operations import SqlSyncOps
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.core.json_object import Json
 from orchestrator.core.ports.conversations import Conversation, ConversationTurn, ToolCall
-
-BIG_INTEGER = BigInteger().with_variant(Integer, "sqlite")
-"""A number that counts up by itself on both databases."""
 
 
 class ConversationRow(Table):
@@ -76,9 +83,10 @@ class ToolCallRow(Table):
 
 @dataclass(frozen=True, kw_only=True)
 class SqlConversations:
-    """stores.Conversations in a database."""
+    """stores.Conversations in a database. Every turn is told to devices and other nodes, too, or not kept at all."""
 
     database: Database
+    operations: SqlSyncOps
     now: Callable[[], datetime]
     new_id: Callable[[], str]
 
@@ -108,7 +116,9 @@ class SqlConversations:
             row.turns += 1
             row.updated = self.now()
             new = replace(turn, seq=row.turns, created=row.updated, repeated=False)
-            session.add(_message(conversation_id, new))
+            session.add(message_row(conversation_id, new))
+            session.flush()
+            self.operations.write_in(session, _drafts(row, new), now=int(row.updated.timestamp() * 1000))
         return new
 
     def turns(self, conversation_id: str, after_seq: int = 0, limit: int = 500) -> tuple[ConversationTurn, ...]:
@@ -145,8 +155,12 @@ class SqlConversations:
     def delete(self, conversation_id: str) -> bool:
         """Takes a conversation out with everything that hangs on it."""
         with self.database.writing() as session:
-            gone = delete(ConversationRow).where(ConversationRow.id == conversation_id).returning(ConversationRow.id)
-            return session.scalar(gone) is not None
+            gone = delete(ConversationRow).where(ConversationRow.id == conversation_id).returning(ConversationRow.turns)
+            turns = session.scalar(gone)
+            if turns:
+                hidden = setting_draft(conversation_id, HIDDEN, True)
+                self.operations.write_in(session, [hidden], now=int(self.now().timestamp() * 1000))
+            return turns is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +227,16 @@ def _require_same(before: MessageRow, turn: ConversationTurn) -> ConversationTur
     return replace(_turn(before), repeated=True)
 
 
+def _drafts(row: ConversationRow, turn: ConversationTurn) -> list[Draft]:
+    """What others are told of a turn; with the first one what the conversation is about."""
+    assert turn.created is not None
+    said = turn.created.isoformat(timespec="milliseconds")
+    model = str(turn.usage.get("model", ""))
+    told = SyncedTurn(role=turn.role, text=turn.content, device=turn.device, said=said, model=model)
+    first = [(TITLE, row.title), (PROJECT, row.project)] if turn.seq == 1 else []
+    return [*(setting_draft(row.id, name, word) for name, word in first if word), turn_draft(row.id, told)]
+
+
 def _parse_cursor(text: str) -> tuple[Any, str]:
     moment, _, conversation_id = text.partition("~")
     try:
@@ -234,7 +258,8 @@ def _conversation(row: ConversationRow) -> Conversation:
     )
 
 
-def _message(conversation_id: str, turn: ConversationTurn) -> MessageRow:
+def message_row(conversation_id: str, turn: ConversationTurn) -> MessageRow:
+    """A turn as a row."""
     return MessageRow(
         conversation_id=conversation_id,
         seq=turn.seq,

@@ -20,8 +20,8 @@ from sqlalchemy.exc import IntegrityError
 
 from orchestrator.adapters.database import errors, migration
 from orchestrator.adapters.database.engine import WRITES_OPTION, Database, open_database
+from orchestrator.adapters.database.outbox_and_marks import FactRow, renew
 from orchestrator.adapters.database.schema import DEFINITIONS
-from orchestrator.adapters.database.sync_and_outbox import FactRow, renew
 from orchestrator.core.errors import StoreFailed, WrongSetting
 
 ROWS_PER_BATCH = 500

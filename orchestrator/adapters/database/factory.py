@@ -8,21 +8,25 @@ from datetime import datetime
 from orchestrator.adapters.database.conversations import SqlConversations, SqlToolCalls
 from orchestrator.adapters.database.copy import DatabaseCopies
 from orchestrator.adapters.database.engine import open_database
-from orchestrator.adapters.database.sync_and_outbox import SqlCursors, SqlOutgoing, SqlSyncOps
+from orchestrator.adapters.database.operations import SqlSyncOps
+from orchestrator.adapters.database.outbox_and_marks import SqlCursors, SqlOutgoing
+from orchestrator.adapters.database.synced_chats import SqlSyncedChats
 from orchestrator.adapters.database.tokens_and_devices import SqlDevices, SqlTokens
 from orchestrator.adapters.database.usage import SqlUsageBook
 from orchestrator.core.ports.stores import Stores
 
 
-def open_stores(url: str, *, now: Callable[[], datetime], new_id: Callable[[], str]) -> Stores:
-    """All stores in the database at `url`; close them. Raises WrongSetting, StoreFailed."""
+def open_stores(url: str, *, now: Callable[[], datetime], new_id: Callable[[], str], node: str = "node") -> Stores:
+    """All stores in the database at `url`, for the node of this name; close them. Raises WrongSetting, StoreFailed."""
     database = open_database(url)
+    operations = SqlSyncOps(database=database, node=node)
     return Stores(
-        conversations=SqlConversations(database=database, now=now, new_id=new_id),
+        synced_chats=SqlSyncedChats(database=database, now=now),
+        conversations=SqlConversations(database=database, operations=operations, now=now, new_id=new_id),
         tool_calls=SqlToolCalls(database=database, now=now),
         tokens=SqlTokens(database=database, now=now),
         devices=SqlDevices(database=database),
-        sync_ops=SqlSyncOps(database=database),
+        sync_ops=operations,
         outgoing=SqlOutgoing(database=database),
         marks=SqlCursors(database=database),
         usage=SqlUsageBook(database=database),

@@ -10,8 +10,14 @@ from sqlalchemy import Index, UniqueConstraint, delete, func, or_, select, text,
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from orchestrator.adapters.database.column_types import JsonColumn, NameColumn, TextColumn, UtcColumn, clamp_integer
-from orchestrator.adapters.database.conversations import BIG_INTEGER
+from orchestrator.adapters.database.column_types import (
+    BIG_INTEGER,
+    JsonColumn,
+    NameColumn,
+    TextColumn,
+    UtcColumn,
+    clamp_integer,
+)
 from orchestrator.adapters.database.engine import Database, Table
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.core.json_object import Json

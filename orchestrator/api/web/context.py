@@ -41,6 +41,8 @@ class AppServices:
     """Rings when the ledger moved."""
     events: EventHub = field(init=False)
     """Where what happens is told to whoever listens at `/api/v1/events`."""
+    sync_signal: ChangeSignal = field(default_factory=ChangeSignal)
+    """Rings when operations came in."""
     chats: ChatRuntime | None = None
     """The chats of this node."""
     stores: Stores | None = None

@@ -44,6 +44,9 @@ class Problem(BaseModel):
     where: list[str] = Field(default_factory=list, description="Fields of the request that are wrong, as paths")
     tokens: int | None = Field(None, description="Tokens of a prompt that is too long")
     roof: int | None = Field(None, description="Tokens that the model holds")
+    sync: dict[str, Any] | None = Field(
+        None, description="Why operations are not taken: `kind`, this node's `time`, the number `held` last"
+    )
 
 
 def problem(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -69,6 +70,19 @@ class Conversations(Protocol):
 
     def delete(self, conversation_id: str) -> bool:
         """Takes a conversation out with its turns and tool calls; False when it is not there."""
+
+
+class SyncedChats(Protocol):
+    """Conversations that go on elsewhere, as they come in from devices and other nodes: nothing of it is told on."""
+
+    def take_in(self, conversation: Conversation, turns: Sequence[ConversationTurn]) -> int:
+        """Appends the turns whose idempotency keys are new to a conversation, which is made if there is none."""
+
+    def has(self, conversation_id: str) -> bool:
+        """Whether there is such a conversation here."""
+
+    def drop(self, conversation_id: str) -> None:
+        """Takes a conversation out here that is hidden everywhere."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from orchestrator.core.ports.conversations import Conversations, ToolCalls
+from orchestrator.core.ports.conversations import Conversations, SyncedChats, ToolCalls
 from orchestrator.core.ports.devices import Devices
 from orchestrator.core.ports.outbox import Outgoing
 from orchestrator.core.ports.sync_ops import SyncOps
@@ -63,6 +63,7 @@ class Stores:
     """All stores of this node."""
 
     conversations: Conversations
+    synced_chats: SyncedChats
     tool_calls: ToolCalls
     tokens: Tokens
     devices: Devices

@@ -1,53 +1,63 @@
-"""Which sync operations did devices hand in, and how are they read in order?"""
+"""Which sync operations does this node hold, and how are they taken, said and read in order?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from orchestrator.core.json_object import Json
-
-
-@dataclass(frozen=True, kw_only=True)
-class SyncOp:
-    """One operation of a device. `hlc` is its hybrid logical timestamp, as text that the store does not read."""
-
-    op_id: str
-    hlc: str
-    kind: str
-    body: Json
-    device: str = ""
-    """Set by `push`."""
+from mobile_bridge.operations import Draft, Operation
 
 
 @dataclass(frozen=True, kw_only=True)
 class SyncPushResult:
-    """What became of each operation, by `op_id`; `refused` ids are taken by an operation that says something else."""
+    """How many operations were new, how many were here, and up to which number each device's are held now."""
 
-    accepted: tuple[str, ...]
-    duplicates: tuple[str, ...]
-    refused: tuple[str, ...]
+    accepted: int
+    duplicates: int
+    held: Mapping[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SyncPullResult:
-    """Operations in the order in which this node took them; `cursor` is where to go on, `more` whether to at once."""
+    """Texts of operations in the order of their arrival. Go on from `cursor`, at once if there is `more`."""
 
-    ops: tuple[SyncOp, ...]
+    texts: tuple[str, ...]
     cursor: str
     more: bool
 
 
-class SyncOps(Protocol):
-    """The operations of all devices, append-only."""
+@dataclass(frozen=True, kw_only=True)
+class SyncStanding:
+    """What a device asks before it pushes. A node whose `epoch` is another one than before was restored."""
 
-    def push(self, device_id: str, ops: Iterable[SyncOp]) -> SyncPushResult:
-        """Takes all operations that are new, or, when this raises, none."""
+    epoch: str
+    own: str
+    """The name under which this node itself says something; a restored node has another one."""
+    held: Mapping[str, int]
+
+
+class SyncOps(Protocol):
+    """The operations of all devices: nothing is ever changed or taken out. Times are milliseconds since 1970 (UTC)."""
+
+    def push(self, ops: Sequence[Operation], *, now: int) -> SyncPushResult:
+        """Takes all operations that are new, or, when this raises, none. Raises OperationRefused."""
+
+    def write(self, drafts: Iterable[Draft], *, now: int) -> tuple[Operation, ...]:
+        """Says something as this node, later than all that is held; a register's base is the value that it has here."""
 
     def pull(self, after: str = "", limit: int = 500) -> SyncPullResult:
         """What came after a cursor; everything after an empty one, or one from before the database was restored.
 
-        Nothing is ever missed by going on from a cursor, whoever pushes meanwhile. Raises WrongSetting for words that
-        are no cursor.
+        A page ends before `limit` where its texts are large. Nothing is ever missed by going on from a cursor, whoever
+        pushes meanwhile. Raises WrongSetting for words that are no cursor.
         """
+
+    def standing(self, devices: Iterable[str] = ()) -> SyncStanding:
+        """This database's epoch, and up to which number the operations of these devices are held; 0 for none."""
+
+    def of(self, entity: str) -> tuple[Operation, ...]:
+        """Every operation of one entity, in the order in which they came."""
+
+    def disputed(self) -> tuple[Operation, ...]:
+        """Every operation of the registers that two operations set from the same base."""

@@ -61,10 +61,10 @@ def chunked(client: Client) -> None:
     """A good body in pieces; a bad one."""
     if client.chance.random() < 0.5:
         ops = devices.operations(client)
-        whole = json.dumps({"device_id": client.name, "ops": ops}).encode()
+        whole = json.dumps({"ops": ops}).encode()
         parts = (whole[at : at + 40] for at in range(0, len(whole), 40))
         if client.told("chunked", client.ask("POST", "/sync/push", parts)):
-            client.book.pushed |= {op["op_id"]: {**op, "device": client.name} for op in ops}
+            client.book.pushed |= {devices.key(op): op for op in ops}
         return
     wrong = client.chance.choice([b"zz\r\nhello\r\n0\r\n\r\n", b"5\r\nhel\r\n0\r\n\r\n", b"-1\r\n\r\n"])
     reply = client.wire.raw([_head(client, "/sync/push", "Transfer-Encoding: chunked"), wrong])
@@ -73,16 +73,14 @@ def chunked(client: Client) -> None:
 
 def slow_sender(client: Client) -> None:
     """A good request, a few bytes at a time."""
-    name = client.mark()
-    op = {"op_id": name, "hlc": "1", "kind": "slow", "body": {}}
-    client.book.sent.add(name)
-    body = json.dumps({"device_id": client.name, "ops": [op]}).encode()
+    op = devices.operations(client)[0]
+    body = json.dumps({"ops": [op]}).encode()
     head = _head(client, "/sync/push", f"Content-Length: {len(body)}")
     whole, step = head + body, client.chance.randrange(40, 90)
     parts = [whole[at : at + step] for at in range(0, len(whole), step)]
     reply = client.wire.raw(parts, pause=client.chance.uniform(0.01, 0.2))
     if client.told("slow sender", reply):
-        client.book.pushed[name] = {**op, "device": client.name}
+        client.book.pushed[devices.key(op)] = op
 
 
 def half_sent(client: Client) -> None:

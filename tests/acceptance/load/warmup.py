@@ -25,7 +25,7 @@ READERS, ROUNDS = 20, 6
 
 def fill(node: Served) -> None:
     """Threads, the stacks of threads, connections and what they keep of the database."""
-    brim(node, json.dumps({"device_id": "brim", "ops": []}).encode(), {200})
+    brim(node, json.dumps({"ops": []}).encode(), {200})
     brim(node, b'{"ops": ' + b"[" * 50_000, {400, 422})  # read by recursion, until it is given up
     ask = partial(node.wire.ask, token=node.tokens.full)
     for number in range(STATES):

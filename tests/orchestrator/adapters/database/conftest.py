@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from mobile_bridge.operations import Operation
 
 from orchestrator.adapters.database.engine import Database, open_database
 from orchestrator.adapters.database.factory import open_stores
@@ -16,7 +18,18 @@ from orchestrator.core.ports.stores import Stores
 from tests.databases import Server
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+LATER = int(NOON.timestamp() * 1000)
+"""Noon in milliseconds: later than the stamps of `operation`."""
 NUMBERS = itertools.count(1)
+
+
+def operation(
+    device: str, seq: int, *, wall: int = 0, value: Any = "x", entity: str = "note/n", **more: Any
+) -> Operation:
+    """Something that a device says in a list, or sets with `kind="set"`."""
+    hlc = f"{wall or seq:015d}-00000-{device}"
+    words = {"kind": "append", "field": "text", **more}
+    return Operation(device=device, seq=seq, hlc=hlc, entity=entity, value=value, **words)
 
 
 @dataclass

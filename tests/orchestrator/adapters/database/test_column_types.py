@@ -109,6 +109,6 @@ def test_a_number_out_of_bounds_is_the_nearest_one(stores: Stores, here: str, nu
     assert len(stores.conversations.listing(limit=number)) == (1 if many else 0)
     assert len(stores.devices.history("d", number, before=number)) == (1 if many else 0)
     assert stores.tool_calls.listing(here, number, number) == ()
-    assert stores.sync_ops.pull("", number).ops == ()
+    assert len(stores.sync_ops.pull("", number).texts) == 1  # a page is never empty where something follows
     with pytest.raises(NotFound):
         stores.tool_calls.get(number)

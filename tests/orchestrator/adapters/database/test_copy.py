@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from mobile_bridge.operations import read_operations
 from sqlalchemy import text
 
 from orchestrator.adapters.database.engine import Database
@@ -22,10 +23,9 @@ from orchestrator.core.ports.conversations import ConversationTurn, ToolCall
 from orchestrator.core.ports.model import Usage
 from orchestrator.core.ports.outbox import OutboxItem
 from orchestrator.core.ports.stores import Stores
-from orchestrator.core.ports.sync_ops import SyncOp
 from orchestrator.core.ports.usage import UsageOwner
 from tests.databases import Server
-from tests.orchestrator.adapters.database.conftest import NOON, Clock
+from tests.orchestrator.adapters.database.conftest import LATER, NOON, Clock, operation
 
 IDS = itertools.count(1)
 
@@ -42,7 +42,7 @@ def fill(stores: Stores) -> str:
     stores.tool_calls.begin(ToolCall(conversation_id=here, name="read", arguments={"a": [1.5, None]}))
     stores.tokens.add("laptop", "digest", ["chat"], expires=NOON + timedelta(days=1))
     stores.devices.put_state("phone", {"n": 1}, NOON)
-    stores.sync_ops.push("phone", [SyncOp(op_id=f"o{n}", hlc="1", kind="set", body={}) for n in range(3)])
+    stores.sync_ops.push([operation("phone", n) for n in (1, 2, 3)], now=LATER)
     stores.outgoing.put(OutboxItem(key="k", kind="mail", body={}), NOON)
     run = UsageOwner(node="desk", mission="fix", epoch=1, attempt=1, agent="a")
     stores.usage.record(run, Usage(seconds=0.1 + 0.2), when=NOON)
@@ -87,7 +87,7 @@ def test_all_of_it_comes_back(stores: Stores, other: Stores, tmp_path: Path) -> 
     assert everything(other) == before
     assert other.conversations.append(here, ConversationTurn(role="user", content="next")).seq == 2
     other.tool_calls.begin(ToolCall(conversation_id=here, name="read", arguments={}))
-    assert other.sync_ops.push("phone", [SyncOp(op_id="o9", hlc="1", kind="set", body={})]).accepted == ("o9",)
+    assert other.sync_ops.push([operation("phone", 4)], now=LATER).accepted == 1
     assert other.tokens.revoke("laptop")
     other.tokens.add("laptop", "digest 2", ["chat"])
 
@@ -96,11 +96,11 @@ def test_devices_begin_anew_after_a_restore(stores: Stores, other: Stores, tmp_p
     """A cursor of before does not skip what is numbered anew."""
     fill(stores)
     stores.copies.save(tmp_path / "copy.db")
-    stores.sync_ops.push("phone", [SyncOp(op_id="lost", hlc="1", kind="set", body={})])
+    stores.sync_ops.push([operation("phone", 4, value="lost")], now=LATER)
     cursor = stores.sync_ops.pull().cursor
     other.copies.load(tmp_path / "copy.db")
-    other.sync_ops.push("phone", [SyncOp(op_id="fresh", hlc="1", kind="set", body={})])
-    assert "fresh" in {each.op_id for each in other.sync_ops.pull(cursor).ops}
+    other.sync_ops.push([operation("phone", 4, value="fresh")], now=LATER)
+    assert "fresh" in [each.value for each in read_operations(other.sync_ops.pull(cursor).texts)]
 
 
 def test_a_copy_is_one_moment(stores: Stores, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from mobile_bridge.operations import checked_texts, read_operations
 from sqlalchemy import create_engine, inspect, text
 
 from orchestrator.adapters.database import migration
@@ -127,6 +129,30 @@ def test_every_step_goes_on_to_the_newest(url: str, step: str, monkeypatch: pyte
     database.close()
 
 
+def test_operations_of_an_older_version_are_kept(url: str, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    """Each becomes an operation that can be read and passed on, however it was written; none is lost."""
+    with monkeypatch.context() as older:
+        older.setattr(migration, "bring_up", lambda connection, _: command.upgrade(configuration(connection), "0005"))
+        configuration = migration.configuration
+        before = open_database(url)
+        add = text("INSERT INTO sync_ops (op_id, device, hlc, kind, body) VALUES (:id, :device, 'odd', 'note', :body)")
+        long = json.dumps({"text": "x" * 450_000, "share": 0.5})
+        with before.writing() as session:
+            for number, (device, body) in enumerate([("phone", "{}"), ("desk", "{}"), ("phone", long)]):
+                session.execute(add, {"id": f"o{number}", "device": device, "body": body})
+        before.close()
+    stores = open_stores(url, now=clock, new_id=str)
+    found = read_operations(stores.sync_ops.pull(limit=1000).texts)
+    stores.close()
+    checked_texts(found)
+    assert [(op.device, op.seq) for op in found] == [
+        ("phone~old", 1),
+        ("desk~old", 1),
+        *(("phone~old", n) for n in (2, 3, 4)),
+    ]
+    assert json.loads("".join(op.value for op in found[2:]))["body"] == long
+
+
 def test_a_newer_schema_is_left_alone(url: str) -> None:
     """A program that is older than its database says so and changes nothing."""
     database = open_database(url)
@@ -192,6 +218,7 @@ def test_the_steps_are_in_the_package() -> None:
     """What a wheel carries is what lies below the packages: the steps and Alembic's own file are there."""
     names = {path.name for path in migration.FOLDER.rglob("*.py")}
     steps = {"v0001_usage.py", "v0002_stores.py", "v0003_written.py", "v0004_registrations.py", "v0005_token_device.py"}
+    steps |= {"v0006_operations.py"}
     assert {"env.py", *steps} <= names
 
 

@@ -1,22 +1,25 @@
-"""What do devices tell each other through this node, and what waits to be sent from here?"""
+"""What waits in the outbox, up to which mark was something read, and which facts hold of the database as a whole?"""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from orchestrator.adapters.database.column_types import JsonColumn, NameColumn, TextColumn, UtcColumn, clamp_integer
-from orchestrator.adapters.database.conversations import BIG_INTEGER
+from orchestrator.adapters.database.column_types import (
+    BIG_INTEGER,
+    JsonColumn,
+    NameColumn,
+    TextColumn,
+    UtcColumn,
+    clamp_integer,
+)
 from orchestrator.adapters.database.engine import Database, Table
-from orchestrator.core.errors import WrongSetting
 from orchestrator.core.json_object import Json
 from orchestrator.core.ports.outbox import OutboxItem
-from orchestrator.core.ports.sync_ops import SyncOp, SyncPullResult, SyncPushResult
 
 GENERATION_FACT = "generation"
 CURSOR_PREFIX = "mark "
@@ -30,20 +33,6 @@ class FactRow(Table):
 
     name: Mapped[str] = mapped_column(NameColumn(), primary_key=True)
     value: Mapped[str] = mapped_column(TextColumn())
-
-
-class SyncOpRow(Table):
-    """One operation; `seq` is the order in which operations were committed, never used twice."""
-
-    __tablename__ = "sync_ops"
-    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  # SQLAlchemy's own form
-
-    seq: Mapped[int] = mapped_column(BIG_INTEGER, primary_key=True)
-    op_id: Mapped[str] = mapped_column(NameColumn(), unique=True)
-    device: Mapped[str] = mapped_column(NameColumn())
-    hlc: Mapped[str] = mapped_column(NameColumn())
-    kind: Mapped[str] = mapped_column(NameColumn())
-    body: Mapped[Json] = mapped_column(JsonColumn())
 
 
 class OutboxItemRow(Table):
@@ -64,44 +53,6 @@ class OutboxItemRow(Table):
 def renew(session: Session) -> None:
     """Gives the database a new generation: cursors from before it begin anew."""
     session.merge(FactRow(name=GENERATION_FACT, value=secrets.token_hex(8)))
-
-
-@dataclass(frozen=True, kw_only=True)
-class SqlSyncOps:
-    """stores.SyncOps in a database."""
-
-    database: Database
-
-    def push(self, device_id: str, ops: Iterable[SyncOp]) -> SyncPushResult:
-        """Takes the operations that are new."""
-        found: dict[str, list[str]] = {"accepted": [], "duplicates": [], "refused": []}
-        with self.database.writing() as session:
-            self.database.hold(session, "sync_ops")  # so that a reader never sees a later seq before an earlier one
-            for op in ops:
-                found[self._take(session, device_id, op)].append(op.op_id)
-        return SyncPushResult(**{name: tuple(ids) for name, ids in found.items()})
-
-    def pull(self, after: str = "", limit: int = 500) -> SyncPullResult:
-        """What came after a cursor."""
-        (generation, seq), limit = _parse_sync_cursor(after), clamp_integer(limit)
-        with self.database.reading() as session:
-            now = session.scalar(select(FactRow.value).where(FactRow.name == GENERATION_FACT)) or ""
-            since = seq if generation == now else 0
-            wanted = (
-                select(SyncOpRow).where(SyncOpRow.seq > since).order_by(SyncOpRow.seq).limit(clamp_integer(limit + 1))
-            )
-            rows = [*session.scalars(wanted)]
-        given = rows[:limit]
-        last = given[-1].seq if given else since
-        return SyncPullResult(ops=tuple(_op(row) for row in given), cursor=f"{now}.{last}", more=len(rows) > len(given))
-
-    def _take(self, session: Session, device_id: str, op: SyncOp) -> str:
-        words = {"op_id": op.op_id, "device": device_id, "hlc": op.hlc, "kind": op.kind, "body": op.body}
-        if self.database.insert_new(session, SyncOpRow, **words):
-            return "accepted"
-        row = session.scalars(select(SyncOpRow).where(SyncOpRow.op_id == op.op_id)).one()
-        same = (row.device, row.hlc, row.kind, dict(row.body)) == (device_id, op.hlc, op.kind, dict(op.body))
-        return "duplicates" if same else "refused"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,19 +126,6 @@ class SqlCursors:
         with self.database.writing() as session:
             self.database.hold(session, CURSOR_PREFIX + name)
             session.merge(FactRow(name=CURSOR_PREFIX + name, value=value))
-
-
-def _parse_sync_cursor(text: str) -> tuple[str, int]:
-    if not text:
-        return "", 0
-    generation, _, seq = text.partition(".")
-    if not (seq.isascii() and seq.isdecimal() and len(seq) < 19):
-        raise WrongSetting("after", "the cursor of an earlier pull, or nothing")
-    return generation, int(seq)
-
-
-def _op(row: SyncOpRow) -> SyncOp:
-    return SyncOp(op_id=row.op_id, hlc=row.hlc, kind=row.kind, body=row.body, device=row.device)
 
 
 def _outbox_item(row: OutboxItemRow) -> OutboxItem:

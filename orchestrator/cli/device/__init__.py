@@ -1,0 +1,1 @@
+"""How does a person look after the devices of this node, from the command line?"""

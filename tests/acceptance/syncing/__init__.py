@@ -1,0 +1,1 @@
+"""Devices and nodes that sync over HTTP while answers, clocks and disks go wrong."""

@@ -1,0 +1,1 @@
+"""Facts about the phone's side of a node."""

@@ -1,0 +1,1 @@
+"""Facts about the commands for devices."""
