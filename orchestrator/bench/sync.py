@@ -15,9 +15,10 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
-from flask.testing import FlaskClient
+import httpx
 from mobile_bridge.operations import MAX_OPERATIONS, encode, read_batch
 
+from missions.plain_data import read_json
 from orchestrator.api.app import create_app
 from orchestrator.api.factory import open_authenticator
 from orchestrator.api.web.context import AppServices
@@ -79,19 +80,19 @@ def _rate(work: Callable[[], None]) -> float:
     return OPERATIONS / (time.perf_counter() - began)
 
 
-def _push(client: FlaskClient, bodies: list[bytes]) -> None:
+def _push(client: httpx.Client, bodies: list[bytes]) -> None:
     for body in bodies:
-        answer = client.post("/sync/push", data=body, content_type="application/json")
-        assert answer.get_json()["accepted"] == MAX_OPERATIONS
+        answer = client.post("/sync/push", content=body, headers={"Content-Type": "application/json"})
+        assert answer.json()["accepted"] == MAX_OPERATIONS
 
 
-def _pull_and_apply(client: FlaskClient, other: Stores) -> None:
+def _pull_and_apply(client: httpx.Client, other: Stores) -> None:
     """What another node does with each page: read, check, and keep it in one transaction."""
     cursor, more, taken = "", True, 0
     while more:
-        data = client.get("/sync/pull", query_string={"after": cursor, "limit": MAX_OPERATIONS}).data
+        data = client.get("/sync/pull", params={"after": cursor, "limit": MAX_OPERATIONS}).content
         ops, _, end = data.rpartition(b',"cursor":')
-        told = json.loads(b'{"cursor":' + end)
+        told = read_json(b'{"cursor":' + end)
         cursor, more = told["cursor"], told["more"]
         taken += other.sync_ops.push(read_batch(ops + b"}").ops, now=_now()).accepted
     assert taken == OPERATIONS
@@ -137,7 +138,7 @@ def _now() -> int:
 
 
 @contextmanager
-def _node(home: Path) -> Iterator[tuple[FlaskClient, Stores]]:
+def _node(home: Path) -> Iterator[tuple[httpx.Client, Stores]]:
     settings = load_settings(home=home).model_copy(update={"role": Role.HEADQUARTERS, "database_url": ""})
     stores = wiring.stores(settings)
     try:
@@ -145,6 +146,8 @@ def _node(home: Path) -> Iterator[tuple[FlaskClient, Stores]]:
         house = AppServices(
             settings=settings, now=wiring.now, fleet=lambda: wiring.fleet(settings), door=door, stores=stores
         )
-        yield create_app(house).test_client(), stores
+        way = httpx.WSGITransport(app=create_app(house))
+        with httpx.Client(base_url="http://localhost", transport=way, headers={"Accept-Encoding": ""}) as client:
+            yield client, stores
     finally:
         stores.close()

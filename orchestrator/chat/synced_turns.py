@@ -22,8 +22,6 @@ from orchestrator.core.ports.sync_ops import SyncOps
 
 MARK = "sync chats"
 PAGE = 500
-KEY_PREFIX = "op:"
-"""What the idempotency key of a turn begins with that came in; its end is the key of its operation."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -42,7 +40,7 @@ class SyncedTurns:
             standing = self.ops.standing()
             page = self.ops.pull(f"{standing.epoch}.{self.marks.get(MARK) or 0}", PAGE)
             touched = {op.entity: None for op in read_operations(page.texts) if self._matters(op, standing.own)}
-            taken += sum(self._refresh(entity, standing.own) for entity in touched)
+            taken += sum(self._refresh(entity) for entity in touched)
             self.marks.put(MARK, page.cursor.rpartition(".")[2])
             more = page.more
         return taken
@@ -50,14 +48,13 @@ class SyncedTurns:
     def _matters(self, op: Operation, own: str) -> bool:
         return op.device != own and op.entity.startswith(CHAT)
 
-    def _refresh(self, entity: str, own: str) -> int:
+    def _refresh(self, entity: str) -> int:
         merged, name = MergedOperations.of(self.ops.of(entity)), conversation_of(entity)
         hidden = merged.register(entity, HIDDEN)
         if hidden is not None and hidden.value is True:
             self.chats.drop(name)
             return 0
-        here = self.chats.has(name)
-        turns = [*_turns(op for op in merged.items(entity, TURN) if not (here and op.device == own))]
+        turns = [*_turns(merged.items(entity, TURN))]
         if not turns:
             return 0
         began = turns[0].created or EPOCH
@@ -83,7 +80,7 @@ def _turns(ops: Iterable[Operation]) -> Iterable[ConversationTurn]:
                 content=told.text,
                 device=told.device or op.device,
                 usage={"model": told.model} if told.model else {},
-                idempotency_key=f"{KEY_PREFIX}{op.key}"[:100],
+                operation=op.key,
                 created=EPOCH + timedelta(milliseconds=min(op.stamp.wall, 10**13)),
             )
         )

@@ -151,6 +151,7 @@ SHIFTBOOK: CommandTable = {
     "digest": ("commands:digest", "Keeps the briefings true to the log."),
     "handoff": ("commands:handoff", "Shows and checks what a fresh instance is given."),
     "notify": ("commands:notify", "Tells people what happens."),
+    "device": ("commands:device", "Looks after the devices of this node."),
     "token": ("commands:token", "Lets programs and devices use this node's API."),
     "mcp": ("mcp:mcp", "Serves the fleet to another agent's program."),
     "ledger": ("commands:ledger", "Gives the ledger's server back what it has lost."),
@@ -166,7 +167,19 @@ SECTIONS: Sections = {
     "Start": ("init", "join", "check", "doctor", "demo"),
     "Every day": ("inbox", "mission", "chat", "project", "log", "memo", "conflicts"),
     "Run": ("node", "serve", "watch", "fleet", "models", "usage"),
-    "Maintain": ("digest", "handoff", "notify", "token", "mcp", "ledger", "backup", "restore", "completion", "bench"),
+    "Maintain": (
+        "digest",
+        "handoff",
+        "notify",
+        "device",
+        "token",
+        "mcp",
+        "ledger",
+        "backup",
+        "restore",
+        "completion",
+        "bench",
+    ),
 }
 EXAMPLE = """\b
 Example:

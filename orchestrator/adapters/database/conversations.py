@@ -61,6 +61,8 @@ class MessageRow(Table):
     usage: Mapped[Json] = mapped_column(JsonColumn())
     trace: Mapped[Json] = mapped_column(JsonColumn())
     idempotency_key: Mapped[str | None] = mapped_column(NameColumn())
+    operation: Mapped[str | None] = mapped_column(NameColumn())
+    """The key of the operation that tells it; a turn of before there were operations has none."""
     created: Mapped[datetime] = mapped_column(UtcColumn())
 
 
@@ -116,9 +118,9 @@ class SqlConversations:
             row.turns += 1
             row.updated = self.now()
             new = replace(turn, seq=row.turns, created=row.updated, repeated=False)
+            said = self.operations.write_in(session, _drafts(row, new), now=int(row.updated.timestamp() * 1000))
+            new = replace(new, operation=said[-1].key)
             session.add(message_row(conversation_id, new))
-            session.flush()
-            self.operations.write_in(session, _drafts(row, new), now=int(row.updated.timestamp() * 1000))
         return new
 
     def turns(self, conversation_id: str, after_seq: int = 0, limit: int = 500) -> tuple[ConversationTurn, ...]:
@@ -269,6 +271,7 @@ def message_row(conversation_id: str, turn: ConversationTurn) -> MessageRow:
         usage=turn.usage,
         trace=turn.trace,
         idempotency_key=turn.idempotency_key or None,
+        operation=turn.operation or None,
         created=turn.created,
     )
 
@@ -281,6 +284,7 @@ def _turn(row: MessageRow) -> ConversationTurn:
         usage=row.usage,
         trace=row.trace,
         idempotency_key=row.idempotency_key or "",
+        operation=row.operation or "",
         seq=row.seq,
         created=row.created,
     )

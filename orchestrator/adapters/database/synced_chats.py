@@ -28,9 +28,9 @@ class SqlSyncedChats:
             self.database.insert_new(session, ConversationRow, **words, **begun)
             row = session.get_one(ConversationRow, conversation.id, with_for_update=True)
             row.title = conversation.title or row.title
-            here = select(MessageRow.idempotency_key).where(MessageRow.conversation_id == conversation.id)
+            here = select(MessageRow.operation).where(MessageRow.conversation_id == conversation.id)
             known = {*session.scalars(here)}
-            new = [turn for turn in turns if turn.idempotency_key not in known]
+            new = [turn for turn in turns if turn.operation not in known]
             for turn in new:
                 row.turns += 1
                 row.updated = self.now()

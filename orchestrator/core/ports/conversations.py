@@ -39,6 +39,8 @@ class ConversationTurn:
     usage: Json = field(default_factory=dict)
     trace: Json = field(default_factory=dict)
     idempotency_key: str = ""
+    operation: str = ""
+    """The key of the sync operation that tells it; set by `append`, and by whoever takes in what came."""
     seq: int = 0
     created: datetime | None = None
     repeated: bool = False
@@ -76,7 +78,7 @@ class SyncedChats(Protocol):
     """Conversations that go on elsewhere, as they come in from devices and other nodes: nothing of it is told on."""
 
     def take_in(self, conversation: Conversation, turns: Sequence[ConversationTurn]) -> int:
-        """Appends the turns whose idempotency keys are new to a conversation, which is made if there is none."""
+        """Appends the turns whose operations are new to a conversation, which is made if there is none."""
 
     def has(self, conversation_id: str) -> bool:
         """Whether there is such a conversation here."""

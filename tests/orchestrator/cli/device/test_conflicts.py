@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ Type = Callable[..., Result]
 
 
 @pytest.fixture
-def type_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Type]:
+def type_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Type:
     """Types `shiftbook device …` at a node with one conflict."""
     monkeypatch.setenv("SHIFTBOOK_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
@@ -30,7 +30,7 @@ def type_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Type]:
         said = operation(device, 1, wall=wall, entity="draft/d", kind="set", value=f"as {device} \x1b[31msays")
         stores.sync_ops.push([said], now=now)
     stores.close()
-    yield lambda *words: CliRunner().invoke(cli, ["device", *words])
+    return lambda *words: CliRunner().invoke(cli, ["device", *words])
 
 
 def test_a_conflict_is_shown_with_the_next_step(type_: Type) -> None:

@@ -35,6 +35,7 @@ def upgrade() -> None:
     op.create_index("ix_operations_entity", "operations", ["entity"])
     _carry_over(made)
     op.drop_table("sync_ops")
+    op.add_column("messages", sa.Column("operation", sa.String(100), nullable=True))
 
 
 def _carry_over(made: sa.Table) -> None:
