@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Where it is set, each of the suite's thousand processes would compile the product anew, and each worker every test.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test quick nightly torture simulate load cancels tidy agents check lint types contracts house docs lock clean
+.PHONY: help demo test quick nightly torture simulate load cancels tidy agents check lint types contracts house docs lock clean page page-types
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -14,17 +14,20 @@ $(STAMP): requirements.lock pyproject.toml .ci/setup
 	@sh .ci/setup $(VENV)
 	@touch $@
 
-demo: $(STAMP)  ## a fleet of two real processes does the main job in a throw-away folder
+page: $(STAMP)  ## the web page, built from mobile-bridge/app with a Node that comes along; where it cannot be, a line says why
+	@$(BIN)/python mobile-bridge/build_page.py
+
+demo: $(STAMP) page  ## a fleet of two real processes does the main job in a throw-away folder
 	@$(BIN)/shiftbook demo $(DEMO_ARGS)
 
-test: $(STAMP)  ## the whole suite: every promise, the long ones in their short form
+test: $(STAMP) page  ## the whole suite: every promise, the long ones in their short form
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal $(TEST_ARGS)
 
 quick: $(STAMP)  ## what one runs while writing: the pure packages, the rooms on a remote in memory, the architecture
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal -q tests/missions tests/handoff tests/sync tests/architecture \
 	  tests/orchestrator/core tests/orchestrator/ledger tests/orchestrator/policy $(TEST_ARGS)
 
-nightly: $(STAMP)  ## the long forms: torture, load, a hundred cancels, the agents' matrix, seeds, every operation of the API
+nightly: $(STAMP) page  ## the long forms: torture, load, a hundred cancels, the agents' matrix, seeds, every operation of the API
 	@$(BIN)/python -m pytest -n 2 -m nightly --ignore=tests/agents $(TEST_ARGS)
 	@$(MAKE) torture load cancels tidy agents
 
@@ -50,7 +53,7 @@ tidy: $(STAMP)  ## two hundred missions through two nodes, and the disk back to 
 agents: $(STAMP)  ## the real agents' programs, installed by .ci/agents, against a stand-in for their models
 	@PATH="$$(bash .ci/agents):$$PATH" SHIFTBOOK_REQUIRE_SERVICES=1 $(BIN)/python -m pytest -n 2 -m "nightly or not nightly" tests/agents $(TEST_ARGS)
 
-check: lint types contracts test  ## what CI runs (the documents are part of the suite)
+check: lint types contracts page-types test  ## what CI runs (the documents are part of the suite)
 
 lint: $(STAMP)  ## ruff, rules and format
 	@$(BIN)/ruff check .
@@ -58,6 +61,9 @@ lint: $(STAMP)  ## ruff, rules and format
 
 types: $(STAMP)  ## mypy, strict
 	@$(BIN)/mypy
+
+page-types: page  ## svelte-check and TypeScript, strict; the page's own tests are part of the suite
+	@$(BIN)/python mobile-bridge/build_page.py --check
 
 contracts: $(STAMP)  ## the floors, held by import-linter
 	@$(BIN)/lint-imports

@@ -18,6 +18,7 @@ from orchestrator.api.routes import (
     git,
     health,
     hooks,
+    page,
     tokens,
 )
 from orchestrator.api.routes.devices import state, sync, sync_conflicts
@@ -58,6 +59,7 @@ BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
     handoff.blueprint,
     journal.blueprint,
     memos.blueprint,
+    page.blueprint,
     description.blueprint,
 )
 """Each makes its routes for a house; a house without a door (a role, a setting) leaves them out in `gate`."""

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from orchestrator import __version__
 from orchestrator.api.auth.scopes import SCOPES
+from orchestrator.api.routes.page import served_page
 from orchestrator.api.web.auth_gate import caller, needs
 from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.api.web.ledger_answers import changing_answer, shared_ledger
@@ -65,7 +66,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
             model=_own_model(),
             version=__version__,
             api=API_VERSION,
-            page="",
+            page=built.page if (built := served_page()) else "",
         )
         return changing_answer(told.model_dump(mode="json"))
 

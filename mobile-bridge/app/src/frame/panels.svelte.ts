@@ -1,0 +1,2 @@
+// Which panel lies over the page?
+export const panels = $state({ palette: false, keys: false });

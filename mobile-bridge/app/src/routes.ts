@@ -1,0 +1,34 @@
+// Which screens are there? The one table: address, name, icon, and the file that is loaded when it is gone to.
+import type { Component } from 'svelte';
+import type { IconName } from './components/icons.ts';
+import type { Params } from './router/match.ts';
+import { t } from './texts/index.ts';
+
+export interface Route {
+  path: string;
+  screen: () => Promise<{ default: Component }>;
+  title: (params: Params) => string;
+  /** In the rail (all of them) and in the phone's dock (the first five). */
+  nav?: { icon: IconName; label: string; key: string; scope?: string };
+}
+
+const notYet = (): Promise<{ default: Component }> => import('./screens/later/Later.svelte');
+
+export const routes: readonly Route[] = [
+  { path: '/', screen: () => import('./screens/now/Now.svelte'), title: () => t.nav.now, nav: { icon: 'now', label: t.nav.now, key: 'n' } },
+  { path: '/missions', screen: notYet, title: () => t.nav.missions, nav: { icon: 'missions', label: t.nav.missions, key: 'm' } },
+  { path: '/missions/new', screen: notYet, title: () => t.newMission.title },
+  { path: '/missions/:name', screen: notYet, title: ({ name }) => name ?? t.nav.missions },
+  { path: '/review', screen: notYet, title: () => t.nav.review, nav: { icon: 'review', label: t.nav.review, key: 'r' } },
+  { path: '/review/:name', screen: notYet, title: ({ name }) => t.review.title(name ?? '') },
+  { path: '/chat', screen: notYet, title: () => t.nav.chat, nav: { icon: 'chat', label: t.nav.chat, key: 'c' } },
+  { path: '/handoff', screen: notYet, title: () => t.nav.handoff, nav: { icon: 'book', label: t.nav.handoff, key: 'h' } },
+  { path: '/log', screen: notYet, title: () => t.nav.log, nav: { icon: 'log', label: t.nav.log, key: 'l' } },
+  { path: '/fleet', screen: notYet, title: () => t.nav.fleet, nav: { icon: 'fleet', label: t.nav.fleet, key: 'f' } },
+  { path: '/devices', screen: notYet, title: () => t.nav.devices, nav: { icon: 'device', label: t.nav.devices, key: 'd' } },
+  { path: '/conflicts', screen: notYet, title: () => t.nav.conflicts },
+  { path: '/settings', screen: () => import('./screens/settings/Settings.svelte'), title: () => t.nav.settings, nav: { icon: 'settings', label: t.nav.settings, key: 's' } },
+  { path: '*', screen: () => import('./screens/not-found/NotFound.svelte'), title: () => t.notFound.title },
+];
+
+export const navigation = routes.filter((route) => route.nav);

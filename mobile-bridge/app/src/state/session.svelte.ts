@@ -1,0 +1,36 @@
+// Who am I here, what may I, and do page and node belong together?
+import { getMe } from '../api/session.ts';
+import { Problem } from '../api/problem.ts';
+import type { Me } from '../api/types.ts';
+import { node } from './node.svelte.ts';
+
+/** The form of the HTTP surface that this page was written for. */
+export const API = 1;
+
+class Session {
+  me = $state.raw<Me | null>(null);
+  /** The node wants a token, or refuses the one it was given. */
+  unknown = $state(false);
+  /** The node speaks another form of the API than this page. */
+  stale = $state(false);
+}
+
+export const session = new Session();
+
+export async function refreshSession(): Promise<void> {
+  try {
+    const { data } = await getMe();
+    session.me = data;
+    session.unknown = false;
+    session.stale = data.api !== API;
+    node.name = data.node;
+  } catch (error) {
+    if (error instanceof Problem && error.status === 401) session.unknown = true;
+  }
+}
+
+/** Whether this caller may do such a thing; true while it is not known, for then the node says. */
+export function may(scope: string): boolean {
+  const scopes = session.me?.scopes;
+  return !scopes || scopes.includes(scope) || (scope !== 'approvals' && scopes.includes('ops'));
+}

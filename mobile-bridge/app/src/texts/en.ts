@@ -1,0 +1,87 @@
+// Every text that a person reads, in one file. A function where a number or a name goes in.
+
+const some = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
+
+export const en = {
+  product: 'Shiftbook',
+  skip: 'Skip to the content',
+  nav: {
+    label: 'Screens', now: 'Now', missions: 'Missions', review: 'Review', chat: 'Chat', handoff: 'Handoff', log: 'Log and memos', fleet: 'Fleet',
+    devices: 'Devices', conflicts: 'Conflicts', settings: 'Settings', more: 'More', waits: (n: number) => some(n, 'waits for you', 'wait for you'),
+  },
+  status: {
+    queued: 'queued', running: 'running', review: 'waits for you', approved: 'approved', rejected: 'rejected', done: 'done', failed: 'failed, tries again',
+    dead: 'gave up', parked: 'parked', cancelled: 'called off', quarantined: 'quarantined', untrusted: 'not trusted yet', conflict: 'changed twice',
+    digest: 'proposal', question: 'asks you', unserved: 'no node can',
+  } as Record<string, string>,
+  common: {
+    retry: 'Try again', cancel: 'Cancel', close: 'Close', back: 'Back', undo: 'Undo', copy: 'Copy', copied: 'Copied', open: 'Open', more: 'Show more', search: 'Search', later: 'Later',
+    loading: 'Loading', optional: 'optional', none: 'none', all: 'All', and: ' and ',
+  },
+  node: {
+    here: 'this machine', lan: 'LAN', hq: 'HQ', offline: 'offline', answers: (node: string, route: string) => `${node} · ${route}`,
+    nobody: 'no node answers', keptFrom: (age: string) => `as it was ${age} ago`, live: 'live', connecting: 'connecting', unlisted: 'not live', milliseconds: (n: number) => `${Math.round(n)} ms`,
+  },
+  errors: {
+    title: 'This did not work', unreachable: 'No node answers',
+    unreachableStep: 'It may be off, or this device may be on another network. What was read before is still here; it is tried again by itself.',
+    token: 'This node wants to know who you are', tokenStep: 'Pair this device (`shiftbook device pair` on the node), or paste a token in Settings.',
+    forbidden: 'You may not see this', forbiddenStep: 'Your token lacks the scope. `shiftbook token new NAME --scope …` on the node makes one that has it.',
+    missing: 'There is no such thing here', missingStep: 'The link may be old, or the ledger has moved on.',
+    busy: 'The node is busy', busyStep: 'It is tried again by itself.',
+    screen: 'This screen could not be loaded', screenStep: 'There is no network, or the page was updated meanwhile. Load it again.', reload: 'Load the page again',
+    old: 'This page is older than its node', oldStep: 'It fetches the new one and loads again.',
+  },
+  update: { ready: 'A new version of this page is here.', apply: 'Use it now', install: 'Install Shiftbook', installSays: 'Keep it beside your other apps; it opens with the network off, too.', installed: 'Installed' },
+  palette: { open: 'Commands', placeholder: 'Go to a screen, a mission, or do something', empty: 'Nothing has that name.', screens: 'Screens', actions: 'Actions', missions: 'Missions', keys: 'Keyboard shortcuts' },
+  keys: {
+    title: 'Keyboard shortcuts', goto: (screen: string) => `Go to ${screen}`, palette: 'Commands', help: 'This list', create: 'New mission', search: 'Search', next: 'Next', previous: 'Previous',
+    approve: 'Approve', reject: 'Reject', openItem: 'Open', comment: 'Comment on the line', then: 'then',
+  },
+  theme: { label: 'Appearance', system: 'As the system', light: 'Light', dark: 'Dark' },
+  later: { title: (screen: string) => `${screen} is being written`, says: 'This screen is not in the page yet. The same is told by a command:' },
+  notFound: { title: 'No such page', says: 'Nothing has this address.', step: 'Go to Now' },
+  now: {
+    sub: (parts: string[]) => parts.join(' · '), waits: (n: number) => (n ? some(n, 'waits for you', 'wait for you') : 'nothing waits for you'),
+    running: (n: number) => (n ? `${n} running` : 'nothing runs'), queued: (n: number) => `${n} queued`, today: (cost: string) => `${cost} today`,
+    forYou: 'Waits for you', calm: 'Nothing waits for you.', calmStep: 'When a result needs your word, or something goes wrong, it stands here first.',
+    fleet: 'Fleet', trouble: 'Went wrong', under: 'Under way', empty: 'A quiet shift.', emptyStep: 'Nothing runs and nothing is queued. Write a sentence and a node takes it on.',
+    recent: 'Lately', created: 'New mission', short: 'New', review: 'Review', look: 'Look', cost: 'Spent today', tokens: 'Tokens', missions: 'Missions worked on',
+    silent: (age: string) => `silent for ${age}`, noNodes: 'No node has been heard yet.', noNodesStep: '`shiftbook node run` on any machine of yours starts one.',
+    attempt: (n: number) => `attempt ${n}`, on: 'on', by: 'by', since: (age: string) => `for ${age}`,
+  },
+  missions: {
+    sub: (n: number, more: boolean) => `${n}${more ? '+' : ''} ${n === 1 ? 'mission' : 'missions'}`, list: 'List', board: 'Board', view: 'View', search: 'Search by name, title or text', project: 'Project',
+    anyProject: 'Every project', archived: 'With what is over', states: 'State', anyState: 'Every state', empty: 'No mission is filed.', emptyStep: 'A sentence is enough; front matter says more where you want it.',
+    noMatch: 'No mission fits these filters.', clear: 'Take the filters off', columns: { waiting: 'Waits for you', queued: 'Queued', running: 'Running', over: 'Over' }, none: 'nothing', more: 'Show more',
+  },
+  newMission: {
+    title: 'New mission', sub: 'One sentence is a mission. Front matter says more.', label: 'Mission', name: 'File name', nameHelp: 'Made from the title if you leave it empty.', placeholder: 'Bring the dependencies of shop up to date, and say what changed.',
+    file: 'File it', filing: 'Filing…', check: 'It can be read.', checking: 'Reading…', fields: 'Front matter', fieldsHelp: 'Tap a field to put it in.', line: (n: number) => `line ${n}`, filed: (name: string) => `Filed as ${name}.`,
+    queued: 'In the outbox: it is filed when a node answers.', empty: 'Write what is to be done.', default: (value: string) => `if absent: ${value}`, attach: 'Attach text file', attached: (name: string) => `${name} is in the text`, tooBig: (name: string, roof: string) => `${name} is larger than ${roof}: put it into the repository and name its path.`,
+    noText: (name: string) => `${name} is no text: put it into the repository and name its path.`, unchecked: 'It could not be read by a node yet.', draftKept: 'Your draft is kept on this device.', lines: 'Where it does not hold yet',
+  },
+  mission: {
+    timeline: 'What happened', output: 'Output', outputEmpty: 'Nothing has been said yet.', outputLive: 'live', outputNone: 'Output is shown while an attempt runs.', result: 'Result', text: 'The file', why: 'Why it is where it is', family: 'Around it', facts: 'Facts',
+    parent: 'Parent', children: 'Children', depends: 'Waits for', project: 'Project', agent: 'Agent', node: 'Node', attempt: 'Attempt', cost: 'Cost', priority: 'Priority', started: 'Started', finished: 'Finished', branch: 'Branch', author: 'Filed by', commit: 'Commit', decided: 'Decided by',
+    pause: 'Pause', resume: 'Let it go on', cancel: 'Call off', review: 'Review', cancelAsk: (name: string) => `Call ${name} off? Its processes are ended within seconds; what it did stays in the log.`,
+    paused: 'Paused.', resumed: 'It goes on.', cancelled: 'Called off.', queued: 'In the outbox until a node answers.', rulePassed: 'holds', ruleFired: 'asks for a person', standing: (tier: string, accepted: number, rejected: number) => `Agent: ${tier}; ${accepted} accepted, ${rejected} rejected`,
+    noRules: 'No rule has been asked yet.', follow: 'Follow the end', wrap: 'Wrap lines', raw: 'Show the file', noTimeline: 'Nothing is written about it yet.', message: 'Say something to it', messageSend: 'Send', messageHelp: 'Delivered at once where the agent takes it, else at its next round.', budget: 'Raise the budget',
+    budgetTo: 'Budget in dollars', budgetSet: (amount: string) => `Budget is ${amount} now.`, steer: 'Steer',
+  },
+  review: {
+    title: (name: string) => `Review ${name}`, list: 'Review', listSub: (n: number) => (n ? some(n, 'result waits for your word', 'results wait for your word') : 'Nothing waits for your word'), empty: 'Nothing to review.', emptyStep: 'Results that need a person stand here. What the rules let pass is in Missions.',
+    files: 'Files', filesCount: (n: number) => some(n, 'file', 'files'), approve: 'Approve', approveMerge: 'Approve and merge', reject: 'Reject', rejectDots: 'Reject…', approved: 'Approved.', approvedUndo: 'Approving…', rejected: 'Sent back to the agent.', comment: 'Comment', commentLine: (path: string, line: number) => `Comment on ${path}, line ${line}`,
+    commentAdd: 'Add', commentRemove: 'Remove this comment', commentPlaceholder: 'What should be otherwise?', rejectTitle: 'Send it back', rejectHelp: 'The next attempt reads this. Your line comments stand below it.', rejectPlaceholder: 'What is wrong as a whole? (needed where there are no line comments)', rejectSend: 'Send it back', rejectNeeds: 'Say what is wrong: the next attempt has nothing else to go by.',
+    onApproval: 'What happens on approval', as: { '': 'As the project says', merge: 'Merge', push: 'Push the branch', nothing: 'Nothing' } as Record<string, string>, evidence: 'Evidence', binary: 'A binary file; its content is not shown.', truncated: (bytes: string) => `The diff is larger than is sent here (${bytes}). What is below is its beginning; look at the branch itself before you approve.`,
+    noDiff: 'It changed no file.', moved: 'It is another result than you looked at.', movedStep: 'Somebody or a new attempt was faster. Look again.', renamed: (from: string) => `was ${from}`, hunk: (old: number, now: number) => `line ${old} → ${now}`, queued: 'Your word is in the outbox. It holds for this very result and for a day.', hidden: (n: number) => some(n, 'hidden character', 'hidden characters'), comments: (n: number) => some(n, 'comment', 'comments'),
+    tree: 'Changed files', takeOver: 'Take over in chat', position: (n: number, of: number) => `${n} of ${of}`, merge: 'Approve and merge', tooLong: (roof: number) => `At most ${roof} characters go back to the agent.`,
+  },
+  settings: {
+    sub: 'What this device keeps and shows', appearance: 'Appearance', node: 'Node', nodeSays: 'Which node this page talks to.', address: 'Address', addressHelp: 'Empty: the node that this page came from.', addressBad: 'This is no http or https address.', token: 'Token', tokenHelp: '`shiftbook token new NAME --scope look` on the node makes one. It is kept on this device only and is never part of an address.',
+    tokenSet: 'A token is kept on this device.', tokenForget: 'Forget the token', save: 'Save', saved: 'Saved.', you: 'You are', scopes: 'You may', storage: 'Storage', storageUsed: (used: string) => `${used} kept on this device`, storageKept: 'The browser has promised to keep it.', storageLoose: 'The browser may clear it when space runs out. What only this device has is sent as soon as a node answers.',
+    storageAsk: 'Ask the browser to keep it', storageNone: 'This page has no lasting storage here: it was opened over plain HTTP.', about: 'About', version: 'Node', page: 'Page', api: 'API', role: 'Role', model: 'Model', texts: 'Language', english: 'English', licence: 'MIT licence', install: 'Install', wipe: 'Wipe what is kept here', wipeAsk: 'Take everything of Shiftbook out of this browser? What was not sent yet is lost.', wiped: 'Wiped.', notifications: 'Notifications',
+    local: 'a program of this machine’s own user',
+  },
+  marks: { hidden: (name: string) => `hidden character ${name}` },
+};

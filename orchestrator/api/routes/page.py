@@ -1,0 +1,109 @@
+"""How does a browser get the web page? Its files below `/app/`, under a policy that lets no other script run."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from flask import Response, redirect, request, send_file
+from flask_openapi.blueprint import APIBlueprint
+from mobile_bridge.built_page import BuiltPage, PageFile, read_built_page
+from pydantic import BaseModel, Field
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as AnyResponse
+
+from orchestrator.api.web.auth_gate import needs
+from orchestrator.api.web.context import AppServices
+
+CONTENT_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'wasm-unsafe-eval'",
+        "worker-src 'self' blob:",
+        "connect-src 'self' http: ws: https: wss:",
+        "img-src 'self' data: blob:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types svelte-trusted-html default",
+    )
+)
+"""SQLite and the model on the device are WebAssembly and start workers from blobs; other nodes are on other origins."""
+PERMISSIONS_POLICY = (
+    "camera=(self), microphone=(self), geolocation=(), payment=(), usb=(), serial=(), display-capture=()"
+)
+LASTING = "public, max-age=31536000, immutable"
+ASKED_AGAIN = "no-cache"
+
+
+class PagePath(BaseModel):
+    """A file of the page, or a screen's address."""
+
+    path: str = Field(max_length=500)
+
+
+def blueprint(_: AppServices) -> APIBlueprint:
+    """The routes of this noun."""
+    routes = APIBlueprint("page", __name__)
+
+    @routes.get("/", summary="Leads to the page", doc_ui=False)
+    @needs("open", devices=True)
+    def root() -> AnyResponse:
+        return redirect("/app/", code=302)
+
+    @routes.get("/app", summary="Leads to the page", doc_ui=False)
+    @needs("open", devices=True)
+    def without_slash() -> AnyResponse:
+        return redirect("/app/", code=308)
+
+    @routes.get("/app/", summary="The web page", doc_ui=False)
+    @needs("open", devices=True)
+    def index() -> Response:
+        return page_response("")
+
+    @routes.get("/app/<path:path>", summary="The web page's screens and files", doc_ui=False)
+    @needs("open", devices=True)
+    def screen(path: PagePath) -> Response:
+        return page_response(path.path)
+
+    return routes
+
+
+@cache
+def served_page() -> BuiltPage | None:
+    """The page of this installation, read once in the life of a process."""
+    return read_built_page()
+
+
+def page_response(path: str) -> Response:
+    """The file for this address, as the browser takes it. Raises NotFound."""
+    page = served_page()
+    if page is None:
+        raise NotFound("this installation has no web page; in a clone `make page` builds it, a released wheel has it")
+    file = page.find(path)
+    if file is None:
+        raise NotFound("the page has no such file")
+    return _with_policies(_sent(file))
+
+
+def _sent(file: PageFile) -> Response:
+    taken = request.accept_encodings
+    coding = next((each for each in ("br", "gzip") if each in file.content and taken[each] > 0), "")
+    path = file.content["br" if coding == "br" else "gzip" if coding else ""]
+    answer = send_file(path, mimetype=file.kind, conditional=False, etag=False, max_age=None)
+    answer.headers["Cache-Control"] = LASTING if file.lasting else ASKED_AGAIN
+    answer.vary.add("Accept-Encoding")
+    answer.set_etag(f"{file.etag}-{coding}" if coding else file.etag)
+    if coding:
+        answer.content_encoding = coding
+    answer.make_conditional(request)
+    return answer
+
+
+def _with_policies(answer: Response) -> Response:
+    answer.headers["Content-Security-Policy"] = CONTENT_POLICY
+    answer.headers["Permissions-Policy"] = PERMISSIONS_POLICY
+    answer.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    answer.headers["X-Frame-Options"] = "DENY"
+    return answer

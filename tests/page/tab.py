@@ -1,0 +1,99 @@
+"""How does a test look at the page? As a person's browser of a certain size, which notes every broken policy."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+
+SIZES: dict[str, dict[str, Any]] = {
+    "phone": {
+        "viewport": {"width": 390, "height": 844},
+        "has_touch": True,
+        "is_mobile": True,
+        "device_scale_factor": 2,
+    },
+    "desktop": {"viewport": {"width": 1280, "height": 800}},
+}
+NARROW = {"width": 360, "height": 740}
+SECONDS = 10.0
+"""Within which anything that a test waits for must be there."""
+AXE = Path(__file__).resolve().parents[2] / "mobile-bridge" / "app" / "node_modules" / "axe-core" / "axe.min.js"
+WATCH = """
+document.addEventListener('securitypolicyviolation', (event) => {
+  window.brokenPolicy(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`);
+});
+"""
+POLICY_WORDS = ("Content Security Policy", "Content-Security-Policy", "TrustedScript", "TrustedHTML", "Refused to")
+
+
+@dataclass
+class Tab:
+    """One tab in a browser profile of its own."""
+
+    context: BrowserContext
+    page: Page
+    url: str
+    faults: list[str] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, browser: Browser, url: str, size: str, **more: Any) -> Tab:
+        """A new profile with one tab; nothing is loaded yet."""
+        context = browser.new_context(base_url=url, reduced_motion="reduce", **SIZES[size], **more)
+        context.set_default_timeout(SECONDS * 1000)
+        faults: list[str] = []
+        context.expose_binding("brokenPolicy", lambda _, said: faults.append(f"policy: {said}"))
+        context.add_init_script(WATCH)
+        tab = cls(context=context, page=context.new_page(), url=url, faults=faults)
+        tab.page.on("pageerror", lambda error: tab.faults.append(f"uncaught: {error}"))
+        tab.page.on("console", tab._heard)
+        return tab
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if any(word in message.text for word in POLICY_WORDS):
+            self.faults.append(message.text)
+
+    def go(self, path: str = "/") -> None:
+        """Opens a screen and waits until its heading is there."""
+        self.page.goto(f"{self.url}/app{path}")
+        self.page.wait_for_selector("main h1")
+
+    def settled(self) -> None:
+        """Waits until the screen shows what it loaded, or why it could not."""
+        self.page.wait_for_function("!document.querySelector('main .wait')")
+
+    def overflow(self) -> int:
+        """By how many pixels the page is wider than its window."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth - innerWidth"))
+
+    def axe(self) -> list[str]:
+        """What axe finds that is serious or worse, each with the first element that it is about."""
+        self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((told) => told.violations)")
+        bad = [one for one in found if one["impact"] in ("serious", "critical")]
+        return [f"{one['id']}: {one['nodes'][0]['html'][:160]} {one['nodes'][0]['failureSummary']}" for one in bad]
+
+    def shift(self) -> float:
+        """The sum of layout shifts since the page was loaded."""
+        words = """new Promise((done) => {
+          let sum = 0;
+          const add = (one) => { if (!one.hadRecentInput) sum += one.value; };
+          new PerformanceObserver((list) => list.getEntries().forEach(add))
+            .observe({ type: 'layout-shift', buffered: true });
+          setTimeout(() => done(sum), 60);
+        })"""
+        return float(self.page.evaluate(words))
+
+    def answer(self, path: str, told: object, status: int = 200) -> None:
+        """Has the node's edge answer an address (a glob) with this JSON."""
+        kind = "application/json" if status < 400 else "application/problem+json"
+        body = json.dumps(told)
+        self.page.route(path, lambda route: route.fulfill(status=status, content_type=kind, body=body))
+
+    def close(self) -> None:
+        """Ends it; a fault that the page made is the test's."""
+        self.context.close()
+        assert self.faults == []
