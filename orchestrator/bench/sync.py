@@ -147,9 +147,8 @@ def _node(home: Path) -> Iterator[tuple[httpx.Client, Stores]]:
             settings=settings, now=wiring.now, fleet=lambda: wiring.fleet(settings), door=door, stores=stores
         )
         way = httpx.WSGITransport(app=create_app(house))
-        with httpx.Client(
-            base_url="http://localhost", transport=way, headers={"Accept-Encoding": ""}, timeout=60
-        ) as client:
+        heads = {"Accept-Encoding": ""}
+        with httpx.Client(base_url="http://localhost", transport=way, headers=heads, timeout=60) as client:
             yield client, stores
     finally:
         stores.close()
