@@ -69,8 +69,6 @@ PLACES = {
     "orchestrator/cli/live/event_lines.py": {"_take", "_write"},
     "orchestrator/api/web/problems.py": {"problem"},
     "orchestrator/api/web/ledger_answers.py": {"_short", "_long"},
-    "orchestrator/workflow/intents.py": {"_said"},
-    "orchestrator/chat/synced_turns.py": {"_turns", "_word"},
     "orchestrator/chat/service.py": {"prepare"},
     "orchestrator/chat/history.py": {"asked", "answered", "begin", "finish"},
     "orchestrator/chat/log_entry.py": {"_one_line"},
