@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from orchestrator.adapters.models.model_file import EmbeddedModel, ModelFile
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
-from tests import databases
+from tests import databases, schedule
 from tests.ledgers import Keys
 
 if TYPE_CHECKING:
@@ -21,7 +22,23 @@ if TYPE_CHECKING:
     from tests.ollama_shim import Shim
 
 os.environ.setdefault("LLM_PROVIDER_OVERRIDE", "xllamacpp")  # an Ollama on this machine is none of the tests' business
+ROOT = Path(__file__).resolve().parents[1]
 REQUIRED = os.environ.get("SHIFTBOOK_REQUIRE_SERVICES") == "1"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several workers share the tests, the slow modules begin first; every worker collects the same order."""
+    workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
+    if workers > 1:
+        tests = [(item.path.relative_to(ROOT).as_posix(), item) for item in items]
+        items[:] = schedule.ordered(tests, workers)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and all modules are looked through no more whenever garbage is collected."""
+    gc.collect()
+    gc.freeze()
 
 
 def lacking(reason: str) -> None:

@@ -1,7 +1,11 @@
-"""How do tests reach a real PostgreSQL? One server for each test session, on loopback and a socket of its own."""
+"""Where do tests have databases from? SQLite as copies of one that was brought up once; PostgreSQL from a server.
+
+The server is one for each test session, on loopback and a socket of its own.
+"""
 
 from __future__ import annotations
 
+import atexit
 import os
 import pwd
 import shutil
@@ -12,15 +16,37 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from orchestrator.app import wiring
+from orchestrator.core.settings import Settings
 from tests.servers import free_port
 
 USER, PASSWORD = "shiftbook", "only-for-tests"
 START_SECONDS = 60.0
+
+
+def brought_up(settings: Settings) -> Settings:
+    """The same settings, with the database in their home brought up to the schema, unless there is one already."""
+    path = settings.home / "shiftbook.db"
+    if not path.exists():
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shutil.copy(_template(), path)
+    return settings
+
+
+@cache
+def _template() -> Path:
+    """An empty database of today's schema, made by the program itself, all of it in one file."""
+    folder = Path(tempfile.mkdtemp(prefix="database-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    wiring.stores(Settings(home=folder)).close()
+    assert [each.name for each in folder.iterdir()] == ["shiftbook.db"], "what is written ahead is in the file"
+    return folder / "shiftbook.db"
 
 
 def programs() -> Path | None:

@@ -22,6 +22,10 @@ from orchestrator.app import wiring
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
+from tests import app_schemas
+from tests.databases import brought_up
+
+app_schemas.keep()
 
 
 @dataclass
@@ -75,7 +79,7 @@ def build(tmp_path: Path) -> Iterator[Build]:
     def make(role: Role = Role.HEADQUARTERS, *nouns: APIBlueprint, **wanted: Any) -> Site:
         settings = Settings(home=tmp_path / f"home-{len(opened)}", node_id="desk", role=role, **wanted)
         clock = Clock()
-        stores = wiring.stores(settings)
+        stores = wiring.stores(brought_up(settings))
         opened.append(stores)
         door = open_authenticator(settings, stores)
         assert isinstance(door.ops, JwtOpsTokens)

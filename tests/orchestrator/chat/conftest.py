@@ -30,6 +30,7 @@ from orchestrator.core.ports.stores import Stores
 from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.workflow.journal.context import estimate_tokens
+from tests.databases import brought_up
 from tests.journals import logbook
 from tests.ledgers import Peer, Town
 
@@ -134,7 +135,7 @@ class Talk:
 @pytest.fixture
 def stores(tmp_path: Path) -> Iterator[Stores]:
     """A real SQLite database."""
-    made = wiring.stores(Settings(home=tmp_path / "home"))
+    made = wiring.stores(brought_up(Settings(home=tmp_path / "home")))
     yield made
     made.close()
 

@@ -33,13 +33,14 @@ from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.core.listen_address import ListenAddress
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.settings import Settings
+from tests.databases import brought_up
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
 def stores(tmp_path: Path) -> Iterator[Stores]:
-    opened = wiring.stores(Settings(home=tmp_path))
+    opened = wiring.stores(brought_up(Settings(home=tmp_path)))
     yield opened
     opened.close()
 

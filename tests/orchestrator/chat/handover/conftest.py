@@ -19,6 +19,7 @@ from orchestrator.core.settings import Settings
 from orchestrator.execution.workspace.clone import Workspaces
 from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.workflow.fleet import Fleet
+from tests.databases import brought_up
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.repositories import Server
 
@@ -76,7 +77,7 @@ def bench(tmp_path: Path, server: Server) -> Iterator[Bench]:
     town = Town({"fleet.toml": toml, "allowed_signers": signers})
     ada = town.peer("ada", key=keys["ada"])
     ada = replace(ada, bus=replace(ada.bus, key=keys["ada"].public))
-    stores = wiring.stores(Settings(home=tmp_path / "home"))
+    stores = wiring.stores(brought_up(Settings(home=tmp_path / "home")))
     yield Bench(town=town, ada=ada, stores=stores, server=server, folder=tmp_path / "home")
     stores.close()
     town.close()

@@ -1,0 +1,89 @@
+"""Which tests begin first? Those of the modules that take longest: one that is begun last makes all others wait.
+
+xdist's work stealing gives each worker an even run of the collected tests and takes from the ends of the longest one.
+So each run begins with a fair share of the slow modules, the slowest first, and goes on with the quick ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+SLOW = {
+    "tests/acceptance/test_chat.py": 120,
+    "tests/contracts/test_model.py": 75,
+    "tests/acceptance/test_serving.py": 60,
+    "tests/acceptance/test_torture.py": 60,
+    "tests/acceptance/test_served_git.py": 50,
+    "tests/agents/test_programs.py": 45,
+    "tests/acceptance/test_tidiness.py": 40,
+    "tests/acceptance/test_cancelling.py": 40,
+    "tests/acceptance/test_node.py": 40,
+    "tests/acceptance/test_notices.py": 35,
+    "tests/acceptance/test_mcp.py": 35,
+    "tests/acceptance/test_schemathesis.py": 30,
+    "tests/acceptance/test_bad_input.py": 30,
+    "tests/acceptance/test_killing.py": 30,
+    "tests/agents/test_through_a_node.py": 30,
+    "tests/acceptance/test_load.py": 25,
+    "tests/acceptance/test_deciding.py": 25,
+    "tests/acceptance/test_handover.py": 25,
+    "tests/orchestrator/node/test_clone_watch.py": 25,
+    "tests/orchestrator/execution/test_attempt.py": 25,
+    "tests/acceptance/test_guards.py": 20,
+    "tests/acceptance/test_escapes.py": 20,
+    "tests/acceptance/test_install.py": 20,
+    "tests/acceptance/test_readme.py": 20,
+    "tests/acceptance/test_two_people.py": 20,
+    "tests/acceptance/test_review.py": 15,
+    "tests/acceptance/test_watch.py": 15,
+    "tests/orchestrator/cli/test_models.py": 15,
+    "tests/orchestrator/node/test_clone_push.py": 15,
+}
+"""Modules and about how many seconds they take; only their proportions count. All others are quick."""
+
+Test = TypeVar("Test")
+
+
+def shares(seconds: Mapping[str, float], workers: int) -> list[list[str]]:
+    """The modules for each worker, the slowest first: each goes to the one that has least to do so far."""
+    found: list[list[str]] = [[] for _ in range(workers)]
+    load = [0.0] * workers
+    for module in sorted(seconds, key=lambda name: (-seconds[name], name)):
+        least = load.index(min(load))
+        found[least].append(module)
+        load[least] += seconds[module]
+    return found
+
+
+def sizes(count: int, workers: int) -> list[int]:
+    """How many tests each worker is given in the beginning, one run after the other."""
+    found: list[int] = []
+    for left in range(workers, 0, -1):
+        found.append((count - sum(found)) // left)
+    return found
+
+
+def ordered(tests: Iterable[tuple[str, Test]], workers: int) -> list[Test]:
+    """The tests, given with their modules, in the order in which they are best collected. All, and each once."""
+    modules: dict[str, list[Test]] = {}
+    for module, test in tests:
+        modules.setdefault(module, []).append(test)
+    slow = {name: float(SLOW[name]) for name in modules if name in SLOW}
+    quick = [test for name, found in modules.items() if name not in slow for test in found]
+    runs, late = [], []
+    for share, size in zip(shares(slow, workers), sizes(len(quick) + _count(modules, slow), workers), strict=True):
+        first = [test for name in share for test in modules[name]]
+        late += first[size:]  # more slow tests than a run has room for: only when few modules are chosen
+        runs.append((first[:size], size))
+    quick = late + quick
+    found: list[Test] = []
+    for first, size in runs:
+        room = size - len(first)
+        found += first + quick[:room]
+        quick = quick[room:]
+    return found
+
+
+def _count(modules: Mapping[str, list[Test]], names: Iterable[str]) -> int:
+    return sum(len(modules[name]) for name in names)
