@@ -17,6 +17,8 @@ SLOW = {
     "tests/acceptance/test_served_git.py": 50,
     "tests/agents/test_programs.py": 45,
     "tests/acceptance/test_tidiness.py": 40,
+    "tests/page/test_frame.py": 40,
+    "tests/page/test_offline.py": 40,
     "tests/acceptance/test_cancelling.py": 40,
     "tests/acceptance/test_node.py": 40,
     "tests/acceptance/test_notices.py": 35,
