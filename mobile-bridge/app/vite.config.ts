@@ -9,6 +9,8 @@ export default defineConfig({
   base: '/app/',
   plugins: [svelte(), finishPage(build)],
   define: { __PAGE__: JSON.stringify(build) },
+  worker: { format: 'es' },
+  optimizeDeps: { exclude: ['@sqlite.org/sqlite-wasm'] }, // it finds its wasm file beside itself
   build: {
     outDir: process.env['SHIFTBOOK_PAGE_OUT'] ?? '../mobile_bridge/page',
     emptyOutDir: true,

@@ -38,11 +38,20 @@ class Desk:
 
     fleet: Fleet
     project: Server
+    port: int = 0
+    """Where it listens; 0: anywhere. A page belongs to its port, so one that comes back needs the same."""
+    hosts: str = ""
+    """Names under which it may be asked besides this machine's."""
 
     @property
     def environment(self) -> dict[str, str]:
         """What its commands are run with."""
-        return self.fleet.environment("desk", SHIFTBOOK_HTTP="127.0.0.1:0", FACTORY_ROLE="HEADQUARTERS")
+        more = {
+            "SHIFTBOOK_HTTP": f"127.0.0.1:{self.port}",
+            "FACTORY_ROLE": "HEADQUARTERS",
+            "SHIFTBOOK_HOSTS": self.hosts,
+        }
+        return self.fleet.environment("desk", **more)
 
     @property
     def record(self) -> Path:

@@ -5,7 +5,7 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { build as bundle, type Plugin } from 'vite';
 
 const COMPRESSED = new Set(['.html', '.js', '.css', '.svg', '.json', '.webmanifest']);
-const LATE = /\.(woff2|wasm|map)$/; // kept once they were asked for, not fetched at the first visit
+const LATE = /\.(woff2|wasm|map)$|assets\/(worker|sqlite3)[^/]*\.m?js$/; // kept once they were asked for, not fetched at the first visit
 
 /** Every file below a folder, as paths with `/`, in one order on every machine. */
 function files(folder: string): string[] {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { MergedOperations } from '../sync/merge.ts';
 import { decode, encode, type Draft } from '../sync/operations.ts';
@@ -14,9 +14,11 @@ const NOW = 1_795_953_600_000;
 
 function memory(): Db {
   const database = new DatabaseSync(':memory:');
+  const kept = new Map<string, StatementSync>();
+  const statement = (sql: string): StatementSync => kept.get(sql) ?? (kept.set(sql, database.prepare(sql)), statement(sql));
   return {
-    run: (sql: string, values: Bind[] = []) => void database.prepare(sql).run(...values),
-    all: (sql: string, values: Bind[] = []) => database.prepare(sql).all(...values) as Row[],
+    run: (sql: string, values: Bind[] = []) => void statement(sql).run(...values),
+    all: (sql: string, values: Bind[] = []) => statement(sql).all(...values) as Row[],
   };
 }
 
@@ -24,7 +26,7 @@ function store(device = 'phone~a'): { db: Db; log: OperationLog } {
   const db = memory();
   bringUp(db);
   bringUp(db); // again changes nothing
-  const log = new OperationLog(db, () => log.fact('device') ?? device);
+  const log: OperationLog = new OperationLog(db, () => log.fact('device') ?? device);
   return { db, log };
 }
 
@@ -94,7 +96,7 @@ test('a store that was copied goes on under another name and loses nothing', () 
   const { log } = store();
   log.say([turn('held'), turn('not held')], 'n1', NOW);
   log.outgoing(0, 10);
-  log.rename('phone~b', 'phone~a', 1);
+  log.rename('phone~b', 'phone~a', 1, NOW);
   const ops = log.of('chat/c');
   assert.deepEqual(ops.map((op) => [op.device, op.seq]), [['phone~a', 1], ['phone~b', 1]]);
   assert.equal(log.standing().unsent, 1);

@@ -125,13 +125,13 @@ export class OperationLog {
   }
 
   /** The store goes on under another name: what was never taken is said again under it, in order. */
-  rename(device: string, from: string, held: number): void {
+  rename(device: string, from: string, held: number, now: number): void {
     whole(this.db, () => {
       const rows = this.db.all('SELECT place, op FROM ops WHERE device = ? AND seq > ? ORDER BY seq', [from, held]);
       let last = this.latest();
       for (const [at, row] of rows.entries()) {
         const op = { ...decode(String(row['op'])), device, seq: at + 1 };
-        last = tick(device, 0, last);
+        last = tick(device, now + this.offset(), last);
         op.hlc = last;
         this.db.run('UPDATE ops SET device = ?, seq = ?, hlc = ?, op = ?, sent = 0 WHERE place = ?', [device, op.seq, op.hlc, encode(op), row['place'] ?? 0]);
       }

@@ -84,7 +84,8 @@ export class MergedOperations {
   }
 
   private ofRegister(items: Item[]): Conflict[] {
-    const byBase = Map.groupBy(items, (item) => item.op.base);
+    const byBase = new Map<string, Item[]>();
+    for (const item of items) byBase.set(item.op.base, [...(byBase.get(item.op.base) ?? []), item]);
     const found: Conflict[] = [];
     for (const [base, members] of byBase) {
       if (new Set(members.map(({ op }) => encodeValue(op.value))).size < 2) continue;

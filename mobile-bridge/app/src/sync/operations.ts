@@ -27,6 +27,8 @@ export interface Draft {
 export const MAX_OPERATIONS = 1000; // of one push
 export const MAX_OPERATION_BYTES = 1024 * 1024;
 
+/** The device without its store: whose token may write it. */
+export const ownerOf = (device: string): string => device.split('~')[0] ?? device;
 export const keyOf = (op: { device: string; seq: number }): string => `${op.device}/${op.seq}`;
 
 /** The one text of an operation. The parts that are put in as they are have only characters that need no escape. */
@@ -40,7 +42,7 @@ export function encode(op: Operation): string {
 
 /** Keys in the order of their characters, no spaces. Throws RangeError for what not every language writes alike. */
 export function encodeValue(value: Value): string {
-  if (typeof value === 'string') return JSON.stringify(value.toWellFormed());
+  if (typeof value === 'string') return JSON.stringify(value.replace(/\p{Surrogate}/gu, '\ufffd'));
   if (typeof value === 'number') {
     if (!Number.isSafeInteger(value)) throw new RangeError('numbers are whole: write others as text');
     return String(value + 0 === 0 ? 0 : value);

@@ -83,5 +83,16 @@ export const en = {
     storageAsk: 'Ask the browser to keep it', storageNone: 'This page has no lasting storage here: it was opened over plain HTTP.', about: 'About', version: 'Node', page: 'Page', api: 'API', role: 'Role', model: 'Model', texts: 'Language', english: 'English', licence: 'MIT licence', install: 'Install', wipe: 'Wipe what is kept here', wipeAsk: 'Take everything of Shiftbook out of this browser? What was not sent yet is lost.', wiped: 'Wiped.', notifications: 'Notifications',
     local: 'a program of this machine’s own user',
   },
+  store: {
+    full: 'This browser’s room is full: what you do now is not kept here. Free some space, or send what waits.',
+    memory: {
+      insecure: 'This page was opened over plain HTTP: what is done without a node is gone when the tab closes.',
+      unsupported: 'This browser cannot keep anything here: what is done without a node is gone when the tab closes.',
+      refused: 'This browser’s storage cannot be opened: what is done without a node is gone when the tab closes.',
+      newer: 'A newer page made what is kept here: load the page again.',
+    },
+    pending: (n: number) => `${some(n, 'thing', 'things')} not sent yet.`,
+    sent: 'Everything is sent.', export: 'Export what is kept', refusedSync: (says: string) => `The node does not take it: ${says}`,
+  },
   marks: { hidden: (name: string) => `hidden character ${name}` },
 };

@@ -131,10 +131,10 @@ def blueprint(doors: AppServices) -> APIBlueprint:
             made = current_stores().sync_ops.push(batch.ops, now=now_ms())
         except OperationRefused as error:
             return _refusal(error)
-        if made.accepted:
-            app_services().sync_signal.ring()
         if desk is not None and orders and desk.carry_out(orders, scopes=caller().scopes, by=caller().name):
             wakeups.nudge(app_services().settings.home)
+        if made.accepted:
+            tell_of_sync()
         told = SyncPushAnswer(accepted=made.accepted, duplicates=made.duplicates, held=dict(made.held), time=now_ms())
         return jsonify(told.model_dump())
 
@@ -147,6 +147,12 @@ def blueprint(doors: AppServices) -> APIBlueprint:
         return packed(request, f'{{"ops":[{",".join(found.texts)}],{end}}}')
 
     return routes
+
+
+def tell_of_sync() -> None:
+    """Operations came: this node's worker takes them on, and whoever listens pulls."""
+    app_services().sync_signal.ring()
+    app_services().events.publish("sync", {})
 
 
 def now_ms() -> int:

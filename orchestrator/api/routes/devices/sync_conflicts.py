@@ -9,9 +9,9 @@ from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from orchestrator.api.routes.devices.state import current_stores
-from orchestrator.api.routes.devices.sync import now_ms
+from orchestrator.api.routes.devices.sync import now_ms, tell_of_sync
 from orchestrator.api.web.auth_gate import needs
-from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.context import AppServices
 from orchestrator.api.web.problems import Problem
 from orchestrator.workflow.sync_conflicts import list_sync_conflicts, settle
 
@@ -84,7 +84,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
         """The decision is an operation like any other: every device and node hears of it."""
         ops = current_stores().sync_ops
         settle(ops, body.id, now=now_ms(), take=body.take, value=body.value)
-        app_services().sync_signal.ring()
+        tell_of_sync()
         found = list_sync_conflicts(ops, settled=True)
         return jsonify(next(each for each in found if each.ident == body.id).json())
 

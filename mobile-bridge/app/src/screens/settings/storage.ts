@@ -1,4 +1,5 @@
 // What does this browser keep for us, and how is it taken out?
+import type { Store } from '../../store/store.ts';
 
 export interface StorageFacts {
   /** Bytes; null where the browser has no lasting storage here. */
@@ -17,7 +18,8 @@ export async function askToKeep(): Promise<boolean> {
 }
 
 /** Takes everything out: databases, files, caches, settings and the service worker. Then loads the page anew. */
-export async function wipe(): Promise<void> {
+export async function wipe(store: Store | null): Promise<void> {
+  await store?.wipe().catch(() => undefined); // closes the database, which no other tab can take out
   localStorage.clear();
   sessionStorage.clear();
   const databases = (await indexedDB.databases?.()) ?? [];

@@ -1,0 +1,130 @@
+// What does this browser have when no node answers, and what of it is not sent yet? The store, the outbox and the sync, for the page.
+import { setAnswerStore } from '../api/client.ts';
+import { memoryStore, type AnswerStore } from '../api/answers.ts';
+import { setOutbox } from '../api/intents.ts';
+import { send } from '../api/transport.ts';
+import { on } from '../live/live.ts';
+import type { MemoryReason, Mode } from '../store/messages.ts';
+import type { Store } from '../store/store.ts';
+import type { LoopState } from '../sync/loop.ts';
+import { session } from './session.svelte.ts';
+
+class OfflineState {
+  /** Null until the store is open, or where it cannot be. */
+  store = $state.raw<Store | null>(null);
+  mode = $state<Mode | 'none'>('none');
+  why = $state<MemoryReason | 'broken'>('');
+  /** Operations of this device that no node is known to hold. */
+  pending = $state(0);
+  sync = $state.raw<LoopState>({ kind: 'waiting', says: '', last: null });
+  /** The browser's room is full: nothing new is kept until some is free. */
+  full = $state(false);
+  /** Counts what was said or came in; who shows it reads this. */
+  moved = $state(0);
+}
+
+export const offline = new OfflineState();
+
+const CONTROL_MS = 4000;
+let wake: () => void = () => undefined;
+let stop = new AbortController();
+
+/** The name under which this browser speaks at the node, as far as it is known. */
+const owner = (): string => (session.me?.device || (session.me?.kind === 'token' ? session.me.name : '') || 'browser').replace(/[^A-Za-z0-9._:-]/g, '-').slice(0, 64);
+
+/** What is loaded while the service worker controls the page is kept for times without a network. */
+async function controlled(): Promise<void> {
+  const worker = navigator.serviceWorker as ServiceWorkerContainer | undefined;
+  if (!worker || worker.controller || __PAGE__ === 'development') return;
+  await new Promise<void>((done) => {
+    worker.addEventListener('controllerchange', () => done(), { once: true });
+    setTimeout(done, CONTROL_MS);
+  });
+}
+
+/** Opens the store when the page is at rest, and syncs from then on. Call once. */
+export async function startOffline(): Promise<void> {
+  await controlled();
+  try {
+    const { openStore } = await import('../store/store.ts');
+    const store = await openStore(owner());
+    Object.assign(offline, { store, mode: store.place.mode, why: store.place.why });
+    const { outboxOf } = await import('../sync/outbox.ts');
+    setAnswerStore(answersIn(store));
+    setOutbox(outboxOf(store, () => wake()));
+    store.onMoved(() => void refresh(store));
+    on('sync', () => wake());
+    addEventListener('online', () => wake());
+    await refresh(store);
+  } catch (error) {
+    Object.assign(offline, { mode: 'none', why: 'broken' });
+    console.warn('this page keeps nothing for times without a node:', error);
+  }
+}
+
+/** Begins to sync, or begins anew, once it is known who this is; a caller that may not sync does not. */
+export async function followSession(): Promise<void> {
+  const { store } = offline;
+  stop.abort();
+  stop = new AbortController();
+  if (!store || !session.me?.scopes.includes('sync')) return;
+  const { ownerOf } = await import('../sync/operations.ts');
+  const { device } = await store.standing();
+  if (ownerOf(device) !== owner()) await store.rename(owner(), device, null); // paired anew: it speaks under its new name
+  const { startSync } = await import('../sync/loop.ts');
+  const headers = { Accept: 'application/json' };
+  wake = startSync(
+    store,
+    (method, path, body, signal) => send({ method, path, body, signal, headers: body === null ? headers : { ...headers, 'Content-Type': 'application/json' } }),
+    (state) => {
+      offline.sync = state;
+      void refresh(store);
+    },
+    stop.signal,
+  );
+}
+
+/** Syncs now: a node answers again, say. */
+export const syncNow = (): void => wake();
+
+async function refresh(store: Store): Promise<void> {
+  const standing = await store.standing().catch(() => null); // wiped, or broken: the page tells that where it matters
+  if (!standing) return;
+  const { pending } = standing;
+  if (pending > offline.pending && offline.sync.kind !== 'busy') wake(); // said in another tab, perhaps, and this one has the line
+  offline.pending = pending;
+  offline.moved += 1;
+}
+
+/** Answers of nodes in the store; where its room is full the newest are kept in memory, and the person is told. */
+function answersIn(store: Store): AnswerStore {
+  const beside = memoryStore();
+  return {
+    async read(path) {
+      const near = await beside.read(path);
+      if (near) return near;
+      const kept = await store.readAnswer(path).catch(() => null);
+      return kept && { data: kept.data, etag: kept.etag, when: new Date(kept.at) };
+    },
+    async write(path, answer) {
+      await beside.write(path, answer);
+      const { data, etag, when } = answer;
+      await store.writeAnswer(path, { data, etag, at: when.getTime() }).then(
+        () => (offline.full = false),
+        (error: { full?: boolean }) => (offline.full = offline.full || error.full === true),
+      );
+    },
+    async clear() {
+      await beside.clear();
+      await store.clearAnswers();
+    },
+  };
+}
+
+/** Hands the whole store to the person, as an SQLite file. */
+export async function exportStore(store: Store): Promise<void> {
+  const address = URL.createObjectURL(new Blob([await store.dump()], { type: 'application/vnd.sqlite3' }));
+  const link = Object.assign(document.createElement('a'), { href: address, download: `shiftbook-${new Date().toISOString().slice(0, 10)}.db` });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
