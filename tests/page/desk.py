@@ -84,7 +84,7 @@ class Desk:
 
 
 def founded(fleet: Fleet) -> Desk:
-    """A fleet of one node with a project, and with one mission that waits for a person's word."""
+    """A fleet of one node with a project, and with two missions that wait for a person's word."""
     place = fleet.folder / "project"
     place.mkdir(parents=True)
     server = Server.make(place)
@@ -92,7 +92,9 @@ def founded(fleet: Fleet) -> Desk:
     text = (fleet.clone / "fleet.toml").read_text(encoding="utf-8")
     project = f'[projects.shop]\nurl = "{server.folder}"\non_approval = "merge"\n'
     mission = command(CHANGE, project="shop", title="Fix the auth bug")
-    fleet.commit({"fleet.toml": f"{text}\n{project}", "missions/fix-the-auth-bug.md": mission}, "A project, a mission")
+    other = command("echo 2 > version.txt", project="shop", title="Bump the version")
+    files = {"missions/fix-the-auth-bug.md": mission, "missions/bump-the-version.md": other}
+    fleet.commit({"fleet.toml": f"{text}\n{project}", **files}, "A project, two missions")
     fleet.shiftbook("node", "run", "--once", node="desk", FACTORY_ROLE="HEADQUARTERS")
     fleet.commit(MISSIONS, "More missions")
     return Desk(fleet=fleet, project=server)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 SIZES: dict[str, dict[str, Any]] = {
     "phone": {
@@ -63,7 +64,14 @@ class Tab:
 
     def settled(self) -> None:
         """Waits until the screen shows what it loaded, or why it could not."""
-        self.page.wait_for_function("!document.querySelector('main .wait')")
+        expect(self.page.locator("main .wait")).to_have_count(0, timeout=SECONDS * 1000)
+
+    def until(self, words: str) -> None:
+        """Waits until an expression is true. Playwright's own wait would evaluate text, which the policy forbids."""
+        over = time.monotonic() + SECONDS
+        while not self.page.evaluate(words):
+            assert time.monotonic() < over, words
+            self.page.wait_for_timeout(50)
 
     def overflow(self) -> int:
         """By how many pixels the page is wider than its window."""

@@ -21,7 +21,7 @@ def test_the_page_starts_with_its_node_gone(
     with own.serving():
         tab = open_tab(own)
         tab.go("/")
-        tab.page.wait_for_function(CONTROLLED)
+        tab.until(CONTROLLED)
     for path in ("/", "/settings", "/missions"):
         tab.go(path)
         tab.settled()
@@ -32,7 +32,7 @@ def test_the_page_starts_with_its_node_gone(
 def test_nothing_but_the_shell_goes_through_the_worker(wide: Tab) -> None:
     """API, streams and chat are the browser's own requests, never the service worker's; it keeps none of them."""
     wide.go("/")
-    wide.page.wait_for_function(CONTROLLED)
+    wide.until(CONTROLLED)
     with wide.page.expect_response("**/api/v1/me") as told:
         wide.page.evaluate("fetch('/api/v1/me').then((answer) => answer.text())")
     assert not told.value.from_service_worker
@@ -66,6 +66,6 @@ def test_an_old_page_before_a_new_api_heals(wide: Tab) -> None:
     wide.answer("**/api/v1/me", me)
     wide.page.goto(f"{wide.url}/app/")
     wide.page.wait_for_selector("text=This page is older than its node")
-    wide.page.wait_for_function("sessionStorage.getItem('shiftbook.healed') !== null")
+    wide.until("sessionStorage.getItem('shiftbook.healed') !== null")
     wide.page.wait_for_selector("text=This page is older than its node")
     assert 1 <= len(loads) <= 3

@@ -16,11 +16,11 @@ const notYet = (): Promise<{ default: Component }> => import('./screens/later/La
 
 export const routes: readonly Route[] = [
   { path: '/', screen: () => import('./screens/now/Now.svelte'), title: () => t.nav.now, nav: { icon: 'now', label: t.nav.now, key: 'n' } },
-  { path: '/missions', screen: notYet, title: () => t.nav.missions, nav: { icon: 'missions', label: t.nav.missions, key: 'm' } },
-  { path: '/missions/new', screen: notYet, title: () => t.newMission.title },
-  { path: '/missions/:name', screen: notYet, title: ({ name }) => name ?? t.nav.missions },
-  { path: '/review', screen: notYet, title: () => t.nav.review, nav: { icon: 'review', label: t.nav.review, key: 'r' } },
-  { path: '/review/:name', screen: notYet, title: ({ name }) => t.review.title(name ?? '') },
+  { path: '/missions', screen: () => import('./screens/missions/Missions.svelte'), title: () => t.nav.missions, nav: { icon: 'missions', label: t.nav.missions, key: 'm' } },
+  { path: '/missions/new', screen: () => import('./screens/new-mission/NewMission.svelte'), title: () => t.newMission.title },
+  { path: '/missions/:name', screen: () => import('./screens/mission/Mission.svelte'), title: ({ name }) => name ?? t.nav.missions },
+  { path: '/review', screen: () => import('./screens/review/Reviews.svelte'), title: () => t.nav.review, nav: { icon: 'review', label: t.nav.review, key: 'r' } },
+  { path: '/review/:name', screen: () => import('./screens/review/Review.svelte'), title: ({ name }) => t.review.title(name ?? '') },
   { path: '/chat', screen: notYet, title: () => t.nav.chat, nav: { icon: 'chat', label: t.nav.chat, key: 'c' } },
   { path: '/handoff', screen: notYet, title: () => t.nav.handoff, nav: { icon: 'book', label: t.nav.handoff, key: 'h' } },
   { path: '/log', screen: notYet, title: () => t.nav.log, nav: { icon: 'log', label: t.nav.log, key: 'l' } },

@@ -16,6 +16,8 @@ const place = (name: string): string => `/api/v1/missions/${encodeURIComponent(n
 export const getNow = (signal: AbortSignal): Promise<Answer<Now>> => get('/api/v1/now', {}, signal);
 export const listMissions = (filter: MissionFilter, signal: AbortSignal): Promise<Answer<MissionPage>> =>
   get('/api/v1/missions', { ...filter, limit: PAGE }, signal);
+/** What came to an end lately, the newest first. */
+export const listLately = (signal: AbortSignal): Promise<Answer<MissionPage>> => get('/api/v1/missions', { state: 'done', archived: true, limit: 8 }, signal);
 export const getMission = (name: string, signal: AbortSignal): Promise<Answer<MissionDetail>> => get(place(name), {}, signal);
 export const getDiff = (name: string, signal: AbortSignal): Promise<Answer<Diff>> => get(`${place(name)}/diff`, {}, signal);
 export const getReasons = (name: string, signal: AbortSignal): Promise<Answer<Explanation>> => get(`${place(name)}/approval`, {}, signal);

@@ -86,13 +86,13 @@ export interface TimelineEntry {
 }
 
 export interface MissionDetail extends Mission {
-  text?: string;
-  body?: string;
-  attempts?: unknown;
-  timeline?: TimelineEntry[];
-  children?: Mission[] | string[];
-  depends_on?: string[];
-  budget_usd?: number | null;
+  text: string;
+  memo: string;
+  output: string;
+  timeline: TimelineEntry[];
+  children: string[];
+  depends_on: string[];
+  budget_usd: number | null;
 }
 
 export interface MissionPage {
@@ -123,6 +123,7 @@ export interface DiffLine {
 }
 
 export interface DiffHunk {
+  heading: string;
   old_start: number;
   new_start: number;
   lines: DiffLine[];
@@ -130,8 +131,9 @@ export interface DiffHunk {
 
 export interface DiffFile {
   path: string;
-  old_path: string | null;
+  old_path: string;
   status: string;
+  notes: string[];
   added: number;
   removed: number;
   binary: boolean;

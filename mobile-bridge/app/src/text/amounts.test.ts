@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { bytes, dollars, duration, gutter, moment, tokens, utc } from './amounts.ts';
 
 test('durations are rounded as one says them', () => {
-  assert.deepEqual([0.2, 9, 89, 91, 240, 3600 * 3, 86_400 * 2].map(duration), ['under 1 s', '9 s', '89 s', '2 min', '4 min', '3 h', '2 days']);
+  assert.deepEqual([0.2, 9, 89, 91, 240, 3600 * 3, 86_400 * 2].map((each) => duration(each).replace('\u00a0', ' ')), ['under 1 s', '9 s', '89 s', '2 min', '4 min', '3 h', '2 days']);
 });
 
 test('costs have two decimals', () => {
@@ -12,7 +12,7 @@ test('costs have two decimals', () => {
 });
 
 test('sizes and tokens are short', () => {
-  assert.deepEqual([12, 1500, 20_400_000].map(bytes), ['12 B', '1.5 kB', '20 MB']);
+  assert.deepEqual([12, 1500, 20_400_000].map((each) => bytes(each).replace('\u00a0', ' ')), ['12 B', '1.5 kB', '20 MB']);
   assert.equal(tokens(61_000), '61k');
 });
 

@@ -13,17 +13,17 @@ export const longDay = (when: Date): string => day.format(when);
 
 /** Seconds, rounded as one would say them: 9 s, 4 min, 3 h, 2 days. */
 export function duration(seconds: number): string {
-  if (seconds < 1) return 'under 1 s';
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 36 * 3600) return `${Math.round(seconds / 3600)} h`;
-  return `${Math.round(seconds / 86_400)} days`;
+  if (seconds < 1) return 'under 1\u00a0s';
+  if (seconds < 90) return `${Math.round(seconds)}\u00a0s`;
+  if (seconds < 90 * 60) return `${Math.round(seconds / 60)}\u00a0min`;
+  if (seconds < 36 * 3600) return `${Math.round(seconds / 3600)}\u00a0h`;
+  return `${Math.round(seconds / 86_400)}\u00a0days`;
 }
 
 export function bytes(size: number): string {
-  if (size < 1000) return `${size} B`;
+  if (size < 1000) return `${size}\u00a0B`;
   const [amount, unit] = size < 1e6 ? [size / 1e3, 'kB'] : size < 1e9 ? [size / 1e6, 'MB'] : [size / 1e9, 'GB'];
-  return `${amount < 10 ? amount.toFixed(1) : Math.round(amount)} ${unit}`;
+  return `${amount < 10 ? amount.toFixed(1) : Math.round(amount)}\u00a0${unit}`;
 }
 
 const pad = (number: number): string => String(number).padStart(2, '0');

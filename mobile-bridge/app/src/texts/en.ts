@@ -46,13 +46,13 @@ export const en = {
     running: (n: number) => (n ? `${n} running` : 'nothing runs'), queued: (n: number) => `${n} queued`, today: (cost: string) => `${cost} today`,
     forYou: 'Waits for you', calm: 'Nothing waits for you.', calmStep: 'When a result needs your word, or something goes wrong, it stands here first.',
     fleet: 'Fleet', trouble: 'Went wrong', under: 'Under way', empty: 'A quiet shift.', emptyStep: 'Nothing runs and nothing is queued. Write a sentence and a node takes it on.',
-    recent: 'Lately', created: 'New mission', short: 'New', review: 'Review', look: 'Look', cost: 'Spent today', tokens: 'Tokens', missions: 'Missions worked on',
+    recent: 'Lately', created: 'New mission', short: 'New', lately: 'Lately', book: 'Now', review: 'Review', look: 'Look', cost: 'Spent today', tokens: 'Tokens', missions: 'Missions worked on',
     silent: (age: string) => `silent for ${age}`, noNodes: 'No node has been heard yet.', noNodesStep: '`shiftbook node run` on any machine of yours starts one.',
     attempt: (n: number) => `attempt ${n}`, on: 'on', by: 'by', since: (age: string) => `for ${age}`,
   },
   missions: {
     sub: (n: number, more: boolean) => `${n}${more ? '+' : ''} ${n === 1 ? 'mission' : 'missions'}`, list: 'List', board: 'Board', view: 'View', search: 'Search by name, title or text', project: 'Project',
-    anyProject: 'Every project', archived: 'With what is over', states: 'State', anyState: 'Every state', empty: 'No mission is filed.', emptyStep: 'A sentence is enough; front matter says more where you want it.',
+    anyProject: 'Every project', archived: 'With what is over', states: 'State', openOnes: 'What is open', empty: 'No mission is filed.', emptyStep: 'A sentence is enough; front matter says more where you want it.',
     noMatch: 'No mission fits these filters.', clear: 'Take the filters off', columns: { waiting: 'Waits for you', queued: 'Queued', running: 'Running', over: 'Over' }, none: 'nothing', more: 'Show more',
   },
   newMission: {
@@ -67,6 +67,8 @@ export const en = {
     pause: 'Pause', resume: 'Let it go on', cancel: 'Call off', review: 'Review', cancelAsk: (name: string) => `Call ${name} off? Its processes are ended within seconds; what it did stays in the log.`,
     paused: 'Paused.', resumed: 'It goes on.', cancelled: 'Called off.', queued: 'In the outbox until a node answers.', rulePassed: 'holds', ruleFired: 'asks for a person', standing: (tier: string, accepted: number, rejected: number) => `Agent: ${tier}; ${accepted} accepted, ${rejected} rejected`,
     noRules: 'No rule has been asked yet.', follow: 'Follow the end', wrap: 'Wrap lines', raw: 'Show the file', noTimeline: 'Nothing is written about it yet.', message: 'Say something to it', messageSend: 'Send', messageHelp: 'Delivered at once where the agent takes it, else at its next round.', budget: 'Raise the budget',
+    ofBudget: (budget: string) => `of ${budget}`, memo: 'Memo',
+    what: { filed: 'Filed', edited: 'Changed', review: 'Waits for review', running: 'Started', claimed: 'Claimed', done: 'Done', failed: 'Failed', parked: 'Parked', dead: 'Gave up', approved: 'Approved', rejected: 'Rejected', cancelled: 'Called off', taken: 'Taken over', queued: 'Queued again', 'taken over': 'Taken over', 'handed back': 'Handed back', merged: 'Merged', deleted: 'Deleted', unreadable: 'Cannot be read' } as Record<string, string>,
     budgetTo: 'Budget in dollars', budgetSet: (amount: string) => `Budget is ${amount} now.`, steer: 'Steer',
   },
   review: {
@@ -74,7 +76,8 @@ export const en = {
     files: 'Files', filesCount: (n: number) => some(n, 'file', 'files'), approve: 'Approve', approveMerge: 'Approve and merge', reject: 'Reject', rejectDots: 'Reject…', approved: 'Approved.', approvedUndo: 'Approving…', rejected: 'Sent back to the agent.', comment: 'Comment', commentLine: (path: string, line: number) => `Comment on ${path}, line ${line}`,
     commentAdd: 'Add', commentRemove: 'Remove this comment', commentPlaceholder: 'What should be otherwise?', rejectTitle: 'Send it back', rejectHelp: 'The next attempt reads this. Your line comments stand below it.', rejectPlaceholder: 'What is wrong as a whole? (needed where there are no line comments)', rejectSend: 'Send it back', rejectNeeds: 'Say what is wrong: the next attempt has nothing else to go by.',
     onApproval: 'What happens on approval', as: { '': 'As the project says', merge: 'Merge', push: 'Push the branch', nothing: 'Nothing' } as Record<string, string>, evidence: 'Evidence', binary: 'A binary file; its content is not shown.', truncated: (bytes: string) => `The diff is larger than is sent here (${bytes}). What is below is its beginning; look at the branch itself before you approve.`,
-    noDiff: 'It changed no file.', moved: 'It is another result than you looked at.', movedStep: 'Somebody or a new attempt was faster. Look again.', renamed: (from: string) => `was ${from}`, hunk: (old: number, now: number) => `line ${old} → ${now}`, queued: 'Your word is in the outbox. It holds for this very result and for a day.', hidden: (n: number) => some(n, 'hidden character', 'hidden characters'), comments: (n: number) => some(n, 'comment', 'comments'),
+    emptyFile: 'No line of it changed.', lineCut: (n: string) => `… ${n} more characters`,
+    noDiff: 'It changed no file.', moved: 'It is another result than you looked at.', movedStep: 'Somebody or a new attempt was faster. Look again.', renamed: (from: string) => `was ${from}`, hunk: (line: number) => `from line ${line}`, queued: 'Your word is in the outbox. It holds for this very result and for a day.', hidden: (n: number) => some(n, 'hidden character', 'hidden characters'), comments: (n: number) => some(n, 'comment', 'comments'),
     tree: 'Changed files', takeOver: 'Take over in chat', position: (n: number, of: number) => `${n} of ${of}`, merge: 'Approve and merge', tooLong: (roof: number) => `At most ${roof} characters go back to the agent.`,
   },
   settings: {

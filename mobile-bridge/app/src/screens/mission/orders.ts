@@ -1,0 +1,24 @@
+// What may a person order of a mission now, and how is it carried out?
+import { expiry, perform, type Intent } from '../../api/intents.ts';
+import { toldShort } from '../../components/told.ts';
+import { toast, toastError } from '../../state/toasts.svelte.ts';
+import { t } from '../../texts/index.ts';
+
+const GOES_ON = new Set(['running', 'queued', 'failed', 'untrusted']);
+const STOPS = new Set([...GOES_ON, 'parked', 'review', 'dead']);
+
+export const canPause = (status: string): boolean => status === 'running' || status === 'queued' || status === 'failed';
+export const canResume = (status: string): boolean => status === 'parked';
+export const canCancel = (status: string): boolean => STOPS.has(status);
+
+/** Orders it and tells the person what came of it; whether it is done or kept. */
+export async function order(action: Intent['action'], mission: string, said: string, body: Record<string, unknown> = {}): Promise<boolean> {
+  try {
+    const outcome = await perform({ action, mission, digest: '', expires: expiry(), body });
+    toast(outcome.state === 'queued' ? t.mission.queued : said);
+    return true;
+  } catch (error) {
+    toastError(toldShort(error));
+    return false;
+  }
+}

@@ -1,0 +1,39 @@
+// What is being written? Kept on this device until it is filed.
+import type { FieldHelp } from '../../api/types.ts';
+import { withAttachment, withField } from './front-matter.ts';
+
+const KEY = 'shiftbook.draft';
+
+class Draft {
+  #text = $state(localStorage.getItem(KEY) ?? '');
+  name = $state('');
+
+  get text(): string {
+    return this.#text;
+  }
+
+  set text(text: string) {
+    this.#text = text;
+    try {
+      if (text) localStorage.setItem(KEY, text);
+      else localStorage.removeItem(KEY);
+    } catch {
+      // a full browser: the draft lives as long as the page does
+    }
+  }
+
+  insert = (field: FieldHelp): void => {
+    this.text = withField(this.text, field);
+  };
+
+  attach = (name: string, content: string): void => {
+    this.text = withAttachment(this.text, name, content);
+  };
+
+  clear(): void {
+    this.text = '';
+    this.name = '';
+  }
+}
+
+export const draft = new Draft();

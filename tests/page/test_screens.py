@@ -1,0 +1,218 @@
+"""The screens: what a person sees and does on Now, Missions, New mission and Review, against a real node."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.page.desk import Desk
+from tests.page.tab import Tab
+
+ATTACKS = (
+    "document.querySelectorAll('main img, main script, main iframe, main object, main a[href^=\"javascript\"]').length"
+)
+PUT = "**/api/v1/missions/*/approval"
+
+
+def big_diff(lines: int) -> dict[str, object]:
+    """A diff of one file with so many lines of two hundred characters."""
+    rows = [{"kind": "+", "old": None, "new": n + 1, "text": f"{n + 1} {'x' * 190}"} for n in range(lines)]
+    hunk = {"heading": "", "old_start": 0, "new_start": 1, "lines": rows}
+    file = {"path": "src/big.txt", "old_path": "", "status": "added", "added": lines, "removed": 0, "binary": False}
+    return {
+        "files": [{**file, "notes": ["new"], "hunks": [hunk]}],
+        "digest": "d" * 64,
+        "truncated": False,
+        "bytes": 20_000_000,
+    }
+
+
+def test_what_waits_comes_first_with_its_button(tab: Tab) -> None:
+    """Now shows what waits before all else; its button leads to the review; the rail counts it."""
+    tab.go("/")
+    tab.settled()
+    expect(tab.page.locator("main h2").first).to_have_text("Waits for you")
+    expect(tab.page.get_by_text("line 2: “priority” must be", exact=False)).to_be_visible()
+    tab.page.get_by_role("link", name="Review", exact=True).locator("visible=true").last.click()
+    tab.page.wait_for_url("**/app/review/**")
+
+
+def test_now_follows_the_ledger(wide: Tab, desk: Desk) -> None:
+    """A mission that is pushed while the page is open is counted without a reload: the event stream told it."""
+    wide.go("/")
+    wide.page.wait_for_selector(".corner.tall >> text=live")
+    before = wide.page.locator("main header .sub").text_content()
+    desk.fleet.commit({"missions/pushed-meanwhile.md": "Look at it.\n"}, "Meanwhile")
+    expect(wide.page.locator("main header .sub")).not_to_have_text(str(before))
+
+
+def test_filters_stand_in_the_address(wide: Tab) -> None:
+    """A search and a state are in the address; the same address shows the same list."""
+    wide.go("/missions")
+    wide.page.get_by_role("combobox", name="State").select_option("review")
+    wide.page.get_by_role("searchbox").fill("auth")
+    wide.page.wait_for_url("**/app/missions?state=review&q=auth")
+    expect(wide.page.locator("main ol li")).to_have_count(1)
+    wide.page.reload()
+    expect(wide.page.locator("main ol li")).to_have_count(1)
+    wide.page.get_by_role("searchbox").fill("nothing has this")
+    wide.page.get_by_role("button", name="Take the filters off").click()
+    expect(wide.page.locator("main ol li").nth(2)).to_be_visible()
+
+
+def test_hostile_text_is_shown_and_does_nothing(tab: Tab) -> None:
+    """Tags, scripts' addresses, escape sequences and bidirectional controls are text, or marks that are seen."""
+    tab.page.on("dialog", lambda dialog: tab.faults.append(f"a dialog: {dialog.message}"))
+    for path in ("/missions?over=1", "/missions/hostile", "/missions?view=board"):
+        tab.go(path)
+        tab.settled()
+        expect(tab.page.locator("main").get_by_text("<img src=x onerror=alert(1)>").first).to_be_visible()
+        expect(tab.page.get_by_label("hidden character RLO (U+202E)").first).to_be_visible()
+        assert tab.page.evaluate(ATTACKS) == 0
+        assert "\u202e" not in tab.page.locator("main").inner_text()
+        assert "\x1b" not in tab.page.locator("main").inner_text()
+
+
+def test_a_hostile_diff_is_text(tab: Tab) -> None:
+    """A diff with tags and hidden characters shows each of them; none becomes an element."""
+    tab.go("/review/fix-the-auth-bug")
+    tab.page.wait_for_selector("text=<img src=x onerror=alert(1)>")
+    assert tab.page.get_by_label("hidden character RLO (U+202E)").count() == 1
+    assert tab.page.evaluate(ATTACKS) == 0
+
+
+def test_a_mission_tells_what_happened(tab: Tab) -> None:
+    """Its timeline, its result as a document, its facts, and each rule that was asked."""
+    tab.go("/missions/fix-the-auth-bug")
+    tab.settled()
+    expect(tab.page.get_by_text("Filed · ada")).to_be_visible()
+    expect(tab.page.get_by_text("Waits for review · desk")).to_be_visible()
+    expect(tab.page.locator("h4", has_text="Attempt 1")).to_be_visible()
+    expect(tab.page.get_by_text("no auto_approve rule lets it pass without you").first).to_be_visible()
+
+
+def test_a_mission_is_written_with_help(wide: Tab) -> None:
+    """Fields come in by a tap and once; a draft outlives the page; a text file is put into the text, a binary is not."""
+    wide.go("/missions/new")
+    text = wide.page.get_by_label("Mission", exact=True)
+    text.fill("Look at it.\n")
+    wide.page.get_by_role("button", name="priority").click()
+    expect(text).to_have_value("---\npriority: 1\n---\nLook at it.\n")
+    expect(wide.page.get_by_role("button", name="priority")).to_be_disabled()
+    wide.page.reload()
+    text = wide.page.get_by_label("Mission", exact=True)
+    expect(text).to_have_value("---\npriority: 1\n---\nLook at it.\n")
+    files = [
+        {"name": "a.log", "mimeType": "text/plain", "buffer": b"one\n"},
+        {"name": "b.bin", "mimeType": "", "buffer": b"\0\1"},
+    ]
+    wide.page.locator("input[type=file]").set_input_files(files)  # type: ignore[arg-type]
+    expect(wide.page.get_by_text("b.bin is no text", exact=False).first).to_be_visible()
+    assert "**a.log**" in text.input_value()
+    assert "b.bin" not in text.input_value()
+
+
+def test_line_comments_go_back_to_the_agent(phone: Tab) -> None:
+    """On a phone: two taps, two words, one rejection with both places; nothing is sent without a word."""
+    sent: list[dict[str, object]] = []
+
+    def take(route: object) -> None:
+        sent.append(json.loads(route.request.post_data))  # type: ignore[attr-defined]
+        route.fulfill(status=200, content_type="application/json", body="{}")  # type: ignore[attr-defined]
+
+    phone.page.route(PUT, lambda route: take(route) if route.request.method == "PUT" else route.continue_())
+    phone.go("/review/fix-the-auth-bug")
+    phone.page.get_by_role("button", name="Reject…").tap()
+    phone.page.get_by_role("button", name="Send it back").tap()
+    expect(phone.page.get_by_role("alert")).to_contain_text("Say what is wrong")
+    phone.page.get_by_role("button", name="Cancel").tap()
+    for line, says in (("def leeway():", "name the unit"), ("return 10", "one constant")):
+        phone.page.locator("button.line", has_text=line).tap()
+        phone.page.get_by_placeholder("What should be otherwise?").fill(says)
+        assert phone.axe() == []
+        phone.page.get_by_role("button", name="Add", exact=True).tap()
+        expect(phone.page.locator(".comment", has_text=says)).to_be_visible()
+    phone.page.get_by_role("button", name="Reject… (2)").tap()
+    phone.page.get_by_role("button", name="Send it back").tap()
+    phone.page.wait_for_url("**/app/review")
+    assert [one["comment"] for one in sent] == ["token.py:1: name the unit\ntoken.py:2: one constant"]
+    assert len(str(sent[0]["digest"])) == 64
+
+
+def test_approved_by_key_and_merged(wide: Tab, desk: Desk) -> None:
+    """`a` approves this very result after a moment for second thoughts; a node merges it. Undo sends nothing."""
+    asked: list[str] = []
+    wide.page.on("request", lambda request: asked.append(request.method) if request.url.endswith("/approval") else None)
+    wide.go("/review/bump-the-version")
+    wide.page.wait_for_selector("text=version.txt")
+    wide.page.keyboard.press("a")
+    wide.page.get_by_role("button", name="Undo").click()
+    wide.go("/review/bump-the-version")
+    wide.page.wait_for_selector("text=version.txt")
+    assert "PUT" not in asked
+    wide.page.keyboard.press("a")
+    with wide.page.expect_response(lambda answer: answer.request.method == "PUT") as told:
+        wide.page.wait_for_url("**/app/review")
+    assert told.value.status == 200, told.value.text()
+    desk.fleet.shiftbook("node", "run", "--once", node="desk", FACTORY_ROLE="HEADQUARTERS")
+    wide.go("/missions/bump-the-version")
+    expect(wide.page.locator("main header .pill")).to_have_text("done")
+
+
+def test_a_result_that_moved_is_not_approved(wide: Tab) -> None:
+    """Where the node says that it is another result by now, the person is told to look again."""
+    problem = {"title": "Conflict", "status": 409, "detail": "it is decided already"}
+    body = json.dumps(problem)
+    wide.page.route(
+        PUT,
+        lambda route: (
+            route.fulfill(status=409, content_type="application/problem+json", body=body)
+            if route.request.method == "PUT"
+            else route.continue_()
+        ),
+    )
+    wide.go("/review/fix-the-auth-bug")
+    wide.page.wait_for_selector("text=token.py")
+    wide.page.keyboard.press("a")
+    expect(wide.page.get_by_text("Look again.", exact=False).first).to_be_visible(timeout=10_000)
+
+
+def test_a_diff_of_twenty_megabytes_scrolls(wide: Tab) -> None:
+    """A hundred thousand lines: only those in sight are elements, the last one is reached, keys move on."""
+    wide.answer("**/diff", big_diff(100_000))
+    wide.go("/review/fix-the-auth-bug")
+    wide.page.wait_for_selector("text=src/big.txt", timeout=30_000)
+    assert wide.page.locator("button.line").count() < 200
+    wide.page.evaluate("document.querySelector('.pane').scrollIntoView({block: 'end'})")
+    expect(wide.page.get_by_label("Comment on src/big.txt, line 100000")).to_be_visible()
+    assert wide.page.locator("button.line").count() < 200
+    wide.page.evaluate("scrollTo(0, 0)")
+    for _ in range(3):
+        wide.page.keyboard.press("j")
+    wide.page.keyboard.press("k")
+    expect(wide.page.locator("button.line.marked")).to_have_count(1)
+
+
+def test_a_refusal_says_the_next_step(wide: Tab) -> None:
+    """401 leads to Settings, where a token is kept on the device and sent in a header, never in an address."""
+    problem = {"title": "Unauthorized", "status": 401, "detail": "send a token"}
+    wide.answer("**/api/v1/**", problem, 401)
+    wide.go("/missions")
+    wide.settled()
+    expect(wide.page.get_by_text("This node wants to know who you are")).to_be_visible()
+    assert wide.axe() == []
+    seen: list[tuple[str, str]] = []
+    wide.page.on("request", lambda request: seen.append((request.url, request.headers.get("authorization", ""))))
+    wide.page.get_by_role("main").get_by_role("link", name="Settings").click()
+    wide.page.get_by_label("Token").fill("very-secret")
+    wide.page.get_by_role("button", name="Save").click()
+    wide.page.wait_for_timeout(300)
+    assert any(header == "Bearer very-secret" for _, header in seen)
+    assert not any("very-secret" in url for url, _ in seen)
+
+
+def test_no_screen_is_left_out_of_the_texts(built_page: Path) -> None:
+    """The words of the page are in it: a built page speaks English from one file."""
+    assert any("waits for you" in path.read_text(encoding="utf-8") for path in built_page.glob("assets/*.js"))
