@@ -97,5 +97,14 @@ export const en = {
     pending: (n: number) => `${some(n, 'thing', 'things')} not sent yet.`,
     sent: 'Everything is sent.', export: 'Export what is kept', refusedSync: (says: string) => `The node does not take it: ${says}`,
   },
+  log: {
+    sub: 'What each session left for the next one', entries: 'Log', memos: 'Memos', kind: 'Kind', search: 'Search the journal', everyLog: 'Every log', fleets: 'the fleet', mission: 'Its mission',
+    empty: 'Nothing is written yet.', emptyStep: 'Each finished mission leaves an entry; `shiftbook log add` writes one by hand.', noMatch: (words: string) => `No entry says “${words}”.`, noMatchStep: 'Other words may find it; a file, a command or an error line is found as it is written.',
+  },
+  memos: { sub: 'What finished missions reported', empty: 'No mission has reported yet.', emptyStep: 'Each finished mission leaves a memo with what it found and what it learned.', title: (mission: string) => `Memo of ${mission}`, candidate: 'a lesson for all' },
+  handoff: {
+    sub: 'What the next instance is given, in this order', fleet: 'The fleet', empty: 'Nothing is written here yet.', emptyStep: (path: string) => `A person or a review writes it: \`${path}\`.`, standing: 'standing rule', search: 'Search the handoff', noMatch: 'Nothing here says that.', now: 'Now', when: 'As it stood',
+    past: (age: string) => `This is how it stood ${age} ago.`, pastStep: 'Back to now', items: (n: number) => some(n, 'item', 'items'), cite: (entry: string) => `Entry ${entry}`,
+  },
   marks: { hidden: (name: string) => `hidden character ${name}` },
 };
