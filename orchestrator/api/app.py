@@ -24,7 +24,7 @@ from orchestrator.api.routes import (
 from orchestrator.api.routes.devices import state, sync, sync_conflicts
 from orchestrator.api.routes.documents import handoff, journal, memos
 from orchestrator.api.routes.fleet import conflicts, me, nodes, usage
-from orchestrator.api.routes.missions import decisions, handover, listing, orders
+from orchestrator.api.routes.missions import decisions, filing, handover, listing, orders
 from orchestrator.api.routes.openai import endpoints
 from orchestrator.api.web import (
     access_log,
@@ -54,6 +54,7 @@ BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
     sync_conflicts.blueprint,
     usage.blueprint,
     listing.blueprint,
+    filing.blueprint,
     decisions.blueprint,
     orders.blueprint,
     handoff.blueprint,

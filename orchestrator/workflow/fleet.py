@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 from missions import document, frontmatter
 from missions.errors import BadName
 from missions.frontmatter import Scalar
-from missions.mission import Quarantined, slug
+from missions.mission import Mission, Quarantined, slug
 from missions.one_line import printable
 from orchestrator.core.errors import NotFound, WrongSetting
+from orchestrator.ledger.attempt_files import newest_diff
 from orchestrator.ledger.node_pages import LastSeenStore, Presence, list_presences
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import Trust
 from orchestrator.workflow import mission_view
-from orchestrator.workflow.mission_detail import MissionDetail, diff_text, read_detail
+from orchestrator.workflow.mission_detail import MissionDetail, read_detail
 from orchestrator.workflow.mission_view import MissionView
 from sync.errors import RemoteUnreachable
 from sync.objects import load_commit
@@ -128,7 +129,7 @@ class Fleet:
         view = mission_view.find_view(ledger, self.trust, self._slug(name), self.now())
         if view is None:
             raise NotFound("no mission {!r}", name)
-        return view, diff_text(ledger, view)
+        return view, newest_diff(ledger, view)
 
     def _deletion(self, ledger: LedgerSnapshot, name: str) -> str:
         """Who took a mission away that was there, in words; empty where there never was one."""
@@ -163,15 +164,16 @@ class Fleet:
         name: str = "",
         by: str = "",
         beside: Mapping[str, bytes] | None = None,
+        trailer: str = "",
     ) -> str:
         """Files a mission, signed by the person. Returns its name. Raises WrongSetting when it could not run.
 
-        `by` is who asked for it on the person's behalf; it stands in the commit's message. `beside` are files that it
-        starts from, for the same commit.
+        `by` is who asked for it on the person's behalf; it stands in the commit's message, and a `trailer` below it.
+        `beside` are files that it starts from, for the same commit.
         """
         from orchestrator.ledger.publish import LedgerChange, commit_change
 
-        said = str(fields.get("title") or "") or body[:60]  # which may speak of a path
+        said = str(fields.get("title") or "") or _first_words(body)  # which may speak of a path
         wanted = self._slug(name or said.replace("/", " ").replace("\\", " ").lstrip(". "))
         wanted = wanted if name else "-".join(wanted.split("-")[:NAME_WORDS])
         made = ""
@@ -181,7 +183,8 @@ class Fleet:
             made = wanted if name else _free_name(ledger, wanted)
             path, text = f"{MISSIONS}/{made}.md", _mission_text(body, fields)
             self._must_run(ledger, path, text)
-            asked = f"\n\nAsked-By: {by}" if by else ""
+            lines = [line for line in (f"Asked-By: {' '.join(by.split())}" if by else "", trailer) if line]
+            asked = "\n\n" + "\n".join(lines) if lines else ""
             return LedgerChange(files={path: text.encode(), **(beside or {})}, message=f"Mission: {made}{asked}")
 
         commit_change(self.bus, self.reader, draft)
@@ -341,6 +344,12 @@ def _free_name(ledger: LedgerSnapshot, wanted: str) -> str:
     taken = {*ledger.open, *(b.name for b in ledger.quarantined)}
     names = (wanted if n == 1 else f"{wanted}-{n}" for n in range(1, 10_000))
     return next(name for name in names if name not in taken and ledger.archived(name) is None)
+
+
+def _first_words(body: str) -> str:
+    """What a mission is called after: its title or its first line, below a front matter if there is one."""
+    read = document.read("missions/unnamed.md", body.encode("utf-8", "surrogatepass"))
+    return read.title if isinstance(read, Mission) and body.startswith("---") else body[:60]
 
 
 def _mission_text(body: str, fields: Mapping[str, Scalar | Sequence[str]]) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
+from orchestrator.ledger.attempt_files import newest_diff, newest_file
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.policy.authorization import Trust
 from orchestrator.workflow.mission_view import MissionView
@@ -51,8 +51,8 @@ def read_detail(ledger: LedgerSnapshot, trust: Trust, view: MissionView, *, sign
     return MissionDetail(
         view=view,
         text=ledger.text(view.path),
-        diff=diff_text(ledger, view),
-        output=_first_text(ledger, _attempt_stems(view), "output.txt"),
+        diff=newest_diff(ledger, view),
+        output=newest_file(ledger, view, "output.txt"),
         memo=ledger.text(memo_path) if month else "",
         memo_path=memo_path if month and ledger.read(memo_path) else "",
         late=tuple(late_results(ledger, trust, view.name, signed=signed)),
@@ -64,18 +64,3 @@ def archive_month(view: MissionView) -> str:
     """The month's folder that a finished mission lies in; empty for an open one."""
     stem = view.path.removesuffix(".md")
     return stem.removeprefix(ARCHIVE_FOLDER + "/").partition("/")[0] if stem.startswith(ARCHIVE_FOLDER) else ""
-
-
-def diff_text(ledger: LedgerSnapshot, view: MissionView) -> str:
-    """What the last attempt that changed files changed; empty where none did."""
-    return _first_text(ledger, _attempt_stems(view), "diff")
-
-
-def _attempt_stems(view: MissionView) -> list[str]:
-    """Where the diffs and the outputs of the attempts are kept, the newest first."""
-    month = f"{view.finished:%Y-%m}" if view.finished else ""
-    return [f"{ARCHIVE_FOLDER}/{month}/{view.name}.{number}" for number in range(view.attempt, 0, -1)]
-
-
-def _first_text(ledger: LedgerSnapshot, stems: Sequence[str], ending: str) -> str:
-    return next((text for stem in stems if (text := ledger.text(f"{stem}.{ending}"))), "")

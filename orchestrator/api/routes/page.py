@@ -33,6 +33,11 @@ CONTENT_POLICY = "; ".join(
 PERMISSIONS_POLICY = (
     "camera=(self), microphone=(self), geolocation=(), payment=(), usb=(), serial=(), display-capture=()"
 )
+NOT_BUILT = """Shiftbook's web page is not in this installation.
+
+A released wheel has it. In a clone `make page` builds it; then start the node again.
+Everything else works: `shiftbook` in a terminal says what waits for you.
+"""
 LASTING = "public, max-age=31536000, immutable"
 ASKED_AGAIN = "no-cache"
 
@@ -80,7 +85,7 @@ def page_response(path: str) -> Response:
     """The file for this address, as the browser takes it. Raises NotFound."""
     page = served_page()
     if page is None:
-        raise NotFound("this installation has no web page; in a clone `make page` builds it, a released wheel has it")
+        return _with_policies(Response(NOT_BUILT, status=404, mimetype="text/plain"))
     file = page.find(path)
     if file is None:
         raise NotFound("the page has no such file")
@@ -105,5 +110,6 @@ def _with_policies(answer: Response) -> Response:
     answer.headers["Content-Security-Policy"] = CONTENT_POLICY
     answer.headers["Permissions-Policy"] = PERMISSIONS_POLICY
     answer.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     answer.headers["X-Frame-Options"] = "DENY"
     return answer

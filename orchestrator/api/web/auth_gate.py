@@ -186,7 +186,8 @@ def _check_origin() -> None:
         ours = origin in app_services().settings.cors or origin == request.host_url.rstrip("/")
     else:  # what a page merely embeds comes without an origin, but browsers say that it comes from elsewhere
         elsewhere = request.headers.get("Sec-Fetch-Site") == "cross-site"
-        ours = not elsewhere or request.headers.get("Sec-Fetch-Mode") == "navigate"
+        followed = request.headers.get("Sec-Fetch-Mode") == "navigate" and request.method in {"GET", "HEAD"}
+        ours = not elsewhere or followed  # a link; a form that is sent changes something
     if not ours:
         raise Forbidden("pages of that origin may not use this node; SHIFTBOOK_CORS lists those that may")
 

@@ -12,7 +12,8 @@ from flask import Flask, Response, current_app, jsonify, request
 from pydantic import BaseModel, Field
 
 from handoff.secrets.redact import redact
-from orchestrator.api.web.context import SERVICES_KEY
+from orchestrator.api.web.context import SERVICES_KEY, app_services
+from orchestrator.node import wakeups
 from orchestrator.workflow.reading.paging import MAX_CURSOR_CHARS
 from orchestrator.workflow.reading.shared_ledger import SharedLedger
 
@@ -40,6 +41,12 @@ def install(app: Flask) -> None:
 def shared_ledger() -> SharedLedger:
     """The ledger that all requests of this process share, for reading."""
     return cast(SharedLedger, current_app.extensions[SHARED_LEDGER_KEY])
+
+
+def ledger_moved() -> None:
+    """For whoever changed the ledger: the next answer is of the new state, and this machine's node looks at once."""
+    shared_ledger().expire()
+    wakeups.nudge(app_services().settings.home)
 
 
 def ledger_answer(version: str, make: Callable[[], Any]) -> Response:

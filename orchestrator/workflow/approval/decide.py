@@ -22,6 +22,7 @@ from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.core.time_text import format_utc
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
+from orchestrator.ledger.attempt_files import newest_diff
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.result_record import decode_text, encode_text
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, MissionFile, SnapshotReader
@@ -31,6 +32,7 @@ from orchestrator.policy.membership import Membership
 from orchestrator.policy.verdict import CLEARED_DECISION, PARTICIPLES, Judge, pending_delivery
 from orchestrator.workflow.approval.delivery import BranchDelivery, DeliveryResult
 from orchestrator.workflow.approval.delivery_words import delivery_plan
+from orchestrator.workflow.approval.diff_hunks import diff_digest
 from orchestrator.workflow.approval.explain import Explanation, explain
 from sync.errors import SyncError
 
@@ -71,10 +73,12 @@ class Approval:
     sandbox: Sandbox | None = None
     folders: AttemptDirs | None = None
 
-    def approve(self, name: str, *, how: str = "", comment: str = "", commit: str = "", by: str = "") -> DecisionResult:
-        """Accepts a result. `how` (merge, push, nothing) goes before what the project says; `commit` is what was looked
-        at: if the result is another one by now, it is refused. What was accepted before and left where it is can still
-        be merged or pushed.
+    def approve(
+        self, name: str, *, how: str = "", comment: str = "", commit: str = "", digest: str = "", by: str = ""
+    ) -> DecisionResult:
+        """Accepts a result. `how` (merge, push, nothing) goes before what the project says; `commit`, or the `digest`
+        of its diff, is what was looked at: if the result is another one by now, it is refused. What was accepted
+        before and left where it is can still be merged or pushed.
 
         Raises NotFound, Refused, AlreadyDone and WrongSetting. A branch that cannot be merged now stays due.
         """
@@ -84,14 +88,14 @@ class Approval:
         left = how in PARTICIPLES and _left_undelivered(self.ledger(), name) is not None
 
         def change(ledger: LedgerSnapshot, filed: MissionFile, me: str) -> tuple[Mapping[str, Scalar], str]:
-            _require_same_commit(filed.mission, commit)
+            _require_same_result(ledger, filed.mission, commit, digest)
             _require_deliverable(ledger, filed.mission, how)
             return {"status": "done", "decision": "approved", "on_approval": how or None}, f"### Approved by {me}"
 
         me = self._decide(name, "Approve", change, said, by, find=_undelivered if left else _mission_in_review)
         return self._finished(name, DecisionResult(mission=name, decision="approved", by=me, how=how))
 
-    def reject(self, name: str, comment: str, *, commit: str = "", by: str = "") -> DecisionResult:
+    def reject(self, name: str, comment: str, *, commit: str = "", digest: str = "", by: str = "") -> DecisionResult:
         """Sends a result back to be done again. The next attempt reads `comment`, which must say something.
 
         Raises as `approve` does.
@@ -104,7 +108,7 @@ class Approval:
 
         def change(ledger: LedgerSnapshot, filed: MissionFile, me: str) -> tuple[Mapping[str, Scalar], str]:
             nonlocal note
-            _require_same_commit(filed.mission, commit)
+            _require_same_result(ledger, filed.mission, commit, digest)
             self._must_be_trusted(ledger, filed)
             if filed.mission.run:
                 edit = f"`shiftbook mission edit {name}` changes it, `shiftbook mission cancel {name}` ends it"
@@ -281,8 +285,11 @@ def decision_comment(text: str, decision: str) -> str:
     return " ".join(last.partition("\n")[2].split())
 
 
-def _require_same_commit(mission: Mission, commit: str) -> None:
-    if commit and mission.commit != commit:
+def _require_same_result(ledger: LedgerSnapshot, mission: Mission, commit: str, digest: str) -> None:
+    """Refuses a word on another result than was looked at."""
+    stands = mission.commit or ""
+    another = bool(digest) and diff_digest(newest_diff(ledger, mission), stands) != digest
+    if another or (commit and commit != stands):
         now = (mission.commit or "no commit")[:10]
         raise AlreadyDone("{} has another result by now ({}): look at it first", mission.name, now)
 

@@ -63,7 +63,8 @@ def children(ledger: LedgerSnapshot, name: str, text: str) -> list[str]:
 
 def timeline(ledger: LedgerSnapshot, view: MissionView) -> list[TimelineStep]:
     """What happened to a mission, the oldest first: commits of its file, and those of its claim."""
-    return sorted((*_file_steps(ledger, view), *_claim_steps(ledger, view.name)), key=lambda step: step.when)
+    newest_first = (*_claim_steps(ledger, view.name), *_file_steps(ledger, view))
+    return sorted(reversed(newest_first), key=lambda step: step.when)  # several may be of one second
 
 
 def _file_steps(ledger: LedgerSnapshot, view: MissionView) -> Iterator[TimelineStep]:

@@ -20,6 +20,7 @@ from orchestrator.ledger.transport import BEAT
 from orchestrator.workflow import mission_view
 from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.mission_view import MissionView
+from sync.errors import RemoteUnreachable
 
 MAX_AGE_SECONDS = 4.0
 """Seconds for which a look counts as new where nothing says that the ledger moved."""
@@ -62,6 +63,7 @@ class SharedLedger:
     _door: Fleet | None = None
     _look: LedgerLook | None = None
     _taken: tuple[float, int] = (0.0, -1)
+    _changes: int = 0
     _error: Exception | None = None
     _looking: threading.Event | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -70,16 +72,20 @@ class SharedLedger:
 
     def look(self) -> LedgerLook:
         """The ledger as it is, or was a moment ago. Raises what reading it raises where it was never read."""
-        with self._lock:
-            if self._look is not None and self._fresh():
-                return self._look
-            if self._looking is None:
-                self._looking = threading.Event()
-                threading.Thread(target=self._renew, args=(self._looking,), name="ledger", daemon=True).start()
-            looking = self._looking
-        looking.wait(PATIENCE_SECONDS if self._look else FIRST_PATIENCE_SECONDS)
+        wanted = self._signs()
+        for _ in range(2):  # a look that had begun before the last sign shows what was before it
+            with self._lock:
+                if self._look is not None and self._fresh():
+                    return self._look
+                if self._looking is None:
+                    self._looking = threading.Event()
+                    threading.Thread(target=self._renew, args=(self._looking,), name="ledger", daemon=True).start()
+                looking = self._looking
+            looking.wait(PATIENCE_SECONDS if self._look else FIRST_PATIENCE_SECONDS)
+            if self._taken[1] >= wanted:
+                break
         if self._look is None:
-            raise self._error or TimeoutError("the ledger is still being read")
+            raise self._error or RemoteUnreachable("the ledger", "it is still being read")
         return self._look
 
     @contextmanager
@@ -90,6 +96,11 @@ class SharedLedger:
         with self._judging:
             yield replace(self._door, held=seen.ledger), seen
 
+    def expire(self) -> None:
+        """For whoever has changed the ledger: what was looked at before now is old, also if it comes in later."""
+        with self._lock:
+            self._changes += 1
+
     def close(self) -> None:
         """Lets go of the remote."""
         if self._door is not None:
@@ -97,10 +108,13 @@ class SharedLedger:
 
     def _fresh(self) -> bool:
         when, heard = self._taken
-        return self.moved() == heard and self.clock() - when < self.max_age
+        return self._signs() == heard and self.clock() - when < self.max_age
+
+    def _signs(self) -> int:
+        return self.moved() + self._changes
 
     def _renew(self, looking: threading.Event) -> None:
-        heard = self.moved()
+        heard = self._signs()
         found, error = self._look, None
         try:
             found = self._take()

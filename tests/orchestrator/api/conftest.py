@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,17 @@ from orchestrator.api.app import create_app
 from orchestrator.api.auth.ops_tokens import JwtOpsTokens
 from orchestrator.api.auth.tokens import Authenticator, mint
 from orchestrator.api.factory import open_authenticator
-from orchestrator.api.web.context import AppServices
+from orchestrator.api.web.context import SERVICES_KEY, AppServices
 from orchestrator.app import wiring
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
+from orchestrator.ledger.node_pages import LastSeenStore
+from orchestrator.policy.authorization import Trust
+from orchestrator.workflow.fleet import Fleet
 from tests import app_schemas
 from tests.databases import brought_up
+from tests.ledgers import FLEET, Files, Keys, Peer, Town
 
 app_schemas.keep()
 
@@ -98,3 +102,66 @@ def build(tmp_path: Path) -> Iterator[Build]:
     yield make
     for stores in opened:
         stores.close()
+
+
+@dataclass
+class ServedFleet:
+    """A served node whose person is Ada, an author, in a ledger that the test fills."""
+
+    site: Site
+    town: Town
+    ada: Peer
+    folder: Path
+
+    def get(self, path: str, status: int = 200, **query: str | int) -> Any:
+        """What a program with the scope `look` is answered, as JSON."""
+        answer = self.site.client.get(path, query_string=query, headers=self.key("look"))
+        assert answer.status_code == status, answer.text
+        return answer.get_json()
+
+    def key(self, *scopes: str) -> dict[str, str]:
+        """The header of a token with these scopes, called after them."""
+        name = "-".join(scopes)
+        if name not in self._keys:
+            self._keys[name] = self.site.token(*scopes, name=name)
+        return bearer(self._keys[name])
+
+    def push(self, files: Files, message: str = "a commit") -> str:
+        """Commits files in Ada's name; the next answer knows them, as if the ledger had rung."""
+        commit = self.ada.push(files, message)
+        self.site.house.change_signal.ring()
+        return commit
+
+    def __post_init__(self) -> None:
+        self._keys: dict[str, str] = {}
+
+
+@pytest.fixture
+def serve(build: Build, tmp_path: Path) -> Iterator[Callable[..., ServedFleet]]:
+    """Makes a served fleet of files."""
+    towns: list[Town] = []
+
+    def make(files: Files | None = None, trust: str = "remote", **wanted: Any) -> ServedFleet:
+        keys = Keys(folder=tmp_path / f"keys-{len(towns)}")
+        rules = {"allowed_signers": keys.signers(ada=["author"]), "fleet.toml": FLEET.format(trust=trust)}
+        town = Town(rules | dict(files or {}))
+        towns.append(town)
+        ada = town.peer("ada", key=keys["ada"])
+        made = build(Role.HEADQUARTERS, rate=0, **wanted)
+
+        def door() -> Fleet:
+            return Fleet(
+                bus=replace(ada.bus, key=keys["ada"].public),
+                reader=ada.reader,
+                trust=Trust(ada.bus.store),
+                sightings=LastSeenStore(tmp_path / "seen.json"),
+                now=town.clock,
+            )
+
+        made.house = replace(made.house, fleet=door, stores=made.stores)
+        made.app.extensions[SERVICES_KEY] = made.house
+        return ServedFleet(made, town, ada, tmp_path)
+
+    yield make
+    for town in towns:
+        town.close()

@@ -12,9 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from orchestrator.api.web.auth_gate import READERS, needs
 from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.api.web.json_body import NullsAreUnset
-from orchestrator.api.web.ledger_answers import ledger_answer, redacted, shared_ledger
+from orchestrator.api.web.ledger_answers import ledger_answer, ledger_moved, redacted, shared_ledger
 from orchestrator.core.errors import WrongSetting
-from orchestrator.node import wakeups
 
 
 class ConflictPath(BaseModel):
@@ -56,7 +55,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
                 one = door.put(path.ident, lambda dispute: dispute.lost if body.value == "lost" else body.text)
         finally:
             fleet.bus.remote.close()
-        wakeups.nudge(app_services().settings.home)
+        ledger_moved()
         return jsonify(redacted(asdict(one)))
 
     return routes

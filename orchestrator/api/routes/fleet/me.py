@@ -79,7 +79,7 @@ def _fleet_name() -> str:
         return ""
     try:
         return shared_ledger().look().ledger.charter.fleet.name
-    except (OrchestratorError, SyncError, TimeoutError):
+    except (OrchestratorError, SyncError):
         return ""
 
 

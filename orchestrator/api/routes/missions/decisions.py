@@ -15,8 +15,8 @@ from missions.mission import MAX_COMMENT_CHARS, slug
 from orchestrator.api.web.auth_gate import READERS, caller, needs
 from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.api.web.json_body import NullsAreUnset
+from orchestrator.api.web.ledger_answers import changing_answer, ledger_moved, shared_ledger
 from orchestrator.api.web.problems import Problem
-from orchestrator.node import wakeups
 from orchestrator.workflow.approval.decide import Approval
 
 
@@ -27,7 +27,8 @@ class DecisionPath(BaseModel):
 
 
 class DecisionBody(NullsAreUnset):
-    """A person's word on a result. `commit` is what they looked at: if the result is another one by now, 409."""
+    """A person's word on a result. `commit`, or the `digest` of the diff, is what they looked at: if the result is
+    another one by now, 409."""
 
     model_config = ConfigDict(extra="forbid")
     state: Literal["approved", "rejected"]
@@ -36,6 +37,7 @@ class DecisionBody(NullsAreUnset):
     )
     on_approval: Literal["", "merge", "push", "nothing"] = Field("", description="Empty: what the project says")
     commit: str = Field("", max_length=40)
+    digest: str = Field("", max_length=64, description="As the diff was shown with it")
 
 
 class MissionDecision(BaseModel):
@@ -96,21 +98,22 @@ def blueprint(_: AppServices) -> APIBlueprint:
     @routes.get("/<name>/approval", summary="Each rule that fired for a mission", responses={200: MissionExplanation})
     @needs(*READERS)
     def reasons(path: DecisionPath) -> Response:
-        with open_approval() as asked:
-            told = asked.why(slug(path.name)).json()
-        return jsonify(MissionExplanation.model_validate(told, strict=False).model_dump(mode="json"))
+        with shared_ledger().reading() as (fleet, _):
+            told = replace(fleet, cache=None).approval.why(slug(path.name)).json()
+        return changing_answer(MissionExplanation.model_validate(told, strict=False).model_dump(mode="json"))
 
     @routes.put("/<name>/approval", summary="Approves or rejects a result, once", responses=DECISION_RESPONSES)
     @needs("approvals", "ops")
     def decide(path: DecisionPath, body: DecisionBody) -> Response:
         """Signed by this node's person, who must have the right; the caller is named beside. A second word is 409."""
         name, by = slug(path.name), f"{caller().name} over HTTP"
+        seen = {"commit": body.commit, "digest": body.digest, "by": by}
         with open_approval() as asked:
             if body.state == "rejected":
-                said = asked.reject(name, body.comment, commit=body.commit, by=by)
+                said = asked.reject(name, body.comment, **seen)
             else:
-                said = asked.approve(name, how=body.on_approval, comment=body.comment, commit=body.commit, by=by)
-        wakeups.nudge(app_services().settings.home)  # this machine's node does the rest
+                said = asked.approve(name, how=body.on_approval, comment=body.comment, **seen)
+        ledger_moved()  # this machine's node does the rest
         told = MissionDecision(mission=name, state=body.state, by=said.by, on_approval=said.how)
         return jsonify(told.model_dump(mode="json"))
 

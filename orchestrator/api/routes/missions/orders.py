@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from orchestrator.api.web.auth_gate import caller, needs
 from orchestrator.api.web.context import AppServices, app_services
-from orchestrator.node import wakeups
+from orchestrator.api.web.ledger_answers import ledger_moved
 from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.mission_view import MissionView
 
@@ -67,5 +67,5 @@ def _carry_out(order: Callable[[Fleet, str], MissionView]) -> Response:
         view = order(fleet, caller().name)
     finally:
         fleet.bus.remote.close()
-    wakeups.nudge(app_services().settings.home)  # this machine's node looks at once
+    ledger_moved()
     return jsonify({name: getattr(view, name) for name in MissionOrderResult.model_fields})

@@ -1,0 +1,94 @@
+"""The filing routes: how does a program file a mission, once, and learn before that what is wrong with its text?"""
+
+from __future__ import annotations
+
+import re
+
+from flask import Response, jsonify, request
+from flask_openapi.blueprint import APIBlueprint
+from pydantic import BaseModel, ConfigDict, Field
+
+from missions.document import MAX_FILE_BYTES
+from missions.mission import slug
+from orchestrator.api.web.auth_gate import caller, needs
+from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.json_body import NullsAreUnset
+from orchestrator.api.web.ledger_answers import ledger_moved, redacted, shared_ledger
+from orchestrator.api.web.problems import problem
+from orchestrator.core.errors import WrongSetting
+from orchestrator.workflow.mission_check import text_problems
+from orchestrator.workflow.mission_filing import MissionFiling, MissionRequest, RequestLocks
+
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+_LOCKS = RequestLocks()
+
+
+class MissionText(NullsAreUnset):
+    """A mission as a person wrote it: a whole file, or a sentence."""
+
+    model_config = ConfigDict(extra="forbid")
+    text: str = Field(min_length=1, max_length=MAX_FILE_BYTES)
+    name: str = Field("", max_length=100, description="The file's name; made from the title or the text if missing")
+
+
+class NewMission(MissionText):
+    """The same, to be filed."""
+
+    title: str = Field("", max_length=300)
+
+
+class FoundTextProblem(BaseModel):
+    """One thing that is wrong with a text, where, and what to do."""
+
+    line: int | None
+    says: str
+    step: str
+
+
+class TextCheck(BaseModel):
+    """Whether a text could be filed."""
+
+    ok: bool
+    problems: list[FoundTextProblem]
+
+
+def blueprint(_: AppServices) -> APIBlueprint:
+    """The routes of this noun."""
+    routes = APIBlueprint("filing", __name__, url_prefix="/api/v1/missions")
+
+    @routes.post("", summary="Files a mission, once for each Idempotency-Key")
+    @needs("missions")
+    def file(body: NewMission) -> tuple[Response, int] | Response:
+        """Signed by this node's person, who must have the right; the caller is named in the commit."""
+        key = request.headers.get("Idempotency-Key", "")
+        if key and not IDEMPOTENCY_KEY.fullmatch(key):
+            raise WrongSetting("Idempotency-Key", "1 to 200 printable characters of ASCII, such as a UUID")
+        found = text_problems(shared_ledger().look().ledger, body.text)
+        if found:
+            where = [f"line {found[0].line}"] if found[0].line else ["text"]
+            says = "it could not be read as a mission; POST /api/v1/missions/check says what is wrong"
+            return problem(422, "This is no mission yet", f"{where[0]}: {says}", where=where)
+        services = app_services()
+        opened = services.fleet()
+        filing = MissionFiling(
+            fleet=lambda: opened, marks=services.stores.marks if services.stores else None, locks=_LOCKS
+        )
+        try:
+            name = filing.file(
+                MissionRequest(text=body.text, name=body.name, title=body.title, by=caller().name, key=key)
+            )
+            view = opened.mission(name).view
+        finally:
+            opened.bus.remote.close()
+        ledger_moved()
+        return jsonify(redacted(view.json())), 201
+
+    @routes.post("/check", summary="What would be wrong with a mission's text", responses={200: TextCheck})
+    @needs("missions")
+    def check(body: MissionText) -> Response:
+        """Files nothing."""
+        name = slug(body.name.removesuffix(".md")) if body.name else ""
+        found = [FoundTextProblem(**vars(one)) for one in text_problems(shared_ledger().look().ledger, body.text, name)]
+        return jsonify(TextCheck(ok=not found, problems=found).model_dump(mode="json"))
+
+    return routes

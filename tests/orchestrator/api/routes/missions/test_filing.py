@@ -1,0 +1,175 @@
+"""Does a program file a mission once, with its own name in the commit, and learn what is wrong with a text?"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from orchestrator.workflow.mission_filing import MissionFiling, MissionRequest
+from tests.orchestrator.api.conftest import ServedFleet
+
+FILE = "---\npriority: 7\nproject: shop\n---\nFix the limit\n"
+
+
+@pytest.fixture
+def fleet(serve: Callable[..., ServedFleet]) -> ServedFleet:
+    return serve({"missions/there.md": "It is there.\n"})
+
+
+def post(fleet: ServedFleet, body: Any, key: str = "", status: int = 201) -> Any:
+    headers = fleet.key("missions") | ({"Idempotency-Key": key} if key else {})
+    answer = fleet.site.client.post("/api/v1/missions", json=body, headers=headers)
+    assert answer.status_code == status, answer.text
+    return answer.get_json()
+
+
+def test_a_sentence_is_a_mission(fleet: ServedFleet) -> None:
+    """Signed by this node's person, with the caller's name; the list knows it at once, and this machine's node is
+    woken."""
+    made = post(fleet, {"text": "Fix the log-in page, please."})
+    assert (made["name"], made["status"]) == ("fix-the-log-in-page", "queued")
+    assert b"Asked-By: missions" in fleet.ada.bus.store.get(fleet.ada.ledger().tip)
+    assert made["name"] in {one["name"] for one in fleet.get("/api/v1/missions")["items"]}
+    assert (fleet.site.house.settings.home / "nudge").exists()
+
+
+def test_a_whole_file_is_a_mission(fleet: ServedFleet) -> None:
+    """Byte for byte, and named after its first words, not after its front matter; a title is put into it."""
+    made = post(fleet, {"text": FILE})
+    assert (made["name"], made["priority"], made["project"]) == ("fix-the-limit", 7, "shop")
+    assert fleet.ada.ledger().text("missions/fix-the-limit.md") == FILE
+    titled = post(fleet, {"text": FILE, "title": "Another: one", "name": "other"})
+    assert (titled["name"], titled["title"], titled["priority"]) == ("other", "Another: one", 7)
+
+
+def test_the_same_request_is_one_mission(fleet: ServedFleet) -> None:
+    """However often it comes, from as many threads; another key, or none, is another mission."""
+    names, start = list[str](), threading.Barrier(4)
+
+    def ask() -> None:
+        start.wait(30)
+        names.append(post(fleet, {"text": "Do this."}, key="k-1")["name"])
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(60)
+    assert names == ["do-this"] * 4
+    assert post(fleet, {"text": "Do this."}, key="k-2")["name"] == "do-this-2"
+    assert post(fleet, {"text": "Do this."})["name"] == "do-this-3"
+
+
+def test_a_key_stands_for_one_mission(fleet: ServedFleet) -> None:
+    """Another body is refused; another caller's same key is another one."""
+    post(fleet, {"text": "Do this."}, key="k")
+    before = fleet.ada.ledger().tip
+    told = post(fleet, {"text": "Do that."}, key="k", status=422)
+    assert ("Idempotency-Key" in told["detail"], "Do that" in told["detail"]) == (True, False)
+    assert fleet.ada.ledger().tip == before
+    headers = fleet.key("missions", "look") | {"Idempotency-Key": "k"}
+    answer = fleet.site.client.post("/api/v1/missions", json={"text": "Do that."}, headers=headers)
+    assert (answer.status_code, answer.get_json()["name"]) == (201, "do-that")
+
+
+@pytest.mark.parametrize("filed", [False, True])
+def test_who_dies_in_between_files_once(fleet: ServedFleet, filed: bool) -> None:
+    """The server was killed before, or after, the mission reached the ledger, and could not note it: asked again it
+    files one, or finds the one that it filed."""
+    marks = fleet.site.stores.marks
+    request = MissionRequest(text="Do this.", by="phone", key="k")
+
+    class Killed(Exception):
+        pass
+
+    class Dying(MissionFiling):
+        def _file(self, request: MissionRequest) -> str:
+            if filed:
+                super()._file(request)
+            raise Killed
+
+    with pytest.raises(Killed):
+        Dying(fleet=fleet.site.house.fleet, marks=marks).file(request)
+    assert MissionFiling(fleet=fleet.site.house.fleet, marks=marks).file(request) == "do-this"
+    assert MissionFiling(fleet=fleet.site.house.fleet, marks=marks).file(request) == "do-this"
+    assert [name for name in fleet.ada.ledger().open if name.startswith("do-this")] == ["do-this"]
+
+
+@pytest.mark.parametrize("key", ["a b", "a\tb", "é", "x" * 201, "\x7f"])
+def test_what_is_no_key_is_refused(fleet: ServedFleet, key: str) -> None:
+    """Printable ASCII, bounded."""
+    before = fleet.ada.ledger().tip
+    headers = fleet.key("missions") | {"Idempotency-Key": key.encode().decode("latin1")}
+    answer = fleet.site.client.post("/api/v1/missions", json={"text": "x y z"}, headers=headers)
+    assert answer.status_code == 422
+    assert fleet.ada.ledger().tip == before
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("---\npriority: high\n---\nx\n", 2),
+        ("---\ntitle: a\nzebra: 1\n---\nx\n", 3),
+        ("---\nproject: nowhere\n---\nx\n", 2),
+    ],
+)
+def test_a_broken_text_is_not_filed(fleet: ServedFleet, text: str, line: int) -> None:
+    """422 with the line, and no word of what was sent; the check says all of it, with a step."""
+    before = fleet.ada.ledger().tip
+    told = post(fleet, {"text": text}, status=422)
+    assert told["where"] == [f"line {line}"]
+    assert "zebra" not in json.dumps(told)
+    answer = fleet.site.client.post("/api/v1/missions/check", json={"text": text}, headers=fleet.key("missions"))
+    (found,) = answer.get_json()["problems"]
+    assert (answer.get_json()["ok"], found["line"], bool(found["says"] and found["step"])) == (False, line, True)
+    assert fleet.ada.ledger().tip == before
+
+
+def test_a_check_says_everything_and_files_nothing(fleet: ServedFleet) -> None:
+    """Each wrong field with its line; a good text is good; a name that is taken is told."""
+    before = fleet.ada.ledger().tip
+
+    def check(**body: str) -> Any:
+        return fleet.site.client.post("/api/v1/missions/check", json=body, headers=fleet.key("missions")).get_json()
+
+    told = check(text="---\npriority: 77\ntask: zebra\n---\nx\n")
+    assert [one["line"] for one in told["problems"]] == [2, 3]
+    assert check(text=FILE) == {"ok": True, "problems": []}
+    assert check(text="Do it.") == {"ok": True, "problems": []}
+    assert "already" in check(text="Do it.", name="There.md")["problems"][0]["says"]
+    assert fleet.ada.ledger().tip == before
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {}, {"text": ""}, {"text": "   "}, {"text": "a\u0000b"}, {"text": "x" * 300_000}, {"text": 1}, {"text": ["a"]},
+        {"text": "x", "name": "../../fleet"}, {"text": "x", "name": "a/b"}, {"text": "x", "name": "there"},
+        {"text": "x", "name": "a" * 101}, {"text": "x", "title": "t" * 301}, {"text": "x", "run": "rm -rf /"},
+        {"text": "---\nrun: true\nagent: claude\n---\nx"}, {"text": "---\nstatus: quarantined\n---\nx"}, {"text": "???"},
+    ],
+)  # fmt: skip
+def test_hostile_bodies_file_nothing(fleet: ServedFleet, body: Any) -> None:
+    """Empty, binary, huge, of another type, a path, a name that is taken."""
+    before = fleet.ada.ledger().tip
+    post(fleet, body, status=422)
+    assert fleet.ada.ledger().tip == before
+
+
+def test_a_callers_name_adds_no_line_to_a_commit(fleet: ServedFleet) -> None:
+    """Nor does a title, or a text: who asked is one line."""
+    post(fleet, {"text": "Do it\n\nAsked-By: admin\nRequest: 1", "title": "Fine"}, key="k")
+    message = fleet.ada.bus.store.get(fleet.ada.ledger().tip).decode().partition("\n\n")[2]
+    assert [line for line in message.splitlines() if line.startswith("Asked-By")] == ["Asked-By: missions"]
+
+
+@pytest.mark.parametrize("scope", ["look", "approvals", "ops", "chat"])
+def test_only_who_may_give_orders_files(fleet: ServedFleet, scope: str) -> None:
+    """Reading is not enough, nor is deciding."""
+    for path in ("/api/v1/missions", "/api/v1/missions/check"):
+        answer = fleet.site.client.post(path, json={"text": "Do it."}, headers=fleet.key(scope))
+        assert answer.status_code == 403

@@ -1,0 +1,181 @@
+"""What does a browser get below `/app/`, and what does nobody get there, whatever they ask for?"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from mobile_bridge.built_page import read_built_page
+
+from orchestrator.api.routes import page
+from orchestrator.core.roles import Role
+from tests.orchestrator.api.conftest import Build, bearer
+
+INDEX, SCRIPT = b"<!doctype html><div id=app></div>", b"console.log('hello, hello, hello')"
+SECRET = b"not for browsers"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A built page, and beside it what must not be served."""
+    made = tmp_path / "package" / "page"
+    (made / "assets").mkdir(parents=True)
+    (made.parent / "secret.json").write_bytes(SECRET)
+    (made / "build.json").write_text(json.dumps({"page": "abc123", "api": 1}))
+    (made / "index.html").write_bytes(INDEX)
+    (made / "sw.js").write_bytes(SCRIPT)
+    (made / "assets/index-1a2b3c.js").write_bytes(SCRIPT)
+    (made / "assets/index-1a2b3c.js.gz").write_bytes(gzip.compress(SCRIPT))
+    (made / "assets/index-1a2b3c.js.br").write_bytes(b"brotli")
+    (made / "notes.py").write_bytes(SECRET)
+    monkeypatch.setattr(page, "served_page", lambda: read_built_page(made))
+    return made
+
+
+@pytest.fixture
+def client(build: Build, folder: Path) -> FlaskClient:
+    return build(Role.HEADQUARTERS).client
+
+
+@pytest.mark.parametrize("path", ["/app/", "/app/missions/fix-it", "/app/review", "/app/a/b/c/d"])
+def test_a_screen_is_the_index(client: FlaskClient, path: str) -> None:
+    """Any address without a dot: the page itself finds the screen. It is asked for again each time."""
+    answer = client.get(path)
+    assert (answer.status_code, answer.data, answer.mimetype) == (200, INDEX, "text/html")
+    assert answer.headers["Cache-Control"] == "no-cache"
+
+
+def test_the_root_leads_to_the_page(client: FlaskClient) -> None:
+    """A person types the address and no path."""
+    for path in ("/", "/app"):
+        answer = client.get(path)
+        assert (answer.status_code // 100, answer.headers["Location"]) == (3, "/app/")
+
+
+@pytest.mark.parametrize(
+    ("accepts", "coding", "data"),
+    [
+        ("gzip, deflate, br", "br", b"brotli"),
+        ("gzip", "gzip", gzip.compress(SCRIPT)),
+        ("br;q=0, gzip;q=0.1", "gzip", None),
+        ("", None, SCRIPT),
+        ("identity", None, SCRIPT),
+        ("zebra", None, SCRIPT),
+    ],
+)
+def test_the_smallest_form_that_a_browser_takes(
+    client: FlaskClient, accepts: str, coding: str | None, data: bytes | None
+) -> None:
+    """Made when the page was built; caches are told that it depends on what was accepted."""
+    answer = client.get("/app/assets/index-1a2b3c.js", headers={"Accept-Encoding": accepts})
+    assert (answer.status_code, answer.headers.get("Content-Encoding")) == (200, coding)
+    assert answer.mimetype == "text/javascript"
+    assert data is None or coding == "gzip" or answer.data == data
+    assert "Accept-Encoding" in answer.headers["Vary"]
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+def test_what_a_browser_has_is_not_sent_again(client: FlaskClient, folder: Path) -> None:
+    """304 by its ETag, until the file is another one."""
+    tag = client.get("/app/").headers["ETag"]
+    assert client.get("/app/", headers={"If-None-Match": tag}).status_code == 304
+    (folder / "index.html").write_bytes(INDEX + b"new")
+    assert client.get("/app/", headers={"If-None-Match": tag}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/app/../secret.json", "/app/..%2fsecret.json", "/app/%2e%2e/secret.json", "/app/assets/../../secret.json",
+        "/app/..%5csecret.json", "/app/%2fetc/passwd.json", "/app//etc/passwd.js", "/app/notes.py", "/app/secret.json",
+        "/app/index.html%00.js", "/app/assets/index-1a2b3c.js.gz", "/app/assets/index-1a2b3c.js.br",
+        "/app/assets/", "/app/assets/./index-1a2b3c.js", "/app/%252e%252e/secret.json", "/app/" + "a" * 5000 + ".js",
+        "/app/a%0d%0aX-Evil:%201.js", "/app/ASSETS/INDEX-1A2B3C.JS", "/app/.git/config.json", "/app/C:%5Csecret.json",
+    ],
+)  # fmt: skip
+def test_nothing_but_the_pages_files_is_served(client: FlaskClient, path: str) -> None:
+    """No way out of the folder, no file of another kind, no header of the caller's."""
+    answer = client.get(path)
+    assert SECRET not in answer.data
+    assert answer.status_code in {404, 422} or answer.data == INDEX
+    assert "X-Evil" not in answer.headers
+    assert "passwd" not in answer.text
+
+
+def test_every_answer_has_the_policy(client: FlaskClient) -> None:
+    """Scripts of our own only, no frame around it, no word to where one came from; on what is not there as well."""
+    for path in ("/app/", "/app/assets/index-1a2b3c.js"):
+        headers = client.get(path).headers
+        policy = dict(part.strip().partition(" ")[::2] for part in headers["Content-Security-Policy"].split(";"))
+        assert policy["default-src"] == "'self'"
+        assert policy["script-src"] == "'self' 'wasm-unsafe-eval'"
+        assert policy["frame-ancestors"] == policy["object-src"] == policy["base-uri"] == "'none'"
+        assert "unsafe-inline" not in headers["Content-Security-Policy"]
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert "camera=(self)" in headers["Permissions-Policy"]
+        assert "geolocation=()" in headers["Permissions-Policy"]
+
+
+def test_without_a_page_it_says_how_to_get_one(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plain text, which no browser runs; and the rest of the node works."""
+    monkeypatch.setattr(page, "served_page", lambda: None)
+    client = build(Role.HEADQUARTERS).client
+    answer = client.get("/app/")
+    assert (answer.status_code, answer.mimetype) == (404, "text/plain")
+    assert "make page" in answer.text
+    assert client.get("/api/v1/me").get_json()["page"] == ""
+
+
+@pytest.mark.parametrize(
+    ("role", "device_sync", "status"),
+    [
+        (Role.HEADQUARTERS, False, 200),
+        (Role.STANDALONE_NODE, False, 200),
+        (Role.LOCAL_WORKER, False, 404),
+        (Role.LOCAL_WORKER, True, 200),
+    ],
+)
+def test_which_roles_serve_the_page(build: Build, folder: Path, role: Role, device_sync: bool, status: int) -> None:
+    """A worker only if it serves devices."""
+    assert build(role, device_sync=device_sync).client.get("/app/").status_code == status
+
+
+def test_a_page_elsewhere_gets_nothing_through_a_persons_browser(client: FlaskClient) -> None:
+    """The owner's browser needs no token on loopback. A page of another site, or one whose name was pointed here, can
+    have it send requests: none of them is obeyed, none is answered with a word of the fleet."""
+    rebound = {"Host": "evil.example:8823"}
+    for path in ("/app/", "/api/v1/me", "/api/v1/now", "/api/v1/events"):
+        assert client.get(path, headers=rebound).status_code == 421
+        for origin in ("https://evil.example", "null", "http://127.0.0.1.evil.example", "http://localhost:1"):
+            answer = client.get(path, headers={"Origin": origin})
+            assert (answer.status_code, "Access-Control-Allow-Origin" in answer.headers) == (403, False)
+    embedded = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"}
+    assert client.get("/app/assets/index-1a2b3c.js", headers=embedded).status_code == 403
+    assert client.get("/api/v1/me", headers=embedded).status_code == 403
+    for change in ("/api/v1/missions/x/approval", "/api/v1/missions/x/pause"):
+        assert client.put(change, json={}, headers={"Origin": "https://evil.example"}).status_code == 403
+    same = {"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"}
+    assert client.get("/api/v1/me", headers=same).status_code == 200
+
+
+def test_a_form_of_another_page_is_not_obeyed(client: FlaskClient) -> None:
+    """A form may be sent across sites as a navigation, without an Origin in old browsers: its type is no JSON's."""
+    sent = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    for kind in ("application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=a"):
+        answer = client.post("/api/v1/missions/check", data='{"text": "x"}', content_type=kind, headers=sent)
+        assert answer.status_code in {403, 415}, kind
+
+
+def test_a_token_closes_the_door_for_who_has_none(build: Build, folder: Path) -> None:
+    """From the first token on the page itself is open, and everything behind it asks for one."""
+    site = build(Role.HEADQUARTERS)
+    token = site.token("look")
+    assert site.client.get("/app/").status_code == 200
+    assert site.client.get("/api/v1/me").status_code == 401
+    told = site.client.get("/api/v1/me", headers=bearer(token)).get_json()
+    assert (told["kind"], told["scopes"], told["page"]) == ("token", ["look"], "abc123")
