@@ -63,8 +63,10 @@ def children(ledger: LedgerSnapshot, name: str, text: str) -> list[str]:
 
 def timeline(ledger: LedgerSnapshot, view: MissionView) -> list[TimelineStep]:
     """What happened to a mission, the oldest first: commits of its file, and those of its claim."""
-    newest_first = (*_claim_steps(ledger, view.name), *_file_steps(ledger, view))
-    return sorted(reversed(newest_first), key=lambda step: step.when)  # several may be of one second
+    steps = [*_claim_steps(ledger, view.name), *_file_steps(ledger, view)]  # the newest first
+    steps.reverse()
+    steps.sort(key=lambda step: step.when)  # several may be of one second: those stay in their order
+    return steps
 
 
 def _file_steps(ledger: LedgerSnapshot, view: MissionView) -> Iterator[TimelineStep]:

@@ -49,6 +49,7 @@ def test_a_whole_file_is_a_mission(fleet: ServedFleet) -> None:
 def test_the_same_request_is_one_mission(fleet: ServedFleet) -> None:
     """However often it comes, from as many threads; another key, or none, is another mission."""
     names, start = list[str](), threading.Barrier(4)
+    fleet.key("missions")
 
     def ask() -> None:
         start.wait(30)
@@ -111,15 +112,11 @@ def test_what_is_no_key_is_refused(fleet: ServedFleet, key: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "line"),
-    [
-        ("---\npriority: high\n---\nx\n", 2),
-        ("---\ntitle: a\nzebra: 1\n---\nx\n", 3),
-        ("---\nproject: nowhere\n---\nx\n", 2),
-    ],
+    [("priority: high", 2), ("title: a\nzebra: 1", 3), ("project: nowhere", 2)],
 )
 def test_a_broken_text_is_not_filed(fleet: ServedFleet, text: str, line: int) -> None:
     """422 with the line, and no word of what was sent; the check says all of it, with a step."""
-    before = fleet.ada.ledger().tip
+    before, text = fleet.ada.ledger().tip, f"---\n{text}\n---\nx\n"
     told = post(fleet, {"text": text}, status=422)
     assert told["where"] == [f"line {line}"]
     assert "zebra" not in json.dumps(told)
@@ -150,7 +147,8 @@ def test_a_check_says_everything_and_files_nothing(fleet: ServedFleet) -> None:
         {}, {"text": ""}, {"text": "   "}, {"text": "a\u0000b"}, {"text": "x" * 300_000}, {"text": 1}, {"text": ["a"]},
         {"text": "x", "name": "../../fleet"}, {"text": "x", "name": "a/b"}, {"text": "x", "name": "there"},
         {"text": "x", "name": "a" * 101}, {"text": "x", "title": "t" * 301}, {"text": "x", "run": "rm -rf /"},
-        {"text": "---\nrun: true\nagent: claude\n---\nx"}, {"text": "---\nstatus: quarantined\n---\nx"}, {"text": "???"},
+        {"text": "---\nrun: true\nagent: claude\n---\nx"}, {"text": "???"},
+        {"text": "---\nstatus: quarantined\n---\nx"},
     ],
 )  # fmt: skip
 def test_hostile_bodies_file_nothing(fleet: ServedFleet, body: Any) -> None:

@@ -105,7 +105,8 @@ def test_pages_follow_each_other(fleet: ServedFleet, limit: int) -> None:
 
 @pytest.mark.parametrize(
     "after",
-    ["zebra", "e30", "WzEsMl0", "W10=", "bnVsbA", "x" * 601, "WzAsMCwwLDBd", "W251bGwsMCwwLCJhIl0", "%ff", "../..", "W1tbW1s"],
+    ["zebra", "e30", "WzEsMl0", "W10=", "bnVsbA", "x" * 601, "WzAsMCwwLDBd", "W251bGwsMCwwLCJhIl0", "%ff", "../..",
+     "W1tbW1s"],
 )  # fmt: skip
 def test_what_is_no_cursor_is_refused(fleet: ServedFleet, after: str) -> None:
     """422, without an echo; whoever makes a cursor up learns nothing."""
