@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sync.git_remote import GitRemote
 from sync.heartbeat import Beat
 from sync.remote import RefUpdate
 from sync.watch import watch_refs
@@ -80,6 +81,24 @@ def test_looking_does_not_nudge(town: Town, nudged: threading.Event) -> None:
     town.peer("n2").ledger()
     git(town.bare, "for-each-ref")
     assert not nudged.wait(0.7)
+
+
+def test_a_clone_that_brings_nothing_new_does_not_nudge(town: Town, tmp_path: Path) -> None:
+    """Whoever watches its own clone and fetches when it is nudged would fetch for ever: a fetch takes a lock beside the
+    refs, which changes their folder and no ref. One that brings something nudges."""
+    remote = GitRemote(str(town.bare), tmp_path / "clone.git")
+    remote.fetch()
+    event = threading.Event()
+    stop = watch_refs(tmp_path / "clone.git", event.set)
+    try:
+        remote.fetch()
+        assert not event.wait(0.7)
+        town.peer("anna").push({"missions/new.md": "do it"})
+        remote.fetch()
+        assert event.wait(5)
+    finally:
+        stop()
+        remote.close()
 
 
 def test_after_the_stop_nothing_nudges(town: Town) -> None:

@@ -99,7 +99,7 @@ def _counted(change: FileChange, body: str) -> tuple[FileChange, bool]:
 def _hunks(body: str, room: _Room) -> tuple[list[dict[str, Any]], bool]:
     """The hunks as far as there is room, and whether that is all of them."""
     hunks: list[dict[str, Any]] = []
-    old = new = 0
+    old, new, whole = 0, 0, True
     for number, line in enumerate(_lines(body)):
         if number >= MAX_FILE_LINES or room.lines <= 0 or room.chars <= 0:
             return hunks, False
@@ -112,6 +112,7 @@ def _hunks(body: str, room: _Room) -> tuple[list[dict[str, Any]], bool]:
         if not hunks or kind not in ("+", "-", " ", "\\"):
             continue
         text = line[1:] if len(line) <= MAX_LINE_CHARS else f"{line[1:MAX_LINE_CHARS]}…"
+        whole = whole and len(line) <= MAX_LINE_CHARS
         if kind == "\\":
             hunks[-1]["lines"].append({"kind": kind, "old": None, "new": None, "text": text.strip()})
             continue
@@ -120,7 +121,7 @@ def _hunks(body: str, room: _Room) -> tuple[list[dict[str, Any]], bool]:
         old, new = old + (kind != "+"), new + (kind != "-")
         room.lines -= 1
         room.chars -= len(text)
-    return hunks, True
+    return hunks, whole
 
 
 def _lines(body: str) -> Iterator[str]:

@@ -129,6 +129,43 @@ def test_a_scope_opens_its_own_routes_only(build: Build, held: str) -> None:
     assert site.client.get(f"/test/{held}", headers=header).json == {"name": "phone", "kind": "token", "scopes": [held]}
 
 
+EVERY_SCOPE = ("look", "chat", "sync", "ops", "missions", "approvals", "git", "git:read")
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("device_sync", [False, True])
+def test_the_table_of_roles_scopes_and_routes(build: Build, role: Role, device_sync: bool) -> None:
+    """Each route for each token of one scope: 404 where the role serves it not, 403 where the scope opens it not."""
+    site = build(role, noun(), rate=0, device_sync=device_sync, **LAN)
+    keys = {scope: bearer(site.token(scope, name=scope)) for scope in EVERY_SCOPE}
+    for method, path, endpoint in calls(site):
+        need = need_of(site.app, endpoint)
+        if need is None:
+            continue
+        for scope, key in keys.items():
+            with site.app.test_request_context(path, method=method, headers=key, base_url="http://127.0.0.1/"):
+                answer = _judge(site)
+            if not auth_gate.served(need, role, device_sync=device_sync):
+                expected = 404
+            else:
+                expected = 200 if need.scope == "open" or scope in {need.scope, *need.more} else 403
+            assert answer == expected, f"{role} {scope} {method} {path}: {answer}"
+
+
+def test_look_reads_and_does_nothing_else(build: Build) -> None:
+    """The least scope opens no route that changes anything; and whatever reads the fleet, it opens."""
+    site = build()
+    for method, path, endpoint in calls(site):
+        need = need_of(site.app, endpoint)
+        assert need is not None
+        looks = "look" in {need.scope, *need.more}
+        if method != "GET":
+            assert not looks, f"{method} {path}"
+        elif path.startswith("/api/v1/"):
+            assert looks, path
+            assert {"missions", "approvals", "ops"} <= {need.scope, *need.more}, path
+
+
 def test_on_loopback_a_program_is_local_until_a_token_was_made(build: Build) -> None:
     """The first token shuts the door for everybody without one; a wrong token is wrong even before."""
     site = build(Role.HEADQUARTERS, noun())
@@ -195,7 +232,9 @@ def test_what_a_page_elsewhere_embeds_is_refused(build: Build) -> None:
     client = build(Role.HEADQUARTERS, noun()).client
     embedded = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
     assert client.get("/test/ops", headers=embedded).status_code == 403
-    assert client.get("/openapi.json", headers={**embedded, "Sec-Fetch-Mode": "navigate"}).status_code == 200
+    followed = {**embedded, "Sec-Fetch-Mode": "navigate"}
+    assert client.get("/openapi.json", headers=followed).status_code == 200
+    assert client.post("/test/body", json={"words": "x"}, headers=followed).status_code == 403, "a form of another page"
     assert client.get("/test/ops", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
 
 
