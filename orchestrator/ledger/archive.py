@@ -19,6 +19,8 @@ from sync.remote import ObjectStore, Oid
 ARCHIVE_FOLDER = "missions/archive"
 
 
+MAX_KNOWN_ENDS = 100_000
+"""Missions of which it is remembered when they ended."""
 MAX_BYTE_LOOKUPS = 20
 """Questions after which a month is read for good: looking through its bytes costs a thousandth of that, each time."""
 
@@ -67,6 +69,8 @@ class ArchiveMonth(Mapping[str, Oid]):
     """One month's folder: missions' names and blobs. Its tree is read once something is wanted, or often asked for."""
 
     tree: bytes
+    ends: dict[Oid, float] = field(default_factory=dict, repr=False)
+    """When missions ended, by their blobs, as far as somebody asked: months share it, and a blob never changes."""
     _asked: int = 0
     _order: tuple[tuple[float, str], ...] | None = None
 
@@ -76,9 +80,15 @@ class ArchiveMonth(Mapping[str, Oid]):
         Every file of the month is read for it, once.
         """
         if self._order is None:
-            ends = ((finished_text(mission_bytes(store, blob) or b""), name) for name, blob in self.items())
-            self._order = tuple(sorted((-_seconds(when), name) for when, name in ends))
+            self._order = tuple(sorted((-self._ended(store, blob), name) for name, blob in self.items()))
         return self._order
+
+    def _ended(self, store: ObjectStore, blob: Oid) -> float:
+        if blob not in self.ends:
+            if len(self.ends) >= MAX_KNOWN_ENDS:
+                self.ends.clear()
+            self.ends[blob] = _seconds(finished_text(mission_bytes(store, blob) or b""))
+        return self.ends[blob]
 
     def __getitem__(self, name: str) -> Oid:
         return self._blobs[name]
@@ -132,6 +142,7 @@ class ArchiveReader:
 
     store: ObjectStore
     _known: dict[Oid, ArchiveMonth] = field(default_factory=dict)
+    _ends: dict[Oid, float] = field(default_factory=dict)
 
     def read(self, tree: Oid) -> Archive:
         """The archive in a commit's tree."""
@@ -143,4 +154,4 @@ class ArchiveReader:
         return Archive(months=tuple((name, self._known[oid]) for name, oid in sorted(folders, reverse=True)))
 
     def _month(self, folder: Oid) -> ArchiveMonth:
-        return ArchiveMonth(self.store.get(folder, MAX_TREE_BYTES))
+        return ArchiveMonth(self.store.get(folder, MAX_TREE_BYTES), self._ends)

@@ -29,6 +29,14 @@ class Page(BaseModel):
     limit: int = Field(50, ge=1, le=200)
 
 
+class LedgerPage(BaseModel):
+    """A page of a list. `next` goes into `after` for the following one; null at the end. `tip`: the ledger's commit."""
+
+    items: list[dict[str, Any]]
+    next: str | None = None
+    tip: str = ""
+
+
 def install(app: Flask) -> None:
     """Gives an app its one view of the ledger. After its services are set."""
     app.extensions[SHARED_LEDGER_KEY] = SharedLedger(

@@ -14,7 +14,7 @@ from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.assignment.unserved import UnservedMissions, serves
 from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.inbox import InboxItem, mission_item, read_inbox
-from orchestrator.workflow.reading.mission_list import ended_on
+from orchestrator.workflow.reading.mission_list import ended_since
 from orchestrator.workflow.reading.shared_ledger import LedgerLook
 from orchestrator.workflow.reading.status_order import list_order
 from orchestrator.workflow.spending.report import read_spending
@@ -64,9 +64,10 @@ def now_page(fleet: Fleet, look: LedgerLook, questions: Iterable[InboxItem] = ()
 
 def today(fleet: Fleet, ledger: LedgerSnapshot) -> dict[str, float]:
     """What nodes say that they spent today (UTC), and how many missions ended."""
-    day = fleet.now().astimezone(UTC).date()
+    midnight = fleet.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    day = midnight.date()
     whole = sum_totals(rows_since(read_spending(ledger, day)[0], day))
-    ended = ended_on(ledger, day.isoformat())
+    ended = ended_since(ledger, midnight)
     return {"cost_usd": whole.cost_usd, "tokens": whole.tokens_in + whole.tokens_out, "missions": ended}
 
 

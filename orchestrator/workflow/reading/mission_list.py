@@ -101,12 +101,7 @@ def _archived(
                 yield key, mission_view.broken_view(found, None)
 
 
-def ended_on(ledger: LedgerSnapshot, day: str) -> int:
-    """How many missions ended on a day (ISO, UTC); of the newest MAX_SEARCHED."""
-    count = 0
-    for seen, found in enumerate(ledger.every_archived(limit=MAX_SEARCHED)):
-        when: datetime | None = getattr(getattr(found, "mission", None), "finished", None)
-        if seen > MAX_SEARCHED or when is None or when.date().isoformat() < day:
-            return count
-        count += when.date().isoformat() == day
-    return count
+def ended_since(ledger: LedgerSnapshot, moment: datetime) -> int:
+    """How many missions ended since a moment. Only months that it may be in are read."""
+    months = [files for month, files in ledger.archive.months if month >= f"{moment:%Y-%m}"]
+    return sum(-newest >= moment.timestamp() for files in months for newest, _ in files.newest_first(ledger.store))

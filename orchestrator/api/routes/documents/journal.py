@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from orchestrator.api.web.auth_gate import READERS, needs
 from orchestrator.api.web.context import AppServices, app_services
-from orchestrator.api.web.ledger_answers import Page, ledger_answer, shared_ledger
+from orchestrator.api.web.ledger_answers import LedgerPage, Page, ledger_answer, shared_ledger
 from orchestrator.app import wiring
 from orchestrator.workflow.journal.entry_places import entry_json
 from orchestrator.workflow.reading.journal_page import found_entries, log_page
@@ -36,7 +36,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("journal", __name__, url_prefix="/api/v1/log")
 
-    @routes.get("", summary="Entries, the newest first, or those that say something")
+    @routes.get("", summary="Entries, the newest first, or those that say something", responses={200: LedgerPage})
     @needs(*READERS)
     def listing(query: LogQuery) -> Response:
         with shared_ledger().reading() as (fleet, look):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from orchestrator.api.web.auth_gate import READERS, needs
 from orchestrator.api.web.context import AppServices
-from orchestrator.api.web.ledger_answers import Page, ledger_answer, shared_ledger
+from orchestrator.api.web.ledger_answers import LedgerPage, Page, ledger_answer, shared_ledger
 from orchestrator.workflow.reading.journal_page import memo_page, whole_memo
 
 
@@ -28,7 +28,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("memos", __name__, url_prefix="/api/v1/memos")
 
-    @routes.get("", summary="Memos, the newest first")
+    @routes.get("", summary="Memos, the newest first", responses={200: LedgerPage})
     @needs(*READERS)
     def listing(query: MemosQuery) -> Response:
         with shared_ledger().reading() as (fleet, look):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from orchestrator.api.web.auth_gate import READERS, needs
 from orchestrator.api.web.context import AppServices, app_services
-from orchestrator.api.web.ledger_answers import Page, changing_answer, ledger_answer, shared_ledger
+from orchestrator.api.web.ledger_answers import LedgerPage, Page, changing_answer, ledger_answer, shared_ledger
 from orchestrator.workflow.inbox import InboxItem, question_item
 from orchestrator.workflow.reading.fleet_rows import node_rows, now_page, project_rows
 from orchestrator.workflow.reading.mission_list import MissionFilter, mission_page
@@ -39,7 +39,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
         with shared_ledger().reading() as (fleet, look):
             return changing_answer(node_rows(look.ledger, fleet.nodes()))
 
-    @routes.get("/fleet/<node>/history", summary="The missions of a node, page by page")
+    @routes.get("/fleet/<node>/history", summary="The missions of a node, page by page", responses={200: LedgerPage})
     @needs(*READERS)
     def history(path: NodePath, query: Page) -> Response:
         look, wanted = shared_ledger().look(), MissionFilter(node=path.node, archived=True)

@@ -13,7 +13,7 @@ from missions.mission import slug
 from orchestrator.api.routes.missions.orders import MissionPath
 from orchestrator.api.web.auth_gate import READERS, needs
 from orchestrator.api.web.context import AppServices
-from orchestrator.api.web.ledger_answers import Page, ledger_answer, shared_ledger
+from orchestrator.api.web.ledger_answers import LedgerPage, Page, ledger_answer, shared_ledger
 from orchestrator.core.errors import WrongSetting
 from orchestrator.workflow.approval.diff_hunks import diff_json
 from orchestrator.workflow.reading.mission_list import MissionFilter, mission_page
@@ -41,7 +41,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("mission_reading", __name__, url_prefix="/api/v1/missions")
 
-    @routes.get("", summary="Missions, page by page: what needs somebody first")
+    @routes.get("", summary="Missions, page by page: what needs somebody first", responses={200: LedgerPage})
     @needs(*READERS)
     def listing(query: MissionsQuery) -> Response:
         wanted, look = query.wanted(), shared_ledger().look()
