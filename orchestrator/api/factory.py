@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from functools import partial
 
+from orchestrator.api.auth.device_access import open_device_access
 from orchestrator.api.auth.ops_tokens import JwtOpsTokens
 from orchestrator.api.auth.tokens import Authenticator
 from orchestrator.api.web.context import AppServices
@@ -29,6 +32,7 @@ def open_app_services(settings: Settings) -> AppServices:
     closes = [HookServer(settings=settings, bare=git.bare).open()] if git else []
     if settings.ledger:
         wiring.remote(settings).close()  # makes this machine's clone, if there is none yet, so that it can be watched
+    devices = open_device_access(settings, stores, now=wiring.now, clock=wiring.clock, random=os.urandom)
     deaf = wakeups.watch_locally(settings.home, settings.ledger, bell.ring)
     stop_sync = open_sync_worker(settings, stores, synced).start()
     checks = {
@@ -40,7 +44,8 @@ def open_app_services(settings: Settings) -> AppServices:
         settings=settings,
         now=wiring.now,
         fleet=lambda: wiring.fleet(settings),
-        door=open_authenticator(settings, stores),
+        door=replace(open_authenticator(settings, stores), sessions=devices.sessions),
+        devices=devices,
         probes={name: ReadinessProbe(check=check, clock=wiring.clock) for name, check in checks.items()},
         git=git,
         change_signal=bell,

@@ -10,6 +10,7 @@ from orchestrator.api.auth.tokens import any_token_in_force
 from orchestrator.api.factory import open_app_services
 from orchestrator.api.web import access_log
 from orchestrator.app import wiring
+from orchestrator.app.devices.device_keys import devices_installed
 from orchestrator.app.web_process import RECORD_FILE
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.settings import Settings
@@ -40,8 +41,8 @@ def run(settings: Settings, *, parent: int | None = None, listening: Callable[[s
 def _refuse_unprotected(settings: Settings) -> None:
     """Others reach this address, and nobody could be told from anybody."""
     assert settings.http is not None
-    if settings.http.loopback:
-        return
+    if settings.http.loopback or (settings.device_sync and devices_installed()):
+        return  # devices come in by their keys, everybody else by a token
     stores = wiring.stores(settings)
     try:
         if not any_token_in_force(stores.tokens, wiring.now()):

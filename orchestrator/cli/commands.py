@@ -81,15 +81,21 @@ TOKEN: CommandTable = {
     "new": ("token:new", "Makes a token and shows it, this once."),
     "revoke": ("token:revoke", "Shuts a token out, from the next request on."),
 }
+DEVICE: CommandTable = {
+    "list": ("device.listing:list_", "Lists the paired devices."),
+    "pair": ("device.pair:pair", "Shows a code for a device to scan."),
+    "confirm": ("device.pair:confirm", "Lets in a device that waits."),
+    "rename": ("device.listing:rename", "Calls a device otherwise."),
+    "scopes": ("device.listing:scopes", "Says what a device may do."),
+    "revoke": ("device.listing:revoke", "Shuts a device out, at once and for good."),
+    "conflicts": ("device.conflicts:conflicts", "Lists what two devices set at once."),
+    "resolve": ("device.conflicts:resolve", "Decides which of their values stands."),
+}
 MODELS: CommandTable = {
     "list": ("models:list_", "Lists the models that can be reached."),
     "check": ("models:check", "Measures what a model is good for."),
     "pull": ("models:pull", "Fetches a model: `embedded`, from Ollama, an address."),
     "use": ("models:use", "Answers with another model from now on."),
-}
-DEVICE: CommandTable = {
-    "conflicts": ("device.conflicts:conflicts", "Lists what two devices set at once."),
-    "resolve": ("device.conflicts:resolve", "Decides which of their values stands."),
 }
 NODE: CommandTable = {"run": ("node:run", "Claims missions and works on them until it is told to stop.")}
 BENCH: CommandTable = {
@@ -124,7 +130,7 @@ log = LazyGroup("log", help="Writes into the journal, and finds what stands ther
 memo = LazyGroup("memo", help="Shows memos, and decides which lessons all know.", table=MEMO, default="list")
 digest = LazyGroup("digest", help="Keeps the briefings true to the log.", table=DIGEST, default="status")
 token = LazyGroup("token", help="Lets programs and devices use this node's API.", table=TOKEN, default="list")
-device = LazyGroup("device", help="Looks after the devices of this node.", table=DEVICE, default="conflicts")
+device = LazyGroup("device", help="Pairs phones and browsers, and shuts them out.", table=DEVICE, default="list")
 models = LazyGroup("models", help="Shows, fetches and chooses models.", table=MODELS, default="list")
 node = LazyGroup("node", help="Runs this machine's node.", table=NODE)
 bench = LazyGroup("bench", help="Measures what Shiftbook promises, on this machine.", table=BENCH)
@@ -146,12 +152,12 @@ SHIFTBOOK: CommandTable = {
     "serve": ("node:serve", "Serves the HTTP API without a node."),
     "watch": ("node:watch", "Commits and pushes what you edit in a clone."),
     "fleet": ("fleet.nodes:fleet", "Shows the nodes; lets people and machines in."),
+    "device": ("commands:device", "Pairs phones and browsers, and shuts them out."),
     "models": ("commands:models", "Shows, fetches and chooses models."),
     "usage": ("usage:usage", "Shows what was used here: tokens, time, money."),
     "digest": ("commands:digest", "Keeps the briefings true to the log."),
     "handoff": ("commands:handoff", "Shows and checks what a fresh instance is given."),
     "notify": ("commands:notify", "Tells people what happens."),
-    "device": ("commands:device", "Looks after the devices of this node."),
     "token": ("commands:token", "Lets programs and devices use this node's API."),
     "mcp": ("mcp:mcp", "Serves the fleet to another agent's program."),
     "ledger": ("commands:ledger", "Gives the ledger's server back what it has lost."),
@@ -166,20 +172,8 @@ SHIFTBOOK: CommandTable = {
 SECTIONS: Sections = {
     "Start": ("init", "join", "check", "doctor", "demo"),
     "Every day": ("inbox", "mission", "chat", "project", "log", "memo", "conflicts"),
-    "Run": ("node", "serve", "watch", "fleet", "models", "usage"),
-    "Maintain": (
-        "digest",
-        "handoff",
-        "notify",
-        "device",
-        "token",
-        "mcp",
-        "ledger",
-        "backup",
-        "restore",
-        "completion",
-        "bench",
-    ),
+    "Run": ("node", "serve", "watch", "fleet", "device", "models", "usage"),
+    "Maintain": ("digest", "handoff", "notify", "token", "mcp", "ledger", "backup", "restore", "completion", "bench"),
 }
 EXAMPLE = """\b
 Example:

@@ -110,6 +110,7 @@ class Settings(BaseModel):
     sync_peers: tuple[str, ...] = ()
     sync_token: SecretStr = SecretStr("")
     device_sync: bool = False
+    public_url: str = ""
     _apart: str = PrivateAttr(default="")
     """The folder's name of a ledger that is not the one of this machine's node; empty for that."""
 
@@ -123,11 +124,11 @@ class Settings(BaseModel):
     def _address(cls, value: Any) -> Any:
         return listen_address.read(value) if isinstance(value, str) else value
 
-    @field_validator("hq_url", mode="after")
+    @field_validator("hq_url", "public_url", mode="after")
     @classmethod
     def _web_address(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
-            raise ValueError("write headquarters' web address, such as https://hq.example:8823")
+            raise ValueError("write a web address, such as https://hq.example:8823")
         return value
 
     @field_validator("cors", mode="after")

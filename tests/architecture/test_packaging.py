@@ -21,7 +21,9 @@ EXTRA_MODULES = {
     "mcp": "orchestrator/mcp/server.py",
     "mcp_types": "orchestrator/mcp/server.py",
     "genai_prices": "",
-    "cryptography": "",
+    "cryptography": "mobile-bridge/mobile_bridge/key_exchange.py",
+    "segno": "",
+    "zeroconf": "",
     "psycopg": "",
     "llama_cpp": "",
 }

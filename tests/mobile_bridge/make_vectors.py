@@ -1,4 +1,4 @@
-"""Writes the vectors that both sides of the sync are held to: `python -m tests.mobile_bridge.make_vectors`.
+"""Writes what both sides of sync, pairing and seal are held to: `python -m tests.mobile_bridge.make_vectors`.
 
 They are drawn by Hypothesis from the same strategies as the tests, and always the same; the smallest come first.
 """
@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from mobile_bridge.merge import MergedOperations
 from mobile_bridge.operations import Operation, encode
 
+from tests.mobile_bridge import test_pairing, test_sealed_channel
 from tests.mobile_bridge.strategies import histories
 
 EXAMPLES = 400
@@ -48,5 +49,12 @@ def main() -> None:
     (FOLDER / "merge.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
+def write_examples() -> None:
+    """Writes what pairings and seals give with fixed keys."""
+    for module in (test_sealed_channel, test_pairing):
+        module.VECTORS.write_text(json.dumps(module.vectors(), indent=1) + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
     main()
+    write_examples()

@@ -10,6 +10,7 @@ from orchestrator.adapters.database.copy import DatabaseCopies
 from orchestrator.adapters.database.engine import open_database
 from orchestrator.adapters.database.operations import SqlSyncOps
 from orchestrator.adapters.database.outbox_and_marks import SqlCursors, SqlOutgoing
+from orchestrator.adapters.database.pairings import SqlPairedDevices, SqlPairings
 from orchestrator.adapters.database.synced_chats import SqlSyncedChats
 from orchestrator.adapters.database.tokens_and_devices import SqlDevices, SqlTokens
 from orchestrator.adapters.database.usage import SqlUsageBook
@@ -26,6 +27,8 @@ def open_stores(url: str, *, now: Callable[[], datetime], new_id: Callable[[], s
         tool_calls=SqlToolCalls(database=database, now=now),
         tokens=SqlTokens(database=database, now=now),
         devices=SqlDevices(database=database),
+        paired=SqlPairedDevices(database=database, now=now),
+        pairings=SqlPairings(database=database, now=now),
         sync_ops=operations,
         outgoing=SqlOutgoing(database=database),
         marks=SqlCursors(database=database),

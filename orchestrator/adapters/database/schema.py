@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from orchestrator.adapters.database import conversations, operations, outbox_and_marks, tokens_and_devices, usage
+from orchestrator.adapters.database import (
+    conversations,
+    operations,
+    outbox_and_marks,
+    pairings,
+    tokens_and_devices,
+    usage,
+)
 from orchestrator.adapters.database.engine import Table
 
-MODULES = (tokens_and_devices, conversations, outbox_and_marks, operations, usage)
+MODULES = (tokens_and_devices, pairings, conversations, outbox_and_marks, operations, usage)
 METADATA = Table.metadata
 DEFINITIONS = tuple(METADATA.sorted_tables)
 """Every table, after those that it points to."""

@@ -22,6 +22,8 @@ from orchestrator.core.ports.tokens import TokenRow, Tokens
 
 TOKEN_PREFIX = "sbk_"  # noqa: S105  # a mark, no token
 """What every token begins with, so that scanners for leaked secrets find it."""
+SESSION_PREFIX = "sbd_"
+"""What the session of a paired device begins with."""
 TOUCH_INTERVAL = timedelta(minutes=1)
 """How exactly it is noted when a token was used last: once a minute is enough, and spares the database."""
 
@@ -39,6 +41,7 @@ class CallerKind(StrEnum):
     TOKEN = "token"  # noqa: S105  # the word, not a secret
     OPS = "ops"
     LOCAL = "local"
+    DEVICE = "device"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +64,13 @@ class Caller:
 
 LOCAL_CALLER = Caller(name="local", scopes=SCOPES, kind=CallerKind.LOCAL)
 """A program on this machine, where no token has been made yet."""
+
+
+class DeviceSessions(Protocol):
+    """Short-lived tokens that only a paired device's key can get."""
+
+    def read(self, text: str) -> Caller | None:
+        """The device that a session of ours belongs to, as it may act now; None for any other."""
 
 
 class OpsTokens(Protocol):
@@ -119,11 +129,14 @@ class Authenticator:
     tokens: Tokens
     now: Callable[[], datetime]
     ops: OpsTokens | None = None
+    sessions: DeviceSessions | None = None
 
     def who(self, secret: str) -> Caller | None:
         """Whom a bearer token names; None when it names nobody (any more). Raises what the store raises."""
         if secret.startswith(TOKEN_PREFIX):
             return self._token_caller(digest(secret))
+        if secret.startswith(SESSION_PREFIX):
+            return self.sessions.read(secret) if self.sessions else None
         found = self.ops.read(secret) if self.ops else None
         if found is None or not found.digest:
             return found
@@ -148,6 +161,8 @@ class Authenticator:
 
     def speaks_for(self, caller: Caller, device: str, *, writes: bool) -> bool:
         """Whether a caller may act as this device. A token without one belongs to the first that it writes for."""
+        if caller.kind is CallerKind.DEVICE:
+            return device == caller.device
         if caller.kind is not CallerKind.TOKEN:
             return True
         if device == ANY_DEVICE:

@@ -6,9 +6,11 @@ served to nobody.
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -23,12 +25,15 @@ from werkzeug.exceptions import (
     Unauthorized,
 )
 
+from orchestrator.api.auth.device_access import DeviceAccess
 from orchestrator.api.auth.peer import is_own_program
-from orchestrator.api.auth.tokens import LOCAL_CALLER, Caller, CallerKind
+from orchestrator.api.auth.scopes import DEVICE_SCOPES
+from orchestrator.api.auth.tokens import LOCAL_CALLER, Authenticator, Caller, CallerKind
 from orchestrator.api.web import body_limit
 from orchestrator.api.web.context import SERVICES_KEY, AppServices, app_services
 from orchestrator.api.web.disconnects import came_over_connection, request_socket
 from orchestrator.api.web.rate_limit import RateLimiter
+from orchestrator.api.web.revocation import RevocationWatch
 from orchestrator.core.roles import Role
 
 Scope = Literal["open", "look", "chat", "sync", "ops", "missions", "approvals", "git", "git:read"]
@@ -37,6 +42,9 @@ READERS: tuple[Scope, ...] = ("look", "missions", "approvals", "ops")
 View = TypeVar("View", bound=Callable[..., object])
 NEED_ATTRIBUTE = "shiftbook_need"
 RATE_LIMITER_KEY = "shiftbook_allowance"
+REVOCATION_KEY = "shiftbook_revocation"
+SEALED_DEVICE_KEY = "shiftbook.sealed_device"
+"""In the environment of a request that came sealed: its device. No header gets there (their names begin with HTTP_)."""
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 WELCOME_SECONDS = 1.0
 """Seconds for which a caller's welcome in a stream is not asked for again."""
@@ -66,6 +74,8 @@ class Need:
     """A token may come as the password of HTTP Basic, for clients that know nothing else (git)."""
     body_bytes: int = 0
     """The largest body; 0: what SHIFTBOOK_BODY_BYTES says."""
+    anywhere: bool = False
+    """Pages of every origin may call it: what it does takes a key or a secret that no browser sends by itself."""
 
 
 class Misdirected(HTTPException):
@@ -85,11 +95,12 @@ def needs(
     loopback: bool = False,
     basic: bool = False,
     body_bytes: int = 0,
+    anywhere: bool = False,
 ) -> Callable[[View], View]:
     """Marks a route with what it asks for; "open" asks for nobody's word (its route checks by itself, if at all).
 
-    Of the marked routes a LOCAL_WORKER serves those with `always`, and if SHIFTBOOK_DEVICE_SYNC=1 those of chat and
-    sync and those with `devices`; every other role serves all.
+    Of the marked routes a LOCAL_WORKER serves those with `always`, and if SHIFTBOOK_DEVICE_SYNC=1 those with `devices`
+    and those of what a device may be let do; every other role serves all.
     """
     need = Need(
         scope=scope,
@@ -99,6 +110,7 @@ def needs(
         loopback=loopback,
         basic=basic,
         body_bytes=body_bytes,
+        anywhere=anywhere,
     )
 
     def mark(view: View) -> View:
@@ -116,16 +128,23 @@ def caller() -> Caller:
 def still_welcome() -> Callable[[], bool]:
     """Asks again, while an answer streams, whether this request's caller would be let in now: a token that was revoked
     gets nothing more. Asked as often as once a second, the store is asked."""
-    who, door, shown = caller(), app_services().door, request.authorization
+    who, door, devices, shown = caller(), app_services().door, app_services().devices, request.authorization
     secret, asked = (shown.token or shown.password or "") if shown else "", [time.monotonic(), True]
 
     def welcome() -> bool:
         if time.monotonic() - asked[0] >= WELCOME_SECONDS:
-            now = not door.closed() if who.kind is CallerKind.LOCAL else door.who(secret) is not None
-            asked[:] = [time.monotonic(), now]
+            asked[:] = [time.monotonic(), _is_welcome(who, secret, door, devices)]
         return bool(asked[1])
 
     return welcome
+
+
+def _is_welcome(who: Caller, secret: str, door: Authenticator, devices: DeviceAccess | None) -> bool:
+    if who.kind is CallerKind.LOCAL:
+        return not door.closed()
+    if who.kind is CallerKind.DEVICE:
+        return devices is not None and devices.in_force(who.device)
+    return door.who(secret) is not None
 
 
 def need_of(app: Flask, endpoint: str | None) -> Need | None:
@@ -137,13 +156,15 @@ def served(need: Need, role: Role, *, device_sync: bool) -> bool:
     """Whether a node of this role serves such a route: the row "HTTP surface" of docs/settings.md's table of roles."""
     if need.always or role is not Role.LOCAL_WORKER:
         return True
-    return device_sync and (need.devices or need.scope in {"chat", "sync"})
+    return device_sync and (need.devices or need.scope in DEVICE_SCOPES - {"ops"})
 
 
 def guard(app: Flask, clock: Callable[[], float]) -> None:
     """Puts the gate before every route of this app."""
     doors: AppServices = app.extensions[SERVICES_KEY]
     app.extensions[RATE_LIMITER_KEY] = RateLimiter(doors.settings.rate, clock)
+    if doors.devices is not None:
+        app.extensions[REVOCATION_KEY] = RevocationWatch(doors.devices.in_force)
     app.before_request(_authorize)
     app.after_request(_add_response_headers)
 
@@ -158,16 +179,27 @@ def _authorize() -> Response | None:
     settings = app_services().settings
     if not served(need, settings.role, device_sync=settings.device_sync):
         raise NotFound(f"a {settings.role.value} does not serve this")
-    _check_origin()
+    if not need.anywhere:
+        _check_origin()
     if request.method == "OPTIONS":
         return Response(status=204, headers={"Allow": ", ".join(sorted(request.url_rule.methods or ()))})
     body_limit.limit(request, need.body_bytes or settings.body_bytes)
+    if need.anywhere:
+        _take_allowance(f"from {request.remote_addr}")
     if need.scope != "open":
-        g.caller = _authenticate(need)
-        _check_rate_limit(g.caller)
-        if not {need.scope, *need.more} & g.caller.scopes:
-            raise Forbidden(f"this takes a token with the scope {need.scope}")
+        _admit(need)
     return None
+
+
+def _admit(need: Need) -> None:
+    """Takes the caller in. Raises Unauthorized, Forbidden, TooManyRequests."""
+    g.caller = _authenticate(need)
+    if g.caller.kind is CallerKind.DEVICE:
+        _watch_for_revocation(g.caller)
+    if g.caller.kind is not CallerKind.LOCAL:
+        _take_allowance(g.caller.key)
+    if not {need.scope, *need.more} & g.caller.scopes:
+        raise Forbidden(f"this takes a token with the scope {need.scope}")
 
 
 def _check_host() -> None:
@@ -193,6 +225,9 @@ def _check_origin() -> None:
 
 
 def _authenticate(need: Need) -> Caller:
+    sealed = request.environ.get(SEALED_DEVICE_KEY)
+    if sealed is not None:
+        return _sealed_caller(sealed)
     shown = request.authorization
     secret = shown.token if shown and shown.type == "bearer" else None
     if need.basic and shown and shown.type == "basic":
@@ -207,7 +242,41 @@ def _authenticate(need: Need) -> Caller:
             "send `Authorization: Bearer TOKEN`; `shiftbook token new NAME` makes one",
             www_authenticate=WWWAuthenticate(way, {"realm": "shiftbook"}),
         )
+    if found.kind is CallerKind.DEVICE and _came_in_clear():
+        _end_session(secret or "")
+        raise Forbidden("a device's session is for TLS: this one was sent in clear and is over; seal the call")
     return found
+
+
+def _sealed_caller(device_id: str) -> Caller:
+    """The device whose key sealed the request that holds this one."""
+    devices = app_services().devices
+    found = None if devices is None else devices.sessions.caller(device_id)
+    if found is None:
+        raise Unauthorized("this device is not paired with this node (any more)")
+    return found
+
+
+def _came_in_clear() -> bool:
+    """Whether others on the line could read the request, as far as can be seen here."""
+    if request.is_secure or request.headers.get("X-Forwarded-Proto", "").lower() == "https":
+        return False
+    try:
+        return not ipaddress.ip_address(request.remote_addr or "").is_loopback
+    except ValueError:
+        return True
+
+
+def _end_session(secret: str) -> None:
+    devices = app_services().devices
+    if devices is not None:
+        devices.sessions.end(secret)
+
+
+def _watch_for_revocation(who: Caller) -> None:
+    """Has the request cut when its device is revoked while it runs."""
+    watch: RevocationWatch = current_app.extensions[REVOCATION_KEY]
+    g.running = watch.begin(who.device, request_socket())
 
 
 def _local_caller(need: Need) -> Caller | None:
@@ -230,12 +299,10 @@ def _came_through_proxy() -> bool:
     return any(name.lower().startswith(PROXY_HEADER_PREFIXES) for name in request.headers.keys())  # noqa: SIM118  # not a dict
 
 
-def _check_rate_limit(who: Caller) -> None:
-    if who.kind is CallerKind.LOCAL:
-        return
-    wait = cast(RateLimiter, current_app.extensions[RATE_LIMITER_KEY]).take(who.key)
+def _take_allowance(whose: str) -> None:
+    wait = cast(RateLimiter, current_app.extensions[RATE_LIMITER_KEY]).take(whose)
     if wait > 0:
-        raise TooManyRequests("this token was used too often", retry_after=max(1, round(wait + 0.5)))
+        raise TooManyRequests("this token or address came too often", retry_after=max(1, round(wait + 0.5)))
 
 
 def _add_response_headers(answer: Response) -> Response:
@@ -243,8 +310,12 @@ def _add_response_headers(answer: Response) -> Response:
     answer.headers.setdefault("Referrer-Policy", "no-referrer")
     answer.headers.setdefault("Cache-Control", "no-store")
     answer.vary.add("Origin")
+    if "running" in g:
+        watch: RevocationWatch = current_app.extensions[REVOCATION_KEY]
+        answer.call_on_close(partial(watch.end, g.running))
     origin = request.headers.get("Origin")
-    if origin and origin in app_services().settings.cors:
+    need = need_of(current_app, request.endpoint)
+    if origin and (origin in app_services().settings.cors or (need is not None and need.anywhere)):
         answer.headers["Access-Control-Allow-Origin"] = origin
         answer.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
         if request.method == "OPTIONS":

@@ -10,6 +10,7 @@ from typing import cast
 
 from flask import current_app
 
+from orchestrator.api.auth.device_access import DeviceAccess
 from orchestrator.api.auth.tokens import Authenticator
 from orchestrator.api.web.event_hub import EventHub
 from orchestrator.api.web.readiness import ReadinessProbe
@@ -47,6 +48,8 @@ class AppServices:
     """The chats of this node."""
     stores: Stores | None = None
     """What this node keeps of devices, what they sync, and what was used."""
+    devices: DeviceAccess | None = None
+    """How paired devices come in."""
     drain: tuple[Callable[[], None], ...] = field(default=())
     """Called when the server is told to end: what would keep a stream from ever ending. Calling again does nothing."""
     close: tuple[Callable[[], None], ...] = field(default=())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import cast
 
-from flask import Flask, Response, current_app
+from flask import Flask, Response, current_app, g
 from werkzeug.exceptions import ServiceUnavailable
 
 STREAM_SLOTS_KEY = "shiftbook_seats"
@@ -73,6 +73,21 @@ def stream_response(words: Iterable[bytes] | Iterable[str], *, seat: StreamSlot 
     Raises ServiceUnavailable when no seat is free.
     """
     seat = seat or current_stream_slots().take()
+    words = _until_cut(words, g.running.cut) if "running" in g else words
     answer = Response(words, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
     answer.call_on_close(seat.leave)
     return answer
+
+
+def _until_cut(words: Iterable[bytes] | Iterable[str], cut: threading.Event) -> Iterator[bytes] | Iterator[str]:
+    """The stream of a device until it is revoked: not a word more."""
+    every = iter(words)
+    try:
+        for each in every:
+            if cut.is_set():
+                return
+            yield each  # type: ignore[misc]  # all are of one kind
+    finally:
+        close = getattr(every, "close", None)
+        if close is not None:
+            close()

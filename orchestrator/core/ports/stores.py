@@ -16,6 +16,7 @@ from typing import Protocol
 from orchestrator.core.ports.conversations import Conversations, SyncedChats, ToolCalls
 from orchestrator.core.ports.devices import Devices
 from orchestrator.core.ports.outbox import Outgoing
+from orchestrator.core.ports.paired_devices import PairedDevices, Pairings
 from orchestrator.core.ports.sync_ops import SyncOps
 from orchestrator.core.ports.tokens import Tokens
 from orchestrator.core.ports.usage import UsageBook
@@ -67,6 +68,8 @@ class Stores:
     tool_calls: ToolCalls
     tokens: Tokens
     devices: Devices
+    paired: PairedDevices
+    pairings: Pairings
     sync_ops: SyncOps
     outgoing: Outgoing
     marks: Cursors

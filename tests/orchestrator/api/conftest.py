@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from flask_openapi.blueprint import APIBlueprint
 from flask_openapi.openapi import OpenAPI
 
 from orchestrator.api.app import create_app
+from orchestrator.api.auth.device_access import open_device_access
 from orchestrator.api.auth.ops_tokens import JwtOpsTokens
 from orchestrator.api.auth.tokens import Authenticator, mint
 from orchestrator.api.factory import open_authenticator
@@ -40,6 +42,9 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.time
+
+    def monotonic(self) -> float:
+        return self.time.timestamp()
 
     def move(self, **much: float) -> None:
         self.time += timedelta(**much)
@@ -88,11 +93,13 @@ def build(tmp_path: Path) -> Iterator[Build]:
         door = open_authenticator(settings, stores)
         assert isinstance(door.ops, JwtOpsTokens)
         ops = JwtOpsTokens(node="desk", key_file=door.ops.key_file, now=clock, issues=door.ops.issues)
+        devices = open_device_access(settings, stores, now=clock, clock=clock.monotonic, random=os.urandom)
         house = AppServices(
             settings=settings,
             now=clock,
             fleet=lambda: wiring.fleet(settings),
-            door=Authenticator(tokens=stores.tokens, now=clock, ops=ops),
+            door=Authenticator(tokens=stores.tokens, now=clock, ops=ops, sessions=devices.sessions),
+            devices=devices,
         )
         app = create_app(house)
         for noun in nouns:

@@ -163,7 +163,7 @@ def now_ms() -> int:
 def _require_own(batch: OperationBatch) -> list[Operation]:
     """The orders among what the caller may say. Raises Forbidden, OperationRefused."""
     if batch.node:
-        if caller().kind is CallerKind.TOKEN and caller().device != ANY_DEVICE:
+        if caller().kind in {CallerKind.TOKEN, CallerKind.DEVICE} and caller().device != ANY_DEVICE:
             raise Forbidden("a node that passes on what others said needs a token for all devices: `--device any`")
         return []  # orders are carried out by the node to which the device itself brought them
     owners = {owner_of(op.device) for op in batch.ops}

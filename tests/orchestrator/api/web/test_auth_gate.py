@@ -14,6 +14,7 @@ from orchestrator.core.roles import Role
 from tests.orchestrator.api.conftest import Build, Site, bearer
 
 SCOPES = ("look", "chat", "sync", "ops", "missions", "approvals")
+FOR_DEVICES = {"look", "chat", "missions", "approvals", "sync"}
 LAN = {"http": "0.0.0.0:8823"}
 """A node that others can reach."""
 
@@ -76,13 +77,13 @@ def test_a_route_that_does_not_say_is_served_to_nobody(build: Build) -> None:
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("device_sync", [False, True])
 def test_a_role_serves_what_the_table_says(build: Build, role: Role, device_sync: bool) -> None:
-    """Roles, route by route: a worker has /health, and chat and sync with SHIFTBOOK_DEVICE_SYNC; the others all."""
+    """Roles, route by route: a worker has /health, and with SHIFTBOOK_DEVICE_SYNC what devices do; the others all."""
     site = build(role, noun(), device_sync=device_sync)
     for method, path, endpoint in calls(site):
         need = need_of(site.app, endpoint)
         if need is None:
             continue  # the forgotten one
-        worker = need.always or (device_sync and (need.devices or need.scope in {"chat", "sync"}))
+        worker = need.always or (device_sync and (need.devices or need.scope in FOR_DEVICES))
         expected = role is not Role.LOCAL_WORKER or worker
         with site.app.test_request_context(path, method=method, base_url="http://127.0.0.1/"):
             answer = _judge(site)
