@@ -64,6 +64,16 @@ def ticket_facts(ticket: PairingTicket, pairing: Pairing, page: str) -> dict[str
     }
 
 
+def qr_rows(link: str) -> list[str]:
+    """A link as a QR code, row by row, 1 for dark. Raises Refused without the extra."""
+    from orchestrator.app.devices.device_keys import require_devices_extra
+
+    require_devices_extra()
+    import segno
+
+    return ["".join(map(str, row)) for row in segno.make(link, error="l", micro=False).matrix]
+
+
 def ordered_scopes(scopes: Iterable[str]) -> list[str]:
     """Scopes in the order in which they are told."""
     return [scope for scope in SCOPE_WORDS if scope in frozenset(scopes)]

@@ -15,7 +15,7 @@ from orchestrator.api.auth.tokens import CallerKind
 from orchestrator.api.routes.devices.sealed import device_access
 from orchestrator.api.web.auth_gate import caller, needs
 from orchestrator.api.web.context import AppServices, app_services
-from orchestrator.app.devices.device_facts import device_facts, pairing_facts, ticket_facts
+from orchestrator.app.devices.device_facts import device_facts, pairing_facts, qr_rows, ticket_facts
 from orchestrator.app.devices.fleet_identity import fleet_id
 from orchestrator.app.devices.own_addresses import node_urls, page_url
 
@@ -52,6 +52,7 @@ class NewPairing(PairingView):
     link: str = Field(description="For the QR code. What stands behind # is a secret for five minutes")
     urls: list[str]
     fingerprint: str
+    qr: list[str] = Field(description="The link as a QR code: rows of 0 and 1, without the quiet zone")
 
 
 class ClaimBody(BaseModel):
@@ -132,7 +133,8 @@ def blueprint(_: AppServices) -> APIBlueprint:
         ticket, pairing = device_access().pairing.begin(
             fleet=fleet_id(settings), scopes=body.scopes, urls=node_urls(settings), name=body.name
         )
-        return jsonify(ticket_facts(ticket, pairing, page_url(settings))), 201
+        facts = ticket_facts(ticket, pairing, page_url(settings))
+        return jsonify(facts | {"qr": qr_rows(facts["link"])}), 201
 
     @routes.get("/<pairing>", summary="A pairing, for whoever decides", responses={200: PairingView})
     @needs("ops", devices=True)

@@ -1,0 +1,124 @@
+// Over which line does the page speak now? One sealed line to a paired node; lost, another is found; the nearest comes back.
+import { Problem } from '../api/problem.ts';
+import { setTransport, type Outgoing } from '../api/transport.ts';
+import { reconnect } from '../live/live.ts';
+import { readKey, type DeviceKey } from '../pairing/device-key.ts';
+import { node, wayOf } from '../state/node.svelte.ts';
+import { ChangedKey } from './channel.ts';
+import { isNear, localNetwork, type LocalNetwork } from './local-network.ts';
+import { candidates, pairedNodes, remember, remembered } from './paired-nodes.ts';
+import { ordered, reach, type Candidate, type Reached } from './reach.ts';
+import { SealedLine } from './sealed.ts';
+
+/** Milliseconds between two looks at whether a near node is back. */
+const LOOK_AGAIN_MS = 15_000;
+
+export type Why = '' | 'near' | 'far' | 'only' | 'ungranted' | 'denied';
+
+class Lines {
+  current = $state.raw<Reached<SealedLine> | null>(null);
+  /** Why this node and no other, for a person. */
+  why = $state<Why>('');
+  network = $state<LocalNetwork>('free');
+  /** The node that answers is not the one that was paired. */
+  changed = $state(false);
+  paired = $state.raw(pairedNodes());
+}
+
+export const lines = new Lines();
+let key: DeviceKey | null = null;
+let finding: Promise<SealedLine> | null = null;
+
+const mayCallNear = (): boolean => lines.network === 'granted' || lines.network === 'free';
+
+async function lookAtPermission(): Promise<void> {
+  lines.network = isNear(location.origin) ? 'free' : await localNetwork();
+}
+
+async function knock(candidate: Candidate, signal: AbortSignal): Promise<SealedLine> {
+  const own = pairedNodes().find((one) => one.node === candidate.node && one.urls.includes(candidate.url));
+  if (!own || !key) throw new TypeError('not paired');
+  const line = new SealedLine(own, candidate.url, key);
+  await line.hello(signal);
+  return line;
+}
+
+function take(found: Reached<SealedLine>): SealedLine {
+  const moved = lines.current?.candidate.url !== found.candidate.url;
+  lines.current = found;
+  lines.changed = false;
+  const near = candidates(true).some((one) => one.near);
+  lines.why = found.candidate.near ? 'near' : !near ? 'only' : mayCallNear() ? 'far' : lines.network === 'denied' ? 'denied' : 'ungranted';
+  remember(found.candidate.url);
+  Object.assign(node, { address: found.candidate.url, way: wayOf(found.candidate.url) });
+  if (moved) reconnect();
+  return found.line;
+}
+
+async function find(): Promise<SealedLine> {
+  await lookAtPermission();
+  const never = new AbortController().signal;
+  try {
+    return take(await reach(ordered(candidates(mayCallNear()), remembered()), knock, never));
+  } catch (error) {
+    lines.changed = error instanceof ChangedKey;
+    if (error instanceof ChangedKey) throw new Problem(495, 'Another key', '');
+    throw error;
+  }
+}
+
+function line(): Promise<SealedLine> {
+  if (lines.current) return Promise.resolve(lines.current.line);
+  finding ??= find().finally(() => (finding = null));
+  return finding;
+}
+
+function lose(lost: SealedLine): void {
+  if (lines.current?.line === lost) lines.current = null;
+}
+
+async function carry(request: Outgoing): Promise<Response> {
+  const first = await line();
+  try {
+    return await first.send(request);
+  } catch (error) {
+    if (request.signal?.aborted || !(error instanceof TypeError)) throw error;
+    lose(first);
+    const next = await line(); // at once, so that the next order finds it
+    if (request.method !== 'GET') throw error; // whether an order was carried out is not known: it is not sent twice
+    return next.send(request);
+  }
+}
+
+/** Looks whether a near node is back, and goes over to it. */
+async function lookNear(): Promise<void> {
+  await lookAtPermission();
+  const now = lines.current;
+  if (!now || now.candidate.near || !mayCallNear()) return;
+  const near = candidates(true).filter((one) => one.near);
+  if (!near.length) return;
+  try {
+    take(await reach(ordered(near, remembered()), knock, new AbortController().signal));
+  } catch { /* not back yet: the far one goes on */ }
+}
+
+/** Asks the browser, and by it the person, for the local network; call it from a button, and wait as long as they take. */
+export async function askForLocalNetwork(): Promise<void> {
+  const near = candidates(true).filter((one) => one.near);
+  await Promise.allSettled(near.slice(0, 1).map((one) => fetch(`${one.url}/health`, { mode: 'no-cors', credentials: 'omit', cache: 'no-store' })));
+  await lookNear();
+}
+
+/** Speaks sealed from now on, if this device is paired with any node. Call it at the start and after a pairing. */
+export async function startLines(): Promise<void> {
+  lines.paired = pairedNodes();
+  lines.current = null;
+  key = lines.paired.length ? await readKey().catch(() => null) : null;
+  setTransport(key ? carry : null);
+}
+
+if (typeof window !== 'undefined') {
+  setInterval(() => void lookNear(), LOOK_AGAIN_MS);
+  addEventListener('online', () => void lookNear());
+  document.addEventListener('visibilitychange', () => { if (!document.hidden) void lookNear(); });
+}

@@ -1,0 +1,42 @@
+// With which nodes is this device paired? A list in this browser; it holds no secret, only addresses and pinned keys.
+import type { PairedNode } from '../pairing/pair.ts';
+import { isNear } from './local-network.ts';
+import type { Candidate } from './reach.ts';
+
+const PLACE = 'shiftbook.paired';
+const LAST = 'shiftbook.reached';
+
+function isNode(one: unknown): one is PairedNode {
+  const node = one as PairedNode;
+  return typeof node?.node === 'string' && typeof node.key === 'string' && typeof node.device === 'string' && Array.isArray(node.urls);
+}
+
+export function pairedNodes(): PairedNode[] {
+  try {
+    const said: unknown = JSON.parse(localStorage.getItem(PLACE) ?? '[]');
+    return Array.isArray(said) ? said.filter(isNode) : [];
+  } catch {
+    return [];
+  }
+}
+
+/** Keeps a node; one with the same key is replaced. `url` is where it answered. */
+export function keepNode(node: PairedNode, url: string): void {
+  const urls = [...new Set([...node.urls, url])];
+  const others = pairedNodes().filter((one) => one.key !== node.key);
+  localStorage.setItem(PLACE, JSON.stringify([...others, { ...node, urls }]));
+}
+
+export function forgetNode(key: string): void {
+  localStorage.setItem(PLACE, JSON.stringify(pairedNodes().filter((one) => one.key !== key)));
+}
+
+/** Every address of every paired node. Without `near` those of the local network are left out: they may not be called yet. */
+export function candidates(near: boolean): Candidate[] {
+  const every = pairedNodes().flatMap(({ node, urls }) => urls.map((url) => ({ node, url, near: isNear(url) })));
+  const secure = location.protocol === 'https:';
+  return every.filter((one) => near || !one.near || (secure && one.url === location.origin));
+}
+
+export const remembered = (): string | null => localStorage.getItem(LAST);
+export const remember = (url: string): void => localStorage.setItem(LAST, url);
