@@ -31,3 +31,19 @@ class BadTransition(MissionError):
     def __init__(self, status: str, event: str) -> None:
         self.status, self.event = status, event
         super().__init__("a mission that is {} cannot be {}", status, event)
+
+
+class BadMessage(MissionError):
+    """A message's text is not one that this version can read."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__("unreadable message: {}", why)
+
+
+class BadLiveView(MissionError):
+    """A live view's text is not one that this version can read."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__("unreadable live view: {}", why)

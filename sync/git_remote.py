@@ -37,7 +37,7 @@ FIRST_FETCH_TIMEOUT_SECONDS = 1800.0
 """Seconds for the first fetch, which brings the whole ledger: years of work over a slow line."""
 
 TIP_TIMEOUT_SECONDS = 10.0
-"""Seconds for a look at one ref: whoever looks that often must not wait longer than that."""
+"""Seconds for a look at few refs: whoever looks that often must not wait longer than that."""
 
 LOST_RACE = re.compile(
     r"stale info|atomic push fail|atomic transaction failed|cannot lock ref|failed to update ref|already exists"
@@ -169,17 +169,17 @@ class GitRemote:
         """The refs as they were last fetched."""
         return {"refs/" + name.removeprefix(SEEN_PREFIX): oid for name, oid in self._git.refs(SEEN_PREFIX).items()}
 
-    def tip(self) -> Oid | None:
-        """Where the branch stands at the remote, as Remote.tip promises."""
-        ref = f"refs/heads/{self.branch}"
+    def heads(self, *prefixes: str) -> Refs:
+        """Where the branch and the refs below `prefixes` stand at the remote, as Remote.heads promises."""
+        wanted = (f"refs/heads/{self.branch}", *(f"{prefix}*" for prefix in prefixes))
         try:
             out = self._git.run(
-                "ls-remote", "--quiet", "--", self.url, ref, timeout=min(self.timeout, TIP_TIMEOUT_SECONDS)
+                "ls-remote", "--quiet", "--", self.url, *wanted, timeout=min(self.timeout, TIP_TIMEOUT_SECONDS)
             )
         except GitError as error:
             raise RemoteUnreachable(self.url, str(error)) from error
         lines = (line.split("\t") for line in out.decode("utf-8", "replace").splitlines())
-        return next((oid for oid, name in lines if name == ref), None)
+        return {name: oid for oid, name in lines if name == wanted[0] or name.startswith(prefixes)}
 
     def _refuse_rewrite(self, seen: Mapping[str, Oid], now: str) -> None:
         """A branch that lost commits is not followed: what was seen is put back, so that a restart is alarmed again,

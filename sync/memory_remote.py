@@ -138,10 +138,11 @@ class MemoryRemote:
         """The refs as they were last fetched."""
         return self._refs
 
-    def tip(self) -> Oid | None:
-        """Where the branch stands, as Remote.tip promises."""
+    def heads(self, *prefixes: str) -> Refs:
+        """Where the branch and the refs below `prefixes` stand, as Remote.heads promises."""
+        branch = f"refs/heads/{self.branch}"
         with self.server.lock:
-            return self.server.refs.get(f"refs/heads/{self.branch}")
+            return {ref: oid for ref, oid in self.server.refs.items() if ref == branch or ref.startswith(prefixes)}
 
     def push(self, updates: Sequence[RefUpdate], *, atomic: bool = False) -> Mapping[str, PushVerdict]:
         """Moves refs, as Remote.push promises."""

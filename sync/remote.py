@@ -55,10 +55,10 @@ class LedgerRemote(Protocol):
     def seen(self) -> Refs:
         """The refs as they were last fetched, without asking the remote; empty when they never were."""
 
-    def tip(self) -> Oid | None:
-        """Where the ledger's branch stands at the remote now. Cheap: one ref is asked for and nothing is brought.
+    def heads(self, *prefixes: str) -> Refs:
+        """Where the ledger's branch, and the refs below `prefixes`, stand at the remote now.
 
-        Raises RemoteUnreachable.
+        Cheap: nothing is brought. Raises RemoteUnreachable.
         """
 
     def push(self, updates: Sequence[RefUpdate], *, atomic: bool = False) -> Mapping[str, PushVerdict]:

@@ -18,6 +18,8 @@ warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning, module=r"w
 READ_ONLY_EVENTS = frozenset({"opened", "closed_no_write"})
 """Events of somebody who only looked."""
 
+RESTLESS_REFS = ("/refs/shiftbook/beat", "/refs/shiftbook/live")
+"""Parts of the paths of refs that move every few seconds and ask nobody for anything."""
 
 LOOK_SECONDS = 1.0
 """Seconds between two looks at the files themselves, where the system does not tell."""
@@ -47,23 +49,24 @@ def _start(schedule: Callable[[BaseObserver], object]) -> BaseObserver:
 
 
 class _RefHandler(FileSystemEventHandler):
-    def __init__(self, nudge: Callable[[], None], ignore: str) -> None:
+    def __init__(self, nudge: Callable[[], None], ignore: tuple[str, ...]) -> None:
         self._nudge, self._ignore = nudge, ignore
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """Every change of a ref counts but a beat: beats would wake every node of the fleet all the time.
+        """Every change of a ref counts but beats and live views: they would wake every node of the fleet all the time.
 
         A folder's own change counts not: it says that something in it changed, which may be the lock of who only looks.
         """
         path = str(event.dest_path or event.src_path)
         folder = event.is_directory and event.event_type == "modified"
-        if folder or event.event_type in READ_ONLY_EVENTS or self._ignore in path or path.endswith(".lock"):
+        ignored = path.endswith(".lock") or any(each in path for each in self._ignore)
+        if folder or event.event_type in READ_ONLY_EVENTS or ignored:
             return
         self._nudge()
 
 
 def watch_refs(
-    repository: Path, nudge: Callable[[], None], *, ignore: str = "/refs/shiftbook/beat"
+    repository: Path, nudge: Callable[[], None], *, ignore: tuple[str, ...] = RESTLESS_REFS
 ) -> Callable[[], None]:
     """Calls `nudge` (from a thread) whenever a ref of a bare repository moves. Returns what stops the watching."""
     handler = _RefHandler(nudge, ignore)

@@ -33,6 +33,7 @@ from orchestrator.node.handback import Handback
 from orchestrator.node.heartbeat import Heartbeat
 from orchestrator.node.jobs import RunningJob, RunningJobs
 from orchestrator.node.loop import Node
+from orchestrator.node.message_delivery import MessageDelivery
 from orchestrator.node.outbox import Outbox
 from orchestrator.node.precedence import Precedence
 from orchestrator.node.rounds.fold_duty import FoldDuty
@@ -108,11 +109,11 @@ class Line:
         """The refs as they were last fetched."""
         return self.remote.seen()
 
-    def tip(self) -> Oid | None:
-        """Where the branch stands, unless the line is cut."""
+    def heads(self, *prefixes: str) -> Refs:
+        """Where the branch and some refs stand, unless the line is cut."""
         if self.cut:
             raise RemoteUnreachable("line", "cut")
-        return self.remote.tip()
+        return self.remote.heads(*prefixes)
 
     def close(self) -> None:
         """Lets go of the remote."""
@@ -510,6 +511,7 @@ def working(
             usage=Unbooked(),
             tell=tell,
             cleanup=cleanup,
+            messages=MessageDelivery(bus=peer.bus, trust=peer.trust, tell=tell),
         ),
         folding=FoldDuty(
             bus=peer.bus,

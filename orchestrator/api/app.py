@@ -24,7 +24,7 @@ from orchestrator.api.routes import (
 from orchestrator.api.routes.devices import paired, pairing, sealed, state, sync, sync_conflicts
 from orchestrator.api.routes.documents import handoff, journal, memos
 from orchestrator.api.routes.fleet import conflicts, me, nodes, usage
-from orchestrator.api.routes.missions import decisions, filing, handover, listing, orders
+from orchestrator.api.routes.missions import decisions, filing, handover, listing, orders, steering
 from orchestrator.api.routes.openai import endpoints
 from orchestrator.api.web import (
     access_log,
@@ -64,6 +64,7 @@ BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
     journal.blueprint,
     memos.blueprint,
     page.blueprint,
+    steering.blueprint,
     description.blueprint,
 )
 """Each makes its routes for a house; a house without a door (a role, a setting) leaves them out in `gate`."""

@@ -17,6 +17,7 @@ from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.node.announcer import NodePagePublisher, volatile_state
 from orchestrator.node.gates import DiskGate
+from orchestrator.node.live_publisher import LivePublisher
 from orchestrator.node.loop import Node
 from orchestrator.node.maintenance import Maintenance
 from orchestrator.node.notifications.publisher import NotificationPublisher, open_publisher
@@ -50,6 +51,7 @@ def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
             once=once,
             page=build_page(parts, work.offer, work.cleanup, notifies=notifications is not None),
             cleanup=work.cleanup,
+            live=LivePublisher(bus=parts.bus, folder=AttemptDirs(settings.home / "work").of, tell=tell),
             maintenance=build_maintenance(parts, opened),
             notifications=notifications,
             resources=opened.pop_all(),

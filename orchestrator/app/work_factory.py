@@ -27,6 +27,7 @@ from orchestrator.node.handback import Handback
 from orchestrator.node.handoff_context import HandoffContext
 from orchestrator.node.heartbeat import Heartbeat
 from orchestrator.node.jobs import RunningJobs
+from orchestrator.node.message_delivery import MessageDelivery
 from orchestrator.node.outbox import Outbox
 from orchestrator.node.rounds.loop_progress import LoopProgress
 from orchestrator.node.scheduler import HeartbeatGaps, Resumable, Scheduler
@@ -189,4 +190,5 @@ def build_attempts(
         usage=UsageLog(book=parts.stores.usage),
         tell=parts.tell,
         cleanup=cleanup,
+        messages=MessageDelivery(bus=parts.bus, trust=parts.trust, tell=parts.tell),
     )

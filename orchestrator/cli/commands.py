@@ -29,6 +29,8 @@ MISSION: CommandTable = {
     "cancel": ("mission.orders:cancel", "Calls a mission off."),
     "pause": ("mission.orders:pause", "Lets a mission rest."),
     "resume": ("mission.orders:resume", "Has a paused mission go on where it was."),
+    "say": ("mission.steering:say", "Tells whoever works on a mission something."),
+    "budget": ("mission.steering:budget", "Sets what a mission may cost, also while it runs."),
     "retry": ("mission.orders:retry", "Puts a failed mission back into the queue."),
     "trust": ("mission.orders:trust", "Vouches for an untrusted mission: you sign its text."),
     "adopt": ("mission.decisions:adopt", "Makes late work the mission's result."),
@@ -117,7 +119,7 @@ mission = LazyGroup(
     sections={
         "Commands": ("list", "new", "show", "watch"),
         "Decide": ("diff", "approve", "reject", "deliver", "trust", "adopt"),
-        "Steer": ("edit", "cancel", "pause", "resume", "retry"),
+        "Steer": ("say", "budget", "edit", "cancel", "pause", "resume", "retry"),
         "Chats": ("from-chat", "chat"),
     },
     epilog="NAME may be the beginning of a name, or - for the mission that you named last.",

@@ -19,6 +19,7 @@ from orchestrator.execution import prompts
 from orchestrator.execution.bounds import EXIT_GRACE_SECONDS, AttemptLimits, UsageMeter
 from orchestrator.execution.free_space import disk_full_reason
 from orchestrator.execution.outcome import FinishedAttempt, build_outcome
+from orchestrator.execution.programs.port import ErrorKind
 from orchestrator.execution.project_setup import ProjectSetups
 from orchestrator.execution.turn import RoundResult, RoundWorker
 from orchestrator.execution.verification import ScopeCheck, WorkCheck, verify
@@ -71,6 +72,8 @@ class _Attempt:
     stop: Stop
     worker: RoundWorker
     rounds: int = 0
+    budget: float | None = None
+    """The mission's own budget (USD) when its last round began."""
 
     def go(self) -> Outcome:
         site = open_attempt_dir(self.job, self.worker.name, self.runner.workspaces, self.stop)
@@ -107,17 +110,35 @@ class _Attempt:
             site.forget()
             turns = [self._turn(self.worker.begin(self.job), site, bounds)]
         while True:
+            if self._budget_was_raised(turns[-1], bounds):
+                self.job.say("[it goes on: its budget was raised]")
+                again = prompts.resume_prompt(self.job) if site.kept.session else self.worker.begin(self.job)
+                turns.append(self._turn(again, site, bounds))
+                continue
             verdict = self._verdict(turns[-1], site, bounds)
+            if self._is_told_more(turns[-1], bounds):
+                self.job.say("[back to the agent: it is told something by a person]")
+                turns.append(self._turn(self._again("", site), site, bounds))
+                continue
             if not verdict.wrong or not self._may_repeat(turns[-1], bounds):
                 return turns, verdict
             self.rounds += 1
             self.job.say(f"[not right yet, back to the agent, {self.rounds} of {self.job.rounds}: {verdict.wrong}]")
             letter = verdict.feedback(self.job.mission.scope)
-            again = f"{self.worker.begin(self.job)}\n\n# What is wrong so far\n\n{letter}"
-            turns.append(self._turn(letter if site.kept.session else again, site, bounds))
+            turns.append(self._turn(self._again(letter, site), site, bounds))
+
+    def _again(self, letter: str, site: AttemptDir) -> str:
+        """What the agent is told when its work goes back to it: all of it where it remembers nothing."""
+        if site.kept.session:
+            return letter
+        wrong = f"\n\n# What is wrong so far\n\n{letter}" if letter else ""
+        return f"{self.worker.begin(self.job)}{wrong}"
 
     def _turn(self, prompt: str, site: AttemptDir, bounds: AttemptLimits) -> RoundResult:
         bounds.usage_meter.begin()
+        self.budget = bounds.usage_meter.mission_usd
+        said = prompts.quoted_messages(self.job.steering.take())
+        prompt = "\n\n".join(part for part in (prompt, said) if part)
         laid = agents_md.write_handoff(site.tree, self.job.context) if site.workspace else ()
         try:
             turn = self.worker.work(prompt, site, bounds)
@@ -140,8 +161,22 @@ class _Attempt:
         )
         return replace(verdict, denials=turn.told.denials)
 
+    def _budget_was_raised(self, turn: RoundResult, bounds: AttemptLimits) -> bool:
+        """Whether the program ended at the budget that it was started with, and a person has given it more since."""
+        if turn.told.trouble is not ErrorKind.BUDGET or self.stop.is_set() or bounds.left < MIN_ROUND_SECONDS:
+            return False
+        now = bounds.usage_meter.mission_usd
+        return self.budget is not None and now is not None and now > self.budget and not bounds.usage_meter.over()
+
+    def _is_told_more(self, turn: RoundResult, bounds: AttemptLimits) -> bool:
+        """Whether a person said something that the agent can still be told. It is no repair, and counts as none."""
+        return self._may_go_on(turn, bounds) and not self.job.steering.finish()
+
     def _may_repeat(self, turn: RoundResult, bounds: AttemptLimits) -> bool:
-        able = self.worker.repeats and self.rounds < self.job.rounds and bounds.left >= MIN_ROUND_SECONDS
+        return self.rounds < self.job.rounds and self._may_go_on(turn, bounds)
+
+    def _may_go_on(self, turn: RoundResult, bounds: AttemptLimits) -> bool:
+        able = self.worker.repeats and bounds.left >= MIN_ROUND_SECONDS
         return able and not (
             turn.fault or self.stop.is_set() or bounds.usage_meter.over() or disk_full_reason(self.job.folder)
         )

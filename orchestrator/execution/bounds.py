@@ -51,6 +51,11 @@ class UsageMeter:
         """Why the attempt must end, in the meter's words."""
         return self._meter.over()
 
+    @property
+    def mission_usd(self) -> float | None:
+        """The mission's own budget as it is now."""
+        return self._meter.mission_usd
+
     def unpriced(self, model: str) -> str:
         """Why a model may not be asked at all, in the meter's words."""
         return self._meter.unpriced(model)

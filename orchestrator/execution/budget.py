@@ -22,6 +22,8 @@ SpentByProject = Mapping[str, float]
 """USD by project; "" is none."""
 SPENT_CACHE_SECONDS = 30.0
 """Seconds for which what the database said of the day is believed, while an attempt runs."""
+MISSION_LIMIT = "the mission"
+"""What the limit of the mission's own budget is of."""
 NO_SPENDING: SpentByProject = {}
 
 
@@ -68,6 +70,11 @@ class BudgetMeter:
             return why
         return next((why for limit in self.limits if (why := limit.reached(self.spent))), "")
 
+    @property
+    def mission_usd(self) -> float | None:
+        """The mission's own budget as it is now."""
+        return next((limit.usd for limit in self.limits if limit.what == MISSION_LIMIT), None)
+
     def unpriced(self, model: str) -> str:
         """Why a model may not even be asked; empty if it may."""
         known = not model or self.price(Usage(model=model, tokens_in=1, tokens_out=1)) is not None
@@ -109,10 +116,14 @@ class BudgetTracker:
         meter = BudgetMeter(
             limits=(), paid=mission.worker in PAID_AGENTS, project=mission.about or "", price=self.spending.price
         )
-        meter.limits = (*mission_limits(ledger, mission), *self._day_limits(ledger, mission, meter))
+        self.renew(meter, ledger, mission)
         with self._lock:
             self._live.append(meter)
         return meter
+
+    def renew(self, meter: BudgetMeter, ledger: LedgerSnapshot, mission: Mission) -> None:
+        """The budgets may have changed: from now on the meter keeps to those of `ledger` and `mission`."""
+        meter.limits = (*mission_limits(ledger, mission), *self._day_limits(ledger, mission, meter))
 
     def settle(self, meter: object) -> None:
         """The attempt is over and in the database."""
@@ -164,7 +175,7 @@ def mission_limits(ledger: LedgerSnapshot, mission: Mission) -> Iterator[BudgetL
     """The mission's own budget: what its file says, or fleet.toml for all. Earlier attempts have spent of it."""
     limit = mission.budget_usd if mission.budget_usd is not None else ledger.charter.budget.mission_usd
     if limit is not None:
-        yield BudgetLimit(what="the mission", usd=limit, before=lambda: mission.cost_usd or 0.0)
+        yield BudgetLimit(what=MISSION_LIMIT, usd=limit, before=lambda: mission.cost_usd or 0.0)
 
 
 def format_usd(usd: float) -> str:

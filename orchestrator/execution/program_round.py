@@ -17,6 +17,7 @@ from orchestrator.core.ports.model import Usage
 from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.execution import prompts
 from orchestrator.execution.bounds import AttemptLimits, RoundStopFlag
+from orchestrator.execution.dialogue import ProgramDialogue, dialogue
 from orchestrator.execution.egress.proxy import EgressProxy, open_egress_proxy
 from orchestrator.execution.process.runner import CommandResult, Ending, run
 from orchestrator.execution.programs.port import ErrorKind, Launch, OutputParser, ParsedOutput, Program, RoundRequest
@@ -79,9 +80,9 @@ class ProgramWorker:
             why = f"{astray[0]} of the project is a link, and {self.name} would do what is said where it leads"
             raise WorkspaceFailed(f"{why}: take the link out of the project")
         heard = _OutputCollector(self.program.reading(), site, bounds)
-        with self._line(launch, site, bounds) as line:
+        with self._line(launch, site, bounds) as line, _open_dialogue(launch, brief.prompt, heard) as speech:
             watch = bounds.watch(lambda: heard.told(None).ended, blocked=line.blocked if line else lambda: "")
-            ran = self._run(launch, line, site, bounds, watch, heard)
+            ran = self._run(launch, line, site, bounds, watch, heard, speech)
         return _round_result(self.name, ran, heard, watch, launch, _proxy_notes(line))
 
     def _run(
@@ -92,6 +93,7 @@ class ProgramWorker:
         bounds: AttemptLimits,
         watch: RoundStopFlag,
         heard: _OutputCollector,
+        speech: ProgramDialogue | None,
     ) -> CommandResult:
         environment = {
             **site.environment(site.home),
@@ -106,17 +108,22 @@ class ProgramWorker:
             kept=(site.home, site.proposals),
             line=line.socket if line else None,
         )
-        return run(
-            self.sandbox.command(launch.argv, confinement),
-            folder=site.tree,
-            environment=environment,
-            output=_next_output_path(site),
-            timeout=bounds.left,
-            stop=watch,
-            say=heard.take,
-            whole=True,
-            confinement=confinement,
-        )
+        with site.job.steering.intake(speech.say) if speech else nullcontext():
+            ran = run(
+                self.sandbox.command(launch.argv, confinement),
+                folder=site.tree,
+                environment=environment,
+                output=_next_output_path(site),
+                timeout=bounds.left,
+                stop=watch,
+                say=heard.take if speech is None else speech.hearing(heard.take),
+                whole=True,
+                confinement=confinement,
+                feed=speech.feed if speech else None,
+            )
+        if speech:
+            site.job.steering.give_back(speech.unheard)
+        return ran
 
     def _line(
         self, launch: Launch, site: AttemptDir, bounds: AttemptLimits
@@ -134,6 +141,13 @@ class ProgramWorker:
             silence=bounds.left,
             environ=self.environ,
         )
+
+
+def _open_dialogue(
+    launch: Launch, prompt: str, heard: _OutputCollector
+) -> AbstractContextManager[ProgramDialogue | None]:
+    """The way to speak to the program while it works; none to one that reads its prompt from elsewhere."""
+    return dialogue(launch.spoken_to, prompt, lambda: heard.told(None)) if launch.spoken_to else nullcontext()
 
 
 class _OutputCollector:
@@ -249,7 +263,8 @@ def _links_outside(tree: Path, name: str) -> bool:
 
 def _remaining_usd(site: AttemptDir, bounds: AttemptLimits) -> float | None:
     """USD that are left of the mission's own budget."""
-    budget = site.job.mission.budget_usd
+    changed = bounds.usage_meter.mission_usd
+    budget = site.job.mission.budget_usd if changed is None else changed
     if budget is None:
         return None
     return max(0.0, budget - (bounds.usage_meter.total.cost_usd or 0.0))

@@ -108,6 +108,15 @@ def quoted_comment(job: AgentJob) -> str:
     return f"# Why the last attempt was rejected\n\n{quoted}\n\nDo it so that this no longer holds."
 
 
+def quoted_messages(texts: Iterable[str]) -> str:
+    """What people said to the attempt since it was told something last, quoted; "" if nobody did."""
+    lines = [f"> {line}" for text in texts for line in (*text.splitlines(), "")]
+    if not lines:
+        return ""
+    words = "\n".join(lines[:-1])
+    return f"# What you are told besides\n\n{words}\n\nIt comes from a person who may tell you what to do. Act on it."
+
+
 def _handoff(job: AgentJob) -> str:
     if not job.context.strip():
         return ""

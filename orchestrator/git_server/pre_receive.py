@@ -19,7 +19,9 @@ from orchestrator.core.errors import BrokenLedger, WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.git_server import hook_client
 from orchestrator.ledger.snapshot import CLAIM_FILE, MAX_CLAIM_BYTES, LedgerSnapshot, SnapshotReader
-from orchestrator.ledger.transport import BEAT, CLAIM
+from orchestrator.ledger.steering.live_refs import REQUEST_FILE, VIEW_FILE
+from orchestrator.ledger.steering.messages import ANSWER_FILE, MESSAGE_FILE
+from orchestrator.ledger.transport import BEAT, CLAIM, LIVE, SAY, WATCH
 from orchestrator.ledger.trust_files import SIGNERS_PATH
 from orchestrator.ledger.trust_history import TrustState
 from orchestrator.ledger.trust_pins import TrustPins
@@ -37,11 +39,14 @@ from orchestrator.policy.write_rules import (
 from sync import files
 from sync.errors import HistoryRewritten, SyncError
 from sync.git import GitStore, quarantine_environment
-from sync.objects import EXECUTABLE, FILE, find, load_commit
+from sync.objects import EXECUTABLE, FILE, find, load_commit, load_tree
 from sync.remote import MOVED_MESSAGE, Oid
 from sync.signatures import Verifier
 
 PUSHER_VARIABLE = "SHIFTBOOK_PUSHER"
+SPOKEN_REFS = (SAY, WATCH, LIVE)
+SPOKEN_FILES = frozenset({MESSAGE_FILE, ANSWER_FILE, REQUEST_FILE, VIEW_FILE})
+MAX_SPOKEN_TREE_BYTES = 1024
 HOOK_MARK = "# shiftbook's gate"
 SOCKET_RECORD = "gate"
 """In the home folder: where the serving process can be asked, while there is one."""
@@ -135,7 +140,33 @@ class PreReceiveCheck:
             ended_by=self._signer(one.old) if ended and one.old else UNKNOWN_ACTOR,
             after=self._claim(one.new) if claim else None,
             folded=self._folded(after, one.ref.removeprefix(CLAIM)) if claim and one.new is None and after else 0,
+            former=self._signer(one.old) if one.ref.startswith(SPOKEN_REFS) and one.old else UNKNOWN_ACTOR,
+            holder=self._holder(one.ref.removeprefix(LIVE)) if one.ref.startswith(LIVE) else "",
+            payload=self._payload(one) if one.ref.startswith(SPOKEN_REFS) and one.new else None,
         )
+
+    def _holder(self, mission: str) -> str:
+        """The node that works on a mission."""
+        claim = self._claim(self.store.ref(CLAIM + mission))
+        return claim.node if claim is not None and not claim.closed else ""
+
+    def _payload(self, one: PreReceiveLine) -> int | None:
+        """Bytes of the files of a message, a request or a view; None where its commit is no such thing.
+
+        Their trees are flat and short, and only an answer has a parent: what it answers. So no ref brings a history.
+        """
+        try:
+            commit = load_commit(self.store, one.new or "")
+            tree = commit.tree
+            if commit.parents != ((one.old,) if one.old and one.ref.startswith(SAY) else ()):
+                return None
+            if self.store.size(tree) > MAX_SPOKEN_TREE_BYTES:
+                return None
+            files = load_tree(self.store, tree)
+            whole = set(files) <= SPOKEN_FILES and all(each.mode == FILE for each in files.values())
+            return sum(self.store.size(each.oid) for each in files.values()) if whole and files else None
+        except (LookupError, ValueError, SyncError):
+            return None
 
     def _claim(self, oid: Oid | None) -> Claim | None:
         try:

@@ -9,13 +9,17 @@ from functools import partial
 from typing import Protocol
 
 from orchestrator.core.events import Tell
+from orchestrator.execution.message_box import MessageBox
 from orchestrator.execution.workspace.cleanup import Cleanup
 from orchestrator.ledger.result_report import EndedAttempt
+from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.executor import CancelToken, Executor, StopReason
 from orchestrator.node.handback import Handback
 from orchestrator.node.jobs import RunningJob, RunningJobs
+from orchestrator.node.message_delivery import MessageDelivery
 from orchestrator.node.scheduler import Assignment, HeartbeatGaps
 from orchestrator.node.usage_log import AttemptUsage
+from orchestrator.policy.authorization import Trust
 
 
 class LeaseGuard(HeartbeatGaps, Protocol):
@@ -38,6 +42,8 @@ class Attempts:
     tell: Tell
     cleanup: Cleanup | None = None
     """Removes what attempts have left; None: each folder goes as soon as its result is taken."""
+    messages: MessageDelivery | None = None
+    """Brings them what people say; None: nobody can speak to them."""
 
     def begin(self, taken: Iterable[Assignment]) -> None:
         """Begins to work on what this node has just taken, and ends what only has to be ended."""
@@ -59,6 +65,20 @@ class Attempts:
             self.jobs.settled(letter.held)
         return bool(done)
 
+    def hear(self, ledger: LedgerSnapshot) -> bool:
+        """Brings people's messages to what runs here; whether anybody was answered. Raises SyncError."""
+        return self.messages is not None and self.messages.step(ledger, self.jobs.by_mission)
+
+    def follow_budgets(self, ledger: LedgerSnapshot, trust: Trust) -> None:
+        """Takes in that somebody who may file missions has changed the budget of one that runs here."""
+        for name, job in self.jobs.by_mission.items():
+            filed = ledger.open.get(name)
+            if filed is None or filed.mission.budget_usd == job.budget_usd:
+                continue
+            if trust.authorize(ledger, filed).trusted:
+                job.budget_usd = filed.mission.budget_usd
+                self.executor.follow_budget(ledger, filed.mission, job.held.claim)
+
     @property
     def undelivered(self) -> bool:
         """Whether something runs, or waits for the remote to take it."""
@@ -66,9 +86,16 @@ class Attempts:
 
     def _start(self, taken: Assignment) -> None:
         stopper, mission = CancelToken(), taken.mission
-        thread = threading.Thread(target=partial(self._work, taken, stopper), name=f"work-{mission.name}", daemon=True)
+        box = self.messages.box(taken.ledger, taken.held, mission) if self.messages is not None else MessageBox()
+        work = partial(self._work, taken, stopper, box)
+        thread = threading.Thread(target=work, name=f"work-{mission.name}", daemon=True)
         self.jobs.by_mission[mission.name] = RunningJob(
-            held=taken.held, mission=mission, thread=thread, cancel_token=stopper
+            held=taken.held,
+            mission=mission,
+            thread=thread,
+            cancel_token=stopper,
+            box=box,
+            budget_usd=mission.budget_usd,
         )
         if self.leases.fenced or self.leases.heartbeat_gaps != taken.heartbeat_gaps:
             stopper.stop(StopReason.FENCED)  # it stood still since it asked for this claim: given back at once
@@ -77,9 +104,9 @@ class Attempts:
             self.tell("started", f"{mission.title}, attempt {attempt}", mission=mission.name, attempt=attempt)
         thread.start()
 
-    def _work(self, taken: Assignment, stopper: CancelToken) -> None:
+    def _work(self, taken: Assignment, stopper: CancelToken, box: MessageBox) -> None:
         claim, remarks = taken.held.claim, (taken.remark,) if taken.remark else ()
-        attempt = self.executor.attempt(taken.ledger, taken.mission, claim, stopper, remarks)
+        attempt = self.executor.attempt(taken.ledger, taken.mission, claim, stopper, remarks, box)
         self.handback.post(taken.held, attempt, stopper.reason)
         self._note(attempt)
         self.executor.settle(claim)

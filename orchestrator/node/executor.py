@@ -13,11 +13,16 @@ from handoff.answers.admission import AnswerSources
 from handoff.evidence_check import disagreement
 from handoff.secrets.redact import redact
 from missions.lease import PAUSED_REASON, Claim, ClaimState
+from missions.message import MessageState
 from missions.mission import Mission
+from missions.one_line import shorten
 from orchestrator.core.errors import OrchestratorError, WorkspaceFailed
 from orchestrator.core.ports.agent import Agent, AgentJob, Outcome, Project, Unmetered
 from orchestrator.execution.budget import BudgetMeter
 from orchestrator.execution.free_space import DISK_FULL_PATTERN
+from orchestrator.execution.live_figures import FIGURES_FILE, NotingMeter
+from orchestrator.execution.live_output import PROGRESS_FILE
+from orchestrator.execution.message_box import MessageBox, SpokenMessage
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs, AttemptLabel
 from orchestrator.execution.workspace.start_point import starting_patch
 from orchestrator.ledger.config.fleet_toml import FleetConfig
@@ -30,6 +35,10 @@ from sync.errors import SyncError
 
 TOOL_BOUND_AGENTS = frozenset({"claude", "builtin", "command", "review"})
 """Agents that keep to the tools which policy names, or have none to choose."""
+
+
+MAX_QUOTED_CHARS = 300
+"""Characters of a message that a result quotes."""
 
 
 class StopReason:
@@ -74,11 +83,18 @@ class Executor:
     _meters: dict[tuple[str, int], BudgetMeter] = field(default_factory=dict)
 
     def attempt(
-        self, ledger: LedgerSnapshot, mission: Mission, claim: Claim, stop: CancelToken, remarks: tuple[str, ...]
+        self,
+        ledger: LedgerSnapshot,
+        mission: Mission,
+        claim: Claim,
+        stop: CancelToken,
+        remarks: tuple[str, ...],
+        box: MessageBox | None = None,
     ) -> EndedAttempt:
-        """Does one attempt, whatever comes of it; never raises for a failure of the work."""
-        started = self.now()
-        outcome = self._run(ledger, mission, claim, stop)
+        """Does one attempt, whatever comes of it; never raises for a failure of the work. `box` is what people say."""
+        started, box = self.now(), box or MessageBox()
+        outcome = self._run(ledger, mission, claim, stop, box)
+        remarks = (*remarks, *map(_message_remark, box.close()))
         state = _claim_state(outcome, stop)
         finished = self.now()
         final = state in {ClaimState.DONE, ClaimState.CANCELLED} or (
@@ -116,6 +132,12 @@ class Executor:
         if self.budget is not None and meter is not None:
             self.budget.settle(meter)
 
+    def follow_budget(self, ledger: LedgerSnapshot, mission: Mission, claim: Claim) -> None:
+        """The mission has another budget from now on."""
+        meter = self._meters.get((claim.mission, claim.epoch))
+        if self.budget is not None and meter is not None:
+            self.budget.renew(meter, ledger, mission)
+
     def handed_back(self, letter: PendingResult, *, keep: bool) -> None:
         """Labels an attempt's folder once its result is accepted or kept as late work. Policy says whether it goes.
 
@@ -134,9 +156,11 @@ class Executor:
         """Whether what an attempt of that epoch left can be gone on with here, in its agent's own session."""
         return self.folders.left(mission, epoch) is not None
 
-    def _run(self, ledger: LedgerSnapshot, mission: Mission, claim: Claim, stop: CancelToken) -> Outcome:
+    def _run(
+        self, ledger: LedgerSnapshot, mission: Mission, claim: Claim, stop: CancelToken, box: MessageBox
+    ) -> Outcome:
         try:
-            outcome = self._closed(ledger, mission, claim) or self._work(ledger, mission, claim, stop)
+            outcome = self._closed(ledger, mission, claim) or self._work(ledger, mission, claim, stop, box)
         except (OrchestratorError, SyncError, OSError) as error:
             said = str(error) or repr(error)
             parked = said if isinstance(error, WorkspaceFailed) and error.lasting else ""
@@ -155,12 +179,14 @@ class Executor:
         why = unsafe or self._full_reason(ledger) or (meter.over() if meter is not None else "")
         return Outcome(ok=False, summary=f"Not started: {why}.", parked=why) if why else None
 
-    def _work(self, ledger: LedgerSnapshot, mission: Mission, claim: Claim, stop: CancelToken) -> Outcome:
+    def _work(
+        self, ledger: LedgerSnapshot, mission: Mission, claim: Claim, stop: CancelToken, box: MessageBox
+    ) -> Outcome:
         project = ledger.charter.project(mission.project) if mission.project else None
         label = AttemptLabel(mission=claim.mission, epoch=claim.epoch, attempt=claim.attempt)
         folder, goes_on = self.folders.open(label)
-        job = self._job(ledger, mission, claim, project, folder)
-        return self.agents[mission.agent].run(replace(job, goes_on=goes_on), stop.event)
+        job = replace(self._job(ledger, mission, claim, project, folder), goes_on=goes_on, steering=box)
+        return self.agents[mission.agent].run(job, stop.event)
 
     def _park_on_full_disk(self, outcome: Outcome, ledger: LedgerSnapshot, claim: Claim) -> Outcome:
         """An attempt that failed for want of space has not failed: trying it again would only do the same."""
@@ -190,13 +216,19 @@ class Executor:
     def _job(
         self, ledger: LedgerSnapshot, mission: Mission, claim: Claim, project: Project | None, folder: Path
     ) -> AgentJob:
-        progress = folder / "progress.txt"
+        progress = folder / PROGRESS_FILE
 
         def say(line: str) -> None:
             with progress.open("a", encoding="utf-8") as file:
                 file.write(line.rstrip("\n") + "\n")
 
-        meter = self._meters.get((claim.mission, claim.epoch)) or Unmetered()
+        meter = NotingMeter(
+            meter=self._meters.get((claim.mission, claim.epoch)) or Unmetered(),
+            path=folder / FIGURES_FILE,
+            agent=mission.agent,
+            began=self.now().timestamp(),
+        )
+        meter.begin()
         return AgentJob(
             mission=mission,
             attempt=claim.attempt,
@@ -211,6 +243,13 @@ class Executor:
             rounds=ledger.charter.verify_rounds(mission.project),
             patch=starting_patch(ledger, mission.patch) if mission.patch else b"",
         )
+
+
+def _message_remark(spoken: SpokenMessage) -> str:
+    """What the result says of a message."""
+    never = "" if spoken.told or spoken.state is MessageState.TOO_LATE else ", and not told in this attempt"
+    words = shorten(" ".join(spoken.text.split()), MAX_QUOTED_CHARS)
+    return f"{spoken.author} said ({spoken.state}{never}): {words}"
 
 
 def _claim_state(outcome: Outcome, stop: CancelToken) -> ClaimState:

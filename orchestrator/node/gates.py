@@ -21,6 +21,9 @@ class BudgetGate(Protocol):
     def meter(self, ledger: LedgerSnapshot, mission: Mission) -> BudgetMeter:
         """The meter of an attempt that begins now. Raises StoreFailed where nobody can look up what was spent."""
 
+    def renew(self, meter: BudgetMeter, ledger: LedgerSnapshot, mission: Mission) -> None:
+        """From now on the meter keeps to the budgets as they are now. Raises StoreFailed as `meter` does."""
+
     def settle(self, meter: BudgetMeter) -> None:
         """Takes a meter back whose attempt is over and noted in the database; never raises."""
 

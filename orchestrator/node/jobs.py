@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 
 from missions.mission import Mission, Status
+from orchestrator.execution.message_box import MessageBox
 from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot
 from orchestrator.node.executor import CancelToken, StopReason
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class RunningJob:
     """A mission that this node works on now."""
 
@@ -18,6 +20,12 @@ class RunningJob:
     mission: Mission
     thread: threading.Thread
     cancel_token: CancelToken
+    box: MessageBox = field(default_factory=MessageBox)
+    """What people say to it."""
+    began: float = field(default_factory=time.monotonic)
+    """On the monotonic clock."""
+    budget_usd: float | None = None
+    """The mission's own budget as this node follows it: a person may change it while the mission runs."""
 
 
 @dataclass(kw_only=True)

@@ -18,6 +18,7 @@ from orchestrator.node.attempts import Attempts
 from orchestrator.node.executor import StopReason
 from orchestrator.node.heartbeat import Heartbeat
 from orchestrator.node.jobs import RunningJobs
+from orchestrator.node.live_publisher import LivePublisher
 from orchestrator.node.maintenance import Maintenance
 from orchestrator.node.notifications.publisher import NotificationPublisher
 from orchestrator.node.rounds.fetch_pause import FetchPause
@@ -52,6 +53,8 @@ class Node:
     cleanup: Cleanup | None = None
     """None: the disk is neither cleared nor looked at."""
     maintenance: Maintenance | None = None
+    live: LivePublisher | None = None
+    """Shows what runs here to people on other machines; None: nobody can watch."""
     notifications: NotificationPublisher | None = None
     """Looks for what people should be told; None where nobody is."""
     resources: ExitStack = field(default_factory=ExitStack)
@@ -102,12 +105,19 @@ class Node:
             self.resume()
             while self._goes_on(moved=self.step()):
                 wait_for_work(
-                    self.jobs.wake, self.pause.seconds, busy=self._works, remote=self.bus.remote, tip=self.feed.tip
+                    self.jobs.wake,
+                    self.pause.seconds,
+                    busy=self._works,
+                    remote=self.bus.remote,
+                    branch=self.bus.main,
+                    seen=self.feed.refs,
                 )
         finally:
             self.stop_jobs(StopReason.STOPPING)
             self.jobs.join(JOIN_SECONDS)
             self.heartbeat.stop()
+            if self.live is not None:
+                self.live.close()
         self._leave()
 
     def _require_first(self) -> None:
@@ -181,13 +191,21 @@ class Node:
 
     def _round(self, ledger: LedgerSnapshot) -> bool:
         self._take_in(ledger)
+        heard = self._hear(ledger)
         pending = self.attempts.handback.pending(ledger.claims)
         busy = self.jobs.by_mission.keys() | pending  # as of now: some is handed back in a moment
-        moved = self.attempts.hand_back()
+        moved = self.attempts.hand_back() or heard
         if not self.draining and not self.heartbeat.fenced:
             moved = self._take_on(ledger, busy) or moved
         moved = self.folding.step(ledger) or moved
         return self._keep_house(ledger) or moved
+
+    def _hear(self, ledger: LedgerSnapshot) -> bool:
+        """What people say to what runs here, and whether they watch it; whether anybody was answered."""
+        if self.live is not None:
+            self.live.step(ledger, self.jobs.by_mission)
+        self.attempts.follow_budgets(ledger, self.scheduler.trust)
+        return self.attempts.hear(ledger)
 
     def _take_in(self, ledger: LedgerSnapshot) -> None:
         if self.cleanup is not None:

@@ -17,7 +17,7 @@ import httpx
 
 from orchestrator.core.events import Tell
 from sync.backoff import Backoff
-from sync.watch import watch_file, watch_refs
+from sync.watch import RESTLESS_REFS, watch_file, watch_refs
 
 NUDGE_FILE = "nudge"
 """In the home folder: touched by whoever wants this machine's node to look."""
@@ -161,6 +161,11 @@ def _read_lines(answer: httpx.Response) -> Iterator[bytes]:
             raise ValueError("this is no event stream")
 
 
+def _seen_here(part: str) -> str:
+    """Where a clone keeps what it saw of such a ref."""
+    return part.replace("/refs/", "/refs/seen/", 1)
+
+
 def watch_locally(home: Path, ledger: str, ring: Callable[[], None]) -> Callable[[], None]:
     """Rings when this machine has reason to think that the ledger moved. Returns what ends it.
 
@@ -171,7 +176,7 @@ def watch_locally(home: Path, ledger: str, ring: Callable[[], None]) -> Callable
     stops = [watch_file(home / NUDGE_FILE, ring)]
     clone, there = home / "ledger.git", Path(ledger.removeprefix("file://"))
     if (clone / "refs").is_dir():
-        stops.append(watch_refs(clone, ring, ignore="/refs/seen/shiftbook/beat"))
+        stops.append(watch_refs(clone, ring, ignore=tuple(map(_seen_here, RESTLESS_REFS))))
     if ledger and (there / "refs").is_dir():
         stops.append(watch_refs(there, ring))
 

@@ -16,7 +16,7 @@ from handoff.knowledge import without_lessons
 from missions import document
 from missions.lease import Claim
 from orchestrator.ledger.log_paths import is_log_path, parse_log_path
-from orchestrator.ledger.transport import BEAT, CLAIM, LATE, LOG
+from orchestrator.ledger.transport import BEAT, CLAIM, LATE, LIVE, LOG, SAY, WATCH
 from orchestrator.policy.decision_guard import forged_decision, in_review
 from sync.remote import Oid
 
@@ -28,6 +28,8 @@ PERSON_ROLES = frozenset({"admin", "author"})
 RESULT_BRANCHES = "refs/heads/shiftbook/"
 """Branches with the results of attempts, where the ledger is a project's own repository."""
 SHIFTBOOK_REFS = "refs/shiftbook/"
+MAX_SPOKEN_BYTES = 512 * 1024
+"""Bytes of a message, a request or a live view that a push may bring."""
 KNOWN_REF_PREFIXES = ("refs/heads/", "refs/tags/", SHIFTBOOK_REFS)
 """Where refs of a ledger stand. Others mean something to git: refs/replace/ puts one object in another's place."""
 
@@ -83,6 +85,12 @@ class PushedRef:
     """Who signed the commit to which a closed claim points now."""
     folded: int = 0
     """The last epoch of the claim's mission whose end the branch tells, with this push taken in."""
+    former: Actor = UNKNOWN_ACTOR
+    """Who signed the commit to which a message, a request or a live view points now."""
+    holder: str = ""
+    """The node that holds the mission which a live view shows."""
+    payload: int | None = None
+    """Bytes of all that a message, a request or a live view holds; None where it holds anything else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +206,51 @@ def _check_late_work(who: Actor, move: PushedRef, name: str) -> str:
     return _check_signature(move, who.name)
 
 
+def _check_payload(move: PushedRef) -> str:
+    if move.payload is None:
+        return "it holds something else than such a ref does"
+    return "" if move.payload <= MAX_SPOKEN_BYTES else f"it has more than {MAX_SPOKEN_BYTES:,} bytes"
+
+
+def _check_message(who: Actor, move: PushedRef, name: str) -> str:
+    """A person's word to a mission; then a node's answer as its child. A node takes away what a node has answered."""
+    if move.new is None:
+        answered = "node" in move.former.roles and not move.former.person
+        kept = f"{_describe_actor(who)} may not take a message away that no node has answered"
+        return kept if who.stranger or (who.node and not answered) else ""
+    if move.old is None:
+        return _check_payload(move) if move.signer.person or who.person else "a message is signed by an author"
+    if not move.forward:
+        return "a message is answered, not replaced"
+    if "node" not in move.signer.roles or (who.node and who.name != move.signer.name):
+        return "a message is answered by a node, with its own key"
+    return _check_payload(move)
+
+
+def _check_watch(who: Actor, move: PushedRef, mission: str) -> str:
+    """Who may read the ledger may ask to see what runs; strangers only file missions."""
+    if who.stranger:
+        return f"{_describe_actor(who)} may not write here"
+    if move.new is None:
+        return ""
+    return _check_payload(move) if move.signer.roles or who.person else "a request to watch is signed by a member"
+
+
+def _check_live(who: Actor, move: PushedRef, mission: str) -> str:
+    """A mission is shown by the node that holds it."""
+    if move.new is None:
+        over = not move.holder or move.holder != move.former.name
+        mine = not who.name or who.person or who.name == move.former.name
+        return (
+            "" if mine or (who.node and over) else f"{_describe_actor(who)} may not end what {move.former.name} shows"
+        )
+    if who.name and not who.person and who.name != move.signer.name:
+        return f"{_describe_actor(who)} may not show what another node does"
+    if not move.holder or move.holder != move.signer.name:
+        return f"only the node that holds {mission} shows it"
+    return _check_signature(move, move.holder) or _check_payload(move)
+
+
 def _check_result_branch(who: Actor, move: PushedRef, name: str) -> str:
     return f"{_describe_actor(who)} may not write here" if who.stranger else ""
 
@@ -213,6 +266,9 @@ _REF_CHECKS: Mapping[str, Callable[[Actor, PushedRef, str], str]] = {
     LOG: _check_log,
     CLAIM: _check_claim,
     LATE: _check_late_work,
+    SAY: _check_message,
+    WATCH: _check_watch,
+    LIVE: _check_live,
     RESULT_BRANCHES: _check_result_branch,
 }
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:  # each of these is imported where it is used: a list of missi
     from orchestrator.workflow.late_results import Adoption
     from orchestrator.workflow.orders import Orders
     from orchestrator.workflow.spending.report import FleetSpending
+    from orchestrator.workflow.steering import SteeringDesk
 
 
 NAME_WORDS = 5
@@ -87,6 +88,10 @@ class Fleet:
         ledger = self.reader.read(self._last)
         self.alarms = ledger.alarms
         return ledger
+
+    def last_seen(self) -> LedgerSnapshot:
+        """The ledger as it was looked at last; nothing is asked for."""
+        return self.reader.read(self._last) if self._last else self.ledger()
 
     # -- missions -----------------------------------------------------------------------------------------------
 
@@ -209,6 +214,16 @@ class Fleet:
     def retry(self, name: str) -> MissionView:
         """Puts a dead or failed one back into the queue."""
         return self._told(name, self.orders().retry)
+
+    def set_budget(self, name: str, usd: float, *, by: str = "") -> MissionView:
+        """Sets what it may cost."""
+        return self._told(name, lambda slug: self.orders(by).set_budget(slug, usd))
+
+    def steering(self) -> SteeringDesk:
+        """What a person may say to whoever works on a mission, by its slug."""
+        from orchestrator.workflow.steering import SteeringDesk
+
+        return SteeringDesk(bus=self.bus, reader=self.reader, trust=self.trust)
 
     def orders(self, by: str = "") -> Orders:
         """What a person may say about an open mission, by its slug."""

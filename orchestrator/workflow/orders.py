@@ -13,7 +13,7 @@ from missions import frontmatter, lifecycle
 from missions.errors import BadTransition
 from missions.frontmatter import Scalar
 from missions.mission import Mission, Status
-from orchestrator.core.errors import AlreadyDone, NotFound, Refused
+from orchestrator.core.errors import AlreadyDone, NotFound, Refused, WrongSetting
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
@@ -21,6 +21,7 @@ from orchestrator.policy.authorization import Trust
 from orchestrator.policy.membership import Membership
 from sync.signatures import Principal
 
+MAX_BUDGET_USD = 1_000_000.0
 FieldChange = Callable[[Mission, Principal], Mapping[str, Scalar]]
 """The fields that an order sets, from what the mission is and who gives the order. Raises Refused."""
 
@@ -50,6 +51,12 @@ class Orders:
     def retry(self, name: str) -> None:
         """Puts a dead or failed mission back into the queue with all its attempts."""
         self.give(name, "Retry", _retry_fields)
+
+    def set_budget(self, name: str, usd: float) -> None:
+        """Sets what a mission may cost in all; what runs keeps to it within seconds. Raises WrongSetting."""
+        if not 0 <= usd < MAX_BUDGET_USD:
+            raise WrongSetting("USD", f"a budget is an amount of dollars below {MAX_BUDGET_USD:,.0f}")
+        self.give(name, f"Budget ${usd:.2f}:", lambda mission, me: {"budget_usd": usd})
 
     def endorse(self, name: str) -> None:
         """Trusts an untrusted mission: the person signs its text as it is."""

@@ -23,6 +23,7 @@ What is shown of which program; `-` is said why below the table (`CANNOT`):
 | permission denied                      | yes    | -     | yes    | yes      | -     |
 | SIGTERM: stopped, nothing left         | yes    | yes   | yes    | yes      | yes   |
 | hang after the result                  | yes    | yes   | yes    | yes      | -     |
+| a person's word in the middle of work  | yes    | round | round  | round    | round |
 """
 
 from __future__ import annotations
@@ -37,12 +38,15 @@ from pathlib import Path
 
 import pytest
 
+from missions.message import MessageState
 from missions.mission import Mission
 from orchestrator.adapters.agents.program_agent import ProgramAgent
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
 from orchestrator.core.ports.agent import AgentJob, Meter, Outcome, Project, Unmetered
 from orchestrator.core.ports.model import Usage
+from orchestrator.core.ports.steering import Steering, Unsteered
 from orchestrator.execution.attempt import AttemptRunner
+from orchestrator.execution.message_box import MessageBox
 from orchestrator.execution.programs import port
 from orchestrator.execution.programs.port import Launch, OutputParser, Program, RoundRequest
 from orchestrator.execution.workspace.clone import Workspaces
@@ -109,6 +113,7 @@ class Desk:
         stop: threading.Event | None = None,
         meter: Meter | None = None,
         rounds: int = 0,
+        steering: Steering | None = None,
     ) -> Outcome:
         """One attempt, with the model saying `turns`."""
         if not (CACHE / "bin" / hands.program.name).exists():
@@ -135,6 +140,7 @@ class Desk:
             say=self.said.append,
             meter=meter or Unmetered(),
             rounds=rounds,
+            steering=steering or Unsteered(),
         )
         attempts = AttemptRunner(
             sandbox=self.sandbox, workspaces=Workspaces(cache=self.tmp / "cache"), node="desk", linger=self.linger
@@ -403,3 +409,65 @@ def test_hang(desk: Desk, name: str) -> None:
     assert (outcome.ok, outcome.error) == (True, ""), desk.output()
     assert any("hung after its last event" in note for note in outcome.notes)
     assert gone(str(desk.folder))
+
+
+class Speaker:
+    """A person who says something once the program is at work."""
+
+    def __init__(self, box: MessageBox, ready: Callable[[], bool]) -> None:
+        self.box, self.ready, self.state = box, ready, None
+        self.thread = threading.Thread(target=self._speak, daemon=True)
+        self.thread.start()
+
+    def _speak(self) -> None:
+        eventually(self.ready, 90)
+        self.state: MessageState | None = self.box.deliver("01", author="anna", text="Spell it THOROUGHLY.")
+
+
+@pytest.mark.parametrize("name", each("claude", "codex"))
+def test_a_persons_word_reaches_the_program(desk: Desk, name: str) -> None:
+    """While a tool runs: at once where the program reads it, else in a round of its own after the work, in the same
+    conversation; the model is given it once, and the answer said truly which."""
+    hands, box = HANDS[name], MessageBox()
+    waits = hands.shell("sleep 5; echo slept") if hands.shell else Turn(text="Done.", lull=3.0)
+    work = [] if hands.wide else [Turn(text="It is written.")]
+    turns = [waits, hands.write("new.txt", "right\n"), *work, Turn(text="As you said.")]
+    speaker = Speaker(box, lambda: len(desk.api.asked) >= 1 and (hands.wide or bool(desk.said)))
+    done = desk.run(hands, *turns, steering=box)
+    speaker.thread.join(timeout=10)
+    assert done.ok, f"{done.error}\n{desk.output()}"
+    assert speaker.state is (MessageState.INJECTED if name == "claude" else MessageState.QUEUED)
+    bodies = [json.dumps(asked.body) for asked in desk.api.asked]
+    hearing = next(number for number, body in enumerate(bodies) if "THOROUGHLY" in body)
+    assert hearing == (1 if name == "claude" else len(bodies) - 1) or hands.wide
+    assert bodies[-1].count("THOROUGHLY") == 1
+    assert all(one.told for one in box.close())
+
+
+def test_a_word_at_the_last_moment_is_a_turn_of_its_own(desk: Desk) -> None:
+    """claude is saying its last words: what it is told then it answers, too, before its input ends."""
+    hands, box = HANDS["claude"], MessageBox()
+    turns = [hands.write("new.txt", "right\n"), Turn(text="It is written.", late=3.0), Turn(text="As you said.")]
+    speaker = Speaker(box, lambda: len(desk.api.asked) >= 2)
+    done = desk.run(hands, *turns, steering=box)
+    speaker.thread.join(timeout=10)
+    assert done.ok, f"{done.error}\n{desk.output()}"
+    assert speaker.state is MessageState.INJECTED
+    assert done.answer == "As you said."
+    assert "THOROUGHLY" in json.dumps(desk.api.asked[-1].body)
+
+
+def test_a_budget_that_is_raised_lets_the_program_go_on(desk: Desk) -> None:
+    """claude ends at the budget that it was started with; a person has raised it meanwhile, so it goes on."""
+
+    class Raised(Unmetered):
+        mission_usd: float | None = 0.0001
+
+        def note(self, usage: Usage) -> None:
+            self.mission_usd = 50.0
+
+    hands = HANDS["claude"]
+    turns = [*[hands.write("new.txt", "right\n")] * 2, Turn(text="It is written.")]
+    done = desk.run(hands, *turns, meter=Raised())
+    assert done.ok, f"{done.error} {done.parked}\n{desk.output()}"
+    assert "[it goes on: its budget was raised]" in desk.said

@@ -31,6 +31,8 @@ OUTLETS = {
     "compose_message": "a notification",
     "Problem": "an error over HTTP",
     "repository.patch": "a diff that is told",
+    "OutputPage": "what a running attempt says, shown to who watches",
+    "DiffSoFar": "what it has changed",
 }
 """What is called where something leaves, and what that is."""
 
@@ -44,6 +46,7 @@ SAFE = {
     "orchestrator/bench/history.py": "made-up texts of a measurement",
     "orchestrator/bench/testbed.py": "made-up texts of a measurement",
     "orchestrator/ledger/result_record.py:read_record": "reads what a node has written",
+    "missions/live_view.py:read_live_view": "reads what a node has written",
     "orchestrator/node/outbox.py:_read_pending_result": "reads what this node has written",
     "orchestrator/adapters/database/conversations.py:_turn": "reads what is stored",
     "orchestrator/chat/handover/summary.py:opening_turns": "its one caller, take_over, cleans each",
@@ -66,6 +69,9 @@ PLACES = {
     "orchestrator/node/notifications/dispatcher.py": {"_carry"},
     "orchestrator/node/notifications/safe_text.py": {"plain_text"},
     "orchestrator/node/executor.py": {"words_of"},
+    "orchestrator/execution/live_output.py": {"read_output"},
+    "orchestrator/execution/live_diff.py": {"diff_so_far"},
+    "orchestrator/workflow/steering.py": {"_checked"},
     "orchestrator/cli/live/event_lines.py": {"_take", "_write"},
     "orchestrator/api/web/problems.py": {"problem"},
     "orchestrator/api/web/ledger_answers.py": {"_short", "_long"},

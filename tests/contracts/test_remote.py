@@ -392,14 +392,15 @@ def test_what_was_seen_is_what_was_fetched_last(place: Place) -> None:
 
 
 def test_a_look_tells_where_the_branch_stands_and_brings_nothing(place: Place) -> None:
-    """`tip` sees a move at once and leaves what was seen as it was; a branch that is not there is None."""
-    assert place.view().tip() is None
+    """`heads` sees a move at once and leaves what was seen as it was; what is not there it does not name."""
+    assert place.view().heads() == {}
     one, two = place.ready(), place.ready()
     root = one.fetch()[MAIN]
-    assert two.tip() == root
+    assert two.heads() == {MAIN: root}
     made = commit(one.store, "next", root)
-    one.push([RefUpdate(ref=MAIN, expect=root, new=made)])
-    assert two.tip() == made
+    one.push([RefUpdate(ref=MAIN, expect=root, new=made), new(A, made)])
+    assert two.heads() == {MAIN: made}
+    assert two.heads(A[:-1], "refs/shiftbook/none/") == {MAIN: made, A: made}
     assert two.seen()[MAIN] == root
 
 

@@ -28,10 +28,12 @@ from handoff.encoding import decode
 from handoff.errors import KnowledgeUnreadable, MemoUnreadable, ProposalUnreadable
 from handoff.secrets.redact import redact
 from missions import document
-from missions.errors import BadClaim
+from missions.errors import BadClaim, BadLiveView, BadMessage
 from missions.lease import Claim, ClaimState, read_claim
+from missions.live_view import MAX_VIEW_BYTES, DiffSoFar, LiveView, read_live_view
 from missions.merging.merge import merge
 from missions.merging.merge_state import StampedVersion
+from missions.message import MessageAnswer, MessageState, MissionMessage, read_answer, read_message
 from missions.plain_data import read_json, read_toml
 from orchestrator.adapters.agents.aider import Aider
 from orchestrator.adapters.agents.claude import Claude
@@ -87,6 +89,11 @@ worked
 """
 CLAIM = Claim(
     mission="mend", blob="a" * 40, node="n1", boot="b", epoch=1, attempt=1, nonce="n", state=ClaimState.RUNNING
+)
+MESSAGE = MissionMessage(mission="mend", epoch=1, message_id="0123456789abcdef", text="Use tabs.")
+ANSWER = MessageAnswer(state=MessageState.QUEUED, epoch=1, node="vps")
+VIEW = LiveView(
+    mission="mend", epoch=1, attempt=1, node="vps", agent="claude", text="words\n", diff=DiffSoFar(files=1, text="+a")
 )
 CLOSED = replace(CLAIM, state=ClaimState.DONE, log="b" * 40)
 ENTRY = """# Session log
@@ -293,6 +300,21 @@ def _claim(data: bytes) -> None:
     assert read_claim(claim.print()) == claim
 
 
+def _message(data: bytes) -> None:
+    found = read_message(data)
+    assert read_message(found.print()) == found
+
+
+def _message_answer(data: bytes) -> None:
+    found = read_answer(data)
+    assert read_answer(found.print()) == found
+
+
+def _live_view(data: bytes) -> None:
+    found = read_live_view(data)
+    assert read_live_view(found.print()) == found
+
+
 def _record(part: str) -> Callable[[bytes], None]:
     def read(data: bytes) -> None:
         store, commit = _stored(part, data, RECORD)
@@ -444,6 +466,9 @@ class Reader:
 READERS = (
     Reader(name="mission", valid=(MISSION, b"---\nrun: make\n---\n", b"do it\n"), read=_mission),
     Reader(name="merge", valid=(MISSION,), read=_merged),
+    Reader(name="message", valid=(MESSAGE.print(),), read=_message, may_raise=(BadMessage,), limit=64 * 1024),
+    Reader(name="answer", valid=(ANSWER.print(),), read=_message_answer, may_raise=(BadMessage,), limit=64 * 1024),
+    Reader(name="live view", valid=(VIEW.print(),), read=_live_view, may_raise=(BadLiveView,), limit=MAX_VIEW_BYTES),
     Reader(name="claim", valid=(CLAIM.print(), CLOSED.print()), read=_claim, may_raise=(BadClaim,), limit=64 * 1024),
     *(
         Reader(

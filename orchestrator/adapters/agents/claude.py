@@ -3,11 +3,13 @@
 Run against versions 2.1.332 and 2.1.197 (`tests/agents`). An API error is `subtype: success` with `is_error: true`; the
 budget is looked at after each call; `modelUsage` counts what `usage` still lacks; only `--setting-sources user` keeps
 the hooks of a repository's `.claude/settings.json` from running, and with them its CLAUDE.md from being read: the
-prompt has it. A `result` is its last event only as long as no further turn begins.
+prompt has it. A `result` is its last event only as long as no further turn begins. Its input stays open while it works:
+what a person says meanwhile it takes in with the next result of a tool, or as a turn of its own.
 """
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +17,7 @@ from typing import Any
 
 from orchestrator.core.ports.model import Usage
 from orchestrator.execution.programs.error_kinds import error_kind, error_line, proxy_refusal_kind
-from orchestrator.execution.programs.home_files import copy_login_file, stdin_command
+from orchestrator.execution.programs.home_files import copy_login_file
 from orchestrator.execution.programs.install_lines import INSTALL_LINES
 from orchestrator.execution.programs.installed import InstalledProgram
 from orchestrator.execution.programs.json_events import (
@@ -97,11 +99,13 @@ class Claude:
         tools = TOOLS if brief.tools is None else _tool_names(brief.tools)
         words = (
             *("-p", "--output-format", "stream-json", "--verbose", *session, *model, *budget),
+            *("--input-format", "stream-json", "--replay-user-messages"),
             *("--max-turns", str(self.turns), "--setting-sources", "user", "--strict-mcp-config"),
             *("--permission-mode", "dontAsk", "--tools", tools, "--allowedTools", tools),
         )
         return Launch(
-            argv=stdin_command(brief.home, brief.prompt, *self.installed.argv(), *words),
+            argv=(*self.installed.argv(), *words),
+            spoken_to=_user_line,
             environment=ENVIRONMENT | _silence_settings(brief.silence_ms),
             readable=self.installed.readable(),
             upstreams=keys,
@@ -111,6 +115,13 @@ class Claude:
     def reading(self) -> OutputParser:
         """A fresh reading."""
         return ClaudeOutputParser()
+
+
+def _user_line(text: str) -> bytes:
+    """A person's words as a line of `--input-format stream-json`."""
+    message = {"role": "user", "content": [{"type": "text", "text": text}]}
+    said = {"type": "user", "message": message, "parent_tool_use_id": None, "session_id": ""}
+    return json.dumps(said, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
 def _silence_settings(silence_ms: int) -> dict[str, str]:
@@ -147,6 +158,8 @@ class ClaudeOutputParser(JsonEventParser):
                 return self._assistant(found)
             case "system", "api_retry":
                 return _describe_retry(found)
+            case "user", _ if found.get("isReplay") is True:
+                self.heard += 1  # of what it was sent: it says so when it takes it in
             case "rate_limit_event", _:
                 self._resets = number_at(found, "rate_limit_info", "resetsAt")
         return ""

@@ -11,6 +11,7 @@ from handoff.answers.admission import AnswerSources
 from handoff.answers.citable import document_lines
 from missions.mission import Mission
 from orchestrator.core.ports.model import Stop, Usage
+from orchestrator.core.ports.steering import Steering, Unsteered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,12 +90,18 @@ class Meter(Protocol):
     def over(self) -> str:
         """Why the attempt must end now, in words that name the budget and its limit; empty while it may go on."""
 
+    @property
+    def mission_usd(self) -> float | None:
+        """The mission's own budget in USD, which may change while it runs; None where it has none."""
+
     def unpriced(self, model: str) -> str:
         """Why a model may not even be asked: its price is unknown, and a budget is to be kept. Empty if it may."""
 
 
 class Unmetered:
     """The meter of an attempt that nobody limits."""
+
+    mission_usd: float | None = None
 
     def note(self, usage: Usage) -> None:
         """Takes no note."""
@@ -151,6 +158,8 @@ class AgentJob:
     """What the person wrote who rejected the attempt before; empty if nobody did."""
     sources: AnswerSources | None = None
     """What an answer may rest on, with its places; None: `context` alone."""
+    steering: Steering = field(default_factory=Unsteered)
+    """What people say to the attempt while it works."""
     rounds: int = 2
     """How often the work may go back to the agent to be put right before the attempt has failed."""
 

@@ -22,6 +22,7 @@ import psutil
 
 from orchestrator.core.ports.model import Stop
 from orchestrator.core.ports.sandbox import RUN_VARIABLE, Confinement
+from orchestrator.execution.process.input_feed import InputFeed
 from orchestrator.execution.process.output_tail import OutputTail
 from orchestrator.execution.process.process_tree import process_tree, session_members
 from orchestrator.execution.process.resource_watch import LimitExceeded, ResourceWatch
@@ -72,13 +73,15 @@ def run(
     keep: int = MAX_OUTPUT_BYTES,
     whole: bool = False,
     confinement: Confinement | None = None,
+    feed: InputFeed | None = None,
 ) -> CommandResult:
     """Runs `argv` in `folder` until it exits, `timeout` seconds are over or `stop` is set; then ends all it started.
 
     `environment` is its whole environment, `output` the file that standard output and error go to, `say` gets each
     line as it comes, and all of it if `whole`. Returns within 5 s of the time-out or the stop. Must be called in the
     thread that lives as long as the command does: that thread's death is what a sandbox's die-with-parent notices.
-    With `confinement`, what bounds the run as a whole is watched, too. Raises OSError when the program cannot be
+    With `confinement`, what bounds the run as a whole is watched, too. `feed` is its standard input; None: it has none.
+    Raises OSError when the program cannot be
     started.
     """
     mark = uuid.uuid4().hex
@@ -87,7 +90,7 @@ def run(
     output.write_bytes(b"")
     with output.open("ab", buffering=0) as sink, output.open("r+b", buffering=0) as source:
         tail = OutputTail(source, say=say, keep=keep, whole=whole)
-        process = _start(argv, folder=folder, environment={**environment, RUN_VARIABLE: mark}, sink=sink)
+        process = _start(argv, folder=folder, environment={**environment, RUN_VARIABLE: mark}, sink=sink, feed=feed)
         ending, excess = Ending.EXIT, None
         footprint = ResourceWatch(confinement, process.pid) if confinement else None
         try:
@@ -106,17 +109,20 @@ def run(
 
 
 def _start(
-    argv: Sequence[str], *, folder: Path, environment: Mapping[str, str], sink: BinaryIO
+    argv: Sequence[str], *, folder: Path, environment: Mapping[str, str], sink: BinaryIO, feed: InputFeed | None
 ) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+    process = subprocess.Popen(
         list(argv),
         cwd=folder,
         env=dict(environment),
-        stdin=subprocess.DEVNULL,  # codex and others wait for ever on an open one
+        stdin=feed.reading if feed else subprocess.DEVNULL,  # codex and others wait for ever on an open one
         stdout=sink,
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
+    if feed:
+        feed.handed_over()
+    return process
 
 
 def _watch(

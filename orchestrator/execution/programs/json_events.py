@@ -96,6 +96,7 @@ class JsonEventParser(ABC):
         self.trouble: ErrorKind | None = None
         self.denials: list[str] = []
         self.usage = Usage()
+        self.heard = 0
 
     def take(self, line: str) -> str:
         """Takes one line; a line that is no event is passed on to `plain`."""
@@ -120,6 +121,7 @@ class JsonEventParser(ABC):
             trouble=self.trouble,
             denials=tuple(self.denials),
             usage=self.usage,
+            heard=self.heard,
         )
 
     def deny(self, what: str) -> None:

@@ -6,7 +6,7 @@ hand-over are the same for all (`execution.attempt`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -88,6 +88,10 @@ class Launch:
     """Globs of files that the program leaves in the tree for itself; they are no part of the work."""
     hidden: tuple[str, ...] = ()
     """Paths in the tree that the sandbox shows empty, because the program would do what the project says there."""
+    spoken_to: Callable[[str], bytes] | None = None
+    """How a text stands on its standard input, for a program that reads there while it works; the prompt comes first.
+    Its reading counts what it took (`ParsedOutput.heard`), and its input ends when it has answered all of it. None:
+    nobody can speak to it before its next round."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +109,8 @@ class ParsedOutput:
     trouble: ErrorKind | None = None
     denials: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
+    heard: int = 0
+    """How many texts of its standard input it says that it has taken in, the prompt among them."""
 
 
 class OutputParser(Protocol):

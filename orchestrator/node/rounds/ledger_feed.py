@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.core.events import Tell
 from orchestrator.ledger.claims import RewriteDetector
@@ -11,7 +11,7 @@ from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
-from sync.remote import Oid
+from sync.remote import Refs
 
 
 @dataclass(kw_only=True)
@@ -26,8 +26,8 @@ class LedgerFeed:
     tell: Tell
     sightings: LastSeenStore | None = None
     """When nodes were seen to move, for this machine's other processes; None: nobody else asks."""
-    tip: Oid = ""
-    """Where the branch stood at the last fetch."""
+    refs: Refs = field(default_factory=dict)
+    """What the last fetch showed."""
 
     def look(self) -> LedgerSnapshot:
         """The ledger as it is now. Raises SyncError, BrokenLedger, and HistoryRewritten when it was tampered with."""
@@ -37,7 +37,7 @@ class LedgerFeed:
         """The same for a round of the loop: checked against what was seen before, and taken in."""
         ledger = self.look()
         self.witness.check(ledger)
-        self.tip = ledger.tip
+        self.refs = ledger.refs
         self.liveness.observe(ledger, self.clock())
         self._note_sightings(ledger)
         return ledger

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any
 
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.ledger.transport import BEAT
+from orchestrator.ledger.transport import BEAT, LIVE, WATCH
 from orchestrator.workflow import mission_view
 from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.mission_view import MissionView
@@ -41,7 +41,7 @@ class LedgerLook:
     def version(self) -> str:
         """Says whether two looks are of the same state: of the branch, the claims, late work, and what waits for a
         time that has come."""
-        refs = sorted(pair for pair in self.ledger.refs.items() if not pair[0].startswith(BEAT))
+        refs = sorted(pair for pair in self.ledger.refs.items() if not pair[0].startswith((BEAT, WATCH, LIVE)))
         told = json.dumps([refs, self.rows, self.offline], default=str)
         return hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 

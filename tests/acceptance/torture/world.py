@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sync.errors import PushUncertain, RemoteUnreachable
 from sync.memory_remote import MemoryRemote, MemoryServer
-from sync.remote import Oid, PushVerdict, Refs, RefUpdate
+from sync.remote import PushVerdict, Refs, RefUpdate
 from tests.acceptance.torture.history import Move, Push
 from tests.acceptance.torture.virtual import Loop
 
@@ -127,13 +127,13 @@ class Line:
         """The refs as they were last fetched."""
         return self.remote.seen()
 
-    def tip(self) -> Oid | None:
-        """Where the branch stands, if the line holds."""
+    def heads(self, *prefixes: str) -> Refs:
+        """Where the branch and some refs stand, if the line holds."""
         self._travel()
         if self.cut:
             self.loop.sleep(TIMEOUT)
             raise RemoteUnreachable("line", "cut")
-        return self.remote.tip()
+        return self.remote.heads(*prefixes)
 
     def push(self, updates: Sequence[RefUpdate], *, atomic: bool = False) -> Mapping[str, PushVerdict]:
         """Moves refs, if nothing happens on the way."""

@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from missions.live_view import LiveView
+from missions.message import MessageAnswer, MessageState, MissionMessage
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.git_server.pre_receive import PUSHER_VARIABLE, install_hook
 from orchestrator.ledger import claims
 from orchestrator.ledger.snapshot import HeldClaim
+from orchestrator.ledger.steering.live_refs import live_commit, watch_commit
+from orchestrator.ledger.steering.messages import answer_commit, message_commit, message_ref, read_filed_message
 from sync.errors import PushRefused
 from sync.git_remote import GitRemote
 from sync.heartbeat import Beat
@@ -271,6 +275,39 @@ def test_a_result_that_waits_for_the_fold_is_taken_by_nobody(peer: Callable[...,
     ended = vps.line.fetch()[CLAIM]
     mine = claims.prepare_takeover(desk.bus, HeldClaim(claim=held.claim, oid=ended), blob=held.claim.blob)
     assert "folded" in refused(desk, RefUpdate(ref=CLAIM, expect=ended, new=mine.oid))
+
+
+def test_a_message_and_a_view_pass_the_gate_and_nothing_beside_them(peer: Callable[..., Peer]) -> None:
+    """An author's word, its answer, a request and the holder's view; not a history, a folder, a hundred files or a
+    large one, and no word under another name than its signer's."""
+    eve, vps = peer("eve", by="eve"), peer("vps", by="vps")
+    vps.hold("m")
+    message = MissionMessage(mission="m", epoch=1, message_id="0" * 16, text="Use tabs.")
+    say, watch, live = message_ref("m", "0" * 16), "refs/shiftbook/watch/m", "refs/shiftbook/live/m"
+    bad = {
+        "a history": eve.bus.commit({"message.json": b"{}"}, "m", onto=eve.ledger().tip, tree=None),
+        "a folder": eve.bus.commit({"a/message.json": b"{}"}, "m", onto=None, tree=None),
+        "other files": eve.bus.commit({f"{n}.json": b"{}" for n in range(100)}, "m", onto=None, tree=None),
+        "a large one": eve.bus.commit({"message.json": b"a" * 600_000}, "m", onto=None, tree=None),
+    }
+    peer("eve", by="eve")
+    for oid in bad.values():
+        refused(eve, RefUpdate(ref=say, expect=None, new=oid))
+    first = message_commit(eve.bus, message)
+    eve.line.push([RefUpdate(ref=say, expect=None, new=first)])
+    eve.line.push([RefUpdate(ref=watch, expect=None, new=watch_commit(eve.bus, "m"))])
+    filed = read_filed_message(eve.bus.store, say, first)
+    peer("desk", by="desk")
+    desk = peer("desk", by="desk")
+    view = LiveView(mission="m", epoch=1, attempt=1, node="vps", agent="command")
+    refused(desk, RefUpdate(ref=live, expect=None, new=live_commit(desk.bus, view)))
+    peer("vps", by="vps")
+    vps.line.fetch()
+    answered = answer_commit(vps.bus, filed, MessageAnswer(state=MessageState.QUEUED, epoch=1, node="vps"))
+    vps.line.push([RefUpdate(ref=live, expect=None, new=live_commit(vps.bus, view))])
+    refused(vps, RefUpdate(ref=say, expect=first, new=None))
+    vps.line.push([RefUpdate(ref=say, expect=first, new=answered)])
+    vps.line.push([RefUpdate(ref=ref, expect=vps.line.fetch()[ref], new=None) for ref in (say, watch, live)])
 
 
 def test_one_bad_ref_refuses_the_push_whole(peer: Callable[..., Peer]) -> None:
