@@ -25,7 +25,7 @@ from orchestrator.ledger.result_record import ResultRecord
 from orchestrator.ledger.result_report import EndedAttempt
 from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
-from orchestrator.ledger.trust_root import TrustRoot
+from orchestrator.ledger.trust.root import TrustRoot
 from orchestrator.node.attempts import Attempts
 from orchestrator.node.executor import Executor
 from orchestrator.node.gates import BudgetGate, DiskGate, SafetyGate

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.core.settings import Settings
-from orchestrator.ledger.trust_files import SIGNERS_PATH
+from orchestrator.ledger.trust.files import SIGNERS_PATH
 from sync.errors import GitError
 from sync.git import Git
 from sync.objects import read_commit

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.app import ledger_templates
-from orchestrator.ledger.trust_files import SIGNERS_PATH
+from orchestrator.ledger.trust.files import SIGNERS_PATH
 from sync.errors import GitError
 from sync.git import Git
 

@@ -18,8 +18,8 @@ from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import NotFound, WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.ledger import merge_driver
-from orchestrator.ledger.trust_files import SIGNERS_PATH
-from orchestrator.ledger.trust_pins import TrustPins
+from orchestrator.ledger.trust.files import SIGNERS_PATH
+from orchestrator.ledger.trust.pins import TrustPins
 from orchestrator.policy.membership import admission_problem, admit_command, free_node_name
 from sync import files
 from sync.errors import GitError

@@ -104,8 +104,8 @@ def transport(settings: Settings, link: GitRemote, *, name: str, key: Key) -> Tr
 def reader(settings: Settings, link: GitRemote) -> SnapshotReader:
     """Reads the ledger as this machine trusts it."""
     from orchestrator.ledger.snapshot import SnapshotReader
-    from orchestrator.ledger.trust_pins import TrustPins
-    from orchestrator.ledger.trust_root import TrustRoot
+    from orchestrator.ledger.trust.pins import TrustPins
+    from orchestrator.ledger.trust.root import TrustRoot
 
     pins = TrustPins(path=settings.home / "pin.json", ledger=settings.ledger)
     return SnapshotReader(link.store, TrustRoot(link.store, pins.anchor, pins), settings.branch)

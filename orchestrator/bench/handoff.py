@@ -20,7 +20,7 @@ from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.config.fleet_toml import PATH
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
-from orchestrator.ledger.trust_root import TrustRoot
+from orchestrator.ledger.trust.root import TrustRoot
 from orchestrator.workflow.journal import context
 from sync.memory_remote import MemoryRemote, MemoryServer
 from sync.remote import RefUpdate

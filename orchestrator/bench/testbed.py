@@ -27,8 +27,8 @@ from orchestrator.ledger import result_report
 from orchestrator.ledger.claims import claim_missions, complete
 from orchestrator.ledger.snapshot import MissionFile, SnapshotReader
 from orchestrator.ledger.transport import Transport
-from orchestrator.ledger.trust_files import SIGNERS_PATH
-from orchestrator.ledger.trust_root import TrustRoot
+from orchestrator.ledger.trust.files import SIGNERS_PATH
+from orchestrator.ledger.trust.root import TrustRoot
 from orchestrator.policy.authorization import Trust
 from sync.git import Git, GitStore
 from sync.git_remote import GitRemote

@@ -22,10 +22,10 @@ from orchestrator.ledger.snapshot import CLAIM_FILE, MAX_CLAIM_BYTES, LedgerSnap
 from orchestrator.ledger.steering.live_refs import REQUEST_FILE, VIEW_FILE
 from orchestrator.ledger.steering.messages import ANSWER_FILE, MESSAGE_FILE
 from orchestrator.ledger.transport import BEAT, CLAIM, LIVE, SAY, WATCH
-from orchestrator.ledger.trust_files import SIGNERS_PATH
-from orchestrator.ledger.trust_history import TrustState
-from orchestrator.ledger.trust_pins import TrustPins
-from orchestrator.ledger.trust_root import EffectiveRules, TrustRoot
+from orchestrator.ledger.trust.files import SIGNERS_PATH
+from orchestrator.ledger.trust.history import TrustState
+from orchestrator.ledger.trust.pins import TrustPins
+from orchestrator.ledger.trust.root import EffectiveRules, TrustRoot
 from orchestrator.policy.journal_rules import altered_entries, check_journal_kept
 from orchestrator.policy.write_rules import (
     UNKNOWN_ACTOR,

@@ -19,8 +19,8 @@ from missions.plain_data import read_toml
 from orchestrator.ledger.config import fleet_toml
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.snapshot import SnapshotReader
-from orchestrator.ledger.trust_files import MAX_BYTES, SIGNERS_PATH, admin_lines
-from orchestrator.ledger.trust_root import TrustRoot
+from orchestrator.ledger.trust.files import MAX_BYTES, SIGNERS_PATH, admin_lines
+from orchestrator.ledger.trust.root import TrustRoot
 from sync.objects import edit_tree, find, write_commit
 from sync.remote import ObjectStore, Oid
 from sync.signatures import ROLES

@@ -25,7 +25,7 @@ from orchestrator.ledger.copied_fields import OwnFields, own_fields
 from orchestrator.ledger.recent_changes import MISSIONS as MISSIONS
 from orchestrator.ledger.recent_changes import RecentChanges
 from orchestrator.ledger.transport import BEAT, CLAIM, LATE
-from orchestrator.ledger.trust_root import TrustRoot
+from orchestrator.ledger.trust.root import TrustRoot
 from sync.errors import ObjectMissing
 from sync.objects import (
     EXECUTABLE,

@@ -14,7 +14,7 @@ from missions.plain_data import read_toml
 from orchestrator.ledger.config.fleet_toml import PATH as CHARTER
 from orchestrator.ledger.log_paths import is_log_path
 from orchestrator.ledger.snapshot import MISSIONS
-from orchestrator.ledger.trust_files import SIGNERS_PATH
+from orchestrator.ledger.trust.files import SIGNERS_PATH
 
 WATCHED_FOLDERS = (MISSIONS, "projects", "knowledge")
 WATCHED_DOCUMENTS = ("HEARTBEAT.md", "PORTFOLIO_CONTEXT.md", "SESSION_LOG.md", CHARTER, SIGNERS_PATH)

@@ -9,7 +9,7 @@ from orchestrator.core.errors import NotFound, Refused, WrongSetting
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
-from orchestrator.ledger.trust_files import SIGNERS_PATH, admin_lines
+from orchestrator.ledger.trust.files import SIGNERS_PATH, admin_lines
 from orchestrator.policy.authorization import Trust
 from sync.signatures import ROLES, Principal, read_signers
 

@@ -45,12 +45,13 @@ from orchestrator.chat.tool_loop import parse_tool_call
 from orchestrator.core.errors import BrokenLedger, UnusableResult
 from orchestrator.execution.egress.request import RequestRefused, forwarded_headers, parse_request
 from orchestrator.execution.egress.usage_counter import UsageCounter
-from orchestrator.ledger import conflicts, trust_files
+from orchestrator.ledger import conflicts
 from orchestrator.ledger.config import fleet_toml
 from orchestrator.ledger.log_paths import parse_log_path
 from orchestrator.ledger.node_pages import announced_nodes, has_full_disk
 from orchestrator.ledger.result_record import read_record, reject_reason, write_result
 from orchestrator.ledger.snapshot import HeldClaim
+from orchestrator.ledger.trust import files as trust_files
 from orchestrator.node.commit_rules import unready_reason
 from orchestrator.node.outbox import Outbox, PendingResult
 from orchestrator.policy.verdict import read_verdict

@@ -13,7 +13,7 @@ from random import Random
 
 from orchestrator.core.events import Tell
 from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot
-from orchestrator.ledger.trust_root import TrustRoot
+from orchestrator.ledger.trust.root import TrustRoot
 from orchestrator.node.scheduler import Assignment
 from tests.simulation.agenda import Agenda, Kind
 from tests.simulation.host import Link, MeteredStore, Queue, Server

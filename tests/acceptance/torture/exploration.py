@@ -26,7 +26,7 @@ from orchestrator.ledger.claims import RewriteDetector
 from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import BEAT, Transport
-from orchestrator.ledger.trust_root import TrustRoot
+from orchestrator.ledger.trust.root import TrustRoot
 from orchestrator.node import attempts as attempts_module
 from orchestrator.node import heartbeat as pulse_module
 from orchestrator.node.announcer import NodePagePublisher

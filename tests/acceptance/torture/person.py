@@ -8,7 +8,7 @@ from missions.document import with_fields
 from missions.mission import OPEN, Status
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
-from orchestrator.ledger.trust_root import TrustRoot
+from orchestrator.ledger.trust.root import TrustRoot
 from sync.publish import publish
 from sync.remote import Refs, RefUpdate
 from tests.acceptance.torture.virtual import Loop

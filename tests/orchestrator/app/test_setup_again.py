@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator.app import setup
 from orchestrator.core.settings import Settings
-from orchestrator.ledger.trust_pins import TrustPins
+from orchestrator.ledger.trust.pins import TrustPins
 from sync.errors import SyncError
 from sync.git import Git
 

@@ -10,8 +10,8 @@ import pytest
 
 from orchestrator.core.errors import BrokenLedger, WrongSetting
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.ledger.trust_pins import TrustPins
-from orchestrator.ledger.trust_root import TrustRoot
+from orchestrator.ledger.trust.pins import TrustPins
+from orchestrator.ledger.trust.root import TrustRoot
 from sync.errors import HistoryRewritten
 from sync.objects import SUBMODULE, SYMLINK, TreeEntry, print_tree, read_commit, read_tree, write_commit
 from sync.remote import Oid, RefUpdate

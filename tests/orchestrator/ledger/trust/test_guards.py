@@ -9,12 +9,14 @@ from types import ModuleType
 
 import pytest
 
-from orchestrator.ledger import trust_files, trust_history, trust_root
+from orchestrator.ledger.trust import files as trust_files
+from orchestrator.ledger.trust import history as trust_history
+from orchestrator.ledger.trust import root as trust_root
 from tests import ledgers
 from tests.ledgers import Keys, Town
-from tests.orchestrator.ledger import test_trust_attacks as attacks
-from tests.orchestrator.ledger import test_trust_root as promises
-from tests.orchestrator.ledger.test_trust_attacks import Battle
+from tests.orchestrator.ledger.trust import test_attacks as attacks
+from tests.orchestrator.ledger.trust import test_root as promises
+from tests.orchestrator.ledger.trust.test_attacks import Battle
 
 Attack = Callable[[Battle], object]
 
@@ -40,7 +42,7 @@ def _revoked(battle: Battle) -> None:
 
 
 def _promise(test: Callable[[Town, Keys], object]) -> Attack:
-    """A test of test_trust_root.py that anna's admin rights are enough for."""
+    """A test of test_root.py that anna's admin rights are enough for."""
 
     def attack(battle: Battle) -> None:
         signers = battle.keys.signers(anna=("admin", "author"))

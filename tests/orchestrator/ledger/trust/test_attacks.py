@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.ledger.trust_root import EffectiveRules, TrustRoot
+from orchestrator.ledger.trust.root import EffectiveRules, TrustRoot
 from sync.memory_remote import MemoryStore
 from sync.objects import FILE, FOLDER, SYMLINK, TreeEntry, print_tree, read_commit, read_tree, write_commit
 from sync.remote import Oid, RefUpdate

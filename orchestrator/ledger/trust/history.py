@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 
-from orchestrator.ledger.trust_files import PATHS, SIGNERS_PATH, admin_lines, read_text, unusable_reason, versions
+from orchestrator.ledger.trust.files import PATHS, SIGNERS_PATH, admin_lines, read_text, unusable_reason, versions
 from sync.objects import load_commit
 from sync.remote import ObjectStore, Oid
 from sync.signatures import Verifier, signing_key

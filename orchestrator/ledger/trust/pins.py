@@ -15,8 +15,8 @@ from pydantic import TypeAdapter
 from missions.plain_data import read_json
 from orchestrator.core.errors import WrongSetting
 from orchestrator.ledger.config import fleet_toml
-from orchestrator.ledger.trust_files import SIGNERS_PATH
-from orchestrator.ledger.trust_history import TrustState
+from orchestrator.ledger.trust.files import SIGNERS_PATH
+from orchestrator.ledger.trust.history import TrustState
 from sync import files
 from sync.objects import object_id
 from sync.remote import Oid

@@ -12,8 +12,8 @@ from typing import Protocol
 from orchestrator.core.errors import BrokenLedger
 from orchestrator.ledger.config import fleet_toml
 from orchestrator.ledger.config.fleet_toml import FleetConfig
-from orchestrator.ledger.trust_files import PATHS, SIGNERS_PATH, read_text, unusable_reason, versions
-from orchestrator.ledger.trust_history import HistoryWalk, RejectedChange, RulesFile, TrustState
+from orchestrator.ledger.trust.files import PATHS, SIGNERS_PATH, read_text, unusable_reason, versions
+from orchestrator.ledger.trust.history import HistoryWalk, RejectedChange, RulesFile, TrustState
 from sync.errors import HistoryRewritten
 from sync.objects import load_commit, object_id
 from sync.remote import ObjectStore, Oid

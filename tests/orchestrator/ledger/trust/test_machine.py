@@ -7,11 +7,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from orchestrator.ledger.trust_root import TrustRoot
+from orchestrator.ledger.trust.root import TrustRoot
 from sync.objects import EXECUTABLE, FILE, SYMLINK, TreeEntry, print_tree, read_tree
 from sync.remote import Oid
 from tests.ledgers import Keys
-from tests.orchestrator.ledger.test_trust_attacks import REMOTE, SIGNED, Battle
+from tests.orchestrator.ledger.trust.test_attacks import REMOTE, SIGNED, Battle
 
 CHARTERS = (SIGNED, REMOTE)
 """Only two, so that texts come back: then old signatures are over changes that would fit again."""
