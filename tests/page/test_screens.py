@@ -94,7 +94,7 @@ def test_a_mission_tells_what_happened(tab: Tab) -> None:
 
 
 def test_a_mission_is_written_with_help(wide: Tab) -> None:
-    """Fields come in by a tap and once; a draft outlives the page; a text file goes into the text, a binary does not."""
+    """Fields come in by a tap and once; a draft outlives the page; text files go in, binaries do not."""
     wide.go("/missions/new")
     text = wide.page.get_by_label("Mission", exact=True)
     text.fill("Look at it.\n")
