@@ -161,6 +161,32 @@ class DemoFleet:
         self.nodes.append(NodeProcess(node, process, log))
         return self.nodes[-1]
 
+    def serve(self) -> str:
+        """Serves the page over this ledger, on this machine only, until the fleet is taken down; its address.
+
+        Raises DemoFailed.
+        """
+        record = self.folder / HQ / "http.json"
+        record.unlink(missing_ok=True)
+        with (self.folder / "page.err").open("ab") as err:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "orchestrator", "serve"],
+                cwd=self.folder,
+                env=self.environment(HQ) | {"SHIFTBOOK_HTTP": "127.0.0.1:0"},
+                stdin=subprocess.DEVNULL,
+                stdout=err,
+                stderr=err,
+            )
+        served = NodeProcess("page", process, self.folder / "page.jsonl")
+        self.nodes.append(served)
+        began = time.monotonic()
+        while not record.exists():
+            gone = served.ended()
+            if gone or time.monotonic() - began > TIMEOUT_SECONDS:
+                raise DemoFailed(gone or "the page was not served in time")
+            time.sleep(0.1)
+        return f"{read_json(record.read_bytes())['url']}/app/"
+
     def push(self, name: str, text: str, *, checked: bool = True) -> None:
         """Files a mission with plain git; not `checked`: past the hook by which a clone holds broken ones back."""
         path = self.ledger / "missions" / f"{name}.md"

@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,12 +21,13 @@ from sync.errors import SyncError
 
 if TYPE_CHECKING:
     from orchestrator.app.demo import DemoStep
+    from orchestrator.app.demo_fleet import DemoFleet
     from orchestrator.core.settings import Settings
 
 
 @click.command("demo")
 @click.option("--json", "as_json", is_flag=True, help="Print the steps as JSON.")
-@click.option("--keep", is_flag=True, help="Leave the folder, and say where it is.")
+@click.option("--keep", is_flag=True, help="Go on serving its page until Ctrl-C, and leave the folder.")
 @click.option("--yes", is_flag=True, help="Fetch the embedded model (93 MB) where no model is here, without asking.")
 def demo(as_json: bool, keep: bool, yes: bool) -> None:
     """Shows a fleet of two real processes doing the main job in a throw-away folder.
@@ -42,7 +44,7 @@ def demo(as_json: bool, keep: bool, yes: bool) -> None:
     with_model = _find_model(chosen, yes=yes, ask=sys.stdin.isatty() and not as_json)
     folder, began = Path(tempfile.mkdtemp(prefix="shiftbook-demo-")), time.monotonic()
     try:
-        steps = _run(folder, chosen, began, with_model=with_model, as_json=as_json)
+        steps = _run(folder, chosen, began, with_model=with_model, as_json=as_json, keep=keep)
     except (DemoFailed, SyncError, KeyboardInterrupt) as error:
         from orchestrator.app.demo import DemoStep
 
@@ -78,7 +80,9 @@ def _find_model(settings: Settings, *, yes: bool, ask: bool) -> bool:
     return False
 
 
-def _run(folder: Path, settings: Settings, began: float, *, with_model: bool, as_json: bool) -> list[DemoStep]:
+def _run(
+    folder: Path, settings: Settings, began: float, *, with_model: bool, as_json: bool, keep: bool
+) -> list[DemoStep]:
     from orchestrator.app import wiring
     from orchestrator.app.demo import run_demo
     from orchestrator.app.demo_fleet import running_demo_fleet
@@ -91,6 +95,16 @@ def _run(folder: Path, settings: Settings, began: float, *, with_model: bool, as
     ):
         steps = run_demo(made, with_model=with_model)
         seconds = time.monotonic() - began
-    if not as_json:
-        print_ending(made, steps, seconds, ledger=settings.ledger)
+        if not as_json:
+            print_ending(made, steps, seconds, ledger=settings.ledger, page=keep)
+        if keep and not as_json:
+            _serve(made)
     return steps
+
+
+def _serve(stage: DemoFleet) -> None:
+    """Shows the same fleet on the page until the person has seen enough."""
+    address = stage.serve()
+    click.echo(f"\n{address}\n\nThe same four missions on the page, for this machine only; Ctrl-C ends it.")
+    with suppress(KeyboardInterrupt):
+        stage.nodes[-1].process.wait()

@@ -9,8 +9,8 @@ from orchestrator.cli.console import console
 from orchestrator.cli.mission import diff_page
 
 
-def print_ending(stage: DemoFleet, steps: list[DemoStep], seconds: float, *, ledger: str) -> None:
-    """The end of the story. `ledger`: the one that this machine works for already, if it does."""
+def print_ending(stage: DemoFleet, steps: list[DemoStep], seconds: float, *, ledger: str, page: bool) -> None:
+    """The end of the story. `ledger`: the one that this machine works for already, if it does; `page`: one follows."""
     out = console()
     out.rule("The diff that you approved", style="dim")
     diff = stage.show("fix-the-limit")["diff"]
@@ -18,7 +18,8 @@ def print_ending(stage: DemoFleet, steps: list[DemoStep], seconds: float, *, led
     out.rule("What was shown, and checked", style="dim")
     words = {True: "done", False: "failed"}
     terminal.print_rows(("", step.name, step.detail, words[step.ok]) for step in steps)
-    out.print(f"\n{seconds:.0f} seconds. `shiftbook demo --keep` leaves the folder, to look around in.")
+    more = "" if page else " `shiftbook demo --keep` shows it on a page in your browser, too."
+    out.print(f"\n{seconds:.0f} seconds.{more}")
     out.rule("Your turn", style="dim")
     first = "shiftbook project add ." if ledger else "shiftbook init ~/fleet"
     why = "in a project's folder" if ledger else "asks for agent, repository, where to tell you"
