@@ -102,6 +102,12 @@ class LedgerSnapshot:
         """A document's text; empty when there is none."""
         return (self.read(path) or b"").decode("utf-8", "replace")
 
+    def attempt_text(self, mission: Mission, ending: str) -> str:
+        """What the newest attempt left that left a file with this ending, such as `diff`; empty where none did."""
+        month = f"{mission.finished:%Y-%m}" if mission.finished else ""
+        stems = (f"{ARCHIVE_FOLDER}/{month}/{mission.name}.{number}" for number in range(mission.attempt, 0, -1))
+        return next((text for stem in stems if (text := self.text(f"{stem}.{ending}"))), "")
+
     def archived(self, name: str) -> MissionFile | None:
         """A finished mission by name."""
         place = self.archive.find(name)

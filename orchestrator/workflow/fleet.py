@@ -15,7 +15,6 @@ from missions.frontmatter import Scalar
 from missions.mission import Mission, Quarantined, slug
 from missions.one_line import printable
 from orchestrator.core.errors import NotFound, WrongSetting
-from orchestrator.ledger.attempt_files import newest_diff
 from orchestrator.ledger.node_pages import LastSeenStore, Presence, list_presences
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
@@ -134,7 +133,7 @@ class Fleet:
         view = mission_view.find_view(ledger, self.trust, self._slug(name), self.now())
         if view is None:
             raise NotFound("no mission {!r}", name)
-        return view, newest_diff(ledger, view)
+        return view, ledger.attempt_text(view, "diff")
 
     def _deletion(self, ledger: LedgerSnapshot, name: str) -> str:
         """Who took a mission away that was there, in words; empty where there never was one."""

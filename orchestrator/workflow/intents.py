@@ -25,7 +25,6 @@ from missions.mission import slug
 from missions.one_line import one_line
 from orchestrator.core.errors import AlreadyDone, NotFound, OrchestratorError, Refused, WrongSetting
 from orchestrator.core.ports.sync_ops import SyncOps
-from orchestrator.workflow.approval.diff_hunks import diff_digest
 from orchestrator.workflow.fleet import NAME_WORDS, Fleet
 from sync.errors import SyncError
 
@@ -103,13 +102,13 @@ def _order(fleet: Fleet, intent: Intent, by: str) -> tuple[str, str]:
         name = fleet.new(intent.word("text"), fields, name=intent.mission, by=by)
         return name, f"{name} is filed"
     name = slug(intent.mission)
-    commit = _commit_looked_at(fleet, name, intent.digest)
+    looked_at = _looked_at(intent.digest)
     if intent.action == "approve":
         how, comment = intent.word("on_approval"), intent.word("comment")
-        said = fleet.approval.approve(name, how=how, comment=comment, commit=commit, by=by)
+        said = fleet.approval.approve(name, how=how, comment=comment, by=by, **looked_at)
         return name, f"approved by {said.by}"
     if intent.action == "reject":
-        said = fleet.approval.reject(name, intent.word("comment"), commit=commit, by=by)
+        said = fleet.approval.reject(name, intent.word("comment"), by=by, **looked_at)
         return name, f"rejected by {said.by}"
     if intent.action == "cancel":
         view = fleet.cancel(name, by=by)
@@ -120,14 +119,9 @@ def _order(fleet: Fleet, intent: Intent, by: str) -> tuple[str, str]:
     return name, f"it is {view.status} now"
 
 
-def _commit_looked_at(fleet: Fleet, name: str, digest: str) -> str:
-    """The commit of what was looked at; a digest of 64 figures is that of the diff. Raises AlreadyDone for another."""
-    if len(digest) != DIFF_DIGEST_CHARACTERS:
-        return digest
-    view, diff = fleet.diff(name)
-    if diff_digest(diff, view.commit or "") != digest:
-        raise AlreadyDone("{} has another result by now: look at it first", name)
-    return view.commit or ""
+def _looked_at(digest: str) -> dict[str, str]:
+    """What a word on a result is bound to: the digest of its diff has 64 figures, another one is that of a commit."""
+    return {"digest" if len(digest) == DIFF_DIGEST_CHARACTERS else "commit": digest}
 
 
 def _own_name(intent: Intent, order: Operation) -> str:

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
-from orchestrator.ledger.attempt_files import newest_diff, newest_file
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.policy.authorization import Trust
 from orchestrator.workflow.mission_view import MissionView
@@ -51,8 +50,8 @@ def read_detail(ledger: LedgerSnapshot, trust: Trust, view: MissionView, *, sign
     return MissionDetail(
         view=view,
         text=ledger.text(view.path),
-        diff=newest_diff(ledger, view),
-        output=newest_file(ledger, view, "output.txt"),
+        diff=ledger.attempt_text(view, "diff"),
+        output=ledger.attempt_text(view, "output.txt"),
         memo=ledger.text(memo_path) if month else "",
         memo_path=memo_path if month and ledger.read(memo_path) else "",
         late=tuple(late_results(ledger, trust, view.name, signed=signed)),

@@ -22,7 +22,6 @@ from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.core.time_text import format_utc
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
-from orchestrator.ledger.attempt_files import newest_diff
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.result_record import decode_text, encode_text
 from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, MissionFile, SnapshotReader
@@ -288,7 +287,7 @@ def decision_comment(text: str, decision: str) -> str:
 def _require_same_result(ledger: LedgerSnapshot, mission: Mission, commit: str, digest: str) -> None:
     """Refuses a word on another result than was looked at."""
     stands = mission.commit or ""
-    another = bool(digest) and diff_digest(newest_diff(ledger, mission), stands) != digest
+    another = bool(digest) and diff_digest(ledger.attempt_text(mission, "diff"), stands) != digest
     if another or (commit and commit != stands):
         now = (mission.commit or "no commit")[:10]
         raise AlreadyDone("{} has another result by now ({}): look at it first", mission.name, now)
