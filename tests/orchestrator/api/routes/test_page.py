@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from mobile_bridge.built_page import read_built_page
 
 from orchestrator.api.routes import page
+from orchestrator.api.routes.fleet import me
 from orchestrator.core.roles import Role
 from tests.orchestrator.api.conftest import Build, bearer
 
@@ -31,7 +32,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (made / "assets/index-1a2b3c.js.gz").write_bytes(gzip.compress(SCRIPT, mtime=0))
     (made / "assets/index-1a2b3c.js.br").write_bytes(b"brotli")
     (made / "notes.py").write_bytes(SECRET)
-    monkeypatch.setattr(page, "served_page", lambda: read_built_page(made))
+    for module in (page, me):
+        monkeypatch.setattr(module, "served_page", lambda: read_built_page(made))
     return made
 
 
@@ -123,7 +125,8 @@ def test_every_answer_has_the_policy(client: FlaskClient) -> None:
 
 def test_without_a_page_it_says_how_to_get_one(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     """A plain text, which no browser runs; and the rest of the node works."""
-    monkeypatch.setattr(page, "served_page", lambda: None)
+    for module in (page, me):
+        monkeypatch.setattr(module, "served_page", lambda: None)
     client = build(Role.HEADQUARTERS).client
     answer = client.get("/app/")
     assert (answer.status_code, answer.mimetype) == (404, "text/plain")
