@@ -15,7 +15,7 @@ from tests.conftest import require_program
 from tests.page.desk import Desk, founded
 from tests.page.tab import Tab
 
-SECONDS = 60
+SECONDS = 120
 """Within which what waits must have arrived: the page asks again at least as often."""
 CONTROLLED = "navigator.serviceWorker.controller !== null"
 CALL = """

@@ -66,12 +66,15 @@ export async function startOffline(): Promise<void> {
 export async function followSession(): Promise<void> {
   const { store } = offline;
   stop.abort();
-  stop = new AbortController();
+  const mine = new AbortController();
+  stop = mine;
   if (!store || !session.me?.scopes.includes('sync')) return;
   const { ownerOf } = await import('../sync/operations.ts');
-  const { device } = await store.standing();
-  if (ownerOf(device) !== owner()) await store.rename(owner(), device, null); // paired anew: it speaks under its new name
   const { startSync } = await import('../sync/loop.ts');
+  const standing = await store.standing().catch(() => null);
+  if (!standing || mine.signal.aborted) return;
+  const { device } = standing;
+  if (ownerOf(device) !== owner()) await store.rename(owner(), device, null).catch(() => ''); // paired anew: it speaks under its new name
   const headers = { Accept: 'application/json' };
   wake = startSync(
     store,
@@ -80,7 +83,7 @@ export async function followSession(): Promise<void> {
       offline.sync = state;
       void refresh(store);
     },
-    stop.signal,
+    mine.signal,
   );
 }
 
