@@ -17,7 +17,7 @@ from mobile_bridge.operations import MAX_OPERATIONS, NODE_MARK, Operation, Opera
 from pydantic import BaseModel, Field
 from werkzeug.exceptions import Forbidden, UnsupportedMediaType
 
-from orchestrator.api.auth.tokens import ANY_DEVICE, CallerKind
+from orchestrator.api.auth.tokens import ANY_DEVICE, Caller, CallerKind
 from orchestrator.api.routes.devices.state import current_stores, require_own_device
 from orchestrator.api.web.auth_gate import caller, needs
 from orchestrator.api.web.context import AppServices, app_services
@@ -163,7 +163,7 @@ def now_ms() -> int:
 def _require_own(batch: OperationBatch) -> list[Operation]:
     """The orders among what the caller may say. Raises Forbidden, OperationRefused."""
     if batch.node:
-        if caller().kind in {CallerKind.TOKEN, CallerKind.DEVICE} and caller().device != ANY_DEVICE:
+        if not _speaks_for_all(caller()):
             raise Forbidden("a node that passes on what others said needs a token for all devices: `--device any`")
         return []  # orders are carried out by the node to which the device itself brought them
     owners = {owner_of(op.device) for op in batch.ops}
@@ -177,6 +177,13 @@ def _require_own(batch: OperationBatch) -> list[Operation]:
     if len(orders) > MAX_INTENTS:
         raise OperationRefused("malformed", f"at most {MAX_INTENTS} orders in one push")
     return [op for op in orders if op.kind == "append" and op.field == INTENT]
+
+
+def _speaks_for_all(who: Caller) -> bool:
+    """Whether a caller may pass on what others said: a program of this machine's own, or a token for all devices."""
+    if who.kind is CallerKind.TOKEN:
+        return who.device == ANY_DEVICE
+    return who.kind in (CallerKind.LOCAL, CallerKind.OPS)
 
 
 def _refusal(error: OperationRefused) -> Response:

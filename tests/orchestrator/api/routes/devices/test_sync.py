@@ -14,10 +14,12 @@ from flask.testing import FlaskClient
 
 from missions.mission import Status
 from orchestrator.api.app import create_app
+from orchestrator.core.roles import Role
 from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.workflow.fleet import Fleet
 from tests.ledgers import FLEET, Keys, Peer, Town
 from tests.orchestrator.api.conftest import Build, Site, bearer
+from tests.orchestrator.api.routes.devices.test_pairing import LAN, Desk
 
 BODY_BYTES = 64 * 1024
 
@@ -170,6 +172,24 @@ def test_a_revoked_device_is_out(site: Site, client: FlaskClient) -> None:
     other = site.token("sync", name="desk", device="any")
     assert push(client, op(site, 2), token=mine).status_code == 401
     assert pulled_with(client, other) == ["phone~1/1"]
+
+
+def test_a_paired_device_speaks_for_itself_alone(build: Build) -> None:
+    """Under its own name; not as another device, not as a node, and it passes on nothing for anybody."""
+    made = build(Role.HEADQUARTERS, **LAN)
+    made.app = create_app(replace(made.house, stores=made.stores))
+    phone = Desk(made).paired(["sync"])
+
+    def said(device: str, **more: Any) -> int:
+        words = {"kind": "append", "entity": "note/n", "field": "text", "value": "x"}
+        given = {"device": device, "seq": 1, "hlc": f"{1:015d}-00000-{device}", **words}
+        return phone.call("POST", "/sync/push", json={"ops": [given], **more}).status
+
+    assert said(f"{phone.id}~1") == 200
+    assert [said("desk~1"), said("@desk~1"), said("any"), said(f"{phone.id}x~1")] == [403] * 4
+    assert [said("desk~1", node="vps"), said("@vps~1", node="vps"), said(f"{phone.id}~2", node="vps")] == [403] * 3
+    kept = phone.call("GET", "/sync/pull").json["ops"]
+    assert [op["device"] for op in kept] == [f"{phone.id}~1"]
 
 
 # -- orders --------------------------------------------------------------------------------------------------------
