@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from missions import frontmatter
-from missions.errors import BadName
+from missions.errors import BadName, escape_surrogates
 from missions.fields import NODE_FIELDS, explain, explain_all, read_fields
 from missions.frontmatter import Malformed, Scalar
 from missions.mission import AUTO, FINISHED, NO_PROJECT, PAID_AGENTS, Mission, MissionFields, Quarantined, slug
@@ -39,7 +39,7 @@ def read(path: str, data: bytes) -> Mission | Quarantined:
         return Quarantined(name=slug(stem), path=path, reason=error.reason, line=error.line)
     except ValidationError as error:
         reason, line = explain(error, block.lines)
-        return Quarantined(name=name, path=path, reason=frontmatter.escape_surrogates(reason), line=line)
+        return Quarantined(name=name, path=path, reason=escape_surrogates(reason), line=line)
 
 
 def field_problems(data: bytes) -> list[tuple[str, int | None]]:
@@ -51,7 +51,7 @@ def field_problems(data: bytes) -> list[tuple[str, int | None]]:
     try:
         read_fields(block.fields)
     except ValidationError as error:
-        return [(frontmatter.escape_surrogates(reason), line) for reason, line in explain_all(error, block.lines)]
+        return [(escape_surrogates(reason), line) for reason, line in explain_all(error, block.lines)]
     return []
 
 

@@ -47,3 +47,16 @@ class BadLiveView(MissionError):
     def __init__(self, why: str) -> None:
         self.why = why
         super().__init__("unreadable live view: {}", why)
+
+
+class Malformed(Exception):
+    """The front matter cannot be read."""
+
+    def __init__(self, reason: str, line: int | None) -> None:
+        self.reason, self.line = escape_surrogates(reason), line
+        super().__init__(self.reason)
+
+
+def escape_surrogates(text: str) -> str:
+    """The text with what no terminal and no file takes (half a character) as an escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
