@@ -1,8 +1,8 @@
 """Where in a Markdown file does the front matter stand, and what does it say on which line?
 
-The one module that knows the format. `plain_fields` reads what is written plainly, and PyYAML (`yaml_parser`, loaded when
-it is needed) all else; both tell places, so that an error can name a line and a write can change one value and leave
-every other byte as it was.
+The one module that knows the format. `plain_fields` reads what is written plainly, and PyYAML (`yaml_parser`, loaded
+when it is needed) all else; both tell places, so that an error can name a line and a write can change one value and
+leave every other byte as it was.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from missions.errors import Malformed as Malformed
-from missions.plain_fields import Fields, Lines, Spans, read_plain
+from missions.plain_fields import MAX_SHOWN_CHARS, Fields, Lines, Spans, read_plain
 
 Scalar = str | int | float | bool | None
 
@@ -22,9 +22,6 @@ BYTE_ORDER_MARK = "\ufeff"
 
 _FENCE = re.compile(r"^-{3,}\s*$", re.MULTILINE)
 """What python-frontmatter, as most tools, takes for the start and the end of front matter."""
-
-MAX_SHOWN_CHARS = 80
-"""Most characters of a value that are shown in quotes."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,9 @@ parser reads it; what both read they read alike (`tests/missions/test_plain_fiel
 
 from __future__ import annotations
 
-import json
 import re
+
+from missions.plain_data import read_json
 
 Fields = dict[str, object]
 Lines = dict[str, int]
@@ -18,32 +19,37 @@ Spans = dict[str, tuple[int, int, int, int]]
 
 MAX_HEAD_CHARS = 64 * 1024
 """Most characters of a front matter."""
+MAX_SHOWN_CHARS = 80
+"""Most characters of a value that are shown in quotes."""
 
-_LETTERS = r"\xa1-\u1fff\u2030-\ud7ff"
-"""What YAML takes for a letter like any other beside ASCII: printable, no mark of bytes, and no line's end."""
 _WORD = r"[A-Za-z0-9_./][A-Za-z0-9_./-]*+"
-_BARE = rf"(?:[A-Za-z0-9_./{_LETTERS}]|[-:](?![ \n]))(?:[ -\"$-9;-~{_LETTERS}]++|:(?![ \n])|(?<! )#)*+(?<! )"
-_QUOTED = rf'"(?:[ !#-\[\]-~{_LETTERS}]++|\\["\\/bfnrt])*+"'
-_RAW = rf"'[ -&(-~{_LETTERS}]*+'"
+_BARE = r"""(?:[^\s\-?:,\[\]{}#&*!|>'"%@`]|[-?:](?![ \n]))(?:[^:#\n]++|:(?![ \n])|(?<! )#)*+(?<! )"""
+_QUOTED = r'"(?:[^"\\\n]++|\\["\\/bfnrt])*+"'
+_RAW = r"'[^'\n]*+'"
 _LIST = rf"\[(?:{_WORD}(?:, {_WORD})*+)?\]"
 _LINE = re.compile(rf"([A-Za-z_][A-Za-z0-9_-]{{0,63}}): ({_BARE}|{_QUOTED}|{_RAW}|{_LIST})\n")
-_NULLS = frozenset({"null", "Null", "NULL"})
+_NULLS = frozenset({"~", "null", "Null", "NULL"})
 
 
 def read_plain(head: str) -> tuple[Fields, Lines, Spans] | None:
-    """The fields between the fences with their places; None where only a parser can say what they are."""
+    """The fields between the fences with their places; None where only a parser can say what they are.
+
+    Every character that Python calls printable is one to YAML, too, and ends no line and is no mark of bytes.
+    """
+    if len(head) > MAX_HEAD_CHARS or not head.replace("\n", "").isprintable():
+        return None
     fields: Fields = {}
     lines: Lines = {}
     spans: Spans = {}
-    at = 0 if len(head) <= MAX_HEAD_CHARS else len(head)
-    for number, found in enumerate(iter(lambda: _LINE.match(head, at), None), start=2):
+    at = 0
+    while found := _LINE.match(head, at):
         key, written = found.groups()
         if key in fields or key in _NULLS:
             return None
         value = _value(written)
         if value is None:
             return None
-        fields[key], lines[key] = value, number
+        fields[key], lines[key] = value, len(lines) + 2
         spans[key] = (*found.span(2), found.start(), found.end())
         at = found.end()
     return (fields, lines, spans) if fields and at == len(head) else None
@@ -53,7 +59,7 @@ def _value(written: str) -> str | list[str] | None:
     """What is written; None for what means nothing, which is a value too."""
     first = written[0]
     if first == '"':
-        return str(json.loads(written)) if "\\" in written else written[1:-1]
+        return str(read_json(written)) if "\\" in written else written[1:-1]
     if first == "'":
         return written[1:-1]
     if first != "[":

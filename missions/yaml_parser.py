@@ -12,8 +12,7 @@ import re
 import yaml
 
 from missions.errors import Malformed
-from missions.frontmatter import MAX_SHOWN_CHARS
-from missions.plain_fields import MAX_HEAD_CHARS, Fields, Lines, Spans
+from missions.plain_fields import MAX_HEAD_CHARS, MAX_SHOWN_CHARS, Fields, Lines, Spans
 
 MAX_NESTING_LEVELS = 20
 """Most levels of lists in lists."""
@@ -117,5 +116,3 @@ def _locate_keys(head: str, pairs: list[tuple[yaml.Node, yaml.Node]]) -> tuple[L
         end = head.find("\n", value.end_mark.index)
         spans[name] = (value.start_mark.index, value.end_mark.index, first, len(head) if end < 0 else end + 1)
     return lines, spans
-
-

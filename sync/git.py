@@ -20,7 +20,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sync.errors import GitError, GitTimeout
+from sync.errors import GitError, GitTimeout, ObjectMissing
 from sync.object_reader import ObjectReader
 from sync.remote import MAX_OBJECT_BYTES, Oid
 
@@ -263,6 +263,8 @@ class GitStore:
         """
         # By default git follows only that side of a merge from which the file was taken, so that merging an old commit
         # would hide every change since (git-log(1), HISTORY SIMPLIFICATION).
+        if tip == since:
+            return
         sides = ("--full-history", "--topo-order")
         yield from self._git.lines(
             "log", "--format=%H", *sides, *_revision_range(tip, since), "--", f":(literal){path}"
@@ -275,7 +277,16 @@ class GitStore:
 
     def descends(self, new: Oid, old: Oid) -> bool:
         """Whether `old` is `new` or one of its ancestors. False, too, when `old` is not in this repository."""
+        if new == old:  # the usual case: nothing is new since the last look
+            return self._holds(new)
         return self._git.call("merge-base", "--is-ancestor", old, new, codes=(0, 1, 128))[0] == 0
+
+    def _holds(self, oid: Oid) -> bool:
+        try:
+            self.get(oid)
+        except ObjectMissing:
+            return False
+        return True
 
     def tidy(self, *, loose: int = MAX_LOOSE_OBJECTS) -> None:
         """Keeps reading fast: a commit-graph of all refs, and packs for loose objects when there are too many.

@@ -60,6 +60,7 @@ def _word_meant(error: click.ClickException) -> str:
 
 def main() -> None:
     """The `shiftbook` command. Exit codes: 0 done, 1 failed, 2 wrong use or settings, 3 not found, 4 refused."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some it reads every package there is
     try:
         code = cli.main(prog_name="shiftbook", standalone_mode=False)
     except click.ClickException as error:

@@ -19,6 +19,7 @@ class RecentChanges:
     def __init__(self, store: ObjectStore, tip: Oid) -> None:
         self.tip, self._store = tip, store
         self._found: defaultdict[str, list[Oid]] = defaultdict(list)
+        self._added: set[tuple[str, Oid]] = set()
         self._steps = self._walk()
 
     def of(self, path: str) -> Iterator[Oid]:
@@ -29,6 +30,10 @@ class RecentChanges:
                 yield commit
                 number += 1
 
+    def is_new(self, path: str, commit: Oid) -> bool:
+        """Whether one of the commits that `of` gave for this path added the file."""
+        return (path, commit) in self._added
+
     def _walk(self) -> Iterator[Oid]:
         commit, entries = self.tip, self._entries(self.tip)
         for _ in range(MAX_RECENT_COMMITS):
@@ -36,8 +41,11 @@ class RecentChanges:
             if len(parents) > 1:
                 return
             before = self._entries(parents[0]) if parents else set()
+            known = {name for name, _ in before}
             for name in {name for name, _ in entries ^ before}:
                 self._found[f"{MISSIONS}/{name}"].append(commit)
+                if name not in known:
+                    self._added.add((f"{MISSIONS}/{name}", commit))
             yield commit
             if not parents:
                 return

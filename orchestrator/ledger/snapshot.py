@@ -98,6 +98,11 @@ class LedgerSnapshot:
         entry = find(self.store, self.tree, path)
         return self.store.get(entry.oid, MAX_TEXT_BYTES) if entry and entry.mode in (FILE, EXECUTABLE) else None
 
+    @property
+    def has_conflicts(self) -> bool:
+        """Whether something may wait in `conflicts/`: what reads those takes a tenth of a list's time to load."""
+        return find(self.store, self.tree, "conflicts") is not None
+
     def text(self, path: str) -> str:
         """A document's text; empty when there is none."""
         return (self.read(path) or b"").decode("utf-8", "replace")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from handoff.secrets.redact import redact
 from sync.objects import Signer, edit_tree, write_commit
 from sync.remote import LedgerRemote, ObjectStore, Oid
 
@@ -49,6 +48,8 @@ class Transport:
         Its message is redacted here; the files were where they were made, for only there is known which are a
         person's own.
         """
+        from handoff.secrets.redact import redact  # its hundred formats take a tenth of a list's time to load
+
         new = edit_tree(self.store, tree, files) or self.store.put("tree", b"")
         return write_commit(
             self.store,

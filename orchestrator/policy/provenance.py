@@ -40,7 +40,7 @@ class Provenance:
         """
         if self.recent is not None and self.recent.tip == self.tip:
             for commit in self.recent.of(self.path):
-                if self._changes(commit):
+                if self.recent.is_new(self.path, commit) or self._changes(commit):
                     return [commit]
         found = self._last_change()
         if found is None or self._is_linear(found):

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from orchestrator.ledger.conflicts import list_conflicts
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow.journal.review_status import proposals_waiting
 from orchestrator.workflow.mission_view import MissionView
@@ -80,6 +79,10 @@ def mission_item(view: MissionView) -> InboxItem:
 
 
 def _conflicts(ledger: LedgerSnapshot) -> Iterator[InboxItem]:
+    if not ledger.has_conflicts:
+        return
+    from orchestrator.ledger.conflicts import list_conflicts
+
     for one in list_conflicts(ledger.store, ledger.tree):
         step = f"`shiftbook conflicts show {one.ident}`, then resolve"
         yield InboxItem(

@@ -41,9 +41,6 @@ class MissionDetail:
 
 def read_detail(ledger: LedgerSnapshot, trust: Trust, view: MissionView, *, signed: bool) -> MissionDetail:
     """What the ledger has of a mission. Without signatures whoever wrote late work is believed."""
-    from orchestrator.ledger.conflicts import list_conflicts
-    from orchestrator.workflow.late_results import late_results
-
     month = archive_month(view)
     epoch = (view.adopted_from or "").partition("-")[0] or view.epoch
     memo_path = f"memos/{month}/{view.name}-{epoch}.md"
@@ -54,9 +51,21 @@ def read_detail(ledger: LedgerSnapshot, trust: Trust, view: MissionView, *, sign
         output=ledger.attempt_text(view, "output.txt"),
         memo=ledger.text(memo_path) if month else "",
         memo_path=memo_path if month and ledger.read(memo_path) else "",
-        late=tuple(late_results(ledger, trust, view.name, signed=signed)),
-        disputes=tuple(one for one in list_conflicts(ledger.store, ledger.tree) if one.mission == view.name),
+        late=_late(ledger, trust, view.name, signed=signed) if ledger.late else (),
+        disputes=_disputes(ledger, view.name) if ledger.has_conflicts else (),
     )
+
+
+def _late(ledger: LedgerSnapshot, trust: Trust, name: str, *, signed: bool) -> tuple[LateResult, ...]:
+    from orchestrator.workflow.late_results import late_results
+
+    return tuple(late_results(ledger, trust, name, signed=signed))
+
+
+def _disputes(ledger: LedgerSnapshot, name: str) -> tuple[UnresolvedConflict, ...]:
+    from orchestrator.ledger.conflicts import list_conflicts
+
+    return tuple(one for one in list_conflicts(ledger.store, ledger.tree) if one.mission == name)
 
 
 def archive_month(view: MissionView) -> str:

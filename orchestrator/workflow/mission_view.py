@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from missions.errors import BadName
@@ -93,25 +94,23 @@ def open_mission_view(
 ) -> MissionView:
     """An open mission. `no_room` is why no node takes anything on, in words; `unserved` why none can do this one."""
     mission = filed.mission
-    view, held = file_view(mission, filed.path), ledger.claims.get(mission.name)
+    view, held = partial(file_view, mission, filed.path), ledger.claims.get(mission.name)
     if held is not None:
-        return _claimed_view(view, mission, held)
+        return _claimed_view(view(), mission, held)
     if mission.name in ledger.unreadable_claims:
-        return replace(view, reason=f"its claim cannot be read: {ledger.unreadable_claims[mission.name]}")
+        return view(reason=f"its claim cannot be read: {ledger.unreadable_claims[mission.name]}")
     word = trust.authorize(ledger, filed)
-    view = replace(view, author=word.who)
     if mission.status not in {Status.QUEUED, Status.FAILED}:
-        why = _open_reason(ledger, filed)
-        return replace(view, reason=why, hint=_next_step(mission))
+        return view(author=word.who, reason=_open_reason(ledger, filed), hint=_next_step(mission))
     if not word.trusted:
         hint = f"read it, then `shiftbook mission trust {mission.name}`"
-        return replace(view, status=Status.UNTRUSTED, reason=word.why, hint=hint)
+        return view(author=word.who, status=Status.UNTRUSTED, reason=word.why, hint=hint)
     finished = ledger.finished(mission.depends_on)
     known = {*ledger.open, *(b.name for b in ledger.quarantined), *finished} if mission.depends_on else set()
     why = blocked_reason(mission, finished, known, now) or _project_reason(ledger, mission)
     why = why or unserved.reason(mission) or no_room or _copied_note(filed)
     failed = _failure(ledger, filed) if mission.status is Status.FAILED else ""
-    return replace(view, reason="; ".join(part for part in (failed, why) if part))
+    return view(author=word.who, reason="; ".join(part for part in (failed, why) if part))
 
 
 def _copied_note(filed: MissionFile) -> str:
@@ -163,10 +162,10 @@ def _has_file(ledger: LedgerSnapshot, name: str) -> bool:
     return name in ledger.open or name in broken_names or ledger.archived(name) is not None
 
 
-def file_view(mission: Mission, path: str) -> MissionView:
-    """What the file alone says."""
-    meant = {"body": "", "project": mission.about, "agent": mission.worker}
-    return MissionView(**vars(mission) | meant, path=path)
+def file_view(mission: Mission, path: str, **told: Any) -> MissionView:
+    """What the file alone says, and in some fields what is `told` of it."""
+    meant = {"body": "", "project": mission.about, "agent": mission.worker, "path": path}
+    return MissionView(**vars(mission) | meant | told)
 
 
 def _claimed_view(view: MissionView, mission: Mission, held: HeldClaim) -> MissionView:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from handoff.answers.admission import AnswerSources
-from handoff.answers.citable import document_lines
 from missions.mission import Mission
 from orchestrator.core.ports.model import Stop, Usage
 from orchestrator.core.ports.steering import Steering, Unsteered
+
+if TYPE_CHECKING:
+    from handoff.answers.admission import AnswerSources
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +167,9 @@ class AgentJob:
     @property
     def answer_sources(self) -> AnswerSources:
         """What an answer may rest on."""
+        from handoff.answers.admission import AnswerSources
+        from handoff.answers.citable import document_lines
+
         return self.sources or AnswerSources(lines=document_lines("handoff", self.context))
 
 

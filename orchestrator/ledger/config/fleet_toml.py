@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from missions.approval import ApprovalRules
 from missions.plain_data import read_toml
 from orchestrator.core import cron
 from orchestrator.core.disk_space import DEFAULT_FREE_GIB
 from orchestrator.core.errors import BrokenLedger
-from orchestrator.core.ports.agent import Project
 from orchestrator.ledger.config.notify_table import NotifyPart
 from orchestrator.ledger.config.policy_tables import TOOLS as TOOLS
 from orchestrator.ledger.config.policy_tables import PolicyPart, effective_rules
 from orchestrator.ledger.config.toml_lines import line_of
+
+if TYPE_CHECKING:  # a list of missions needs neither
+    from missions.approval import ApprovalRules
+    from orchestrator.core.ports.agent import Project
 
 PATH = "fleet.toml"
 MISSING_MESSAGE = f"{PATH} is missing on the ledger's branch: run `shiftbook init` in a clone of it"
@@ -200,6 +202,8 @@ class FleetConfig(_Part):
 
     def project(self, name: str) -> Project:
         """A project by name. Raises KeyError."""
+        from orchestrator.core.ports.agent import Project
+
         part = self.projects[name]
         return Project(
             name=name,

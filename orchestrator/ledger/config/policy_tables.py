@@ -7,13 +7,15 @@ fleet's on the task, the fleet's.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from missions.agent_trust import TrustTier, TrustWeights
-from missions.approval import ApprovalRules, AutoApproveRule, ChildLimits
 from missions.mission import TASKS
+
+if TYPE_CHECKING:
+    from missions.approval import ApprovalRules
 
 TOOLS = ("search", "read", "write", "run", "shell", "git")
 """What chats and agents can do in their workspaces."""
@@ -115,6 +117,8 @@ class PolicyPart(TaskPolicy):
 
 def effective_rules(task: str, fleet: PolicyPart, project: PolicyPart | None, on_approval: str) -> ApprovalRules:
     """What holds for a task of a project."""
+    from missions.approval import ApprovalRules, AutoApproveRule, ChildLimits
+
     places: list[TaskPolicy] = []
     for part in (project, fleet):
         if part is not None:
