@@ -60,8 +60,8 @@ def test_a_first_fleet_works_word_for_word(tmp_path: Path, embedded: object) -> 
 def test_a_first_project_is_merged_word_for_word(tmp_path: Path) -> None:
     """Every line of docs/start.md succeeds, and at its end the change is in the project's main branch."""
     said = typed("".join(blocks(page("start.md"))), tmp_path)
-    assert re.search(r"^limit\b.*\breview\b", said, re.MULTILINE)
-    assert "limit is approved and merged" in said
+    assert re.search(r"^a-parcel-of-exactly-1000\b.*\breview\b", said, re.MULTILINE)
+    assert "a-parcel-of-exactly-1000 is approved and merged" in said
     assert "-le 1000" in (tmp_path / "parcel" / "price.sh").read_text(encoding="utf-8")
 
 

@@ -22,7 +22,7 @@ from sync.errors import SyncError
 @click.option("--name", default="", help="The file's name; made from the title or the text if missing.")
 @click.option("--title")
 @click.option("--task", help="general_task or coding_task.")
-@click.option("--project", help="A project from fleet.toml; without it, the one that the text means.")
+@click.option("--project", help="A project from fleet.toml; without it, the one in whose clone you stand, or that the text means.")
 @click.option("--no-project", is_flag=True, help="It belongs to no project; none is looked for.")
 @click.option("--priority", type=click.IntRange(0, 9), help="Higher first; 1 if missing.")
 @click.option("--agent", help="builtin, command, claude, codex, gemini, opencode, aider or auto.")
@@ -53,10 +53,10 @@ def new(
         raise WrongSetting("TEXT", "say what is to be done, for example: shiftbook mission new Fix the log-in")
     chosen = load_settings()
     fleet = wiring.fleet(chosen)
-    anywhere = run_line and fields["task"] != "coding_task"  # a line runs where its author says, which may be nowhere
+    anywhere = bool(run_line) and fields["task"] != "coding_task"  # its text says nothing of where the line runs
     given["depends_on"] = [fleet.full_name(one) for one in depends_on]
-    if no_project or not (anywhere or fields["project"] or fields["task"] == "review" or body.startswith("---")):
-        given["project"] = choose_project(fleet.ledger, body, fields, none=no_project)
+    if no_project or not (fields["project"] or fields["task"] == "review" or body.startswith("---")):
+        given["project"] = choose_project(fleet.ledger, body, fields, none=no_project, anywhere=anywhere)
     made = fleet.new(body, given, name=name)  # type: ignore[arg-type]  # click gives scalars
     remember(chosen, made)
     if as_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import click
 
@@ -14,18 +15,25 @@ from orchestrator.workflow.assignment.project_match import ProjectMatch, find_pr
 
 
 def choose_project(
-    look: Callable[[], LedgerSnapshot], body: str, fields: Mapping[str, object], *, none: bool
+    look: Callable[[], LedgerSnapshot], body: str, fields: Mapping[str, object], *, none: bool, anywhere: bool = False
 ) -> str | None:
-    """The project that a mission names; None where it names none. Says why on standard error.
+    """The project in whose clone the person stands, else the one that the mission names; None where it names none. Says
+    why on standard error.
 
-    `none` is the person's word that it has none. Where it is not certain it asks on a terminal; off one it raises
-    WrongSetting with what it could be.
+    `none` is the person's word that it has none, `anywhere` that its text is not looked at for one. Where it is not
+    certain it asks on a terminal; off one it raises WrongSetting with what it could be.
     """
     needs = fields.get("task") == CODING_TASK
     if none and (needs or fields.get("project")):
         raise WrongSetting("--no-project", "not together with --project or a coding_task, which needs one")
     if none:
         return NO_PROJECT
+    here = project_here(look)
+    if here:
+        click.echo(f"for {here}, in whose clone you stand; --project or --no-project says otherwise", err=True)
+        return here
+    if anywhere:
+        return None
     ledger, scope = look(), fields.get("scope")
     patterns = tuple(map(str, scope)) if isinstance(scope, tuple) else ()
     verdict = find_project(ledger, f"{fields.get('title') or ''}\n\n{body}", needs=needs, scope=patterns)
@@ -39,6 +47,18 @@ def choose_project(
     if sys.stdin.isatty():
         return _ask_project(verdict, names, needs=needs)
     raise WrongSetting("--project", _explain_unsure(verdict, names, needs=needs))
+
+
+def project_here(look: Callable[[], LedgerSnapshot]) -> str:
+    """The project whose clone the working folder lies in; "" where it lies in none."""
+    here = Path.cwd()
+    top = next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), None)
+    if top is None:
+        return ""
+    from orchestrator.workflow.projects.discovery import addresses_of
+    from orchestrator.workflow.projects.enrol import project_of
+
+    return project_of(look(), addresses_of(top.resolve()))
 
 
 def _ask_project(verdict: ProjectMatch, names: list[str], *, needs: bool) -> str:

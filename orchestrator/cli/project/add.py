@@ -15,6 +15,7 @@ from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
 from orchestrator.cli.project.enrolment import DELIVERY_WORDS, open_enrolment, print_added
+from orchestrator.cli.project.first_fleet import settings_with_fleet
 from orchestrator.core.errors import NotFound
 
 if TYPE_CHECKING:
@@ -61,14 +62,15 @@ def add(where: str, name: str, update_instead: bool, tried: bool, yes: bool, as_
     """Looks at a repository and adds it to fleet.toml, signed by you as an admin. A clone is added by its origin.
 
     On a terminal it asks; elsewhere set-up and tests are tried with --yes only. Nothing is pushed into the repository.
+    On a machine without a fleet it makes one in ~/fleet, if you agree.
     """
-    fleet = wiring.fleet(load_settings())
+    asks = sys.stdin.isatty() and not (yes or as_json)
+    fleet = wiring.fleet(settings_with_fleet(asks=asks, agreed=yes, quiet=as_json))
     said = {key: value for key, value in given.items() if value is not None and value != ()}
     one = _look(where, name, said, update_instead)
     if known := _known_as(fleet, one):
         _change_known(fleet, known, one, as_json)
         return
-    asks = sys.stdin.isatty() and not (yes or as_json)
     if not as_json:
         _print_look(one)
     trial = None

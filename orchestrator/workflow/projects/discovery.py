@@ -100,6 +100,12 @@ def repository_from_folder(folder: Path, *, name: str = "", named: bool = False)
     )
 
 
+def addresses_of(folder: Path) -> tuple[str, ...]:
+    """Under which addresses a clone on this machine may be a project: its `origin` and its own path."""
+    origin = without_secrets(Git(folder).text("config", "--get", "remote.origin.url", codes=(0, 1)))
+    return _absolute_url(origin, folder), str(folder)
+
+
 def repository_from_url(url: str, *, name: str = "", branch: str = "") -> DiscoveredRepository:
     """A repository by its address; asks its server for the default branch where none is given. Raises WrongSetting."""
     clean = without_secrets(url)

@@ -6,7 +6,7 @@ out is read again before it is signed, and must say what it said before and the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from handoff.tiers import Tier, path_of
@@ -130,6 +130,13 @@ def known_as(ledger: LedgerSnapshot, one: DiscoveredRepository) -> str:
     """The name of the project that this repository is already; "" where it is none."""
     projects = ledger.charter.projects.items()
     return next((name for name, part in projects if bare_address(part.url) == bare_address(one.url)), "")
+
+
+def project_of(ledger: LedgerSnapshot, addresses: Collection[str]) -> str:
+    """The one project whose repository has one of these addresses; "" where there is none, or more."""
+    wanted = {bare_address(address) for address in addresses if address}
+    found = [name for name, part in ledger.charter.projects.items() if bare_address(part.url) in wanted]
+    return found[0] if len(found) == 1 else ""
 
 
 def toml_lines(one: DiscoveredRepository) -> str:
