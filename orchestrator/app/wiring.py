@@ -72,7 +72,8 @@ def remote(settings: Settings) -> GitRemote:
 
     if not settings.ledger:
         raise WrongSetting(
-            "SHIFTBOOK_LEDGER", "no ledger is set: run `shiftbook init` or `shiftbook join URL` first, or set it"
+            "SHIFTBOOK_LEDGER",
+            "no fleet is set: type `shiftbook project add .` in a project, `shiftbook init` or `shiftbook join URL`",
         )
     token = settings.git_token.get_secret_value()
     return GitRemote(

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from orchestrator.workflow.inbox import Inbox, InboxItem
 
 FIRST_STEPS = """
-No ledger is set. `shiftbook demo` shows a fleet at work; `shiftbook init ~/fleet` makes one; `shiftbook join URL`
-joins one that is there."""
+No fleet is set on this machine. `shiftbook demo` shows one at work, `shiftbook project add .` in your
+project's clone begins one, `shiftbook join URL` joins one that is there."""
 QUESTION_TIMEOUT_SECONDS = 0.5
 
 
@@ -49,9 +49,9 @@ def _print(found: Inbox) -> None:
     if found.items:
         terminal.print_rows(map(_row, found.items), lines=map(_line, found.items))
     elif terminal.for_people():
-        click.echo("Nothing waits for you.")
+        terminal.say("Nothing waits for you.")
     if terminal.for_people():
-        click.echo(_summary(found))
+        terminal.say(_summary(found))
 
 
 def _row(item: InboxItem) -> terminal.Row:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 DEVICE_ID = "terminal"
 """What a chat in a terminal calls the device that it comes from."""
+MAX_COLUMNS = 100
+"""Columns of a sentence at most, however wide the terminal is."""
 Row = tuple[str, str, str, str]
 """An entry of the log book: time, title, detail, status."""
 
@@ -26,6 +28,18 @@ Row = tuple[str, str, str, str]
 def for_people(stream: TextIO | None = None) -> bool:
     """Whether a person looks at the stream (standard output): a terminal, or what is told to look like one."""
     return (stream or sys.stdout).isatty() or bool(os.environ.get("FORCE_COLOR"))
+
+
+def say(words: str, *, err: bool = False) -> None:
+    """A sentence, broken between words where a terminal would break it within one; into a pipe as it is."""
+    stream = sys.stderr if err else sys.stdout
+    if for_people(stream):
+        import shutil
+        import textwrap
+
+        columns = min(shutil.get_terminal_size().columns, MAX_COLUMNS)
+        words = textwrap.fill(words, columns, break_long_words=False, break_on_hyphens=False)
+    click.echo(words, err=err)
 
 
 def print_rows(rows: Iterable[Row], lines: Iterable[Sequence[str]] = ()) -> None:

@@ -101,7 +101,9 @@ class Attempts:
             stopper.stop(StopReason.FENCED)  # it stood still since it asked for this claim: given back at once
         else:
             attempt = taken.held.claim.attempt
-            self.tell("started", f"{mission.title}, attempt {attempt}", mission=mission.name, attempt=attempt)
+            self.tell(
+                "started", f"{mission.title.rstrip('.')}, attempt {attempt}", mission=mission.name, attempt=attempt
+            )
         thread.start()
 
     def _work(self, taken: Assignment, stopper: CancelToken, box: MessageBox) -> None:

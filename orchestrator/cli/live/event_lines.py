@@ -8,6 +8,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -16,9 +17,15 @@ from rich.text import Text
 from handoff.secrets.redact import redact, redact_values
 from orchestrator.cli.console import RULE_COLOUR, STATUS_COLOURS, console
 from orchestrator.cli.live.sign_of_life import SignOfLife, can_write_over
+from orchestrator.cli.terminal import MAX_COLUMNS
 
 BEGINS = frozenset({"started", "took over"})
 ENDS = frozenset({"done", "failed", "released", "cancelled", "parked", "late", "refused"})
+
+
+MARGIN = " " * len("23:59:59 ") + "│ "
+MIN_COLUMNS = 20
+"""Columns of a sentence at least: a terminal may say that it has none."""
 
 
 class _Lines(ABC):
@@ -67,12 +74,13 @@ class EventLines(_Lines):
         super().__init__()
         self._out = out or console(stderr=True)
         self._running: dict[str, float] = {}
-        self._sign = SignOfLife(out=sys.stderr, shown=can_write_over(sys.stderr), before=" " * 9 + "\u2502 ")
+        self._sign = SignOfLife(out=sys.stderr, shown=can_write_over(sys.stderr), before=MARGIN)
 
     def _write(self, event: str, sentence: str, facts: dict[str, object]) -> None:
         self._sign.end()
         self._follow(event, str(facts.get("mission", "")))
-        self._out.print(_line(event, sentence), soft_wrap=True)
+        for line in self._lines(event, sentence):
+            self._out.print(line, soft_wrap=True)
         if self._running and event != "stopped":
             since = min(self._running.values())
             self._sign.begin(f"working · {', '.join(self._running)}", since)
@@ -83,10 +91,12 @@ class EventLines(_Lines):
         elif event in ENDS:
             self._running.pop(mission, None)
 
-
-def _line(event: str, sentence: str) -> Text:
-    line = Text().append(f"{datetime.now().astimezone():%H:%M:%S} ", style="dim")
-    line.append("│ ", style=RULE_COLOUR)
-    line.append(f"{event} ", style=f"bold {STATUS_COLOURS.get(event, '')}".strip())
-    line.append(sentence)
-    return line
+    def _lines(self, event: str, sentence: str) -> Iterator[Text]:
+        """One line; on a terminal as many as it takes, broken between words, beside the margin rule."""
+        words = Text.assemble((event, f"bold {STATUS_COLOURS.get(event, '')}".strip()), " ", sentence)
+        width = min(self._out.width, MAX_COLUMNS) - len(MARGIN)
+        gutter = f"{datetime.now().astimezone():%H:%M:%S} "
+        for line in words.wrap(self._out, max(width, MIN_COLUMNS)) if self._out.is_terminal else [words]:
+            line.rstrip()
+            yield Text.assemble((gutter, "dim"), ("│ ", RULE_COLOUR), line)
+            gutter = " " * len(gutter)

@@ -65,13 +65,13 @@ def approve(name: str, how: str | None, message: str, as_json: bool) -> None:
     fleet, name = named_mission(name)
     wanted = fleet.mission(name).view
     if not as_json:
-        click.echo(f"this {fleet.approval.plan(wanted.name, how or '')}")
+        terminal.say(f"this {fleet.approval.plan(wanted.name, how or '')}")
     decided = fleet.approval.approve(wanted.name, how=how or "", comment=message, commit=wanted.commit or "")
     decided = _wait_for_delivery(fleet.approval, decided)
     if as_json:
         terminal.print_json(decided.json())
     else:
-        click.echo(_describe_decision(decided))
+        terminal.say(_describe_decision(decided))
     sys.exit(1 if decided.then and decided.then.refused else 0)
 
 

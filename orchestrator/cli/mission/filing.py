@@ -22,7 +22,7 @@ from sync.errors import SyncError
 @click.option("--name", default="", help="The file's name; made from the title or the text if missing.")
 @click.option("--title")
 @click.option("--task", help="general_task or coding_task.")
-@click.option("--project", help="A project from fleet.toml; without it, the one in whose clone you stand, or that the text means.")
+@click.option("--project", help="A project; without it, the one in whose clone you stand, or that the text means.")
 @click.option("--no-project", is_flag=True, help="It belongs to no project; none is looked for.")
 @click.option("--priority", type=click.IntRange(0, 9), help="Higher first; 1 if missing.")
 @click.option("--agent", help="builtin, command, claude, codex, gemini, opencode, aider or auto.")
@@ -62,9 +62,9 @@ def new(
     if as_json:
         terminal.print_json({"name": made, "path": f"missions/{made}.md"})
     else:
-        click.echo(f"filed missions/{made}.md; follow it with `shiftbook mission watch {made}`")
+        terminal.say(f"filed missions/{made}.md; follow it with `shiftbook mission watch {made}`")
         if why := fleet.mission(made).view.reason:
-            click.echo(f"it waits: {why}")
+            terminal.say(f"it waits: {why}")
 
 
 @click.command("edit")

@@ -131,7 +131,7 @@ def _print_look(one: _Candidate) -> None:
     from orchestrator.workflow.projects.inspection import remarks
 
     found = one.found
-    click.echo(f"{found.name}: {found.url} · {found.branch}" + (f" · {one.facts.kind}" if one.facts else ""))
+    terminal.say(f"{found.name}: {found.url} · {found.branch}" + (f" · {one.facts.kind}" if one.facts else ""))
     for label, value in (("setup", found.setup), ("test", found.test), ("tools", ", ".join(found.tools))):
         click.echo(f"  {label:<6} {value or '- (no file tells)'}")
     for remark in remarks(one.facts) if one.facts else ():
@@ -202,18 +202,19 @@ def _finish(fleet: Fleet, one: _Candidate, trial: TrialResult | None, as_json: b
     print_added(added, False)
     name = one.found.name
     if trial and trial.passed:
-        click.echo(f"its tests passed here in {trial.seconds:.0f} s" if one.found.test else "it has no test command")
+        terminal.say(f"its tests passed here in {trial.seconds:.0f} s" if one.found.test else "it has no test command")
     elif trial and trial.untried:
-        click.echo(f"its set-up and tests are written down untried: {trial.wrong}")
+        terminal.say(f"its set-up and tests are written down untried: {trial.wrong}")
     elif trial:
-        click.echo(f"its tests do not run here yet: {trial.wrong}")
-        click.echo(f"{trial.hint or 'mend that'}, then `shiftbook project edit {name} --setup … --test …`")
+        terminal.say(f"its tests do not run here yet: {trial.wrong}")
+        terminal.say(f"{trial.hint or 'mend that'}, then `shiftbook project edit {name} --setup … --test …`")
     how = one.found.on_approval or "nothing"
     if how == "nothing" and one.facts and one.facts.own and not one.facts.bare:
-        click.echo(f"approved branches are yours to merge: {merge_command(one.facts.folder)}")
+        terminal.say(f"approved branches are yours to merge: {merge_command(one.facts.folder)}")
     elif how == "nothing":
-        click.echo(
+        terminal.say(
             f"approved branches stay as they are: `shiftbook project edit {name} --on-approval merge` has them merged"
         )
     else:
-        click.echo(f"on approval: {DELIVERY_WORDS[how].format(branch=one.found.branch)}")
+        terminal.say(f"on approval: {DELIVERY_WORDS[how].format(branch=one.found.branch)}")
+    terminal.say(f'next: `shiftbook mission new "…"` in a clone of it, or with --project {name} anywhere')

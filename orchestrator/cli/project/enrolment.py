@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-import click
-
 from orchestrator.cli import terminal
 from orchestrator.core.errors import WrongSetting
 
@@ -38,11 +36,11 @@ def print_added(added: Sequence[DiscoveredRepository], as_json: bool) -> None:
         return
     for one in added:
         test = f", tested with `{one.test}`" if one.test else ""
-        click.echo(f"{one.name} is a project: {one.url}, branch {one.branch}{test}")
+        terminal.say(f"{one.name} is a project: {one.url}, branch {one.branch}{test}")
         if one.local:
-            click.echo("its address is a path, so only nodes on this machine can work on it (`to:` one of them)")
+            terminal.say("its address is a path, so only nodes on this machine can work on it (`to:` one of them)")
         if one.runs:
-            click.echo(
+            terminal.say(
                 f"it {describe_runs(one)}: in the sandbox only;"
                 f" `shiftbook project edit {one.name} --trust-hooks` lets it run as you"
             )

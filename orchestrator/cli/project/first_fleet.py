@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
 from orchestrator.core.errors import WrongSetting
 
@@ -33,14 +34,16 @@ def settings_with_fleet(*, asks: bool, agreed: bool, quiet: bool) -> Settings:
         why = f"no fleet is set, and {folder} holds something: `shiftbook init FOLDER` makes one elsewhere"
         raise WrongSetting("SHIFTBOOK_LEDGER", why)
     if asks:
-        question = f"this machine has no fleet yet; make one in {FLEET_FOLDER}? (no: `shiftbook join URL` first)"
+        click.echo("this machine has no fleet yet; `shiftbook join URL` joins one that is there")
+        question = f"make one in {FLEET_FOLDER}?"
         agreed = click.confirm(question, default=True)
     if not agreed:
         why = f"no fleet is set: --yes makes one in {FLEET_FOLDER}; or `shiftbook init FOLDER`, `shiftbook join URL`"
         raise WrongSetting("SHIFTBOOK_LEDGER", why)
     made = setup.init(folder, settings)
-    for line in () if quiet else made.done:
-        click.echo(line)
+    if not quiet:
+        shared = f"{made.folder} is your clone, {made.remote} what machines share; this machine's node works for it"
+        terminal.say(f"made a fleet: {shared}")
     return load_settings()
 
 

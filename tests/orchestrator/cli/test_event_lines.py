@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import time
 
@@ -70,3 +71,18 @@ def test_a_signal_in_the_middle_of_an_event_is_told_after_it(capsys: pytest.Capt
 
     Interrupted()("started", "a")
     assert [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()] == ["started", "draining"]
+
+
+def test_a_long_entry_is_broken_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the margin rule, on a terminal; no line is wider than that."""
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    words = "limit waits for your look: `shiftbook mission diff limit`, then approve or reject -m"
+    EventLines()("folded", words)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue()).splitlines()
+    assert len(lines) == 2
+    assert all(len(line) <= 60 and line[9:11] == "│ " for line in lines)
+    assert " ".join(line[11:] for line in lines) == f"folded {words}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.cli import terminal
 from orchestrator.cli.console import console, shift_lines
 from orchestrator.workflow.approval.diff_view import printable_diff
 
@@ -24,3 +25,17 @@ def test_no_text_moves_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
 def test_plain_words_stay() -> None:
     """Accents, other scripts, tabs and line breaks are text."""
     assert printable_diff("Grüße,\t日本語 ✓\n") == "Grüße,\t日本語 ✓\n"
+
+
+@pytest.mark.parametrize(("person", "lines"), [(True, 2), (False, 1)], ids=["terminal", "pipe"])
+def test_a_sentence_is_broken_between_words(
+    person: bool, lines: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a terminal, where it would break within one; a path stays whole, so that it can be copied."""
+    monkeypatch.setattr(terminal, "for_people", lambda stream=None: person)
+    monkeypatch.setenv("COLUMNS", "60")
+    words = "parcel is a project: /home/ada/projects/parcel-of-the-shop.git, branch main"
+    terminal.say(words)
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == lines
+    assert " ".join(said) == words
