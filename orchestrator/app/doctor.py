@@ -200,7 +200,7 @@ def _server(settings: Settings) -> Iterator[CheckResult]:
 
 def _size(settings: Settings, ledger: LedgerSnapshot) -> Iterator[CheckResult]:
     """How large the ledger is here, and at the server where that is a folder of this machine."""
-    disks = [RepositorySize.of("this machine's clone", settings.home / "ledger.git")]
+    disks = [RepositorySize.of("this machine's clone", settings.ledger_home / "ledger.git")]
     server = Path(settings.ledger.removeprefix("file://"))
     if server.is_dir():
         disks.append(RepositorySize.of("the server", server))

@@ -232,7 +232,7 @@ def answer_sources(settings: Settings) -> SourceFinder:
     from orchestrator.ledger.node_pages import LastSeenStore
     from orchestrator.workflow.answers.answer_sources import SourceFinder
 
-    sightings = LastSeenStore(settings.home / "seen.json")
+    sightings = LastSeenStore(settings.ledger_home / "seen.json")
     return SourceFinder(now=now, sightings=sightings, recall=search_index(settings).lines)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli import terminal
-from orchestrator.core.environment import load_settings
+from orchestrator.cli.clone.here import load_settings
 
 if TYPE_CHECKING:
     from orchestrator.app.doctor import CheckResult

@@ -9,7 +9,7 @@ import click
 
 from orchestrator import __version__
 from orchestrator.app import wiring
-from orchestrator.core.environment import load_settings
+from orchestrator.cli.clone.here import load_settings
 from orchestrator.core.errors import WrongSetting
 
 

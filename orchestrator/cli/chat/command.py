@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli import terminal
-from orchestrator.core.environment import load_settings
+from orchestrator.cli.clone.here import node_settings
 
 if TYPE_CHECKING:
     from orchestrator.cli.chat.backend import ChatBackend
@@ -47,7 +47,7 @@ def chat(
     from orchestrator.cli.chat.opening import OpeningBackend
     from orchestrator.cli.chat.page import ChatPage
 
-    chosen = load_settings()
+    chosen = node_settings("this chat")
     request = ChatRequest(
         message="",
         device=terminal.DEVICE_ID,

@@ -39,6 +39,18 @@ def load_settings(**overrides: Any) -> Settings:
     return here.settings
 
 
+def node_settings(what: str) -> Settings:
+    """This machine's node's settings, for `what` goes by its fleet wherever one stands; says so in another's clone."""
+    settings = environment.load_settings()
+    if _perhaps_in_clone(Path.cwd()):
+        from orchestrator.app import standing
+
+        here = standing.stand(settings, Path.cwd())
+        if here is not None and not here.own:
+            click.echo(f"{what} is with this machine's node, of {settings.ledger or 'no fleet'}", err=True)
+    return settings
+
+
 def _perhaps_in_clone(folder: Path) -> bool:
     """Without git, which most commands outside of a clone would start for nothing."""
     clone = next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)

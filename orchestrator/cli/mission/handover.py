@@ -12,8 +12,8 @@ import click
 
 from orchestrator.app import wiring
 from orchestrator.cli import terminal
+from orchestrator.cli.clone.here import load_settings
 from orchestrator.cli.mission.name import full_name, mission_argument
-from orchestrator.core.environment import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from orchestrator.app import standing
 from orchestrator.app.setup import init
 from orchestrator.cli import cli
+from orchestrator.cli.clone.here import node_settings
 from orchestrator.core.environment import load_settings
 from orchestrator.core.settings import Settings
 from sync.errors import HistoryRewritten
@@ -69,6 +70,24 @@ def test_a_mission_is_filed_into_the_fleet_in_whose_clone_one_stands(
     shown = CliRunner().invoke(cli, ["mission", "list", "--json"])
     assert '"b"' in shown.stdout
     assert '"a"' not in shown.stdout
+
+
+def test_doctor_looks_at_the_fleet_in_whose_clone_one_stands(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As every command does that asks a ledger."""
+    monkeypatch.chdir(folder / "two")
+    looked = CliRunner().invoke(cli, ["doctor", "--json"])
+    assert f"in the fleet of {folder / 'two.git'}" in looked.stderr
+    assert f"{folder / 'two.git'} answers" in looked.stdout
+
+
+def test_what_is_with_the_node_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A chat is with the node that runs here, whose fleet is another one; in its own fleet's clone nothing is said."""
+    for place, said in ((folder / "two", True), (folder / "one", False), (folder, False)):
+        monkeypatch.chdir(place)
+        assert node_settings("this chat").ledger == str(folder / "one.git")
+        assert ("this chat is with this machine's node" in capsys.readouterr().err) is said
 
 
 def test_the_environment_comes_first(folder: Path) -> None:
