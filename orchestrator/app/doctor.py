@@ -22,6 +22,7 @@ from orchestrator.core.errors import OrchestratorError, Refused, StoreFailed, Wr
 from orchestrator.core.model_competence import BETTER_MODEL
 from orchestrator.core.ports.model_backend import competence_of
 from orchestrator.core.settings import Settings
+from orchestrator.execution.process.group_sources import NotBounded, group_source
 from orchestrator.execution.workspace import disk_usage
 from orchestrator.execution.workspace.project_server import ProjectServer
 from orchestrator.ledger.conflicts import list_conflicts
@@ -77,6 +78,7 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
     yield _git()
     yield _program("ssh-keygen", "openssh-client", "nothing can be signed or checked without it")
     yield _sandbox()
+    yield _run_groups()
     yield from _agents()
     yield _model(settings)
     yield _disk(settings.home)
@@ -111,6 +113,16 @@ def _sandbox() -> CheckResult:
     return CheckResult(
         what="sandbox", health=CheckStatus.POOR, says=f"{why}; missions with commands are not run here", remedy=remedy
     )
+
+
+def _run_groups() -> CheckResult:
+    """Whether the kernel bounds a run's processes together. Without it the node's watch does, twice a second."""
+    what, source = "limits of a run", group_source()
+    if not isinstance(source, NotBounded):
+        says = f"memory and processes are held by the kernel for what is started like this command: {source.kind}"
+        return CheckResult(what=what, health=CheckStatus.GOOD, says=says)
+    says = f"memory and processes of a run together are watched, not held: {source.why}"
+    return CheckResult(what=what, health=CheckStatus.ABSENT, says=says, remedy=source.remedy)
 
 
 def _agents() -> Iterator[CheckResult]:

@@ -11,12 +11,14 @@ import ipaddress
 import os
 import socket
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+import threading
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 OPEN_STATES = frozenset({"01", "04", "05", "08"})
@@ -31,20 +33,50 @@ class PeerSocket:
     inode: int
 
 
-def peer_socket(connection: socket.socket, tables: Iterable[Path] = TABLES) -> PeerSocket | None:
+Seen = TypeVar("Seen")
+
+
+@dataclass(kw_only=True)
+class SharedLook(Generic[Seen]):
+    """One look at the system for all who ask while it is under way: it takes ms, and hundreds may ask at once.
+
+    Nobody is given what was seen before he asked.
+    """
+
+    look: Callable[[], Seen]
+    clock: Callable[[], float] = time.monotonic
+    _begun: float = float("-inf")
+    _seen: Seen | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self) -> Seen:
+        """What there is, as seen by a look that began after this call."""
+        asked = self.clock()
+        with self._lock:
+            if self._seen is None or self._begun <= asked:
+                begun, seen = self.clock(), self.look()
+                self._begun, self._seen = begun, seen
+            return self._seen
+
+
+def read_tables(tables: Sequence[Path] = TABLES) -> tuple[str, ...]:
+    """The tables of this machine's sockets, those that it has."""
+    found = []
+    for table in tables:
+        try:
+            found.append(table.read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            continue
+    return tuple(found)
+
+
+def peer_socket(connection: socket.socket, read: Callable[[], Sequence[str]] = read_tables) -> PeerSocket | None:
     """The socket at the other end; None where this system does not tell, or it is not on this machine."""
     try:
         theirs, ours = _spellings(connection.getpeername()), _spellings(connection.getsockname())
     except OSError:
         return None
-    for table in tables:
-        try:
-            found = find_socket(table.read_text(encoding="ascii"), theirs, ours)
-        except (OSError, ValueError):
-            continue
-        if found is not None:
-            return found
-    return None
+    return next(filter(None, (find_socket(table, theirs, ours) for table in read())), None)
 
 
 def find_socket(table: str, local: set[str], remote: set[str]) -> PeerSocket | None:
@@ -61,29 +93,56 @@ def find_socket(table: str, local: set[str], remote: set[str]) -> PeerSocket | N
 
 def is_own_program(connection: socket.socket | None) -> bool:
     """Whether the other end of a connection is held by programs of this process's user, and outside of any sandbox."""
-    peer = None if connection is None else peer_socket(connection)
-    return peer is not None and peer.user == os.geteuid() and _held_beside_us(peer.inode)
+    peer = None if connection is None else peer_socket(connection, _tables.take)
+    return peer is not None and peer.user == os.geteuid() and _known.held_beside_us(peer.inode)
 
 
-@lru_cache(maxsize=256)
-def _held_beside_us(inode: int) -> bool:
-    """Whether only processes in this one's namespaces hold a socket. A socket's number is not given twice."""
-    holders = list(_holders(inode))
+@dataclass(kw_only=True)
+class _Verdicts:
+    """What was found out of the last sockets. A socket's number is not given twice."""
+
+    most: int = 1024
+    _found: OrderedDict[int, bool] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def held_beside_us(self, inode: int) -> bool:
+        """Whether only processes in this one's namespaces hold a socket."""
+        with self._lock:
+            if inode in self._found:
+                return self._found[inode]
+        verdict = _is_beside_us(_holders.take().get(inode, ()))
+        with self._lock:
+            self._found[inode] = verdict
+            while len(self._found) > self.most:
+                self._found.popitem(last=False)
+        return verdict
+
+
+def _is_beside_us(holders: Sequence[Path]) -> bool:
     try:
         return bool(holders) and all(_namespaces(each) == _namespaces(Path("/proc/self")) for each in holders)
     except OSError:
         return False  # it has ended, or may not be looked at
 
 
-def _holders(inode: int) -> Iterator[Path]:
-    """The processes of this user that hold a socket."""
-    wanted = f"socket:[{inode}]"
+def _find_holders() -> Mapping[int, Sequence[Path]]:
+    """The processes of this user that hold each socket."""
+    found: dict[int, list[Path]] = defaultdict(list)
     for process in (each for each in Path("/proc").iterdir() if each.name.isdigit()):
         try:
-            if process.stat().st_uid == os.geteuid() and wanted in map(os.readlink, _descriptors(process)):
-                yield process
+            if process.stat().st_uid == os.geteuid():
+                for inode in set(map(_inode, map(os.readlink, _descriptors(process)))):
+                    found[inode].append(process)
         except OSError:
             continue
+    found.pop(0, None)
+    return found
+
+
+def _inode(target: str) -> int:
+    """The number of the socket that a descriptor leads to; 0 for anything else."""
+    number = target.removeprefix("socket:[").removesuffix("]")
+    return int(number) if number != target and number.isdigit() else 0
 
 
 def _descriptors(process: Path) -> Iterator[str]:
@@ -108,3 +167,6 @@ def _words(packed: bytes) -> str:
     """Words of 32 bits, each in the byte order of this machine."""
     words = (packed[at : at + 4] for at in range(0, len(packed), 4))
     return "".join(f"{int.from_bytes(word, byteorder=sys.byteorder):08X}" for word in words)
+
+
+_tables, _holders, _known = SharedLook(look=read_tables), SharedLook(look=_find_holders), _Verdicts()

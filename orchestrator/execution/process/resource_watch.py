@@ -25,6 +25,7 @@ from orchestrator.execution.disk_walk import (
 )
 from orchestrator.execution.free_space import FreeSpace
 from orchestrator.execution.process.process_tree import process_tree
+from orchestrator.execution.process.run_group import NoGroup, RunGroup
 
 PAGE_BYTES = resource.getpagesize()
 CHECK_SECONDS = 0.5
@@ -40,10 +41,17 @@ class LimitExceeded:
 
 
 class ResourceWatch:
-    """Watches the run that the process `leader` began. `clock` is in seconds."""
+    """Watches the run that the process `leader` began in its `group`. `clock` is in seconds."""
 
-    def __init__(self, confinement: Confinement, leader: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._may, self._leader, self._clock = confinement, leader, clock
+    def __init__(
+        self,
+        confinement: Confinement,
+        leader: int,
+        *,
+        group: RunGroup = NoGroup(),  # noqa: B008  # it has no state
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._may, self._leader, self._group, self._clock = confinement, leader, group, clock
         self._next, self._calm = 0.0, 0
         self._places = (confinement.writable, *confinement.kept)
         self._begun, self._device = os.statvfs(confinement.writable), confinement.writable.stat().st_dev
@@ -60,6 +68,8 @@ class ResourceWatch:
         return self._processes()
 
     def _processes(self) -> LimitExceeded | None:
+        if why := self._group.exceeded(self._leader):
+            return LimitExceeded(why=why)
         found: set[int] = set()
         for each in process_tree(self._leader):
             found.add(each)

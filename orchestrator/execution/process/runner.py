@@ -13,6 +13,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -22,10 +23,12 @@ import psutil
 
 from orchestrator.core.ports.model import Stop
 from orchestrator.core.ports.sandbox import RUN_VARIABLE, Confinement
+from orchestrator.execution.process.group_sources import open_group
 from orchestrator.execution.process.input_feed import InputFeed
 from orchestrator.execution.process.output_tail import OutputTail
 from orchestrator.execution.process.process_tree import process_tree, session_members
 from orchestrator.execution.process.resource_watch import LimitExceeded, ResourceWatch
+from orchestrator.execution.process.run_group import NoGroup
 from sync.backoff import Backoff
 
 TERM_GRACE_SECONDS = 2.0
@@ -80,21 +83,26 @@ def run(
     `environment` is its whole environment, `output` the file that standard output and error go to, `say` gets each
     line as it comes, and all of it if `whole`. Returns within 5 s of the time-out or the stop. Must be called in the
     thread that lives as long as the command does: that thread's death is what a sandbox's die-with-parent notices.
-    With `confinement`, what bounds the run as a whole is watched, too. `feed` is its standard input; None: it has none.
-    Raises OSError when the program cannot be
+    With `confinement`, the run as a whole is bounded, too: by a group of the kernel's where this machine offers one,
+    and watched everywhere. `feed` is its standard input; None: it has none. Raises OSError when the program cannot be
     started.
     """
     mark = uuid.uuid4().hex
     started = time.monotonic()
     # O_APPEND, so that the file may be emptied beneath a command that floods it: its next write lands at the new end.
     output.write_bytes(b"")
-    with output.open("ab", buffering=0) as sink, output.open("r+b", buffering=0) as source:
+    group = open_group(mark, confinement) if confinement else NoGroup()
+    with closing(group), output.open("ab", buffering=0) as sink, output.open("r+b", buffering=0) as source:
         tail = OutputTail(source, say=say, keep=keep, whole=whole)
-        process = _start(argv, folder=folder, environment={**environment, RUN_VARIABLE: mark}, sink=sink, feed=feed)
+        environment = {**environment, RUN_VARIABLE: mark}
+        process = _start(group.command(argv), folder=folder, environment=environment, sink=sink, feed=feed)
         ending, excess = Ending.EXIT, None
-        footprint = ResourceWatch(confinement, process.pid) if confinement else None
+        footprint = ResourceWatch(confinement, process.pid, group=group) if confinement else None
         try:
             ending, excess = _watch(process, tail, deadline=started + timeout, stop=stop, footprint=footprint)
+            killed = process.returncode is not None and not 0 <= process.returncode < 128
+            if not excess and (why := group.exceeded(process.pid, killed=killed)):
+                ending, excess = Ending.LIMIT, LimitExceeded(why=why)
         finally:
             end_process_tree(process, mark, politely=not excess)
         text, cut = tail.close()

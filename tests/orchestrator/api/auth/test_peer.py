@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
-from orchestrator.api.auth.peer import PeerSocket, find_socket, is_own_program, peer_socket
+from orchestrator.api.auth.peer import PeerSocket, SharedLook, find_socket, is_own_program, peer_socket, read_tables
 from orchestrator.core.ports.sandbox import Confinement
 from tests.conftest import lacking
 
@@ -96,5 +98,39 @@ def test_what_a_row_says(rows: list[str], user: int | None) -> None:
 def test_a_system_that_does_not_tell(tmp_path: Path) -> None:
     """Without such a table nobody is known, and so nobody is let in by it."""
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as caller:
-        assert peer_socket(caller, [tmp_path / "none"]) is None
+        assert peer_socket(caller, lambda: read_tables([tmp_path / "none"])) is None
     assert not is_own_program(None)
+
+
+def test_hundreds_who_ask_at_once_share_a_look() -> None:
+    """A hundred ask while one look is under way: one more serves them all, and none gets what was seen before."""
+    looks, all_asked = 0, threading.Event()
+    times = itertools.count()
+
+    def clock() -> float:
+        now = next(times)
+        if now > 100:  # the first asked and began; a hundred have asked since
+            all_asked.set()
+        return now
+
+    def look() -> int:
+        nonlocal looks
+        looks += 1
+        assert all_asked.wait(20)
+        return looks
+
+    shared, seen = SharedLook(look=look, clock=clock), list[int]()
+    asking = [threading.Thread(target=lambda: seen.append(shared.take())) for _ in range(101)]
+    for each in asking:
+        each.start()
+    for each in asking:
+        each.join(20)
+    assert looks == 2
+    assert sorted(seen) == [1, *[2] * 100]
+
+
+def test_each_look_is_later_than_its_question() -> None:
+    """Asked one after the other, each gets a look of its own: what has changed meanwhile is seen."""
+    counted = iter(range(10))
+    shared = SharedLook(look=lambda: next(counted))
+    assert [shared.take() for _ in range(3)] == [0, 1, 2]
