@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from sync.errors import GitError, GitTimeout, ObjectMissing
 from sync.object_reader import ObjectReader
+from sync.process_output import communicate, kill_group, read_beginning
 from sync.remote import MAX_OBJECT_BYTES, Oid
 
 if TYPE_CHECKING:
@@ -59,8 +59,9 @@ SAFE_SETTINGS = (
 MAX_LOOSE_OBJECTS = 6700
 """Loose objects from which git itself would collect (gc.auto): each is a file that every listing goes through."""
 
-STOP_POLL_SECONDS = 0.3
-"""Seconds between two looks at whether a long command was stopped."""
+
+MAX_ERROR_BYTES = 64 * 1024
+"""Of standard error, where output is bounded, too."""
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -73,30 +74,6 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     kept = {key: os.environ[key] for key in ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO") if key in os.environ}
     ours = {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_DEFAULT_HASH": "sha1", "LC_ALL": "C"}
     return env | kept | ours | dict(extra or {})
-
-
-def _communicate(
-    process: subprocess.Popen[bytes], stdin: bytes, timeout: float, stopped: Callable[[], bool] | None
-) -> tuple[bytes, bytes]:
-    """Feeds and drains a process, looking every LOOKS seconds whether it has been stopped."""
-    if stopped is None:
-        return process.communicate(stdin, timeout=timeout)
-    over = time.monotonic() + timeout
-    rest: bytes | None = stdin
-    while True:
-        try:
-            return process.communicate(rest, timeout=STOP_POLL_SECONDS)
-        except subprocess.TimeoutExpired:
-            rest = None  # communicate remembers what it has not yet written
-            if stopped() or time.monotonic() >= over:
-                raise
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Ends a git with all its helpers."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
 
 
 class Git:
@@ -151,16 +128,50 @@ class Git:
             start_new_session=True,  # so that a time-out ends its helpers (ssh, http) with it
         )
         try:
-            out, err = _communicate(process, stdin, timeout, stopped)
+            out, err = communicate(process, stdin, timeout, stopped)
         except subprocess.TimeoutExpired:
-            _kill(process)
+            kill_group(process)
             raise GitTimeout(args, timeout) from None
         except BaseException:  # Ctrl-C does not reach a session of its own: nothing may work on behind our back
-            _kill(process)
+            kill_group(process)
             raise
         if process.returncode not in codes:
             raise GitError(args, process.returncode, err.decode("utf-8", "replace"))
         return process.returncode, out, err.decode("utf-8", "replace")
+
+    def beginning(
+        self,
+        *args: str,
+        roof: int,
+        stdin: bytes = b"",
+        timeout: float = 120.0,
+        env: Mapping[str, str] | None = None,
+        stopped: Callable[[], bool] | None = None,
+    ) -> tuple[bytes, bool]:
+        """At most `roof` bytes of standard output, and whether there was more; a command with more to say is ended.
+
+        `stdin` must fit into a pipe (64 KiB). Raises as `run` does.
+        """
+        with tempfile.TemporaryFile() as errors:
+            process = subprocess.Popen(
+                ["git", *self._settings, *args],
+                cwd=self.folder,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=environment({**self._env, **(env or {})}),
+                start_new_session=True,
+            )
+            try:
+                out, more = read_beginning(process, stdin, roof, time.monotonic() + timeout, stopped or (lambda: False))
+            except TimeoutError:
+                raise GitTimeout(args, timeout) from None
+            finally:
+                kill_group(process)
+            errors.seek(0)
+            if process.returncode != 0 and not more:
+                raise GitError(args, process.returncode, errors.read(MAX_ERROR_BYTES).decode("utf-8", "replace"))
+        return out, more
 
     def text(self, *args: str, codes: Sequence[int] = (0,)) -> str:
         """Standard output as stripped text."""

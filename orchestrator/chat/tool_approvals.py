@@ -63,12 +63,13 @@ class ToolApprovals:
         over = self._clock() + seconds
         while not held.decided.wait(POLL_SECONDS) and not stop.is_set() and self._clock() < over:
             pass
+        withdrawn = stop.is_set() or self._clock() > over  # also when a yes came in the same moment
         with self._lock:
             self._open.pop(question.id, None)
             self._over[question.id] = None
             for old in list(self._over)[:-MAX_DECIDED_REQUESTS]:
                 del self._over[old]
-            return held.allow
+            return held.allow and not withdrawn
 
     def decide(self, question_id: str, *, allow: bool) -> ToolApprovalRequest:
         """A person's word. Raises NotFound, and AlreadyDone where there was one or where it comes too late."""

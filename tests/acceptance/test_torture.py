@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.torture.checker import check
-from tests.acceptance.torture.episode import FAKETIME, NODES, TOLERANCE, Episode
+from tests.acceptance.torture.clocks import FAKETIME
+from tests.acceptance.torture.episode import NODES, TOLERANCE, Episode
 from tests.acceptance.torture.history import CLAIM
 from tests.conftest import lacking
 

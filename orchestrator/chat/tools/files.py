@@ -71,7 +71,10 @@ class WriteTool:
         """What was written. Raises OutOfPlace and Absent."""
         text = given.content
         if given.old:
-            before = self.place.read(given.path).decode("utf-8")
+            try:
+                before = self.place.read(given.path).decode("utf-8")
+            except UnicodeDecodeError:
+                return ToolResult(text="the file is not UTF-8 text: no passage of it can be replaced", ok=False)
             if (times := before.count(given.old)) != 1:
                 return ToolResult(
                     text=f"the passage stands there {times} times: give one that stands there once", ok=False

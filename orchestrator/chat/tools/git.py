@@ -22,6 +22,8 @@ from sync.errors import GitError
 from sync.git import Git
 
 GIT_TIMEOUT_SECONDS = 60.0
+MAX_OUTPUT_BYTES = 1024 * 1024
+"""Of what git prints, so much is read: a command of the model's can make a file of gigabytes, and git tells it."""
 _DIFF_OPTIONS = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=all")
 GIT_COMMANDS: dict[str, tuple[str, ...]] = {
     "status": ("status", "--short", "--branch", "--ignore-submodules=all"),
@@ -67,10 +69,11 @@ class GitTool:
         if given.verb in CHANGING_VERBS:
             move_git_folders(self.tree, self.folder.parent / "embedded")
         try:
-            out = self._git(self._words(given), given.message, stop)
+            out, more = self._git(self._words(given), given.message, stop)
         except GitError as error:
             return ToolResult(text=shorten_middle(str(error)), ok=False)
         text = shorten_middle(out.decode("utf-8", "replace").rstrip()) or "done, nothing to show"
+        text += f"\n[more was printed than {MAX_OUTPUT_BYTES:,} bytes: ask for fewer files]" if more else ""
         return ToolResult(text=text, changed=given.verb in CHANGING_VERBS)
 
     def _words(self, given: GitArguments) -> Sequence[str]:
@@ -84,14 +87,15 @@ class GitTool:
         revision = [given.revision] if given.revision and given.verb not in ("status", "files") else []
         return [*GIT_COMMANDS[given.verb], *revision, "--", *paths]
 
-    def _git(self, words: Sequence[str], stdin: str, stop: Stop) -> bytes:
+    def _git(self, words: Sequence[str], stdin: str, stop: Stop) -> tuple[bytes, bool]:
         where = (f"--git-dir={self.folder}", f"--work-tree={self.tree}", "--no-pager", "--no-optional-locks")
         who = {"NAME": self.node, "EMAIL": f"{self.node}@shiftbook.invalid"}
         author = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()}
-        return Git(self.tree).run(
+        return Git(self.tree).beginning(
             *where,
             *words,
-            stdin=stdin.replace("\0", "").encode(),
+            roof=MAX_OUTPUT_BYTES,
+            stdin=stdin.encode(),
             timeout=GIT_TIMEOUT_SECONDS,
             env={**ISOLATED_GIT_ENV, **author},
             stopped=stop.is_set,

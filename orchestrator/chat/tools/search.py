@@ -91,7 +91,12 @@ class SearchTool:
         if len(data) <= MAX_FILE_BYTES and b"\0" not in data[:8192]:
             for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
                 if pattern in line:
-                    yield f"./{path}:{number}:{line[:300]}"
+                    yield f"./{_shown(path)}:{number}:{line[:300]}"
+
+
+def _shown(path: str) -> str:
+    """The path as text that can be written down, whatever bytes a command has named the file with."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _wait_for_end(process: subprocess.Popen[bytes], output: int, stop: Stop) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import threading
 import time
@@ -17,20 +18,21 @@ from typing import Any
 
 import psutil
 
-from missions.document import with_fields
 from sync.git import GitStore
 from sync.remote import Oid
 from tests import program
 from tests.acceptance.fleets import Fleet, command
-from tests.acceptance.torture import disk, recorder
+from tests.acceptance.torture import disk, recorder, steward
+from tests.acceptance.torture.clocks import FAKETIME, WrongClock
+from tests.acceptance.torture.edits import Edits
 from tests.acceptance.torture.history import CLAIM, History
 from tests.acceptance.torture.proxy import Proxy, Weather
 from tests.acceptance.torture.reading import Archive
 from tests.servers import git_daemon
 
 NODES = ("north", "south", "west")
-FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 SKEW = Path(__file__).with_name("skew")
+MORE_HARM = frozenset({"gc", "fall", "hang for good", "double"})
 TOLERANCE = 3.0
 """Seconds: records tell whole ones, an agent may take a while to die, and two cores carry all of this."""
 
@@ -46,30 +48,40 @@ class Episode:
     small: str = ""
     """The node whose home lies on a disk of its own, of 64 MiB, that the nemesis fills."""
     restores: bool = False
-    """Whether the server is restored from a backup in the end."""
+    """Whether the server is restored from a backup in the end. Then a person recovers it, by the documents."""
     collects: bool = False
     """Whether `git gc --prune=now` runs on the server under way. It can take the branch's own commit, and then a person
-    who can no longer fetch has to recover the ledger first, which the one here does not do."""
+    brings it back, by the documents."""
+    wild: bool = False
+    """Whether loops hang for good, nodes get a double under their own name, and missions a second spelling."""
     beat: float = 2.0
     """Seconds. A lease is three; where other things run beside, a node that lives must not be taken for dead."""
 
     def __post_init__(self) -> None:
         self.chance = Random(self.seed)
         self.fleet = Fleet(self.folder, beat=self.beat)
-        self.skew = {node: timedelta(0) for node in NODES}
-        if self.skewed and FAKETIME:
-            self.skew = {node: timedelta(hours=self.chance.randint(-120, 120)) for node in NODES}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        wrong = {node: timedelta(hours=self.chance.randint(-120, 120) if self.skewed else 0) for node in NODES}
+        self.clocks = {node: WrongClock(file=self.folder / f"{node}.clock", wrong=wrong[node]) for node in NODES}
         self.asleep: list[tuple[str, float, float]] = []
+        self.hung: set[str] = set()
+        self.doubles: list[tuple[str, program.Process]] = []
         self.did: Counter[str] = Counter()
         self.attacks: set[tuple[str, Oid | None]] = set()
         self._stack = ExitStack()
         self._over = threading.Event()
-        self._added = 0
+        self.edits = Edits(self.fleet.clone)
 
     @property
     def kept(self) -> Path:
         """A repository with every object that the server ever had."""
         return self.folder / "kept.git"
+
+    @property
+    def tolerance(self) -> float:
+        """Seconds for which two may work on one mission: what records do not tell, and, where a node has a double, its
+        beats until one of them notices."""
+        return TOLERANCE + (2 * self.beat if self.did["double"] else 0.0)
 
     @property
     def lease(self) -> float:
@@ -92,6 +104,7 @@ class Episode:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._over.set()
+        self._end_doubles()
         for node in NODES:
             self._wake(node)
             if node in self.fleet.running:
@@ -105,24 +118,28 @@ class Episode:
 
     def start(self, node: str) -> None:
         """Starts a node, behind its proxy, with its own idea of the time."""
+        self.hung.discard(node)
+        self.fleet.running[node] = self._process(node, self.folder / node)
+
+    def _process(self, node: str, home: Path) -> program.Process:
         extra = {"SHIFTBOOK_LEDGER": self._url(node), "SHIFTBOOK_SLOTS": "2", "FACTORY_ROLE": "LOCAL_WORKER"}
         extra |= {"PYTHONPATH": str(SKEW), "TORTURE_HANG_SECONDS": f"{self.lease + 3}"}
+        extra |= {"SHIFTBOOK_HOME": str(home)}
+        if self.wild:
+            extra["TORTURE_ROUND_BOUND"] = f"{2 * self.lease}"
         if node == NODES[0]:
             extra["FACTORY_ROLE"] = "HEADQUARTERS"
-        if self.skew[node] and FAKETIME:
-            hours = self.skew[node].total_seconds() / 3600
-            extra |= {
-                "LD_PRELOAD": str(FAKETIME),
-                "FAKETIME": f"{hours:+.0f}h",
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-                "NO_FAKE_STAT": "1",
-            }
+        if self.skewed:
+            extra |= self.clocks[node].environment
         words, env, inside = ("node", "run", "--json"), self.fleet.environment(node, **extra), ()
         if node == self.small:
-            inside = disk.on_small_disk(self.folder / node)
-        with (self.folder / f"{node}.jsonl").open("ab") as out, (self.folder / f"{node}.err").open("ab") as err:
+            inside = disk.on_small_disk(home)
+        with (
+            (self.folder / f"{home.name}.jsonl").open("ab") as out,
+            (self.folder / f"{home.name}.err").open("ab") as err,
+        ):
             where: dict[str, Any] = {"cwd": self.folder, "stdout": out, "stderr": err, "session": True}
-            self.fleet.running[node] = program.start(*words, env=env, inside=inside, **where)
+            return program.start(*words, env=env, inside=inside, **where)
 
     def kill(self, node: str) -> None:
         """SIGKILL of the node's own process; what it had started dies with it or is left to itself, as in life."""
@@ -167,13 +184,18 @@ class Episode:
         person.join(timeout=60)
         for proxy in self.proxies.values():
             proxy.weather = Weather.FAIR
+        self._end_doubles()
         self.revive()
         if self.restores:
             self.restore_backup(backup)
 
     def _harm(self, node: str) -> None:
-        what = self.chance.choice(("kill", "kill", "freeze", "hang", *["gc"] * self.collects, *["weather"] * 4, "disk"))
-        if what == "kill" or self.fleet.running[node].poll() is not None:
+        more = ("hang for good", "double", *["fall"] * 2) if self.wild else ()
+        usual = ("kill", "kill", "freeze", "hang", *["weather"] * 4, "disk")
+        what = self.chance.choice((*usual, *["gc"] * self.collects, *more))
+        if what in MORE_HARM:
+            self._harm_more(what, node)
+        elif what == "kill" or self.fleet.running[node].poll() is not None:
             if self.fleet.running[node].poll() is None:
                 self.kill(node)
             self.did["kill"] += 1
@@ -186,9 +208,6 @@ class Episode:
             self.did["hang"] += 1
             with suppress(psutil.Error):
                 psutil.Process(self.fleet.running[node].pid).send_signal(signal.SIGUSR2)
-        elif what == "gc":
-            self.did["gc"] += 1
-            self._collect_garbage()
         elif what == "disk" and node == self.small:
             self.did["full disk"] += 1
             disk.fill(self.fleet.running[node].pid, self.folder / node)
@@ -196,6 +215,38 @@ class Episode:
             disk.empty(self.fleet.running[node].pid, self.folder / node)
         else:
             self._storm(node)
+
+    def _harm_more(self, what: str, node: str) -> None:
+        if what == "gc":
+            self._collect_garbage()
+        elif what == "fall" and FAKETIME and self.skewed:
+            self.clocks[node].fall()
+        elif what == "hang for good" and not self.hung and self.fleet.running[node].poll() is None:
+            self.hung.add(node)
+            with suppress(psutil.Error):
+                psutil.Process(self.fleet.running[node].pid).send_signal(signal.SIGUSR1)
+        elif what == "double" and not self.doubles and node not in {self.small, *self.hung}:
+            self._double(node)
+        else:
+            return
+        self.did[what] += 1
+
+    def _double(self, node: str) -> None:
+        """Somebody copies a node's home, as it is at this moment, and starts the copy."""
+        home = self.folder / f"{node}-double"
+        shutil.rmtree(home, ignore_errors=True)
+        with suppress(shutil.Error, OSError):  # what went away while it was copied
+            shutil.copytree(self.folder / node, home, symlinks=True)
+        self.doubles.append((node, self._process(node, home)))
+
+    def _end_doubles(self) -> None:
+        """The person finds the other one, as the alarm says."""
+        for _, process in self.doubles:
+            with suppress(psutil.Error):
+                for each in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
+                    each.kill()
+            process.wait(30)
+        self.doubles.clear()
 
     def _collect_garbage(self) -> None:
         """The server throws away what no ref leads to, while nodes push. The checker's copy of it is made before."""
@@ -229,6 +280,7 @@ class Episode:
         if now["refs/heads/main"] == old["refs/heads/main"]:
             return
         self.did["backup restored"] += 1
+        own = self.fleet.git("rev-parse", "HEAD")
         recorder.keep_objects(self.kept, self.fleet.bare)  # a backup has the objects of its refs
         self.attacks |= set(old.items()) | {(ref, None) for ref in now.keys() - old.keys()}
         for ref, oid in old.items():
@@ -242,8 +294,10 @@ class Episode:
             if self.fleet.running[node].poll() is None:
                 self.kill(node)
             before = self.refs()
-            self.fleet.shiftbook("ledger", "recover", "--yes", node=node, SHIFTBOOK_LEDGER=self._url(node))
+            steward.recover(self.fleet, node, self._url(node))
             self.attacks |= set(self.refs().items() - before.items())
+        self.did["recovered branch merged"] += steward.merge_recovered(self.fleet)
+        self.did["own commits pushed again"] += steward.push_own(self.fleet, own)
         for node in NODES:
             self.start(node)
 
@@ -259,7 +313,7 @@ class Episode:
             if self._quiet():
                 return True
             self.revive()
-            self._change(self._resumed, "resume")
+            self._change(lambda: {**self.edits.resumed(), **self.edits.second_spellings()}, "resume")
             time.sleep(0.5)
         return False
 
@@ -285,7 +339,7 @@ class Episode:
     def _change(self, edit: Callable[[], dict[str, str | None]], message: str) -> None:
         """A person's commit on what is there now; done again from the start when somebody was faster."""
         for _ in range(40):
-            self.fleet.git("fetch", "--quiet")
+            self._fetch()
             self.fleet.git("reset", "--quiet", "--hard", "origin/main")
             files = edit()
             for path, text in files.items():
@@ -302,36 +356,20 @@ class Episode:
 
     def _person(self, chance: Random) -> None:
         while not self._over.wait(chance.uniform(0.5, 2.5)):
-            what = chance.choice(("add", "edit", "edit", "cancel", "delete", "pause", "resume"))
+            usual = ("add", "edit", "edit", "cancel", "delete", "pause", "resume")
+            what = chance.choice((*usual, *["twin"] * self.wild))
             self.did[what] += 1
-            self._change(lambda what=what: self._edit(what, chance), what)
+            self._change(lambda what=what: self.edits.edit(what, chance), what)
 
-    def _resumed(self) -> dict[str, str | None]:
-        """Every parked mission, back in the queue."""
-        here = [path for path in (self.fleet.clone / "missions").glob("*.md") if path.name != "README.md"]
-        texts = {f"missions/{path.name}": path.read_text(encoding="utf-8") for path in here}
-        parked = {name: text for name, text in texts.items() if "\nstatus: parked\n" in text}
-        return {name: with_fields(text, {"status": "queued", "reason": None}) for name, text in parked.items()}
-
-    def _edit(self, what: str, chance: Random) -> dict[str, str | None]:
-        if what == "resume":
-            return self._resumed()
-        if what == "add":
-            self._added += 1
-            return {f"missions/new{self._added:02d}.md": command("sleep 0.5; echo new", max_retries=50)}
-        here = sorted(path for path in (self.fleet.clone / "missions").glob("*.md") if path.name != "README.md")
-        if not here:
-            return {}
-        path = chance.choice(here)
-        name, text = f"missions/{path.name}", path.read_text(encoding="utf-8")
-        if what == "delete":
-            return {name: None}
-        if what == "pause":
-            rests = any(f"\nstatus: {status}\n" in text for status in ("cancelled", "dead", "parked"))
-            return {} if rests else {name: with_fields(text, {"status": "parked", "reason": "paused by ada"})}
-        if what == "cancel":
-            return {name: with_fields(text, {"status": "cancelled"})}
-        return {name: text.replace("Do it", f"Do it well ({chance.randint(0, 999)})", 1)}
+    def _fetch(self) -> None:
+        """Where the server has lost what the branch names, the person brings it back from the clones, as documented."""
+        if not self.collects:
+            self.fleet.git("fetch", "--quiet")
+        elif self.fleet.try_git("fetch", "--quiet").returncode != 0:
+            self.did["objects brought back"] += 1
+            steward.bring_objects(
+                self.fleet, [self.fleet.clone, *(self.folder / node / "ledger.git" for node in NODES)]
+            )
 
     def history(self, *, settled: bool) -> History:
         """Everything that happened."""
@@ -339,7 +377,7 @@ class Episode:
         store = GitStore(self.kept)
         try:
             taken = recorder.pushes(self.fleet.bare, self.attacks)
-            diary = recorder.Diary(store=store, skew=self.skew, asleep=self.asleep)
+            diary = recorder.Diary(store=store, clocks=self.clocks, asleep=self.asleep)
             return Archive(store, frozenset(NODES)).history(taken, diary.works(taken), settled=settled)
         finally:
             store.close()

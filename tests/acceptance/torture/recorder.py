@@ -7,13 +7,14 @@ import os
 import subprocess
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from orchestrator.ledger.result_record import ResultRecord, read_record
 from sync.git import GitStore
 from sync.objects import read_commit
 from sync.remote import Oid
+from tests.acceptance.torture.clocks import WrongClock
 from tests.acceptance.torture.history import CLAIM, LATE, LOG, Move, Push, Work
 
 HOOK = """\
@@ -118,7 +119,7 @@ class Diary:
     """Who worked when: from the records that nodes hand back, by their own clocks, whose error is known."""
 
     store: GitStore
-    skew: Mapping[str, timedelta]
+    clocks: Mapping[str, WrongClock]
     asleep: list[tuple[str, float, float]] = field(default_factory=list)
     """(node, from, to): its whole process tree stood still."""
 
@@ -145,7 +146,7 @@ class Diary:
         return Work(mission=record.mission, epoch=record.epoch, node=node, start=start, end=end, excused=excused)
 
     def _seconds(self, node: str, text: object) -> float | None:
-        return (datetime.fromisoformat(str(text)) - self.skew[node]).timestamp() if text else None
+        return self.clocks[node].true_seconds(datetime.fromisoformat(str(text))) if text else None
 
 
 def claims_of(taken: list[Push]) -> dict[str, Oid]:
