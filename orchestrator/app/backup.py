@@ -144,7 +144,8 @@ def _is_excluded(name: str) -> bool:
 def _is_backup_part(name: str) -> bool:
     """Whether a part is one that `save` writes: a foreign backup may not bring a clone with hooks, for example."""
     top = name.removeprefix(HOME_PREFIX).partition("/")[0]
-    return name == DATABASE_PART or (name.startswith(HOME_PREFIX) and not _is_excluded(top))
+    # folded: where letters' case does not count, LEDGER.GIT is the clone
+    return name == DATABASE_PART or (name.startswith(HOME_PREFIX) and not _is_excluded(top.casefold()))
 
 
 def _copy(home: Path, folder: Path, settings: Settings) -> Iterator[str]:

@@ -28,6 +28,9 @@ from sync import files
 FORMAT = 1
 MANIFEST_NAME, PARTS_PREFIX = "manifest.json", "parts/"
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
+MAX_TAR_HEADER_BYTES = 64 * 1024
+"""Of a tar's own words on an entry (a long name, pax records), which tarfile reads whole: a kilobyte can unpack to
+gigabytes of them."""
 CHUNK_BYTES = 1024 * 1024
 
 OnBytesDone = Callable[[int, int], None]
@@ -147,7 +150,7 @@ def _open_archive(file: Path) -> Iterator[tuple[Manifest, Iterator[tuple[BackupP
     """The manifest, and each part with its checked bytes; the caller reads each to its end."""
     try:
         # Not by "r|gz": tarfile's own gunzip does not look at the checksum.
-        with gzip.open(file) as packed, tarfile.open(fileobj=packed, mode="r|") as tar:
+        with gzip.open(file) as packed, tarfile.open(fileobj=packed, mode="r|", tarinfo=BoundedTarInfo) as tar:
             manifest = _manifest(file, tar)
             yield manifest, _parts(file, tar, manifest)
             if len(packed.read(CHUNK_BYTES)) == CHUNK_BYTES:  # the end of a tar is padding, a few kilobytes
@@ -191,6 +194,17 @@ def _parts(file: Path, tar: tarfile.TarFile, manifest: Manifest) -> Iterator[tup
             raise WrongSetting(file.name, f"it is damaged: {part.name} is not what was saved")
     if tar.next() is not None:
         raise WrongSetting(file.name, "it is damaged: it goes on after its last part")
+
+
+class BoundedTarInfo(tarfile.TarInfo):
+    """An entry of a tar whose headers are read up to a size, and that stands for itself: no sparse file, no link."""
+
+    def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
+        """tarfile's own hook for each header block. Raises ReadError."""
+        plain = self.type in (tarfile.REGTYPE, tarfile.AREGTYPE)
+        if not plain and self.size > MAX_TAR_HEADER_BYTES:
+            raise tarfile.ReadError("a header that is too long")
+        return super()._proc_member(tar)  # type: ignore[no-any-return,misc]  # typeshed does not list it
 
 
 class DigestStream:

@@ -43,6 +43,8 @@ WRITE_ANNOTATIONS = ToolAnnotations(
 
 Project = Annotated[str | None, Field(description="A project from fleet.toml; empty for the fleet itself.")]
 LongText = Annotated[str, Field(max_length=20_000)]
+Word = Annotated[str, Field(max_length=300)]
+Words = Annotated[list[Word], Field(max_length=200)]
 Limit = Annotated[int, Field(ge=1, le=200, description="Results at most.")]
 
 
@@ -81,13 +83,15 @@ class McpTools:
     def read_handoff(
         self,
         project: Project = None,
-        task: Annotated[str, Field(description="What you are about to do; what bears on it is recalled.")] = "",
+        task: Annotated[
+            str, Field(max_length=100_000, description="What you are about to do; what bears on it is recalled.")
+        ] = "",
         budget: Annotated[int, Field(ge=100, le=200_000, description="Tokens at most.")] = 4000,
     ) -> str:
         """Read what the last instance left for you: portfolio, project, briefing, the newest log entries."""
         return self._desk.handoff(project, task, budget)
 
-    def search_log(self, query: str, limit: Limit = 5) -> list[dict[str, Any]]:
+    def search_log(self, query: Annotated[str, Field(max_length=2000)], limit: Limit = 5) -> list[dict[str, Any]]:
         """Find what earlier sessions said, in all logs, older months included."""
         return self._desk.search(query, limit)
 
@@ -131,9 +135,9 @@ class McpTools:
         agent: Annotated[str, Field(description="Who does it: builtin, command, claude, codex, gemini, …")] = "",
         run: Annotated[str, Field(max_length=20_000, description="The command line, for agent `command`.")] = "",
         priority: Annotated[int | None, Field(ge=0, le=9)] = None,
-        to: Annotated[list[str] | None, Field(description="Nodes, roles or capabilities.")] = None,
-        depends_on: list[str] | None = None,
-        scope: Annotated[list[str] | None, Field(description="Paths that may change, as in .gitignore.")] = None,
+        to: Annotated[Words | None, Field(description="Nodes, roles or capabilities.")] = None,
+        depends_on: Words | None = None,
+        scope: Annotated[Words | None, Field(description="Paths that may change, as in .gitignore.")] = None,
         timeout_seconds: Annotated[int | None, Field(ge=1)] = None,
         name: Annotated[str, Field(max_length=80)] = "",
     ) -> dict[str, Any]:

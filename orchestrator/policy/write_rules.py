@@ -35,7 +35,7 @@ KNOWN_REF_PREFIXES = ("refs/heads/", "refs/tags/", SHIFTBOOK_REFS)
 
 _ARCHIVED = re.compile(r"missions/archive/\d{4}-\d\d/(?P<name>[^/]+)\.md")
 _ARTIFACT = re.compile(r"missions/archive/\d{4}-\d\d/(?P<name>[^/.]+)[^/]*\.(?:diff|output\.txt|verdict\.json)")
-_MISSION = re.compile(r"missions/(?P<name>[^/]+)\.md", re.IGNORECASE)
+_MISSION = re.compile(r"missions/(?!(?i:readme)\.)(?P<name>[^/]+)\.(?i:md)")
 _MEMO = re.compile(r"memos/\d{4}-\d\d/[^/]+\.md")
 _REVIEWED = re.compile(r"projects/[^/]+/(?:SESSION_BRIEFING|REVIEW_PROPOSAL)\.md|knowledge/[^/]+\.md")
 _CONFLICT = re.compile(r"conflicts/.+")
@@ -160,7 +160,7 @@ def _check_beat(who: Actor, move: PushedRef, node: str) -> str:
 def _check_log(who: Actor, move: PushedRef, node: str) -> str:
     if move.new is None:
         return "" if "admin" in who.roles else "a node's log is not deleted"
-    if who.node and who.name != node:
+    if who.stranger or (who.node and who.name != node):
         return f"{_describe_actor(who)} may not write the log of {node}"
     return _check_signature(move, node) or ("" if move.forward else "a node's log only goes forward")
 
@@ -171,7 +171,7 @@ def _check_claim(who: Actor, move: PushedRef, mission: str) -> str:
     claim = move.after
     if claim is None or claim.mission != mission:
         return "this is no claim on that mission"
-    if who.node and who.name != claim.node:
+    if who.stranger or (who.node and who.name != claim.node):  # who may fetch has the claims that were signed before
         return f"{_describe_actor(who)} may not claim for {claim.node}"
     if move.old is not None and not move.forward:
         return "a claim moves to a child of what it was"

@@ -45,6 +45,8 @@ if TYPE_CHECKING:  # each of these is imported where it is used: a list of missi
     from orchestrator.workflow.steering import SteeringDesk
 
 
+NO_MISSION = "readme"
+"""The one name that no mission has: the file explains the folder."""
 NAME_WORDS = 5
 """A name that is made of a mission's first words has so many at most: people type it."""
 
@@ -180,6 +182,10 @@ class Fleet:
         said = str(fields.get("title") or "") or _first_words(body)  # which may speak of a path
         wanted = self._slug(name or said.replace("/", " ").replace("\\", " ").lstrip(". "))
         wanted = wanted if name else "-".join(wanted.split("-")[:NAME_WORDS])
+        if wanted == NO_MISSION:
+            if name:
+                raise WrongSetting("--name", f"{NO_MISSION}.md explains the folder and is no mission: choose another")
+            wanted = f"the-{NO_MISSION}"
         made = ""
 
         def draft(ledger: LedgerSnapshot) -> LedgerChange:

@@ -22,6 +22,7 @@ from sync import files
 LIFETIME = timedelta(hours=1)
 AUDIENCE = "shiftbook-ops"
 ALGORITHM = "HS256"
+KEY_BYTES = 32
 REQUIRED_CLAIMS = ["iss", "aud", "sub", "iat", "exp", "by"]
 
 
@@ -82,8 +83,13 @@ class JwtOpsTokens:
             self._make()
         if self.key_file.stat().st_mode & 0o077 and os.name == "posix":
             raise WrongSetting("SHIFTBOOK_HOME", f"others can read {self.key_file}: chmod 600 it, or remove it")
-        return self.key_file.read_bytes()
+        key = self.key_file.read_bytes()
+        if len(key) < KEY_BYTES:  # with an empty one anybody could sign: a full disk, or an editor, has left that
+            raise WrongSetting("SHIFTBOOK_HOME", f"{self.key_file} is no whole key: remove it, a new one is made")
+        return key
 
     def _make(self) -> None:
         self.key_file.parent.mkdir(parents=True, exist_ok=True)
-        files.create(self.key_file, secrets.token_bytes(32), mode=0o600)  # where another process was faster, its key
+        files.create(
+            self.key_file, secrets.token_bytes(KEY_BYTES), mode=0o600
+        )  # where another process was faster, its key

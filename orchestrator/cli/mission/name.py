@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from orchestrator.core.settings import Settings
     from orchestrator.workflow.fleet import Fleet
 
+SAFE = re.compile(r"[\w.-]+")
+"""What a shell may be given to put into a person's line: a file that cannot be read has whatever name it was given."""
 LAST = ("-", "@")
 """What stands for the mission that was named last on this machine."""
 
@@ -30,7 +33,7 @@ def complete_name(context: click.Context, parameter: click.Parameter, begun: str
     with suppress(Exception):  # a shell that completes says nothing, whatever is wrong
         fleet = wiring.fleet(environment.load_settings())
         ledger = fleet.reader.read(fleet.bus.remote.seen())
-        return sorted(name for name in open_mission_names(ledger) if name.startswith(begun))
+        return sorted(name for name in open_mission_names(ledger) if name.startswith(begun) and SAFE.fullmatch(name))
     return []
 
 

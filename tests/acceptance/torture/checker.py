@@ -262,6 +262,7 @@ def cancelled(history: History) -> Iterator[Violation]:
     """A mission that a person cancelled is not put back to work by a node."""
     stopped: set[str] = set()
     for push in history.pushes:
+        stopped &= _still(history, push, "cancelled", stopped)
         for old, new in _steps(history, push):
             for name, page in new.pages.items():
                 before = old.pages.get(name)
@@ -275,10 +276,21 @@ def cancelled(history: History) -> Iterator[Violation]:
                     stopped.discard(name)
 
 
+def _still(history: History, push: Push, status: str, before: set[str]) -> set[str]:
+    """Of these missions those that a person's word still reaches: a server that was restored from a backup has lost
+    what was said since, until the person brings it back."""
+    move = push.move(history.main)
+    if not push.attack or move is None or move.new is None:
+        return before
+    pages = history.commits[move.new].pages
+    return {name for name in before if name in pages and pages[name].status == status}
+
+
 def paused(history: History) -> Iterator[Violation]:
     """A mission that a person lets rest is not put back into the queue by a node; only its end goes before that."""
     resting: set[str] = set()
     for push in history.pushes:
+        resting &= _still(history, push, "parked", resting)
         for old, new in _steps(history, push):
             for name, page in new.pages.items():
                 before = old.pages.get(name)

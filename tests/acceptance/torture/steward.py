@@ -47,9 +47,10 @@ def _push_merge(fleet: Fleet, what: str) -> None:
         fleet.git("fetch", "--quiet")
         fleet.git("reset", "--quiet", "--hard", "origin/main")
         _merge(fleet, what)
-        if fleet.try_git("push", "--quiet").returncode == 0:
+        done = fleet.try_git("push", "--quiet")
+        if done.returncode == 0:
             return
-        assert tries < 19, f"could not push the merge of {what}"
+        assert tries < 19, f"could not push the merge of {what}: {done.stderr}"
 
 
 def _merge(fleet: Fleet, ref: str) -> None:

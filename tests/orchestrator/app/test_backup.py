@@ -238,6 +238,7 @@ def test_where_a_backup_may_not_go(place: Place, shelf: Path) -> None:
 
 
 HOSTILE = ["ledger.git/hooks/update", "cache/x/.git/hooks/post-checkout", "models/m.gguf", "node.lock", "shiftbook.db"]
+HOSTILE += ["LEDGER.GIT/hooks/update", "Ledger.git/config", "MODELS/m.gguf", "Http.json", "fleets/x/ledger.git/config"]
 
 
 @pytest.mark.parametrize("name", ["elsewhere", "home/../../evil", *(f"home/{name}" for name in HOSTILE)])

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import tarfile
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -190,6 +191,31 @@ def test_a_bomb_is_not_set_off(tmp_path: Path) -> None:
     with pytest.raises(WrongSetting, match="has room for"):
         unpack(bad, tmp_path / "out", anything, quiet)
     assert [*(tmp_path / "out").iterdir()] == []
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_SPARSE])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_header_that_never_ends(tmp_path: Path, kind: bytes, first: bool) -> None:
+    """A tar's own words on an entry are read up to a size, at its beginning and later: 300 MiB fit into some KiB."""
+    head = tarfile.TarInfo("x")
+    head.type, head.size = kind, 300 * 1024 * 1024
+    about = json.dumps({**ABOUT.model_dump(), "parts": [GOOD]}).encode()
+    manifest = tarfile.TarInfo("manifest.json")
+    manifest.size = len(about)
+    with gzip.open(tmp_path / "bad", "wb", compresslevel=1) as packed:
+        if not first:
+            packed.write(manifest.tobuf(tarfile.USTAR_FORMAT) + about.ljust(-(-len(about) // 512) * 512, b"\0"))
+        packed.write(head.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(300):
+            packed.write(bytes(1024 * 1024))
+    (tmp_path / "out").mkdir()
+    tracemalloc.start()
+    try:
+        with pytest.raises(WrongSetting, match="bad: "):
+            unpack(tmp_path / "bad", tmp_path / "out", anything, quiet)
+        assert tracemalloc.get_traced_memory()[1] < 32 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_part_that_nobody_wants(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
+import json
 import stat
 import threading
 from collections.abc import Iterator
@@ -163,6 +166,22 @@ def test_the_key_is_its_owners_alone(tmp_path: Path) -> None:
         ops(tmp_path).read(text)
     key.unlink()
     assert ops(tmp_path).read(text) is None
+
+
+@pytest.mark.parametrize("left", [b"", b"\0", b"x" * 31])
+def test_a_key_that_was_cut_off_is_none(tmp_path: Path, left: bytes) -> None:
+    """With what a full disk leaves of a key, anybody could sign: nothing is signed, and nothing believed."""
+    text, _ = ops(tmp_path).issue(LOCAL_CALLER)
+    claims = jwt.decode(text, options={"verify_signature": False})
+    (tmp_path / "keys" / "ops.key").write_bytes(left)
+    header, body = (
+        base64.urlsafe_b64encode(json.dumps(each).encode()).rstrip(b"=") for each in ({"alg": "HS256"}, claims)
+    )
+    mark = base64.urlsafe_b64encode(hmac.digest(left, header + b"." + body, "sha256")).rstrip(b"=")
+    forged = b".".join((header, body, mark)).decode()
+    for act in (lambda: ops(tmp_path).read(forged), lambda: ops(tmp_path).issue(LOCAL_CALLER)):
+        with pytest.raises(WrongSetting, match="no whole key"):
+            act()
 
 
 def test_two_processes_make_one_key(tmp_path: Path) -> None:

@@ -27,6 +27,17 @@ from orchestrator.node.notifications.safe_text import ZERO_WIDTH_SPACE, plain_te
         ("[click here](http://evil.example)", "]("),
         ("see http://evil.example now", "http://"),
         ("see www.evil.example now", "www."),
+        ("approve it at evil.example/approve", "evil.example"),
+        ("approve it at EVIL.COM", "EVIL.COM"),
+        ("see evil.com.", "evil.com"),
+        ("see evil\u3002com/x", "evil\u3002com"),
+        ("see evil\uff0ecom", "evil\uff0ecom"),
+        ("see bank.xn--e1afmkfd/x", "bank.xn--"),
+        ("write to mailto:eve@evil.example", "mailto:e"),
+        ("[x]: http://evil.example", "http://"),
+        ("![x](http://evil.example/a.png)", "]("),
+        ("call tel:+4912345", "tel:+"),
+        ("run javascript:alert(1)", "javascript:a"),
         ("abc\u202egnp.exe", "\u202e"),
         ("bell \a and \x1b[31mred", "\x1b"),
         ("half \ud800 a pair", "\ud800"),
@@ -55,6 +66,7 @@ def test_plain_words_stay_as_they_are() -> None:
         plain_text("Fix the log-in (it fails at 3 & 4): ünïcode 日本")
         == "Fix the log-in (it fails at 3 & 4): ünïcode 日本"
     )
+    assert plain_text("main.py, notes.md: v1.2.3, i.e. 3.5") == "main.py, notes.md: v1.2.3, i.e. 3.5"
     assert plain_text("x" * 500) == "x" * 119 + "…"
     assert quoted_text("say “hi”") == '“say "hi"”'
 
