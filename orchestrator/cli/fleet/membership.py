@@ -57,6 +57,11 @@ def rotate(node: bool, lost: bool) -> None:
         return
     done = rotate_key(wiring.fleet(chosen), path, now=wiring.now())
     click.echo(f"{done.name} has a new key; the old one is kept at {done.old}")
+    if any((chosen.home / "fleets").glob("*")):
+        click.echo(
+            "other fleets that this home has seen still list the old key: an admin of each has to type"
+            f" shiftbook fleet admit {done.name} --role … --key '{done.key}' there, before you sign anything in them"
+        )
     for name in done.orphans:
         click.echo(f"{name} was signed by the old key and is untrusted now: shiftbook mission trust {name}")
     if node:
