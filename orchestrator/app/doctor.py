@@ -22,7 +22,7 @@ from orchestrator.core.errors import OrchestratorError, Refused, StoreFailed, Wr
 from orchestrator.core.model_competence import BETTER_MODEL
 from orchestrator.core.ports.model_backend import competence_of
 from orchestrator.core.settings import Settings
-from orchestrator.execution.process.group_sources import NotBounded, group_source
+from orchestrator.execution.process.group_sources import describe_groups
 from orchestrator.execution.workspace import disk_usage
 from orchestrator.execution.workspace.project_server import ProjectServer
 from orchestrator.ledger.conflicts import list_conflicts
@@ -42,7 +42,6 @@ from sync.signatures import timed_names
 
 MIN_GIT_VERSION = (2, 34)
 """SSH signatures with `gpg.ssh.allowedSignersFile` came with Git 2.34."""
-"""Bytes. Clones, a model and a build need room; below this a mission is likely to fail for want of it."""
 PROJECT_TIMEOUT_SECONDS = 15.0
 IN_PROCESS = ("xllamacpp", "llama-cpp-python")
 """Backends whose model takes memory of the node's own process."""
@@ -78,7 +77,9 @@ def run_checks(settings: Settings) -> Iterator[CheckResult]:
     yield _git()
     yield _program("ssh-keygen", "openssh-client", "nothing can be signed or checked without it")
     yield _sandbox()
-    yield _run_groups()
+    held, says, remedy = describe_groups()
+    health = CheckStatus.GOOD if held else CheckStatus.ABSENT
+    yield CheckResult(what="limits of a run", health=health, says=says, remedy=remedy)
     yield from _agents()
     yield _model(settings)
     yield _disk(settings.home)
@@ -110,19 +111,8 @@ def _sandbox() -> CheckResult:
     if why is None:
         return CheckResult(what="sandbox", health=CheckStatus.GOOD, says="bubblewrap works: commands run confined")
     remedy = 'install bubblewrap; or set trust.sandbox = "optional" in fleet.toml to run what is trusted most'
-    return CheckResult(
-        what="sandbox", health=CheckStatus.POOR, says=f"{why}; missions with commands are not run here", remedy=remedy
-    )
-
-
-def _run_groups() -> CheckResult:
-    """Whether the kernel bounds a run's processes together. Without it the node's watch does, twice a second."""
-    what, source = "limits of a run", group_source()
-    if not isinstance(source, NotBounded):
-        says = f"memory and processes are held by the kernel for what is started like this command: {source.kind}"
-        return CheckResult(what=what, health=CheckStatus.GOOD, says=says)
-    says = f"memory and processes of a run together are watched, not held: {source.why}"
-    return CheckResult(what=what, health=CheckStatus.ABSENT, says=says, remedy=source.remedy)
+    says = f"{why}; missions with commands are not run here"
+    return CheckResult(what="sandbox", health=CheckStatus.POOR, says=says, remedy=remedy)
 
 
 def _agents() -> Iterator[CheckResult]:
@@ -131,9 +121,8 @@ def _agents() -> Iterator[CheckResult]:
         why = program.missing()
         what = f"agent {program.name}"
         if why is None:
-            yield CheckResult(
-                what=what, health=CheckStatus.GOOD, says=f"{program.version()}, {shutil.which(program.name)}"
-            )
+            says = f"{program.version()}, {shutil.which(program.name)}"
+            yield CheckResult(what=what, health=CheckStatus.GOOD, says=says)
         else:
             says, _, remedy = why.removeprefix(f"{program.name} ").removeprefix("is ").partition(": ")
             yield CheckResult(what=what, health=CheckStatus.ABSENT, says=says, remedy=remedy)
@@ -150,9 +139,8 @@ def _model(settings: Settings) -> CheckResult:
             says += f"; unloaded after {settings.model_idle:g} idle minutes"
         return CheckResult(what="model", health=health, says=says, remedy=BETTER_MODEL if judged.is_toy else "")
     remedy = "shiftbook models pull embedded (93 MB), or set SHIFTBOOK_MODEL to a GGUF file"
-    return CheckResult(
-        what="model", health=CheckStatus.POOR, says=f"{why}; questions are not answered here", remedy=remedy
-    )
+    says = f"{why}; questions are not answered here"
+    return CheckResult(what="model", health=CheckStatus.POOR, says=says, remedy=remedy)
 
 
 def _disk(home: Path) -> CheckResult:

@@ -151,6 +151,14 @@ def group_source() -> GroupSource | NotBounded:
         return _found()
 
 
+def describe_groups() -> tuple[bool, str, str]:
+    """Whether the kernel bounds runs of what is started like this process, how or why not, and what can be done."""
+    source = group_source()
+    if isinstance(source, NotBounded):
+        return False, f"memory and processes of a run together are watched, not held: {source.why}", source.remedy
+    return True, f"the kernel holds memory and processes of what is started like this command: {source.kind}", ""
+
+
 @functools.cache
 def _found() -> GroupSource | NotBounded:
     return find_source(mount=mount_point(), root=os.geteuid() == 0)
