@@ -13,7 +13,7 @@ import { startRouter } from './router/router.svelte.ts';
 import { startLines } from './transport/lines.svelte.ts';
 
 startNode();
-void startLines();
+startLines();
 startRouter();
 startKeys();
 const target = document.getElementById('app');

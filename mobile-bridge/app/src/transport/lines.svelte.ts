@@ -26,7 +26,7 @@ class Lines {
 }
 
 export const lines = new Lines();
-let key: DeviceKey | null = null;
+let key: Promise<DeviceKey | null> | null = null;
 let finding: Promise<SealedLine> | null = null;
 
 const mayCallNear = (): boolean => lines.network === 'granted' || lines.network === 'free';
@@ -37,8 +37,9 @@ async function lookAtPermission(): Promise<void> {
 
 async function knock(candidate: Candidate, signal: AbortSignal): Promise<SealedLine> {
   const own = pairedNodes().find((one) => one.node === candidate.node && one.urls.includes(candidate.url));
-  if (!own || !key) throw new TypeError('not paired');
-  const line = new SealedLine(own, candidate.url, key);
+  const held = await key;
+  if (!own || !held) throw new TypeError('this browser has lost its key: pair this device again');
+  const line = new SealedLine(own, candidate.url, held);
   await line.hello(signal);
   return line;
 }
@@ -110,11 +111,12 @@ export async function askForLocalNetwork(): Promise<void> {
 }
 
 /** Speaks sealed from now on, if this device is paired with any node. Call it at the start and after a pairing. */
-export async function startLines(): Promise<void> {
+export function startLines(): void {
   lines.paired = pairedNodes();
   lines.current = null;
-  key = lines.paired.length ? await readKey().catch(() => null) : null;
-  setTransport(key ? carry : null);
+  const paired = lines.paired.length > 0;
+  key = paired ? readKey() : null;
+  setTransport(paired ? carry : null); // at once: nothing of a paired device's goes out in clear while its key is fetched
 }
 
 if (typeof window !== 'undefined') {

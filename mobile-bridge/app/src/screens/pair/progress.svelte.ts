@@ -43,7 +43,7 @@ export class PairingProgress {
       this.waiting = await claimAnywhere(ticket, urls, await keyOfDevice(), name.trim(), this.#stop.signal);
       this.step = 'compare';
       keepNode(await confirmed(this.waiting, ticket.pairing, this.#stop.signal), this.waiting.url);
-      await startLines();
+      startLines();
       await refreshSession();
       this.step = 'done';
     } catch (error) {
