@@ -10,6 +10,7 @@ from orchestrator.api.auth.tokens import any_token_in_force
 from orchestrator.api.factory import open_app_services
 from orchestrator.api.web import access_log
 from orchestrator.app import wiring
+from orchestrator.app.devices.announcing import start_announcing
 from orchestrator.app.devices.device_keys import devices_installed
 from orchestrator.app.web_process import RECORD_FILE
 from orchestrator.core.errors import WrongSetting
@@ -28,12 +29,13 @@ def run(settings: Settings, *, parent: int | None = None, listening: Callable[[s
     _refuse_unprotected(settings)
     http_backend.open_http_backend(settings)
     plan = gunicorn_server.ServerPlan(
-        make=lambda: _open_app(settings),
+        make=lambda: _open_app(settings, port),
         streams=settings.streams,
         record=settings.home / RECORD_FILE,
         listening=listening,
     )
     bound = gunicorn_server.bind_socket(settings.http, plan)
+    port = bound.getsockname()[1]
     access_log.log_to_file(settings.home / "http.log")
     gunicorn_server.serve(bound, plan, parent=parent)
 
@@ -52,11 +54,17 @@ def _refuse_unprotected(settings: Settings) -> None:
         stores.close()
 
 
-def _open_app(settings: Settings) -> gunicorn_server.ServedApp:
+def _open_app(settings: Settings, port: int) -> gunicorn_server.ServedApp:
     house = open_app_services(settings)
+    silence = start_announcing(settings, port, _note_trouble)
+    closes = (silence, *house.drain, *house.close)
     return gunicorn_server.ServedApp(
-        app=create_app(house), drain=lambda: _call_all(house.drain), close=lambda: _call_all(house.drain + house.close)
+        app=create_app(house), drain=lambda: _call_all(house.drain), close=lambda: _call_all(closes)
     )
+
+
+def _note_trouble(why: str) -> None:
+    access_log.LOGGER.warning("not announced", extra={"facts": {"why": why}})
 
 
 def _call_all(each: tuple[Callable[[], None], ...]) -> None:

@@ -90,6 +90,8 @@ DEVICE: CommandTable = {
     "rename": ("device.listing:rename", "Calls a device otherwise."),
     "scopes": ("device.listing:scopes", "Says what a device may do."),
     "revoke": ("device.listing:revoke", "Shuts a device out, at once and for good."),
+    "ca": ("device.authority:authority", "Makes a certificate of your own for this node."),
+    "nearby": ("device.nearby:nearby", "Lists the nodes of this network."),
     "conflicts": ("device.conflicts:conflicts", "Lists what two devices set at once."),
     "resolve": ("device.conflicts:resolve", "Decides which of their values stands."),
 }

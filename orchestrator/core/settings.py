@@ -111,6 +111,7 @@ class Settings(BaseModel):
     sync_token: SecretStr = SecretStr("")
     device_sync: bool = False
     public_url: str = ""
+    announce: bool | None = None
     _apart: str = PrivateAttr(default="")
     """The folder's name of a ledger that is not the one of this machine's node; empty for that."""
 

@@ -42,6 +42,11 @@ def _network_urls(http: ListenAddress | None) -> Iterator[str]:
         yield f"http://{name}.local:{http.port}"
 
 
+def network_addresses() -> tuple[str, ...]:
+    """This machine's addresses in networks that are not the Internet; IPv4 first."""
+    return tuple(map(str, _addresses()))
+
+
 def _addresses() -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
     """Addresses of networks that are not the Internet; IPv4 first."""
     import psutil

@@ -2,11 +2,13 @@
 import { Problem } from '../api/problem.ts';
 import { setTransport, type Outgoing } from '../api/transport.ts';
 import { reconnect } from '../live/live.ts';
+import { fingerprintOf } from '../pairing/claim.ts';
 import { readKey, type DeviceKey } from '../pairing/device-key.ts';
+import { decode64 } from '../pairing/wire.ts';
 import { node, wayOf } from '../state/node.svelte.ts';
 import { ChangedKey } from './channel.ts';
 import { isNear, localNetwork, type LocalNetwork } from './local-network.ts';
-import { candidates, pairedNodes, remember, remembered } from './paired-nodes.ts';
+import { candidates, pairedNodes, remember, remembered, renewAddresses } from './paired-nodes.ts';
 import { ordered, reach, type Candidate, type Reached } from './reach.ts';
 import { SealedLine } from './sealed.ts';
 
@@ -52,8 +54,21 @@ function take(found: Reached<SealedLine>): SealedLine {
   lines.why = found.candidate.near ? 'near' : !near ? 'only' : mayCallNear() ? 'far' : lines.network === 'denied' ? 'denied' : 'ungranted';
   remember(found.candidate.url);
   Object.assign(node, { address: found.candidate.url, way: wayOf(found.candidate.url) });
-  if (moved) reconnect();
+  if (moved) {
+    reconnect();
+    void learnAddresses(found.line);
+  }
   return found.line;
+}
+
+/** Asks the node where else it is: addresses of a network change. What it says counts for its own key alone. */
+async function learnAddresses(line: SealedLine): Promise<void> {
+  try {
+    const answer = await line.send({ method: 'GET', path: '/api/v1/candidates', headers: {}, body: null, signal: null });
+    const said = answer.ok ? ((await answer.json()) as { items: { fingerprint: string; urls: string[] }[] }) : { items: [] };
+    const fingerprint = await fingerprintOf(decode64(line.node.key, 65));
+    for (const one of said.items) if (one.fingerprint === fingerprint) renewAddresses(line.node.key, one.urls);
+  } catch { /* the old addresses stay */ }
 }
 
 async function find(): Promise<SealedLine> {

@@ -5,6 +5,7 @@ import type { Candidate } from './reach.ts';
 
 const PLACE = 'shiftbook.paired';
 const LAST = 'shiftbook.reached';
+const MAX_URLS = 12;
 
 function isNode(one: unknown): one is PairedNode {
   const node = one as PairedNode;
@@ -25,6 +26,13 @@ export function keepNode(node: PairedNode, url: string): void {
   const urls = [...new Set([...node.urls, url])];
   const others = pairedNodes().filter((one) => one.key !== node.key);
   localStorage.setItem(PLACE, JSON.stringify([...others, { ...node, urls }]));
+}
+
+/** The addresses that a node names now, in its order; those that it was reached at stay behind them. */
+export function renewAddresses(key: string, urls: string[]): void {
+  const good = urls.filter((url) => /^https?:\/\/[^/\s]+$/.test(url));
+  const nodes = pairedNodes().map((one) => (one.key === key ? { ...one, urls: [...new Set([...good, ...one.urls])].slice(0, MAX_URLS) } : one));
+  localStorage.setItem(PLACE, JSON.stringify(nodes));
 }
 
 export function forgetNode(key: string): void {

@@ -14,9 +14,10 @@ from orchestrator.api.auth.tokens import CallerKind
 from orchestrator.api.routes.devices.pairing import DeviceScope, PairedDeviceView, require_granted
 from orchestrator.api.routes.devices.sealed import device_access
 from orchestrator.api.web.auth_gate import REVOCATION_KEY, SEALED_DEVICE_KEY, caller, needs
-from orchestrator.api.web.context import AppServices
+from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.api.web.revocation import RevocationWatch
 from orchestrator.app.devices.device_facts import device_facts
+from orchestrator.app.devices.own_addresses import node_urls
 from orchestrator.core.errors import WrongSetting
 
 
@@ -38,6 +39,20 @@ class PairedDeviceChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
     name: str | None = Field(None, max_length=200)
     scopes: list[DeviceScope] | None = Field(None, min_length=1, max_length=6)
+
+
+class NodeAddresses(BaseModel):
+    """Where a node may be reached. `fingerprint`: of its key; addresses count only for a node that has that key."""
+
+    node: str
+    fingerprint: str
+    urls: list[str] = Field(description="The nearest first")
+
+
+class CandidateList(BaseModel):
+    """Nodes and their addresses."""
+
+    items: list[NodeAddresses]
 
 
 class DeviceSession(BaseModel):
@@ -75,6 +90,16 @@ def blueprint(_: AppServices) -> APIBlueprint:
         if found is None:
             raise _missing()
         return jsonify(device_facts(found))
+
+    @routes.get("/candidates", summary="Where this node may be reached now", responses={200: CandidateList})
+    @needs("look", "chat", "missions", "approvals", "sync", "ops", devices=True)
+    def candidates() -> Response:
+        """A device asks again now and then: addresses of a network change."""
+        settings = app_services().settings
+        own = NodeAddresses(
+            node=settings.node, fingerprint=device_access().channels.fingerprint, urls=list(node_urls(settings))
+        )
+        return jsonify(CandidateList(items=[own]).model_dump())
 
     _add_changes(routes)
     return routes

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Response, jsonify, request
 from flask_openapi.blueprint import APIBlueprint
+from mobile_bridge.key_exchange import key_fingerprint
 
 from orchestrator.api.web.auth_gate import REVOCATION_KEY, SEALED_DEVICE_KEY, caller, needs
 from orchestrator.api.web.revocation import RevocationWatch
@@ -206,6 +207,14 @@ def test_a_device_speaks_for_itself(desk: Desk) -> None:
     assert who is not None
     told = [door.speaks_for(who, device, writes=True) for device in (phone.id, "other", "any", "")]
     assert told == [True, False, False, False]
+
+
+def test_a_device_asks_where_its_node_is_now(desk: Desk) -> None:
+    """The addresses come with the fingerprint of the key that the device has pinned."""
+    phone = desk.paired(["chat"])
+    (own,) = phone.call("GET", "/api/v1/candidates").json["items"]
+    assert (own["node"], own["fingerprint"]) == ("desk", key_fingerprint(phone.node_key))
+    assert all(url.startswith("http://") and url.endswith(":8823") for url in own["urls"])
 
 
 def test_a_device_may_shut_itself_out(desk: Desk) -> None:

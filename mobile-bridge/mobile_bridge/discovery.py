@@ -1,0 +1,136 @@
+"""Discovery: how do nodes find one another on a network? By multicast DNS (RFC 6762), through `zeroconf`.
+
+An announcement is a claim, and anybody on the network can make one. So a node signs which key it meets devices with;
+who listens knows the fleet's keys, and takes everything else for a stranger's. It holds no secret.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mobile_bridge.wire_encoding import join_parts
+
+SERVICE = "_shiftbook._tcp.local."
+VERSION = "1"
+MAX_VALUE_BYTES = 240
+"""Of one string of a TXT record, which has 255 with its name."""
+MAX_NODES = 100
+"""Announcements that are looked at: a network may be full of them."""
+RESOLVE_MILLISECONDS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeAnnouncement:
+    """What a node says of itself on the network."""
+
+    node: str
+    fleet: str
+    fingerprint: str
+    """Of the key with which it meets devices."""
+    port: int
+    signature: str = ""
+    """The node's signature over all of this but the addresses, as base64 without its armour."""
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def payload(self) -> bytes:
+        """What is signed."""
+        return join_parts("shiftbook announcement 1", self.node, self.fleet, self.fingerprint, str(self.port))
+
+    @property
+    def armoured(self) -> str:
+        """The signature as ssh-keygen reads it."""
+        lines = (self.signature[at : at + 70] for at in range(0, len(self.signature), 70))
+        return "\n".join(["-----BEGIN SSH SIGNATURE-----", *lines, "-----END SSH SIGNATURE-----", ""])
+
+    def signed(self, sign: Callable[[bytes], str]) -> NodeAnnouncement:
+        """The same with the node's signature."""
+        lines = sign(self.payload).strip().splitlines()
+        return replace(self, signature="".join(line for line in lines if not line.startswith("-----")))
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Where it may be reached."""
+        return tuple(f"http://{f'[{each}]' if ':' in each else each}:{self.port}" for each in self.addresses)
+
+    def properties(self) -> dict[str, str]:
+        """What stands in the TXT record."""
+        parts = [self.signature[at : at + MAX_VALUE_BYTES] for at in range(0, len(self.signature), MAX_VALUE_BYTES)]
+        said = {"v": VERSION, "node": self.node, "fleet": self.fleet, "key": self.fingerprint}
+        return said | {f"s{number}": part for number, part in enumerate(parts)}
+
+
+def read_announcement(properties: dict[Any, Any], port: int, addresses: Iterable[str]) -> NodeAnnouncement | None:
+    """What a TXT record says; None for what is no announcement of ours."""
+    try:
+        said = {key.decode("ascii"): (value or b"").decode("ascii") for key, value in properties.items()}
+    except (UnicodeDecodeError, AttributeError):
+        return None
+    if said.get("v") != VERSION or not 0 < port < 65536 or not all(said.get(name) for name in ("node", "fleet", "key")):
+        return None
+    signature = "".join(said.get(f"s{number}", "") for number in range(4))
+    texts = (said["node"], said["fleet"], said["key"], signature)
+    if not all(text.isprintable() for text in texts) or max(map(len, texts[:3])) > 100:
+        return None
+    return NodeAnnouncement(
+        node=said["node"],
+        fleet=said["fleet"],
+        fingerprint=said["key"],
+        port=port,
+        signature=signature,
+        addresses=tuple(addresses),
+    )
+
+
+def announce(said: NodeAnnouncement, *, interfaces: Iterable[str] = ()) -> Callable[[], None]:
+    """Announces a node until what this returns is called. Raises OSError where the network takes no multicast."""
+    from zeroconf import Error, ServiceInfo, Zeroconf
+
+    zeroconf = Zeroconf(interfaces=list(interfaces)) if interfaces else Zeroconf()
+    packed = [ipaddress.ip_address(each).packed for each in said.addresses]
+    label = f"{said.node} {said.fingerprint[:6]}"
+    info = ServiceInfo(SERVICE, f"{label}.{SERVICE}", port=said.port, properties=said.properties(), addresses=packed)
+
+    def end() -> None:
+        zeroconf.unregister_service(info)
+        zeroconf.close()
+
+    try:
+        zeroconf.register_service(info, allow_name_change=True)
+    except Error as error:
+        zeroconf.close()
+        raise OSError(f"the network does not take the announcement ({type(error).__name__})") from error
+    except BaseException:
+        zeroconf.close()
+        raise
+    return end
+
+
+def listen_for_nodes(seconds: float, *, interfaces: Iterable[str] = ()) -> list[NodeAnnouncement]:
+    """The announcements that come within so many seconds, as they came. Raises OSError."""
+    from zeroconf import ServiceBrowser, ServiceStateChange, Zeroconf
+
+    zeroconf = Zeroconf(interfaces=list(interfaces)) if interfaces else Zeroconf()
+    names: dict[str, None] = {}
+    lock = threading.Lock()
+
+    def heard(zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:
+        with lock:
+            if state_change is ServiceStateChange.Added and len(names) < MAX_NODES:
+                names[name] = None
+
+    try:
+        browser = ServiceBrowser(zeroconf, SERVICE, handlers=[heard])
+        threading.Event().wait(seconds)
+        with lock:
+            known = list(names)
+        infos = [zeroconf.get_service_info(SERVICE, name, RESOLVE_MILLISECONDS) for name in known]
+        browser.cancel()
+    finally:
+        zeroconf.close()
+    read = (read_announcement(each.properties, each.port or 0, each.parsed_addresses()) for each in infos if each)
+    return [each for each in read if each is not None]
