@@ -15,3 +15,7 @@ class OperationRefused(Exception):
     def __init__(self, kind: RefusalKind, says: str, *, where: str = "", held: int | None = None) -> None:
         self.kind, self.says, self.where, self.held = kind, says, where, held
         super().__init__(f"{where}: {says}" if where else says)
+
+
+class BadSubscription(Exception):
+    """What a browser says of where it listens is nothing that can be rung."""

@@ -21,7 +21,7 @@ from orchestrator.api.routes import (
     page,
     tokens,
 )
-from orchestrator.api.routes.devices import paired, pairing, sealed, state, sync, sync_conflicts
+from orchestrator.api.routes.devices import paired, pairing, push, sealed, state, sync, sync_conflicts
 from orchestrator.api.routes.documents import handoff, journal, memos
 from orchestrator.api.routes.fleet import conflicts, me, nodes, usage
 from orchestrator.api.routes.missions import decisions, filing, handover, listing, orders, steering
@@ -51,6 +51,7 @@ BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
     sealed.blueprint,
     pairing.blueprint,
     paired.blueprint,
+    push.blueprint,
     me.blueprint,
     nodes.blueprint,
     conflicts.blueprint,

@@ -21,6 +21,7 @@ from orchestrator.node.live_publisher import LivePublisher
 from orchestrator.node.loop import Node
 from orchestrator.node.maintenance import Maintenance
 from orchestrator.node.notifications.publisher import NotificationPublisher, open_publisher
+from orchestrator.node.notifications.push_dispatcher import PushDispatcher
 from orchestrator.node.rounds.fold_duty import FoldDuty
 from orchestrator.node.rounds.ledger_feed import LedgerFeed
 from orchestrator.node.rounds.round_trouble import RoundTrouble
@@ -41,6 +42,7 @@ def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
         parts = open_parts(settings, tell, opened)
         work = build_work(parts)
         notifications = build_notifications(parts, opened)
+        notifies = notifications is not None and notifications.tells
         return Node(
             feed=build_feed(parts),
             scheduler=work.scheduler,
@@ -49,7 +51,7 @@ def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
             heartbeat=work.heartbeat,
             trouble=RoundTrouble(tell),
             once=once,
-            page=build_page(parts, work.offer, work.cleanup, notifies=notifications is not None),
+            page=build_page(parts, work.offer, work.cleanup, notifies=notifies),
             cleanup=work.cleanup,
             live=LivePublisher(bus=parts.bus, folder=AttemptDirs(settings.home / "work").of, tell=tell),
             maintenance=build_maintenance(parts, opened),
@@ -127,6 +129,7 @@ def build_notifications(parts: NodeParts, opened: ExitStack) -> NotificationPubl
         settings.ledger,
         wiring.notifier(settings),
         parts.stores,
+        build_push(parts),
         liveness=parts.liveness,
         tell=parts.tell,
         now=wiring.now,
@@ -136,6 +139,23 @@ def build_notifications(parts: NodeParts, opened: ExitStack) -> NotificationPubl
     if publisher is not None:
         opened.callback(publisher.close)
     return publisher
+
+
+def build_push(parts: NodeParts) -> PushDispatcher | None:
+    """What rings the devices that subscribed here; None where the extra for it is not installed."""
+    carrier = wiring.push_carrier(parts.settings)
+    if carrier is None:
+        return None
+    from mobile_bridge.web_push import push_topic
+
+    return PushDispatcher(
+        outgoing=parts.stores.outgoing,
+        subscriptions=parts.stores.push,
+        carrier=carrier,
+        tell=parts.tell,
+        now=wiring.now,
+        topic=push_topic,
+    )
 
 
 def build_page(parts: NodeParts, offer: NodeCapabilities, disk: DiskGate, *, notifies: bool) -> NodePagePublisher:

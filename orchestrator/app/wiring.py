@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from orchestrator.adapters.models.manager import ModelManager
     from orchestrator.adapters.models.model_check import CheckBook
     from orchestrator.adapters.models.router import Router
+    from orchestrator.adapters.notifiers.web_push import WebPushCarrier
     from orchestrator.core.events import Tell
     from orchestrator.core.ports.agent import Agent, Project
     from orchestrator.core.ports.model import Model
@@ -366,3 +367,15 @@ def notifier(settings: Settings) -> Notifier | None:
     from orchestrator.adapters.notifiers.apprise import AppriseNotifier
 
     return AppriseNotifier(urls=urls)
+
+
+def push_carrier(settings: Settings) -> WebPushCarrier | None:
+    """What rings browsers; None where the extra for it is not installed. Raises WrongSetting."""
+    if find_spec("cryptography") is None:
+        return None
+    from orchestrator.adapters.notifiers.web_push import WebPushCarrier
+    from orchestrator.app.push_key import push_key
+
+    return WebPushCarrier(
+        key=push_key(settings.home), contact=settings.push_contact, now=now, private=settings.push_private
+    )

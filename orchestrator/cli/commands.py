@@ -40,6 +40,7 @@ MISSION: CommandTable = {
 NOTIFY: CommandTable = {
     "list": ("notify:listing", "Lists what waits to be told, what failed, what was told."),
     "test": ("notify:test", "Sends a message to every address of SHIFTBOOK_NOTIFY."),
+    "rotate-key": ("notify:rotate_key", "Makes a new key for pushes to devices."),
     "retry": ("notify:retry", "Tries everything that failed again at once."),
 }
 CONFLICTS: CommandTable = {

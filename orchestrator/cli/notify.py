@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import sys
 from typing import TYPE_CHECKING, Any
@@ -16,24 +17,70 @@ from orchestrator.core.errors import WrongSetting
 if TYPE_CHECKING:
     from orchestrator.core.ports.notifier import Notifier
     from orchestrator.core.ports.outbox import OutboxItem
+    from orchestrator.core.settings import Settings
 
 UNSET_TEXT = "no address is set: write apprise's URLs into it, such as ntfy://… or mailto://… (docs/notifications.md)"
 
 
 @click.command("test")
+@click.option("--device", default="", help="Ring this device instead, or `all` that subscribed at this node.")
 @click.option("--json", "as_json", is_flag=True, help="Print what became of each address as JSON.")
-def test(as_json: bool) -> None:
+def test(device: str, as_json: bool) -> None:
     """Sends a message to every address of SHIFTBOOK_NOTIFY now. Exit code 1 if one was not reached."""
     chosen = load_settings()
+    if device:
+        _told(_ring(chosen, device), as_json)
     carries = wiring.notifier(chosen)
     if carries is None:
         raise WrongSetting("SHIFTBOOK_NOTIFY", UNSET_TEXT)
     found = {channel.name: _send_test(carries, number, chosen.node) for number, channel in enumerate(carries.channels)}
+    _told(found, as_json)
+
+
+def _told(found: dict[str, str], as_json: bool) -> None:
+    """Says why each was not reached, and ends."""
     if as_json:
         terminal.print_json([{"channel": name, "ok": not why, "why": why} for name, why in found.items()])
     else:
         terminal.print_rows(("", name, why, "failed" if why else "done") for name, why in found.items())
     sys.exit(1 if any(found.values()) else 0)
+
+
+def _ring(chosen: Settings, device: str) -> dict[str, str]:
+    """Rings devices; why one was not reached, by its name."""
+    from orchestrator.core.errors import NotFound
+    from orchestrator.core.ports.notifier import NotDelivered
+    from orchestrator.core.ports.push import PushMessage
+
+    carrier, stores = wiring.push_carrier(chosen), wiring.stores(chosen)
+    if carrier is None:
+        raise WrongSetting("--device", "what rings browsers is not installed: pip install 'shiftbook[devices]'")
+    try:
+        there = [one for one in stores.push.every() if device in ("all", one.device)]
+    finally:
+        stores.close()
+    if not there:
+        raise NotFound("no device {!r} subscribed here: in the app, open Settings and turn notifications on", device)
+    words = {"title": "Shiftbook can reach you", "body": f"This is {chosen.node}.", "tag": "test", "open": "/"}
+    payload = json.dumps(words).encode()
+    message = PushMessage(payload=payload, ttl_seconds=600, topic=secrets.token_urlsafe(12), urgent=True)
+    found: dict[str, str] = {}
+    for one in there:
+        try:
+            carrier.send(one, message)
+            found[one.device] = ""
+        except NotDelivered as error:
+            found[one.device] = str(error)
+    return found
+
+
+@click.command("rotate-key")
+def rotate_key() -> None:
+    """Makes a new key for pushes. Devices are rung again once they have been opened, and so have subscribed anew."""
+    from orchestrator.app.push_key import rotate_push_key
+
+    rotate_push_key(load_settings().home)
+    click.echo("the next push is signed with a new key; restart this machine's node, and open the app on each device")
 
 
 def _send_test(carries: Notifier, number: int, node: str) -> str:

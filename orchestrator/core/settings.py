@@ -107,6 +107,8 @@ class Settings(BaseModel):
     hq_url: str = ""
     hq_token: SecretStr = SecretStr("")
     notify: SecretStr = SecretStr("")
+    push_contact: str = "mailto:push@shiftbook.invalid"
+    push_private: bool = False
     sync_peers: tuple[str, ...] = ()
     sync_token: SecretStr = SecretStr("")
     device_sync: bool = False
@@ -130,6 +132,13 @@ class Settings(BaseModel):
     def _web_address(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("write a web address, such as https://hq.example:8823")
+        return value
+
+    @field_validator("push_contact", mode="after")
+    @classmethod
+    def _contact(cls, value: str) -> str:
+        if not value.startswith(("mailto:", "https:")) or not value.isprintable() or len(value) > 200:
+            raise ValueError("write whom a push service may write to: mailto:me@example.org or https://…")
         return value
 
     @field_validator("cors", mode="after")

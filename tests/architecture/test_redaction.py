@@ -28,6 +28,7 @@ OUTLETS = {
     "calls.finish": "its result",
     "ConversationTurn": "a turn of a chat",
     "courier.send": "a notification",
+    "PushMessage": "a push to a device",
     "compose_message": "a notification",
     "Problem": "an error over HTTP",
     "repository.patch": "a diff that is told",
@@ -37,6 +38,7 @@ OUTLETS = {
 """What is called where something leaves, and what that is."""
 
 SAFE = {
+    "orchestrator/cli/notify.py:_ring": "words of ours",
     "handoff/log.py:_entry_source": "a copy of an entry that was redacted when it was added",
     "handoff/log.py:_with_digest_id": "the same",
     "handoff/budget_fit.py": "shows what the log has",
@@ -67,6 +69,7 @@ PLACES = {
     "orchestrator/workflow/approval/decide.py": {"_clean_comment"},
     "orchestrator/workflow/approval/delivery.py": {"_verify"},
     "orchestrator/node/notifications/dispatcher.py": {"_carry"},
+    "orchestrator/node/notifications/push_dispatcher.py": {"message"},
     "orchestrator/node/notifications/safe_text.py": {"plain_text"},
     "orchestrator/node/executor.py": {"words_of"},
     "orchestrator/execution/live_output.py": {"read_output"},

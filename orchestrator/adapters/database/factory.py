@@ -11,6 +11,7 @@ from orchestrator.adapters.database.engine import open_database
 from orchestrator.adapters.database.operations import SqlSyncOps
 from orchestrator.adapters.database.outbox_and_marks import SqlCursors, SqlOutgoing
 from orchestrator.adapters.database.pairings import SqlPairedDevices, SqlPairings
+from orchestrator.adapters.database.push_subscriptions import SqlPushSubscriptions
 from orchestrator.adapters.database.synced_chats import SqlSyncedChats
 from orchestrator.adapters.database.tokens_and_devices import SqlDevices, SqlTokens
 from orchestrator.adapters.database.usage import SqlUsageBook
@@ -31,6 +32,7 @@ def open_stores(url: str, *, now: Callable[[], datetime], new_id: Callable[[], s
         pairings=SqlPairings(database=database, now=now),
         sync_ops=operations,
         outgoing=SqlOutgoing(database=database),
+        push=SqlPushSubscriptions(database=database),
         marks=SqlCursors(database=database),
         usage=SqlUsageBook(database=database),
         copies=DatabaseCopies(database=database),

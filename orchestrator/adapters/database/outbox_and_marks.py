@@ -67,11 +67,12 @@ class SqlOutgoing:
         with self.database.writing() as session:
             return self.database.insert_new(session, OutboxItemRow, **words, tries=0, error="")
 
-    def take(self, now: datetime, *, hold_seconds: float, limit: int = 20) -> tuple[OutboxItem, ...]:
+    def take(self, now: datetime, *, hold_seconds: float, limit: int = 20, kind: str = "") -> tuple[OutboxItem, ...]:
         """Parcels that are due, for nobody else meanwhile."""
+        wanted = (OutboxItemRow.kind == kind,) if kind else ()
         due = (
             select(OutboxItemRow)
-            .where(OutboxItemRow.sent.is_(None), OutboxItemRow.due <= now)
+            .where(OutboxItemRow.sent.is_(None), OutboxItemRow.due <= now, *wanted)
             .order_by(OutboxItemRow.due, OutboxItemRow.id)
             .limit(clamp_integer(limit))
             .with_for_update(skip_locked=True)

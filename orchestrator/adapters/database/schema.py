@@ -7,12 +7,13 @@ from orchestrator.adapters.database import (
     operations,
     outbox_and_marks,
     pairings,
+    push_subscriptions,
     tokens_and_devices,
     usage,
 )
 from orchestrator.adapters.database.engine import Table
 
-MODULES = (tokens_and_devices, pairings, conversations, outbox_and_marks, operations, usage)
+MODULES = (tokens_and_devices, pairings, conversations, outbox_and_marks, operations, push_subscriptions, usage)
 METADATA = Table.metadata
 DEFINITIONS = tuple(METADATA.sorted_tables)
 """Every table, after those that it points to."""

@@ -15,6 +15,18 @@ class NotDelivered(OrchestratorError):
     """A message did not go out, or nobody can say whether it did; the words hold no secret of the address."""
 
 
+class PushGone(NotDelivered):
+    """Nobody listens at that address any more: the device is rung again when it subscribes anew."""
+
+
+class PushLater(NotDelivered):
+    """The push service wants to be asked again after `seconds`."""
+
+    def __init__(self, words: str, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(words)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Channel:
     """One address. `id` is a digest of it, `name` what a person may see of it: neither tells its secrets."""

@@ -31,8 +31,9 @@ class Outgoing(Protocol):
     def put(self, parcel: OutboxItem, when: datetime) -> bool:
         """Adds it, due at `when`; False, and nothing changes, when that key was put before, sent or not."""
 
-    def take(self, now: datetime, *, hold_seconds: float, limit: int = 20) -> tuple[OutboxItem, ...]:
-        """Parcels that are due, the oldest first; nobody else is given them for `hold_seconds`."""
+    def take(self, now: datetime, *, hold_seconds: float, limit: int = 20, kind: str = "") -> tuple[OutboxItem, ...]:
+        """Parcels that are due, of this kind or of all, the oldest first; nobody else is given them for
+        `hold_seconds`."""
 
     def sent(self, key: str, when: datetime) -> None:
         """It went out."""

@@ -17,6 +17,7 @@ from orchestrator.core.ports.conversations import Conversations, SyncedChats, To
 from orchestrator.core.ports.devices import Devices
 from orchestrator.core.ports.outbox import Outgoing
 from orchestrator.core.ports.paired_devices import PairedDevices, Pairings
+from orchestrator.core.ports.push import PushSubscriptions
 from orchestrator.core.ports.sync_ops import SyncOps
 from orchestrator.core.ports.tokens import Tokens
 from orchestrator.core.ports.usage import UsageBook
@@ -72,6 +73,7 @@ class Stores:
     pairings: Pairings
     sync_ops: SyncOps
     outgoing: Outgoing
+    push: PushSubscriptions
     marks: Cursors
     usage: UsageBook
     copies: Copies

@@ -50,7 +50,8 @@ class NotificationDispatcher:
     def deliver(self, ahead: float = 0.0) -> int:
         """Delivers what is due within `ahead` seconds; returns how many notices reached everybody."""
         now = self.now()
-        taken = self.outgoing.take(now + timedelta(seconds=ahead), hold_seconds=HOLD_SECONDS, limit=MAX_BATCH_ITEMS)
+        until = now + timedelta(seconds=ahead)
+        taken = self.outgoing.take(until, hold_seconds=HOLD_SECONDS, limit=MAX_BATCH_ITEMS, kind=NOTIFICATION_KIND)
         due = [parcel for parcel in taken if not self._put_off(parcel, now)]
         return sum(self._send(batch) for batch in self._batches(due))
 

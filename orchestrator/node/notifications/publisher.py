@@ -15,7 +15,7 @@ from datetime import datetime
 
 from missions.plain_data import read_json
 from orchestrator.core.events import Tell
-from orchestrator.core.ports.notifier import Notifier
+from orchestrator.core.ports.notifier import Channel, NotDelivered, NotificationMessage, Notifier
 from orchestrator.core.ports.stores import Cursors, Stores
 from orchestrator.core.time_text import format_duration
 from orchestrator.ledger.config.notification import Notification, NotificationKind, key_of
@@ -25,6 +25,7 @@ from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile
 from orchestrator.node.notifications.dispatcher import NotificationDispatcher
 from orchestrator.node.notifications.elected_node import fleet_nodes, is_first_alive, notifier_order
 from orchestrator.node.notifications.mission_events import TreeComparison
+from orchestrator.node.notifications.push_dispatcher import PushDispatcher
 from orchestrator.node.notifications.safe_text import MAX_SENTENCE_CHARS, plain_text
 from orchestrator.node.notifications.unserved_watch import UnservedWatch
 from orchestrator.workflow.journal.review_status import review_statuses
@@ -38,6 +39,7 @@ def open_publisher(
     of: str,
     courier: Notifier | None,
     kept: Stores,
+    push: PushDispatcher | None = None,
     *,
     liveness: Liveness,
     tell: Tell,
@@ -46,9 +48,9 @@ def open_publisher(
     trusted: Callable[[LedgerSnapshot, MissionFile], bool],
 ) -> NotificationPublisher | None:
     """The herald of the node `name` in the ledger `of`; None where nothing carries messages."""
-    if courier is None:
+    if courier is None and push is None:
         return None
-    postman = NotificationDispatcher(outgoing=kept.outgoing, courier=courier, tell=tell, now=now)
+    postman = NotificationDispatcher(outgoing=kept.outgoing, courier=courier or NoNotifier(), tell=tell, now=now)
     return NotificationPublisher(
         name=name,
         of=of,
@@ -58,7 +60,20 @@ def open_publisher(
         tell=tell,
         clock=clock,
         unserved=UnservedWatch(trusted=trusted),
+        push=push,
+        tells=courier is not None,
     )
+
+
+@dataclass(frozen=True)
+class NoNotifier:
+    """Where no address is set: nobody is told, but by push."""
+
+    channels: tuple[Channel, ...] = ()
+
+    def send(self, channel: Channel, message: NotificationMessage) -> None:
+        """There is nowhere to send it to."""
+        raise NotDelivered("no address is set")
 
 
 BRANCH_CURSOR, LOST_NODES_CURSOR = "notices", "lost nodes"
@@ -87,6 +102,10 @@ class NotificationPublisher:
     tell: Tell
     clock: Callable[[], float]
     unserved: UnservedWatch
+    push: PushDispatcher | None = None
+    """Rings the devices that subscribed at this very node, whoever tells the others."""
+    tells: bool = True
+    """Whether it has addresses to tell at all."""
     wake: threading.Event = field(default_factory=threading.Event)
     _left: tuple[LedgerSnapshot, Mapping[str, float]] | None = None
     _ended: threading.Event = field(default_factory=threading.Event)
@@ -135,6 +154,8 @@ class NotificationPublisher:
         try:
             if self._left is not None:
                 self.look(*self._left)
+            if self.push is not None:
+                self.push.deliver()
             self.postman.deliver(ahead)
         except Exception as error:  # of a database, a disk, or ours: what comes next must still be told
             self.tell("notify", f"nothing is told for now: {type(error).__name__}: {error}", once=True)
@@ -173,8 +194,8 @@ class NotificationPublisher:
         before = mark.get("tip", "") if mark.get("of") == self.of else ""
         if before == ledger.tip:
             return
-        if before and mine:
-            self._put(ledger, self._ended_since(ledger, before))
+        if before and (mine or self.push is not None):
+            self._put(ledger, self._ended_since(ledger, before), mine=mine)
         self.marks.put(BRANCH_CURSOR, json.dumps({"of": self.of, "tip": ledger.tip}))
 
     def _ended_since(self, ledger: LedgerSnapshot, before: Oid) -> list[Notification]:
@@ -210,9 +231,15 @@ class NotificationPublisher:
                 yield Notification(key=key, kind=kind, title=plain_text(title), body=f"{body}.", path="/log")
         self._reviewed = (ledger.tip, self.clock())
 
-    def _put(self, ledger: LedgerSnapshot, notices: Iterator[Notification] | list[Notification]) -> None:
+    def _put(
+        self, ledger: LedgerSnapshot, notices: Iterator[Notification] | list[Notification], *, mine: bool = True
+    ) -> None:
         for notice in notices:
-            if notice.kind in ledger.charter.notify.kinds and self.postman.put(notice):
+            if notice.kind not in ledger.charter.notify.kinds:
+                continue
+            pushed = self.push is not None and self.push.put(notice)
+            told = self.tells and mine and self.postman.put(notice)
+            if pushed or told:
                 self.tell("notify", notice.title)
 
 

@@ -1,0 +1,80 @@
+"""Does a device subscribe for itself alone, and only where it can be rung without harm?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from orchestrator.api.web.context import SERVICES_KEY
+from tests.orchestrator.api.conftest import Build, Site, bearer
+from tests.push_service import Browser, PushService, push_service
+
+KEY, MINE = "/api/v1/push/key", "/api/v1/push/subscriptions"
+
+
+@pytest.fixture
+def service() -> Iterator[PushService]:
+    """A push service with a browser."""
+    with push_service() as running:
+        yield running
+
+
+def wishes(site: Site, endpoint: str, **more: object) -> dict[str, Any]:
+    """What a browser says."""
+    key = site.client.get(KEY, headers=bearer(site.token("look", name=f"look-{len(more)}-{endpoint[-8:]}"))).get_json()
+    return {"endpoint": endpoint, "keys": Browser().keys(), "key": key["key"], **more}
+
+
+def with_stores(site: Site) -> Site:
+    """The same node with its database."""
+    site.house = replace(site.house, stores=site.stores)
+    site.app.extensions[SERVICES_KEY] = site.house
+    return site
+
+
+def test_a_device_subscribes_changes_and_leaves(build: Build, service: PushService) -> None:
+    """One subscription a device; another device's is its own; nobody without a scope comes near."""
+    site = with_stores(build(push_private=True))
+    phone, tablet = bearer(site.token("look", name="phone")), bearer(site.token("look", name="tablet"))
+    found = site.client.get(MINE, headers=phone).get_json()
+    assert found["subscribed"] is False, found
+    said = wishes(site, f"{service.url}/1", kinds=["review", "done"], quiet="22:00-07:00", timezone="Europe/Berlin")
+    first = site.client.put(MINE, json=said, headers=phone).get_json()
+    assert (first["subscribed"], first["kinds"], first["current"]) == (True, ["review", "done"], True)
+    assert site.client.get(MINE, headers=tablet).get_json()["subscribed"] is False
+    site.client.put(MINE, json={**said, "kinds": []}, headers=phone)
+    assert len(site.stores.push.every()) == 1
+    site.client.delete(MINE, headers=tablet)
+    assert len(site.stores.push.every()) == 1
+    assert site.client.delete(MINE, headers=phone).get_json()["subscribed"] is False
+    assert site.client.get(KEY).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ({"endpoint": "http://push.example.net/x"}, 400),
+        ({"endpoint": "https://127.0.0.1/x"}, 400),
+        ({"endpoint": "https://[::1]/x"}, 400),
+        ({"endpoint": "https://localhost/x"}, 400),
+        ({"endpoint": "javascript:alert(1)"}, 400),
+        ({"keys": {"p256dh": "AAAA", "auth": "AAAA"}}, 400),
+        ({"kinds": ["everything"]}, 400),
+        ({"quiet": "always"}, 400),
+        ({"timezone": "../../etc/passwd"}, 400),
+        ({"endpoint": "https://" + "a" * 1000}, 422),
+        ({"kinds": ["review"] * 99}, 422),
+        ({"more": 1}, 422),
+        ({"keys": None}, 422),
+    ],
+)
+def test_what_cannot_be_rung_is_refused_with_the_field(build: Build, more: dict[str, object], status: int) -> None:
+    """In one line, and nothing is stored."""
+    site = with_stores(build())
+    said = {**wishes(site, "https://push.example.invalid/x"), **more}
+    answer = site.client.put(MINE, json=said, headers=bearer(site.token("look")))
+    assert answer.status_code in (status, 422 if status == 400 else status), answer.get_json()
+    assert site.stores.push.every() == ()

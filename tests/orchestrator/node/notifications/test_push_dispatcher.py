@@ -1,0 +1,265 @@
+"""Are devices rung once each, for what they want, outside their quiet hours, and is nobody else reached by it?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from mobile_bridge.web_push import push_topic
+
+from orchestrator.adapters.database.factory import open_stores
+from orchestrator.adapters.notifiers.web_push import WebPushCarrier
+from orchestrator.app.push_key import push_key, rotate_push_key
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.ports.notifier import NotDelivered
+from orchestrator.core.ports.push import PushMessage, PushSubscription
+from orchestrator.core.ports.stores import Stores
+from orchestrator.ledger.config.notification import Notification, NotificationKind
+from orchestrator.ledger.liveness import Liveness
+from orchestrator.node.notifications.publisher import open_publisher
+from orchestrator.node.notifications.push_dispatcher import PushDispatcher
+from tests.ledgers import FLEET, Town
+from tests.push_service import Browser, PushService, push_service
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+MESSAGE = PushMessage(payload=b"{}", ttl_seconds=60, topic="t", urgent=True)
+
+
+@dataclass(kw_only=True)
+class Desk:
+    """A node that rings."""
+
+    stores: Stores
+    carrier: WebPushCarrier
+    at: datetime = NOON
+    told: list[str] = field(default_factory=list)
+
+    @property
+    def dispatcher(self) -> PushDispatcher:
+        return PushDispatcher(
+            outgoing=self.stores.outgoing,
+            subscriptions=self.stores.push,
+            carrier=self.carrier,
+            tell=lambda _event, words, **_facts: self.told.append(words),
+            now=lambda: self.at,
+            topic=push_topic,
+        )
+
+    def subscribe(self, service: PushService, device: str = "phone", **wishes: object) -> None:
+        made = PushSubscription(
+            device=device,
+            endpoint=f"{service.url}/{device}",
+            server_key=self.carrier.public_key,
+            **service.browser.keys(),
+            **wishes,  # type: ignore[arg-type]
+        )
+        self.carrier.check(made)
+        self.stores.push.put(made, self.at)
+
+    def happens(self, name: str = "fix", kind: NotificationKind = NotificationKind.REVIEW) -> bool:
+        found = Notification(
+            key=f"{name}-1-{kind}", kind=kind, title=f"{name} waits", body="long", path=f"/missions/{name}"
+        )
+        return self.dispatcher.put(found)
+
+
+@pytest.fixture
+def service() -> Iterator[PushService]:
+    """A push service with a browser."""
+    with push_service() as running:
+        yield running
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """A node with a database, which may ring private addresses."""
+    stores = open_stores(f"sqlite:///{tmp_path}/a.db", now=lambda: NOON, new_id=lambda: "x")
+    key = push_key(tmp_path)
+    carrier = WebPushCarrier(key=key, contact="mailto:a@example.org", now=lambda: datetime.now(UTC), private=True)
+    yield Desk(stores=stores, carrier=carrier)
+    stores.close()
+
+
+def test_a_device_is_rung_once_with_little(desk: Desk, service: PushService) -> None:
+    """What is decrypted is a title, a sentence of ours and a screen; it is signed by this node; again sends nothing."""
+    desk.subscribe(service)
+    assert desk.happens()
+    assert not desk.happens()
+    assert desk.dispatcher.deliver() == 1
+    assert desk.dispatcher.deliver() == 0
+    assert service.said == [
+        {"title": "fix waits", "body": "It waits for your word.", "tag": "/missions/fix", "open": "/review/fix"}
+    ]
+    head = service.headers[0]
+    assert (head["TTL"], head["Urgency"], head["Content-Encoding"]) == ("86400", "high", "aes128gcm")
+    assert head["Topic"] == push_topic("/missions/fix")
+    assert service.signer()["k"] == desk.carrier.public_key
+
+
+def test_a_device_is_rung_for_what_it_wants(desk: Desk, service: PushService) -> None:
+    """Kinds are each device's own; what nobody wants is settled all the same; nobody subscribed: nothing is kept."""
+    assert not desk.happens()
+    desk.subscribe(service, "phone", kinds=("review",))
+    desk.subscribe(service, "tablet", kinds=("done",))
+    desk.happens("one", NotificationKind.DONE)
+    desk.happens("two", NotificationKind.FAILED)
+    assert desk.dispatcher.deliver() == 1
+    assert [head["Urgency"] for head in service.headers] == ["normal"]
+    assert desk.stores.outgoing.listing() == ()
+
+
+def test_quiet_hours_are_the_devices_own(desk: Desk, service: PushService) -> None:
+    """At noon UTC it is night in Auckland: that device is rung at seven there, the other at once, and none twice."""
+    desk.subscribe(service, "here", quiet="22:00-07:00", timezone="Europe/Berlin")
+    desk.subscribe(service, "far", quiet="22:00-07:00", timezone="Pacific/Auckland")
+    desk.happens()
+    assert desk.dispatcher.deliver() == 1
+    desk.at += timedelta(hours=5, minutes=59)
+    assert desk.dispatcher.deliver() == 0
+    desk.at += timedelta(minutes=2)
+    assert desk.dispatcher.deliver() == 1
+    assert desk.stores.outgoing.listing() == ()
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_dead_subscription_is_dropped(desk: Desk, service: PushService, status: int) -> None:
+    """The others still ring."""
+    desk.subscribe(service, "a-dead")
+    desk.subscribe(service, "b-live")
+    service.answers.append((status, {}))
+    desk.happens()
+    assert desk.dispatcher.deliver() == 1
+    assert [one.device for one in desk.stores.push.every()] == ["b-live"]
+    assert "rung again when it subscribes anew" in desk.told[0]
+
+
+@pytest.mark.parametrize(("wait", "seconds"), [("120", 120), ("1", 5), ("junk", 60), ("999999999", 86_400)])
+def test_a_service_that_is_busy_is_asked_later(desk: Desk, service: PushService, wait: str, seconds: int) -> None:
+    """`Retry-After` is honoured, within reason."""
+    desk.subscribe(service)
+    service.answers.append((429, {"Retry-After": wait}))
+    desk.happens()
+    assert desk.dispatcher.deliver() == 0
+    desk.at += timedelta(seconds=seconds - 1)
+    assert desk.dispatcher.deliver() == 0
+    assert len(service.bodies) == 1
+    desk.at += timedelta(seconds=2)
+    assert desk.dispatcher.deliver() == 1
+
+
+def test_a_failure_is_tried_again_and_given_up_in_the_end(desk: Desk, service: PushService) -> None:
+    """Whoever was reached is not rung again for it."""
+    desk.subscribe(service, "a")
+    desk.subscribe(service, "b")
+    service.answers += [(201, {}), *[(500, {})] * 20]
+    desk.happens()
+    for _ in range(12):
+        desk.dispatcher.deliver()
+        desk.at += timedelta(hours=9)
+    assert len(service.bodies) == 10
+    assert "given up" in desk.told[-1]
+
+
+def test_a_redirect_is_not_followed(desk: Desk, service: PushService) -> None:
+    """Whatever the service says."""
+    desk.subscribe(service)
+    service.answers.append((307, {"Location": f"{service.url}/other"}))
+    desk.happens()
+    assert desk.dispatcher.deliver() == 0
+    assert len(service.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "10.0.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1"),
+        *("::1", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "::"),
+    ],
+)
+def test_no_private_address_is_asked(desk: Desk, address: str) -> None:
+    """By its number, by a name that leads there, or by one of several; neither at first nor when it is rung."""
+    key = desk.carrier.key
+    for found in ([address], ["93.184.215.14", address]):
+        careful = WebPushCarrier(
+            key=key, contact="mailto:a@example.org", now=desk.carrier.now, resolve=lambda _host, _port, said=found: said
+        )
+        one = PushSubscription(
+            device="x", endpoint="https://push.example.net/x", server_key=careful.public_key, **Browser().keys()
+        )
+        with pytest.raises(WrongSetting, match="private address"):
+            careful.check(one)
+        with pytest.raises(NotDelivered, match="private address"):
+            careful.send(one, MESSAGE)
+        with pytest.raises(WrongSetting, match="https"):
+            careful.check(replace(one, endpoint="http://push.example.net/x"))
+
+
+def test_the_name_is_looked_up_once(desk: Desk, service: PushService) -> None:
+    """A name that leads elsewhere when it is asked again gets nothing by that: the address that was checked is used."""
+    asked = iter([["127.0.0.1"], ["203.0.113.7"]])
+    port = int(service.url.rpartition(":")[2])
+    carrier = replace(desk.carrier, resolve=lambda _host, _port: next(asked))
+    one = PushSubscription(
+        device="x",
+        endpoint=f"http://push.example.net:{port}/x",
+        server_key=carrier.public_key,
+        **service.browser.keys(),
+    )
+    carrier.send(one, MESSAGE)
+    assert service.headers[0]["Host"] == f"push.example.net:{port}"
+
+
+def test_another_key_reaches_nobody(desk: Desk, service: PushService, tmp_path: Path) -> None:
+    """After a rotation the old subscriptions are dropped instead of tried; the key's file is its owner's alone."""
+    desk.subscribe(service)
+    assert (tmp_path / "keys" / "push.pem").stat().st_mode & 0o777 == 0o600
+    assert push_key(tmp_path).private_numbers() == desk.carrier.key.private_numbers()
+    rotate_push_key(tmp_path)
+    desk.carrier = replace(desk.carrier, key=push_key(tmp_path))
+    desk.happens()
+    assert desk.dispatcher.deliver() == 0
+    assert (service.bodies, desk.stores.push.every()) == ([], ())
+    (tmp_path / "keys" / "push.pem").write_text("junk")
+    with pytest.raises(WrongSetting, match="take it away"):
+        push_key(tmp_path)
+
+
+def test_from_waiting_to_the_push_in_two_seconds(
+    desk: Desk, service: PushService, record_property: pytest.RecordProperty
+) -> None:
+    """From the moment when the node has seen that a mission waits for review to the push at the service."""
+    town = Town({"fleet.toml": FLEET.format(trust="remote"), "missions/m.md": "Do it.\n"})
+    node, liveness = town.peer("desk"), Liveness()
+    desk.at = town.clock()
+    desk.subscribe(service)
+    publisher = open_publisher(
+        "desk",
+        "ledger",
+        None,
+        desk.stores,
+        desk.dispatcher,
+        liveness=liveness,
+        tell=lambda *_words, **_facts: None,
+        now=town.clock,
+        clock=time.monotonic,
+        trusted=lambda _ledger, _filed: True,
+    )
+    assert publisher is not None
+    publisher.post(node.ledger())
+    over = time.monotonic() + 20
+    while not desk.stores.marks.get("notices") and time.monotonic() < over:
+        time.sleep(0.01)
+    node.push({"missions/m.md": "---\nstatus: review\nepoch: 1\nattempt: 1\nnode: desk\n---\nDo it.\n"})
+    began = time.monotonic()
+    publisher.post(node.ledger())
+    service.wait(1)
+    seconds = service.times[0] - began
+    publisher.close()
+    record_property("seconds", seconds)
+    print(f"from waiting for review to the push leaving: {seconds:.2f} s")
+    assert service.said[0]["open"] == "/review/m"
+    town.close()
