@@ -21,6 +21,7 @@ from orchestrator.git_server import http_backend
 from orchestrator.git_server.hook_server import HookServer
 from orchestrator.node import wakeups
 from orchestrator.node.wakeups import ChangeSignal
+from orchestrator.workflow.output_events import OutputEvents
 
 
 def open_app_services(settings: Settings) -> AppServices:
@@ -40,7 +41,7 @@ def open_app_services(settings: Settings) -> AppServices:
         "store": lambda: _check_store(stores),
         "model": lambda: chats.router.missing(),
     }
-    return AppServices(
+    services = AppServices(
         settings=settings,
         now=wiring.now,
         fleet=lambda: wiring.fleet(settings),
@@ -55,6 +56,13 @@ def open_app_services(settings: Settings) -> AppServices:
         drain=(bell.close,),
         close=(deaf, *closes, stop_sync, chats.close, stores.close),
     )
+    if settings.ledger:
+        output = OutputEvents(
+            folder=settings.home / "work", publish=services.events.publish, remote=lambda: wiring.remote(settings)
+        )
+        object.__setattr__(services, "output_events", output)
+        object.__setattr__(services, "close", (output.start(), *services.close))
+    return services
 
 
 def _wait_for_change(bell: ChangeSignal, seconds: float) -> bool:

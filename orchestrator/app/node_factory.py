@@ -22,6 +22,7 @@ from orchestrator.node.loop import Node
 from orchestrator.node.maintenance import Maintenance
 from orchestrator.node.notifications.publisher import NotificationPublisher, open_publisher
 from orchestrator.node.notifications.push_dispatcher import PushDispatcher
+from orchestrator.node.notifications.rung_devices import RungDevices
 from orchestrator.node.rounds.fold_duty import FoldDuty
 from orchestrator.node.rounds.ledger_feed import LedgerFeed
 from orchestrator.node.rounds.round_trouble import RoundTrouble
@@ -155,6 +156,7 @@ def build_push(parts: NodeParts) -> PushDispatcher | None:
         tell=parts.tell,
         now=wiring.now,
         topic=push_topic,
+        may_ring=RungDevices(paired=parts.stores.paired, tokens=parts.stores.tokens, now=wiring.now).may_ring,
     )
 
 

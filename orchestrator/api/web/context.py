@@ -20,6 +20,7 @@ from orchestrator.core.settings import Settings
 from orchestrator.git_server.http_backend import GitHttpBackend
 from orchestrator.node.wakeups import ChangeSignal
 from orchestrator.workflow.fleet import Fleet
+from orchestrator.workflow.output_events import OutputEvents
 
 SERVICES_KEY = "shiftbook"
 
@@ -44,6 +45,8 @@ class AppServices:
     """Where what happens is told to whoever listens at `/api/v1/events`."""
     sync_signal: ChangeSignal = field(default_factory=ChangeSignal)
     """Rings when operations came in."""
+    output_events: OutputEvents | None = None
+    """Tells listeners that a running attempt said more; None: nobody does."""
     chats: ChatRuntime | None = None
     """The chats of this node."""
     stores: Stores | None = None

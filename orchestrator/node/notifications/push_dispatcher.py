@@ -49,6 +49,8 @@ class PushDispatcher:
     tell: Tell
     now: Callable[[], datetime]
     topic: Callable[[str], str]
+    may_ring: Callable[[str], bool] = lambda _device: True
+    """Whether a device is still let in."""
 
     def put(self, found: Notification) -> bool:
         """Takes a notice in, once for each key ever, where any device is there to be rung."""
@@ -69,6 +71,9 @@ class PushDispatcher:
         reached, later, errors, sent = list(parcel.body.get(REACHED_FIELD, ())), list[datetime](), list[str](), 0
         for device in self.subscriptions.every():
             if device.device in reached or (device.kinds and found.kind.value not in device.kinds):
+                continue
+            if not self.may_ring(device.device):
+                self.subscriptions.remove(device.device)
                 continue
             if (due := self._due(device, found.kind)) > self.now():
                 later.append(due)

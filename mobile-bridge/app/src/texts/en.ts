@@ -131,5 +131,20 @@ export const en = {
     sub: 'What the next instance is given, in this order', fleet: 'The fleet', empty: 'Nothing is written here yet.', emptyStep: (path: string) => `A person or a review writes it: \`${path}\`.`, standing: 'standing rule', search: 'Search the handoff', noMatch: 'Nothing here says that.', now: 'Now', when: 'As it stood',
     past: (age: string) => `This is how it stood ${age} ago.`, pastStep: 'Back to now', items: (n: number) => some(n, 'item', 'items'), cite: (entry: string) => `Entry ${entry}`,
   },
+  push: {
+    states: {
+      unsupported: 'This browser takes no notifications. On an iPhone or iPad put the page on the Home Screen first.',
+      insecure: 'Notifications need https, or this machine’s own address: this page was opened over plain HTTP.',
+      denied: 'This browser was told to show no notifications of this page. Its own settings change that.',
+      off: 'This device is not rung.', on: 'This device is rung.',
+      renew: 'This device has to be turned on again: its browser or the node’s key has changed.',
+    } as Record<string, string>,
+    kinds: 'It is rung for', quiet: 'Quiet from', quietFrom: 'Quiet from', quietTo: 'to', quietUntil: 'Quiet until', turnOn: 'Ring this device', turnOff: 'Ring it no more', save: 'Save',
+    saved: 'This device is rung.', off: 'This device is not rung any more.', unavailable: 'The browser’s push service does not answer, or it may not show notifications. Try again later.',
+    kind: {
+      review: 'a result waits for you', budget: 'a budget is reached', parked: 'a mission is parked', dead: 'a mission gave up', unserved: 'no node can do it',
+      failed: 'an attempt failed', lost: 'a node went silent', 'log-review': 'the log needs a look', done: 'a mission is done',
+    } as Record<string, string>,
+  },
   marks: { hidden: (name: string) => `hidden character ${name}` },
 };

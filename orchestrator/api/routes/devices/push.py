@@ -15,6 +15,7 @@ from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.push import PushCarrier, PushSubscription
 from orchestrator.ledger.config import quiet_hours
 from orchestrator.ledger.config.notification import NotificationKind
+from orchestrator.node.notifications.rung_devices import TOKEN_PREFIX
 
 KINDS = tuple(kind.value for kind in NotificationKind)
 
@@ -92,7 +93,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
 
 def _device() -> str:
     """Whose subscription it is: the device behind the token, else the token itself."""
-    return caller().device or f"token {caller().name}"[:100]
+    return caller().device or f"{TOKEN_PREFIX}{caller().name}"[:100]
 
 
 def _carrier() -> PushCarrier:

@@ -22,7 +22,7 @@ from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.node import wakeups
 from orchestrator.workflow.fleet import Fleet
 from orchestrator.workflow.steering import idempotent_id
-from orchestrator.workflow.watching import LiveLook, MissionWatch, WatchSightings
+from orchestrator.workflow.watching import THROUGH_GIT, LiveLook, MissionWatch, WatchSightings
 
 SIGHTINGS_KEY = "shiftbook_watch_sightings"
 HERE_SECONDS, AWAY_SECONDS = 1.0, 2.0
@@ -63,6 +63,7 @@ class LiveOutput(BaseModel):
     text: str
     missed: int
     cursor: str
+    next: str
     cost_usd: float | None
     diff: DiffFigures | None
 
@@ -100,7 +101,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
     @needs(*READERS)
     def output(path: MissionPath, query: OutputQuery) -> Response:
         """What was said since `after`, its cost and its diff so far, on whichever machine it runs."""
-        return jsonify(redacted(_look(path.name, query.after).json()))
+        return jsonify(_told(_look(path.name, query.after)))
 
     @routes.get("/api/v1/missions/<name>/stream", summary="The same as a stream, until the mission rests or ends")
     @needs(*READERS)
@@ -155,10 +156,19 @@ def blueprint(_: AppServices) -> APIBlueprint:
     return routes
 
 
+def _told(look: LiveLook) -> dict[str, object]:
+    """As it is sent; `next` is what `after` of the next look says, as in every list."""
+    found: dict[str, object] = redacted({**look.json(), "next": look.cursor})
+    return found
+
+
 def _look(name: str, cursor: str) -> LiveLook:
     with shared_ledger().reading() as (fleet, seen):
         view = fleet.mission(slug(name)).view
-        return _watch(fleet).look(seen.ledger, view.name, view.status, cursor)
+        look = _watch(fleet).look(seen.ledger, view.name, view.status, cursor)
+    if look.source == THROUGH_GIT and (events := app_services().output_events) is not None:
+        events.watched(look.mission)
+    return look
 
 
 def _watch(fleet: Fleet) -> MissionWatch:
@@ -177,7 +187,7 @@ def _live_events(
         if not welcome():
             return
         news = (look.cursor, look.cost_usd, look.diff, look.source, look.node)
-        yield f"id: {look.cursor}\n{sse('output', redacted(look.json()))}" if news != before else ": ping\n\n"
+        yield f"id: {look.cursor}\n{sse('output', _told(look))}" if news != before else ": ping\n\n"
         before = news
         time.sleep(HERE_SECONDS if look.age_seconds == 0.0 else AWAY_SECONDS)
         look = following(look)

@@ -22,6 +22,7 @@ from orchestrator.ledger.config.notification import Notification, NotificationKi
 from orchestrator.ledger.liveness import Liveness
 from orchestrator.node.notifications.publisher import open_publisher
 from orchestrator.node.notifications.push_dispatcher import PushDispatcher
+from orchestrator.node.notifications.rung_devices import RungDevices
 from tests.ledgers import FLEET, Town
 from tests.push_service import Browser, PushService, push_service
 
@@ -37,6 +38,8 @@ class Desk:
     carrier: WebPushCarrier
     at: datetime = NOON
     told: list[str] = field(default_factory=list)
+    strict: bool = False
+    """Whether it is asked who is let in."""
 
     @property
     def dispatcher(self) -> PushDispatcher:
@@ -47,6 +50,9 @@ class Desk:
             tell=lambda _event, words, **_facts: self.told.append(words),
             now=lambda: self.at,
             topic=push_topic,
+            may_ring=RungDevices(paired=self.stores.paired, tokens=self.stores.tokens, now=lambda: self.at).may_ring
+            if self.strict
+            else lambda _device: True,
         )
 
     def subscribe(self, service: PushService, device: str = "phone", **wishes: object) -> None:
@@ -211,6 +217,20 @@ def test_the_name_is_looked_up_once(desk: Desk, service: PushService) -> None:
     )
     carrier.send(one, MESSAGE)
     assert service.headers[0]["Host"] == f"push.example.net:{port}"
+
+
+def test_who_was_shut_out_hears_nothing_more(desk: Desk, service: PushService) -> None:
+    """A token that was revoked or has ended, a device that never was: each is dropped; the one in force rings."""
+    desk.strict = True
+    for name in ("good", "gone", "ended"):
+        expires = NOON - timedelta(days=1) if name == "ended" else None
+        desk.stores.tokens.add(name, name * 16, ["look"], expires)
+        desk.subscribe(service, f"token {name}")
+    desk.subscribe(service, "stranger")
+    desk.stores.tokens.revoke("gone")
+    desk.happens()
+    assert desk.dispatcher.deliver() == 1
+    assert [one.device for one in desk.stores.push.every()] == ["token good"]
 
 
 def test_another_key_reaches_nobody(desk: Desk, service: PushService, tmp_path: Path) -> None:
