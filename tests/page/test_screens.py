@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import FilePayload, expect
 
 from tests.page.desk import Desk
 from tests.page.tab import Tab
@@ -94,7 +94,7 @@ def test_a_mission_tells_what_happened(tab: Tab) -> None:
 
 
 def test_a_mission_is_written_with_help(wide: Tab) -> None:
-    """Fields come in by a tap and once; a draft outlives the page; text files go in, binaries do not."""
+    """Fields come in by a tap, once; a draft outlives the page; a text file comes into the text, a binary does not."""
     wide.go("/missions/new")
     text = wide.page.get_by_label("Mission", exact=True)
     text.fill("Look at it.\n")
@@ -104,11 +104,9 @@ def test_a_mission_is_written_with_help(wide: Tab) -> None:
     wide.page.reload()
     text = wide.page.get_by_label("Mission", exact=True)
     expect(text).to_have_value("---\npriority: 1\n---\nLook at it.\n")
-    files = [
-        {"name": "a.log", "mimeType": "text/plain", "buffer": b"one\n"},
-        {"name": "b.bin", "mimeType": "", "buffer": b"\0\1"},
-    ]
-    wide.page.locator("input[type=file]").set_input_files(files)  # type: ignore[arg-type]
+    log = FilePayload(name="a.log", mimeType="text/plain", buffer=b"one\n")
+    picture = FilePayload(name="b.bin", mimeType="", buffer=b"\0\1")
+    wide.page.locator("input[type=file]").set_input_files([log, picture])
     expect(wide.page.get_by_text("b.bin is no text", exact=False).first).to_be_visible()
     assert "**a.log**" in text.input_value()
     assert "b.bin" not in text.input_value()
@@ -146,11 +144,11 @@ def test_approved_by_key_and_merged(wide: Tab, desk: Desk) -> None:
     asked: list[str] = []
     wide.page.on("request", lambda request: asked.append(request.method) if request.url.endswith("/approval") else None)
     wide.go("/review/bump-the-version")
-    wide.page.wait_for_selector("text=version.txt")
+    wide.page.wait_for_selector("button.line")
     wide.page.keyboard.press("a")
     wide.page.get_by_role("button", name="Undo").click()
     wide.go("/review/bump-the-version")
-    wide.page.wait_for_selector("text=version.txt")
+    wide.page.wait_for_selector("button.line")
     assert "PUT" not in asked
     wide.page.keyboard.press("a")
     with wide.page.expect_response(lambda answer: answer.request.method == "PUT") as told:
@@ -174,7 +172,7 @@ def test_a_result_that_moved_is_not_approved(wide: Tab) -> None:
         ),
     )
     wide.go("/review/fix-the-auth-bug")
-    wide.page.wait_for_selector("text=token.py")
+    wide.page.wait_for_selector("button.line")
     wide.page.keyboard.press("a")
     expect(wide.page.get_by_text("Look again.", exact=False).first).to_be_visible(timeout=10_000)
 

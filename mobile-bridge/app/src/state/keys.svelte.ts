@@ -9,6 +9,8 @@ export interface Shortcut {
 }
 
 const active = $state<Shortcut[]>([]);
+/** How this machine calls the key that "mod" stands for. */
+export const MOD = /Mac|iP(hone|ad)/.test(navigator.platform) ? '⌘' : 'Ctrl';
 export const shortcuts: readonly Shortcut[] = active;
 let first = '';
 let timer = 0;

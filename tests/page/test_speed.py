@@ -1,0 +1,46 @@
+"""How soon is there something to read? Cold on a slow phone's network, warm, and cold with the node gone; printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.acceptance.fleets import Fleet
+from tests.page.desk import Desk, founded
+from tests.page.tab import Tab
+
+pytestmark = pytest.mark.nightly  # figures of a machine that does nothing else
+COLD_MS, WARM_MS, OFFLINE_MS = 2500.0, 1000.0, 1000.0
+FOUR_G = {"offline": False, "latency": 150, "downloadThroughput": 1.6e6 / 8, "uploadThroughput": 750e3 / 8}
+USEFUL = """new Promise((done) => {
+  const look = () => document.querySelector('main ol li') ? done(performance.now()) : requestAnimationFrame(look);
+  look();
+})"""
+
+
+def useful(tab: Tab) -> float:
+    """Milliseconds from the beginning of the navigation to the first line of the book."""
+    tab.page.goto(f"{tab.url}/app/", wait_until="commit")
+    return float(tab.page.evaluate(USEFUL))
+
+
+def test_the_first_screen_is_soon_there(open_tab: Callable[..., Tab], tmp_path_factory: pytest.TempPathFactory) -> None:
+    """At most 2.5 s cold on 4G, 1 s warm, and 1 s to a whole page where no node answers."""
+    own: Desk = founded(Fleet(tmp_path_factory.mktemp("speed")))
+    with own.serving():
+        tab = open_tab(own, "phone")
+        wire = tab.context.new_cdp_session(tab.page)
+        wire.send("Network.enable")
+        wire.send("Network.emulateNetworkConditions", FOUR_G)
+        cold = useful(tab)
+        wire.send(
+            "Network.emulateNetworkConditions",
+            {**FOUR_G, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1},
+        )
+        tab.until("navigator.serviceWorker.controller !== null")
+        warm = min(useful(tab) for _ in range(3))
+    tab.page.goto(f"{tab.url}/app/", wait_until="commit")
+    gone = float(tab.page.evaluate(USEFUL.replace("main ol li", "main h1")))
+    print(f"first useful screen: {cold:.0f} ms cold on 4G, {warm:.0f} ms warm, {gone:.0f} ms offline")
+    assert (cold <= COLD_MS, warm <= WARM_MS, gone <= OFFLINE_MS) == (True, True, True), (cold, warm, gone)
