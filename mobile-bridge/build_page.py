@@ -8,6 +8,7 @@ everything but the page works.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -86,6 +87,14 @@ def build(app: Path = APP, page: Path = PAGE) -> str:
     if os.environ.get("SHIFTBOOK_NO_PAGE") == "1":
         raise NotBuilt("SHIFTBOOK_NO_PAGE=1")
     node = node_program()
+    with (page.parent / ".page-lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # two builders at once would take each other's folder away
+        return _build(node, app, page, wanted)
+
+
+def _build(node: Path, app: Path, page: Path, wanted: str) -> str:
+    if built_hash(page) == wanted:
+        return f"the page is built ({wanted})"
     install_modules(node, app)
     with tempfile.TemporaryDirectory(prefix=".page-", dir=page.parent) as folder:
         fresh, old = Path(folder, "fresh"), Path(folder, "old")

@@ -5,7 +5,9 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { build as bundle, type Plugin } from 'vite';
 
 const COMPRESSED = new Set(['.html', '.js', '.css', '.svg', '.json', '.webmanifest']);
-const LATE = /\.(woff2|wasm|map)$|assets\/(worker|sqlite3)[^/]*\.m?js$/; // kept once they were asked for, not fetched at the first visit
+// Kept when there is time: not part of the first visit. Engines of models are kept only once they were asked for.
+const LATE = /\.(woff2|wasm)$|assets\/(worker|sqlite3|jsQR)[^/]*\.m?js$/;
+const NEVER = /\.map$|wllama/i;
 
 /** Every file below a folder, as paths with `/`, in one order on every machine. */
 function files(folder: string): string[] {
@@ -14,13 +16,15 @@ function files(folder: string): string[] {
 }
 
 async function writeWorker(root: string, out: string, page: string): Promise<void> {
-  const shell = files(out).filter((name) => !LATE.test(name) && name !== 'index.html');
+  const every = files(out).filter((name) => !NEVER.test(name) && name !== 'index.html');
+  const shell = every.filter((name) => !LATE.test(name));
+  const late = every.filter((name) => LATE.test(name));
   await bundle({
     root,
     configFile: false,
     logLevel: 'warn',
     publicDir: false,
-    define: { __PAGE__: JSON.stringify(page), __SHELL__: JSON.stringify(shell) },
+    define: { __PAGE__: JSON.stringify(page), __SHELL__: JSON.stringify(shell), __LATE__: JSON.stringify(late) },
     build: {
       outDir: out,
       emptyOutDir: false,

@@ -10,10 +10,10 @@ import { startKeys } from './state/keys.svelte.ts';
 import { startNode } from './state/node.svelte.ts';
 import { startPage } from './state/page.svelte.ts';
 import { startRouter } from './router/router.svelte.ts';
-import { startLines } from './transport/lines.svelte.ts';
+import { startLinesIfPaired } from './transport/late-lines.ts';
 
 startNode();
-startLines();
+startLinesIfPaired();
 startRouter();
 startKeys();
 const target = document.getElementById('app');

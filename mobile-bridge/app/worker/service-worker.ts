@@ -4,6 +4,7 @@ import { noticeOf } from '../src/push/notification.ts';
 declare const self: ServiceWorkerGlobalScope;
 declare const __PAGE__: string;
 declare const __SHELL__: string[];
+declare const __LATE__: string[];
 
 const BASE = '/app/';
 const CACHE = `shell-${__PAGE__}`;
@@ -24,6 +25,7 @@ self.addEventListener('activate', (event) => {
 
 self.addEventListener('message', (event) => {
   if (event.data === 'use') void self.skipWaiting();
+  if (event.data === 'late') event.waitUntil(fetchLate());
 });
 
 self.addEventListener('fetch', (event) => {
@@ -35,6 +37,14 @@ self.addEventListener('fetch', (event) => {
   if (request.mode === 'navigate') event.respondWith(shell());
   else if (url.pathname.startsWith(`${BASE}assets/`) || __SHELL__.includes(url.pathname.slice(BASE.length))) event.respondWith(asset(request));
 });
+
+/** Faces, the database's engine, the reader of codes: one after the other, in the background, so that all of it is here later. */
+async function fetchLate(): Promise<void> {
+  const cache = await caches.open(CACHE);
+  for (const name of __LATE__) {
+    if (!(await cache.match(BASE + name))) await cache.add(BASE + name).catch(() => undefined); // asked for again the next time
+  }
+}
 
 async function shell(): Promise<Response> {
   return (await (await caches.open(CACHE)).match(INDEX)) ?? fetch(INDEX, { credentials: 'omit' });

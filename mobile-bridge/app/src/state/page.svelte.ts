@@ -13,6 +13,8 @@ class PageState {
 
 export const page = new PageState();
 let waiting: ServiceWorker | null = null;
+const SOON_MS = 400;
+const LATE_MS = 3000;
 const HEALED = 'shiftbook.healed';
 
 /** Uses the version that waits, and loads the page again. */
@@ -61,7 +63,11 @@ export function startPage(): void {
     if (had) location.reload();
     had = true;
   });
-  navigator.serviceWorker.register('/app/sw.js', { scope: '/app/', updateViaCache: 'none' }).then(watch, () => undefined);
+  // After the first screen: what is kept for later must not hold up what is needed now.
+  setTimeout(() => {
+    navigator.serviceWorker.register('/app/sw.js', { scope: '/app/', updateViaCache: 'none' }).then(watch, () => undefined);
+    void navigator.serviceWorker.ready.then((found) => setTimeout(() => found.active?.postMessage('late'), LATE_MS));
+  }, SOON_MS);
 }
 
 /** Another page than the node's own is fetched in the background; the person decides when it is used. */
