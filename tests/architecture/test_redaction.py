@@ -84,6 +84,7 @@ PLACES = {
     "orchestrator/chat/tool_loop.py": {"_use", "_take"},
     "orchestrator/chat/values.py": {"clean_turn"},
     "orchestrator/chat/synced_turns.py": {"_turns", "_word"},
+    "orchestrator/workflow/intents.py": {"_said"},
     "orchestrator/chat/handover/exchange.py": {"take_over", "file", "_work"},
     "orchestrator/mcp/service.py": {"file", "agent_author"},
 }
