@@ -130,7 +130,7 @@ def test_a_scope_opens_its_own_routes_only(build: Build, held: str) -> None:
     assert site.client.get(f"/test/{held}", headers=header).json == {"name": "phone", "kind": "token", "scopes": [held]}
 
 
-OWNERS_PATHS = ("/api/v1/pairings", "/api/v1/devices", "/api/v1/push")
+OWNERS_PATHS = ("/api/v1/pairings", "/api/v1/devices", "/api/v1/push", "/api/v1/sessions")
 """What is told to the owner of devices, or to the one device, and not to whoever may read the fleet."""
 EVERY_SCOPE = ("look", "chat", "sync", "ops", "missions", "approvals", "git", "git:read")
 
