@@ -12,7 +12,7 @@ from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
 
 if TYPE_CHECKING:
-    from orchestrator.app.doctor import CheckResult
+    from orchestrator.app.doctor.check_result import CheckResult
 
 STATUS_BY_HEALTH = {"good": "done", "not here": "queued", "poor": "review", "broken": "failed"}
 """In whose colour each is shown."""
@@ -24,7 +24,8 @@ STATE_COLUMNS = max(map(len, STATUS_BY_HEALTH))
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(verbose: bool, as_json: bool) -> None:
     """Says what is missing on this machine and how to mend it. Exit code 1 if something is broken."""
-    from orchestrator.app.doctor import CheckStatus, run_checks
+    from orchestrator.app.doctor.check_result import CheckStatus
+    from orchestrator.app.doctor.checklist import run_checks
 
     findings = list(run_checks(load_settings()))
     if as_json:
@@ -48,7 +49,7 @@ def _print_page(findings: list[CheckResult], *, verbose: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from orchestrator.app.doctor import CheckStatus
+    from orchestrator.app.doctor.check_result import CheckStatus
     from orchestrator.cli.console import STATUS_COLOURS, console, margin_table
 
     rows = margin_table()
@@ -68,7 +69,7 @@ def _print_page(findings: list[CheckResult], *, verbose: bool) -> None:
 
 def things_to_do(findings: list[CheckResult]) -> str:
     """The last line: how much there is to do, and the first of it. What is merely not here is nothing to do."""
-    from orchestrator.app.doctor import CheckStatus
+    from orchestrator.app.doctor.check_result import CheckStatus
 
     worst_first = [one for state in (CheckStatus.BROKEN, CheckStatus.POOR) for one in findings if one.health is state]
     if not worst_first:

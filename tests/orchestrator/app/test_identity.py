@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.app import identity, wiring
-from orchestrator.app.doctor import CheckStatus, _node_key
+from orchestrator.app.doctor.check_result import CheckStatus
+from orchestrator.app.doctor.trust_checks import check_node_key
 from orchestrator.app.setup import init
 from orchestrator.core.errors import Refused, WrongSetting
 from orchestrator.core.settings import Settings
@@ -100,7 +101,7 @@ def test_the_doctor_looks_at_the_nodes_key_as_well(machine: Settings) -> None:
     """One that is listed, one that is another machine's name, one that is lost."""
 
     def says(settings: Settings) -> tuple[CheckStatus, str]:
-        found = _node_key(settings, wiring.fleet(settings).ledger())
+        found = check_node_key(settings, wiring.fleet(settings).ledger())
         return found.health, found.says
 
     assert says(machine)[0] is CheckStatus.GOOD

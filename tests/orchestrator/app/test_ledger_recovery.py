@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from missions.mission import Status
-from orchestrator.app import doctor, setup, wiring
+from orchestrator.app import setup, wiring
+from orchestrator.app.doctor import check_result, ledger_checks
 from orchestrator.app.ledger_recovery import plan_recovery, recover
 from orchestrator.cli import cli
 from orchestrator.core.environment import load_settings
@@ -244,9 +245,9 @@ def test_the_command_says_what_it_will_do_before_it_does_it(tmp_path: Path, monk
     assert "refs/heads/main: the server is 1 commit behind" in asked.output
     assert "--yes" in asked.output
     assert Git(server).refs() == before
-    assert [found.health for found in doctor._server(load_settings())] == [doctor.CheckStatus.BROKEN]
+    assert [found.health for found in ledger_checks.check_server(load_settings())] == [check_result.CheckStatus.BROKEN]
     done = CliRunner().invoke(cli, ["ledger", "recover", "--yes", "--json"])
     assert [(step["ref"], step["failed"]) for step in json.loads(done.output)] == [(MAIN, "")]
     assert Git(server).text("rev-parse", MAIN) == person.text("rev-parse", "HEAD")
     assert "nothing to do" in CliRunner().invoke(cli, ["ledger", "recover"]).output
-    assert list(doctor._server(load_settings())) == []
+    assert list(ledger_checks.check_server(load_settings())) == []

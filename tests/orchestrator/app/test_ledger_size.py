@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.app import doctor, ledger_size
-from orchestrator.app.doctor import CheckStatus
+from orchestrator.app import ledger_size
+from orchestrator.app.doctor import checklist, ledger_checks, trust_checks
+from orchestrator.app.doctor.check_result import CheckStatus
 from orchestrator.app.ledger_size import RepositorySize, size_warnings, summary
 from orchestrator.bench.testbed import BenchSetup, make_testbed
 from orchestrator.core.settings import Settings
@@ -167,9 +168,9 @@ def test_doctor_tells_the_size_of_the_ledger(
     ground: BenchSetup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Here and at a server on this disk; too many memos are not read, and that is said."""
-    monkeypatch.setattr(doctor, "MANY_MEMOS", 299)
+    monkeypatch.setattr(ledger_checks, "MANY_MEMOS", 299)
     settings = Settings(home=tmp_path / "home", ledger=str(ground.bare), node_id="n1")
-    found = {one.what: one for one in doctor.run_checks(settings)}
+    found = {one.what: one for one in checklist.run_checks(settings)}
     assert found["size"].health is CheckStatus.GOOD
     for words in ("2 open and 300 finished missions", "12 months", "this machine's clone", "the server"):
         assert words in found["size"].detail
@@ -180,10 +181,10 @@ def test_doctor_names_lines_that_count_for_a_time() -> None:
     """They grant nothing, whatever the date: with what to do about them."""
     line = 'bob,role=author namespaces="git",valid-before="20991231" ssh-ed25519 AAAA\n'
     ledger = Town({}).peer("ada").ledger()
-    (found,) = doctor.timed_lines(replace(ledger, signers=ledger.signers + line))
+    (found,) = trust_checks.check_timed_lines(replace(ledger, signers=ledger.signers + line))
     assert (found.what, found.health) == ("allowed_signers", CheckStatus.POOR)
     assert found.says.startswith("bob's line has valid-after or valid-before")
-    assert list(doctor.timed_lines(ledger)) == []
+    assert list(trust_checks.check_timed_lines(ledger)) == []
 
 
 def test_parsed_logs_take_a_bounded_room(monkeypatch: pytest.MonkeyPatch) -> None:

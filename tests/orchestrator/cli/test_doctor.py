@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.app.doctor import CheckResult, CheckStatus
+from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
 from orchestrator.cli import doctor
 
 GOOD = CheckResult(what="git", health=CheckStatus.GOOD, says="git version 2", detail="/usr/bin/git")

@@ -1,0 +1,65 @@
+"""The checklist: what is looked at, in which order?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from orchestrator.app import wiring
+from orchestrator.app.doctor import ledger_checks, machine_checks, trust_checks
+from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
+from orchestrator.core.errors import OrchestratorError
+from orchestrator.core.settings import Settings
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from sync.errors import SyncError
+
+CHECKS: tuple[Callable[[Settings, LedgerSnapshot], CheckResult], ...] = (
+    trust_checks.check_keys,
+    trust_checks.check_node_key,
+    trust_checks.check_clock,
+    ledger_checks.check_files,
+    ledger_checks.check_conflicts,
+    trust_checks.check_alarms,
+    ledger_checks.check_journal,
+    ledger_checks.check_projects,
+    ledger_checks.check_reviews,
+    ledger_checks.check_lessons,
+    ledger_checks.check_notices,
+)
+
+
+def run_checks(settings: Settings) -> Iterator[CheckResult]:
+    """Everything that a node and a person need, the most basic first."""
+    yield machine_checks.check_git()
+    yield machine_checks.check_program("ssh-keygen", "openssh-client", "nothing can be signed or checked without it")
+    yield machine_checks.check_sandbox()
+    yield machine_checks.check_run_limits()
+    yield from machine_checks.check_agents()
+    yield machine_checks.check_model(settings)
+    yield machine_checks.check_disk(settings.home)
+    yield from _ledger(settings)
+
+
+def _ledger(settings: Settings) -> Iterator[CheckResult]:
+    if not settings.ledger:
+        remedy = "run `shiftbook init` for a new ledger, or `shiftbook join URL`"
+        yield CheckResult(what="ledger", health=CheckStatus.BROKEN, says="none is set", remedy=remedy)
+        return
+    fleet = wiring.fleet(settings)
+    try:
+        ledger = fleet.ledger()
+    except (SyncError, OrchestratorError) as error:
+        yield CheckResult(
+            what="ledger", health=CheckStatus.BROKEN, says=str(error), remedy="mend it, then run this again"
+        )
+        return
+    if fleet.offline:
+        remedy = "check the network and SHIFTBOOK_LEDGER; nodes keep their results and hand them in later"
+        yield CheckResult(what="remote", health=CheckStatus.POOR, says=fleet.offline, remedy=remedy)
+    else:
+        yield CheckResult(what="remote", health=CheckStatus.GOOD, says=f"{settings.ledger} answers")
+        yield from ledger_checks.check_server(settings)
+    for check in CHECKS:
+        yield check(settings, ledger)
+    yield from trust_checks.check_timed_lines(ledger)
+    yield from trust_checks.check_signing(settings)
+    yield from ledger_checks.check_size(settings, ledger)

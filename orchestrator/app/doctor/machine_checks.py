@@ -1,0 +1,101 @@
+"""Checks of the machine: has it the programs, the sandbox, the model and the room that a node needs?"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchestrator.app import wiring
+from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
+from orchestrator.core import disk_space
+from orchestrator.core.model_competence import BETTER_MODEL
+from orchestrator.core.ports.model_backend import competence_of
+from orchestrator.core.settings import Settings
+from orchestrator.execution.process.group_sources import describe_groups
+from orchestrator.execution.workspace import disk_usage
+from sync.git import Git
+
+MIN_GIT_VERSION = (2, 34)
+"""SSH signatures with `gpg.ssh.allowedSignersFile` came with Git 2.34."""
+IN_PROCESS = ("xllamacpp", "llama-cpp-python")
+"""Backends whose model takes memory of the node's own process."""
+
+
+def check_git() -> CheckResult:
+    """Whether git is here, and new enough."""
+    if shutil.which("git") is None:
+        return CheckResult(what="git", health=CheckStatus.BROKEN, says="not found", remedy="install git")
+    said = Git(Path.cwd()).text("version")
+    found = re.search(r"(\d+)\.(\d+)", said)
+    if found and (int(found[1]), int(found[2])) >= MIN_GIT_VERSION:
+        return CheckResult(what="git", health=CheckStatus.GOOD, says=said)
+    oldest = ".".join(map(str, MIN_GIT_VERSION))
+    return CheckResult(
+        what="git", health=CheckStatus.BROKEN, says=f"{said} is too old", remedy=f"install git {oldest} or newer"
+    )
+
+
+def check_program(name: str, package: str, why: str) -> CheckResult:
+    """Whether a program is here; `why` says what is impossible without it."""
+    path = shutil.which(name)
+    if path:
+        return CheckResult(what=name, health=CheckStatus.GOOD, says=path)
+    return CheckResult(what=name, health=CheckStatus.BROKEN, says=f"not found; {why}", remedy=f"install {package}")
+
+
+def check_sandbox() -> CheckResult:
+    """Whether commands can be confined."""
+    why = wiring.sandbox(required=True).missing()
+    if why is None:
+        return CheckResult(what="sandbox", health=CheckStatus.GOOD, says="bubblewrap works: commands run confined")
+    remedy = 'install bubblewrap; or set trust.sandbox = "optional" in fleet.toml to run what is trusted most'
+    says = f"{why}; missions with commands are not run here"
+    return CheckResult(what="sandbox", health=CheckStatus.POOR, says=says, remedy=remedy)
+
+
+def check_run_limits() -> CheckResult:
+    """Whether a run's memory and processes are held together by a control group."""
+    held, says, remedy = describe_groups()
+    health = CheckStatus.GOOD if held else CheckStatus.ABSENT
+    return CheckResult(what="limits of a run", health=health, says=says, remedy=remedy)
+
+
+def check_agents() -> Iterator[CheckResult]:
+    """Each agent's program, with its path and version, or why it does not work here. None is needed."""
+    for program in wiring.programs():
+        why = program.missing()
+        what = f"agent {program.name}"
+        if why is None:
+            says = f"{program.version()}, {shutil.which(program.name)}"
+            yield CheckResult(what=what, health=CheckStatus.GOOD, says=says)
+        else:
+            says, _, remedy = why.removeprefix(f"{program.name} ").removeprefix("is ").partition(": ")
+            yield CheckResult(what=what, health=CheckStatus.ABSENT, says=says, remedy=remedy)
+
+
+def check_model(settings: Settings) -> CheckResult:
+    """Whether a model answers, and what it is good for."""
+    model = wiring.model(settings)
+    why = model.missing()
+    if why is None:
+        judged = competence_of(model)
+        health = CheckStatus.POOR if judged.is_toy else CheckStatus.GOOD
+        says = f"{model.backend}: {judged.verdict}"
+        if model.backend in IN_PROCESS and settings.model_idle:
+            says += f"; unloaded after {settings.model_idle:g} idle minutes"
+        return CheckResult(what="model", health=health, says=says, remedy=BETTER_MODEL if judged.is_toy else "")
+    remedy = "shiftbook models pull embedded (93 MB), or set SHIFTBOOK_MODEL to a GGUF file"
+    says = f"{why}; questions are not answered here"
+    return CheckResult(what="model", health=CheckStatus.POOR, says=says, remedy=remedy)
+
+
+def check_disk(home: Path) -> CheckResult:
+    """Whether there is room in the home folder."""
+    says, _, detail = disk_usage.last_disk_usage(home).says.partition("; ")
+    detail = f"{disk_space.nearest_folder(home)}: {detail}"
+    if disk_space.free_bytes(home) >= disk_space.MIN_FREE_BYTES_DOCTOR:
+        return CheckResult(what="disk", health=CheckStatus.GOOD, says=says, detail=detail)
+    remedy = f"free some space, or move SHIFTBOOK_HOME ({home}) to a larger disk"
+    return CheckResult(what="disk", health=CheckStatus.POOR, says=says, remedy=remedy, detail=detail)
