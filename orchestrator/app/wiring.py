@@ -373,9 +373,18 @@ def push_carrier(settings: Settings) -> WebPushCarrier | None:
     """What rings browsers; None where the extra for it is not installed. Raises WrongSetting."""
     if find_spec("cryptography") is None:
         return None
+    from orchestrator.adapters.notifiers.push_key import push_key
     from orchestrator.adapters.notifiers.web_push import WebPushCarrier
-    from orchestrator.app.push_key import push_key
 
     return WebPushCarrier(
         key=push_key(settings.home), contact=settings.push_contact, now=now, private=settings.push_private
     )
+
+
+def rotate_push_key(settings: Settings) -> None:
+    """Takes the key for pushes away, so that a new one is made. Raises WrongSetting where the extra is missing."""
+    if find_spec("cryptography") is None:
+        raise WrongSetting("rotate-key", "what rings browsers is not installed: pip install 'shiftbook[devices]'")
+    from orchestrator.adapters.notifiers.push_key import rotate_push_key as rotate
+
+    rotate(settings.home)

@@ -77,9 +77,7 @@ def _ring(chosen: Settings, device: str) -> dict[str, str]:
 @click.command("rotate-key")
 def rotate_key() -> None:
     """Makes a new key for pushes. Devices are rung again once they have been opened, and so have subscribed anew."""
-    from orchestrator.app.push_key import rotate_push_key
-
-    rotate_push_key(load_settings().home)
+    wiring.rotate_push_key(load_settings())
     click.echo("the next push is signed with a new key; restart this machine's node, and open the app on each device")
 
 

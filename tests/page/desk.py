@@ -50,6 +50,7 @@ class Desk:
             "SHIFTBOOK_HTTP": f"127.0.0.1:{self.port}",
             "FACTORY_ROLE": "HEADQUARTERS",
             "SHIFTBOOK_HOSTS": self.hosts,
+            "SHIFTBOOK_PUSH_PRIVATE": "1",  # the push service of the tests is on loopback
         }
         return self.fleet.environment("desk", **more)
 

@@ -12,8 +12,8 @@ import pytest
 from mobile_bridge.web_push import push_topic
 
 from orchestrator.adapters.database.factory import open_stores
+from orchestrator.adapters.notifiers.push_key import push_key, rotate_push_key
 from orchestrator.adapters.notifiers.web_push import WebPushCarrier
-from orchestrator.app.push_key import push_key, rotate_push_key
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.notifier import NotDelivered
 from orchestrator.core.ports.push import PushMessage, PushSubscription
