@@ -180,9 +180,9 @@ def _steps(history: History, push: Push) -> Iterator[tuple[BranchCommit, BranchC
 def told(history: History) -> Iterator[Violation]:
     """The branch tells each accepted result exactly once, and the epoch in a mission's page only grows."""
     accepted: dict[str, list[Result]] = defaultdict(list)
-    for result in results(history):
-        if not result.push.attack:  # a log that a restore sets back, or a recovery brings back, accepts nothing anew
-            accepted[result.mission].append(result)
+    for result in {each.log: each for each in reversed(results(history))}.values():
+        # once each: a log that a restore sets back, or a recovery brings back, accepts nothing anew
+        accepted[result.mission].append(result)
     for push in history.pushes:
         for old, new in _steps(history, push):
             for name, page in new.pages.items():
