@@ -167,7 +167,8 @@ def pair_by_link(phone: Tab, node: Node, urls: tuple[str, ...]) -> None:
 
 
 NOTE_CHANGE = """
-window.changed = new Promise((done) => {
+window.changed = new Promise((done, fail) => {
+  setTimeout(() => fail(new Error(document.body.innerText)), 60_000);
   const look = () => document.body.innerText.includes('so this one does') && done(performance.now());
   new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
 });
