@@ -96,9 +96,9 @@ def blueprint(_: AppServices) -> APIBlueprint:
     def candidates() -> Response:
         """A device asks again now and then: addresses of a network change."""
         settings = app_services().settings
-        own = NodeAddresses(
-            node=settings.node, fingerprint=device_access().channels.fingerprint, urls=list(node_urls(settings))
-        )
+        here = settings.http.url if settings.http is not None and settings.http.loopback else ""
+        urls = [url for url in node_urls(settings) if url != here]  # elsewhere that would be the device itself
+        own = NodeAddresses(node=settings.node, fingerprint=device_access().channels.fingerprint, urls=urls)
         return jsonify(CandidateList(items=[own]).model_dump())
 
     _add_changes(routes)
