@@ -7,6 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import FilePayload, expect
 
+from tests.acceptance.fleets import command
 from tests.page.desk import Desk
 from tests.page.tab import Tab
 
@@ -214,3 +215,19 @@ def test_a_refusal_says_the_next_step(wide: Tab) -> None:
 def test_no_screen_is_left_out_of_the_texts(built_page: Path) -> None:
     """The words of the page are in it: a built page speaks English from one file."""
     assert any("waits for you" in path.read_text(encoding="utf-8") for path in built_page.glob("assets/*.js"))
+
+
+def test_a_running_mission_is_watched(wide: Tab, desk: Desk) -> None:
+    """What an attempt says is on the page while it runs, and its colours are not; when it is over, so is the pane."""
+    words = "for n in 1 2 3 4 5 6 7 8 9; do printf '\\033[31mstep %s\\033[0m\\n' $n; sleep 1; done"
+    desk.fleet.commit({"missions/watched.md": command(words, title="Watched")}, "A mission to be watched")
+    desk.fleet.start("desk", FACTORY_ROLE="HEADQUARTERS")
+    try:
+        wide.go("/missions/watched")
+        pane = wide.page.get_by_role("log")
+        expect(pane).to_contain_text("step 2", timeout=30_000)
+        assert "[31m" not in pane.inner_text()
+        expect(wide.page.locator("main header .pill")).to_have_text("done", timeout=60_000)
+        expect(pane).to_have_count(0)
+    finally:
+        desk.fleet.stop("desk")

@@ -50,16 +50,16 @@ async function request(method: string, path: string, headers: Record<string, str
   }
 }
 
-/** Reads a resource. Throws Problem where the node refuses, Unreachable where nobody answers and nothing is kept. */
-export async function get<T>(path: string, query: Query = {}, signal: AbortSignal | null = null): Promise<Answer<T>> {
+/** Reads a resource; with `keep` false what is good for this moment only is not stored. Throws Problem where the node refuses, Unreachable where nobody answers and nothing is kept. */
+export async function get<T>(path: string, query: Query = {}, signal: AbortSignal | null = null, keep = true): Promise<Answer<T>> {
   const whole = pathOf(path, query);
-  const kept = await answers.read(whole);
+  const kept = keep ? await answers.read(whole) : null;
   try {
     const answer = await request('GET', whole, kept?.etag ? { 'If-None-Match': kept.etag } : {}, null, signal);
     if (answer.status === 304 && kept) return { data: kept.data as T, from: 'node', when: new Date() };
     if (!answer.ok) throw await problemOf(answer);
     const data = (await answer.json()) as T;
-    await answers.write(whole, { data, etag: answer.headers.get('ETag'), when: new Date() });
+    if (keep) await answers.write(whole, { data, etag: answer.headers.get('ETag'), when: new Date() });
     return { data, from: 'node', when: new Date() };
   } catch (error) {
     if (error instanceof Unreachable && kept) return { data: kept.data as T, from: 'store', when: kept.when };

@@ -87,7 +87,7 @@ export const en = {
     noText: (name: string) => `${name} is no text: put it into the repository and name its path.`, unchecked: 'It could not be read by a node yet.', draftKept: 'Your draft is kept on this device.', lines: 'Where it does not hold yet',
   },
   mission: {
-    timeline: 'What happened', output: 'Output', outputEmpty: 'Nothing has been said yet.', outputLive: 'live', outputNone: 'Output is shown while an attempt runs.', result: 'Result', text: 'The file', why: 'Why it is where it is', family: 'Around it', facts: 'Facts',
+    timeline: 'What happened', output: 'Output', outputEmpty: 'Nothing has been said yet.', soFar: (files: number, added: number, removed: number) => `${some(files, 'file', 'files')}, +${added} −${removed}`, lookAge: (age: string) => `${age} old`, outputLive: 'live', outputNone: 'Output is shown while an attempt runs.', result: 'Result', text: 'The file', why: 'Why it is where it is', family: 'Around it', facts: 'Facts',
     parent: 'Parent', children: 'Children', depends: 'Waits for', project: 'Project', agent: 'Agent', node: 'Node', attempt: 'Attempt', cost: 'Cost', priority: 'Priority', started: 'Started', finished: 'Finished', branch: 'Branch', author: 'Filed by', commit: 'Commit', decided: 'Decided by',
     pause: 'Pause', resume: 'Let it go on', cancel: 'Call off', review: 'Review', cancelAsk: (name: string) => `Call ${name} off? Its processes are ended within seconds; what it did stays in the log.`,
     paused: 'Paused.', resumed: 'It goes on.', cancelled: 'Called off.', queued: 'In the outbox until a node answers.', rulePassed: 'holds', ruleFired: 'asks for a person', standing: (tier: string, accepted: number, rejected: number) => `Agent: ${tier}; ${accepted} accepted, ${rejected} rejected`,

@@ -1,26 +1,42 @@
-// What has a running attempt said so far? The tail by request, then each event as it comes.
+// What does a running attempt say? A look every other second from where the last one ended; whichever machine it runs on.
 import { get } from '../../api/client.ts';
-import { on } from '../../live/live.ts';
+import { Unreachable } from '../../api/problem.ts';
+import { withoutAnsi } from '../../text/visible.ts';
 
 const ROOF = 2000;
+const LOOK_MS = 1500;
+const LATER_MS = 6000;
 
-interface OutputPage {
-  text?: string;
-  lines?: string[];
-  next?: string | number | null;
+/** One look, as the node tells it. */
+export interface Look {
+  status: string;
+  says: string;
+  age_seconds: number | null;
+  seconds: number | null;
+  text: string;
+  missed: number;
+  cursor: string;
+  cost_usd: number | null;
+  diff: { files: number; added: number; removed: number } | null;
 }
 
 export class LiveOutput {
   lines = $state.raw<string[]>([]);
   /** The number of the first line that is kept. */
   first = $state(0);
-  live = $state(false);
+  look = $state.raw<Look | null>(null);
   #open = '';
 
-  add(text: string): void {
-    const pieces = (this.#open + text).split('\n');
+  take(look: Look): void {
+    this.look = look;
+    if (look.missed) this.#add(`\n… ${look.missed} …\n`);
+    if (look.text) this.#add(look.text);
+  }
+
+  #add(text: string): void {
+    const whole = withoutAnsi(this.#open + text);
+    const pieces = whole.split(/\r?\n/).map((line) => line.slice(line.lastIndexOf('\r') + 1)); // a progress bar overwrites itself
     this.#open = pieces.pop() ?? '';
-    if (!pieces.length) return;
     const all = [...this.lines, ...pieces];
     const over = Math.max(0, all.length - ROOF);
     this.first += over;
@@ -28,42 +44,32 @@ export class LiveOutput {
   }
 }
 
-/** For a component's script: follows one mission's output until the component ends. */
+/** For a component's script: follows one mission until the component ends; rests while nobody looks at the page. */
 export function followOutput(name: () => string): LiveOutput {
   const output = new LiveOutput();
-  let after: string | number = '';
-  let asking = false;
-  const load = async (signal: AbortSignal): Promise<void> => {
-    if (asking) return;
-    asking = true;
-    try {
-      const { data } = await get<OutputPage>(`/api/v1/missions/${encodeURIComponent(name())}/output`, { after }, signal);
-      const text = data.text ?? (data.lines ?? []).map((line) => `${line}\n`).join('');
-      if (text) output.add(text);
-      after = data.next ?? after;
-      output.live = true;
-    } catch {
-      output.live = false; // the frame says why no node answers; the tail is asked for again with the next event
-    } finally {
-      asking = false;
-    }
-  };
   $effect(() => {
     const stop = new AbortController();
-    void load(stop.signal);
-    const ends = [on('output', (event) => about(event.data, name()) && void load(stop.signal)), on('ledger', () => void load(stop.signal))];
+    const place = `/api/v1/missions/${encodeURIComponent(name())}/output`;
+    let timer = 0;
+    let after = '';
+    const look = async (): Promise<void> => {
+      let wait = LOOK_MS;
+      try {
+        if (document.visibilityState === 'visible') {
+          const { data } = await get<Look>(place, { after }, stop.signal, false);
+          after = data.cursor;
+          output.take(data);
+        }
+      } catch (error) {
+        wait = error instanceof Unreachable ? LATER_MS : LATER_MS * 5; // refused: the screen says why; it may be over by then
+      }
+      if (!stop.signal.aborted) timer = window.setTimeout(() => void look(), wait);
+    };
+    void look();
     return () => {
       stop.abort();
-      ends.forEach((end) => end());
+      clearTimeout(timer);
     };
   });
   return output;
-}
-
-function about(data: string, name: string): boolean {
-  try {
-    return (JSON.parse(data) as { mission?: string }).mission === name;
-  } catch {
-    return false;
-  }
 }
