@@ -13,7 +13,7 @@ from orchestrator.api.web.context import AppServices
 from orchestrator.api.web.readiness import ReadinessProbe
 from orchestrator.app import wiring
 from orchestrator.app.chat_factory import open_chat_runtime
-from orchestrator.app.sync_worker import open_sync_worker
+from orchestrator.app.devices.sync_worker import open_sync_worker
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings

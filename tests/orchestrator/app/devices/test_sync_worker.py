@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from orchestrator.adapters.database.factory import open_stores
-from orchestrator.app.sync_worker import SyncWorker, peer_addresses
+from orchestrator.app.devices.sync_worker import SyncWorker, peer_addresses
 from orchestrator.chat.synced_turns import SyncedTurns
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.roles import Role
