@@ -38,6 +38,26 @@ def check_push(folder: Path, branch: str, lines: Iterable[str]) -> list[FileProb
     return found
 
 
+def is_behind(folder: Path, branch: str, lines: Iterable[str]) -> bool:
+    """Whether git will refuse a push because others have pushed since: it then says nothing of it to the hook, or names
+    a commit of the server's that is not here."""
+    words = [line.split() for line in lines]
+    with _opened(folder) as (git, store):
+        if not words:
+            tips = (f"refs/remotes/origin/{branch}", f"refs/heads/{branch}")
+            return git.call("merge-base", "--is-ancestor", *tips, codes=(0, 1, 128))[0] == 1
+        theirs = [each[3] for each in words if len(each) == 4 and each[2] == f"refs/heads/{branch}"]
+        return any(set(oid) != {"0"} and not _is_here(store, oid) for oid in theirs)
+
+
+def _is_here(store: GitStore, oid: Oid) -> bool:
+    try:
+        store.size(oid)
+    except ObjectMissing:
+        return False
+    return True
+
+
 def _problems_of(store: GitStore, commit: Oid) -> list[FileProblem]:
     """None for a commit that is not here, such as that of a branch which begins."""
     try:

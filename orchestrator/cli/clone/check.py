@@ -23,7 +23,10 @@ def check(folder: Path, pushed: str, as_json: bool) -> None:
     from orchestrator.app import clone_check
 
     folder = folder.absolute()
-    found = clone_check.check_push(folder, pushed, sys.stdin) if pushed else clone_check.check_clone(folder)
+    lines = list(sys.stdin) if pushed else []
+    if pushed and clone_check.is_behind(folder, pushed, lines):
+        click.echo("others have pushed since (nodes write there, too): `git pull`, then `git push` again", err=True)
+    found = clone_check.check_push(folder, pushed, lines) if pushed else clone_check.check_clone(folder)
     if as_json:
         terminal.print_json([asdict(one) for one in found])
     for one in () if as_json else found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,26 @@ def test_the_hook_stops_a_plain_push(clone: Path) -> None:
     git(clone, *WHO, "commit", "--quiet", "-am", "bad")
     git(clone, "push", "--quiet", codes=(1,))
     git(clone, "push", "--quiet", "--no-verify")
+
+
+@pytest.mark.parametrize("fetched", [False, True], ids=["news", "known"])
+def test_who_is_behind_is_told_what_to_do(clone: Path, tmp_path: Path, *, fetched: bool) -> None:
+    """A node or an order has moved the branch: before git's own words stand the two commands; after them it goes
+    through, with what is not yet committed left as it is."""
+    git(tmp_path, "clone", "--quiet", str(tmp_path / "clone.git"), "other")
+    for where in (tmp_path / "other", clone):
+        (where / f"{where.name}.txt").write_text("news\n", encoding="utf-8")
+        git(where, "add", "--all")
+        git(where, *WHO, "commit", "--quiet", "-m", where.name)
+    git(tmp_path / "other", "push", "--quiet")
+    if fetched:
+        git(clone, "fetch", "--quiet")
+    words = "others have pushed since"
+    refused = subprocess.run(["git", "push"], cwd=clone, capture_output=True, text=True, check=False, timeout=60)
+    assert refused.returncode == 1
+    assert refused.stderr.index(words) < refused.stderr.index("rejected")
+    (clone / "HEARTBEAT.md").write_text("half\n", encoding="utf-8")
+    git(clone, *WHO, "pull", "--quiet")
+    pushed = subprocess.run(["git", "push"], cwd=clone, capture_output=True, text=True, check=False, timeout=60)
+    assert (pushed.returncode, words in pushed.stderr) == (0, False)
+    assert (clone / "HEARTBEAT.md").read_text(encoding="utf-8") == "half\n"
