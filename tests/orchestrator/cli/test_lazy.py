@@ -24,6 +24,7 @@ LIGHT = {
     "orchestrator.app.wiring",
     "orchestrator.core.environment",
     "orchestrator.core.errors",
+    "orchestrator.workflow.reading.status_order",
     "orchestrator.workflow.spending.group_keys",
 }
 """What a command may load of the product for its help: it holds no more than names, errors and who makes what."""
