@@ -42,14 +42,14 @@ def mission_bytes(store: ObjectStore, blob: Oid) -> bytes | None:
     return store.get(blob, document.MAX_FILE_BYTES)
 
 
-_FINISHED_LINE = re.compile(rb"^finished: (\S+)\r?$", re.MULTILINE)
+_FINISHED_LINE = re.compile(rb"^finished: ([\"']?)(\S+?)\1\r?$", re.MULTILINE)
 """As nodes write it: what can be told by this line need not be parsed."""
 
 
 def front_matter_value(line: re.Pattern[bytes], data: bytes) -> bytes:
-    """What such a line says in the front matter; empty when there is none, or it is written in another way."""
+    """What the line's last group holds in the front matter; empty when there is none, or it is written otherwise."""
     found = line.search(data, 0, max(0, data.find(b"\n---", 3) + 1)) if data.startswith(b"---") else None
-    return found[1] if found else b""
+    return found[found.re.groups] if found else b""
 
 
 def finished_text(data: bytes) -> bytes:

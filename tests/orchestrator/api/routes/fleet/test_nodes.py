@@ -14,7 +14,7 @@ from orchestrator.workflow.inbox import question_item
 from tests.orchestrator.api.conftest import ServedFleet
 
 PAGE = "---\nnode: vps\nrole: LOCAL_WORKER\nversion: 1\nagents: builtin, command\n---\n\n# vps\n"
-ENDED = "---\nstatus: done\nnode: {node}\nattempt: 1\nepoch: 1\nfinished: {when}\n---\nOld\n"
+ENDED = '---\nstatus: done\nnode: {node}\nattempt: 1\nepoch: 1\nfinished: "{when}"\n---\nOld\n'
 
 
 @pytest.fixture
