@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import httpx
+from playwright.sync_api import expect
 
 from tests.page.desk import Desk
 from tests.page.tab import NARROW, Tab
@@ -58,8 +59,8 @@ def test_addresses_are_real(wide: Tab) -> None:
     wide.go("/")
     wide.page.get_by_role("link", name="Settings").click()
     wide.page.wait_for_url("**/app/settings")
-    assert wide.page.title() == "Settings · Shiftbook"
-    assert wide.page.evaluate("document.activeElement.tagName") == "H1"
+    expect(wide.page).to_have_title("Settings · Shiftbook")
+    wide.until("document.activeElement.tagName === 'H1'")
     wide.page.go_back()
     wide.page.wait_for_url("**/app/")
     wide.page.go_forward()
@@ -108,6 +109,7 @@ def test_no_script_of_another_runs(wide: Tab) -> None:
     )
     assert set(tried) == {"eval", "html", "worker", "script", "inline"}
     assert any("TrustedHTML" in fault for fault in wide.faults)  # it is told, too
+    wide.page.wait_for_timeout(300)  # what is told of them comes after them
     wide.faults.clear()
 
 

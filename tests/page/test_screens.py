@@ -90,7 +90,7 @@ def test_a_mission_tells_what_happened(tab: Tab) -> None:
     tab.settled()
     expect(tab.page.get_by_text("Filed · ada")).to_be_visible()
     expect(tab.page.get_by_text("Waits for review · desk")).to_be_visible()
-    expect(tab.page.locator("h4", has_text="Attempt 1")).to_be_visible()
+    expect(tab.page.locator("main :is(h3, h4)", has_text="Attempt 1")).to_be_visible()
     expect(tab.page.get_by_text("no auto_approve rule lets it pass without you").first).to_be_visible()
 
 
