@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { MergedOperations, resolution } from './merge.ts';
 import { decode, encode, type Operation } from './operations.ts';
@@ -11,7 +11,7 @@ interface Vector {
   merged: unknown;
 }
 
-const vectors = readdirSync(FOLDER).flatMap((name) => JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8')) as Vector[]);
+const vectors = JSON.parse(readFileSync(new URL('merge.json', FOLDER), 'utf8')) as Vector[];
 
 test('the vectors of the node hold here, to the byte', () => {
   assert.ok(vectors.length > 20);
