@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 # Where it is set, each of the suite's thousand processes would compile the product anew, and each worker every test.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test quick nightly torture simulate load cancels tidy agents check lint types contracts house docs lock clean page page-types
+.PHONY: help demo test quick nightly torture simulate load cancels tidy agents check lint types contracts house docs lock clean page page-types screenshots
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -30,6 +30,9 @@ quick: $(STAMP)  ## what one runs while writing: the pure packages, the rooms on
 nightly: $(STAMP) page  ## the long forms: torture, load, a hundred cancels, the agents' matrix, seeds, every operation of the API
 	@$(BIN)/python -m pytest -n 2 -m nightly --ignore=tests/agents $(TEST_ARGS)
 	@$(MAKE) torture load cancels tidy agents
+
+screenshots: $(STAMP) page  ## the README's pictures of the page, from the demo's own data (needs Chromium)
+	@$(BIN)/python -m tests.page.screenshots
 
 TORTURE_SECONDS ?= 600
 torture: $(STAMP)  ## real nodes under a nemesis, and explorations of every interleaving, seed after seed (TORTURE_SECONDS=600)

@@ -92,7 +92,7 @@ CLAIM = Claim(
     mission="mend", blob="a" * 40, node="n1", boot="b", epoch=1, attempt=1, nonce="n", state=ClaimState.RUNNING
 )
 MESSAGE = MissionMessage(mission="mend", epoch=1, message_id="0123456789abcdef", text="Use tabs.")
-ANSWER = MessageAnswer(state=MessageState.QUEUED, epoch=1, node="vps")
+MESSAGE_ANSWER = MessageAnswer(state=MessageState.QUEUED, epoch=1, node="vps")
 VIEW = LiveView(
     mission="mend", epoch=1, attempt=1, node="vps", agent="claude", text="words\n", diff=DiffSoFar(files=1, text="+a")
 )
@@ -468,7 +468,9 @@ READERS = (
     Reader(name="mission", valid=(MISSION, b"---\nrun: make\n---\n", b"do it\n"), read=_mission),
     Reader(name="merge", valid=(MISSION,), read=_merged),
     Reader(name="message", valid=(MESSAGE.print(),), read=_message, may_raise=(BadMessage,), limit=64 * 1024),
-    Reader(name="answer", valid=(ANSWER.print(),), read=_message_answer, may_raise=(BadMessage,), limit=64 * 1024),
+    Reader(
+        name="answer", valid=(MESSAGE_ANSWER.print(),), read=_message_answer, may_raise=(BadMessage,), limit=64 * 1024
+    ),
     Reader(name="live view", valid=(VIEW.print(),), read=_live_view, may_raise=(BadLiveView,), limit=MAX_VIEW_BYTES),
     Reader(name="claim", valid=(CLAIM.print(), CLOSED.print()), read=_claim, may_raise=(BadClaim,), limit=64 * 1024),
     *(

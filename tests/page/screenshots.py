@@ -1,0 +1,91 @@
+"""The pictures of the page: `make screenshots` runs the demo, leaves one more result to look at, and takes them.
+
+They show what the demo's real nodes really did; nothing in them is drawn.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from orchestrator.app.demo import run_demo
+from orchestrator.app.demo_fleet import DemoFleet, running_demo_fleet
+from tests.page.tab import SIZES
+
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
+WAITING = """\
+---
+title: Say in the readme that the limit is inclusive
+project: {project}
+agent: command
+run: printf '\\nA parcel of exactly 1000 g costs 4.99.\\n' >> README.md
+scope: ["README.md"]
+---
+Say it where people look first.
+"""
+SHOTS = {
+    "page-now": ("desktop", "light", "/"),
+    "page-now-dark": ("desktop", "dark", "/"),
+    "page-review": ("desktop", "light", "/review/say-it"),
+    "page-review-dark": ("desktop", "dark", "/review/say-it"),
+    "phone-now": ("phone", "light", "/"),
+    "phone-now-dark": ("phone", "dark", "/"),
+    "phone-mission": ("phone", "light", "/missions/fix-the-limit"),
+    "phone-mission-dark": ("phone", "dark", "/missions/fix-the-limit"),
+}
+"""Each picture's name, with the size and the theme of its window, and its address on the page."""
+FACES_MS = 1500
+"""Milliseconds in which the faces are there, too."""
+
+
+class Lines:
+    """A screen that says what happens, a line each."""
+
+    def tell(self, who: str, event: dict[str, str]) -> None:
+        """Prints it."""
+        print(f"{who}: {event['event']} {event['text']}")
+
+    def waiting(self, what: str, seconds: float, now: str) -> None:
+        """Says nothing."""
+
+
+def take(browser: Browser, address: str) -> None:
+    """Takes every picture from the page at this address."""
+    for name, (size, theme, place) in SHOTS.items():
+        facts = SIZES[size] | {"device_scale_factor": 1}
+        context = browser.new_context(**facts, color_scheme=theme, reduced_motion="reduce")
+        page = context.new_page()
+        for _ in range(2):  # the second time the faces come from what is kept
+            page.goto(f"{address.removesuffix('/')}{place}")
+            page.wait_for_selector("main h1")
+            page.wait_for_timeout(FACES_MS)
+        page.screenshot(path=IMAGES / f"{name}.png")
+        context.close()
+
+
+def one_more(stage: DemoFleet) -> None:
+    """Files a mission whose result waits for a person."""
+    stage.push("say-it", WAITING.format(project=stage.project))
+    stage.wait("a result to look at", lambda: stage.missions().get("say-it", {}).get("status") == "review")
+
+
+def main() -> None:
+    """Runs the demo and takes the pictures."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_demo_fleet(Path(folder), Lines()) as stage,
+        sync_playwright() as driver,
+    ):
+        run_demo(stage, with_model=False)
+        one_more(stage)
+        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
+        take(browser, stage.serve())
+        browser.close()
+    print(f"{len(SHOTS)} pictures in {IMAGES}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
