@@ -7,7 +7,7 @@ import { on } from '../live/live.ts';
 import type { MemoryReason, Mode } from '../store/messages.ts';
 import type { Store } from '../store/store.ts';
 import type { LoopState } from '../sync/loop.ts';
-import { session } from './session.svelte.ts';
+import { deviceName, session } from './session.svelte.ts';
 
 class OfflineState {
   /** Null until the store is open, or where it cannot be. */
@@ -29,9 +29,6 @@ const CONTROL_MS = 4000;
 let wake: () => void = () => undefined;
 let stop = new AbortController();
 
-/** The name under which this browser speaks at the node, as far as it is known. */
-const owner = (): string => (session.me?.device || (session.me?.kind === 'token' ? session.me.name : '') || 'browser').replace(/[^A-Za-z0-9._:-]/g, '-').slice(0, 64);
-
 /** What is loaded while the service worker controls the page is kept for times without a network. */
 async function controlled(): Promise<void> {
   const worker = navigator.serviceWorker as ServiceWorkerContainer | undefined;
@@ -47,7 +44,7 @@ export async function startOffline(): Promise<void> {
   await controlled();
   try {
     const { openStore } = await import('../store/store.ts');
-    const store = await openStore(owner());
+    const store = await openStore(deviceName());
     Object.assign(offline, { store, mode: store.place.mode, why: store.place.why });
     const { outboxOf } = await import('../sync/outbox.ts');
     setAnswerStore(answersIn(store));
@@ -74,7 +71,7 @@ export async function followSession(): Promise<void> {
   const standing = await store.standing().catch(() => null);
   if (!standing || mine.signal.aborted) return;
   const { device } = standing;
-  if (ownerOf(device) !== owner()) await store.rename(owner(), device, null).catch(() => ''); // paired anew: it speaks under its new name
+  if (ownerOf(device) !== deviceName()) await store.rename(deviceName(), device, null).catch(() => ''); // paired anew: it speaks under its new name
   const headers = { Accept: 'application/json' };
   wake = startSync(
     store,

@@ -34,3 +34,6 @@ export function may(scope: string): boolean {
   const scopes = session.me?.scopes;
   return !scopes || scopes.includes(scope) || (scope !== 'approvals' && scopes.includes('ops'));
 }
+
+/** The name under which this browser speaks at the node, as far as it is known. */
+export const deviceName = (): string => (session.me?.device || (session.me?.kind === 'token' ? session.me.name : '') || 'browser').replace(/[^A-Za-z0-9._:-]/g, '-').slice(0, 64);

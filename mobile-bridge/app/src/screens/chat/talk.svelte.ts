@@ -1,0 +1,211 @@
+// What was said in a conversation, and what is being answered now? It lives as long as the page, whichever screen is shown.
+import { ask, getThread, type AnswerFacts, type Heard, type Message, type ToolCall, type ToolQuestion } from '../../api/chat.ts';
+import { Unreachable } from '../../api/problem.ts';
+import { deviceName } from '../../state/session.svelte.ts';
+import { draftBook } from './drafts.ts';
+import { isWhole, withCall } from './told.ts';
+
+export interface Turn {
+  seq: number;
+  role: string;
+  text: string;
+  when: string | null;
+  answer: Partial<AnswerFacts>;
+}
+
+/** An answer on its way. */
+class Live {
+  text = $state('');
+  tools = $state.raw<ToolCall[]>([]);
+  questions = $state.raw<ToolQuestion[]>([]);
+  start = $state.raw<AnswerFacts | null>(null);
+  place = $state(0);
+  readonly stop = new AbortController();
+  readonly asked: string;
+  readonly key: string;
+
+  constructor(asked: string, key: string) {
+    this.asked = asked;
+    this.key = key;
+  }
+}
+
+/** An answer that did not come to its end. `heard`: the node has the message. */
+export interface Break {
+  error: Error;
+  asked: string;
+  key: string;
+  heard: boolean;
+}
+
+export interface How {
+  project: string;
+  tools: boolean;
+}
+
+const PAGE = 200;
+const typed = draftBook('draft', localStorage);
+const sent = draftBook('sent', localStorage);
+const newKey = (): string => crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+const turnOf = (one: Message): Turn => ({ seq: one.seq, role: one.role, text: one.content, when: one.created, answer: one.answer });
+
+export class Talk {
+  id = $state('');
+  title = $state('');
+  project = $state('');
+  turns = $state.raw<Turn[]>([]);
+  live = $state.raw<Live | null>(null);
+  broken = $state.raw<Break | null>(null);
+  loading = $state(false);
+  error = $state.raw<Error | null>(null);
+  #draft = $state('');
+  #pieces = '';
+
+  constructor(id: string) {
+    this.id = id;
+    this.loading = id !== '';
+    this.#draft = [sent.read(id), typed.read(id)].filter(Boolean).join('\n\n');
+    sent.write(id, '');
+    typed.write(id, this.#draft);
+  }
+
+  get draft(): string {
+    return this.#draft;
+  }
+
+  set draft(text: string) {
+    this.#draft = text;
+    typed.write(this.id, text);
+  }
+
+  /** Whether turns are there that are not shown yet. */
+  get earlier(): boolean {
+    return (this.turns[0]?.seq ?? 1) > 1;
+  }
+
+  /** Reads what the node has; what is shown stays until it is there. */
+  async load(signal: AbortSignal = new AbortController().signal): Promise<void> {
+    if (!this.id || this.live) return;
+    try {
+      let { data } = await getThread(this.id, 0, PAGE, signal);
+      if (data.turns > PAGE) data = (await getThread(this.id, data.turns - PAGE, PAGE, signal)).data;
+      if (this.live || signal.aborted) return;
+      Object.assign(this, { title: data.title, project: data.project, turns: data.messages.map(turnOf), error: null });
+    } catch (error) {
+      if (!signal.aborted) this.error = error as Error;
+    } finally {
+      if (!signal.aborted) this.loading = false;
+    }
+  }
+
+  /** Reads the page before the first turn that is shown. */
+  async loadEarlier(): Promise<void> {
+    const first = this.turns[0]?.seq ?? 1;
+    const after = Math.max(0, first - 1 - PAGE);
+    const { data } = await getThread(this.id, after, Math.min(PAGE, first - 1), new AbortController().signal);
+    this.turns = [...data.messages.map(turnOf).filter((one) => one.seq < first), ...this.turns];
+  }
+
+  /** Says something and hears the answer. What was typed is on this device until the node has it. */
+  async say(text: string, how: How, key: string = newKey()): Promise<void> {
+    if (this.live || !text.trim()) return;
+    const live = new Live(text, key);
+    Object.assign(this, { live, broken: null });
+    sent.write(this.id, text);
+    this.draft = '';
+    this.#pieces = '';
+    const asked = { message: text, device_id: deviceName(), tools: how.tools, ...(this.id ? { conversation_id: this.id } : how.project ? { project: how.project } : {}) };
+    try {
+      for await (const heard of ask(asked, key, live.stop.signal)) this.#take(live, heard);
+    } catch (error) {
+      this.#cut(live, error as Error);
+    }
+  }
+
+  /** Ends the answer; what came of it stays. */
+  stop(): void {
+    this.live?.stop.abort();
+  }
+
+  /** Tries again after a break: first whether the node has the answer by now, and only then by asking again. */
+  async again(how: How): Promise<void> {
+    const { broken } = this;
+    if (!broken) return;
+    if (!broken.heard) return this.say(this.draft || broken.asked, how, this.draft && this.draft !== broken.asked ? newKey() : broken.key);
+    await this.load();
+    const last = this.turns.at(-1);
+    if (this.error instanceof Unreachable) return;
+    this.broken = null;
+    if (last?.role === 'assistant' && isWhole(last.answer)) return;
+    await this.say(broken.asked, how);
+  }
+
+  #take(live: Live, heard: Heard): void {
+    if (heard.kind === 'start') {
+      sent.write(this.id, '');
+      if (!this.id) register(this, heard.data.conversation_id);
+      this.project = heard.data.project;
+      this.title ||= live.asked.slice(0, 80);
+      live.start = heard.data;
+    } else if (heard.kind === 'position') live.place = heard.data.position;
+    else if (heard.kind === 'token') this.#hear(live, heard.data.text);
+    else if (heard.kind === 'tool') {
+      live.questions = [];
+      live.tools = withCall(live.tools, heard.data);
+    } else if (heard.kind === 'approval') live.questions = [...live.questions, heard.data];
+    else if (heard.kind === 'done') this.#end(live, heard.data.text, heard.data, heard.data.seq);
+  }
+
+  /** Words are shown once a picture, however small the pieces are in which they come. */
+  #hear(live: Live, piece: string): void {
+    if (!this.#pieces) requestAnimationFrame(() => ((live.text += this.#pieces), (this.#pieces = '')));
+    this.#pieces += piece;
+  }
+
+  #cut(live: Live, error: Error): void {
+    const heard = live.start !== null;
+    const text = live.text + this.#pieces;
+    if (!heard) {
+      sent.write(this.id, '');
+      this.draft = [live.asked, this.draft].filter(Boolean).join('\n\n');
+      this.live = null;
+    } else this.#end(live, text, { ...live.start, tools: live.tools, finish: live.stop.signal.aborted ? 'cancelled' : 'error' }, 0);
+    if (!live.stop.signal.aborted) this.broken = { error, asked: live.asked, key: live.key, heard };
+  }
+
+  #end(live: Live, text: string, answer: Partial<AnswerFacts>, seq: number): void {
+    const next = seq || (this.turns.at(-1)?.seq ?? 0) + 2;
+    const when = new Date().toISOString();
+    this.turns = [...this.turns, { seq: next - 1, role: 'user', text: live.asked, when, answer: {} }, { seq: next, role: 'assistant', text, when, answer }];
+    this.live = null;
+    talks.moved += 1;
+  }
+}
+
+class Talks {
+  /** Counts answers that came to an end, for lists of conversations. */
+  moved = $state(0);
+}
+
+export const talks = new Talks();
+const known = new Map<string, Talk>();
+
+/** The conversation of a name; '' is the one that is about to begin. */
+export function talkOf(id: string): Talk {
+  const found = known.get(id) ?? new Talk(id);
+  known.set(id, found);
+  return found;
+}
+
+function register(talk: Talk, id: string): void {
+  const draft = talk.draft;
+  talk.draft = '';
+  known.delete('');
+  talk.id = id;
+  talk.draft = draft;
+  known.set(id, talk);
+}
+
+export function forget(id: string): void {
+  known.delete(id);
+}

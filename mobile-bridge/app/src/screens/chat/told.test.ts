@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { argumentsLine, citations, isWhole, toolState, withCall } from './told.ts';
+
+test('an entry is cited by its name, a line by its place', () => {
+  const found = citations(['entry fix-1', 'projects/shop/SESSION_BRIEFING.md:7']);
+  assert.deepEqual(found.entries.map((one) => one.entry), ['fix-1']);
+  assert.deepEqual(found.lines, ['projects/shop/SESSION_BRIEFING.md:7']);
+});
+
+test('arguments stand in one short line', () => {
+  assert.equal(argumentsLine({ arguments: { path: 'a.txt', text: 'x\ny', deep: {} } }), 'a.txt x y');
+  assert.equal(argumentsLine({ arguments: { text: 'x'.repeat(200) } }).length, 80);
+});
+
+test('a call that ended takes the place of the one under way', () => {
+  const begun = withCall([], { tool: 'read', arguments: {}, state: 'running' });
+  const ended = withCall(begun, { tool: 'read', arguments: {}, state: 'done', ok: true });
+  assert.deepEqual(ended.map(toolState), ['done']);
+  assert.deepEqual(withCall(ended, { tool: 'read', arguments: {}, state: 'running' }).map(toolState), ['done', 'running']);
+  assert.equal(toolState({ tool: 'run', arguments: {}, ok: false }), 'failed');
+});
+
+test('an answer that was stopped is not whole', () => {
+  assert.deepEqual([isWhole({ finish: 'cancelled' }), isWhole({ finish: 'stop' })], [false, true]);
+});

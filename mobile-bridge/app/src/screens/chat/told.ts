@@ -1,0 +1,32 @@
+// How is an answer told of, and on what does it rest? Pure: facts in, words out.
+import type { AnswerFacts, ToolCall } from '../../api/chat.ts';
+import type { Citation } from '../../api/documents.ts';
+
+/** Places as the node names them: `entry ID` is an entry of the log, all else a line of a document. */
+export function citations(places: readonly string[]): { entries: Citation[]; lines: string[] } {
+  const entries = places.filter((place) => place.startsWith('entry ')).map((place) => ({ entry: place.slice(6), path: 'log', line: null }));
+  return { entries, lines: places.filter((place) => !place.startsWith('entry ')) };
+}
+
+/** The arguments of a call in one line. */
+export function argumentsLine(call: Pick<ToolCall, 'arguments'>): string {
+  const said = Object.values(call.arguments).filter((value) => ['string', 'number', 'boolean'].includes(typeof value));
+  const line = said.join(' ').replace(/\s+/g, ' ');
+  return line.length > 80 ? `${line.slice(0, 79)}…` : line;
+}
+
+export type ToolState = 'running' | 'done' | 'failed';
+
+export function toolState(call: ToolCall): ToolState {
+  if (call.state === 'running' || call.state === 'failed') return call.state;
+  return call.ok === false ? 'failed' : 'done';
+}
+
+/** A call that came to its end takes the place of the one that was under way. */
+export function withCall(calls: readonly ToolCall[], call: ToolCall): ToolCall[] {
+  const at = calls.findLastIndex((one) => one.state === 'running' && one.tool === call.tool);
+  return at < 0 || call.state === 'running' ? [...calls, call] : calls.with(at, call);
+}
+
+/** Whether there is a whole answer, as far as the node's record says. */
+export const isWhole = (answer: Partial<AnswerFacts>): boolean => !['cancelled', 'error'].includes(answer.finish ?? '');
