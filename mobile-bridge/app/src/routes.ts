@@ -12,8 +12,6 @@ export interface Route {
   nav?: { icon: IconName; label: string; key: string; scope?: string };
 }
 
-const notYet = (): Promise<{ default: Component }> => import('./screens/later/Later.svelte');
-
 export const routes: readonly Route[] = [
   { path: '/', screen: () => import('./screens/now/Now.svelte'), title: () => t.nav.now, nav: { icon: 'now', label: t.nav.now, key: 'n' } },
   { path: '/missions', screen: () => import('./screens/missions/Missions.svelte'), title: () => t.nav.missions, nav: { icon: 'missions', label: t.nav.missions, key: 'm' } },
@@ -27,10 +25,11 @@ export const routes: readonly Route[] = [
   { path: '/log/:entry', screen: () => import('./screens/log/Entry.svelte'), title: ({ entry }) => entry ?? t.nav.log },
   { path: '/memos', screen: () => import('./screens/memos/Memos.svelte'), title: () => t.log.memos },
   { path: '/memos/:memo', screen: () => import('./screens/memos/MemoPage.svelte'), title: ({ memo }) => t.memos.title(memo ?? '') },
-  { path: '/fleet', screen: notYet, title: () => t.nav.fleet, nav: { icon: 'fleet', label: t.nav.fleet, key: 'f' } },
+  { path: '/fleet', screen: () => import('./screens/fleet/Fleet.svelte'), title: () => t.nav.fleet, nav: { icon: 'fleet', label: t.nav.fleet, key: 'f' } },
+  { path: '/fleet/:node', screen: () => import('./screens/fleet/NodePage.svelte'), title: ({ node }) => node ?? t.nav.fleet },
   { path: '/devices', screen: () => import('./screens/devices/Devices.svelte'), title: () => t.nav.devices, nav: { icon: 'device', label: t.nav.devices, key: 'd' } },
   { path: '/pair', screen: () => import('./screens/pair/Pair.svelte'), title: () => t.pair.title },
-  { path: '/conflicts', screen: notYet, title: () => t.nav.conflicts },
+  { path: '/conflicts', screen: () => import('./screens/conflicts/Conflicts.svelte'), title: () => t.nav.conflicts },
   { path: '/settings', screen: () => import('./screens/settings/Settings.svelte'), title: () => t.nav.settings, nav: { icon: 'settings', label: t.nav.settings, key: 's' } },
   { path: '*', screen: () => import('./screens/not-found/NotFound.svelte'), title: () => t.notFound.title },
 ];

@@ -39,7 +39,6 @@ export const en = {
     approve: 'Approve', reject: 'Reject', openItem: 'Open', comment: 'Comment on the line', then: 'then',
   },
   theme: { label: 'Appearance', system: 'As the system', light: 'Light', dark: 'Dark' },
-  later: { title: (screen: string) => `${screen} is being written`, says: 'This screen is not in the page yet. The same is told by a command:' },
   pair: {
     title: 'Pair this device', sub: 'It may then do what you allow at the node, and nothing else.', scan: 'Type `shiftbook device pair` on the node, or use Devices there, and hold the code before the camera.',
     camera: 'What the camera sees', cameraDenied: 'The camera may not be used here. Allow it in the site settings of your browser, or paste the link.', noCamera: 'No camera was found. Paste the link that stands below the code.',
@@ -123,7 +122,7 @@ export const en = {
     sent: 'Everything is sent.', export: 'Export what is kept', refusedSync: (says: string) => `The node does not take it: ${says}`,
   },
   chat: {
-    sub: 'It knows what the fleet knows, and goes on on any device.', conversations: 'Conversations', fresh: 'New chat', freshShort: 'New', empty: 'No chat yet.', emptyStep: 'What you ask stands here, from whichever device.', about: 'About', anything: 'The whole fleet',
+    sub: 'It knows what the fleet knows, and goes on on any device.', conversations: 'Conversations', fresh: 'New chat', freshShort: 'New', empty: 'No chat yet.', emptyStep: 'What you ask stands here, from whichever device.', anything: 'The whole fleet',
     begin: 'Ask what the fleet knows.', beginStep: 'It answers from the handoff of the project that you choose, and says on what it rests. From a chat you can make a mission.', placeholder: 'Ask or delegate…', label: 'Message', send: 'Send', stop: 'Stop', thread: 'What was said', you: 'You', says: (who: string) => `${who} says`,
     earlier: 'Show what was said before', tools: 'May use tools', toolsHelp: 'Read, search, write and run in a workspace of this chat. What your fleet wants to be asked about waits for your word.', waiting: 'Waiting for the first word…', place: (n: number) => `Place ${n} in the queue…`, reading: (model: string) => `${model} is reading…`,
     mission: 'Make a mission of this', missionMade: (name: string) => `Filed as ${name}.`, remove: 'Delete this chat', removeAsk: 'It goes with its workspace and with what the model had read of it. The log keeps what it did.', removed: 'Deleted.', removeNow: 'Delete it',
@@ -131,7 +130,7 @@ export const en = {
     toolTrace: (n: number) => some(n, 'tool call', 'tool calls'), rests: (n: number) => some(n, 'document read', 'documents read'), tierTokens: (n: string) => `${n} tokens`, supported: (n: number, of: number) => `${n} of ${of} sentences rest on the handoff`, unsupported: 'Not in the handoff', cites: 'Rests on',
     by: (model: string, toy: boolean, backend: string) => `${model}${toy ? ' (a toy)' : ''} by ${backend}`, ledger: (node: string) => `from the ledger at ${node}; no model was asked`, tokensIn: (n: string, cached: string) => `${n} tokens in, ${cached} cached`, tokensOut: (n: string) => `${n} out`, first: (time: string) => `first word after ${time}`, cut: (n: number) => `${some(n, 'part', 'parts')} left out`, entry: 'log entry',
     finish: { length: 'ends at its token limit', cancelled: 'stopped', error: 'broke off', steps: 'ends at its last step' } as Record<string, string>, broke: 'The line broke before the answer was whole.', brokeStep: 'Your message is at the node. Trying again looks first whether the answer is there by now.', notSent: 'It was not sent.', notSentStep: 'What you typed is still here.',
-    voice: 'Speak', voiceStop: 'Stop listening', voiceDenied: 'The microphone may not be used here. Allow it in the site settings of your browser.', voiceFailed: 'Nothing was understood. Type it, or try again.', mayNot: 'You may not chat here.', mayNotStep: '`shiftbook token new NAME --scope chat` on the node makes a token that may; a paired device gets it in Devices.', when: 'last', turns: (n: number) => some(n, 'turn', 'turns'),
+    voice: 'Speak', voiceStop: 'Stop listening', voiceDenied: 'The microphone may not be used here. Allow it in the site settings of your browser.', voiceFailed: 'Nothing was understood. Type it, or try again.', mayNot: 'You may not chat here.', mayNotStep: '`shiftbook token new NAME --scope chat` on the node makes a token that may; a paired device gets it in Devices.',
   },
   log: {
     sub: 'What each session left for the next one', entries: 'Log', memos: 'Memos', kind: 'Kind', search: 'Search the journal', everyLog: 'Every log', fleets: 'the fleet', mission: 'Its mission',
@@ -156,6 +155,19 @@ export const en = {
       review: 'a result waits for you', budget: 'a budget is reached', parked: 'a mission is parked', dead: 'a mission gave up', unserved: 'no node can do it',
       failed: 'an attempt failed', lost: 'a node went silent', 'log-review': 'the log needs a look', done: 'a mission is done',
     } as Record<string, string>,
+  },
+  fleet: {
+    sub: (n: number, live: number) => `${some(n, 'node', 'nodes')} · ${live} live`, node: 'How it is', history: 'What it worked on', noHistory: 'It has worked on nothing yet.', noHistoryStep: 'It takes a mission on as soon as one waits that it can do.', unknown: (name: string) => `No node is called ${name}.`, unknownStep: 'It may have another name now. Its missions stand beside.',
+    roles: { HEADQUARTERS: 'Headquarters', LOCAL_WORKER: 'Worker', STANDALONE_NODE: 'Stands alone' } as Record<string, string>, states: { live: 'live', stale: 'silent', offline: 'gone', stopped: 'stopped', unknown: 'not watched yet' } as Record<string, string>,
+    worksOn: (missions: string) => `works on ${missions}`, idle: 'free', queue: (n: number) => (n ? `${some(n, 'mission waits', 'missions wait')} that it could take` : 'nothing waits for it'), takenOver: (who: string, n: number) => `${who} took ${some(n, 'mission', 'missions')} over`, handedOver: (mission: string, who: string) => `${mission} was taken over by ${who}.`, weak: (agent: string) => `${agent} (weak)`,
+    role: 'Role', beat: 'Last beat', noBeat: 'none', ago: (age: string) => `${age} ago`, workload: 'Works on', waiting: 'Waits for it', load: 'Load', disk: 'Disk', notifies: 'Tells people', version: 'Version', yes: 'yes', no: 'no', now: 'Works on',
+    spending: 'What it costs', span: 'Span', month: 'This month', days: (n: number) => `${n} days`, total: (runs: number, tokens: string, unpriced: number) => `${some(runs, 'run', 'runs')} · ${tokens} tokens${unpriced ? ` · ${unpriced} without a known price` : ''}`, byDay: 'Cost by day', byNode: 'By node', byModel: 'By model', byProject: 'By project', byAgent: 'By agent', rest: 'all others',
+    runs: (n: number) => some(n, 'run', 'runs'), unpriced: (n: number) => `${n} unpriced`, noSpending: 'Nothing was spent in this time.', noSpendingStep: 'Each run tells its tokens and its cost; they are summed here. Prices: `shiftbook usage`.', outlook: 'Budgets and where it leads', whole: 'The whole fleet', noBudget: 'no budget', ofDay: (spent: string, budget: string) => `${spent} of ${budget} today`, budgetUsed: (what: string) => `Today’s budget of ${what}`,
+  },
+  conflicts: {
+    sub: (n: number) => (n ? some(n, 'value is yours to decide', 'values are yours to decide') : 'Nothing is yours to decide'), empty: 'Nothing to decide.', emptyStep: 'When two people, or two devices, change the same thing at once, both values stand here, and nothing is lost.', ledger: 'In the ledger', devices: 'Between devices', file: 'the whole file', what: (part: string, mission: string) => `${part} of ${mission}`,
+    stands: (who: string) => `${who} set it to this, and it stands.`, lost: (who: string) => `${who} set it to this; it does not stand.`, somebody: 'Somebody', nothing: 'nothing: it was taken out', keep: 'Leave it so', take: 'Take this', other: 'Write another', otherLabel: 'What it shall say', otherUse: 'Use it', decided: 'Decided.', mayNot: 'To decide takes a token with the scope `missions`.',
+    fields: { title: 'The title of a chat', project: 'The project of a chat', hidden: 'Whether a chat is hidden', text: 'The text of a draft' } as Record<string, string>, mission: 'Its mission',
   },
   marks: { hidden: (name: string) => `hidden character ${name}` },
 };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { argumentsLine, citations, isWhole, toolState, withCall } from './told.ts';
+import { argumentsLine, citations, groundingSays, isWhole, toolState, withCall } from './told.ts';
 
 test('an entry is cited by its name, a line by its place', () => {
   const found = citations(['entry fix-1', 'projects/shop/SESSION_BRIEFING.md:7']);
@@ -19,6 +19,11 @@ test('a call that ended takes the place of the one under way', () => {
   assert.deepEqual(ended.map(toolState), ['done']);
   assert.deepEqual(withCall(ended, { tool: 'read', arguments: {}, state: 'running' }).map(toolState), ['done', 'running']);
   assert.equal(toolState({ tool: 'run', arguments: {}, ok: false }), 'failed');
+});
+
+test('what the handoff does not bear out is named by its beginning', () => {
+  const said = groundingSays({ sentences: 2, supported: 1, unsupported: ['x'.repeat(90)] });
+  assert.match(said, /^1 of 2 sentences rest on the handoff · Not in the handoff: “x{59}…”$/);
 });
 
 test('an answer that was stopped is not whole', () => {

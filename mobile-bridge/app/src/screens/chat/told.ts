@@ -1,6 +1,7 @@
 // How is an answer told of, and on what does it rest? Pure: facts in, words out.
 import type { AnswerFacts, ToolCall } from '../../api/chat.ts';
 import type { Citation } from '../../api/documents.ts';
+import { t } from '../../texts/index.ts';
 
 /** Places as the node names them: `entry ID` is an entry of the log, all else a line of a document. */
 export function citations(places: readonly string[]): { entries: Citation[]; lines: string[] } {
@@ -8,11 +9,18 @@ export function citations(places: readonly string[]): { entries: Citation[]; lin
   return { entries, lines: places.filter((place) => !place.startsWith('entry ')) };
 }
 
+const short = (text: string, roof: number): string => (text.length > roof ? `${text.slice(0, roof - 1)}…` : text);
+
+/** How much of an answer the handoff bears out, and the beginnings of what it does not. */
+export function groundingSays({ sentences = 0, supported = 0, unsupported = [] }: NonNullable<AnswerFacts['grounding']>): string {
+  const rest = unsupported.map((line) => `“${short(line.replace(/\s+/g, ' '), 60)}”`).join(' ');
+  return [t.chat.supported(supported, sentences), rest && `${t.chat.unsupported}: ${rest}`].filter(Boolean).join(' · ');
+}
+
 /** The arguments of a call in one line. */
 export function argumentsLine(call: Pick<ToolCall, 'arguments'>): string {
   const said = Object.values(call.arguments).filter((value) => ['string', 'number', 'boolean'].includes(typeof value));
-  const line = said.join(' ').replace(/\s+/g, ' ');
-  return line.length > 80 ? `${line.slice(0, 79)}…` : line;
+  return short(said.join(' ').replace(/\s+/g, ' '), 80);
 }
 
 export type ToolState = 'running' | 'done' | 'failed';
