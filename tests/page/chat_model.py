@@ -64,7 +64,9 @@ def chat_model() -> Iterator[ChatModel]:
                     self._event({"choices": [{"delta": {"content": piece}}]})
                 self._event({"choices": [{"delta": {}, "finish_reason": "stop"}]})
                 details = {"cached_tokens": 180}
-                self._event({"usage": {"prompt_tokens": 212, "completion_tokens": 40, "prompt_tokens_details": details}})
+                self._event(
+                    {"usage": {"prompt_tokens": 212, "completion_tokens": 40, "prompt_tokens_details": details}}
+                )
                 self.wfile.write(b"data: [DONE]\n\n")
             except OSError:
                 return  # who asked has hung up
