@@ -57,7 +57,7 @@ def say(tab: Tab, text: str) -> None:
 
 @pytest.mark.parametrize("size", ["phone", "desktop"])
 def test_an_answer_is_text_and_says_who_gave_it(open_tab: OpenTab, office: Desk, size: str) -> None:
-    """What the model says is shown as nodes and marks; below stand node, route, model, tokens and the first word."""
+    """What the model says is shown as nodes and marks; below stand node, model, tokens and the first word."""
     tab = open_tab(office, size)
     tab.go("/chat?project=shop")
     say(tab, "What is the <b>limit</b>?")
