@@ -51,7 +51,7 @@ def test_a_first_fleet_works_word_for_word(tmp_path: Path, embedded: object) -> 
     said = typed(lines, tmp_path, SHIFTBOOK_HTTP=f"127.0.0.1:{port}")
     assert "Attempt 1 · done" in said
     assert "git version 2." in said
-    for word in ('"status":"ok"', '"conversation_id"', "event: done", '"battery":80', '"text":"hi"'):
+    for word in ('"status":"ok"', '"conversation_id"', "event: done", '"battery":80', '"value":"hi"'):
         assert word in said
     archived = list((tmp_path / "fleet" / "missions" / "archive").rglob("hello.md"))
     assert len(archived) == 1
