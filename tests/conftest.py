@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from orchestrator.adapters.models.model_file import EmbeddedModel, ModelFile
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from tests.ollama_shim import Shim
 
 os.environ.setdefault("LLM_PROVIDER_OVERRIDE", "xllamacpp")  # an Ollama on this machine is none of the tests' business
+settings.register_profile("any-machine", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")  # how long an example takes says something of the machine, not of the code
 ROOT = Path(__file__).resolve().parents[1]
 REQUIRED = os.environ.get("SHIFTBOOK_REQUIRE_SERVICES") == "1"
 
