@@ -79,7 +79,7 @@ class ProgramWorker:
         if astray := [each for each in launch.hidden if _links_outside(site.tree, each)]:
             why = f"{astray[0]} of the project is a link, and {self.name} would do what is said where it leads"
             raise WorkspaceFailed(f"{why}: take the link out of the project")
-        heard = _OutputCollector(self.program.reading(), site, bounds)
+        heard = _OutputCollector(self.program.reading(launch.taken_before), site, bounds)
         with self._line(launch, site, bounds) as line, _open_dialogue(launch, brief.prompt, heard) as speech:
             watch = bounds.watch(lambda: heard.told(None).ended, blocked=line.blocked if line else lambda: "")
             ran = self._run(launch, line, site, bounds, watch, heard, speech)

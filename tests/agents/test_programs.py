@@ -22,6 +22,7 @@ What is shown of which program; `-` is said why below the table (`CANNOT`):
 | budget parks                           | yes    | yes   | yes    | yes      | yes   |
 | permission denied                      | yes    | -     | yes    | yes      | -     |
 | SIGTERM: stopped, nothing left         | yes    | yes   | yes    | yes      | yes   |
+| each round is counted once             | yes    | yes   | yes    | yes      | yes   |
 | hang after the result                  | yes    | yes   | yes    | yes      | -     |
 | a person's word in the middle of work  | yes    | round | round  | round    | round |
 """
@@ -32,9 +33,10 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,7 +50,7 @@ from orchestrator.core.ports.steering import Steering, Unsteered
 from orchestrator.execution.attempt import AttemptRunner
 from orchestrator.execution.message_box import MessageBox
 from orchestrator.execution.programs import port
-from orchestrator.execution.programs.port import Launch, OutputParser, Program, RoundRequest
+from orchestrator.execution.programs.port import NOTHING_BEFORE, Launch, OutputParser, Program, RoundRequest
 from orchestrator.execution.workspace.clone import Workspaces
 from tests.agents.conftest import CACHE
 from tests.agents.hands import HANDS, Hands
@@ -176,8 +178,8 @@ class Wrapped:
     def launch(self, brief: RoundRequest) -> Launch:
         return self.real.launch(brief)
 
-    def reading(self) -> OutputParser:
-        return self.real.reading()
+    def reading(self, before: Mapping[str, Any] = NOTHING_BEFORE) -> OutputParser:
+        return self.real.reading(before)
 
 
 @pytest.fixture
@@ -218,6 +220,36 @@ def test_a_mission(desk: Desk, name: str) -> None:
     assert keys <= {NODE_KEY, f"Bearer {NODE_KEY}"}
     assert keys
     assert NODE_KEY not in outcome.diff + desk.output()
+
+
+@pytest.mark.parametrize("name", each("claude", "codex"))
+def test_each_round_is_counted_once(desk: Desk, name: str) -> None:
+    """Three rounds in one conversation take what their calls took, whether the program counts the round or all of the
+    conversation."""
+    hands = HANDS[name]
+    writes = [hands.write(f"{word}.txt", "more\n") for word in ("one", "two", "right")]
+    turns = writes if hands.wide else [turn for each in writes for turn in (each, Turn(text="Done."))]
+    told = Told()
+    outcome = desk.run(hands, *turns, test="test -e right.txt", rounds=2, meter=told)
+    assert (outcome.ok, outcome.rounds) == (True, 2), desk.output()
+    calls, asides = len(desk.api.asked), len(desk.api.asides)
+    assert calls == len(turns)
+    assert calls * 1000 <= outcome.usage.tokens_in <= calls * 1000 + asides * 10, desk.output()
+    assert calls * 50 <= outcome.usage.tokens_out <= calls * 50 + asides
+    if costs := [
+        json.loads(line)["total_cost_usd"] for line in desk.output().splitlines() if '"total_cost_usd"' in line
+    ]:
+        assert outcome.usage.cost_usd == told.usage.cost_usd == pytest.approx(max(costs))  # claude's, of the session
+
+
+@dataclass
+class Told(Unmetered):
+    """A meter that keeps what it was told last."""
+
+    usage: Usage = field(default_factory=Usage)
+
+    def note(self, usage: Usage) -> None:
+        self.usage = usage
 
 
 @pytest.mark.parametrize("name", each("claude", "codex"))

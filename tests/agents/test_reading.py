@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.adapters.agents.aider import Aider
-from orchestrator.adapters.agents.claude import Claude
+from orchestrator.adapters.agents.claude import Claude, session_sums
 from orchestrator.adapters.agents.codex import Codex
 from orchestrator.adapters.agents.codex import thread_usage as spent_before
 from orchestrator.adapters.agents.gemini import Gemini
 from orchestrator.adapters.agents.opencode import OpenCode
+from orchestrator.execution.programs import session_records
 from orchestrator.execution.programs.error_kinds import error_kind
 from orchestrator.execution.programs.home_files import copy_login_file, write_home_file
 from orchestrator.execution.programs.model_apis import with_keys
-from orchestrator.execution.programs.port import ErrorKind, ParsedOutput, Program, RoundRequest
+from orchestrator.execution.programs.port import NOTHING_BEFORE, ErrorKind, ParsedOutput, Program, RoundRequest
 
 PROGRAMS: tuple[Program, ...] = (Claude(), Codex(), Gemini(), OpenCode(), Aider())
 WORDS = st.sampled_from(
@@ -65,7 +67,6 @@ WORDS = st.sampled_from(
         "reason",
         "cost",
         "complete",
-        "shiftbook.before",
         "input",
         "output",
         "state",
@@ -113,9 +114,9 @@ def test_monsters(program: Program, line: str) -> None:
     assert not reading.told(None).ended
 
 
-def told(program: Program, *lines: str, code: int = 0) -> ParsedOutput:
+def told(program: Program, *lines: str, code: int = 0, before: Mapping[str, object] = NOTHING_BEFORE) -> ParsedOutput:
     """What these lines tell."""
-    reading = program.reading()
+    reading = program.reading(before)
     for line in lines:
         reading.take(line)
     return reading.told(code)
@@ -152,12 +153,51 @@ def test_aider_cut_off() -> None:
 def test_codex_counts_from_the_beginning() -> None:
     """What a thread of codex had taken before is taken off (0.169.0)."""
     then = {"input_tokens": 1007, "cached_input_tokens": 7, "output_tokens": 50}
-    before = json.dumps({"type": "shiftbook.before", "usage": then})
     now = '{"type":"turn.completed","usage":{"input_tokens":2014,"cached_input_tokens":14,"output_tokens":100}}'
-    usage = told(Codex(), before, now).usage
+    usage = told(Codex(), now, before=then).usage
     assert (usage.tokens_in, usage.tokens_cached, usage.tokens_out) == (1007, 7, 50)
-    forged = '{"type": "shiftbook.before", "usage": {"input_tokens": 9999}}'
-    assert told(Codex(), before, forged, now).usage.tokens_in == 1007, "only the node's own line, the first, counts"
+
+
+def _sums(read: int, cached: int, out: int, cost: float) -> dict[str, object]:
+    """What claude says of one model."""
+    return {"inputTokens": read, "cacheReadInputTokens": cached, "outputTokens": out, "costUSD": cost}
+
+
+CLAUDE_BEFORE = {
+    "type": "cost-state",
+    "totalCostUSD": 0.01404,
+    "modelUsage": {"m-1": _sums(2000, 100, 90, 0.014), "m-2": _sums(1000, 100, 10, 0.00004)},
+}
+
+
+def test_claude_goes_on_with_its_sums() -> None:
+    """What a session that is resumed had cost before is taken off, and the model of this round gives the name
+    (2.1.332)."""
+    models = {"m-1": _sums(2000, 100, 90, 0.014), "m-2": _sums(4000, 200, 60, 0.01306)}
+    now = _claude(total_cost_usd=0.02706, modelUsage=models)
+    usage = told(Claude(), now, before=CLAUDE_BEFORE).usage
+    assert (usage.tokens_in, usage.tokens_cached, usage.tokens_out, usage.model) == (3100, 100, 50, "m-2")
+    assert usage.cost_usd == pytest.approx(0.01302)
+    assert told(Claude(), now, now, before=CLAUDE_BEFORE).usage == usage, "each result counts the session"
+
+
+@pytest.mark.parametrize(
+    "models", [{"m-1": _sums(2000, 99, 90, 0.01)}, {"m-2": _sums(9000, 900, 900, 9.0)}], ids=["less", "another"]
+)
+def test_claude_begins_its_sums_anew(models: dict[str, object]) -> None:
+    """A version that does not go on with the sums of before (2.1.197) is believed as it is: nothing is taken off."""
+    usage = told(Claude(), _claude(total_cost_usd=0.01, modelUsage=models), before=CLAUDE_BEFORE).usage
+    assert usage.cost_usd == 0.01
+    assert usage.tokens_in == sum(each["inputTokens"] + each["cacheReadInputTokens"] for each in models.values())  # type: ignore[index]
+
+
+@given(before=JSON, now=JSON)
+def test_sums_of_before_may_be_anything(before: object, now: object) -> None:
+    """The agent may write what it likes where its sums are kept: nothing is raised, and no count is below zero."""
+    was = {"totalCostUSD": before, "modelUsage": {"m": before, "n": {"inputTokens": before}}}
+    found = told(Claude(), _claude(total_cost_usd=now, modelUsage={"m": now, "n": {"inputTokens": now}}), before=was)
+    assert min(found.usage.tokens_in, found.usage.tokens_out, found.usage.cost_usd or 0.0) >= 0
+    assert told(Claude(), _claude(modelUsage={"m": {}}), before={"modelUsage": before}).usage.tokens_in == 0
 
 
 CLAUDE_RESULT = {"type": "result", "subtype": "success", "is_error": False, "result": "", "stop_reason": "end_turn"}
@@ -364,6 +404,31 @@ def test_a_thread_that_is_a_trap(tmp_path: Path) -> None:
     real.symlink_to(tmp_path / "elsewhere")
     assert spent_before(tmp_path, "abc") == {}
     assert spent_before(tmp_path, "*") == {}
+
+
+def test_a_session_of_claude_that_is_a_trap(tmp_path: Path) -> None:
+    """The sums of before are the last that stand in a real file of the home, the newest one of that session."""
+    folder = tmp_path / ".claude" / "projects" / "-tree"
+    folder.mkdir(parents=True)
+    states = [json.dumps({"type": "cost-state", "totalCostUSD": cost}) for cost in (0.1, 0.2)]
+    said = json.dumps({"type": "user", "message": '{"type":"cost-state"}'})
+    real = folder / "a-b.jsonl"
+    real.write_text("\n".join([states[0], "cost-state", states[1], said, '{"type":"cost-state"']))
+    assert session_sums(tmp_path, "a-b") == {"type": "cost-state", "totalCostUSD": 0.2}
+    assert [session_sums(tmp_path, name) for name in ("", "a-c", "*", "../-tree/a-b")] == [{}] * 4
+    os.mkfifo(folder / "a-d.jsonl")
+    (folder / "a-e.jsonl").symlink_to(real)
+    assert [session_sums(tmp_path, name) for name in ("a-d", "a-e")] == [{}, {}]
+
+
+def test_a_long_session_is_read_from_its_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What stands last counts, however much stands before it."""
+    monkeypatch.setattr(session_records, "MAX_READ_BYTES", 100)
+    folder = tmp_path / ".claude" / "projects" / "-tree"
+    folder.mkdir(parents=True)
+    state = {"type": "cost-state", "totalCostUSD": 0.5}
+    (folder / "s.jsonl").write_text(f"{json.dumps({'type': 'cost-state', 'text': 'x' * 1000})}\n{json.dumps(state)}\n")
+    assert session_sums(tmp_path, "s") == state
 
 
 def test_keys_that_are_empty() -> None:

@@ -9,8 +9,10 @@ and no budget of its own, asks for no permission, and keeps its conversation in 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from orchestrator.core.ports.model import Usage
 from orchestrator.execution.programs.error_kinds import error_kind, error_line
@@ -19,7 +21,14 @@ from orchestrator.execution.programs.install_lines import INSTALL_LINES
 from orchestrator.execution.programs.installed import InstalledProgram
 from orchestrator.execution.programs.json_events import MAX_NUMBER
 from orchestrator.execution.programs.model_apis import ANTHROPIC, GEMINI, OPENAI, with_keys
-from orchestrator.execution.programs.port import ErrorKind, Launch, OutputParser, ParsedOutput, RoundRequest
+from orchestrator.execution.programs.port import (
+    NOTHING_BEFORE,
+    ErrorKind,
+    Launch,
+    OutputParser,
+    ParsedOutput,
+    RoundRequest,
+)
 
 PROGRAM = InstalledProgram(name="aider", install=INSTALL_LINES["aider"])
 START_SCRIPT = (
@@ -99,8 +108,8 @@ class Aider:
             hidden=HIDDEN,
         )
 
-    def reading(self) -> OutputParser:
-        """A fresh reading."""
+    def reading(self, before: Mapping[str, Any] = NOTHING_BEFORE) -> OutputParser:
+        """A fresh reading. Each message is counted by itself."""
         return AiderOutputParser()
 
 

@@ -3,16 +3,20 @@
 Run against versions 2.1.332 and 2.1.197 (`tests/agents`). An API error is `subtype: success` with `is_error: true`; the
 budget is looked at after each call; `modelUsage` counts what `usage` still lacks; only `--setting-sources user` keeps
 the hooks of a repository's `.claude/settings.json` from running, and with them its CLAUDE.md from being read: the
-prompt has it. A `result` is its last event only as long as no further turn begins. Its input stays open while it works:
-what a person says meanwhile it takes in with the next result of a tool, or as a turn of its own.
+prompt has it. From 2.1.332 on a session that is resumed goes on with its sums, `total_cost_usd` and `modelUsage`, from
+the last `cost-state` of its file (2.1.197 begins anew), so what was there before is taken off; `--max-budget-usd` is of
+the round alone. A `result` is its last event only as long as no further turn begins. Its input stays open while it
+works: what a person says meanwhile it takes in with the next result of a tool, or as a turn of its own.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from orchestrator.core.ports.model import Usage
@@ -30,7 +34,8 @@ from orchestrator.execution.programs.json_events import (
     usd_at,
 )
 from orchestrator.execution.programs.model_apis import ANTHROPIC, CLAUDE_TOKEN, with_keys
-from orchestrator.execution.programs.port import ErrorKind, Launch, OutputParser, RoundRequest
+from orchestrator.execution.programs.port import NOTHING_BEFORE, ErrorKind, Launch, OutputParser, RoundRequest
+from orchestrator.execution.programs.session_records import session_records
 
 PROGRAM = InstalledProgram(name="claude", install=INSTALL_LINES["claude"])
 MAX_TURNS = 200
@@ -47,6 +52,7 @@ TOOL_NAMES = {
     "run": ("Bash",),
 }
 """Its names for what policy names; `shell` is what `run` is. Its own notes it may always take."""
+SESSION_FILE = ".claude/projects/*/{}.jsonl"
 LOGIN_FILE = ".claude/.credentials.json"
 LOGIN_HOSTS = ("api.anthropic.com:443", "console.anthropic.com:443", "platform.claude.com:443", "claude.ai:443")
 ENVIRONMENT = {
@@ -57,6 +63,8 @@ ENVIRONMENT = {
 }
 SILENCE_VARIABLES = ("API_TIMEOUT_MS", "CLAUDE_STREAM_IDLE_TIMEOUT_MS", "CLAUDE_BYTE_STREAM_IDLE_TIMEOUT_MS")
 """How long it waits for a model, in ms. The one of its runtime is in seconds."""
+TOKEN_SUMS = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
+"""Its names for the sums that it keeps of each model."""
 TROUBLE_BY_CODE = {
     "authentication_failed": ErrorKind.LOGIN,
     "oauth_org_not_allowed": ErrorKind.LOGIN,
@@ -110,11 +118,19 @@ class Claude:
             readable=self.installed.readable(),
             upstreams=keys,
             hosts=LOGIN_HOSTS if lent else (),
+            taken_before=session_sums(brief.home, brief.session),
         )
 
-    def reading(self) -> OutputParser:
-        """A fresh reading."""
-        return ClaudeOutputParser()
+    def reading(self, before: Mapping[str, Any] = NOTHING_BEFORE) -> OutputParser:
+        """A fresh reading; `before` are the sums with which the session goes on."""
+        return ClaudeOutputParser(before)
+
+
+def session_sums(home: Path, session: str) -> dict[str, Any]:
+    """The sums of a session with which the program goes on when it is resumed; empty for a new one. Raises OSError."""
+    records = session_records(home, SESSION_FILE, session, "cost-state")
+    states = [each for each in records if text_at(each, "type") == "cost-state"]
+    return states[-1] if states else {}
 
 
 def _user_line(text: str) -> bytes:
@@ -139,8 +155,9 @@ def _tool_names(tools: tuple[str, ...]) -> str:
 class ClaudeOutputParser(JsonEventParser):
     """Reads `--output-format stream-json`."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: Mapping[str, Any] = NOTHING_BEFORE) -> None:
         super().__init__()
+        self._before = before
         self._asked: dict[str, Usage] = {}
         self._class = ""
         self._resets = 0
@@ -189,7 +206,7 @@ class ClaudeOutputParser(JsonEventParser):
         self.answer = text_at(found, "result")
         for each in objects_at(found, "permission_denials"):
             self.deny(_denial(each))
-        self.usage = _result_usage(found) or self.usage
+        self.usage = _result_usage(found, self._before) or self.usage
         kind = text_at(found, "subtype")
         if found.get("is_error") or kind.startswith("error"):
             said = self.answer or "; ".join(each for each in found.get("errors") or () if isinstance(each, str)) or kind
@@ -233,23 +250,33 @@ def _message_usage(message: dict[str, Any]) -> Usage:
     )
 
 
-def _result_usage(found: dict[str, Any]) -> Usage | None:
+def _result_usage(found: dict[str, Any], before: Mapping[str, Any]) -> Usage | None:
     """What the result says that the round took, over all models; the one that cost most gives the name."""
     models = {name: each for name, each in object_at(found, "modelUsage").items() if isinstance(each, dict)}
     if not models:
         return None
-    cached, written = (
-        sum(number_at(each, f"cache{way}InputTokens") for each in models.values()) for way in ("Read", "Creation")
+    past = object_at(before, "modelUsage")
+    if any(number_at(models.get(name), each) < number_at(past[name], each) for name in past for each in TOKEN_SUMS):
+        past, before = {}, {}  # sums that fell were begun anew
+    read, out, cached, written = (
+        sum(max(0, number_at(models[name], each) - number_at(past.get(name), each)) for name in models)
+        for each in TOKEN_SUMS
     )
+    cost, spent = usd_at(found, "total_cost_usd"), usd_at(before, "totalCostUSD") or 0.0
     return Usage(
-        model=max(models, key=lambda name: (usd_at(models[name], "costUSD") or 0.0, name)).partition("[")[0],
+        model=max(models, key=lambda name: (_cost_since(models[name], past.get(name)), name)).partition("[")[0],
         backend="claude",
-        tokens_in=sum(number_at(each, "inputTokens") for each in models.values()) + cached + written,
-        tokens_out=sum(number_at(each, "outputTokens") for each in models.values()),
+        tokens_in=read + cached + written,
+        tokens_out=out,
         tokens_cached=cached,
         tokens_written=written,
-        cost_usd=usd_at(found, "total_cost_usd"),
+        cost_usd=None if cost is None else max(0.0, cost - spent),
     )
+
+
+def _cost_since(now: object, before: object) -> float:
+    """USD that a model has cost since."""
+    return (usd_at(now, "costUSD") or 0.0) - (usd_at(before, "costUSD") or 0.0)
 
 
 def _describe_block(block: dict[str, Any]) -> str:

@@ -8,8 +8,7 @@ commands the PATH of /etc/profile instead of the one that the run has.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,20 +18,16 @@ from orchestrator.execution.programs.error_kinds import error_kind, error_line
 from orchestrator.execution.programs.home_files import PROMPT_FILE, copy_login_file, write_home_file
 from orchestrator.execution.programs.install_lines import INSTALL_LINES
 from orchestrator.execution.programs.installed import InstalledProgram
-from orchestrator.execution.programs.json_events import JsonEventParser, number_at, object_at, parse_event, text_at
+from orchestrator.execution.programs.json_events import JsonEventParser, number_at, object_at, text_at
 from orchestrator.execution.programs.model_apis import OPENAI, with_keys
-from orchestrator.execution.programs.port import Launch, OutputParser, RoundRequest
+from orchestrator.execution.programs.port import NOTHING_BEFORE, Launch, OutputParser, RoundRequest
+from orchestrator.execution.programs.session_records import session_records
 
 PROGRAM = InstalledProgram(name="codex", install=INSTALL_LINES["codex"])
 LOGIN_FILE = ".codex/auth.json"
 LOGIN_HOSTS = ("chatgpt.com:443", "auth.openai.com:443", "api.openai.com:443")
-USAGE_BEFORE_EVENT = "shiftbook.before"
-"""The event by which a round's reading is told what the thread had taken before it."""
-START_SCRIPT = 'before=$1; shift; printf "%s\\n" "$before"; exec "$@" <"$0"'
-START_WITH_KEY_SCRIPT = (
-    'before=$1; shift; printf "%s\\n" "$before"; '
-    'exec "$@" -c "model_providers.shiftbook.base_url=$OPENAI_BASE_URL" <"$0"'
-)
+START_SCRIPT = 'exec "$@" <"$0"'
+START_WITH_KEY_SCRIPT = 'exec "$@" -c "model_providers.shiftbook.base_url=$OPENAI_BASE_URL" <"$0"'
 PROVIDER = {
     "name": '"OpenAI"',
     "env_key": '"OPENAI_API_KEY"',
@@ -49,8 +44,7 @@ SETTINGS = (
     'web_search="disabled"',
     "allow_login_shell=false",
 )
-MAX_THREAD_FILE_BYTES = 64 * 1024 * 1024
-"""Bytes of a thread's file that are looked through."""
+THREAD_FILE = ".codex/sessions/*/*/*/rollout-*-{}.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +79,6 @@ class Codex:
             *((brief.session,) if brief.session else ()),
             "-",
         )
-        before = json.dumps({"type": USAGE_BEFORE_EVENT, "usage": thread_usage(brief.home, brief.session)})
         prompt = str(write_home_file(brief.home, PROMPT_FILE, brief.prompt))
         return Launch(
             argv=(
@@ -93,18 +86,18 @@ class Codex:
                 "-c",
                 START_WITH_KEY_SCRIPT if keys else START_SCRIPT,
                 prompt,
-                before,
                 *self.installed.argv(),
                 *words,
             ),
             readable=self.installed.readable(),
             upstreams=keys,
             hosts=LOGIN_HOSTS if lent else (),
+            taken_before=thread_usage(brief.home, brief.session),
         )
 
-    def reading(self) -> OutputParser:
-        """A fresh reading."""
-        return CodexOutputParser()
+    def reading(self, before: Mapping[str, Any] = NOTHING_BEFORE) -> OutputParser:
+        """A fresh reading; `before` is what the thread had taken."""
+        return CodexOutputParser(before)
 
 
 def _provider_settings(silence_ms: int) -> Iterator[str]:
@@ -117,30 +110,22 @@ def _provider_settings(silence_ms: int) -> Iterator[str]:
 
 def thread_usage(home: Path, session: str) -> dict[str, Any]:
     """What a thread has taken so far, from the file that codex keeps of it; empty for a new one."""
-    folder = home / ".codex" / "sessions"
-    files = sorted(folder.glob(f"*/*/*/rollout-*-{session}.jsonl")) if session.replace("-", "").isalnum() else []
     found: dict[str, Any] = {}
-    for file in files[-1:]:
-        if file.is_symlink() or not file.is_file() or file.stat().st_size > MAX_THREAD_FILE_BYTES:
-            continue
-        with file.open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                found = object_at(parse_event(line), "payload", "info", "total_token_usage") or found
+    for record in session_records(home, THREAD_FILE, session, "total_token_usage"):
+        found = object_at(record, "payload", "info", "total_token_usage") or found
     return found
 
 
 class CodexOutputParser(JsonEventParser):
     """Reads `--json`."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: Mapping[str, Any] = NOTHING_BEFORE) -> None:
         super().__init__()
-        self._before: dict[str, Any] = {}
+        self._before = before
 
     def hear(self, found: dict[str, Any]) -> str:
         """Takes one event."""
         match text_at(found, "type"):
-            case kind if kind == USAGE_BEFORE_EVENT:
-                self._before = self._before or object_at(found, "usage")
             case "thread.started":
                 self.session = text_at(found, "thread_id")
             case "turn.completed":
@@ -176,7 +161,7 @@ class CodexOutputParser(JsonEventParser):
         return ""
 
 
-def _usage_since(now: dict[str, Any], before: dict[str, Any]) -> Usage:
+def _usage_since(now: dict[str, Any], before: Mapping[str, Any]) -> Usage:
     def more(name: str) -> int:
         return max(0, number_at(now, name) - number_at(before, name))
 

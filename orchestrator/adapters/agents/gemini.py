@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,7 @@ from orchestrator.execution.programs.json_events import (
     text_at,
 )
 from orchestrator.execution.programs.model_apis import GEMINI, with_keys
-from orchestrator.execution.programs.port import ErrorKind, Launch, OutputParser, RoundRequest
+from orchestrator.execution.programs.port import NOTHING_BEFORE, ErrorKind, Launch, OutputParser, RoundRequest
 
 PROGRAM = InstalledProgram(name="gemini", install=INSTALL_LINES["gemini"])
 MAX_TURNS = 200
@@ -102,8 +103,8 @@ class Gemini:
             hosts=LOGIN_HOSTS if lent else (),
         )
 
-    def reading(self) -> OutputParser:
-        """A fresh reading."""
+    def reading(self, before: Mapping[str, Any] = NOTHING_BEFORE) -> OutputParser:
+        """A fresh reading. Each round's `result` counts that round alone."""
         return GeminiOutputParser()
 
     def _settings(self, login: str) -> dict[str, Any]:

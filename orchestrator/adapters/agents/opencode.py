@@ -8,6 +8,7 @@ with an `error`. `.opencode` of a repository is hidden from it: it runs the plug
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from orchestrator.execution.programs.install_lines import INSTALL_LINES
 from orchestrator.execution.programs.installed import InstalledProgram
 from orchestrator.execution.programs.json_events import JsonEventParser, number_at, object_at, text_at, usd_at
 from orchestrator.execution.programs.model_apis import ANTHROPIC, GEMINI, OPENAI, with_keys
-from orchestrator.execution.programs.port import Launch, OutputParser, RoundRequest
+from orchestrator.execution.programs.port import NOTHING_BEFORE, Launch, OutputParser, RoundRequest
 
 PROGRAM = InstalledProgram(name="opencode", install=INSTALL_LINES["opencode"])
 LOGIN_FILE = ".local/share/opencode/auth.json"
@@ -114,8 +115,8 @@ class OpenCode:
             hidden=HIDDEN,
         )
 
-    def reading(self) -> OutputParser:
-        """A fresh reading."""
+    def reading(self, before: Mapping[str, Any] = NOTHING_BEFORE) -> OutputParser:
+        """A fresh reading. Each step is counted by itself."""
         return OpenCodeOutputParser()
 
 

@@ -10,13 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from orchestrator.core.ports.model import Usage
 
 MIN_SILENCE_SECONDS = 300.0
 MAX_SILENCE_SECONDS = 7 * 86_400.0
 """Seconds; a timer of JavaScript holds no more than 24 days."""
+NOTHING_BEFORE: Mapping[str, Any] = {}
+"""What a conversation had taken before its first round."""
 
 
 class ErrorKind(StrEnum):
@@ -88,6 +90,9 @@ class Launch:
     """Globs of files that the program leaves in the tree for itself; they are no part of the work."""
     hidden: tuple[str, ...] = ()
     """Paths in the tree that the sandbox shows empty, because the program would do what the project says there."""
+    taken_before: Mapping[str, Any] = field(default_factory=dict)
+    """What the conversation had taken before this round, in the words of a program that counts it from its first round
+    on. It goes to the round's reading, which takes it off."""
     spoken_to: Callable[[str], bytes] | None = None
     """How a text stands on its standard input, for a program that reads there while it works; the prompt comes first.
     Its reading counts what it took (`ParsedOutput.heard`), and its input ends when it has answered all of it. None:
@@ -98,8 +103,8 @@ class Launch:
 class ParsedOutput:
     """What a program's output says so far. Success needs `ended` and no trouble, whatever the exit code is.
 
-    `usage` is of this round alone. `ended` is that the program's last event was seen (for one that has none: that its
-    output says so).
+    `usage` is of this round alone, whatever the program counts. `ended` is that the program's last event was seen (for
+    one that has none: that its output says so).
     """
 
     ended: bool = False
@@ -143,5 +148,5 @@ class Program(Protocol):
     def launch(self, brief: RoundRequest) -> Launch:
         """How to start it for a round. May write files of its own into `brief.home`."""
 
-    def reading(self) -> OutputParser:
-        """A fresh reading for one round."""
+    def reading(self, before: Mapping[str, Any] = NOTHING_BEFORE) -> OutputParser:
+        """A fresh reading for one round; `before` is its `Launch.taken_before`."""

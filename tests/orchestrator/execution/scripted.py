@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from orchestrator.core.ports.model import Usage
-from orchestrator.execution.programs.port import ErrorKind, Launch, ParsedOutput, RoundRequest
+from orchestrator.execution.programs.port import NOTHING_BEFORE, ErrorKind, Launch, ParsedOutput, RoundRequest
 
 
 def event(**fields: object) -> str:
@@ -80,7 +81,7 @@ class Scripted:
         path.write_text(brief.prompt)
         return Launch(argv=("/bin/sh", "-c", script), leaves=self.leaves, environment={"PROMPT": str(path)})
 
-    def reading(self) -> Reader:
+    def reading(self, before: Mapping[str, Any] = NOTHING_BEFORE) -> Reader:
         return Reader()
 
 
