@@ -92,6 +92,7 @@ class Purse:
     limit: float
     spent: float = 0.0
     notes: int = 0
+    mission_usd: float | None = None
 
     def note(self, usage: Usage) -> None:
         self.notes += 1
