@@ -16,6 +16,10 @@ from sync.errors import GitError
 
 DIFF_SECONDS = 5.0
 """Seconds that git gets to look at a tree in which somebody works."""
+READ_BYTES = 8 * MAX_DIFF_BYTES
+"""Bytes of the diff that are read of it, so that what is shown is redacted together with what follows."""
+WORDS_OF_A_FILE = 3
+"""Of each file the table has its modes, its name, and its lines with its name."""
 
 
 def diff_so_far(folder: Path) -> DiffSoFar | None:
@@ -33,14 +37,14 @@ def diff_so_far(folder: Path) -> DiffSoFar | None:
     how = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=all", "--no-renames", "--no-color")
     try:
         table = git.run("diff", *how, "--raw", "--numstat", "-z", "--abbrev=40", base, *paths, stopped=_past(over))
-        text = git.run("diff", *how, base, *paths, stopped=_past(over))
+        text = git.beginning("diff", *how, base, *paths, roof=READ_BYTES, stopped=_past(over))
         new = git.run("ls-files", "--others", "--exclude-standard", "-z", *paths, stopped=_past(over))
     except (GitError, OSError):
         return None
     names = [name.decode("utf-8", "replace") for name in new.split(b"\0") if name]
     stat = count_changes(table)
-    changed = text.count(b"\ndiff --git ") + text.startswith(b"diff --git ")
-    told = redact(text[: 8 * MAX_DIFF_BYTES].decode("utf-8", "replace") + _new_files(names)).text
+    changed = table.count(b"\0") // WORDS_OF_A_FILE
+    told = redact(text.decode("utf-8", "replace") + _new_files(names)).text
     shown = told.encode("utf-8", "replace")[:MAX_DIFF_BYTES].decode("utf-8", "ignore")
     return DiffSoFar(
         files=changed + len(names), added=stat.added, removed=stat.removed, text=shown, cut=len(shown) < len(told)

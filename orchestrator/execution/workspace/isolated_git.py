@@ -65,12 +65,20 @@ class IsolatedGit:
         stopped: Callable[[], bool] | None = None,
     ) -> tuple[int, bytes, str]:
         """Exit code, standard output and standard error. Raises GitError for a code not in `codes`."""
-        where = (f"--git-dir={self.folder}", f"--work-tree={self.tree}")
         settings = {**ISOLATED_GIT_ENV, **self.env, **(env or {})}
-        git = Git(self.tree)
-        return git.call(
-            *where, *args, stdin=stdin, timeout=GIT_TIMEOUT_SECONDS, codes=codes, env=settings, stopped=stopped
+        return Git(self.tree).call(
+            *self._where, *args, stdin=stdin, timeout=GIT_TIMEOUT_SECONDS, codes=codes, env=settings, stopped=stopped
         )
+
+    def beginning(self, *args: str, roof: int, stopped: Callable[[], bool] | None = None) -> bytes:
+        """At most `roof` bytes of standard output; a command with more to say is ended. Raises GitError."""
+        env = {**ISOLATED_GIT_ENV, **self.env}
+        git = Git(self.tree)
+        return git.beginning(*self._where, *args, roof=roof, timeout=GIT_TIMEOUT_SECONDS, env=env, stopped=stopped)[0]
+
+    @property
+    def _where(self) -> tuple[str, str]:
+        return (f"--git-dir={self.folder}", f"--work-tree={self.tree}")
 
     def text(self, *args: str) -> str:
         """Standard output as stripped text. Raises GitError."""
