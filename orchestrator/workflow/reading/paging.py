@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from missions.plain_data import read_json
 from orchestrator.core.errors import WrongSetting
 
 MAX_CURSOR_CHARS = 600
+MAX_NUMBER = sys.float_info.max
+"""No number of a key is larger. JSON can write infinity, what is no number, and integers without end."""
 PageKey = tuple[float | str, ...]
 """What a list is sorted by. Numbers and texts, in the same places for each item."""
 
@@ -43,4 +46,6 @@ def read_cursor(text: str, shape: Sequence[type]) -> PageKey | None:
 
 
 def _fits(value: Any, kind: type) -> bool:
-    return isinstance(value, str) if kind is str else isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is str:
+        return isinstance(value, str)
+    return isinstance(value, int | float) and not isinstance(value, bool) and -MAX_NUMBER <= value <= MAX_NUMBER

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,3 +38,11 @@ def test_a_cursor_of_another_list_is_refused(shape: tuple[type, ...]) -> None:
     """Its key has another shape."""
     with pytest.raises(WrongSetting):
         read_cursor(write_cursor((1, "a")), shape)
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity", "9" * 400, "true", "null"])
+def test_no_number_of_a_cursor_is_endless(number: str) -> None:
+    """JSON can say infinity: no list is counted by it."""
+    cursor = base64.urlsafe_b64encode(f'["a","b",{number}]'.encode()).decode().rstrip("=")
+    with pytest.raises(WrongSetting):
+        read_cursor(cursor, (str, str, int))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 
 import pytest
@@ -135,3 +136,13 @@ def test_memos_page_by_page_and_one_with_its_text(fleet: ServedFleet) -> None:
     assert (one["summary"], one["path"], one["text"]) == ("Did 1.", "memos/2026-11/fix-1.md", memo(1))
     fleet.get("/api/v1/memos/nothing", 404)
     fleet.get("/api/v1/memos", 422, after="e30")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/log", "/api/v1/memos", "/api/v1/missions", "/api/v1/fleet/vps/history"])
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "9" * 320])
+def test_no_cursor_of_somebody_elses_making_is_an_error_of_ours(fleet: ServedFleet, path: str, number: str) -> None:
+    """Infinity in the place of a number, in a key of each list's shape: refused, not a fault of the server."""
+    shapes = (f'["z","z",{number}]', f'["z",{number}]', f'[1,{number},{number},"z"]')
+    for shape in shapes:
+        cursor = base64.urlsafe_b64encode(shape.encode()).decode().rstrip("=")
+        fleet.get(path, 422, after=cursor)
