@@ -275,10 +275,14 @@ def _enable(folder: Path) -> None:
 
 
 def _sweep(parent: Path) -> None:
-    """Takes away what nodes that were killed have left; of living ones nothing."""
+    """Takes away what nodes that were killed have left; of living ones nothing.
+
+    What bears this process's own number is left by one of before, too: it has made none yet, and in a container each
+    node that follows another has the same number.
+    """
     for folder in parent.glob("run-*-*"):
         process = folder.name.split("-")[1]
-        if process.isdigit() and not Path("/proc", process).exists():
+        if process.isdigit() and (process == str(os.getpid()) or not Path("/proc", process).exists()):
             remove(folder)
 
 

@@ -5,6 +5,7 @@ The second half needs a machine that lets this user have groups: cgroup v2, and 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 from pathlib import Path
@@ -65,10 +66,11 @@ def test_what_is_lacking_is_said_with_a_remedy(tmp_path: Path) -> None:
 
 
 def test_only_what_the_dead_left_is_swept(tmp_path: Path) -> None:
-    """The folder of a node that lives stays, that of one that was killed goes."""
+    """The folder of a node that lives stays, that of one that was killed goes, also where it had this very number, as
+    each node of a container has: its probe would be in the way, and nothing would be bounded."""
     gone = subprocess.Popen(["/bin/true"])
     gone.wait()
-    for name in (f"run-{gone.pid}-a", "run-1-b", "shiftbook-node"):
+    for name in (f"run-{gone.pid}-a", f"run-{os.getpid()}-probe", "run-1-b", "shiftbook-node"):
         (tmp_path / name).mkdir()
     _sweep(tmp_path)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["run-1-b", "shiftbook-node"]
