@@ -9,7 +9,7 @@ from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
-from orchestrator.api.web.auth_gate import READERS, needs
+from orchestrator.api.web.auth_gate import READERS, caller, needs
 from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.api.web.ledger_answers import LedgerPage, Page, changing_answer, ledger_answer, shared_ledger
 from orchestrator.workflow.inbox import InboxItem, question_item
@@ -55,7 +55,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
 
 
 def _questions() -> Iterator[InboxItem]:
-    """What chats of this node ask."""
-    chats: Any = app_services().chats
+    """What chats of this node ask. Whoever may not read chats is not told what one is about to do, either."""
+    chats: Any = app_services().chats if "chat" in caller().scopes else None
     for one in chats.chat.approvals.waiting() if chats is not None else ():
         yield question_item(one.id, one.act, one.arguments)

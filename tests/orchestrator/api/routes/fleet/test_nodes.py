@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from missions.merging.file_diff import Conflict
+from orchestrator.api.web.context import SERVICES_KEY
+from orchestrator.chat.tool_approvals import ToolApprovals
 from orchestrator.ledger import conflicts
 from orchestrator.workflow.inbox import question_item
 from tests.orchestrator.api.conftest import ServedFleet
@@ -43,6 +47,21 @@ def test_what_a_chat_asks_waits_too() -> None:
     """A question of a chat stands among what waits, as the inbox says it."""
     told = question_item("1", "shell", {"line": "ls"}).json()
     assert (told["kind"], told["title"], told["says"]) == ("question", "A chat asks to use shell", "line='ls'")
+
+
+def test_what_a_chat_asks_is_for_who_may_chat(fleet: ServedFleet) -> None:
+    """Whoever may only look at the fleet is not told what a chat is about to do; and keeps no answer of who may."""
+    approvals = ToolApprovals(new_id=lambda: "1")
+    approvals.ask("c", "shell", {"line": "cat diary"}, when="2026-11-21T12:00:00Z")
+    chats: Any = SimpleNamespace(chat=SimpleNamespace(approvals=approvals))
+    fleet.site.house = replace(fleet.site.house, chats=chats)
+    fleet.site.app.extensions[SERVICES_KEY] = fleet.site.house
+    full = fleet.site.client.get("/api/v1/now", headers=fleet.key("look", "chat"))
+    assert "cat diary" in full.text
+    for scopes in (("look",), ("approvals",), ("missions",), ("ops",)):
+        asked = fleet.key(*scopes) | {"If-None-Match": full.headers["ETag"]}
+        answer = fleet.site.client.get("/api/v1/now", headers=asked)
+        assert (answer.status_code, "diary" in answer.text) == (200, False)
 
 
 def test_a_ledger_that_cannot_be_reached_is_trouble(fleet: ServedFleet) -> None:
