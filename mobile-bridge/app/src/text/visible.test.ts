@@ -19,6 +19,15 @@ test('every bidirectional control, zero-width and tag character is marked', () =
   }
 });
 
+test('letters that are blank and words in variation selectors are marked, an emoji is not', () => {
+  for (const code of [0x34f, 0x115f, 0x1160, 0x2065, 0x2800, 0x3164, 0xfe00, 0xffa0, 0xe0100, 0xe01ef]) {
+    assert.equal(isPlain(`a${String.fromCodePoint(code)}b`), false, code.toString(16));
+  }
+  const pieces = visible('a\ufe0f\ufe0e\ufe0fb');
+  assert.deepEqual(pieces.map((piece) => 'mark' in piece), [false, true, false]);
+  assert.equal(isPlain('I \u2764\ufe0f it'), true);
+});
+
 test('tab and line feed are text', () => {
   assert.equal(isPlain('a\tb\nc'), true);
 });

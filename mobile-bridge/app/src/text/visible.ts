@@ -6,10 +6,11 @@ export type Piece = { text: string } | { mark: string; name: string };
 const NAMES: Record<number, string> = {
   0x00ad: 'soft hyphen', 0x061c: 'ALM', 0x180e: 'MVS', 0x200b: 'ZWSP', 0x200c: 'ZWNJ', 0x200d: 'ZWJ', 0x200e: 'LRM', 0x200f: 'RLM',
   0x202a: 'LRE', 0x202b: 'RLE', 0x202c: 'PDF', 0x202d: 'LRO', 0x202e: 'RLO', 0x2060: 'WJ', 0x2066: 'LRI', 0x2067: 'RLI', 0x2068: 'FSI',
-  0x2069: 'PDI', 0xfeff: 'BOM', 0x001b: 'ESC', 0x0007: 'BEL', 0x0008: 'BS', 0x000d: 'CR', 0x007f: 'DEL', 0x2028: 'LS', 0x2029: 'PS',
+  0x2069: 'PDI', 0x3164: 'HF', 0xfeff: 'BOM', 0x001b: 'ESC', 0x0007: 'BEL', 0x0008: 'BS', 0x000d: 'CR', 0x007f: 'DEL', 0x2028: 'LS', 0x2029: 'PS',
 };
-// Control characters but tab and line feed, invisible and bidirectional ones, and the tag block.
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+// Control characters but tab and line feed, invisible and bidirectional ones, letters that are blank, the tag block, and
+// variation selectors but the one that an emoji has: a row of them carries words that nobody sees.
+const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e01ef}]|[\ufe0e\ufe0f]{2,}/gu;
 // CSI, OSC (with its end or that of the line), and the two-letter escapes (ECMA-48).
 const ANSI = /\u001b\[[0-?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b\n]*(?:\u0007|\u001b\\)?|\u001b[PX^_][^\u001b\n]*(?:\u001b\\)?|\u001b[ -/]*[0-~]/g;
 
