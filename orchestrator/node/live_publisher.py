@@ -18,12 +18,12 @@ from orchestrator.execution.live_diff import diff_so_far
 from orchestrator.execution.live_figures import read_figures
 from orchestrator.execution.live_output import PROGRESS_FILE, ProgressTail
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.ledger.steering.live_refs import REQUEST_SECONDS, live_commit, watched_missions
+from orchestrator.ledger.steering.live_refs import REQUEST_SECONDS, idle_refs, live_commit, watched_missions
 from orchestrator.ledger.transport import LIVE, WATCH, Transport
 from orchestrator.node.jobs import RunningJob
 from sync.errors import SyncError
 from sync.publish import push_and_resolve
-from sync.remote import Oid, RefUpdate
+from sync.remote import Oid, Refs, RefUpdate
 
 FIRST_SECONDS, LONGEST_SECONDS = 2.0, 60.0
 """Seconds between two views: at first, and where the server is slow or refuses."""
@@ -31,6 +31,8 @@ PUSH_SHARE = 0.2
 """The part of the time that pushing views may take."""
 UNCHANGED_SECONDS = 15.0
 """Seconds after which a view is written although nothing has changed: who watches sees that the node lives."""
+MAX_TIDIED = 50
+"""Refs that others left which one round takes down."""
 
 
 @dataclass(kw_only=True)
@@ -59,6 +61,8 @@ class LivePublisher:
     """Seconds until the next views."""
     _requests: dict[str, tuple[Oid, float]] = field(default_factory=dict)
     """Where each request stood last, and when it was seen to move there."""
+    _left: dict[str, tuple[Oid, float]] = field(default_factory=dict)
+    """The same of requests and views to missions on which nobody works."""
     _showings: dict[str, LiveShowing] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _wake: threading.Event = field(default_factory=threading.Event)
@@ -66,13 +70,9 @@ class LivePublisher:
     _closed: bool = False
 
     def step(self, ledger: LedgerSnapshot, jobs: Mapping[str, RunningJob]) -> None:
-        """Takes in who watches what."""
-        now, before = self.clock(), self._requests
-        stand = watched_missions(ledger.refs)
-        self._requests = {
-            name: before[name] if name in before and before[name][0] == oid else (oid, now)
-            for name, oid in stand.items()
-        }
+        """Takes in who watches what, and takes down what others have left."""
+        now = self.clock()
+        self._requests = _seen_since(self._requests, watched_missions(ledger.refs), now)
         with self._lock:
             for name, showing in self._showings.items():
                 if jobs.get(name) is not showing.job:
@@ -83,6 +83,20 @@ class LivePublisher:
             if self._showings and self._thread is None and not self._closed:
                 self._thread = threading.Thread(target=self._run, name="live", daemon=True)
                 self._thread.start()
+        self._tidy(ledger, now)
+
+    def _tidy(self, ledger: LedgerSnapshot, now: float) -> None:
+        """What stands for a while where nobody works: its node was killed, or the attempt ended while it was asked."""
+        self._left = _seen_since(self._left, idle_refs(ledger.refs, ledger.claims), now)
+        old = [(ref, oid) for ref, (oid, seen) in self._left.items() if seen + REQUEST_SECONDS <= now]
+        moves = [RefUpdate(ref=ref, expect=oid, new=None) for ref, oid in old[:MAX_TIDIED]]
+        if not moves:
+            return
+        try:
+            push_and_resolve(self.bus.remote, moves)  # stale: another node was quicker, or somebody asks again
+        except SyncError as error:
+            self._left = {}  # tried again after as long
+            self.tell("live", f"what others have left could not be taken down: {error}", once=True)
 
     def close(self, seconds: float = 10.0) -> None:
         """Takes down what is shown; waits at most so long for it."""
@@ -164,3 +178,10 @@ class LivePublisher:
             cost_usd=figures.cost_usd,
             diff=diff_so_far(showing.folder),
         )
+
+
+def _seen_since(before: Mapping[str, tuple[Oid, float]], stand: Refs, now: float) -> dict[str, tuple[Oid, float]]:
+    """Where each thing stands, and since when it was seen to stand there."""
+    return {
+        name: before[name] if name in before and before[name][0] == oid else (oid, now) for name, oid in stand.items()
+    }

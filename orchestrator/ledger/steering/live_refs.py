@@ -7,6 +7,8 @@ view replaces is nobody's history, and the server's garbage collection takes it.
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from missions.errors import BadLiveView
 from missions.live_view import MAX_VIEW_BYTES, LiveView, read_live_view
 from orchestrator.ledger.transport import LIVE, WATCH, Transport
@@ -34,6 +36,12 @@ def live_commit(bus: Transport, view: LiveView) -> Oid:
 def watched_missions(refs: Refs) -> dict[str, Oid]:
     """Where the requests stand, by mission."""
     return {ref.removeprefix(WATCH): oid for ref, oid in refs.items() if ref.startswith(WATCH)}
+
+
+def idle_refs(refs: Refs, held: Container[str]) -> dict[str, Oid]:
+    """Requests and views, by ref, of missions that nobody holds."""
+    named = ((ref, ref.removeprefix(WATCH).removeprefix(LIVE)) for ref in refs if ref.startswith((WATCH, LIVE)))
+    return {ref: refs[ref] for ref, mission in named if mission not in held}
 
 
 def read_view(store: ObjectStore, refs: Refs, mission: str) -> LiveView | None:

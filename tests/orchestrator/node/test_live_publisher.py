@@ -13,7 +13,7 @@ from missions.live_view import LiveView
 from orchestrator.core.ports.agent import AgentJob, Outcome
 from orchestrator.core.ports.model import Stop, Usage
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
-from orchestrator.ledger.steering.live_refs import REQUEST_SECONDS, live_commit
+from orchestrator.ledger.steering.live_refs import REQUEST_SECONDS, live_commit, watch_commit
 from orchestrator.ledger.transport import LIVE, WATCH
 from orchestrator.node.live_publisher import FIRST_SECONDS, LONGEST_SECONDS, LivePublisher
 from orchestrator.workflow.watching import THROUGH_GIT, LiveLook, MissionWatch
@@ -232,3 +232,25 @@ def test_on_this_machine_the_folder_is_read(town: Town, keys: Keys, tmp_path: Pa
     assert here.look(person.ledger(), "m", "running", look.cursor).text == ""
     assert live_refs(person) == set()
     over(desk, agent)
+
+
+def test_what_a_killed_node_left_is_taken_down(town: Town, keys: Keys, tmp_path: Path) -> None:
+    """A view and a request to a mission that nobody holds: gone after a while on this node's clock; those of
+    a mission that is worked on elsewhere stay."""
+    person, ticks = ada(town, keys), Ticks()
+    person.push({"missions/n.md": "Do it.\n"})
+    found = node(town, keys, tmp_path, Busy(), ticks)
+    live = found.node.live
+    assert live is not None
+    town.peer("vps", key=keys["vps"]).hold("m")
+    view = LiveView(mission="n", epoch=1, attempt=1, node="vps", agent="claude")
+    left = {LIVE + "n": live_commit(person.bus, view), WATCH + "n": watch_commit(person.bus, "n")}
+    kept = {LIVE + "m": live_commit(person.bus, replace(view, mission="m")), WATCH + "m": watch_commit(person.bus, "m")}
+    person.line.push([RefUpdate(ref=ref, expect=None, new=oid) for ref, oid in (left | kept).items()])
+    for seconds in (0.0, REQUEST_SECONDS - 1):
+        ticks.at += seconds
+        live.step(found.peer.ledger(), {})
+        assert live_refs(person) == {*left, *kept}
+    ticks.at += 2
+    live.step(found.peer.ledger(), {})
+    assert live_refs(person) == set(kept)
