@@ -73,8 +73,7 @@ class SteeringDesk:
 
         `nudge` has a node of this machine look; `by` is who asked for it on the person's behalf.
         """
-        words, hidden = _checked(text)
-        words = f"{words}\n(asked by {by})" if by else words
+        words, hidden = _checked(text, by)
         ledger = self.reader.read(self.bus.remote.fetch())
         if name not in ledger.open:
             return self._ended(ledger, name)
@@ -109,6 +108,7 @@ class SteeringDesk:
             ledger = self.reader.read(self.bus.remote.fetch())
             filed = messages.read(ledger.refs, {made.mission}).get(made.mission, [])
             found = next((one for one in filed if one.ref == ref), None)
+            _require_same(made, found, is_there=ref in ledger.refs)
             receipt = self._as_it_is(ledger, made, found)
             if receipt.answered or not _is_worked_on(ledger, made.mission) or self.clock() >= over:
                 taken_out = "; what looked like a secret was taken out of it" if hidden else ""
@@ -157,16 +157,24 @@ def _says(state: MessageState, node: str, name: str) -> str:
     }[state]
 
 
-def _checked(text: str) -> tuple[str, bool]:
-    """The text as it leaves this machine, and whether a secret was taken out. Raises WrongSetting."""
-    words = text.strip()
-    if not words:
+def _checked(text: str, by: str) -> tuple[str, bool]:
+    """The text as it leaves this machine, and whether a secret was taken out. Raises WrongSetting.
+
+    What nobody would read for its length is refused here, with who asked for it and with what stands for secrets.
+    """
+    if not text.strip():
         raise WrongSetting("TEXT", "it is empty: say what the agent should know or do")
-    if len(words) > MAX_MESSAGE_CHARS:
+    clean = redact(f"{text.strip()}\n(asked by {by})" if by else text.strip())
+    if len(clean.text) > MAX_MESSAGE_CHARS:
         why = "{:,} characters are more than {:,}: put it into a file of the project, and name that here"
-        raise WrongSetting("TEXT", why, len(words), MAX_MESSAGE_CHARS)
-    clean = redact(words)
-    return clean.text[:MAX_MESSAGE_CHARS], bool(clean.found)
+        raise WrongSetting("TEXT", why, len(clean.text), MAX_MESSAGE_CHARS)
+    return clean.text, bool(clean.found)
+
+
+def _require_same(made: MissionMessage, found: FiledMessage | None, *, is_there: bool) -> None:
+    """That these very words stand under their id: other ones were not said. Raises WrongSetting."""
+    if is_there and (found is None or found.message.text != made.text):
+        raise WrongSetting("id", "this id was used for another message, and this one was not said: take a new id")
 
 
 def _epoch(ledger: LedgerSnapshot, name: str) -> int:

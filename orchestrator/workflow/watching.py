@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -102,6 +103,8 @@ class MissionWatch:
     folders: AttemptDirs
     sightings: WatchSightings = field(default_factory=WatchSightings)
     now: Callable[[], float] = time.time
+    judging: AbstractContextManager[object] = field(default_factory=nullcontext)
+    """Held while a signature is judged, which is for one thread at a time; not while git or a server is waited for."""
 
     def look(self, ledger: LedgerSnapshot, name: str, status: str, cursor: str = "") -> LiveLook:
         """How a mission looks now. Asks its node to show it, where that is another machine. Raises OSError."""
@@ -171,7 +174,8 @@ class MissionWatch:
             return False
         if ledger.charter.trust.missions == "remote":
             return True
-        return self.trust.is_signed_by_holder(ledger, held, ledger.refs[LIVE + held.claim.mission])
+        with self.judging:
+            return self.trust.is_signed_by_holder(ledger, held, ledger.refs[LIVE + held.claim.mission])
 
 
 def _through_git(held: HeldClaim, view: LiveView, status: str, age: float | None, cursor: str) -> LiveLook:

@@ -77,7 +77,8 @@ class MessageReader:
             if mission in missions and len(named[mission]) < MAX_READ_MESSAGES:
                 named[mission].append(ref)
         looked = {(ref, refs[ref]) for every in named.values() for ref in every}
-        self._known = {key: self._known[key] if key in self._known else self._read(*key) for key in looked}
+        kept = {key: one for key, one in self._known.items() if refs.get(key[0]) == key[1]}  # of other missions, too
+        self._known = kept | {key: self._read(*key) for key in looked - kept.keys()}
         found = {
             mission: [one for ref in every if (one := self._known[ref, refs[ref]]) is not None]
             for mission, every in named.items()

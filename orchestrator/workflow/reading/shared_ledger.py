@@ -67,8 +67,8 @@ class SharedLedger:
     _error: Exception | None = None
     _looking: threading.Event | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _judging: threading.RLock = field(default_factory=threading.RLock)
-    """Trust remembers what it judged, for one thread at a time."""
+    judging: threading.RLock = field(default_factory=threading.RLock)
+    """Held while the door's Trust is asked, which remembers what it judged, for one thread at a time."""
 
     def look(self) -> LedgerLook:
         """The ledger as it is, or was a moment ago. Raises what reading it raises where it was never read."""
@@ -93,7 +93,7 @@ class SharedLedger:
         """A door to the fleet that answers from one look, for one reader at a time. Raises as `look` does."""
         seen = self.look()
         assert self._door is not None
-        with self._judging:
+        with self.judging:
             yield replace(self._door, held=seen.ledger), seen
 
     def expire(self) -> None:
@@ -128,7 +128,7 @@ class SharedLedger:
     def _take(self) -> LedgerLook:
         self._door = self._door or self.fleet()
         ledger = self._door.ledger()
-        with self._judging:
+        with self.judging:
             found = mission_view.mission_views(ledger, self._door.trust, self._door.now(), archived=False)
             views = tuple(found)
         new = LedgerLook(ledger=ledger, views=views, offline=self._door.offline)

@@ -192,6 +192,36 @@ def test_what_is_said_is_bounded_and_clean(town: Town, keys: Keys) -> None:
         desk.say("m", "Once more.")
 
 
+def test_words_that_others_put_under_an_id_are_not_taken_for_ones_own(town: Town, keys: Keys) -> None:
+    """A message, or junk, that stands where it would be said: whoever says it is told that it was not."""
+    mallory, desk = person(town, keys, "mallory"), desk_of(person(town, keys, "ada"))
+    other = message_commit(mallory.bus, MissionMessage(mission="m", epoch=0, message_id=ID, text="Use spaces."))
+    junk = mallory.bus.store.put("blob", b"junk")
+    for number, oid in enumerate((other, junk)):
+        ident = ID if number == 0 else "f" * 16
+        mallory.line.push([RefUpdate(ref=message_ref("m", ident), expect=None, new=oid)])
+        with pytest.raises(WrongSetting, match="was not said"):
+            desk.say("m", "Use tabs.", message_id=ident)
+
+
+def test_an_old_word_is_not_brought_to_another_mission(town: Town, keys: Keys, tmp_path: Path) -> None:
+    """A name is not given twice, so what was said to a mission that is over has nobody to be told: a replay of it is
+    answered too late and goes."""
+    ada, agent = person(town, keys, "ada"), Talkative()
+    desk_of(ada).say("m", "Use tabs.", message_id=ID)
+    old = ada.bus.remote.fetch()[message_ref("m", ID)]
+    desk = node(town, keys, tmp_path, agent)
+    begun(desk, agent)
+    over(desk, agent)
+    desk.settle()
+    assert message_ref("m", ID) not in ada.bus.remote.fetch()
+    person(town, keys, "mallory").line.push([RefUpdate(ref=message_ref("m", ID), expect=None, new=old)])
+    desk.node.step()
+    assert answer(ada) is MessageState.TOO_LATE
+    desk.settle()
+    assert message_ref("m", ID) not in ada.bus.remote.fetch()
+
+
 def test_a_command_hears_nothing_and_its_author_is_told_so(town: Town, keys: Keys, tmp_path: Path) -> None:
     """It reads nothing while it runs: too late, at once."""
     ada, agent = person(town, keys, "ada"), Talkative()

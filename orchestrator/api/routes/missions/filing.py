@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-from flask import Response, jsonify, request
+from flask import Response, jsonify
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,14 +10,13 @@ from missions.document import MAX_FILE_BYTES
 from missions.mission import slug
 from orchestrator.api.web.auth_gate import caller, needs
 from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.idempotency import idempotency_key
 from orchestrator.api.web.json_body import NullsAreUnset
 from orchestrator.api.web.ledger_answers import ledger_moved, redacted, shared_ledger
 from orchestrator.api.web.problems import problem
-from orchestrator.core.errors import WrongSetting
 from orchestrator.workflow.mission_check import text_problems
 from orchestrator.workflow.mission_filing import MissionFiling, MissionRequest, RequestLocks
 
-IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _LOCKS = RequestLocks()
 
 
@@ -60,9 +57,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
     @needs("missions")
     def file(body: NewMission) -> tuple[Response, int] | Response:
         """Signed by this node's person, who must have the right; the caller is named in the commit."""
-        key = request.headers.get("Idempotency-Key", "")
-        if key and not IDEMPOTENCY_KEY.fullmatch(key):
-            raise WrongSetting("Idempotency-Key", "1 to 200 printable characters of ASCII, such as a UUID")
+        key = idempotency_key()
         found = text_problems(shared_ledger().look().ledger, body.text)
         if found:
             where = [f"line {found[0].line}"] if found[0].line else ["text"]

@@ -15,6 +15,7 @@ from missions.mission import slug
 from orchestrator.api.routes.missions.orders import MissionOrderResult, MissionPath
 from orchestrator.api.web.auth_gate import READERS, caller, needs, still_welcome
 from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.idempotency import idempotency_key
 from orchestrator.api.web.ledger_answers import redacted, shared_ledger
 from orchestrator.api.web.stream_slots import stream_response
 from orchestrator.api.web.streaming import sse
@@ -114,7 +115,8 @@ def blueprint(_: AppServices) -> APIBlueprint:
             with app.app_context():
                 return _look(path.name, look.cursor)
 
-        return stream_response(_live_events(first, following, still_welcome()))
+        welcome, signal = still_welcome(), app_services().change_signal
+        return stream_response(_live_events(first, following, lambda: not signal.closed and welcome()))
 
     @routes.post(
         "/api/v1/missions/<name>/messages",
@@ -124,8 +126,8 @@ def blueprint(_: AppServices) -> APIBlueprint:
     @needs("missions", "ops")
     def say(path: MissionPath, body: MessageOrder) -> Response:
         """Waits up to 15 s for the node's answer. With an `Idempotency-Key` the same call again says nothing twice."""
+        key = idempotency_key()
         services, fleet = app_services(), app_services().fleet()
-        key = request.headers.get("Idempotency-Key", "")[:200]
         message_id = idempotent_id(key, caller().name) if key else ""
         try:
             receipt = fleet.steering().say(
@@ -165,7 +167,7 @@ def _told(look: LiveLook) -> dict[str, object]:
 def _look(name: str, cursor: str) -> LiveLook:
     with shared_ledger().reading() as (fleet, seen):
         view = fleet.mission(slug(name)).view
-        look = _watch(fleet).look(seen.ledger, view.name, view.status, cursor)
+    look = _watch(fleet).look(seen.ledger, view.name, view.status, cursor)  # git and the server: no reader waits for it
     if look.source == THROUGH_GIT and (events := app_services().output_events) is not None:
         events.watched(look.mission)
     return look
@@ -175,13 +177,21 @@ def _watch(fleet: Fleet) -> MissionWatch:
     settings = app_services().settings
     sightings = cast(WatchSightings, current_app.extensions.setdefault(SIGHTINGS_KEY, WatchSightings()))
     folders = AttemptDirs(settings.home / "work")
-    return MissionWatch(bus=fleet.bus, trust=fleet.trust, node=settings.node, folders=folders, sightings=sightings)
+    return MissionWatch(
+        bus=fleet.bus,
+        trust=fleet.trust,
+        node=settings.node,
+        folders=folders,
+        sightings=sightings,
+        judging=shared_ledger().judging,
+    )
 
 
 def _live_events(
     look: LiveLook, following: Callable[[LiveLook], LiveLook], welcome: Callable[[], bool]
 ) -> Iterator[str]:
-    """The stream of one watcher: a look where something is new, a ping where not; nothing to whoever is shut out."""
+    """The stream of one watcher: a look where something is new, a ping where not; nothing to whoever is shut out, or
+    once this server ends."""
     over, before = time.monotonic() + STREAM_SECONDS, None
     while look.source and time.monotonic() < over:
         if not welcome():

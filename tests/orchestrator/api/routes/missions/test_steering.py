@@ -137,6 +137,64 @@ def answered(desk: Peer) -> None:
         time.sleep(0.05)
 
 
+def test_a_word_that_is_not_said_is_told_so(site: Site, town: Town) -> None:
+    """Other words under a key that was used, a key that would have to be cut, and words that are too long with whoever
+    asked for them: refused, and nothing of it stands on the bus. Each caller has keys of their own."""
+    phone, tablet = (bearer(site.token("missions", name=name)) for name in ("phone", "tablet"))
+
+    def said(text: str, who: dict[str, str], key: str) -> int:
+        return site.client.post(SAID, json={"text": text}, headers=who | {"Idempotency-Key": key}).status_code
+
+    assert [said("Use tabs.", who, "one") for who in (phone, tablet, phone)] == [200, 200, 200]
+    assert said("Use spaces.", phone, "one") == 422
+    assert said("Use tabs.", phone, "x" * 201) == 422
+    assert said("Use tabs.", phone, "a b") == 422
+    assert said("a" * 8000, phone, "two") == 422
+    desk = town.peer("reader")
+    words = [read_filed_message(desk.bus.store, ref, oid).message.text for ref, oid in spoken(desk).items()]
+    assert sorted(words) == ["Use tabs.\n(asked by phone)", "Use tabs.\n(asked by tablet)"]
+
+
+def spoken(peer: Peer) -> dict[str, str]:
+    """The refs of what was said."""
+    return {ref: oid for ref, oid in peer.bus.remote.fetch().items() if ref.startswith(SAY)}
+
+
+def test_a_slow_look_keeps_no_other_reader_waiting(site: Site, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While git looks at a large tree for one who watches, everybody else is answered."""
+    running_here(site, town, "one\n")
+    look, begun, go = bearer(site.token("look")), threading.Event(), threading.Event()
+
+    def slow(_folder: Path) -> None:
+        begun.set()
+        assert go.wait(20)
+
+    monkeypatch.setattr("orchestrator.workflow.watching.diff_so_far", slow)
+    watcher = threading.Thread(target=lambda: site.app.test_client().get(OUTPUT, headers=look), daemon=True)
+    watcher.start()
+    assert begun.wait(20)
+    statuses: list[int] = []
+
+    def others() -> None:
+        statuses.append(site.app.test_client().get("/api/v1/missions/m", headers=look).status_code)
+
+    reader = threading.Thread(target=others, daemon=True)
+    reader.start()
+    reader.join(timeout=10)
+    go.set()
+    watcher.join(timeout=20)
+    assert statuses == [200]
+
+
+def test_a_stream_ends_with_its_server(site: Site, town: Town) -> None:
+    """Whoever watches for an hour does not keep a node from ending."""
+    running_here(site, town, "one\n")
+    stream = iter(site.client.get("/api/v1/missions/m/stream", headers=bearer(site.token("look"))).response)
+    next(stream)
+    site.house.change_signal.close()
+    assert list(stream) == []
+
+
 @pytest.mark.parametrize("scope", ["look", "chat", "approvals"])
 def test_looking_gives_no_orders(site: Site, scope: str) -> None:
     """Neither a word nor a dollar."""
