@@ -45,6 +45,8 @@ RATE_LIMITER_KEY = "shiftbook_allowance"
 REVOCATION_KEY = "shiftbook_revocation"
 SEALED_DEVICE_KEY = "shiftbook.sealed_device"
 """In the environment of a request that came sealed: its device. No header gets there (their names begin with HTTP_)."""
+ELSEWHERE = frozenset({"cross-site", "same-site"})
+"""What browsers say of a page that is not of this origin; another port of this machine is of the same site."""
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 WELCOME_SECONDS = 1.0
 """Seconds for which a caller's welcome in a stream is not asked for again."""
@@ -217,7 +219,7 @@ def _check_origin() -> None:
     if origin is not None:
         ours = origin in app_services().settings.cors or origin == request.host_url.rstrip("/")
     else:  # what a page merely embeds comes without an origin, but browsers say that it comes from elsewhere
-        elsewhere = request.headers.get("Sec-Fetch-Site") == "cross-site"
+        elsewhere = request.headers.get("Sec-Fetch-Site") in ELSEWHERE
         followed = request.headers.get("Sec-Fetch-Mode") == "navigate" and request.method in {"GET", "HEAD"}
         ours = not elsewhere or followed  # a link; a form that is sent changes something
     if not ours:

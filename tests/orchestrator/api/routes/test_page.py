@@ -159,7 +159,10 @@ def test_a_page_elsewhere_gets_nothing_through_a_persons_browser(client: FlaskCl
             assert (answer.status_code, "Access-Control-Allow-Origin" in answer.headers) == (403, False)
     embedded = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"}
     assert client.get("/app/assets/index-1a2b3c.js", headers=embedded).status_code == 403
-    assert client.get("/api/v1/me", headers=embedded).status_code == 403
+    neighbour = embedded | {"Sec-Fetch-Site": "same-site"}  # what another port of this machine serves
+    for path in ("/api/v1/me", "/api/v1/events", "/api/v1/missions/x/stream"):
+        assert client.get(path, headers=embedded).status_code == 403
+        assert client.get(path, headers=neighbour).status_code == 403
     for change in ("/api/v1/missions/x/approval", "/api/v1/missions/x/pause"):
         assert client.put(change, json={}, headers={"Origin": "https://evil.example"}).status_code == 403
     same = {"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost"}
