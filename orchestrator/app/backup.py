@@ -24,6 +24,7 @@ from missions.plain_data import read_json
 from orchestrator import __version__
 from orchestrator.app import backup_archive, wiring
 from orchestrator.app.backup_archive import Manifest, OnBytesDone
+from orchestrator.app.kept_revocations import read_revocations
 from orchestrator.app.web_process import RECORD_FILE
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import BackupFailed, NotFound, Refused, WrongSetting
@@ -54,13 +55,19 @@ class SavedBackup:
 
 @dataclass(frozen=True, kw_only=True)
 class RestoredBackup:
-    """A backup that was put back. `aside` are where what was there before is kept."""
+    """A backup that was put back. `aside` are where what was there before is kept.
+
+    `kept_out` says of each whom the backup would have let in that they are not; `revocations_known` whether anything
+    could tell who was revoked since.
+    """
 
     home: Path
     manifest: Manifest
     rows: int
     database: str
     aside: tuple[Path, ...]
+    kept_out: tuple[str, ...] = ()
+    revocations_known: bool = True
 
 
 def save(settings: Settings, target: Path, say: OnBytesDone) -> SavedBackup:
@@ -207,6 +214,7 @@ def _put_back(settings: Settings, stage: Path, manifest: Manifest, stamp: str, *
     home, new = settings.home, stage / HOME_PREFIX
     after = load_settings(home=new)  # the restored `.env` may name another database
     elsewhere = bool(after.database_url)
+    revoked = read_revocations(settings)  # before anything is written: it may be the very database
     stores = wiring.stores(after)
     kept = [_free_path(home.with_name(f"{home.name}.before-{stamp}"))] if _occupied(home) else []
     try:
@@ -220,12 +228,23 @@ def _put_back(settings: Settings, stage: Path, manifest: Manifest, stamp: str, *
             kept.append(
                 _save_database_aside(stores, _free_path(home.with_name(f"{home.name}.database-before-{stamp}.db")))
             )
+        if full and not revoked.known:  # only the backup's own `.env` names this database
+            revoked = read_revocations(after)
         rows = stores.copies.load(stage / DATABASE_PART)
+        kept_out = revoked.apply(stores)
         place = stores.copies.place if elsewhere else str(home / "shiftbook.db")
     finally:
         stores.close()
     _swap(home, new, kept[0] if _occupied(home) else None)
-    return RestoredBackup(home=home, manifest=manifest, rows=rows, database=place, aside=tuple(kept))
+    return RestoredBackup(
+        home=home,
+        manifest=manifest,
+        rows=rows,
+        database=place,
+        aside=tuple(kept),
+        kept_out=kept_out,
+        revocations_known=revoked.known,
+    )
 
 
 def _free_path(path: Path) -> Path:

@@ -56,12 +56,21 @@ def restore(file: Path, force: bool, as_json: bool) -> None:
         done = backup.restore(load_settings(), file, say, force=force)
     if as_json:
         told = {"home": str(done.home), "database": done.database, "rows": done.rows}
-        terminal.print_json(told | {"aside": [str(path) for path in done.aside], **done.manifest.model_dump()})
+        told |= {"aside": [str(path) for path in done.aside], "kept_out": list(done.kept_out)}
+        told |= {"revocations_known": done.revocations_known}
+        terminal.print_json(told | done.manifest.model_dump())
         return
     made = f"{done.manifest.node}'s backup of {done.manifest.made}"
     click.echo(f"{done.home} is as in {made}, with {done.rows:,} rows in {done.database}")
     for path in done.aside:
         click.echo(f"what was there before is kept in {path}")
+    for words in done.kept_out:
+        click.echo(words)
+    if not done.revocations_known:
+        click.echo(
+            f"who was revoked after {done.manifest.made} is let in again: look at `shiftbook device list` and "
+            "`shiftbook token list`, and revoke them anew"
+        )
 
 
 @contextmanager

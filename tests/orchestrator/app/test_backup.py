@@ -19,6 +19,7 @@ from orchestrator.app import backup, wiring
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import NotFound, OrchestratorError, Refused, WrongSetting
 from orchestrator.core.ports.conversations import ConversationTurn
+from orchestrator.core.ports.paired_devices import PairedDevice, Pairing, PairingState
 from orchestrator.core.settings import Settings
 from tests import program
 from tests.databases import Server
@@ -386,3 +387,77 @@ def test_a_full_disk_leaves_nothing(place: Place, shelf: Path) -> None:
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "no backup was written" in done.stderr
     assert [*shelf.iterdir()] == []
+
+
+# -- who is let in -------------------------------------------------------------------------------------------------
+
+
+def let_in(place: Place) -> None:
+    """Two devices and two tokens."""
+    stores = wiring.stores(place.settings)
+    for number, name in enumerate(("lost", "kept")):
+        scopes = frozenset({"look", "approvals"})
+        pairing = Pairing(
+            id=name,
+            fleet="f",
+            key="k",
+            scopes=scopes,
+            created=wiring.now(),
+            expires=wiring.now(),
+            state=PairingState.WAITING,
+        )
+        stores.pairings.add(pairing)
+        device = PairedDevice(id=name, name=name, public_key=f"{number}", scopes=scopes, created=wiring.now())
+        assert stores.pairings.confirm(name, device)
+        stores.tokens.add(f"{name} token", f"digest {name}", ["look"])
+    stores.close()
+
+
+def who_is_in(place: Place) -> dict[str, frozenset[str]]:
+    """Devices and tokens that count now, with their scopes."""
+    stores = wiring.stores(place.settings)
+    found = {each.name: each.scopes for each in stores.paired.listing() if each.revoked is None}
+    found |= {each.name: each.scopes for each in stores.tokens.listing() if each.revoked is None}
+    stores.close()
+    return found
+
+
+def test_a_restore_lets_nobody_in_who_was_revoked_since(place: Place, shelf: Path) -> None:
+    """A lost phone, a token that leaked, and a scope that was taken away: all stay as a person said last."""
+    place.fill()
+    let_in(place)
+    saved = backup.save(place.settings, shelf, quiet)
+    stores = wiring.stores(place.settings)
+    assert stores.paired.revoke("lost")
+    assert stores.tokens.revoke("lost token")
+    stores.paired.change("kept", scopes=["look"])
+    stores.close()
+    done = place.shiftbook("restore", str(saved.path), "--force")
+    assert done.returncode == 0, done.stderr
+    left = who_is_in(place)
+    assert left == {"kept": frozenset({"look"}), "kept token": frozenset({"look"}), "laptop": frozenset({"chat"})}
+    assert "the device 'lost' stays revoked" in done.stdout
+    assert "the token 'lost token' stays revoked" in done.stdout
+    assert "the device 'kept' may do what it might before" in done.stdout
+    assert "is let in again" not in done.stdout
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_restore_says_where_nobody_can_tell_who_was_revoked(
+    place: Place, shelf: Path, tmp_path: Path, damaged: bool
+) -> None:
+    """On a new machine, and where the database is what was lost: the backup comes back, with the next step."""
+    place.fill()
+    let_in(place)
+    saved = backup.save(place.settings, shelf, quiet)
+    if damaged:
+        for path in place.home.glob("shiftbook.db*"):
+            path.unlink()
+        (place.home / "shiftbook.db").write_bytes(b"no database" * 1000)
+    else:
+        place.home = tmp_path / "other" / "home"
+        place.home.parent.mkdir()
+    done = place.shiftbook("restore", str(saved.path), "--force")
+    assert done.returncode == 0, done.stderr
+    assert "`shiftbook device list`" in done.stdout
+    assert {"lost", "kept"} <= set(who_is_in(place))

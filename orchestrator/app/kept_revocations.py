@@ -1,0 +1,71 @@
+"""Which revocations are kept over a restore? A backup from before one must not let a lost phone in again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.app import wiring
+from orchestrator.core.errors import StoreFailed, WrongSetting
+from orchestrator.core.ports.stores import Stores
+from orchestrator.core.settings import Settings
+
+SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptRevocations:
+    """What a person had taken from whom when the restore began. `known` is false where no database could tell."""
+
+    devices: frozenset[str] = frozenset()
+    """Ids of paired devices that are out."""
+    scopes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """What each other device may do, by its id."""
+    tokens: frozenset[str] = frozenset()
+    """Digests of tokens that are out."""
+    known: bool = False
+
+    def apply(self, stores: Stores) -> tuple[str, ...]:
+        """Takes the same from whoever the backup lets in; returns words for each. Raises StoreFailed."""
+        return (*self._devices(stores), *self._tokens(stores))
+
+    def _devices(self, stores: Stores) -> Iterator[str]:
+        for each in stores.paired.listing():
+            if each.revoked is not None:
+                continue
+            if each.id in self.devices:
+                stores.paired.revoke(each.id)
+                yield f"the device {each.name!r} stays revoked"
+            elif not each.scopes <= self.scopes.get(each.id, each.scopes):
+                stores.paired.change(each.id, scopes=self.scopes[each.id])
+                yield f"the device {each.name!r} may do what it might before, not what the backup says"
+
+    def _tokens(self, stores: Stores) -> Iterator[str]:
+        for each in stores.tokens.listing():
+            if each.revoked is None and each.digest in self.tokens:
+                stores.tokens.revoke(each.name)
+                yield f"the token {each.name!r} stays revoked"
+
+
+def read_revocations(settings: Settings) -> KeptRevocations:
+    """What the database of these settings tells; nothing is known where there is none, or it cannot be read."""
+    path = settings.store_url.removeprefix(SQLITE)
+    if settings.store_url.startswith(SQLITE) and not Path(path).is_file():
+        return KeptRevocations()
+    try:
+        stores = wiring.stores(settings)
+    except (StoreFailed, WrongSetting):  # a damaged one is a reason to restore, not one against it
+        return KeptRevocations()
+    try:
+        devices, tokens = stores.paired.listing(), stores.tokens.listing()
+    except StoreFailed:
+        return KeptRevocations()
+    finally:
+        stores.close()
+    return KeptRevocations(
+        devices=frozenset(each.id for each in devices if each.revoked is not None),
+        scopes={each.id: each.scopes for each in devices if each.revoked is None},
+        tokens=frozenset(each.digest for each in tokens if each.revoked is not None),
+        known=True,
+    )
