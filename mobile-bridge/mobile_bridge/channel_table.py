@@ -33,6 +33,8 @@ CHANNEL_SECONDS = 3600.0
 """How long a channel lasts: then the keys that could open what was recorded are gone on both sides."""
 DEVICE_CHANNELS = 8
 """Channels of one device; the oldest gives way. A tab has one."""
+DEVICE_BEGINNINGS = 64
+"""Channels that one device begins while a cookie counts: none of them keeps others from beginning theirs."""
 MAX_CHANNELS = 512
 COOKIE_NONCE_BYTES = 12
 
@@ -79,8 +81,8 @@ class ChannelTable:
         self.fingerprint = key_fingerprint(key.public)
         self._cookie_key = random(32)
         self._open: OrderedDict[bytes, _OpenChannel] = OrderedDict()
-        self._begun: OrderedDict[bytes, float] = OrderedDict()
-        """When channels began whose cookie still counts: none begins twice."""
+        self._begun: OrderedDict[bytes, tuple[float, str]] = OrderedDict()
+        """When channels began whose cookie still counts, and whose they are: none begins twice."""
         self._lock = threading.Lock()
 
     def welcome(self, hello: bytes) -> bytes:
@@ -143,17 +145,19 @@ class ChannelTable:
         """Takes a channel in that its device has proven. With the lock held. Raises ChannelOver."""
         if number in self._begun or len(self._begun) >= MAX_CHANNELS * 2:
             raise ChannelOver  # it made way meanwhile; its cookie would let what was recorded in once more
+        if sum(device == channel.device for _, device in self._begun.values()) >= DEVICE_BEGINNINGS:
+            raise ChannelOver
         mine = [each for each, other in self._open.items() if other.device == channel.device]
-        for each in mine[: len(mine) - DEVICE_CHANNELS + 1]:
+        for each in mine[: max(0, len(mine) - DEVICE_CHANNELS + 1)]:
             del self._open[each]
         while len(self._open) >= MAX_CHANNELS:
             self._open.popitem(last=False)
         self._open[number] = channel
-        self._begun[number] = channel.begun
+        self._begun[number] = (channel.begun, channel.device)
 
     def _forget_old(self) -> None:
         now = self._clock()
         for number in [each for each, one in self._open.items() if now - one.begun > CHANNEL_SECONDS]:
             del self._open[number]
-        while self._begun and now - next(iter(self._begun.values())) > COOKIE_SECONDS:
+        while self._begun and now - next(iter(self._begun.values()))[0] > COOKIE_SECONDS:
             self._begun.popitem(last=False)

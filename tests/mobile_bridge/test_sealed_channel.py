@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mobile_bridge.channel_table import (
     CHANNEL_SECONDS,
     COOKIE_SECONDS,
+    DEVICE_BEGINNINGS,
     DEVICE_CHANNELS,
     MAX_CHANNELS,
     ChannelOver,
@@ -137,6 +138,33 @@ def test_a_replay_is_refused() -> None:
     line.time += COOKIE_SECONDS + 1
     with pytest.raises(ChannelOver):
         line.table.open(first)
+
+
+def test_a_device_keeps_as_many_channels_as_it_may_have() -> None:
+    """Eight tabs are open at once, whichever of them came first."""
+    line = Line()
+    tabs = [line.meet() for _ in range(DEVICE_CHANNELS)]
+    for number in range(3):
+        for keys, cookie in tabs:
+            line.table.open(seal_request(keys, number, b"", b"" if number else cookie))
+
+
+def test_one_device_keeps_no_other_out() -> None:
+    """A paired device that begins channels without an end is told no; another one begins its own all the while."""
+    line = Line()
+    line.known[device_id(THIEF.public)] = THIEF.public
+    begun = 0
+    with pytest.raises(ChannelOver):
+        while begun < 2 * MAX_CHANNELS:
+            keys, cookie = line.meet(THIEF)
+            line.table.open(seal_request(keys, 0, b"", cookie))
+            begun += 1
+    assert begun == DEVICE_BEGINNINGS
+    keys, cookie = line.meet()
+    assert line.table.open(seal_request(keys, 0, b"GET", cookie)).data == b"GET"
+    line.time += COOKIE_SECONDS + 1
+    keys, cookie = line.meet(THIEF)
+    assert line.table.open(seal_request(keys, 0, b"GET", cookie)).data == b"GET"
 
 
 def test_a_restart_knows_no_old_request() -> None:
