@@ -17,6 +17,8 @@ from orchestrator.api.auth.tokens import SESSION_PREFIX, TOUCH_INTERVAL, Caller,
 from orchestrator.core.ports.paired_devices import PairedDevices
 
 SESSION_SECONDS = 15 * 60.0
+DEVICE_SESSIONS = 8
+"""Sessions of one device; its oldest gives way, never another device's."""
 MAX_SESSIONS = 1024
 
 
@@ -35,6 +37,9 @@ class InMemoryDeviceSessions:
         """A new session of a device, and how many seconds it lasts."""
         secret = SESSION_PREFIX + secrets.token_urlsafe(32)
         with self._lock:
+            mine = [key for key, (device, _) in self._open.items() if device == device_id]
+            for key in mine[: max(0, len(mine) - DEVICE_SESSIONS + 1)]:
+                del self._open[key]
             self._open[digest(secret)] = (device_id, self.clock() + SESSION_SECONDS)
             while len(self._open) > MAX_SESSIONS:
                 self._open.popitem(last=False)

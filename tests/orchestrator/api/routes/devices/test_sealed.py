@@ -10,6 +10,7 @@ from flask import Response, jsonify, request
 from flask_openapi.blueprint import APIBlueprint
 from mobile_bridge.key_exchange import key_fingerprint
 
+from orchestrator.api.auth.device_sessions import DEVICE_SESSIONS, MAX_SESSIONS
 from orchestrator.api.web.auth_gate import REVOCATION_KEY, SEALED_DEVICE_KEY, caller, needs
 from orchestrator.api.web.revocation import RevocationWatch
 from orchestrator.api.web.stream_slots import stream_response
@@ -253,3 +254,15 @@ def test_the_watch_rests_when_nothing_runs(desk: Desk) -> None:
     phone.call("GET", "/test/look")
     watch: RevocationWatch = desk.site.app.extensions[REVOCATION_KEY]
     assert not watch._running
+
+
+def test_a_devices_sessions_push_out_its_own_alone(desk: Desk) -> None:
+    """However many it takes, another device's session goes on."""
+    phone, tablet = desk.paired(), desk.paired(name="Tablet")
+    kept = phone.call("POST", "/api/v1/sessions").json["token"]
+    sessions = desk.site.house.devices.sessions  # type: ignore[union-attr]
+    taken = [sessions.begin(tablet.id)[0] for _ in range(MAX_SESSIONS + 1)]
+    assert desk.site.client.get("/test/look", headers=bearer(kept)).status_code == 200
+    assert [sessions.read(each) is not None for each in taken[-DEVICE_SESSIONS - 1 :]] == [False] + [
+        True
+    ] * DEVICE_SESSIONS
