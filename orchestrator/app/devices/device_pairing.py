@@ -6,7 +6,6 @@ row of it.
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -141,7 +140,7 @@ class DevicePairing:
         pairing = self._under_way(pairing_id)
         if pairing.state is not PairingState.WAITING:
             raise AlreadyDone("no device waits for this pairing to be confirmed")
-        if not hmac.compare_digest(pairing.code, "".join(code.split())):
+        if not same(pairing.code.encode(), "".join(code.split()).encode("utf-8", "surrogatepass")):
             self._miss(pairing, "a wrong code was given too often")
             raise Refused("that is not the code: it is over if the device shows another one than this node")
         device = PairedDevice(

@@ -295,3 +295,13 @@ def test_another_key_than_the_pinned_one_is_noticed_by_the_phone(desk: Desk) -> 
     phone.node_key, phone.keys = ExchangeKey.create().public, None
     with pytest.raises(AssertionError, match="not the node"):
         phone.call("GET", "/api/v1/devices")
+
+
+def test_a_code_in_other_figures_is_a_wrong_code(desk: Desk) -> None:
+    """Figures of another script, a word, half of a character: a try like any other, and no error of the node's."""
+    ticket, phone = desk.begin(), Phone(desk.site.client)
+    phone.claim(ticket)
+    phone.reveal(ticket)
+    for code in ("\uff11\uff12\uff13\uff14\uff15\uff16", "s\u00e5", "\ud800"):
+        assert desk.confirm(ticket, code) in (403, 422)
+    assert desk.confirm(ticket, phone.code) == 200
