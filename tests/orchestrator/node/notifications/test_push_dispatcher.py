@@ -184,6 +184,7 @@ def test_a_redirect_is_not_followed(desk: Desk, service: PushService) -> None:
     [
         *("127.0.0.1", "10.0.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1"),
         *("::1", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "::"),
+        *("::127.0.0.1", "::a00:1", "fec0::1", "64:ff9b:1::7f00:1", "::ffff:0:7f00:1"),
     ],
 )
 def test_no_private_address_is_asked(desk: Desk, address: str) -> None:
