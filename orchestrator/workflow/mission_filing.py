@@ -47,13 +47,15 @@ class RequestLocks:
 
 @dataclass(frozen=True, kw_only=True)
 class MissionRequest:
-    """A mission as somebody sends it: a whole file or a sentence. `by` is the caller, `key` their idempotency key."""
+    """A mission as somebody sends it: a whole file or a sentence. `by` is what the caller is called, `key` their idempotency key,
+    `caller` tells them from others of the same name."""
 
     text: str
     name: str = ""
     title: str = ""
     by: str = ""
     key: str = ""
+    caller: str = ""
 
     @property
     def digest(self) -> str:
@@ -64,7 +66,7 @@ class MissionRequest:
     @property
     def key_digest(self) -> str:
         """The caller's key; another caller's same key is another one."""
-        return hashlib.sha256(f"{self.by}\0{self.key}".encode("utf-8", "surrogatepass")).hexdigest()
+        return hashlib.sha256(f"{self.caller or self.by}\0{self.key}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,9 +69,9 @@ def blueprint(_: AppServices) -> APIBlueprint:
             fleet=lambda: opened, marks=services.stores.marks if services.stores else None, locks=_LOCKS
         )
         try:
-            name = filing.file(
-                MissionRequest(text=body.text, name=body.name, title=body.title, by=caller().name, key=key)
-            )
+            who = caller()
+            wanted = {"text": body.text, "name": body.name, "title": body.title}
+            name = filing.file(MissionRequest(**wanted, by=who.name, key=key, caller=who.key))
             view = opened.mission(name).view
         finally:
             opened.bus.remote.close()

@@ -128,7 +128,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
         """Waits up to 15 s for the node's answer. With an `Idempotency-Key` the same call again says nothing twice."""
         key = idempotency_key()
         services, fleet = app_services(), app_services().fleet()
-        message_id = idempotent_id(key, caller().name) if key else ""
+        message_id = idempotent_id(key, caller().key) if key else ""
         try:
             receipt = fleet.steering().say(
                 fleet.full_name(path.name),

@@ -171,3 +171,10 @@ def test_only_who_may_give_orders_files(fleet: ServedFleet, scope: str) -> None:
     for path in ("/api/v1/missions", "/api/v1/missions/check"):
         answer = fleet.site.client.post(path, json={"text": "Do it."}, headers=fleet.key(scope))
         assert answer.status_code == 403
+
+
+def test_two_devices_of_one_name_do_not_share_keys() -> None:
+    """What a device is called is no proof of who it is: the same key of another one is another request."""
+    one = MissionRequest(text="Do this.", by="Phone", key="k", caller="device 1")
+    other = MissionRequest(text="Do this.", by="Phone", key="k", caller="device 2")
+    assert one.key_digest != other.key_digest
