@@ -144,8 +144,9 @@ def still_welcome() -> Callable[[], bool]:
 def _is_welcome(who: Caller, secret: str, door: Authenticator, devices: DeviceAccess | None) -> bool:
     if who.kind is CallerKind.LOCAL:
         return not door.closed()
-    if who.kind is CallerKind.DEVICE:
-        return devices is not None and devices.in_force(who.device)
+    if who.kind is CallerKind.DEVICE:  # with less than it came with it asks anew, and the gate says what is left
+        found = None if devices is None else devices.stores.paired.find(who.device)
+        return found is not None and who.scopes <= found.scopes
     return door.who(secret) is not None
 
 

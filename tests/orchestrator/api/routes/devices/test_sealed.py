@@ -11,6 +11,7 @@ from flask_openapi.blueprint import APIBlueprint
 from mobile_bridge.key_exchange import key_fingerprint
 
 from orchestrator.api.auth.device_sessions import DEVICE_SESSIONS, MAX_SESSIONS
+from orchestrator.api.web import auth_gate
 from orchestrator.api.web.auth_gate import REVOCATION_KEY, SEALED_DEVICE_KEY, caller, needs
 from orchestrator.api.web.revocation import RevocationWatch
 from orchestrator.api.web.stream_slots import stream_response
@@ -266,3 +267,19 @@ def test_a_devices_sessions_push_out_its_own_alone(desk: Desk) -> None:
     assert [sessions.read(each) is not None for each in taken[-DEVICE_SESSIONS - 1 :]] == [False] + [
         True
     ] * DEVICE_SESSIONS
+
+
+def test_a_stream_ends_when_a_scope_is_taken_away(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What streams to a device that may look no more ends with the next event; asked anew it is refused."""
+    monkeypatch.setattr(auth_gate, "WELCOME_SECONDS", 0.0)
+    phone = desk.paired(["look", "chat"])
+    message = phone.seal("GET", "/api/v1/events")
+    answer = phone.post("/sealed", data=message, buffered=False)
+    pieces = phone.opened(message, answer)
+    assert b"text/event-stream" in next(pieces)
+    next(pieces)
+    assert desk.site.stores.paired.change(phone.id, scopes=["chat"])
+    desk.site.house.events.publish("output", {"text": "secret"})
+    assert b"secret" not in b"".join(pieces)
+    answer.close()
+    assert phone.call("GET", "/api/v1/events").status == 403
