@@ -49,8 +49,8 @@ class PushDispatcher:
     tell: Tell
     now: Callable[[], datetime]
     topic: Callable[[str], str]
-    may_ring: Callable[[str], bool] = lambda _device: True
-    """Whether a device is still let in."""
+    may_ring: Callable[[str, datetime | None], bool] = lambda _device, _since: True
+    """Whether a device that subscribed then is still let in."""
 
     def put(self, found: Notification) -> bool:
         """Takes a notice in, once for each key ever, where any device is there to be rung."""
@@ -72,7 +72,7 @@ class PushDispatcher:
         for device in self.subscriptions.every():
             if device.device in reached or (device.kinds and found.kind.value not in device.kinds):
                 continue
-            if not self.may_ring(device.device):
+            if not self.may_ring(device.device, device.created):
                 self.subscriptions.remove(device.device)
                 continue
             if (due := self._due(device, found.kind)) > self.now():

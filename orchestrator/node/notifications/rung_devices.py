@@ -23,12 +23,17 @@ class RungDevices:
     tokens: Tokens
     now: Callable[[], datetime]
 
-    def may_ring(self, device: str) -> bool:
-        """Whether this device is let in now. Raises StoreFailed."""
+    def may_ring(self, device: str, since: datetime | None = None) -> bool:
+        """Whether this device is let in now. Raises StoreFailed.
+
+        A token that was made after the device subscribed (`since`) lets in whoever has it, not whom a token of the same
+        name let in before.
+        """
         known = next((one for one in self.paired.listing() if one.id == device), None)
         if known is not None:
             return known.revoked is None
         now = self.now()
         there = [one for one in self.tokens.listing() if one.revoked is None]
         tokens = [one for one in there if one.expires is None or one.expires > now]
+        tokens = [one for one in tokens if since is None or one.created <= since]
         return device == LOCAL_DEVICE or any(device in (one.device, f"{TOKEN_PREFIX}{one.name}") for one in tokens)

@@ -7,6 +7,7 @@ from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import ServiceUnavailable
 
+from orchestrator.api.auth.tokens import ANY_DEVICE
 from orchestrator.api.routes.devices.state import current_stores
 from orchestrator.api.web.auth_gate import READERS, caller, needs
 from orchestrator.api.web.context import AppServices, app_services
@@ -15,7 +16,7 @@ from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.push import PushCarrier, PushSubscription
 from orchestrator.ledger.config import quiet_hours
 from orchestrator.ledger.config.notification import NotificationKind
-from orchestrator.node.notifications.rung_devices import TOKEN_PREFIX
+from orchestrator.node.notifications.rung_devices import TOKEN_PREFIX, RungDevices
 
 KINDS = tuple(kind.value for kind in NotificationKind)
 
@@ -70,8 +71,10 @@ def blueprint(_: AppServices) -> APIBlueprint:
     @routes.get("/subscriptions", summary="Whether this device is rung", responses={200: PushState})
     @needs(*READERS, "chat", "sync", devices=True)
     def state() -> Response:
-        mine = next((one for one in current_stores().push.every() if one.device == _device()), None)
-        return _state(mine)
+        stores = current_stores()
+        rung = RungDevices(paired=stores.paired, tokens=stores.tokens, now=app_services().now)
+        mine = next((one for one in stores.push.every() if one.device == _device()), None)
+        return _state(mine if mine and rung.may_ring(mine.device, mine.created) else None)
 
     @routes.put("/subscriptions", summary="Has this device rung", responses={200: PushState})
     @needs(*READERS, "chat", "sync", devices=True)
@@ -93,7 +96,8 @@ def blueprint(_: AppServices) -> APIBlueprint:
 
 def _device() -> str:
     """Whose subscription it is: the device behind the token, else the token itself."""
-    return caller().device or f"{TOKEN_PREFIX}{caller().name}"[:100]
+    own = caller().device
+    return own if own and own != ANY_DEVICE else f"{TOKEN_PREFIX}{caller().name}"[:100]
 
 
 def _carrier() -> PushCarrier:

@@ -52,7 +52,7 @@ class Desk:
             topic=push_topic,
             may_ring=RungDevices(paired=self.stores.paired, tokens=self.stores.tokens, now=lambda: self.at).may_ring
             if self.strict
-            else lambda _device: True,
+            else lambda _device, _since: True,
         )
 
     def subscribe(self, service: PushService, device: str = "phone", **wishes: object) -> None:
@@ -232,6 +232,24 @@ def test_who_was_shut_out_hears_nothing_more(desk: Desk, service: PushService) -
     desk.happens()
     assert desk.dispatcher.deliver() == 1
     assert [one.device for one in desk.stores.push.every()] == ["token good"]
+
+
+def test_a_new_token_of_the_same_name_rings_no_old_device(desk: Desk, service: PushService) -> None:
+    """A token that leaked is revoked and made anew: whoever subscribed with the old one hears nothing, whoever
+    subscribes with the new one does."""
+    desk.strict = True
+    desk.stores.tokens.add("phone", "old", ["look"])
+    desk.at = NOON - timedelta(hours=1)  # tokens are made at noon here
+    desk.subscribe(service, "token phone")
+    desk.stores.tokens.revoke("phone")
+    desk.stores.tokens.add("phone", "new", ["look"])
+    desk.happens()
+    assert desk.dispatcher.deliver() == 0
+    assert desk.stores.push.every() == ()
+    desk.at = NOON
+    desk.subscribe(service, "token phone")
+    desk.happens("other")
+    assert desk.dispatcher.deliver() == 1
 
 
 def test_another_key_reaches_nobody(desk: Desk, service: PushService, tmp_path: Path) -> None:

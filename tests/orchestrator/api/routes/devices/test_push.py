@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from orchestrator.api.web.context import SERVICES_KEY
+from orchestrator.node.notifications.rung_devices import RungDevices
 from tests.orchestrator.api.conftest import Build, Site, bearer
 from tests.push_service import Browser, PushService, push_service
 
@@ -78,3 +80,27 @@ def test_what_cannot_be_rung_is_refused_with_the_field(build: Build, more: dict[
     answer = site.client.put(MINE, json=said, headers=bearer(site.token("look")))
     assert answer.status_code in (status, 422 if status == 400 else status), answer.get_json()
     assert site.stores.push.every() == ()
+
+
+def test_tokens_for_all_devices_share_no_subscription(build: Build, service: PushService) -> None:
+    """Each is its own: one that is revoked is not rung because another one of that kind is in force."""
+    site = with_stores(build(push_private=True))
+    one, other = (bearer(site.token("sync", name=name, device="any")) for name in ("vps", "desktop"))
+    assert site.client.put(MINE, json=wishes(site, f"{service.url}/1"), headers=one).status_code == 200
+    assert site.client.get(MINE, headers=other).get_json()["subscribed"] is False
+    site.stores.tokens.revoke("vps")
+    (kept,) = site.stores.push.every()
+    rung = RungDevices(paired=site.stores.paired, tokens=site.stores.tokens, now=site.clock)
+    assert not rung.may_ring(kept.device, kept.created)
+
+
+def test_a_token_made_anew_begins_without_a_subscription(build: Build, service: PushService) -> None:
+    """Whoever had the old token of this name is not the one who asks now."""
+    site = with_stores(build(push_private=True))
+    old = bearer(site.token("look", name="phone"))
+    site.clock.time = datetime.now(UTC)
+    assert site.client.put(MINE, json=wishes(site, f"{service.url}/1"), headers=old).get_json()["subscribed"] is True
+    assert site.client.get(MINE, headers=old).get_json()["subscribed"] is True
+    site.stores.tokens.revoke("phone")
+    new = bearer(site.token("look", name="phone"))
+    assert site.client.get(MINE, headers=new).get_json()["subscribed"] is False
