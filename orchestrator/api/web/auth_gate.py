@@ -32,7 +32,7 @@ from orchestrator.api.auth.tokens import LOCAL_CALLER, Authenticator, Caller, Ca
 from orchestrator.api.web import body_limit
 from orchestrator.api.web.context import SERVICES_KEY, AppServices, app_services
 from orchestrator.api.web.disconnects import came_over_connection, request_socket
-from orchestrator.api.web.rate_limit import RateLimiter
+from orchestrator.api.web.rate_limit import RateLimiter, network_of
 from orchestrator.api.web.revocation import RevocationWatch
 from orchestrator.core.roles import Role
 
@@ -188,7 +188,7 @@ def _authorize() -> Response | None:
         return Response(status=204, headers={"Allow": ", ".join(sorted(request.url_rule.methods or ()))})
     body_limit.limit(request, need.body_bytes or settings.body_bytes)
     if need.anywhere:
-        _take_allowance(f"from {request.remote_addr}")
+        _take_allowance(f"from {network_of(request.remote_addr or '')}")
     if need.scope != "open":
         _admit(need)
     return None

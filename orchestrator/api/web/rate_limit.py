@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -34,3 +35,14 @@ class RateLimiter:
             while len(self._left) > MAX_CALLERS:
                 self._left.popitem(last=False)
         return wait
+
+
+def network_of(address: str) -> str:
+    """Whose allowance an address is counted against: one host on IPv6 has all addresses of its /64 to call from."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return address
+    return str(found.ipv4_mapped or ipaddress.ip_network((int(found) >> 64 << 64, 64)))
