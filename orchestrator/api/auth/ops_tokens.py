@@ -41,6 +41,8 @@ class JwtOpsTokens:
             raise Refused("only headquarters issues ops tokens (FACTORY_ROLE=HEADQUARTERS)")
         if caller.kind is CallerKind.OPS:
             raise Refused("an ops token cannot ask for another: that would never end")
+        if caller.kind is CallerKind.DEVICE:
+            raise Refused("a paired device with the scope ops needs no ops token: its own session may do the same")
         begun = self.now().astimezone(UTC).replace(microsecond=0)
         claims = {
             "iss": self.node,

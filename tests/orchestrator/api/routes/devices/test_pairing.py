@@ -305,3 +305,23 @@ def test_a_code_in_other_figures_is_a_wrong_code(desk: Desk) -> None:
     for code in ("\uff11\uff12\uff13\uff14\uff15\uff16", "s\u00e5", "\ud800"):
         assert desk.confirm(ticket, code) in (403, 422)
     assert desk.confirm(ticket, phone.code) == 200
+
+
+def test_a_devices_scope_makes_no_token(desk: Desk) -> None:
+    """What a device may do ends with it: no route gives it a secret that would go on without it, or one that is dead."""
+    browser = desk.paired(["look", "ops"], "Desk")
+    refused = browser.call("POST", "/api/v1/ops-tokens")
+    assert (refused.status, "its own session" in refused.json["detail"]) == (403, True)
+
+
+def test_one_host_has_one_allowance(build: Build) -> None:
+    """On IPv6 a host has a network of addresses: who changes among them is told to wait all the same."""
+    site = build(rate=3, **LAN)
+
+    def status(address: str) -> int:
+        given = {"REMOTE_ADDR": address}
+        return site.client.get("/api/v1/pairings/x/progress", environ_overrides=given).status_code
+
+    assert [status(f"2001:db8:1:2::{number}") for number in range(1, 5)] == [404, 404, 404, 429]
+    assert status("2001:db8:1:3::1") == 404
+    assert [status(f"203.0.113.{number}") for number in range(1, 5)] == [404] * 4
