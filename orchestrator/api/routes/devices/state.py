@@ -17,6 +17,10 @@ from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.core.ports.stores import Stores
 
 
+MAX_STATE_BYTES = 64 * 1024
+"""Bytes of one report: a thousand of each device are kept."""
+
+
 class DeviceReport(BaseModel):
     """What a device says of itself: any JSON object."""
 
@@ -75,7 +79,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
     routes = APIBlueprint("devices", __name__)
 
     @routes.post("/device/state", summary="A device says how it is", responses={201: ReportedDeviceState})
-    @needs("sync", "chat")
+    @needs("sync", "chat", body_bytes=MAX_STATE_BYTES)
     def report(body: DeviceReport) -> tuple[Response, int]:
         require_own_device(body.device_id, writes=True)
         kept = current_stores().devices.put_state(body.device_id, body.state, app_services().now())

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from orchestrator.api.app import create_app
 from orchestrator.api.auth.tokens import device_of
+from orchestrator.api.routes.devices.state import MAX_STATE_BYTES
 from tests.orchestrator.api.conftest import Build, bearer
 
 
@@ -116,3 +117,10 @@ def test_a_token_of_no_device_does_not_become_one_for_all(build: Build) -> None:
     ]
     assert told == [403, 201, 403]
     assert device_of("any", ["sync"]) is None
+
+
+def test_a_report_is_small(client: FlaskClient) -> None:
+    """A thousand reports of a device are kept: a large one is refused, and none of it is stored."""
+    large = client.post("/device/state", json={"device_id": "phone", "state": {"x": "y" * MAX_STATE_BYTES}})
+    assert large.status_code == 413
+    assert client.get("/device/phone/history").get_json()["states"] == []
