@@ -11,6 +11,8 @@ from orchestrator.core.ports.tokens import Tokens
 
 TOKEN_PREFIX = "token "  # noqa: S105  # a word, no secret
 """How the name begins of a device that is known by its token alone."""
+TOLD_SCOPES = frozenset({"look", "chat", "missions", "approvals", "ops"})
+"""Who has one of these reads of missions anyway: a push tells a mission's title."""
 LOCAL_DEVICE = f"{TOKEN_PREFIX}local"
 """A browser on the node's own machine, where no token has been made."""
 
@@ -31,9 +33,9 @@ class RungDevices:
         """
         known = next((one for one in self.paired.listing() if one.id == device), None)
         if known is not None:
-            return known.revoked is None
+            return known.revoked is None and bool(known.scopes & TOLD_SCOPES)
         now = self.now()
-        there = [one for one in self.tokens.listing() if one.revoked is None]
+        there = [one for one in self.tokens.listing() if one.revoked is None and one.scopes & TOLD_SCOPES]
         tokens = [one for one in there if one.expires is None or one.expires > now]
         tokens = [one for one in tokens if since is None or one.created <= since]
         return device == LOCAL_DEVICE or any(device in (one.device, f"{TOKEN_PREFIX}{one.name}") for one in tokens)

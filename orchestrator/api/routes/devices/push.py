@@ -64,12 +64,12 @@ def blueprint(_: AppServices) -> APIBlueprint:
     routes = APIBlueprint("push", __name__, url_prefix="/api/v1/push")
 
     @routes.get("/key", summary="The key with which browsers subscribe", responses={200: PushKeyAnswer})
-    @needs(*READERS, "chat", "sync", devices=True)
+    @needs(*READERS, "chat", devices=True)
     def key() -> Response:
         return jsonify({"key": _carrier().public_key, "kinds": list(KINDS)})
 
     @routes.get("/subscriptions", summary="Whether this device is rung", responses={200: PushState})
-    @needs(*READERS, "chat", "sync", devices=True)
+    @needs(*READERS, "chat", devices=True)
     def state() -> Response:
         stores = current_stores()
         rung = RungDevices(paired=stores.paired, tokens=stores.tokens, now=app_services().now)
@@ -77,7 +77,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
         return _state(mine if mine and rung.may_ring(mine.device, mine.created) else None)
 
     @routes.put("/subscriptions", summary="Has this device rung", responses={200: PushState})
-    @needs(*READERS, "chat", "sync", devices=True)
+    @needs(*READERS, "chat", devices=True)
     def subscribe(body: PushWishes) -> Response:
         """One subscription a device: what it said before is replaced. An address must be https and public."""
         made = _subscription(body)
@@ -86,7 +86,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
         return _state(made)
 
     @routes.delete("/subscriptions", summary="Has this device rung no more", responses={200: PushState})
-    @needs(*READERS, "chat", "sync", devices=True)
+    @needs(*READERS, "chat", devices=True)
     def unsubscribe() -> Response:
         current_stores().push.remove(_device())
         return _state(None)

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from orchestrator.api.web.context import SERVICES_KEY
+from orchestrator.core.roles import Role
 from orchestrator.node.notifications.rung_devices import RungDevices
 from tests.orchestrator.api.conftest import Build, Site, bearer
+from tests.orchestrator.api.routes.devices.test_pairing import LAN, Desk
 from tests.push_service import Browser, PushService, push_service
 
 KEY, MINE = "/api/v1/push/key", "/api/v1/push/subscriptions"
@@ -85,7 +87,7 @@ def test_what_cannot_be_rung_is_refused_with_the_field(build: Build, more: dict[
 def test_tokens_for_all_devices_share_no_subscription(build: Build, service: PushService) -> None:
     """Each is its own: one that is revoked is not rung because another one of that kind is in force."""
     site = with_stores(build(push_private=True))
-    one, other = (bearer(site.token("sync", name=name, device="any")) for name in ("vps", "desktop"))
+    one, other = (bearer(site.token("look", "sync", name=name, device="any")) for name in ("vps", "desktop"))
     assert site.client.put(MINE, json=wishes(site, f"{service.url}/1"), headers=one).status_code == 200
     assert site.client.get(MINE, headers=other).get_json()["subscribed"] is False
     site.stores.tokens.revoke("vps")
@@ -104,3 +106,15 @@ def test_a_token_made_anew_begins_without_a_subscription(build: Build, service: 
     site.stores.tokens.revoke("phone")
     new = bearer(site.token("look", name="phone"))
     assert site.client.get(MINE, headers=new).get_json()["subscribed"] is False
+
+
+def test_who_may_not_read_of_missions_is_told_of_none(build: Build, service: PushService) -> None:
+    """A push tells a mission's title: a device that only syncs gets none, nor one that lost what let it read."""
+    desk = Desk(with_stores(build(Role.HEADQUARTERS, push_private=True, **LAN)))
+    phone, said = desk.paired(["look", "sync"]), wishes(desk.site, f"{service.url}/1")
+    assert phone.call("PUT", MINE, json=said).status == 200
+    rung = RungDevices(paired=desk.site.stores.paired, tokens=desk.site.stores.tokens, now=desk.site.clock)
+    assert rung.may_ring(phone.id)
+    desk.site.stores.paired.change(phone.id, scopes=["sync"])
+    assert not rung.may_ring(phone.id)
+    assert phone.call("PUT", MINE, json=said).status == 403
