@@ -12,8 +12,8 @@ from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import ServiceUnavailable
 
-from orchestrator.api.auth.tokens import DEVICE_ID_PATTERN
-from orchestrator.api.web.auth_gate import needs
+from orchestrator.api.auth.tokens import DEVICE_ID_PATTERN, CallerKind
+from orchestrator.api.web.auth_gate import caller, needs
 from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.api.web.json_body import NullsAreUnset
 from orchestrator.api.web.metrics import METRICS_KEY as METRICS
@@ -36,7 +36,7 @@ class ChatRequestBody(NullsAreUnset):
 
     model_config = ConfigDict(extra="forbid")
     message: str = Field(min_length=1, max_length=200_000)
-    device_id: str = Field(pattern=DEVICE_ID_PATTERN, description="Which device it comes from")
+    device_id: str = Field(pattern=DEVICE_ID_PATTERN, description="Which device it comes from; of a paired one its key says that")
     conversation_id: str = Field("", max_length=100, description="The conversation to go on with; empty: a new one")
     project: str = Field("", max_length=100, description="A project of the fleet; only for a new conversation")
     model: str = Field("", max_length=200, description="A model, a backend, or `backend/model`; empty: the node's")
@@ -264,10 +264,10 @@ def _render(event: AnswerEvent) -> Iterator[str]:
 
 
 def _chat_request(body: ChatRequestBody) -> ChatRequest:
-    tools = TOOL_NAMES if body.tools is True else tuple(body.tools or ())
+    tools, who = TOOL_NAMES if body.tools is True else tuple(body.tools or ()), caller()
     return ChatRequest(
         message=body.message,
-        device=body.device_id,
+        device=who.device if who.kind is CallerKind.DEVICE else body.device_id,
         conversation=body.conversation_id,
         project=body.project,
         model=body.model,

@@ -23,6 +23,7 @@ from orchestrator.core.ports.model import Model
 from orchestrator.core.ports.model_backend import BackendCandidate, ListedModel
 from orchestrator.execution.workspace.clone import Workspaces
 from tests.orchestrator.api.conftest import Build, Site, bearer
+from tests.orchestrator.api.routes.devices.test_pairing import LAN, Desk
 from tests.orchestrator.chat.conftest import ScriptedModel, Talk, stores, talk
 
 __all__ = ["stores", "talk"]  # fixtures of the domain's tests
@@ -269,3 +270,13 @@ def test_the_numbers_count_tokens(client: FlaskClient) -> None:
 def test_both_sides_name_the_same_header() -> None:
     """What says that another node asks is written in two rooms that may not see each other."""
     assert HOPS_HEADER == openai_backend.HOPS_HEADER
+
+
+def test_a_paired_device_talks_as_itself(build: Build, talk: Talk) -> None:
+    """Whatever it calls itself: what is said is told of the device whose key sealed it."""
+    made = at_the_site(build(**LAN), talk)
+    phone = Desk(made).paired(["chat"])
+    answer = phone.call("POST", "/chat", json={"message": "Hello?", "device_id": "somebody-else"})
+    assert answer.status == 200
+    listed = phone.call("GET", "/chat/conversations").json["conversations"]
+    assert [each["device"] for each in listed] == [phone.id]
