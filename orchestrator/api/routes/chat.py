@@ -36,7 +36,9 @@ class ChatRequestBody(NullsAreUnset):
 
     model_config = ConfigDict(extra="forbid")
     message: str = Field(min_length=1, max_length=200_000)
-    device_id: str = Field(pattern=DEVICE_ID_PATTERN, description="Which device it comes from; of a paired one its key says that")
+    device_id: str = Field(
+        pattern=DEVICE_ID_PATTERN, description="Which device it comes from; of a paired one its key says that"
+    )
     conversation_id: str = Field("", max_length=100, description="The conversation to go on with; empty: a new one")
     project: str = Field("", max_length=100, description="A project of the fleet; only for a new conversation")
     model: str = Field("", max_length=200, description="A model, a backend, or `backend/model`; empty: the node's")

@@ -16,7 +16,6 @@ from orchestrator.api.web.auth_gate import caller, needs
 from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.core.ports.stores import Stores
 
-
 MAX_STATE_BYTES = 64 * 1024
 """Bytes of one report: a thousand of each device are kept."""
 

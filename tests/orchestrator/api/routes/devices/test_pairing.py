@@ -308,7 +308,7 @@ def test_a_code_in_other_figures_is_a_wrong_code(desk: Desk) -> None:
 
 
 def test_a_devices_scope_makes_no_token(desk: Desk) -> None:
-    """What a device may do ends with it: no route gives it a secret that would go on without it, or one that is dead."""
+    """What a device may do ends with it: no route gives it a secret that goes on without it, or a dead one."""
     browser = desk.paired(["look", "ops"], "Desk")
     refused = browser.call("POST", "/api/v1/ops-tokens")
     assert (refused.status, "its own session" in refused.json["detail"]) == (403, True)
