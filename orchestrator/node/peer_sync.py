@@ -10,7 +10,7 @@ import gzip
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -48,8 +48,8 @@ class PeerExchange:
 class PeerSync:
     """One other node. `now` is in milliseconds since 1970 (UTC)."""
 
-    url: str
-    token: str
+    url: str = field(repr=False)
+    token: str = field(repr=False)
     node: str
     """This node's name."""
     ops: SyncOps
@@ -57,6 +57,13 @@ class PeerSync:
     now: Callable[[], int]
     transport: httpx.BaseTransport | None = None
     """For tests: how the other one is reached without a network."""
+
+    @property
+    def place(self) -> str:
+        """The address as it is told and noted: without a name and a password that stand in it."""
+        scheme, mark, rest = self.url.partition("//")
+        host, slash, path = rest.partition("/")
+        return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
 
     def exchange(self) -> PeerExchange:
         """Hands over what the other lacks, and takes what this one lacks. Raises PeerSyncFailed."""
@@ -68,7 +75,7 @@ class PeerSync:
 
     def _send(self, client: httpx.Client, epoch: str) -> int:
         """From the mark on, in the order of arrival; from the beginning where the other was restored."""
-        own, mark = self.ops.standing().epoch, f"{OUT} {self.url}"[:90]
+        own, mark = self.ops.standing().epoch, f"{OUT} {self.place}"[:90]
         known, _, place = self.marks.get(mark).partition(" ")
         cursor, sent = f"{own}.{place if known == epoch and place.isdecimal() else 0}", 0
         for _ in range(MAX_ROUND_PAGES):
@@ -84,19 +91,21 @@ class PeerSync:
         return sent
 
     def _take(self, client: httpx.Client) -> int:
-        taken, mark = 0, f"{IN} {self.url}"[:90]
+        taken, mark = 0, f"{IN} {self.place}"[:90]
         for _ in range(MAX_ROUND_PAGES):
             page = self._ask(
                 client, "GET", "/sync/pull", query={"after": self.marks.get(mark), "limit": MAX_OPERATIONS}
             )
             ops, cursor = page.get("ops"), page.get("cursor")
             if not isinstance(ops, list) or not isinstance(cursor, str) or len(cursor) > 200:
-                raise PeerSyncFailed("{} does not speak this sync: update it, or this node", self.url)
+                raise PeerSyncFailed("{} does not speak this sync: update it, or this node", self.place)
             try:
                 batch = read_batch(json.dumps({"ops": ops}).encode())
                 taken += self.ops.push(batch.ops, now=self.now()).accepted if ops else 0
             except OperationRefused as error:
-                raise PeerSyncFailed("{} gave operations that are not taken here: {}", self.url, error.says) from error
+                raise PeerSyncFailed(
+                    "{} gave operations that are not taken here: {}", self.place, error.says
+                ) from error
             self.marks.put(mark, cursor)
             if not page.get("more"):
                 break
@@ -115,7 +124,7 @@ class PeerSync:
             ) as client:
                 yield client
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise PeerSyncFailed("{} cannot be reached ({})", self.url, type(error).__name__) from error
+            raise PeerSyncFailed("{} cannot be reached ({})", self.place, type(error).__name__) from error
 
     def _ask(
         self, client: httpx.Client, method: str, path: str, body: bytes = b"", query: Mapping[str, Any] | None = None
@@ -126,15 +135,15 @@ class PeerSync:
             for part in answer.iter_bytes():
                 data += part
                 if len(data) > MAX_ANSWER_BYTES:
-                    raise PeerSyncFailed("{} answers with more than {} bytes", self.url, MAX_ANSWER_BYTES)
+                    raise PeerSyncFailed("{} answers with more than {} bytes", self.place, MAX_ANSWER_BYTES)
         if answer.status_code in (401, 403):
             step = "`shiftbook token new NAME --scope sync --device any` there makes one for SHIFTBOOK_SYNC_TOKEN here"
-            raise PeerSyncFailed("{} does not take the token: {}", self.url, step)
+            raise PeerSyncFailed("{} does not take the token: {}", self.place, step)
         try:
             told = read_json(data.decode())
         except ValueError as error:
-            raise PeerSyncFailed("{} answers {} and no JSON", self.url, answer.status_code) from error
+            raise PeerSyncFailed("{} answers {} and no JSON", self.place, answer.status_code) from error
         if answer.status_code != 200 or not isinstance(told, dict):
             why = one_line(str(told.get("detail", "")) if isinstance(told, dict) else "", 200)
-            raise PeerSyncFailed("{} answers {}: {}", self.url, answer.status_code, why or "no reason")
+            raise PeerSyncFailed("{} answers {}: {}", self.place, answer.status_code, why or "no reason")
         return told

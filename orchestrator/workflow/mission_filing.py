@@ -47,8 +47,10 @@ class RequestLocks:
 
 @dataclass(frozen=True, kw_only=True)
 class MissionRequest:
-    """A mission as somebody sends it: a whole file or a sentence. `by` is what the caller is called, `key` their idempotency key,
-    `caller` tells them from others of the same name."""
+    """A mission as somebody sends it: a whole file or a sentence.
+
+    `by` is what the caller is called, `caller` tells them from others of that name, `key` is their idempotency key.
+    """
 
     text: str
     name: str = ""

@@ -38,8 +38,8 @@ GONE_STATUSES = frozenset({404, 410})
 MIN_LATER_SECONDS, MAX_LATER_SECONDS = 5.0, 86_400.0
 """A service may ask for a rest of so many seconds."""
 GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
-"""Where IPv6 addresses of the internet are (RFC 4291). `is_global` says yes to much else: to IPv4 in `::/96`, to what was
-site-local, to a network's own translation (64:ff9b:1::/48)."""
+"""Where IPv6 addresses of the internet are (RFC 4291). `is_global` says yes to much else: to IPv4 in `::/96`, to what
+was site-local, to a network's own translation (64:ff9b:1::/48)."""
 
 Resolve = Callable[[str, int], list[str]]
 """The addresses of a host. Raises OSError."""

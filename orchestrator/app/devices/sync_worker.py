@@ -94,7 +94,7 @@ class SyncWorker:
             peer.told = str(error)
             return 0
         if peer.told:
-            LOG.warning("sync with %s works again", peer.sync.url)
+            LOG.warning("sync with %s works again", peer.sync.place)
         peer.failures, peer.told, peer.due = 0, "", self.clock() + EVERY_SECONDS
         return made.taken
 

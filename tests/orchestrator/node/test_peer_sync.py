@@ -218,3 +218,19 @@ def test_an_answer_without_end_is_given_up(make: Callable[[str], SyncedNode]) ->
     way = httpx.MockTransport(lambda request: httpx.Response(200, content=endless()))
     with pytest.raises(PeerSyncFailed, match="more than"):
         desk.to(desk, way).exchange()
+
+
+def test_a_password_in_an_address_is_told_nowhere(make: Callable[[str], SyncedNode]) -> None:
+    """Neither in what is said of a node that does not answer, nor in the marks that a backup holds."""
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no")
+
+    one, other = make("desk"), make("vps")
+    careful = replace(one.to(other, httpx.MockTransport(refuse)), url="https://ada:geheim@vps.example:8823/x@y")
+    assert careful.place == "https://vps.example:8823/x@y"
+    with pytest.raises(PeerSyncFailed, match="cannot be reached") as told:
+        careful.exchange()
+    assert "vps.example:8823/x@y" in str(told.value)
+    assert "geheim" not in str(told.value)
+    assert "geheim" not in repr(careful)
