@@ -106,7 +106,7 @@ def test_names_in_small_letters_and_variables_without_a_value(home: Path, monkey
             "input should be a valid boolean, unable to interpret input, not 'perhaps'",
         ),
         ("SHIFTBOOK_HTTP", "here", "write host:port, such as 127.0.0.1:8823 or [::1]:8823, or off, not 'here'"),
-        ("SHIFTBOOK_HQ_URL", "hq", "write headquarters' web address, such as https://hq.example:8823, not 'hq'"),
+        ("SHIFTBOOK_HQ_URL", "hq", "write a web address, such as https://hq.example:8823, not 'hq'"),
         (
             "SHIFTBOOK_AGENTS",
             "claud",
