@@ -138,7 +138,9 @@ def test_a_conflict_of_the_ledger_is_decided_by_one_button(open_tab: OpenTab, of
     first = tab.page.locator("main article").first
     expect(first).to_contain_text("priority of nightly-check")
     boxes = [side.bounding_box() for side in first.locator(".side").all()]
-    assert boxes[0] and boxes[1] and boxes[0]["y"] == boxes[1]["y"]
+    assert boxes[0]
+    assert boxes[1]
+    assert boxes[0]["y"] == boxes[1]["y"]
     first.get_by_role("button", name="Take this").click()
     expect(tab.page.get_by_text("priority of nightly-check")).to_have_count(0)
     assert "priority: 4" in office.fleet.git("show", "HEAD:missions/nightly-check.md", folder=office.fleet.bare)

@@ -123,7 +123,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
         summary="Says something to whoever works on a mission",
         responses={200: MessageResult},
     )
-    @needs("missions", "ops")
+    @needs("missions")
     def say(path: MissionPath, body: MessageOrder) -> Response:
         """Waits up to 15 s for the node's answer. With an `Idempotency-Key` the same call again says nothing twice."""
         key = idempotency_key()
