@@ -122,6 +122,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         abstract.bind(f"\0{name}")
         abstract.listen()
         plain = stack.enter_context(socket.socket(socket.AF_UNIX))
+        stack.callback(os.chdir, Path.cwd())
         os.chdir(tmp_path)  # a path of a socket has its limit
         plain.bind("agent.sock")
         plain.listen()

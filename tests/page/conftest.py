@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.acceptance.fleets import Fleet
 from tests.conftest import lacking, require_program
@@ -30,14 +30,20 @@ def built_page() -> Path:
     return Path(build_page.PAGE)
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+@pytest.fixture(scope="package")
+def driver() -> Iterator[Playwright]:
+    """The one driver of browsers. Ended with this folder's tests: its event loop would be in the way of others."""
+    with sync_playwright() as made:
+        yield made
+
+
+@pytest.fixture(scope="package")
+def chromium(driver: Playwright) -> Iterator[Browser]:
     """The system's Chromium, headless."""
     path = require_program("chromium")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
+    browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -85,3 +91,15 @@ def _opened(chromium: Browser, desk: Desk, size: str) -> Iterator[Tab]:
     one = Tab.open(chromium, desk.url, size)
     yield one
     one.close()
+
+
+SHORT = ("test_addresses_are_real", "test_keys_lead_everywhere", "test_no_script_of_another_runs")
+"""The tests in a browser that `make test` runs; the others take minutes, and `make nightly` runs them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what needs a browser as one of the long forms, but for the short list."""
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        if "tests/page/" in item.nodeid and "driver" in names and item.originalname not in SHORT:  # type: ignore[attr-defined]
+            item.add_marker(pytest.mark.nightly)

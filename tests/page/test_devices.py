@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from mobile_bridge.pairing import read_ticket
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect
 
 from tests import program
 from tests.conftest import require_program
@@ -98,14 +98,13 @@ def nodes(built_page: Path, tmp_path: Path) -> Callable[[str], Node]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(driver: Playwright) -> Iterator[Browser]:
     """A Chromium that knows the far node's name."""
     path = require_program("chromium")
     rules = f"--host-resolver-rules=MAP {FAR} 127.0.0.1"
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu", rules])
-        yield opened
-        opened.close()
+    opened = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu", rules])
+    yield opened
+    opened.close()
 
 
 def code_on(tab: Tab) -> str:

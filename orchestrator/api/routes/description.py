@@ -83,9 +83,12 @@ def _with_gate(operation: dict[str, Any], need: Need) -> dict[str, Any]:
     statuses = {400, 403, 404, 421, 500, 503}
     statuses |= {401, 429} if need.scope != "open" else set()
     statuses |= {422} if takes else set()
+    statuses |= {414} if "parameters" in operation else set()
     statuses |= {413, 415} if "requestBody" in operation else set()
     said = operation.get("responses", {}).items()
     told = {code: _as_sent(answer) for code, answer in said if takes or code != "422"}
+    if not any(code < "400" for code in told):
+        told["200"] = {"description": "What the same command's `--json` prints, or a stream"}
     for status in sorted(statuses):
         if str(status) not in told or status == 422:
             told[str(status)] = _problem(status)

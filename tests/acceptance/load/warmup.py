@@ -17,7 +17,7 @@ from tests.acceptance.load.served import Served
 
 BRIM = Settings.model_fields["streams"].default + SPARE_THREADS
 """All threads that the server has: it keeps those that it once needed."""
-STATES, STATE_BYTES = 60, 100_000
+STATES, STATE_BYTES = 100, 60_000
 """6 MB in the database: three times what SQLite keeps of it for each connection."""
 READERS, ROUNDS = 20, 6
 """As many at once as there are connections; so often that each of them has read all of it."""

@@ -76,7 +76,8 @@ def test_a_whole_node_is_built_and_closed(settings: Settings) -> None:
         assert scheduler.safety is attempts.executor.safety is not None
         assert node.cleanup.folders is attempts.executor.folders  # type: ignore[union-attr]
         assert scheduler.liveness is node.feed.liveness is node.folding.precedence.liveness
-        assert (node.once, node.notifications, node.jobs.slots) == (False, None, 3)
+        tells = node.notifications is not None and node.notifications.tells
+        assert (node.once, tells, node.jobs.slots) == (False, False, 3)
         assert node.folding.wait(node.feed.look()) == 0.0
     finally:
         node.close()
@@ -240,11 +241,12 @@ def test_people_are_told_only_where_an_address_is_set(parts: NodeParts, address:
     settings = parts.settings.model_validate(parts.settings.model_dump() | {"notify": address})
     with ExitStack() as opened:
         publisher = node_factory.build_notifications(replace(parts, settings=settings), opened)
-        assert (publisher is not None) is bool(address)
+        tells = publisher is not None and publisher.tells
+        assert tells is bool(address)
         offer = work_factory.build_capabilities(settings, (), NoSandbox(), TOY)
         folders, outbox = AttemptDirs(settings.home / "work"), Outbox(settings.home / "outbox")
         disk = work_factory.build_cleanup(parts, folders, outbox)
-        page = node_factory.build_page(parts, offer, disk, notifies=publisher is not None)
+        page = node_factory.build_page(parts, offer, disk, notifies=tells)
         assert ("notifies: yes" in page.text(parts.reader.read(parts.link.fetch())).replace('"', "")) is bool(address)
 
 

@@ -71,12 +71,12 @@ def test_a_folder_that_holds_something_is_left_alone(parcel: Path, tmp_path: Pat
     ("more", "project"), [((), "project: parcel"), (("--no-project",), "project: none")], ids=["here", "none"]
 )
 def test_a_mission_is_for_the_project_in_whose_clone_one_stands(
-    parcel: Path, tmp_path: Path, more: tuple[str, ...], project: str
+    parcel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], project: str
 ) -> None:
     """Also below its top; `--no-project` says otherwise."""
     assert typed("project", "add", ".", "--yes", "--no-try").exit_code == 0
     (parcel / "src").mkdir()
-    os.chdir(parcel / "src")
+    monkeypatch.chdir(parcel / "src")
     said = typed("mission", "new", "--name", "limit", "--run", "true", *more, "A parcel must cost 4.99.")
     assert said.exit_code == 0, said.output
     assert project in run_git(tmp_path / "fleet.git", "show", "main:missions/limit.md")

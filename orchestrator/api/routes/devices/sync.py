@@ -78,7 +78,7 @@ class SyncHandshake(BaseModel):
     page: int = Field(description="The most operations of one push or one page")
 
 
-REFUSALS: Any = {200: SyncPushAnswer, 409: Problem}
+REFUSALS: Any = {200: SyncPushAnswer, 409: Problem, 413: Problem, 415: Problem, 422: Problem}
 PUSH_BODY: Any = {
     "requestBody": {
         "required": True,

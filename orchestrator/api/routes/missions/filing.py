@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Response, jsonify
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,11 +15,12 @@ from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.api.web.idempotency import idempotency_key
 from orchestrator.api.web.json_body import NullsAreUnset
 from orchestrator.api.web.ledger_answers import ledger_moved, redacted, shared_ledger
-from orchestrator.api.web.problems import problem
+from orchestrator.api.web.problems import Problem, problem
 from orchestrator.workflow.mission_check import text_problems
 from orchestrator.workflow.mission_filing import MissionFiling, MissionRequest, RequestLocks
 
 _LOCKS = RequestLocks()
+FILED: Any = {"description": "The mission as `mission list --json` prints it"}
 
 
 class MissionText(NullsAreUnset):
@@ -53,7 +56,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
     """The routes of this noun."""
     routes = APIBlueprint("filing", __name__, url_prefix="/api/v1/missions")
 
-    @routes.post("", summary="Files a mission, once for each Idempotency-Key")
+    @routes.post("", summary="Files a mission, once for each Idempotency-Key", responses={201: FILED, 409: Problem})
     @needs("missions")
     def file(body: NewMission) -> tuple[Response, int] | Response:
         """Signed by this node's person, who must have the right; the caller is named in the commit."""

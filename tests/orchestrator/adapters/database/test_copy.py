@@ -22,6 +22,7 @@ from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.conversations import ConversationTurn, ToolCall
 from orchestrator.core.ports.model import Usage
 from orchestrator.core.ports.outbox import OutboxItem
+from orchestrator.core.ports.paired_devices import PairedDevice, Pairing, PairingState
 from orchestrator.core.ports.push import PushSubscription
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.ports.usage import UsageOwner
@@ -46,6 +47,10 @@ def fill(stores: Stores) -> str:
     stores.sync_ops.push([operation("phone", n) for n in (1, 2, 3)], now=LATER)
     stores.outgoing.put(OutboxItem(key="k", kind="mail", body={}), NOON)
     stores.push.put(PushSubscription(device="d", endpoint="https://p", p256dh="p", auth="a", server_key="k"), NOON)
+    facts = {"scopes": frozenset({"look"}), "created": NOON}
+    pairing = Pairing(id="p", fleet="f", key="k", expires=NOON, state=PairingState.WAITING, **facts)
+    stores.pairings.add(pairing)
+    assert stores.pairings.confirm("p", PairedDevice(id="d", name="phone", public_key="key", **facts))
     run = UsageOwner(node="desk", mission="fix", epoch=1, attempt=1, agent="a")
     stores.usage.record(run, Usage(seconds=0.1 + 0.2), when=NOON)
     return here
