@@ -345,6 +345,7 @@ while not os.path.exists('alive'): time.sleep(.02)
 """
 
 
+@pytest.mark.nightly  # with other tests beside it, it took the last process of a machine once
 def test_fork_bomb(world: World, bubblewrap: Bubblewrap) -> None:
     """A fork bomb is ended with all its processes, for root too, and the reason is said."""
     ran = world.run(bubblewrap, BOMB, processes=200, timeout=60)
