@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.waiting import until
+
 
 def b64(data: bytes) -> str:
     """Base64url without padding."""
@@ -96,12 +98,9 @@ class PushService:
         claims: dict[str, Any] = jwt.decode(parts["t"], public, algorithms=["ES256"], audience=self.url)
         return {**claims, "k": parts["k"]}
 
-    def wait(self, count: int, seconds: float = 30) -> None:
+    def wait(self, count: int) -> None:
         """Until so many came."""
-        over = time.monotonic() + seconds
-        while len(self.bodies) < count:
-            assert time.monotonic() < over, f"{len(self.bodies)} of {count} pushes came"
-            time.sleep(0.01)
+        until(lambda: len(self.bodies) >= count, f"{count} pushes")
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 
 from tests.servers import free_port
+from tests.waiting import PATIENCE, until
 
 
 @dataclass
@@ -40,12 +40,9 @@ class Hook:
     def keys(self) -> list[str]:
         return [each["Idempotency-Key"] for each in self.headers]
 
-    def wait(self, count: int, seconds: float = 60) -> None:
+    def wait(self, count: int, seconds: float = PATIENCE) -> None:
         """Until so many messages came."""
-        over = time.monotonic() + seconds
-        while len(self.got) < count:
-            assert time.monotonic() < over, f"{len(self.got)} of {count} messages came: {self.titles}"
-            time.sleep(0.02)
+        until(lambda: len(self.got) >= count, f"{count} messages", seconds=seconds)
 
 
 @contextmanager

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mobile_bridge.discovery import NodeAnnouncement, announce, listen_for_nodes, read_announcement
 
 from orchestrator.app.devices.announcing import KNOWN, OTHER_FLEET, UNKNOWN_KEY, judge
 from sync.signatures import Key, Principal, Verifier, make_key
+from tests.conftest import lacking
 
 LOOPBACK = ["127.0.0.1"]
 SAID = NodeAnnouncement(node="desk", fleet="f" * 16, fingerprint="k" * 43, port=8823, addresses=("127.0.0.1",))
@@ -28,7 +28,7 @@ def test_an_announcement_is_heard_with_its_signature(tmp_path: Path) -> None:
     try:
         end = announce(said, interfaces=LOOPBACK)
     except OSError as error:
-        pytest.skip(f"no multicast here: {error}")
+        lacking(f"no multicast here: {error}")
     try:
         heard = [each for each in listen_for_nodes(2.0, interfaces=LOOPBACK) if each.fingerprint == said.fingerprint]
     finally:

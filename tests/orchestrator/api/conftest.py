@@ -111,6 +111,17 @@ def build(tmp_path: Path) -> Iterator[Build]:
         stores.close()
 
 
+def door_of(person: Peer, key: str, town: Town, folder: Path) -> Fleet:
+    """A person's door to a ledger, with their public key; `folder` keeps what was seen."""
+    return Fleet(
+        bus=replace(person.bus, key=key),
+        reader=person.reader,
+        trust=person.trust,
+        sightings=LastSeenStore(folder / "seen.json"),
+        now=town.clock,
+    )
+
+
 @dataclass
 class ServedFleet:
     """A served node whose person is Ada, an author, in a ledger that the test fills."""
@@ -157,13 +168,7 @@ def serve(build: Build, tmp_path: Path) -> Iterator[Callable[..., ServedFleet]]:
         made = build(Role.HEADQUARTERS, rate=0, **wanted)
 
         def door() -> Fleet:
-            return Fleet(
-                bus=replace(ada.bus, key=keys["ada"].public),
-                reader=ada.reader,
-                trust=Trust(ada.bus.store),
-                sightings=LastSeenStore(tmp_path / "seen.json"),
-                now=town.clock,
-            )
+            return replace(door_of(ada, keys["ada"].public, town, tmp_path), trust=Trust(ada.bus.store))
 
         made.house = replace(made.house, fleet=door, stores=made.stores)
         made.app.extensions[SERVICES_KEY] = made.house

@@ -9,6 +9,7 @@ import json
 import os
 import tarfile
 import tracemalloc
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,19 +80,34 @@ def test_nothing_is_left_of_an_attempt_that_failed(source: Path, tmp_path: Path)
 
 
 def test_any_flipped_byte_is_found(source: Path, tmp_path: Path) -> None:
-    """A backup with one other byte, or cut off anywhere, is refused; what was taken out is never taken for whole."""
+    """A backup with one other byte, or cut off anywhere, is refused; what was taken out is never taken for whole.
+
+    Some bits of a gzip mean nothing: its header's, those that fill up a stored block's first byte, and the last one's.
+    """
     whole = tmp_path / "a.tar.gz"
     pack(source, whole, ABOUT, quiet)
     content = whole.read_bytes()
-    # gzip's own header says nothing about the content, nor do the bits that fill up the last byte before its checksum.
-    spots = [*range(12, len(content) - 9, len(content) // 40)]
-    for n, spot in enumerate(spots):
+    meant_nothing = 0
+    for n, spot in enumerate(range(12, len(content) - 9, len(content) // 40)):
         harmed = content[:spot] + bytes([content[spot] ^ 0x40]) + content[spot + 1 :]
         for kind, bad in (("flipped", harmed), ("cut", content[:spot])):
             (tmp_path / "bad").write_bytes(bad)
-            (tmp_path / f"{kind}{n}").mkdir()
+            out = tmp_path / f"{kind}{n}"
+            out.mkdir()
+            if bad is harmed and gzip_content(harmed) == gzip_content(content):
+                meant_nothing += 1
+                continue
             with pytest.raises(WrongSetting, match="bad: "):
-                unpack(tmp_path / "bad", tmp_path / f"{kind}{n}", anything, quiet)
+                unpack(tmp_path / "bad", out, anything, quiet)
+    assert meant_nothing <= 3
+
+
+def gzip_content(data: bytes) -> bytes | None:
+    """What a gzip unpacks to, None when it is damaged."""
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error):
+        return None
 
 
 def archive(path: Path, parts: list[tuple[tarfile.TarInfo, bytes]], manifest: object = None) -> Path:

@@ -43,17 +43,6 @@ def town(tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Iterato
     town.close()
 
 
-@pytest.fixture
-def peer(town: Town, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Peer]:
-    """Somebody who signs with their key (or not at all) and pushes under a name (empty: not asked)."""
-
-    def make(name: str, *, by: str = "", signs: bool = True) -> Peer:
-        monkeypatch.setenv(PUSHER_VARIABLE, by)
-        return town.peer(name, key=keys[name] if signs else None)
-
-    return make
-
-
 def refused(peer: Peer, *updates: RefUpdate) -> str:
     """Pushes what must not be taken in; returns what the gate said to the pusher."""
     before = peer.line.fetch()

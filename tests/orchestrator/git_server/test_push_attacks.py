@@ -27,17 +27,6 @@ def town(tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Iterato
     town.close()
 
 
-@pytest.fixture
-def peer(town: Town, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Peer]:
-    """Somebody who pushes under a name."""
-
-    def make(name: str, *, by: str = "", signs: bool = True) -> Peer:
-        monkeypatch.setenv(PUSHER_VARIABLE, by)
-        return town.peer(name, key=keys[name] if signs else None)
-
-    return make
-
-
 REFS = (
     *("refs/heads/topic", "refs/heads/shiftbook/m/1", "refs/heads/recovered-0123456789", "refs/tags/v1"),
     *("refs/notes/commits", "refs/shiftbook/late/m-1-mallory", "refs/shiftbook/late/m-1-vps"),

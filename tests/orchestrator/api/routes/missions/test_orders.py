@@ -10,11 +10,10 @@ import pytest
 
 from missions.mission import Status
 from orchestrator.api.web.context import SERVICES_KEY
-from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.node import wakeups
 from orchestrator.workflow.fleet import Fleet
 from tests.ledgers import FLEET, Keys, Peer, Town
-from tests.orchestrator.api.conftest import Build, Site, bearer
+from tests.orchestrator.api.conftest import Build, Site, bearer, door_of
 
 CANCEL, PAUSE = "/api/v1/missions/m/cancellation", "/api/v1/missions/m/pause"
 
@@ -36,13 +35,7 @@ def site(build: Build, tmp_path: Path, reader: list[Peer]) -> Iterator[Site]:
     made = build()
 
     def door() -> Fleet:
-        return Fleet(
-            bus=replace(ada.bus, key=keys["ada"].public),
-            reader=ada.reader,
-            trust=ada.trust,
-            sightings=LastSeenStore(tmp_path / "seen.json"),
-            now=town.clock,
-        )
+        return door_of(ada, keys["ada"].public, town, tmp_path)
 
     made.house = replace(made.house, fleet=door)
     made.app.extensions[SERVICES_KEY] = made.house

@@ -16,13 +16,12 @@ from orchestrator.api.web.context import SERVICES_KEY
 from orchestrator.execution.live_figures import FIGURES_FILE
 from orchestrator.execution.live_output import PROGRESS_FILE
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs, AttemptLabel
-from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.ledger.steering.messages import answer_commit, read_filed_message
 from orchestrator.ledger.transport import SAY
 from orchestrator.workflow.fleet import Fleet
 from sync.remote import RefUpdate
 from tests.ledgers import FLEET, Keys, Peer, Town
-from tests.orchestrator.api.conftest import Build, Site, bearer
+from tests.orchestrator.api.conftest import Build, Site, bearer, door_of
 
 OUTPUT, SAID, BUDGET = (f"/api/v1/missions/m/{noun}" for noun in ("output", "messages", "budget"))
 
@@ -44,14 +43,7 @@ def site(build: Build, tmp_path: Path, town: Town) -> Site:
     made = build()
 
     def door() -> Fleet:
-        ada = town.peer("ada", key=keys["ada"])
-        return Fleet(
-            bus=replace(ada.bus, key=keys["ada"].public),
-            reader=ada.reader,
-            trust=ada.trust,
-            sightings=LastSeenStore(tmp_path / "seen.json"),
-            now=town.clock,
-        )
+        return door_of(town.peer("ada", key=keys["ada"]), keys["ada"].public, town, tmp_path)
 
     made.house = replace(made.house, fleet=door)
     made.app.extensions[SERVICES_KEY] = made.house
