@@ -10,9 +10,12 @@ import ipaddress
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mobile_bridge.wire_encoding import join_parts
+
+if TYPE_CHECKING:
+    from zeroconf import ServiceInfo
 
 SERVICE = "_shiftbook._tcp.local."
 VERSION = "1"
@@ -86,28 +89,45 @@ def read_announcement(properties: dict[Any, Any], port: int, addresses: Iterable
     )
 
 
-def announce(said: NodeAnnouncement, *, interfaces: Iterable[str] = ()) -> Callable[[], None]:
-    """Announces a node until what this returns is called. Raises OSError where the network takes no multicast."""
-    from zeroconf import Error, ServiceInfo, Zeroconf
+class Announcer:
+    """Announces a node from when it is made until `end`. Raises OSError where the network takes no multicast."""
 
-    zeroconf = Zeroconf(interfaces=list(interfaces)) if interfaces else Zeroconf()
-    packed = [ipaddress.ip_address(each).packed for each in said.addresses]
-    label = f"{said.node} {said.fingerprint[:6]}"
-    info = ServiceInfo(SERVICE, f"{label}.{SERVICE}", port=said.port, properties=said.properties(), addresses=packed)
+    def __init__(self, said: NodeAnnouncement, *, interfaces: Iterable[str] = ()) -> None:
+        from zeroconf import Error, Zeroconf
 
-    def end() -> None:
-        zeroconf.unregister_service(info)
-        zeroconf.close()
+        self._said = said
+        self._zeroconf = Zeroconf(interfaces=list(interfaces)) if interfaces else Zeroconf()
+        self._info = self._service(f"{said.node} {said.fingerprint[:6]}.{SERVICE}", said.addresses)
+        try:
+            self._zeroconf.register_service(self._info, allow_name_change=True)
+        except Error as error:
+            self._zeroconf.close()
+            raise OSError(f"the network does not take the announcement ({type(error).__name__})") from error
+        except BaseException:
+            self._zeroconf.close()
+            raise
 
-    try:
-        zeroconf.register_service(info, allow_name_change=True)
-    except Error as error:
-        zeroconf.close()
-        raise OSError(f"the network does not take the announcement ({type(error).__name__})") from error
-    except BaseException:
-        zeroconf.close()
-        raise
-    return end
+    def move(self, addresses: Iterable[str]) -> None:
+        """Says that the node is reached at these addresses now, on every network that the machine is in by now.
+
+        zeroconf neither looks for interfaces that came later nor for an address that changed (its `update_interfaces`).
+        Raises OSError.
+        """
+        self._info = self._service(self._info.name, addresses)
+        self._zeroconf.update_service(self._info)
+        self._zeroconf.update_interfaces()
+
+    def end(self) -> None:
+        """Takes the announcement back."""
+        self._zeroconf.unregister_service(self._info)
+        self._zeroconf.close()
+
+    def _service(self, name: str, addresses: Iterable[str]) -> ServiceInfo:
+        from zeroconf import ServiceInfo
+
+        packed = [ipaddress.ip_address(each).packed for each in addresses]
+        said = self._said
+        return ServiceInfo(SERVICE, name, port=said.port, properties=said.properties(), server=name, addresses=packed)
 
 
 def listen_for_nodes(seconds: float, *, interfaces: Iterable[str] = ()) -> list[NodeAnnouncement]:

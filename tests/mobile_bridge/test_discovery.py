@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-from mobile_bridge.discovery import NodeAnnouncement, announce, listen_for_nodes, read_announcement
+from mobile_bridge.discovery import Announcer, NodeAnnouncement, listen_for_nodes, read_announcement
 
 from orchestrator.app.devices.announcing import KNOWN, OTHER_FLEET, UNKNOWN_KEY, judge
 from sync.signatures import Key, Principal, Verifier, make_key
@@ -26,16 +26,30 @@ def test_an_announcement_is_heard_with_its_signature(tmp_path: Path) -> None:
     key = make_key(tmp_path / "node", "desk")
     said = SAID.signed(key.sign)
     try:
-        end = announce(said, interfaces=LOOPBACK)
+        announcer = Announcer(said, interfaces=LOOPBACK)
     except OSError as error:
         lacking(f"no multicast here: {error}")
     try:
         heard = [each for each in listen_for_nodes(2.0, interfaces=LOOPBACK) if each.fingerprint == said.fingerprint]
     finally:
-        end()
+        announcer.end()
     assert heard == [said]
     (found,) = judge(heard, fleet=SAID.fleet, verifier=Verifier(listed("desk", key)))
     assert (found.standing, found.facts()["urls"]) == (KNOWN, ["http://127.0.0.1:8823"])
+
+
+def test_a_node_that_moved_is_heard_where_it_is_now() -> None:
+    """Under the same name, at its new address only."""
+    try:
+        announcer = Announcer(SAID, interfaces=LOOPBACK)
+    except OSError as error:
+        lacking(f"no multicast here: {error}")
+    try:
+        announcer.move(["127.0.0.2"])
+        heard = [each.addresses for each in listen_for_nodes(2.0, interfaces=LOOPBACK) if each.node == SAID.node]
+    finally:
+        announcer.end()
+    assert heard == [("127.0.0.2",)]
 
 
 def test_a_spoofed_announcement_is_of_an_unknown_key(tmp_path: Path) -> None:

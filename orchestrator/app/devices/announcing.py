@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from orchestrator.core.settings import Settings
     from sync.signatures import Verifier
 
+ADDRESS_LOOK_SECONDS = 15.0
+"""How long a node may be announced at an address that it has no more."""
+FAREWELL_SECONDS = 5.0
 KNOWN, UNKNOWN_KEY, OTHER_FLEET = "known", "unknown key", "another fleet"
 
 
@@ -67,31 +70,55 @@ def start_announcing(settings: Settings, port: int, trouble: Callable[[str], Non
     """
     if not wants_announcing(settings):
         return lambda: None
-    ends: list[Callable[[], None]] = []
-    over, lock = threading.Event(), threading.Lock()
+    from orchestrator.app.devices.own_addresses import network_addresses
 
-    def begin() -> None:
-        from mobile_bridge.discovery import announce
-
-        try:
-            end = announce(own_announcement(settings, port))
-        except (OSError, OrchestratorError, SyncError) as error:
-            trouble(str(error))
-            return
-        with lock:
-            ends.append(end)
-        if over.is_set():
-            stop()
+    over = threading.Event()
+    beside = threading.Thread(
+        target=keep_announcing,
+        args=(lambda: own_announcement(settings, port), network_addresses, over, trouble),
+        name="announce",
+        daemon=True,
+    )
+    beside.start()
 
     def stop() -> None:
         over.set()
-        with lock:
-            mine, ends[:] = list(ends), []
-        for end in mine:
-            end()
+        beside.join(FAREWELL_SECONDS)
 
-    threading.Thread(target=begin, name="announce", daemon=True).start()
     return stop
+
+
+def keep_announcing(
+    announcement: Callable[[], NodeAnnouncement],
+    addresses: Callable[[], tuple[str, ...]],
+    over: threading.Event,
+    trouble: Callable[[str], None],
+    *,
+    look_seconds: float = ADDRESS_LOOK_SECONDS,
+    interfaces: Iterable[str] = (),
+) -> None:
+    """Announces until `over`, at the addresses that the machine has by then: a laptop goes from network to network.
+
+    Without any address it waits for one. A network that does not take it is told once, and tried again when the
+    addresses change.
+    """
+    from mobile_bridge.discovery import Announcer
+
+    announcer: Announcer | None = None
+    announced: tuple[str, ...] = ()
+    while not over.is_set():
+        now = addresses()
+        if now and now != announced:
+            try:
+                if announcer is None:
+                    announcer = Announcer(announcement(), interfaces=interfaces)
+                announcer.move(now)
+            except (OSError, OrchestratorError, SyncError) as error:
+                trouble(str(error))
+            announced = now
+        over.wait(look_seconds)
+    if announcer is not None:
+        announcer.end()
 
 
 def judge(heard: Iterable[NodeAnnouncement], *, fleet: str, verifier: Verifier) -> list[NearbyNode]:
