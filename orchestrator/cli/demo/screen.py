@@ -125,10 +125,8 @@ def _words(event: dict[str, Any]) -> tuple[str, str]:
     word, text = str(event["event"]), str(event["text"])
     if word != "folded":
         return word, text
-    name, _, status = text.removesuffix(" on the branch").partition(" is ")
-    return (
-        ("review", f"{name} waits for you") if status == "review" else ("written", f"{name}, {status}, with plain git")
-    )
+    name, status = event["mission"], event["status"]
+    return ("review", f"{name} waits for you") if status == "review" else ("written", f"{name} is {status}")
 
 
 def _beside(now: str) -> str:

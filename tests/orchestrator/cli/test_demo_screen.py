@@ -7,10 +7,18 @@ import io
 import pytest
 from rich.live import Live
 
+from missions.mission import Status
 from orchestrator.cli.console import SafeConsole
 from orchestrator.cli.demo.screen import LanesScreen, PlainScreen
+from orchestrator.node.rounds.fold_duty import FOLDED_WORDS
 
-FOLDED = {"event": "folded", "text": "fix-the-limit is review on the branch"}
+FOLDED = {
+    "event": "folded",
+    "text": f"fix-the-limit {FOLDED_WORDS[Status.REVIEW].format(name='fix-the-limit')}",
+    "mission": "fix-the-limit",
+    "status": Status.REVIEW.value,
+}
+"""As a node tells it."""
 
 
 def page(columns: int, rows: int) -> tuple[SafeConsole, io.StringIO]:
@@ -31,6 +39,8 @@ def test_a_line_says_now_and_then_what_is_waited_for() -> None:
         f"│ waiting for vps to take over, {seconds} s · its lease ends in 3 s" for seconds in (5, 10)
     ]
     assert told[2].endswith("vps     review fix-the-limit waits for you")
+    screen.tell("vps", FOLDED | {"mission": "a-note", "status": "done"})
+    assert out.getvalue().splitlines()[3].endswith("vps     written a-note is done")
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 30), (200, 60)])
