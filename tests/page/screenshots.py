@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from orchestrator.app.demo import run_demo
 from orchestrator.app.demo_fleet import DemoFleet, running_demo_fleet
@@ -37,8 +37,8 @@ SHOTS = {
     "phone-mission-dark": ("phone", "dark", "/missions/fix-the-limit"),
 }
 """Each picture's name, with the size and the theme of its window, and its address on the page."""
-FACES_MS = 1500
-"""Milliseconds in which the faces are there, too."""
+FACES, MAX_LOADS = ("Inter", "Source Serif", "JetBrains Mono"), 20
+"""What the page is set in, and how often it is loaded until it is: it waits for no face (`font-display: optional`)."""
 
 
 class Lines:
@@ -58,12 +58,34 @@ def take(browser: Browser, address: str) -> None:
         facts = SIZES[size] | {"device_scale_factor": 1}
         context = browser.new_context(**facts, color_scheme=theme, reduced_motion="reduce")
         page = context.new_page()
-        for _ in range(2):  # the second time the faces come from what is kept
-            page.goto(f"{address.removesuffix('/')}{place}")
+        for _ in range(MAX_LOADS):
+            page.goto(f"{address.removesuffix('/')}{place}", wait_until="load")
             page.wait_for_selector("main h1")
-            page.wait_for_timeout(FACES_MS)
+            others = other_faces(page)
+            if not others:
+                break
+        else:
+            raise TimeoutError(f"{name}: still set in {others} after {MAX_LOADS} loads")
         page.screenshot(path=IMAGES / f"{name}.png")
         context.close()
+
+
+def other_faces(page: Page) -> list[str]:
+    """In which faces that are not its own something on the page is set, in the browser's own words."""
+    page.evaluate("() => document.fonts.ready.then(() => new Promise(requestAnimationFrame))")
+    session = page.context.new_cdp_session(page)
+    for domain in ("DOM", "CSS"):
+        session.send(f"{domain}.enable")
+    root = session.send("DOM.getDocument")["root"]["nodeId"]
+    nodes = session.send("DOM.querySelectorAll", {"nodeId": root, "selector": "main *"})["nodeIds"]
+    used = {
+        font["familyName"]
+        for node in nodes
+        for font in session.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
+    }
+    assert used, "nothing stands on the page"
+    session.detach()
+    return sorted(name for name in used if not name.startswith(FACES))
 
 
 def one_more(stage: DemoFleet) -> None:
