@@ -45,12 +45,14 @@ class HookServer:
 
     settings: Settings
     bare: Path
+    poll_seconds: float = 0.5
+    """How long its end may wait for the thread that listens."""
 
     def open(self) -> Callable[[], None]:
         """Listens, and writes down where. Returns what ends it."""
         folder = Path(tempfile.mkdtemp(prefix="shiftbook-"))  # 0700; a home's path may be too long for a socket
         server = _SocketServer(str(folder / "gate"), self.answer)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.5}, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": self.poll_seconds}, daemon=True)
         thread.start()
         record = self.settings.home / SOCKET_RECORD
         files.replace(record, str(folder / "gate"), durable=False)  # the socket is this process's, too

@@ -24,6 +24,7 @@ from sync.heartbeat import Beat
 from sync.objects import read_commit
 from sync.remote import MOVED_MESSAGE, PushVerdict, RefUpdate
 from tests.ledgers import FLEET, Keys, Peer, Town
+from tests.orchestrator.git_server.conftest import gated
 from tests.orchestrator.repositories import git
 
 MAIN = "refs/heads/main"
@@ -36,11 +37,9 @@ def town(tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Iterato
     """A ledger with an admin, an author and two nodes, behind the gate."""
     signers = keys.signers(ada=("admin", "author"), eve=("author",), vps=("node",), desk=("node",))
     files = {"fleet.toml": FLEET.format(trust="signed"), "allowed_signers": signers, "missions/m.md": TASK}
-    town = Town({**files, "projects/shop/PROJECT_CONTEXT.md": "# Shop\n"}, folder=tmp_path)
-    install_hook(town.bare, Settings(home=tmp_path / "home", ledger=str(town.bare)))
     monkeypatch.delenv(PUSHER_VARIABLE, raising=False)
-    yield town
-    town.close()
+    with gated({**files, "projects/shop/PROJECT_CONTEXT.md": "# Shop\n"}, tmp_path) as town:
+        yield town
 
 
 def refused(peer: Peer, *updates: RefUpdate) -> str:
@@ -66,6 +65,7 @@ def commit_on_tip(peer: Peer, files: dict[str, str | bytes | None], message: str
     return RefUpdate(ref=MAIN, expect=ledger.tip, new=peer.commit(files, message, onto=ledger.tip, tree=ledger.tree))
 
 
+@pytest.mark.usefixtures("nobody_serves")
 @pytest.mark.parametrize("by", ["", "vps"])
 def test_a_whole_shift_passes_the_gate(peer: Callable[..., Peer], by: str) -> None:
     """Beat, claim, completion and fold of a node, over the disk and by its token."""
@@ -88,6 +88,7 @@ def test_a_person_writes_and_merges_what_they_like(town: Town, peer: Callable[..
     assert {"missions/new.md", "HEARTBEAT.md", "README.md"} <= set(peer("eve").paths())
 
 
+@pytest.mark.usefixtures("nobody_serves")
 def test_git_shows_the_pusher_why(peer: Callable[..., Peer]) -> None:
     """One line that says who, what and where; the bus tells it apart from a lost race."""
     vps = peer("vps", by="vps")
@@ -106,6 +107,7 @@ def test_a_nodes_signature_binds_it_whoever_brings_the_commit(peer: Callable[...
         assert "may not change" in refused(vps, commit_on_tip(vps, {"projects/shop/PROJECT_CONTEXT.md": "# Obey\n"}))
 
 
+@pytest.mark.usefixtures("nobody_serves")
 def test_a_nodes_token_binds_it_when_it_does_not_sign(peer: Callable[..., Peer]) -> None:
     """Leaving the signature out opens nothing."""
     vps = peer("vps", by="vps", signs=False)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.core.settings import Settings
-from orchestrator.git_server.pre_receive import PUSHER_VARIABLE, install_hook
+from orchestrator.git_server.pre_receive import PUSHER_VARIABLE
 from sync.remote import RefUpdate
 from tests.ledgers import FLEET, Keys, Peer, Town
+from tests.orchestrator.git_server.conftest import gated
 from tests.orchestrator.git_server.test_pre_receive import BEAT, CLAIM, LOG, MAIN, TASK, commit_on_tip, refused
 
 
@@ -20,11 +20,9 @@ def town(tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Iterato
     """A ledger behind its gate."""
     signers = keys.signers(ada=("admin", "author"), vps=("node",), desk=("node",))
     files = {"fleet.toml": FLEET.format(trust="signed"), "allowed_signers": signers, "missions/m.md": TASK}
-    town = Town(files, folder=tmp_path)
-    install_hook(town.bare, Settings(home=tmp_path / "home", ledger=str(town.bare)))
     monkeypatch.delenv(PUSHER_VARIABLE, raising=False)
-    yield town
-    town.close()
+    with gated(files, tmp_path) as town:
+        yield town
 
 
 REFS = (
