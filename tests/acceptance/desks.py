@@ -89,6 +89,21 @@ class Desk:
         told: dict[str, Any] = answer.json()
         return told
 
+    def stored(self, device: str) -> dict[str, Any]:
+        """What is kept of the answer to a device's newest message, as soon as there is one."""
+        last: dict[str, Any] = {}
+
+        def answered() -> bool:
+            with self.client() as client:
+                asked = {"device_id": device, "limit": 1}
+                (newest,) = client.get("/chat/conversations", params=asked).json()["conversations"]
+                turns = client.get(f"/chat/conversations/{newest['id']}").json()["messages"]
+            last.update(turns[-1])
+            return bool(turns[-1]["role"] == "assistant")
+
+        self.until("the answer is stored", answered)
+        return last
+
     def until(self, what: str, test: Any, *, seconds: float = 240) -> None:
         """Waits until something is true."""
         over = time.monotonic() + seconds

@@ -86,14 +86,37 @@ def test_a_conversation_goes_on_after_a_restart_from_what_was_read(tmp_path: Pat
     assert [turn["device"] for turn in whole["messages"] if turn["role"] == "user"] == ["phone", "laptop"]
 
 
-def test_tools_are_constrained_and_what_was_done_is_in_the_log(desk: Desk) -> None:
-    """A small model's calls are all well formed; if one changed something, the session log has an entry."""
-    told = desk.chat("Write the word hello into the file hello.txt.", tools=["write"])
-    assert all(set(call["arguments"]) <= {"path", "content", "old"} for call in told["tools"])
-    if any(call["changed"] for call in told["tools"]):
-        assert told["journal"]
+WRITES = {"message": "Write the word hello into the file hello.txt.", "tools": ["write"]}
+
+
+def check_calls(desk: Desk, calls: list[dict[str, Any]], journal: str) -> None:
+    """All are well formed; if one changed something, the session log has the entry that the answer names."""
+    assert all(set(call["arguments"]) <= {"path", "content", "old"} for call in calls)
+    if any(call["changed"] for call in calls):
+        assert journal
         desk.fleet.git("pull", "--quiet", "--rebase")
-        assert told["journal"] in (desk.fleet.clone / "SESSION_LOG.md").read_text(encoding="utf-8")
+        assert journal in (desk.fleet.clone / "SESSION_LOG.md").read_text(encoding="utf-8")
+
+
+def test_tools_are_constrained_and_what_was_done_is_in_the_log(desk: Desk) -> None:
+    """A small model's calls are well formed, and what the first one changed is in the log, although we hung up then."""
+    asked, calls, kind = {**WRITES, "device_id": "tools"}, [], ""
+    with desk.client() as client, client.stream("POST", "/chat/stream", json=asked) as answer:
+        for line in answer.iter_lines():
+            kind = line.removeprefix("event: ") if line.startswith("event: ") else kind
+            told = json.loads(line.removeprefix("data: ")) if line.startswith("data: ") else {}
+            if kind == "tool" and told.get("state") in {"done", "failed"}:
+                calls.append(told)
+                break
+    stored = desk.stored("tools")
+    check_calls(desk, calls, stored["answer"].get("journal", ""))
+
+
+@pytest.mark.nightly
+def test_tools_are_constrained_in_a_whole_answer(desk: Desk) -> None:
+    """So is each of the calls that a small model makes until it has an answer, a dozen of them."""
+    told = desk.chat(**WRITES)  # type: ignore[arg-type]
+    check_calls(desk, told["tools"], told["journal"])
 
 
 @pytest.mark.parametrize("words", [3, 1500], ids=["while it answers", "while it reads"])
@@ -108,17 +131,7 @@ def test_who_hangs_up_ends_the_answer(desk: Desk, words: int) -> None:
         lines = answer.iter_lines()
         wanted = "event: token" if words == 3 else "event: start"
         assert any(line == wanted for line in lines)
-    last: dict[str, Any] = {}
-
-    def stored() -> bool:
-        with desk.client() as client:
-            found = client.get("/chat/conversations", params={"device_id": "gone", "limit": 1}).json()["conversations"]
-            turns = client.get(f"/chat/conversations/{found[0]['id']}").json()["messages"]
-        last.update(turns[-1])
-        return bool(turns[-1]["role"] == "assistant")
-
-    desk.until("the cancelled answer is stored", stored)
-    assert last["answer"]["finish"] == "cancelled"
+    assert desk.stored("gone")["answer"]["finish"] == "cancelled"
     with desk.client() as client:
         asked = {"model": "xllamacpp", "messages": ask("Hello?"), "max_tokens": 4}
         answer = client.post("/v1/chat/completions", json=asked).raise_for_status().json()
