@@ -280,7 +280,7 @@ def test_hangs_on_the_way(desk: Desk) -> None:
 def test_long_lines(desk: Desk) -> None:
     """An event of 1 MB in one line, and 12 MB of lines before the last one, arrive whole."""
     long = "python3 -c \"import json; print(json.dumps({'end': 'x' * 1000000}))\""
-    flood = "yes 'a line that nobody reads' | head -c 12000000"
+    flood = "yes \"$(printf '%500s' 'a line that nobody reads')\" | head -c 12000000"
     outcome = desk.run(script(BEGIN, CHANGE, event(say="before"), flood, long))
     assert outcome.ok, outcome.error
     assert len(outcome.answer) == 1_000_000

@@ -184,11 +184,30 @@ def test_a_step_that_fails_leaves_nothing_behind(url: str, backend: str, monkeyp
 
 
 OPEN = """
-import sys
+import importlib, os, sys
 from orchestrator.adapters.database.engine import open_database
-sys.stdin.read()
-open_database(sys.argv[1]).close()
+for each in ("alembic.command", "psycopg", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite"):
+    importlib.import_module(each)
+gate, opened = os.pipe()
+def open_it():
+    os.close(opened)
+    os.read(gate, 1)
+    open_database(sys.argv[1]).close()
+children = []
+for _ in range(4):
+    if not (pid := os.fork()):
+        code = 1
+        try:
+            open_it()
+            code = 0
+        except BaseException as error:
+            print(repr(error), file=sys.stderr, flush=True)
+        os._exit(code)
+    children.append(pid)
+os.close(opened)
+print([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children])
 """
+"""Four processes that have learnt all they need before the gate opens for all of them at once."""
 
 
 @pytest.mark.parametrize("old", [False, True])
@@ -197,16 +216,8 @@ def test_processes_that_start_at_once(new_url: Callable[[], str], backend: str, 
     url = new_url()
     if old:
         of_the_first_version(url, backend)
-    started = [
-        subprocess.Popen([sys.executable, "-c", OPEN, url], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(4)
-    ]
-    for each in started:
-        assert each.stdin
-        each.stdin.close()
-        each.stdin = None
-    said = [each.communicate(timeout=60)[1].decode() for each in started]
-    assert [each.returncode for each in started] == [0] * 4, said
+    done = subprocess.run([sys.executable, "-c", OPEN, url], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "[0, 0, 0, 0]\n"), done.stderr
     database = open_database(url)
     assert differences(database) == []
     with database.engine.execution_options(**{WRITES_OPTION: True}).begin() as connection:

@@ -18,7 +18,7 @@ from orchestrator.adapters.models.slots import OWN_SLOT_WAIT_SECONDS, Slots
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.core.ports.model import Prompt, PromptMessage, Usage
 
-FACTS = " ".join(f"The tool number {n} is kept in drawer {n * 7 % 13}." for n in range(40))
+FACTS = " ".join(f"The tool number {n} is kept in drawer {n * 7 % 13}." for n in range(26))
 NEVER = threading.Event()
 
 
@@ -45,7 +45,7 @@ def test_more_conversations_than_slots(model: XLlamaCpp) -> None:
         turn(model, name, known=f"{name}. {FACTS}")
     for name in names * 2:
         used = turn(model, name, known=f"{name}. {FACTS}", question="And tool 5?")
-        assert used.tokens_cached > 0.9 * used.tokens_in, name
+        assert used.tokens_cached > 0.85 * used.tokens_in, name
 
 
 @pytest.mark.model
@@ -55,7 +55,7 @@ def test_new_conversation_with_a_known_beginning(model: XLlamaCpp) -> None:
     assert first.tokens_cached < 0.1 * first.tokens_in
     for name in ("b", "c", "d"):
         used = turn(model, name, known=f"Shared. {FACTS}", question=f"{name}: where is tool 7?")
-        assert used.tokens_cached > 0.9 * used.tokens_in, name
+        assert used.tokens_cached > 0.85 * used.tokens_in, name
 
 
 @pytest.mark.model
