@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from orchestrator.node.clone_watch import CloneWatch
@@ -16,9 +17,10 @@ from orchestrator.node.commit_rules import WATCHED_FOLDERS, WATCHED_PATHS, build
 from sync.clone_push import UpstreamBranch
 from sync.watch import TreeWatch
 from sync.worktree import WorkTree
+from tests.templates import BARE_GIT, Template
 
 CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-CLEAN |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+CLEAN |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TEMPLATE_DIR": str(BARE_GIT)}
 QUIET = 0.3
 
 
@@ -40,7 +42,14 @@ class Clones:
 
     @classmethod
     def make(cls, folder: Path) -> Clones:
-        """A ledger with one mission, one project and some documents."""
+        """A ledger with one mission, one project and some documents; all that are made have the same commit."""
+        _founded().copy(folder)
+        git(folder / "ada", "update-index", "--refresh")  # the index knows files by their inodes
+        return cls(folder)
+
+    @classmethod
+    def found(cls, folder: Path) -> Clones:
+        """The same, made by git."""
         made = cls(folder)
         git(folder, "init", "--quiet", "--bare", "--initial-branch=main", "ledger.git")
         for name in ("ada", "bob"):
@@ -125,6 +134,11 @@ class Clones:
     def says(self, words: str) -> bool:
         """Whether something like this was told."""
         return any(words in said for _, said in self.told)
+
+
+@cache
+def _founded() -> Template:
+    return Template.of(Clones.found)
 
 
 def write(folder: Path, files: dict[str, str | None]) -> None:

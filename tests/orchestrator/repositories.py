@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+from tests.templates import BARE_GIT, Template
 
 CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")} | {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_TEMPLATE_DIR": str(BARE_GIT),
     **{f"GIT_{role}_{key}": f"t@{key}" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")},
 }
 
@@ -32,7 +36,14 @@ class Server:
 
     @classmethod
     def make(cls, tmp: Path) -> Server:
-        """A server with one commit on main."""
+        """A server with one commit on main; all that are made have the same one."""
+        _founded().copy(tmp)
+        git(tmp / "person", "update-index", "--refresh")  # the index knows files by their inodes
+        return cls(folder=tmp / "server.git", person=tmp / "person")
+
+    @classmethod
+    def found(cls, tmp: Path) -> Server:
+        """The same, made by git."""
         folder, person = tmp / "server.git", tmp / "person"
         git(tmp, "init", "--quiet", "--bare", "--initial-branch=main", str(folder))
         git(tmp, "clone", "--quiet", str(folder), str(person))
@@ -59,3 +70,8 @@ class Server:
     def show(self, revision: str) -> str:
         """What git says of an object."""
         return git(self.folder, "show", revision)
+
+
+@cache
+def _founded() -> Template:
+    return Template.of(Server.found)

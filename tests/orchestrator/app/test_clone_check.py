@@ -14,8 +14,8 @@ from orchestrator.app.setup import init
 from orchestrator.cli import cli
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.settings import Settings
-from tests.acceptance.templates import Template
 from tests.orchestrator.clones import git
+from tests.templates import Template
 
 WHO = ("-c", "user.name=ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false")
 

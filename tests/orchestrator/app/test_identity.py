@@ -14,7 +14,7 @@ from orchestrator.app.setup import init
 from orchestrator.core.errors import Refused, WrongSetting
 from orchestrator.core.settings import Settings
 from orchestrator.workflow.key_rotation import replace_lost_key
-from tests.acceptance.templates import Template
+from tests.templates import Template
 
 pytestmark = pytest.mark.usefixtures("closing")
 

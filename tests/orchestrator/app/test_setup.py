@@ -13,8 +13,8 @@ from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.settings import Settings
 from sync.git import Git, bearer_environment
-from tests.acceptance.templates import Template
 from tests.orchestrator.clones import git
+from tests.templates import Template
 
 pytestmark = pytest.mark.usefixtures("closing")
 

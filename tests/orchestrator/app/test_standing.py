@@ -15,8 +15,8 @@ from orchestrator.core.environment import load_settings
 from orchestrator.core.settings import Settings
 from sync.errors import HistoryRewritten
 from sync.git_remote import GitRemote
-from tests.acceptance.templates import Template
 from tests.orchestrator.clones import git
+from tests.templates import Template
 
 WHO = ("-c", "user.name=ada", "-c", "user.email=ada@example.com")
 

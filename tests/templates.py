@@ -1,4 +1,7 @@
-"""How is a fleet had again without making it again? Its folder is copied, and what names the folder is rewritten."""
+"""How are fleets and repositories had again without making them again?
+
+A folder is copied, and what names the folder is rewritten.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,12 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+BARE_GIT = Path(tempfile.mkdtemp(prefix="git-template-"))
+"""What git begins a test's repository with (GIT_TEMPLATE_DIR): no hooks to copy, no `gc --auto` after a push."""
+atexit.register(shutil.rmtree, BARE_GIT, ignore_errors=True)
+(BARE_GIT / "hooks").mkdir()
+(BARE_GIT / "config").write_text("[receive]\n\tautogc = false\n[gc]\n\tauto = 0\n[core]\n\tfsync = none\n")
 
 
 @dataclass(frozen=True)
