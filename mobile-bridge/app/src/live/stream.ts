@@ -6,7 +6,7 @@ import { EventParser, type StreamEvent } from './parser.ts';
 export const PING_SECONDS = 15;
 /** After two pings that did not come the line is dead, whatever the browser says. */
 const SILENCE_MS = 2 * PING_SECONDS * 1000 + 3000;
-const REST_MS = [1000, 2000, 5000, 10_000, 30_000];
+const REST_MS = [200, 1000, 2000, 5000, 10_000, 30_000];
 
 export type LineState = 'connecting' | 'open' | 'resting' | 'refused';
 
@@ -39,14 +39,16 @@ async function readAll(after: string, listener: StreamListener, abort: AbortCont
   }
 }
 
-/** Holds the stream until `stop` is aborted. `wake` (online, visible again) ends a rest, or tries a line that may be dead. */
+/** Holds the stream until `stop` is aborted. `wake` (online, visible again, another node) ends a rest, or cuts a line that may be dead. */
 export async function holdStream(listener: StreamListener, stop: AbortSignal, wake: EventTarget): Promise<void> {
   let last = '';
   for (let tries = 0; !stop.aborted; tries++) {
     const abort = new AbortController();
+    let again = false;
     const cut = (): void => abort.abort();
+    const retry = (): void => { again = true; cut(); };
     stop.addEventListener('abort', cut);
-    wake.addEventListener('retry', cut);
+    wake.addEventListener('retry', retry);
     listener.state('connecting');
     try {
       const began = Date.now();
@@ -58,8 +60,9 @@ export async function holdStream(listener: StreamListener, stop: AbortSignal, wa
       if (refused) tries = REST_MS.length;
     }
     stop.removeEventListener('abort', cut);
-    wake.removeEventListener('retry', cut);
-    if (!stop.aborted) await rest(REST_MS[Math.min(tries, REST_MS.length - 1)] ?? 1000, stop, wake);
+    wake.removeEventListener('retry', retry);
+    if (again) tries = -1; // it was cut to be connected anew at once, over a line that is new
+    else if (!stop.aborted) await rest(REST_MS[Math.min(tries, REST_MS.length - 1)] ?? 1000, stop, wake);
   }
 }
 

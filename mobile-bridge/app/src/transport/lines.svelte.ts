@@ -8,12 +8,13 @@ import { decode64 } from '../pairing/wire.ts';
 import { node, wayOf } from '../state/node.svelte.ts';
 import { ChangedKey } from './channel.ts';
 import { isNear, localNetwork, type LocalNetwork } from './local-network.ts';
-import { candidates, pairedNodes, remember, remembered, renewAddresses } from './paired-nodes.ts';
-import { ordered, reach, type Candidate, type Reached } from './reach.ts';
+import { answers, watchLine } from './line-watch.ts';
+import { candidates, LAST, pairedNodes, remember, remembered, renewAddresses } from './paired-nodes.ts';
+import { AFTER_LOSS_MS, HEAD_START_MS, ordered, reach, type Candidate, type Reached } from './reach.ts';
 import { SealedLine } from './sealed.ts';
 
 /** Milliseconds between two looks at whether a near node is back. */
-const LOOK_AGAIN_MS = 15_000;
+const LOOK_AGAIN_MS = 5_000;
 
 export type Why = '' | 'near' | 'far' | 'only' | 'ungranted' | 'denied';
 
@@ -30,6 +31,9 @@ class Lines {
 export const lines = new Lines();
 let key: Promise<DeviceKey | null> | null = null;
 let finding: Promise<SealedLine> | null = null;
+/** Ends what is under way on the line of now, once it counts as lost. */
+let gone = new AbortController();
+let stopWatching = new AbortController();
 
 const mayCallNear = (): boolean => lines.network === 'granted' || lines.network === 'free';
 
@@ -48,18 +52,25 @@ async function knock(candidate: Candidate, signal: AbortSignal): Promise<SealedL
 
 function take(found: Reached<SealedLine>): SealedLine {
   const moved = lines.current?.candidate.url !== found.candidate.url;
+  stopWatching.abort(); // what is under way on a line that was not lost ends by itself
+  stopWatching = new AbortController();
+  gone = new AbortController();
   lines.current = found;
   lines.changed = false;
   const near = candidates(true).some((one) => one.near);
   lines.why = found.candidate.near ? 'near' : !near ? 'only' : mayCallNear() ? 'far' : lines.network === 'denied' ? 'denied' : 'ungranted';
   remember(found.candidate.url);
   Object.assign(node, { address: found.candidate.url, way: wayOf(found.candidate.url) });
+  if (found.candidate.near && candidates(true).length > 1) watchLine(sign(found.candidate), () => lost(found.line), stopWatching.signal, () => document.hidden);
   if (moved) {
     reconnect();
     void learnAddresses(found.line);
   }
   return found.line;
 }
+
+/** A sign of life of whoever is at an address; what it says does not matter. */
+const sign = ({ url }: Candidate) => (signal: AbortSignal): Promise<Response> => fetch(`${url}/health`, { mode: 'no-cors', credentials: 'omit', cache: 'no-store', signal });
 
 /** Asks the node where else it is: addresses of a network change. What it says counts for its own key alone. */
 async function learnAddresses(line: SealedLine): Promise<void> {
@@ -74,8 +85,9 @@ async function learnAddresses(line: SealedLine): Promise<void> {
 async function find(): Promise<SealedLine> {
   await lookAtPermission();
   const never = new AbortController().signal;
+  const headStart = gone.signal.aborted ? AFTER_LOSS_MS : HEAD_START_MS;
   try {
-    return take(await reach(ordered(candidates(mayCallNear()), remembered()), knock, never));
+    return take(await reach(ordered(candidates(mayCallNear()), remembered()), knock, never, headStart));
   } catch (error) {
     lines.changed = error instanceof ChangedKey;
     if (error instanceof ChangedKey) throw new Problem(495, 'Another key', '');
@@ -89,28 +101,43 @@ function line(): Promise<SealedLine> {
   return finding;
 }
 
-function lose(lost: SealedLine): void {
-  if (lines.current?.line === lost) lines.current = null;
+function lose(line: SealedLine): void {
+  if (lines.current?.line !== line) return;
+  lines.current = null;
+  stopWatching.abort();
+  gone.abort(new TypeError('the node is gone'));
+}
+
+/** The node went: what waits for its answer ends, and another is looked for at once, before anybody asks. */
+function lost(silent: SealedLine): void {
+  lose(silent);
+  void line().catch(() => undefined); // whoever asks next is told
 }
 
 async function carry(request: Outgoing): Promise<Response> {
   const first = await line();
   try {
-    return await first.send(request);
+    return await over(first, request);
   } catch (error) {
     if (request.signal?.aborted || !(error instanceof TypeError)) throw error;
     lose(first);
     const next = await line(); // at once, so that the next order finds it
     if (request.method !== 'GET') throw error; // whether an order was carried out is not known: it is not sent twice
-    return next.send(request);
+    return over(next, request);
   }
+}
+
+/** Sends it; rejects with TypeError as soon as the line counts as lost, answers that are being read included. */
+function over(line: SealedLine, request: Outgoing): Promise<Response> {
+  const both = request.signal ? AbortSignal.any([request.signal, gone.signal]) : gone.signal;
+  return line.send({ ...request, signal: both });
 }
 
 /** Looks whether a near node is back, and goes over to it. */
 async function lookNear(): Promise<void> {
   await lookAtPermission();
   const now = lines.current;
-  if (!now || now.candidate.near || !mayCallNear()) return;
+  if (document.hidden || now?.candidate.near || !mayCallNear()) return;
   const near = candidates(true).filter((one) => one.near);
   if (!near.length) return;
   try {
@@ -129,13 +156,22 @@ export async function askForLocalNetwork(): Promise<void> {
 export function startLines(): void {
   lines.paired = pairedNodes();
   lines.current = null;
+  stopWatching.abort();
   const paired = lines.paired.length > 0;
   key = paired ? readKey() : null;
   setTransport(paired ? carry : null); // at once: nothing of a paired device's goes out in clear while its key is fetched
 }
 
+/** Another tab speaks over another line now: is this one's still there? */
+async function doubt(): Promise<void> {
+  const now = lines.current;
+  if (!now || now.candidate.url === remembered()) return;
+  if (!(await answers(sign(now.candidate), stopWatching.signal)) && lines.current === now) lost(now.line);
+}
+
 if (typeof window !== 'undefined') {
   setInterval(() => void lookNear(), LOOK_AGAIN_MS);
   addEventListener('online', () => void lookNear());
-  document.addEventListener('visibilitychange', () => { if (!document.hidden) void lookNear(); });
+  addEventListener('storage', ({ key }) => { if (key === LAST) void doubt(); });
+  document.addEventListener('visibilitychange', () => void lookNear());
 }

@@ -4,7 +4,8 @@ import { isNear } from './local-network.ts';
 import type { Candidate } from './reach.ts';
 
 const PLACE = 'shiftbook.paired';
-const LAST = 'shiftbook.reached';
+/** Where it is kept which address answered last; tabs hear of a change. */
+export const LAST = 'shiftbook.reached';
 const MAX_URLS = 12;
 
 function isNode(one: unknown): one is PairedNode {

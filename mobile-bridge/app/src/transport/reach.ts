@@ -13,8 +13,11 @@ export interface Reached<L> {
 
 /** Milliseconds that near addresses have before the others are tried, too. */
 export const HEAD_START_MS = 700;
-/** Milliseconds after which an address counts as silent. */
+/** The same where a near line was just lost: its address was silent for a while already. With what finds that out it stays within 2 s. */
+export const AFTER_LOSS_MS = 250;
+/** Milliseconds after which an address counts as silent: in this network, and beyond it, where a phone may have to wake its radio. */
 export const SILENT_MS = 1500;
+export const FAR_SILENT_MS = 5000;
 
 export type Knock<L> = (candidate: Candidate, signal: AbortSignal) => Promise<L>;
 
@@ -25,10 +28,10 @@ export function ordered(candidates: Candidate[], remembered: string | null): Can
 }
 
 /**
- * The first line that opens; a near one wins if it opens within its head start. Rejects with the last reason when none does.
+ * The first line that opens; a near one wins if it opens within its head start (in milliseconds). Rejects with the last reason when none does.
  * Those that are not needed are called off.
  */
-export function reach<L>(candidates: Candidate[], knock: Knock<L>, signal: AbortSignal): Promise<Reached<L>> {
+export function reach<L>(candidates: Candidate[], knock: Knock<L>, signal: AbortSignal, headStart = HEAD_START_MS): Promise<Reached<L>> {
   return new Promise((keep, fail) => {
     const stop = new AbortController();
     const end = (): void => { stop.abort(); clearTimeout(timer); signal.removeEventListener('abort', off); };
@@ -43,13 +46,13 @@ export function reach<L>(candidates: Candidate[], knock: Knock<L>, signal: Abort
     };
     const begin = (candidate: Candidate): void => {
       open++;
-      knock(candidate, AbortSignal.any([stop.signal, AbortSignal.timeout(SILENT_MS)])).then(
+      knock(candidate, AbortSignal.any([stop.signal, AbortSignal.timeout(candidate.near ? SILENT_MS : FAR_SILENT_MS)])).then(
         (line) => { if (!stop.signal.aborted) { end(); keep({ candidate, line }); } },
         (error: unknown) => { open--; last = error; if (!stop.signal.aborted) settle(); },
       );
     };
     const release = (): void => { const now = waiting; waiting = []; for (const one of now) begin(one); };
-    const timer = setTimeout(release, HEAD_START_MS);
+    const timer = setTimeout(release, headStart);
     signal.addEventListener('abort', off);
     for (const one of candidates.filter((each) => each.near)) begin(one);
     settle();
