@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from mobile_bridge.ssh_armour import with_armour, without_armour
 from mobile_bridge.wire_encoding import join_parts
 
 if TYPE_CHECKING:
@@ -47,13 +48,11 @@ class NodeAnnouncement:
     @property
     def armoured(self) -> str:
         """The signature as ssh-keygen reads it."""
-        lines = (self.signature[at : at + 70] for at in range(0, len(self.signature), 70))
-        return "\n".join(["-----BEGIN SSH SIGNATURE-----", *lines, "-----END SSH SIGNATURE-----", ""])
+        return with_armour(self.signature)
 
     def signed(self, sign: Callable[[bytes], str]) -> NodeAnnouncement:
         """The same with the node's signature."""
-        lines = sign(self.payload).strip().splitlines()
-        return replace(self, signature="".join(line for line in lines if not line.startswith("-----")))
+        return replace(self, signature=without_armour(sign(self.payload)))
 
     @property
     def urls(self) -> tuple[str, ...]:

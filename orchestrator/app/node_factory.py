@@ -8,6 +8,7 @@ from functools import partial
 
 from missions.selection import NodeCapabilities
 from orchestrator.app import wiring
+from orchestrator.app.devices.fleet_addresses import addresses_line
 from orchestrator.app.node_parts import NodeParts, open_parts
 from orchestrator.app.work_factory import build_work
 from orchestrator.core.events import Tell
@@ -177,5 +178,6 @@ def build_page(parts: NodeParts, offer: NodeCapabilities, disk: DiskGate, *, not
         spent=spent,
         state=partial(volatile_state, settings.home),
         notifies=notifies,
+        reached=addresses_line(settings),
         disk=disk,
     )

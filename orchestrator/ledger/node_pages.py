@@ -52,6 +52,8 @@ class Presence:
     load: str = ""
     disk: str = ""
     """How busy it was and what room it had when it last wrote its page, in words."""
+    reached: str = ""
+    """Where it says that devices reach it, signed, as `mobile_bridge.announced_addresses` reads it."""
     silent_seconds: float | None = None
     """For how long this machine has seen it stand still; None for one that stopped."""
     handed_over: Mapping[str, str] = field(default_factory=dict)
@@ -69,6 +71,7 @@ def render_page(
     *,
     notifies: bool = False,
     disk_full: bool = False,
+    reached: str = "",
     state: Mapping[str, str] | None = None,
 ) -> str:
     """A node's own page. It says only what seldom changes, so that it is seldom written.
@@ -86,6 +89,7 @@ def render_page(
     fields |= {"weak": ", ".join(sorted(offer.weak))} if offer.weak else {}
     fields |= {"notifies": "yes"} if notifies else {}
     fields |= {DISK_FULL_FIELD: "yes"} if disk_full else {}
+    fields |= {"reached": reached} if reached else {}
     fields |= dict(state or {})
     can = f"It can run: {agents or 'nothing yet'}."
     return with_fields(f"\n# {offer.node}\n\nA {role.label} node. {can}\n", fields)
@@ -185,6 +189,7 @@ def _presence(ledger: LedgerSnapshot, name: str, seen: Sighting, now: datetime) 
         notifies=word("notifies") == "yes",
         load=word("load"),
         disk=word("disk"),
+        reached=word("reached"),
     )
 
 

@@ -56,6 +56,8 @@ class NodePagePublisher:
     state: Callable[[], Mapping[str, str]] = dict
     """Fields that change all the time."""
     notifies: bool = False
+    reached: Callable[[], str] = str
+    """Where it says that devices reach it, signed; "" for one that meets none."""
     disk: DiskGate | None = None
     """Whether there is room for work; None: nobody looks."""
     pause: float = 600.0
@@ -67,10 +69,8 @@ class NodePagePublisher:
         there = page_text(ledger, self.bus.name)
         full = self.disk is not None and not self.disk.has_room(ledger)
         state = dict(self.state()) | {"reported": format_utc(self.bus.now())}
-        text, spent = (
-            render_page(self.offer, self.role, notifies=self.notifies, disk_full=full, state=state),
-            page_table.render_table(self._rows(there)),
-        )
+        reached, spent = self.reached(), page_table.render_table(self._rows(there))
+        text = render_page(self.offer, self.role, notifies=self.notifies, disk_full=full, reached=reached, state=state)
         return f"{text}\n{spent}" if spent else text
 
     def announce(self) -> None:

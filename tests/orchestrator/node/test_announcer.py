@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -84,6 +84,24 @@ def test_a_page_is_written_when_something_lasting_changed_and_not_often() -> Non
     assert commits(ada) == before + 3
     (here,) = announced_nodes(ada.ledger()).values()
     assert (here.notifies, here.load, here.role) == (True, "0.1", "LOCAL_WORKER")
+
+
+def test_where_devices_reach_a_node_is_a_lasting_thing() -> None:
+    """A new network is a commit, once its time has come; who meets no devices says nothing of it."""
+    ada, books, ticks = Town().peer("ada"), Books(), Ticks()
+    where = ["key http://10.0.0.5:8823 sig"]
+    board = replace(bulletin(ada, books, ticks), reached=lambda: where[0])
+    board.announce()
+    before = commits(ada)
+    for said in ("key http://10.0.0.6:8823 sig", ""):
+        ticks.at += 600
+        assert not board.step(ada.ledger())
+        where[0] = said
+        ticks.at += 600
+        assert board.step(ada.ledger())
+        assert announced_nodes(ada.ledger())["ada"].reached == said
+    assert commits(ada) == before + 2
+    assert "reached" not in ada.text("heartbeats/ada.md")
 
 
 def test_a_restart_with_nothing_new_writes_nothing() -> None:

@@ -72,13 +72,16 @@ function take(found: Reached<SealedLine>): SealedLine {
 /** A sign of life of whoever is at an address; what it says does not matter. */
 const sign = ({ url }: Candidate) => (signal: AbortSignal): Promise<Response> => fetch(`${url}/health`, { mode: 'no-cors', credentials: 'omit', cache: 'no-store', signal });
 
-/** Asks the node where else it is: addresses of a network change. What it says counts for its own key alone. */
+/** Asks the node where it is now, and where its fleet's others are. What is said counts for a key that this device has pinned, for no other. */
 async function learnAddresses(line: SealedLine): Promise<void> {
   try {
     const answer = await line.send({ method: 'GET', path: '/api/v1/candidates', headers: {}, body: null, signal: null });
     const said = answer.ok ? ((await answer.json()) as { items: { fingerprint: string; urls: string[] }[] }) : { items: [] };
-    const fingerprint = await fingerprintOf(decode64(line.node.key, 65));
-    for (const one of said.items) if (one.fingerprint === fingerprint) renewAddresses(line.node.key, one.urls);
+    for (const { key } of pairedNodes()) {
+      const fingerprint = await fingerprintOf(decode64(key, 65));
+      const found = said.items.find((one) => one.fingerprint === fingerprint);
+      if (found) renewAddresses(key, found.urls, key === line.node.key);
+    }
   } catch { /* the old addresses stay */ }
 }
 

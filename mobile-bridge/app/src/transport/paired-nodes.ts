@@ -7,6 +7,7 @@ const PLACE = 'shiftbook.paired';
 /** Where it is kept which address answered last; tabs hear of a change. */
 export const LAST = 'shiftbook.reached';
 const MAX_URLS = 12;
+const MAX_PASSED_ON = 4;
 
 function isNode(one: unknown): one is PairedNode {
   const node = one as PairedNode;
@@ -29,10 +30,15 @@ export function keepNode(node: PairedNode, url: string): void {
   localStorage.setItem(PLACE, JSON.stringify([...others, { ...node, urls }]));
 }
 
-/** The addresses that a node names now, in its order; those that it was reached at stay behind them. */
-export function renewAddresses(key: string, urls: string[]): void {
-  const good = urls.filter((url) => /^https?:\/\/[^/\s]+$/.test(url));
-  const nodes = pairedNodes().map((one) => (one.key === key ? { ...one, urls: [...new Set([...good, ...one.urls])].slice(0, MAX_URLS) } : one));
+/** The addresses of a node once somebody named some: its own word goes first, another's behind what is known, and pushes none of it out. */
+export function mergeUrls(known: string[], said: string[], own: boolean): string[] {
+  const good = said.filter((url) => /^https?:\/\/[^/\s]+$/.test(url));
+  return [...new Set(own ? [...good, ...known] : [...known, ...good.slice(0, MAX_PASSED_ON)])].slice(0, MAX_URLS);
+}
+
+/** Keeps where a paired node is, as it says itself (`own`) or as another one passes on. */
+export function renewAddresses(key: string, urls: string[], own: boolean): void {
+  const nodes = pairedNodes().map((one) => (one.key === key ? { ...one, urls: mergeUrls(one.urls, urls, own) } : one));
   localStorage.setItem(PLACE, JSON.stringify(nodes));
 }
 

@@ -15,10 +15,13 @@ from orchestrator.api.routes.devices.pairing import DeviceScope, PairedDeviceVie
 from orchestrator.api.routes.devices.sealed import device_access
 from orchestrator.api.web.auth_gate import REVOCATION_KEY, SEALED_DEVICE_KEY, caller, needs
 from orchestrator.api.web.context import AppServices, app_services
+from orchestrator.api.web.ledger_answers import shared_ledger
 from orchestrator.api.web.revocation import RevocationWatch
 from orchestrator.app.devices.device_facts import device_facts
-from orchestrator.app.devices.own_addresses import node_urls
-from orchestrator.core.errors import WrongSetting
+from orchestrator.app.devices.fleet_addresses import believed, reachable_urls
+from orchestrator.core.errors import OrchestratorError, WrongSetting
+from orchestrator.ledger.node_pages import announced_nodes
+from sync.errors import SyncError
 
 
 class PairedDevicePath(BaseModel):
@@ -68,6 +71,17 @@ def _is_other(device: str) -> bool:
     return who.kind is CallerKind.DEVICE and "ops" not in who.scopes and who.device != device
 
 
+def _others() -> list[NodeAddresses]:
+    """What the fleet's other nodes say of where they are; nothing where no ledger can be read."""
+    try:
+        ledger = shared_ledger().look().ledger
+    except (OrchestratorError, SyncError):
+        return []  # a device without these still has this node's
+    pages = ((name, each.reached) for name, each in announced_nodes(ledger).items())
+    found = believed(pages, signers=ledger.signers, own=app_services().settings.node)
+    return [NodeAddresses(node=one.node, fingerprint=one.fingerprint, urls=list(one.urls)) for one in found]
+
+
 def _missing() -> NotFound:
     return NotFound("no such device is paired with this node: `shiftbook device list` shows them")
 
@@ -91,15 +105,14 @@ def blueprint(_: AppServices) -> APIBlueprint:
             raise _missing()
         return jsonify(device_facts(found))
 
-    @routes.get("/candidates", summary="Where this node may be reached now", responses={200: CandidateList})
+    @routes.get("/candidates", summary="Where nodes may be reached now", responses={200: CandidateList})
     @needs("look", "chat", "missions", "approvals", "sync", "ops", devices=True)
     def candidates() -> Response:
-        """A device asks again now and then: addresses of a network change."""
+        """A device asks again now and then: addresses of a network change. This node first, then the fleet's others."""
         settings = app_services().settings
-        here = settings.http.url if settings.http is not None and settings.http.loopback else ""
-        urls = [url for url in node_urls(settings) if url != here]  # elsewhere that would be the device itself
+        urls = list(reachable_urls(settings))
         own = NodeAddresses(node=settings.node, fingerprint=device_access().channels.fingerprint, urls=urls)
-        return jsonify(CandidateList(items=[own]).model_dump())
+        return jsonify(CandidateList(items=[own, *_others()]).model_dump())
 
     _add_changes(routes)
     return routes

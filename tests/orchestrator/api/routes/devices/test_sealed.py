@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from flask import Response, jsonify, request
 from flask_openapi.blueprint import APIBlueprint
+from mobile_bridge.announced_addresses import sign_addresses
 from mobile_bridge.key_exchange import key_fingerprint
 
 from orchestrator.api.auth.device_sessions import DEVICE_SESSIONS, MAX_SESSIONS
@@ -16,7 +18,8 @@ from orchestrator.api.web.auth_gate import REVOCATION_KEY, SEALED_DEVICE_KEY, ca
 from orchestrator.api.web.revocation import RevocationWatch
 from orchestrator.api.web.stream_slots import stream_response
 from orchestrator.core.roles import Role
-from tests.orchestrator.api.conftest import Build, bearer
+from tests.ledgers import Keys
+from tests.orchestrator.api.conftest import Build, ServedFleet, bearer
 from tests.orchestrator.api.routes.devices.phone import Phone
 from tests.orchestrator.api.routes.devices.test_pairing import ALL, LAN, Desk
 
@@ -217,6 +220,22 @@ def test_a_device_asks_where_its_node_is_now(desk: Desk) -> None:
     (own,) = phone.call("GET", "/api/v1/candidates").json["items"]
     assert (own["node"], own["fingerprint"]) == ("desk", key_fingerprint(phone.node_key))
     assert all(url.startswith("http://") and url.endswith(":8823") for url in own["urls"])
+
+
+def test_a_device_asks_where_the_other_nodes_are(serve: Callable[..., ServedFleet], tmp_path: Path) -> None:
+    """What they have signed on their pages; a page that somebody else has written says nothing."""
+    keys = Keys(folder=tmp_path / "others")
+    said = {
+        name: sign_addresses(name, "f" * 43, ["http://192.168.7.5:8823"], keys[by].sign)
+        for name, by in (("vps", "vps"), ("pi", "vps"))
+    }
+    pages = {f"heartbeats/{name}.md": f"---\nreached: {one.line if one else ''}\n---\n" for name, one in said.items()}
+    signers = Keys(folder=tmp_path / "keys-0").signers(ada=["author"]) + keys.signers(vps=["node"], pi=["node"])
+    fleet = serve(pages | {"allowed_signers": signers}, **LAN)
+    phone = Desk(fleet.site).paired(["look"])
+    own, *others = phone.call("GET", "/api/v1/candidates").json["items"]
+    assert own["node"] == "desk"
+    assert others == [{"node": "vps", "fingerprint": "f" * 43, "urls": ["http://192.168.7.5:8823"]}]
 
 
 def test_a_device_may_shut_itself_out(desk: Desk) -> None:
