@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-RefusalKind = Literal["malformed", "ahead", "gap", "order", "forked", "foreign", "relayed"]
+RefusalKind = Literal["malformed", "ahead", "gap", "order", "forked", "foreign", "relayed", "quota", "full"]
 """Why operations are not taken: what is written wrong; a clock that is ahead; numbers that are missing before; stamps
-that do not rise with the numbers; a number that says something else here; another device's; not for devices to say."""
+that do not rise with the numbers; a number that says something else here; another device's; not for devices to say;
+more than a day takes; more than is kept of one device."""
 
 
 class OperationRefused(Exception):

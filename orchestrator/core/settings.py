@@ -112,6 +112,8 @@ class Settings(BaseModel):
     sync_peers: tuple[str, ...] = ()
     sync_token: SecretStr = SecretStr("")
     device_sync: bool = False
+    device_operations: int = Field(default=100_000, ge=0)
+    device_megabytes: int = Field(default=1024, ge=0)
     public_url: str = ""
     announce: bool | None = None
     _apart: str = PrivateAttr(default="")

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+import segno
 from mobile_bridge.pairing import read_ticket
 from playwright.sync_api import Browser, Playwright, expect
 
@@ -234,6 +235,56 @@ def test_a_near_node_that_is_gone_is_replaced_within_two_seconds_and_comes_back(
         assert max(silent, killed) <= BAR_MS
         with near.serving():
             phone.page.get_by_text(NEAR).wait_for()
+
+
+VIDEO = (640, 480)
+"""Pixels of what the camera sees."""
+
+
+def video_of(link: str, folder: Path) -> Path:
+    """What a camera sees that looks at the code of a link: one frame, which Chromium plays again and again."""
+    rows = [bytes(255 * (not module) for module in row) for row in segno.make(link, error="l", micro=False).matrix]
+    (width, height), border = VIDEO, 4
+    scale = min(VIDEO) // (len(rows) + 2 * border)
+    picture = bytearray(b"\xff" * (width * height))
+    left, top = ((edge - scale * len(rows)) // 2 for edge in VIDEO)
+    for at, row in enumerate(rows):
+        wide = bytes(module for module in row for _ in range(scale))
+        for line in range(top + at * scale, top + (at + 1) * scale):
+            picture[line * width + left : line * width + left + len(wide)] = wide
+    path = folder / "camera.y4m"
+    head = f"YUV4MPEG2 W{width} H{height} F10:1 Ip A1:1 C420jpeg\nFRAME\n".encode()
+    path.write_bytes(head + bytes(picture) + b"\x80" * (width * height // 2))
+    return path
+
+
+def test_the_camera_reads_the_code_and_is_asked_for_by_a_tap(
+    nodes: Callable[[str], Node], driver: Playwright, tmp_path: Path
+) -> None:
+    """A phone scans the code of `device pair` and is paired; a camera that is refused leaves the link as the way in."""
+    node = nodes("desk")
+    with node.serving(), ExitStack() as ends:
+        begun = node.begin(["look"])
+        video = video_of(str(begun["link"]), tmp_path)
+        fake = ("--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={video}")
+        camera = driver.chromium.launch(
+            executable_path=require_program("chromium"), args=["--no-sandbox", "--disable-gpu", *fake]
+        )
+        ends.callback(camera.close)
+        phone = Tab.open(camera, node.url, "phone")
+        ends.callback(phone.close)
+        phone.go("/pair")
+        assert phone.page.locator("video").count() == 0, "nobody has asked for the camera yet"
+        phone.page.get_by_role("button", name="Scan with the camera").click()
+        expect(phone.page.get_by_role("status").filter(has_text="paste the link")).to_contain_text("may not be used")
+        assert phone.axe() == []
+        phone.context.grant_permissions(["camera"])
+        phone.page.get_by_role("button", name="Scan with the camera").click()
+        phone.page.get_by_text("Pair with desk").wait_for()
+        expect(phone.page.locator("video")).to_have_count(0)
+        phone.page.get_by_role("button", name="Ask to come in").click()
+        node.confirm(str(begun["id"]), code_on(phone))
+        phone.page.get_by_text("This device is paired.").wait_for()
 
 
 def test_a_code_that_cannot_be_used_says_why(nodes: Callable[[str], Node], browser: Browser) -> None:

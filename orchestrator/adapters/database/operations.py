@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mobile_bridge.device_quota import DeviceQuota
 from mobile_bridge.errors import OperationRefused
 from mobile_bridge.merge import MergedOperations
 from mobile_bridge.operations import (
@@ -25,6 +26,7 @@ from sqlalchemy import Index, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from orchestrator.adapters.database.column_types import BIG_INTEGER, NameColumn, TextColumn, clamp_integer
+from orchestrator.adapters.database.device_use import charge_devices
 from orchestrator.adapters.database.engine import Database, Table
 from orchestrator.adapters.database.outbox_and_marks import GENERATION_FACT, FactRow
 from orchestrator.core.errors import WrongSetting
@@ -76,7 +78,7 @@ class SqlSyncOps:
     database: Database
     node: str
 
-    def push(self, ops: Sequence[Operation], *, now: int) -> SyncPushResult:
+    def push(self, ops: Sequence[Operation], *, now: int, quota: DeviceQuota | None = None) -> SyncPushResult:
         """Takes the operations that are new. Raises OperationRefused."""
         texts = checked_texts(ops)
         by_device: dict[str, list[tuple[Operation, str]]] = {}
@@ -88,6 +90,8 @@ class SqlSyncOps:
             if len(by_device) > 1:  # as they came: what was said after something arrives after it
                 wanted = {op.key for op, _ in new}
                 new = [each for each in zip(ops, texts, strict=True) if each[0].key in wanted]
+            if quota is not None and new:
+                charge_devices(self.database, session, new, quota, now)
             self._insert(session, new)
         held = {device: mine[-1][0].seq for device, mine in by_device.items()}
         known = self.standing(by_device).held

@@ -56,7 +56,8 @@ def _verifier(signers: str) -> Verifier:
 
 def believed(pages: Iterable[tuple[str, str]], *, signers: str, own: str) -> list[AnnouncedAddresses]:
     """Of nodes' names and lines those that the very node has signed; without this node's own."""
-    found, verifier = [], _verifier(signers)
+    found: list[AnnouncedAddresses] = []
+    verifier = _verifier(signers)
     for node, line in list(pages)[:MAX_NODES]:
         said = read_addresses(node, line) if line and node != own else None
         signer = verifier.signer(said.payload, said.armoured) if said else None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from mobile_bridge.device_quota import DeviceQuota
 from mobile_bridge.operations import Draft, Operation
 
 
@@ -40,8 +41,11 @@ class SyncStanding:
 class SyncOps(Protocol):
     """The operations of all devices: nothing is ever changed or taken out. Times are milliseconds since 1970 (UTC)."""
 
-    def push(self, ops: Sequence[Operation], *, now: int) -> SyncPushResult:
-        """Takes all operations that are new, or, when this raises, none. Raises OperationRefused."""
+    def push(self, ops: Sequence[Operation], *, now: int, quota: DeviceQuota | None = None) -> SyncPushResult:
+        """Takes all operations that are new, or, when this raises, none. Raises OperationRefused.
+
+        With a quota, what each device hands in is counted and held to it; None for what other nodes pass on.
+        """
 
     def write(self, drafts: Iterable[Draft], *, now: int) -> tuple[Operation, ...]:
         """Says something as this node, later than all that is held; a register's base is the value that it has here."""

@@ -41,7 +41,7 @@ export const en = {
   theme: { label: 'Appearance', system: 'As the system', light: 'Light', dark: 'Dark' },
   pair: {
     title: 'Pair this device', sub: 'It may then do what you allow at the node, and nothing else.', scan: 'Type `shiftbook device pair` on the node, or use Devices there, and hold the code before the camera.',
-    camera: 'What the camera sees', cameraDenied: 'The camera may not be used here. Allow it in the site settings of your browser, or paste the link.', noCamera: 'No camera was found. Paste the link that stands below the code.',
+    look: 'Scan with the camera', camera: 'What the camera sees', cameraDenied: 'The camera may not be used here. Allow it in the site settings of your browser, or paste the link.', noCamera: 'No camera was found. Paste the link that stands below the code.',
     paste: 'Or paste the link', use: 'Use it', with: (node: string) => `Pair with ${node}`, name: 'What is this device called?', nameHelp: 'So that you know it in the list, and can shut it out if you lose it.',
     ask: 'Ask to come in', asking: 'Asking the node… Allow your browser to reach the local network if it asks.', compare: (node: string) => `Does ${node} show the same digits?`,
     compareStep: 'Compare them, and confirm at the node. Until then this device may do nothing.', done: 'This device is paired.', doneStep: 'What it sends is sealed for that node alone. At the node, `shiftbook device list` shows it.',

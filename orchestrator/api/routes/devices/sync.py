@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import Response, jsonify, request
 from flask_openapi.blueprint import APIBlueprint
+from mobile_bridge.device_quota import DeviceQuota, seconds_to_next_day
 from mobile_bridge.errors import OperationRefused
 from mobile_bridge.intents import INTENT, OUTCOME, is_intent_entity
 from mobile_bridge.operations import MAX_OPERATIONS, NODE_MARK, Operation, OperationBatch, owner_of, read_batch
@@ -31,7 +32,7 @@ from sync.hybrid_clock import MAX_DRIFT_MS
 MAX_INTENTS = 20
 """Orders of one push: each may take seconds."""
 MAX_ASKED_DEVICES = 50
-STATUS_BY_REFUSAL = {"malformed": 422, "foreign": 403, "relayed": 403}
+STATUS_BY_REFUSAL = {"malformed": 422, "foreign": 403, "relayed": 403, "quota": 429, "full": 413}
 """409 for every other reason: the device can mend those by itself."""
 
 
@@ -78,7 +79,7 @@ class SyncHandshake(BaseModel):
     page: int = Field(description="The most operations of one push or one page")
 
 
-REFUSALS: Any = {200: SyncPushAnswer, 409: Problem, 413: Problem, 415: Problem, 422: Problem}
+REFUSALS: Any = {200: SyncPushAnswer, 409: Problem, 413: Problem, 415: Problem, 422: Problem, 429: Problem}
 PUSH_BODY: Any = {
     "requestBody": {
         "required": True,
@@ -128,7 +129,8 @@ def blueprint(doors: AppServices) -> APIBlueprint:
         try:
             batch = read_batch(read_body(request, app_services().settings.body_bytes))
             orders = _require_own(batch)
-            made = current_stores().sync_ops.push(batch.ops, now=now_ms())
+            quota = None if _speaks_for_all(caller()) else _quota()
+            made = current_stores().sync_ops.push(batch.ops, now=now_ms(), quota=quota)
         except OperationRefused as error:
             return _refusal(error)
         if desk is not None and orders and desk.carry_out(orders, scopes=caller().scopes, by=caller().name):
@@ -179,6 +181,12 @@ def _require_own(batch: OperationBatch) -> list[Operation]:
     return [op for op in orders if op.kind == "append" and op.field == INTENT]
 
 
+def _quota() -> DeviceQuota:
+    """How much a device may hand in here."""
+    settings = app_services().settings
+    return DeviceQuota(day_operations=settings.device_operations, total_bytes=settings.device_megabytes * 1024**2)
+
+
 def _speaks_for_all(who: Caller) -> bool:
     """Whether a caller may pass on what others said: a program of this machine's own, or a token for all devices."""
     if who.kind is CallerKind.TOKEN:
@@ -191,4 +199,7 @@ def _refusal(error: OperationRefused) -> Response:
     status = STATUS_BY_REFUSAL.get(error.kind, 409)
     place = [error.where] if error.kind == "malformed" and error.where else []
     told = {"kind": error.kind, "time": now_ms()} | ({} if error.held is None else {"held": error.held})
-    return problem(status, "These operations are not taken", error.says, where=place, sync=told)
+    answer = problem(status, "These operations are not taken", error.says, where=place, sync=told)
+    if error.kind == "quota":
+        answer.headers["Retry-After"] = str(seconds_to_next_day(now_ms()))
+    return answer

@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+from mobile_bridge.device_quota import DeviceQuota
 from mobile_bridge.errors import OperationRefused
 from mobile_bridge.merge import MergedOperations
 from mobile_bridge.operations import Draft, Operation, read_operations
@@ -229,3 +230,66 @@ def test_a_turn_with_the_same_key_is_said_once(stores: Stores, here: str) -> Non
     before = keys(stores)
     assert stores.conversations.append(here, replace(turn)).repeated
     assert keys(stores) == before
+
+
+QUOTA = DeviceQuota(day_operations=5, total_bytes=0)
+
+
+def refused(stores: Stores, ops: list[Operation], *, now: int = LATER, quota: DeviceQuota = QUOTA) -> str:
+    """Why a push is refused, as a kind; nothing of it is stored."""
+    before = keys(stores)
+    with pytest.raises(OperationRefused) as told:
+        stores.sync_ops.push(ops, now=now, quota=quota)
+    assert keys(stores) == before
+    return told.value.kind
+
+
+def test_a_device_hands_in_so_much_a_day_whatever_its_stores_are_called(stores: Stores) -> None:
+    """More tabs, cleared storage and pushing again get nobody more; other devices, and the next day, go on."""
+    stores.sync_ops.push(run("p~1", 1, 2, 3), now=LATER, quota=QUOTA)
+    stores.sync_ops.push(run("p~1", 1, 2, 3), now=LATER, quota=QUOTA)  # comes again: not counted
+    stores.sync_ops.push(run("p~2", 1, 2), now=LATER, quota=QUOTA)
+    for more in (run("p~1", 4), run("p~3", 1), run("p", 1), run("p~1", 1, 2, 3, 4)):
+        assert refused(stores, more) == "quota"
+    assert refused(stores, run("p~3", 1), now=LATER + 60_000) == "quota"
+    stores.sync_ops.push(run("pp~1", *range(1, 6)), now=LATER, quota=QUOTA)
+    assert refused(stores, run("pp~1", 6)) == "quota"
+    stores.sync_ops.push(run("p~1", 4), now=LATER + 24 * 3_600_000, quota=QUOTA)
+
+
+def test_a_devices_clock_does_not_move_its_day(stores: Stores) -> None:
+    """Stamps of years ago, and of just now, count on the node's day."""
+    stores.sync_ops.push(run("p~1", 1, 2, 3, 4, 5), now=LATER, quota=QUOTA)
+    assert refused(stores, [operation("p~2", 1, wall=1)]) == "quota"
+    assert refused(stores, [operation("p~2", 1, wall=LATER + 299_000)]) == "quota"
+
+
+def test_a_device_fills_no_more_than_its_share_for_ever(stores: Stores) -> None:
+    """Bytes of all its stores and days, those included that were here before there was a count."""
+    stores.sync_ops.push([operation("p~1", 1, value="x" * 4000), *run("pq~1", 1)], now=LATER)
+    small = DeviceQuota(day_operations=0, total_bytes=8000)
+    stores.sync_ops.push([operation("p~2", 1, value="x" * 3000)], now=LATER, quota=small)
+    for day in range(3):
+        late = LATER + day * 24 * 3_600_000
+        assert refused(stores, [operation("p~3", 1, value="x" * 1000)], now=late, quota=small) == "full"
+    stores.sync_ops.push([operation("pq~1", 2, value="x" * 6000)], now=LATER, quota=small)
+    with pytest.raises(OperationRefused, match="SHIFTBOOK_DEVICE_MEGABYTES"):
+        stores.sync_ops.push([operation("p~3", 1, value="x" * 1000)], now=LATER, quota=small)
+
+
+def test_two_tabs_at_once_do_not_share_one_count_twice(stores: Stores) -> None:
+    """Pushed at the same moment from many stores, no more than a day's operations are taken."""
+    taken: list[int] = []
+
+    def tab(number: int) -> None:
+        try:
+            taken.append(stores.sync_ops.push(run(f"p~{number}", 1, 2), now=LATER, quota=QUOTA).accepted)
+        except OperationRefused:
+            taken.append(0)
+
+    threads = [threading.Thread(target=tab, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(taken), sum(taken)) == (8, 4)

@@ -164,6 +164,29 @@ def pulled_with(client: FlaskClient, token: str) -> list[str]:
     return [f"{each['device']}/{each['seq']}" for each in found]
 
 
+def test_a_device_that_floods_is_held_to_its_share(build: Build) -> None:
+    """429 with when to come again, 413 where it is full, each with what to do; others, and nodes, go on."""
+    made = build(body_bytes=2 * 1024**2, device_operations=3, device_megabytes=1)
+    made.app = create_app(replace(made.house, stores=made.stores))
+    mine, other = (made.token("sync", name=name, device=name) for name in ("phone", "desk"))
+    assert push(made.client, *(op(made, n) for n in (1, 2, 3)), token=mine).status_code == 200
+    for store in ("phone~1", "phone~2", "phone"):
+        answer = push(made.client, op(made, 4 if store == "phone~1" else 1, store), token=mine)
+        assert (answer.status_code, answer.get_json()["sync"]["kind"]) == (429, "quota")
+        assert 0 < int(answer.headers["Retry-After"]) <= 24 * 3600
+        assert "SHIFTBOOK_DEVICE_OPERATIONS" in answer.get_json()["detail"]
+    assert push(made.client, op(made, 1, "desk~1"), token=other).status_code == 200
+    node = made.token("sync", name="vps", device="any")
+    passed_on = [op(made, n, "tablet~1") for n in range(1, 6)]
+    assert push(made.client, *passed_on, token=node, node="vps").status_code == 200
+    made.clock.move(days=1)
+    assert push(made.client, op(made, 4), token=mine).status_code == 200
+    large = push(made.client, op(made, 5, value=["x" * 500_000] * 2), op(made, 6, value="x" * 99_000), token=mine)
+    assert (large.status_code, large.get_json()["sync"]["kind"]) == (413, "full")
+    assert "SHIFTBOOK_DEVICE_MEGABYTES" in large.get_json()["detail"]
+    assert push(made.client, op(made, 5), token=mine).status_code == 200
+
+
 def test_a_revoked_device_is_out(site: Site, client: FlaskClient) -> None:
     """With the next request."""
     mine = site.token("sync", name="phone", device="phone")
