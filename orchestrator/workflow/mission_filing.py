@@ -1,7 +1,8 @@
 """Filing by request: how does a mission that a program sends twice become one mission?
 
 What a key stands for is noted before the mission is filed and again after it. Whoever dies in between, and asks again,
-is told of the mission whose commit names the key, if there is one.
+is told of the mission whose commit names the key, if there is one. A key is remembered for much longer than anybody
+tries again, and then forgotten.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from missions import frontmatter
@@ -25,6 +27,13 @@ from sync.objects import load_commit
 
 REQUEST_TRAILER = "Request"
 MAX_LOCKS = 256
+KEPT = timedelta(days=60)
+"""How long a key is remembered: twice as long as an order may wait on a device that is offline."""
+PRUNED_EVERY = timedelta(days=1)
+PREFIX, PRUNED = "filed-", "filing pruned"
+"""What the marks of keys begin with; the mark of when those that are old were forgotten last."""
+MAX_COMMITS = 20_000
+"""Commits that are looked through for a mission whose filing was broken off."""
 
 
 class KeyLocks(Protocol):
@@ -83,17 +92,19 @@ class MissionFiling:
         """The name of the mission. Raises WrongSetting for what cannot be filed, and for a key that was used."""
         if not request.key or self.marks is None:
             return self._file(request)
-        mark = f"filed-{request.key_digest}"
+        mark = f"{PREFIX}{request.key_digest}"
         with self.locks(request.key_digest):
             noted = read_json(self.marks.get(mark) or "{}")
             if noted and noted["digest"] != request.digest:
                 raise WrongSetting("Idempotency-Key", "this key was used for another mission: take a new one")
             name = noted.get("name") or (self._filed_since(noted["tip"], request) if noted else "")
+            when = self.fleet().now()
+            note = {"digest": request.digest, "tip": "", "name": name, "when": noted.get("when", when.isoformat())}
             if not name:
-                begun = {"digest": request.digest, "tip": self.fleet().ledger().tip, "name": ""}
-                self.marks.put(mark, json.dumps(begun))
+                forget_old_keys(self.marks, when)
+                self.marks.put(mark, json.dumps(note | {"tip": self.fleet().ledger().tip}))
                 name = self._file(request)
-            self.marks.put(mark, json.dumps({"digest": request.digest, "tip": "", "name": name}))
+            self.marks.put(mark, json.dumps(note | {"name": name}))
             return str(name)
 
     def _file(self, request: MissionRequest) -> str:
@@ -107,8 +118,28 @@ class MissionFiling:
     def _filed_since(self, tip: str, request: MissionRequest) -> str:
         """The mission that this very request made before whoever made it could note that; empty if it made none."""
         ledger = self.fleet().ledger()
-        for commit in ledger.store.history(ledger.tip, MISSIONS, since=tip):
+        since = tip if ledger.store.descends(ledger.tip, tip) else None  # a ledger that was put back may lack it
+        for number, commit in enumerate(ledger.store.history(ledger.tip, MISSIONS, since=since)):
+            if number == MAX_COMMITS:
+                why = "it was used, and what became of it cannot be told any more: look whether the mission is there"
+                raise WrongSetting("Idempotency-Key", f"{why}, and take a new one")
             message = load_commit(ledger.store, commit).message
             if f"\n{REQUEST_TRAILER}: {request.key_digest}" in message:
                 return slug(message.partition("\n")[0].removeprefix("Mission: "))
         return ""
+
+
+def forget_old_keys(marks: Cursors, now: datetime) -> None:
+    """Forgets the keys that nobody comes back with any more; looks once a day."""
+    last = marks.get(PRUNED)
+    if last and abs(now - datetime.fromisoformat(last)) < PRUNED_EVERY:
+        return
+    marks.put(PRUNED, now.isoformat())
+    old = []
+    for name, value in marks.starting(PREFIX).items():
+        noted = read_json(value)
+        if "when" not in noted:  # of before keys had a time
+            marks.put(name, json.dumps(noted | {"when": now.isoformat()}))
+        elif datetime.fromisoformat(noted["when"]) < now - KEPT:
+            old.append(name)
+    marks.drop(old)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from orchestrator.adapters.database.column_types import (
@@ -24,6 +25,10 @@ from orchestrator.core.ports.outbox import OutboxItem
 GENERATION_FACT = "generation"
 CURSOR_PREFIX = "mark "
 """What the name of a mark begins with among the facts."""
+SENT_KEPT = timedelta(days=365)
+"""How long it is known that something went out: nothing is tried for as long, and nothing is told again meanwhile."""
+MAX_NAMES = 500
+"""That are named in one statement."""
 
 
 class FactRow(Table):
@@ -85,8 +90,10 @@ class SqlOutgoing:
         return tuple(_outbox_item(row) for row in rows)
 
     def sent(self, key: str, when: datetime) -> None:
-        """It went out."""
+        """It went out; what did so long ago is forgotten."""
         self._note(key, sent=when, error="")
+        with self.database.writing() as session:
+            session.execute(delete(OutboxItemRow).where(OutboxItemRow.sent < when - SENT_KEPT))
 
     def failed(self, key: str, error: str, again: datetime | None) -> None:
         """It did not."""
@@ -127,6 +134,22 @@ class SqlCursors:
         with self.database.writing() as session:
             self.database.hold(session, CURSOR_PREFIX + name)
             session.merge(FactRow(name=CURSOR_PREFIX + name, value=value))
+
+    def starting(self, prefix: str) -> dict[str, str]:
+        """The marks of one kind."""
+        begins = CURSOR_PREFIX + prefix
+        wanted = select(FactRow.name, FactRow.value).where(FactRow.name.startswith(begins, autoescape=True))
+        with self.database.reading() as session:
+            rows = session.execute(wanted).all()
+        # SQLite takes large letters for small ones there
+        return {name.removeprefix(CURSOR_PREFIX): value for name, value in rows if name.startswith(begins)}
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Forgets them."""
+        every = [CURSOR_PREFIX + name for name in names]
+        with self.database.writing() as session:
+            for at in range(0, len(every), MAX_NAMES):
+                session.execute(delete(FactRow).where(FactRow.name.in_(every[at : at + MAX_NAMES])))
 
 
 def _outbox_item(row: OutboxItemRow) -> OutboxItem:

@@ -36,7 +36,7 @@ class Outgoing(Protocol):
         `hold_seconds`."""
 
     def sent(self, key: str, when: datetime) -> None:
-        """It went out."""
+        """It went out. What did so a year before that is forgotten: only then its key may be put again."""
 
     def failed(self, key: str, error: str, again: datetime | None) -> None:
         """It did not; it is due again at `again`, or given up where that is None."""

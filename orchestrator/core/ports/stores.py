@@ -8,7 +8,7 @@ names the argument) for what no database can hold: a name that is too long, a nu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -34,6 +34,12 @@ class Cursors(Protocol):
 
     def put(self, name: str, value: str) -> None:
         """Sets it."""
+
+    def starting(self, prefix: str) -> dict[str, str]:
+        """Every mark whose name begins so, by its name."""
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Forgets these; who asks for one is told that there is none."""
 
 
 class Copies(Protocol):

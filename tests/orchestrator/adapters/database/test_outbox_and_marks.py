@@ -22,6 +22,20 @@ def test_a_parcel_is_put_once(stores: Stores) -> None:
     assert stores.outgoing.listing() == ()
 
 
+def test_what_went_out_a_year_ago_is_forgotten(stores: Stores) -> None:
+    """Within the year its key is known; what was not sent stays, however old it is."""
+    for key in ("old", "waits", "new"):
+        stores.outgoing.put(OutboxItem(key=key, kind="mail", body={}), NOON)
+    stores.outgoing.sent("old", NOON)
+    later = NOON + timedelta(days=365)
+    stores.outgoing.sent("new", later)
+    assert not stores.outgoing.put(OutboxItem(key="old", kind="mail", body={}), later)
+    stores.outgoing.put(OutboxItem(key="newer", kind="mail", body={}), later)
+    stores.outgoing.sent("newer", later + timedelta(seconds=1))
+    assert [each.key for each in stores.outgoing.listing(sent=True)] == ["newer", "new"]
+    assert [each.key for each in stores.outgoing.listing()] == ["waits"]
+
+
 def test_a_parcel_is_given_to_one_at_a_time(stores: Stores) -> None:
     """Who takes a parcel has it for a while; if nothing is heard it is due again."""
     stores.outgoing.put(OutboxItem(key="k", kind="mail", body={}), NOON)
@@ -95,6 +109,18 @@ def test_a_mark_stays_until_it_is_set_anew(stores: Stores) -> None:
         stores.marks.put("notices", words)
         assert stores.marks.get("notices") == words
     assert stores.marks.get("other") == ""
+
+
+def test_marks_of_a_kind_are_listed_and_dropped(stores: Stores) -> None:
+    """By what their names begin with, letter for letter; what is dropped is no mark, and others stay."""
+    for name in ("filed-1", "filed-2", "filed_3", "Filed-4", "other"):
+        stores.marks.put(name, name)
+    assert stores.marks.starting("filed-") == {"filed-1": "filed-1", "filed-2": "filed-2"}
+    assert stores.marks.starting("filed_") == {"filed_3": "filed_3"}
+    stores.marks.drop(["filed-1", "not there"])
+    stores.marks.drop([f"none-{n}" for n in range(1200)])
+    stores.marks.drop([])
+    assert [stores.marks.get(name) for name in ("filed-1", "filed-2", "other")] == ["", "filed-2", "other"]
 
 
 def test_a_mark_goes_with_the_copy(stores: Stores, tmp_path: Path) -> None:

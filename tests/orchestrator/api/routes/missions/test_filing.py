@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from orchestrator.core.errors import WrongSetting
+from orchestrator.workflow import mission_filing
 from orchestrator.workflow.mission_filing import MissionFiling, MissionRequest
 from tests.orchestrator.api.conftest import ServedFleet
 
@@ -98,6 +101,43 @@ def test_who_dies_in_between_files_once(fleet: ServedFleet, filed: bool) -> None
     assert MissionFiling(fleet=fleet.site.house.fleet, marks=marks).file(request) == "do-this"
     assert MissionFiling(fleet=fleet.site.house.fleet, marks=marks).file(request) == "do-this"
     assert [name for name in fleet.ada.ledger().open if name.startswith("do-this")] == ["do-this"]
+
+
+def test_a_key_is_forgotten_only_long_after_the_last_try(fleet: ServedFleet) -> None:
+    """Within two months it stands for one mission, however many others come; after that its mark is gone."""
+    marks, town = fleet.site.stores.marks, fleet.town
+    marks.put("filed-old", json.dumps({"digest": "d", "tip": "", "name": "x"}))  # of before marks had a time
+    first = post(fleet, {"text": "Do this."}, key="k")["name"]
+    assert len(marks.starting("filed-")) == 2
+    for day in (1, 29, 29):
+        town.clock.at += timedelta(days=day)
+        post(fleet, {"text": "Do that."}, key=f"other-{town.clock.at:%j}")
+        assert post(fleet, {"text": "Do this."}, key="k")["name"] == first
+    assert len(marks.starting("filed-")) == 5
+    town.clock.at += timedelta(days=2)
+    post(fleet, {"text": "Do that."}, key="last")
+    assert len(marks.starting("filed-")) == 4, "the two of the first day are forgotten"
+    assert marks.get("filed-old") == ""
+    assert post(fleet, {"text": "Do this."}, key="k")["name"] != first
+
+
+def test_a_key_whose_fate_cannot_be_told_files_nothing(fleet: ServedFleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search for a mission whose filing was broken off has an end, and then nothing is filed twice by a guess."""
+    request = MissionRequest(text="Do this.", by="phone", key="k")
+    marks = fleet.site.stores.marks
+    filing = MissionFiling(fleet=fleet.site.house.fleet, marks=marks)
+    begun = {"digest": request.digest, "tip": fleet.ada.ledger().tip, "name": ""}
+    marks.put(f"filed-{request.key_digest}", json.dumps(begun))
+    for number in range(3):
+        post(fleet, {"text": f"Other {number}."})
+    monkeypatch.setattr(mission_filing, "MAX_COMMITS", 2)
+    before = fleet.ada.ledger().tip
+    with pytest.raises(WrongSetting, match="take a new one"):
+        filing.file(request)
+    assert fleet.ada.ledger().tip == before
+    marks.put(f"filed-{request.key_digest}", json.dumps(begun | {"tip": "0" * 40}))
+    monkeypatch.undo()
+    assert filing.file(request) == "do-this", "a tip that the ledger has lost is no error"
 
 
 @pytest.mark.parametrize("key", ["a b", "a\tb", "é", "x" * 201, "\x7f"])
