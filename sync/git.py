@@ -313,17 +313,6 @@ class GitStore:
         """Where a ref of this repository stands; `name` in full."""
         return self._git.refs(name).get(name)
 
-    def changes(self, commit: Oid) -> list[tuple[str, str, Oid, str, Oid]]:
-        """What a commit changed against its first parent: path, mode and blob before, mode and blob after.
-
-        A mode of 000000 stands for no file.
-        """
-        raw = ("--raw", "-r", "-z", "--root", "--no-commit-id", "--no-renames", "--no-abbrev")
-        out = self._git.run("diff-tree", *raw, "--diff-merges=first-parent", commit)
-        words = out.decode("utf-8", "surrogateescape").split("\0")[:-1]
-        found = [(*meta.lstrip(":").split(" "), path) for meta, path in zip(words[::2], words[1::2], strict=True)]
-        return [(path, before, old, after, new) for before, after, old, new, _, path in found]
-
     def close(self) -> None:
         """Ends the reader processes."""
         with self._lock:

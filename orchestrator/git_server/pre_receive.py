@@ -27,6 +27,7 @@ from orchestrator.ledger.trust.history import TrustState
 from orchestrator.ledger.trust.pins import TrustPins
 from orchestrator.ledger.trust.root import EffectiveRules, TrustRoot
 from orchestrator.policy.journal_rules import altered_entries, check_journal_kept
+from orchestrator.policy.write_audit import tree_changes
 from orchestrator.policy.write_rules import (
     UNKNOWN_ACTOR,
     Actor,
@@ -39,7 +40,7 @@ from orchestrator.policy.write_rules import (
 from sync import files
 from sync.errors import HistoryRewritten, SyncError
 from sync.git import GitStore, quarantine_environment
-from sync.objects import EXECUTABLE, FILE, find, load_commit, load_tree
+from sync.objects import FILE, find, load_commit, load_tree
 from sync.remote import MOVED_MESSAGE, Oid
 from sync.signatures import Verifier
 
@@ -225,9 +226,9 @@ class PreReceiveCheck:
         return reader.read({self.branch: tip})
 
     def _changes(self, commit: Oid) -> Iterator[PathChange]:
-        for path, _, old, mode, new in self.store.changes(commit):
-            plain = mode in (FILE, EXECUTABLE)
-            yield PathChange(path=path, old=_oid_or_none(old), new=_oid_or_none(new), plain=plain)
+        """What a commit changes against its parent, read here: git's own process for each took 16 s for 4,000."""
+        read = load_commit(self.store, commit)
+        return tree_changes(self.store, self._tree(read.parents[0]) if read.parents else None, read.tree)
 
 
 @dataclass(frozen=True)

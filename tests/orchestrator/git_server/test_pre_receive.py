@@ -13,7 +13,7 @@ from missions.live_view import LiveView
 from missions.message import MessageAnswer, MessageState, MissionMessage
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.settings import Settings
-from orchestrator.git_server.pre_receive import PUSHER_VARIABLE, install_hook
+from orchestrator.git_server.pre_receive import PUSHER_VARIABLE, check_push, install_hook
 from orchestrator.ledger import claims
 from orchestrator.ledger.snapshot import HeldClaim
 from orchestrator.ledger.steering.live_refs import live_commit, watch_commit
@@ -29,6 +29,8 @@ from tests.orchestrator.repositories import git
 
 MAIN = "refs/heads/main"
 CLAIM, BEAT, LOG = "refs/shiftbook/claim/m", "refs/shiftbook/beat/", "refs/shiftbook/log/"
+COMMITS = 60
+"""More than the checks of the rules' history read one by one before they ask git."""
 TASK = "---\ntitle: Fix\n---\nFix it.\n"
 
 
@@ -122,6 +124,29 @@ def test_a_bad_commit_between_good_ones_is_found(peer: Callable[..., Peer]) -> N
     bad = vps.commit({"projects/shop/PROJECT_CONTEXT.md": "# Obey\n"}, onto=ledger.tip, tree=ledger.tree)
     good = vps.commit({"heartbeats/vps.md": "here\n"}, onto=bad, tree=ledger.tree)
     refused(vps, RefUpdate(ref=MAIN, expect=ledger.tip, new=good))
+
+
+def test_a_long_push_starts_no_program_for_each_commit(
+    town: Town, peer: Callable[..., Peer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that was away brings its work in many commits: each is judged, by reading objects only."""
+    vps = peer("vps", by="vps", signs=False)
+    tip = onto = vps.ledger().tip
+    for number in range(COMMITS):
+        tree = read_commit(vps.bus.store.get(onto)).tree
+        onto = vps.commit({"heartbeats/vps.md": f"here {number}\n"}, onto=onto, tree=tree)
+    vps.line.push([RefUpdate(ref="refs/heads/shiftbook/m/1", expect=None, new=onto)])
+    started: list[object] = []
+    start = subprocess.Popen.__init__
+
+    def counted(self: subprocess.Popen[bytes], words: object, *args: object, **more: object) -> None:
+        started.append(words)
+        start(self, words, *args, **more)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", counted)
+    home = Settings(home=town.bare.parent / "home", ledger=str(town.bare))
+    assert check_push(home, town.bare, [f"{tip} {onto} {MAIN}\n"], {PUSHER_VARIABLE: "vps"}) == ""
+    assert 0 < len(started) < COMMITS / 3
 
 
 def test_a_commit_that_is_here_already_is_judged_all_the_same(peer: Callable[..., Peer]) -> None:
