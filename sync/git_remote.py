@@ -47,6 +47,15 @@ LOST_RACE = re.compile(
 """What git says when somebody else moved the ref first, on either side of the wire. Everything else is a refusal."""
 
 
+def seen_ledger(folder: Path) -> tuple[str, str]:
+    """Of which ledger a private clone is: its address and its branch. Empty where it has never seen one."""
+    record = folder / URL_RECORD
+    heads = Git(folder).refs(f"{SEEN_PREFIX}heads/") if record.is_file() else {}
+    if not heads:
+        return "", ""
+    return record.read_text(encoding="utf-8").strip(), min(heads).removeprefix(f"{SEEN_PREFIX}heads/")
+
+
 class GitRemote:
     """Refs of the repository at `url`, with their objects in a private bare clone at `folder`."""
 

@@ -100,6 +100,22 @@ def _lost(path: Path) -> str:
     )
 
 
+def fleets_of(settings: Settings) -> list[Settings]:
+    """This machine in its own fleet, if it has one, and in each other fleet of which its home has a clone.
+
+    The two keys are the home's: every fleet that lists one lists the same.
+    """
+    from sync.git_remote import seen_ledger
+
+    found = {settings.ledger: settings} if settings.ledger else {}
+    for folder in sorted((settings.home / "fleets").glob("*/ledger.git")):
+        url, branch = seen_ledger(folder)
+        there = settings.at(url, branch) if url else settings
+        if there.ledger_home == folder.parent:
+            found.setdefault(url, there)
+    return list(found.values())
+
+
 @dataclass(frozen=True)
 class LostKey(Key):
     """A key of which the private half is gone."""

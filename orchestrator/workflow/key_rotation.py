@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,36 +13,87 @@ from orchestrator.core.errors import Refused, WrongSetting
 from orchestrator.policy.membership import admit_command
 from orchestrator.workflow.fleet import Fleet
 from sync import files
-from sync.signatures import Key, make_key
+from sync.errors import RemoteUnreachable
+from sync.signatures import Key, Principal, make_key
+
+UNTRUSTED = "untrusted"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RotatedKey:
-    """What was done. `old` is where the replaced key lies now, `orphans` the missions that counted by it alone."""
+    """What was done. `old` is where the replaced key lies now, `orphans` the missions that counted by it alone, each
+    with its ledger."""
 
     name: str
     key: str
     old: Path
-    orphans: tuple[str, ...]
+    ledgers: tuple[str, ...] = ()
+    """The fleets in whose lists the new key stands in the old one's place."""
+    orphans: tuple[tuple[str, str], ...] = ()
 
 
-def rotate_key(door: Fleet, path: Path, *, now: datetime) -> RotatedKey:
-    """Makes a new key beside the one at `path`, has it listed in the old one's place, then moves it there.
+def rotate_key(doors: Mapping[str, Fleet], path: Path, *, now: datetime) -> RotatedKey:
+    """Makes a new key beside the one at `path`, has it listed in the old one's place in every fleet that lists that,
+    then moves it there. `doors` are the fleets by their ledgers' addresses.
 
-    May be repeated after a crash at any point: a new key that is listed already is only moved. Raises Refused for who
-    is no admin, with the line for an admin to type; after that it is repeated, too.
+    No list is changed before each was read: one that cannot be reached, or where this key is no admin's, refuses all,
+    with what is to be typed. May be repeated after a crash at any point: where the new key is listed already nothing
+    is left to do, and in the end it is only moved. Raises Refused.
     """
     _finish_swap(path)
-    before = {view.name for view in door.missions() if view.status != "untrusted"}
     current = Key(path)
     fresh = make_key(path.with_name(f"{path.name}.new"), path.name).public
-    listed = {principal.key: principal for principal in door.principals()}
-    if fresh not in listed:
-        _list_new_key(door, listed[current.public].name if current.public in listed else "", current, fresh)
-        listed = {principal.key: principal for principal in door.principals()}
+    listed = {ledger: _listed_keys(door, ledger) for ledger, door in doors.items()}
+    held = {ledger: keys for ledger, keys in listed.items() if keys.keys() & {current.public, fresh}}
+    if not held:
+        raise Refused(f"the key at {current.path} is not in allowed_signers: there is nothing to rotate")
+    waiting = {ledger: keys[current.public] for ledger, keys in held.items() if fresh not in keys}
+    refused = [
+        f"an admin of {ledger} types {' and then '.join(_lines_for_admin(principal, fresh))}"
+        for ledger, principal in waiting.items()
+        if not _is_admin(listed[ledger].get(doors[ledger].bus.key))
+    ]
+    if refused:
+        raise Refused(
+            f"no list was changed: you are no admin everywhere where this key is listed. {'; '.join(refused)};"
+            " then run this again"
+        )
+    name = next(keys[key].name for keys in held.values() for key in (fresh, current.public) if key in keys)
+    before = {ledger: {view.name for view in doors[ledger].missions() if view.status != UNTRUSTED} for ledger in held}
+    for ledger in waiting:
+        doors[ledger].membership.replace(current.public, fresh)
     old = _swap_key_files(path, now)
-    orphans = tuple(view.name for view in door.missions() if view.name in before and view.status == "untrusted")
-    return RotatedKey(name=listed[fresh].name, key=fresh, old=old, orphans=orphans)
+    orphans = tuple(
+        (ledger, view.name)
+        for ledger in held
+        for view in doors[ledger].missions()
+        if view.name in before[ledger] and view.status == UNTRUSTED
+    )
+    return RotatedKey(name=name, key=fresh, old=old, ledgers=tuple(held), orphans=orphans)
+
+
+def _listed_keys(door: Fleet, ledger: str) -> Mapping[str, Principal]:
+    """Who is listed in a fleet now, by key. Raises Refused where that cannot be asked."""
+    try:
+        principals, why = door.principals(), door.offline
+    except RemoteUnreachable as error:
+        principals, why = [], str(error)
+    if why:
+        raise Refused(
+            f"no list was changed: {why}. Run this again when it answers, or leave that fleet out with"
+            f" --leave {shlex.quote(ledger)}; an admin of it then lets the new key in"
+        )
+    return {principal.key: principal for principal in principals}
+
+
+def _is_admin(principal: Principal | None) -> bool:
+    return principal is not None and "admin" in principal.roles
+
+
+def _lines_for_admin(listed: Principal, fresh: str) -> tuple[str, ...]:
+    """What an admin types to have a new key listed in the place of one that is listed; a node has only one."""
+    admit = admit_command(listed.name, fresh, *sorted(listed.roles))
+    return (f"shiftbook fleet revoke {listed.name}", admit) if "node" in listed.roles else (admit,)
 
 
 def replace_lost_key(door: Fleet, path: Path, *, now: datetime) -> tuple[RotatedKey, tuple[str, ...]]:
@@ -60,22 +113,9 @@ def replace_lost_key(door: Fleet, path: Path, *, now: datetime) -> tuple[Rotated
         files.move_into_place(public, old.with_name(f"{old.name}.pub"))
     fresh = make_key(path, path.name).public
     listed = next((one for one in door.principals() if one.key == before), None)
-    is_node = listed is not None and "node" in listed.roles
-    name = listed.name if listed else door.bus.name
-    roles = sorted(listed.roles) if listed else ["author"]
-    lines = (*[f"shiftbook fleet revoke {name}"][: bool(is_node)], admit_command(name, fresh, *roles))
-    return RotatedKey(name=name, key=fresh, old=old, orphans=()), lines
-
-
-def _list_new_key(door: Fleet, name: str, current: Key, fresh: str) -> None:
-    if not name:
-        raise Refused(f"the key at {current.path} is not in allowed_signers: there is nothing to rotate")
-    try:
-        door.membership.replace(current.public, fresh)
-    except Refused as error:
-        roles = next(p.roles for p in door.principals() if p.key == current.public)
-        add = admit_command(name, fresh, *sorted(roles))
-        raise Refused(f"{error}. An admin lists the new key with: {add} - then run this again") from error
+    listed = listed or Principal(name=door.bus.name, roles=frozenset({"author"}), key=before)
+    lines = _lines_for_admin(listed, fresh)
+    return RotatedKey(name=listed.name, key=fresh, old=old), lines
 
 
 def _swap_key_files(path: Path, now: datetime) -> Path:

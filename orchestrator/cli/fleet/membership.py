@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import click
 
 from orchestrator.app import wiring
@@ -40,32 +42,47 @@ def revoke(name: str) -> None:
 @click.command("rotate")
 @click.option("--node", is_flag=True, help="The node's key instead of yours.")
 @click.option("--lost", is_flag=True, help="The old key is gone: make a new one, which an admin then lets in.")
-def rotate(node: bool, lost: bool) -> None:
-    """Replaces this machine's key with a new one, in allowed_signers and here. You must be an admin.
+@click.option("--leave", multiple=True, metavar="LEDGER", help="A fleet that is left out; repeatable.")
+def rotate(node: bool, lost: bool, leave: tuple[str, ...]) -> None:
+    """Replaces this machine's key with a new one, here and in allowed_signers of every fleet that lists it.
 
-    What only the old key has signed counts no more; the missions that this concerns are listed. A node that runs goes
-    on with its old key: start it again.
+    You must be an admin of them all. What only the old key has signed counts no more; the missions that this concerns
+    are listed. A node that runs goes on with its old key: start it again.
     """
+    from orchestrator.app import identity
+    from orchestrator.core import environment
     from orchestrator.workflow.key_rotation import replace_lost_key, rotate_key
 
-    chosen = load_settings()
-    path = chosen.home / "keys" / ("node" if node else "person")
+    here = load_settings()
+    path = identity.key_path(here, identity.NODE if node else identity.PERSON)
     if lost:
-        done, lines = replace_lost_key(wiring.fleet(chosen), path, now=wiring.now())
+        done, lines = replace_lost_key(wiring.fleet(here), path, now=wiring.now())
         click.echo(f"{done.name} has a new key, {path}. It counts when an admin of the fleet has typed:")
         click.echo("".join(f"  {line}\n" for line in lines), nl=False)
+        others = [each.ledger for each in identity.fleets_of(environment.load_settings())]
+        _say_left_out((ledger for ledger in others if ledger != here.ledger), done.name, done.key)
         return
-    done = rotate_key(wiring.fleet(chosen), path, now=wiring.now())
-    click.echo(f"{done.name} has a new key; the old one is kept at {done.old}")
-    if any((chosen.home / "fleets").glob("*")):
-        click.echo(
-            "other fleets that this home has seen still list the old key: an admin of each has to type"
-            f" shiftbook fleet admit {done.name} --role … --key '{done.key}' there, before you sign anything in them"
-        )
-    for name in done.orphans:
-        click.echo(f"{name} was signed by the old key and is untrusted now: shiftbook mission trust {name}")
+    known = {each.ledger: each for each in (here, *identity.fleets_of(environment.load_settings()))}
+    unknown = sorted(set(leave) - known.keys())
+    if unknown:
+        raise WrongSetting("--leave", f"this machine knows {', '.join(sorted(known))}, not {', '.join(unknown)}")
+    chosen = {ledger: each for ledger, each in known.items() if ledger not in leave}
+    done = rotate_key({ledger: wiring.fleet(each) for ledger, each in chosen.items()}, path, now=wiring.now())
+    click.echo(f"{done.name} has a new key in {', '.join(done.ledgers)}; the old one is kept at {done.old}")
+    for ledger, name in done.orphans:
+        place = "" if ledger == here.ledger else f" (in a clone of {ledger})"
+        click.echo(f"{name} was signed by the old key and is untrusted now: shiftbook mission trust {name}{place}")
+    _say_left_out(leave, done.name, done.key)
     if node:
         click.echo("start this machine's node again: it signs with the old key until then")
+
+
+def _say_left_out(ledgers: Iterable[str], name: str, key: str) -> None:
+    for ledger in ledgers:
+        line = f"shiftbook fleet admit {name} --role ROLE --key '{key}'"
+        click.echo(
+            f"{ledger} was left out and may list the old key: before you sign anything there, an admin types {line}"
+        )
 
 
 @click.command("who")
