@@ -338,6 +338,7 @@ class Episode:
 
     def _change(self, edit: Callable[[], dict[str, str | None]], message: str) -> None:
         """A person's commit on what is there now; done again from the start when somebody was faster."""
+        said = ""
         for _ in range(40):
             self._fetch()
             self.fleet.git("reset", "--quiet", "--hard", "origin/main")
@@ -350,9 +351,11 @@ class Episode:
                 return
             self.fleet.git("add", "--all")
             self.fleet.git("commit", "--quiet", "--allow-empty", "-m", message)
-            if self.fleet.try_git("push", "--quiet").returncode == 0:
+            done = self.fleet.try_git("push", "--quiet")
+            if done.returncode == 0:
                 return
-        raise AssertionError("a person could not push in 40 tries")
+            said = done.stderr
+        raise AssertionError(f"a person could not push in 40 tries: {said}")
 
     def _person(self, chance: Random) -> None:
         while not self._over.wait(chance.uniform(0.5, 2.5)):

@@ -5,12 +5,14 @@ Each step is a row of its tables, as it stands there.
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
 from tests.acceptance.fleets import Fleet
 
+NAMED = re.compile(r"^(missions/[^/\s]+\.md): .*give the file another name$", re.MULTILINE)
 RECOVERED = "refs/remotes/origin/recovered-"
 
 
@@ -48,9 +50,22 @@ def _push_merge(fleet: Fleet, what: str) -> None:
         fleet.git("reset", "--quiet", "--hard", "origin/main")
         _merge(fleet, what)
         done = fleet.try_git("push", "--quiet")
+        if done.returncode != 0 and mend_named(fleet, done.stderr):
+            done = fleet.try_git("push", "--quiet")
         if done.returncode == 0:
             return
         assert tries < 19, f"could not push the merge of {what}: {done.stderr}"
+
+
+def mend_named(fleet: Fleet, said: str) -> bool:
+    """Takes out what the clone's check names before a push: a second spelling of a mission that has ended meanwhile
+    comes back with the lost hour, and would be pushed in vain for ever. Returns whether there was any."""
+    named = sorted(set(NAMED.findall(said)))
+    for path in named:
+        fleet.git("rm", "--quiet", "--force", "--", path)
+    if named:
+        fleet.git("commit", "--quiet", "--no-verify", "-m", "take out what the check names")
+    return bool(named)
 
 
 def _merge(fleet: Fleet, ref: str) -> None:
