@@ -33,7 +33,7 @@ from orchestrator.execution.bounds import AttemptLimits, RoundStopFlag
 from orchestrator.execution.process.runner import Ending
 from orchestrator.execution.programs.port import ParsedOutput
 from orchestrator.execution.turn import RoundResult
-from orchestrator.execution.workspace.attempt_dir import AttemptDir
+from orchestrator.execution.workspace.attempt_dir import AttemptDir, confinement_for
 from sync import files
 
 TRANSCRIPT_FILE = "transcript.json"
@@ -102,7 +102,11 @@ class ToolWorker:
         """One round. What the model lacks is the round's error."""
         ground = ChatWorkspace(folder=site.job.folder, git=site.workspace.folder / "git" if site.workspace else None)
         box = toolbox.build_toolbox(
-            ground, sandbox=self.sandbox, policy=_restricted_policy(self.policy, site.job), node=self.node
+            ground,
+            sandbox=self.sandbox,
+            policy=_restricted_policy(self.policy, site.job),
+            node=self.node,
+            confine=lambda home: confinement_for(site, site.environment(home)),
         )
         transcript = _Transcript(site.job.folder / TRANSCRIPT_FILE)
         start = [_system_message(site.job, box), *(EXAMPLES if self._small else ())]

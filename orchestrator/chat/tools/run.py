@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from orchestrator.core.ports.model import Stop
 from orchestrator.core.ports.sandbox import Confinement, Sandbox
 from orchestrator.execution.process.runner import CommandResult, Ending, run
 
+Confine = Callable[[Path], Confinement]
 DEFAULT_TIMEOUT_SECONDS = 120
 PASSED_VARIABLES = ("LANG", "LC_ALL", "LC_CTYPE", "TZ")
 """What a command sees of the node's own environment, besides a plain PATH. Everything else may be a secret."""
@@ -26,13 +26,16 @@ SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 @dataclass(frozen=True, kw_only=True)
 class CommandRunner:
-    """Where commands run: `tree` is theirs to write, `protected` parts of it are not, `spare` is our own folder."""
+    """Where commands run: `tree` is theirs to write, `protected` parts of it are not, `spare` is our own folder.
+
+    `confine` says for a home folder what a command may touch, where that is more than the tree.
+    """
 
     sandbox: Sandbox
     tree: Path
     spare: Path
     protected: tuple[Path, ...] = ()
-    network: bool = False
+    confine: Confine | None = None
 
     def run(self, argv: Sequence[str], seconds: int, stop: Stop) -> ToolResult:
         """Runs a command line. Its end, its time-out and a stop are results; raises Refused without a sandbox."""
@@ -41,15 +44,11 @@ class CommandRunner:
         with tempfile.TemporaryDirectory(dir=self.spare) as spare:
             home = Path(spare, "home")
             home.mkdir()
-            kept = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
-            environment = {"PATH": SYSTEM_PATH, "HOME": str(home), **kept}
-            confinement = Confinement(
-                writable=self.tree, protected=self.protected, environment=environment, network=self.network
-            )
+            confinement = (self.confine or self._tree_only)(home)
             ran = run(
                 self.sandbox.command(argv, confinement),
                 folder=self.tree,
-                environment=environment,
+                environment=confinement.environment,
                 output=Path(spare, "output.log"),
                 timeout=seconds,
                 stop=stop,
@@ -58,6 +57,11 @@ class CommandRunner:
                 confinement=confinement,
             )
         return _command_result(ran)
+
+    def _tree_only(self, home: Path) -> Confinement:
+        kept = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
+        environment = {"PATH": SYSTEM_PATH, "HOME": str(home), **kept}
+        return Confinement(writable=self.tree, protected=self.protected, environment=environment)
 
 
 class RunArguments(ToolArguments):
@@ -82,10 +86,8 @@ class RunTool:
 
     def use(self, given: RunArguments, stop: Stop) -> ToolResult:
         """What it printed. Raises Refused."""
-        program = shutil.which("python3", path=SYSTEM_PATH)
-        if not program:
-            raise Refused("no Python is installed where a sandbox can see it (/usr/bin/python3)")
-        return self.bench.run([program, "-I", "-B", "-c", given.code], given.seconds, stop)
+        # `env` finds it where the sandbox is: the Python of a project's set-up first, never this node's own.
+        return self.bench.run(["/usr/bin/env", "python3", "-I", "-B", "-c", given.code], given.seconds, stop)
 
 
 class ShellArguments(ToolArguments):

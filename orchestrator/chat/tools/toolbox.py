@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator.chat.tools.files import ReadTool, WriteTool
 from orchestrator.chat.tools.git import GitTool
 from orchestrator.chat.tools.paths import WorkspaceFiles
-from orchestrator.chat.tools.run import CommandRunner, RunTool, ShellTool
+from orchestrator.chat.tools.run import CommandRunner, Confine, RunTool, ShellTool
 from orchestrator.chat.tools.search import SearchTool
 from orchestrator.chat.tools.tool import Tool, Toolbox, ToolPolicy, grammar_schema, object_schema
 from orchestrator.chat.tools.workspace import ChatWorkspace
@@ -25,13 +25,22 @@ INSTRUCTIONS = (
 
 
 def build_toolbox(
-    ground: ChatWorkspace, *, sandbox: Sandbox, policy: ToolPolicy, node: str, wanted: Sequence[str] = TOOL_NAMES
+    ground: ChatWorkspace,
+    *,
+    sandbox: Sandbox,
+    policy: ToolPolicy,
+    node: str,
+    wanted: Sequence[str] = TOOL_NAMES,
+    confine: Confine | None = None,
 ) -> Toolbox:
-    """The tools for a workspace. Raises WrongSetting for one that does not exist."""
+    """The tools for a workspace; `confine` as `CommandRunner` takes it. Raises WrongSetting for a tool that does not
+    exist."""
     if unknown := [name for name in wanted if name not in TOOL_NAMES]:
         raise WrongSetting("tools", f"there are {', '.join(TOOL_NAMES)}, not {{!r}}", unknown[0][:40])
     place = WorkspaceFiles(root=ground.tree)
-    bench = CommandRunner(sandbox=sandbox, tree=ground.tree, spare=ground.folder, protected=ground.protected)
+    bench = CommandRunner(
+        sandbox=sandbox, tree=ground.tree, spare=ground.folder, protected=ground.protected, confine=confine
+    )
     made: list[Tool] = [
         SearchTool(place=place),
         ReadTool(place=place),

@@ -20,6 +20,7 @@ from orchestrator.core.errors import ModelUnavailable
 from orchestrator.core.ports.agent import AgentJob, Outcome, Project
 from orchestrator.core.ports.model import Generation, Model, Prompt, Stop, Usage
 from orchestrator.execution.attempt import AttemptRunner
+from orchestrator.execution.project_setup import ProjectSetups
 from orchestrator.execution.workspace.clone import Workspaces
 from tests.orchestrator.execution.scripted import Purse
 from tests.orchestrator.repositories import Server, git
@@ -119,12 +120,21 @@ class Desk:
     tmp: Path
     job: AgentJob | None = None
 
-    def run(self, model: Model, *, stop: threading.Event | None = None, **fields: object) -> Outcome:
+    def run(
+        self, model: Model, *, stop: threading.Event | None = None, setups: bool = False, **fields: object
+    ) -> Outcome:
         """One attempt."""
         job = fields.pop("job", None)
         self.job = job if isinstance(job, AgentJob) else job_for(self.server, self.tmp, **fields)
-        agent = BuiltinAgent(model=model, attempts=attempts(self.tmp, self.sandbox))
-        return agent.run(self.job, stop or threading.Event())
+        work = attempts(self.tmp, self.sandbox)
+        if setups:
+            work = replace(work, setups=self.setups(work.workspaces))
+        return BuiltinAgent(model=model, attempts=work).run(self.job, stop or threading.Event())
+
+    def setups(self, spaces: Workspaces) -> ProjectSetups:
+        """What sets projects up on this node."""
+        private, home = self.tmp / ".shiftbook", self.tmp / "home"
+        return ProjectSetups(sandbox=self.sandbox, workspaces=spaces, private=private, home=home, environ={})
 
 
 @pytest.fixture
@@ -145,6 +155,33 @@ def test_tools(desk: Desk) -> None:
     assert any("1: hello" in line for line in said)
     body = git(desk.server.folder, "show", "--no-patch", "--format=%B", "shiftbook/greet/1")
     assert "Shiftbook-Agent: builtin\nShiftbook-Model: spoken" in body
+
+
+def test_its_tools_have_what_the_project_was_set_up_with(desk: Desk) -> None:
+    """A program and a Python that the set-up left, and the project's tools, as every other agent has them; the secret
+    files that are for its tests it does not see."""
+    desk.server.push({"uv.lock": "1\n", ".gitignore": ".venv/\n"})
+    setup = "mkdir -p .venv/bin; printf '#!/bin/sh\\necho suite passed\\n' > .venv/bin/suite; chmod +x .venv/bin/suite;"
+    setup += "printf '#!/bin/sh\\necho own python\\n' > .venv/bin/python3; chmod +x .venv/bin/python3"
+    tool = desk.tmp / "home" / "tool" / "bin"
+    tool.mkdir(parents=True)
+    (tool / "helper").write_text("#!/bin/sh\necho tool of the node\n", encoding="utf-8")
+    (tool / "helper").chmod(0o755)
+    (desk.tmp / "home" / "secret").write_text("hush\n", encoding="utf-8")
+    project = Project(
+        name="shop",
+        url=str(desk.server.folder),
+        setup=setup,
+        tools=("~/tool",),
+        test_files=((".env", "~/secret"),),
+        test="grep -qx hush .env",
+    )
+    said: list[str] = []
+    steps = (call("shell", line="suite; helper; cat .env"), call("run", code="1"), WRITE, answer("Done."))
+    outcome = desk.run(Spoken(texts=steps), say=said.append, project=project, setups=True)
+    assert outcome.ok, outcome.error
+    assert {"suite passed", "tool of the node", "own python"} <= set(said)
+    assert "hush" not in said
 
 
 def test_a_second_round(desk: Desk) -> None:
