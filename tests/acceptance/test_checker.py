@@ -15,6 +15,7 @@ from tests.acceptance.torture.history import (
     Attempt,
     BranchCommit,
     ClaimCommit,
+    Hang,
     History,
     LogCommit,
     Move,
@@ -47,6 +48,7 @@ class Story:
     logs: dict[str, LogCommit] = field(default_factory=dict)
     commits: dict[str, BranchCommit] = field(default_factory=dict)
     works: list[Work] = field(default_factory=list)
+    hung: list[Hang] = field(default_factory=list)
     objects: int = 0
 
     def push(self, moves: dict[str, str | None], *, attack: bool = False) -> None:
@@ -117,7 +119,12 @@ class Story:
     def history(self) -> History:
         """As the checker gets it."""
         return History(
-            pushes=self.pushes, claims=self.claims, logs=self.logs, commits=self.commits, works=tuple(self.works)
+            pushes=self.pushes,
+            claims=self.claims,
+            logs=self.logs,
+            commits=self.commits,
+            works=tuple(self.works),
+            hung=tuple(self.hung),
         )
 
 
@@ -177,6 +184,45 @@ def done_twice(story: Story) -> None:
     story.filed().taken().ended().folded()
     story.push({CLAIM + "m": story.claimed(FIRST)})
     story.ended(FIRST)
+
+
+def restored(story: Story) -> None:
+    """The server is as it was when the branch had its first commit: what it took in since is gone from its refs."""
+    gone: dict[str, str | None] = {ref: None for ref in story.refs if ref != MAIN}
+    story.push({MAIN: next(iter(story.commits)), **gone}, attack=True)
+
+
+def done_again_after_a_restore(story: Story) -> None:
+    """A backup is restored and nobody recovers: what was done already is done a second time."""
+    story.filed().taken().ended().folded()
+    restored(story)
+    story.taken().ended().folded()
+
+
+def lost_by_a_restore(story: Story) -> None:
+    """A mission that was filed after the backup comes back from no clone."""
+    story.push({MAIN: story.commit(None, by_node=False)})
+    story.push({MAIN: story.commit(QUEUED, by_node=False)})
+    restored(story)
+
+
+def claim_left_by_a_recovery(story: Story) -> None:
+    """A recovery brings a claim back whose end is told, and it stays for ever."""
+    good_claim = story.filed().taken().ended().refs[CLAIM + "m"]
+    story.folded()
+    story.push({CLAIM + "m": good_claim}, attack=True)
+
+
+def respelled_by_a_node(story: Story) -> None:
+    """A node gives the file another spelling, and what it told is gone with the first."""
+    story.filed().taken().ended().folded()
+    story.push({MAIN: story.commit(replace(DONE, path="missions/archive/2026-11/M.md", attempts=()))})
+
+
+def held_by_a_hung_loop(story: Story) -> None:
+    """A node's loop stands still while its beats go on, and nobody takes its mission over."""
+    story.filed().push({CLAIM + "m": story.claimed(FIRST)})
+    story.hung.append(Hang(node="north", start=1.0, end=1000.0))
 
 
 def unmoved(story: Story) -> None:
@@ -278,6 +324,11 @@ def gone(story: Story) -> None:
         (skipped_epoch, "linear"),
         (closed_by_another, "linear"),
         (done_twice, "once"),
+        (done_again_after_a_restore, "once"),
+        (lost_by_a_restore, "lost"),
+        (claim_left_by_a_recovery, "lost"),
+        (respelled_by_a_node, "told"),
+        (held_by_a_hung_loop, "stuck"),
         (unmoved, "unfenced"),
         (fenced, "unfenced"),
         (fenced_by_force, "unfenced"),
@@ -314,6 +365,22 @@ def test_a_holder_that_stood_still_is_not_blamed_for_what_it_could_not_know() ->
     story = Story()
     side_by_side(story)
     story.works[0] = replace(story.works[0], excused="it stood still")
+    assert check(story.history()) == []
+
+
+def test_a_hung_loop_that_loses_its_work_in_time_is_as_it_should_be() -> None:
+    """Somebody takes the mission over within the time in which it must have stopped beating, and a lease."""
+    story = good()
+    story.hung.append(Hang(node="north", start=1.0, end=1000.0))
+    assert check(story.history()) == []
+
+
+def test_a_restore_that_is_recovered_breaks_no_promise() -> None:
+    """The nemesis sets the branch and the claims back; a clone brings the branch and its log to where they were."""
+    story = good()
+    there = {ref: oid for ref, oid in story.refs.items() if not ref.startswith(CLAIM)}
+    restored(story)
+    story.push(dict(there), attack=True)
     assert check(story.history()) == []
 
 
