@@ -46,12 +46,14 @@ def keep_objects(bare: Path, kept: Path) -> None:
     """Links the objects of a repository into another, which loses none."""
     if not kept.exists():
         subprocess.run(["git", "init", "--quiet", "--bare", str(kept)], check=True)
-    for source in (path for path in (bare / "objects").rglob("*") if path.is_file()):
-        target = kept / source.relative_to(bare)
-        if not target.exists() and "tmp_obj" not in source.name and "incoming" not in str(source):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):  # just packed, or thrown away unused
-                os.link(source, target)
+    for folder, inner, names in os.walk(bare / "objects"):  # which goes on where a folder goes away meanwhile
+        inner[:] = [name for name in inner if "incoming" not in name]  # a push that is not taken in yet
+        for source in (Path(folder, name) for name in names if "tmp_obj" not in name):
+            target = kept / source.relative_to(bare)
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with contextlib.suppress(FileNotFoundError):  # just packed, or thrown away unused
+                    os.link(source, target)
 
 
 def pushes(bare: Path, attacks: Collection[tuple[str, Oid | None]] = ()) -> list[Push]:
