@@ -1,8 +1,9 @@
-"""How does the model answer that runs inside this process, with nothing to install beside it?
+"""How does the model answer that comes with Shiftbook, with nothing to install beside it?
 
-xllamacpp is llama.cpp's server in a library. Each call runs in a thread of its own, so that a stop is heeded at once,
-also while the model reads a prompt: the caller goes on, and the thread ends at its next sign of progress. A few calls
-at a time, one in each slot; a conversation finds its slot as it left it, or fetches what it left from disk.
+xllamacpp is llama.cpp's server in a library, in a process of its own (`xllamacpp_server`). Each call runs in a thread
+of its own, so that a stop is heeded at once, also while the model reads a prompt: the caller goes on, and the thread
+ends at its next sign of progress. A few calls at a time, one in each slot; a conversation finds its slot as it left
+it, or fetches what it left from disk.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ CLOSE_TIMEOUT_SECONDS = 30.0
 
 
 class XLlamaCpp:
-    """A GGUF file in this process, with `slots` answers at a time, each with `context_tokens` of its own."""
+    """A GGUF file in a process of its own, with `slots` answers at a time, each with `context_tokens` of its own."""
 
     backend = "xllamacpp"
 
@@ -115,7 +116,7 @@ class XLlamaCpp:
         """Means of the last layer, of length 1: demo grade for a model that was not made for it."""
         self._idle.used()
         with self._embedding:
-            if self._vectors is None:
+            if self._vectors is None or not self._vectors.runs:
                 path = self._weights.file()
                 what = EngineOptions(path=path, context=MAX_EMBED_TOKENS, threads=self._threads, embedding=True)
                 self._vectors = start_engine(what)
@@ -247,7 +248,7 @@ class XLlamaCpp:
         """The library's server; loads the model the first time. Raises ModelUnavailable."""
         self._idle.used()
         with self._loading:
-            if self._engine is None:
+            if self._engine is None or not self._engine.runs:
                 path = self._weights.file()
                 self._engine = start_engine(
                     EngineOptions(

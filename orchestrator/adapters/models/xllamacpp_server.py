@@ -1,22 +1,27 @@
-"""How is xllamacpp's server started, and what does it offer beside answers?
+"""How is xllamacpp's server started and asked?
 
-It opens a port on loopback that cannot be switched off: a random key shuts all of it but `/health`. Counting tokens and
-moving a prompt's state between memory and disk exist only there.
+It runs in a process of its own (`xllamacpp_process`), for the library holds the interpreter while it loads a model:
+beats, pages and prompts stood still for as long. Its port on loopback is shut by a random key, all of it but `/health`.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
-import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import subprocess
+import sys
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from missions.plain_data import read_json
+from orchestrator.adapters.models import xllamacpp_process
 from orchestrator.adapters.models.answer import StreamedAnswer, server_error
 from orchestrator.adapters.models.http import chat_completion_body
 from orchestrator.adapters.models.model_file import SAMPLING
@@ -62,8 +67,10 @@ BATCH_TOKENS = 128
 """Tokens of a prompt between two signs of progress: what a stopped call still costs. Larger ones are no faster."""
 MAX_EMBED_TOKENS = 2048
 """The longest text that is made into a vector: it has to be read in one piece."""
-SILENT_VERBOSITY = -1
 REQUEST_TIMEOUT_SECONDS = 60.0
+ANSWER_TIMEOUT_SECONDS = 600.0
+"""The longest wait between two signs of progress."""
+END_TIMEOUT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,61 +85,118 @@ class EngineOptions:
     embedding: bool = False
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Engine:
     """A running server. It is unloaded when the last reference to it goes."""
 
-    server: Any
+    process: subprocess.Popen[str]
+    address: str
     key: str = field(repr=False)
     path: Path
 
+    def __post_init__(self) -> None:
+        weakref.finalize(self, _end, self.process)
+
+    @property
+    def runs(self) -> bool:
+        """Whether its process is there."""
+        return self.process.poll() is None
+
     def chat(self, body: Mapping[str, Any], heard: Callable[[Mapping[str, Any]], bool]) -> None:
-        """Answers; `heard` takes each chunk and says whether to end."""
-        self.server.handle_chat_completions(body, heard)
+        """Answers; `heard` takes each chunk and says whether to end.
+
+        Raises ValueError for what cannot be asked so, RuntimeError where the process has ended.
+        """
+        with self._answer("/v1/chat/completions", body, ANSWER_TIMEOUT_SECONDS) as answer:
+            if answer.status != HTTPStatus.OK:
+                found = read_json(answer.read())
+                if "n_ctx" not in found.get("error", {}):
+                    raise ValueError(str(found.get("error", {}).get("message") or found))
+                heard(found)
+                return
+            for line in answer:
+                kind, _, text = line.decode("utf-8", "replace").strip().partition(": ")
+                if kind not in ("data", "error") or text == "[DONE]":
+                    continue
+                chunk = read_json(text)
+                if heard(chunk if kind == "data" else {"error": chunk}):
+                    return
 
     def embeddings(self, texts: Sequence[str]) -> Mapping[str, Any]:
-        """Vectors, or an error, as the server says them."""
-        found = self.server.handle_embeddings({"input": list(texts)})
-        assert isinstance(found, dict)
-        return found
+        """Vectors, or an error, as the server says them. Raises ModelUnavailable."""
+        return self.ask("/v1/embeddings", {"input": list(texts)}, ANSWER_TIMEOUT_SECONDS)[1]
 
-    def ask(self, path: str, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
-        """Status and JSON of one of the calls that only its port offers. Raises ModelUnavailable."""
-        address = urlsplit(self.server.listening_address)
-        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=REQUEST_TIMEOUT_SECONDS)
+    def ask(
+        self, path: str, body: Mapping[str, Any], seconds: float = REQUEST_TIMEOUT_SECONDS
+    ) -> tuple[int, dict[str, Any]]:
+        """Status and JSON of another call. Raises ModelUnavailable."""
+        try:
+            with self._answer(path, body, seconds) as answer:
+                return answer.status, read_json(answer.read())
+        except (OSError, RuntimeError, ValueError) as error:
+            raise ModelUnavailable("{} does not answer on its own port: {}", self.path.stem, error) from error
+
+    @contextmanager
+    def _answer(self, path: str, body: Mapping[str, Any], seconds: float) -> Iterator[http.client.HTTPResponse]:
+        """What is said to one call. Leaving early hangs up, which ends the call. Raises OSError, RuntimeError."""
+        place = urlsplit(self.address)
+        connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=seconds)
         try:
             headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
             connection.request("POST", path, json.dumps(body), headers)
-            answer = connection.getresponse()
-            return answer.status, read_json(answer.read())
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise ModelUnavailable("{} does not answer on its own port: {}", self.path.stem, error) from error
+            yield connection.getresponse()
+        except http.client.HTTPException as error:
+            raise RuntimeError(f"its process hung up ({error!r})") from error
         finally:
             connection.close()
 
 
 def start_engine(what: EngineOptions) -> Engine:
     """Loads a model. Raises ModelUnavailable."""
-    # Threads that spin while they wait make the model a hundred times slower beside a busy neighbour.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
-    try:
-        import xllamacpp
-    except ImportError as error:
-        raise ModelUnavailable("xllamacpp cannot be loaded: {}", error) from error
     key = secrets.token_urlsafe(32)
-    params = xllamacpp.CommonParams()
-    params.model.path, params.api_keys = str(what.path), [key]
-    params.n_ctx, params.n_parallel, params.n_batch = what.context * what.slots, what.slots, BATCH_TOKENS
-    params.cache_ram_mib = 0  # slots are kept by name, see states.py; the library's own default takes 8 GiB
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = what.threads
-    params.verbosity, params.warmup, params.ui, params.endpoint_slots = SILENT_VERBOSITY, False, False, False
-    if what.states:
-        params.slot_save_path = f"{what.states}{os.sep}"
-    if what.embedding:
-        params.embedding, params.n_batch, params.n_ubatch = True, what.context, what.context
-        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+    told = {**asdict(what), "path": str(what.path), "states": str(what.states or ""), "batch": BATCH_TOKENS, "key": key}
     try:
-        return Engine(server=xllamacpp.Server(params), key=key, path=what.path)
-    except RuntimeError as error:
+        process = subprocess.Popen(
+            [sys.executable, "-P", xllamacpp_process.__file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for us
+        )
+    except OSError as error:
         raise ModelUnavailable("{} cannot be loaded: {}", what.path, error) from error
+    try:
+        address = _started(process, told)
+    except BaseException as error:
+        _end(process)
+        if not isinstance(error, (OSError, ValueError, RuntimeError)):
+            raise
+        raise ModelUnavailable("{} cannot be loaded: {}", what.path, str(error)[:300]) from error
+    return Engine(process=process, address=address, key=key, path=what.path)
+
+
+def _started(process: subprocess.Popen[str], told: Mapping[str, Any]) -> str:
+    """Where it serves, once the model is loaded. Raises RuntimeError with what it says, ValueError, OSError."""
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(json.dumps(told) + "\n")
+    process.stdin.flush()
+    said = read_json(process.stdout.readline() or '{"error": "its process ended"}')
+    process.stdout.close()
+    if "address" not in said:
+        raise RuntimeError(said.get("error"))
+    return str(said["address"])
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """The process ends when nobody writes to it any more; one that does not is killed."""
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            with suppress(OSError):
+                pipe.close()
+    try:
+        process.wait(END_TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

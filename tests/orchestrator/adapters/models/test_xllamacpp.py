@@ -1,4 +1,4 @@
-"""Facts about the model that runs inside this process."""
+"""Facts about the model that comes along, and the process in which it runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from orchestrator.adapters.models.model_file import ModelFile
+from orchestrator.adapters.models.model_file import EmbeddedModel, ModelFile
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.core.errors import ModelUnavailable
 from orchestrator.core.ports.model import Prompt, PromptMessage
@@ -25,7 +25,7 @@ HELLO = Prompt(messages=(PromptMessage(role="user", content="Say hello."),), max
 def test_port_is_shut(embedded: XLlamaCpp) -> None:
     """Nobody else on the machine can use the port that the library opens."""
     embedded.count("load")
-    address = urlsplit(embedded._load().server.listening_address)
+    address = urlsplit(embedded._load().address)
     assert address.hostname == "127.0.0.1"
     for method, path in (
         ("POST", "/completion"),
@@ -92,3 +92,33 @@ def test_exit(how: str, tokens: int, embedded: XLlamaCpp) -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM, how, str(tokens)], capture_output=True, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert time.monotonic() - started < 60
+
+
+@pytest.mark.model
+def test_nothing_stands_still_while_it_loads_and_its_process_goes_with_it(embedded: XLlamaCpp) -> None:
+    """Threads of this process go on: the library, which holds the interpreter while it loads, is in another one. That
+    ends with the model, and one that was killed is started again by the next call."""
+    gaps, over = [0.0], threading.Event()
+
+    def tick() -> None:
+        last = time.monotonic()
+        while not over.wait(0.001):
+            gaps.append(time.monotonic() - last)
+            last = time.monotonic()
+
+    model = XLlamaCpp(EmbeddedModel(), context_tokens=512, slots=1)
+    ticking = threading.Thread(target=tick)
+    ticking.start()
+    began = time.monotonic()
+    model.count("load")
+    took = time.monotonic() - began
+    over.set()
+    ticking.join()
+    assert max(gaps) < took / 2, "the longest time for which a thread stood still"
+    first = model._load().process
+    first.kill()
+    first.wait(60)
+    assert model.generate(HELLO, on_text=lambda text: None, stop=threading.Event()).usage.tokens_out
+    second = model._load().process
+    model.close()
+    assert second.wait(60) is not None
