@@ -26,6 +26,10 @@ from sync.remote import MOVED_MESSAGE, Oid, PushVerdict, Refs, RefUpdate
 SEEN_PREFIX = "refs/seen/"
 """Where this clone keeps what it last saw of the remote: refs/heads/main is refs/seen/heads/main here."""
 
+PUSHED_PREFIX = "refs/pushed/"
+"""Where git notes here what the remote took from this clone, until a fetch has seen it there: a server that is restored
+in between has lost it, and nobody else ever had it."""
+PUSHED_REMOTE = "shiftbook-pushed"
 RECOVERED_PREFIX = "refs/heads/recovered-"
 """Branches of what a server had lost and that could not go forward on the ledger's own."""
 FORMER_PREFIX = "refs/former/"
@@ -92,8 +96,8 @@ class GitRemote:
             return self._fetch()
 
     def _fetch(self) -> Refs:
-        seen = self._git.refs(SEEN_PREFIX)
-        before = seen.get(f"{SEEN_PREFIX}heads/{self.branch}")
+        known = self._git.refs(SEEN_PREFIX, PUSHED_PREFIX)
+        before = known.get(f"{SEEN_PREFIX}heads/{self.branch}")
         timeout = self.timeout if before else max(self.timeout, FIRST_FETCH_TIMEOUT_SECONDS)
         try:
             self._bring((), timeout)
@@ -105,8 +109,9 @@ class GitRemote:
         if before is None:
             self.store.tidy()  # a fresh clone has no commit-graph
         refs = {**self.seen(), **self.broken.found}
-        self._refuse_rewrite(seen, refs[f"refs/heads/{self.branch}"])
+        self._refuse_rewrite(known, refs[f"refs/heads/{self.branch}"])
         self._note_url()
+        self._forget_pushed(known)
         if self.broken.found and self.mends:
             self.broken.mend()
         return refs
@@ -178,6 +183,15 @@ class GitRemote:
         """The refs as they were last fetched."""
         return {"refs/" + name.removeprefix(SEEN_PREFIX): oid for name, oid in self._git.refs(SEEN_PREFIX).items()}
 
+    def held(self) -> Refs:
+        """The newest that this clone knows of each ref: as it was fetched, or pushed from here since."""
+        newest = dict(self.seen())
+        for name, oid in self._git.refs(PUSHED_PREFIX).items():
+            ref = "refs/" + name.removeprefix(PUSHED_PREFIX)
+            if ref not in newest or self.store.descends(oid, newest[ref]):
+                newest[ref] = oid
+        return newest
+
     def heads(self, *prefixes: str) -> Refs:
         """Where the branch and the refs below `prefixes` stand at the remote, as Remote.heads promises."""
         wanted = (f"refs/heads/{self.branch}", *(f"{prefix}*" for prefix in prefixes))
@@ -190,20 +204,21 @@ class GitRemote:
         lines = (line.split("\t") for line in out.decode("utf-8", "replace").splitlines())
         return {name: oid for oid, name in lines if name == wanted[0] or name.startswith(prefixes)}
 
-    def _refuse_rewrite(self, seen: Mapping[str, Oid], now: str) -> None:
+    def _refuse_rewrite(self, known: Mapping[str, Oid], now: str) -> None:
         """A branch that lost commits is not followed: what was seen is put back, so that a restart is alarmed again,
         and nothing that the server may have lost is forgotten here."""
-        before = seen.get(f"{SEEN_PREFIX}heads/{self.branch}")
-        if before in (None, now) or self.store.descends(now, before or ""):
+        stands = (known.get(f"{prefix}heads/{self.branch}") for prefix in (PUSHED_PREFIX, SEEN_PREFIX))
+        lost = [oid for oid in stands if oid not in (None, now) and not self.store.descends(now, oid)]
+        if not lost:
             return
-        if self._is_another(before or "", now):
-            self._keep(seen)
+        if self._is_another(lost[0], now):
+            self._keep(known)
             return
-        here = self._git.refs(SEEN_PREFIX)
+        here, seen = self._git.refs(SEEN_PREFIX), _below(known, SEEN_PREFIX)
         lines = [f"update {ref} {oid}\n" for ref, oid in seen.items() if here.get(ref) != oid]
         lines += [f"delete {ref}\n" for ref in here if ref not in seen]
         self._git.run("update-ref", "--stdin", stdin="".join(lines).encode())
-        raise HistoryRewritten(f"refs/heads/{self.branch}", before or "", now)
+        raise HistoryRewritten(f"refs/heads/{self.branch}", lost[0], now)
 
     def _is_another(self, before: str, now: str) -> bool:
         """Whether a person has turned to another ledger since: another address, and no commit in common."""
@@ -212,11 +227,17 @@ class GitRemote:
             return False
         return self._git.call("merge-base", before, now, codes=(0, 1))[0] == 1
 
-    def _keep(self, seen: Mapping[str, Oid]) -> None:
+    def _keep(self, known: Mapping[str, Oid]) -> None:
         """Names what was seen of the ledger before, so that its objects stay: this may be the only copy of them."""
-        prefix = f"{FORMER_PREFIX}{seen[f'{SEEN_PREFIX}heads/{self.branch}'][:12]}/"
-        lines = [f"update {prefix}{ref.removeprefix(SEEN_PREFIX)} {oid}\n" for ref, oid in seen.items()]
+        prefix = f"{FORMER_PREFIX}{known[f'{SEEN_PREFIX}heads/{self.branch}'][:12]}/"
+        lines = [f"update {prefix}{ref.removeprefix(SEEN_PREFIX)} {oid}\n" for ref, oid in known.items()]
         self._git.run("update-ref", "--stdin", stdin="".join(lines).encode())
+
+    def _forget_pushed(self, known: Mapping[str, Oid]) -> None:
+        """What was pushed before a fetch that nothing was missing from is seen by now."""
+        lines = [f"delete {ref} {oid}\n" for ref, oid in _below(known, PUSHED_PREFIX).items()]
+        if lines:  # one that was pushed again meanwhile has moved: all stay until the next fetch
+            self._git.run("update-ref", "--stdin", stdin="".join(lines).encode(), codes=(0, 128))
 
     def _note_url(self) -> None:
         record = self._git.folder / URL_RECORD
@@ -250,7 +271,7 @@ class GitRemote:
         words = ["push", "--porcelain", "--no-verify", "--no-recurse-submodules", *(["--atomic"] if atomic else [])]
         try:
             code, out, err = self._git.call(
-                *words, *leases, "--", self.url, *specs, timeout=self.timeout, codes=range(256)
+                *self._noted, *words, *leases, "--", PUSHED_REMOTE, *specs, timeout=self.timeout, codes=range(256)
             )
         except GitTimeout as error:
             raise PushUncertain(self.url, str(error)) from error
@@ -268,9 +289,24 @@ class GitRemote:
                 self._moved(update.new or "")
         return verdicts
 
+    @property
+    def _noted(self) -> tuple[str, ...]:
+        """The settings of a remote by which git notes what is taken: no further process, as it is part of the push."""
+        specs = (
+            f"+refs/heads/{self.branch}:{PUSHED_PREFIX}heads/{self.branch}",
+            f"+refs/shiftbook/*:{PUSHED_PREFIX}shiftbook/*",
+            "^refs/shiftbook/beat/*",  # a beat says nothing that could be lost
+        )
+        fetch = (word for spec in specs for word in ("-c", f"remote.{PUSHED_REMOTE}.fetch={spec}"))
+        return ("-c", f"remote.{PUSHED_REMOTE}.url={self.url}", *fetch)
+
     def close(self) -> None:
         """Ends the reader processes."""
         self.store.close()
+
+
+def _below(refs: Mapping[str, Oid], prefix: str) -> dict[str, Oid]:
+    return {ref: oid for ref, oid in refs.items() if ref.startswith(prefix)}
 
 
 def _reached(stderr: str) -> bool:

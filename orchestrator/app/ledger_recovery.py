@@ -30,7 +30,7 @@ class RecoveryStep:
 
 def plan_recovery(link: GitRemote) -> list[RecoveryStep]:
     """What there is to do, in the order in which it is done; nothing is changed. Raises RemoteUnreachable."""
-    mine, there = link.seen(), link.survey()
+    mine, there = link.held(), link.survey()
     broken = [
         RecoveryStep(ref=ref, says=f"names {oid[:12]}, whose objects the server has lost", update=None)
         for ref, oid in link.broken.found.items()

@@ -107,7 +107,7 @@ def _moves(lines: list[str]) -> list[Move]:
     found = []
     for line in lines:
         old, new, ref = line.split(" ", 2)
-        if ref.startswith("refs/") and old != new:
+        if ref.startswith("refs/") and (old != new or old == NOTHING):  # which takes a ref away that was not expected
             found.append(Move(ref=ref, old=_real(old), new=_real(new)))
     return found
 

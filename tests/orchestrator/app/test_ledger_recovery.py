@@ -94,6 +94,41 @@ def test_a_server_restored_from_an_older_backup_gets_the_lost_hour_back(town: To
     assert plan_recovery(link(node)) == []
 
 
+def test_what_a_node_had_pushed_and_not_looked_at_since_comes_back_too(town: Town) -> None:
+    """The server took a result, and was restored before the node's next look: nobody else ever saw it. Without it the
+    mission would be paid for and done a second time."""
+    before = town.bare.with_name("backup.git")
+    node = town.peer("n1")
+    held = node.hold("a")
+    shutil.copytree(town.bare, before)
+    node.push({"HEARTBEAT.md": "look\n"})
+    node.ledger()
+    assert node.end(held).accepted
+    was = refs(town)
+    restored(town, before)
+    for _ in range(2):
+        with pytest.raises(HistoryRewritten):
+            node.bus.remote.fetch()
+    assert all_done(link(node)) == [MAIN, f"{CLAIM}a", f"{LOG}n1"]
+    assert refs(town) == was
+    assert node.fold().missions == {"a": Status.DONE}
+
+
+def test_a_branch_that_loses_what_was_pushed_from_here_is_missed_though_it_was_never_seen(town: Town) -> None:
+    """The first look after a push finds it gone. What a look has found there is forgotten as pushed, and nothing of
+    this clone is left to clean up."""
+    node, before = town.peer("n1"), town.bare.with_name("backup.git")
+    node.ledger()
+    shutil.copytree(town.bare, before)
+    pushed = node.push({"HEARTBEAT.md": "look\n"})
+    restored(town, before)
+    with pytest.raises(HistoryRewritten):
+        node.bus.remote.fetch()
+    assert all_done(link(node)) == [MAIN]
+    assert node.bus.remote.fetch()[MAIN] == pushed
+    assert Git(link(node).store._git.folder).refs("refs/pushed/") == {}
+
+
 def test_two_machines_give_back_what_each_has(town: Town) -> None:
     """In any order, again and again: the one that has seen less takes nothing back."""
     node, before, _ = an_hour(town)
