@@ -47,6 +47,7 @@ from orchestrator.workflow.fold import FoldResult, fold
 from sync.errors import PushUncertain, RemoteUnreachable
 from sync.git_remote import GitRemote
 from sync.heartbeat import Beat
+from sync.latency import LatencyMeter
 from sync.memory_remote import MemoryRemote, MemoryServer
 from sync.objects import Signer, read_commit, read_tree
 from sync.publish import publish
@@ -430,6 +431,7 @@ def intake_of(
     resumable: Resumable | None = None,
     budget: BudgetGate | None = None,
     safety: SafetyGate | None = None,
+    precedence: Precedence | None = None,
 ) -> Scheduler:
     """What takes missions on for a peer."""
     said: list[tuple[str, str]] = [] if told is None else told
@@ -438,6 +440,7 @@ def intake_of(
     def tell(event: str, words: str, **_facts: object) -> None:
         said.append((event, words))
 
+    liveness = liveness or Liveness()
     return Scheduler(
         bus=peer.bus,
         reader=peer.reader,
@@ -445,7 +448,8 @@ def intake_of(
         offer=offer,
         tell=tell,
         eligibility=Eligibility(offer=offer),
-        liveness=liveness or Liveness(),
+        liveness=liveness,
+        precedence=precedence or Precedence(me=peer.name, role=Role.LOCAL_WORKER, liveness=liveness),
         gaps=gaps or Steady(),
         resumable=resumable or Steady(),
         budget=budget,
@@ -479,6 +483,7 @@ def working(
         told.append((event, words))
 
     jobs = RunningJobs(slots=slots)
+    precedence = Precedence(me=peer.name, role=role, liveness=liveness, latency=LatencyMeter(clock=ticks), at_once=once)
     beat = Beat(peer.bus.remote, peer.bus.store, f"refs/shiftbook/beat/{peer.name}")
     heartbeat = Heartbeat(beat, clock=ticks, work=jobs, progress=LoopProgress(ticks), tell=tell)
     executor = Executor(
@@ -498,6 +503,7 @@ def working(
         resumable=executor,
         budget=budget,
         safety=safety,
+        precedence=precedence,
     )
     witness = RewriteDetector(peer.bus)
     node = Node(
@@ -518,10 +524,9 @@ def working(
             reader=peer.reader,
             trust=peer.trust,
             witness=witness,
-            precedence=Precedence(me=peer.name, role=role, liveness=liveness),
+            precedence=precedence,
             tell=tell,
             clock=ticks,
-            at_once=once,
         ),
         heartbeat=heartbeat,
         trouble=RoundTrouble(tell),

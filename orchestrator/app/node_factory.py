@@ -42,6 +42,7 @@ def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
     """
     with ExitStack() as opened:
         parts = open_parts(settings, tell, opened)
+        parts.precedence.at_once = once
         work = build_work(parts)
         notifications = build_notifications(parts, opened)
         notifies = notifications is not None and notifications.tells
@@ -49,7 +50,7 @@ def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
             feed=build_feed(parts),
             scheduler=work.scheduler,
             attempts=work.attempts,
-            folding=build_fold_duty(parts, once=once),
+            folding=build_fold_duty(parts),
             heartbeat=work.heartbeat,
             trouble=RoundTrouble(tell),
             once=once,
@@ -75,7 +76,7 @@ def build_feed(parts: NodeParts) -> LedgerFeed:
     )
 
 
-def build_fold_duty(parts: NodeParts, *, once: bool) -> FoldDuty:
+def build_fold_duty(parts: NodeParts) -> FoldDuty:
     """What writes results into the branch."""
     return FoldDuty(
         bus=parts.bus,
@@ -85,7 +86,6 @@ def build_fold_duty(parts: NodeParts, *, once: bool) -> FoldDuty:
         precedence=parts.precedence,
         tell=parts.tell,
         clock=wiring.clock,
-        at_once=once,
     )
 
 

@@ -16,10 +16,12 @@ from orchestrator.ledger.config.fleet_toml import BusPart, FleetConfig
 from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.snapshot import SnapshotReader
 from orchestrator.ledger.transport import Transport
+from orchestrator.node import wakeups
 from orchestrator.node.precedence import Precedence
 from orchestrator.policy.authorization import Trust
 from sync.broken_refs import GRACE_SECONDS
 from sync.git_remote import GitRemote
+from sync.latency import LatencyMeter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,14 +39,11 @@ class NodeParts:
     model: Model
     stores: Stores
     liveness: Liveness
+    precedence: Precedence
+    """This node's place among those that live."""
     witness: RewriteDetector
     wake: threading.Event
     """Set when the loop should look."""
-
-    @property
-    def precedence(self) -> Precedence:
-        """This node's place among those that live."""
-        return Precedence(me=self.settings.node, role=self.settings.role, liveness=self.liveness)
 
 
 def open_parts(settings: Settings, tell: Tell, opened: ExitStack) -> NodeParts:
@@ -60,6 +59,7 @@ def open_parts(settings: Settings, tell: Tell, opened: ExitStack) -> NodeParts:
     charter = reader.read(link.fetch()).charter
     link.timeout = remote_timeout(charter.bus)  # what it should be stands in the ledger behind it
     key = identity.node_key(settings)
+    liveness = Liveness()
     bus = wiring.transport(settings, link, name=settings.node, key=key)
     return NodeParts(
         settings=settings,
@@ -71,7 +71,14 @@ def open_parts(settings: Settings, tell: Tell, opened: ExitStack) -> NodeParts:
         charter=charter,
         model=model,
         stores=stores,
-        liveness=Liveness(),
+        liveness=liveness,
+        precedence=Precedence(
+            me=settings.node,
+            role=settings.role,
+            liveness=liveness,
+            latency=LatencyMeter(clock=wiring.awake_clock),
+            nudged=wakeups.is_nudged(settings.ledger, settings.hq_url),
+        ),
         witness=RewriteDetector(bus),
         wake=threading.Event(),
     )

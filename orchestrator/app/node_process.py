@@ -68,8 +68,7 @@ def _run(settings: Settings, tell: Tell, *, once: bool) -> None:
 
 def _watch_ledger(ledger: str, nudge: Callable[[], None]) -> Callable[[], None]:
     """Watches a ledger that lies on this disk; any other is polled."""
-    path = Path(ledger.removeprefix("file://"))
-    bare = path / ".git" if (path / ".git").is_dir() else path
+    bare = wakeups.repository_here(ledger)
     return watch_refs(bare, nudge) if (bare / "refs").is_dir() else lambda: None
 
 

@@ -171,6 +171,7 @@ def build_scheduler(
         tell=parts.tell,
         eligibility=Eligibility(offer=offer),
         liveness=parts.liveness,
+        precedence=parts.precedence,
         gaps=gaps,
         resumable=resumable,
         budget=budget,

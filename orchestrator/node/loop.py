@@ -9,6 +9,7 @@ from threading import Event
 
 from orchestrator.core.errors import Refused
 from orchestrator.core.events import Tell
+from orchestrator.core.roles import Role
 from orchestrator.execution.workspace.cleanup import Cleanup
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.ledger.transport import BEAT, Transport
@@ -21,6 +22,7 @@ from orchestrator.node.jobs import RunningJobs
 from orchestrator.node.live_publisher import LivePublisher
 from orchestrator.node.maintenance import Maintenance
 from orchestrator.node.notifications.publisher import NotificationPublisher
+from orchestrator.node.precedence import hq_look
 from orchestrator.node.rounds.fetch_pause import FetchPause
 from orchestrator.node.rounds.fold_duty import FoldDuty
 from orchestrator.node.rounds.idle_wait import wait_for_work
@@ -179,7 +181,20 @@ class Node:
         if moved:
             self.pause.moved()
         else:
-            self.pause.calm(ledger.charter.bus, fold_in=self.folding.due_in(), claimed=bool(ledger.claims))
+            self.pause.calm(
+                ledger.charter.bus, turn_in=self._turn_in(), claimed=bool(ledger.claims), look=self._look(ledger)
+            )
+
+    def _turn_in(self) -> float | None:
+        """Seconds until this node's next turn comes to do what several could; None where nothing waits for one."""
+        turns = [turn for turn in (self.folding.due_in(), self.scheduler.turn_in) if turn is not None]
+        return min(turns, default=None)
+
+    def _look(self, ledger: LedgerSnapshot) -> float | None:
+        """Headquarters' longest pause while others work, in seconds; None for other nodes, and at other times."""
+        leads = self.folding.precedence.role is Role.HEADQUARTERS
+        others = leads and any(held.claim.node != self.bus.name for held in ledger.claims.values())
+        return hq_look(ledger.charter.bus) if others else None
 
     def _failed(self, error: Exception) -> None:
         self.trouble.note(error)

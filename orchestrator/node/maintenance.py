@@ -40,10 +40,6 @@ MAX_CHECK_SECONDS = 600.0
 """Seconds after which a look is taken although nothing moved: a review can become late by waiting."""
 
 
-PATIENCE_BEATS, MAX_PATIENCE_BEAT_SECONDS = 1.5, 60.0
-"""For how many beats a worker leaves it to the nodes before it, and how long a beat counts at most."""
-
-
 class ApprovalStep(Protocol):
     """Finishes what was approved, beside the loop."""
 
@@ -132,10 +128,9 @@ class Maintenance:
         return False
 
     def _my_turn(self, ledger: LedgerSnapshot, what: str) -> bool:
-        """At once for a role that folds at once; the others leave it for a while to those before them."""
-        patience = PATIENCE_BEATS * min(ledger.charter.bus.beat_seconds, MAX_PATIENCE_BEAT_SECONDS)
+        """At once for the first; the others leave it for a while to those before them."""
         if what not in self._turns:
-            self._turns[what] = self.clock() + self.precedence.wait(ledger, patience)
+            self._turns[what] = self.clock() + self.precedence.wait(ledger, what)
         if self.clock() < self._turns[what]:
             return False
         del self._turns[what]

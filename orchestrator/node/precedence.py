@@ -1,61 +1,106 @@
-"""Who acts first where any node might? One precedence for folding, for upkeep and for telling people.
+"""Who acts first where any node might? One precedence for taking missions, folding, upkeep and telling people.
 
-Headquarters, then standalone nodes, then workers, by name. Nothing is safe because of it: what several do at once is
-done once all the same, and only costs pushes.
+The order is `policy/turn_order`'s, among the nodes that live; how long a turn is follows from how fast the remote
+answers. Each node counts its turn from when it saw itself that something can be done, on its own clock. Nothing is safe
+because of it: what several do at once is done once all the same, and only costs pushes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
+from missions.selection import NodeCapabilities
 from orchestrator.core.roles import Role
+from orchestrator.ledger.config.fleet_toml import BusPart
 from orchestrator.ledger.liveness import Liveness
-from orchestrator.ledger.node_pages import STALE_AFTER, announced_nodes
+from orchestrator.ledger.node_pages import PAGES_FOLDER, STALE_AFTER, Presence, announced_nodes
 from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.policy.turn_order import Pace, acting_order, pace_of, places
+from sync.latency import LatencyMeter
+from sync.objects import find
+from sync.remote import Oid
 
-ROLE_RANKS = {Role.HEADQUARTERS.value: 0, Role.STANDALONE_NODE.value: 1}
-LAST_RANK = 2
-
-
-def acting_order(roles: Mapping[str, str]) -> tuple[str, ...]:
-    """The nodes in the order in which they act, from the role of each; an unknown role is a worker's."""
-    return tuple(sorted(roles, key=lambda node: (ROLE_RANKS.get(roles[node], LAST_RANK), node)))
-
-
-def waiting_share(role: Role, place: int) -> float:
-    """The share of its patience, from 0 to 1, that a node waits for those before it; `place` 0 is the first.
-
-    Nothing for a role that acts at once. A worker waits at least half of it, as headquarters may have just come up.
-    """
-    return 0.0 if role.folds_at_once else 1.0 - 0.5 ** (min(place, 50) + 1)
+HQ_LOOK_SECONDS = 15.0
+"""Headquarters looks so often at least, while others work: results wait for it, and a look costs no push."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass
 class Precedence:
-    """One node's place among those that live."""
+    """One node's place among those that live. For the node's loop alone."""
 
     me: str
     role: Role
     liveness: Liveness
+    latency: LatencyMeter = field(default_factory=LatencyMeter)
+    nudged: bool = True
+    """Whether this node is told at once when the ledger moves, as others are then; else they look when they look."""
+    at_once: bool = False
+    """Waits for nobody: a node that ends when nothing is left which it can do now."""
+    members: frozenset[str] | None = None
+    """Whose beats count: the nodes that an admin has let in; None where keys are not asked for."""
+    _living: tuple[LedgerSnapshot | None, frozenset[str]] = (None, frozenset())
+    _offers: tuple[Oid | None, Mapping[str, NodeCapabilities]] = (None, field(default_factory=dict))
 
-    def wait(self, ledger: LedgerSnapshot, patience: float) -> float:
-        """Seconds, `patience` at most, after which this node does what nobody before it has done."""
-        if self.role.folds_at_once:
+    def pace(self, ledger: LedgerSnapshot) -> Pace:
+        """How long a turn is just now."""
+        return pace_of(self.latency.latency.bound, 0.0 if self.nudged else ledger.charter.bus.poll_seconds[0])
+
+    def place(self, subject: str, able: Iterable[str]) -> int:
+        """This node's place among those that could do a thing. 0: nobody is before it."""
+        return 0 if self.at_once else places(subject, frozenset(able) | {self.me})[self.me]
+
+    def wait(self, ledger: LedgerSnapshot, subject: str) -> float:
+        """Seconds after which this node does for all what nobody before it has done; headquarters is the first."""
+        if self.at_once:
             return 0.0
-        order = acting_order(self._living(ledger) | {self.me: self.role.value})
-        return patience * waiting_share(self.role, order.index(self.me))
+        roles = self._roles(ledger) | {self.me: self.role.value}
+        order = acting_order(subject, roles)
+        first, step = order[0], self.pace(ledger).step
+        if first == self.me:
+            return 0.0
+        head = roles[first] == Role.HEADQUARTERS.value
+        patience = 2 * hq_look(ledger.charter.bus) if head else 0.0
+        return patience + Pace(step=step).wait(order.index(self.me))
 
-    def headquarters_lives(self, ledger: LedgerSnapshot) -> bool:
-        """Whether some other node is headquarters and not known to be silent."""
-        return Role.HEADQUARTERS.value in {role for node, role in self._living(ledger).items() if node != self.me}
+    def living(self, ledger: LedgerSnapshot) -> frozenset[str]:
+        """The nodes that have a beat which is not known to stand still."""
+        if self._living[0] is ledger:
+            return self._living[1]
+        stale = max(STALE_AFTER.total_seconds(), ledger.charter.bus.lease)
+        beats = ledger.beats.keys() if self.members is None else ledger.beats.keys() & self.members
+        found = frozenset(node for node in beats if self.liveness.silent_for(node) < stale)
+        self._living = (ledger, found)
+        return found
 
-    def _living(self, ledger: LedgerSnapshot) -> dict[str, str]:
-        """The role of each node that has a beat which is not known to stand still."""
-        stale = STALE_AFTER.total_seconds()
-        pages = announced_nodes(ledger)
-        return {
-            node: pages[node].role if node in pages else ""
-            for node in ledger.beats
-            if self.liveness.silent_for(node) < stale
-        }
+    def able(self, ledger: LedgerSnapshot, fits: Callable[[NodeCapabilities], bool]) -> frozenset[str]:
+        """Those that live and whose page does not say that they cannot do it; who has no page may be able."""
+        offers = self.offers(ledger)
+        return frozenset(node for node in self.living(ledger) if node not in offers or fits(offers[node]))
+
+    def offers(self, ledger: LedgerSnapshot) -> Mapping[str, NodeCapabilities]:
+        """What each node's page says that it can do. Pages seldom change: they are read once."""
+        folder = find(ledger.store, ledger.tree, PAGES_FOLDER)
+        oid = folder.oid if folder else None
+        if oid != self._offers[0]:
+            self._offers = (oid, {name: _offer(page) for name, page in announced_nodes(ledger).items()})
+        return self._offers[1]
+
+    def _roles(self, ledger: LedgerSnapshot) -> dict[str, str]:
+        offers = self.offers(ledger)
+        return {node: offers[node].role if node in offers else "" for node in self.living(ledger)}
+
+
+def hq_look(bus: BusPart) -> float:
+    """The longest pause in seconds between two looks of headquarters while other nodes work."""
+    return min(bus.poll_seconds[0], HQ_LOOK_SECONDS)
+
+
+def _offer(page: Presence) -> NodeCapabilities:
+    return NodeCapabilities(
+        node=page.name,
+        role=page.role,
+        capabilities=frozenset(page.capabilities),
+        agents=frozenset(page.agents),
+        weak=frozenset(page.weak),
+    )

@@ -19,7 +19,10 @@ from orchestrator.ledger.node_pages import has_full_disk
 from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot, MissionFile, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.node.gates import BudgetGate, SafetyGate
+from orchestrator.node.mission_turns import MissionTurns
+from orchestrator.node.precedence import Precedence
 from orchestrator.policy.authorization import Trust
+from orchestrator.policy.turn_order import mission_subject
 from orchestrator.workflow.assignment.eligibility import Eligibility
 from sync.remote import Oid
 
@@ -72,6 +75,7 @@ class Scheduler:
     eligibility: Eligibility
     """Fills in what missions leave open: the project, the agent."""
     liveness: Liveness
+    precedence: Precedence
     gaps: HeartbeatGaps
     resumable: Resumable
     budget: BudgetGate | None = None
@@ -82,9 +86,17 @@ class Scheduler:
     """Times each claim, not each node: safety rests on it."""
     _left: LeaseWatch = field(default_factory=lambda: LeaseWatch(lease=180.0, roof=180.0))
     """For how long resumed missions have waited for the nodes that keep their workspaces."""
+    _now: float = 0.0
+    """When it was shown a fetch last."""
+    _claim_turns: MissionTurns = field(init=False)
+    _takeover_turns: MissionTurns = field(init=False)
     _asked: OrderedDict[Oid, int] = field(default_factory=OrderedDict)
     """The claims that this very process has pushed, each with `breaks` of that moment. A machine that was cloned while
     it ran shares all but these."""
+
+    def __post_init__(self) -> None:
+        self._claim_turns = MissionTurns(precedence=self.precedence)
+        self._takeover_turns = MissionTurns(precedence=self.precedence)
 
     def observe(self, ledger: LedgerSnapshot, now: float) -> None:
         """Takes in one fetch, after the liveness has been fed: which holders still move. `now` is this node's monotonic
@@ -92,12 +104,18 @@ class Scheduler:
         bus = ledger.charter.bus
         self.watch.lease, self.watch.roof = bus.lease, max(2 * bus.poll_seconds[1], bus.lease)
         listed = {p.name for p in self.trust.verifier(ledger).principals.values() if "node" in p.roles}
+        self._show(now)
+        self.precedence.members = None if self.bus.sign is None else frozenset(listed)
         beats = {node: beat for node, beat in ledger.beats.items() if self.bus.sign is None or node in listed}
         others = {n: h for n, h in ledger.claims.items() if h.claim.closed or h.claim.node != self.bus.name}
         self.watch.observe({n: (h.oid, h.claim.closed or beats.get(h.claim.node)) for n, h in others.items()}, now)
         self._left.lease, self._left.roof = self.watch.lease, self.watch.roof
         kept = {n: f.mission for n, f in ledger.open.items() if f.mission.kept_on and f.mission.status in OPEN}
         self._left.observe({n: (m.epoch, m.kept_on) for n, m in kept.items() if m.kept_on in ledger.beats}, now)
+
+    def _show(self, now: float) -> None:
+        self._now = now
+        self._claim_turns.next_in = self._takeover_turns.next_in = None
 
     def resume(self, ledger: LedgerSnapshot, free: int, busy: Collection[str] = ()) -> list[Assignment]:
         """What this node held when it was stopped the last time: its own, so it need not wait for the lease.
@@ -136,26 +154,47 @@ class Scheduler:
     def take_over(self, ledger: LedgerSnapshot, free: int) -> list[Assignment]:
         """What silent holders let go of, and what a node ended that was taken out of the fleet before the fold."""
         taken: list[Assignment] = []
-        for name in self.watch.expired(list(ledger.claims)):
-            held = ledger.claims[name]
-            if held.claim.closed and not self._orphaned(ledger, held):
-                continue
+        for held in self._in_turn_over(ledger):
+            name = held.claim.mission
             ended = f"; its word on {held.claim.state} does not count" if held.claim.closed else ""
             silence = format_duration(self.watch.silent_for(name))
             remark = f"took over from {held.claim.node} after {silence} of silence{ended}"
             taken += self._take(ledger, held, remark, free - len(taken))
         return taken
 
+    def _in_turn_over(self, ledger: LedgerSnapshot) -> list[HeldClaim]:
+        """The claims without a living holder that it is this node's turn to take."""
+        left = [ledger.claims[name] for name in self.watch.expired(list(ledger.claims))]
+        left = [held for held in left if not held.claim.closed or self._orphaned(ledger, held)]
+        subjects = {mission_subject(held.claim.mission, held.claim.epoch + 1): held for held in left}
+        self._takeover_turns.observe(subjects, self._now)
+        living = self.precedence.living(ledger)
+        places = {s: self.precedence.place(s, living - {held.claim.node}) for s, held in subjects.items()}
+        return [held for s, held in subjects.items() if self._takeover_turns.is_due(ledger, s, places[s])]
+
+    @property
+    def turn_in(self) -> float | None:
+        """Seconds until this node's turn comes for what it could take and leaves to others; None where nothing is."""
+        turns = [turns.next_in for turns in (self._claim_turns, self._takeover_turns) if turns.next_in is not None]
+        return min(turns, default=None)
+
     def claim(self, ledger: LedgerSnapshot, free: int) -> list[Assignment]:
         """What is queued, best first: all claims in one push, then a second look before anything starts (trap D)."""
-        wanted = self._eligible(ledger, free) if free > 0 else []
+        wanted = self._eligible(ledger, free)
         asked = claims.prepare_claims(self.bus, wanted)
         self._asking(*(held.oid for held in asked))
-        won = claims.push_claims(self.bus, asked)
+        if not asked:
+            return []
+        with self.precedence.latency.timed():
+            won = claims.push_claims(self.bus, asked)
         if not won:
             return []
         now = self.reader.read(self.bus.remote.fetch())
         return [self._won(now, held) for held in claims.confirm(self.bus, won, now)]
+
+    def asks(self, ledger: LedgerSnapshot, free: int) -> bool:
+        """Whether this node would ask for a mission now."""
+        return bool(self._eligible(ledger, free))
 
     def _won(self, now: LedgerSnapshot, held: HeldClaim) -> Assignment:
         one = self.eligibility.won(now, now.open[held.claim.mission].mission)
@@ -250,8 +289,9 @@ class Scheduler:
             known=needed,  # the words for an unknown one are for people; nobody reads them here
             now=self.bus.now(),
         )
+        self._claim_turns.observe({mission_subject(m.name, m.epoch + 1) for m in ready}, self._now)
         chosen: list[MissionFile] = []
-        for mission in ready:
+        for mission in self._claim_turns.in_turn(ledger, ready) if free > 0 else ():
             filed = ledger.open[mission.name]
             word = self.trust.authorize(ledger, filed)
             if not word.trusted:

@@ -39,6 +39,17 @@ def nudge(home: Path) -> None:
     (home / NUDGE_FILE).touch()
 
 
+def is_nudged(ledger: str, hq_url: str) -> bool:
+    """Whether a node hears at once when the ledger moves: it lies on this disk, or headquarters tells."""
+    return bool(hq_url) or (repository_here(ledger) / "refs").is_dir()
+
+
+def repository_here(ledger: str) -> Path:
+    """Where the Git repository of a ledger would be, if its address is a folder on this disk."""
+    path = Path(ledger.removeprefix("file://"))
+    return path / ".git" if (path / ".git").is_dir() else path
+
+
 @dataclass
 class ChangeSignal:
     """Rings for everybody who waits. How often it rang is the id of the event."""

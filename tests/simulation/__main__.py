@@ -79,13 +79,6 @@ SHOWN = 5
     help="Days between losses of a node's line; 0: none.",
 )
 @click.option("--hosted", is_flag=True, help="The repository is with a hoster, not on HQ's own disk.")
-@click.option(
-    "--fold-wait",
-    type=click.FloatRange(0, min_open=True),
-    default=USUAL.fold_wait,
-    show_default=True,
-    help="What if others waited at most so many seconds before they fold in HQ's place?",
-)
 @click.option("--seed", default=USUAL.seed, show_default=True, help="The same seed gives the same week.")
 @click.option("--recommend", is_flag=True, help="Try intervals for such a fleet, and name the best.")
 @click.option(
@@ -103,7 +96,6 @@ def command(
     crash_days: float,
     cut_days: float,
     hosted: bool,
-    fold_wait: float,
     seed: int,
     recommend: bool,
     plot_to: Path | None,
@@ -128,7 +120,6 @@ def command(
         crash_days=crash_days,
         cut_days=cut_days,
         hq_on_host=not hosted,
-        fold_wait=fold_wait,
         host=Host(cores=cores, pushes_a_minute=pushes_a_minute),
         seed=seed,
     )

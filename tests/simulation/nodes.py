@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from random import Random
 
 from missions.lease import ClaimState, LeaseWatch
 from missions.selection import NodeCapabilities
@@ -39,6 +38,7 @@ from orchestrator.node.scheduler import Assignment, Scheduler
 from orchestrator.policy.authorization import Trust
 from orchestrator.workflow.assignment.eligibility import Eligibility
 from sync.heartbeat import Beat
+from sync.latency import LatencyMeter
 from sync.memory_remote import MemoryRemote
 from sync.remote import Refs
 from tests.ledgers import Unbooked
@@ -46,6 +46,7 @@ from tests.simulation.archive import Archivist
 from tests.simulation.host import Link, Server
 from tests.simulation.scenario import Scenario
 
+HQ_OFFER = {"node-0": NodeCapabilities(node="node-0", role=Role.HEADQUARTERS.value, agents=frozenset({"builtin"}))}
 BEGINNING = datetime(2026, 11, 1, tzinfo=UTC)
 AGENTS = frozenset({"builtin"})
 VIEWS = 8
@@ -108,12 +109,14 @@ class Observer(Scheduler):
     def fetched(self, ledger: LedgerSnapshot) -> None:
         """Notes a fetch."""
         now, bus = self.clock(), ledger.charter.bus
+        self._show(now)
         self.fetches.append(now)
         while self.fetches[0] < now - 2 * bus.lease - 2 * bus.poll_seconds[1]:
             self.fetches.popleft()
 
     def observe(self, ledger: LedgerSnapshot, now: float) -> None:
         """Takes in one fetch."""
+        self._show(now)
         bus = ledger.charter.bus
         overdue = {name: held for name, held in self.overdue().items() if held[0].claim.node != self.bus.name}
         self.watch = LeaseWatch(lease=bus.lease, roof=max(2 * bus.poll_seconds[1], bus.lease))
@@ -194,19 +197,26 @@ class VirtualAttempts(Attempts):
 
 @dataclass(kw_only=True)
 class VirtualFoldDuty(FoldDuty):
-    """A fold that waits as a node does that knows HQ to be alive."""
-
-    chance: Random
-    fold_wait: float
+    """A fold of which the simulation asks whether it is due before it plays a round."""
 
     def waits_no_longer(self) -> None:
         """Nothing is left to fold: the next wait begins anew."""
         self._due = None
 
-    def wait(self, ledger: LedgerSnapshot) -> float:
-        """Seconds."""
-        patience = min(ledger.charter.bus.lease, self.fold_wait)
-        return 0.0 if self.precedence.role.folds_at_once else self.chance.uniform(0.5, 1.0) * patience
+
+@dataclass
+class VirtualPrecedence(Precedence):
+    """A place among those of whom the server heard lately, which all nodes know alike: beats are not in their view."""
+
+    roll: Callable[[], frozenset[str]] = frozenset
+
+    def living(self, ledger: LedgerSnapshot) -> frozenset[str]:
+        """Those that live."""
+        return self.roll()
+
+    def offers(self, ledger: LedgerSnapshot) -> Mapping[str, NodeCapabilities]:
+        """Headquarters' page: the others' are not simulated."""
+        return HQ_OFFER
 
 
 @dataclass(kw_only=True)
@@ -235,7 +245,11 @@ class Crewman(Node):
 
     def wants(self, ledger: LedgerSnapshot, *, ready: bool, duty: bool) -> bool:
         """Whether a round would do anything: it costs a thousand times as much as this."""
-        if (ready and self.jobs.free > 0) or self.attempts.handback.waiting or not self.trouble.online:
+        if (
+            (ready and self.jobs.free > 0 and self.scheduler.asks(ledger, self.jobs.free))
+            or self.attempts.handback.waiting
+            or not self.trouble.online
+        ):
             return True
         if self.scheduler.overdue():
             self.scheduler.observe(ledger, self.feed.clock())
@@ -247,7 +261,9 @@ class Crewman(Node):
 
     def rest(self, ledger: LedgerSnapshot) -> float:
         """Seconds until its next poll after one that brought nothing to do."""
-        self.pause.calm(ledger.charter.bus, fold_in=self.folding.due_in(), claimed=bool(ledger.claims))
+        self.pause.calm(
+            ledger.charter.bus, turn_in=self._turn_in(), claimed=bool(ledger.claims), look=self._look(ledger)
+        )
         return self.pause.seconds
 
 
@@ -267,7 +283,8 @@ class Surroundings:
     overdue: Callable[[], Overdue]
     begin: Callable[[int, Assignment], None]
     """Told the number of the node that begins some work."""
-    chance: Random
+    roll: Callable[[], frozenset[str]]
+    """The nodes that live."""
     tell: Callable[[str], Tell]
     """Gives each node, by name, somebody to whom it tells its shift."""
 
@@ -294,6 +311,14 @@ def crewman(number: int, boot: str, plan: Scenario, link: Link, around: Surround
     offer = NodeCapabilities(node=name, role="LOCAL_WORKER", agents=AGENTS)
     role = Role.HEADQUARTERS if number == 0 else Role.LOCAL_WORKER
     trust, witness, liveness, jobs = Trust(link.store), RewriteDetector(bus), Unfed(), RunningJobs(slots=plan.slots)
+    precedence = VirtualPrecedence(
+        me=name,
+        role=role,
+        liveness=liveness,
+        latency=LatencyMeter(clock=clock),
+        nudged=number == 0 and plan.hq_on_host,
+        roll=around.roll,
+    )
     heart = Heart(Beat(MemoryRemote(around.server), link.store, BEAT + name), clock=clock, work=jobs, tell=tell)
     executor = Executor(agents={}, folders=AttemptDirs(Path("/nonexistent")), now=bus.now)
     return Crewman(
@@ -306,6 +331,7 @@ def crewman(number: int, boot: str, plan: Scenario, link: Link, around: Surround
             tell=tell,
             eligibility=Eligibility(offer=offer),
             liveness=liveness,
+            precedence=precedence,
             gaps=heart,
             resumable=executor,
             overdue=around.overdue,
@@ -326,11 +352,9 @@ def crewman(number: int, boot: str, plan: Scenario, link: Link, around: Surround
             reader=around.reader,
             trust=trust,
             witness=witness,
-            precedence=Precedence(me=name, role=role, liveness=liveness),
+            precedence=precedence,
             tell=tell,
             clock=clock,
-            chance=around.chance,
-            fold_wait=plan.fold_wait,
         ),
         heartbeat=heart,
         heart=heart,

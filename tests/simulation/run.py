@@ -65,7 +65,7 @@ class Simulation:
             clock=self.agenda.clock,
             overdue=self.outlook.overdue,
             begin=self._begin,
-            chance=self.chance,
+            roll=self.outlook.living,
             tell=self._listener,
         )
         self.crew += [self._crewman(number) for number in range(self.plan.nodes)]
@@ -219,6 +219,7 @@ class Simulation:
             return
         self.server.now = self.now
         member.heart.throb(sent)
+        member.scheduler.precedence.latency.answered(self.now - sent)
         if not member.ticket:
             self._wake(member, self.now)
 

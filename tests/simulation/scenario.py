@@ -47,9 +47,6 @@ class Scenario:
     """`poll_seconds` of `fleet.toml`."""
     hq_on_host: bool = True
     """The repository lies on HQ's own disk, so HQ learns at once that a ref has moved (`sync.watch`)."""
-    fold_wait: float = 10.0
-    """A node that is not HQ waits between half of this and all of it before it folds in HQ's place; 10 is what nodes do
-    (`node.Node`), anything else asks what would happen if they did not."""
     host: Host = Host()
     seed: int = 1
 

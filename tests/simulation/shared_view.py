@@ -11,6 +11,9 @@ from orchestrator.workflow.fold import has_work
 from tests.simulation.host import Server
 from tests.simulation.nodes import Overdue, SharedReader
 
+ROLL_SECONDS = 10.0
+"""Virtual seconds for which it stays as it is which nodes live."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
@@ -32,6 +35,7 @@ class Outlook:
     reader: SharedReader
     clock: Callable[[], float]
     lease: float
+    _roll: tuple[float, frozenset[str]] = (0.0, frozenset())
     _known: tuple[int, Facts] | None = None
 
     def ledger(self) -> LedgerSnapshot:
@@ -54,6 +58,14 @@ class Outlook:
             for held in running.get(node, ()):
                 found[held.claim.mission] = (held, max(beat, self.server.since[held.claim.mission]))
         return found
+
+    def living(self) -> frozenset[str]:
+        """The nodes whose beat moved less than a lease ago, as of a few seconds ago."""
+        now = self.clock()
+        if now >= self._roll[0]:
+            living = (node for node, beat in reversed(self.server.beats.items()) if now - beat < self.lease)
+            self._roll = (now + ROLL_SECONDS, frozenset(living))
+        return self._roll[1]
 
     def nothing_open(self) -> bool:
         """Whether all missions that were filed have ended."""

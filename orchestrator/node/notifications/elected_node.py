@@ -12,15 +12,18 @@ from collections.abc import Collection, Mapping
 
 from orchestrator.ledger.node_pages import announced_nodes
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.node.precedence import acting_order
+from orchestrator.policy.turn_order import acting_order
 from sync.signatures import read_signers
+
+TELLING = "tell people"
+"""The thing for which the nodes have an order."""
 
 
 def notifier_order(ledger: LedgerSnapshot, me: str = "") -> tuple[str, ...]:
     """The nodes that can tell people, the one whose turn it is first. `me` (if given) can, whatever the pages say."""
     pages = announced_nodes(ledger)
     able = {name for name in fleet_nodes(ledger, pages) if pages[name].notifies} | ({me} if me else set())
-    ordered = acting_order({name: pages[name].role if name in pages else "" for name in able})
+    ordered = acting_order(TELLING, {name: pages[name].role if name in pages else "" for name in able})
     by = ledger.charter.notify.by
     return (by, *(name for name in ordered if name != by)) if by else ordered
 

@@ -19,18 +19,22 @@ class FetchPause:
     """Short after something moved, longer while all is calm or nothing answers."""
 
     seconds: float = 0.0
+    calm_seconds: float = 0.0
+    """How long the pause would be but for a turn of this node's: waiting for one does not begin anew."""
 
     def moved(self) -> None:
         """The last round did something: the next follows at once."""
-        self.seconds = 0.0
+        self.seconds = self.calm_seconds = 0.0
 
-    def calm(self, bus: BusPart, *, fold_in: float | None, claimed: bool) -> None:
-        """The last round found nothing to do. `fold_in` is when this node's turn to fold comes, in seconds; `claimed`
-        is whether anybody holds a mission: a lease is timed by fetches."""
+    def calm(self, bus: BusPart, *, turn_in: float | None, claimed: bool, look: float | None = None) -> None:
+        """The last round found nothing to do. `turn_in` is when this node's next turn comes to do what several could,
+        in seconds; `claimed` is whether anybody holds a mission: a lease is timed by fetches. `look` is the longest
+        pause of a node for which others wait."""
         low, high = bus.poll_seconds
-        longer = low if self.seconds <= 0 else min(self.seconds * GROWTH, high)
-        fold = high if fold_in is None else max(MIN_PAUSE_SECONDS, fold_in)
-        self.seconds = min(longer, fold, bus.beat_seconds if claimed else high)
+        longer = low if self.calm_seconds <= 0 else min(self.calm_seconds * GROWTH, high)
+        self.calm_seconds = min(longer, bus.beat_seconds if claimed else high, high if look is None else look)
+        turn = high if turn_in is None else max(MIN_PAUSE_SECONDS, turn_in)
+        self.seconds = min(self.calm_seconds, turn)
 
     def failed(self) -> None:
         """The last round could not be completed."""

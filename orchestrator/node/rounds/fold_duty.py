@@ -1,4 +1,4 @@
-"""When does this node fold what was handed back? Its duty to fold: at once, or after the nodes before it."""
+"""When does this node fold what was handed back? Its duty to fold: at once, or when its turn comes."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ FOLDED_WORDS = {
 }
 """What became of a mission, and the next step, where its state alone does not say it."""
 
-HQ_PATIENCE_SECONDS, PATIENCE_SECONDS = 10.0, 1.0
-"""Seconds that a worker leaves the fold to the nodes before it: where headquarters lives, and where it does not."""
+FOLD = "fold"
+"""The thing for which the nodes take turns."""
 
 
 @dataclass(kw_only=True)
@@ -38,8 +38,6 @@ class FoldDuty:
     precedence: Precedence
     tell: Tell
     clock: Callable[[], float]
-    at_once: bool = False
-    """Waits for nobody."""
     _due: float | None = None
 
     def step(self, ledger: LedgerSnapshot) -> bool:
@@ -55,20 +53,12 @@ class FoldDuty:
             self._due = None
             return False
         if self._due is None:
-            self._due = self.clock() + self.wait(ledger)
+            self._due = self.clock() + self.precedence.wait(ledger, FOLD)
         return self.clock() >= self._due
 
     def due_in(self) -> float | None:
         """Seconds until it is this node's turn; None where nothing waits to be folded."""
         return None if self._due is None else self._due - self.clock()
-
-    def wait(self, ledger: LedgerSnapshot) -> float:
-        """Seconds for which this node leaves the fold to others."""
-        if self.at_once or self.precedence.role.folds_at_once:
-            return 0.0
-        headquarters = self.precedence.headquarters_lives(ledger)
-        patience = min(ledger.charter.bus.lease, HQ_PATIENCE_SECONDS) if headquarters else PATIENCE_SECONDS
-        return self.precedence.wait(ledger, patience)
 
     def fold_now(self) -> bool:
         """Folds what can be folded; returns whether anything was. Raises what a push raises."""

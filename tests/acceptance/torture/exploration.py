@@ -47,6 +47,7 @@ from orchestrator.policy.authorization import Trust
 from orchestrator.workflow.assignment.eligibility import Eligibility
 from sync.errors import SyncError
 from sync.heartbeat import Beat
+from sync.latency import LatencyMeter
 from sync.memory_remote import MemoryRemote
 from sync.remote import RefUpdate
 from tests.acceptance.torture.history import CLAIM, Hang, History, Work
@@ -209,6 +210,7 @@ class Exploration:
             Liveness(),
         )
         role = Role.HEADQUARTERS if name == self.world.nodes[0] else Role.LOCAL_WORKER
+        precedence = Precedence(me=called, role=role, liveness=liveness, latency=LatencyMeter(clock=clock))
         jobs = RunningJobs(slots=2, wake=Event(self.loop))  # type: ignore[arg-type]  # the same methods
         beat = Beat(line, store, BEAT + called)
         heartbeat = Heartbeat(beat, clock=clock, work=jobs, progress=LoopProgress(clock), tell=tell)
@@ -224,6 +226,7 @@ class Exploration:
                 tell=tell,
                 eligibility=Eligibility(offer=offer),
                 liveness=liveness,
+                precedence=precedence,
                 gaps=heartbeat,
                 resumable=executor,
                 hang=lambda: self._hang(name),
@@ -241,7 +244,7 @@ class Exploration:
                 reader=reader,
                 trust=trust,
                 witness=witness,
-                precedence=Precedence(me=called, role=role, liveness=liveness),
+                precedence=precedence,
                 tell=tell,
                 clock=clock,
             ),

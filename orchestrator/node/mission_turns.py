@@ -1,0 +1,87 @@
+"""Which missions does this node ask for now, and which does it leave to the nodes whose turn comes first?
+
+Of all that may be claimed each node asks at once for those for which it is the first among the able ones that live,
+and for each other one when its turn comes (`policy/turn_order`), which it counts from when it saw the mission first, on
+its own clock. So several nodes and many missions meet seldom, and nobody has to be alive for a mission to be taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from heapq import nlargest
+from itertools import groupby
+
+from missions.mission import Mission
+from missions.selection import NodeCapabilities, ineligible_reason
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.node.precedence import Precedence
+from orchestrator.policy.turn_order import mission_subject, weight
+from orchestrator.workflow.assignment.eligibility import Eligibility
+
+MAX_COMPARED = 64
+"""Missions of one priority for which a node works out whose turn it is: of more, those for which it weighs most."""
+
+
+@dataclass(kw_only=True)
+class MissionTurns:
+    """One node's, for missions to claim or for claims to take over. Show it each fetch, then ask."""
+
+    precedence: Precedence
+    next_in: float | None = None
+    """Seconds until this node's turn comes for what it leaves to others; None where there is nothing."""
+    _since: dict[str, float] = field(default_factory=dict)
+    """When it saw first what is to be taken."""
+    _now: float = 0.0
+
+    def observe(self, subjects: Collection[str], now: float) -> None:
+        """What may be taken now, each by its `mission_subject`. `now` is this node's monotonic time, in seconds."""
+        self._now, self.next_in = now, None
+        self._since = {subject: self._since.get(subject, now) for subject in subjects}
+
+    def in_turn(self, ledger: LedgerSnapshot, missions: Sequence[Mission]) -> Iterator[Mission]:
+        """Those for which this node asks now: by priority, and of one priority first those for which it is the first.
+
+        `missions` are in the order of `missions.selection.choose`, and were shown to `observe`.
+        """
+        for _, group in groupby(missions, key=lambda mission: mission.priority):
+            alike = list(group)
+            if len(alike) > MAX_COMPARED:
+                alike = nlargest(MAX_COMPARED, alike, key=lambda m: weight(_subject(m), self.precedence.me))
+            placed = [(self.place(ledger, m, _subject(m)), m.name, m) for m in alike]
+            for place, _, mission in sorted(placed, key=lambda one: one[:2]):
+                if self.is_due(ledger, _subject(mission), place):
+                    yield mission
+
+    def place(self, ledger: LedgerSnapshot, mission: Mission, subject: str) -> int:
+        """How many able nodes come before this one."""
+        living = self.precedence.living(ledger)
+        named = living & frozenset(mission.to)
+        able = named or self.precedence.able(ledger, _fits(ledger.open[mission.name].mission))
+        return self.precedence.place(subject, able)
+
+    def is_due(self, ledger: LedgerSnapshot, subject: str, place: int) -> bool:
+        """Whether the turn of whoever has that place has come; if not, `next_in` says when."""
+        waits = self.precedence.pace(ledger).wait(place)
+        left = self._since.get(subject, self._now) + waits - self._now
+        if left > 0:
+            self.next_in = left if self.next_in is None else min(self.next_in, left)
+        return left <= 0
+
+
+def _subject(mission: Mission) -> str:
+    return mission_subject(mission.name, mission.epoch + 1)
+
+
+def _fits(mission: Mission) -> Callable[[NodeCapabilities], bool]:
+    """Whether a node with some offer could take a mission, as its page tells; asked once for all that offer alike."""
+    known: dict[Hashable, bool] = {}
+
+    def fits(offer: NodeCapabilities) -> bool:
+        kind = (offer.role, offer.capabilities, offer.agents, offer.weak)
+        if kind not in known:
+            assumed = Eligibility(offer=offer).with_assumed_agent(mission)
+            known[kind] = ineligible_reason(assumed, offer) is None
+        return known[kind]
+
+    return fits
