@@ -20,6 +20,8 @@ class NodeCapabilities:
     tasks: frozenset[str] = frozenset(TASKS)
     answering: frozenset[str] = frozenset()
     """Those of its agents that change no files, because there is no sandbox for it."""
+    slots: int = 1
+    """On how many missions it works at a time."""
     weak: frozenset[str] = frozenset()
     """Those of its agents that are given no work on code unless a person names them: their model is not up to it."""
 

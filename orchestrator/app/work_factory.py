@@ -94,6 +94,7 @@ def build_capabilities(
         agents=frozenset(agents),
         tasks=frozenset(TASKS) - (set() if settings.enable_vp_coder else {"coding_task"}),
         answering=frozenset({"builtin"}) if sandbox.missing() else frozenset(),
+        slots=settings.slots,
         weak=frozenset() if model.codes else frozenset({"builtin"}),
     )
 

@@ -18,11 +18,6 @@ class Role(StrEnum):
         return cls.__members__.get(word.strip().upper(), cls.LOCAL_WORKER)
 
     @property
-    def folds_at_once(self) -> bool:
-        """Whether this role writes results into the branch without waiting for another node to do it."""
-        return self is not Role.LOCAL_WORKER
-
-    @property
     def label(self) -> str:
         """How people see it."""
         return {"HEADQUARTERS": "HQ", "LOCAL_WORKER": "worker", "STANDALONE_NODE": "standalone"}[self.value]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -27,6 +28,8 @@ CLOCKS_DIFFER = timedelta(minutes=10)
 """By so much the clock of who wrote a result may differ from ours, where a takeover is told; nothing rests on it."""
 DISK_FULL_FIELD = "disk_full"
 """The field of a page by which a node says that it takes nothing on, because its disk is full."""
+SLOTS = re.compile(r"[1-9][0-9]{0,3}")
+"""How many missions a page may say that its node works on at a time."""
 MAX_PAGE_BYTES, MAX_FIELD_CHARS = 512 * 1024, 2000
 """Bytes of a page, and characters of a field of it, that are read."""
 
@@ -47,6 +50,8 @@ class Presence:
     works_on: tuple[str, ...]
     weak: tuple[str, ...] = ()
     """Those of its agents whose model is not good enough for work on code."""
+    slots: int = 1
+    """On how many missions it works at a time."""
     notifies: bool = False
     """Whether it can tell people what happens."""
     load: str = ""
@@ -85,6 +90,7 @@ def render_page(
         "version": __version__,
         "agents": agents,
         "capabilities": capabilities,
+        "slots": str(offer.slots),
     }
     fields |= {"weak": ", ".join(sorted(offer.weak))} if offer.weak else {}
     fields |= {"notifies": "yes"} if notifies else {}
@@ -186,6 +192,7 @@ def _presence(ledger: LedgerSnapshot, name: str, seen: Sighting, now: datetime) 
         silent_seconds=(now - seen.since).total_seconds() if seen.since and name in ledger.beats else None,
         works_on=tuple(works_on),
         weak=words("weak"),
+        slots=int(word("slots")) if SLOTS.fullmatch(word("slots")) else 1,
         notifies=word("notifies") == "yes",
         load=word("load"),
         disk=word("disk"),

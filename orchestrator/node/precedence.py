@@ -7,8 +7,10 @@ because of it: what several do at once is done once all the same, and only costs
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from missions.selection import NodeCapabilities
 from orchestrator.core.roles import Role
@@ -40,7 +42,7 @@ class Precedence:
     members: frozenset[str] | None = None
     """Whose beats count: the nodes that an admin has let in; None where keys are not asked for."""
     _living: tuple[LedgerSnapshot | None, frozenset[str]] = (None, frozenset())
-    _offers: tuple[Oid | None, Mapping[str, NodeCapabilities]] = (None, field(default_factory=dict))
+    _offers: tuple[Oid | None, Mapping[str, NodeCapabilities]] = (None, MappingProxyType({}))
 
     def pace(self, ledger: LedgerSnapshot) -> Pace:
         """How long a turn is just now."""
@@ -74,9 +76,16 @@ class Precedence:
         return found
 
     def able(self, ledger: LedgerSnapshot, fits: Callable[[NodeCapabilities], bool]) -> frozenset[str]:
-        """Those that live and whose page does not say that they cannot do it; who has no page may be able."""
+        """Those that live, have a free slot and whose page does not say that they cannot do it."""
         offers = self.offers(ledger)
-        return frozenset(node for node in self.living(ledger) if node not in offers or fits(offers[node]))
+        free = self.living(ledger) - self._busy(ledger)
+        return frozenset(node for node in free if node not in offers or fits(offers[node]))
+
+    def _busy(self, ledger: LedgerSnapshot) -> set[str]:
+        """Those that hold as many missions as they work on at a time; without a page that is one."""
+        offers = self.offers(ledger)
+        held = Counter(held.claim.node for held in ledger.claims.values() if not held.claim.closed)
+        return {node for node, count in held.items() if count >= (offers[node].slots if node in offers else 1)}
 
     def offers(self, ledger: LedgerSnapshot) -> Mapping[str, NodeCapabilities]:
         """What each node's page says that it can do. Pages seldom change: they are read once."""
@@ -103,4 +112,5 @@ def _offer(page: Presence) -> NodeCapabilities:
         capabilities=frozenset(page.capabilities),
         agents=frozenset(page.agents),
         weak=frozenset(page.weak),
+        slots=page.slots,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from missions.lease import PAUSED_REASON, Claim, ClaimState, LeaseWatch
@@ -189,6 +190,7 @@ class Scheduler:
             won = claims.push_claims(self.bus, asked)
         if not won:
             return []
+        self._claim_turns.free_since = self._now
         now = self.reader.read(self.bus.remote.fetch())
         return [self._won(now, held) for held in claims.confirm(self.bus, won, now)]
 
@@ -291,16 +293,22 @@ class Scheduler:
         )
         self._claim_turns.observe({mission_subject(m.name, m.epoch + 1) for m in ready}, self._now)
         chosen: list[MissionFile] = []
-        for mission in self._claim_turns.in_turn(ledger, ready) if free > 0 else ():
-            filed = ledger.open[mission.name]
-            word = self.trust.authorize(ledger, filed)
-            if not word.trusted:
-                self.tell("untrusted", f"{filed.path} is not run: {word.why}", once=True, mission=mission.name)
-            elif not self._waits(ledger, mission):
-                chosen.append(filed)
+        if free <= 0:
+            self._claim_turns.free_since = self._now
+            return chosen
+        for mission in self._claim_turns.in_turn(ledger, ready, partial(self._wanted, ledger)):
+            chosen.append(ledger.open[mission.name])
             if len(chosen) == free:
                 break
         return chosen
+
+    def _wanted(self, ledger: LedgerSnapshot, mission: Mission) -> bool:
+        """Whether this node would take a mission now that it may take; where not, people are told why."""
+        filed = ledger.open[mission.name]
+        word = self.trust.authorize(ledger, filed)
+        if not word.trusted:
+            self.tell("untrusted", f"{filed.path} is not run: {word.why}", once=True, mission=mission.name)
+        return word.trusted and not self._waits(ledger, mission)
 
     def _left_to_another(self, ledger: LedgerSnapshot, mission: Mission) -> bool:
         """Whether a resumed mission is left, for a lease, to the node that keeps its workspace, lives and has room."""

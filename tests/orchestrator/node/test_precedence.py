@@ -1,44 +1,21 @@
-"""Does everybody agree who acts first, and does nobody wait for ever?"""
+"""Who is waited for, how long, and by whom?"""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from orchestrator.core.roles import Role
 from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.snapshot import LedgerSnapshot
-from orchestrator.node.notifications.elected_node import notifier_order
-from orchestrator.node.precedence import Precedence, acting_order, waiting_share
+from orchestrator.node.notifications.elected_node import TELLING, notifier_order
+from orchestrator.node.precedence import Precedence, hq_look
+from orchestrator.policy.turn_order import acting_order
+from sync.latency import LatencyMeter
 from sync.remote import RefUpdate
 from tests.ledgers import Town
 
-NAMES = st.text("abcdefgh-", min_size=1, max_size=6)
-ROLES = st.one_of(st.sampled_from([role.value for role in Role]), st.just(""), st.text(max_size=4))
-
-
-@given(st.dictionaries(NAMES, ROLES), st.randoms())
-def test_the_order_depends_on_roles_and_names_alone(roles: dict[str, str], chance: object) -> None:
-    """Everybody is in it once; headquarters, standalone nodes, all others, each by name; whatever was read first."""
-    order = acting_order(roles)
-    assert sorted(order) == sorted(roles)
-    ranks = {Role.HEADQUARTERS.value: 0, Role.STANDALONE_NODE.value: 1}
-    assert list(order) == sorted(order, key=lambda node: (ranks.get(roles[node], 2), node))
-    mixed = list(roles.items())
-    chance.shuffle(mixed)  # type: ignore[attr-defined]
-    assert acting_order(dict(mixed)) == order
-
-
-@given(st.sampled_from(list(Role)), st.integers(0, 10_000))
-def test_a_place_further_back_waits_longer_and_never_longer_than_its_patience(role: Role, place: int) -> None:
-    """Headquarters and standalone nodes wait for nobody, a worker at least half of its patience."""
-    share = waiting_share(role, place)
-    if role.folds_at_once:
-        assert share == 0.0
-        return
-    assert 0.5 <= share <= 1.0
-    assert share <= waiting_share(role, place + 1)
+STEP = 0.3
+ROLES = {"hq": Role.HEADQUARTERS.value, "amy": Role.LOCAL_WORKER.value, "ben": Role.LOCAL_WORKER.value}
 
 
 def page(role: Role, *, notifies: bool = False) -> str:
@@ -65,23 +42,50 @@ def ledger() -> LedgerSnapshot:
 
 
 def place(me: str, role: Role, liveness: Liveness) -> Precedence:
-    return Precedence(me=me, role=role, liveness=liveness)
+    """A node whose remote always answers in the same time."""
+    meter = LatencyMeter()
+    for _ in range(200):
+        meter.answered(STEP)
+    return Precedence(me=me, role=role, liveness=liveness, latency=meter)
+
+
+def test_headquarters_acts_at_once_and_the_others_one_step_after_the_other(ledger: LedgerSnapshot) -> None:
+    """Where headquarters lives the workers leave it two of its looks, and then go by the order."""
+    liveness = Liveness()
+    waits = {name: place(name, Role(role), liveness).wait(ledger, "fold") for name, role in ROLES.items()}
+    _, second, third = acting_order("fold", ROLES)
+    patience = 2 * hq_look(ledger.charter.bus)
+    assert waits["hq"] == 0.0
+    assert waits[second] == pytest.approx(patience + STEP)
+    assert waits[third] == pytest.approx(patience + 2 * STEP)
 
 
 def test_only_those_that_live_are_waited_for(ledger: LedgerSnapshot) -> None:
     """Who has no beat is not there, and who was seen to stand still for five minutes neither."""
     liveness = Liveness()
-    amy, ben = (place(name, Role.LOCAL_WORKER, liveness) for name in ("amy", "ben"))
-    assert [one.wait(ledger, 16.0) for one in (amy, ben)] == [12.0, 14.0]
-    assert place("hq", Role.HEADQUARTERS, liveness).wait(ledger, 16.0) == 0.0
-    assert amy.headquarters_lives(ledger)
     for now in range(0, 301, 60):
+        assert place("amy", Role.LOCAL_WORKER, liveness).living(ledger) == {"hq", "amy", "ben"}
         liveness.observe(ledger, float(now))
-    assert not amy.headquarters_lives(ledger)
-    assert [one.wait(ledger, 16.0) for one in (amy, ben)] == [8.0, 8.0]
+    assert [place(name, Role.LOCAL_WORKER, liveness).wait(ledger, "fold") for name in ("amy", "ben")] == [0.0, 0.0]
+
+
+def test_a_beat_that_no_admin_let_in_makes_nobody_wait(ledger: LedgerSnapshot) -> None:
+    """Whoever can push a ref could otherwise stand before everybody under a thousand names."""
+    amy = place("amy", Role.LOCAL_WORKER, Liveness())
+    amy.members = frozenset({"amy"})
+    assert amy.living(ledger) == {"amy"}
+    assert amy.wait(ledger, "fold") == 0.0
+
+
+def test_a_node_that_does_what_it_can_and_ends_waits_for_nobody(ledger: LedgerSnapshot) -> None:
+    """`shiftbook node run --once` would otherwise end before its turn."""
+    ben = place("ben", Role.LOCAL_WORKER, Liveness())
+    ben.at_once = True
+    assert ben.wait(ledger, "fold") == 0.0
+    assert {ben.place(f"m{n} 1", {"hq", "amy"}) for n in range(20)} == {0}
 
 
 def test_who_tells_people_is_chosen_by_the_same_order(ledger: LedgerSnapshot) -> None:
     """Of those who can; alive or not, because a speaker that is down stays the speaker."""
     assert notifier_order(ledger) == ("hq", "amy")
-    assert notifier_order(ledger, "ben") == ("hq", "amy", "ben")
+    assert notifier_order(ledger, "ben") == acting_order(TELLING, ROLES)

@@ -1,0 +1,194 @@
+"""Do many nodes that want the same missions get out of each other's way, and is each mission taken, whoever is dead?"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from missions.selection import NodeCapabilities
+from orchestrator.core.roles import Role
+from orchestrator.ledger.liveness import Liveness
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.ledger.transport import BEAT
+from orchestrator.node import mission_turns
+from orchestrator.node.mission_turns import MissionTurns
+from orchestrator.node.precedence import Precedence
+from orchestrator.node.scheduler import Scheduler
+from orchestrator.policy import turn_order
+from orchestrator.policy.turn_order import MAX_TURNS, mission_subject, places
+from sync.latency import LatencyMeter
+from sync.remote import PushVerdict, RefUpdate
+from tests.ledgers import Peer, Town, intake_of
+
+STEP = 0.1
+ANSWER = 0.04
+"""Seconds that a push usually takes: whoever looks later sees it. A step is what almost every push takes."""
+NODES = tuple(f"node-{number}" for number in range(8))
+Text = Callable[[int], str]
+
+
+def same_priority(_number: int) -> str:
+    return "---\ntitle: m\n---\nDo it.\n"
+
+
+def mixed_priority(number: int) -> str:
+    return f"---\ntitle: m\npriority: {number % 10}\n---\nDo it.\n"
+
+
+@dataclass
+class Fleet:
+    """Nodes that all look at the same moments, each with its own clock, and hold all that they win."""
+
+    town: Town
+    dead: Collection[str] = ()
+    skew: Mapping[str, float] = field(default_factory=dict)
+    nodes: dict[str, tuple[Peer, Scheduler]] = field(default_factory=dict)
+    won: Counter[str] = field(default_factory=Counter)
+    pushes: int = 0
+    lost: int = 0
+
+    def __post_init__(self) -> None:
+        for name in NODES:
+            peer = self.town.peer(name)
+            blob = peer.bus.store.put("blob", b"shiftbook beat 1\n")
+            peer.bus.remote.push([RefUpdate(ref=BEAT + name, expect=None, new=blob)])
+            meter, liveness = LatencyMeter(), Liveness()
+            for _ in range(200):
+                meter.answered(STEP)
+            precedence = Precedence(me=name, role=Role.LOCAL_WORKER, liveness=liveness, latency=meter)
+            self._count(peer)
+            if name not in self.dead:
+                self.nodes[name] = (peer, intake_of(peer, liveness=liveness, precedence=precedence))
+
+    def _count(self, peer: Peer) -> None:
+        push = peer.line.remote.push
+
+        def counted(updates: Sequence[RefUpdate], *, atomic: bool = False) -> Mapping[str, PushVerdict]:
+            verdicts = push(updates, atomic=atomic)
+            self.pushes += 1
+            self.lost += PushVerdict.STALE in verdicts.values()
+            return verdicts
+
+        peer.line.remote.push = counted  # type: ignore[method-assign]
+
+    def look(self, now: float, chance: random.Random) -> int:
+        """All look at one moment and then ask in any order, each by what it saw; how many missions nobody holds yet."""
+        seen = {name: peer.ledger() for name, (peer, _) in self.nodes.items()}
+        for name in chance.sample(sorted(self.nodes), len(self.nodes)):
+            peer, scheduler = self.nodes[name]
+            scheduler.observe(seen[name], now + self.skew.get(name, 0.0))
+            self.won[name] += len(scheduler.claim(seen[name], 1))
+            del peer
+        ledger = next(iter(self.nodes.values()))[0].ledger()
+        return len(ledger.open.keys() - ledger.claims.keys())
+
+    def work(self, *, every: float = STEP, looks: int = 2000) -> int:
+        """Looks again and again, so many seconds apart, until nothing is left; how often."""
+        chance = random.Random(1)
+        for turn in range(looks):
+            if not self.look(1000 + turn * every, chance):
+                return turn + 1
+        raise AssertionError(f"missions are left after {looks} looks")
+
+
+def town_of(missions: int, text: Text = same_priority) -> Town:
+    pages = {f"heartbeats/{name}.md": "---\nrole: LOCAL_WORKER\nagents: builtin\nslots: 999\n---\n" for name in NODES}
+    return Town(pages | {f"missions/m{number:03d}.md": text(number) for number in range(missions)})
+
+
+@pytest.mark.parametrize("text", [same_priority, mixed_priority])
+def test_eight_nodes_that_want_the_same_missions_seldom_meet(text: Text) -> None:
+    """200 missions, all nodes look at the same moments: at most 3 of 100 pushes lose a race, and all have work."""
+    fleet = Fleet(town_of(200, text), skew={"node-1": 1e9, "node-2": -900.0})
+    fleet.work(every=ANSWER)
+    assert sum(fleet.won.values()) == 200
+    assert fleet.lost <= 0.03 * fleet.pushes
+    assert min(fleet.won.values()) > 12
+
+
+def test_without_turns_they_meet_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the order is for: if everybody is the first for everything, most pushes lose."""
+    monkeypatch.setattr(Precedence, "place", lambda *_: 0)
+    fleet = Fleet(town_of(40))
+    fleet.work()
+    assert fleet.lost > 0.6 * fleet.pushes
+
+
+def test_a_dead_node_in_front_costs_a_step_and_no_lease() -> None:
+    """Half of the fleet has died or lies: every mission is taken within a step for each of those."""
+    dead = NODES[:4]
+    fleet = Fleet(town_of(30), dead=dead)
+    looks = fleet.work()
+    assert looks <= len(dead) + 1 + 30
+    assert sum(fleet.won.values()) == 30
+    single = Fleet(town_of(1), dead=[node for node in NODES if node != last_for("m000")])
+    assert single.work() == len(NODES)
+
+
+def last_for(mission: str) -> str:
+    """Who comes last for a mission's first attempt."""
+    order = places(mission_subject(mission, 1), frozenset(NODES))
+    return max(NODES, key=order.__getitem__)
+
+
+def test_a_crowd_of_liars_delays_a_mission_for_so_many_turns_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand beats of nodes that never ask: the only one that works takes the mission after the last turn."""
+    liars = frozenset(f"liar-{number}" for number in range(1000))
+    monkeypatch.setattr(Precedence, "living", lambda *_: liars)
+    fleet = Fleet(town_of(1), dead=NODES[1:])
+    assert places(mission_subject("m000", 1), liars | {"node-0"})["node-0"] > MAX_TURNS
+    assert fleet.work() == MAX_TURNS + 1
+
+
+def turns_of(peer: Peer, offers: Mapping[str, NodeCapabilities]) -> MissionTurns:
+    """A node's turns in a fleet of which each node has a page."""
+    precedence = Precedence(me=peer.name, role=Role.LOCAL_WORKER, liveness=Liveness())
+    precedence.offers = lambda _ledger: offers  # type: ignore[method-assign]
+    precedence.living = lambda _ledger: frozenset(offers)  # type: ignore[method-assign]
+    return MissionTurns(precedence=precedence)
+
+
+def place_of(me: str, ledger: LedgerSnapshot, peer: Peer, offers: Mapping[str, NodeCapabilities]) -> int:
+    mission = ledger.open["m000"].mission
+    return turns_of(peer, offers).place(ledger, mission, mission_subject(mission.name, 1))
+
+
+@pytest.mark.parametrize(
+    ("fields", "first"),
+    [
+        ("agent: claude", {"node-3"}),
+        ("to: [gpu]", {"node-5"}),
+        ("to: [node-6]", {"node-6"}),
+        ("agent: auto", set(NODES) - {"node-7"}),
+    ],
+)
+def test_who_cannot_take_a_mission_is_not_waited_for(fields: str, first: set[str]) -> None:
+    """By what each node's page says; a mission for one node is that one's alone."""
+    town = town_of(1, lambda _: f"---\ntitle: m\n{fields}\n---\nDo it.\n")
+    offers = {name: NodeCapabilities(node=name, role="LOCAL_WORKER", agents=frozenset({"builtin"})) for name in NODES}
+    offers["node-3"] = NodeCapabilities(node="node-3", role="LOCAL_WORKER", agents=frozenset({"builtin", "claude"}))
+    gpu = frozenset({"gpu"})
+    offers["node-5"] = NodeCapabilities(
+        node="node-5", role="LOCAL_WORKER", agents=frozenset({"builtin"}), capabilities=gpu
+    )
+    offers["node-7"] = NodeCapabilities(node="node-7", role="LOCAL_WORKER", agents=frozenset({"command"}))
+    found = [place_of(name, town.peer(name).ledger(), town.peer(name), offers) for name in sorted(first)]
+    assert sorted(found) == list(range(len(first)))
+
+
+def test_of_very_many_missions_those_are_compared_for_which_a_node_weighs_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many wait, a round works out few orders; and eight nodes still keep out of each other's way."""
+    monkeypatch.setattr(mission_turns, "MAX_COMPARED", 8)
+    asked: list[str] = []
+    real = turn_order.places
+    monkeypatch.setattr(
+        "orchestrator.node.precedence.places", lambda subject, nodes: asked.append(subject) or real(subject, nodes)
+    )
+    fleet = Fleet(town_of(120))
+    looks = fleet.work(every=ANSWER)
+    assert len(asked) <= looks * len(NODES) * 8
+    assert fleet.lost <= 0.05 * fleet.pushes
