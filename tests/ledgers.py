@@ -391,11 +391,15 @@ class Working:
         self.node.jobs.join(60)
         return moved
 
-    def settle(self, rounds: int = 8) -> None:
-        """Rounds until nothing moves."""
+    def settle(self, rounds: int = 12) -> None:
+        """Rounds until nothing moves, and no turn of its own is left to wait for."""
         for _ in range(rounds):
-            if not self.step():
+            if self.step():
+                continue
+            turn = self.node.scheduler.turn_in
+            if turn is None:
                 return
+            self.ticks.at += turn
 
     def take_in(self, ledger: LedgerSnapshot) -> None:
         """Shows it a fetch, and no more."""

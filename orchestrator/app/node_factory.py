@@ -41,8 +41,7 @@ def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
     Raises WrongSetting, BrokenLedger and SyncError, and leaves nothing open then.
     """
     with ExitStack() as opened:
-        parts = open_parts(settings, tell, opened)
-        parts.precedence.at_once = once
+        parts = open_parts(settings, tell, opened, once=once)
         work = build_work(parts)
         notifications = build_notifications(parts, opened)
         notifies = notifications is not None and notifications.tells

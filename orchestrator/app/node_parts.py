@@ -46,7 +46,7 @@ class NodeParts:
     """Set when the loop should look."""
 
 
-def open_parts(settings: Settings, tell: Tell, opened: ExitStack) -> NodeParts:
+def open_parts(settings: Settings, tell: Tell, opened: ExitStack, *, once: bool = False) -> NodeParts:
     """What the parts share; `opened` closes it. Raises WrongSetting, BrokenLedger, StoreFailed and SyncError."""
     stores = wiring.stores(settings)
     opened.callback(stores.close)
@@ -72,15 +72,21 @@ def open_parts(settings: Settings, tell: Tell, opened: ExitStack) -> NodeParts:
         model=model,
         stores=stores,
         liveness=liveness,
-        precedence=Precedence(
-            me=settings.node,
-            role=settings.role,
-            liveness=liveness,
-            latency=LatencyMeter(clock=wiring.awake_clock),
-            nudged=wakeups.is_nudged(settings.ledger, settings.hq_url),
-        ),
+        precedence=build_precedence(settings, liveness, once=once),
         witness=RewriteDetector(bus),
         wake=threading.Event(),
+    )
+
+
+def build_precedence(settings: Settings, liveness: Liveness, *, once: bool) -> Precedence:
+    """This node's place among those that live; with `once` it waits for nobody."""
+    return Precedence(
+        me=settings.node,
+        role=settings.role,
+        liveness=liveness,
+        latency=LatencyMeter(clock=wiring.awake_clock),
+        nudged=wakeups.is_nudged(settings.ledger, settings.hq_url),
+        at_once=once,
     )
 
 

@@ -54,6 +54,8 @@ class Presence:
     """On how many missions it works at a time."""
     notifies: bool = False
     """Whether it can tell people what happens."""
+    disk_full: bool = False
+    """Whether it takes nothing on, because its disk is full."""
     load: str = ""
     disk: str = ""
     """How busy it was and what room it had when it last wrote its page, in words."""
@@ -194,6 +196,7 @@ def _presence(ledger: LedgerSnapshot, name: str, seen: Sighting, now: datetime) 
         weak=words("weak"),
         slots=int(word("slots")) if SLOTS.fullmatch(word("slots")) else 1,
         notifies=word("notifies") == "yes",
+        disk_full=word(DISK_FULL_FIELD) == "yes",
         load=word("load"),
         disk=word("disk"),
         reached=word("reached"),

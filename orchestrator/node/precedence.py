@@ -78,14 +78,12 @@ class Precedence:
     def able(self, ledger: LedgerSnapshot, fits: Callable[[NodeCapabilities], bool]) -> frozenset[str]:
         """Those that live, have a free slot and whose page does not say that they cannot do it."""
         offers = self.offers(ledger)
-        free = self.living(ledger) - self._busy(ledger)
-        return frozenset(node for node in free if node not in offers or fits(offers[node]))
-
-    def _busy(self, ledger: LedgerSnapshot) -> set[str]:
-        """Those that hold as many missions as they work on at a time; without a page that is one."""
-        offers = self.offers(ledger)
         held = Counter(held.claim.node for held in ledger.claims.values() if not held.claim.closed)
-        return {node for node, count in held.items() if count >= (offers[node].slots if node in offers else 1)}
+        return frozenset(
+            node
+            for node in self.living(ledger)
+            if (held[node] < offers[node].slots and fits(offers[node]) if node in offers else not held[node])
+        )
 
     def offers(self, ledger: LedgerSnapshot) -> Mapping[str, NodeCapabilities]:
         """What each node's page says that it can do. Pages seldom change: they are read once."""
@@ -112,5 +110,5 @@ def _offer(page: Presence) -> NodeCapabilities:
         capabilities=frozenset(page.capabilities),
         agents=frozenset(page.agents),
         weak=frozenset(page.weak),
-        slots=page.slots,
+        slots=0 if page.disk_full else page.slots,
     )

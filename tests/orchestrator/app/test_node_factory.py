@@ -26,6 +26,7 @@ from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.ledger.config.fleet_toml import BusPart
 from orchestrator.node.jobs import RunningJobs
 from orchestrator.node.outbox import Outbox
+from orchestrator.node.rounds.fold_duty import FOLD
 from sync.errors import BranchMissing
 from tests.orchestrator.repositories import git
 
@@ -78,7 +79,8 @@ def test_a_whole_node_is_built_and_closed(settings: Settings) -> None:
         assert scheduler.liveness is node.feed.liveness is node.folding.precedence.liveness
         tells = node.notifications is not None and node.notifications.tells
         assert (node.once, tells, node.jobs.slots) == (False, False, 3)
-        assert node.folding.wait(node.feed.look()) == 0.0
+        assert scheduler.precedence is node.folding.precedence is node.maintenance.precedence  # type: ignore[union-attr]
+        assert node.folding.precedence.wait(node.feed.look(), FOLD) == 0.0
     finally:
         node.close()
 
@@ -89,8 +91,7 @@ def test_what_is_done_once_is_left_to_nobody(settings: Settings) -> None:
     for once in (True, False):
         node = node_factory.build_node(worker, lambda *_words, **_facts: None, once=once)
         try:
-            assert (node.once, node.folding.at_once) == (once, once)
-            assert (node.folding.wait(node.feed.look()) == 0.0) is once
+            assert (node.once, node.scheduler.precedence.at_once) == (once, once)
         finally:
             node.close()
 

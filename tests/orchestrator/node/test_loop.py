@@ -18,8 +18,11 @@ from orchestrator.core.ports.model import Stop
 from orchestrator.core.roles import Role
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.announcer import NodePagePublisher
+from orchestrator.node.precedence import HQ_LOOK_SECONDS
 from orchestrator.node.rounds.round_trouble import ALARM_AFTER_ROUNDS
+from orchestrator.policy.turn_order import MAX_STEP_SECONDS
 from sync.errors import HistoryRewritten
+from sync.remote import RefUpdate
 from tests.ledgers import Scripted, Town, Working, working
 
 MISSION = {"missions/m.md": "Do it.\n"}
@@ -260,13 +263,15 @@ def test_sightings_that_cannot_be_written_cost_no_round(tmp_path: Path) -> None:
 
 def test_a_worker_folds_after_its_wait_and_headquarters_at_once(tmp_path: Path) -> None:
     """Somebody else could have; nobody did."""
-    town = Town(MISSION)
+    town = Town(MISSION | {"heartbeats/hq.md": "---\nrole: HEADQUARTERS\n---\n"})
     worker = working(town.peer("n1"), tmp_path / "n1", role=Role.LOCAL_WORKER)
+    blob = worker.peer.bus.store.put("blob", b"shiftbook beat 1\n")
+    worker.peer.bus.remote.push([RefUpdate(ref="refs/shiftbook/beat/hq", expect=None, new=blob)])
     town.peer("n0").attempt("m")
     worker.node.step()
     due = worker.node.folding.due_in()
     assert due is not None
-    assert 0 < due <= 1.0
+    assert 0 < due <= 2 * HQ_LOOK_SECONDS + MAX_STEP_SECONDS
     assert worker.node.pause.seconds <= due
     worker.ticks.at += due
     worker.node.step()

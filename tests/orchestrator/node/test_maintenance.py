@@ -10,7 +10,10 @@ import pytest
 from handoff.entry import parse_log
 from orchestrator.core.roles import Role
 from orchestrator.ledger import session_logs
+from orchestrator.node.precedence import HQ_LOOK_SECONDS
+from orchestrator.policy.turn_order import MAX_STEP_SECONDS
 from orchestrator.workflow.journal.tamper_check import TamperCheck
+from sync.remote import RefUpdate
 from tests.journals import SHOP_LOG, entry, log, review_missions, upkeep
 from tests.ledgers import Keys, Peer, Town
 
@@ -61,12 +64,14 @@ def test_a_month_that_has_its_file_already_takes_in_what_came_late(tmp_path: Pat
 
 
 def test_a_worker_lets_headquarters_go_first(tmp_path: Path) -> None:
-    """It waits a random part of a beat or so, and does it then if nobody else has."""
-    town = Town({SHOP_LOG: OLD})
+    """It leaves it to headquarters for two looks and a step, and does it then if nobody else has."""
+    town = Town({SHOP_LOG: OLD, "heartbeats/hq.md": "---\nrole: HEADQUARTERS\n---\n"})
     ada = town.peer("ada")
+    beat = ada.bus.store.put("blob", b"shiftbook beat 1\n")
+    ada.bus.remote.push([RefUpdate(ref="refs/shiftbook/beat/hq", expect=None, new=beat)])
     keeper = upkeep(ada, tmp_path, [], role=Role.LOCAL_WORKER)
     assert not keeper.step(ada.ledger())
-    town.clock.forward(16)
+    town.clock.forward(2 * HQ_LOOK_SECONDS + MAX_STEP_SECONDS)
     assert keeper.step(ada.ledger())
 
 

@@ -212,7 +212,8 @@ def test_headquarters_goes_first_then_standalone_nodes_then_workers() -> None:
     town = Town(PAGES | page("mute", "HEADQUARTERS", notifies=False))
     ledger = town.peer("ada").ledger()
     assert notifier_order(ledger) == ("hq", "box", "ada")
-    assert notifier_order(ledger, "new") == ("hq", "box", "ada", "new")
+    assert notifier_order(ledger, "new")[:2] == ("hq", "box")
+    assert set(notifier_order(ledger, "new")[2:]) == {"ada", "new"}
 
 
 def test_the_fleets_file_names_who_tells(tmp_path: Path) -> None:
