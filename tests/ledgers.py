@@ -487,7 +487,7 @@ def working(
         told.append((event, words))
 
     jobs = RunningJobs(slots=slots)
-    precedence = Precedence(me=peer.name, role=role, liveness=liveness, latency=LatencyMeter(clock=ticks), at_once=once)
+    precedence = Precedence(me=peer.name, role=role, liveness=liveness, pushes=LatencyMeter(clock=ticks), at_once=once)
     beat = Beat(peer.bus.remote, peer.bus.store, f"refs/shiftbook/beat/{peer.name}")
     heartbeat = Heartbeat(beat, clock=ticks, work=jobs, progress=LoopProgress(ticks), tell=tell)
     executor = Executor(

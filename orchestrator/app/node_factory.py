@@ -71,6 +71,7 @@ def build_feed(parts: NodeParts) -> LedgerFeed:
         liveness=parts.liveness,
         clock=wiring.clock,
         tell=parts.tell,
+        looks=parts.precedence.looks,
         sightings=LastSeenStore(parts.settings.home / "seen.json"),
     )
 

@@ -84,7 +84,8 @@ def build_precedence(settings: Settings, liveness: Liveness, *, once: bool) -> P
         me=settings.node,
         role=settings.role,
         liveness=liveness,
-        latency=LatencyMeter(clock=wiring.awake_clock),
+        pushes=LatencyMeter(clock=wiring.awake_clock),
+        looks=LatencyMeter(clock=wiring.awake_clock),
         nudged=wakeups.is_nudged(settings.ledger, settings.hq_url),
         at_once=once,
     )

@@ -12,11 +12,13 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import psutil
 
+from orchestrator.bench import stampede
 from orchestrator.bench.growth import first_look, large_ledger
 from orchestrator.bench.result import Measurement, at_most, median
 from orchestrator.bench.testbed import BenchSetup, make_testbed
@@ -39,6 +41,7 @@ def measure(finished: int = 0) -> list[Measurement]:
         root = Path(folder)
         return [
             *_eight_nodes(root / "eight"),
+            stampede.measure(root / "same", _want_the_same),
             _hundred_at_once(root / "hundred"),
             _noticed(root / "noticed"),
             *_idle(root / "idle"),
@@ -73,6 +76,18 @@ def _eight_nodes(root: Path) -> list[Measurement]:
 
 def _race(run: Callable[[BenchSetup, int, Barrier, str], None], ground: BenchSetup) -> tuple[float, float, list[float]]:
     """Lets NODES processes loose at the same moment. Returns claims a second, tries a claim, seconds of each claim."""
+    rows = [line.split() for line in _let_loose(run, ground)]
+    began, ended = min(float(row[0]) for row in rows), max(float(row[1]) for row in rows)
+    tries = sum(int(row[2]) for row in rows) / len(rows)
+    return len(rows) / (ended - began), tries, [float(row[1]) - float(row[0]) for row in rows]
+
+
+def _want_the_same(ground: BenchSetup, *, in_turn: bool) -> list[str]:
+    return _let_loose(partial(stampede.take_all, in_turn=in_turn), ground)
+
+
+def _let_loose(run: Callable[[BenchSetup, int, Barrier, str], None], ground: BenchSetup) -> list[str]:
+    """Lets NODES processes loose at the same moment. Returns the lines that they wrote."""
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(NODES)
     outs = [str(ground.root / f"times-{n}") for n in range(NODES)]
@@ -81,10 +96,7 @@ def _race(run: Callable[[BenchSetup, int, Barrier, str], None], ground: BenchSet
         worker.start()
     for worker in workers:
         worker.join(timeout=300)
-    rows = [line.split() for out in outs for line in Path(out).read_text(encoding="utf-8").splitlines()]
-    began, ended = min(float(row[0]) for row in rows), max(float(row[1]) for row in rows)
-    tries = sum(int(row[2]) for row in rows) / len(rows)
-    return len(rows) / (ended - began), tries, [float(row[1]) - float(row[0]) for row in rows]
+    return [line for out in outs for line in Path(out).read_text(encoding="utf-8").splitlines()]
 
 
 def _claims_one_by_one(ground: BenchSetup, node: int, start: Barrier, out: str) -> None:

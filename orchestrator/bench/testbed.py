@@ -19,12 +19,15 @@ from missions import document
 from missions.lease import ClaimState
 from missions.mission import Mission
 from missions.plain_data import read_json
+from missions.selection import NodeCapabilities
 from orchestrator.app import ledger_templates, wiring
 from orchestrator.bench.history import import_finished
 from orchestrator.core.environment import load_settings
 from orchestrator.core.ports.agent import Outcome
+from orchestrator.core.roles import Role
 from orchestrator.ledger import result_report
 from orchestrator.ledger.claims import claim_missions, complete
+from orchestrator.ledger.node_pages import PAGES_FOLDER, render_page
 from orchestrator.ledger.snapshot import MissionFile, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.ledger.trust.files import SIGNERS_PATH
@@ -189,8 +192,11 @@ def _reader(root: Path, node: str) -> SnapshotReader:
     return SnapshotReader(store, TrustRoot(store, lambda tip: tip))
 
 
-def make_testbed(root: Path, *, missions: int, finished: int = 0, beat: float = 1.0) -> BenchSetup:
-    """Makes a ledger with so many open and so many finished missions (over the last twelve months)."""
+def make_testbed(root: Path, *, missions: int, finished: int = 0, beat: float = 1.0, slots: int = 0) -> BenchSetup:
+    """Makes a ledger with so many open and so many finished missions (over the last twelve months).
+
+    With `slots`, eight nodes have pages, and work on so many missions at a time.
+    """
     ground = BenchSetup(root)
     root.mkdir(parents=True)
     Git(root).run("init", "--quiet", "--bare", "--initial-branch=main", str(ground.bare))
@@ -206,6 +212,9 @@ def make_testbed(root: Path, *, missions: int, finished: int = 0, beat: float = 
         "SESSION_LOG.md": PREAMBLE.encode(),
         "missions/README.md": ledger_templates.MISSIONS.encode(),
     }
+    for number in range(8 if slots else 0):
+        offer = NodeCapabilities(node=f"n{number}", role="", agents=frozenset({"command"}), slots=slots)
+        files[f"{PAGES_FOLDER}/n{number}.md"] = render_page(offer, Role.LOCAL_WORKER).encode()
     store = GitStore(ground.bare)
     tip = _commit(store, None, files, person)
     _publish(ground, tip)

@@ -2,7 +2,7 @@
 
 Of all that may be claimed each node asks at once for those for which it is the first among the able ones that live and
 have a free slot, and for each other one when its turn comes (`policy/turn_order`), which it counts on its own clock
-from when it saw the mission first, or had a slot for it if that was later. So many nodes and many missions meet seldom,
+from when it saw the mission first, or could ask for it if that was later. So many nodes and many missions meet seldom,
 and nobody has to be alive for a mission to be taken.
 """
 
@@ -32,7 +32,7 @@ class MissionTurns:
     next_in: float | None = None
     """Seconds until this node's turn comes for what it leaves to others; None where there is nothing."""
     free_since: float = float("-inf")
-    """When this node could not have asked for more, the last time."""
+    """When this node asked, or could not have asked for more, the last time."""
     _since: dict[str, float] = field(default_factory=dict)
     """When it saw first what is to be taken."""
     _now: float = 0.0

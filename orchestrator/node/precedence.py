@@ -34,7 +34,9 @@ class Precedence:
     me: str
     role: Role
     liveness: Liveness
-    latency: LatencyMeter = field(default_factory=LatencyMeter)
+    pushes: LatencyMeter = field(default_factory=LatencyMeter)
+    looks: LatencyMeter = field(default_factory=LatencyMeter)
+    """How long the remote takes for a push, and for a fetch: in that time nobody sees what this node does."""
     nudged: bool = True
     """Whether this node is told at once when the ledger moves, as others are then; else they look when they look."""
     at_once: bool = False
@@ -46,7 +48,9 @@ class Precedence:
 
     def pace(self, ledger: LedgerSnapshot) -> Pace:
         """How long a turn is just now."""
-        return pace_of(self.latency.latency.bound, 0.0 if self.nudged else ledger.charter.bus.poll_seconds[0])
+        pushed, looked = self.pushes.latency.bound, self.looks.latency.bound
+        known = None if pushed is None and looked is None else (pushed or 0.0) + (looked or 0.0)
+        return pace_of(known, 0.0 if self.nudged else ledger.charter.bus.poll_seconds[0])
 
     def place(self, subject: str, able: Iterable[str]) -> int:
         """This node's place among those that could do a thing. 0: nobody is before it."""

@@ -186,11 +186,11 @@ class Scheduler:
         self._asking(*(held.oid for held in asked))
         if not asked:
             return []
-        with self.precedence.latency.timed():
+        self._claim_turns.free_since = self._now
+        with self.precedence.pushes.timed():
             won = claims.push_claims(self.bus, asked)
         if not won:
             return []
-        self._claim_turns.free_since = self._now
         now = self.reader.read(self.bus.remote.fetch())
         return [self._won(now, held) for held in claims.confirm(self.bus, won, now)]
 

@@ -315,7 +315,7 @@ def crewman(number: int, boot: str, plan: Scenario, link: Link, around: Surround
         me=name,
         role=role,
         liveness=liveness,
-        latency=LatencyMeter(clock=clock),
+        pushes=LatencyMeter(clock=clock),
         nudged=number == 0 and plan.hq_on_host,
         roll=around.roll,
     )

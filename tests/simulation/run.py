@@ -151,7 +151,9 @@ class Simulation:
             self._act(member)
         else:
             self.counts["fetches"] += 1
-            self.agenda.at(self.queue.fetch(self.now, len(self.server.refs)), Kind.NEWS, member)
+            answered = self.queue.fetch(self.now, len(self.server.refs))
+            member.scheduler.precedence.looks.answered(answered - self.now)
+            self.agenda.at(answered, Kind.NEWS, member)
 
     def _news(self, member: Crewman) -> None:
         """The news are here: mostly they bring nothing to do, and the node goes back to sleep."""
@@ -219,7 +221,7 @@ class Simulation:
             return
         self.server.now = self.now
         member.heart.throb(sent)
-        member.scheduler.precedence.latency.answered(self.now - sent)
+        member.scheduler.precedence.pushes.answered(self.now - sent)
         if not member.ticket:
             self._wake(member, self.now)
 

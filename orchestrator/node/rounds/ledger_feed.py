@@ -11,6 +11,7 @@ from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
+from sync.latency import LatencyMeter
 from sync.remote import Refs
 
 
@@ -24,6 +25,8 @@ class LedgerFeed:
     liveness: Liveness
     clock: Callable[[], float]
     tell: Tell
+    looks: LatencyMeter = field(default_factory=LatencyMeter)
+    """How long the remote takes for a fetch."""
     sightings: LastSeenStore | None = None
     """When nodes were seen to move, for this machine's other processes; None: nobody else asks."""
     refs: Refs = field(default_factory=dict)
@@ -31,7 +34,9 @@ class LedgerFeed:
 
     def look(self) -> LedgerSnapshot:
         """The ledger as it is now. Raises SyncError, BrokenLedger, and HistoryRewritten when it was tampered with."""
-        return self.reader.read(self.bus.remote.fetch())
+        with self.looks.timed():
+            refs = self.bus.remote.fetch()
+        return self.reader.read(refs)
 
     def fetch(self) -> LedgerSnapshot:
         """The same for a round of the loop: checked against what was seen before, and taken in."""

@@ -210,14 +210,17 @@ class Exploration:
             Liveness(),
         )
         role = Role.HEADQUARTERS if name == self.world.nodes[0] else Role.LOCAL_WORKER
-        precedence = Precedence(me=called, role=role, liveness=liveness, latency=LatencyMeter(clock=clock))
+        pushes, looks = LatencyMeter(clock=clock), LatencyMeter(clock=clock)
+        precedence = Precedence(me=called, role=role, liveness=liveness, pushes=pushes, looks=looks)
         jobs = RunningJobs(slots=2, wake=Event(self.loop))  # type: ignore[arg-type]  # the same methods
         beat = Beat(line, store, BEAT + called)
         heartbeat = Heartbeat(beat, clock=clock, work=jobs, progress=LoopProgress(clock), tell=tell)
         agents = {"builtin": Worker(self, called)}
         executor = Executor(agents=agents, folders=AttemptDirs(home / "work"), now=bus.now)
         node = Node(
-            feed=LedgerFeed(bus=bus, reader=reader, witness=witness, liveness=liveness, clock=clock, tell=tell),
+            feed=LedgerFeed(
+                bus=bus, reader=reader, witness=witness, liveness=liveness, clock=clock, tell=tell, looks=looks
+            ),
             scheduler=Watching(
                 bus=bus,
                 reader=reader,

@@ -59,7 +59,7 @@ class Fleet:
             meter, liveness = LatencyMeter(), Liveness()
             for _ in range(200):
                 meter.answered(STEP)
-            precedence = Precedence(me=name, role=Role.LOCAL_WORKER, liveness=liveness, latency=meter)
+            precedence = Precedence(me=name, role=Role.LOCAL_WORKER, liveness=liveness, pushes=meter)
             self._count(peer)
             if name not in self.dead:
                 self.nodes[name] = (peer, intake_of(peer, liveness=liveness, precedence=precedence))

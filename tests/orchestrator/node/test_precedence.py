@@ -46,7 +46,7 @@ def place(me: str, role: Role, liveness: Liveness) -> Precedence:
     meter = LatencyMeter()
     for _ in range(200):
         meter.answered(STEP)
-    return Precedence(me=me, role=role, liveness=liveness, latency=meter)
+    return Precedence(me=me, role=role, liveness=liveness, pushes=meter)
 
 
 def test_headquarters_acts_at_once_and_the_others_one_step_after_the_other(ledger: LedgerSnapshot) -> None:
