@@ -151,6 +151,8 @@ class LeaseWatch:
 
     lease: float
     roof: float
+    longer: Mapping[str, float] = field(default_factory=dict)
+    """The lease of each mission whose holder has announced a longer one."""
     _since: dict[str, tuple[object, float]] = field(default_factory=dict)
     _last: float | None = None
 
@@ -171,7 +173,7 @@ class LeaseWatch:
 
     def expired(self, missions: Iterable[str]) -> list[str]:
         """Those of `missions` whose lease has run out."""
-        return [name for name in missions if self.silent_for(name) >= self.lease]
+        return [name for name in missions if self.silent_for(name) >= max(self.lease, self.longer.get(name, 0.0))]
 
 
 def fenced(last_accepted_beat: float | None, *, lease: float, margin: float, now: float) -> bool:

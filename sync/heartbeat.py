@@ -11,17 +11,34 @@ from contextlib import suppress
 from pathlib import Path
 
 from sync import files
-from sync.errors import ObjectMissing, PushUncertain, RemoteUnreachable
+from sync.errors import ObjectMissing, ObjectTooLarge, PushUncertain, RemoteUnreachable
 from sync.remote import LedgerRemote, ObjectStore, Oid, PushVerdict, RefUpdate
 
 RING_BLOBS = 1440
 """Blobs in the ring: one day at a beat a minute. An observer that misses exactly a whole lap sees no move."""
 
 MAX_BEAT_BYTES = 64
-_BEAT = re.compile(rb"shiftbook beat ([0-9]{1,4})\n")
+_BEAT = re.compile(rb"shiftbook beat ([0-9]{1,4})(?: of ([0-9]{1,4}))?\n")
+MAX_STRETCH = 60
+"""By so much a beat may be stretched: one a minute becomes one an hour."""
 
 MAX_PUSHES = 3
 """Pushes for one beat, when the answers get lost."""
+
+
+def _beat(step: int, stretch: int) -> bytes:
+    return b"shiftbook beat %d\n" % step if stretch == 1 else b"shiftbook beat %d of %d\n" % (step, stretch)
+
+
+def announced_stretch(store: ObjectStore, blob: Oid | None) -> int:
+    """By how much a node has stretched the pause after the beat that stands there; 1 for what says nothing of it."""
+    if blob is None:
+        return 1
+    try:
+        found = _BEAT.fullmatch(store.get(blob, MAX_BEAT_BYTES))
+    except (ObjectMissing, ObjectTooLarge):
+        return 1
+    return min(max(int(found[2] or 1), 1), MAX_STRETCH) if found else 1
 
 
 class Beat:
@@ -30,6 +47,8 @@ class Beat:
     def __init__(self, remote: LedgerRemote, store: ObjectStore, ref: str, *, notes: Path | None = None) -> None:
         """`notes` is a file that keeps where this machine put the ref last; None: any value counts as its own."""
         self.remote, self.store, self.ref, self.notes = remote, store, ref, notes
+        self.stretch = 1
+        """By how much the pause after the next beat is stretched; the beat says so, as leases last as much longer."""
         self._at: Oid | None = None
         self._step = 0
         self._unconfirmed: set[Oid] = set()
@@ -51,6 +70,11 @@ class Beat:
         return int(found[1]) if found else 0
 
     @property
+    def standing_stretch(self) -> int:
+        """By how much the beat that was found there says that it is stretched."""
+        return announced_stretch(self.store, self._at)
+
+    @property
     def foreign(self) -> bool:
         """Whether the ref stands where this machine did not put it: another one may be alive under the same name."""
         if self._at is None or self.notes is None:
@@ -69,7 +93,7 @@ class Beat:
         Raises RemoteUnreachable when the remote cannot be reached.
         """
         self._step = (self._step + 1) % RING_BLOBS
-        new = self.store.put("blob", b"shiftbook beat %d\n" % self._step)
+        new = self.store.put("blob", _beat(self._step, self.stretch))
         self._note(new)
         for _ in range(MAX_PUSHES):
             verdict = self._push(new)

@@ -17,6 +17,7 @@ from orchestrator.core.events import Tell
 from orchestrator.core.time_text import format_duration
 from orchestrator.ledger.config.fleet_toml import BusPart
 from orchestrator.node.rounds.loop_progress import LoopProgress, round_bound
+from orchestrator.policy.push_allowance import PushAllowance, is_rate_limited
 from sync.errors import SyncError
 from sync.heartbeat import Beat
 
@@ -44,13 +45,19 @@ class Heartbeat:
     ) -> None:
         self.beat, self.clock, self.work, self.progress, self.tell = beat, clock, work, progress, tell
         self.interval, self.lease = 60.0, 180.0
+        self.stretch = 1
+        """By how much the next beat stretches the pause after it, and the leases."""
+        self.allowance = PushAllowance()
         self.heartbeat_gaps = 0
         """How often the beats were interrupted for so long that a lease may have run out. What was claimed before the
         last break may be somebody else's by now, also where that node's push is still on its way."""
         self.duplicate_node = False
         """Somebody else beats under this node's name."""
         self.trouble = ""
-        self._accepted: float | None = None
+        self._accepted: tuple[float, int] | None = None
+        """When the last beat was sent that the server took, and by how much it stretched the leases."""
+        self._unsure: tuple[float, int] | None = None
+        """The same of that beat since then of which nobody knows whether it was taken, and whose leases end first."""
         self._beats = 0
         self._stalled = False
         self._done = threading.Event()
@@ -59,9 +66,13 @@ class Heartbeat:
             threading.Thread(target=self._guard, name="fence", daemon=True),
         ]
 
-    def follow(self, bus: BusPart) -> None:
-        """Takes the fleet's times: how often to beat, how long a lease is, how long a round of the loop may take."""
+    def follow(self, bus: BusPart, *, stretch: int = 1) -> None:
+        """Takes the fleet's times: how often to beat, how long a lease is, how long a round of the loop may take.
+
+        From the next beat on, `stretch` times as long passes between two, and as much longer last the leases.
+        """
         self.interval, self.lease, self.progress.bound = bus.beat_seconds, bus.lease, round_bound(bus)
+        self.stretch = stretch
 
     def start(self) -> None:
         """Beats once, so that the node is seen before it claims anything, then keeps beating. Raises SyncError."""
@@ -84,24 +95,48 @@ class Heartbeat:
         return self._late(self.clock())
 
     def _late(self, now: float) -> bool:
-        return fenced(self._accepted, lease=self.lease, margin=self.lease * LEASE_MARGIN_SHARE, now=now)
+        """Whether the leases may have run out, whichever of this node's beats others have seen last.
+
+        A longer lease counts from the beat on that announced it and was taken; a shorter one already from a beat that
+        may have been.
+        """
+        return any(fenced(sent, lease=self._lease(n), margin=self._margin(n), now=now) for sent, n in self._seen())
+
+    def _seen(self) -> list[tuple[float, int]]:
+        return [beat for beat in (self._accepted, self._unsure) if beat is not None]
+
+    def _lease(self, stretch: int) -> float:
+        return self.lease * stretch
+
+    def _margin(self, stretch: int) -> float:
+        return self._lease(stretch) * LEASE_MARGIN_SHARE
+
+    def _end(self, beat: tuple[float, int]) -> float:
+        return beat[0] + self._lease(beat[1]) - self._margin(beat[1])
 
     def _record_gap(self) -> None:
         self.heartbeat_gaps += 1
         self.work.fence()
 
     def _run(self) -> None:
-        while not self._done.wait(self.interval):
+        while not self._done.wait(self._pause()):
             if not self._loop_stalls():
                 self._try()
             if self.fenced or self.duplicate_node:
                 self._record_gap()
+
+    def _pause(self) -> float:
+        """Seconds until the next beat: as the last one that was taken has announced, where that is not over."""
+        announced = self.interval * (self._accepted[1] if self._accepted else 1)
+        return announced if self._unsure is None else min(announced, self.interval)
 
     def _try(self) -> None:
         try:
             self._once()
             self.trouble = ""
         except (SyncError, OSError) as error:  # a full disk, or no process to be had, as well
+            if is_rate_limited(error):
+                self.allowance.refused(self.clock())
             self.trouble = str(error)  # the node's loop tells people; here it only must not end the beating
 
     def _loop_stalls(self) -> bool:
@@ -120,22 +155,24 @@ class Heartbeat:
 
     def _guard(self) -> None:
         """Looks at the lease on its own: a beat that hangs in the network must not keep the fence from closing."""
-        while not self._done.wait(self._left()):
+        while not self._done.wait(min(self._left(), self.lease * LEASE_MARGIN_SHARE)):  # leases may become shorter
             if self.fenced:
                 self._record_gap()
 
     def _left(self) -> float:
         """Seconds until the fence closes; until the next look where it is closed already."""
-        sure = self.lease * (1 - LEASE_MARGIN_SHARE)
-        left = sure - (self.clock() - (self._accepted or 0.0))
+        left = min(map(self._end, self._seen()), default=0.0) - self.clock()
         return left + 0.01 if left > 0 else self.interval
 
     def _once(self) -> None:
         before = self.clock()  # the beat counts from when it was sent: the answer may have taken its time
+        stretch = self.beat.stretch = self.stretch
+        late = self._late(before)
+        self._unsure = min(self._unsure or (before, stretch), (before, stretch), key=self._end)
         if self.beat.move() or self._retake(before):
-            if self._accepted is not None and self._late(before):
+            if late:
                 self._record_gap()  # this process stood still for a lease, and beats again before anybody else looked
-            self._accepted = before
+            self._accepted, self._unsure = (before, stretch), None
             self._beats += 1
         elif not self._established(before):
             self.duplicate_node = True

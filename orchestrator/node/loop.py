@@ -30,6 +30,7 @@ from orchestrator.node.rounds.ledger_feed import LedgerFeed
 from orchestrator.node.rounds.round_trouble import FINAL_ERRORS, RoundTrouble
 from orchestrator.node.scheduler import Assignment, Scheduler
 from orchestrator.node.sole_run import require_alone
+from orchestrator.policy.push_allowance import is_rate_limited
 from sync.errors import SyncError
 from sync.remote import RefUpdate
 
@@ -197,6 +198,8 @@ class Node:
         return hq_look(ledger.charter.bus) if others else None
 
     def _failed(self, error: Exception) -> None:
+        if is_rate_limited(error):
+            self.heartbeat.allowance.refused(self.heartbeat.clock())
         self.trouble.note(error)
         self.pause.failed()
         if not self.trouble.surprise:
@@ -227,8 +230,10 @@ class Node:
             self.cleanup.step(ledger)
         report_problems(ledger, self.tell)
         self.jobs.stop_called_off(ledger)
-        self.heartbeat.follow(ledger.charter.bus)
-        self.scheduler.observe(ledger, self.feed.clock())
+        now, bus = self.feed.clock(), ledger.charter.bus
+        self.scheduler.observe(ledger, now)
+        nodes = len(self.scheduler.precedence.living(ledger) | {self.bus.name})
+        self.heartbeat.follow(bus, stretch=self.heartbeat.allowance.stretch(bus, nodes, now))
 
     def _take_on(self, ledger: LedgerSnapshot, busy: Collection[str]) -> bool:
         """Takes on what it can: its own from before first. Of what others could do nothing, while its disk is full."""

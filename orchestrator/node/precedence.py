@@ -43,6 +43,8 @@ class Precedence:
     """Waits for nobody: a node that ends when nothing is left which it can do now."""
     members: frozenset[str] | None = None
     """Whose beats count: the nodes that an admin has let in; None where keys are not asked for."""
+    stretches: Mapping[str, int] = field(default_factory=dict)
+    """By how much each node's beats say that they are stretched."""
     _living: tuple[LedgerSnapshot | None, frozenset[str]] = (None, frozenset())
     _offers: tuple[Oid | None, Mapping[str, NodeCapabilities]] = (None, MappingProxyType({}))
 
@@ -73,9 +75,11 @@ class Precedence:
         """The nodes that have a beat which is not known to stand still."""
         if self._living[0] is ledger:
             return self._living[1]
-        stale = max(STALE_AFTER.total_seconds(), ledger.charter.bus.lease)
+        lease, stale = ledger.charter.bus.lease, STALE_AFTER.total_seconds()
         beats = ledger.beats.keys() if self.members is None else ledger.beats.keys() & self.members
-        found = frozenset(node for node in beats if self.liveness.silent_for(node) < stale)
+        found = frozenset(
+            node for node in beats if self.liveness.silent_for(node) < max(stale, lease * self.stretches.get(node, 1))
+        )
         self._living = (ledger, found)
         return found
 

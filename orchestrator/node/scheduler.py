@@ -25,6 +25,7 @@ from orchestrator.node.precedence import Precedence
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.turn_order import mission_subject
 from orchestrator.workflow.assignment.eligibility import Eligibility
+from sync.heartbeat import RING_BLOBS, announced_stretch
 from sync.remote import Oid
 
 MAX_EXTRA_RESUMES = 2
@@ -32,6 +33,9 @@ MAX_EXTRA_RESUMES = 2
 its node each time must not do so for ever."""
 MAX_OWN_CLAIMS = 1000
 """Claims of its own that a process remembers; more can never be open at once."""
+
+MAX_KNOWN_BEATS = 4 * RING_BLOBS
+"""Different beats that are remembered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +93,7 @@ class Scheduler:
     """For how long resumed missions have waited for the nodes that keep their workspaces."""
     _now: float = 0.0
     """When it was shown a fetch last."""
+    _known_stretches: dict[Oid, int] = field(default_factory=dict)
     _claim_turns: MissionTurns = field(init=False)
     _takeover_turns: MissionTurns = field(init=False)
     _asked: OrderedDict[Oid, int] = field(default_factory=OrderedDict)
@@ -110,9 +115,20 @@ class Scheduler:
         beats = {node: beat for node, beat in ledger.beats.items() if self.bus.sign is None or node in listed}
         others = {n: h for n, h in ledger.claims.items() if h.claim.closed or h.claim.node != self.bus.name}
         self.watch.observe({n: (h.oid, h.claim.closed or beats.get(h.claim.node)) for n, h in others.items()}, now)
+        stretches = {node: self._stretches(beat) for node, beat in beats.items()}
+        self.precedence.stretches = stretches
+        self.watch.longer = {n: bus.lease * stretches.get(h.claim.node, 1) for n, h in others.items()}
         self._left.lease, self._left.roof = self.watch.lease, self.watch.roof
         kept = {n: f.mission for n, f in ledger.open.items() if f.mission.kept_on and f.mission.status in OPEN}
         self._left.observe({n: (m.epoch, m.kept_on) for n, m in kept.items() if m.kept_on in ledger.beats}, now)
+
+    def _stretches(self, beat: Oid) -> int:
+        """By how much a beat says that it is stretched. There are few different ones: each is read once."""
+        if beat not in self._known_stretches:
+            if len(self._known_stretches) >= MAX_KNOWN_BEATS:
+                self._known_stretches.clear()
+            self._known_stretches[beat] = announced_stretch(self.bus.store, beat)
+        return self._known_stretches[beat]
 
     def _show(self, now: float) -> None:
         self._now = now

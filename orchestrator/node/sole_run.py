@@ -24,6 +24,7 @@ def require_alone(
     beat.start()
     if not beat.foreign:
         return
+    interval *= beat.standing_stretch
     seconds = WATCHED_BEATS * interval
     tell("waiting", f"a beat of {name} stands that is not of this machine: looking for {format_duration(seconds)}")
     for _ in range(int(WATCHED_BEATS * LOOKS_PER_BEAT)):

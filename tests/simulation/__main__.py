@@ -63,6 +63,7 @@ SHOWN = 5
     default=0.0,
     help="What the host allows one repository, beats included. Default: no limit.",
 )
+@click.option("--untold", is_flag=True, help="fleet.toml does not say what the host allows: beats stay as they are.")
 @click.option("--cores", type=click.IntRange(1), default=USUAL.host.cores, show_default=True, help="Of the Git server.")
 @click.option(
     "--crash-days",
@@ -92,6 +93,7 @@ def command(
     beat_seconds: float,
     fetch_seconds: tuple[float, float],
     pushes_a_minute: float,
+    untold: bool,
     cores: int,
     crash_days: float,
     cut_days: float,
@@ -120,6 +122,7 @@ def command(
         crash_days=crash_days,
         cut_days=cut_days,
         hq_on_host=not hosted,
+        told=not untold,
         host=Host(cores=cores, pushes_a_minute=pushes_a_minute),
         seed=seed,
     )

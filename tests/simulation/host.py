@@ -108,6 +108,8 @@ class Server(MemoryServer):
     """When each claim moved last."""
     beats: OrderedDict[str, float] = field(default_factory=OrderedDict)
     """When each node's beat moved last, the longest silent one first."""
+    stretches: dict[str, int] = field(default_factory=dict)
+    """By how much each node's beat is stretched."""
     folded: dict[str, list[float]] = field(default_factory=dict)
     """How long each mission's ended attempts waited for the branch."""
     _closed: dict[str, float] = field(default_factory=dict)

@@ -103,6 +103,8 @@ class Observer(Scheduler):
 
     overdue: Callable[[], Overdue]
     clock: Callable[[], float]
+    stretches: Mapping[str, int] = field(default_factory=dict)
+    """By how much each node's last beat is stretched."""
     fetches: deque[float] = field(default_factory=deque)
     """When this node has fetched, for as long as it matters."""
 
@@ -111,7 +113,8 @@ class Observer(Scheduler):
         now, bus = self.clock(), ledger.charter.bus
         self._show(now)
         self.fetches.append(now)
-        while self.fetches[0] < now - 2 * bus.lease - 2 * bus.poll_seconds[1]:
+        longest = max(self.stretches.values(), default=1)
+        while self.fetches[0] < now - 2 * longest * bus.lease - 2 * bus.poll_seconds[1]:
             self.fetches.popleft()
 
     def observe(self, ledger: LedgerSnapshot, now: float) -> None:
@@ -120,6 +123,8 @@ class Observer(Scheduler):
         bus = ledger.charter.bus
         overdue = {name: held for name, held in self.overdue().items() if held[0].claim.node != self.bus.name}
         self.watch = LeaseWatch(lease=bus.lease, roof=max(2 * bus.poll_seconds[1], bus.lease))
+        stretches = self.stretches
+        self.watch.longer = {n: bus.lease * stretches.get(held.claim.node, 1) for n, (held, _) in overdue.items()}
         for at in self.fetches if overdue else ():
             self.watch.observe({name: (held.oid, since <= at) for name, (held, since) in overdue.items()}, at)
 
@@ -143,6 +148,11 @@ class Heart(Heartbeat):
         self._sent = sent
         self._once()
         self._sent = None
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next beat."""
+        return self._pause()
 
     @property
     def closes(self) -> float:
@@ -336,6 +346,7 @@ def crewman(number: int, boot: str, plan: Scenario, link: Link, around: Surround
             resumable=executor,
             overdue=around.overdue,
             clock=clock,
+            stretches=around.server.stretches,
         ),
         attempts=VirtualAttempts(
             jobs=jobs,

@@ -127,7 +127,7 @@ class Simulation:
 
     def _crewman(self, number: int) -> Crewman:
         member = crewman(number, f"boot-{next(self._boots)}", self.plan, self._link(), self._around)
-        member.heart.interval, member.heart.lease = self.plan.beat_seconds, self.plan.lease
+        member.heart.follow(self.outlook.bus)
         member.heart.begin()
         return member
 
@@ -204,7 +204,7 @@ class Simulation:
         if not member.up:
             return
         if member.link.cut:
-            self.agenda.at(self.now + self.plan.beat_seconds, Kind.BEAT, member)
+            self.agenda.at(self.now + member.heart.pause, Kind.BEAT, member)
             return
         self.counts["beat pushes"] += 1
         arrives, closes = self.queue.push(self.now), self.now + member.heart.closes
@@ -216,11 +216,14 @@ class Simulation:
         member, sent = what
         if not member.up:
             return
-        self.agenda.at(self.now + self.plan.beat_seconds, Kind.BEAT, member)
+        if not member.link.cut:
+            self.server.now = self.now
+            member.heart.follow(self.outlook.bus, stretch=self.outlook.stretch())
+            member.heart.throb(sent)
+        self.agenda.at(self.now + member.heart.pause, Kind.BEAT, member)
         if member.link.cut:
             return
-        self.server.now = self.now
-        member.heart.throb(sent)
+        self.server.stretches[member.bus.name] = member.heart.beat.stretch
         member.scheduler.precedence.pushes.answered(self.now - sent)
         if not member.ticket:
             self._wake(member, self.now)

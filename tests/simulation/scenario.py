@@ -47,6 +47,8 @@ class Scenario:
     """`poll_seconds` of `fleet.toml`."""
     hq_on_host: bool = True
     """The repository lies on HQ's own disk, so HQ learns at once that a ref has moved (`sync.watch`)."""
+    told: bool = True
+    """Whether `fleet.toml` says what the host allows."""
     host: Host = Host()
     seed: int = 1
 
@@ -55,6 +57,7 @@ class Scenario:
         """This fleet's `fleet.toml`."""
         low, high = self.fetch_seconds
         bus = f"beat_seconds = {self.beat_seconds}\nlease_beats = {self.lease_beats}\npoll_seconds = [{low}, {high}]\n"
+        bus += f"pushes_a_minute = {self.host.pushes_a_minute}\n" if self.told and self.host.pushes_a_minute else ""
         projects = "".join(f'[projects.{self.project(number)}]\nurl = "none"\n' for number in range(self.projects))
         return f'[bus]\n{bus}[trust]\nmissions = "remote"\nsandbox = "optional"\n{projects}'
 

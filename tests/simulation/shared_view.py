@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from missions.mission import OPEN, Status
+from orchestrator.ledger.config.fleet_toml import BusPart
 from orchestrator.ledger.snapshot import HeldClaim, LedgerSnapshot
+from orchestrator.policy.push_allowance import beat_stretch
 from orchestrator.workflow.fold import has_work
 from tests.simulation.host import Server
 from tests.simulation.nodes import Overdue, SharedReader
@@ -59,11 +61,22 @@ class Outlook:
                 found[held.claim.mission] = (held, max(beat, self.server.since[held.claim.mission]))
         return found
 
+    @property
+    def bus(self) -> BusPart:
+        """The fleet's times."""
+        return self.ledger().charter.bus
+
+    def stretch(self) -> int:
+        """By how much a node stretches its beats now."""
+        return beat_stretch(self.bus, len(self.living()))
+
     def living(self) -> frozenset[str]:
         """The nodes whose beat moved less than a lease ago, as of a few seconds ago."""
         now = self.clock()
         if now >= self._roll[0]:
-            living = (node for node, beat in reversed(self.server.beats.items()) if now - beat < self.lease)
+            longer = self.server.stretches
+            beats = self.server.beats.items()
+            living = (node for node, beat in beats if now - beat < self.lease * longer.get(node, 1))
             self._roll = (now + ROLL_SECONDS, frozenset(living))
         return self._roll[1]
 

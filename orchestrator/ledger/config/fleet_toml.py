@@ -39,11 +39,12 @@ class FleetPart(_Part):
 
 
 class BusPart(_Part):
-    """`[bus]`: seconds. A lease is `lease_beats` beats long."""
+    """`[bus]`: seconds. A lease is `lease_beats` beats long. `pushes_a_minute` is what the host allows all nodes."""
 
     beat_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
     lease_beats: Annotated[float, Field(ge=2, le=100)] = 3.0
     poll_seconds: tuple[float, float] = (5.0, 30.0)
+    pushes_a_minute: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] | None = None
 
     @property
     def lease(self) -> float:

@@ -1,0 +1,68 @@
+"""How often may this fleet push, and so how often may its nodes beat? The allowance of a host that limits pushes.
+
+Results and claims come first: beats are stretched until they take half of what the host allows, and the leases with
+them. What it allows stands in `fleet.toml`; a host that refuses more teaches it, as TCP learns what a network carries:
+twice as long pauses after each refusal, and half as long after a while without one.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from orchestrator.ledger.config.fleet_toml import BusPart
+from sync.heartbeat import MAX_STRETCH
+
+BEATS_SHARE = 0.5
+"""Of the pushes that a host allows, what all beats together may take."""
+MAX_BEAT_SECONDS = 3600.0
+RELIEF_SECONDS = 3600.0
+"""Seconds without a refusal after which the pauses become half as long."""
+SAME_REFUSAL_SECONDS = 60.0
+"""Refusals within so many seconds are one: a host counts by the minute."""
+_RATE_LIMITED = re.compile(r"\b429\b|rate.?limit|too many requests|abuse detection", re.IGNORECASE)
+
+
+def is_rate_limited(error: Exception) -> bool:
+    """Whether a push was refused because there were too many, by the host's words."""
+    return bool(_RATE_LIMITED.search(f"{error} {getattr(error, 'told', '')}"))
+
+
+def beat_stretch(bus: BusPart, nodes: int) -> int:
+    """By how much so many nodes stretch their beats to leave room for work; 1 where nothing limits them."""
+    if bus.pushes_a_minute is None:
+        return 1
+    wanted = nodes * 60 / bus.beat_seconds
+    return _bounded(bus, math.ceil(wanted / (BEATS_SHARE * bus.pushes_a_minute)))
+
+
+def beats_share(bus: BusPart, stretches: list[int]) -> float | None:
+    """The part of the host's pushes that beats take, from how far each node has stretched its own; None: no limit."""
+    if bus.pushes_a_minute is None:
+        return None
+    return sum(60 / (bus.beat_seconds * stretch) for stretch in stretches) / bus.pushes_a_minute
+
+
+def _bounded(bus: BusPart, stretch: int) -> int:
+    return max(1, min(stretch, MAX_STRETCH, int(MAX_BEAT_SECONDS / bus.beat_seconds)))
+
+
+@dataclass
+class PushAllowance:
+    """What one node has learned from refusals. Times are its own monotonic seconds; any thread may tell it."""
+
+    learned: int = 1
+    """By how much it stretches its beats because of them."""
+    _changed: float = float("-inf")
+
+    def refused(self, now: float) -> None:
+        """The host has refused a push because there were too many."""
+        if now - self._changed >= SAME_REFUSAL_SECONDS:
+            self.learned, self._changed = min(2 * self.learned, MAX_STRETCH), now
+
+    def stretch(self, bus: BusPart, nodes: int, now: float) -> int:
+        """By how much this node stretches its next beats, in a fleet of so many that live."""
+        if self.learned > 1 and now - self._changed >= RELIEF_SECONDS:
+            self.learned, self._changed = self.learned // 2, now
+        return _bounded(bus, max(self.learned, beat_stretch(bus, nodes)))
