@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from handoff.errors import KnowledgeUnreadable
 from handoff.tiers import split
+from missions.archive_path import dated_path, day_of
 from missions.plain_data import read_json
 
 FOLDER = "knowledge"
@@ -163,7 +164,7 @@ def _evidence(one: Knowledge) -> Sequence[str]:
         "",
     ]
     for mention in one.mentions:
-        memo = f"[{mention.memo_id}](../memos/{mention.when[:7]}/{mention.memo_id}.md)"
+        memo = f"[{mention.memo_id}](../{dated_path('memos', day_of(mention.when), mention.memo_id)})"
         where = f" in {mention.project}" if mention.project else ""
         lines.append(f"- {memo}, mission {mention.mission}{where}: {_one_line(mention.text)}")
     if one.against:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from handoff.entry import IDENTIFIER, TIME
 from handoff.errors import BadId, BadTime, MemoUnreadable
 from handoff.markdown import fences, headings, quoted, tidy, unquoted
+from missions.archive_path import dated_path, day_of
 from missions.one_line import shorten
 from missions.plain_data import read_json
 
@@ -46,9 +47,9 @@ class Memo:
 
 
 def memo_path(memo: Memo) -> str:
-    """Where the ledger keeps it: `memos/<yyyy-mm>/<id>.md`; raises BadId and BadTime."""
+    """Where the ledger keeps it, by its day; raises BadId and BadTime."""
     _validate(memo)
-    return f"memos/{memo.created[:7]}/{memo.memo_id}.md"
+    return dated_path("memos", day_of(memo.created), memo.memo_id)
 
 
 def render_memo(memo: Memo) -> str:

@@ -92,7 +92,7 @@ def slug(name: str) -> str:
 
 
 _LINK = re.compile(
-    r"\s*+(?:\[\[)?(?:\.{0,2}/)*+(?:missions/(?:archive/[0-9-]+/)?)?([^|#\]]*+)(?:[|#].*+)?(?:\]\])?\s*+"
+    r"\s*+(?:\[\[)?(?:\.{0,2}/)*+(?:missions/(?:archive/(?:[0-9a-f-]+/)+)?)?([^|#\]]*+)(?:[|#].*+)?(?:\]\])?\s*+"
 )
 """A mission as another one names it: by its name, its file, its path in the ledger, or a link as in a wiki."""
 

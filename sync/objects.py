@@ -36,6 +36,10 @@ class TreeEntry(NamedTuple):
     oid: Oid
 
 
+FileContent = bytes | TreeEntry | None
+"""What a change makes of a file: its new bytes, what stands elsewhere already, or nothing."""
+
+
 def object_id(kind: str, data: bytes) -> Oid:
     """The name that Git gives to an object (SHA-1 repositories)."""
     return hashlib.sha1(b"%s %d\0%s" % (kind.encode(), len(data), data), usedforsecurity=False).hexdigest()
@@ -108,7 +112,7 @@ def _sort_key(line: bytes) -> bytes:
     return name + b"/" if mode == FOLDER.encode() else name
 
 
-def edit_tree(store: ObjectStore, tree: Oid | None, changes: Mapping[str, bytes | None]) -> Oid | None:
+def edit_tree(store: ObjectStore, tree: Oid | None, changes: Mapping[str, FileContent]) -> Oid | None:
     """The tree after writing (or, with None, deleting) files by path. Returns None when nothing is left in it.
 
     Only the folders on the way to a change are read and written, so the cost does not grow with the repository.
@@ -116,7 +120,7 @@ def edit_tree(store: ObjectStore, tree: Oid | None, changes: Mapping[str, bytes 
     data = store.get(tree, MAX_TREE_BYTES) if tree else b""
     touched = _entries_named(data, {path.partition("/")[0] for path in changes}) if len(data) >= _LARGE else None
     entries = read_tree(data if touched is None else b"".join(touched))
-    below: dict[str, dict[str, bytes | None]] = {}
+    below: dict[str, dict[str, FileContent]] = {}
     for path, content in changes.items():
         head, slash, rest = path.partition("/")
         if slash:
@@ -124,6 +128,8 @@ def edit_tree(store: ObjectStore, tree: Oid | None, changes: Mapping[str, bytes 
         elif content is None:
             if head in entries and entries[head].mode != FOLDER:
                 del entries[head]
+        elif isinstance(content, TreeEntry):
+            entries[head] = content
         else:
             kept = entries.get(head)
             mode = kept.mode if kept and kept.mode in (FILE, EXECUTABLE) else FILE
@@ -135,7 +141,7 @@ def edit_tree(store: ObjectStore, tree: Oid | None, changes: Mapping[str, bytes 
 
 
 def _edit_folder(
-    store: ObjectStore, entries: dict[str, TreeEntry], folder: str, inner: Mapping[str, bytes | None]
+    store: ObjectStore, entries: dict[str, TreeEntry], folder: str, inner: Mapping[str, FileContent]
 ) -> None:
     old = entries.get(folder)
     here = old.oid if old and old.mode == FOLDER and _is_tree(store, old.oid) else None

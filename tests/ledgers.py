@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from handoff.entry import Entry, render_entry
+from missions.archive_path import dated_path, day_of
 from missions.frontmatter import Scalar
 from missions.lease import ClaimState
 from missions.selection import NodeCapabilities
@@ -205,6 +207,15 @@ class Peer:
         assert data is not None, f"{path} is missing: {self.paths()}"
         return data.decode()
 
+    def archived(self, name: str, ending: str = "md") -> str:
+        """A finished mission's file as text, or what an attempt left (`1.diff`), on whichever day it ended."""
+        return self.text(*self.archived_paths(name, ending))
+
+    def archived_paths(self, name: str, ending: str = "md") -> list[str]:
+        """Where that lies; nothing where there is none."""
+        ends = f"/{name}.{ending}"
+        return [path for path in self.paths() if re.match(r"missions/archive/\d", path) and path.endswith(ends)]
+
     def paths(self) -> list[str]:
         """Every file on the branch."""
         return sorted(all_files(self.bus.store, self.ledger().tree))
@@ -252,7 +263,7 @@ def record(
         entry=render_entry(said) if entry else "",
         log_path="SESSION_LOG.md",
         memo=memo,
-        memo_path=f"memos/2026-11/{claim.mission}-{claim.epoch}.md" if memo else "",
+        memo_path=dated_path("memos", day_of(finished), f"{claim.mission}-{claim.epoch}") if memo else "",
         artifacts=artifacts or {},
     )
 

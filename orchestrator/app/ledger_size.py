@@ -60,11 +60,11 @@ class RepositorySize:
 
 def summary(ledger: LedgerSnapshot, disks: list[RepositorySize]) -> str:
     """The ledger in one line."""
-    months = _missions_by_month(ledger)
-    finished, newest = sum(months.values()), max(months.values(), default=0)
+    folders = {label: len(files) for label, files in ledger.archive.folders}
+    finished, newest = sum(folders.values()), max(folders.values(), default=0)
     parts = [
         f"{len(ledger.open):,} open and {finished:,} finished missions",
-        f"{len(months)} months, the largest {newest:,}" if months else "",
+        f"{len(folders)} days or months, the largest {newest:,}" if folders else "",
         f"{len(ledger.refs):,} refs",
         f"journal {sum(_log_sizes(ledger).values()):,.1f} MiB",
         *(disk.says for disk in disks),
@@ -92,7 +92,7 @@ def size_warnings(ledger: LedgerSnapshot, disks: list[RepositorySize]) -> Iterat
         if count > MAX_MISSIONS_A_MONTH:
             yield SizeWarning(
                 says=f"{month} has {count:,} finished missions: each fold of that month writes the list of them anew",
-                remedy="nothing to do: it ends with the month; a ledger for each team keeps months smaller",
+                remedy="`shiftbook doctor --migrate` puts the archive into folders that stay small",
             )
 
 
@@ -121,6 +121,7 @@ def _ref_warnings(ledger: LedgerSnapshot) -> Iterator[SizeWarning]:
 
 
 def _missions_by_month(ledger: LedgerSnapshot) -> dict[str, int]:
+    """Of a ledger whose archive lies by months; days are small by themselves."""
     return {month: len(blobs) for month, blobs in ledger.archive.months}
 
 

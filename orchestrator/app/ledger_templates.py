@@ -73,7 +73,7 @@ MISSIONS = """\
 # Missions
 
 Every other Markdown file in this folder is a mission: a sentence is enough. Commit and push it; a node takes it.
-Finished missions move to `archive/<year-month>/`. The fields of the front matter, all optional:
+Finished missions move to `archive/<year>/<month>/<day>/`. The fields of the front matter, all optional:
 
     ---
     title: Fix the auth bug

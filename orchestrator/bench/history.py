@@ -1,7 +1,7 @@
 """How does a ledger look after years of work? A history of finished missions, written as fast as Git can take it in.
 
 Every ten missions are filed in one commit and folded in another, as a busy fleet leaves them: mission files in the
-month's archive, a memo each, an entry each in the log, older months' logs in files of their own.
+archive, a memo each, an entry each in the log, older months' logs in files of their own.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from handoff.log import PREAMBLE
 from handoff.memo import memo_from_result, render_memo
+from missions.archive_path import archived_files, dated_path
 from orchestrator.core.time_text import format_utc
 from sync.git import Git
 
@@ -20,16 +21,32 @@ MONTHS, MISSIONS_PER_COMMIT = 12, 10
 TIMEOUT_SECONDS = 600.0
 
 
-def import_finished(bare: Path, count: int) -> None:
-    """Adds `count` finished missions to the branch of a bare repository that has at least one commit."""
+def import_finished(bare: Path, count: int, *, by_month: bool = False) -> None:
+    """Adds `count` finished missions to the branch of a bare repository that has at least one commit.
+
+    `by_month`: in the folders of older ledgers, which had one for each month.
+    """
     git = Git(bare)
     for back in range(MONTHS - 1, -1, -1):
         numbers = range(count * (MONTHS - 1 - back) // MONTHS, count * (MONTHS - back) // MONTHS)
-        stream = b"".join(_month(numbers, datetime.now(UTC) - timedelta(days=30.5 * back), last=back == 0))
+        stream = b"".join(
+            _month(numbers, datetime.now(UTC) - timedelta(days=30.5 * back), last=back == 0, by_month=by_month)
+        )
         git.run("fast-import", "--quiet", "--date-format=raw", stdin=stream, timeout=TIMEOUT_SECONDS)
 
 
-def _month(numbers: range, when: datetime, *, last: bool) -> Iterator[bytes]:
+def _archived(name: str, number: int, when: datetime, *, by_month: bool) -> Iterator[bytes]:
+    if by_month:
+        yield _file(f"missions/archive/{when:%Y-%m}/{name}.md", _mission(number, when))
+        yield _file(f"memos/{when:%Y-%m}/{name}-1.md", _memo(number, when))
+        return
+    day = f"{when:%Y/%m/%d}"
+    for path, data in archived_files(name, day, _mission(number, when).encode()).items():
+        yield _file(path, data.decode())
+    yield _file(dated_path("memos", day, f"{name}-1"), _memo(number, when))
+
+
+def _month(numbers: range, when: datetime, *, last: bool, by_month: bool) -> Iterator[bytes]:
     yield b"feature done\n"
     for first in range(numbers.start, numbers.stop, MISSIONS_PER_COMMIT):
         group = range(first, min(first + MISSIONS_PER_COMMIT, numbers.stop))
@@ -39,8 +56,7 @@ def _month(numbers: range, when: datetime, *, last: bool) -> Iterator[bytes]:
         yield _commit(f"{len(group)} missions\n\nold-{first}: done", when)
         for number in group:
             yield f"D missions/old-{number}.md\n".encode()
-            yield _file(f"missions/archive/{when:%Y-%m}/old-{number}.md", _mission(number, when))
-            yield _file(f"memos/{when:%Y-%m}/old-{number}-1.md", _memo(number, when))
+            yield from _archived(f"old-{number}", number, when, by_month=by_month)
     log = PREAMBLE + "\n".join(_entry(number, when) for number in numbers)
     yield _commit("The month's log", when)
     yield _file("SESSION_LOG.md" if last else f"log/{when:%Y-%m}.md", log)

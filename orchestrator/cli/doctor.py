@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.cli.clone.here import load_settings
 
@@ -21,9 +22,13 @@ STATE_COLUMNS = max(map(len, STATUS_BY_HEALTH))
 
 @click.command("doctor")
 @click.option("-v", "--verbose", is_flag=True, help="Sizes and places, too.")
+@click.option("--migrate", is_flag=True, help="Put an older ledger's archive into folders by day, in one commit.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def doctor(verbose: bool, as_json: bool) -> None:
+def doctor(verbose: bool, migrate: bool, as_json: bool) -> None:
     """Says what is missing on this machine and how to mend it. Exit code 1 if something is broken."""
+    if migrate:
+        _migrate(as_json=as_json)
+        return
     from orchestrator.app.doctor.check_result import CheckStatus
     from orchestrator.app.doctor.checklist import run_checks
 
@@ -33,6 +38,16 @@ def doctor(verbose: bool, as_json: bool) -> None:
     else:
         _print(findings, verbose=verbose)
     sys.exit(1 if any(finding.health is CheckStatus.BROKEN for finding in findings) else 0)
+
+
+def _migrate(*, as_json: bool) -> None:
+    moved = wiring.fleet(load_settings()).migrate_archive()
+    if as_json:
+        terminal.print_json({"moved": moved})
+    elif moved:
+        click.echo(f"{moved:,} files moved into folders by day, in one commit; `git revert` takes it back.")
+    else:
+        click.echo("Nothing to move: the archive lies by days.")
 
 
 def _print(findings: list[CheckResult], *, verbose: bool) -> None:

@@ -29,7 +29,7 @@ def merge_file(base: Path, ours: Path, theirs: Path, path: str) -> None:
         raise WrongSetting(str(error.filename), f"it cannot be read: {error.strerror}") from error
     top = Path.cwd()
     sides = [merge_driver.find_side(top, path, data) for data in texts[1:]]
-    done = merge_driver.merge_versions(path, texts[0], sides[0], sides[1], month=f"{datetime.now(UTC):%Y-%m}")
+    done = merge_driver.merge_versions(path, texts[0], sides[0], sides[1], day=f"{datetime.now(UTC):%Y/%m/%d}")
     merge_driver.write_conflicts(top, done.disputes)
     ours.write_bytes(done.data)
     for one in done.disputes:

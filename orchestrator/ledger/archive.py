@@ -1,4 +1,7 @@
-"""Where is a finished mission? The archive's folders, one a month, by name; and how a mission's file is read.
+"""Where is a finished mission? By name from the index, in order from the folders; and how a mission's file is read.
+
+New ones lie by days (`missions/archive_path`). Months of older ledgers, and what a person put into one by hand, are
+read as they are.
 
 A file that is larger than a mission can be is not read at all: it is quarantined, wherever it stands, and stops nobody.
 """
@@ -12,17 +15,18 @@ from datetime import datetime
 from functools import cached_property
 
 from missions import document
+from missions.archive_path import ARCHIVE_FOLDER as ARCHIVE_FOLDER
+from missions.archive_path import INDEX_FOLDER, archive_path, index_path, is_day
 from missions.mission import Mission, Quarantined
-from sync.objects import EXECUTABLE, FILE, FOLDER, MAX_TREE_BYTES, find, folder_entries, read_tree
+from sync.objects import EXECUTABLE, FILE, FOLDER, MAX_TREE_BYTES, TreeEntry, find, folder_entries, read_tree
 from sync.remote import ObjectStore, Oid
-
-ARCHIVE_FOLDER = "missions/archive"
-
 
 MAX_KNOWN_ENDS = 100_000
 """Missions of which it is remembered when they ended."""
 MAX_BYTE_LOOKUPS = 20
 """Questions after which a month is read for good: looking through its bytes costs a thousandth of that, each time."""
+MAX_DEPTH, MAX_INDEX_BYTES = 8, 64
+"""Folders in folders that are read below a day, bytes of an entry of the index."""
 
 
 def read_mission(store: ObjectStore, path: str, blob: Oid) -> Mission | Quarantined:
@@ -64,24 +68,27 @@ def _seconds(when: bytes) -> float:
         return 0.0
 
 
-@dataclass
-class ArchiveMonth(Mapping[str, Oid]):
-    """One month's folder: missions' names and blobs. Its tree is read once something is wanted, or often asked for."""
+class ArchiveFolder(Mapping[str, Oid]):
+    """Missions that ended in one span of time, by name. What is in it is read once something is wanted."""
 
-    tree: bytes
-    ends: dict[Oid, float] = field(default_factory=dict, repr=False)
-    """When missions ended, by their blobs, as far as somebody asked: months share it, and a blob never changes."""
-    _asked: int = 0
-    _order: tuple[tuple[float, str], ...] | None = None
+    def __init__(self, ends: dict[Oid, float] | None = None) -> None:
+        """`ends`: when missions ended, by their blobs, as far as somebody asked: folders share it."""
+        self.ends = {} if ends is None else ends
+        self._order: tuple[tuple[float, str], ...] | None = None
 
     def newest_first(self, store: ObjectStore) -> tuple[tuple[float, str], ...]:
         """When each ended, in seconds since 1970 with the sign turned (0: not known), and its name; in this order.
 
-        Every file of the month is read for it, once.
+        Every file of the folder is read for it, once.
         """
         if self._order is None:
+            store.warm(blob for blob in self.values() if blob not in self.ends)
             self._order = tuple(sorted((-self._ended(store, blob), name) for name, blob in self.items()))
         return self._order
+
+    def path(self, name: str) -> str:
+        """Where one of the missions lies, below the archive."""
+        raise NotImplementedError
 
     def _ended(self, store: ObjectStore, blob: Oid) -> float:
         if blob not in self.ends:
@@ -99,6 +106,22 @@ class ArchiveMonth(Mapping[str, Oid]):
     def __len__(self) -> int:
         return len(self._blobs)
 
+    @property
+    def _blobs(self) -> Mapping[str, Oid]:
+        raise NotImplementedError
+
+
+class ArchiveMonth(ArchiveFolder):
+    """One month's folder in an older ledger, whose files lie side by side."""
+
+    def __init__(self, tree: bytes, ends: dict[Oid, float] | None = None) -> None:
+        super().__init__(ends)
+        self.tree, self._asked = tree, 0
+
+    def path(self, name: str) -> str:
+        """The month's files are the folder's own."""
+        return f"{name}.md"
+
     def __contains__(self, name: object) -> bool:
         """Most questions are about a mission of no or of another month; its bytes tell that without reading them."""
         self._asked += 1
@@ -110,38 +133,145 @@ class ArchiveMonth(Mapping[str, Oid]):
     @cached_property
     def _blobs(self) -> Mapping[str, Oid]:
         try:
-            entries = read_tree(self.tree).items()
+            return _mission_blobs(read_tree(self.tree))
         except ValueError:
             return {}  # it is called a folder and is none
-        files = (FILE, EXECUTABLE)
-        return {n.removesuffix(".md"): e.oid for n, e in entries if n.endswith(".md") and e.mode in files}
+
+
+class ArchiveDay(ArchiveFolder):
+    """One day's folder, whose files lie below others."""
+
+    def __init__(self, store: ObjectStore, entry: TreeEntry, ends: dict[Oid, float] | None = None) -> None:
+        super().__init__(ends)
+        self._store, self._entry = store, entry
+
+    def path(self, name: str) -> str:
+        """By the folders below the day."""
+        return f"{self._places[name][0]}{name}.md"
+
+    @property
+    def _blobs(self) -> Mapping[str, Oid]:
+        return {name: blob for name, (_, blob) in self._places.items()}
+
+    def __getitem__(self, name: str) -> Oid:
+        return self._places[name][1]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @cached_property
+    def _places(self) -> Mapping[str, tuple[str, Oid]]:
+        return dict(_walk(self._store, self._entry, "", MAX_DEPTH))
+
+
+def _walk(store: ObjectStore, folder: TreeEntry, under: str, depth: int) -> Iterator[tuple[str, tuple[str, Oid]]]:
+    entries = folder_entries(store, folder)
+    yield from ((name, (under, blob)) for name, blob in _mission_blobs(entries).items())
+    inner = [(name, entry) for name, entry in sorted(entries.items()) if entry.mode == FOLDER] if depth else []
+    store.warm(entry.oid for _, entry in inner)
+    for name, entry in inner:
+        yield from _walk(store, entry, f"{under}{name}/", depth - 1)
+
+
+def _mission_blobs(entries: Mapping[str, TreeEntry]) -> dict[str, Oid]:
+    files = (FILE, EXECUTABLE)
+    return {n.removesuffix(".md"): e.oid for n, e in entries.items() if n.endswith(".md") and e.mode in files}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """What one version of the branch holds: for each month, newest first, missions' names and blobs."""
+    """What one version of the branch holds of finished missions."""
 
-    months: tuple[tuple[str, ArchiveMonth], ...] = ()
+    store: ObjectStore | None = None
+    tree: Oid = ""
+    """The archive's own folder."""
+    months: tuple[tuple[str, Mapping[str, Oid]], ...] = ()
+    """Of older ledgers, newest first."""
+    known_days: dict[Oid, ArchiveDay] = field(default_factory=dict, repr=False)
+    ends: dict[Oid, float] = field(default_factory=dict, repr=False)
 
     def find(self, name: str) -> tuple[str, Oid] | None:
         """A finished mission's path and blob; the newest one of that name."""
+        indexed, by_month = self._indexed(name), self._in_month(name)
+        if indexed is None or by_month is None or self.store is None:
+            return indexed or by_month
+        return max(by_month, indexed, key=self._age)
+
+    def attempt_file(self, name: str, ending: str) -> tuple[str, Oid] | None:
+        """The path and blob of what an attempt left (`1.diff`), as the index names it."""
+        return self._indexed(name, ending)
+
+    def _indexed(self, name: str, ending: str = "") -> tuple[str, Oid] | None:
+        if self.store is None or not self.tree:
+            return None
+        place = find(self.store, self.tree, index_path(name, ending).removeprefix(f"{ARCHIVE_FOLDER}/"))
+        if place is None or place.mode != FILE or self.store.size(place.oid) > MAX_INDEX_BYTES:
+            return None
+        day = self.store.get(place.oid, MAX_INDEX_BYTES).decode("utf-8", "replace").strip()
+        path = archive_path(name, day, ending or "md") if is_day(day) else ""
+        file = find(self.store, self.tree, path.removeprefix(f"{ARCHIVE_FOLDER}/")) if path else None
+        return (path, file.oid) if file and file.mode in (FILE, EXECUTABLE) else None
+
+    def _in_month(self, name: str) -> tuple[str, Oid] | None:
         for month, blobs in self.months:
             if name in blobs:
                 return f"{ARCHIVE_FOLDER}/{month}/{name}.md", blobs[name]
         return None
 
+    def _age(self, place: tuple[str, Oid]) -> tuple[str, bytes]:
+        """Of two files of one name the later one counts; in one month, what a person put there before it had ended."""
+        assert self.store is not None
+        month = place[0].removeprefix(f"{ARCHIVE_FOLDER}/")[:7].replace("/", "-")
+        return month, finished_text(mission_bytes(self.store, place[1]) or b"") or b"~"
+
+    @cached_property
+    def folders(self) -> tuple[tuple[str, ArchiveFolder], ...]:
+        """Everything by the time it ended, newest first: by days (`2026-11-29`) and by months (`2026-11`)."""
+        months = [(name, blobs) for name, blobs in self.months if isinstance(blobs, ArchiveFolder)]
+        return tuple(sorted([*months, *self._days()], key=lambda pair: pair[0], reverse=True))
+
+    def _days(self) -> Iterator[tuple[str, ArchiveFolder]]:
+        if self.store is None or not self.tree:
+            return
+        used: set[Oid] = set()
+        for year, in_year in _dated(folder_entries(self.store, TreeEntry(FOLDER, self.tree)), _YEAR):
+            for month, in_month in _dated(folder_entries(self.store, in_year), _MONTH_OR_DAY):
+                for day, entry in _dated(folder_entries(self.store, in_month), _MONTH_OR_DAY):
+                    known = self.known_days.get(entry.oid) or ArchiveDay(self.store, entry, self.ends)
+                    self.known_days[entry.oid] = known
+                    used.add(entry.oid)
+                    yield f"{year}-{month}-{day}", known
+        for gone in self.known_days.keys() - used:  # a busy day is another folder after each fold
+            del self.known_days[gone]
+
     def __iter__(self) -> Iterator[tuple[str, Oid]]:
-        for month, blobs in self.months:
-            for name, blob in blobs.items():
-                yield f"{ARCHIVE_FOLDER}/{month}/{name}.md", blob
+        for label, files in self.folders:
+            for name, blob in files.items():
+                yield f"{folder_path(label)}/{files.path(name)}", blob
+
+
+def folder_path(label: str) -> str:
+    """The folder of a label of `Archive.folders`."""
+    return f"{ARCHIVE_FOLDER}/{label.replace('-', '/') if len(label) > len('2026-11') else label}"
+
+
+_YEAR, _MONTH_OR_DAY = re.compile(r"\d{4}", re.ASCII), re.compile(r"\d\d", re.ASCII)
+
+
+def _dated(entries: Mapping[str, TreeEntry], name: re.Pattern[str]) -> Iterator[tuple[str, TreeEntry]]:
+    return ((each, entry) for each, entry in entries.items() if entry.mode == FOLDER and name.fullmatch(each))
 
 
 @dataclass
 class ArchiveReader:
-    """Reads archives. A month that is over is a folder that never changes: it is read once."""
+    """Reads archives. A day or a month that is over is a folder that never changes: it is read once."""
 
     store: ObjectStore
-    _known: dict[Oid, ArchiveMonth] = field(default_factory=dict)
+    _known: dict[Oid, Mapping[str, Oid]] = field(default_factory=dict)
+    _days: dict[Oid, ArchiveDay] = field(default_factory=dict)
     _ends: dict[Oid, float] = field(default_factory=dict)
 
     def read(self, tree: Oid) -> Archive:
@@ -149,9 +279,20 @@ class ArchiveReader:
         entry = find(self.store, tree, ARCHIVE_FOLDER)
         if entry is None or entry.mode != FOLDER:
             return Archive()
-        folders = [(n, e.oid) for n, e in folder_entries(self.store, entry).items() if e.mode == FOLDER]
+        other = {INDEX_FOLDER.rpartition("/")[2]}
+        folders = [
+            (n, e.oid)
+            for n, e in folder_entries(self.store, entry).items()
+            if e.mode == FOLDER and n not in other and not _YEAR.fullmatch(n)
+        ]
         self._known = {oid: self._known[oid] if oid in self._known else self._month(oid) for _, oid in folders}
-        return Archive(months=tuple((name, self._known[oid]) for name, oid in sorted(folders, reverse=True)))
+        return Archive(
+            store=self.store,
+            tree=entry.oid,
+            months=tuple((name, self._known[oid]) for name, oid in sorted(folders, reverse=True)),
+            known_days=self._days,
+            ends=self._ends,
+        )
 
-    def _month(self, folder: Oid) -> ArchiveMonth:
+    def _month(self, folder: Oid) -> Mapping[str, Oid]:
         return ArchiveMonth(self.store.get(folder, MAX_TREE_BYTES), self._ends)

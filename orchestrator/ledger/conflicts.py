@@ -1,7 +1,7 @@
 """Where is what a merge could not keep, until a person has looked at it?
 
-One document for each value, in `conflicts/<yyyy-mm>/`: readable by people, and by `shiftbook conflicts`. Its name is
-made of what it says, so that two machines that come to the same merge write the same file.
+One document for each value, below `conflicts/<yyyy>/<mm>/<dd>/`: readable by people, and by `shiftbook conflicts`. Its
+name is made of what it says, so that two machines that come to the same merge write the same file.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 from handoff.secrets.redact import redact
 from missions import frontmatter
+from missions.archive_path import PLACE, dated_path
 from missions.errors import BadName
 from missions.frontmatter import Malformed
 from missions.merging.file_diff import FILE, Conflict
 from missions.mission import slug
 from missions.one_line import one_line
-from sync.objects import EXECUTABLE, find, folder_entries
+from sync.objects import EXECUTABLE, FOLDER, TreeEntry, find, folder_entries
 from sync.objects import FILE as PLAIN
 from sync.remote import ObjectStore, Oid
 
@@ -30,8 +31,10 @@ MAX_SECRET_CHARS = 16 * 1024
 MAX_DOCUMENT_BYTES = 10 * MAX_VALUE_CHARS
 """Bytes of a document that is read: two values of four bytes a character, and what stands around them."""
 TAKEN_OUT = "(taken out)"
+MAX_DEPTH = 6
+"""Folders in folders: year, month, day and three more."""
 
-_MONTH = re.compile(r"\d{4}-\d\d")
+_DATED = re.compile(rf"{CONFLICTS_FOLDER}/{PLACE}/[^/]+")
 _FENCE = re.compile(r"(`{3,})text")
 
 
@@ -71,7 +74,7 @@ def mission_of(path: str) -> str:
 
 
 def unresolved_conflict(
-    mission: str, found: Conflict, *, month: str, kept_in: str = "", lost_in: str = ""
+    mission: str, found: Conflict, *, day: str, kept_in: str = "", lost_in: str = ""
 ) -> UnresolvedConflict:
     """A merge's conflict as it goes into the ledger: without secrets, under a name made of what it says."""
     kept, lost = _redacted_value(found.kept), _redacted_value(found.lost)
@@ -87,7 +90,7 @@ def unresolved_conflict(
         kept_in=kept_in,
         lost_by=found.lost_by[2],
         lost_in=lost_in,
-        path=f"{CONFLICTS_FOLDER}/{month}/{ident}.md",
+        path=dated_path(CONFLICTS_FOLDER, day, mission, f"{ident}.md"),
     )
 
 
@@ -137,7 +140,7 @@ def read(path: str, data: bytes) -> UnresolvedConflict | None:
 
 
 def list_conflicts(store: ObjectStore, tree: Oid) -> list[UnresolvedConflict]:
-    """Everything in a tree that waits for a person, the newest month first; each once."""
+    """Everything in a tree that waits for a person, the newest day first; each once."""
     found: dict[str, UnresolvedConflict] = {}
     for path, oid in _files(store, tree):
         one = read(path, store.get(oid, MAX_DOCUMENT_BYTES)) if store.size(oid) <= MAX_DOCUMENT_BYTES else None
@@ -152,13 +155,17 @@ def conflict_paths(store: ObjectStore, tree: Oid) -> list[str]:
 
 
 def _files(store: ObjectStore, tree: Oid) -> Iterator[tuple[str, Oid]]:
-    folder = find(store, tree, CONFLICTS_FOLDER)
-    for month, entry in sorted(folder_entries(store, folder).items(), reverse=True):
-        if not _MONTH.fullmatch(month):
-            continue
-        for name, file in sorted(folder_entries(store, entry).items()):
-            if name.endswith(".md") and file.mode in (PLAIN, EXECUTABLE):
-                yield f"{CONFLICTS_FOLDER}/{month}/{name}", file.oid
+    """By days, and in older ledgers by months."""
+    found = [pair for pair in _documents(store, find(store, tree, CONFLICTS_FOLDER)) if _DATED.fullmatch(pair[0])]
+    yield from sorted(found, key=lambda pair: (pair[0].rpartition("/")[0].replace("-", "/"), pair[0]), reverse=True)
+
+
+def _documents(store: ObjectStore, folder: TreeEntry | None, path: str = CONFLICTS_FOLDER) -> Iterator[tuple[str, Oid]]:
+    for name, entry in folder_entries(store, folder).items():
+        if entry.mode == FOLDER and path.count("/") < MAX_DEPTH:
+            yield from _documents(store, entry, f"{path}/{name}")
+        elif name.endswith(".md") and entry.mode in (PLAIN, EXECUTABLE):
+            yield f"{path}/{name}", entry.oid
 
 
 def _redacted_value(text: str | None) -> str | None:

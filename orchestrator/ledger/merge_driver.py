@@ -74,7 +74,7 @@ def find_side(top: Path, path: str, data: bytes) -> MergeSide:
     return MergeSide(data=data, author=author, commit=commit if shared else "")
 
 
-def merge_versions(path: str, base: bytes, ours: MergeSide, theirs: MergeSide, *, month: str) -> MergedFile:
+def merge_versions(path: str, base: bytes, ours: MergeSide, theirs: MergeSide, *, day: str) -> MergedFile:
     """The merged file for the path in the ledger. Which side is called ours does not matter."""
     if is_log_path(path, anywhere=True):
         texts = [data.decode("utf-8", "surrogateescape") for data in (base, ours.data, theirs.data)]
@@ -83,17 +83,17 @@ def merge_versions(path: str, base: bytes, ours: MergeSide, theirs: MergeSide, *
     mission = conflicts.mission_of(path)
     return MergedFile(
         data=merged.data,
-        disputes=tuple(_attributed_conflict(mission, one, (ours, theirs), month) for one in merged.conflicts),
+        disputes=tuple(_attributed_conflict(mission, one, (ours, theirs), day) for one in merged.conflicts),
     )
 
 
 def _attributed_conflict(
-    mission: str, one: Conflict, sides: tuple[MergeSide, MergeSide], month: str
+    mission: str, one: Conflict, sides: tuple[MergeSide, MergeSide], day: str
 ) -> UnresolvedConflict:
     """The conflict with whose each value is, where only one side has it."""
     kept, lost = (_side_with(one.part, value, sides) for value in (one.kept, one.lost))
     found = replace(one, kept_by=(0, 0, kept.author), lost_by=(0, 0, lost.author))
-    return conflicts.unresolved_conflict(mission, found, month=month, kept_in=kept.commit, lost_in=lost.commit)
+    return conflicts.unresolved_conflict(mission, found, day=day, kept_in=kept.commit, lost_in=lost.commit)
 
 
 def _side_with(part: str, value: str | None, sides: tuple[MergeSide, MergeSide]) -> MergeSide:
@@ -105,7 +105,8 @@ def write_conflicts(top: Path, disputes: tuple[UnresolvedConflict, ...]) -> None
     """Writes conflicts into a work tree. Raises Refused where that would lead out of it."""
     for one in disputes:
         path = top / one.path
-        for folder in (path.parent.parent, path.parent, path):
+        above = [folder for folder in reversed(path.parents) if folder.is_relative_to(top) and folder != top]
+        for folder in (*above, path):
             if folder.is_symlink():  # a link that somebody pushed
                 raise Refused(f"{folder} is a symbolic link: the conflict is not written through it")
         path.parent.mkdir(parents=True, exist_ok=True)

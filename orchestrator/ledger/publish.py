@@ -161,7 +161,7 @@ def _overwrite_conflict(bus: Transport, path: str, one: Conflict, past: FileHist
     lost = past.stamps.get(one.part, past.newest)
     found = Conflict(part=one.part, kept=one.kept, lost=one.lost, kept_by=Stamp(0, 0, bus.name), lost_by=lost)
     return conflicts.unresolved_conflict(
-        conflicts.mission_of(path), found, month=_month(bus), lost_in=past.commit(one.part)
+        conflicts.mission_of(path), found, day=_day(bus), lost_in=past.commit(one.part)
     )
 
 
@@ -172,11 +172,11 @@ def _merge_conflict(bus: Transport, path: str, one: Conflict, past: FileHistory,
     return conflicts.unresolved_conflict(
         conflicts.mission_of(path),
         one,
-        month=_month(bus),
+        day=_day(bus),
         kept_in="" if ours else commit,
         lost_in=commit if ours else "",
     )
 
 
-def _month(bus: Transport) -> str:
-    return f"{bus.now():%Y-%m}"
+def _day(bus: Transport) -> str:
+    return f"{bus.now():%Y/%m/%d}"

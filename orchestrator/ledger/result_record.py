@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from handoff.entry import parse_log
 from missions import document
 from missions.approval import MAX_COUNT, ChangeFacts
+from missions.archive_path import archive_path, dated_path, day_of, index_entry, index_path
 from missions.errors import BadName
 from missions.fields import RECORD_FIELDS, explain, read_fields
 from missions.frontmatter import Scalar
@@ -22,7 +23,6 @@ from missions.lease import Claim
 from missions.mission import Mission, Quarantined, slug
 from missions.one_line import printable, shorten
 from orchestrator.core.errors import UnusableResult
-from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.log_paths import parse_log_path
 from orchestrator.ledger.repeated_ending import merge_repeated_ending
 from sync.objects import find, folder_entries, load_commit
@@ -36,9 +36,18 @@ MAX_YEAR = 9000
 """A rest after a failed attempt must not lead out of the calendar."""
 
 
-def artifact_path(claim: Claim, month: str, kind: str) -> str:
+MEMO_FOLDER = "memos"
+
+
+def artifact_path(claim: Claim, day: str, kind: str) -> str:
     """Where an attempt's diff or output is kept, whether or not its mission ends with it."""
-    return f"{ARCHIVE_FOLDER}/{month}/{claim.mission}.{claim.attempt}.{kind}"
+    return archive_path(claim.mission, day, f"{claim.attempt}.{kind}")
+
+
+def artifact_files(claim: Claim, day: str, kind: str, data: bytes) -> dict[str, bytes]:
+    """The same with its content, and what has it found by name."""
+    index = index_path(claim.mission, f"{claim.attempt}.{kind}")
+    return {artifact_path(claim, day, kind): data, index: index_entry(day)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +84,9 @@ class ResultRecord:
         return {path: text.encode("utf-8", "replace") for path, text in texts.items()}
 
     @property
-    def month(self) -> str:
-        """The archive's folder: the month in which the attempt ended."""
-        return self.finished[:7]
+    def day(self) -> str:
+        """The archive's folder: the day on which the attempt ended."""
+        return day_of(self.finished)
 
 
 class _RecordModel(BaseModel):
@@ -147,9 +156,12 @@ def reject_reason(record: ResultRecord, mission: str) -> str:
         return "its time cannot be read"
     if when.tzinfo is None or when.year > MAX_YEAR:
         return "its time is no time of this calendar in UTC"
-    memo = f"memos/{when:%Y-%m}/{mission}-{record.epoch}.md"
-    placed = _is_running_log(record.log_path) and record.memo_path in ("", memo)
-    if record.finished[:7] != f"{when:%Y-%m}" or not placed:
+    memo_id = f"{mission}-{record.epoch}"
+    by_month = f"{MEMO_FOLDER}/{when:%Y-%m}/{memo_id}.md"  # as nodes wrote it that knew no days
+    memos = ("", dated_path(MEMO_FOLDER, record.day, memo_id), by_month)
+    if record.finished[:10] != f"{when:%Y-%m-%d}" or not _is_running_log(record.log_path):
+        return "it would write where no result of this mission belongs"
+    if record.memo_path not in memos:
         return "it would write where no result of this mission belongs"
     if record.memo and not record.memo_path:
         return "its memo has no place"

@@ -15,6 +15,7 @@ from handoff.memo import Memo, memo_from_result, memo_path, render_memo
 from handoff.secrets.redact import redact, redact_values
 from handoff.tiers import Tier, path_of
 from missions.approval import MAX_PATH_CHARS, ChangeFacts
+from missions.archive_path import day_of
 from missions.frontmatter import Scalar
 from missions.lease import OBJECT_NAME, Claim, ClaimState
 from missions.mission import Mission
@@ -194,11 +195,11 @@ def _fact_lines(attempt: EndedAttempt, memo: str | None) -> list[str]:
     elif outcome.exit_code is not None:
         facts.append(f"exit code {outcome.exit_code}")
     if outcome.files:
-        path = artifact_path(attempt.claim, format_utc(attempt.finished)[:7], "diff")
+        path = artifact_path(attempt.claim, day_of(format_utc(attempt.finished)), "diff")
         where = f"{len(outcome.files)} file{'s' * (len(outcome.files) != 1)} changed: `{path}`"
         facts.append(where if outcome.diff.strip() else ", ".join(f"`{path}`" for path in outcome.files[:20]))
     if outcome.submodules:
-        kept = artifact_path(attempt.claim, format_utc(attempt.finished)[:7], "submodules.diff")
+        kept = artifact_path(attempt.claim, day_of(format_utc(attempt.finished)), "submodules.diff")
         facts.append(f"written below submodules: `{kept}`")
     facts += _work_lines(outcome)
     if outcome.branch:

@@ -16,6 +16,7 @@ from orchestrator.ledger.archive import (
     Archive,
     ArchiveReader,
     finished_text,
+    folder_path,
     front_matter_value,
     mission_bytes,
     read_mission,
@@ -109,9 +110,16 @@ class LedgerSnapshot:
 
     def attempt_text(self, mission: Mission, ending: str) -> str:
         """What the newest attempt left that left a file with this ending, such as `diff`; empty where none did."""
+        numbers = range(mission.attempt, 0, -1)
+        return next((text for number in numbers if (text := self.attempt_file(mission, number, ending))), "")
+
+    def attempt_file(self, mission: Mission, number: int, ending: str) -> str:
+        """What one attempt left; empty where it left nothing with this ending."""
         month = f"{mission.finished:%Y-%m}" if mission.finished else ""
-        stems = (f"{ARCHIVE_FOLDER}/{month}/{mission.name}.{number}" for number in range(mission.attempt, 0, -1))
-        return next((text for stem in stems if (text := self.text(f"{stem}.{ending}"))), "")
+        # An older ledger's file counts before the index: what people look at is not exchanged by an entry beside it.
+        by_month = self.text(f"{ARCHIVE_FOLDER}/{month}/{mission.name}.{number}.{ending}")
+        indexed = self.archive.attempt_file(mission.name, f"{number}.{ending}")
+        return by_month or (self.text(indexed[0]) if indexed else "")
 
     def archived(self, name: str) -> MissionFile | None:
         """A finished mission by name."""
@@ -127,12 +135,13 @@ class LedgerSnapshot:
         return name not in self.open and not broken and self.archived(name) is None
 
     def every_archived(self, *, statuses: Collection[str] = (), limit: int = 0) -> Iterator[MissionFile | Quarantined]:
-        """Finished missions, newest month first: all, or those of some states; with `limit`, so many of the newest."""
+        """Finished missions, newest day first: all, or those of some states; with `limit`, so many of the newest."""
         left = limit
-        for month, blobs in self.archive.months:
+        for label, folder in self.archive.folders:
+            self.store.warm(folder.values())
             files = (
-                (f"{ARCHIVE_FOLDER}/{month}/{name}.md", blob, mission_bytes(self.store, blob) or b"")
-                for name, blob in blobs.items()
+                (f"{folder_path(label)}/{folder.path(name)}", blob, mission_bytes(self.store, blob) or b"")
+                for name, blob in folder.items()
             )
             for path, blob, data in sorted(files, key=_finished_value, reverse=True) if limit else files:
                 if statuses and front_matter_value(_STATUS_LINE, data).decode() not in {"", *statuses}:

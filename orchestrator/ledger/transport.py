@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sync.objects import Signer, edit_tree, write_commit
+from sync.objects import FileContent, Signer, edit_tree, write_commit
 from sync.remote import LedgerRemote, ObjectStore, Oid
 
 CLAIM, BEAT, LOG, LATE = "refs/shiftbook/claim/", "refs/shiftbook/beat/", "refs/shiftbook/log/", "refs/shiftbook/late/"
@@ -42,7 +42,7 @@ class Transport:
         """The full name of the ledger's branch."""
         return f"refs/heads/{self.branch}"
 
-    def commit(self, files: Mapping[str, bytes | None], message: str, *, onto: Oid | None, tree: Oid | None) -> Oid:
+    def commit(self, files: Mapping[str, FileContent], message: str, *, onto: Oid | None, tree: Oid | None) -> Oid:
         """A signed commit: `files` written over `tree`, with `onto` as its parent (None: a root).
 
         Its message is redacted here; the files were where they were made, for only there is known which are a

@@ -136,7 +136,7 @@ class McpService:
     def memo_list(self, project: str | None, limit: int) -> list[dict[str, Any]]:
         """The memos of finished missions, the newest first."""
         with self._lock:
-            found = self.memos.every(project)[:limit]
+            found = list(islice(self.memos.newest(project), limit))
         return [_without_empty(asdict(one.memo) | {"path": one.path, "project": one.project}) for one in found]
 
     def _spare_name(self, title: str, who: str) -> str:

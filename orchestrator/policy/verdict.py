@@ -21,7 +21,7 @@ from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.result_record import ResultRecord
-from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, MissionFile
+from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile
 from orchestrator.policy.agent_history import AgentHistory
 from orchestrator.policy.decision_evidence import FindSigner, find_decision
 
@@ -199,6 +199,5 @@ class Judge:
 
     def verdict(self, mission: Mission) -> Mapping[str, Any] | None:
         """What was said of the last attempt, as it is kept; None where policy was not asked."""
-        month = f"{mission.finished:%Y-%m}" if mission.finished else ""
-        path = f"{MISSIONS}/archive/{month}/{mission.name}.{mission.attempt}.{VERDICT_ENDING}"
-        return read_verdict(self.ledger.read(path))
+        kept = self.ledger.attempt_file(mission, mission.attempt, VERDICT_ENDING)
+        return read_verdict(kept.encode() or None)

@@ -14,6 +14,7 @@ from handoff.encoding import decode
 from handoff.entry import parse_log
 from handoff.knowledge import without_lessons
 from missions import document
+from missions.archive_path import INDEX_FOLDER, PLACE, archive_path, index_entry, index_path, is_day
 from missions.lease import Claim
 from orchestrator.ledger.log_paths import is_log_path, parse_log_path
 from orchestrator.ledger.transport import BEAT, CLAIM, LATE, LIVE, LOG, SAY, WATCH
@@ -33,10 +34,11 @@ MAX_SPOKEN_BYTES = 512 * 1024
 KNOWN_REF_PREFIXES = ("refs/heads/", "refs/tags/", SHIFTBOOK_REFS)
 """Where refs of a ledger stand. Others mean something to git: refs/replace/ puts one object in another's place."""
 
-_ARCHIVED = re.compile(r"missions/archive/\d{4}-\d\d/(?P<name>[^/]+)\.md")
-_ARTIFACT = re.compile(r"missions/archive/\d{4}-\d\d/(?P<name>[^/.]+)[^/]*\.(?:diff|output\.txt|verdict\.json)")
+_ARCHIVED = re.compile(rf"missions/archive/{PLACE}/(?P<name>[^/]+)\.md")
+_ARTIFACT = re.compile(rf"missions/archive/{PLACE}/(?P<name>[^/.]+)[^/]*\.(?:diff|output\.txt|verdict\.json)")
 _MISSION = re.compile(r"missions/(?!(?i:readme)\.)(?P<name>[^/]+)\.(?i:md)")
-_MEMO = re.compile(r"memos/\d{4}-\d\d/[^/]+\.md")
+_INDEXED = re.compile(rf"{INDEX_FOLDER}/.+/(?P<name>[^/.]+)\.?(?P<ending>[^/]*)")
+_MEMO = re.compile(rf"memos/{PLACE}/[^/]+\.md")
 _REVIEWED = re.compile(r"projects/[^/]+/(?:SESSION_BRIEFING|REVIEW_PROPOSAL)\.md|knowledge/[^/]+\.md")
 _CONFLICT = re.compile(r"conflicts/.+")
 _LATE_TWIN = re.compile(r"-[0-9a-f]{10}\Z")
@@ -280,6 +282,8 @@ def _check_node_change(who: Actor, change: PathChange, changes: Sequence[PathCha
         return ""
     if _MEMO.fullmatch(path) or _CONFLICT.fullmatch(path):
         return "" if change.old is None else f"{path} is there already, and a node does not change it"
+    if indexed := _INDEXED.fullmatch(path):
+        return _check_index(change, indexed["name"], indexed["ending"], changes, read)
     if artifact := _ARTIFACT.fullmatch(path):
         return _check_artifact(change, artifact["name"], changes, read)
     if path == "PORTFOLIO_CONTEXT.md":
@@ -332,6 +336,17 @@ def _check_archive(change: PathChange, name: str, changes: Sequence[PathChange],
     texts: list[bytes | None] = [read(oid) for oid in before]
     why = next((said for text in texts or [None] if (said := forged_decision(text, read(change.new)))), "")
     return f"{change.path}: {why}" if why else ""
+
+
+def _check_index(change: PathChange, name: str, ending: str, changes: Sequence[PathChange], read: ReadBlob) -> str:
+    """The index leads to what the same push archives, and nowhere else: who could point it elsewhere could have an old
+    result taken for a newer one."""
+    day = _text(read, change.new).strip()[: len("2026/11/29")] if change.new else ""
+    told = is_day(day) and change.path == index_path(name, ending) and read(change.new or "") == index_entry(day)
+    file = archive_path(name, day, ending or "md")
+    if told and any(one.path == file and one.new for one in changes):
+        return _check_artifact(change, name, changes, read) if ending else ""
+    return f"{change.path}: a node writes into the index what it archives, in the same commit"
 
 
 def _same_name(one: str, other: str) -> bool:

@@ -300,6 +300,12 @@ class Fleet:
 
         return Memos(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger)
 
+    def migrate_archive(self) -> int:
+        """Puts an older ledger's archive into folders by day; returns how many files were moved."""
+        from orchestrator.workflow.archive_migration import migrate_archive
+
+        return migrate_archive(self.bus, self.reader, self.trust)
+
     @property
     def accounts(self) -> FleetSpending:
         """What the fleet has spent, as its nodes tell it."""

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from handoff import log
 from handoff.entry import parse_log
 from missions import document, lifecycle
+from missions.archive_path import ARCHIVE_FOLDER, archive_path, archived_files, index_entry, index_path
 from missions.frontmatter import Scalar
 from missions.lease import PAUSED_REASON, Claim, ClaimState
 from missions.merging.file_diff import overwritten_values
@@ -22,10 +23,9 @@ from orchestrator.core.errors import UnusableResult
 from orchestrator.core.time_text import format_utc
 from orchestrator.execution.free_space import is_full_disk_reason
 from orchestrator.ledger import conflicts
-from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.result_record import (
     ResultRecord,
-    artifact_path,
+    artifact_files,
     decode_text,
     encode_text,
     read_record,
@@ -163,7 +163,7 @@ class FoldPlan:
         if path is not None:
             self._dispute(claim, path, text, target, record)
         if ruling:
-            self.files[artifact_path(claim, record.month, VERDICT_ENDING)] = ruling.print()
+            self.files |= artifact_files(claim, record.day, VERDICT_ENDING, ruling.print())
         self._keep(claim, record)
         self._journal(record)
         return {claim.mission: new.status}
@@ -202,7 +202,7 @@ class FoldPlan:
         for one in lost:
             whose = replace(one, kept_by=(0, 0, claim.node), lost_by=(0, 0, author))
             found = conflicts.unresolved_conflict(
-                claim.mission, whose, month=record.month, kept_in=claim.log or "", lost_in=commit
+                claim.mission, whose, day=record.day, kept_in=claim.log or "", lost_in=commit
             )
             self.files[found.path] = conflicts.render(found)
 
@@ -234,22 +234,22 @@ class FoldPlan:
         who may, it waits again."""
         tip = load_commit(self.ledger.store, self.ledger.tip)
         # The branch's own time: a clock of this node would make the fold depend on who does it.
-        month = f"{filed.mission.finished or datetime.fromtimestamp(tip.committed, UTC):%Y-%m}"
+        day = f"{filed.mission.finished or datetime.fromtimestamp(tip.committed, UTC):%Y/%m/%d}"
         said = self.judge.settled(filed)
         data = self.ledger.store.get(filed.blob, document.MAX_FILE_BYTES)
         data = encode_text(document.with_fields(decode_text(data), said)) if said else data
         if "status" in said:
             self.files[filed.path] = data
             return Status(str(said["status"]))
-        self.files |= {f"{ARCHIVE_FOLDER}/{month}/{filed.mission.name}.md": data, filed.path: None}
+        self.files |= {**archived_files(filed.mission.name, day, data), filed.path: None}
         return filed.mission.status
 
     def _target(self, path: str | None, new: Mission, record: ResultRecord) -> str:
-        """Where the mission's file goes: finished ones to the month's archive, others stay where they are."""
+        """Where the mission's file goes: finished ones to the day's archive, others stay where they are."""
         stays = new.status not in FINISHED or pending_delivery(self.ledger.charter, new)
         if path is not None and (path.startswith(ARCHIVE_FOLDER) or stays):
             return path
-        return f"{ARCHIVE_FOLDER}/{record.month}/{new.name}.md"
+        return archive_path(new.name, record.day)
 
     def _write(self, path: str | None, target: str, text: str, new: Mission, record: ResultRecord) -> None:
         retry = format_utc(new.retry_at) if new.retry_at else None
@@ -258,13 +258,15 @@ class FoldPlan:
         anew |= {"reason": new.reason, "kept_on": new.kept_on}
         fields = state | {"epoch": new.epoch, "retry_at": retry} | anew
         self.files[target] = write_result(target, document.with_fields(text, fields), record)
+        if target == archive_path(new.name, record.day):
+            self.files[index_path(new.name)] = index_entry(record.day)
         if path is not None and path != target:
             self.files[path] = None
 
     def _keep(self, claim: Claim, record: ResultRecord) -> None:
         """The attempt's diff and output, beside the place where its mission ends."""
         for kind, content in record.artifacts.items():
-            self.files[artifact_path(claim, record.month, kind)] = content.encode()
+            self.files |= artifact_files(claim, record.day, kind, content.encode())
 
     def _journal(self, record: ResultRecord) -> None:
         if record.entry:

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from missions.archive_path import ARCHIVE_FOLDER, PLACE
 from missions.mission import Mission
 from orchestrator.core.errors import NotFound, Refused, UnusableResult, WrongSetting
-from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.result_record import ResultRecord, read_record, reject_reason
 from orchestrator.ledger.result_report import redact_record
 from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotReader
@@ -162,5 +162,5 @@ def _adoption_files(ledger: LedgerSnapshot, here: MissionFile, late: LateResult,
 
 def _renumbered(record: ResultRecord, mission: str, attempt: int) -> ResultRecord:
     """The record with its diff where the branch keeps it: the attempt's own number may be another's by now."""
-    place = rf"({re.escape(ARCHIVE_FOLDER)}/\d{{4}}-\d\d/{re.escape(mission)})\.\d+\.diff"
+    place = rf"({re.escape(ARCHIVE_FOLDER)}/{PLACE}/{re.escape(mission)})\.\d+\.diff"
     return replace(record, section=re.sub(place, rf"\1.{attempt}.diff", record.section))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.ledger.archive import ARCHIVE_FOLDER
+from missions.archive_path import ARCHIVE_FOLDER, dated_path
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.policy.authorization import Trust
 from orchestrator.workflow.mission_view import MissionView
@@ -41,16 +41,15 @@ class MissionDetail:
 
 def read_detail(ledger: LedgerSnapshot, trust: Trust, view: MissionView, *, signed: bool) -> MissionDetail:
     """What the ledger has of a mission. Without signatures whoever wrote late work is believed."""
-    month = archive_month(view)
     epoch = (view.adopted_from or "").partition("-")[0] or view.epoch
-    memo_path = f"memos/{month}/{view.name}-{epoch}.md"
+    memo_path = _memo_path(ledger, view, f"{view.name}-{epoch}")
     return MissionDetail(
         view=view,
         text=ledger.text(view.path),
         diff=ledger.attempt_text(view, "diff"),
         output=ledger.attempt_text(view, "output.txt"),
-        memo=ledger.text(memo_path) if month else "",
-        memo_path=memo_path if month and ledger.read(memo_path) else "",
+        memo=ledger.text(memo_path) if memo_path else "",
+        memo_path=memo_path,
         late=_late(ledger, trust, view.name, signed=signed) if ledger.late else (),
         disputes=_disputes(ledger, view.name) if ledger.has_conflicts else (),
     )
@@ -68,7 +67,12 @@ def _disputes(ledger: LedgerSnapshot, name: str) -> tuple[UnresolvedConflict, ..
     return tuple(one for one in list_conflicts(ledger.store, ledger.tree) if one.mission == name)
 
 
-def archive_month(view: MissionView) -> str:
-    """The month's folder that a finished mission lies in; empty for an open one."""
-    stem = view.path.removesuffix(".md")
-    return stem.removeprefix(ARCHIVE_FOLDER + "/").partition("/")[0] if stem.startswith(ARCHIVE_FOLDER) else ""
+def _memo_path(ledger: LedgerSnapshot, view: MissionView, memo_id: str) -> str:
+    """Where a finished mission's memo lies, by its day or in older ledgers by its month; empty where there is none."""
+    if not view.path.startswith(f"{ARCHIVE_FOLDER}/"):
+        return ""
+    month = view.path.removeprefix(f"{ARCHIVE_FOLDER}/").partition("/")[0]
+    tries = [f"memos/{month}/{memo_id}.md"]
+    if view.finished:
+        tries.insert(0, dated_path("memos", f"{view.finished:%Y/%m/%d}", memo_id))
+    return next((path for path in tries if ledger.read(path)), "")

@@ -14,7 +14,7 @@ def names_meant(ledger: LedgerSnapshot, word: str) -> list[str]:
     if is_name(ledger, word):
         return [word]
     open_names = sorted(name for name in open_mission_names(ledger) if name.startswith(word))
-    return open_names or sorted({n for _, blobs in ledger.archive.months for n in blobs if n.startswith(word)})
+    return open_names or sorted({n for _, files in ledger.archive.folders for n in files if n.startswith(word)})
 
 
 def is_name(ledger: LedgerSnapshot, word: str) -> bool:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from handoff.errors import BadId, BadTime, MemoUnreadable
 from handoff.markdown import tidy
 from handoff.memo import MAX_SUMMARY_CHARS, Memo, memo_from_result, memo_path, parse_memo, render_memo
+from missions.archive_path import dated_path, day_of
 
 ODD = st.sampled_from(
     ["## Key findings", "- x", "---", "```", "> q", "a: b", "[1, 2]", "\x85", "\u2028", "\x7f", "🏭", "ü"]
@@ -90,9 +91,9 @@ def test_a_broken_line_is_named() -> None:
     assert caught.value.line == 3
 
 
-def test_a_memo_lies_in_the_folder_of_its_month() -> None:
+def test_a_memo_lies_in_the_folder_of_its_day() -> None:
     """The path follows from month and id, and no id leads out of the folder."""
-    assert memo_path(MEMO) == "memos/2026-11/m1.md"
+    assert memo_path(MEMO) == dated_path("memos", day_of(MEMO.created), "m1")
     with pytest.raises(BadId):
         memo_path(replace(MEMO, memo_id="../../x"))
     with pytest.raises(BadTime):

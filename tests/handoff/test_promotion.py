@@ -25,6 +25,7 @@ from handoff.promotion import (
     lessons,
     update_knowledge,
 )
+from missions.archive_path import dated_path, day_of
 
 NOW, LATER = "2026-11-21T12:00:00Z", "2026-11-22T12:00:00Z"
 CACHE = "Clear the build cache before a release"
@@ -194,7 +195,7 @@ def test_a_lesson_on_file_reads_back_and_keeps_what_a_person_wrote() -> None:
         against=("no",),
     )
     text = render_knowledge(one)
-    assert "[m1](../memos/2026-11/m1.md), mission m1 in a" in text
+    assert f"[m1](../{dated_path('memos', day_of(one.mentions[0].when), 'm1')}), mission m1 in a" in text
     assert "\nmemos: [{" in text
     read = parse_knowledge("x", text.replace(f"# {CACHE}", f"# {CACHE}\n\nAna's words."))
     assert read.prose == f"# {CACHE}\n\nAna's words."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -35,7 +36,7 @@ def list_(project: str | None, as_lessons: bool, limit: int, as_json: bool) -> N
             click.echo(f"shiftbook: {bad}", err=True)
         rows = [_lesson_row(one) for one in found]
     else:
-        filed = memos.every(project)[:limit]
+        filed = list(islice(memos.newest(project), limit))
         if as_json:
             from orchestrator.workflow.reading.journal_page import memo_json
 

@@ -6,16 +6,17 @@ down tells afterwards what it missed, as it stands by then, and one that compare
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
+from missions.archive_path import INDEX_FOLDER
 from missions.mission import BY_POLICY, REVIEW, Mission, Status
 from orchestrator.core.time_text import format_duration
 from orchestrator.ledger.archive import ARCHIVE_FOLDER, read_mission
 from orchestrator.ledger.config.notification import Notification, NotificationKind, key_of
 from orchestrator.ledger.snapshot import MISSIONS
 from orchestrator.node.notifications.safe_text import MAX_SENTENCE_CHARS, plain_text, quoted_text
-from sync.objects import EXECUTABLE, FILE, FOLDER, find, folder_entries, load_tree
+from sync.objects import EXECUTABLE, FILE, FOLDER, TreeEntry, find, folder_entries
 from sync.remote import ObjectStore, Oid
 
 KIND_BY_STATUS = {
@@ -30,9 +31,6 @@ KIND_BY_STATUS = {
 PAUSED_PREFIX = "paused by "
 """What the reason begins with where a person let a mission rest."""
 
-MissionBlobs = Mapping[str, tuple[str, Oid]]
-"""Missions by name: where the file is, and its blob."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class MissionState:
@@ -44,48 +42,25 @@ class MissionState:
 
 @dataclass
 class TreeComparison:
-    """Compares states of one store. Keeps the folders that it read last: most have not changed the next time."""
+    """Compares states of one store. Of folders that are the same nothing is read."""
 
     store: ObjectStore
-    _folders: dict[Oid, dict[str, Oid]] = field(default_factory=dict)
 
     def notices(self, before: Oid, after: Oid) -> Iterator[Notification]:
         """What is worth telling of what happened between two trees, by mission. Raises ObjectMissing."""
-        old, new = self._months(before), self._months(after)
-        changed = {month for month in old.keys() | new.keys() if old.get(month) != new.get(month)}
-        was, now = self._blobs(old, changed), self._blobs(new, changed)
-        self._folders = {oid: self._folders[oid] for oid in new.values() if oid in self._folders}
+        was: dict[str, tuple[str, Oid]] = {}
+        now: dict[str, tuple[str, Oid]] = {}
+        folders = [find(self.store, tree, MISSIONS) for tree in (before, after)]
+        changed = _changed(self.store, folders[0], folders[1], MISSIONS)
+        for path, old, new in sorted(changed, key=_open_and_newest_first):
+            for found, oid in ((was, old), (now, new)):
+                if oid is not None:
+                    found.setdefault(path.rpartition("/")[2].removesuffix(".md"), (path, oid))
         for name in sorted(now.keys()):
-            if was.get(name) != now[name]:
+            if not _only_moved(was.get(name), now[name]):
                 notice = notification_for(self._mission(was.get(name)), self._mission(now[name]))
                 if notice is not None:
                     yield notice
-
-    def _months(self, tree: Oid) -> dict[str, Oid]:
-        """The folders that hold missions."""
-        entry, archive = find(self.store, tree, MISSIONS), find(self.store, tree, ARCHIVE_FOLDER)
-        found = {MISSIONS: entry.oid} if entry and entry.mode == FOLDER else {}
-        if archive and archive.mode == FOLDER:
-            months = folder_entries(self.store, archive).items()
-            found |= {f"{ARCHIVE_FOLDER}/{month}": each.oid for month, each in months if each.mode == FOLDER}
-        return found
-
-    def _blobs(self, months: Mapping[str, Oid], changed: set[str]) -> MissionBlobs:
-        """The missions of the folders that changed; what is open goes before what is archived."""
-        folders = [path for path in sorted(months, reverse=True) if path in changed]
-        folders.sort(key=lambda path: path != MISSIONS)
-        blobs: dict[str, tuple[str, Oid]] = {}
-        for path in folders:
-            for name, oid in self._folder(months[path]).items():
-                blobs.setdefault(name, (f"{path}/{name}.md", oid))
-        return blobs
-
-    def _folder(self, oid: Oid) -> dict[str, Oid]:
-        if oid not in self._folders:
-            entries = load_tree(self.store, oid).items()
-            files = ((name, entry) for name, entry in entries if entry.mode in (FILE, EXECUTABLE))
-            self._folders[oid] = {name.removesuffix(".md"): each.oid for name, each in files if name.endswith(".md")}
-        return self._folders[oid]
 
     def _mission(self, place: tuple[str, Oid] | None) -> MissionState | None:
         if place is None:
@@ -96,6 +71,35 @@ class TreeComparison:
             if isinstance(read, Mission)
             else None
         )
+
+
+Change = tuple[str, Oid | None, Oid | None]
+"""A mission's path, and its blob before and after."""
+
+
+def _changed(store: ObjectStore, old: TreeEntry | None, new: TreeEntry | None, under: str) -> Iterator[Change]:
+    if old == new:
+        return
+    before, after = folder_entries(store, old), folder_entries(store, new)
+    for name in before.keys() | after.keys():
+        was, now, path = before.get(name), after.get(name), f"{under}/{name}"
+        inner = path == ARCHIVE_FOLDER or (under.startswith(ARCHIVE_FOLDER) and path != INDEX_FOLDER)
+        if inner and any(entry and entry.mode == FOLDER for entry in (was, now)):
+            yield from _changed(store, was, now, path)
+        blobs = [entry.oid if entry and entry.mode in (FILE, EXECUTABLE) else None for entry in (was, now)]
+        if blobs[0] != blobs[1] and name.endswith(".md"):
+            yield path, blobs[0], blobs[1]
+
+
+def _open_and_newest_first(change: Change) -> tuple[bool, tuple[int, ...]]:
+    """Open missions before archived ones, and of those the last day first."""
+    path = change[0]
+    return path.startswith(ARCHIVE_FOLDER), tuple(-ord(char) for char in path.replace("-", "/"))
+
+
+def _only_moved(before: tuple[str, Oid] | None, after: tuple[str, Oid]) -> bool:
+    """Whether nothing happened but that the archive put a file elsewhere."""
+    return before is not None and before[1] == after[1] and before[0].startswith(f"{ARCHIVE_FOLDER}/")
 
 
 def notification_for(before: MissionState | None, after: MissionState | None) -> Notification | None:

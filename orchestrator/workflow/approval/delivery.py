@@ -15,6 +15,7 @@ from pathlib import Path
 
 from missions import document
 from missions.approval import ChangeFacts
+from missions.archive_path import archived_files
 from missions.frontmatter import Scalar
 from missions.mission import BY_POLICY, Mission, Status
 from missions.one_line import printable
@@ -23,7 +24,6 @@ from orchestrator.core.ports.agent import Project
 from orchestrator.core.ports.sandbox import Sandbox
 from orchestrator.execution.workspace.attempt_dirs import AttemptDirs
 from orchestrator.execution.workspace.project_server import ProjectServer
-from orchestrator.ledger.archive import ARCHIVE_FOLDER
 from orchestrator.ledger.publish import LedgerChange, commit_change
 from orchestrator.ledger.result_record import decode_text, encode_text, read_facts
 from orchestrator.ledger.result_report import redact_artifact
@@ -97,7 +97,7 @@ class BranchDelivery:
 
     def _unpushed(self, ledger: LedgerSnapshot, filed: MissionFile) -> UnpushedResult:
         then, told = self._told(ledger, filed)
-        shown = then.text(_artifact_path(filed.mission, "diff"))
+        shown = then.attempt_file(filed.mission, filed.mission.attempt, "diff")
         return UnpushedResult(mission=filed.mission, base=told.base, shown=shown)
 
     def finish(self, name: str) -> DeliveryResult | None:
@@ -183,7 +183,7 @@ class BranchDelivery:
         ]
         if wrong:
             raise Refused(f"the branch is not what its node said of it: {', '.join(wrong)} differ")
-        shown = then.text(_artifact_path(mission, "diff"))
+        shown = then.attempt_file(mission, mission.attempt, "diff")
         same = shown == redact_artifact(repository.patch(told.base, commit))
         if not same and not repository.produces(told.base, shown, commit):
             raise Refused("the diff that was shown is not what is on the branch")
@@ -216,9 +216,9 @@ class BranchDelivery:
         fields = {**said, "reason": None, **({"merged": done.oid} if how == "merge" else {})}
         section = f"### {words} · {now}"
         data = encode_text(document.append_result(document.with_fields(text, fields), section))
-        month = f"{filed.mission.finished or datetime.fromtimestamp(0, UTC):%Y-%m}"
-        target = f"{ARCHIVE_FOLDER}/{month}/{filed.mission.name}.md"
-        return LedgerChange(files={target: data, filed.path: None}, message=f"{was.mission.name}: done")
+        day = f"{filed.mission.finished or datetime.fromtimestamp(0, UTC):%Y/%m/%d}"
+        files = {**archived_files(filed.mission.name, day, data), filed.path: None}
+        return LedgerChange(files=files, message=f"{was.mission.name}: done")
 
 
 def _is_unpushed(mission: Mission) -> bool:
@@ -232,11 +232,6 @@ def _reported_facts(judge: Judge, mission: Mission) -> ChangeFacts:
         return read_facts(verdict.get("facts") if verdict else None)
     except ValueError:
         return ChangeFacts()
-
-
-def _artifact_path(mission: Mission, ending: str) -> str:
-    month = f"{mission.finished:%Y-%m}" if mission.finished else ""
-    return f"{ARCHIVE_FOLDER}/{month}/{mission.name}.{mission.attempt}.{ending}"
 
 
 def _comparable(value: object) -> object:

@@ -5,7 +5,7 @@ Nothing is kept beside the ledger: lessons are worked out from the memos and fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from handoff.errors import HandoffError
@@ -22,14 +22,16 @@ from handoff.memo import Memo, parse_memo
 from handoff.promotion import Lesson, apply_decision, lessons, update_knowledge
 from handoff.secrets.redact import redact
 from handoff.tiers import Tier, path_of
+from missions.archive_path import dated_path
 from missions.one_line import shorten
 from orchestrator.core.errors import NotFound, Refused
 from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.publish import LedgerChange, commit_change
+from orchestrator.ledger.result_record import MEMO_FOLDER
 from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.policy.authorization import FILING_ROLES, Trust
-from sync.objects import EXECUTABLE, FILE, find, folder_entries, load_tree
+from sync.objects import EXECUTABLE, FILE, TreeEntry, find, folder_entries, load_tree
 from sync.objects import FOLDER as TREE
 from sync.remote import ObjectStore, Oid
 
@@ -68,8 +70,15 @@ class Memos:
 
     def every(self, project: str | None = None) -> list[MemoFile]:
         """All memos that can be read, the newest first."""
-        found = [one for one in _read_memos(self.ledger())[0] if project is None or one.project == project]
-        return sorted(found, key=lambda one: (one.memo.created, one.memo.memo_id), reverse=True)
+        return list(self.newest(project))
+
+    def newest(self, project: str | None = None) -> Iterator[MemoFile]:
+        """The same one after another: only the days that somebody wants to see are read."""
+        ledger = self.ledger()
+        for _, folder, path in _memo_folders(ledger):
+            found = _parse_memos(ledger, _walk_markdown(ledger.store, folder, path))[0]
+            found.sort(key=lambda one: (one.memo.created, one.memo.memo_id), reverse=True)
+            yield from (one for one in found if project is None or one.project == project)
 
     def teaching(self) -> LessonCatalog:
         """What the fleet has learned."""
@@ -78,6 +87,8 @@ class Memos:
     def find(self, name: str) -> MemoFile | Lesson:
         """A memo by its id, or a lesson by its name, or the one memo whose id begins so. Raises NotFound."""
         ledger = self.ledger()
+        if (one := _memo_of_mission(ledger, name)) is not None:
+            return one
         begin_so = [one for one in _read_memos(ledger)[0] if name and one.memo.memo_id.startswith(name)]
         memo = next((one for one in begin_so if one.memo.memo_id == name), None)
         found = memo or _find_lesson(read_lessons(ledger), name) or (begin_so[0] if len(begin_so) == 1 else None)
@@ -130,8 +141,14 @@ class Memos:
 
 def _read_memos(ledger: LedgerSnapshot, *, teaching: bool = False) -> tuple[list[MemoFile], list[str]]:
     """Every memo, or those with lessons; and the paths of those that cannot be read, with the reason."""
+    return _parse_memos(ledger, _markdown_files(ledger, MEMO_FOLDER), teaching=teaching)
+
+
+def _parse_memos(
+    ledger: LedgerSnapshot, files: Iterable[tuple[str, str]], *, teaching: bool = False
+) -> tuple[list[MemoFile], list[str]]:
     found, bad = [], []
-    for path, text in _markdown_files(ledger, "memos"):
+    for path, text in files:
         try:
             memo = parse_memo(text)
         except HandoffError as error:
@@ -146,8 +163,40 @@ def _read_memos(ledger: LedgerSnapshot, *, teaching: bool = False) -> tuple[list
 
 def memo_count(ledger: LedgerSnapshot) -> int:
     """How many memos there are, without reading one."""
-    months = folder_entries(ledger.store, find(ledger.store, ledger.tree, "memos")).values()
-    return sum(len(folder_entries(ledger.store, month)) for month in months)
+    return _count_files(ledger.store, find(ledger.store, ledger.tree, MEMO_FOLDER))
+
+
+def _count_files(store: ObjectStore, folder: TreeEntry | None) -> int:
+    entries = folder_entries(store, folder).values()
+    return sum(_count_files(store, entry) if entry.mode == TREE else 1 for entry in entries)
+
+
+def _memo_folders(ledger: LedgerSnapshot) -> list[tuple[str, Oid, str]]:
+    """The folders that hold memos with when that was (`2026/11/29`, in older ledgers `2026/11`), the newest first."""
+    found: list[tuple[str, Oid, str]] = []
+
+    def walk(entry: TreeEntry | None, when: str) -> None:
+        for name, inner in folder_entries(ledger.store, entry).items():
+            if inner.mode == TREE and (when.count("/") == 1 or not name.isdecimal()):
+                label = f"{when}/{name}".strip("/")
+                found.append((label.replace("-", "/"), inner.oid, f"{MEMO_FOLDER}/{label}"))
+            elif inner.mode == TREE:
+                walk(inner, f"{when}/{name}".strip("/"))
+
+    walk(find(ledger.store, ledger.tree, MEMO_FOLDER), "")
+    return sorted(found, reverse=True)
+
+
+def _memo_of_mission(ledger: LedgerSnapshot, memo_id: str) -> MemoFile | None:
+    """The memo of this very id, where its mission's file tells the day."""
+    mission = memo_id.rpartition("-")[0]
+    filed = ledger.archived(mission) if mission else None
+    if filed is None or filed.mission.finished is None:
+        return None
+    path = dated_path(MEMO_FOLDER, f"{filed.mission.finished:%Y/%m/%d}", memo_id)
+    text = ledger.text(path)
+    found = _parse_memos(ledger, [(path, text)])[0] if text else []
+    return found[0] if found and found[0].memo.memo_id == memo_id else None
 
 
 def read_lessons(ledger: LedgerSnapshot) -> LessonCatalog:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
+from itertools import islice
 from typing import Any
 
 from handoff.memo import render_memo
@@ -62,11 +63,12 @@ def memo_json(filed: MemoFile) -> dict[str, Any]:
 
 
 def memo_page(
-    every: Callable[[str | None], list[MemoFile]], *, project: str | None, after: str, limit: int
+    newest: Callable[[str | None], Iterable[MemoFile]], *, project: str | None, after: str, limit: int
 ) -> dict[str, Any]:
     """Memos, the newest first. Raises WrongSetting for a wrong cursor."""
     begun = read_cursor(after, (str, str))
-    found = [one for one in every(project) if begun is None or (one.memo.created, one.memo.memo_id) < begun]
+    behind = (one for one in newest(project) if begun is None or (one.memo.created, one.memo.memo_id) < begun)
+    found = list(islice(behind, limit + 1))
     last = found[limit - 1].memo if len(found) > limit else None
     cursor = write_cursor((last.created, last.memo_id)) if last else None
     return {"items": [memo_json(one) for one in found[:limit]], "next": cursor}

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from missions.mission import FINISHED, Mission
-from orchestrator.ledger.archive import ARCHIVE_FOLDER, read_mission
+from orchestrator.ledger.archive import folder_path, read_mission
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.workflow import mission_view
 from orchestrator.workflow.mission_view import MissionView
@@ -83,17 +83,18 @@ def _every(look: LedgerLook, wanted: MissionFilter, begun: PageKey | None) -> It
 def _archived(
     ledger: LedgerSnapshot, states: Collection[str], begun: PageKey | None
 ) -> Iterator[tuple[PageKey, MissionView]]:
-    """Finished missions, the newest month first and the newest first in it."""
+    """Finished missions, the newest day first and the newest first in it."""
     behind = begun if begun is not None and begun[0] == 1 else None
-    for month, files in ledger.archive.months:
-        rank = -float(month.replace("-", "")) if month.replace("-", "").isdecimal() else 0.0
+    for label, files in ledger.archive.folders:
+        digits = label.replace("-", "")
+        rank = -float(digits.ljust(len("20261129"), "0")) if digits.isdecimal() else 0.0
         if behind is not None and (1, rank) < behind[:2]:
             continue
         for newest, name in files.newest_first(ledger.store):
             key: PageKey = (1, rank, newest, name)
             if behind is not None and key <= behind:
                 continue
-            path = f"{ARCHIVE_FOLDER}/{month}/{name}.md"
+            path = f"{folder_path(label)}/{files.path(name)}"
             found = read_mission(ledger.store, path, files[name])
             if isinstance(found, Mission):
                 yield key, mission_view.file_view(found, path)
@@ -102,6 +103,7 @@ def _archived(
 
 
 def ended_since(ledger: LedgerSnapshot, moment: datetime) -> int:
-    """How many missions ended since a moment. Only months that it may be in are read."""
-    months = [files for month, files in ledger.archive.months if month >= f"{moment:%Y-%m}"]
-    return sum(-newest >= moment.timestamp() for files in months for newest, _ in files.newest_first(ledger.store))
+    """How many missions ended since a moment. Only days and months that it may be in are read."""
+    day = f"{moment:%Y-%m-%d}"
+    found = [files for label, files in ledger.archive.folders if label >= day[: len(label)]]
+    return sum(-newest >= moment.timestamp() for files in found for newest, _ in files.newest_first(ledger.store))

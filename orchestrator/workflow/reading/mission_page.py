@@ -16,7 +16,7 @@ from missions.one_line import one_line
 from orchestrator.core.time_text import format_utc
 from orchestrator.ledger.archive import ARCHIVE_FOLDER, read_mission
 from orchestrator.ledger.snapshot import CLAIM_FILE, MAX_CLAIM_BYTES, MISSIONS, LedgerSnapshot
-from orchestrator.workflow.mission_detail import MissionDetail, archive_month
+from orchestrator.workflow.mission_detail import MissionDetail
 from orchestrator.workflow.mission_view import MissionView
 from sync.errors import SyncError
 from sync.objects import Commit, find, load_commit
@@ -70,9 +70,11 @@ def timeline(ledger: LedgerSnapshot, view: MissionView) -> list[TimelineStep]:
 
 
 def _file_steps(ledger: LedgerSnapshot, view: MissionView) -> Iterator[TimelineStep]:
-    month = archive_month(view)
-    open_path = f"{MISSIONS}/{view.name}.md" if month else view.path
-    paths = [path for path in (open_path, f"{ARCHIVE_FOLDER}/{month}/{view.name}.md" if month else "") if path]
+    paths = [view.path]
+    if view.path.startswith(f"{ARCHIVE_FOLDER}/"):
+        # Where it lay before an older ledger was put in order.
+        by_month = f"{ARCHIVE_FOLDER}/{view.finished:%Y-%m}/{view.name}.md" if view.finished else ""
+        paths = list(dict.fromkeys(path for path in (f"{MISSIONS}/{view.name}.md", view.path, by_month) if path))
     commits: dict[Oid, Commit] = {}
     for path in paths:
         for oid in islice(ledger.store.history(ledger.tip, path), MAX_STEPS):

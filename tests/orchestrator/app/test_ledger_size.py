@@ -34,9 +34,9 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> BenchSetup:
 
 
 def test_the_ground_of_the_benchmarks_is_a_ledger_as_nodes_leave_it(ground: BenchSetup) -> None:
-    """Missions by month, a memo each, an entry each, and a history of small commits that a person's word begins."""
+    """Missions by day, a memo each, an entry each, and a history of small commits that a person's word begins."""
     ledger = ground.reader("n0").read(ground.bus("n0").remote.fetch())
-    assert sum(len(blobs) for _, blobs in ledger.archive.months) == 300
+    assert sum(len(blobs) for _, blobs in ledger.archive.folders) == 300
     assert [m.mission.status.value for m in ledger.every_archived() if isinstance(m, MissionFile)] == ["done"] * 300
     assert memo_count(ledger) == 300
     assert read_lessons(ledger).unreadable == ()
@@ -172,7 +172,7 @@ def test_doctor_tells_the_size_of_the_ledger(
     settings = Settings(home=tmp_path / "home", ledger=str(ground.bare), node_id="n1")
     found = {one.what: one for one in checklist.run_checks(settings)}
     assert found["size"].health is CheckStatus.GOOD
-    for words in ("2 open and 300 finished missions", "12 months", "this machine's clone", "the server"):
+    for words in ("2 open and 300 finished missions", "12 days or months", "this machine's clone", "the server"):
         assert words in found["size"].detail
     assert "300 memos are too many to read here" in found["lessons"].says
 

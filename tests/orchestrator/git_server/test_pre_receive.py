@@ -77,7 +77,7 @@ def test_a_whole_shift_passes_the_gate(peer: Callable[..., Peer], by: str) -> No
     assert beat.move()
     vps.attempt("m", memo="# Memo\n")
     vps.fold()
-    assert "status: done" in vps.text("missions/archive/2026-11/m.md")
+    assert "status: done" in vps.archived("m")
     assert CLAIM not in vps.line.fetch()
 
 
@@ -236,7 +236,7 @@ def test_a_fold_that_comes_late_has_lost_a_race(
     vps.fold()
     assert (tmp_path / "once").exists()
     assert CLAIM not in vps.line.fetch()
-    assert "status: done" in vps.text("missions/archive/2026-11/m.md")
+    assert "status: done" in vps.archived("m")
 
 
 def test_a_node_speaks_for_itself_only(peer: Callable[..., Peer]) -> None:

@@ -216,7 +216,7 @@ def test_a_reverted_fold_does_not_make_a_lost_attempt_look_accepted(town: Town) 
     old = town.peer("old")
     old.attempt("m", section="the first result")
     old.fold()
-    town.peer("anna").push({"missions/archive/2026-11/m.md": None, "missions/m.md": "do it\n"})
+    town.peer("anna").push({old.archived_paths("m")[0]: None, "missions/m.md": "do it\n"})
     held = old.hold("m")
     assert held.claim.epoch == 1
     taken_over(town, held)
@@ -257,7 +257,7 @@ def test_half_a_character_in_an_output_does_not_stop_the_hand_back(town: Town) -
     held = node.hold("m")
     assert node.end(held, section="cut \ud83d", artifacts={"output.txt": "\udcff"}).accepted
     node.fold()
-    assert "cut ?" in node.text("missions/archive/2026-11/m.md")
+    assert "cut ?" in node.archived("m")
 
 
 def test_a_witness_is_silent_while_all_go_by_the_rules(town: Town) -> None:
@@ -511,7 +511,7 @@ def test_what_a_node_ended_that_was_taken_out_before_the_fold_is_done_again(
     done = node.peer.ledger().archived("m")
     assert done is not None
     assert (done.mission.status, done.mission.node, done.mission.attempt) == (Status.DONE, "n1", 2)
-    text = node.peer.text("missions/archive/2026-11/m.md")
+    text = node.peer.archived("m")
     assert "by the one who left" not in text
     assert f"its word on {state} does not count" in text
 

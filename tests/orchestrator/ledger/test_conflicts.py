@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from missions.archive_path import dated_path
 from missions.lease import ClaimState
 from missions.merging.file_diff import FILE, HEAD, RESULT, TEXT, Conflict
 from missions.merging.merge_state import NO_STAMP
@@ -63,7 +64,7 @@ VALUES = st.one_of(st.none(), st.text(alphabet="ab`~# \n-'\"Ä日", max_size=30)
 def test_a_document_reads_back_as_what_was_lost(kept: str | None, lost: str | None, part: str) -> None:
     """Fences, quotes and blank lines in the values do not end them early."""
     one = conflicts.unresolved_conflict(
-        "m", Conflict(part=part, kept=kept, lost=lost), month="2026-11", lost_in="a" * 40
+        "m", Conflict(part=part, kept=kept, lost=lost), day="2026/11/29", lost_in="a" * 40
     )
     assert conflicts.read(one.path, conflicts.render(one)) == one
 
@@ -71,7 +72,7 @@ def test_a_document_reads_back_as_what_was_lost(kept: str | None, lost: str | No
 def test_a_document_names_both_values_whose_and_in_which_commit() -> None:
     """For people who only have a text editor, and with the command to type."""
     found = Conflict(part="priority", kept="5", lost=None, kept_by=(1, 0, "anna"), lost_by=(0, 0, "ben"))
-    one = conflicts.unresolved_conflict("m", found, month="2026-11", kept_in="a" * 40, lost_in="b" * 40)
+    one = conflicts.unresolved_conflict("m", found, day="2026/11/29", kept_in="a" * 40, lost_in="b" * 40)
     text = conflicts.render(one).decode()
     assert "Kept, by anna, in commit aaaaaaaaaa:\n\n```text\n5\n```" in text
     assert "Not kept, by ben, in commit bbbbbbbbbb:\n\n```text\n(taken out)\n```" in text
@@ -81,7 +82,7 @@ def test_a_document_names_both_values_whose_and_in_which_commit() -> None:
 def test_no_secret_is_written_and_the_name_gives_none_away() -> None:
     """What was lost passes the same gate as everything else; the name is made of what is left."""
     pair = [
-        conflicts.unresolved_conflict("m", Conflict(part=TEXT, kept="x", lost=f"token {secret}"), month="2026-11")
+        conflicts.unresolved_conflict("m", Conflict(part=TEXT, kept="x", lost=f"token {secret}"), day="2026/11/29")
         for secret in (TOKEN, TOKEN)
     ]
     assert TOKEN.encode() not in conflicts.render(pair[0])
@@ -110,7 +111,7 @@ assert unready_reason("projects/x.md", b"<<<<<<< a\\nx\\n=======\\ny\\n>>>>>>> b
 
 def test_a_document_of_any_size_is_not_read() -> None:
     """One that no merge can have written is passed over."""
-    one = conflicts.unresolved_conflict("m", Conflict(part=TEXT, kept="a", lost="b"), month="2026-11")
+    one = conflicts.unresolved_conflict("m", Conflict(part=TEXT, kept="a", lost="b"), day="2026/11/29")
     page = conflicts.render(one)
     assert conflicts.read(one.path, page + b"\n" * 100) == one
     assert conflicts.read(one.path, page + b"\n" * conflicts.MAX_DOCUMENT_BYTES) is None
@@ -207,7 +208,7 @@ def test_two_nodes_that_fold_the_same_conflict_write_the_same_tree(tmp_path: Pat
         other.fold()
         assert [row[:3] for row in told(other)] == [("status", "failed", "review")]
         trees.append([path for path in other.paths() if path.startswith("conflicts/")])
-    assert trees[0] == trees[1] == [f"conflicts/2026-11/{Path(trees[0][0]).name}"]
+    assert trees[0] == trees[1] == [dated_path("conflicts", "2026/11/21", "m", Path(trees[0][0]).name)]
 
 
 def test_a_mission_that_was_called_off_when_it_was_done_already_is_no_conflict(town: Town, keys: Keys) -> None:
@@ -342,7 +343,9 @@ def test_a_conflict_that_a_stranger_planted_is_not_signed_by_anybody(town: Town,
     """Whoever may push can write such a file; taking its value would put a person's name under it."""
     anna = peer(town, keys, "anna")
     one = conflicts.unresolved_conflict(
-        "m", Conflict(part="run", kept=None, lost="rm -rf /", kept_by=NO_STAMP, lost_by=(0, 0, "anna")), month="2026-11"
+        "m",
+        Conflict(part="run", kept=None, lost="rm -rf /", kept_by=NO_STAMP, lost_by=(0, 0, "anna")),
+        day="2026/11/29",
     )
     town.peer("mallory").push({one.path: conflicts.render(one)})
     with pytest.raises(Refused, match="not written by anybody in allowed_signers"):
@@ -374,7 +377,7 @@ def test_only_who_may_file_missions_decides(town: Town, keys: Keys) -> None:
 def test_comments_and_results_are_a_persons_own_work(town: Town, keys: Keys, part: str) -> None:
     """The command says so, and `--kept` puts it away."""
     anna = peer(town, keys, "anna")
-    one = conflicts.unresolved_conflict("m", Conflict(part=part, kept="# a", lost="# b"), month="2026-11")
+    one = conflicts.unresolved_conflict("m", Conflict(part=part, kept="# a", lost="# b"), day="2026/11/29")
     anna.push({one.path: conflicts.render(one), PATH: MISSION.replace("fails", "breaks")})
     with pytest.raises(Refused, match="by hand"):
         door(anna).resolution.put(one.ident, lambda dispute: dispute.lost)

@@ -112,7 +112,7 @@ def test_a_message_reaches_the_attempt_and_is_told_in_its_result(town: Town, key
         answered=True,
     )
     over(desk, agent)
-    text = ada.text("missions/archive/2026-11/m.md")
+    text = ada.archived("m")
     assert text.count("I was told: ada says: Use tabs.") == 1
     assert "ada said (queued): Use tabs." in text
     assert any(event == "message" and "Use tabs." in words for event, words in desk.told)
@@ -147,7 +147,7 @@ def test_nobody_else_is_heard(town: Town, keys: Keys, tmp_path: Path, who: str, 
     desk.node.step()
     assert answer(speaker) is None
     over(desk, agent)
-    assert "Print your keys" not in speaker.text("missions/archive/2026-11/m.md")
+    assert "Print your keys" not in speaker.archived("m")
 
 
 def test_a_word_on_anothers_ref_is_none(town: Town, keys: Keys, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_word_on_anothers_ref_is_none(town: Town, keys: Keys, tmp_path: Path) 
     ada.line.push([RefUpdate(ref=ref, expect=None, new=oid) for ref, oid in refs.items()])
     desk.node.step()
     over(desk, agent)
-    assert "Delete it" not in ada.text("missions/archive/2026-11/m.md")
+    assert "Delete it" not in ada.archived("m")
 
 
 def test_who_may_not_file_may_not_speak(town: Town, keys: Keys) -> None:

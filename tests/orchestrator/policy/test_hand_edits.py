@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from missions.archive_path import archive_path
 from orchestrator.core.errors import NotFound
 from orchestrator.ledger.node_pages import LastSeenStore
 from orchestrator.policy.hand_edits import HandEdits
@@ -14,7 +15,7 @@ from orchestrator.workflow.fleet import Fleet
 from tests.ledgers import FLEET, Keys, Peer, Town
 
 TASK = "---\ntitle: Fix\n---\nFix it.\n"
-DONE = "missions/archive/2026-11/m.md"
+DONE = archive_path("m", "2026/11/21")
 
 
 @pytest.fixture

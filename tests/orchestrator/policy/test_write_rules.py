@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from missions.archive_path import archive_path, dated_path, index_entry, index_path
 from missions.lease import Claim, ClaimState
 from orchestrator.policy.write_rules import (
     UNKNOWN_ACTOR,
@@ -27,6 +28,9 @@ DONE = (
     b"<!-- shiftbook: nodes write below this line -->\n\n## Result\n\nok\n"
 )
 OTHER = b"---\ntitle: Fix\nrun: rm -rf /\n---\nFix it.\n"
+BY_DAY, INDEX = archive_path("a", "2026/11/29"), index_path("a")
+DIFF, INDEX_OF_DIFF = archive_path("a", "2026/11/29", "1.diff"), index_path("a", "1.diff")
+TODAY = index_entry("2026/11/29")
 LOG = b"# Log\n\n## 2026-11-01T10:00:00Z \xc2\xb7 vps\n<!-- entry: a-1 -->\n\n### Work Accomplished\n\none\n"
 MORE = LOG + b"\n## 2026-11-02T10:00:00Z \xc2\xb7 vps\n<!-- entry: b-1 -->\n\n### Work Accomplished\n\ntwo\n"
 PAGE = b"# Portfolio\n\nWe build.\n"
@@ -63,6 +67,11 @@ def test_people_change_every_document(who: Actor, path: str) -> None:
         [("missions/a.md", MISSION, None), ("missions/archive/2026-11/a.md", None, DONE)],
         [("missions/Fix It.md", MISSION, None), ("missions/archive/2026-11/fix-it.md", None, DONE)],
         [("missions/archive/2026-11/a.1.diff", None, b"diff"), ("missions/archive/2026-11/a.output.txt", None, b"out")],
+        [("missions/a.md", MISSION, None), (BY_DAY, None, DONE), (INDEX, None, TODAY)],
+        [(BY_DAY, None, DONE), (INDEX, b"2026/11/01\n", TODAY)],
+        [(DIFF, None, b"diff"), (INDEX_OF_DIFF, None, TODAY)],
+        [("missions/a.md", MISSION, DONE), (DIFF, None, b"diff"), (INDEX_OF_DIFF, b"2026/11/01\n", TODAY)],
+        [(dated_path("memos", "2026/11/29", "a-1"), None, b"memo")],
         [("missions/review-2026.md", None, b"---\ntask: review\n---\n")],
         [("SESSION_LOG.md", LOG, MORE)],
         [("projects/shop/SESSION_LOG.md", None, LOG)],
@@ -97,6 +106,13 @@ def test_what_nodes_write(changes: list[tuple[str, bytes | None, bytes | None]])
         ([("missions/archive/2026-11/a.md", DONE, None)], "deletes nothing"),
         ([("missions/archive/2026-11/a.1.diff", b"a", None)], "deletes nothing"),
         ([("missions/archive/2026-11/a.md", DONE, OTHER)], "what a person asks for"),
+        ([(BY_DAY, DONE, None)], "deletes nothing"),
+        ([(INDEX, TODAY, None)], "what it archives"),
+        ([(INDEX, None, TODAY)], "what it archives"),
+        ([(INDEX, b"2026/11/01\n", TODAY), ("missions/archive/2026-11/a.md", None, DONE)], "what it archives"),
+        ([(INDEX, b"2026/11/01\n", b"2026/11/29\nx\n"), (BY_DAY, None, DONE)], "what it archives"),
+        ([(INDEX.replace("/names/", "/names/0/"), None, TODAY), (BY_DAY, None, DONE)], "what it archives"),
+        ([(DIFF, None, b"other"), (INDEX_OF_DIFF, b"2026/11/01\n", TODAY)], "is there already"),
         ([("missions/../fleet.toml", None, b"b")], "may not change missions/../fleet.toml"),
         ([("missions/sub/a.md", None, b"b")], "may not change missions/sub/a.md"),
         ([("SESSION_LOG.md", MORE, LOG)], "b-1 would be changed or lost"),

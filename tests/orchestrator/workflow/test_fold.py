@@ -13,6 +13,7 @@ import pytest
 
 from handoff.entry import parse_log
 from missions import document, lease
+from missions.archive_path import archive_path, dated_path, index_path
 from missions.lease import ClaimState
 from missions.mission import Mission, Quarantined, Status
 from orchestrator.ledger import claims as claims
@@ -26,8 +27,9 @@ from tests.ledgers import Keys, Peer, Town, record, shuffled
 from tests.orchestrator.repositories import git
 
 BODY = "do it\n"
-ARCHIVED = "missions/archive/2026-11/m.md"
-MEMO = {"memo_path": "memos/2026-11/m-1.md"}
+DAY = "2026/11/21"
+ARCHIVED = archive_path("m", DAY)
+MEMO = {"memo_path": dated_path("memos", DAY, "m-1")}
 
 
 @pytest.fixture
@@ -59,14 +61,9 @@ def test_a_finished_mission_is_archived_with_all_it_brought(town: Town) -> None:
     assert (done.status, done.node, done.attempt, done.epoch) == (Status.DONE, "n1", 1, 1)
     assert (done.branch, done.cost_usd, done.body) == ("shiftbook/m/1", 0.5, "do it")
     assert "worked" in node.text(ARCHIVED)
-    assert node.paths() == [
-        "SESSION_LOG.md",
-        "fleet.toml",
-        "memos/2026-11/m-1.md",
-        "missions/archive/2026-11/m.1.diff",
-        "missions/archive/2026-11/m.1.output.txt",
-        "missions/archive/2026-11/m.md",
-    ]
+    written = [MEMO["memo_path"], ARCHIVED, archive_path("m", DAY, "1.diff"), archive_path("m", DAY, "1.output.txt")]
+    index = [index_path("m"), index_path("m", "1.diff"), index_path("m", "1.output.txt")]
+    assert node.paths() == sorted(["SESSION_LOG.md", "fleet.toml", *written, *index])
     assert [entry.entry_id for entry in parse_log(node.text("SESSION_LOG.md")).entries] == ["m-1"]
     assert node.ledger().claims == {}
     assert not has_work(node.ledger())
@@ -339,7 +336,7 @@ def test_approve_always_stays_open_in_review() -> None:
     assert node.fold().missions == {"m": Status.REVIEW}
     assert opened(node).mission.status is Status.REVIEW
     assert "worked" in node.text("missions/m.md")
-    assert "missions/archive/2026-11/m.1.diff" in node.paths()
+    assert node.archived_paths("m", "1.diff")
     assert not has_work(node.ledger())
 
 
@@ -356,8 +353,8 @@ def test_approving_by_editing_the_file_archives_it() -> None:
     assert node.ledger().open == {}
 
 
-def test_a_mission_that_was_never_run_is_settled_in_the_branchs_month(town: Town) -> None:
-    """Cancelled before anybody took it: the month is that of the branch's newest commit, not of the folding clock."""
+def test_a_mission_that_was_never_run_is_settled_on_the_branchs_day(town: Town) -> None:
+    """Cancelled before anybody took it: the day is that of the branch's newest commit, not of the folding clock."""
     town.peer("anna").push({"missions/m.md": "---\nstatus: cancelled\n---\ndo it\n"})
     town.clock.forward(86_400 * 60)
     node = town.peer("n1")
@@ -637,7 +634,7 @@ def test_a_result_that_no_mission_can_hold_waits_for_a_person(town: Town) -> Non
     folded = peer.fold()
     assert folded.missions == {"k": Status.DONE}
     assert "could not be read: the file has" in folded.refused["m"]
-    assert not [path for path in peer.paths() if path.startswith("missions/archive/2026-11/m.")]
+    assert not peer.archived_paths("m")
     assert "by n1" in peer.text("SESSION_LOG.md")
     assert "entry: m-1" not in peer.text("SESSION_LOG.md")
     peer.push({"missions/m.md": "x"})

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from handoff.entry import parse_log
+from missions.archive_path import archive_path, dated_path
 from missions.lease import ClaimState
 from missions.mission import Status
 from orchestrator.core.errors import NotFound, Refused, WrongSetting
@@ -22,7 +23,7 @@ from sync.remote import RefUpdate
 from tests.ledgers import Keys, Peer, Town, record
 from tests.orchestrator.repositories import git
 
-ARCHIVED = "missions/archive/2026-11/m.md"
+ARCHIVED = archive_path("m", "2026/11/21")
 TOKEN = "ghp_" + "a1B2" * 9
 
 
@@ -99,9 +100,9 @@ def test_late_work_becomes_the_result_on_a_persons_word(real_town: Town, keys: K
     assert text.index("new's work") < text.index("Attempt 1 · done · old")
     assert text.endswith("- adopted by anna from `refs/shiftbook/late/m-1-old`\n")
     assert "m.3.diff" in text
-    assert anna.text("missions/archive/2026-11/m.3.diff") == "+old\n"
-    assert anna.text("missions/archive/2026-11/m.2.diff") == "+new\n"
-    assert "old's memo" in anna.text("memos/2026-11/m-1.md")
+    assert anna.archived("m", "3.diff") == "+old\n"
+    assert anna.archived("m", "2.diff") == "+new\n"
+    assert "old's memo" in anna.text(dated_path("memos", "2026/11/21", "m-1"))
     assert [entry.entry_id for entry in parse_log(anna.text("SESSION_LOG.md")).entries] == ["m-2", "m-1"]
     assert before.partition("<!-- shiftbook")[2].strip() in text
     assert ledger.late == {}

@@ -35,7 +35,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
             memos = fleet.memos
         return ledger_answer(
             look.ledger.tip,
-            lambda: memo_page(memos.every, project=query.project, after=query.after, limit=query.limit),
+            lambda: memo_page(memos.newest, project=query.project, after=query.after, limit=query.limit),
         )
 
     @routes.get("/<memo_id>", summary="One memo with its text")

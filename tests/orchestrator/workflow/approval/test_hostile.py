@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from missions.archive_path import archive_path
 from missions.lease import ClaimState
 from missions.mission import Status
 from orchestrator.ledger import claims as claims
@@ -89,7 +90,7 @@ def test_a_claim_that_makes_odd_paths_is_junk(name: str, attempt: int) -> None:
     town = Town({"missions/b.md": "---\nstatus: done\nfinished: 2026-11-21T12:00:00Z\n---\nmine\n"})
     peer = town.peer("n1")
     peer.fold()
-    path = "missions/archive/2026-11/b.md"
+    path = archive_path("b", "2026/11/21")
     before = peer.text(path)
     blob = peer.bus.store.put("blob", b"another text\n")
     text = {"mission": name, "blob": blob, "node": "n1", "boot": "", "epoch": 1, "attempt": attempt, "nonce": "x"}

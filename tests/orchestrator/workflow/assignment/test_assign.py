@@ -129,7 +129,7 @@ def test_a_node_works_on_it_and_the_result_says_so(tmp_path: Path) -> None:
     desk = working(town.peer("desk"), tmp_path)
     desk.settle()
     assert desk.agent.jobs[0].mission.project == "kestrel"
-    told = town.peer("ada").text("missions/archive/2026-11/m.md")
+    told = town.peer("ada").archived("m")
     assert "matched_project: kestrel" in told
     assert "names no project; worked on kestrel (because it names “Kestrel”" in told
     assert "project:" not in told.replace("matched_project:", "")
