@@ -15,7 +15,6 @@ from orchestrator.app import wiring
 from orchestrator.app.chat_factory import open_chat_runtime
 from orchestrator.app.devices.sync_worker import open_sync_worker
 from orchestrator.core.ports.stores import Stores
-from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 from orchestrator.git_server import http_backend
 from orchestrator.git_server.hook_server import HookServer
@@ -77,7 +76,7 @@ def open_authenticator(settings: Settings, stores: Stores) -> Authenticator:
         node=settings.node,
         key_file=settings.home / "keys" / "ops.key",
         now=wiring.now,
-        issues=settings.role is Role.HEADQUARTERS,
+        issues=settings.policy.issues_ops_tokens,
     )
     return Authenticator(tokens=stores.tokens, now=wiring.now, ops=ops)
 

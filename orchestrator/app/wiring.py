@@ -318,7 +318,7 @@ def agents(settings: Settings, answers: Model, *, required: bool, held: Iterable
     from orchestrator.adapters.agents.tool_worker import UNATTENDED_POLICY
     from orchestrator.execution.attempt import AttemptRunner
 
-    if not settings.accept_delegations:
+    if not settings.policy.takes_missions:
         return {}
     confined, spaces = sandbox(required=required), workspaces(settings)
     setups = project_setups(settings, confined, spaces)

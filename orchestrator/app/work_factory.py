@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from missions.mission import TASKS
+from missions.mission import CODING_TASK, TASKS
 from missions.selection import NodeCapabilities
 from orchestrator.app import wiring
 from orchestrator.app.node_parts import NodeParts
@@ -77,7 +77,7 @@ def build_agents(parts: NodeParts) -> dict[str, Agent]:
     """The agents that work here, by name; those that need a model ask the node's."""
     required, tools = _sandbox_required(parts.charter), parts.charter.tools
     agents = wiring.agents(parts.settings, parts.model, required=required, held=(*tools.ask, *tools.deny))
-    if not parts.settings.accept_delegations:
+    if not parts.settings.policy.takes_missions:
         return agents
     review = wiring.reviewer(parts.settings, parts.bus, parts.link, parts.model)
     return agents | {review.name: review}
@@ -92,7 +92,7 @@ def build_capabilities(
         role=settings.role.value,
         capabilities=settings.capabilities,
         agents=frozenset(agents),
-        tasks=frozenset(TASKS) - (set() if settings.enable_vp_coder else {"coding_task"}),
+        tasks=frozenset(TASKS) - (set() if settings.policy.codes else {CODING_TASK}),
         answering=frozenset({"builtin"}) if sandbox.missing() else frozenset(),
         slots=settings.slots,
         weak=frozenset() if model.codes else frozenset({"builtin"}),

@@ -20,7 +20,7 @@ from missions.mission import PAID_AGENTS, slug
 from orchestrator.core import listen_address
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.listen_address import ListenAddress
-from orchestrator.core.roles import Role
+from orchestrator.core.roles import Role, RolePolicy, RoleSwitches, role_policy
 from sync import files
 
 
@@ -196,6 +196,16 @@ class Settings(BaseModel):
             return slug(self.node_id or platform.node().partition(".")[0] or "node")
         except BadName as error:
             raise WrongSetting("SHIFTBOOK_NODE_ID", str(error)) from error
+
+    @property
+    def policy(self) -> RolePolicy:
+        """What this node's role and switches let it do."""
+        switches = RoleSwitches(
+            device_sync=self.device_sync,
+            accept_delegations=self.accept_delegations,
+            vp_coder=self.enable_vp_coder,
+        )
+        return role_policy(self.role, switches)
 
     def renamed(self, node_id: str) -> Settings:
         """The same machine with another SHIFTBOOK_NODE_ID."""

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Protocol
 
 from orchestrator.core.errors import OrchestratorError, WrongSetting
-from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 from orchestrator.git_server.pre_receive import PUSHER_VARIABLE, install_hook
 from sync import files
@@ -224,7 +223,7 @@ def open_http_backend(settings: Settings) -> GitHttpBackend | None:
     """The door of this machine, with the gate before its repository; None where it serves none. Raises WrongSetting."""
     if not settings.serve_git:
         return None
-    if settings.role is Role.LOCAL_WORKER:
+    if not settings.policy.serves_git:
         raise WrongSetting("SHIFTBOOK_SERVE_GIT", "a LOCAL_WORKER serves no repository: set FACTORY_ROLE")
     bare = files.expand_home(settings.ledger.removeprefix("file://")).absolute()
     if not settings.ledger or not (bare / "HEAD").is_file() or not (bare / "objects").is_dir():

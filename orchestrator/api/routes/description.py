@@ -45,8 +45,7 @@ def openapi_document(app: OpenAPI) -> dict[str, Any]:
         kept = {
             method: _with_gate(operation, needed[path, method])
             for method, operation in item.items()
-            if (path, method) in needed
-            and served(needed[path, method], settings.role, device_sync=settings.device_sync)
+            if (path, method) in needed and served(needed[path, method], settings.policy)
         }
         if kept:
             said["paths"][path] = kept

@@ -34,7 +34,7 @@ from orchestrator.api.web.context import SERVICES_KEY, AppServices, app_services
 from orchestrator.api.web.disconnects import came_over_connection, request_socket
 from orchestrator.api.web.rate_limit import RateLimiter, network_of
 from orchestrator.api.web.revocation import RevocationWatch
-from orchestrator.core.roles import Role
+from orchestrator.core.roles import HttpSurface, RolePolicy
 
 Scope = Literal["open", "look", "chat", "sync", "ops", "missions", "approvals", "git", "git:read"]
 READERS: tuple[Scope, ...] = ("look", "missions", "approvals", "ops")
@@ -70,6 +70,8 @@ class Need:
     """Served whatever the role is."""
     devices: bool = False
     """Served by a worker, too, if SHIFTBOOK_DEVICE_SYNC=1."""
+    headquarters: bool = False
+    """Served by headquarters alone."""
     loopback: bool = False
     """On a loopback address no token is asked for, even where some have been made, nor whose program it is."""
     basic: bool = False
@@ -94,6 +96,7 @@ def needs(
     *more: Scope,
     always: bool = False,
     devices: bool = False,
+    headquarters: bool = False,
     loopback: bool = False,
     basic: bool = False,
     body_bytes: int = 0,
@@ -102,13 +105,15 @@ def needs(
     """Marks a route with what it asks for; "open" asks for nobody's word (its route checks by itself, if at all).
 
     Of the marked routes a LOCAL_WORKER serves those with `always`, and if SHIFTBOOK_DEVICE_SYNC=1 those with `devices`
-    and those of what a device may be let do; every other role serves all.
+    and those of what a device may be let do; every other role serves all but those with `headquarters`, which are
+    headquarters' own.
     """
     need = Need(
         scope=scope,
         more=more,
         always=always,
         devices=devices,
+        headquarters=headquarters,
         loopback=loopback,
         basic=basic,
         body_bytes=body_bytes,
@@ -155,11 +160,13 @@ def need_of(app: Flask, endpoint: str | None) -> Need | None:
     return getattr(app.view_functions.get(endpoint or ""), NEED_ATTRIBUTE, None)
 
 
-def served(need: Need, role: Role, *, device_sync: bool) -> bool:
-    """Whether a node of this role serves such a route: the row "HTTP surface" of docs/settings.md's table of roles."""
-    if need.always or role is not Role.LOCAL_WORKER:
+def served(need: Need, policy: RolePolicy) -> bool:
+    """Whether a node with this policy serves such a route: the row "HTTP surface" of docs/roles.md's table."""
+    if need.headquarters and not policy.publishes:
+        return False
+    if need.always or policy.http is HttpSurface.FULL:
         return True
-    return device_sync and (need.devices or need.scope in DEVICE_SCOPES - {"ops"})
+    return policy.http is HttpSurface.DEVICES and (need.devices or need.scope in DEVICE_SCOPES - {"ops"})
 
 
 def guard(app: Flask, clock: Callable[[], float]) -> None:
@@ -180,7 +187,7 @@ def _authorize() -> Response | None:
     if need is None:
         raise InternalServerError
     settings = app_services().settings
-    if not served(need, settings.role, device_sync=settings.device_sync):
+    if not served(need, settings.policy):
         raise NotFound(f"a {settings.role.value} does not serve this")
     if not need.anywhere:
         _check_origin()

@@ -15,7 +15,6 @@ from orchestrator.app import wiring
 from orchestrator.chat.synced_turns import SyncedTurns
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.ports.stores import Stores
-from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 from orchestrator.node.peer_sync import PeerSync
 from orchestrator.node.wakeups import ChangeSignal
@@ -124,6 +123,6 @@ def peer_addresses(settings: Settings) -> list[tuple[str, str]]:
     token = settings.sync_token.get_secret_value()
     if settings.sync_peers:
         return [(url, token) for url in settings.sync_peers]
-    if settings.hq_url and token and settings.role is not Role.HEADQUARTERS:
+    if settings.hq_url and token and not settings.policy.publishes:
         return [(settings.hq_url, token)]
     return []

@@ -6,15 +6,14 @@ import pytest
 from flask import jsonify
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel
-from werkzeug.routing import Rule
 
 from orchestrator.api.web import auth_gate
 from orchestrator.api.web.auth_gate import caller, need_of, needs
 from orchestrator.core.roles import Role
-from tests.orchestrator.api.conftest import Build, Site, bearer
+from tests.orchestrator.api.conftest import Build, bearer
+from tests.orchestrator.api.role_table import calls
 
 SCOPES = ("look", "chat", "sync", "ops", "missions", "approvals")
-FOR_DEVICES = {"look", "chat", "missions", "approvals", "sync"}
 LAN = {"http": "0.0.0.0:8823"}
 """A node that others can reach."""
 
@@ -48,20 +47,6 @@ def noun() -> APIBlueprint:
     return routes
 
 
-def filled(rule: Rule) -> str:
-    """A path that this rule matches."""
-    return rule.build(dict.fromkeys(rule.arguments, 1), append_unknown=False)[1]  # type: ignore[index]
-
-
-def calls(site: Site) -> list[tuple[str, str, str]]:
-    """Every route of the app as (method, path, endpoint)."""
-    return [
-        (method, filled(rule), rule.endpoint)
-        for rule in site.app.url_map.iter_rules()
-        for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"})
-    ]
-
-
 def test_every_route_says_what_it_needs(build: Build) -> None:
     """No rule of the app lacks its marker."""
     site = build()
@@ -72,31 +57,6 @@ def test_a_route_that_does_not_say_is_served_to_nobody(build: Build) -> None:
     """A forgotten marker closes a route; it does not open it."""
     site = build(Role.HEADQUARTERS, noun())
     assert site.client.get("/test/forgotten").status_code == 500
-
-
-@pytest.mark.parametrize("role", Role)
-@pytest.mark.parametrize("device_sync", [False, True])
-def test_a_role_serves_what_the_table_says(build: Build, role: Role, device_sync: bool) -> None:
-    """Roles, route by route: a worker has /health, and with SHIFTBOOK_DEVICE_SYNC what devices do; the others all."""
-    site = build(role, noun(), device_sync=device_sync)
-    for method, path, endpoint in calls(site):
-        need = need_of(site.app, endpoint)
-        if need is None:
-            continue  # the forgotten one
-        worker = need.always or (device_sync and (need.devices or need.scope in FOR_DEVICES))
-        expected = role is not Role.LOCAL_WORKER or worker
-        with site.app.test_request_context(path, method=method, base_url="http://127.0.0.1/"):
-            answer = _judge(site)
-        assert (answer != 404) is expected, f"{role} {method} {path}: {answer}"
-
-
-def _judge(site: Site) -> int:
-    """What the gate alone says to the request of this context; 200 when it lets it through."""
-    try:
-        found = site.app.preprocess_request()
-    except Exception as error:  # as Flask itself would
-        found = site.app.handle_user_exception(error)
-    return 200 if found is None else site.app.make_response(found).status_code
 
 
 def test_a_worker_serves_health_alone(build: Build) -> None:
@@ -132,27 +92,6 @@ def test_a_scope_opens_its_own_routes_only(build: Build, held: str) -> None:
 
 OWNERS_PATHS = ("/api/v1/pairings", "/api/v1/devices", "/api/v1/push", "/api/v1/sessions")
 """What is told to the owner of devices, or to the one device, and not to whoever may read the fleet."""
-EVERY_SCOPE = ("look", "chat", "sync", "ops", "missions", "approvals", "git", "git:read")
-
-
-@pytest.mark.parametrize("role", Role)
-@pytest.mark.parametrize("device_sync", [False, True])
-def test_the_table_of_roles_scopes_and_routes(build: Build, role: Role, device_sync: bool) -> None:
-    """Each route for each token of one scope: 404 where the role serves it not, 403 where the scope opens it not."""
-    site = build(role, noun(), rate=0, device_sync=device_sync, **LAN)
-    keys = {scope: bearer(site.token(scope, name=scope)) for scope in EVERY_SCOPE}
-    for method, path, endpoint in calls(site):
-        need = need_of(site.app, endpoint)
-        if need is None:
-            continue
-        for scope, key in keys.items():
-            with site.app.test_request_context(path, method=method, headers=key, base_url="http://127.0.0.1/"):
-                answer = _judge(site)
-            if not auth_gate.served(need, role, device_sync=device_sync):
-                expected = 404
-            else:
-                expected = 200 if need.scope == "open" or scope in {need.scope, *need.more} else 403
-            assert answer == expected, f"{role} {scope} {method} {path}: {answer}"
 
 
 def test_look_reads_and_does_nothing_else(build: Build) -> None:

@@ -1,0 +1,95 @@
+"""Every role, route and method in one generated table, and what the table must say whatever routes there are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from orchestrator.core.roles import Role
+from tests.orchestrator.api.conftest import Build, bearer
+from tests.orchestrator.api.role_table import (
+    ABSENT,
+    COLUMNS,
+    EVERY_SCOPE,
+    METHODS,
+    OPEN,
+    judge,
+    observe,
+    render,
+    route_calls,
+    table_site,
+)
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "roles.md"
+BEGIN, END = "<!-- generated: every route -->\n", "\n<!-- end -->"
+Table = Mapping[tuple[str, str], tuple[str, ...]]
+FOR_DEVICES = {"look", "chat", "missions", "approvals", "sync"}
+"""The scopes of what a worker serves to paired devices."""
+DEVICES_OWN = ("/api/v1/pairings", "/api/v1/devices")
+"""What whoever owns the devices does with them, also at a worker."""
+
+
+def check_columns(table: Table) -> None:
+    """What no change of routes may change."""
+    for (method, rule), (hq, standalone, worker, with_devices) in table.items():
+        where = f"{method} {rule}"
+        assert hq != ABSENT, f"headquarters serves everything: {where}"
+        assert standalone in (hq, ABSENT), where
+        assert with_devices in (hq, ABSENT), where
+        assert (worker, rule) in {(ABSENT, rule), (OPEN, "/health")}, f"a worker has /health alone: {where}"
+        if with_devices not in (OPEN, ABSENT):
+            theirs = FOR_DEVICES & set(with_devices.split()) or rule.startswith(DEVICES_OWN)
+            assert theirs, f"a worker serves no other scope: {where}"
+
+
+def test_the_table_of_roles_and_routes_is_the_documents(build: Build) -> None:
+    """docs/roles.md shows, route by route, whom each kind of node lets in; the gates of four real apps say the same."""
+    table = observe(build)
+    check_columns(table)
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    written, _, after = rest.partition(END)
+    if os.environ.get("SHIFTBOOK_WRITE_TABLES"):
+        PAGE.write_text(before + BEGIN + render(table) + END + after, encoding="utf-8")
+    assert written == render(table), "SHIFTBOOK_WRITE_TABLES=1 has this test write it anew; then read what changed"
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_no_route_answers_to_a_method_that_it_does_not_have(build: Build, kind: str) -> None:
+    """Every path and every method: what is not in the table is 404 or 405, for whoever may do everything; HEAD is let
+    in like GET, OPTIONS changes nothing."""
+    role, device_sync = COLUMNS[kind]
+    site = table_site(build, role, device_sync=device_sync)
+    keys = bearer(site.token(*EVERY_SCOPE))
+    routes = site.app.url_map.bind("127.0.0.1")
+    for path in sorted({call.path for call in route_calls(site)}):
+        methods = set(
+            routes.allowed_methods(path)
+        )  # of whatever rule matches: /missions/check is a mission's name, too
+        for method in sorted(set(METHODS) - methods):
+            answer = site.client.open(path, method=method, headers=keys)
+            assert answer.status_code in {404, 405}, f"{method} {path}: {answer.status_code}"
+        if "GET" in methods:
+            assert judge(site, "HEAD", path, {}) == judge(site, "GET", path, {}), path
+        assert site.client.options(path, headers=keys).status_code in {204, 404}, path
+
+
+def test_the_check_of_the_columns_can_fail() -> None:
+    """A worker that serves chats without device sync, or ops with it, would be seen."""
+    good = ("chat", "chat", ABSENT, "chat")
+    check_columns({("POST", "/chat"): good})
+    for bad in [("chat", "chat", "chat", "chat"), ("ops", "ops", ABSENT, "ops"), (ABSENT, *good[1:])]:
+        with pytest.raises(AssertionError):
+            check_columns({("POST", "/chat"): bad})
+
+
+def test_the_first_column_is_headquarters() -> None:
+    """The order in which `check_columns` reads them."""
+    assert [role for role, _ in COLUMNS.values()] == [
+        Role.HEADQUARTERS,
+        Role.STANDALONE_NODE,
+        Role.LOCAL_WORKER,
+        Role.LOCAL_WORKER,
+    ]
