@@ -69,10 +69,11 @@ class AutoApproveRule:
 @dataclass(frozen=True, kw_only=True)
 class ChildLimits:
     """What missions that an agent proposes may do without a person: at most `max` of them, together for `share` of
-    their parent's budget."""
+    their parent's budget, elsewhere only on nodes asked for by these `capabilities`."""
 
     max: int = 0
     share: float = 0.5
+    capabilities: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)

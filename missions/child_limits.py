@@ -1,7 +1,7 @@
 """Which limits keep a child mission that an agent proposed so small that nobody has to say yes to it?
 
-Nothing beyond its parent's project, scope, share of the budget, agent, machines and time. What only a person may write
-is not taken over at all.
+Nothing beyond its parent's project, scope, share of the budget, agent, machines and time; other machines only by
+capabilities that the rules name. What only a person may write is not taken over at all.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ PROPOSABLE_FIELDS = (
     "priority",
     "agent",
     "to",
+    "capabilities",
     "depends_on",
     "not_before",
     "timeout_seconds",
@@ -38,7 +39,7 @@ def exceeds_parent(child: Mission, parent: Mission, allowed: ChildLimits) -> str
         f"it is for the agent {child.agent}, its parent for {parent.agent}": child.agent == parent.agent,
         "it has a command line": child.run is None,
         f"it says approve: {child.approve}": child.approve in {"policy", "always"},
-        "it asks for other machines than its parent": child.to == parent.to,
+        "it asks for other machines than its parent": _may_have_machines(child, parent, allowed),
         "it may change more than its parent": _is_within_scope(child.scope, parent.scope),
         "it may take longer than its parent": child.timeout_seconds <= parent.timeout_seconds,
         "it may be tried more often than its parent": child.max_retries <= parent.max_retries,
@@ -46,6 +47,13 @@ def exceeds_parent(child: Mission, parent: Mission, allowed: ChildLimits) -> str
         "it may cost more than its share of its parent's budget": _is_within_budget(child, parent, allowed),
     }
     return "; ".join(why for why, fine in checks.items() if not fine)
+
+
+def _may_have_machines(child: Mission, parent: Mission, allowed: ChildLimits) -> bool:
+    """Whether a child asks for its parent's machines, or for nothing but capabilities that the rules let it ask for."""
+    if (child.to, child.capabilities) == (parent.to, parent.capabilities):
+        return True
+    return bool(child.capabilities) and not child.to and set(child.capabilities) <= allowed.capabilities
 
 
 def _is_within_scope(scope: tuple[str, ...], roof: tuple[str, ...]) -> bool:

@@ -66,6 +66,7 @@ EXPECTED_VALUES = {
     "budget_usd": "an amount in dollars, such as 2.50",
     "not_before": "a time, such as 2026-12-01T08:00:00Z",
     "to": "a list of words, such as [gpu, desktop]",
+    "capabilities": "a list of words, such as [gpu, local-files]",
     "depends_on": "a list of missions, such as [add-login]",
     "scope": 'a list of paths, such as ["src/**"]',
     "status": "queued, running, review, parked, done, failed, dead or cancelled",

@@ -160,7 +160,14 @@ class MissionFields:
     run: Annotated[
         Command | None, Field(max_length=20_000), PERSON, Help(says="the command line, for `agent: command`")
     ] = None
-    to: Annotated[StringList, PERSON, Help(says="a node, a role or capabilities; every word must fit")] = ()
+    to: Annotated[
+        StringList,
+        PERSON,
+        Help(says="a node, a role, capabilities or a division (coder, desktop/coder); every word must fit"),
+    ] = ()
+    capabilities: Annotated[
+        StringList, PERSON, Help(says="what its node must have (SHIFTBOOK_CAPABILITIES); every word of it")
+    ] = ()
     depends_on: Annotated[
         StringList, AfterValidator(_slugged), PERSON, Help(says="missions that must be done before")
     ] = ()
@@ -208,6 +215,8 @@ class MissionFields:
     """The project that the last attempt worked on, where the person named none."""
     chosen_agent: Annotated[str | None, Field(max_length=40), ATTEMPT] = None
     """The agent that did the last attempt, where the person left the choice (`auto`)."""
+    answered_by: Annotated[str | None, Field(max_length=200), ATTEMPT, SHOWN_TEXT] = None
+    """Who did the last attempt: the division of its node, by the name that the fleet gave it."""
 
     commit: Annotated[Commit | None, NODE, SHOWN_TEXT] = None
     """The commit that the last attempt handed back: what a person looks at is what is merged."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from missions.divisions import DEFAULT_DIVISIONS, Division, address_of
 from missions.mission import CODING_TASK, OPEN, TASKS, Mission, Status
 
 
@@ -24,6 +25,8 @@ class NodeCapabilities:
     """On how many missions it works at a time."""
     weak: frozenset[str] = frozenset()
     """Those of its agents that are given no work on code unless a person names them: their model is not up to it."""
+    divisions: tuple[Division, ...] = DEFAULT_DIVISIONS
+    """To whom here a mission may be addressed, and which kinds of work each takes."""
 
 
 MIN_BACKOFF = timedelta(seconds=2)
@@ -63,10 +66,21 @@ def ineligible_reason(mission: Mission, offer: NodeCapabilities) -> str | None:
         return f"{offer.node} takes no {mission.task}"
     if mission.task == "coding_task" and mission.agent in offer.answering:
         return f"{offer.node} has no sandbox in which {mission.agent} could change files"
-    for word in mission.to:
-        if word not in {offer.node, offer.role} and word not in offer.capabilities:
-            return f"meant for {', '.join(mission.to)}"
-    return None
+    lacks = sorted(set(mission.capabilities) - offer.capabilities)
+    if lacks:
+        return f"{offer.node} has no {', '.join(lacks)}"
+    return next(filter(None, (_address_reason(word, mission, offer) for word in mission.to)), None)
+
+
+def _address_reason(word: str, mission: Mission, offer: NodeCapabilities) -> str:
+    """Why a word of `to` does not mean this node, in words; empty if it does."""
+    if word in {offer.node, offer.role} or word in offer.capabilities:
+        return ""
+    division = address_of(word, offer.node)
+    if not division:
+        return f"meant for {', '.join(mission.to)}"
+    takes = next((each.tasks for each in offer.divisions if each.division == division), frozenset[str]())
+    return "" if mission.task in takes else f"the {division} of {offer.node} takes no {mission.task}"
 
 
 def changes_project(mission: Mission) -> bool:

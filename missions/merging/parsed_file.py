@@ -20,7 +20,7 @@ from missions.merging.line_merge import lines_of
 FIELD_MARK = "\0"
 """Begins the line in a skeleton that stands for a field. No mission file has this character."""
 
-LIST_FIELDS = ("to", "depends_on", "scope")
+LIST_FIELDS = ("to", "capabilities", "depends_on", "scope")
 """Fields that are lists even where a single word stands."""
 
 

@@ -21,6 +21,7 @@ from orchestrator.api.routes import (
     page,
     tokens,
 )
+from orchestrator.api.routes.delegation import capabilities
 from orchestrator.api.routes.devices import paired, pairing, push, sealed, state, sync, sync_conflicts
 from orchestrator.api.routes.documents import handoff, journal, memos
 from orchestrator.api.routes.fleet import conflicts, me, nodes, usage
@@ -53,6 +54,7 @@ BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
     paired.blueprint,
     push.blueprint,
     me.blueprint,
+    capabilities.blueprint,
     nodes.blueprint,
     conflicts.blueprint,
     sync_conflicts.blueprint,

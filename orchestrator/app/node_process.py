@@ -9,6 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from orchestrator import __version__
 from orchestrator.app import node_factory, wiring
 from orchestrator.app.web_process import WebServer
 from orchestrator.core.errors import OrchestratorError, Refused
@@ -20,7 +21,12 @@ from orchestrator.node.commit_rules import WATCHED_FOLDERS
 from orchestrator.node.executor import StopReason
 from orchestrator.node.loop import Node
 from orchestrator.node.wakeups import HqEventClient
+from orchestrator.policy.node_report import render_report
+from sync import files
 from sync.watch import TreeWatch, watch_file, watch_refs
+
+CAPABILITIES_FILE = "capabilities.md"
+"""In the home folder."""
 
 
 def run_node(settings: Settings, tell: Tell, *, once: bool) -> None:
@@ -52,6 +58,7 @@ def _run(settings: Settings, tell: Tell, *, once: bool) -> None:
         if web is not None:
             web.start()
             stops.append(web.stop)
+        _write_capabilities(settings, node, tell)
         agents = ", ".join(sorted(node.scheduler.offer.agents)) or "no agent"
         tell("ready", f"{settings.node} ({settings.role.label}) works for {settings.ledger} with {agents}")
         if settings.watch is not None and not once:
@@ -64,6 +71,15 @@ def _run(settings: Settings, tell: Tell, *, once: bool) -> None:
             stop()
         node.close()
     tell("stopped", f"{settings.node} works no more; `shiftbook` alone shows what waits for you")
+
+
+def _write_capabilities(settings: Settings, node: Node, tell: Tell) -> None:
+    """Leaves what this node can do in its home folder, for people; a full disk does not keep it from working."""
+    path = settings.home / CAPABILITIES_FILE
+    try:
+        files.replace(path, render_report(settings.policy, node.scheduler.offer, __version__), durable=False)
+    except OSError as error:
+        tell("disk", f"{path} could not be written: {error}")
 
 
 def _watch_ledger(ledger: str, nudge: Callable[[], None]) -> Callable[[], None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from missions.divisions import DEFAULT_DIVISIONS, Division
 from missions.mission import CODING_TASK, TASKS
 from missions.selection import NodeCapabilities
 from orchestrator.app import wiring
@@ -53,7 +54,8 @@ def build_work(parts: NodeParts) -> WorkParts:
     settings, link = parts.settings, parts.link
     sandbox = wiring.sandbox(required=_sandbox_required(parts.charter))
     agents = build_agents(parts)
-    offer = build_capabilities(settings, agents, sandbox, competence_of(parts.model))
+    divisions = parts.charter.divisions(settings.node)
+    offer = build_capabilities(settings, agents, sandbox, competence_of(parts.model), divisions)
     folders, outbox = AttemptDirs(settings.home / "work"), Outbox(settings.home / "outbox")
     cleanup, budget = build_cleanup(parts, folders, outbox), build_budget(parts)
     safety = MissionSafety(store=link.store, sandboxed=sandbox.name != "none")
@@ -84,7 +86,11 @@ def build_agents(parts: NodeParts) -> dict[str, Agent]:
 
 
 def build_capabilities(
-    settings: Settings, agents: Iterable[str], sandbox: Sandbox, model: Competence
+    settings: Settings,
+    agents: Iterable[str],
+    sandbox: Sandbox,
+    model: Competence,
+    divisions: tuple[Division, ...] = DEFAULT_DIVISIONS,
 ) -> NodeCapabilities:
     """What this node offers to do; `model` is what its built-in agent works with."""
     return NodeCapabilities(
@@ -96,6 +102,7 @@ def build_capabilities(
         answering=frozenset({"builtin"}) if sandbox.missing() else frozenset(),
         slots=settings.slots,
         weak=frozenset() if model.codes else frozenset({"builtin"}),
+        divisions=divisions,
     )
 
 

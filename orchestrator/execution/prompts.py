@@ -33,6 +33,7 @@ def first_prompt(job: AgentJob) -> str:
     parts = [
         _task(job),
         _describe_workspace(job),
+        job.place,
         _scope(job),
         _tests(job),
         PROPOSAL_RULES,

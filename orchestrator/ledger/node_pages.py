@@ -11,6 +11,7 @@ from pathlib import Path
 
 from missions.document import with_fields
 from missions.frontmatter import Malformed, split
+from missions.mission import TASKS
 from missions.one_line import printable
 from missions.plain_data import read_json
 from missions.selection import NodeCapabilities
@@ -52,6 +53,10 @@ class Presence:
     """Those of its agents whose model is not good enough for work on code."""
     slots: int = 1
     """On how many missions it works at a time."""
+    tasks: tuple[str, ...] = TASKS
+    """The kinds of work that it takes; all of them where its page does not say."""
+    answering: tuple[str, ...] = ()
+    """Those of its agents that change no files there, because there is no sandbox for it."""
     notifies: bool = False
     """Whether it can tell people what happens."""
     disk_full: bool = False
@@ -94,6 +99,8 @@ def render_page(
         "capabilities": capabilities,
         "slots": str(offer.slots),
     }
+    fields |= {"tasks": ", ".join(sorted(offer.tasks))} if offer.tasks != set(TASKS) else {}
+    fields |= {"answering": ", ".join(sorted(offer.answering))} if offer.answering else {}
     fields |= {"weak": ", ".join(sorted(offer.weak))} if offer.weak else {}
     fields |= {"notifies": "yes"} if notifies else {}
     fields |= {DISK_FULL_FIELD: "yes"} if disk_full else {}
@@ -195,6 +202,8 @@ def _presence(ledger: LedgerSnapshot, name: str, seen: Sighting, now: datetime) 
         works_on=tuple(works_on),
         weak=words("weak"),
         slots=int(word("slots")) if SLOTS.fullmatch(word("slots")) else 1,
+        tasks=words("tasks") or TASKS,
+        answering=words("answering"),
         notifies=word("notifies") == "yes",
         disk_full=word(DISK_FULL_FIELD) == "yes",
         load=word("load"),

@@ -55,6 +55,9 @@ class EndedAttempt:
     remarks: tuple[str, ...] = ()
     """What a colleague should know besides: who was taken over, that the file changed meanwhile."""
 
+    answered_by: str = ""
+    """The division that did it, by its name."""
+
     @property
     def seconds(self) -> float:
         """How long it took."""
@@ -160,7 +163,11 @@ def _fields(attempt: EndedAttempt) -> dict[str, Scalar]:
         "cost_usd": outcome.usage.cost_usd,
     }
     mission = attempt.mission
-    chosen = {"matched_project": mission.matched_project, "chosen_agent": mission.chosen_agent}
+    chosen = {
+        "matched_project": mission.matched_project,
+        "chosen_agent": mission.chosen_agent,
+        "answered_by": attempt.answered_by,
+    }
     fields |= {key: value for key, value in chosen.items() if value}
     return fields | ({"reason": parked_reason(attempt)} if parked_reason(attempt) else {})
 
@@ -187,7 +194,8 @@ def _summary_and(outcome: Outcome, facts: str = "") -> list[str]:
 
 def _fact_lines(attempt: EndedAttempt, memo: str | None) -> list[str]:
     outcome = attempt.outcome
-    facts = [*attempt.remarks, *outcome.notes]
+    facts = [f"by {attempt.answered_by}"] if attempt.answered_by else []
+    facts += [*attempt.remarks, *outcome.notes]
     if outcome.parked:
         facts.append(f"waits for a person: {outcome.parked}")
     if outcome.error:

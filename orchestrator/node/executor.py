@@ -12,6 +12,7 @@ from pathlib import Path
 from handoff.answers.admission import AnswerSources
 from handoff.evidence_check import disagreement
 from handoff.secrets.redact import redact
+from missions.divisions import Division, division_for
 from missions.lease import PAUSED_REASON, Claim, ClaimState
 from missions.message import MessageState
 from missions.mission import Mission
@@ -30,6 +31,7 @@ from orchestrator.ledger.result_report import EndedAttempt
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.gates import BudgetGate, DiskGate, SafetyGate
 from orchestrator.node.handoff_context import HandoffContext
+from orchestrator.node.node_briefing import node_briefing
 from orchestrator.node.outbox import PendingResult
 from sync.errors import SyncError
 
@@ -110,6 +112,7 @@ class Executor:
             final=final,
             words=self.words_of(ledger.charter, outcome) if final else "",
             remarks=(*remarks, *self._unenforced_tools(ledger, mission)),
+            answered_by=_division(ledger, mission, claim).signature(claim.node),
         )
 
     def _unenforced_tools(self, ledger: LedgerSnapshot, mission: Mission) -> tuple[str, ...]:
@@ -242,7 +245,12 @@ class Executor:
             comment=mission.comment or "",
             rounds=ledger.charter.verify_rounds(mission.project),
             patch=starting_patch(ledger, mission.patch) if mission.patch else b"",
+            place=node_briefing(ledger, mission, claim.node),
         )
+
+
+def _division(ledger: LedgerSnapshot, mission: Mission, claim: Claim) -> Division:
+    return division_for(mission, claim.node, ledger.charter.divisions(claim.node))
 
 
 def _message_remark(spoken: SpokenMessage) -> str:

@@ -106,6 +106,7 @@ def _inherited_fields(parent: Mission, allowed: ChildLimits) -> Mapping[str, obj
         "agent": None if parent.run else parent.agent,
         "scope": list(parent.scope) or None,
         "to": list(parent.to) or None,
+        "capabilities": list(parent.capabilities) or None,
         "timeout_seconds": parent.timeout_seconds,
         "max_retries": parent.max_retries,
     }
@@ -122,6 +123,8 @@ def _rewrite_proposal(
         document.decode(text.encode("utf-8", "replace")).removeprefix(frontmatter.BYTE_ORDER_MARK)
     )
     renamed = {_slugged(old): new for old, new in names.items()}
+    if not is_blank(block.fields.get("capabilities")):  # whoever says what its node must have asks for no other one
+        unsaid = {**unsaid, "to": None}
     lines = []
     for key in PROPOSABLE_FIELDS:
         said = block.fields.get(key)

@@ -52,6 +52,8 @@ def test_a_child_within_its_parent_needs_nobody() -> None:
         ({"approve": "never"}, "it says approve: never"),
         ({"to": ("desk", "vps")}, "other machines"),
         ({"to": ()}, "other machines"),
+        ({"capabilities": ("keyring",)}, "other machines"),
+        ({"to": (), "capabilities": ("keyring",)}, "other machines"),
         ({"scope": ("**",)}, "may change more"),
         ({"scope": ("src/**", "etc/**")}, "may change more"),
         ({"scope": ()}, "may change more"),
@@ -67,6 +69,19 @@ def test_each_thing_more_is_said(change: dict[str, object], why: str) -> None:
     said = exceeds_parent(replace(CHILD, **change), PARENT, LIMITS)  # type: ignore[arg-type]
     assert why in said
     assert ";" not in said
+
+
+def test_another_machine_is_asked_for_by_capabilities_that_the_rules_name() -> None:
+    """`policy.children.capabilities`: those and no other, and never by a machine's name or role."""
+    rules = replace(LIMITS, capabilities=frozenset({"keyring", "files"}))
+    asks = replace(CHILD, to=(), capabilities=("keyring",))
+    assert exceeds_parent(asks, PARENT, rules) == ""
+    assert exceeds_parent(replace(asks, capabilities=("keyring", "files")), PARENT, rules) == ""
+    for more in [{"capabilities": ("keyring", "gpu")}, {"to": ("vps",)}, {"to": ("desk",)}, {"capabilities": ()}]:
+        assert "other machines" in exceeds_parent(replace(asks, **more), PARENT, rules)  # type: ignore[arg-type]
+    bound = replace(PARENT, capabilities=("gpu",))
+    assert exceeds_parent(replace(CHILD, capabilities=("gpu",)), bound, LIMITS) == ""
+    assert "other machines" in exceeds_parent(CHILD, bound, LIMITS)
 
 
 def test_all_reasons_are_said_together() -> None:

@@ -155,6 +155,8 @@ class AgentJob:
     """What the workspace starts from beyond the project's default branch, as a diff."""
     tools: tuple[str, ...] | None = None
     """What policy lets this agent use here (search, read, write, run, shell, git); None: it does not say."""
+    place: str = ""
+    """As whom the agent speaks, what its node lets it use, and what it may ask other nodes for, in words."""
     comment: str = ""
     """What the person wrote who rejected the attempt before; empty if nobody did."""
     sources: AnswerSources | None = None

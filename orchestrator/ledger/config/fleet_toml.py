@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from missions.divisions import DEFAULT_DIVISIONS, Division
 from missions.plain_data import read_toml
 from orchestrator.core import cron
 from orchestrator.core.disk_space import DEFAULT_FREE_GIB
 from orchestrator.core.errors import BrokenLedger
+from orchestrator.ledger.config.node_tables import NodePart
 from orchestrator.ledger.config.notify_table import NotifyPart
 from orchestrator.ledger.config.policy_tables import TOOLS as TOOLS
 from orchestrator.ledger.config.policy_tables import PolicyPart, effective_rules
@@ -200,6 +202,11 @@ class FleetConfig(_Part):
     delegation: DelegationPart = DelegationPart()
     notify: NotifyPart = NotifyPart()
     projects: dict[str, ProjectPart] = {}
+    nodes: dict[Annotated[str, Field(min_length=1, max_length=80)], NodePart] = {}
+
+    def divisions(self, node: str) -> tuple[Division, ...]:
+        """A node's divisions, with the personas that the fleet gave them."""
+        return self.nodes[node].every() if node in self.nodes else DEFAULT_DIVISIONS
 
     def project(self, name: str) -> Project:
         """A project by name. Raises KeyError."""

@@ -71,6 +71,7 @@ class ChildrenPart(FleetTomlTable):
 
     max: Annotated[int, Field(ge=0, le=20, strict=True)] = 0
     share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    capabilities: frozenset[Annotated[str, Field(min_length=1, max_length=100)]] = frozenset()
 
 
 def _false_as_none(value: Any) -> Any:

@@ -6,16 +6,16 @@ there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from missions.divisions import addressed
 from missions.mission import AUTO, Mission
 from missions.one_line import printable
 from missions.selection import NodeCapabilities, changes_project, ineligible_reason
 from orchestrator.core.model_competence import NO_CODING_AGENT
 from orchestrator.execution.programs.install_lines import INSTALL_LINES
-from orchestrator.ledger.node_pages import announced_nodes
+from orchestrator.ledger.node_pages import Presence, announced_nodes
 from orchestrator.ledger.snapshot import LedgerSnapshot
 
 NO_NODE = "no node is up: `shiftbook node run` on a machine of the fleet starts one"
@@ -35,6 +35,10 @@ class UnservedMissions:
         offers = self.offers
         if len(offers) < len(self._beating) or any(serves(mission, offer) for offer in offers):
             return ""
+        able = [offer for offer in self.away if serves(mission, offer)]
+        if able:
+            is_up = "is not up" if len(able) == 1 else "are not up"
+            return f"waits for {_names(able)}, which can do it and {is_up}"
         return _explain(mission, offers)
 
     @cached_property
@@ -44,19 +48,38 @@ class UnservedMissions:
     @cached_property
     def offers(self) -> tuple[NodeCapabilities, ...]:
         """What each node that beats offers, as its page says."""
-        return tuple(self._read())
+        return tuple(self._offer(name) for name in sorted(self._beating & self._pages.keys()))
 
-    def _read(self) -> Iterator[NodeCapabilities]:
-        pages = announced_nodes(self.ledger)
-        for name in sorted(self._beating & pages.keys()):
-            page = pages[name]
-            yield NodeCapabilities(
-                node=printable(name),
-                role=page.role,
-                capabilities=frozenset(page.capabilities),
-                agents=frozenset(page.agents),
-                weak=frozenset(page.weak),
-            )
+    @cached_property
+    def away(self) -> tuple[NodeCapabilities, ...]:
+        """What the other nodes offered, as the pages say that they left."""
+        return tuple(self._offer(name) for name in sorted(self._pages.keys() - self._beating))
+
+    @cached_property
+    def _pages(self) -> dict[str, Presence]:
+        return announced_nodes(self.ledger)
+
+    def _offer(self, name: str) -> NodeCapabilities:
+        return _offer_of(self._pages[name], self.ledger)
+
+
+def announced_offer(ledger: LedgerSnapshot, name: str) -> NodeCapabilities | None:
+    """What a node's page says that it offers; None where it has no page."""
+    page = announced_nodes(ledger).get(name)
+    return _offer_of(page, ledger) if page else None
+
+
+def _offer_of(page: Presence, ledger: LedgerSnapshot) -> NodeCapabilities:
+    return NodeCapabilities(
+        node=printable(page.name),
+        role=page.role,
+        capabilities=frozenset(page.capabilities),
+        agents=frozenset(page.agents),
+        tasks=frozenset(page.tasks),
+        answering=frozenset(page.answering),
+        weak=frozenset(page.weak),
+        divisions=ledger.charter.divisions(page.name),
+    )
 
 
 def serves(mission: Mission, offer: NodeCapabilities) -> bool:
@@ -69,9 +92,9 @@ def serves(mission: Mission, offer: NodeCapabilities) -> bool:
 
 
 def _explain(mission: Mission, offers: tuple[NodeCapabilities, ...]) -> str:
-    able = [offer for offer in offers if serves(replace(mission, to=()), offer)]
+    able = [offer for offer in offers if serves(replace(mission, to=(), capabilities=()), offer)]
     if able:
-        return f"no node that is up is meant by “to: {', '.join(mission.to)}” ({_names(able)} could do it)"
+        return _explain_place(mission, able)
     if mission.agent == AUTO and changes_project(mission) and any(offer.weak for offer in offers):
         return NO_CODING_AGENT
     if mission.agent == AUTO:
@@ -85,6 +108,25 @@ def _explain(mission: Mission, offers: tuple[NodeCapabilities, ...]) -> str:
     line = INSTALL_LINES.get(mission.agent)
     cure = f"not installed, `{line}`" if line else "it is not set up there"
     return f"no node of this fleet offers {mission.agent} ({_names(offers)}: {cure})"
+
+
+def _explain_place(mission: Mission, able: list[NodeCapabilities]) -> str:
+    """What of the nodes that could do the work is missing, or why none of them is meant."""
+    could = f"({_names(able)} could do it)"
+    lacking = [word for word in mission.capabilities if not any(word in offer.capabilities for offer in able)]
+    if lacking:
+        setting = f"SHIFTBOOK_CAPABILITIES={','.join(lacking)}"
+        return f"no node that is up has {', '.join(lacking)}; set {setting} on one that has {could}"
+    if mission.capabilities and not any(set(mission.capabilities) <= offer.capabilities for offer in able):
+        wanted = set(mission.capabilities)
+        has = [f"{offer.node}: {', '.join(sorted(wanted & offer.capabilities)) or 'none'}" for offer in able]
+        shown = "; ".join(has[:MAX_NAMED_NODES])
+        return f"no node that is up has all of {', '.join(mission.capabilities)} ({shown})"
+    refused = [(offer.node, word) for offer in able for word in addressed(mission, offer.node)]
+    if refused:
+        whose = ", ".join(f"the {division} of {node}" for node, division in refused[:MAX_NAMED_NODES])
+        return f"{whose} takes no {mission.task}"
+    return f"no node that is up is meant by “to: {', '.join(mission.to)}” {could}"
 
 
 def _names(offers: tuple[NodeCapabilities, ...] | list[NodeCapabilities]) -> str:

@@ -99,6 +99,9 @@ def test_what_is_done_once_is_left_to_nobody(settings: Settings) -> None:
 def test_a_run_once_of_the_built_node_does_its_rounds(settings: Settings, told: Told) -> None:
     """From the process' door: it is ready, writes its page, and ends by itself with its beat taken down."""
     node_process.run_node(settings, lambda event, words, **_facts: told.append((event, words)), once=True)
+    report = (settings.home / node_process.CAPABILITIES_FILE).read_text(encoding="utf-8")
+    assert report.startswith("# What desk can do\n\nA HEADQUARTERS node")
+    assert "Agents: builtin, command" in report
     assert [event for event, _ in told if event in {"ready", "stopped"}] == ["ready", "stopped"]
     with ExitStack() as opened:
         ledger = node_parts.open_parts(settings, lambda *_words, **_facts: None, opened).reader

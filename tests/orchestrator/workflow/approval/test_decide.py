@@ -771,6 +771,26 @@ def test_children_are_filed_with_their_parents_limits(scenes: Callable[..., Scen
     assert "- proposed: `missions/first-2.md`" in scene.text("m")
 
 
+def test_a_child_asks_another_machine_by_what_it_must_have(scenes: Callable[..., Scene]) -> None:
+    """An agent on a server asks for a laptop's key ring: with a rule that names the capability it runs by itself, and
+    a second child waits for it. Without the rule, and by a machine's name, a person decides."""
+    wants = "---\ncapabilities: [keyring]\n---\nsign it\n"
+    files = {"sign": wants, "after": "---\ndepends_on: [sign]\n---\nthen this\n"}
+    rule = CHILDREN.replace("share = 0.5", 'share = 0.5, capabilities = ["keyring"]')
+    scene = scenes(policy=rule, missions=(), on_approval="nothing")
+    scene.peer("anna").push({"missions/m.md": "---\nproject: shop\nagent: claude\nto: [n1]\n---\nplan it\n"})
+    scene.hand_in(proposals=files)
+    assert (scene.mission("sign").capabilities, scene.mission("sign").to) == (("keyring",), ())
+    assert (scene.mission("after").to, scene.mission("after").depends_on) == (("n1",), ("sign",))
+    assert [word(scene, name)[0] for name in files] == [True, True]
+    bare = parent(scenes)
+    bare.hand_in(proposals={"sign": wants, "named": "---\ncapabilities: [keyring]\nto: [n2]\n---\nsign it\n"})
+    for name in ("sign", "named"):
+        trusted, why = word(bare, name)
+        assert not trusted
+        assert "other machines" in why
+
+
 def test_without_a_rule_children_wait_for_a_person(scenes: Callable[..., Scene]) -> None:
     """They are listed as untrusted until somebody says so."""
     scene = parent(scenes, policy="")

@@ -61,6 +61,23 @@ def mission(**fields: object) -> Mission:
         ({"agent": "codex", "to": ("on-vm",)}, "no node that is up is meant by “to: on-vm” (nas could do it)"),
         ({"agent": "codex", "to": ("on-nas",)}, ""),
         ({"agent": "codex", "to": ("mars",)}, "no node that is up is meant by “to: mars” (nas could do it)"),
+        ({"agent": "codex", "capabilities": ("on-nas",)}, ""),
+        (
+            {"agent": "builtin", "capabilities": ("keyring", "gpu")},
+            "no node that is up has keyring, gpu; set SHIFTBOOK_CAPABILITIES=keyring,gpu on one that has"
+            " (nas, vm could do it)",
+        ),
+        (
+            {"agent": "builtin", "capabilities": ("on-vm", "on-nas")},
+            "no node that is up has all of on-vm, on-nas (nas: on-nas; vm: on-vm)",
+        ),
+        ({"agent": "codex", "to": ("general",)}, ""),
+        ({"agent": "codex", "to": ("nas/general",)}, ""),
+        ({"agent": "codex", "to": ("nas/coder",)}, "the coder of nas takes no general_task"),
+        (
+            {"agent": "codex", "to": ("vm/general",)},
+            "no node that is up is meant by “to: vm/general” (nas could do it)",
+        ),
     ],
 )
 def test_why_nobody_can(fields: dict[str, object], why: str) -> None:
@@ -74,6 +91,34 @@ def test_nobody_is_up_and_somebody_has_just_started() -> None:
     _, ledger = fleet({}, NODES)
     assert UnservedMissions(beating(ledger)).reason(mission()) == NO_NODE
     assert UnservedMissions(beating(ledger, *NODES, "new")).reason(mission()) == ""
+
+
+def test_who_is_away_is_waited_for_by_name() -> None:
+    """A laptop that left: what only it can do waits for it, and says so; what another can do does not."""
+    _, ledger = fleet({}, NODES)
+    ledger = beating(ledger, "vm")
+    watch = UnservedMissions(ledger)
+    assert watch.reason(mission(agent="builtin", capabilities=("on-nas",))) == (
+        "waits for nas, which can do it and is not up"
+    )
+    assert watch.reason(mission(agent="codex")) == "waits for nas, which can do it and is not up"
+    assert watch.reason(mission(agent="builtin")) == ""
+
+
+def test_a_node_that_takes_no_code_is_not_said_to_be_able() -> None:
+    """ENABLE_VP_CODER=False and a missing sandbox stand on the page: routing and what people read are the same."""
+    plain = NodeCapabilities(node="vm", role="worker", agents=frozenset({"builtin"}))
+    for offer, why in [
+        (replace(plain, tasks=frozenset({"general_task", "review"})), "vm takes no coding_task"),
+        (
+            replace(plain, answering=frozenset({"builtin"})),
+            "vm has no sandbox in which builtin could change files",
+        ),
+    ]:
+        page = {"heartbeats/vm.md": render_page(offer, Role.LOCAL_WORKER)}
+        ledger = beating(Town(page).peer("ada").ledger(), "vm")
+        assert UnservedMissions(ledger).reason(mission(agent="builtin", task="coding_task")) == why
+        assert UnservedMissions(ledger).reason(mission(agent="builtin")) == ""
 
 
 def test_it_stands_in_the_list() -> None:

@@ -1,0 +1,1 @@
+"""What can a node do, who is registered with headquarters, and what was delegated?"""
