@@ -21,7 +21,7 @@ from orchestrator.api.routes import (
     page,
     tokens,
 )
-from orchestrator.api.routes.delegation import capabilities
+from orchestrator.api.routes.delegation import capabilities, registrations
 from orchestrator.api.routes.devices import paired, pairing, push, sealed, state, sync, sync_conflicts
 from orchestrator.api.routes.documents import handoff, journal, memos
 from orchestrator.api.routes.fleet import conflicts, me, nodes, usage
@@ -55,6 +55,7 @@ BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
     push.blueprint,
     me.blueprint,
     capabilities.blueprint,
+    registrations.blueprint,
     nodes.blueprint,
     conflicts.blueprint,
     sync_conflicts.blueprint,

@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from orchestrator import __version__
 from orchestrator.app import node_factory, wiring
+from orchestrator.app.registration import open_registrar
 from orchestrator.app.web_process import WebServer
 from orchestrator.core.errors import OrchestratorError, Refused
 from orchestrator.core.events import Tell
@@ -53,6 +54,7 @@ def _run(settings: Settings, tell: Tell, *, once: bool) -> None:
     if settings.hq_url and not once:
         ear = HqEventClient(settings.hq_url, settings.hq_token.get_secret_value(), node.jobs.wake.set, tell)
         stops.append(ear.start())
+    registrar = open_registrar(settings, node) if not once else None
 
     def begun() -> None:
         if web is not None:
@@ -61,6 +63,8 @@ def _run(settings: Settings, tell: Tell, *, once: bool) -> None:
         _write_capabilities(settings, node, tell)
         agents = ", ".join(sorted(node.scheduler.offer.agents)) or "no agent"
         tell("ready", f"{settings.node} ({settings.role.label}) works for {settings.ledger} with {agents}")
+        if registrar is not None:
+            stops.append(registrar.start())
         if settings.watch is not None and not once:
             stops.append(_watch_clone(settings, settings.watch, tell, node.jobs.wake.set))
 

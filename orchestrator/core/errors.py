@@ -82,6 +82,14 @@ class AlreadyDone(OrchestratorError):
     exit_code = 4
 
 
+class OutdatedReport(OrchestratorError):
+    """A node's report is not its newest. `last` is the number of the one that is there."""
+
+    def __init__(self, last: int) -> None:
+        self.last = last
+        super().__init__("a report with this number or a higher one is there: go on from `last`")
+
+
 class QueueFull(OrchestratorError):
     """So many wait for the model that no more are taken. `retry_after` is in seconds."""
 

@@ -31,7 +31,7 @@ from orchestrator.ledger.result_report import EndedAttempt
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.gates import BudgetGate, DiskGate, SafetyGate
 from orchestrator.node.handoff_context import HandoffContext
-from orchestrator.node.node_briefing import node_briefing
+from orchestrator.workflow.assignment.node_briefing import node_briefing
 from orchestrator.node.outbox import PendingResult
 from sync.errors import SyncError
 

@@ -12,6 +12,7 @@ from orchestrator.adapters.database.operations import SqlSyncOps
 from orchestrator.adapters.database.outbox_and_marks import SqlCursors, SqlOutgoing
 from orchestrator.adapters.database.pairings import SqlPairedDevices, SqlPairings
 from orchestrator.adapters.database.push_subscriptions import SqlPushSubscriptions
+from orchestrator.adapters.database.registrations import SqlRegistrations
 from orchestrator.adapters.database.synced_chats import SqlSyncedChats
 from orchestrator.adapters.database.tokens_and_devices import SqlDevices, SqlTokens
 from orchestrator.adapters.database.usage import SqlUsageBook
@@ -33,6 +34,7 @@ def open_stores(url: str, *, now: Callable[[], datetime], new_id: Callable[[], s
         sync_ops=operations,
         outgoing=SqlOutgoing(database=database),
         push=SqlPushSubscriptions(database=database),
+        registrations=SqlRegistrations(database=database),
         marks=SqlCursors(database=database),
         usage=SqlUsageBook(database=database),
         copies=DatabaseCopies(database=database),

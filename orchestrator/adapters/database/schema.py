@@ -8,12 +8,22 @@ from orchestrator.adapters.database import (
     outbox_and_marks,
     pairings,
     push_subscriptions,
+    registrations,
     tokens_and_devices,
     usage,
 )
 from orchestrator.adapters.database.engine import Table
 
-MODULES = (tokens_and_devices, pairings, conversations, outbox_and_marks, operations, push_subscriptions, usage)
+MODULES = (
+    tokens_and_devices,
+    pairings,
+    conversations,
+    outbox_and_marks,
+    operations,
+    push_subscriptions,
+    registrations,
+    usage,
+)
 METADATA = Table.metadata
 DEFINITIONS = tuple(METADATA.sorted_tables)
 """Every table, after those that it points to."""

@@ -18,6 +18,7 @@ from orchestrator.core.ports.devices import Devices
 from orchestrator.core.ports.outbox import Outgoing
 from orchestrator.core.ports.paired_devices import PairedDevices, Pairings
 from orchestrator.core.ports.push import PushSubscriptions
+from orchestrator.core.ports.registrations import Registrations
 from orchestrator.core.ports.sync_ops import SyncOps
 from orchestrator.core.ports.tokens import Tokens
 from orchestrator.core.ports.usage import UsageBook
@@ -80,6 +81,7 @@ class Stores:
     sync_ops: SyncOps
     outgoing: Outgoing
     push: PushSubscriptions
+    registrations: Registrations
     marks: Cursors
     usage: UsageBook
     copies: Copies

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from missions.mission import Mission
 from orchestrator.adapters.sandbox.none import NoSandbox
-from orchestrator.app import node_factory, node_parts, node_process, setup, wiring, work_factory
+from orchestrator.app import node_factory, node_parts, node_process, registration, setup, wiring, work_factory
 from orchestrator.app.node_parts import NodeParts
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.model_competence import Competence
@@ -110,6 +110,28 @@ def test_a_run_once_of_the_built_node_does_its_rounds(settings: Settings, told: 
         seen = ledger.read(link.fetch())
         assert "role: HEADQUARTERS" in seen.text("heartbeats/desk.md")
         assert seen.beats == {}
+
+
+def test_a_worker_that_knows_headquarters_registers_there_and_nobody_else_does(settings: Settings) -> None:
+    """What it reports is what it offers, has room for and spent; its key signs it."""
+    worker = settings.model_copy(update={"role": Role.LOCAL_WORKER, "hq_url": "http://hq.example"})
+    node = node_factory.build_node(worker, lambda *_words, **_facts: None)
+    try:
+        for other in (settings, worker.model_copy(update={"hq_url": ""})):
+            assert registration.open_registrar(other, node) is None
+        for role in (Role.HEADQUARTERS, Role.STANDALONE_NODE):
+            assert registration.open_registrar(worker.model_copy(update={"role": role}), node) is None
+        registrar = registration.open_registrar(worker, node)
+        assert registrar is not None
+        told = registrar.status(7, 1.5)
+        assert (told.node, told.number, told.role, told.latency_ms) == ("desk", 7, "LOCAL_WORKER", 1.5)
+        assert {"builtin", "command"} <= set(told.agents)
+        assert told.slots == 3
+        assert 0 < told.disk_free <= told.disk_total
+        assert (told.today_usd, told.today_tokens) == (0, 0)
+        assert registrar.sign is node.bus.sign is not None
+    finally:
+        node.close()
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ def fill(stores: Stores) -> str:
     stores.sync_ops.push([operation("phone", n) for n in (1, 2, 3)], now=LATER)
     stores.outgoing.put(OutboxItem(key="k", kind="mail", body={}), NOON)
     stores.push.put(PushSubscription(device="d", endpoint="https://p", p256dh="p", auth="a", server_key="k"), NOON)
+    stores.registrations.put("desk", 7, '{"node": "desk"}', NOON)
     facts = {"scopes": frozenset({"look"}), "created": NOON}
     pairing = Pairing(id="p", fleet="f", key="k", expires=NOON, state=PairingState.WAITING, **facts)
     stores.pairings.add(pairing)

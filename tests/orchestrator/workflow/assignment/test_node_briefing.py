@@ -10,7 +10,7 @@ from orchestrator.core.roles import Role
 from orchestrator.ledger.node_pages import render_page
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.ledger.transport import BEAT
-from orchestrator.node.node_briefing import MAX_NODES, MAX_WORDS_CHARS, node_briefing
+from orchestrator.workflow.assignment.node_briefing import MAX_NODES, MAX_WORDS_CHARS, node_briefing
 from tests.ledgers import ROOT, Town
 
 PERSONA = '[nodes.vps.divisions.coder]\nname = "Mara"\nvoice = "short"\n'
