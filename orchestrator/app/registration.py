@@ -10,8 +10,8 @@ from orchestrator import __version__
 from orchestrator.app import wiring
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.settings import Settings
-from orchestrator.node.loop import Node
 from orchestrator.node.headquarters.registrar import Registrar
+from orchestrator.node.loop import Node
 from orchestrator.workflow.delegation.node_status import NodeStatus
 
 

@@ -31,8 +31,8 @@ from orchestrator.ledger.result_report import EndedAttempt
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.gates import BudgetGate, DiskGate, SafetyGate
 from orchestrator.node.handoff_context import HandoffContext
-from orchestrator.workflow.assignment.node_briefing import node_briefing
 from orchestrator.node.outbox import PendingResult
+from orchestrator.workflow.assignment.node_briefing import node_briefing
 from sync.errors import SyncError
 
 TOOL_BOUND_AGENTS = frozenset({"claude", "builtin", "command", "review"})
