@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from orchestrator import __version__
 from orchestrator.app import node_factory, wiring
+from orchestrator.app.deployment.supervisor import READY, STOPPING, Supervisor, feed_watchdog, take_supervisor
 from orchestrator.app.registration import open_registrar
 from orchestrator.app.web_process import WebServer
 from orchestrator.core.errors import OrchestratorError, Refused
@@ -36,19 +38,20 @@ def run_node(settings: Settings, tell: Tell, *, once: bool) -> None:
     The first SIGTERM or SIGINT drains, the second cancels; SIGKILL loses nothing, the next start picks it up.
     """
     settings.home.mkdir(parents=True, exist_ok=True)
+    supervisor = take_supervisor(os.environ, os.getpid(), tell)
     lock = FileLock(settings.home / "node.lock")
     try:
         with lock.acquire(timeout=0):
-            _run(settings, tell, once=once)
+            _run(settings, tell, supervisor, once=once)
     except Timeout as error:
         why = f"a node runs in {settings.home} already: one process for each home folder (SHIFTBOOK_HOME)"
         raise Refused(why) from error
 
 
-def _run(settings: Settings, tell: Tell, *, once: bool) -> None:
+def _run(settings: Settings, tell: Tell, supervisor: Supervisor, *, once: bool) -> None:
     node = node_factory.build_node(settings, tell, once=once)
     web = WebServer(settings.home, tell) if settings.http is not None and not once else None
-    _install_signal_handlers(node, tell, web)
+    _install_signal_handlers(node, tell, web, supervisor)
     stops = [_watch_ledger(settings.ledger, node.jobs.wake.set)]
     stops.append(watch_file(settings.home / wakeups.NUDGE_FILE, node.jobs.wake.set))
     if settings.hq_url and not once:
@@ -57,12 +60,16 @@ def _run(settings: Settings, tell: Tell, *, once: bool) -> None:
     registrar = open_registrar(settings, node) if not once else None
 
     def begun() -> None:
+        node.heartbeat.progress.completed()  # what hangs from here on is a hung loop
+        stops.append(feed_watchdog(supervisor, lambda: node.heartbeat.progress.stalled))
         if web is not None:
             web.start()
             stops.append(web.stop)
         _write_capabilities(settings, node, tell)
         agents = ", ".join(sorted(node.scheduler.offer.agents)) or "no agent"
-        tell("ready", f"{settings.node} ({settings.role.label}) works for {settings.ledger} with {agents}")
+        ready = f"{settings.node} ({settings.role.label}) works for {settings.ledger} with {agents}"
+        tell("ready", ready)
+        supervisor.say(READY, f"STATUS={ready}")
         if registrar is not None:
             stops.append(registrar.start())
         if settings.watch is not None and not once:
@@ -137,7 +144,7 @@ def _watch_until(watching: CloneWatch, stopped: threading.Event) -> None:
         tree.close()
 
 
-def _install_signal_handlers(node: Node, tell: Tell, web: WebServer | None) -> None:
+def _install_signal_handlers(node: Node, tell: Tell, web: WebServer | None, supervisor: Supervisor) -> None:
     def obey(number: int, frame: object) -> None:
         if node.draining:
             tell("cancelling", "ending the running work now; it goes back into the queue")
@@ -146,6 +153,7 @@ def _install_signal_handlers(node: Node, tell: Tell, web: WebServer | None) -> N
                 web.cut()
         else:
             tell("draining", "taking nothing new; once more to cancel what runs")
+            supervisor.say(STOPPING, "STATUS=ends when the running work is done")
             node.drain()
             if web is not None:
                 web.drain()

@@ -1,0 +1,1 @@
+"""How does a node become a service of its machine: units, proxy, folders, and the supervisor's questions?"""
