@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 @click.command("backup")
 @click.argument("target", type=click.Path(path_type=Path))
+@click.option(
+    "--keep", type=click.IntRange(1, 10_000), help="Then delete all but so many of this node's backups there."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print where it is and what it holds as JSON.")
-def backup(target: Path, as_json: bool) -> None:
+def backup(target: Path, keep: int | None, as_json: bool) -> None:
     """Saves what of this node cannot be made again into one file, TARGET, or a new file in the folder TARGET.
 
     The node may go on running. The file holds private keys: keep it where you would keep those.
@@ -28,17 +31,22 @@ def backup(target: Path, as_json: bool) -> None:
     from rich.filesize import decimal
 
     from orchestrator.app.backup import save
+    from orchestrator.app.backup_retention import drop_older
 
     with _progress("saving") as say:
         saved = save(load_settings(), target, say)
+    gone = drop_older(saved.path, saved.manifest.node, keep) if keep else ()
     if as_json:
         told = {"file": str(saved.path), "bytes": saved.path.stat().st_size, "rows": saved.rows}
+        told |= {"deleted": [str(path) for path in gone]}
         terminal.print_json(told | {"skipped": saved.skipped, **saved.manifest.model_dump()})
         return
     for name in saved.skipped:
         click.echo(f"shiftbook: {name} is no file and was left out", err=True)
     size = decimal(saved.manifest.size)
     click.echo(f"{saved.path}: {len(saved.manifest.parts)} files, {saved.rows:,} rows, {size}, read back whole")
+    for path in gone:
+        click.echo(f"deleted {path}")
 
 
 @click.command("restore")

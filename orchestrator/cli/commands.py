@@ -102,6 +102,10 @@ MODELS: CommandTable = {
     "pull": ("models:pull", "Fetches a model: `embedded`, from Ollama, an address."),
     "use": ("models:use", "Answers with another model from now on."),
 }
+DEPLOY: CommandTable = {
+    "hq": ("deploy:hq", "Makes this machine headquarters, with nginx and backups."),
+    "worker": ("deploy:worker", "Makes this machine a worker that runs as a service."),
+}
 NODE: CommandTable = {"run": ("node:run", "Claims missions and works on them until it is told to stop.")}
 BENCH: CommandTable = {
     "bus": ("bench:bus", "Measures claims, folds, wake-up, idle cost and growth."),
@@ -138,6 +142,7 @@ token = LazyGroup("token", help="Lets programs and devices use this node's API."
 device = LazyGroup("device", help="Pairs phones and browsers, and shuts them out.", table=DEVICE, default="list")
 models = LazyGroup("models", help="Shows, fetches and chooses models.", table=MODELS, default="list")
 node = LazyGroup("node", help="Runs this machine's node.", table=NODE)
+deploy = LazyGroup("deploy", help="Makes this machine's node a service, or takes that away.", table=DEPLOY)
 bench = LazyGroup("bench", help="Measures what Shiftbook promises, on this machine.", table=BENCH)
 
 SHIFTBOOK: CommandTable = {
@@ -154,6 +159,7 @@ SHIFTBOOK: CommandTable = {
     "memo": ("commands:memo", "Shows memos, and decides which lessons all know."),
     "conflicts": ("commands:conflicts", "Settles what merges could not keep."),
     "node": ("commands:node", "Runs this machine's node."),
+    "deploy": ("commands:deploy", "Makes this machine's node a service."),
     "serve": ("node:serve", "Serves the HTTP API without a node."),
     "watch": ("node:watch", "Commits and pushes what you edit in a clone."),
     "fleet": ("fleet.nodes:fleet", "Shows the nodes; lets people and machines in."),
@@ -177,7 +183,7 @@ SHIFTBOOK: CommandTable = {
 SECTIONS: Sections = {
     "Start": ("init", "join", "check", "doctor", "demo"),
     "Every day": ("inbox", "mission", "chat", "project", "log", "memo", "conflicts"),
-    "Run": ("node", "serve", "watch", "fleet", "device", "models", "usage"),
+    "Run": ("node", "deploy", "serve", "watch", "fleet", "device", "models", "usage"),
     "Maintain": ("digest", "handoff", "notify", "token", "mcp", "ledger", "backup", "restore", "completion", "bench"),
 }
 EXAMPLE = """\b

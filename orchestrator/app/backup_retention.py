@@ -1,0 +1,22 @@
+"""Which of a node's older backups go when a new one is whole, so that they do not fill the disk?"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+
+def drop_older(newest: Path, node: str, keep: int) -> tuple[Path, ...]:
+    """Deletes all but `keep` backups of this node beside `newest`, which is one of them. Returns what went.
+
+    Only files with the very names that `shiftbook backup FOLDER` gives count: of another node, or called otherwise by
+    a person, none is touched. Names tell the time, so that what a copy did to a file's own times does not matter.
+    """
+    ours = re.compile(rf"shiftbook-{re.escape(node)}-[0-9]{{8}}T[0-9]{{6}}Z\.tar\.gz")
+    if not ours.fullmatch(newest.name):
+        return ()
+    found = sorted(path for path in newest.parent.iterdir() if ours.fullmatch(path.name) and path.is_file())
+    gone = [path for path in found[: max(0, len(found) - keep)] if path != newest]
+    for path in gone:
+        path.unlink()
+    return tuple(gone)
