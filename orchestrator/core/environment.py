@@ -1,13 +1,14 @@
 """From where are a node's settings read, and which source counts?
 
-Environment variables, then `.env` in the home folder, then `.env` in the working folder, unless that folder lies in a
-Git work tree. A value that cannot be used is one line that names the variable, and exit code 2.
+Environment variables, then the credentials that systemd has loaded for the node's unit, then `.env` in the home folder,
+then `.env` in the working folder, unless that folder lies in a Git work tree. A value that cannot be used is one line
+that names the variable, and exit code 2.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,11 @@ def load_settings(**overrides: Any) -> Settings:
     from orchestrator.core.settings import Settings, variable
 
     given = {variable(field): value for field, value in overrides.items()}
-    above, below = _set_variables(os.environ) | given, _working_file()
+    above, below = (
+        _credentials(variable(field) for field in Settings.model_fields) | _set_variables(os.environ),
+        _working_file(),
+    )
+    above |= given
     try:
         home = Settings.model_validate(below | above).home
         return Settings.model_validate(below | _file_variables(home / ".env") | above)
@@ -33,6 +38,23 @@ def load_settings(**overrides: Any) -> Settings:
         message = first["msg"].removeprefix("Value error, ")
         name = str(first["loc"][0])
         raise WrongSetting(name, f"{message[0].lower()}{message[1:]}, not {first.get('input')!r}") from error
+
+
+def _credentials(known: Iterable[str]) -> dict[str, Any]:
+    """What the files in systemd's folder of credentials set. Each is called like its variable, after `shiftbook_` where
+    a whole folder was loaded (systemd.exec(5), LoadCredential=); other names say nothing here.
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    found: dict[str, str | None] = {}
+    for name in known if folder else ():
+        for path in (Path(folder, f"shiftbook_{name}"), Path(folder, name)):
+            try:
+                found[name] = path.read_text(encoding="utf-8").rstrip("\r\n")
+            except FileNotFoundError:
+                continue
+            except (OSError, UnicodeDecodeError) as error:
+                raise WrongSetting(name, f"its credential {path} cannot be read: {error}") from error
+    return _set_variables(found)
 
 
 def _working_file() -> dict[str, Any]:

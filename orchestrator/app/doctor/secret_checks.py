@@ -1,0 +1,58 @@
+"""Checks of secrets: can anybody else on this machine read one?"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from orchestrator.app.deployment.layout import CREDENTIALS
+from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
+from orchestrator.core.settings import Settings, variable
+
+SECRET_FIELDS = ("openai_key", "peers_key", "hf_token", "git_token", "hook_secret", "hq_token", "sync_token", "notify")
+"""Settings that are secrets whatever they say."""
+SECRETS = (*(variable(field) for field in SECRET_FIELDS), "SHIFTBOOK_DATABASE_URL")
+SHOWN = 5
+"""So many files are named."""
+
+
+def check_secrets(settings: Settings) -> CheckResult:
+    """Whether files with secrets are their owner's alone."""
+    open_to_all = [path for path in _secret_files(settings.home) if _world_readable(path)]
+    if not open_to_all:
+        return CheckResult(what="secrets", health=CheckStatus.GOOD, says="nobody else on this machine can read one")
+    names = ", ".join(map(str, open_to_all[:SHOWN])) + ", …" * (len(open_to_all) > SHOWN)
+    remedy = (
+        f"chmod go= {' '.join(map(str, open_to_all[:SHOWN]))}; then renew what was in there, if others use this machine"
+    )
+    says = f"everybody on this machine can read {names}"
+    return CheckResult(what="secrets", health=CheckStatus.POOR, says=says, remedy=remedy)
+
+
+def _secret_files(home: Path) -> Iterator[Path]:
+    """The files that hold a secret, as far as this user may look."""
+    if _holds_secret(home / ".env"):
+        yield home / ".env"
+    for folder in (home / "keys", CREDENTIALS):
+        try:
+            yield from sorted(path for path in folder.iterdir() if path.suffix != ".pub" and path.is_file())
+        except OSError:
+            continue  # there is none, or this user may not look, which is well
+    yield from (path for path in (home / "shiftbook.db",) if path.is_file())
+
+
+def _holds_secret(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.R_OK) and any(dotenv_values(path).get(name) for name in SECRETS)
+
+
+def _world_readable(path: Path) -> bool:
+    """Whether somebody who is neither its owner nor of its group gets to it, and may read it."""
+    try:
+        passable = all(folder.stat().st_mode & stat.S_IXOTH for folder in path.resolve().parents)
+        return passable and bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False

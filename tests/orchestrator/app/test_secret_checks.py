@@ -1,0 +1,59 @@
+"""Does `shiftbook doctor` see secrets that others on this machine can read?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.app.doctor import secret_checks
+from orchestrator.app.doctor.check_result import CheckStatus
+from orchestrator.app.doctor.secret_checks import SECRETS, check_secrets
+from orchestrator.core.settings import Settings, variable
+
+
+@pytest.fixture(autouse=True)
+def everybodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that everybody may enter, as far as the check looks; and no credentials of the machine's own."""
+    monkeypatch.setattr(secret_checks, "CREDENTIALS", tmp_path / "credentials")
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.owner() and not folder.stat().st_mode & 0o001:
+            folder.chmod(0o755)
+    return tmp_path
+
+
+def test_every_secret_is_known() -> None:
+    """A setting whose type says that it is secret is looked for."""
+    secret = {variable(name) for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
+    assert secret == set(SECRETS) - {"SHIFTBOOK_DATABASE_URL"}
+
+
+@pytest.mark.parametrize("where", [".env", "keys/node", "shiftbook.db", "../credentials/SHIFTBOOK_GIT_TOKEN"])
+def test_world_readable(everybodys: Path, where: str) -> None:
+    """Each file with a secret is named with what to do, and no longer once that was done."""
+    home = everybodys / "home"
+    path = home / where
+    path.parent.mkdir(parents=True)
+    home.mkdir(exist_ok=True)
+    path.write_text("SHIFTBOOK_GIT_TOKEN=sbk_x\n", encoding="utf-8")
+    path.chmod(0o644)
+    found = check_secrets(Settings(home=home))
+    assert found.health is CheckStatus.POOR
+    assert path.name in found.says
+    assert found.remedy.startswith("chmod go= ")
+    assert "sbk_x" not in found.says + found.remedy
+    path.chmod(0o600)
+    assert check_secrets(Settings(home=home)).health is CheckStatus.GOOD
+    path.chmod(0o644)
+    path.parent.chmod(0o700)
+    assert check_secrets(Settings(home=home)).health is CheckStatus.GOOD
+
+
+def test_no_secret(everybodys: Path) -> None:
+    """What holds no secret may be read: settings, and public keys."""
+    home = everybodys / "home"
+    (home / "keys").mkdir(parents=True)
+    for path, text in ((home / ".env", "SHIFTBOOK_SLOTS=2\nHF_TOKEN=\n"), (home / "keys/node.pub", "ssh-ed25519 x")):
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o644)
+    assert check_secrets(Settings(home=home)).health is CheckStatus.GOOD
