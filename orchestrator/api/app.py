@@ -18,6 +18,7 @@ from orchestrator.api.routes import (
     git,
     health,
     hooks,
+    joining,
     page,
     tokens,
 )
@@ -41,6 +42,7 @@ from orchestrator.api.web.context import SERVICES_KEY, AppServices
 BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
     health.blueprint,
     tokens.blueprint,
+    joining.blueprint,
     events.blueprint,
     hooks.blueprint,
     git.blueprint,

@@ -50,6 +50,7 @@ CONFLICTS: CommandTable = {
 }
 FLEET: CommandTable = {
     "admit": ("fleet.membership:admit", "Lets a person or a machine in."),
+    "invite": ("fleet.inviting:invite", "Makes a link by which one machine joins."),
     "revoke": ("fleet.membership:revoke", "Takes a person's or a machine's keys out."),
     "rotate": ("fleet.membership:rotate", "Replaces this machine's key with a new one."),
     "who": ("fleet.membership:who", "Lists who may do what."),

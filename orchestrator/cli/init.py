@@ -63,9 +63,23 @@ def _require_consent(folder: Path, used: RepositoryInUse) -> None:
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 def join(url: str, folder: Path | None, as_json: bool) -> None:
-    """Clones the ledger at URL into FOLDER, set up so that a plain `git commit` and `git push` just work."""
-    from orchestrator.app import setup
+    """Clones the ledger at URL into FOLDER, set up so that a plain `git commit` and `git push` just work.
 
+    URL may be a link of `shiftbook fleet invite`, which lets this machine's node in as well; - reads it from standard
+    input, so that it stands in no list of processes.
+    """
+    from orchestrator.app import setup
+    from orchestrator.app.joining.join_link import is_link, read_link
+
+    url = sys.stdin.readline().strip() if url == "-" else url
+    if is_link(url):
+        from orchestrator.app.joining.link_use import join_by_link
+
+        link = read_link(url)
+        if link.in_clear:
+            click.echo(f"{link.server} has no TLS: whoever is on the line reads the link", err=True)
+        _report(join_by_link(link, folder, load_settings()), as_json)
+        return
     name = re.sub(r"\.git$", "", url.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1]) or "ledger"
     _report(setup.join(url, folder or Path(name), load_settings()), as_json)
 

@@ -5,4 +5,4 @@ DEVICE_SCOPES = frozenset({"look", "chat", "missions", "approvals", "sync", "ops
 fleet with its devices, which is for a person's own desk."""
 LEAST_SCOPES = frozenset({"look"})
 """What a device may do if nothing else is said: only reading."""
-SCOPES = DEVICE_SCOPES | {"git", "git:read"}
+SCOPES = DEVICE_SCOPES | {"git", "git:read", "join"}

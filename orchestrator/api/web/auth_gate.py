@@ -36,7 +36,7 @@ from orchestrator.api.web.rate_limit import RateLimiter, network_of
 from orchestrator.api.web.revocation import RevocationWatch
 from orchestrator.core.roles import HttpSurface, RolePolicy
 
-Scope = Literal["open", "look", "chat", "sync", "ops", "missions", "approvals", "git", "git:read"]
+Scope = Literal["open", "look", "chat", "sync", "ops", "missions", "approvals", "git", "git:read", "join"]
 READERS: tuple[Scope, ...] = ("look", "missions", "approvals", "ops")
 """The scopes that open what only reads the fleet: whoever may give orders may look, too."""
 View = TypeVar("View", bound=Callable[..., object])
