@@ -7,6 +7,7 @@ what runs in a sandbox or a container, too: its user may be the owner, and it is
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import socket
@@ -14,7 +15,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -131,23 +132,28 @@ def _find_holders() -> Mapping[int, Sequence[Path]]:
     for process in (each for each in Path("/proc").iterdir() if each.name.isdigit()):
         try:
             if process.stat().st_uid == os.geteuid():
-                for inode in set(map(_inode, map(os.readlink, _descriptors(process)))):
+                for inode in held_sockets(process):
                     found[inode].append(process)
         except OSError:
             continue
-    found.pop(0, None)
     return found
+
+
+def held_sockets(process: Path) -> set[int]:
+    """The numbers of the sockets that a process holds. What it closes meanwhile is none, and hides none of the others:
+    a browser closes something all the time. Raises OSError where the process has ended, or may not be looked at."""
+    found = set()
+    with os.scandir(process / "fd") as descriptors:
+        for each in descriptors:
+            with contextlib.suppress(FileNotFoundError):
+                found.add(_inode(os.readlink(each.path)))
+    return found - {0}
 
 
 def _inode(target: str) -> int:
     """The number of the socket that a descriptor leads to; 0 for anything else."""
     number = target.removeprefix("socket:[").removesuffix("]")
     return int(number) if number != target and number.isdigit() else 0
-
-
-def _descriptors(process: Path) -> Iterator[str]:
-    with os.scandir(process / "fd") as found:
-        yield from (each.path for each in found)
 
 
 def _namespaces(process: Path) -> tuple[str, ...]:

@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from orchestrator.adapters.sandbox.bubblewrap import Bubblewrap
-from orchestrator.api.auth.peer import PeerSocket, SharedLook, find_socket, is_own_program, peer_socket, read_tables
+from orchestrator.api.auth.peer import (
+    PeerSocket,
+    SharedLook,
+    find_socket,
+    held_sockets,
+    is_own_program,
+    peer_socket,
+    read_tables,
+)
 from orchestrator.core.ports.sandbox import Confinement
 from tests.conftest import lacking
 
@@ -42,6 +50,22 @@ def test_a_program_of_mine(family: socket.AddressFamily, host: str) -> None:
             assert is_own_program(connection)
             caller.close()
             assert not is_own_program(connection)
+
+
+def test_what_is_closed_meanwhile_hides_no_other_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser closes a descriptor while its descriptors are read: it still holds the others."""
+    for number, target in enumerate(("socket:[77]", "/dev/null", "gone", "socket:[78]")):
+        (tmp_path / "fd").mkdir(exist_ok=True)
+        (tmp_path / "fd" / str(number)).symlink_to(target)
+    read = os.readlink
+
+    def closing(path: str) -> str:
+        if read(path) == "gone":
+            Path(path).unlink()
+        return read(path)
+
+    monkeypatch.setattr(os, "readlink", closing)
+    assert held_sockets(tmp_path) == {77, 78}
 
 
 def test_a_program_of_somebody_else() -> None:
