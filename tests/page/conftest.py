@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from tests.acceptance.fleets import Fleet
 from tests.conftest import lacking, require_program
+from tests.orchestrator.repositories import Server
+from tests.page.chat_model import ChatModel, chat_model
 from tests.page.desk import Desk, founded
 from tests.page.tab import SIZES, Tab
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "mobile-bridge"))
@@ -33,6 +38,7 @@ def built_page() -> Path:
 @pytest.fixture(scope="package")
 def driver() -> Iterator[Playwright]:
     """The one driver of browsers. Ended with this folder's tests: its event loop would be in the way of others."""
+    expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as made:
         yield made
 
@@ -47,10 +53,42 @@ def chromium(driver: Playwright) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def desk(built_page: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A node that serves the page over a ledger with missions of every kind. Tests that change it make their own."""
+def first_desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """The one that is copied, and never served. One worker makes it; it takes as long as ten tests."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = shared / "first-desk"
+    with (shared / "first-desk.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not (shared / "first-desk.made").exists():
+            founded(Fleet(folder))
+            (shared / "first-desk.made").touch()
+    place = folder / "project"
+    return Desk(fleet=Fleet(folder, first="desk"), project=Server(folder=place / "server.git", person=place / "person"))
+
+
+@pytest.fixture
+def own(built_page: Path, first_desk: Desk, tmp_path: Path) -> Desk:
+    """A node of the test's own, not served yet: it can be stopped, and comes back at the same address."""
     assert built_page.is_dir()
-    made = founded(Fleet(tmp_path_factory.mktemp("desk")))
+    return first_desk.copied(tmp_path / "own")
+
+
+@pytest.fixture(scope="session")
+def model() -> Iterator[ChatModel]:
+    """The stand-in for the server of the model that the desk chats with."""
+    with chat_model() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def desk(
+    built_page: Path, first_desk: Desk, model: ChatModel, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Desk]:
+    """The node that all tests of a worker share. What a test changes there is named by no other."""
+    assert built_page.is_dir()
+    made = first_desk.copied(tmp_path_factory.mktemp("shared") / "desk")
+    made.model_url = model.url
     with made.serving():
         yield made
 
@@ -91,15 +129,3 @@ def _opened(chromium: Browser, desk: Desk, size: str) -> Iterator[Tab]:
     one = Tab.open(chromium, desk.url, size)
     yield one
     one.close()
-
-
-SHORT = ("test_addresses_are_real", "test_keys_lead_everywhere", "test_no_script_of_another_runs")
-"""The tests in a browser that `make test` runs; the others take minutes, and `make nightly` runs them."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what needs a browser as one of the long forms, but for the short list."""
-    for item in items:
-        names = getattr(item, "fixturenames", ())
-        if "tests/page/" in item.nodeid and "driver" in names and item.originalname not in SHORT:  # type: ignore[attr-defined]
-            item.add_marker(pytest.mark.nightly)

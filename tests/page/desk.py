@@ -1,8 +1,9 @@
-"""What does a node that serves the page stand on? A real ledger with missions of every kind, hostile ones too."""
+"""What does a node that serves the page stand on? A real ledger with missions of every kind, made once and copied."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,23 +14,7 @@ import httpx
 from tests import program
 from tests.acceptance.fleets import Fleet, command
 from tests.orchestrator.repositories import Server
-
-HOSTILE_TITLE = "<img src=x onerror=alert(1)> \u202egnp.exe\u202c \x1b[31mred\x1b[0m javascript:alert(1)"
-HOSTILE_BODY = (
-    f"# {HOSTILE_TITLE}\n\n<svg onload=alert(1)> [click](javascript:alert(1)) "
-    "![x](data:text/html,<script>alert(1)</script>)\n"
-)
-CHANGE = (
-    "printf 'def leeway():\\n    return 10\\n' > token.py; echo '<img src=x onerror=alert(1)>' > page.html; "
-    "printf 'a\\342\\200\\256b\\n' > bidi.txt"
-)
-"""What the mission that waits has done."""
-MISSIONS = {
-    "missions/nightly-check.md": "---\npriority: 2\nproject: shop\ntask: general_task\n---\n# Nightly dependency check"
-    "\n\nLook for updates.\n",
-    "missions/a-typo.md": "---\npriority: high\n---\n# Import the 2019 invoices\n\nImport them.\n",
-    "missions/hostile.md": HOSTILE_BODY,
-}
+from tests.page.ledger_content import CHANGE, lived_in
 
 
 @dataclass
@@ -42,6 +27,8 @@ class Desk:
     """Where it listens; 0: anywhere. A page belongs to its port, so one that comes back needs the same."""
     hosts: str = ""
     """Names under which it may be asked besides this machine's."""
+    model_url: str = ""
+    """Where the model is that it chats with; empty: it has none of its own."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -52,6 +39,8 @@ class Desk:
             "SHIFTBOOK_HOSTS": self.hosts,
             "SHIFTBOOK_PUSH_PRIVATE": "1",  # the push service of the tests is on loopback
         }
+        if self.model_url:
+            more |= {"SHIFTBOOK_OPENAI_URL": self.model_url, "LLM_PROVIDER_OVERRIDE": "openai"}
         return self.fleet.environment("desk", **more)
 
     @property
@@ -65,14 +54,14 @@ class Desk:
         return str(json.loads(self.record.read_text(encoding="utf-8"))["url"])
 
     @contextmanager
-    def serving(self) -> Iterator[None]:
-        """Serves until the end of the block."""
+    def serving(self) -> Iterator[program.Process]:
+        """Serves until the end of the block, unless it ended before."""
         self.record.unlink(missing_ok=True)
         with (self.fleet.folder / "serve.err").open("ab") as err:
             process = program.start("serve", env=self.environment, cwd=self.fleet.folder, stdout=err, stderr=err)
         try:
             self.fleet.wait("it serves", self._answers)
-            yield
+            yield process
         finally:
             process.terminate()
             process.wait(timeout=60)
@@ -83,19 +72,34 @@ class Desk:
         except (OSError, ValueError, httpx.HTTPError):
             return False
 
+    def copied(self, to: Path) -> Desk:
+        """Another one, in a folder that is not there yet. It has the same project's repository: its address is in the
+        ledger, in commits, which stay as they are."""
+        shutil.copytree(self.fleet.folder, to, symlinks=True, ignore=shutil.ignore_patterns("project"))
+        here = str(self.fleet.folder).encode()
+        for path in (each for each in to.rglob("*") if each.is_file() and each != to / "ledger" / "fleet.toml"):
+            data = path.read_bytes()
+            if here in data and b"\0" not in data:
+                path.write_bytes(data.replace(here, str(to).encode()))
+        return Desk(fleet=Fleet(to, first=self.fleet.first), project=self.project)
+
 
 def founded(fleet: Fleet) -> Desk:
-    """A fleet of one node with a project, and with two missions that wait for a person's word."""
+    """A fleet of one node with a project, in which two missions wait for a word and much else is to be seen."""
     place = fleet.folder / "project"
     place.mkdir(parents=True)
     server = Server.make(place)
     fleet.found("desk")
     text = (fleet.clone / "fleet.toml").read_text(encoding="utf-8")
-    project = f'[projects.shop]\nurl = "{server.folder}"\non_approval = "merge"\n'
+    rules = f'{text}\n[projects.shop]\nurl = "{server.folder}"\non_approval = "merge"\n'
     mission = command(CHANGE, project="shop", title="Fix the auth bug")
     other = command("echo 2 > version.txt", project="shop", title="Bump the version")
     files = {"missions/fix-the-auth-bug.md": mission, "missions/bump-the-version.md": other}
-    fleet.commit({"fleet.toml": f"{text}\n{project}", **files}, "A project, two missions")
+    fleet.commit({"fleet.toml": rules, **files}, "A project, two missions")
     fleet.shiftbook("node", "run", "--once", node="desk", FACTORY_ROLE="HEADQUARTERS")
-    fleet.commit(MISSIONS, "More missions")
+    fleet.git("pull", "--quiet", "--rebase")
+    page = (fleet.clone / "heartbeats" / "desk.md").read_text(encoding="utf-8")
+    log = fleet.clone / "projects" / "shop" / "SESSION_LOG.md"
+    words = log.read_text(encoding="utf-8") if log.exists() else "# Session log\n"
+    fleet.commit(lived_in(rules, page, words), "What a fleet has that worked for a while")
     return Desk(fleet=fleet, project=server)

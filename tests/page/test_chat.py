@@ -3,50 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.acceptance.fleets import Fleet
-from tests.page.chat_model import ChatModel, chat_model
-from tests.page.desk import Desk, founded
+from tests.page.chat_model import ChatModel
+from tests.page.desk import Desk
 from tests.page.tab import NARROW, Tab
 
 ATTACKS = "document.querySelectorAll('main img, main script, main iframe, main a[href^=\"javascript\"]').length"
 OpenTab = Callable[[Desk, str], Tab]
-
-
-@dataclass
-class TalkingDesk(Desk):
-    """A node with a model at an address."""
-
-    model_url: str = ""
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """With the model's address."""
-        return super().environment | {"SHIFTBOOK_OPENAI_URL": self.model_url, "LLM_PROVIDER_OVERRIDE": "openai"}
-
-
-@pytest.fixture(scope="module")
-def model() -> Iterator[ChatModel]:
-    """The model server's stand-in."""
-    with chat_model() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def office(built_page: object, model: ChatModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A node that chats, whose fleet wants to be asked before a chat writes a file."""
-    assert built_page
-    made = founded(Fleet(tmp_path_factory.mktemp("office")))
-    text = (made.fleet.clone / "fleet.toml").read_text(encoding="utf-8")
-    made.fleet.commit({"fleet.toml": f'{text}\n[tools]\nask = ["write"]\n'}, "Ask before writing")
-    desk = TalkingDesk(fleet=made.fleet, project=made.project, model_url=model.url)
-    with desk.serving():
-        yield desk
 
 
 def say(tab: Tab, text: str) -> None:
@@ -55,10 +22,10 @@ def say(tab: Tab, text: str) -> None:
     tab.page.get_by_role("button", name="Send").click()
 
 
-@pytest.mark.parametrize("size", ["phone", "desktop"])
-def test_an_answer_is_text_and_says_who_gave_it(open_tab: OpenTab, office: Desk, size: str) -> None:
+@pytest.mark.parametrize("size", [pytest.param("phone", marks=pytest.mark.nightly), "desktop"])
+def test_an_answer_is_text_and_says_who_gave_it(open_tab: OpenTab, desk: Desk, size: str) -> None:
     """What the model says is shown as nodes and marks; below stand node, model, tokens and the first word."""
-    tab = open_tab(office, size)
+    tab = open_tab(desk, size)
     tab.go("/chat?project=shop")
     say(tab, "What is the <b>limit</b>?")
     tab.page.wait_for_url("**/app/chat?c=*")
@@ -82,16 +49,16 @@ def test_an_answer_is_text_and_says_who_gave_it(open_tab: OpenTab, office: Desk,
     assert tab.shift() < 0.1
 
 
-def test_a_call_waits_for_a_word_and_is_kept(open_tab: OpenTab, office: Desk) -> None:
+def test_a_call_waits_for_a_word_and_is_kept(open_tab: OpenTab, desk: Desk) -> None:
     """What a tool is to do is shown as it is and done after a yes; the trace stays, also for who comes later."""
-    tab = open_tab(office, "desktop")
+    tab = open_tab(desk, "desktop")
     tab.go("/chat")
     tab.page.get_by_label("May use tools").check()
     say(tab, "Write my notes down.")
     question = tab.page.get_by_role("region", name="It asks to use write.")
     expect(question).to_contain_text("<b>bold</b>")
     expect(question.locator(".mark")).to_have_count(1)
-    other = open_tab(office, "phone")
+    other = open_tab(desk, "phone")
     other.go("/chat")
     other.page.goto(tab.page.url)
     expect(other.page.get_by_role("region", name="It asks to use write.")).to_be_visible()
@@ -104,10 +71,10 @@ def test_a_call_waits_for_a_word_and_is_kept(open_tab: OpenTab, office: Desk) ->
     tab.page.wait_for_url("**/app/missions/*")
 
 
-def test_an_answer_is_stopped_and_what_came_stays(open_tab: OpenTab, office: Desk, model: ChatModel) -> None:
+def test_an_answer_is_stopped_and_what_came_stays(open_tab: OpenTab, desk: Desk, model: ChatModel) -> None:
     """Stop ends it; the half that came stays, and says that it was stopped, here and at the node."""
     model.go_on.clear()
-    tab = open_tab(office, "desktop")
+    tab = open_tab(desk, "desktop")
     tab.go("/chat")
     say(tab, "Answer slowly.")
     expect(tab.page.get_by_text("This is the first half,")).to_be_visible()
@@ -122,9 +89,9 @@ def test_an_answer_is_stopped_and_what_came_stays(open_tab: OpenTab, office: Des
     model.go_on.set()
 
 
-def test_what_was_typed_outlives_a_line_that_is_cut(open_tab: OpenTab, office: Desk) -> None:
+def test_what_was_typed_outlives_a_line_that_is_cut(open_tab: OpenTab, desk: Desk) -> None:
     """Nobody answers: the words stand in the field again, with the reason; a second try sends them once."""
-    tab = open_tab(office, "desktop")
+    tab = open_tab(desk, "desktop")
     tab.go("/chat")
     tab.page.route("**/chat/stream", lambda route: route.abort())
     say(tab, "Does this arrive?")
@@ -142,9 +109,10 @@ def test_what_was_typed_outlives_a_line_that_is_cut(open_tab: OpenTab, office: D
     expect(tab.page.get_by_label("Message")).to_have_value("")
 
 
-def test_a_line_cut_in_the_middle_says_so_and_goes_on(open_tab: OpenTab, office: Desk) -> None:
+@pytest.mark.nightly
+def test_a_line_cut_in_the_middle_says_so_and_goes_on(open_tab: OpenTab, desk: Desk) -> None:
     """A stream that ends without an end keeps what came; trying again finds the answer that the node has, or asks."""
-    tab = open_tab(office, "desktop")
+    tab = open_tab(desk, "desktop")
     tab.go("/chat")
     say(tab, "Begin.")
     expect(tab.page.locator("main article footer")).to_contain_text("tokens in")
@@ -167,9 +135,9 @@ def test_a_line_cut_in_the_middle_says_so_and_goes_on(open_tab: OpenTab, office:
     expect(note).to_have_count(0)
 
 
-def test_a_refusal_is_told_in_plain_words(open_tab: OpenTab, office: Desk) -> None:
+def test_a_refusal_is_told_in_plain_words(open_tab: OpenTab, desk: Desk) -> None:
     """A busy node, a busy conversation: its own words, and what was typed stays."""
-    tab = open_tab(office, "phone")
+    tab = open_tab(desk, "phone")
     tab.go("/chat")
     tab.answer("**/chat/stream", {"status": 409, "title": "Conflict", "detail": "one answer at a time"}, 409)
     say(tab, "Twice?")
@@ -178,9 +146,9 @@ def test_a_refusal_is_told_in_plain_words(open_tab: OpenTab, office: Desk) -> No
     assert tab.axe() == []
 
 
-def test_conversations_are_listed_and_taken_out(open_tab: OpenTab, office: Desk) -> None:
+def test_conversations_are_listed_and_taken_out(open_tab: OpenTab, desk: Desk) -> None:
     """The list has the newest first, leads to each, and a deleted one is gone from it."""
-    tab = open_tab(office, "phone")
+    tab = open_tab(desk, "phone")
     tab.go("/chat")
     say(tab, "A chat to be deleted")
     expect(tab.page.locator("main article footer")).to_contain_text("tokens in")
@@ -197,13 +165,14 @@ def test_conversations_are_listed_and_taken_out(open_tab: OpenTab, office: Desk)
     expect(tab.page.get_by_role("dialog").get_by_text("A chat to be deleted")).to_have_count(0)
 
 
-def test_speech_is_hidden_where_there_is_none(open_tab: OpenTab, office: Desk) -> None:
+@pytest.mark.nightly
+def test_speech_is_hidden_where_there_is_none(open_tab: OpenTab, desk: Desk) -> None:
     """A browser without speech recognition shows no microphone; one with it types what was understood."""
-    bare = open_tab(office, "desktop")
+    bare = open_tab(desk, "desktop")
     bare.context.add_init_script("delete globalThis.SpeechRecognition; delete globalThis.webkitSpeechRecognition;")
     bare.go("/chat")
     expect(bare.page.get_by_role("button", name="Speak")).to_have_count(0)
-    able = open_tab(office, "desktop")
+    able = open_tab(desk, "desktop")
     able.context.add_init_script(
         "globalThis.SpeechRecognition = class { start() { setTimeout(() => { "
         "this.onresult({ results: [[{ transcript: 'said aloud' }]] }); this.onend(); }, 10); } stop() {} abort() {} }"

@@ -203,6 +203,7 @@ def noted(words: str) -> str:
     return NOTE_WHY.replace("WORDS", words)
 
 
+@pytest.mark.nightly
 def test_a_near_node_that_is_gone_is_replaced_within_two_seconds_and_comes_back(
     nodes: Callable[[str], Node], browser: Browser, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,63 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.acceptance.fleets import Fleet
-from tests.page.desk import Desk, founded
+from tests.page.desk import Desk
 from tests.page.tab import NARROW, Tab
 
-ENTRY = """## 2026-11-20T10:00:00Z · desk · claude · fix-the-limit
 
-### Work Accomplished
-
-The limit of a parcel is inclusive: **1000 g** cost 4.99. <img src=x onerror=alert(1)> [press](javascript:alert(1))
-![x](data:text/html,<script>alert(1)</script>) \u202egnp.exe\u202c
-
-```sh
-sh test.sh
-```
-
-### Lessons
-
-Run `sh test.sh` before every change of price.sh.
-"""
-BRIEFING = """# Session briefing
-
-## Standing rules
-
-- Say plainly what you do not know.
-
-## Open
-
-- The table of prices is checked by hand ([{entry}])
-"""
-
-
-@pytest.fixture(scope="module")
-def office(built_page: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A node with a journal, a memo, and a briefing that cites an entry."""
-    assert built_page
-    made = founded(Fleet(tmp_path_factory.mktemp("office")))
-    log = made.fleet.clone / "projects" / "shop" / "SESSION_LOG.md"
-    text = log.read_text(encoding="utf-8") if log.exists() else "# Session log\n"
-    made.fleet.commit(
-        {
-            "projects/shop/SESSION_LOG.md": f"{text.rstrip()}\n\n{ENTRY}",
-            "projects/shop/SESSION_BRIEFING.md": BRIEFING.replace("{entry}", "fix-the-limit-1"),
-        },
-        "An entry and a briefing",
-    )
-    with made.serving():
-        yield made
-
-
+@pytest.mark.nightly
 @pytest.mark.parametrize("path", ["/log", "/memos", "/handoff", "/handoff?project=shop"])
-def test_documents_are_accessible_and_narrow(open_tab: Callable[[Desk, str], Tab], office: Desk, path: str) -> None:
+def test_documents_are_accessible_and_narrow(open_tab: Callable[[Desk, str], Tab], desk: Desk, path: str) -> None:
     """With true words in them, axe finds nothing serious and nothing is wider than 360 px."""
-    tab = open_tab(office, "phone")
+    tab = open_tab(desk, "phone")
     tab.page.set_viewport_size(NARROW)
     tab.go(path)
     tab.settled()
@@ -67,9 +23,9 @@ def test_documents_are_accessible_and_narrow(open_tab: Callable[[Desk, str], Tab
     assert tab.shift() < 0.1
 
 
-def test_an_entry_is_text_whatever_it_says(open_tab: Callable[[Desk, str], Tab], office: Desk) -> None:
+def test_an_entry_is_text_whatever_it_says(open_tab: Callable[[Desk, str], Tab], desk: Desk) -> None:
     """What looks like HTML, a script's address or a reordering is shown as written; the entry says where it is."""
-    tab = open_tab(office, "desktop")
+    tab = open_tab(desk, "desktop")
     tab.go("/log")
     tab.page.get_by_role("link", name="The limit of a parcel is inclusive").click()
     tab.page.wait_for_url("**/app/log/*")
@@ -83,9 +39,9 @@ def test_an_entry_is_text_whatever_it_says(open_tab: Callable[[Desk, str], Tab],
     assert "projects/shop/SESSION_LOG.md:" in tab.page.locator("main").inner_text()
 
 
-def test_the_journal_is_searched(open_tab: Callable[[Desk, str], Tab], office: Desk) -> None:
+def test_the_journal_is_searched(open_tab: Callable[[Desk, str], Tab], desk: Desk) -> None:
     """What is typed finds entries by what they say, and stands in the address."""
-    tab = open_tab(office, "desktop")
+    tab = open_tab(desk, "desktop")
     tab.go("/log")
     tab.page.get_by_role("searchbox").fill("price.sh")
     tab.page.wait_for_url("**/log?q=price.sh")
@@ -94,9 +50,9 @@ def test_the_journal_is_searched(open_tab: Callable[[Desk, str], Tab], office: D
     tab.page.get_by_text("No entry says").wait_for()
 
 
-def test_the_handoff_is_shown_as_it_stood(open_tab: Callable[[Desk, str], Tab], office: Desk) -> None:
+def test_the_handoff_is_shown_as_it_stood(open_tab: Callable[[Desk, str], Tab], desk: Desk) -> None:
     """Any commit that changed the documents can be gone back to, and left again."""
-    tab = open_tab(office, "desktop")
+    tab = open_tab(desk, "desktop")
     tab.go("/handoff?project=shop")
     tab.page.get_by_text("The table of prices is checked by hand").wait_for()
     before = tab.page.get_by_label("As it stood").locator("option").nth(2).get_attribute("value")

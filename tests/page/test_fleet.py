@@ -2,94 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 from playwright.sync_api import expect
 
-from orchestrator.core.ports.usage import Spend, UsageTotals
-from orchestrator.workflow.spending.page_table import render_table
-from tests.acceptance.fleets import Fleet
-from tests.page.desk import Desk, founded
+from tests.page.desk import Desk
+from tests.page.ledger_content import HOSTILE_WORDS
 from tests.page.tab import NARROW, Tab
+from tests.waiting import PATIENCE
 
 OpenTab = Callable[[Desk, str], Tab]
 ATTACKS = "document.querySelectorAll('main img, main script, main iframe, main a[href^=\"javascript\"]').length"
-HOSTILE = "<img src=x onerror=alert(1)> \u202egnp.exe\u202c"
-DISPUTE = """---
-mission: {mission}
-part: {part}
----
-Kept:
-
-```text
-{kept}
-```
-
-Not kept:
-
-```text
-{lost}
-```
-"""
-
-
-def spent(node: str) -> str:
-    """The table of a node's page: nine days, two models, one of a hostile name."""
-    today = datetime.now(UTC).date()
-    rows = [
-        Spend(
-            day=today - timedelta(days=ago),
-            node=node,
-            project="shop",
-            agent="claude",
-            model=model,
-            totals=UsageTotals(
-                runs=2, tokens_in=9000, tokens_out=700, tokens_cached=100, seconds=9, cost_usd=usd, unpriced=0
-            ),
-        )
-        for ago in range(9)
-        for model, usd in (("opus", 1.0 + ago % 3), ("<b>x</b>\u202e", 0.25))
-    ]
-    return render_table(rows)
 
 
 @pytest.fixture(scope="module")
-def office(built_page: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    """A node beside another, both of which spent, with a budget, and conflicts in the ledger and between devices."""
-    assert built_page
-    made = founded(Fleet(tmp_path_factory.mktemp("office")))
-    desk = (made.fleet.clone / "heartbeats" / "desk.md").read_text(encoding="utf-8")
-    rules = (made.fleet.clone / "fleet.toml").read_text(encoding="utf-8")
-    one = DISPUTE.format(mission="nightly-check", part="priority", kept="2", lost="4")
-    two = DISPUTE.format(mission="nightly-check", part="title", kept=HOSTILE, lost="Import the invoices of 2019")
-    made.fleet.commit(
-        {
-            "heartbeats/desk.md": f"{desk}\n{spent('desk')}",
-            "heartbeats/vps.md": f"{desk.replace('desk', 'vps')}\n{spent('vps')}",
-            "fleet.toml": f"{rules}\n[budget]\nday_usd = 20.0\n",
-            "conflicts/2026-11/nightly-check-00000000.md": one,
-            "conflicts/2026-11/nightly-check-00000001.md": two,
-        },
-        "What nodes spent, and what a merge left",
-    )
-    with made.serving():
-        for device, value in (("desk", "The invoices"), ("phone", HOSTILE)):
-            hlc = f"{int(datetime.now(UTC).timestamp() * 1000):015d}-00000-{device}~1"
-            said = {"device": f"{device}~1", "seq": 1, "hlc": hlc, "kind": "set", "entity": "chat/4f1c"}
-            body = {"ops": [{**said, "field": "title", "value": value, "base": "", "resolves": []}]}
-            answer = httpx.post(f"{made.url}/sync/push", json=body, timeout=10, trust_env=False)
-            assert answer.status_code == 200, answer.text
-        yield made
+def disputed(desk: Desk) -> Desk:
+    """The desk, at which two devices set one value at once."""
+    for device, value in (("desk", "The invoices"), ("phone", HOSTILE_WORDS)):
+        hlc = f"{int(datetime.now(UTC).timestamp() * 1000):015d}-00000-{device}~1"
+        said = {"device": f"{device}~1", "seq": 1, "hlc": hlc, "kind": "set", "entity": "chat/4f1c"}
+        body = {"ops": [{**said, "field": "title", "value": value, "base": "", "resolves": []}]}
+        answer = httpx.post(f"{desk.url}/sync/push", json=body, timeout=PATIENCE, trust_env=False)
+        assert answer.status_code == 200, answer.text
+    return desk
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("path", ["/fleet", "/fleet/desk", "/fleet/nobody", "/conflicts"])
 @pytest.mark.parametrize("size", ["phone", "desktop"])
-def test_screens_with_data_are_accessible_and_narrow(open_tab: OpenTab, office: Desk, path: str, size: str) -> None:
+def test_screens_with_data_are_accessible_and_narrow(open_tab: OpenTab, disputed: Desk, path: str, size: str) -> None:
     """With true and hostile words in them, axe finds nothing serious, nothing is wider than 360 px, nothing moves."""
-    tab = open_tab(office, size)
+    tab = open_tab(disputed, size)
     if size == "phone":
         tab.page.set_viewport_size(NARROW)
     tab.go(path)
@@ -101,9 +47,9 @@ def test_screens_with_data_are_accessible_and_narrow(open_tab: OpenTab, office: 
     assert "\u202e" not in tab.page.locator("main").inner_text()
 
 
-def test_the_fleet_says_who_does_what_and_what_it_costs(open_tab: OpenTab, office: Desk) -> None:
+def test_the_fleet_says_who_does_what_and_what_it_costs(open_tab: OpenTab, desk: Desk) -> None:
     """Nodes with role and queue; sums by day, node and model; the budget and where it leads; a node's history."""
-    tab = open_tab(office, "desktop")
+    tab = open_tab(desk, "desktop")
     tab.go("/fleet?span=7")
     main = tab.page.locator("main")
     expect(main.get_by_role("list", name="Fleet").get_by_role("listitem")).to_have_count(2)
@@ -120,20 +66,21 @@ def test_the_fleet_says_who_does_what_and_what_it_costs(open_tab: OpenTab, offic
     expect(main).to_contain_text("Last beat")
 
 
-def test_the_fleet_follows_the_ledger(open_tab: OpenTab, office: Desk) -> None:
+@pytest.mark.nightly
+def test_the_fleet_follows_the_ledger(open_tab: OpenTab, desk: Desk) -> None:
     """A node that is announced while the page is open is there without a reload."""
-    tab = open_tab(office, "desktop")
+    tab = open_tab(desk, "desktop")
     tab.go("/fleet")
     tab.page.wait_for_selector(".corner.tall >> text=live")
-    desk = (office.fleet.clone / "heartbeats" / "vps.md").read_text(encoding="utf-8")
-    office.fleet.commit({"heartbeats/attic.md": desk.replace("vps", "attic")}, "Another node")
+    desk = (desk.fleet.clone / "heartbeats" / "vps.md").read_text(encoding="utf-8")
+    desk.fleet.commit({"heartbeats/attic.md": desk.replace("vps", "attic")}, "Another node")
     expect(tab.page.get_by_role("link", name="attic", exact=True)).to_be_visible()
-    office.fleet.commit({"heartbeats/attic.md": None}, "It is gone")
+    desk.fleet.commit({"heartbeats/attic.md": None}, "It is gone")
 
 
-def test_a_conflict_of_the_ledger_is_decided_by_one_button(open_tab: OpenTab, office: Desk) -> None:
+def test_a_conflict_of_the_ledger_is_decided_by_one_button(open_tab: OpenTab, desk: Desk) -> None:
     """Both values stand side by side; the other one is taken, a third is written, and the list is shorter at once."""
-    tab = open_tab(office, "desktop")
+    tab = open_tab(desk, "desktop")
     tab.go("/conflicts?id=nightly-check-00000000")
     first = tab.page.locator("main article").first
     expect(first).to_contain_text("priority of nightly-check")
@@ -143,7 +90,7 @@ def test_a_conflict_of_the_ledger_is_decided_by_one_button(open_tab: OpenTab, of
     assert boxes[0]["y"] == boxes[1]["y"]
     first.get_by_role("button", name="Take this").click()
     expect(tab.page.get_by_text("priority of nightly-check")).to_have_count(0)
-    assert "priority: 4" in office.fleet.git("show", "HEAD:missions/nightly-check.md", folder=office.fleet.bare)
+    assert "priority: 4" in desk.fleet.git("show", "HEAD:missions/nightly-check.md", folder=desk.fleet.bare)
     hostile = tab.page.locator("main article", has_text="title of nightly-check")
     expect(hostile).to_contain_text("<img src=x onerror=alert(1)>")
     hostile.get_by_role("button", name="Write another").click()
@@ -152,14 +99,14 @@ def test_a_conflict_of_the_ledger_is_decided_by_one_button(open_tab: OpenTab, of
     expect(hostile).to_have_count(0)
 
 
-def test_a_conflict_of_devices_is_settled_once(open_tab: OpenTab, office: Desk) -> None:
+def test_a_conflict_of_devices_is_settled_once(open_tab: OpenTab, disputed: Desk) -> None:
     """Each device's value has its button; one who comes later is told that it is settled."""
-    tab, late = open_tab(office, "phone"), open_tab(office, "desktop")
+    tab, late = open_tab(disputed, "phone"), open_tab(disputed, "desktop")
     for each in (tab, late):
         each.go("/conflicts")
         expect(each.page.get_by_text("The title of a chat")).to_be_visible()
         each.page.route("**/api/v1/events*", lambda route: route.abort())
     tab.page.locator("article", has_text="The title of a chat").get_by_role("button", name="Take this").click()
     expect(tab.page.get_by_text("The title of a chat")).to_have_count(0)
-    items = httpx.get(f"{office.url}/sync/conflicts", timeout=10, trust_env=False).json()["items"]
+    items = httpx.get(f"{disputed.url}/sync/conflicts", timeout=PATIENCE, trust_env=False).json()["items"]
     assert items == []

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
+from playwright.sync_api import expect
 
-from tests.acceptance.fleets import Fleet
-from tests.page.desk import Desk, founded
+from tests.page.desk import Desk
 from tests.page.tab import Tab
 
 CONTROLLED = "navigator.serviceWorker.controller !== null"
 
 
-def test_the_page_starts_with_its_node_gone(
-    desk: Desk, open_tab: Callable[..., Tab], tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_the_page_starts_with_its_node_gone(own: Desk, open_tab: Callable[..., Tab]) -> None:
     """Once visited, every screen opens with the server stopped, and says that no node answers."""
-    own = founded(Fleet(tmp_path_factory.mktemp("leaving")))
     with own.serving():
         tab = open_tab(own)
         tab.go("/")
@@ -25,8 +21,7 @@ def test_the_page_starts_with_its_node_gone(
     for path in ("/", "/settings", "/missions"):
         tab.go(path)
         tab.settled()
-        assert tab.page.get_by_text("no node answers", exact=False).first.is_visible()
-    assert desk.url != tab.url
+        expect(tab.page.get_by_text("no node answers", exact=False).first).to_be_visible()
 
 
 def test_nothing_but_the_shell_goes_through_the_worker(wide: Tab) -> None:

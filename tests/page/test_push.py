@@ -42,14 +42,14 @@ def test_a_device_is_turned_on_rung_and_turned_off(wide: Tab, desk: Desk, servic
     """The kinds are chosen, the node rings it with what only that browser reads, and forgets it on a tap."""
     wide.page.add_init_script(STAND_IN % (json.dumps(service.browser.keys()), json.dumps(f"{service.url}/1")))
     wide.go("/settings")
-    wide.page.locator("#main").get_by_text("This device is not rung.").wait_for(timeout=20_000)
+    wide.page.locator("#main").get_by_text("This device is not rung.").wait_for()
     wide.page.get_by_label("a mission is done").check()
     wide.page.get_by_label("Quiet until").fill("07:00")
     wide.page.get_by_role("button", name="Ring this device").click()
-    wide.page.locator("#main").get_by_text("This device is rung.").wait_for(timeout=20_000)
+    wide.page.locator("#main").get_by_text("This device is rung.").wait_for()
     assert wide.axe() == []
     desk.fleet.shiftbook("notify", "test", "--device", "all", node="desk", SHIFTBOOK_PUSH_PRIVATE="1")
     service.wait(1)
     assert service.said[0]["title"] == "Shiftbook can reach you"
     wide.page.get_by_role("button", name="Ring it no more").click()
-    wide.page.locator("#main").get_by_text("This device is not rung.").wait_for(timeout=20_000)
+    wide.page.locator("#main").get_by_text("This device is not rung.").wait_for()

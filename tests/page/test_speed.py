@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.acceptance.fleets import Fleet
-from tests.page.desk import Desk, founded
+from tests.page.desk import Desk
 from tests.page.tab import Tab
 
 pytestmark = pytest.mark.nightly  # figures of a machine that does nothing else
@@ -25,9 +24,8 @@ def useful(tab: Tab) -> float:
     return float(tab.page.evaluate(USEFUL))
 
 
-def test_the_first_screen_is_soon_there(open_tab: Callable[..., Tab], tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_first_screen_is_soon_there(own: Desk, open_tab: Callable[..., Tab]) -> None:
     """At most 2.5 s cold on 4G, 1 s warm, and 1 s to a whole page where no node answers."""
-    own: Desk = founded(Fleet(tmp_path_factory.mktemp("speed")))
     with own.serving():
         tab = open_tab(own, "phone")
         wire = tab.context.new_cdp_session(tab.page)

@@ -10,13 +10,11 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.acceptance.fleets import Fleet
 from tests.conftest import require_program
-from tests.page.desk import Desk, founded
+from tests.page.desk import Desk
 from tests.page.tab import Tab
+from tests.waiting import PATIENCE, until
 
-SECONDS = 120
-"""Within which what waits must have arrived: the page asks again at least as often."""
 CONTROLLED = "navigator.serviceWorker.controller !== null"
 CALL = """
 async ([method, args]) => {
@@ -52,35 +50,20 @@ def turn(text: str) -> dict[str, Any]:
 
 def held(desk: Desk) -> list[dict[str, Any]]:
     """What devices said, as the node holds it."""
-    ops = httpx.get(f"{desk.url}/sync/pull?limit=1000", timeout=20, trust_env=False).json()["ops"]
+    ops = httpx.get(f"{desk.url}/sync/pull?limit=1000", timeout=PATIENCE, trust_env=False).json()["ops"]
     return [op for op in ops if not op["device"].startswith("@")]
 
 
 def _turns(desk: Desk) -> list[str]:
-    found = httpx.get(f"{desk.url}/chat/conversations/c1", timeout=20, trust_env=False).json()
+    found = httpx.get(f"{desk.url}/chat/conversations/c1", timeout=PATIENCE, trust_env=False).json()
     return [each["content"] for each in found.get("messages", [])]
-
-
-def wait(what: str, ready: Callable[[], bool]) -> None:
-    """Waits for something, not without end."""
-    over = time.monotonic() + SECONDS
-    while not ready():
-        assert time.monotonic() < over, f"not within {SECONDS} s: {what}"
-        time.sleep(0.2)
 
 
 def opened(tab: Tab) -> None:
     """Opens the page and waits until its store is there, and is there again without a network."""
     tab.go("/settings")
-    wait("the service worker controls the page", lambda: bool(tab.page.evaluate(CONTROLLED)))
-    tab.page.get_by_role("button", name="Export what is kept").wait_for(timeout=SECONDS * 1000)
-
-
-@pytest.fixture
-def own(built_page: object, tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """A node of the test's own, which can be stopped and comes back at the same address."""
-    assert built_page
-    return founded(Fleet(tmp_path_factory.mktemp("store")))
+    until(lambda: bool(tab.page.evaluate(CONTROLLED)), "the service worker controls the page")
+    tab.page.get_by_role("button", name="Export what is kept").wait_for()
 
 
 def test_what_is_written_offline_arrives_once(own: Desk, open_tab: Callable[..., Tab]) -> None:
@@ -98,20 +81,21 @@ def test_what_is_written_offline_arrives_once(own: Desk, open_tab: Callable[...,
     order = {"action": "cancel", "mission": "nightly-check", "digest": "", "body": {}}
     order["expires"] = int((time.time() + 3600) * 1000)  # type: ignore[assignment]
     call(tab.page, "say", [{"kind": "append", "entity": "intent/i1", "field": "intent", "value": order}], "n3")
-    tab.page.get_by_text("4 things not sent yet").wait_for(timeout=SECONDS * 1000)
+    tab.page.get_by_text("4 things not sent yet").wait_for()
     with own.serving():
-        wait("everything is at the node", lambda: len(held(own)) >= 4)
-        tab.page.get_by_text("Everything is sent").wait_for(timeout=SECONDS * 1000)
+        until(lambda: len(held(own)) >= 4, "everything is at the node")
+        tab.page.get_by_text("Everything is sent").wait_for()
         said = [(op["seq"], op["value"].get("text")) for op in held(own)]
         assert said == [(1, "one"), (2, "two"), (3, "three"), (4, None)]
         assert len({op["device"] for op in held(own)}) == 1
-        wait("what became of the order is in the browser", lambda: len(call(tab.page, "of", "intent/i1")) == 2)
+        until(lambda: len(call(tab.page, "of", "intent/i1")) == 2, "what became of the order is in the browser")
         outcome = call(tab.page, "of", "intent/i1")[1]
         assert (outcome["field"], outcome["value"]["state"]) == ("outcome", "done"), outcome
-        wait("the chat has the turns", lambda: _turns(own) == ["one", "two", "three"])
+        until(lambda: _turns(own) == ["one", "two", "three"], "the chat has the turns")
     second.close()
 
 
+@pytest.mark.nightly
 def test_the_next_tab_leads_when_one_is_closed(own: Desk, open_tab: Callable[..., Tab]) -> None:
     """What was said is there, in the other tab, and what it says arrives, too."""
     with own.serving():
@@ -120,14 +104,15 @@ def test_the_next_tab_leads_when_one_is_closed(own: Desk, open_tab: Callable[...
         call(tab.page, "say", [turn("first")], "n1")
         second = tab.context.new_page()
         second.goto(f"{tab.url}/app/settings")
-        second.get_by_role("button", name="Export what is kept").wait_for(timeout=SECONDS * 1000)
+        second.get_by_role("button", name="Export what is kept").wait_for()
         tab.page.close()
         call(second, "say", [turn("second")], "n2")
-        wait("both are at the node", lambda: [op["value"]["text"] for op in held(own)] == ["first", "second"])
+        until(lambda: [op["value"]["text"] for op in held(own)] == ["first", "second"], "both are at the node")
         assert [op["value"]["text"] for op in call(second, "search", "sec", 10)] == ["second"]
         second.close()
 
 
+@pytest.mark.nightly
 def test_what_is_kept_is_exported_and_wiped(own: Desk, open_tab: Callable[..., Tab]) -> None:
     """The file is an SQLite database with what was said; after the wipe nothing is there, under another name."""
     with own.serving():
@@ -158,6 +143,7 @@ def plain_browser(chromium: Browser) -> Iterator[Browser]:
     browser.close()
 
 
+@pytest.mark.nightly
 def test_over_plain_http_the_page_says_that_nothing_is_kept(own: Desk, plain_browser: Browser) -> None:
     """The browser keeps nothing for such a page: it works all the same, and says so."""
     own.hosts = "app.example.test"
@@ -165,5 +151,5 @@ def test_over_plain_http_the_page_says_that_nothing_is_kept(own: Desk, plain_bro
         port = own.url.rpartition(":")[2]
         tab = Tab.open(plain_browser, f"http://app.example.test:{port}", "phone")
         tab.go("/settings")
-        tab.page.get_by_text("opened over plain HTTP: what is done without a node").wait_for(timeout=SECONDS * 1000)
+        tab.page.get_by_text("opened over plain HTTP: what is done without a node").wait_for()
         tab.close()
