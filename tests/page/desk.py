@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +18,7 @@ from tests import program
 from tests.acceptance.fleets import Fleet, command
 from tests.orchestrator.repositories import Server
 from tests.page.ledger_content import CHANGE, lived_in
+from tests.waiting import until
 
 
 @dataclass
@@ -72,6 +76,14 @@ class Desk:
         except (OSError, ValueError, httpx.HTTPError):
             return False
 
+    def kill(self, process: program.Process) -> None:
+        """SIGKILL, to it and to all that it started, as when the power goes. Returns when nobody listens any more."""
+        for pid in [process.pid, *_descendants(process.pid)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
+        until(lambda: not self._answers(), "it is dead")
+
     def copied(self, to: Path) -> Desk:
         """Another one, in a folder that is not there yet. It has the same project's repository: its address is in the
         ledger, in commits, which stay as they are."""
@@ -82,6 +94,11 @@ class Desk:
             if here in data and b"\0" not in data:
                 path.write_bytes(data.replace(here, str(to).encode()))
         return Desk(fleet=Fleet(to, first=self.fleet.first), project=self.project)
+
+
+def _descendants(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return [each for child in map(int, children) for each in (child, *_descendants(child))]
 
 
 def founded(fleet: Fleet) -> Desk:

@@ -8,39 +8,15 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from tests.conftest import require_program
 from tests.page.desk import Desk
+from tests.page.store import call
 from tests.page.tab import Tab
 from tests.waiting import PATIENCE, until
 
 CONTROLLED = "navigator.serviceWorker.controller !== null"
-CALL = """
-async ([method, args]) => {
-  const channel = new BroadcastChannel('shiftbook-store');
-  const id = Math.floor(Math.random() * 1e9);
-  try {
-    return await new Promise((done, failed) => {
-      setTimeout(() => failed(new Error('no worker leads')), 20000);
-      channel.onmessage = ({ data }) => {
-        if (data.kind === 'ready') channel.postMessage({ kind: 'call', from: 'test', id, method, args });
-        if (data.kind !== 'reply' || data.to !== 'test' || data.id !== id) return;
-        data.error ? failed(new Error(data.error.says)) : done(data.result);
-      };
-      channel.postMessage({ kind: 'hello' });
-    });
-  } finally {
-    channel.close();
-  }
-}
-"""
-"""A call of the store as any other tab of this browser makes it."""
-
-
-def call(page: Page, method: str, *args: object) -> Any:
-    """Asks the store."""
-    return page.evaluate(CALL, [method, list(args)])
 
 
 def turn(text: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import { setOutbox } from '../api/intents.ts';
 import { send } from '../api/transport.ts';
 import { on } from '../live/live.ts';
 import type { MemoryReason, Mode } from '../store/messages.ts';
+import type { HeldQuestion } from '../store/question-table.ts';
 import type { Store } from '../store/store.ts';
 import type { LoopState } from '../sync/loop.ts';
 import { deviceName, session } from './session.svelte.ts';
@@ -16,6 +17,8 @@ class OfflineState {
   why = $state<MemoryReason | 'broken'>('');
   /** Operations of this device that no node is known to hold. */
   pending = $state(0);
+  /** Messages that no node has heard yet. */
+  questions = $state.raw<HeldQuestion[]>([]);
   sync = $state.raw<LoopState>({ kind: 'waiting', says: '', last: null });
   /** The browser's room is full: nothing new is kept until some is free. */
   full = $state(false);
@@ -24,6 +27,10 @@ class OfflineState {
 }
 
 export const offline = new OfflineState();
+
+let settle: (store: Store | null) => void = () => undefined;
+/** The store once it is open; null where it cannot be. */
+export const opened = new Promise<Store | null>((done) => (settle = done));
 
 const CONTROL_MS = 4000;
 let wake: () => void = () => undefined;
@@ -53,7 +60,9 @@ export async function startOffline(): Promise<void> {
     on('sync', () => wake());
     addEventListener('online', () => wake());
     await refresh(store);
+    settle(store);
   } catch (error) {
+    settle(null);
     Object.assign(offline, { mode: 'none', why: 'broken' });
     console.warn('this page keeps nothing for times without a node:', error);
   }
@@ -93,6 +102,8 @@ async function refresh(store: Store): Promise<void> {
   const { pending } = standing;
   if (pending > offline.pending && offline.sync.kind !== 'busy') wake(); // said in another tab, perhaps, and this one has the line
   offline.pending = pending;
+  const held = await store.questions();
+  if (held.length || offline.questions.length) offline.questions = held;
   offline.moved += 1;
 }
 

@@ -4,6 +4,7 @@ import type { Draft, Operation, Value } from '../sync/operations.ts';
 import { AnswerTable, type StoredAnswer } from './answer-table.ts';
 import type { Db } from './db.ts';
 import { OperationLog, type Outgoing, type Standing } from './operation-log.ts';
+import { QuestionTable, type HeldQuestion } from './question-table.ts';
 import { searchTurns } from './search.ts';
 
 export interface OpenConflict {
@@ -32,12 +33,17 @@ export interface StoreCalls {
   readAnswer(path: string): StoredAnswer | null;
   writeAnswer(path: string, answer: StoredAnswer): void;
   clearAnswers(): void;
+  questions(): HeldQuestion[];
+  holdQuestion(question: HeldQuestion): void;
+  dropQuestion(key: string): void;
+  bindQuestions(chat: string): void;
 }
 
 /** The calls over an open database. `named` makes a name of its own for a store of this device. */
 export function storeMethods(db: Db, now: () => number, owner: string, named: (owner: string) => string): StoreCalls {
   const log: OperationLog = new OperationLog(db, () => log.fact('device') ?? first());
   const answers = new AnswerTable(db);
+  const questions = new QuestionTable(db);
   function first(): string {
     const name = named(owner);
     log.put('device', name);
@@ -69,5 +75,9 @@ export function storeMethods(db: Db, now: () => number, owner: string, named: (o
     readAnswer: (path) => answers.read(path),
     writeAnswer: (path, answer) => answers.write(path, answer),
     clearAnswers: () => answers.clear(),
+    questions: () => questions.all(),
+    holdQuestion: (question) => questions.hold(question),
+    dropQuestion: (key) => questions.drop(key),
+    bindQuestions: (chat) => questions.bind(chat),
   };
 }

@@ -15,6 +15,10 @@ const STEPS: string[][] = [
     'CREATE TABLE answers (path TEXT PRIMARY KEY, data TEXT NOT NULL, etag TEXT, at INTEGER NOT NULL)',
     'CREATE INDEX answers_by_time ON answers (at)',
   ],
+  [
+    `CREATE TABLE questions (key TEXT PRIMARY KEY, chat TEXT NOT NULL, text TEXT NOT NULL, project TEXT NOT NULL, tools INTEGER NOT NULL,
+      at INTEGER NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID`,
+  ],
 ];
 
 /** Brings the store up to this page. Throws where a newer page made it. */

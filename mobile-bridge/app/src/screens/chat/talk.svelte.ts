@@ -3,6 +3,8 @@ import { ask, getThread, type AnswerFacts, type Heard, type Message, type ToolCa
 import { Unreachable } from '../../api/problem.ts';
 import { deviceName } from '../../state/session.svelte.ts';
 import { draftBook } from './drafts.ts';
+import { hold } from './held.ts';
+import type { HeldQuestion } from '../../store/question-table.ts';
 import { isWhole, withCall } from './told.ts';
 
 export interface Turn {
@@ -110,15 +112,37 @@ export class Talk {
   async say(text: string, how: How, key: string = newKey()): Promise<void> {
     if (this.live || !text.trim()) return;
     const live = new Live(text, key);
-    Object.assign(this, { live, broken: null });
     sent.write(this.id, text);
     this.draft = '';
+    const error = await this.#ask(live, how);
+    if (!error) return;
+    const waits = error instanceof Unreachable && !live.start && !live.stop.signal.aborted;
+    if (waits && (await hold({ key, chat: this.id, text, ...how }))) {
+      sent.write(this.id, '');
+      this.live = null;
+    } else this.#cut(live, error);
+  }
+
+  /** Says what was held while no node answered. Promises why it was not heard, or null. */
+  async sayHeld(one: HeldQuestion): Promise<Error | null> {
+    const live = new Live(one.text, one.key);
+    const error = await this.#ask(live, one);
+    if (error && live.start) this.#cut(live, error);
+    else if (error) this.live = null;
+    return live.start ? null : error;
+  }
+
+  /** Promises why the answer did not come to its end, or null. */
+  async #ask(live: Live, how: How): Promise<Error | null> {
+    Object.assign(this, { live, broken: null });
     this.#pieces = '';
+    const text = live.asked;
     const asked = { message: text, device_id: deviceName(), tools: how.tools, ...(this.id ? { conversation_id: this.id } : how.project ? { project: how.project } : {}) };
     try {
-      for await (const heard of ask(asked, key, live.stop.signal)) this.#take(live, heard);
+      for await (const heard of ask(asked, live.key, live.stop.signal)) this.#take(live, heard);
+      return null;
     } catch (error) {
-      this.#cut(live, error as Error);
+      return error as Error;
     }
   }
 
