@@ -1,7 +1,7 @@
 """Is a device that is turned on in Settings rung by its node? In a real Chromium, to a real receiver.
 
-Debian's Chromium reaches no push service, so what it would answer stands in; all else is real: the page, the node, the
-message and its encryption.
+Debian's Chromium reaches no push service, so what it would answer stands in, and what was sent is handed to it by its own
+debugger; all else is real: the page, the node, the message, its encryption, the service worker and the notification.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import expect
 
+from tests.acceptance.fleets import command
 from tests.page.desk import Desk
 from tests.page.tab import Tab
 from tests.push_service import PushService, push_service
+from tests.waiting import until
 
 STAND_IN = """
 const keys = %s, endpoint = %s;
@@ -28,6 +31,19 @@ PushManager.prototype.subscribe = async (wanted) => {
   made = { endpoint, options, unsubscribe, toJSON: () => ({ endpoint, keys }) };
   return made;
 };
+"""
+
+
+CLICK = """
+async () => {
+  const [shown] = await self.registration.getNotifications();
+  self.dispatchEvent(new NotificationEvent('notificationclick', { notification: shown }));
+}
+"""
+SHOWN = """
+navigator.serviceWorker.ready
+  .then((all) => all.getNotifications())
+  .then((shown) => shown.map(({ title, body, tag }) => ({ title, body, tag })))
 """
 
 
@@ -53,3 +69,38 @@ def test_a_device_is_turned_on_rung_and_turned_off(wide: Tab, desk: Desk, servic
     assert service.said[0]["title"] == "Shiftbook can reach you"
     wide.page.get_by_role("button", name="Ring it no more").click()
     wide.page.locator("#main").get_by_text("This device is not rung.").wait_for()
+
+
+def test_a_push_is_shown_and_leads_to_its_mission(phone: Tab, desk: Desk, service: PushService) -> None:
+    """A result waits; what the node sends is delivered to the page's service worker and shown; a tap opens that result."""
+    phone.context.grant_permissions(["notifications"], origin=desk.url)
+    phone.page.add_init_script(STAND_IN % (json.dumps(service.browser.keys()), json.dumps(f"{service.url}/2")))
+    phone.go("/settings")
+    phone.until("navigator.serviceWorker.controller !== null")
+    phone.page.get_by_role("button", name="Ring this device").click()
+    phone.page.locator("#main").get_by_text("This device is rung.").wait_for()
+    asked = command("echo 3 > version.txt", project="shop", title="Wait for a word")
+    desk.fleet.commit({"missions/wait-for-a-word.md": asked}, "A mission that will wait")
+    desk.fleet.shiftbook("node", "run", "--once", node="desk", FACTORY_ROLE="HEADQUARTERS", SHIFTBOOK_PUSH_PRIVATE="1")
+    until(lambda: any("/wait-for-a-word" in each["open"] for each in service.said), "the node rings")
+    said = next(each for each in service.said if "/wait-for-a-word" in each["open"])
+    deliver(phone, json.dumps(said))
+    until(lambda: phone.page.evaluate(SHOWN), "it is shown")
+    assert phone.page.evaluate(SHOWN) == [{name: said[name] for name in ("title", "body", "tag")}]
+    phone.context.service_workers[0].evaluate(CLICK)
+    phone.page.wait_for_url("**/app/review/wait-for-a-word")
+    expect(phone.page.get_by_role("heading", level=1)).to_have_text("Wait for a word")
+    assert phone.page.evaluate(SHOWN) == []
+
+
+def deliver(tab: Tab, data: str) -> None:
+    """Has the browser take a message as if its push service had sent it."""
+    wire = tab.context.new_cdp_session(tab.page)
+    found: list[dict[str, str]] = []
+    wire.on("ServiceWorker.workerRegistrationUpdated", lambda told: found.extend(told["registrations"]))
+    wire.send("ServiceWorker.enable")
+    until(lambda: tab.page.evaluate("true") and found, "the worker is told of")  # asking hears events, too
+    wire.send(
+        "ServiceWorker.deliverPushMessage",
+        {"origin": tab.url, "registrationId": found[0]["registrationId"], "data": data},
+    )

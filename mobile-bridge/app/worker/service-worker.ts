@@ -72,8 +72,9 @@ self.addEventListener('notificationclick', (event) => {
     self.clients.matchAll({ type: 'window' }).then(async (open) => {
       const one = open[0];
       if (!one) return void (await self.clients.openWindow(path));
-      await one.focus();
-      await one.navigate(path);
+      const there = await one.navigate(path).catch(() => null); // refused of a tab that another version controls
+      if (!there) return void (await self.clients.openWindow(path));
+      await there.focus().catch(() => undefined); // refused when the tap is too long ago: it is open all the same
     }),
   );
 });
