@@ -11,9 +11,9 @@ from orchestrator.cli import cli
 from orchestrator.core.errors import Refused, WrongSetting
 from orchestrator.policy.membership import Membership
 from sync.signatures import Key, make_key
-from tests.acceptance.templates import Template
 from tests.orchestrator.app.test_standing import two_fleets
 from tests.orchestrator.clones import git
+from tests.templates import Template
 
 pytestmark = pytest.mark.usefixtures("closing")
 
