@@ -1,6 +1,7 @@
 # Two commands for a new machine: `make demo` shows the main job, `make test` proves it. `make check` is what CI runs.
 VENV := .venv
-TEST_WORKERS ?= 3
+# More than a small machine has cores: much of the suite waits for processes that it has started.
+TEST_WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 3)))
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Where it is set, each of the suite's thousand processes would compile the product anew, and each worker every test.
@@ -24,11 +25,12 @@ test: $(STAMP) page  ## the whole suite: every promise, the long ones in their s
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal $(TEST_ARGS)
 
 quick: $(STAMP)  ## what one runs while writing: the pure packages, the rooms on a remote in memory, the architecture
-	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal -q tests/missions tests/handoff tests/sync tests/architecture \
+	@$(BIN)/python -m pytest -n logical --dist worksteal -q tests/missions tests/handoff tests/sync tests/architecture \
 	  tests/orchestrator/core tests/orchestrator/ledger tests/orchestrator/policy $(TEST_ARGS)
 
 nightly: $(STAMP) page  ## the long forms: torture, load, a hundred cancels, the agents' matrix, seeds, every operation of the API
 	@$(BIN)/python -m pytest -n 2 -m nightly --ignore=tests/agents $(TEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 -m "hypothesis and not nightly" --hypothesis-profile=thorough $(TEST_ARGS)
 	@$(MAKE) torture load cancels tidy agents
 
 screenshots: $(STAMP) page  ## the README's pictures of the page, from the demo's own data (needs Chromium)

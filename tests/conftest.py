@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from tests.ollama_shim import Shim
 
 os.environ.setdefault("LLM_PROVIDER_OVERRIDE", "xllamacpp")  # an Ollama on this machine is none of the tests' business
-settings.register_profile("any-machine", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any-machine")  # how long an example takes says something of the machine, not of the code
+ANY_MACHINE = settings(settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""How long an example takes says something of the machine, not of the code."""
+settings.register_profile("suite", ANY_MACHINE, max_examples=40, derandomize=True, database=None)
+settings.register_profile("thorough", ANY_MACHINE, max_examples=1000)  # `make nightly`, with other examples each night
+settings.load_profile("suite")
 ROOT = Path(__file__).resolve().parents[1]
 REQUIRED = os.environ.get("SHIFTBOOK_REQUIRE_SERVICES") == "1"
 

@@ -1,7 +1,9 @@
 """Which tests begin first? Those of the modules that take longest: one that is begun last makes all others wait.
 
 xdist's work stealing gives each worker an even run of the collected tests and takes from the ends of the longest one.
-So each run begins with a fair share of the slow modules, the slowest first, and goes on with the quick ones.
+So each run begins with a fair share of the slow modules, the slowest first, and goes on with the quick ones. Most
+of the slow ones wait for other processes, where the quick ones compute: one run of many is of quick tests alone, so
+that there is work for the processor from the beginning.
 """
 
 from __future__ import annotations
@@ -45,6 +47,9 @@ SLOW = {
 }
 """Modules and about how many seconds they take; only their proportions count. All others are quick."""
 
+MANY_WORKERS = 4
+"""From so many workers on one begins with quick tests."""
+
 Test = TypeVar("Test")
 
 
@@ -75,7 +80,8 @@ def ordered(tests: Iterable[tuple[str, Test]], workers: int) -> list[Test]:
     slow = {name: float(SLOW[name]) for name in modules if name in SLOW}
     quick = [test for name, found in modules.items() if name not in slow for test in found]
     runs, late = [], []
-    for share, size in zip(shares(slow, workers), sizes(len(quick) + _count(modules, slow), workers), strict=True):
+    beginning = [*shares(slow, workers - 1), []] if workers >= MANY_WORKERS else shares(slow, workers)
+    for share, size in zip(beginning, sizes(len(quick) + _count(modules, slow), workers), strict=True):
         first = [test for name in share for test in modules[name]]
         late += first[size:]  # more slow tests than a run has room for: only when few modules are chosen
         runs.append((first[:size], size))

@@ -39,6 +39,16 @@ def test_each_run_begins_with_its_slow_modules() -> None:
         assert slow == sorted(slow, reverse=True)
 
 
+def test_one_of_many_runs_is_of_quick_tests_alone() -> None:
+    """The last; the others share the slow ones, and of three workers none is spared."""
+    tests = [(name, name) for name in [*(f"quick-{n}.py" for n in range(500)), *SLOW]]
+    for workers, spared in ((3, 0), (4, 1), (5, 1)):
+        found, lengths = ordered(tests, workers), sizes(len(tests), workers)
+        runs = [found[sum(lengths[:at]) : sum(lengths[: at + 1])] for at in range(workers)]
+        assert [run[0] in SLOW for run in runs] == [True] * (workers - spared) + [False] * spared
+        assert not spared or not set(runs[-1]) & SLOW.keys()
+
+
 def test_the_slow_modules_are_shared_fairly() -> None:
     """No worker has more to do than another by more than the quickest of its modules."""
     loads = [[SLOW[name] for name in share] for share in shares({name: float(SLOW[name]) for name in SLOW}, 3)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from handoff.agents_file import BEGIN, END, insert_handoff, insert_import, remove_handoff, restore_original
@@ -20,7 +20,6 @@ def ours(text: str) -> int:
     return text.count("put in by Shiftbook")
 
 
-@settings(deadline=None, max_examples=500)
 @given(TEXTS, TEXTS, TEXTS)
 def test_whatever_the_texts_are(text: str, handoff: str, other: str) -> None:
     """Twice is once, the newest counts, all else stays byte for byte, and what was put in comes out again."""

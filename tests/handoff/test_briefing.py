@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from handoff.briefing import Add, BriefingItem, Delta, Resolve, Update, apply, is_standing, parse, print_briefing
@@ -220,7 +220,6 @@ def cases(draw: st.DrawFn) -> tuple[str, list[Delta]]:
     return text, deltas
 
 
-@settings(deadline=None, max_examples=300)
 @given(TEXTS)
 def test_parse_and_print_are_inverse(text: str) -> None:
     """Any text at all is read and printed without losing a byte."""
@@ -228,7 +227,6 @@ def test_parse_and_print_are_inverse(text: str) -> None:
     assert apply(text, []) == text
 
 
-@settings(deadline=None, max_examples=400)
 @given(cases())
 def test_applying_the_same_deltas_again_changes_nothing(case: tuple[str, list[Delta]]) -> None:
     """A review that crashed after its commit may run again."""
@@ -237,7 +235,6 @@ def test_applying_the_same_deltas_again_changes_nothing(case: tuple[str, list[De
     assert apply(once, deltas) == once
 
 
-@settings(deadline=None, max_examples=400)
 @given(cases())
 def test_deltas_touch_only_what_they_mean(case: tuple[str, list[Delta]]) -> None:
     """Items that no delta names keep words, order and standing; every standing rule survives."""
@@ -252,7 +249,6 @@ def test_deltas_touch_only_what_they_mean(case: tuple[str, list[Delta]]) -> None
     assert [i.text for i in parse(after) if i.standing] == [i.text for i in parse(text) if i.standing]
 
 
-@settings(deadline=None, max_examples=300)
 @given(TEXTS, st.lists(CITES, min_size=1, max_size=3))
 def test_adding_and_resolving_leaves_the_rest(text: str, cites: list[tuple[str, ...]]) -> None:
     """What was there before an item came and went is there afterwards, byte for byte but for blank lines."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from handoff.context_builder import Assembly, assemble, memoised
@@ -52,7 +52,6 @@ def given_out(budget: int = 2000, task: str = "Fix it.", **changes: object) -> A
 
 
 @given(st.text(max_size=2000), st.text(max_size=40), st.lists(st.text(max_size=200), max_size=5), st.integers(0, 3000))
-@settings(deadline=None, max_examples=60)
 def test_the_head_does_not_depend_on_what_comes_after_it(task: str, now: str, recalled: list[str], budget: int) -> None:
     """Whatever task, time, recalled lines and log: the head is byte for byte the same."""
     plain = given_out(budget)
@@ -61,7 +60,6 @@ def test_the_head_does_not_depend_on_what_comes_after_it(task: str, now: str, re
 
 
 @given(st.integers(0, 4000), st.integers(0, 400), st.lists(st.text(max_size=300), max_size=4))
-@settings(deadline=None, max_examples=60)
 def test_the_budget_holds_or_is_reported(budget: int, task_length: int, recalled: list[str]) -> None:
     """The text is within the budget, or all that is left is what may never be cut and the assembly says so."""
     made = given_out(budget, "task " * task_length, recalled=recalled)

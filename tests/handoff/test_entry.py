@@ -64,7 +64,6 @@ def _joined(log: ParsedLog) -> str:
 
 
 @given(st.one_of(st.text(), TEXTS))
-@settings(deadline=None, max_examples=300)
 @example("## 2026-11-21T14:32:05Z\r\n<!-- entry: a -->\r\nno line break at the end")
 @example("### Session: \n---\n---")
 def test_reading_loses_no_byte(text: str) -> None:
@@ -73,7 +72,6 @@ def test_reading_loses_no_byte(text: str) -> None:
 
 
 @given(ENTRIES)
-@settings(deadline=None, max_examples=200)
 def test_a_rendered_entry_reads_back_as_it_was(entry: Entry) -> None:
     """Rendering and reading give an equal entry, alone and whole."""
     log = parse_log(render_entry(entry))

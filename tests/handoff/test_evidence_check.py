@@ -1,7 +1,7 @@
 """Does `disagreement` tell what a source says from what it does not say?"""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from handoff.evidence_check import coverage, disagreement, is_negated, overlap, stem, stems
@@ -48,7 +48,6 @@ def test_what_the_source_does_not_say_is_not_supported(text: str, why: str) -> N
     assert disagreement(text, [SOURCE]).startswith(why)
 
 
-@settings(deadline=None, max_examples=200)
 @given(st.lists(st.sampled_from(["Redis", "8080", "not", "queue", "fails", "`x.py`", "on", "Windows"]), max_size=9))
 def test_a_line_supports_itself(words: list[str]) -> None:
     """Copying a line of the source is always allowed."""

@@ -87,7 +87,6 @@ def test_a_changed_copy_is_written_as_changed() -> None:
 
 
 @given(LOGS, LOGS, LOGS)
-@settings(deadline=None, max_examples=150)
 def test_union_has_every_entry_once_and_is_symmetric(base: str, ours: str, theirs: str) -> None:
     """Cases 1 to 3: no entry of any side is lost or doubled, and it does not matter which side is called ours."""
     merged = union(base, ours, theirs)

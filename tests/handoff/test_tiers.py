@@ -31,7 +31,6 @@ DOCUMENTS = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=6)), ma
 
 
 @given(DOCUMENTS)
-@settings(deadline=None, max_examples=200)
 def test_splitting_loses_no_byte(text: str) -> None:
     """The items of a document, joined, are the document."""
     items = split(text)

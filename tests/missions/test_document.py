@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from missions.document import (
@@ -203,7 +203,6 @@ def test_windows_files_are_read_like_others() -> None:
     assert read(PATH, ("\ufeff" + text.replace("\n", "\r\n")).encode()) == mission(text)
 
 
-@settings(deadline=None, max_examples=120)
 @given(st.one_of(st.binary(max_size=80), st.text(max_size=80).map(lambda t: t.encode("utf-8", "surrogatepass"))))
 def test_no_bytes_make_the_reader_fail(data: bytes) -> None:
     """Any bytes are a mission or quarantined; the same for the essence."""
@@ -218,7 +217,6 @@ SHAPES = ["x", "{1: a, b: c}", "{2026-01-01: a}", "[1, [2]]", "!!set {a, b}", "!
 YAMLS = st.sampled_from([*SHAPES, *ODD, "0001-01-01T00:00:00+10:00"])
 
 
-@settings(deadline=None, max_examples=120)
 @given(st.lists(st.tuples(KEYS, YAMLS), max_size=4))
 def test_no_yaml_makes_the_reader_fail(pairs: list[tuple[str, str]]) -> None:
     """Whatever types the front matter has as keys and values, the file is a mission or quarantined with a reason."""
@@ -234,7 +232,6 @@ FIELDS = st.dictionaries(
 SECTIONS = st.text(alphabet="ab #\n\r-<>!", max_size=40).map(lambda text: f"### Attempt\n{text}")
 
 
-@settings(deadline=None, max_examples=80)
 @given(matters(), FIELDS, st.lists(SECTIONS, max_size=3))
 def test_what_nodes_write_never_changes_what_the_person_asks_for(
     written: Written, changes: dict[str, str | int | None], sections: list[str]
@@ -248,7 +245,6 @@ def test_what_nodes_write_never_changes_what_the_person_asks_for(
         assert requested_content(text.encode()) == before
 
 
-@settings(deadline=None, max_examples=80)
 @given(st.text(alphabet="ab \t\n\r-#\ufeff", max_size=30), SECTIONS)
 def test_a_plain_text_keeps_its_meaning_too(text: str, section: str) -> None:
     """The same for files without front matter, also with spaces at the end, or a byte-order mark."""
@@ -443,7 +439,6 @@ def test_what_may_mean_something_else_is_told_with_what_to_write(lines: str) -> 
 FREE_WORDS = st.text(alphabet=" ab0159:.,-#'\"“”[]{}&*!|>%@`yYesno", min_size=1, max_size=14)
 
 
-@settings(deadline=None, max_examples=200)
 @given(st.sampled_from(["title", "priority", "timeout_seconds", "budget_usd", "depends_on", "to"]), FREE_WORDS)
 def test_no_word_is_silently_read_as_something_else(field: str, word: str) -> None:
     """Whatever stands on a line is read as it stands there, or refused; YAML's own quotes and comments apart."""

@@ -36,14 +36,12 @@ def expected(text: str, changes: dict[str, Scalar]) -> dict[str, object]:
     return {key: value for key, value in merged.items() if key not in changes or value is not None}
 
 
-@settings(deadline=None, max_examples=80)
 @given(matters(), CHANGES)
 def test_a_write_reads_back_as_what_was_asked(written: Written, changes: dict[str, Scalar]) -> None:
     """The fields that were asked for have the new values, all others the old ones."""
     assert fields(write(written.text, changes)) == expected(written.text, changes)
 
 
-@settings(deadline=None, max_examples=80)
 @given(matters(), CHANGES)
 def test_a_write_leaves_every_other_byte_as_it_was(written: Written, changes: dict[str, Scalar]) -> None:
     """Lines that hold none of the changed fields are the same, in their order; so are fences, body and line breaks."""
@@ -57,7 +55,6 @@ def test_a_write_leaves_every_other_byte_as_it_was(written: Written, changes: di
     assert [line for line in inner if not line.lstrip(" ").startswith(marks)] == kept
 
 
-@settings(deadline=None, max_examples=60)
 @given(matters(), st.sampled_from(NODE_FIELDS), VALUES.filter(lambda value: value is not None))
 def test_a_written_field_keeps_its_place_and_its_comment(written: Written, key: str, value: Scalar) -> None:
     """A field that was there stays on its line, before the comment that stood behind it."""
@@ -71,7 +68,6 @@ def test_a_written_field_keeps_its_place_and_its_comment(written: Written, key: 
         assert line.endswith(mark + comment)
 
 
-@settings(deadline=None, max_examples=40)
 @given(matters())
 def test_nothing_to_write_changes_nothing(written: Written) -> None:
     """No changes, or the removal of what is not there, give the same bytes."""
@@ -80,7 +76,6 @@ def test_nothing_to_write_changes_nothing(written: Written) -> None:
     assert write(written.text, absent) == written.text
 
 
-@settings(deadline=None, max_examples=60)
 @given(matters(), CHANGES)
 def test_writing_twice_is_writing_once(written: Written, changes: dict[str, Scalar]) -> None:
     """The same write again changes nothing."""
@@ -88,7 +83,6 @@ def test_writing_twice_is_writing_once(written: Written, changes: dict[str, Scal
     assert write(once, changes) == once
 
 
-@settings(deadline=None, max_examples=120)
 @given(VALUES)
 def test_a_printed_scalar_reads_back_as_the_same_value(value: Scalar) -> None:
     """Whatever the value, it is one line of YAML that means this value and no other type."""
@@ -207,7 +201,6 @@ def test_line_breaks_are_those_of_the_first_line() -> None:
     assert newline_of("a") == "\n"
 
 
-@settings(deadline=None, max_examples=80)
 @given(st.text(alphabet="-ab: \n\r'\"[]{}#|>&*!%@`?,\ufeff\x85é0", max_size=60))
 def test_any_text_is_read_or_refused_with_a_reason(text: str) -> None:
     """No text makes the reader fail in any other way, and what it reads it can also write."""

@@ -50,7 +50,6 @@ def granted(nonce: str = "n") -> Claim:
     return grant(MISSION, blob=BLOB, node="n1", boot="b", nonce=nonce)
 
 
-@settings(deadline=None, max_examples=80)
 @given(CLAIMS)
 def test_a_claim_reads_back_as_it_was_printed(claim: Claim) -> None:
     """One line of sorted JSON."""
@@ -60,7 +59,6 @@ def test_a_claim_reads_back_as_it_was_printed(claim: Claim) -> None:
     assert list(json.loads(text)) == sorted(json.loads(text))
 
 
-@settings(deadline=None, max_examples=120)
 @given(st.one_of(st.binary(max_size=60), st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps)))
 def test_nonsense_is_a_bad_claim_and_nothing_else(data: bytes | str) -> None:
     """Claims come from whoever may push."""
@@ -68,7 +66,6 @@ def test_nonsense_is_a_bad_claim_and_nothing_else(data: bytes | str) -> None:
         read_claim(data if isinstance(data, bytes) else data.encode())
 
 
-@settings(deadline=None, max_examples=80)
 @given(
     CLAIMS,
     st.sampled_from(sorted(json.loads(granted().print()))),
@@ -137,7 +134,6 @@ def test_where_the_branch_cannot_tell_a_later_epoch_is_believed(epoch: int, may:
 STEPS = st.lists(st.tuples(st.integers(1, 40), st.booleans()), min_size=1, max_size=40)
 
 
-@settings(deadline=None, max_examples=120)
 @given(STEPS)
 def test_a_holder_that_moves_within_the_lease_is_never_expired(steps: list[tuple[int, bool]]) -> None:
     """Whatever the rhythm of fetches: if every fetch that closes a lease shows a move, nobody takes over."""
@@ -152,7 +148,6 @@ def test_a_holder_that_moves_within_the_lease_is_never_expired(steps: list[tuple
         assert watch.expired(["m"]) == []
 
 
-@settings(deadline=None, max_examples=120)
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=60), st.integers(0, 10**6))
 def test_a_silent_holder_is_expired_as_soon_as_a_lease_was_watched(gaps: list[int], start: int) -> None:
     """Timed from the first look, by fetches that came often enough."""
@@ -166,7 +161,6 @@ def test_a_silent_holder_is_expired_as_soon_as_a_lease_was_watched(gaps: list[in
         assert (watch.expired(["m"]) == ["m"]) == (now - start >= lease)
 
 
-@settings(deadline=None, max_examples=80)
 @given(st.lists(st.integers(1, 200), min_size=2, max_size=30))
 def test_what_happened_while_the_observer_was_away_proves_nothing(gaps: list[int]) -> None:
     """After a pause longer than the roof every count starts again."""

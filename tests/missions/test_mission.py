@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from missions.errors import BadName
@@ -15,7 +15,6 @@ from orchestrator.ledger.transport import CLAIM
 from tests.orchestrator.repositories import git
 
 
-@settings(deadline=None, max_examples=200)
 @given(st.text(max_size=200))
 def test_a_name_is_safe_or_refused(text: str) -> None:
     """Lower-case letters, digits and single hyphens inside, at most NAME_ROOF; slugging it again changes nothing."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 from frontmatter.default_handlers import YAMLHandler
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from missions import frontmatter
@@ -52,7 +52,6 @@ def same_as_yaml(head: str) -> bool:
     return found is not None
 
 
-@settings(deadline=None, max_examples=400)
 @given(HEADS)
 @example("a: b: c\n")
 @example("a: b\n\n")
@@ -69,7 +68,6 @@ def test_whatever_is_read_plainly_means_the_same_to_yaml(head: str) -> None:
     same_as_yaml(head)
 
 
-@settings(deadline=None, max_examples=120)
 @given(matters())
 def test_front_matter_of_every_style_means_the_same_to_yaml(written: Written) -> None:
     """Comments, quotes, odd indents, flow style: what is read plainly is read as YAML reads it."""
@@ -89,7 +87,6 @@ def test_no_character_means_something_else(numbers: Iterable[int]) -> None:
         assert not plain or same_as_yaml("".join(f"key{number}: {value}\n" for number, value in enumerate(plain)))
 
 
-@settings(deadline=None, max_examples=200)
 @given(
     st.dictionaries(
         st.sampled_from(["title", "status", "node", "attempt", "started", "branch", "cost_usd", "reason", "comment"]),

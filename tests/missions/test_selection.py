@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from missions.mission import Mission, Status
@@ -118,7 +118,6 @@ MISSIONS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=80)
 @given(MISSIONS, st.integers(-1, 9), st.randoms(use_true_random=False))
 def test_the_best_are_chosen_in_whatever_order_they_come(missions: list[Mission], slots: int, random: object) -> None:
     """At most as many as asked, none that must wait or does not fit, no better one left out."""
@@ -150,7 +149,6 @@ def reaches(graph: dict[str, list[str]], start: str) -> set[str]:
     return found
 
 
-@settings(deadline=None, max_examples=120)
 @given(GRAPHS, st.sets(st.sampled_from("abcdef")))
 def test_exactly_those_that_wait_for_themselves_are_found(graph: dict[str, list[str]], done: set[str]) -> None:
     """Each with a way round along real dependencies; a finished one waits for nothing, so it breaks a circle."""

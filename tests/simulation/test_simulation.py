@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from missions.lease import Claim, LeaseWatch
@@ -151,7 +151,6 @@ def test_the_checker_sees_what_is_wrong(calm: Simulation) -> None:
 MOMENTS = st.lists(st.integers(0, 2400), max_size=40).map(sorted)
 
 
-@settings(deadline=None, max_examples=300)
 @given(fetches=MOMENTS, beats=MOMENTS)
 def test_looking_back_is_looking_on(calm: Simulation, fetches: list[int], beats: list[int]) -> None:
     """An observer that is shown its fetches afterwards finds the lease run out exactly when one that looked on does."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.errors import ObjectMissing
@@ -93,7 +93,6 @@ def clashes(edit: Mapping[str, bytes | None]) -> bool:
     return any(a != b and b.startswith(f"{a}/") for a in edit for b in edit)
 
 
-@settings(deadline=None, max_examples=80)
 @given(EDITS)
 def test_editing_trees_is_editing_files(edits: list[dict[str, bytes | None]]) -> None:
     """After any edits the tree holds exactly the files that a plain dictionary would; an empty one is None."""
@@ -107,7 +106,6 @@ def test_editing_trees_is_editing_files(edits: list[dict[str, bytes | None]]) ->
         assert (tree is None) == (not files)
 
 
-@settings(deadline=None, max_examples=60)
 @given(EDITS)
 def test_the_same_files_are_the_same_tree_whatever_the_way(edits: list[dict[str, bytes | None]]) -> None:
     """A tree's name depends on what is in it, not on how it came to be."""
@@ -121,7 +119,6 @@ def test_the_same_files_are_the_same_tree_whatever_the_way(edits: list[dict[str,
 FEW = st.lists(st.tuples(st.integers(0, 320), st.sampled_from(["", "-", "/x"]), st.booleans()), max_size=4)
 
 
-@settings(deadline=None, max_examples=80)
 @given(FEW)
 def test_a_large_folder_is_edited_like_a_small_one(few: list[tuple[int, str, bool]]) -> None:
     """What is spliced into a folder of hundreds is what writing it anew gives: new names, old ones, folders, gone."""
@@ -404,7 +401,6 @@ def test_a_path_with_gits_magic_is_a_path(store: GitStore) -> None:
         assert list(store.history(tip, path)) == [oid]
 
 
-@settings(deadline=None, max_examples=80)
 @given(st.binary(max_size=120))
 def test_no_bytes_of_a_commit_are_a_surprise(data: bytes) -> None:
     """What is not a commit raises KeyError (it has no tree), and nothing else."""

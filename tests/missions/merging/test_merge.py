@@ -110,7 +110,6 @@ def replicas(draw: st.DrawFn, count: int) -> list[MergeState]:
     return [MergeState.of(BASE.encode(), StampedVersion.of(draw(edits()).encode(), draw(stamps))) for _ in range(count)]
 
 
-@settings(deadline=None, max_examples=150)
 @given(replicas(3))
 def test_joining_is_commutative_associative_and_idempotent(states: list[MergeState]) -> None:
     """Three machines that hear of each other in any order, any grouping, any number of times: the same bytes."""
@@ -126,7 +125,6 @@ def test_joining_is_commutative_associative_and_idempotent(states: list[MergeSta
     assert resolve_versions(a.join(b)) == resolve_versions(b.join(a))
 
 
-@settings(deadline=None, max_examples=150)
 @given(replicas(4), st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=8), st.randoms())
 def test_machines_that_gossip_in_any_order_end_with_the_same_file(
     states: list[MergeState], gossip: list[tuple[int, int]], chance: object
@@ -141,7 +139,6 @@ def test_machines_that_gossip_in_any_order_end_with_the_same_file(
     }
 
 
-@settings(deadline=None, max_examples=150)
 @given(edits(), edits())
 def test_a_merge_is_symmetric_and_idempotent(one: str, two: str) -> None:
     """Whoever merges; and what is merged already stays as it is."""
@@ -151,7 +148,6 @@ def test_a_merge_is_symmetric_and_idempotent(one: str, two: str) -> None:
     assert again.conflicts == ()
 
 
-@settings(deadline=None, max_examples=150)
 @given(edits(), st.sampled_from([ANN, NO_STAMP]))
 def test_an_edit_against_nothing_is_taken_byte_for_byte(edit: str, stamp: Stamp) -> None:
     """Comments, order, spacing and line breaks stay where only one side wrote."""
@@ -165,7 +161,6 @@ def words(text: str) -> set[str]:
     return set(re.split(r"[\s\[\],]+", text))
 
 
-@settings(deadline=None, max_examples=150)
 @given(edits(), edits())
 def test_no_line_is_lost(one: str, two: str) -> None:
     """Every word that a side wrote anew stands in the file or in a conflict."""
@@ -194,7 +189,6 @@ def test_merges_of_merges_come_to_the_same_fields(writes: list[tuple[str, int]])
     assert len({chained(order) for order in permutations(versions)}) == 1
 
 
-@settings(deadline=None, max_examples=200)
 @given(matters())
 def test_the_pieces_of_a_file_are_the_file(written: object) -> None:
     """Whatever style: taking apart and putting together changes no byte, or the file is not taken apart at all."""
@@ -206,7 +200,6 @@ def test_the_pieces_of_a_file_are_the_file(written: object) -> None:
     assert anatomy.print().encode() == data
 
 
-@settings(deadline=None, max_examples=150)
 @given(matters(), matters(), matters())
 def test_a_merge_of_any_three_files_ends(base: object, one: object, two: object) -> None:
     """It raises nothing, is the same from both sides, and never ends in what cannot be read if both could be."""
@@ -216,7 +209,6 @@ def test_a_merge_of_any_three_files_ends(base: object, one: object, two: object)
         assert readable(merged.data)
 
 
-@settings(deadline=None, max_examples=150)
 @given(st.binary(max_size=60), st.binary(max_size=60), st.binary(max_size=60))
 def test_a_merge_of_any_bytes_ends(base: bytes, one: bytes, two: bytes) -> None:
     """Binary files, half a front matter: one side's bytes as they were, the other's in a conflict."""

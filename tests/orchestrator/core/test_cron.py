@@ -177,7 +177,6 @@ def moments(draw: st.DrawFn) -> tuple[str, datetime]:
     return zone, near + timedelta(seconds=draw(st.integers(-3 * 86400, 2 * 86400)))
 
 
-@settings(deadline=None, max_examples=60)
 @given(line=lines(), place=moments())
 def test_the_last_time_is_what_a_look_at_every_minute_finds(line: str, place: tuple[str, datetime]) -> None:
     """Two days are gone through minute by minute; what comes due in them is what `last_due` and `next_due` name."""

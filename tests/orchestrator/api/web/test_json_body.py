@@ -9,7 +9,7 @@ import re
 
 import pytest
 from flask import Flask
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, ValidationError
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnprocessableEntity, UnsupportedMediaType
@@ -45,7 +45,6 @@ def body(data: bytes | str, content_type: str = "application/json", **headers: s
         return request.get_json()
 
 
-@settings(max_examples=50)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=9), st.lists, max_leaves=9))
 def test_every_json_comes_back(value: object) -> None:
     """What others wrote as JSON is read as that."""

@@ -478,7 +478,7 @@ HEADS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=HEADS)
 def test_any_bytes(data: bytes, opened: Opener, shared: list[object]) -> None:
     """Whatever bytes come, the line goes on, and nothing reaches the API but calls that may be made."""
