@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 
 from filelock import FileLock, Timeout
 
@@ -103,12 +104,11 @@ def watch(settings: Settings, folder: Path, tell: Tell) -> None:
     """Commits and pushes edits in a person's clone until SIGTERM or SIGINT. Raises WrongSetting and Refused."""
     watching, stopped = wiring.watching(settings, folder, tell), threading.Event()
 
-    def stop(number: int, frame: object) -> None:
+    def stop() -> None:
         stopped.set()
         watching.wake.set()
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    _at_each_signal(stop)
     _watch_until(watching, stopped)
 
 
@@ -145,7 +145,7 @@ def _watch_until(watching: CloneWatch, stopped: threading.Event) -> None:
 
 
 def _install_signal_handlers(node: Node, tell: Tell, web: WebServer | None, supervisor: Supervisor) -> None:
-    def obey(number: int, frame: object) -> None:
+    def obey() -> None:
         if node.draining:
             tell("cancelling", "ending the running work now; it goes back into the queue")
             node.stop_jobs(StopReason.STOPPING)
@@ -158,5 +158,21 @@ def _install_signal_handlers(node: Node, tell: Tell, web: WebServer | None, supe
             if web is not None:
                 web.drain()
 
-    signal.signal(signal.SIGTERM, obey)
-    signal.signal(signal.SIGINT, obey)
+    _at_each_signal(obey)
+
+
+def _at_each_signal(obey: Callable[[], None]) -> None:
+    """Has each SIGTERM and SIGINT obeyed by a thread, one after the other.
+
+    A handler that did it would run in the middle of whatever the main thread does: inside of an Event that the thread
+    waits for it would wait for ever, and inside of itself at a second Ctrl-C it would take that for the first.
+    """
+    signals: SimpleQueue[int] = SimpleQueue()  # the one queue whose put() may come in the middle of another
+
+    def wait() -> None:
+        while signals.get():
+            obey()
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda number, _frame: signals.put(number))

@@ -1,0 +1,90 @@
+"""What a node's process does when it is told to end: each signal counts once, wherever the main thread is just then."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from orchestrator.app import node_process
+from orchestrator.app.node_process import _at_each_signal, _install_signal_handlers
+from tests.waiting import PATIENCE, until
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_before() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@dataclass
+class StandIn:
+    """A node and its server, of which it is only noted what they were told."""
+
+    done: list[str] = field(default_factory=list)
+    draining: bool = False
+
+    def drain(self) -> None:
+        self.draining = True
+        self.done.append("drain")
+
+    def stop_jobs(self, reason: str) -> None:
+        self.done.append(reason)
+
+    def cut(self) -> None:
+        self.done.append("cut")
+
+
+def test_a_second_ctrl_c_that_comes_before_the_first_is_obeyed_cancels() -> None:
+    """Whoever reads "draining" may be quicker than the node, which told it before it did it."""
+    node, told = StandIn(), list[str]()
+
+    def tell(event: str, _words: str, **_facts: object) -> None:
+        told.append(event)
+        if told == ["draining"]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    _install_signal_handlers(node, tell, None)  # type: ignore[arg-type]
+    os.kill(os.getpid(), signal.SIGINT)
+    until(lambda: len(node.done) == 2, "both are obeyed")
+    assert told == ["draining", "cancelling"]
+    assert node.done == ["drain", node_process.StopReason.STOPPING]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_waits_for_nothing_that_the_main_thread_holds(number: signal.Signals) -> None:
+    """An Event's own lock is such a thing: a handler that set it in the middle of wait() would never return."""
+    held, obeyed = threading.Lock(), threading.Event()
+
+    def obey() -> None:
+        assert held.acquire(timeout=PATIENCE)
+        obeyed.set()
+
+    _at_each_signal(obey)
+    with held:
+        os.kill(os.getpid(), number)
+        assert not obeyed.wait(0.05), "the handler came back, and this thread goes on while it holds the lock"
+    assert obeyed.wait(PATIENCE)
+
+
+def test_no_signal_is_lost_among_many() -> None:
+    """Each that Python hears is obeyed, in turn."""
+    count, most = [0], 0
+    inside = threading.Lock()
+
+    def obey() -> None:
+        assert inside.acquire(blocking=False), "one at a time"
+        count[0] += 1
+        inside.release()
+
+    _at_each_signal(obey)
+    for most in range(1, 51):
+        os.kill(os.getpid(), signal.SIGTERM)
+        until(lambda most=most: count[0] >= most, "it is obeyed")  # type: ignore[misc]
+    assert count == [most]
