@@ -155,12 +155,11 @@ class ServedFleet:
 
 
 @pytest.fixture
-def serve(build: Build, tmp_path: Path) -> Iterator[Callable[..., ServedFleet]]:
+def serve(build: Build, tmp_path: Path, keys: Keys) -> Iterator[Callable[..., ServedFleet]]:
     """Makes a served fleet of files."""
     towns: list[Town] = []
 
     def make(files: Files | None = None, trust: str = "remote", **wanted: Any) -> ServedFleet:
-        keys = Keys(folder=tmp_path / f"keys-{len(towns)}")
         rules = {"allowed_signers": keys.signers(ada=["author"]), "fleet.toml": FLEET.format(trust=trust)}
         town = Town(rules | dict(files or {}))
         towns.append(town)
