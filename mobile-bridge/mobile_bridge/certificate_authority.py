@@ -80,6 +80,25 @@ def certificate_end(held: KeyAndCertificate) -> datetime:
     return _read(held).not_valid_after_utc
 
 
+def certificate_hosts(held: KeyAndCertificate) -> tuple[str, ...]:
+    """The names and addresses that a node's certificate speaks for."""
+    from cryptography import x509
+
+    found = _read(held).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return (*found.get_values_for_type(x509.DNSName), *map(str, found.get_values_for_type(x509.IPAddress)))
+
+
+def is_issued_by(held: KeyAndCertificate, root: KeyAndCertificate) -> bool:
+    """Whether a certificate is of this root."""
+    from cryptography.exceptions import InvalidSignature
+
+    try:
+        _read(held).verify_directly_issued_by(_read(root))
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
 def certificate_fingerprint(held: KeyAndCertificate) -> str:
     """Its SHA-256, as devices show it before they trust it."""
     from cryptography.hazmat.primitives.hashes import SHA256

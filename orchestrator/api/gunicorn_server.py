@@ -38,6 +38,7 @@ from orchestrator.api.slow_requests import (
     address_of,
     is_gathered,
 )
+from orchestrator.api.tls import TlsContext, is_tls, shake_hands, speaks_tls
 from orchestrator.api.web.access_log import LOGGER
 from orchestrator.api.web.problems import PROBLEM_TYPE
 from orchestrator.core.errors import WrongSetting
@@ -98,9 +99,11 @@ class ServerPlan:
     send: int = 30
     """One that takes nothing for so long, too: it holds a thread and a seat."""
     drain: int = DRAIN_SECONDS
+    tls: TlsContext | None = None
+    """What is spoken on the second socket, where there is one."""
 
 
-def bind_socket(address: ListenAddress, plan: ServerPlan) -> socket.socket:
+def bind_socket(address: ListenAddress, plan: ServerPlan, setting: str = "SHIFTBOOK_HTTP") -> socket.socket:
     """A socket that listens there. Raises WrongSetting when the address is taken or is none of this machine's."""
     try:
         kind, _, _, _, where = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
@@ -116,18 +119,20 @@ def bind_socket(address: ListenAddress, plan: ServerPlan) -> socket.socket:
             raise
     except OSError as error:
         why = f"cannot listen on {address.host}:{address.port} ({error.strerror}): take another port, or off"
-        raise WrongSetting("SHIFTBOOK_HTTP", why) from error
+        raise WrongSetting(setting, why) from error
     return bound
 
 
-def serve(bound: socket.socket, plan: ServerPlan, *, parent: int | None = None) -> None:
-    """Serves until SIGTERM, and then until running answers are told. Ends the process.
+def serve(
+    bound: socket.socket, plan: ServerPlan, *, secure: socket.socket | None = None, parent: int | None = None
+) -> None:
+    """Serves until SIGTERM, and then until running answers are told; on `secure` over TLS. Ends the process.
 
     With `parent`, a file descriptor, it also ends when that is closed: the process that started it is gone.
     """
     if parent is not None:
         threading.Thread(target=_end_with_parent, args=(parent,), name="parent", daemon=True).start()
-    GunicornServer(bound, plan).run()
+    GunicornServer(bound, plan, secure).run()
 
 
 def _end_with_parent(parent: int) -> None:
@@ -150,6 +155,8 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
     def enqueue_req(self, conn: Any) -> None:
         """Gives a connection's request to a thread as soon as it is there. Called in the loop, as all that is below."""
         if not conn.initialized:
+            if not self._is_through(conn):
+                return
             conn.init()
             conn.parser.unreader = PacedUnreader(conn.sock, address_of(conn), self._readers, self._gathering.seconds)
             conn.close = partial(self._close, conn)  # gunicorn's own waits for the caller here, in the loop
@@ -169,6 +176,35 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
         else:
             self._gather(conn)
 
+    def _is_through(self, conn: Any) -> bool:
+        """Whether a new connection can bring a request now: at once, or once hands are shaken over TLS."""
+        if not self._is_secure(conn):
+            return True
+        try:
+            spoken = True if is_tls(conn.sock) else speaks_tls(conn.sock)
+            if spoken and not is_tls(conn.sock):
+                conn.sock = self.app.plan.tls.wrap(conn.sock)
+            if spoken and shake_hands(conn.sock):
+                return True
+        except (OSError, ValueError):  # gone, or no TLS that is spoken here
+            self._let_go(conn)
+            return False
+        if spoken is False:
+            self.answer(conn.sock, HTTPStatus.BAD_REQUEST, "this port speaks TLS: write https:// before its address")
+            self._let_go(conn)
+        else:
+            self._gather(conn)
+        return False
+
+    def _is_secure(self, conn: Any) -> bool:
+        return self.app.plan.tls is not None and conn.server == self.sockets[-1].getsockname()
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """In its thread."""
+        if is_tls(conn.sock):
+            req.scheme = "https"
+        return super().handle_request(req, conn)
+
     def _gather(self, conn: Any) -> None:
         self.poller.register(conn.sock, selectors.EVENT_READ, lambda client: self._take_more(conn))
         odd = self._gathering.add(conn, time.monotonic())
@@ -183,7 +219,7 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
     def _give_up(self, conn: Any) -> None:
         """Closes a connection whose request is not there yet; who has sent something is told."""
         self.poller.unregister(conn.sock)
-        if conn.parser.unreader.buf.getvalue():
+        if conn.initialized and conn.parser.unreader.buf.getvalue():
             self.answer(conn.sock, HTTPStatus.REQUEST_TIMEOUT)
         self._let_go(conn)
 
@@ -251,9 +287,10 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
         LOGGER.warning("unreadable", exc_info=exc, extra={"facts": {"from": addr[0] if addr else "", "status": status}})
         self.answer(client, status)
 
-    def answer(self, client: socket.socket, status: HTTPStatus) -> None:
+    def answer(self, client: socket.socket, status: HTTPStatus, detail: str = "") -> None:
         """Tells a problem to somebody whose request never came to the app."""
-        body = json.dumps({"type": "about:blank", "title": status.phrase, "status": status})
+        told = {"type": "about:blank", "title": status.phrase, "status": status}
+        body = json.dumps(told | ({"detail": detail} if detail else {}))
         head = f"HTTP/1.1 {status} {status.phrase}\r\nConnection: close\r\nContent-Type: {PROBLEM_TYPE}\r\n"
         with contextlib.suppress(OSError):  # who sent that may be gone
             util.write_nonblock(client, f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
@@ -270,8 +307,8 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
 class GunicornServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
     """gunicorn with our settings only: no file, no environment variable and no argument of its own is read."""
 
-    def __init__(self, bound: socket.socket, plan: ServerPlan) -> None:
-        self.bound, self.plan = bound, plan
+    def __init__(self, bound: socket.socket, plan: ServerPlan, secure: socket.socket | None = None) -> None:
+        self.bound, self.plan, self.secure = bound, plan, secure
         self.served: ServedApp | None = None
         super().__init__()
 
@@ -279,7 +316,8 @@ class GunicornServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships n
         """Sets gunicorn up."""
         threads = self.plan.streams + SPARE_THREADS
         for name, value in {
-            "bind": f"fd://{self.bound.detach()}",
+            "bind": [f"fd://{each.detach()}" for each in (self.bound, self.secure) if each is not None],
+            "sendfile": self.secure is None,  # it would write past TLS
             "worker_class": DrainingWorker,
             "workers": 1,
             "threads": threads,
@@ -308,11 +346,19 @@ class GunicornServer(BaseApplication):  # type: ignore[misc]  # gunicorn ships n
         return self.served.app
 
     def _ready(self, arbiter: Any) -> None:
-        host, port = arbiter.LISTENERS[0].sock.getsockname()[:2]
-        url = ListenAddress(host=host, port=port).url
-        record = json.dumps({"url": url, "pid": os.getpid()})
-        files.replace(self.plan.record, record, durable=False)  # of a process that a power cut ends, too
-        self.plan.listening(url)
+        addresses = [ListenAddress(host=host, port=port) for host, port in map(_place, arbiter.LISTENERS)]
+        told: dict[str, object] = {"url": addresses[0].url, "pid": os.getpid()}
+        if self.secure is not None:
+            told["secure_url"] = addresses[-1].secure_url
+        files.replace(self.plan.record, json.dumps(told), durable=False)  # of a process that a power cut ends, too
+        for url in (told["url"], told.get("secure_url")):
+            if url:
+                self.plan.listening(str(url))
+
+
+def _place(listener: Any) -> tuple[str, int]:
+    host, port = listener.sock.getsockname()[:2]
+    return host, port
 
 
 def _lean_memory() -> None:

@@ -20,6 +20,8 @@ from typing import Any
 from gunicorn.http.unreader import SocketUnreader
 from werkzeug.exceptions import ServiceUnavailable
 
+from orchestrator.api.tls import is_tls
+
 GATHERED_BYTES = 64 * 1024
 """Of a request that is gathered before it gets a thread. What is larger gets one with its head, or with so much."""
 MOST_PIECES = 1000
@@ -77,6 +79,7 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc]  # gunicorn ships no 
         self._address, self._readers, self._patience = address, readers, patience
         self._began, self._bytes, self._over = time.monotonic(), 0, False
         self._pieces = 0
+        self._over_tls = is_tls(sock)
 
     def begin(self) -> None:
         """A new request begins, of which what is buffered has come."""
@@ -88,25 +91,41 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc]  # gunicorn ships no 
         self._pieces += 1
         if self._pieces > MOST_PIECES:
             raise TimeoutError("the request comes in crumbs")
-        try:
-            data = self.sock.recv(GATHERED_BYTES, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return True
-        self.buf.seek(0, 2)
-        self.buf.write(data)
-        return bool(data)
+        while True:
+            data = self._receive(GATHERED_BYTES)
+            if data is None:
+                return True
+            self.buf.seek(0, 2)
+            self.buf.write(data)
+            if not self._over_tls or not data or len(self.buf.getvalue()) >= GATHERED_BYTES:
+                return bool(data)  # over TLS nobody rings for the records that came along with this one
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         """The next piece. Raises TimeoutError where it is late, ServiceUnavailable where too many are."""
-        if not self._is_ready(0):
-            self._wait()
-        data: bytes = super().chunk(size_hint)
+        if self._over_tls:
+            while (data := self._receive(min(size_hint or self.mxchunk, GATHERED_BYTES))) is None:
+                self._wait()
+        else:
+            if not self._is_ready(0):
+                self._wait()
+            data = super().chunk(size_hint)
         self._bytes += len(data)
         return data
 
+    def _receive(self, size: int) -> bytes | None:
+        """What has come, at most so much; empty at the end of the connection, None where nothing has."""
+        if self._over_tls:
+            received: bytes | None = self.sock.receive(size)
+            return received
+        try:
+            return bytes(self.sock.recv(size, socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return None
+
     def _wait(self) -> None:
         left = self._began + self._patience + self._bytes / LEAST_RATE - time.monotonic()
-        draining: float | None = self.sock.gettimeout()  # nobody is left who could be answered
+        usual = self._over_tls and self.sock.waits
+        draining: float | None = None if usual else self.sock.gettimeout()  # nobody is left who could be answered
         seconds = min(left, self._patience, self._patience if draining is None else draining)
         try:
             with self._readers.waiting(self._address):

@@ -32,6 +32,11 @@ class ListenAddress:
         host = everywhere.get(self.host, self.host)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
+    @property
+    def secure_url(self) -> str:
+        """The same over TLS."""
+        return self.url.replace("http://", "https://", 1)
+
 
 def read(text: str) -> ListenAddress | None:
     """The address that `host:port` names, None for `off`. Raises ValueError with what to write instead."""

@@ -95,6 +95,7 @@ class Settings(BaseModel):
     accept_delegations: bool = True
     enable_vp_coder: bool = True
     http: ListenAddress | None = ListenAddress(host="127.0.0.1", port=listen_address.DEFAULT_PORT)
+    https: ListenAddress | None = None
     streams: int = Field(default=64, ge=1, le=4096)
     rate: int = Field(default=600, ge=0)
     body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
@@ -124,7 +125,7 @@ class Settings(BaseModel):
     def _role(cls, value: Any) -> Role:
         return value if isinstance(value, Role) else Role.read(str(value))
 
-    @field_validator("http", mode="before")
+    @field_validator("http", "https", mode="before")
     @classmethod
     def _address(cls, value: Any) -> Any:
         return listen_address.read(value) if isinstance(value, str) else value

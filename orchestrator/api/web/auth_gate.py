@@ -31,7 +31,7 @@ from orchestrator.api.auth.scopes import DEVICE_SCOPES
 from orchestrator.api.auth.tokens import LOCAL_CALLER, Authenticator, Caller, CallerKind
 from orchestrator.api.web import body_limit
 from orchestrator.api.web.context import SERVICES_KEY, AppServices, app_services
-from orchestrator.api.web.disconnects import came_over_connection, request_socket
+from orchestrator.api.web.disconnects import came_over_connection, came_over_tls, request_socket
 from orchestrator.api.web.rate_limit import RateLimiter, network_of
 from orchestrator.api.web.revocation import RevocationWatch
 from orchestrator.core.roles import HttpSurface, RolePolicy
@@ -213,9 +213,12 @@ def _admit(need: Need) -> None:
 
 
 def _check_host() -> None:
-    """On loopback only: elsewhere there is no request without a token, and a page has none to send."""
+    """On loopback only: elsewhere there is no request without a token, and a page has none to send.
+
+    Over TLS a page of another name would not be here: the certificate is for none but this node's.
+    """
     settings = app_services().settings
-    if settings.http is None or settings.http.loopback:
+    if (settings.http is None or settings.http.loopback) and not came_over_tls():
         name = (urlsplit(f"//{request.host}").hostname or "").rstrip(".") if request.host else ""
         if name not in LOCAL_NAMES | settings.hosts:
             raise Misdirected
@@ -292,7 +295,7 @@ def _watch_for_revocation(who: Caller) -> None:
 def _local_caller(need: Need) -> Caller | None:
     """The caller that shows nothing: a program of this node's own user, as long as nobody made a token."""
     http = app_services().settings.http
-    near = (http is None or http.loopback) and not _came_through_proxy()
+    near = (http is None or http.loopback) and not _came_through_proxy() and not came_over_tls()
     by_name = (urlsplit(f"//{request.host}").hostname or "").rstrip(".") in LOCAL_NAMES
     if not near or not by_name:
         return None

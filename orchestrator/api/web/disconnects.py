@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import select
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -78,6 +79,11 @@ def request_socket() -> socket.socket | None:
     """The connection of the request that is served; None where there is none, or the server does not tell."""
     found = next((request.environ[key] for key in SOCKET_KEYS if key in request.environ), None)
     return found if isinstance(found, socket.socket) and found.fileno() >= 0 else None
+
+
+def came_over_tls() -> bool:
+    """Whether the request came over TLS to this very process, not to a proxy before it."""
+    return isinstance(request_socket(), ssl.SSLSocket)
 
 
 def came_over_connection() -> bool:

@@ -18,13 +18,17 @@ EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104  # read here, not bound 
 
 def node_urls(settings: Settings) -> tuple[str, ...]:
     """The web addresses of this node, the nearest first."""
-    found = [*_network_urls(settings.http), *([settings.public_url] if settings.public_url else [])]
+    plain, public = _network_urls(settings.http), [settings.public_url] if settings.public_url else []
+    secure = (url.replace("http://", "https://", 1) for url in _network_urls(settings.https))
+    found = [*plain, *secure, *public]
     return tuple(dict.fromkeys(url.rstrip("/") for url in found))
 
 
 def page_url(settings: Settings) -> str:
     """Where a person opens the client: over TLS, or on this very machine, because browsers run it nowhere else."""
+    own = list(_network_urls(settings.https))[-1:]  # its name: an address of a home network changes
     secure = [url for url in (settings.public_url, settings.hq_url) if url.startswith("https://")]
+    secure += [url.replace("http://", "https://", 1) for url in own]
     near = [settings.http.url] if settings.http else []
     return (secure or [url for url in (settings.public_url,) if url] or near or [""])[0].rstrip("/")
 

@@ -10,6 +10,9 @@ from orchestrator.app import wiring
 from orchestrator.cli import terminal
 from orchestrator.core.environment import load_settings
 
+SECURE_PORT = 8824
+"""That is proposed: the one after that of plain HTTP."""
+
 
 @click.command("ca")
 @click.option("--host", "hosts", multiple=True, help="A name or address; repeatable. Default: all of this machine's.")
@@ -18,12 +21,12 @@ def authority(hosts: tuple[str, ...], as_json: bool) -> None:
     """Makes a root, once, and a certificate of it for this node; again, to renew that."""
     from orchestrator.app.devices.device_keys import require_devices_extra
     from orchestrator.app.devices.own_addresses import network_addresses
-    from orchestrator.app.devices.own_authority import OwnAuthority
+    from orchestrator.app.devices.own_authority import TLS_FOLDER, OwnAuthority
 
     require_devices_extra()
     settings = load_settings()
     own = (f"{platform.node().partition('.')[0].lower() or settings.node}.local", *network_addresses(), "localhost")
-    made = OwnAuthority(folder=settings.home / "tls", now=wiring.now()).ensure(
+    made = OwnAuthority(folder=settings.home / TLS_FOLDER, now=wiring.now()).ensure(
         f"Shiftbook {settings.node}", hosts or own
     )
     if as_json:
@@ -33,5 +36,6 @@ def authority(hosts: tuple[str, ...], as_json: bool) -> None:
     click.echo("  Android   Settings > Security > Encryption and credentials > Install a certificate > CA certificate")
     click.echo("  iOS       open the file, install the profile, then Settings > General > About > Certificate Trust")
     click.echo("  Firefox   Settings > Privacy > View Certificates > Authorities > Import\n")
-    click.echo(f"Give your proxy {made['certificate']} and {made['key']}; they hold until {made['until'][:10]}.")
-    click.echo("This command makes them anew; the root stays. docs/devices.md has a proxy's lines.")
+    click.echo(f"This node serves with it at SHIFTBOOK_HTTPS=0.0.0.0:{SECURE_PORT}, and renews it before it ends.")
+    click.echo(f"For a proxy before it: {made['certificate']} and {made['key']}, until {made['until'][:10]}.")
+    click.echo("This command makes both anew; the root stays.")
