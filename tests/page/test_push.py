@@ -1,6 +1,6 @@
 """Is a device that is turned on in Settings rung by its node? In a real Chromium, to a real receiver.
 
-Debian's Chromium reaches no push service, so what it would answer stands in, and its own debugger hands it what was sent;
+Debian's Chromium reaches no push service, so what it would answer stands in, and its debugger hands it what was sent;
 all else is real: the page, the node, the message, its encryption, the service worker and the notification.
 """
 
@@ -72,7 +72,7 @@ def test_a_device_is_turned_on_rung_and_turned_off(wide: Tab, desk: Desk, servic
 
 
 def test_a_push_is_shown_and_leads_to_its_mission(phone: Tab, desk: Desk, service: PushService) -> None:
-    """What the node sends is delivered to the service worker and shown; a tap opens the result that waits."""
+    """A result waits; what the node sends is delivered to the page's service worker and shown; a tap opens it."""
     phone.context.grant_permissions(["notifications"], origin=desk.url)
     phone.page.add_init_script(STAND_IN % (json.dumps(service.browser.keys()), json.dumps(f"{service.url}/2")))
     phone.go("/settings")

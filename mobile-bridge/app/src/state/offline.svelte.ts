@@ -96,7 +96,26 @@ export async function followSession(): Promise<void> {
 /** Syncs now: a node answers again, say. */
 export const syncNow = (): void => wake();
 
-async function refresh(store: Store): Promise<void> {
+let refreshing: Promise<void> | null = null;
+let again = false;
+
+/** Looks how the store stands; however often it is called meanwhile, once more after that. */
+function refresh(store: Store): Promise<void> {
+  again = refreshing !== null;
+  refreshing ??= (async () => {
+    try {
+      do {
+        again = false;
+        await look(store);
+      } while (again);
+    } finally {
+      refreshing = null;
+    }
+  })();
+  return refreshing;
+}
+
+async function look(store: Store): Promise<void> {
   const standing = await store.standing().catch(() => null); // wiped, or broken: the page tells that where it matters
   if (!standing) return;
   const { pending } = standing;

@@ -28,6 +28,7 @@ export interface StoreCalls {
   rename(owner: string, from: string, held: number | null): string;
   standing(): Standing;
   of(entity: string): Operation[];
+  page(entity: string, field: string, before: string, limit: number): Operation[];
   conflicts(): OpenConflict[];
   search(words: string, limit: number): Operation[];
   readAnswer(path: string): StoredAnswer | null;
@@ -70,6 +71,7 @@ export function storeMethods(db: Db, now: () => number, owner: string, named: (o
     },
     standing: () => log.standing(),
     of: (entity) => log.of(entity),
+    page: (entity, field, before, limit) => log.page(entity, field, before, limit),
     conflicts: () => open().map(({ id, entity, field, standing, members }) => ({ id, entity, field, members, standing: `${standing.device}/${standing.seq}` })),
     search: (words, limit) => searchTurns(db, words, limit),
     readAnswer: (path) => answers.read(path),

@@ -120,6 +120,16 @@ test('a hundred thousand messages are searched', () => {
   assert.equal(searchTurns(db, 'message 99999').length, 1);
 });
 
+test('a list is read page by page, from its end', () => {
+  const { log } = store();
+  log.say(Array.from({ length: 7 }, (_, at) => turn(String(at))), 'n1', NOW);
+  log.say([title('between'), { ...turn('elsewhere'), entity: 'chat/d' }], 'n2', NOW);
+  const texts = (ops: ReturnType<OperationLog['page']>): unknown[] => ops.map(({ value }) => (value as { text: string }).text);
+  const last = log.page('chat/c', 'turn', '', 3);
+  assert.deepEqual(texts(last), ['4', '5', '6']);
+  assert.deepEqual(texts(log.page('chat/c', 'turn', last[0]!.hlc, 5)), ['0', '1', '2', '3']);
+});
+
 test('the newest answers are kept', () => {
   const { db } = store();
   const answers = new AnswerTable(db);

@@ -110,6 +110,12 @@ export class OperationLog {
     return this.db.all('SELECT op FROM ops WHERE entity = ? ORDER BY hlc', [entity]).map(toOperation);
   }
 
+  /** The last so many items of a list that come before a stamp ('': of all), the oldest first. */
+  page(entity: string, field: string, before: string, limit: number): Operation[] {
+    const sql = "SELECT op FROM ops WHERE entity = ? AND field = ? AND kind = 'append' AND hlc < ? ORDER BY hlc DESC LIMIT ?";
+    return this.db.all(sql, [entity, field, before || '~', limit]).map(toOperation).reverse();
+  }
+
   /** Every operation of the registers that several set from one base. */
   disputed(): Operation[] {
     const sql = `SELECT op FROM ops WHERE kind = 'set' AND entity IN (SELECT entity FROM ops WHERE kind = 'set' GROUP BY entity, field,
@@ -119,7 +125,9 @@ export class OperationLog {
 
   standing(): Standing {
     const device = this.device();
-    const counted = this.db.all('SELECT count(*) AS total, sum(device = ? AND sent = 0) AS unsent FROM ops', [device])[0] ?? {};
+    // Nothing is ever deleted, so the last place is the number of all: with a hundred thousand, counting them keeps a search waiting.
+    const sql = 'SELECT (SELECT max(place) FROM ops) AS total, (SELECT count(*) FROM ops WHERE device = ? AND sent = 0) AS unsent';
+    const counted = this.db.all(sql, [device])[0] ?? {};
     const pending = Math.max(0, this.highest(device) - Number(this.fact('held') ?? 0));
     return { device, total: Number(counted['total'] ?? 0), unsent: Number(counted['unsent'] ?? 0), pending };
   }
@@ -161,8 +169,8 @@ export class OperationLog {
   }
 
   private latestSent(device: string): string {
-    const others = this.db.all('SELECT max(hlc) AS hlc FROM ops WHERE device <> ?', [device])[0]?.['hlc'];
-    const own = this.db.all('SELECT max(hlc) AS hlc FROM ops WHERE device = ? AND sent = 1', [device])[0]?.['hlc'];
+    const others = this.db.all('SELECT hlc FROM ops WHERE device <> ? ORDER BY hlc DESC LIMIT 1', [device])[0]?.['hlc'];
+    const own = this.db.all('SELECT hlc FROM ops WHERE device = ? AND sent = 1 ORDER BY seq DESC LIMIT 1', [device])[0]?.['hlc'];
     return later(String(others ?? ''), String(own ?? ''));
   }
 

@@ -18,6 +18,8 @@ const STEPS: string[][] = [
   [
     `CREATE TABLE questions (key TEXT PRIMARY KEY, chat TEXT NOT NULL, text TEXT NOT NULL, project TEXT NOT NULL, tools INTEGER NOT NULL,
       at INTEGER NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID`,
+    'CREATE INDEX ops_unsent ON ops (device, seq) WHERE sent = 0',
+    "CREATE INDEX ops_set ON ops (entity, field) WHERE kind = 'set'",
   ],
 ];
 

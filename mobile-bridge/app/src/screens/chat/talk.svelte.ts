@@ -4,6 +4,7 @@ import { Unreachable } from '../../api/problem.ts';
 import { deviceName } from '../../state/session.svelte.ts';
 import { draftBook } from './drafts.ts';
 import { hold } from './held.ts';
+import { keptTurns } from './kept-turns.ts';
 import type { HeldQuestion } from '../../store/question-table.ts';
 import { isWhole, withCall } from './told.ts';
 
@@ -94,7 +95,9 @@ export class Talk {
       if (this.live || signal.aborted) return;
       Object.assign(this, { title: data.title, project: data.project, turns: data.messages.map(turnOf), error: null });
     } catch (error) {
-      if (!signal.aborted) this.error = error as Error;
+      if (signal.aborted) return;
+      this.error = error as Error;
+      if (error instanceof Unreachable && !this.turns.length) this.turns = await keptTurns(this.id, PAGE);
     } finally {
       if (!signal.aborted) this.loading = false;
     }
