@@ -19,7 +19,6 @@ from typing import Any
 
 import psutil
 
-from orchestrator.ledger.transport import BEAT
 from sync.git import GitStore
 from sync.remote import Oid
 from tests import program
@@ -35,6 +34,8 @@ from tests.servers import git_daemon
 NODES = ("north", "south", "west")
 SKEW = Path(__file__).with_name("skew")
 MORE_HARM = frozenset({"gc", "fall", "hang for good", "double"})
+STOPS_WITHIN = 60.0
+"""Seconds for a node that ends what it does; then a person kills it."""
 TOLERANCE = 3.0
 """Seconds: records tell whole ones, an agent may take a while to die, and two cores carry all of this."""
 
@@ -50,7 +51,7 @@ class Episode:
     small: str = ""
     """The node whose home lies on a disk of its own, of 64 MiB, that the nemesis fills."""
     restores: bool = False
-    """Whether the server is restored from a backup in the end. Then a person recovers it, by the documents."""
+    """Whether the server is restored from a backup in the end. A person recovers it, by the documents."""
     collects: bool = False
     """Whether `git gc --prune=now` runs on the server under way. It can take the branch's own commit, and then a person
     brings it back, by the documents."""
@@ -273,24 +274,19 @@ class Episode:
             if self.fleet.running[node].poll() is not None:
                 self.start(node)
 
-    def restore_backup(self, old: Mapping[str, Oid], patience: float = 20) -> None:
-        """The server is as it was when its refs were `old`; a person stops the nodes and recovers it from each.
-
-        Those that knew more stop by themselves. One that was cut off since knows of nothing that is lost, and goes on.
-        """
+    def restore_backup(self, old: Mapping[str, Oid]) -> None:
+        """The server is restored to when its refs were `old`, by the documents: a person stops the nodes, recovers it
+        from each, and starts them again. One that went on meanwhile, and had been cut off since the backup, would know
+        of nothing that is lost and do it once more."""
         if self.refs()["refs/heads/main"] == old["refs/heads/main"]:
             return
         self.did["backup restored"] += 1
         own = self.fleet.git("rev-parse", "HEAD")
-        recorder.keep_objects(self.kept, self.fleet.bare)  # a backup has the objects of its refs
-        while not self._set_back(self.refs(), old):
-            time.sleep(0.1)
-        ends = time.monotonic() + patience
-        while time.monotonic() < ends and any(self.fleet.running[node].poll() is None for node in NODES):
-            time.sleep(0.5)
         for node in NODES:
-            if self.fleet.running[node].poll() is None:
-                self.kill(node)
+            self._stop(node)
+        recorder.keep_objects(self.kept, self.fleet.bare)  # a backup has the objects of its refs
+        assert self._set_back(self.refs(), old), "nobody is there who pushes"
+        for node in NODES:
             before = self.refs()
             steward.recover(self.fleet, node, self._url(node))
             self.attacks |= set(self.refs().items() - before.items())
@@ -299,13 +295,21 @@ class Episode:
         for node in NODES:
             self.start(node)
 
+    def _stop(self, node: str) -> None:
+        """As a person stops it; one that hangs is killed."""
+        process = self.fleet.running[node]
+        process.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOPS_WITHIN)
+        if process.poll() is None:
+            self.kill(node)
+
     def _set_back(self, now: Mapping[str, Oid], old: Mapping[str, Oid]) -> bool:
-        """All refs at once, or none where somebody pushed meanwhile: no push falls between two halves of a restore.
-        Beats move all the time, and are set back whatever they are."""
+        """All refs at once, or none where somebody pushed meanwhile: no push falls between two halves of a restore."""
         self.attacks |= set(old.items()) | {(ref, None) for ref in now.keys() - old.keys()}
         lines = []
         for ref in old.keys() | now.keys():
-            expected = "" if ref.startswith(BEAT) else f" {now.get(ref, recorder.NOTHING)}"
+            expected = f" {now.get(ref, recorder.NOTHING)}"
             lines.append(f"update {ref} {old[ref]}{expected}\n" if ref in old else f"delete {ref}{expected}\n")
         words = ["git", "-C", str(self.fleet.bare), "update-ref", "--stdin"]
         done = subprocess.run(words, input="".join(lines).encode(), capture_output=True, timeout=60, check=False)
