@@ -184,8 +184,8 @@ class XLlamaCpp:
                 for place in places:
                     if place.holds:
                         self._save_slot(place, place.holds)
+                self._resting = True  # first: reading ahead must not find it neither loaded nor at rest
                 self._engine = self._vectors = None
-                self._resting = True
             self._slots.forget()
         finally:
             for place in places:
