@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -11,12 +12,14 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from orchestrator.adapters.models.model_file import EmbeddedModel, ModelFile
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.core.errors import ModelUnavailable
 from orchestrator.core.ports.model import Prompt, PromptMessage
+from tests.waiting import until
 
 HELLO = Prompt(messages=(PromptMessage(role="user", content="Say hello."),), max_tokens=2)
 
@@ -67,6 +70,7 @@ import sys, threading
 from orchestrator.adapters.models.model_file import EmbeddedModel
 from orchestrator.adapters.models.xllamacpp import XLlamaCpp
 from orchestrator.core.ports.model import Prompt, PromptMessage
+from tests.waiting import until
 model = XLlamaCpp(EmbeddedModel(), context_tokens=1024)
 stop = threading.Event()
 call = dict(on_text=lambda text: first.set(), stop=stop)
@@ -122,3 +126,30 @@ def test_nothing_stands_still_while_it_loads_and_its_process_goes_with_it(embedd
     second = model._load().process
     model.close()
     assert second.wait(60) is not None
+
+
+LOADED = """
+import os, signal
+from orchestrator.adapters.models.model_file import EmbeddedModel
+from orchestrator.adapters.models.xllamacpp import XLlamaCpp
+model = XLlamaCpp(EmbeddedModel(), context_tokens=512, slots=1)
+model.count("load")
+print(model._load().process.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.model
+def test_a_killed_program_leaves_no_model_behind(embedded: XLlamaCpp) -> None:
+    """Nobody ends the model's process then: it sees that nobody is there any more."""
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, timeout=120)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    pid = int(done.stdout)
+    until(lambda: not _works(pid), "it is gone")
+
+
+def _works(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
