@@ -71,6 +71,7 @@ class Episode:
         self.doubles: list[tuple[str, program.Process]] = []
         self.did: Counter[str] = Counter()
         self.attacks: set[tuple[str, Oid | None]] = set()
+        self.gave_up = ""
         self._stack = ExitStack()
         self._over = threading.Event()
         self.edits = Edits(self.fleet.clone)
@@ -185,6 +186,7 @@ class Episode:
             self._harm(self.chance.choice(NODES))
         self._over.set()
         person.join(timeout=60)
+        assert not self.gave_up, self.gave_up  # without a person it is another episode
         for proxy in self.proxies.values():
             proxy.weather = Weather.FAIR
         self._end_doubles()
@@ -285,7 +287,9 @@ class Episode:
         for node in NODES:
             self._stop(node)
         recorder.keep_objects(self.kept, self.fleet.bare)  # a backup has the objects of its refs
-        assert self._set_back(self.refs(), old), "nobody is there who pushes"
+        now = self.refs()
+        self.attacks |= set(old.items()) | {(ref, None) for ref in now.keys() - old.keys()}
+        steward.set_back(self.fleet, now, old)
         for node in NODES:
             before = self.refs()
             steward.recover(self.fleet, node, self._url(node))
@@ -303,17 +307,6 @@ class Episode:
             process.wait(STOPS_WITHIN)
         if process.poll() is None:
             self.kill(node)
-
-    def _set_back(self, now: Mapping[str, Oid], old: Mapping[str, Oid]) -> bool:
-        """All refs at once, or none where somebody pushed meanwhile: no push falls between two halves of a restore."""
-        self.attacks |= set(old.items()) | {(ref, None) for ref in now.keys() - old.keys()}
-        lines = []
-        for ref in old.keys() | now.keys():
-            expected = f" {now.get(ref, recorder.NOTHING)}"
-            lines.append(f"update {ref} {old[ref]}{expected}\n" if ref in old else f"delete {ref}{expected}\n")
-        words = ["git", "-C", str(self.fleet.bare), "update-ref", "--stdin"]
-        done = subprocess.run(words, input="".join(lines).encode(), capture_output=True, timeout=60, check=False)
-        return done.returncode == 0
 
     def refs(self) -> dict[str, Oid]:
         """The server's refs."""
@@ -365,7 +358,8 @@ class Episode:
                 return
             self.fleet.git("add", "--all")
             self.fleet.git("commit", "--quiet", "--allow-empty", "-m", message)
-            done = self.fleet.try_git("push", "--quiet")
+            # A second spelling comes from where our hook is not: it refuses one.
+            done = self.fleet.try_git("push", "--quiet", *["--no-verify"][: message == "twin"])
             if done.returncode == 0:
                 return
             said = done.stderr
@@ -376,7 +370,11 @@ class Episode:
             usual = ("add", "edit", "edit", "cancel", "delete", "pause", "resume")
             what = chance.choice((*usual, *["twin"] * self.wild))
             self.did[what] += 1
-            self._change(lambda what=what: self.edits.edit(what, chance), what)
+            try:
+                self._change(lambda what=what: self.edits.edit(what, chance), what)
+            except AssertionError as error:
+                self.gave_up = str(error)
+                return
 
     def _fetch(self) -> None:
         """Where the server has lost what the branch names, the person brings it back from the clones, as documented."""

@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tests.acceptance.fleets import Fleet
 
 NAMED = re.compile(r"^(missions/[^/\s]+\.md): .*give the file another name$", re.MULTILINE)
 RECOVERED = "refs/remotes/origin/recovered-"
+
+
+def set_back(fleet: Fleet, now: Mapping[str, str], old: Mapping[str, str]) -> None:
+    """The server's refs are what they were, all at once: no push falls between two halves of a restore."""
+    lines = [f"update {ref} {oid} {now.get(ref, '0' * 40)}\n" for ref, oid in old.items()]
+    lines += [f"delete {ref} {now[ref]}\n" for ref in now.keys() - old.keys()]
+    words = ["git", "-C", str(fleet.bare), "update-ref", "--stdin"]
+    subprocess.run(words, input="".join(lines).encode(), timeout=60, check=True)
 
 
 def recover(fleet: Fleet, node: str, url: str) -> None:
