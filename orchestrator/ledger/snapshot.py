@@ -183,6 +183,9 @@ class SnapshotReader:
     _documents: dict[tuple[str, Oid], Mission | Quarantined] = field(default_factory=dict)
     _claims: dict[Oid, Claim | str] = field(default_factory=dict)
     _missing: set[Oid] = field(default_factory=set)
+    _last: LedgerSnapshot | None = None
+    _names_differ: bool = False
+    """Whether no two files of it are one mission: of those that are, claims say which is read."""
     _own: dict[tuple[str, Oid], OwnFields] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -191,8 +194,11 @@ class SnapshotReader:
     def read(self, refs: Refs) -> LedgerSnapshot:
         """The ledger behind these refs. Raises BrokenLedger when `fleet.toml` is missing or wrong."""
         tip = refs[f"refs/heads/{self.branch}"]
-        tree = load_commit(self.store, tip).tree
         held, junk = self._read_claims(refs)
+        if self._last is not None and self._last.tip == tip and (self._last.claims == held or self._names_differ):
+            self._last = replace(self._last, refs=refs, claims=held, unreadable_claims=junk)
+            return self._last
+        tree = load_commit(self.store, tip).tree
         in_force = self.constitution.in_force(tip)
         ledger = LedgerSnapshot(
             store=self.store,
@@ -208,7 +214,8 @@ class SnapshotReader:
             unreadable_claims=junk,
             archive=self._librarian.read(tree),
         )
-        return self._with_missions(ledger)
+        self._last = self._with_missions(ledger)
+        return self._last
 
     def _read_claims(self, refs: Refs) -> tuple[dict[str, HeldClaim], dict[str, str]]:
         held: dict[str, HeldClaim] = {}
@@ -247,6 +254,7 @@ class SnapshotReader:
         self._documents = {(path, oid): read for path, oid, read in found}
         recent = RecentChanges(self.store, ledger.tip)
         missions = [(path, oid, read) for path, oid, read in found if isinstance(read, Mission)]
+        self._names_differ = len({read.name for _, _, read in missions}) == len(missions)
         self._own = {
             (path, oid): self._own.get((path, oid)) or own_fields(self.store, path, read, recent)
             for path, oid, read in missions

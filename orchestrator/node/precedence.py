@@ -46,6 +46,7 @@ class Precedence:
     stretches: Mapping[str, int] = field(default_factory=dict)
     """By how much each node's beats say that they are stretched."""
     _living: tuple[LedgerSnapshot | None, frozenset[str]] = (None, frozenset())
+    _idle: tuple[LedgerSnapshot | None, frozenset[str]] = (None, frozenset())
     _offers: tuple[Oid | None, Mapping[str, NodeCapabilities]] = (None, MappingProxyType({}))
 
     def pace(self, ledger: LedgerSnapshot) -> Pace:
@@ -85,13 +86,18 @@ class Precedence:
 
     def able(self, ledger: LedgerSnapshot, fits: Callable[[NodeCapabilities], bool]) -> frozenset[str]:
         """Those that live, have a free slot and whose page does not say that they cannot do it."""
-        offers = self.offers(ledger)
-        held = Counter(held.claim.node for held in ledger.claims.values() if not held.claim.closed)
-        return frozenset(
-            node
-            for node in self.living(ledger)
-            if (held[node] < offers[node].slots and fits(offers[node]) if node in offers else not held[node])
-        )
+        free = self._free(ledger)
+        return free.difference(node for node, offer in self.offers(ledger).items() if node in free and not fits(offer))
+
+    def _free(self, ledger: LedgerSnapshot) -> frozenset[str]:
+        """Those that live and work on fewer missions than they could; without a page that is one."""
+        if self._idle[0] is not ledger:
+            offers = self.offers(ledger)
+            held = Counter(held.claim.node for held in ledger.claims.values() if not held.claim.closed)
+            full = {node for node, offer in offers.items() if held[node] >= offer.slots}
+            full |= held.keys() - offers.keys()
+            self._idle = (ledger, self.living(ledger) - full)
+        return self._idle[1]
 
     def offers(self, ledger: LedgerSnapshot) -> Mapping[str, NodeCapabilities]:
         """What each node's page says that it can do. Pages seldom change: they are read once."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
 from types import MappingProxyType
 
@@ -27,8 +27,13 @@ MIN_STEP_SECONDS, MAX_STEP_SECONDS, UNKNOWN_STEP_SECONDS = 0.05, 60.0, 1.0
 
 
 def weight(subject: str, node: str) -> bytes:
-    """How much a node weighs for a thing: the same on every machine. `subject` and `node` may be any text."""
-    return blake2b(node.encode("utf-8", "surrogatepass"), digest_size=8, key=_key(subject)).digest()
+    """How much a node weighs for a thing: the same on every machine, and no two weigh alike."""
+    return _weight(_key(subject), node)
+
+
+def _weight(key: bytes, node: str) -> bytes:
+    name = node.encode("utf-8", "surrogatepass")
+    return blake2b(name, digest_size=8, key=key).digest() + name
 
 
 @lru_cache(maxsize=4096)
@@ -36,10 +41,10 @@ def _key(subject: str) -> bytes:
     return blake2b(subject.encode("utf-8", "surrogatepass"), digest_size=32).digest()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=64)
 def places(subject: str, nodes: frozenset[str]) -> Mapping[str, int]:
     """The place of each node for a thing: 0 is the first."""
-    order = sorted(nodes, key=lambda node: (weight(subject, node), node), reverse=True)
+    order = sorted(nodes, key=partial(_weight, _key(subject)), reverse=True)
     return MappingProxyType({node: place for place, node in enumerate(order)})
 
 

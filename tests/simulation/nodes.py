@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections import OrderedDict, deque
+from bisect import bisect_left
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -97,35 +98,42 @@ class SharedReader(SnapshotReader):
 class Observer(Scheduler):
     """An intake that looks back instead of looking on: who has moved is asked only when somebody may be overdue.
 
-    It then shows its lease watch, for the overdue claims, every fetch that this node has made, in turn. For the others
-    the watch would say that they moved less than a lease ago.
+    It then shows its lease watch, for the overdue claims, those of its fetches that tell something, in turn. For the
+    others the watch would say that they moved less than a lease ago.
     """
 
     overdue: Callable[[], Overdue]
     clock: Callable[[], float]
     stretches: Mapping[str, int] = field(default_factory=dict)
     """By how much each node's last beat is stretched."""
-    fetches: deque[float] = field(default_factory=deque)
+    fetches: list[float] = field(default_factory=list)
     """When this node has fetched, for as long as it matters."""
 
     def fetched(self, ledger: LedgerSnapshot) -> None:
         """Notes a fetch."""
         now, bus = self.clock(), ledger.charter.bus
         self._show(now)
+        if self.fetches and now - self.fetches[-1] > max(2 * bus.poll_seconds[1], bus.lease):
+            self.fetches.clear()  # a node that was cut off so long counts anew
         self.fetches.append(now)
-        longest = max(self.stretches.values(), default=1)
-        while self.fetches[0] < now - 2 * longest * bus.lease - 2 * bus.poll_seconds[1]:
-            self.fetches.popleft()
+        if len(self.fetches) % 64 == 0:
+            matters = 2 * max(self.stretches.values(), default=1) * bus.lease + 2 * bus.poll_seconds[1]
+            del self.fetches[: bisect_left(self.fetches, now - matters)]
+
+    def _telling(self, overdue: Overdue) -> list[float]:
+        """The fetches that tell something: for each holder the first one after it had moved, and the last."""
+        first = (bisect_left(self.fetches, since) for _, since in overdue.values())
+        return sorted({self.fetches[at] for at in first if at < len(self.fetches)} | {self.fetches[-1]})
 
     def observe(self, ledger: LedgerSnapshot, now: float) -> None:
         """Takes in one fetch."""
         self._show(now)
         bus = ledger.charter.bus
         overdue = {name: held for name, held in self.overdue().items() if held[0].claim.node != self.bus.name}
-        self.watch = LeaseWatch(lease=bus.lease, roof=max(2 * bus.poll_seconds[1], bus.lease))
+        self.watch = LeaseWatch(lease=bus.lease, roof=float("inf"))
         stretches = self.stretches
         self.watch.longer = {n: bus.lease * stretches.get(held.claim.node, 1) for n, (held, _) in overdue.items()}
-        for at in self.fetches if overdue else ():
+        for at in self._telling(overdue) if overdue else ():
             self.watch.observe({name: (held.oid, since <= at) for name, (held, since) in overdue.items()}, at)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -157,13 +156,13 @@ def test_looking_back_is_looking_on(calm: Simulation, fetches: list[int], beats:
     ledger, observer = calm.ledger(), calm.crew[1].scheduler
     bus = ledger.charter.bus
     claim = Claim(mission="m", blob="b", node="other", boot="", epoch=1, attempt=1, nonce="")
-    watch, seen = LeaseWatch(lease=bus.lease, roof=max(2 * bus.poll_seconds[1], bus.lease)), deque[float]()
+    watch, seen = LeaseWatch(lease=bus.lease, roof=max(2 * bus.poll_seconds[1], bus.lease)), list[float]()
     for now in fetches:
         last = max((beat for beat in beats if beat <= now), default=0)
         watch.observe({"m": last}, now)
-        seen.append(now)
         overdue: Overdue = {"m": (HeldClaim(claim=claim, oid="c"), float(last))} if now - last >= bus.lease else {}
-        back = replace(observer, overdue=partial(dict, overdue), fetches=seen)
+        back = replace(observer, overdue=partial(dict, overdue), clock=partial(float, now), fetches=seen)
+        back.fetched(ledger)
         back.observe(ledger, now)
         assert back.watch.expired(["m"]) == watch.expired(["m"])
 
