@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from missions.selection import NodeCapabilities
@@ -55,7 +56,7 @@ from tests.acceptance.torture.intruder import Intruder
 from tests.acceptance.torture.person import Person
 from tests.acceptance.torture.reading import Archive
 from tests.acceptance.torture.virtual import Event, Loop, replaced, threads
-from tests.acceptance.torture.world import CHARTER, NOON, Line, Recorder, World
+from tests.acceptance.torture.world import BEAT_SECONDS, NOON, Line, Recorder, World
 from tests.ledgers import Unbooked
 
 
@@ -156,7 +157,7 @@ class Exploration:
 
     def _play(self) -> History:
         person = self._bus("ada", "ada", "person")
-        root = {"fleet.toml": CHARTER.encode(), "SESSION_LOG.md": b"# Session log\n"}
+        root = {"fleet.toml": self.world.charter.encode(), "SESSION_LOG.md": b"# Session log\n"}
         for number in range(self.world.missions):
             name = f"m{number}"
             retries = f"---\nmax_retries: 50\npriority: {self.loop.chance.randint(0, 9)}\n---\n"
@@ -165,6 +166,8 @@ class Exploration:
         self.server.move([RefUpdate(ref="refs/heads/main", expect=None, new=tip)], atomic=True)
         for name in self.world.nodes:
             self.start(name)
+        for number in range(self.world.liars):
+            self.loop.spawn(f"liar-{number}", "liars", partial(self._lie, f"liar-{number}"))
         self.loop.spawn("nemesis", "nemesis", self._nemesis)
         if self.world.edits:
             self.loop.spawn("ada", "ada", Person(self.loop, person, self.world).run)
@@ -295,6 +298,15 @@ class Exploration:
     def nonce(self) -> str:
         """What makes two claims two objects."""
         return f"nonce-{next(self._nonces)}"
+
+    def _lie(self, name: str) -> None:
+        """Beats as a node that lives, and does nothing else."""
+        bus = self._bus("ada", name, "person")
+        beat = Beat(bus.remote, bus.store, BEAT + name)
+        beat.start()
+        while True:
+            beat.move()
+            self.loop.sleep(BEAT_SECONDS)
 
     def _nemesis(self) -> None:
         """Kills, cuts off and freezes processes until the trouble is over."""

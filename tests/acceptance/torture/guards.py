@@ -98,6 +98,8 @@ WORLDS = {
     "loops that hang and clocks that fall": HUNG,
     "two nodes with one name": World(namesakes=True, kills=0, length=(0.2, 8)),
     "second spellings of names": World(copies=True, falls=0.01),
+    "nodes that lie about being alive": World(liars=4, falls=0.01),
+    "a host that allows few pushes": World(pushes_a_minute=18, kills=0.01, rest=2400),
 }
 """Explored like the plain one: no guard is taken out."""
 

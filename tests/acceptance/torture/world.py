@@ -60,8 +60,18 @@ class World:
     """The person files a second spelling of a mission's name, too."""
     parks: float = 0.0
     """The chance that an attempt waits for a person in the end; if there is one, the person pauses and resumes, too."""
+    liars: int = 0
+    """So many nodes beat for ever, and never ask for a mission, nor fold."""
+    pushes_a_minute: float = 0.0
+    """What the host allows, by `fleet.toml`: less than all beats take stretches them and the leases. 0: no limit."""
     attack: bool = False
     """A stale holder forces its old claim back, and its result with it, after everybody has seen the newer one."""
+
+    @property
+    def charter(self) -> str:
+        """This world's `fleet.toml`."""
+        limit = f"\npushes_a_minute = {self.pushes_a_minute}" if self.pushes_a_minute else ""
+        return CHARTER.replace("poll_seconds = [1, 5]", f"poll_seconds = [1, 5]{limit}")
 
     @property
     def tolerance(self) -> float:
