@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from orchestrator.core.time_text import format_duration
 from orchestrator.ledger.config.fleet_toml import BusPart
-from sync.heartbeat import MAX_STRETCH
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from sync.heartbeat import MAX_STRETCH, announced_stretch
 
 BEATS_SHARE = 0.5
 """Of the pushes that a host allows, what all beats together may take."""
@@ -37,11 +40,47 @@ def beat_stretch(bus: BusPart, nodes: int) -> int:
     return _bounded(bus, math.ceil(wanted / (BEATS_SHARE * bus.pushes_a_minute)))
 
 
-def beats_share(bus: BusPart, stretches: list[int]) -> float | None:
-    """The part of the host's pushes that beats take, from how far each node has stretched its own; None: no limit."""
-    if bus.pushes_a_minute is None:
+@dataclass(frozen=True, kw_only=True)
+class BeatLoad:
+    """How near the beats alone bring a fleet to what its host allows."""
+
+    nodes: int
+    a_minute: float
+    allowed: float
+    longest: float
+    """Seconds between two beats of the node that beats most seldom."""
+    lease: float
+    """Seconds of silence after which what that node holds may be taken over."""
+
+    @property
+    def share(self) -> float:
+        """The part of what the host allows."""
+        return self.a_minute / self.allowed
+
+    @property
+    def says(self) -> str:
+        """In words."""
+        beats = f"{self.a_minute:.3g} of the {self.allowed:g} pushes a minute that the host allows"
+        often = f"every {format_duration(self.longest)}, leases last {format_duration(self.lease)}"
+        return f"beats of {self.nodes} node{'s' * (self.nodes != 1)} take {beats} ({self.share:.0%}): {often}"
+
+
+def beat_load(bus: BusPart, stretches: Sequence[int]) -> BeatLoad | None:
+    """That of a fleet, from how far each beat is stretched; None where nothing limits it, or nobody beats."""
+    if bus.pushes_a_minute is None or not stretches:
         return None
-    return sum(60 / (bus.beat_seconds * stretch) for stretch in stretches) / bus.pushes_a_minute
+    return BeatLoad(
+        nodes=len(stretches),
+        a_minute=sum(60 / (bus.beat_seconds * stretch) for stretch in stretches),
+        allowed=bus.pushes_a_minute,
+        longest=bus.beat_seconds * max(stretches),
+        lease=bus.lease * max(stretches),
+    )
+
+
+def fleet_load(ledger: LedgerSnapshot) -> BeatLoad | None:
+    """That of the fleet as a fetch shows it."""
+    return beat_load(ledger.charter.bus, [announced_stretch(ledger.store, beat) for beat in ledger.beats.values()])
 
 
 def _bounded(bus: BusPart, stretch: int) -> int:

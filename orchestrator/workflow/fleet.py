@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # each of these is imported where it is used: a list of missi
     from orchestrator.ledger.conflicts import UnresolvedConflict
     from orchestrator.ledger.publish import LedgerChange
     from orchestrator.policy.membership import Membership
+    from orchestrator.policy.push_allowance import BeatLoad
     from orchestrator.workflow.approval.decide import Approval
     from orchestrator.workflow.conflict_resolution import ConflictResolution
     from orchestrator.workflow.edit import MissionEditor
@@ -286,6 +287,12 @@ class Fleet:
         return ConflictResolution(bus=self.bus, reader=self.reader, trust=self.trust, ledger=self.ledger)
 
     # -- the fleet ----------------------------------------------------------------------------------------------
+
+    def beat_load(self) -> BeatLoad | None:
+        """How near the beats bring the fleet to what its host allows; None where nothing limits it."""
+        from orchestrator.policy.push_allowance import fleet_load
+
+        return fleet_load(self.ledger())
 
     def nodes(self) -> list[Presence]:
         """Every node that has ever announced itself."""

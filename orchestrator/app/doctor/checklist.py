@@ -64,3 +64,4 @@ def _ledger(settings: Settings) -> Iterator[CheckResult]:
     yield from trust_checks.check_timed_lines(ledger)
     yield from trust_checks.check_signing(settings)
     yield from ledger_checks.check_size(settings, ledger)
+    yield from ledger_checks.check_pushes(ledger)

@@ -21,6 +21,7 @@ from orchestrator.ledger.node_pages import announced_nodes
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.notifications.elected_node import notifier_order
 from orchestrator.node.notifications.outbox_status import outbox_status
+from orchestrator.policy.push_allowance import fleet_load
 from orchestrator.workflow.assignment.unserved import UnservedMissions
 from orchestrator.workflow.journal.memos import memo_count, read_lessons
 from orchestrator.workflow.journal.review_status import review_problems, review_statuses
@@ -28,6 +29,8 @@ from sync.broken_refs import SET_ASIDE
 from sync.errors import SyncError
 
 PROJECT_TIMEOUT_SECONDS = 15.0
+NEAR_LIMIT = 0.75
+"""The part of the host's pushes that beats may take before work has to wait: they are stretched to half of it."""
 MANY_MEMOS = 10_000
 """Memos that are read in a second or two."""
 
@@ -62,6 +65,16 @@ def check_size(settings: Settings, ledger: LedgerSnapshot) -> Iterator[CheckResu
     yield CheckResult(what="size", health=CheckStatus.GOOD, says=says, detail=summary(ledger, disks))
     for one in size_warnings(ledger, disks):
         yield CheckResult(what="size", health=CheckStatus.POOR, says=one.says, remedy=one.remedy)
+
+
+def check_pushes(ledger: LedgerSnapshot) -> Iterator[CheckResult]:
+    """How near the beats alone bring the fleet to what its host allows, where `fleet.toml` says that."""
+    load = fleet_load(ledger)
+    if load is not None:
+        near = load.share > NEAR_LIMIT
+        remedy = "let fewer nodes beat, or set a higher bus.beat_seconds in fleet.toml" if near else ""
+        health = CheckStatus.POOR if near else CheckStatus.GOOD
+        yield CheckResult(what="pushes", health=health, says=load.says, remedy=remedy)
 
 
 def _unserved(ledger: LedgerSnapshot) -> list[str]:

@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from missions.lease import LeaseWatch
+from orchestrator.app.doctor import ledger_checks
+from orchestrator.app.doctor.check_result import CheckStatus
 from orchestrator.ledger.config.fleet_toml import BusPart
 from orchestrator.node.heartbeat import LEASE_MARGIN_SHARE, Heartbeat
 from orchestrator.node.jobs import RunningJobs
 from orchestrator.node.rounds.loop_progress import LoopProgress
-from orchestrator.policy.push_allowance import PushAllowance, beat_stretch, beats_share, is_rate_limited
+from orchestrator.policy.push_allowance import PushAllowance, beat_load, beat_stretch, fleet_load, is_rate_limited
 from sync.errors import PushRefused, RemoteUnreachable
 from sync.heartbeat import MAX_STRETCH, Beat, announced_stretch
 from tests.ledgers import Peer, Ticks, Town, working
@@ -181,9 +183,26 @@ def test_beats_take_half_of_what_the_host_allows(beat: float, allowed: float, no
     assert beat_stretch(BusPart(beat_seconds=beat), nodes) == 1
     assert 1 <= stretch <= MAX_STRETCH
     assert stretch == 1 or beat * stretch <= 3600
-    share = beats_share(bus, [stretch] * nodes)
-    assert share is not None
-    assert share <= 0.5001 or stretch == max(1, min(MAX_STRETCH, int(3600 / beat)))
+    load = beat_load(bus, [stretch] * nodes)
+    assert load is not None
+    assert load.share <= 0.5001 or stretch == max(1, min(MAX_STRETCH, int(3600 / beat)))
+
+
+def test_people_are_told_how_near_the_limit_the_beats_are() -> None:
+    """From what the beats themselves say; a fleet without a limit is told nothing."""
+    town = Town({"fleet.toml": FLEET.replace("[trust]", "pushes_a_minute = 6\n[trust]")})
+    for name, stretch in (("n1", 1), ("n2", 2)):
+        peer = town.peer(name)
+        beat = Beat(peer.bus.remote, peer.bus.store, f"refs/shiftbook/beat/{name}")
+        beat.stretch = stretch
+        beat.start()
+        assert beat.move()
+    (check,) = ledger_checks.check_pushes(town.peer("ada").ledger())
+    assert check.health is CheckStatus.POOR
+    assert check.says == (
+        "beats of 2 nodes take 9 of the 6 pushes a minute that the host allows (150%): every 20 s, leases last 60 s"
+    )
+    assert fleet_load(Town({"fleet.toml": FLEET}).peer("ada").ledger()) is None
 
 
 def test_refusals_teach_and_are_forgotten() -> None:
