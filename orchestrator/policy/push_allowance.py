@@ -7,7 +7,6 @@ twice as long pauses after each refusal, and half as long after a while without 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from sync.heartbeat import MAX_STRETCH, announced_stretch
 
 BEATS_SHARE = 0.5
 """Of the pushes that a host allows, what all beats together may take."""
+STRETCHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, MAX_STRETCH)
+"""Few, because each has a ring of blobs of its own."""
 MAX_BEAT_SECONDS = 3600.0
 RELIEF_SECONDS = 3600.0
 """Seconds without a refusal after which the pauses become half as long."""
@@ -37,7 +38,8 @@ def beat_stretch(bus: BusPart, nodes: int) -> int:
     if bus.pushes_a_minute is None:
         return 1
     wanted = nodes * 60 / bus.beat_seconds
-    return _bounded(bus, math.ceil(wanted / (BEATS_SHARE * bus.pushes_a_minute)))
+    least = wanted / (BEATS_SHARE * bus.pushes_a_minute)
+    return _bounded(bus, next((stretch for stretch in STRETCHES if stretch >= least), MAX_STRETCH))
 
 
 @dataclass(frozen=True, kw_only=True)
