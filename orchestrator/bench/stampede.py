@@ -1,4 +1,4 @@
-"""How many pushes are lost where eight nodes want the same missions, and how many would be without turns?"""
+"""How many pushes lose in the stampede of eight nodes that want the same missions, and how many without turns?"""
 
 from __future__ import annotations
 

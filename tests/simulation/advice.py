@@ -73,7 +73,7 @@ def _hopeless(plan: Scenario, beat: float, fetch: tuple[float, float]) -> str:
 def _tried(plan: Scenario, beat: float, fetch: tuple[float, float]) -> Trial:
     sample = max(SAMPLE, 2)
     seconds = max(HOUR / 2, plan.seconds * sample / max(1, plan.missions))
-    small = replace(plan, beat_seconds=beat, fetch_seconds=fetch, missions=sample, seconds=seconds)
+    small = replace(plan, beat_seconds=beat, fetch_seconds=fetch, missions=sample, seconds=seconds, told=False)
     run = Simulation(plan=small, patience=6 * small.lease + 8 * HOUR)
     run.run()
     found = figures(run)

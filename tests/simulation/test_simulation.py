@@ -97,7 +97,7 @@ def test_a_seed_decides_everything(rough: Simulation) -> None:
 
 def test_a_host_that_allows_few_pushes_is_felt(calm: Simulation) -> None:
     """Five pushes a minute for five nodes: pushes wait for their turn and so do missions, but all of them end."""
-    run = played(replace(CALM, host=Host(pushes_a_minute=5), beat_seconds=600))
+    run = played(replace(CALM, host=Host(pushes_a_minute=5), beat_seconds=600, told=False))
     slow, quick = report.figures(run), report.figures(calm)
     assert check.problems(run) == []
     assert slow.throttled > 50 > quick.throttled == 0
@@ -107,12 +107,21 @@ def test_a_host_that_allows_few_pushes_is_felt(calm: Simulation) -> None:
 
 def test_a_host_that_allows_too_few_is_found_out() -> None:
     """Beats alone are more than the host lets through: missions stay open, and the checker says so."""
-    plan = replace(CALM, nodes=10, host=Host(pushes_a_minute=5), missions=20)
+    plan = replace(CALM, nodes=10, host=Host(pushes_a_minute=5), missions=20, told=False)
     run = Simulation(plan=plan, patience=HOUR)
     run.run()
     assert not run.finished
     assert any("is not finished" in line for line in check.problems(run))
     assert report.figures(run).problems > 0
+
+
+def test_beats_are_stretched_where_the_fleet_is_told_what_its_host_allows() -> None:
+    """The same fleet keeps up: its beats take half of what the host lets through, and nothing is taken over for it."""
+    run = played(replace(CALM, nodes=10, host=Host(pushes_a_minute=5), missions=20))
+    found = report.figures(run)
+    assert check.problems(run) == []
+    assert found.beats_a_minute <= 2.6 + 10 / (run.now / 60)
+    assert (found.takeovers, found.late_results) == (0, 0)
 
 
 def _rewritten(run: Simulation, change: Callable[[str, bytes], dict[str, bytes | None]]) -> list[str]:
