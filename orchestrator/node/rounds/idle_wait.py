@@ -23,6 +23,10 @@ def wait_for_work(
 
     `seen` is the last fetch, `branch` the full name of the ledger's.
     """
+    if not busy():  # nothing begins while the loop waits: an idle node need not wake before its pause is over
+        wake.wait(pause)
+        wake.clear()
+        return
     left, before = pause, _orders(seen, branch)
     while not wake.wait(min(POLL_SECONDS, left)) and left > POLL_SECONDS:
         left -= POLL_SECONDS
