@@ -14,18 +14,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
-from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sync.errors import GitError, GitTimeout, ObjectMissing
+from sync.loose_objects import write_loose
 from sync.object_reader import ObjectReader
 from sync.process_output import communicate, kill_group, read_beginning
 from sync.remote import MAX_OBJECT_BYTES, Oid
-
-if TYPE_CHECKING:
-    from gitdb.db import LooseObjectDB
 
 BARE = ("safe.bareRepository", "all")
 """Our own repositories are bare, and every call names its folder; only the command line may say so (git-config(1))."""
@@ -210,6 +205,18 @@ class Git:
             start_new_session=True,  # Ctrl-C is for us; a reader that died with it would answer nobody
         )
 
+    def ref_writer(self) -> subprocess.Popen[bytes]:
+        """Begins a `git update-ref` that moves refs, one transaction after another, until it is ended."""
+        return subprocess.Popen(
+            ["git", *self._settings, "update-ref", "--stdin"],
+            cwd=self.folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment(self._env),
+            start_new_session=True,
+        )
+
     def refs(self, *prefixes: str) -> dict[str, Oid]:
         """Refs below the given prefixes, by full name."""
         out = self.text("for-each-ref", "--format=%(objectname) %(refname)", *prefixes)
@@ -255,17 +262,7 @@ class GitStore:
 
     def put(self, kind: str, data: bytes) -> Oid:
         """Stores a loose object and returns its name."""
-        from gitdb.base import IStream
-
-        with self._lock:
-            stored = self._loose.store(IStream(kind, len(data), BytesIO(data)))
-        return stored.hexsha.decode()  # type: ignore[no-any-return]  # gitdb is untyped
-
-    @cached_property
-    def _loose(self) -> LooseObjectDB:
-        from gitdb.db import LooseObjectDB  # costs as much as all that a command which only reads does with git
-
-        return LooseObjectDB(str(self._folder / "objects"))
+        return write_loose(self._folder / "objects", kind, data)
 
     def history(self, tip: Oid, path: str, *, since: Oid | None = None) -> Iterator[Oid]:
         """The commits that changed `path`, newest first; with `since`, those that it does not have.

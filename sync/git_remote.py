@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -21,6 +22,8 @@ from sync.errors import (
     RemoteUnreachable,
 )
 from sync.git import Git, GitStore, bearer_environment
+from sync.local_repository import LocalRepository, local_path
+from sync.ref_writer import RefWriter
 from sync.remote import MOVED_MESSAGE, Oid, PushVerdict, Refs, RefUpdate
 
 SEEN_PREFIX = "refs/seen/"
@@ -30,6 +33,8 @@ PUSHED_PREFIX = "refs/pushed/"
 """Where git notes here what the remote took from this clone, until a fetch has seen it there: a server that is restored
 in between has lost it, and nobody else ever had it."""
 PUSHED_REMOTE = "shiftbook-pushed"
+BEATS = "refs/shiftbook/beat/"
+"""A beat says nothing that could be lost: it is not noted."""
 RECOVERED_PREFIX = "refs/heads/recovered-"
 """Branches of what a server had lost and that could not go forward on the ledger's own."""
 FORMER_PREFIX = "refs/former/"
@@ -83,6 +88,8 @@ class GitRemote:
                 self._git.run("init", "--quiet", "--bare", ".")
         self.store = GitStore(folder)
         self.broken = BrokenRefs(git=self._git, store=self.store, url=url, timeout=timeout)
+        self._local: LocalRepository | None = None
+        self._pushed = RefWriter(self._git, timeout=timeout)
         self.mends = False
         """Whether refs whose objects the server has lost are mended from here, and not only left out."""
 
@@ -248,6 +255,10 @@ class GitRemote:
         """Moves refs, as Remote.push promises."""
         if not updates:
             return {}
+        if self._moved_locally(updates):
+            self._note_pushed(updates)
+            self._tell_moved(updates)
+            return {update.ref: PushVerdict.ACCEPTED for update in updates}
         try:
             return self._push(updates, atomic=atomic)
         except PushRefused as error:
@@ -284,9 +295,7 @@ class GitRemote:
         if missing:
             why = str(GitError(words, code, err or out.decode("utf-8", "replace")))
             raise PushUncertain(self.url, why) if _reached(err) else RemoteUnreachable(self.url, why)
-        for update in updates:
-            if update.ref == f"refs/heads/{self.branch}" and verdicts[update.ref] is PushVerdict.ACCEPTED:
-                self._moved(update.new or "")
+        self._tell_moved(update for update in updates if verdicts[update.ref] is PushVerdict.ACCEPTED)
         return verdicts
 
     @property
@@ -295,14 +304,44 @@ class GitRemote:
         specs = (
             f"+refs/heads/{self.branch}:{PUSHED_PREFIX}heads/{self.branch}",
             f"+refs/shiftbook/*:{PUSHED_PREFIX}shiftbook/*",
-            "^refs/shiftbook/beat/*",  # a beat says nothing that could be lost
+            f"^{BEATS}*",
         )
         fetch = (word for spec in specs for word in ("-c", f"remote.{PUSHED_REMOTE}.fetch={spec}"))
         return ("-c", f"remote.{PUSHED_REMOTE}.url={self.url}", *fetch)
 
+    def _note_pushed(self, updates: Iterable[RefUpdate]) -> None:
+        """Notes what was taken the short way, as git does where it pushes; as there, no push fails for its note."""
+        noted = ((f"{PUSHED_PREFIX}{u.ref.removeprefix('refs/')}", u.new) for u in updates if self._is_noted(u.ref))
+        lines = [f"update {ref} {new}\n" if new else f"delete {ref}\n" for ref, new in noted]
+        if lines:
+            with suppress(PushUncertain):
+                self._pushed.apply(lines)
+
+    def _is_noted(self, ref: str) -> bool:
+        return ref == f"refs/heads/{self.branch}" or (ref.startswith("refs/shiftbook/") and not ref.startswith(BEATS))
+
+    def _moved_locally(self, updates: Sequence[RefUpdate]) -> bool:
+        """Whether all of it went the short way, into a bare repository on this disk."""
+        if any(update.new == update.expect for update in updates):
+            return False
+        folder = local_path(self.url)
+        if folder is None:
+            return False
+        if self._local is None or self._local.folder != folder:
+            self._local = LocalRepository(folder, timeout=self.timeout)
+        return self._local.push(self.store, self._git.folder / "objects", updates)
+
+    def _tell_moved(self, accepted: Iterable[RefUpdate]) -> None:
+        for update in accepted:
+            if update.ref == f"refs/heads/{self.branch}":
+                self._moved(update.new or "")
+
     def close(self) -> None:
         """Ends the reader processes."""
         self.store.close()
+        self._pushed.close()
+        if self._local is not None:
+            self._local.close()
 
 
 def _below(refs: Mapping[str, Oid], prefix: str) -> dict[str, Oid]:

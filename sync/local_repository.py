@@ -1,0 +1,141 @@
+"""How are refs of a bare repository on this disk moved, as surely as by `git push` and at a tenth of its cost?
+
+A push starts five processes and asks twice whether every object is there. Here the objects that are new since the refs
+that are expected to stand go over as they are, and one `git update-ref` that stays moves all refs in one transaction
+(git-update-ref(1)): each only from its expected value, all or none. That is what `git push --atomic` comes to.
+
+What a push would do besides must not be left out: a repository with hooks, with rules of its own for what it receives,
+of somebody else or of a kind that is not known here is pushed to.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sync.errors import GitError, ObjectMissing
+from sync.git import Git
+from sync.loose_objects import copy_loose, write_loose
+from sync.objects import FOLDER, SUBMODULE, load_commit, load_tree
+from sync.ref_writer import RefWriter
+from sync.remote import MAX_OBJECT_BYTES, ObjectStore, Oid, RefUpdate
+
+NOBODY = "0" * 40
+"""The expected value of a ref that must not exist."""
+MAX_COMMITS, MAX_OBJECTS = 500, 5000
+"""Of one push that goes this way; more of either is worth a pack."""
+_RULES = (
+    "receive.",
+    "extensions.",
+    "transfer.",
+    "core.hookspath",
+    "core.sharedrepository",
+    "core.fsync",
+    "core.logallrefupdates",
+)
+"""Beginnings of settings of whoever receives that only a push heeds."""
+
+
+class LocalRepository:
+    """A bare repository below a path. Safe to use from several threads."""
+
+    def __init__(self, folder: Path, *, timeout: float) -> None:
+        self.folder = folder
+        self._refs = RefWriter(Git(folder), timeout=timeout)
+        self._plain_settings: dict[tuple[int, int], bool] = {}
+
+    def push(self, store: ObjectStore, objects: Path, updates: Sequence[RefUpdate]) -> bool:
+        """Moves all refs, or none: then, as for what does not go this way, `git push` says why.
+
+        `objects` is where the store keeps them. Raises PushUncertain when no answer came back.
+        """
+        if not self._is_plain():
+            return False
+        try:
+            found = dict(_new_objects(store, updates))
+            if len(found) > MAX_OBJECTS:
+                return False
+            for oid, kind in found.items():
+                if not copy_loose(objects, self.folder / "objects", oid):
+                    write_loose(self.folder / "objects", kind, store.get(oid, MAX_OBJECT_BYTES))
+        except (LookupError, ValueError, ObjectMissing, OSError):
+            return False
+        return self._refs.apply([f"update {u.ref} {u.new or NOBODY} {u.expect or NOBODY}\n" for u in updates])
+
+    def close(self) -> None:
+        """Ends the process; another push begins a new one."""
+        self._refs.close()
+
+    def _is_plain(self) -> bool:
+        """Whether a push to it would do nothing but to take objects and move refs."""
+        config, hooks = self.folder / "config", self.folder / "hooks"
+        try:
+            if not (self.folder / "objects").is_dir() or (self.folder / "objects" / "info" / "alternates").exists():
+                return False
+            if hooks.is_dir() and any(hook.suffix != ".sample" for hook in hooks.iterdir()):
+                return False
+            stat = config.stat()
+            if hasattr(os, "geteuid") and stat.st_uid != os.geteuid():
+                return False
+        except OSError:
+            return False
+        key = (stat.st_mtime_ns, stat.st_size)
+        if key not in self._plain_settings:
+            self._plain_settings = {key: self._has_plain_settings()}
+        return self._plain_settings[key]
+
+    def _has_plain_settings(self) -> bool:
+        try:
+            person = Git(self.folder, as_person=True)  # a push runs under the person's own settings
+            names = person.text("config", "--list", "--name-only").lower().splitlines()
+            bare = person.text("rev-parse", "--is-bare-repository") == "true"
+        except GitError:
+            return False
+        return bare and not any(name.startswith(_RULES) for name in names if name != "core.bare")
+
+
+def _new_objects(store: ObjectStore, updates: Sequence[RefUpdate]) -> Iterator[tuple[Oid, str]]:
+    """What the remote may not have, with its kind: all that the new values lead to and the expected ones do not.
+
+    What the expected values lead to is there, because refs name it; of anything else only a push could be sure.
+    Raises LookupError for more than belongs here, and for what is no commit.
+    """
+    known = {update.expect for update in updates if update.expect}
+    waiting, seen = [update.new for update in updates if update.new], set[Oid]()
+    while waiting:
+        oid = waiting.pop()
+        if oid in seen or oid in known:
+            continue
+        seen.add(oid)
+        if len(seen) > MAX_COMMITS:
+            raise LookupError("a long history")
+        commit = load_commit(store, oid)
+        waiting += commit.parents
+        beside = [load_commit(store, parent).tree for parent in commit.parents]
+        yield oid, "commit"
+        yield from _new_in_tree(store, commit.tree, beside)
+
+
+def _new_in_tree(store: ObjectStore, tree: Oid, beside: Sequence[Oid]) -> Iterator[tuple[Oid, str]]:
+    if tree in beside:
+        return
+    yield tree, "tree"
+    others = [load_tree(store, other) for other in beside]
+    for name, entry in load_tree(store, tree).items():
+        there = [other[name] for other in others if name in other]
+        if entry in there or entry.mode == SUBMODULE:
+            continue
+        if entry.mode == FOLDER:
+            yield from _new_in_tree(store, entry.oid, [each.oid for each in there if each.mode == FOLDER])
+        else:
+            yield entry.oid, "blob"
+
+
+def local_path(url: str) -> Path | None:
+    """The folder that a ledger's address names, where it names one on this disk that is a repository."""
+    if "://" in url and not url.startswith("file:///"):
+        return None
+    folder = Path(url.removeprefix("file://"))
+    here = folder.is_absolute() and (folder / "HEAD").is_file() and os.name == "posix"
+    return folder if here else None

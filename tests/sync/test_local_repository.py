@@ -1,0 +1,188 @@
+"""The short way into a bare repository on this disk: as sure as a push, taken only where a push does nothing more."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from sync.git import Git
+from sync.git_remote import GitRemote
+from sync.local_repository import LocalRepository, local_path
+from sync.objects import edit_tree, load_commit, write_commit
+from sync.remote import ObjectStore, Oid, PushVerdict, RefUpdate
+from tests.orchestrator.repositories import git
+
+MAIN, CLAIM, OTHER = "refs/heads/main", "refs/shiftbook/claim/a", "refs/shiftbook/claim/b"
+FILES = {"missions/a.md": b"do it\n", "deep/er/file": b"x" * 100}
+
+
+def commit(store: ObjectStore, files: dict[str, bytes], *parents: Oid) -> Oid:
+    """A commit over its first parent's tree."""
+    before = load_commit(store, parents[0]).tree if parents else None
+    tree = edit_tree(store, before, files)
+    assert tree is not None
+    return write_commit(
+        store, tree=tree, parents=parents, name="t", email="t@x", when=1_795_000_000, message="m", sign=None
+    )
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """A repository with one commit."""
+    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", "ledger.git")
+    return tmp_path / "ledger.git"
+
+
+@pytest.fixture
+def remote(tmp_path: Path, bare: Path) -> GitRemote:
+    """A machine's view of it."""
+    view = GitRemote(str(bare), tmp_path / "clone.git")
+    root = commit(view.store, FILES)
+    assert view.push([RefUpdate(ref=MAIN, expect=None, new=root)]) == {MAIN: PushVerdict.ACCEPTED}
+    view.fetch()
+    return view
+
+
+def no_push(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on a `git push` fails the test."""
+
+    def call(*_args: object, **_named: object) -> None:
+        raise AssertionError("git push was started")
+
+    monkeypatch.setattr(GitRemote, "_push", call)
+
+
+def test_refs_move_without_a_push_and_everything_they_lead_to_is_there(
+    remote: GitRemote, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit on the branch and a new claim, in one transaction; git finds nothing missing."""
+    no_push(monkeypatch)
+    tip = remote.seen()[MAIN]
+    new, claim = commit(remote.store, {"deep/er/file": b"y"}, tip), commit(remote.store, {"claim.json": b"{}"})
+    moved = remote.push([RefUpdate(ref=MAIN, expect=tip, new=new), RefUpdate(ref=CLAIM, expect=None, new=claim)])
+    assert set(moved.values()) == {PushVerdict.ACCEPTED}
+    assert Git(bare).refs() == {MAIN: new, CLAIM: claim}
+    git(bare, "fsck", "--strict", "--connectivity-only")
+    assert remote.push([RefUpdate(ref=CLAIM, expect=claim, new=None)]) == {CLAIM: PushVerdict.ACCEPTED}
+    assert remote.fetch() == {MAIN: new}
+
+
+def test_what_is_there_by_chance_is_not_taken_for_whole(remote: GitRemote, bare: Path) -> None:
+    """A tree that nobody names may have lost what is in it: its parts go over all the same."""
+    new = commit(remote.store, {"lost": b"content"})
+    tree = load_commit(remote.store, new).tree
+    place = bare / "objects" / tree[:2]
+    place.mkdir(exist_ok=True)
+    shutil.copy(remote.store._folder / "objects" / tree[:2] / tree[2:], place / tree[2:])
+    remote.push([RefUpdate(ref=CLAIM, expect=None, new=new)])
+    git(bare, "fsck", "--strict", "--connectivity-only")
+
+
+def test_all_or_none_and_each_loser_hears_it(remote: GitRemote, bare: Path) -> None:
+    """One ref has moved: nothing of an atomic push is taken; of one that is not, the others are."""
+    one, two, three = (commit(remote.store, {"claim.json": text}) for text in (b"1", b"2", b"3"))
+    remote.push([RefUpdate(ref=CLAIM, expect=None, new=one)])
+    updates = [RefUpdate(ref=CLAIM, expect=None, new=two), RefUpdate(ref=OTHER, expect=None, new=three)]
+    verdicts = remote.push(updates, atomic=True)
+    assert set(verdicts.values()) == {PushVerdict.STALE}
+    assert OTHER not in Git(bare).refs()
+    assert remote.push(updates) == {CLAIM: PushVerdict.STALE, OTHER: PushVerdict.ACCEPTED}
+
+
+def test_of_many_racers_one_wins(remote: GitRemote, bare: Path, tmp_path: Path) -> None:
+    """Each with a clone of its own, all at once."""
+    views = [GitRemote(str(bare), tmp_path / f"racer-{number}.git") for number in range(6)]
+    made = [commit(view.store, {"claim.json": b"%d" % number}) for number, view in enumerate(views)]
+    start, won = threading.Barrier(len(views)), []
+
+    def race(number: int) -> None:
+        start.wait()
+        verdict = views[number].push([RefUpdate(ref=CLAIM, expect=None, new=made[number])])[CLAIM]
+        if verdict is PushVerdict.ACCEPTED:
+            won.append(made[number])
+
+    racers = [threading.Thread(target=race, args=(number,)) for number in range(len(views))]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join()
+    assert won == [Git(bare).refs(CLAIM)[CLAIM]]
+    for view in views:
+        view.close()
+
+
+def test_the_same_value_again_is_nobodys_win(remote: GitRemote) -> None:
+    """Trap A: what is there already was not moved by this push."""
+    claim = commit(remote.store, {"claim.json": b"{}"})
+    remote.push([RefUpdate(ref=CLAIM, expect=None, new=claim)])
+    assert remote.push([RefUpdate(ref=CLAIM, expect=None, new=claim)])[CLAIM] is not PushVerdict.ACCEPTED
+    assert remote.push([RefUpdate(ref=CLAIM, expect=claim, new=claim)])[CLAIM] is PushVerdict.UNCHANGED
+
+
+def test_a_process_that_was_killed_is_begun_again(remote: GitRemote) -> None:
+    """The next push works, whatever became of the one that stayed."""
+    one, two = commit(remote.store, {"claim.json": b"1"}), commit(remote.store, {"claim.json": b"2"})
+    remote.push([RefUpdate(ref=CLAIM, expect=None, new=one)])
+    assert remote._local is not None
+    process = remote._local._process
+    assert process is not None
+    process.kill()
+    process.wait()
+    assert remote.push([RefUpdate(ref=CLAIM, expect=one, new=two)]) == {CLAIM: PushVerdict.ACCEPTED}
+
+
+def hook(bare: Path) -> None:
+    """A gate, as a served ledger has one."""
+    (bare / "hooks" / "pre-receive").write_text("#!/bin/sh\nexit 1\n")
+
+
+def rule(bare: Path) -> None:
+    """A rule for what is received."""
+    git(bare, "config", "receive.denyDeletes", "true")
+
+
+def shared(bare: Path) -> None:
+    """Files that a group writes."""
+    git(bare, "config", "core.sharedRepository", "group")
+
+
+def borrowed(bare: Path) -> None:
+    """Objects that lie elsewhere."""
+    (bare / "objects" / "info" / "alternates").write_text("/nowhere\n")
+
+
+def worktree(bare: Path) -> None:
+    """A repository with a work tree, whose branch a push would not move."""
+    git(bare, "config", "core.bare", "false")
+
+
+@pytest.mark.parametrize("make", [hook, rule, shared, borrowed, worktree])
+def test_where_a_push_does_more_it_is_pushed(remote: GitRemote, bare: Path, make: object) -> None:
+    """Neither a hook nor a rule is gone around, from the moment on that it is there."""
+    make(bare)  # type: ignore[operator]
+    new = commit(remote.store, {"claim.json": b"{}"})
+    local = LocalRepository(bare, timeout=10)
+    assert not local.push(remote.store, remote.store._folder / "objects", [RefUpdate(ref=CLAIM, expect=None, new=new)])
+    assert CLAIM not in Git(bare).refs()
+
+
+def test_only_a_folder_on_this_disk_is_one(tmp_path: Path, bare: Path) -> None:
+    """Addresses of servers, and paths that are no repository, go the way of all pushes."""
+    assert local_path(str(bare)) == local_path(f"file://{bare}") == bare
+    for url in ("git://host/ledger.git", "host:ledger.git", "https://host/x", str(tmp_path), "ledger.git"):
+        assert local_path(url) is None
+
+
+def test_what_went_the_short_way_is_noted_until_it_is_seen(remote: GitRemote, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a push: a server that is restored before the next fetch gets it back from here; beats are not noted."""
+    no_push(monkeypatch)
+    root = remote.seen()[MAIN]
+    new, beat = commit(remote.store, {"missions/b.md": b"b"}, root), "refs/shiftbook/beat/desk"
+    assert remote.push([RefUpdate(ref=ref, expect=None, new=new) for ref in (CLAIM, OTHER, beat)])
+    assert remote.push([RefUpdate(ref=OTHER, expect=new, new=None)])
+    assert remote.held() == {MAIN: root, CLAIM: new}
+    assert remote.fetch()[CLAIM] == new
+    assert remote.held() == {MAIN: root, CLAIM: new, beat: new}
