@@ -262,7 +262,10 @@ class GitStore:
 
     def put(self, kind: str, data: bytes) -> Oid:
         """Stores a loose object and returns its name."""
-        return write_loose(self._folder / "objects", kind, data)
+        oid = write_loose(self._folder / "objects", kind, data)
+        with self._lock:
+            self._reader.keep(oid, data)  # whoever pushes it asks for it next
+        return oid
 
     def history(self, tip: Oid, path: str, *, since: Oid | None = None) -> Iterator[Oid]:
         """The commits that changed `path`, newest first; with `since`, those that it does not have.

@@ -45,6 +45,12 @@ URL_RECORD = "shiftbook-url"
 FIRST_FETCH_TIMEOUT_SECONDS = 1800.0
 """Seconds for the first fetch, which brings the whole ledger: years of work over a slow line."""
 
+LOST_OBJECT = re.compile(r"missing object [0-9a-f]+ for (refs/\S+)")
+"""What git-for-each-ref(1) says of a ref whose object is gone."""
+
+MAX_SHORT_FETCHES = 50
+"""One fetch in so many of a ledger on this disk is git's own."""
+
 TIP_TIMEOUT_SECONDS = 10.0
 """Seconds for a look at few refs: whoever looks that often must not wait longer than that."""
 
@@ -89,7 +95,8 @@ class GitRemote:
         self.store = GitStore(folder)
         self.broken = BrokenRefs(git=self._git, store=self.store, url=url, timeout=timeout)
         self._local: LocalRepository | None = None
-        self._pushed = RefWriter(self._git, timeout=timeout)
+        self._own_refs = RefWriter(self._git, timeout=timeout)
+        self._short_fetches = 0
         self.mends = False
         """Whether refs whose objects the server has lost are mended from here, and not only left out."""
 
@@ -105,6 +112,8 @@ class GitRemote:
     def _fetch(self) -> Refs:
         known = self._git.refs(SEEN_PREFIX, PUSHED_PREFIX)
         before = known.get(f"{SEEN_PREFIX}heads/{self.branch}")
+        if before and (found := self._brought_locally(known)) is not None:
+            return found
         timeout = self.timeout if before else max(self.timeout, FIRST_FETCH_TIMEOUT_SECONDS)
         try:
             self._bring((), timeout)
@@ -122,6 +131,48 @@ class GitRemote:
         if self.broken.found and self.mends:
             self.broken.mend()
         return refs
+
+    def _brought_locally(self, known: Mapping[str, Oid]) -> Refs | None:
+        """All refs of a ledger on this disk, fetched without `git fetch`; None where that is for git to do: whatever is
+        odd, and now and then, so that damage at the server is found."""
+        local = self._local_repository()
+        self._short_fetches += 1
+        if local is None or self.broken.found or self._short_fetches % MAX_SHORT_FETCHES == 0:
+            return None
+        branch = f"refs/heads/{self.branch}"
+        try:
+            there = local.refs(branch, "refs/shiftbook/")
+        except GitError as error:
+            self._mend_lost(error)
+            return None
+        seen = _below(known, SEEN_PREFIX)
+        was = {"refs/" + name.removeprefix(SEEN_PREFIX): oid for name, oid in seen.items()}
+        moved = {ref: oid for ref, oid in there.items() if was.get(ref) != oid}
+        if branch not in there or branch not in was or not local.bring(self.store, moved.values(), known.values()):
+            return None
+        if self._lost_commits(known, there[branch]):
+            return None
+        lines = [f"update {SEEN_PREFIX}{ref.removeprefix('refs/')} {oid}\n" for ref, oid in moved.items()]
+        lines += [f"delete {SEEN_PREFIX}{ref.removeprefix('refs/')}\n" for ref in was if ref not in there]
+        if lines and not self._own_refs.apply(lines):
+            return None
+        self._note_url()
+        self._forget_pushed(known)
+        return there
+
+    def _mend_lost(self, error: GitError) -> None:
+        """Sends the objects of a ref again that the local ledger has lost."""
+        lost = LOST_OBJECT.search(error.stderr)
+        oid = self.seen().get(lost[1]) if lost and self.mends else None
+        if lost is not None and oid is not None:
+            self.broken.found = {lost[1]: oid}
+            self.broken.mend()
+
+    def _local_repository(self) -> LocalRepository | None:
+        folder = local_path(self.url)
+        if folder is not None and (self._local is None or self._local.folder != folder):
+            self._local = LocalRepository(folder, timeout=self.timeout)
+        return self._local if folder is not None else None
 
     def _bring(self, without: Iterable[str], timeout: float) -> None:
         """Fetches all refs of the ledger but these."""
@@ -214,8 +265,7 @@ class GitRemote:
     def _refuse_rewrite(self, known: Mapping[str, Oid], now: str) -> None:
         """A branch that lost commits is not followed: what was seen is put back, so that a restart is alarmed again,
         and nothing that the server may have lost is forgotten here."""
-        stands = (known.get(f"{prefix}heads/{self.branch}") for prefix in (PUSHED_PREFIX, SEEN_PREFIX))
-        lost = [oid for oid in stands if oid not in (None, now) and not self.store.descends(now, oid)]
+        lost = self._lost_commits(known, now)
         if not lost:
             return
         if self._is_another(lost[0], now):
@@ -226,6 +276,11 @@ class GitRemote:
         lines += [f"delete {ref}\n" for ref in here if ref not in seen]
         self._git.run("update-ref", "--stdin", stdin="".join(lines).encode())
         raise HistoryRewritten(f"refs/heads/{self.branch}", lost[0], now)
+
+    def _lost_commits(self, known: Mapping[str, Oid], now: Oid) -> list[Oid]:
+        """Where the branch stood, by what was pushed and by what was seen, and from where `now` does not go on."""
+        stood = (known.get(f"{prefix}heads/{self.branch}") for prefix in (PUSHED_PREFIX, SEEN_PREFIX))
+        return [oid for oid in stood if oid is not None and oid != now and not self.store.descends(now, oid)]
 
     def _is_another(self, before: str, now: str) -> bool:
         """Whether a person has turned to another ledger since: another address, and no commit in common."""
@@ -244,7 +299,8 @@ class GitRemote:
         """What was pushed before a fetch that nothing was missing from is seen by now."""
         lines = [f"delete {ref} {oid}\n" for ref, oid in _below(known, PUSHED_PREFIX).items()]
         if lines:  # one that was pushed again meanwhile has moved: all stay until the next fetch
-            self._git.run("update-ref", "--stdin", stdin="".join(lines).encode(), codes=(0, 128))
+            with suppress(PushUncertain):
+                self._own_refs.apply(lines)
 
     def _note_url(self) -> None:
         record = self._git.folder / URL_RECORD
@@ -315,7 +371,7 @@ class GitRemote:
         lines = [f"update {ref} {new}\n" if new else f"delete {ref}\n" for ref, new in noted]
         if lines:
             with suppress(PushUncertain):
-                self._pushed.apply(lines)
+                self._own_refs.apply(lines)
 
     def _is_noted(self, ref: str) -> bool:
         return ref == f"refs/heads/{self.branch}" or (ref.startswith("refs/shiftbook/") and not ref.startswith(BEATS))
@@ -324,12 +380,8 @@ class GitRemote:
         """Whether all of it went the short way, into a bare repository on this disk."""
         if any(update.new == update.expect for update in updates):
             return False
-        folder = local_path(self.url)
-        if folder is None:
-            return False
-        if self._local is None or self._local.folder != folder:
-            self._local = LocalRepository(folder, timeout=self.timeout)
-        return self._local.push(self.store, self._git.folder / "objects", updates)
+        local = self._local_repository()
+        return local is not None and local.push(self.store, updates)
 
     def _tell_moved(self, accepted: Iterable[RefUpdate]) -> None:
         for update in accepted:
@@ -339,7 +391,7 @@ class GitRemote:
     def close(self) -> None:
         """Ends the reader processes."""
         self.store.close()
-        self._pushed.close()
+        self._own_refs.close()
         if self._local is not None:
             self._local.close()
 

@@ -1,22 +1,24 @@
-"""How are refs of a bare repository on this disk moved, as surely as by `git push` and at a tenth of its cost?
+"""How are refs of a local repository, a bare one on this disk, moved and fetched at a tenth of what git's push costs?
 
 A push starts five processes and asks twice whether every object is there. Here the objects that are new since the refs
 that are expected to stand go over as they are, and one `git update-ref` that stays moves all refs in one transaction
 (git-update-ref(1)): each only from its expected value, all or none. That is what `git push --atomic` comes to.
 
 What a push would do besides must not be left out: a repository with hooks, with rules of its own for what it receives,
-of somebody else or of a kind that is not known here is pushed to.
+of somebody else or of a kind that is not known here is pushed to. A fetch brings what is new since the refs that were
+seen, in the same way: git's own goes through every name in the ledger once the branch has moved.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-from sync.errors import GitError, ObjectMissing
-from sync.git import Git
-from sync.loose_objects import copy_loose, write_loose
+from sync.errors import GitError, SyncError
+from sync.git import Git, GitStore
+from sync.loose_objects import write_loose
 from sync.objects import FOLDER, SUBMODULE, load_commit, load_tree
 from sync.ref_writer import RefWriter
 from sync.remote import MAX_OBJECT_BYTES, ObjectStore, Oid, RefUpdate
@@ -35,6 +37,8 @@ _RULES = (
     "core.logallrefupdates",
 )
 """Beginnings of settings of whoever receives that only a push heeds."""
+_PLAIN_LINES = ("core.fsync=none", "receive.autogc=false")
+"""Such lines that ask for nothing."""
 
 
 class LocalRepository:
@@ -42,30 +46,51 @@ class LocalRepository:
 
     def __init__(self, folder: Path, *, timeout: float) -> None:
         self.folder = folder
-        self._refs = RefWriter(Git(folder), timeout=timeout)
+        self._git = Git(folder)
+        self._refs = RefWriter(self._git, timeout=timeout)
+        self._objects: GitStore | None = None
         self._plain_settings: dict[tuple[int, int], bool] = {}
 
-    def push(self, store: ObjectStore, objects: Path, updates: Sequence[RefUpdate]) -> bool:
+    def push(self, store: ObjectStore, updates: Sequence[RefUpdate]) -> bool:
         """Moves all refs, or none: then, as for what does not go this way, `git push` says why.
 
-        `objects` is where the store keeps them. Raises PushUncertain when no answer came back.
+        Raises PushUncertain when no answer came back.
         """
         if not self._is_plain():
             return False
         try:
-            found = dict(_new_objects(store, updates))
+            wanted = [update.new for update in updates if update.new]
+            found = dict(_new_objects(store, wanted, [update.expect for update in updates if update.expect]))
             if len(found) > MAX_OBJECTS:
                 return False
-            for oid, kind in found.items():
-                if not copy_loose(objects, self.folder / "objects", oid):
-                    write_loose(self.folder / "objects", kind, store.get(oid, MAX_OBJECT_BYTES))
-        except (LookupError, ValueError, ObjectMissing, OSError):
+            _copy_objects(found, store, partial(write_loose, self.folder / "objects"))
+        except (LookupError, ValueError, SyncError, OSError):
             return False
         return self._refs.apply([f"update {u.ref} {u.new or NOBODY} {u.expect or NOBODY}\n" for u in updates])
 
+    def refs(self, *prefixes: str) -> dict[str, Oid]:
+        """Where its refs stand now. Raises GitError, also for one whose object is lost."""
+        out = self._git.text("for-each-ref", "--format=%(objectname) %(objecttype) %(refname)", *prefixes)
+        return {name: oid for oid, _, name in (line.split(" ", 2) for line in out.splitlines())}
+
+    def bring(self, store: ObjectStore, new: Iterable[Oid], known: Iterable[Oid]) -> bool:
+        """Brings all that `new` leads to and `known`, which is whole here, does not; False where git has to do that."""
+        if self._objects is None:
+            self._objects = GitStore(self.folder)
+        try:
+            found = dict(_new_objects(self._objects, new, known))
+            if len(found) > MAX_OBJECTS:
+                return False
+            _copy_objects(found, self._objects, store.put)
+        except (LookupError, ValueError, SyncError, OSError):
+            return False
+        return True
+
     def close(self) -> None:
-        """Ends the process; another push begins a new one."""
+        """Ends the processes; another question begins new ones."""
         self._refs.close()
+        if self._objects is not None:
+            self._objects.close()
 
     def _is_plain(self) -> bool:
         """Whether a push to it would do nothing but to take objects and move refs."""
@@ -88,21 +113,31 @@ class LocalRepository:
     def _has_plain_settings(self) -> bool:
         try:
             person = Git(self.folder, as_person=True)  # a push runs under the person's own settings
-            names = person.text("config", "--list", "--name-only").lower().splitlines()
+            lines = person.text("config", "--list").lower().splitlines()
             bare = person.text("rev-parse", "--is-bare-repository") == "true"
         except GitError:
             return False
-        return bare and not any(name.startswith(_RULES) for name in names if name != "core.bare")
+        return bare and not any(line.startswith(_RULES) for line in lines if line not in _PLAIN_LINES)
 
 
-def _new_objects(store: ObjectStore, updates: Sequence[RefUpdate]) -> Iterator[tuple[Oid, str]]:
-    """What the remote may not have, with its kind: all that the new values lead to and the expected ones do not.
+def _copy_objects(found: Mapping[Oid, str], source: ObjectStore, put: Callable[[str, bytes], Oid]) -> None:
+    """What others name goes first: whoever is stopped has left nothing that names what is missing.
 
-    What the expected values lead to is there, because refs name it; of anything else only a push could be sure.
-    Raises LookupError for more than belongs here, and for what is no commit.
+    Raises LookupError for an object that is not what its name says.
     """
-    known = {update.expect for update in updates if update.expect}
-    waiting, seen = [update.new for update in updates if update.new], set[Oid]()
+    for oid, kind in reversed(list(found.items())):
+        if put(kind, source.get(oid, MAX_OBJECT_BYTES)) != oid:
+            raise LookupError(f"{oid} is damaged")
+
+
+def _new_objects(store: ObjectStore, new: Iterable[Oid], known: Iterable[Oid]) -> Iterator[tuple[Oid, str]]:
+    """What the other side may not have, with its kind: all that `new` leads to and `known` does not.
+
+    What `known` leads to is there, because refs name it; of anything else only git itself could be sure. Raises
+    LookupError for more than belongs here, and for what is no commit.
+    """
+    known = set(known)
+    waiting, seen = list(new), set[Oid]()
     while waiting:
         oid = waiting.pop()
         if oid in seen or oid in known:

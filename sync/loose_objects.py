@@ -22,35 +22,26 @@ def write_loose(objects: Path, kind: str, data: bytes) -> Oid:
     return oid
 
 
-def copy_loose(source: Path, objects: Path, oid: Oid) -> bool:
-    """Copies an object that is loose in one `objects` folder into another; False where it is not loose there."""
-    path = _path(objects, oid)
-    if _freshen(path):
-        return True
-    try:
-        data = _path(source, oid).read_bytes()
-    except FileNotFoundError:
-        return False
-    _place(path, data)
-    return True
+def _path(objects: Path, oid: Oid) -> str:
+    return f"{objects}/{oid[:2]}/{oid[2:]}"
 
 
-def _path(objects: Path, oid: Oid) -> Path:
-    return objects / oid[:2] / oid[2:]
-
-
-def _freshen(path: Path) -> bool:
+def _freshen(path: str) -> bool:
     """Whether it is there; then it is young again, so that no clean-up of what nobody names takes it now."""
     try:
         os.utime(path)
     except FileNotFoundError:
         return False
     except PermissionError:  # somebody else's file
-        return path.exists()
+        return os.path.exists(path)  # noqa: PTH110
     return True
 
 
-def _place(path: Path, data: bytes) -> None:
+def _place(path: str, data: bytes) -> None:
     """All or nothing: whoever reads meanwhile sees the whole object or none."""
-    path.parent.mkdir(exist_ok=True)
-    files.replace(path, data, durable=False, mode=0o444)
+    place = Path(path)
+    try:
+        files.replace(place, data, durable=False, mode=0o444)
+    except FileNotFoundError:
+        place.parent.mkdir(exist_ok=True)
+        files.replace(place, data, durable=False, mode=0o444)

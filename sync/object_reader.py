@@ -64,6 +64,10 @@ class ObjectReader:
                 if size is not None:
                     self._keep(oid, self._contents.content(oid, size))
 
+    def keep(self, oid: Oid, data: bytes) -> None:
+        """Keeps an object that was just written, if it is small."""
+        self._keep(oid, data)
+
     def close(self) -> None:
         """Ends the processes; another question begins new ones."""
         self._sizes.close()

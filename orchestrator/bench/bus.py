@@ -36,13 +36,17 @@ def measure(finished: int = 0) -> list[Measurement]:
     """The first five promises of the bus; with `finished`, only how a ledger with so many finished missions does."""
     if finished:
         with tempfile.TemporaryDirectory(prefix="shiftbook-bench-") as folder:
-            return [*large_ledger(Path(folder), finished, bar=2.0), *first_look(Path(folder) / "large")]
+            return [
+                *large_ledger(Path(folder), finished, bar=1.1 if finished <= 10_000 else 1.3),
+                *first_look(Path(folder) / "large"),
+            ]
     with tempfile.TemporaryDirectory(prefix="shiftbook-bench-") as folder:
         root = Path(folder)
         return [
             *_eight_nodes(root / "eight"),
             stampede.measure(root / "same", _want_the_same),
             _hundred_at_once(root / "hundred"),
+            _batches(root / "batches"),
             _noticed(root / "noticed"),
             *_idle(root / "idle"),
             *large_ledger(root),
@@ -66,11 +70,11 @@ def _eight_nodes(root: Path) -> list[Measurement]:
             unit="claims/s",
             baseline=round(naive_rate, 1),
             ratio=round(ratio, 2),
-            bar=f">= 6 x pull-edit-commit-push on one branch ({naive_tries:.1f} tries each)",
-            met=ratio >= 6,
+            bar=f">= 15 x pull-edit-commit-push on one branch ({naive_tries:.1f} tries each)",
+            met=ratio >= 15,
         ),
         Measurement(name="tries a claim", value=tries, unit="tries", bar="1.0", met=tries == 1.0),
-        at_most("a claim, 95th percentile", p95, "ms", 200),
+        at_most("a claim, 95th percentile", p95, "ms", 150),
     ]
 
 
@@ -142,7 +146,9 @@ def _pull_edit_commit_push(ground: BenchSetup, node: int, start: Barrier, out: s
 
 
 def _hundred_at_once(root: Path, rounds: int = 9) -> Measurement:
+    """By `git push`, as to a server elsewhere: a rule for what is received keeps this from going the short way."""
     ground = make_testbed(root, missions=rounds * 101)
+    Git(ground.bare).run("config", "receive.autogc", "false")
     bus = ground.bus("n0")
     bus.remote.fetch()
     one, hundred = [], []
@@ -153,13 +159,28 @@ def _hundred_at_once(root: Path, rounds: int = 9) -> Measurement:
         hundred.append(_push_time(lambda held=asked: push_claims(bus, held)))  # type: ignore[misc]
     value, baseline = median(hundred) * 1000, median(one) * 1000
     return Measurement(
-        name="100 claims by one node, one push",
+        name="100 claims by one node, one git push",
         value=round(value, 1),
         unit="ms",
         baseline=round(baseline, 1),
         ratio=round(value / baseline, 2),
-        bar="<= 3 x one claim's push",
-        met=value <= 3 * baseline,
+        bar="<= 2 x one claim's push",
+        met=value <= 2 * baseline,
+    )
+
+
+def _batches(root: Path, rounds: int = 5, size: int = 100) -> Measurement:
+    """Claims a second by one node, made, signed and moved a hundred at a time, at a repository on its disk."""
+    ground = make_testbed(root, missions=(rounds + 1) * size)
+    bus = ground.bus("n0")
+    bus.remote.fetch()
+    took = []
+    for first in range(0, (rounds + 1) * size, size):
+        wanted = [ground.filed(number) for number in range(first, first + size)]
+        took.append(_push_time(lambda asked=wanted: len(claim_missions(bus, asked)) == size))  # type: ignore[misc]
+    rate = size / median(took[1:])
+    return Measurement(
+        name="claims in batches of 100, local", value=round(rate), unit="claims/s", bar=">= 1,000", met=rate >= 1000
     )
 
 
@@ -190,8 +211,8 @@ def _noticed(root: Path, rounds: int = 9) -> Measurement:
         unit="ms",
         baseline=round(baseline, 1),
         ratio=round(value / baseline, 2),
-        bar="<= 2 x a bare push and fetch",
-        met=value <= 2 * baseline,
+        bar="<= 1.3 x a bare push and fetch",
+        met=value <= 1.3 * baseline,
     )
 
 

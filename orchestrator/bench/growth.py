@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 from orchestrator.bench.result import Measurement, at_most, median
@@ -11,16 +13,18 @@ from orchestrator.bench.testbed import BenchSetup, make_testbed
 from orchestrator.ledger.claims import claim_missions
 from orchestrator.ledger.snapshot import SnapshotReader
 from orchestrator.workflow.fold import fold
+from orchestrator.workflow.journal.memos import Memos
 from sync.git_remote import GitRemote
 
 ROUNDS = 15
-FETCH_BAR = 5.0
-"""Bar for what contains a fetch of a moved branch: git then goes through all names of the tree once more."""
+LISTED = 20
+"""Missions and memos that a list shows."""
+FOUND_MILLISECONDS, LISTED_MILLISECONDS = 50.0, 2000.0
 FIRST_FETCH_SECONDS, FIRST_READ_SECONDS, NEW_MISSION_JUDGED_MILLISECONDS = 20.0, 2.0, 50.0
 """Bars: seconds for the first fetch and the first look, milliseconds for whose word a new mission is."""
 
 
-def large_ledger(root: Path, finished: int = 10_000, *, bar: float = 1.5) -> list[Measurement]:
+def large_ledger(root: Path, finished: int = 10_000, *, bar: float = 1.1) -> list[Measurement]:
     """A claim and a fold, each beside the same in an empty ledger, by turns: a busy machine slows both."""
     both = {
         "empty": make_testbed(root / "empty", missions=60),
@@ -37,7 +41,7 @@ def large_ledger(root: Path, finished: int = 10_000, *, bar: float = 1.5) -> lis
     return [
         _compared(f"a claim in a ledger of {finished:,} finished missions", claims, bar),
         _compared(f"a fold in a ledger of {finished:,} finished missions", folds, bar),
-        _compared(f"a claim there when the branch has just moved, {finished:,} finished", moved, FETCH_BAR),
+        _compared(f"a claim there when the branch has just moved, {finished:,} finished", moved, bar),
     ]
 
 
@@ -60,13 +64,26 @@ def first_look(root: Path) -> list[Measurement]:
         at = time.perf_counter()
         assert trust.authorize(ledger, filed).trusted
         words.append((time.perf_counter() - at) * 1000)
+    memos = Memos(bus=ground.bus("n0"), reader=reader, trust=trust, ledger=lambda: ledger)
+    shown = _milliseconds(lambda: ledger.archived("old-7"))
+    listed = _milliseconds(lambda: list(ledger.every_archived(limit=LISTED)))
+    remembered = _milliseconds(lambda: list(islice(memos.newest(), LISTED)))
     link.close()
     shutil.rmtree(mirror)
     return [
         at_most("the first fetch of it", fetched - began, "s", FIRST_FETCH_SECONDS),
         at_most("the first look at it", read - fetched, "s", FIRST_READ_SECONDS),
         at_most("whose word a new mission is", median(words), "ms", NEW_MISSION_JUDGED_MILLISECONDS),
+        at_most("one finished mission by its name", shown, "ms", FOUND_MILLISECONDS),
+        at_most(f"the newest {LISTED} finished missions", listed, "ms", LISTED_MILLISECONDS),
+        at_most(f"the newest {LISTED} memos", remembered, "ms", LISTED_MILLISECONDS),
     ]
+
+
+def _milliseconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return (time.perf_counter() - began) * 1000
 
 
 def _compared(name: str, times: dict[str, list[float]], bar: float) -> Measurement:

@@ -1,7 +1,8 @@
 """How does a ledger look after years of work? A history of finished missions, written as fast as Git can take it in.
 
 Every ten missions are filed in one commit and folded in another, as a busy fleet leaves them: mission files in the
-archive, a memo each, an entry each in the log, older months' logs in files of their own.
+archive, a memo each, an entry each in the log, older months' logs in files of their own. Very long histories have
+larger commits, so that they are made in minutes.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from missions.archive_path import archived_files, dated_path
 from orchestrator.core.time_text import format_utc
 from sync.git import Git
 
-MONTHS, MISSIONS_PER_COMMIT = 12, 10
-"""So many months, the last of them this one; so many missions in one commit."""
+MONTHS, DAYS, MISSIONS_PER_COMMIT, MAX_FOLDS = 12, 28, 10, 2000
+"""So many months, the last of them this one, and days in each; so many missions in one commit, more where that would be
+more folds than so many."""
 TIMEOUT_SECONDS = 600.0
 
 
@@ -26,12 +28,11 @@ def import_finished(bare: Path, count: int, *, by_month: bool = False) -> None:
 
     `by_month`: in the folders of older ledgers, which had one for each month.
     """
-    git = Git(bare)
+    git, size = Git(bare), max(MISSIONS_PER_COMMIT, count // MAX_FOLDS)
     for back in range(MONTHS - 1, -1, -1):
         numbers = range(count * (MONTHS - 1 - back) // MONTHS, count * (MONTHS - back) // MONTHS)
-        stream = b"".join(
-            _month(numbers, datetime.now(UTC) - timedelta(days=30.5 * back), last=back == 0, by_month=by_month)
-        )
+        when = datetime.now(UTC) - timedelta(days=30.5 * back)
+        stream = b"".join(_month(numbers, when, size, last=back == 0, by_month=by_month))
         git.run("fast-import", "--quiet", "--date-format=raw", stdin=stream, timeout=TIMEOUT_SECONDS)
 
 
@@ -46,17 +47,17 @@ def _archived(name: str, number: int, when: datetime, *, by_month: bool) -> Iter
     yield _file(dated_path("memos", day, f"{name}-1"), _memo(number, when))
 
 
-def _month(numbers: range, when: datetime, *, last: bool, by_month: bool) -> Iterator[bytes]:
+def _month(numbers: range, when: datetime, size: int, *, last: bool, by_month: bool) -> Iterator[bytes]:
     yield b"feature done\n"
-    for first in range(numbers.start, numbers.stop, MISSIONS_PER_COMMIT):
-        group = range(first, min(first + MISSIONS_PER_COMMIT, numbers.stop))
+    for turn, first in enumerate(range(numbers.start, numbers.stop, size)):
+        group, ended = range(first, min(first + size, numbers.stop)), when - timedelta(days=turn % DAYS)
         start = b"from refs/heads/main^0\n" if first == numbers.start else b""
         yield _commit(f"Missions: old-{first} and more", when) + start
         yield from (_file(f"missions/old-{n}.md", f"Mission {n}.\n") for n in group)
         yield _commit(f"{len(group)} missions\n\nold-{first}: done", when)
         for number in group:
             yield f"D missions/old-{number}.md\n".encode()
-            yield from _archived(f"old-{number}", number, when, by_month=by_month)
+            yield from _archived(f"old-{number}", number, ended, by_month=by_month)
     log = PREAMBLE + "\n".join(_entry(number, when) for number in numbers)
     yield _commit("The month's log", when)
     yield _file("SESSION_LOG.md" if last else f"log/{when:%Y-%m}.md", log)

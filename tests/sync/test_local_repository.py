@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from sync.errors import HistoryRewritten
 from sync.git import Git
-from sync.git_remote import GitRemote
+from sync.git_remote import MAX_SHORT_FETCHES, GitRemote
 from sync.local_repository import LocalRepository, local_path
 from sync.objects import edit_tree, load_commit, write_commit
 from sync.remote import ObjectStore, Oid, PushVerdict, RefUpdate
@@ -127,7 +129,7 @@ def test_a_process_that_was_killed_is_begun_again(remote: GitRemote) -> None:
     one, two = commit(remote.store, {"claim.json": b"1"}), commit(remote.store, {"claim.json": b"2"})
     remote.push([RefUpdate(ref=CLAIM, expect=None, new=one)])
     assert remote._local is not None
-    process = remote._local._process
+    process = remote._local._refs._process
     assert process is not None
     process.kill()
     process.wait()
@@ -165,7 +167,7 @@ def test_where_a_push_does_more_it_is_pushed(remote: GitRemote, bare: Path, make
     make(bare)  # type: ignore[operator]
     new = commit(remote.store, {"claim.json": b"{}"})
     local = LocalRepository(bare, timeout=10)
-    assert not local.push(remote.store, remote.store._folder / "objects", [RefUpdate(ref=CLAIM, expect=None, new=new)])
+    assert not local.push(remote.store, [RefUpdate(ref=CLAIM, expect=None, new=new)])
     assert CLAIM not in Git(bare).refs()
 
 
@@ -186,3 +188,66 @@ def test_what_went_the_short_way_is_noted_until_it_is_seen(remote: GitRemote, mo
     assert remote.held() == {MAIN: root, CLAIM: new}
     assert remote.fetch()[CLAIM] == new
     assert remote.held() == {MAIN: root, CLAIM: new, beat: new}
+
+
+def test_what_others_moved_is_fetched_without_git_fetch(
+    remote: GitRemote, bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Commits, claims and deletions of another machine arrive whole, from loose objects and from packs."""
+    other = GitRemote(str(bare), tmp_path / "other.git")
+    tip = other.fetch()[MAIN]
+    new, claim = commit(other.store, {"deep/er/file": b"y"}, tip), commit(other.store, {"claim.json": b"{}"})
+    other.push([RefUpdate(ref=MAIN, expect=tip, new=new), RefUpdate(ref=CLAIM, expect=None, new=claim)])
+    monkeypatch.setattr(GitRemote, "_bring", lambda *_: pytest.fail("git fetch was started"))
+    assert remote.fetch() == remote.seen() == {MAIN: new, CLAIM: claim}
+    git(tmp_path / "clone.git", "fsck", "--strict", "--connectivity-only")
+    other.push([RefUpdate(ref=CLAIM, expect=claim, new=None)])
+    newer = commit(other.store, {"deep/er/file": b"z"}, new)
+    other.push([RefUpdate(ref=MAIN, expect=new, new=newer)])
+    git(bare, "gc", "--quiet", "--prune=now")
+    assert remote.fetch() == remote.seen() == {MAIN: newer}
+    git(tmp_path / "clone.git", "fsck", "--strict", "--connectivity-only")
+    other.close()
+
+
+def test_a_branch_that_lost_commits_is_an_alarm_as_ever(remote: GitRemote, bare: Path) -> None:
+    """The short way leaves that to the long one."""
+    tip = remote.seen()[MAIN]
+    new = commit(remote.store, {"x": b"y"}, tip)
+    remote.push([RefUpdate(ref=MAIN, expect=tip, new=new)])
+    assert remote.fetch()[MAIN] == new
+    git(bare, "update-ref", MAIN, tip)
+    with pytest.raises(HistoryRewritten):
+        remote.fetch()
+    assert remote.seen()[MAIN] == new
+
+
+def test_a_damaged_object_is_not_taken_over(remote: GitRemote, bare: Path, tmp_path: Path) -> None:
+    """An object whose content is another's stays where it is: this clone may be the only whole copy."""
+    other = GitRemote(str(bare), tmp_path / "other.git")
+    other.fetch()
+    claim = commit(other.store, {"claim.json": b"{}"})
+    blob, wrong = other.store.put("blob", b"{}"), other.store.put("blob", b"[]")
+    other.push([RefUpdate(ref=CLAIM, expect=None, new=claim)])
+    place = bare / "objects" / blob[:2] / blob[2:]
+    place.unlink()
+    shutil.copy(tmp_path / "other.git" / "objects" / wrong[:2] / wrong[2:], place)
+    local = LocalRepository(bare, timeout=10)
+    assert not local.bring(remote.store, [claim], remote.seen().values())
+    assert not (tmp_path / "clone.git" / "objects" / claim[:2] / claim[2:]).exists()
+    local.close()
+    other.close()
+
+
+def test_damage_is_looked_for_now_and_then(remote: GitRemote, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One fetch in so many is git's own, which goes through what the server has."""
+    bring, asked = GitRemote._bring, []
+
+    def counted(view: GitRemote, without: Iterable[str], timeout: float) -> None:
+        asked.append(view)
+        bring(view, without, timeout)
+
+    monkeypatch.setattr(GitRemote, "_bring", counted)
+    for _ in range(MAX_SHORT_FETCHES):
+        remote.fetch()
+    assert len(asked) == 1

@@ -199,11 +199,22 @@ def test_a_ref_whose_objects_are_lost_is_sent_again_by_whoever_has_them(town: To
     assert f"{CLAIM}c at {town.bare} names {claim[:12]}" in told[0]
     assert set(ledger.claims) == {"b"}
     link(node).mends = True
+    Git(town.bare).config({"receive.autogc": "false"})  # by git push, as to a server elsewhere
     node.bus.remote.push([RefUpdate(ref=f"{LOG}n1", expect=was[f"{LOG}n1"], new=was[MAIN])])
     if part != "commit":  # a push is refused only where the very commit is gone; the doctor and a recovery see it
         all_done(link(node))
     assert refs(town)[f"{CLAIM}c"] == claim
     assert set(other.ledger().claims) == {"b", "c"}
+
+
+def test_a_ref_whose_commit_is_lost_on_this_disk_is_sent_again_by_the_next_look(town: Town) -> None:
+    """The short way to a local ledger sees that the commit is gone, and leaves the rest to git."""
+    node, _, was = an_hour(town)
+    link(node).mends = True
+    node.ledger()
+    lose(town, was[f"{CLAIM}c"])
+    node.ledger()
+    assert Git(town.bare).text("cat-file", "-t", was[f"{CLAIM}c"]) == "commit"
 
 
 def test_a_ref_whose_objects_nobody_has_is_set_aside_under_a_name_of_its_own(town: Town) -> None:
