@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from handoff.entry import Entry, parse_log, render_entry
@@ -88,18 +88,30 @@ def rotate(text: str, keep_month: str) -> tuple[str, dict[str, str]]:
     """
     if not re.fullmatch(r"\d{4}-\d\d", keep_month):
         raise BadMonth(month=keep_month)
+    return _split(text, lambda _, entry: entry.when[:7] if entry.when[:7] < keep_month else "")
+
+
+def rotate_days(text: str, keep: int) -> tuple[str, dict[str, str]]:
+    """The log without the entries before the last `keep`, and those, a log for each day; else as `rotate`."""
+    before = len(parse_log(text).entries) - keep
+    return _split(text, lambda place, entry: entry.when[:10] if place < before else "")
+
+
+def _split(text: str, file_of: Callable[[int, Entry], str]) -> tuple[str, dict[str, str]]:
+    """The log without the dated entries for which `file_of`, given their place, names another file; and those files."""
     log = parse_log(text)
-    kept, months = _LogBuilder(line_break=_line_break(text)), dict[str, list[str]]()
+    kept, files = _LogBuilder(line_break=_line_break(text)), dict[str, list[str]]()
     kept.add(log.preamble)
-    for entry, gap in zip(log.entries, log.gaps, strict=True):
-        if entry.when and entry.when[:7] < keep_month:
-            months.setdefault(entry.when[:7], []).append(entry.raw)
+    for place, (entry, gap) in enumerate(zip(log.entries, log.gaps, strict=True)):
+        file = file_of(place, entry) if entry.when else ""
+        if file:
+            files.setdefault(file, []).append(entry.raw)
             kept.add(gap if _has_content(gap) else "")
         else:
             kept.add_entry(entry.raw, gap)
-    if not months:
+    if not files:
         return text, {}
-    return kept.finished(), {month: _append_sources("", sources) for month, sources in sorted(months.items())}
+    return kept.finished(), {file: _append_sources("", sources) for file, sources in sorted(files.items())}
 
 
 class _LogBuilder:

@@ -1,18 +1,18 @@
-"""Which paths in the ledger are session logs, and whose? `SESSION_LOG.md` is the running one, `log/` has old months."""
+"""Which paths in the ledger are session logs, and whose? `SESSION_LOG.md` is the running one, `log/` has older ones."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-_LOG_NAME = r"(?:SESSION_LOG|log/(?P<month>\d{4}-\d\d))\.md"
+_LOG_NAME = r"(?:SESSION_LOG|log/(?P<month>\d{4}-\d\d(?:-\d\d)?))\.md"
 _LOG_PATH = re.compile(rf"(?:projects/(?P<project>[^/]+)/)?{_LOG_NAME}", re.ASCII)
 _LOG_ANYWHERE = re.compile(rf"(?:.*/)?{_LOG_NAME}", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogPath:
-    """Whose log it is ("" for the fleet's own) and of which month ("" for the running one).
+    """Whose log it is ("" for the fleet's own) and of which month or day ("" for the running one).
 
     The project may be one that fleet.toml does not have.
     """

@@ -1,7 +1,8 @@
 """Which files hold the fleet's journal, and which entries are in them?
 
-The running log takes what is appended; older months lie beside it in `log/<yyyy-mm>.md`. Text is read in whatever
-encoding it was saved, and parsed once for as long as it stays the same.
+The running log takes what is appended; older months lie beside it in `log/<yyyy-mm>.md`, and what a busy month has more
+than a fold should write anew in `log/<yyyy-mm-dd>.md`. Text is read in whatever encoding it was saved, and parsed once
+for as long as it stays the same.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ from dataclasses import dataclass
 
 from handoff.encoding import decode
 from handoff.entry import Entry, ParsedLog, parse_log
+from handoff.log import append_many, union
 from handoff.tiers import Tier, path_of
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from sync.objects import EXECUTABLE, FILE, FOLDER, TreeEntry, find, folder_entries
 from sync.remote import ObjectStore, Oid
 
-MIN_RECENT_ENTRIES = 40
-"""Entries that a fresh instance may look back on; a running log with fewer is read together with older months."""
+MIN_RECENT_ENTRIES, MAX_RUNNING_ENTRIES = 40, 120
+"""Entries that a fresh instance may look back on; a running log with fewer is read together with older months. One with
+more than the second number is written anew by each fold for too long: all but the first number move to their days."""
 
-_MONTH = re.compile(r"\d{4}-\d\d\.md", re.ASCII)
+_MONTH = re.compile(r"\d{4}-\d\d(?:-\d\d)?\.md", re.ASCII)
 MAX_CACHED_LOGS, MAX_CACHED_ENTRIES = 64, 50_000
 """Logs that stay parsed, and entries in them; their blobs never change, so neither does what they mean. A busy month's
 running log is another blob after each fold, and has ten thousand entries at its end."""
@@ -32,7 +35,7 @@ _parsed_logs: dict[tuple[Oid, ...], ParsedLog] = {}
 
 @dataclass(frozen=True, kw_only=True)
 class LogFile:
-    """One file of the journal. `project` is "" for the fleet's own log, `month` is "" for the running one."""
+    """One file of the journal. `project` is "" for the fleet's own log, `month` (or day) is "" for the running one."""
 
     path: str
     project: str
@@ -51,12 +54,24 @@ def month_path(project: str, month: str) -> str:
     return f"{_folder(project)}log/{month}.md"
 
 
+def with_entries(there: str, more: str) -> str:
+    """A month's or a day's file with more entries. If an id stands for different words in the two, both are kept."""
+    known = {entry.entry_id: entry.raw.strip() for entry in parse_log(there).entries}
+    new = parse_log(more).entries
+    if any(known.get(entry.entry_id, entry.raw.strip()) != entry.raw.strip() for entry in new):
+        return union("", there, more)
+    return append_many(there, new)
+
+
 def files(store: ObjectStore, tree: Oid) -> list[LogFile]:
     """Every file of the journal in a tree: the fleet's log first, then the projects', months before running logs."""
     found = []
     for project in ("", *_projects(store, tree)):
         folder = _entries(store, tree, f"{_folder(project)}log")
-        months = sorted((name[:-3], entry.oid) for name, entry in folder.items() if _MONTH.fullmatch(name))
+        months = [(name[:-3], entry.oid) for name, entry in folder.items() if _MONTH.fullmatch(name)]
+        months.sort(
+            key=lambda pair: (pair[0][:7], pair[0][7:] or "~")
+        )  # a month's own file has what came after its days
         found += [
             LogFile(path=month_path(project, month), project=project, month=month, oid=oid) for month, oid in months
         ]

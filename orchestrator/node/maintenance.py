@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from handoff.entry import parse_log
 from handoff.errors import HandoffError
-from handoff.log import append_many, rotate, union
+from handoff.log import rotate
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.events import Tell
 from orchestrator.ledger import session_logs
@@ -149,14 +148,5 @@ def rotate_logs(ledger: LedgerSnapshot) -> LedgerChange | None:
         files[file.path] = rest.encode()
         for month, text in months.items():
             path = session_logs.month_path(file.project, month)
-            files[path] = _merge_month(ledger.text(path), text).encode()
+            files[path] = session_logs.with_entries(ledger.text(path), text).encode()
     return LedgerChange(files=files, message=f"Logs: older months than {keep} have their own files") if files else None
-
-
-def _merge_month(there: str, more: str) -> str:
-    """A month's file with more entries. If an id stands for different words in the two, both are kept."""
-    known = {entry.entry_id: entry.raw.strip() for entry in parse_log(there).entries}
-    entries = parse_log(more).entries
-    if any(known.get(entry.entry_id, entry.raw.strip()) != entry.raw.strip() for entry in entries):
-        return union("", there, more)
-    return append_many(there, entries)

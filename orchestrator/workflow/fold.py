@@ -22,7 +22,7 @@ from missions.mission import FINISHED, Mission, Quarantined, Status
 from orchestrator.core.errors import UnusableResult
 from orchestrator.core.time_text import format_utc
 from orchestrator.execution.free_space import is_full_disk_reason
-from orchestrator.ledger import conflicts
+from orchestrator.ledger import conflicts, session_logs
 from orchestrator.ledger.result_record import (
     ResultRecord,
     artifact_files,
@@ -272,9 +272,20 @@ class FoldPlan:
         if record.entry:
             before = self.files.get(record.log_path) or self.ledger.read(record.log_path) or b""
             entries = parse_log(record.entry).entries
-            self.files[record.log_path] = encode_text(log.append_many(decode_text(before), entries))
+            self._write_log(record.log_path, log.append_many(decode_text(before), entries))
         if record.memo and self.ledger.read(record.memo_path) is None:  # what is there already is nobody's to replace
             self.files[record.memo_path] = record.memo.encode()
+
+    def _write_log(self, path: str, text: str) -> None:
+        """A running log that has grown long leaves its older entries to their days, so that no fold writes a month."""
+        days: dict[str, str] = {}
+        if len(parse_log(text).entries) > session_logs.MAX_RUNNING_ENTRIES:
+            text, days = log.rotate_days(text, session_logs.MIN_RECENT_ENTRIES)
+        self.files[path] = encode_text(text)
+        for day, more in days.items():
+            to = path.removesuffix("SESSION_LOG.md") + f"log/{day}.md"
+            there = decode_text(self.files.get(to) or self.ledger.read(to))
+            self.files[to] = encode_text(session_logs.with_entries(there, more))
 
     def _as_claimed(self, claim: Claim) -> Mission:
         """The mission as it was when it was claimed: its file was deleted, or cannot be read any more."""

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from handoff.entry import parse_log
+from handoff import log
+from handoff.entry import Entry, parse_log
 from missions import document, lease
 from missions.archive_path import archive_path, dated_path, index_path
 from missions.lease import ClaimState
 from missions.mission import Mission, Quarantined, Status
 from orchestrator.ledger import claims as claims
+from orchestrator.ledger import session_logs
 from orchestrator.ledger.snapshot import CLAIM_FILE, MissionFile
 from orchestrator.ledger.transport import CLAIM, LOG
 from orchestrator.workflow.fold import FoldPlan, has_work, settled_by_hand
@@ -639,3 +641,32 @@ def test_a_result_that_no_mission_can_hold_waits_for_a_person(town: Town) -> Non
     assert "entry: m-1" not in peer.text("SESSION_LOG.md")
     peer.push({"missions/m.md": "x"})
     assert peer.fold().missions == {"m": Status.DONE}
+
+
+def test_a_running_log_that_grew_long_leaves_its_older_entries_to_their_days(town: Town) -> None:
+    """No fold of a busy month writes all of it anew; readers find every entry once, in its order."""
+    days = [f"2026-11-{day:02}T10:00:00Z" for day in (3, 4)]
+    said = (("Work Accomplished", "x"),)
+    old = [Entry(entry_id=f"old-{n}", when=days[n // 70], node="n1", sections=said) for n in range(140)]
+    node = town.peer("n1")
+    node.push({"SESSION_LOG.md": log.append_many("# Session log\n", old)})
+    node.attempt("m")
+    node.fold()
+    assert len(parse_log(node.text("SESSION_LOG.md")).entries) == session_logs.MIN_RECENT_ENTRIES
+    assert [path for path in node.paths() if path.startswith("log/")] == ["log/2026-11-03.md", "log/2026-11-04.md"]
+    ledger = node.ledger()
+    read = [entry.entry_id for _, entry in session_logs.entries(ledger.store, ledger.tree)]
+    assert read == [*(f"old-{n}" for n in range(140)), "m-1"]
+
+
+def test_of_a_month_its_days_come_before_its_own_file(town: Town) -> None:
+    """What was left when the month was over is later than what a busy day had put away."""
+    texts = {
+        name: log.append_many("", [Entry(entry_id=name, when="2026-10-01T10:00:00Z", node="n", sections=(("a", "b"),))])
+        for name in ("2026-09", "2026-10", "2026-10-01", "2026-10-30")
+    }
+    node = town.peer("n1")
+    node.push({f"log/{name}.md": text for name, text in texts.items()})
+    ledger = node.ledger()
+    found = [entry.entry_id for _, entry in session_logs.entries(ledger.store, ledger.tree)]
+    assert found == ["2026-09", "2026-10-01", "2026-10-30", "2026-10"]
