@@ -66,6 +66,6 @@ def test_a_secret_that_the_end_of_a_conflict_cuts_is_seen_whole() -> None:
     """What is left of it would else be kept as it is."""
     secret = key()
     lost = "a " * (MAX_VALUE_CHARS // 2 - 10) + secret + " b" * 100
-    found = unresolved_conflict("fix", Conflict(part="text", kept="c", lost=lost), month="2026-11")
+    found = unresolved_conflict("fix", Conflict(part="text", kept="c", lost=lost), day="2026/11/29")
     assert found.lost is not None
     assert secret[:12] not in found.lost

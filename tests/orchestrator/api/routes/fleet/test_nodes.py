@@ -96,7 +96,7 @@ def conflict(fleet: ServedFleet) -> str:
     """A conflict on a mission's priority in the ledger; its name."""
     sides = {"kept_by": (1, 0, "ada"), "lost_by": (0, 0, "ben")}
     found = Conflict(part="priority", kept="1", lost="9", **sides)  # type: ignore[arg-type]
-    one = conflicts.unresolved_conflict("q", found, month="2026-11")
+    one = conflicts.unresolved_conflict("q", found, day="2026/11/29")
     fleet.push({one.path: conflicts.render(one), "missions/q.md": "---\npriority: 1\n---\nDo it.\n"})
     return one.ident
 
