@@ -22,7 +22,7 @@ from orchestrator.api.routes import (
     page,
     tokens,
 )
-from orchestrator.api.routes.delegation import capabilities, registrations
+from orchestrator.api.routes.delegation import capabilities, operations, publish, registrations
 from orchestrator.api.routes.devices import paired, pairing, push, sealed, state, sync, sync_conflicts
 from orchestrator.api.routes.documents import handoff, journal, memos
 from orchestrator.api.routes.fleet import conflicts, me, nodes, usage
@@ -58,6 +58,8 @@ BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
     me.blueprint,
     capabilities.blueprint,
     registrations.blueprint,
+    publish.blueprint,
+    operations.blueprint,
     nodes.blueprint,
     conflicts.blueprint,
     sync_conflicts.blueprint,

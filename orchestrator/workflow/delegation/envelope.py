@@ -1,0 +1,124 @@
+"""How does a mission come as an envelope, and a result go back as one? The wire form, as JSON.
+
+`{job_id, idempotency_key, priority, timeout_seconds, max_retries, payload: {task, context}}`, where `task` is
+`<task_type>:<description>`, and `{job_id, status: SUCCESS|FAILED, result, error}`: the same on every bus.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from missions import frontmatter
+from missions.child_limits import PROPOSABLE_TASKS
+from missions.errors import BadName
+from missions.mission import Status, slug
+from orchestrator.core.errors import WrongSetting
+
+CONTEXT_FIELDS = ("title", "project", "agent", "to", "capabilities", "depends_on", "scope", "budget_usd")
+"""Keys of the context that are fields of the mission; whatever else it has stands below the text, as JSON. What runs a
+command, approves or trusts is a person's to write."""
+MAX_CONTEXT_CHARS = 64 * 1024
+MAX_DESCRIPTION_CHARS = 100_000
+
+
+class DelegationPayload(BaseModel):
+    """What is to be done."""
+
+    model_config = ConfigDict(extra="forbid")
+    task: str = Field(min_length=3, max_length=MAX_DESCRIPTION_CHARS, description="<task_type>:<description>")
+    context: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("task")
+    @classmethod
+    def _typed(cls, value: str) -> str:
+        kind, colon, description = value.partition(":")
+        if not colon or kind not in PROPOSABLE_TASKS or not description.strip():
+            raise ValueError(f"write <task_type>:<description>; the types are {', '.join(PROPOSABLE_TASKS)}")
+        return value
+
+
+class DelegationEnvelope(BaseModel):
+    """A mission from elsewhere. `idempotency_key` (else `job_id`): however often it comes, it is one mission."""
+
+    model_config = ConfigDict(extra="forbid")
+    job_id: Annotated[str, Field(min_length=1, max_length=80)]
+    idempotency_key: Annotated[str, Field(max_length=200)] = ""
+    priority: Annotated[int, Field(ge=0, le=9)] = 1
+    timeout_seconds: Annotated[int, Field(gt=0, le=7 * 86_400)] = 3600
+    max_retries: Annotated[int, Field(ge=0, le=100)] | None = None
+    payload: DelegationPayload
+
+    @field_validator("job_id")
+    @classmethod
+    def _named(cls, value: str) -> str:
+        try:
+            slug(value)
+        except BadName as error:
+            raise ValueError("no name can be made of it: letters and digits, at most 80") from error
+        return value
+
+    @property
+    def mission(self) -> str:
+        """The mission's name."""
+        return slug(self.job_id)
+
+    @property
+    def key(self) -> str:
+        """Under what it is filed once."""
+        return self.idempotency_key or self.job_id
+
+
+def mission_text(envelope: DelegationEnvelope) -> str:
+    """The envelope as a mission's file. Raises WrongSetting for a context that no file can hold."""
+    kind, _, description = envelope.payload.task.partition(":")
+    context = dict(envelope.payload.context)
+    fields: dict[str, str] = {"task": kind, "priority": str(envelope.priority)}
+    fields["timeout_seconds"] = str(envelope.timeout_seconds)
+    if envelope.max_retries is not None:
+        fields["max_retries"] = str(envelope.max_retries)
+    fields |= {key: _print(key, context.pop(key)) for key in CONTEXT_FIELDS if key in context}
+    head = "\n".join(f"{key}: {value}" for key, value in fields.items())
+    return f"---\n{head}\n---\n{description.strip()}\n{_rest(context)}"
+
+
+def _rest(context: Mapping[str, Any]) -> str:
+    """What of the context is no field, as a block below the text."""
+    if not context:
+        return ""
+    try:
+        text = json.dumps(context, ensure_ascii=False, indent=1, allow_nan=False)
+    except ValueError as error:
+        raise WrongSetting("payload.context", "it holds what JSON cannot say") from error
+    if len(text) > MAX_CONTEXT_CHARS:
+        raise WrongSetting("payload.context", f"at most {MAX_CONTEXT_CHARS} characters")
+    fence = "`" * max(3, 1 + max((len(run) for run in text.split() if set(run) == {"`"}), default=0))
+    return f"\nContext:\n\n{fence}json\n{text}\n{fence}\n"
+
+
+def _print(key: str, value: Any) -> str:
+    """A field as its line has it. Raises WrongSetting for what no field can be."""
+    plain = (str, int, float)
+    if isinstance(value, list) and all(isinstance(one, plain) for one in value):
+        return frontmatter.print_list(value)
+    if isinstance(value, plain) and not isinstance(value, bool):
+        return frontmatter.print_scalar(value)
+    raise WrongSetting(f"payload.context.{key}", "a text, a number, or a list of them")
+
+
+def result_of(view: Mapping[str, Any]) -> dict[str, Any]:
+    """What became of a mission (as `mission list --json` has it), as an envelope; `status` is null until it ended."""
+    status = str(view["status"])
+    failed = status in {Status.DEAD, Status.CANCELLED, Status.QUARANTINED}
+    word = "SUCCESS" if status == Status.DONE else "FAILED" if failed else None
+    return {
+        "job_id": view["name"],
+        "status": word,
+        "result": {key: view[key] for key in ("node", "agent", "answered_by", "branch", "commit", "finished")}
+        if word == "SUCCESS"
+        else None,
+        "error": (view["reason"] or status) if failed else "",
+    }
