@@ -54,6 +54,8 @@ FLEET: CommandTable = {
     "revoke": ("fleet.membership:revoke", "Takes a person's or a machine's keys out."),
     "rotate": ("fleet.membership:rotate", "Replaces this machine's key with a new one."),
     "who": ("fleet.membership:who", "Lists who may do what."),
+    "can": ("fleet.reports:can", "Says what this machine's node can do, and what not."),
+    "registered": ("fleet.reports:registered", "Lists the nodes that reported to headquarters."),
 }
 LEDGER: CommandTable = {"recover": ("ledger:recover", "Gives the server back what it lacks and this machine has.")}
 HANDOFF: CommandTable = {

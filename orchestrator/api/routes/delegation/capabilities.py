@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
-from missions.selection import NodeCapabilities
-from orchestrator import __version__
 from orchestrator.api.web.auth_gate import READERS, needs
 from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.api.web.ledger_answers import changing_answer, shared_ledger
-from orchestrator.policy.node_report import report_json
-from orchestrator.workflow.assignment.unserved import announced_offer
+from orchestrator.workflow.reading.own_report import own_report
 
 
 class PermissionRow(BaseModel):
@@ -57,15 +52,7 @@ def blueprint(_: AppServices) -> APIBlueprint:
     @routes.get("/capabilities", summary="What this node can do, and what not", responses={200: NodeReport})
     @needs(*READERS)
     def capabilities() -> Response:
-        return changing_answer(_own_report())
+        settings = app_services().settings
+        return changing_answer(own_report(settings, shared_ledger().look().ledger if settings.ledger else None))
 
     return routes
-
-
-def _own_report() -> dict[str, Any]:
-    settings = app_services().settings
-    offer = NodeCapabilities(node=settings.node, role=settings.role.value, capabilities=settings.capabilities)
-    announced = None
-    if settings.ledger:
-        announced = announced_offer(shared_ledger().look().ledger, settings.node)
-    return report_json(settings.policy, announced or offer, __version__, announced=announced is not None)
