@@ -22,7 +22,7 @@ from orchestrator.api.routes import (
     page,
     tokens,
 )
-from orchestrator.api.routes.delegation import capabilities, operations, publish, registrations
+from orchestrator.api.routes.delegation import capabilities, operations, publish, registrations, signals
 from orchestrator.api.routes.devices import paired, pairing, push, sealed, state, sync, sync_conflicts
 from orchestrator.api.routes.documents import handoff, journal, memos
 from orchestrator.api.routes.fleet import conflicts, me, nodes, usage
@@ -60,6 +60,7 @@ BLUEPRINTS: tuple[Callable[[AppServices], APIBlueprint], ...] = (
     registrations.blueprint,
     publish.blueprint,
     operations.blueprint,
+    signals.blueprint,
     nodes.blueprint,
     conflicts.blueprint,
     sync_conflicts.blueprint,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def load_settings(**overrides: Any) -> Settings:
     """The settings in force; `overrides` are fields by name. Raises WrongSetting, which names the variable."""
-    from pydantic import ValidationError  # here, because this module is loaded for every command's help
+    from pydantic import SecretStr, ValidationError  # here, because this module is loaded for every command's help
 
     from orchestrator.core.settings import Settings, variable
 
@@ -36,8 +36,12 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         message = first["msg"].removeprefix("Value error, ")
-        name = str(first["loc"][0])
-        raise WrongSetting(name, f"{message[0].lower()}{message[1:]}, not {first.get('input')!r}") from error
+        name, fields = str(first["loc"][0]), Settings.model_fields
+        secret = any(variable(field) == name and info.annotation is SecretStr for field, info in fields.items())
+        found = (
+            "" if secret else f", not {first.get('input')!r}"
+        )  # what may be a secret is not said, not even to its owner
+        raise WrongSetting(name, f"{message[0].lower()}{message[1:]}{found}") from (None if secret else error)
 
 
 def _credentials(known: Iterable[str]) -> dict[str, Any]:

@@ -39,6 +39,8 @@ PROVIDERS = {
 }
 """What LLM_PROVIDER_OVERRIDE may say, and the backend that it means."""
 
+MIN_SECRET_CHARS = 16
+"""Characters of a supplier's secret."""
 UNPREFIXED = {
     "role": "FACTORY_ROLE",
     "provider": "LLM_PROVIDER_OVERRIDE",
@@ -105,6 +107,7 @@ class Settings(BaseModel):
     git_bytes: int = Field(default=1024**3, ge=1024**2)
     git_token: SecretStr = SecretStr("")
     hook_secret: SecretStr = SecretStr("")
+    signal_secrets: SecretStr = SecretStr("")
     hq_url: str = ""
     hq_token: SecretStr = SecretStr("")
     notify: SecretStr = SecretStr("")
@@ -135,6 +138,19 @@ class Settings(BaseModel):
     def _web_address(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("write a web address, such as https://hq.example:8823")
+        return value
+
+    @field_validator("signal_secrets", mode="after")
+    @classmethod
+    def _suppliers(cls, value: SecretStr) -> SecretStr:
+        pairs = [each.strip().partition("=") for each in value.get_secret_value().split(",") if each.strip()]
+        short = any(len(secret) < MIN_SECRET_CHARS for _, _, secret in pairs)
+        if short or any(not re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", name) for name, _, _ in pairs):
+            raise ValueError(
+                f"write NAME=SECRET, separated by commas; a secret has {MIN_SECRET_CHARS} characters or more"
+            )
+        if len({name for name, _, _ in pairs}) < len(pairs):
+            raise ValueError("each supplier has one secret")
         return value
 
     @field_validator("push_contact", mode="after")
@@ -197,6 +213,12 @@ class Settings(BaseModel):
             return slug(self.node_id or platform.node().partition(".")[0] or "node")
         except BadName as error:
             raise WrongSetting("SHIFTBOOK_NODE_ID", str(error)) from error
+
+    @property
+    def supplier_secrets(self) -> dict[str, str]:
+        """The secret of each supplier, by its name."""
+        pairs = (each.strip().partition("=") for each in self.signal_secrets.get_secret_value().split(","))
+        return {name: secret for name, _, secret in pairs if name}
 
     @property
     def policy(self) -> RolePolicy:

@@ -15,6 +15,7 @@ from orchestrator.cli import cli
 from orchestrator.core.settings import Settings, variable
 from orchestrator.ledger.config.fleet_toml import BusPart, FleetConfig, FleetPart, ProjectPart, TrustPart
 from orchestrator.ledger.config.node_tables import DivisionPart, NodePart
+from orchestrator.ledger.config.supplier_tables import SignalRule, SupplierPart
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = {path.name: path.read_text(encoding="utf-8") for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]}
@@ -66,11 +67,13 @@ def test_every_field_of_a_mission_is_in_the_documents() -> None:
 
 def test_every_key_of_the_fleets_file_is_in_the_documents() -> None:
     """docs/settings.md names each key of fleet.toml, with its table."""
-    named = {"projects", "nodes"}
+    named = {"projects", "nodes", "suppliers"}
     parts = {name: field.annotation for name, field in FleetConfig.model_fields.items() if name not in named}
     keys = [f"{table}.{key}" for table, part in parts.items() for key in part.model_fields]  # type: ignore[union-attr]
     keys += [f"projects.NAME.{key}" for key in ProjectPart.model_fields]
     keys += [f"nodes.NAME.divisions.DIVISION.{key}" for key in DivisionPart.model_fields]
+    keys += [f"suppliers.NAME.{key}" for key in SupplierPart.model_fields]
+    keys += [f"suppliers.NAME.rules.{key}" for key in SignalRule.model_fields]
     assert list(NodePart.model_fields) == ["divisions"]
     assert {FleetPart, BusPart, TrustPart} <= set(parts.values())
     assert [key for key in keys if f"`{key}`" not in DOCUMENTS["settings.md"]] == []

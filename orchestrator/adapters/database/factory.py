@@ -13,6 +13,7 @@ from orchestrator.adapters.database.outbox_and_marks import SqlCursors, SqlOutgo
 from orchestrator.adapters.database.pairings import SqlPairedDevices, SqlPairings
 from orchestrator.adapters.database.push_subscriptions import SqlPushSubscriptions
 from orchestrator.adapters.database.registrations import SqlRegistrations
+from orchestrator.adapters.database.signals import SqlSignals
 from orchestrator.adapters.database.synced_chats import SqlSyncedChats
 from orchestrator.adapters.database.tokens_and_devices import SqlDevices, SqlTokens
 from orchestrator.adapters.database.usage import SqlUsageBook
@@ -35,6 +36,7 @@ def open_stores(url: str, *, now: Callable[[], datetime], new_id: Callable[[], s
         outgoing=SqlOutgoing(database=database),
         push=SqlPushSubscriptions(database=database),
         registrations=SqlRegistrations(database=database),
+        signals=SqlSignals(database=database),
         marks=SqlCursors(database=database),
         usage=SqlUsageBook(database=database),
         copies=DatabaseCopies(database=database),

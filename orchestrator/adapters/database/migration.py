@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "migrations"
 FIRST_REVISION = "0001"
-HEAD_REVISION = "0009"
+HEAD_REVISION = "0010"
 """The newest step; here so that a database that is up to date is opened without loading Alembic."""
 VERSION_TABLE = "alembic_version"
 FIRST_COLUMNS = frozenset({"when", "node", "mission", "project", "attempt", "epoch", "agent", "cost_usd"})

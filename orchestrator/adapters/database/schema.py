@@ -9,6 +9,7 @@ from orchestrator.adapters.database import (
     pairings,
     push_subscriptions,
     registrations,
+    signals,
     tokens_and_devices,
     usage,
 )
@@ -22,6 +23,7 @@ MODULES = (
     operations,
     push_subscriptions,
     registrations,
+    signals,
     usage,
 )
 METADATA = Table.metadata

@@ -16,6 +16,7 @@ from orchestrator.ledger.config.node_tables import NodePart
 from orchestrator.ledger.config.notify_table import NotifyPart
 from orchestrator.ledger.config.policy_tables import TOOLS as TOOLS
 from orchestrator.ledger.config.policy_tables import PolicyPart, effective_rules
+from orchestrator.ledger.config.supplier_tables import SupplierPart
 from orchestrator.ledger.config.toml_lines import line_of
 
 if TYPE_CHECKING:  # a list of missions needs neither
@@ -202,6 +203,7 @@ class FleetConfig(_Part):
     delegation: DelegationPart = DelegationPart()
     notify: NotifyPart = NotifyPart()
     projects: dict[str, ProjectPart] = {}
+    suppliers: dict[Annotated[str, Field(min_length=1, max_length=80)], SupplierPart] = {}
     nodes: dict[Annotated[str, Field(min_length=1, max_length=80)], NodePart] = {}
 
     def divisions(self, node: str) -> tuple[Division, ...]:

@@ -24,6 +24,7 @@ from orchestrator.core.ports.model import Usage
 from orchestrator.core.ports.outbox import OutboxItem
 from orchestrator.core.ports.paired_devices import PairedDevice, Pairing, PairingState
 from orchestrator.core.ports.push import PushSubscription
+from orchestrator.core.ports.signals import Signal
 from orchestrator.core.ports.stores import Stores
 from orchestrator.core.ports.usage import UsageOwner
 from tests.databases import Server
@@ -47,6 +48,9 @@ def fill(stores: Stores) -> str:
     stores.sync_ops.push([operation("phone", n) for n in (1, 2, 3)], now=LATER)
     stores.outgoing.put(OutboxItem(key="k", kind="mail", body={}), NOON)
     stores.push.put(PushSubscription(device="d", endpoint="https://p", p256dh="p", auth="a", server_key="k"), NOON)
+    stores.signals.begin(
+        Signal(key="k", event_key="e", supplier="s", event_id="1", source="x", type="t", received=NOON)
+    )
     stores.registrations.put("desk", 7, '{"node": "desk"}', NOON)
     facts = {"scopes": frozenset({"look"}), "created": NOON}
     pairing = Pairing(id="p", fleet="f", key="k", expires=NOON, state=PairingState.WAITING, **facts)

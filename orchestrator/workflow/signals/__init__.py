@@ -1,0 +1,1 @@
+"""What do suppliers tell the fleet, and which of it becomes a mission?"""
