@@ -34,6 +34,7 @@ from missions.live_view import MAX_VIEW_BYTES, DiffSoFar, LiveView, read_live_vi
 from missions.merging.merge import merge
 from missions.merging.merge_state import StampedVersion
 from missions.message import MessageAnswer, MessageState, MissionMessage, read_answer, read_message
+from missions.mission import Mission, Quarantined
 from missions.plain_data import read_json, read_toml
 from orchestrator.adapters.agents.aider import Aider
 from orchestrator.adapters.agents.claude import Claude
@@ -42,11 +43,12 @@ from orchestrator.adapters.agents.gemini import Gemini
 from orchestrator.adapters.agents.opencode import OpenCode
 from orchestrator.api import routes
 from orchestrator.chat.tool_loop import parse_tool_call
-from orchestrator.core.errors import BrokenLedger, UnusableResult
+from orchestrator.core.errors import BrokenLedger, UnusableResult, WrongSetting
 from orchestrator.execution.egress.request import RequestRefused, forwarded_headers, parse_request
 from orchestrator.execution.egress.usage_counter import UsageCounter
 from orchestrator.ledger import conflicts
 from orchestrator.ledger.config import fleet_toml
+from orchestrator.ledger.config.supplier_tables import SignalRule
 from orchestrator.ledger.log_paths import parse_log_path
 from orchestrator.ledger.node_pages import announced_nodes, has_full_disk
 from orchestrator.ledger.result_record import read_record, reject_reason, write_result
@@ -56,8 +58,12 @@ from orchestrator.node.commit_rules import unready_reason
 from orchestrator.node.outbox import Outbox, PendingResult
 from orchestrator.policy.verdict import read_verdict
 from orchestrator.workflow.approval.diff_view import parse_diff
+from orchestrator.workflow.delegation.envelope import DelegationEnvelope, mission_text
+from orchestrator.workflow.delegation.node_status import NodeStatus, print_status, read_status
 from orchestrator.workflow.journal.log import parse_sections
 from orchestrator.workflow.projects.toolchain import find_toolchain, folder_files
+from orchestrator.workflow.signals.cloud_event import read_event
+from orchestrator.workflow.signals.signal_rules import drafts
 from orchestrator.workflow.spending.page_table import parse_table
 from sync.errors import ObjectMissing
 from sync.memory_remote import MemoryStore
@@ -264,6 +270,14 @@ ANSWER = (
     b'data: {"type": "message_delta", "delta": {"text": "hello"}, "usage": {"output_tokens": 7}}\n\ndata: [DONE]\n',
     b'{"model": "m", "choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": 3}}',
 )
+SIGNAL = (
+    b'{"specversion": "1.0", "id": "1", "source": "/m", "type": "x", "subject": "s", "time": "2026-11-21T12:00:00Z", '
+    b'"data": {"items": [{"title": "A\\n---", "confidence": 0.9}, {"confidence": 1}]}}'
+)
+ENVELOPE = (
+    b'{"job_id": "fix-it", "idempotency_key": "k", "priority": 3, "timeout_seconds": 60, "max_retries": 2, '
+    b'"payload": {"task": "general_task:Do\\n---\\nit.", "context": {"to": ["a"], "title": "t", "x": {"y": 1}}}}'
+)
 EVENTS = (
     b'{"type": "assistant", "session_id": "s", "message": {"id": "1", "model": "m", "usage": {"input_tokens": 3}, '
     b'"content": [{"type": "tool_use", "name": "Bash", "input": {"command": "ls"}}]}}\n'
@@ -401,6 +415,22 @@ def _tree(data: bytes) -> None:
         find(store, store.put("tree", data), "missions/a/b")
 
 
+def _signal(data: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        event = read_event(read_json(data))
+        for draft in drafts(event, SignalRule(type="*", prompt="Do it.", each="items", top=3), "market"):
+            found = document.read("missions/mend.md", draft.text.encode())
+            assert isinstance(found, Mission)
+            assert (found.approve, found.run, found.body.startswith("Do it.")) == ("always", None, True)
+
+
+def _envelope(data: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        envelope = DelegationEnvelope.model_validate(read_json(data))
+        found = document.read("missions/mend.md", mission_text(envelope).encode("utf-8", "replace"))
+        assert isinstance(found, Quarantined) or (found.approve, found.run, found.trusted_by) == ("policy", None, None)
+
+
 def _head(data: bytes) -> None:
     line = h11.Connection(h11.SERVER, max_incomplete_event_size=65536)
     line.receive_data(data)
@@ -515,6 +545,14 @@ READERS = (
     ),
     Reader(name="log's parts", valid=(ENTRY,), read=lambda data: parse_sections(_text(data)), may_raise=(ValueError,)),
     Reader(name="log's path", valid=(b"projects/shop/log/2026-11.md",), read=lambda data: parse_log_path(_text(data))),
+    Reader(
+        name="node's report",
+        valid=(print_status(NodeStatus(node="n1", number=1, role="x", version="1", load=0.5)).encode(),),
+        read=lambda data: read_status(_text(data)),
+        may_raise=(WrongSetting,),
+    ),
+    Reader(name="supplier's event", valid=(SIGNAL,), read=_signal, may_raise=(WrongSetting,)),
+    Reader(name="envelope", valid=(ENVELOPE,), read=_envelope, may_raise=(WrongSetting,)),
     Reader(
         name="HTTP body",
         valid=(b'{"message": "hi", "project": "shop", "messages": []}',),
