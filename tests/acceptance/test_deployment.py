@@ -1,0 +1,161 @@
+"""From two bare hosts to a fleet that works: does each command do what it says, under real systemd and nginx?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acceptance.booted import Host, booted, connect
+from tests.conftest import require_program
+
+pytestmark = pytest.mark.nightly
+CERTIFICATE = "/etc/ssl/hq.pem"
+DEPLOY_HQ = (
+    "deploy",
+    "hq",
+    "--domain",
+    "hq.example",
+    "--certificate",
+    CERTIFICATE,
+    "--certificate-key",
+    "/etc/ssl/hq.key",
+)
+MAIN = "git -c safe.directory='*' -C /var/lib/shiftbook/fleet.git"
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Host]]:
+    require_program("nginx")
+    with booted(["hq", "vps"], tmp_path_factory.mktemp("hosts")) as found:
+        connect(*found)
+        hq, vps = found
+        hq.shell(
+            "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=hq.example"
+            f" -addext subjectAltName=DNS:hq.example -keyout /etc/ssl/hq.key -out {CERTIFICATE} 2>/dev/null"
+        )
+        authority = hq.shell(f"cat {CERTIFICATE}")
+        for host in found:
+            host.run("sh", "-c", "cat >> /etc/ssl/certs/ca-certificates.crt", stdin=authority)
+            host.shell("mkdir -p /etc/systemd/system/shiftbook.service.d")
+            lines = "[Service]\nEnvironment=SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt\n"
+            lines += "StandardOutput=append:/run/node.log\nStandardError=append:/run/node.log\n"  # no journal runs
+            host.run("sh", "-c", "cat > /etc/systemd/system/shiftbook.service.d/tls.conf", stdin=lines)
+        yield [hq, vps]
+
+
+def shiftbook(host: Host, *words: str, stdin: str = "", user: str = "") -> str:
+    return host.run("/opt/shiftbook/bin/shiftbook", *words, stdin=stdin, user=user).stdout
+
+
+def order(hq: Host, name: str, run: str, *, to: str) -> None:
+    """A person at headquarters files a mission with plain git."""
+    text = f"---\nagent: command\nto: {to}\nrun: {json.dumps(run)}\n---\nDo it.\n"
+    hq.run("sh", "-c", f"cat > /var/lib/shiftbook/fleet/missions/{name}.md", stdin=text, user="shiftbook")
+    hq.shell(
+        f"cd /var/lib/shiftbook/fleet && git add -A && git commit -qm {name}\n"
+        "until git pull -q --rebase && git push -q; do sleep 0.2; done",  # a node may be faster
+        user="shiftbook",
+    )
+
+
+def done(hq: Host, name: str) -> None:
+    hq.until(f"{name} is done", f"{MAIN} ls-tree -r --name-only main missions/archive | grep -q /{name}.md")
+
+
+def prop(host: Host, name: str) -> str:
+    return host.shell(f"systemctl show -P {name} shiftbook.service").strip()
+
+
+def test_from_nothing(hosts: list[Host]) -> None:
+    """Deploy, invite, join: a mission is done by the worker in its sandbox, and its result comes back."""
+    hq, vps = hosts
+    shown = json.loads(shiftbook(hq, *DEPLOY_HQ, "--dry-run", "--json"))
+    said = json.loads(shiftbook(hq, *DEPLOY_HQ, "--json"))
+    assert shown["changes"][:2] == said["changes"][:2]
+    assert "start shiftbook.service" in said["changes"]
+    assert prop(hq, "ActiveState") == "active"
+    assert json.loads(shiftbook(hq, *DEPLOY_HQ, "--json"))["changes"] == []
+    link = shiftbook(hq, "fleet", "invite", "vps", user="shiftbook").strip()
+    assert link.startswith("https://hq.example/git/fleet.git#")
+    joined = shiftbook(vps, "deploy", "worker", "--join", "-", stdin=f"{link}\n")
+    assert "done: start shiftbook.service" in joined
+    assert link.partition("#")[2] not in joined + vps.state() + hq.state()
+    assert shiftbook(vps, "deploy", "worker").startswith("nothing to do")
+    order(hq, "first", "test ! -e /var/lib/shiftbook/.local/share/shiftbook/keys", to="vps")
+    done(hq, "first")
+    text = hq.shell(f"{MAIN} show main:$({MAIN} ls-tree -r --name-only main missions/archive | grep /first.md)")
+    assert "status: done" in text
+    assert "node: vps" in text
+
+
+def test_cable(hosts: list[Host]) -> None:
+    """What is filed while the cable is cut is done once it is mended."""
+    hq, vps = hosts
+    vps.shell("ip link set cable down")
+    order(hq, "meanwhile", "true", to="vps")
+    vps.shell("ip link set cable up")
+    done(hq, "meanwhile")
+
+
+def test_killed(hosts: list[Host]) -> None:
+    """A headquarters that is killed is started again by systemd, and takes up where it was."""
+    hq, _ = hosts
+    before = int(prop(hq, "NRestarts"))
+    hq.shell("systemctl kill -s KILL --kill-whom=main shiftbook.service")
+    hq.until(
+        "it is back",
+        f'test "$(systemctl show -P NRestarts shiftbook)" -gt {before} && systemctl is-active -q shiftbook',
+    )
+    order(hq, "after", "true", to="hq")
+    done(hq, "after")
+
+
+def test_watchdog(hosts: list[Host]) -> None:
+    """A node that stands still is ended and started again."""
+    _, vps = hosts
+    lines = "[Service]\nWatchdogSec=6\nRestartSec=1\n"
+    vps.run("sh", "-c", "cat > /etc/systemd/system/shiftbook.service.d/watchdog.conf", stdin=lines)
+    vps.shell("systemctl daemon-reload && systemctl restart shiftbook.service")
+    before = int(prop(vps, "NRestarts"))
+    pid = prop(vps, "MainPID")
+    vps.shell("systemctl kill -s STOP --kill-whom=main shiftbook.service")
+    vps.until("it was started again", f'test "$(systemctl show -P NRestarts shiftbook)" -gt {before}')
+    vps.until("it lives", "systemctl is-active -q shiftbook")
+    assert prop(vps, "MainPID") != pid
+
+
+def test_backup(hosts: list[Host]) -> None:
+    """The backup's unit saves node and ledger, confined as it is."""
+    hq, _ = hosts
+    hq.shell("systemctl start shiftbook-backup.service")
+    found = hq.shell("ls /var/backups/shiftbook")
+    assert "fleet.bundle" in found
+    assert ".tar.gz" in found
+    hq.shell(f"{MAIN} bundle verify -q /var/backups/shiftbook/fleet.bundle")
+    assert hq.shell("systemctl is-enabled shiftbook-backup.timer").strip() == "enabled"
+
+
+def test_credentials(hosts: list[Host]) -> None:
+    """A secret of root's alone reaches the node as a setting, and is in no list of processes."""
+    _, vps = hosts
+    vps.shell(
+        "printf not-a-slot > /etc/shiftbook/credentials/SHIFTBOOK_SLOTS && chmod 600 /etc/shiftbook/credentials/*"
+    )
+    vps.shell("systemctl restart shiftbook.service || true")
+    assert prop(vps, "ExecMainStatus") == "2"
+    vps.shell("printf 2 > /etc/shiftbook/credentials/SHIFTBOOK_SLOTS && systemctl restart shiftbook.service")
+    assert prop(vps, "ActiveState") == "active"
+
+
+def test_removed(hosts: list[Host]) -> None:
+    """Removed, the service and its files are gone; the home stays, and deploying again takes it up."""
+    _, vps = hosts
+    said = shiftbook(vps, "deploy", "worker", "--remove")
+    assert "kept: /var/lib/shiftbook" in said
+    assert vps.run("systemctl", "is-active", "shiftbook.service", check=False).stdout.strip() == "inactive"
+    assert vps.run("test", "-e", "/etc/systemd/system/shiftbook.service", check=False).returncode == 1
+    assert shiftbook(vps, "deploy", "worker", "--remove").startswith("kept")
+    shiftbook(vps, "deploy", "worker")
+    assert prop(vps, "ActiveState") == "active"
