@@ -174,6 +174,7 @@ SHIFTBOOK: CommandTable = {
     "notify": ("commands:notify", "Tells people what happens."),
     "token": ("commands:token", "Lets programs and devices use this node's API."),
     "mcp": ("mcp:mcp", "Serves the fleet to another agent's program."),
+    "audit": ("audit:audit", "Shows who did what, by the signed history."),
     "ledger": ("commands:ledger", "Gives the ledger's server back what it has lost."),
     "backup": ("backup:backup", "Saves what of this node cannot be made again."),
     "restore": ("backup:restore", "Puts a backup back."),
@@ -187,7 +188,19 @@ SECTIONS: Sections = {
     "Start": ("init", "join", "check", "doctor", "demo"),
     "Every day": ("inbox", "mission", "chat", "project", "log", "memo", "conflicts"),
     "Run": ("node", "deploy", "serve", "watch", "fleet", "device", "models", "usage"),
-    "Maintain": ("digest", "handoff", "notify", "token", "mcp", "ledger", "backup", "restore", "completion", "bench"),
+    "Maintain": (
+        "digest",
+        "handoff",
+        "notify",
+        "token",
+        "mcp",
+        "audit",
+        "ledger",
+        "backup",
+        "restore",
+        "completion",
+        "bench",
+    ),
 }
 EXAMPLE = """\b
 Example:
