@@ -31,6 +31,7 @@ from orchestrator.api.routes.openai import endpoints
 from orchestrator.api.web import (
     access_log,
     auth_gate,
+    fleet_metrics,
     json_body,
     ledger_answers,
     metrics,
@@ -99,6 +100,7 @@ def create_app(doors: AppServices) -> OpenAPI:
     ledger_answers.install(app)
     stream_slots.install(app, doors.settings.streams)
     metrics.install(app)
+    fleet_metrics.install(app)
     access_log.install(app)
     auth_gate.guard(app, time.monotonic)
     for noun in BLUEPRINTS:
