@@ -27,14 +27,22 @@ if TYPE_CHECKING:
 @click.option(
     "--by", "keys", multiple=True, type=click.Choice(GROUP_KEYS), help="With --cost: only this table; repeatable."
 )
+@click.option("--watch", is_flag=True, help="Follow the nodes until Ctrl-C; with --json a line for each change.")
 @click.option("--json", "as_json", is_flag=True, help="Print the nodes, or with --cost the sums, as JSON.")
 @click.pass_context
-def fleet(ctx: click.Context, cost: bool, since: str, keys: tuple[str, ...], as_json: bool) -> None:
+def fleet(ctx: click.Context, cost: bool, since: str, keys: tuple[str, ...], watch: bool, as_json: bool) -> None:
     """Shows the nodes: what each does and can. Lets people and machines in, and out again."""
     if ctx.invoked_subcommand is not None:
         return
     chosen = load_settings()
     found = wiring.fleet(chosen)
+    if cost and watch:
+        raise WrongSetting("--watch", "it shows nodes, not costs: leave --cost out")
+    if watch:
+        from orchestrator.cli.fleet.watching import watch_nodes
+
+        watch_nodes(found, node_row, as_json=as_json)
+        return
     if cost:
         from orchestrator.cli.fleet.cost import print_cost
 
