@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -23,18 +22,13 @@ from sync.errors import (
 )
 from sync.git import Git, GitStore, bearer_environment
 from sync.local_repository import LocalRepository, local_path
+from sync.pushed_refs import PUSHED_PREFIX, PUSHED_REMOTE, PushedRefs, noted_ref
 from sync.ref_writer import RefWriter
 from sync.remote import MOVED_MESSAGE, Oid, PushVerdict, Refs, RefUpdate
 
 SEEN_PREFIX = "refs/seen/"
 """Where this clone keeps what it last saw of the remote: refs/heads/main is refs/seen/heads/main here."""
 
-PUSHED_PREFIX = "refs/pushed/"
-"""Where git notes here what the remote took from this clone, until a fetch has seen it there: a server that is restored
-in between has lost it, and nobody else ever had it."""
-PUSHED_REMOTE = "shiftbook-pushed"
-BEATS = "refs/shiftbook/beat/"
-"""A beat says nothing that could be lost: it is not noted."""
 RECOVERED_PREFIX = "refs/heads/recovered-"
 """Branches of what a server had lost and that could not go forward on the ledger's own."""
 FORMER_PREFIX = "refs/former/"
@@ -96,6 +90,7 @@ class GitRemote:
         self.broken = BrokenRefs(git=self._git, store=self.store, url=url, timeout=timeout)
         self._local: LocalRepository | None = None
         self._own_refs = RefWriter(self._git, timeout=timeout)
+        self._pushed = PushedRefs(self._own_refs, url=url, branch=branch)
         self._short_fetches = 0
         self.mends = False
         """Whether refs whose objects the server has lost are mended from here, and not only left out."""
@@ -127,7 +122,7 @@ class GitRemote:
         refs = {**self.seen(), **self.broken.found}
         self._refuse_rewrite(known, refs[f"refs/heads/{self.branch}"])
         self._note_url()
-        self._forget_pushed(known)
+        self._pushed.forget(_below(known, PUSHED_PREFIX))
         if self.broken.found and self.mends:
             self.broken.mend()
         return refs
@@ -157,7 +152,7 @@ class GitRemote:
         if lines and not self._own_refs.apply(lines):
             return None
         self._note_url()
-        self._forget_pushed(known)
+        self._pushed.forget(_below(known, PUSHED_PREFIX))
         return there
 
     def _mend_lost(self, error: GitError) -> None:
@@ -245,7 +240,7 @@ class GitRemote:
         """The newest that this clone knows of each ref: as it was fetched, or pushed from here since."""
         newest = dict(self.seen())
         for name, oid in self._git.refs(PUSHED_PREFIX).items():
-            ref = "refs/" + name.removeprefix(PUSHED_PREFIX)
+            ref = noted_ref(name)
             if ref not in newest or self.store.descends(oid, newest[ref]):
                 newest[ref] = oid
         return newest
@@ -295,13 +290,6 @@ class GitRemote:
         lines = [f"update {prefix}{ref.removeprefix(SEEN_PREFIX)} {oid}\n" for ref, oid in known.items()]
         self._git.run("update-ref", "--stdin", stdin="".join(lines).encode())
 
-    def _forget_pushed(self, known: Mapping[str, Oid]) -> None:
-        """What was pushed before a fetch that nothing was missing from is seen by now."""
-        lines = [f"delete {ref} {oid}\n" for ref, oid in _below(known, PUSHED_PREFIX).items()]
-        if lines:  # one that was pushed again meanwhile has moved: all stay until the next fetch
-            with suppress(PushUncertain):
-                self._own_refs.apply(lines)
-
     def _note_url(self) -> None:
         record = self._git.folder / URL_RECORD
         if not record.is_file() or record.read_text(encoding="utf-8").strip() != self.url:
@@ -312,7 +300,7 @@ class GitRemote:
         if not updates:
             return {}
         if self._moved_locally(updates):
-            self._note_pushed(updates)
+            self._pushed.note(updates)
             self._tell_moved(updates)
             return {update.ref: PushVerdict.ACCEPTED for update in updates}
         try:
@@ -336,9 +324,17 @@ class GitRemote:
         leases = [f"--force-with-lease={u.ref}:{u.expect or ''}" for u in updates]
         specs = [f"{u.new or ''}:{u.ref}" for u in updates]
         words = ["push", "--porcelain", "--no-verify", "--no-recurse-submodules", *(["--atomic"] if atomic else [])]
+        asked = [*self._pushed.push_settings, *words, *leases, "--", PUSHED_REMOTE, *specs]
         try:
             code, out, err = self._git.call(
-                *self._noted, *words, *leases, "--", PUSHED_REMOTE, *specs, timeout=self.timeout, codes=range(256)
+                *self._pushed.push_settings,
+                *words,
+                *leases,
+                "--",
+                PUSHED_REMOTE,
+                *specs,
+                timeout=self.timeout,
+                codes=range(256),
             )
         except GitTimeout as error:
             raise PushUncertain(self.url, str(error)) from error
@@ -353,28 +349,6 @@ class GitRemote:
             raise PushUncertain(self.url, why) if _reached(err) else RemoteUnreachable(self.url, why)
         self._tell_moved(update for update in updates if verdicts[update.ref] is PushVerdict.ACCEPTED)
         return verdicts
-
-    @property
-    def _noted(self) -> tuple[str, ...]:
-        """The settings of a remote by which git notes what is taken: no further process, as it is part of the push."""
-        specs = (
-            f"+refs/heads/{self.branch}:{PUSHED_PREFIX}heads/{self.branch}",
-            f"+refs/shiftbook/*:{PUSHED_PREFIX}shiftbook/*",
-            f"^{BEATS}*",
-        )
-        fetch = (word for spec in specs for word in ("-c", f"remote.{PUSHED_REMOTE}.fetch={spec}"))
-        return ("-c", f"remote.{PUSHED_REMOTE}.url={self.url}", *fetch)
-
-    def _note_pushed(self, updates: Iterable[RefUpdate]) -> None:
-        """Notes what was taken the short way, as git does where it pushes; as there, no push fails for its note."""
-        noted = ((f"{PUSHED_PREFIX}{u.ref.removeprefix('refs/')}", u.new) for u in updates if self._is_noted(u.ref))
-        lines = [f"update {ref} {new}\n" if new else f"delete {ref}\n" for ref, new in noted]
-        if lines:
-            with suppress(PushUncertain):
-                self._own_refs.apply(lines)
-
-    def _is_noted(self, ref: str) -> bool:
-        return ref == f"refs/heads/{self.branch}" or (ref.startswith("refs/shiftbook/") and not ref.startswith(BEATS))
 
     def _moved_locally(self, updates: Sequence[RefUpdate]) -> bool:
         """Whether all of it went the short way, into a bare repository on this disk."""

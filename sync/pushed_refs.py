@@ -1,0 +1,60 @@
+"""What has the remote taken from this clone that no fetch has seen there yet? Refs of this clone say so.
+
+A server that is restored from a backup in between has lost it, and nobody else ever had it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+from sync.errors import PushUncertain
+from sync.ref_writer import RefWriter
+from sync.remote import Oid, RefUpdate
+
+PUSHED_PREFIX = "refs/pushed/"
+PUSHED_REMOTE = "shiftbook-pushed"
+"""The remote that a push names for the notes' sake; `push_settings` say what it is."""
+BEATS = "refs/shiftbook/beat/"
+"""A beat says nothing that could be lost: it is not noted."""
+
+
+class PushedRefs:
+    """One clone's notes on the ledger at `url`."""
+
+    def __init__(self, refs: RefWriter, *, url: str, branch: str) -> None:
+        self._refs, self._head = refs, f"refs/heads/{branch}"
+        specs = (f"+{self._head}:{_note(self._head)}", f"+refs/shiftbook/*:{_note('refs/shiftbook/*')}", f"^{BEATS}*")
+        fetch = (word for spec in specs for word in ("-c", f"remote.{PUSHED_REMOTE}.fetch={spec}"))
+        self.push_settings = ("-c", f"remote.{PUSHED_REMOTE}.url={url}", *fetch)
+        """With these `git push` itself notes what is taken, in the same process."""
+
+    def note(self, updates: Iterable[RefUpdate]) -> None:
+        """Notes what was taken without `git push`. As there, nothing fails because it could not be noted."""
+        noted = [update for update in updates if self._is_noted(update.ref)]
+        self._apply(f"update {_note(u.ref)} {u.new}\n" if u.new else f"delete {_note(u.ref)}\n" for u in noted)
+
+    def forget(self, notes: Mapping[str, Oid]) -> None:
+        """Forgets these notes after a fetch that nothing was missing from.
+
+        One that was pushed again meanwhile has moved: then all stay until the next fetch.
+        """
+        self._apply(f"delete {ref} {oid}\n" for ref, oid in notes.items())
+
+    def _is_noted(self, ref: str) -> bool:
+        return ref == self._head or (ref.startswith("refs/shiftbook/") and not ref.startswith(BEATS))
+
+    def _apply(self, lines: Iterable[str]) -> None:
+        found = list(lines)
+        if found:
+            with suppress(PushUncertain):
+                self._refs.apply(found)
+
+
+def noted_ref(note: str) -> str:
+    """The remote's ref on which a note is."""
+    return f"refs/{note.removeprefix(PUSHED_PREFIX)}"
+
+
+def _note(ref: str) -> str:
+    return f"{PUSHED_PREFIX}{ref.removeprefix('refs/')}"
