@@ -326,16 +326,7 @@ class GitRemote:
         words = ["push", "--porcelain", "--no-verify", "--no-recurse-submodules", *(["--atomic"] if atomic else [])]
         asked = [*self._pushed.push_settings, *words, *leases, "--", PUSHED_REMOTE, *specs]
         try:
-            code, out, err = self._git.call(
-                *self._pushed.push_settings,
-                *words,
-                *leases,
-                "--",
-                PUSHED_REMOTE,
-                *specs,
-                timeout=self.timeout,
-                codes=range(256),
-            )
+            code, out, err = self._git.call(*asked, timeout=self.timeout, codes=range(256))
         except GitTimeout as error:
             raise PushUncertain(self.url, str(error)) from error
         try:
