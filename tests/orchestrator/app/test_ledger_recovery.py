@@ -199,7 +199,7 @@ def test_a_ref_whose_objects_are_lost_is_sent_again_by_whoever_has_them(town: To
     assert f"{CLAIM}c at {town.bare} names {claim[:12]}" in told[0]
     assert set(ledger.claims) == {"b"}
     link(node).mends = True
-    Git(town.bare).config({"receive.autogc": "false"})  # by git push, as to a server elsewhere
+    Git(town.bare).config({"receive.fsckObjects": "false"})  # by git push, as to a server elsewhere
     node.bus.remote.push([RefUpdate(ref=f"{LOG}n1", expect=was[f"{LOG}n1"], new=was[MAIN])])
     if part != "commit":  # a push is refused only where the very commit is gone; the doctor and a recovery see it
         all_done(link(node))
