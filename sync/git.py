@@ -145,7 +145,7 @@ class Git:
     ) -> tuple[bytes, bool]:
         """At most `roof` bytes of standard output, and whether there was more; a command with more to say is ended.
 
-        `stdin` must fit into a pipe (64 KiB). Raises as `run` does.
+        Raises as `run` does.
         """
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(

@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,30 +18,46 @@ STOP_POLL_SECONDS = 0.3
 def communicate(
     process: subprocess.Popen[bytes], stdin: bytes, timeout: float, stopped: Callable[[], bool] | None
 ) -> tuple[bytes, bytes]:
-    """Feeds and drains a process, looking every LOOKS seconds whether it has been stopped."""
+    """Feeds and drains a process, looking every STOP_POLL_SECONDS whether it has been stopped."""
     if stopped is None:
         return process.communicate(stdin, timeout=timeout)
     over = time.monotonic() + timeout
-    rest: bytes | None = stdin
+    _feed(process, stdin)
     while True:
         try:
-            return process.communicate(rest, timeout=STOP_POLL_SECONDS)
+            return process.communicate(timeout=STOP_POLL_SECONDS)
         except subprocess.TimeoutExpired:
-            rest = None  # communicate remembers what it has not yet written
             if stopped() or time.monotonic() >= over:
                 raise
+
+
+def _feed(process: subprocess.Popen[bytes], data: bytes) -> None:
+    """Writes a process's input and shuts it, beside whoever reads its output.
+
+    After a timeout `Popen.communicate` writes no more of an input that it had begun (Python 3.11), and whoever wrote
+    all of it first would wait for a process that waits for its reader.
+    """
+    assert process.stdin is not None
+    pipe, process.stdin = process.stdin, None
+
+    def write() -> None:
+        with suppress(BrokenPipeError):  # it ended, or reads no more
+            pipe.write(data)
+        with suppress(BrokenPipeError):
+            pipe.close()
+
+    if len(data) <= select.PIPE_BUF:  # an empty pipe takes so much at once
+        write()
+    else:
+        threading.Thread(target=write, name="input", daemon=True).start()
 
 
 def read_beginning(
     process: subprocess.Popen[bytes], stdin: bytes, roof: int, over: float, stopped: Callable[[], bool]
 ) -> tuple[bytes, bool]:
     """What a process prints, up to a roof, and whether it went on. Raises TimeoutError at the end of its time."""
-    assert process.stdin is not None
     assert process.stdout is not None
-    with suppress(BrokenPipeError):
-        process.stdin.write(stdin)
-        process.stdin.close()
-    process.stdin = None
+    _feed(process, stdin)
     found = bytearray()
     while len(found) <= roof:
         if stopped() or time.monotonic() >= over:
