@@ -17,7 +17,7 @@ ROOF = 10_000
 
 def request(data: bytes = b"", **headers: str) -> Request:
     """A request with these headers; `_` stands for `-`."""
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    given = [(name.replace("_", "-"), value) for name, value in headers.items()]
     return Request(EnvironBuilder(method="POST", data=data, headers=given).get_environ())
 
 
