@@ -164,6 +164,7 @@ SHIFTBOOK: CommandTable = {
     "node": ("commands:node", "Runs this machine's node."),
     "deploy": ("commands:deploy", "Makes this machine's node a service."),
     "serve": ("node:serve", "Serves the HTTP API without a node."),
+    "desktop": ("desktop:desktop", "Opens this node's page in a window of its own."),
     "watch": ("node:watch", "Commits and pushes what you edit in a clone."),
     "fleet": ("fleet.nodes:fleet", "Shows the nodes; lets people and machines in."),
     "device": ("commands:device", "Pairs phones and browsers, and shuts them out."),
@@ -187,7 +188,7 @@ SHIFTBOOK: CommandTable = {
 SECTIONS: Sections = {
     "Start": ("init", "join", "check", "doctor", "demo"),
     "Every day": ("inbox", "mission", "chat", "project", "log", "memo", "conflicts"),
-    "Run": ("node", "deploy", "serve", "watch", "fleet", "device", "models", "usage"),
+    "Run": ("node", "deploy", "serve", "desktop", "watch", "fleet", "device", "models", "usage"),
     "Maintain": (
         "digest",
         "handoff",
