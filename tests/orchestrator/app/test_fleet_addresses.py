@@ -9,6 +9,7 @@ import pytest
 from mobile_bridge.announced_addresses import read_addresses, sign_addresses
 
 from orchestrator.app.devices.fleet_addresses import addresses_line, believed
+from orchestrator.app.devices.own_addresses import node_urls, page_url
 from orchestrator.core.roles import Role
 from orchestrator.core.settings import Settings
 from tests.ledgers import Keys
@@ -88,8 +89,20 @@ def test_what_cannot_be_called_is_not_announced(keys: Keys) -> None:
     assert sign_addresses("vps", FINGERPRINT, ["file:///etc"], keys["vps"].sign) is None
 
 
+def test_a_node_with_tls_is_opened_by_its_name(tmp_path: Path) -> None:
+    """A browser runs the page where it came over TLS: there the code leads, unless a proxy's address is known."""
+    wanted = settings(tmp_path, https="0.0.0.0:8824")
+    assert page_url(wanted).startswith("https://")
+    assert page_url(wanted).endswith(":8824")
+    assert page_url(wanted) in node_urls(wanted)
+    assert node_urls(wanted)[0] == "http://127.0.0.1:8823"
+    assert page_url(settings(tmp_path, https="0.0.0.0:8824", public_url="https://hq.example")) == "https://hq.example"
+    assert page_url(settings(tmp_path)) == "http://127.0.0.1:8823"
+
+
 def settings(home: Path, **more: Any) -> Settings:
-    return Settings(home=home, node_id="vps", role=Role.HEADQUARTERS, http="127.0.0.1:8823", **more)
+    given: dict[str, Any] = {"http": "127.0.0.1:8823"} | more
+    return Settings(home=home, node_id="vps", role=Role.HEADQUARTERS, **given)
 
 
 def test_a_node_signs_where_it_is_once(tmp_path: Path) -> None:
