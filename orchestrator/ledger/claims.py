@@ -88,17 +88,26 @@ class CompletionResult:
 
 
 def complete(
-    bus: Transport, held: HeldClaim, record: ResultRecord, *, state: ClaimState, reason: str = "", tries: int = 20
+    bus: Transport,
+    held: HeldClaim,
+    record: ResultRecord,
+    *,
+    state: ClaimState,
+    reason: str = "",
+    past: bool = False,
+    tries: int = 20,
 ) -> CompletionResult:
     """Ends an attempt: ONE atomic push moves the claim and this node's log, so that a fenced holder is refused whole.
 
     Trap B: the claim moves in the same push; git never sends an unchanged ref, so an unmoved one would guard nothing.
+    `past`: the branch tells a later end of the mission, and yet the claim stands there: somebody recovered a server
+    from a clone that had seen no more. The fold would drop such a result, so it is late work.
     Raises RemoteUnreachable; calling it again with the same arguments is safe.
     """
     name = CLAIM + held.claim.mission
     for _ in range(tries):
         refs = bus.remote.fetch()
-        if refs.get(name) != held.oid:
+        if past or refs.get(name) != held.oid:
             return _accepted_or_late(bus, held, record, refs)
         parent = refs.get(LOG + bus.name)
         log = bus.commit(record.files(), f"{held.claim.mission}: {state}", onto=parent, tree=None)

@@ -54,9 +54,9 @@ class Attempts:
             else:
                 self._start(one)
 
-    def hand_back(self) -> bool:
+    def hand_back(self, ledger: LedgerSnapshot | None = None) -> bool:
         """Hands back what is ready; returns whether anything was. Raises what Handback.hand_back raises."""
-        done = self.handback.hand_back()
+        done = self.handback.hand_back(*([ledger.folded_epoch] if ledger else []))
         for letter in done:
             self.executor.handed_back(letter, keep=self.cleanup is not None)
         if done and self.cleanup is not None:

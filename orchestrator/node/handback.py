@@ -97,10 +97,11 @@ class Handback:
         )
         self.post(taken.held, attempt, PAUSED_REASON if paused else taken.end)
 
-    def hand_back(self) -> list[PendingResult]:
+    def hand_back(self, folded: Callable[[str], int] = lambda _mission: 0) -> list[PendingResult]:
         """Pushes what is ready. Returns what is settled: accepted, or kept as late work.
 
-        What could not be pushed stays ready. One letter that the remote refuses rests, and holds up nothing else.
+        `folded` says up to which epoch the branch tells a mission's ends. What could not be pushed stays ready. One
+        letter that the remote refuses rests, and holds up nothing else.
         Raises RemoteUnreachable, BranchMissing, HistoryRewritten or OSError when nothing was settled because of it.
         """
         with self._lock:
@@ -111,7 +112,10 @@ class Handback:
             if isinstance(trouble, RemoteUnreachable):  # the next one would only wait for the same time-out
                 break
             try:
-                ended = claims.complete(self.bus, letter.held, letter.record, state=letter.state, reason=letter.reason)
+                past = folded(letter.held.claim.mission) >= letter.held.claim.epoch
+                ended = claims.complete(
+                    self.bus, letter.held, letter.record, state=letter.state, reason=letter.reason, past=past
+                )
             except (RemoteUnreachable, BranchMissing, HistoryRewritten, OSError) as error:
                 trouble = error
                 continue

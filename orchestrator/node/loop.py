@@ -154,7 +154,7 @@ class Node:
     def resume(self) -> None:
         """After a restart: hands back what was ready, then takes again what this node held when it died."""
         self.attempts.handback.reload()
-        self.attempts.hand_back()
+        self.attempts.hand_back(self.feed.look())
         now = self.feed.look()
         pending = self.attempts.handback.pending(now.claims)
         self.attempts.begin(self.scheduler.resume(now, self.jobs.free, pending))
@@ -212,7 +212,7 @@ class Node:
         heard = self._hear(ledger)
         pending = self.attempts.handback.pending(ledger.claims)
         busy = self.jobs.by_mission.keys() | pending  # as of now: some is handed back in a moment
-        moved = self.attempts.hand_back() or heard
+        moved = self.attempts.hand_back(ledger) or heard
         if not self.draining and not self.heartbeat.fenced:
             moved = self._take_on(ledger, busy) or moved
         moved = self.folding.step(ledger) or moved

@@ -1,4 +1,4 @@
-"""The pictures of the page: `make screenshots` runs the demo, leaves one more result to look at, and takes them.
+"""The pictures of page and terminal: `make screenshots` runs the demo, leaves one more result to look at, takes them.
 
 They show what the demo's real nodes really did; nothing in them is drawn.
 """
@@ -12,8 +12,9 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from orchestrator.app.demo import run_demo
-from orchestrator.app.demo_fleet import DemoFleet, running_demo_fleet
+from orchestrator.app.demo_fleet import HQ, DemoFleet, running_demo_fleet
 from tests.page.tab import SIZES
+from tests.page.terminal_pictures import take_picture
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 WAITING = """\
@@ -39,6 +40,13 @@ SHOTS = {
 """Each picture's name, with the size and the theme of its window, and its address on the page."""
 FACES, MAX_LOADS = ("Inter", "Source Serif", "JetBrains Mono"), 20
 """What the page is set in, and how often it is loaded until it is: it waits for no face (`font-display: optional`)."""
+TERMINAL = {
+    "terminal-list": ("mission", "list", "--all"),
+    "terminal-inbox": ("inbox",),
+    "terminal-diff": ("mission", "diff", "say-it"),
+    "terminal-chat": ("mission", "chat", "What did each node do?"),
+}
+"""Each picture of a terminal, with the command that it shows."""
 
 
 class Lines:
@@ -103,10 +111,12 @@ def main() -> None:
     ):
         run_demo(stage, with_model=False)
         one_more(stage)
+        for name, words in TERMINAL.items():
+            take_picture(IMAGES / f"{name}.svg", words, stage.environment(HQ))
         browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
         take(browser, stage.serve())
         browser.close()
-    print(f"{len(SHOTS)} pictures in {IMAGES}")
+    print(f"{len(SHOTS) + len(TERMINAL)} pictures in {IMAGES}")
 
 
 if __name__ == "__main__":

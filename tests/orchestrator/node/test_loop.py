@@ -202,7 +202,7 @@ def test_a_draining_node_with_a_surprise_in_every_round_ends(tmp_path: Path) -> 
     found, _ = troubled(tmp_path, ZeroDivisionError("no way"))
     hand_back = found.node.attempts.handback.hand_back
 
-    def breaks() -> object:
+    def breaks(*_asked: object) -> object:
         raise ZeroDivisionError("no way")
 
     found.node.attempts.handback.hand_back = breaks  # type: ignore[method-assign, assignment]

@@ -117,6 +117,30 @@ def test_a_killed_node_hands_back_after_its_restart(tmp_path: Path) -> None:
     assert list(second.handback.outbox) == []
 
 
+def test_a_claim_that_a_recovery_brought_back_takes_no_result(tmp_path: Path) -> None:
+    """Somebody else ended the mission since, and the branch tells it. The fold would drop a further end in silence, so
+    what this node did is late work, which a person finds."""
+    town = Town({"missions/m.md": "do it\n"})
+    first = working(town.peer("n1", boot="one"), tmp_path)
+    first.step()
+    first.peer.line.cut = True
+    first.step()
+    other = town.peer("n2")
+    held = other.ledger().claims["m"]
+    taken = take_over(other.bus, held, blob=held.claim.blob)
+    assert taken is not None
+    assert other.end(taken).accepted
+    other.fold()
+    other.line.remote.push([RefUpdate(ref="refs/shiftbook/claim/m", expect=None, new=held.oid)])
+    second = working(town.peer("n1", boot="two"), tmp_path)
+    second.node.resume()
+    second.settle()
+    ledger = second.peer.ledger()
+    assert list(ledger.late) == ["m-1-n1"]
+    assert "refs/shiftbook/log/n1" not in second.peer.line.fetch()
+    assert list(second.handback.outbox) == []
+
+
 def test_a_result_that_arrived_before_the_kill_is_not_delivered_twice(tmp_path: Path) -> None:
     """The push went through, the process died before it could take the letter out."""
     town = Town({"missions/m.md": "do it\n"})
