@@ -33,7 +33,7 @@ nightly: $(STAMP) page  ## the long forms: torture, load, a hundred cancels, the
 	@$(BIN)/python -m pytest -n 2 -m "hypothesis and not nightly" --hypothesis-profile=thorough $(TEST_ARGS)
 	@$(MAKE) torture load cancels tidy agents
 
-screenshots: $(STAMP) page  ## the README's pictures of the page, from the demo's own data (needs Chromium)
+screenshots: $(STAMP) page  ## the documents' pictures of page and terminal, from the demo's own data (needs Chromium)
 	@$(BIN)/python -m tests.page.screenshots
 
 TORTURE_SECONDS ?= 600

@@ -44,7 +44,7 @@ TERMINAL = {
     "terminal-list": ("mission", "list", "--all"),
     "terminal-inbox": ("inbox",),
     "terminal-diff": ("mission", "diff", "say-it"),
-    "terminal-chat": ("mission", "chat", "What did each node do?"),
+    "terminal-chat": ("chat", "Which missions are done?"),
 }
 """Each picture of a terminal, with the command that it shows."""
 
