@@ -26,6 +26,10 @@ from sync.remote import Oid
 HQ_LOOK_SECONDS = 15.0
 """Headquarters looks so often at least, while others work: results wait for it, and a look costs no push."""
 
+QUEUED_PUSHES = 12
+"""For so many pushes before its own headquarters may have to wait, where a host limits them: whoever does its work then
+only makes the queue longer."""
+
 
 @dataclass
 class Precedence:
@@ -53,6 +57,8 @@ class Precedence:
         """How long a turn is just now."""
         pushed, looked = self.pushes.latency.bound, self.looks.latency.bound
         known = None if pushed is None and looked is None else (pushed or 0.0) + (looked or 0.0)
+        allowed = ledger.charter.bus.pushes_a_minute
+        known = max(known or 0.0, 60 / allowed) if allowed else known
         return pace_of(known, 0.0 if self.nudged else ledger.charter.bus.poll_seconds[0])
 
     def place(self, subject: str, able: Iterable[str]) -> int:
@@ -69,7 +75,7 @@ class Precedence:
         if first == self.me:
             return 0.0
         head = roles[first] == Role.HEADQUARTERS.value
-        patience = 2 * hq_look(ledger.charter.bus) if head else 0.0
+        patience = hq_patience(ledger.charter.bus) if head else 0.0
         return patience + Pace(step=step).wait(order.index(self.me))
 
     def living(self, ledger: LedgerSnapshot) -> frozenset[str]:
@@ -115,6 +121,11 @@ class Precedence:
 def hq_look(bus: BusPart) -> float:
     """The longest pause in seconds between two looks of headquarters while other nodes work."""
     return min(bus.poll_seconds[0], HQ_LOOK_SECONDS)
+
+
+def hq_patience(bus: BusPart) -> float:
+    """Seconds for which others leave to headquarters, while it lives, what it does for all."""
+    return 2 * hq_look(bus) + (QUEUED_PUSHES * 60 / bus.pushes_a_minute if bus.pushes_a_minute else 0.0)
 
 
 def _offer(page: Presence) -> NodeCapabilities:

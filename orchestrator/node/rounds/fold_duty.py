@@ -13,6 +13,7 @@ from orchestrator.ledger.transport import Transport
 from orchestrator.node.precedence import Precedence
 from orchestrator.policy.authorization import Trust
 from orchestrator.workflow.fold import fold, has_work
+from sync.remote import Oid
 
 FOLDED_WORDS = {
     Status.REVIEW: "waits for your look: `shiftbook mission diff {name}`, then approve or reject -m",
@@ -39,6 +40,8 @@ class FoldDuty:
     tell: Tell
     clock: Callable[[], float]
     _due: float | None = None
+    _waiting: frozenset[Oid] = frozenset()
+    """The ended claims that stood when this node began to wait for its turn."""
 
     def step(self, ledger: LedgerSnapshot) -> bool:
         """One round: folds when it is this node's turn; returns whether anything was. Raises what a push raises."""
@@ -52,7 +55,9 @@ class FoldDuty:
         if not has_work(ledger):
             self._due = None
             return False
-        if self._due is None:
+        waiting = frozenset(held.oid for held in ledger.claims.values() if held.claim.closed)
+        if self._due is None or self._waiting - waiting:  # somebody folds: it is left to them
+            self._waiting = waiting
             self._due = self.clock() + self.precedence.wait(ledger, FOLD)
         return self.clock() >= self._due
 

@@ -26,6 +26,7 @@ from sync.remote import RefUpdate
 from tests.ledgers import Scripted, Town, Working, working
 
 MISSION = {"missions/m.md": "Do it.\n"}
+HQ_PAGE = "---\nrole: HEADQUARTERS\n---\n"
 
 
 @dataclass
@@ -263,7 +264,7 @@ def test_sightings_that_cannot_be_written_cost_no_round(tmp_path: Path) -> None:
 
 def test_a_worker_folds_after_its_wait_and_headquarters_at_once(tmp_path: Path) -> None:
     """Somebody else could have; nobody did."""
-    town = Town(MISSION | {"heartbeats/hq.md": "---\nrole: HEADQUARTERS\n---\n"})
+    town = Town(MISSION | {"heartbeats/hq.md": HQ_PAGE})
     worker = working(town.peer("n1"), tmp_path / "n1", role=Role.LOCAL_WORKER)
     blob = worker.peer.bus.store.put("blob", b"shiftbook beat 1\n")
     worker.peer.bus.remote.push([RefUpdate(ref="refs/shiftbook/beat/hq", expect=None, new=blob)])
@@ -280,6 +281,24 @@ def test_a_worker_folds_after_its_wait_and_headquarters_at_once(tmp_path: Path) 
     town.peer("n0").attempt("n")
     working(town.peer("hq"), tmp_path / "hq").node.step()
     assert town.peer("ada").ledger().archived("n") is not None
+
+
+def test_a_worker_leaves_the_fold_to_whoever_is_at_it(tmp_path: Path) -> None:
+    """One of the results that waited is on the branch: its wait begins anew for the others."""
+    town = Town(MISSION | {"heartbeats/hq.md": HQ_PAGE})
+    worker = working(town.peer("n1"), tmp_path / "n1", role=Role.LOCAL_WORKER)
+    blob = worker.peer.bus.store.put("blob", b"shiftbook beat 1\n")
+    worker.peer.bus.remote.push([RefUpdate(ref="refs/shiftbook/beat/hq", expect=None, new=blob)])
+    town.peer("n0").attempt("m")
+    worker.node.step()
+    due = worker.node.folding.due_in()
+    assert due is not None
+    worker.ticks.at += due - 1
+    town.peer("hq").fold()
+    town.peer("ada").push({"missions/n.md": "Do it.\n"})
+    town.peer("n0").attempt("n")
+    worker.node.step()
+    assert worker.node.folding.due_in() == due
 
 
 def test_a_budget_that_cannot_be_looked_up_holds_its_mission_and_no_other(tmp_path: Path) -> None:

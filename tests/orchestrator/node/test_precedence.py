@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.core.roles import Role
 from orchestrator.ledger.liveness import Liveness
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.node.notifications.elected_node import TELLING, notifier_order
-from orchestrator.node.precedence import Precedence, hq_look
+from orchestrator.node.precedence import Precedence, hq_patience
 from orchestrator.policy.turn_order import acting_order
 from sync.latency import LatencyMeter
 from sync.remote import RefUpdate
@@ -54,10 +56,21 @@ def test_headquarters_acts_at_once_and_the_others_one_step_after_the_other(ledge
     liveness = Liveness()
     waits = {name: place(name, Role(role), liveness).wait(ledger, "fold") for name, role in ROLES.items()}
     _, second, third = acting_order("fold", ROLES)
-    patience = 2 * hq_look(ledger.charter.bus)
+    patience = hq_patience(ledger.charter.bus)
     assert waits["hq"] == 0.0
     assert waits[second] == pytest.approx(patience + STEP)
     assert waits[third] == pytest.approx(patience + 2 * STEP)
+
+
+def test_a_host_that_limits_pushes_makes_turns_longer(ledger: LedgerSnapshot) -> None:
+    """A push waits for its turn there, whatever the last ones took; and headquarters is waited for as much longer."""
+    amy = place("amy", Role.LOCAL_WORKER, Liveness())
+    charter = ledger.charter
+    slow = replace(
+        ledger, charter=charter.model_copy(update={"bus": charter.bus.model_copy(update={"pushes_a_minute": 6})})
+    )
+    assert (amy.pace(ledger).step, amy.pace(slow).step) == (pytest.approx(STEP), 10.0)
+    assert amy.wait(slow, "fold") > amy.wait(ledger, "fold") + 100
 
 
 def test_only_those_that_live_are_waited_for(ledger: LedgerSnapshot) -> None:
