@@ -257,8 +257,9 @@ class GitStore:
 
     def warm(self, oids: Iterable[Oid]) -> None:
         """Reads many small objects at once, so that asking for each of them costs nothing."""
+        names = list(oids)  # whoever says them may read here, too, to find them out
         with self._lock:
-            self._reader.warm(oids)
+            self._reader.warm(names)
 
     def put(self, kind: str, data: bytes) -> Oid:
         """Stores a loose object and returns its name."""

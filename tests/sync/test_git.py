@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from sync.errors import GitError, ObjectMissing, ObjectTooLarge, RemoteUnreachable
 from sync.git import Git, GitStore
 from sync.git_remote import LOST_RACE, GitRemote
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -162,3 +164,12 @@ def test_a_lost_race_has_many_words(said: str) -> None:
     """What 2.39.5 and 2.55 say of a ref that somebody else moved, made or deleted first; a refusal is none of it."""
     assert LOST_RACE.search(f"[remote rejected] ({said})")
     assert not LOST_RACE.search("[remote rejected] (pre-receive hook declined)")
+
+
+def test_who_says_what_to_read_next_may_read_meanwhile(store: GitStore) -> None:
+    """Names that are found out while they are said do not wait for themselves."""
+    oids = [store.put("blob", b"%d" % number) for number in range(3)]
+    done = threading.Thread(target=lambda: store.warm(oid for oid in oids if store.get(oid)), daemon=True)
+    done.start()
+    done.join(PATIENCE)
+    assert not done.is_alive()
