@@ -81,6 +81,7 @@ def _waits_without_end(path: Path) -> Iterator[str]:
 
 WAITS = {
     "orchestrator/adapters/models/embedded_wheel.py": "a download that a person asked for and watches; pip has its own",
+    "orchestrator/cli/desktop.py": "the window that a person looks at until he closes it",
     "orchestrator/cli/mission/handover.py": "the conversation that a person at a terminal goes on with",
 }
 

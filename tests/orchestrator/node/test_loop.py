@@ -23,7 +23,7 @@ from orchestrator.node.rounds.round_trouble import ALARM_AFTER_ROUNDS
 from orchestrator.policy.turn_order import MAX_STEP_SECONDS
 from sync.errors import HistoryRewritten
 from sync.remote import RefUpdate
-from tests.ledgers import Scripted, Town, Working, working
+from tests.ledgers import ROOT, Scripted, Town, Working, working
 
 MISSION = {"missions/m.md": "Do it.\n"}
 HQ_PAGE = "---\nrole: HEADQUARTERS\n---\n"
@@ -340,3 +340,23 @@ def test_a_nodes_page_is_written_when_it_starts(tmp_path: Path) -> None:
     )
     found.node.run()
     assert 'agents: "builtin, command"' in found.peer.text("heartbeats/n1.md")
+
+
+def test_every_result_says_who_answered(tmp_path: Path) -> None:
+    """The division that a mission is addressed to, by the name that the fleet gave it: told to the agent, in the file's
+    field and in its result. What is addressed to another node's division is left alone."""
+    persona = '[nodes.n1.divisions.general]\nname = "Mara"\nvoice = "short"\n'
+    files = {
+        "fleet.toml": str(ROOT["fleet.toml"]) + persona,
+        "missions/m.md": "---\nto: n1/general\n---\nDo it.\n",
+        "missions/other.md": "---\nto: n2/general\n---\nDo it.\n",
+    }
+    found = working(Town(files).peer("n1"), tmp_path, offered=["builtin"])
+    found.settle()
+    ledger = found.peer.ledger()
+    done = ledger.archived("m")
+    assert done is not None
+    assert done.mission.answered_by == "Mara, general of n1"
+    assert "- by Mara, general of n1" in (ledger.text(done.path) or "")
+    assert [job.place for job in found.agent.jobs] == ["You are Mara, general of n1. How you speak: short."]
+    assert list(ledger.open) == ["other"]
