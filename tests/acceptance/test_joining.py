@@ -122,6 +122,15 @@ def test_one_machine(hq: Headquarters, tmp_path: Path) -> None:
     assert hq.members()["race"] == keys[codes.index(201)].public
 
 
+def test_taken_out(hq: Headquarters, tmp_path: Path) -> None:
+    """A link stays its first machine's, also once that was taken out again."""
+    link, first, second = hq.invite("out"), make_key(tmp_path / "first", "a"), make_key(tmp_path / "second", "b")
+    assert hq.ask(link, first).status_code == 201
+    hq.fleet.shiftbook("fleet", "revoke", "out", node="hq")
+    assert hq.ask(link, second).status_code == 403
+    assert "out" not in hq.members()
+
+
 def test_stolen(hq: Headquarters, tmp_path: Path) -> None:
     """A link without the key's private half, with another's signature, or for something else opens nothing."""
     link, mine, thief = hq.invite("stolen"), make_key(tmp_path / "mine", "a"), make_key(tmp_path / "thief", "b")

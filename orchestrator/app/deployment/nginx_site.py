@@ -1,4 +1,4 @@
-"""How does nginx serve headquarters: with TLS, streams unbuffered, and pushes as large as the node takes them?"""
+"""How does nginx serve headquarters: with TLS, streams as they come, and pushes as large as the node takes them?"""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ server {{
     # set, not added to: what a caller says of itself does not count
     proxy_set_header X-Forwarded-For $remote_addr;
     proxy_set_header X-Forwarded-Proto $scheme;
-    # answers are streams: each word goes out as it comes
-    proxy_buffering off;
+    # the node marks its streams (X-Accel-Buffering), whose words go out as they come; any other answer is taken in at
+    # once, so that a slow caller holds none of its threads
     gzip off;
     proxy_read_timeout {STREAM_SECONDS}s;
 

@@ -43,6 +43,21 @@ def test_verified(tmp_path: Path, wanted: Deployment) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_own_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit of a user's own manager asks for nothing that takes privilege, and has the user's folders of programs."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/etc/xdg-of-test")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("PATH", "/home/ada/.local/bin:relative:/usr/bin")
+    path = written(tmp_path, replace(HQ, headquarters=False, site=None, system=False))[0]
+    done = analyze("verify", "--user", "--man=no", path)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    names = {line.partition("=")[0] for line in lines}
+    assert not names & {"User", "PrivateDevices", "ProtectSystem", "CapabilityBoundingSet", "LoadCredential"}
+    assert "Environment=PATH=/usr/bin:/home/ada/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin:/bin" in lines
+    assert "WantedBy=default.target" in lines
+
+
 def test_exposure(tmp_path: Path) -> None:
     """The figures in docs/operating.md are those of the units; each exemption is in the unit and in the document."""
     text = OPERATING.read_text(encoding="utf-8")
