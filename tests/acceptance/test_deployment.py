@@ -149,6 +149,20 @@ def test_credentials(hosts: list[Host]) -> None:
     assert prop(vps, "ActiveState") == "active"
 
 
+def test_broken_off(hosts: list[Host]) -> None:
+    """A run that ended between writing a unit and starting it is completed by the same command."""
+    _, vps = hosts
+    program = "/opt/shiftbook/bin/shiftbook"
+    before = prop(vps, "ActiveEnterTimestampMonotonic")
+    vps.shell(f"sleep 1.1; {program} deploy worker --memory 50% --root /run/other >/dev/null")
+    vps.shell("cp /run/other/etc/systemd/system/shiftbook.service /etc/systemd/system/shiftbook.service")
+    assert "restart shiftbook.service" in shiftbook(vps, "deploy", "worker", "--memory", "50%")
+    vps.until("it was restarted", f'test "$(systemctl show -P ActiveEnterTimestampMonotonic shiftbook)" -gt {before}')
+    vps.until("it lives", "systemctl is-active -q shiftbook")
+    assert shiftbook(vps, "deploy", "worker", "--memory", "50%").startswith("nothing to do")
+    shiftbook(vps, "deploy", "worker")
+
+
 def test_removed(hosts: list[Host]) -> None:
     """Removed, the service and its files are gone; the home stays, and deploying again takes it up."""
     _, vps = hosts

@@ -203,15 +203,25 @@ class Installer:
     def _active(self, unit: str) -> bool:
         return self._systemctl("is-active", unit, codes=range(256)).strip() in {"active", "activating", "reloading"}
 
+    def _property(self, unit: str, name: str) -> str:
+        return self._systemctl("show", "--timestamp=unix", "-P", name, unit, codes=range(256)).strip()
+
+    def _older_than_its_file(self, unit: str) -> bool:
+        """Whether a unit was started before its file was written, as after a run that was broken off."""
+        folder = layout.UNITS if self.wanted.system else user_units()
+        started = self._property(unit, "ActiveEnterTimestamp").removeprefix("@")
+        return started.isdigit() and (folder / unit).exists() and int((folder / unit).stat().st_mtime) > int(started)
+
     def _units(self, units_changed: bool, node_changed: bool) -> None:
-        if units_changed:
+        stale = any(self._property(unit, "NeedDaemonReload") == "yes" for unit in self.wanted.units)
+        if units_changed or stale:  # stale: an earlier run ended before it got here
             self._act("", lambda: self._systemctl("daemon-reload"))
         for unit in self.wanted.units:
             if self._systemctl("is-enabled", unit, codes=range(256)).strip() != "enabled":
                 self._act(f"enable {unit}", lambda unit=unit: self._systemctl("enable", unit))  # type: ignore[misc]
             if not self._active(unit):
                 self._act(f"start {unit}", lambda unit=unit: self._systemctl("start", unit))  # type: ignore[misc]
-            elif unit == "shiftbook.service" and node_changed:
+            elif unit == "shiftbook.service" and (node_changed or self._older_than_its_file(unit)):
                 says = f"restart {unit}, once the running work is done"
                 self._act(says, lambda unit=unit: self._systemctl("--no-block", "restart", unit))  # type: ignore[misc]
 
