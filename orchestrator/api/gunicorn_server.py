@@ -148,6 +148,8 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
         super().__init__(*args, **kwargs)
         plan: ServerPlan = self.app.plan
         self.max_keepalived = IDLE_CONNECTIONS // 2
+        # asked now: while this drains the sockets are closed
+        self._secure_name = None if plan.tls is None else self.sockets[-1].getsockname()
         self._gathering = Gathering(total=IDLE_CONNECTIONS // 2, each=ADDRESS_CONNECTIONS, seconds=plan.receive)
         self._closing = Gathering(total=IDLE_CONNECTIONS // 4, each=ADDRESS_CONNECTIONS // 2, seconds=LINGER_SECONDS)
         self._readers = SlowReaders(total=max(1, self.cfg.threads // 2), each=max(1, self.cfg.threads // 3))
@@ -197,7 +199,7 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no t
         return False
 
     def _is_secure(self, conn: Any) -> bool:
-        return self.app.plan.tls is not None and conn.server == self.sockets[-1].getsockname()
+        return self._secure_name is not None and conn.server == self._secure_name
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """In its thread."""

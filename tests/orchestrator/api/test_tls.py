@@ -241,6 +241,25 @@ def test_a_new_certificate_is_taken_without_a_restart(served: Served) -> None:
     assert "certificate not taken" in (served.home / "http.log").read_text(encoding="utf-8")
 
 
+def test_a_server_that_ends_takes_leave_of_lines_that_were_just_opened(tmp_path: Path) -> None:
+    """A line that says nothing, one in the middle of its greeting: the server ends well, and soon."""
+    authority(tmp_path).ensure("Shiftbook desk", HOSTS)
+    with (tmp_path / "serve.err").open("wb") as err:
+        process = program.start("serve", env=environment(tmp_path), cwd=tmp_path, stdout=err, stderr=err)
+    until(lambda: (tmp_path / "http.json").exists() or process.poll() is not None)
+    port = Served(tmp_path).port
+    with contextlib.ExitStack() as ends:
+        lines = [ends.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60)) for _ in range(3)]
+        lines[1].sendall(b"\x16\x03")
+        assert Served(tmp_path).ask("GET", "/health")[0] == 200  # the lines were taken before this one
+        process.terminate()
+        with contextlib.suppress(OSError):
+            lines[0].sendall(b"\x16\x03")
+            lines[2].sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert process.wait(timeout=60) == 0
+    assert "Traceback" not in (tmp_path / "serve.err").read_text(encoding="utf-8")
+
+
 def spoil(folder: Path, how: str) -> None:
     """Makes the certificate there one that does not hold."""
     if how == "missing":
