@@ -9,7 +9,7 @@ from orchestrator.workflow.spending.page_table import render_table
 
 HOSTILE_TITLE = "<img src=x onerror=alert(1)> \u202egnp.exe\u202c \x1b[31mred\x1b[0m javascript:alert(1)"
 HOSTILE_BODY = (
-    f"# {HOSTILE_TITLE}\n\n<svg onload=alert(1)> [click](javascript:alert(1)) "
+    f"---\nto: attic\n---\n# {HOSTILE_TITLE}\n\n<svg onload=alert(1)> [click](javascript:alert(1)) "
     "![x](data:text/html,<script>alert(1)</script>)\n"
 )
 HOSTILE_WORDS = "<img src=x onerror=alert(1)> \u202egnp.exe\u202c"
@@ -18,8 +18,8 @@ CHANGE = (
     "printf 'a\\342\\200\\256b\\n' > bidi.txt"
 )
 """What the mission that waits has done."""
-MISSIONS = {
-    "missions/nightly-check.md": "---\npriority: 2\nproject: shop\ntask: general_task\n---\n# Nightly dependency check"
+MISSIONS = {  # for a node that there is not: a test that has the desk work leaves them as they are
+    "missions/nightly-check.md": "---\npriority: 2\nproject: shop\nto: attic\n---\n# Nightly dependency check"
     "\n\nLook for updates.\n",
     "missions/a-typo.md": "---\npriority: high\n---\n# Import the 2019 invoices\n\nImport them.\n",
     "missions/hostile.md": HOSTILE_BODY,
