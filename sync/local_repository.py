@@ -20,7 +20,7 @@ from sync.errors import GitError, SyncError
 from sync.git import Git, GitStore
 from sync.loose_objects import write_loose
 from sync.objects import FOLDER, SUBMODULE, load_commit, load_tree
-from sync.ref_writer import RefWriter
+from sync.refs.ref_writer import RefWriter
 from sync.remote import MAX_OBJECT_BYTES, ObjectStore, Oid, RefUpdate
 
 NOBODY = "0" * 40

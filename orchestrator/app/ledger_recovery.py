@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.ledger.transport import BEAT, LOG
-from sync.broken_refs import SET_ASIDE
 from sync.errors import PushRefused
 from sync.git_remote import RECOVERED_PREFIX, GitRemote
+from sync.refs.broken_refs import SET_ASIDE
 from sync.remote import Oid, PushVerdict, RefUpdate
 
 

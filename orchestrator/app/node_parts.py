@@ -19,9 +19,9 @@ from orchestrator.ledger.transport import Transport
 from orchestrator.node import wakeups
 from orchestrator.node.precedence import Precedence
 from orchestrator.policy.authorization import Trust
-from sync.broken_refs import GRACE_SECONDS
 from sync.git_remote import GitRemote
 from sync.latency import LatencyMeter
+from sync.refs.broken_refs import GRACE_SECONDS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from orchestrator.core.environment import load_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.app.backup_archive import OnBytesDone
+    from orchestrator.app.backups.archive import OnBytesDone
 
 
 @click.command("backup")
@@ -30,8 +30,8 @@ def backup(target: Path, keep: int | None, as_json: bool) -> None:
     """
     from rich.filesize import decimal
 
-    from orchestrator.app.backup import save
-    from orchestrator.app.backup_retention import drop_older
+    from orchestrator.app.backups.backup import save
+    from orchestrator.app.backups.retention import drop_older
 
     with _progress("saving") as say:
         saved = save(load_settings(), target, say)
@@ -58,7 +58,7 @@ def restore(file: Path, force: bool, as_json: bool) -> None:
 
     Stop the node first. Everything is read and checked before anything is changed.
     """
-    from orchestrator.app import backup
+    from orchestrator.app.backups import backup
 
     with _progress("restoring") as say:
         done = backup.restore(load_settings(), file, say, force=force)

@@ -126,7 +126,7 @@ def test_plain_data_is_read_in_one_module() -> None:
 
 RENAMES = {
     "sync/files.py": "the one place where a file gets its name",
-    "orchestrator/app/backup.py": "a home folder is swapped for the restored one",
+    "orchestrator/app/backups/backup.py": "a home folder is swapped for the restored one",
     "orchestrator/execution/programs/home_files.py": "a folder in the way, below a folder handle",
     "orchestrator/execution/workspace/attempt_dirs.py": "a folder is moved out of sight before it is removed",
     "orchestrator/execution/workspace/chat_dirs.py": "a folder is moved aside, looked at and removed or put back",

@@ -53,7 +53,7 @@ SAFE = {
     "orchestrator/adapters/database/conversations.py:_turn": "reads what is stored",
     "orchestrator/chat/handover/summary.py:opening_turns": "its one caller, take_over, cleans each",
     "sync/worktree.py": "a person's own files",
-    "sync/broken_refs.py:_take_away": "the name of a ref and of an object, which the server has already",
+    "sync/refs/broken_refs.py:_take_away": "the name of a ref and of an object, which the server has already",
     "orchestrator/ledger/file_check.py:_mission_problems": "files, read as nodes read them; pushed nowhere",
     "orchestrator/ledger/conflicts.py:read": "reads what was written",
 }

@@ -25,8 +25,8 @@ from orchestrator.policy.push_allowance import fleet_load
 from orchestrator.workflow.assignment.unserved import UnservedMissions
 from orchestrator.workflow.journal.memos import memo_count, read_lessons
 from orchestrator.workflow.journal.review_status import review_problems, review_statuses
-from sync.broken_refs import SET_ASIDE
 from sync.errors import SyncError
+from sync.refs.broken_refs import SET_ASIDE
 
 PROJECT_TIMEOUT_SECONDS = 15.0
 NEAR_LIMIT = 0.75

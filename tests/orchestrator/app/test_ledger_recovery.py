@@ -18,10 +18,10 @@ from orchestrator.app.ledger_recovery import plan_recovery, recover
 from orchestrator.cli import cli
 from orchestrator.core.environment import load_settings
 from orchestrator.ledger.transport import CLAIM, LOG
-from sync.broken_refs import SET_ASIDE
 from sync.errors import HistoryRewritten, RemoteUnreachable
 from sync.git import Git
 from sync.git_remote import GitRemote
+from sync.refs.broken_refs import SET_ASIDE
 from sync.remote import RefUpdate
 from tests.ledgers import Peer, Town
 

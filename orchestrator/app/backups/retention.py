@@ -1,4 +1,4 @@
-"""Which of a node's older backups go when a new one is whole, so that they do not fill the disk?"""
+"""How long are backups kept? The retention: which older ones of a node go when a new one is whole, to keep the disk free."""
 
 from __future__ import annotations
 

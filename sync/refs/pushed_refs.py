@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from sync.errors import PushUncertain
-from sync.ref_writer import RefWriter
+from sync.refs.ref_writer import RefWriter
 from sync.remote import Oid, RefUpdate
 
 PUSHED_PREFIX = "refs/pushed/"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.app.backup_retention import drop_older
+from orchestrator.app.backups.retention import drop_older
 
 
 def named(folder: Path, *names: str) -> list[Path]:

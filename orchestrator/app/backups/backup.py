@@ -22,8 +22,9 @@ from filelock import FileLock, Timeout
 
 from missions.plain_data import read_json
 from orchestrator import __version__
-from orchestrator.app import backup_archive, wiring
-from orchestrator.app.backup_archive import Manifest, OnBytesDone
+from orchestrator.app import wiring
+from orchestrator.app.backups import archive
+from orchestrator.app.backups.archive import Manifest, OnBytesDone
 from orchestrator.app.kept_revocations import read_revocations
 from orchestrator.app.web_process import RECORD_FILE
 from orchestrator.core.environment import load_settings
@@ -95,7 +96,7 @@ def save(settings: Settings, target: Path, say: OnBytesDone) -> SavedBackup:
                 node=settings.node,
                 made=format_utc(now),
             )
-            manifest = backup_archive.pack(stage, path, about, say)
+            manifest = archive.pack(stage, path, about, say)
     finally:
         stores.close()
     return SavedBackup(path=path, manifest=manifest, rows=rows, skipped=skipped)
@@ -113,7 +114,7 @@ def restore(settings: Settings, file: Path, say: OnBytesDone, *, force: bool) ->
     home.parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{home.name}.restore-", dir=home.parent))
     try:
-        manifest = backup_archive.unpack(file, stage, _is_backup_part, say)
+        manifest = archive.unpack(file, stage, _is_backup_part, say)
         if not (stage / DATABASE_PART).is_file():
             raise WrongSetting(file.name, "it is no backup of a node: it holds no database")
         (stage / HOME_PREFIX).mkdir(mode=0o700, exist_ok=True)
@@ -170,7 +171,7 @@ def _copy_one(source: Path, target: Path, name: str, databases: set[str]) -> Ite
     if source.is_dir() and not source.is_symlink():
         for inner in sorted(source.iterdir()):
             yield from _copy_one(inner, target / inner.name, f"{name}/{inner.name}", databases)
-    elif source.is_file() and backup_archive.is_inside(name):
+    elif source.is_file() and archive.is_inside(name):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             target.write_bytes(source.read_bytes())

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from orchestrator.app import backup, wiring
+from orchestrator.app import wiring
+from orchestrator.app.backups import backup
 from orchestrator.core.environment import load_settings
 from orchestrator.core.errors import NotFound, OrchestratorError, Refused, WrongSetting
 from orchestrator.core.ports.conversations import ConversationTurn
@@ -23,7 +24,7 @@ from orchestrator.core.ports.paired_devices import PairedDevice, Pairing, Pairin
 from orchestrator.core.settings import Settings
 from tests import program
 from tests.databases import Server
-from tests.orchestrator.app.test_backup_archive import archive, entry, quiet
+from tests.orchestrator.app.backups.test_archive import archive, entry, quiet
 
 FILES = {
     ".env": "SHIFTBOOK_LEDGER=/somewhere\n",

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.app.backup_archive import Manifest, is_inside, pack, unpack
+from orchestrator.app.backups.archive import Manifest, is_inside, pack, unpack
 from orchestrator.core.errors import WrongSetting
 
 ABOUT = Manifest(version="1", schema_revision="0002", node="desk", made="2026-11-21T12:00:00Z")
