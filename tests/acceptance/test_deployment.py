@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -173,3 +174,36 @@ def test_removed(hosts: list[Host]) -> None:
     assert shiftbook(vps, "deploy", "worker", "--remove").startswith("kept")
     shiftbook(vps, "deploy", "worker")
     assert prop(vps, "ActiveState") == "active"
+
+
+MANAGER = """\
+[Service]
+Type=notify
+User=ada
+ExecStart=/lib/systemd/systemd --user --unit=basic.target
+Environment=XDG_RUNTIME_DIR=/run/ada
+RuntimeDirectory=ada
+Delegate=yes
+KillMode=mixed
+"""
+
+
+def test_own_service(tmp_path: Path) -> None:
+    """Without root a worker is a service of its person's own manager, and is taken away again."""
+    with booted(["own"], tmp_path) as (host,):
+        host.shell("useradd -m -d /var/lib/ada ada && mkdir -p /etc/systemd/user")
+        host.run("sh", "-c", "cat > /run/systemd/system/manager.service", stdin=MANAGER)
+        host.shell("systemctl daemon-reload && systemctl start manager.service")
+
+        def own(*words: str) -> str:
+            return host.run("env", "XDG_RUNTIME_DIR=/run/ada", *words, user="ada").stdout
+
+        program = "/opt/shiftbook/bin/shiftbook"
+        own(program, "init", "/var/lib/ada/fleet")
+        assert "done: start shiftbook.service" in own(program, "deploy", "worker")
+        assert own("systemctl", "--user", "show", "-P", "ActiveState", "shiftbook").strip() == "active"
+        status = own("systemctl", "--user", "show", "-P", "StatusText", "shiftbook")
+        assert "command" in status  # its sandbox works in there
+        assert own(program, "deploy", "worker").startswith("nothing to do")
+        assert "done: delete" in own(program, "deploy", "worker", "--remove")
+        host.shell("test ! -e /var/lib/ada/.config/systemd/user/shiftbook.service && test -e /var/lib/ada/fleet")
