@@ -1,4 +1,4 @@
-"""How long are backups kept? The retention: which older ones of a node go when a new one is whole, to keep the disk free."""
+"""How long are backups kept? The retention: which older ones of a node go when a new one is whole."""
 
 from __future__ import annotations
 
