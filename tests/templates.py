@@ -12,13 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-BARE_GIT = Path(tempfile.mkdtemp(prefix="git-template-"))
+BARE_GIT = Path(__file__).parent / "git_template"
 """What git begins a test's repository with (GIT_TEMPLATE_DIR): no hooks to copy, no `gc --auto` after a push."""
-atexit.register(shutil.rmtree, BARE_GIT, ignore_errors=True)
-for _name in ("hooks", "info"):
-    (BARE_GIT / _name).mkdir()
-(BARE_GIT / "info" / "exclude").touch()
-(BARE_GIT / "config").write_text("[receive]\n\tautogc = false\n[gc]\n\tauto = 0\n[core]\n\tfsync = none\n")
 
 
 @dataclass(frozen=True)
