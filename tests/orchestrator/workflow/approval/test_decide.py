@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from missions.archive_path import archive_path
 from missions.mission import Status
 from orchestrator.core.errors import AlreadyDone, NotFound, Refused, WrongSetting
 from orchestrator.ledger.result_report import change_facts
@@ -394,7 +395,7 @@ def test_a_diff_that_is_not_the_branchs_is_refused(scene: Scene) -> None:
     """A node shows an innocent diff of the same size and files."""
     scene.hand_in({"docs/a.md": "evil!\n"}, diff=None)
     assert scene.mission().status is Status.REVIEW
-    path = "missions/archive/2026-11/m.1.diff"
+    path = archive_path("m", "2026/11/21", "1.diff")
     shown = scene.peer("anna").text(path)
     scene.peer("n1").push({path: shown.replace("evil!", "hello")})
     assert back(scene) == "the diff that was shown is not what is on the branch"
@@ -403,7 +404,7 @@ def test_a_diff_that_is_not_the_branchs_is_refused(scene: Scene) -> None:
 def test_a_diff_that_another_git_writes_otherwise_is_the_same(scene: Scene) -> None:
     """What counts is what comes of it, not how its headers look."""
     scene.hand_in({"src/app.py": "print('hello')\n" * 29 + "print('bye')\n"})
-    path = "missions/archive/2026-11/m.1.diff"
+    path = archive_path("m", "2026/11/21", "1.diff")
     shorter = git(scene.clone, "diff-tree", "-p", "-r", "-U5", "HEAD^", "HEAD").partition("\n")[2] + "\n"
     scene.peer("anna").push({path: shorter})
     assert scene.door("anna").approve("m").then is not None

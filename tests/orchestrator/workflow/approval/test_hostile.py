@@ -158,7 +158,7 @@ def test_the_diff_that_counts_is_the_one_that_was_there_when_it_was_decided(scen
     commit = scene.work({"docs/a.md": "harmless\n"})
     shown = scene.told(commit).diff
     scene.hand_in({"docs/a.md": "evil one\n"}, diff=shown)
-    path = "missions/archive/2026-11/m.1.diff"
+    path = archive_path("m", "2026/11/21", "1.diff")
     true = shown.replace("harmless", "evil one")
     scene.door("anna", merges=False).approve("m")
     clone, mission = scene.clone, scene.mission()
@@ -173,7 +173,7 @@ def test_the_diff_that_counts_is_the_one_that_was_there_when_it_was_decided(scen
 
 def test_a_node_does_not_touch_what_people_look_at() -> None:
     """On a served ledger an attempt's diff and verdict change with another attempt's end only, never in review."""
-    path, other = "missions/archive/2026-11/m.1.diff", "missions/m.md"
+    path, other = archive_path("m", "2026/11/21", "1.diff"), "missions/m.md"
     texts = {
         "a": b"---\nstatus: review\n---\nx\n",
         "b": b"---\nstatus: review\nepoch: 2\n---\nx\n",

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from missions.approval import ChangeFacts
+from missions.archive_path import archive_path
 from missions.lease import ClaimState
 from missions.mission import Mission, Status
 from orchestrator.adapters.agents.claude import Claude
@@ -308,7 +309,7 @@ def test_why_an_untrusted_mission_does_not_run(scene: Scene) -> None:
 def test_a_verdict_that_somebody_wrote_is_shown_as_plain_words(scene: Scene) -> None:
     """It is a file in the archive: whatever stands there, nothing breaks and nothing steers the terminal."""
     scene.hand_in()
-    path = "missions/archive/2026-11/m.1.verdict.json"
+    path = archive_path("m", "2026/11/21", "1.verdict.json")
     rules = [{"rule": "\u001b[2J", "passed": "yes", "says": ["x"] * 9}, 7, {"rule": "ok", "passed": True, "says": "\n"}]
     for text in (json.dumps({"rules": rules}), "[" * 5000, "{}", "\0"):
         scene.peer("anna").push({path: text})
