@@ -58,7 +58,7 @@ def test_the_reader_holds_little(spoiled: Town) -> None:
 
 def test_what_is_odd_is_told_and_the_rest_is_done(spoiled: Town, node: Working) -> None:
     """No round fails: each odd document is set aside with a reason, and the sound missions end in the archive."""
-    node.settle()
+    node.settle(rounds=100)  # who says in it that they live have turns before this node's
     ledger = node.peer.ledger()
     assert [words for event, words in node.told if event in {"internal", "trouble", "remote"}] == []
     done = {f"sound-{number}" for number in range(0, SOUND, 10)}

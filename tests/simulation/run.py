@@ -29,7 +29,7 @@ SPOKEN = DAY / 4
 """Virtual seconds between two words on how far it has got."""
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class Simulation:
     """One fleet's history. `say` is told how far it has got, four times a virtual day."""
 

@@ -124,10 +124,13 @@ def test_beats_are_stretched_where_the_fleet_is_told_what_its_host_allows() -> N
     assert (found.takeovers, found.late_results) == (0, 0)
 
 
+TAMPERED = "mission-000000"
+
+
 def _rewritten(run: Simulation, change: Callable[[str, bytes], dict[str, bytes | None]]) -> list[str]:
-    """What the checker says after the first archived mission was tampered with."""
+    """What the checker says after `TAMPERED` was tampered with in the archive."""
     ledger = run.ledger()
-    path, blob = next(iter(sorted(ledger.archive)))
+    path, blob = ledger.archive.find(TAMPERED) or ("", "")
     tree = edit_tree(run.store, ledger.tree, change(path, run.store.get(blob)))
     assert tree is not None
     _pushed(run, tree)
@@ -146,13 +149,13 @@ def _pushed(run: Simulation, tree: Oid) -> None:
 def test_the_checker_sees_what_is_wrong(calm: Simulation) -> None:
     """A mission that is gone, one with a second result, one with none, one that is open again."""
     twice = b"\n### Attempt 2 \xc2\xb7 done \xc2\xb7 node-1 \xc2\xb7 3 s\n"
-    name = "missions/mission-000000.md"
-    assert _rewritten(calm, lambda path, _: {path: None}) == ["mission-000000 is lost"]
+    name = f"missions/{TAMPERED}.md"
+    assert _rewritten(calm, lambda path, _: {path: None}) == [f"{TAMPERED} is lost"]
     assert "2 accepted" in _rewritten(calm, lambda path, text: {path: text + twice})[0]
     gone = _rewritten(calm, lambda path, text: {path: text.replace("· done ·".encode(), "· failed ·".encode())})
     assert "0 accepted" in gone[0]
-    assert _rewritten(calm, lambda _, text: {name: text}) == ["mission-000000 is open and archived"]
-    assert _rewritten(calm, lambda path, _: {path: None, name: b"do it"}) == ["mission-000000 is not finished: queued"]
+    assert _rewritten(calm, lambda _, text: {name: text}) == [f"{TAMPERED} is open and archived"]
+    assert _rewritten(calm, lambda path, _: {path: None, name: b"do it"}) == [f"{TAMPERED} is not finished: queued"]
     assert check.problems(calm) == []
 
 

@@ -13,7 +13,10 @@ from orchestrator.app.deployment.layout import CREDENTIALS
 from orchestrator.app.doctor.check_result import CheckResult, CheckStatus
 from orchestrator.core.settings import Settings, variable
 
-SECRET_FIELDS = ("openai_key", "peers_key", "hf_token", "git_token", "hook_secret", "hq_token", "sync_token", "notify")
+SECRET_FIELDS = (
+    *("openai_key", "peers_key", "hf_token", "git_token", "hook_secret", "hq_token", "sync_token", "notify"),
+    "signal_secrets",
+)
 """Settings that are secrets whatever they say."""
 SECRETS = (*(variable(field) for field in SECRET_FIELDS), "SHIFTBOOK_DATABASE_URL")
 SHOWN = 5

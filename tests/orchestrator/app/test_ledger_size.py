@@ -172,7 +172,7 @@ def test_doctor_tells_the_size_of_the_ledger(
     settings = Settings(home=tmp_path / "home", ledger=str(ground.bare), node_id="n1")
     found = {one.what: one for one in checklist.run_checks(settings)}
     assert found["size"].health is CheckStatus.GOOD
-    for words in ("2 open and 300 finished missions", "12 days or months", "this machine's clone", "the server"):
+    for words in ("2 open and 300 finished missions", "36 days or months", "this machine's clone", "the server"):
         assert words in found["size"].detail
     assert "300 memos are too many to read here" in found["lessons"].says
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from orchestrator.app import node_process
+from orchestrator.app.deployment.supervisor import Supervisor
 from orchestrator.app.node_process import _at_each_signal, _install_signal_handlers
 from tests.waiting import PATIENCE, until
 
@@ -50,7 +51,7 @@ def test_a_second_ctrl_c_that_comes_before_the_first_is_obeyed_cancels() -> None
         if told == ["draining"]:
             os.kill(os.getpid(), signal.SIGINT)
 
-    _install_signal_handlers(node, tell, None)  # type: ignore[arg-type]
+    _install_signal_handlers(node, tell, None, Supervisor(tell=tell))  # type: ignore[arg-type]
     os.kill(os.getpid(), signal.SIGINT)
     until(lambda: len(node.done) == 2, "both are obeyed")
     assert told == ["draining", "cancelling"]
