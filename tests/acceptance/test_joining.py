@@ -123,11 +123,13 @@ def test_one_machine(hq: Headquarters, tmp_path: Path) -> None:
 
 
 def test_taken_out(hq: Headquarters, tmp_path: Path) -> None:
-    """A link stays its first machine's, also once that was taken out again."""
+    """A link stays its first machine's, also once that was taken out again; and it does not bring that one back."""
     link, first, second = hq.invite("out"), make_key(tmp_path / "first", "a"), make_key(tmp_path / "second", "b")
     assert hq.ask(link, first).status_code == 201
+    assert hq.ask(link, first).status_code == 201  # an answer that was lost
     hq.fleet.shiftbook("fleet", "revoke", "out", node="hq")
     assert hq.ask(link, second).status_code == 403
+    assert hq.ask(link, first).status_code == 403
     assert "out" not in hq.members()
 
 

@@ -15,7 +15,7 @@ from missions.errors import BadName
 from missions.mission import slug
 from orchestrator.app.joining.join_link import TOKEN_NAME, JoinLink, key_mark, proof_payload
 from orchestrator.core.errors import Refused, WrongSetting
-from orchestrator.core.ports.tokens import Tokens
+from orchestrator.core.ports.tokens import TokenRow, Tokens
 from orchestrator.core.settings import Settings
 from orchestrator.workflow.fleet import Fleet
 from sync.signatures import Principal, Verifier
@@ -84,11 +84,21 @@ def accept(
         raise Refused("the machine did not prove that the key is its own")
     if tokens.bind(digest, key_mark(key)) != key_mark(key):
         raise Refused("another machine has used this link: `shiftbook fleet invite NAME` makes one for this machine")
-    if any(row.name == node and row.used is not None and row.revoked is None for row in tokens.listing()):
+    given = _given_since(tokens, node, digest)
+    if any(row.used is not None and row.revoked is None for row in given):
         raise Refused("this machine is in already, by this link: who was taken out since comes in by a new one only")
+    if given and all(one.name != node for one in fleet.principals()):
+        raise Refused("this machine was in by this link and was taken out since: it comes in by a new one only")
     fleet.membership.admit(node, frozenset({"node"}), key)
     tokens.revoke(node)  # of an earlier answer that did not arrive
     return NodeAdmission(node=node, token=mint(node, WORKER_SCOPES, None), branch=settings.branch)
+
+
+def _given_since(tokens: Tokens, node: str, digest: str) -> list[TokenRow]:
+    """The tokens that a machine was given for the link of this digest."""
+    rows = tokens.listing()
+    made = next(row.created for row in rows if row.digest == digest)
+    return [row for row in rows if row.name == node and row.created >= made]
 
 
 def expiry(now: datetime, hours: int) -> datetime:
