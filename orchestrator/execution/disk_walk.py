@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,14 +103,19 @@ def _mapped_unlinked(processes: Iterable[int]) -> dict[tuple[int, int], int]:
 
 def descriptors_in_flight(processes: Iterable[int]) -> int:
     """How many descriptors lie in these processes' sockets, sent and not received: nobody can look into those."""
+    return sum(map(_in_flight, processes))
+
+
+def _in_flight(process: int) -> int:
     number = 0
-    for process in processes:
-        try:
-            sockets = [each.name for each in os.scandir(f"/proc/{process}/fd") if _is_socket(each.path)]
-            infos = [Path(f"/proc/{process}/fdinfo/{name}").read_bytes() for name in sockets]
-        except OSError:
-            continue  # it has ended
-        number += sum(int(found[1]) for found in map(IN_FLIGHT.search, infos) if found)
+    try:
+        for each in os.scandir(f"/proc/{process}/fd"):
+            if _is_socket(each.path):
+                with suppress(OSError):  # it was closed meanwhile, which says nothing of the others
+                    found = IN_FLIGHT.search(Path(f"/proc/{process}/fdinfo/{each.name}").read_bytes())
+                    number += int(found[1]) if found else 0
+    except OSError:
+        pass  # the process has ended
     return number
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.ports.sandbox import Confinement
-from orchestrator.execution.disk_walk import measure
+from orchestrator.execution.disk_walk import descriptors_in_flight, measure
 from orchestrator.execution.process import resource_watch
 from orchestrator.execution.process.resource_watch import ResourceWatch
 
@@ -93,3 +93,20 @@ def test_memory_that_is_in_flight_counts(tmp_path: Path, monkeypatch: pytest.Mon
         found = watch.exceeded_limit()
     assert found is not None
     assert found.why == "memory lost more than 8,192 MiB, and it has files in flight between its processes"
+
+
+def test_a_socket_that_is_closed_meanwhile_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that opens and closes sockets all the time would have nothing in flight."""
+    here, there = socket.socketpair()
+    read = Path.read_bytes
+
+    def closing(path: Path) -> bytes:
+        if path.name == str(here.fileno()):
+            raise FileNotFoundError(path)
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", closing)
+    with here, there, os.fdopen(os.memfd_create("x"), "wb") as file:
+        before = descriptors_in_flight([os.getpid()])
+        socket.send_fds(here, [b"x"], [file.fileno()])
+        assert descriptors_in_flight([os.getpid()]) == before + 1

@@ -93,7 +93,8 @@ export class Talk {
       let { data } = await getThread(this.id, 0, PAGE, signal);
       if (data.turns > PAGE) data = (await getThread(this.id, data.turns - PAGE, PAGE, signal)).data;
       if (this.live || signal.aborted) return;
-      Object.assign(this, { title: data.title, project: data.project, turns: data.messages.map(turnOf), error: null });
+      const turns = data.messages.map(turnOf);
+      Object.assign(this, { title: data.title, project: data.project, turns: this.#isBehind(turns) ? this.turns : turns, error: null });
     } catch (error) {
       if (signal.aborted) return;
       this.error = error as Error;
@@ -101,6 +102,12 @@ export class Talk {
     } finally {
       if (!signal.aborted) this.loading = false;
     }
+  }
+
+  /** Whether the node has not written down yet what came of an answer that was stopped here. */
+  #isBehind(turns: Turn[]): boolean {
+    const shown = this.turns.at(-1);
+    return shown?.answer.finish === 'cancelled' && (turns.at(-1)?.seq ?? 0) < shown.seq;
   }
 
   /** Reads the page before the first turn that is shown. */
