@@ -49,6 +49,7 @@ class Story:
     commits: dict[str, BranchCommit] = field(default_factory=dict)
     works: list[Work] = field(default_factory=list)
     hung: list[Hang] = field(default_factory=list)
+    nodes: tuple[str, ...] = ()
     objects: int = 0
 
     def push(self, moves: dict[str, str | None], *, attack: bool = False) -> None:
@@ -125,6 +126,7 @@ class Story:
             commits=self.commits,
             works=tuple(self.works),
             hung=tuple(self.hung),
+            nodes=self.nodes,
         )
 
 
@@ -373,6 +375,15 @@ def test_a_hung_loop_that_loses_its_work_in_time_is_as_it_should_be() -> None:
     story = good()
     story.hung.append(Hang(node="north", start=1.0, end=1000.0))
     assert check(story.history()) == []
+
+
+def test_where_every_loop_hangs_nobody_can_take_over() -> None:
+    """That is no broken promise; with one node whose loop moves it is."""
+    story = Story(nodes=("north", "south"))
+    held_by_a_hung_loop(story)
+    assert "stuck" in {violation.rule for violation in check(story.history())}
+    story.hung.append(Hang(node="south", start=300.0, end=1000.0))
+    assert "stuck" not in {violation.rule for violation in check(story.history())}
 
 
 def test_a_restore_that_is_recovered_breaks_no_promise() -> None:

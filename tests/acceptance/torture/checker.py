@@ -346,7 +346,7 @@ def stuck(history: History) -> Iterator[Violation]:
     """What a node holds whose loop stands still is somebody else's a lease after it must have stopped beating."""
     for hang in history.hung:
         due = hang.start + LONGEST_ROUND + GRACE
-        if hang.end < due:
+        if hang.end < due or _nobody_moves(history, due):
             continue
         held: dict[str, Claim] = {}
         for push in history.pushes:
@@ -363,6 +363,13 @@ def stuck(history: History) -> Iterator[Violation]:
         for ref, claim in held.items():
             what = f"{ref}, epoch {claim.epoch}, was {hang.node}'s for {due - hang.start:.0f} s after its loop hung"
             yield Violation(rule="stuck", what=what, at=due)
+
+
+def _nobody_moves(history: History, due: float) -> bool:
+    """Whether every node's loop stood still for half of the grace before `due`: then nobody could take over in time."""
+    shares = ((hang.node, min(hang.end, due) - max(hang.start, due - GRACE)) for hang in history.hung)
+    still = {node for node, share in shares if share >= GRACE / 2}
+    return bool(history.nodes) and still.issuperset(history.nodes)
 
 
 def _of_people(history: History) -> tuple[set[str], set[str]]:

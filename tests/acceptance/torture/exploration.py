@@ -182,7 +182,8 @@ class Exploration:
         while self.loop.now < ends and not self._quiet():
             self.loop.run(min(ends, self.loop.now + 10))
         archive = Archive(self.server.store, frozenset(self.world.nodes))
-        return archive.history(self.server.pushes, self.works, settled=self.world.rest > 0, hung=self.hung)
+        nodes = [process.node.bus.name for process in self.processes.values()]
+        return archive.history(self.server.pushes, self.works, settled=self.world.rest > 0, hung=self.hung, nodes=nodes)
 
     def start(self, name: str) -> None:
         """Starts a node's process as `shiftbook node run` does."""

@@ -127,6 +127,8 @@ class History:
     """Whether the run was given the time to finish everything."""
     main: str = "refs/heads/main"
     hung: Sequence[Hang] = ()
+    nodes: Sequence[str] = ()
+    """Who could have taken over from a node that hung, if their own loops moved."""
 
     def moves(self, prefix: str) -> Iterator[tuple[Push, Move]]:
         """Every move of the refs that start so."""

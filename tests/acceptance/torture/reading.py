@@ -48,7 +48,13 @@ class Archive:
     _pages: dict[tuple[str, Oid], Page] = field(default_factory=dict)
 
     def history(
-        self, pushes: Sequence[Push], works: Iterable[Work], *, settled: bool, hung: Sequence[Hang] = ()
+        self,
+        pushes: Sequence[Push],
+        works: Iterable[Work],
+        *,
+        settled: bool,
+        hung: Sequence[Hang] = (),
+        nodes: Sequence[str] = (),
     ) -> History:
         """The whole history of these pushes."""
         for push in pushes:
@@ -63,6 +69,7 @@ class Archive:
             works=tuple(works),
             settled=settled,
             hung=tuple(hung),
+            nodes=tuple(nodes),
         )
 
     def _take(self, ref: str, oid: Oid) -> None:
