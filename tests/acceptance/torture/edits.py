@@ -25,9 +25,12 @@ class Edits:
         return {name: with_fields(text, {"status": "queued", "reason": None}) for name, text in parked.items()}
 
     def second_spellings(self) -> dict[str, str | None]:
-        """Files that are a second spelling of a mission's name; the person takes them out, as it is told."""
-        here = (path.name for path in (self.clone / "missions").glob("*.md") if path.name != "README.md")
-        return {f"missions/{name}": None for name in here if name != name.lower()}
+        """Files that are a second spelling of a mission's name, or have a finished one's; the person takes them out, as
+        it is told."""
+        here = (path for path in (self.clone / "missions").glob("*.md") if path.name != "README.md")
+        finished = {path.name for path in (self.clone / "missions" / "archive" / "names").glob("?/?/?/?/*")}
+        odd = (path.name for path in here if path.name != path.name.lower() or path.stem in finished)
+        return {f"missions/{name}": None for name in odd}
 
     def edit(self, what: str, chance: Random) -> dict[str, str | None]:
         if what == "resume":
