@@ -377,6 +377,16 @@ def test_a_hung_loop_that_loses_its_work_in_time_is_as_it_should_be() -> None:
     assert check(story.history()) == []
 
 
+def test_who_notices_at_once_did_not_work_beside_another() -> None:
+    """One that was held up before it began sees that it must not, and ends; a second later it would be a fault."""
+    for seconds, broken in ((0.1, False), (5.0, True)):
+        story = good()
+        begun = story.works[-1].start + 1.0
+        story.works[-1] = replace(story.works[-1], end=begun + 20.0)
+        story.works.append(work(1, "north", begun, begun + seconds))
+        assert ("overlap" in {violation.rule for violation in check(story.history(), tolerance=1.0)}) is broken
+
+
 def test_where_every_loop_hangs_nobody_can_take_over() -> None:
     """That is no broken promise; with one node whose loop moves it is."""
     story = Story(nodes=("north", "south"))

@@ -320,7 +320,7 @@ def overlap(history: History, tolerance: float) -> Iterator[Violation]:
             by_mission[work.mission].append(work)
     for name, works in by_mission.items():
         for one, other in combinations(sorted(works, key=lambda w: (w.start, w.epoch)), 2):
-            over = (one.end or 0.0) - other.start
+            over = min(one.end or 0.0, other.end or 0.0) - other.start
             if one.epoch != other.epoch and over > tolerance:
                 what = f"{name}: {one.node} (epoch {one.epoch}) worked on for {over:.2f} s beside {other.node}"
                 yield Violation(rule="overlap", what=what, at=other.start)
