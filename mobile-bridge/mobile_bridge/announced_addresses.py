@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mobile_bridge.ssh_armour import with_armour, without_armour
 from mobile_bridge.wire_encoding import join_parts
@@ -53,9 +53,10 @@ def sign_addresses(
 ) -> AnnouncedAddresses | None:
     """The addresses that may be announced, signed by the node; None where there are none."""
     good = tuple(url for url in urls if _URL.fullmatch(url))[:MAX_URLS]
+    if not good:
+        return None
     said = AnnouncedAddresses(node=node, fingerprint=fingerprint, urls=good)
-    signature = without_armour(sign(said.payload)) if good else ""
-    return AnnouncedAddresses(node=node, fingerprint=fingerprint, urls=good, signature=signature) if good else None
+    return replace(said, signature=without_armour(sign(said.payload)))
 
 
 def read_addresses(node: str, line: str) -> AnnouncedAddresses | None:

@@ -112,9 +112,14 @@ class Announcer:
         zeroconf neither looks for interfaces that came later nor for an address that changed (its `update_interfaces`).
         Raises OSError.
         """
+        from zeroconf import Error
+
         self._info = self._service(self._info.name, addresses)
-        self._zeroconf.update_service(self._info)
-        self._zeroconf.update_interfaces()
+        try:
+            self._zeroconf.update_service(self._info)
+            self._zeroconf.update_interfaces()
+        except Error as error:
+            raise OSError(f"the network does not take the new addresses ({type(error).__name__})") from error
 
     def end(self) -> None:
         """Takes the announcement back."""

@@ -9,6 +9,7 @@ A file that is larger than a mission can be is not read at all: it is quarantine
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -86,9 +87,9 @@ class ArchiveFolder(Mapping[str, Oid]):
             self._order = tuple(sorted((-self._ended(store, blob), name) for name, blob in self.items()))
         return self._order
 
+    @abstractmethod
     def path(self, name: str) -> str:
-        """Where one of the missions lies, below the archive."""
-        raise NotImplementedError
+        """Where one of the missions lies, below this folder."""
 
     def _ended(self, store: ObjectStore, blob: Oid) -> float:
         if blob not in self.ends:
@@ -107,8 +108,8 @@ class ArchiveFolder(Mapping[str, Oid]):
         return len(self._blobs)
 
     @property
-    def _blobs(self) -> Mapping[str, Oid]:
-        raise NotImplementedError
+    @abstractmethod
+    def _blobs(self) -> Mapping[str, Oid]: ...
 
 
 class ArchiveMonth(ArchiveFolder):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 
+from orchestrator.core.background import run_in_background
 from orchestrator.core.events import Tell
 from sync.backoff import Backoff
 from sync.watch import RESTLESS_REFS, watch_file, watch_refs
@@ -106,14 +107,7 @@ class HqEventClient:
 
     def start(self) -> Callable[[], None]:
         """Listens until what this returns is called."""
-        thread = threading.Thread(target=self._listen, name="nudges", daemon=True)
-        thread.start()
-
-        def stop() -> None:
-            self._over.set()
-            thread.join(timeout=2)  # it may sit in a read; it holds nothing, and the process does not wait for it
-
-        return stop
+        return run_in_background("nudges", self._listen, self._over, wait_seconds=2)
 
     def _listen(self) -> None:
         pause = RETRY.first

@@ -6,7 +6,7 @@ import itertools
 import threading
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -43,7 +43,6 @@ from sync.latency import LatencyMeter
 from sync.memory_remote import MemoryRemote
 from sync.remote import Refs
 from tests.ledgers import Unbooked
-from tests.simulation.archive import Archivist
 from tests.simulation.host import Link, Server
 from tests.simulation.scenario import Scenario
 
@@ -77,12 +76,7 @@ class Pocket(Outbox):
 class SharedReader(SnapshotReader):
     """One reader for all: what a view says is the same for everybody, so it is read once and not a thousand times."""
 
-    folded: Collection[str] = field(default_factory=set)
-    """All missions of which some attempt was ever folded."""
     _views: OrderedDict[int, LedgerSnapshot] = field(default_factory=OrderedDict)
-
-    def __post_init__(self) -> None:
-        self._librarian = Archivist(self.store, folded=self.folded)
 
     def read(self, refs: Refs) -> LedgerSnapshot:
         """The ledger behind these refs; the last few are kept."""

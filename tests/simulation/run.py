@@ -48,7 +48,7 @@ class Simulation:
         self.agenda, self.queue, self.store = Agenda(), Queue(self.plan.host), MeteredStore()
         self.server = Server(store=self.store, moved=self._nudge_hq)
         constitution = TrustRoot(self.store, lambda tip: tip)
-        self.reader = SharedReader(self.store, constitution, folded=self.server.folded)
+        self.reader = SharedReader(self.store, constitution)
         self.outlook = Outlook(server=self.server, reader=self.reader, clock=self.agenda.clock, lease=self.plan.lease)
         self.person = Person(
             bus=speaker("ada", "", self._link()),

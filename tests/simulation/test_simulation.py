@@ -15,14 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from missions.lease import Claim, LeaseWatch
-from orchestrator.ledger.archive import ArchiveMonth
 from orchestrator.ledger.snapshot import HeldClaim
 from sync.objects import edit_tree, write_commit
 from sync.remote import Oid, RefUpdate
 from tests.simulation import chart, check, report
 from tests.simulation.__main__ import command
 from tests.simulation.advice import advise
-from tests.simulation.archive import Shelf
 from tests.simulation.fibers import Fibers
 from tests.simulation.host import MeteredStore, Queue
 from tests.simulation.nodes import Overdue
@@ -225,17 +223,6 @@ def test_fibers_take_turns_and_a_power_cut_ends_one() -> None:
     fibers.start(work("d"))
     fibers.close()
     assert said[-1] == "d begins"
-
-
-def test_a_shelf_says_what_a_month_says() -> None:
-    """For missions that were folded; of the others it says at once that they are not there."""
-    store = MeteredStore()
-    tree = edit_tree(store, None, {"a.md": b"1", "b.md": b"2", "c.1.diff": b"3"})
-    assert tree is not None
-    month, shelf = ArchiveMonth(store.get(tree)), Shelf(folder=store.get(tree), folded={"a", "b", "x"})
-    assert {name: shelf[name] for name in ("a", "b")} == dict(month)
-    assert ("x" in shelf, "y" in shelf) == (False, False)
-    assert "a" not in Shelf(folder=store.get(tree), folded={"b"})
 
 
 def test_the_plot_is_a_picture(calm: Simulation) -> None:

@@ -7,11 +7,11 @@ import time
 
 from flask import Response, request
 from flask_openapi.blueprint import APIBlueprint
-from werkzeug.exceptions import Forbidden, TooManyRequests
+from werkzeug.exceptions import Forbidden
 
-from orchestrator.api.web.auth_gate import needs
+from orchestrator.api.web.auth_gate import needs, take_open_request
 from orchestrator.api.web.context import AppServices
-from orchestrator.api.web.rate_limit import RateLimiter, network_of
+from orchestrator.api.web.rate_limit import RateLimiter
 from orchestrator.node import wakeups
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -32,9 +32,7 @@ def blueprint(doors: AppServices) -> APIBlueprint:
     @needs("open", body_bytes=MAX_BODY_BYTES)
     def hook() -> Response:
         """GitHub's, Gitea's or GitLab's webhook, with SHIFTBOOK_HOOK_SECRET as its secret."""
-        wait = allowance.take(network_of(request.remote_addr or ""))
-        if wait > 0:
-            raise TooManyRequests(retry_after=max(1, round(wait + 0.5)))
+        take_open_request(allowance)
         if not has_valid_signature(secret, request.get_data(cache=False)):
             raise Forbidden
         wakeups.nudge(doors.settings.home)

@@ -313,9 +313,19 @@ def _came_through_proxy() -> bool:
 
 
 def _take_allowance(whose: str) -> None:
-    wait = cast(RateLimiter, current_app.extensions[RATE_LIMITER_KEY]).take(whose)
+    take_or_refuse(cast(RateLimiter, current_app.extensions[RATE_LIMITER_KEY]), whose)
+
+
+def take_or_refuse(allowance: RateLimiter, whose: str) -> None:
+    """Counts a request against a caller's allowance. Raises TooManyRequests, which says when to come again."""
+    wait = allowance.take(whose)
     if wait > 0:
         raise TooManyRequests("this token or address came too often", retry_after=max(1, round(wait + 0.5)))
+
+
+def take_open_request(allowance: RateLimiter) -> None:
+    """The same for a request that shows no token: it counts against the network from which it came."""
+    take_or_refuse(allowance, network_of(request.remote_addr or ""))
 
 
 def _add_response_headers(answer: Response) -> Response:

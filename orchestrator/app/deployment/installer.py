@@ -7,7 +7,11 @@ import pwd
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from io import StringIO
 from pathlib import Path
+
+from dotenv import dotenv_values
 
 from orchestrator.app.deployment import layout
 from orchestrator.app.deployment.layout import Deployment
@@ -85,7 +89,7 @@ class Installer:
         if self.machine.live and units:
             self._act(f"stop and disable {', '.join(units)}", lambda: self._systemctl("disable", "--now", *units))
         for each in found:
-            self._act(f"delete {each.path}", lambda each=each: each.delete(self.machine.root))  # type: ignore[misc]
+            self._act(f"delete {each.path}", partial(each.delete, self.machine.root))
         if self.machine.live and units:
             self._act("", lambda: self._systemctl("daemon-reload"))
         if self.machine.live and layout.SITE in paths and self._active("nginx.service"):
@@ -184,8 +188,7 @@ class Installer:
         if self.wanted.system and (not _known_user() or os.geteuid() != 0):
             return {}
         text = self._run("sh", "-c", 'test ! -e "$1" || cat "$1"', "sh", str(self._env_file))
-        lines = (line.partition("=") for line in text.splitlines() if not line.startswith("#"))
-        return {name.strip(): value.strip().strip("'\"") for name, _, value in lines}
+        return {name: value or "" for name, value in dotenv_values(stream=StringIO(text)).items()}
 
     def _setting(self, name: str) -> str:
         return self._environment().get(name, "")
@@ -218,12 +221,12 @@ class Installer:
             self._act("", lambda: self._systemctl("daemon-reload"))
         for unit in self.wanted.units:
             if self._systemctl("is-enabled", unit, codes=range(256)).strip() != "enabled":
-                self._act(f"enable {unit}", lambda unit=unit: self._systemctl("enable", unit))  # type: ignore[misc]
+                self._act(f"enable {unit}", partial(self._systemctl, "enable", unit))
             if not self._active(unit):
-                self._act(f"start {unit}", lambda unit=unit: self._systemctl("start", unit))  # type: ignore[misc]
+                self._act(f"start {unit}", partial(self._systemctl, "start", unit))
             elif unit == "shiftbook.service" and (node_changed or self._older_than_its_file(unit)):
                 says = f"restart {unit}, once the running work is done"
-                self._act(says, lambda unit=unit: self._systemctl("--no-block", "restart", unit))  # type: ignore[misc]
+                self._act(says, partial(self._systemctl, "--no-block", "restart", unit))
 
     def _proxy(self, site: ManagedFile) -> None:
         """Writes the proxy's site; what nginx does not take is put back as it was."""

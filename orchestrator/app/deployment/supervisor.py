@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 
+from orchestrator.core.background import run_in_background
 from orchestrator.core.events import Tell
 
 SOCKET, WATCHDOG, WATCHDOG_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
@@ -76,11 +77,4 @@ def feed_watchdog(supervisor: Supervisor, hangs: Callable[[], bool]) -> Callable
                 supervisor.say(ALIVE)
             done.wait(supervisor.watchdog_seconds / FEEDS_PER_TIMEOUT)
 
-    thread = threading.Thread(target=run, name="watchdog", daemon=True)
-    thread.start()
-
-    def end() -> None:
-        done.set()
-        thread.join(timeout=SEND_SECONDS)
-
-    return end
+    return run_in_background("watchdog", run, done, wait_seconds=SEND_SECONDS)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.core.background import run_in_background
 from orchestrator.core.errors import OrchestratorError
 from sync.errors import SyncError
 
@@ -73,19 +74,11 @@ def start_announcing(settings: Settings, port: int, trouble: Callable[[str], Non
     from orchestrator.app.devices.own_addresses import network_addresses
 
     over = threading.Event()
-    beside = threading.Thread(
-        target=keep_announcing,
-        args=(lambda: own_announcement(settings, port), network_addresses, over, trouble),
-        name="announce",
-        daemon=True,
-    )
-    beside.start()
 
-    def stop() -> None:
-        over.set()
-        beside.join(FAREWELL_SECONDS)
+    def run() -> None:
+        keep_announcing(lambda: own_announcement(settings, port), network_addresses, over, trouble)
 
-    return stop
+    return run_in_background("announce", run, over, wait_seconds=FAREWELL_SECONDS)
 
 
 def keep_announcing(
@@ -111,8 +104,9 @@ def keep_announcing(
         if now and now != announced:
             try:
                 if announcer is None:
-                    announcer = Announcer(announcement(), interfaces=interfaces)
-                announcer.move(now)
+                    announcer = Announcer(replace(announcement(), addresses=now), interfaces=interfaces)
+                else:
+                    announcer.move(now)
             except (OSError, OrchestratorError, SyncError) as error:
                 trouble(str(error))
             announced = now

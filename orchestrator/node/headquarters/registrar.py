@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from missions.plain_data import read_json
+from orchestrator.core.background import run_in_background
 from orchestrator.core.events import Tell
 from orchestrator.workflow.delegation.node_status import MAX_NUMBER, NodeStatus, print_status, signed_bytes
 from sync.backoff import Backoff
@@ -47,14 +48,7 @@ class Registrar:
 
     def start(self) -> Callable[[], None]:
         """Reports until what this returns is called."""
-        thread = threading.Thread(target=self._run, name="registrar", daemon=True)
-        thread.start()
-
-        def stop() -> None:
-            self._over.set()
-            thread.join(timeout=2)  # it may sit in a request; it holds nothing, and the process does not wait for it
-
-        return stop
+        return run_in_background("registrar", self._run, self._over, wait_seconds=2)
 
     def _run(self) -> None:
         with httpx.Client(timeout=TIMEOUT, follow_redirects=False, transport=self.transport) as client:

@@ -61,7 +61,7 @@ class SignalIntake:
             self._check_time(event)
         except WrongSetting as error:
             return self._unreadable(found, str(error))
-        signal = self._noted(event)
+        signal = self._begin(event.source, event.id, event.type, event.digest)
         if signal.verdict:
             return SignalResult(id=event.id, verdict=DUPLICATE, why=signal.verdict, missions=signal.missions)
         if self.signals.contents(signal.event_key) != {signal.key}:
@@ -83,9 +83,6 @@ class SignalIntake:
         now = self.now()
         if not now - SIGNAL_AGE <= event.time <= now + CLOCKS_DIFFER:
             raise WrongSetting("time", "older than two days, or in the future")
-
-    def _noted(self, event: CloudEvent) -> Signal:
-        return self._begin(event.source, event.id, event.type, event.digest)
 
     def _begin(self, source: str, ident: str, kind: str, digest: str) -> Signal:
         event_key = _hash(self.supplier, source, ident)

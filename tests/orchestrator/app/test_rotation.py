@@ -11,31 +11,19 @@ from orchestrator.cli import cli
 from orchestrator.core.errors import Refused, WrongSetting
 from orchestrator.policy.membership import Membership
 from sync.signatures import Key, make_key
-from tests.orchestrator.app.test_standing import two_fleets
 from tests.orchestrator.clones import git
-from tests.templates import Template
 
 pytestmark = pytest.mark.usefixtures("closing")
 
 
-@pytest.fixture(scope="module")
-def made() -> Template:
-    """A machine that works for one fleet and knows another."""
-    return Template.of(two_fleets)
-
-
 @pytest.fixture
-def folder(made: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy, in which a mission was filed in each."""
-    made.copy(tmp_path)
-    monkeypatch.setenv("SHIFTBOOK_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("SHIFTBOOK_LEDGER", raising=False)
-    monkeypatch.setenv("SHIFTBOOK_NODE_ID", "desk")
+def folder(two_fleets: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Both clones and the machine; a mission was filed in each."""
     for name in ("one", "two"):
-        monkeypatch.chdir(tmp_path / name)
+        monkeypatch.chdir(two_fleets / name)
         run("mission", "new", "--no-project", "--name", f"of-{name}", "Do it.")
-    monkeypatch.chdir(tmp_path / "one")
-    return tmp_path
+    monkeypatch.chdir(two_fleets / "one")
+    return two_fleets
 
 
 def run(*words: str) -> str:

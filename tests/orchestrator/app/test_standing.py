@@ -8,7 +8,6 @@ import pytest
 from click.testing import CliRunner
 
 from orchestrator.app import standing
-from orchestrator.app.setup import init
 from orchestrator.cli import cli
 from orchestrator.cli.clone.here import node_settings
 from orchestrator.core.environment import load_settings
@@ -16,34 +15,17 @@ from orchestrator.core.settings import Settings
 from sync.errors import HistoryRewritten
 from sync.git_remote import GitRemote
 from tests.orchestrator.clones import git
-from tests.templates import Template
 
 WHO = ("-c", "user.name=ada", "-c", "user.email=ada@example.com")
-
-
-def two_fleets(folder: Path) -> None:
-    """A machine that works for the first one."""
-    for name in ("one", "two"):
-        init(folder / name, Settings(home=folder / "home", node_id="desk"))
 
 
 pytestmark = pytest.mark.usefixtures("closing")
 
 
-@pytest.fixture(scope="module")
-def made() -> Template:
-    """They are made once."""
-    return Template.of(two_fleets)
-
-
 @pytest.fixture
-def folder(made: Template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of both, and of the machine."""
-    made.copy(tmp_path)
-    monkeypatch.setenv("SHIFTBOOK_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("SHIFTBOOK_LEDGER", raising=False)
-    monkeypatch.setenv("SHIFTBOOK_NODE_ID", "desk")
-    return tmp_path
+def folder(two_fleets: Path) -> Path:
+    """Both clones and the machine."""
+    return two_fleets
 
 
 def missions(clone: Path) -> set[str]:

@@ -262,16 +262,22 @@ def test_sightings_that_cannot_be_written_cost_no_round(tmp_path: Path) -> None:
     assert "when nodes were seen to move cannot be noted" in events(found, "disk")[0]
 
 
-def test_a_worker_folds_after_its_wait_and_headquarters_at_once(tmp_path: Path) -> None:
-    """Somebody else could have; nobody did."""
-    town = Town(MISSION | {"heartbeats/hq.md": HQ_PAGE})
-    worker = working(town.peer("n1"), tmp_path / "n1", role=Role.LOCAL_WORKER)
+def beside_headquarters(town: Town, folder: Path) -> tuple[Working, float]:
+    """A worker that has seen headquarters beat and a result that waits; in how many seconds it would fold that."""
+    worker = working(town.peer("n1"), folder, role=Role.LOCAL_WORKER)
     blob = worker.peer.bus.store.put("blob", b"shiftbook beat 1\n")
     worker.peer.bus.remote.push([RefUpdate(ref="refs/shiftbook/beat/hq", expect=None, new=blob)])
     town.peer("n0").attempt("m")
     worker.node.step()
     due = worker.node.folding.due_in()
     assert due is not None
+    return worker, due
+
+
+def test_a_worker_folds_after_its_wait_and_headquarters_at_once(tmp_path: Path) -> None:
+    """Somebody else could have; nobody did."""
+    town = Town(MISSION | {"heartbeats/hq.md": HQ_PAGE})
+    worker, due = beside_headquarters(town, tmp_path / "n1")
     assert 0 < due <= 2 * HQ_LOOK_SECONDS + MAX_STEP_SECONDS
     assert worker.node.pause.seconds <= due
     worker.ticks.at += due
@@ -286,13 +292,7 @@ def test_a_worker_folds_after_its_wait_and_headquarters_at_once(tmp_path: Path) 
 def test_a_worker_leaves_the_fold_to_whoever_is_at_it(tmp_path: Path) -> None:
     """One of the results that waited is on the branch: its wait begins anew for the others."""
     town = Town(MISSION | {"heartbeats/hq.md": HQ_PAGE})
-    worker = working(town.peer("n1"), tmp_path / "n1", role=Role.LOCAL_WORKER)
-    blob = worker.peer.bus.store.put("blob", b"shiftbook beat 1\n")
-    worker.peer.bus.remote.push([RefUpdate(ref="refs/shiftbook/beat/hq", expect=None, new=blob)])
-    town.peer("n0").attempt("m")
-    worker.node.step()
-    due = worker.node.folding.due_in()
-    assert due is not None
+    worker, due = beside_headquarters(town, tmp_path / "n1")
     worker.ticks.at += due - 1
     town.peer("hq").fold()
     town.peer("ada").push({"missions/n.md": "Do it.\n"})

@@ -20,7 +20,7 @@ from orchestrator.node.rounds.loop_progress import LoopProgress
 from orchestrator.policy.push_allowance import PushAllowance, beat_load, beat_stretch, fleet_load, is_rate_limited
 from sync.errors import PushRefused, RemoteUnreachable
 from sync.heartbeat import MAX_STRETCH, Beat, announced_stretch
-from tests.ledgers import Peer, Ticks, Town, working
+from tests.ledgers import ROOT, Peer, Ticks, Town, working
 
 REF = "refs/shiftbook/beat/n1"
 BUS = BusPart(beat_seconds=10, lease_beats=3)
@@ -123,7 +123,7 @@ def test_a_longer_lease_counts_when_the_server_has_taken_the_beat() -> None:
 
 def test_others_wait_as_long_as_the_beat_says(tmp_path: Path) -> None:
     """A whole node: it takes nothing over within the stretched lease of a holder that fell silent, and then does."""
-    town = Town({"missions/m.md": "Do it.\n", "fleet.toml": FLEET})
+    town = Town({"missions/m.md": "Do it.\n"})
     gone = town.peer("gone")
     gone.hold("m")
     beat = Beat(gone.bus.remote, gone.bus.store, "refs/shiftbook/beat/gone")
@@ -133,17 +133,6 @@ def test_others_wait_as_long_as_the_beat_says(tmp_path: Path) -> None:
     found = working(town.peer("n1"), tmp_path)
     looks = stepped(found.step, found.ticks, lambda: bool(found.agent.jobs))
     assert 4 * BUS.lease <= looks <= 4 * BUS.lease + 15
-
-
-FLEET = """\
-[bus]
-beat_seconds = 10
-lease_beats = 3
-poll_seconds = [1, 5]
-[trust]
-missions = "remote"
-sandbox = "optional"
-"""
 
 
 def stepped(step: Callable[[], object], ticks: Ticks, until: Callable[[], bool]) -> float:
@@ -190,7 +179,7 @@ def test_beats_take_half_of_what_the_host_allows(beat: float, allowed: float, no
 
 def test_people_are_told_how_near_the_limit_the_beats_are() -> None:
     """From what the beats themselves say; a fleet without a limit is told nothing."""
-    town = Town({"fleet.toml": FLEET.replace("[trust]", "pushes_a_minute = 6\n[trust]")})
+    town = Town({"fleet.toml": ROOT["fleet.toml"].replace("[trust]", "pushes_a_minute = 6\n[trust]")})
     for name, stretch in (("n1", 1), ("n2", 2)):
         peer = town.peer(name)
         beat = Beat(peer.bus.remote, peer.bus.store, f"refs/shiftbook/beat/{name}")
@@ -202,7 +191,7 @@ def test_people_are_told_how_near_the_limit_the_beats_are() -> None:
     assert check.says == (
         "beats of 2 nodes take 9 of the 6 pushes a minute that the host allows (150%): every 20 s, leases last 60 s"
     )
-    assert fleet_load(Town({"fleet.toml": FLEET}).peer("ada").ledger()) is None
+    assert fleet_load(Town().peer("ada").ledger()) is None
 
 
 def test_refusals_teach_and_are_forgotten() -> None:

@@ -11,14 +11,14 @@ from typing import Any
 from flask import Response, jsonify, request
 from flask_openapi.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
-from werkzeug.exceptions import Forbidden, TooManyRequests, UnsupportedMediaType
+from werkzeug.exceptions import Forbidden, UnsupportedMediaType
 
 from missions.plain_data import read_json
 from orchestrator.api.routes.devices.state import current_stores
-from orchestrator.api.web.auth_gate import READERS, needs
+from orchestrator.api.web.auth_gate import READERS, needs, take_open_request
 from orchestrator.api.web.context import AppServices, app_services
 from orchestrator.api.web.ledger_answers import LedgerPage, Page, changing_answer, ledger_moved, redacted, shared_ledger
-from orchestrator.api.web.rate_limit import RateLimiter, network_of
+from orchestrator.api.web.rate_limit import RateLimiter
 from orchestrator.core.errors import WrongSetting
 from orchestrator.core.ports.signals import Signal
 from orchestrator.ledger.config.supplier_tables import SupplierPart
@@ -87,9 +87,7 @@ def blueprint(doors: AppServices) -> APIBlueprint:
     @needs("open", body_bytes=MAX_BODY_BYTES)
     def ingest() -> Response:
         """Structured, batched or binary; signed with the supplier's secret (SHIFTBOOK_SIGNAL_SECRETS)."""
-        wait = allowance.take(network_of(request.remote_addr or ""))
-        if wait > 0:
-            raise TooManyRequests(retry_after=max(1, round(wait + 0.5)))
+        take_open_request(allowance)
         supplier, body = request.headers.get(SUPPLIER_HEADER, ""), request.get_data(cache=False)
         if not is_signed(secrets.get(supplier, ""), body):
             raise Forbidden("the events are not signed with the secret of a supplier that this node knows")
