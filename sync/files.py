@@ -52,6 +52,21 @@ def move_into_place(part: Path, path: Path, *, durable: bool = True) -> None:
         _flush(path.parent)
 
 
+def point(link: Path, target: Path) -> None:
+    """Has the symbolic link `link` lead to `target` from now on; whoever follows it finds one or the other.
+
+    Raises OSError.
+    """
+    beside = link.with_name(f".shiftbook-{secrets.token_hex(8)}{UNFINISHED_SUFFIX}")
+    beside.symlink_to(target)
+    try:
+        beside.replace(link)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    _flush(link.parent)
+
+
 def create(path: Path, data: bytes, *, mode: int) -> bool:
     """Puts `data` at `path` unless something is there; says whether it did. Of several processes one does.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from orchestrator import __version__
 from orchestrator.app import node_factory, wiring
 from orchestrator.app.deployment.supervisor import READY, STOPPING, Supervisor, feed_watchdog, take_supervisor
 from orchestrator.app.registration import open_registrar
+from orchestrator.app.updates.version_dirs import PID_FILE, VersionDirs, running_version
 from orchestrator.app.web_process import WebServer
 from orchestrator.core.errors import OrchestratorError, Refused
 from orchestrator.core.events import Tell
@@ -43,13 +45,20 @@ def run_node(settings: Settings, tell: Tell, *, once: bool) -> None:
     lock = FileLock(settings.home / "node.lock")
     try:
         with lock.acquire(timeout=0):
-            _run(settings, tell, supervisor, once=once)
+            files.replace(settings.home / PID_FILE, f"{os.getpid()}\n", durable=False)
+            own = running_version()
+            _run(settings, tell, supervisor, own, once=once)
     except Timeout as error:
         why = f"a node runs in {settings.home} already: one process for each home folder (SHIFTBOOK_HOME)"
         raise Refused(why) from error
+    if own is not None and own[0].current != own[1]:  # the lock is free: the other version takes it
+        environment = os.environ | supervisor.environment(os.getpid())
+        os.execve(own[0].start, [str(own[0].start), *sys.argv[1:]], environment)  # noqa: S606  # what started this one
 
 
-def _run(settings: Settings, tell: Tell, supervisor: Supervisor, *, once: bool) -> None:
+def _run(
+    settings: Settings, tell: Tell, supervisor: Supervisor, own: tuple[VersionDirs, str] | None, *, once: bool
+) -> None:
     node = node_factory.build_node(settings, tell, once=once)
     web = WebServer(settings.home, tell) if settings.http is not None and not once else None
     _install_signal_handlers(node, tell, web, supervisor)
@@ -58,6 +67,8 @@ def _run(settings: Settings, tell: Tell, supervisor: Supervisor, *, once: bool) 
     if settings.hq_url and not once:
         ear = HqEventClient(settings.hq_url, settings.hq_token.get_secret_value(), node.jobs.wake.set, tell)
         stops.append(ear.start())
+    if own is not None:
+        stops.append(_follow_version(*own, node, tell, web))
     registrar = open_registrar(settings, node) if not once else None
 
     def begun() -> None:
@@ -83,6 +94,38 @@ def _run(settings: Settings, tell: Tell, supervisor: Supervisor, *, once: bool) 
             stop()
         node.close()
     tell("stopped", f"{settings.node} works no more; `shiftbook` alone shows what waits for you")
+
+
+def _follow_version(
+    dirs: VersionDirs, version: str, node: Node, tell: Tell, web: WebServer | None
+) -> Callable[[], None]:
+    """Has the node pass its trial with its first round, and end its work when another version is current."""
+    passed = threading.Event()
+
+    def well() -> None:
+        if not passed.is_set():
+            passed.set()
+            _pass_trial(dirs, version, tell)
+
+    node.on_round = well
+
+    def look() -> None:
+        now = dirs.current
+        if now and now != version and not node.draining:
+            tell("update", f"{now} is current: starting it when the running work is done")
+            node.drain()
+            if web is not None:
+                web.drain()
+
+    return watch_file(dirs.prefix / "current", look)
+
+
+def _pass_trial(dirs: VersionDirs, version: str, tell: Tell) -> None:
+    try:
+        if dirs.pass_trial(version):
+            tell("update", f"{version} has done its first round, and stays")
+    except (OSError, OrchestratorError) as error:
+        tell("update", f"{version} cannot say that it is well: {error}")
 
 
 def _write_capabilities(settings: Settings, node: Node, tell: Tell) -> None:

@@ -179,11 +179,14 @@ SHIFTBOOK: CommandTable = {
     "ledger": ("commands:ledger", "Gives the ledger's server back what it has lost."),
     "backup": ("backup:backup", "Saves what of this node cannot be made again."),
     "restore": ("backup:restore", "Puts a backup back."),
+    "update": ("update:update", "Goes to a newer release, and back if it does not work."),
     "completion": ("completion:completion", "Prints what makes your shell complete commands."),
     "bench": ("commands:bench", "Measures what Shiftbook promises."),
     "merge-file": ("merge_file:merge_file", ""),
     "review": ("commands:digest", ""),
     "gatehouse": ("node:gatehouse", ""),
+    "update-check": ("update:update_check", ""),
+    "update-back": ("update:update_back", ""),
 }
 SECTIONS: Sections = {
     "Start": ("init", "join", "check", "doctor", "demo"),
@@ -199,6 +202,7 @@ SECTIONS: Sections = {
         "ledger",
         "backup",
         "restore",
+        "update",
         "completion",
         "bench",
     ),

@@ -60,6 +60,8 @@ class Node:
     """Shows what runs here to people on other machines; None: nobody can watch."""
     notifications: NotificationPublisher | None = None
     """Looks for what people should be told; None where nobody is."""
+    on_round: Callable[[], None] = lambda: None
+    """Called whenever a round is over that went through."""
     resources: ExitStack = field(default_factory=ExitStack)
     """Ends processes and frees memory at the end."""
     ended: Event = field(default_factory=Event)
@@ -179,6 +181,7 @@ class Node:
     def _completed(self, ledger: LedgerSnapshot, *, moved: bool) -> None:
         self.trouble.passed()
         self.heartbeat.progress.completed()
+        self.on_round()
         if moved:
             self.pause.moved()
         else:

@@ -39,7 +39,8 @@ EXCLUDED = (
     *("shiftbook.db", "shiftbook.db-*"),  # copied through the database itself
     *("recall.db", "recall.db-*", "seen.json", "edits.json", "fleets"),  # what is seen and indexed of ledgers
     *("beat",),  # which machine beats
-    *("*.lock", "*.new", "*.tmp", RECORD_FILE, "http.log", "http.err", "nudge", "gate"),  # a running process's own
+    *("*.lock", "*.new", "*.tmp", "node.pid", RECORD_FILE),  # a running process's own
+    *("http.log", "http.err", "nudge", "gate"),
 )
 """What lies in the home folder and is in no backup, as patterns of names. Anything else is."""
 

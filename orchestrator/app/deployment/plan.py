@@ -77,7 +77,8 @@ def _check_program(wanted: Deployment) -> None:
         return
     for path in _needed(wanted.program):
         hidden = next((each for each in HIDDEN_BELOW if path.is_relative_to(each)), None)
-        closed = next((each for each in (path, *path.parents) if not each.stat().st_mode & 0o001), None)
+        own = path.is_relative_to(layout.HOME)  # the service's user may go where nobody else may
+        closed = next((each for each in (path, *path.parents) if not own and not each.stat().st_mode & 0o001), None)
         if hidden or closed:
             why = f"a service does not see {hidden}" if hidden else f"others may not enter {closed}"
             raise WrongSetting(

@@ -30,6 +30,11 @@ class Supervisor:
     watchdog_seconds: float = 0.0
     """Seconds without a sign of life after which it ends this process; 0: it has no watchdog."""
 
+    def environment(self, pid: int) -> dict[str, str]:
+        """What tells a program of whom this process `pid` is the work: for another one that takes its place."""
+        watchdog = {WATCHDOG: str(round(self.watchdog_seconds * 1_000_000)), WATCHDOG_PID: str(pid)}
+        return ({SOCKET: self.address} if self.address else {}) | (watchdog if self.watchdog_seconds else {})
+
     def say(self, *lines: str) -> None:
         """Says something. That it cannot be reached is told to people once: no work depends on it."""
         if not self.address:

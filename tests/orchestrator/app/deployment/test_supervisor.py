@@ -159,3 +159,15 @@ def test_bite(tmp_path: Path) -> None:
         finally:
             process.kill()
             process.wait()
+
+
+def test_what_takes_this_process_s_place_is_watched_over_as_it_was() -> None:
+    """A node that goes over to another version hands its supervisor on, to its own process only."""
+    first = {"NOTIFY_SOCKET": "/run/x", "WATCHDOG_USEC": "60000000"}
+    taken = take_supervisor(dict(first), 7, Said())
+    handed = taken.environment(7)
+    again = take_supervisor(dict(handed), 7, Said())
+    assert (again.address, again.watchdog_seconds) == ("/run/x", 60.0)
+    child = take_supervisor(dict(handed), 8, Said())
+    assert child.watchdog_seconds == 0.0
+    assert Supervisor(tell=Said()).environment(7) == {}

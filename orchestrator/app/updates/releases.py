@@ -1,0 +1,125 @@
+"""Which releases has the program's repository, and which of them are signed by somebody whose word counts here?
+
+A release is an annotated tag `v1.2.3`, signed with SSH by a key in the file of release signers that this machine's
+owner keeps. Neither the ledger nor whoever may push there has a say in which program runs.
+"""
+
+from __future__ import annotations
+
+import re
+import tarfile
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.core.errors import NotFound, Refused
+from sync.git import Git
+from sync.remote import Oid
+from sync.signatures import Verifier
+
+TAG = re.compile(r"v(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})", re.ASCII)
+"""Plain versions only; what is a release candidate says so in its name and is never taken by itself."""
+SIGNATURE = b"-----BEGIN SSH SIGNATURE-----"
+FETCH_SECONDS = 600.0
+MAX_TAG_BYTES = 64 * 1024
+MAX_FILES, MAX_BYTES = 20_000, 256 * 1024 * 1024
+"""What the source of one release may hold."""
+
+
+def version_key(tag: str) -> tuple[int, int, int]:
+    """How versions are ordered. Raises Refused for what is no version."""
+    found = TAG.fullmatch(tag)
+    if found is None:
+        raise Refused(f"{tag!r} is no release: write one such as v1.2.3")
+    return int(found[1]), int(found[2]), int(found[3])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """A release whose signature counts."""
+
+    tag: str
+    commit: Oid
+    signer: str
+
+
+@dataclass
+class ReleaseSource:
+    """The program's repository at `url`, as a bare clone in `folder`; `signers` is a text as `allowed_signers` is."""
+
+    url: str
+    folder: Path
+    signers: str
+    refused: dict[str, str] = field(default_factory=dict)
+    """Tag → why it does not count."""
+
+    def fetch(self) -> None:
+        """Gets the tags. One that names something else than before is left as it was, and said. Raises SyncError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        git = Git(self.folder)
+        if not (self.folder / "HEAD").is_file():
+            git.run("init", "--bare", "--quiet", ".")
+        wanted = "refs/tags/v*:refs/tags/v*"
+        code, _, err = git.call(
+            *("fetch", "--no-tags", "--no-write-fetch-head", "--", self.url, wanted),
+            timeout=FETCH_SECONDS,
+            codes=(0, 1),
+        )
+        for line in err.splitlines() if code else ():
+            moved = re.search(r"\[rejected\] +\S+ +-> (\S+)", line)
+            if moved:
+                self.refused[moved[1]] = "it names something else at the source than when it was first seen"
+
+    def releases(self) -> list[Release]:
+        """The releases that count, newest first."""
+        git, verifier = Git(self.folder), Verifier(self.signers)
+        found = []
+        for ref, oid in git.refs("refs/tags/").items():
+            tag = ref.removeprefix("refs/tags/")
+            if TAG.fullmatch(tag):
+                release = self._verified(git, verifier, tag, oid)
+                found += [release] if release else []
+        return sorted(found, key=lambda each: version_key(each.tag), reverse=True)
+
+    def release(self, tag: str) -> Release:
+        """One release. Raises NotFound, and Refused with the reason where it does not count."""
+        version_key(tag)
+        for each in self.releases():
+            if each.tag == tag:
+                return each
+        if tag in self.refused:
+            raise Refused(f"{tag} is not installed: {self.refused[tag]}")
+        raise NotFound(f"{self.url} has no release {tag}")
+
+    def export(self, release: Release, folder: Path) -> None:
+        """Writes a release's files into `folder`. Raises SyncError, Refused for more than a program has."""
+        with tempfile.TemporaryFile() as packed:
+            out, more = Git(self.folder).beginning("archive", "--format=tar", release.commit, roof=MAX_BYTES)
+            if more:
+                raise Refused(f"{release.tag} has more than {MAX_BYTES // 1024**2} MiB of files")
+            packed.write(out)
+            packed.seek(0)
+            with tarfile.open(fileobj=packed) as archive:
+                members = archive.getmembers()
+                if len(members) > MAX_FILES:
+                    raise Refused(f"{release.tag} has more than {MAX_FILES} files")
+                archive.extractall(folder, members=members, filter="data")
+
+    def _verified(self, git: Git, verifier: Verifier, tag: str, oid: Oid) -> Release | None:
+        """The release, if its tag says that it is this one and somebody signed it whose word counts."""
+        if git.text("cat-file", "-t", oid) != "tag":
+            self.refused[tag] = "it is no signed tag"
+            return None
+        raw, more = git.beginning("cat-file", "tag", oid, roof=MAX_TAG_BYTES)
+        payload, marker, rest = raw.partition(SIGNATURE)
+        head = dict(line.split(b" ", 1) for line in payload.partition(b"\n\n")[0].splitlines() if b" " in line)
+        if more or not marker:
+            self.refused[tag] = "it is not signed with SSH"
+        elif head.get(b"tag") != tag.encode() or head.get(b"type") != b"commit":
+            self.refused[tag] = "its signature is for something else"
+        else:
+            who = verifier.signer(payload, (marker + rest).decode("utf-8", "replace"))
+            if who is not None:
+                return Release(tag=tag, commit=head[b"object"].decode("ascii"), signer=who.name)
+            self.refused[tag] = "nobody signed it whose word counts here"
+        return None

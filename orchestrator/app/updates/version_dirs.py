@@ -1,0 +1,197 @@
+"""Where do installed versions lie, which one runs, and which one is on trial?
+
+    PREFIX/versions/v1.2.0/     a virtual environment each
+    PREFIX/current, before      links to the one that is started, and to the one before it
+    PREFIX/start                what a service starts: `current`, or `before` when the one on trial keeps ending
+    PREFIX/copies/              the node's database from before the current version
+    PREFIX/trial/               there while a version is on trial: which, how often it was started, whether it is well
+
+All of it belongs to the user that the node runs as, and to nobody else.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from missions.plain_data import read_json
+from orchestrator.core.errors import Refused, WrongSetting
+from sync import files
+
+STARTS = 3
+"""So often a version on trial is started before the one before it comes back."""
+KEPT = 3
+"""So many versions stay installed, the current one and the one before among them."""
+PID_FILE = "node.pid"
+"""In a node's home: its process."""
+COMPLETE, RECORD = ".complete", "trial.json"
+START_SCRIPT = f"""#!/bin/sh
+# Starts the current version. One on trial that ends {STARTS} times without having done a round is switched back.
+here=$(dirname "$0")
+if [ -e "$here/trial/{RECORD}" ] && [ ! -e "$here/trial/well" ]; then
+  if [ "$(wc -l <"$here/trial/starts")" -ge {STARTS} ]; then
+    "$here/before/bin/shiftbook" update-back "$here" || true
+  else
+    echo started >>"$here/trial/starts"
+  fi
+fi
+exec "$here/current/bin/shiftbook" "$@"
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A version that has yet to show that it works."""
+
+    old: str
+    new: str
+    home: str
+    """The node's home folder."""
+    copy: str
+    """A copy of its database from before, which the old version can read."""
+
+
+@dataclass(frozen=True)
+class VersionDirs:
+    """The versions below one folder."""
+
+    prefix: Path
+
+    @property
+    def start(self) -> Path:
+        """The program that a service starts."""
+        return self.prefix / "start"
+
+    @property
+    def current(self) -> str:
+        """The version that is started; empty before the first."""
+        return self._link("current")
+
+    @property
+    def before(self) -> str:
+        """The version before it; empty if there was none."""
+        return self._link("before")
+
+    def folder(self, version: str) -> Path:
+        """Where a version is installed."""
+        return self.prefix / "versions" / version
+
+    def program(self, version: str) -> Path:
+        """A version's `shiftbook`."""
+        return self.folder(version) / "bin/shiftbook"
+
+    def database_copy(self, version: str) -> Path:
+        """Where the node's database is kept as it was before a version."""
+        return self.prefix / "copies" / f"before-{version}.db"
+
+    def is_complete(self, version: str) -> bool:
+        """Whether it was installed to the end."""
+        return (self.folder(version) / COMPLETE).is_file()
+
+    def mark_complete(self, version: str) -> None:
+        """From here on it may be started."""
+        files.replace(self.folder(version) / COMPLETE, b"")
+
+    def prepare(self) -> None:
+        """Makes what lies beside the versions. Raises OSError."""
+        (self.prefix / "versions").mkdir(mode=0o755, parents=True, exist_ok=True)
+        if not self.start.is_file() or self.start.read_text("utf-8") != START_SCRIPT:
+            files.replace(self.start, START_SCRIPT, mode=0o755)
+
+    def switch(self, version: str) -> None:
+        """Has `version` started from now on; the one so far becomes the one before. Raises OSError."""
+        old = self.current
+        if old and old != version:
+            self._point("before", old)
+        self._point("current", version)
+
+    @property
+    def trial(self) -> Trial | None:
+        """What is on trial. Raises WrongSetting for a record that cannot be read."""
+        path = self.prefix / "trial" / RECORD
+        try:
+            found = read_json(path.read_bytes())
+            return Trial(**{name: str(found[name]) for name in Trial.__dataclass_fields__})
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            raise WrongSetting(str(path), f"it cannot be read ({error}); delete its folder") from error
+
+    @property
+    def starts(self) -> int:
+        """How often the version on trial was started."""
+        path = self.prefix / "trial/starts"
+        return len(path.read_bytes().splitlines()) if path.is_file() else 0
+
+    @property
+    def well(self) -> bool:
+        """Whether the version on trial has done a round."""
+        return (self.prefix / "trial/well").is_file()
+
+    def begin_trial(self, trial: Trial) -> None:
+        """From here on the version before comes back unless the new one does a round."""
+        folder = self.prefix / "trial"
+        folder.mkdir(exist_ok=True)
+        (folder / "well").unlink(missing_ok=True)
+        files.replace(folder / "starts", b"")
+        files.replace(folder / RECORD, json.dumps(asdict(trial)))
+
+    def pass_trial(self, version: str) -> bool:
+        """The node of `version` has done a round; says whether that was on trial."""
+        trial = self.trial
+        if trial is None or trial.new != version or self.well:
+            return False
+        files.replace(self.prefix / "trial/well", b"")
+        return True
+
+    def end_trial(self) -> None:
+        """Nothing is on trial any more."""
+        shutil.rmtree(self.prefix / "trial", ignore_errors=True)
+
+    def prune(self) -> list[str]:
+        """Deletes old versions, and what was not installed to the end; returns which."""
+        kept = {self.current, self.before}
+        by_age = sorted(self._installed(), key=lambda path: path.stat().st_mtime, reverse=True)
+        more = [path.name for path in by_age if self.is_complete(path.name) and path.name not in kept]
+        kept |= set(more[: KEPT - len(kept)])
+        gone = [path for path in by_age if path.name not in kept]
+        for path in gone:
+            shutil.rmtree(path, ignore_errors=True)
+        return [path.name for path in gone]
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """One update at a time. Raises Refused while another one goes on."""
+        try:
+            with FileLock(self.prefix / "update.lock").acquire(timeout=0):
+                yield
+        except Timeout as error:
+            raise Refused(f"another update of {self.prefix} goes on; updates never stack") from error
+
+    def _installed(self) -> list[Path]:
+        folder = self.prefix / "versions"
+        return [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+
+    def _link(self, name: str) -> str:
+        try:
+            return (self.prefix / name).readlink().name
+        except OSError:
+            return ""
+
+    def _point(self, name: str, version: str) -> None:
+        files.point(self.prefix / name, Path("versions", version))
+
+
+def running_version(environment: Path = Path(sys.prefix)) -> tuple[VersionDirs, str] | None:
+    """The versions among which this very program is one, and which; None where it was installed otherwise."""
+    here = environment.resolve()
+    dirs = VersionDirs(here.parent.parent)
+    known = here.parent.name == "versions" and dirs.start.is_file()
+    return (dirs, here.name) if known else None

@@ -1,0 +1,167 @@
+"""shiftbook update: how does this machine's program come to a newer version, and back?"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli import terminal
+from orchestrator.core.environment import load_settings
+from orchestrator.core.errors import NotFound, Refused, WrongSetting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.app.updates.updater import Updater
+    from orchestrator.app.updates.version_dirs import VersionDirs
+
+MAX_SIGNERS_BYTES = 64 * 1024
+NOT_ONE_OF_OURS = (
+    "this program was not installed by `shiftbook update`: update it as you installed it (`uv tool upgrade shiftbook`, "
+    "`pipx upgrade shiftbook`, pip), or say --into FOLDER --from URL --signers FILE once"
+)
+
+
+@click.command("update")
+@click.argument("tag", default="")
+@click.option("--check", is_flag=True, help="Only say whether there is a newer release.")
+@click.option("--back", is_flag=True, help="Go back to the version before.")
+@click.option("--into", type=click.Path(path_type=Path), help="Begin: the folder in which versions are kept.")
+@click.option("--from", "url", default="", help="Begin: the repository that holds the releases.")
+@click.option("--signers", type=click.Path(path_type=Path), help="Begin: whose signatures count (ALLOWED SIGNERS).")
+@click.option("--wait", default=300.0, show_default=True, help="Seconds in which a node must do a round with it.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+def update(
+    tag: str, check: bool, back: bool, into: Path | None, url: str, signers: Path | None, wait: float, as_json: bool
+) -> None:
+    """Goes to the newest signed release, or to TAG (v1.2.3), and back by itself if the node does not work with it.
+
+    It is installed beside the version that runs, with the packages that its lock names, by their hashes. The node
+    goes over to it when its running work is done. `--into` begins: a service then starts FOLDER/start.
+    """
+    dirs = _versions(into, url, signers)
+    if back:
+        _go_back(dirs)
+        return
+    told: list[str] = []
+
+    def say(line: str) -> None:
+        told.append(line)
+        if not as_json:
+            click.echo(line)
+
+    updater = _updater(dirs, wait, say)
+    release = updater.wanted(tag)
+    for name, why in updater.source.refused.items():
+        click.echo(f"shiftbook: {name} does not count: {why}", err=True)
+    if release is None:
+        say(f"{dirs.current} is the newest release" if dirs.current else "there is no release that counts")
+    elif check:
+        say(f"{release.tag} is newer than {dirs.current}, signed by {release.signer}: shiftbook update")
+    else:
+        updater.update(release)
+    if as_json:
+        terminal.print_json({"current": dirs.current, "newest": release.tag if release else dirs.current, "did": told})
+
+
+def _versions(into: Path | None, url: str, signers: Path | None) -> VersionDirs:
+    """The versions that are meant: those that this program is one of, or new ones."""
+    from orchestrator.app.updates.version_dirs import VersionDirs, running_version
+
+    if into is not None:
+        dirs = VersionDirs(into.absolute())
+        _begin(dirs, url, signers)
+    elif url or signers:
+        raise WrongSetting("--into", "name the folder in which versions are kept, too")
+    else:
+        own = running_version()
+        if own is None:
+            raise Refused(NOT_ONE_OF_OURS)
+        dirs = own[0]
+    if not os.access(dirs.prefix, os.W_OK):
+        raise Refused(f"{dirs.prefix} is not yours to write: say it as the user that the node runs as")
+    return dirs
+
+
+@click.command("update-check", hidden=True)
+def update_check() -> None:
+    """Says whether this version can open the node's database and settings. The version that runs asks the next one."""
+    from orchestrator import __version__
+    from orchestrator.app import wiring
+    from orchestrator.app.node_process import run_node  # the parts of a node can be loaded
+
+    assert callable(run_node)
+    wiring.stores(load_settings()).close()
+    click.echo(__version__)
+
+
+@click.command("update-back", hidden=True)
+@click.argument("prefix", type=click.Path(path_type=Path))
+def update_back(prefix: Path) -> None:
+    """Makes the version before the current one again. PREFIX/start calls it when the one on trial keeps ending."""
+    from orchestrator.app.updates.updater import go_back
+    from orchestrator.app.updates.version_dirs import VersionDirs
+
+    click.echo(go_back(VersionDirs(prefix.absolute()), load_settings()), err=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Choice:
+    """What was chosen when the folder was begun."""
+
+    url: str
+    extras: tuple[str, ...]
+
+
+def _begin(dirs: VersionDirs, url: str, signers: Path | None) -> None:
+    from orchestrator.app.updates.installation import installed_extras
+    from sync import files
+    from sync.signatures import read_signers
+
+    if dirs.current:
+        raise Refused(f"{dirs.prefix} holds {dirs.current} already: {dirs.program(dirs.current)} update")
+    if not url or signers is None:
+        raise WrongSetting("--into", "say --from URL and --signers FILE, too: whose releases are to run here?")
+    with signers.open("rb") as file:
+        text = file.read(MAX_SIGNERS_BYTES)
+    if not read_signers(text.decode("utf-8", "replace")):
+        raise WrongSetting("--signers", f"{signers} names no key: a line is NAME ssh-ed25519 AAAA…")
+    dirs.prepare()
+    files.replace(dirs.prefix / "release_signers", text)
+    files.replace(dirs.prefix / "source.json", json.dumps({"url": url, "extras": installed_extras()}))
+
+
+def _updater(dirs: VersionDirs, wait: float, say: Callable[[str], None]) -> Updater:
+    from missions.plain_data import read_json
+    from orchestrator.app.updates import installation
+    from orchestrator.app.updates.releases import ReleaseSource
+    from orchestrator.app.updates.updater import Updater
+
+    try:
+        found = read_json((dirs.prefix / "source.json").read_bytes())
+        choice = _Choice(url=str(found["url"]), extras=tuple(map(str, found["extras"])))
+        signers = (dirs.prefix / "release_signers").read_text("utf-8", "replace")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WrongSetting(str(dirs.prefix), f"where its releases come from cannot be read: {error}") from error
+    source = ReleaseSource(url=choice.url, folder=dirs.prefix / "source.git", signers=signers)
+
+    def install(tree: Path, folder: Path) -> None:
+        installation.install(tree, folder, choice.extras)
+
+    return Updater(dirs=dirs, source=source, settings=load_settings(), install=install, say=say, trial_seconds=wait)
+
+
+def _go_back(dirs: VersionDirs) -> None:
+    """Has the version before do it: only that one knows what database it can read."""
+    old = (dirs.trial.old if dirs.trial else "") or dirs.before
+    if not old:
+        raise NotFound(f"there is no version before {dirs.current}")
+    done = subprocess.run([str(dirs.program(old)), "update-back", str(dirs.prefix)], check=False)
+    if done.returncode:
+        raise click.exceptions.Exit(done.returncode)

@@ -1,0 +1,143 @@
+"""A new version gets the packages that its lock names, by their hashes, and nothing that the lock does not name."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.app.updates import installation
+from orchestrator.app.updates.installation import (
+    InstallFailed,
+    build_requirements,
+    exact_lines,
+    install,
+    installed_extras,
+    normal,
+    read_lock,
+)
+
+LOCK = """# made by a program
+alembic==1.20.1 \\
+    --hash=sha256:aa \\
+    --hash=sha256:bb
+Typing_Extensions==4.1 ; python_version < "3.13" \\
+    --hash=sha256:cc
+psycopg[binary]==3.2 \\
+    --hash=sha256:dd
+"""
+
+
+def test_a_lock_is_read_with_hashes_markers_and_extras() -> None:
+    found = read_lock(LOCK)
+    assert found["alembic"] == "alembic==1.20.1 --hash=sha256:aa --hash=sha256:bb"
+    assert found["typing-extensions"].startswith('Typing_Extensions==4.1 ; python_version < "3.13" --hash')
+    assert found["psycopg"] == "psycopg[binary]==3.2 --hash=sha256:dd"
+    assert len(found) == 3
+
+
+def test_only_what_is_needed_is_taken_and_the_program_itself_is_not_from_an_index() -> None:
+    lines = exact_lines(["shiftbook", "typing.extensions", "Alembic"], read_lock(LOCK))
+    assert [line.split("==")[0] for line in lines.splitlines()] == ["alembic", "Typing_Extensions"]
+
+
+def test_a_package_that_the_lock_does_not_name_is_not_installed() -> None:
+    with pytest.raises(InstallFailed, match=r"does not name left-pad, which it needs: nothing is installed"):
+        exact_lines(["alembic", "left_pad"], read_lock(LOCK))
+
+
+@given(st.lists(st.from_regex(r"[a-z]([a-z0-9._-]{0,8}[a-z0-9])?", fullmatch=True), unique_by=normal, max_size=6))
+def test_whatever_a_lock_names_is_found_by_its_normal_name(names: list[str]) -> None:
+    text = "".join(f"{name}=={index}.0 \\\n    --hash=sha256:{index:02x}\n" for index, name in enumerate(names))
+    found = read_lock(text)
+    assert set(found) == set(map(normal, names))
+    assert exact_lines(names, found).count("--hash") == len(names)
+
+
+def test_the_extras_that_are_here_are_kept() -> None:
+    found = installed_extras()
+    assert "notify" in found, "the tests' environment has all that are ready-made"
+    assert "desktop" not in found
+    assert "all" not in found
+
+
+def test_what_builds_a_release_is_read_from_it(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[build-system]\nrequires = ["hatchling>=1"]\n')
+    assert build_requirements(tmp_path) == ["hatchling>=1"]
+    (tmp_path / "pyproject.toml").write_text("")
+    assert build_requirements(tmp_path) == []
+
+
+def test_a_step_that_fails_says_its_last_words() -> None:
+    with pytest.raises(InstallFailed, match="no room left"):
+        installation.run([sys.executable, "-c", "import sys; sys.exit('no room left')"])
+    with pytest.raises(InstallFailed, match="no-such-program"):
+        installation.run(["no-such-program"])
+
+
+def wheel(folder: Path, name: str, body: str) -> str:
+    """A wheel of one module; returns its SHA-256."""
+    path = folder / f"{name}-1.0-py3-none-any.whl"
+    info = f"{name}-1.0.dist-info"
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr(f"{name}.py", body)
+        made.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        made.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        made.writestr(f"{info}/RECORD", "")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+BACKEND = """
+import zipfile
+NEEDS = "Requires-Dist: needed==1.0\\n"
+META = "Metadata-Version: 2.1\\nName: shiftbook\\nVersion: 9.0\\n" + NEEDS
+WHEEL = "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    name = "shiftbook-9.0-py3-none-any.whl"
+    with zipfile.ZipFile(f"{folder}/{name}", "w") as made:
+        made.writestr("program.py", "import needed\\nprint(needed.WORD)\\n")
+        made.writestr("shiftbook-9.0.dist-info/METADATA", META)
+        made.writestr("shiftbook-9.0.dist-info/WHEEL", WHEEL)
+        made.writestr("shiftbook-9.0.dist-info/RECORD", "")
+    return name
+"""
+
+
+@pytest.fixture
+def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A release with one package that it needs, in a folder that pip takes for its index."""
+    index, source = tmp_path / "index", tmp_path / "source"
+    index.mkdir()
+    source.mkdir()
+    sums = {name: wheel(index, name, body) for name, body in (("needed", "WORD = 'as signed'\n"), ("backend", BACKEND))}
+    (source / "pyproject.toml").write_text('[build-system]\nrequires = ["backend"]\nbuild-backend = "backend"\n')
+    (source / "requirements.lock").write_text(
+        "".join(f"{name}==1.0 \\\n    --hash=sha256:{value}\n" for name, value in sums.items())
+    )
+    for name, value in (("PIP_NO_INDEX", "1"), ("PIP_FIND_LINKS", str(index)), ("PIP_CONFIG_FILE", "/dev/null")):
+        monkeypatch.setenv(name, value)
+    return source
+
+
+@pytest.mark.nightly  # two environments with a real pip
+def test_a_real_pip_installs_what_the_lock_says(release: Path, tmp_path: Path) -> None:
+    install(release, tmp_path / "version", ())
+    python = tmp_path / "version/bin/python"
+    done = subprocess.run([python, "-c", "import program"], capture_output=True, text=True, check=True)
+    assert done.stdout == "as signed\n"
+
+
+@pytest.mark.nightly
+def test_a_package_that_is_not_what_was_signed_is_not_installed(release: Path, tmp_path: Path) -> None:
+    wheel(tmp_path / "index", "needed", "WORD = 'something else'\n")
+    with pytest.raises(InstallFailed, match=r"(?i)hash"):
+        install(release, tmp_path / "version", ())

@@ -1,0 +1,159 @@
+"""Versions beside each other: which is started, which is on trial, and what `start` does when it keeps ending."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.app.updates.version_dirs import KEPT, STARTS, Trial, VersionDirs, running_version
+from orchestrator.core.errors import Refused, WrongSetting
+
+TRIAL = Trial(old="v1.0.0", new="v1.1.0", home="/home/of/node", copy="/copy.db")
+
+
+def program(dirs: VersionDirs, version: str, script: str) -> None:
+    """A version whose `shiftbook` is a script of the shell."""
+    path = dirs.program(version)
+    path.parent.mkdir(parents=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    dirs.mark_complete(version)
+
+
+@pytest.fixture
+def dirs(tmp_path: Path) -> VersionDirs:
+    made = VersionDirs(tmp_path / "program")
+    made.prepare()
+    return made
+
+
+def start(dirs: VersionDirs, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([dirs.start, *words], capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_what_is_switched_to_is_current_and_what_was_is_the_one_before(dirs: VersionDirs) -> None:
+    assert (dirs.current, dirs.before) == ("", "")
+    dirs.switch("v1.0.0")
+    assert (dirs.current, dirs.before) == ("v1.0.0", "")
+    dirs.switch("v1.1.0")
+    dirs.switch("v1.1.0")
+    assert (dirs.current, dirs.before) == ("v1.1.0", "v1.0.0")
+    assert (dirs.prefix / "current").readlink() == Path("versions/v1.1.0")
+
+
+def test_start_runs_the_current_version_with_its_words(dirs: VersionDirs) -> None:
+    program(dirs, "v1.0.0", 'echo "one: $*"; exit 3')
+    dirs.switch("v1.0.0")
+    done = start(dirs, "node", "run", "a b")
+    assert (done.stdout, done.returncode) == ("one: node run a b\n", 3)
+    assert dirs.starts == 0, "nothing is counted where nothing is on trial"
+
+
+def test_a_version_on_trial_that_keeps_ending_is_taken_back_by_the_one_before(dirs: VersionDirs) -> None:
+    here = dirs.prefix
+    back = f'rm -r "{here}/trial"; ln -sfn versions/v1.0.0 "{here}/current"'
+    program(dirs, "v1.0.0", f'if [ "$1" = update-back ]; then test "$2" = "{here}" && {back}; else echo one; fi')
+    program(dirs, "v1.1.0", "echo broken; exit 1")
+    dirs.switch("v1.0.0")
+    dirs.begin_trial(TRIAL)
+    dirs.switch("v1.1.0")
+    for count in range(1, STARTS + 1):
+        assert start(dirs, "node", "run").stdout == "broken\n"
+        assert dirs.starts == count
+    assert start(dirs, "node", "run").stdout == "one\n"
+    assert dirs.trial is None
+
+
+def test_a_version_that_is_well_is_not_taken_back_however_often_it_is_started(dirs: VersionDirs) -> None:
+    program(dirs, "v1.0.0", "echo one")
+    program(dirs, "v1.1.0", "echo two")
+    dirs.switch("v1.0.0")
+    dirs.begin_trial(TRIAL)
+    dirs.switch("v1.1.0")
+    start(dirs)
+    assert dirs.pass_trial("v1.1.0")
+    assert [start(dirs).stdout for _ in range(STARTS + 2)] == ["two\n"] * (STARTS + 2)
+    assert dirs.starts == 1
+
+
+def test_when_going_back_fails_the_current_version_is_still_started(dirs: VersionDirs) -> None:
+    program(dirs, "v1.0.0", "exit 7")
+    program(dirs, "v1.1.0", "echo two")
+    dirs.switch("v1.0.0")
+    dirs.begin_trial(TRIAL)
+    dirs.switch("v1.1.0")
+    for _ in range(STARTS):
+        start(dirs)
+    assert start(dirs).stdout == "two\n"
+
+
+def test_only_the_version_on_trial_passes_it_and_once(dirs: VersionDirs) -> None:
+    assert not dirs.pass_trial("v1.1.0"), "nothing is on trial"
+    dirs.begin_trial(TRIAL)
+    assert not dirs.pass_trial("v1.0.0")
+    assert not dirs.well
+    assert dirs.pass_trial("v1.1.0")
+    assert dirs.well
+    assert not dirs.pass_trial("v1.1.0")
+
+
+def test_a_trial_is_kept_whole_and_a_new_one_begins_anew(dirs: VersionDirs) -> None:
+    dirs.begin_trial(TRIAL)
+    dirs.pass_trial("v1.1.0")
+    assert dirs.trial == TRIAL
+    dirs.begin_trial(TRIAL)
+    assert not dirs.well
+    assert dirs.starts == 0
+    dirs.end_trial()
+    assert dirs.trial is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"old": "v1.0.0"}', '"x"', "\xff"])
+def test_a_record_that_cannot_be_read_is_one_clear_line(dirs: VersionDirs, text: str) -> None:
+    dirs.begin_trial(TRIAL)
+    (dirs.prefix / "trial/trial.json").write_text(text, encoding="latin-1")
+    with pytest.raises(WrongSetting, match=r"trial\.json"):
+        _ = dirs.trial
+
+
+def test_old_versions_go_but_never_the_current_one_nor_the_one_before(dirs: VersionDirs) -> None:
+    for number in range(KEPT + 3):
+        program(dirs, f"v1.{number}.0", "true")
+        os.utime(dirs.folder(f"v1.{number}.0"), (number, number))
+    dirs.switch("v1.0.0")
+    dirs.switch("v1.1.0")
+    half = dirs.folder("v9.0.0")
+    half.mkdir()
+    gone = dirs.prune()
+    left = sorted(path.name for path in half.parent.iterdir())
+    assert left == ["v1.0.0", "v1.1.0", f"v1.{KEPT + 2}.0"]
+    assert "v9.0.0" in gone, "what was not installed to the end is no version"
+
+
+def test_updates_never_stack(dirs: VersionDirs) -> None:
+    with dirs.alone(), pytest.raises(Refused, match="never stack"), VersionDirs(dirs.prefix).alone():
+        pytest.fail("the second update began")
+
+
+def test_a_program_finds_itself_among_the_versions(dirs: VersionDirs) -> None:
+    program(dirs, "v1.0.0", "true")
+    found = running_version(dirs.folder("v1.0.0"))
+    assert found is not None
+    assert (found[0].prefix, found[1]) == (dirs.prefix, "v1.0.0")
+    dirs.switch("v1.0.0")
+    through_link = running_version(dirs.prefix / "current")
+    assert through_link is not None
+    assert through_link[1] == "v1.0.0"
+    assert running_version(Path(sys.prefix)) is None, "the tests' own environment is none of them"
+
+
+def test_start_is_written_anew_where_it_differs_and_is_executable(dirs: VersionDirs) -> None:
+    dirs.start.write_text("old")
+    dirs.prepare()
+    assert dirs.start.read_text().startswith("#!/bin/sh")
+    assert stat.S_IMODE(dirs.start.stat().st_mode) == 0o755
