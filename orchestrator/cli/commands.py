@@ -106,8 +106,8 @@ MODELS: CommandTable = {
     "use": ("models:use", "Answers with another model from now on."),
 }
 DEPLOY: CommandTable = {
-    "hq": ("deploy:hq", "Makes this machine headquarters, with nginx and backups."),
-    "worker": ("deploy:worker", "Makes this machine a worker that runs as a service."),
+    "hq": ("machine.deploy:hq", "Makes this machine headquarters, with nginx and backups."),
+    "worker": ("machine.deploy:worker", "Makes this machine a worker that runs as a service."),
 }
 NODE: CommandTable = {"run": ("node:run", "Claims missions and works on them until it is told to stop.")}
 BENCH: CommandTable = {
@@ -177,16 +177,16 @@ SHIFTBOOK: CommandTable = {
     "mcp": ("mcp:mcp", "Serves the fleet to another agent's program."),
     "audit": ("audit:audit", "Shows who did what, by the signed history."),
     "ledger": ("commands:ledger", "Gives the ledger's server back what it has lost."),
-    "backup": ("backup:backup", "Saves what of this node cannot be made again."),
-    "restore": ("backup:restore", "Puts a backup back."),
-    "update": ("update:update", "Goes to a newer release, and back if it does not work."),
+    "backup": ("machine.backup:backup", "Saves what of this node cannot be made again."),
+    "restore": ("machine.backup:restore", "Puts a backup back."),
+    "update": ("machine.update:update", "Goes to a newer release, and back if it does not work."),
     "completion": ("completion:completion", "Prints what makes your shell complete commands."),
     "bench": ("commands:bench", "Measures what Shiftbook promises."),
     "merge-file": ("merge_file:merge_file", ""),
     "review": ("commands:digest", ""),
     "gatehouse": ("node:gatehouse", ""),
-    "update-check": ("update:update_check", ""),
-    "update-back": ("update:update_back", ""),
+    "update-check": ("machine.update:update_check", ""),
+    "update-back": ("machine.update:update_back", ""),
 }
 SECTIONS: Sections = {
     "Start": ("init", "join", "check", "doctor", "demo"),

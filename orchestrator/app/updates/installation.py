@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
 import tempfile
-import tomllib
 from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, distribution, requires
 from pathlib import Path
 
+from missions.plain_data import read_json, read_toml
 from orchestrator.core.errors import OrchestratorError
 
 STEP_SECONDS = 1800.0
@@ -42,7 +41,7 @@ def install(source: Path, folder: Path, extras: Iterable[str]) -> None:
             )
             dry = ["install", "--dry-run", "--no-build-isolation", "--report", str(report), "-c", str(versions)]
             run([*pip, *dry, *wanted])
-            names = [each["metadata"]["name"] for each in json.loads(report.read_bytes())["install"]]
+            names = [each["metadata"]["name"] for each in read_json(report.read_bytes())["install"]]
             exact.write_text(exact_lines(names, locked), "utf-8")
             run([*pip, "install", "--no-deps", "--require-hashes", "-r", str(exact)])
     run([*pip, "install", "--no-deps", "--no-build-isolation", str(source)])
@@ -67,7 +66,7 @@ def exact_lines(names: Iterable[str], locked: dict[str, str]) -> str:
 
 def build_requirements(source: Path) -> list[str]:
     """What building it takes."""
-    found = tomllib.loads((source / "pyproject.toml").read_text("utf-8")).get("build-system", {}).get("requires", [])
+    found = read_toml((source / "pyproject.toml").read_text("utf-8")).get("build-system", {}).get("requires", [])
     return [str(each) for each in found]
 
 

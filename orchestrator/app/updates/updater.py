@@ -25,6 +25,7 @@ from orchestrator.app.updates.releases import Release, ReleaseSource, version_ke
 from orchestrator.app.updates.version_dirs import PID_FILE, Trial, VersionDirs
 from orchestrator.core.errors import OrchestratorError, Refused, WrongSetting
 from orchestrator.core.settings import Settings
+from sync import files
 
 CHECK_SECONDS = 300.0
 """Seconds that the new version may take to look at the database's copy, which it brings to its own schema."""
@@ -246,7 +247,7 @@ def _put_back(settings: Settings, copy: Path) -> Path | None:
     aside = path.with_name(f"{DATABASE_FILE}.{wiring.now():%Y%m%dT%H%M%SZ}.before")
     for each in (path, *(path.with_name(f"{DATABASE_FILE}{suffix}") for suffix in ("-wal", "-shm"))):
         if each.exists():
-            each.replace(aside.with_name(aside.name + each.name.removeprefix(DATABASE_FILE)))
+            files.move_into_place(each, aside.with_name(aside.name + each.name.removeprefix(DATABASE_FILE)))
     shutil.copyfile(copy, path)
     path.chmod(0o600)
     return aside

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from orchestrator.app.updates.version_dirs import VersionDirs
 
 MAX_SIGNERS_BYTES = 64 * 1024
+BACK_SECONDS = 300.0
+"""Seconds that going back may take: a database is copied."""
 NOT_ONE_OF_OURS = (
     "this program was not installed by `shiftbook update`: update it as you installed it (`uv tool upgrade shiftbook`, "
     "`pipx upgrade shiftbook`, pip), or say --into FOLDER --from URL --signers FILE once"
@@ -162,6 +164,6 @@ def _go_back(dirs: VersionDirs) -> None:
     old = (dirs.trial.old if dirs.trial else "") or dirs.before
     if not old:
         raise NotFound(f"there is no version before {dirs.current}")
-    done = subprocess.run([str(dirs.program(old)), "update-back", str(dirs.prefix)], check=False)
+    done = subprocess.run([str(dirs.program(old)), "update-back", str(dirs.prefix)], check=False, timeout=BACK_SECONDS)
     if done.returncode:
         raise click.exceptions.Exit(done.returncode)
