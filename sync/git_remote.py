@@ -324,7 +324,7 @@ class GitRemote:
         leases = [f"--force-with-lease={u.ref}:{u.expect or ''}" for u in updates]
         specs = [f"{u.new or ''}:{u.ref}" for u in updates]
         words = ["push", "--porcelain", "--no-verify", "--no-recurse-submodules", *(["--atomic"] if atomic else [])]
-        asked = [*self._pushed.push_settings, *words, *leases, "--", PUSHED_REMOTE, *specs]
+        asked = [*self._pushed.push_settings(updates), *words, *leases, "--", PUSHED_REMOTE, *specs]
         try:
             code, out, err = self._git.call(*asked, timeout=self.timeout, codes=range(256))
         except GitTimeout as error:

@@ -23,11 +23,16 @@ class PushedRefs:
     """One clone's notes on the ledger at `url`."""
 
     def __init__(self, refs: RefWriter, *, url: str, branch: str) -> None:
-        self._refs, self._head = refs, f"refs/heads/{branch}"
-        specs = (f"+{self._head}:{_note(self._head)}", f"+refs/shiftbook/*:{_note('refs/shiftbook/*')}", f"^{BEATS}*")
-        fetch = (word for spec in specs for word in ("-c", f"remote.{PUSHED_REMOTE}.fetch={spec}"))
-        self.push_settings = ("-c", f"remote.{PUSHED_REMOTE}.url={url}", *fetch)
-        """With these `git push` itself notes what is taken, in the same process."""
+        self._refs, self._url, self._head = refs, url, f"refs/heads/{branch}"
+
+    def push_settings(self, updates: Iterable[RefUpdate]) -> tuple[str, ...]:
+        """With these `git push` itself notes what is taken of the updates, in the same process.
+
+        Each ref is named: a pattern that leaves some out (`^`) is not heeded by `git push`, up to 2.39 at least.
+        """
+        noted = (update.ref for update in updates if self._is_noted(update.ref))
+        fetch = (word for ref in noted for word in ("-c", f"remote.{PUSHED_REMOTE}.fetch=+{ref}:{_note(ref)}"))
+        return ("-c", f"remote.{PUSHED_REMOTE}.url={self._url}", *fetch)
 
     def note(self, updates: Iterable[RefUpdate]) -> None:
         """Notes what was taken without `git push`. As there, nothing fails because it could not be noted."""
