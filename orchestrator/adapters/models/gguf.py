@@ -27,6 +27,8 @@ SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 """Bytes of each scalar type of a value."""
 STRING, ARRAY = 8, 9
 MAX_DIMENSIONS = 16
+MAX_DEPTH = 8
+"""Lists in lists."""
 
 
 class NotGguf(ValueError):
@@ -116,8 +118,10 @@ class GgufReader:
         self.at += length
         return self.data[self.at - length : self.at]
 
-    def skip(self, kind: int) -> None:
-        """Passes over a value."""
+    def skip(self, kind: int, depth: int = 0) -> None:
+        """Passes over a value. Raises NotGguf for lists in lists without end."""
+        if depth > MAX_DEPTH:
+            raise NotGguf("damaged: a list of too many lists in each other")
         if kind == STRING:
             self.text()
         elif kind == ARRAY:
@@ -126,6 +130,6 @@ class GgufReader:
                 self.at += SIZES[inner] * count
             else:
                 for _ in range(count):
-                    self.skip(inner)
+                    self.skip(inner, depth + 1)
         else:
             self.at += SIZES[kind]
