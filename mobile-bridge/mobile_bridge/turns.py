@@ -46,7 +46,7 @@ def read_turn(op: Operation) -> SyncedTurn | None:
     if op.kind != "append" or op.field != TURN or not isinstance(op.value, dict):
         return None
     role, text = op.value.get("role"), op.value.get("text")
-    if role not in ROLES or not isinstance(text, str) or not text:
+    if not isinstance(role, str) or role not in ROLES or not isinstance(text, str) or not text:
         return None
     more = {name: _word(op.value.get(name)) for name in ("device", "said", "model")}
     return SyncedTurn(role=role, text=text, **more)
