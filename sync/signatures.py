@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 ROLES = frozenset({"admin", "author", "node"})
 NAMESPACE = "git"
+MAX_KNOWN_SIGNATURES = 10_000
+"""Signatures by listed keys of which it is remembered whether they hold."""
 TIMED = re.compile(r"\bvalid-(?:after|before)=", re.IGNORECASE)
 
 
@@ -102,26 +104,31 @@ class Verifier:
     def __init__(self, allowed_signers: str) -> None:
         self.text = allowed_signers
         self.principals: Mapping[str, Principal] = read_signers(allowed_signers)
-        self._known: dict[tuple[bytes, str], Principal | None] = {}
+        self._known: dict[bytes, bool] = {}
 
     def signer(self, payload: bytes, signature: str | None) -> Principal | None:
         """The principal whose key made this signature over this payload; None when nobody listed did."""
         if signature is None:
             return None
-        if (payload, signature) not in self._known:
-            self._known[payload, signature] = self._check(payload, signature)
-        return self._known[payload, signature]
-
-    def _check(self, payload: bytes, signature: str) -> Principal | None:
         principal = self.principals.get(signing_key(signature) or "")
         if principal is None:
             return None
+        what = hashlib.sha256(payload + b"\0" + signature.encode("utf-8", "surrogateescape")).digest()
+        known = self._known.get(what)
+        if known is None:
+            known = self._check(principal, payload, signature)
+            if len(self._known) >= MAX_KNOWN_SIGNATURES:
+                self._known.clear()
+            self._known[what] = known
+        return principal if known else None
+
+    def _check(self, principal: Principal, payload: bytes, signature: str) -> bool:
         with tempfile.TemporaryDirectory(prefix="shiftbook-") as folder:
             signers, sig = Path(folder, "signers"), Path(folder, "sig")
             signers.write_bytes(self.text.encode("utf-8", "surrogateescape"))  # a comment may be in any encoding
             sig.write_text(signature.strip() + "\n", encoding="utf-8")
             words = ["-Y", "verify", "-f", str(signers), "-I", principal.name, "-n", NAMESPACE, "-s", str(sig)]
-            return principal if _ssh_keygen(words, payload).returncode == 0 else None
+            return _ssh_keygen(words, payload).returncode == 0
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from types import MappingProxyType
 
 from missions import document
 from missions.archive_path import ARCHIVE_FOLDER as ARCHIVE_FOLDER
@@ -24,6 +25,9 @@ from sync.remote import ObjectStore, Oid
 
 MAX_KNOWN_ENDS = 100_000
 """Missions of which it is remembered when they ended."""
+MAX_KNOWN_NAMES, MAX_KNOWN_MISSIONS = 100_000, 500
+"""Names of which it is remembered where they are in the archive or that they are not, and finished missions' files that
+are kept as they were read: of each a few hundred bytes, and of a file its text."""
 MAX_BYTE_LOOKUPS = 20
 """Questions after which a month is read for good: looking through its bytes costs a thousandth of that, each time."""
 MAX_DEPTH, MAX_INDEX_BYTES = 8, 64
@@ -193,9 +197,27 @@ class Archive:
     """Of older ledgers, newest first."""
     known_days: dict[Oid, ArchiveDay] = field(default_factory=dict, repr=False)
     ends: dict[Oid, float] = field(default_factory=dict, repr=False)
+    memory: ArchiveMemory = field(default_factory=lambda: ArchiveMemory(), repr=False, compare=False)
+    _places: dict[str, tuple[str, Oid] | None] = field(default_factory=dict, repr=False, compare=False)
 
     def find(self, name: str) -> tuple[str, Oid] | None:
         """A finished mission's path and blob; the newest one of that name."""
+        if name in self._places:
+            return self._places[name]
+        place = self._find(name)
+        if len(self._places) >= MAX_KNOWN_NAMES:
+            self._places.clear()
+        self._places[name] = place
+        return place
+
+    def mission(self, name: str) -> tuple[str, Oid, Mission | Quarantined] | None:
+        """A finished mission's path, blob and what the file says."""
+        place = self.find(name)
+        if place is None or self.store is None:
+            return None
+        return *place, self.memory.read(self.store, *place)
+
+    def _find(self, name: str) -> tuple[str, Oid] | None:
         indexed, by_month = self._indexed(name), self._in_month(name)
         if indexed is None or by_month is None or self.store is None:
             return indexed or by_month
@@ -208,7 +230,13 @@ class Archive:
     def _indexed(self, name: str, ending: str = "") -> tuple[str, Oid] | None:
         if self.store is None or not self.tree:
             return None
-        place = find(self.store, self.tree, index_path(name, ending).removeprefix(f"{ARCHIVE_FOLDER}/"))
+        path = index_path(name, ending).removeprefix(f"{ARCHIVE_FOLDER}/")
+        part = self.memory.index_part(self.store, self.tree, path)
+        if part is None or part == self.memory.absent.get(path):
+            return None
+        place = find(self.store, self.tree, path)
+        if place is None:
+            self.memory.note_absent(path, part)
         if place is None or place.mode != FILE or self.store.size(place.oid) > MAX_INDEX_BYTES:
             return None
         day = self.store.get(place.oid, MAX_INDEX_BYTES).decode("utf-8", "replace").strip()
@@ -267,6 +295,46 @@ def _dated(entries: Mapping[str, TreeEntry], name: re.Pattern[str]) -> Iterator[
 
 
 @dataclass
+class ArchiveMemory:
+    """What one reader remembers from archive to archive; all of it can be found again.
+
+    A fold of one mission changes one of the sixteen folders of the index. What was not found in one of the others is
+    still not there: the names of all open missions need not be looked for again.
+    """
+
+    absent: dict[str, Oid] = field(default_factory=dict)
+    """Paths in the index where nothing was, with the folder of the sixteen in which that is so."""
+    _parsed: dict[tuple[str, Oid], Mission | Quarantined] = field(default_factory=dict)
+    _parts: tuple[Oid, Mapping[str, TreeEntry]] = ("", MappingProxyType({}))
+
+    def index_part(self, store: ObjectStore, archive: Oid, path: str) -> Oid | None:
+        """The folder of the sixteen in which a path of the index lies; None where there is none."""
+        folder, part = path.split("/")[:2]
+        known, parts = self._parts  # other threads look through other archives
+        if known != archive:
+            parts = folder_entries(store, find(store, archive, folder))
+            self._parts = archive, parts
+        found = parts.get(part)
+        return found.oid if found is not None else None
+
+    def note_absent(self, path: str, part: Oid) -> None:
+        """Nothing is at this path."""
+        if len(self.absent) >= MAX_KNOWN_NAMES:
+            self.absent.clear()
+        self.absent[path] = part
+
+    def read(self, store: ObjectStore, path: str, blob: Oid) -> Mission | Quarantined:
+        """The mission in a blob, parsed once."""
+        found = self._parsed.get((path, blob))
+        if found is None:
+            found = read_mission(store, path, blob)
+            if len(self._parsed) >= MAX_KNOWN_MISSIONS:
+                self._parsed.clear()
+            self._parsed[path, blob] = found
+        return found
+
+
+@dataclass
 class ArchiveReader:
     """Reads archives. A day or a month that is over is a folder that never changes: it is read once."""
 
@@ -274,10 +342,23 @@ class ArchiveReader:
     _known: dict[Oid, Mapping[str, Oid]] = field(default_factory=dict)
     _days: dict[Oid, ArchiveDay] = field(default_factory=dict)
     _ends: dict[Oid, float] = field(default_factory=dict)
+    _memory: ArchiveMemory = field(default_factory=ArchiveMemory)
+    _last: tuple[TreeEntry | None, Archive] = (None, Archive())
+    """Of which folder of missions the last one was."""
 
     def read(self, tree: Oid) -> Archive:
         """The archive in a commit's tree."""
-        entry = find(self.store, tree, ARCHIVE_FOLDER)
+        folder, _, name = ARCHIVE_FOLDER.partition("/")
+        missions = find(self.store, tree, folder)
+        if missions is None or missions.mode != FOLDER:
+            return Archive()
+        if missions != self._last[0]:
+            entry = find(self.store, missions.oid, name)
+            known = self._last[1] if entry is not None and self._last[1].tree == entry.oid else None
+            self._last = (missions, known or self._read(entry))
+        return self._last[1]
+
+    def _read(self, entry: TreeEntry | None) -> Archive:
         if entry is None or entry.mode != FOLDER:
             return Archive()
         other = {INDEX_FOLDER.rpartition("/")[2]}
@@ -293,6 +374,7 @@ class ArchiveReader:
             months=tuple((name, self._known[oid]) for name, oid in sorted(folders, reverse=True)),
             known_days=self._days,
             ends=self._ends,
+            memory=self._memory,
         )
 
     def _month(self, folder: Oid) -> Mapping[str, Oid]:

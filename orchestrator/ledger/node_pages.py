@@ -20,7 +20,7 @@ from orchestrator.core.roles import Role
 from orchestrator.ledger.snapshot import LedgerSnapshot
 from orchestrator.ledger.takeovers import taken_over
 from sync import files
-from sync.objects import EXECUTABLE, FILE, find, folder_entries
+from sync.objects import EXECUTABLE, FILE, TreeEntry, find, folder_entries
 from sync.remote import Oid
 
 PAGES_FOLDER = "heartbeats"
@@ -33,6 +33,15 @@ SLOTS = re.compile(r"[1-9][0-9]{0,3}")
 """How many missions a page may say that its node works on at a time."""
 MAX_PAGE_BYTES, MAX_FIELD_CHARS = 512 * 1024, 2000
 """Bytes of a page, and characters of a field of it, that are read."""
+PAGE_FIELDS = (
+    *("role", "capabilities", "agents", "version", "weak", "slots", "tasks", "answering", "notifies"),
+    *(DISK_FULL_FIELD, "load", "disk", "reached"),
+)
+"""What is read of a page."""
+MAX_KNOWN_PAGES = 1000
+"""Pages that are kept as they were read."""
+_KNOWN_PAGES: dict[Oid, Mapping[str, str]] = {}
+"""By their blobs: the same bytes say the same, whoever asks in this process."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,13 +121,13 @@ def render_page(
 
 def announced_nodes(ledger: LedgerSnapshot) -> dict[str, Presence]:
     """Every node that has a page, as that page says; whoever wrote it may be hostile."""
-    unseen = Sighting(moved=None, since=None)
-    return {name: _presence(ledger, name, unseen, datetime.min) for name in sorted(_page_names(ledger))}
+    unseen, pages = Sighting(moved=None, since=None), _pages(ledger)
+    return {name: _presence(ledger, name, pages[name], unseen, datetime.min) for name in sorted(pages)}
 
 
-def _page_names(ledger: LedgerSnapshot) -> set[str]:
+def _pages(ledger: LedgerSnapshot) -> dict[str, TreeEntry]:
     entries = folder_entries(ledger.store, find(ledger.store, ledger.tree, PAGES_FOLDER))
-    return {name.removesuffix(".md") for name in entries if name.endswith(".md")}
+    return {name.removesuffix(".md"): entry for name, entry in entries.items() if name.endswith(".md")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,23 +178,20 @@ def _time(text: str | None) -> datetime | None:
 
 def list_presences(ledger: LedgerSnapshot, seen: Mapping[str, Sighting], now: datetime) -> list[Presence]:
     """Every node that has a page or a beat. Of those that are silent, where their work went."""
-    names = sorted(_page_names(ledger) | ledger.beats.keys())
-    unseen = Sighting(moved=None, since=None)
-    found = [_presence(ledger, name, seen.get(name, unseen), now) for name in names]
+    pages, unseen = _pages(ledger), Sighting(moved=None, since=None)
+    names = sorted(pages.keys() | ledger.beats.keys())
+    found = [_presence(ledger, name, pages.get(name), seen.get(name, unseen), now) for name in names]
     silent = {one.name: one.moved - CLOCKS_DIFFER if one.moved else None for one in found if one.silent}
     went = taken_over(ledger, silent)
     return [replace(one, handed_over=went.get(one.name, {})) for one in found]
 
 
-def _presence(ledger: LedgerSnapshot, name: str, seen: Sighting, now: datetime) -> Presence:
-    try:
-        fields = split(page_text(ledger, name)).fields
-    except Malformed:
-        fields = {}
+def _presence(ledger: LedgerSnapshot, name: str, page: TreeEntry | None, seen: Sighting, now: datetime) -> Presence:
+    fields = _page_fields(ledger, page)
     works_on = sorted(n for n, held in ledger.claims.items() if held.claim.node == name and not held.claim.closed)
 
     def word(key: str) -> str:
-        return _field_text(fields.get(key, ""))
+        return fields.get(key, "")
 
     def words(key: str) -> tuple[str, ...]:
         return tuple(each for each in word(key).split(", ") if each)
@@ -224,18 +230,39 @@ def _field_text(value: object) -> str:
 
 def page_text(ledger: LedgerSnapshot, name: str) -> str:
     """A node's page; empty where it has none, or one that no node of ours would have written so large."""
-    entry = find(ledger.store, ledger.tree, f"{PAGES_FOLDER}/{name}.md")
-    if entry is None or entry.mode not in (FILE, EXECUTABLE) or ledger.store.size(entry.oid) > MAX_PAGE_BYTES:
+    return _text(ledger, _page(ledger, name))
+
+
+def _page(ledger: LedgerSnapshot, name: str) -> TreeEntry | None:
+    return find(ledger.store, ledger.tree, f"{PAGES_FOLDER}/{name}.md")
+
+
+def _text(ledger: LedgerSnapshot, page: TreeEntry | None) -> str:
+    if page is None or page.mode not in (FILE, EXECUTABLE) or ledger.store.size(page.oid) > MAX_PAGE_BYTES:
         return ""
-    return ledger.store.get(entry.oid, MAX_PAGE_BYTES).decode("utf-8", "replace")
+    return ledger.store.get(page.oid, MAX_PAGE_BYTES).decode("utf-8", "replace")
+
+
+def _page_fields(ledger: LedgerSnapshot, page: TreeEntry | None) -> Mapping[str, str]:
+    """What a page says, each field as one line. A page is read once, also one that says nothing."""
+    if page is None or page.mode not in (FILE, EXECUTABLE):
+        return {}
+    known = _KNOWN_PAGES.get(page.oid)
+    if known is None:
+        try:
+            fields = split(_text(ledger, page)).fields
+        except Malformed:
+            fields = {}
+        known = {key: _field_text(fields[key]) for key in PAGE_FIELDS if key in fields}
+        if len(_KNOWN_PAGES) >= MAX_KNOWN_PAGES:
+            _KNOWN_PAGES.clear()
+        _KNOWN_PAGES[page.oid] = known
+    return known
 
 
 def has_full_disk(ledger: LedgerSnapshot, name: str) -> bool:
     """Whether a node's page says that it takes nothing on, because its disk is full."""
-    try:
-        return _field_text(split(page_text(ledger, name)).fields.get(DISK_FULL_FIELD, "")) == "yes"
-    except Malformed:
-        return False
+    return _page_fields(ledger, _page(ledger, name)).get(DISK_FULL_FIELD) == "yes"
 
 
 def no_room_reason(ledger: LedgerSnapshot) -> str:

@@ -7,8 +7,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from missions.errors import BadClaim
-from missions.lease import Claim, read_claim
 from missions.mission import Mission, Quarantined, Status
 from missions.selection import dependency_cycles
 from orchestrator.ledger.archive import (
@@ -21,13 +19,17 @@ from orchestrator.ledger.archive import (
     mission_bytes,
     read_mission,
 )
+from orchestrator.ledger.claim_reader import CLAIM_FILE as CLAIM_FILE
+from orchestrator.ledger.claim_reader import MAX_CLAIM_BYTES as MAX_CLAIM_BYTES
+from orchestrator.ledger.claim_reader import ClaimReader
+from orchestrator.ledger.claim_reader import HeldClaim as HeldClaim
 from orchestrator.ledger.config.fleet_toml import FleetConfig
 from orchestrator.ledger.copied_fields import OwnFields, own_fields
+from orchestrator.ledger.name_twins import NameTwins
 from orchestrator.ledger.recent_changes import MISSIONS as MISSIONS
 from orchestrator.ledger.recent_changes import RecentChanges
-from orchestrator.ledger.transport import BEAT, CLAIM, LATE
+from orchestrator.ledger.transport import BEAT, LATE
 from orchestrator.ledger.trust.root import TrustRoot
-from sync.errors import ObjectMissing
 from sync.objects import (
     EXECUTABLE,
     FILE,
@@ -41,17 +43,11 @@ from sync.objects import (
 )
 from sync.remote import ObjectStore, Oid, Refs
 
-CLAIM_FILE = "claim.json"
-MAX_CLAIM_BYTES, MAX_TEXT_BYTES = 64 * 1024, 32 * 1024 * 1024
-"""Bytes of a claim that is read, and of any other document: the largest is a running log."""
+MAX_TEXT_BYTES = 32 * 1024 * 1024
+"""Bytes of a document that is read: the largest is a running log."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class HeldClaim:
-    """A claim as the remote holds it."""
-
-    claim: Claim
-    oid: Oid
+Found = tuple[str, Oid, Mission | Quarantined]
+"""A file of `missions/` that is a mission or was meant as one: its path, its blob, and what was read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,11 +119,8 @@ class LedgerSnapshot:
 
     def archived(self, name: str) -> MissionFile | None:
         """A finished mission by name."""
-        place = self.archive.find(name)
-        found = read_mission(self.store, *place) if place else None
-        return (
-            MissionFile(mission=found, path=place[0], blob=place[1]) if place and isinstance(found, Mission) else None
-        )
+        path, blob, found = self.archive.mission(name) or ("", "", None)
+        return MissionFile(mission=found, path=path, blob=blob) if isinstance(found, Mission) else None
 
     def deleted(self, name: str) -> bool:
         """Whether a mission that was claimed has no file any more: neither open, nor broken, nor archived."""
@@ -180,86 +173,78 @@ class SnapshotReader:
     store: ObjectStore
     constitution: TrustRoot
     branch: str = "main"
-    _documents: dict[tuple[str, Oid], Mission | Quarantined] = field(default_factory=dict)
-    _claims: dict[Oid, Claim | str] = field(default_factory=dict)
-    _missing: set[Oid] = field(default_factory=set)
-    _last: LedgerSnapshot | None = None
-    _names_differ: bool = False
-    """Whether no two files of it are one mission: of those that are, claims say which is read."""
+    _files: dict[tuple[str, TreeEntry], Mission | Quarantined | None] = field(default_factory=dict)
+    """What each entry of `missions/` is."""
+    _found: tuple[Oid, list[Found]] = ("", [])
+    """What there was in a folder `missions/`, the plainest spelling of a name first."""
     _own: dict[tuple[str, Oid], OwnFields] = field(default_factory=dict)
+    _last: LedgerSnapshot | None = None
 
     def __post_init__(self) -> None:
         self._librarian = ArchiveReader(self.store)
+        self._claims = ClaimReader(self.store)
+        self._twins = NameTwins(self.store)
 
     def read(self, refs: Refs) -> LedgerSnapshot:
         """The ledger behind these refs. Raises BrokenLedger when `fleet.toml` is missing or wrong."""
         tip = refs[f"refs/heads/{self.branch}"]
-        held, junk = self._read_claims(refs)
-        if self._last is not None and self._last.tip == tip and (self._last.claims == held or self._names_differ):
-            self._last = replace(self._last, refs=refs, claims=held, unreadable_claims=junk)
-            return self._last
-        tree = load_commit(self.store, tip).tree
-        in_force = self.constitution.in_force(tip)
-        ledger = LedgerSnapshot(
-            store=self.store,
-            refs=refs,
-            tip=tip,
-            tree=tree,
-            charter=in_force.charter,
-            signers=in_force.signers,
-            alarms=in_force.alarms,
-            open={},
-            quarantined=(),
-            claims=held,
-            unreadable_claims=junk,
-            archive=self._librarian.read(tree),
-        )
-        self._last = self._with_missions(ledger)
-        return self._last
+        held, junk = self._claims.read(refs)
+        last = self._last
+        if last is None or last.tip != tip:
+            tree = load_commit(self.store, tip).tree
+            in_force = self.constitution.in_force(tip)
+            last = self._with_missions(
+                LedgerSnapshot(
+                    store=self.store,
+                    refs=refs,
+                    tip=tip,
+                    tree=tree,
+                    charter=in_force.charter,
+                    signers=in_force.signers,
+                    alarms=in_force.alarms,
+                    open={},
+                    quarantined=(),
+                    claims=held,
+                    unreadable_claims=junk,
+                    archive=self._librarian.read(tree),
+                )
+            )
+        elif self._claims_decide(last, held):
+            last = self._with_missions(replace(last, refs=refs, claims=held, unreadable_claims=junk))
+        else:
+            last = replace(last, refs=refs, claims=held, unreadable_claims=junk)
+        self._last = last
+        return last
 
-    def _read_claims(self, refs: Refs) -> tuple[dict[str, HeldClaim], dict[str, str]]:
-        held: dict[str, HeldClaim] = {}
-        junk: dict[str, str] = {}
-        now = {ref.removeprefix(CLAIM): oid for ref, oid in refs.items() if ref.startswith(CLAIM)}
-        self._missing = set()
-        self._claims = {oid: self._claims.get(oid) or self._read_claim(oid) for oid in now.values()}
-        for name, oid in now.items():
-            claim = self._claims[oid]
-            if isinstance(claim, Claim) and claim.mission == name:
-                held[name] = HeldClaim(claim=claim, oid=oid)
-            else:
-                junk[name] = claim if isinstance(claim, str) else f"it is a claim on {claim.mission}"
-        self._claims = {oid: claim for oid, claim in self._claims.items() if oid not in self._missing}
-        return held, junk
-
-    def _read_claim(self, oid: Oid) -> Claim | str:
-        try:
-            entry = find(self.store, load_commit(self.store, oid).tree, CLAIM_FILE)
-            return read_claim(self.store.get(entry.oid, MAX_CLAIM_BYTES)) if entry else f"it has no {CLAIM_FILE}"
-        except ObjectMissing as error:
-            self._missing.add(oid)  # somebody may have it still, and send it again
-            return str(error)
-        except (BadClaim, LookupError, ValueError) as error:
-            return str(error) or type(error).__name__
+    def _claims_decide(self, last: LedgerSnapshot, held: Mapping[str, HeldClaim]) -> bool:
+        """Whether other claims than those of the last look may say which of two files is read: where both came at once,
+        it is the one that was claimed."""
+        return any(last.claims.get(name) != held.get(name) for name in _alike(self._found[1]))
 
     def _with_missions(self, ledger: LedgerSnapshot) -> LedgerSnapshot:
         entry = find(self.store, ledger.tree, MISSIONS)
-        names = folder_entries(self.store, entry)
-        self.store.warm(e.oid for n, e in names.items() if (f"{MISSIONS}/{n}", e.oid) not in self._documents)
-        found: list[tuple[str, Oid, Mission | Quarantined]] = []
-        for name in sorted(names, key=lambda n: (n != n.lower(), n)):  # the plainest spelling of a name comes first
-            read = self._file(name, names[name])
-            if read is not None:
-                found.append((f"{MISSIONS}/{name}", names[name].oid, read))
-        self._documents = {(path, oid): read for path, oid, read in found}
         recent = RecentChanges(self.store, ledger.tip)
-        missions = [(path, oid, read) for path, oid, read in found if isinstance(read, Mission)]
-        self._names_differ = len({read.name for _, _, read in missions}) == len(missions)
-        self._own = {
-            (path, oid): self._own.get((path, oid)) or own_fields(self.store, path, read, recent)
-            for path, oid, read in missions
+        if entry is None or entry.oid != self._found[0]:
+            self._read_folder(entry, recent)
+        before = self._twins.files_before(recent, self._found[0], _alike(self._found[1]).values())
+        return _sort_missions(ledger, self._found[1], self._own, before)
+
+    def _read_folder(self, folder: TreeEntry | None, recent: RecentChanges) -> None:
+        entries = folder_entries(self.store, folder)
+        self.store.warm(entry.oid for name, entry in entries.items() if (name, entry) not in self._files)
+        self._files = {
+            (name, entry): self._files[name, entry] if (name, entry) in self._files else self._file(name, entry)
+            for name, entry in entries.items()
         }
-        return _sort_missions(ledger, found, self._own)
+        read = [(name, entry.oid, each) for (name, entry), each in self._files.items() if each is not None]
+        read.sort(key=lambda file: (file[0] != file[0].lower(), file[0]))
+        found = [(f"{MISSIONS}/{name}", oid, each) for name, oid, each in read]
+        self._own = {
+            (path, oid): self._own.get((path, oid)) or own_fields(self.store, path, each, recent)
+            for path, oid, each in found
+            if isinstance(each, Mission)
+        }
+        self._found = (folder.oid if folder else "", found)
 
     def _file(self, name: str, entry: TreeEntry) -> Mission | Quarantined | None:
         """One entry of `missions/`: a mission, the reason why not, or None for what is none of our business."""
@@ -276,21 +261,29 @@ class SnapshotReader:
             return Quarantined(name=stem, path=path, reason=f"this is {kind}, not a file", hint=hint)
         if ending.lower() != "md":
             return Quarantined(name=stem, path=path, reason="a mission's file name ends with .md", hint="rename it")
-        return self._documents.get((path, entry.oid)) or read_mission(self.store, path, entry.oid)
+        return read_mission(self.store, path, entry.oid)
 
     def _holds_missions(self, folder: TreeEntry) -> bool:
         return any(name.endswith(".md") for name in folder_entries(self.store, folder))
 
 
+def _alike(found: Iterable[Found]) -> dict[str, list[str]]:
+    """The names under which several files stand, each with their paths."""
+    paths: dict[str, list[str]] = defaultdict(list)
+    for path, _, read in found:
+        if isinstance(read, Mission):
+            paths[read.name].append(path)
+    return {name: group for name, group in paths.items() if len(group) > 1}
+
+
 def _sort_missions(
-    ledger: LedgerSnapshot,
-    found: list[tuple[str, Oid, Mission | Quarantined]],
-    own: Mapping[tuple[str, Oid], OwnFields],
+    ledger: LedgerSnapshot, found: list[Found], own: Mapping[tuple[str, Oid], OwnFields], before: Mapping[str, int]
 ) -> LedgerSnapshot:
-    """Sorts what was found into missions and quarantine: names, projects and cycles need the whole view."""
+    """Sorts what was found into missions and quarantine: names, projects and cycles need the whole view. `before` tells
+    of each file of several that are one mission how many of them were there already."""
     opened: dict[str, MissionFile] = {}
     bad = [read for _, _, read in found if isinstance(read, Quarantined)]
-    for path, blob, read in _earliest_first(ledger, found):
+    for path, blob, read in _earliest_first(ledger, found, before):
         if not isinstance(read, Mission):
             continue
         told = own[path, blob]
@@ -307,34 +300,18 @@ def _sort_missions(
     return replace(ledger, open=opened, quarantined=tuple(bad))
 
 
-def _earliest_first(
-    ledger: LedgerSnapshot, found: list[tuple[str, Oid, Mission | Quarantined]]
-) -> list[tuple[str, Oid, Mission | Quarantined]]:
-    """Of files that are one mission, first the one that was there first: whoever adds a second spelling of a name takes
-    nothing away from it, also where its text is the one that was claimed and the first one's was changed since. Of
-    those that came at once, first the one that a claim names, then what a node has worked on."""
-    alike: dict[str, list[str]] = defaultdict(list)
-    for path, _, read in found:
-        if isinstance(read, Mission):
-            alike[read.name].append(path)
+def _earliest_first(ledger: LedgerSnapshot, found: list[Found], before: Mapping[str, int]) -> list[Found]:
+    """Of files that are one mission, first the one that was there first (`name_twins`). Of those that came at once,
+    first the one that a claim names, then what a node has worked on."""
 
-    def rank(file: tuple[str, Oid, Mission | Quarantined]) -> tuple[int, bool, int]:
+    def rank(file: Found) -> tuple[int, bool, int]:
         path, blob, read = file
-        if not isinstance(read, Mission) or len(alike[read.name]) == 1:
+        if not isinstance(read, Mission) or path not in before:
             return 0, False, 0
         held = ledger.claims.get(read.name)
-        return _files_before(ledger, path, alike[read.name]), held is None or held.claim.blob != blob, -read.epoch
+        return before[path], held is None or held.claim.blob != blob, -read.epoch
 
-    return sorted(found, key=rank) if any(len(paths) > 1 for paths in alike.values()) else found
-
-
-def _files_before(ledger: LedgerSnapshot, path: str, alike: Collection[str]) -> int:
-    """How many of these files there were already when this one came, the last time that it came."""
-    for commit in ledger.store.history(ledger.tip, path):
-        trees = [load_commit(ledger.store, parent).tree for parent in load_commit(ledger.store, commit).parents]
-        if not any(find(ledger.store, tree, path) for tree in trees):
-            return sum(any(find(ledger.store, tree, other) for tree in trees) for other in alike if other != path)
-    return 0
+    return sorted(found, key=rank) if before else found
 
 
 def _quarantine_reason(

@@ -37,6 +37,7 @@ from orchestrator.ledger.transport import CLAIM, Transport
 from orchestrator.policy import child_missions
 from orchestrator.policy.authorization import Trust
 from orchestrator.policy.verdict import CLEARED_RESULT, VERDICT_ENDING, Judge, pending_delivery, with_ruling
+from orchestrator.workflow.refused_results import RefusedResults
 from sync.errors import ObjectMissing
 from sync.objects import load_commit
 from sync.publish import publish
@@ -52,7 +53,7 @@ class FoldResult:
 
 
 def has_work(ledger: LedgerSnapshot) -> bool:
-    """Whether there is anything to fold."""
+    """Whether there is anything to fold, or to refuse."""
     return any(held.claim.closed for held in ledger.claims.values()) or bool(settled_by_hand(ledger))
 
 
@@ -63,12 +64,18 @@ def settled_by_hand(ledger: LedgerSnapshot) -> list[MissionFile]:
 
 
 def fold(
-    bus: Transport, reader: SnapshotReader, trust: Trust, check: Callable[[LedgerSnapshot], None] = lambda _ledger: None
+    bus: Transport,
+    reader: SnapshotReader,
+    trust: Trust,
+    check: Callable[[LedgerSnapshot], None] = lambda _ledger: None,
+    refused: RefusedResults | None = None,
 ) -> FoldResult:
     """Folds everything that can be folded. Raises what the remote raises, and TooManyRaces.
 
-    `check` looks at the very ledger that is folded, and raises if it must not be (trap C).
+    `check` looks at the very ledger that is folded, and raises if it must not be (trap C). `refused` remembers from one
+    fold to the next which claims bring nothing; they are not looked at.
     """
+    refused = RefusedResults() if refused is None else refused
     done: dict[str, Status] = {}
     odd: dict[str, str] = {}
 
@@ -77,18 +84,24 @@ def fold(
         odd.clear()
         ledger = reader.read(refs)
         check(ledger)
-        if not has_work(ledger):
+        ended = refused.undecided(ledger)
+        if not ended and not settled_by_hand(ledger):
             return []
         draft = FoldPlan(ledger, trust.judge(ledger, signed=bus.sign is not None))
         gone: list[HeldClaim] = []
-        for name, held in sorted(ledger.claims.items()):
-            if not held.claim.closed:
+        for held in sorted(ended, key=lambda held: held.claim.mission):
+            try:
+                record = _read_signed_record(bus, ledger, trust, held)
+            except UnusableResult as error:
+                odd[held.claim.mission] = str(error)
+                refused.note(ledger, held, error.__cause__)
                 continue
             try:
-                done.update(draft.take(held.claim, _read_signed_record(bus, ledger, trust, held)))
+                done.update(draft.take(held.claim, record))
                 gone.append(held)
             except UnusableResult as error:
-                odd[name] = str(error)
+                odd[held.claim.mission] = str(error)
+                refused.note_unfit(ledger, held)
         for filed in settled_by_hand(ledger):
             done[filed.mission.name] = draft.settle(filed)
         deletions = [RefUpdate(ref=CLAIM + h.claim.mission, expect=h.oid, new=None) for h in gone]

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
+from missions.lease import ClaimState
 from orchestrator.ledger.transport import BEAT, CLAIM, LATE, LOG
 from sync.objects import (
     FILE,
@@ -118,6 +120,21 @@ class Hostile:
             here |= entries
         return self.store.put("tree", print_tree(here))
 
+    def _ended_claims(self) -> Iterator[tuple[str, Oid]]:
+        """Claims that say that their missions are done, with records that are none."""
+        big = self.store.put("tree", print_tree({"record.json": TreeEntry(FILE, self.huge)}))
+        deep = edit_tree(self.store, None, {"record.json": b"[" * 100_000, "memo.md": b"m" * 100_000})
+        other = edit_tree(self.store, None, {"record.json": b'{"mission": "sound-0", "epoch": 1}'})
+        assert deep is not None
+        assert other is not None
+        records = [self._commit(tree, (), 1) for tree in (big, deep, other)]
+        for number, log in enumerate([*records, self.huge, "d" * 40]):
+            mission = f"sound-{number + 2}"
+            said = replace(A_CLAIM, mission=mission, state=ClaimState.DONE, log=log, node="mallory", epoch=1, attempt=1)
+            tree = edit_tree(self.store, None, {"claim.json": said.print()})
+            assert tree is not None
+            yield f"{CLAIM}{mission}", self._commit(tree, (), 1)
+
     def _refs(self) -> Iterator[tuple[str, Oid]]:
         """Refs of every kind that hold what does not belong there."""
         blob = self.store.put("blob", b"x")
@@ -134,6 +151,7 @@ class Hostile:
         assert deep is not None
         assert counted is not None
         objects += [self._commit(each, (), 1) for each in (deep, big, counted)]
+        yield from self._ended_claims()
         for number, oid in enumerate(objects):
             for kind in (CLAIM, LOG, LATE, BEAT):
                 yield f"{kind}odd-{number}", oid

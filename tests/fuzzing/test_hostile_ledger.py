@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from missions.selection import NodeCapabilities
+from orchestrator.core.roles import Role
+from orchestrator.ledger.claim_reader import MAX_ROUNDS_BETWEEN_LOOKS, HeldClaim
+from orchestrator.ledger.node_pages import render_page
+from tests.fuzzing.counted_work import CountingStore, Work, counted
 from tests.fuzzing.hostile_ledger import Hostile
-from tests.ledgers import Town, Working, working
+from tests.ledgers import Peer, Town, Working, working
 
-SOUND = 40
-MAX_BYTES = 128 * 1024 * 1024
-FETCH_SECONDS = 0.01
-"""What asking a real Git server takes at least, which is part of every round; the remote in memory answers at once."""
-RUNS = 3
-"""Rounds that are timed: the quickest counts, for others use the machine, too."""
+SOUND, BUSY = 40, 400
+"""Sound missions: as many as are quickly done, and so many that the folder which holds them is as large as what is put
+beside them. A folder in which something changed is read whole."""
+MAX_BYTES, MAX_FIRST_BYTES = 128 * 1024 * 1024, 1024 * 1024
+"""Bytes that a reader may hold at most, and that the first round may read where some 90 MB stand there."""
 
 
-def town_of(*, spoiled: bool) -> Town:
+def town_of(*, spoiled: bool, sound: int = SOUND) -> Town:
     """A ledger with sound missions: one in ten for this node, the others for an agent that it lacks."""
-    agents = ["builtin" if number % 10 == 0 else "claude" for number in range(SOUND)]
+    agents = ["builtin" if number % 10 == 0 else "claude" for number in range(sound)]
     files = {f"missions/sound-{n}.md": f"---\nagent: {agent}\n---\nDo it.\n" for n, agent in enumerate(agents)}
     town = Town(files)
     if spoiled:
@@ -68,21 +72,74 @@ def test_what_is_odd_is_told_and_the_rest_is_done(spoiled: Town, node: Working) 
     assert all(bad.reason for bad in ledger.quarantined)
 
 
-def seconds_of_a_round(town: Town, folder: Path) -> float:
-    """What a round takes that finds nothing new."""
-    peer = town.peer("n3")
-    node = working(peer, folder, offered=["nothing"])
-    node.settle()
-    best = 60.0
-    for _ in range(RUNS):
-        begun = time.process_time()
-        node.step()
-        best = min(best, time.process_time() - begun)
-    node.node.close()
-    return best
+@dataclass
+class Rounds:
+    """A node that takes nothing on, and others who move the ledger; each step of theirs is one round of the node's."""
+
+    town: Town
+    folder: Path
+    store: CountingStore = field(init=False)
+    node: Working = field(init=False)
+    other: Peer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.store = CountingStore(objects=self.town.server.store.objects)
+        self.town.server.store = self.store
+        self.node = working(self.town.peer("n3"), self.folder, offered=["nothing"], once=True)
+        self.other = self.town.peer("n9")
+
+    def round(self, moved: Callable[[], object] = lambda: None) -> Work:
+        """What one round costs after somebody moved something."""
+        moved()
+        with counted(self.store) as done:
+            self.node.node.step()
+        return done()
+
+    def steady(self) -> dict[str, Work]:
+        """What rounds cost by what has happened, when all that stands there was seen before."""
+        self.node.settle()
+        for _ in range(2 * MAX_ROUNDS_BETWEEN_LOOKS):  # what lacks an object is looked at ever more seldom
+            self.node.step()
+        self.moves(0)  # the first of each may set something up
+        return self.moves(1)
+
+    def moves(self, number: int) -> dict[str, Work]:
+        """Each kind of round once."""
+        other = self.other
+        held: list[HeldClaim] = []
+        page = render_page(NodeCapabilities(node="n9", role=f"ROLE-{number}"), Role.LOCAL_WORKER)
+
+        def folded() -> None:
+            other.attempt(f"sound-{10 + number}")
+            other.fold()
+
+        return {
+            "nothing": self.round(),
+            "a document": self.round(lambda: other.push({"note.md": f"{number}"})),
+            "a mission": self.round(lambda: other.push({f"missions/new-{number}.md": f"Do {number}.\n"})),
+            "a page": self.round(lambda: other.push({"heartbeats/n9.md": page + f"{number}\n"})),
+            "a claim": self.round(lambda: held.append(other.hold(f"sound-{number}"))),
+            "a result": self.round(lambda: other.end(held[-1])),
+            "after its own fold": self.round(),
+            "a fold of another": self.round(folded),
+        }
 
 
-def test_a_round_takes_no_longer_for_it(tmp_path: Path, spoiled: Town) -> None:
-    """A round takes at most twice as long as one of a ledger with the same sound missions alone."""
-    clean = seconds_of_a_round(town_of(spoiled=False), tmp_path / "clean")
-    assert seconds_of_a_round(spoiled, tmp_path / "spoiled") < 2 * (clean + FETCH_SECONDS)
+def test_the_first_look_is_bounded(tmp_path: Path) -> None:
+    """What is new is read once: of each object at most what its reader takes, however large it is."""
+    rounds = Rounds(town_of(spoiled=True), tmp_path)
+    there = len(rounds.store.objects)
+    first = rounds.round()
+    assert first.objects < there
+    assert first.parsed < there
+    assert first.bytes < MAX_FIRST_BYTES
+    assert rounds.round().objects == 0
+
+
+def test_a_round_reads_no_more_for_it(tmp_path: Path) -> None:
+    """In each kind of round at most twice as much is read, parsed and asked of git as in a ledger of the same sound
+    missions alone: what was rejected once is neither read, parsed nor told again."""
+    clean = Rounds(town_of(spoiled=False, sound=BUSY), tmp_path / "clean").steady()
+    spoiled = Rounds(town_of(spoiled=True, sound=BUSY), tmp_path / "spoiled").steady()
+    assert clean["nothing"] == Work()
+    assert {kind for kind, work in spoiled.items() if not work.within(2, clean[kind])} == set(), (clean, spoiled)

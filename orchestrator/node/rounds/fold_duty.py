@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from missions.mission import Status
 from orchestrator.core.events import Tell
@@ -12,7 +12,8 @@ from orchestrator.ledger.snapshot import LedgerSnapshot, SnapshotReader
 from orchestrator.ledger.transport import Transport
 from orchestrator.node.precedence import Precedence
 from orchestrator.policy.authorization import Trust
-from orchestrator.workflow.fold import fold, has_work
+from orchestrator.workflow.fold import fold, settled_by_hand
+from orchestrator.workflow.refused_results import RefusedResults
 from sync.remote import Oid
 
 FOLDED_WORDS = {
@@ -39,6 +40,7 @@ class FoldDuty:
     precedence: Precedence
     tell: Tell
     clock: Callable[[], float]
+    refused: RefusedResults = field(default_factory=RefusedResults)
     _due: float | None = None
     _waiting: frozenset[Oid] = frozenset()
     """The ended claims that stood when this node began to wait for its turn."""
@@ -52,10 +54,10 @@ class FoldDuty:
 
     def is_due(self, ledger: LedgerSnapshot) -> bool:
         """Whether something waits to be folded and nobody before this node did it in time."""
-        if not has_work(ledger):
+        waiting = frozenset(held.oid for held in self.refused.undecided(ledger))
+        if not waiting and not settled_by_hand(ledger):
             self._due = None
             return False
-        waiting = frozenset(held.oid for held in ledger.claims.values() if held.claim.closed)
         if self._due is None or self._waiting - waiting:  # somebody folds: it is left to them
             self._waiting = waiting
             self._due = self.clock() + self.precedence.wait(ledger, FOLD)
@@ -67,7 +69,7 @@ class FoldDuty:
 
     def fold_now(self) -> bool:
         """Folds what can be folded; returns whether anything was. Raises what a push raises."""
-        folded = fold(self.bus, self.reader, self.trust, self.witness.check)
+        folded = fold(self.bus, self.reader, self.trust, self.witness.check, self.refused)
         for name, status in folded.missions.items():
             words = FOLDED_WORDS.get(status, f"is {status}").format(name=name)
             self.tell("folded", f"{name} {words}", mission=name, status=status.value)
