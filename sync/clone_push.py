@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sync.errors import GitError, RemoteUnreachable, TooManyRaces
-from sync.git_remote import LOST_RACE
 from sync.objects import FOLDER, edit_tree, find, load_commit
+from sync.push_report import LOST_RACE
 from sync.remote import MAX_OBJECT_BYTES, MOVED_MESSAGE, Oid
 from sync.worktree import NO_BLOB, WorkTree
 

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sync.errors import GitError, GitTimeout, ObjectMissing
-from sync.loose_objects import write_loose
 from sync.object_reader import ObjectReader
+from sync.pack_file import write_objects
 from sync.process_output import communicate, kill_group, read_beginning
 from sync.remote import MAX_OBJECT_BYTES, Oid
 
@@ -53,7 +53,8 @@ SAFE_SETTINGS = (
 
 MAX_LOOSE_OBJECTS = 6700
 """Loose objects from which git itself would collect (gc.auto): each is a file that every listing goes through."""
-
+MAX_PACKS = 50
+"""Packs from which git itself would make one (gc.autoPackLimit): each is a place where every object is looked for."""
 
 MAX_ERROR_BYTES = 64 * 1024
 """Of standard error, where output is bounded, too."""
@@ -262,11 +263,16 @@ class GitStore:
             self._reader.warm(names)
 
     def put(self, kind: str, data: bytes) -> Oid:
-        """Stores a loose object and returns its name."""
-        oid = write_loose(self._folder / "objects", kind, data)
+        """Stores an object and returns its name."""
+        return self.put_all([(kind, data)])[0]
+
+    def put_all(self, objects: Sequence[tuple[str, bytes]]) -> list[Oid]:
+        """Stores loose objects, or many of them as a pack, and returns their names."""
+        oids = write_objects(self._folder / "objects", objects)
         with self._lock:
-            self._reader.keep(oid, data)  # whoever pushes it asks for it next
-        return oid
+            for oid, (_, data) in zip(oids, objects, strict=True):
+                self._reader.keep(oid, data)  # whoever pushes it asks for it next
+        return oids
 
     def history(self, tip: Oid, path: str, *, since: Oid | None = None) -> Iterator[Oid]:
         """The commits that changed `path`, newest first; with `since`, those that it does not have.
@@ -300,13 +306,16 @@ class GitStore:
             return False
         return True
 
-    def tidy(self, *, loose: int = MAX_LOOSE_OBJECTS) -> None:
-        """Keeps reading fast: a commit-graph of all refs, and packs for loose objects when there are too many.
+    def tidy(self, *, loose: int = MAX_LOOSE_OBJECTS, packs: int = MAX_PACKS) -> None:
+        """Keeps reading fast: a commit-graph of all refs, packs for loose objects and fewer packs when there are many.
 
         Nothing that somebody may still want is dropped, and others may read and write meanwhile.
         """
         self._git.run("commit-graph", "write", "--reachable", "--split", "--no-progress")
-        if self._git.counted()["count"] > loose:
+        counted = self._git.counted()
+        if counted["packs"] > packs:  # all of them and the loose ones, also what nobody names (git-repack(1))
+            self._git.run("repack", "--quiet", "-d", "--geometric=2", timeout=600)
+        elif counted["count"] > loose:
             self._git.run("maintenance", "run", "--quiet", "--task=loose-objects", timeout=600)
             self._git.run("prune-packed", "--quiet")
 

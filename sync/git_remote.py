@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from sync import files
+from sync.batch_push import is_batch, push_new_refs
 from sync.errors import (
     BranchMissing,
     GitError,
@@ -21,6 +22,7 @@ from sync.errors import (
 )
 from sync.git import Git, GitStore, bearer_environment
 from sync.local_repository import LocalRepository, local_path
+from sync.push_report import may_have_arrived, read_verdicts
 from sync.refs.broken_refs import BAD_OBJECT, CORRUPT, QUIET, BrokenRefs
 from sync.refs.pushed_refs import PUSHED_PREFIX, PUSHED_REMOTE, PushedRefs, noted_ref
 from sync.refs.ref_writer import RefWriter
@@ -47,13 +49,6 @@ MAX_SHORT_FETCHES = 50
 
 TIP_TIMEOUT_SECONDS = 10.0
 """Seconds for a look at few refs: whoever looks that often must not wait longer than that."""
-
-LOST_RACE = re.compile(
-    r"stale info|atomic push fail|atomic transaction failed|cannot lock ref|failed to update ref|already exists"
-    r"|reference already|incorrect old value|fetch first|non-fast-forward|remote ref updated|failed to lock"
-    r"|reference does not exist"
-)
-"""What git says when somebody else moved the ref first, on either side of the wire. Everything else is a refusal."""
 
 
 def seen_ledger(folder: Path) -> tuple[str, str]:
@@ -321,24 +316,31 @@ class GitRemote:
         return not self.broken.found
 
     def _push(self, updates: Sequence[RefUpdate], *, atomic: bool) -> Mapping[str, PushVerdict]:
-        leases = [f"--force-with-lease={u.ref}:{u.expect or ''}" for u in updates]
-        specs = [f"{u.new or ''}:{u.ref}" for u in updates]
         words = ["push", "--porcelain", "--no-verify", "--no-recurse-submodules", *(["--atomic"] if atomic else [])]
-        asked = [*self._pushed.push_settings(updates), *words, *leases, "--", PUSHED_REMOTE, *specs]
+        batch = is_batch(updates)
         try:
-            code, out, err = self._git.call(*asked, timeout=self.timeout, codes=range(256))
+            if batch:
+                code, out, err = push_new_refs(self._git, words, self.url, updates, timeout=self.timeout)
+            else:
+                leases = [f"--force-with-lease={u.ref}:{u.expect or ''}" for u in updates]
+                specs = [f"{u.new or ''}:{u.ref}" for u in updates]
+                asked = [*self._pushed.push_settings(updates), *words, *leases, "--", PUSHED_REMOTE, *specs]
+                code, out, err = self._git.call(*asked, timeout=self.timeout, codes=range(256))
         except GitTimeout as error:
             raise PushUncertain(self.url, str(error)) from error
         try:
-            verdicts = _verdicts(out.decode("utf-8", "replace"), raced=MOVED_MESSAGE in err)
+            verdicts = read_verdicts(out.decode("utf-8", "replace"), raced=MOVED_MESSAGE in err)
         except PushRefused as error:
             error.told = err
             raise
         missing = [u.ref for u in updates if u.ref not in verdicts]
         if missing:
             why = str(GitError(words, code, err or out.decode("utf-8", "replace")))
-            raise PushUncertain(self.url, why) if _reached(err) else RemoteUnreachable(self.url, why)
-        self._tell_moved(update for update in updates if verdicts[update.ref] is PushVerdict.ACCEPTED)
+            raise PushUncertain(self.url, why) if may_have_arrived(err) else RemoteUnreachable(self.url, why)
+        accepted = [update for update in updates if verdicts[update.ref] is PushVerdict.ACCEPTED]
+        if batch:
+            self._pushed.note(accepted)
+        self._tell_moved(accepted)
         return verdicts
 
     def _moved_locally(self, updates: Sequence[RefUpdate]) -> bool:
@@ -363,31 +365,3 @@ class GitRemote:
 
 def _below(refs: Mapping[str, Oid], prefix: str) -> dict[str, Oid]:
     return {ref: oid for ref, oid in refs.items() if ref.startswith(prefix)}
-
-
-def _reached(stderr: str) -> bool:
-    """Whether the remote may have taken the push before the connection broke."""
-    return "unexpected disconnect" in stderr or "hung up" in stderr or "unpack" in stderr or "RPC failed" in stderr
-
-
-def _verdicts(porcelain: str, *, raced: bool = False) -> dict[str, PushVerdict]:
-    """One verdict for each `flag<TAB>from:to<TAB>summary (reason)` line. Raises PushRefused.
-
-    `raced`: the remote's hook said that what it declined had only come too late.
-    """
-    found: dict[str, PushVerdict] = {}
-    for line in porcelain.splitlines():
-        flag, tab, rest = line.partition("\t")
-        if not tab or len(flag) != 1:
-            continue
-        ref = rest.partition("\t")[0].rpartition(":")[2]
-        summary = rest.partition("\t")[2]
-        if flag == "=":
-            found[ref] = PushVerdict.UNCHANGED
-        elif flag != "!":
-            found[ref] = PushVerdict.ACCEPTED
-        elif LOST_RACE.search(summary) or (raced and "hook declined" in summary):
-            found[ref] = PushVerdict.STALE
-        else:
-            raise PushRefused(ref, summary.partition("(")[2].rstrip(")") or summary)
-    return found

@@ -12,21 +12,23 @@ seen, in the same way: git's own goes through every name in the ledger once the 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from sync.errors import GitError, SyncError
 from sync.git import Git, GitStore
-from sync.loose_objects import write_loose
-from sync.objects import FOLDER, SUBMODULE, load_commit, load_tree
+from sync.objects import FOLDER, SUBMODULE, load_commit, load_tree, object_id
+from sync.pack_file import write_objects
 from sync.refs.ref_writer import RefWriter
 from sync.remote import MAX_OBJECT_BYTES, ObjectStore, Oid, RefUpdate
 
 NOBODY = "0" * 40
 """The expected value of a ref that must not exist."""
 MAX_COMMITS, MAX_OBJECTS = 500, 5000
-"""Of one push that goes this way; more of either is worth a pack."""
+"""Of one push that goes this way; git finds out faster what is new of more."""
+MAX_HELD_BYTES = 8 * 1024 * 1024
+"""Bytes of objects that are held while they go over; of a larger one no more than that one."""
 _RULES = (
     "receive.",
     "extensions.",
@@ -63,7 +65,7 @@ class LocalRepository:
             found = dict(_new_objects(store, wanted, [update.expect for update in updates if update.expect]))
             if len(found) > MAX_OBJECTS:
                 return False
-            _copy_objects(found, store, partial(write_loose, self.folder / "objects"))
+            _copy_objects(found, store, partial(write_objects, self.folder / "objects"))
         except (LookupError, ValueError, SyncError, OSError):
             return False
         return self._refs.apply([f"update {u.ref} {u.new or NOBODY} {u.expect or NOBODY}\n" for u in updates])
@@ -81,7 +83,7 @@ class LocalRepository:
             found = dict(_new_objects(self._objects, new, known))
             if len(found) > MAX_OBJECTS:
                 return False
-            _copy_objects(found, self._objects, store.put)
+            _copy_objects(found, self._objects, store.put_all)
         except (LookupError, ValueError, SyncError, OSError):
             return False
         return True
@@ -120,14 +122,24 @@ class LocalRepository:
         return bare and not any(line.startswith(_RULES) for line in lines if line not in _PLAIN_LINES)
 
 
-def _copy_objects(found: Mapping[Oid, str], source: ObjectStore, put: Callable[[str, bytes], Oid]) -> None:
+def _copy_objects(
+    found: dict[Oid, str], source: ObjectStore, put_all: Callable[[Sequence[tuple[str, bytes]]], list[Oid]]
+) -> None:
     """What others name goes first: whoever is stopped has left nothing that names what is missing.
 
     Raises LookupError for an object that is not what its name says.
     """
-    for oid, kind in reversed(list(found.items())):
-        if put(kind, source.get(oid, MAX_OBJECT_BYTES)) != oid:
+    waiting, size = list[tuple[str, bytes]](), 0
+    for oid, kind in reversed(found.items()):
+        data = source.get(oid, MAX_OBJECT_BYTES)
+        if object_id(kind, data) != oid:
             raise LookupError(f"{oid} is damaged")
+        waiting.append((kind, data))
+        size += len(data)
+        if size > MAX_HELD_BYTES:
+            put_all(waiting)
+            waiting, size = [], 0
+    put_all(waiting)
 
 
 def _new_objects(store: ObjectStore, new: Iterable[Oid], known: Iterable[Oid]) -> Iterator[tuple[Oid, str]]:

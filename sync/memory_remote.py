@@ -39,6 +39,10 @@ class MemoryStore:
         self.objects[oid] = data
         return oid
 
+    def put_all(self, objects: Sequence[tuple[str, bytes]]) -> list[Oid]:
+        """Stores many objects and returns their names."""
+        return [self.put(kind, data) for kind, data in objects]
+
     def warm(self, oids: Iterable[Oid]) -> None:
         """Everything is in memory."""
 

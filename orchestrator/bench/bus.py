@@ -29,11 +29,13 @@ from sync.heartbeat import RING_BLOBS, Beat
 
 NODES, CLAIMS_PER_NODE = 8, 20
 """As in the promise: 8 nodes, distinct missions."""
+MAX_MILLISECONDS_EACH = 0.5
+"""For each further claim of a push to a repository on the same disk: three objects, a ref there, and a note here."""
 MIB = 1024 * 1024
 
 
 def measure(finished: int = 0) -> list[Measurement]:
-    """The first five promises of the bus; with `finished`, only how a ledger with so many finished missions does."""
+    """The promises of the bus; with `finished`, only how a ledger with so many finished missions does."""
     if finished:
         with tempfile.TemporaryDirectory(prefix="shiftbook-bench-") as folder:
             return [
@@ -45,7 +47,8 @@ def measure(finished: int = 0) -> list[Measurement]:
         return [
             *_eight_nodes(root / "eight"),
             stampede.measure(root / "same", _want_the_same),
-            _hundred_at_once(root / "hundred"),
+            _hundred_at_once(root / "hundred", by_git=True),
+            _hundred_at_once(root / "local", by_git=False),
             _batches(root / "batches"),
             _noticed(root / "noticed"),
             *_idle(root / "idle"),
@@ -145,27 +148,29 @@ def _pull_edit_commit_push(ground: BenchSetup, node: int, start: Barrier, out: s
 # -- 100 claims in one push ---------------------------------------------------------------------------------------
 
 
-def _hundred_at_once(root: Path, rounds: int = 9) -> Measurement:
+def _hundred_at_once(root: Path, *, by_git: bool, rounds: int = 9) -> Measurement:
     """By `git push`, as to a server elsewhere: a rule for what is received keeps this from going the short way."""
     ground = make_testbed(root, missions=rounds * 101)
-    Git(ground.bare).run("config", "receive.autogc", "false")
+    if by_git:
+        Git(ground.bare).run("config", "receive.denyDeletes", "false")
     bus = ground.bus("n0")
     bus.remote.fetch()
     one, hundred = [], []
     for turn in range(rounds):
         first = turn * 101
-        one.append(_push_time(lambda at=first: push_claims(bus, prepare_claims(bus, [ground.filed(at)]))))  # type: ignore[misc]
-        asked = prepare_claims(bus, [ground.filed(n) for n in range(first + 1, first + 101)])
-        hundred.append(_push_time(lambda held=asked: push_claims(bus, held)))  # type: ignore[misc]
+        for numbers, took in ((range(first, first + 1), one), (range(first + 1, first + 101), hundred)):
+            asked = prepare_claims(bus, [ground.filed(number) for number in numbers])
+            took.append(_push_time(lambda held=asked: push_claims(bus, held)))  # type: ignore[misc]
     value, baseline = median(hundred) * 1000, median(one) * 1000
+    each = (value - baseline) / 99
     return Measurement(
-        name="100 claims by one node, one git push",
+        name=f"100 claims by one node, {'one git push' if by_git else 'local'}",
         value=round(value, 1),
         unit="ms",
         baseline=round(baseline, 1),
         ratio=round(value / baseline, 2),
-        bar="<= 2 x one claim's push",
-        met=value <= 2 * baseline,
+        bar="<= 2 x one claim's push" if by_git else f"<= {MAX_MILLISECONDS_EACH:g} ms for each more than one",
+        met=value <= 2 * baseline if by_git else each <= MAX_MILLISECONDS_EACH,
     )
 
 

@@ -15,6 +15,7 @@ from orchestrator.ledger.result_record import ResultRecord, read_record
 from orchestrator.ledger.snapshot import CLAIM_FILE, HeldClaim, LedgerSnapshot, MissionFile
 from orchestrator.ledger.transport import CLAIM, LOG, Transport, late_ref
 from sync.errors import HistoryRewritten, ObjectMissing, TooManyRaces
+from sync.gathered_objects import GatheredObjects
 from sync.objects import load_commit
 from sync.publish import push_and_resolve
 from sync.remote import Oid, PushVerdict, Refs, RefUpdate
@@ -28,7 +29,11 @@ def claim_missions(bus: Transport, wanted: Sequence[MissionFile]) -> list[HeldCl
 def prepare_claims(bus: Transport, wanted: Sequence[MissionFile]) -> list[HeldClaim]:
     """First claims on missions, made and not yet pushed."""
     asked = [lease.grant(f.mission, blob=f.blob, node=bus.name, boot=bus.boot, nonce=bus.nonce()) for f in wanted]
-    return [HeldClaim(claim=c, oid=_commit(bus, c, onto=None)) for c in asked]
+    gathered = GatheredObjects(bus.store)
+    together = replace(bus, store=gathered)
+    held = [HeldClaim(claim=c, oid=_commit(together, c, onto=None)) for c in asked]
+    gathered.write()
+    return held
 
 
 def push_claims(bus: Transport, asked: Sequence[HeldClaim]) -> list[HeldClaim]:

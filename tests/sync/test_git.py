@@ -11,7 +11,8 @@ import pytest
 
 from sync.errors import GitError, ObjectMissing, ObjectTooLarge, RemoteUnreachable
 from sync.git import Git, GitStore
-from sync.git_remote import LOST_RACE, GitRemote
+from sync.git_remote import GitRemote
+from sync.push_report import LOST_RACE
 from tests.waiting import PATIENCE
 
 

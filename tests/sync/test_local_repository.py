@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from sync import local_repository
 from sync.errors import HistoryRewritten
+from sync.gathered_objects import GatheredObjects
 from sync.git import Git
 from sync.git_remote import MAX_SHORT_FETCHES, GitRemote
 from sync.local_repository import LocalRepository, local_path
 from sync.objects import edit_tree, load_commit, write_commit
+from sync.pack_file import write_objects
 from sync.remote import ObjectStore, Oid, PushVerdict, RefUpdate
 from tests.orchestrator.repositories import git
 
@@ -237,6 +240,45 @@ def test_a_damaged_object_is_not_taken_over(remote: GitRemote, bare: Path, tmp_p
     assert not (tmp_path / "clone.git" / "objects" / claim[:2] / claim[2:]).exists()
     local.close()
     other.close()
+
+
+def test_many_claims_go_over_as_one_pack(remote: GitRemote, bare: Path, tmp_path: Path) -> None:
+    """Made, moved and fetched by another machine in a pack each, instead of a file for each object."""
+    gathered = GatheredObjects(remote.store)
+    made = {f"{CLAIM}{number}": commit(gathered, {"claim.json": b"%d" % number}) for number in range(40)}
+    gathered.write()
+    before = Git(bare).counted()
+    moved = remote.push([RefUpdate(ref=ref, expect=None, new=oid) for ref, oid in made.items()])
+    assert set(moved.values()) == {PushVerdict.ACCEPTED}
+    after = Git(bare).counted()
+    assert (after["packs"] - before["packs"], after["count"] - before["count"]) == (1, 0)
+    other = GitRemote(str(bare), tmp_path / "other.git")
+    other.fetch()
+    more = commit(remote.store, {"claim.json": b"more"})
+    remote.push([RefUpdate(ref=CLAIM, expect=None, new=more)])
+    assert other.fetch() == remote.fetch()
+    for folder in (bare, tmp_path / "other.git"):
+        git(folder, "fsck", "--strict", "--full")
+    other.close()
+
+
+def test_no_more_is_held_at_a_time_than_a_few_megabytes(
+    remote: GitRemote, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Large results go over piece by piece, what others name first."""
+    sizes = list[int]()
+
+    def counted(objects: Path, found: list[tuple[str, bytes]]) -> list[Oid]:
+        sizes.append(sum(len(data) for _, data in found))
+        return write_objects(objects, found)
+
+    monkeypatch.setattr(local_repository, "MAX_HELD_BYTES", 1000)
+    monkeypatch.setattr(local_repository, "write_objects", counted)
+    new = commit(remote.store, {f"f{number}": b"%d" % number * 300 for number in range(12)})
+    remote.push([RefUpdate(ref=CLAIM, expect=None, new=new)])
+    assert len(sizes) > 3
+    assert max(sizes) < 2000
+    git(bare, "fsck", "--strict", "--connectivity-only")
 
 
 def test_damage_is_looked_for_now_and_then(remote: GitRemote, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from orchestrator.workflow.journal.memos import memo_count, read_lessons
 from orchestrator.workflow.journal.tamper_check import TamperCheck
 from sync.git import Git, GitStore
 from sync.objects import FILE, TreeEntry, print_tree
+from sync.pack_file import PACK_FROM
 from tests.ledgers import Town
 from tests.orchestrator.repositories import git
 
@@ -75,6 +76,25 @@ def test_tidying_packs_loose_objects_and_drops_nothing(tmp_path: Path) -> None:
     store.tidy(loose=49)
     assert Git(tmp_path / "r.git").counted()["count"] == 0
     assert [store.get(oid) for oid in oids] == [f"{n}".encode() for n in range(50)]
+    store.close()
+
+
+def test_tidying_makes_few_packs_of_many_and_drops_nothing(tmp_path: Path) -> None:
+    """A pack for each batch of claims would slow down every look; what no ref holds stays, and readers read on."""
+    git(tmp_path, "init", "--quiet", "--bare", "r.git")
+    store = GitStore(tmp_path / "r.git")
+    batches = [[("blob", f"{batch}-{n}".encode()) for n in range(PACK_FROM)] for batch in range(4)]
+    oids = [oid for batch in batches for oid in store.put_all(batch)]
+    alone = store.put("blob", b"alone")
+    store.tidy(packs=4)
+    assert Git(tmp_path / "r.git").counted()["packs"] == 4
+    reader = GitStore(tmp_path / "r.git")
+    assert reader.get(oids[0]) == b"0-0"
+    store.tidy(packs=3)
+    counted = Git(tmp_path / "r.git").counted()
+    assert (counted["packs"], counted["count"], counted["in-pack"]) == (1, 0, 4 * PACK_FROM + 1)
+    assert [reader.get(oid) for oid in [*oids, alone]] == [data for batch in batches for _, data in batch] + [b"alone"]
+    reader.close()
     store.close()
 
 
