@@ -108,3 +108,11 @@ class StoreFailed(OrchestratorError):
 
 class BackupFailed(OrchestratorError):
     """A backup could not be written; nothing is left of the attempt."""
+
+
+class BusUnavailable(OrchestratorError):
+    """The bus beside the ledger cannot be used now; missions go the ledger's way meanwhile."""
+
+    def __init__(self, place: str, why: str) -> None:
+        self.place, self.why = place, why
+        super().__init__(f"the bus at {place}: {why}")

@@ -32,6 +32,9 @@ EXTRA_MODULES: dict[str, frozenset[str]] = {
     "segno": frozenset(),
     "zeroconf": frozenset(),
     "psycopg": frozenset(),
+    "redis": frozenset(
+        {"orchestrator/adapters/redis_bus/bus.py", "orchestrator/adapters/redis_bus/connection.py"},
+    ),
     "llama_cpp": frozenset(),
 }
 """What an extra brings, and the modules that may need it when they are loaded; their users ask whether it is there."""

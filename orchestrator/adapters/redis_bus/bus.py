@@ -1,0 +1,290 @@
+"""The bus of missions on a Redis server: how are publish, claim, renewal, take-over and result done on streams?"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+from redis.exceptions import ResponseError
+
+from orchestrator.adapters.redis_bus import scripts
+from orchestrator.adapters.redis_bus.connection import RedisAddress, told_as_unavailable
+from orchestrator.core.ports.mission_bus import (
+    DEFAULT_ATTEMPTS,
+    MAX_ENVELOPE_BYTES,
+    Delivery,
+    Ending,
+    FilingRequest,
+    PriorityClass,
+    ReceivedResult,
+    Requeued,
+    priority_class,
+)
+
+REMEMBERED_SECONDS = 30 * 86_400
+"""Seconds for which an idempotency key is remembered after the last that was done with its mission."""
+READER = "recorder"
+"""The consumer of the ledger's group: there is one, so that whoever records next goes on where the last one stopped."""
+CLASSES = (PriorityClass.HIGH, PriorityClass.NORMAL, PriorityClass.LOW)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamNames:
+    """What the streams and groups of a prefix are called."""
+
+    prefix: str
+
+    def missions(self, place: PriorityClass) -> str:
+        """The stream of a class; the normal one has the plain name, for whoever knows no classes."""
+        plain = f"{self.prefix}:missions:delegation"
+        return plain if place is PriorityClass.NORMAL else f"{plain}:{place.value}"
+
+    @property
+    def delegation(self) -> list[str]:
+        """The streams of missions, the highest class first."""
+        return [self.missions(place) for place in CLASSES]
+
+    @property
+    def root(self) -> str:
+        """What all names begin with."""
+        return f"{self.prefix}:missions:"
+
+    @property
+    def results(self) -> str:
+        """The stream of results."""
+        return f"{self.root}results"
+
+    @property
+    def dead(self) -> str:
+        """The stream of dead letters."""
+        return f"{self.root}dlq"
+
+    @property
+    def workers(self) -> str:
+        """The workers' group."""
+        return f"{self.prefix}_workers"
+
+    @property
+    def ledger(self) -> str:
+        """The group of whoever files and records."""
+        return f"{self.prefix}_ledger"
+
+    def job(self, digest: str) -> str:
+        """The hash of a mission."""
+        return f"{self.root}job:{digest}"
+
+
+def consumer(worker: str) -> str:
+    """What a node is called in the workers' group."""
+    return f"worker_{worker}"
+
+
+@dataclass
+class RedisBus:
+    """All three ports on one server. Any thread may use it."""
+
+    address: RedisAddress
+    names: StreamNames
+    remembered_seconds: int = REMEMBERED_SECONDS
+    client: redis.Redis = field(init=False)
+    _scripts: dict[str, Any] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.client = self.address.open()
+        for name in ("PUBLISH", "CLAIM", "TAKE_OVER", "RENEW", "FINISH", "GIVE_UP"):
+            self._scripts[name] = self._compile(getattr(scripts, name))
+        for name in ("REQUESTS", "FILED", "SETTLE", "ANSWER", "TRIM"):
+            self._scripts[name] = self._compile(getattr(scripts, name))
+
+    def _compile(self, body: str) -> Any:
+        text = scripts.compile_script(
+            body, ttl_seconds=self.remembered_seconds, attempts=DEFAULT_ATTEMPTS, limit=MAX_ENVELOPE_BYTES
+        )
+        return self.client.register_script(text)
+
+    def close(self) -> None:
+        """Closes its connections."""
+        self.client.close()
+
+    # -- producers and workers ----------------------------------------------------------------------------------
+
+    def publish(self, envelope: str, priority: int) -> bool:
+        """Puts a mission on the bus; False: it is known."""
+        key = read_key(envelope)
+        if not key:
+            raise ValueError("an envelope is JSON with a job_id")
+        stream = self.names.missions(priority_class(priority))
+        return bool(self._run("PUBLISH", [stream], [self.names.root, envelope, os.urandom(12).hex()]))
+
+    def claim(self, worker: str, count: int) -> list[Delivery]:
+        """Missions that nobody had yet."""
+        name, token = consumer(worker), os.urandom(12).hex()
+        words = [self.names.root, self.names.workers, name, count, token]
+        return [self._delivery(row, worker, token) for row in self._run("CLAIM", self.names.delegation, words)]
+
+    def take_over(self, worker: str, idle_seconds: float, count: int) -> list[Delivery]:
+        """Missions of silent holders. A page may be empty and not the last: only the cursor says that."""
+        taken: list[Delivery] = []
+        token, idle = os.urandom(12).hex(), max(1, int(idle_seconds * 1000))
+        for number, stream in enumerate(self.names.delegation, 1):
+            cursor = "0-0"
+            while len(taken) < count:
+                left = count - len(taken)
+                words = [self.names.root, self.names.workers, consumer(worker), left, token, idle, cursor, number]
+                cursor, rows = self._run("TAKE_OVER", [stream], words)
+                taken += [self._delivery(row, worker, token) for row in rows]
+                if cursor == "0-0":
+                    break
+        return taken
+
+    def renew(self, held: Delivery) -> bool:
+        """Says that its holder lives."""
+        keys = [self.names.missions(held.place), self.names.job(held.job)]
+        words = [self.names.workers, consumer(held.worker), held.entry, held.token]
+        return bool(self._run("RENEW", keys, words))
+
+    def finish(self, held: Delivery, body: str) -> bool:
+        """Hands a result in and lets the mission go."""
+        keys = [self.names.missions(held.place), self.names.job(held.job), self.names.results]
+        words = [self.names.workers, held.entry, held.token, body, held.worker, held.epoch, held.job]
+        return bool(self._run("FINISH", keys, words))
+
+    def give_up(self, held: Delivery, ending: Ending, reason: str) -> Requeued:
+        """Lets a mission go without a result."""
+        keys = [self.names.missions(held.place), self.names.job(held.job)]
+        words = [self.names.root, self.names.workers, held.entry, held.token, ending.value, reason[:2000]]
+        return Requeued(self._run("GIVE_UP", keys, words))
+
+    # -- the ledger's side --------------------------------------------------------------------------------------
+
+    def requests(self, count: int) -> list[FilingRequest]:
+        """What the ledger has not been told of."""
+        rows = self._run("REQUESTS", self.names.delegation, [self.names.root, self.names.ledger, READER, count])
+        return [
+            FilingRequest(place=CLASSES[int(number) - 1], entry=entry, job=job, envelope=text)
+            for number, entry, job, text in rows
+        ]
+
+    def filed(self, request: FilingRequest, refused: str = "") -> None:
+        """The ledger has it, or refuses it."""
+        keys = [self.names.missions(request.place), self.names.job(request.job)]
+        words = [self.names.root, self.names.ledger, self.names.workers, request.entry, refused[:2000]]
+        self._run("FILED", keys, words)
+
+    def results(self, count: int) -> list[ReceivedResult]:
+        """Results that are not settled: first what was read before."""
+        found: list[ReceivedResult] = []
+        for since in ("0", ">"):
+            if count > len(found):
+                found += self._read_results(since, count - len(found))
+        return found
+
+    def _read_results(self, since: str, count: int) -> list[ReceivedResult]:
+        def read() -> Any:
+            return self.client.xreadgroup(self.names.ledger, READER, {self.names.results: since}, count=count)
+
+        rows: Any = self._asked(read)
+        return [_result(entry, fields or {}) for _, entries in rows or [] for entry, fields in entries]
+
+    def settle(self, settled: Sequence[tuple[ReceivedResult, str]]) -> None:
+        """Marks missions as done and lets their results go."""
+        if settled:
+            pairs = [word for result, key in settled for word in (result.entry, key)]
+            self._run("SETTLE", [self.names.results], [self.names.root, self.names.ledger, *pairs])
+
+    def answer(self, key: str, body: str) -> bool:
+        """Tells how a mission ended that the ledger carried."""
+        return bool(self._run("ANSWER", [self.names.results], [self.names.root, key, body]))
+
+    def trim(self) -> int:
+        """Drops what everybody has read and nobody holds."""
+        return int(self._run("TRIM", [*self.names.delegation, self.names.results], []))
+
+    def generation(self) -> str:
+        """The server's run, and how often the groups had to be made."""
+        with told_as_unavailable(self.address.place):
+            info: Any = self.client.info("server")
+            made: Any = self.client.hget(f"{self.names.root}groups", "made")
+        return f"{info['run_id']} {made or 0}"
+
+    # -- groups -------------------------------------------------------------------------------------------------
+
+    def make_groups(self) -> None:
+        """Makes the streams and groups that are missing: they read from the beginning."""
+        new = False
+        with told_as_unavailable(self.address.place):
+            for stream in self.names.delegation:
+                new = self._make_group(stream, self.names.workers) or new
+                new = self._make_group(stream, self.names.ledger) or new
+            if self._make_group(self.names.results, self.names.ledger) or new:
+                self.client.hincrby(f"{self.names.root}groups", "made", 1)
+
+    def _make_group(self, stream: str, group: str) -> bool:
+        try:
+            self.client.xgroup_create(stream, group, id="0", mkstream=True)
+        except ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
+                raise
+            return False
+        return True
+
+    def _run(self, name: str, keys: Sequence[str], words: Sequence[Any]) -> Any:
+        return self._asked(lambda: self._scripts[name](keys=list(keys), args=list(words)))
+
+    def _asked(self, ask: Any) -> Any:
+        """Asks once more where only a group was missing: nothing was done then."""
+        with told_as_unavailable(self.address.place):
+            try:
+                return ask()
+            except ResponseError as error:
+                if "NOGROUP" not in str(error):
+                    raise
+            self.make_groups()
+            return ask()
+
+    def _delivery(self, row: Sequence[Any], worker: str, token: str) -> Delivery:
+        number, entry, job, epoch, attempt, envelope = row
+        return Delivery(
+            place=CLASSES[int(number) - 1],
+            entry=entry,
+            job=job,
+            epoch=int(epoch),
+            attempt=int(attempt),
+            token=token + entry,
+            worker=worker,
+            envelope=envelope,
+        )
+
+
+def _result(entry: str, fields: dict[str, str]) -> ReceivedResult:
+    """A result in one field as JSON, or as fields of its own names."""
+    body = fields.get("envelope") or ""
+    if not body and "job_id" in fields:
+        body = json.dumps({key: fields.get(key) for key in ("job_id", "status", "result", "error")})
+    body = body or next(iter(fields.values()), "")
+    epoch = fields.get("epoch", "0")
+    return ReceivedResult(
+        entry=entry,
+        body=body,
+        job=fields.get("job", ""),
+        worker=fields.get("worker", ""),
+        epoch=int(epoch) if epoch.isascii() and epoch.isdigit() and len(epoch) < 10 else 0,
+    )
+
+
+def read_key(envelope: str) -> str:
+    """An envelope's idempotency key, else its job_id; empty for what is no envelope."""
+    if len(envelope.encode("utf-8", "surrogateescape")) > MAX_ENVELOPE_BYTES:
+        return ""
+    try:
+        found = json.loads(envelope)
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(found, dict) or not isinstance(found.get("job_id"), str) or not found["job_id"]:
+        return ""
+    key = found.get("idempotency_key")
+    return key if isinstance(key, str) and key else str(found["job_id"])

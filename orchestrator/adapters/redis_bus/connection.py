@@ -1,0 +1,87 @@
+"""How is a Redis server reached, so that nothing that writes is sent twice and no password is shown to a network?"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from orchestrator.core.errors import BusUnavailable, WrongSetting
+
+SETTING = "SHIFTBOOK_REDIS_URL"
+ANSWER_SECONDS = 5.0
+"""Seconds that an answer may take."""
+SCHEMES = ("redis", "rediss", "unix")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedisAddress:
+    """Where the server is. `place` is how people are told of it: without user and password."""
+
+    url: str
+    place: str
+    certificates: str = ""
+    """A file with the authorities that are believed, for `rediss://`; empty: the system's."""
+
+    def open(self) -> redis.Redis:
+        """A client. Connects when it is asked for something.
+
+        A command is sent once: a server that stood still runs every copy that it was sent.
+        """
+        words: dict[str, Any] = {"ssl_ca_certs": self.certificates} if self.certificates else {}
+        return redis.Redis.from_url(
+            self.url,
+            decode_responses=True,
+            encoding_errors="surrogateescape",
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=ANSWER_SECONDS,
+            socket_connect_timeout=ANSWER_SECONDS,
+            client_name="shiftbook",
+            **words,
+        )
+
+
+def read_address(url: str, certificates: str = "", *, plain: bool = False) -> RedisAddress:
+    """The address behind a URL. Raises WrongSetting for one that would show what it carries to a network."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise WrongSetting(SETTING, "it is no address: write rediss://USER:PASSWORD@HOST:6379/0") from error
+    if parts.scheme not in SCHEMES or not (host or parts.scheme == "unix"):
+        raise WrongSetting(
+            SETTING, "write rediss://USER:PASSWORD@HOST:6379/0, redis:// on this machine, or unix://PATH"
+        )
+    if parts.scheme == "redis" and not (plain or _is_here(host)):
+        raise WrongSetting(
+            SETTING, "redis:// shows missions and password to the network: write rediss://, or SHIFTBOOK_REDIS_PLAIN=1"
+        )
+    if certificates and parts.scheme != "rediss":
+        raise WrongSetting("SHIFTBOOK_REDIS_CA", "it is for rediss:// only")
+    place = parts.path if parts.scheme == "unix" else f"{host}:{port or 6379}"
+    return RedisAddress(url=url, place=place, certificates=certificates)
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@contextmanager
+def told_as_unavailable(place: str) -> Iterator[None]:
+    """Whatever the server or the line has, as one error. Redis' own words name keys and codes, never a password."""
+    try:
+        yield
+    except RedisError as error:
+        words = " ".join(str(error).split())[:200] or type(error).__name__
+        raise BusUnavailable(place, words) from error

@@ -1,0 +1,264 @@
+"""Which steps of the bus are atomic, and how? One Lua script each.
+
+A job's hash (`<prefix>:missions:job:<digest>`) says who holds it: `state`, `entry` and `stream` where it lies, `epoch`,
+`attempt` and the `token` of the newest claim. In each script the first write is one that a full server refuses (XADD,
+HSET), so that a server that is out of memory refuses the whole script and not its second half. XREADGROUP and
+XAUTOCLAIM only move what is pending: what a script that breaks off has taken is taken over when it has been idle.
+"""
+
+from __future__ import annotations
+
+_SHARED = """
+local function fields_of(entry)
+  local t = {}
+  for i = 1, #entry[2], 2 do t[entry[2][i]] = entry[2][i + 1] end
+  return t
+end
+
+-- The envelope of an entry: one field whose value is JSON, or the envelope's own words as fields.
+local function envelope_of(entry)
+  local t = fields_of(entry)
+  local text = t.envelope
+  if not text and t.job_id and t.payload then
+    local ok, payload = pcall(cjson.decode, t.payload)
+    if not ok then return nil end
+    text = cjson.encode({job_id = t.job_id, idempotency_key = t.idempotency_key, priority = tonumber(t.priority),
+      timeout_seconds = tonumber(t.timeout_seconds), max_retries = tonumber(t.max_retries), payload = payload})
+  end
+  if not text then text = entry[2][2] end
+  if not text or #text > LIMIT then return nil end
+  local ok, read = pcall(cjson.decode, text)
+  if not ok or type(read) ~= 'table' or type(read.job_id) ~= 'string' or read.job_id == '' then return nil end
+  return text, read
+end
+
+local function digest_of(read)
+  local key = read.idempotency_key
+  if type(key) ~= 'string' or key == '' then key = read.job_id end
+  return redis.sha1hex(key)
+end
+
+local function attempts_of(read)
+  local n = read.max_retries
+  if type(n) ~= 'number' then return ATTEMPTS end
+  return math.max(1, math.floor(n))
+end
+
+local function failed(job_id, why)
+  return cjson.encode({job_id = job_id, status = 'FAILED', result = cjson.null, error = why})
+end
+
+-- Whether a job that the hash tells of lies on a stream still: a stream may have been deleted under it.
+local function lies(stream, id)
+  return stream and id and #redis.call('XRANGE', stream, id, id) > 0
+end
+
+local function bury(prefix, stream, group, entry, why)
+  local text, read = envelope_of(entry)
+  local raw = text or entry[2][2] or ''
+  redis.call('XADD', prefix .. 'dlq', '*', 'envelope', string.sub(raw, 1, LIMIT), 'reason', why, 'entry', entry[1])
+  if read then
+    local digest = digest_of(read)
+    redis.call('XADD', prefix .. 'results', '*', 'envelope', failed(read.job_id, why), 'job', digest)
+    local job = prefix .. 'job:' .. digest
+    redis.call('HSET', job, 'state', 'dead', 'token', '', 'answered', '1')
+    redis.call('EXPIRE', job, TTL)
+  end
+  if group then redis.call('XACK', stream, group, entry[1]) end
+end
+
+-- Gives an entry that was just read or claimed to a worker: nil if it is no mission, or one that is elsewhere or over.
+local function begin(prefix, stream, group, entry, worker, token, number)
+  local text, read = envelope_of(entry)
+  if not text then
+    bury(prefix, stream, group, entry, 'it is no envelope: JSON with job_id and payload is read')
+    return nil
+  end
+  local digest = digest_of(read)
+  local job = prefix .. 'job:' .. digest
+  local told = redis.call('HMGET', job, 'state', 'entry', 'stream', 'epoch', 'attempt')
+  local state, attempt = told[1], tonumber(told[5] or 0)
+  local elsewhere = told[2] and told[2] ~= entry[1] and lies(told[3], told[2])
+  if state == 'done' or state == 'dead' or elsewhere then
+    redis.call('XACK', stream, group, entry[1])
+    return nil
+  end
+  if attempt >= attempts_of(read) then
+    bury(prefix, stream, group, entry, 'all ' .. attempt .. ' attempts are spent: whoever had it fell silent')
+    return nil
+  end
+  local epoch = tonumber(told[4] or 0) + 1
+  redis.call('HSET', job, 'state', 'running', 'entry', entry[1], 'stream', stream, 'epoch', epoch,
+    'attempt', attempt + 1, 'token', token, 'worker', worker)
+  redis.call('EXPIRE', job, TTL)
+  return {number, entry[1], digest, epoch, attempt + 1, text}
+end
+"""
+
+PUBLISH = """
+-- KEYS: stream. ARGV: prefix, envelope, publication
+local ok, read = pcall(cjson.decode, ARGV[2])
+local job = ARGV[1] .. 'job:' .. digest_of(read)
+local told = redis.call('HMGET', job, 'publication', 'state', 'entry', 'stream')
+if told[1] == ARGV[3] then return 1 end
+if told[2] == 'done' or told[2] == 'dead' or lies(told[4], told[3]) then return 0 end
+local id = redis.call('XADD', KEYS[1], '*', 'envelope', ARGV[2])
+redis.call('HSET', job, 'publication', ARGV[3], 'state', 'queued', 'entry', id, 'stream', KEYS[1], 'token', '')
+redis.call('EXPIRE', job, TTL)
+return 1
+"""
+
+CLAIM = """
+-- KEYS: streams. ARGV: prefix, group, worker, count, token
+local out = {}
+for number, stream in ipairs(KEYS) do
+  local got = true
+  while got and #out < tonumber(ARGV[4]) do
+    got = redis.call('XREADGROUP', 'GROUP', ARGV[2], ARGV[3], 'COUNT', ARGV[4] - #out, 'STREAMS', stream, '>')
+    for _, entry in ipairs(got and got[1][2] or {}) do
+      out[#out + 1] = begin(ARGV[1], stream, ARGV[2], entry, ARGV[3], ARGV[5] .. entry[1], number)
+    end
+  end
+end
+return out
+"""
+
+TAKE_OVER = """
+-- KEYS: stream. ARGV: prefix, group, worker, count, token, idle in ms, cursor, number of the stream
+local got = redis.call('XAUTOCLAIM', KEYS[1], ARGV[2], ARGV[3], ARGV[6], ARGV[7], 'COUNT', ARGV[4])
+local out = {}
+for _, entry in ipairs(got[2]) do
+  out[#out + 1] = begin(ARGV[1], KEYS[1], ARGV[2], entry, ARGV[3], ARGV[5] .. entry[1], tonumber(ARGV[8]))
+end
+return {got[1], out}
+"""
+
+RENEW = """
+-- KEYS: stream, job. ARGV: group, worker, entry, token
+local told = redis.call('HMGET', KEYS[2], 'token', 'state')
+if told[1] ~= ARGV[4] or told[2] ~= 'running' then return 0 end
+redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'JUSTID')
+redis.call('EXPIRE', KEYS[2], TTL)
+return 1
+"""
+
+FINISH = """
+-- KEYS: stream, job, results. ARGV: group, entry, token, body, worker, epoch, job's digest
+local told = redis.call('HMGET', KEYS[2], 'token', 'state')
+if told[1] ~= ARGV[3] then return 0 end
+if told[2] == 'done' then return 1 end
+if told[2] ~= 'running' then return 0 end
+redis.call('XADD', KEYS[3], '*', 'envelope', ARGV[4], 'job', ARGV[7], 'worker', ARGV[5], 'epoch', ARGV[6])
+redis.call('HSET', KEYS[2], 'state', 'done', 'answered', '1')
+redis.call('EXPIRE', KEYS[2], TTL)
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+return 1
+"""
+
+GIVE_UP = """
+-- KEYS: stream, job. ARGV: prefix, group, entry, token, ending, reason
+local told = redis.call('HMGET', KEYS[2], 'token', 'state', 'attempt', 'ended')
+if told[4] == ARGV[4] then return ({dead = 'dead', done = 'carried'})[told[2]] or 'queued' end
+if told[1] ~= ARGV[4] or told[2] ~= 'running' then return 'stale' end
+local found = redis.call('XRANGE', KEYS[1], ARGV[3], ARGV[3])
+if #found == 0 then return 'stale' end
+local entry, attempt = found[1], tonumber(told[3])
+local text, read = envelope_of(entry)
+if ARGV[5] == 'final' or (ARGV[5] == 'retry' and attempt >= attempts_of(read)) then
+  bury(ARGV[1], KEYS[1], ARGV[2], entry, ARGV[6])
+  redis.call('HSET', KEYS[2], 'ended', ARGV[4])
+  return 'dead'
+end
+if ARGV[5] == 'ledger' then
+  redis.call('HSET', KEYS[2], 'state', 'done', 'ended', ARGV[4])
+  redis.call('XACK', KEYS[1], ARGV[2], ARGV[3])
+  return 'carried'
+end
+local id = redis.call('XADD', KEYS[1], '*', 'envelope', text)
+if ARGV[5] == 'release' then attempt = attempt - 1 end
+redis.call('HSET', KEYS[2], 'state', 'queued', 'entry', id, 'token', '', 'attempt', attempt, 'ended', ARGV[4])
+redis.call('XACK', KEYS[1], ARGV[2], ARGV[3])
+return 'queued'
+"""
+
+REQUESTS = """
+-- KEYS: streams. ARGV: prefix, group, reader, count. First what was read before and is not filed.
+local out = {}
+for _, from in ipairs({'0', '>'}) do
+  for number, stream in ipairs(KEYS) do
+    local left = tonumber(ARGV[4]) - #out
+    if left > 0 then
+      local got = redis.call('XREADGROUP', 'GROUP', ARGV[2], ARGV[3], 'COUNT', left, 'STREAMS', stream, from)
+      for _, entry in ipairs(got and got[1][2] or {}) do
+        local text, read = nil, nil
+        if entry[2] and #entry[2] > 0 then text, read = envelope_of(entry) end
+        if text then out[#out + 1] = {number, entry[1], digest_of(read), text}
+        else redis.call('XACK', stream, ARGV[2], entry[1]) end
+      end
+    end
+  end
+end
+return out
+"""
+
+FILED = """
+-- KEYS: stream, job. ARGV: prefix, group of the ledger, group of the workers, entry, why it is refused
+if ARGV[5] ~= '' then
+  local state = redis.call('HGET', KEYS[2], 'state')
+  local found = redis.call('XRANGE', KEYS[1], ARGV[4], ARGV[4])
+  if #found > 0 and state ~= 'done' and state ~= 'dead' then bury(ARGV[1], KEYS[1], ARGV[3], found[1], ARGV[5]) end
+end
+redis.call('XACK', KEYS[1], ARGV[2], ARGV[4])
+"""
+
+SETTLE = """
+-- KEYS: results. ARGV: prefix, group, entry and key of each
+for i = 3, #ARGV, 2 do
+  local job = ARGV[1] .. 'job:' .. redis.sha1hex(ARGV[i + 1])
+  if redis.call('HGET', job, 'state') ~= 'dead' then redis.call('HSET', job, 'state', 'done', 'answered', '1') end
+  redis.call('EXPIRE', job, TTL)
+  redis.call('XACK', KEYS[1], ARGV[2], ARGV[i])
+end
+"""
+
+ANSWER = """
+-- KEYS: results. ARGV: prefix, key, body. The ledger's word is there once; what it read off the bus itself is there.
+local digest = redis.sha1hex(ARGV[2])
+local job = ARGV[1] .. 'job:' .. digest
+if redis.call('HGET', job, 'answered') then return 0 end
+redis.call('XADD', KEYS[1], '*', 'envelope', ARGV[3], 'job', digest, 'worker', 'ledger', 'epoch', '0')
+redis.call('HSET', job, 'answered', '1', 'state', 'done')
+redis.call('EXPIRE', job, TTL)
+return 1
+"""
+
+TRIM = """
+-- KEYS: streams. Up to the oldest entry that some group has not read, or somebody holds.
+local function below(a, b)
+  local am, as = string.match(a, '(%d+)-(%d+)')
+  local bm, bs = string.match(b, '(%d+)-(%d+)')
+  if tonumber(am) ~= tonumber(bm) then return tonumber(am) < tonumber(bm) end
+  return tonumber(as) < tonumber(bs)
+end
+local dropped = 0
+for _, stream in ipairs(KEYS) do
+  local keep = nil
+  if redis.call('EXISTS', stream) == 1 then
+    for _, group in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+      local t = {}
+      for i = 1, #group, 2 do t[group[i]] = group[i + 1] end
+      local pending = redis.call('XPENDING', stream, t.name)
+      local here = pending[1] > 0 and pending[2] or t['last-delivered-id']
+      if not keep or below(here, keep) then keep = here end
+    end
+  end
+  if keep then dropped = dropped + redis.call('XTRIM', stream, 'MINID', '=', keep) end
+end
+return dropped
+"""
+
+
+def compile_script(body: str, *, ttl_seconds: int, attempts: int, limit: int) -> str:
+    """A script as the server takes it, with its constants."""
+    head = f"local TTL, ATTEMPTS, LIMIT = {ttl_seconds:d}, {attempts:d}, {limit:d}\n"
+    return head + _SHARED + body

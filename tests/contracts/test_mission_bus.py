@@ -1,0 +1,368 @@
+"""What every bus of missions promises (core/ports/mission_bus.py), in memory and on a real Redis server."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from orchestrator.adapters.memory_bus import MemoryBus
+from orchestrator.adapters.redis_bus.bus import RedisBus
+from orchestrator.core.ports.mission_bus import (
+    Delivery,
+    Ending,
+    PriorityClass,
+    ReceivedResult,
+    Requeued,
+    priority_class,
+)
+from tests.redis_server import RedisServer, entries, redis_server
+
+PREFIXES = (f"p{number}" for number in itertools.count())
+LEASE = 0.05
+
+
+@dataclass
+class Place:
+    """One bus, and what a test needs to know of it besides."""
+
+    bus: MemoryBus | RedisBus
+    pass_time: Callable[[], None]
+    dead: Callable[[], list[tuple[str, str]]]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    """One server for the module; each test has a prefix of its own."""
+    with redis_server("--appendonly", "no") as running:
+        yield running
+
+
+@pytest.fixture(params=["memory", "redis"])
+def place(request: pytest.FixtureRequest) -> Place:
+    """An empty bus."""
+    if request.param == "memory":
+        now = [100.0]
+        memory = MemoryBus(lambda: now[0])
+        return Place(memory, lambda: now.__setitem__(0, now[0] + 2 * LEASE), lambda: list(memory.dead_letters))
+    running: RedisServer = request.getfixturevalue("server")
+    prefix = next(PREFIXES)
+
+    def dead() -> list[tuple[str, str]]:
+        return [(row["envelope"], row["reason"]) for row in entries(running, f"{prefix}:missions:dlq")]
+
+    return Place(running.bus(prefix), lambda: time.sleep(2 * LEASE), dead)
+
+
+def envelope(job: str, key: str = "", **more: object) -> str:
+    """A mission as it is sent."""
+    body = {"job_id": job, "idempotency_key": key, "payload": {"task": "general_task:do it", "context": {}}}
+    return json.dumps(body | more)
+
+
+def result(job: str, status: str = "SUCCESS") -> str:
+    """A result as it is sent."""
+    return json.dumps({"job_id": job, "status": status, "result": {}, "error": ""})
+
+
+def held(place: Place, worker: str = "a") -> Delivery:
+    """The one mission that is there."""
+    (delivery,) = place.bus.claim(worker, 5)
+    return delivery
+
+
+def statuses(place: Place) -> list[tuple[str, str]]:
+    """The results that are not settled: of which mission, and how it ended."""
+    return [(body["job_id"], body["status"]) for body in (json.loads(r.body) for r in place.bus.results(100))]
+
+
+def test_a_mission_is_there_once(place: Place) -> None:
+    """The same idempotency key again adds nothing, whatever else the envelope says, also after its end."""
+    assert place.bus.publish(envelope("a", "k"), 1)
+    assert not place.bus.publish(envelope("b", "k"), 9)
+    assert place.bus.publish(envelope("a", "other"), 1)
+    assert not place.bus.publish(envelope("k"), 1), "where there is no key, the job's name is it"
+    first, second = place.bus.claim("a", 5)
+    assert place.bus.finish(first, result("a"))
+    assert not place.bus.publish(envelope("a", "k"), 1)
+    assert place.bus.claim("a", 5) == []
+    assert second.job != first.job
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "null", '{"job_id": 4}', '{"job_id": ""}', '{"payload": {}}'])
+def test_what_is_no_envelope_is_refused_at_the_door(place: Place, text: str) -> None:
+    """Nothing of it comes onto the bus."""
+    with pytest.raises(ValueError, match=r"job_id|Expecting"):
+        place.bus.publish(text, 1)
+    assert place.bus.claim("a", 1) == []
+
+
+def test_a_huge_envelope_is_refused_at_the_door(place: Place) -> None:
+    """A message has a limit."""
+    with pytest.raises(ValueError, match="job_id"):
+        place.bus.publish(envelope("a", padding="x" * 600_000), 1)
+
+
+def test_the_highest_class_goes_first(place: Place) -> None:
+    """Within a class the order is kept."""
+    for job, priority in (("low", 0), ("n1", 1), ("n2", 6), ("high", 7)):
+        assert place.bus.publish(envelope(job), priority)
+    taken = place.bus.claim("a", 3) + place.bus.claim("b", 3)
+    assert [json.loads(each.envelope)["job_id"] for each in taken] == ["high", "n1", "n2", "low"]
+    assert [each.place.value for each in taken] == ["high", "normal", "normal", "low"]
+
+
+@pytest.mark.parametrize(("priority", "expected"), [(0, "low"), (1, "normal"), (6, "normal"), (7, "high"), (9, "high")])
+def test_each_priority_has_a_class(priority: int, expected: str) -> None:
+    """Nothing is left over."""
+    assert priority_class(priority) is PriorityClass(expected)
+
+
+def test_each_mission_goes_to_one_of_many_workers(place: Place) -> None:
+    """Eight workers at once get sixty missions, each one once, all in their first epoch."""
+    for number in range(60):
+        assert place.bus.publish(envelope(f"m{number}"), 1)
+    taken: list[Delivery] = []
+
+    def work(name: str) -> None:
+        while got := place.bus.claim(name, 3):
+            taken.extend(got)
+
+    threads = [threading.Thread(target=work, args=(f"w{n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(taken) == 60
+    assert len({each.job for each in taken}) == 60
+    assert {(each.epoch, each.attempt) for each in taken} == {(1, 1)}
+    assert len({each.token for each in taken}) == 60
+
+
+def test_a_result_is_taken_once(place: Place) -> None:
+    """Whoever is not sure that it arrived says it again; one result is there."""
+    place.bus.publish(envelope("a"), 1)
+    mine = held(place)
+    assert place.bus.finish(mine, result("a"))
+    assert place.bus.finish(mine, result("a"))
+    assert statuses(place) == [("a", "SUCCESS")]
+    (received,) = place.bus.results(5)
+    assert (received.worker, received.epoch, received.job) == ("a", 1, mine.job)
+
+
+def test_a_silent_holder_is_fenced(place: Place) -> None:
+    """After a take-over the epoch is the next, and nothing that the old holder says counts any more."""
+    place.bus.publish(envelope("a"), 1)
+    old = held(place, "old")
+    assert place.bus.take_over("new", LEASE, 5) == [], "it is not silent for long enough"
+    place.pass_time()
+    (new,) = place.bus.take_over("new", LEASE, 5)
+    assert (new.epoch, new.attempt, new.worker, new.job) == (2, 2, "new", old.job)
+    assert not place.bus.renew(old)
+    assert not place.bus.finish(old, result("a", "FAILED"))
+    assert place.bus.give_up(old, Ending.FINAL, "no") is Requeued.STALE
+    assert statuses(place) == []
+    assert place.bus.finish(new, result("a"))
+    assert statuses(place) == [("a", "SUCCESS")]
+    assert not place.bus.finish(old, result("a"))
+    assert place.dead() == []
+
+
+def test_a_worker_that_takes_over_from_itself_has_one_claim(place: Place) -> None:
+    """After a restart under the same name the older run's word does not count."""
+    place.bus.publish(envelope("a"), 1)
+    before = held(place, "same")
+    place.pass_time()
+    (after,) = place.bus.take_over("same", LEASE, 5)
+    assert not place.bus.finish(before, result("a"))
+    assert place.bus.finish(after, result("a"))
+
+
+def test_a_holder_that_renews_keeps_its_mission(place: Place) -> None:
+    """Its lease begins anew each time, and ends with its result."""
+    place.bus.publish(envelope("a"), 1)
+    mine = held(place)
+    place.pass_time()
+    assert place.bus.renew(mine)
+    assert place.bus.take_over("b", LEASE, 5) == []
+    assert place.bus.finish(mine, result("a"))
+    assert not place.bus.renew(mine)
+    place.pass_time()
+    assert place.bus.take_over("b", LEASE, 5) == []
+
+
+def test_what_failed_is_tried_again_until_it_is_dead(place: Place) -> None:
+    """`max_retries` attempts in all; then the dead letters have it with its reason, and the ledger a failed result."""
+    place.bus.publish(envelope("a", max_retries=2), 1)
+    first = held(place)
+    assert place.bus.give_up(first, Ending.RETRY, "boom") is Requeued.QUEUED
+    assert place.bus.give_up(first, Ending.RETRY, "boom") is Requeued.QUEUED, "said twice, it counts once"
+    second = held(place)
+    assert (second.epoch, second.attempt) == (2, 2)
+    assert place.bus.give_up(second, Ending.RETRY, "boom again") is Requeued.DEAD
+    assert place.bus.give_up(second, Ending.RETRY, "boom again") is Requeued.DEAD
+    assert [reason for _, reason in place.dead()] == ["boom again"]
+    assert json.loads(place.dead()[0][0])["job_id"] == "a"
+    assert statuses(place) == [("a", "FAILED")]
+    assert place.bus.claim("a", 5) == []
+    assert not place.bus.publish(envelope("a"), 1)
+
+
+def test_what_nobody_can_do_is_dead_at_once(place: Place) -> None:
+    """No attempt is wasted on it, and it never goes round."""
+    place.bus.publish(envelope("a"), 1)
+    assert place.bus.give_up(held(place), Ending.FINAL, "unknown task type x") is Requeued.DEAD
+    assert [reason for _, reason in place.dead()] == ["unknown task type x"]
+    assert place.bus.claim("a", 5) == []
+
+
+def test_what_was_not_tried_costs_no_attempt(place: Place) -> None:
+    """A worker that ends gives back what it has; it is not the mission's fault."""
+    place.bus.publish(envelope("a", max_retries=1), 1)
+    for _ in range(4):
+        assert place.bus.give_up(held(place), Ending.RELEASE, "") is Requeued.QUEUED
+    last = held(place)
+    assert (last.epoch, last.attempt) == (5, 1)
+    assert place.bus.finish(last, result("a"))
+
+
+def test_what_the_ledger_carries_is_the_workers_no_more(place: Place) -> None:
+    """No result is there until the ledger has one, and then one, however often it is said."""
+    place.bus.publish(envelope("a", "k"), 1)
+    mine = held(place)
+    assert place.bus.give_up(mine, Ending.LEDGER, "") is Requeued.CARRIED
+    assert place.bus.give_up(mine, Ending.LEDGER, "") is Requeued.CARRIED
+    assert statuses(place) == []
+    place.pass_time()
+    assert place.bus.claim("w", 5) + place.bus.take_over("w", LEASE, 5) == []
+    assert place.bus.answer("k", result("a"))
+    assert not place.bus.answer("k", result("a", "FAILED"))
+    assert statuses(place) == [("a", "SUCCESS")]
+
+
+def test_what_is_answered_is_not_answered_again(place: Place) -> None:
+    """Neither what a worker handed in, nor what is dead; and a mission that this bus never had is."""
+    for job in ("a", "b"):
+        place.bus.publish(envelope(job), 1)
+    first, second = place.bus.claim("w", 2)
+    assert place.bus.finish(first, result("a"))
+    assert place.bus.give_up(second, Ending.FINAL, "no") is Requeued.DEAD
+    assert not place.bus.answer("a", result("a"))
+    assert not place.bus.answer("b", result("b"))
+    assert place.bus.answer("c", result("c"))
+    assert not place.bus.publish(envelope("c"), 1)
+    assert statuses(place) == [("a", "SUCCESS"), ("b", "FAILED"), ("c", "SUCCESS")]
+
+
+def test_a_mission_that_kills_its_workers_ends(place: Place) -> None:
+    """Each take-over counts; when the attempts are spent it is dead, and nobody is given it."""
+    place.bus.publish(envelope("a", max_retries=2), 1)
+    held(place)
+    place.pass_time()
+    assert [each.attempt for each in place.bus.take_over("b", LEASE, 5)] == [2]
+    place.pass_time()
+    assert place.bus.take_over("c", LEASE, 5) == []
+    assert "attempts are spent" in place.dead()[0][1]
+    assert statuses(place) == [("a", "FAILED")]
+    place.pass_time()
+    assert place.bus.take_over("c", LEASE, 5) == []
+    assert len(place.dead()) == 1
+
+
+def test_requests_come_until_they_are_filed(place: Place) -> None:
+    """A recorder that died before it filed one is given it again, whether or not a worker has it."""
+    place.bus.publish(envelope("a"), 1)
+    place.bus.publish(envelope("b"), 8)
+    mine = place.bus.claim("w", 1)
+    again = place.bus.requests(10)
+    assert sorted(json.loads(each.envelope)["job_id"] for each in again) == ["a", "b"]
+    assert place.bus.requests(10) == again
+    for each in again:
+        place.bus.filed(each)
+    assert place.bus.requests(10) == []
+    assert place.bus.finish(mine[0], result("b"))
+
+
+def test_what_the_ledger_refuses_is_dead(place: Place) -> None:
+    """Nobody works on it, and its producer is told; what is done already stays done."""
+    place.bus.publish(envelope("a"), 1)
+    (request,) = place.bus.requests(10)
+    place.bus.filed(request, "its name is taken")
+    assert place.bus.claim("w", 5) == []
+    assert [reason for _, reason in place.dead()] == ["its name is taken"]
+    assert statuses(place) == [("a", "FAILED")]
+    place.bus.publish(envelope("b"), 1)
+    assert place.bus.finish(held(place), result("b"))
+    (late,) = place.bus.requests(10)
+    place.bus.filed(late, "too late")
+    assert len(place.dead()) == 1
+
+
+def test_a_worker_whose_mission_the_ledger_refuses_is_stale(place: Place) -> None:
+    """The refusal fences it."""
+    place.bus.publish(envelope("a"), 1)
+    mine = held(place)
+    (request,) = place.bus.requests(10)
+    place.bus.filed(request, "no")
+    assert not place.bus.renew(mine)
+    assert not place.bus.finish(mine, result("a"))
+    assert statuses(place) == [("a", "FAILED")]
+
+
+def test_results_come_until_they_are_settled(place: Place) -> None:
+    """A recorder that died between its push and its word is given the same again."""
+    for job in ("a", "b", "c"):
+        place.bus.publish(envelope(job), 1)
+        assert place.bus.finish(held(place), result(job))
+    first = place.bus.results(2)
+    assert [json.loads(each.body)["job_id"] for each in first] == ["a", "b"]
+    assert place.bus.results(2) == first
+    place.bus.settle([(each, json.loads(each.body)["job_id"]) for each in first])
+    assert statuses(place) == [("c", "SUCCESS")]
+
+
+def test_what_the_ledger_has_settled_is_worked_on_no_more(place: Place) -> None:
+    """The ledger had its result by another way: whoever holds it is stale, whoever would get it does not."""
+    place.bus.publish(envelope("a"), 1)
+    place.bus.publish(envelope("b"), 1)
+    (mine,) = place.bus.claim("w", 1)
+    said = ReceivedResult(entry="0-1", body=result("a"))
+    place.bus.settle([(said, "a"), (said, "b")])
+    assert not place.bus.renew(mine)
+    assert place.bus.claim("w", 5) == []
+    place.pass_time()
+    assert place.bus.take_over("v", LEASE, 5) == []
+    assert place.dead() == []
+
+
+def test_trimming_drops_nothing_that_somebody_needs(place: Place) -> None:
+    """Neither what nobody has read, nor what a worker holds, nor what is not filed or settled."""
+    for number in range(12):
+        place.bus.publish(envelope(f"m{number}"), 1)
+    mine = place.bus.claim("w", 4)
+    place.bus.trim()
+    assert place.bus.finish(mine[2], result("m2"))
+    place.bus.trim()
+    requests = place.bus.requests(100)
+    assert len(requests) >= 11
+    for each in requests:
+        place.bus.filed(each)
+    place.bus.trim()
+    assert place.bus.finish(mine[0], result("m0"))
+    assert place.bus.give_up(mine[1], Ending.RETRY, "again") is Requeued.QUEUED
+    place.bus.trim()
+    rest = place.bus.claim("w", 100)
+    assert len(rest) == 9
+    assert sorted(statuses(place)) == [("m0", "SUCCESS"), ("m2", "SUCCESS")]
+
+
+def test_one_generation_has_one_name(place: Place) -> None:
+    """Nothing is looked at again without need."""
+    place.bus.publish(envelope("a"), 1)
+    place.bus.claim("w", 1)
+    assert place.bus.generation() == place.bus.generation()
