@@ -8,12 +8,14 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from missions.plain_data import read_json
 from orchestrator.core.ports.mission_bus import (
     DEFAULT_ATTEMPTS,
+    LEDGER,
     MAX_ENVELOPE_BYTES,
     Delivery,
-    Ending,
     FilingRequest,
+    GivenUp,
     PriorityClass,
     ReceivedResult,
     Requeued,
@@ -55,7 +57,7 @@ class MemoryBus:
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
-    def publish(self, envelope: str, priority: int) -> bool:
+    def publish(self, envelope: str, priority: int, *, filed: bool = False) -> bool:
         """Puts a mission on the bus; False: it is known."""
         read = _read(envelope)
         with self._lock:
@@ -63,7 +65,7 @@ class MemoryBus:
             if key in self._jobs:
                 return False
             place = priority_class(priority)
-            job = _Job(key=key, envelope=envelope, place=place, entry=self._next())
+            job = _Job(key=key, envelope=envelope, place=place, entry=self._next(), filed=filed)
             self._jobs[key] = job
             self._queues[place].append(job)
             return True
@@ -108,7 +110,7 @@ class MemoryBus:
                 self._held.pop(job.key, None)
             return True
 
-    def give_up(self, held: Delivery, ending: Ending, reason: str) -> Requeued:
+    def give_up(self, held: Delivery, ending: GivenUp, reason: str) -> Requeued:
         """Lets a mission go without a result."""
         with self._lock:
             job = self._jobs[held.job]
@@ -117,14 +119,14 @@ class MemoryBus:
             if job.token != held.token or job.state != "running":
                 return Requeued.STALE
             job.ended = held.token
-            if ending is Ending.FINAL or (ending is Ending.RETRY and job.attempt >= _attempts(job)):
+            if ending is GivenUp.FINAL or (ending is GivenUp.RETRY and job.attempt >= _attempts(job)):
                 self._bury(job, reason)
                 return Requeued.DEAD
-            if ending is Ending.LEDGER:
+            if ending is GivenUp.LEDGER:
                 job.state = "done"
                 self._held.pop(job.key, None)
                 return Requeued.CARRIED
-            job.attempt -= ending is Ending.RELEASE
+            job.attempt -= ending is GivenUp.RELEASE
             job.state, job.token = "queued", ""
             self._held.pop(job.key, None)
             self._queues[job.place].append(job)
@@ -143,7 +145,7 @@ class MemoryBus:
             job.filed = True
             if refused and job.state not in {"done", "dead"}:
                 self._queues[job.place] = [each for each in self._queues[job.place] if each is not job]
-                self._bury(job, refused)
+                self._bury(job, refused, LEDGER)
 
     def results(self, count: int) -> list[ReceivedResult]:
         """Results that are not settled."""
@@ -158,7 +160,7 @@ class MemoryBus:
                 job = self._jobs.get(key)
                 if job is not None and job.state != "dead":
                     job.state, job.answered = "done", True
-                    self._held.pop(key, None)
+                    self._held.pop(job.key, None)
                     self._queues[job.place] = [each for each in self._queues[job.place] if each is not job]
 
     def answer(self, key: str, body: str) -> bool:
@@ -169,7 +171,7 @@ class MemoryBus:
             if job.answered:
                 return False
             job.state = "done"
-            self._add_result(body, job, "ledger", 0)
+            self._add_result(body, job, LEDGER, 0)
             return True
 
     def trim(self) -> int:
@@ -206,25 +208,25 @@ class MemoryBus:
             )
         ]
 
-    def _bury(self, job: _Job, why: str) -> None:
+    def _bury(self, job: _Job, why: str, by: str = "") -> None:
         job.state = "dead"
         self._held.pop(job.key, None)
         self.dead_letters.append((job.envelope, why))
         body = {"job_id": _read(job.envelope)["job_id"], "status": "FAILED", "result": None, "error": why}
-        self._add_result(json.dumps(body), job, "", 0)
+        self._add_result(json.dumps(body), job, by, 0)
 
     def _add_result(self, body: str, job: _Job, worker: str, epoch: int) -> None:
         entry, job.answered = self._next(), True
-        self._results[entry] = ReceivedResult(entry=entry, body=body, job=job.key, worker=worker, epoch=epoch)
+        self._results[entry] = ReceivedResult(entry=entry, body=body, key=job.key, worker=worker, epoch=epoch)
 
 
 def _read(envelope: str) -> dict[str, str]:
-    found = json.loads(envelope) if len(envelope) <= MAX_ENVELOPE_BYTES else {}
+    found = read_json(envelope) if len(envelope) <= MAX_ENVELOPE_BYTES else {}
     if not isinstance(found, dict) or not isinstance(found.get("job_id"), str) or not found["job_id"]:
         raise ValueError("an envelope is JSON with a job_id")
     return found
 
 
 def _attempts(job: _Job) -> int:
-    said = json.loads(job.envelope).get("max_retries")
+    said = read_json(job.envelope).get("max_retries")
     return max(1, int(said)) if isinstance(said, int | float) else DEFAULT_ATTEMPTS

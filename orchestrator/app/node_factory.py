@@ -8,6 +8,7 @@ from functools import partial
 
 from missions.selection import NodeCapabilities
 from orchestrator.app import wiring
+from orchestrator.app.bus_factory import build_bus
 from orchestrator.app.devices.fleet_addresses import addresses_line
 from orchestrator.app.node_parts import NodeParts, open_parts
 from orchestrator.app.work_factory import build_work
@@ -42,7 +43,9 @@ def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
     """
     with ExitStack() as opened:
         parts = open_parts(settings, tell, opened, once=once)
-        work = build_work(parts)
+        over_bus = build_bus(parts, opened) if not once else None
+        tasks = over_bus.ledger_tasks if over_bus is not None else None
+        work = build_work(parts, is_brought=tasks.is_wanted if tasks is not None else lambda _mission: False)
         notifications = build_notifications(parts, opened)
         notifies = notifications is not None and notifications.tells
         return Node(
@@ -58,6 +61,7 @@ def build_node(settings: Settings, tell: Tell, *, once: bool = False) -> Node:
             live=LivePublisher(bus=parts.bus, folder=AttemptDirs(settings.home / "work").of, tell=tell),
             maintenance=build_maintenance(parts, opened),
             notifications=notifications,
+            over_bus=over_bus,
             resources=opened.pop_all(),
         )
 

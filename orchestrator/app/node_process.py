@@ -84,6 +84,8 @@ def _run(
         supervisor.say(READY, f"STATUS={ready}")
         if registrar is not None:
             stops.append(registrar.start())
+        if node.over_bus is not None:
+            stops.append(node.over_bus.start())
         if settings.watch is not None and not once:
             stops.append(_watch_clone(settings, settings.watch, tell, node.jobs.wake.set))
 

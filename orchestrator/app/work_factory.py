@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from missions.divisions import DEFAULT_DIVISIONS, Division
@@ -49,8 +49,11 @@ class WorkParts:
     cleanup: Cleanup
 
 
-def build_work(parts: NodeParts) -> WorkParts:
-    """From the claim to the hand-back: whoever asks for money, safety, disk or leases asks the same."""
+def build_work(parts: NodeParts, *, is_brought: Callable[[str], bool] = lambda _mission: False) -> WorkParts:
+    """From the claim to the hand-back: whoever asks for money, safety, disk or leases asks the same.
+
+    `is_brought` says whether a bus has brought a mission to this node.
+    """
     settings, link = parts.settings, parts.link
     sandbox = wiring.sandbox(required=_sandbox_required(parts.charter))
     agents = build_agents(parts)
@@ -64,7 +67,9 @@ def build_work(parts: NodeParts) -> WorkParts:
     heartbeat = build_heartbeat(parts, jobs)
     return WorkParts(
         offer=offer,
-        scheduler=build_scheduler(parts, offer, heartbeat, executor, budget=budget, safety=safety),
+        scheduler=build_scheduler(
+            parts, offer, heartbeat, executor, budget=budget, safety=safety, is_brought=is_brought
+        ),
         attempts=build_attempts(parts, jobs, executor, outbox, heartbeat, cleanup),
         heartbeat=heartbeat,
         cleanup=cleanup,
@@ -169,6 +174,7 @@ def build_scheduler(
     *,
     budget: BudgetGate,
     safety: SafetyGate,
+    is_brought: Callable[[str], bool],
 ) -> Scheduler:
     """What takes missions on."""
     return Scheduler(
@@ -184,6 +190,7 @@ def build_scheduler(
         resumable=resumable,
         budget=budget,
         safety=safety,
+        is_brought=is_brought,
     )
 
 

@@ -118,6 +118,11 @@ class Settings(BaseModel):
     device_sync: bool = False
     device_operations: int = Field(default=100_000, ge=0)
     device_megabytes: int = Field(default=1024, ge=0)
+    redis_url: SecretStr = SecretStr("")
+    redis_ca: str = ""
+    redis_plain: bool = False
+    stream_prefix: str = "shiftbook"
+    redis_lease: float = Field(default=60.0, ge=1, le=3600)
     public_url: str = ""
     announce: bool | None = None
     _apart: str = PrivateAttr(default="")
@@ -151,6 +156,13 @@ class Settings(BaseModel):
             )
         if len({name for name, _, _ in pairs}) < len(pairs):
             raise ValueError("each supplier has one secret")
+        return value
+
+    @field_validator("stream_prefix", mode="after")
+    @classmethod
+    def _prefix(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", value):
+            raise ValueError("write letters, digits, _, . and -, at most 64")
         return value
 
     @field_validator("push_contact", mode="after")

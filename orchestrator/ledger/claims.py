@@ -6,7 +6,7 @@ that guards each one is marked here, and tests/orchestrator/test_traps.py fails 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from missions import lease
@@ -17,7 +17,7 @@ from orchestrator.ledger.transport import CLAIM, LOG, Transport, late_ref
 from sync.errors import HistoryRewritten, ObjectMissing, TooManyRaces
 from sync.gathered_objects import GatheredObjects
 from sync.objects import load_commit
-from sync.publish import push_and_resolve
+from sync.publish import publish, push_and_resolve
 from sync.remote import Oid, PushVerdict, Refs, RefUpdate
 
 
@@ -125,6 +125,44 @@ def complete(
         if verdicts[name] is PushVerdict.ACCEPTED:
             return CompletionResult(accepted=True)
     raise TooManyRaces(tries)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignEnding:
+    """How a mission that nobody holds has ended elsewhere: `claim` makes of a fresh claim the one that is recorded."""
+
+    filed: MissionFile
+    state: ClaimState
+    claim: Callable[[Claim], Claim]
+    record: Callable[[Claim], ResultRecord]
+
+
+def close_unclaimed(bus: Transport, endings: Callable[[Refs], Sequence[ForeignEnding]]) -> list[str]:
+    """Claims and ends missions that were done elsewhere, all in ONE atomic push: the batch is recorded, or none of it.
+
+    `endings` looks at the newest refs and says what is to be recorded: only what has no claim there. Each claim ref is
+    created as closed, so a mission that somebody else claims meanwhile refuses the push, and it is looked at again.
+    Returns the missions' names. Raises what the remote raises, and TooManyRaces.
+    """
+    named: list[str] = []
+
+    def plan(refs: Refs) -> list[RefUpdate]:
+        named.clear()
+        updates: list[RefUpdate] = []
+        before = log = refs.get(LOG + bus.name)
+        for one in endings(refs):
+            mission = one.filed.mission
+            fresh = lease.grant(mission, blob=one.filed.blob, node=bus.name, boot=bus.boot, nonce=bus.nonce())
+            held = one.claim(fresh)
+            opened = _commit(bus, held, onto=None)
+            log = bus.commit(one.record(held).files(), f"{mission.name}: {one.state}", onto=log, tree=None)
+            closed = lease.close(held, state=one.state, nonce=bus.nonce(), log=log)
+            updates.append(RefUpdate(ref=CLAIM + mission.name, expect=None, new=_commit(bus, closed, onto=opened)))
+            named.append(mission.name)
+        return [*updates, RefUpdate(ref=LOG + bus.name, expect=before, new=log)] if updates else []
+
+    publish(bus.remote, plan, sleep=bus.sleep)
+    return named
 
 
 def _accepted_or_late(bus: Transport, held: HeldClaim, record: ResultRecord, refs: Refs) -> CompletionResult:

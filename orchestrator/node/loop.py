@@ -21,6 +21,7 @@ from orchestrator.node.heartbeat import Heartbeat
 from orchestrator.node.jobs import RunningJobs
 from orchestrator.node.live_publisher import LivePublisher
 from orchestrator.node.maintenance import Maintenance
+from orchestrator.node.mission_bus.threads import BusThreads
 from orchestrator.node.notifications.publisher import NotificationPublisher
 from orchestrator.node.precedence import hq_look
 from orchestrator.node.rounds.fetch_pause import FetchPause
@@ -64,6 +65,8 @@ class Node:
     """Called whenever a round is over that went through."""
     resources: ExitStack = field(default_factory=ExitStack)
     """Ends processes and frees memory at the end."""
+    over_bus: BusThreads | None = None
+    """Serves a bus beside the ledger; None: there is none."""
     ended: Event = field(default_factory=Event)
     """Set when the node is told to end."""
 
@@ -143,6 +146,8 @@ class Node:
     def drain(self) -> None:
         """Takes nothing new; ends when the running work is done. (First SIGTERM.)"""
         self.ended.set()
+        if self.over_bus is not None:
+            self.over_bus.drain()
         self.jobs.wake.set()
 
     def stop_jobs(self, reason: str) -> None:
@@ -229,6 +234,8 @@ class Node:
         return self.attempts.hear(ledger)
 
     def _take_in(self, ledger: LedgerSnapshot) -> None:
+        if self.over_bus is not None and self.over_bus.ledger_tasks is not None:
+            self.over_bus.ledger_tasks.look(ledger)
         if self.cleanup is not None:
             self.cleanup.step(ledger)
         report_problems(ledger, self.tell)

@@ -29,6 +29,8 @@ class MissionTurns:
     """One node's, for missions to claim or for claims to take over. Show it each fetch, then ask."""
 
     precedence: Precedence
+    is_brought: Callable[[str], bool] = lambda _mission: False
+    """Whether a bus has brought a mission to this very node: then it is the first in turn."""
     next_in: float | None = None
     """Seconds until this node's turn comes for what it leaves to others; None where there is nothing."""
     free_since: float = float("-inf")
@@ -74,6 +76,8 @@ class MissionTurns:
 
     def place(self, ledger: LedgerSnapshot, mission: Mission, subject: str) -> int:
         """How many able nodes come before this one."""
+        if self.is_brought(mission.name):
+            return 0
         living = self.precedence.living(ledger)
         named = living & frozenset(mission.to)
         able = named or self.precedence.able(ledger, _fits(ledger.open[mission.name].mission))

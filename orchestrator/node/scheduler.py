@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -87,6 +87,8 @@ class Scheduler:
     """None: nobody limits what is spent."""
     safety: SafetyGate | None = None
     """None: whatever this node's agents can do may run here."""
+    is_brought: Callable[[str], bool] = lambda _mission: False
+    """Whether a bus beside the ledger has brought a mission to this node."""
     watch: LeaseWatch = field(default_factory=lambda: LeaseWatch(lease=180.0, roof=180.0))
     """Times each claim, not each node: safety rests on it."""
     _left: LeaseWatch = field(default_factory=lambda: LeaseWatch(lease=180.0, roof=180.0))
@@ -101,7 +103,7 @@ class Scheduler:
     it ran shares all but these."""
 
     def __post_init__(self) -> None:
-        self._claim_turns = MissionTurns(precedence=self.precedence)
+        self._claim_turns = MissionTurns(precedence=self.precedence, is_brought=self.is_brought)
         self._takeover_turns = MissionTurns(precedence=self.precedence)
 
     def observe(self, ledger: LedgerSnapshot, now: float) -> None:

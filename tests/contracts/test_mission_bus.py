@@ -15,7 +15,7 @@ from orchestrator.adapters.memory_bus import MemoryBus
 from orchestrator.adapters.redis_bus.bus import RedisBus
 from orchestrator.core.ports.mission_bus import (
     Delivery,
-    Ending,
+    GivenUp,
     PriorityClass,
     ReceivedResult,
     Requeued,
@@ -152,7 +152,7 @@ def test_a_result_is_taken_once(place: Place) -> None:
     assert place.bus.finish(mine, result("a"))
     assert statuses(place) == [("a", "SUCCESS")]
     (received,) = place.bus.results(5)
-    assert (received.worker, received.epoch, received.job) == ("a", 1, mine.job)
+    assert (received.worker, received.epoch, received.key) == ("a", 1, "a")
 
 
 def test_a_silent_holder_is_fenced(place: Place) -> None:
@@ -165,7 +165,7 @@ def test_a_silent_holder_is_fenced(place: Place) -> None:
     assert (new.epoch, new.attempt, new.worker, new.job) == (2, 2, "new", old.job)
     assert not place.bus.renew(old)
     assert not place.bus.finish(old, result("a", "FAILED"))
-    assert place.bus.give_up(old, Ending.FINAL, "no") is Requeued.STALE
+    assert place.bus.give_up(old, GivenUp.FINAL, "no") is Requeued.STALE
     assert statuses(place) == []
     assert place.bus.finish(new, result("a"))
     assert statuses(place) == [("a", "SUCCESS")]
@@ -200,12 +200,12 @@ def test_what_failed_is_tried_again_until_it_is_dead(place: Place) -> None:
     """`max_retries` attempts in all; then the dead letters have it with its reason, and the ledger a failed result."""
     place.bus.publish(envelope("a", max_retries=2), 1)
     first = held(place)
-    assert place.bus.give_up(first, Ending.RETRY, "boom") is Requeued.QUEUED
-    assert place.bus.give_up(first, Ending.RETRY, "boom") is Requeued.QUEUED, "said twice, it counts once"
+    assert place.bus.give_up(first, GivenUp.RETRY, "boom") is Requeued.QUEUED
+    assert place.bus.give_up(first, GivenUp.RETRY, "boom") is Requeued.QUEUED, "said twice, it counts once"
     second = held(place)
     assert (second.epoch, second.attempt) == (2, 2)
-    assert place.bus.give_up(second, Ending.RETRY, "boom again") is Requeued.DEAD
-    assert place.bus.give_up(second, Ending.RETRY, "boom again") is Requeued.DEAD
+    assert place.bus.give_up(second, GivenUp.RETRY, "boom again") is Requeued.DEAD
+    assert place.bus.give_up(second, GivenUp.RETRY, "boom again") is Requeued.DEAD
     assert [reason for _, reason in place.dead()] == ["boom again"]
     assert json.loads(place.dead()[0][0])["job_id"] == "a"
     assert statuses(place) == [("a", "FAILED")]
@@ -216,7 +216,7 @@ def test_what_failed_is_tried_again_until_it_is_dead(place: Place) -> None:
 def test_what_nobody_can_do_is_dead_at_once(place: Place) -> None:
     """No attempt is wasted on it, and it never goes round."""
     place.bus.publish(envelope("a"), 1)
-    assert place.bus.give_up(held(place), Ending.FINAL, "unknown task type x") is Requeued.DEAD
+    assert place.bus.give_up(held(place), GivenUp.FINAL, "unknown task type x") is Requeued.DEAD
     assert [reason for _, reason in place.dead()] == ["unknown task type x"]
     assert place.bus.claim("a", 5) == []
 
@@ -225,7 +225,7 @@ def test_what_was_not_tried_costs_no_attempt(place: Place) -> None:
     """A worker that ends gives back what it has; it is not the mission's fault."""
     place.bus.publish(envelope("a", max_retries=1), 1)
     for _ in range(4):
-        assert place.bus.give_up(held(place), Ending.RELEASE, "") is Requeued.QUEUED
+        assert place.bus.give_up(held(place), GivenUp.RELEASE, "") is Requeued.QUEUED
     last = held(place)
     assert (last.epoch, last.attempt) == (5, 1)
     assert place.bus.finish(last, result("a"))
@@ -235,8 +235,8 @@ def test_what_the_ledger_carries_is_the_workers_no_more(place: Place) -> None:
     """No result is there until the ledger has one, and then one, however often it is said."""
     place.bus.publish(envelope("a", "k"), 1)
     mine = held(place)
-    assert place.bus.give_up(mine, Ending.LEDGER, "") is Requeued.CARRIED
-    assert place.bus.give_up(mine, Ending.LEDGER, "") is Requeued.CARRIED
+    assert place.bus.give_up(mine, GivenUp.LEDGER, "") is Requeued.CARRIED
+    assert place.bus.give_up(mine, GivenUp.LEDGER, "") is Requeued.CARRIED
     assert statuses(place) == []
     place.pass_time()
     assert place.bus.claim("w", 5) + place.bus.take_over("w", LEASE, 5) == []
@@ -251,7 +251,7 @@ def test_what_is_answered_is_not_answered_again(place: Place) -> None:
         place.bus.publish(envelope(job), 1)
     first, second = place.bus.claim("w", 2)
     assert place.bus.finish(first, result("a"))
-    assert place.bus.give_up(second, Ending.FINAL, "no") is Requeued.DEAD
+    assert place.bus.give_up(second, GivenUp.FINAL, "no") is Requeued.DEAD
     assert not place.bus.answer("a", result("a"))
     assert not place.bus.answer("b", result("b"))
     assert place.bus.answer("c", result("c"))
@@ -286,6 +286,18 @@ def test_requests_come_until_they_are_filed(place: Place) -> None:
         place.bus.filed(each)
     assert place.bus.requests(10) == []
     assert place.bus.finish(mine[0], result("b"))
+
+
+def test_what_the_ledger_has_is_no_request(place: Place) -> None:
+    """Neither what headquarters itself put there, nor what comes again after it was filed."""
+    assert place.bus.publish(envelope("a"), 1, filed=True)
+    place.bus.publish(envelope("b"), 1)
+    (request,) = place.bus.requests(10)
+    assert json.loads(request.envelope)["job_id"] == "b"
+    place.bus.filed(request)
+    for each in place.bus.claim("w", 5):
+        assert place.bus.give_up(each, GivenUp.RETRY, "again") is Requeued.QUEUED
+    assert place.bus.requests(10) == []
 
 
 def test_what_the_ledger_refuses_is_dead(place: Place) -> None:
@@ -354,7 +366,7 @@ def test_trimming_drops_nothing_that_somebody_needs(place: Place) -> None:
         place.bus.filed(each)
     place.bus.trim()
     assert place.bus.finish(mine[0], result("m0"))
-    assert place.bus.give_up(mine[1], Ending.RETRY, "again") is Requeued.QUEUED
+    assert place.bus.give_up(mine[1], GivenUp.RETRY, "again") is Requeued.QUEUED
     place.bus.trim()
     rest = place.bus.claim("w", 100)
     assert len(rest) == 9

@@ -1,1 +1,1 @@
-"""Missions over Redis Streams: consumer groups, with fencing epochs and idempotency keys that Lua scripts keep."""
+"""How do missions travel over Redis Streams? By consumer groups, with epochs and keys that Lua scripts keep."""

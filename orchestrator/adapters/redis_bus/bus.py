@@ -11,14 +11,15 @@ from typing import Any
 import redis
 from redis.exceptions import ResponseError
 
+from missions.plain_data import read_json
 from orchestrator.adapters.redis_bus import scripts
 from orchestrator.adapters.redis_bus.connection import RedisAddress, told_as_unavailable
 from orchestrator.core.ports.mission_bus import (
     DEFAULT_ATTEMPTS,
     MAX_ENVELOPE_BYTES,
     Delivery,
-    Ending,
     FilingRequest,
+    GivenUp,
     PriorityClass,
     ReceivedResult,
     Requeued,
@@ -112,13 +113,13 @@ class RedisBus:
 
     # -- producers and workers ----------------------------------------------------------------------------------
 
-    def publish(self, envelope: str, priority: int) -> bool:
+    def publish(self, envelope: str, priority: int, *, filed: bool = False) -> bool:
         """Puts a mission on the bus; False: it is known."""
         key = read_key(envelope)
         if not key:
             raise ValueError("an envelope is JSON with a job_id")
         stream = self.names.missions(priority_class(priority))
-        return bool(self._run("PUBLISH", [stream], [self.names.root, envelope, os.urandom(12).hex()]))
+        return bool(self._run("PUBLISH", [stream], [self.names.root, envelope, os.urandom(12).hex(), int(filed)]))
 
     def claim(self, worker: str, count: int) -> list[Delivery]:
         """Missions that nobody had yet."""
@@ -150,10 +151,10 @@ class RedisBus:
     def finish(self, held: Delivery, body: str) -> bool:
         """Hands a result in and lets the mission go."""
         keys = [self.names.missions(held.place), self.names.job(held.job), self.names.results]
-        words = [self.names.workers, held.entry, held.token, body, held.worker, held.epoch, held.job]
+        words = [self.names.workers, held.entry, held.token, body, held.worker, held.epoch, read_key(held.envelope)]
         return bool(self._run("FINISH", keys, words))
 
-    def give_up(self, held: Delivery, ending: Ending, reason: str) -> Requeued:
+    def give_up(self, held: Delivery, ending: GivenUp, reason: str) -> Requeued:
         """Lets a mission go without a result."""
         keys = [self.names.missions(held.place), self.names.job(held.job)]
         words = [self.names.root, self.names.workers, held.entry, held.token, ending.value, reason[:2000]]
@@ -270,7 +271,7 @@ def _result(entry: str, fields: dict[str, str]) -> ReceivedResult:
     return ReceivedResult(
         entry=entry,
         body=body,
-        job=fields.get("job", ""),
+        key=fields.get("key", ""),
         worker=fields.get("worker", ""),
         epoch=int(epoch) if epoch.isascii() and epoch.isdigit() and len(epoch) < 10 else 0,
     )
@@ -281,8 +282,8 @@ def read_key(envelope: str) -> str:
     if len(envelope.encode("utf-8", "surrogateescape")) > MAX_ENVELOPE_BYTES:
         return ""
     try:
-        found = json.loads(envelope)
-    except (ValueError, RecursionError):
+        found = read_json(envelope)
+    except ValueError:
         return ""
     if not isinstance(found, dict) or not isinstance(found.get("job_id"), str) or not found["job_id"]:
         return ""

@@ -1,4 +1,4 @@
-"""How is a Redis server reached, so that nothing that writes is sent twice and no password is shown to a network?"""
+"""Which connection leads to a Redis server, so that nothing is written twice and no password is shown to a network?"""
 
 from __future__ import annotations
 

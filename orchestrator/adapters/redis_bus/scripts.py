@@ -32,10 +32,14 @@ local function envelope_of(entry)
   return text, read
 end
 
-local function digest_of(read)
+local function key_of(read)
   local key = read.idempotency_key
   if type(key) ~= 'string' or key == '' then key = read.job_id end
-  return redis.sha1hex(key)
+  return key
+end
+
+local function digest_of(read)
+  return redis.sha1hex(key_of(read))
 end
 
 local function attempts_of(read)
@@ -53,13 +57,14 @@ local function lies(stream, id)
   return stream and id and #redis.call('XRANGE', stream, id, id) > 0
 end
 
-local function bury(prefix, stream, group, entry, why)
+local function bury(prefix, stream, group, entry, why, by)
   local text, read = envelope_of(entry)
   local raw = text or entry[2][2] or ''
   redis.call('XADD', prefix .. 'dlq', '*', 'envelope', string.sub(raw, 1, LIMIT), 'reason', why, 'entry', entry[1])
   if read then
     local digest = digest_of(read)
-    redis.call('XADD', prefix .. 'results', '*', 'envelope', failed(read.job_id, why), 'job', digest)
+    redis.call('XADD', prefix .. 'results', '*', 'envelope', failed(read.job_id, why), 'key', key_of(read),
+      'worker', by or '', 'epoch', '0')
     local job = prefix .. 'job:' .. digest
     redis.call('HSET', job, 'state', 'dead', 'token', '', 'answered', '1')
     redis.call('EXPIRE', job, TTL)
@@ -96,7 +101,7 @@ end
 """
 
 PUBLISH = """
--- KEYS: stream. ARGV: prefix, envelope, publication
+-- KEYS: stream. ARGV: prefix, envelope, publication, whether the ledger has it
 local ok, read = pcall(cjson.decode, ARGV[2])
 local job = ARGV[1] .. 'job:' .. digest_of(read)
 local told = redis.call('HMGET', job, 'publication', 'state', 'entry', 'stream')
@@ -104,6 +109,7 @@ if told[1] == ARGV[3] then return 1 end
 if told[2] == 'done' or told[2] == 'dead' or lies(told[4], told[3]) then return 0 end
 local id = redis.call('XADD', KEYS[1], '*', 'envelope', ARGV[2])
 redis.call('HSET', job, 'publication', ARGV[3], 'state', 'queued', 'entry', id, 'stream', KEYS[1], 'token', '')
+if ARGV[4] == '1' then redis.call('HSET', job, 'filed', '1') end
 redis.call('EXPIRE', job, TTL)
 return 1
 """
@@ -143,12 +149,12 @@ return 1
 """
 
 FINISH = """
--- KEYS: stream, job, results. ARGV: group, entry, token, body, worker, epoch, job's digest
+-- KEYS: stream, job, results. ARGV: group, entry, token, body, worker, epoch, key of the mission
 local told = redis.call('HMGET', KEYS[2], 'token', 'state')
 if told[1] ~= ARGV[3] then return 0 end
 if told[2] == 'done' then return 1 end
 if told[2] ~= 'running' then return 0 end
-redis.call('XADD', KEYS[3], '*', 'envelope', ARGV[4], 'job', ARGV[7], 'worker', ARGV[5], 'epoch', ARGV[6])
+redis.call('XADD', KEYS[3], '*', 'envelope', ARGV[4], 'key', ARGV[7], 'worker', ARGV[5], 'epoch', ARGV[6])
 redis.call('HSET', KEYS[2], 'state', 'done', 'answered', '1')
 redis.call('EXPIRE', KEYS[2], TTL)
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
@@ -192,8 +198,11 @@ for _, from in ipairs({'0', '>'}) do
       for _, entry in ipairs(got and got[1][2] or {}) do
         local text, read = nil, nil
         if entry[2] and #entry[2] > 0 then text, read = envelope_of(entry) end
-        if text then out[#out + 1] = {number, entry[1], digest_of(read), text}
-        else redis.call('XACK', stream, ARGV[2], entry[1]) end
+        if text and not redis.call('HGET', ARGV[1] .. 'job:' .. digest_of(read), 'filed') then
+          out[#out + 1] = {number, entry[1], digest_of(read), text}
+        else
+          redis.call('XACK', stream, ARGV[2], entry[1])
+        end
       end
     end
   end
@@ -206,27 +215,32 @@ FILED = """
 if ARGV[5] ~= '' then
   local state = redis.call('HGET', KEYS[2], 'state')
   local found = redis.call('XRANGE', KEYS[1], ARGV[4], ARGV[4])
-  if #found > 0 and state ~= 'done' and state ~= 'dead' then bury(ARGV[1], KEYS[1], ARGV[3], found[1], ARGV[5]) end
+  if #found > 0 and state ~= 'done' and state ~= 'dead' then
+    bury(ARGV[1], KEYS[1], ARGV[3], found[1], ARGV[5], 'ledger')
+  end
 end
+redis.call('HSET', KEYS[2], 'filed', '1')
+redis.call('EXPIRE', KEYS[2], TTL)
 redis.call('XACK', KEYS[1], ARGV[2], ARGV[4])
 """
 
 SETTLE = """
--- KEYS: results. ARGV: prefix, group, entry and key of each
+-- KEYS: results. ARGV: prefix, group, entry and key of each, empty for what is no mission's
 for i = 3, #ARGV, 2 do
-  local job = ARGV[1] .. 'job:' .. redis.sha1hex(ARGV[i + 1])
-  if redis.call('HGET', job, 'state') ~= 'dead' then redis.call('HSET', job, 'state', 'done', 'answered', '1') end
-  redis.call('EXPIRE', job, TTL)
+  if ARGV[i + 1] ~= '' then
+    local job = ARGV[1] .. 'job:' .. redis.sha1hex(ARGV[i + 1])
+    if redis.call('HGET', job, 'state') ~= 'dead' then redis.call('HSET', job, 'state', 'done', 'answered', '1') end
+    redis.call('EXPIRE', job, TTL)
+  end
   redis.call('XACK', KEYS[1], ARGV[2], ARGV[i])
 end
 """
 
 ANSWER = """
 -- KEYS: results. ARGV: prefix, key, body. The ledger's word is there once; what it read off the bus itself is there.
-local digest = redis.sha1hex(ARGV[2])
-local job = ARGV[1] .. 'job:' .. digest
+local job = ARGV[1] .. 'job:' .. redis.sha1hex(ARGV[2])
 if redis.call('HGET', job, 'answered') then return 0 end
-redis.call('XADD', KEYS[1], '*', 'envelope', ARGV[3], 'job', digest, 'worker', 'ledger', 'epoch', '0')
+redis.call('XADD', KEYS[1], '*', 'envelope', ARGV[3], 'key', ARGV[2], 'worker', 'ledger', 'epoch', '0')
 redis.call('HSET', job, 'answered', '1', 'state', 'done')
 redis.call('EXPIRE', job, TTL)
 return 1

@@ -18,6 +18,8 @@ from typing import Protocol
 
 DEFAULT_ATTEMPTS = 3
 """Attempts in all of a mission whose envelope does not say `max_retries`."""
+LEDGER = "ledger"
+"""As whose result the bus has what the ledger itself said."""
 MAX_ENVELOPE_BYTES = 512 * 1024
 """A longer message is no mission."""
 
@@ -37,7 +39,7 @@ def priority_class(priority: int) -> PriorityClass:
     return PriorityClass.NORMAL if priority >= 1 else PriorityClass.LOW
 
 
-class Ending(StrEnum):
+class GivenUp(StrEnum):
     """What a worker says of a mission that it does not bring a result for."""
 
     RETRY = "retry"
@@ -87,11 +89,12 @@ class FilingRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class ReceivedResult:
-    """A result as somebody put it on the bus. `worker` is empty and `epoch` 0 where a foreign one did."""
+    """A result as somebody put it on the bus. `key` is its mission's idempotency key as the bus knows it, `worker` who
+    held it; both are empty, and `epoch` is 0, where a foreign worker put it there."""
 
     entry: str
     body: str
-    job: str = ""
+    key: str = ""
     worker: str = ""
     epoch: int = 0
 
@@ -99,8 +102,9 @@ class ReceivedResult:
 class MissionBus(Protocol):
     """The producers' and the workers' side."""
 
-    def publish(self, envelope: str, priority: int) -> bool:
-        """Puts a mission on the bus. False: its idempotency key is known, and nothing was added.
+    def publish(self, envelope: str, priority: int, *, filed: bool = False) -> bool:
+        """Puts a mission on the bus. False: its idempotency key is known, and nothing was added. `filed` says that the
+        ledger has it already, so that it is no request.
 
         Raises ValueError for what is no envelope.
         """
@@ -118,7 +122,7 @@ class MissionBus(Protocol):
     def finish(self, held: Delivery, body: str) -> bool:
         """Hands a result in and lets the mission go, both or neither. False: stale, nothing was changed."""
 
-    def give_up(self, held: Delivery, ending: Ending, reason: str) -> Requeued:
+    def give_up(self, held: Delivery, ending: GivenUp, reason: str) -> Requeued:
         """Lets a mission go without a result: it is queued again, or dead, with a failed result, or the ledger's."""
 
 

@@ -10,17 +10,32 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from missions import frontmatter
-from missions.child_limits import PROPOSABLE_TASKS
 from missions.errors import BadName
-from missions.mission import Status, slug
+from missions.mission import CODING_TASK, Status, slug
 from orchestrator.core.errors import WrongSetting
 
 CONTEXT_FIELDS = ("title", "project", "agent", "to", "capabilities", "depends_on", "scope", "budget_usd")
 """Keys of the context that are fields of the mission; whatever else it has stands below the text, as JSON. What runs a
 command, approves or trusts is a person's to write."""
+LEDGER_TASKS = {
+    "bootstrap_repo": CODING_TASK,
+    "coding_task": CODING_TASK,
+    "general_task": "general_task",
+    "research_task": "general_task",
+}
+"""The task types that the ledger does itself, each with the mission's `task` there."""
+OPENINGS = {
+    "bootstrap_repo": "Set this project up so that it builds, and its tests run.\n\n",
+    "research_task": "Find out, and say where each finding is from.\n\n",
+}
+"""What such a mission's text begins with."""
+TASK_CAPABILITY = "task-"
+"""What a mission of any other type asks of its node, before the type's name: no node but those of the bus has it."""
+ANY_TYPE = {"any_type": True}
+"""A validation's context in which a type need not be one of the ledger's."""
 MAX_CONTEXT_CHARS = 64 * 1024
 MAX_DESCRIPTION_CHARS = 100_000
 
@@ -34,10 +49,11 @@ class DelegationPayload(BaseModel):
 
     @field_validator("task")
     @classmethod
-    def _typed(cls, value: str) -> str:
+    def _typed(cls, value: str, info: ValidationInfo) -> str:
         kind, colon, description = value.partition(":")
-        if not colon or kind not in PROPOSABLE_TASKS or not description.strip():
-            raise ValueError(f"write <task_type>:<description>; the types are {', '.join(PROPOSABLE_TASKS)}")
+        known = kind in LEDGER_TASKS or bool(info.context)
+        if not colon or not kind or not known or not description.strip():
+            raise ValueError(f"write <task_type>:<description>; the types are {', '.join(sorted(LEDGER_TASKS))}")
         return value
 
 
@@ -72,17 +88,33 @@ class DelegationEnvelope(BaseModel):
         return self.idempotency_key or self.job_id
 
 
+def read_envelope(text: str) -> DelegationEnvelope:
+    """An envelope as it comes over a bus: of any type. Raises WrongSetting, which names what is wrong first."""
+    try:
+        return DelegationEnvelope.model_validate_json(text, context=ANY_TYPE)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "envelope"
+        raise WrongSetting(where, first["msg"].removeprefix("Value error, ")) from None
+
+
 def mission_text(envelope: DelegationEnvelope) -> str:
     """The envelope as a mission's file. Raises WrongSetting for a context that no file can hold."""
     kind, _, description = envelope.payload.task.partition(":")
     context = dict(envelope.payload.context)
-    fields: dict[str, str] = {"task": kind, "priority": str(envelope.priority)}
+    fields: dict[str, str] = {"task": LEDGER_TASKS.get(kind, "general_task"), "priority": str(envelope.priority)}
+    if kind not in LEDGER_TASKS:
+        if "capabilities" in context or "to" in context:
+            raise WrongSetting("payload.context", f"a {kind} goes to whoever offers that task type, and nobody else")
+        fields["capabilities"] = _print("capabilities", [f"{TASK_CAPABILITY}{kind}"])
+        description = envelope.payload.task
     fields["timeout_seconds"] = str(envelope.timeout_seconds)
     if envelope.max_retries is not None:
         fields["max_retries"] = str(envelope.max_retries)
     fields |= {key: _print(key, context.pop(key)) for key in CONTEXT_FIELDS if key in context}
     head = "\n".join(f"{key}: {value}" for key, value in fields.items())
-    return f"---\n{head}\n---\n{description.strip()}\n{_rest(context)}"
+    opening = OPENINGS.get(kind, "")
+    return f"---\n{head}\n---\n{opening}{description.strip()}\n{_rest(context)}"
 
 
 def _rest(context: Mapping[str, Any]) -> str:

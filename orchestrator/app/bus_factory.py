@@ -1,0 +1,92 @@
+"""With what does this node serve the bus beside the ledger? Its factory, where SHIFTBOOK_REDIS_URL names one."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from orchestrator.app import wiring
+from orchestrator.app.node_parts import NodeParts
+from orchestrator.core.errors import BusUnavailable, WrongSetting
+from orchestrator.core.roles import Role
+from orchestrator.core.settings import Settings
+from orchestrator.node.mission_bus.bus_worker import BusWorker
+from orchestrator.node.mission_bus.filing import BusFiling
+from orchestrator.node.mission_bus.ledger_tasks import LedgerTasks
+from orchestrator.node.mission_bus.recorder import MissionRecorder
+from orchestrator.node.mission_bus.threads import BusThreads
+from orchestrator.policy.authorization import Trust
+from orchestrator.workflow.delegation.task_types import load_task_types
+
+if TYPE_CHECKING:
+    from orchestrator.adapters.redis_bus.bus import RedisBus
+
+
+def build_bus(parts: NodeParts, opened: ExitStack) -> BusThreads | None:
+    """The threads of this node's side of the bus; None where none is set. Raises WrongSetting.
+
+    A node that works its own ledger alone has no part in it.
+    """
+    settings = parts.settings
+    if not settings.redis_url.get_secret_value() or settings.role is Role.STANDALONE_NODE:
+        return None
+    tasks = LedgerTasks(wake=parts.wake.set, clock=wiring.clock) if settings.policy.takes_missions else None
+    return BusThreads(
+        worker=build_bus_worker(parts, opened, tasks),
+        recorder=build_recorder(parts, opened) if settings.policy.publishes else None,
+        ledger_tasks=tasks,
+    )
+
+
+def open_mission_bus(settings: Settings) -> RedisBus:
+    """The bus of missions beside the ledger. Connects when it is asked for something. Raises WrongSetting."""
+    if find_spec("redis") is None:
+        raise WrongSetting("SHIFTBOOK_REDIS_URL", "its client is not installed: pip install 'shiftbook[redis]'")
+    from orchestrator.adapters.redis_bus.bus import RedisBus, StreamNames
+    from orchestrator.adapters.redis_bus.connection import read_address
+
+    url = settings.redis_url.get_secret_value()
+    address = read_address(url, settings.redis_ca, plain=settings.redis_plain)
+    return RedisBus(address, StreamNames(prefix=settings.stream_prefix))
+
+
+def build_bus_worker(parts: NodeParts, opened: ExitStack, tasks: LedgerTasks | None) -> BusWorker | None:
+    """What takes missions off the bus; None where this node takes none."""
+    if tasks is None:
+        return None
+    settings = parts.settings
+    bus = open_mission_bus(settings)
+    opened.callback(bus.close)
+    try:
+        bus.make_groups()
+    except BusUnavailable as error:
+        parts.tell("bus", f"{error}; missions go by the ledger alone until it answers")
+    return BusWorker(
+        bus=bus,
+        name=settings.node,
+        tasks=load_task_types(tasks),
+        slots=settings.slots,
+        lease=settings.redis_lease,
+        clock=wiring.clock,
+        tell=parts.tell,
+    )
+
+
+def build_recorder(parts: NodeParts, opened: ExitStack) -> MissionRecorder:
+    """What files and records at headquarters, with a view of the ledger of its own."""
+    settings = parts.settings
+    bus, door = open_mission_bus(settings), wiring.fleet(settings)
+    opened.callback(bus.close)
+    opened.callback(door.bus.remote.close)
+    return MissionRecorder(
+        bus=bus,
+        filing=BusFiling(transport=door.bus, reader=door.reader, marks=parts.stores.marks),
+        transport=parts.bus,
+        reader=wiring.reader(settings, parts.link),
+        trust=Trust(parts.link.store),
+        tell=parts.tell,
+        now=wiring.now,
+        clock=wiring.clock,
+        wake=parts.wake.set,
+    )

@@ -1,0 +1,204 @@
+"""How does a node work on what a bus brings? It claims, has it done in threads, keeps its leases, hands results in.
+
+A bus that does not answer loses nothing: what is done waits here until it is taken, and whoever took it over meanwhile
+is the one whose word counts.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from orchestrator.core.errors import BusUnavailable, WrongSetting
+from orchestrator.core.events import Tell
+from orchestrator.core.ports.mission_bus import Delivery, GivenUp, MissionBus, Requeued
+from orchestrator.workflow.delegation.bus_records import print_result
+from orchestrator.workflow.delegation.envelope import read_envelope
+from orchestrator.workflow.delegation.task_types import (
+    TaskCarried,
+    TaskImpossible,
+    TaskInterrupted,
+    TaskJob,
+    TaskTypes,
+)
+from sync.backoff import Backoff
+
+RENEWALS = 4
+"""How often a lease is renewed before it would run out."""
+IDLE = Backoff(first=0.05, limit=1.0)
+"""Seconds between two looks at a bus that has nothing."""
+AWAY = Backoff(first=0.5, limit=15.0)
+"""Seconds between two looks at a bus that does not answer."""
+
+
+@dataclass
+class TakeoverGate:
+    """Whether this worker may take silence for death. After a gap in its own answers everybody seems to be silent: a
+    server that stood still, or was failed over, has heard nobody. Then nothing is taken over for one lease. Half a
+    lease is a gap: whoever renews in time outlasts a shorter one."""
+
+    lease: float
+    _last: float | None = None
+    _since: float | None = None
+
+    def answered(self, now: float) -> None:
+        """The bus answered."""
+        if self._last is None or now - self._last > self.lease / 2:
+            self._since = now
+        self._last = now
+
+    def is_open(self, now: float) -> bool:
+        """Whether the bus has answered for a whole lease, without a gap."""
+        return self._since is not None and now - self._since >= self.lease
+
+
+@dataclass
+class _Work:
+    """One mission in work. `body` is its result, `ending` how it ends without one."""
+
+    held: Delivery
+    stopped: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+    body: str = ""
+    ending: GivenUp | None = None
+    reason: str = ""
+    renewed: float = 0.0
+
+
+@dataclass(kw_only=True)
+class BusWorker:
+    """One node's. `clock` is monotonic seconds; after `lease` seconds of silence others take its missions."""
+
+    bus: MissionBus
+    name: str
+    tasks: TaskTypes
+    slots: int
+    lease: float
+    clock: Callable[[], float]
+    tell: Tell
+    wake: threading.Event = field(default_factory=threading.Event)
+    draining: bool = False
+    _works: list[_Work] = field(default_factory=list)
+    _gate: TakeoverGate = field(init=False)
+    _pause: float = 0.0
+    _away: bool = False
+
+    def __post_init__(self) -> None:
+        self._gate = TakeoverGate(self.lease)
+
+    @property
+    def busy(self) -> int:
+        """How many missions it has."""
+        return len(self._works)
+
+    def run(self, over: threading.Event) -> None:
+        """Works until `over` is set, then gives back what has not ended."""
+        while not over.is_set():
+            moved = self.step()
+            pace = AWAY if self._away else IDLE
+            self._pause = 0.0 if moved else pace.next(self._pause) if self._pause else pace.first
+            if self.wake.wait(self._pause):
+                self.wake.clear()
+        self.leave()
+
+    def step(self) -> bool:
+        """One round; whether anything was taken or handed in."""
+        try:
+            moved = self._hand_in()
+            self._renew()
+            moved = self._take() or moved
+        except BusUnavailable as error:
+            if not self._away:
+                self.tell("bus", f"{error}; missions go by the ledger alone, what is done here waits")
+            self._away = True
+            return False
+        if self._away:
+            self.tell("bus", "the bus answers again")
+        self._away = False
+        self._gate.answered(self.clock())
+        return moved
+
+    def leave(self) -> None:
+        """Gives everything back that has not ended, as far as the bus answers; the rest is taken over in a lease."""
+        self.draining = True
+        for work in self._works:
+            work.stopped.set()
+            if not work.ended.is_set():
+                work.ending, work.reason = GivenUp.RELEASE, "its worker ended"
+                work.ended.set()
+        self.step()
+
+    def _take(self) -> bool:
+        free = self.slots - len(self._works)
+        if free <= 0 or self.draining:
+            return False
+        taken: list[Delivery] = []
+        if self._gate.is_open(self.clock()):
+            taken += self.bus.take_over(self.name, self.lease, free)
+        if len(taken) < free:
+            taken += self.bus.claim(self.name, free - len(taken))
+        for held in taken:
+            self._start(held)
+        return bool(taken)
+
+    def _start(self, held: Delivery) -> None:
+        work = _Work(held, renewed=self.clock())
+        self._works.append(work)
+        threading.Thread(target=self._work, args=(work,), name=f"bus-{held.job[:8]}", daemon=True).start()
+
+    def _work(self, work: _Work) -> None:
+        body, ending, reason = self._attempt(work)
+        if not work.ended.is_set():
+            work.body, work.ending, work.reason = body, ending, reason
+            work.ended.set()
+        self.wake.set()
+
+    def _attempt(self, work: _Work) -> tuple[str, GivenUp | None, str]:
+        try:
+            envelope = read_envelope(work.held.envelope)
+            kind, description, handler = self.tasks.find(envelope.payload.task)
+            job = TaskJob(
+                envelope=envelope,
+                task_type=kind,
+                description=description,
+                attempt=work.held.attempt,
+                stopped=work.stopped.is_set,
+            )
+            return print_result(envelope.job_id, result=handler(job)), None, ""
+        except (TaskImpossible, WrongSetting) as error:
+            return "", GivenUp.FINAL, str(error)
+        except TaskInterrupted as error:
+            return "", GivenUp.RELEASE, str(error)
+        except TaskCarried as error:
+            return "", GivenUp.LEDGER, str(error)
+        except Exception as error:  # whatever a handler raises is a failed attempt
+            return "", GivenUp.RETRY, f"{type(error).__name__}: {error}"[:2000]
+
+    def _hand_in(self) -> bool:
+        done = [work for work in self._works if work.ended.is_set()]
+        for work in done:
+            if work.ending is None:
+                stale = not self.bus.finish(work.held, work.body)
+            else:
+                stale = self._let_go(work, work.ending)
+            if stale and not work.stopped.is_set():
+                self.tell("late", f"{work.held.job[:8]}: somebody else has it, or it is over; this result is not taken")
+            self._works.remove(work)
+        return bool(done)
+
+    def _let_go(self, work: _Work, ending: GivenUp) -> bool:
+        became = self.bus.give_up(work.held, ending, work.reason)
+        if became is Requeued.DEAD:
+            self.tell("dead", f"{work.held.job[:8]} went to the dead letters: {work.reason}")
+        return became is Requeued.STALE
+
+    def _renew(self) -> None:
+        now = self.clock()
+        for work in self._works:
+            if work.stopped.is_set() or now - work.renewed < self.lease / RENEWALS:
+                continue
+            if self.bus.renew(work.held):
+                work.renewed = now
+            else:
+                work.stopped.set()

@@ -1,0 +1,144 @@
+"""How is the filing done of missions that came over a bus, each once, many in one commit?
+
+The commit names each mission with the digest of its idempotency key, so that whoever comes back after a crash finds
+out what was filed. This node's database remembers the same, and under which key each mission came.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from missions import document
+from missions.mission import Quarantined
+from missions.plain_data import read_json
+from orchestrator.core.errors import WrongSetting
+from orchestrator.core.ports.mission_bus import FilingRequest
+from orchestrator.core.ports.stores import Cursors
+from orchestrator.ledger.publish import LedgerChange, commit_change
+from orchestrator.ledger.snapshot import MISSIONS, LedgerSnapshot, SnapshotReader
+from orchestrator.ledger.transport import Transport
+from orchestrator.workflow.delegation.envelope import DelegationEnvelope, mission_text, read_envelope
+from orchestrator.workflow.fleet import NO_MISSION
+from sync.objects import load_commit
+
+TRAILER = "Delegated"
+KEYS, OPEN_NAMES = "bus-key-", "bus-open-"
+"""What the marks begin with: of keys, with a mission's name; of missions that wait for an answer, with key and job."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BusFiling:
+    """One headquarters'. `transport` signs as the person of this machine, who must have the right to file missions."""
+
+    transport: Transport
+    reader: SnapshotReader
+    marks: Cursors
+
+    def key(self, mission: str) -> str:
+        """The key under which an open mission came over the bus; empty for one that did not."""
+        return str(read_json(self.marks.get(OPEN_NAMES + mission) or "{}").get("key", ""))
+
+    def job_id(self, mission: str) -> str:
+        """What its producer calls it."""
+        return str(read_json(self.marks.get(OPEN_NAMES + mission) or "{}").get("job_id", mission))
+
+    def unanswered(self) -> list[str]:
+        """The missions that came over the bus, and of which it has not been told how they ended."""
+        return [mark.removeprefix(OPEN_NAMES) for mark in self.marks.starting(OPEN_NAMES)]
+
+    def answered(self, mission: str) -> None:
+        """It has been told."""
+        self.marks.drop([OPEN_NAMES + mission])
+
+    def file(self, requests: Sequence[FilingRequest]) -> list[tuple[FilingRequest, str]]:
+        """Files what is not there yet, in one commit. Returns each with why it was refused, empty where it is filed.
+
+        Raises what the remote and the database raise; then nothing is known of any, and asking again is safe.
+        """
+        verdicts: dict[str, str] = {}
+        wanted: dict[str, tuple[DelegationEnvelope, str]] = {}
+        for request in requests:
+            try:
+                envelope = read_envelope(request.envelope)
+                wanted[request.entry] = envelope, mission_text(envelope)
+            except WrongSetting as error:
+                verdicts[request.entry] = str(error)
+        if wanted:
+            commit_change(self.transport, self.reader, lambda ledger: self._draft(ledger, wanted, verdicts))
+        for entry, (envelope, _) in wanted.items():
+            if not verdicts[entry]:
+                self._note(envelope)
+        return [(request, verdicts[request.entry]) for request in requests]
+
+    def _note(self, envelope: DelegationEnvelope) -> None:
+        """Remembers whose mission it is. The same key under another name is the mission of before."""
+        mark = KEYS + key_digest(envelope.key)
+        if self.marks.get(mark):
+            return
+        told = json.dumps({"key": envelope.key, "job_id": envelope.job_id})
+        self.marks.put(OPEN_NAMES + envelope.mission, told)
+        when = self.transport.now().isoformat()
+        self.marks.put(mark, json.dumps({"name": envelope.mission, "when": when}))
+
+    def _draft(
+        self, ledger: LedgerSnapshot, wanted: dict[str, tuple[DelegationEnvelope, str]], verdicts: dict[str, str]
+    ) -> LedgerChange | None:
+        files: dict[str, bytes | None] = {}
+        lines: dict[str, str] = {}
+        for entry, (envelope, text) in wanted.items():
+            name, digest = envelope.mission, key_digest(envelope.key)
+            path = f"{MISSIONS}/{name}.md"
+            if self.marks.get(KEYS + digest) or lines.get(name) == digest or digest in lines.values():
+                verdicts[entry] = ""
+                continue
+            taken = name in lines or path in files or self._is_there(ledger, name)
+            if taken and not self._is_filed_by(ledger, path, name, digest):
+                verdicts[entry] = f"there is another mission {name} already: take another job_id"
+                continue
+            verdicts[entry] = "" if taken else _wrong(ledger, path, text)
+            if not taken and not verdicts[entry]:
+                files[path], lines[name] = text.encode(), digest
+        if not files:
+            return None
+        what = f"Mission: {next(iter(lines))}" if len(lines) == 1 else f"{len(lines)} missions over the bus"
+        trailers = "\n".join(f"{TRAILER}: {name} {digest}" for name, digest in lines.items())
+        return LedgerChange(files=files, message=f"{what}\n\n{trailers}")
+
+    def _is_there(self, ledger: LedgerSnapshot, name: str) -> bool:
+        broken = any(bad.name == name for bad in ledger.quarantined)
+        return broken or name in ledger.open or ledger.archived(name) is not None
+
+    def _is_filed_by(self, ledger: LedgerSnapshot, path: str, name: str, digest: str) -> bool:
+        """Whether the mission of that name came under this very key: the commit that brought it says so."""
+        wanted = f"\n{TRAILER}: {name} {digest}"
+        history = ledger.store.history(ledger.tip, path)
+        return any(wanted in load_commit(ledger.store, commit).message for commit in history)
+
+
+def _wrong(ledger: LedgerSnapshot, path: str, text: str) -> str:
+    """Why such a file could not run; empty if it can."""
+    read = document.read(path, text.encode())
+    if isinstance(read, Quarantined):
+        return read.reason
+    if read.name == NO_MISSION:
+        return f"{NO_MISSION}.md explains the folder and is no mission: take another job_id"
+    if read.project is not None and read.project not in ledger.charter.projects:
+        return f"unknown project {read.project}: fleet.toml has {', '.join(sorted(ledger.charter.projects)) or 'none'}"
+    return ""
+
+
+def key_digest(key: str) -> str:
+    """An idempotency key as it is kept."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def forget_old_keys(marks: Cursors, before: datetime) -> int:
+    """Forgets the keys of missions that came before a moment; returns how many."""
+    known = marks.starting(KEYS).items()
+    old = [name for name, value in known if datetime.fromisoformat(read_json(value)["when"]) < before]
+    marks.drop(old)
+    return len(old)

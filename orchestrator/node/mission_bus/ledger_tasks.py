@@ -1,0 +1,84 @@
+"""How does a mission that a bus brings become this node's next one in the ledger? It is asked for before all others.
+
+The bus only says which mission comes next, and to whom: whether it may run is judged by the ledger's own text and
+signatures, whoever wins its claim works on it, and from then on the claim's lease is what keeps it. So a bus that loses
+or doubles what it carries loses and doubles nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from missions.mission import OPEN
+from orchestrator.ledger.snapshot import LedgerSnapshot
+from orchestrator.workflow.delegation.task_types import TaskCarried, TaskInterrupted, TaskJob
+
+PATIENCE_SECONDS = 60.0
+"""Seconds for which this node tries to claim what it was brought; then whoever can may take it from the ledger."""
+FILING_SECONDS = 30.0
+"""Seconds for which it waits that headquarters files it."""
+LOOK_SECONDS = 0.5
+
+
+@dataclass(kw_only=True)
+class LedgerTasks:
+    """The handler of the types that the ledger does. `wake` has the node's loop look at the ledger."""
+
+    wake: Callable[[], None]
+    clock: Callable[[], float]
+    patience: float = PATIENCE_SECONDS
+    filing: float = FILING_SECONDS
+    _wanted: dict[str, float] = field(default_factory=dict)
+    """The missions that wait to be claimed, each with since when."""
+    _states: dict[str, str] = field(default_factory=dict)
+    _moved: threading.Condition = field(default_factory=threading.Condition)
+
+    def is_wanted(self, mission: str) -> bool:
+        """Whether the bus has brought this mission to this node, so that it is this node's turn."""
+        with self._moved:
+            return mission in self._wanted
+
+    def look(self, ledger: LedgerSnapshot) -> None:
+        """Takes in what the loop sees: which of them are carried by the ledger now. Any thread's."""
+        with self._moved:
+            self._states = {name: _state(ledger, name) for name in self._wanted}
+            self._moved.notify_all()
+
+    def __call__(self, job: TaskJob) -> Mapping[str, Any] | None:
+        """Raises TaskCarried when the ledger carries it, TaskInterrupted when it must not wait, and TimeoutError, which
+        is a failed attempt, when headquarters has not filed it."""
+        name = job.envelope.mission
+        with self._moved:
+            self._wanted[name] = self.clock()
+        self.wake()
+        try:
+            return self._wait(name, job)
+        finally:
+            with self._moved:
+                self._wanted.pop(name, None)
+                self._states.pop(name, None)
+
+    def _wait(self, name: str, job: TaskJob) -> Mapping[str, Any] | None:
+        while not job.stopped():
+            with self._moved:
+                self._moved.wait(LOOK_SECONDS)
+                state, waited = self._states.get(name, ""), self.clock() - self._wanted[name]
+            if state in {"claimed", "over"}:
+                raise TaskCarried(f"{name} is {state} in the ledger")
+            if state == "open" and waited > self.patience:
+                raise TaskCarried(f"{name} waits in the ledger for a node that can do it")
+            if state != "open" and waited > self.filing:
+                raise TimeoutError(f"headquarters has not filed {name} within {self.filing:g} s")
+        raise TaskInterrupted("its worker was stopped")
+
+
+def _state(ledger: LedgerSnapshot, name: str) -> str:
+    if name in ledger.claims:
+        return "claimed"
+    filed = ledger.open.get(name)
+    if filed is not None:
+        return "open" if filed.mission.status in OPEN else "over"
+    return "over" if ledger.archived(name) is not None else "missing"

@@ -1,0 +1,214 @@
+"""What of a bus does headquarters bring into the ledger, and what of the ledger onto the bus? Its recorder, in batches.
+
+What comes in is filed, signed by the person of this machine, so that it no longer rests on the bus; results are
+recorded under claims of headquarters, each mission's first one, whatever the bus has lost, doubled or brought back;
+what is open in the ledger and not on the bus is put there again. Each step may be broken off and done again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from missions.mission import OPEN, Mission
+from orchestrator.core.errors import BusUnavailable, OrchestratorError, WrongSetting
+from orchestrator.core.events import Tell
+from orchestrator.core.ports.mission_bus import LEDGER, BusUpkeep, MissionBus, ReceivedResult, RecordFeed
+from orchestrator.ledger.claims import ForeignEnding, close_unclaimed
+from orchestrator.ledger.snapshot import LedgerSnapshot, MissionFile, SnapshotReader
+from orchestrator.ledger.transport import Transport
+from orchestrator.node.mission_bus.filing import BusFiling
+from orchestrator.policy.authorization import Trust
+from orchestrator.workflow import mission_view
+from orchestrator.workflow.delegation.bus_records import (
+    BusAttempt,
+    DelegationResult,
+    envelope_of,
+    print_result,
+    read_result,
+)
+from orchestrator.workflow.delegation.envelope import LEDGER_TASKS, TASK_CAPABILITY, result_of
+from sync.backoff import Backoff
+from sync.errors import SyncError
+from sync.remote import Refs
+
+BATCH = 200
+"""Missions and results of one push."""
+TRIM_SECONDS = 60.0
+SHOW_SECONDS = 30.0
+"""Seconds after which the ledger is looked through although it did not move: some missions become due by waiting."""
+PACE = Backoff(first=0.1, limit=2.0)
+"""Seconds between two looks at a bus that has nothing."""
+
+
+class HeadquartersBus(MissionBus, RecordFeed, BusUpkeep, Protocol):
+    """A bus with all its sides."""
+
+
+@dataclass(kw_only=True)
+class MissionRecorder:
+    """One headquarters'. Everything is a thread's of its own; `clock` is monotonic seconds."""
+
+    bus: HeadquartersBus
+    filing: BusFiling
+    transport: Transport
+    """The node's: it claims and ends what was done elsewhere."""
+    reader: SnapshotReader
+    trust: Trust
+    tell: Tell
+    now: Callable[[], datetime]
+    clock: Callable[[], float]
+    wake: Callable[[], None] = lambda: None
+    """Has the node's loop fold what was recorded."""
+    recorded: int = 0
+    refused: int = 0
+    """Results that were not taken: the ledger had another word."""
+    _published: dict[str, int] = field(default_factory=dict)
+    _generation: str = ""
+    _tip: str = ""
+    _shown: float = float("-inf")
+    _trimmed: float = float("-inf")
+
+    def run(self, over: threading.Event) -> None:
+        """Records until `over` is set."""
+        pause = 0.0
+        while not over.is_set():
+            try:
+                moved = self.step()
+            except (BusUnavailable, SyncError, OSError) as error:
+                self.tell("bus", f"nothing can be recorded now: {error}", once=True)
+                moved = False
+            except OrchestratorError as error:
+                self.tell("bus", f"not recorded: {error}", once=True)
+                moved = False
+            pause = 0.0 if moved else PACE.next(pause) if pause else PACE.first
+            over.wait(pause)
+
+    def step(self) -> bool:
+        """One round; whether anything was filed or recorded. Raises BusUnavailable, SyncError, StoreFailed."""
+        requests = self.bus.requests(BATCH)
+        for request, why in self.filing.file(requests):
+            self.bus.filed(request, why)
+            if why:
+                self.tell("bus", f"{request.job[:8]} is not filed: {why}")
+        results = self.bus.results(BATCH)
+        self._record(results, drained=len(requests) < BATCH)
+        self._show(self.reader.read(self.transport.remote.fetch()))
+        if self.clock() - self._trimmed >= TRIM_SECONDS:
+            self._trimmed = self.clock()
+            self.bus.trim()
+        return bool(requests or results)
+
+    # -- results into the ledger --------------------------------------------------------------------------------
+
+    def _record(self, results: list[ReceivedResult], *, drained: bool) -> None:
+        told: dict[str, tuple[ReceivedResult, DelegationResult]] = {}
+        settled: list[tuple[ReceivedResult, str]] = []
+        for received in results:
+            if received.worker == LEDGER:  # what this side said itself
+                settled.append((received, received.key))
+                continue
+            try:
+                one = read_result(received.body)
+            except WrongSetting as error:
+                self._refuse(f"a result cannot be read: {error}")
+                settled.append((received, ""))
+                continue
+            settled.append((received, received.key or self.filing.key(one.mission) or one.job_id))
+            told.setdefault(one.mission, (received, one))
+        verdicts: dict[str, str] = {}
+        named = close_unclaimed(self.transport, lambda refs: self._endings(refs, told, verdicts)) if told else []
+        self.recorded += len(named)
+        if named:
+            self.wake()
+        for mission, why in verdicts.items():
+            if why and not (why == MISSING and not drained):
+                self._refuse(f"{mission or 'a mission without a name'}: {why}")
+        waiting = {mission for mission, why in verdicts.items() if why == MISSING and not drained}
+        self.bus.settle([(received, key) for received, key in settled if _mission(received) not in waiting])
+
+    def _refuse(self, why: str) -> None:
+        self.refused += 1
+        self.tell("bus", f"a result is not taken: {why}")
+
+    def _endings(
+        self, refs: Refs, told: dict[str, tuple[ReceivedResult, DelegationResult]], verdicts: dict[str, str]
+    ) -> list[ForeignEnding]:
+        ledger, endings = self.reader.read(refs), list[ForeignEnding]()
+        for mission, (received, result) in told.items():
+            filed = ledger.open.get(mission)
+            verdicts[mission] = why = self._not_taken(ledger, mission, filed, received)
+            if not why and filed is not None:
+                one = BusAttempt(mission=filed.mission, received=received, told=result, when=self.now())
+                endings.append(ForeignEnding(filed=filed, state=one.state, claim=one.final, record=one.record))
+        return endings
+
+    def _not_taken(
+        self, ledger: LedgerSnapshot, mission: str, filed: MissionFile | None, received: ReceivedResult
+    ) -> str:
+        """Why the ledger's word stands; empty where there is none yet."""
+        if mission in ledger.claims:
+            return f"{ledger.claims[mission].claim.node} has it in the ledger"
+        if filed is None:
+            return "it is over in the ledger" if ledger.archived(mission) is not None else MISSING
+        if received.key not in ("", self._key(filed.mission)):
+            return "it is the result of another mission of that name, or of a round that is over"
+        word = self.trust.authorize(ledger, filed)
+        if not word.trusted:
+            return f"it is not run: {word.why}"
+        return "" if self._may_travel(filed.mission) else "no worker on the bus may have it now"
+
+    # -- the ledger onto the bus --------------------------------------------------------------------------------
+
+    def _show(self, ledger: LedgerSnapshot) -> None:
+        """Puts what is open there, where it is not; tells how missions ended that came over it."""
+        generation = self.bus.generation()
+        if generation != self._generation:
+            self._published.clear()
+        elif ledger.tip == self._tip and self.clock() - self._shown < SHOW_SECONDS:
+            return
+        for name, filed in ledger.open.items():
+            mission = filed.mission
+            if self._published.get(name) == mission.epoch or not self._may_travel(mission) or name in ledger.claims:
+                continue
+            if self.trust.authorize(ledger, filed).trusted:
+                self.bus.publish(envelope_of(mission, self._key(mission)), mission.priority, filed=True)
+            self._published[name] = mission.epoch
+        for name in self.filing.unanswered():
+            self._answer(ledger, name)
+        self._generation, self._tip, self._shown = generation, ledger.tip, self.clock()
+
+    def _key(self, mission: Mission) -> str:
+        """Under what it travels: its producer's key, and for each further round one of its own."""
+        own = self.filing.key(mission.name) or f"ledger:{mission.name}"
+        return f"{own}#{mission.epoch}" if mission.epoch else own
+
+    def _may_travel(self, mission: Mission) -> bool:
+        """Whether any worker may have it, if it is trusted: no machine is named, and nothing has to come before."""
+        now = self.now()
+        special = tuple(word for word in mission.capabilities if word.startswith(TASK_CAPABILITY))
+        plain = not (mission.to or mission.depends_on or mission.run) and mission.capabilities == special[:1]
+        due = all(when is None or when <= now for when in (mission.not_before, mission.retry_at))
+        known = mission.task in LEDGER_TASKS.values()
+        return mission.status in OPEN and plain and due and known
+
+    def _answer(self, ledger: LedgerSnapshot, name: str) -> None:
+        view = mission_view.find_view(ledger, self.trust, name, self.now())
+        told = result_of(view.json()) if view else {"status": "FAILED", "result": None, "error": "its file was deleted"}
+        if told["status"] is not None:
+            job_id, why = self.filing.job_id(name), str(told["error"] or "")
+            self.bus.answer(self.filing.key(name) or name, print_result(job_id, result=told["result"], error=why))
+            self.filing.answered(name)
+
+
+MISSING = "the ledger has no such mission"
+
+
+def _mission(received: ReceivedResult) -> str:
+    try:
+        return read_result(received.body).mission
+    except WrongSetting:
+        return ""

@@ -1,0 +1,53 @@
+"""In which threads does a node serve its bus? One for the worker, one for headquarters' recorder, beside the loop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from orchestrator.core.background import run_in_background
+from orchestrator.node.mission_bus.bus_worker import BusWorker
+from orchestrator.node.mission_bus.ledger_tasks import LedgerTasks
+from orchestrator.node.mission_bus.recorder import MissionRecorder
+
+LEAVE_SECONDS = 10.0
+"""Seconds that a node waits at its end for what is given back to the bus."""
+
+
+@dataclass(kw_only=True)
+class BusThreads:
+    """A node's side of a bus. None: this node's role has no such part."""
+
+    worker: BusWorker | None = None
+    recorder: MissionRecorder | None = None
+    ledger_tasks: LedgerTasks | None = None
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> Callable[[], None]:
+        """Serves it until what this returns is called."""
+        stops: list[Callable[[], None]] = []
+        if self.worker is not None:
+            worker = self.worker
+            stops.append(
+                run_in_background("bus", lambda: worker.run(self._over), self._over, wait_seconds=LEAVE_SECONDS)
+            )
+        if self.recorder is not None:
+            recorder = self.recorder
+            stops.append(
+                run_in_background("recorder", lambda: recorder.run(self._over), self._over, wait_seconds=LEAVE_SECONDS)
+            )
+
+        def stop() -> None:
+            self._over.set()
+            if self.worker is not None:
+                self.worker.wake.set()
+            for each in stops:
+                each()
+
+        return stop
+
+    def drain(self) -> None:
+        """Takes nothing new off the bus."""
+        if self.worker is not None:
+            self.worker.draining = True
