@@ -1,7 +1,7 @@
 // How is an answer told of, and on what does it rest? Pure: facts in, words out.
 import type { AnswerFacts, ToolCall } from '../../api/chat.ts';
 import type { Citation } from '../../api/documents.ts';
-import { t } from '../../texts/index.ts';
+import { t } from '../../texts/screens.ts';
 
 /** Places as the node names them: `entry ID` is an entry of the log, all else a line of a document. */
 export function citations(places: readonly string[]): { entries: Citation[]; lines: string[] } {

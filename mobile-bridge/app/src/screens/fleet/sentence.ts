@@ -1,7 +1,7 @@
 // How is a node told of in a line? Pure: a row in, words out.
 import type { FleetNode } from '../../api/fleet.ts';
 import { duration } from '../../text/amounts.ts';
-import { t } from '../../texts/index.ts';
+import { t } from '../../texts/screens.ts';
 
 export const roleOf = (node: Pick<FleetNode, 'role'>): string => t.fleet.roles[node.role] ?? node.role;
 

@@ -2,7 +2,7 @@
 import { expiry, perform, type Intent } from '../../api/intents.ts';
 import { toldShort } from '../../components/told.ts';
 import { toast, toastError } from '../../state/toasts.svelte.ts';
-import { t } from '../../texts/index.ts';
+import { t } from '../../texts/screens.ts';
 
 const GOES_ON = new Set(['running', 'queued', 'failed', 'untrusted']);
 const STOPS = new Set([...GOES_ON, 'parked', 'review', 'dead']);
